@@ -1,0 +1,163 @@
+package plan
+
+import "time"
+
+// LedgerKind says which ledger the memory came from.
+type LedgerKind string
+
+// The kinds of ledger; the zero value is none.
+const (
+	LedgerNone     LedgerKind = ""
+	LedgerEmbedded LedgerKind = "embedded"
+	LedgerEtcd     LedgerKind = "etcd"
+)
+
+// String gives the word of the plan's JSON.
+func (k LedgerKind) String() string { return wordOr(string(k), "none") }
+
+// StaleMark records a cluster that became stale, for ever.
+type StaleMark struct {
+	Cluster  string
+	Topology string
+	Since    time.Time
+	Promoted string // the cluster that was promoted instead
+	Commit   string
+	Effected bool // the promotion was seen to have taken effect
+	Fenced   bool
+}
+
+// Intent is a transition that was begun and has no result yet.
+type Intent struct {
+	Topology    string
+	Transition  Transition
+	Generation  int64
+	Commit      string
+	Digest      string
+	Steps       []Step
+	At          time.Time
+	MayHaveSent bool // an RPC may have left: the outcome is decided by reading
+	Effected    bool // read-back showed the transition; what is left is to verify and redirect
+}
+
+// PromotionTarget returns the cluster that the intent promotes by force.
+func (i Intent) PromotionTarget() (string, bool) {
+	for _, s := range i.Steps {
+		if s.Action == ActionForcePromote {
+			return s.Cluster, true
+		}
+	}
+	return "", false
+}
+
+// ProgressRecord is the replication progress of one standby as last seen
+// while its source was healthy: the black box that bounds the data loss.
+type ProgressRecord struct {
+	Cluster  string
+	Source   string
+	At       time.Time
+	Channels []ChannelProgress
+	// NoBacklogAt is when the whole standby was last proven to have nothing
+	// unsent; zero: never.
+	NoBacklogAt time.Time
+	Collections []string
+}
+
+// LastFailover is the newest failover of one topology that took effect.
+type LastFailover struct {
+	Topology string
+	Promoted string
+	Commit   string
+	At       time.Time
+}
+
+// GenerationMark is the greatest generation of a topology ever seen, with
+// the hash of its document.
+type GenerationMark struct {
+	Topology   string
+	Generation int64
+	Document   string // DocumentHash
+}
+
+// Home is the topology that a cluster id belongs to.
+type Home struct {
+	Cluster  string
+	Topology string
+}
+
+// UsedProvision is a `provisioned` value that has served a join.
+type UsedProvision struct {
+	Cluster string
+	At      time.Time
+}
+
+// Memory is what is remembered from earlier runs, and the time now. The zero
+// memory knows nothing and allows nothing that needs a record.
+type Memory struct {
+	Now         time.Time
+	Ledger      LedgerKind
+	Stale       []StaleMark
+	Intents     []Intent
+	Progress    []ProgressRecord
+	Failovers   []LastFailover
+	Generations []GenerationMark
+	Homes       []Home
+	Provisions  []UsedProvision
+}
+
+func (m Memory) staleMark(cluster string) (StaleMark, bool) {
+	var newest StaleMark
+	found := false
+	for _, s := range m.Stale {
+		if s.Cluster == cluster && (!found || s.Since.After(newest.Since)) {
+			newest, found = s, true
+		}
+	}
+	return newest, found
+}
+
+func (m Memory) intent(topology string) (Intent, bool) {
+	for _, i := range m.Intents {
+		if i.Topology == topology {
+			return i, true
+		}
+	}
+	return Intent{}, false
+}
+
+func (m Memory) progress(cluster string) (ProgressRecord, bool) {
+	for _, p := range m.Progress {
+		if p.Cluster == cluster {
+			return p, true
+		}
+	}
+	return ProgressRecord{}, false
+}
+
+func (m Memory) lastFailover(topology string) (LastFailover, bool) {
+	var newest LastFailover
+	found := false
+	for _, f := range m.Failovers {
+		if f.Topology == topology && (!found || f.At.After(newest.At)) {
+			newest, found = f, true
+		}
+	}
+	return newest, found
+}
+
+func (m Memory) generation(topology string) (GenerationMark, bool) {
+	for _, g := range m.Generations {
+		if g.Topology == topology {
+			return g, true
+		}
+	}
+	return GenerationMark{}, false
+}
+
+func (m Memory) provisionUsed(cluster string, at time.Time) bool {
+	for _, p := range m.Provisions {
+		if p.Cluster == cluster && p.At.Equal(at) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package plan
+
+import "time"
+
+// Window is the interval in which writes may be lost, as seconds before the
+// old primary was last able to replicate. Nil bounds are not known, never 0.
+type Window struct {
+	ReplicatedUpTo time.Time // zero: not known
+	Lower          *time.Duration
+	Upper          *time.Duration
+	Method         LossMethod
+	Age            *time.Duration // of the evidence
+	PerChannel     []ChannelWindow
+}
+
+// LossMethod says what the window rests on.
+type LossMethod string
+
+// The methods, best first. The zero value is unknown.
+const (
+	MethodUnknown    LossMethod = ""
+	MethodSalvage    LossMethod = "salvage"    // exact, after the promotion
+	MethodBacklog    LossMethod = "backlog"    // nothing was unsent at that time
+	MethodRecorded   LossMethod = "recorded"   // the ledger's last sweep
+	MethodCheckpoint LossMethod = "checkpoint" // the standby's own checkpoint
+)
+
+// String gives the contract's word.
+func (m LossMethod) String() string { return wordOr(string(m), "unknown") }
+
+// ChannelWindow is the window of one channel.
+type ChannelWindow struct {
+	Channel        string
+	ReplicatedUpTo time.Time
+	Started        bool // false: nothing was ever replicated on it, or not known
+	Known          bool
+	Upper          *time.Duration
+}
+
+// ClusterPlan is one cluster beside what Git wants of it.
+type ClusterPlan struct {
+	ID          string
+	DesiredRole Role
+	View        View
+	Lag         *Window // of a standby
+}
+
+// TopologyPlan is the plan of one topology.
+type TopologyPlan struct {
+	Name       string
+	Generation int64
+	Transition Transition
+	Resumed    bool // an open intent of the ledger is carried on
+	Clusters   []ClusterPlan
+	Steps      []Step
+	Findings   []Finding
+	DataLoss   *Window
+	Digest     string // empty without a transition
+	Document   string // DocumentHash of the desired document
+	Primary    string // the cluster that is primary after the change
+	OldPrimary string // of a failover or switchover
+	At         Position
+	// InSync: nothing is to do and everything that matters was seen to be as
+	// Git wants it. Unknown is not in sync.
+	InSync bool
+}
+
+// Plan is the whole answer of Compute. Topologies are sorted by name.
+type Plan struct {
+	Commit     string
+	At         time.Time // Memory.Now
+	Ledger     LedgerKind
+	Topologies []TopologyPlan
+	Digest     string
+	Wants      []Want
+}
+
+// Topology returns the plan of one topology.
+func (p Plan) Topology(name string) (TopologyPlan, bool) {
+	for _, t := range p.Topologies {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return TopologyPlan{}, false
+}
+
+// Blocked says whether a blocking finding that is not among the accepted
+// codes stands. It is the one place that decides what blocks. A code that is
+// not acceptable cannot be accepted.
+func (t TopologyPlan) Blocked(accepted []Code) bool {
+	return len(t.Blocking(accepted)) > 0
+}
+
+// Blocking returns the findings that block, given the accepted codes.
+func (t TopologyPlan) Blocking(accepted []Code) []Finding {
+	var out []Finding
+	for _, f := range t.Findings {
+		if f.Severity == SeverityBlocking && !(f.Acceptable && containsCode(accepted, f.Code)) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Accept returns a copy in which acceptable findings of those codes are
+// marked as accepted.
+func (t TopologyPlan) Accept(codes []Code) TopologyPlan {
+	out := t
+	out.Findings = append([]Finding(nil), t.Findings...)
+	for i, f := range out.Findings {
+		out.Findings[i].Accepted = f.Acceptable && containsCode(codes, f.Code)
+	}
+	return out
+}
+
+// Has says whether a finding of that code stands.
+func (t TopologyPlan) Has(code Code) bool {
+	for _, f := range t.Findings {
+		if f.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Changes says whether the plan sends anything to a cluster.
+func (t TopologyPlan) Changes() bool {
+	for _, s := range t.Steps {
+		if s.Action.Sends() {
+			return true
+		}
+	}
+	return false
+}
+
+func containsCode(codes []Code, code Code) bool {
+	for _, c := range codes {
+		if c == code {
+			return true
+		}
+	}
+	return false
+}

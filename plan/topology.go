@@ -1,0 +1,168 @@
+package plan
+
+import "time"
+
+// Role is what Git wants a cluster to be (contract section 1). The zero value
+// is RoleUnknown: a cluster whose role was not said gets no step.
+type Role string
+
+// The roles of a topology file.
+const (
+	RoleUnknown  Role = ""
+	RolePrimary  Role = "primary"  // takes writes, source of replication
+	RoleStandby  Role = "standby"  // read-only target of the primary
+	RoleStale    Role = "stale"    // former primary or orphaned standby: isolated until rebuilt
+	RoleDetached Role = "detached" // former standby, let go, writable on its own
+)
+
+// String gives the contract's word, "unknown" for the zero value.
+func (r Role) String() string { return wordOr(string(r), "unknown") }
+
+// Position is where a value stands in a file of the repository. Line and
+// Column count from 1; 0 means not known.
+type Position struct {
+	File   string
+	Line   int
+	Column int
+}
+
+// ProvisionedFrom says how a joining cluster got its data.
+type ProvisionedFrom string
+
+// The ways to provision a cluster that joins.
+const (
+	ProvisionedUnsaid   ProvisionedFrom = ""
+	ProvisionedEmpty    ProvisionedFrom = "empty"
+	ProvisionedRestored ProvisionedFrom = "restored"
+)
+
+// Provisioned is the attestation that a cluster was rebuilt: one value serves
+// one join (contract section 2).
+type Provisioned struct {
+	From     ProvisionedFrom
+	At       time.Time
+	Evidence string
+}
+
+// Cluster is one member of a topology as Git describes it. Addresses carry no
+// secrets: tokens live in the operator's configuration.
+type Cluster struct {
+	ID            string
+	Role          Role
+	URI           string   // connection_param.uri, handed to the other members
+	ClientAddress string   // host:port where reconcile connects
+	PChannels     []string // own physical channels in numeric order
+	Promotable    bool
+	Provisioned   Provisioned
+	At            Position
+}
+
+// VerifyLevel is how a promotion is proven (contract section 8). The levels
+// are ordered: a later one includes the earlier ones.
+type VerifyLevel string
+
+// The levels of verification. The zero value is treated as VerifyDDL, the default.
+const (
+	VerifyUnsaid VerifyLevel = ""
+	VerifyRole   VerifyLevel = "role"
+	VerifyDDL    VerifyLevel = "ddl"
+	VerifyDML    VerifyLevel = "dml"
+)
+
+// Failover holds the rules under which an old primary counts as lost.
+type Failover struct {
+	UnavailableFor time.Duration // every probe must have failed for this long
+	Probes         int           // at least this many of them
+	BlockPeriod    time.Duration // no second failover within it
+	Verify         VerifyLevel
+}
+
+// Switchover holds the bounds of a planned role swap.
+type Switchover struct {
+	CatchUpWithin time.Duration
+	Timeout       time.Duration
+}
+
+// Topology is one document: a named set of clusters and their wanted roles.
+type Topology struct {
+	Name       string
+	Generation int64
+	Clusters   []Cluster // sorted by id
+	MaxLag     time.Duration
+	Switchover Switchover
+	Failover   Failover
+	At         Position
+
+	// Previous is the document as it stood before the commit that governs this
+	// topology, nil when there was none. It is never planned itself: it tells
+	// whether the generation rose and which failover rules were in force.
+	Previous *Topology
+	// Moved names the other topology that a cluster id belonged to on the
+	// first-parent history, by cluster id.
+	Moved map[string]string
+}
+
+// Desired is everything that Git wants, with the operator's floors.
+type Desired struct {
+	Commit     string
+	Topologies []Topology // sorted by name
+	// Removed names topologies that an earlier commit had and this one lacks.
+	Removed []string
+	// Limits are the operator's floors for failover rules; zero fields set none.
+	Limits Failover
+}
+
+// Primary returns the one cluster that Git wants as primary. ok is false when
+// the document has none or several, which schema refuses.
+func (t Topology) Primary() (primary Cluster, ok bool) {
+	found := 0
+	for _, c := range t.Clusters {
+		if c.Role == RolePrimary {
+			primary = c
+			found++
+		}
+	}
+	return primary, found == 1
+}
+
+// Cluster returns the member with that id.
+func (t Topology) Cluster(id string) (Cluster, bool) {
+	for _, c := range t.Clusters {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Cluster{}, false
+}
+
+// withRole returns the members with one role, in order of their id.
+func (t Topology) withRole(role Role) []Cluster {
+	var out []Cluster
+	for _, c := range t.Clusters {
+		if c.Role == role {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// rolesDiffer says whether two versions of a document want other roles.
+func rolesDiffer(a, b Topology) bool {
+	if len(a.Clusters) != len(b.Clusters) {
+		return true
+	}
+	for _, c := range a.Clusters {
+		other, ok := b.Cluster(c.ID)
+		if !ok || other.Role != c.Role {
+			return true
+		}
+	}
+	return false
+}
+
+func wordOr(word, unknown string) string {
+	if word == "" {
+		return unknown
+	}
+	return word
+}

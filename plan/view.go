@@ -1,0 +1,182 @@
+package plan
+
+import "time"
+
+// Reach says how far a cluster answered (contract section 1).
+type Reach string
+
+// The zero value is ReachUnknown: not proven up and not proven gone.
+const (
+	ReachUnknown     Reach = ""            // name resolution or TLS failed, or nothing was asked
+	ReachUp          Reach = "up"          // its control plane answered, or a Milvus process refused us
+	ReachDegraded    Reach = "degraded"    // the transport answers, the coordinator does not
+	ReachUnreachable Reach = "unreachable" // refused, timed out or Unavailable at connect
+)
+
+// String gives the contract's word.
+func (r Reach) String() string { return wordOr(string(r), "unknown") }
+
+// ErrorClass is the kind of failure of a probe or read.
+type ErrorClass string
+
+// The classes of failure. Only ClassRefused, ClassTimeout and
+// ClassUnavailable count as evidence of loss.
+const (
+	ClassNone             ErrorClass = ""
+	ClassRefused          ErrorClass = "refused"
+	ClassTimeout          ErrorClass = "timeout"
+	ClassUnavailable      ErrorClass = "unavailable"
+	ClassDNS              ErrorClass = "name_resolution"
+	ClassTLS              ErrorClass = "tls"
+	ClassUnauthenticated  ErrorClass = "unauthenticated"
+	ClassPermissionDenied ErrorClass = "permission_denied"
+	ClassUnimplemented    ErrorClass = "unimplemented"
+	ClassNotReady         ErrorClass = "not_ready"
+	ClassOther            ErrorClass = "other"
+	ClassNotCalled        ErrorClass = "not_called"
+)
+
+// BeliefKind is what a cluster's own stored configuration says of itself.
+type BeliefKind string
+
+// The kinds of belief; the zero value is unknown.
+const (
+	BeliefUnknown      BeliefKind = ""
+	BeliefPrimary      BeliefKind = "primary"
+	BeliefStandby      BeliefKind = "standby"
+	BeliefStandalone   BeliefKind = "standalone"
+	BeliefUnconfigured BeliefKind = "unconfigured"
+)
+
+// String gives the contract's word.
+func (k BeliefKind) String() string { return wordOr(string(k), "unknown") }
+
+// Belief is one cluster's own view of the topology. Beliefs of different
+// clusters are never merged.
+type Belief struct {
+	Kind          BeliefKind
+	Configuration Configuration // empty when Kind is unknown or unconfigured
+	// Inferred says that no answer states it: the read ran into its deadline
+	// while the coordinator answered (milvus.md section 1.2, #52686), or, on
+	// servers without GetReplicateConfiguration, GetReplicateInfo named the
+	// source (Configuration is then empty and Source set).
+	Inferred bool
+	Source   string // for a standby: the cluster it replicates from
+}
+
+// ClassifyBelief derives the role that a stored configuration gives to self,
+// as the server does: a secondary is a target of some edge (milvus.md 2.1).
+func ClassifyBelief(self string, c Configuration) Belief {
+	if source, ok := c.SourceOf(self); ok {
+		return Belief{Kind: BeliefStandby, Configuration: c, Source: source}
+	}
+	switch {
+	case len(c.Clusters) == 0:
+		return Belief{Kind: BeliefUnconfigured}
+	case len(c.Clusters) == 1 && len(c.Edges) == 0:
+		return Belief{Kind: BeliefStandalone, Configuration: c}
+	default:
+		return Belief{Kind: BeliefPrimary, Configuration: c}
+	}
+}
+
+// Support says whether a server has a feature. The zero value is not known.
+type Support string
+
+// The states of a feature probe.
+const (
+	SupportUnknown Support = ""
+	SupportYes     Support = "yes"
+	SupportNo      Support = "no"
+)
+
+// Credential says whether the operator's configuration lets us call a
+// cluster. The zero value is missing: not configured is not allowed.
+type Credential string
+
+// The states of a credential.
+const (
+	CredentialMissing  Credential = ""
+	CredentialBound    Credential = "bound"    // a token, or a declared server without authentication
+	CredentialMismatch Credential = "mismatch" // the topology names another address or uri
+	CredentialRefused  Credential = "refused"  // the server refused the token
+)
+
+// ChannelProgress is GetReplicateInfo on one of a cluster's own channels
+// (milvus.md section 1.3).
+type ChannelProgress struct {
+	Channel       string
+	Known         bool   // the call answered
+	Error         string // why not, when Known is false
+	SourceCluster string // checkpoint.cluster_id; empty on a primary
+	SourceChannel string
+	MessageID     string     // hex of the checkpoint's message id; empty: nothing replicated yet
+	TimeTick      uint64     // source tick of the last replicated message; 0: nothing replicated yet
+	Salvage       []Salvage  // by source, sorted
+	CaughtUpAt    *time.Time // when a probe showed that nothing was unsent
+}
+
+// Salvage is the checkpoint that a force promote left behind for one source.
+type Salvage struct {
+	SourceCluster string
+	SourceChannel string
+	MessageID     string
+	TimeTick      uint64
+}
+
+// Contents is what a cluster is known to hold.
+type Contents struct {
+	Known       bool // ListDatabases and ListCollections of each answered with sufficient rights
+	Collections []string
+}
+
+// View is one cluster as it answered in one observation.
+type View struct {
+	Cluster    string
+	At         time.Time
+	Reach      Reach
+	Class      ErrorClass
+	Error      string // never holds a token
+	Version    string // build tag; empty: not known
+	Credential Credential
+	Belief     Belief
+	// ReadsConfiguration: GetReplicateConfiguration is served (≥ 2.6.17).
+	ReadsConfiguration Support
+	// ForcePromotes: DumpMessages is known to the server, hence force_promote
+	// is honoured (≥ 2.6.14; milvus.md S06).
+	ForcePromotes Support
+	// IdentityProven: GetReplicateInfo answered on an own channel, the stored
+	// list names it, or a collection's physical channels do.
+	IdentityProven bool
+	// IdentityConflict names what answered instead, when it is not this cluster.
+	IdentityConflict string
+	Progress         []ChannelProgress // by channel in numeric order; empty: not read
+	Contents         Contents
+}
+
+// Observed is everything that one observation found.
+type Observed struct {
+	Views    []View     // sorted by cluster
+	Evidence []Evidence // rounds of probes, sorted by cluster
+	// Traffic holds redirect targets that do not point at the primary.
+	Traffic []TrafficState
+}
+
+// TrafficState is what one redirect target was found to do.
+type TrafficState struct {
+	Topology string
+	Target   string
+	OK       bool
+	Detail   string
+}
+
+// View returns the view of a cluster. A cluster that was not observed has
+// the zero view: reach and belief unknown.
+func (o Observed) View(cluster string) View {
+	for _, v := range o.Views {
+		if v.Cluster == cluster {
+			return v
+		}
+	}
+	return View{Cluster: cluster}
+}
