@@ -1,0 +1,165 @@
+package milvussim
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// User is an account of a cluster. The user root is always there, with the
+// password RootPassword, and may do everything (M §1.6).
+type User struct {
+	Name     string
+	Password string
+	// Grants are what the user may do; see Grant.
+	Grants []Grant
+}
+
+// Grant gives a privilege, or a built-in group of privileges such as
+// ClusterReadOnly, for a database and a collection; an empty or "*" scope is all
+// of them.
+type Grant struct {
+	Privilege  string
+	Database   string
+	Collection string
+}
+
+// The account that every cluster knows, and the token that stands for it.
+const (
+	RootUser     = "root"
+	RootPassword = "Milvus"
+	RootToken    = RootUser + ":" + RootPassword
+)
+
+// user is an account; what it may do comes with its roles.
+type user struct {
+	name     string
+	password string
+	roles    []string
+}
+
+type role struct {
+	name   string
+	grants []Grant
+}
+
+const adminRole = "admin"
+
+func (c *cluster) setUsers(users []User) {
+	c.users = map[string]*user{RootUser: {name: RootUser, password: RootPassword, roles: []string{adminRole}}}
+	c.roles = map[string]*role{adminRole: {name: adminRole}}
+	for _, u := range users {
+		c.users[u.Name] = &user{name: u.Name, password: u.Password, roles: []string{u.Name}}
+		c.roles[u.Name] = &role{name: u.Name, grants: slices.Clone(u.Grants)}
+	}
+}
+
+// authenticate is the proxy's authentication interceptor (M §1.6).
+func (c *cluster) authenticate(ctx context.Context) (*user, error) {
+	if c.open {
+		return c.users[RootUser], nil
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	header := md.Get("authorization")
+	if len(header) == 0 {
+		return nil, status.Error(codes.Unauthenticated, "missing authorization in header")
+	}
+	token, err := base64.StdEncoding.DecodeString(header[0])
+	if err != nil {
+		return nil, status.Error(codes.Unauthenticated, "invalid token format")
+	}
+	u := c.userOf(string(token))
+	if u == nil {
+		return nil, status.Error(codes.Unauthenticated, textAuth)
+	}
+	return u, nil
+}
+
+// userOf is the account that a token of the form user:password stands for.
+func (c *cluster) userOf(token string) *user {
+	name, password, ok := strings.Cut(token, ":")
+	if u := c.users[name]; ok && u != nil && u.password == password {
+		return u
+	}
+	return nil
+}
+
+// admitsToken tells whether a peer's CDC would get in with the token that is
+// stored in its configuration.
+func (c *cluster) admitsToken(token string) bool { return c.open || c.userOf(token) != nil }
+
+// permit is the proxy's privilege interceptor: it looks only at methods that
+// have a privilege (M §1.6).
+func (c *cluster) permit(ctx context.Context, u *user, method string, req any) error {
+	p, guarded := methodPrivileges[method]
+	if !guarded || c.exempt(method) {
+		return nil
+	}
+	db, collection := databaseOf(ctx, req), "*"
+	if named, ok := req.(interface{ GetCollectionName() string }); ok && named.GetCollectionName() != "" {
+		collection = named.GetCollectionName()
+	}
+	if c.allows(u, p, db, collection) {
+		return nil
+	}
+	return status.Error(codes.PermissionDenied, fmt.Sprintf("Privilege%s: permission deny to %s in the `%s` database", p, u.name, db))
+}
+
+// exempt: before 2.6.6 no privilege guarded replication (#45236).
+func (c *cluster) exempt(method string) bool {
+	return method == "UpdateReplicateConfiguration" && !c.profile.privileges
+}
+
+func (c *cluster) allows(u *user, privilege, db, collection string) bool {
+	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool {
+		return g.covers(privilege) && within(g.Database, db) && within(g.Collection, collection)
+	})
+}
+
+// grantsOf is everything that a user's roles allow.
+func (c *cluster) grantsOf(u *user) []Grant {
+	var all []Grant
+	for _, name := range u.roles {
+		if name == adminRole {
+			return []Grant{{Privilege: "*"}}
+		}
+		if r := c.roles[name]; r != nil {
+			all = append(all, r.grants...)
+		}
+	}
+	return all
+}
+
+// sees tells whether a collection is listed for a user: one that no grant
+// reaches is hidden, not refused.
+func (c *cluster) sees(u *user, db, collection string) bool {
+	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool {
+		return g.onCollections() && within(g.Database, db) && within(g.Collection, collection)
+	})
+}
+
+// seesDatabase tells whether a database is listed for a user.
+func (c *cluster) seesDatabase(u *user, db string) bool {
+	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool { return within(g.Database, db) })
+}
+
+func within(scope, name string) bool { return scope == "" || scope == "*" || scope == name }
+
+// databaseOf is the database of a request: its own field, else the header that
+// the SDKs send, else the default one.
+func databaseOf(ctx context.Context, req any) string {
+	if named, ok := req.(interface{ GetDbName() string }); ok && named.GetDbName() != "" {
+		return named.GetDbName()
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	if v := md.Get("dbname"); len(v) > 0 && v[0] != "" {
+		return v[0]
+	}
+	return defaultDatabase
+}

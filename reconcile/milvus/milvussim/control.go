@@ -1,0 +1,215 @@
+package milvussim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// maxControlBody bounds the body of a control request.
+const maxControlBody = 1 << 20
+
+// controlServer is the HTTP side of a World.
+type controlServer struct {
+	http *http.Server
+	done chan struct{}
+}
+
+func (s *controlServer) close() {
+	if s == nil {
+		return
+	}
+	_ = s.http.Close()
+	<-s.done
+}
+
+// Serve offers the control API at a loopback address and returns its URL. It
+// serves until Close.
+func (w *World) Serve(address string) (string, error) {
+	if err := loopback(address); err != nil {
+		return "", err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+	s := &controlServer{http: &http.Server{Handler: w.ControlHandler(), ReadHeaderTimeout: 10 * time.Second}, done: make(chan struct{})}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.control != nil {
+		_ = l.Close()
+		return "", errors.New("world is closed, or serves its control API already")
+	}
+	w.control = s
+	go func() {
+		defer close(s.done)
+		// Serve ends with ErrServerClosed, by close.
+		_ = s.http.Serve(l)
+	}()
+	return "http://" + l.Addr().String(), nil
+}
+
+// ControlHandler is the control API: JSON over HTTP. A request that makes no
+// sense is a 4xx with {"error"}.
+func (w *World) ControlHandler() http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, f func() any) {
+		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { reply(rw, http.StatusOK, f()) })
+	}
+	get("/world", func() any { return w.Snapshot() })
+	get("/calls", func() any { return w.Calls() })
+	handle(mux, "POST /clusters/{id}/stop", func(id string, _ struct{}) (any, error) { return nil, w.Stop(id) })
+	handle(mux, "POST /clusters/{id}/start", func(id string, _ struct{}) (any, error) { return nil, w.Revive(id) })
+	handle(mux, "POST /clusters/{id}/restart", func(id string, _ struct{}) (any, error) { return nil, w.Restart(id) })
+	handle(mux, "POST /clusters/{id}/write", w.controlWrite)
+	handle(mux, "POST /clusters/{id}/faults", w.controlFault)
+	handle(mux, "DELETE /clusters/{id}/faults", func(id string, _ struct{}) (any, error) { return nil, w.ClearFaults(id) })
+	handle(mux, "POST /clusters/{id}/profile", func(id string, in struct {
+		Version string `json:"version"`
+	}) (any, error) {
+		return nil, w.SetProfile(id, in.Version)
+	})
+	mux.HandleFunc("POST /links/{from}/{to}", w.controlLink)
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		reply(rw, http.StatusNotFound, problem(fmt.Errorf("no such call: %s %s", r.Method, r.URL.Path)))
+	})
+	return mux
+}
+
+func (w *World) controlWrite(id string, in struct {
+	Rows *int `json:"rows"`
+}) (any, error) {
+	if in.Rows == nil {
+		return nil, fmt.Errorf("%w: rows is missing", ErrBadRequest)
+	}
+	accepted, refusal, err := w.Write(id, *in.Rows)
+	out := struct {
+		Accepted int    `json:"accepted"`
+		Error    string `json:"error"`
+	}{Accepted: accepted}
+	if refusal != nil {
+		out.Error = refusal.Error()
+	}
+	return out, err
+}
+
+func (w *World) controlFault(id string, in struct {
+	Method string `json:"method"`
+	Kind   string `json:"kind"`
+	For    string `json:"for"`
+	Times  int    `json:"times"`
+	Code   string `json:"code"`
+}) (any, error) {
+	f := Fault{Method: in.Method, Kind: FaultKind(in.Kind), Times: in.Times}
+	var err error
+	if in.For != "" {
+		if f.For, err = time.ParseDuration(in.For); err != nil {
+			return nil, fmt.Errorf("%w: for: %w", ErrBadRequest, err)
+		}
+	}
+	if in.Code != "" {
+		if f.Code, err = codeNamed(in.Code); err != nil {
+			return nil, err
+		}
+	}
+	return nil, w.AddFault(id, f)
+}
+
+// codeNamed is the gRPC code of that name, as String writes it.
+func codeNamed(name string) (codes.Code, error) {
+	for c := codes.OK + 1; c <= codes.Unauthenticated; c++ {
+		if strings.EqualFold(c.String(), name) {
+			return c, nil
+		}
+	}
+	return codes.OK, fmt.Errorf("%w: %q is no gRPC error code", ErrBadRequest, name)
+}
+
+func (w *World) controlLink(rw http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Up  *bool   `json:"up"`
+		Lag *string `json:"lag"`
+	}
+	err := decode(r.Body, &in)
+	if err == nil && in.Up == nil && in.Lag == nil {
+		err = fmt.Errorf("%w: one of up and lag is needed", ErrBadRequest)
+	}
+	var lag time.Duration
+	if err == nil && in.Lag != nil {
+		if lag, err = time.ParseDuration(*in.Lag); err != nil {
+			err = fmt.Errorf("%w: lag: %w", ErrBadRequest, err)
+		}
+	}
+	if err == nil && in.Lag != nil {
+		err = w.SetLag(r.PathValue("from"), r.PathValue("to"), lag)
+	}
+	if err == nil && in.Up != nil {
+		err = w.SetLink(r.PathValue("from"), r.PathValue("to"), *in.Up)
+	}
+	conclude(rw, nil, err)
+}
+
+// handle registers a call about one cluster whose body is an In.
+func handle[In any](mux *http.ServeMux, pattern string, f func(id string, in In) (any, error)) {
+	mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
+		var in In
+		var out any
+		err := decode(r.Body, &in)
+		if err == nil {
+			out, err = f(r.PathValue("id"), in)
+		}
+		conclude(rw, out, err)
+	})
+}
+
+// decode reads a JSON body; an empty one is an empty object.
+func decode(body io.Reader, into any) error {
+	d := json.NewDecoder(io.LimitReader(body, maxControlBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil && d.More() {
+		err = errors.New("more than one JSON value")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: body: %w", ErrBadRequest, err)
+	}
+	return nil
+}
+
+func conclude(rw http.ResponseWriter, out any, err error) {
+	switch {
+	case errors.Is(err, ErrUnknownCluster):
+		reply(rw, http.StatusNotFound, problem(err))
+	case errors.Is(err, ErrBadRequest):
+		reply(rw, http.StatusBadRequest, problem(err))
+	case err != nil:
+		reply(rw, http.StatusInternalServerError, problem(err))
+	case out == nil:
+		reply(rw, http.StatusOK, struct{}{})
+	default:
+		reply(rw, http.StatusOK, out)
+	}
+}
+
+func problem(err error) any {
+	return struct {
+		Error string `json:"error"`
+	}{err.Error()}
+}
+
+func reply(rw http.ResponseWriter, status int, body any) {
+	rw.Header().Set("Content-Type", "application/json")
+	rw.WriteHeader(status)
+	// A reader that has gone is no error of ours.
+	_ = json.NewEncoder(rw).Encode(body)
+}

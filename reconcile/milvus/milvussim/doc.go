@@ -1,0 +1,29 @@
+// Package milvussim runs simulated Milvus clusters behind Milvus' own gRPC
+// interface (milvus.proto.milvus.MilvusService) and lets a test, or a person
+// over HTTP, break them.
+//
+// It does what the replication control plane of Milvus does, ugly parts
+// included: two layers of role, durable broadcasts that finish after their
+// caller has gone, the blocking barrier on a standby, time ticks and
+// checkpoints for each channel, force promote with salvage checkpoints, an old
+// primary that comes back and still believes that it is the primary. What it
+// answers depends on the version profile of the cluster. The facts are those of
+// the behavioural contract of the Milvus CDC control plane; a comment cites it
+// as "M §n" and names the Milvus path where one is known.
+//
+// It does not: persist anything, index vectors (a search is a linear scan),
+// bill resource groups, import files, or check the data that it is given beyond
+// what replication needs. Replication between two simulated clusters is a call
+// in the same process, with faults for each directed link; a client from
+// outside may also open CreateReplicateStream itself.
+//
+// A test needs three lines:
+//
+//	w := milvussim.New(milvussim.Options{})
+//	defer w.Close()
+//	err := w.Start(milvussim.Converged(milvussim.Pair("a", "b"))...)
+//
+// Everything happens under one lock and on one injected clock, so the same
+// calls in the same order give the same history. No goroutine belongs to a
+// channel; a running cluster costs its listener and nothing more.
+package milvussim

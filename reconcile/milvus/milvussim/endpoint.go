@@ -1,0 +1,131 @@
+package milvussim
+
+import (
+	"fmt"
+	"net"
+	"sync"
+)
+
+// endpoint is a cluster's listener with the connections that came through it.
+// All endpoints of a World share one gRPC server; a connection knows its cluster
+// by its local address.
+type endpoint struct {
+	cluster *cluster
+	cut     bool
+
+	mu       sync.Mutex
+	listener net.Listener
+	conns    map[net.Conn]struct{}
+}
+
+// localAddr is the local address of a connection, which names its cluster.
+type localAddr struct {
+	net.Addr
+	cluster *cluster
+}
+
+// open listens at the cluster's address and has the World's server accept
+// there. The first time the port may be 0; afterwards it is the one that was
+// given. An endpoint whose outside is cut stays closed.
+func (e *endpoint) open() error {
+	if e.cut {
+		return nil
+	}
+	if err := loopback(e.cluster.address); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", e.cluster.address)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	e.cluster.address = l.Addr().String()
+	e.mu.Lock()
+	e.listener = l
+	e.mu.Unlock()
+	w := e.cluster.world
+	w.serving.Go(func() {
+		// Serve ends when the listener is closed, which is how a cluster dies.
+		_ = w.server.Serve(&tracking{Listener: l, endpoint: e})
+	})
+	return nil
+}
+
+// close refuses new connections and resets the open ones.
+func (e *endpoint) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.listener != nil {
+		_ = e.listener.Close()
+		e.listener = nil
+	}
+	for conn := range e.conns {
+		reset(conn)
+	}
+	e.conns = nil
+}
+
+// reset closes a connection so that its peer sees a reset, as after a crash,
+// rather than an orderly end.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// tracking is the listener that the gRPC server accepts from.
+type tracking struct {
+	net.Listener
+	endpoint *endpoint
+}
+
+func (t *tracking) Accept() (net.Conn, error) {
+	conn, err := t.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	e := t.endpoint
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.listener != t.Listener {
+		reset(conn)
+		return nil, net.ErrClosed
+	}
+	if e.conns == nil {
+		e.conns = map[net.Conn]struct{}{}
+	}
+	e.conns[conn] = struct{}{}
+	return &trackedConn{Conn: conn, endpoint: e}, nil
+}
+
+type trackedConn struct {
+	net.Conn
+	endpoint *endpoint
+}
+
+func (c *trackedConn) LocalAddr() net.Addr {
+	return localAddr{c.Conn.LocalAddr(), c.endpoint.cluster}
+}
+
+func (c *trackedConn) Close() error {
+	c.endpoint.mu.Lock()
+	delete(c.endpoint.conns, c.Conn)
+	c.endpoint.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// loopback demands an address that only this machine can reach: simulated
+// clusters know a well-known password.
+func loopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q: %w", address, err)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("address %q is not a loopback address; the simulator serves on this machine only", address)
+	}
+	return nil
+}

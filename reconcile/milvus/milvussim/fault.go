@@ -1,0 +1,135 @@
+package milvussim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// FaultKind is what a fault does to a call.
+type FaultKind string
+
+const (
+	// FaultDelay holds the call back for a while and then serves it.
+	FaultDelay FaultKind = "delay"
+	// FaultHang does nothing until the caller's deadline.
+	FaultHang FaultKind = "hang"
+	// FaultError does nothing and answers a gRPC code.
+	FaultError FaultKind = "error"
+	// FaultDropReply serves the call; its caller never hears of it.
+	FaultDropReply FaultKind = "drop_reply"
+)
+
+// AnyMethod makes a fault hit every method.
+const AnyMethod = "*"
+
+// Fault disturbs the calls of one method of a cluster.
+type Fault struct {
+	// Method is the short name of the RPC, or AnyMethod.
+	Method string
+	Kind   FaultKind
+	// For is how long FaultDelay holds a call back.
+	For time.Duration
+	// Times is how many calls are hit; 0 means every one until ClearFaults.
+	Times int
+	// Code is what FaultError answers; Unavailable if it is OK.
+	Code codes.Code
+}
+
+type fault struct {
+	Fault
+	left int
+}
+
+// ErrBadRequest is wrapped by every error that the caller of the World can fix.
+var ErrBadRequest = errors.New("bad request")
+
+// AddFault sets a fault on a cluster. Faults of one method are used up in the
+// order in which they were set.
+func (w *World) AddFault(id string, f Fault) error {
+	switch {
+	case f.Method == "":
+		return fmt.Errorf("%w: a fault needs a method", ErrBadRequest)
+	case !slices.Contains([]FaultKind{FaultDelay, FaultHang, FaultError, FaultDropReply}, f.Kind):
+		return fmt.Errorf("%w: fault kind %q is none of delay, hang, error, drop_reply", ErrBadRequest, f.Kind)
+	case (f.Kind == FaultDelay) != (f.For > 0):
+		return fmt.Errorf("%w: delay needs a duration, the other kinds have none", ErrBadRequest)
+	case f.Times < 0:
+		return fmt.Errorf("%w: times is negative", ErrBadRequest)
+	case f.Kind != FaultError && f.Code != codes.OK:
+		return fmt.Errorf("%w: only error has a code", ErrBadRequest)
+	case f.Kind == FaultError && f.Code == codes.OK:
+		f.Code = codes.Unavailable
+	}
+	return w.change(id, func(c *cluster) error {
+		c.faults = append(c.faults, &fault{Fault: f, left: f.Times})
+		return nil
+	})
+}
+
+// ClearFaults takes every fault from a cluster. Calls that already hang go on
+// hanging.
+func (w *World) ClearFaults(id string) error {
+	return w.change(id, func(c *cluster) error {
+		c.faults = nil
+		return nil
+	})
+}
+
+// takeFault is the fault that hits a call of that method now, or nil.
+func (c *cluster) takeFault(method string) *fault {
+	i := slices.IndexFunc(c.faults, func(f *fault) bool { return f.Method == method || f.Method == AnyMethod })
+	if i < 0 {
+		return nil
+	}
+	f := c.faults[i]
+	if f.Times > 0 {
+		if f.left--; f.left == 0 {
+			c.faults = slices.Delete(c.faults, i, i+1)
+		}
+	}
+	return f
+}
+
+// before is what the fault does ahead of the handler.
+func (f *fault) before(ctx context.Context, c *cluster) error {
+	if f == nil {
+		return nil
+	}
+	switch f.Kind {
+	case FaultHang:
+		return c.wait(ctx, never)
+	case FaultError:
+		return status.Error(f.Code, "injected fault")
+	case FaultDelay:
+		return c.pause(ctx, f.For)
+	case FaultDropReply:
+	}
+	return nil
+}
+
+// after is what it does once the handler is through.
+func (f *fault) after(ctx context.Context, c *cluster) error {
+	if f == nil || f.Kind != FaultDropReply {
+		return nil
+	}
+	return c.wait(ctx, never)
+}
+
+func never() bool { return false }
+
+// pause waits for a time on the World's clock.
+func (c *cluster) pause(ctx context.Context, d time.Duration) error {
+	over := false
+	e := c.world.schedule(c.now().Add(d), func() {
+		over = true
+		c.appended()
+	})
+	defer c.world.cancel(e)
+	return c.wait(ctx, func() bool { return over })
+}

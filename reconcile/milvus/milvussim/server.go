@@ -1,0 +1,223 @@
+package milvussim
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+const (
+	serviceName = "milvus.proto.milvus.MilvusService"
+	// minPing is how often a client may ping. Milvus clients ping every 10 s or
+	// less; a stricter server would send them GOAWAY.
+	minPing = 5 * time.Second
+	// maxMessage is the size of a message that Milvus' proxy takes
+	// (proxy.grpc.serverMaxRecvSize).
+	maxMessage = 64 << 20
+)
+
+// service serves every cluster of a World. What it does not define answers as
+// the generated stub does: Unimplemented.
+type service struct {
+	milvuspb.UnimplementedMilvusServiceServer
+}
+
+func (w *World) newServer() *grpc.Server {
+	s := grpc.NewServer(
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.UnaryInterceptor(w.unary), grpc.StreamInterceptor(w.stream),
+	)
+	milvuspb.RegisterMilvusServiceServer(s, service{})
+	return s
+}
+
+// clusterOf is the cluster whose connection a call came over.
+func clusterOf(ctx context.Context) (*cluster, error) {
+	if p, ok := peer.FromContext(ctx); ok {
+		if a, ok := p.LocalAddr.(localAddr); ok {
+			return a.cluster, nil
+		}
+	}
+	return nil, status.Error(codes.Internal, "connection belongs to no cluster")
+}
+
+// unary serves one unary call under the World's lock, which a handler gives away
+// only while it waits.
+func (w *World) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	c, err := clusterOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	method := path.Base(info.FullMethod)
+	rec := w.record(c, method, req)
+	f := c.takeFault(method)
+	resp, err := c.serve(ctx, f, rec, method, req, handler)
+	rec.conclude(resp, err)
+	if err == nil {
+		err = f.after(ctx, c)
+	}
+	if err != nil {
+		return nil, grpcError(err)
+	}
+	return resp, nil
+}
+
+func (c *cluster) serve(ctx context.Context, f *fault, rec *call, method string, req any, handler grpc.UnaryHandler) (any, error) {
+	if err := c.knows(method); err != nil {
+		return nil, err
+	}
+	if err := f.before(ctx, c); err != nil {
+		return nil, err
+	}
+	u, err := c.authenticate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.permit(ctx, u, method, req); err != nil {
+		return nil, err
+	}
+	return handler(withRPC(ctx, &rpc{cluster: c, call: rec, user: u}), req)
+}
+
+// stream serves a streaming call. Milvus' proxy installs its checks of users and
+// privileges for unary calls only, so none run here (M §1.6).
+func (w *World) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	c, err := clusterOf(ss.Context())
+	if err != nil {
+		return err
+	}
+	method := path.Base(info.FullMethod)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rec := w.record(c, method, nil)
+	f := c.takeFault(method)
+	if err = c.knows(method); err == nil {
+		err = f.before(ss.Context(), c)
+	}
+	if err == nil {
+		ctx := withRPC(ss.Context(), &rpc{cluster: c, call: rec})
+		err = handler(srv, &boundStream{ServerStream: ss, ctx: ctx})
+	}
+	rec.conclude(nil, err)
+	if err == nil {
+		err = f.after(ss.Context(), c)
+	}
+	return grpcError(err)
+}
+
+// boundStream is a stream whose context names the call.
+type boundStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *boundStream) Context() context.Context { return s.ctx }
+
+// unlocked runs f, which may block on the network, without the World's lock.
+func (w *World) unlocked(f func() error) error {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	return f()
+}
+
+// knows answers as a server does whose proto has no such method (M §1.1), or
+// whose proto has it while the service does not forward it (#49810).
+func (c *cluster) knows(method string) error {
+	p := c.profile
+	known := true
+	switch method {
+	case "UpdateReplicateConfiguration", "GetReplicateInfo", "CreateReplicateStream":
+		known = p.replication
+	case "DumpMessages":
+		known = p.dump
+	case "GetReplicateConfiguration":
+		known = p.read != readUnknown
+	}
+	if !known {
+		return status.Error(codes.Unimplemented, fmt.Sprintf("unknown method %s for service %s", method, serviceName))
+	}
+	return nil
+}
+
+// change runs f for a cluster under the World's lock and tells those who wait.
+func (w *World) change(id string, f func(*cluster) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, err := w.cluster(id)
+	if err != nil {
+		return err
+	}
+	if err := f(c); err != nil {
+		return err
+	}
+	c.advance()
+	c.notify()
+	return nil
+}
+
+// Stop kills a cluster: connections are refused, open ones reset, calls in
+// flight lost. A cluster that is stopped stays so.
+func (w *World) Stop(id string) error {
+	return w.change(id, func(c *cluster) error {
+		if c.running {
+			c.kill()
+		}
+		return nil
+	})
+}
+
+// Revive starts a stopped cluster at its address, with its state; interrupted
+// broadcasts go on. A running cluster is left alone.
+func (w *World) Revive(id string) error {
+	return w.change(id, func(c *cluster) error {
+		if c.running {
+			return nil
+		}
+		return c.revive()
+	})
+}
+
+// Restart is Stop and Revive in one.
+func (w *World) Restart(id string) error {
+	return w.change(id, func(c *cluster) error {
+		if c.running {
+			c.kill()
+		}
+		return c.revive()
+	})
+}
+
+// SetProfile has a cluster behave as another version from now on.
+func (w *World) SetProfile(id, version string) error {
+	p, err := ParseProfile(version)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	}
+	return w.change(id, func(c *cluster) error {
+		c.profile = p
+		return nil
+	})
+}
+
+// sortedKeys is a map's keys in order; the simulator never lets a map decide.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,143 @@
+package milvussim
+
+import (
+	"context"
+	"slices"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// onCollection is a DDL that changes the metadata of one collection.
+type onCollection struct {
+	what       kind
+	database   string
+	name       string
+	collection int64
+	change     func(*collection)
+}
+
+func (d *onCollection) kind() kind { return d.what }
+
+func (d *onCollection) apply(c *cluster, _ *broadcast) {
+	if coll, err := c.find(d.database, d.name, 0); err == nil && coll.id == d.collection {
+		d.change(coll)
+	}
+}
+
+// alter broadcasts a change of a collection's metadata on the control channel.
+func (c *cluster) alter(ctx context.Context, coll *collection, what kind, change func(*collection), channels ...int) error {
+	return c.runDDL(ctx, &onCollection{
+		what: what, database: coll.database, name: coll.name, collection: coll.id, change: change,
+	}, channels...)
+}
+
+func (coll *collection) progress() int64 {
+	if coll.loaded {
+		return 100
+	}
+	return 0
+}
+
+// LoadCollection makes a collection ready for queries, at once.
+func (service) LoadCollection(ctx context.Context, req *milvuspb.LoadCollectionRequest) (*commonpb.Status, error) {
+	c, coll, err := beginCollection(ctx, req)
+	if err == nil {
+		err = c.alter(ctx, coll, kindAlterLoadConfig, func(coll *collection) { coll.loaded = true })
+	}
+	return answer(err)
+}
+
+// ReleaseCollection is the opposite of LoadCollection.
+func (service) ReleaseCollection(ctx context.Context, req *milvuspb.ReleaseCollectionRequest) (*commonpb.Status, error) {
+	c, coll, err := beginCollection(ctx, req)
+	if err == nil {
+		err = c.alter(ctx, coll, kindDropLoadConfig, func(coll *collection) { coll.loaded = false })
+	}
+	return answer(err)
+}
+
+// GetLoadingProgress is 100 for a loaded collection.
+func (service) GetLoadingProgress(ctx context.Context, req *milvuspb.GetLoadingProgressRequest) (*milvuspb.GetLoadingProgressResponse, error) {
+	_, coll, err := beginCollection(ctx, req)
+	st, err := split(err)
+	resp := &milvuspb.GetLoadingProgressResponse{Status: st}
+	if err == nil && st.GetCode() == 0 {
+		resp.Progress, resp.RefreshProgress = coll.progress(), coll.progress()
+	}
+	return resp, err
+}
+
+// GetLoadState tells whether a collection is loaded; a missing one is a state.
+func (service) GetLoadState(ctx context.Context, req *milvuspb.GetLoadStateRequest) (*milvuspb.GetLoadStateResponse, error) {
+	c, err := begin(ctx)
+	st, err := split(err)
+	resp := &milvuspb.GetLoadStateResponse{Status: st, State: commonpb.LoadState_LoadStateNotExist}
+	if err != nil || st.GetCode() != 0 {
+		return resp, err
+	}
+	if coll, missing := c.find(databaseOf(ctx, req), req.GetCollectionName(), 0); missing == nil {
+		resp.State = commonpb.LoadState_LoadStateNotLoad
+		if coll.loaded {
+			resp.State = commonpb.LoadState_LoadStateLoaded
+		}
+	}
+	return resp, nil
+}
+
+// CreateIndex describes an index; it is finished at once. One index of the same
+// field replaces nothing: the first stays.
+func (service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequest) (*commonpb.Status, error) {
+	c, coll, err := beginCollection(ctx, req)
+	if err != nil {
+		return answer(err)
+	}
+	if coll.field(req.GetFieldName()) == nil {
+		return answer(failf(codeInvalidParameter, "cannot create index on non-existed field: %s: invalid parameter", req.GetFieldName()))
+	}
+	idx := index{id: c.newID(), name: req.GetIndexName(), field: req.GetFieldName(), params: req.GetExtraParams()}
+	if idx.name == "" {
+		idx.name = idx.field
+	}
+	return answer(c.alter(ctx, coll, kindCreateIndex, func(coll *collection) {
+		if !slices.ContainsFunc(coll.indexes, func(i index) bool { return i.name == idx.name }) {
+			coll.indexes = append(coll.indexes, idx)
+		}
+	}))
+}
+
+// DescribeIndex lists the finished indexes of a collection.
+func (service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndexRequest) (*milvuspb.DescribeIndexResponse, error) {
+	c, coll, err := beginCollection(ctx, req)
+	resp := &milvuspb.DescribeIndexResponse{}
+	if err == nil {
+		for _, i := range coll.indexes {
+			if req.GetFieldName() != "" && req.GetFieldName() != i.field || req.GetIndexName() != "" && req.GetIndexName() != i.name {
+				continue
+			}
+			rows := int64(coll.count(c))
+			resp.IndexDescriptions = append(resp.IndexDescriptions, &milvuspb.IndexDescription{
+				IndexName: i.name, IndexID: i.id, FieldName: i.field, Params: i.params,
+				IndexedRows: rows, TotalRows: rows, State: commonpb.IndexState_Finished,
+			})
+		}
+		if len(resp.IndexDescriptions) == 0 {
+			err = failf(codeIndexNotFound, "index not found[collection=%s]", coll.name)
+		}
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+// DropIndex forgets an index; one that is not there is a success.
+func (service) DropIndex(ctx context.Context, req *milvuspb.DropIndexRequest) (*commonpb.Status, error) {
+	c, coll, err := beginCollection(ctx, req)
+	if err != nil {
+		return answer(err)
+	}
+	return answer(c.alter(ctx, coll, kindDropIndex, func(coll *collection) {
+		coll.indexes = slices.DeleteFunc(coll.indexes, func(i index) bool {
+			return i.name == req.GetIndexName() || req.GetIndexName() == "" && i.field == req.GetFieldName()
+		})
+	}))
+}

@@ -1,0 +1,179 @@
+package milvussim
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+const countField = "count(*)"
+
+// Query finds rows by an expression. It works on a standby too (M §3).
+func (service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
+	c, coll, err := beginCollection(ctx, req)
+	resp := &milvuspb.QueryResults{CollectionName: req.GetCollectionName()}
+	if err == nil {
+		err = c.query(coll, req, resp)
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+func (c *cluster) query(coll *collection, req *milvuspb.QueryRequest, resp *milvuspb.QueryResults) error {
+	rows, err := c.matching(coll, req.GetPartitionNames(), req.GetExpr(), req.GetExprTemplateValues())
+	if err != nil {
+		return err
+	}
+	resp.PrimaryFieldName = coll.key().GetName()
+	resp.SessionTs = c.tso.next(c.now())
+	if slices.Contains(req.GetOutputFields(), countField) {
+		resp.OutputFields = []string{countField}
+		resp.FieldsData = []*schemapb.FieldData{countColumn(len(rows))}
+		return nil
+	}
+	rows, err = page(rows, req.GetQueryParams())
+	if err != nil {
+		return err
+	}
+	fields := coll.output(append([]string{coll.key().GetName()}, req.GetOutputFields()...))
+	for _, f := range fields {
+		resp.FieldsData = append(resp.FieldsData, column(f, rows))
+		resp.OutputFields = append(resp.OutputFields, f.GetName())
+	}
+	return nil
+}
+
+// matching are the rows of a loaded collection that an expression holds for.
+func (c *cluster) matching(coll *collection, partitions []string, text string, templates map[string]*schemapb.TemplateValue) ([]row, error) {
+	if !coll.loaded {
+		return nil, failf(codeNotLoaded, "collection not loaded[collection=%s]", coll.name)
+	}
+	e, err := parseExpr(text, templates)
+	if err != nil {
+		return nil, err
+	}
+	var scope []int64
+	for _, name := range partitions {
+		p, err := coll.partition(name)
+		if err != nil {
+			return nil, err
+		}
+		scope = append(scope, p.id)
+	}
+	return slices.DeleteFunc(coll.rows(c, scope...), func(r row) bool { return !e.holds(r) }), nil
+}
+
+// output are the fields that a request asks for; "*" is all of them, and a name
+// that the schema lacks is in the dynamic field.
+func (coll *collection) output(names []string) []*schemapb.FieldSchema {
+	var out []*schemapb.FieldSchema
+	add := func(f *schemapb.FieldSchema) {
+		if f != nil && !slices.ContainsFunc(out, func(o *schemapb.FieldSchema) bool { return o.GetName() == f.GetName() }) {
+			out = append(out, f)
+		}
+	}
+	for _, name := range names {
+		switch f := coll.field(name); {
+		case name == "*":
+			for _, f := range coll.schema.GetFields() {
+				add(f)
+			}
+			add(coll.dynamic())
+		case f != nil:
+			add(f)
+		default:
+			add(coll.dynamic())
+		}
+	}
+	return out
+}
+
+// dynamic is the field of everything that the schema does not have, nil if the
+// collection takes no such values.
+func (coll *collection) dynamic() *schemapb.FieldSchema {
+	if !coll.schema.GetEnableDynamicField() {
+		return nil
+	}
+	return &schemapb.FieldSchema{Name: dynamicField, DataType: schemapb.DataType_JSON, IsDynamic: true}
+}
+
+func countColumn(n int) *schemapb.FieldData {
+	return &schemapb.FieldData{
+		Type: schemapb.DataType_Int64, FieldName: countField,
+		Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+			Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: []int64{int64(n)}}},
+		}},
+	}
+}
+
+// page applies limit and offset.
+func page(rows []row, params []*commonpb.KeyValuePair) ([]row, error) {
+	limit, offset := len(rows), 0
+	for _, p := range params {
+		if p.GetKey() != "limit" && p.GetKey() != "offset" {
+			continue
+		}
+		n, err := strconv.Atoi(p.GetValue())
+		if err != nil || n < 0 {
+			return nil, failf(codeInvalidParameter, "%s [%s] is invalid: invalid parameter", p.GetKey(), p.GetValue())
+		}
+		if p.GetKey() == "limit" {
+			limit = n
+		} else {
+			offset = n
+		}
+	}
+	rows = rows[min(offset, len(rows)):]
+	return rows[:min(limit, len(rows))], nil
+}
+
+// Flush seals the growing segments of collections: a ManualFlush broadcast,
+// which is replicated, and Flush messages, which are not (M §6).
+func (service) Flush(ctx context.Context, req *milvuspb.FlushRequest) (*milvuspb.FlushResponse, error) {
+	c, err := begin(ctx)
+	resp := &milvuspb.FlushResponse{
+		DbName: databaseOf(ctx, req), CollSegIDs: map[string]*schemapb.LongArray{}, FlushCollSegIDs: map[string]*schemapb.LongArray{},
+		CollFlushTs: map[string]uint64{}, CollSealTimes: map[string]int64{},
+	}
+	for _, name := range req.GetCollectionNames() {
+		var coll *collection
+		if err == nil {
+			coll, err = c.find(databaseOf(ctx, req), name, 0)
+		}
+		if err == nil {
+			err = c.alter(ctx, coll, kindManualFlush, func(*collection) {}, coll.shards...)
+		}
+		if err == nil {
+			resp.CollSegIDs[name] = &schemapb.LongArray{}
+			resp.FlushCollSegIDs[name] = &schemapb.LongArray{Data: c.seal(coll)}
+			resp.CollFlushTs[name], resp.CollSealTimes[name] = c.tso.next(c.now()), c.now().Unix()
+		}
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+// seal closes the growing segments of a collection.
+func (c *cluster) seal(coll *collection) []int64 {
+	var sealed []int64
+	for _, at := range coll.shards {
+		s := c.channels[at].shard(coll.id)
+		if s.growing != 0 {
+			sealed = append(sealed, s.growing)
+			s.growing = 0
+			c.channels[at].append(message{kind: kindFlush})
+		}
+	}
+	return sealed
+}
+
+// GetFlushState: what was flushed is flushed.
+func (service) GetFlushState(ctx context.Context, _ *milvuspb.GetFlushStateRequest) (*milvuspb.GetFlushStateResponse, error) {
+	_, err := begin(ctx)
+	st, err := split(err)
+	return &milvuspb.GetFlushStateResponse{Status: st, Flushed: true}, err
+}

@@ -1,0 +1,215 @@
+package milvussim
+
+import (
+	"context"
+	"hash/fnv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+// Insert appends the rows to the channels of their shards. Each channel decides
+// for itself, so that in the middle of a change of roles some take their rows
+// while others refuse (M §2.7).
+func (service) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milvuspb.MutationResult, error) {
+	c, coll, err := beginCollection(ctx, req)
+	resp := &milvuspb.MutationResult{}
+	if err == nil {
+		resp.IDs, resp.Timestamp, err = c.write(coll, req.GetPartitionName(), req.GetFieldsData(), int(req.GetNumRows()), false)
+	}
+	if err == nil {
+		resp.InsertCnt, resp.SuccIndex = int64(req.GetNumRows()), upTo(req.GetNumRows())
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+// Upsert deletes and inserts in one transaction for each channel.
+func (service) Upsert(ctx context.Context, req *milvuspb.UpsertRequest) (*milvuspb.MutationResult, error) {
+	c, coll, err := beginCollection(ctx, req)
+	resp := &milvuspb.MutationResult{}
+	if err == nil {
+		resp.IDs, resp.Timestamp, err = c.write(coll, req.GetPartitionName(), req.GetFieldsData(), int(req.GetNumRows()), true)
+	}
+	if err == nil {
+		resp.UpsertCnt, resp.SuccIndex = int64(req.GetNumRows()), upTo(req.GetNumRows())
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+// Delete deletes by expression: the keys are looked up first.
+func (service) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milvuspb.MutationResult, error) {
+	c, coll, err := beginCollection(ctx, req)
+	resp := &milvuspb.MutationResult{}
+	if err == nil {
+		resp.DeleteCnt, resp.Timestamp, err = c.remove(coll, req)
+	}
+	resp.Status, err = split(err)
+	return resp, err
+}
+
+func upTo(n uint32) []uint32 {
+	out := make([]uint32, n)
+	for i := range out {
+		out[i] = uint32(i)
+	}
+	return out
+}
+
+// write splits rows by the hash of their key and appends each part to its
+// channel.
+func (c *cluster) write(coll *collection, partitionName string, fields []*schemapb.FieldData, n int, upsert bool) (*schemapb.IDs, uint64, error) {
+	p, err := coll.partition(partitionName)
+	if err != nil {
+		return nil, 0, err
+	}
+	b := &batch{fields: fields}
+	keys, ids, err := c.keys(coll, b, n)
+	if err != nil {
+		return nil, 0, err
+	}
+	parts := make([]*insertion, len(coll.shards))
+	for i, k := range keys {
+		s := shardOf(k, len(parts))
+		if parts[s] == nil {
+			parts[s] = &insertion{collection: coll.id, partition: p.id, batch: b}
+		}
+		parts[s].index, parts[s].keys = append(parts[s].index, i), append(parts[s].keys, k)
+	}
+	var failed error
+	var last uint64
+	for s, in := range parts {
+		if in == nil {
+			continue
+		}
+		ch := c.channels[coll.shards[s]]
+		if err := ch.admit(); err != nil {
+			failed = err
+			c.stats.Rejected += len(in.index)
+			continue
+		}
+		c.stats.Accepted += len(in.index)
+		last = ch.insert(in, upsert)
+	}
+	return ids, last, failed
+}
+
+// insert appends the rows, with a new segment if none is growing.
+func (ch *channel) insert(in *insertion, upsert bool) uint64 {
+	s := ch.shard(in.collection)
+	if s.growing == 0 {
+		s.growing = ch.owner.newID()
+		ch.append(message{kind: kindCreateSegment})
+	}
+	in.segment = s.growing
+	if !upsert {
+		return ch.append(message{kind: kindInsert, body: in}).tick
+	}
+	txn := ch.owner.tso.next(ch.owner.now())
+	ch.append(message{kind: kindBeginTxn, txn: txn})
+	ch.append(message{kind: kindDelete, txn: txn, body: &deletion{collection: in.collection, keys: in.keys}})
+	ch.append(message{kind: kindInsert, txn: txn, body: in})
+	return ch.append(message{kind: kindCommitTxn, txn: txn}).tick
+}
+
+// keys are the primary keys of the rows; those of an auto-id field are made
+// here and added to the batch.
+func (c *cluster) keys(coll *collection, b *batch, n int) ([]any, *schemapb.IDs, error) {
+	field := coll.key()
+	if b.field(field.GetName()) == nil {
+		if !field.GetAutoID() && !coll.schema.GetAutoID() {
+			return nil, nil, failf(codeInvalidParameter, "primary key field %s is missing: invalid parameter", field.GetName())
+		}
+		b.fields = append(b.fields, c.autoKeys(field, n))
+	}
+	f := b.field(field.GetName())
+	out := make([]any, n)
+	for i := range out {
+		if out[i] = scalarAt(f, i); out[i] == nil {
+			return nil, nil, failf(codeInvalidParameter, "the num_rows (%d) of field (%s) is not equal to passed num_rows: invalid parameter", n, f.GetFieldName())
+		}
+	}
+	return out, idsOf(out), nil
+}
+
+func (c *cluster) autoKeys(field *schemapb.FieldSchema, n int) *schemapb.FieldData {
+	data := make([]int64, n)
+	for i := range data {
+		data[i] = c.newID()
+	}
+	return &schemapb.FieldData{
+		Type: schemapb.DataType_Int64, FieldName: field.GetName(), FieldId: field.GetFieldID(),
+		Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+			Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: data}},
+		}},
+	}
+}
+
+func idsOf(keys []any) *schemapb.IDs {
+	var ints []int64
+	var strs []string
+	for _, k := range keys {
+		switch k := k.(type) {
+		case int64:
+			ints = append(ints, k)
+		case string:
+			strs = append(strs, k)
+		}
+	}
+	if strs != nil {
+		return &schemapb.IDs{IdField: &schemapb.IDs_StrId{StrId: &schemapb.StringArray{Data: strs}}}
+	}
+	return &schemapb.IDs{IdField: &schemapb.IDs_IntId{IntId: &schemapb.LongArray{Data: ints}}}
+}
+
+// shardOf spreads keys over shards.
+func shardOf(key any, shards int) int {
+	switch k := key.(type) {
+	case int64:
+		return int(uint64(k) % uint64(shards))
+	case string:
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(k))
+		return int(h.Sum32() % uint32(shards))
+	}
+	return 0
+}
+
+// remove appends a Delete message to each channel that has rows to delete; a
+// role that forbids it refuses even if there are none.
+func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, uint64, error) {
+	expr, err := parseExpr(req.GetExpr(), req.GetExprTemplateValues())
+	if err != nil {
+		return 0, 0, err
+	}
+	var scope int64
+	if req.GetPartitionName() != "" {
+		p, err := coll.partition(req.GetPartitionName())
+		if err != nil {
+			return 0, 0, err
+		}
+		scope = p.id
+	}
+	var total int64
+	var last uint64
+	for _, at := range coll.shards {
+		ch := c.channels[at]
+		if err := ch.admit(); err != nil {
+			c.stats.Rejected++
+			return total, last, err
+		}
+		var keys []any
+		for _, r := range ch.shard(coll.id).rows {
+			if (scope == 0 || scope == r.partition) && expr.holds(r) {
+				keys = append(keys, r.key)
+			}
+		}
+		if len(keys) > 0 {
+			last = ch.append(message{kind: kindDelete, body: &deletion{collection: coll.id, partition: scope, keys: keys}}).tick
+			total += int64(len(keys))
+			c.stats.Accepted += len(keys)
+		}
+	}
+	return total, last, nil
+}

@@ -1,0 +1,185 @@
+package milvussim
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+)
+
+// Role is what a cluster is to be in a converged topology.
+type Role string
+
+// Roles of a topology. A stale or a detached cluster stores itself alone.
+const (
+	Primary  Role = "primary"
+	Standby  Role = "standby"
+	Stale    Role = "stale"
+	Detached Role = "detached"
+)
+
+// DefaultPChannels is rootCoord.dmlChannelNum (M §2.1).
+const DefaultPChannels = 16
+
+// ClusterSpec describes a cluster to start.
+type ClusterSpec struct {
+	// ID is the cluster's own id (msgChannel.chanNamePrefix.cluster).
+	ID string
+	// Address is where it listens, on loopback; a free port if empty. After a
+	// stop it comes back there.
+	Address string
+	// URI is how configurations name it; http://<address> if empty.
+	URI string
+	// PChannels are its channels in order; <id>-rootcoord-dml_0 to _15 if empty.
+	PChannels []string
+	// Profile is its version; the World's if empty.
+	Profile string
+	// Role is for Converged; Start looks at Configuration only.
+	Role Role
+	// Configuration is what it has stored; nil if it never had one.
+	Configuration *commonpb.ReplicateConfiguration
+	// WAL is the message queue whose ids and retention it has; RocksMQ if 0.
+	WAL commonpb.WALName
+	// Retention is how long its WAL is kept, replicated or not; for ever if 0.
+	Retention time.Duration
+	// Users are its accounts beside root.
+	Users []User
+}
+
+// PChannels are the names of count channels with that prefix, in numeric order.
+func PChannels(prefix string, count int) []string {
+	out := make([]string, count)
+	for i := range out {
+		out[i] = fmt.Sprintf("%s%d", prefix, i)
+	}
+	return out
+}
+
+// Pair is a primary and a standby with everything at its default.
+func Pair(primary, standby string) []ClusterSpec {
+	return []ClusterSpec{{ID: primary, Role: Primary}, {ID: standby, Role: Standby}}
+}
+
+// Converged gives every cluster of the topologies the configuration that it has
+// once its topology has converged: primary and standbys the star with the
+// clusters in order of id and the edges in order of target, each with the token
+// of root; stale and detached ones themselves alone. Addresses that are not set
+// are picked here, since the configurations name them. A topology must have one
+// primary; a standby in one without has no configuration.
+func Converged(topologies ...[]ClusterSpec) []ClusterSpec {
+	var out []ClusterSpec
+	for _, topology := range topologies {
+		specs := slices.Clone(topology)
+		for i := range specs {
+			specs[i] = specs[i].withDefaults()
+		}
+		star := starOf(specs)
+		for i := range specs {
+			switch specs[i].Role {
+			case Primary, Standby:
+				specs[i].Configuration = cloneConfiguration(star)
+			case Stale, Detached:
+				specs[i].Configuration = alone(specs[i].member())
+			}
+		}
+		out = append(out, specs...)
+	}
+	return out
+}
+
+// Unconfigured is the clusters of the topologies before anything was set up.
+func Unconfigured(topologies ...[]ClusterSpec) []ClusterSpec {
+	var out []ClusterSpec
+	for _, topology := range topologies {
+		for _, spec := range topology {
+			spec = spec.withDefaults()
+			spec.Configuration = nil
+			out = append(out, spec)
+		}
+	}
+	return out
+}
+
+func starOf(specs []ClusterSpec) *commonpb.ReplicateConfiguration {
+	members := slices.DeleteFunc(slices.Clone(specs), func(s ClusterSpec) bool { return s.Role != Primary && s.Role != Standby })
+	slices.SortFunc(members, func(a, b ClusterSpec) int { return cmp.Compare(a.ID, b.ID) })
+	centre := slices.IndexFunc(members, func(s ClusterSpec) bool { return s.Role == Primary })
+	if centre < 0 {
+		return nil
+	}
+	cfg := &commonpb.ReplicateConfiguration{}
+	for i, m := range members {
+		cfg.Clusters = append(cfg.Clusters, m.member())
+		if i != centre {
+			cfg.CrossClusterTopology = append(cfg.CrossClusterTopology,
+				&commonpb.CrossClusterTopology{SourceClusterId: members[centre].ID, TargetClusterId: m.ID})
+		}
+	}
+	return cfg
+}
+
+// member is the cluster's entry in a configuration.
+func (s ClusterSpec) member() *commonpb.MilvusCluster {
+	return &commonpb.MilvusCluster{
+		ClusterId:       s.ID,
+		ConnectionParam: &commonpb.ConnectionParam{Uri: s.URI, Token: RootToken},
+		Pchannels:       slices.Clone(s.PChannels),
+	}
+}
+
+func (s ClusterSpec) withDefaults() ClusterSpec {
+	if len(s.PChannels) == 0 {
+		s.PChannels = PChannels(s.ID+"-rootcoord-dml_", DefaultPChannels)
+	}
+	if s.Address == "" {
+		s.Address = freeAddress()
+	}
+	if s.URI == "" {
+		s.URI = "http://" + s.Address
+	}
+	if s.WAL == commonpb.WALName_Unknown {
+		s.WAL = commonpb.WALName_RocksMQ
+	}
+	return s
+}
+
+// freeAddress is a loopback address whose port was free a moment ago. Where
+// there is none the cluster's own listen says so.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
+	if s.ID == "" || s.ID == Client {
+		return nil, errors.New("is not an id for a cluster")
+	}
+	if w.byID[s.ID] != nil {
+		return nil, errors.New("exists already")
+	}
+	if s.Profile == "" {
+		s.Profile = w.options.Profile
+	}
+	profile, err := ParseProfile(s.Profile)
+	if err != nil {
+		return nil, err
+	}
+	s = s.withDefaults()
+	c := &cluster{
+		world: w, id: s.ID, address: s.Address, uri: s.URI, profile: profile, wal: s.WAL,
+		retention: s.Retention, stored: cloneConfiguration(s.Configuration), open: w.options.NoAuthorization,
+		databases: map[string]*database{defaultDatabase: {name: defaultDatabase, id: 1, collections: map[string]*collection{}}},
+	}
+	c.endpoint = &endpoint{cluster: c}
+	c.setUsers(s.Users)
+	c.addChannels(s.PChannels)
+	return c, nil
+}

@@ -1,0 +1,146 @@
+package milvussim
+
+import (
+	"context"
+	"errors"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// UpdateReplicateConfiguration replaces the replicate configuration, or promotes
+// by force (assignment.go, M §1.1). Versions that do not know force_promote yet
+// ignore it (S06).
+func (service) UpdateReplicateConfiguration(ctx context.Context, req *milvuspb.UpdateReplicateConfigurationRequest) (*commonpb.Status, error) {
+	c := rpcOf(ctx).cluster
+	if err := c.needCoordinator(ctx); err != nil {
+		return answer(err)
+	}
+	if req.GetForcePromote() && c.profile.forcePromote {
+		return answer(c.forcePromote(ctx, req.GetReplicateConfiguration()))
+	}
+	return answer(c.update(ctx, req.GetReplicateConfiguration()))
+}
+
+// update is the normal call: compare, validate, take the lock, look at the role,
+// do the first two again, broadcast. What is wrong with a configuration is told
+// before the role is looked at, so a standby tells it at once (M §2.2).
+func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
+	cfg, same, err := c.examine(incoming)
+	if same || err != nil {
+		return err
+	}
+	if err := c.acquire(ctx, true); err != nil {
+		return err
+	}
+	if c.source() != "" {
+		c.unlock(true)
+		return c.barrier(ctx, incoming)
+	}
+	cfg, same, err = c.examine(incoming)
+	if same || err != nil {
+		c.unlock(true)
+		return err
+	}
+	b := c.startBroadcast(&alterReplicateConfig{cfg: cloneConfiguration(cfg)}, c.allChannels(), true)
+	return c.await(ctx, b)
+}
+
+// examine is the part of a normal call that any role does: the configuration to
+// store, whether it is stored already, and what is wrong with it.
+func (c *cluster) examine(incoming *commonpb.ReplicateConfiguration) (cfg *commonpb.ReplicateConfiguration, same bool, err error) {
+	cfg = incoming
+	if c.profile.fillTokens {
+		cfg = withStoredTokens(incoming, c.stored)
+	}
+	if sameConfiguration(c.stored, cfg) {
+		return cfg, true, nil
+	}
+	if err := c.checks(cfg).validate(); err != nil {
+		return nil, false, rejectUpdate(streamingUnknown, err.Error())
+	}
+	if err := checkGraph(c.id, cfg); err != nil {
+		return nil, false, rejectUpdate(streamingUnknown, err.Error())
+	}
+	return cfg, false, nil
+}
+
+func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
+	return &validator{profile: c.profile, self: c.id, live: c.pchannels(), stored: c.stored, incoming: cfg}
+}
+
+// barrier is what a normal call does on a secondary: it waits until replication
+// has brought the very same configuration, without a limit of its own
+// (waitUntilPrimaryChangeOrConfigurationSame, M §2.5).
+func (c *cluster) barrier(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
+	return c.wait(ctx, func() bool {
+		cfg := incoming
+		if c.profile.fillTokens {
+			cfg = withStoredTokens(incoming, c.stored)
+		}
+		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, cfg)
+	})
+}
+
+func (c *cluster) allChannels() []int {
+	all := make([]int, len(c.channels))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// forcePromote makes a secondary a primary of its own without its source
+// (handleForcePromote, M §2.9). The caller's uri, token and pchannels are not
+// used: the configuration is built from what is stored.
+func (c *cluster) forcePromote(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
+	if err := c.acquire(ctx, true); err != nil {
+		return err
+	}
+	cfg, err := c.promoted(incoming)
+	if err != nil {
+		c.unlock(true)
+		return err
+	}
+	b := c.startBroadcast(&alterReplicateConfig{cfg: cfg, force: true}, c.allChannels(), true)
+	return c.await(ctx, b)
+}
+
+// promoted is the configuration after a force promote, or why there is none.
+func (c *cluster) promoted(incoming *commonpb.ReplicateConfiguration) (*commonpb.ReplicateConfiguration, error) {
+	invalid := func(text string) error { return rejectUpdate(streamingInvalidArgument, text) }
+	if c.source() == "" {
+		return nil, invalid(textForcePrimary)
+	}
+	if incoming == nil {
+		return nil, panicked()
+	}
+	if err := checkGraph(c.id, incoming); err != nil {
+		return nil, invalid(textForcePrefix + err.Error())
+	}
+	if err := onlySelf(incoming); err != nil {
+		return nil, invalid(err.Error())
+	}
+	cfg := alone(entry(c.stored, c.id))
+	if err := c.checks(cfg).validate(); err != nil {
+		return nil, rejectUpdate(streamingUnknown, err.Error())
+	}
+	return cfg, nil
+}
+
+// onlySelf demands exactly one cluster and no edge.
+func onlySelf(cfg *commonpb.ReplicateConfiguration) error {
+	if n := len(cfg.GetClusters()); n != 1 {
+		return errors.New(forceCount(n))
+	}
+	if n := len(cfg.GetCrossClusterTopology()); n != 0 {
+		return errors.New(forceEdges(n))
+	}
+	return nil
+}
+
+// panicked is a coordinator that dereferences a configuration that is not there
+// (M §2.9, inferred): it restarts, and the call is lost.
+func panicked() error {
+	return failf(codeUnexpected, "%s; rpc error: code = Unavailable desc = error reading from server: EOF", updateMethod)
+}
