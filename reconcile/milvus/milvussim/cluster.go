@@ -55,14 +55,13 @@ type cluster struct {
 	users     map[string]*user
 	roles     map[string]*role
 	databases map[string]*database
-	stats     Stats
+	stats     stats
+
+	resourceGroups map[string]bool
 }
 
-// Stats counts what clients asked a cluster to write, in rows.
-type Stats struct {
-	Accepted int
-	Rejected int
-}
+// stats counts what clients asked a cluster to write, in rows.
+type stats struct{ accepted, rejected int }
 
 // source is the cluster that this one replicates from as its coordinator sees
 // it; "" for a primary and for a cluster that has no configuration.

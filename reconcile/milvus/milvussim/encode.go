@@ -17,6 +17,7 @@ const (
 	propTick          = "_tt"
 	propLastConfirmed = "_lc"
 	propTxn           = "_tx"
+	propVChannel      = "_vc"
 	messageVersion    = "2"
 )
 

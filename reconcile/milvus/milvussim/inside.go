@@ -25,9 +25,9 @@ func (w *World) Write(id string, rows int) (accepted int, refusal error, err err
 		return 0, nil, fmt.Errorf("%w: rows must be 0 to %d", ErrBadRequest, maxWrite)
 	}
 	err = w.change(id, func(c *cluster) error {
-		before := c.stats.Accepted
+		before := c.stats.accepted
 		refusal = c.writeRows(rows)
-		accepted = c.stats.Accepted - before
+		accepted = c.stats.accepted - before
 		return nil
 	})
 	return accepted, refusal, err
@@ -39,7 +39,7 @@ func (c *cluster) writeRows(n int) error {
 	}
 	coll, err := c.rowsCollection()
 	if err != nil {
-		c.stats.Rejected += n
+		c.stats.rejected += n
 		return err
 	}
 	next := int64(coll.count(c))

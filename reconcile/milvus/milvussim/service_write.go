@@ -86,10 +86,10 @@ func (c *cluster) write(coll *collection, partitionName string, fields []*schema
 		ch := c.channels[coll.shards[s]]
 		if err := ch.admit(); err != nil {
 			failed = err
-			c.stats.Rejected += len(in.index)
+			c.stats.rejected += len(in.index)
 			continue
 		}
-		c.stats.Accepted += len(in.index)
+		c.stats.accepted += len(in.index)
 		last = ch.insert(in, upsert)
 	}
 	return ids, last, failed
@@ -196,7 +196,7 @@ func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, 
 	for _, at := range coll.shards {
 		ch := c.channels[at]
 		if err := ch.admit(); err != nil {
-			c.stats.Rejected++
+			c.stats.rejected++
 			return total, last, err
 		}
 		var keys []any
@@ -208,7 +208,7 @@ func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, 
 		if len(keys) > 0 {
 			last = ch.append(message{kind: kindDelete, body: &deletion{collection: coll.id, partition: scope, keys: keys}}).tick
 			total += int64(len(keys))
-			c.stats.Accepted += len(keys)
+			c.stats.accepted += len(keys)
 		}
 	}
 	return total, last, nil

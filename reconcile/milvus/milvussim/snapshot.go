@@ -97,7 +97,7 @@ func (c *cluster) state() ClusterState {
 	s := ClusterState{
 		ID: c.id, Address: c.address, Running: c.running, Profile: c.profile.Version,
 		BelievedRole: c.believedRole(), Configuration: describe(c.stored), Writable: c.writable(),
-		WritesAccepted: c.stats.Accepted, WritesRejected: c.stats.Rejected,
+		WritesAccepted: c.stats.accepted, WritesRejected: c.stats.rejected,
 		Checkpoints: []CheckpointState{}, Salvage: []CheckpointState{},
 	}
 	for _, ch := range c.channels {

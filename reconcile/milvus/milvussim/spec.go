@@ -178,6 +178,7 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 		retention: s.Retention, stored: cloneConfiguration(s.Configuration), open: w.options.NoAuthorization,
 		databases: map[string]*database{defaultDatabase: {name: defaultDatabase, id: 1, collections: map[string]*collection{}}},
 	}
+	c.resourceGroups = map[string]bool{defaultResourceGroup: true}
 	c.endpoint = &endpoint{cluster: c}
 	c.setUsers(s.Users)
 	c.addChannels(s.PChannels)

@@ -1,0 +1,65 @@
+package milvussim
+
+import (
+	"context"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// defaultResourceGroup is there from the start.
+const defaultResourceGroup = "__default_resource_group"
+
+// CreateResourceGroup makes a resource group on this cluster alone.
+func (service) CreateResourceGroup(ctx context.Context, req *milvuspb.CreateResourceGroupRequest) (*commonpb.Status, error) {
+	return localResourceGroup(ctx, func(c *cluster) { c.resourceGroups[req.GetResourceGroup()] = true })
+}
+
+// UpdateResourceGroups alters resource groups on this cluster alone.
+func (service) UpdateResourceGroups(ctx context.Context, req *milvuspb.UpdateResourceGroupsRequest) (*commonpb.Status, error) {
+	return localResourceGroup(ctx, func(c *cluster) {
+		for name := range req.GetResourceGroups() {
+			c.resourceGroups[name] = true
+		}
+	})
+}
+
+// DropResourceGroup drops a resource group on this cluster alone.
+func (service) DropResourceGroup(ctx context.Context, req *milvuspb.DropResourceGroupRequest) (*commonpb.Status, error) {
+	return localResourceGroup(ctx, func(c *cluster) { delete(c.resourceGroups, req.GetResourceGroup()) })
+}
+
+// localResourceGroup changes resource groups, which are not replicated and which
+// a standby changes itself (streaming.replication.skipMessageTypes, M §3).
+func localResourceGroup(ctx context.Context, change func(*cluster)) (*commonpb.Status, error) {
+	c, err := begin(ctx)
+	if err == nil {
+		change(c)
+	}
+	return answer(err)
+}
+
+// ListResourceGroups lists the resource groups of this cluster.
+func (service) ListResourceGroups(ctx context.Context, _ *milvuspb.ListResourceGroupsRequest) (*milvuspb.ListResourceGroupsResponse, error) {
+	c, err := begin(ctx)
+	st, err := split(err)
+	resp := &milvuspb.ListResourceGroupsResponse{Status: st}
+	if err == nil && st.GetCode() == 0 {
+		resp.ResourceGroups = sortedKeys(c.resourceGroups)
+	}
+	return resp, err
+}
+
+// Import is refused on a cluster that replicates (ddl_callbacks_import.go, M
+// §3). A cluster that does not has no files to import from.
+func (s service) Import(ctx context.Context, req *milvuspb.ImportRequest) (*milvuspb.ImportResponse, error) {
+	c, err := begin(ctx)
+	if err == nil && len(c.stored.GetClusters()) > 1 {
+		err = failf(codeNotSupported, "import in replicating cluster is not supported yet: unsupported operation")
+	}
+	st, err := split(err)
+	if err != nil || st.GetCode() != 0 {
+		return &milvuspb.ImportResponse{Status: st}, err
+	}
+	return s.UnimplementedMilvusServiceServer.Import(ctx, req)
+}
