@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -71,9 +72,12 @@ func Pair(primary, standby string) []ClusterSpec {
 // are picked here, since the configurations name them. A topology must have one
 // primary; a standby in one without has no configuration.
 func Converged(topologies ...[]ClusterSpec) []ClusterSpec {
-	var out []ClusterSpec
+	out := slices.Concat(topologies...)
+	pickAddresses(out)
+	rest := out
 	for _, topology := range topologies {
-		specs := slices.Clone(topology)
+		specs := rest[:len(topology)]
+		rest = rest[len(topology):]
 		for i := range specs {
 			specs[i] = specs[i].withDefaults()
 		}
@@ -86,20 +90,17 @@ func Converged(topologies ...[]ClusterSpec) []ClusterSpec {
 				specs[i].Configuration = alone(specs[i].member())
 			}
 		}
-		out = append(out, specs...)
 	}
 	return out
 }
 
 // Unconfigured is the clusters of the topologies before anything was set up.
 func Unconfigured(topologies ...[]ClusterSpec) []ClusterSpec {
-	var out []ClusterSpec
-	for _, topology := range topologies {
-		for _, spec := range topology {
-			spec = spec.withDefaults()
-			spec.Configuration = nil
-			out = append(out, spec)
-		}
+	out := slices.Concat(topologies...)
+	pickAddresses(out)
+	for i := range out {
+		out[i] = out[i].withDefaults()
+		out[i].Configuration = nil
 	}
 	return out
 }
@@ -135,10 +136,7 @@ func (s ClusterSpec) withDefaults() ClusterSpec {
 	if len(s.PChannels) == 0 {
 		s.PChannels = PChannels(s.ID+"-rootcoord-dml_", DefaultPChannels)
 	}
-	if s.Address == "" {
-		s.Address = freeAddress()
-	}
-	if s.URI == "" {
+	if s.URI == "" && s.Address != "" && !strings.HasSuffix(s.Address, ":0") {
 		s.URI = "http://" + s.Address
 	}
 	if s.WAL == commonpb.WALName_Unknown {
@@ -147,16 +145,26 @@ func (s ClusterSpec) withDefaults() ClusterSpec {
 	return s
 }
 
-// freeAddress is a loopback address whose port was free a moment ago. Where
-// there is none the cluster's own listen says so.
-func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
+// pickAddresses gives every cluster without an address a loopback port that was
+// free a moment ago, no two the same. Where there is none, the cluster's own
+// listen says so.
+func pickAddresses(specs []ClusterSpec) {
+	for i := range specs {
+		if specs[i].Address != "" {
+			continue
+		}
+		l, err := net.Listen("tcp", anyPort)
+		if err != nil {
+			continue
+		}
+		// Held until all are picked, or the next one might get the same.
+		defer func() { _ = l.Close() }()
+		specs[i].Address = l.Addr().String()
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
+
+// anyPort is where a cluster listens of which nothing is said.
+const anyPort = "127.0.0.1:0"
 
 func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	if s.ID == "" || s.ID == Client {
@@ -171,6 +179,9 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	profile, err := ParseProfile(s.Profile)
 	if err != nil {
 		return nil, err
+	}
+	if s.Address == "" {
+		s.Address = anyPort
 	}
 	s = s.withDefaults()
 	c := &cluster{
