@@ -1,0 +1,161 @@
+package plan
+
+import "slices"
+
+// Compute says which steps turn what the clusters believe into what Git
+// wants, and what stands against them. It takes values and returns a value:
+// the same inputs in any order give the same plan, and no input is written
+// to. What it cannot plan is a finding; what evidence it lacks is in Wants.
+func Compute(desired Desired, observed Observed, memory Memory) Plan {
+	out := Plan{Commit: desired.Commit, At: memory.Now, Ledger: memory.Ledger}
+	observed = sortedObserved(observed)
+	for _, t := range sortedTopologies(desired.Topologies) {
+		s := newSituation(desired, t, observed, memory)
+		tp, wants := s.plan()
+		out.Topologies = append(out.Topologies, tp)
+		out.Wants = append(out.Wants, wants...)
+	}
+	for _, name := range desired.Removed {
+		out.Topologies = append(out.Topologies, TopologyPlan{Name: name, Findings: []Finding{
+			NewFinding(CodeTopologyRemoved, "", "the document of "+name+" is gone; nothing is done and its memory stays",
+				"put the document back, or decommission the clusters by hand"),
+		}})
+	}
+	slices.SortFunc(out.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
+	out.Digest = planDigest(out.Topologies)
+	return out
+}
+
+// plan is the way of one topology: decide, judge its safety, form the steps,
+// resume what is open.
+func (s situation) plan() (TopologyPlan, []Want) {
+	d := s.decide()
+	t := TopologyPlan{
+		Name: s.t.Name, Generation: s.t.Generation, Transition: d.transition,
+		Document: DocumentHash(s.t), Primary: d.primary.ID, At: s.t.At,
+		Clusters: s.clusterPlans(d),
+	}
+	t.Findings = append(t.Findings, d.findings...)
+	t.Findings = append(t.Findings, s.safety(d)...)
+	if d.transition != TransitionNone {
+		t.OldPrimary = d.oldPrimary()
+		t.Steps = s.formed(d)
+		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
+	}
+	if d.transition == TransitionFailover && len(t.Steps) > 0 {
+		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.source, d.primary.ID))
+		t.Findings = append(t.Findings, s.failoverFindings(d, t.DataLoss)...)
+	}
+	t.InSync = s.inSync(d, t)
+	t = s.resume(d, t)
+	t.Findings = s.tidy(t.Findings)
+	var wants []Want
+	if t.Changes() {
+		wants = s.wants(d)
+	}
+	return t, wants
+}
+
+// formed builds steps only where the pairs allow them: a blocked pair leaves
+// none, but for a failover that waits for its primary to be judged lost.
+func (s situation) formed(d decision) []Step {
+	for _, p := range d.pairs {
+		if p.verdict.code == "" {
+			continue
+		}
+		if d.transition != TransitionFailover || p.p != stateBackward && p.p != stateSibling {
+			return nil
+		}
+	}
+	return s.steps(d)
+}
+
+// oldPrimary is the cluster whose place the desired primary takes.
+func (d decision) oldPrimary() string {
+	if d.transition == TransitionFailover || d.transition == TransitionSwitchover {
+		return d.source
+	}
+	return ""
+}
+
+// inSync says whether everything that matters was seen to be as Git wants it.
+func (s situation) inSync(d decision, t TopologyPlan) bool {
+	if d.transition != TransitionNone || s.intent != nil || d.primary.ID == "" {
+		return false
+	}
+	if v := s.view(d.primary.ID); v.Reach != ReachUp || !canWrite(v) {
+		return false
+	}
+	for _, p := range d.pairs {
+		if !p.verdict.settled {
+			return false
+		}
+	}
+	for _, f := range t.Findings {
+		if f.Severity == SeverityBlocking || f.Severity == SeverityCritical && f.Code != CodeStalePrimary {
+			return false
+		}
+	}
+	return true
+}
+
+func (s situation) clusterPlans(d decision) []ClusterPlan {
+	var out []ClusterPlan
+	for _, c := range s.t.Clusters {
+		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, View: s.view(c.ID)}
+		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
+			cp.Lag = s.lossWindow(c.ID, v.At)
+		}
+		out = append(out, cp)
+	}
+	return out
+}
+
+var severityRank = map[Severity]int{SeverityBlocking: 0, SeverityCritical: 1, SeverityWarning: 2, SeverityInfo: 3}
+
+// tidy sorts findings by severity, code and cluster, drops repetitions and
+// gives each the place of its cluster in the file.
+func (s situation) tidy(findings []Finding) []Finding {
+	out := slices.Clone(findings)
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		if n := severityRank[a.Severity] - severityRank[b.Severity]; n != 0 {
+			return n
+		}
+		if n := compareStrings(string(a.Code), string(b.Code)); n != 0 {
+			return n
+		}
+		return compareStrings(a.Cluster, b.Cluster)
+	})
+	out = slices.CompactFunc(out, func(a, b Finding) bool { return a.Code == b.Code && a.Cluster == b.Cluster })
+	for i, f := range out {
+		out[i].At = s.t.At
+		if c, ok := s.t.Cluster(f.Cluster); ok {
+			out[i].At = c.At
+		}
+	}
+	return out
+}
+
+func sortedTopologies(in []Topology) []Topology {
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].Clusters = slices.Clone(out[i].Clusters)
+		slices.SortFunc(out[i].Clusters, func(a, b Cluster) int { return compareStrings(a.ID, b.ID) })
+	}
+	slices.SortFunc(out, func(a, b Topology) int { return compareStrings(a.Name, b.Name) })
+	return out
+}
+
+// sortedObserved orders what order must not matter in: views by cluster and
+// channels by name.
+func sortedObserved(o Observed) Observed {
+	out := Observed{Views: slices.Clone(o.Views), Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic)}
+	slices.SortFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
+	slices.SortFunc(out.Evidence, func(a, b Evidence) int {
+		if n := compareStrings(a.Topology, b.Topology); n != 0 {
+			return n
+		}
+		return compareStrings(a.Primary+"/"+a.Candidate, b.Primary+"/"+b.Candidate)
+	})
+	return out
+}

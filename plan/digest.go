@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// digestEncoding names the encoding of a digest, so that a later one cannot
+// be mistaken for it.
+const digestEncoding = "reconcile-plan-digest/1"
+
+type digestStep struct {
+	Cluster string         `json:"cluster"`
+	Before  *Configuration `json:"before"`
+	After   *Configuration `json:"after"`
+	Force   bool           `json:"force"`
+}
+
+// topologyDigest hashes what an approval pins: the transition and the steps
+// that send a configuration (contract section 4). Bystanders, traffic,
+// verification, reach, findings, lag, memory and commit are left out. It is
+// empty without a transition.
+func topologyDigest(name string, transition Transition, steps []Step) string {
+	if transition == TransitionNone {
+		return ""
+	}
+	content := struct {
+		Encoding   string       `json:"encoding"`
+		Topology   string       `json:"topology"`
+		Transition Transition   `json:"transition"`
+		Steps      []digestStep `json:"steps"`
+	}{Encoding: digestEncoding, Topology: name, Transition: transition, Steps: []digestStep{}}
+	for _, s := range steps {
+		if s.Action.Sends() {
+			content.Steps = append(content.Steps, digestStep{s.Cluster, withLists(s.Before), withLists(s.After), s.ForcePromote()})
+		}
+	}
+	return hashJSON(content)
+}
+
+// planDigest hashes the sorted "name digest" lines of the topologies with a
+// transition.
+func planDigest(topologies []TopologyPlan) string {
+	var lines []string
+	for _, t := range topologies {
+		if t.Digest != "" {
+			lines = append(lines, t.Name+" "+t.Digest)
+		}
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// DocumentHash identifies what a document says: every field that Git decides,
+// without positions and without the version before it.
+func DocumentHash(t Topology) string {
+	c := Topology{
+		Name: t.Name, Generation: t.Generation, MaxLag: t.MaxLag,
+		Switchover: t.Switchover, Failover: t.Failover,
+	}
+	for _, m := range t.Clusters {
+		m.At = Position{}
+		m.Provisioned.At = m.Provisioned.At.UTC().Truncate(time.Nanosecond)
+		c.Clusters = append(c.Clusters, m)
+	}
+	slices.SortFunc(c.Clusters, func(a, b Cluster) int { return compareStrings(a.ID, b.ID) })
+	return hashJSON(c)
+}
+
+// hashJSON hashes the JSON of plain values; their types have no way to fail.
+func hashJSON(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// withLists writes absent lists as empty ones, so that both hash alike.
+func withLists(c *Configuration) *Configuration {
+	if c == nil {
+		return nil
+	}
+	out := c.Clone()
+	if out.Clusters == nil {
+		out.Clusters = []Member{}
+	}
+	if out.Edges == nil {
+		out.Edges = []Edge{}
+	}
+	return &out
+}

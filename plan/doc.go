@@ -1,0 +1,60 @@
+// Package plan is the model of a replication topology and the planner: what
+// Git wants, what each cluster believes and what is remembered go in as
+// values, a plan comes out as a value.
+//
+// [Compute] decides by three tables, one for each role that Git can give to a
+// cluster beside the desired primary P. A row is what P stores or how it
+// answers, a column the other member O:
+//
+//	none   stores no configuration       {X}  takes writes, no edge to the other
+//	P>O    stores that edge              O>P  stores the reverse edge
+//	for    names an unlisted cluster     sib  standby of a third member
+//	U      up, belief unreadable         D    unreachable     K  unknown or degraded
+//
+// A cell is a transition, a blocking code, "none" (as Git wants it), "none?"
+// (no step, never in sync), "join" (the join rules decide), "probe" (the
+// rounds of evidence decide), "stale" (a stale cluster lives: flagged),
+// "stale." (flagged and harmless) or "follow" (another pair decides).
+//
+//	standby | none                 | {X}                  | P>O          | O>P                   | for              | U              | D                     | K                     | sib
+//	none    | bootstrap/join       | bootstrap/join       | bootstrap    | SPLIT_BRAIN           | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | ROLE_UNKNOWN
+//	{X}     | add_standby/join     | add_standby/join     | STALE_REJOIN | STALE_REJOIN          | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | ROLE_UNKNOWN
+//	P>O     | add_standby          | OUT_OF_BAND_FAILOVER | none         | SPLIT_BRAIN           | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
+//	O>P     | NO_PRIMARY           | STALE_PROMOTION      | NO_PRIMARY   | switchover            | CLUSTER_UNLISTED | ROLE_UNKNOWN   | SWITCHOVER_NEEDS_BOTH | SWITCHOVER_NEEDS_BOTH | ROLE_UNKNOWN
+//	for     | CLUSTER_UNLISTED     | CLUSTER_UNLISTED     | CLUSTER_UNLISTED | CLUSTER_UNLISTED  | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED    | CLUSTER_UNLISTED      | CLUSTER_UNLISTED
+//	U       | none?                | OUT_OF_BAND_FAILOVER | none?        | none?                 | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
+//	D       | CLUSTER_NEEDED       | OUT_OF_BAND_FAILOVER | none?        | SWITCHOVER_NEEDS_BOTH | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
+//	K       | CLUSTER_NEEDED       | OUT_OF_BAND_FAILOVER | none?        | SWITCHOVER_NEEDS_BOTH | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
+//	sib     | MIXED_CHANGE         | OUT_OF_BAND_FAILOVER | follow       | ROLE_UNKNOWN          | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | follow
+//
+//	stale   | none                 | {X}                  | P>O              | O>P               | for               | U                 | D                | K               | sib
+//	none    | NOT_A_STANDBY        | NOT_A_STANDBY        | NOT_A_STANDBY    | NOT_A_STANDBY     | NOT_A_STANDBY     | NOT_A_STANDBY     | NOT_A_STANDBY    | NOT_A_STANDBY   | NOT_A_STANDBY
+//	{X}     | none                 | stale                | stale.           | stale             | stale             | stale             | stale.           | stale           | stale.
+//	P>O     | STALE_NOT_FAILED     | SPLIT_BRAIN          | STALE_NOT_FAILED | SPLIT_BRAIN       | CLUSTER_UNLISTED  | STALE_NOT_FAILED  | STALE_NOT_FAILED | STALE_NOT_FAILED | ROLE_UNKNOWN
+//	O>P     | PRIMARY_REPLACED     | PRIMARY_REACHABLE    | failover         | PRIMARY_REACHABLE | PRIMARY_REACHABLE | PRIMARY_REACHABLE | failover/probe   | failover/probe  | ROLE_UNKNOWN
+//	for     | NOT_A_STANDBY        | NOT_A_STANDBY        | NOT_A_STANDBY    | NOT_A_STANDBY     | NOT_A_STANDBY     | NOT_A_STANDBY     | NOT_A_STANDBY    | NOT_A_STANDBY   | NOT_A_STANDBY
+//	U       | ROLE_UNKNOWN         | ROLE_UNKNOWN         | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN     | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//	D       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
+//	K       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
+//	sib     | STALE_NOT_FAILED     | OUT_OF_BAND_FAILOVER | ROLE_UNKNOWN     | ROLE_UNKNOWN      | CLUSTER_UNLISTED  | ROLE_UNKNOWN      | follow           | follow          | follow
+//
+//	detached | none              | {X}              | P>O              | O>P              | for              | U                | D                 | K               | sib
+//	none    | none               | none             | ROLE_UNKNOWN     | STALE_NOT_FAILED | CLUSTER_UNLISTED | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//	{X}     | none               | none             | detach           | STALE_NOT_FAILED | CLUSTER_UNLISTED | ROLE_UNKNOWN     | none?             | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//	P>O     | detach             | detach           | detach           | SPLIT_BRAIN      | CLUSTER_UNLISTED | ROLE_UNKNOWN     | DETACH_NEEDS_BOTH | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//	O>P     | STALE_NOT_FAILED   | STALE_NOT_FAILED | STALE_NOT_FAILED | STALE_NOT_FAILED | CLUSTER_UNLISTED | STALE_NOT_FAILED | STALE_NOT_FAILED  | STALE_NOT_FAILED | STALE_NOT_FAILED
+//	for     | CLUSTER_UNLISTED   | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED  | CLUSTER_UNLISTED | CLUSTER_UNLISTED
+//	U       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
+//	D       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
+//	K       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
+//	sib     | ROLE_UNKNOWN       | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//
+// Stars apply the tables to the primary and each other member, and the
+// strictest answer wins: more than one transition in a change is refused, a
+// failover demands that the other standbys of the lost source become stale.
+//
+// What this package does not do: it reads no clock, opens nothing, logs
+// nothing, knows no token and never says that a cluster is dead. It imports
+// the standard library only. An approval is judged elsewhere; what blocks is
+// decided by [TopologyPlan.Blocked] alone.
+package plan

@@ -1,0 +1,153 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+)
+
+// lossFindings judges whether the old primary of a failover was really lost.
+func (s situation) lossFindings(d decision, p pair) []Finding {
+	j := s.judge(p.member.ID, d.primary.ID)
+	f, ok := s.lossFinding(d, p, j)
+	if !ok {
+		return nil
+	}
+	f.Evidence = &FindingEvidence{Rounds: j.Run, Counted: len(j.Run), Restarts: j.Restarts, Moved: j.Moved}
+	return []Finding{f}
+}
+
+func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
+	o, candidate := p.member.ID, d.primary.ID
+	seen := fmt.Sprintf("%d probes of %s failed over %s (%s)", len(j.Run), o, runSpan(j.Run), s.describe(o))
+	switch j.Verdict {
+	case LossUnavailable:
+		return Finding{}, false
+	case LossReachable:
+		return s.tableFinding(d, pair{member: p.member, verdict: verdict{code: CodePrimaryReachable}}), true
+	case LossStillReplicating:
+		return NewFinding(CodePrimaryStillReplicating, o,
+			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and takes writes", o, candidate, j.Restarts),
+			"repair the network between reconcile and "+o+", and use a switchover"), true
+	case LossNotServing:
+		return NewFinding(CodePrimaryNotServing, o, seen+": its transport answers, its coordinator does not, and no checkpoint moved",
+			"cut off its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
+	case LossStateUnknown:
+		return NewFinding(CodePrimaryStateUnknown, o, seen+": it may still take writes",
+			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
+	default:
+		return NewFinding(CodePrimaryNotProbed, o,
+			fmt.Sprintf("%s; the rules ask for %d over %s, so %s and %d probes are missing", seen, max(s.rules.Probes, 1), s.rules.UnavailableFor, j.Missing, j.Probes),
+			"wait: plan and apply make the probes by themselves"), true
+	}
+}
+
+// judge reads the evidence recorded for one old primary and candidate.
+func (s situation) judge(old, candidate string) Judgement {
+	for _, e := range s.o.Evidence {
+		if e.Topology == s.t.Name && e.Primary == old && e.Candidate == candidate {
+			return JudgeLoss(e, s.rules, s.m.Now)
+		}
+	}
+	return JudgeLoss(Evidence{}, s.rules, s.m.Now)
+}
+
+// wants asks for the rounds that the judgement lacks. A verdict that more
+// rounds cannot change asks for none.
+func (s situation) wants(d decision) []Want {
+	for _, p := range d.pairs {
+		if !p.verdict.probe || s.judge(p.member.ID, d.primary.ID).Verdict != LossNotProbed {
+			continue
+		}
+		return []Want{{
+			Topology: s.t.Name, Primary: p.member.ID, Candidate: d.primary.ID,
+			Span: s.rules.UnavailableFor, Probes: max(s.rules.Probes, 1), Interval: ProbeCadence(s.rules),
+		}}
+	}
+	return nil
+}
+
+// failureBegan is when the old primary was first seen to fail.
+func (s situation) failureBegan(old, candidate string) time.Time {
+	if at, ok := s.judge(old, candidate).FirstFailed(); ok {
+		return at
+	}
+	if v := s.view(old); !v.At.IsZero() {
+		return v.At
+	}
+	return s.m.Now
+}
+
+// livenessProof is how recently replication must have moved before the first
+// failed probe to tell a lost primary from one behind our own partition.
+const livenessProof = time.Minute
+
+// failoverFindings are the flags that every failover carries.
+func (s situation) failoverFindings(d decision, window *Window) []Finding {
+	c := d.primary.ID
+	out := []Finding{
+		NewFinding(CodeForcePromote, c,
+			fmt.Sprintf("%s will be promoted by force; this cannot be undone", c),
+			"be sure that nothing else can make "+d.source+" answer again"),
+		s.dataLossFinding(d, window),
+	}
+	old, _ := s.t.Cluster(d.source)
+	if d.source != "" {
+		out = append(out, s.staleFinding(d.primary, old))
+	}
+	began := s.failureBegan(d.source, c)
+	if newest := newestTick(s.candidateProgress(c)); newest.IsZero() || began.Sub(newest) > livenessProof {
+		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.source,
+			"no replication was seen shortly before the probes began: an idle "+d.source+" behind our own network failure looks the same",
+			"ask the application side whether "+d.source+" still answers them"))
+	}
+	return out
+}
+
+func (s situation) candidateProgress(candidate string) []ChannelProgress {
+	if p := s.view(candidate).Progress; len(p) > 0 {
+		return p
+	}
+	r, _ := s.m.progress(candidate)
+	return r.Channels
+}
+
+func (s situation) dataLossFinding(d decision, w *Window) Finding {
+	text := "how much is not known"
+	if w != nil && w.Upper != nil {
+		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
+			w.Upper.Round(time.Millisecond), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
+	}
+	f := NewFinding(CodeDataLossRisk, d.source,
+		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.source, d.primary.ID, text),
+		"an approver bounds it with 'Failover-Max-Data-Loss: 120s'; after the promotion let applications retry uncertain writes")
+	f.Evidence = &FindingEvidence{Lag: w}
+	return f
+}
+
+// staleFinding flags a cluster that is, or will be, a stale old primary.
+func (s situation) staleFinding(primary, stale Cluster) Finding {
+	v := s.view(stale.ID)
+	state := ""
+	remedy := "keep it away from applications; when it returns, run 'reconcile fence " + s.t.Name + "/" + stale.ID + "'"
+	switch {
+	case v.Reach != ReachUp:
+		state = "it does not answer (" + v.Reach.String() + ")"
+	case v.Belief.Kind == BeliefStandby:
+		state = "it is up and fenced: it refuses writes"
+		remedy = "rebuild it before it may join again"
+	case canWrite(v):
+		state = "it is up and takes writes"
+		remedy = "stop its writers now and isolate it by network, then run 'reconcile fence " + s.t.Name + "/" + stale.ID + "'"
+	default:
+		state = "it is up and whether it takes writes could not be read"
+	}
+	return NewFinding(CodeStalePrimary, stale.ID,
+		fmt.Sprintf("%s is stale beside %s: %s; it is never put back by itself", stale.ID, primary.ID, state), remedy)
+}
+
+func runSpan(run []Round) time.Duration {
+	if len(run) == 0 {
+		return 0
+	}
+	return run[len(run)-1].At.Sub(run[0].At).Round(time.Millisecond)
+}

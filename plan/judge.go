@@ -1,0 +1,151 @@
+package plan
+
+import "time"
+
+// LossVerdict is what the rounds of evidence say of an old primary. The zero
+// value is LossNotProbed: nothing is judged lost by default.
+type LossVerdict string
+
+// The verdicts. None of them says "dead": they say what was seen from here.
+const (
+	LossNotProbed        LossVerdict = ""
+	LossUnavailable      LossVerdict = "unavailable"       // every probe of the run failed with refused, timeout or unavailable
+	LossNotServing       LossVerdict = "not_serving"       // the transport answers, the coordinator does not
+	LossStateUnknown     LossVerdict = "state_unknown"     // name resolution or TLS failed: it may still take writes
+	LossReachable        LossVerdict = "reachable"         // the last round saw it up
+	LossStillReplicating LossVerdict = "still_replicating" // the candidate's checkpoint kept moving
+)
+
+// Judgement is the outcome of JudgeLoss with what it rests on.
+type Judgement struct {
+	Verdict  LossVerdict
+	Run      []Round // the rounds of the current run, oldest first
+	Restarts int     // how often movement started the run anew
+	Moved    []ChannelMotion
+	Missing  time.Duration // how much longer the run must span
+	Probes   int           // how many more rounds must count
+}
+
+// FirstFailed returns when the current run began.
+func (j Judgement) FirstFailed() (time.Time, bool) {
+	if len(j.Run) == 0 {
+		return time.Time{}, false
+	}
+	return j.Run[0].At, true
+}
+
+// movementRestarts is how often the candidate's checkpoint may move during
+// the probes: one message in flight is no sign of life, a second movement is.
+const movementRestarts = 2
+
+// JudgeLoss reads recorded rounds by the rules of contract section 8. A round
+// counts only if the old primary did not answer, the candidate did, and it
+// took no longer than its deadlines; a success, a movement of the candidate's
+// checkpoint or a gap of two intervals starts the run anew. now bounds how old
+// the last round may be.
+func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
+	var j Judgement
+	var last []ChannelProgress
+	for _, r := range e.Rounds {
+		if r.Reach == ReachUp {
+			j.Run, last = nil, r.Progress
+			continue
+		}
+		if !r.CandidateAnswered || (r.Limit > 0 && r.Took > r.Limit) || !failed(r) {
+			continue
+		}
+		if n := len(j.Run); n > 0 && gap(j.Run[n-1], r.At, e.Interval) {
+			j.Run = nil
+		}
+		if moved := motion(last, r.Progress); len(moved) > 0 {
+			j.Run = nil
+			j.Restarts++
+			j.Moved = moved
+		}
+		last = r.Progress
+		j.Run = append(j.Run, r)
+	}
+	return j.conclude(e, rules, now)
+}
+
+func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
+	if n := len(e.Rounds); n > 0 && e.Rounds[n-1].Reach == ReachUp {
+		j.Verdict = LossReachable
+		return j
+	}
+	if j.Restarts >= movementRestarts {
+		j.Verdict = LossStillReplicating
+		return j
+	}
+	n := len(j.Run)
+	if n > 0 && gap(j.Run[n-1], now, e.Interval) {
+		j.Run, n = nil, 0
+	}
+	var span time.Duration
+	if n > 0 {
+		span = j.Run[n-1].At.Sub(j.Run[0].At)
+	}
+	j.Missing = max(0, rules.UnavailableFor-span)
+	j.Probes = max(0, max(rules.Probes, 1)-n)
+	if j.Missing == 0 && j.Probes == 0 {
+		j.Verdict = worst(j.Run)
+	}
+	return j
+}
+
+// failed says whether the old primary's answer may count: it was not up, and
+// the failure is of a kind that contract section 8 names for that reach.
+func failed(r Round) bool {
+	switch r.Reach {
+	case ReachUnreachable:
+		return r.Class == ClassRefused || r.Class == ClassTimeout || r.Class == ClassUnavailable
+	case ReachDegraded, ReachUnknown:
+		return r.Class != ClassNotCalled
+	default:
+		return false
+	}
+}
+
+// worst gives the run its verdict: one round that could not tell is enough to
+// doubt the others.
+func worst(run []Round) LossVerdict {
+	verdict := LossUnavailable
+	for _, r := range run {
+		switch r.Reach {
+		case ReachUnknown:
+			return LossStateUnknown
+		case ReachDegraded:
+			verdict = LossNotServing
+		}
+	}
+	return verdict
+}
+
+func gap(last Round, next time.Time, interval time.Duration) bool {
+	return next.Sub(last.At.Add(last.Took)) > 2*interval
+}
+
+// motion lists the channels whose tick grew between two rounds.
+func motion(before, after []ChannelProgress) []ChannelMotion {
+	var out []ChannelMotion
+	for _, a := range after {
+		for _, b := range before {
+			if a.Channel == b.Channel && a.Known && b.Known && a.TimeTick > b.TimeTick {
+				out = append(out, ChannelMotion{Channel: a.Channel, From: b.TimeTick, To: a.TimeTick})
+			}
+		}
+	}
+	return out
+}
+
+// The cadence of probes.
+const (
+	fastestProbe = 200 * time.Millisecond
+	slowestProbe = 5 * time.Second
+)
+
+// ProbeCadence is how often rounds start so that the rules can be met.
+func ProbeCadence(rules Failover) time.Duration {
+	gaps := max(rules.Probes-1, 1)
+	return min(max(rules.UnavailableFor/time.Duration(gaps), fastestProbe), slowestProbe)
+}

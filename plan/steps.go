@@ -1,0 +1,178 @@
+package plan
+
+import "slices"
+
+// steps builds the ordered steps of a decided transition. It answers nil when
+// the state does not allow the transition to be formed.
+func (s situation) steps(d decision) []Step {
+	var out []Step
+	switch d.transition {
+	case TransitionFailover:
+		out = s.failoverSteps(d)
+	case TransitionSwitchover:
+		out = s.switchoverSteps(d)
+	case TransitionBootstrap, TransitionAddStandby:
+		out = s.joinSteps(d)
+	case TransitionDetach:
+		out = s.detachSteps(d)
+	}
+	for i := range out {
+		out[i].ID = i + 1
+	}
+	return out
+}
+
+func (s situation) stored(id string) *Configuration {
+	c := s.view(id).Belief.Configuration
+	if len(c.Clusters) == 0 {
+		return nil
+	}
+	out := c.Clone()
+	return &out
+}
+
+// failoverSteps promote the desired primary with exactly itself and no edges:
+// the server rebuilds the configuration from its stored entry (milvus.md 2.9).
+func (s situation) failoverSteps(d decision) []Step {
+	v := s.view(d.primary.ID)
+	if v.Belief.Kind != BeliefStandby {
+		return nil
+	}
+	own, ok := v.Belief.Configuration.Member(d.primary.ID)
+	if !ok {
+		own = memberOf(d.primary)
+	}
+	var out []Step
+	for _, c := range s.t.withRole(RoleStale) {
+		if _, marked := s.m.staleMark(c.ID); !marked || c.ID == d.source {
+			out = append(out, Step{Wave: 1, Action: ActionRecordStale, Cluster: c.ID, Reason: ReasonRemember})
+		}
+	}
+	after := Configuration{Clusters: []Member{own}}
+	return append(out,
+		Step{Wave: 2, Action: ActionForcePromote, Cluster: d.primary.ID, Reason: ReasonPrimaryLost, Before: s.stored(d.primary.ID), After: &after},
+		Step{Wave: 3, Action: ActionVerify, Cluster: d.primary.ID, Reason: ReasonProveRole, Verify: s.rules.Verify},
+		Step{Wave: 4, Action: ActionRedirect, Cluster: d.primary.ID, Reason: ReasonMoveTraffic},
+	)
+}
+
+// switchoverSteps send one configuration to all members at once: the call on
+// a standby waits until replication brings it (milvus.md 2.5, 4.2).
+func (s situation) switchoverSteps(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.source)
+	var out []Step
+	for _, c := range s.members() {
+		reason := ReasonKeepsStandby
+		switch c.ID {
+		case d.primary.ID:
+			reason = ReasonBecomesPrimary
+		case d.source:
+			reason = ReasonBecomesStandby
+		}
+		out = append(out, s.update(1, c.ID, reason, after))
+	}
+	return append(out, s.closing(2, d.primary.ID, true)...)
+}
+
+// joinSteps tell the primary first, with the old standbys as the barrier, and
+// the new standbys after the primary was read back (milvus.md 4.1, 4.5).
+func (s situation) joinSteps(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	reason := ReasonJoins
+	if d.transition == TransitionBootstrap {
+		reason = ReasonNewTopology
+	}
+	out := []Step{s.update(1, d.primary.ID, reason, after)}
+	var joining []Step
+	for _, c := range s.t.withRole(RoleStandby) {
+		if s.view(c.ID).Belief.Source == d.primary.ID {
+			out = append(out, s.update(1, c.ID, ReasonKeepsStandby, after))
+			continue
+		}
+		joining = append(joining, s.update(2, c.ID, ReasonJoins, after))
+	}
+	return append(append(out, joining...), s.closing(3, d.primary.ID, false)...)
+}
+
+// detachSteps let the detached standbys go: the primary and the rest drop
+// them, each of them is the barrier of its own removal (milvus.md 4.4).
+func (s situation) detachSteps(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	var out []Step
+	if stored := s.stored(d.primary.ID); stored == nil || !stored.Equal(after) {
+		out = append(out, s.update(1, d.primary.ID, ReasonLeaves, after))
+	}
+	for _, c := range s.t.withRole(RoleStandby) {
+		out = append(out, s.update(1, c.ID, ReasonKeepsStandby, after))
+	}
+	for _, c := range s.t.withRole(RoleDetached) {
+		if s.view(c.ID).Belief.Kind == BeliefStandby {
+			out = append(out, s.update(1, c.ID, ReasonLeaves, Configuration{Clusters: []Member{memberOf(c)}}))
+		}
+	}
+	return append(out, s.closing(2, d.primary.ID, false)...)
+}
+
+func (s situation) update(wave int, id string, reason Reason, after Configuration) Step {
+	a := after.Clone()
+	return Step{Wave: wave, Action: ActionUpdate, Cluster: id, Reason: reason, Before: s.stored(id), After: &a}
+}
+
+// closing waits, verifies and, when the primary moved, redirects.
+func (s situation) closing(wave int, primary string, moves bool) []Step {
+	out := []Step{
+		{Wave: wave, Action: ActionWait, Cluster: primary, Reason: ReasonProveReplication},
+		{Wave: wave + 1, Action: ActionVerify, Cluster: primary, Reason: ReasonProveRole, Verify: s.rules.Verify},
+	}
+	if moves {
+		out = append(out, Step{Wave: wave + 2, Action: ActionRedirect, Cluster: primary, Reason: ReasonMoveTraffic})
+	}
+	return out
+}
+
+// members are the primary and the standbys, by id.
+func (s situation) members() []Cluster {
+	var out []Cluster
+	for _, c := range s.t.Clusters {
+		if c.Role == RolePrimary || c.Role == RoleStandby {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// keepOrder gives the wanted configuration the live order of one cluster's
+// stored list where that is a permutation of it: order is part of equality
+// on the server (milvus.md 2.3).
+func (s situation) keepOrder(want Configuration, live string) Configuration {
+	stored := s.view(live).Belief.Configuration
+	if len(stored.Clusters) != len(want.Clusters) {
+		return want
+	}
+	var members []Member
+	for _, m := range stored.Clusters {
+		w, ok := want.Member(m.ID)
+		if !ok {
+			return want
+		}
+		members = append(members, w)
+	}
+	out := want.Clone()
+	out.Clusters = members
+	if sameEdges(stored.Edges, want.Edges) {
+		out.Edges = slices.Clone(stored.Edges)
+	}
+	return out
+}
+
+func sameEdges(a, b []Edge) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, e := range a {
+		if !slices.Contains(b, e) {
+			return false
+		}
+	}
+	return true
+}
