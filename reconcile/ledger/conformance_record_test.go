@@ -1,0 +1,89 @@
+package ledger
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+var recordCases = map[string]func(*testing.T, *fixture){
+	"a match spends the approval, once": func(t *testing.T, f *fixture) {
+		g := plan.GenerationMark{Topology: "orders", Generation: 8, Document: "x"}
+		must(t, f.SpendOnMatch(t.Context(), g, "c1"))
+		must(t, f.SpendOnMatch(t.Context(), g, "c1"))
+		same(t, f.kinds("orders"), []Kind{KindMatched})
+		same(t, f.read().Memory().Generations, []plan.GenerationMark{g})
+		wantSpent(t, f.lock("orders").Begin(t.Context(), failover("orders", 8, "d1")), 8)
+	},
+	"a match says nothing while an intent is open": func(t *testing.T, f *fixture) {
+		must(t, f.lock("orders").Begin(t.Context(), failover("orders", 8, "d1")))
+		var open *OpenIntentError
+		if err := f.SpendOnMatch(t.Context(), plan.GenerationMark{Topology: "orders", Generation: 8}, "c1"); !errors.As(err, &open) {
+			t.Fatal(err)
+		}
+	},
+	"a generation only rises and keeps its first document": func(t *testing.T, f *fixture) {
+		for _, g := range []plan.GenerationMark{{Generation: 7, Document: "x"}, {Generation: 7, Document: "y"}, {Generation: 3, Document: "z"}} {
+			g.Topology = "orders"
+			must(t, f.RecordGeneration(t.Context(), g))
+		}
+		same(t, f.read().Memory().Generations, []plan.GenerationMark{{Topology: "orders", Generation: 7, Document: "x"}})
+		same(t, f.kinds("orders"), []Kind{KindGeneration})
+	},
+	"a home is recorded when it changes": func(t *testing.T, f *fixture) {
+		for _, name := range []string{"orders", "orders", "users"} {
+			must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: name}))
+		}
+		same(t, f.read().Memory().Homes, []plan.Home{{Cluster: "a", Topology: "users"}})
+		same(t, f.kinds(""), []Kind{KindBorn, KindHome, KindHome})
+	},
+	"progress replaces itself and is not history": func(t *testing.T, f *fixture) {
+		at := start.Add(time.Minute)
+		must(t, f.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: "c", Source: "a", At: start}, plan.ProgressRecord{Cluster: "b", Source: "a", At: start}))
+		newer := plan.ProgressRecord{
+			Cluster: "b", Source: "a", At: at, NoBacklogAt: at, Collections: []string{"db/x"},
+			Channels: []plan.ChannelProgress{{
+				Channel: "b_0", Known: true, SourceCluster: "a", SourceChannel: "a_0", MessageID: "0a", TimeTick: 1 << 60,
+				CaughtUpAt: &at, Salvage: []plan.Salvage{{SourceCluster: "z", SourceChannel: "z_0", MessageID: "0b", TimeTick: 2}},
+			}},
+		}
+		must(t, f.RecordProgress(t.Context(), newer))
+		same(t, f.read().Memory().Progress, []plan.ProgressRecord{newer, {Cluster: "c", Source: "a", At: start}})
+		same(t, f.kinds(""), []Kind{KindBorn})
+	},
+	"history is a chain that names who and what": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "z", Topology: "users"}))
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		must(t, k.Finish(t.Context(), "done", "verified"))
+		all := f.read().History("")
+		prev := ""
+		for i, r := range all {
+			if r.Seq != uint64(i+1) || r.PrevHash != prev || len(r.Hash) != 64 {
+				t.Fatalf("%+v", r)
+			}
+			prev = r.Hash
+		}
+		own := f.read().History("orders")
+		if len(own) != 2 || !slices.Equal(own[0].By, []string{"alice@example.com"}) || own[0].Transition != plan.TransitionFailover ||
+			own[1].Result != "done" || own[1].Detail != "verified" || own[1].Commit != "cd1" || own[1].Generation != 8 {
+			t.Fatalf("%+v", own)
+		}
+	},
+	"writers that race record one fact once": func(t *testing.T, f *fixture) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := f.reopen().SpendOnMatch(t.Context(), plan.GenerationMark{Topology: "orders", Generation: 1}, "c"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		same(t, f.kinds(""), []Kind{KindBorn, KindMatched})
+	},
+}

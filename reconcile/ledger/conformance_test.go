@@ -1,0 +1,250 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"milvus-reconcile/plan"
+)
+
+// opener makes a fresh store; what it returns opens that store once more, as
+// another process would.
+type opener func(t *testing.T) func(Options) *Ledger
+
+// conformance is what every ledger must do, whatever keeps it.
+func conformance(t *testing.T, open opener) {
+	for _, suite := range []map[string]func(*testing.T, *fixture){birthCases, beginCases, carryOnCases, recordCases, lockCases} {
+		for name, run := range suite {
+			t.Run(name, func(t *testing.T) { run(t, newFixture(t, open)) })
+		}
+	}
+}
+
+type fixture struct {
+	t      *testing.T
+	reopen func() *Ledger
+	*Ledger
+	now time.Time
+}
+
+var start = time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
+
+func newFixture(t *testing.T, open opener) *fixture {
+	f := &fixture{t: t, now: start}
+	var mu sync.Mutex
+	clock := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		f.now = f.now.Add(time.Second)
+		return f.now
+	}
+	again := open(t)
+	f.reopen = func() *Ledger { return again(Options{Clock: clock, Process: "test", Host: "here"}) }
+	f.Ledger = f.reopen()
+	return f
+}
+
+func (f *fixture) lock(topology string) *Lock {
+	f.t.Helper()
+	k, err := f.Lock(f.t.Context(), topology, 0)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { must(f.t, k.Release()) })
+	return k
+}
+
+// read goes through a second opening: what counts is what is durable.
+func (f *fixture) read() Snapshot {
+	f.t.Helper()
+	s, err := f.reopen().Read(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s
+}
+
+func (f *fixture) kinds(topology string) []Kind {
+	f.t.Helper()
+	var out []Kind
+	for _, r := range f.read().History(topology) {
+		out = append(out, r.Kind)
+	}
+	return out
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func same(t *testing.T, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("(-want +got)\n%s", d)
+	}
+}
+
+// payload is the hash of a made-up signed payload.
+func payload(text string) string { return hashOf([]byte(text)) }
+
+func failover(topology string, generation int64, digest string) Beginning {
+	after := &plan.Configuration{Clusters: []plan.Member{{ID: "b", URI: "http://b:1", PChannels: []string{"b_0"}}}}
+	before := &plan.Configuration{
+		Clusters: []plan.Member{{ID: "a", URI: "http://a:1", PChannels: []string{"a_0"}}, after.Clusters[0]},
+		Edges:    []plan.Edge{{From: "a", To: "b"}},
+	}
+	return Beginning{
+		Intent: plan.Intent{
+			Topology: topology, Transition: plan.TransitionFailover, Generation: generation, Commit: "c" + digest, Digest: digest,
+			Steps: []plan.Step{
+				{ID: 1, Wave: 1, Action: plan.ActionRecordStale, Cluster: "a", Reason: plan.ReasonRemember},
+				{ID: 2, Wave: 2, Action: plan.ActionForcePromote, Cluster: "b", Reason: plan.ReasonPrimaryLost, Before: before, After: after},
+				{ID: 3, Wave: 3, Action: plan.ActionVerify, Cluster: "b", Verify: plan.VerifyDDL},
+			},
+		},
+		Document: "doc" + digest, Payloads: []string{payload(topology + digest)}, By: []string{"alice@example.com"},
+		Stale: []plan.StaleMark{{Cluster: "a", Topology: topology, Since: start, Promoted: "b", Commit: "c" + digest}},
+	}
+}
+
+var birthCases = map[string]func(*testing.T, *fixture){
+	"reading does not make a ledger": func(t *testing.T, f *fixture) {
+		s := f.read()
+		if at, ok := s.Born(); ok || !s.Newest().IsZero() {
+			t.Fatalf("born %v", at)
+		}
+		same(t, s.Memory(), plan.Memory{Ledger: f.store.kind()})
+	},
+	"it is born once": func(t *testing.T, f *fixture) {
+		first, isNew, err := f.Ensure(t.Context())
+		must(t, err)
+		again, isNewAgain, err := f.reopen().Ensure(t.Context())
+		must(t, err)
+		if !isNew || isNewAgain || !first.Equal(again) || first.IsZero() {
+			t.Fatalf("%v %v, then %v %v", first, isNew, again, isNewAgain)
+		}
+		same(t, f.kinds(""), []Kind{KindBorn})
+	},
+	"the first record brings its birth": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		same(t, f.kinds(""), []Kind{KindBorn, KindHome})
+	},
+	"a cancelled caller writes nothing": func(t *testing.T, f *fixture) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := f.Ensure(ctx); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		same(t, f.kinds(""), []Kind(nil))
+	},
+}
+
+var beginCases = map[string]func(*testing.T, *fixture){
+	"one transaction holds intent, approval, stale marks and provisions": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		b.Provisions = []plan.UsedProvision{{Cluster: "n", At: start}}
+		must(t, f.lock("orders").Begin(t.Context(), b))
+		s := f.read()
+		want := b.Intent
+		want.At = s.Newest()
+		same(t, s.Memory(), plan.Memory{
+			Ledger: f.store.kind(), Intents: []plan.Intent{want}, Stale: b.Stale, Provisions: b.Provisions,
+			Generations: []plan.GenerationMark{{Topology: "orders", Generation: 8, Document: "docd1"}},
+		})
+		same(t, s.Spent("orders"), []Mark{{Topology: "orders", Generation: 8, PayloadHash: b.Payloads[0], Commit: "cd1", At: s.Newest()}})
+		same(t, f.kinds("orders"), []Kind{KindIntent})
+	},
+	"the same intent is resumed without a record": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		must(t, k.Sent(t.Context()))
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		same(t, f.kinds("orders"), []Kind{KindIntent, KindSent})
+	},
+	"another intent waits for the open one": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		var open *OpenIntentError
+		if err := k.Begin(t.Context(), failover("orders", 9, "d2")); !errors.As(err, &open) || open.Intent.Generation != 8 {
+			t.Fatal(err)
+		}
+	},
+	"an approval serves one generation once": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		must(t, k.Finish(t.Context(), "done", ""))
+		again := failover("orders", 8, "d2")
+		wantSpent(t, k.Begin(t.Context(), again), 8)
+	},
+	"a signed payload serves once, whatever its prefix": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		must(t, k.Finish(t.Context(), "done", ""))
+		again := failover("orders", 9, "d2")
+		again.Payloads = []string{"sha256:" + payload("ordersd1")}
+		wantSpent(t, k.Begin(t.Context(), again), 8)
+	},
+	"one payload may approve two topologies": func(t *testing.T, f *fixture) {
+		must(t, f.lock("orders").Begin(t.Context(), failover("orders", 8, "d1")))
+		other := failover("users", 3, "d2")
+		other.Payloads = []string{payload("ordersd1")}
+		must(t, f.lock("users").Begin(t.Context(), other))
+	},
+	"a generation below the greatest seen is refused": func(t *testing.T, f *fixture) {
+		must(t, f.RecordGeneration(t.Context(), plan.GenerationMark{Topology: "orders", Generation: 9, Document: "x"}))
+		refused(t, f, failover("orders", 8, "d1"))
+	},
+	"without an approval is refused": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		b.Payloads = nil
+		refused(t, f, b)
+	},
+	"a payload that is not a hash is refused": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		b.Payloads = []string{"root:Milvus"}
+		refused(t, f, b)
+	},
+	"without a digest is refused": func(t *testing.T, f *fixture) { refused(t, f, failover("orders", 8, "")) },
+	"without a transition is refused": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		b.Intent.Transition = plan.TransitionNone
+		refused(t, f, b)
+	},
+	"a fence rests on the failover and spends nothing": func(t *testing.T, f *fixture) {
+		must(t, f.lock("orders").Begin(t.Context(), fence(8)))
+		same(t, f.read().Spent("orders"), []Mark(nil))
+	},
+}
+
+func refused(t *testing.T, f *fixture, b Beginning) {
+	t.Helper()
+	before := f.kinds("")
+	if err := f.lock("orders").Begin(t.Context(), b); !errors.Is(err, ErrTransition) {
+		t.Fatal(err)
+	}
+	same(t, f.kinds(""), before)
+}
+
+func fence(generation int64) Beginning {
+	b := failover("orders", generation, "f1")
+	b.Intent.Transition, b.Payloads, b.Stale = plan.TransitionFence, nil, nil
+	b.Intent.Steps = []plan.Step{{ID: 1, Wave: 1, Action: plan.ActionFence, Cluster: "a"}}
+	return b
+}
+
+func wantSpent(t *testing.T, err error, generation int64) {
+	t.Helper()
+	var spent *SpentError
+	if !errors.As(err, &spent) || spent.Mark.Generation != generation {
+		t.Fatal(err)
+	}
+}

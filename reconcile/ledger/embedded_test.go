@@ -1,0 +1,240 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"milvus-reconcile/plan"
+)
+
+func openEmbedded(t *testing.T) func(Options) *Ledger {
+	path := filepath.Join(t.TempDir(), "deep", "ledger.db")
+	return func(o Options) *Ledger {
+		l, err := Embedded(path, o)
+		must(t, err)
+		return l
+	}
+}
+
+func TestEmbedded(t *testing.T) { conformance(t, openEmbedded) }
+
+// written is a ledger with a few records of each sort.
+func written(t testing.TB, dir string) *Ledger {
+	l, err := Embedded(filepath.Join(dir, "ledger.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := l.Lock(t.Context(), "orders", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		l.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}),
+		k.Begin(t.Context(), failover("orders", 8, "d1")),
+		k.Effected(t.Context()),
+		k.Finish(t.Context(), "done", ""),
+		l.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: "b", Source: "a"}),
+		k.Release(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// inside edits the file behind the ledger's back.
+func inside(t *testing.T, l *Ledger, edit func(*bbolt.Tx) error) {
+	t.Helper()
+	db, err := bbolt.Open(l.store.name(), 0o600, nil)
+	must(t, err)
+	must(t, db.Update(edit))
+	must(t, db.Close())
+}
+
+func TestDamageIsReported(t *testing.T) {
+	key := func(seq byte) []byte { return []byte{0, 0, 0, 0, 0, 0, 0, seq} }
+	replace := func(seq byte, from, to string) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			b := tx.Bucket(bucketRecords)
+			v := strings.Replace(string(b.Get(key(seq))), from, to, 1)
+			return b.Put(key(seq), []byte(v))
+		}
+	}
+	resealed := func(seq byte, from, to string) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			b := tx.Bucket(bucketRecords)
+			_, body, _ := cutHash(b.Get(key(seq)))
+			raw := strings.Replace(string(body), from, to, 1)
+			return b.Put(key(seq), []byte(hashOf([]byte(raw))+"\n"+raw))
+		}
+	}
+	cases := map[string]struct {
+		edit func(*bbolt.Tx) error
+		seq  uint64
+		keep int // records that history still shows
+	}{
+		"an edited record":                 {replace(3, `"generation":8`, `"generation":9`), 3, 2},
+		"an edited record with a new hash": {resealed(3, `"generation":8`, `"generation":9`), 4, 3},
+		"the last record with a new hash":  {resealed(5, `"done"`, `"gone"`), 6, 0},
+		"a torn record":                    {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put(key(3), []byte("x")) }, 3, 0},
+		"a record that is not ours":        {resealed(1, `"born"`, `"bored"`), 2, 1},
+		"a field that we do not know":      {resealed(1, `"kind"`, `"sort":1,"kind"`), 1, 0},
+		"a record taken out":               {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Delete(key(3)) }, 3, 2},
+		"the last record taken out":        {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Delete(key(5)) }, 5, 0},
+		"a record put behind":              {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put(key(6), []byte("x")) }, 6, 0},
+		"the head taken out":               {func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyHead) }, 6, 0},
+		"a bucket taken out":               {func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketProgress) }, 0, 0},
+		"edited progress":                  {func(tx *bbolt.Tx) error { return tx.Bucket(bucketProgress).Put([]byte("b"), []byte("x")) }, 0, 5},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := written(t, t.TempDir())
+			inside(t, l, c.edit)
+			s, err := l.Read(t.Context())
+			var damaged *CorruptError
+			if !errors.As(err, &damaged) || damaged.Seq != c.seq || damaged.Path != l.store.name() {
+				t.Fatalf("%v", err)
+			}
+			if !strings.Contains(err.Error(), "damaged") {
+				t.Fatal(err)
+			}
+			same(t, s.Memory(), plan.Memory{})
+			if c.keep > 0 {
+				same(t, len(s.History("")), c.keep)
+			}
+			if name == "edited progress" {
+				return
+			}
+			if err := l.RecordHome(t.Context(), plan.Home{Cluster: "q", Topology: "orders"}); !errors.As(err, &damaged) {
+				t.Fatalf("written to a damaged ledger: %v", err)
+			}
+		})
+	}
+}
+
+func TestAnotherFormatIsRefused(t *testing.T) {
+	l := written(t, t.TempDir())
+	inside(t, l, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2")) })
+	var format *FormatError
+	if _, err := l.Read(t.Context()); !errors.As(err, &format) || format.Format != "2" {
+		t.Fatal(err)
+	}
+	if err := l.RecordHome(t.Context(), plan.Home{Cluster: "q", Topology: "orders"}); !errors.As(err, &format) {
+		t.Fatal(err)
+	}
+}
+
+func TestBrokenFile(t *testing.T) {
+	whole, err := os.ReadFile(written(t, t.TempDir()).store.name())
+	must(t, err)
+	cases := map[string][]byte{
+		"not a ledger":         []byte("apiVersion: reconcile/v1alpha1\n"),
+		"a page":               whole[:4096],
+		"cut behind the metas": whole[:3*4096],
+		"zeros":                make([]byte, len(whole)),
+	}
+	for name, raw := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			must(t, os.WriteFile(path, raw, 0o600))
+			l, err := Embedded(path, Options{})
+			must(t, err)
+			for range 2 { // the second shows that the first left no lock behind
+				if _, err := l.Read(t.Context()); err == nil {
+					t.Fatal("read")
+				}
+				if err := l.RecordHome(t.Context(), plan.Home{Cluster: "q", Topology: "o"}); err == nil || errors.Is(err, ErrBusy) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestFileOfAKilledMaker(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	must(t, os.WriteFile(path, nil, 0o600))
+	l, err := Embedded(path, Options{})
+	must(t, err)
+	s, err := l.Read(t.Context())
+	must(t, err)
+	if _, ok := s.Born(); ok {
+		t.Fatal("born")
+	}
+	_, isNew, err := l.Ensure(t.Context())
+	must(t, err)
+	if !isNew {
+		t.Fatal("not new")
+	}
+}
+
+func TestBusyFileIsABoundedWait(t *testing.T) {
+	l := written(t, t.TempDir())
+	db, err := bbolt.Open(l.store.name(), 0o600, nil)
+	must(t, err)
+	defer db.Close()
+	other, err := Embedded(l.store.name(), Options{BusyWait: 1})
+	must(t, err)
+	if _, err := other.Read(t.Context()); !errors.Is(err, ErrBusy) {
+		t.Fatal(err)
+	}
+}
+
+func TestRemovedLockFileIsALostLock(t *testing.T) {
+	l := written(t, t.TempDir())
+	k, err := l.Lock(t.Context(), "orders", 0)
+	must(t, err)
+	defer k.Release()
+	must(t, os.RemoveAll(l.store.name()+".locks"))
+	if err := k.Begin(t.Context(), failover("orders", 9, "d2")); !errors.Is(err, ErrLockLost) {
+		t.Fatal(err)
+	}
+	<-k.Lost()
+}
+
+func TestPathIsNeeded(t *testing.T) {
+	if _, err := Embedded("", Options{}); err == nil {
+		t.Fatal("opened")
+	}
+}
+
+// Whatever byte is changed in the file, or wherever it is cut, the ledger says
+// what it said before or that it is damaged, and never anything else.
+func TestDamageNeverChangesMemory(t *testing.T) {
+	source := written(t, t.TempDir())
+	whole, err := os.ReadFile(source.store.name())
+	must(t, err)
+	before, err := source.Read(t.Context())
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	damages := map[string]func(*rapid.T) []byte{
+		"a changed byte": func(rt *rapid.T) []byte {
+			raw := append([]byte(nil), whole...)
+			raw[rapid.IntRange(0, len(raw)-1).Draw(rt, "at")] ^= byte(rapid.IntRange(1, 255).Draw(rt, "bits"))
+			return raw
+		},
+		"a cut": func(rt *rapid.T) []byte { return whole[:rapid.IntRange(1, len(whole)).Draw(rt, "length")] },
+	}
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				must(t, os.WriteFile(path, damage(rt), 0o600))
+				l, err := Embedded(path, Options{})
+				must(t, err)
+				after, err := l.Read(t.Context())
+				if err != nil {
+					return
+				}
+				same(t, after.Memory(), before.Memory())
+				same(t, after.History(""), before.History(""))
+			})
+		})
+	}
+}

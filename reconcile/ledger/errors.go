@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// ErrBusy says that another process kept the ledger's file open for longer
+// than the bounded wait.
+var ErrBusy = errors.New("the ledger is in use by another process")
+
+// ErrLockLost says that the right to act on a topology is gone, so nothing
+// was written.
+var ErrLockLost = errors.New("the lock on the topology is lost")
+
+// ErrNoIntent says that there is no open intent to go on with.
+var ErrNoIntent = errors.New("the topology has no open intent")
+
+// ErrTransition says that a record is not one that may follow what the
+// ledger holds.
+var ErrTransition = errors.New("not a legal next record")
+
+// CorruptError reports a ledger that cannot be believed. Nothing is read past
+// Seq and nothing is written.
+type CorruptError struct {
+	Path   string
+	Seq    uint64 // the record at fault; 0: not one record
+	Reason string
+}
+
+// Error names the file, the record and the fault.
+func (e *CorruptError) Error() string {
+	if e.Seq == 0 {
+		return fmt.Sprintf("ledger %s is damaged: %s", e.Path, e.Reason)
+	}
+	return fmt.Sprintf("ledger %s is damaged at record %d: %s", e.Path, e.Seq, e.Reason)
+}
+
+// FormatError reports a ledger written in a format that this build does not
+// know.
+type FormatError struct {
+	Path   string
+	Format string
+}
+
+// Error names both formats.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("ledger %s has format %q, this build knows %q: use the version that wrote it", e.Path, e.Format, formatVersion)
+}
+
+// Holder says who has a lock.
+type Holder struct {
+	Process string    `json:"process"`
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+}
+
+// HeldError says that somebody else may act on the topology now.
+type HeldError struct {
+	Topology string
+	Holder   Holder // zero when the holder has not yet said who it is
+}
+
+// Error says who holds the lock since when.
+func (e *HeldError) Error() string {
+	if e.Holder == (Holder{}) {
+		return fmt.Sprintf("topology %s is locked by another process", e.Topology)
+	}
+	return fmt.Sprintf("topology %s is locked by %s (process %d on %s) since %s", e.Topology,
+		e.Holder.Process, e.Holder.PID, e.Holder.Host, e.Holder.Since.UTC().Format(time.RFC3339))
+}
+
+// SpentError says that an approval was used before (contract section 4,
+// ALREADY_USED).
+type SpentError struct{ Mark Mark }
+
+// Error names the use.
+func (e *SpentError) Error() string {
+	return fmt.Sprintf("the approval for generation %d of %s was used on %s",
+		e.Mark.Generation, e.Mark.Topology, e.Mark.At.UTC().Format(time.RFC3339))
+}
+
+// OpenIntentError says that another intent on the topology has no result yet.
+type OpenIntentError struct{ Intent plan.Intent }
+
+// Error names the intent.
+func (e *OpenIntentError) Error() string {
+	return fmt.Sprintf("the %s of %s that generation %d began at %s has no result yet", e.Intent.Transition,
+		e.Intent.Topology, e.Intent.Generation, e.Intent.At.UTC().Format(time.RFC3339))
+}

@@ -1,0 +1,50 @@
+package ledger
+
+import "context"
+
+// Lock is the right to act on one topology. Everything that it writes is
+// refused with ErrLockLost once the right is gone.
+type Lock struct {
+	ledger   *Ledger
+	guard    guard
+	topology string
+}
+
+// Begin writes the intent, the approval that it spends, the clusters that
+// become stale and the provisions that it uses, in one transaction. An intent
+// that is already open under the same transition, generation and digest is
+// resumed: nothing is written. SpentError and OpenIntentError tell why not.
+func (k *Lock) Begin(ctx context.Context, b Beginning) error {
+	b.Intent.Topology = k.topology
+	return k.write(ctx, beginRule(b))
+}
+
+// Sent is written before the first RPC leaves: from here on, only reading
+// the cluster decides what came of it.
+func (k *Lock) Sent(ctx context.Context) error { return k.write(ctx, sentRule(k.topology)) }
+
+// Effected is written once the transition was read back.
+func (k *Lock) Effected(ctx context.Context) error { return k.write(ctx, effectedRule(k.topology)) }
+
+// Reverse takes back what Begin wrote. It is for a definite refusal by the
+// server after which the old state was read back, and for nothing else: an
+// effected intent cannot be reversed.
+func (k *Lock) Reverse(ctx context.Context, reason string) error {
+	return k.write(ctx, reverseRule(k.topology, reason))
+}
+
+// Finish closes the intent with its result. A failover that took effect is
+// remembered as the topology's last one.
+func (k *Lock) Finish(ctx context.Context, result, detail string) error {
+	return k.write(ctx, finishRule(k.topology, result, detail))
+}
+
+func (k *Lock) write(ctx context.Context, r rule) error {
+	return k.ledger.write(ctx, k.guard, r)
+}
+
+// Lost is closed when the right was found to be gone, and by Release.
+func (k *Lock) Lost() <-chan struct{} { return k.guard.lost() }
+
+// Release gives the right back. It is safe to call twice.
+func (k *Lock) Release() error { return k.guard.release() }

@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+type progressWire struct {
+	Cluster     string        `json:"cluster"`
+	Source      string        `json:"source"`
+	At          time.Time     `json:"at"`
+	NoBacklogAt time.Time     `json:"noBacklogAt"`
+	Collections []string      `json:"collections,omitempty"`
+	Channels    []channelWire `json:"channels,omitempty"`
+}
+
+type channelWire struct {
+	Channel       string        `json:"channel"`
+	Known         bool          `json:"known"`
+	Error         string        `json:"error,omitempty"`
+	SourceCluster string        `json:"sourceCluster,omitempty"`
+	SourceChannel string        `json:"sourceChannel,omitempty"`
+	MessageID     string        `json:"messageId,omitempty"`
+	TimeTick      uint64        `json:"timeTick,omitempty"`
+	Salvage       []salvageWire `json:"salvage,omitempty"`
+	CaughtUpAt    *time.Time    `json:"caughtUpAt,omitempty"`
+}
+
+type salvageWire struct {
+	SourceCluster string `json:"sourceCluster"`
+	SourceChannel string `json:"sourceChannel"`
+	MessageID     string `json:"messageId,omitempty"`
+	TimeTick      uint64 `json:"timeTick,omitempty"`
+}
+
+// encodeProgress returns the stored bytes of one standby's progress: their
+// hash, a newline, JSON.
+func encodeProgress(p plan.ProgressRecord) ([]byte, error) {
+	w := progressWire{
+		Cluster: p.Cluster, Source: p.Source, At: wall(p.At), NoBacklogAt: wall(p.NoBacklogAt), Collections: p.Collections,
+	}
+	for _, c := range p.Channels {
+		w.Channels = append(w.Channels, channelToWire(c))
+	}
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return nil, fmt.Errorf("encode progress of %s: %w", p.Cluster, err)
+	}
+	return append([]byte(hashOf(raw)+"\n"), raw...), nil
+}
+
+func channelToWire(c plan.ChannelProgress) channelWire {
+	w := channelWire{
+		Channel: c.Channel, Known: c.Known, Error: c.Error, SourceCluster: c.SourceCluster,
+		SourceChannel: c.SourceChannel, MessageID: c.MessageID, TimeTick: c.TimeTick,
+	}
+	if c.CaughtUpAt != nil {
+		at := wall(*c.CaughtUpAt)
+		w.CaughtUpAt = &at
+	}
+	for _, s := range c.Salvage {
+		w.Salvage = append(w.Salvage, salvageWire(s))
+	}
+	return w
+}
+
+func decodeProgress(raw []byte) (plan.ProgressRecord, error) {
+	hash, body, ok := cutHash(raw)
+	if !ok || hashOf(body) != hash {
+		return plan.ProgressRecord{}, fmt.Errorf("its hash does not fit its content")
+	}
+	var w progressWire
+	if err := decodeStrict(body, &w); err != nil {
+		return plan.ProgressRecord{}, err
+	}
+	p := plan.ProgressRecord{
+		Cluster: w.Cluster, Source: w.Source, At: w.At, NoBacklogAt: w.NoBacklogAt, Collections: w.Collections,
+	}
+	for _, c := range w.Channels {
+		p.Channels = append(p.Channels, c.progress())
+	}
+	return p, nil
+}
+
+func (w channelWire) progress() plan.ChannelProgress {
+	c := plan.ChannelProgress{
+		Channel: w.Channel, Known: w.Known, Error: w.Error, SourceCluster: w.SourceCluster,
+		SourceChannel: w.SourceChannel, MessageID: w.MessageID, TimeTick: w.TimeTick, CaughtUpAt: w.CaughtUpAt,
+	}
+	for _, s := range w.Salvage {
+		c.Salvage = append(c.Salvage, plan.Salvage(s))
+	}
+	return c
+}
+
+// cutHash splits a stored value into the hash and the bytes that it is of.
+func cutHash(raw []byte) (hash string, body []byte, ok bool) {
+	const length = 64
+	if len(raw) <= length || raw[length] != '\n' {
+		return "", nil, false
+	}
+	return string(raw[:length]), raw[length+1:], true
+}

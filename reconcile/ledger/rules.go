@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// Beginning is everything that one transaction writes before the first RPC of
+// a transition leaves.
+type Beginning struct {
+	Intent     plan.Intent
+	Document   string   // plan.DocumentHash of the document that asks for it
+	Payloads   []string // sha256 in hex of each signed payload that approved it
+	By         []string // the people who approved it
+	Stale      []plan.StaleMark
+	Provisions []plan.UsedProvision
+}
+
+// A rule says which record follows, given what the ledger holds; nil: none,
+// since it is recorded already. Rules are pure: they are tried again when
+// another writer was faster.
+type rule func(*state) (*entry, error)
+
+var payloadHash = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
+
+// beginRule writes the intent, or nothing when this very intent is open.
+func beginRule(b Beginning) rule {
+	return func(s *state) (*entry, error) {
+		in := b.Intent
+		if open, ok := s.intents[in.Topology]; ok {
+			if sameIntent(open.Intent, in) {
+				return nil, nil
+			}
+			return nil, &OpenIntentError{Intent: open.Intent}
+		}
+		if err := checkBeginning(s, b); err != nil {
+			return nil, err
+		}
+		return &entry{
+			Kind: KindIntent, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit,
+			Transition: string(in.Transition), By: b.By, Document: b.Document,
+			Begin: &beginWire{
+				Digest: in.Digest, Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
+				Stale: staleToWire(b.Stale), Provisions: provisionsToWire(b.Provisions),
+			},
+		}, nil
+	}
+}
+
+func sameIntent(a, b plan.Intent) bool {
+	return a.Transition == b.Transition && a.Generation == b.Generation && a.Digest == b.Digest && a.Digest != ""
+}
+
+func checkBeginning(s *state, b Beginning) error {
+	in := b.Intent
+	if in.Transition == plan.TransitionNone || in.Digest == "" || len(in.Steps) == 0 {
+		return fmt.Errorf("%w: an intent needs a transition, a digest and steps", ErrTransition)
+	}
+	if known, ok := s.generations[in.Topology]; ok && known.Generation > in.Generation {
+		return fmt.Errorf("%w: generation %d of %s is older than %d", ErrTransition, in.Generation, in.Topology, known.Generation)
+	}
+	if in.Transition == plan.TransitionFence && len(b.Payloads) == 0 {
+		return nil // rests on the failover that made the cluster stale (contract section 4)
+	}
+	if len(b.Payloads) == 0 {
+		return fmt.Errorf("%w: a %s needs an approval to spend", ErrTransition, in.Transition)
+	}
+	for _, p := range b.Payloads {
+		if !payloadHash.MatchString(p) {
+			return fmt.Errorf("%w: a payload hash is a sha256 in hex", ErrTransition)
+		}
+	}
+	return checkUnspent(s, in, b.Payloads)
+}
+
+// checkUnspent: one use for each topology and generation, and for each signed
+// payload within a topology, since one carrier may approve several topologies.
+func checkUnspent(s *state, in plan.Intent, payloads []string) error {
+	for _, m := range s.marks {
+		if m.value.Topology != in.Topology {
+			continue
+		}
+		known := m.value.PayloadHash != "" && slices.ContainsFunc(payloads, func(p string) bool {
+			return bareHash(p) == bareHash(m.value.PayloadHash)
+		})
+		if m.value.Generation == in.Generation || known {
+			return &SpentError{Mark: m.value}
+		}
+	}
+	return nil
+}
+
+func bareHash(h string) string { return strings.TrimPrefix(h, "sha256:") }
+
+// sentRule is written before an RPC leaves.
+func sentRule(topology string) rule {
+	return func(s *state) (*entry, error) {
+		in, ok := s.intents[topology]
+		switch {
+		case !ok:
+			return nil, ErrNoIntent
+		case in.MayHaveSent:
+			return nil, nil
+		}
+		return follow(KindSent, in), nil
+	}
+}
+
+func effectedRule(topology string) rule {
+	return func(s *state) (*entry, error) {
+		in, ok := s.intents[topology]
+		switch {
+		case !ok:
+			return nil, ErrNoIntent
+		case in.Effected:
+			return nil, nil
+		}
+		return follow(KindEffected, in), nil
+	}
+}
+
+// reverseRule takes the whole transaction back: the approval may be used
+// again and no cluster became stale by it.
+func reverseRule(topology, reason string) rule {
+	return func(s *state) (*entry, error) {
+		in, ok := s.intents[topology]
+		switch {
+		case !ok:
+			return nil, ErrNoIntent
+		case in.Effected:
+			return nil, fmt.Errorf("%w: the %s of %s took effect and cannot be taken back", ErrTransition, in.Transition, topology)
+		}
+		e := follow(KindReversed, in)
+		e.Result, e.Detail = "reversed", reason
+		return e, nil
+	}
+}
+
+func finishRule(topology, result, detail string) rule {
+	return func(s *state) (*entry, error) {
+		in, ok := s.intents[topology]
+		switch {
+		case !ok:
+			return nil, ErrNoIntent
+		case result == "":
+			return nil, fmt.Errorf("%w: a result has a word", ErrTransition)
+		}
+		e := follow(KindResult, in)
+		e.Result, e.Detail = result, detail
+		return e, nil
+	}
+}
+
+// matchRule spends the approval of a generation whose live state was seen to
+// match, unless it is spent.
+func matchRule(g plan.GenerationMark, commit string) rule {
+	return func(s *state) (*entry, error) {
+		if in, open := s.intents[g.Topology]; open {
+			return nil, &OpenIntentError{Intent: in.Intent}
+		}
+		for _, m := range s.marks {
+			if m.value.Topology == g.Topology && m.value.Generation == g.Generation {
+				return nil, nil
+			}
+		}
+		return &entry{Kind: KindMatched, Topology: g.Topology, Generation: g.Generation, Document: g.Document, Commit: commit}, nil
+	}
+}
+
+func generationRule(g plan.GenerationMark) rule {
+	return func(s *state) (*entry, error) {
+		if known, ok := s.generations[g.Topology]; ok && known.Generation >= g.Generation {
+			return nil, nil
+		}
+		return &entry{Kind: KindGeneration, Topology: g.Topology, Generation: g.Generation, Document: g.Document}, nil
+	}
+}
+
+func homeRule(h plan.Home) rule {
+	return func(s *state) (*entry, error) {
+		if s.homes[h.Cluster] == h.Topology {
+			return nil, nil
+		}
+		return &entry{Kind: KindHome, Topology: h.Topology, Cluster: h.Cluster}, nil
+	}
+}
+
+// bornRule writes nothing of its own: the birth stands before every first record.
+func bornRule(*state) (*entry, error) { return nil, nil }
+
+func follow(kind Kind, in openIntent) *entry {
+	return &entry{
+		Kind: kind, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit, Transition: string(in.Transition),
+	}
+}

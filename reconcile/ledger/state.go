@@ -1,0 +1,229 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Mark says that the approval of one generation of a topology was used.
+type Mark struct {
+	Topology    string
+	Generation  int64
+	PayloadHash string // of the signed payload; empty when the live state was seen to match
+	Commit      string
+	At          time.Time
+}
+
+// state is what the records add up to. Marks, stale clusters and provisions
+// carry the record that made them, so that a reversal takes back its own only.
+type state struct {
+	born        time.Time
+	newest      time.Time
+	intents     map[string]openIntent // by topology
+	marks       []numbered[Mark]
+	stale       []numbered[plan.StaleMark]
+	provisions  []numbered[plan.UsedProvision]
+	failovers   map[string]plan.LastFailover   // by topology
+	generations map[string]plan.GenerationMark // by topology
+	homes       map[string]string              // cluster to topology
+}
+
+type openIntent struct {
+	plan.Intent
+	seq        uint64
+	effectedAt time.Time
+}
+
+type numbered[T any] struct {
+	seq   uint64
+	value T
+}
+
+// fold adds the records up. A record that cannot follow the ones before it is
+// damage: nothing that this package writes gets there.
+func fold(entries []entry) (*state, error) {
+	s := &state{
+		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
+		generations: map[string]plan.GenerationMark{}, homes: map[string]string{},
+	}
+	for _, e := range entries {
+		if err := s.apply(e); err != nil {
+			return s, &CorruptError{Seq: e.Seq, Reason: err.Error()}
+		}
+		if e.At.After(s.newest) {
+			s.newest = e.At
+		}
+	}
+	return s, nil
+}
+
+func (s *state) apply(e entry) error {
+	if (e.Seq == 1) != (e.Kind == KindBorn) {
+		return fmt.Errorf("a record of kind %s stands at place %d", e.Kind, e.Seq)
+	}
+	switch e.Kind {
+	case KindBorn:
+		s.born = e.At
+	case KindIntent:
+		return s.begin(e)
+	case KindSent, KindEffected, KindReversed, KindResult:
+		return s.carryOn(e)
+	case KindMatched:
+		s.spend(e, "")
+		s.raise(e)
+	case KindGeneration:
+		s.raise(e)
+	case KindHome:
+		s.homes[e.Cluster] = e.Topology
+	default:
+		return fmt.Errorf("records of kind %q are not known", e.Kind)
+	}
+	return nil
+}
+
+func (s *state) begin(e entry) error {
+	if _, open := s.intents[e.Topology]; open {
+		return fmt.Errorf("an intent begins on %s while another is open", e.Topology)
+	}
+	if e.Begin == nil {
+		return fmt.Errorf("an intent without content")
+	}
+	s.intents[e.Topology] = openIntent{Intent: e.intent(), seq: e.Seq}
+	for _, hash := range e.Begin.Payloads {
+		s.spend(e, hash)
+	}
+	for _, m := range e.Begin.Stale {
+		s.stale = append(s.stale, numbered[plan.StaleMark]{e.Seq, m.mark()})
+	}
+	for _, p := range e.Begin.Provisions {
+		s.provisions = append(s.provisions, numbered[plan.UsedProvision]{e.Seq, plan.UsedProvision(p)})
+	}
+	s.raise(e)
+	return nil
+}
+
+func (s *state) carryOn(e entry) error {
+	in, open := s.intents[e.Topology]
+	if !open {
+		return fmt.Errorf("a record of kind %s without an open intent on %s", e.Kind, e.Topology)
+	}
+	switch e.Kind {
+	case KindSent:
+		in.MayHaveSent = true
+	case KindEffected:
+		in.MayHaveSent, in.Effected, in.effectedAt = true, true, e.At
+		s.effect(in)
+	case KindReversed:
+		s.reverse(in)
+		return nil
+	case KindResult:
+		s.finish(in)
+		return nil
+	}
+	s.intents[e.Topology] = in
+	return nil
+}
+
+// effect marks what the read-back proved: the stale clusters of a failover
+// are really superseded, those of a fence really demoted.
+func (s *state) effect(in openIntent) {
+	for i, m := range s.stale {
+		if m.seq == in.seq {
+			s.stale[i].value.Effected = true
+		}
+		if in.fences(m.value.Cluster) {
+			s.stale[i].value.Fenced = true
+		}
+	}
+}
+
+func (i openIntent) fences(cluster string) bool {
+	return slices.ContainsFunc(i.Steps, func(s plan.Step) bool {
+		return s.Action == plan.ActionFence && s.Cluster == cluster
+	})
+}
+
+func (s *state) reverse(in openIntent) {
+	delete(s.intents, in.Topology)
+	s.marks = without(s.marks, in.seq)
+	s.stale = without(s.stale, in.seq)
+	s.provisions = without(s.provisions, in.seq)
+}
+
+// finish closes the intent. The failover counts from when it took effect, not
+// from when its verification ended.
+func (s *state) finish(in openIntent) {
+	delete(s.intents, in.Topology)
+	target, promotes := in.PromotionTarget()
+	if promotes && in.Effected {
+		s.failovers[in.Topology] = plan.LastFailover{
+			Topology: in.Topology, Promoted: target, Commit: in.Commit, At: in.effectedAt,
+		}
+	}
+}
+
+func (s *state) spend(e entry, payload string) {
+	s.marks = append(s.marks, numbered[Mark]{e.Seq, Mark{
+		Topology: e.Topology, Generation: e.Generation, PayloadHash: payload, Commit: e.Commit, At: e.At,
+	}})
+}
+
+// raise keeps the greatest generation, and of equal ones the document that
+// was seen first: a second document under the same number is the planner's
+// finding, not a reason to forget the first.
+func (s *state) raise(e entry) {
+	if known, ok := s.generations[e.Topology]; ok && known.Generation >= e.Generation {
+		return
+	}
+	s.generations[e.Topology] = plan.GenerationMark{Topology: e.Topology, Generation: e.Generation, Document: e.Document}
+}
+
+func without[T any](list []numbered[T], seq uint64) []numbered[T] {
+	return slices.DeleteFunc(list, func(n numbered[T]) bool { return n.seq == seq })
+}
+
+func values[T any](list []numbered[T]) []T {
+	var out []T
+	for _, n := range list {
+		out = append(out, n.value)
+	}
+	return out
+}
+
+// memory is the planner's view of the state, in an order that depends on the
+// content alone.
+func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) plan.Memory {
+	m := plan.Memory{Ledger: kind, Stale: values(s.stale), Provisions: values(s.provisions), Progress: progress}
+	for _, name := range sortedKeys(s.intents) {
+		m.Intents = append(m.Intents, s.intents[name].Intent)
+	}
+	for _, name := range sortedKeys(s.failovers) {
+		m.Failovers = append(m.Failovers, s.failovers[name])
+	}
+	for _, name := range sortedKeys(s.generations) {
+		m.Generations = append(m.Generations, s.generations[name])
+	}
+	for _, cluster := range sortedKeys(s.homes) {
+		m.Homes = append(m.Homes, plan.Home{Cluster: cluster, Topology: s.homes[cluster]})
+	}
+	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Since.Compare(b.Since))
+	})
+	slices.SortStableFunc(m.Provisions, func(a, b plan.UsedProvision) int {
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.At.Compare(b.At))
+	})
+	return m
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

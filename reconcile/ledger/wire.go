@@ -1,0 +1,140 @@
+package ledger
+
+import (
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// The stored forms stand apart from the planner's types, so that a renamed
+// field there cannot change what an old ledger means.
+
+type beginWire struct {
+	Digest     string          `json:"digest"`
+	Steps      []stepWire      `json:"steps,omitempty"`
+	Payloads   []string        `json:"payloads,omitempty"`
+	Stale      []staleWire     `json:"stale,omitempty"`
+	Provisions []provisionWire `json:"provisions,omitempty"`
+}
+
+type stepWire struct {
+	ID      int                `json:"id"`
+	Wave    int                `json:"wave"`
+	Action  string             `json:"action"`
+	Cluster string             `json:"cluster"`
+	Reason  string             `json:"reason,omitempty"`
+	Before  *configurationWire `json:"before,omitempty"`
+	After   *configurationWire `json:"after,omitempty"`
+	Verify  string             `json:"verify,omitempty"`
+}
+
+type configurationWire struct {
+	Clusters []memberWire `json:"clusters"`
+	Edges    []edgeWire   `json:"edges"`
+}
+
+type memberWire struct {
+	ID        string   `json:"id"`
+	URI       string   `json:"uri"`
+	PChannels []string `json:"pchannels"`
+}
+
+type edgeWire struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+type staleWire struct {
+	Cluster  string    `json:"cluster"`
+	Topology string    `json:"topology"`
+	Since    time.Time `json:"since"`
+	Promoted string    `json:"promoted,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+}
+
+type provisionWire struct {
+	Cluster string    `json:"cluster"`
+	At      time.Time `json:"at"`
+}
+
+func stepsToWire(steps []plan.Step) []stepWire {
+	var out []stepWire
+	for _, s := range steps {
+		out = append(out, stepWire{
+			ID: s.ID, Wave: s.Wave, Action: string(s.Action), Cluster: s.Cluster, Reason: string(s.Reason),
+			Before: configurationToWire(s.Before), After: configurationToWire(s.After), Verify: string(s.Verify),
+		})
+	}
+	return out
+}
+
+func stepsFromWire(steps []stepWire) []plan.Step {
+	var out []plan.Step
+	for _, s := range steps {
+		out = append(out, plan.Step{
+			ID: s.ID, Wave: s.Wave, Action: plan.Action(s.Action), Cluster: s.Cluster, Reason: plan.Reason(s.Reason),
+			Before: configurationFromWire(s.Before), After: configurationFromWire(s.After), Verify: plan.VerifyLevel(s.Verify),
+		})
+	}
+	return out
+}
+
+func configurationToWire(c *plan.Configuration) *configurationWire {
+	if c == nil {
+		return nil
+	}
+	out := &configurationWire{}
+	for _, m := range c.Clusters {
+		out.Clusters = append(out.Clusters, memberWire(m))
+	}
+	for _, e := range c.Edges {
+		out.Edges = append(out.Edges, edgeWire(e))
+	}
+	return out
+}
+
+func configurationFromWire(c *configurationWire) *plan.Configuration {
+	if c == nil {
+		return nil
+	}
+	out := &plan.Configuration{}
+	for _, m := range c.Clusters {
+		out.Clusters = append(out.Clusters, plan.Member(m))
+	}
+	for _, e := range c.Edges {
+		out.Edges = append(out.Edges, plan.Edge(e))
+	}
+	return out
+}
+
+// staleToWire leaves Effected and Fenced out: later records tell them.
+func staleToWire(marks []plan.StaleMark) []staleWire {
+	var out []staleWire
+	for _, m := range marks {
+		out = append(out, staleWire{Cluster: m.Cluster, Topology: m.Topology, Since: wall(m.Since), Promoted: m.Promoted, Commit: m.Commit})
+	}
+	return out
+}
+
+func (w staleWire) mark() plan.StaleMark {
+	return plan.StaleMark{Cluster: w.Cluster, Topology: w.Topology, Since: w.Since, Promoted: w.Promoted, Commit: w.Commit}
+}
+
+func provisionsToWire(used []plan.UsedProvision) []provisionWire {
+	var out []provisionWire
+	for _, u := range used {
+		out = append(out, provisionWire{Cluster: u.Cluster, At: wall(u.At)})
+	}
+	return out
+}
+
+// intent rebuilds what the planner sees of an intent record.
+func (e entry) intent() plan.Intent {
+	return plan.Intent{
+		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
+		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At,
+	}
+}
+
+// wall drops the monotonic reading and the zone, which do not survive a file.
+func wall(t time.Time) time.Time { return t.UTC().Round(0) }
