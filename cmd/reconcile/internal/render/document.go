@@ -1,0 +1,157 @@
+package render
+
+import (
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Kind says which command a document answers.
+type Kind string
+
+// The kinds of documents. The zero value is read as KindPlan.
+const (
+	KindPlan   Kind = "plan"
+	KindDrift  Kind = "drift"
+	KindStatus Kind = "status" // what is believed, without steps
+)
+
+// Verdict is the word for an approval.
+type Verdict string
+
+// The verdicts. The zero value counts as denied.
+const (
+	VerdictApproved    Verdict = "approved"
+	VerdictDenied      Verdict = "denied"
+	VerdictNotRequired Verdict = "not_required"
+)
+
+// Problem is what is wrong with a topology file; its document is left out.
+type Problem struct {
+	File    string
+	Line    int // from 1; 0 is not known
+	Column  int
+	Path    string // inside the document, such as spec.clusters[1].uri
+	Message string
+	Hint    string
+}
+
+// Approval is the decision about one topology.
+type Approval struct {
+	Verdict  Verdict
+	Code     string // the denial code, empty unless denied
+	By       []string
+	Commit   string // that carries the approval, or whose approval is missing
+	Detail   string
+	Accepted []plan.Code // counted only when Verdict is VerdictApproved
+}
+
+// Document is everything that one command found out, in neutral words.
+type Document struct {
+	Plan        plan.Plan
+	Problems    []Problem
+	Approvals   map[string]Approval // by topology
+	GeneratedAt time.Time           // zero: Plan.At
+	Kind        Kind
+}
+
+// Summary counts topologies; it stands first in every form.
+type Summary struct {
+	Topologies     int `json:"topologies"`
+	InSync         int `json:"inSync"`
+	Changed        int `json:"changed"`
+	Blocked        int `json:"blocked"`
+	ForcePromote   int `json:"forcePromote"`
+	StalePrimaries int `json:"stalePrimaries"`
+}
+
+// Summary counts the document's topologies. A cluster that two findings call
+// a stale primary is counted once.
+func (d Document) Summary() Summary {
+	s := Summary{Topologies: len(d.Plan.Topologies)}
+	stale := map[string]bool{}
+	for _, t := range d.Plan.Topologies {
+		s.InSync += one(t.InSync)
+		s.Changed += one(t.Transition != plan.TransitionNone)
+		s.Blocked += one(d.blocked(t))
+		for _, step := range t.Steps {
+			s.ForcePromote += one(step.ForcePromote())
+		}
+		for _, f := range t.Findings {
+			if f.Code == codeStalePrimary {
+				stale[t.Name+"/"+f.Cluster] = true
+			}
+		}
+	}
+	s.StalePrimaries = len(stale)
+	return s
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// The findings that have a place of their own in what people read.
+const (
+	codeForcePromote plan.Code = "FORCE_PROMOTE"
+	codeDataLoss     plan.Code = "DATA_LOSS_RISK"
+	codeStalePrimary plan.Code = "STALE_PRIMARY"
+)
+
+func (d Document) kind() Kind {
+	if d.Kind == "" {
+		return KindPlan
+	}
+	return d.Kind
+}
+
+func (d Document) generatedAt() time.Time {
+	if d.GeneratedAt.IsZero() {
+		return d.Plan.At
+	}
+	return d.GeneratedAt
+}
+
+// approval fails closed: a transition whose approval nobody decided is denied.
+func (d Document) approval(t plan.TopologyPlan) Approval {
+	a, ok := d.Approvals[t.Name]
+	if ok && a.Verdict != "" {
+		return a
+	}
+	if t.Transition == plan.TransitionNone {
+		a.Verdict = VerdictNotRequired
+		return a
+	}
+	a.Verdict = VerdictDenied
+	if a.Detail == "" {
+		a.Detail = "the approval was not checked"
+	}
+	return a
+}
+
+// accepted returns the codes that a valid approval accepts.
+func (d Document) accepted(t plan.TopologyPlan) []plan.Code {
+	if a := d.approval(t); a.Verdict == VerdictApproved {
+		return a.Accepted
+	}
+	return nil
+}
+
+func (d Document) blocked(t plan.TopologyPlan) bool { return t.Blocked(d.accepted(t)) }
+
+// topologies returns the topologies with what is accepted marked, and
+// without steps where the kind has none.
+func (d Document) topologies() []plan.TopologyPlan {
+	out := make([]plan.TopologyPlan, 0, len(d.Plan.Topologies))
+	for _, t := range d.Plan.Topologies {
+		t = t.Accept(d.accepted(t))
+		if d.kind() == KindStatus {
+			t.Steps = nil
+		}
+		out = append(out, t)
+	}
+	return out
+}

@@ -1,0 +1,118 @@
+package render
+
+import (
+	"milvus-reconcile/plan"
+)
+
+// encode builds the document that leaves the program.
+func encode(d Document) wireDocument {
+	out := wireDocument{
+		FormatVersion: FormatVersion,
+		Commit:        textOrNil(d.Plan.Commit),
+		GeneratedAt:   timeOrNil(d.generatedAt()),
+		Digest:        textOrNil(d.Plan.Digest),
+		Ledger:        d.Plan.Ledger.String(),
+		Summary:       d.Summary(),
+		Problems:      mapList(d.Problems, encodeProblem),
+		Topologies:    []wireTopology{},
+		Kind:          string(d.kind()),
+	}
+	for _, t := range d.topologies() {
+		out.Topologies = append(out.Topologies, encodeTopology(t, d.approval(t), d.blocked(t)))
+	}
+	return out
+}
+
+func encodeProblem(p Problem) wireProblem {
+	return wireProblem{
+		File: p.File, Line: countOrNil(p.Line), Column: countOrNil(p.Column),
+		Path: textOrNil(p.Path), Message: p.Message, Hint: textOrNil(p.Hint),
+	}
+}
+
+func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology {
+	out := wireTopology{
+		Name:       t.Name,
+		Transition: t.Transition.String(),
+		Blocked:    blocked,
+		Digest:     textOrNil(t.Digest),
+		Approval:   encodeApproval(a),
+		Clusters:   mapList(t.Clusters, encodeCluster),
+		Steps:      mapList(t.Steps, encodeStep),
+		Findings:   mapList(t.Findings, encodeFinding),
+		DataLoss:   encodeLoss(t.DataLoss),
+		InSync:     t.InSync,
+		Resumed:    t.Resumed,
+		Primary:    textOrNil(t.Primary),
+		OldPrimary: textOrNil(t.OldPrimary),
+		At:         encodePosition(t.At),
+	}
+	if t.Generation != 0 {
+		out.Generation = &t.Generation
+	}
+	return out
+}
+
+func encodeApproval(a Approval) wireApproval {
+	return wireApproval{
+		Verdict: string(a.Verdict), Code: textOrNil(a.Code), By: mapList(a.By, same),
+		Commit: textOrNil(a.Commit), Detail: textOrNil(a.Detail),
+	}
+}
+
+func encodeCluster(c plan.ClusterPlan) wireCluster {
+	out := wireCluster{
+		ID:           c.ID,
+		DesiredRole:  c.DesiredRole.String(),
+		Reach:        c.View.Reach.String(),
+		BelievedRole: c.View.Belief.Kind.String(),
+		ObservedAt:   timeOrNil(c.View.At),
+		Version:      textOrNil(c.View.Version),
+		Error:        textOrNil(c.View.Error),
+		Lag:          encodeLag(c.Lag),
+		Inferred:     c.View.Belief.Inferred,
+		Source:       textOrNil(c.View.Belief.Source),
+	}
+	if stored := c.View.Belief.Configuration; len(stored.Clusters) > 0 {
+		out.Configuration = encodeConfiguration(&stored)
+	}
+	return out
+}
+
+func encodeConfiguration(c *plan.Configuration) *wireConfiguration {
+	if c == nil {
+		return nil
+	}
+	return &wireConfiguration{
+		Clusters: mapList(c.Clusters, func(m plan.Member) wireMember {
+			return wireMember{ID: m.ID, URI: m.URI, PChannels: mapList(m.PChannels, same)}
+		}),
+		Edges: mapList(c.Edges, func(e plan.Edge) wireEdge { return wireEdge{From: e.From, To: e.To} }),
+	}
+}
+
+func encodeStep(s plan.Step) wireStep {
+	return wireStep{
+		ID: s.ID, Action: string(s.Action), Cluster: textOrNil(s.Cluster), Reason: string(s.Reason),
+		ForcePromote: s.ForcePromote(),
+		Before:       encodeConfiguration(s.Before),
+		After:        encodeConfiguration(s.After),
+		Wave:         s.Wave,
+		Verify:       textOrNil(string(s.Verify)),
+	}
+}
+
+func encodeFinding(f plan.Finding) wireFinding {
+	return wireFinding{
+		Code: string(f.Code), Severity: string(f.Severity), Cluster: textOrNil(f.Cluster),
+		Message: f.Message, Acceptable: f.Acceptable, Accepted: f.Accepted,
+		At: encodePosition(f.At), Evidence: encodeEvidence(f.Evidence), Remedy: textOrNil(f.Remedy),
+	}
+}
+
+func encodePosition(p plan.Position) *wirePosition {
+	if p.File == "" {
+		return nil
+	}
+	return &wirePosition{File: p.File, Line: countOrNil(p.Line), Column: countOrNil(p.Column)}
+}

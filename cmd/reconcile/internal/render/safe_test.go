@@ -1,0 +1,122 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/plan"
+)
+
+func TestSafe(t *testing.T) {
+	cases := []struct{ name, in, want string }{
+		{"plain", "cluster-a: ok", "cluster-a: ok"},
+		{"letters of other scripts", "ключ 集群", "ключ 集群"},
+		{"escape sequence", "\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
+		{"line ends", "a\nb\r\nc\td", `a\nb\r\nc\td`},
+		{"nul and delete", "\x00\x7f", `\x00\x7f`},
+		{"eight-bit control", "\u009b2J", `\u009b2J`},
+		{"direction override", "a\u202eb\u2066c", `a\u202eb\u2066c`},
+		{"zero width and odd spaces", "a\u200bb\u00a0c\ufeff", `a\u200bb\u00a0c\ufeff`},
+		{"tag characters", "\U000e0041", `\U000e0041`},
+		{"not UTF-8", "a\xffb", `a\xffb`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Safe(c.in); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+const hostile = "x\x1b[2J\x07\u202e\u009b`|<b>@all\n# title\x00"
+
+// hostileDocument has text of the world's worst kind in every place that
+// other people fill.
+func hostileDocument() Document {
+	t := failover()
+	t.Name, t.Primary, t.OldPrimary = hostile, hostile, hostile
+	t.Clusters[0].ID, t.Clusters[0].View.Error, t.Clusters[1].View.Version = hostile, hostile, hostile
+	t.Clusters[1].View.Belief.Source = hostile
+	t.DataLoss.PerChannel[0].Channel = hostile
+	t.Steps[1].Cluster = hostile
+	t.Steps[1].After.Clusters[0].ID = hostile
+	t.Findings = append(t.Findings, plan.Finding{
+		Code: hostile, Severity: plan.SeverityBlocking, Cluster: hostile, Message: hostile, Remedy: hostile,
+		At: plan.Position{File: hostile, Line: 1},
+	})
+	d := document(t)
+	d.Plan.Commit = hostile
+	d.Problems = []Problem{{File: hostile, Line: 1, Path: hostile, Message: hostile, Hint: hostile}}
+	return d.approve(hostile, Approval{Verdict: VerdictDenied, Code: "APPROVAL_MISSING", By: []string{hostile}, Detail: hostile})
+}
+
+func TestNothingThatSteersATerminalGetsOut(t *testing.T) {
+	status := hostileDocument()
+	status.Kind = KindStatus
+	granted := hostileDocument().approve(hostile, Approval{Verdict: VerdictApproved, By: []string{hostile}, Commit: hostile, Detail: hostile})
+	for name, d := range map[string]Document{"plan": hostileDocument(), "status": status, "approved": granted} {
+		for kind, write := range forms(d) {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				out := rendered(t, write)
+				for _, r := range string(out) {
+					if r != '\n' && !printable(r) {
+						t.Fatalf("%q got through in:\n%q", r, out)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestJSONKeepsTextAsItIs(t *testing.T) {
+	out := rendered(t, func(w io.Writer) error { return JSON(w, hostileDocument()) })
+	var back struct{ Topologies []struct{ Name string } }
+	if err := json.NewDecoder(bytes.NewReader(out)).Decode(&back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Topologies[0].Name != hostile {
+		t.Errorf("got %q, want %q", back.Topologies[0].Name, hostile)
+	}
+}
+
+func TestTableFitsThePage(t *testing.T) {
+	for name, d := range goldens() {
+		for _, width := range []int{60, 80, 132} {
+			t.Run(name, func(t *testing.T) {
+				out := rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{Width: width}) })
+				for _, l := range strings.Split(string(out), "\n") {
+					if columns(l) > width && !strings.Contains(l, "`") && !strings.HasPrefix(l, "Failover-") {
+						t.Errorf("%d columns do not fit %d: %s", columns(l), width, l)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestColourIsNeverAlone(t *testing.T) {
+	for name, d := range goldens() {
+		t.Run(name, func(t *testing.T) {
+			grey := rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) })
+			colour := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{Color: true}) }))
+			for _, s := range sequences {
+				colour = strings.ReplaceAll(colour, "\x1b["+s+"m", "")
+			}
+			colour = strings.ReplaceAll(colour, "\x1b[0m", "")
+			if colour != string(grey) {
+				t.Errorf("without its colours the page reads differently:\n%s", colour)
+			}
+		})
+	}
+}
+
+func forms(d Document) map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		"table": func(w io.Writer) error { return Table(w, d, TableOptions{}) },
+		"json":  func(w io.Writer) error { return JSON(w, d) },
+	}
+}

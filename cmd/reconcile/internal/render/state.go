@@ -1,0 +1,119 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// stateWords says in a few words how a topology stands.
+func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
+	blocking := len(t.Blocking(d.accepted(t)))
+	denied := d.approval(t).Verdict == VerdictDenied
+	none := t.Transition == plan.TransitionNone
+	switch {
+	case blocking > 0 && none:
+		return fmt.Sprintf("BLOCKED by %s", plural(blocking, "finding", "findings")), bad
+	case blocking > 0 && denied:
+		return fmt.Sprintf("BLOCKED by %s, and not approved", plural(blocking, "finding", "findings")), bad
+	case blocking > 0:
+		return fmt.Sprintf("BLOCKED by %s", plural(blocking, "finding", "findings")), bad
+	case t.InSync:
+		return "in sync", good
+	case none:
+		return "not in sync; nothing to send", attention
+	case denied:
+		return "NOT APPROVED", attention
+	default:
+		return "ready to apply", good
+	}
+}
+
+// headline is the state with the transition before it.
+func (d Document) headline(t plan.TopologyPlan) (string, style) {
+	state, s := d.stateWords(t)
+	if t.Transition == plan.TransitionNone {
+		return state, s
+	}
+	return transitionWords(t) + ": " + state, s
+}
+
+// inSyncWords is all that is worth saying about a topology that is in sync.
+func inSyncWords(t plan.TopologyPlan) string {
+	var standbys []string
+	for _, c := range t.Clusters {
+		if c.DesiredRole == plan.RoleStandby {
+			standbys = append(standbys, c.ID)
+		}
+	}
+	s := "in sync"
+	if t.Primary != "" {
+		s += ": " + t.Primary
+		if len(standbys) > 0 {
+			s += " → " + strings.Join(standbys, ", ")
+		}
+	}
+	return s
+}
+
+// quiet says whether a topology deserves no more than a line.
+func (d Document) quiet(t plan.TopologyPlan) bool {
+	return t.InSync && t.Transition == plan.TransitionNone && !d.blocked(t)
+}
+
+// summaryWords is the first line of every form: what the document is about
+// and how many topologies need somebody.
+func (d Document) summaryWords() string {
+	s := d.Summary()
+	parts := []string{fmt.Sprintf("%d in sync", s.InSync), fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", s.Blocked)}
+	if s.ForcePromote > 0 {
+		parts = append(parts, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
+	}
+	if s.StalePrimaries > 0 {
+		parts = append(parts, plural(s.StalePrimaries, "stale primary", "stale primaries"))
+	}
+	if n := len(d.Problems); n > 0 {
+		parts = append(parts, plural(n, "problem in a file", "problems in files"))
+	}
+	return plural(s.Topologies, "topology", "topologies") + ": " + strings.Join(parts, ", ")
+}
+
+// basisWords says what the document was made from and when.
+func (d Document) basisWords() string {
+	var parts []string
+	if d.Plan.Commit != "" {
+		parts = append(parts, "commit "+short(d.Plan.Commit))
+	}
+	if at := d.generatedAt(); !at.IsZero() {
+		parts = append(parts, clockTime(at))
+	}
+	if d.Plan.Ledger == plan.LedgerNone {
+		parts = append(parts, "no ledger")
+	}
+	return strings.Join(parts, " · ")
+}
+
+// aside picks the findings that neither block nor have a place of their own.
+func aside(t plan.TopologyPlan, severities ...plan.Severity) []plan.Finding {
+	var out []plan.Finding
+	for _, f := range t.Findings {
+		own := t.Transition == plan.TransitionFailover && (f.Code == codeForcePromote || f.Code == codeDataLoss)
+		for _, s := range severities {
+			if f.Severity == s && !own {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+func acceptedFindings(t plan.TopologyPlan) []plan.Finding {
+	var out []plan.Finding
+	for _, f := range t.Findings {
+		if f.Accepted {
+			out = append(out, f)
+		}
+	}
+	return out
+}

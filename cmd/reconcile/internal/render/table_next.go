@@ -1,0 +1,110 @@
+package render
+
+import (
+	"fmt"
+	"strconv"
+
+	"milvus-reconcile/plan"
+)
+
+// codeApprovalMissing is the denial that a person can end by writing the
+// trailers; every other one has its own way out.
+const codeApprovalMissing = "APPROVAL_MISSING"
+
+// next prints how the approval stands and what to type.
+func (p *page) next(d Document, t plan.TopologyPlan) {
+	if t.Transition == plan.TransitionNone {
+		return
+	}
+	a := d.approval(t)
+	switch a.Verdict {
+	case VerdictApproved:
+		p.field("Approval", good, "✓", approvedWords(a))
+		p.nextStep(d, t)
+	case VerdictNotRequired:
+		p.field("Approval", good, "✓", "not needed"+because(a.Detail))
+		p.nextStep(d, t)
+	default:
+		p.denied(d, t, a)
+	}
+}
+
+func approvedWords(a Approval) string {
+	s := "approved by " + orElse(list(a.By), "the approver")
+	if a.Commit != "" {
+		s += " in commit " + short(a.Commit)
+	}
+	return s + because(a.Detail)
+}
+
+func because(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return ": " + detail
+}
+
+// nextStep gives the command. What is blocked gets none that acts.
+func (p *page) nextStep(d Document, t plan.TopologyPlan) {
+	switch {
+	case d.blocked(t):
+		p.field("Next", plain, "→", "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan "+t.Name+"`")
+	case t.Transition == plan.TransitionFence:
+		p.field("Next", plain, "→", "`reconcile fence "+t.Name+"/"+list(fenced(t))+"`")
+	default:
+		p.field("Next", plain, "→", "`"+applyCommand(d, t)+"`")
+	}
+}
+
+func applyCommand(d Document, t plan.TopologyPlan) string {
+	if d.Plan.Commit == "" {
+		return "reconcile apply " + t.Name
+	}
+	return fmt.Sprintf("reconcile apply %s --commit %s", t.Name, short(d.Plan.Commit))
+}
+
+func (p *page) denied(d Document, t plan.TopologyPlan, a Approval) {
+	p.field("Approval", bad, "✗", deniedWords(a))
+	if a.Code != codeApprovalMissing {
+		if a.Code != "" {
+			p.field("Next", plain, "→", denialRemedy(a.Code))
+		}
+		return
+	}
+	if d.blocked(t) {
+		p.field("", plain, " ", "It can be given now and is used once nothing blocks.")
+	}
+	p.field("Next", plain, "→", "End the message of the signed commit (or merge) that changes this file with these lines, and nothing else in that paragraph:")
+	p.copyable(Trailers(t)...)
+	p.field("", plain, "→", "Or, before or after the merge, another person signs a tag: `"+approveCommand(t)+"`")
+}
+
+func deniedWords(a Approval) string {
+	if a.Code == "" {
+		return "not approved" + because(a.Detail)
+	}
+	return "not approved: " + a.Code + because(a.Detail)
+}
+
+// Trailers returns the lines that approve the plan of one topology, complete
+// but for the person and the reason.
+func Trailers(t plan.TopologyPlan) []string {
+	lines := []string{
+		"Failover-Approved: " + t.Name + "/" + t.Primary,
+		"Failover-Approved-By: YOUR NAME <you@example.com>",
+		"Failover-Reason: WHY, WITH THE INCIDENT'S NUMBER",
+	}
+	if t.Digest != "" {
+		lines = append(lines, "Failover-Plan: "+t.Digest)
+	}
+	return lines
+}
+
+func approveCommand(t plan.TopologyPlan) string {
+	return fmt.Sprintf("reconcile approve %s/%s --reason \"WHY\" --push", t.Name, t.Primary)
+}
+
+func number(n int) string { return strconv.Itoa(n) }
+
+// denialRemedy says what ends a denial.
+func denialRemedy(code string) string { return "Why, and what to do: `reconcile explain " + code + "`" }

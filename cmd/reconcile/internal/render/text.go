@@ -1,0 +1,128 @@
+package render
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// wrap breaks text into lines of at most width columns. What stands between
+// backticks is a command or a trailer and is never broken, so that it can be
+// copied as it is; neither is a single long word. Such a line is wider.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range words(text) {
+		switch {
+		case line == "":
+			line = word
+		case columns(line)+1+columns(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// words splits at spaces outside of backticks. A backtick without a partner
+// is an ordinary character.
+func words(text string) []string {
+	var out []string
+	var word strings.Builder
+	flush := func() {
+		if word.Len() > 0 {
+			out = append(out, word.String())
+			word.Reset()
+		}
+	}
+	quoted := false
+	for i, r := range text {
+		switch {
+		case r == '`':
+			quoted = !quoted && strings.ContainsRune(text[i+1:], '`')
+			word.WriteRune(r)
+		case r == ' ' && !quoted:
+			flush()
+		default:
+			word.WriteRune(r)
+		}
+	}
+	flush()
+	return out
+}
+
+// columns counts characters; the ids and words of a plan are one column each.
+func columns(s string) int { return utf8.RuneCountInString(s) }
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-columns(s), 0))
+}
+
+// upTo writes an upper bound and rounds it up: a bound on a loss must not
+// look smaller than it is.
+func upTo(d time.Duration) string { return span(d, math.Ceil) }
+
+// about writes a duration that bounds nothing, such as an age.
+func about(d time.Duration) string { return span(d, math.Round) }
+
+func span(d time.Duration, round func(float64) float64) string {
+	if d < 0 {
+		d = 0
+	}
+	tenths := time.Duration(round(d.Seconds()*10)) * (time.Second / 10)
+	whole := time.Duration(round(d.Seconds())) * time.Second
+	switch {
+	case tenths < 10*time.Second:
+		return fmt.Sprintf("%.1fs", tenths.Seconds())
+	case whole < 2*time.Minute:
+		return fmt.Sprintf("%ds", int(whole.Seconds()))
+	case whole < 2*time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(whole.Minutes()), int(whole.Seconds())%60)
+	default:
+		minutes := time.Duration(round(d.Minutes())) * time.Minute
+		return fmt.Sprintf("%dh%02dm", int(minutes.Hours()), int(minutes.Minutes())%60)
+	}
+}
+
+// clockTime is cut to the second, which moves it to the past: replicated-up-to
+// must not look later than it is.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+// short abbreviates an object id or a digest for reading; what must be typed
+// is printed in full elsewhere.
+func short(id string) string {
+	algorithm, hex, ok := strings.Cut(id, ":")
+	if !ok {
+		algorithm, hex = "", id
+	}
+	if len(hex) > 12 {
+		hex = hex[:12]
+	}
+	if algorithm == "" {
+		return hex
+	}
+	return algorithm + ":" + hex
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, one)
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// list joins words as a sentence does.
+func list(items []string) string {
+	switch len(items) {
+	case 0:
+		return ""
+	case 1:
+		return items[0]
+	default:
+		return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+	}
+}

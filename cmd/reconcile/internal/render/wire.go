@@ -1,0 +1,182 @@
+package render
+
+// FormatVersion is the version of the JSON document. Within a major version
+// fields are only added.
+const FormatVersion = "1.0"
+
+// The wire structs are the document as other programs see it, apart from the
+// model so that the model may change. A nil pointer is a value that is not
+// known; it is written as null, never as 0 or an empty string.
+type wireDocument struct {
+	FormatVersion string         `json:"formatVersion"`
+	Commit        *string        `json:"commit"`
+	GeneratedAt   *string        `json:"generatedAt"`
+	Digest        *string        `json:"digest"`
+	Ledger        string         `json:"ledger"`
+	Summary       Summary        `json:"summary"`
+	Problems      []wireProblem  `json:"problems"`
+	Topologies    []wireTopology `json:"topologies"`
+	Kind          string         `json:"kind"`
+	Results       *[]wireResult  `json:"results,omitempty"` // of an apply only
+}
+
+type wireProblem struct {
+	File    string  `json:"file"`
+	Line    *int    `json:"line"`
+	Column  *int    `json:"column"`
+	Path    *string `json:"path"`
+	Message string  `json:"message"`
+	Hint    *string `json:"hint"`
+}
+
+type wireTopology struct {
+	Name       string        `json:"name"`
+	Generation *int64        `json:"generation"`
+	Transition string        `json:"transition"`
+	Blocked    bool          `json:"blocked"`
+	Digest     *string       `json:"digest"`
+	Approval   wireApproval  `json:"approval"`
+	Clusters   []wireCluster `json:"clusters"`
+	Steps      []wireStep    `json:"steps"`
+	Findings   []wireFinding `json:"findings"`
+	DataLoss   *wireLoss     `json:"dataLoss"`
+	InSync     bool          `json:"inSync"`
+	Resumed    bool          `json:"resumed"`
+	Primary    *string       `json:"primary"`
+	OldPrimary *string       `json:"oldPrimary"`
+	At         *wirePosition `json:"at"`
+}
+
+type wireApproval struct {
+	Verdict string   `json:"verdict"`
+	Code    *string  `json:"code"`
+	By      []string `json:"by"`
+	Commit  *string  `json:"commit"`
+	Detail  *string  `json:"detail"`
+}
+
+type wireCluster struct {
+	ID            string             `json:"id"`
+	DesiredRole   string             `json:"desiredRole"`
+	Reach         string             `json:"reach"`
+	BelievedRole  string             `json:"believedRole"`
+	ObservedAt    *string            `json:"observedAt"`
+	Version       *string            `json:"version"`
+	Error         *string            `json:"error"`
+	Configuration *wireConfiguration `json:"configuration"`
+	Lag           *wireLag           `json:"lag"`
+	Inferred      bool               `json:"inferred"` // the believed role is inferred, not read
+	Source        *string            `json:"source"`   // that a standby replicates from
+}
+
+type wireConfiguration struct {
+	Clusters []wireMember `json:"clusters"`
+	Edges    []wireEdge   `json:"edges"`
+}
+
+type wireMember struct {
+	ID        string   `json:"id"`
+	URI       string   `json:"uri"`
+	PChannels []string `json:"pchannels"`
+}
+
+type wireEdge struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+type wireLag struct {
+	LowerSeconds *float64 `json:"lowerSeconds"`
+	UpperSeconds *float64 `json:"upperSeconds"`
+	Method       string   `json:"method"`
+	AgeSeconds   *float64 `json:"ageSeconds"`
+}
+
+type wireLoss struct {
+	ReplicatedUpTo *string       `json:"replicatedUpTo"`
+	LowerSeconds   *float64      `json:"lowerSeconds"`
+	UpperSeconds   *float64      `json:"upperSeconds"`
+	Method         string        `json:"method"`
+	PerChannel     []wireChannel `json:"perChannel"`
+	AgeSeconds     *float64      `json:"ageSeconds"`
+}
+
+type wireChannel struct {
+	Channel        string   `json:"channel"`
+	ReplicatedUpTo *string  `json:"replicatedUpTo"`
+	Started        *bool    `json:"started"`
+	UpperSeconds   *float64 `json:"upperSeconds"`
+}
+
+type wireStep struct {
+	ID           int                `json:"id"`
+	Action       string             `json:"action"`
+	Cluster      *string            `json:"cluster"`
+	Reason       string             `json:"reason"`
+	ForcePromote bool               `json:"forcePromote"`
+	Before       *wireConfiguration `json:"before"`
+	After        *wireConfiguration `json:"after"`
+	Wave         int                `json:"wave"`
+	Verify       *string            `json:"verify"`
+}
+
+type wireFinding struct {
+	Code       string        `json:"code"`
+	Severity   string        `json:"severity"`
+	Cluster    *string       `json:"cluster"`
+	Message    string        `json:"message"`
+	Acceptable bool          `json:"acceptable"`
+	Accepted   bool          `json:"accepted"`
+	At         *wirePosition `json:"at"`
+	Evidence   wireEvidence  `json:"evidence"`
+	Remedy     *string       `json:"remedy"`
+}
+
+type wirePosition struct {
+	File   string `json:"file"`
+	Line   *int   `json:"line"`
+	Column *int   `json:"column"`
+}
+
+// wireEvidence is {} when a finding rests on nothing more than the document.
+type wireEvidence struct {
+	Counted  *int         `json:"counted,omitempty"`
+	Restarts *int         `json:"restarts,omitempty"`
+	Rounds   []wireRound  `json:"rounds,omitempty"`
+	Moved    []wireMotion `json:"moved,omitempty"`
+	Window   *wireLoss    `json:"window,omitempty"`
+}
+
+type wireRound struct {
+	At                *string `json:"at"`
+	TookSeconds       float64 `json:"tookSeconds"`
+	LimitSeconds      float64 `json:"limitSeconds"`
+	Reach             string  `json:"reach"`
+	Class             *string `json:"class"`
+	Error             *string `json:"error"`
+	CandidateAnswered bool    `json:"candidateAnswered"`
+}
+
+// wireMotion has its ticks as text: they are larger than the integers that
+// many JSON readers keep exact.
+type wireMotion struct {
+	Channel string `json:"channel"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+}
+
+type wireResult struct {
+	Topology string           `json:"topology"`
+	Outcome  string           `json:"outcome"`
+	Steps    []wireStepResult `json:"steps"`
+	Detail   *string          `json:"detail"`
+	DataLoss *wireLoss        `json:"dataLoss"`
+}
+
+type wireStepResult struct {
+	ID      int     `json:"id"`
+	Action  string  `json:"action"`
+	Cluster *string `json:"cluster"`
+	Status  string  `json:"status"`
+	Detail  *string `json:"detail"`
+}

@@ -1,0 +1,156 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// transitionWords is the headline of a transition.
+func transitionWords(t plan.TopologyPlan) string {
+	switch t.Transition {
+	case plan.TransitionNone:
+		return "no change"
+	case plan.TransitionFailover:
+		return "failover to " + t.Primary
+	case plan.TransitionSwitchover:
+		return "switchover to " + t.Primary
+	case plan.TransitionAddStandby:
+		return "add standby " + list(joining(t))
+	case plan.TransitionDetach:
+		return "detach " + list(leaving(t))
+	case plan.TransitionGrowChannels:
+		return "grow channels"
+	case plan.TransitionFence:
+		return "fence " + list(fenced(t))
+	default:
+		return strings.ReplaceAll(t.Transition.String(), "_", " ")
+	}
+}
+
+// happening is the one sentence that says what the plan does.
+func happening(t plan.TopologyPlan) string {
+	s := happeningNew(t)
+	if t.Resumed {
+		return "A change that was begun earlier is carried on: " + s
+	}
+	return s
+}
+
+func happeningNew(t plan.TopologyPlan) string {
+	switch t.Transition {
+	case plan.TransitionNone:
+		return "Nothing is sent to any cluster."
+	case plan.TransitionBootstrap:
+		return fmt.Sprintf("Replication is set up: %s becomes the primary, %s.", t.Primary, becomeStandbys(t))
+	case plan.TransitionAddStandby:
+		return fmt.Sprintf("To join as a read-only standby of %s: %s.", t.Primary, orElse(list(joining(t)), "a cluster"))
+	case plan.TransitionDetach:
+		return fmt.Sprintf("%s stops replicating to %s, which becomes a writable cluster of its own.",
+			t.Primary, orElse(list(leaving(t)), "a standby"))
+	case plan.TransitionGrowChannels:
+		return "All clusters get more channels" + growth(t) + "; the roles stay."
+	case plan.TransitionSwitchover:
+		return fmt.Sprintf("Roles swap: %s becomes the primary, %s becomes its read-only standby. Both must answer; writes pause for a moment.",
+			t.Primary, orElse(t.OldPrimary, "the primary of now"))
+	case plan.TransitionFailover:
+		return fmt.Sprintf("%s is PROMOTED BY FORCE to primary, without asking %s, which is recorded as stale and must not take writes again.",
+			t.Primary, orElse(t.OldPrimary, "the old primary"))
+	case plan.TransitionFence:
+		return fmt.Sprintf("%s, a stale old primary that answers again, is made read-only, so that only %s takes writes.",
+			orElse(list(fenced(t)), "The stale cluster"), t.Primary)
+	default:
+		return "The transition " + t.Transition.String() + " is applied."
+	}
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// joining returns the standbys that a step gives a source which no cluster
+// stores yet.
+func joining(t plan.TopologyPlan) []string {
+	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		return c.DesiredRole == plan.RoleStandby && !targeted(t, c.ID, before) && targeted(t, c.ID, after)
+	})
+}
+
+// leaving returns the clusters that are let go and still were a target.
+func leaving(t plan.TopologyPlan) []string {
+	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		return c.DesiredRole == plan.RoleDetached && targeted(t, c.ID, before)
+	})
+}
+
+// fenced returns the clusters that a fence is sent to.
+func fenced(t plan.TopologyPlan) []string {
+	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		for _, s := range t.Steps {
+			if s.Action == plan.ActionFence && s.Cluster == c.ID {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func clustersWhere(t plan.TopologyPlan, keep func(plan.ClusterPlan) bool) []string {
+	var out []string
+	for _, c := range t.Clusters {
+		if keep(c) {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+func before(s plan.Step) *plan.Configuration { return s.Before }
+func after(s plan.Step) *plan.Configuration  { return s.After }
+
+// targeted says whether some step's configuration replicates to a cluster.
+func targeted(t plan.TopologyPlan, id string, side func(plan.Step) *plan.Configuration) bool {
+	for _, s := range t.Steps {
+		if c := side(s); c != nil {
+			if _, ok := c.SourceOf(id); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func becomeStandbys(t plan.TopologyPlan) string {
+	var standbys []string
+	for _, c := range t.Clusters {
+		if c.DesiredRole == plan.RoleStandby {
+			standbys = append(standbys, c.ID)
+		}
+	}
+	switch len(standbys) {
+	case 0:
+		return "without a standby"
+	case 1:
+		return standbys[0] + " its read-only standby"
+	default:
+		return list(standbys) + " its read-only standbys"
+	}
+}
+
+// growth reads the numbers of channels off the first step that changes them.
+func growth(t plan.TopologyPlan) string {
+	for _, s := range t.Steps {
+		if s.Before == nil || s.After == nil || len(s.Before.Clusters) == 0 || len(s.After.Clusters) == 0 {
+			continue
+		}
+		before, after := len(s.Before.Clusters[0].PChannels), len(s.After.Clusters[0].PChannels)
+		if before != after {
+			return fmt.Sprintf(", %d → %d each", before, after)
+		}
+	}
+	return ""
+}

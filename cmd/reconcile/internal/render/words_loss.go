@@ -1,0 +1,106 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+var methodWords = map[plan.LossMethod]string{
+	plan.MethodSalvage:    "exact, from the checkpoint that the promotion left behind",
+	plan.MethodBacklog:    "from the last time when nothing was unsent",
+	plan.MethodRecorded:   "from the last sweep in the ledger",
+	plan.MethodCheckpoint: "from the standby's own checkpoint",
+}
+
+// lossWords says what a transition may lose, how sure that is, and how bad.
+func lossWords(t plan.TopologyPlan) (string, style) {
+	switch t.Transition {
+	case plan.TransitionFailover:
+		return windowWords(t.DataLoss, orElse(t.OldPrimary, "the old primary")), bad
+	case plan.TransitionSwitchover:
+		return "Nothing: the new primary first receives all that the old one wrote.", good
+	case plan.TransitionFence:
+		return "Writes that " + orElse(list(fenced(t)), "the stale cluster") +
+			" took after the failover stay on it and are not merged.", attention
+	default:
+		return "Nothing: no data is dropped.", good
+	}
+}
+
+func windowWords(w *plan.Window, old string) string {
+	if w == nil || w.Upper == nil {
+		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s. Ask the owners of the data before you go on.",
+			old, unknownChannels(w))
+	}
+	if *w.Upper == 0 {
+		return fmt.Sprintf("Nothing is known to be lost: all writes to %s up to its last answer were replicated (%s).", old, basis(w))
+	}
+	s := fmt.Sprintf("Up to %s of writes", upTo(*w.Upper))
+	if w.Lower != nil && *w.Lower > 0 {
+		s = fmt.Sprintf("Between %s and %s of writes", about(*w.Lower), upTo(*w.Upper))
+	}
+	s += " to " + old
+	if !w.ReplicatedUpTo.IsZero() {
+		s += ": those after " + clockTime(w.ReplicatedUpTo)
+	}
+	return s + " (" + basis(w) + ")."
+}
+
+func basis(w *plan.Window) string {
+	s := orElse(methodWords[w.Method], "the method is not known")
+	if w.Age != nil {
+		s += ", " + about(*w.Age) + " old"
+	}
+	return s
+}
+
+// unknownChannels says why a window has no bound: a channel that never
+// replicated, or one that was not read, can hide any number of writes.
+func unknownChannels(w *plan.Window) string {
+	if w == nil || len(w.PerChannel) == 0 {
+		return ", since no progress of replication was read or recorded"
+	}
+	silent, unread := 0, 0
+	for _, c := range w.PerChannel {
+		silent += one(c.Known && !c.Started)
+		unread += one(!c.Known)
+	}
+	all := plural(len(w.PerChannel), "channel", "channels")
+	switch {
+	case silent > 0 && unread > 0:
+		return fmt.Sprintf(", since of %s %d never replicated anything and %d could not be read", all, silent, unread)
+	case silent > 0:
+		return fmt.Sprintf(", since %d of %s never replicated anything", silent, all)
+	case unread > 0:
+		return fmt.Sprintf(", since %d of %s could not be read", unread, all)
+	default:
+		return ""
+	}
+}
+
+// channelWords shows the channels that stand out: the worst when they
+// differ, nothing when all are alike.
+func channelWords(w *plan.Window) string {
+	if w == nil || w.Upper == nil || len(w.PerChannel) < 2 {
+		return ""
+	}
+	worst, best := w.PerChannel[0], w.PerChannel[0]
+	for _, c := range w.PerChannel {
+		if c.Upper == nil {
+			return ""
+		}
+		if *c.Upper > *worst.Upper {
+			worst = c
+		}
+		if *c.Upper < *best.Upper {
+			best = c
+		}
+	}
+	if *worst.Upper-*best.Upper < time.Second {
+		return ""
+	}
+	return fmt.Sprintf("Worst channel: %s, %s; best: %s, %s.",
+		worst.Channel, upTo(*worst.Upper), best.Channel, upTo(*best.Upper))
+}
