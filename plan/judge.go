@@ -121,8 +121,11 @@ func worst(run []Round) LossVerdict {
 	return verdict
 }
 
+// gap says whether two intervals passed after a round. An interval is never
+// shorter than the deadlines of a round: a probe of a cluster that swallows
+// packets takes as long as they allow.
 func gap(last Round, next time.Time, interval time.Duration) bool {
-	return next.Sub(last.At.Add(last.Took)) > 2*interval
+	return next.Sub(last.At.Add(last.Took)) > 2*max(interval, last.Limit)
 }
 
 // motion lists the channels whose tick grew between two rounds.

@@ -1,0 +1,202 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"milvus-reconcile/plan"
+)
+
+// act carries out the steps that send a configuration, wave by wave, judged
+// by what is read back.
+func (r run) act(ctx context.Context, now ready, res *Result) {
+	res.Outcome = OutcomeApplied
+	for _, s := range now.plan.Steps {
+		if s.Action == plan.ActionRecordStale {
+			res.Steps = append(res.Steps, StepResult{Step: s, Status: StepDone, Detail: "recorded with the intent"})
+		}
+	}
+	if !now.plan.Changes() {
+		return
+	}
+	if err := r.right.Sent(ctx); err != nil {
+		res.Outcome, res.Detail = OutcomeError, fmt.Errorf("record that a call may be sent: %w", err).Error()
+		return
+	}
+	for _, wave := range waves(now.plan.Steps) {
+		results := r.wave(ctx, now, wave)
+		res.Steps = append(res.Steps, results...)
+		if failed := firstFailed(results); failed != nil {
+			r.failed(ctx, *failed, res)
+			return
+		}
+	}
+	if err := r.right.Effected(ctx); err != nil {
+		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record that the change took effect: %w", err).Error()
+	}
+}
+
+// waves groups the sending steps that run at once.
+func waves(steps []plan.Step) [][]plan.Step {
+	var out [][]plan.Step
+	for _, s := range steps {
+		if !s.Action.Sends() {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1][0].Wave == s.Wave {
+			out[n-1] = append(out[n-1], s)
+			continue
+		}
+		out = append(out, []plan.Step{s})
+	}
+	return out
+}
+
+func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResult {
+	out := make([]StepResult, len(steps))
+	var wg sync.WaitGroup
+	for i, s := range steps {
+		wg.Go(func() {
+			r.apply.tell(r.name, fmt.Sprintf("%s on %s", s.Action, s.Cluster))
+			out[i] = r.apply.Actor.Execute(ctx, now.topology, s, r.still(now))
+			out[i].Step = s
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// still says whether a request may be sent again: the approval has not
+// expired, and for a failover one more round shows the old primary gone.
+func (r run) still(now ready) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if until := now.decision.Until; !until.IsZero() && !r.apply.Clock().Before(until) {
+			return errors.New("the approval expired meanwhile")
+		}
+		if now.plan.Transition != plan.TransitionFailover || len(now.observed.Evidence) == 0 {
+			return nil
+		}
+		want := plan.Want{Topology: r.name, Primary: now.plan.OldPrimary, Candidate: now.plan.Primary}
+		if round := r.apply.Observer.Round(ctx, now.topology, want); round.Reach == plan.ReachUp {
+			return errors.New(now.plan.OldPrimary + " answers again")
+		}
+		return nil
+	}
+}
+
+func firstFailed(results []StepResult) *StepResult {
+	for i, x := range results {
+		if x.Status != StepDone && x.Status != StepAlready {
+			return &results[i]
+		}
+	}
+	return nil
+}
+
+// failed ends the run. A definite refusal with the old state read back, and
+// nothing else sent, reverses the intent; everything else leaves it open.
+func (r run) failed(ctx context.Context, f StepResult, res *Result) {
+	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.Detail)
+	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
+		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
+	})
+	if f.Status != StepRefused || others {
+		res.Outcome = OutcomeUnverified
+		return
+	}
+	res.Outcome = OutcomeError
+	if err := r.right.Reverse(context.WithoutCancel(ctx), f.Detail); err != nil {
+		res.Detail += "; the intent could not be reversed: " + err.Error()
+	}
+}
+
+// complete verifies, measures the loss, redirects and closes the intent.
+// Nothing here undoes a promotion; what fails is done again by the next run.
+func (r run) complete(ctx context.Context, now ready, res *Result) {
+	for _, s := range now.plan.Steps {
+		var x StepResult
+		switch s.Action {
+		case plan.ActionWait:
+			x = StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
+		case plan.ActionVerify:
+			x = r.verify(ctx, now, s, res)
+		case plan.ActionRedirect:
+			x = r.redirect(ctx, now, s)
+		default:
+			continue
+		}
+		x.Step = s
+		res.Steps = append(res.Steps, x)
+		if x.Status == StepFailed {
+			res.Outcome = OutcomeUnverified
+			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
+			return
+		}
+	}
+	r.measure(ctx, now, res)
+	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
+		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
+	}
+}
+
+func (r run) verify(ctx context.Context, now ready, s plan.Step, res *Result) StepResult {
+	r.apply.tell(r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify))
+	missing, err := r.apply.Actor.Verify(ctx, now.topology, s.Cluster, s.Verify, known(now, s.Cluster))
+	if err != nil {
+		return StepResult{Status: StepFailed, Detail: err.Error()}
+	}
+	res.Missing = missing
+	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
+	if len(missing) > 0 {
+		detail += "; collections seen before are not there: " + strings.Join(missing, ", ")
+	}
+	return StepResult{Status: StepDone, Detail: detail}
+}
+
+// known are the collections that the ledger last saw on a cluster.
+func known(now ready, cluster string) []string {
+	for _, p := range now.remembered.Memory.Progress {
+		if p.Cluster == cluster {
+			return p.Collections
+		}
+	}
+	return nil
+}
+
+func (r run) redirect(ctx context.Context, now ready, s plan.Step) StepResult {
+	if r.apply.Redirect == nil {
+		return StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
+	}
+	var stale []string
+	for _, c := range now.topology.Clusters {
+		if c.Role == plan.RoleStale {
+			stale = append(stale, c.ID)
+		}
+	}
+	if err := r.apply.Redirect.Set(ctx, r.name, s.Cluster, stale); err != nil {
+		return StepResult{Status: StepFailed, Detail: err.Error()}
+	}
+	return StepResult{Status: StepDone, Detail: "traffic points at " + s.Cluster}
+}
+
+// measure reads the salvage checkpoints that a force promote left behind and
+// gives the exact window; on servers that cannot say, it stays nil.
+func (r run) measure(ctx context.Context, now ready, res *Result) {
+	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
+		return
+	}
+	w := now.plan.DataLoss
+	if w == nil || w.Upper == nil {
+		return
+	}
+	failedAt := w.ReplicatedUpTo.Add(*w.Upper)
+	for _, v := range r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Progress: true}) {
+		if v.Cluster == now.plan.Primary {
+			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, failedAt)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Apply carries out what a pass finds approved.
+type Apply struct {
+	Pass
+	Actor    Actor
+	Redirect Redirector // nil: no target is configured
+	// LockWait is how long to wait for another's lock.
+	LockWait time.Duration
+	// Suspended names topologies that are observed and never applied.
+	Suspended []string
+	// Pinned holds, by topology, the digest of a saved plan; nil: none.
+	Pinned map[string]string
+	// Identity names this process in messages.
+	Identity string
+}
+
+// Run plans, and carries out each topology on its own: failovers first, side
+// by side up to the concurrency, one never stopping another. The report
+// exists even when the error is not nil.
+func (a Apply) Run(ctx context.Context) (Report, error) {
+	if a.Ledger == nil {
+		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
+	}
+	report, err := a.Plan(ctx)
+	if err != nil {
+		return report, err
+	}
+	order := failoversFirst(report.Plan.Topologies)
+	results := make([]Result, len(order))
+	limit := make(chan struct{}, max(a.Concurrency, 1))
+	var wg sync.WaitGroup
+	for i, t := range order {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			results[i] = a.topologyRun(ctx, t, report)
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
+	report.Results = results
+	return report, nil
+}
+
+func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
+	out := slices.Clone(topologies)
+	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int {
+		return rankOf(a.Transition) - rankOf(b.Transition)
+	})
+	return out
+}
+
+func rankOf(t plan.Transition) int {
+	if t == plan.TransitionFailover {
+		return 0
+	}
+	return 1
+}
+
+// topologyRun decides from the first look whether a lock is worth taking.
+func (a Apply) topologyRun(ctx context.Context, t plan.TopologyPlan, report Report) Result {
+	if r, done := a.early(ctx, t, report); done {
+		return r
+	}
+	right, err := a.Ledger.Lock(ctx, t.Name, a.LockWait)
+	if err != nil {
+		return Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: err.Error()}
+	}
+	defer right.Release() //nolint:errcheck // a lock that is gone already is released
+	ctx, cancel := whileHeld(ctx, right)
+	defer cancel()
+	return run{apply: a, name: t.Name, right: right, first: t, evidence: evidenceOf(report, t.Name)}.do(ctx)
+}
+
+// early answers for what needs no lock: nothing to do, refused, suspended.
+func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
+	r := Result{Topology: t.Name}
+	switch {
+	case t.Transition == plan.TransitionNone:
+		r.Outcome = OutcomeUnchanged
+		r.Detail = a.settle(ctx, t)
+		return r, true
+	case slices.Contains(a.Suspended, t.Name):
+		r.Outcome, r.Detail = OutcomeBlocked, "the operator's configuration suspends this topology"
+		return r, true
+	}
+	if refused, detail := refusal(t, report); refused != OutcomeApplied {
+		r.Outcome, r.Detail = refused, detail
+		return r, true
+	}
+	return r, false
+}
+
+// refusal says what stands against carrying out t, OutcomeApplied if nothing.
+// A blocked plan is refused before its approval is: waiting for an approval
+// that could not be used helps nobody.
+func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
+	d := report.Decisions[t.Name]
+	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || len(t.Steps) == 0) {
+		return OutcomeBlocked, codesOf(blocking)
+	}
+	if !d.Approved() {
+		return OutcomeNotApproved, d.Code + ": " + d.Detail
+	}
+	return OutcomeApplied, ""
+}
+
+func codesOf(findings []plan.Finding) string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, string(f.Code))
+	}
+	return "blocked by " + strings.Join(out, ", ")
+}
+
+// settle spends the approval of a document whose state is first seen to be
+// live already, so that it cannot act later (contract section 4).
+func (a Apply) settle(ctx context.Context, t plan.TopologyPlan) string {
+	if !t.InSync {
+		return ""
+	}
+	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}
+	if err := a.Ledger.SpendOnMatch(ctx, mark, a.Changes[t.Name].Commit); err != nil {
+		return "the match could not be recorded: " + err.Error()
+	}
+	return ""
+}
+
+// whileHeld ends the context when the lock is lost.
+func whileHeld(ctx context.Context, right Right) (context.Context, context.CancelFunc) {
+	held, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-right.Lost():
+			cancel(errors.New("the lock was lost"))
+		case <-held.Done():
+		}
+	}()
+	return held, func() { cancel(context.Canceled) }
+}
+
+// evidenceOf recovers the rounds that the first look made, so that the run
+// under the lock joins them without a gap.
+func evidenceOf(report Report, name string) []plan.Evidence {
+	var out []plan.Evidence
+	for _, e := range report.Evidence {
+		if e.Topology == name {
+			out = append(out, e)
+		}
+	}
+	return out
+}

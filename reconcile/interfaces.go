@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// Depth says how much one observation reads beyond reach, version and the
+// stored configuration.
+type Depth struct {
+	Progress bool // channel progress of every cluster
+	Contents bool // databases and collections, for clusters that join
+}
+
+// Observer reads clusters. It has no method that changes one.
+type Observer interface {
+	// Observe returns a view of every cluster of the topologies; a cluster
+	// that does not answer is a view, not an error.
+	Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View
+	// Probe makes the rounds of evidence that a plan lacks. It ends early when
+	// the old primary answers. tell hears of each round.
+	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence
+	// Round makes one round.
+	Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round
+}
+
+// Actor changes clusters, and proves what came of it by reading.
+type Actor interface {
+	// Execute carries out one step that sends a configuration. still is asked
+	// before every request but the first; an error ends the attempts.
+	Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) StepResult
+	// Verify proves that a cluster works as a primary at a level. known are
+	// collections seen before; missing ones are returned and are no error.
+	Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (missing []string, err error)
+	// ProveReplication proves that what source writes reaches every channel
+	// of target within the bound (contract section 8, switchover).
+	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
+}
+
+// Redirector points traffic at a primary. Both methods are idempotent.
+type Redirector interface {
+	Set(ctx context.Context, topology, primary string, stale []string) error
+}
+
+// Remembered is what a ledger knows at one moment.
+type Remembered struct {
+	Memory plan.Memory // without Now
+	Spent  []approval.SpentMark
+	Newest time.Time // of the newest record
+	Born   time.Time
+	New    bool // the ledger was made by this run
+}
+
+// Beginning is what one ledger transaction writes before the first effect.
+type Beginning struct {
+	Intent   plan.Intent
+	By       []string
+	Payloads []string // of the approval that is spent
+	Document string   // plan.DocumentHash
+	Stale    []plan.StaleMark
+	Used     []plan.UsedProvision
+}
+
+// Ledger is the durable record.
+type Ledger interface {
+	Read(ctx context.Context) (Remembered, error)
+	Lock(ctx context.Context, topology string, wait time.Duration) (Right, error)
+	// SpendOnMatch spends an approval because the live state matches already.
+	SpendOnMatch(ctx context.Context, mark plan.GenerationMark, commit string) error
+}
+
+// Right is the right to act on one topology. Lost is closed when it is gone.
+type Right interface {
+	Begin(ctx context.Context, b Beginning) error
+	Sent(ctx context.Context) error
+	Effected(ctx context.Context) error
+	Reverse(ctx context.Context, reason string) error
+	Finish(ctx context.Context, result, detail string) error
+	Lost() <-chan struct{}
+	Release() error
+}

@@ -1,0 +1,214 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// Pass is one look at the world: what Git wants at one commit, judged against
+// the live clusters and the ledger.
+type Pass struct {
+	Desired  plan.Desired
+	Changes  map[string]approval.Change // by topology
+	Policy   approval.Policy
+	Observer Observer
+	Ledger   Ledger // nil: none
+	Clock    func() time.Time
+	// Superseded names, by topology, the newer commit that governs it.
+	Superseded map[string]string
+	// AllProgress reads the lag of every standby, not only of topologies with
+	// a transition (drift, status).
+	AllProgress bool
+	Concurrency int
+	// Tell hears what the pass waits for. It may be called from several
+	// goroutines at once.
+	Tell func(topology, text string)
+}
+
+// Plan observes, computes, fetches the evidence that is missing, computes
+// once more and judges the approvals. Nothing is written.
+func (p Pass) Plan(ctx context.Context) (Report, error) {
+	remembered, err := p.remember(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress})}
+	computed := p.compute(observed, remembered)
+	if !p.AllProgress {
+		observed.Views = p.deepen(ctx, observed.Views, computed)
+	} else {
+		observed.Views = p.replace(ctx, observed.Views, p.joining(computed), Depth{Progress: true, Contents: true})
+	}
+	computed = p.compute(observed, remembered)
+	if len(computed.Wants) > 0 {
+		observed.Evidence = p.probe(ctx, computed.Wants)
+		computed = p.compute(observed, remembered)
+	}
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	report := p.judge(computed, remembered)
+	report.Evidence = observed.Evidence
+	return report, nil
+}
+
+func (p Pass) remember(ctx context.Context) (Remembered, error) {
+	if p.Ledger == nil {
+		return Remembered{}, nil
+	}
+	r, err := p.Ledger.Read(ctx)
+	if err != nil {
+		return r, fmt.Errorf("read the ledger: %w", err)
+	}
+	return r, nil
+}
+
+// compute plans at this moment and adds what only the pass knows.
+func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
+	m := r.Memory
+	m.Now = p.Clock()
+	out := plan.Compute(p.Desired, o, m)
+	for i, t := range out.Topologies {
+		if newer, ok := p.Superseded[t.Name]; ok {
+			out.Topologies[i].Findings = append(slices.Clone(t.Findings), plan.NewFinding(plan.CodeSuperseded, "",
+				"commit "+newer+" governs "+t.Name+" at the tip of the tracked ref, not the commit given",
+				"apply the tip, or leave --commit out"))
+		}
+		if r.New && t.Transition != plan.TransitionNone {
+			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.NewFinding(plan.CodeLedgerNew, "",
+				"the ledger is new: it cannot say which approvals were used before",
+				"check by 'git log' that this approval was not carried out already"))
+		}
+	}
+	return out
+}
+
+// deepen reads channel progress and, for joins, contents of the topologies
+// with a transition.
+func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
+	var changing []plan.Topology
+	for _, t := range p.Desired.Topologies {
+		if tp, ok := computed.Topology(t.Name); ok && tp.Transition != plan.TransitionNone {
+			changing = append(changing, t)
+		}
+	}
+	return p.replace(ctx, views, changing, Depth{Progress: true, Contents: true})
+}
+
+// joining are the topologies whose transition attaches a cluster.
+func (p Pass) joining(computed plan.Plan) []plan.Topology {
+	var out []plan.Topology
+	for _, t := range p.Desired.Topologies {
+		tp, _ := computed.Topology(t.Name)
+		if tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// replace observes some topologies again and puts the new views in place.
+func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
+	if len(topologies) == 0 {
+		return views
+	}
+	out := slices.Clone(views)
+	for _, fresh := range p.Observer.Observe(ctx, topologies, depth) {
+		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
+		if i < 0 {
+			out = append(out, fresh)
+			continue
+		}
+		out[i] = fresh
+	}
+	return out
+}
+
+// probe makes the missing rounds of all topologies side by side.
+func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
+	out := make([]plan.Evidence, len(wants))
+	limit := make(chan struct{}, max(p.Concurrency, 1))
+	var wg sync.WaitGroup
+	for i, w := range wants {
+		wg.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			out[i] = p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w))
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
+	return func(done, of int, left time.Duration) {
+		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
+			w.Primary, done, of, left.Round(time.Second)))
+	}
+}
+
+func (p Pass) topology(name string) plan.Topology {
+	for _, t := range p.Desired.Topologies {
+		if t.Name == name {
+			return t
+		}
+	}
+	return plan.Topology{Name: name}
+}
+
+func (p Pass) tell(topology, text string) {
+	if p.Tell != nil {
+		p.Tell(topology, text)
+	}
+}
+
+// judge evaluates the approval of every topology.
+func (p Pass) judge(computed plan.Plan, r Remembered) Report {
+	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New}
+	for i, t := range computed.Topologies {
+		d := p.evaluate(t, r)
+		report.Decisions[t.Name] = d
+		report.Plan.Topologies[i] = t.Accept(d.Accepted)
+	}
+	return report
+}
+
+// evaluate judges one topology. An open intent that is resumed needs no new
+// approval: its own was spent when it was written.
+func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
+	change := p.Changes[t.Name]
+	change.Topology = t.Name
+	request := approval.Request{
+		Plan: t, Change: change, Policy: p.Policy, Now: p.Clock(),
+		NewestRecord: r.Newest, Spent: r.Spent, Stale: r.Memory.Stale,
+	}
+	if !t.Resumed {
+		return approval.Evaluate(request)
+	}
+	request.Spent = nil
+	accepted := approval.Evaluate(request).Accepted
+	return approval.Decision{
+		Verdict: approval.VerdictNotRequired, Commit: change.Commit, Accepted: accepted,
+		Detail: "an open intent of the ledger is resumed; its approval was spent when it was written",
+	}
+}
+
+// grant returns the right to act: the decision's, or that of the intent.
+func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (approval.Grant, bool) {
+	if t.Resumed {
+		for _, i := range r.Memory.Intents {
+			if i.Topology == t.Name {
+				g := approval.ResumeGrant(i)
+				return g, g.Covers(t)
+			}
+		}
+	}
+	g := d.Grant()
+	return g, d.Verdict == approval.VerdictApproved && g.Covers(t)
+}

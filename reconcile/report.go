@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// StepStatus is what came of one step. The zero value is not attempted.
+type StepStatus string
+
+// The statuses of a step.
+const (
+	StepNotAttempted StepStatus = ""
+	StepDone         StepStatus = "done"
+	StepAlready      StepStatus = "already"  // it was so before
+	StepSkipped      StepStatus = "skipped"  // there was nothing to do it with
+	StepRefused      StepStatus = "refused"  // definitely refused, the old state was read back
+	StepFailed       StepStatus = "failed"   // a step after the promotion failed
+	StepInDoubt      StepStatus = "in_doubt" // it may have taken effect
+)
+
+// String gives the word of the report.
+func (s StepStatus) String() string {
+	if s == StepNotAttempted {
+		return "not_attempted"
+	}
+	return string(s)
+}
+
+// StepResult is one step with what came of it.
+type StepResult struct {
+	Step   plan.Step
+	Status StepStatus
+	Sent   bool // an RPC may have left
+	Detail string
+	View   plan.View // as read back; zero when nothing was read
+}
+
+// Outcome is what came of one topology. The zero value is an error before
+// anything was sent.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeError       Outcome = ""
+	OutcomeUnchanged   Outcome = "unchanged"
+	OutcomeApplied     Outcome = "applied"
+	OutcomeNotApproved Outcome = "not_approved"
+	OutcomeBlocked     Outcome = "blocked"
+	OutcomeUnverified  Outcome = "unverified" // something may have changed
+)
+
+// String gives the word of the report.
+func (o Outcome) String() string {
+	if o == OutcomeError {
+		return "error"
+	}
+	return string(o)
+}
+
+// Result is what an apply did to one topology.
+type Result struct {
+	Topology string
+	Outcome  Outcome
+	Detail   string
+	Steps    []StepResult
+	DataLoss *plan.Window // exact after a failover, when it could be read
+	Missing  []string     // collections known before that are not there
+}
+
+// Report is what one pass found and did. It exists even when something failed.
+type Report struct {
+	Plan      plan.Plan
+	Decisions map[string]approval.Decision
+	Evidence  []plan.Evidence // the rounds that this pass made
+	Results   []Result        // by topology name; empty for a pass that does not act
+	LedgerNew bool
+}
+
+// Blocked says whether blocking findings stand against a topology after what
+// its approvers accepted.
+func (r Report) Blocked(t plan.TopologyPlan) bool {
+	return t.Blocked(r.Decisions[t.Name].Accepted)
+}

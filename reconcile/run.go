@@ -1,0 +1,163 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// run is one topology under its lock.
+type run struct {
+	apply    Apply
+	name     string
+	right    Right
+	first    plan.TopologyPlan // as planned before the lock
+	evidence []plan.Evidence
+}
+
+// ready is what the second look, under the lock, allows.
+type ready struct {
+	topology   plan.Topology
+	plan       plan.TopologyPlan
+	decision   approval.Decision
+	remembered Remembered
+	observed   plan.Observed
+}
+
+// do looks again, writes the intent, acts, verifies, redirects and closes.
+func (r run) do(ctx context.Context) Result {
+	res := Result{Topology: r.name}
+	now, outcome, detail := r.look(ctx)
+	if outcome != OutcomeApplied {
+		res.Outcome, res.Detail = outcome, detail
+		return res
+	}
+	if err := r.begin(ctx, now); err != nil {
+		res.Detail = err.Error()
+		return res
+	}
+	r.act(ctx, now, &res)
+	if res.Outcome != OutcomeApplied {
+		r.notAttempted(now.plan, &res)
+		return res
+	}
+	r.complete(ctx, now, &res)
+	r.notAttempted(now.plan, &res)
+	return res
+}
+
+// look observes and plans this topology again under the lock. The digest must
+// be the one first seen, the evidence must still hold.
+func (r run) look(ctx context.Context) (ready, Outcome, string) {
+	p := r.apply.Pass
+	p.Desired.Topologies = []plan.Topology{p.topology(r.name)}
+	p.Desired.Removed = nil
+	remembered, err := p.remember(ctx)
+	if err != nil {
+		return ready{}, OutcomeError, err.Error()
+	}
+	o := plan.Observed{
+		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}),
+		Evidence: r.evidence,
+	}
+	o.Evidence = r.lastRounds(ctx, p, p.compute(o, remembered), o)
+	report := p.judge(p.compute(o, remembered), remembered)
+	t, _ := report.Plan.Topology(r.name)
+	now := ready{topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o}
+	if err := ctx.Err(); err != nil {
+		return now, OutcomeError, "look again under the lock: " + context.Cause(ctx).Error()
+	}
+	if t.Digest != r.first.Digest || r.pinnedAway(t) {
+		return now, OutcomeBlocked, fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", r.first.Digest, t.Digest)
+	}
+	if outcome, detail := refusal(t, report); outcome != OutcomeApplied {
+		return now, outcome, detail
+	}
+	if _, ok := p.grant(t, now.decision, remembered); !ok && t.Changes() {
+		return now, OutcomeNotApproved, "no grant covers this plan"
+	}
+	return r.prove(ctx, now)
+}
+
+func (r run) pinnedAway(t plan.TopologyPlan) bool {
+	if r.apply.Pinned == nil {
+		return false
+	}
+	return r.apply.Pinned[t.Name] != t.Digest
+}
+
+// lastRounds makes the round that contract section 8 wants under the lock, or
+// all of them when the earlier ones do not join without a gap.
+func (r run) lastRounds(ctx context.Context, p Pass, computed plan.Plan, o plan.Observed) []plan.Evidence {
+	if len(computed.Wants) > 0 {
+		return p.probe(ctx, computed.Wants)
+	}
+	out := slices.Clone(o.Evidence)
+	for i, e := range out {
+		want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
+		out[i].Rounds = append(slices.Clone(e.Rounds), p.Observer.Round(ctx, p.topology(r.name), want))
+	}
+	return out
+}
+
+// prove lets a switchover begin only when replication is seen to flow.
+func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
+	if now.plan.Transition != plan.TransitionSwitchover || now.plan.Resumed {
+		return now, OutcomeApplied, ""
+	}
+	within := now.topology.Switchover.CatchUpWithin
+	r.apply.tell(r.name, fmt.Sprintf("proving that replication from %s reaches %s within %s", now.plan.OldPrimary, now.plan.Primary, within))
+	err := r.apply.Actor.ProveReplication(ctx, now.topology, now.plan.OldPrimary, now.plan.Primary, within)
+	if err != nil {
+		return now, OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()
+	}
+	return now, OutcomeApplied, ""
+}
+
+// begin writes intent, spent approval and stale marks in one transaction.
+func (r run) begin(ctx context.Context, now ready) error {
+	if now.plan.Resumed {
+		return nil
+	}
+	t := now.plan
+	at := r.apply.Clock()
+	b := Beginning{
+		Intent: plan.Intent{Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
+			Commit: now.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at},
+		By: now.decision.By, Payloads: now.decision.Payloads, Document: t.Document,
+	}
+	for _, s := range t.Steps {
+		if s.Action == plan.ActionRecordStale {
+			b.Stale = append(b.Stale, plan.StaleMark{Cluster: s.Cluster, Topology: t.Name, Since: at, Promoted: t.Primary, Commit: now.decision.Commit})
+		}
+	}
+	for _, c := range now.topology.Clusters {
+		if c.Role == plan.RoleStandby && joins(t, c.ID) && !c.Provisioned.At.IsZero() {
+			b.Used = append(b.Used, plan.UsedProvision{Cluster: c.ID, At: c.Provisioned.At})
+		}
+	}
+	if err := r.right.Begin(ctx, b); err != nil {
+		return fmt.Errorf("write the intent: %w", err)
+	}
+	return nil
+}
+
+func joins(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool {
+		return s.Cluster == cluster && s.Reason == plan.ReasonJoins
+	})
+}
+
+// notAttempted lists the steps that were not reached.
+func (r run) notAttempted(t plan.TopologyPlan, res *Result) {
+	for _, s := range t.Steps {
+		reported := slices.ContainsFunc(res.Steps, func(x StepResult) bool { return x.Step.ID == s.ID })
+		if !reported {
+			res.Steps = append(res.Steps, StepResult{Step: s})
+		}
+	}
+	slices.SortFunc(res.Steps, func(a, b StepResult) int { return a.Step.ID - b.Step.ID })
+}
