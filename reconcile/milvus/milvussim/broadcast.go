@@ -90,14 +90,15 @@ func (c *cluster) appendBroadcast(ch *channel, msg *broadcastMessage, from *orig
 	return at
 }
 
-// callback runs the first ack callback that is due and tells whether there was
-// one. Callbacks are held back while the coordinator is gone or stuck; an older
-// one that is stuck holds the later ones too (acks, M §2.6, §5).
+// callback runs the next ack callback and tells whether there was one. Callbacks
+// run in the order of their broadcasts, so that a load that has reached its one
+// channel waits for the creation that has not reached all of its; they are held
+// back while the coordinator is gone or stuck (acks, M §2.6, §5).
 func (c *cluster) callback() bool {
 	if c.coordinator != CoordinatorUp || c.callbacksHeld {
 		return false
 	}
-	i := slices.IndexFunc(c.broadcasts, func(b *broadcast) bool { return len(b.pending) == 0 })
+	i := c.nextCallback()
 	if i < 0 {
 		return false
 	}
@@ -113,6 +114,23 @@ func (c *cluster) callback() bool {
 	}
 	c.notify()
 	return true
+}
+
+// nextCallback is the place of the broadcast whose callback is next, or -1: the
+// first one if it has reached its channels. A forced promotion passes those that
+// were only half replicated; it is what completes them.
+func (c *cluster) nextCallback() int {
+	for i, b := range c.broadcasts {
+		if len(b.pending) == 0 && (i == 0 || b.forced()) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (b *broadcast) forced() bool {
+	a, ok := b.msg.ddl.(*alterReplicateConfig)
+	return ok && a.force
 }
 
 // received records that a replicated broadcast has reached one channel; its
@@ -160,7 +178,7 @@ func (c *cluster) runDDL(ctx context.Context, d ddl, channels ...int) error {
 // of its call is completed by the broadcast.
 func (c *cluster) await(ctx context.Context, b *broadcast) error {
 	call := callOf(ctx)
-	b.onDone = func() { call.finish(0, "") }
+	b.onDone = func() { call.finish(int32(0), "") }
 	if !b.done {
 		call.deferred()
 	}

@@ -123,6 +123,9 @@ func TestVerdictsAreUpstreams(t *testing.T) {
 			stored = genConfiguration(t, "stored ")
 		}
 		live := []string{"a_0", "a_1"}
+		if upstream(stored, nil, live) != nil {
+			stored = nil // a server never stores what it would refuse
+		}
 		if rapid.IntRange(0, 9).Draw(t, "grown") == 0 {
 			live = append(live, "a_2")
 		}

@@ -1,0 +1,143 @@
+package conformance
+
+import (
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+)
+
+// failedOver cuts A off, promotes B and lets A come back.
+func (e *env) failedOver() {
+	e.t.Helper()
+	e.sim(e.world.SetLink("a", "b", false))
+	e.force(e.b)
+	e.sim(e.world.SetLink("a", "b", true))
+	e.stores(e.a, "a→b")
+	e.stores(e.b, "{b}")
+}
+
+// sim demands that breaking the simulator worked.
+func (e *env) sim(err error) {
+	e.t.Helper()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func safetyCases() []Case {
+	return []Case{
+		{ID: "S01", Title: "diverged clusters may be linked again", simulated: true, run: func(e *env) {
+			e.failedOver()
+			e.call(e.a, star(e.b, e.a))
+			e.call(e.b, star(e.b, e.a))
+			e.stores(e.a, "b→a")
+			e.stores(e.b, "b→a")
+		}},
+		{ID: "S02", Title: "failback without a rebuild", simulated: true, run: func(e *env) {
+			e.failedOver()
+			e.call(e.a, star(e.a, e.b)) // the same: no-op
+			e.call(e.b, star(e.a, e.b))
+			e.stores(e.b, "a→b")
+		}},
+		{ID: "S03", Title: "the fence", run: func(e *env) {
+			if e.world != nil {
+				e.sim(e.world.SetLink("a", "b", false))
+			}
+			e.force(e.b)
+			if e.world != nil {
+				e.sim(e.world.SetLink("a", "b", true))
+			}
+			e.call(e.a, star(e.b, e.a))
+			e.stores(e.a, e.names("B→A"))
+			e.stores(e.b, e.names("{B}"))
+			if e.writable(e.a) || !e.writable(e.b) {
+				e.t.Error("the fenced cluster takes DDL, or the promoted one does not")
+			}
+		}},
+		{ID: "S04", Title: "a switchover without the standby leaves no primary", simulated: true, run: func(e *env) {
+			e.sim(e.world.SetLink("a", "b", false))
+			e.call(e.a, star(e.b, e.a))
+			e.stores(e.a, "b→a")
+			e.stores(e.b, "a→b")
+			if e.writable(e.a) || e.writable(e.b) {
+				e.t.Error("one of them takes writes")
+			}
+			e.sim(e.world.SetLink("a", "b", true))
+			e.eventually("the fence arrives", func() bool { return e.stored(e.b) == "b→a" })
+		}},
+		{ID: "S06", Title: "the force flag is ignored on a standby", version: "2.6.13", run: func(e *env) {
+			e.waits(e.b, star(e.b), true)
+			if e.world.State("b").BelievedRole != "standby" {
+				e.t.Error("it was promoted")
+			}
+		}},
+		{ID: "S06", Title: "and removes every standby on a primary", version: "2.6.12", run: func(e *env) {
+			e.done(e.send(e.long(e.a), e.a, star(e.a), true))
+			e.eventually("the standby is let go", func() bool { return e.world.State("b").BelievedRole == "standalone" })
+		}},
+		{ID: "S08", Title: "a dead primary's standby is promoted", simulated: true, run: func(e *env) {
+			e.sim(e.world.Stop("a"))
+			e.force(e.b)
+			e.stores(e.b, "{b}")
+			if !e.writable(e.b) {
+				e.t.Error("it takes no DDL")
+			}
+		}},
+		{ID: "S09", Title: "promoted although the deadline passed", simulated: true, run: func(e *env) {
+			e.sim(e.world.HoldCallbacks("b", true))
+			e.waits(e.b, star(e.b), true)
+			e.stores(e.b, "a→b")
+			for _, ch := range e.world.State("b").Checkpoints {
+				e.t.Errorf("channel %s is still secondary", ch.PChannel)
+			}
+			e.sim(e.world.HoldCallbacks("b", false))
+			e.eventually("the promotion completes", func() bool { return e.stored(e.b) == "{b}" })
+		}},
+		{ID: "S10", Title: "a second force promote", run: func(e *env) {
+			e.force(e.b)
+			e.refused(e.send(e.long(e.b), e.b, star(e.b), true),
+				"force promote can only be used on secondary clusters, current cluster is primary")
+			e.stores(e.b, e.names("{B}"))
+		}},
+		{ID: "S13", Title: "another standby waits for the promoted one", start: wide, run: func(e *env) {
+			e.force(e.b)
+			e.waits(e.c, star(e.b, e.c), false)
+			e.stores(e.c, "a→b,a→c")
+		}},
+		{ID: "S14", Title: "a removed standby becomes writable", run: func(e *env) {
+			e.call(e.a, star(e.a))
+			e.call(e.b, star(e.b))
+			e.stores(e.b, e.names("{B}"))
+			if !e.writable(e.b) {
+				e.t.Error("it takes no DDL")
+			}
+		}},
+		{ID: "S15", Title: "an unreachable standby learns of its removal on its return", simulated: true, run: func(e *env) {
+			e.sim(e.world.Stop("b"))
+			e.call(e.a, star(e.a))
+			e.sim(e.world.Revive("b"))
+			e.dial(e.b)
+			e.eventually("it is let go", func() bool { return e.stored(e.b) == "{b}" })
+		}},
+		{ID: "S17", Title: "no primary, two primaries, a chain, a loop", start: wide, run: func(e *env) {
+			loop := star(e.a, e.b, e.c)
+			loop.CrossClusterTopology = append(loop.CrossClusterTopology, &commonpb.CrossClusterTopology{SourceClusterId: "b", TargetClusterId: "a"})
+			e.refused(e.send(e.long(e.a), e.a, loop, false), "no center node found")
+			chain := star(e.a, e.b, e.c)
+			chain.CrossClusterTopology[1].SourceClusterId = "b"
+			e.refused(e.send(e.long(e.a), e.a, chain, false), "no center node found, star topology must have exactly one center node")
+			two := star(e.a, e.b, e.c)
+			two.CrossClusterTopology = nil
+			e.refused(e.send(e.long(e.a), e.a, two, false), "primary count is not 1: wrong replicate configuration")
+		}},
+		{ID: "S22", Title: "a standby with data joins without a word", start: unconfigured, run: func(e *env) {
+			if s := e.create(e.b, "leftover"); s.GetCode() != 0 {
+				e.t.Fatal(s)
+			}
+			e.call(e.a, star(e.a, e.b))
+			e.call(e.b, star(e.a, e.b))
+			e.flowing(e.a, e.b)
+			if !e.has(e.b, "leftover") || e.has(e.a, "leftover") {
+				e.t.Error("the old data was touched")
+			}
+		}},
+	}
+}

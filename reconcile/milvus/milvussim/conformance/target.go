@@ -1,0 +1,219 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// Cluster is one cluster under test.
+type Cluster struct {
+	ID string
+	// Address is where the suite connects.
+	Address string
+	// URI is how the other clusters connect.
+	URI string
+	// Token is user:password, for the suite and for the other clusters.
+	Token string
+	// PChannels is the number of its channels, named <id>-rootcoord-dml_<i>.
+	PChannels int
+
+	rpc milvuspb.MilvusServiceClient
+}
+
+// Target is a pair of real clusters.
+type Target struct {
+	A, B Cluster
+	// Expendable allows cases that change roles and lose data. It is a promise
+	// that nobody needs these clusters.
+	Expendable bool
+	// Patience is how long a call must wait to be taken for one that waits for
+	// ever; 5 s if 0.
+	Patience time.Duration
+}
+
+// ParseCluster reads "id=cluster-a,address=host:19530,uri=http://host:19530,
+// token=root:Milvus,pchannels=16"; id and address are needed.
+func ParseCluster(s string) (Cluster, error) {
+	c := Cluster{Token: milvussim.RootToken, PChannels: milvussim.DefaultPChannels}
+	for _, pair := range strings.Split(s, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok {
+			return c, fmt.Errorf("cluster %q: %q is not key=value", s, pair)
+		}
+		switch key {
+		case "id":
+			c.ID = value
+		case "address":
+			c.Address = value
+		case "uri":
+			c.URI = value
+		case "token":
+			c.Token = value
+		case "pchannels":
+			if _, err := fmt.Sscanf(value, "%d", &c.PChannels); err != nil || c.PChannels < 1 {
+				return c, fmt.Errorf("cluster %q: pchannels=%q is not a number", s, value)
+			}
+		default:
+			return c, fmt.Errorf("cluster %q: unknown key %q", s, key)
+		}
+	}
+	if c.ID == "" || c.Address == "" {
+		return c, fmt.Errorf("cluster %q: id and address are needed", s)
+	}
+	if c.URI == "" {
+		c.URI = "http://" + c.Address
+	}
+	return c, nil
+}
+
+// env is what a case works with.
+type env struct {
+	t        *testing.T
+	a, b, c  *Cluster
+	world    *milvussim.World // nil on real clusters
+	patience time.Duration
+}
+
+const (
+	simulatedPatience = 150 * time.Millisecond
+	realPatience      = 5 * time.Second
+	callTimeout       = 60 * time.Second
+)
+
+func (e *env) dial(c *Cluster) {
+	e.t.Helper()
+	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { _ = conn.Close() })
+	c.rpc = milvuspb.NewMilvusServiceClient(conn)
+}
+
+// as is a context with a token and a deadline.
+func (e *env) as(token string, limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(e.t.Context(), limit)
+	e.t.Cleanup(cancel)
+	return metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(token)))
+}
+
+func (e *env) long(c *Cluster) context.Context  { return e.as(c.Token, callTimeout) }
+func (e *env) brief(c *Cluster) context.Context { return e.as(c.Token, e.patience) }
+
+// pchannels are the cluster's channels in numeric order.
+func (c *Cluster) pchannels() []string {
+	return milvussim.PChannels(c.ID+"-rootcoord-dml_", c.PChannels)
+}
+
+func (c *Cluster) member() *commonpb.MilvusCluster {
+	return &commonpb.MilvusCluster{
+		ClusterId:       c.ID,
+		ConnectionParam: &commonpb.ConnectionParam{Uri: c.URI, Token: c.Token},
+		Pchannels:       c.pchannels(),
+	}
+}
+
+// star is the configuration in which from replicates to each target; clusters in
+// order of id, edges in order of target.
+func star(from *Cluster, targets ...*Cluster) *commonpb.ReplicateConfiguration {
+	cfg := &commonpb.ReplicateConfiguration{}
+	for _, c := range append([]*Cluster{from}, targets...) {
+		cfg.Clusters = append(cfg.Clusters, c.member())
+	}
+	slices.SortFunc(cfg.Clusters, func(x, y *commonpb.MilvusCluster) int { return cmp.Compare(x.GetClusterId(), y.GetClusterId()) })
+	for _, t := range targets {
+		cfg.CrossClusterTopology = append(cfg.CrossClusterTopology,
+			&commonpb.CrossClusterTopology{SourceClusterId: from.ID, TargetClusterId: t.ID})
+	}
+	return cfg
+}
+
+// eventually asks until cond holds.
+func (e *env) eventually(what string, cond func() bool) {
+	e.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(callTimeout)
+	defer limit.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			e.t.Fatalf("did not happen: %s", what)
+		}
+	}
+}
+
+// reply is the outcome of an update.
+type reply struct {
+	status *commonpb.Status
+	err    error
+}
+
+func (e *env) send(ctx context.Context, c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) reply {
+	s, err := c.rpc.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+		ReplicateConfiguration: cfg, ForcePromote: force,
+	})
+	return reply{s, err}
+}
+
+// call demands that a normal update succeeds.
+func (e *env) call(c *Cluster, cfg *commonpb.ReplicateConfiguration) {
+	e.t.Helper()
+	e.done(e.send(e.long(c), c, cfg, false))
+}
+
+// force demands that a force promote succeeds.
+func (e *env) force(c *Cluster) {
+	e.t.Helper()
+	e.done(e.send(e.long(c), c, star(c), true))
+}
+
+func (e *env) done(r reply) {
+	e.t.Helper()
+	if r.err != nil || r.status.GetCode() != 0 || r.status.GetErrorCode() != commonpb.ErrorCode_Success {
+		e.t.Fatalf("refused: %v, %v", r.status, r.err)
+	}
+}
+
+// refused demands an error inside a successful call, 65535 with that text.
+func (e *env) refused(r reply, text string) {
+	e.t.Helper()
+	if r.err != nil || r.status.GetCode() != 65535 || r.status.GetErrorCode() != commonpb.ErrorCode_UnexpectedError || r.status.GetRetriable() {
+		e.t.Fatalf("got %v, %v; want a Status of 65535 with %q", r.status, r.err, text)
+	}
+	if !strings.Contains(r.status.GetReason(), text) {
+		e.t.Fatalf("reason %q does not hold %q", r.status.GetReason(), text)
+	}
+}
+
+// waits demands that an update runs into its deadline.
+func (e *env) waits(c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) {
+	e.t.Helper()
+	e.deadline(e.send(e.brief(c), c, cfg, force).err)
+}
+
+func (e *env) deadline(err error) {
+	e.t.Helper()
+	if status.Code(err) != codes.DeadlineExceeded && !errors.Is(err, context.DeadlineExceeded) {
+		e.t.Fatalf("got %v, want a deadline", err)
+	}
+}
