@@ -1,0 +1,94 @@
+// Package explain holds what people need to know of every code that reconcile
+// prints: what was seen, why it matters, and what to do next with the command
+// or trailer to type. The texts are Markdown files below text/, one for each
+// code, embedded in the binary so that they are there when nothing else is.
+//
+// It explains codes in general; what was seen in a particular case stands in
+// the finding's own message. It does not decide severities: it repeats those
+// of the contract, and a test holds them equal.
+package explain
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"milvus-reconcile/plan"
+)
+
+// Kind says where a code appears.
+type Kind string
+
+// The kinds of codes.
+const (
+	KindFinding Kind = "finding" // about a topology
+	KindDenial  Kind = "denial"  // why an approval does not count
+)
+
+// Entry explains one code. Its texts are Markdown: paragraphs, lists, and
+// code between backticks.
+type Entry struct {
+	Code       string
+	Kind       Kind
+	Severity   plan.Severity
+	Acceptable bool   // an approver may accept it by Failover-Accept
+	Title      string // one line
+	Cause      string // what was seen
+	Risk       string // why it matters
+	Remedy     string // what to do next; the first paragraph stands for itself
+	Example    string // as a reader meets it, without its indentation
+}
+
+// FirstRemedy returns the first paragraph of the remedy: the one thing to do
+// when there is room for no more.
+func (e Entry) FirstRemedy() string {
+	first, _, _ := strings.Cut(e.Remedy, "\n\n")
+	return first
+}
+
+// Lookup returns the entry of a code, in whatever case it was typed.
+func Lookup(code string) (Entry, bool) {
+	all, err := entries()
+	e, ok := all[strings.ToUpper(strings.TrimSpace(code))]
+	return e, ok && err == nil
+}
+
+// Codes returns every code, sorted.
+func Codes() []string {
+	all, _ := entries()
+	codes := make([]string, 0, len(all))
+	for code := range all {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+//go:embed text/*.md
+var texts embed.FS
+
+// entries parses the texts at the first question; a run that explains nothing
+// does not pay for them.
+var entries = sync.OnceValues(func() (map[string]Entry, error) {
+	files, err := fs.Glob(texts, "text/*.md")
+	if err != nil {
+		return nil, fmt.Errorf("list the texts: %w", err)
+	}
+	all := make(map[string]Entry, len(files))
+	for _, file := range files {
+		raw, err := texts.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		code := strings.TrimSuffix(strings.TrimPrefix(file, "text/"), ".md")
+		e, err := parse(code, string(raw))
+		if err != nil {
+			return nil, err
+		}
+		all[code] = e
+	}
+	return all, nil
+})
