@@ -1,0 +1,233 @@
+package approval
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// evaluation is a request with what follows from it for every carrier.
+type evaluation struct {
+	Request
+	now        time.Time
+	need       int           // people
+	maxAge     time.Duration // of a carrier
+	acceptable []plan.Code   // findings that block unless accepted
+}
+
+func newEvaluation(r Request) *evaluation {
+	e := &evaluation{
+		Request: r,
+		now:     later(r.Now, r.NewestRecord),
+		need:    r.Policy.QuorumFor(r.Plan.Transition),
+		maxAge:  r.Policy.MaxAgeFor(r.Plan.Transition),
+	}
+	for _, f := range r.Plan.Blocking(nil) {
+		if f.Acceptable {
+			e.acceptable = appendNew(e.acceptable, f.Code)
+		}
+	}
+	return e
+}
+
+// vote is a carrier that holds.
+type vote struct {
+	carrier Carrier
+	claim   Claim
+	lines   []AllowedLine // that name the signer and apply
+	counts  bool          // for a quorum
+}
+
+// ranked is a denial with how far its carrier came: the further, the more
+// telling is what stopped it.
+type ranked struct {
+	Denial
+	rank int
+}
+
+// check is one rule for one carrier. It returns an empty code if it holds.
+type check func(*evaluation, *vote) (code, detail string)
+
+// checks are the rules in the order in which they are asked.
+func checks() []check {
+	return []check{
+		(*evaluation).checkTarget,
+		(*evaluation).checkSignature,
+		(*evaluation).checkSigner,
+		(*evaluation).checkUnused,
+		(*evaluation).checkTime,
+		(*evaluation).checkLapse,
+		(*evaluation).checkAuthor,
+		(*evaluation).checkPlan,
+		(*evaluation).checkLoss,
+	}
+}
+
+func (e *evaluation) judgeAll() (votes []vote, denials []ranked) {
+	seen := map[string]bool{}
+	for _, c := range e.Change.Carriers {
+		if c.PayloadHash != "" && seen[c.PayloadHash] {
+			continue // the same statement under another name
+		}
+		v, denial := e.judge(c)
+		if denial.Code != "" {
+			denials = append(denials, denial)
+			continue
+		}
+		seen[c.PayloadHash] = true
+		votes = append(votes, v)
+	}
+	return votes, denials
+}
+
+func (e *evaluation) judge(c Carrier) (vote, ranked) {
+	v := vote{carrier: c}
+	var err error
+	v.claim, err = ParseTrailers(c.Message)
+	switch {
+	case c.Kind == CarrierTag && c.Problem != "":
+		return v, e.denied(c, 1, CodeMalformed, carrierProblem(c))
+	case errors.Is(err, ErrNoClaim) && c.Kind != CarrierTag:
+		return v, e.denied(c, 0, CodeMissing, e.missing())
+	case err != nil:
+		return v, e.denied(c, 1, CodeMalformed, err.Error()+". "+e.howTo())
+	}
+	if problem := carrierProblem(c); problem != "" {
+		return v, e.denied(c, 1, CodeMalformed, problem)
+	}
+	for i, rule := range checks() {
+		if code, detail := rule(e, &v); code != "" {
+			return v, e.denied(c, i+2, code, detail)
+		}
+	}
+	return v, ranked{}
+}
+
+func (e *evaluation) denied(c Carrier, rank int, code, detail string) ranked {
+	name := c.label()
+	if code != CodeMissing {
+		detail = name + ": " + detail
+	}
+	return ranked{Denial: Denial{Code: code, Carrier: name, Detail: detail}, rank: rank}
+}
+
+// label names a carrier for people.
+func (c Carrier) label() string {
+	if c.Kind == CarrierTag {
+		return "tag " + fmt.Sprintf("%+q", strings.TrimPrefix(c.Ref, "refs/tags/"))
+	}
+	return "commit " + short(c.Commit)
+}
+
+func carrierProblem(c Carrier) string {
+	switch {
+	case c.Problem != "":
+		return "the object is no carrier: " + c.Problem
+	case len(c.UnknownHeaders) > 0:
+		return fmt.Sprintf("the object has headers that are not known here (%+q): sign it anew with plain git or `reconcile approve`", c.UnknownHeaders)
+	case c.PayloadHash == "":
+		return "the hash of its payload is not known, so its use could not be recorded"
+	}
+	return ""
+}
+
+// mostTelling returns the denial of the carrier that came furthest; of equals
+// the first.
+func mostTelling(denials []ranked) ranked {
+	var best ranked
+	for i, d := range denials {
+		if i == 0 || d.rank > best.rank {
+			best = d
+		}
+	}
+	return best
+}
+
+func (e *evaluation) checkTarget(v *vote) (string, string) {
+	t, ok := v.claim.target(e.Plan.Name)
+	switch {
+	case !ok:
+		return CodeWrongTarget, fmt.Sprintf("it approves %s and not %s/%s. %s", v.claim.Approved[0], e.Plan.Name, e.Plan.Primary, e.howTo())
+	case t.Cluster != e.Plan.Primary:
+		return CodeWrongTarget, fmt.Sprintf("it approves %s, but the change makes %s the primary. %s", t, e.Plan.Primary, e.howTo())
+	case v.carrier.Kind == CarrierCommit, v.carrier.Kind == CarrierTag:
+		return "", ""
+	}
+	return CodeMalformed, "it is neither a commit nor a tag"
+}
+
+func (e *evaluation) checkUnused(v *vote) (string, string) {
+	used := func(m SpentMark) bool {
+		return m.Topology == e.Plan.Name && m.PayloadHash == v.carrier.PayloadHash
+	}
+	switch {
+	case slices.ContainsFunc(e.Spent, used):
+		return CodeAlreadyUsed, "this very statement was used before. A new commit is needed, with a greater generation and its own approval"
+	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one: sign a new tag with `reconcile approve`, or let a person run `reconcile apply`", stamp(*e.LedgerBorn))
+	}
+	return "", ""
+}
+
+func (e *evaluation) checkTime(v *vote) (string, string) {
+	date := v.carrier.Date
+	switch {
+	case date.IsZero():
+		return CodeExpired, "it has no date"
+	case date.After(e.now.Add(FutureSkew)):
+		return CodeExpired, fmt.Sprintf("it is dated %s, more than %s ahead of now (%s): set the clocks right and sign again", stamp(date), FutureSkew, stamp(e.now))
+	case !e.now.Before(date.Add(e.maxAge)):
+		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), e.maxAge, e.again())
+	case !v.claim.Expires.IsZero() && !e.now.Before(v.claim.Expires):
+		return CodeExpired, fmt.Sprintf("its %s was %s. %s", KeyExpires, stamp(v.claim.Expires), e.again())
+	}
+	return "", ""
+}
+
+// until is when a vote ends.
+func (e *evaluation) until(v vote) time.Time {
+	end := v.carrier.Date.Add(e.maxAge)
+	if x := v.claim.Expires; !x.IsZero() && x.Before(end) {
+		end = x
+	}
+	return end
+}
+
+func (e *evaluation) checkLapse(v *vote) (string, string) {
+	if slices.Contains(e.Lapsed, v.carrier.PayloadHash) {
+		return CodeLapsed, "the old primary was seen up after it was given, so it no longer stands for the present state. " + e.again() + ", or let a person run `reconcile apply`"
+	}
+	return "", ""
+}
+
+func (e *evaluation) checkPlan(v *vote) (string, string) {
+	for _, p := range v.claim.Plans {
+		if p != e.Plan.Digest {
+			return CodePlanChanged, fmt.Sprintf("it pins plan %s, but the plan is now %s: look at it again and approve that one, or leave %s out", p, e.Plan.Digest, KeyPlan)
+		}
+	}
+	return "", ""
+}
+
+func (e *evaluation) checkLoss(v *vote) (string, string) {
+	limit := v.claim.MaxDataLoss
+	if limit == nil {
+		return "", ""
+	}
+	w := e.Plan.DataLoss
+	switch {
+	case w == nil || w.Upper == nil:
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if the loss is to be taken", limit, KeyMaxDataLoss)
+	case *w.Upper > *limit:
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost: approve with a greater %s if that is to be taken", limit, w.Upper, KeyMaxDataLoss)
+	}
+	return "", ""
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func short(id string) string { return id[:min(len(id), 12)] }

@@ -1,0 +1,189 @@
+package approval
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Evaluate decides whether a plan is approved. It is a function of its
+// request alone.
+//
+// Every carrier is judged by itself, so that a bad one denies nobody else;
+// those that hold are counted as people. If too few hold, the denial of the
+// carrier that came nearest to holding is the one reported.
+func Evaluate(r Request) Decision {
+	d := Decision{Commit: r.Change.Commit}
+	if r.Plan.Transition == plan.TransitionNone {
+		d.Verdict = VerdictNotRequired
+		d.Detail = "nothing is to be sent to any cluster"
+		return d
+	}
+	if mark, ok := fenceOnRecord(r); ok {
+		d.Verdict, d.grant, d.Commit = VerdictNotRequired, grantFor(r.Plan), mark.Commit
+		d.Detail = "covered by the approval of the failover that made the cluster stale"
+		return d
+	}
+	if code, detail := refuseAll(r); code != "" {
+		return d.deny(code, detail)
+	}
+	e := newEvaluation(r)
+	votes, denials := e.judgeAll()
+	for _, denial := range denials {
+		d.Denials = append(d.Denials, denial.Denial)
+	}
+	return e.decide(d, votes, denials)
+}
+
+// deny turns the decision into a denial.
+func (d Decision) deny(code, detail string) Decision {
+	d.Verdict, d.Code, d.Detail, d.grant = VerdictDenied, code, detail, Grant{}
+	return d
+}
+
+// refuseAll holds the reasons for which no carrier could help.
+func refuseAll(r Request) (code, detail string) {
+	p, c := r.Policy, r.Change
+	switch {
+	case !p.Configured && !p.SignatureOptional:
+		return CodeNothingConfigured, "no approver is configured: set approval.allowedSigners or approval.keyring in the operator's configuration"
+	case r.Plan.Digest == "" || r.Plan.Name == "" || r.Plan.Primary == "":
+		return CodePlanChanged, "the plan has no digest or names no primary, so nothing can be approved: plan again"
+	case c.Commit == "" || c.Topology != r.Plan.Name:
+		return CodeMissing, fmt.Sprintf("no commit is known to have changed topology %q", r.Plan.Name)
+	case c.Generation != 0 && c.Generation != r.Plan.Generation:
+		return CodePlanChanged, fmt.Sprintf("the plan is of generation %d, but commit %s holds generation %d: plan again", r.Plan.Generation, short(c.Commit), c.Generation)
+	}
+	for _, m := range r.Spent {
+		if m.Topology == r.Plan.Name && m.Generation >= r.Plan.Generation {
+			return CodeAlreadyUsed, fmt.Sprintf("the approval of generation %d of %s was used: commit the change anew with a generation above %d, and have that approved", m.Generation, m.Topology, m.Generation)
+		}
+	}
+	return "", ""
+}
+
+// fenceOnRecord says whether the plan only fences clusters that a recorded,
+// effected failover to its primary left behind, and that the file keeps stale.
+func fenceOnRecord(r Request) (plan.StaleMark, bool) {
+	if r.Plan.Transition != plan.TransitionFence || r.Plan.Digest == "" || r.Plan.Name == "" {
+		return plan.StaleMark{}, false
+	}
+	var found plan.StaleMark
+	fences := 0
+	for _, s := range r.Plan.Steps {
+		if !s.Action.Sends() {
+			continue
+		}
+		i := slices.IndexFunc(r.Stale, func(m plan.StaleMark) bool {
+			return m.Cluster == s.Cluster && m.Topology == r.Plan.Name && m.Effected && m.Promoted != "" && m.Promoted == r.Plan.Primary
+		})
+		if s.Action != plan.ActionFence || i < 0 || !keptStale(r.Plan, s.Cluster) {
+			return plan.StaleMark{}, false
+		}
+		found = r.Stale[i]
+		fences++
+	}
+	return found, fences > 0
+}
+
+func keptStale(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.ID == cluster && c.DesiredRole == plan.RoleStale
+	})
+}
+
+// decide counts the votes.
+func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision {
+	if len(votes) == 0 {
+		best := mostTelling(denials)
+		if best.Code == "" {
+			return d.deny(CodeMissing, e.missing())
+		}
+		return d.deny(best.Code, best.Detail)
+	}
+	chosen := e.chooseVotes(votes)
+	if people(chosen) < e.need {
+		return d.deny(CodeQuorumNotMet, e.quorumDetail(votes, denials))
+	}
+	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)
+	d.Accepted, d.Notes = e.accepted(chosen)
+	for _, v := range chosen {
+		d.By = appendNew(d.By, v.claim.By.String())
+		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)
+		d.Since = later(d.Since, v.carrier.Date)
+		if until := e.until(v); d.Until.IsZero() || until.Before(d.Until) {
+			d.Until = until
+		}
+	}
+	slices.Sort(d.By)
+	slices.Sort(d.Payloads)
+	d.Detail = fmt.Sprintf("approved by %s until %s", strings.Join(d.By, ", "), d.Until.UTC().Format(time.RFC3339))
+	return d
+}
+
+// chooseVotes prefers a quorum that accepts all that blocks the plan, so that
+// a second approval with the acceptance repairs a first one without it. If
+// there is none, everybody who approved is the quorum.
+func (e *evaluation) chooseVotes(votes []vote) []vote {
+	var counted []vote
+	for _, v := range votes {
+		if v.counts {
+			counted = append(counted, v)
+		}
+	}
+	var accepting []vote
+	for _, v := range counted {
+		if containsAll(v.claim.Accept, e.acceptable) {
+			accepting = append(accepting, v)
+		}
+	}
+	if people(accepting) >= e.need {
+		return accepting
+	}
+	return counted
+}
+
+// accepted is the intersection of what the quorum accepts, less the codes
+// that nobody can accept.
+func (e *evaluation) accepted(votes []vote) (codes []plan.Code, notes []string) {
+	for _, code := range votes[0].claim.Accept {
+		if slices.ContainsFunc(votes[1:], func(v vote) bool { return !slices.Contains(v.claim.Accept, code) }) {
+			notes = append(notes, fmt.Sprintf("%s: %s has no effect, not every approver accepts it", KeyAccept, code))
+			continue
+		}
+		if e.unacceptable(code) {
+			notes = append(notes, fmt.Sprintf("%s: %s has no effect, this finding cannot be accepted", KeyAccept, code))
+			continue
+		}
+		codes = appendNew(codes, code)
+	}
+	slices.Sort(codes)
+	return codes, notes
+}
+
+func (e *evaluation) unacceptable(code plan.Code) bool {
+	return slices.ContainsFunc(e.Plan.Findings, func(f plan.Finding) bool {
+		return f.Code == code && !f.Acceptable
+	})
+}
+
+func containsAll(have, want []plan.Code) bool {
+	return !slices.ContainsFunc(want, func(c plan.Code) bool { return !slices.Contains(have, c) })
+}
+
+func appendNew[T comparable](list []T, v T) []T {
+	if slices.Contains(list, v) {
+		return list
+	}
+	return append(list, v)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

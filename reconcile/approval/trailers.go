@@ -1,0 +1,176 @@
+package approval
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"milvus-reconcile/plan"
+)
+
+// Target is what an approval names: a topology, and the cluster that is to be
+// its primary after the change.
+type Target struct {
+	Topology string
+	Cluster  string
+}
+
+// String gives the form of the trailer.
+func (t Target) String() string { return t.Topology + "/" + t.Cluster }
+
+// Claim is what the failover trailers of one message say.
+type Claim struct {
+	Approved    []Target
+	By          Person
+	Reason      string
+	Expires     time.Time // zero: only the policy's age
+	Plans       []string  // digests, each of which must be the plan's
+	Accept      []plan.Code
+	MaxDataLoss *time.Duration // nil: not bounded
+}
+
+// ErrNoClaim is returned for a message that has no failover trailer at all.
+var ErrNoClaim = errors.New("the message has no failover trailer")
+
+// maxMessage bounds what is parsed; a longer message claims nothing.
+const maxMessage = 64 << 10
+
+// ParseTrailers reads the failover trailers of a message: its last paragraph,
+// after at least one other, made of trailers only, with exact keys and no
+// folded lines. ErrNoClaim: the message says nothing about failovers; any
+// other error: it does, and not as the contract wants it.
+func ParseTrailers(message string) (Claim, error) {
+	if !mentionsFailover(message) {
+		return Claim{}, ErrNoClaim
+	}
+	if len(message) > maxMessage {
+		return Claim{}, fmt.Errorf("the message is longer than %d bytes", maxMessage)
+	}
+	if !utf8.ValidString(message) {
+		return Claim{}, errors.New("the message is not UTF-8")
+	}
+	paragraph, err := lastParagraph(message)
+	if err != nil {
+		return Claim{}, err
+	}
+	return parseParagraph(paragraph)
+}
+
+// mentionsFailover looks for a line that a person could take for one of our
+// trailers, in any case and place, so that it is refused rather than skipped.
+func mentionsFailover(message string) bool {
+	for line := range strings.Lines(message) {
+		if isFailoverLine(strings.TrimRight(line, "\r\n")) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFailoverLine(line string) bool {
+	key, _, ok := strings.Cut(line, ":")
+	return ok && hasFailoverPrefix(key)
+}
+
+func hasFailoverPrefix(key string) bool {
+	const prefix = "failover-"
+	return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
+}
+
+// lastParagraph returns the lines of the last paragraph, and refuses failover
+// trailers that stand outside it. The first paragraph is the title.
+func lastParagraph(message string) ([]string, error) {
+	lines := strings.Split(strings.TrimRight(message, " \t\r\n\v\f"), "\n")
+	start := len(lines)
+	for start > 0 && strings.Trim(lines[start-1], " \t\r\v\f") != "" {
+		start--
+	}
+	for i, line := range lines[:start] {
+		if isFailoverLine(line) {
+			return nil, fmt.Errorf("line %d, %q, stands outside the last paragraph", i+1, clip(line))
+		}
+	}
+	if strings.Trim(strings.Join(lines[:start], ""), " \t\r\v\f") == "" {
+		return nil, errors.New("the trailers stand in the first paragraph: put a title and an empty line before them")
+	}
+	return lines[start:], nil
+}
+
+// parseParagraph reads a paragraph in which every line must be a trailer.
+func parseParagraph(lines []string) (Claim, error) {
+	var c Claim
+	seen := map[string]bool{}
+	for _, line := range lines {
+		key, value, err := splitTrailer(line)
+		if err != nil {
+			return Claim{}, err
+		}
+		if !hasFailoverPrefix(key) {
+			continue
+		}
+		if seen[key] && !slices.Contains(repeatable, key) {
+			return Claim{}, fmt.Errorf("%s stands twice", key)
+		}
+		seen[key] = true
+		if err := c.set(key, value); err != nil {
+			return Claim{}, err
+		}
+	}
+	return c, c.check()
+}
+
+// splitTrailer splits a line into key and value. The key is of letters,
+// digits and hyphens, directly followed by a colon and a space.
+func splitTrailer(line string) (key, value string, err error) {
+	key, value, ok := strings.Cut(line, ":")
+	if !ok || key == "" || strings.Trim(key, keyChars) != "" {
+		return "", "", fmt.Errorf("the last paragraph holds a line that is no trailer: %q", clip(line))
+	}
+	if !hasFailoverPrefix(key) {
+		return key, strings.TrimSpace(value), nil
+	}
+	trimmed, ok := strings.CutPrefix(value, " ")
+	if trimmed = strings.TrimSpace(trimmed); !ok || trimmed == "" {
+		return "", "", fmt.Errorf("%s needs a space and a value after its colon", key)
+	}
+	if !printable(trimmed) {
+		return "", "", fmt.Errorf("%s holds characters that cannot be shown as they are: %+q", key, clip(trimmed))
+	}
+	return key, trimmed, nil
+}
+
+// check holds the rules between the trailers of one claim.
+func (c Claim) check() error {
+	switch {
+	case len(c.Approved) == 0:
+		return fmt.Errorf("%s is missing", KeyApproved)
+	case c.By == Person{}:
+		return fmt.Errorf("%s is missing", KeyBy)
+	case c.Reason == "":
+		return fmt.Errorf("%s is missing", KeyReason)
+	case len(c.Approved) > 1 && (len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
+		return fmt.Errorf("an approval of several topologies may have no %s, %s or %s", KeyPlan, KeyAccept, KeyMaxDataLoss)
+	}
+	return nil
+}
+
+// target returns what the claim says about a topology.
+func (c Claim) target(topology string) (Target, bool) {
+	for _, t := range c.Approved {
+		if t.Topology == topology {
+			return t, true
+		}
+	}
+	return Target{}, false
+}
+
+func clip(s string) string {
+	const limit = 80
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}

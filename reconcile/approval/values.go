@@ -1,0 +1,136 @@
+package approval
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"milvus-reconcile/plan"
+)
+
+// The keys of the failover trailers (contract section 4).
+const (
+	KeyApproved    = "Failover-Approved"
+	KeyBy          = "Failover-Approved-By"
+	KeyReason      = "Failover-Reason"
+	KeyExpires     = "Failover-Expires"
+	KeyPlan        = "Failover-Plan"
+	KeyAccept      = "Failover-Accept"
+	KeyMaxDataLoss = "Failover-Max-Data-Loss"
+)
+
+const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+
+var repeatable = []string{KeyApproved, KeyPlan, KeyAccept}
+
+// The forms of values. A topology is a DNS-1123 label; a cluster id is as
+// contract section 2 says.
+var (
+	targetForm  = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
+	personForm  = regexp.MustCompile(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
+	expiresForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+	digestForm  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	codeForm    = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+	lossForm    = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
+)
+
+func (c *Claim) set(key, value string) (err error) {
+	switch key {
+	case KeyApproved:
+		err = c.approve(value)
+	case KeyBy:
+		c.By, err = parsePerson(value)
+	case KeyReason:
+		c.Reason = value
+	case KeyExpires:
+		c.Expires, err = parseExpires(value)
+	case KeyPlan:
+		err = requireForm(digestForm, value, "sha256: and 64 hex digits")
+		c.Plans = append(c.Plans, value)
+	case KeyAccept:
+		err = requireForm(codeForm, value, "the code of a finding")
+		c.Accept = append(c.Accept, plan.Code(value))
+	case KeyMaxDataLoss:
+		c.MaxDataLoss, err = parseLoss(value)
+	default:
+		return fmt.Errorf("%s is not a trailer that we know", key)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+func (c *Claim) approve(value string) error {
+	m := targetForm.FindStringSubmatch(value)
+	if m == nil {
+		return fmt.Errorf("%+q is not TOPOLOGY/CLUSTER", clip(value))
+	}
+	t := Target{Topology: m[1], Cluster: m[2]}
+	if _, dup := c.target(t.Topology); dup {
+		return fmt.Errorf("topology %s stands twice", t.Topology)
+	}
+	c.Approved = append(c.Approved, t)
+	return nil
+}
+
+func parsePerson(value string) (Person, error) {
+	m := personForm.FindStringSubmatch(value)
+	if m == nil || strings.Count(m[2], "@") != 1 {
+		return Person{}, fmt.Errorf("%+q is not NAME <E-MAIL> with a plain ASCII e-mail", clip(value))
+	}
+	p := Person{Name: strings.TrimSpace(m[1]), Email: m[2]}
+	if p.Name == "" {
+		return Person{}, errors.New("the name is empty")
+	}
+	return p, nil
+}
+
+func parseExpires(value string) (time.Time, error) {
+	if err := requireForm(expiresForm, value, "a time as 2006-01-02T15:04:05Z"); err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, value)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time: %w", clip(value), err)
+	}
+	if t.IsZero() {
+		return time.Time{}, errors.New("the year 1 is not a time to expire at")
+	}
+	return t.UTC(), nil
+}
+
+func parseLoss(value string) (*time.Duration, error) {
+	if err := requireForm(lossForm, value, "a duration as 120s"); err != nil {
+		return nil, err
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return nil, fmt.Errorf("%q is not a duration as 120s", clip(value))
+	}
+	return &d, nil
+}
+
+func requireForm(form *regexp.Regexp, value, want string) error {
+	if !form.MatchString(value) {
+		return fmt.Errorf("%+q is not %s", clip(value), want)
+	}
+	return nil
+}
+
+// printable refuses what would not look like itself on a terminal or a page:
+// control characters, escape codes, bidirectional and invisible marks.
+func printable(s string) bool {
+	for _, r := range s {
+		if r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) && r != ' ' {
+			return false
+		}
+		if unicode.In(r, unicode.Cf, unicode.Co, unicode.Variation_Selector) {
+			return false
+		}
+	}
+	return true
+}

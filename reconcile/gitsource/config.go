@@ -1,0 +1,184 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// Config says where topologies come from and whose signatures count. All of
+// it is the operator's; nothing in it is read from the repository.
+type Config struct {
+	// URL is a local path (of a bare repository, a work tree, or a folder in
+	// one), a file URL, or an http, https or ssh remote.
+	URL string
+	// Ref is the tracked branch or tag, by full or short name. Empty or HEAD:
+	// what a local repository has checked out, a remote's default branch.
+	Ref string
+	// Path is the folder of the topology files in the repository; empty or "."
+	// for its root.
+	Path string
+	Auth Auth
+	// AllowedSigners is an OpenSSH allowed_signers file, Keyring an OpenPGP
+	// keyring, armoured or not. Without either no signature is anybody's.
+	AllowedSigners []byte
+	Keyring        []byte
+	// CacheDir holds the bare copy of a remote; empty: it is held in memory.
+	CacheDir string
+}
+
+// Auth holds the credentials for a remote. No secret of it ever appears in an
+// error.
+type Auth struct {
+	Username         string
+	Password         string // also a token
+	SSHKey           []byte // private key, PEM
+	SSHKeyPassphrase string
+	SSHAgent         bool
+	KnownHostsFile   string // empty: the user's own, as ssh does
+	CAFile           string // further authorities for https
+}
+
+// Document is one topology document of a blob, as the caller reads it.
+type Document struct {
+	Name string
+	// Hash is of the parsed document: equal hashes are equal documents,
+	// however they are written.
+	Hash string
+	// Generation is the document's; 0 if the caller does not say.
+	Generation int64
+}
+
+// KeysFunc returns the documents of a file's bytes. It must be a pure
+// function and the same in every call on one Repo, for its answers are kept
+// by blob id. What it cannot read it leaves out.
+type KeysFunc func(data []byte) []Document
+
+// Change is the newest change of one topology on the first-parent history.
+type Change struct {
+	approval.Change
+	// File holds the document at the commit asked for; empty if Removed.
+	File string
+	// Removed: an earlier commit had the document, this one lacks it. The
+	// governing commit is the one that removed it.
+	Removed bool
+	// PreviousFile and Previous are where the document stood before the
+	// governing commit and the bytes of that file. A document that had been
+	// gone in between has its last version as the previous one, so that a
+	// removal does not wash off its rules. Nil if there was none.
+	PreviousFile string
+	Previous     []byte
+	// GreatestEarlier is the greatest generation of all earlier versions of
+	// the document on the first-parent history; 0: none, or not known.
+	GreatestEarlier int64
+	// Versions are the earlier versions of the document, oldest first.
+	Versions []Version
+}
+
+// Version is one earlier state of a document.
+type Version struct {
+	Commit     string // the commit that brought it
+	File       string
+	Blob       string // id of the file's content, see Repo.Blob
+	Hash       string
+	Generation int64
+}
+
+// transport is how a repository is reached.
+type transport int
+
+const (
+	transportLocal transport = iota
+	transportHTTP
+	transportSSH
+)
+
+// location is the parsed URL of a Config.
+type location struct {
+	transport transport
+	path      string // of a local repository
+	url       string
+}
+
+// parseLocation tells local paths from remotes. An ssh remote may be written
+// as a URL or as user@host:path. Plain git:// has no authentication at all
+// and is refused, as is a URL that carries a password.
+func parseLocation(raw string) (location, error) {
+	if raw == "" {
+		return location{}, errors.New("no repository is given: set git.url or --repo")
+	}
+	if strings.HasPrefix(raw, "-") || strings.ContainsAny(raw, "\x00\n\r") {
+		return location{}, fmt.Errorf("%+q is not a repository", raw)
+	}
+	if !strings.Contains(raw, "://") {
+		if scpLike(raw) {
+			return location{transport: transportSSH, url: raw}, nil
+		}
+		return location{path: raw}, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return location{}, errors.New("the repository's URL cannot be read") // the error would quote a password
+	}
+	if _, has := u.User.Password(); has {
+		return location{}, errors.New("the repository's URL holds a password: use git.auth.passwordFrom")
+	}
+	switch u.Scheme {
+	case "file":
+		if u.Host != "" && u.Host != "localhost" || u.Path == "" {
+			return location{}, fmt.Errorf("%+q is not a file URL with an absolute path", raw)
+		}
+		return location{path: u.Path}, nil
+	case "http", "https":
+		return location{transport: transportHTTP, url: raw}, requireHost(u)
+	case "ssh":
+		return location{transport: transportSSH, url: raw}, requireHost(u)
+	}
+	return location{}, fmt.Errorf("a repository's URL has the scheme ssh, https, http or file, not %q", u.Scheme)
+}
+
+func requireHost(u *url.URL) error {
+	if u.Hostname() == "" || strings.HasPrefix(u.Hostname(), "-") || strings.Trim(u.Path, "/") == "" {
+		return fmt.Errorf("the repository's URL lacks a host or a path: %s", u.Redacted())
+	}
+	return nil
+}
+
+// scpLike recognises user@host:path. A path before the colon, or none after
+// it, is a local path.
+func scpLike(raw string) bool {
+	host, rest, ok := strings.Cut(raw, ":")
+	return ok && rest != "" && !strings.Contains(host, "/") && strings.Contains(host, "@") && !strings.HasPrefix(host, "@")
+}
+
+// cleanPath checks the folder of the topology files.
+func cleanPath(p string) (string, error) {
+	if p == "" || p == "." {
+		return "", nil
+	}
+	clean := path.Clean(strings.TrimSuffix(p, "/"))
+	if strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") || strings.ContainsRune(clean, 0) {
+		return "", fmt.Errorf("git.path %+q is not a folder inside the repository", p)
+	}
+	if clean == "." {
+		return "", nil
+	}
+	return clean, nil
+}
+
+// trust is what the operator's keys say.
+type trust struct {
+	signers []signerLine
+	keyring *keyring
+}
+
+type signerLine struct {
+	approval.AllowedLine
+	key ssh.PublicKey
+}

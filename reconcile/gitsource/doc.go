@@ -1,0 +1,15 @@
+// Package gitsource reads topologies and all that speaks for them from a Git
+// repository: files as they stand in a commit, the commit that governs each
+// topology, and the commits and tags that may carry its approval, with their
+// signatures checked over the raw bytes of the objects.
+//
+// A repository is a local path, a file URL, or an https or ssh remote that is
+// fetched into a bare copy of our own. Blobs are read from objects; nothing is
+// ever checked out, no hook, filter or attribute of the repository takes
+// effect, and the git program is not used.
+//
+// It does not parse topology files: the caller says which documents a blob
+// holds (KeysFunc). It does not decide whether an approval suffices: that is
+// approval.Evaluate. For the demo, the simulator and tests it can also make a
+// repository with signed commits and tags (Init).
+package gitsource

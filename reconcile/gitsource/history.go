@@ -1,0 +1,184 @@
+package gitsource
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// occurrence is a document where it stands.
+type occurrence struct {
+	file string
+	blob plumbing.Hash
+	doc  Document
+}
+
+// record is what is known of one topology at one commit of the first-parent
+// history. Records are never changed once they are shared.
+type record struct {
+	name     string
+	found    []occurrence // by file; more than one is a mistake of the repository
+	key      string       // of found; empty: it is not there
+	governs  plumbing.Hash
+	earlier  *past
+	greatest int64
+}
+
+// past is one earlier version, linked to the one before it.
+type past struct {
+	Version
+	earlier *past
+}
+
+// state is every record at one commit.
+type state struct {
+	records map[string]*record
+}
+
+// stateKey names a state.
+type stateKey struct {
+	commit plumbing.Hash
+}
+
+// stateAt returns the records at a commit. It walks the first parents back to
+// a commit whose state is kept, or to the root, then forward again, comparing
+// each folder with the one before: its cost grows with what is new.
+func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*state, error) {
+	chain, base, err := r.chainTo(ctx, tip)
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) == 0 {
+		return base, nil
+	}
+	next := &state{records: make(map[string]*record, len(base.records))}
+	for name, rec := range base.records {
+		next.records[name] = rec
+	}
+	for _, c := range slices.Backward(chain) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := r.advance(next, c, keys); err != nil {
+			return nil, err
+		}
+	}
+	r.states.put(stateKey{tip}, next)
+	return next, nil
+}
+
+// chainTo lists the first parents from tip back to a kept state, newest first.
+func (r *Repo) chainTo(ctx context.Context, tip plumbing.Hash) ([]*commit, *state, error) {
+	var chain []*commit
+	for id := tip; ; {
+		if s, ok := r.states.get(stateKey{id}); ok {
+			return chain, s, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		c, err := r.commit(id)
+		if err != nil {
+			return nil, nil, fmt.Errorf("first-parent history of %s: %w", tip, err)
+		}
+		chain = append(chain, c)
+		if len(c.parents) == 0 {
+			return chain, &state{}, nil
+		}
+		id = c.parents[0]
+	}
+}
+
+// advance applies the changes of one commit against its first parent.
+func (r *Repo) advance(s *state, c *commit, keys KeysFunc) error {
+	changes, err := r.changedFiles(c)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	touched := map[string][]occurrence{}
+	for _, ch := range changes {
+		if err := r.apply(s, touched, ch, keys); err != nil {
+			return err
+		}
+	}
+	for name, found := range touched {
+		s.records[name] = next(s.records[name], name, found, c.id)
+	}
+	return nil
+}
+
+// apply moves the documents of one file, collecting the new occurrences of
+// every name that the change touches.
+func (r *Repo) apply(s *state, touched map[string][]occurrence, ch fileChange, keys KeysFunc) error {
+	before, err := r.documents(ch.before, keys)
+	if err != nil {
+		return err
+	}
+	after, err := r.documents(ch.after, keys)
+	if err != nil {
+		return err
+	}
+	touch := func(name string) {
+		if _, ok := touched[name]; ok {
+			return
+		}
+		touched[name] = nil
+		if rec := s.records[name]; rec != nil {
+			touched[name] = slices.Clone(rec.found)
+		}
+	}
+	for _, d := range before {
+		touch(d.Name)
+		touched[d.Name] = slices.DeleteFunc(touched[d.Name], func(o occurrence) bool { return o.file == ch.file })
+	}
+	for _, d := range after {
+		touch(d.Name)
+		touched[d.Name] = append(touched[d.Name], occurrence{file: ch.file, blob: ch.after, doc: d})
+	}
+	return nil
+}
+
+// next returns the record after a commit. A document that reads the same has
+// not changed, wherever it moved.
+func next(rec *record, name string, found []occurrence, at plumbing.Hash) *record {
+	if rec == nil {
+		rec = &record{name: name}
+	}
+	slices.SortFunc(found, func(a, b occurrence) int { return strings.Compare(a.file, b.file) })
+	out := *rec
+	out.found, out.key = found, keyOf(found)
+	if out.key == rec.key {
+		return &out
+	}
+	out.governs = at
+	for _, o := range rec.found {
+		out.greatest = max(out.greatest, o.doc.Generation)
+	}
+	if len(rec.found) > 0 {
+		o := rec.found[0]
+		out.earlier = &past{earlier: rec.earlier, Version: Version{
+			Commit: rec.governs.String(), File: o.file, Blob: o.blob.String(), Hash: o.doc.Hash, Generation: o.doc.Generation,
+		}}
+	}
+	return &out
+}
+
+// keyOf is equal for equal documents. A name that stands several times has
+// the key of all of them, which is no single document's.
+func keyOf(found []occurrence) string {
+	switch len(found) {
+	case 0:
+		return ""
+	case 1:
+		return found[0].doc.Hash
+	}
+	hashes := make([]string, 0, len(found))
+	for _, o := range found {
+		hashes = append(hashes, o.doc.Hash)
+	}
+	slices.Sort(hashes)
+	return fmt.Sprintf("%d times: %q", len(found), hashes)
+}

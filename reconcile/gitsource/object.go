@@ -1,0 +1,259 @@
+package gitsource
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// header is one header of a commit or tag, with its continuation lines
+// joined by newlines.
+type header struct {
+	key   string
+	value string
+	start int // of its first byte in the object
+	end   int // after its last newline
+}
+
+// object is a commit or tag read from its raw bytes.
+type object struct {
+	headers   []header
+	body      string // after the empty line; of a tag without its signature
+	signature string // armoured; empty: none
+	payload   []byte // what a signature is over
+	problem   string // why it can be no carrier
+}
+
+// errObject marks bytes that are no commit or tag.
+var errObject = errors.New("malformed object")
+
+// splitObject reads headers up to the empty line.
+func splitObject(raw []byte) ([]header, string, error) {
+	var out []header
+	for pos := 0; pos < len(raw); {
+		end := bytes.IndexByte(raw[pos:], '\n')
+		if end < 0 {
+			return nil, "", fmt.Errorf("%w: a header does not end", errObject)
+		}
+		line, next := string(raw[pos:pos+end]), pos+end+1
+		switch {
+		case line == "":
+			return out, string(raw[next:]), nil
+		case line[0] == ' ':
+			if len(out) == 0 {
+				return nil, "", fmt.Errorf("%w: it begins with a continuation", errObject)
+			}
+			out[len(out)-1].value += "\n" + line[1:]
+			out[len(out)-1].end = next
+		default:
+			key, value, _ := strings.Cut(line, " ")
+			out = append(out, header{key: key, value: value, start: pos, end: next})
+		}
+		pos = next
+	}
+	return out, "", nil // a message may be missing altogether
+}
+
+// parseCommit reads the raw bytes of a commit.
+func parseCommit(raw []byte) (object, error) {
+	headers, body, err := splitObject(raw)
+	if err != nil {
+		return object{}, err
+	}
+	o := object{headers: headers, body: body, payload: raw}
+	if err := o.requireOrder("tree", "parent", "author", "committer"); err != nil {
+		return object{}, err
+	}
+	o.takeHeaderSignature(raw)
+	o.inspect()
+	return o, nil
+}
+
+// parseTag reads the raw bytes of a tag. Its signature stands at the end of
+// the body, from the last line that begins one, as git has it.
+func parseTag(raw []byte) (object, error) {
+	headers, body, err := splitObject(raw)
+	if err != nil {
+		return object{}, err
+	}
+	o := object{headers: headers, body: body, payload: raw}
+	if err := o.requireOrder("object", "type", "tag", "tagger"); err != nil {
+		return object{}, err
+	}
+	starts := signatureStarts(body)
+	if len(starts) > 0 {
+		at := starts[len(starts)-1]
+		o.body, o.signature = body[:at], body[at:]
+		o.payload = raw[:len(raw)-len(o.signature)]
+	}
+	if len(starts) > 1 {
+		o.problem = "it has several signatures"
+	}
+	o.inspect()
+	return o, nil
+}
+
+// requireOrder asks that an object begins with these headers in this order,
+// each once, but parents, of which there may be any number.
+func (o *object) requireOrder(keys ...string) error {
+	i := 0
+	for _, key := range keys {
+		if key == "parent" {
+			for i < len(o.headers) && o.headers[i].key == key {
+				i++
+			}
+			continue
+		}
+		if i >= len(o.headers) || o.headers[i].key != key {
+			return fmt.Errorf("%w: header %s is missing or out of order", errObject, key)
+		}
+		i++
+	}
+	for _, h := range o.headers[i:] {
+		if slices.Contains(keys, h.key) {
+			return fmt.Errorf("%w: header %s stands twice", errObject, h.key)
+		}
+	}
+	return nil
+}
+
+// takeHeaderSignature moves a commit's signature out of the payload.
+func (o *object) takeHeaderSignature(raw []byte) {
+	found := 0
+	for _, h := range o.headers {
+		if h.key != "gpgsig" {
+			continue
+		}
+		found++
+		o.signature = h.value + "\n"
+		o.payload = append(append([]byte(nil), raw[:h.start]...), raw[h.end:]...)
+	}
+	if found > 1 {
+		o.problem = "it has several signatures"
+	}
+}
+
+// inspect refuses what people would not see as it is.
+func (o *object) inspect() {
+	switch encoding := o.first("encoding"); {
+	case o.problem != "":
+	case strings.ContainsRune(o.body, 0) || bytes.ContainsRune(o.payload, 0):
+		o.problem = "it holds a NUL byte, where git ends the message"
+	case encoding != "" && !strings.EqualFold(encoding, "utf-8"):
+		o.problem = fmt.Sprintf("its message is encoded as %+q, not UTF-8", encoding)
+	}
+}
+
+// unknownHeaders lists headers that plain git does not write.
+func (o *object) unknownHeaders(known ...string) []string {
+	var out []string
+	for _, h := range o.headers {
+		if !slices.Contains(known, h.key) {
+			out = append(out, h.key)
+		}
+	}
+	return out
+}
+
+func (o *object) first(key string) string {
+	for _, h := range o.headers {
+		if h.key == key {
+			return h.value
+		}
+	}
+	return ""
+}
+
+func (o *object) all(key string) []string {
+	var out []string
+	for _, h := range o.headers {
+		if h.key == key {
+			out = append(out, h.value)
+		}
+	}
+	return out
+}
+
+// payloadHash identifies what was said, whatever signature goes with it.
+func (o *object) payloadHash() string {
+	sum := sha256.Sum256(o.payload)
+	return hex.EncodeToString(sum[:])
+}
+
+// signatureStarts returns where lines of the body begin a signature of any
+// kind that git knows.
+func signatureStarts(body string) []int {
+	var out []int
+	for pos := 0; pos < len(body); {
+		if beginsSignature(body[pos:]) {
+			out = append(out, pos)
+		}
+		end := strings.IndexByte(body[pos:], '\n')
+		if end < 0 {
+			break
+		}
+		pos += end + 1
+	}
+	return out
+}
+
+func beginsSignature(s string) bool {
+	for _, begin := range []string{armorSSH, armorPGP, "-----BEGIN PGP MESSAGE-----", "-----BEGIN SIGNED MESSAGE-----"} {
+		if strings.HasPrefix(s, begin) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseIdent reads "NAME <E-MAIL> SECONDS ZONE" strictly.
+func parseIdent(s string) (approval.Person, time.Time, error) {
+	open, end := strings.IndexByte(s, '<'), strings.IndexByte(s, '>')
+	if open < 0 || end < open || strings.ContainsAny(s[end+1:], "<>") || strings.Contains(s[open+1:end], "<") {
+		return approval.Person{}, time.Time{}, fmt.Errorf("%w: %+q is no name with an e-mail", errObject, s)
+	}
+	p := approval.Person{Name: strings.TrimSpace(s[:open]), Email: strings.TrimSpace(s[open+1 : end])}
+	seconds, zone, ok := strings.Cut(strings.TrimPrefix(s[end+1:], " "), " ")
+	n, err := strconv.ParseUint(seconds, 10, 64)
+	const year9999 = 253402300799
+	if !ok || err != nil || n > year9999 || len(zone) != 5 || zone[0] != '+' && zone[0] != '-' {
+		return p, time.Time{}, fmt.Errorf("%w: %+q has no readable date", errObject, s)
+	}
+	return p, time.Unix(int64(n), 0).UTC(), nil
+}
+
+// emails returns every e-mail that an ident could be read to hold, so that a
+// crooked one hides nobody.
+func emails(ident string) []approval.Person {
+	if p, _, err := parseIdent(ident); err == nil {
+		return []approval.Person{p}
+	}
+	var out []approval.Person
+	for _, part := range strings.FieldsFunc(ident, func(r rune) bool { return r == '<' || r == '>' || r == ' ' }) {
+		if strings.Contains(part, "@") {
+			out = append(out, approval.Person{Email: part})
+		}
+	}
+	return out
+}
+
+// coAuthors returns the people of Co-authored-by lines, wherever they stand.
+func coAuthors(message string) []approval.Person {
+	const key = "co-authored-by:"
+	var out []approval.Person
+	for line := range strings.Lines(message) {
+		line = strings.TrimSpace(line)
+		if len(line) > len(key) && strings.EqualFold(line[:len(key)], key) {
+			out = append(out, emails(strings.TrimSpace(line[len(key):])+" 0 +0000")...)
+		}
+	}
+	return out
+}

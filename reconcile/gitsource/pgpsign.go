@@ -1,0 +1,199 @@
+package gitsource
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// keyring is the operator's OpenPGP keys. A nil keyring knows nobody.
+type keyring struct {
+	entities openpgp.EntityList
+}
+
+// parseKeyring reads keys in binary form, or any number of armoured blocks.
+func parseKeyring(data []byte) (*keyring, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil
+	}
+	var out keyring
+	if !bytes.Contains(data, []byte("-----BEGIN PGP")) {
+		list, err := openpgp.ReadKeyRing(bytes.NewReader(data))
+		if err != nil {
+			return nil, fmt.Errorf("OpenPGP keyring: %w", err)
+		}
+		out.entities = list
+		return &out, nil
+	}
+	for r := bytes.NewReader(data); ; {
+		block, err := armor.Decode(r)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("OpenPGP keyring: %w", err)
+		}
+		if block.Type != openpgp.PublicKeyType {
+			return nil, fmt.Errorf("OpenPGP keyring: a block of type %+q, where public keys belong", block.Type)
+		}
+		list, err := openpgp.ReadKeyRing(block.Body)
+		if err != nil {
+			return nil, fmt.Errorf("OpenPGP keyring: %w", err)
+		}
+		out.entities = append(out.entities, list...)
+	}
+	if len(out.entities) == 0 {
+		return nil, errors.New("OpenPGP keyring: it holds no key")
+	}
+	return &out, nil
+}
+
+// verify checks the OpenPGP signature of an object. Whether a key or a
+// signature has expired is left to the bounds of the lines it returns, so that
+// the decision is made for the time of signing and for now.
+func (k *keyring) verify(o object) approval.Signature {
+	out := approval.Signature{Kind: approval.SignatureOpenPGP}
+	raw, sig, err := unarmorPGP(o.signature)
+	if err != nil {
+		out.Problem = err.Error()
+		return out
+	}
+	if k == nil || len(k.entities.KeysByIdUsage(*sig.IssuerKeyId, packet.KeyFlagSign)) == 0 {
+		out.KeyUnknown = true
+		out.Fingerprint = fmt.Sprintf("%016X", *sig.IssuerKeyId)
+		out.Problem = "the OpenPGP keyring has no signing key of this id"
+		return out
+	}
+	at := &packet.Config{Time: func() time.Time { return sig.CreationTime }}
+	_, entity, err := openpgp.VerifyDetachedSignature(k.entities, bytes.NewReader(o.payload), bytes.NewReader(raw), at)
+	if entity != nil {
+		out.Fingerprint = fmt.Sprintf("%X", entity.PrimaryKey.Fingerprint)
+	}
+	switch {
+	case errors.Is(err, pgperrors.ErrKeyRevoked):
+		out.Valid, out.Problem = true, "the key is revoked"
+		return out
+	case err != nil && !errors.Is(err, pgperrors.ErrKeyExpired) && !errors.Is(err, pgperrors.ErrSignatureExpired):
+		out.Problem = err.Error()
+		return out
+	}
+	out.Valid = true
+	out.Principals, out.Problem = linesOf(entity, sig)
+	return out
+}
+
+// unarmorPGP reads exactly one signature over binary data with nothing around
+// it. A text signature would hold for other line endings too, hence for more
+// than one payload.
+func unarmorPGP(text string) ([]byte, *packet.Signature, error) {
+	const end = "-----END PGP SIGNATURE-----"
+	text = strings.TrimSpace(text)
+	if !strings.HasSuffix(text, end) || strings.Count(text, "-----END ") != 1 {
+		return nil, nil, errors.New("something stands around the OpenPGP signature, or it does not end")
+	}
+	block, err := armor.Decode(strings.NewReader(text + "\n"))
+	if err != nil || block.Type != openpgp.SignatureType {
+		return nil, nil, errors.New("the OpenPGP signature's armour cannot be read")
+	}
+	raw, err := io.ReadAll(io.LimitReader(block.Body, maxObject))
+	if err != nil {
+		return nil, nil, errors.New("the OpenPGP signature's armour cannot be read")
+	}
+	packets := packet.NewReader(bytes.NewReader(raw))
+	first, err := packets.Next()
+	sig, ok := first.(*packet.Signature)
+	switch {
+	case err != nil || !ok:
+		return nil, nil, errors.New("the OpenPGP signature cannot be read")
+	case sig.IssuerKeyId == nil:
+		return nil, nil, errors.New("the OpenPGP signature does not name its key")
+	case sig.SigType != packet.SigTypeBinary:
+		return nil, nil, errors.New("the OpenPGP signature is not one over binary data")
+	}
+	if _, err := packets.Next(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("there is more than one OpenPGP signature")
+	}
+	return raw, sig, nil
+}
+
+// linesOf turns the user ids of a key into lines, bounded by the validity of
+// everything that the signature rests on.
+func linesOf(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLine, string) {
+	if len(e.Revocations) > 0 {
+		return nil, "the key is revoked"
+	}
+	var b bounds
+	self, _ := e.PrimarySelfSignature()
+	if self == nil {
+		return nil, "the key has no self-signature"
+	}
+	b.key(e.PrimaryKey, self)
+	b.signature(sig)
+	for _, sub := range e.Subkeys {
+		if sub.PublicKey.KeyId != *sig.IssuerKeyId {
+			continue
+		}
+		if len(sub.Revocations) > 0 {
+			return nil, "the subkey is revoked"
+		}
+		b.key(sub.PublicKey, sub.Sig)
+	}
+	var out []approval.AllowedLine
+	for _, id := range e.Identities {
+		if len(id.Revocations) > 0 || id.SelfSignature == nil || id.UserId == nil || id.UserId.Email == "" {
+			continue
+		}
+		own := b
+		own.signature(id.SelfSignature)
+		out = append(out, approval.AllowedLine{
+			ID:          fmt.Sprintf("keyring:%X", e.PrimaryKey.Fingerprint),
+			Patterns:    []string{id.UserId.Email},
+			ValidAfter:  b.after,
+			ValidBefore: own.before,
+			Wildcard:    approval.IsWildcard(id.UserId.Email),
+		})
+	}
+	slices.SortFunc(out, func(a, b approval.AllowedLine) int { return strings.Compare(a.Patterns[0], b.Patterns[0]) })
+	if len(out) == 0 {
+		return nil, "the key has no user id with an e-mail"
+	}
+	return out, ""
+}
+
+// bounds narrows down when something holds.
+type bounds struct {
+	after, before time.Time
+}
+
+func (b *bounds) key(k *packet.PublicKey, self *packet.Signature) {
+	if k.CreationTime.After(b.after) {
+		b.after = k.CreationTime.UTC()
+	}
+	b.until(k.CreationTime, self.KeyLifetimeSecs)
+	b.until(self.CreationTime, self.SigLifetimeSecs)
+}
+
+func (b *bounds) signature(s *packet.Signature) {
+	b.until(s.CreationTime, s.SigLifetimeSecs)
+}
+
+func (b *bounds) until(from time.Time, lifetime *uint32) {
+	if lifetime == nil || *lifetime == 0 {
+		return
+	}
+	end := from.Add(time.Duration(*lifetime) * time.Second).UTC()
+	if b.before.IsZero() || end.Before(b.before) {
+		b.before = end
+	}
+}

@@ -1,0 +1,262 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// MaxBlob is the size above which a file is not read.
+const MaxBlob = 1 << 20
+
+// The bounds of single objects.
+const (
+	maxObject = 1 << 20  // of a commit, a tag or a signature
+	maxTree   = 16 << 20 // of one folder
+)
+
+// errTooLarge marks objects beyond the bounds.
+var errTooLarge = errors.New("the object is too large")
+
+// raw reads the bytes of one object and checks that they are the ones that
+// its id names.
+func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+	size, err := r.git.Storer.EncodedObjectSize(id)
+	if err != nil {
+		return nil, r.explainMissing(id, err)
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, size, limit)
+	}
+	o, err := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
+	if err != nil {
+		return nil, r.explainMissing(id, err)
+	}
+	if o.Type() != kind {
+		return nil, fmt.Errorf("object %s is a %s, not a %s", id, o.Type(), kind)
+	}
+	reader, err := o.Reader()
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", id, err)
+	}
+	defer reader.Close()
+	data, err := io.ReadAll(io.LimitReader(reader, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", id, err)
+	}
+	if plumbing.ComputeHash(kind, data) != id {
+		return nil, fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
+	}
+	return data, nil
+}
+
+// ErrIncomplete marks history or content that a clone lacks.
+var ErrIncomplete = errors.New("the clone is not complete")
+
+func (r *Repo) explainMissing(id plumbing.Hash, err error) error {
+	if !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return fmt.Errorf("object %s: %w", id, err)
+	}
+	if shallow, _ := r.git.Storer.Shallow(); len(shallow) > 0 {
+		return fmt.Errorf("%w: object %s is not there, since the clone is shallow. Run `git fetch --unshallow`, or clone with full history (fetch-depth: 0 in a CI checkout)", ErrIncomplete, id)
+	}
+	return fmt.Errorf("%w: object %s is not there. If the clone is partial (--filter), make a full one; else git fsck tells more", ErrIncomplete, id)
+}
+
+// commit is what is kept of a commit.
+type commit struct {
+	id      plumbing.Hash
+	tree    plumbing.Hash
+	parents []plumbing.Hash
+	depth   int // 1 + the greatest of the parents'; 0: not counted yet
+	authors []approval.Person
+	carrier approval.Carrier
+	claims  bool // its message speaks of failovers
+}
+
+func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
+	if c, ok := r.commits.get(id); ok {
+		return c, nil
+	}
+	data, err := r.raw(plumbing.CommitObject, id, maxObject)
+	if err != nil {
+		return nil, err
+	}
+	o, err := parseCommit(data)
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", id, err)
+	}
+	c := &commit{id: id, tree: plumbing.NewHash(o.first("tree"))}
+	for _, p := range o.all("parent") {
+		c.parents = append(c.parents, plumbing.NewHash(p))
+	}
+	c.authors = append(emails(o.first("author")), coAuthors(o.body)...)
+	_, claimErr := approval.ParseTrailers(o.body)
+	c.claims = !errors.Is(claimErr, approval.ErrNoClaim)
+	c.carrier = r.commitCarrier(id, o, c.claims)
+	r.commits.put(id, c)
+	return c, nil
+}
+
+// commitCarrier makes a carrier of a commit. Its signature is checked only if
+// the message claims anything; of the many other commits nobody asks.
+func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.Carrier {
+	_, date, err := parseIdent(o.first("committer"))
+	c := approval.Carrier{
+		Kind:           approval.CarrierCommit,
+		Object:         id.String(),
+		Commit:         id.String(),
+		PayloadHash:    o.payloadHash(),
+		Message:        o.body,
+		Date:           date,
+		UnknownHeaders: o.unknownHeaders("tree", "parent", "author", "committer", "encoding", "mergetag", "gpgsig"),
+		Problem:        o.problem,
+	}
+	if err != nil && c.Problem == "" {
+		c.Problem = "its committer line cannot be read"
+	}
+	if claims {
+		c.Signature = r.trust.verify(o)
+	}
+	return c
+}
+
+// treeEntry is one entry of a folder.
+type treeEntry struct {
+	name string
+	mode filemode.FileMode
+	id   plumbing.Hash
+}
+
+// tree reads a folder. The zero id is an empty one.
+func (r *Repo) tree(id plumbing.Hash) ([]treeEntry, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	if t, ok := r.trees.get(id); ok {
+		return t, nil
+	}
+	data, err := r.raw(plumbing.TreeObject, id, maxTree)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTree(data)
+	if err != nil {
+		return nil, fmt.Errorf("folder %s: %w", id, err)
+	}
+	r.trees.put(id, t)
+	return t, nil
+}
+
+// errTree marks a folder that git would not have made.
+var errTree = errors.New("malformed folder")
+
+// parseTree reads the raw bytes of a tree object. A name that stands twice,
+// or that could lead out of the folder, is refused.
+func parseTree(data []byte) ([]treeEntry, error) {
+	var out []treeEntry
+	seen := map[string]bool{}
+	for rest := string(data); rest != ""; {
+		head, tail, ok := strings.Cut(rest, "\x00")
+		mode, name, spaced := strings.Cut(head, " ")
+		if !ok || !spaced || len(tail) < len(plumbing.Hash{}) {
+			return nil, fmt.Errorf("%w: it is cut short", errTree)
+		}
+		bits, err := strconv.ParseUint(mode, 8, 32)
+		if err != nil || seen[name] || badName(name) {
+			return nil, fmt.Errorf("%w: entry %+q", errTree, name)
+		}
+		seen[name] = true
+		e := treeEntry{name: name, mode: filemode.FileMode(bits)}
+		copy(e.id[:], tail)
+		out = append(out, e)
+		rest = tail[len(e.id):]
+	}
+	return out, nil
+}
+
+func badName(name string) bool {
+	return name == "" || name == "." || name == ".." || strings.Contains(name, "/")
+}
+
+// regular says whether an entry is a plain file.
+func (e treeEntry) regular() bool { return e.mode&0o170000 == 0o100000 }
+
+func (e treeEntry) dir() bool { return e.mode&0o170000 == 0o040000 }
+
+func (e treeEntry) symlink() bool { return e.mode&0o170000 == 0o120000 }
+
+// folder returns the tree of the topology files at a commit, zero if there is none.
+func (r *Repo) folder(c *commit) (plumbing.Hash, error) {
+	id := c.tree
+	if r.path == "" {
+		return id, nil
+	}
+	for _, name := range strings.Split(r.path, "/") {
+		entries, err := r.tree(id)
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		id = plumbing.ZeroHash
+		for _, e := range entries {
+			if e.name == name && e.dir() {
+				id = e.id
+			}
+		}
+	}
+	return id, nil
+}
+
+// documents returns what the caller reads in a blob. A blob that is too large
+// holds none.
+func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	if d, ok := r.docs.get(id); ok {
+		return d, nil
+	}
+	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return nil, err
+	}
+	var named []Document
+	if err == nil {
+		for _, d := range keys(data) {
+			if d.Name != "" && d.Hash != "" {
+				named = append(named, d)
+			}
+		}
+	}
+	r.docs.put(id, named)
+	return named, nil
+}
+
+// Blob returns the bytes of a file's content by its id.
+func (r *Repo) Blob(id string) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !plumbing.IsHash(id) {
+		return nil, fmt.Errorf("%+q is not an object id", id)
+	}
+	return r.raw(plumbing.BlobObject, plumbing.NewHash(id), MaxBlob)
+}
+
+// Date returns when a commit was committed.
+func (r *Repo) Date(id string) (time.Time, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, err := r.commitByName(id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return c.carrier.Date, nil
+}

@@ -1,0 +1,129 @@
+package gitsource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	git "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// The bounds of what is kept in memory. None of them limits what is possible.
+const (
+	keepCommits = 50_000
+	keepTrees   = 5_000
+	keepBlobs   = 20_000 // documents of blobs, not their bytes
+	keepStates  = 8
+	keepIndexes = 64
+	keepSigned  = 5_000
+)
+
+// Repo is an open repository. It may be used by several goroutines at once.
+type Repo struct {
+	loc   location
+	ref   string
+	path  string
+	auth  Auth
+	dir   string // of the bare copy of a remote
+	trust trust
+
+	mu      sync.Mutex
+	git     *git.Repository
+	tracked string // full name of the tracked ref, once known
+
+	commits *cache[plumbing.Hash, *commit]
+	trees   *cache[plumbing.Hash, []treeEntry]
+	docs    *cache[plumbing.Hash, []Document]
+	states  *cache[stateKey, *state]
+	indexes *cache[plumbing.Hash, map[string]string]
+	sources *cache[sourceKey, source]
+	signed  *cache[plumbing.Hash, *tagInfo]
+	merges  *cache[plumbing.Hash, []plumbing.Hash]
+}
+
+// Open opens a repository, and fetches it if it is a remote. It fails if the
+// operator's keys or paths cannot be read, so that this is not found out on
+// the day of a failover.
+func Open(ctx context.Context, c Config) (*Repo, error) {
+	loc, err := parseLocation(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := cleanPath(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir}
+	if r.trust.signers, err = parseAllowedSigners(c.AllowedSigners); err != nil {
+		return nil, err
+	}
+	if r.trust.keyring, err = parseKeyring(c.Keyring); err != nil {
+		return nil, err
+	}
+	r.forget()
+	return r, r.Fetch(ctx)
+}
+
+// forget empties what is kept.
+func (r *Repo) forget() {
+	r.commits = newCache[plumbing.Hash, *commit](keepCommits)
+	r.trees = newCache[plumbing.Hash, []treeEntry](keepTrees)
+	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)
+	r.states = newCache[stateKey, *state](keepStates)
+	r.indexes = newCache[plumbing.Hash, map[string]string](keepIndexes)
+	r.sources = newCache[sourceKey, source](keepSigned)
+	r.signed = newCache[plumbing.Hash, *tagInfo](keepSigned)
+	r.merges = newCache[plumbing.Hash, []plumbing.Hash](keepSigned)
+}
+
+// Fetch brings the repository up to date: a remote's tracked ref and failover
+// tags are fetched and pruned, a local repository is opened anew, since git
+// may have packed it meanwhile.
+func (r *Repo) Fetch(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.loc.transport != transportLocal {
+		return r.fetchRemote(ctx)
+	}
+	return r.openLocal()
+}
+
+func (r *Repo) openLocal() error {
+	if _, err := os.Stat(r.loc.path); err != nil {
+		return fmt.Errorf("repository %s: %w", r.loc.path, errors.Unwrap(err))
+	}
+	opened, err := git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	if err != nil {
+		return explainOpen(r.loc.path, err)
+	}
+	r.git = opened
+	return r.checkFormat(r.loc.path)
+}
+
+// checkFormat refuses what go-git would misread.
+func (r *Repo) checkFormat(where string) error {
+	cfg, err := r.git.Config()
+	if err != nil {
+		return fmt.Errorf("repository %s: its config cannot be read: %w", where, err)
+	}
+	if f := cfg.Raw.Section("extensions").Option("objectformat"); f != "" && f != "sha1" {
+		return fmt.Errorf("repository %s uses %s object names: only SHA-1 repositories can be read, as git init --object-format=sha1 makes them", where, f)
+	}
+	return nil
+}
+
+func explainOpen(where string, err error) error {
+	switch {
+	case errors.Is(err, git.ErrRepositoryNotExists):
+		return fmt.Errorf("%s is not a Git repository: give a clone, or the URL of a remote", where)
+	case errors.Is(err, git.ErrUnknownExtension), errors.Is(err, git.ErrUnsupportedExtensionRepositoryFormatVersion), errors.Is(err, git.ErrUnsupportedRepositoryFormatVersion):
+		return fmt.Errorf("repository %s has a format that cannot be read here (%w): only SHA-1 repositories with plain ref storage can", where, err)
+	}
+	return fmt.Errorf("repository %s: %w", where, err)
+}

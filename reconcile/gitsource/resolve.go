@@ -1,0 +1,167 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// ErrNotFound marks a revision that the repository does not have.
+var ErrNotFound = errors.New("no such revision")
+
+// Resolve returns the commit that a revision names: a full or short hash, a
+// branch, a tag or a full ref; an empty one is the tip of the tracked ref.
+// With a path below failover/ a tag's commit is meant, as for any tag.
+func (r *Repo) Resolve(rev string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id, err := r.resolve(rev)
+	if err != nil {
+		return "", err
+	}
+	c, err := r.peel(id)
+	if err != nil {
+		return "", fmt.Errorf("revision %+q: %w", rev, err)
+	}
+	return c.id.String(), nil
+}
+
+func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
+	if rev == "" {
+		return r.tip()
+	}
+	if plumbing.IsHash(rev) {
+		return plumbing.NewHash(rev), nil
+	}
+	if id, ok := r.lookup(rev); ok {
+		return id, nil
+	}
+	return r.byPrefix(rev)
+}
+
+// tip is the tracked ref's.
+func (r *Repo) tip() (plumbing.Hash, error) {
+	name := r.ref
+	if r.tracked != "" {
+		name = r.tracked
+	}
+	if name == "" {
+		name = "HEAD"
+	}
+	if id, ok := r.lookup(name); ok {
+		return id, nil
+	}
+	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet", ErrNotFound, name)
+}
+
+// lookup tries the names in git's own order.
+func (r *Repo) lookup(name string) (plumbing.Hash, bool) {
+	for _, form := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
+		full := plumbing.ReferenceName(fmt.Sprintf(form, name))
+		if form == "%s" && full != plumbing.HEAD && !strings.HasPrefix(name, "refs/") {
+			continue // other files of the git folder are no refs
+		}
+		if full != plumbing.HEAD && full.Validate() != nil {
+			continue
+		}
+		ref, err := r.follow(full)
+		if err == nil {
+			return ref.Hash(), true
+		}
+	}
+	return plumbing.ZeroHash, false
+}
+
+// follow resolves symbolic refs, a few deep.
+func (r *Repo) follow(name plumbing.ReferenceName) (*plumbing.Reference, error) {
+	for range 5 {
+		ref, err := r.git.Storer.Reference(name)
+		if err != nil {
+			return nil, err
+		}
+		if ref.Type() == plumbing.HashReference {
+			return ref, nil
+		}
+		name = ref.Target()
+	}
+	return nil, ErrNotFound
+}
+
+// minPrefix is the shortest abbreviation that git accepts.
+const minPrefix = 4
+
+// byPrefix finds the one commit or tag that an abbreviated hash names.
+func (r *Repo) byPrefix(rev string) (plumbing.Hash, error) {
+	if len(rev) < minPrefix || len(rev) >= 40 || strings.Trim(rev, "0123456789abcdefABCDEF") != "" {
+		return plumbing.ZeroHash, fmt.Errorf("%w: %+q is neither a hash, a branch nor a tag of this repository", ErrNotFound, rev)
+	}
+	candidates, err := r.withPrefix(strings.ToLower(rev))
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	switch len(candidates) {
+	case 0:
+		return plumbing.ZeroHash, fmt.Errorf("%w: no commit begins with %s; if the clone is shallow, run `git fetch --unshallow`", ErrNotFound, rev)
+	case 1:
+		return candidates[0], nil
+	}
+	return plumbing.ZeroHash, fmt.Errorf("%s is ambiguous: %d commits begin with it; give more digits", rev, len(candidates))
+}
+
+// prefixer is what a storage on disk offers.
+type prefixer interface {
+	HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error)
+}
+
+func (r *Repo) withPrefix(rev string) ([]plumbing.Hash, error) {
+	var out []plumbing.Hash
+	consider := func(id plumbing.Hash) {
+		if strings.HasPrefix(id.String(), rev) {
+			if _, err := r.peel(id); err == nil {
+				out = append(out, id)
+			}
+		}
+	}
+	if p, ok := r.git.Storer.(prefixer); ok {
+		full := plumbing.NewHash(rev[:len(rev)&^1] + strings.Repeat("0", 40))
+		ids, err := p.HashesWithPrefix(full[:len(rev)/2])
+		for _, id := range ids {
+			consider(id)
+		}
+		return out, err
+	}
+	iter, err := r.git.Storer.IterEncodedObjects(plumbing.CommitObject)
+	if err != nil {
+		return nil, err
+	}
+	return out, iter.ForEach(func(o plumbing.EncodedObject) error {
+		consider(o.Hash())
+		return nil
+	})
+}
+
+// peel follows tags to their commit.
+func (r *Repo) peel(id plumbing.Hash) (*commit, error) {
+	for range 5 {
+		data, err := r.raw(plumbing.TagObject, id, maxObject)
+		if err != nil {
+			break
+		}
+		o, err := parseTag(data)
+		if err != nil || !plumbing.IsHash(o.first("object")) {
+			return nil, fmt.Errorf("tag %s cannot be read", id)
+		}
+		id = plumbing.NewHash(o.first("object"))
+	}
+	return r.commit(id)
+}
+
+// commitByName takes a full commit id.
+func (r *Repo) commitByName(id string) (*commit, error) {
+	if !plumbing.IsHash(id) {
+		return nil, fmt.Errorf("%+q is not a commit id; resolve it first", id)
+	}
+	return r.commit(plumbing.NewHash(id))
+}

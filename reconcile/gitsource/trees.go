@@ -1,0 +1,161 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// The bounds of a repository's folders: a few small trees that name each
+// other many times unfold to billions of files.
+const (
+	maxFiles = 100_000
+	maxDepth = 64
+)
+
+var errTooMany = errors.New("the folder of the topologies unfolds to too many files")
+
+// fileChange is one topology file that differs between two commits. A zero
+// id: it is not there.
+type fileChange struct {
+	file          string
+	before, after plumbing.Hash
+}
+
+// changedFiles compares a commit's topology files with its first parent's.
+func (r *Repo) changedFiles(c *commit) ([]fileChange, error) {
+	after, err := r.folder(c)
+	if err != nil {
+		return nil, err
+	}
+	var before plumbing.Hash
+	if len(c.parents) > 0 {
+		parent, err := r.commit(c.parents[0])
+		if err != nil {
+			return nil, err
+		}
+		if before, err = r.folder(parent); err != nil {
+			return nil, err
+		}
+	}
+	var out []fileChange
+	budget := maxFiles
+	if err := r.diff(before, after, r.path, maxDepth, &budget, &out); err != nil {
+		return nil, fmt.Errorf("commit %s: %w", c.id, err)
+	}
+	slices.SortFunc(out, func(a, b fileChange) int { return strings.Compare(a.file, b.file) })
+	return out, nil
+}
+
+// diff walks two folders side by side, only where they differ.
+func (r *Repo) diff(before, after plumbing.Hash, prefix string, depth int, budget *int, out *[]fileChange) error {
+	if before == after {
+		return nil
+	}
+	if depth == 0 {
+		return errTooMany
+	}
+	old, err := r.tree(before)
+	if err != nil {
+		return err
+	}
+	now, err := r.tree(after)
+	if err != nil {
+		return err
+	}
+	was := make(map[string]treeEntry, len(old))
+	for _, e := range old {
+		was[e.name] = e
+	}
+	for _, e := range now {
+		prev := was[e.name]
+		delete(was, e.name)
+		if err := r.diffEntry(prev, e, path.Join(prefix, e.name), depth, budget, out); err != nil {
+			return err
+		}
+	}
+	for name, prev := range was {
+		if err := r.diffEntry(prev, treeEntry{}, path.Join(prefix, name), depth, budget, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Repo) diffEntry(before, after treeEntry, file string, depth int, budget *int, out *[]fileChange) error {
+	if before == after {
+		return nil
+	}
+	if *budget--; *budget < 0 {
+		return errTooMany
+	}
+	if ch := (fileChange{file, topologyFile(before, file), topologyFile(after, file)}); ch.before != ch.after {
+		*out = append(*out, ch)
+	}
+	return r.diff(subfolder(before), subfolder(after), file, depth-1, budget, out)
+}
+
+// topologyFile returns the blob of an entry that may hold topologies.
+func topologyFile(e treeEntry, file string) plumbing.Hash {
+	if e.regular() && IsTopologyFile(file) {
+		return e.id
+	}
+	return plumbing.ZeroHash
+}
+
+func subfolder(e treeEntry) plumbing.Hash {
+	if e.dir() {
+		return e.id
+	}
+	return plumbing.ZeroHash
+}
+
+// IsTopologyFile says whether a file of that name is read for topologies:
+// *.yaml and *.yml, with a path that can be written down.
+func IsTopologyFile(file string) bool {
+	ext := path.Ext(file)
+	return (ext == ".yaml" || ext == ".yml") && fs.ValidPath(file)
+}
+
+// index returns the key of every document in a folder, by name.
+func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, error) {
+	if idx, ok := r.indexes.get(folder); ok {
+		return idx, nil
+	}
+	var files []fileChange
+	budget := maxFiles
+	if err := r.diff(plumbing.ZeroHash, folder, r.path, maxDepth, &budget, &files); err != nil {
+		return nil, err
+	}
+	found := map[string][]occurrence{}
+	for _, f := range files {
+		docs, err := r.documents(f.after, keys)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range docs {
+			found[d.Name] = append(found[d.Name], occurrence{file: f.file, doc: d})
+		}
+	}
+	idx := make(map[string]string, len(found))
+	for name, o := range found {
+		idx[name] = keyOf(o)
+	}
+	r.indexes.put(folder, idx)
+	return idx, nil
+}
+
+// keyAt returns the key of one document at a commit; empty: it is not there.
+func (r *Repo) keyAt(c *commit, name string, keys KeysFunc) (string, error) {
+	folder, err := r.folder(c)
+	if err != nil {
+		return "", err
+	}
+	idx, err := r.index(folder, keys)
+	return idx[name], err
+}
