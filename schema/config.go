@@ -1,0 +1,221 @@
+package schema
+
+import (
+	"io/fs"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// SecretRef says where a secret is; it never holds one. At most one field is
+// set; the zero value refers to nothing.
+type SecretRef struct {
+	Env  string // an environment variable
+	File string // a path, as written
+}
+
+// IsZero says whether the reference refers to nothing.
+func (r SecretRef) IsZero() bool { return r == SecretRef{} }
+
+// String names the place, not the secret.
+func (r SecretRef) String() string {
+	switch {
+	case r.Env != "":
+		return "environment variable " + r.Env
+	case r.File != "":
+		return "file " + r.File
+	}
+	return "nothing"
+}
+
+// Config is the operator's configuration (contract section 3) with every
+// default filled in. Paths stand as they were written.
+type Config struct {
+	Mode          Mode
+	Git           Git
+	SweepInterval time.Duration
+	Suspend       []string // topologies that are observed and never applied
+	Credentials   []Credential
+	Approval      Approval
+	Limits        plan.Failover // floors; zero fields set none
+	Fence         Fence
+	Ledger        Ledger
+	Redirect      []RedirectTarget
+	Notify        []NotifyTarget
+	Serve         Serve
+}
+
+// Mode says whether the daemon may change anything. The zero value is not
+// said, and allows nothing.
+type Mode string
+
+// The modes of run.
+const (
+	ModeUnsaid  Mode = ""
+	ModeObserve Mode = "observe"
+	ModeApply   Mode = "apply"
+)
+
+// Git is the topology repository.
+type Git struct {
+	URL          string // empty: not said
+	Ref          string
+	Path         string // folder inside the repository
+	PollInterval time.Duration
+	Auth         GitAuth
+	CacheDir     string // empty: the caller's default
+}
+
+// GitAuth is how to log in to the Git server.
+type GitAuth struct {
+	SSHKeyFile       string
+	SSHKeyPassphrase SecretRef
+	SSHAgent         bool
+	KnownHostsFile   string
+	Username         SecretRef
+	Password         SecretRef
+	CAFile           string
+}
+
+// TLS are the files and the name of one TLS connection. A nil *TLS means that
+// none was written.
+type TLS struct {
+	CAFile     string
+	CertFile   string
+	KeyFile    string
+	ServerName string
+}
+
+// Credential binds a token to one cluster, address and uri.
+type Credential struct {
+	ClusterID string
+	Address   string // host:port
+	URI       string // empty: Address with any scheme
+	// Token refers to nothing for a server without authentication.
+	Token            SecretRef
+	ReplicationToken SecretRef // Token unless written
+	TLS              *TLS
+	At               plan.Position
+}
+
+// Approval is what makes an approval valid.
+type Approval struct {
+	SignatureRequired bool
+	AllowedSigners    string // path; DefaultAllowedSigners unless written
+	Keyring           string // path; empty: none
+	DistinctAuthor    bool
+	Quorum            Quorum
+	MaxAge            MaxAge
+}
+
+// DefaultAllowedSigners is where approvers' keys are unless the configuration
+// says otherwise. When it was not written and no such file exists, nobody is
+// allowed to sign.
+const DefaultAllowedSigners = "/etc/reconcile/allowed_signers"
+
+// Quorum counts the distinct people that an approval needs, at least 1.
+type Quorum struct {
+	Switchover int
+	Failover   int
+	Other      int
+}
+
+// MaxAge is how old an approval may be.
+type MaxAge struct {
+	Failover time.Duration
+	Other    time.Duration
+}
+
+// Fence says whether a returning stale primary is demoted without being
+// asked. The zero value is manual.
+type Fence string
+
+// The ways to fence.
+const (
+	FenceManual Fence = "manual"
+	FenceAuto   Fence = "auto"
+)
+
+// Ledger says where the ledger is. Both fields empty: there is none.
+type Ledger struct {
+	Path string
+	Etcd *LedgerEtcd
+}
+
+// IsZero says whether no ledger was configured.
+func (l Ledger) IsZero() bool { return l.Path == "" && l.Etcd == nil }
+
+// LedgerEtcd is a ledger in etcd.
+type LedgerEtcd struct {
+	Endpoints []string
+	Prefix    string
+	TLS       *TLS
+	Username  SecretRef
+	Password  SecretRef
+	TTL       time.Duration
+}
+
+// RedirectTarget moves traffic to the primary. Exactly one of Exec, Webhook,
+// File and HAProxy is set.
+type RedirectTarget struct {
+	Name       string
+	Topologies []string // empty: all
+	Timeout    time.Duration
+	Exec       *RedirectExec
+	Webhook    *RedirectWebhook
+	File       *RedirectFile
+	HAProxy    *RedirectHAProxy
+	At         plan.Position
+}
+
+// RedirectExec starts a program.
+type RedirectExec struct {
+	Command []string // program and arguments
+	Check   []string // empty: cannot be checked
+}
+
+// RedirectWebhook calls a URL.
+type RedirectWebhook struct {
+	URL      string
+	Secret   SecretRef
+	CheckURL string // empty: cannot be checked
+}
+
+// RedirectFile writes a file from a template.
+type RedirectFile struct {
+	Template string
+	Path     string
+	Mode     fs.FileMode
+}
+
+// RedirectHAProxy speaks to an HAProxy runtime socket.
+type RedirectHAProxy struct {
+	Address string // unix:PATH or host:port
+	Backend string
+	Servers map[string]string // by cluster id
+}
+
+// NotifyFormat is the body of a notification.
+type NotifyFormat string
+
+// The formats of notifications.
+const (
+	NotifyCloudEvents NotifyFormat = "cloudevents"
+	NotifySlack       NotifyFormat = "slack"
+)
+
+// NotifyTarget is who is told.
+type NotifyTarget struct {
+	Name        string
+	URL         string
+	Secret      SecretRef
+	Format      NotifyFormat
+	MinSeverity plan.Severity
+}
+
+// Serve is the HTTP server of the daemon.
+type Serve struct {
+	Address       string // host:port
+	WebhookSecret SecretRef
+	TLS           *TLS
+}

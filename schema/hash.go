@@ -1,0 +1,128 @@
+package schema
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Document names one document of a file and the hash of what it says.
+type Document struct {
+	Name string // metadata.name
+	Hash string // sha256:…
+}
+
+// Documents names each document in one file that has a readable name, sorted
+// by name. The hash of a good document covers its parsed content, so that
+// formatting, comments and defaults written out don't matter. A bad document,
+// or one that shares its name with another in the file, gets a hash of its
+// text, so that a change of it is still seen.
+func Documents(data []byte) []Document {
+	docs, _ := parseFile("", data)
+	byName := map[string][]parsed{}
+	var names []string
+	for _, d := range docs {
+		name := d.identity.name.word
+		if name == "" {
+			continue
+		}
+		if byName[name] == nil {
+			names = append(names, name)
+		}
+		byName[name] = append(byName[name], d)
+	}
+	slices.Sort(names)
+	out := make([]Document, len(names))
+	for i, name := range names {
+		out[i] = Document{Name: name, Hash: hashOf(byName[name])}
+	}
+	return out
+}
+
+func hashOf(docs []parsed) string {
+	if len(docs) == 1 && docs[0].identity.valid {
+		return Hash(docs[0].topology)
+	}
+	var texts [][]byte
+	for _, d := range docs {
+		texts = append(texts, d.raw)
+	}
+	return digest(struct {
+		Encoding string
+		Texts    [][]byte
+	}{"reconcile/v1alpha1 text", texts})
+}
+
+// The canonical form that Hash covers. It is apart from package plan, whose
+// fields may be renamed without changing what people have approved.
+type (
+	canonicalTopology struct {
+		Encoding      string             `json:"encoding"`
+		Name          string             `json:"name"`
+		Generation    int64              `json:"generation"`
+		Clusters      []canonicalCluster `json:"clusters"`
+		MaxLag        time.Duration      `json:"maxLag"`
+		CatchUpWithin time.Duration      `json:"catchUpWithin"`
+		Timeout       time.Duration      `json:"timeout"`
+		Failover      canonicalFailover  `json:"failover"`
+	}
+	canonicalCluster struct {
+		ID            string               `json:"id"`
+		Role          string               `json:"role"`
+		URI           string               `json:"uri"`
+		ClientAddress string               `json:"clientAddress"`
+		PChannels     []string             `json:"pchannels"`
+		Promotable    bool                 `json:"promotable"`
+		Provisioned   canonicalProvisioned `json:"provisioned"`
+	}
+	canonicalProvisioned struct {
+		From     string `json:"from"`
+		At       string `json:"at"`
+		Evidence string `json:"evidence"`
+	}
+	canonicalFailover struct {
+		UnavailableFor time.Duration `json:"unavailableFor"`
+		Probes         int           `json:"probes"`
+		BlockPeriod    time.Duration `json:"blockPeriod"`
+		Verify         string        `json:"verify"`
+	}
+)
+
+// Hash is the sha256 of everything that a document says, defaults included.
+// Where it stands, its earlier version and moved clusters are not part of it.
+func Hash(t plan.Topology) string {
+	out := canonicalTopology{
+		Encoding: apiVersion, Name: t.Name, Generation: t.Generation,
+		MaxLag: t.MaxLag, CatchUpWithin: t.Switchover.CatchUpWithin, Timeout: t.Switchover.Timeout,
+		Failover: canonicalFailover{
+			UnavailableFor: t.Failover.UnavailableFor, Probes: t.Failover.Probes,
+			BlockPeriod: t.Failover.BlockPeriod, Verify: string(t.Failover.Verify),
+		},
+	}
+	for _, c := range t.Clusters {
+		out.Clusters = append(out.Clusters, canonicalCluster{
+			ID: c.ID, Role: string(c.Role), URI: c.URI, ClientAddress: c.ClientAddress,
+			PChannels: c.PChannels, Promotable: c.Promotable,
+			Provisioned: canonicalProvisioned{
+				From: string(c.Provisioned.From), At: c.Provisioned.At.UTC().Format(time.RFC3339Nano), Evidence: c.Provisioned.Evidence,
+			},
+		})
+	}
+	slices.SortStableFunc(out.Clusters, func(a, b canonicalCluster) int { return cmp.Compare(a.ID, b.ID) })
+	return digest(out)
+}
+
+func digest(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		// Strings, numbers and booleans always have a JSON form.
+		panic("schema: canonical form: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,212 @@
+package schema
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// ParseConfig reads the operator's configuration, exactly one document. With
+// problems the Config is the zero value. Whether a path lies inside a work
+// tree is for the caller to check.
+func ParseConfig(file string, data []byte) (Config, Problems) {
+	chunks, problems := chunksOf(file, data)
+	if len(problems) > 0 {
+		return Config{}, problems.sorted()
+	}
+	var config Config
+	found := 0
+	for _, c := range chunks {
+		d := newDocument(file, c)
+		d.block = true
+		parsed := parseConfigDocument(d)
+		if d.root == nil && len(d.problems) == 0 {
+			continue
+		}
+		if found++; found == 1 {
+			config = parsed
+		} else {
+			d.failAt("", position{c.line, 1}, "a second document: the configuration is one document", "remove it, or merge it into the first")
+		}
+		problems = append(problems, d.problems...)
+	}
+	if found == 0 {
+		problems = append(problems, Problem{
+			File: file, Line: 1, Column: 1, Message: "the configuration is empty",
+			Hint: "start it with apiVersion: " + apiVersion + " and kind: " + docKindConfig,
+		})
+	}
+	if len(problems) > 0 {
+		return Config{}, problems.sorted()
+	}
+	return config, nil
+}
+
+func parseConfigDocument(d *document) Config {
+	d.parseNodes()
+	d.decode()
+	if d.root == nil || d.broken || !d.ofKind(docKindConfig) {
+		return Config{}
+	}
+	d.checkStructure(configSchema())
+	return d.config()
+}
+
+func (d *document) config() Config {
+	root := d.field()
+	return Config{
+		Mode:          Mode(root.get("mode").text()),
+		Git:           gitConfig(root.get("git")),
+		SweepInterval: root.get("sweepInterval").intervalOr(30 * time.Second),
+		Suspend:       uniqueNames(root.get("suspend")),
+		Credentials:   credentials(root.get("credentials")),
+		Approval:      approval(root.get("approval")),
+		Limits:        limits(root.get("limits")),
+		Fence:         Fence(root.get("fence").textOr(string(FenceManual))),
+		Ledger:        ledger(root.get("ledger")),
+		Redirect:      redirects(root.get("redirect")),
+		Notify:        notify(root.get("notify")),
+		Serve: Serve{
+			Address:       addressOr(root.get("serve").get("address"), "127.0.0.1:9640"),
+			WebhookSecret: secret(root.get("serve").get("webhookSecretFrom")),
+			TLS:           tlsOf(root.get("serve").get("tls")),
+		},
+	}
+}
+
+func gitConfig(f field) Git {
+	auth := f.get("auth")
+	return Git{
+		URL:          gitURL(f.get("url")),
+		Ref:          f.get("ref").textOr("refs/heads/main"),
+		Path:         gitPath(f.get("path")),
+		PollInterval: f.get("pollInterval").intervalOr(30 * time.Second),
+		CacheDir:     f.get("cacheDir").text(),
+		Auth: GitAuth{
+			SSHKeyFile:       auth.get("sshKeyFile").text(),
+			SSHKeyPassphrase: secret(auth.get("sshKeyPassphraseFrom")),
+			SSHAgent:         auth.get("sshAgent").flagOr(false),
+			KnownHostsFile:   auth.get("knownHostsFile").text(),
+			Username:         secret(auth.get("usernameFrom")),
+			Password:         secret(auth.get("passwordFrom")),
+			CAFile:           auth.get("caFile").text(),
+		},
+	}
+}
+
+// gitURL accepts ssh (also as user@host:path), https, file and local paths.
+// Transports that Git would start as programs, and those without encryption,
+// are refused.
+func gitURL(f field) string {
+	s := f.text()
+	hint := "write ssh://git@host/path, https://host/path, file:///path or a local path"
+	scheme, _, found := strings.Cut(s, "://")
+	if !found {
+		if strings.Contains(s, "::") || strings.HasPrefix(s, "-") {
+			f.fail("this is not a Git URL that is allowed", hint)
+		}
+		return s
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		f.fail("this is not a URL", hint)
+	case !slices.Contains([]string{"ssh", "https", "file"}, scheme):
+		f.fail(fmt.Sprintf("the scheme %s is not allowed", quoted(scheme)), hint)
+	case hasPassword(u):
+		f.fail("the URL holds a password", "secrets stand in the configuration by reference only: use git.auth.passwordFrom: {env: NAME} or {file: PATH}")
+	case scheme != "file" && u.Hostname() == "":
+		f.fail("the URL has no host", hint)
+	}
+	return s
+}
+
+func hasPassword(u *url.URL) bool {
+	_, ok := u.User.Password()
+	return ok
+}
+
+func gitPath(f field) string {
+	s := f.textOr("topologies")
+	if s != "" && !fs.ValidPath(s) {
+		f.fail(quoted(s)+" is not a path inside the repository", "write it relative to the root, without '.', '..' or a leading or trailing slash, such as topologies")
+	}
+	return s
+}
+
+func credentials(f field) []Credential {
+	var out []Credential
+	seen := map[string]bool{}
+	for _, item := range f.items() {
+		c := Credential{
+			ClusterID:        item.get("clusterId").text(),
+			Address:          item.get("address").address(),
+			URI:              item.get("uri").text(),
+			Token:            secret(item.get("tokenFrom")),
+			ReplicationToken: secret(item.get("replicationTokenFrom")),
+			TLS:              tlsOf(item.get("tls")),
+			At:               item.position(),
+		}
+		item.get("uri").clusterURI()
+		if !item.get("replicationTokenFrom").set {
+			c.ReplicationToken = c.Token
+		}
+		if c.ClusterID != "" && seen[c.ClusterID] {
+			item.get("clusterId").fail(fmt.Sprintf("a second credential for cluster %s", quoted(c.ClusterID)), "keep one entry for each cluster")
+		}
+		seen[c.ClusterID] = true
+		out = append(out, c)
+	}
+	return out
+}
+
+func approval(f field) Approval {
+	quorum := f.get("quorum")
+	return Approval{
+		SignatureRequired: f.get("signature").textOr("required") != "optional",
+		AllowedSigners:    f.get("allowedSigners").textOr(DefaultAllowedSigners),
+		Keyring:           f.get("keyring").text(),
+		DistinctAuthor:    f.get("distinctAuthor").flagOr(true),
+		Quorum: Quorum{
+			Switchover: int(quorum.get("switchover").numberOr(1)),
+			Failover:   int(quorum.get("failover").numberOr(1)),
+			Other:      int(quorum.get("other").numberOr(1)),
+		},
+		MaxAge: maxAge(f.get("maxAge")),
+	}
+}
+
+// maxAge is one value for all, or a mapping.
+func maxAge(f field) MaxAge {
+	if _, ok := f.value.(string); ok {
+		v := f.intervalOr(0)
+		return MaxAge{Failover: v, Other: v}
+	}
+	return MaxAge{
+		Failover: f.get("failover").intervalOr(2 * time.Hour),
+		Other:    f.get("other").intervalOr(24 * time.Hour),
+	}
+}
+
+func limits(f field) plan.Failover {
+	return plan.Failover{
+		UnavailableFor: f.get("unavailableFor").durationOr(0),
+		Probes:         int(f.get("probes").numberOr(0)),
+		BlockPeriod:    f.get("blockPeriod").durationOr(0),
+		Verify:         plan.VerifyLevel(f.get("verify").text()),
+	}
+}
+
+func fileMode(f field) fs.FileMode {
+	mode, err := strconv.ParseUint(f.textOr("0644"), 8, 12)
+	if err != nil {
+		return 0
+	}
+	return fs.FileMode(mode)
+}

@@ -1,0 +1,189 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+func secret(f field) SecretRef {
+	return SecretRef{Env: f.get("env").text(), File: f.get("file").text()}
+}
+
+func tlsOf(f field) *TLS {
+	if !f.set {
+		return nil
+	}
+	out := &TLS{
+		CAFile:     f.get("caFile").text(),
+		CertFile:   f.get("certFile").text(),
+		KeyFile:    f.get("keyFile").text(),
+		ServerName: f.get("serverName").text(),
+	}
+	if f.get("certFile").set != f.get("keyFile").set {
+		f.fail("certFile and keyFile go together", "write both or neither")
+	}
+	return out
+}
+
+func addressOr(f field, fallback string) string {
+	if !f.set {
+		return fallback
+	}
+	return f.address()
+}
+
+// uniqueNames reads a list of names that may stand once each.
+func uniqueNames(f field) []string {
+	seen := map[string]bool{}
+	for _, item := range f.items() {
+		if name := item.text(); name != "" && seen[name] {
+			item.fail(fmt.Sprintf("%s stands twice", quoted(name)), "remove one of them")
+		}
+		seen[item.text()] = true
+	}
+	return f.texts()
+}
+
+func ledger(f field) Ledger {
+	out := Ledger{Path: f.get("path").text()}
+	if etcd := f.get("etcd"); etcd.set {
+		out.Etcd = &LedgerEtcd{
+			Endpoints: etcd.get("endpoints").texts(),
+			Prefix:    etcd.get("prefix").textOr("/reconcile"),
+			TLS:       tlsOf(etcd.get("tls")),
+			Username:  secret(etcd.get("usernameFrom")),
+			Password:  secret(etcd.get("passwordFrom")),
+			TTL:       etcd.get("ttl").intervalOr(15 * time.Second),
+		}
+		for _, e := range etcd.get("endpoints").items() {
+			checkEndpoint(e)
+		}
+	}
+	return out
+}
+
+func checkEndpoint(f field) {
+	if strings.Contains(f.text(), "://") {
+		f.webURL()
+		return
+	}
+	f.address()
+}
+
+var redirectKinds = []string{"exec", "webhook", "file", "haproxy"}
+
+func redirects(f field) []RedirectTarget {
+	var out []RedirectTarget
+	for _, item := range f.items() {
+		checkOneKind(item)
+		out = append(out, RedirectTarget{
+			Name:       item.get("name").text(),
+			Topologies: uniqueNames(item.get("topologies")),
+			Timeout:    item.get("timeout").intervalOr(30 * time.Second),
+			Exec:       redirectExec(item.get("exec")),
+			Webhook:    redirectWebhook(item.get("webhook")),
+			File:       redirectFile(item.get("file")),
+			HAProxy:    redirectHAProxy(item.get("haproxy")),
+			At:         item.position(),
+		})
+	}
+	checkNames(f)
+	return out
+}
+
+func checkOneKind(f field) {
+	var found []string
+	for _, kind := range redirectKinds {
+		if f.get(kind).set {
+			found = append(found, kind)
+		}
+	}
+	hint := "write exactly one of " + strings.Join(redirectKinds, ", ")
+	switch {
+	case len(found) == 0:
+		f.fail("the target does not say how to redirect", hint)
+	case len(found) > 1:
+		f.fail("the target has "+strings.Join(found, " and "), hint)
+	}
+}
+
+// checkNames: targets are told apart by name in reports and in the ledger.
+func checkNames(f field) {
+	seen := map[string]bool{}
+	for _, item := range f.items() {
+		name := item.get("name")
+		if name.text() != "" && seen[name.text()] {
+			name.fail(fmt.Sprintf("the name %s stands twice", quoted(name.text())), "give each entry its own name")
+		}
+		seen[name.text()] = true
+	}
+}
+
+func redirectExec(f field) *RedirectExec {
+	if !f.set {
+		return nil
+	}
+	for _, argv := range []field{f.get("command"), f.get("check")} {
+		if items := argv.items(); len(items) > 0 && items[0].value == "" {
+			items[0].fail("the program is empty", "write the path of the program first")
+		}
+	}
+	return &RedirectExec{Command: f.get("command").texts(), Check: f.get("check").texts()}
+}
+
+func redirectWebhook(f field) *RedirectWebhook {
+	if !f.set {
+		return nil
+	}
+	return &RedirectWebhook{
+		URL:      f.get("url").webURL(),
+		Secret:   secret(f.get("secretFrom")),
+		CheckURL: f.get("checkUrl").webURL(),
+	}
+}
+
+func redirectFile(f field) *RedirectFile {
+	if !f.set {
+		return nil
+	}
+	return &RedirectFile{Template: f.get("template").text(), Path: f.get("path").text(), Mode: fileMode(f.get("mode"))}
+}
+
+func redirectHAProxy(f field) *RedirectHAProxy {
+	if !f.set {
+		return nil
+	}
+	address := f.get("address")
+	out := &RedirectHAProxy{Address: address.text(), Backend: f.get("backend").text(), Servers: map[string]string{}}
+	if path, ok := strings.CutPrefix(out.Address, "unix:"); !ok {
+		address.address()
+	} else if path == "" {
+		address.fail("the socket has no path", "write unix:/run/haproxy.sock")
+	}
+	ids, servers := f.get("servers").entries()
+	for i, id := range ids {
+		if !clusterID.MatchString(id) {
+			servers[i].fail(quoted(id)+" is not a cluster id", "use the cluster's id as key")
+		}
+		out.Servers[id] = servers[i].text()
+	}
+	return out
+}
+
+func notify(f field) []NotifyTarget {
+	var out []NotifyTarget
+	for _, item := range f.items() {
+		out = append(out, NotifyTarget{
+			Name:        item.get("name").text(),
+			URL:         item.get("url").webURL(),
+			Secret:      secret(item.get("secretFrom")),
+			Format:      NotifyFormat(item.get("format").textOr(string(NotifyCloudEvents))),
+			MinSeverity: plan.Severity(item.get("minSeverity").textOr(string(plan.SeverityWarning))),
+		})
+	}
+	checkNames(f)
+	return out
+}

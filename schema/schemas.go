@@ -1,0 +1,147 @@
+package schema
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/xeipuuv/gojsonschema"
+)
+
+//go:embed *.schema.json
+var schemaFiles embed.FS
+
+const (
+	kindTopology = "topology"
+	kindConfig   = "config"
+	kindPlan     = "plan"
+)
+
+// JSON returns the embedded JSON Schema (draft-07) of a kind: "topology",
+// "config" or "plan". ok is false for any other kind.
+func JSON(kind string) (text []byte, ok bool) {
+	switch kind {
+	case kindTopology, kindConfig, kindPlan:
+		text, err := schemaFiles.ReadFile(kind + ".schema.json")
+		return text, err == nil
+	}
+	return nil, false
+}
+
+// compiled is a schema ready to validate, and its tree for messages.
+type compiled struct {
+	validator *gojsonschema.Schema
+	tree      map[string]any
+}
+
+var (
+	topologySchema = sync.OnceValue(func() compiled { return mustCompile(kindTopology) })
+	configSchema   = sync.OnceValue(func() compiled { return mustCompile(kindConfig) })
+)
+
+// mustCompile panics for a broken embedded schema only: a fault of the build
+// that no input can cause.
+func mustCompile(kind string) compiled {
+	text, ok := JSON(kind)
+	if !ok {
+		panic("schema: no embedded schema for " + kind)
+	}
+	validator, err := gojsonschema.NewSchema(gojsonschema.NewBytesLoader(text))
+	if err != nil {
+		panic(fmt.Sprintf("schema: %s: %v", kind, err))
+	}
+	var tree map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&tree); err != nil {
+		panic(fmt.Sprintf("schema: %s: %v", kind, err))
+	}
+	return compiled{validator: validator, tree: tree}
+}
+
+// rule is the part of a schema that governs one value.
+type rule map[string]any
+
+// at follows a path of keys and indexes down to the rule of a value; nil when
+// the schema knows no such place.
+func (c compiled) at(path []string) rule {
+	r := c.resolve(c.tree)
+	for _, key := range path {
+		if r = c.child(r, key); r == nil {
+			return nil
+		}
+	}
+	return r
+}
+
+func (c compiled) child(r rule, key string) rule {
+	if properties, ok := r["properties"].(map[string]any); ok {
+		if child, ok := properties[key].(map[string]any); ok {
+			return c.resolve(child)
+		}
+	}
+	if items, ok := r["items"].(map[string]any); ok {
+		return c.resolve(items)
+	}
+	if rest, ok := r["additionalProperties"].(map[string]any); ok {
+		return c.resolve(rest)
+	}
+	return nil
+}
+
+// resolve follows a $ref; what stands beside it (a description, a default)
+// is nearer and wins.
+func (c compiled) resolve(r rule) rule {
+	ref, ok := r["$ref"].(string)
+	if !ok {
+		return r
+	}
+	definitions, _ := c.tree["definitions"].(map[string]any)
+	target, _ := definitions[strings.TrimPrefix(ref, "#/definitions/")].(map[string]any)
+	out := rule{}
+	for k, v := range target {
+		out[k] = v
+	}
+	for k, v := range r {
+		out[k] = v
+	}
+	delete(out, "$ref")
+	return out
+}
+
+// text returns a keyword that is a string.
+func (r rule) text(keyword string) string {
+	s, _ := r[keyword].(string)
+	return s
+}
+
+// words returns a keyword that is a string or a list of strings.
+func (r rule) words(keyword string) []string {
+	switch v := r[keyword].(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var out []string
+		for _, item := range v {
+			if s, ok := item.(string); ok {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// keys returns the property names, unsorted.
+func (r rule) keys() []string {
+	var out []string
+	if properties, ok := r["properties"].(map[string]any); ok {
+		for k := range properties {
+			out = append(out, k)
+		}
+	}
+	return out
+}
