@@ -2,6 +2,7 @@ package milvussim
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -27,30 +28,26 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 	if err := c.wait(ctx, func() bool { return c.channel(req.GetPchannel()) != nil }); err != nil {
 		return err
 	}
-	ch := c.channel(req.GetPchannel())
+	ch, end := c.channel(req.GetPchannel()), req.GetEndTimetick()
+	over := func() bool { return end != 0 && Tick(c.now(), 0) > end }
+	if end != 0 && !over() {
+		e := c.world.schedule(TickTime(end).Add(time.Millisecond), c.appended)
+		defer c.world.cancel(e)
+	}
 	for {
 		rest, _ := ch.after(from)
+		if len(rest) == 0 && over() {
+			return nil
+		}
 		if len(rest) > 0 {
 			from = rest[len(rest)-1].id
 			batch := dumped(rest, req)
 			if err := c.world.unlocked(func() error { return sendAll(stream, batch, c.wal) }); err != nil {
 				return err
 			}
-			continue
 		}
-		end := req.GetEndTimetick()
-		now := c.now()
-		if end != 0 && Tick(now, 0) > end {
-			return nil
-		}
-		seen := ch.nextID()
-		if end != 0 {
-			over := c.world.schedule(TickTime(end).Add(1e6), c.appended)
-			defer c.world.cancel(over)
-		}
-		if err := c.wait(ctx, func() bool {
-			return ch.nextID() != seen || end != 0 && Tick(c.now(), 0) > end
-		}); err != nil {
+		seen := from
+		if err := c.wait(ctx, func() bool { return ch.nextID() > seen+1 || over() }); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package milvussim
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
@@ -61,7 +62,7 @@ func (c *cluster) rowsCollection() (*collection, error) {
 	switch {
 	case c.source() != "":
 		return nil, failf(codeUnexpected, "failed to start broadcast: %s", textNotPrimaryDDL)
-	case c.coordinator != CoordinatorUp || c.callbacksHeld || c.lock.exclusive:
+	case c.coordinator != CoordinatorUp || c.callbacksHeld || c.lock.exclusive || c.anyHeld():
 		return nil, notReady("Abnormal")
 	}
 	d := c.throwaway(RowsCollection)
@@ -74,6 +75,12 @@ func (c *cluster) rowsCollection() (*collection, error) {
 		return nil, err
 	}
 	return coll, c.alter(context.Background(), coll, kindAlterLoadConfig, func(coll *collection) { coll.loaded = true })
+}
+
+// anyHeld tells whether some channel takes no broadcast, so that a DDL would not
+// come back.
+func (c *cluster) anyHeld() bool {
+	return slices.ContainsFunc(c.channels, func(ch *channel) bool { return ch.held })
 }
 
 func rowsData(keys []int64, vectors []float32) []*schemapb.FieldData {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
@@ -37,8 +39,11 @@ func (service) CreateCollection(ctx context.Context, req *milvuspb.CreateCollect
 	if shards > maxShards || shards > len(c.channels) {
 		return answer(failf(codeInvalidParameter, "maximum shards's number should be limited to %d: invalid parameter", min(maxShards, len(c.channels))))
 	}
-	if c.databases[db].collections[req.GetCollectionName()] != nil {
-		return answer(failf(codeUnexpected, "create duplicate collection with different parameters, collection: %s", req.GetCollectionName()))
+	if known := c.databases[db].collections[req.GetCollectionName()]; known != nil && c.source() == "" {
+		if proto.Equal(known.schema, schema) && len(known.shards) == shards {
+			return success(), nil
+		}
+		return answer(failf(codeUnexpected, "create duplicate collection with different parameters, collection: %s", known.name))
 	}
 	d := &createCollection{
 		database: db, name: req.GetCollectionName(), id: c.newID(), partitionID: c.newID(), schema: schema,

@@ -32,7 +32,7 @@ func (service) CreateDatabase(ctx context.Context, req *milvuspb.CreateDatabaseR
 	if err != nil {
 		return answer(err)
 	}
-	if c.databases[req.GetDbName()] != nil {
+	if c.databases[req.GetDbName()] != nil && c.source() == "" {
 		return answer(failf(codeUnexpected, "database already exist: %s", req.GetDbName()))
 	}
 	return answer(c.runDDL(ctx, &createDatabase{name: req.GetDbName(), id: c.newID()}))

@@ -1,0 +1,150 @@
+package milvussim
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+)
+
+// wake has the task look at its channel after the latency of its link, unless it
+// will look anyway.
+func (t *task) wake() {
+	if t.connected && t.due == nil {
+		t.lookAt(t.source.now().Add(t.delay()))
+	}
+}
+
+// kick has a task that could not deliver try again.
+func (t *task) kick() {
+	if !t.connected && t.due == nil && !t.ended {
+		t.lookAt(t.source.now())
+	}
+}
+
+func (c *cluster) kickTasks() {
+	for _, ch := range c.channels {
+		for _, t := range ch.tasks {
+			t.kick()
+		}
+	}
+}
+
+func (t *task) lookAt(at time.Time) {
+	t.due = t.source.world.schedule(at, func() {
+		t.due = nil
+		t.run()
+	})
+}
+
+// delay is the latency of the task's link with the lag that is set on it.
+func (t *task) delay() time.Duration {
+	w := t.source.world
+	d := w.options.Latency
+	if l := w.links[link{t.source.id, t.target.id}]; l != nil {
+		d += l.lag
+	}
+	return d
+}
+
+// run delivers what is due. A task that cannot go on lies still until something
+// changes that may help; in Milvus it would try again about every 100 ms (M §5).
+func (t *task) run() {
+	if t.ended || !t.reachable() || !t.connect() {
+		t.connected = false
+		return
+	}
+	rest, gap := t.channel.after(t.cursor.id)
+	if gap && t.source.wal == commonpb.WALName_Kafka {
+		t.connected = false
+		return
+	}
+	for _, m := range rest {
+		if at := TickTime(m.tick).Add(t.delay()); at.After(t.source.now()) {
+			t.lookAt(at)
+			return
+		}
+		if m.tick > t.cursor.tick && !m.kind.system() {
+			if err := t.deliver(m); err != nil {
+				t.connected = false
+				return
+			}
+		}
+		t.cursor.id = m.id
+		if t.leaves(m) {
+			return
+		}
+	}
+}
+
+// reachable tells whether a connection to the target would open.
+func (t *task) reachable() bool {
+	if !t.source.running || t.source.cdcAbsent {
+		return false
+	}
+	t.resolve()
+	if t.target == nil || !t.target.running {
+		return false
+	}
+	l := t.source.world.links[link{t.source.id, t.target.id}]
+	return l == nil || !l.down
+}
+
+// connect asks the target where to go on: at its checkpoint if it has one, else
+// where the task was initialised (channel_replicator.go getReplicateCheckpoint).
+func (t *task) connect() bool {
+	if t.connected {
+		return true
+	}
+	if !t.target.admitsToken(t.param.GetToken()) {
+		return false
+	}
+	ch := t.target.channel(t.pchannel)
+	if ch == nil {
+		return false
+	}
+	t.cursor = t.start
+	if p := ch.checkpoint; ch.secondary && p.confirmed && p.cluster == t.source.id {
+		t.cursor = position{id: p.id, tick: p.tick}
+	}
+	t.connected = true
+	return true
+}
+
+// deliver hands one message to the target.
+func (t *task) deliver(m message) error {
+	from := origin{cluster: t.source.id, id: m.id, lastConfirmed: m.lastConfirmed, tick: m.tick}
+	return t.target.receive(t.targetID, t.pchannel, m, from)
+}
+
+// leaves ends the task behind a confirmed configuration in which its edge is no
+// more, unless a later one has brought the edge back (cdc-stream, M §4.4).
+func (t *task) leaves(m message) bool {
+	b, ok := m.body.(*broadcastMessage)
+	if !ok {
+		return false
+	}
+	a, ok := b.ddl.(*alterReplicateConfig)
+	if !ok || hasEdge(a.cfg, t.source.id, t.targetID) || m.tick <= t.start.tick {
+		return false
+	}
+	if t.renewed != nil {
+		t.start, t.renewed, t.connected = *t.renewed, nil, false
+		t.param = proto.Clone(entry(t.source.stored, t.targetID).GetConnectionParam()).(*commonpb.ConnectionParam)
+		t.kick()
+		return true
+	}
+	t.end()
+	return true
+}
+
+func (t *task) end() {
+	t.ended, t.connected = true, false
+	t.source.world.cancel(t.due)
+	t.channel.tasks = slices.DeleteFunc(t.channel.tasks, func(o *task) bool { return o == t })
+	if t.target != nil {
+		t.target.inbound = slices.DeleteFunc(t.target.inbound, func(o *task) bool { return o == t })
+	}
+}

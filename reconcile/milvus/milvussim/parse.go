@@ -1,0 +1,227 @@
+package milvussim
+
+import (
+	"strconv"
+	"strings"
+	"text/scanner"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+// parser reads an expression token by token.
+type parser struct {
+	scan      scanner.Scanner
+	tok       string
+	kind      rune
+	templates map[string]*schemapb.TemplateValue
+	err       error
+}
+
+func parseExpr(text string, templates map[string]*schemapb.TemplateValue) (expr, error) {
+	if strings.TrimSpace(text) == "" {
+		return always{}, nil
+	}
+	p := &parser{templates: templates}
+	p.scan.Init(strings.NewReader(text))
+	p.scan.Mode = scanner.ScanIdents | scanner.ScanFloats | scanner.ScanStrings | scanner.ScanRawStrings
+	p.scan.IsIdentRune = func(ch rune, i int) bool {
+		return ch == '_' || ch == '$' || ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' && i > 0
+	}
+	p.scan.Error = func(*scanner.Scanner, string) {}
+	p.next()
+	e := p.disjunction()
+	if p.err == nil && p.kind != scanner.EOF {
+		p.fail()
+	}
+	if p.err != nil {
+		return nil, failf(codeInvalidParameter, "failed to create query plan: cannot parse expression: %s, error: %v: invalid parameter", text, p.err)
+	}
+	return e, nil
+}
+
+// next reads a token; operators of two characters are one.
+func (p *parser) next() {
+	p.kind = p.scan.Scan()
+	p.tok = p.scan.TokenText()
+	if p.kind == '\'' {
+		p.quoted()
+		return
+	}
+	if follow := p.scan.Peek(); strings.ContainsRune("=!<>&|", p.kind) && (follow == '=' || follow == p.kind) {
+		p.tok += string(p.scan.Next())
+	}
+}
+
+// quoted reads the rest of a string in single quotes.
+func (p *parser) quoted() {
+	var b strings.Builder
+	for ch := p.scan.Next(); ch != '\''; ch = p.scan.Next() {
+		if ch == scanner.EOF {
+			p.fail()
+			return
+		}
+		if ch == '\\' {
+			ch = p.scan.Next()
+		}
+		b.WriteRune(ch)
+	}
+	p.kind, p.tok = scanner.String, strconv.Quote(b.String())
+}
+
+func (p *parser) fail() {
+	if p.err == nil {
+		p.err = &serverError{reason: "unexpected token " + strconv.Quote(p.tok)}
+	}
+	p.kind, p.tok = scanner.EOF, ""
+}
+
+func (p *parser) accept(words ...string) bool {
+	for _, w := range words {
+		if p.kind != scanner.String && strings.EqualFold(p.tok, w) {
+			p.next()
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) expect(word string) {
+	if !p.accept(word) {
+		p.fail()
+	}
+}
+
+func (p *parser) disjunction() expr {
+	e := p.conjunction()
+	for p.err == nil && p.accept("or", "||") {
+		e = either{e, p.conjunction()}
+	}
+	return e
+}
+
+func (p *parser) conjunction() expr {
+	e := p.term()
+	for p.err == nil && p.accept("and", "&&") {
+		e = both{e, p.term()}
+	}
+	return e
+}
+
+func (p *parser) term() expr {
+	switch {
+	case p.accept("not", "!"):
+		return negation{p.term()}
+	case p.accept("("):
+		e := p.disjunction()
+		p.expect(")")
+		return e
+	case p.kind != scanner.Ident:
+		p.fail()
+		return always{}
+	}
+	field := p.tok
+	p.next()
+	return p.predicate(field)
+}
+
+func (p *parser) predicate(field string) expr {
+	for _, op := range []string{"==", "!=", "<=", ">=", "<", ">"} {
+		if p.accept(op) {
+			return comparison{field, op, p.literal()}
+		}
+	}
+	switch {
+	case p.accept("in"):
+		return membership{field, p.list()}
+	case p.accept("not"):
+		p.expect("in")
+		return negation{membership{field, p.list()}}
+	case p.accept("like"):
+		s, _ := p.literal().(string)
+		if text, ok := strings.CutSuffix(s, "%"); ok {
+			return prefix{field, text}
+		}
+		return comparison{field, "==", s}
+	}
+	p.fail()
+	return always{}
+}
+
+func (p *parser) list() []any {
+	if p.accept("{") {
+		name := p.tok
+		p.next()
+		p.expect("}")
+		return templateList(p.templates[name])
+	}
+	p.expect("[")
+	var out []any
+	for p.err == nil && !p.accept("]") {
+		out = append(out, p.literal())
+		if p.kind != ']' {
+			p.expect(",")
+		}
+	}
+	return out
+}
+
+func (p *parser) literal() any {
+	if p.accept("{") {
+		name := p.tok
+		p.next()
+		p.expect("}")
+		return templateScalar(p.templates[name])
+	}
+	minus := p.accept("-")
+	kind, tok := p.kind, p.tok
+	p.next()
+	switch {
+	case kind == scanner.String || kind == scanner.RawString:
+		if s, err := strconv.Unquote(tok); err == nil && !minus {
+			return s
+		}
+	case strings.EqualFold(tok, "true"), strings.EqualFold(tok, "false"):
+		return strings.EqualFold(tok, "true")
+	}
+	if minus {
+		tok = "-" + tok
+	}
+	if n, err := strconv.ParseInt(tok, 0, 64); err == nil {
+		return n
+	}
+	x, err := strconv.ParseFloat(tok, 64)
+	if err != nil {
+		p.tok = tok
+		p.fail()
+	}
+	return x
+}
+
+func templateScalar(t *schemapb.TemplateValue) any {
+	switch v := t.GetVal().(type) {
+	case *schemapb.TemplateValue_BoolVal:
+		return v.BoolVal
+	case *schemapb.TemplateValue_Int64Val:
+		return v.Int64Val
+	case *schemapb.TemplateValue_FloatVal:
+		return v.FloatVal
+	case *schemapb.TemplateValue_StringVal:
+		return v.StringVal
+	}
+	return nil
+}
+
+func templateList(t *schemapb.TemplateValue) []any {
+	var out []any
+	list := t.GetArrayVal()
+	for _, v := range list.GetLongData().GetData() {
+		out = append(out, v)
+	}
+	for _, v := range list.GetDoubleData().GetData() {
+		out = append(out, v)
+	}
+	for _, v := range list.GetStringData().GetData() {
+		out = append(out, v)
+	}
+	return out
+}
