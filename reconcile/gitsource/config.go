@@ -90,18 +90,18 @@ type Version struct {
 	Generation int64
 }
 
-// transport is how a repository is reached.
-type transport int
+// reachedBy is how a repository is reached.
+type reachedBy int
 
 const (
-	transportLocal transport = iota
+	transportLocal reachedBy = iota
 	transportHTTP
 	transportSSH
 )
 
 // location is the parsed URL of a Config.
 type location struct {
-	transport transport
+	transport reachedBy
 	path      string // of a local repository
 	url       string
 }

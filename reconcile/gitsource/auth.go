@@ -1,0 +1,189 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
+	"golang.org/x/crypto/ssh"
+)
+
+// dialTimeout bounds how long a connection to an SSH server may take.
+const dialTimeout = 10 * time.Second
+
+// defaultUser is what forges take beside a token or a key.
+const defaultUser = "git"
+
+// method gives what go-git needs to authenticate; nil for nothing.
+func (a Auth) method(loc location) (transport.AuthMethod, error) {
+	switch loc.transport {
+	case transportHTTP:
+		return a.httpMethod(loc)
+	case transportSSH:
+		return a.sshMethod(loc)
+	}
+	return nil, nil
+}
+
+// httpMethod refuses to send a password where anybody on the way could read it.
+func (a Auth) httpMethod(loc location) (transport.AuthMethod, error) {
+	if a.Password == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(loc.url)
+	if err != nil {
+		return nil, errors.New("the repository's URL cannot be read")
+	}
+	if u.Scheme != "https" && !loopback(u.Hostname()) {
+		return nil, errors.New("git.auth.passwordFrom is not sent over plain http: use https")
+	}
+	user := a.Username
+	if user == "" {
+		user = u.User.Username()
+	}
+	if user == "" {
+		user = defaultUser
+	}
+	return &githttp.BasicAuth{Username: user, Password: a.Password}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// authorities reads the CA file for https.
+func (a Auth) authorities() ([]byte, error) {
+	if a.CAFile == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(a.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("git.auth.caFile: %w", err)
+	}
+	if !strings.Contains(string(data), "-----BEGIN CERTIFICATE-----") {
+		return nil, fmt.Errorf("git.auth.caFile: %s holds no PEM certificate", a.CAFile)
+	}
+	return data, nil
+}
+
+// sshMethod uses the key, else the agent, else the password. A host that is
+// not in known_hosts is refused: there is nobody to ask.
+func (a Auth) sshMethod(loc location) (transport.AuthMethod, error) {
+	endpoint, err := transport.NewEndpoint(loc.url)
+	if err != nil {
+		return nil, fmt.Errorf("git.url: %w", err)
+	}
+	hosts, err := a.knownHosts()
+	if err != nil {
+		return nil, err
+	}
+	m := &sshMethod{user: a.user(endpoint.User), host: hostPort(endpoint), hosts: hosts}
+	switch {
+	case len(a.SSHKey) > 0:
+		signer, err := a.signer()
+		if err != nil {
+			return nil, err
+		}
+		m.auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
+	case a.SSHAgent:
+		agent, err := gitssh.NewSSHAgentAuth(m.user)
+		if err != nil {
+			return nil, fmt.Errorf("git.auth.sshAgent: %w", err)
+		}
+		m.auth = []ssh.AuthMethod{ssh.PublicKeysCallback(agent.Callback)}
+	case a.Password != "":
+		m.auth = []ssh.AuthMethod{ssh.Password(a.Password)}
+	default:
+		return nil, errors.New("an ssh remote needs git.auth.sshKeyFile or git.auth.sshAgent")
+	}
+	return m, nil
+}
+
+func (a Auth) user(fromURL string) string {
+	switch {
+	case a.Username != "":
+		return a.Username
+	case fromURL != "":
+		return fromURL
+	}
+	return defaultUser
+}
+
+// signer reads the private key without ever quoting it.
+func (a Auth) signer() (ssh.Signer, error) {
+	if a.SSHKeyPassphrase != "" {
+		s, err := ssh.ParsePrivateKeyWithPassphrase(a.SSHKey, []byte(a.SSHKeyPassphrase))
+		if err != nil {
+			return nil, errors.New("git.auth.sshKeyFile cannot be read with git.auth.sshKeyPassphraseFrom")
+		}
+		return s, nil
+	}
+	s, err := ssh.ParsePrivateKey(a.SSHKey)
+	var locked *ssh.PassphraseMissingError
+	switch {
+	case errors.As(err, &locked):
+		return nil, errors.New("git.auth.sshKeyFile is encrypted: set git.auth.sshKeyPassphraseFrom")
+	case err != nil:
+		return nil, errors.New("git.auth.sshKeyFile holds no private key that can be read")
+	}
+	return s, nil
+}
+
+// hostKeys is what is known of hosts.
+type hostKeys struct {
+	callback   ssh.HostKeyCallback
+	algorithms func(hostPort string) []string
+}
+
+func (a Auth) knownHosts() (hostKeys, error) {
+	var files []string
+	if a.KnownHostsFile != "" {
+		files = []string{a.KnownHostsFile}
+	}
+	db, err := gitssh.NewKnownHostsDb(files...)
+	if err != nil {
+		return hostKeys{}, fmt.Errorf("git.auth.knownHostsFile: %w", err)
+	}
+	return hostKeys{callback: db.HostKeyCallback(), algorithms: db.HostKeyAlgorithms}, nil
+}
+
+// sshMethod is an authentication bound to the hosts that the operator knows.
+type sshMethod struct {
+	user  string
+	host  string
+	auth  []ssh.AuthMethod
+	hosts hostKeys
+}
+
+// Name names the method as go-git has it.
+func (m *sshMethod) Name() string { return "reconcile-ssh" }
+
+// String says nothing that is secret.
+func (m *sshMethod) String() string { return m.Name() + " user " + m.user }
+
+// ClientConfig gives the dialog's configuration.
+func (m *sshMethod) ClientConfig() (*ssh.ClientConfig, error) {
+	return &ssh.ClientConfig{
+		User:              m.user,
+		Auth:              m.auth,
+		HostKeyCallback:   m.hosts.callback,
+		HostKeyAlgorithms: m.hosts.algorithms(m.host),
+		Timeout:           dialTimeout,
+	}, nil
+}
+
+func hostPort(e *transport.Endpoint) string {
+	port := e.Port
+	if port <= 0 {
+		port = gitssh.DefaultPort
+	}
+	return net.JoinHostPort(e.Host, fmt.Sprint(port))
+}
