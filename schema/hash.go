@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,12 +51,21 @@ func hashOf(docs []parsed) string {
 	}
 	var texts [][]byte
 	for _, d := range docs {
-		texts = append(texts, d.raw)
+		texts = append(texts, withoutMarkers(d.raw))
 	}
 	return digest(struct {
 		Encoding string
 		Texts    [][]byte
 	}{"reconcile/v1alpha1 text", texts})
+}
+
+// withoutMarkers drops what depends on the documents around this one.
+func withoutMarkers(text []byte) []byte {
+	if first, rest, ok := bytes.Cut(text, []byte("\n")); ok && string(bytes.TrimSpace(first)) == "---" {
+		text = rest
+	}
+	text = bytes.TrimRight(bytes.TrimLeft(text, "\r\n"), " \r\n")
+	return bytes.TrimRight(bytes.TrimSuffix(text, []byte("\n...")), " \r\n")
 }
 
 // The canonical form that Hash covers. It is apart from package plan, whose

@@ -99,7 +99,10 @@ func (d *document) ofKind(kind string) bool {
 
 func (d *document) identity() identity {
 	root := d.field()
-	out := identity{name: d.nameInNodes()}
+	out := identity{}
+	if d.value == nil {
+		out.name = d.nameInNodes()
+	}
 	if name := root.get("metadata").get("name"); name.text() != "" {
 		out.name = name.mention()
 	}

@@ -1,0 +1,235 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/plan"
+)
+
+const emptyConfig = "apiVersion: reconcile/v1alpha1\nkind: Config\n"
+
+// fullConfig says everything that a configuration can say.
+const fullConfig = emptyConfig + `mode: apply
+git:
+  url: ssh://git@git.example/platform/topologies.git
+  ref: refs/heads/prod
+  path: deploy/topologies
+  pollInterval: 1m
+  cacheDir: cache
+  auth:
+    sshKeyFile: /keys/id
+    sshKeyPassphraseFrom: {env: PASS}
+    sshAgent: true
+    knownHostsFile: /keys/known_hosts
+    usernameFrom: {env: USER_NAME}
+    passwordFrom: {file: /keys/password}
+    caFile: /keys/ca.pem
+sweepInterval: 45s
+suspend: [orders]
+credentials:
+  - clusterId: cluster-a
+    address: cluster-a.example:19530
+    uri: https://cluster-a.example:19530
+    tokenFrom: {env: CLUSTER_A_TOKEN}
+    replicationTokenFrom: {file: /keys/a}
+    tls: {caFile: ca, certFile: cert, keyFile: key, serverName: a}
+  - clusterId: cluster-b
+    address: cluster-b.example:19530
+    tokenFrom: {env: B}
+    tls: {}
+  - {clusterId: open, address: "open:19530"}
+approval:
+  signature: optional
+  allowedSigners: signers
+  keyring: ring.asc
+  distinctAuthor: false
+  quorum: {switchover: 2, failover: 3, other: 4}
+  maxAge: {failover: 1h, other: 2h}
+limits: {unavailableFor: 1m, probes: 5, blockPeriod: 2h, verify: dml}
+fence: auto
+ledger:
+  etcd:
+    endpoints: ["https://etcd-1.example:2379", "etcd-2.example:2379"]
+    prefix: /other
+    tls: {caFile: ca}
+    usernameFrom: {env: EU}
+    passwordFrom: {env: EP}
+    ttl: 20s
+redirect:
+  - name: program
+    topologies: [orders]
+    timeout: 5s
+    exec: {command: [sh, -c, "a\nb"], check: [check]}
+  - {name: hook, webhook: {url: "https://h.example/x", secretFrom: {env: S}, checkUrl: "http://h.example/y"}}
+  - {name: file, file: {template: t, path: p, mode: "0600"}}
+  - {name: lb, haproxy: {address: "unix:/run/haproxy.sock", backend: milvus, servers: {cluster-a: a1}}}
+notify:
+  - {name: chat, url: "https://chat.example/x", secretFrom: {file: f}, format: slack, minSeverity: critical}
+  - {name: bus, url: "https://bus.example/x"}
+serve: {address: "0.0.0.0:9000", webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
+`
+
+func defaultConfig() Config {
+	return Config{
+		Git:           Git{Ref: "refs/heads/main", Path: "topologies", PollInterval: 30 * time.Second},
+		SweepInterval: 30 * time.Second,
+		Approval: Approval{
+			SignatureRequired: true, AllowedSigners: "/etc/reconcile/allowed_signers", DistinctAuthor: true,
+			Quorum: Quorum{1, 1, 1}, MaxAge: MaxAge{Failover: 2 * time.Hour, Other: 24 * time.Hour},
+		},
+		Fence: FenceManual,
+		Serve: Serve{Address: "127.0.0.1:9640"},
+	}
+}
+
+func wantFullConfig() Config {
+	at := func(line int) plan.Position { return plan.Position{File: "c.yaml", Line: line, Column: 5} }
+	return Config{
+		Mode: ModeApply,
+		Git: Git{
+			URL: "ssh://git@git.example/platform/topologies.git", Ref: "refs/heads/prod", Path: "deploy/topologies",
+			PollInterval: time.Minute, CacheDir: "cache",
+			Auth: GitAuth{
+				SSHKeyFile: "/keys/id", SSHKeyPassphrase: SecretRef{Env: "PASS"}, SSHAgent: true, KnownHostsFile: "/keys/known_hosts",
+				Username: SecretRef{Env: "USER_NAME"}, Password: SecretRef{File: "/keys/password"}, CAFile: "/keys/ca.pem",
+			},
+		},
+		SweepInterval: 45 * time.Second,
+		Suspend:       []string{"orders"},
+		Credentials: []Credential{
+			{
+				ClusterID: "cluster-a", Address: "cluster-a.example:19530", URI: "https://cluster-a.example:19530",
+				Token: SecretRef{Env: "CLUSTER_A_TOKEN"}, ReplicationToken: SecretRef{File: "/keys/a"},
+				TLS: &TLS{CAFile: "ca", CertFile: "cert", KeyFile: "key", ServerName: "a"}, At: at(21),
+			},
+			{
+				ClusterID: "cluster-b", Address: "cluster-b.example:19530",
+				Token: SecretRef{Env: "B"}, ReplicationToken: SecretRef{Env: "B"}, TLS: &TLS{}, At: at(27),
+			},
+			{ClusterID: "open", Address: "open:19530", At: at(31)},
+		},
+		Approval: Approval{
+			AllowedSigners: "signers", Keyring: "ring.asc",
+			Quorum: Quorum{2, 3, 4}, MaxAge: MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
+		},
+		Limits: plan.Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: 2 * time.Hour, Verify: plan.VerifyDML},
+		Fence:  FenceAuto,
+		Ledger: Ledger{Etcd: &LedgerEtcd{
+			Endpoints: []string{"https://etcd-1.example:2379", "etcd-2.example:2379"}, Prefix: "/other", TLS: &TLS{CAFile: "ca"},
+			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
+		}},
+		Redirect: []RedirectTarget{
+			{
+				Name: "program", Topologies: []string{"orders"}, Timeout: 5 * time.Second, At: at(50),
+				Exec: &RedirectExec{Command: []string{"sh", "-c", "a\nb"}, Check: []string{"check"}},
+			},
+			{
+				Name: "hook", Timeout: 30 * time.Second, At: at(54),
+				Webhook: &RedirectWebhook{URL: "https://h.example/x", Secret: SecretRef{Env: "S"}, CheckURL: "http://h.example/y"},
+			},
+			{Name: "file", Timeout: 30 * time.Second, At: at(55), File: &RedirectFile{Template: "t", Path: "p", Mode: 0o600}},
+			{
+				Name: "lb", Timeout: 30 * time.Second, At: at(56),
+				HAProxy: &RedirectHAProxy{Address: "unix:/run/haproxy.sock", Backend: "milvus", Servers: map[string]string{"cluster-a": "a1"}},
+			},
+		},
+		Notify: []NotifyTarget{
+			{Name: "chat", URL: "https://chat.example/x", Secret: SecretRef{File: "f"}, Format: NotifySlack, MinSeverity: plan.SeverityCritical},
+			{Name: "bus", URL: "https://bus.example/x", Format: NotifyCloudEvents, MinSeverity: plan.SeverityWarning},
+		},
+		Serve: Serve{Address: "0.0.0.0:9000", WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	withMaxAge, withPath := defaultConfig(), defaultConfig()
+	withMaxAge.Approval.MaxAge = MaxAge{Failover: time.Hour, Other: time.Hour}
+	withPath.Ledger, withPath.Git.URL = Ledger{Path: "./l.db"}, "git@git.example:team/t.git"
+	withEtcd := defaultConfig()
+	withEtcd.Ledger.Etcd = &LedgerEtcd{Endpoints: []string{"e:1"}, Prefix: "/reconcile", TTL: 15 * time.Second}
+	tests := []struct {
+		name, text string
+		want       Config
+	}{
+		{"defaults", emptyConfig, defaultConfig()},
+		{"everything", fullConfig, wantFullConfig()},
+		{"one maxAge for all", emptyConfig + "approval: {maxAge: 1h}\n", withMaxAge},
+		{"embedded ledger, scp-like url", emptyConfig + "ledger: {path: ./l.db}\ngit: {url: 'git@git.example:team/t.git'}\n", withPath},
+		{"etcd defaults", "---\n# head\n" + emptyConfig + "ledger: {etcd: {endpoints: ['e:1']}}\n---\n# tail\n", withEtcd},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := ParseConfig("c.yaml", []byte(tt.text))
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"plain http", "git: {url: 'http://g.example/x'}", `the scheme "http" is not allowed`},
+		{"helper program", "git: {url: 'ext::sh -c x'}", "not a Git URL"},
+		{"option", "git: {url: --upload-pack=x}", "not a Git URL"},
+		{"no host", "git: {url: 'https:///x'}", "no host"},
+		{"absolute path", "git: {path: /topologies}", "not a path inside"},
+		{"ref with a blank", "git: {ref: a b}", "right form"},
+		{"secret written out", "credentials: [{clusterId: a, address: 'a:1', tokenFrom: 'root:hunter2'}]", "must be a mapping, not a string"},
+		{"secret as a name", "credentials: [{clusterId: a, address: 'a:1', tokenFrom: {env: 'root:hunter2'}}]", "not the name of an environment variable"},
+		{"secret in a uri", "credentials: [{clusterId: a, address: 'a:1', uri: 'http://root:hunter2@a:1'}]", "user or password"},
+		{"secret in an address", "credentials: [{clusterId: a, address: 'http://root:hunter2@a:1'}]", "user or password"},
+		{"secret in an endpoint", "ledger: {etcd: {endpoints: ['https://root:hunter2@e:1']}}", "user or password"},
+		{"empty ledger", "ledger: {}", "exactly one of etcd, path"},
+		{"quorum of nobody", "approval: {quorum: {other: 0}}", "less than 1"},
+		{"maxAge of nothing", "approval: {maxAge: 0s}", "more than 0"},
+		{"maxAge as a number", "approval: {maxAge: 2}", "must be a string or a mapping"},
+		{"empty program", "redirect: [{name: a, exec: {command: ['']}}]", "the program is empty"},
+		{"socket without path", "redirect: [{name: a, haproxy: {address: 'unix:', backend: b, servers: {a: b}}}]", "the socket has no path"},
+		{"no servers", "redirect: [{name: a, haproxy: {address: 'h:1', backend: b, servers: {}}}]", "it is empty"},
+		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "stands twice"},
+		{"mode of a file", "redirect: [{name: a, file: {template: t, path: p, mode: rw}}]", "right form"},
+		{"unknown section", "webhooks: []", `unknown key "webhooks"`},
+		{"topology", "spec: {}", `unknown key "spec"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, problems := ParseConfig("c.yaml", []byte(emptyConfig+tt.text+"\n"))
+			if diff := cmp.Diff(Config{}, got); diff != "" {
+				t.Errorf("a bad configuration was let through:\n%s", diff)
+			}
+			if !strings.Contains(problems.Error(), tt.want) {
+				t.Errorf("%q is missing in:\n%v", tt.want, problems)
+			}
+			if strings.Contains(problems.Error(), "hunter2") {
+				t.Errorf("a secret is shown: %v", problems)
+			}
+		})
+	}
+}
+
+func TestSecretRefAndLedger(t *testing.T) {
+	tests := []struct {
+		ref  SecretRef
+		want string
+	}{
+		{SecretRef{}, "nothing"},
+		{SecretRef{Env: "A"}, "environment variable A"},
+		{SecretRef{File: "f"}, "file f"},
+	}
+	for _, tt := range tests {
+		if got := tt.ref.String(); got != tt.want || tt.ref.IsZero() != (tt.want == "nothing") {
+			t.Errorf("%#v: %q, zero %t", tt.ref, got, tt.ref.IsZero())
+		}
+	}
+	if !(Ledger{}).IsZero() || (Ledger{Path: "x"}).IsZero() || (Ledger{Etcd: &LedgerEtcd{}}).IsZero() {
+		t.Error("Ledger.IsZero")
+	}
+}

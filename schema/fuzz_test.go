@@ -1,0 +1,197 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"milvus-reconcile/plan"
+)
+
+func addSeeds(f *testing.F, texts ...string) {
+	f.Helper()
+	for _, pattern := range []string{invalidFolder + "/*.yaml", "../topologies/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+}
+
+// FuzzParse: whatever the text is, every problem has a place and a hint, and
+// whatever is let through obeys the rules.
+func FuzzParse(f *testing.F) {
+	addSeeds(f, minimal, writtenOut)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		topologies, problems := Parse("f.yaml", data)
+		checkPlaces(t, data, problems)
+		for _, x := range topologies {
+			checkTopology(t, x)
+		}
+		again, _ := Parse("f.yaml", data)
+		if diff := cmp.Diff(topologies, again); diff != "" {
+			t.Errorf("not the same twice:\n%s", diff)
+		}
+		checkDocuments(t, data, topologies)
+	})
+}
+
+func checkPlaces(t *testing.T, data []byte, problems Problems) {
+	t.Helper()
+	lines := bytes.Count(data, []byte("\n")) + 1
+	for _, p := range problems {
+		whole := p.Line == 0 && p.Column == 0 && p.Path == ""
+		if !whole && (p.Line < 1 || p.Line > lines || p.Column < 1) {
+			t.Errorf("no place in %d lines: %#v", lines, p)
+		}
+		if p.File == "" || p.Message == "" || p.Hint == "" || p.Hint == "expected: " {
+			t.Errorf("something is missing: %#v", p)
+		}
+		if text := p.String(); text != printable(text) {
+			t.Errorf("a terminal could act on it: %q", text)
+		}
+	}
+}
+
+func checkTopology(t *testing.T, x plan.Topology) {
+	t.Helper()
+	if _, ok := x.Primary(); !ok {
+		t.Error("not exactly one primary")
+	}
+	if x.Name == "" || x.Generation < 1 || x.Failover.Probes < 1 || x.MaxLag < 0 || x.Failover.UnavailableFor < 0 || x.Switchover.Timeout <= 0 {
+		t.Errorf("out of bounds: %+v", x)
+	}
+	for i, c := range x.Clusters {
+		if i > 0 && x.Clusters[i-1].ID >= c.ID {
+			t.Errorf("ids not ascending: %q, %q", x.Clusters[i-1].ID, c.ID)
+		}
+		if len(c.PChannels) == 0 || len(c.PChannels) != len(x.Clusters[0].PChannels) {
+			t.Errorf("%s has %d channels", c.ID, len(c.PChannels))
+		}
+		if !clusterID.MatchString(c.ID) || c.URI == "" || c.ClientAddress == "" || c.Role == plan.RoleUnknown || c.At.Line < 1 {
+			t.Errorf("incomplete: %+v", c)
+		}
+		for _, other := range x.Clusters {
+			if other.ID != c.ID && strings.Contains(c.ID, other.ID) {
+				t.Errorf("%s contains %s", c.ID, other.ID)
+			}
+		}
+	}
+}
+
+// checkDocuments: each good topology is named, by its own hash unless its
+// name stands twice.
+func checkDocuments(t *testing.T, data []byte, topologies []plan.Topology) {
+	t.Helper()
+	byName := map[string]string{}
+	for _, d := range Documents(data) {
+		if d.Name == "" || byName[d.Name] != "" {
+			t.Errorf("the name %q is empty or stands twice", d.Name)
+		}
+		byName[d.Name] = d.Hash
+	}
+	for _, x := range topologies {
+		if byName[x.Name] == "" {
+			t.Errorf("%s is not named", x.Name)
+		}
+	}
+}
+
+// FuzzParseConfig: a configuration is complete or refused.
+func FuzzParseConfig(f *testing.F) {
+	addSeeds(f, emptyConfig, fullConfig)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, problems := ParseConfig("f.yaml", data)
+		checkPlaces(t, data, problems)
+		if len(problems) > 0 {
+			if diff := cmp.Diff(Config{}, config); diff != "" {
+				t.Errorf("problems and a configuration:\n%s", diff)
+			}
+			return
+		}
+		q := config.Approval.Quorum
+		if min(q.Switchover, q.Failover, q.Other) < 1 || config.Approval.MaxAge.Failover <= 0 || config.Git.PollInterval <= 0 || config.SweepInterval <= 0 {
+			t.Errorf("out of bounds: %+v", config)
+		}
+		for _, r := range config.Redirect {
+			if r.Name == "" || r.Timeout <= 0 || (r.Exec == nil && r.Webhook == nil && r.File == nil && r.HAProxy == nil) {
+				t.Errorf("incomplete: %+v", r)
+			}
+		}
+	})
+}
+
+// FuzzSplit: the cut loses nothing, and finds the same documents as a parser
+// that reads the whole stream.
+func FuzzSplit(f *testing.F) {
+	addSeeds(f, "a\n---\nb\n...\nc", "---\n---\n", "--- a\n... b\n", "a: |\n  ---\n")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var joined []byte
+		line := 1
+		whole := 0
+		for _, c := range split(data) {
+			if len(c.data) == 0 || c.line != line {
+				t.Errorf("chunk of %d bytes on line %d, want line %d", len(c.data), c.line, line)
+			}
+			joined = append(joined, c.data...)
+			line += bytes.Count(c.data, []byte("\n"))
+			if countDocuments(c.data) > 0 {
+				whole++
+			}
+		}
+		if !bytes.Equal(joined, data) {
+			t.Error("text was lost")
+		}
+		if len(checkText("f", data)) > 0 {
+			return
+		}
+		if n := countDocuments(data); n >= 0 && n != whole {
+			t.Errorf("the parser finds %d documents, the cut %d", n, whole)
+		}
+	})
+}
+
+// countDocuments counts the documents with content; -1: not YAML.
+func countDocuments(data []byte) int {
+	n := 0
+	for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var node yaml.Node
+		switch err := decoder.Decode(&node); {
+		case errors.Is(err, io.EOF):
+			return n
+		case err != nil:
+			return -1
+		case node.Content[0].Tag != "!!null" || node.Content[0].Value != "":
+			n++
+		}
+	}
+}
+
+// FuzzDistance: it is a distance.
+func FuzzDistance(f *testing.F) {
+	f.Add("standby", "stanby")
+	f.Add("", "x")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		d := distance(a, b)
+		if d != distance(b, a) || (d == 0) != (a == b) && d != 1000 || d != 1000 && d > max(len(a), len(b)) {
+			t.Errorf("%q, %q: %d", a, b, d)
+		}
+	})
+}
