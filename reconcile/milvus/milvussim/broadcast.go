@@ -212,8 +212,9 @@ func (a *alterReplicateConfig) apply(c *cluster, b *broadcast) {
 	if a.force {
 		c.completeHalfReplicated()
 	}
+	before := c.stored
 	c.stored, c.storedBy = cloneConfiguration(a.cfg), b.msg.id
-	c.startTasks(b)
+	c.startTasks(b, before)
 }
 
 // completeHalfReplicated drops topology changes that had not reached every

@@ -2,7 +2,6 @@ package milvussim
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +29,6 @@ type task struct {
 	param    *commonpb.ConnectionParam
 	pchannel string
 	start    position
-	renewed  *position
 
 	target    *cluster
 	connected bool
@@ -40,37 +38,31 @@ type task struct {
 }
 
 // startTasks makes the CDC tasks for the edges that leave this cluster in its
-// stored configuration. A new task begins behind the message that created it,
-// which is itself not forwarded (chmgr.getNewIncomingTask, M §4.1); a channel
-// that has just been added to an edge that existed forwards it, for the target's
-// new channel waits for its part.
-func (c *cluster) startTasks(b *broadcast) {
+// stored configuration and were not in the one before. A new task begins behind
+// the message that created it, which is itself not forwarded
+// (chmgr.getNewIncomingTask, M §4.1); a channel that has just been added to an
+// edge that existed forwards it, for the target's new channel waits for its part.
+func (c *cluster) startTasks(b *broadcast, before *commonpb.ReplicateConfiguration) {
 	own := entry(c.stored, c.id)
 	for _, e := range c.stored.GetCrossClusterTopology() {
 		if e.GetSourceClusterId() != c.id {
 			continue
 		}
 		target := entry(c.stored, e.GetTargetClusterId())
-		served := c.serves(target.GetClusterId())
+		kept := hasEdge(before, c.id, target.GetClusterId())
 		for i, name := range own.GetPchannels() {
 			ch := c.channel(name)
-			if ch == nil {
+			if ch == nil || kept && ch.taskTo(target.GetClusterId()) != nil {
 				continue
 			}
 			start := b.positions[ch.index]
-			if served && !ch.serves(target.GetClusterId()) {
+			if kept {
 				start.id, start.tick = start.id-1, start.tick-1
 			}
 			c.startTask(ch, target, target.GetPchannels()[i], start)
 		}
 	}
 }
-
-func (c *cluster) serves(target string) bool {
-	return slices.ContainsFunc(c.channels, func(ch *channel) bool { return ch.serves(target) })
-}
-
-func (ch *channel) serves(target string) bool { return ch.taskTo(target) != nil }
 
 func (ch *channel) taskTo(target string) *task {
 	for _, t := range ch.tasks {
@@ -81,12 +73,11 @@ func (ch *channel) taskTo(target string) *task {
 	return nil
 }
 
-// startTask makes a task, or, if one to that target still drains an older
-// configuration, has it begin again once that is confirmed.
+// startTask makes a task. One that still tries to tell the target of its removal
+// is replaced: both have the same key in Milvus' metadata.
 func (c *cluster) startTask(ch *channel, target *commonpb.MilvusCluster, pchannel string, start position) {
-	if t := ch.taskTo(target.GetClusterId()); t != nil {
-		t.renewed = &start
-		return
+	if old := ch.taskTo(target.GetClusterId()); old != nil {
+		old.end()
 	}
 	t := &task{
 		source: c, channel: ch, targetID: target.GetClusterId(),

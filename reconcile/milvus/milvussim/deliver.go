@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
 
@@ -120,7 +118,7 @@ func (t *task) deliver(m message) error {
 }
 
 // leaves ends the task behind a confirmed configuration in which its edge is no
-// more, unless a later one has brought the edge back (cdc-stream, M §4.4).
+// more (cdc-stream, M §4.4). What is older than the task does not end it.
 func (t *task) leaves(m message) bool {
 	b, ok := m.body.(*broadcastMessage)
 	if !ok {
@@ -129,12 +127,6 @@ func (t *task) leaves(m message) bool {
 	a, ok := b.ddl.(*alterReplicateConfig)
 	if !ok || hasEdge(a.cfg, t.source.id, t.targetID) || m.tick <= t.start.tick {
 		return false
-	}
-	if t.renewed != nil {
-		t.start, t.renewed, t.connected = *t.renewed, nil, false
-		t.param = proto.Clone(entry(t.source.stored, t.targetID).GetConnectionParam()).(*commonpb.ConnectionParam)
-		t.kick()
-		return true
 	}
 	t.end()
 	return true

@@ -45,7 +45,7 @@ func (c *cluster) installConfiguration() {
 		b.positions[ch.index] = c.appendBroadcast(ch, msg, nil)
 	}
 	c.storedBy = msg.id
-	c.startTasks(b)
+	c.startTasks(b, nil)
 }
 
 // hasFollowers tells whether a cluster of the World replicates from this one and

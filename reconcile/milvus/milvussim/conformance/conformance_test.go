@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
 // TestConformance runs the suite: on the simulator, or on the pair of clusters
@@ -24,6 +26,29 @@ func TestConformance(t *testing.T) {
 		t.Fatalf("MILVUS_B: %v", err)
 	}
 	RunTarget(t, target)
+}
+
+// TestTargetPath runs the cases for real clusters against a pair that the suite
+// knows by its addresses only, so that the way to a real pair is not walked for
+// the first time on one.
+func TestTargetPath(t *testing.T) {
+	for _, expendable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("expendable %v", expendable), func(t *testing.T) {
+			w := milvussim.New(milvussim.Options{})
+			defer w.Close()
+			if err := w.Start(milvussim.Converged(milvussim.Pair("a", "b"))...); err != nil {
+				t.Fatal(err)
+			}
+			target := Target{Expendable: expendable, Patience: simulatedPatience}
+			for id, c := range map[string]*Cluster{"a": &target.A, "b": &target.B} {
+				var err error
+				if *c, err = ParseCluster("id=" + id + ",address=" + w.Address(id)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			RunTarget(t, target)
+		})
+	}
 }
 
 // TestScenariosAreComplete holds the two sides together: every scenario is

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -83,19 +85,58 @@ func RunTarget(t *testing.T, target Target) {
 	}
 }
 
-// converge brings a pair of expendable clusters back to A→B.
+// converge brings a pair of expendable clusters back to A→B, whatever the case
+// before has left: each alone first, then linked anew.
 func (e *env) converge() {
 	e.t.Helper()
 	want := star(e.a, e.b)
-	if e.stored(e.a) != e.names("A→B") && e.stored(e.a) != e.names("{A}") {
-		e.force(e.a)
+	if e.stored(e.a) != e.names("A→B") || e.stored(e.b) != e.names("A→B") || !ordered(e.read(e.a), want) {
+		first, second := e.a, e.b
+		if e.standby(e.a) {
+			first, second = e.b, e.a
+		}
+		e.separate(first)
+		e.separate(second)
+		e.call(e.a, want)
+		e.call(e.b, want)
 	}
-	e.call(e.a, want)
-	if e.stored(e.b) != e.names("A→B") && e.stored(e.b) != e.names("{B}") {
-		e.force(e.b)
-	}
-	e.call(e.b, want)
 	e.flowing(e.a, e.b)
+}
+
+// separate makes a cluster a primary of its own. It may become one by
+// replication meanwhile, so an error is no verdict.
+func (e *env) separate(c *Cluster) {
+	e.t.Helper()
+	e.eventually(c.ID+" is alone", func() bool {
+		if e.alone(c) {
+			return true
+		}
+		standby := e.standby(c)
+		// A removal that a source has sent must arrive: forcing the standby first
+		// would leave the source's task behind, and that would replay the removal
+		// as soon as the two are linked again (M §4.4).
+		if standby && e.within(e.patience, func() bool { return e.alone(c) }) {
+			return true
+		}
+		e.send(e.long(c), c, star(c), standby)
+		return false
+	})
+}
+
+func (e *env) alone(c *Cluster) bool { return len(e.read(c).GetClusters()) == 1 }
+
+func (e *env) standby(c *Cluster) bool {
+	return slices.ContainsFunc(e.read(c).GetCrossClusterTopology(), func(edge *commonpb.CrossClusterTopology) bool {
+		return edge.GetTargetClusterId() == c.ID
+	})
+}
+
+// ordered tells whether two configurations list the same clusters in the same
+// order.
+func ordered(x, y *commonpb.ReplicateConfiguration) bool {
+	return slices.EqualFunc(x.GetClusters(), y.GetClusters(), func(a, b *commonpb.MilvusCluster) bool {
+		return a.GetClusterId() == b.GetClusterId()
+	})
 }
 
 // simulate starts the clusters of a case.

@@ -146,20 +146,29 @@ func star(from *Cluster, targets ...*Cluster) *commonpb.ReplicateConfiguration {
 	return cfg
 }
 
-// eventually asks until cond holds.
+// eventually demands that cond comes to hold.
 func (e *env) eventually(what string, cond func() bool) {
+	e.t.Helper()
+	if !e.within(callTimeout, cond) {
+		e.t.Fatalf("did not happen: %s", what)
+	}
+}
+
+// within asks until cond holds or the time is over.
+func (e *env) within(limit time.Duration, cond func() bool) bool {
 	e.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(callTimeout)
-	defer limit.Stop()
+	over := time.NewTimer(limit)
+	defer over.Stop()
 	for !cond() {
 		select {
 		case <-tick.C:
-		case <-limit.C:
-			e.t.Fatalf("did not happen: %s", what)
+		case <-over.C:
+			return false
 		}
 	}
+	return true
 }
 
 // reply is the outcome of an update.
