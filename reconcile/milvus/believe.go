@@ -1,0 +1,108 @@
+package milvus
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/plan"
+)
+
+// fromProto is a stored configuration without its tokens, which the server
+// blanks anyhow (milvus.md section 1.2).
+func fromProto(c *commonpb.ReplicateConfiguration) plan.Configuration {
+	var out plan.Configuration
+	for _, m := range c.GetClusters() {
+		out.Clusters = append(out.Clusters, plan.Member{
+			ID: m.GetClusterId(), URI: m.GetConnectionParam().GetUri(), PChannels: slices.Clone(m.GetPchannels()),
+		})
+	}
+	for _, e := range c.GetCrossClusterTopology() {
+		out.Edges = append(out.Edges, plan.Edge{From: e.GetSourceClusterId(), To: e.GetTargetClusterId()})
+	}
+	return out
+}
+
+// believe derives the belief of self from its stored configuration. A list
+// that does not name self is somebody else's: nothing is believed from it,
+// and the other's name is returned.
+func believe(self string, c plan.Configuration) (belief plan.Belief, conflict string) {
+	if _, named := c.Member(self); named || len(c.Clusters) == 0 {
+		return plan.ClassifyBelief(self, c), ""
+	}
+	ids := make([]string, 0, len(c.Clusters))
+	for _, m := range c.Clusters {
+		ids = append(ids, m.ID)
+	}
+	slices.Sort(ids)
+	return plan.Belief{Configuration: c}, strings.Join(ids, " or ")
+}
+
+// believeProgress is for servers without GetReplicateConfiguration: a cluster
+// whose every own channel says to replicate from one and the same cluster is a
+// standby of it (contract section 7, UNSUPPORTED_SERVER).
+func believeProgress(progress []plan.ChannelProgress) plan.Belief {
+	source := ""
+	for i, p := range progress {
+		if !p.Known || p.SourceCluster == "" || (i > 0 && p.SourceCluster != source) {
+			return plan.Belief{}
+		}
+		source = p.SourceCluster
+	}
+	if source == "" {
+		return plan.Belief{}
+	}
+	return plan.Belief{Kind: plan.BeliefStandby, Inferred: true, Source: source}
+}
+
+// listProves says whether the stored list names self with its channels; the
+// document may have grown beyond the stored ones. alone: the list names nobody
+// else, so no other cluster can have answered it.
+func listProves(c plan.Configuration, self plan.Cluster) (named, alone bool) {
+	m, ok := c.Member(self.ID)
+	if !ok || len(m.PChannels) == 0 || len(m.PChannels) > len(self.PChannels) {
+		return false, false
+	}
+	if !slices.Equal(m.PChannels, self.PChannels[:len(m.PChannels)]) {
+		return false, false
+	}
+	return true, len(c.Clusters) == 1
+}
+
+var buildTag = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)$`)
+
+// hangsUnconfigured says whether a server of this version waits for ever when
+// it is asked for a configuration that it never had (#52686; contract section
+// 1: 2.6.17 to 2.6.22).
+func hangsUnconfigured(version string) bool {
+	const major, minor, first, last = 2, 6, 17, 22
+	m := buildTag.FindStringSubmatch(version)
+	if m == nil {
+		return false
+	}
+	patch, err := strconv.Atoi(m[3])
+	return err == nil && m[1] == strconv.Itoa(major) && m[2] == strconv.Itoa(minor) && patch >= first && patch <= last
+}
+
+// hangs is what was asked of a cluster whose stored configuration did not
+// come in time.
+type hangs struct {
+	version                   string
+	configuration, again      outcome
+	coordinator, coordinator2 outcome
+}
+
+// unconfigured says whether the cluster can be believed to have no
+// configuration: both reads ran into their deadline while the coordinator
+// answered both times, and the version is known to do so.
+func (h hangs) unconfigured() bool {
+	return hangsUnconfigured(h.version) && h.configuration.timedOut() && h.again.timedOut() &&
+		h.coordinator.answered() && h.coordinator2.answered()
+}
+
+func (o outcome) timedOut() bool {
+	return o.reach == plan.ReachDegraded && o.class == plan.ClassTimeout
+}

@@ -1,0 +1,133 @@
+package milvus
+
+import (
+	"crypto/tls"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// The deadlines of contract section 8, and how much is done at once.
+const (
+	DefaultReadTimeout   = 3 * time.Second
+	DefaultUpdateTimeout = 60 * time.Second
+	DefaultConcurrency   = 8
+)
+
+// Credential lets one cluster be called (contract section 3, credentials).
+type Credential struct {
+	ClusterID string
+	Address   string // where the token may go
+	URI       string // the only uri that may go with it; empty: Address with any scheme
+	// Token is asked before each use, so that a rotated file is read anew. Nil
+	// is a server without authentication.
+	Token func() (string, error)
+	// ReplicationToken is connection_param.token for the other members; nil: Token.
+	ReplicationToken func() (string, error)
+	TLS              *tls.Config // nil: plaintext
+}
+
+// Clock is the source of time between calls. Deadlines of calls are always
+// the machine's.
+type Clock interface {
+	Now() time.Time
+	// After sends once d has passed.
+	After(d time.Duration) <-chan time.Time
+}
+
+// Config of a Fleet. Zero durations, concurrency and clock take the defaults.
+type Config struct {
+	Credentials   []Credential
+	Concurrency   int           // clusters, and channels of each, that are read at once
+	ReadTimeout   time.Duration // of a read or probe
+	UpdateTimeout time.Duration // of one attempt to send a configuration
+	Clock         Clock
+}
+
+// Fleet is every cluster that the operator's configuration lets us call. Its
+// methods may be called from any goroutine. It keeps no connection between
+// two calls of a method, so that each observation also tells whether the
+// cluster can be connected to.
+type Fleet struct {
+	credentials   map[string]Credential
+	concurrency   int
+	readTimeout   time.Duration
+	updateTimeout time.Duration
+	clock         Clock
+	secrets       secrets
+
+	mu    sync.Mutex
+	open  map[*grpc.ClientConn]struct{}
+	ended bool
+}
+
+// NewFleet makes a fleet. It calls nobody. Of two credentials for one cluster
+// neither is used: it cannot be told which one the operator means.
+func NewFleet(c Config) *Fleet {
+	f := &Fleet{
+		credentials: map[string]Credential{}, concurrency: c.Concurrency,
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock,
+		open: map[*grpc.ClientConn]struct{}{},
+	}
+	twice := map[string]bool{}
+	for _, cred := range c.Credentials {
+		_, known := f.credentials[cred.ClusterID]
+		twice[cred.ClusterID] = known || twice[cred.ClusterID]
+		f.credentials[cred.ClusterID] = cred
+	}
+	for id, is := range twice {
+		if is {
+			delete(f.credentials, id)
+		}
+	}
+	if f.concurrency <= 0 {
+		f.concurrency = DefaultConcurrency
+	}
+	if f.readTimeout <= 0 {
+		f.readTimeout = DefaultReadTimeout
+	}
+	if f.updateTimeout <= 0 {
+		f.updateTimeout = DefaultUpdateTimeout
+	}
+	if f.clock == nil {
+		f.clock = wallClock{}
+	}
+	return f
+}
+
+// Close ends every connection that is still in use, and lets no new one be made.
+func (f *Fleet) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	for conn := range f.open {
+		_ = conn.Close() // its user sees the end of its calls
+	}
+}
+
+// Reader is the part of a fleet that changes nothing. It is what planning gets.
+type Reader struct{ fleet *Fleet }
+
+// Reader returns the part that changes nothing.
+func (f *Fleet) Reader() *Reader { return &Reader{fleet: f} }
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// limited runs n pieces of work, so many at once.
+func limited(n, atOnce int, work func(i int)) {
+	slots := make(chan struct{}, max(atOnce, 1))
+	var wg sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			work(i)
+		})
+	}
+	wg.Wait()
+}

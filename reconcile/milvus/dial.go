@@ -1,0 +1,93 @@
+package milvus
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// link is one short-lived connection to one cluster.
+type link struct {
+	fleet *Fleet
+	conn  *grpc.ClientConn
+	api   milvuspb.MilvusServiceClient
+	trace *trace
+}
+
+// maxAnswer bounds an answer: the lists of a large cluster are far below it.
+const maxAnswer = 64 << 20
+
+// dial prepares a connection; it is made with the first call. Close it.
+func (f *Fleet) dial(t ticket) (*link, error) {
+	l := &link{fleet: f, trace: &trace{}}
+	conn, err := grpc.NewClient("passthrough:///"+t.address, f.dialOptions(t, l.trace)...)
+	if err != nil {
+		return nil, f.secrets.err(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return nil, errors.Join(errors.New("the fleet is closed"), conn.Close())
+	}
+	f.open[conn] = struct{}{}
+	l.conn, l.api = conn, milvuspb.NewMilvusServiceClient(conn)
+	return l, nil
+}
+
+func (l *link) close() {
+	l.fleet.mu.Lock()
+	delete(l.fleet.open, l.conn)
+	l.fleet.mu.Unlock()
+	_ = l.conn.Close() // nothing is in flight any more
+}
+
+// dialOptions: our own dialer, so that names are resolved and connections
+// made as the operator's configuration says, through no proxy from the
+// environment; no retries and no service configuration from outside.
+func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
+	transport := insecure.NewCredentials()
+	if t.tls != nil {
+		transport = credentials.NewTLS(t.tls.Clone())
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(traced{TransportCredentials: transport, trace: tr}),
+		grpc.WithContextDialer(tr.dial),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second},
+			MinConnectTimeout: f.readTimeout,
+		}),
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithUserAgent("milvus-reconcile"),
+	}
+	if t.token != "" {
+		options = append(options, grpc.WithPerRPCCredentials(bearer(t.token)))
+	}
+	return options
+}
+
+// bearer sends a token as Milvus wants it: base64, without a scheme
+// (milvus.md section 1.6). Streams carry it too.
+type bearer string
+
+// GetRequestMetadata returns the header.
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": base64.StdEncoding.EncodeToString([]byte(b))}, nil
+}
+
+// RequireTransportSecurity: the operator decides about TLS for each cluster.
+func (bearer) RequireTransportSecurity() bool { return false }
+
+// shortly bounds one read.
+func (l *link) shortly(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, l.fleet.readTimeout)
+}

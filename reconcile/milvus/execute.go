@@ -1,0 +1,140 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/plan"
+)
+
+// Status is what came of a step.
+type Status string
+
+// The results of a step. The zero value is not attempted.
+const (
+	StatusNotAttempted Status = ""
+	StatusDone         Status = "done"     // read back
+	StatusAlready      Status = "already"  // it was so before anything was sent
+	StatusRefused      Status = "refused"  // by the server or by us, and the old state was read back
+	StatusFailed       Status = "failed"   // not done: a state that is neither old nor wanted, or nothing sent and nothing read
+	StatusInDoubt      Status = "in_doubt" // something may have been sent, and no read decided
+)
+
+// Result is one step with what came of it. No field holds a token.
+type Result struct {
+	Status Status
+	Sent   bool // an RPC may have left
+	Detail string
+	Err    error     // why it is not done; nil when it is
+	After  plan.View // as last read
+}
+
+// Execute carries out one step that sends a configuration, and believes what
+// it reads back, never an answer (contract section 8). still, if not nil, is
+// asked before every request but the first; an error ends the attempts.
+// Whether the step is approved is for the caller to know: he holds the grant.
+func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) Result {
+	x, err := f.prepare(t, s, still)
+	if err != nil {
+		return x.refuse(undecided, err)
+	}
+	v := f.view(ctx, t, x.access, look{identity: true, hangs: true})
+	x.result.After = v
+	said, err := x.judge(ctx, v, true), checkReady(s, v)
+	switch {
+	case said == effected && (err == nil || s.ForcePromote()): // a list of itself alone proves who answers
+		x.result.Status, x.result.Detail = StatusAlready, "it was so before anything was sent"
+		return x.result
+	case err != nil:
+		return x.refuse(said, err)
+	case said == unchanged:
+		return x.send(ctx)
+	default:
+		return x.refuse(said, fmt.Errorf("%s is not in the state that the plan was made for: it believes to be %s", s.Cluster, describe(v.Belief)))
+	}
+}
+
+// execution is one step under way.
+type execution struct {
+	fleet    *Fleet
+	topology plan.Topology
+	step     plan.Step
+	source   string // of a force promote
+	access   access
+	request  *commonpb.ReplicateConfiguration
+	still    func(context.Context) error
+	result   Result
+	last     answer // to the newest request
+	lastErr  error  // its words
+}
+
+// prepare does everything that needs no call.
+func (f *Fleet) prepare(t plan.Topology, s plan.Step, still func(context.Context) error) (*execution, error) {
+	x := &execution{fleet: f, topology: t, step: s, still: still}
+	if err := checkShape(t, s); err != nil {
+		return x, err
+	}
+	if s.ForcePromote() {
+		source, err := oldSource(t, s)
+		if err != nil {
+			return x, err
+		}
+		x.source = source
+	}
+	x.access = bind(t, f.credentials)[s.Cluster]
+	if !x.access.allowed() {
+		return x, errors.New(x.access.reason)
+	}
+	request, err := f.request(t, s)
+	x.request = request
+	return x, err
+}
+
+// refuse ends a step of which nothing was sent. It is a refusal only together
+// with the old state: an earlier process may have sent what this one does not.
+func (x *execution) refuse(said verdict, err error) Result {
+	if said == unchanged {
+		x.fail(StatusRefused, err)
+	} else {
+		x.fail(StatusFailed, err)
+	}
+	return x.result
+}
+
+// judge reads a view for this step. Where the stored configuration cannot be
+// read, a cluster that accepts a throwaway DDL is a primary (contract section
+// 7, UNSUPPORTED_SERVER); a standby refuses it.
+func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) verdict {
+	said := judgeStep(x.step, x.source, v)
+	blind := v.Reach == plan.ReachUp && v.ReadsConfiguration == plan.SupportNo && v.IdentityConflict == ""
+	if said != undecided || !blind || !mayWrite || !x.step.ForcePromote() {
+		return said
+	}
+	if x.fleet.acceptsDDL(ctx, x.access) {
+		return effected
+	}
+	return undecided
+}
+
+func (f *Fleet) acceptsDDL(ctx context.Context, a access) bool {
+	pass, err := f.ticket(a)
+	if err != nil {
+		return false
+	}
+	d, err := f.dialData(ctx, pass, "")
+	if err != nil {
+		return false
+	}
+	defer d.close(ctx)
+	return d.ddl(ctx) == nil
+}
+
+func describe(b plan.Belief) string {
+	if b.Source != "" {
+		return fmt.Sprintf("%s of %s", b.Kind, b.Source)
+	}
+	return b.Kind.String()
+}

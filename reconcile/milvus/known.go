@@ -1,0 +1,70 @@
+package milvus
+
+import (
+	"context"
+	"slices"
+
+	"github.com/milvus-io/milvus/client/v2/entity"
+	"github.com/milvus-io/milvus/client/v2/index"
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+)
+
+// knownIn looks for collections in one database. A database that is not there
+// any more lacks all of them.
+func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, collections []string) (missing, silent []string, err error) {
+	there, err := f.collectionsOf(ctx, pass, database)
+	if err != nil {
+		gone, goneErr := f.databaseGone(ctx, pass, database)
+		if goneErr != nil || !gone {
+			return nil, nil, err
+		}
+	}
+	d, err := f.dialData(ctx, pass, database)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.close(ctx)
+	for _, name := range collections {
+		switch full := database + "/" + name; {
+		case !slices.Contains(there, full):
+			missing = append(missing, full)
+		case !d.answers(ctx, name):
+			silent = append(silent, full)
+		}
+	}
+	return missing, silent, nil
+}
+
+func (f *Fleet) databaseGone(ctx context.Context, pass ticket, database string) (bool, error) {
+	d, err := f.dialData(ctx, pass, "")
+	if err != nil {
+		return false, err
+	}
+	defer d.close(ctx)
+	names, err := d.databases(ctx)
+	return !slices.Contains(names, database), err
+}
+
+// answers says whether a collection can be described and, where it is loaded,
+// asked for a row.
+func (d *data) answers(ctx context.Context, name string) bool {
+	one, cancel := d.shortly(ctx)
+	defer cancel()
+	state, err := d.client.GetLoadState(one, milvusclient.NewGetLoadStateOption(name))
+	if err != nil {
+		return false
+	}
+	if state.State != entity.LoadStateLoaded {
+		_, err := d.client.DescribeCollection(one, milvusclient.NewDescribeCollectionOption(name))
+		return err == nil
+	}
+	_, err = d.client.Query(one, milvusclient.NewQueryOption(name).WithFilter("").WithOutputFields("count(*)"))
+	return err == nil
+}
+
+func flatIndex() index.Index { return index.NewFlatIndex(entity.L2) }
+
+func sortBoth(a, b []string) {
+	slices.Sort(a)
+	slices.Sort(b)
+}

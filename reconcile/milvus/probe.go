@@ -1,0 +1,87 @@
+package milvus
+
+import (
+	"context"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// deadlinesOfARound is how many reads of a round may follow one another: the
+// stored configuration, then the coordinator or the channels.
+const deadlinesOfARound = 2
+
+// patience is how many times the rounds that were asked for are made at most:
+// a message in flight at the beginning starts the run anew (contract section 8).
+const patience = 3
+
+// Round probes the old primary and its candidate at the same time. The old
+// primary needs no credential for it: a cluster without one is asked without
+// a token, which is enough to see whether somebody is there.
+func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
+	f := r.fleet
+	bound := bind(t, f.credentials)
+	round := plan.Round{At: f.clock.Now(), Limit: deadlinesOfARound * f.readTimeout, Class: plan.ClassNotCalled}
+	var primary, candidate plan.View
+	both(
+		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), look{}) },
+		func() { candidate = f.view(ctx, t, bound[want.Candidate], look{progress: true}) },
+	)
+	round.Took = f.clock.Now().Sub(round.At)
+	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
+	round.CandidateAnswered = candidate.Reach == plan.ReachUp
+	round.Progress = candidate.Progress
+	return round
+}
+
+// probeAccess lets an old primary without a credential be probed without a
+// token. A topology that names an address which is bound to something else is
+// not called at all.
+func probeAccess(bound map[string]access, primary string) access {
+	a, ok := bound[primary]
+	if !ok {
+		return access{cluster: plan.Cluster{ID: primary}, reason: primary + " is not in the topology"}
+	}
+	if a.credential == plan.CredentialMissing && !mismatched(bound) {
+		a.reason, a.bound = "", Credential{ClusterID: primary, Address: a.cluster.ClientAddress}
+	}
+	return a
+}
+
+// Probe makes rounds until they show what is asked for, the old primary
+// answers, they keep failing to show it, or ctx ends. tell (may be nil) hears
+// after each round how many were made, how many are expected, and for how
+// long they go on.
+func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
+	e := plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate, Interval: want.Interval}
+	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
+	clock, planned := r.fleet.clock, plannedRounds(want)
+	for len(e.Rounds) < planned*patience && ctx.Err() == nil {
+		round := r.Round(ctx, t, want)
+		if ctx.Err() != nil {
+			break // what was cut short shows nothing
+		}
+		e.Rounds = append(e.Rounds, round)
+		judged := plan.JudgeLoss(e, rules, clock.Now())
+		if tell != nil {
+			tell(len(e.Rounds), max(planned, len(e.Rounds)+judged.Probes), judged.Missing)
+		}
+		if judged.Verdict != plan.LossNotProbed || round.Class == plan.ClassNotCalled {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-clock.After(want.Interval - clock.Now().Sub(round.At)):
+		}
+	}
+	return e
+}
+
+// plannedRounds is how many rounds are made when each of them counts.
+func plannedRounds(want plan.Want) int {
+	n := max(want.Probes, 1)
+	if want.Interval > 0 {
+		n = max(n, int((want.Span+want.Interval-1)/want.Interval)+1)
+	}
+	return n
+}

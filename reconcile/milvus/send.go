@@ -1,0 +1,161 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// readEvery is how often the cluster is read while a request is under way.
+const readEvery = time.Second
+
+// send sends the request until a read decides, the server refuses, the caller
+// forbids another try, or ctx ends. Only a read of the unchanged state lets
+// the identical request go again.
+func (x *execution) send(ctx context.Context) Result {
+	seen := x.attempt(ctx)
+	for try := 1; !x.conclude(seen); try++ {
+		if err := x.pause(ctx, try); err != nil {
+			return x.giveUp(ctx, err)
+		}
+		seen = x.read(ctx, true)
+		if x.conclude(seen) {
+			break
+		}
+		if seen != unchanged {
+			continue
+		}
+		if err := x.ask(ctx); err != nil {
+			return x.giveUp(ctx, fmt.Errorf("not sent again: %w", err))
+		}
+		seen = x.attempt(ctx)
+	}
+	return x.result
+}
+
+// ask asks the caller whether the request may go again.
+func (x *execution) ask(ctx context.Context) error {
+	if x.still == nil {
+		return nil
+	}
+	return x.still(ctx)
+}
+
+// attempt sends the request once, on a connection of its own, and reads the
+// cluster over others meanwhile: a call on a standby may wait for minutes
+// after the deed is done.
+func (x *execution) attempt(ctx context.Context) verdict {
+	during, cancel := context.WithTimeout(ctx, x.fleet.updateTimeout)
+	defer cancel()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		x.last, x.lastErr = x.call(during)
+	}()
+	for {
+		select {
+		case <-answered:
+			x.result.Sent = x.result.Sent || x.last != unsent
+			return x.read(ctx, true)
+		case <-x.fleet.clock.After(readEvery):
+		}
+		if seen := x.peek(during); seen == effected || seen == elsewhere {
+			cancel()
+			<-answered
+			x.result.Sent = x.result.Sent || x.last != unsent
+			return seen
+		}
+	}
+}
+
+func (x *execution) call(ctx context.Context) (answer, error) {
+	pass, err := x.fleet.ticket(x.access)
+	if err != nil {
+		return unsent, x.fleet.secrets.err(err)
+	}
+	l, err := x.fleet.dial(pass)
+	if err != nil {
+		return unsent, err
+	}
+	defer l.close()
+	status, err := l.api.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+		ReplicateConfiguration: x.request, ForcePromote: x.step.ForcePromote(),
+	})
+	a := classifyAnswer(status, err, l.trace.spoke())
+	if err == nil {
+		err = classifyStatus(status).err
+	}
+	return a, x.fleet.secrets.err(err)
+}
+
+// peek reads while the request is under way, without touching what belongs to
+// the sender. A promotion on a server that cannot be read is not probed then:
+// its DDL would wait behind the request.
+func (x *execution) peek(ctx context.Context) verdict {
+	v := x.fleet.view(ctx, x.topology, x.access, look{})
+	said := judgeStep(x.step, x.source, v)
+	if said != undecided {
+		x.result.After = v
+	}
+	return said
+}
+
+// read reads the cluster and judges the step by it.
+func (x *execution) read(ctx context.Context, mayWrite bool) verdict {
+	if ctx.Err() != nil {
+		return undecided
+	}
+	v := x.fleet.view(ctx, x.topology, x.access, look{hangs: true})
+	x.result.After = v
+	return x.judge(ctx, v, mayWrite)
+}
+
+// conclude says whether the step is over, and how. A refusal counts only
+// together with the old state: "current cluster is primary" after a promotion
+// of ours is a success (milvus.md section 2.9).
+func (x *execution) conclude(seen verdict) bool {
+	switch {
+	case seen == effected && x.result.Sent:
+		x.result.Status, x.result.Detail = StatusDone, "read back"
+	case seen == effected:
+		x.result.Status, x.result.Detail = StatusAlready, "it became so before anything was sent"
+	case seen == elsewhere:
+		x.fail(StatusFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it believes to be %s", x.step.Cluster, describe(x.result.After.Belief)))
+	case seen == unchanged && x.last == refused:
+		x.fail(StatusRefused, fmt.Errorf("%s refused: %w", x.step.Cluster, x.lastErr))
+	default:
+		return false
+	}
+	return true
+}
+
+// giveUp reads once more, since the end of our patience changes nothing about
+// what was sent.
+func (x *execution) giveUp(ctx context.Context, why error) Result {
+	seen := x.read(context.WithoutCancel(ctx), false)
+	switch {
+	case x.conclude(seen):
+	case x.result.Sent:
+		x.fail(StatusInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
+	default:
+		x.refuse(seen, fmt.Errorf("nothing was sent to %s: %w", x.step.Cluster, errors.Join(why, x.lastErr)))
+	}
+	return x.result
+}
+
+func (x *execution) fail(status Status, err error) {
+	x.result.Status, x.result.Err = status, x.fleet.secrets.err(err)
+	x.result.Detail = x.result.Err.Error()
+}
+
+func (x *execution) pause(ctx context.Context, try int) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-x.fleet.clock.After(nextDelay(try)):
+		return ctx.Err()
+	}
+}

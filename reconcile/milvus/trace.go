@@ -1,0 +1,150 @@
+package milvus
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+)
+
+// stage is how far the newest attempt to connect came.
+type stage int
+
+const (
+	stageNone      stage = iota // nothing was tried
+	stageDialing                // no TCP connection yet
+	stageConnected              // TCP stands, TLS or HTTP/2 not yet
+	stageSpoke                  // the other side began to speak HTTP/2
+)
+
+// attempt is what the newest attempt to connect saw. gRPC puts all of it into
+// one text under the code Unavailable, which is too little to tell a dead
+// cluster from one that we only cannot understand.
+type attempt struct {
+	stage     stage
+	dial      error // of the TCP connection
+	handshake error // of TLS
+	read      error // instead of HTTP/2
+	garbage   bool  // what came instead of HTTP/2
+}
+
+// trace watches a connection being made.
+type trace struct {
+	mu     sync.Mutex
+	last   attempt
+	before attempt // the attempt before the last
+	ever   bool    // some attempt spoke HTTP/2, so a request may have left
+}
+
+func (t *trace) set(change func(*attempt)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.last)
+	t.ever = t.ever || t.last.stage == stageSpoke
+}
+
+// seen is the attempt that a call which ended with err was about. gRPC may
+// have begun the next one by the time we look: a call that ends as Unavailable
+// cannot be about an attempt that is still under way.
+func (t *trace) seen(err error) attempt {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last.underWay() && status.Code(err) == codes.Unavailable {
+		return t.before
+	}
+	return t.last
+}
+
+func (a attempt) underWay() bool {
+	return a.stage < stageSpoke && a.dial == nil && a.handshake == nil && a.read == nil && !a.garbage
+}
+
+func (t *trace) spoke() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ever
+}
+
+func (t *trace) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.before, t.last = t.last, attempt{stage: stageDialing}
+}
+
+// dial is the dialer of gRPC.
+func (t *trace) dial(ctx context.Context, address string) (net.Conn, error) {
+	t.begin()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		t.set(func(a *attempt) { a.dial = err })
+		return nil, err //nolint:wrapcheck // gRPC looks at its type
+	}
+	t.set(func(a *attempt) { a.stage = stageConnected })
+	return conn, nil
+}
+
+// traced is the transport security of a connection, watched.
+type traced struct {
+	credentials.TransportCredentials
+	trace *trace
+}
+
+// ClientHandshake does the handshake and watches what comes after it.
+func (c traced) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		c.trace.set(func(a *attempt) { a.handshake = err })
+		return conn, info, err //nolint:wrapcheck // gRPC looks at its type
+	}
+	return &listening{Conn: conn, trace: c.trace}, info, nil
+}
+
+// Clone keeps the watch.
+func (c traced) Clone() credentials.TransportCredentials {
+	return traced{TransportCredentials: c.TransportCredentials.Clone(), trace: c.trace}
+}
+
+// frameHeader is the length of an HTTP/2 frame header, settingsFrame the type
+// of the frame with which a server begins (RFC 9113 sections 4.1 and 3.4).
+const (
+	frameHeader   = 9
+	frameTypeAt   = 3
+	settingsFrame = 4
+)
+
+// listening hears the first words of the other side.
+type listening struct {
+	net.Conn
+	trace *trace
+	heard []byte
+	done  bool
+}
+
+// Read passes the bytes on.
+func (l *listening) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if !l.done {
+		l.heard = append(l.heard, p[:min(n, frameHeader)]...)
+		l.judge(err)
+	}
+	return n, err //nolint:wrapcheck // gRPC looks at its type
+}
+
+func (l *listening) judge(err error) {
+	switch {
+	case len(l.heard) >= frameHeader:
+		l.done = true
+		if l.heard[frameTypeAt] == settingsFrame {
+			l.trace.set(func(a *attempt) { a.stage = stageSpoke })
+		} else {
+			l.trace.set(func(a *attempt) { a.garbage = true })
+		}
+	case err != nil:
+		l.done = true
+		garbage := len(l.heard) > 0
+		l.trace.set(func(a *attempt) { a.read, a.garbage = err, garbage })
+	}
+}

@@ -1,0 +1,139 @@
+package milvus
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/plan"
+)
+
+// verdict is what a read says about a step. The zero value is undecided.
+type verdict int
+
+const (
+	undecided verdict = iota
+	unchanged         // the state from before the step
+	effected          // the state that the step wants
+	elsewhere         // neither: somebody else changed it
+)
+
+// judgeStep reads a view for one step.
+func judgeStep(s plan.Step, source string, v plan.View) verdict {
+	if v.Reach != plan.ReachUp || v.IdentityConflict != "" {
+		return undecided
+	}
+	if s.ForcePromote() {
+		return judgePromotion(s.Cluster, source, v.Belief)
+	}
+	return judgeUpdate(s.Before, *s.After, v.Belief)
+}
+
+// judgePromotion: a promoted cluster stores itself alone; only a standby of
+// the same source may get the request again (contract section 8).
+func judgePromotion(self, source string, b plan.Belief) verdict {
+	switch b.Kind {
+	case plan.BeliefStandalone:
+		if _, ok := b.Configuration.Member(self); ok {
+			return effected
+		}
+		return elsewhere
+	case plan.BeliefStandby:
+		if b.Source == source {
+			return unchanged
+		}
+		return elsewhere
+	case plan.BeliefPrimary, plan.BeliefUnconfigured:
+		return elsewhere
+	default:
+		return undecided
+	}
+}
+
+// judgeUpdate compares as the server does, order included.
+func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Belief) verdict {
+	switch {
+	case b.Kind == plan.BeliefUnknown:
+		return undecided
+	case b.Configuration.Equal(after):
+		return effected
+	case before == nil && b.Kind == plan.BeliefUnconfigured:
+		return unchanged
+	case before != nil && b.Configuration.Equal(*before):
+		return unchanged
+	default:
+		return elsewhere
+	}
+}
+
+// answer is how the server answered a request that changes it. The zero value
+// is doubt: it may or may not have taken effect.
+type answer int
+
+const (
+	doubtful answer = iota
+	accepted
+	refused // definitely, and nothing will come of it
+	unsent  // no transport, so no request left
+)
+
+// refusals are the words with which Milvus refuses a configuration before it
+// does anything (milvus.md sections 2.2, 2.9). Other words under the same code
+// may hide a deadline between its own parts.
+var refusals = []string{
+	"config cannot be nil", "clusters list cannot be empty", "is nil", "has empty clusterID", "containing whitespace",
+	"has nil connection_param", "has empty URI", "has invalid URI format", "duplicate URI found", "has empty pchannel",
+	"has duplicate pchannel", "but expected", "duplicate clusterID found", "must be included in the clusters list",
+	"current pchannels do not match", "references non-existent", "duplicate topology relationship", "star topology",
+	"pchannels cannot decrease", "existing pchannels must be preserved", "cannot be changed", "when pchannels are increasing",
+	"primary count is not 1", "wrong replicate configuration", "pchannel count is not equal",
+	"can only be used on secondary clusters", "current cluster not found", "force promote requires",
+}
+
+// classifyAnswer reads the end of a request. "Can only be used on secondary
+// clusters" is among the refusals: whether an earlier request of ours made it
+// so is for the read-back to say.
+func classifyAnswer(s *commonpb.Status, err error, left bool) answer {
+	if err != nil {
+		switch code := status.Code(err); {
+		case !left:
+			return unsent
+		case code == codes.Unauthenticated, code == codes.PermissionDenied, code == codes.Unimplemented:
+			return refused
+		default:
+			return doubtful
+		}
+	}
+	o := classifyStatus(s)
+	switch {
+	case o.err == nil:
+		return accepted
+	case o.class == plan.ClassUnauthenticated, o.class == plan.ClassPermissionDenied:
+		return refused
+	case o.reach == plan.ReachDegraded:
+		return doubtful
+	}
+	for _, words := range refusals {
+		if strings.Contains(s.GetReason(), words) {
+			return refused
+		}
+	}
+	return doubtful
+}
+
+// longestDelay is the pause that the pauses grow to.
+const longestDelay = 8 * time.Second
+
+// nextDelay is the pause before a try: 1, 2, 4, then every 8 seconds
+// (contract section 8).
+func nextDelay(try int) time.Duration {
+	const doublings = 3
+	if try > doublings {
+		return longestDelay
+	}
+	return min(time.Second<<max(try-1, 0), longestDelay)
+}

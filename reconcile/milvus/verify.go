@@ -1,0 +1,189 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/milvus-io/milvus/client/v2/column"
+	"github.com/milvus-io/milvus/client/v2/entity"
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+
+	"milvus-reconcile/plan"
+)
+
+// VerifyResult is what a verification found. The zero value has proven nothing.
+type VerifyResult struct {
+	Proven plan.VerifyLevel // the highest level that was reached
+	Err    error            // why the wanted level was not reached; nil: it was
+	// Missing are collections known before that are not there; Silent are
+	// there and do not answer.
+	Missing []string
+	Silent  []string
+}
+
+// retryEvery is the pause between two tries of a verification: a cluster that
+// was just promoted may need some seconds.
+const retryEvery = time.Second
+
+// Verify proves that a cluster works as a primary (contract section 8): role
+// reads its own belief; ddl also creates and drops a throwaway collection; dml
+// also inserts into one and reads back with strong consistency. What does not
+// work is tried again until ctx ends. Of the collections known before, as
+// database/collection, it tells which are missing or silent.
+func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
+	var out VerifyResult
+	a := bind(t, f.credentials)[cluster]
+	if !a.allowed() || a.cluster.ID == "" {
+		out.Err = fmt.Errorf("%s may not be called: %s", cluster, a.reason)
+		return out
+	}
+	if out.Err = f.retry(ctx, func() error { return f.verifyRole(ctx, t, a, level) }); out.Err != nil {
+		return out
+	}
+	out.Proven = plan.VerifyRole
+	pass, err := f.ticket(a)
+	if err != nil {
+		out.Err = f.secrets.err(err)
+		return out
+	}
+	d, err := f.dialData(ctx, pass, "")
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	defer d.close(ctx)
+	d.verify(ctx, level, &out)
+	if out.Err == nil {
+		out.Missing, out.Silent, out.Err = f.known(ctx, pass, known)
+	}
+	return out
+}
+
+// verify goes up the levels.
+func (d *data) verify(ctx context.Context, level plan.VerifyLevel, out *VerifyResult) {
+	if level == plan.VerifyRole {
+		return
+	}
+	d.sweep(ctx)
+	if out.Err = d.fleet.retry(ctx, func() error { return d.ddl(ctx) }); out.Err != nil {
+		return
+	}
+	out.Proven = plan.VerifyDDL
+	if level != plan.VerifyDML {
+		return
+	}
+	if out.Err = d.fleet.retry(ctx, func() error { return d.dml(ctx) }); out.Err == nil {
+		out.Proven = plan.VerifyDML
+	}
+}
+
+// verifyRole: a primary stores no edge to itself. Where the stored
+// configuration cannot be read, only a DDL proves the role.
+func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level plan.VerifyLevel) error {
+	v := f.view(ctx, t, a, look{})
+	switch {
+	case v.Reach != plan.ReachUp:
+		return fmt.Errorf("%s is %s: %s", v.Cluster, v.Reach, v.Error)
+	case v.Belief.Kind == plan.BeliefPrimary, v.Belief.Kind == plan.BeliefStandalone:
+		return nil
+	case v.ReadsConfiguration == plan.SupportNo && level != plan.VerifyRole && v.Belief.Kind != plan.BeliefStandby:
+		return nil
+	default:
+		return fmt.Errorf("%s believes to be %s", v.Cluster, describe(v.Belief))
+	}
+}
+
+// retry tries until it works, cannot work, or ctx ends; then it tells why the
+// last try failed.
+func (f *Fleet) retry(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil || hopeless(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-f.clock.After(retryEvery):
+		}
+	}
+}
+
+// dml writes one row into a throwaway collection and reads it back.
+func (d *data) dml(ctx context.Context) (err error) {
+	name := throwawayName(d.fleet.clock.Now())
+	defer func() { err = errors.Join(err, d.drop(ctx, name)) }()
+	if err := d.create(ctx, name, 1); err != nil {
+		return fmt.Errorf("create a throwaway collection: %w", err)
+	}
+	if err := d.load(ctx, name); err != nil {
+		return fmt.Errorf("load the throwaway collection: %w", err)
+	}
+	const key = 1
+	one, cancel := d.shortly(ctx)
+	defer cancel()
+	_, err = d.client.Insert(one, milvusclient.NewColumnBasedInsertOption(name,
+		column.NewColumnInt64(keyField, []int64{key}),
+		column.NewColumnFloatVector(vectorField, dimension, [][]float32{{0, 1}})))
+	if err != nil {
+		return fmt.Errorf("insert: %w", d.fleet.secrets.err(err))
+	}
+	return d.readBack(ctx, name)
+}
+
+func (d *data) load(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout)
+	defer cancel()
+	made, err := d.client.CreateIndex(ctx, milvusclient.NewCreateIndexOption(name, vectorField, flatIndex()))
+	if err == nil {
+		err = made.Await(ctx)
+	}
+	if err != nil {
+		return d.fleet.secrets.err(err)
+	}
+	loading, err := d.client.LoadCollection(ctx, milvusclient.NewLoadCollectionOption(name))
+	if err == nil {
+		err = loading.Await(ctx)
+	}
+	return d.fleet.secrets.err(err)
+}
+
+func (d *data) readBack(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout) // strong consistency waits for the newest tick
+	defer cancel()
+	rows, err := d.client.Query(ctx, milvusclient.NewQueryOption(name).
+		WithFilter(keyField+" >= 0").WithOutputFields(keyField).WithConsistencyLevel(entity.ClStrong))
+	if err != nil {
+		return fmt.Errorf("read back: %w", d.fleet.secrets.err(err))
+	}
+	if rows.ResultCount != 1 {
+		return fmt.Errorf("read back %d rows where 1 was inserted", rows.ResultCount)
+	}
+	return nil
+}
+
+// known looks for the collections that were there before.
+func (f *Fleet) known(ctx context.Context, pass ticket, names []string) (missing, silent []string, err error) {
+	byDatabase := map[string][]string{}
+	for _, name := range names {
+		database, collection, ok := strings.Cut(name, "/")
+		if ok && !isThrowaway(collection) {
+			byDatabase[database] = append(byDatabase[database], collection)
+		}
+	}
+	for database, collections := range byDatabase {
+		m, s, err := f.knownIn(ctx, pass, database, collections)
+		if err != nil {
+			return nil, nil, fmt.Errorf("look for the collections of database %s: %w", database, err)
+		}
+		missing, silent = append(missing, m...), append(silent, s...)
+	}
+	sortBoth(missing, silent)
+	return missing, silent, nil
+}
