@@ -3,12 +3,38 @@ package approval
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Trailers renders the trailers that approve one topology, as a person would
 // type them.
 func Trailers(t Target, by Person, reason string) string {
-	return fmt.Sprintf("%s: %s\n%s: %s\n%s: %s\n", KeyApproved, t, KeyBy, by, KeyReason, reason)
+	return Claim{Approved: []Target{t}, By: by, Reason: reason}.Trailers()
+}
+
+// Trailers renders the claim as the last paragraph of a message. Whoever
+// writes it parses it once more: what a person typed may not fit.
+func (c Claim) Trailers() string {
+	var b strings.Builder
+	line := func(key, value string) { fmt.Fprintf(&b, "%s: %s\n", key, value) }
+	for _, t := range c.Approved {
+		line(KeyApproved, t.String())
+	}
+	line(KeyBy, c.By.String())
+	line(KeyReason, c.Reason)
+	if !c.Expires.IsZero() {
+		line(KeyExpires, c.Expires.UTC().Format(time.RFC3339Nano))
+	}
+	for _, p := range c.Plans {
+		line(KeyPlan, p)
+	}
+	for _, code := range c.Accept {
+		line(KeyAccept, string(code))
+	}
+	if c.MaxDataLoss != nil {
+		line(KeyMaxDataLoss, c.MaxDataLoss.String())
+	}
+	return b.String()
 }
 
 func (e *evaluation) target() Target {

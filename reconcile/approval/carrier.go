@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,20 +68,24 @@ func checks() []check {
 	}
 }
 
+// judgeAll judges every carrier. What it returns does not depend on their
+// order; the denial of the carrier that came furthest is the first.
 func (e *evaluation) judgeAll() (votes []vote, denials []ranked) {
 	seen := map[string]bool{}
 	for _, c := range e.Change.Carriers {
-		if c.PayloadHash != "" && seen[c.PayloadHash] {
-			continue // the same statement under another name
-		}
 		v, denial := e.judge(c)
-		if denial.Code != "" {
+		switch {
+		case denial.Code != "":
 			denials = append(denials, denial)
-			continue
+		case !seen[c.PayloadHash]: // else the same statement under another name
+			seen[c.PayloadHash] = true
+			votes = append(votes, v)
 		}
-		seen[c.PayloadHash] = true
-		votes = append(votes, v)
 	}
+	slices.SortStableFunc(votes, func(a, b vote) int { return strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash) })
+	slices.SortFunc(denials, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.rank, a.rank), strings.Compare(a.Carrier, b.Carrier), strings.Compare(a.Detail, b.Detail))
+	})
 	return votes, denials
 }
 
@@ -133,18 +138,6 @@ func carrierProblem(c Carrier) string {
 		return "the hash of its payload is not known, so its use could not be recorded"
 	}
 	return ""
-}
-
-// mostTelling returns the denial of the carrier that came furthest; of equals
-// the first.
-func mostTelling(denials []ranked) ranked {
-	var best ranked
-	for i, d := range denials {
-		if i == 0 || d.rank > best.rank {
-			best = d
-		}
-	}
-	return best
 }
 
 func (e *evaluation) checkTarget(v *vote) (string, string) {

@@ -98,11 +98,10 @@ func keptStale(t plan.TopologyPlan, cluster string) bool {
 // decide counts the votes.
 func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision {
 	if len(votes) == 0 {
-		best := mostTelling(denials)
-		if best.Code == "" {
+		if len(denials) == 0 {
 			return d.deny(CodeMissing, e.missing())
 		}
-		return d.deny(best.Code, best.Detail)
+		return d.deny(denials[0].Code, denials[0].Detail)
 	}
 	chosen := e.chooseVotes(votes)
 	if people(chosen) < e.need {
@@ -110,9 +109,11 @@ func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision
 	}
 	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)
 	d.Accepted, d.Notes = e.accepted(chosen)
+	for _, v := range votes {
+		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)
+	}
 	for _, v := range chosen {
 		d.By = appendNew(d.By, v.claim.By.String())
-		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)
 		d.Since = later(d.Since, v.carrier.Date)
 		if until := e.until(v); d.Until.IsZero() || until.Before(d.Until) {
 			d.Until = until
@@ -149,18 +150,23 @@ func (e *evaluation) chooseVotes(votes []vote) []vote {
 // accepted is the intersection of what the quorum accepts, less the codes
 // that nobody can accept.
 func (e *evaluation) accepted(votes []vote) (codes []plan.Code, notes []string) {
-	for _, code := range votes[0].claim.Accept {
-		if slices.ContainsFunc(votes[1:], func(v vote) bool { return !slices.Contains(v.claim.Accept, code) }) {
-			notes = append(notes, fmt.Sprintf("%s: %s has no effect, not every approver accepts it", KeyAccept, code))
-			continue
+	var named []plan.Code
+	for _, v := range votes {
+		for _, code := range v.claim.Accept {
+			named = appendNew(named, code)
 		}
-		if e.unacceptable(code) {
-			notes = append(notes, fmt.Sprintf("%s: %s has no effect, this finding cannot be accepted", KeyAccept, code))
-			continue
-		}
-		codes = appendNew(codes, code)
 	}
-	slices.Sort(codes)
+	slices.Sort(named)
+	for _, code := range named {
+		switch {
+		case e.unacceptable(code):
+			notes = append(notes, fmt.Sprintf("%s: %s has no effect, this finding cannot be accepted", KeyAccept, code))
+		case slices.ContainsFunc(votes, func(v vote) bool { return !slices.Contains(v.claim.Accept, code) }):
+			notes = append(notes, fmt.Sprintf("%s: %s has no effect, not every approver accepts it", KeyAccept, code))
+		default:
+			codes = append(codes, code)
+		}
+	}
 	return codes, notes
 }
 

@@ -90,7 +90,7 @@ func lastParagraph(message string) ([]string, error) {
 	}
 	for i, line := range lines[:start] {
 		if isFailoverLine(line) {
-			return nil, fmt.Errorf("line %d, %q, stands outside the last paragraph", i+1, clip(line))
+			return nil, fmt.Errorf("line %d, %+q, stands outside the last paragraph", i+1, clip(line))
 		}
 	}
 	if strings.Trim(strings.Join(lines[:start], ""), " \t\r\v\f") == "" {
@@ -127,13 +127,13 @@ func parseParagraph(lines []string) (Claim, error) {
 func splitTrailer(line string) (key, value string, err error) {
 	key, value, ok := strings.Cut(line, ":")
 	if !ok || key == "" || strings.Trim(key, keyChars) != "" {
-		return "", "", fmt.Errorf("the last paragraph holds a line that is no trailer: %q", clip(line))
+		return "", "", fmt.Errorf("the last paragraph holds a line that is no trailer: %+q", clip(line))
 	}
 	if !hasFailoverPrefix(key) {
 		return key, strings.TrimSpace(value), nil
 	}
 	trimmed, ok := strings.CutPrefix(value, " ")
-	if trimmed = strings.TrimSpace(trimmed); !ok || trimmed == "" {
+	if trimmed = strings.Trim(trimmed, " \t\r"); !ok || trimmed == "" {
 		return "", "", fmt.Errorf("%s needs a space and a value after its colon", key)
 	}
 	if !printable(trimmed) {
