@@ -1,0 +1,37 @@
+# The commands of this project. `make` alone lists them.
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X milvus-reconcile/cmd/reconcile/internal/cli.Version=$(VERSION)
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint fmt bench
+
+help: ## List the commands
+	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+build: ## Build bin/reconcile, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/reconcile ./cmd/reconcile
+
+demo: build ## The whole failover story on simulated clusters, in under a minute
+	./bin/reconcile demo
+
+test: ## Run all tests; with the race detector where a C compiler is there
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
+		echo "$(GO) test -race ./..."; $(GO) test -race ./...; \
+	elif [ "$${CI:-}" = true ]; then \
+		echo "the race detector needs a C compiler, and CI must use it"; exit 1; \
+	else \
+		echo "no C compiler: without the race detector"; $(GO) test ./...; \
+	fi
+
+lint: ## Check formatting, vet, and that go.mod is tidy
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+
+fmt: ## Format the code
+	gofmt -w $$(git ls-files '*.go')
+
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...

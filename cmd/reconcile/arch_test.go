@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "milvus-reconcile"
+
+// imports says which packages of ours each package may import. A package that
+// is not listed here fails the test, and so does one that is listed and gone.
+var imports = map[string][]string{
+	"plan":                          {},
+	"plan/explain":                  {"plan"},
+	"schema":                        {"plan"},
+	"reconcile":                     {"plan", "schema", "reconcile/approval"},
+	"reconcile/approval":            {"plan"},
+	"reconcile/gitsource":           {"plan", "reconcile/approval"},
+	"reconcile/milvus":              {"plan", "reconcile/approval"},
+	"reconcile/milvus/milvussim":    {},
+	"reconcile/ledger":              {"plan"},
+	"cmd/reconcile":                 {"cmd/reconcile/internal/cli"},
+	"cmd/reconcile/internal/render": {"plan", "plan/explain", "reconcile/approval", "reconcile"},
+	"cmd/reconcile/internal/cli": {"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
+		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger",
+		"cmd/reconcile/internal/render"},
+	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
+	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
+}
+
+// pure packages import the standard library and plan only, and nothing of
+// the standard library that acts.
+var (
+	pure    = []string{"plan", "plan/explain", "reconcile/approval"}
+	effects = []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "syscall", "os/exec"}
+)
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) map[string]listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	found := map[string]listed{}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return found
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		found[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
+	}
+}
+
+func TestImportsFollowTheArchitecture(t *testing.T) {
+	found := packages(t)
+	for name := range imports {
+		if _, ok := found[name]; !ok {
+			t.Errorf("package %s is in the rules and not in the tree", name)
+		}
+	}
+	for name, p := range found {
+		allowed, ok := imports[name]
+		if !ok {
+			t.Errorf("package %s has no rule: add it to the architecture", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			own, ours := strings.CutPrefix(i, module+"/")
+			if ours && !slices.Contains(allowed, own) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+		}
+	}
+}
+
+func TestPurePackagesDoNothing(t *testing.T) {
+	found := packages(t)
+	for _, name := range pure {
+		for _, i := range found[name].Imports {
+			if slices.Contains(effects, i) || strings.HasPrefix(i, "net/") {
+				t.Errorf("%s is pure and imports %s", name, i)
+			}
+			if strings.Contains(strings.Split(i, "/")[0], ".") {
+				t.Errorf("%s is pure and imports %s, which is not of the standard library", name, i)
+			}
+		}
+	}
+}
+
+// TestPlanReadsNoClock holds plan and approval to times that are values.
+func TestPlanReadsNoClock(t *testing.T) {
+	for _, name := range pure {
+		files, err := filepath.Glob(filepath.Join("..", "..", name, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no files of %s: %v", name, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, call := range clockCalls(t, file) {
+				t.Errorf("%s calls %s", file, call)
+			}
+		}
+	}
+}
+
+func clockCalls(t *testing.T, file string) []string {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	ast.Inspect(tree, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "Tick"}, s.Sel.Name) {
+			out = append(out, "time."+s.Sel.Name)
+		}
+		return true
+	})
+	return out
+}
+
+func TestTopLevelIsFixed(t *testing.T) {
+	allowed := []string{"cmd", "reconcile", "schema", "plan", "topologies", "testdata", "go.mod", "go.sum",
+		"Makefile", "README.md", "docs", "LICENSE", "bin", "dist"}
+	entries, err := os.ReadDir(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(allowed, e.Name()) {
+			t.Errorf("%s does not belong at the top level", e.Name())
+		}
+	}
+}

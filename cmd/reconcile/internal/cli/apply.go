@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile"
+)
+
+type applyOptions struct {
+	commit   string
+	plan     string
+	lockWait time.Duration
+}
+
+func newApply(g *globals) *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply [TOPOLOGY…]",
+		Short: "Carry out what is approved",
+		Long: `apply plans again, checks the approval, takes each topology's lock, looks again,
+writes the intent, acts, reads back, verifies and redirects. A run that was
+killed is resumed by the next one; its approval is not needed a second time.`,
+		Example: `  reconcile apply
+  reconcile apply orders --plan plan.json`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runApply(cmd.Context(), g, o, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.commit, "commit", "", "only if the commit that governs a topology here also governs it at the tip")
+	f.StringVar(&o.plan, "plan", "", "a saved JSON plan whose digests must still hold")
+	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for another's lock")
+	return cmd
+}
+
+func runApply(ctx context.Context, g *globals, o applyOptions, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	e, err := g.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	rev, err := e.revision(ctx, o.commit, "", names)
+	if err != nil {
+		return err
+	}
+	a, err := e.apply(ctx, rev)
+	if err != nil {
+		return err
+	}
+	a.LockWait = o.lockWait
+	if a.Superseded, err = e.tipDiffers(ctx, rev, o.commit); err != nil {
+		return err
+	}
+	if o.plan != "" {
+		if a.Pinned, err = pinned(o.plan); err != nil {
+			return err
+		}
+	}
+	report, err := a.Run(ctx)
+	if err != nil {
+		return err
+	}
+	g.exit = applyExit(report, rev)
+	return g.emit(func(w io.Writer, kind string) error {
+		return g.writeApply(w, kind, documentOf(report, rev, render.KindPlan, g.clock()), report)
+	})
+}
+
+func applyExit(report reconcile.Report, rev revision) ExitCode {
+	codes := []ExitCode{ExitOK}
+	if len(rev.problems) > 0 {
+		codes = append(codes, ExitError)
+	}
+	for _, r := range report.Results {
+		codes = append(codes, exitOf(r.Outcome))
+		if t, ok := report.Plan.Topology(r.Topology); ok && r.Outcome == reconcile.OutcomeUnchanged && refused(t, report) {
+			codes = append(codes, ExitBlocked)
+		}
+	}
+	return worstExit(codes...)
+}
+
+// pinned reads the digests of a saved plan.
+func pinned(path string) (map[string]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the saved plan: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	d, err := render.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("read the saved plan %s: %w", path, err)
+	}
+	if len(d.Plan.Topologies) == 0 {
+		return nil, errors.New("the saved plan names no topology")
+	}
+	out := map[string]string{}
+	for _, t := range d.Plan.Topologies {
+		out[t.Name] = t.Digest
+	}
+	return out, nil
+}

@@ -1,0 +1,60 @@
+// Package cli is the command line: it parses, wires the adapters together and
+// maps what came of it to an exit code. One file holds one command.
+//
+// It decides nothing about topologies: what is planned, approved and blocked
+// comes from the packages below it, and how it looks from render. Results go
+// to stdout, all else to stderr.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Stdio is where a command reads and writes.
+type Stdio struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Main runs one command line and returns its exit code.
+func Main(ctx context.Context, args []string, std Stdio) int {
+	g := &globals{std: std, clock: time.Now}
+	root := newRoot(g)
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(std.Err, "reconcile: "+printable(err.Error()))
+		return int(ExitError)
+	}
+	return int(g.exit)
+}
+
+func newRoot(g *globals) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "reconcile",
+		Short: "GitOps for the replication topology of Milvus clusters",
+		Long: `reconcile compares the replication topology that Git wants with what each live
+Milvus cluster believes, shows the difference as a plan, and carries the plan
+out, but only for a commit that carries an approved failover annotation.`,
+		Example: `  reconcile demo                      # the whole failover story, on simulated clusters
+  reconcile validate topologies/      # check topology files, offline
+  reconcile plan --commit HEAD        # what would this commit do?
+  reconcile apply                     # carry out what is approved`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	g.flags(root)
+	root.AddCommand(
+		newValidate(g), newPlan(g), newApply(g), newDrift(g), newStatus(g),
+		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
+	)
+	return root
+}

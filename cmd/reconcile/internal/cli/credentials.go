@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/schema"
+)
+
+// fleetCredentials turns references into functions that read a secret when it
+// is needed; a missing one is an error now, all of them at once.
+func fleetCredentials(in []schema.Credential) ([]milvus.Credential, error) {
+	var out []milvus.Credential
+	var bad []error
+	for _, c := range in {
+		conf, err := tlsConfig(c.TLS)
+		bad = append(bad, wrapped(err, "credential of "+c.ClusterID))
+		out = append(out, milvus.Credential{
+			ClusterID: c.ClusterID, Address: c.Address, URI: c.URI, TLS: conf,
+			Token: secretOf(c.Token), ReplicationToken: secretOf(c.ReplicationToken),
+		})
+	}
+	return out, errors.Join(bad...)
+}
+
+func wrapped(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// secretOf reads a secret anew at each use, so that a rotated file is seen;
+// nil for a reference to nothing.
+func secretOf(r schema.SecretRef) func() (string, error) {
+	if r.IsZero() {
+		return nil
+	}
+	return func() (string, error) { return readSecret(r) }
+}
+
+func readSecret(r schema.SecretRef) (string, error) {
+	if r.IsZero() {
+		return "", nil
+	}
+	value := os.Getenv(r.Env)
+	if r.File != "" {
+		data, err := os.ReadFile(r.File)
+		if err != nil {
+			return "", fmt.Errorf("read a secret: %w", err)
+		}
+		value = string(data)
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return "", fmt.Errorf("%s holds no secret", r)
+	}
+	return value, nil
+}
+
+func tlsConfig(t *schema.TLS) (*tls.Config, error) {
+	if t == nil {
+		return nil, nil //nolint:nilnil // nil is plaintext, as milvus.Credential says
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read caFile: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("caFile %s holds no certificate", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read certFile and keyFile: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
+	out := gitsource.Auth{SSHAgent: a.SSHAgent, KnownHostsFile: a.KnownHostsFile, CAFile: a.CAFile}
+	var err error
+	if a.SSHKeyFile != "" {
+		if out.SSHKey, err = os.ReadFile(a.SSHKeyFile); err != nil {
+			return out, fmt.Errorf("read git.auth.sshKeyFile: %w", err)
+		}
+	}
+	for _, s := range []struct {
+		ref  schema.SecretRef
+		into *string
+	}{{a.SSHKeyPassphrase, &out.SSHKeyPassphrase}, {a.Username, &out.Username}, {a.Password, &out.Password}} {
+		if *s.into, err = readSecret(s.ref); err != nil {
+			return out, fmt.Errorf("git.auth: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// trusted refuses a configuration that a pull request could change: itself,
+// or a file that it rests on, inside the work tree of the repository.
+func (e *environment) trusted() error {
+	top, ok := workTree(strings.TrimPrefix(e.git.URL, "file://"))
+	if !ok {
+		return nil
+	}
+	var bad []error
+	for _, p := range e.trustedFiles() {
+		if p != "" && within(top, p) {
+			bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", p))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+func (e *environment) trustedFiles() []string {
+	c := e.config
+	out := []string{e.g.configPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.Auth.SSHKeyFile, c.Git.Auth.KnownHostsFile, c.Git.Auth.CAFile}
+	for _, cred := range c.Credentials {
+		out = append(out, cred.Token.File, cred.ReplicationToken.File)
+		if cred.TLS != nil {
+			out = append(out, cred.TLS.CAFile, cred.TLS.CertFile, cred.TLS.KeyFile)
+		}
+	}
+	return out
+}
+
+// workTree finds the top of the work tree that a local path lies in.
+func workTree(path string) (string, bool) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return "", false
+	}
+	dir := real(path)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+			return dir, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+func within(top, path string) bool {
+	rel, err := filepath.Rel(top, real(path))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// real is a path without links; one that does not exist yet is taken by its
+// folder.
+func real(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if resolved, err := filepath.EvalSymlinks(abs); err == nil {
+		return resolved
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		return filepath.Join(dir, filepath.Base(abs))
+	}
+	return abs
+}

@@ -1,0 +1,359 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/schema"
+)
+
+func newDemo(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "The whole failover story on simulated clusters, narrated, in under a minute",
+		Long: `demo starts two simulated Milvus clusters and a Git repository in a temporary
+folder, loses the primary and fails over to the standby with the same code as the
+real commands. It exits non-zero if any step is not as told.`,
+		Example: "  reconcile demo",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := os.MkdirTemp("", "reconcile-demo-")
+			if err != nil {
+				return fmt.Errorf("make a folder for the demo: %w", err)
+			}
+			defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+			return newStory(g, dir).tell(cmd.Context())
+		},
+	}
+}
+
+const (
+	demoOld = "cluster-a"
+	demoNew = "cluster-b"
+	// demoPatience bounds every wait for the simulator.
+	demoPatience = 20 * time.Second
+)
+
+// story is the demo as it is told.
+type story struct {
+	g     *globals
+	dir   string
+	world *milvussim.World
+	play  playground
+	ports map[string]string
+	lost  int // rows that only the old primary has
+}
+
+func newStory(g *globals, dir string) *story {
+	return &story{g: g, dir: dir, world: milvussim.New(milvussim.Options{})}
+}
+
+// tell runs the chapters in order and stops at the first that is not as told.
+func (s *story) tell(ctx context.Context) error {
+	defer s.world.Close()
+	chapters := []struct {
+		title string
+		run   func(context.Context) error
+	}{
+		{"Two clusters replicate; Git says so", s.begin},
+		{"Applications write; the standby follows", s.write},
+		{"The primary's region is lost", s.lose},
+		{"Somebody asks for a failover, without an approval", s.ask},
+		{"An approver signs", s.approve},
+		{"The promoted cluster takes writes", s.proveWrites},
+		{"The old primary comes back", s.comeBack},
+		{"What was lost, and why", s.account},
+	}
+	for i, c := range chapters {
+		s.say("\n%d. %s\n", i+1, c.title)
+		if err := c.run(ctx); err != nil {
+			return fmt.Errorf("the demo is not as told, at %q: %w", c.title, err)
+		}
+	}
+	s.say("\nEverything was as told.\n")
+	return nil
+}
+
+func (s *story) say(format string, args ...any) {
+	fmt.Fprintf(s.g.std.Out, format, args...)
+}
+
+// document is the topology file of one generation.
+func (s *story) document(generation int, old, promoted plan.Role) []byte {
+	return fmt.Appendf(nil, `apiVersion: reconcile/v1alpha1
+kind: ReplicationTopology
+metadata:
+  name: orders
+spec:
+  generation: %d
+  clusters:
+    - id: cluster-a
+      role: %s
+      uri: http://%s
+    - id: cluster-b
+      role: %s
+      uri: http://%s
+  failover:
+    unavailableFor: 2s   # 30s by default; a demo is in a hurry
+    probes: 3
+`, generation, old, s.ports[demoOld], promoted, s.ports[demoNew])
+}
+
+func (s *story) begin(context.Context) error {
+	s.ports = map[string]string{}
+	for _, id := range []string{demoOld, demoNew} {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		s.ports[id] = port
+	}
+	file := s.document(1, plan.RolePrimary, plan.RoleStandby)
+	topologies, problems := schema.Parse("topologies/orders.yaml", file)
+	if len(problems) > 0 {
+		return problems
+	}
+	specs, err := simSpecs(topologies, "converged")
+	if err != nil {
+		return err
+	}
+	if err := s.world.Start(specs...); err != nil {
+		return err
+	}
+	if s.play, err = newPlayground(s.dir, map[string][]byte{"topologies/orders.yaml": file}, topologies); err != nil {
+		return err
+	}
+	s.say("Started cluster-a (primary) and cluster-b (standby), each a simulated Milvus %s behind\nits real gRPC interface, and a Git repository that says just that.\n\n", milvussim.DefaultProfile)
+	out, err := s.command(ExitOK, "plan")
+	if err != nil {
+		return err
+	}
+	return expect(out, "orders")
+}
+
+func (s *story) write(ctx context.Context) error {
+	if err := s.writeRows(demoOld, 1000); err != nil {
+		return err
+	}
+	if err := s.until(ctx, "cluster-b to hold 1000 rows", func() bool { return s.world.State(demoNew).Rows == 1000 }); err != nil {
+		return err
+	}
+	s.say("Wrote 1000 rows to cluster-a; cluster-b has all 1000.\n")
+	if accepted, _, err := s.world.Write(demoNew, 1); err != nil || accepted != 0 {
+		return fmt.Errorf("the standby accepted %d rows (%v)", accepted, err)
+	}
+	s.say("Tried to write to cluster-b: refused, it is a read-only standby.\n")
+	return nil
+}
+
+func (s *story) lose(context.Context) error {
+	if err := s.world.SetLag(demoOld, demoNew, time.Hour); err != nil {
+		return err
+	}
+	if err := s.writeRows(demoOld, 37); err != nil {
+		return err
+	}
+	if err := s.world.Stop(demoOld); err != nil {
+		return err
+	}
+	s.say("The link slowed down, 37 more rows reached cluster-a only, then cluster-a stopped\nanswering. Nobody can write now.\n")
+	return nil
+}
+
+func (s *story) ask(context.Context) error {
+	file := s.document(2, plan.RoleStale, plan.RolePrimary)
+	_, err := s.play.tree.Commit(map[string][]byte{"topologies/orders.yaml": file},
+		"Fail over orders to cluster-b\n", bob, bob, time.Now(), nil)
+	if err != nil {
+		return err
+	}
+	s.say("Bob sets cluster-a to stale and cluster-b to primary. This is the plan that CI shows on\nhis pull request:\n\n")
+	out, err := s.command(ExitOK, "plan")
+	if err != nil {
+		return err
+	}
+	if err := expect(out, approval.CodeMissing, string(plan.CodeForcePromote), string(plan.CodeDataLossRisk)); err != nil {
+		return err
+	}
+	s.say("It is planned, and not approved. Applying it anyway:\n\n")
+	if out, err = s.command(ExitNotApproved, "apply"); err != nil {
+		return err
+	}
+	if n := s.promotions(); n != 0 {
+		return fmt.Errorf("%d force promotes were sent without an approval", n)
+	}
+	s.say("Refused, and nothing was sent to any cluster.\n")
+	return expect(out, approval.CodeMissing)
+}
+
+func (s *story) approve(context.Context) error {
+	message := `Fail over orders to cluster-b
+
+Failover-Approved: orders/cluster-b
+Failover-Approved-By: ` + alice.String() + `
+Failover-Reason: cluster-a's region lost power
+`
+	file := s.document(3, plan.RoleStale, plan.RolePrimary)
+	_, err := s.play.tree.Commit(map[string][]byte{"topologies/orders.yaml": file},
+		message, bob, alice, time.Now(), s.play.signers[alice.Email])
+	if err != nil {
+		return err
+	}
+	s.say("Alice, who did not write the change, merges it with a signed commit that carries:\n\n%s\n", indent(strings.SplitN(message, "\n\n", 2)[1]))
+	s.say("\nNow the same command acts:\n\n")
+	if _, err := s.command(ExitOK, "apply"); err != nil {
+		return err
+	}
+	if n := s.promotions(); n != 1 {
+		return fmt.Errorf("%d force promotes were sent, want exactly 1", n)
+	}
+	return nil
+}
+
+func (s *story) proveWrites(context.Context) error {
+	if state := s.world.State(demoNew); !state.Writable || state.BelievedRole != "standalone" {
+		return fmt.Errorf("cluster-b is %s, writable %t", state.BelievedRole, state.Writable)
+	}
+	if err := s.writeRows(demoNew, 10); err != nil {
+		return err
+	}
+	s.say("cluster-b believes that it stands alone as a primary, and accepted 10 new rows.\nApplying once more changes nothing:\n\n")
+	_, err := s.command(ExitOK, "apply")
+	return err
+}
+
+func (s *story) comeBack(context.Context) error {
+	before := s.changesSent(demoOld)
+	if err := s.world.Revive(demoOld); err != nil {
+		return err
+	}
+	if state := s.world.State(demoOld); state.BelievedRole != "primary" || !state.Writable {
+		return fmt.Errorf("cluster-a came back as %s, writable %t", state.BelievedRole, state.Writable)
+	}
+	s.say("cluster-a is back, still believes that it is the primary, and takes writes:\n\n")
+	out, err := s.command(ExitOK, "plan")
+	if err != nil {
+		return err
+	}
+	if err := expect(out, string(plan.CodeStalePrimary), string(plan.CodeSplitBrain)); err != nil {
+		return err
+	}
+	if _, err := s.command(ExitChanges, "drift"); err != nil {
+		return err
+	}
+	if _, err := s.command(ExitOK, "apply"); err != nil {
+		return err
+	}
+	if after := s.changesSent(demoOld); after != before {
+		return fmt.Errorf("cluster-a was sent %d changes", after-before)
+	}
+	s.say("It is flagged as stale, and nothing was sent to it: it never rejoins by itself.\n")
+	return nil
+}
+
+func (s *story) account(context.Context) error {
+	old, promoted := s.world.State(demoOld), s.world.State(demoNew)
+	s.lost = old.Rows - (promoted.Rows - 10)
+	s.say("cluster-a holds %d rows that never reached cluster-b: they were written after the last\nreplicated time tick, while replication lagged. The plan said so before anybody approved\nit (DATA_LOSS_RISK). cluster-a still has them, which is why it must be kept until they are\nsalvaged, and rebuilt before it may be a standby again.\n", s.lost)
+	if s.lost != 37 {
+		return fmt.Errorf("%d rows were lost, want 37", s.lost)
+	}
+	return nil
+}
+
+// command runs one real command against the playground, shows it, and demands
+// its exit code.
+func (s *story) command(want ExitCode, args ...string) (string, error) {
+	s.say("$ reconcile %s\n", strings.Join(args, " "))
+	var out, chatter bytes.Buffer
+	code := ExitCode(Main(context.Background(), append([]string{"--config", s.play.config(), "--color", "never"}, args...),
+		Stdio{In: strings.NewReader(""), Out: &out, Err: &chatter}))
+	s.say("%s", indentLines(out.String()))
+	if code != want {
+		return out.String(), fmt.Errorf("reconcile %s ended with exit code %d, want %d: %s", strings.Join(args, " "), code, want, chatter.String())
+	}
+	s.say("  (exit code %d)\n\n", code)
+	return out.String(), nil
+}
+
+func indentLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("  " + line)
+	}
+	return b.String()
+}
+
+func (s *story) writeRows(id string, rows int) error {
+	accepted, refusal, err := s.world.Write(id, rows)
+	if err = errors.Join(err, refusal); err != nil || accepted != rows {
+		return fmt.Errorf("%s accepted %d of %d rows: %w", id, accepted, rows, err)
+	}
+	return nil
+}
+
+func (s *story) promotions() int {
+	n := 0
+	for _, c := range s.world.Calls() {
+		if c.ForcePromote {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *story) changesSent(cluster string) int {
+	n := 0
+	for _, c := range s.world.Calls() {
+		if c.Cluster == cluster && c.Method == "UpdateReplicateConfiguration" {
+			n++
+		}
+	}
+	return n
+}
+
+// until waits for the simulator, which has its own clock.
+func (s *story) until(ctx context.Context, what string, ok func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited for %s: %w", what, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func expect(out string, words ...string) error {
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			return fmt.Errorf("the output lacks %q", w)
+		}
+	}
+	return nil
+}
+
+// freePort finds a loopback address that nobody uses now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", "0"))
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close() //nolint:errcheck // only to learn its address
+	return l.Addr().String(), nil
+}

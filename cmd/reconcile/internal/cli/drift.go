@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+func newDrift(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "drift [TOPOLOGY…]",
+		Short:   "One pass that compares Git with the live clusters; writes nothing",
+		Example: "  reconcile drift -o json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runLook(cmd.Context(), g, args, render.KindDrift, driftExit)
+		},
+	}
+}
+
+func newStatus(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "status [TOPOLOGY…]",
+		Short:   "Who believes what, lag and findings",
+		Example: "  reconcile status orders",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runLook(cmd.Context(), g, args, render.KindStatus, statusExit)
+		},
+	}
+}
+
+// runLook is one pass over everything, with the progress of every standby.
+func runLook(ctx context.Context, g *globals, names []string, kind render.Kind, exit func(reconcile.Report, revision) ExitCode) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	e, err := g.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	rev, err := e.revision(ctx, "", "", names)
+	if err != nil {
+		return err
+	}
+	pass, err := e.pass(ctx, rev)
+	if err != nil {
+		return err
+	}
+	pass.AllProgress, pass.NoProbes = true, true
+	report, err := pass.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	g.exit = exit(report, rev)
+	return g.emit(func(w io.Writer, form string) error {
+		return g.writeDocument(w, form, documentOf(report, rev, kind, g.clock()))
+	})
+}
+
+func statusExit(_ reconcile.Report, rev revision) ExitCode {
+	if len(rev.problems) > 0 {
+		return ExitError
+	}
+	return ExitOK
+}
+
+// driftExit: drift outranks what could not be judged, which is an error.
+func driftExit(report reconcile.Report, rev revision) ExitCode {
+	code := ExitOK
+	if len(rev.problems) > 0 {
+		code = ExitError
+	}
+	for _, t := range report.Plan.Topologies {
+		if drifted(t) {
+			return ExitChanges
+		}
+		if !t.InSync {
+			code = ExitError
+		}
+	}
+	return code
+}
+
+// drifted is contract section 5: a transition, traffic or unmanaged drift, or
+// any critical or blocking finding but a stale primary that is unreachable or
+// fenced.
+func drifted(t plan.TopologyPlan) bool {
+	if t.Transition != plan.TransitionNone {
+		return true
+	}
+	for _, f := range t.Findings {
+		switch {
+		case f.Code == plan.CodeUnmanagedDrift, f.Code == plan.CodeTrafficNotRedirected:
+			return true
+		case f.Code == plan.CodeStalePrimary && harmless(t, f.Cluster):
+		case f.Severity == plan.SeverityBlocking, f.Severity == plan.SeverityCritical:
+			return true
+		}
+	}
+	return false
+}
+
+// harmless says whether a cluster is stale by Git and unreachable or fenced.
+func harmless(t plan.TopologyPlan, cluster string) bool {
+	for _, c := range t.Clusters {
+		if c.ID == cluster && c.DesiredRole == plan.RoleStale {
+			return c.View.Reach == plan.ReachUnreachable || c.View.Belief.Kind == plan.BeliefStandby
+		}
+	}
+	return false
+}

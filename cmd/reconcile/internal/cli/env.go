@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/schema"
+)
+
+// environment is what the commands that look at the world share: the
+// operator's configuration, the repository and the clusters.
+type environment struct {
+	g      *globals
+	config schema.Config
+	git    gitsource.Config
+	repo   *gitsource.Repo
+	fleet  *milvus.Fleet
+	policy approval.Policy
+}
+
+// open reads the configuration, opens the repository and prepares the fleet.
+// Nothing is called yet but Git.
+func (g *globals) open(ctx context.Context) (*environment, error) {
+	config, err := g.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	e := &environment{g: g, config: config, git: gitConfig(g, config)}
+	if e.git.URL == "" {
+		return nil, errors.New("no topology repository is named (hint: set git.url in the configuration, or give --repo)")
+	}
+	if err := e.trusted(); err != nil {
+		return nil, err
+	}
+	if err := e.keys(); err != nil {
+		return nil, err
+	}
+	if e.git.Auth, err = gitAuth(config.Git.Auth); err != nil {
+		return nil, err
+	}
+	credentials, err := fleetCredentials(config.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	if e.repo, err = gitsource.Open(ctx, e.git); err != nil {
+		return nil, err
+	}
+	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: g.concurrency})
+	return e, nil
+}
+
+func (e *environment) close() { e.fleet.Close() }
+
+func (g *globals) readConfig() (schema.Config, error) {
+	path := g.configPath()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return schema.Config{}, fmt.Errorf("read the operator's configuration: %w (hint: --config names it; 'reconcile sim --git DIR' makes one to try)", err)
+	}
+	config, problems := schema.ParseConfig(path, data)
+	if len(problems) > 0 {
+		return schema.Config{}, problems
+	}
+	return config, nil
+}
+
+func gitConfig(g *globals, c schema.Config) gitsource.Config {
+	out := gitsource.Config{URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir}
+	if g.repo != "" {
+		out.URL, out.CacheDir = g.repo, ""
+	}
+	if g.ref != "" {
+		out.Ref = g.ref
+	}
+	if g.path != "" {
+		out.Path = g.path
+	}
+	return out
+}
+
+// keys reads who may approve. A default file that is not there is nobody.
+func (e *environment) keys() error {
+	a := e.config.Approval
+	var err error
+	e.git.AllowedSigners, err = os.ReadFile(a.AllowedSigners)
+	if err != nil && !(a.AllowedSigners == schema.DefaultAllowedSigners && errors.Is(err, fs.ErrNotExist)) {
+		return fmt.Errorf("read approval.allowedSigners: %w", err)
+	}
+	if a.Keyring != "" {
+		if e.git.Keyring, err = os.ReadFile(a.Keyring); err != nil {
+			return fmt.Errorf("read approval.keyring: %w", err)
+		}
+	}
+	e.policy = approval.Policy{
+		Configured:        len(e.git.AllowedSigners) > 0 || len(e.git.Keyring) > 0,
+		SignatureOptional: !a.SignatureRequired,
+		AuthorMayApprove:  !a.DistinctAuthor,
+		Quorum:            approval.Quorum(a.Quorum),
+		MaxAge:            approval.MaxAge(a.MaxAge),
+	}
+	return nil
+}
+
+// revision reads the topologies at a commit; base keeps those that differ
+// from another commit, names those that were asked for.
+func (e *environment) revision(ctx context.Context, commit, base string, names []string) (revision, error) {
+	rev, err := loadRevision(ctx, e.repo, commit, e.git.Path)
+	if err != nil {
+		return revision{}, err
+	}
+	if err := rev.choose(names); err != nil {
+		return revision{}, err
+	}
+	if base != "" {
+		other, err := loadRevision(ctx, e.repo, base, e.git.Path)
+		if err != nil {
+			return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+		}
+		rev.differing(other)
+	}
+	rev.desired.Limits = e.config.Limits
+	return rev, nil
+}
+
+// pass prepares one look. It reads the ledger if there is one and never makes
+// one.
+func (e *environment) pass(_ context.Context, rev revision) (reconcile.Pass, error) {
+	p := reconcile.Pass{
+		Desired: rev.desired, Changes: rev.changes, Policy: e.policy,
+		Observer: observer{e.fleet.Reader()}, Clock: e.g.clock,
+		Concurrency: e.g.concurrency, Tell: e.g.tell,
+	}
+	if e.config.Ledger.IsZero() {
+		return p, nil
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return p, err
+	}
+	p.Ledger = ledgerRecord{ledger: l}
+	return p, nil
+}
+
+func (e *environment) ledger() (*ledger.Ledger, error) {
+	if e.config.Ledger.Etcd != nil {
+		return nil, errors.New("a ledger in etcd is not part of this version (hint: set ledger.path)")
+	}
+	return ledger.Embedded(e.config.Ledger.Path, ledger.Options{Clock: e.g.clock})
+}
+
+// apply prepares a run that may act. The ledger is made if it is new.
+func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply, error) {
+	if e.config.Ledger.IsZero() {
+		return reconcile.Apply{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
+	}
+	if len(e.config.Redirect) > 0 {
+		return reconcile.Apply{}, errors.New("redirect targets are not part of this version (hint: leave redirect empty, and move traffic yourself after the promotion)")
+	}
+	p, err := e.pass(ctx, rev)
+	if err != nil {
+		return reconcile.Apply{}, err
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return reconcile.Apply{}, err
+	}
+	_, isNew, err := l.Ensure(ctx)
+	if err != nil {
+		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", err)
+	}
+	p.Ledger = ledgerRecord{ledger: l, isNew: isNew}
+	return reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend}, nil
+}
+
+// tipDiffers names the topologies that another commit governs at the tip of
+// the tracked ref that the operator configured, whatever --repo, --ref and
+// --commit say. When that Git is lost with its region, a clone named by
+// --repo is all there is: its own tracked ref counts then.
+func (e *environment) tipDiffers(ctx context.Context, rev revision, commit string) (map[string]string, error) {
+	if e.g.repo == "" && e.g.ref == "" && e.g.path == "" && commit == "" {
+		return nil, nil
+	}
+	tracked := gitConfig(&globals{}, e.config)
+	tracked.Auth, tracked.AllowedSigners, tracked.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
+	if tracked.URL == "" {
+		tracked.URL = e.git.URL
+	}
+	repo, err := gitsource.Open(ctx, tracked)
+	if err != nil {
+		if e.g.repo == "" {
+			return nil, err
+		}
+		e.g.tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+tracked.Ref+" counts as the tip")
+		tracked.URL = e.g.repo
+		if repo, err = gitsource.Open(ctx, tracked); err != nil {
+			return nil, err
+		}
+	}
+	tip, err := loadRevision(ctx, repo, "", tracked.Path)
+	if err != nil {
+		return nil, err
+	}
+	return rev.superseded(tip), nil
+}

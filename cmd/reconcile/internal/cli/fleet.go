@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/milvus"
+)
+
+// verifyTimeout bounds a verification, which is tried again within it: upstream
+// allows a promotion 180 s until it takes writes (milvus.md section 2.9).
+const verifyTimeout = 3 * time.Minute
+
+// observer lets a pass read clusters.
+type observer struct{ reader *milvus.Reader }
+
+func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+	return o.reader.Observe(ctx, topologies, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
+}
+
+func (o observer) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
+	return o.reader.Probe(ctx, t, want, tell)
+}
+
+func (o observer) Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
+	return o.reader.Round(ctx, t, want)
+}
+
+// actor lets an apply change clusters.
+type actor struct{ fleet *milvus.Fleet }
+
+func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) reconcile.StepResult {
+	r := a.fleet.Execute(ctx, t, s, still)
+	return reconcile.StepResult{Step: s, Status: statusOf(r.Status), Sent: r.Sent, Detail: r.Detail, View: r.After}
+}
+
+// statusOf maps what the adapter read back to what a report says. Anything it
+// does not know may have taken effect.
+func statusOf(s milvus.Status) reconcile.StepStatus {
+	switch s {
+	case milvus.StatusNotAttempted:
+		return reconcile.StepNotAttempted
+	case milvus.StatusDone:
+		return reconcile.StepDone
+	case milvus.StatusAlready:
+		return reconcile.StepAlready
+	case milvus.StatusRefused:
+		return reconcile.StepRefused
+	case milvus.StatusFailed:
+		return reconcile.StepFailed
+	default:
+		return reconcile.StepInDoubt
+	}
+}
+
+func (a actor) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	r := a.fleet.Verify(ctx, t, cluster, level, known)
+	return r.Missing, r.Err
+}
+
+func (a actor) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
+	return a.fleet.ProveReplication(ctx, t, source, target, within)
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+)
+
+const (
+	defaultConfig      = "/etc/reconcile/reconcile.yaml"
+	defaultTimeout     = 15 * time.Minute
+	defaultConcurrency = 16
+)
+
+// globals are the options of every command and what it leaves behind.
+type globals struct {
+	std   Stdio
+	clock func() time.Time
+
+	config      string
+	repo        string
+	ref         string
+	path        string
+	output      string
+	outputFiles []string
+	timeout     time.Duration
+	concurrency int
+	logFormat   string
+	logLevel    string
+	color       string
+
+	exit  ExitCode
+	tells sync.Mutex
+}
+
+func (g *globals) flags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVar(&g.config, "config", "", "the operator's configuration (default $RECONCILE_CONFIG, then "+defaultConfig+")")
+	f.StringVar(&g.repo, "repo", "", "topology repository, instead of git.url")
+	f.StringVar(&g.ref, "ref", "", "tracked ref, instead of git.ref")
+	f.StringVar(&g.path, "path", "", "folder of the topology files, instead of git.path")
+	f.StringVarP(&g.output, "output", "o", "table", "form of the result: table, json, yaml, markdown, and for plans junit and sarif")
+	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result as KIND=PATH; may repeat")
+	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "bound of the whole command")
+	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on side by side")
+	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
+	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+}
+
+// check refuses global options that make no sense, all at once.
+func (g *globals) check() error {
+	var bad []string
+	for _, c := range []struct{ name, value, allowed string }{
+		{"--log-format", g.logFormat, "text json"}, {"--log-level", g.logLevel, "debug info warn error"},
+		{"--color", g.color, "auto always never"},
+	} {
+		if !strings.Contains(" "+c.allowed+" ", " "+c.value+" ") || c.value == "" {
+			bad = append(bad, fmt.Sprintf("%s is %q, want one of: %s", c.name, c.value, c.allowed))
+		}
+	}
+	if g.timeout <= 0 {
+		bad = append(bad, "--timeout must be above 0")
+	}
+	if g.concurrency < 1 {
+		bad = append(bad, "--concurrency must be at least 1")
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("%s", strings.Join(bad, "; "))
+	}
+	return nil
+}
+
+// configPath is where the operator's configuration is looked for.
+func (g *globals) configPath() string {
+	if g.config != "" {
+		return g.config
+	}
+	if env := os.Getenv("RECONCILE_CONFIG"); env != "" {
+		return env
+	}
+	return defaultConfig
+}
+
+// tell prints a line of progress on stderr. It may be called at once from
+// several topologies.
+func (g *globals) tell(topology, text string) {
+	if g.logLevel == "warn" || g.logLevel == "error" {
+		return
+	}
+	g.tells.Lock()
+	defer g.tells.Unlock()
+	if g.logFormat == "json" {
+		fmt.Fprintf(g.std.Err, `{"time":%q,"level":"info","topology":%q,"msg":%q}`+"\n", g.clock().UTC().Format(time.RFC3339Nano), topology, text)
+		return
+	}
+	fmt.Fprintf(g.std.Err, "%s: %s\n", printable(topology), printable(text))
+}
+
+// writer renders a result in one form.
+type writer func(w io.Writer, kind string) error
+
+// emit writes the result to stdout in the form of --output, and to the files
+// of --output-file. Every form is made before the first byte is written.
+func (g *globals) emit(write writer) error {
+	var out bytes.Buffer
+	if err := write(&out, g.output); err != nil {
+		return err
+	}
+	for _, spec := range g.outputFiles {
+		kind, path, ok := strings.Cut(spec, "=")
+		if !ok || path == "" {
+			return fmt.Errorf("--output-file %q is not KIND=PATH", spec)
+		}
+		var b bytes.Buffer
+		if err := write(&b, kind); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("write the result: %w", err)
+		}
+	}
+	_, err := g.std.Out.Write(out.Bytes())
+	return err
+}
+
+// colored says whether the table may use colour.
+func (g *globals) colored() bool {
+	switch g.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	return isTerminal(g.std.Out)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// printable makes control characters of foreign text visible, line by line.
+func printable(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = render.Safe(l)
+	}
+	return strings.Join(lines, "\n")
+}

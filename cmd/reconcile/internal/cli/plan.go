@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+type planOptions struct {
+	commit           string
+	base             string
+	detailedExitcode bool
+}
+
+func newPlan(g *globals) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan [TOPOLOGY…]",
+		Short: "Show what a commit would do to the live clusters",
+		Long: `plan observes the clusters with a client that cannot write, and shows what would
+happen, what may be lost, what blocks it, and whether it is approved. A plan that
+needs evidence that the primary is lost makes the probes, counting down on stderr.`,
+		Example: `  reconcile plan
+  reconcile plan --commit HEAD --base origin/main -o markdown
+  reconcile plan orders -o json --detailed-exitcode`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), g, o, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
+	f.StringVar(&o.base, "base", "", "only topologies that differ from this commit")
+	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
+	return cmd
+}
+
+func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	e, err := g.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	rev, err := e.revision(ctx, o.commit, o.base, names)
+	if err != nil {
+		return err
+	}
+	pass, err := e.pass(ctx, rev)
+	if err != nil {
+		return err
+	}
+	report, err := pass.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	g.exit = planExit(report, rev, o.detailedExitcode)
+	return g.emit(func(w io.Writer, kind string) error {
+		return g.writeDocument(w, kind, documentOf(report, rev, render.KindPlan, g.clock()))
+	})
+}
+
+// planExit is the exit code of a plan: a blocked transition outranks changes.
+func planExit(report reconcile.Report, rev revision, detailed bool) ExitCode {
+	codes := []ExitCode{ExitOK}
+	if len(rev.problems) > 0 {
+		codes = append(codes, ExitError)
+	}
+	for _, t := range report.Plan.Topologies {
+		switch {
+		case refused(t, report):
+			codes = append(codes, ExitBlocked)
+		case detailed && t.Transition != plan.TransitionNone:
+			codes = append(codes, ExitChanges)
+		}
+	}
+	return worstExit(codes...)
+}
+
+// refused says whether something that Git wants is blocked. Two writers beside
+// a topology at rest are shown, and are nothing that this commit asks for.
+func refused(t plan.TopologyPlan, report reconcile.Report) bool {
+	for _, f := range t.Blocking(report.Decisions[t.Name].Accepted) {
+		if t.Transition != plan.TransitionNone || f.Code != plan.CodeSplitBrain {
+			return true
+		}
+	}
+	return false
+}
+
+// writeDocument renders a plan, drift or status in one form.
+func (g *globals) writeDocument(w io.Writer, kind string, d render.Document) error {
+	switch kind {
+	case "table":
+		return render.Table(w, d, g.tableOptions())
+	case "json":
+		return render.JSON(w, d)
+	case "yaml":
+		return render.YAML(w, d)
+	case "markdown":
+		return render.Markdown(w, d)
+	case "junit":
+		return render.JUnit(w, d)
+	case "sarif":
+		return render.SARIF(w, d)
+	default:
+		return fmt.Errorf("there is no form %q (hint: table, json, yaml, markdown, junit or sarif)", kind)
+	}
+}

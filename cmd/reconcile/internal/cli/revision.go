@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
+)
+
+// revision is what Git wants at one commit, with who asked for it.
+type revision struct {
+	commit   string
+	desired  plan.Desired
+	changes  map[string]approval.Change
+	problems schema.Problems
+}
+
+// loadRevision reads the topologies at a commit, each with the version before
+// its governing commit.
+func loadRevision(ctx context.Context, repo *gitsource.Repo, rev, path string) (revision, error) {
+	commit, err := repo.Resolve(rev)
+	if err != nil {
+		return revision{}, err
+	}
+	tree, err := repo.Tree(commit)
+	if err != nil {
+		return revision{}, err
+	}
+	topologies, problems := schema.Load(tree, path)
+	changes, err := repo.Changes(ctx, commit, documents)
+	if err != nil {
+		return revision{}, err
+	}
+	out := revision{commit: commit, problems: problems, changes: map[string]approval.Change{}}
+	for _, t := range topologies {
+		c := changes[t.Name]
+		t.Previous, t.GreatestEarlier = previous(t.Name, c), c.GreatestEarlier
+		c.Change.Topology, c.Change.Generation = t.Name, t.Generation
+		out.changes[t.Name] = c.Change
+		out.desired.Topologies = append(out.desired.Topologies, t)
+	}
+	for name, c := range changes {
+		if c.Removed {
+			out.desired.Removed = append(out.desired.Removed, name)
+		}
+	}
+	slices.Sort(out.desired.Removed)
+	out.desired.Commit = commit
+	markMoved(out.desired.Topologies)
+	return out, nil
+}
+
+// documents is what the Git source may know of a file: names, hashes and
+// generations.
+func documents(data []byte) []gitsource.Document {
+	generations := map[string]int64{}
+	topologies, _ := schema.Parse("", data)
+	for _, t := range topologies {
+		generations[t.Name] = t.Generation
+	}
+	var out []gitsource.Document
+	for _, d := range schema.Documents(data) {
+		out = append(out, gitsource.Document{Name: d.Name, Hash: d.Hash, Generation: generations[d.Name]})
+	}
+	return out
+}
+
+// previous parses the version of a document before its governing commit. One
+// that was not valid then says nothing.
+func previous(name string, c gitsource.Change) *plan.Topology {
+	if c.Previous == nil {
+		return nil
+	}
+	topologies, _ := schema.Parse(c.PreviousFile, c.Previous)
+	for _, t := range topologies {
+		if t.Name == name {
+			return &t
+		}
+	}
+	return nil
+}
+
+// markMoved notes clusters that the document before gave to another topology.
+func markMoved(topologies []plan.Topology) {
+	home := map[string]string{}
+	for _, t := range topologies {
+		if t.Previous == nil {
+			continue
+		}
+		for _, c := range t.Previous.Clusters {
+			home[c.ID] = t.Name
+		}
+	}
+	for i, t := range topologies {
+		for _, c := range t.Clusters {
+			if was, ok := home[c.ID]; ok && was != t.Name {
+				if topologies[i].Moved == nil {
+					topologies[i].Moved = map[string]string{}
+				}
+				topologies[i].Moved[c.ID] = was
+			}
+		}
+	}
+}
+
+// choose keeps the named topologies; none named keeps all.
+func (r *revision) choose(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var kept []plan.Topology
+	for _, t := range r.desired.Topologies {
+		if slices.Contains(names, t.Name) {
+			kept = append(kept, t)
+		}
+	}
+	for _, n := range names {
+		known := slices.ContainsFunc(kept, func(t plan.Topology) bool { return t.Name == n })
+		if !known && !slices.Contains(r.desired.Removed, n) {
+			return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", n, r.commit)
+		}
+	}
+	r.desired.Topologies = kept
+	r.desired.Removed = slices.DeleteFunc(slices.Clone(r.desired.Removed), func(n string) bool { return !slices.Contains(names, n) })
+	return nil
+}
+
+// differing keeps the topologies whose document is another one at base.
+func (r *revision) differing(base revision) {
+	r.desired.Topologies = slices.DeleteFunc(r.desired.Topologies, func(t plan.Topology) bool {
+		return slices.ContainsFunc(base.desired.Topologies, func(b plan.Topology) bool {
+			return b.Name == t.Name && plan.DocumentHash(b) == plan.DocumentHash(t)
+		})
+	})
+	r.desired.Removed = slices.DeleteFunc(r.desired.Removed, func(n string) bool {
+		return slices.Contains(base.desired.Removed, n)
+	})
+}
+
+// superseded names the newer commit for each topology whose governing commit
+// here is not the one at the tip.
+func (r revision) superseded(tip revision) map[string]string {
+	out := map[string]string{}
+	for name, c := range r.changes {
+		at := tip.changes[name].Commit
+		if at != c.Commit {
+			if at == "" {
+				at = tip.commit
+			}
+			out[name] = at
+		}
+	}
+	return out
+}
