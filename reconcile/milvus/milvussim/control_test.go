@@ -2,6 +2,7 @@ package milvussim_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -124,7 +125,12 @@ func TestCallsTellWhatTheServerDid(t *testing.T) {
 	api := serve(t, w)
 	api.post("/clusters/b/faults", `{"method":"UpdateReplicateConfiguration","kind":"drop_reply","times":1}`)
 	b := dial(t, w, "b")
-	if _, err := update(t, shortly(t), b, only(w, "b"), true); status.Code(err) != codes.DeadlineExceeded {
+	ctx, cancel := context.WithCancel(root(t))
+	go func() {
+		waitFor(t, func() bool { return len(w.Calls()) == 1 && w.Calls()[0].Code != nil })
+		cancel()
+	}()
+	if _, err := update(t, ctx, b, only(w, "b"), true); status.Code(err) != codes.Canceled {
 		t.Errorf("dropped reply: %v", err)
 	}
 	if _, err := update(t, root(t), b, only(w, "b"), true); err != nil {
@@ -190,7 +196,8 @@ func waitFor(t *testing.T, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatal("did not happen")
+			t.Error("did not happen")
+			return
 		}
 	}
 }

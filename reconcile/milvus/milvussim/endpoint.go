@@ -10,12 +10,32 @@ import (
 // All endpoints of a World share one gRPC server; a connection knows its cluster
 // by its local address.
 type endpoint struct {
-	cluster *cluster
-	cut     bool
+	cluster  *cluster
+	reserved *reservation
+	cut      bool
 
 	mu       sync.Mutex
 	listener net.Listener
 	conns    map[net.Conn]struct{}
+}
+
+// reservation holds a port between the making of a spec and the start of its
+// cluster. The first World that takes it gets the listener; one that starts the
+// same spec again listens for itself.
+type reservation struct {
+	mu       sync.Mutex
+	listener net.Listener
+}
+
+func (r *reservation) take() net.Listener {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.listener
+	r.listener = nil
+	return l
 }
 
 // localAddr is the local address of a connection, which names its cluster.
@@ -34,9 +54,12 @@ func (e *endpoint) open() error {
 	if err := loopback(e.cluster.address); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", e.cluster.address)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+	l := e.reserved.take()
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", e.cluster.address); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	e.cluster.address = l.Addr().String()
 	e.mu.Lock()

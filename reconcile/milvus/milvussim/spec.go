@@ -49,6 +49,8 @@ type ClusterSpec struct {
 	Retention time.Duration
 	// Users are its accounts beside root.
 	Users []User
+
+	reserved *reservation
 }
 
 // PChannels are the names of count channels with that prefix, in numeric order.
@@ -145,9 +147,9 @@ func (s ClusterSpec) withDefaults() ClusterSpec {
 	return s
 }
 
-// pickAddresses gives every cluster without an address a loopback port that was
-// free a moment ago, no two the same. Where there is none, the cluster's own
-// listen says so.
+// pickAddresses gives every cluster without an address a free loopback port. The
+// port stays reserved until the cluster is started, so that nobody else gets it
+// in between. Where there is none, the cluster's own listen says so.
 func pickAddresses(specs []ClusterSpec) {
 	for i := range specs {
 		if specs[i].Address != "" {
@@ -157,9 +159,7 @@ func pickAddresses(specs []ClusterSpec) {
 		if err != nil {
 			continue
 		}
-		// Held until all are picked, or the next one might get the same.
-		defer func() { _ = l.Close() }()
-		specs[i].Address = l.Addr().String()
+		specs[i].Address, specs[i].reserved = l.Addr().String(), &reservation{listener: l}
 	}
 }
 
@@ -190,7 +190,7 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 		databases: map[string]*database{defaultDatabase: {name: defaultDatabase, id: 1, collections: map[string]*collection{}}},
 	}
 	c.resourceGroups = map[string]bool{defaultResourceGroup: true}
-	c.endpoint = &endpoint{cluster: c}
+	c.endpoint = &endpoint{cluster: c, reserved: s.reserved}
 	c.setUsers(s.Users)
 	c.addChannels(s.PChannels)
 	return c, nil

@@ -47,8 +47,8 @@ func callCases() []Case {
 		{ID: "S28", Title: "a malformed configuration on a standby", readOnly: true, run: func(e *env) {
 			bad := star(e.a, e.b)
 			bad.Clusters[0].ConnectionParam.Uri = "10.0.0.1:19530"
-			e.refused(e.send(e.brief(e.b), e.b, bad, false), "has invalid URI format: '10.0.0.1:19530'")
-			e.refused(e.send(e.brief(e.b), e.b, bad, false), "streaming error: code = STREAMING_CODE_UNKNOWN, cause = ")
+			e.refused(e.send(e.long(e.b), e.b, bad, false), "has invalid URI format: '10.0.0.1:19530'")
+			e.refused(e.send(e.long(e.b), e.b, bad, false), "streaming error: code = STREAMING_CODE_UNKNOWN, cause = ")
 		}},
 		{ID: "S29", Title: "an attach told to the primary alone", start: unconfigured, run: func(e *env) {
 			e.call(e.a, star(e.a, e.b))
@@ -98,7 +98,7 @@ func callCases() []Case {
 			e.flowing(e.b, e.a)
 		}},
 		{ID: "S34", Title: "a blank token", readOnly: true, run: func(e *env) {
-			e.refused(e.send(e.brief(e.a), e.a, blank(star(e.a, e.b)), false), "connection_param.token cannot be changed")
+			e.refused(e.send(e.long(e.a), e.a, blank(star(e.a, e.b)), false), "connection_param.token cannot be changed")
 		}},
 		{ID: "S35", Title: "blank tokens are filled in, wrong ones refused", version: "master", run: func(e *env) {
 			e.call(e.a, blank(star(e.a, e.b)))
@@ -106,27 +106,27 @@ func callCases() []Case {
 			e.call(e.b, blank(star(e.b, e.a)))
 			wrong := star(e.b, e.a)
 			wrong.Clusters[0].ConnectionParam.Token = "root:other"
-			e.refused(e.send(e.brief(e.b), e.b, wrong, false), "connection_param.token cannot be changed")
+			e.refused(e.send(e.long(e.b), e.b, wrong, false), "connection_param.token cannot be changed")
 		}},
 		{ID: "S36", Title: "uri and channels", readOnly: true, run: func(e *env) {
 			uri := star(e.a, e.b)
 			entryOf(uri, e.b).ConnectionParam.Uri = "http://elsewhere:1"
-			e.refused(e.send(e.brief(e.a), e.a, uri, false), "connection_param.uri cannot be changed")
+			e.refused(e.send(e.long(e.a), e.a, uri, false), "connection_param.uri cannot be changed")
 			order := star(e.a, e.b)
 			slices.Reverse(entryOf(order, e.b).Pchannels)
-			e.refused(e.send(e.brief(e.a), e.a, order, false), "existing pchannels must be preserved at the same positions")
+			e.refused(e.send(e.long(e.a), e.a, order, false), "existing pchannels must be preserved at the same positions")
 			fewer := star(e.a, e.b)
 			for _, c := range fewer.Clusters {
 				c.Pchannels = c.Pchannels[:1]
 			}
-			e.refused(e.send(e.brief(e.a), e.a, fewer, false), "pchannels")
+			e.refused(e.send(e.long(e.a), e.a, fewer, false), "pchannels")
 		}},
 		{ID: "S37", Title: "fewer channels than live", simulated: true, run: func(e *env) {
 			for _, id := range []string{"a", "b"} {
 				e.sim(e.world.Grow(id, milvussim.PChannels(id+"-rootcoord-dml_", 17)[16]))
 			}
-			e.refused(e.send(e.brief(e.a), e.a, star(e.b, e.a), false), "current pchannels do not match the pchannels in the config")
-			e.refused(e.send(e.brief(e.b), e.b, star(e.b), true), "current pchannels do not match the pchannels in the config")
+			e.refused(e.send(e.long(e.a), e.a, star(e.b, e.a), false), "current pchannels do not match the pchannels in the config")
+			e.refused(e.send(e.long(e.b), e.b, star(e.b), true), "current pchannels do not match the pchannels in the config")
 		}},
 		{ID: "S38", Title: "growth together with a removal", start: wide, run: func(e *env) {
 			for _, c := range []*Cluster{e.a, e.b, e.c} {
@@ -139,8 +139,8 @@ func callCases() []Case {
 			e.waits(e.b, star(e.b), false)
 		}},
 		{ID: "S39", Title: "an empty configuration", readOnly: true, run: func(e *env) {
-			e.refused(e.send(e.brief(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
-			e.refused(e.send(e.brief(e.b), e.b, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
+			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
+			e.refused(e.send(e.long(e.b), e.b, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},
 	}
 }

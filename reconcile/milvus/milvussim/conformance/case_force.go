@@ -2,20 +2,28 @@ package conformance
 
 import (
 	"context"
+	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
 )
+
+// updates are the updates that the simulator got.
+func (e *env) updates() []milvussim.Call {
+	return slices.DeleteFunc(e.world.Calls(), func(c milvussim.Call) bool { return c.Method != "UpdateReplicateConfiguration" })
+}
 
 func forceCases() []Case {
 	return []Case{
 		{ID: "S40", Title: "force on a primary", readOnly: true, run: func(e *env) {
-			r := e.send(e.brief(e.a), e.a, star(e.a), true)
+			r := e.send(e.long(e.a), e.a, star(e.a), true)
 			e.refused(r, "force promote can only be used on secondary clusters, current cluster is primary")
 			e.refused(r, "streaming error: code = STREAMING_CODE_INVAILD_ARGUMENT")
 			e.refused(r, "rpc error: code = InvalidArgument, desc = ")
 		}},
 		{ID: "S40", Title: "force on an unconfigured cluster", start: unconfigured, run: func(e *env) {
-			e.refused(e.send(e.brief(e.b), e.b, star(e.b), true), "current cluster is primary")
+			e.refused(e.send(e.long(e.b), e.b, star(e.b), true), "current cluster is primary")
 		}},
 		{ID: "S41", Title: "force with the wrong configuration", readOnly: true, run: func(e *env) {
 			const prefix = "invalid replicate configuration for force promote: "
@@ -33,7 +41,7 @@ func forceCases() []Case {
 				{&commonpb.ReplicateConfiguration{}, prefix + "primary count is not 1"},
 				{loop, prefix},
 			} {
-				e.refused(e.send(e.brief(e.b), e.b, tc.cfg, true), tc.want)
+				e.refused(e.send(e.long(e.b), e.b, tc.cfg, true), tc.want)
 			}
 			e.stores(e.b, e.names("A→B"))
 		}},
@@ -63,15 +71,15 @@ func durabilityCases() []Case {
 				r := e.send(raw, e.a, star(e.a), false)
 				pending <- r.err
 			}()
-			e.eventually("a broadcast holds the lock", func() bool { return len(e.world.Calls()) > 0 })
+			e.eventually("a broadcast holds the lock", func() bool { return len(e.updates()) > 0 })
 			e.waits(e.a, star(e.b, e.a), false)
 			cancel()
 			<-pending
 			// The server's deadline is a little later than the caller's.
-			e.deadline(e.infoErr(e.a, "no such channel"))
+			e.deadline(e.infoErr(e.brief(e.a), e.a, "no such channel"))
 			e.sim(e.world.HoldCallbacks("a", false))
 			e.eventually("the first one completes", func() bool { return e.stored(e.a) == "{a}" })
-			calls := e.world.Calls()
+			calls := e.updates()
 			if got := calls[1].Code; got != "DeadlineExceeded" && got != "Canceled" {
 				e.t.Errorf("the second call ended with %v", got)
 			}

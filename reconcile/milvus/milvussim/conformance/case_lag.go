@@ -92,14 +92,14 @@ func lagCases() []Case {
 func inferredCases() []Case {
 	return []Case{
 		{ID: "I01", Title: "no configuration is the same as none on a cluster that never had one (M §2.3)", start: unconfigured, run: func(e *env) {
-			e.done(e.send(e.brief(e.a), e.a, nil, false))
+			e.done(e.send(e.long(e.a), e.a, nil, false))
 		}},
 		{ID: "I02", Title: "force without a configuration is no promotion (M §2.9)", run: func(e *env) {
-			if r := e.send(e.brief(e.b), e.b, nil, true); r.err == nil && r.status.GetCode() == 0 {
+			if r := e.send(e.long(e.b), e.b, nil, true); r.err == nil && r.status.GetCode() == 0 {
 				e.t.Error("it was accepted")
 			}
 			e.eventually("the coordinator answers again", func() bool {
-				resp, err := e.readErr(e.b)
+				resp, err := e.readErr(e.long(e.b), e.b)
 				return err == nil && short(resp.GetConfiguration()) == e.names("A→B")
 			})
 		}},

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -17,43 +18,43 @@ func (e *env) unimplemented(err error, text string) {
 	}
 }
 
-func (e *env) readErr(c *Cluster) (*milvuspb.GetReplicateConfigurationResponse, error) {
-	return c.rpc.GetReplicateConfiguration(e.brief(c), &milvuspb.GetReplicateConfigurationRequest{})
+func (e *env) readErr(ctx context.Context, c *Cluster) (*milvuspb.GetReplicateConfigurationResponse, error) {
+	return c.rpc.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
 }
 
-func (e *env) infoErr(c *Cluster, pchannel string) error {
-	_, err := c.rpc.GetReplicateInfo(e.brief(c), &milvuspb.GetReplicateInfoRequest{SourceClusterId: e.a.ID, TargetPchannel: pchannel})
+func (e *env) infoErr(ctx context.Context, c *Cluster, pchannel string) error {
+	_, err := c.rpc.GetReplicateInfo(ctx, &milvuspb.GetReplicateInfoRequest{SourceClusterId: e.a.ID, TargetPchannel: pchannel})
 	return err
 }
 
 func readCases() []Case {
 	return []Case{
 		{ID: "S46", Title: "an unconfigured cluster blocks", start: unconfigured, version: "2.6.22", run: func(e *env) {
-			_, err := e.readErr(e.a)
+			_, err := e.readErr(e.brief(e.a), e.a)
 			e.deadline(err)
 			if _, err := e.a.rpc.ListDatabases(e.long(e.a), &milvuspb.ListDatabasesRequest{}); err != nil {
 				e.t.Errorf("the coordinator does not answer: %v", err)
 			}
 		}},
 		{ID: "S47", Title: "an unconfigured cluster answers with the fix", start: unconfigured, version: "master", run: func(e *env) {
-			if resp, err := e.readErr(e.a); err != nil || resp.GetStatus().GetCode() != 0 || len(resp.GetConfiguration().GetClusters()) != 0 {
+			if resp, err := e.readErr(e.long(e.a), e.a); err != nil || resp.GetStatus().GetCode() != 0 || len(resp.GetConfiguration().GetClusters()) != 0 {
 				e.t.Errorf("got %v, %v", resp, err)
 			}
 		}},
 		{ID: "S48", Title: "2.6.16 does not forward the read", version: "2.6.16", run: func(e *env) {
-			_, err := e.readErr(e.a)
+			_, err := e.readErr(e.long(e.a), e.a)
 			e.unimplemented(err, "method GetReplicateConfiguration not implemented")
 		}},
 		{ID: "S48", Title: "nor does 3.0-beta", version: "3.0-beta", run: func(e *env) {
-			_, err := e.readErr(e.a)
+			_, err := e.readErr(e.long(e.a), e.a)
 			e.unimplemented(err, "method GetReplicateConfiguration not implemented")
 		}},
 		{ID: "S49", Title: "2.6.0 knows none of it", start: unconfigured, version: "2.6.0", run: func(e *env) {
 			const of = " for service milvus.proto.milvus.MilvusService"
-			_, err := e.readErr(e.a)
+			_, err := e.readErr(e.long(e.a), e.a)
 			e.unimplemented(err, "unknown method GetReplicateConfiguration"+of)
-			e.unimplemented(e.send(e.brief(e.a), e.a, star(e.a), false).err, "unknown method UpdateReplicateConfiguration"+of)
-			e.unimplemented(e.infoErr(e.a, "x"), "unknown method GetReplicateInfo"+of)
+			e.unimplemented(e.send(e.long(e.a), e.a, star(e.a), false).err, "unknown method UpdateReplicateConfiguration"+of)
+			e.unimplemented(e.infoErr(e.long(e.a), e.a, "x"), "unknown method GetReplicateInfo"+of)
 		}},
 		{ID: "S50", Title: "tokens are blank, the order is kept", readOnly: true, run: func(e *env) {
 			cfg := e.read(e.a)
@@ -71,7 +72,7 @@ func readCases() []Case {
 			}
 		}},
 		{ID: "S52", Title: "asked by the source's channel", readOnly: true, run: func(e *env) {
-			e.deadline(e.infoErr(e.b, e.a.pchannels()[0]))
+			e.deadline(e.infoErr(e.brief(e.b), e.b, e.a.pchannels()[0]))
 		}},
 		{ID: "S53", Title: "a primary has no checkpoint", readOnly: true, run: func(e *env) {
 			if resp := e.info(e.a, e.b.ID, e.a.pchannels()[0]); resp.GetCheckpoint() != nil {
@@ -79,7 +80,7 @@ func readCases() []Case {
 			}
 		}},
 		{ID: "S53", Title: "a primary waits before 2.6.19", version: "2.6.17", run: func(e *env) {
-			e.deadline(e.infoErr(e.a, e.a.pchannels()[0]))
+			e.deadline(e.infoErr(e.brief(e.a), e.a, e.a.pchannels()[0]))
 		}},
 		{ID: "S54", Title: "salvage after a promotion", run: func(e *env) {
 			before := e.info(e.b, e.a.ID, e.b.pchannels()[1]).GetCheckpoint()
@@ -111,7 +112,7 @@ func readCases() []Case {
 			if s := status.Convert(err); s.Code() != codes.PermissionDenied || !strings.Contains(s.Message(), "PrivilegeUpdateReplicateConfiguration: permission deny to poor in the") {
 				e.t.Errorf("got %v", err)
 			}
-			if err := e.infoErr(&poor, poor.pchannels()[0]); err != nil {
+			if err := e.infoErr(e.long(&poor), &poor, poor.pchannels()[0]); err != nil {
 				e.t.Errorf("GetReplicateInfo needs no privilege: %v", err)
 			}
 			if s := e.create(e.a, "hidden"); s.GetCode() != 0 || e.has(&poor, "hidden") || !e.has(e.a, "hidden") {

@@ -106,6 +106,10 @@ func (e *env) dial(c *Cluster) {
 	}
 	e.t.Cleanup(func() { _ = conn.Close() })
 	c.rpc = milvuspb.NewMilvusServiceClient(conn)
+	// With the connection open already, a short deadline measures the server.
+	if _, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}); err != nil {
+		e.t.Fatalf("%s does not answer: %v", c.ID, err)
+	}
 }
 
 // as is a context with a token and a deadline.
