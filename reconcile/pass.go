@@ -25,6 +25,9 @@ type Pass struct {
 	// AllProgress reads the lag of every standby, not only of topologies with
 	// a transition (drift, status).
 	AllProgress bool
+	// NoProbes leaves evidence that is missing unmade: the plan then says
+	// PRIMARY_NOT_PROBED (drift, status).
+	NoProbes    bool
 	Concurrency int
 	// Tell hears what the pass waits for. It may be called from several
 	// goroutines at once.
@@ -46,7 +49,7 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 		observed.Views = p.replace(ctx, observed.Views, p.joining(computed), Depth{Progress: true, Contents: true})
 	}
 	computed = p.compute(observed, remembered)
-	if len(computed.Wants) > 0 {
+	if len(computed.Wants) > 0 && !p.NoProbes {
 		observed.Evidence = p.probe(ctx, computed.Wants)
 		computed = p.compute(observed, remembered)
 	}
