@@ -8,14 +8,6 @@ import (
 // Client is the name of everybody outside the World, as the source of a link.
 const Client = "client"
 
-// Link is the way from one cluster to another, or from Client to a cluster.
-type Link struct {
-	From string
-	To   string
-	Up   bool
-	Lag  time.Duration
-}
-
 // SetLink cuts or heals a link. From Client it cuts only those outside: open
 // connections are reset, new ones refused, other clusters go on reaching it.
 func (w *World) SetLink(from, to string, up bool) error {
