@@ -11,6 +11,7 @@ import (
 func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 	t := plan.TopologyPlan{
 		Name:       w.Name,
+		Generation: w.Generation,
 		Transition: plan.Transition(zeroWord(w.Transition, "none")),
 		Digest:     r.digest(w.Digest),
 		DataLoss:   r.loss(w.DataLoss),
@@ -20,14 +21,13 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		OldPrimary: text(w.OldPrimary),
 		At:         decodePosition(w.At),
 	}
-	if w.Generation != nil {
-		t.Generation = *w.Generation
-	}
 	for _, c := range w.Clusters {
 		t.Clusters = append(t.Clusters, r.cluster(c))
 	}
-	for _, s := range w.Steps {
-		t.Steps = append(t.Steps, decodeStep(s))
+	if w.Steps != nil {
+		for _, s := range *w.Steps {
+			t.Steps = append(t.Steps, decodeStep(s))
+		}
 	}
 	for _, f := range w.Findings {
 		t.Findings = append(t.Findings, r.finding(f))

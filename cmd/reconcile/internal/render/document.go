@@ -99,6 +99,8 @@ const (
 	codeForcePromote plan.Code = "FORCE_PROMOTE"
 	codeDataLoss     plan.Code = "DATA_LOSS_RISK"
 	codeStalePrimary plan.Code = "STALE_PRIMARY"
+
+	codeUnmanagedDrift plan.Code = "UNMANAGED_DRIFT"
 )
 
 func (d Document) kind() Kind {

@@ -18,7 +18,11 @@ func encode(d Document) wireDocument {
 		Kind:          string(d.kind()),
 	}
 	for _, t := range d.topologies() {
-		out.Topologies = append(out.Topologies, encodeTopology(t, d.approval(t), d.blocked(t)))
+		w := encodeTopology(t, d.approval(t), d.blocked(t))
+		if d.kind() == KindStatus {
+			w.Steps = nil
+		}
+		out.Topologies = append(out.Topologies, w)
 	}
 	return out
 }
@@ -31,14 +35,16 @@ func encodeProblem(p Problem) wireProblem {
 }
 
 func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology {
-	out := wireTopology{
+	steps := mapList(t.Steps, encodeStep)
+	return wireTopology{
 		Name:       t.Name,
+		Generation: t.Generation,
 		Transition: t.Transition.String(),
 		Blocked:    blocked,
 		Digest:     textOrNil(t.Digest),
 		Approval:   encodeApproval(a),
 		Clusters:   mapList(t.Clusters, encodeCluster),
-		Steps:      mapList(t.Steps, encodeStep),
+		Steps:      &steps,
 		Findings:   mapList(t.Findings, encodeFinding),
 		DataLoss:   encodeLoss(t.DataLoss),
 		InSync:     t.InSync,
@@ -47,10 +53,6 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		OldPrimary: textOrNil(t.OldPrimary),
 		At:         encodePosition(t.At),
 	}
-	if t.Generation != 0 {
-		out.Generation = &t.Generation
-	}
-	return out
 }
 
 func encodeApproval(a Approval) wireApproval {

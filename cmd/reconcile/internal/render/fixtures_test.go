@@ -42,14 +42,16 @@ func (d Document) approve(name string, a Approval) Document {
 func missing() Approval {
 	return Approval{
 		Verdict: VerdictDenied, Code: "APPROVAL_MISSING", Commit: fixtureCommit,
-		Detail: "the commit and its tags carry no Failover-Approved for orders",
+		Detail: "commit 4f1c2e9d0a1b, which governs orders, carries no approval of this change. " +
+			"To approve, run `reconcile approve orders/cluster-b --reason TEXT`, or sign a tag below failover/ on it whose message ends in the paragraph\n" +
+			"  Failover-Approved: orders/cluster-b\n  Failover-Approved-By: NAME <E-MAIL>\n  Failover-Reason: TEXT",
 	}
 }
 
 func approved(codes ...plan.Code) Approval {
 	return Approval{
 		Verdict: VerdictApproved, By: []string{"Alice Smith <alice@example.com>"},
-		Commit: fixtureCommit, Accepted: codes,
+		Commit: fixtureCommit, Accepted: codes, Detail: "approved by Alice Smith <alice@example.com> until 2026-11-22T23:40:00Z",
 	}
 }
 

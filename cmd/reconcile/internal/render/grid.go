@@ -88,7 +88,7 @@ func (p *page) gridLine(row []cell, widths []int, room int) {
 // records prints each row as a paragraph, for long names on a narrow page.
 func (p *page) records(g grid) {
 	for _, row := range g.rows {
-		p.line("  ", p.paint(strong, Safe(row[0].text)))
+		p.line("  ", p.paint(strong, g.head[0]+" "+Safe(row[0].text)))
 		var facts []string
 		for i, c := range row[1:] {
 			facts = append(facts, g.head[i+1]+": "+c.text)

@@ -39,6 +39,15 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	return transitionWords(t) + ": " + state, s
 }
 
+// changeWords is the transition, or how a topology without one stands.
+func (d Document) changeWords(t plan.TopologyPlan) string {
+	if t.Transition != plan.TransitionNone {
+		return transitionWords(t)
+	}
+	state, _ := d.stateWords(t)
+	return state
+}
+
 // inSyncWords is all that is worth saying about a topology that is in sync.
 func inSyncWords(t plan.TopologyPlan) string {
 	var standbys []string

@@ -105,7 +105,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 	p.clusters(t)
 	if len(t.Steps) > 0 {
 		p.blank()
-		p.steps(t)
+		p.grid(stepRows(t))
 	}
 }
 

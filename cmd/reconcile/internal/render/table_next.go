@@ -3,8 +3,10 @@ package render
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 )
 
 // codeApprovalMissing is the denial that a person can end by writing the
@@ -30,11 +32,14 @@ func (p *page) next(d Document, t plan.TopologyPlan) {
 }
 
 func approvedWords(a Approval) string {
-	s := "approved by " + orElse(list(a.By), "the approver")
-	if a.Commit != "" {
-		s += " in commit " + short(a.Commit)
+	s := a.Detail
+	if !strings.HasPrefix(s, "approved") {
+		s = "approved by " + orElse(list(a.By), "the approver") + because(a.Detail)
 	}
-	return s + because(a.Detail)
+	if a.Commit != "" {
+		s += ", for commit " + short(a.Commit)
+	}
+	return s
 }
 
 func because(detail string) string {
@@ -64,11 +69,10 @@ func applyCommand(d Document, t plan.TopologyPlan) string {
 }
 
 func (p *page) denied(d Document, t plan.TopologyPlan, a Approval) {
-	p.field("Approval", bad, "✗", deniedWords(a))
-	if a.Code != codeApprovalMissing {
-		if a.Code != "" {
-			p.field("Next", plain, "→", denialRemedy(a.Code))
-		}
+	prose, howTo := splitDetail(a)
+	p.field("Approval", bad, "✗", deniedWords(a.Code, prose))
+	if !howTo {
+		p.denialRemedy(t, a)
 		return
 	}
 	if d.blocked(t) {
@@ -79,11 +83,46 @@ func (p *page) denied(d Document, t plan.TopologyPlan, a Approval) {
 	p.field("", plain, "→", "Or, before or after the merge, another person signs a tag: `"+approveCommand(t)+"`")
 }
 
-func deniedWords(a Approval) string {
-	if a.Code == "" {
-		return "not approved" + because(a.Detail)
+// howToBegins is where a denial's detail turns from what is wrong to the
+// trailers; the page prints those itself, ready to be copied.
+const howToBegins = "To approve, "
+
+// splitDetail returns what is wrong in one paragraph, and whether writing the
+// trailers is what ends the denial.
+func splitDetail(a Approval) (prose string, howTo bool) {
+	prose, _, howTo = strings.Cut(a.Detail, howToBegins)
+	prose = strings.TrimRight(strings.ReplaceAll(prose, "\n", " "), " .")
+	return prose, howTo || a.Code == codeApprovalMissing
+}
+
+func deniedWords(code, prose string) string {
+	if code == "" {
+		return "not approved" + because(prose)
 	}
-	return "not approved: " + a.Code + because(a.Detail)
+	return "not approved: " + code + because(prose)
+}
+
+// denialRemedy says what ends a denial, unless its detail did already.
+func (p *page) denialRemedy(t plan.TopologyPlan, a Approval) {
+	e, ok := explain.Lookup(a.Code)
+	if !ok {
+		return
+	}
+	more := "Why, and what else: `reconcile explain " + a.Code + "`"
+	if strings.Contains(a.Detail, "reconcile ") {
+		p.field("Next", plain, "→", more)
+		return
+	}
+	p.field("Next", plain, "→", filledIn(e.FirstRemedy(), t))
+	p.field("", plain, " ", more)
+}
+
+// filledIn puts the names of a topology into a general text, so that its
+// commands can be copied.
+func filledIn(text string, t plan.TopologyPlan) string {
+	return strings.NewReplacer(
+		"TOPOLOGY/CLUSTER", t.Name+"/"+t.Primary, "TOPOLOGY/NEW-PRIMARY", t.Name+"/"+t.Primary, "TOPOLOGY", t.Name,
+	).Replace(text)
 }
 
 // Trailers returns the lines that approve the plan of one topology, complete
@@ -105,6 +144,3 @@ func approveCommand(t plan.TopologyPlan) string {
 }
 
 func number(n int) string { return strconv.Itoa(n) }
-
-// denialRemedy says what ends a denial.
-func denialRemedy(code string) string { return "Why, and what to do: `reconcile explain " + code + "`" }

@@ -8,36 +8,52 @@ import (
 
 // happening never says "will" of something that is held back.
 func (p *page) happening(d Document, t plan.TopologyPlan) {
-	label, s := "Will happen", plain
-	text := happening(t)
+	s := plain
+	if t.Has(codeForcePromote) {
+		s = bad
+	}
+	label, text := d.happeningWords(t)
+	p.field(label, s, "", text)
+	p.ownRemedy(t, codeForcePromote)
+}
+
+// happeningWords says under which condition what happens.
+func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
+	label, text = "Will happen", happening(t)
 	switch {
 	case t.Transition == plan.TransitionNone:
 	case d.blocked(t):
-		label, text = "Will happen", "Nothing, while it is blocked. It would be: "+text
+		text = "Nothing, while it is blocked. It would be: " + text
 	case d.kind() == KindDrift:
 		label = "Would do"
 	case d.approval(t).Verdict == VerdictDenied:
 		label = "If approved"
 	}
 	if t.Has(codeForcePromote) {
-		s = bad
 		text += " (" + string(codeForcePromote) + ")"
 	}
-	p.field(label, s, "", text)
+	return label, text
+}
+
+// ownRemedy prints what to do about a finding that has a place of its own.
+func (p *page) ownRemedy(t plan.TopologyPlan, code plan.Code) {
+	for _, f := range t.Findings {
+		if f.Code == code && f.Remedy != "" {
+			p.field("", plain, "→", f.Remedy)
+		}
+	}
 }
 
 func (p *page) loss(t plan.TopologyPlan) {
 	if t.Transition == plan.TransitionNone {
 		return
 	}
-	text, s := lossWords(t)
-	if t.Has(codeDataLoss) {
-		text += " (" + string(codeDataLoss) + ")"
-	}
+	text, s := lossText(t)
 	p.field("May be lost", s, s.mark(), text)
 	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
 		p.field("", plain, " ", channels)
 	}
+	p.ownRemedy(t, codeDataLoss)
 }
 
 func (p *page) blocking(d Document, t plan.TopologyPlan) {
@@ -74,7 +90,7 @@ func (p *page) findings(label string, t plan.TopologyPlan, severities ...plan.Se
 // finding prints the code, what was seen, and under it what to do.
 func (p *page) finding(label string, s style, f plan.Finding, remedy string) {
 	text := string(f.Code)
-	if f.Cluster != "" {
+	if f.Cluster != "" && !strings.Contains(f.Message, f.Cluster) {
 		text += " " + f.Cluster
 	}
 	p.field(label, s, s.mark(), text+": "+f.Message)
@@ -87,24 +103,28 @@ func (p *page) finding(label string, s style, f plan.Finding, remedy string) {
 func findingRemedy(f plan.Finding) string {
 	remedy := f.Remedy
 	if f.Severity == plan.SeverityBlocking && f.Acceptable && !strings.Contains(remedy, "Failover-Accept") {
-		remedy = strings.TrimSpace(remedy + " Or an approver who takes the risk adds `Failover-Accept: " + string(f.Code) + "`.")
+		remedy = strings.TrimLeft(remedy+"; or an approver takes the risk: `Failover-Accept: "+string(f.Code)+"`", "; ")
 	}
 	return remedy
 }
 
 func (p *page) clusters(t plan.TopologyPlan) {
+	p.grid(clusterRows(t))
+	for _, c := range t.Clusters {
+		if c.View.Error != "" {
+			p.note(c.ID + ": " + c.View.Error)
+		}
+	}
+}
+
+func clusterRows(t plan.TopologyPlan) grid {
 	g := grid{head: []string{"cluster", "wanted", "believes", "reach", "version", "lag"}, least: 12}
 	for _, c := range t.Clusters {
 		reach, s := reachWords(c.View)
 		g.add(cell{text: c.ID}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View)},
 			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: lagWords(c)})
 	}
-	p.grid(g)
-	for _, c := range t.Clusters {
-		if c.View.Error != "" {
-			p.note(c.ID + ": " + c.View.Error)
-		}
-	}
+	return g
 }
 
 func reachWords(v plan.View) (string, style) {
@@ -145,7 +165,7 @@ func lagWords(c plan.ClusterPlan) string {
 	}
 }
 
-func (p *page) steps(t plan.TopologyPlan) {
+func stepRows(t plan.TopologyPlan) grid {
 	g := grid{head: []string{"step", "does", "on", "why"}, least: 24}
 	for _, s := range t.Steps {
 		does := cell{text: actionText(s.Action)}
@@ -154,5 +174,5 @@ func (p *page) steps(t plan.TopologyPlan) {
 		}
 		g.add(cell{text: number(s.ID)}, does, cell{text: orElse(s.Cluster, "-")}, cell{text: stepWords(t, s)})
 	}
-	p.grid(g)
+	return g
 }

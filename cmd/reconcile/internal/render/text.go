@@ -9,8 +9,9 @@ import (
 )
 
 // wrap breaks text into lines of at most width columns. What stands between
-// backticks is a command or a trailer and is never broken, so that it can be
-// copied as it is; neither is a single long word. Such a line is wider.
+// backticks, or between single quotes as findings write commands, is never
+// broken, so that it can be copied as it is; neither is a single long word.
+// Such a line is wider.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -28,31 +29,34 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// words splits at spaces outside of backticks. A backtick without a partner
-// is an ordinary character.
+// words splits at spaces outside of quotes.
 func words(text string) []string {
 	var out []string
-	var word strings.Builder
-	flush := func() {
-		if word.Len() > 0 {
-			out = append(out, word.String())
-			word.Reset()
-		}
+	for rest := strings.TrimLeft(text, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		n := wordLength(rest)
+		out = append(out, rest[:n])
+		rest = rest[n:]
 	}
-	quoted := false
-	for i, r := range text {
-		switch {
-		case r == '`':
-			quoted = !quoted && strings.ContainsRune(text[i+1:], '`')
-			word.WriteRune(r)
-		case r == ' ' && !quoted:
-			flush()
-		default:
-			word.WriteRune(r)
-		}
-	}
-	flush()
 	return out
+}
+
+// wordLength measures the word at the beginning of text, quotes in it taken
+// as a whole. A quote opens at the start of a word only, which tells it from
+// an apostrophe; one without a partner is an ordinary character.
+func wordLength(text string) int {
+	for i := 0; i < len(text); i++ {
+		opens := text[i] == '`' || text[i] == '\'' && strings.Trim(text[:i], "(") == ""
+		if opens {
+			if end := strings.IndexByte(text[i+1:], text[i]); end >= 0 {
+				i += end + 1
+				continue
+			}
+		}
+		if text[i] == ' ' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // columns counts characters; the ids and words of a plan are one column each.

@@ -28,18 +28,21 @@ func failover() plan.TopologyPlan {
 		{ID: 4, Wave: 4, Action: plan.ActionRedirect, Cluster: "cluster-b", Reason: plan.ReasonMoveTraffic},
 	}
 	t.Findings = []plan.Finding{
-		finding("FORCE_PROMOTE", plan.SeverityCritical, "cluster-b", "cluster-b is promoted by force.", ""),
-		finding("DATA_LOSS_RISK", plan.SeverityCritical, "cluster-a", "Up to 4.2s of writes may be lost.", ""),
+		finding("FORCE_PROMOTE", plan.SeverityCritical, "cluster-b", "cluster-b will be promoted by force; this cannot be undone",
+			"be sure that nothing else can make cluster-a answer again"),
+		finding("DATA_LOSS_RISK", plan.SeverityCritical, "cluster-a", "writes that cluster-a took and did not replicate to cluster-b may be lost: at most the last 4.2s before the failure",
+			"an approver bounds it with 'Failover-Max-Data-Loss: 120s'; after the promotion let applications retry uncertain writes"),
 		finding("STALE_PRIMARY", plan.SeverityCritical, "cluster-a",
-			"cluster-a will be a stale old primary; it is not reachable, so nobody knows whether it takes writes.",
-			"Keep applications away from it; when it answers again, type `reconcile fence orders/cluster-a`."),
+			"cluster-a is stale beside cluster-b: it does not answer (unreachable); it is never put back by itself",
+			"keep it away from applications; when it returns, run 'reconcile fence orders/cluster-a'"),
 	}
 	return t
 }
 
 func notProbed() plan.Finding {
 	f := finding("PRIMARY_NOT_PROBED", plan.SeverityBlocking, "cluster-a",
-		"cluster-a failed 2 of 3 probes over 12s of 30s.", "Wait; `reconcile plan orders` counts on.")
+		"2 probes of cluster-a failed over 12s (connection refused); the rules ask for 3 over 30s, so 18s and 1 probes are missing",
+		"wait: plan and apply make the probes by themselves")
 	f.Evidence = &plan.FindingEvidence{Counted: 2, Rounds: []plan.Round{{
 		At: night, Took: 12 * time.Millisecond, Limit: 6 * time.Second, Reach: plan.ReachUnreachable,
 		Class: plan.ClassRefused, Error: "connection refused", CandidateAnswered: true,
@@ -49,7 +52,7 @@ func notProbed() plan.Finding {
 
 func notMostCaughtUp() plan.Finding {
 	return acceptable(finding("NOT_MOST_CAUGHT_UP", plan.SeverityBlocking, "cluster-b",
-		"cluster-c has replicated 3.1s more than cluster-b.", "Promote cluster-c instead."))
+		"cluster-c has replicated further than cluster-b on 2 channels", "promote cluster-c instead"))
 }
 
 func switchover() plan.TopologyPlan {
@@ -100,7 +103,7 @@ func detach() plan.TopologyPlan {
 		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonLeaves, Before: &stored, After: &alone},
 	}
 	t.Findings = []plan.Finding{finding("STANDBY_BECOMES_WRITABLE", plan.SeverityWarning, "cluster-b",
-		"cluster-b will take writes of its own.", "Make sure that no application of orders still writes to it.")}
+		"cluster-b takes writes of its own once it is detached", "see that no application of orders still writes to it")}
 	return t
 }
 
@@ -126,7 +129,8 @@ func fence() plan.TopologyPlan {
 		{ID: 2, Wave: 2, Action: plan.ActionVerify, Cluster: "cluster-a", Reason: plan.ReasonProveRole, Verify: plan.VerifyRole},
 	}
 	t.Findings = []plan.Finding{finding("STALE_PRIMARY", plan.SeverityCritical, "cluster-a",
-		"cluster-a is a stale old primary; it is up and takes writes.", "`reconcile fence orders/cluster-a`")}
+		"cluster-a is stale beside cluster-b: it is up and takes writes; it is never put back by itself",
+		"stop its writers now and isolate it by network, then run 'reconcile fence orders/cluster-a'")}
 	return t
 }
 
@@ -134,10 +138,10 @@ func splitBrain() plan.TopologyPlan {
 	t := topology("orders", plan.TransitionNone,
 		up("cluster-a", plan.RolePrimary, star("cluster-a", "cluster-b")), up("cluster-b", plan.RoleStandby, star("cluster-b")))
 	t.Findings = []plan.Finding{
-		finding("SPLIT_BRAIN", plan.SeverityBlocking, "", "cluster-a and cluster-b both take writes.",
-			"Cut off the one that applications must not use, at the network. Then see which of them Git should call primary."),
+		finding("SPLIT_BRAIN", plan.SeverityBlocking, "", "cluster-a and cluster-b can both take writes",
+			"stop writes to all but one by network or load balancer now; a stale one is fenced with 'reconcile fence'"),
 		finding("OUT_OF_BAND_FAILOVER", plan.SeverityBlocking, "cluster-b",
-			"cluster-b was promoted by force outside Git; it is never undone.", "Take it over into Git: `reconcile adopt orders`."),
+			"cluster-b was promoted by force outside Git; it is never undone", "take it over into Git: 'reconcile adopt orders'"),
 	}
 	return t
 }
@@ -147,6 +151,6 @@ func unseen() plan.TopologyPlan {
 		up("cluster-a", plan.RolePrimary, star("cluster-a", "cluster-b")), down("cluster-b", plan.RoleStandby))
 	t.Clusters[1].Lag = &plan.Window{Method: plan.MethodUnknown}
 	t.Findings = []plan.Finding{finding("CLUSTER_UNREACHABLE", plan.SeverityWarning, "cluster-b",
-		"cluster-b does not answer; no change needs it.", "See why it is down.")}
+		"cluster-b is unreachable (refused)", "check the cluster and the network between; nothing is planned because of it")}
 	return t
 }

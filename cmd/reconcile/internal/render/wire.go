@@ -31,13 +31,13 @@ type wireProblem struct {
 
 type wireTopology struct {
 	Name       string        `json:"name"`
-	Generation *int64        `json:"generation"`
+	Generation int64         `json:"generation"`
 	Transition string        `json:"transition"`
 	Blocked    bool          `json:"blocked"`
 	Digest     *string       `json:"digest"`
 	Approval   wireApproval  `json:"approval"`
 	Clusters   []wireCluster `json:"clusters"`
-	Steps      []wireStep    `json:"steps"`
+	Steps      *[]wireStep   `json:"steps,omitempty"` // status has none
 	Findings   []wireFinding `json:"findings"`
 	DataLoss   *wireLoss     `json:"dataLoss"`
 	InSync     bool          `json:"inSync"`
@@ -170,7 +170,8 @@ type wireResult struct {
 	Outcome  string           `json:"outcome"`
 	Steps    []wireStepResult `json:"steps"`
 	Detail   *string          `json:"detail"`
-	DataLoss *wireLoss        `json:"dataLoss"`
+	DataLoss *wireLoss        `json:"dataLoss"` // as measured after a failover
+	Missing  []string         `json:"missing"`  // collections that were there before
 }
 
 type wireStepResult struct {

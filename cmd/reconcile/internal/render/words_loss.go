@@ -14,6 +14,15 @@ var methodWords = map[plan.LossMethod]string{
 	plan.MethodCheckpoint: "from the standby's own checkpoint",
 }
 
+// lossText is lossWords with the finding's code, where there is one.
+func lossText(t plan.TopologyPlan) (string, style) {
+	text, s := lossWords(t)
+	if t.Has(codeDataLoss) {
+		text = string(codeDataLoss) + ": " + text
+	}
+	return text, s
+}
+
 // lossWords says what a transition may lose, how sure that is, and how bad.
 func lossWords(t plan.TopologyPlan) (string, style) {
 	switch t.Transition {

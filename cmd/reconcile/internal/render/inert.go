@@ -1,0 +1,67 @@
+package render
+
+import (
+	"regexp"
+	"strings"
+)
+
+// markup is every character that Markdown or HTML gives a meaning within a
+// line; inert text never begins one.
+const markup = "\\`*_[]<>|~$&"
+
+// inert makes text that others wrote into Markdown that shows exactly that
+// text: nothing is formatted, linked or hidden, and nobody is notified. An
+// empty comment splits what forges link by themselves, since the backslash is
+// gone by the time they look.
+func inert(s string) string {
+	var b strings.Builder
+	for _, r := range Safe(s) {
+		if r < 0x80 && strings.ContainsRune(markup, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+		if r == '@' || r == '#' {
+			b.WriteString(split)
+		}
+	}
+	return strings.NewReplacer("://", ":"+split+"//", "www.", "www"+split+".").Replace(b.String())
+}
+
+const split = "<!-- -->"
+
+// quotedCommand is how findings write what is to be typed.
+var quotedCommand = regexp.MustCompile(`'((?:reconcile |Failover-|provisioned: )[^'` + "`" + `]*)'`)
+
+// inertProse is inert for sentences: what stands between backticks, or is a
+// quoted command, becomes code, which is inert too. It must not be used in a
+// table, where code cannot hold a bar.
+func inertProse(s string) string {
+	parts := strings.Split(quotedCommand.ReplaceAllString(Safe(s), "`$1`"), "`")
+	var b strings.Builder
+	for i, part := range parts {
+		switch {
+		case i%2 == 1 && i < len(parts)-1 && part != "":
+			b.WriteString("`" + part + "`")
+		case i%2 == 1:
+			b.WriteString(inert("`" + part))
+			if i < len(parts)-1 {
+				b.WriteString(inert("`"))
+			}
+		default:
+			b.WriteString(inert(part))
+		}
+	}
+	return b.String()
+}
+
+var plainCode = regexp.MustCompile(`^[A-Z0-9_]+$`)
+
+// codeName sets a finding's or denial's code as code.
+func codeName(code string) string {
+	if plainCode.MatchString(code) {
+		return "`" + code + "`"
+	}
+	return inert(code)
+}
+
+func markdownRow(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

@@ -1,0 +1,163 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"milvus-reconcile/plan"
+)
+
+// maxMarkdown is what a pull-request comment may hold, in bytes; forges count
+// characters, of which there are never more.
+const maxMarkdown = 65536 - 1
+
+// cutReserve is kept free for the notice that something was cut.
+const cutReserve = 512
+
+// Markdown writes the document as a pull-request comment of less than 65,536
+// bytes. The summary comes first and survives every cut; what does not fit is
+// left out by whole topologies, those in sync first. Its first line is a
+// marker by which a workflow finds the comment again.
+func Markdown(w io.Writer, d Document) error {
+	m := markdown{room: maxMarkdown - cutReserve}
+	m.add(d.markdownHead())
+	var loud []plan.TopologyPlan
+	for _, t := range d.topologies() {
+		if !d.quiet(t) || d.kind() == KindStatus {
+			loud = append(loud, t)
+		}
+	}
+	m.addAll(problemLines(d.Problems))
+	if len(loud) > 0 {
+		m.add("\n" + markdownRow("topology", "what", "may be lost", "blocked by", "approval") + "|---|---|---|---|---|\n")
+	}
+	rows := mapList(loud, d.markdownSummaryRow)
+	m.addAll(rows)
+	for _, t := range loud {
+		m.add(d.markdownTopology(t))
+	}
+	m.addAll(d.markdownQuiet())
+	return writeText(w, m.String())
+}
+
+// markdown collects parts as long as they fit. A part is added whole or not
+// at all, so that no fence and no tag is left open.
+type markdown struct {
+	b    strings.Builder
+	room int
+	cut  int
+}
+
+func (m *markdown) add(part string) {
+	if len(part) > m.room {
+		m.cut++
+		return
+	}
+	m.room -= len(part)
+	m.b.WriteString(part)
+}
+
+func (m *markdown) addAll(parts []string) {
+	for _, part := range parts {
+		m.add(part)
+	}
+}
+
+func (m *markdown) String() string {
+	if m.cut > 0 {
+		fmt.Fprintf(&m.b, "\n> **Cut:** %s did not fit into a comment. `reconcile plan` shows all of it.\n", plural(m.cut, "part", "parts"))
+	}
+	return m.b.String()
+}
+
+func (d Document) markdownHead() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<!-- reconcile:%s -->\n", d.kind())
+	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), inert(d.summaryWords()))
+	if basis := d.basisWords(); basis != "" {
+		fmt.Fprintf(&b, "\n%s\n", inert(basis))
+	}
+	return b.String()
+}
+
+func problemLines(problems []Problem) []string {
+	if len(problems) == 0 {
+		return nil
+	}
+	out := []string{"\n**✗ Problems in topology files.** These documents are left out until they are corrected.\n\n"}
+	for _, p := range problems {
+		line := fmt.Sprintf("- %s: %s", inert(p.where()), inertProse(p.what()))
+		if p.Hint != "" {
+			line += "\n  → " + inertProse(p.Hint)
+		}
+		out = append(out, line+"\n")
+	}
+	return out
+}
+
+func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
+	var codes []string
+	for _, f := range t.Blocking(d.accepted(t)) {
+		codes = append(codes, codeName(string(f.Code)))
+	}
+	blocked := "✓ nothing"
+	if len(codes) > 0 {
+		blocked = "✗ " + strings.Join(codes, ", ")
+	}
+	return markdownRow("**"+inert(t.Name)+"**", inert(d.changeWords(t)), lossCell(t), blocked, d.approvalCell(t))
+}
+
+func lossCell(t plan.TopologyPlan) string {
+	switch {
+	case t.Transition == plan.TransitionNone:
+		return "–"
+	case t.Transition != plan.TransitionFailover:
+		return "nothing"
+	case t.DataLoss == nil || t.DataLoss.Upper == nil:
+		return "✗ **unknown**"
+	default:
+		return "✗ up to " + upTo(*t.DataLoss.Upper)
+	}
+}
+
+func (d Document) approvalCell(t plan.TopologyPlan) string {
+	a := d.approval(t)
+	switch {
+	case t.Transition == plan.TransitionNone:
+		return "–"
+	case a.Verdict == VerdictApproved:
+		return "✓ approved"
+	case a.Verdict == VerdictNotRequired:
+		return "✓ not needed"
+	default:
+		return "✗ " + codeName(orElse(a.Code, "not approved"))
+	}
+}
+
+// markdownQuiet lists what is in sync, at the end, in pieces that can be cut.
+func (d Document) markdownQuiet() []string {
+	var out []string
+	for _, t := range d.topologies() {
+		if d.quiet(t) && d.kind() != KindStatus {
+			out = append(out, "- ✓ **"+inert(t.Name)+"** "+inert(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
+		}
+	}
+	if len(out) > 0 {
+		out[0] = "\n**In sync**\n\n" + out[0]
+	}
+	return out
+}
+
+// cutMarkdown cuts plain rows at a line's end.
+func cutMarkdown(text string) string {
+	if len(text) <= maxMarkdown {
+		return text
+	}
+	text = text[:maxMarkdown-cutReserve]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text[:strings.LastIndexByte(text, '\n')+1] + "\n> **Cut:** the rest did not fit.\n"
+}

@@ -1,0 +1,81 @@
+package render
+
+import (
+	"fmt"
+	"io"
+
+	"milvus-reconcile/plan"
+)
+
+// StepResult is what came of one step.
+type StepResult struct {
+	ID      int
+	Action  plan.Action
+	Cluster string
+	Status  string // done, already, skipped, refused, failed, in_doubt, not_attempted
+	Detail  string
+}
+
+// Result is what an apply did to one topology.
+type Result struct {
+	Topology string
+	Outcome  string // one of the outcomes below; another word is printed as it is
+	Detail   string
+	Steps    []StepResult
+	DataLoss *plan.Window // as measured after a failover; nil: not known
+	Missing  []string     // collections known before that are not there
+}
+
+// The outcomes, as the report of an apply names them.
+const (
+	outcomeApplied     = "applied"
+	outcomeUnchanged   = "unchanged"
+	outcomeNotApproved = "not_approved"
+	outcomeBlocked     = "blocked"
+	outcomeUnverified  = "unverified"
+	outcomeError       = "error"
+)
+
+// The statuses of a step that decide how the page reads.
+const (
+	stepRefused      = "refused"
+	stepNotAttempted = "not_attempted"
+)
+
+// Apply writes what an apply or a fence did, as "table", "json" or "yaml". As
+// JSON it is the plan's document with "results" added, so that one reader
+// serves both.
+func Apply(w io.Writer, form string, d Document, results []Result, o TableOptions) error {
+	switch form {
+	case FormTable:
+		p := newPage(o)
+		p.applied(d, results)
+		return p.flush(w)
+	case FormJSON:
+		return writeJSON(w, encodeApply(d, results))
+	case FormYAML:
+		return writeYAML(w, encodeApply(d, results))
+	default:
+		return fmt.Errorf("an apply has no form %q: use table, json or yaml", form)
+	}
+}
+
+func encodeApply(d Document, results []Result) wireDocument {
+	out := encode(d)
+	list := mapList(results, encodeResult)
+	out.Results = &list
+	return out
+}
+
+func encodeResult(r Result) wireResult {
+	return wireResult{
+		Topology: r.Topology, Outcome: r.Outcome, Detail: textOrNil(r.Detail),
+		Steps: mapList(r.Steps, func(s StepResult) wireStepResult {
+			return wireStepResult{
+				ID: s.ID, Action: string(s.Action), Cluster: textOrNil(s.Cluster), Status: s.Status, Detail: textOrNil(s.Detail),
+			}
+		}),
+		DataLoss: encodeLoss(r.DataLoss),
+		Missing:  mapList(r.Missing, same),
+	}
+}

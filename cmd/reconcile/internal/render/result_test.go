@@ -1,0 +1,124 @@
+package render
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+func step(id int, action plan.Action, cluster, status, detail string) StepResult {
+	return StepResult{ID: id, Action: action, Cluster: cluster, Status: status, Detail: detail}
+}
+
+func promoted(status, detail string) []StepResult {
+	return []StepResult{
+		step(1, plan.ActionRecordStale, "cluster-a", "done", "recorded with the intent"),
+		step(2, plan.ActionForcePromote, "cluster-b", status, detail),
+	}
+}
+
+type applyCase struct {
+	document Document
+	results  []Result
+}
+
+func applyGoldens() map[string]applyCase {
+	whole := append(promoted("done", "read back: it stores only itself"),
+		step(3, plan.ActionVerify, "cluster-b", "done", "cluster-b works as the primary (ddl)"),
+		step(4, plan.ActionRedirect, "cluster-b", "skipped", "no redirect target is configured: point applications at cluster-b yourself"))
+	doubt := append(promoted("in_doubt", "no answer within 60s; it still stores cluster-a → cluster-b"),
+		step(3, plan.ActionVerify, "cluster-b", "not_attempted", ""),
+		step(4, plan.ActionRedirect, "cluster-b", "not_attempted", ""))
+	exact := window(3100 * time.Millisecond)
+	exact.Method, exact.Age, exact.PerChannel = plan.MethodSalvage, nil, nil
+	granted := document(failover()).approve("orders", approved())
+	blocked := failover()
+	blocked.Findings = append(blocked.Findings, notProbed())
+	return map[string]applyCase{
+		"apply_done": {document(inSync("billing"), failover()).approve("orders", approved()), []Result{
+			{Topology: "orders", Outcome: "applied", Steps: whole, DataLoss: exact, Missing: []string{"invoices_2026"}},
+			{Topology: "billing", Outcome: "unchanged"},
+		}},
+		"apply_in_doubt": {granted, []Result{{
+			Topology: "orders", Outcome: "unverified", Steps: doubt,
+			Detail: "force_promote on cluster-b: no answer within 60s, and it could not be decided whether it took effect",
+		}}},
+		"apply_refused": {granted, []Result{{
+			Topology: "orders", Outcome: "error", Steps: promoted("refused", "force promote can only be used on secondary clusters"),
+			Detail: "force_promote on cluster-b: force promote can only be used on secondary clusters",
+		}}},
+		"apply_not_approved": {document(failover()), []Result{{Topology: "orders", Outcome: "not_approved", Detail: "APPROVAL_MISSING: nobody approved"}}},
+		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{
+			Topology: "orders", Outcome: "blocked", Detail: "blocked by PRIMARY_NOT_PROBED",
+		}}},
+		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
+			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},
+		}},
+	}
+}
+
+func TestGoldenApplies(t *testing.T) {
+	for name, c := range applyGoldens() {
+		for _, form := range []string{FormTable, FormJSON} {
+			if form == FormJSON && name != "apply_done" && name != "apply_nothing" {
+				continue
+			}
+			t.Run(name+" "+form, func(t *testing.T) {
+				compare(t, name+"."+form, func(w io.Writer) error { return Apply(w, form, c.document, c.results, TableOptions{}) })
+			})
+		}
+	}
+}
+
+func TestApplyIsReadAsAPlan(t *testing.T) {
+	for name, c := range applyGoldens() {
+		t.Run(name, func(t *testing.T) {
+			saved := rendered(t, func(w io.Writer) error { return Apply(w, FormJSON, c.document, c.results, TableOptions{}) })
+			if _, err := Decode(strings.NewReader(string(saved))); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestUnknownFormsAreRefused(t *testing.T) {
+	if err := Apply(io.Discard, FormSARIF, Document{}, nil, TableOptions{}); err == nil {
+		t.Error("an apply as SARIF was accepted")
+	}
+	if err := History(io.Discard, FormJUnit, nil, TableOptions{}); err == nil {
+		t.Error("a history as JUnit was accepted")
+	}
+}
+
+func historyRows() []HistoryRow {
+	hash := func(c string) string { return strings.Repeat(c, 64) }
+	return []HistoryRow{
+		{Seq: 1, At: night.Add(-time.Hour), Kind: "born", Hash: hash("a")},
+		{
+			Seq: 2, At: night, Kind: "intent", Topology: "orders", Commit: fixtureCommit, By: []string{"Alice Smith <alice@example.com>"},
+			Transition: "failover", PrevHash: hash("a"), Hash: hash("b"),
+		},
+		{
+			Seq: 3, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
+			Transition: "failover", Result: "applied", PrevHash: hash("b"), Hash: hash("c"), Detail: "a|b\x1b[2J",
+		},
+	}
+}
+
+func TestGoldenHistory(t *testing.T) {
+	for _, form := range []string{FormTable, FormJSON, FormYAML, FormMarkdown} {
+		t.Run(form, func(t *testing.T) {
+			compare(t, "history."+form, func(w io.Writer) error { return History(w, form, historyRows(), TableOptions{}) })
+		})
+	}
+	t.Run("empty", func(t *testing.T) {
+		for form, want := range map[string]string{FormTable: "The ledger holds no record.\n", FormJSON: "[]\n", FormYAML: "[]\n"} {
+			if got := rendered(t, func(w io.Writer) error { return History(w, form, nil, TableOptions{}) }); string(got) != want {
+				t.Errorf("%s: got %q, want %q", form, got, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,187 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// outcomes are the words for what came of a topology, and what they mean for
+// the reader.
+var outcomes = map[string]struct {
+	words string
+	style style
+}{
+	outcomeApplied:     {"done and verified", good},
+	outcomeUnchanged:   {"nothing to do", good},
+	outcomeNotApproved: {"NOT APPROVED, nothing was sent", bad},
+	outcomeBlocked:     {"BLOCKED, nothing was sent", bad},
+	outcomeUnverified:  {"NOT VERIFIED: something may have changed", bad},
+	outcomeError:       {"FAILED, nothing was changed", bad},
+}
+
+var stepStatuses = map[string]struct {
+	words string
+	style style
+}{
+	"done":           {"done", good},
+	"already":        {"was so already", good},
+	"skipped":        {"skipped", attention},
+	stepRefused:      {"REFUSED", bad},
+	"failed":         {"FAILED", bad},
+	"in_doubt":       {"IN DOUBT", bad},
+	stepNotAttempted: {"not attempted", attention},
+}
+
+func outcomeWords(outcome string) (string, style) {
+	if o, ok := outcomes[outcome]; ok {
+		return o.words, o.style
+	}
+	return outcome, attention
+}
+
+// applied prints the results: what went well first, one line each where
+// nothing was done, so that what needs somebody stands next to the prompt.
+func (p *page) applied(d Document, results []Result) {
+	p.hanging(0, strong, appliedWords(results, len(d.Problems)))
+	if basis := d.basisWords(); basis != "" {
+		p.hanging(0, faint, basis)
+	}
+	p.problems(d.Problems)
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, func(a, b Result) int { return urgency(a) - urgency(b) })
+	for _, r := range results {
+		p.result(d, r)
+	}
+}
+
+func urgency(r Result) int {
+	return slices.Index([]string{outcomeUnchanged, outcomeApplied, outcomeNotApproved, outcomeBlocked, outcomeError, outcomeUnverified}, r.Outcome)
+}
+
+func appliedWords(results []Result, problems int) string {
+	counts := map[string]int{}
+	for _, r := range results {
+		counts[r.Outcome]++
+	}
+	var parts []string
+	for _, kind := range []struct{ outcome, words string }{
+		{outcomeApplied, "done"}, {outcomeUnchanged, "unchanged"}, {outcomeNotApproved, "not approved"},
+		{outcomeBlocked, "blocked"}, {outcomeError, "failed"}, {outcomeUnverified, "NOT VERIFIED"},
+	} {
+		if n := counts[kind.outcome]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind.words))
+		}
+	}
+	if problems > 0 {
+		parts = append(parts, plural(problems, "problem in a file", "problems in files"))
+	}
+	return plural(len(results), "topology", "topologies") + ": " + orElse(strings.Join(parts, ", "), "nothing was asked for")
+}
+
+func (p *page) result(d Document, r Result) {
+	words, s := outcomeWords(r.Outcome)
+	t, planned := d.Plan.Topology(r.Topology)
+	t = t.Accept(d.accepted(t))
+	if planned && t.Transition != plan.TransitionNone {
+		words = transitionWords(t) + ": " + words
+	}
+	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.quiet(t)) {
+		p.title(r.Topology, s, words)
+		return
+	}
+	p.blank()
+	p.title(r.Topology, s, words)
+	p.blank()
+	if r.Detail != "" && !d.tellsWhy(t, r) {
+		p.field("What came", s, s.mark(), r.Detail)
+	}
+	p.resultLoss(t, r)
+	p.resultFindings(d, t, r)
+	p.resultNext(d, t, r)
+	if len(r.Steps) > 0 {
+		p.blank()
+		p.resultSteps(t, r)
+	}
+}
+
+// tellsWhy says whether the plan itself shows, with more detail, why nothing
+// was done.
+func (d Document) tellsWhy(t plan.TopologyPlan, r Result) bool {
+	switch r.Outcome {
+	case outcomeBlocked:
+		return d.blocked(t)
+	case outcomeNotApproved:
+		return d.approval(t).Verdict == VerdictDenied
+	default:
+		return false
+	}
+}
+
+// resultLoss prints the measured window, or what is left of the estimate.
+func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
+	if t.Transition == plan.TransitionFailover && r.touched() {
+		w, label := r.DataLoss, "Lost"
+		if w == nil {
+			w, label = t.DataLoss, "May be lost"
+		}
+		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary")))
+		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds, once it can be read: `reconcile salvage "+r.Topology+"`")
+	}
+	if len(r.Missing) > 0 {
+		p.field("Missing", bad, "✗", "COLLECTIONS_MISSING: seen before and not there: "+strings.Join(r.Missing, ", "))
+	}
+}
+
+// touched says whether a step may have changed a cluster.
+func (r Result) touched() bool {
+	return slices.ContainsFunc(r.Steps, func(s StepResult) bool {
+		return s.Action.Sends() && s.Status != stepNotAttempted && s.Status != stepRefused
+	})
+}
+
+// resultFindings repeats what blocks and what to beware of. What the apply
+// was approved for has happened and is not told again.
+func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
+	if r.Outcome == outcomeBlocked {
+		p.blocking(d, t)
+	}
+	p.accepted(d, t)
+	p.findings("Beware", t, plan.SeverityCritical)
+	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
+}
+
+func (p *page) resultSteps(t plan.TopologyPlan, r Result) {
+	g := grid{head: []string{"step", "does", "on", "result", "detail"}, least: 20}
+	for _, x := range r.Steps {
+		status, ok := stepStatuses[x.Status]
+		if !ok {
+			status.words, status.style = x.Status, attention
+		}
+		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
+			cell{text: status.style.mark() + " " + status.words, style: status.style}, cell{text: x.Detail})
+	}
+	p.grid(g)
+}
+
+// resultNext says what to type after an apply.
+func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
+	again := "`" + applyCommand(d, t) + "`"
+	if t.Name == "" {
+		again = "`reconcile apply " + r.Topology + "`"
+	}
+	switch r.Outcome {
+	case outcomeUnverified:
+		p.field("Next", plain, "→", "Look first: `reconcile status "+r.Topology+"`. Then carry on; no new approval is needed: "+again)
+	case outcomeError:
+		p.field("Next", plain, "→", "Clear the cause, then: "+again)
+	case outcomeNotApproved:
+		p.next(d, t)
+	case outcomeBlocked:
+		p.field("Next", plain, "→", "When nothing blocks any more: "+again)
+	case outcomeApplied:
+		p.field("Next", plain, "→", "Check that it stays so: `reconcile status "+r.Topology+" --verify`")
+	}
+}
