@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 func TestSummary(t *testing.T) {
@@ -70,6 +71,13 @@ func TestTrailersAreCompleteButForTheName(t *testing.T) {
 		if !strings.Contains(strings.Join(got, "\n"), line) {
 			t.Errorf("%q is not in %q", line, got)
 		}
+	}
+	if _, err := approval.ParseTrailers("Fail over\n\n" + strings.Join(got, "\n") + "\n"); err == nil {
+		t.Error("the lines approve before a person has filled in a name")
+	}
+	filled := strings.NewReplacer("YOUR E-MAIL", "alice@example.com").Replace(strings.Join(got, "\n"))
+	if _, err := approval.ParseTrailers("Fail over\n\n" + filled + "\n"); err != nil {
+		t.Errorf("filled in, they do not parse: %v", err)
 	}
 	noDigest := failover()
 	noDigest.Digest = ""

@@ -113,6 +113,8 @@ func lossCell(t plan.TopologyPlan) string {
 	switch {
 	case t.Transition == plan.TransitionNone:
 		return "–"
+	case t.Transition == plan.TransitionFence:
+		return "! see below"
 	case t.Transition != plan.TransitionFailover:
 		return "nothing"
 	case t.DataLoss == nil || t.DataLoss.Upper == nil:

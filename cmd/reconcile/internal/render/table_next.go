@@ -126,11 +126,12 @@ func filledIn(text string, t plan.TopologyPlan) string {
 }
 
 // Trailers returns the lines that approve the plan of one topology, complete
-// but for the person and the reason.
+// but for the person and the reason. The e-mail is no e-mail on purpose: lines
+// that were pasted and not filled in must not approve anything.
 func Trailers(t plan.TopologyPlan) []string {
 	lines := []string{
 		"Failover-Approved: " + t.Name + "/" + t.Primary,
-		"Failover-Approved-By: YOUR NAME <you@example.com>",
+		"Failover-Approved-By: YOUR NAME <YOUR E-MAIL>",
 		"Failover-Reason: WHY, WITH THE INCIDENT'S NUMBER",
 	}
 	if t.Digest != "" {
