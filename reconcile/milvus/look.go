@@ -2,6 +2,7 @@ package milvus
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"google.golang.org/grpc/status"
@@ -78,8 +79,16 @@ func (r *reading) core(ctx context.Context) {
 			inferred, configuration, coordinator = h.unconfigured(), h.again, h.coordinator2
 		}
 	}
+	if ctx.Err() != nil && !configuration.answered() {
+		// Our caller's patience ended before the deadline of the call: that the
+		// cluster did not answer until then shows nothing.
+		configuration = outcome{class: plan.ClassOther, err: errCutShort}
+	}
 	r.conclude(stored, configuration, coordinator, inferred)
 }
+
+// errCutShort is why a view is not known although the cluster was called.
+var errCutShort = errors.New("the observation was cut short")
 
 func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
 	v := &r.view

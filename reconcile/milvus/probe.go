@@ -29,6 +29,9 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
+	if ctx.Err() != nil && primary.Reach != plan.ReachUp {
+		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // what was cut short must not count
+	}
 	round.CandidateAnswered = candidate.Reach == plan.ReachUp
 	round.Progress = candidate.Progress
 	return round

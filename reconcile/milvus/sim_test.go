@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -157,3 +159,5 @@ func same(t testing.TB, got, want any) {
 		t.Fatalf("(-want +got)\n%s", d)
 	}
 }
+
+func listAll() milvusclient.ListCollectionOption { return milvusclient.NewListCollectionOption() }

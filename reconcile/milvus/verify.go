@@ -97,20 +97,24 @@ func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level
 }
 
 // retry tries until it works, cannot work, or ctx ends; then it tells why the
-// last try failed.
+// last try failed that ctx did not cut short.
 func (f *Fleet) retry(ctx context.Context, try func() error) error {
+	var last error
 	for {
 		err := try()
 		if err == nil || hopeless(err) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return err
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return last
 		case <-f.clock.After(retryEvery):
+		}
+		if ctx.Err() != nil {
+			return last
 		}
 	}
 }

@@ -1,0 +1,137 @@
+package milvus
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+var wanted = plan.Want{Topology: "orders", Primary: "a", Candidate: "b", Span: 30 * time.Second, Probes: 3, Interval: 10 * time.Second}
+
+func (w *world) probe(tell func(done, of int, left time.Duration)) plan.Evidence {
+	return w.fleet().Reader().Probe(w.ctx(), w.topology, wanted, tell)
+}
+
+func TestProbe(t *testing.T) {
+	cases := map[string]struct {
+		change    func(*testing.T, *world)
+		rounds    int
+		verdict   plan.LossVerdict
+		reach     plan.Reach
+		class     plan.ErrorClass
+		candidate bool
+	}{
+		"the primary is lost": {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, 4, plan.LossUnavailable, plan.ReachUnreachable, plan.ClassRefused, true},
+		"the primary is up":   {func(*testing.T, *world) {}, 1, plan.LossReachable, plan.ReachUp, plan.ClassNone, true},
+		"only cut off from us": {
+			func(t *testing.T, w *world) { must(t, w.SetLink(milvussim.Client, "a", false)) }, 4,
+			plan.LossUnavailable, plan.ReachUnreachable, plan.ClassRefused, true,
+		},
+		"nobody answers": {func(t *testing.T, w *world) { must(t, w.Stop("a")); must(t, w.Stop("b")) }, 12, plan.LossNotProbed, plan.ReachUnreachable, plan.ClassRefused, false},
+		"the primary has no credential": {
+			func(t *testing.T, w *world) { w.config.Credentials = w.config.Credentials[1:]; must(t, w.Stop("a")) }, 4,
+			plan.LossUnavailable, plan.ReachUnreachable, plan.ClassRefused, true,
+		},
+		"the primary has no credential and lives": {
+			func(_ *testing.T, w *world) { w.config.Credentials = w.config.Credentials[1:] }, 1,
+			plan.LossReachable, plan.ReachUp, plan.ClassUnauthenticated, true,
+		},
+		"a mismatch": {
+			func(t *testing.T, w *world) { w.cluster("a").URI = "http://evil:1"; must(t, w.Stop("a")) }, 1,
+			plan.LossNotProbed, plan.ReachUnknown, plan.ClassNotCalled, false,
+		},
+		"the coordinator is not ready": {
+			func(t *testing.T, w *world) { must(t, w.Coordinator("a", milvussim.CoordinatorNotReady)) }, 4,
+			plan.LossNotServing, plan.ReachDegraded, plan.ClassNotReady, true,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			c.change(t, w)
+			told := 0
+			e := w.probe(func(done, of int, _ time.Duration) {
+				if told++; done != told || of < done {
+					t.Errorf("told %d of %d after %d", done, of, told)
+				}
+			})
+			verdict := plan.JudgeLoss(e, plan.Failover{UnavailableFor: wanted.Span, Probes: wanted.Probes}, w.clock.Now()).Verdict
+			last := e.Rounds[len(e.Rounds)-1]
+			if len(e.Rounds) != c.rounds || verdict != c.verdict || last.Reach != c.reach || last.Class != c.class || last.CandidateAnswered != c.candidate {
+				t.Errorf("%d rounds, %q, last %+v", len(e.Rounds), verdict, last)
+			}
+			if c.candidate && len(last.Progress) != 16 {
+				t.Errorf("%d channels", len(last.Progress))
+			}
+			if last.Limit != 2*DefaultReadTimeout || e.Interval != wanted.Interval || e.Primary != "a" || e.Candidate != "b" {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// The old primary lives behind our partition: what it writes still reaches the
+// standby.
+func TestProbeSeesAPrimaryThatStillReplicates(t *testing.T) {
+	w := pair(t, "")
+	must(t, w.SetLink(milvussim.Client, "a", false))
+	ctx := w.ctx()
+	e := w.probe(func(int, int, time.Duration) {
+		before := w.State("b").Rows
+		_, _, err := w.Write("a", 16)
+		must(t, err)
+		for w.State("b").Rows == before && ctx.Err() == nil { // replication takes some milliseconds
+			runtime.Gosched()
+		}
+	})
+	got := plan.JudgeLoss(e, plan.Failover{UnavailableFor: wanted.Span, Probes: wanted.Probes}, w.clock.Now())
+	same(t, got.Verdict, plan.LossStillReplicating)
+}
+
+func TestProbeEndsWithItsContext(t *testing.T) {
+	w := pair(t, "")
+	must(t, w.Stop("a"))
+	ctx, cancel := context.WithCancel(w.ctx())
+	e := w.fleet().Reader().Probe(ctx, w.topology, wanted, func(int, int, time.Duration) { cancel() })
+	same(t, len(e.Rounds), 1)
+}
+
+// A standby whose coordinator is gone as well says nothing about the primary.
+func TestRoundNeedsTheCandidate(t *testing.T) {
+	w := pair(t, "").hasty()
+	must(t, w.Stop("a"))
+	must(t, w.Coordinator("b", milvussim.CoordinatorGone))
+	r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+	if r.CandidateAnswered || r.Reach != plan.ReachUnreachable {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A caller who gives up early has not seen a deadline pass.
+func TestARoundThatIsCutShortShowsNothing(t *testing.T) {
+	w := pair(t, "")
+	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"cancelled": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return ctx, cancel
+		},
+		"at its deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 50*time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := end(w.ctx())
+			defer cancel()
+			r := w.fleet().Reader().Round(ctx, w.topology, wanted)
+			if r.Reach != plan.ReachUnknown || r.Class != plan.ClassNotCalled {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package milvus
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// canary is a token that must not show anywhere.
+const canary = "root:canary-7f3a9c"
+
+// Whatever goes wrong, no view, result or error says a token, although the
+// server is told some of them and says what it refuses.
+func TestNoTokenIsEverSaid(t *testing.T) {
+	w := pair(t, "").hasty()
+	for i := range w.config.Credentials {
+		w.config.Credentials[i].ReplicationToken = func() (string, error) { return canary, nil }
+	}
+	before, after := w.star("a"), w.star("b")
+	update := plan.Step{Action: plan.ActionUpdate, Cluster: "a", Before: &before, After: &after}
+	var said []string
+	say := func(v any) { said = append(said, fmt.Sprintf("%+v %#v", v, v)) }
+	r := w.fleet().Execute(w.ctx(), w.topology, update, nil) // another token than the stored one: the server refuses
+	same(t, r.Status, StatusRefused)
+	say(r)
+	w.config.Credentials[0].Token = func() (string, error) { return canary, nil }
+	say(w.observe(Depth{Progress: true, Contents: true}))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	say(w.fleet().Verify(ctx, w.topology, "a", plan.VerifyDML, []string{"default/x"}))
+	say(w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Second))
+	w.config.Credentials[0].Token = func() (string, error) { return "", fmt.Errorf("the file holds %s", "nothing") }
+	say(w.fleet().Execute(w.ctx(), w.topology, update, nil))
+	for _, text := range said {
+		if strings.Contains(text, "canary") {
+			t.Errorf("said: %s", text)
+		}
+	}
+}
+
+// Nothing goes on after its caller: connections, readers and senders end.
+func TestNothingIsLeftRunning(t *testing.T) {
+	w := pair(t, "").hasty()
+	work := func() {
+		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultHang, Times: 1}))
+		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
+		w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil)
+		must(t, w.ClearFaults("b"))
+		w.observe(Depth{Progress: true, Contents: true})
+		w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+		w.verify("a", plan.VerifyDML)
+	}
+	work() // what the libraries start once
+	before := runtime.NumGoroutine()
+	for range 3 {
+		work()
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before+2 && time.Now().Before(deadline) {
+		runtime.Gosched() // connections end shortly after they are closed
+	}
+	if n := runtime.NumGoroutine(); n > before+2 {
+		buf := make([]byte, 1<<16)
+		t.Fatalf("%d goroutines, %d before\n%s", n, before, buf[:runtime.Stack(buf, true)])
+	}
+}

@@ -1,0 +1,145 @@
+package milvus
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+func (w *world) verify(cluster string, level plan.VerifyLevel, known ...string) VerifyResult {
+	return w.fleet().Verify(w.ctx(), w.topology, cluster, level, known)
+}
+
+// leftovers are the throwaway collections that a cluster still holds.
+func (w *world) leftovers(cluster string) []string {
+	w.t.Helper()
+	f := w.fleet()
+	pass, err := f.ticket(bind(w.topology, f.credentials)[cluster])
+	must(w.t, err)
+	d, err := f.dialData(w.ctx(), pass, "")
+	must(w.t, err)
+	defer d.close(w.ctx())
+	names, err := d.client.ListCollections(w.ctx(), listAll())
+	must(w.t, err)
+	var out []string
+	for _, n := range names {
+		if isThrowaway(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func TestVerify(t *testing.T) {
+	for _, level := range []plan.VerifyLevel{plan.VerifyRole, plan.VerifyDDL, plan.VerifyDML} {
+		t.Run(string(level), func(t *testing.T) {
+			w := pair(t, "")
+			_, _, err := w.Write("a", 20)
+			must(t, err)
+			before := w.State("a").WritesAccepted
+			got := w.verify("a", level, "default/sim_rows", "default/gone", "lost/x", "default/"+throwawayName(time.Now()))
+			same(t, got, VerifyResult{Proven: level, Missing: []string{"default/gone", "lost/x"}})
+			same(t, w.leftovers("a"), []string(nil))
+			if wrote := w.State("a").WritesAccepted - before; (wrote > 0) != (level == plan.VerifyDML) {
+				t.Errorf("%d rows written", wrote)
+			}
+		})
+	}
+	t.Run("unsaid is ddl", func(t *testing.T) {
+		same(t, pair(t, "").verify("a", plan.VerifyUnsaid), VerifyResult{Proven: plan.VerifyDDL})
+	})
+}
+
+func TestVerifyTriesAgainUntilItWorks(t *testing.T) {
+	w := pair(t, "")
+	must(t, w.AddFault("a", milvussim.Fault{Method: "CreateCollection", Kind: milvussim.FaultError, Times: 3}))
+	must(t, w.AddFault("a", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultError, Times: 3, Code: codes.Internal}))
+	same(t, w.verify("a", plan.VerifyDDL), VerifyResult{Proven: plan.VerifyDDL})
+	same(t, w.calls("a", "CreateCollection"), 4) // ours only: the library resends nothing
+}
+
+func TestVerifyFails(t *testing.T) {
+	cases := map[string]struct {
+		cluster string
+		change  func(*testing.T, *world)
+		proven  plan.VerifyLevel
+		words   string
+	}{
+		"a standby":            {"b", nil, plan.VerifyUnsaid, "standby of a"},
+		"a stopped cluster":    {"a", func(t *testing.T, w *world) { must(t, w.Stop("a")) }, plan.VerifyUnsaid, "unreachable"},
+		"a cluster not listed": {"z", nil, plan.VerifyUnsaid, "z"},
+		"a cluster not bound":  {"a", func(_ *testing.T, w *world) { w.config.Credentials[0].URI = "http://x:1" }, plan.VerifyUnsaid, "bound"},
+		"a user without a right": {"a", func(t *testing.T, w *world) {
+			must(t, w.AddFault("a", milvussim.Fault{Method: "CreateCollection", Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
+		}, plan.VerifyRole, "PermissionDenied"},
+		"a collection that cannot be loaded": {"a", func(t *testing.T, w *world) {
+			must(t, w.AddFault("a", milvussim.Fault{Method: "LoadCollection", Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
+		}, plan.VerifyDDL, "load"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			if c.change != nil {
+				c.change(t, w)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			got := w.fleet().Verify(ctx, w.topology, c.cluster, plan.VerifyDML, nil)
+			if got.Proven != c.proven || got.Err == nil || !strings.Contains(got.Err.Error(), c.words) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestVerifySweepsWhatACrashLeft(t *testing.T) {
+	w := pair(t, "")
+	f := w.fleet()
+	pass, err := f.ticket(bind(w.topology, f.credentials)["a"])
+	must(t, err)
+	d, err := f.dialData(w.ctx(), pass, "")
+	must(t, err)
+	defer d.close(w.ctx())
+	old, young := throwawayName(w.clock.Now().Add(-2*throwawayAge)), throwawayName(w.clock.Now())
+	must(t, d.create(w.ctx(), old, 1))
+	must(t, d.create(w.ctx(), young, 1))
+	same(t, w.verify("a", plan.VerifyDDL).Err, nil)
+	same(t, w.leftovers("a"), []string{young})
+}
+
+func TestProveReplication(t *testing.T) {
+	cases := map[string]struct {
+		change func(*testing.T, *world)
+		words  string // empty: proven
+	}{
+		"it flows":                 {nil, ""},
+		"the link is cut":          {func(t *testing.T, w *world) { must(t, w.SetLink("a", "b", false)) }, "16 of 16 channels"},
+		"one channel stands still": {func(t *testing.T, w *world) { must(t, w.HoldChannel("b", "b-rootcoord-dml_3", true)) }, "b-rootcoord-dml_3"},
+		"there is no CDC":          {func(t *testing.T, w *world) { must(t, w.SetCDC("a", false)) }, "did not reach"},
+		"the source is gone":       {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, "time tick"},
+		"the target is not listed": {func(_ *testing.T, w *world) { w.topology.Clusters = w.topology.Clusters[:1] }, "cannot be proven"},
+		"no channels":              {func(_ *testing.T, w *world) { w.cluster("b").PChannels = nil }, "has no channels"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			if c.change != nil {
+				c.change(t, w)
+			}
+			within := 20 * time.Second
+			if c.words != "" {
+				within = 700 * time.Millisecond
+			}
+			err := w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", within)
+			if (err == nil) != (c.words == "") || err != nil && !strings.Contains(err.Error(), c.words) {
+				t.Error(err)
+			}
+		})
+	}
+}
