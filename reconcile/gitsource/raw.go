@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 
 	"milvus-reconcile/reconcile/approval"
 )
@@ -29,9 +27,9 @@ var errTooLarge = errors.New("the object is too large")
 // raw reads the bytes of one object and checks that they are the ones that
 // its id names.
 func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
-	size, err := r.git.Storer.EncodedObjectSize(id)
+	size, err := r.size(id)
 	if err != nil {
-		return nil, r.explainMissing(id, err)
+		return nil, err
 	}
 	if size > limit {
 		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, size, limit)
@@ -56,6 +54,18 @@ func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]b
 		return nil, fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
 	}
 	return data, nil
+}
+
+// size is the one of an object, without reading it.
+func (r *Repo) size(id plumbing.Hash) (int64, error) {
+	if r.git == nil {
+		return 0, errClosed
+	}
+	size, err := r.git.Storer.EncodedObjectSize(id)
+	if err != nil {
+		return 0, r.explainMissing(id, err)
+	}
+	return size, nil
 }
 
 // ErrIncomplete marks history or content that a clone lacks.
@@ -129,92 +139,6 @@ func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.C
 	return c
 }
 
-// treeEntry is one entry of a folder.
-type treeEntry struct {
-	name string
-	mode filemode.FileMode
-	id   plumbing.Hash
-}
-
-// tree reads a folder. The zero id is an empty one.
-func (r *Repo) tree(id plumbing.Hash) ([]treeEntry, error) {
-	if id.IsZero() {
-		return nil, nil
-	}
-	if t, ok := r.trees.get(id); ok {
-		return t, nil
-	}
-	data, err := r.raw(plumbing.TreeObject, id, maxTree)
-	if err != nil {
-		return nil, err
-	}
-	t, err := parseTree(data)
-	if err != nil {
-		return nil, fmt.Errorf("folder %s: %w", id, err)
-	}
-	r.trees.put(id, t)
-	return t, nil
-}
-
-// errTree marks a folder that git would not have made.
-var errTree = errors.New("malformed folder")
-
-// parseTree reads the raw bytes of a tree object. A name that stands twice,
-// or that could lead out of the folder, is refused.
-func parseTree(data []byte) ([]treeEntry, error) {
-	var out []treeEntry
-	seen := map[string]bool{}
-	for rest := string(data); rest != ""; {
-		head, tail, ok := strings.Cut(rest, "\x00")
-		mode, name, spaced := strings.Cut(head, " ")
-		if !ok || !spaced || len(tail) < len(plumbing.Hash{}) {
-			return nil, fmt.Errorf("%w: it is cut short", errTree)
-		}
-		bits, err := strconv.ParseUint(mode, 8, 32)
-		if err != nil || seen[name] || badName(name) {
-			return nil, fmt.Errorf("%w: entry %+q", errTree, name)
-		}
-		seen[name] = true
-		e := treeEntry{name: name, mode: filemode.FileMode(bits)}
-		copy(e.id[:], tail)
-		out = append(out, e)
-		rest = tail[len(e.id):]
-	}
-	return out, nil
-}
-
-func badName(name string) bool {
-	return name == "" || name == "." || name == ".." || strings.Contains(name, "/")
-}
-
-// regular says whether an entry is a plain file.
-func (e treeEntry) regular() bool { return e.mode&0o170000 == 0o100000 }
-
-func (e treeEntry) dir() bool { return e.mode&0o170000 == 0o040000 }
-
-func (e treeEntry) symlink() bool { return e.mode&0o170000 == 0o120000 }
-
-// folder returns the tree of the topology files at a commit, zero if there is none.
-func (r *Repo) folder(c *commit) (plumbing.Hash, error) {
-	id := c.tree
-	if r.path == "" {
-		return id, nil
-	}
-	for _, name := range strings.Split(r.path, "/") {
-		entries, err := r.tree(id)
-		if err != nil {
-			return plumbing.ZeroHash, err
-		}
-		id = plumbing.ZeroHash
-		for _, e := range entries {
-			if e.name == name && e.dir() {
-				id = e.id
-			}
-		}
-	}
-	return id, nil
-}
-
 // documents returns what the caller reads in a blob. A blob that is too large
 // holds none.
 func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
@@ -224,7 +148,7 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if d, ok := r.docs.get(id); ok {
 		return d, nil
 	}
-	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
+	data, err := r.blob(id)
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return nil, err
 	}
@@ -247,7 +171,19 @@ func (r *Repo) Blob(id string) ([]byte, error) {
 	if !plumbing.IsHash(id) {
 		return nil, fmt.Errorf("%+q is not an object id", id)
 	}
-	return r.raw(plumbing.BlobObject, plumbing.NewHash(id), MaxBlob)
+	return r.blob(plumbing.NewHash(id))
+}
+
+// blob reads a file's content, and keeps it if it is small.
+func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
+	if data, ok := r.blobs.get(id); ok {
+		return slices.Clone(data), nil
+	}
+	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
+	if err == nil && len(data) <= smallBlob {
+		r.blobs.put(id, slices.Clone(data))
+	}
+	return data, err
 }
 
 // Date returns when a commit was committed.

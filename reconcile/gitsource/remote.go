@@ -141,8 +141,7 @@ func (r *Repo) openCopy() error {
 			return fmt.Errorf("git.cacheDir: %w", err)
 		}
 	}
-	r.git = opened
-	return nil
+	return r.use(opened)
 }
 
 // repack joins the packs of many fetches into one.
@@ -160,7 +159,9 @@ func (r *Repo) repack() error {
 	if err := r.git.RepackObjects(&git.RepackConfig{}); err != nil {
 		return fmt.Errorf("git.cacheDir: join packs: %w", err)
 	}
-	r.git = nil // its list of packs is out of date
+	if err := r.release(); err != nil { // its list of packs is out of date
+		return fmt.Errorf("git.cacheDir: %w", err)
+	}
 	return r.openCopy()
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
 // The bounds of what is kept in memory. None of them limits what is possible.
@@ -19,7 +22,11 @@ const (
 	keepStates  = 8
 	keepIndexes = 64
 	keepSigned  = 5_000
+	keepBytes   = 2_000 // small files, as many as smallBlob says
 )
+
+// smallBlob is the size up to which a file's bytes are kept.
+const smallBlob = 16 << 10
 
 // Repo is an open repository. It may be used by several goroutines at once.
 type Repo struct {
@@ -37,6 +44,7 @@ type Repo struct {
 	commits *cache[plumbing.Hash, *commit]
 	trees   *cache[plumbing.Hash, []treeEntry]
 	docs    *cache[plumbing.Hash, []Document]
+	blobs   *cache[plumbing.Hash, []byte]
 	states  *cache[stateKey, *state]
 	indexes *cache[plumbing.Hash, map[string]string]
 	sources *cache[sourceKey, source]
@@ -72,6 +80,7 @@ func (r *Repo) forget() {
 	r.commits = newCache[plumbing.Hash, *commit](keepCommits)
 	r.trees = newCache[plumbing.Hash, []treeEntry](keepTrees)
 	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)
+	r.blobs = newCache[plumbing.Hash, []byte](keepBytes)
 	r.states = newCache[stateKey, *state](keepStates)
 	r.indexes = newCache[plumbing.Hash, map[string]string](keepIndexes)
 	r.sources = newCache[sourceKey, source](keepSigned)
@@ -102,8 +111,54 @@ func (r *Repo) openLocal() error {
 	if err != nil {
 		return explainOpen(r.loc.path, err)
 	}
-	r.git = opened
+	if err := r.use(opened); err != nil {
+		return err
+	}
 	return r.checkFormat(r.loc.path)
+}
+
+// use works on a repository on disk from now on. Its pack files stay open,
+// which makes reading many objects cheap, and keeps them readable while git
+// packs the repository anew.
+func (r *Repo) use(opened *git.Repository) error {
+	disk, ok := opened.Storer.(*filesystem.Storage)
+	if !ok {
+		r.git = opened
+		return nil
+	}
+	kept, err := git.Open(filesystem.NewStorageWithOptions(disk.Filesystem(), objectcache.NewObjectLRUDefault(), filesystem.Options{KeepDescriptors: true}), nil)
+	if err != nil {
+		return fmt.Errorf("repository: %w", err)
+	}
+	if err := r.release(); err != nil {
+		return fmt.Errorf("repository: %w", err)
+	}
+	r.git = kept
+	return nil
+}
+
+// release closes the files of the repository that was used so far.
+func (r *Repo) release() error {
+	if r.git == nil {
+		return nil
+	}
+	closer, ok := r.git.Storer.(io.Closer)
+	r.git = nil
+	if !ok {
+		return nil
+	}
+	return closer.Close()
+}
+
+// errClosed is what a closed Repo answers.
+var errClosed = errors.New("the repository is closed")
+
+// Close releases the files that are held open. The Repo can be used again
+// after the next Fetch.
+func (r *Repo) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.release()
 }
 
 // checkFormat refuses what go-git would misread.

@@ -12,14 +12,22 @@ import (
 var ErrNotFound = errors.New("no such revision")
 
 // Resolve returns the commit that a revision names: a full or short hash, a
-// branch, a tag or a full ref; an empty one is the tip of the tracked ref.
+// branch, a tag or a full ref, with ~N or ^ behind it for a first parent; an
+// empty one is the tip of the tracked ref.
 // With a path below failover/ a tag's commit is meant, as for any tag.
 func (r *Repo) Resolve(rev string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id, err := r.resolve(rev)
+	base, back, err := splitAncestor(rev)
 	if err != nil {
 		return "", err
+	}
+	id, err := r.resolve(base)
+	if err != nil {
+		return "", err
+	}
+	if id, err = r.ancestor(id, back); err != nil {
+		return "", fmt.Errorf("revision %+q: %w", rev, err)
 	}
 	c, err := r.peel(id)
 	if err != nil {
@@ -29,6 +37,9 @@ func (r *Repo) Resolve(rev string) (string, error) {
 }
 
 func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
+	if r.git == nil {
+		return plumbing.ZeroHash, errClosed
+	}
 	if rev == "" {
 		return r.tip()
 	}

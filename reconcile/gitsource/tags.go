@@ -1,0 +1,126 @@
+package gitsource
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// tagPrefix is where approvals by tag stand.
+const tagPrefix = "refs/tags/failover/"
+
+// tagInfo is a tag below failover/.
+type tagInfo struct {
+	carrier approval.Carrier
+	target  plumbing.Hash // zero: it does not point at a commit
+	speaks  []string      // of these topologies
+}
+
+// failoverTags returns the tags by the topologies that they speak of.
+func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
+	if r.git == nil {
+		return nil, errClosed
+	}
+	refs, err := r.git.References()
+	if err != nil {
+		return nil, fmt.Errorf("refs: %w", err)
+	}
+	defer refs.Close()
+	var found []*plumbing.Reference
+	if err := refs.ForEach(func(ref *plumbing.Reference) error {
+		if strings.HasPrefix(ref.Name().String(), tagPrefix) && ref.Type() == plumbing.HashReference {
+			found = append(found, ref)
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("refs: %w", err)
+	}
+	slices.SortFunc(found, func(a, b *plumbing.Reference) int { return strings.Compare(a.Name().String(), b.Name().String()) })
+	out := map[string][]*tagInfo{}
+	for _, ref := range found {
+		info := r.tag(ref)
+		for _, name := range info.speaks {
+			out[name] = append(out[name], info)
+		}
+	}
+	return out, nil
+}
+
+// tag reads the tag that a ref names. What is wrong with it is said in the
+// carrier, and is nobody else's matter.
+func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
+	info, ok := r.signed.get(ref.Hash())
+	if !ok {
+		info = r.readTag(ref.Hash())
+		r.signed.put(ref.Hash(), info)
+	}
+	own := *info
+	own.carrier.Ref = ref.Name().String()
+	short := strings.TrimPrefix(own.carrier.Ref, "refs/tags/")
+	if own.carrier.Problem == "" && info.carrier.Ref != short {
+		own.carrier.Problem = fmt.Sprintf("it was signed under another name, %+q", info.carrier.Ref)
+	}
+	topology, _, _ := strings.Cut(strings.TrimPrefix(own.carrier.Ref, tagPrefix), "/")
+	own.speaks = append(slices.Clone(info.speaks), topology)
+	slices.Sort(own.speaks)
+	own.speaks = slices.Compact(own.speaks)
+	return &own
+}
+
+// speaksOf finds the topologies of approvals, well formed or not.
+var speaksOf = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
+
+// readTag reads a tag object; its own name stands in the carrier's Ref.
+func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
+	info := &tagInfo{carrier: approval.Carrier{Kind: approval.CarrierTag, Object: id.String()}}
+	data, err := r.raw(plumbing.TagObject, id, maxObject)
+	if err != nil {
+		info.carrier.Problem = "it is not a readable annotated tag"
+		return info
+	}
+	o, err := parseTag(data)
+	if err != nil {
+		info.carrier.Problem = err.Error()
+		return info
+	}
+	c := &info.carrier
+	c.Ref, c.Message, c.PayloadHash, c.Problem = o.first("tag"), o.body, o.payloadHash(), o.problem
+	c.UnknownHeaders = o.unknownHeaders("object", "type", "tag", "tagger")
+	for _, m := range speaksOf.FindAllStringSubmatch(o.body, -1) {
+		info.speaks = append(info.speaks, m[1])
+	}
+	if _, c.Date, err = parseIdent(o.first("tagger")); err != nil {
+		c.Problem = "its tagger line cannot be read"
+	}
+	if o.first("type") != "commit" || !plumbing.IsHash(o.first("object")) {
+		c.Problem = "it does not point directly at a commit"
+		return info
+	}
+	info.target = plumbing.NewHash(o.first("object"))
+	c.Commit = info.target.String()
+	c.Signature = r.trust.verify(o)
+	return info
+}
+
+// tagHolds says whether a tag speaks for this very document: it points at a
+// commit that has it as it is now. A tag that cannot be read belongs to the
+// topology of its name, so that it is shown as denied.
+func (r *Repo) tagHolds(t *tagInfo, rec *record, keys KeysFunc) (bool, error) {
+	if t.target.IsZero() {
+		return true, nil
+	}
+	c, err := r.commit(t.target)
+	if err != nil {
+		return false, nil // not a commit, or not there: it says nothing
+	}
+	key, err := r.keyAt(c, rec.name, keys)
+	if err != nil {
+		return false, nil // what it points at cannot be read: so too
+	}
+	return key == rec.key, nil
+}
