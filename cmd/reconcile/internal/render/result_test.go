@@ -54,6 +54,7 @@ func applyGoldens() map[string]applyCase {
 		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: "blocked", Detail: "blocked by PRIMARY_NOT_PROBED",
 		}}},
+		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
 		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
 			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},
 		}},

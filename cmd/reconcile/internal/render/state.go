@@ -22,7 +22,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	case t.InSync:
 		return "in sync", good
 	case none:
-		return "not in sync; nothing to send", attention
+		return "not in sync", attention
 	case denied:
 		return "NOT APPROVED", attention
 	default:

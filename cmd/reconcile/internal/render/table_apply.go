@@ -82,12 +82,9 @@ func appliedWords(results []Result, problems int) string {
 }
 
 func (p *page) result(d Document, r Result) {
-	words, s := outcomeWords(r.Outcome)
 	t, planned := d.Plan.Topology(r.Topology)
 	t = t.Accept(d.accepted(t))
-	if planned && t.Transition != plan.TransitionNone {
-		words = transitionWords(t) + ": " + words
-	}
+	words, s := d.resultWords(t, planned, r)
 	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.quiet(t)) {
 		p.title(r.Topology, s, words)
 		return
@@ -101,9 +98,28 @@ func (p *page) result(d Document, r Result) {
 	p.resultLoss(t, r)
 	p.resultFindings(d, t, r)
 	p.resultNext(d, t, r)
+	p.blank()
 	if len(r.Steps) > 0 {
-		p.blank()
 		p.resultSteps(t, r)
+	} else {
+		p.clusters(t)
+	}
+}
+
+// resultWords is the headline of a result. That nothing was to be sent must
+// not look well where the clusters are not.
+func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (string, style) {
+	words, s := outcomeWords(r.Outcome)
+	switch {
+	case !planned:
+		return words, s
+	case r.Outcome == outcomeUnchanged && !d.quiet(t):
+		words, s = d.stateWords(t)
+		return words + "; nothing was sent", s
+	case t.Transition != plan.TransitionNone:
+		return transitionWords(t) + ": " + words, s
+	default:
+		return words, s
 	}
 }
 
@@ -145,7 +161,7 @@ func (r Result) touched() bool {
 // resultFindings repeats what blocks and what to beware of. What the apply
 // was approved for has happened and is not told again.
 func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
-	if r.Outcome == outcomeBlocked {
+	if r.Outcome != outcomeApplied && d.blocked(t) {
 		p.blocking(d, t)
 	}
 	p.accepted(d, t)

@@ -8,7 +8,7 @@ import (
 )
 
 var methodWords = map[plan.LossMethod]string{
-	plan.MethodSalvage:    "exact, from the checkpoint that the promotion left behind",
+	plan.MethodSalvage:    "measured by the checkpoint that the promotion left behind",
 	plan.MethodBacklog:    "from the last time when nothing was unsent",
 	plan.MethodRecorded:   "from the last sweep in the ledger",
 	plan.MethodCheckpoint: "from the standby's own checkpoint",
