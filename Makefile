@@ -5,10 +5,10 @@ LDFLAGS  := -s -w -X milvus-reconcile/cmd/reconcile/internal/cli.Version=$(VERSI
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt bench
+.PHONY: help build demo test lint fmt bench conformance
 
 help: ## List the commands
-	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## Build bin/reconcile, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/reconcile ./cmd/reconcile
@@ -35,3 +35,6 @@ fmt: ## Format the code
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS_EXPENDABLE=yes]
+	$(GO) test -count=1 -run TestConformance ./reconcile/milvus/milvussim/conformance

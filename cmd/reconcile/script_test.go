@@ -248,7 +248,7 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // field FILE PATH VALUE: demands a value in a JSON file; PATH is dotted, with
-// numbers for list items and # for a length.
+// numbers for list items and len for a length.
 func field(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: field FILE PATH VALUE")
@@ -272,7 +272,7 @@ func descend(v any, key string) any {
 	case map[string]any:
 		return x[key]
 	case []any:
-		if key == "#" {
+		if key == "len" {
 			return len(x)
 		}
 		if i, err := strconv.Atoi(key); err == nil && i < len(x) {

@@ -81,15 +81,14 @@ func runSim(ctx context.Context, g *globals, o simOptions) error {
 	if err := world.Start(specs...); err != nil {
 		return fmt.Errorf("start the clusters: %w", err)
 	}
-	control, err := world.Serve(o.control)
-	if err != nil {
-		return fmt.Errorf("serve the control API: %w", err)
-	}
-	ready := simReady{Ready: true, Control: control}
+	ready := simReady{Ready: true}
 	if o.git != "" {
 		if ready.Git, err = makePlayground(o.dir, o.git, topologies); err != nil {
 			return err
 		}
+	}
+	if ready.Control, err = world.Serve(o.control); err != nil {
+		return fmt.Errorf("serve the control API: %w", err)
 	}
 	for _, a := range world.Addresses() {
 		ready.Clusters = append(ready.Clusters, simCluster{ID: a.ID, Address: a.Address})

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+func newHistory(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "history [TOPOLOGY]",
+		Short:   "The ledger: intents, results, approvals that were used",
+		Example: "  reconcile history orders -o json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runHistory(cmd.Context(), g, strings.Join(args, ""))
+		},
+	}
+}
+
+// runHistory needs neither Git nor a cluster. A damaged ledger is shown up to
+// the damage, with the error.
+func runHistory(ctx context.Context, g *globals, topology string) error {
+	config, err := g.readConfig()
+	if err != nil {
+		return err
+	}
+	if config.Ledger.IsZero() {
+		return errors.New("there is no ledger (hint: set ledger.path in the operator's configuration)")
+	}
+	e := environment{g: g, config: config}
+	l, err := e.ledger()
+	if err != nil {
+		return err
+	}
+	snapshot, damaged := l.Read(ctx)
+	rows := historyRows(snapshot.History(topology))
+	err = g.emit(func(w io.Writer, form string) error { return render.History(w, form, rows, g.tableOptions()) })
+	if damaged != nil {
+		damaged = fmt.Errorf("read the ledger: %w", damaged)
+	}
+	return errors.Join(damaged, err)
+}
+
+func historyRows(records []ledger.Record) []render.HistoryRow {
+	rows := make([]render.HistoryRow, 0, len(records))
+	for _, r := range records {
+		rows = append(rows, render.HistoryRow{
+			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
+			Transition: transitionWord(r), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
+		})
+	}
+	return rows
+}
+
+func newShow(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show PLAN.JSON",
+		Short:   "Print a saved plan in any form",
+		Example: "  reconcile show plan.json -o markdown",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return fmt.Errorf("read the saved plan: %w", err)
+			}
+			defer f.Close() //nolint:errcheck // only read
+			d, err := render.Decode(f)
+			if err != nil {
+				return fmt.Errorf("read the saved plan %s: %w", args[0], err)
+			}
+			return g.emit(func(w io.Writer, form string) error { return g.writeDocument(w, form, d) })
+		},
+	}
+}
+
+// transitionWord is empty for a record that is of no transition.
+func transitionWord(r ledger.Record) string {
+	if r.Transition == plan.TransitionNone {
+		return ""
+	}
+	return r.Transition.String()
+}

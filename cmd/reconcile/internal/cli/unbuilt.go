@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// unbuilt are the commands of the contract that this version does not have,
+// with what does their job meanwhile.
+var unbuilt = []struct{ use, short, instead string }{
+	{"run", "The daemon", "run 'reconcile drift' on a schedule, and 'reconcile apply' when the tracked branch moves"},
+	{"doctor", "Would a failover work right now?", "'reconcile status' shows reach, roles and lag; 'reconcile plan' of a failover commit on a branch shows what would block it"},
+	{"propose TOPOLOGY/CLUSTER", "Edit the file for a switchover or failover", "edit the roles and raise spec.generation by hand; 'reconcile plan --commit HEAD' checks it"},
+	{"approve TOPOLOGY/CLUSTER", "Write the signed approval tag", "'git tag -s failover/TOPOLOGY/GENERATION/E-MAIL COMMIT' with the trailers that 'reconcile plan' prints does the same"},
+	{"fence TOPOLOGY/CLUSTER", "Demote a returning stale primary", "isolate it by network and load balancer, and rebuild it"},
+	{"adopt TOPOLOGY", "Edit the file to match a failover done by hand", "set the promoted cluster to primary and the old one to stale in the file, and raise spec.generation"},
+	{"import", "Write a topology for live clusters", "write the file by hand; 'reconcile validate' checks it, 'reconcile plan' compares it with the clusters"},
+	{"salvage TOPOLOGY", "What the stale old primary holds", "read it with the Milvus DumpMessages call from the salvage checkpoint; keep the old primary until then"},
+}
+
+// newUnbuilt answers for a command that is not part of this version.
+func newUnbuilt(use, short, instead string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                use,
+		Short:              short + " (not part of this version)",
+		Long:               short + ".\n\nThis command is not part of this version. Instead: " + instead + ".",
+		Example:            "  reconcile help",
+		DisableFlagParsing: true,
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+			return cmd.Help()
+		}
+		return fmt.Errorf("%s is not part of this version; nothing was done (hint: %s)", cmd.Name(), instead)
+	}
+	return cmd
+}
