@@ -36,11 +36,12 @@ func parseKeyring(data []byte) (*keyring, error) {
 		out.entities = list
 		return &out, nil
 	}
-	for r := bytes.NewReader(data); ; {
-		block, err := armor.Decode(r)
-		if errors.Is(err, io.EOF) {
-			break
+	// The decoder reads ahead of the block that it decodes, so each gets its own text.
+	for _, text := range strings.SplitAfter(string(data), "\n-----END PGP PUBLIC KEY BLOCK-----") {
+		if !strings.Contains(text, "-----BEGIN PGP") {
+			continue
 		}
+		block, err := armor.Decode(strings.NewReader(text + "\n"))
 		if err != nil {
 			return nil, fmt.Errorf("OpenPGP keyring: %w", err)
 		}
