@@ -73,11 +73,11 @@ func classifyAttempt(seen attempt, code codes.Code) (plan.Reach, plan.ErrorClass
 		return plan.ReachUnknown, plan.ClassTLS
 	case seen.garbage:
 		return plan.ReachUnknown, plan.ClassTLS
-	case seen.read != nil && !isTimeout(seen.read) && !errors.Is(seen.read, net.ErrClosed):
+	case seen.broken != nil && !isTimeout(seen.broken) && !errors.Is(seen.broken, net.ErrClosed):
 		return plan.ReachUnknown, plan.ClassTLS // taken and dropped: so does a TLS server that hears plaintext
 	case seen.stage == stageNone:
 		return plan.ReachUnknown, plan.ClassOther
-	case code == codes.DeadlineExceeded, seen.handshake != nil, seen.read != nil:
+	case code == codes.DeadlineExceeded, isTimeout(seen.handshake), isTimeout(seen.broken):
 		return plan.ReachUnreachable, plan.ClassTimeout
 	default:
 		return plan.ReachUnknown, plan.ClassOther

@@ -49,6 +49,10 @@ func (l *link) close() {
 	_ = l.conn.Close() // nothing is in flight any more
 }
 
+// connectPatience keeps gRPC from giving up a connection before the deadline
+// of the call that wants it: whose deadline it was decides what it shows.
+const connectPatience = 2
+
 // dialOptions: our own dialer, so that names are resolved and connections
 // made as the operator's configuration says, through no proxy from the
 // environment; no retries and no service configuration from outside.
@@ -62,7 +66,7 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithContextDialer(tr.dial),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second},
-			MinConnectTimeout: f.readTimeout,
+			MinConnectTimeout: connectPatience * f.readTimeout,
 		}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),

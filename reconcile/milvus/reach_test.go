@@ -3,6 +3,8 @@ package milvus
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,19 +15,25 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// listen takes connections and hands each to serve.
+// listen takes connections and hands each to serve. They stay open until the
+// test is over: one that nobody holds is closed by the garbage collector.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	t.Cleanup(func() { _ = l.Close() })
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over); _ = l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go serve(conn)
+			go func() {
+				serve(conn)
+				<-over
+				_ = conn.Close()
+			}()
 		}
 	}()
 	return l.Addr().String()
@@ -36,7 +44,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 func TestReachOfWhatIsNoMilvus(t *testing.T) {
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.EnableHTTP2 = true
-	secure.Config.ErrorLog = nil
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	secureAddress := secure.Listener.Addr().String()

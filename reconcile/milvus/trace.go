@@ -27,8 +27,8 @@ type attempt struct {
 	stage     stage
 	dial      error // of the TCP connection
 	handshake error // of TLS
-	read      error // instead of HTTP/2
-	garbage   bool  // what came instead of HTTP/2
+	broken    error // how the connection ended before HTTP/2 was spoken
+	garbage   bool  // something else than HTTP/2 came
 }
 
 // trace watches a connection being made.
@@ -59,7 +59,7 @@ func (t *trace) seen(err error) attempt {
 }
 
 func (a attempt) underWay() bool {
-	return a.stage < stageSpoke && a.dial == nil && a.handshake == nil && a.read == nil && !a.garbage
+	return a.stage < stageSpoke && a.dial == nil && a.handshake == nil && a.broken == nil && !a.garbage
 }
 
 func (t *trace) spoke() bool {
@@ -145,6 +145,26 @@ func (l *listening) judge(err error) {
 	case err != nil:
 		l.done = true
 		garbage := len(l.heard) > 0
-		l.trace.set(func(a *attempt) { a.read, a.garbage = err, garbage })
+		l.trace.set(func(a *attempt) { a.garbage = garbage })
+		l.brokenBy(err)
 	}
+}
+
+// Write passes the bytes on. A peer that closes at once may show here only:
+// gRPC then closes the connection itself, and its reader sees no more than that.
+func (l *listening) Write(p []byte) (int, error) {
+	n, err := l.Conn.Write(p)
+	if err != nil {
+		l.brokenBy(err)
+	}
+	return n, err //nolint:wrapcheck // gRPC looks at its type
+}
+
+// brokenBy keeps the first reason: the later ones follow from it.
+func (l *listening) brokenBy(err error) {
+	l.trace.set(func(a *attempt) {
+		if a.broken == nil {
+			a.broken = err
+		}
+	})
 }
