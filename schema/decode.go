@@ -32,7 +32,7 @@ func (d *document) decode() {
 		}
 		return
 	}
-	d.value = value
+	d.value, d.decoded = value, true
 	d.checkSpelling(d.root, d.value, "")
 	d.endStage()
 }

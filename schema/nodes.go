@@ -24,9 +24,13 @@ type document struct {
 	chunk    chunk
 	root     *yaml.Node // nil: nothing in it, or not YAML
 	places   map[string]place
-	value    any      // decoded; nil: not decodable
+	value    any      // decoded
+	decoded  bool     // value is what the text says; nil is a value too
 	lines    [][]byte // of the chunk
-	block    bool     // strings may hold line breaks and tabs
+	runes    []rune   // of the line that was looked at last: many nodes may share it
+	runesOf  int
+	nodes    int
+	block    bool // strings may hold line breaks and tabs
 	problems Problems
 	spoken   map[string]bool // paths that an earlier stage reported
 	pending  []string        // paths that the running stage reported
@@ -47,7 +51,7 @@ func (d *document) fail(path, message, hint string) {
 }
 
 func (d *document) failAt(path string, at position, message, hint string) {
-	if d.spoken[path] {
+	if d.spoken[path] || len(d.problems) >= maxProblems {
 		return
 	}
 	d.pending = append(d.pending, path)
@@ -137,6 +141,13 @@ func (d *document) at(n *yaml.Node) position {
 }
 
 func (d *document) walk(n *yaml.Node, path string, depth int, key position) {
+	if d.nodes++; d.nodes >= maxNodes {
+		if d.nodes == maxNodes {
+			d.broken = true
+			d.fail("", fmt.Sprintf("the document has more than %d values", maxNodes), "split it: no topology is that large")
+		}
+		return
+	}
 	d.places[path] = place{key: key, value: d.at(n)}
 	if depth > maxDepth {
 		d.broken = true
@@ -191,12 +202,8 @@ func (d *document) startsWithTag(n *yaml.Node) bool {
 	if n.Line < 1 || n.Line > len(d.lines) {
 		return false
 	}
-	column := 1
-	for _, r := range string(d.lines[n.Line-1]) {
-		if column == n.Column {
-			return r == '!'
-		}
-		column++
+	if d.runesOf != n.Line {
+		d.runes, d.runesOf = []rune(string(d.lines[n.Line-1])), n.Line
 	}
-	return false
+	return n.Column >= 1 && n.Column <= len(d.runes) && d.runes[n.Column-1] == '!'
 }

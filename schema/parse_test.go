@@ -171,6 +171,40 @@ func TestParseBounds(t *testing.T) {
 	}
 }
 
+// TestHostileFiles: what is large and senseless is refused in time near to
+// its size; a quadratic step would take minutes here.
+func TestHostileFiles(t *testing.T) {
+	head := strings.Split(minimal, "    - ")[0]
+	repeat := func(s string) string { return strings.Repeat(s, (maxFileSize-1000)/len(s)) }
+	tests := map[string]string{
+		"many values on one line": head + "    [" + repeat("a,") + "]",
+		"many tags on one line":   head + "    [" + repeat("! a,") + "]",
+		"many clusters":           head + repeat("    - {id: a, role: standby, uri: \"http://a.example\"}\n"),
+		"one key many times":      repeat("a: 1\n"),
+		"deep lists":              repeat("["),
+		"deep block lists":        repeat("- "),
+		"a long scalar":           "a: " + repeat("x"),
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, problems := Parse("t.yaml", []byte(text))
+			if len(got) != 0 || len(problems) == 0 || len(problems) > maxProblems {
+				t.Errorf("%d topologies, %d problems", len(got), len(problems))
+			}
+		})
+	}
+}
+
+// TestNullIsNotATopology: an explicit null is something, not nothing.
+func TestNullIsNotATopology(t *testing.T) {
+	for _, text := range []string{"~", "null", "--- ~\n"} {
+		got, problems := Parse("t.yaml", []byte(text))
+		if len(got) != 0 || len(problems) != 1 {
+			t.Errorf("%q: %v, %v", text, got, problems)
+		}
+	}
+}
+
 func TestGoodDocumentsGoOn(t *testing.T) {
 	bad := "---\n{unclosed\n---\n# a comment\n---\n" + strings.Replace(minimal, "primary", "primry", 1)
 	other := "---\n" + strings.NewReplacer("orders", "accounts", "id: a", "id: c", "id: b", "id: d").Replace(minimal)

@@ -51,7 +51,7 @@ func ParseConfig(file string, data []byte) (Config, Problems) {
 func parseConfigDocument(d *document) Config {
 	d.parseNodes()
 	d.decode()
-	if d.root == nil || d.broken || !d.ofKind(docKindConfig) {
+	if !d.decoded || !d.ofKind(docKindConfig) {
 		return Config{}
 	}
 	d.checkStructure(configSchema())

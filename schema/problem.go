@@ -83,7 +83,9 @@ func clip(s string) string {
 	return string(runes[:shownLength]) + "…"
 }
 
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointer appends a key to a JSON pointer.
 func pointer(parent, key string) string {
-	return parent + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(printable(clip(key)))
+	return parent + "/" + pointerEscapes.Replace(printable(clip(key)))
 }

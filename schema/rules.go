@@ -11,8 +11,8 @@ import (
 // values stand in the order of the file.
 func checkClusters(f field, clusters []plan.Cluster) {
 	items := f.items()
-	if len(items) == 0 {
-		return
+	if len(items) == 0 || len(items) > maxClusters {
+		return // the schema has spoken
 	}
 	checkPrimary(f, items)
 	checkUniqueIDs(items)

@@ -13,6 +13,9 @@ const (
 	maxFileSize  = 1 << 20
 	maxDocuments = 100
 	maxDepth     = 32
+	maxClusters  = 100     // of one topology, as in the schema
+	maxNodes     = 250_000 // of one document: 100 clusters with 1024 listed channels have fewer
+	maxProblems  = 1000    // of one document that are told
 )
 
 // chunk is the text of one YAML document and the line it starts on.

@@ -63,13 +63,13 @@ func parseTopology(d *document) (parsed, bool) {
 		return parsed{}, false
 	}
 	out := parsed{raw: d.chunk.data}
-	if d.value != nil && d.ofKind(docKindTopology) {
+	if d.decoded && d.ofKind(docKindTopology) {
 		d.checkStructure(topologySchema())
 		out.topology = d.topology()
 	}
 	out.identity = d.identity()
 	out.problems = d.problems
-	out.identity.valid = len(d.problems) == 0
+	out.identity.valid = d.decoded && len(d.problems) == 0
 	return out, true
 }
 
@@ -100,7 +100,7 @@ func (d *document) ofKind(kind string) bool {
 func (d *document) identity() identity {
 	root := d.field()
 	out := identity{}
-	if d.value == nil {
+	if !d.decoded {
 		out.name = d.nameInNodes()
 	}
 	if name := root.get("metadata").get("name"); name.text() != "" {
