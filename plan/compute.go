@@ -15,13 +15,13 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 		out.Topologies = append(out.Topologies, tp)
 		out.Wants = append(out.Wants, wants...)
 	}
-	for _, name := range desired.Removed {
+	for _, name := range slices.Sorted(slices.Values(desired.Removed)) {
 		out.Topologies = append(out.Topologies, TopologyPlan{Name: name, Findings: []Finding{
 			NewFinding(CodeTopologyRemoved, "", "the document of "+name+" is gone; nothing is done and its memory stays",
 				"put the document back, or decommission the clusters by hand"),
 		}})
 	}
-	slices.SortFunc(out.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
+	slices.SortStableFunc(out.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
 	out.Digest = planDigest(out.Topologies)
 	return out
 }
@@ -43,12 +43,13 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
 	if d.transition == TransitionFailover && len(t.Steps) > 0 {
-		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.source, d.primary.ID))
-		t.Findings = append(t.Findings, s.failoverFindings(d, t.DataLoss)...)
+		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.lost, d.primary.ID))
+		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
 	t.InSync = s.inSync(d, t)
 	t = s.resume(d, t)
-	t.Findings = s.tidy(t.Findings)
+	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
+	t.Findings = unformed(t, s.tidy(t.Findings))
 	var wants []Want
 	if t.Changes() {
 		wants = s.wants(d)
@@ -57,10 +58,11 @@ func (s situation) plan() (TopologyPlan, []Want) {
 }
 
 // formed builds steps only where the pairs allow them: a blocked pair leaves
-// none, but for a failover that waits for its primary to be judged lost.
+// none, but for a failover that waits for its primary to be judged lost, and
+// for what an approver may accept.
 func (s situation) formed(d decision) []Step {
 	for _, p := range d.pairs {
-		if p.verdict.code == "" {
+		if p.verdict.code == "" || p.verdict.code == CodeDetachNeedsBoth {
 			continue
 		}
 		if d.transition != TransitionFailover || p.p != stateBackward && p.p != stateSibling {
@@ -70,10 +72,27 @@ func (s situation) formed(d decision) []Step {
 	return s.steps(d)
 }
 
+// unformed makes a wanted transition without a sending step impossible to
+// accept: an approval of nothing would be spent for nothing.
+func unformed(t TopologyPlan, findings []Finding) []Finding {
+	if t.Transition == TransitionNone || t.Changes() || t.Resumed {
+		return findings
+	}
+	if !hasBlocking(findings) {
+		return append([]Finding{NewFinding(CodeRoleUnknown, t.Primary,
+			"no step can be formed for the "+t.Transition.String()+" from what the clusters store",
+			"look at them with 'reconcile status "+t.Name+"'")}, findings...)
+	}
+	for i := range findings {
+		findings[i].Acceptable = false
+	}
+	return findings
+}
+
 // oldPrimary is the cluster whose place the desired primary takes.
 func (d decision) oldPrimary() string {
 	if d.transition == TransitionFailover || d.transition == TransitionSwitchover {
-		return d.source
+		return d.lost
 	}
 	return ""
 }

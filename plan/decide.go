@@ -20,6 +20,7 @@ type decision struct {
 	transition Transition
 	findings   []Finding
 	source     string // the cluster that the desired primary replicates from, if any
+	lost       string // the cluster that a failover replaces
 }
 
 // decide reads the decision table for the desired primary and each other
@@ -39,7 +40,9 @@ func (s situation) decide() decision {
 		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, verdict: lookup(c.Role, p, o)})
 	}
 	d.transition = d.leading()
-	s.starRules(&d)
+	s.refine(&d)
+	d.transition = d.leading()
+	d.lost = d.replaced()
 	for _, p := range d.pairs {
 		d.findings = append(d.findings, s.pairFindings(d, p)...)
 	}
@@ -70,21 +73,18 @@ func (d decision) leading() Transition {
 	return TransitionNone
 }
 
-// starRules replaces verdicts that only make sense beside the leading pair: a
-// failover orphans the other standbys of the lost source, a switchover takes
-// them along.
-func (s situation) starRules(d *decision) {
-	for i, p := range d.pairs {
-		if p.member.ID == d.source || p.p != stateSibling {
-			continue
-		}
-		switch {
-		case d.transition == TransitionFailover && p.member.Role == RoleStandby:
-			d.pairs[i].verdict = blocks(TransitionFailover, CodeOrphanedStandby)
-		case d.transition == TransitionSwitchover && p.member.Role == RoleStale:
-			d.pairs[i].verdict = blocks(TransitionSwitchover, CodeStaleNotFailed)
+// replaced is the cluster whose place the desired primary takes in a failover:
+// its source, or the one that was promoted instead of it.
+func (d decision) replaced() string {
+	if d.transition != TransitionFailover || d.source != "" {
+		return d.source
+	}
+	for _, p := range d.pairs {
+		if p.verdict.probe {
+			return p.member.ID
 		}
 	}
+	return ""
 }
 
 // mixed refuses a change that asks for two transitions at once.
@@ -115,7 +115,7 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 	case p.verdict.probe:
 		return s.lossFindings(d, p)
 	case p.verdict.join:
-		return s.joinFindings(p.member)
+		return s.joinFindings(d.primary, p.member)
 	case p.verdict.stale && p.o != stateNone:
 		return []Finding{s.staleFinding(d.primary, p.member)}
 	default:
@@ -157,28 +157,4 @@ func (s situation) describe(id string) string {
 	default:
 		return "believes it is " + v.Belief.Kind.String()
 	}
-}
-
-type tableText struct{ message, remedy string }
-
-// tableTexts are the sentences of blocked cells: %[1]s is the desired
-// primary, %[2]s the other member, %[3]s the topology.
-var tableTexts = map[Code]tableText{
-	CodeSplitBrain:           {"%[1]s and %[2]s can both take writes", "stop writes to %[2]s by network or load balancer, then rebuild it; no call to Milvus can undo this"},
-	CodeClusterUnlisted:      {"a stored configuration of %[1]s or %[2]s names a cluster that the document lacks", "list it in %[3]s as detached or stale first; absence is never an intent"},
-	CodeClusterNeeded:        {"%[1]s and %[2]s must both answer for this change", "bring back the one that does not answer, or check its credential, and plan again"},
-	CodeStaleRejoin:          {"%[2]s stores an edge with %[1]s that %[1]s does not store: joining it would hide the data that differs", "rebuild %[2]s, then give it 'provisioned: {from: restored, at: …}'"},
-	CodeOutOfBandFailover:    {"%[2]s was promoted outside Git; making it a standby would destroy its writes", "run 'reconcile adopt %[3]s' to bring Git in line with what happened"},
-	CodeNoPrimary:            {"no cluster takes writes: %[1]s and %[2]s are both read-only", "restore the link between them so that the switchover completes, or fail over to %[1]s by setting %[2]s to stale"},
-	CodeStalePromotion:       {"%[1]s is a read-only former primary and %[2]s holds the newer data", "make %[2]s primary in Git instead, or let an approver accept STALE_PROMOTION if %[1]s is the last copy"},
-	CodeRoleUnknown:          {"what %[1]s and %[2]s believe does not add up to a state that may be acted on", "check both with 'reconcile status %[3]s'; a token that may read the replicate configuration is needed"},
-	CodeSwitchoverNeedsBoth:  {"a switchover needs %[1]s and %[2]s up and storing the same edge", "wait for both; if the old primary is lost for good, set it to stale, which is a failover"},
-	CodeNotAStandby:          {"%[1]s does not replicate from %[2]s, so it cannot be promoted in its place", "check with 'reconcile status %[3]s' which cluster is a standby, and promote that one"},
-	CodeStaleNotFailed:       {"only the source that failed, or a standby that it orphaned, may become stale; %[2]s is neither while %[1]s is the primary", "set %[2]s to detached to let it go"},
-	CodePrimaryReplaced:      {"the address of %[2]s answers as unconfigured and empty: another cluster may stand there now", "make sure that the old primary is gone; an approver may accept it with 'Failover-Accept: PRIMARY_REPLACED'"},
-	CodePrimaryReachable:     {"%[2]s answers, so it is not lost: a failover to %[1]s would split the brain and may lose data", "use a switchover (swap the roles primary and standby); if %[2]s cannot write, cut it off by network and the same approved commit applies"},
-	CodeCandidateUnreachable: {"%[1]s, the cluster to promote in place of %[2]s, does not answer", "bring %[1]s back, or promote another standby"},
-	CodeOrphanedStandby:      {"%[2]s would lose its source when %[1]s is promoted", "set %[2]s to stale in the same commit; it must be rebuilt from %[1]s afterwards"},
-	CodeDetachNeedsBoth:      {"%[2]s does not answer: it would become writable by itself on its return, while %[1]s writes on", "wait for it, or isolate it and accept with 'Failover-Accept: DETACH_NEEDS_BOTH'"},
-	CodeMixedChange:          {"%[2]s joins while %[1]s changes its role", "make the change of roles and the new standby %[2]s two commits"},
 }

@@ -17,9 +17,9 @@
 // "stale." (flagged and harmless) or "follow" (another pair decides).
 //
 //	standby | none                 | {X}                  | P>O          | O>P                   | for              | U              | D                     | K                     | sib
-//	none    | bootstrap/join       | bootstrap/join       | bootstrap    | SPLIT_BRAIN           | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | ROLE_UNKNOWN
+//	none    | bootstrap/join       | bootstrap/join       | bootstrap/join | SPLIT_BRAIN           | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | ROLE_UNKNOWN
 //	{X}     | add_standby/join     | add_standby/join     | STALE_REJOIN | STALE_REJOIN          | CLUSTER_UNLISTED | CLUSTER_NEEDED | CLUSTER_NEEDED        | CLUSTER_NEEDED        | ROLE_UNKNOWN
-//	P>O     | add_standby          | OUT_OF_BAND_FAILOVER | none         | SPLIT_BRAIN           | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
+//	P>O     | add_standby/join     | OUT_OF_BAND_FAILOVER | none         | SPLIT_BRAIN           | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
 //	O>P     | NO_PRIMARY           | STALE_PROMOTION      | NO_PRIMARY   | switchover            | CLUSTER_UNLISTED | ROLE_UNKNOWN   | SWITCHOVER_NEEDS_BOTH | SWITCHOVER_NEEDS_BOTH | ROLE_UNKNOWN
 //	for     | CLUSTER_UNLISTED     | CLUSTER_UNLISTED     | CLUSTER_UNLISTED | CLUSTER_UNLISTED  | CLUSTER_UNLISTED | CLUSTER_UNLISTED | CLUSTER_UNLISTED    | CLUSTER_UNLISTED      | CLUSTER_UNLISTED
 //	U       | none?                | OUT_OF_BAND_FAILOVER | none?        | none?                 | CLUSTER_UNLISTED | none?          | none?                 | none?                 | ROLE_UNKNOWN
@@ -36,7 +36,7 @@
 //	U       | ROLE_UNKNOWN         | ROLE_UNKNOWN         | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN     | ROLE_UNKNOWN    | ROLE_UNKNOWN
 //	D       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
 //	K       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
-//	sib     | STALE_NOT_FAILED     | OUT_OF_BAND_FAILOVER | ROLE_UNKNOWN     | ROLE_UNKNOWN      | CLUSTER_UNLISTED  | ROLE_UNKNOWN      | follow           | follow          | follow
+//	sib     | follow               | OUT_OF_BAND_FAILOVER | ROLE_UNKNOWN     | ROLE_UNKNOWN      | CLUSTER_UNLISTED  | ROLE_UNKNOWN      | follow           | follow          | follow
 //
 //	detached | none              | {X}              | P>O              | O>P              | for              | U                | D                 | K               | sib
 //	none    | none               | none             | ROLE_UNKNOWN     | STALE_NOT_FAILED | CLUSTER_UNLISTED | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN    | ROLE_UNKNOWN
@@ -47,11 +47,21 @@
 //	U       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
 //	D       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
 //	K       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
-//	sib     | ROLE_UNKNOWN       | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN    | ROLE_UNKNOWN
+//	sib     | none               | none             | ROLE_UNKNOWN     | ROLE_UNKNOWN     | CLUSTER_UNLISTED | follow           | follow            | follow          | follow
 //
 // Stars apply the tables to the primary and each other member, and the
 // strictest answer wins: more than one transition in a change is refused, a
-// failover demands that the other standbys of the lost source become stale.
+// failover demands that the other standbys of the lost source become stale, a
+// switchover takes them along. A cluster that was stale before the change
+// stands aside, unless it can write: that is SPLIT_BRAIN. One that was
+// detached before stands aside too.
+//
+// Three cells need more than the beliefs. An old primary is frozen only by its
+// own stored configuration, and replaced only when it is seen to be empty;
+// else it is PRIMARY_REACHABLE. A stale cluster that holds the last copy,
+// because the one promoted instead is lost, fails over by STALE_PROMOTION. And
+// an attach that stands half done is carried on by the open intent of the
+// ledger alone; without one the join rules decide.
 //
 // What this package does not do: it reads no clock, opens nothing, logs
 // nothing, knows no token and never says that a cluster is dead. It imports

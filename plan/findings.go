@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // safety is the second pass: what stands against a decided transition, or is
@@ -16,14 +15,16 @@ func (s situation) safety(d decision) []Finding {
 	out = append(out, s.identityFindings(d)...)
 	out = append(out, s.writerFindings(d)...)
 	out = append(out, s.doubtFindings(d)...)
+	out = append(out, s.revivalFindings(d)...)
+	out = append(out, s.trafficFindings(d)...)
 	switch d.transition {
 	case TransitionNone:
+		out = append(out, s.restFindings(d)...)
 	case TransitionFailover:
 		out = append(out, s.promotionFindings(d)...)
 	default:
 		out = append(out, s.updateFindings(d)...)
 	}
-	out = append(out, s.unreachableFindings(d)...)
 	return out
 }
 
@@ -37,6 +38,9 @@ func (s situation) generationFindings() []Finding {
 	}
 	if p := s.t.Previous; p != nil && DocumentHash(*p) != DocumentHash(s.t) && s.t.Generation <= p.Generation {
 		return refuse(p.Generation)
+	}
+	if s.t.Generation <= s.t.GreatestEarlier {
+		return refuse(s.t.GreatestEarlier)
 	}
 	g, ok := s.m.generation(s.t.Name)
 	if ok && (s.t.Generation < g.Generation || s.t.Generation == g.Generation && g.Document != DocumentHash(s.t)) {
@@ -74,12 +78,13 @@ func (s situation) membershipFindings() []Finding {
 	return append(out, s.homeFindings()...)
 }
 
+// homeFindings: a cluster stays with its topology.
 func (s situation) homeFindings() []Finding {
 	var out []Finding
 	for _, c := range s.t.Clusters {
 		other := s.t.Moved[c.ID]
 		for _, h := range s.m.Homes {
-			if h.Cluster == c.ID && h.Topology != s.t.Name {
+			if h.Cluster == c.ID && h.Topology != s.t.Name && h.Topology > other {
 				other = h.Topology
 			}
 		}
@@ -104,13 +109,16 @@ func (s situation) credentialFindings(d decision) []Finding {
 				"correct the file, or let the operator change the binding in the configuration"))
 		case CredentialMissing:
 			if s.mustCall(d, c) {
-				out = append(out, NewFinding(CodeCredentialMissing, c.ID,
-					"the operator's configuration has no credential for "+c.ID,
-					"add it to credentials in the operator's configuration, with clusterId, address and tokenFrom"))
+				out = append(out, missingCredential(c.ID))
 			}
 		}
 	}
 	return out
+}
+
+func missingCredential(id string) Finding {
+	return NewFinding(CodeCredentialMissing, id, "the operator's configuration has no credential for "+id,
+		"add it to credentials in the operator's configuration, with clusterId, address and tokenFrom")
 }
 
 // mustCall: every member but stale ones and the lost primary of a failover.
@@ -134,106 +142,6 @@ func (s situation) identityFindings(d decision) []Finding {
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
 				"correct pchannels in the file; growing them is a change of its own"))
 		}
-	}
-	return out
-}
-
-// writerFindings tell two writers from none.
-func (s situation) writerFindings(d decision) []Finding {
-	var writers []string
-	up := false
-	for _, c := range s.t.Clusters {
-		v := s.view(c.ID)
-		up = up || v.Reach == ReachUp
-		if canWrite(v) && !s.writesRightly(d, c, v) {
-			writers = append(writers, c.ID)
-		}
-	}
-	primaryWrites := canWrite(s.view(d.primary.ID))
-	switch {
-	case len(writers) > 1 || len(writers) == 1 && primaryWrites && writers[0] != d.primary.ID:
-		names := strings.Join(writers, " and ")
-		return []Finding{NewFinding(CodeSplitBrain, "", names+" can both take writes",
-			"stop writes to all but one by network or load balancer now; a stale one is fenced with 'reconcile fence'")}
-	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
-		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
-			"bring the primary back; if it is lost, fail over to a standby; a stuck switchover ends when its link is restored")}
-	}
-	return nil
-}
-
-// writesRightly says whether a writable cluster besides the primary is as it
-// should be: detached on its own, wiped, or joining under the join rules.
-func (s situation) writesRightly(d decision, c Cluster, v View) bool {
-	if c.ID == d.primary.ID {
-		return false
-	}
-	switch c.Role {
-	case RoleDetached:
-		return v.Belief.Kind != BeliefPrimary
-	case RoleStale:
-		return v.Belief.Kind == BeliefUnconfigured
-	case RoleStandby:
-		return v.Belief.Kind == BeliefUnconfigured || s.joinPasses(d, c)
-	default:
-		return false
-	}
-}
-
-func (s situation) joinPasses(d decision, c Cluster) bool {
-	for _, p := range d.pairs {
-		if p.member.ID == c.ID && p.verdict.join {
-			for _, f := range s.joinFindings(c) {
-				if f.Severity == SeverityBlocking {
-					return false
-				}
-			}
-			return true
-		}
-	}
-	return false
-}
-
-// rolesKnown: no member that answers hides its belief.
-func (s situation) rolesKnown() bool {
-	for _, v := range s.views {
-		if v.Reach == ReachUp && v.Belief.Kind == BeliefUnknown {
-			return false
-		}
-	}
-	return true
-}
-
-// doubtFindings: an open intent that may have sent an RPC holds back every
-// other transition until its outcome is read.
-func (s situation) doubtFindings(d decision) []Finding {
-	i := s.intent
-	if i == nil || !i.MayHaveSent || i.Effected || s.settledByReading(*i) {
-		return nil
-	}
-	target := d.primary.ID
-	if c, ok := i.PromotionTarget(); ok {
-		target = c
-	}
-	same := i.Generation == s.t.Generation && i.Transition == d.transition
-	if same && !hasBlocking(d.findings) {
-		return nil
-	}
-	return []Finding{NewFinding(CodePromotionInDoubt, target,
-		fmt.Sprintf("the %s of generation %d was begun at %s and its outcome is not known: %s may still change its role",
-			i.Transition, i.Generation, i.At.UTC().Format("2006-01-02T15:04:05Z"), target),
-		"read "+target+" until it is decided; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
-}
-
-func (s situation) unreachableFindings(d decision) []Finding {
-	var out []Finding
-	for _, c := range s.t.Clusters {
-		v := s.view(c.ID)
-		if v.Reach == ReachUp || v.Class == ClassNotCalled || c.Role == RoleStale || d.transition != TransitionNone {
-			continue
-		}
-		out = append(out, NewFinding(CodeClusterUnreachable, c.ID,
-			c.ID+" "+s.describe(c.ID), "check the cluster and the network between; nothing is planned because of it"))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func (s situation) lossFindings(d decision, p pair) []Finding {
 
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
 	o, candidate := p.member.ID, d.primary.ID
-	seen := fmt.Sprintf("%d probes of %s failed over %s (%s)", len(j.Run), o, runSpan(j.Run), s.describe(o))
+	seen := fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, runSpan(j.Run), o, s.describe(o))
 	switch j.Verdict {
 	case LossUnavailable:
 		return Finding{}, false
@@ -26,7 +27,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 		return s.tableFinding(d, pair{member: p.member, verdict: verdict{code: CodePrimaryReachable}}), true
 	case LossStillReplicating:
 		return NewFinding(CodePrimaryStillReplicating, o,
-			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and takes writes", o, candidate, j.Restarts),
+			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
 			"repair the network between reconcile and "+o+", and use a switchover"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": its transport answers, its coordinator does not, and no checkpoint moved",
@@ -36,9 +37,14 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
-			fmt.Sprintf("%s; the rules ask for %d over %s, so %s and %d probes are missing", seen, max(s.rules.Probes, 1), s.rules.UnavailableFor, j.Missing, j.Probes),
-			"wait: plan and apply make the probes by themselves"), true
+			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), s.rules.UnavailableFor, missing(j)),
+			"wait: plan and apply make the probes by themselves; a probe counts only if "+candidate+" answers at the same time"), true
 	}
+}
+
+// missing says what a run lacks.
+func missing(j Judgement) string {
+	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), j.Missing.Round(time.Millisecond))
 }
 
 // judge reads the evidence recorded for one old primary and candidate.
@@ -82,25 +88,47 @@ func (s situation) failureBegan(old, candidate string) time.Time {
 const livenessProof = time.Minute
 
 // failoverFindings are the flags that every failover carries.
-func (s situation) failoverFindings(d decision, window *Window) []Finding {
+func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	c := d.primary.ID
-	out := []Finding{
-		NewFinding(CodeForcePromote, c,
-			fmt.Sprintf("%s will be promoted by force; this cannot be undone", c),
-			"be sure that nothing else can make "+d.source+" answer again"),
-		s.dataLossFinding(d, window),
+	out := []Finding{s.dataLossFinding(d, t.DataLoss)}
+	if slices.ContainsFunc(t.Steps, Step.ForcePromote) {
+		out = append(out, NewFinding(CodeForcePromote, c,
+			fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", c, d.lost),
+			"before you approve, be sure that "+d.lost+" cannot come back to its applications"))
 	}
-	old, _ := s.t.Cluster(d.source)
-	if d.source != "" {
+	if old, ok := s.t.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
 	}
-	began := s.failureBegan(d.source, c)
-	if newest := newestTick(s.candidateProgress(c)); newest.IsZero() || began.Sub(newest) > livenessProof {
-		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.source,
-			"no replication was seen shortly before the probes began: an idle "+d.source+" behind our own network failure looks the same",
-			"ask the application side whether "+d.source+" still answers them"))
+	began := s.failureBegan(d.lost, c)
+	newest := newestTick(s.candidateProgress(c))
+	if !s.frozen(d.lost) && (newest.IsZero() || began.Sub(newest) > livenessProof) {
+		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
+			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
+			"ask the application side whether "+d.lost+" still answers them"))
 	}
 	return out
+}
+
+// frozen says whether a cluster answers as a standby: it refuses writes.
+func (s situation) frozen(id string) bool {
+	return s.view(id).Belief.Kind == BeliefStandby
+}
+
+// revivalFindings: a stale cluster is to be the primary again.
+func (s situation) revivalFindings(d decision) []Finding {
+	switch d.transition {
+	case TransitionFailover, TransitionBootstrap, TransitionAddStandby:
+	default:
+		return nil
+	}
+	mark, marked := s.m.staleMark(d.primary.ID)
+	if !marked && !(s.m.Ledger == LedgerNone && s.staleBefore(d.primary.ID)) {
+		return nil
+	}
+	newer := wordOr(mark.Promoted, "the cluster that was promoted instead")
+	return []Finding{NewFinding(CodeStalePromotion, d.primary.ID,
+		fmt.Sprintf("%s is stale: what %s wrote since is not in it, and would be lost", d.primary.ID, newer),
+		"bring back "+newer+"; only when it is lost for good may an approver accept with 'Failover-Accept: STALE_PROMOTION'")}
 }
 
 func (s situation) candidateProgress(candidate string) []ChannelProgress {
@@ -117,8 +145,11 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
 			w.Upper.Round(time.Millisecond), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
 	}
-	f := NewFinding(CodeDataLossRisk, d.source,
-		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.source, d.primary.ID, text),
+	if s.frozen(d.lost) {
+		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
+	}
+	f := NewFinding(CodeDataLossRisk, d.lost,
+		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.lost, d.primary.ID, text),
 		"an approver bounds it with 'Failover-Max-Data-Loss: 120s'; after the promotion let applications retry uncertain writes")
 	f.Evidence = &FindingEvidence{Lag: w}
 	return f
@@ -127,7 +158,7 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 // staleFinding flags a cluster that is, or will be, a stale old primary.
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
-	state := ""
+	var state string
 	remedy := "keep it away from applications; when it returns, run 'reconcile fence " + s.t.Name + "/" + stale.ID + "'"
 	switch {
 	case v.Reach != ReachUp:
@@ -142,7 +173,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "it is up and whether it takes writes could not be read"
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
-		fmt.Sprintf("%s is stale beside %s: %s; it is never put back by itself", stale.ID, primary.ID, state), remedy)
+		fmt.Sprintf("%s is stale, now or after this plan, and %s is the primary: %s; it is never put back by itself", stale.ID, primary.ID, state), remedy)
 }
 
 func runSpan(run []Round) time.Duration {

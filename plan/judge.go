@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // LossVerdict is what the rounds of evidence say of an old primary. The zero
 // value is LossNotProbed: nothing is judged lost by default.
@@ -41,39 +44,43 @@ const movementRestarts = 2
 // JudgeLoss reads recorded rounds by the rules of contract section 8. A round
 // counts only if the old primary did not answer, the candidate did, and it
 // took no longer than its deadlines; a success, a movement of the candidate's
-// checkpoint or a gap of two intervals starts the run anew. now bounds how old
-// the last round may be.
+// checkpoint or a gap of two intervals starts the run anew, and a success
+// forgets earlier movement too. now bounds how old the last round may be.
 func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	var j Judgement
-	var last []ChannelProgress
+	e.Rounds = slices.Clone(e.Rounds)
+	slices.SortStableFunc(e.Rounds, func(a, b Round) int { return a.At.Compare(b.At) })
+	seen := map[string]ChannelProgress{}
 	for _, r := range e.Rounds {
-		if r.Reach == ReachUp {
-			j.Run, last = nil, r.Progress
+		if lives(r) {
+			j = Judgement{}
+			remember(seen, r.Progress)
 			continue
 		}
-		if !r.CandidateAnswered || (r.Limit > 0 && r.Took > r.Limit) || !failed(r) {
+		if !r.CandidateAnswered || r.Took > r.Limit || !failed(r) {
 			continue
 		}
 		if n := len(j.Run); n > 0 && gap(j.Run[n-1], r.At, e.Interval) {
 			j.Run = nil
 		}
-		if moved := motion(last, r.Progress); len(moved) > 0 {
-			j.Run = nil
-			j.Restarts++
-			j.Moved = moved
+		if moved := motion(seen, r.Progress); len(moved) > 0 && len(j.Run) > 0 {
+			j.Run, j.Restarts, j.Moved = nil, j.Restarts+1, joinMotion(j.Moved, moved)
 		}
-		last = r.Progress
+		remember(seen, r.Progress)
 		j.Run = append(j.Run, r)
 	}
 	return j.conclude(e, rules, now)
 }
 
+// conclude gives the verdict. Rounds that do not join the present without a
+// gap say nothing about it, whatever they saw.
 func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
-	if n := len(e.Rounds); n > 0 && e.Rounds[n-1].Reach == ReachUp {
+	if n := len(e.Rounds); n == 0 || gap(e.Rounds[n-1], now, e.Interval) {
+		j.Run = nil
+	} else if lives(e.Rounds[n-1]) {
 		j.Verdict = LossReachable
 		return j
-	}
-	if j.Restarts >= movementRestarts {
+	} else if j.Restarts >= movementRestarts {
 		j.Verdict = LossStillReplicating
 		return j
 	}
@@ -93,14 +100,27 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	return j
 }
 
+// lives says whether the old primary answered, be it with a refusal: a
+// process that refuses us is alive.
+func lives(r Round) bool {
+	switch r.Class {
+	case ClassUnauthenticated, ClassPermissionDenied, ClassUnimplemented:
+		return true
+	default:
+		return r.Reach == ReachUp
+	}
+}
+
 // failed says whether the old primary's answer may count: it was not up, and
 // the failure is of a kind that contract section 8 names for that reach.
 func failed(r Round) bool {
 	switch r.Reach {
 	case ReachUnreachable:
 		return r.Class == ClassRefused || r.Class == ClassTimeout || r.Class == ClassUnavailable
-	case ReachDegraded, ReachUnknown:
+	case ReachDegraded:
 		return r.Class != ClassNotCalled
+	case ReachUnknown:
+		return r.Class != ClassNotCalled && r.Class != ClassNone
 	default:
 		return false
 	}
@@ -126,19 +146,6 @@ func worst(run []Round) LossVerdict {
 // packets takes as long as they allow.
 func gap(last Round, next time.Time, interval time.Duration) bool {
 	return next.Sub(last.At.Add(last.Took)) > 2*max(interval, last.Limit)
-}
-
-// motion lists the channels whose tick grew between two rounds.
-func motion(before, after []ChannelProgress) []ChannelMotion {
-	var out []ChannelMotion
-	for _, a := range after {
-		for _, b := range before {
-			if a.Channel == b.Channel && a.Known && b.Known && a.TimeTick > b.TimeTick {
-				out = append(out, ChannelMotion{Channel: a.Channel, From: b.TimeTick, To: a.TimeTick})
-			}
-		}
-	}
-	return out
 }
 
 // The cadence of probes.

@@ -7,27 +7,30 @@ import "time"
 // not known is nil, never 0.
 func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 	v := s.view(candidate)
-	w := &Window{Method: MethodUnknown}
 	zero := time.Duration(0)
-	w.Lower = &zero
+	w := &Window{Method: MethodUnknown, Lower: &zero}
 	record, recorded := s.m.progress(candidate)
-	channels := v.Progress
-	if len(channels) == 0 && recorded {
-		channels, w.Method = record.Channels, MethodRecorded
-		age := s.m.Now.Sub(record.At)
-		w.Age = &age
-	} else if len(channels) > 0 {
+	channels, at := v.Progress, v.At
+	if len(channels) > 0 {
 		w.Method = MethodCheckpoint
-		age := max(s.m.Now.Sub(v.At), 0)
+	} else if recorded {
+		channels, at, w.Method = record.Channels, record.At, MethodRecorded
+	}
+	if len(channels) > 0 {
+		age := max(s.m.Now.Sub(at), 0)
 		w.Age = &age
 	}
-	backlogFree := time.Time{}
-	if recorded && !record.NoBacklogAt.IsZero() && record.Source == v.Belief.Source {
-		backlogFree = record.NoBacklogAt
-		w.Method = MethodBacklog
-	}
-	w.measure(channels, backlogFree, failedAt)
+	w.measure(channels, backlogFree(record, v), failedAt)
 	return w
+}
+
+// backlogFree is when the standby was last recorded to have nothing unsent by
+// the very source that it replicates from now; zero: never.
+func backlogFree(record ProgressRecord, v View) time.Time {
+	if record.Source == "" || record.Source != v.Belief.Source {
+		return time.Time{}
+	}
+	return record.NoBacklogAt
 }
 
 // measure fills the per-channel windows and the overall bound, which is the
@@ -40,6 +43,9 @@ func (w *Window) measure(channels []ChannelProgress, backlogFree, failedAt time.
 		if cw.Upper == nil {
 			known = false
 			continue
+		}
+		if cw.ReplicatedUpTo.Equal(backlogFree) {
+			w.Method = MethodBacklog
 		}
 		if w.ReplicatedUpTo.IsZero() || cw.ReplicatedUpTo.Before(w.ReplicatedUpTo) {
 			w.ReplicatedUpTo = cw.ReplicatedUpTo
@@ -54,17 +60,32 @@ func (w *Window) measure(channels []ChannelProgress, backlogFree, failedAt time.
 	}
 }
 
+// clockSkew is how far ahead of our clock a source's tick may be before the
+// two clocks are known to disagree, and their difference to mean nothing.
+const clockSkew = 5 * time.Second
+
+// channelWindow bounds one channel. A channel on which nothing was ever
+// replicated has a bound only if it was shown that nothing was unsent.
 func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWindow {
 	cw := ChannelWindow{Channel: c.Channel, Known: c.Known, Started: c.Known && c.TimeTick > 0}
-	if !cw.Started {
+	if !c.Known {
 		return cw
 	}
 	through := TickTime(c.TimeTick)
 	if backlogFree.After(through) {
 		through = backlogFree
 	}
-	upper := max(failedAt.Sub(through), 0)
-	cw.ReplicatedUpTo, cw.Upper = through, &upper
+	if c.CaughtUpAt != nil && c.CaughtUpAt.After(through) {
+		through = *c.CaughtUpAt
+	}
+	if through.IsZero() {
+		return cw
+	}
+	cw.ReplicatedUpTo = through
+	if upper := failedAt.Sub(through); upper > -clockSkew {
+		upper = max(upper, 0)
+		cw.Upper = &upper
+	}
 	return cw
 }
 

@@ -104,6 +104,9 @@ type Memory struct {
 	Provisions  []UsedProvision
 }
 
+// staleMark returns the newest mark of a cluster, unless an attested rebuild
+// has served a join since, or a later failover promoted it as the last copy:
+// the mark stays for ever, the cluster's staleness does not.
 func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 	var newest StaleMark
 	found := false
@@ -112,7 +115,16 @@ func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 			newest, found = s, true
 		}
 	}
-	return newest, found
+	for _, p := range m.Provisions {
+		found = found && !(p.Cluster == cluster && p.At.After(newest.Since))
+	}
+	for _, f := range m.Failovers {
+		found = found && !(f.Promoted == cluster && f.At.After(newest.Since))
+	}
+	if !found {
+		return StaleMark{}, false
+	}
+	return newest, true
 }
 
 func (m Memory) intent(topology string) (Intent, bool) {
@@ -124,13 +136,16 @@ func (m Memory) intent(topology string) (Intent, bool) {
 	return Intent{}, false
 }
 
+// progress returns the newest record of a standby.
 func (m Memory) progress(cluster string) (ProgressRecord, bool) {
+	var newest ProgressRecord
+	found := false
 	for _, p := range m.Progress {
-		if p.Cluster == cluster {
-			return p, true
+		if p.Cluster == cluster && (!found || p.At.After(newest.At)) {
+			newest, found = p, true
 		}
 	}
-	return ProgressRecord{}, false
+	return newest, found
 }
 
 func (m Memory) lastFailover(topology string) (LastFailover, bool) {
@@ -144,13 +159,16 @@ func (m Memory) lastFailover(topology string) (LastFailover, bool) {
 	return newest, found
 }
 
+// generation returns the greatest generation ever seen.
 func (m Memory) generation(topology string) (GenerationMark, bool) {
+	var greatest GenerationMark
+	found := false
 	for _, g := range m.Generations {
-		if g.Topology == topology {
-			return g, true
+		if g.Topology == topology && (!found || g.Generation > greatest.Generation) {
+			greatest, found = g, true
 		}
 	}
-	return GenerationMark{}, false
+	return greatest, found
 }
 
 func (m Memory) provisionUsed(cluster string, at time.Time) bool {

@@ -32,7 +32,7 @@ type situation struct {
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	s := situation{t: t, rules: effectiveRules(t, d.Limits), o: o, m: m}
 	for _, c := range t.Clusters {
-		s.views = append(s.views, o.View(c.ID))
+		s.views = append(s.views, normal(c, o.View(c.ID)))
 	}
 	if i, ok := m.intent(t.Name); ok {
 		s.intent = &i
@@ -40,7 +40,35 @@ func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	return s
 }
 
-func (s situation) view(id string) View { return s.o.View(id) }
+// normal is a view with nothing in it that must not be relied on: a cluster
+// that did not answer believes nothing that we know of, what another cluster
+// answered is not its belief, and channels stand in the order of the file, by
+// which Milvus pairs them.
+func normal(c Cluster, v View) View {
+	v.Cluster = c.ID
+	if v.Reach != ReachUp || v.IdentityConflict != "" {
+		v.Belief, v.Contents = Belief{}, Contents{}
+	}
+	v.Progress = slices.Clone(v.Progress)
+	slices.SortStableFunc(v.Progress, func(a, b ChannelProgress) int {
+		i, j := slices.Index(c.PChannels, a.Channel), slices.Index(c.PChannels, b.Channel)
+		if i != j {
+			return i - j
+		}
+		return compareStrings(a.Channel, b.Channel)
+	})
+	return v
+}
+
+// view returns what is known of a member; of any other cluster nothing is.
+func (s situation) view(id string) View {
+	for _, v := range s.views {
+		if v.Cluster == id {
+			return v
+		}
+	}
+	return View{Cluster: id}
+}
 
 // pairState classifies cluster c in the pair of primary p and other member o;
 // c is one of the two.
@@ -117,17 +145,23 @@ func canWrite(v View) bool {
 	}
 }
 
-// effectiveRules are the stricter of the document before and the new one when
-// the change alters a role, and never below the operator's floors.
+// effectiveRules are the stricter of the document before and the new one, and
+// never below the operator's floors. It makes no difference whether this
+// change alters a role: a failover that still waits must not be loosened by
+// the commit that follows it.
 func effectiveRules(t Topology, floors Failover) Failover {
-	r := t.Failover
+	r := said(t.Failover)
+	if t.Previous != nil {
+		r = stricter(r, said(t.Previous.Failover))
+	}
+	return stricter(r, floors)
+}
+
+func said(r Failover) Failover {
 	if r.Verify == VerifyUnsaid {
 		r.Verify = VerifyDDL
 	}
-	if t.Previous != nil && rolesDiffer(*t.Previous, t) {
-		r = stricter(r, t.Previous.Failover)
-	}
-	return stricter(r, floors)
+	return r
 }
 
 func stricter(a, b Failover) Failover {

@@ -35,25 +35,44 @@ func (s situation) stored(id string) *Configuration {
 // the server rebuilds the configuration from its stored entry (milvus.md 2.9).
 func (s situation) failoverSteps(d decision) []Step {
 	v := s.view(d.primary.ID)
-	if v.Belief.Kind != BeliefStandby {
-		return nil
-	}
-	own, ok := v.Belief.Configuration.Member(d.primary.ID)
-	if !ok {
-		own = memberOf(d.primary)
-	}
 	var out []Step
 	for _, c := range s.t.withRole(RoleStale) {
-		if _, marked := s.m.staleMark(c.ID); !marked || c.ID == d.source {
+		if _, marked := s.m.staleMark(c.ID); !marked || c.ID == d.lost {
 			out = append(out, Step{Wave: 1, Action: ActionRecordStale, Cluster: c.ID, Reason: ReasonRemember})
 		}
 	}
-	after := Configuration{Clusters: []Member{own}}
+	switch v.Belief.Kind {
+	case BeliefStandby:
+		out = append(out, s.forcePromote(d.primary))
+	case BeliefPrimary:
+		out = append(out, s.dropLost(d)...)
+	default:
+		return nil
+	}
 	return append(out,
-		Step{Wave: 2, Action: ActionForcePromote, Cluster: d.primary.ID, Reason: ReasonPrimaryLost, Before: s.stored(d.primary.ID), After: &after},
 		Step{Wave: 3, Action: ActionVerify, Cluster: d.primary.ID, Reason: ReasonProveRole, Verify: s.rules.Verify},
 		Step{Wave: 4, Action: ActionRedirect, Cluster: d.primary.ID, Reason: ReasonMoveTraffic},
 	)
+}
+
+func (s situation) forcePromote(c Cluster) Step {
+	own, ok := s.view(c.ID).Belief.Configuration.Member(c.ID)
+	if !ok {
+		own = memberOf(c)
+	}
+	after := Configuration{Clusters: []Member{own}}
+	return Step{Wave: 2, Action: ActionForcePromote, Cluster: c.ID, Reason: ReasonPrimaryLost, Before: s.stored(c.ID), After: &after}
+}
+
+// dropLost tells a former primary that still takes writes, and its standbys,
+// to go on without the cluster that was promoted instead and is lost.
+func (s situation) dropLost(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	out := []Step{s.update(2, d.primary.ID, ReasonPrimaryLost, after)}
+	for _, c := range s.t.withRole(RoleStandby) {
+		out = append(out, s.update(2, c.ID, ReasonKeepsStandby, after))
+	}
+	return out
 }
 
 // switchoverSteps send one configuration to all members at once: the call on
@@ -85,13 +104,23 @@ func (s situation) joinSteps(d decision) []Step {
 	out := []Step{s.update(1, d.primary.ID, reason, after)}
 	var joining []Step
 	for _, c := range s.t.withRole(RoleStandby) {
-		if s.view(c.ID).Belief.Source == d.primary.ID {
+		if s.keepsStandby(d, c) {
 			out = append(out, s.update(1, c.ID, ReasonKeepsStandby, after))
 			continue
 		}
 		joining = append(joining, s.update(2, c.ID, ReasonJoins, after))
 	}
 	return append(append(out, joining...), s.closing(3, d.primary.ID, false)...)
+}
+
+// keepsStandby says whether a standby replicates from the primary already: it
+// says so itself, or it does not answer and the primary stores the edge.
+func (s situation) keepsStandby(d decision, c Cluster) bool {
+	v := s.view(c.ID)
+	if v.Belief.Kind == BeliefUnknown {
+		return s.view(d.primary.ID).Belief.Configuration.HasEdge(d.primary.ID, c.ID)
+	}
+	return d.transition == TransitionAddStandby && v.Belief.Source == d.primary.ID
 }
 
 // detachSteps let the detached standbys go: the primary and the rest drop
@@ -159,20 +188,11 @@ func (s situation) keepOrder(want Configuration, live string) Configuration {
 	}
 	out := want.Clone()
 	out.Clusters = members
-	if sameEdges(stored.Edges, want.Edges) {
+	if sorted := (Configuration{Edges: stored.Edges}).canonical(); slices.Equal(sorted.Edges, want.Edges) {
 		out.Edges = slices.Clone(stored.Edges)
 	}
+	if !out.SameSet(want) {
+		return want
+	}
 	return out
-}
-
-func sameEdges(a, b []Edge) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, e := range a {
-		if !slices.Contains(b, e) {
-			return false
-		}
-	}
-	return true
 }

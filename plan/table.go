@@ -27,7 +27,7 @@ var standbyTable = map[state]map[state]verdict{
 	stateNone: {
 		stateNone:     joins(TransitionBootstrap),
 		stateSelf:     joins(TransitionBootstrap),
-		stateForward:  does(TransitionBootstrap),
+		stateForward:  joins(TransitionBootstrap),
 		stateBackward: blocks(TransitionBootstrap, CodeSplitBrain),
 		stateForeign:  blocks(TransitionBootstrap, CodeClusterUnlisted),
 		stateUp:       blocks(TransitionBootstrap, CodeClusterNeeded),
@@ -45,7 +45,7 @@ var standbyTable = map[state]map[state]verdict{
 		stateUnknown:  blocks(TransitionAddStandby, CodeClusterNeeded),
 	},
 	stateForward: {
-		stateNone:     does(TransitionAddStandby),
+		stateNone:     joins(TransitionAddStandby),
 		stateSelf:     blocks(TransitionAddStandby, CodeOutOfBandFailover),
 		stateForward:  none(),
 		stateBackward: blocks(TransitionAddStandby, CodeSplitBrain),
@@ -127,7 +127,7 @@ var staleTable = map[state]map[state]verdict{
 		stateDown:    follows(),
 		stateUnknown: follows(),
 		stateUp:      blocks(TransitionFailover, CodeRoleUnknown),
-		stateNone:    blocks(TransitionFailover, CodeStaleNotFailed),
+		stateNone:    follows(),
 		stateSelf:    blocks(TransitionFailover, CodeOutOfBandFailover),
 		stateForeign: blocks(TransitionFailover, CodeClusterUnlisted),
 	},
@@ -168,6 +168,15 @@ var detachedTable = map[state]map[state]verdict{
 	stateUp:       allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
 	stateDown:     allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
 	stateUnknown:  allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
+	// P is a standby of a third member: O, once let go, is no part of that.
+	stateSibling: {
+		stateNone: none(), stateSelf: none(),
+		stateForeign: blocks(TransitionDetach, CodeClusterUnlisted),
+		stateUp:      follows(),
+		stateDown:    follows(),
+		stateUnknown: follows(),
+		stateSibling: follows(),
+	},
 }
 
 // allBut fills a row with one verdict; a foreign list always says so, and

@@ -97,6 +97,9 @@ type Topology struct {
 	// topology, nil when there was none. It is never planned itself: it tells
 	// whether the generation rose and which failover rules were in force.
 	Previous *Topology
+	// GreatestEarlier is the greatest generation of all earlier versions of the
+	// document on the first-parent history; 0: none is known.
+	GreatestEarlier int64
 	// Moved names the other topology that a cluster id belonged to on the
 	// first-parent history, by cluster id.
 	Moved map[string]string
@@ -144,20 +147,6 @@ func (t Topology) withRole(role Role) []Cluster {
 		}
 	}
 	return out
-}
-
-// rolesDiffer says whether two versions of a document want other roles.
-func rolesDiffer(a, b Topology) bool {
-	if len(a.Clusters) != len(b.Clusters) {
-		return true
-	}
-	for _, c := range a.Clusters {
-		other, ok := b.Cluster(c.ID)
-		if !ok || other.Role != c.Role {
-			return true
-		}
-	}
-	return false
 }
 
 func wordOr(word, unknown string) string {

@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+)
+
+// restFindings are what is worth saying of a topology for which nothing is
+// to be done.
+func (s situation) restFindings(d decision) []Finding {
+	out := s.unreachableFindings()
+	for _, p := range d.pairs {
+		if p.member.Role != RoleStandby || !p.verdict.settled {
+			continue
+		}
+		out = append(out, s.driftFindings(d, d.primary)...)
+		out = append(out, s.driftFindings(d, p.member)...)
+		out = append(out, s.lagFindings(p.member)...)
+	}
+	return out
+}
+
+func (s situation) unreachableFindings() []Finding {
+	var out []Finding
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		if v.Reach == ReachUp || v.Class == ClassNotCalled || c.Role == RoleStale {
+			continue
+		}
+		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, c.ID+" "+s.describe(c.ID),
+			"check the cluster and the network between; no change is planned because of it"))
+	}
+	return out
+}
+
+// driftFindings compare what a settled member stores with what the document
+// would send: another order is no difference to act on, other content is.
+func (s situation) driftFindings(d decision, c Cluster) []Finding {
+	v := s.view(c.ID)
+	stored := v.Belief.Configuration
+	if len(stored.Clusters) == 0 {
+		return nil
+	}
+	if rejected := s.rejections(c, v); len(rejected) > 0 {
+		return rejected
+	}
+	want := star(d.primary, s.t.withRole(RoleStandby))
+	switch {
+	case stored.Equal(want):
+		return nil
+	case stored.SameSet(want):
+		return []Finding{NewFinding(CodeConfigOrder, c.ID,
+			c.ID+" stores the topology of the document in another order of its lists", "nothing: the live order is kept")}
+	default:
+		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
+			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
+			"bring the document in line with 'reconcile adopt "+s.t.Name+"', or propose the change that puts it right")}
+	}
+}
+
+// lagFindings hold a standby's lag against the objective. A checkpoint stands
+// still on an idle channel, so that only a channel for which it was once shown
+// that nothing was unsent can be said to lag (milvus.md section 6).
+func (s situation) lagFindings(c Cluster) []Finding {
+	v := s.view(c.ID)
+	if len(v.Progress) == 0 || s.t.MaxLag <= 0 {
+		return nil
+	}
+	record, _ := s.m.progress(c.ID)
+	var worst time.Duration
+	unknown := 0
+	for _, p := range v.Progress {
+		w := channelWindow(p, backlogFree(record, v), v.At)
+		switch {
+		case !p.Known:
+			unknown++
+		case w.Upper != nil && (p.CaughtUpAt != nil || !backlogFree(record, v).IsZero()):
+			worst = max(worst, *w.Upper)
+		}
+	}
+	var out []Finding
+	if unknown > 0 {
+		out = append(out, NewFinding(CodeLagUnknown, c.ID,
+			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),
+			"check that its token may call GetReplicateInfo"))
+	}
+	if worst > s.t.MaxLag {
+		out = append(out, NewFinding(CodeLagObjective, c.ID,
+			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, worst.Round(time.Millisecond), s.t.MaxLag),
+			"check CDC on the primary and the network between: a failover now may lose that much"))
+	}
+	return out
+}
+
+// trafficFindings: a redirect target that does not send traffic to the
+// primary. Before a failover it is a warning and delays nothing.
+func (s situation) trafficFindings(d decision) []Finding {
+	var out []Finding
+	for _, t := range s.o.Traffic {
+		if t.Topology != s.t.Name || t.OK {
+			continue
+		}
+		f := NewFinding(CodeTrafficNotRedirected, "",
+			fmt.Sprintf("the redirect target %s does not send traffic to %s: %s", t.Target, d.primary.ID, wordOr(t.Detail, "no detail")),
+			"apply and run set it again; else point it at "+d.primary.ID+" by hand")
+		if d.transition == TransitionFailover {
+			f.Severity = SeverityWarning
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -1,0 +1,123 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// updateFindings stand against steps that send an ordinary configuration.
+func (s situation) updateFindings(d decision) []Finding {
+	out := s.freedFindings(d)
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		if v.Reach == ReachUp && s.receives(c, v) {
+			out = append(out, s.readiness(c, v)...)
+			out = append(out, s.rejections(c, v)...)
+		}
+		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
+			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
+				c.ID+" takes writes of its own as soon as it is let go",
+				"keep applications away from it, or stop it before, if that is not wanted"))
+		}
+	}
+	return out
+}
+
+// receives says whether an update may concern the cluster: what is stale, or
+// was let go, gets no configuration.
+func (s situation) receives(c Cluster, v View) bool {
+	return c.Role == RolePrimary || c.Role == RoleStandby || c.Role == RoleDetached && v.Belief.Kind == BeliefStandby
+}
+
+// readiness says what keeps a cluster that is up from being sent an update.
+func (s situation) readiness(c Cluster, v View) []Finding {
+	switch {
+	case v.Credential == CredentialRefused:
+		return []Finding{refusedToken(c.ID)}
+	case v.ReadsConfiguration == SupportNo:
+		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
+			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, wordOr(v.Version, "version unknown")),
+			"upgrade it to 2.6.17 or later")}
+	case v.Belief.Kind == BeliefUnknown:
+		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
+			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.t.Name+"'")}
+	case !v.IdentityProven:
+		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
+			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",
+			"check id, address and pchannels in the file")}
+	default:
+		return nil
+	}
+}
+
+// receiverFindings hold the steps that are left to what every receiver must
+// show, whatever they came from: the table or an open intent.
+func (s situation) receiverFindings(steps []Step) []Finding {
+	var out []Finding
+	for _, step := range steps {
+		if !step.Action.Sends() {
+			continue
+		}
+		c, listed := s.t.Cluster(step.Cluster)
+		v := s.view(step.Cluster)
+		switch {
+		case !listed:
+			out = append(out, NewFinding(CodeClusterUnlisted, step.Cluster, step.Cluster+" gets a step and is not in the document",
+				"list it in "+s.t.Name))
+		case v.Credential == CredentialMissing:
+			out = append(out, missingCredential(c.ID))
+		case v.Reach != ReachUp && step.ForcePromote():
+			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
+				"bring it back, or promote another standby"))
+		case v.Reach != ReachUp:
+			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must be told of this change and "+s.describe(c.ID),
+				"bring it back, or check its address and credential, and plan again"))
+		case step.ForcePromote() && v.Credential == CredentialRefused:
+			out = append(out, refusedToken(c.ID))
+		case !step.ForcePromote():
+			out = append(out, s.readiness(c, v)...)
+		}
+	}
+	return out
+}
+
+// freedFindings refuse a configuration that would drop a target which the
+// document does not let go: Milvus makes what is dropped a writable cluster.
+func (s situation) freedFindings(d decision) []Finding {
+	var out []Finding
+	for _, id := range []string{d.primary.ID, d.source} {
+		stored := s.view(id).Belief.Configuration
+		for _, target := range stored.TargetsOf(id) {
+			if c, ok := s.t.Cluster(target); ok && c.Role != RoleStale {
+				continue
+			}
+			out = append(out, NewFinding(CodeClusterUnlisted, target,
+				fmt.Sprintf("%s replicates to %s, which this change would drop: it would take writes of its own", id, target),
+				"list it as standby to keep it, or let it go with detached in a commit of its own"))
+		}
+	}
+	return out
+}
+
+// rejections predict what the server would refuse for a listed member: its
+// uri and channels are immutable (milvus.md V18, V19).
+func (s situation) rejections(c Cluster, v View) []Finding {
+	var out []Finding
+	for _, m := range v.Belief.Configuration.Clusters {
+		want, ok := s.t.Cluster(m.ID)
+		if !ok || want.Role == RoleStale {
+			continue
+		}
+		if m.URI != want.URI {
+			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
+				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s", c.ID, m.URI, m.ID, want.URI),
+				"keep the uri, or detach "+m.ID+" and add it again"))
+		}
+		if m.ID != c.ID && !slices.Equal(m.PChannels, want.PChannels) {
+			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
+				fmt.Sprintf("%s stores other channels for %s than the file", c.ID, m.ID),
+				"keep the stored channels; growing them is a change of its own"))
+		}
+	}
+	return out
+}
