@@ -169,12 +169,9 @@ func sortedTopologies(in []Topology) []Topology {
 // channels by name.
 func sortedObserved(o Observed) Observed {
 	out := Observed{Views: slices.Clone(o.Views), Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic)}
-	slices.SortFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
-	slices.SortFunc(out.Evidence, func(a, b Evidence) int {
-		if n := compareStrings(a.Topology, b.Topology); n != 0 {
-			return n
-		}
-		return compareStrings(a.Primary+"/"+a.Candidate, b.Primary+"/"+b.Candidate)
+	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
+	slices.SortStableFunc(out.Traffic, func(a, b TrafficState) int {
+		return compareStrings(a.Topology+"/"+a.Target, b.Topology+"/"+b.Target)
 	})
 	return out
 }

@@ -109,9 +109,11 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	return out
 }
 
-// frozen says whether a cluster answers as a standby: it refuses writes.
+// frozen says whether a cluster is proven to refuse writes: it is the one we
+// mean, and its own stored configuration makes it a standby.
 func (s situation) frozen(id string) bool {
-	return s.view(id).Belief.Kind == BeliefStandby
+	v := s.view(id)
+	return v.Belief.Kind == BeliefStandby && !v.Belief.Inferred && v.IdentityProven
 }
 
 // revivalFindings: a stale cluster is to be the primary again.

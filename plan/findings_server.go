@@ -9,11 +9,8 @@ import (
 func (s situation) promotionFindings(d decision) []Finding {
 	var out []Finding
 	c, v := d.primary, s.view(d.primary.ID)
-	if !c.Promotable {
-		out = append(out, NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
-			"promote another standby, or change the mark in a commit of its own"))
-	}
-	if v.Reach == ReachUp && v.ForcePromotes != SupportYes {
+	out = append(out, notPromotable(c)...)
+	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, wordOr(v.Version, "version unknown")),
 			"upgrade it to 2.6.14 or later"))
@@ -24,6 +21,14 @@ func (s situation) promotionFindings(d decision) []Finding {
 			"find out why the first one did not hold; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	return append(out, s.betterStandby(d)...)
+}
+
+func notPromotable(c Cluster) []Finding {
+	if c.Promotable {
+		return nil
+	}
+	return []Finding{NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
+		"make another standby the primary, or change the mark in a commit of its own")}
 }
 
 func refusedToken(id string) Finding {

@@ -8,6 +8,12 @@ import (
 // updateFindings stand against steps that send an ordinary configuration.
 func (s situation) updateFindings(d decision) []Finding {
 	out := s.freedFindings(d)
+	if d.transition == TransitionSwitchover {
+		out = append(out, notPromotable(d.primary)...)
+		if source, ok := s.t.Cluster(d.source); ok {
+			out = append(out, s.emptyPrimary(d.primary, source)...)
+		}
+	}
 	for _, c := range s.t.Clusters {
 		v := s.view(c.ID)
 		if v.Reach == ReachUp && s.receives(c, v) {
@@ -88,7 +94,7 @@ func (s situation) freedFindings(d decision) []Finding {
 	for _, id := range []string{d.primary.ID, d.source} {
 		stored := s.view(id).Belief.Configuration
 		for _, target := range stored.TargetsOf(id) {
-			if c, ok := s.t.Cluster(target); ok && c.Role != RoleStale {
+			if _, listed := s.t.Cluster(target); listed {
 				continue
 			}
 			out = append(out, NewFinding(CodeClusterUnlisted, target,

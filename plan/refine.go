@@ -23,9 +23,7 @@ func (s situation) sourceVerdict(p pair) verdict {
 	if p.member.Role != RoleStale || p.p != stateBackward {
 		return p.verdict
 	}
-	frozen := p.o == stateForward && !v.Belief.Inferred && v.IdentityProven
-	replaced := p.o == stateNone && seenEmpty(v)
-	if p.o == stateForward && !frozen || p.o == stateNone && !replaced {
+	if p.o == stateForward && !s.frozen(v.Cluster) || p.o == stateNone && !seenEmpty(v) {
 		return blocks(TransitionFailover, CodePrimaryReachable)
 	}
 	return p.verdict

@@ -10,7 +10,8 @@ const (
 	intentForeign                    // a cluster stores something else
 )
 
-// readIntent compares the steps of an intent with what is stored now.
+// readIntent compares the steps of an intent with what is stored now. A
+// cluster that stores something else outweighs one that does not answer.
 func (s situation) readIntent(i Intent) intentState {
 	state := intentDone
 	for _, step := range i.Steps {
@@ -20,10 +21,12 @@ func (s situation) readIntent(i Intent) intentState {
 		v := s.view(step.Cluster)
 		switch {
 		case v.Reach != ReachUp || v.Belief.Kind == BeliefUnknown:
-			return intentUnread
+			state = intentUnread
 		case storesAfter(v, step):
 		case storesBefore(v, step):
-			state = intentWaiting
+			if state == intentDone {
+				state = intentWaiting
+			}
 		default:
 			return intentForeign
 		}
@@ -57,6 +60,9 @@ func (s situation) settledByReading(i Intent) bool {
 
 // resume carries on the open intent of the very document that governs now.
 // Its digest and steps replace newly computed ones, so that its grant holds.
+// An intent that took effect is only verified and redirected; a failover is
+// repeated only while the table asks for that failover; anything else only
+// while each cluster stores what it did before or what was wanted.
 func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	i := s.intent
 	if i == nil {
@@ -67,25 +73,46 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	state := s.readIntent(*i)
-	if state == intentUnread && t.Transition == TransitionNone {
-		state = intentWaiting
-	}
-	if state == intentForeign || (t.Transition != i.Transition && i.Transition == TransitionFailover && state != intentDone) {
+	effected := i.Effected || state == intentDone
+	switch {
+	case effected:
+	case state == intentForeign, i.Transition == TransitionFailover && t.Transition != TransitionFailover:
 		return t
 	}
 	t.Resumed, t.Transition, t.Digest = true, i.Transition, i.Digest
 	t.OldPrimary = promotedInstead(*i, t.OldPrimary)
 	t.Steps = i.Steps
-	if state == intentDone || i.Effected {
+	switch {
+	case effected:
 		t.Steps = remaining(i.Steps)
-		t.Findings = withoutCodes(t.Findings, CodeSplitBrain, CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover)
-		return t
-	}
-	t.Findings = withoutCodes(t.Findings, CodeRecoveryBlock)
-	if i.Transition != TransitionFailover {
-		t.Findings = withoutCodes(t.Findings, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange, CodeStaleRejoin, CodeJoinNotEmpty)
+		t.DataLoss = nil
+		t.Findings = settledFindings(t.Findings)
+	case i.Transition == TransitionFailover:
+		t.Findings = withoutCodes(t.Findings, CodeRecoveryBlock)
+	default:
+		t.Findings = withoutCodes(t.Findings, carriedOn...)
 	}
 	return t
+}
+
+// carriedOn are the codes that describe a change of ours which stands half
+// done, and say nothing against finishing it: each receiver stores what it did
+// before or what was wanted, and is held to receiverFindings again.
+var carriedOn = []Code{CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
+	CodeStaleRejoin, CodeJoinNotEmpty, CodeWouldDemoteWriter, CodePromotionInDoubt, CodeRoleUnknown,
+	CodeSwitchoverNeedsBoth, CodeClusterNeeded}
+
+// settledFindings are those of a change that took effect and is only verified
+// and redirected: nothing blocks that, and two writers are shown all the same.
+func settledFindings(findings []Finding) []Finding {
+	out := withoutCodes(findings, CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt,
+		CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven)
+	for i := range out {
+		if out[i].Code == CodeSplitBrain {
+			out[i].Severity, out[i].Acceptable = SeverityCritical, false
+		}
+	}
+	return out
 }
 
 // promotedInstead names the old primary of a resumed failover.
