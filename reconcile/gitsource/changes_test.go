@@ -356,8 +356,11 @@ func TestApprovedByTheRealGit(t *testing.T) {
 // pull request stands for however it is merged.
 func TestApprovalOnThePullRequest(t *testing.T) {
 	for name, bring := range map[string]func(s *shell){
-		"merge":  func(s *shell) { s.merge("feature") },
-		"squash": func(s *shell) { s.git("merge", "-q", "--squash", "feature"); s.as(carol, "commit", "-q", "-m", "Squashed") },
+		"merge": func(s *shell) { s.merge("feature") },
+		"squash": func(s *shell) {
+			s.git("merge", "-q", "--squash", "feature")
+			s.as(carol, "commit", "-q", "-m", "Squashed")
+		},
 		"rebase": func(s *shell) {
 			s.checkout("feature")
 			s.as(carol, "rebase", "-q", "main")

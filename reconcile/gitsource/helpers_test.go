@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,8 +86,18 @@ func newShell(t testing.TB) *shell {
 	t.Helper()
 	program(t, "git")
 	s := &shell{t: t, dir: t.TempDir(), now: noon, key: map[string]string{}, line: map[string]string{}}
-	s.git("init", "-q", "-b", "main", ".")
+	s.git("init", "-q", "--template=", "-b", "main", ".")
 	return s
+}
+
+// copy gives another repository that begins as this one stands.
+func (s *shell) copy(t testing.TB) *shell {
+	t.Helper()
+	out := &shell{t: t, dir: t.TempDir(), now: s.now, key: maps.Clone(s.key), line: maps.Clone(s.line)}
+	if err := os.CopyFS(out.dir, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // env keeps the user's configuration, agent and keys out.

@@ -61,8 +61,16 @@ func (r *Repo) tip() (plumbing.Hash, error) {
 	if name == "" {
 		name = "HEAD"
 	}
-	if id, ok := r.lookup(name); ok {
-		return id, nil
+	forms := []string{name}
+	if name != "HEAD" && !strings.HasPrefix(name, "refs/") {
+		// A branch comes before a tag of the same name: whoever may push tags
+		// must not thereby choose what is tracked.
+		forms = []string{"refs/heads/" + name, name}
+	}
+	for _, form := range forms {
+		if id, ok := r.lookup(form); ok {
+			return id, nil
+		}
 	}
 	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet", ErrNotFound, name)
 }
