@@ -62,10 +62,15 @@ func (r *Repo) size(id plumbing.Hash) (int64, error) {
 		return 0, errClosed
 	}
 	size, err := r.git.Storer.EncodedObjectSize(id)
-	if err != nil {
+	if err == nil {
+		return size, nil
+	}
+	// Objects of another repository have no size before they are read.
+	o, found := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
+	if found != nil {
 		return 0, r.explainMissing(id, err)
 	}
-	return size, nil
+	return o.Size(), nil
 }
 
 // ErrIncomplete marks history or content that a clone lacks.

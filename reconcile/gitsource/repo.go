@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/go-git/go-billy/v5/osfs"
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
@@ -107,7 +108,10 @@ func (r *Repo) openLocal() error {
 	if _, err := os.Stat(r.loc.path); err != nil {
 		return fmt.Errorf("repository %s: %w", r.loc.path, errors.Unwrap(err))
 	}
-	opened, err := git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	opened, err := git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	if errors.Is(err, git.ErrRepositoryNotExists) { // a folder in a work tree
+		opened, err = git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	}
 	if err != nil {
 		return explainOpen(r.loc.path, err)
 	}
@@ -119,14 +123,16 @@ func (r *Repo) openLocal() error {
 
 // use works on a repository on disk from now on. Its pack files stay open,
 // which makes reading many objects cheap, and keeps them readable while git
-// packs the repository anew.
+// packs the repository anew. Objects that it shares with another repository
+// (git clone --shared or --reference) are found there.
 func (r *Repo) use(opened *git.Repository) error {
 	disk, ok := opened.Storer.(*filesystem.Storage)
 	if !ok {
 		r.git = opened
 		return nil
 	}
-	kept, err := git.Open(filesystem.NewStorageWithOptions(disk.Filesystem(), objectcache.NewObjectLRUDefault(), filesystem.Options{KeepDescriptors: true}), nil)
+	options := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/")}
+	kept, err := git.Open(filesystem.NewStorageWithOptions(disk.Filesystem(), objectcache.NewObjectLRUDefault(), options), nil)
 	if err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
