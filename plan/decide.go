@@ -128,14 +128,15 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
 	text, ok := tableTexts[p.verdict.code]
 	if !ok {
-		text = tableText{"the state of %[1]s and %[2]s is not one that may be acted on", "read both with 'reconcile status' and resolve it by hand"}
+		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status' and resolve it by hand"}
 	}
 	cluster := o
 	if p.verdict.code == CodeNotAStandby || p.verdict.code == CodeCandidateUnreachable {
 		cluster = prim
 	}
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
-	return NewFinding(p.verdict.code, cluster, fmt.Sprintf(text.message, prim, o)+seen, fmt.Sprintf(text.remedy, prim, o, s.t.Name))
+	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.t.Name)
+	return NewFinding(p.verdict.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
 
 // describe says in a few words how a cluster answered.

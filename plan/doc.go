@@ -36,7 +36,7 @@
 //	U       | ROLE_UNKNOWN         | ROLE_UNKNOWN         | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN      | ROLE_UNKNOWN     | ROLE_UNKNOWN    | ROLE_UNKNOWN
 //	D       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
 //	K       | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE | CANDIDATE_UNREACHABLE
-//	sib     | follow               | OUT_OF_BAND_FAILOVER | ROLE_UNKNOWN     | ROLE_UNKNOWN      | CLUSTER_UNLISTED  | ROLE_UNKNOWN      | follow           | follow          | follow
+//	sib     | follow               | OUT_OF_BAND_FAILOVER | follow           | ROLE_UNKNOWN      | CLUSTER_UNLISTED  | ROLE_UNKNOWN      | follow           | follow          | follow
 //
 //	detached | none              | {X}              | P>O              | O>P              | for              | U                | D                 | K               | sib
 //	none    | none               | none             | ROLE_UNKNOWN     | STALE_NOT_FAILED | CLUSTER_UNLISTED | ROLE_UNKNOWN     | ROLE_UNKNOWN      | ROLE_UNKNOWN    | ROLE_UNKNOWN

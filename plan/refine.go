@@ -59,7 +59,7 @@ func (s situation) bystander(d decision, p pair) verdict {
 func (s situation) standbyBystander(d decision, p pair) verdict {
 	silent := p.o == stateDown || p.o == stateUnknown || p.o == stateUp
 	switch {
-	case d.transition == TransitionFailover && (p.o == stateSibling || silent):
+	case d.transition == TransitionFailover && (p.verdict.follows || silent):
 		return blocks(TransitionFailover, CodeOrphanedStandby)
 	case d.transition != TransitionSwitchover || p.o != stateSibling:
 		return p.verdict

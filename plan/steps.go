@@ -60,7 +60,7 @@ func (s situation) forcePromote(c Cluster) Step {
 	if !ok {
 		own = memberOf(c)
 	}
-	after := Configuration{Clusters: []Member{own}}
+	after := Configuration{Clusters: []Member{own}}.Clone()
 	return Step{Wave: 2, Action: ActionForcePromote, Cluster: c.ID, Reason: ReasonPrimaryLost, Before: s.stored(c.ID), After: &after}
 }
 

@@ -128,6 +128,7 @@ var staleTable = map[state]map[state]verdict{
 		stateUnknown: follows(),
 		stateUp:      blocks(TransitionFailover, CodeRoleUnknown),
 		stateNone:    follows(),
+		stateForward: follows(),
 		stateSelf:    blocks(TransitionFailover, CodeOutOfBandFailover),
 		stateForeign: blocks(TransitionFailover, CodeClusterUnlisted),
 	},

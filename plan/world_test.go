@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var ids = []string{"a", "b", "c", "d", "e"}
+
+// drawDocument is any document that schema lets pass: one primary, the rest
+// as they come.
+func drawDocument(t *rapid.T, label string, n int) Topology {
+	var clusters []Cluster
+	primary := rapid.IntRange(0, n-1).Draw(t, label+" primary")
+	for i, id := range ids[:n] {
+		role := rapid.SampledFrom([]Role{RoleStandby, RoleStandby, RoleStale, RoleDetached}).Draw(t, label+" role")
+		if i == primary {
+			role = RolePrimary
+		}
+		c := cluster(id, role)
+		c.Promotable = rapid.IntRange(0, 9).Draw(t, label+" promotable") > 0
+		c.Provisioned = rapid.SampledFrom([]Provisioned{{}, {}, {From: ProvisionedRestored, At: now.Add(-time.Hour)},
+			{From: ProvisionedEmpty, At: now.Add(-3 * time.Hour)}, {From: ProvisionedRestored, At: now.Add(time.Hour)}}).Draw(t, label+" provisioned")
+		clusters = append(clusters, c)
+	}
+	return document(8, clusters...)
+}
+
+// drawConfiguration is what a cluster may store: nothing, itself, or a star
+// of which it is a part, be it with a stranger.
+func drawConfiguration(t *rapid.T, id string, n int) Configuration {
+	switch rapid.IntRange(0, 5).Draw(t, "stored") {
+	case 0:
+		return Configuration{}
+	case 1:
+		return storing(id)
+	}
+	centre := rapid.SampledFrom(ids[:n]).Draw(t, "centre")
+	var others []string
+	for _, o := range ids[:n] {
+		if o != centre && (o == id || rapid.Bool().Draw(t, "member")) {
+			others = append(others, o)
+		}
+	}
+	if rapid.IntRange(0, 15).Draw(t, "stranger") == 0 {
+		others = append(others, "x")
+	}
+	c := storing(centre, others...)
+	if rapid.IntRange(0, 7).Draw(t, "order") == 0 {
+		slices.Reverse(c.Clusters)
+	}
+	return c
+}
+
+func drawView(t *rapid.T, id string, n int) View {
+	v := rapid.SampledFrom([]View{up(id), up(id), up(id), up(id), down(id), down(id), degraded(id), unknown(id)}).Draw(t, "view "+id)
+	if v.Reach != ReachUp {
+		return v
+	}
+	rare := func(label string) bool { return rapid.IntRange(0, 11).Draw(t, label) == 0 }
+	if !rare("unread") {
+		v.Belief = ClassifyBelief(id, drawConfiguration(t, id, n))
+		v.Belief.Inferred = rare("inferred")
+	}
+	if v.Belief.Kind == BeliefStandby {
+		v.Progress = progress(id, drawAge(t), drawAge(t))
+		v.Progress[0].Known = !rare("progress unknown")
+	}
+	v.Contents = rapid.SampledFrom([]Contents{{Known: true}, {Known: true, Collections: []string{"c"}}, {}}).Draw(t, "contents")
+	v.IdentityProven = !rare("identity")
+	if rare("conflict") {
+		v.IdentityConflict = "the channels of another cluster"
+	}
+	v.Credential = rapid.SampledFrom([]Credential{CredentialBound, CredentialBound, CredentialBound, CredentialMissing, CredentialRefused, CredentialMismatch}).Draw(t, "credential")
+	v.ForcePromotes = rapid.SampledFrom([]Support{SupportYes, SupportYes, SupportNo, SupportUnknown}).Draw(t, "force")
+	v.ReadsConfiguration = rapid.SampledFrom([]Support{SupportYes, SupportYes, SupportNo}).Draw(t, "reads")
+	return v
+}
+
+func drawAge(t *rapid.T) time.Duration {
+	return time.Duration(rapid.IntRange(0, 90).Draw(t, "age")) * time.Second
+}
+
+func drawEvidence(t *rapid.T, n int) []Evidence {
+	var out []Evidence
+	for _, primary := range ids[:n] {
+		for _, candidate := range ids[:n] {
+			if primary == candidate {
+				continue
+			}
+			e := lost(primary, candidate, func(_ int, r *Round) { r.Progress = progress(candidate, time.Minute, time.Minute) })
+			switch rapid.IntRange(0, 4).Draw(t, "evidence") {
+			case 0:
+				continue
+			case 1:
+				e.Rounds[rapid.IntRange(0, 4).Draw(t, "round")].Reach = drawReach(t)
+			case 2:
+				e.Rounds = e.Rounds[:rapid.IntRange(0, 4).Draw(t, "rounds")]
+			}
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func drawReach(t *rapid.T) Reach {
+	return rapid.SampledFrom([]Reach{ReachUp, ReachDegraded, ReachUnknown, ReachUnreachable}).Draw(t, "reach")
+}
+
+func drawMemory(t *rapid.T, n int) Memory {
+	m := Memory{Now: now, Ledger: rapid.SampledFrom([]LedgerKind{LedgerNone, LedgerEmbedded}).Draw(t, "ledger")}
+	ago := func(label string) time.Time {
+		return now.Add(-time.Duration(rapid.IntRange(0, 240).Draw(t, label)) * time.Minute)
+	}
+	for i, id := range ids[:n] {
+		if rapid.IntRange(0, 4).Draw(t, "marked") == 0 {
+			m.Stale = append(m.Stale, StaleMark{Cluster: id, Topology: "orders", Since: ago("since"), Promoted: ids[(i+1)%n]})
+		}
+		if rapid.IntRange(0, 6).Draw(t, "used") == 0 {
+			m.Provisions = append(m.Provisions, UsedProvision{Cluster: id, At: ago("used at")})
+		}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "failed over") == 0 {
+		m.Failovers = []LastFailover{{Topology: "orders", Promoted: rapid.SampledFrom(ids[:n]).Draw(t, "promoted"), At: ago("failover")}}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "generation") == 0 {
+		m.Generations = []GenerationMark{{Topology: "orders", Generation: int64(rapid.IntRange(6, 9).Draw(t, "seen"))}}
+	}
+	return m
+}
+
+// drawWorld is any state of the world that can be written down: most of them
+// should never be, and none may make a plan that does harm.
+func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
+	n := rapid.IntRange(2, 4).Draw(t, "clusters")
+	doc := drawDocument(t, "document", n)
+	switch rapid.IntRange(0, 3).Draw(t, "previous") {
+	case 0:
+		doc = doc.after(drawDocument(t, "before", n))
+	case 1:
+		doc = failoverDocument(t, n)
+	}
+	o := Observed{Evidence: drawEvidence(t, n)}
+	for _, id := range ids[:n] {
+		o.Views = append(o.Views, drawView(t, id, n))
+	}
+	m := drawMemory(t, n)
+	d := Desired{Commit: "c0ffee", Topologies: []Topology{doc}}
+	if rapid.IntRange(0, 2).Draw(t, "intent") == 0 {
+		m.Intents = drawIntent(t, d, n)
+	}
+	return d, o, m
+}
+
+// failoverDocument makes b primary in place of a and everything else stale.
+func failoverDocument(t *rapid.T, n int) Topology {
+	doc := failingOver("b", "a")
+	for _, id := range ids[2:n] {
+		role := rapid.SampledFrom([]Role{RoleStale, RoleStale, RoleDetached, RoleStandby}).Draw(t, "role")
+		doc.Clusters = append(doc.Clusters, cluster(id, role))
+		doc.Previous.Clusters = append(doc.Previous.Clusters, cluster(id, RoleStandby))
+	}
+	return doc
+}
+
+// drawIntent is an intent that some other state of the world gave rise to.
+func drawIntent(t *rapid.T, d Desired, n int) []Intent {
+	var o Observed
+	for _, id := range ids[:n] {
+		o.Views = append(o.Views, drawView(t, id, n))
+	}
+	p := Compute(d, o, Memory{Now: now}).Topologies[0]
+	if p.Transition == TransitionNone {
+		return nil
+	}
+	sent := rapid.Bool().Draw(t, "sent")
+	return []Intent{{
+		Topology: p.Name, Transition: p.Transition, Generation: p.Generation - int64(rapid.IntRange(0, 1).Draw(t, "older")),
+		Digest: p.Digest, Steps: p.Steps, At: now.Add(-time.Minute), MayHaveSent: sent,
+		Effected: sent && rapid.IntRange(0, 3).Draw(t, "effected") == 0,
+	}}
+}
