@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
-			"topology": topology, "approval": approvalMessage,
+			"topology": topology, "person": person, "approval": approvalMessage,
 		},
 	})
 }
@@ -245,6 +245,21 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 		do = append(do, "-S")
 	}
 	ts.Check(ts.Exec("git", do...))
+}
+
+// person NAME: makes the playground's repository that person's own, as `git
+// config` would, with their signing key.
+func person(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: person NAME")
+	}
+	repo := filepath.Join(ts.Getenv("PLAY"), "repo")
+	for _, kv := range [][2]string{
+		{"user.name", args[0]}, {"user.email", args[0] + "@example.com"}, {"gpg.format", "ssh"},
+		{"gpg.ssh.program", "sshsign"}, {"user.signingKey", filepath.Join(ts.Getenv("PLAY"), args[0])},
+	} {
+		ts.Check(ts.Exec("git", "-C", repo, "config", kv[0], kv[1]))
+	}
 }
 
 // field FILE PATH VALUE: demands a value in a JSON file; PATH is dotted, with

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+type approveOptions struct {
+	commit      string
+	reason      string
+	expires     time.Duration
+	accept      []string
+	maxDataLoss time.Duration
+	plan        string
+	push        string
+}
+
+func newApprove(g *globals) *cobra.Command {
+	var o approveOptions
+	cmd := &cobra.Command{
+		Use:   "approve TOPOLOGY/CLUSTER --reason TEXT",
+		Short: "Sign the approval of a commit, as a tag",
+		Long: `approve writes the signed annotated tag failover/TOPOLOGY/GENERATION/E-MAIL on a
+commit, with the trailers that apply looks for. It needs the repository (--repo,
+else the current folder) and your own git configuration with a signing key, and
+nothing else. CLUSTER is the one that is primary after the change. The tag stays
+valid through merge, squash and rebase while the document is the same. It is
+pushed only with --push.`,
+		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
+  reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runApprove(cmd.Context(), g, o, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.commit, "commit", "HEAD", "the commit that is approved")
+	f.StringVar(&o.reason, "reason", "", "why, with the incident's number")
+	f.DurationVar(&o.expires, "expires", 0, "end of the approval, from now (default: the operator's maxAge)")
+	f.StringArrayVar(&o.accept, "accept", nil, "accept a finding that may be accepted; may repeat")
+	f.DurationVar(&o.maxDataLoss, "max-data-loss", 0, "deny if more may be lost")
+	f.StringVar(&o.plan, "plan", "", "approve only the plan of this saved JSON")
+	f.StringVar(&o.push, "push", "", "push the tag, to origin or the remote named")
+	f.Lookup("push").NoOptDefVal = "origin"
+	return cmd
+}
+
+func runApprove(ctx context.Context, g *globals, o approveOptions, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	dir := g.repo
+	if dir == "" {
+		dir = "."
+	}
+	commit, document, err := approvedDocument(ctx, g, dir, o.commit, target)
+	if err != nil {
+		return err
+	}
+	message, email, err := approvalText(ctx, g, dir, o, document, target)
+	if err != nil {
+		return err
+	}
+	tag := fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, email)
+	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, commit); err != nil {
+		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key; 'git tag -d %s' takes back an earlier one)", tag, err, tag)
+	}
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s\n", printable(tag), commit)
+	if o.push == "" {
+		fmt.Fprintf(g.std.Out, "push it to make it count: git push origin refs/tags/%s\n", printable(tag))
+		return nil
+	}
+	if _, err := gitIn(ctx, dir, "", "push", o.push, "refs/tags/"+tag); err != nil {
+		return fmt.Errorf("push the tag: %w", err)
+	}
+	fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))
+	return nil
+}
+
+// approvedDocument reads what would be approved, and demands that the target
+// is what it asks for.
+func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (string, plan.Topology, error) {
+	name, cluster, ok := strings.Cut(target, "/")
+	if !ok || name == "" || cluster == "" {
+		return "", plan.Topology{}, fmt.Errorf("%q is not TOPOLOGY/CLUSTER", target)
+	}
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: dir, Path: g.pathOr("topologies")})
+	if err != nil {
+		return "", plan.Topology{}, err
+	}
+	rev, err := loadRevision(ctx, repo, commit, g.pathOr("topologies"))
+	if err != nil {
+		return "", plan.Topology{}, err
+	}
+	if err := rev.choose([]string{name}); err != nil {
+		return "", plan.Topology{}, err
+	}
+	if len(rev.desired.Topologies) == 0 {
+		return "", plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.commit)
+	}
+	t := rev.desired.Topologies[0]
+	if primary, _ := t.Primary(); primary.ID != cluster {
+		return "", t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.commit, name, primary.ID, cluster)
+	}
+	return rev.commit, t, nil
+}
+
+// approvalText is the tag's message; it is parsed before anybody signs it.
+func approvalText(ctx context.Context, g *globals, dir string, o approveOptions, t plan.Topology, target string) (message, email string, err error) {
+	if strings.TrimSpace(o.reason) == "" {
+		return "", "", errors.New("--reason is needed: it stands in the ledger for whoever asks later")
+	}
+	name, err := gitIn(ctx, dir, "", "config", "user.name")
+	if err != nil {
+		return "", "", errors.New("git does not know who you are (hint: git config user.name and user.email)")
+	}
+	if email, err = gitIn(ctx, dir, "", "config", "user.email"); err != nil {
+		return "", "", errors.New("git does not know who you are (hint: git config user.name and user.email)")
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Approve %s, generation %d\n\n", target, t.Generation)
+	fmt.Fprintf(&b, "Failover-Approved: %s\nFailover-Approved-By: %s <%s>\nFailover-Reason: %s\n", target, name, email, o.reason)
+	if o.expires > 0 {
+		fmt.Fprintf(&b, "Failover-Expires: %s\n", g.clock().Add(o.expires).UTC().Format(time.RFC3339))
+	}
+	for _, code := range o.accept {
+		if !plan.Acceptable(plan.Code(code)) {
+			return "", "", fmt.Errorf("%s cannot be accepted (hint: 'reconcile explain %s')", code, code)
+		}
+		fmt.Fprintf(&b, "Failover-Accept: %s\n", code)
+	}
+	if o.maxDataLoss > 0 {
+		fmt.Fprintf(&b, "Failover-Max-Data-Loss: %s\n", o.maxDataLoss)
+	}
+	if o.plan != "" {
+		digest, err := savedDigest(o.plan, t.Name)
+		if err != nil {
+			return "", "", err
+		}
+		fmt.Fprintf(&b, "Failover-Plan: %s\n", digest)
+	}
+	if _, err := approval.ParseTrailers(b.String()); err != nil {
+		return "", "", fmt.Errorf("this would not be a valid approval: %w", err)
+	}
+	return b.String(), email, nil
+}
+
+// savedDigest finds the digest of one topology in a saved plan.
+func savedDigest(path, topology string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read the saved plan: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	d, err := render.Decode(f)
+	if err != nil {
+		return "", fmt.Errorf("read the saved plan %s: %w", path, err)
+	}
+	t, ok := d.Plan.Topology(topology)
+	if !ok || t.Digest == "" {
+		return "", fmt.Errorf("the saved plan has no transition of %s", topology)
+	}
+	return t.Digest, nil
+}
+
+// gitIn runs the user's git in a folder: what is signed and how is their own
+// configuration's affair.
+func gitIn(ctx context.Context, dir, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, bad bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &bad
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(bad.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}
