@@ -252,7 +252,8 @@ func TestAppliedIsSettled(t *testing.T) {
 // long as the document lists it.
 func detachedRead(doc Topology, o Observed) bool {
 	return !slices.ContainsFunc(doc.withRole(RoleDetached), func(c Cluster) bool {
-		return normal(c, o.View(c.ID)).Belief.Kind == BeliefUnknown
+		v := normal(c, o.View(c.ID))
+		return v.Belief.Kind == BeliefUnknown || v.Credential != CredentialBound
 	})
 }
 

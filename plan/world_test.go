@@ -131,10 +131,14 @@ func drawMemory(t *rapid.T, n int) Memory {
 	return m
 }
 
-// drawWorld is any state of the world that can be written down: most of them
-// should never be, and none may make a plan that does harm.
+// drawWorld is any state of the world that can be written down: half of them
+// anything at all, which should never be, and half a star that a change or an
+// accident has just met.
 func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
 	n := rapid.IntRange(2, 4).Draw(t, "clusters")
+	if rapid.Bool().Draw(t, "likely") {
+		return drawLikely(t, n)
+	}
 	doc := drawDocument(t, "document", n)
 	switch rapid.IntRange(0, 3).Draw(t, "previous") {
 	case 0:
@@ -152,6 +156,63 @@ func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
 		m.Intents = drawIntent(t, d, n)
 	}
 	return d, o, m
+}
+
+// drawLikely is a star around a, some of whose members never joined or were
+// let go, a document that asks for one change of it, and at most two accidents.
+func drawLikely(t *rapid.T, n int) (Desired, Observed, Memory) {
+	var joined []string
+	for _, id := range ids[1:n] {
+		if id == "b" || rapid.IntRange(0, 2).Draw(t, "joined") > 0 {
+			joined = append(joined, id)
+		}
+	}
+	doc := rapid.SampledFrom([]Topology{pairOf("a", ids[1:n]...), pairOf("b", append([]string{"a"}, ids[2:n]...)...), failoverDocument(t, n)}).Draw(t, "change")
+	if doc.Previous == nil {
+		doc = doc.after(pairOf("a", ids[1:n]...))
+	}
+	for i, c := range doc.Clusters {
+		if c.Role == RoleStandby && rapid.IntRange(0, 5).Draw(t, "let go") == 0 {
+			doc.Clusters[i].Role = RoleDetached
+		}
+	}
+	o := Observed{}
+	for _, id := range ids[:n] {
+		stored := rapid.SampledFrom([]View{empty(id), primaryOf(id)}).Draw(t, "outside")
+		if id == "a" || slices.Contains(joined, id) {
+			stored = believing(id, storing("a", joined...))
+		}
+		o.Views = append(o.Views, stored)
+		if id != "a" {
+			o.Evidence = append(o.Evidence, lost("a", id, func(_ int, r *Round) { r.Progress = progress(id, time.Minute, time.Minute) }))
+		}
+	}
+	if rapid.Bool().Draw(t, "a is gone") {
+		o.Views[0] = down("a")
+	}
+	d, m := Desired{Commit: "c0ffee", Topologies: []Topology{doc}}, Memory{Now: now, Ledger: LedgerEmbedded}
+	if rapid.IntRange(0, 3).Draw(t, "begun") == 0 {
+		m.Intents, o = drawBegun(t, d, o, m)
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "accidents") {
+		i := rapid.IntRange(0, n-1).Draw(t, "met")
+		o.Views[i] = drawView(t, ids[i], n)
+	}
+	return d, o, m
+}
+
+// drawBegun carries out some of the steps of what is planned, and remembers
+// that it was begun.
+func drawBegun(t *rapid.T, d Desired, o Observed, m Memory) ([]Intent, Observed) {
+	p := Compute(d, o, m).Topologies[0]
+	if !p.Changes() || p.Blocked(nil) {
+		return nil, o
+	}
+	whole := p.Steps
+	p.Steps = slices.DeleteFunc(slices.Clone(whole), func(s Step) bool { return rapid.Bool().Draw(t, "undone") })
+	after, _ := applied(p, o, m)
+	return []Intent{{Topology: p.Name, Transition: p.Transition, Generation: p.Generation, Digest: p.Digest,
+		Steps: whole, At: now.Add(-time.Minute), MayHaveSent: true}}, after
 }
 
 // failoverDocument makes b primary in place of a and everything else stale.
