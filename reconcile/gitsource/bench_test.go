@@ -100,13 +100,44 @@ func BenchmarkGoverning(b *testing.B) {
 	})
 }
 
-// BenchmarkFetch fetches from a remote on disk by way of http-backend's peer,
-// the local transport being no fetch at all.
-func BenchmarkOpenLocal(b *testing.B) {
+// BenchmarkFetch fetches from a real git http-backend.
+func BenchmarkFetch(b *testing.B) {
 	s := bigRepository(b)
-	for b.Loop() {
-		if _, err := s.open().Resolve(""); err != nil {
-			b.Fatal(err)
+	url := httpRemote(b, s.dir, "", false).URL + "/.git"
+	b.Run("everything", func(b *testing.B) {
+		for b.Loop() {
+			s.openWith(Config{URL: url})
 		}
-	}
+	})
+	b.Run("git, everything", func(b *testing.B) {
+		for b.Loop() {
+			run(b, s.env(), "git", "clone", "-q", "--bare", url, b.TempDir())
+		}
+	})
+	b.Run("without news", func(b *testing.B) {
+		r := s.openWith(Config{URL: url})
+		for b.Loop() {
+			if err := r.Fetch(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("git, without news", func(b *testing.B) {
+		dir := b.TempDir()
+		run(b, s.env(), "git", "clone", "-q", "--bare", url, dir)
+		for b.Loop() {
+			run(b, s.env(), "git", "-C", dir, "fetch", "-q", url, "+refs/heads/main:refs/heads/main")
+		}
+	})
+	b.Run("one new commit", func(b *testing.B) {
+		r := s.openWith(Config{URL: url})
+		for n := 0; b.Loop(); n++ {
+			b.StopTimer()
+			s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 100+n))
+			b.StartTimer()
+			if err := r.Fetch(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

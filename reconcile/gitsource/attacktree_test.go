@@ -1,0 +1,139 @@
+package gitsource
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestAttacksOnTheTree are tries to lead the reader out of the folder, to
+// exhaust it, or to have it read what is not there.
+func TestAttacksOnTheTree(t *testing.T) {
+	blob := func(s *shell) []byte {
+		id := s.object("blob", doc("orders", 9))
+		raw, err := exec.Command("git", "-C", s.dir, "rev-parse", id).Output()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return unhex(strings.TrimSpace(string(raw)))
+	}
+	entry := func(mode, name string, id []byte) string { return mode + " " + name + "\x00" + string(id) }
+	// plant makes a commit whose topologies folder is this tree.
+	plant := func(s *shell, tree string) string {
+		folder := s.object("tree", tree)
+		root := s.object("tree", entry("40000", "topologies", unhex(folder)))
+		commit := s.git("commit-tree", "-m", "x", root)
+		s.tip(commit)
+		return commit
+	}
+	for _, c := range []struct {
+		name    string
+		tree    func(s *shell) string
+		problem error // of Changes; nil: it knows of no orders
+	}{
+		{"a symbolic link out of the tree", func(s *shell) string { return entry("120000", "orders.yaml", blob(s)) }, nil},
+		{"a submodule", func(s *shell) string { return entry("160000", "orders.yaml", blob(s)) }, nil},
+		{"a file of a mode that git does not have", func(s *shell) string { return entry("060000", "orders.yaml", blob(s)) }, nil},
+		{"the name ..", func(s *shell) string { return entry("100644", "..", blob(s)) }, errTree},
+		{"a name with a slash", func(s *shell) string { return entry("100644", "../x.yaml", blob(s)) }, errTree},
+		{"an empty name", func(s *shell) string { return entry("100644", "", blob(s)) }, errTree},
+		{"a name that stands twice", func(s *shell) string {
+			return entry("100644", "a.yaml", blob(s)) + entry("100755", "a.yaml", blob(s))
+		}, errTree},
+		{"a name that is not UTF-8", func(s *shell) string { return entry("100644", "\xff.yaml", blob(s)) }, nil},
+		{"a huge file", func(s *shell) string {
+			id := s.object("blob", doc("orders", 9, strings.Repeat("x", MaxBlob)))
+			return entry("100644", "orders.yaml", unhex(id))
+		}, nil},
+		{"a folder that unfolds to billions of files", func(s *shell) string {
+			tree := entry("100644", "a.yaml", blob(s))
+			for range 8 {
+				id := unhex(s.object("tree", tree))
+				tree = ""
+				for i := range 10 {
+					tree += entry("40000", fmt.Sprint("d", i), id)
+				}
+			}
+			return tree
+		}, errTooMany},
+		{"a folder deeper than any", func(s *shell) string {
+			tree := entry("100644", "a.yaml", blob(s))
+			for range maxDepth {
+				tree = entry("40000", "d", unhex(s.object("tree", tree)))
+			}
+			return tree
+		}, errTooMany},
+		{"a pointer of Git LFS", func(s *shell) string {
+			return entry("100644", "orders.yaml", unhex(s.object("blob", "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n")))
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShell(t)
+			at := plant(s, c.tree(s))
+			r := s.open()
+			got, err := r.Changes(t.Context(), at, keysOf)
+			if c.problem != nil {
+				if err == nil || !strings.Contains(err.Error(), c.problem.Error()) {
+					t.Errorf("got %v, want %v", err, c.problem)
+				}
+				return
+			}
+			if err != nil || len(got) > 0 {
+				t.Errorf("it knows %v, %v", got, err)
+			}
+		})
+	}
+}
+
+func unhex(s string) []byte {
+	out := make([]byte, len(s)/2)
+	for i := range out {
+		fmt.Sscanf(s[2*i:2*i+2], "%02x", &out[i])
+	}
+	return out
+}
+
+// TestATamperedObjectIsNoticed changes the content of a loose object on disk.
+func TestATamperedObjectIsNoticed(t *testing.T) {
+	s := newShell(t)
+	at := s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+	id := s.git("rev-parse", "HEAD:"+ordersFile)
+	other := s.object("blob", doc("orders", 1, "cluster-c primary"))
+	path := func(id string) string { return filepath.Join(s.dir, ".git/objects", id[:2], id[2:]) }
+	data, err := os.ReadFile(path(other))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path(id)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path(id), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.open().Changes(t.Context(), at, keysOf); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPayloadWithoutSignature holds that what is marked as spent does not
+// depend on who signed it, or how.
+func TestPayloadWithoutSignature(t *testing.T) {
+	s := newShell(t)
+	payload := s.tagPayload("x", strings.Repeat("1", 40), "commit", "m\n")
+	one, err := parseTag([]byte(payload + s.sign(alice, payload)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := parseTag([]byte(payload + s.sign(carol, payload)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.payloadHash() != two.payloadHash() || !bytes.Equal(one.payload, []byte(payload)) || slices.Equal([]byte(one.signature), []byte(two.signature)) {
+		t.Error("the payload depends on the signature")
+	}
+}

@@ -1,0 +1,150 @@
+package gitsource
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFetchFollowsTheRemote(t *testing.T) {
+	for _, kind := range []string{"memory", "disk"} {
+		t.Run(kind, func(t *testing.T) {
+			s := newShell(t)
+			first := s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
+			s.sshKey(alice)
+			c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git"}
+			if kind == "disk" {
+				c.CacheDir = t.TempDir()
+			}
+			r := s.openWith(c)
+			expect := func(what string, carriers int) {
+				t.Helper()
+				if err := r.Fetch(t.Context()); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				if tip, err := r.Resolve(""); err != nil || tip != s.head() {
+					t.Fatalf("%s: tip %s, %v; want %s", what, tip, err, s.head())
+				}
+				if n := len(changeOf(t, r, "orders").Carriers); n != carriers {
+					t.Errorf("%s: %d carriers, want %d", what, n, carriers)
+				}
+			}
+			expect("without news", 1)
+			second := s.commit(bob, "More", "topologies/a.yaml", doc("orders", 2))
+			expect("a commit", 1)
+			s.tag(alice, "failover/orders/2/alice", second, approve(alice))
+			expect("a tag", 2)
+			s.git("tag", "-d", "failover/orders/2/alice")
+			expect("a tag withdrawn", 1)
+			s.git("reset", "-q", "--hard", first)
+			rewritten := s.commit(bob, "Otherwise", "topologies/a.yaml", doc("orders", 3))
+			expect("a rewritten branch", 1)
+			if ok, err := r.IsAncestor(second, rewritten); err != nil || ok {
+				t.Errorf("the old tip counts as an ancestor: %t, %v", ok, err)
+			}
+			s.git("branch", "-m", "main", "trunk")
+			if err := r.Fetch(t.Context()); err == nil {
+				t.Error("the tracked branch is gone, and no error said so")
+			}
+		})
+	}
+}
+
+// TestFetchBringsOnlyWhatIsTracked keeps other branches and tags out.
+func TestFetchBringsOnlyWhatIsTracked(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
+	s.git("tag", "v1")
+	s.git("checkout", "-q", "-b", "other")
+	other := s.commit(bob, "Other", "topologies/a.yaml", doc("orders", 2))
+	s.git("checkout", "-q", "main")
+	r := s.openWith(Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git"})
+	for _, rev := range []string{other, "other", "v1"} {
+		if id, err := r.Resolve(rev); err == nil {
+			t.Errorf("%s was fetched as %s", rev, id)
+		}
+	}
+}
+
+// TestCacheOnDiskSurvives opens a copy again, whole and damaged.
+func TestCacheOnDiskSurvives(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
+	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
+	s.openWith(c)
+	packs := func() int {
+		list, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "objects", "pack", "*.pack"))
+		return len(list)
+	}
+	if packs() != 1 {
+		t.Fatalf("%d packs after the first fetch", packs())
+	}
+	s.openWith(c)
+	if packs() != 1 {
+		t.Errorf("%d packs after a fetch without news", packs())
+	}
+	heads, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "HEAD"))
+	if len(heads) != 1 {
+		t.Fatalf("heads: %q", heads)
+	}
+	if err := os.Remove(heads[0]); err != nil {
+		t.Fatal(err)
+	}
+	changeOf(t, s.openWith(c), "orders")
+}
+
+func TestManyFetchesAreJoined(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
+	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
+	r := s.openWith(c)
+	for i := range repackAbove + 2 {
+		s.commit(bob, "More", "topologies/a.yaml", doc("orders", i+2))
+		if err := r.Fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "objects", "pack", "*.pack"))
+	if len(list) > repackAbove {
+		t.Errorf("%d packs", len(list))
+	}
+	if got := changeOf(t, r, "orders"); got.Commit != s.head() || got.Generation != repackAbove+3 {
+		t.Errorf("after joining: %s generation %d", got.Commit, got.Generation)
+	}
+}
+
+// TestFetchIsIncremental counts the objects that a second fetch brings.
+func TestFetchIsIncremental(t *testing.T) {
+	s := newShell(t)
+	var in strings.Builder
+	for i := range 300 {
+		content := doc("orders", i+1)
+		fmt.Fprintf(&in, "commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 1\nx\nM 100644 inline %s\ndata %d\n%s\n", noon.Unix()+int64(i), ordersFile, len(content), content)
+	}
+	cmd := exec.Command("git", "fast-import", "--quiet")
+	cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.env(), strings.NewReader(in.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.git("reset", "-q", "--hard")
+	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
+	r := s.openWith(c)
+	s.commit(bob, "More", ordersFile, doc("orders", 1000))
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var counts []int
+	packs, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "objects", "pack", "*.idx"))
+	for _, idx := range packs {
+		out := run(t, s.env(), "git", "verify-pack", "-v", idx)
+		counts = append(counts, strings.Count(out, "blob")+strings.Count(out, "tree")+strings.Count(out, "commit"))
+	}
+	slices.Sort(counts)
+	if len(counts) != 2 || counts[0] > 5 || counts[1] < 900 {
+		t.Errorf("packs of %v objects", counts)
+	}
+}
