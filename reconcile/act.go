@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,24 +19,38 @@ func (r run) act(ctx context.Context, now ready, res *Result) {
 			res.Steps = append(res.Steps, StepResult{Step: s, Status: StepDone, Detail: "recorded with the intent"})
 		}
 	}
-	if !now.plan.Changes() {
+	if now.plan.Changes() && !r.send(ctx, now, res) {
 		return
 	}
+	if err := r.right.Effected(ctx); err != nil {
+		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record that the change took effect: %w", err).Error()
+	}
+}
+
+// send records that a call may leave, makes sure that the plan still stands at
+// this very moment, and sends. It says whether everything was read back.
+func (r run) send(ctx context.Context, now ready, res *Result) bool {
 	if err := r.right.Sent(ctx); err != nil {
 		res.Outcome, res.Detail = OutcomeError, fmt.Errorf("record that a call may be sent: %w", err).Error()
-		return
+		return false
+	}
+	if err := r.stands(ctx, now, now.observed); err != nil {
+		res.Outcome, res.Detail = OutcomeBlocked, "not sent: "+err.Error()
+		if ctx.Err() != nil {
+			res.Outcome = OutcomeError
+		}
+		r.takeBack(ctx, now, res)
+		return false
 	}
 	for _, wave := range waves(now.plan.Steps) {
 		results := r.wave(ctx, now, wave)
 		res.Steps = append(res.Steps, results...)
 		if failed := firstFailed(results); failed != nil {
-			r.failed(ctx, *failed, res)
-			return
+			r.failed(ctx, now, *failed, res)
+			return false
 		}
 	}
-	if err := r.right.Effected(ctx); err != nil {
-		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record that the change took effect: %w", err).Error()
-	}
+	return true
 }
 
 // waves groups the sending steps that run at once.
@@ -70,24 +83,6 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	return out
 }
 
-// still says whether a request may be sent again: the approval has not
-// expired, and for a failover one more round shows the old primary gone.
-func (r run) still(now ready) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if until := now.decision.Until; !until.IsZero() && !r.apply.Clock().Before(until) {
-			return errors.New("the approval expired meanwhile")
-		}
-		if now.plan.Transition != plan.TransitionFailover || len(now.observed.Evidence) == 0 {
-			return nil
-		}
-		want := plan.Want{Topology: r.name, Primary: now.plan.OldPrimary, Candidate: now.plan.Primary}
-		if round := r.apply.Observer.Round(ctx, now.topology, want); round.Reach == plan.ReachUp {
-			return errors.New(now.plan.OldPrimary + " answers again")
-		}
-		return nil
-	}
-}
-
 func firstFailed(results []StepResult) *StepResult {
 	for i, x := range results {
 		if x.Status != StepDone && x.Status != StepAlready {
@@ -98,18 +93,28 @@ func firstFailed(results []StepResult) *StepResult {
 }
 
 // failed ends the run. A definite refusal with the old state read back, and
-// nothing else sent, reverses the intent; everything else leaves it open.
-func (r run) failed(ctx context.Context, f StepResult, res *Result) {
+// nothing else sent, by this process or an earlier one, reverses the intent;
+// everything else leaves it open.
+func (r run) failed(ctx context.Context, now ready, f StepResult, res *Result) {
 	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.Detail)
 	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
 		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
 	})
-	if f.Status != StepRefused || others {
+	if f.Status != StepRefused || others || now.mayHaveSent() {
 		res.Outcome = OutcomeUnverified
 		return
 	}
 	res.Outcome = OutcomeError
-	if err := r.right.Reverse(context.WithoutCancel(ctx), f.Detail); err != nil {
+	r.takeBack(ctx, now, res)
+}
+
+// takeBack reverses an intent of which nothing took effect. One that an
+// earlier process may have sent something for stays open.
+func (r run) takeBack(ctx context.Context, now ready, res *Result) {
+	if now.mayHaveSent() {
+		return
+	}
+	if err := r.right.Reverse(context.WithoutCancel(ctx), res.Detail); err != nil {
 		res.Detail += "; the intent could not be reversed: " + err.Error()
 	}
 }

@@ -3,9 +3,9 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -33,22 +33,17 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	if a.Ledger == nil {
 		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}
-	report, err := a.Plan(ctx)
+	s, err := a.survey(ctx)
 	if err != nil {
-		return report, err
+		return Report{}, err
 	}
-	order := failoversFirst(report.Plan.Topologies)
-	results := make([]Result, len(order))
-	limit := make(chan struct{}, max(a.Concurrency, 1))
-	var wg sync.WaitGroup
-	for i, t := range order {
-		limit <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-limit }()
-			results[i] = a.topologyRun(ctx, t, report)
-		})
-	}
-	wg.Wait()
+	order := failoversFirst(s.computed.Topologies)
+	reports, results := make([]Report, len(order)), make([]Result, len(order))
+	a.sideBySide(len(order), func(i int) {
+		reports[i] = a.probed(ctx, s, order[i])
+		results[i] = a.topologyRun(ctx, order[i].Name, reports[i])
+	})
+	report := s.report(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
 	return report, nil
@@ -70,7 +65,11 @@ func rankOf(t plan.Transition) int {
 }
 
 // topologyRun decides from the first look whether a lock is worth taking.
-func (a Apply) topologyRun(ctx context.Context, t plan.TopologyPlan, report Report) Result {
+func (a Apply) topologyRun(ctx context.Context, name string, report Report) Result {
+	t, _ := report.Plan.Topology(name)
+	if err := ctx.Err(); err != nil {
+		return Result{Topology: name, Detail: fmt.Errorf("observe the clusters: %w", err).Error()}
+	}
 	if r, done := a.early(ctx, t, report); done {
 		return r
 	}
@@ -81,18 +80,20 @@ func (a Apply) topologyRun(ctx context.Context, t plan.TopologyPlan, report Repo
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
-	return run{apply: a, name: t.Name, right: right, first: t, evidence: evidenceOf(report, t.Name)}.do(ctx)
+	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence}.do(ctx)
 }
 
 // early answers for what needs no lock: nothing to do, refused, suspended.
 func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
 	r := Result{Topology: t.Name}
+	suspended := slices.Contains(a.Suspended, t.Name)
 	switch {
+	case !suspended && a.leftBehind(t, report.remembered):
+		return r, false
 	case t.Transition == plan.TransitionNone:
-		r.Outcome = OutcomeUnchanged
-		r.Detail = a.settle(ctx, t)
+		r.Outcome, r.Detail = a.settle(ctx, t)
 		return r, true
-	case slices.Contains(a.Suspended, t.Name):
+	case suspended:
 		r.Outcome, r.Detail = OutcomeBlocked, "the operator's configuration suspends this topology"
 		return r, true
 	}
@@ -105,10 +106,11 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 
 // refusal says what stands against carrying out t, OutcomeApplied if nothing.
 // A blocked plan is refused before its approval is: waiting for an approval
-// that could not be used helps nobody.
+// that could not be used helps nobody. What is left of an intent that took
+// effect sends nothing, so nothing blocks it.
 func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
 	d := report.Decisions[t.Name]
-	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || len(t.Steps) == 0) {
+	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || !t.Resumed) {
 		return OutcomeBlocked, codesOf(blocking)
 	}
 	if !d.Approved() {
@@ -126,16 +128,20 @@ func codesOf(findings []plan.Finding) string {
 }
 
 // settle spends the approval of a document whose state is first seen to be
-// live already, so that it cannot act later (contract section 4).
-func (a Apply) settle(ctx context.Context, t plan.TopologyPlan) string {
+// live already, so that it cannot act later (contract section 4). A document
+// that does not govern at the tip leaves no trace.
+func (a Apply) settle(ctx context.Context, t plan.TopologyPlan) (Outcome, string) {
+	if newer, ok := a.Superseded[t.Name]; ok {
+		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
+	}
 	if !t.InSync {
-		return ""
+		return OutcomeUnchanged, ""
 	}
 	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}
 	if err := a.Ledger.SpendOnMatch(ctx, mark, a.Changes[t.Name].Commit); err != nil {
-		return "the match could not be recorded: " + err.Error()
+		return OutcomeError, "the match could not be recorded, so the approval is not spent: " + err.Error()
 	}
-	return ""
+	return OutcomeUnchanged, ""
 }
 
 // whileHeld ends the context when the lock is lost.
@@ -149,16 +155,4 @@ func whileHeld(ctx context.Context, right Right) (context.Context, context.Cance
 		}
 	}()
 	return held, func() { cancel(context.Canceled) }
-}
-
-// evidenceOf recovers the rounds that the first look made, so that the run
-// under the lock joins them without a gap.
-func evidenceOf(report Report, name string) []plan.Evidence {
-	var out []plan.Evidence
-	for _, e := range report.Evidence {
-		if e.Topology == name {
-			out = append(out, e)
-		}
-	}
-	return out
 }

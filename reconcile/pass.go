@@ -3,7 +3,9 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,9 +39,29 @@ type Pass struct {
 // Plan observes, computes, fetches the evidence that is missing, computes
 // once more and judges the approvals. Nothing is written.
 func (p Pass) Plan(ctx context.Context) (Report, error) {
-	remembered, err := p.remember(ctx)
+	s, err := p.survey(ctx)
 	if err != nil {
 		return Report{}, err
+	}
+	reports := make([]Report, len(s.computed.Topologies))
+	p.sideBySide(len(reports), func(i int) { reports[i] = p.probed(ctx, s, s.computed.Topologies[i]) })
+	if err := ctx.Err(); err != nil {
+		return Report{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return s.report(reports), nil
+}
+
+// survey is the world before any evidence was made.
+type survey struct {
+	observed   plan.Observed
+	remembered Remembered
+	computed   plan.Plan
+}
+
+func (p Pass) survey(ctx context.Context) (survey, error) {
+	remembered, err := p.remember(ctx)
+	if err != nil {
+		return survey{}, err
 	}
 	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress})}
 	computed := p.compute(observed, remembered)
@@ -48,17 +70,60 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 	} else {
 		observed.Views = p.replace(ctx, observed.Views, p.joining(computed), Depth{Progress: true, Contents: true})
 	}
-	computed = p.compute(observed, remembered)
-	if len(computed.Wants) > 0 && !p.NoProbes {
-		observed.Evidence = p.probe(ctx, computed.Wants)
-		computed = p.compute(observed, remembered)
-	}
 	if err := ctx.Err(); err != nil {
-		return Report{}, fmt.Errorf("observe the clusters: %w", err)
+		return survey{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	report := p.judge(computed, remembered)
-	report.Evidence = observed.Evidence
-	return report, nil
+	return survey{observed, remembered, p.compute(observed, remembered)}, nil
+}
+
+// probed makes the evidence that one topology lacks and judges it at once, so
+// that the evidence does not grow old while others still make theirs.
+func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report {
+	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
+	if len(wants) == 0 || p.NoProbes {
+		return p.judge(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
+	}
+	one, o := p.narrow(t.Name), s.observed
+	o.Evidence = one.probe(ctx, wants)
+	report := p.judge(one.compute(o, s.remembered), s.remembered)
+	report.Evidence = o.Evidence
+	return report
+}
+
+// report puts the topologies together again.
+func (s survey) report(parts []Report) Report {
+	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New}
+	out.Plan.Topologies, out.Plan.Wants = nil, nil
+	for _, r := range parts {
+		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
+		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)
+		out.Evidence = append(out.Evidence, r.Evidence...)
+		maps.Copy(out.Decisions, r.Decisions)
+	}
+	slices.SortFunc(out.Plan.Topologies, func(x, y plan.TopologyPlan) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// sideBySide does n things, as many at once as the concurrency allows, and
+// begins them in order.
+func (p Pass) sideBySide(n int, do func(i int)) {
+	limit := make(chan struct{}, max(p.Concurrency, 1))
+	var wg sync.WaitGroup
+	for i := range n {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			do(i)
+		})
+	}
+	wg.Wait()
+}
+
+// narrow is the pass over one topology alone.
+func (p Pass) narrow(name string) Pass {
+	p.Desired.Topologies = []plan.Topology{p.topology(name)}
+	p.Desired.Removed = nil
+	return p
 }
 
 func (p Pass) remember(ctx context.Context) (Remembered, error) {
@@ -82,6 +147,7 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 			out.Topologies[i].Findings = append(slices.Clone(t.Findings), plan.NewFinding(plan.CodeSuperseded, "",
 				"commit "+newer+" governs "+t.Name+" at the tip of the tracked ref, not the commit given",
 				"apply the tip, or leave --commit out"))
+			out.Topologies[i].InSync = false // with a document that is not in force
 		}
 		if r.New && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.NewFinding(plan.CodeLedgerNew, "",
@@ -133,19 +199,12 @@ func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.
 	return out
 }
 
-// probe makes the missing rounds of all topologies side by side.
+// probe makes the missing rounds of one topology.
 func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
-	out := make([]plan.Evidence, len(wants))
-	limit := make(chan struct{}, max(p.Concurrency, 1))
-	var wg sync.WaitGroup
-	for i, w := range wants {
-		wg.Go(func() {
-			limit <- struct{}{}
-			defer func() { <-limit }()
-			out[i] = p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w))
-		})
+	var out []plan.Evidence
+	for _, w := range wants {
+		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w)))
 	}
-	wg.Wait()
 	return out
 }
 
@@ -173,7 +232,7 @@ func (p Pass) tell(topology, text string) {
 
 // judge evaluates the approval of every topology.
 func (p Pass) judge(computed plan.Plan, r Remembered) Report {
-	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New}
+	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New, remembered: r}
 	for i, t := range computed.Topologies {
 		d := p.evaluate(t, r)
 		report.Decisions[t.Name] = d
@@ -204,13 +263,9 @@ func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
 
 // grant returns the right to act: the decision's, or that of the intent.
 func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (approval.Grant, bool) {
-	if t.Resumed {
-		for _, i := range r.Memory.Intents {
-			if i.Topology == t.Name {
-				g := approval.ResumeGrant(i)
-				return g, g.Covers(t)
-			}
-		}
+	if i, open := openIntent(r, t.Name); open && t.Resumed {
+		g := approval.ResumeGrant(i)
+		return g, g.Covers(t)
 	}
 	g := d.Grant()
 	return g, d.Verdict == approval.VerdictApproved && g.Covers(t)

@@ -75,6 +75,8 @@ type Report struct {
 	Evidence  []plan.Evidence // the rounds that this pass made
 	Results   []Result        // by topology name; empty for a pass that does not act
 	LedgerNew bool
+
+	remembered Remembered // that the plan rests on
 }
 
 // Blocked says whether blocking findings stand against a topology after what

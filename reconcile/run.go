@@ -27,10 +27,25 @@ type ready struct {
 	observed   plan.Observed
 }
 
+// mayHaveSent says whether an earlier process may have sent something for the
+// intent that is carried on.
+func (n ready) mayHaveSent() bool {
+	i, open := openIntent(n.remembered, n.plan.Name)
+	return open && i.MayHaveSent
+}
+
 // do looks again, writes the intent, acts, verifies, redirects and closes.
 func (r run) do(ctx context.Context) Result {
 	res := Result{Topology: r.name}
 	now, outcome, detail := r.look(ctx)
+	closed, err := r.closeLeft(ctx, now, outcome)
+	if err != nil {
+		res.Detail = err.Error()
+		return res
+	}
+	if closed {
+		now, outcome, detail = r.look(ctx)
+	}
 	if outcome != OutcomeApplied {
 		res.Outcome, res.Detail = outcome, detail
 		return res
@@ -52,9 +67,7 @@ func (r run) do(ctx context.Context) Result {
 // look observes and plans this topology again under the lock. The digest must
 // be the one first seen, the evidence must still hold.
 func (r run) look(ctx context.Context) (ready, Outcome, string) {
-	p := r.apply.Pass
-	p.Desired.Topologies = []plan.Topology{p.topology(r.name)}
-	p.Desired.Removed = nil
+	p := r.apply.narrow(r.name)
 	remembered, err := p.remember(ctx)
 	if err != nil {
 		return ready{}, OutcomeError, err.Error()
@@ -63,7 +76,7 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}),
 		Evidence: r.evidence,
 	}
-	o.Evidence = r.lastRounds(ctx, p, p.compute(o, remembered), o)
+	o.Evidence = r.lastRounds(ctx, p, o, remembered)
 	report := p.judge(p.compute(o, remembered), remembered)
 	t, _ := report.Plan.Topology(r.name)
 	now := ready{topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o}
@@ -72,6 +85,10 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	}
 	if t.Digest != r.first.Digest || r.pinnedAway(t) {
 		return now, OutcomeBlocked, fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", r.first.Digest, t.Digest)
+	}
+	if t.Transition == plan.TransitionNone {
+		outcome, detail := r.apply.settle(ctx, t)
+		return now, outcome, detail
 	}
 	if outcome, detail := refusal(t, report); outcome != OutcomeApplied {
 		return now, outcome, detail
@@ -89,23 +106,10 @@ func (r run) pinnedAway(t plan.TopologyPlan) bool {
 	return r.apply.Pinned[t.Name] != t.Digest
 }
 
-// lastRounds makes the round that contract section 8 wants under the lock, or
-// all of them when the earlier ones do not join without a gap.
-func (r run) lastRounds(ctx context.Context, p Pass, computed plan.Plan, o plan.Observed) []plan.Evidence {
-	if len(computed.Wants) > 0 {
-		return p.probe(ctx, computed.Wants)
-	}
-	out := slices.Clone(o.Evidence)
-	for i, e := range out {
-		want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
-		out[i].Rounds = append(slices.Clone(e.Rounds), p.Observer.Round(ctx, p.topology(r.name), want))
-	}
-	return out
-}
-
-// prove lets a switchover begin only when replication is seen to flow.
+// prove lets a switchover begin only when replication is seen to flow. One
+// that is resumed halfway has nothing left to prove it with.
 func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
-	if now.plan.Transition != plan.TransitionSwitchover || now.plan.Resumed {
+	if now.plan.Transition != plan.TransitionSwitchover || !now.plan.Changes() || now.plan.Resumed && !flows(now) {
 		return now, OutcomeApplied, ""
 	}
 	within := now.topology.Switchover.CatchUpWithin
@@ -114,7 +118,18 @@ func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
 	if err != nil {
 		return now, OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()
 	}
+	if err := r.unexpired(now); err != nil {
+		return now, OutcomeNotApproved, approval.CodeExpired + ": " + err.Error()
+	}
 	return now, OutcomeApplied, ""
+}
+
+// flows says whether the old primary of a switchover still stores the edge to
+// the new one, which still follows it.
+func flows(now ready) bool {
+	from, to := now.plan.OldPrimary, now.plan.Primary
+	return now.observed.View(from).Belief.Configuration.HasEdge(from, to) &&
+		now.observed.View(to).Belief.Source == from
 }
 
 // begin writes intent, spent approval and stale marks in one transaction.

@@ -1,0 +1,307 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+var (
+	errDrill = errors.New("as the drill wants")
+	promote  = "force_promote cluster-b"
+)
+
+// outcome is what a test demands of one run.
+type outcome struct {
+	outcome reconcile.Outcome
+	detail  string   // a part of it
+	sent    []string // by the actor, in any order
+	events  []string // of the ledger, in order
+	open    bool     // an intent is open after it
+	spent   int      // marks
+	stale   int      // marks
+}
+
+func (want outcome) check(t *testing.T, s *story, got reconcile.Result) {
+	t.Helper()
+	if got.Outcome != want.outcome || !strings.Contains(got.Detail, want.detail) {
+		t.Errorf("outcome is %s (%s), want %s (%s)", got.Outcome, got.Detail, want.outcome, want.detail)
+	}
+	sent := slices.Sorted(slices.Values(s.hands.sent))
+	if !slices.Equal(sent, want.sent) {
+		t.Errorf("sent %q, want %q", sent, want.sent)
+	}
+	if !slices.Equal(s.book.events, want.events) {
+		t.Errorf("the ledger saw %q, want %q", s.book.events, want.events)
+	}
+	if s.book.open() != want.open {
+		t.Errorf("an intent is open: %t, want %t", s.book.open(), want.open)
+	}
+	if len(s.book.spent) != want.spent || len(s.book.memory.Stale) != want.stale {
+		t.Errorf("%d spent and %d stale marks, want %d and %d", len(s.book.spent), len(s.book.memory.Stale), want.spent, want.stale)
+	}
+	if s.book.held {
+		t.Error("the lock was not given back")
+	}
+}
+
+// TestFailover holds one run of an approved failover to what may go wrong
+// before, at and after the request.
+func TestFailover(t *testing.T) {
+	blocked, applied, unverified := reconcile.OutcomeBlocked, reconcile.OutcomeApplied, reconcile.OutcomeUnverified
+	done := []string{"begin", "sent", "effected", "finish"}
+	for _, test := range []struct {
+		name    string
+		arrange func(*story)
+		want    outcome
+	}{
+		{"all is well", func(*story) {}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{"no approval sends nothing", func(s *story) { delete(s.apply.Changes, "orders") },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"}},
+		{"an expired approval sends nothing", func(s *story) { s.world.clock.pass(3 * time.Hour) },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
+		{"a primary that lives blocks", func(s *story) { s.up("cluster-a") },
+			outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
+		{"a suspended topology is left alone", func(s *story) { s.apply.Suspended = []string{"orders"} },
+			outcome{outcome: blocked, detail: "suspends"}},
+		{"a superseded commit blocks", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: blocked, detail: "SUPERSEDED"}},
+		{"another saved plan blocks", func(s *story) { s.apply.Pinned = map[string]string{"orders": "sha256:other"} },
+			outcome{outcome: blocked, detail: "stale"}},
+		{"a saved plan without this topology blocks", func(s *story) { s.apply.Pinned = map[string]string{} },
+			outcome{outcome: blocked, detail: "stale"}},
+		{"a plan that is another one under the lock blocks", func(s *story) {
+			s.book.onLock = func(func()) {
+				s.world.set("cluster-b", func(v *plan.View) { v.Belief.Configuration.Clusters[1].URI = "http://elsewhere:19530" })
+			}
+		}, outcome{outcome: blocked, detail: "the plan is stale"}},
+		{"the old primary recovers between the looks", func(s *story) {
+			s.book.onLock = func(func()) { s.up("cluster-a") }
+		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
+		{"the old primary recovers for the last round alone", func(s *story) {
+			s.book.onLock = func(func()) {
+				s.world.onRound = func(*world, int) { s.up("cluster-a") }
+			}
+		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
+		{"a last round in which the candidate is silent does not count", func(s *story) {
+			s.book.onLock = func(func()) {
+				s.world.onRound = func(w *world, _ int) { w.set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable }) }
+			}
+		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED"}},
+		{"evidence that is old after a wait for the lock is made anew", func(s *story) {
+			s.book.onLock = func(func()) { s.world.clock.pass(time.Minute) }
+		}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{"an approval that ends while the lock is awaited sends nothing", func(s *story) {
+			s.book.onLock = func(func()) { s.world.clock.pass(3 * time.Hour) }
+		}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
+		{"a pause between the last round and the request sends nothing", func(s *story) {
+			s.apply.Ledger = pausing{s.book, func() { s.world.clock.pass(time.Minute) }}
+		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED", events: []string{"begin", "sent", "reverse"}}},
+		{"a lock that another holds blocks", func(s *story) { s.apply.Ledger = locked{s.book} },
+			outcome{outcome: blocked, detail: "another process"}},
+		{"a lock lost before the intent sends nothing", func(s *story) {
+			s.book.onLock = func(lost func()) {
+				lost()
+				s.world.onLook = func(ctx context.Context, _ int) { <-ctx.Done() }
+			}
+		}, outcome{outcome: reconcile.OutcomeError, detail: "the lock was lost"}},
+		{"an intent that cannot be written sends nothing", func(s *story) { s.book.refuse["begin"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "write the intent", events: []string{"begin"}}},
+		{"a sent mark that cannot be written sends nothing", func(s *story) { s.book.refuse["sent"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "may be sent", events: []string{"begin", "sent"}, open: true, spent: 1, stale: 1}},
+		{"a definite refusal is reversed", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true) },
+			outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: []string{promote}, events: []string{"begin", "sent", "reverse"}}},
+		{"doubt leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) },
+			outcome{unverified, "in_doubt", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
+		{"a failure leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepFailed, true) },
+			outcome{unverified, "failed", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
+		{"an answer of no known kind leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers("", false) },
+			outcome{unverified, "", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
+		{"an effect that cannot be recorded is not verified", func(s *story) { s.book.refuse["effected"] = errDrill },
+			outcome{unverified, "took effect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
+		{"a verification that fails is not verified", func(s *story) { s.hands.verifyErr = errDrill },
+			outcome{unverified, "verify", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
+		{"a redirect that fails is not verified", func(s *story) { s.apply.Redirect = redirect{errDrill} },
+			outcome{unverified, "redirect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
+		{"no redirect target is no failure", func(s *story) { s.apply.Redirect = nil },
+			outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{"a result that cannot be recorded is not verified", func(s *story) { s.book.refuse["finish"] = errDrill },
+			outcome{unverified, "record the result", []string{promote}, done, true, 1, 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			test.arrange(s)
+			test.want.check(t, s, s.run(t))
+		})
+	}
+}
+
+// pausing is a ledger that lets time pass when a call is about to be sent.
+type pausing struct {
+	*book
+	pause func()
+}
+
+func (p pausing) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+	r, err := p.book.Lock(ctx, topology, wait)
+	return pausingRight{r, p.pause}, err
+}
+
+type pausingRight struct {
+	reconcile.Right
+	pause func()
+}
+
+func (r pausingRight) Sent(ctx context.Context) error {
+	r.pause()
+	return r.Right.Sent(ctx)
+}
+
+// locked is a ledger whose locks another process holds.
+type locked struct{ *book }
+
+func (locked) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
+	return nil, errors.New("locked by another process")
+}
+
+// TestResendNeedsFreshEvidence: before the same request goes again, the world
+// is looked at again.
+func TestResendNeedsFreshEvidence(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		between func(*story)
+		want    string // a part of what forbids it; empty: it may go
+	}{
+		{"nothing changed", func(*story) {}, ""},
+		{"the attempt took a minute", func(s *story) { s.world.clock.pass(time.Minute) }, ""},
+		{"the old primary is back", func(s *story) { s.up("cluster-a") }, "PRIMARY_REACHABLE"},
+		{"the old primary half answers", func(s *story) {
+			s.world.set("cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachDegraded, plan.ClassTimeout })
+		}, "PRIMARY_NOT_SERVING"},
+		{"the candidate is silent", func(s *story) {
+			s.world.set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable })
+		}, "PRIMARY_NOT_PROBED"},
+		{"the checkpoint moves", func(s *story) {
+			s.world.onRound = func(w *world, n int) {
+				w.set("cluster-b", func(v *plan.View) {
+					v.Progress = slices.Clone(v.Progress)
+					v.Progress[0].TimeTick += uint64(n)
+				})
+			}
+		}, "PRIMARY_"},
+		{"the approval expired", func(s *story) { s.world.clock.pass(3 * time.Hour) }, "approval ended"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			var said error
+			s.hands.answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
+				s.world.mu.Lock()
+				test.between(s)
+				s.world.mu.Unlock()
+				said = still(ctx)
+				return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+			}
+			s.run(t)
+			if (said == nil) != (test.want == "") || said != nil && !strings.Contains(said.Error(), test.want) {
+				t.Errorf("still said %v, want %q", said, test.want)
+			}
+		})
+	}
+}
+
+// TestLostLockForbidsTheNextRequest: with the lock the right to send again goes.
+func TestLostLockForbidsTheNextRequest(t *testing.T) {
+	s := newStory(t)
+	var lose func()
+	s.book.onLock = func(lost func()) { lose = lost }
+	var said error
+	s.hands.answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
+		lose()
+		<-ctx.Done()
+		said = still(ctx)
+		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+	}
+	outcome{reconcile.OutcomeUnverified, "", []string{promote}, []string{"begin", "sent"}, true, 1, 1}.check(t, s, s.run(t))
+	if said == nil || !strings.Contains(said.Error(), "lock was lost") {
+		t.Errorf("still said %v after the lock was lost", said)
+	}
+}
+
+// TestFailoversGoFirst: a switchover of a topology that sorts before waits.
+func TestFailoversGoFirst(t *testing.T) {
+	s := newStory(t)
+	s.add("accounts", "x", plan.RoleStandby, plan.RolePrimary)
+	s.apply.Concurrency = 1
+	s.apply.Ledger = perTopology{"orders": s.book, "accounts": &book{refuse: map[string]error{}}}
+	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied {
+		t.Fatalf("orders: %s %s", got.Outcome, got.Detail)
+	}
+	if len(s.hands.sent) != 3 || s.hands.sent[0] != promote {
+		t.Errorf("sent %q, want the force promote first of three", s.hands.sent)
+	}
+}
+
+// perTopology is one ledger made of a book for each topology.
+type perTopology map[string]*book
+
+func (p perTopology) Read(ctx context.Context) (reconcile.Remembered, error) {
+	var out reconcile.Remembered
+	for _, b := range p {
+		r, err := b.Read(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Memory.Intents = append(out.Memory.Intents, r.Memory.Intents...)
+		out.Memory.Stale = append(out.Memory.Stale, r.Memory.Stale...)
+		out.Spent = append(out.Spent, r.Spent...)
+	}
+	return out, nil
+}
+
+func (p perTopology) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+	return p[topology].Lock(ctx, topology, wait)
+}
+
+func (p perTopology) SpendOnMatch(ctx context.Context, g plan.GenerationMark, commit string) error {
+	return p[g.Topology].SpendOnMatch(ctx, g, commit)
+}
+
+// TestOneTopologyDoesNotStopAnother: the failure of one leaves the other whole.
+func TestOneTopologyDoesNotStopAnother(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		arrange func(s *story, other *book)
+		want    reconcile.Outcome
+	}{
+		{"refused", func(s *story, _ *book) { s.hands.answers["xcluster-b"] = answers(reconcile.StepRefused, true) }, reconcile.OutcomeError},
+		{"in doubt", func(s *story, _ *book) { s.hands.answers["xcluster-b"] = answers(reconcile.StepInDoubt, true) }, reconcile.OutcomeUnverified},
+		{"locked", func(_ *story, other *book) { other.held = true }, reconcile.OutcomeBlocked},
+		{"no intent", func(_ *story, other *book) { other.refuse["begin"] = errDrill }, reconcile.OutcomeError},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, other := newStory(t), &book{refuse: map[string]error{}}
+			s.add("accounts", "x", plan.RoleStale, plan.RolePrimary)
+			s.down("xcluster-a")
+			s.apply.Ledger = perTopology{"orders": s.book, "accounts": other}
+			s.apply.Concurrency = 1
+			test.arrange(s, other)
+			report, err := s.apply.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]reconcile.Outcome{}
+			for _, r := range report.Results {
+				got[r.Topology] = r.Outcome
+			}
+			if got["accounts"] != test.want || got["orders"] != reconcile.OutcomeApplied {
+				t.Errorf("accounts %s and orders %s, want %s and applied", got["accounts"], got["orders"], test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,107 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// finalTries is how many rounds are made under the lock until one counts.
+const finalTries = 3
+
+// lastRounds makes the round that contract section 8 wants just before a call,
+// or all of them when the earlier ones do not join without a gap.
+func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
+	if computed := p.compute(o, m); len(computed.Wants) > 0 {
+		return p.probe(ctx, computed.Wants)
+	}
+	var out []plan.Evidence
+	for _, e := range o.Evidence {
+		if joined, ok := r.finalRound(ctx, p, e); ok {
+			out = append(out, joined)
+		}
+	}
+	return out
+}
+
+// finalRound adds a round that says something: the old primary answered, or
+// the round counts. Without one, earlier rounds prove nothing about now.
+func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evidence, bool) {
+	want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
+	e.Rounds = slices.Clone(e.Rounds)
+	for range finalTries {
+		round := p.Observer.Round(ctx, p.topology(r.name), want)
+		e.Rounds = append(e.Rounds, round)
+		if round.Reach == plan.ReachUp || counted(e, p.Clock()) {
+			return e, true
+		}
+	}
+	return e, false
+}
+
+// counted says whether the newest round belongs to the run that is judged.
+func counted(e plan.Evidence, now time.Time) bool {
+	run := plan.JudgeLoss(e, plan.Failover{}, now).Run
+	return len(run) > 0 && run[len(run)-1].At.Equal(e.Rounds[len(e.Rounds)-1].At)
+}
+
+// still says whether a request may be sent again: the approval has not
+// expired, and a failover stands by evidence made anew.
+func (r run) still(now ready) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if now.plan.Transition != plan.TransitionFailover {
+			return errors.Join(context.Cause(ctx), r.unexpired(now))
+		}
+		p, o := r.apply.narrow(r.name), now.observed
+		o.Views = r.oldPrimaryAgain(ctx, p, now)
+		o.Evidence = r.lastRounds(ctx, p, o, now.remembered)
+		return r.stands(ctx, now, o)
+	}
+}
+
+// oldPrimaryAgain are the views that the plan was made from, with a fresh one
+// of the old primary. The others are the sender's to read.
+func (r run) oldPrimaryAgain(ctx context.Context, p Pass, now ready) []plan.View {
+	out := slices.Clone(now.observed.Views)
+	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Contents: true}) {
+		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
+		if i >= 0 && fresh.Cluster == now.plan.OldPrimary {
+			out[i] = fresh
+		}
+	}
+	return out
+}
+
+// stands says why the plan may not be carried out any more, given what was
+// observed: it became another one, something blocks it, its evidence is too
+// old by now, or its approval ended.
+func (r run) stands(ctx context.Context, now ready, o plan.Observed) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	t, _ := r.apply.narrow(r.name).compute(o, now.remembered).Topology(r.name)
+	if t.Digest != now.plan.Digest {
+		return fmt.Errorf("the plan is stale: it was %s and is now %s", now.plan.Digest, t.Digest)
+	}
+	if blocking := t.Blocking(now.decision.Accepted); len(blocking) > 0 {
+		return errors.New(codesOf(blocking))
+	}
+	return r.unexpired(now)
+}
+
+// unexpired says whether the approval has ended. A clock that was moved back
+// behind the ledger is not believed.
+func (r run) unexpired(now ready) error {
+	at := r.apply.Clock()
+	if at.Before(now.remembered.Newest) {
+		at = now.remembered.Newest
+	}
+	if until := now.decision.Until; !until.IsZero() && !at.Before(until) {
+		return errors.New("the approval ended at " + until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}

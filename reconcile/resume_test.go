@@ -1,0 +1,181 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// again forgets what the actor and the ledger saw, and lets the approval grow
+// old, so that only the intent can carry the next run.
+func (s *story) again() {
+	s.hands.sent, s.book.events = nil, nil
+	s.hands.answers = nil
+	s.world.clock.pass(30 * time.Hour)
+}
+
+// TestResume: what an earlier run left open is finished, without a new
+// approval and without a second promotion.
+func TestResume(t *testing.T) {
+	finished := outcome{reconcile.OutcomeApplied, "", nil, []string{"effected", "finish"}, false, 1, 1}
+	resent := outcome{reconcile.OutcomeApplied, "", []string{promote}, []string{"sent", "effected", "finish"}, false, 1, 1}
+	for _, test := range []struct {
+		name          string
+		first, second func(*story)
+		want          outcome
+	}{
+		{"verification failed", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) { s.hands.verifyErr = nil }, finished},
+		{"redirect failed", func(s *story) { s.apply.Redirect = redirect{errDrill} }, func(s *story) { s.apply.Redirect = redirect{} }, finished},
+		{"verification failed, and the old primary is back", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) {
+			s.hands.verifyErr = nil
+			s.up("cluster-a")
+		}, finished},
+		{"the effect was not recorded", func(s *story) { s.book.refuse["effected"] = errDrill }, func(s *story) { s.book.refuse = nil }, finished},
+		{"killed before anything was sent", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) { s.book.refuse = nil }, resent},
+		{"in doubt, and nothing happened", doubt, func(*story) {}, resent},
+		{"in doubt, and it happened", doubt, promoted, finished},
+		{"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
+			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1}},
+		{"in doubt, and the candidate is gone", doubt, func(s *story) { s.down("cluster-b") },
+			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1}},
+		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *story) {
+			s.hands.answers = map[string]answer{"cluster-b": answers(reconcile.StepRefused, true)}
+		}, outcome{reconcile.OutcomeUnverified, "refused", []string{promote}, []string{"sent"}, true, 1, 1}},
+		{"in doubt, under a commit that no longer governs", doubt, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1}},
+		{"in doubt, and another document with the same generation", doubt, func(s *story) { s.topology("orders").MaxLag = time.Hour },
+			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			test.first(s)
+			s.run(t)
+			if !s.book.open() {
+				t.Fatal("the first run left no intent")
+			}
+			s.book.memory.Generations = []plan.GenerationMark{{Topology: "orders", Generation: 2, Document: plan.DocumentHash(*s.topology("orders"))}}
+			s.again()
+			test.second(s)
+			test.want.check(t, s, s.run(t))
+		})
+	}
+}
+
+func doubt(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) }
+
+// promoted lets the force promote take effect after all.
+func promoted(s *story) {
+	s.world.set("cluster-b", func(v *plan.View) {
+		own, _ := v.Belief.Configuration.Member("cluster-b")
+		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{own}})
+	})
+}
+
+// TestLaterDocumentClosesAnIntent: an intent that the governing document does
+// not resume ends as what became of it, and never hides a doubt.
+func TestLaterDocumentClosesAnIntent(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		first, second func(*story)
+		want          outcome
+	}{
+		{"nothing was ever sent: approval and stale mark come back",
+			func(s *story) { s.book.refuse["sent"] = errDrill },
+			func(s *story) { s.up("cluster-a") },
+			outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse", "match"}, spent: 1}},
+		{"in doubt stays in doubt", doubt, func(s *story) { s.up("cluster-a") },
+			outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1}},
+		{"an older commit closes nothing", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) {
+			s.up("cluster-a")
+			s.apply.Superseded = map[string]string{"orders": "beef"}
+		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1}},
+		{"a suspended topology is left alone", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) {
+			s.up("cluster-a")
+			s.apply.Suspended = []string{"orders"}
+		}, outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			test.first(s)
+			s.run(t)
+			s.again()
+			s.book.refuse = map[string]error{}
+			next := s.topology("orders")
+			before := *next
+			next.Previous, next.Generation = &before, 3
+			next.Clusters = append([]plan.Cluster(nil), before.Clusters...)
+			next.Clusters[0].Role, next.Clusters[1].Role = plan.RolePrimary, plan.RoleStandby
+			test.second(s)
+			test.want.check(t, s, s.run(t))
+		})
+	}
+}
+
+// TestEffectedIntentDoesNotHoldBackTheNextChange: the verification of a
+// failover never succeeded, and the next generation goes on from it.
+func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		first func(*story)
+		want  []string
+	}{
+		{"recorded", func(s *story) { s.hands.verifyErr = errDrill }, []string{"finish", "match"}},
+		{"read only now", func(s *story) { s.book.refuse["effected"] = errDrill }, []string{"effected", "finish", "match"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			test.first(s)
+			s.run(t)
+			s.again()
+			s.book.refuse = nil
+			before := *s.topology("orders")
+			s.topology("orders").Previous, s.topology("orders").Generation = &before, 3
+			outcome{reconcile.OutcomeUnchanged, "", nil, test.want, false, 2, 1}.check(t, s, s.run(t))
+			if len(s.book.results) != 1 || s.book.results[0] != "superseded" {
+				t.Errorf("results are %q, want superseded", s.book.results)
+			}
+		})
+	}
+}
+
+// TestSettle: the approval of a state that is live already is spent by the
+// first match (scenario R09), and only by a document that governs.
+func TestSettle(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		arrange func(*story)
+		want    outcome
+	}{
+		{"first match", func(*story) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
+		{"a cluster that does not answer is no match", func(s *story) { s.down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
+		{"a commit that does not govern leaves no trace", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED"}},
+		{"a match that is not recorded is an error", func(s *story) { s.book.refuse["match"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "not spent", events: []string{"match"}, spent: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+			test.arrange(s)
+			test.want.check(t, s, s.run(t))
+		})
+	}
+}
+
+// TestMatchSpendsTheApproval: after a switchover by hand and back, the commit
+// that asked for it does nothing.
+func TestMatchSpendsTheApproval(t *testing.T) {
+	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
+	a, b := s.world.views["cluster-a"], s.world.views["cluster-b"]
+	swapped := a.Belief.Configuration.Clone()
+	swapped.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
+	for _, id := range []string{"cluster-a", "cluster-b"} {
+		s.world.set(id, func(v *plan.View) { v.Belief = plan.ClassifyBelief(id, swapped) })
+	}
+	outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}.check(t, s, s.run(t))
+	s.world.views["cluster-a"], s.world.views["cluster-b"] = a, b
+	s.book.events = nil
+	outcome{outcome: reconcile.OutcomeNotApproved, detail: approval.CodeAlreadyUsed, spent: 1}.check(t, s, s.run(t))
+}
