@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// begun is the memory of the intent that a world's plan gave rise to.
+func begun(t *testing.T, w world, change func(i *Intent)) Memory {
+	p := w.plan(t)
+	if len(p.Steps) == 0 {
+		t.Fatal("there is nothing to begin")
+	}
+	i := Intent{Topology: p.Name, Transition: p.Transition, Generation: p.Generation, Digest: p.Digest, Steps: p.Steps, At: now, MayHaveSent: true}
+	change(&i)
+	m := w.memory
+	m.Intents = []Intent{i}
+	return m
+}
+
+func TestResume(t *testing.T) {
+	failover := world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}
+	switchover := world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}
+	attach := world{t: pairOf("a", "b"), views: []View{primaryOf("a"), empty("b")}}
+	rest := []string{"3 verify b", "4 redirect_traffic b"}
+	sw := []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"}
+	as := func(i *Intent) {}
+	unsent := func(i *Intent) { i.MayHaveSent = false }
+	effected := func(i *Intent) { i.Effected = true }
+	older := func(i *Intent) { i.Generation-- }
+	for _, c := range []struct {
+		name       string
+		from       world
+		intent     func(i *Intent)
+		now        []View
+		resumed    bool
+		transition Transition
+		blocking   []string
+		steps      []string
+	}{
+		{"a failover, begun and not sent", failover, unsent, failover.views, true, TransitionFailover, nil, failoverSteps},
+		{"a failover in doubt, still a standby", failover, as, failover.views, true, TransitionFailover, nil, failoverSteps},
+		{"a failover that took effect unseen", failover, as, []View{down("a"), primaryOf("b")}, true, TransitionFailover, nil, rest},
+		{"a failover that took effect, both write", failover, effected, []View{primaryOf("a", "b"), primaryOf("b")}, true, TransitionFailover, nil, rest},
+		{"a failover that took effect, the candidate is away", failover, effected, []View{down("a"), down("b")}, true, TransitionFailover,
+			[]string{"CANDIDATE_UNREACHABLE"}, rest},
+		{"R07: in doubt, and the old primary answers again", failover, as, []View{primaryOf("a", "b"), standbyOf("a", "b")}, true, TransitionFailover,
+			[]string{"PRIMARY_REACHABLE", "PROMOTION_IN_DOUBT"}, failoverSteps},
+		{"in doubt, the candidate cannot be read", failover, as, []View{down("a"), unread("b")}, true, TransitionFailover,
+			[]string{"PROMOTION_IN_DOUBT", "ROLE_UNKNOWN"}, failoverSteps},
+		{"an older failover in doubt, the document asks for it again", failover, older, failover.views, false, TransitionFailover,
+			[]string{"PROMOTION_IN_DOUBT"}, failoverSteps},
+		{"a switchover that reached only the old primary", switchover, as, []View{standbyOf("b", "a"), standbyOf("a", "b")}, true, TransitionSwitchover, nil, sw},
+		{"a switchover that reached both", switchover, as, []View{standbyOf("b", "a"), primaryOf("b", "a")}, true, TransitionSwitchover, nil,
+			[]string{"2 wait_converged b", "3 verify b", "4 redirect_traffic b"}},
+		{"a switchover, and then a failover by hand", switchover, as, []View{standbyOf("b", "a"), primaryOf("b")}, false, TransitionAddStandby,
+			[]string{"PROMOTION_IN_DOUBT", "STALE_REJOIN"}, nil},
+		{"a switchover whose old primary went away", switchover, as, []View{down("a"), standbyOf("a", "b")}, true, TransitionSwitchover,
+			[]string{"CLUSTER_NEEDED"}, sw},
+		{"R02: an attach that reached only the primary", attach, as, []View{primaryOf("a", "b"), empty("b")}, true, TransitionAddStandby, nil, attachSteps},
+		{"R02: the same, the new standby fills up meanwhile", attach, as, []View{primaryOf("a", "b"), holding(empty("b"), "c")}, true, TransitionAddStandby, nil, attachSteps},
+		{"an attach whose new standby stores something else now", attach, as, []View{primaryOf("a", "b"), primaryOf("b")}, false, TransitionAddStandby,
+			[]string{"OUT_OF_BAND_FAILOVER", "PROMOTION_IN_DOUBT", "SPLIT_BRAIN"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := c.from
+			w.memory = begun(t, w, c.intent)
+			digest := w.memory.Intents[0].Digest
+			w.views = c.now
+			got := w.plan(t)
+			if got.Resumed != c.resumed || got.Transition != c.transition || got.InSync {
+				t.Errorf("resumed %t, transition %s, in sync %t", got.Resumed, got.Transition, got.InSync)
+			}
+			if c.resumed && got.Digest != digest {
+				t.Error("the digest is not the intent's")
+			}
+			if d := cmp.Diff(c.blocking, codesOf(got, SeverityBlocking), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("blocking (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.steps, stepsOf(got), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("steps (-want +got):\n%s", d)
+			}
+		})
+	}
+}
