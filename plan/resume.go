@@ -90,9 +90,26 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	case i.Transition == TransitionFailover:
 		t.Findings = withoutCodes(t.Findings, CodeRecoveryBlock)
 	default:
-		t.Findings = withoutCodes(t.Findings, carriedOn...)
+		t.Findings = append(withoutCodes(t.Findings, carriedOn...), s.filledUp(i.Steps)...)
 	}
 	return t
+}
+
+// filledUp refuses to finish an attach whose new standby, empty when it was
+// begun, took writes of its own before it was told.
+func (s situation) filledUp(steps []Step) []Finding {
+	var out []Finding
+	for _, step := range steps {
+		c, _ := s.t.Cluster(step.Cluster)
+		v := s.view(step.Cluster)
+		if step.Reason != ReasonJoins || v.Belief.Kind != BeliefUnconfigured || seenEmpty(v) || c.Provisioned.From == ProvisionedRestored {
+			continue
+		}
+		out = append(out, NewFinding(CodeJoinNotEmpty, step.Cluster,
+			"the attach of "+step.Cluster+" stands half done, and it cannot be seen to be empty any more",
+			"stop its writers and empty it, or let it go with detached in a new commit"))
+	}
+	return out
 }
 
 // carriedOn are the codes that describe a change of ours which stands half

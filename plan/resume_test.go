@@ -60,7 +60,8 @@ func TestResume(t *testing.T) {
 		{"a switchover whose old primary went away", switchover, as, []View{down("a"), standbyOf("a", "b")}, true, TransitionSwitchover,
 			[]string{"CLUSTER_NEEDED"}, sw},
 		{"R02: an attach that reached only the primary", attach, as, []View{primaryOf("a", "b"), empty("b")}, true, TransitionAddStandby, nil, attachSteps},
-		{"R02: the same, the new standby fills up meanwhile", attach, as, []View{primaryOf("a", "b"), holding(empty("b"), "c")}, true, TransitionAddStandby, nil, attachSteps},
+		{"the same, but the new standby took writes meanwhile", attach, as, []View{primaryOf("a", "b"), holding(empty("b"), "c")}, true, TransitionAddStandby,
+			[]string{"JOIN_NOT_EMPTY"}, attachSteps},
 		{"an attach whose new standby stores something else now", attach, as, []View{primaryOf("a", "b"), primaryOf("b")}, false, TransitionAddStandby,
 			[]string{"OUT_OF_BAND_FAILOVER", "PROMOTION_IN_DOUBT", "SPLIT_BRAIN"}, nil},
 	} {
