@@ -98,6 +98,34 @@ func unhex(s string) []byte {
 	return out
 }
 
+// TestTagsAreCheap has anybody push tags on commits that would be costly to
+// read. One file of each is read, once.
+func TestTagsAreCheap(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+	s.branch("bomb", "main")
+	for i := range 50 {
+		s.write(fmt.Sprintf("topologies/bomb%d.yaml", i), doc(fmt.Sprint("bomb", i), 1))
+	}
+	head := s.commit(mallory, "Bomb", "README", "x")
+	s.checkout("main")
+	s.as(mallory, "tag", "-a", "-m", approve(alice), tagName, head)
+	parsed := 0
+	r := s.open()
+	for range 3 {
+		all, err := r.Changes(t.Context(), s.head(), func(data []byte) []Document {
+			parsed++
+			return keysOf(data)
+		})
+		if err != nil || len(all["orders"].Carriers) != 2 {
+			t.Fatalf("%d carriers, %v", len(all["orders"].Carriers), err)
+		}
+	}
+	if parsed != 1 {
+		t.Errorf("%d files were parsed", parsed)
+	}
+}
+
 // TestATamperedObjectIsNoticed changes the content of a loose object on disk.
 func TestATamperedObjectIsNoticed(t *testing.T) {
 	s := newShell(t)

@@ -81,9 +81,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 	}
 	out.Authors, out.Carriers = src.authors, slices.Clone(src.carriers)
 	for _, t := range tags {
-		if ok, err := r.tagHolds(t, rec, keys); err != nil {
-			return Change{}, err
-		} else if ok {
+		if r.tagHolds(t, rec, keys) {
 			out.Carriers = append(out.Carriers, t.carrier)
 		}
 	}

@@ -3,6 +3,7 @@ package gitsource
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,21 +78,32 @@ func (e treeEntry) symlink() bool { return e.mode&0o170000 == 0o120000 }
 
 // folder returns the tree of the topology files at a commit, zero if there is none.
 func (r *Repo) folder(c *commit) (plumbing.Hash, error) {
-	id := c.tree
 	if r.path == "" {
-		return id, nil
+		return c.tree, nil
 	}
-	for _, name := range strings.Split(r.path, "/") {
-		entries, err := r.tree(id)
+	e, err := r.entryAt(c, r.path)
+	return subfolder(e), err
+}
+
+// fileAt returns the content of a topology file at a commit, zero if there is none.
+func (r *Repo) fileAt(c *commit, file string) (plumbing.Hash, error) {
+	e, err := r.entryAt(c, file)
+	return topologyFile(e, file), err
+}
+
+// entryAt walks to an entry of a commit; the zero entry is none.
+func (r *Repo) entryAt(c *commit, name string) (treeEntry, error) {
+	at := treeEntry{mode: 0o040000, id: c.tree}
+	for _, part := range strings.Split(name, "/") {
+		entries, err := r.tree(subfolder(at))
 		if err != nil {
-			return plumbing.ZeroHash, err
+			return treeEntry{}, err
 		}
-		id = plumbing.ZeroHash
-		for _, e := range entries {
-			if e.name == name && e.dir() {
-				id = e.id
-			}
+		i := slices.IndexFunc(entries, func(e treeEntry) bool { return e.name == part })
+		if i < 0 {
+			return treeEntry{}, nil
 		}
+		at = entries[i]
 	}
-	return id, nil
+	return at, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -189,15 +188,4 @@ func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
 		r.blobs.put(id, slices.Clone(data))
 	}
 	return data, err
-}
-
-// Date returns when a commit was committed.
-func (r *Repo) Date(id string) (time.Time, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c, err := r.commitByName(id)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return c.carrier.Date, nil
 }

@@ -100,8 +100,10 @@ func TestHTTPRemotes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tip, err := r.Resolve(""); err != nil || tip != s.head() {
-				t.Errorf("tip %s, %v; want %s", tip, err, s.head())
+			for _, rev := range []string{"", s.head()[:8]} {
+				if tip, err := r.Resolve(rev); err != nil || tip != s.head() {
+					t.Errorf("revision %q: %s, %v; want %s", rev, tip, err, s.head())
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -17,8 +18,9 @@ const tagPrefix = "refs/tags/failover/"
 // tagInfo is a tag below failover/.
 type tagInfo struct {
 	carrier approval.Carrier
-	target  plumbing.Hash // zero: it does not point at a commit
-	speaks  []string      // of these topologies
+	target  plumbing.Hash     // zero: it does not point at a commit
+	speaks  []string          // of these topologies
+	keys    map[string]string // of documents at the target, once asked for
 }
 
 // failoverTags returns the tags by the topologies that they speak of.
@@ -77,7 +79,7 @@ var speaksOf = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
 
 // readTag reads a tag object; its own name stands in the carrier's Ref.
 func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
-	info := &tagInfo{carrier: approval.Carrier{Kind: approval.CarrierTag, Object: id.String()}}
+	info := &tagInfo{keys: map[string]string{}, carrier: approval.Carrier{Kind: approval.CarrierTag, Object: id.String()}}
 	data, err := r.raw(plumbing.TagObject, id, maxObject)
 	if err != nil {
 		info.carrier.Problem = "it is not a readable annotated tag"
@@ -110,17 +112,45 @@ func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
 // tagHolds says whether a tag speaks for this very document: it points at a
 // commit that has it as it is now. A tag that cannot be read belongs to the
 // topology of its name, so that it is shown as denied.
-func (r *Repo) tagHolds(t *tagInfo, rec *record, keys KeysFunc) (bool, error) {
+func (r *Repo) tagHolds(t *tagInfo, rec *record, keys KeysFunc) bool {
 	if t.target.IsZero() {
-		return true, nil
+		return true
 	}
+	key, ok := t.keys[rec.name]
+	if !ok {
+		var err error
+		if key, err = r.keyAtTag(t, rec, keys); errors.Is(err, ErrIncomplete) {
+			return false // it may come with a later fetch
+		}
+		t.keys[rec.name] = key // none, if what it points at cannot be read
+	}
+	return key == rec.key
+}
+
+// keyAtTag returns the key of a document at a tag's commit. Anybody may push
+// tags, so of one that no known key signed a single file is read: the one in
+// which the document stands now.
+func (r *Repo) keyAtTag(t *tagInfo, rec *record, keys KeysFunc) (string, error) {
 	c, err := r.commit(t.target)
 	if err != nil {
-		return false, nil // not a commit, or not there: it says nothing
+		return "", err
 	}
-	key, err := r.keyAt(c, rec.name, keys)
+	if len(t.carrier.Signature.Principals) > 0 {
+		return r.keyAt(c, rec.name, keys)
+	}
+	id, err := r.fileAt(c, rec.found[0].file)
 	if err != nil {
-		return false, nil // what it points at cannot be read: so too
+		return "", err
 	}
-	return key == rec.key, nil
+	docs, err := r.documents(id, keys)
+	if err != nil {
+		return "", err
+	}
+	var found []occurrence
+	for _, d := range docs {
+		if d.Name == rec.name {
+			found = append(found, occurrence{doc: d})
+		}
+	}
+	return keyOf(found), nil
 }

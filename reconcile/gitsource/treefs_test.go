@@ -97,6 +97,15 @@ func TestTreeReadsOnlyFiles(t *testing.T) {
 	}
 }
 
+func TestRoot(t *testing.T) {
+	s := newShell(t)
+	for raw, want := range map[string]string{"topologies": "topologies", "./a/b/": "a/b", ".": "."} {
+		if got := s.openWith(Config{Path: raw}).Root(); got != want {
+			t.Errorf("%q: %q", raw, got)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	s := newShell(t)
 	first := s.commit(bob, "Begin", ordersFile, doc("orders", 1))
@@ -124,6 +133,8 @@ func TestResolve(t *testing.T) {
 		{"a signed tag", "", "v1", first},
 		{"a plain tag", "", "light", first},
 		{"a name of both, as git reads it", "", "both", first},
+		{"a first parent", "", "HEAD~1", first},
+		{"a first parent of a tag", "", "refs/heads/main^", first},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := s.openWith(Config{Ref: c.ref}).Resolve(c.rev)
@@ -132,7 +143,7 @@ func TestResolve(t *testing.T) {
 			}
 		})
 	}
-	for _, rev := range []string{"nothing", strings.Repeat("0", 40), "000000", first[:3], "HEAD:" + ordersFile, "refs/heads/..", "config", "-x", "a b", "@{1}", s.git("rev-parse", "HEAD^{tree}")} {
+	for _, rev := range []string{"nothing", strings.Repeat("0", 40), "000000", first[:3], "HEAD:" + ordersFile, "refs/heads/..", "config", "-x", "a b", "@{1}", "HEAD~2", s.git("rev-parse", "HEAD^{tree}")} {
 		if got, err := s.open().Resolve(rev); err == nil {
 			t.Errorf("%q is %s", rev, got)
 		}
