@@ -287,6 +287,10 @@ func (s *story) command(want ExitCode, args ...string) (string, error) {
 	return out.String(), nil
 }
 
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  ")
+}
+
 func indentLines(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

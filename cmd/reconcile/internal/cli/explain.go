@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan/explain"
 )
 
@@ -24,23 +25,7 @@ func newExplain(g *globals) *cobra.Command {
 			if !ok {
 				return fmt.Errorf("there is no code %q (hint: 'reconcile explain' lists them all)", args[0])
 			}
-			return explainText(g, e)
+			return render.Explain(g.std.Out, e, g.tableOptions())
 		},
 	}
-}
-
-func explainText(g *globals, e explain.Entry) error {
-	_, err := fmt.Fprintf(g.std.Out, "%s: %s\n", e.Code, e.Title)
-	for _, part := range []struct{ name, text string }{
-		{"What was seen", e.Cause}, {"Why it matters", e.Risk}, {"What to do", e.Remedy}, {"Example", e.Example},
-	} {
-		if err == nil && part.text != "" {
-			_, err = fmt.Fprintf(g.std.Out, "\n%s\n%s\n", part.name, indent(part.text))
-		}
-	}
-	return err
-}
-
-func indent(s string) string {
-	return "  " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n  ")
 }
