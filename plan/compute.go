@@ -47,8 +47,11 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
 	t.InSync = s.inSync(d, t)
-	t = s.resume(d, t)
+	t = s.fence(d, s.resume(d, t))
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
+	if t.Transition == TransitionFence {
+		t.Findings = unblockFence(append(t.Findings, s.sentFence(d, t.Steps)...))
+	}
 	t.Findings = unformed(t, s.tidy(t.Findings))
 	var wants []Want
 	if t.Changes() {

@@ -63,6 +63,11 @@
 // an attach that stands half done is carried on by the open intent of the
 // ledger alone; without one the join rules decide.
 //
+// A fence is planned only when [Desired.Fence] asks for it, beside no other
+// transition, for a cluster that Git calls stale, that answers, takes writes
+// and stores the promoted one, while that one takes writes and owes it to a
+// force promote.
+//
 // What this package does not do: it reads no clock, opens nothing, logs
 // nothing, knows no token and never says that a cluster is dead. It imports
 // the standard library only. An approval is judged elsewhere; what blocks is

@@ -27,6 +27,7 @@ type situation struct {
 	m      Memory
 	views  []View // by cluster, in the order of t.Clusters
 	intent *Intent
+	fenced string // the cluster that is asked to be fenced, if any
 }
 
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
@@ -37,6 +38,7 @@ func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	if i, ok := m.intent(t.Name); ok {
 		s.intent = &i
 	}
+	s.fenced = s.fenceWanted(d.Fence)
 	return s
 }
 

@@ -113,6 +113,8 @@ type Desired struct {
 	Removed []string
 	// Limits are the operator's floors for failover rules; zero fields set none.
 	Limits Failover
+	// Fence names the stale clusters that are asked to be demoted.
+	Fence []FenceRequest
 }
 
 // Primary returns the one cluster that Git wants as primary. ok is false when

@@ -152,6 +152,9 @@ func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
 	}
 	m := drawMemory(t, n)
 	d := Desired{Commit: "c0ffee", Topologies: []Topology{doc}}
+	if rapid.IntRange(0, 3).Draw(t, "fence") == 0 {
+		d.Fence = []FenceRequest{{Topology: "orders", Cluster: rapid.SampledFrom(ids[:n]).Draw(t, "fenced")}}
+	}
 	if rapid.IntRange(0, 2).Draw(t, "intent") == 0 {
 		m.Intents = drawIntent(t, d, n)
 	}

@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestFence(t *testing.T) {
+	done := failingOver("b", "a")
+	star := failingOver("b", "a", "c")
+	renamed := primaryOf("a", "b")
+	renamed.IdentityConflict = "it is b, by its channels"
+	salvaged := primaryOf("b")
+	salvaged.Progress = []ChannelProgress{{Channel: channelsOf("b")[0], Known: true, Salvage: []Salvage{{SourceCluster: "a", TimeTick: 1}}}}
+	tokenless := down("c")
+	tokenless.Credential = CredentialMissing
+	memory := hadFailedOver("a", "b")
+	fence := []string{"1 fence_stale_primary a"}
+	for _, c := range []struct {
+		name       string
+		t          Topology
+		views      []View
+		memory     Memory
+		transition Transition
+		blocking   []string
+		steps      []string
+	}{
+		{"the old primary is back and takes writes", done, []View{primaryOf("a", "b"), primaryOf("b")}, memory, TransitionFence, nil, fence},
+		{"without a ledger, by its salvage", done, []View{primaryOf("a", "b"), salvaged}, Memory{}, TransitionFence, nil, fence},
+		{"R03: a star", star, []View{primaryOf("a", "b", "c"), primaryOf("b"), standbyOf("a", "c", "b")}, memory, TransitionFence, nil, fence},
+		{"R03: a star with a lost token", star, []View{primaryOf("a", "b", "c"), primaryOf("b"), tokenless}, memory, TransitionFence, []string{"FENCE_TOKENS_UNKNOWN"}, nil},
+		{"R04: the promoted one is gone", done, []View{primaryOf("a", "b"), down("b")}, memory, TransitionFailover, []string{"CANDIDATE_UNREACHABLE", "MIXED_CHANGE"}, nil},
+		{"R05: a healthy pair", done, []View{primaryOf("a", "b"), standbyOf("a", "b")}, Memory{}, TransitionFailover, []string{"MIXED_CHANGE", "PRIMARY_REACHABLE"}, failoverSteps},
+		{"R40: what answers is another", done, []View{renamed, primaryOf("b")}, memory, TransitionFence, []string{"CLUSTER_ID_MISMATCH", "ROLE_UNKNOWN"}, nil},
+		{"nothing shows a force promote", done, []View{primaryOf("a", "b"), primaryOf("b")}, Memory{}, TransitionFence, []string{"ROLE_UNKNOWN"}, nil},
+		{"it never knew the promoted one", done, []View{primaryOf("a"), primaryOf("b")}, memory, TransitionFence, []string{"SERVER_WOULD_REJECT"}, nil},
+		{"it is fenced already", done, []View{standbyOf("b", "a"), primaryOf("b")}, memory, TransitionNone, nil, nil},
+		{"it does not answer", done, []View{down("a"), primaryOf("b")}, memory, TransitionNone, nil, nil},
+		{"Git wants it as a standby", pairOf("b", "a"), []View{primaryOf("a", "b"), primaryOf("b")}, memory, TransitionAddStandby,
+			[]string{"MIXED_CHANGE", "SPLIT_BRAIN", "STALE_REJOIN"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, o, m := world{t: c.t, views: c.views, memory: c.memory}.inputs()
+			d.Fence = []FenceRequest{{Topology: "orders", Cluster: "a"}}
+			got := Compute(d, o, m).Topologies[0]
+			if got.Transition != c.transition {
+				t.Errorf("the transition is %s", got.Transition)
+			}
+			if d := cmp.Diff(c.blocking, codesOf(got, SeverityBlocking), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("blocking (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.steps, stepsOf(got), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("steps (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestFenceListsEveryCluster is R03: what the stale one still reaches must not
+// be let go by it.
+func TestFenceListsEveryCluster(t *testing.T) {
+	d, o, m := world{t: failingOver("b", "a", "c"), views: []View{primaryOf("a", "b", "c"), primaryOf("b"), standbyOf("a", "c", "b")}, memory: hadFailedOver("a", "b")}.inputs()
+	d.Fence = []FenceRequest{{Topology: "orders", Cluster: "a"}}
+	if after := Compute(d, o, m).Topologies[0].Steps[0].After; !after.Equal(storing("b", "a", "c")) {
+		t.Errorf("the fence sends %+v", after)
+	}
+	d.Fence = nil
+	if p := Compute(d, o, m).Topologies[0]; p.Changes() || p.Transition != TransitionNone || !p.Has(CodeStalePrimary) {
+		t.Errorf("without being asked: %s, %v", p.Transition, stepsOf(p))
+	}
+}
+
+// TestFenceIsResumedOnlyBesideAWriter is R04 in the middle of a fence.
+func TestFenceIsResumedOnlyBesideAWriter(t *testing.T) {
+	w := world{t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), primaryOf("b")}, memory: hadFailedOver("a", "b")}
+	d, o, m := w.inputs()
+	d.Fence = []FenceRequest{{Topology: "orders", Cluster: "a"}}
+	p := Compute(d, o, m).Topologies[0]
+	m.Intents = []Intent{{Topology: "orders", Transition: p.Transition, Generation: p.Generation, Digest: p.Digest, Steps: p.Steps, At: now, MayHaveSent: true}}
+	d.Fence = nil
+	if p := Compute(d, o, m).Topologies[0]; !p.Resumed || p.Blocked(nil) || len(p.Steps) != 1 {
+		t.Errorf("it is not resumed: %v", codesOf(p, SeverityBlocking))
+	}
+	o.Views = []View{primaryOf("a", "b"), down("b")}
+	if p := Compute(d, o, m).Topologies[0]; !p.Blocked(everyCode()) {
+		t.Errorf("the last writer would be fenced: %v", stepsOf(p))
+	}
+}
