@@ -98,7 +98,7 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 	if err != nil {
 		return "", plan.Topology{}, err
 	}
-	rev, err := loadRevision(ctx, repo, commit, g.pathOr("topologies"))
+	rev, err := loadRevision(ctx, repo, commit)
 	if err != nil {
 		return "", plan.Topology{}, err
 	}

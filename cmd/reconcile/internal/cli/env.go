@@ -112,7 +112,7 @@ func (e *environment) keys() error {
 // revision reads the topologies at a commit; base keeps those that differ
 // from another commit, names those that were asked for.
 func (e *environment) revision(ctx context.Context, commit, base string, names []string) (revision, error) {
-	rev, err := loadRevision(ctx, e.repo, commit, e.git.Path)
+	rev, err := loadRevision(ctx, e.repo, commit)
 	if err != nil {
 		return revision{}, err
 	}
@@ -120,7 +120,7 @@ func (e *environment) revision(ctx context.Context, commit, base string, names [
 		return revision{}, err
 	}
 	if base != "" {
-		other, err := loadRevision(ctx, e.repo, base, e.git.Path)
+		other, err := loadRevision(ctx, e.repo, base)
 		if err != nil {
 			return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 		}
@@ -204,7 +204,7 @@ func (e *environment) tipDiffers(ctx context.Context, rev revision, commit strin
 			return nil, err
 		}
 	}
-	tip, err := loadRevision(ctx, repo, "", tracked.Path)
+	tip, err := loadRevision(ctx, repo, "")
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ type revision struct {
 
 // loadRevision reads the topologies at a commit, each with the version before
 // its governing commit.
-func loadRevision(ctx context.Context, repo *gitsource.Repo, rev, path string) (revision, error) {
+func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revision, error) {
 	commit, err := repo.Resolve(rev)
 	if err != nil {
 		return revision{}, err
@@ -30,7 +30,7 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev, path string) (
 	if err != nil {
 		return revision{}, err
 	}
-	topologies, problems := schema.Load(tree, path)
+	topologies, problems := schema.Load(tree, repo.Root())
 	changes, err := repo.Changes(ctx, commit, documents)
 	if err != nil {
 		return revision{}, err
@@ -38,7 +38,10 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev, path string) (
 	out := revision{commit: commit, problems: problems, changes: map[string]approval.Change{}}
 	for _, t := range topologies {
 		c := changes[t.Name]
-		t.Previous, t.GreatestEarlier = previous(t.Name, c), c.GreatestEarlier
+		if t.Previous, err = previous(repo, t.Name, c); err != nil {
+			return revision{}, err
+		}
+		t.GreatestEarlier = c.GreatestEarlier
 		c.Change.Topology, c.Change.Generation = t.Name, t.Generation
 		out.changes[t.Name] = c.Change
 		out.desired.Topologies = append(out.desired.Topologies, t)
@@ -49,8 +52,18 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev, path string) (
 		}
 	}
 	slices.Sort(out.desired.Removed)
+	var gone []plan.Topology
+	for _, name := range out.desired.Removed {
+		last, err := previous(repo, name, changes[name])
+		if err != nil {
+			return revision{}, err
+		}
+		if last != nil {
+			gone = append(gone, *last)
+		}
+	}
 	out.desired.Commit = commit
-	markMoved(out.desired.Topologies)
+	markMoved(out.desired.Topologies, gone)
 	return out, nil
 }
 
@@ -69,13 +82,28 @@ func documents(data []byte) []gitsource.Document {
 	return out
 }
 
-// previous parses the version of a document before its governing commit. One
-// that was not valid then says nothing.
-func previous(name string, c gitsource.Change) *plan.Topology {
-	if c.Previous == nil {
-		return nil
+// previous parses the version of a document before its governing commit; of
+// versions that were not valid it takes the last one that was, so that passing
+// through a broken document does not wash off the rules in force.
+func previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
+	if t := named(name, c.PreviousFile, c.Previous); t != nil {
+		return t, nil
 	}
-	topologies, _ := schema.Parse(c.PreviousFile, c.Previous)
+	for _, v := range slices.Backward(c.Versions) {
+		data, err := repo.Blob(v.Blob)
+		if err != nil {
+			return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
+		}
+		if t := named(name, v.File, data); t != nil {
+			return t, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there was none, as plan.Topology.Previous says
+}
+
+// named finds one topology in a file, nil when it is not valid there.
+func named(name, file string, data []byte) *plan.Topology {
+	topologies, _ := schema.Parse(file, data)
 	for _, t := range topologies {
 		if t.Name == name {
 			return &t
@@ -84,16 +112,23 @@ func previous(name string, c gitsource.Change) *plan.Topology {
 	return nil
 }
 
-// markMoved notes clusters that the document before gave to another topology.
-func markMoved(topologies []plan.Topology) {
+// markMoved notes clusters that another topology held before: in the version
+// before the newest change of one that is still there, or the last version of
+// one that is gone.
+func markMoved(topologies []plan.Topology, gone []plan.Topology) {
 	home := map[string]string{}
-	for _, t := range topologies {
-		if t.Previous == nil {
-			continue
-		}
-		for _, c := range t.Previous.Clusters {
+	note := func(t plan.Topology) {
+		for _, c := range t.Clusters {
 			home[c.ID] = t.Name
 		}
+	}
+	for _, t := range topologies {
+		if t.Previous != nil {
+			note(*t.Previous)
+		}
+	}
+	for _, t := range gone {
+		note(t)
 	}
 	for i, t := range topologies {
 		for _, c := range t.Clusters {
