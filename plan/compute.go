@@ -114,7 +114,7 @@ func (s situation) inSync(d decision, t TopologyPlan) bool {
 		}
 	}
 	for _, f := range t.Findings {
-		if f.Severity == SeverityBlocking || f.Severity == SeverityCritical && f.Code != CodeStalePrimary {
+		if f.Severity == SeverityBlocking || f.Code == CodeUnmanagedDrift || f.Severity == SeverityCritical && f.Code != CodeStalePrimary {
 			return false
 		}
 	}

@@ -20,6 +20,9 @@ func (s situation) lossFindings(d decision, p pair) []Finding {
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
 	o, candidate := p.member.ID, d.primary.ID
 	seen := fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, runSpan(j.Run), o, s.describe(o))
+	if len(j.Run) == 0 {
+		seen = fmt.Sprintf("no probe of %s counts yet (%s %s)", o, o, s.describe(o))
+	}
 	switch j.Verdict {
 	case LossUnavailable:
 		return Finding{}, false
@@ -30,10 +33,10 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
 			"repair the network between reconcile and "+o+", and use a switchover"), true
 	case LossNotServing:
-		return NewFinding(CodePrimaryNotServing, o, seen+": its transport answers, its coordinator does not, and no checkpoint moved",
+		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
 			"cut off its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
 	case LossStateUnknown:
-		return NewFinding(CodePrimaryStateUnknown, o, seen+": it may still take writes",
+		return NewFinding(CodePrimaryStateUnknown, o, seen+": one at least could not tell whether it is there (name resolution, TLS), so it may still take writes",
 			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,

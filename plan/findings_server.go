@@ -54,11 +54,11 @@ func (s situation) betterStandby(d decision) []Finding {
 				"let the tokens of both call GetReplicateInfo, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"))
 		case behind > 0 && ahead > 0:
 			out = append(out, NewFinding(CodeNotMostCaughtUp, c.ID,
-				fmt.Sprintf("%s is ahead of %s on %d channels and behind on %d: either choice loses something", d.primary.ID, c.ID, ahead, behind),
+				fmt.Sprintf("%s is ahead of %s on %d of %d channels and behind on %d: either choice loses something", d.primary.ID, c.ID, ahead, len(mine), behind),
 				"choose by the collections that matter, and accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"))
 		case behind > 0:
 			out = append(out, NewFinding(CodeNotMostCaughtUp, c.ID,
-				fmt.Sprintf("%s has replicated further than %s on %d channels", c.ID, d.primary.ID, behind), betterChoice(c)))
+				fmt.Sprintf("%s has replicated further than %s on %d of %d channels", c.ID, d.primary.ID, behind, len(mine)), betterChoice(c)))
 		}
 	}
 	return out
