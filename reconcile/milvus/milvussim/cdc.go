@@ -17,6 +17,10 @@ type link struct{ from, to string }
 type linkState struct {
 	down bool
 	lag  time.Duration
+
+	// What a snapshot adds from the tasks.
+	refused int64
+	reason  string
 }
 
 // task is one CDC task: it replicates one channel of its cluster to the channel
@@ -34,6 +38,7 @@ type task struct {
 	connected bool
 	cursor    position
 	due       *event
+	refused   refusals
 	ended     bool
 }
 

@@ -48,10 +48,12 @@ func (t *task) delay() time.Duration {
 }
 
 // run delivers what is due. A task that cannot go on lies still until something
-// changes that may help; in Milvus it would try again about every 100 ms (M §5).
+// changes that may help: the tries in between, which cannot end otherwise, are
+// counted by the clock (refusals).
 func (t *task) run() {
 	if t.ended || !t.reachable() || !t.connect() {
 		t.connected = false
+		t.refused.pause(t.source.now())
 		return
 	}
 	rest, gap := t.channel.after(t.cursor.id)
@@ -67,8 +69,10 @@ func (t *task) run() {
 		if m.tick > t.cursor.tick && !m.kind.system() {
 			if err := t.deliver(m); err != nil {
 				t.connected = false
+				t.refused.note(err, t.source.now())
 				return
 			}
+			t.refused = refusals{}
 		}
 		t.cursor.id = m.id
 		if t.leaves(m) {

@@ -196,3 +196,24 @@ func TestListedDifferences(t *testing.T) {
 		t.Error("the text of H1 is not upstream's")
 	}
 }
+
+// TestNewerVerdictsDifferInGrowthOnly demands upstream's verdict of every newer
+// profile too, but for the one rule that has changed since: that channels may
+// grow (#47917, #49214).
+func TestNewerVerdictsDifferInGrowthOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		version := rapid.SampledFrom([]string{"2.6.12", "2.6.15", "2.6.16", "2.6.19", "3.0.0", "master"}).Draw(t, "version")
+		incoming, stored := genConfiguration(t, "incoming "), genConfiguration(t, "stored ")
+		live := []string{"a_0", "a_1"}
+		if upstream(stored, nil, live) != nil {
+			stored = nil
+		}
+		want := upstream(incoming, stored, live)
+		if want != nil && strings.Contains(want.Error(), "pchannels cannot be changed") {
+			return
+		}
+		if got := ours(t, version, incoming, stored, live); (want == nil) != (got == nil) {
+			t.Fatalf("upstream says %v, %s says %v, for %v over %v", want, version, got, incoming, stored)
+		}
+	})
+}

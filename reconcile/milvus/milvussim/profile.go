@@ -39,6 +39,7 @@ type Profile struct {
 	sentinels      bool // validator texts end in a merr sentinel (#50545)
 	fillTokens     bool // a blank token means "as stored" (#52735)
 	dropStale      bool // stale topology messages are ignored (#52728)
+	dropEmpty      bool // an empty configuration clears replication (#48994, reverted by #49080)
 	read           configurationRead
 }
 
@@ -47,7 +48,7 @@ type Profile struct {
 func Profiles() []string {
 	return []string{
 		"2.5.0", "2.6.0", "2.6.2", "2.6.6", "2.6.12", "2.6.13", "2.6.14", "2.6.15",
-		"2.6.16", "2.6.17", "2.6.19", "2.6.22", "3.0-beta", "3.0.0", "master",
+		"2.6.16", "2.6.17", "2.6.19", "2.6.22", "3.0-beta", "3.0.0", "master", "master-353ce56",
 	}
 }
 
@@ -57,8 +58,8 @@ const lastKnownPatch = 22
 var releasePattern = regexp.MustCompile(`^2\.([0-9]+)\.([0-9]+)$`)
 
 // ParseProfile returns the profile of a version: "2.6.19", "v2.6.19",
-// "3.0-beta", "3.0.0" or "master" (with the fixes that were open or newly merged
-// in M §1.1). A version whose behaviour is not known is an error.
+// "3.0-beta", "3.0.0", "master" (with the fixes that were open or newly merged in
+// M §1.1), or "master-353ce56", on which an empty configuration clears replication. A version whose behaviour is not known is an error.
 func ParseProfile(version string) (Profile, error) {
 	name := strings.TrimPrefix(version, "v")
 	switch name {
@@ -76,11 +77,18 @@ func ParseProfile(version string) (Profile, error) {
 		p.read, p.fillTokens, p.dropStale = readAnswers, true, true
 		return p, nil
 	}
+	if name == "master-353ce56" {
+		// Builds of 2026-04-16 to 2026-04-22, before growth went with a change of
+		// the topology (#49214) and before the read was forwarded (#49809).
+		p := release26(15)
+		p.Version, p.BuildTag, p.dropEmpty = name, "master-20260416-353ce56", true
+		return p, nil
+	}
 	if p, ok := numberedRelease(name); ok {
 		return p, nil
 	}
 	return Profile{}, fmt.Errorf("version %q has no profile; known are 2.0.0 to 2.6.%d and %s",
-		version, lastKnownPatch, "3.0-beta, 3.0.0, master")
+		version, lastKnownPatch, "3.0-beta, 3.0.0, master, master-353ce56")
 }
 
 func numberedRelease(name string) (Profile, bool) {

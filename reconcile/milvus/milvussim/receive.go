@@ -81,7 +81,7 @@ func (c *cluster) localize(msg *broadcastMessage, ch *channel) (*broadcastMessag
 	if c.profile.dropStale && msg.id <= c.storedBy {
 		return &broadcastMessage{id: msg.id, channels: msg.channels, ddl: &alterReplicateConfig{cfg: a.cfg, ignored: true}}, nil
 	}
-	if entry(a.cfg, c.id) != nil {
+	if entry(a.cfg, c.id) != nil || a.cfg == nil && c.profile.dropEmpty {
 		return msg, nil
 	}
 	own := entry(c.stored, c.id)

@@ -70,6 +70,12 @@ type LinkState struct {
 	To   string `json:"to"`
 	Up   bool   `json:"up"`
 	Lag  string `json:"lag"`
+	// Refused is how often the target has refused what the source has for it, on
+	// all channels, since the source last got through; an old primary goes on
+	// trying for ever (M §5.4).
+	Refused int64 `json:"refused,omitempty"`
+	// Reason is what the target told.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Snapshot reads the whole World.
@@ -167,9 +173,12 @@ func (w *World) linkStates() []LinkState {
 	for l, s := range w.links {
 		known[l] = *s
 	}
+	for _, c := range w.clusters {
+		c.addRefusals(known)
+	}
 	out := make([]LinkState, 0, len(known))
 	for l, s := range known {
-		out = append(out, LinkState{From: l.from, To: l.to, Up: !s.down, Lag: s.lag.String()})
+		out = append(out, LinkState{From: l.from, To: l.to, Up: !s.down, Lag: s.lag.String(), Refused: s.refused, Reason: s.reason})
 	}
 	slices.SortFunc(out, func(a, b LinkState) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

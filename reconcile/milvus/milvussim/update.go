@@ -49,12 +49,12 @@ func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfig
 // examine is the part of a normal call that any role does: the configuration to
 // store, whether it is stored already, and what is wrong with it.
 func (c *cluster) examine(incoming *commonpb.ReplicateConfiguration) (cfg *commonpb.ReplicateConfiguration, same bool, err error) {
-	cfg = incoming
-	if c.profile.fillTokens {
-		cfg = withStoredTokens(incoming, c.stored)
-	}
+	cfg = c.meant(incoming)
 	if sameConfiguration(c.stored, cfg) {
 		return cfg, true, nil
+	}
+	if cfg == nil && incoming != nil {
+		return nil, false, nil
 	}
 	if err := c.checks(cfg).validate(); err != nil {
 		return nil, false, rejectUpdate(streamingUnknown, err.Error())
@@ -63,6 +63,20 @@ func (c *cluster) examine(incoming *commonpb.ReplicateConfiguration) (cfg *commo
 		return nil, false, rejectUpdate(streamingUnknown, err.Error())
 	}
 	return cfg, false, nil
+}
+
+// meant is the configuration that an incoming one stands for: blank tokens may
+// mean those that are stored, and an empty configuration none at all (#48994).
+func (c *cluster) meant(incoming *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+	switch {
+	case incoming == nil:
+		return nil
+	case c.profile.dropEmpty && len(incoming.GetClusters()) == 0 && len(incoming.GetCrossClusterTopology()) == 0:
+		return nil
+	case c.profile.fillTokens:
+		return withStoredTokens(incoming, c.stored)
+	}
+	return incoming
 }
 
 func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
@@ -74,11 +88,7 @@ func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
 // (waitUntilPrimaryChangeOrConfigurationSame, M §2.5).
 func (c *cluster) barrier(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
 	return c.wait(ctx, func() bool {
-		cfg := incoming
-		if c.profile.fillTokens {
-			cfg = withStoredTokens(incoming, c.stored)
-		}
-		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, cfg)
+		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, c.meant(incoming))
 	})
 }
 

@@ -142,6 +142,21 @@ func callCases() []Case {
 			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 			e.refused(e.send(e.long(e.b), e.b, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},
+		{ID: "S39", Title: "clears replication on a few builds of master", version: "master-353ce56", run: func(e *env) {
+			e.call(e.a, &commonpb.ReplicateConfiguration{})
+			e.call(e.b, &commonpb.ReplicateConfiguration{})
+			e.call(e.a, &commonpb.ReplicateConfiguration{})
+			for _, id := range []string{"a", "b"} {
+				if s := e.world.State(id); s.BelievedRole != "unconfigured" || s.Configuration != nil || !s.Writable {
+					e.t.Errorf("%s is %s, writable %v", id, s.BelievedRole, s.Writable)
+				}
+			}
+			e.call(e.a, star(e.a, e.b))
+			e.call(e.b, star(e.a, e.b))
+			e.flowing(e.a, e.b)
+			edges := &commonpb.ReplicateConfiguration{CrossClusterTopology: star(e.a, e.b).CrossClusterTopology}
+			e.refused(e.send(e.long(e.a), e.a, edges, false), "clusters list cannot be empty")
+		}},
 	}
 }
 

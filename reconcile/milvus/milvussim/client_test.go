@@ -1,0 +1,71 @@
+package milvussim_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus/client/v2/column"
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+func TestMilvusClient(t *testing.T) {
+	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	a, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("a"), Username: "root", Password: "Milvus"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close(ctx) }()
+	if dbs, err := a.ListDatabase(ctx, milvusclient.NewListDatabaseOption()); err != nil || len(dbs) != 1 {
+		t.Fatalf("databases %v, %v", dbs, err)
+	}
+	if err := a.CreateCollection(ctx, milvusclient.SimpleCreateCollectionOptions("books", 4).WithShardNum(4)); err != nil {
+		t.Fatal(err)
+	}
+	coll, err := a.DescribeCollection(ctx, milvusclient.NewDescribeCollectionOption("books"))
+	if err != nil || len(coll.PhysicalChannels) != 4 {
+		t.Fatalf("describe: %+v, %v", coll, err)
+	}
+	if _, err := a.Insert(ctx, milvusclient.NewColumnBasedInsertOption("books",
+		column.NewColumnInt64("id", []int64{1, 2, 3}),
+		column.NewColumnFloatVector("vector", 4, [][]float32{{1, 0, 0, 0}, {2, 0, 0, 0}, {3, 0, 0, 0}}))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Flush(ctx, milvusclient.NewFlushOption("books")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.Query(ctx, milvusclient.NewQueryOption("books").WithFilter("id in [2,3]").WithOutputFields("id", "vector"))
+	if err != nil || got.ResultCount != 2 {
+		t.Fatalf("query: %d rows, %v", got.ResultCount, err)
+	}
+	if del, err := a.Delete(ctx, milvusclient.NewDeleteOption("books").WithInt64IDs("id", []int64{3})); err != nil || del.DeleteCount != 1 {
+		t.Fatalf("delete: %+v, %v", del, err)
+	}
+	count, err := a.Query(ctx, milvusclient.NewQueryOption("books").WithFilter("").WithOutputFields("count(*)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := count.GetColumn("count(*)").GetAsInt64(0); err != nil || n != 2 {
+		t.Errorf("count %d, %v", n, err)
+	}
+	if has, err := a.HasCollection(ctx, milvusclient.NewHasCollectionOption("films")); err != nil || has {
+		t.Errorf("has films: %v, %v", has, err)
+	}
+	if err := a.DropCollection(ctx, milvusclient.NewDropCollectionOption("books")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("b"), APIKey: milvussim.RootToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close(ctx) }()
+	err = b.CreateCollection(ctx, milvusclient.SimpleCreateCollectionOptions("films", 4))
+	if err == nil || !strings.Contains(err.Error(), "cluster is not primary, cannot do any DDL/DCL") {
+		t.Errorf("create on the standby: %v", err)
+	}
+}
