@@ -211,6 +211,7 @@ func (a *alterReplicateConfig) apply(c *cluster, b *broadcast) {
 	}
 	if a.force {
 		c.completeHalfReplicated()
+		c.part()
 	}
 	before := c.stored
 	c.stored, c.storedBy = cloneConfiguration(a.cfg), b.msg.id

@@ -19,8 +19,9 @@ type linkState struct {
 	lag  time.Duration
 
 	// What a snapshot adds from the tasks.
-	refused int64
-	reason  string
+	refused  int64
+	reason   string
+	diverged bool
 }
 
 // task is one CDC task: it replicates one channel of its cluster to the channel

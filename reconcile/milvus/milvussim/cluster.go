@@ -49,6 +49,7 @@ type cluster struct {
 	callbacksHeld bool
 	cdcAbsent     bool
 	inbound       []*task
+	parted        map[string]bool // from whom it was promoted away by force
 
 	faults    []*fault
 	open      bool

@@ -76,6 +76,9 @@ type LinkState struct {
 	Refused int64 `json:"refused,omitempty"`
 	// Reason is what the target told.
 	Reason string `json:"reason,omitempty"`
+	// Diverged: the source has an edge to a cluster from which a forced promotion
+	// has parted it. No server notices (M §2.8).
+	Diverged bool `json:"diverged,omitempty"`
 }
 
 // Snapshot reads the whole World.
@@ -175,10 +178,11 @@ func (w *World) linkStates() []LinkState {
 	}
 	for _, c := range w.clusters {
 		c.addRefusals(known)
+		c.addDiverged(known)
 	}
 	out := make([]LinkState, 0, len(known))
 	for l, s := range known {
-		out = append(out, LinkState{From: l.from, To: l.to, Up: !s.down, Lag: s.lag.String(), Refused: s.refused, Reason: s.reason})
+		out = append(out, LinkState{From: l.from, To: l.to, Up: !s.down, Lag: s.lag.String(), Refused: s.refused, Reason: s.reason, Diverged: s.diverged})
 	}
 	slices.SortFunc(out, func(a, b LinkState) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))

@@ -22,6 +22,16 @@ func (e *env) sim(err error) {
 	}
 }
 
+// diverged demands that the simulator says what no server does.
+func (e *env) diverged(from, to string) {
+	e.t.Helper()
+	for _, l := range e.world.Snapshot().Links {
+		if l.Diverged != (l.From == from && l.To == to) {
+			e.t.Errorf("link from %s to %s: diverged %v", l.From, l.To, l.Diverged)
+		}
+	}
+}
+
 func safetyCases() []Case {
 	return []Case{
 		{ID: "S01", Title: "diverged clusters may be linked again", simulated: true, run: func(e *env) {
@@ -30,12 +40,14 @@ func safetyCases() []Case {
 			e.call(e.b, star(e.b, e.a))
 			e.stores(e.a, "b→a")
 			e.stores(e.b, "b→a")
+			e.diverged("b", "a")
 		}},
 		{ID: "S02", Title: "failback without a rebuild", simulated: true, run: func(e *env) {
 			e.failedOver()
 			e.call(e.a, star(e.a, e.b)) // the same: no-op
 			e.call(e.b, star(e.a, e.b))
 			e.stores(e.b, "a→b")
+			e.diverged("a", "b")
 		}},
 		{ID: "S03", Title: "the fence", run: func(e *env) {
 			if e.world != nil {
