@@ -37,4 +37,4 @@ bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS_EXPENDABLE=yes]
-	$(GO) test -count=1 -run TestConformance ./reconcile/milvus/milvussim/conformance
+	$(GO) test -count=1 -v -timeout 60m -run TestConformance ./reconcile/milvus/milvussim/conformance

@@ -37,7 +37,11 @@ func (s situation) decide() decision {
 			continue
 		}
 		p, o := s.pairState(primary.ID, primary.ID, c.ID), s.pairState(c.ID, primary.ID, c.ID)
-		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, verdict: lookup(c.Role, p, o)})
+		v := lookup(c.Role, p, o)
+		if c.Role == RoleStale && p == stateUp && s.supersedes(primary.ID, c.ID) {
+			v = staleLives()
+		}
+		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, verdict: v})
 	}
 	d.transition = d.leading()
 	s.refine(&d)
@@ -48,6 +52,14 @@ func (s situation) decide() decision {
 	}
 	d.findings = append(d.findings, d.mixed()...)
 	return d
+}
+
+// supersedes says whether the ledger holds that primary was promoted in
+// the place of stale, and took effect. It stands in where a server before
+// 2.6.17 cannot say which configuration it stores: nothing is planned then.
+func (s situation) supersedes(primary, stale string) bool {
+	mark, ok := s.m.staleMark(stale)
+	return ok && mark.Effected && mark.Promoted == primary
 }
 
 // transitionRank orders transitions when pairs disagree; the first wins and

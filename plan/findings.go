@@ -75,6 +75,7 @@ func (s situation) membershipFindings() []Finding {
 			fmt.Sprintf("%s is not in the document: %s", id, unlisted[id]),
 			"list it as detached or stale first; absence is never an intent"))
 	}
+	out = append(out, s.forgottenStale()...)
 	return append(out, s.homeFindings()...)
 }
 
@@ -157,4 +158,20 @@ func sortedKeys(m map[string]string) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// forgottenStale flags clusters that the ledger holds as stale and the
+// document no longer lists: leaving one out does not make it harmless
+// (milvus.md S21).
+func (s situation) forgottenStale() []Finding {
+	var out []Finding
+	for _, m := range s.m.Stale {
+		if _, listed := s.t.Cluster(m.Cluster); listed || m.Topology != s.t.Name || m.Fenced {
+			continue
+		}
+		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
+			m.Cluster+" was recorded as stale and is no longer in the document, so it is not looked at: it may take writes",
+			"list it as stale until it is decommissioned or rebuilt"))
+	}
+	return out
 }

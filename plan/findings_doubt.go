@@ -17,7 +17,7 @@ func (s situation) doubtFindings(d decision) []Finding {
 		target = c
 	}
 	same := i.Generation == s.t.Generation && i.Transition == d.transition
-	if same && !hasBlocking(d.findings) {
+	if same && !hasBlocking(d.findings) && s.readIntent(*i) != intentForeign {
 		return nil
 	}
 	return []Finding{NewFinding(CodePromotionInDoubt, target,

@@ -164,7 +164,7 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
 	var state string
-	remedy := "keep it away from applications; when it returns, run 'reconcile fence " + s.t.Name + "/" + stale.ID + "'"
+	remedy := "keep applications away from it by network and load balancer until it is rebuilt"
 	switch {
 	case v.Reach != ReachUp:
 		state = "it does not answer (" + v.Reach.String() + ")"
@@ -173,7 +173,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		remedy = "rebuild it before it may join again"
 	case canWrite(v):
 		state = "it is up and takes writes"
-		remedy = "stop its writers now and isolate it by network, then run 'reconcile fence " + s.t.Name + "/" + stale.ID + "'"
+		remedy = "stop its writers now: isolate it by network and load balancer, and keep it so until it is rebuilt"
 	default:
 		state = "it is up and whether it takes writes could not be read"
 	}

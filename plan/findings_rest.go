@@ -54,7 +54,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"bring the document in line with 'reconcile adopt "+s.t.Name+"', or propose the change that puts it right")}
+			"bring the document in line with what is live, or make the change that puts it right")}
 	}
 }
 

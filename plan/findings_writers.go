@@ -17,7 +17,7 @@ func (s situation) writerFindings(d decision) []Finding {
 	case len(writers) > 1:
 		names := strings.Join(writers, " and ")
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time",
-			"stop writes to all but one by network or load balancer now; one that is recorded as stale is fenced with 'reconcile fence "+s.t.Name+"/CLUSTER'")}
+			"stop writes to all but one by network or load balancer now; keep the one that is recorded as stale isolated until it is rebuilt")}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
 			"bring the primary back; if it is lost for good, fail over to a standby by setting it to stale; a stuck switchover ends when its link is restored")}

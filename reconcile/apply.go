@@ -74,8 +74,11 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 		return r
 	}
 	right, err := a.Ledger.Lock(ctx, t.Name, a.LockWait)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLockHeld):
 		return Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: err.Error()}
+	case err != nil:
+		return Result{Topology: t.Name, Outcome: OutcomeError, Detail: err.Error()}
 	}
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	ctx, cancel := whileHeld(ctx, right)

@@ -167,7 +167,7 @@ func (r pausingRight) Sent(ctx context.Context) error {
 type locked struct{ *book }
 
 func (locked) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
-	return nil, errors.New("locked by another process")
+	return nil, errors.Join(reconcile.ErrLockHeld, errDrill)
 }
 
 // TestResendNeedsFreshEvidence: before the same request goes again, the world

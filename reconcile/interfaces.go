@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -63,6 +64,9 @@ type Beginning struct {
 	Stale    []plan.StaleMark
 	Used     []plan.UsedProvision
 }
+
+// ErrLockHeld marks the error of a Lock that somebody else holds.
+var ErrLockHeld = errors.New("the lock is held")
 
 // Ledger is the durable record.
 type Ledger interface {

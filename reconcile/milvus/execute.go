@@ -68,6 +68,7 @@ type execution struct {
 	still    func(context.Context) error
 	result   Result
 	last     answer // to the newest request
+	doubted  bool   // some request may still take effect, whatever later ones say
 	lastErr  error  // its words
 }
 

@@ -58,17 +58,24 @@ func (x *execution) attempt(ctx context.Context) verdict {
 	for {
 		select {
 		case <-answered:
-			x.result.Sent = x.result.Sent || x.last != unsent
+			x.noted()
 			return x.read(ctx, true)
 		case <-x.fleet.clock.After(readEvery):
 		}
 		if seen := x.peek(during); seen == effected || seen == elsewhere {
 			cancel()
 			<-answered
-			x.result.Sent = x.result.Sent || x.last != unsent
+			x.noted()
 			return seen
 		}
 	}
+}
+
+// noted keeps what the last answer means for all that was sent: once one
+// request is in doubt, the refusal of a later one says nothing about it.
+func (x *execution) noted() {
+	x.result.Sent = x.result.Sent || x.last != unsent
+	x.doubted = x.doubted || x.last == doubtful
 }
 
 func (x *execution) call(ctx context.Context) (answer, error) {
@@ -124,7 +131,7 @@ func (x *execution) conclude(seen verdict) bool {
 		x.result.Status, x.result.Detail = StatusAlready, "it became so before anything was sent"
 	case seen == elsewhere:
 		x.fail(StatusFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it believes to be %s", x.step.Cluster, describe(x.result.After.Belief)))
-	case seen == unchanged && x.last == refused:
+	case seen == unchanged && x.last == refused && !x.doubted:
 		x.fail(StatusRefused, fmt.Errorf("%s refused: %w", x.step.Cluster, x.lastErr))
 	default:
 		return false

@@ -111,14 +111,16 @@ func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 // trusted refuses a configuration that a pull request could change: itself,
 // or a file that it rests on, inside the work tree of the repository.
 func (e *environment) trusted() error {
-	top, ok := workTree(strings.TrimPrefix(e.git.URL, "file://"))
-	if !ok {
-		return nil
-	}
 	var bad []error
-	for _, p := range e.trustedFiles() {
-		if p != "" && within(top, p) {
-			bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", p))
+	for _, url := range []string{e.git.URL, e.config.Git.URL} {
+		top, ok := workTree(strings.TrimPrefix(url, "file://"))
+		if !ok {
+			continue
+		}
+		for _, p := range e.trustedFiles() {
+			if p != "" && within(top, p) {
+				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", p))
+			}
 		}
 	}
 	return errors.Join(bad...)

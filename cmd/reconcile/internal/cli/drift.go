@@ -23,7 +23,7 @@ func newDrift(g *globals) *cobra.Command {
 }
 
 func newStatus(g *globals) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "status [TOPOLOGY…]",
 		Short:   "Who believes what, lag and findings",
 		Example: "  reconcile status orders",
@@ -31,6 +31,8 @@ func newStatus(g *globals) *cobra.Command {
 			return runLook(cmd.Context(), g, args, render.KindStatus, statusExit)
 		},
 	}
+	addUnbuiltFlags(cmd, "watch", "verify")
+	return cmd
 }
 
 // runLook is one pass over everything, with the progress of every standby.

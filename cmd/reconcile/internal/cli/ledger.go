@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -37,6 +39,10 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 
 func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
 	lock, err := l.ledger.Lock(ctx, topology, wait)
+	var held *ledger.HeldError
+	if errors.As(err, &held) {
+		return nil, fmt.Errorf("%w: %w", reconcile.ErrLockHeld, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ needs evidence that the primary is lost makes the probes, counting down on stder
 	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
 	f.StringVar(&o.base, "base", "", "only topologies that differ from this commit")
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
+	addUnbuiltFlags(cmd, "offline", "observed")
 	return cmd
 }
 

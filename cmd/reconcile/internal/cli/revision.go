@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -177,16 +178,22 @@ func (r *revision) differing(base revision) {
 }
 
 // superseded names the newer commit for each topology whose governing commit
-// here is not the one at the tip.
+// here is not the one at the tip, or whose document is another one there: one
+// commit may hold two documents of that name below different folders.
 func (r revision) superseded(tip revision) map[string]string {
 	out := map[string]string{}
 	for name, c := range r.changes {
 		at := tip.changes[name].Commit
 		if at != c.Commit {
-			if at == "" {
-				at = tip.commit
-			}
-			out[name] = at
+			out[name] = cmp.Or(at, tip.commit)
+		}
+	}
+	for _, t := range r.desired.Topologies {
+		same := slices.ContainsFunc(tip.desired.Topologies, func(x plan.Topology) bool {
+			return x.Name == t.Name && plan.DocumentHash(x) == plan.DocumentHash(t)
+		})
+		if !same && out[t.Name] == "" {
+			out[t.Name] = cmp.Or(tip.changes[t.Name].Commit, tip.commit)
 		}
 	}
 	return out

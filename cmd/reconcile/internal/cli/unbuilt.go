@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,24 @@ var unbuilt = []struct{ use, short, instead string }{
 	{"adopt TOPOLOGY", "Edit the file to match a failover done by hand", "set the promoted cluster to primary and the old one to stale in the file, and raise spec.generation"},
 	{"import", "Write a topology for live clusters", "write the file by hand; 'reconcile validate' checks it, 'reconcile plan' compares it with the clusters"},
 	{"salvage TOPOLOGY", "What the stale old primary holds", "read it with the Milvus DumpMessages call from the salvage checkpoint; keep the old primary until then"},
+}
+
+// unbuiltFlag is an option of the contract that this version does not have: it
+// is known, and refuses.
+type unbuiltFlag string
+
+func (f unbuiltFlag) String() string { return "" }
+func (f unbuiltFlag) Type() string   { return "" }
+func (f unbuiltFlag) Set(string) error {
+	return errors.New("not part of this version; nothing was done")
+}
+
+// addUnbuiltFlags registers options that are not part of this version.
+func addUnbuiltFlags(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		cmd.Flags().Var(unbuiltFlag(name), name, "not part of this version")
+		cmd.Flags().Lookup(name).NoOptDefVal = "true"
+	}
 }
 
 // newUnbuilt answers for a command that is not part of this version.

@@ -144,7 +144,7 @@ func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
 			w, label = t.DataLoss, "May be lost"
 		}
 		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary")))
-		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds, once it can be read: `reconcile salvage "+r.Topology+"`")
+		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds is not lost for good: keep it, isolated, until it is salvaged")
 	}
 	if len(r.Missing) > 0 {
 		p.field("Missing", bad, "✗", "COLLECTIONS_MISSING: seen before and not there: "+strings.Join(r.Missing, ", "))
@@ -198,6 +198,6 @@ func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
 	case outcomeBlocked:
 		p.field("Next", plain, "→", "When nothing blocks any more: "+again)
 	case outcomeApplied:
-		p.field("Next", plain, "→", "Check that it stays so: `reconcile status "+r.Topology+" --verify`")
+		p.field("Next", plain, "→", "Check that it stays so: `reconcile status "+r.Topology+"`")
 	}
 }
