@@ -181,7 +181,7 @@ func (b *book) Lock(context.Context, string, time.Duration) (reconcile.Right, er
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held {
-		return nil, fmt.Errorf("%w by another process", reconcile.ErrLockHeld)
+		return nil, reconcile.ErrLockHeld
 	}
 	b.held = true
 	r := &right{book: b, gone: make(chan struct{})}
