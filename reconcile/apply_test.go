@@ -167,7 +167,7 @@ func (r pausingRight) Sent(ctx context.Context) error {
 type locked struct{ *book }
 
 func (locked) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
-	return nil, errors.Join(reconcile.ErrLockHeld, errDrill)
+	return nil, errors.Join(reconcile.ErrLockHeld, errors.New("by another process"))
 }
 
 // TestResendNeedsFreshEvidence: before the same request goes again, the world
