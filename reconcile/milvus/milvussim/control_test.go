@@ -81,6 +81,7 @@ func TestControlAnswers(t *testing.T) {
 		{"unknown field", "POST", "/clusters/a/write", `{"row":1}`, 400, `{"error":"bad request: body: json: unknown field \"row\""}`},
 		{"unknown version", "POST", "/clusters/a/profile", `{"version":"9.9"}`, 400, ""},
 		{"delay without for", "POST", "/clusters/a/faults", `{"method":"Connect","kind":"delay"}`, 400, ""},
+		{"unknown method", "POST", "/clusters/a/faults", `{"method":"Conect","kind":"hang"}`, 400, ""},
 		{"unknown kind", "POST", "/clusters/a/faults", `{"method":"Connect","kind":"explode"}`, 400, ""},
 		{"unknown code", "POST", "/clusters/a/faults", `{"method":"Connect","kind":"error","code":"Sad"}`, 400, ""},
 		{"lag for clients", "POST", "/links/client/a", `{"lag":"1s"}`, 400, ""},

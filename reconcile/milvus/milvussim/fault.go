@@ -7,8 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
 // FaultKind is what a fault does to a call.
@@ -55,6 +58,8 @@ func (w *World) AddFault(id string, f Fault) error {
 	switch {
 	case f.Method == "":
 		return fmt.Errorf("%w: a fault needs a method", ErrBadRequest)
+	case f.Method != AnyMethod && !servedMethod(f.Method):
+		return fmt.Errorf("%w: Milvus serves no method %q", ErrBadRequest, f.Method)
 	case !slices.Contains([]FaultKind{FaultDelay, FaultHang, FaultError, FaultDropReply}, f.Kind):
 		return fmt.Errorf("%w: fault kind %q is none of delay, hang, error, drop_reply", ErrBadRequest, f.Kind)
 	case (f.Kind == FaultDelay) != (f.For > 0):
@@ -70,6 +75,13 @@ func (w *World) AddFault(id string, f Fault) error {
 		c.faults = append(c.faults, &fault{Fault: f, left: f.Times})
 		return nil
 	})
+}
+
+// servedMethod says whether MilvusService has a method of that short name.
+func servedMethod(name string) bool {
+	d := milvuspb.MilvusService_ServiceDesc
+	return slices.ContainsFunc(d.Methods, func(m grpc.MethodDesc) bool { return m.MethodName == name }) ||
+		slices.ContainsFunc(d.Streams, func(m grpc.StreamDesc) bool { return m.StreamName == name })
 }
 
 // ClearFaults takes every fault from a cluster. Calls that already hang go on
