@@ -47,12 +47,19 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 }
 
 // Nothing goes on after its caller: connections, readers and senders end.
+// TestNothingIsLeftRunning also holds that a refusal does not settle an earlier
+// request in doubt, whose effect may still come.
 func TestNothingIsLeftRunning(t *testing.T) {
 	w := pair(t, "").hasty()
 	work := func() {
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultHang, Times: 1}))
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
-		w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil)
+		ctx, cancel := context.WithTimeout(w.ctx(), 2*time.Second)
+		got := w.fleet().Execute(ctx, w.topology, w.promote(), nil)
+		cancel()
+		if got.Status != StatusInDoubt {
+			t.Errorf("a refusal after a request in doubt ended as %q, want %q", got.Status, StatusInDoubt)
+		}
 		must(t, w.ClearFaults("b"))
 		w.observe(Depth{Progress: true, Contents: true})
 		w.fleet().Reader().Round(w.ctx(), w.topology, wanted)

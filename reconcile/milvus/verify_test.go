@@ -88,7 +88,7 @@ func TestVerifyFails(t *testing.T) {
 			if c.change != nil {
 				c.change(t, w)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			got := w.fleet().Verify(ctx, w.topology, c.cluster, plan.VerifyDML, nil)
 			if got.Proven != c.proven || got.Err == nil || !strings.Contains(got.Err.Error(), c.words) {
