@@ -46,9 +46,9 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 	}
 }
 
-// Nothing goes on after its caller: connections, readers and senders end.
-// TestNothingIsLeftRunning also holds that a refusal does not settle an earlier
-// request in doubt, whose effect may still come.
+// TestNothingIsLeftRunning: connections, readers and senders end with their
+// caller. It also holds that a refusal does not settle an earlier request in
+// doubt, whose effect may still come.
 func TestNothingIsLeftRunning(t *testing.T) {
 	w := pair(t, "").hasty()
 	work := func() {
