@@ -98,28 +98,25 @@ func bareHash(h string) string { return strings.TrimPrefix(h, "sha256:") }
 
 // sentRule is written before an RPC leaves.
 func sentRule(topology string) rule {
-	return func(s *state) (*entry, error) {
-		in, ok := s.intents[topology]
-		switch {
-		case !ok:
-			return nil, ErrNoIntent
-		case in.MayHaveSent:
-			return nil, nil
-		}
-		return follow(KindSent, in), nil
-	}
+	return onceRule(topology, KindSent, func(in openIntent) bool { return in.MayHaveSent })
 }
 
+// effectedRule is written once the transition was read back.
 func effectedRule(topology string) rule {
+	return onceRule(topology, KindEffected, func(in openIntent) bool { return in.Effected })
+}
+
+// onceRule moves an open intent on, and writes nothing when it is there already.
+func onceRule(topology string, kind Kind, already func(openIntent) bool) rule {
 	return func(s *state) (*entry, error) {
 		in, ok := s.intents[topology]
 		switch {
 		case !ok:
 			return nil, ErrNoIntent
-		case in.Effected:
+		case already(in):
 			return nil, nil
 		}
-		return follow(KindEffected, in), nil
+		return follow(kind, in), nil
 	}
 }
 
