@@ -61,9 +61,9 @@ func (e *evaluation) again() string {
 // quorumDetail says who counted, who did not and why.
 func (e *evaluation) quorumDetail(votes []vote, denials []ranked) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "a %s needs %d distinct people, and %d approved:", e.Plan.Transition, e.need, people(votes))
+	fmt.Fprintf(&b, "a %s needs %d distinct people, and %d approved:", e.Plan.Transition, e.need, people(votes, e.need))
 	for _, v := range votes {
-		fmt.Fprintf(&b, " %s (%s%s);", v.claim.By, v.carrier.label(), e.whyUncounted(v))
+		fmt.Fprintf(&b, " %s;", v.describe())
 	}
 	for _, d := range denials {
 		if d.Code != CodeMissing {
@@ -74,11 +74,13 @@ func (e *evaluation) quorumDetail(votes []vote, denials []ranked) string {
 	return b.String()
 }
 
-func (e *evaluation) whyUncounted(v vote) string {
-	if v.counts {
-		return ""
+// describe names the voter and the carrier, and says why it does not count.
+func (v vote) describe() string {
+	why := ""
+	if !v.counts {
+		why = ", does not count: the allowed-signers line of its key has wildcards and names nobody"
 	}
-	return ", does not count: the allowed-signers line of its key has wildcards and names nobody"
+	return fmt.Sprintf("%s (%s%s)", v.claim.By, v.carrier.label(), why)
 }
 
 func indent(s string) string {

@@ -71,18 +71,17 @@ func checks() []check {
 // judgeAll judges every carrier. What it returns does not depend on their
 // order; the denial of the carrier that came furthest is the first.
 func (e *evaluation) judgeAll() (votes []vote, denials []ranked) {
-	seen := map[string]bool{}
 	for _, c := range e.Change.Carriers {
-		v, denial := e.judge(c)
-		switch {
-		case denial.Code != "":
+		if v, denial := e.judge(c); denial.Code != "" {
 			denials = append(denials, denial)
-		case !seen[c.PayloadHash]: // else the same statement under another name
-			seen[c.PayloadHash] = true
+		} else {
 			votes = append(votes, v)
 		}
 	}
-	slices.SortStableFunc(votes, func(a, b vote) int { return strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash) })
+	slices.SortFunc(votes, func(a, b vote) int {
+		return cmp.Or(strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash),
+			strings.Compare(a.describe(), b.describe()))
+	})
 	slices.SortFunc(denials, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.rank, a.rank), strings.Compare(a.Carrier, b.Carrier), strings.Compare(a.Detail, b.Detail))
 	})

@@ -10,10 +10,6 @@ import (
 )
 
 func TestDenied(t *testing.T) {
-	quorum := func(r Request, n int) Request {
-		r.Policy.Quorum.Failover = n
-		return r
-	}
 	change := func(r Request, f func(*Request)) Request {
 		f(&r)
 		return r
@@ -110,6 +106,7 @@ func TestDenied(t *testing.T) {
 		{"one person by way of a third key", CodeQuorumNotMet, "", quorum(request(good, with(tagOf(carol), func(c *Carrier) {
 			c.Signature.Principals = append(c.Signature.Principals, AllowedLine{ID: "3", Patterns: []string{alice.Email}})
 		})), 2)},
+		{"two keys whose lines have an owner in common", CodeQuorumNotMet, "", quorum(request(owned(alice, "x@example.com"), owned(carol, "x@example.com")), 2)},
 		{"a line with wildcards", CodeQuorumNotMet, "wildcards", request(with(good, func(c *Carrier) {
 			c.Signature.Principals = []AllowedLine{{ID: "w", Patterns: []string{"*@example.com"}}}
 		}))},
@@ -160,4 +157,11 @@ func sharing(p Person) Carrier {
 func forgeCarrier() Carrier {
 	forge := Person{Name: "GitHub", Email: "noreply@github.com"}
 	return hashed(with(tagOf(forge), func(c *Carrier) { c.Kind = CarrierCommit }))
+}
+
+// owned is a tag by a person whose key's line names somebody else too.
+func owned(by Person, other string) Carrier {
+	c := tagOf(by)
+	c.Signature.Principals[0].Patterns = []string{by.Email, other}
+	return c
 }

@@ -104,7 +104,7 @@ func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision
 		return d.deny(denials[0].Code, denials[0].Detail)
 	}
 	chosen := e.chooseVotes(votes)
-	if people(chosen) < e.need {
+	if people(chosen, e.need) < e.need {
 		return d.deny(CodeQuorumNotMet, e.quorumDetail(votes, denials))
 	}
 	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)
@@ -141,7 +141,7 @@ func (e *evaluation) chooseVotes(votes []vote) []vote {
 			accepting = append(accepting, v)
 		}
 	}
-	if people(accepting) >= e.need {
+	if people(accepting, e.need) >= e.need {
 		return accepting
 	}
 	return counted

@@ -28,6 +28,11 @@ func TestApproved(t *testing.T) {
 		{"for several topologies at once", request(hashed(with(tagOf(alice), func(c *Carrier) {
 			c.Message = "t\n\n" + Claim{Approved: []Target{{"payments", "x"}, {"orders", "cluster-b"}}, By: alice, Reason: "r"}.Trailers()
 		}))), []string{alice.String()}, nil},
+		{"unsigned, beside the same statement signed by a key that names nobody", optional(request(wildcard(tagOf(alice)), unsigned(tagOf(alice)))), []string{alice.String()}, nil},
+		{"by two people, beside a key that both own", quorum(request(tagOf(alice), tagOf(carol), with(tagOf(carol), func(c *Carrier) {
+			c.Signature.Fingerprint = "SHA256:shared"
+			c.Signature.Principals = []AllowedLine{{ID: "shared", Patterns: []string{alice.Email, carol.Email}}}
+		})), 2), []string{alice.String(), carol.String()}, nil},
 		{"next to every kind of bad carrier", request(append(badCarriers(), tagOf(alice))...), []string{alice.String()}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -52,6 +57,26 @@ func TestApproved(t *testing.T) {
 			}
 		})
 	}
+}
+
+func quorum(r Request, people int) Request {
+	r.Policy.Quorum.Failover = people
+	return r
+}
+
+func optional(r Request) Request {
+	r.Policy.SignatureOptional = true
+	return r
+}
+
+func unsigned(c Carrier) Carrier {
+	c.Signature = Signature{}
+	return c
+}
+
+func wildcard(c Carrier) Carrier {
+	c.Signature.Principals = []AllowedLine{{ID: "w", Patterns: []string{"*@example.com"}}}
+	return c
 }
 
 // badCarriers are carriers each of which must count for nothing.

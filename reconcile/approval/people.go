@@ -106,8 +106,9 @@ func (v vote) is(email string) bool {
 	})
 }
 
-// samePerson says whether two votes may be one person's: the same e-mail,
-// key or line, or an e-mail that belongs to the other's key.
+// samePerson says whether two votes may be one person's: the same e-mail or
+// key, a line of the allowed signers in common, or lines that name a person in
+// common.
 func samePerson(a, b vote) bool {
 	sa, sb := a.carrier.Signature, b.carrier.Signature
 	if a.is(b.claim.By.Email) || b.is(a.claim.By.Email) {
@@ -117,34 +118,61 @@ func samePerson(a, b vote) bool {
 		return true
 	}
 	return slices.ContainsFunc(sa.Principals, func(l AllowedLine) bool {
-		return slices.ContainsFunc(sb.Principals, func(o AllowedLine) bool { return l.ID == o.ID })
+		return slices.ContainsFunc(sb.Principals, func(o AllowedLine) bool { return l.ID == o.ID || l.sharesOwner(o) })
 	})
 }
 
-// people counts the distinct people among votes that count: votes that may be
-// one person's, also by way of a third, are one.
-func people(votes []vote) int {
-	group := make([]int, len(votes))
-	for i := range group {
-		group[i] = i
+// sharesOwner says whether a name without wildcards stands in both lines.
+func (l AllowedLine) sharesOwner(o AllowedLine) bool {
+	if l.wild() || o.wild() {
+		return false
 	}
-	root := func(i int) int {
-		for group[i] != i {
-			i = group[i]
-		}
-		return i
-	}
-	n := 0
-	for i := range votes {
-		if votes[i].counts {
-			n++
-		}
-		for j := range i {
-			if votes[i].counts && votes[j].counts && samePerson(votes[i], votes[j]) && root(i) != root(j) {
-				group[root(j)] = root(i)
-				n--
-			}
+	return slices.ContainsFunc(l.Patterns, func(p string) bool {
+		return slices.ContainsFunc(o.Patterns, func(q string) bool { return FoldEmail(p) == FoldEmail(q) })
+	})
+}
+
+// people counts the distinct people among votes that count, and stops at
+// enough: the size of the largest set of votes of which no two may be one
+// person's. A vote more can't make the number smaller, so nobody's approval
+// takes away another's.
+func people(votes []vote, enough int) int {
+	var counted []vote
+	for _, v := range votes {
+		if v.counts && !slices.ContainsFunc(counted, func(o vote) bool { return sameIdentity(v, o) }) {
+			counted = append(counted, v)
 		}
 	}
-	return n
+	return distinct(counted, enough)
+}
+
+// sameIdentity says whether two votes tell the same of who gave them, so that
+// one of them is enough to count.
+func sameIdentity(a, b vote) bool {
+	sa, sb := a.carrier.Signature, b.carrier.Signature
+	return FoldEmail(a.claim.By.Email) == FoldEmail(b.claim.By.Email) &&
+		sa.Kind == sb.Kind && sa.Fingerprint == sb.Fingerprint &&
+		slices.EqualFunc(sa.Principals, sb.Principals, func(l, o AllowedLine) bool {
+			return l.ID == o.ID && slices.Equal(l.Patterns, o.Patterns)
+		})
+}
+
+// distinct is the size of the largest set, up to enough, of votes that are
+// pairwise of different people: the first vote is in it, or is not.
+func distinct(votes []vote, enough int) int {
+	if len(votes) == 0 || enough <= 0 {
+		return 0
+	}
+	first, rest := votes[0], votes[1:]
+	var others []vote
+	for _, v := range rest {
+		if !samePerson(first, v) {
+			others = append(others, v)
+		}
+	}
+	with := 1 + distinct(others, enough-1)
+	if with >= enough || len(others) == len(rest) {
+		return with
+	}
+	return max(with, distinct(rest, enough))
 }
