@@ -15,15 +15,21 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 		out.Topologies = append(out.Topologies, tp)
 		out.Wants = append(out.Wants, wants...)
 	}
-	for _, name := range slices.Sorted(slices.Values(desired.Removed)) {
-		out.Topologies = append(out.Topologies, TopologyPlan{Name: name, Findings: []Finding{
+	return out.complete(desired.Removed)
+}
+
+// complete adds the topologies whose document is gone, sorts, and gives the
+// plan its digest.
+func (p Plan) complete(removed []string) Plan {
+	for _, name := range slices.Sorted(slices.Values(removed)) {
+		p.Topologies = append(p.Topologies, TopologyPlan{Name: name, Findings: []Finding{
 			NewFinding(CodeTopologyRemoved, "", "the document of "+name+" is gone; nothing is done and its memory stays",
 				"put the document back, or decommission the clusters by hand"),
 		}})
 	}
-	slices.SortStableFunc(out.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
-	out.Digest = planDigest(out.Topologies)
-	return out
+	slices.SortStableFunc(p.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
+	p.Digest = planDigest(p.Topologies)
+	return p
 }
 
 // plan is the way of one topology: decide, judge its safety, form the steps,

@@ -154,6 +154,9 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 // describe says in a few words how a cluster answered.
 func (s situation) describe(id string) string {
 	v := s.view(id)
+	if s.offline {
+		return "was not observed"
+	}
 	if v.Reach != ReachUp {
 		if v.Class == ClassNone {
 			return "is " + v.Reach.String()

@@ -166,6 +166,8 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	var state string
 	remedy := "keep applications away from it by network and load balancer until it is rebuilt"
 	switch {
+	case s.offline:
+		state = "it was not observed"
 	case v.Reach != ReachUp:
 		state = "it does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:

@@ -73,6 +73,8 @@ type Plan struct {
 	Topologies []TopologyPlan
 	Digest     string
 	Wants      []Want
+	// Offline: no cluster was asked; see [Offline].
+	Offline bool
 }
 
 // Topology returns the plan of one topology.

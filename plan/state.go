@@ -28,6 +28,8 @@ type situation struct {
 	views  []View // by cluster, in the order of t.Clusters
 	intent *Intent
 	fenced string // the cluster that is asked to be fenced, if any
+	// offline: the views are those of [intended], and no cluster was asked.
+	offline bool
 }
 
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {

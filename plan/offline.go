@@ -1,0 +1,98 @@
+package plan
+
+import "slices"
+
+// Offline says what a change intends, from the documents alone: the transition,
+// its steps and its flags, for a pull request that may not call a cluster.
+//
+// Nothing is observed. Each cluster is taken to store what the document before
+// (Topology.Previous) gives it, a cluster that joins to be empty, one that
+// becomes stale not to answer: the answers under which the change could be
+// carried out. So a finding here comes from the documents and the memory, and
+// stands whatever the clusters say; a live plan may find more. A document with
+// none before it is taken to be new.
+//
+// The plan is marked as Offline. Its views are the zero view (reach, belief and
+// version unknown), what depends on them is nil, and it is never in sync. Step
+// by step, Before is what the document before gives; the digest is that of the
+// live plan if the clusters do store that, in canonical order. Open intents and
+// progress of the memory are left out: they say nothing without the clusters.
+func Offline(d Desired, m Memory) Plan {
+	m.Intents, m.Progress, d.Fence = nil, nil, nil
+	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
+	for _, t := range sortedTopologies(d.Topologies) {
+		s := newSituation(d, t, intended(t), m)
+		s.offline = true
+		tp, _ := s.plan()
+		out.Topologies = append(out.Topologies, unobserved(tp))
+	}
+	return out.complete(d.Removed)
+}
+
+// intended are the views under which a change could be carried out.
+func intended(t Topology) Observed {
+	var o Observed
+	for _, c := range t.Clusters {
+		v := View{Cluster: c.ID, Reach: ReachUp, Credential: CredentialBound, ReadsConfiguration: SupportYes,
+			ForcePromotes: SupportYes, IdentityProven: true, Contents: Contents{Known: true}}
+		stored, up := t.storedBefore(c)
+		if !up {
+			v = View{Cluster: c.ID, Reach: ReachUnreachable, Credential: CredentialBound}
+		} else if v.Belief = ClassifyBelief(c.ID, stored); len(stored.Clusters) > 0 {
+			v.Contents = Contents{}
+		}
+		o.Views = append(o.Views, v)
+	}
+	return o
+}
+
+// storedBefore is what the document before gives a cluster to store. up is
+// false for one that need not answer: it is stale after the change.
+func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
+	if c.Role == RoleStale {
+		return Configuration{}, false
+	}
+	if t.Previous == nil {
+		if c.Role == RoleDetached || c.Role == RolePrimary && len(t.withRole(RoleStale)) > 0 {
+			stored.Clusters = []Member{memberOf(c)}
+		}
+		return stored, true
+	}
+	before, listed := t.Previous.Cluster(c.ID)
+	primary, _ := t.Previous.Primary()
+	switch {
+	case !listed && c.Role != RoleDetached:
+		return Configuration{}, true
+	case !listed, before.Role == RoleDetached, before.Role == RoleStale && c.Role == RoleDetached:
+		return Configuration{Clusters: []Member{memberOf(c)}}, true
+	case before.Role == RoleStale && c.Role == RolePrimary:
+		return star(primary, []Cluster{before}), true
+	case before.Role == RoleStale:
+		return Configuration{}, true
+	default:
+		return star(primary, t.Previous.withRole(RoleStandby)), true
+	}
+}
+
+// liveCodes are findings that only a look at the clusters can give or clear.
+var liveCodes = []Code{CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
+	CodeNotMostCaughtUp}
+
+// unobserved takes out of a plan what no cluster was asked for.
+func unobserved(t TopologyPlan) TopologyPlan {
+	t.InSync = false
+	t.Findings = withoutCodes(t.Findings, liveCodes...)
+	t.Clusters = slices.Clone(t.Clusters)
+	for i, c := range t.Clusters {
+		t.Clusters[i] = ClusterPlan{ID: c.ID, DesiredRole: c.DesiredRole, View: View{Cluster: c.ID}}
+	}
+	if t.DataLoss != nil {
+		t.DataLoss = &Window{}
+		for i, f := range t.Findings {
+			if f.Code == CodeDataLossRisk {
+				t.Findings[i].Evidence = &FindingEvidence{Lag: t.DataLoss}
+			}
+		}
+	}
+	return t
+}
