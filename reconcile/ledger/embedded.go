@@ -172,7 +172,7 @@ func (b *embedded) openError(err error) error {
 // after it. Buckets are missing only until the first commit.
 func readImage(tx *bbolt.Tx) (image, error) {
 	meta, records, progress := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketProgress)
-	if meta == nil && records == nil && progress == nil {
+	if meta == nil && records == nil && progress == nil && !committed(tx) {
 		return image{}, nil
 	}
 	if meta == nil || records == nil || progress == nil {
@@ -193,6 +193,16 @@ func readImage(tx *bbolt.Tx) (image, error) {
 		return nil
 	})
 	return im, err
+}
+
+// committed says whether anything was written since bbolt made the file,
+// which is transaction 1 (go.etcd.io/bbolt db.go: init).
+func committed(tx *bbolt.Tx) bool {
+	last := tx.ID()
+	if tx.Writable() {
+		last--
+	}
+	return last > 1
 }
 
 func readRecords(records *bbolt.Bucket) (image, error) {

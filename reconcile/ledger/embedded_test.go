@@ -238,3 +238,22 @@ func TestDamageNeverChangesMemory(t *testing.T) {
 		})
 	}
 }
+
+// A cut inside a page leaves zeros in the mapping, which must not read as a
+// ledger without records.
+func TestAnyCutIsSeen(t *testing.T) {
+	source := written(t, t.TempDir())
+	whole, err := os.ReadFile(source.store.name())
+	must(t, err)
+	before, err := source.Read(t.Context())
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	for length := 256; length < len(whole); length += 256 {
+		must(t, os.WriteFile(path, whole[:length], 0o600))
+		l, err := Embedded(path, Options{})
+		must(t, err)
+		if after, err := l.Read(t.Context()); err == nil {
+			same(t, after.Memory(), before.Memory())
+		}
+	}
+}

@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"io"
+	"os"
 )
 
 // The layout of bbolt's meta page, of which there are two
@@ -13,6 +15,7 @@ const (
 	metaSize     = 64 // with the checksum of what is before it in its last 8 bytes
 	metaMagic    = 0xED0CDAED
 	metaPageSize = 8 // where the page size stands in the meta
+	metaPages    = 40 // where the number of pages in use stands in the meta
 )
 
 // checkMeta refuses a file in which one of the two meta pages is damaged.
@@ -20,15 +23,28 @@ const (
 // last transaction, and with it an approval that was spent. A meta is smaller
 // than a disk sector, so a power cut does not leave half of one.
 //
+// It also refuses a file that ends before the last page in use: bbolt maps
+// whole pages, so what is cut off reads as zeros, and a page of zeros as one
+// without entries.
+//
 // The caller holds bbolt's lock on the file, so nobody is writing.
-func checkMeta(path string, f io.ReaderAt) error {
+func checkMeta(path string, f *os.File) error {
 	first, ok := readMeta(f, 0)
 	if !ok {
 		return &CorruptError{Path: path, Reason: "its first page is damaged"}
 	}
-	second := int64(binary.NativeEndian.Uint32(first[metaPageSize:]))
-	if _, ok := readMeta(f, second); !ok {
+	page := int64(binary.NativeEndian.Uint32(first[metaPageSize:]))
+	second, ok := readMeta(f, page)
+	if !ok {
 		return &CorruptError{Path: path, Reason: "its second page is damaged"}
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("open ledger: %w", err)
+	}
+	used := max(binary.NativeEndian.Uint64(first[metaPages:]), binary.NativeEndian.Uint64(second[metaPages:]))
+	if used > uint64(info.Size()/page) {
+		return &CorruptError{Path: path, Reason: "its end is cut off"}
 	}
 	return nil
 }
