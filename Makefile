@@ -1,14 +1,17 @@
 # The commands of this project. `make` alone lists them.
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X milvus-reconcile/cmd/reconcile/internal/cli.Version=$(VERSION)
+CLI      := milvus-reconcile/cmd/reconcile/internal/cli
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS  := -s -w -X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) -X $(CLI).Date=$(DATE)
 FUZZTIME ?= 10s
 # One seed for property tests, so that a commit passes or fails for good.
 # RAPID_SEED=0 draws a new one.
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt bench conformance
+.PHONY: help build demo test lint fmt bench conformance dist
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,3 +44,6 @@ bench: ## Run the benchmarks
 
 conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS_EXPENDABLE=yes]
 	$(GO) test -count=1 -v -timeout 60m -run TestConformance ./reconcile/milvus/milvussim/conformance
+
+dist: ## Build dist/: static binaries for Linux and macOS with SBOMs and checksums
+	.ci/dist

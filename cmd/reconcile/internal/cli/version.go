@@ -8,8 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Version is set by the build; a build without it says so.
-var Version = "dev"
+// Version, Commit and Date are set by the build; a build without them says so.
+var (
+	Version = "dev"
+	Commit  = "" // else what the Go toolchain recorded
+	Date    = "" // of the commit, RFC 3339
+)
 
 func newVersion(g *globals) *cobra.Command {
 	return &cobra.Command{
@@ -18,16 +22,30 @@ func newVersion(g *globals) *cobra.Command {
 		Example: "  reconcile version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			revision := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = s.Value
-					}
-				}
-			}
-			_, err := fmt.Fprintf(g.std.Out, "reconcile %s (commit %s, %s, %s/%s)\n", Version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(g.std.Out, "reconcile %s (commit %s, %s, %s/%s)\n", Version, revisionOfBuild(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
+}
+
+// revisionOfBuild is the commit that was built, with its date where known.
+func revisionOfBuild() string {
+	commit, date := Commit, Date
+	if info, ok := debug.ReadBuildInfo(); ok && commit == "" {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				commit = s.Value
+			case "vcs.time":
+				date = s.Value
+			}
+		}
+	}
+	switch {
+	case commit == "":
+		return "unknown"
+	case date == "":
+		return commit
+	}
+	return commit + " of " + date
 }
