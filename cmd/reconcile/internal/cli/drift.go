@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 )
 
@@ -77,7 +76,7 @@ func driftExit(report reconcile.Report, rev revision) ExitCode {
 		code = ExitError
 	}
 	for _, t := range report.Plan.Topologies {
-		if drifted(t) {
+		if reconcile.Drifted(t) {
 			return ExitChanges
 		}
 		if !t.InSync {
@@ -85,33 +84,4 @@ func driftExit(report reconcile.Report, rev revision) ExitCode {
 		}
 	}
 	return code
-}
-
-// drifted is contract section 5: a transition, traffic or unmanaged drift, or
-// any critical or blocking finding but a stale primary that is unreachable or
-// fenced.
-func drifted(t plan.TopologyPlan) bool {
-	if t.Transition != plan.TransitionNone {
-		return true
-	}
-	for _, f := range t.Findings {
-		switch {
-		case f.Code == plan.CodeUnmanagedDrift, f.Code == plan.CodeTrafficNotRedirected:
-			return true
-		case f.Code == plan.CodeStalePrimary && harmless(t, f.Cluster):
-		case f.Severity == plan.SeverityBlocking, f.Severity == plan.SeverityCritical:
-			return true
-		}
-	}
-	return false
-}
-
-// harmless says whether a cluster is stale by Git and unreachable or fenced.
-func harmless(t plan.TopologyPlan, cluster string) bool {
-	for _, c := range t.Clusters {
-		if c.ID == cluster && c.DesiredRole == plan.RoleStale {
-			return c.View.Reach == plan.ReachUnreachable || c.View.Belief.Kind == plan.BeliefStandby
-		}
-	}
-	return false
 }

@@ -1,0 +1,223 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// DriftKind tells apart how live clusters may differ from Git.
+type DriftKind string
+
+// The kinds of drift. Of DriftUnknown nobody can say whether it is drift: it
+// is neither drift nor in sync.
+const (
+	DriftUnknown      DriftKind = "unknown"       // a cluster could not be judged
+	DriftRole         DriftKind = "role"          // a cluster believes in another role than Git gives it
+	DriftEdge         DriftKind = "edge"          // a stored edge that Git does not want, or one that lacks
+	DriftChannels     DriftKind = "channels"      // other physical channels than the file lists
+	DriftOrder        DriftKind = "order"         // the same topology in another order: nothing to do
+	DriftUnmanaged    DriftKind = "unmanaged"     // a stored configuration that differs in another way
+	DriftStalled      DriftKind = "stalled"       // an edge exists and does not move while its source does
+	DriftStalePrimary DriftKind = "stale_primary" // a stale cluster is there and not fenced
+	DriftTraffic      DriftKind = "traffic"       // a redirect target does not point at the primary
+)
+
+// Drift is one difference between Git and what is live.
+type Drift struct {
+	Kind    DriftKind
+	Cluster string // may be empty
+	Code    plan.Code
+	Message string
+}
+
+// matters says whether a drift makes a topology drifted.
+func (d Drift) matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
+
+// Drifted is contract section 5: a transition, traffic or unmanaged drift, or
+// any critical or blocking finding but a stale primary that is unreachable or
+// fenced.
+func Drifted(t plan.TopologyPlan) bool {
+	if t.Transition != plan.TransitionNone {
+		return true
+	}
+	for _, f := range t.Findings {
+		switch {
+		case f.Code == plan.CodeUnmanagedDrift, f.Code == plan.CodeTrafficNotRedirected:
+			return true
+		case f.Code == plan.CodeStalePrimary && harmless(t, f.Cluster):
+		case f.Severity == plan.SeverityBlocking, f.Severity == plan.SeverityCritical:
+			return true
+		}
+	}
+	return false
+}
+
+// harmless says whether a cluster is stale by Git and unreachable or fenced.
+func harmless(t plan.TopologyPlan, cluster string) bool {
+	for _, c := range t.Clusters {
+		if c.ID == cluster && c.DesiredRole == plan.RoleStale {
+			return c.View.Reach == plan.ReachUnreachable || c.View.Belief.Kind == plan.BeliefStandby
+		}
+	}
+	return false
+}
+
+// Drifts tells apart what differs. A change that Git asks for and that was
+// never live is no drift: asked says so, and roles and edges are then left out.
+func Drifts(t plan.TopologyPlan, asked bool) []Drift {
+	var out []Drift
+	for _, f := range t.Findings {
+		if kind, ok := kindOf(t, f); ok {
+			out = append(out, Drift{Kind: kind, Cluster: f.Cluster, Code: f.Code, Message: f.Message})
+		}
+	}
+	for _, c := range t.Clusters {
+		if d, ok := clusterDrift(t, c, asked); ok {
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, func(a, b Drift) int {
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Cluster, b.Cluster), strings.Compare(string(a.Code), string(b.Code)))
+	})
+	return slices.CompactFunc(out, func(a, b Drift) bool { return a.Kind == b.Kind && a.Cluster == b.Cluster })
+}
+
+func kindOf(t plan.TopologyPlan, f plan.Finding) (DriftKind, bool) {
+	switch f.Code {
+	case plan.CodeTrafficNotRedirected:
+		return DriftTraffic, true
+	case plan.CodeReplicationStalled:
+		return DriftStalled, true
+	case plan.CodePChannelMismatch:
+		return DriftChannels, true
+	case plan.CodeConfigOrder:
+		return DriftOrder, true
+	case plan.CodeUnmanagedDrift:
+		return unmanagedKind(t, f.Cluster), true
+	case plan.CodeStalePrimary:
+		return DriftStalePrimary, stands(t, f.Cluster)
+	case plan.CodeClusterUnreachable, plan.CodeRoleUnknown, plan.CodeClusterNeeded, plan.CodeCandidateUnreachable, plan.CodeClusterIDMismatch:
+		return DriftUnknown, true
+	case plan.CodeOutOfBandFailover, plan.CodeSplitBrain, plan.CodeNoPrimary:
+		return DriftRole, true
+	case plan.CodeClusterUnlisted:
+		return DriftEdge, true
+	default:
+		return "", false
+	}
+}
+
+// stands says whether a stale cluster is there and takes writes, or may.
+func stands(t plan.TopologyPlan, cluster string) bool {
+	for _, c := range t.Clusters {
+		if c.ID == cluster {
+			return c.DesiredRole == plan.RoleStale && !harmless(t, cluster)
+		}
+	}
+	return true // it is in no document, and nobody looks at it
+}
+
+// unmanagedKind says in what a stored configuration differs from the star
+// that the document would give.
+func unmanagedKind(t plan.TopologyPlan, cluster string) DriftKind {
+	i := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster })
+	if i < 0 {
+		return DriftUnmanaged
+	}
+	want := map[plan.Edge]bool{}
+	for _, c := range t.Clusters {
+		if c.DesiredRole == plan.RoleStandby {
+			want[plan.Edge{From: t.Primary, To: c.ID}] = true
+		}
+	}
+	stored := t.Clusters[i].View.Belief.Configuration.Edges
+	for _, e := range stored {
+		if !want[e] {
+			return DriftEdge
+		}
+		delete(want, e)
+	}
+	if len(want) > 0 {
+		return DriftEdge
+	}
+	return DriftUnmanaged
+}
+
+// clusterDrift compares one cluster's belief with the role that Git gives it.
+func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, bool) {
+	v := c.View
+	switch {
+	case c.DesiredRole == plan.RoleStale, c.DesiredRole == plan.RoleDetached:
+		return Drift{}, false
+	case v.Reach != plan.ReachUp, v.Belief.Kind == plan.BeliefUnknown:
+		return Drift{Kind: DriftUnknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
+			Message: c.ID + " is " + v.Reach.String() + " and believes it is " + v.Belief.Kind.String()}, true
+	case asked || t.Transition == plan.TransitionNone && t.InSync:
+		return Drift{}, false
+	case c.DesiredRole == plan.RolePrimary && v.Belief.Kind == plan.BeliefStandby,
+		c.DesiredRole == plan.RoleStandby && v.Belief.Kind != plan.BeliefStandby:
+		return Drift{Kind: DriftRole, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
+			Message: c.ID + " is to be " + c.DesiredRole.String() + " and believes it is " + v.Belief.Kind.String()}, true
+	default:
+		return Drift{}, false
+	}
+}
+
+// driftMemory remembers which drifts were seen, so that one is raised once
+// two sweeps in a row saw it, and resolved once a sweep that could judge its
+// cluster no longer does.
+type driftMemory struct {
+	seen      map[driftKey]bool // by the last sweep
+	confirmed map[driftKey]Drift
+}
+
+type driftKey struct {
+	kind    DriftKind
+	cluster string
+}
+
+// next takes what a sweep saw and returns what was raised and resolved by it.
+// What is not known keeps what stood: silence of a cluster resolves nothing.
+func (m *driftMemory) next(seen []Drift) (raised, resolved []Drift) {
+	if m.confirmed == nil {
+		m.confirmed = map[driftKey]Drift{}
+	}
+	now, silent := map[driftKey]bool{}, map[string]bool{}
+	for _, d := range seen {
+		k := driftKey{d.Kind, d.Cluster}
+		now[k] = true
+		silent[d.Cluster] = silent[d.Cluster] || d.Kind == DriftUnknown
+		if _, known := m.confirmed[k]; !known && m.seen[k] {
+			raised = append(raised, d)
+		}
+		if _, known := m.confirmed[k]; known || m.seen[k] {
+			m.confirmed[k] = d
+		}
+	}
+	for k, d := range m.confirmed {
+		if !now[k] && (k.kind == DriftUnknown || !silent[k.cluster]) {
+			resolved = append(resolved, d)
+			delete(m.confirmed, k)
+		}
+	}
+	m.seen = now
+	slices.SortFunc(resolved, compareDrifts)
+	return raised, resolved
+}
+
+// standing lists the confirmed drifts, sorted.
+func (m *driftMemory) standing() []Drift {
+	var out []Drift
+	for _, d := range m.confirmed {
+		out = append(out, d)
+	}
+	slices.SortFunc(out, compareDrifts)
+	return out
+}
+
+func compareDrifts(a, b Drift) int {
+	return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Cluster, b.Cluster))
+}

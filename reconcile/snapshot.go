@@ -1,0 +1,169 @@
+package reconcile
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// State is how the daemon sees one topology (contract section 9). Exactly one
+// holds at a time. The zero value is not known.
+type State string
+
+// The states of a topology.
+const (
+	StateUnknown   State = ""          // not looked at yet, or something that matters could not be judged
+	StateInSync    State = "in_sync"   // seen to be as Git wants it
+	StatePending   State = "pending"   // a change is wanted and waits for its approval or its turn
+	StateBlocked   State = "blocked"   // a change is wanted, or something is wrong, and a finding blocks it
+	StateApplying  State = "applying"  // this process holds its lock
+	StateDrifted   State = "drifted"   // what was as Git wants it is not so any more, seen twice
+	StateSuspended State = "suspended" // the operator's configuration says to leave it alone
+)
+
+// States lists every state, in the order of contract section 9.
+func States() []State {
+	return []State{StateInSync, StatePending, StateBlocked, StateApplying, StateDrifted, StateSuspended, StateUnknown}
+}
+
+// String gives the contract's word.
+func (s State) String() string {
+	if s == StateUnknown {
+		return "unknown"
+	}
+	return string(s)
+}
+
+// TopologyStatus is what the daemon knows of one topology. Its slices and
+// pointers are never changed once it is published.
+type TopologyStatus struct {
+	Name   string
+	State  State
+	Commit string // that governs it
+	// Plan is the newest one; zero before the first sweep of this topology.
+	Plan     plan.TopologyPlan
+	Decision approval.Decision
+	Drifts   []Drift // confirmed ones, sorted
+	// Evidence are the rounds that go on while its primary does not answer.
+	Evidence []plan.Evidence
+	// Result is what the newest apply of this process did that was more than
+	// to find nothing to do; nil: there was none.
+	Result *Result
+	// Served is the greatest generation that was seen to be live here and
+	// verified: what clients may be told of. 0: none yet.
+	Served      int64
+	LastAttempt time.Time     // start of the newest pass
+	LastSuccess time.Time     // end of the newest pass that could judge it
+	Took        time.Duration // of the newest pass
+	Failures    int           // passes that failed in a row
+	Error       string        // why the newest pass failed; empty: it did not
+}
+
+// Snapshot is what the daemon knows, at one moment. It is a value: nothing in
+// it is changed after it was published, and readers change nothing either.
+type Snapshot struct {
+	At      time.Time
+	Started time.Time
+	Mode    string // observe or apply
+	Ledger  plan.LedgerKind
+	// Commit is the tip of the tracked ref as last fetched, Problems are the
+	// faults of its files.
+	Commit     string
+	Problems   []string
+	GitFetch   time.Time        // the newest one that succeeded
+	GitError   string           // why the newest one failed; empty: it did not
+	Leader     bool             // this process may act
+	Leading    string           // what it waits for while it may not
+	Config     string           // why the newest configuration was not taken over; empty: it was
+	Swept      bool             // the first sweep of every topology has ended
+	SweptAt    time.Time        // end of the newest pass of any topology
+	Topologies []TopologyStatus // sorted by name
+}
+
+// Topology returns the status of one topology.
+func (s Snapshot) Topology(name string) (TopologyStatus, bool) {
+	i, ok := slices.BinarySearchFunc(s.Topologies, name, func(t TopologyStatus, n string) int { return strings.Compare(t.Name, n) })
+	if !ok {
+		return TopologyStatus{}, false
+	}
+	return s.Topologies[i], true
+}
+
+// Board is where the daemon publishes what it knows. Readers take a Snapshot
+// at any time, from any goroutine. The zero value is ready.
+type Board struct {
+	mu         sync.Mutex
+	common     Snapshot // without topologies
+	topologies map[string]TopologyStatus
+	made       *Snapshot // of both; nil when they changed since
+	changed    chan struct{}
+}
+
+// Snapshot returns what is known now.
+func (b *Board) Snapshot() Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made == nil {
+		made := b.common
+		made.Topologies = make([]TopologyStatus, 0, len(b.topologies))
+		for _, t := range b.topologies {
+			made.Topologies = append(made.Topologies, t)
+		}
+		slices.SortFunc(made.Topologies, func(x, y TopologyStatus) int { return strings.Compare(x.Name, y.Name) })
+		b.made = &made
+	}
+	return *b.made
+}
+
+// Changed returns a channel that is closed with the next change. Take it
+// before the Snapshot, so that no change is missed.
+func (b *Board) Changed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+// set changes what is known of the whole.
+func (b *Board) set(at time.Time, change func(*Snapshot)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.common)
+	b.touch(at)
+}
+
+// topology changes what is known of one topology.
+func (b *Board) topology(at time.Time, name string, change func(*TopologyStatus)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.topologies == nil {
+		b.topologies = map[string]TopologyStatus{}
+	}
+	t := b.topologies[name]
+	t.Name = name
+	change(&t)
+	b.topologies[name] = t
+	b.touch(at)
+}
+
+// forget drops a topology that no commit knows any more.
+func (b *Board) forget(at time.Time, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.topologies, name)
+	b.touch(at)
+}
+
+func (b *Board) touch(at time.Time) {
+	b.common.At, b.made = at, nil
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
