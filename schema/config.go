@@ -202,7 +202,15 @@ type NotifyFormat string
 const (
 	NotifyCloudEvents NotifyFormat = "cloudevents"
 	NotifySlack       NotifyFormat = "slack"
+	NotifyGitHub      NotifyFormat = "github" // commit statuses; the URL holds {commit}
+	NotifyGitLab      NotifyFormat = "gitlab"
+	NotifyGitea       NotifyFormat = "gitea"
 )
+
+// Forge says whether the format is a forge's commit status.
+func (f NotifyFormat) Forge() bool {
+	return f == NotifyGitHub || f == NotifyGitLab || f == NotifyGitea
+}
 
 // NotifyTarget is who is told.
 type NotifyTarget struct {

@@ -70,6 +70,7 @@ redirect:
 notify:
   - {name: chat, url: "https://chat.example/x", secretFrom: {file: f}, format: slack, minSeverity: critical}
   - {name: bus, url: "https://bus.example/x"}
+  - {name: forge, url: "https://api.github.com/repos/o/r/statuses/{commit}", secretFrom: {env: FORGE}, format: github}
 serve: {address: "0.0.0.0:9000", webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
 `
 
@@ -140,6 +141,7 @@ func wantFullConfig() Config {
 		Notify: []NotifyTarget{
 			{Name: "chat", URL: "https://chat.example/x", Secret: SecretRef{File: "f"}, Format: NotifySlack, MinSeverity: plan.SeverityCritical},
 			{Name: "bus", URL: "https://bus.example/x", Format: NotifyCloudEvents, MinSeverity: plan.SeverityWarning},
+			{Name: "forge", URL: "https://api.github.com/repos/o/r/statuses/{commit}", Secret: SecretRef{Env: "FORGE"}, Format: NotifyGitHub, MinSeverity: plan.SeverityWarning},
 		},
 		Serve: Serve{Address: "0.0.0.0:9000", WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
 	}
@@ -195,6 +197,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"socket without path", "redirect: [{name: a, haproxy: {address: 'unix:', backend: b, servers: {a: b}}}]", "the socket has no path"},
 		{"no servers", "redirect: [{name: a, haproxy: {address: 'h:1', backend: b, servers: {}}}]", "it is empty"},
 		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "stands twice"},
+		{"forge without commit", "notify: [{name: a, url: 'https://a/statuses', format: github}]", "where the commit stands"},
+		{"forge in the clear", "notify: [{name: a, url: 'http://a/{commit}', format: gitlab}]", "does not go over http"},
 		{"mode of a file", "redirect: [{name: a, file: {template: t, path: p, mode: rw}}]", "right form"},
 		{"unknown section", "webhooks: []", `unknown key "webhooks"`},
 		{"topology", "spec: {}", `unknown key "spec"`},

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -176,6 +178,7 @@ func redirectHAProxy(f field) *RedirectHAProxy {
 func notify(f field) []NotifyTarget {
 	var out []NotifyTarget
 	for _, item := range f.items() {
+		checkForge(item)
 		out = append(out, NotifyTarget{
 			Name:        item.get("name").text(),
 			URL:         item.get("url").webURL(),
@@ -186,4 +189,23 @@ func notify(f field) []NotifyTarget {
 	}
 	checkNames(f)
 	return out
+}
+
+// checkForge: a forge's status belongs to one commit, and its token is for TLS.
+func checkForge(f field) {
+	u := f.get("url")
+	if !NotifyFormat(f.get("format").text()).Forge() || u.text() == "" {
+		return
+	}
+	if !strings.Contains(u.text(), "{commit}") {
+		u.fail("it does not say where the commit stands", "write {commit} in it, as in https://api.github.com/repos/OWNER/REPO/statuses/{commit}")
+	}
+	if parsed, err := url.Parse(u.text()); err == nil && parsed.Scheme == "http" && !isLoopback(parsed.Hostname()) {
+		u.fail("a forge's token does not go over http", "write https://…")
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -68,6 +68,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	if err != nil {
 		return err
 	}
+	e.notifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	return g.emit(func(w io.Writer, kind string) error {
 		return g.writeApply(w, kind, documentOf(report, rev, render.KindPlan, g.clock()), report)

@@ -135,6 +135,12 @@ func (e *environment) trustedFiles() []string {
 			out = append(out, cred.TLS.CAFile, cred.TLS.CertFile, cred.TLS.KeyFile)
 		}
 	}
+	for _, n := range c.Notify {
+		out = append(out, n.Secret.File)
+	}
+	for _, r := range c.Redirect {
+		out = append(out, redirectFiles(r)...)
+	}
 	return out
 }
 

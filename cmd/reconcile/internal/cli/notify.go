@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/schema"
+)
+
+// notifyGrace is how long a command that ends waits for its notifications.
+const notifyGrace = 10 * time.Second
+
+// notifier tells the targets of the operator's configuration.
+func (e *environment) notifier() *notify.Notifier {
+	var targets []notify.Target
+	for _, t := range e.config.Notify {
+		targets = append(targets, notifyTarget(t))
+	}
+	return notify.New(targets, notify.Options{
+		Source: notifySource(), Poster: notify.Poster{Clock: e.g.clock},
+		Failed: func(target string, event notify.Event, err error) {
+			e.g.tell(event.Topology, fmt.Sprintf("%s was not told of %s: %s", target, event.Kind, err))
+		},
+	})
+}
+
+func notifyTarget(t schema.NotifyTarget) notify.Target {
+	return notify.Target{Name: t.Name, URL: t.URL, Secret: secretOf(t.Secret), Format: notify.Format(t.Format), MinSeverity: t.MinSeverity}
+}
+
+// notifySource names this host, so that receivers tell several apart.
+func notifySource() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return "/reconcile/" + host
+}
+
+// notifyApplied tells what came of an apply, and waits a little for it to
+// arrive. What does not arrive is said on stderr and changes no exit code.
+func (e *environment) notifyApplied(ctx context.Context, report reconcile.Report) {
+	n := e.notifier()
+	for _, r := range report.Results {
+		t, _ := report.Plan.Topology(r.Topology)
+		if event, ok := appliedEvent(r, t, report.Decisions[r.Topology].Commit); ok {
+			n.Notify(event)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
+	defer cancel()
+	if err := n.Close(ctx); err != nil {
+		e.g.tell("notify", err.Error())
+	}
+}
+
+// appliedEvent is what is told of one result; false: nothing was attempted.
+func appliedEvent(r reconcile.Result, t plan.TopologyPlan, commit string) (notify.Event, bool) {
+	severity := plan.SeverityInfo
+	switch r.Outcome {
+	case reconcile.OutcomeApplied:
+		if t.Transition == plan.TransitionFailover || t.Transition == plan.TransitionSwitchover || t.Transition == plan.TransitionFence {
+			severity = plan.SeverityWarning
+		}
+	case reconcile.OutcomeUnverified:
+		severity = plan.SeverityCritical
+	case reconcile.OutcomeError:
+		severity = plan.SeverityWarning
+	default:
+		return notify.Event{}, false
+	}
+	return notify.Event{
+		Kind: notify.KindApplied, Topology: r.Topology, Cluster: t.Primary, Severity: severity,
+		Message: r.Detail, Commit: commit, Transition: t.Transition, Outcome: r.Outcome.String(),
+	}, true
+}

@@ -1,0 +1,153 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"milvus-reconcile/plan"
+)
+
+// defaultQueue is how many events may wait for one target.
+const defaultQueue = 256
+
+// Target is one receiver.
+type Target struct {
+	Name   string
+	URL    string                 // the forges' hold {commit}
+	Secret func() (string, error) // key of the signature, a forge's token; nil: none
+	Format Format
+	// MinSeverity is the least severity that is sent; the zero value sends
+	// all. It does not apply to forges.
+	MinSeverity plan.Severity
+}
+
+// Options are the rest of what a [Notifier] needs. The zero value works.
+type Options struct {
+	Source string // of the CloudEvents, a URI reference; empty: /reconcile
+	Poster Poster
+	Queue  int // how many events may wait for one target; 0: 256
+	// Failed hears of an event that a target did not get: given up, or the
+	// oldest of a full queue. It is called from several goroutines. nil: nobody.
+	Failed func(target string, e Event, err error)
+}
+
+// Notifier tells its targets. Use [New].
+type Notifier struct {
+	options   Options
+	mailboxes []*mailbox
+	workers   sync.WaitGroup
+	ctx       context.Context // ends the deliveries when Close gives up
+	cancel    context.CancelFunc
+}
+
+// New starts a worker for each target.
+func New(targets []Target, o Options) *Notifier {
+	if o.Source == "" {
+		o.Source = "/reconcile"
+	}
+	if o.Queue < 1 {
+		o.Queue = defaultQueue
+	}
+	n := &Notifier{options: o}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	for _, t := range targets {
+		m := newMailbox(t, o.Queue)
+		n.mailboxes = append(n.mailboxes, m)
+		n.workers.Go(func() { n.work(m) })
+	}
+	return n
+}
+
+// Notify hands an event to every target that wants it and has not been told
+// the same: a raised finding that stands, a resolved one it never heard of, or
+// a commit's unchanged status are not sent again. It never blocks.
+func (n *Notifier) Notify(e Event) {
+	e = e.completed(n.options.Poster.now())
+	for _, m := range n.mailboxes {
+		n.dropped(m, m.offer(e))
+	}
+}
+
+// Findings tells the difference between what stands in a topology now and what
+// each target was told of it before: new and worse findings are raised, those
+// that are gone resolved. Call it after a pass that could judge the topology;
+// one that is blind would resolve what it cannot see. Findings that were never
+// raised by a process are not resolved by it.
+func (n *Notifier) Findings(topology, commit string, current []plan.Finding) {
+	now := n.options.Poster.now()
+	for _, m := range n.mailboxes {
+		if m.target.Format.forge() {
+			continue
+		}
+		for _, e := range m.difference(topology, commit, current) {
+			n.dropped(m, m.offer(e.completed(now)))
+		}
+	}
+}
+
+func (n *Notifier) dropped(m *mailbox, lost []Event) {
+	for _, e := range lost {
+		n.failed(m, e, fmt.Errorf("%d events wait already", n.options.Queue))
+	}
+}
+
+func (n *Notifier) failed(m *mailbox, e Event, err error) {
+	m.forget(e)
+	if n.options.Failed != nil {
+		n.options.Failed(m.target.Name, e, err)
+	}
+}
+
+// work delivers one target's events in order.
+func (n *Notifier) work(m *mailbox) {
+	for {
+		e, ok := m.take()
+		if !ok {
+			return
+		}
+		if err := n.send(m.target, e); err != nil {
+			n.failed(m, e, err)
+		}
+	}
+}
+
+func (n *Notifier) send(t Target, e Event) error {
+	url, err := t.address(e)
+	if err != nil {
+		return err
+	}
+	m, err := t.message(e, n.options.Source)
+	if err != nil {
+		return err
+	}
+	if t.Format.forge() {
+		return n.options.Poster.deliver(n.ctx, url, m, func(h http.Header) error { return t.bearer(h) })
+	}
+	return n.options.Poster.Post(n.ctx, url, m, t.Secret)
+}
+
+// Close takes no more events and waits until those queued are delivered or
+// given up. When ctx ends first, the rest is given up at once and the error
+// says so. It may be called once.
+func (n *Notifier) Close(ctx context.Context) error {
+	defer n.cancel()
+	for _, m := range n.mailboxes {
+		m.close()
+	}
+	done := make(chan struct{})
+	go func() { n.workers.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	undelivered := 0
+	for _, m := range n.mailboxes {
+		undelivered += m.abandon()
+	}
+	n.cancel()
+	<-done
+	return fmt.Errorf("notifications were not delivered in time, %d of them never tried: %w", undelivered, context.Cause(ctx))
+}

@@ -1,0 +1,177 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	defaultAttempts = 6
+	attemptTimeout  = 10 * time.Second
+	firstDelay      = time.Second
+	longestDelay    = 30 * time.Second
+)
+
+// Message is one body to deliver.
+type Message struct {
+	ID          string // the idempotency key
+	ContentType string
+	Body        []byte
+}
+
+// Poster delivers messages. The zero value works: six attempts of at most 10 s
+// over 1, 2, 4, 8 and 16 s. It is safe for use by several goroutines.
+type Poster struct {
+	Client   *http.Client // nil: one that follows no redirect
+	Clock    func() time.Time
+	Sleep    func(context.Context, time.Duration) error // nil: the real one
+	Attempts int                                        // 0: six
+}
+
+// Post delivers one message, signed with secret unless that is nil. It tries
+// again after a lost connection, 408, 425, 429 and 5xx, waiting as long as
+// Retry-After asks, at most 30 s; any other answer but 2xx ends it. Errors
+// name the receiver's host and never the rest of the URL, which may be secret.
+func (p Poster) Post(ctx context.Context, target string, m Message, secret func() (string, error)) error {
+	return p.deliver(ctx, target, m, func(h http.Header) error {
+		if secret == nil {
+			return nil
+		}
+		key, err := secret()
+		if err != nil {
+			return fmt.Errorf("read the secret of the signature: %w", err)
+		}
+		Sign(h, key, m.Body, p.now())
+		return nil
+	})
+}
+
+// deliver makes the attempts; authorize is asked anew for each.
+func (p Poster) deliver(ctx context.Context, target string, m Message, authorize func(http.Header) error) error {
+	attempts := p.Attempts
+	if attempts < 1 {
+		attempts = defaultAttempts
+	}
+	var failed error
+	for n := 1; n <= attempts; n++ {
+		after, again, err := p.attempt(ctx, target, m, authorize)
+		if err == nil {
+			return nil
+		}
+		failed = fmt.Errorf("post to %s: attempt %d of %d: %w", hostOf(target), n, attempts, err)
+		if !again || n == attempts {
+			return failed
+		}
+		if err := p.sleep(ctx, max(after, delay(n))); err != nil {
+			return failed
+		}
+	}
+	return failed
+}
+
+// delay is how long to wait after the n-th attempt.
+func delay(n int) time.Duration {
+	d := firstDelay
+	for ; n > 1 && d < longestDelay; n-- {
+		d *= 2
+	}
+	return min(d, longestDelay)
+}
+
+// attempt sends once and says whether, and how soon, it may be sent again.
+func (p Poster) attempt(ctx context.Context, target string, m Message, authorize func(http.Header) error) (time.Duration, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(m.Body))
+	if err != nil {
+		return 0, false, errors.New("the URL is malformed")
+	}
+	req.Header.Set("Content-Type", m.ContentType)
+	req.Header.Set("User-Agent", "reconcile")
+	req.Header.Set(HeaderIdempotency, m.ID)
+	if err := authorize(req.Header); err != nil {
+		return 0, false, err
+	}
+	res, err := p.client().Do(req)
+	if err != nil {
+		return 0, true, Nameless(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read as far as it matters
+	_, _ = io.CopyN(io.Discard, res.Body, 64<<10)
+	if res.StatusCode/100 == 2 {
+		return 0, false, nil
+	}
+	return retryAfter(res.Header), passing(res.StatusCode), fmt.Errorf("it answered %s", res.Status)
+}
+
+// passing says whether a status may be gone at the next attempt.
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500
+}
+
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(min(seconds, 3600))*time.Second, longestDelay)
+}
+
+// Nameless takes the URL out of an HTTP client's error.
+func Nameless(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func hostOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" {
+		return "the receiver"
+	}
+	return u.Host
+}
+
+// direct follows no redirect.
+var direct = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+func (p Poster) client() *http.Client {
+	if p.Client != nil {
+		return p.Client
+	}
+	return direct
+}
+
+func (p Poster) now() time.Time {
+	if p.Clock != nil {
+		return p.Clock()
+	}
+	return time.Now()
+}
+
+func (p Poster) sleep(ctx context.Context, d time.Duration) error {
+	if p.Sleep != nil {
+		return p.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
