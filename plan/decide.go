@@ -46,11 +46,15 @@ func (s situation) decide() decision {
 	d.transition = d.leading()
 	s.refine(&d)
 	d.transition = d.leading()
+	if s.growing(d) {
+		d.transition = TransitionGrowChannels
+	}
 	d.lost = d.replaced()
 	for _, p := range d.pairs {
 		d.findings = append(d.findings, s.pairFindings(d, p)...)
 	}
 	d.findings = append(d.findings, d.mixed()...)
+	d.findings = append(d.findings, s.mixedGrowth(d)...)
 	return d
 }
 

@@ -63,6 +63,11 @@
 // an attach that stands half done is carried on by the open intent of the
 // ledger alone; without one the join rules decide.
 //
+// Where the tables leave a topology at rest and the document gives longer
+// lists of channels than its members store, the transition is grow_channels;
+// beside any other transition that is MIXED_CHANGE. Lists grow at their end
+// only, and each member must run with the new channels before it is told.
+//
 // A fence is planned only when [Desired.Fence] asks for it, beside no other
 // transition, for a cluster that Git calls stale, that answers, takes writes
 // and stores the promoted one, while that one takes writes and owes it to a

@@ -138,7 +138,7 @@ func (s situation) identityFindings(d decision) []Finding {
 				"correct the address in the file and in the credential"))
 		}
 		stored, ok := v.Belief.Configuration.Member(c.ID)
-		if ok && v.Reach == ReachUp && !slices.Equal(stored.PChannels, c.PChannels) && s.mustCall(d, c) {
+		if ok && v.Reach == ReachUp && !slices.Equal(stored.PChannels, c.PChannels) && !extends(c.PChannels, stored.PChannels) && s.mustCall(d, c) {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
 				"correct pchannels in the file; growing them is a change of its own"))

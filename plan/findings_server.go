@@ -20,6 +20,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, s.m.Now.Sub(last.At).Round(time.Second), s.rules.BlockPeriod),
 			"find out why the first one did not hold; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
+	out = append(out, s.grownUnlisted(c, v)...)
 	return append(out, s.betterStandby(d)...)
 }
 

@@ -19,6 +19,7 @@ func (s situation) updateFindings(d decision) []Finding {
 		if v.Reach == ReachUp && s.receives(c, v) {
 			out = append(out, s.readiness(c, v)...)
 			out = append(out, s.rejections(c, v)...)
+			out = append(out, s.growthFindings(c, v)...)
 		}
 		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
 			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
@@ -106,7 +107,7 @@ func (s situation) freedFindings(d decision) []Finding {
 }
 
 // rejections predict what the server would refuse for a listed member: its
-// uri and channels are immutable (milvus.md V18, V19).
+// uri never changes, its channels only grow (milvus.md V18, V19).
 func (s situation) rejections(c Cluster, v View) []Finding {
 	var out []Finding
 	for _, m := range v.Belief.Configuration.Clusters {
@@ -116,13 +117,14 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 		}
 		if m.URI != want.URI {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
-				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s", c.ID, m.URI, m.ID, want.URI),
+				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s (V19)", c.ID, m.URI, m.ID, want.URI),
 				"keep the uri, or detach "+m.ID+" and add it again"))
 		}
-		if m.ID != c.ID && !slices.Equal(m.PChannels, want.PChannels) {
+		if len(m.PChannels) > 0 && !slices.Equal(m.PChannels, want.PChannels) && !extends(want.PChannels, m.PChannels) {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
-				fmt.Sprintf("%s stores other channels for %s than the file", c.ID, m.ID),
-				"keep the stored channels; growing them is a change of its own"))
+				fmt.Sprintf("%s stores %d channels for %s, and the %d of the file do not begin with them; Milvus lets channels only grow (V18)",
+					c.ID, len(m.PChannels), m.ID, len(want.PChannels)),
+				"keep the stored channels first and in their order; to have fewer, detach "+m.ID+" and add it again"))
 		}
 	}
 	return out

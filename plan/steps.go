@@ -15,6 +15,8 @@ func (s situation) steps(d decision) []Step {
 		out = s.joinSteps(d)
 	case TransitionDetach:
 		out = s.detachSteps(d)
+	case TransitionGrowChannels:
+		out = s.growSteps(d)
 	}
 	for i := range out {
 		out[i].ID = i + 1

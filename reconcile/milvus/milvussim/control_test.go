@@ -71,6 +71,8 @@ func TestControlAnswers(t *testing.T) {
 		{"write to a stopped cluster", "POST", "/clusters/b/write", `{"rows":3}`, 200, `{"accepted":0,"error":"cluster b is stopped"}`},
 		{"start", "POST", "/clusters/b/start", "{}", 200, "{}"},
 		{"restart", "POST", "/clusters/b/restart", "", 200, "{}"},
+		{"grow", "POST", "/clusters/b/grow", `{"pchannels":["b-more"]}`, 200, "{}"},
+		{"grow by a channel that is there", "POST", "/clusters/b/grow", `{"pchannels":["b-more"]}`, 400, ""},
 		{"profile", "POST", "/clusters/b/profile", `{"version":"2.6.17"}`, 200, "{}"},
 		{"lag", "POST", "/links/a/b", `{"lag":"5s"}`, 200, "{}"},
 		{"cut", "POST", "/links/client/a", `{"up":false}`, 200, "{}"},
