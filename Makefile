@@ -31,10 +31,13 @@ test: ## Run all tests; with the race detector where a C compiler is there
 		echo "no C compiler: without the race detector"; $(GO) test ./...; \
 	fi
 
-lint: ## Check formatting, vet, and that go.mod is tidy
+lint: ## Check formatting, vet, that go.mod is tidy, and the manifests and workflows in docs/
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
+	$(GO) -C .ci/tools mod tidy -diff
+	$(GO) -C .ci/tools vet ./...
+	$(GO) -C .ci/tools test ./...
 
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// entry is a comment or an issue of a forge.
+type entry struct {
+	ID          int             `json:"id"`
+	IID         int             `json:"iid,omitempty"`
+	Number      int             `json:"number,omitempty"`
+	Title       string          `json:"title,omitempty"`
+	Body        string          `json:"body,omitempty"`
+	Description string          `json:"description,omitempty"`
+	State       string          `json:"state,omitempty"`
+	PullRequest json.RawMessage `json:"pull_request,omitempty"`
+}
+
+// fakeForge speaks as much of the APIs of GitHub and GitLab as a comment and
+// an issue need.
+type fakeForge struct {
+	mu     sync.Mutex
+	header string
+	lists  map[string][]*entry // by path of the list
+	calls  []string            // METHOD path
+}
+
+func (f *fakeForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name, value, _ := strings.Cut(f.header, ": ")
+	if r.Header.Get(name) != value {
+		http.Error(w, `{"message":"Bad credentials"}`, http.StatusUnauthorized)
+		return
+	}
+	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+	path := r.URL.Path
+	switch r.Method {
+	case http.MethodGet:
+		f.page(w, r)
+	case http.MethodPost:
+		e := &entry{ID: 1000 + len(f.calls), State: "open"}
+		e.IID, e.Number = e.ID, e.ID
+		f.edit(w, r, e)
+		f.lists[path] = append(f.lists[path], e)
+	default:
+		dir, id := filepath.Split(path)
+		for list, entries := range f.lists {
+			for _, e := range entries {
+				if strconv.Itoa(e.ID) == id && filepath.Base(list) == filepath.Base(dir) {
+					f.edit(w, r, e)
+					return
+				}
+			}
+		}
+		http.NotFound(w, r)
+	}
+}
+
+func (f *fakeForge) page(w http.ResponseWriter, r *http.Request) {
+	page, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		http.Error(w, "{}", http.StatusBadRequest)
+		return
+	}
+	open := slices.DeleteFunc(slices.Clone(f.lists[r.URL.Path]), func(e *entry) bool { return e.State == "closed" })
+	from := min(len(open), 100*(page-1))
+	json.NewEncoder(w).Encode(open[from:min(len(open), from+100)]) //nolint:errcheck // the client would tell
+}
+
+func (f *fakeForge) edit(w http.ResponseWriter, r *http.Request, e *entry) {
+	var body struct {
+		entry
+		StateEvent string `json:"state_event"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, "{}", http.StatusBadRequest)
+		return
+	}
+	e.Title, e.Body, e.Description = body.Title, body.Body, body.Description
+	if body.State != "" {
+		e.State = body.State
+	}
+	if body.StateEvent == "close" {
+		e.State = "closed"
+	}
+	fmt.Fprint(w, "{}")
+}
+
+func startForge(t *testing.T, kind string) (*fakeForge, []string) {
+	t.Helper()
+	for _, program := range []string{"bash", "curl", "jq"} {
+		needProgram(t, program)
+	}
+	f := &fakeForge{lists: map[string][]*entry{}, header: map[string]string{"github": "Authorization: Bearer t0ken", "gitlab": "Private-Token: t0ken"}[kind]}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	repo := map[string]string{"github": "team/topologies", "gitlab": "42"}[kind]
+	return f, append(os.Environ(), "FORGE="+kind, "FORGE_API="+server.URL, "FORGE_REPO="+repo, "FORGE_TOKEN=t0ken")
+}
+
+// needProgram skips a test by name where a program is missing, except in CI.
+func needProgram(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Skipf("%s is not installed", name)
+	}
+}
+
+func ci(name string) string { return filepath.Join("..", "..", "docs", "ci", name) }
+
+func runCI(t *testing.T, env []string, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("bash", append([]string{ci(name)}, args...)...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// TestOneCommentIsKeptUpToDate holds that a pull request has one comment,
+// found again among many, whoever else writes.
+func TestOneCommentIsKeptUpToDate(t *testing.T) {
+	for kind, list := range map[string]string{"github": "/repos/team/topologies/issues/7/comments", "gitlab": "/projects/42/merge_requests/7/notes"} {
+		t.Run(kind, func(t *testing.T) {
+			forge, env := startForge(t, kind)
+			for i := range 130 {
+				forge.lists[list] = append(forge.lists[list], &entry{ID: i + 1, Body: fmt.Sprintf("I quote:\n<!-- reconcile plan --> %d", i)})
+			}
+			file := filepath.Join(t.TempDir(), "comment.md")
+			for _, text := range []string{"first", "second", "third \"quoted\" $HOME `id`"} {
+				write(t, file, "<!-- reconcile plan -->\n"+text+"\n")
+				runCI(t, env, "forge.sh", "comment", "7", file)
+			}
+			all := forge.lists[list]
+			if len(all) != 131 {
+				t.Fatalf("%d comments, want 131", len(all))
+			}
+			if want := "<!-- reconcile plan -->\nthird \"quoted\" $HOME `id`\n"; all[130].Body != want {
+				t.Errorf("the comment says %q, want %q", all[130].Body, want)
+			}
+		})
+	}
+}
+
+// TestOneIssueIsKeptUpToDate holds that drift has one issue, closed when it is
+// over and opened anew when it comes back.
+func TestOneIssueIsKeptUpToDate(t *testing.T) {
+	for kind, list := range map[string]string{"github": "/repos/team/topologies/issues", "gitlab": "/projects/42/issues"} {
+		t.Run(kind, func(t *testing.T) {
+			forge, env := startForge(t, kind)
+			forge.lists[list] = []*entry{{ID: 3, Number: 3, State: "open", Body: "<!-- reconcile drift --> a pull request", PullRequest: json.RawMessage(`{}`)}}
+			file := filepath.Join(t.TempDir(), "issue.md")
+			write(t, file, "<!-- reconcile drift -->\nsomething differs\n")
+			runCI(t, env, "forge.sh", "issue", "drift", file)
+			runCI(t, env, "forge.sh", "issue", "drift", file)
+			runCI(t, env, "forge.sh", "close-issue", file)
+			runCI(t, env, "forge.sh", "close-issue", file)
+			runCI(t, env, "forge.sh", "issue", "drift", file)
+			var states []string
+			for _, e := range forge.lists[list][1:] {
+				states = append(states, e.State)
+			}
+			if want := []string{"closed", "open"}; !slices.Equal(states, want) {
+				t.Errorf("issues are %q, want %q; calls: %q", states, want, forge.calls)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
