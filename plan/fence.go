@@ -7,47 +7,76 @@ import "slices"
 type FenceRequest struct {
 	Topology string
 	Cluster  string
+	// Standing is what a configuration asks of every pass: it waits for its turn
+	// and stands against no other change. Without it a person asks now.
+	Standing bool
 }
 
-// fenceWanted is the cluster of this topology that is asked to be fenced.
-func (s situation) fenceWanted(requests []FenceRequest) string {
-	var wanted []string
+// fenceWanted is the request that this topology's plan answers: a person's
+// before a standing one, and of those the first with something to do.
+func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
+	var asked, standing []string
 	for _, r := range requests {
-		if r.Topology == s.t.Name {
-			wanted = append(wanted, r.Cluster)
+		switch {
+		case r.Topology != s.t.Name:
+		case !r.Standing:
+			asked = append(asked, r.Cluster)
+		case !s.refusesOrSilent(r.Cluster) && s.view(r.Cluster).Belief.Kind != BeliefUnconfigured: // a wiped one waits for its rebuild
+			standing = append(standing, r.Cluster)
 		}
 	}
-	if len(wanted) == 0 {
-		return ""
+	switch {
+	case len(asked) > 0:
+		return FenceRequest{Topology: s.t.Name, Cluster: slices.Min(asked)}
+	case len(standing) > 0:
+		return FenceRequest{Topology: s.t.Name, Cluster: slices.Min(standing), Standing: true}
+	default:
+		return FenceRequest{}
 	}
-	return slices.Min(wanted)
+}
+
+// refusesOrSilent says whether a cluster refuses writes already, or does not
+// answer: nothing is left to be fenced.
+func (s situation) refusesOrSilent(cluster string) bool {
+	v := s.view(cluster)
+	return v.Belief.Kind == BeliefStandby || v.Reach != ReachUp && v.IdentityConflict == ""
+}
+
+func (s situation) wantedStale(cluster string) bool {
+	c, _ := s.t.Cluster(cluster)
+	return c.Role == RoleStale
 }
 
 // fence plans the demotion of a stale cluster that is back and takes writes.
 // It stands for itself: while the document asks for another change, or an
-// intent is open, that comes first. A cluster that refuses writes already, or
-// does not answer, leaves nothing to do.
+// intent is open, that comes first.
 func (s situation) fence(d decision, t TopologyPlan) TopologyPlan {
-	if s.fenced == "" {
+	stale := s.fenced.Cluster
+	switch {
+	case stale == "", t.Transition == TransitionFence && fences(t.Steps, stale):
 		return t
-	}
-	if t.Transition != TransitionNone {
-		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, s.fenced,
-			s.fenced+" is to be fenced while the topology has a "+t.Transition.String()+" before it",
+	case t.Transition != TransitionNone && s.fenced.Standing:
+		return t
+	case t.Transition != TransitionNone:
+		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
+			stale+" is to be fenced while the topology has a "+t.Transition.String()+" before it",
 			"carry that out first, or propose a document without it, and fence again"))
 		return t
-	}
-	if v := s.view(s.fenced); v.Belief.Kind == BeliefStandby || v.Reach != ReachUp && v.IdentityConflict == "" {
+	case s.refusesOrSilent(stale) && s.wantedStale(stale):
 		return t
 	}
 	t.Transition, t.InSync = TransitionFence, false
-	if blocked := s.fenceFindings(d, s.fenced); !hasBlocking(blocked) {
-		t.Steps = []Step{s.fenceStep(d.primary.ID, s.fenced)}
+	if blocked := s.fenceFindings(d, stale); !hasBlocking(blocked) {
+		t.Steps = []Step{s.fenceStep(d.primary.ID, stale)}
 	} else {
 		t.Findings = append(t.Findings, blocked...)
 	}
 	t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	return t
+}
+
+func fences(steps []Step, cluster string) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Action == ActionFence && s.Cluster == cluster })
 }
 
 // fenceStep sends the stale cluster alone its own stored list, every cluster
@@ -73,12 +102,11 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 		out = append(out, NewFinding(code, cluster, message, remedy))
 	}
 	v, p := s.view(stale), s.view(d.primary.ID)
-	c, listed := s.t.Cluster(stale)
 	own := v.Belief.Configuration
 	_, reaches := own.Member(d.primary.ID)
 	isolate := "isolate " + stale + " by network"
 	switch {
-	case !listed || c.Role != RoleStale:
+	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
 			"set it to stale by an approved failover first")
 	case !canWrite(p) || !p.IdentityProven:

@@ -79,12 +79,51 @@ func TestFenceIsResumedOnlyBesideAWriter(t *testing.T) {
 	d.Fence = []FenceRequest{{Topology: "orders", Cluster: "a"}}
 	p := Compute(d, o, m).Topologies[0]
 	m.Intents = []Intent{{Topology: "orders", Transition: p.Transition, Generation: p.Generation, Digest: p.Digest, Steps: p.Steps, At: now, MayHaveSent: true}}
-	d.Fence = nil
-	if p := Compute(d, o, m).Topologies[0]; !p.Resumed || p.Blocked(nil) || len(p.Steps) != 1 {
-		t.Errorf("it is not resumed: %v", codesOf(p, SeverityBlocking))
+	for _, asked := range [][]FenceRequest{nil, d.Fence} {
+		d.Fence = asked
+		if p := Compute(d, o, m).Topologies[0]; !p.Resumed || p.Blocked(nil) || len(p.Steps) != 1 || p.Has(CodeMixedChange) {
+			t.Errorf("it is not resumed: %v", p.Findings)
+		}
 	}
 	o.Views = []View{primaryOf("a", "b"), down("b")}
 	if p := Compute(d, o, m).Topologies[0]; !p.Blocked(everyCode()) {
 		t.Errorf("the last writer would be fenced: %v", stepsOf(p))
+	}
+}
+
+// TestStandingFence: what a configuration asks of every pass stands against
+// nothing, and picks the cluster that can be fenced.
+func TestStandingFence(t *testing.T) {
+	memory := hadFailedOver("a", "b")
+	for _, c := range []struct {
+		name       string
+		t          Topology
+		views      []View
+		memory     Memory
+		transition Transition
+		blocking   []string
+		steps      []string
+	}{
+		{"the old primary is back", failingOver("b", "a"), []View{primaryOf("a", "b"), primaryOf("b")}, memory, TransitionFence, nil, []string{"1 fence_stale_primary a"}},
+		{"R05: a healthy pair", failingOver("b", "a"), []View{primaryOf("a", "b"), standbyOf("a", "b")}, Memory{}, TransitionFailover, []string{"PRIMARY_REACHABLE"}, failoverSteps},
+		{"the first is silent, the second is back", failingOver("b", "a", "c"), []View{down("a"), primaryOf("b"), primaryOf("c", "b")}, memory, TransitionFence, nil, []string{"1 fence_stale_primary c"}},
+		{"the first was wiped", failingOver("b", "a", "c"), []View{empty("a"), primaryOf("b"), standbyOf("a", "c", "b")}, memory, TransitionNone, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, o, m := world{t: c.t, views: c.views, memory: c.memory}.inputs()
+			for _, id := range []string{"c", "a"} {
+				d.Fence = append(d.Fence, FenceRequest{Topology: "orders", Cluster: id, Standing: true})
+			}
+			got := Compute(d, o, m).Topologies[0]
+			if got.Transition != c.transition {
+				t.Errorf("the transition is %s", got.Transition)
+			}
+			if d := cmp.Diff(c.blocking, codesOf(got, SeverityBlocking), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("blocking (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.steps, stepsOf(got), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("steps (-want +got):\n%s", d)
+			}
+		})
 	}
 }

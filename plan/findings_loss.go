@@ -175,7 +175,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		remedy = "rebuild it before it may join again"
 	case canWrite(v):
 		state = "it is up and takes writes"
-		remedy = "stop its writers now: isolate it by network and load balancer, and keep it so until it is rebuilt"
+		remedy = "'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
 	default:
 		state = "it is up and whether it takes writes could not be read"
 	}

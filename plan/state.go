@@ -27,7 +27,7 @@ type situation struct {
 	m      Memory
 	views  []View // by cluster, in the order of t.Clusters
 	intent *Intent
-	fenced string // the cluster that is asked to be fenced, if any
+	fenced FenceRequest // the cluster that is asked to be fenced, if any
 	// offline: the views are those of [intended], and no cluster was asked.
 	offline bool
 }

@@ -24,6 +24,8 @@ type Apply struct {
 	Pinned map[string]string
 	// Identity names this process in messages.
 	Identity string
+
+	only plan.Transition // nothing else is carried out; none: whatever is planned
 }
 
 // Run plans, and carries out each topology on its own: failovers first, side
@@ -98,6 +100,9 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 		return r, true
 	case suspended:
 		r.Outcome, r.Detail = OutcomeBlocked, "the operator's configuration suspends this topology"
+		return r, true
+	case a.only != plan.TransitionNone && t.Transition != a.only:
+		r.Outcome, r.Detail = OutcomeBlocked, "the "+t.Transition.String()+" of this topology comes first: 'reconcile apply "+t.Name+"' carries it out"
 		return r, true
 	}
 	if refused, detail := refusal(t, report); refused != OutcomeApplied {

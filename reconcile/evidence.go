@@ -49,11 +49,17 @@ func counted(e plan.Evidence, now time.Time) bool {
 	return len(run) > 0 && run[len(run)-1].At.Equal(e.Rounds[len(e.Rounds)-1].At)
 }
 
-// still says whether a request may be sent again: the approval has not
-// expired, and a failover stands by evidence made anew.
+// still says whether a request may be sent, or sent again: the approval has
+// not expired, a failover stands by evidence made anew, and beside a fence
+// somebody still takes writes.
 func (r run) still(now ready) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if now.plan.Transition != plan.TransitionFailover {
+		switch now.plan.Transition {
+		case plan.TransitionFailover:
+		case plan.TransitionFence:
+			_, err := r.proveWriter(ctx, now)
+			return err
+		default:
 			return errors.Join(context.Cause(ctx), r.unexpired(now))
 		}
 		p, o := r.apply.narrow(r.name), now.observed

@@ -109,6 +109,7 @@ type hands struct {
 	replication error
 	proofs      int
 	onProof     func()
+	onVerify    func()
 }
 
 func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still func(context.Context) error) reconcile.StepResult {
@@ -129,6 +130,9 @@ func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still
 }
 
 func (h *hands) Verify(context.Context, plan.Topology, string, plan.VerifyLevel, []string) ([]string, error) {
+	if h.onVerify != nil {
+		h.onVerify()
+	}
 	return nil, h.verifyErr
 }
 

@@ -268,5 +268,5 @@ func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (app
 		return g, g.Covers(t)
 	}
 	g := d.Grant()
-	return g, d.Verdict == approval.VerdictApproved && g.Covers(t)
+	return g, d.Approved() && g.Covers(t)
 }

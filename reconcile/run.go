@@ -86,6 +86,9 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	if t.Digest != r.first.Digest || r.pinnedAway(t) {
 		return now, OutcomeBlocked, fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", r.first.Digest, t.Digest)
 	}
+	if only := r.apply.only; only != plan.TransitionNone && t.Transition != only && t.Transition != plan.TransitionNone {
+		return now, OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first"
+	}
 	if t.Transition == plan.TransitionNone {
 		outcome, detail := r.apply.settle(ctx, t)
 		return now, outcome, detail
@@ -106,9 +109,17 @@ func (r run) pinnedAway(t plan.TopologyPlan) bool {
 	return r.apply.Pinned[t.Name] != t.Digest
 }
 
-// prove lets a switchover begin only when replication is seen to flow. One
-// that is resumed halfway has nothing left to prove it with.
+// prove lets a fence begin only beside a cluster that takes writes, and a
+// switchover only when replication is seen to flow. One that is resumed halfway
+// has nothing left to prove it with.
 func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
+	if now.plan.Transition == plan.TransitionFence && now.plan.Changes() {
+		proven, err := r.proveWriter(ctx, now)
+		if err != nil {
+			return now, OutcomeBlocked, err.Error()
+		}
+		return proven, OutcomeApplied, ""
+	}
 	if now.plan.Transition != plan.TransitionSwitchover || !now.plan.Changes() || now.plan.Resumed && !flows(now) {
 		return now, OutcomeApplied, ""
 	}

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 			}
 		},
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
+		"relay":   func() { relay(os.Args[1], os.Args[2]) },
 	})
 }
 
@@ -331,4 +332,36 @@ func trickle(address, cluster string) {
 			return
 		}
 	}
+}
+
+// relay passes connections on, as the name of a load balancer does: to the
+// address that stands in a file when they are made.
+func relay(address, targetFile string) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for {
+		in, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go pass(in, targetFile)
+	}
+}
+
+func pass(in net.Conn, targetFile string) {
+	defer in.Close() //nolint:errcheck // the other side sees the end
+	target, err := os.ReadFile(targetFile)
+	if err != nil {
+		return
+	}
+	out, err := net.Dial("tcp", strings.TrimSpace(string(target)))
+	if err != nil {
+		return
+	}
+	defer out.Close()   //nolint:errcheck // the other side sees the end
+	go io.Copy(out, in) //nolint:errcheck // the end of either is the end of both
+	io.Copy(in, out)    //nolint:errcheck // the end of either is the end of both
 }

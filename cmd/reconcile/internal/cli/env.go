@@ -127,6 +127,7 @@ func (e *environment) revision(ctx context.Context, commit, base string, names [
 		rev.differing(other)
 	}
 	rev.desired.Limits = e.config.Limits
+	rev.desired.Fence = standingFences(e.config.Fence, rev.desired.Topologies)
 	return rev, nil
 }
 

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
+)
+
+func newFence(g *globals) *cobra.Command {
+	var lockWait time.Duration
+	cmd := &cobra.Command{
+		Use:   "fence TOPOLOGY/CLUSTER",
+		Short: "Demote a stale primary that is back, so that it refuses writes",
+		Long: `fence sends a stale cluster that is back, and it alone, the configuration that it
+stores, turned round: with an edge from the promoted cluster to each other one. It
+demotes itself and refuses writes; the promoted cluster refuses what it forwards.
+
+It does so only beside a promoted cluster that has just accepted a throwaway
+collection. It needs no approval of its own while the ledger holds the approved
+failover that made the cluster stale; without that record the newest change of the
+file must be approved.
+
+How Milvus takes such a configuration is inferred from its code, not documented by
+it: see docs/after-failover.md.`,
+		Example: "  reconcile fence orders/cluster-a",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runFence(cmd.Context(), g, args[0], lockWait)
+		},
+	}
+	cmd.Flags().DurationVar(&lockWait, "lock-timeout", 0, "how long to wait for another's lock")
+	return cmd
+}
+
+func runFence(ctx context.Context, g *globals, target string, lockWait time.Duration) error {
+	topology, cluster, ok := strings.Cut(target, "/")
+	if !ok || topology == "" || cluster == "" {
+		return fmt.Errorf("%q is not TOPOLOGY/CLUSTER (hint: 'reconcile fence orders/cluster-a')", target)
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	e, err := g.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	rev, err := e.revision(ctx, "", "", []string{topology})
+	if err != nil {
+		return err
+	}
+	if err := rev.lists(topology, cluster); err != nil {
+		return err
+	}
+	a, err := e.apply(ctx, rev)
+	if err != nil {
+		return err
+	}
+	a.LockWait = lockWait
+	if a.Superseded, err = e.tipDiffers(ctx, rev, ""); err != nil {
+		return err
+	}
+	report, err := a.Fence(ctx, topology, cluster)
+	if err != nil {
+		return err
+	}
+	g.exit = applyExit(report, revision{})
+	return g.emit(func(w io.Writer, kind string) error {
+		return g.writeApply(w, kind, documentOf(report, rev, render.KindPlan, g.clock()), report)
+	})
+}
+
+// lists demands that a topology is there and has that cluster.
+func (r revision) lists(topology, cluster string) error {
+	for _, t := range r.desired.Topologies {
+		if t.Name != topology {
+			continue
+		}
+		if _, ok := t.Cluster(cluster); ok {
+			return nil
+		}
+		return fmt.Errorf("topology %s has no cluster %q (hint: list it as stale first)", topology, cluster)
+	}
+	return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.commit)
+}
+
+// standingFences asks for the fence of every stale cluster, where the
+// operator's configuration wants that of every run.
+func standingFences(how schema.Fence, topologies []plan.Topology) []plan.FenceRequest {
+	if how != schema.FenceAuto {
+		return nil
+	}
+	var out []plan.FenceRequest
+	for _, t := range topologies {
+		for _, c := range t.Clusters {
+			if c.Role == plan.RoleStale {
+				out = append(out, plan.FenceRequest{Topology: t.Name, Cluster: c.ID, Standing: true})
+			}
+		}
+	}
+	return out
+}
