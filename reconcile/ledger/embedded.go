@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,12 +18,16 @@ import (
 	"milvus-reconcile/plan"
 )
 
-const defaultBusyWait = 5 * time.Second
+const (
+	defaultBusyWait = 5 * time.Second
+	maxValue        = 64 << 20 // of a record; more is a damaged length
+)
 
 var (
 	bucketMeta     = []byte("meta")
 	bucketRecords  = []byte("records")
-	bucketProgress = []byte("progress")
+	bucketLatest   = []byte("latest")
+	bucketProgress = []byte("progress") // the latest values in format 1
 	keyFormat      = []byte("format")
 	keyHead        = []byte("head")
 )
@@ -95,7 +100,7 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 					return err
 				}
 			}
-			return writeChange(tx, c)
+			return writeChange(tx, im.format, c)
 		})
 	})
 	if err != nil || statErr == nil {
@@ -171,25 +176,34 @@ func (b *embedded) openError(err error) error {
 // readImage copies everything out of the transaction: bbolt's bytes are gone
 // after it. Buckets are missing only until the first commit.
 func readImage(tx *bbolt.Tx) (image, error) {
-	meta, records, progress := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketProgress)
-	if meta == nil && records == nil && progress == nil && !committed(tx) {
+	meta, records, latest := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketLatest)
+	if meta == nil && records == nil && latest == nil && !committed(tx) {
 		return image{}, nil
 	}
-	if meta == nil || records == nil || progress == nil {
-		return image{}, &CorruptError{Path: tx.DB().Path(), Reason: "a part of it is missing"}
+	missing := &CorruptError{Path: tx.DB().Path(), Reason: "a part of it is missing"}
+	if meta == nil {
+		return image{}, missing
 	}
-	if format := string(meta.Get(keyFormat)); format != formatVersion {
-		return image{}, &FormatError{Path: tx.DB().Path(), Format: format}
+	im := image{format: string(meta.Get(keyFormat)), head: string(meta.Get(keyHead))}
+	if !readable(im.format) {
+		return image{}, &FormatError{Path: tx.DB().Path(), Format: im.format}
 	}
-	im, err := readRecords(records)
-	if err != nil {
+	if im.format == format1 {
+		latest = tx.Bucket(bucketProgress)
+	}
+	if records == nil || latest == nil {
+		return image{}, missing
+	}
+	var err error
+	if im.chain, err = readRecords(records); err != nil {
 		return im, err
 	}
-	if head := string(meta.Get(keyHead)); head != headOf(im.chain) {
-		return im, &CorruptError{Path: tx.DB().Path(), Seq: uint64(len(im.chain)) + 1, Reason: "records are missing or too many at its end"}
-	}
-	err = progress.ForEach(func(_, v []byte) error {
-		im.progress = append(im.progress, append([]byte(nil), v...))
+	im.latest = map[string][]byte{}
+	err = latest.ForEach(func(k, v []byte) error {
+		if len(v) > maxValue {
+			return &CorruptError{Path: tx.DB().Path(), Reason: "one of the latest values is torn"}
+		}
+		im.latest[string(k)] = bytes.Clone(v)
 		return nil
 	})
 	return im, err
@@ -205,25 +219,19 @@ func committed(tx *bbolt.Tx) bool {
 	return last > 1
 }
 
-func readRecords(records *bbolt.Bucket) (image, error) {
-	var im image
+func readRecords(records *bbolt.Bucket) ([]sealed, error) {
+	var chain []sealed
 	err := records.ForEach(func(k, v []byte) error {
-		hash, body, ok := cutHash(v)
-		if !ok || len(k) != 8 {
-			return &CorruptError{Path: records.Tx().DB().Path(), Seq: uint64(len(im.chain)) + 1, Reason: "it is torn"}
+		torn := &CorruptError{Path: records.Tx().DB().Path(), Seq: uint64(len(chain)) + 1, Reason: "it is torn"}
+		if len(k) != 8 || len(v) > maxValue {
+			return torn
 		}
-		im.chain = append(im.chain, sealed{seq: binary.BigEndian.Uint64(k), hash: hash, raw: append([]byte(nil), body...)})
+		s, ok := unseal(binary.BigEndian.Uint64(k), bytes.Clone(v))
+		if !ok {
+			return torn
+		}
+		chain = append(chain, s)
 		return nil
 	})
-	return im, err
-}
-
-// headOf names the last record, which the chain alone cannot: a chain whose
-// end is cut off is still a chain.
-func headOf(chain []sealed) string {
-	if len(chain) == 0 {
-		return ""
-	}
-	last := chain[len(chain)-1]
-	return fmt.Sprintf("%d %s", last.seq, last.hash)
+	return chain, err
 }

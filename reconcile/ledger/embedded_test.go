@@ -90,8 +90,8 @@ func TestDamageIsReported(t *testing.T) {
 		"the last record taken out":        {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Delete(key(5)) }, 5, 0},
 		"a record put behind":              {func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put(key(6), []byte("x")) }, 6, 0},
 		"the head taken out":               {func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyHead) }, 6, 0},
-		"a bucket taken out":               {func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketProgress) }, 0, 0},
-		"edited progress":                  {func(tx *bbolt.Tx) error { return tx.Bucket(bucketProgress).Put([]byte("b"), []byte("x")) }, 0, 5},
+		"a bucket taken out":               {func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketLatest) }, 0, 0},
+		"edited progress":                  {func(tx *bbolt.Tx) error { return tx.Bucket(bucketLatest).Put([]byte("progress/b"), []byte("x")) }, 0, 5},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -121,9 +121,9 @@ func TestDamageIsReported(t *testing.T) {
 
 func TestAnotherFormatIsRefused(t *testing.T) {
 	l := written(t, t.TempDir())
-	inside(t, l, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2")) })
+	inside(t, l, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("3")) })
 	var format *FormatError
-	if _, err := l.Read(t.Context()); !errors.As(err, &format) || format.Format != "2" {
+	if _, err := l.Read(t.Context()); !errors.As(err, &format) || format.Format != "3" {
 		t.Fatal(err)
 	}
 	if err := l.RecordHome(t.Context(), plan.Home{Cluster: "q", Topology: "orders"}); !errors.As(err, &format) {

@@ -46,9 +46,9 @@ type FormatError struct {
 	Format string
 }
 
-// Error names both formats.
+// Error names both formats, and the way out.
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("ledger %s has format %q, this build knows %q: use the version that wrote it", e.Path, e.Format, formatVersion)
+	return fmt.Sprintf("ledger %s has format %q, this build knows %q (hint: use the version of reconcile that wrote it, or a newer one; nothing was changed)", e.Path, e.Format, formatVersion)
 }
 
 // Holder says who has a lock.
@@ -59,19 +59,27 @@ type Holder struct {
 	Since   time.Time `json:"since"`
 }
 
-// HeldError says that somebody else may act on the topology now.
+// String names the holder for people.
+func (h Holder) String() string {
+	return fmt.Sprintf("%s (process %d on %s) since %s", h.Process, h.PID, h.Host, h.Since.UTC().Format(time.RFC3339))
+}
+
+// HeldError says that somebody else may act on the topology now, or leads.
 type HeldError struct {
-	Topology string
+	Topology string // empty: it is the leadership that is held
 	Holder   Holder // zero when the holder has not yet said who it is
 }
 
 // Error says who holds the lock since when.
 func (e *HeldError) Error() string {
-	if e.Holder == (Holder{}) {
-		return fmt.Sprintf("topology %s is locked by another process", e.Topology)
+	what := "topology " + e.Topology + " is locked"
+	if e.Topology == "" {
+		what = "the leadership is held"
 	}
-	return fmt.Sprintf("topology %s is locked by %s (process %d on %s) since %s", e.Topology,
-		e.Holder.Process, e.Holder.PID, e.Holder.Host, e.Holder.Since.UTC().Format(time.RFC3339))
+	if e.Holder == (Holder{}) {
+		return what + " by another process"
+	}
+	return what + " by " + e.Holder.String()
 }
 
 // SpentError says that an approval was used before (contract section 4,

@@ -8,23 +8,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// lockPoll is how often a held lock is tried again.
-const lockPoll = 100 * time.Millisecond
+// lockPoll is how often a held lock is tried again, lockWatch how often the
+// file of a lock of ours is looked at.
+const (
+	lockPoll  = 100 * time.Millisecond
+	lockWatch = 250 * time.Millisecond
+)
 
-// topologyName is what may name a lock file: a DNS-1123 label (contract
-// section 2), hence no path.
-var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
-// fileLock is a flock'd file. The kernel frees it when the process dies, so
-// nothing needs to be cleaned up and nothing times out.
+// fileLock is a flock'd file. The kernel frees it when the process dies, and
+// closes the connections of that process with it, so nothing needs to be
+// cleaned up, nothing times out, and nothing of a dead holder goes on.
 type fileLock struct {
 	file *os.File
 	path string
@@ -32,55 +33,93 @@ type fileLock struct {
 	mu       sync.Mutex
 	released bool
 	gone     chan struct{}
+	once     sync.Once
 }
 
 func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
-	if !topologyName.MatchString(topology) {
-		return nil, fmt.Errorf("%q is not a topology name", topology)
-	}
-	dir := b.path + ".locks"
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make lock directory: %w", err)
-	}
-	path := filepath.Join(dir, topology+".lock")
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
+	path := filepath.Join(b.path+".locks", topology+".lock")
+	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
+}
+
+func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
+	return waitForFile(ctx, nil, b.leaderPath(), &HeldError{}, h)
+}
+
+func (b *embedded) leaderPath() string { return b.path + ".leader" }
+
+func (b *embedded) leader(context.Context) (Holder, bool, error) {
+	f, err := os.Open(b.leaderPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return Holder{}, false, nil
+	}
+	if err != nil {
+		return Holder{}, false, fmt.Errorf("open lock file: %w", err)
+	}
+	defer f.Close() // gives a lock of ours back, too
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	return readHolder(f), errors.Is(err, syscall.EWOULDBLOCK), nil
+}
+
+// waitForFile tries until expired or ctx ends; held is told with the holder
+// that was seen last.
+func waitForFile(ctx context.Context, expired <-chan time.Time, path string, held *HeldError, h Holder) (guard, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make lock directory: %w", err)
+	}
 	poll := time.NewTicker(lockPoll)
 	defer poll.Stop()
 	for {
-		l, err := tryLock(path, topology, h)
-		var held *HeldError
-		if !errors.As(err, &held) {
+		l, holder, err := tryLock(path, h)
+		if l != nil || err != nil {
 			return l, err
 		}
+		held.Holder = holder
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(held, ctx.Err())
-		case <-deadline.C:
+		case <-expired:
 			return nil, held
 		case <-poll.C:
 		}
 	}
 }
 
-func tryLock(path, topology string, h Holder) (guard, error) {
+// tryLock takes the lock, or says who has it.
+func tryLock(path string, h Holder) (guard, Holder, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open lock file: %w", err)
+		return nil, Holder{}, fmt.Errorf("open lock file: %w", err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		held := &HeldError{Topology: topology, Holder: readHolder(f)}
-		return nil, errors.Join(held, f.Close())
+		return nil, readHolder(f), f.Close()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		return nil, Holder{}, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	l := &fileLock{file: f, path: path, gone: make(chan struct{})}
 	if err := l.sign(h); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, Holder{}, errors.Join(err, f.Close())
 	}
-	return l, nil
+	if l.check() != nil { // it was replaced between opening and locking
+		return nil, Holder{}, f.Close()
+	}
+	go l.watch()
+	return l, h, nil
+}
+
+// watch finds out that the file was removed or replaced.
+func (l *fileLock) watch() {
+	tick := time.NewTicker(lockWatch)
+	defer tick.Stop()
+	for l.check() == nil {
+		select {
+		case <-l.gone:
+		case <-tick.C:
+		}
+	}
 }
 
 // sign writes who holds the lock, for those who find it held.
@@ -134,7 +173,11 @@ func (l *fileLock) check() error {
 
 func (l *fileLock) lost() <-chan struct{} { return l.gone }
 
-func (l *fileLock) release() error {
+func (l *fileLock) until() time.Time { return time.Time{} }
+
+func (l *fileLock) inherited() *Holder { return nil }
+
+func (l *fileLock) release(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.released {
@@ -146,13 +189,7 @@ func (l *fileLock) release() error {
 	return errors.Join(err, l.file.Close())
 }
 
-func (l *fileLock) closeGone() {
-	select {
-	case <-l.gone:
-	default:
-		close(l.gone)
-	}
-}
+func (l *fileLock) closeGone() { l.once.Do(func() { close(l.gone) }) }
 
 // unlockFile frees bbolt's own lock on a file that it can no longer close.
 func unlockFile(f *os.File) {

@@ -12,14 +12,26 @@ import (
 // fileLock needs flock(2), which this system lacks.
 type fileLock struct{}
 
+var errNoFlock = errors.New("the embedded ledger cannot lock on this operating system (hint: use the etcd ledger)")
+
 func (b *embedded) lock(context.Context, string, Holder, time.Duration) (guard, error) {
-	return nil, errors.New("the embedded ledger cannot lock on this operating system: use the etcd ledger")
+	return nil, errNoFlock
+}
+
+func (b *embedded) campaign(context.Context, Holder) (guard, error) { return nil, errNoFlock }
+
+func (b *embedded) leader(context.Context) (Holder, bool, error) {
+	return Holder{}, false, errNoFlock
 }
 
 func (l *fileLock) check() error { return ErrLockLost }
 
 func (l *fileLock) lost() <-chan struct{} { return nil }
 
-func (l *fileLock) release() error { return nil }
+func (l *fileLock) until() time.Time { return time.Time{} }
+
+func (l *fileLock) inherited() *Holder { return nil }
+
+func (l *fileLock) release(context.Context) error { return nil }
 
 func unlockFile(*os.File) {}

@@ -2,11 +2,10 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -23,41 +22,10 @@ type Options struct {
 // Ledger is one ledger, whatever keeps it. Its methods may be called from any
 // goroutine; every one of them is a transaction of its own.
 type Ledger struct {
-	store  backend
-	clock  func() time.Time
-	holder Holder
-}
-
-// image is all that a backend holds, as bytes.
-type image struct {
-	chain    []sealed
-	progress [][]byte // sorted by cluster
-}
-
-// change is what one transaction adds.
-type change struct {
-	append   []sealed
-	progress map[string][]byte // by cluster, replacing
-}
-
-// backend keeps the bytes and the locks; the meaning of both is Ledger's.
-type backend interface {
-	kind() plan.LedgerKind
-	// name says where the ledger is, for errors.
-	name() string
-	// load reads everything at one moment. A ledger that does not exist is empty.
-	load(ctx context.Context) (image, error)
-	// commit writes what fn returns, all or nothing and durably, provided that
-	// g (if not nil) still holds its lock in that same transaction. fn may run
-	// more than once.
-	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
-	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
-}
-
-// guard is a held lock.
-type guard interface {
-	lost() <-chan struct{}
-	release() error
+	store    backend
+	clock    func() time.Time
+	holder   Holder
+	verified verified
 }
 
 func newLedger(store backend, o Options) *Ledger {
@@ -113,115 +81,33 @@ func (l *Ledger) RecordHome(ctx context.Context, h plan.Home) error {
 	return l.write(ctx, nil, homeRule(h))
 }
 
-// RecordProgress replaces the progress of those standbys. It is not chained:
-// only the newest matters, and there is one with every sweep.
-func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error {
-	encoded := make(map[string][]byte, len(records))
-	for _, p := range records {
-		raw, err := encodeProgress(p)
-		if err != nil {
-			return err
-		}
-		encoded[p.Cluster] = raw
-	}
-	return l.store.commit(ctx, nil, func(im image) (change, error) {
-		c, err := l.next(im, bornRule)
-		c.progress = encoded
-		return c, err
-	})
+// RecordLapse remembers that an approval lapsed, since the old primary was
+// seen up after it was complete (contract section 4). Payloads that lapsed
+// before are not recorded again.
+func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
+	return l.write(ctx, nil, lapseRule(p))
 }
 
-// write runs a rule against the ledger in one transaction.
-func (l *Ledger) write(ctx context.Context, g guard, r rule) error {
-	return l.store.commit(ctx, g, func(im image) (change, error) { return l.next(im, r) })
+// RecordServed remembers the version of the SDK document that a topology is
+// served under. A lower one than before is ErrTransition: the version never
+// goes back, whichever process serves it (contract section 9).
+func (l *Ledger) RecordServed(ctx context.Context, topology string, version int64) error {
+	return l.write(ctx, nil, servedRule(topology, version))
 }
 
-// next verifies what stands, asks the rule, and chains its record. The birth
-// goes before the first record of all.
-func (l *Ledger) next(im image, r rule) (change, error) {
-	entries, s, err := l.replay(im)
-	if err != nil {
-		return change{}, err
-	}
-	e, err := r(s)
-	if err != nil {
-		return change{}, err
-	}
-	var todo []entry
-	if len(entries) == 0 {
-		todo = append(todo, entry{Kind: KindBorn})
-	}
-	if e != nil {
-		todo = append(todo, *e)
-	}
-	return l.chain(im, todo)
-}
-
-func (l *Ledger) chain(im image, todo []entry) (change, error) {
-	var last sealed
-	if n := len(im.chain); n > 0 {
-		last = im.chain[n-1]
-	}
-	var c change
-	now := wall(l.clock())
-	for _, e := range todo {
-		e.At = now
-		next, err := seal(last, e)
-		if err != nil {
-			return change{}, err
-		}
-		c.append, last = append(c.append, next), next
-	}
-	return c, nil
-}
-
-// replay verifies and adds up the records, naming the ledger in what it finds.
-func (l *Ledger) replay(im image) ([]entry, *state, error) {
-	entries, err := verify(im.chain)
-	if err != nil {
-		return entries, nil, l.named(err)
-	}
-	s, err := fold(entries)
-	return entries, s, l.named(err)
-}
-
-func (l *Ledger) named(err error) error {
-	var damaged *CorruptError
-	if errors.As(err, &damaged) {
-		damaged.Path = l.store.name()
-	}
-	return err
-}
+// topologyName is what may name a lock: a DNS-1123 label (contract section 2),
+// hence no path.
+var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // Lock takes the right to act on one topology, waiting for it no longer than
 // wait; a HeldError says who has it. Release it.
 func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) (*Lock, error) {
-	h := l.holder
-	h.Since = wall(l.clock())
-	g, err := l.store.lock(ctx, topology, h, wait)
+	if !topologyName.MatchString(topology) {
+		return nil, fmt.Errorf("%q is not a topology name", topology)
+	}
+	g, err := l.store.lock(ctx, topology, l.signed(Holder{}), wait)
 	if err != nil {
 		return nil, fmt.Errorf("lock topology %s: %w", topology, err)
 	}
 	return &Lock{ledger: l, guard: g, topology: topology}, nil
-}
-
-func decodeAllProgress(raw [][]byte) ([]plan.ProgressRecord, error) {
-	var out []plan.ProgressRecord
-	for _, r := range raw {
-		p, err := decodeProgress(r)
-		if err != nil {
-			return nil, &CorruptError{Reason: "a record of replication progress: " + err.Error()}
-		}
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b plan.ProgressRecord) int {
-		switch {
-		case a.Cluster < b.Cluster:
-			return -1
-		case a.Cluster > b.Cluster:
-			return 1
-		}
-		return 0
-	})
-	return out, nil
 }

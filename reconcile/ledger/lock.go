@@ -1,6 +1,9 @@
 package ledger
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Lock is the right to act on one topology. Everything that it writes is
 // refused with ErrLockLost once the right is gone.
@@ -43,8 +46,18 @@ func (k *Lock) write(ctx context.Context, r rule) error {
 	return k.ledger.write(ctx, k.guard, r)
 }
 
-// Lost is closed when the right was found to be gone, and by Release.
+// Lost is closed once the right may be another's, and by Release. It is
+// closed while there is still time to end a call that is under way.
 func (k *Lock) Lost() <-chan struct{} { return k.guard.lost() }
 
+// Until is when the right is no longer surely ours, by the monotonic clock;
+// zero: it does not run out while the process lives. It moves on as long as
+// the lease is kept alive.
+func (k *Lock) Until() time.Time { return k.guard.until() }
+
+// Inherited is who held the lock before and never gave it back, so that a call
+// of theirs may still be under way; nil: nobody.
+func (k *Lock) Inherited() *Holder { return k.guard.inherited() }
+
 // Release gives the right back. It is safe to call twice.
-func (k *Lock) Release() error { return k.guard.release() }
+func (k *Lock) Release() error { return k.guard.release(context.Background()) }

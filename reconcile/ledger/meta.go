@@ -14,7 +14,7 @@ const (
 	metaOffset   = 16 // behind the page header
 	metaSize     = 64 // with the checksum of what is before it in its last 8 bytes
 	metaMagic    = 0xED0CDAED
-	metaPageSize = 8 // where the page size stands in the meta
+	metaPageSize = 8  // where the page size stands in the meta
 	metaPages    = 40 // where the number of pages in use stands in the meta
 )
 

@@ -14,6 +14,9 @@ type Snapshot struct {
 	newest  time.Time
 	marks   []Mark
 	history []Record
+	lapses  []Lapse
+	served  map[string]int64
+	latest  latest
 }
 
 // Read verifies the whole ledger and returns it as it stands. A ledger that
@@ -25,18 +28,22 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, l.named(err)
 	}
+	im, _, err = upgrade(im)
+	if err != nil {
+		return Snapshot{}, l.named(err)
+	}
 	entries, s, err := l.replay(im)
 	history := records(entries, im.chain)
 	if err != nil {
 		return Snapshot{history: history}, err
 	}
-	progress, err := decodeAllProgress(im.progress)
+	newest, err := decodeLatest(im.latest)
 	if err != nil {
 		return Snapshot{history: history}, l.named(err)
 	}
 	return Snapshot{
-		memory: s.memory(l.store.kind(), progress), born: s.born, newest: s.newest,
-		marks: values(s.marks), history: history,
+		memory: s.memory(l.store.kind(), newest.progress), born: s.born, newest: s.newest,
+		marks: values(s.marks), history: history, lapses: s.lapses, served: s.served, latest: newest,
 	}, nil
 }
 
@@ -67,6 +74,34 @@ func (s Snapshot) Spent(topology string) []Mark {
 		}
 	}
 	return out
+}
+
+// Lapsed lists the approvals of a topology that lapsed, oldest first.
+func (s Snapshot) Lapsed(topology string) []Lapse {
+	var out []Lapse
+	for _, p := range s.lapses {
+		if p.Topology == topology {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Served is the version of the SDK document that a topology was last served
+// under; 0: it never was.
+func (s Snapshot) Served(topology string) int64 { return s.served[topology] }
+
+// GitHead is where a tracked ref was last seen; false: it never was.
+func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
+	h, ok := s.latest.heads[gitKey(url, ref)]
+	return h, ok
+}
+
+// Collections are those last seen on a topology's primary; false: none were
+// ever recorded.
+func (s Snapshot) Collections(topology string) (Collections, bool) {
+	c, ok := s.latest.collections[topology]
+	return c, ok
 }
 
 // History lists the records of a topology, oldest first; of all, for "".

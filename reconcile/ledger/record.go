@@ -13,13 +13,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// formatVersion is stored in the ledger; it changes with every change of
-// entry that an older build would misread.
-const formatVersion = "1"
-
 // hashPrefix keeps a record's hash apart from any other sha256 over the same
-// bytes.
-const hashPrefix = "reconcile-ledger-record/" + formatVersion + "\n"
+// bytes. It outlives the formats: records are never rewritten.
+const hashPrefix = "reconcile-ledger-record/1\n"
 
 // Kind says what a record tells.
 type Kind string
@@ -35,6 +31,8 @@ const (
 	KindMatched    Kind = "matched"    // the live state was seen to match: the approval is spent
 	KindGeneration Kind = "generation" // the greatest generation seen of a topology
 	KindHome       Kind = "home"       // the topology that a cluster id belongs to
+	KindLapsed     Kind = "lapsed"     // approvals that no longer stand for the present state
+	KindServed     Kind = "served"     // the version of the SDK document that is served
 )
 
 // Record is one entry of the ledger as history shows it (contract section 6).
@@ -68,6 +66,8 @@ type entry struct {
 	Document   string     `json:"document,omitempty"`
 	Cluster    string     `json:"cluster,omitempty"`
 	Begin      *beginWire `json:"begin,omitempty"`
+	Payloads   []string   `json:"payloads,omitempty"` // that lapsed
+	Version    int64      `json:"version,omitempty"`  // that is served
 	PrevHash   string     `json:"prevHash"`
 }
 
@@ -104,12 +104,16 @@ func seal(last sealed, e entry) (sealed, error) {
 	return sealed{seq: e.Seq, hash: hashOf(raw), raw: raw}, nil
 }
 
-// verify checks the chain and decodes it. On a fault it returns what stands
-// before it, so that a person can read that much.
-func verify(chain []sealed) ([]entry, error) {
-	out := make([]entry, 0, len(chain))
+// verify checks the chain and decodes it, behind the entries that are known to
+// be its beginning. On a fault it returns what stands before it, so that a
+// person can read that much.
+func verify(chain []sealed, known []entry) ([]entry, error) {
 	var last sealed
-	for _, s := range chain {
+	if n := len(known); n > 0 {
+		last = chain[n-1]
+	}
+	out := known
+	for _, s := range chain[len(known):] {
 		e, err := verifyOne(last, s)
 		if err != nil {
 			return out, &CorruptError{Seq: last.seq + 1, Reason: err.Error()}

@@ -186,6 +186,39 @@ func homeRule(h plan.Home) rule {
 	}
 }
 
+// lapseRule records those payloads that have not lapsed before.
+func lapseRule(p Lapse) rule {
+	return func(s *state) (*entry, error) {
+		if p.Topology == "" || len(p.Payloads) == 0 || slices.ContainsFunc(p.Payloads, func(h string) bool { return !payloadHash.MatchString(h) }) {
+			return nil, fmt.Errorf("%w: a lapse names a topology and the hashes of signed payloads", ErrTransition)
+		}
+		fresh := slices.DeleteFunc(slices.Clone(p.Payloads), func(h string) bool { return s.lapsed(p.Topology, h) })
+		if len(fresh) == 0 {
+			return nil, nil
+		}
+		return &entry{Kind: KindLapsed, Topology: p.Topology, Generation: p.Generation, Commit: p.Commit, Payloads: fresh}, nil
+	}
+}
+
+func (s *state) lapsed(topology, payload string) bool {
+	return slices.ContainsFunc(s.lapses, func(p Lapse) bool {
+		return p.Topology == topology && slices.ContainsFunc(p.Payloads, func(h string) bool { return bareHash(h) == bareHash(payload) })
+	})
+}
+
+// servedRule raises the served version.
+func servedRule(topology string, version int64) rule {
+	return func(s *state) (*entry, error) {
+		switch known := s.served[topology]; {
+		case topology == "" || version < known || version < 1:
+			return nil, fmt.Errorf("%w: version %d of %s cannot be served after %d", ErrTransition, version, topology, known)
+		case version == known:
+			return nil, nil
+		}
+		return &entry{Kind: KindServed, Topology: topology, Version: version}, nil
+	}
+}
+
 // bornRule writes nothing of its own: the birth stands before every first record.
 func bornRule(*state) (*entry, error) { return nil, nil }
 

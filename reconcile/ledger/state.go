@@ -18,6 +18,16 @@ type Mark struct {
 	At          time.Time
 }
 
+// Lapse says that approvals lapsed: the old primary was seen up after they
+// were complete, so they no longer stand for the present state.
+type Lapse struct {
+	Topology   string
+	Generation int64
+	Commit     string
+	Payloads   []string  // sha256 in hex of the signed payloads
+	At         time.Time // when it was recorded
+}
+
 // state is what the records add up to. Marks, stale clusters and provisions
 // carry the record that made them, so that a reversal takes back its own only.
 type state struct {
@@ -30,6 +40,8 @@ type state struct {
 	failovers   map[string]plan.LastFailover   // by topology
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
+	lapses      []Lapse
+	served      map[string]int64 // by topology
 }
 
 type openIntent struct {
@@ -48,7 +60,7 @@ type numbered[T any] struct {
 func fold(entries []entry) (*state, error) {
 	s := &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
-		generations: map[string]plan.GenerationMark{}, homes: map[string]string{},
+		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]int64{},
 	}
 	for _, e := range entries {
 		if err := s.apply(e); err != nil {
@@ -79,6 +91,13 @@ func (s *state) apply(e entry) error {
 		s.raise(e)
 	case KindHome:
 		s.homes[e.Cluster] = e.Topology
+	case KindLapsed:
+		s.lapses = append(s.lapses, Lapse{Topology: e.Topology, Generation: e.Generation, Commit: e.Commit, Payloads: e.Payloads, At: e.At})
+	case KindServed:
+		if e.Version <= s.served[e.Topology] {
+			return fmt.Errorf("version %d of %s is served after %d", e.Version, e.Topology, s.served[e.Topology])
+		}
+		s.served[e.Topology] = e.Version
 	default:
 		return fmt.Errorf("records of kind %q are not known", e.Kind)
 	}

@@ -1,0 +1,219 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+var latestCases = map[string]func(*testing.T, *fixture){
+	"a lapse is recorded once for each payload": func(t *testing.T, f *fixture) {
+		p := Lapse{Topology: "orders", Generation: 8, Commit: "c8", Payloads: []string{payload("a"), payload("b")}}
+		must(t, f.RecordLapse(t.Context(), p))
+		must(t, f.RecordLapse(t.Context(), p))
+		p.Payloads = []string{"sha256:" + payload("b"), payload("c")}
+		must(t, f.RecordLapse(t.Context(), p))
+		s := f.read()
+		got := s.Lapsed("orders")
+		same(t, len(got), 2)
+		same(t, got[0].Payloads, []string{payload("a"), payload("b")})
+		same(t, got[1].Payloads, []string{payload("c")})
+		same(t, got[1].Generation, int64(8))
+		same(t, got[1].At, s.Newest())
+		same(t, s.Lapsed("users"), []Lapse(nil))
+		same(t, f.kinds("orders"), []Kind{KindLapsed, KindLapsed})
+	},
+	"a lapse spends nothing": func(t *testing.T, f *fixture) {
+		must(t, f.RecordLapse(t.Context(), Lapse{Topology: "orders", Generation: 8, Payloads: []string{payload("ordersd1")}}))
+		must(t, f.lock("orders").Begin(t.Context(), failover("orders", 8, "d1")))
+	},
+	"a lapse without a payload is refused": func(t *testing.T, f *fixture) {
+		for _, p := range []Lapse{{Topology: "orders"}, {Payloads: []string{payload("a")}}, {Topology: "orders", Payloads: []string{"root:Milvus"}}} {
+			if err := f.RecordLapse(t.Context(), p); !errors.Is(err, ErrTransition) {
+				t.Errorf("%+v: %v", p, err)
+			}
+		}
+	},
+	"a served version never goes back": func(t *testing.T, f *fixture) {
+		for _, version := range []int64{7, 7, 9} {
+			must(t, f.RecordServed(t.Context(), "orders", version))
+		}
+		if err := f.RecordServed(t.Context(), "orders", 8); !errors.Is(err, ErrTransition) {
+			t.Fatal(err)
+		}
+		same(t, f.read().Served("orders"), int64(9))
+		same(t, f.read().Served("users"), int64(0))
+		same(t, f.kinds("orders"), []Kind{KindServed, KindServed})
+	},
+	"a Git head is the last one seen, by url and ref": func(t *testing.T, f *fixture) {
+		a := GitHead{URL: "ssh://git.example/t.git", Ref: "refs/heads/main", Commit: "c1", At: start}
+		must(t, f.RecordGitHead(t.Context(), a))
+		b := a
+		b.Ref, b.Commit = "refs/heads/other", "c2"
+		must(t, f.RecordGitHead(t.Context(), b))
+		a.Commit, a.At = "c3", start.Add(time.Minute)
+		must(t, f.RecordGitHead(t.Context(), a))
+		unchanged := a
+		unchanged.At = start.Add(time.Hour)
+		must(t, f.RecordGitHead(t.Context(), unchanged))
+		s := f.read()
+		for _, want := range []GitHead{a, b} {
+			got, ok := s.GitHead(want.URL, want.Ref)
+			if !ok {
+				t.Fatal("not there")
+			}
+			same(t, got, want)
+		}
+		if _, ok := s.GitHead(a.URL, "refs/heads/none"); ok {
+			t.Fatal("there")
+		}
+		same(t, f.kinds(""), []Kind{KindBorn})
+	},
+	"a Git head names its place": func(t *testing.T, f *fixture) {
+		if err := f.RecordGitHead(t.Context(), GitHead{URL: "u", Ref: "r"}); !errors.Is(err, ErrTransition) {
+			t.Fatal(err)
+		}
+	},
+	"known collections are the last ones seen": func(t *testing.T, f *fixture) {
+		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", Names: []string{"db/y", "db/x"}, At: start}))
+		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", Names: []string{"db/x", "db/y"}, At: start.Add(time.Hour)}))
+		got, ok := f.read().Collections("orders")
+		same(t, ok, true)
+		same(t, got, Collections{Topology: "orders", Names: []string{"db/x", "db/y"}, At: start})
+		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", At: start.Add(time.Hour)}))
+		got, ok = f.read().Collections("orders")
+		same(t, ok, true)
+		same(t, got, Collections{Topology: "orders", At: start.Add(time.Hour)})
+		_, ok = f.read().Collections("users")
+		same(t, ok, false)
+	},
+	"the sweep of a large fleet is stored": func(t *testing.T, f *fixture) {
+		var sweep []plan.ProgressRecord
+		for i := range 3*maxBatch + 1 {
+			sweep = append(sweep, wide(fmt.Sprintf("c%03d", i), 64))
+		}
+		must(t, f.RecordProgress(t.Context(), sweep...))
+		same(t, f.read().Memory().Progress, sweep)
+	},
+	"thousands of records are read again": func(t *testing.T, f *fixture) {
+		const many = 1500
+		im := longChain(t, f.Ledger, many)
+		must(t, f.store.commit(t.Context(), nil, func(image) (change, error) {
+			return change{format: formatVersion, head: headOf(im.chain, nil), append: im.chain[:bulk]}, nil
+		}))
+		for rest := im.chain[bulk:]; len(rest) > 0; {
+			n := min(bulk, len(rest))
+			must(t, f.store.commit(t.Context(), nil, func(image) (change, error) {
+				return change{format: formatVersion, head: headOf(im.chain, nil), append: rest[:n]}, nil
+			}))
+			rest = rest[n:]
+		}
+		same(t, len(f.read().History("")), many)
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "z", Topology: "users"}))
+		same(t, len(f.read().History("")), many+1)
+	},
+	"an intent of a wide topology is stored": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		var big plan.Configuration
+		for i := range 10 {
+			m := plan.Member{ID: fmt.Sprint("cluster-", i), URI: "http://x:1"}
+			for c := range 256 {
+				m.PChannels = append(m.PChannels, fmt.Sprintf("cluster-%d-rootcoord-dml_%d", i, c))
+			}
+			big.Clusters = append(big.Clusters, m)
+		}
+		for i := range 10 {
+			b.Intent.Steps = append(b.Intent.Steps, plan.Step{ID: 10 + i, Wave: 4, Action: plan.ActionUpdate, Cluster: "b", Before: &big, After: &big})
+		}
+		must(t, f.lock("orders").Begin(t.Context(), b))
+		same(t, f.read().Memory().Intents[0].Steps, b.Intent.Steps)
+	},
+}
+
+// bulk is how many records the tests write at once.
+const bulk = 100
+
+// wide is the progress of a standby with so many channels.
+func wide(cluster string, channels int) plan.ProgressRecord {
+	p := plan.ProgressRecord{Cluster: cluster, Source: "a", At: start, NoBacklogAt: start}
+	for i := range channels {
+		p.Channels = append(p.Channels, plan.ChannelProgress{
+			Channel: fmt.Sprintf("%s-rootcoord-dml_%d", cluster, i), Known: true, SourceCluster: "a",
+			SourceChannel: fmt.Sprintf("a-rootcoord-dml_%d", i), MessageID: "0a0b0c", TimeTick: 1 << 60,
+		})
+	}
+	return p
+}
+
+// longChain is a chain of n records, made without a store.
+func longChain(t testing.TB, l *Ledger, n int) image {
+	t.Helper()
+	im := image{format: formatVersion}
+	var last sealed
+	for i := range n {
+		e := entry{Kind: KindHome, Topology: "orders", Cluster: fmt.Sprint("c", i), At: start}
+		if i == 0 {
+			e = entry{Kind: KindBorn, At: start}
+		}
+		next, err := seal(last, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im.chain, last = append(im.chain, next), next
+	}
+	return im
+}
+
+var leaderCases = map[string]func(*testing.T, *fixture){
+	"one leads, the other is told who": func(t *testing.T, f *fixture) {
+		_, led, err := f.Leader(t.Context())
+		must(t, err)
+		same(t, led, false)
+		first, err := f.Campaign(t.Context(), Holder{Process: "first"})
+		must(t, err)
+		h, led, err := f.reopen().Leader(t.Context())
+		must(t, err)
+		if !led || h.Process != "first" || h.Host != "here" || h.Since.IsZero() {
+			t.Fatalf("%v %+v", led, h)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err = f.reopen().Campaign(ctx, Holder{Process: "second"})
+		var held *HeldError
+		if !errors.As(err, &held) || held.Holder.Process != "first" || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		must(t, first.Resign(t.Context()))
+	},
+	"a resigned leader is followed at once": func(t *testing.T, f *fixture) {
+		first, err := f.Campaign(t.Context(), Holder{})
+		must(t, err)
+		got := make(chan error, 1)
+		go func() {
+			second, err := f.reopen().Campaign(t.Context(), Holder{})
+			if err == nil {
+				err = second.Resign(t.Context())
+			}
+			got <- err
+		}()
+		must(t, first.Resign(t.Context()))
+		must(t, first.Resign(t.Context()))
+		<-first.Lost()
+		must(t, <-got)
+		_, led, err := f.Leader(t.Context())
+		must(t, err)
+		same(t, led, false)
+	},
+	"leading is not a lock": func(t *testing.T, f *fixture) {
+		first, err := f.Campaign(t.Context(), Holder{})
+		must(t, err)
+		k, err := f.reopen().Lock(t.Context(), "orders", 0)
+		must(t, err)
+		must(t, k.Release())
+		must(t, first.Resign(t.Context()))
+	},
+}

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Beside the chain stand values of which only the newest matters and that a
+// daemon writes all the time. Each carries its hash, and the head one over
+// all of them, so that none can be edited or taken out unseen.
+const (
+	latestProgress    = "progress/"    // by cluster
+	latestGitHead     = "git/"         // by url and ref
+	latestCollections = "collections/" // by topology
+)
+
+// maxBatch bounds what one transaction replaces, for backends that bound it.
+const maxBatch = 50
+
+func progressKey(cluster string) string { return latestProgress + cluster }
+
+func gitKey(url, ref string) string { return latestGitHead + url + " " + ref }
+
+// GitHead is the commit at which a tracked ref was last seen, so that a ref
+// that moves elsewhere is noticed (contract section 4, HISTORY_REWRITTEN).
+type GitHead struct {
+	URL    string // without a user or password: it is stored as given
+	Ref    string
+	Commit string
+	At     time.Time // when it was seen
+}
+
+// Collections are the collections, as database/name, that a topology's
+// primary was last seen to hold (contract section 7, COLLECTIONS_MISSING).
+type Collections struct {
+	Topology string
+	Names    []string
+	At       time.Time // when they were seen
+}
+
+type gitHeadWire struct {
+	URL    string    `json:"url"`
+	Ref    string    `json:"ref"`
+	Commit string    `json:"commit"`
+	At     time.Time `json:"at"`
+}
+
+type collectionsWire struct {
+	Topology string    `json:"topology"`
+	Names    []string  `json:"names,omitempty"`
+	At       time.Time `json:"at"`
+}
+
+// RecordProgress replaces the progress of those standbys. It is not chained:
+// only the newest matters, and there is one with every sweep.
+func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error {
+	for batch := range slices.Chunk(records, maxBatch) {
+		encoded := make(map[string][]byte, len(batch))
+		for _, p := range batch {
+			raw, err := encodeProgress(p)
+			if err != nil {
+				return err
+			}
+			encoded[progressKey(p.Cluster)] = raw
+		}
+		if err := l.writeLatest(ctx, encoded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecordGitHead remembers where a tracked ref was last seen. A head that
+// stands already is not written again.
+func (l *Ledger) RecordGitHead(ctx context.Context, h GitHead) error {
+	if h.URL == "" || h.Ref == "" || h.Commit == "" {
+		return fmt.Errorf("%w: a Git head needs a url, a ref and a commit", ErrTransition)
+	}
+	h.At = wall(h.At)
+	return l.replace(ctx, gitKey(h.URL, h.Ref), gitHeadWire(h), func(s Snapshot) bool {
+		known, ok := s.GitHead(h.URL, h.Ref)
+		return ok && known.Commit == h.Commit
+	})
+}
+
+// RecordCollections replaces the known collections of a topology. The same
+// names are not written again.
+func (l *Ledger) RecordCollections(ctx context.Context, c Collections) error {
+	if c.Topology == "" {
+		return fmt.Errorf("%w: collections need a topology", ErrTransition)
+	}
+	c.At, c.Names = wall(c.At), slices.Sorted(slices.Values(c.Names))
+	return l.replace(ctx, latestCollections+c.Topology, collectionsWire(c), func(s Snapshot) bool {
+		known, ok := s.Collections(c.Topology)
+		return ok && slices.Equal(known.Names, c.Names)
+	})
+}
+
+// replace writes one latest value unless the same stands already.
+func (l *Ledger) replace(ctx context.Context, key string, wire any, stands func(Snapshot) bool) error {
+	before, err := l.Read(ctx)
+	if err != nil || stands(before) {
+		return err
+	}
+	raw, err := json.Marshal(wire)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	return l.writeLatest(ctx, map[string][]byte{key: withHash(raw)})
+}
+
+// latest are the decoded values beside the chain.
+type latest struct {
+	progress    []plan.ProgressRecord  // by cluster
+	heads       map[string]GitHead     // by gitKey
+	collections map[string]Collections // by topology
+}
+
+func decodeLatest(stored map[string][]byte) (latest, error) {
+	out := latest{heads: map[string]GitHead{}, collections: map[string]Collections{}}
+	for _, key := range sortedKeys(stored) {
+		if err := out.add(key, stored[key]); err != nil {
+			return latest{}, &CorruptError{Reason: fmt.Sprintf("the latest value %q: %v", key, err)}
+		}
+	}
+	return out, nil
+}
+
+func (t *latest) add(key string, stored []byte) error {
+	hash, body, ok := cutHash(stored)
+	if !ok || hashOf(body) != hash {
+		return errors.New("its hash does not fit its content")
+	}
+	switch sort, _, _ := strings.Cut(key, "/"); sort + "/" {
+	case latestProgress:
+		p, err := decodeProgress(body)
+		t.progress = append(t.progress, p)
+		return err
+	case latestGitHead:
+		var w gitHeadWire
+		err := decodeStrict(body, &w)
+		t.heads[key] = GitHead(w)
+		return err
+	case latestCollections:
+		var w collectionsWire
+		err := decodeStrict(body, &w)
+		t.collections[w.Topology] = Collections(w)
+		return err
+	}
+	return errors.New("values of this sort are not known")
+}
+
+// sumOf is a hash over all latest values and their keys.
+func sumOf(stored map[string][]byte) string {
+	var b strings.Builder
+	for _, key := range sortedKeys(stored) {
+		if stored[key] != nil {
+			fmt.Fprintf(&b, "%q %s\n", key, hashOf(stored[key]))
+		}
+	}
+	return hashOf([]byte(b.String()))
+}
+
+// withHash is the stored form of a latest value: its hash, a newline, JSON.
+func withHash(raw []byte) []byte { return append([]byte(hashOf(raw)+"\n"), raw...) }

@@ -1,0 +1,201 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// image is all that a backend holds, as bytes.
+type image struct {
+	format string            // empty: the ledger does not exist
+	head   string            // headOf what was written last
+	chain  []sealed          // in order
+	latest map[string][]byte // by key, see latest.go
+}
+
+// change is what one transaction writes.
+type change struct {
+	format string
+	head   string
+	append []sealed
+	latest map[string][]byte // replacing; nil: taken out
+}
+
+// backend keeps the bytes and the locks; the meaning of both is Ledger's.
+type backend interface {
+	kind() plan.LedgerKind
+	// name says where the ledger is, for errors.
+	name() string
+	// load reads everything at one moment. A ledger that does not exist is empty.
+	load(ctx context.Context) (image, error)
+	// commit writes what fn returns, all or nothing and durably, provided that
+	// g (if not nil) still holds its lock in that same transaction. fn may run
+	// more than once.
+	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
+	// lock takes the lock of a topology, waiting no longer than wait.
+	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
+	// campaign waits until ctx ends to be the one that leads.
+	campaign(ctx context.Context, h Holder) (guard, error)
+	// leader says who leads; false: nobody.
+	leader(ctx context.Context) (Holder, bool, error)
+}
+
+// guard is a held lock.
+type guard interface {
+	// lost is closed once the lock may be another's.
+	lost() <-chan struct{}
+	// until is when the lock is no longer surely ours, by the monotonic clock;
+	// zero: it does not run out.
+	until() time.Time
+	// inherited is who held it before and did not give it back; nil: nobody.
+	inherited() *Holder
+	release(ctx context.Context) error
+}
+
+// headOf names the last record and all of the latest values, which the chain
+// alone cannot: a chain whose end is cut off is still a chain.
+func headOf(chain []sealed, latest map[string][]byte) string {
+	return headOfFormat1(chain) + " " + sumOf(latest)
+}
+
+func headOfFormat1(chain []sealed) string {
+	if len(chain) == 0 {
+		return ""
+	}
+	last := chain[len(chain)-1]
+	return fmt.Sprintf("%d %s", last.seq, last.hash)
+}
+
+// checkHead compares what stands with what was written last.
+func checkHead(im image) error {
+	records := headOfFormat1(im.chain)
+	switch {
+	case im.format == format1 && im.head == records, im.head == headOf(im.chain, im.latest):
+		return nil
+	case strings.HasPrefix(im.head, records+" "):
+		return &CorruptError{Reason: "one of the latest values was changed, added or taken out"}
+	}
+	return &CorruptError{Seq: uint64(len(im.chain)) + 1, Reason: "records are missing or too many at its end"}
+}
+
+// unseal splits a stored record.
+func unseal(seq uint64, raw []byte) (sealed, bool) {
+	hash, body, ok := cutHash(raw)
+	return sealed{seq: seq, hash: hash, raw: body}, ok
+}
+
+// stored is the form that unseal reads.
+func (s sealed) stored() []byte { return append([]byte(s.hash+"\n"), s.raw...) }
+
+// verified is the chain that was verified last: a record whose bytes are the
+// same is not hashed and parsed again by every transaction of a long-lived
+// process.
+type verified struct {
+	mu      sync.Mutex
+	chain   []sealed
+	entries []entry
+}
+
+// check verifies a chain. On a fault it returns what stands before it.
+func (v *verified) check(chain []sealed) ([]entry, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	same := 0
+	for same < min(len(chain), len(v.chain)) && sameSealed(chain[same], v.chain[same]) {
+		same++
+	}
+	entries, err := verify(chain, v.entries[:same:same])
+	v.chain, v.entries = chain[:len(entries):len(entries)], entries
+	return entries, err
+}
+
+func sameSealed(a, b sealed) bool {
+	return a.seq == b.seq && a.hash == b.hash && bytes.Equal(a.raw, b.raw)
+}
+
+// write runs a rule against the ledger in one transaction.
+func (l *Ledger) write(ctx context.Context, g guard, r rule) error {
+	return l.store.commit(ctx, g, func(im image) (change, error) { return l.next(im, r, nil) })
+}
+
+// writeLatest replaces latest values in one transaction.
+func (l *Ledger) writeLatest(ctx context.Context, latest map[string][]byte) error {
+	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.next(im, bornRule, latest) })
+}
+
+// next verifies what stands, asks the rule, and chains its record. The birth
+// goes before the first record of all.
+func (l *Ledger) next(im image, r rule, latest map[string][]byte) (change, error) {
+	im, moved, err := upgrade(im)
+	if err != nil {
+		return change{}, l.named(err)
+	}
+	entries, s, err := l.replay(im)
+	if err != nil {
+		return change{}, err
+	}
+	e, err := r(s)
+	if err != nil {
+		return change{}, err
+	}
+	var todo []entry
+	if len(entries) == 0 {
+		todo = append(todo, entry{Kind: KindBorn})
+	}
+	if e != nil {
+		todo = append(todo, *e)
+	}
+	return l.chain(im, todo, merge(moved, latest))
+}
+
+func (l *Ledger) chain(im image, todo []entry, latest map[string][]byte) (change, error) {
+	var last sealed
+	if n := len(im.chain); n > 0 {
+		last = im.chain[n-1]
+	}
+	c := change{format: formatVersion, latest: latest}
+	now := wall(l.clock())
+	for _, e := range todo {
+		e.At = now
+		next, err := seal(last, e)
+		if err != nil {
+			return change{}, err
+		}
+		c.append, last = append(c.append, next), next
+	}
+	c.head = headOf([]sealed{last}, merge(im.latest, latest))
+	return c, nil
+}
+
+// replay verifies and adds up the records, naming the ledger in what it finds.
+func (l *Ledger) replay(im image) ([]entry, *state, error) {
+	entries, err := l.verified.check(im.chain)
+	if err == nil && im.format != "" {
+		err = checkHead(im)
+	}
+	if err != nil {
+		return entries, nil, l.named(err)
+	}
+	s, err := fold(entries)
+	return entries, s, l.named(err)
+}
+
+// named puts the ledger's place into errors that have one.
+func (l *Ledger) named(err error) error {
+	var damaged *CorruptError
+	var format *FormatError
+	switch {
+	case errors.As(err, &damaged):
+		damaged.Path = l.store.name()
+	case errors.As(err, &format):
+		format.Path = l.store.name()
+	}
+	return err
+}
