@@ -195,3 +195,34 @@ func FuzzDistance(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEdit: whatever the text is, an edit is refused, or it says what was
+// asked for and leaves the other topologies alone.
+func FuzzEdit(f *testing.F) {
+	addSeeds(f, minimal, writtenOut, handWritten)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		topologies, _ := Parse("f.yaml", data)
+		for i, x := range topologies {
+			change := Change{Generation: x.Generation + 1, Roles: map[string]plan.Role{}}
+			for j, c := range x.Clusters {
+				change.Roles[c.ID] = plan.RoleStale
+				if j == 0 {
+					change.Roles[c.ID] = plan.RolePrimary
+				}
+			}
+			out, err := Edit("f.yaml", data, x.Name, change)
+			if err != nil {
+				continue
+			}
+			again, _ := Parse("f.yaml", out)
+			if len(again) != len(topologies) || bytes.Count(out, []byte("\n")) != bytes.Count(data, []byte("\n")) {
+				t.Fatalf("the edit of %s changed more than the document:\n%s", x.Name, out)
+			}
+			for k, y := range again {
+				if (k == i) != (y.Generation == x.Generation+1 && y.Name == x.Name) || k != i && Hash(y) != Hash(topologies[k]) {
+					t.Errorf("%s is not as it should be:\n%s", y.Name, out)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package schema
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"milvus-reconcile/plan"
+)
+
+// Change is what Edit sets in one document. What it does not name stays.
+type Change struct {
+	Generation  int64 // 0: left as it is
+	Roles       map[string]plan.Role
+	Provisioned map[string]plan.Provisioned // all three values; an empty From is refused
+}
+
+// EditError says why a file cannot be edited without guessing.
+type EditError struct {
+	File   string
+	Line   int // 0: the file as a whole
+	Reason string
+	Hint   string
+}
+
+// Error gives "file:line: reason (hint: …)".
+func (e *EditError) Error() string {
+	at := printable(e.File)
+	if e.Line > 0 {
+		at += ":" + strconv.Itoa(e.Line)
+	}
+	return fmt.Sprintf("%s: %s (hint: %s)", at, e.Reason, e.Hint)
+}
+
+// Edit returns the file with a change made to the document of that name, and
+// nothing else touched: comments, order, quotes, line endings and the other
+// documents stay byte for byte. The result is parsed again, and what does not
+// say exactly what was wanted is refused: the error wraps Problems
+// when the document, before or after, is not valid, else an EditError. file is for
+// messages only.
+func Edit(file string, data []byte, name string, change Change) ([]byte, error) {
+	before, err := find(file, data, name)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := change.of(file, before.topology)
+	if err != nil {
+		return nil, err
+	}
+	e := editor{file: file, doc: before.doc, starts: lineStarts(before.doc.chunk.data)}
+	e.apply(change, wanted)
+	if e.err != nil {
+		return nil, e.err
+	}
+	out := slices.Concat(data[:before.offset], e.spliced(), data[before.offset+len(before.doc.chunk.data):])
+	after, err := find(file, out, name)
+	if err != nil {
+		return nil, err
+	}
+	if Hash(after.topology) != Hash(wanted) {
+		return nil, e.refusal(before.doc.root, "it is written in a way that an edit would change more than what was asked for")
+	}
+	return out, nil
+}
+
+// found is one document of a file, and where its text starts.
+type found struct {
+	doc      *document
+	topology plan.Topology
+	offset   int
+}
+
+// find returns the one valid document of that name.
+func find(file string, data []byte, name string) (found, error) {
+	chunks, problems := chunksOf(file, data)
+	if len(problems) > 0 {
+		return found{}, problems
+	}
+	var hits []found
+	offset := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	for _, c := range chunks {
+		d := newDocument(file, c)
+		p, ok := parseTopology(d)
+		if ok && p.identity.name.word == name {
+			if len(p.problems) > 0 {
+				return found{}, p.problems.sorted()
+			}
+			hits = append(hits, found{d, p.topology, offset})
+		}
+		offset += len(c.data)
+	}
+	switch len(hits) {
+	case 0:
+		return found{}, &EditError{File: file, Reason: "there is no topology " + quoted(name) + " in it", Hint: "check the name; 'reconcile validate' lists what is wrong"}
+	case 1:
+		return hits[0], nil
+	}
+	return found{}, &EditError{File: file, Line: hits[1].doc.chunk.line, Reason: "the topology " + quoted(name) + " stands in it twice", Hint: "remove one of them"}
+}
+
+// of is a topology with the change made.
+func (change Change) of(file string, out plan.Topology) (plan.Topology, error) {
+	out.Generation = cmp.Or(change.Generation, out.Generation)
+	out.Clusters = slices.Clone(out.Clusters)
+	asked := map[string]bool{}
+	for id := range change.Roles {
+		asked[id] = true
+	}
+	for id, p := range change.Provisioned {
+		asked[id] = true
+		if p.From == plan.ProvisionedUnsaid || p.At.IsZero() {
+			return out, &EditError{File: file, Reason: "what provisioned " + quoted(id) + " and when is not said", Hint: "give from and at"}
+		}
+	}
+	for i, c := range out.Clusters {
+		delete(asked, c.ID)
+		if role, ok := change.Roles[c.ID]; ok {
+			out.Clusters[i].Role = role
+		}
+		if p, ok := change.Provisioned[c.ID]; ok {
+			p.At = p.At.UTC().Truncate(time.Second)
+			out.Clusters[i].Provisioned = p
+		}
+	}
+	for id := range asked {
+		return out, &EditError{File: file, Reason: "topology " + quoted(out.Name) + " has no cluster " + quoted(id), Hint: "name a cluster that it lists"}
+	}
+	return out, nil
+}
+
+// editor collects what is to be replaced in the text of one document.
+type editor struct {
+	file    string
+	doc     *document
+	starts  []int // of each line, as offsets
+	splices []splice
+	err     error
+}
+
+// splice puts text in the place of the bytes from start to end.
+type splice struct {
+	start, end int
+	text       string
+}
+
+func (e *editor) apply(change Change, wanted plan.Topology) {
+	spec := childNode(e.doc.root, "spec")
+	if change.Generation != 0 {
+		e.replace(childNode(spec, "generation"), strconv.FormatInt(change.Generation, 10))
+	}
+	for _, node := range childNode(spec, "clusters").Content {
+		c, _ := wanted.Cluster(childNode(node, "id").Value)
+		if _, ok := change.Roles[c.ID]; ok {
+			e.replace(childNode(node, "role"), string(c.Role))
+		}
+		if _, ok := change.Provisioned[c.ID]; ok {
+			e.provision(node, c.Provisioned)
+		}
+	}
+}
+
+// spliced is the document's text with every replacement made.
+func (e *editor) spliced() []byte {
+	slices.SortStableFunc(e.splices, func(a, b splice) int { return cmp.Compare(a.start, b.start) })
+	var out []byte
+	at, text := 0, e.doc.chunk.data
+	for _, s := range e.splices {
+		out = append(append(out, text[at:s.start]...), s.text...)
+		at = s.end
+	}
+	return append(out, text[at:]...)
+}
+
+// replace gives a scalar another value and keeps its quotes.
+func (e *editor) replace(n *yaml.Node, value string) {
+	start, end, ok := e.span(n)
+	if !ok {
+		e.fail(n, "the value is written over several lines, or with escapes")
+		return
+	}
+	if quote := n.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle); quote != 0 {
+		start, end = start+1, end-1
+	}
+	e.splices = append(e.splices, splice{start, end, value})
+}
+
+// span finds the bytes of a scalar that is written as it reads: on one line,
+// without escapes.
+func (e *editor) span(n *yaml.Node) (start, end int, ok bool) {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return 0, 0, false
+	}
+	start, ok = e.offset(n)
+	if !ok {
+		return 0, 0, false
+	}
+	text := n.Value
+	switch {
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		text = "'" + text + "'"
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		text = `"` + text + `"`
+	}
+	return start, start + len(text), strings.HasPrefix(string(e.doc.chunk.data[start:]), text)
+}
+
+// offset turns the line and column of a node, which count characters, into an
+// offset in bytes.
+func (e *editor) offset(n *yaml.Node) (int, bool) {
+	if n.Line < 1 || n.Line > len(e.starts) {
+		return 0, false
+	}
+	at := e.starts[n.Line-1]
+	for column := 1; column < n.Column; column++ {
+		if at >= len(e.doc.chunk.data) {
+			return 0, false
+		}
+		at += runeLength(e.doc.chunk.data[at:])
+	}
+	return at, true
+}
+
+func (e *editor) fail(n *yaml.Node, reason string) {
+	e.err = errors.Join(e.err, e.refusal(n, reason))
+}
+
+func (e *editor) refusal(n *yaml.Node, reason string) *EditError {
+	line := e.doc.chunk.line
+	if n != nil {
+		line = e.doc.at(n).line
+	}
+	return &EditError{File: e.file, Line: line, Reason: reason, Hint: "edit the file by hand; nothing was changed"}
+}
