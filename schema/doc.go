@@ -5,7 +5,8 @@
 // default filled in, Config, and Problems with file, line, column, path,
 // message and hint. A document with problems is left out and the others go
 // on. Edit changes roles, generation and provisioned in the text of a file, and
-// leaves every comment where it is. The JSON Schemas that it checks with are embedded and printed by JSON.
+// leaves every comment where it is. The JSON Schemas that it checks with are
+// embedded and printed by JSON.
 //
 // It does not compare a document with an earlier version or with a live
 // cluster (package plan does), does not resolve secrets, does not open the
