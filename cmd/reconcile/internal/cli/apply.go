@@ -100,6 +100,9 @@ func pinned(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the saved plan %s: %w", path, err)
 	}
+	if !d.Applicable() {
+		return nil, fmt.Errorf("the plan %s was made offline or from somebody else's observation: it cannot be applied (hint: save one by 'reconcile plan -o json' where the clusters can be reached)", path)
+	}
 	if len(d.Plan.Topologies) == 0 {
 		return nil, errors.New("the saved plan names no topology")
 	}

@@ -90,9 +90,9 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 // approvedDocument reads what would be approved, and demands that the target
 // is what it asks for.
 func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (string, plan.Topology, error) {
-	name, cluster, ok := strings.Cut(target, "/")
-	if !ok || name == "" || cluster == "" {
-		return "", plan.Topology{}, fmt.Errorf("%q is not TOPOLOGY/CLUSTER", target)
+	name, cluster, err := splitTarget(target)
+	if err != nil {
+		return "", plan.Topology{}, err
 	}
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: dir, Path: g.pathOr("topologies")})
 	if err != nil {

@@ -16,6 +16,7 @@ type planOptions struct {
 	commit           string
 	base             string
 	detailedExitcode bool
+	offline          bool
 }
 
 func newPlan(g *globals) *cobra.Command {
@@ -25,23 +26,34 @@ func newPlan(g *globals) *cobra.Command {
 		Short: "Show what a commit would do to the live clusters",
 		Long: `plan observes the clusters with a client that cannot write, and shows what would
 happen, what may be lost, what blocks it, and whether it is approved. A plan that
-needs evidence that the primary is lost makes the probes, counting down on stderr.`,
+needs evidence that the primary is lost makes the probes, counting down on stderr.
+
+With --offline it calls nothing and reads no configuration: it says which
+transition the documents of a clone ask for and what blocks it by the documents
+alone. That is the plan for a pull request from a fork.`,
 		Example: `  reconcile plan
   reconcile plan --commit HEAD --base origin/main -o markdown
-  reconcile plan orders -o json --detailed-exitcode`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runPlan(cmd.Context(), g, o, args) },
+  reconcile plan orders -o json --detailed-exitcode
+  reconcile plan --offline --base origin/main -o markdown`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), g.timeout)
+			defer cancel()
+			if o.offline {
+				return runOfflinePlan(ctx, g, o, args)
+			}
+			return runPlan(ctx, g, o, args)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
 	f.StringVar(&o.base, "base", "", "only topologies that differ from this commit")
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
-	addUnbuiltFlags(cmd, "offline", "observed")
+	f.BoolVar(&o.offline, "offline", false, "from the documents alone: no call, no configuration")
+	addUnbuiltFlags(cmd, "observed")
 	return cmd
 }
 
 func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
 	e, err := g.open(ctx)
 	if err != nil {
 		return err

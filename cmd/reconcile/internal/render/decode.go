@@ -80,7 +80,9 @@ func (r *decodeReader) document(w wireDocument) Document {
 		Approvals:   map[string]Approval{},
 		GeneratedAt: r.time(w.GeneratedAt),
 		Kind:        Kind(w.Kind),
+		Observed:    r.observation(w.Observed),
 	}
+	d.Plan.Offline = d.Observed == ObservedNone
 	for _, p := range w.Problems {
 		d.Problems = append(d.Problems, Problem{
 			File: p.File, Line: count(p.Line), Column: count(p.Column),
@@ -95,6 +97,19 @@ func (r *decodeReader) document(w wireDocument) Document {
 		d.Approvals[t.Name] = decodeApproval(t)
 	}
 	return d
+}
+
+// observation is live in documents of versions that did not say.
+func (r *decodeReader) observation(s *string) Observation {
+	switch o := Observation(text(s)); o {
+	case "", ObservedLive:
+		return ObservedLive
+	case ObservedNone, ObservedElsewhere:
+		return o
+	default:
+		r.fail("observed is %q", o)
+		return o
+	}
 }
 
 func (r *decodeReader) time(s *string) time.Time {

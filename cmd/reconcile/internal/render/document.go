@@ -26,6 +26,17 @@ const (
 	VerdictNotRequired Verdict = "not_required"
 )
 
+// Observation says who looked at the clusters. The zero value is read as
+// ObservedLive.
+type Observation string
+
+// The ways in which a document came to know the clusters.
+const (
+	ObservedLive      Observation = "live"
+	ObservedNone      Observation = "none"      // plan --offline: nobody asked them
+	ObservedElsewhere Observation = "elsewhere" // plan --observed: somebody else's status
+)
+
 // Problem is what is wrong with a topology file; its document is left out.
 type Problem struct {
 	File    string
@@ -53,7 +64,23 @@ type Document struct {
 	Approvals   map[string]Approval // by topology
 	GeneratedAt time.Time           // zero: Plan.At
 	Kind        Kind
+	Observed    Observation
 }
+
+func (d Document) observed() Observation {
+	switch {
+	case d.Plan.Offline:
+		return ObservedNone
+	case d.Observed == "":
+		return ObservedLive
+	default:
+		return d.Observed
+	}
+}
+
+// Applicable says whether `apply --plan` may rest on the document: only on
+// what its own process saw.
+func (d Document) Applicable() bool { return d.observed() == ObservedLive }
 
 // Summary counts topologies; it stands first in every form.
 type Summary struct {

@@ -16,6 +16,7 @@ func encode(d Document) wireDocument {
 		Problems:      mapList(d.Problems, encodeProblem),
 		Topologies:    []wireTopology{},
 		Kind:          string(d.kind()),
+		Observed:      textOrNil(string(d.observed())),
 	}
 	for _, t := range d.topologies() {
 		w := encodeTopology(t, d.approval(t), d.blocked(t))

@@ -26,11 +26,20 @@ func goldens() map[string]Document {
 	resumed := failover()
 	resumed.Resumed = true
 	offline := failover()
-	offline.DataLoss = nil
+	offline.DataLoss = &plan.Window{}
 	for i := range offline.Clusters {
 		offline.Clusters[i].View = plan.View{Cluster: offline.Clusters[i].ID}
 		offline.Clusters[i].Lag = nil
 	}
+	unchanged := inSync("billing")
+	unchanged.InSync = false
+	for i := range unchanged.Clusters {
+		unchanged.Clusters[i].View = plan.View{Cluster: unchanged.Clusters[i].ID}
+	}
+	unasked := document(unchanged, offline)
+	unasked.Plan.Offline, unasked.Plan.Ledger = true, plan.LedgerNone
+	elsewhere := document(failover())
+	elsewhere.Observed = ObservedElsewhere
 	standing := fence()
 	standing.Transition, standing.Steps, standing.Digest = plan.TransitionNone, nil, ""
 
@@ -57,7 +66,8 @@ func goldens() map[string]Document {
 		"failover_accepted":     document(behind).approve("orders", approved("NOT_MOST_CAUGHT_UP")),
 		"failover_loss_unknown": document(unbounded),
 		"failover_resumed":      document(resumed).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "it was granted when the change began"}),
-		"failover_offline":      document(offline),
+		"failover_offline":      unasked,
+		"failover_elsewhere":    elsewhere,
 		"fence":                 document(fence()).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
 		"stale_primary":         document(standing),
 		"split_brain":           document(splitBrain()),
@@ -73,7 +83,7 @@ func goldens() map[string]Document {
 var kept = map[string][]string{
 	FormJSON:     {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_offline", "status", "problems"},
 	FormYAML:     {"in_sync", "failover_blocked"},
-	FormMarkdown: {"in_sync", "bootstrap", "switchover", "failover", "failover_blocked", "failover_accepted", "fence", "split_brain", "drift", "status", "problems"},
+	FormMarkdown: {"in_sync", "bootstrap", "switchover", "failover", "failover_blocked", "failover_accepted", "failover_offline", "fence", "split_brain", "drift", "status", "problems"},
 	FormJUnit:    {"in_sync", "failover_blocked", "failover_accepted", "drift", "problems"},
 	FormSARIF:    {"in_sync", "failover_blocked", "failover_accepted", "problems"},
 }

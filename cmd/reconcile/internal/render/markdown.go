@@ -117,6 +117,8 @@ func lossCell(t plan.TopologyPlan) string {
 		return "! see below"
 	case t.Transition != plan.TransitionFailover:
 		return "nothing"
+	case unobserved(t):
+		return "✗ not observed"
 	case t.DataLoss == nil || t.DataLoss.Upper == nil:
 		return "✗ **unknown**"
 	default:
@@ -129,6 +131,8 @@ func (d Document) approvalCell(t plan.TopologyPlan) string {
 	switch {
 	case t.Transition == plan.TransitionNone:
 		return "–"
+	case d.observed() != ObservedLive:
+		return "not checked"
 	case a.Verdict == VerdictApproved:
 		return "✓ approved"
 	case a.Verdict == VerdictNotRequired:
@@ -147,7 +151,11 @@ func (d Document) markdownQuiet() []string {
 		}
 	}
 	if len(out) > 0 {
-		out[0] = "\n**In sync**\n\n" + out[0]
+		title := "In sync"
+		if d.observed() == ObservedNone {
+			title = "No change"
+		}
+		out[0] = "\n**" + title + "**\n\n" + out[0]
 	}
 	return out
 }

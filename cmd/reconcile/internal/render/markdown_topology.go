@@ -66,6 +66,9 @@ func (d Document) markdownApproval(t plan.TopologyPlan) string {
 	if t.Transition == plan.TransitionNone || d.kind() == KindStatus {
 		return ""
 	}
+	if d.observed() != ObservedLive {
+		return "\n**Approval** " + notCheckedWords + ".\n\n**Next** " + inertProse("`"+planCommand(d, t)+"`") + "\n"
+	}
 	a := d.approval(t)
 	switch a.Verdict {
 	case VerdictApproved:

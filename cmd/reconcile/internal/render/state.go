@@ -13,9 +13,13 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	denied := d.approval(t).Verdict == VerdictDenied
 	none := t.Transition == plan.TransitionNone
 	switch {
-	case blocking > 0 && none:
-		return fmt.Sprintf("BLOCKED by %s", plural(blocking, "finding", "findings")), bad
-	case blocking > 0 && denied:
+	case unobserved(t) && blocking == 0 && none:
+		return "no change intended, not observed", plain
+	case unobserved(t) && blocking == 0:
+		return "intended, not observed", attention
+	case d.observed() == ObservedElsewhere && blocking == 0 && !none:
+		return "approval not checked", attention
+	case blocking > 0 && denied && !none && d.observed() == ObservedLive:
 		return fmt.Sprintf("BLOCKED by %s, and not approved", plural(blocking, "finding", "findings")), bad
 	case blocking > 0:
 		return fmt.Sprintf("BLOCKED by %s", plural(blocking, "finding", "findings")), bad
@@ -57,6 +61,9 @@ func inSyncWords(t plan.TopologyPlan) string {
 		}
 	}
 	s := "in sync"
+	if unobserved(t) {
+		s = "no change intended, not observed"
+	}
 	if t.Primary != "" {
 		s += ": " + t.Primary
 		if len(standbys) > 0 {
@@ -66,16 +73,30 @@ func inSyncWords(t plan.TopologyPlan) string {
 	return s
 }
 
+// unobserved says whether none of the clusters was looked at.
+func unobserved(t plan.TopologyPlan) bool {
+	for _, c := range t.Clusters {
+		if !unseenView(c.View) {
+			return false
+		}
+	}
+	return len(t.Clusters) > 0
+}
+
 // quiet says whether a topology deserves no more than a line.
 func (d Document) quiet(t plan.TopologyPlan) bool {
-	return t.InSync && t.Transition == plan.TransitionNone && !d.blocked(t)
+	return (t.InSync || unobserved(t)) && t.Transition == plan.TransitionNone && !d.blocked(t)
 }
 
 // summaryWords is the first line of every form: what the document is about
 // and how many topologies need somebody.
 func (d Document) summaryWords() string {
 	s := d.Summary()
-	parts := []string{fmt.Sprintf("%d in sync", s.InSync), fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", s.Blocked)}
+	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
+	if d.observed() == ObservedNone {
+		parts[0] = "not observed"
+	}
+	parts = append(parts, fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", s.Blocked))
 	if s.ForcePromote > 0 {
 		parts = append(parts, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
 	}
@@ -99,6 +120,13 @@ func (d Document) basisWords() string {
 	}
 	if d.Plan.Ledger == plan.LedgerNone {
 		parts = append(parts, "no ledger")
+	}
+	switch d.observed() {
+	case ObservedNone:
+		parts = append(parts, "offline: no cluster was asked")
+	case ObservedElsewhere:
+		parts = append(parts, "observed by somebody else: this plan cannot be applied")
+	case ObservedLive:
 	}
 	return strings.Join(parts, " · ")
 }

@@ -18,6 +18,10 @@ func (p *page) next(d Document, t plan.TopologyPlan) {
 	if t.Transition == plan.TransitionNone {
 		return
 	}
+	if d.observed() != ObservedLive {
+		p.lookAgain(d, t)
+		return
+	}
 	a := d.approval(t)
 	switch a.Verdict {
 	case VerdictApproved:
@@ -29,6 +33,18 @@ func (p *page) next(d Document, t plan.TopologyPlan) {
 	default:
 		p.denied(d, t, a)
 	}
+}
+
+// lookAgain sends the reader of a plan that nobody may apply to one that may.
+func (p *page) lookAgain(d Document, t plan.TopologyPlan) {
+	p.field("Approval", plain, " ", notCheckedWords)
+	p.field("Next", plain, "→", "Plan it against the clusters: `"+planCommand(d, t)+"`")
+}
+
+const notCheckedWords = "not checked: this plan was made without looking at the clusters itself"
+
+func planCommand(d Document, t plan.TopologyPlan) string {
+	return strings.Replace(applyCommand(d, t), "reconcile apply", "reconcile plan", 1)
 }
 
 func approvedWords(a Approval) string {

@@ -26,6 +26,8 @@ func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
 		text = "Nothing, while it is blocked. It would be: " + text
 	case d.kind() == KindDrift:
 		label = "Would do"
+	case unobserved(t):
+		label = "Intended"
 	case d.approval(t).Verdict == VerdictDenied:
 		label = "If approved"
 	}
@@ -128,7 +130,7 @@ func clusterRows(t plan.TopologyPlan) grid {
 }
 
 func reachWords(v plan.View) (string, style) {
-	if v.At.IsZero() && v.Reach == plan.ReachUnknown {
+	if unseenView(v) {
 		return "· not observed", faint
 	}
 	s := map[plan.Reach]style{plan.ReachUp: good, plan.ReachUnreachable: bad}[v.Reach]
@@ -138,8 +140,13 @@ func reachWords(v plan.View) (string, style) {
 	return s.mark() + " " + v.Reach.String(), s
 }
 
+// unseenView is the view of a cluster that was not looked at.
+func unseenView(v plan.View) bool { return v.At.IsZero() && v.Reach == plan.ReachUnknown }
+
 func beliefWords(v plan.View) string {
 	switch {
+	case unseenView(v):
+		return "not observed"
 	case v.Belief.Kind == plan.BeliefStandby && v.Belief.Source != "":
 		return "standby of " + v.Belief.Source + inferred(v)
 	default:

@@ -17,6 +17,7 @@ type wireDocument struct {
 	Problems      []wireProblem  `json:"problems"`
 	Topologies    []wireTopology `json:"topologies"`
 	Kind          string         `json:"kind"`
+	Observed      *string        `json:"observed"` // live when absent
 	Results       *[]wireResult  `json:"results,omitempty"` // of an apply only
 }
 

@@ -27,6 +27,10 @@ func lossText(t plan.TopologyPlan) (string, style) {
 func lossWords(t plan.TopologyPlan) (string, style) {
 	switch t.Transition {
 	case plan.TransitionFailover:
+		if unobserved(t) {
+			return "NOT OBSERVED: a plan against the clusters bounds how many of the last writes to " +
+				orElse(t.OldPrimary, "the old primary") + " would be missing.", bad
+		}
 		return windowWords(t.DataLoss, orElse(t.OldPrimary, "the old primary")), bad
 	case plan.TransitionSwitchover:
 		return "Nothing: the new primary first receives all that the old one wrote.", good

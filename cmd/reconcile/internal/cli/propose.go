@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
+)
+
+type proposeOptions struct {
+	failover   bool
+	switchover bool
+	commit     bool
+}
+
+func newPropose(g *globals) *cobra.Command {
+	var o proposeOptions
+	cmd := &cobra.Command{
+		Use:   "propose TOPOLOGY/CLUSTER --failover|--switchover",
+		Short: "Edit the file for a switchover or failover",
+		Long: `propose sets the roles in the work tree (--repo, else the current folder) so that
+CLUSTER becomes the primary, raises the generation above the history and, where
+it is known, the ledger, and shows what that asks for. Comments and layout stay.
+
+A switchover swaps two clusters that both live. A failover is for a primary that
+is lost: it becomes stale, and so does every other standby, for they lose their
+source. propose calls no cluster and pushes nothing; it commits only with
+--commit, in your name and with your own git configuration.`,
+		Example: `  reconcile propose orders/cluster-b --switchover
+  reconcile propose orders/cluster-b --failover --commit`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runPropose(cmd.Context(), g, o, args[0]) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
+	f.BoolVar(&o.switchover, "switchover", false, "both live: swap their roles")
+	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
+	cmd.MarkFlagsOneRequired("failover", "switchover")
+	cmd.MarkFlagsMutuallyExclusive("failover", "switchover")
+	return cmd
+}
+
+func runPropose(ctx context.Context, g *globals, o proposeOptions, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	name, cluster, err := splitTarget(target)
+	if err != nil {
+		return err
+	}
+	w, err := g.openWorkFile(ctx, name)
+	if err != nil {
+		return err
+	}
+	propose, what := plan.ProposeSwitchover, "Switch "+name+" over to "+cluster
+	if o.failover {
+		propose, what = plan.ProposeFailover, "Fail "+name+" over to "+cluster
+	}
+	roles, err := propose(w.topology, cluster)
+	if err != nil {
+		return err
+	}
+	return g.proposeEdit(ctx, w, proposal{roles: roles, what: what, primary: cluster, commit: o.commit})
+}
+
+// splitTarget takes TOPOLOGY/CLUSTER apart.
+func splitTarget(target string) (name, cluster string, err error) {
+	name, cluster, ok := strings.Cut(target, "/")
+	if !ok || name == "" || cluster == "" {
+		return "", "", fmt.Errorf("%q is not TOPOLOGY/CLUSTER", target)
+	}
+	return name, cluster, nil
+}
+
+// proposal is an edit of one topology's roles.
+type proposal struct {
+	roles   map[string]plan.Role
+	what    string // the subject of its commit
+	primary string // afterwards
+	commit  bool
+	// settled: the clusters are as the file says afterwards, so nothing is left
+	// to approve.
+	settled bool
+}
+
+// proposeEdit edits the file, commits it if that was asked for, and shows what
+// it asks for and what to type next.
+func (g *globals) proposeEdit(ctx context.Context, w workFile, p proposal) error {
+	memory, err := g.knownMemory(ctx)
+	if err != nil {
+		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
+	}
+	if p.commit {
+		if err := w.clean(ctx); err != nil {
+			return err
+		}
+	}
+	after, err := w.edit(schema.Change{Generation: w.nextGeneration(memory), Roles: w.rolesThatChange(p.roles)})
+	if err != nil {
+		return err
+	}
+	desired := plan.Desired{Topologies: []plan.Topology{after}}
+	if p.commit {
+		if desired.Commit, err = w.commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", p.what, after.Generation)); err != nil {
+			return err
+		}
+	}
+	memory.Now = g.clock()
+	return g.showProposal(w, p, after, plan.Offline(desired, memory))
+}
+
+// showProposal prints the plan in the form that was asked for; beside a form
+// for machines, the words for people go to stderr.
+func (g *globals) showProposal(w workFile, p proposal, after plan.Topology, planned plan.Plan) error {
+	people := g.std.Out
+	if g.output != "table" {
+		people = g.std.Err
+	}
+	did := "edited "
+	if planned.Commit != "" {
+		did = fmt.Sprintf("committed as %.12s: ", planned.Commit)
+	}
+	fmt.Fprintln(people, printable(did+w.changed(after)))
+	fmt.Fprintln(people)
+	err := g.emit(func(out io.Writer, kind string) error {
+		return g.writeDocument(out, kind, render.Document{Plan: planned, GeneratedAt: planned.At})
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(people, printable("\n"+strings.Join(nextAfter(w, p), "\n")))
+	return nil
+}
+
+// nextAfter is what to type now.
+func nextAfter(w workFile, p proposal) []string {
+	lines := []string{"Next:"}
+	if !p.commit {
+		lines = append(lines, fmt.Sprintf("  git commit -m %q -- %s", p.what, w.file))
+	}
+	if p.settled {
+		return append(lines,
+			"  git push                  # or open a pull request with it",
+			"  reconcile status "+w.topology.Name+"    # with that commit it should be in sync")
+	}
+	return append(lines,
+		fmt.Sprintf("  reconcile plan %s --commit HEAD --repo .    # against the live clusters", w.topology.Name),
+		"  git push                  # or open a pull request with it",
+		fmt.Sprintf("  reconcile approve %s/%s --reason \"WHY\" --push", w.topology.Name, p.primary),
+		"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.")
+}

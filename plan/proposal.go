@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ProposeFailover gives the roles that a document has after a failover to a
+// standby, by cluster: it is primary, the old primary is stale, and so is every
+// other standby, for each loses its source. Roles that stay are not named.
+func ProposeFailover(t Topology, to string) (map[string]Role, error) {
+	old, err := t.successor(to)
+	if err != nil {
+		return nil, err
+	}
+	roles := map[string]Role{to: RolePrimary, old.ID: RoleStale}
+	for _, c := range t.withRole(RoleStandby) {
+		if c.ID != to {
+			roles[c.ID] = RoleStale
+		}
+	}
+	return roles, nil
+}
+
+// ProposeSwitchover gives the roles after a switchover to a standby: the two
+// swap.
+func ProposeSwitchover(t Topology, to string) (map[string]Role, error) {
+	old, err := t.successor(to)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]Role{to: RolePrimary, old.ID: RoleStandby}, nil
+}
+
+// successor returns the primary that a standby is to follow.
+func (t Topology) successor(to string) (old Cluster, err error) {
+	old, _ = t.Primary()
+	c, listed := t.Cluster(to)
+	switch {
+	case !listed:
+		return old, fmt.Errorf("topology %s has no cluster %s (hint: it has %s)", t.Name, to, strings.Join(t.ids(), ", "))
+	case c.Role == RolePrimary:
+		return old, fmt.Errorf("%s is the primary of %s already (hint: name a standby)", to, t.Name)
+	case c.Role != RoleStandby:
+		return old, fmt.Errorf("%s is %s, not a standby of %s (hint: only a standby holds what the primary replicated; as a last resort edit the roles by hand)", to, c.Role, t.Name)
+	case !c.Promotable:
+		return old, fmt.Errorf("%s is marked 'promotable: false' (hint: name another standby, or change the mark in a commit of its own first)", to)
+	}
+	return old, nil
+}
+
+func (t Topology) ids() []string {
+	var out []string
+	for _, c := range t.Clusters {
+		out = append(out, c.ID)
+	}
+	return out
+}
+
+// ProposeAdoption gives the roles that a document must have to say what was
+// done by hand: the member that took over is primary. The old primary is
+// standby if it replicates from the new one, else stale. Other standbys that do
+// not replicate from the new one are stale too, unless they hold nothing.
+//
+// keep names the cluster that took over; it may be empty when only one takes
+// writes. With two writers a person must say which of them holds the truth.
+func ProposeAdoption(t Topology, o Observed, keep string) (map[string]Role, error) {
+	s := newSituation(Desired{}, t, o, Memory{})
+	taken, err := s.tookOver(keep)
+	if err != nil {
+		return nil, err
+	}
+	old, _ := t.Primary()
+	roles := map[string]Role{taken: RolePrimary, old.ID: RoleStale}
+	if s.follows(old.ID, taken) {
+		roles[old.ID] = RoleStandby
+	}
+	for _, c := range t.withRole(RoleStandby) {
+		v := s.view(c.ID)
+		if c.ID == taken || s.follows(c.ID, taken) || v.Belief.Kind == BeliefUnconfigured {
+			continue
+		}
+		if v.Reach != ReachUp && roles[old.ID] == RoleStandby {
+			continue // a switchover by hand may have reached it too: not known
+		}
+		roles[c.ID] = RoleStale
+	}
+	return roles, nil
+}
+
+func (s situation) follows(standby, source string) bool {
+	b := s.view(standby).Belief
+	return b.Kind == BeliefStandby && b.Source == source
+}
+
+// tookOver finds the one standby of the document that takes writes by its own
+// stored configuration. A cluster that the document calls stale has to be named:
+// that it takes writes is what is feared of it.
+func (s situation) tookOver(keep string) (string, error) {
+	primary, _ := s.t.Primary()
+	var writers, others []string
+	for _, c := range s.t.Clusters {
+		b := s.view(c.ID).Belief
+		if c.Role == RoleDetached || b.Kind != BeliefPrimary && b.Kind != BeliefStandalone {
+			continue
+		}
+		writers = append(writers, c.ID)
+		if c.ID != primary.ID && (c.Role == RoleStandby || c.ID == keep) {
+			others = append(others, c.ID)
+		}
+	}
+	switch {
+	case len(others) == 0:
+		return "", fmt.Errorf("no standby of %s was found to take writes: there is nothing to adopt (hint: 'reconcile status %s' shows who believes what; --primary names a stale cluster that was promoted)", s.t.Name, s.t.Name)
+	case keep != "":
+		for _, w := range others {
+			if w == keep {
+				return keep, nil
+			}
+		}
+		return "", fmt.Errorf("%s was not found to take writes in place of %s (hint: %s did)", keep, primary.ID, strings.Join(others, ", "))
+	case len(writers) > 1:
+		return "", fmt.Errorf("%s take writes at the same time (hint: stop writes to all but one, then name that one with --primary; the others become stale)", strings.Join(writers, " and "))
+	}
+	return others[0], nil
+}

@@ -1,0 +1,114 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestProposeFailoverAndSwitchover(t *testing.T) {
+	doc := document(7, cluster("a", RolePrimary), cluster("b", RoleStandby), cluster("c", RoleStandby), cluster("d", RoleStale), cluster("e", RoleDetached), cluster("f", RoleStandby))
+	doc.Clusters[5].Promotable = false
+	for _, tt := range []struct {
+		name, to             string
+		failover, switchover map[string]Role
+		err                  string
+	}{
+		{name: "to a standby", to: "b", failover: map[string]Role{"a": RoleStale, "b": RolePrimary, "c": RoleStale, "f": RoleStale}, switchover: map[string]Role{"a": RoleStandby, "b": RolePrimary}},
+		{name: "to the primary", to: "a", err: "primary of orders already"},
+		{name: "to a stale cluster", to: "d", err: "d is stale, not a standby"},
+		{name: "to a detached cluster", to: "e", err: "e is detached"},
+		{name: "to one that must not lead", to: "f", err: "promotable: false"},
+		{name: "to nobody", to: "z", err: "has no cluster z"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for i, propose := range []func(Topology, string) (map[string]Role, error){ProposeFailover, ProposeSwitchover} {
+				got, err := propose(doc, tt.to)
+				if tt.err != "" {
+					if err == nil || !strings.Contains(err.Error(), tt.err) {
+						t.Errorf("%v, want %q", err, tt.err)
+					}
+					continue
+				}
+				if diff := cmp.Diff([]map[string]Role{tt.failover, tt.switchover}[i], got); diff != "" || err != nil {
+					t.Errorf("%v (-want +got)\n%s", err, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestProposedRolesPlanAsAsked: what is proposed is planned offline as that very
+// transition, and nothing in the documents blocks it.
+func TestProposedRolesPlanAsAsked(t *testing.T) {
+	before := pairOf("a", "b", "c")
+	for want, propose := range map[Transition]func(Topology, string) (map[string]Role, error){
+		TransitionFailover: ProposeFailover, TransitionSwitchover: ProposeSwitchover,
+	} {
+		roles, err := propose(before, "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := offline(t, withRoles(before, roles).after(before))
+		if got.Transition != want || got.Primary != "b" || len(codesOf(got, SeverityBlocking)) > 0 {
+			t.Errorf("%s to %s, blocked by %v, want %s to b", got.Transition, got.Primary, codesOf(got, SeverityBlocking), want)
+		}
+	}
+}
+
+func withRoles(doc Topology, roles map[string]Role) Topology {
+	var clusters []Cluster
+	for _, c := range doc.Clusters {
+		if role, ok := roles[c.ID]; ok {
+			c.Role = role
+		}
+		clusters = append(clusters, c)
+	}
+	return document(doc.Generation+1, clusters...)
+}
+
+func TestProposeAdoption(t *testing.T) {
+	pair, star := pairOf("a", "b"), pairOf("a", "b", "c")
+	stale := document(8, cluster("a", RoleStale), cluster("b", RolePrimary))
+	for _, tt := range []struct {
+		name  string
+		doc   Topology
+		views []View
+		keep  string
+		want  map[string]Role
+		err   string
+	}{
+		{name: "failover by hand", doc: pair, views: []View{down("a"), primaryOf("b")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
+		{name: "the old primary lost its belief", doc: pair, views: []View{unread("a"), primaryOf("b")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
+		{name: "switchover by hand", doc: pair, views: []View{standbyOf("b", "a"), primaryOf("b", "a")}, want: map[string]Role{"a": RoleStandby, "b": RolePrimary}},
+		{name: "failover of a star", doc: star, views: []View{down("a"), primaryOf("b"), standbyOf("a", "c", "b")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary, "c": RoleStale}},
+		{name: "failover of a star, one not seen", doc: star, views: []View{down("a"), primaryOf("b"), down("c")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary, "c": RoleStale}},
+		{name: "failover of a star, one attached again", doc: star, views: []View{down("a"), primaryOf("b", "c"), standbyOf("b", "c")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
+		{name: "failover of a star, one wiped", doc: star, views: []View{down("a"), primaryOf("b"), empty("c")}, want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
+		{name: "switchover of a star, one not seen", doc: star, views: []View{standbyOf("b", "a", "c"), primaryOf("b", "a", "c"), down("c")}, want: map[string]Role{"a": RoleStandby, "b": RolePrimary}},
+		{name: "both take writes", doc: pair, views: []View{primaryOf("a", "b"), primaryOf("b")}, err: "a and b take writes"},
+		{name: "both take writes, one is named", doc: pair, views: []View{primaryOf("a", "b"), primaryOf("b")}, keep: "b", want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
+		{name: "the primary of the file is named", doc: pair, views: []View{primaryOf("a", "b"), primaryOf("b")}, keep: "a", err: "a was not found"},
+		{name: "two standbys were promoted", doc: star, views: []View{down("a"), primaryOf("b"), primaryOf("c")}, err: "b and c take writes"},
+		{name: "two standbys were promoted, one is named", doc: star, views: []View{down("a"), primaryOf("b"), primaryOf("c")}, keep: "c", want: map[string]Role{"a": RoleStale, "b": RoleStale, "c": RolePrimary}},
+		{name: "nothing happened", doc: pair, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, err: "nothing to adopt"},
+		{name: "nothing is known", doc: pair, views: nil, err: "nothing to adopt"},
+		{name: "another cluster answers in its place", doc: pair, views: []View{down("a"), {Cluster: "b", Reach: ReachUp, IdentityConflict: "z", Belief: ClassifyBelief("b", storing("b"))}}, err: "nothing to adopt"},
+		{name: "a stale cluster takes writes", doc: stale, views: []View{primaryOf("a"), down("b")}, err: "nothing to adopt"},
+		{name: "a stale cluster that is named", doc: stale, views: []View{primaryOf("a"), down("b")}, keep: "a", want: map[string]Role{"a": RolePrimary, "b": RoleStale}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ProposeAdoption(tt.doc, Observed{Views: tt.views}, tt.keep)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("%v, %v, want %q", got, err, tt.err)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got)\n%s", err, diff)
+			}
+		})
+	}
+}
