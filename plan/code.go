@@ -56,6 +56,7 @@ const (
 	CodeConfigOrder             Code = "CONFIG_ORDER"
 	CodeUnmanagedDrift          Code = "UNMANAGED_DRIFT"
 	CodeClusterUnreachable      Code = "CLUSTER_UNREACHABLE"
+	CodeClusterUnreadable       Code = "CLUSTER_UNREADABLE"
 	CodeLedgerNew               Code = "LEDGER_NEW"
 	CodeKnownIssue              Code = "KNOWN_ISSUE"
 )
@@ -71,8 +72,9 @@ var severities = map[Code]Severity{
 	CodeStandbyBecomesWritable: SeverityWarning, CodeTopologyRemoved: SeverityWarning,
 	CodeLagObjective: SeverityWarning, CodeLagUnknown: SeverityWarning,
 	CodeUnmanagedDrift: SeverityWarning, CodeClusterUnreachable: SeverityWarning,
-	CodeLedgerNew:   SeverityWarning,
-	CodeConfigOrder: SeverityInfo, CodeKnownIssue: SeverityInfo,
+	CodeClusterUnreadable: SeverityWarning,
+	CodeLedgerNew:         SeverityWarning,
+	CodeConfigOrder:       SeverityInfo, CodeKnownIssue: SeverityInfo,
 }
 
 // acceptable holds the blocking codes that an approver may accept.
