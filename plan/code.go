@@ -52,6 +52,7 @@ const (
 	CodeLagObjective            Code = "LAG_OBJECTIVE"
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
 	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
+	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
 	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"
 	CodeConfigOrder             Code = "CONFIG_ORDER"
 	CodeUnmanagedDrift          Code = "UNMANAGED_DRIFT"
@@ -68,7 +69,7 @@ var severities = map[Code]Severity{
 	CodePrimaryLivenessUnproven: SeverityCritical, CodeStalePrimary: SeverityCritical,
 	CodeRebuildUnverified: SeverityCritical, CodeNoPrimary: SeverityCritical,
 	CodeReplicationStalled: SeverityCritical, CodeCollectionsMissing: SeverityCritical,
-	CodeTrafficNotRedirected:   SeverityCritical,
+	CodeTrafficNotRedirected: SeverityCritical, CodeVerificationFailed: SeverityCritical,
 	CodeStandbyBecomesWritable: SeverityWarning, CodeTopologyRemoved: SeverityWarning,
 	CodeLagObjective: SeverityWarning, CodeLagUnknown: SeverityWarning,
 	CodeUnmanagedDrift: SeverityWarning, CodeClusterUnreachable: SeverityWarning,

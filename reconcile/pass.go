@@ -92,7 +92,7 @@ func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report 
 
 // report puts the topologies together again.
 func (s survey) report(parts []Report) Report {
-	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New}
+	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
 	out.Plan.Topologies, out.Plan.Wants = nil, nil
 	for _, r := range parts {
 		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
