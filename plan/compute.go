@@ -52,7 +52,6 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.lost, d.primary.ID))
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
-	t.Replication = s.replication(d)
 	t.InSync = s.inSync(d, t)
 	t = s.fence(d, s.resume(d, t))
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)

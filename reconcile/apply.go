@@ -48,7 +48,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	report := s.report(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
-	return report.withCollections(), nil
+	return report, nil
 }
 
 func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {

@@ -55,7 +55,11 @@ type TopologyStatus struct {
 	Result *Result
 	// Served is the greatest generation that was seen to be live here and
 	// verified: what clients may be told of. 0: none yet.
-	Served      int64
+	Served int64
+	// IntentOpen: a step of an earlier run may be under way or in doubt.
+	IntentOpen bool
+	// Stale are the clusters that the ledger holds as stale, sorted.
+	Stale       []string
 	LastAttempt time.Time     // start of the newest pass
 	LastSuccess time.Time     // end of the newest pass that could judge it
 	Took        time.Duration // of the newest pass

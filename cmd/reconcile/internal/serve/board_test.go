@@ -1,0 +1,71 @@
+package serve
+
+import (
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// board is a source that holds what a test says.
+type board struct{ s reconcile.Snapshot }
+
+func (b *board) Snapshot() reconcile.Snapshot { return b.s }
+func (b *board) Changed() <-chan struct{}     { return nil }
+
+func boardOf(topologies ...reconcile.TopologyStatus) *board {
+	return &board{reconcile.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
+}
+
+func seconds(n float64) *time.Duration {
+	d := time.Duration(n * float64(time.Second))
+	return &d
+}
+
+func member(id string, role plan.Role, reach plan.Reach, belief plan.BeliefKind) plan.ClusterPlan {
+	c := plan.ClusterPlan{ID: id, DesiredRole: role}
+	c.View.Cluster, c.View.Reach, c.View.Belief.Kind = id, reach, belief
+	return c
+}
+
+// pair is a healthy topology of a primary and a standby, served at a generation.
+func pair(generation int64) reconcile.TopologyStatus {
+	b := member("cluster-b", plan.RoleStandby, plan.ReachUp, plan.BeliefStandby)
+	b.Lag = &plan.Window{Lower: seconds(0), Upper: seconds(1.5), Method: plan.MethodCheckpoint}
+	return reconcile.TopologyStatus{
+		Name: "orders", State: reconcile.StateInSync, Commit: "c7", Served: generation,
+		LastAttempt: noon.Add(-2 * time.Second), LastSuccess: noon.Add(-time.Second), Took: time.Second,
+		Plan: plan.TopologyPlan{
+			Name: "orders", Generation: generation, Primary: "cluster-a", InSync: true,
+			Clusters: []plan.ClusterPlan{member("cluster-a", plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary), b},
+		},
+	}
+}
+
+// lost is the pair after its primary was lost and the failover was merged.
+func lost() reconcile.TopologyStatus {
+	t := pair(7)
+	t.State = reconcile.StateBlocked
+	t.Plan.Generation, t.Plan.Transition, t.Plan.InSync = 8, plan.TransitionFailover, false
+	t.Plan.Primary, t.Plan.OldPrimary = "cluster-b", "cluster-a"
+	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown)
+	t.Plan.Clusters[1].DesiredRole, t.Plan.Clusters[1].Lag = plan.RolePrimary, &plan.Window{Lower: seconds(0)}
+	t.Plan.Findings = []plan.Finding{
+		plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "it will be stale", ""),
+		plan.NewFinding(plan.CodePrimaryNotProbed, "cluster-a", "1 of 3 rounds", "wait"),
+	}
+	return t
+}
+
+// failedOver is the pair after the failover; the old primary is back.
+func failedOver() reconcile.TopologyStatus {
+	t := lost()
+	t.State, t.Served, t.Stale = reconcile.StateDrifted, 8, []string{"cluster-a"}
+	t.Plan.Transition, t.Plan.OldPrimary = plan.TransitionNone, ""
+	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUp, plan.BeliefPrimary)
+	t.Plan.Clusters[1] = member("cluster-b", plan.RolePrimary, plan.ReachUp, plan.BeliefStandalone)
+	t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "it takes writes", "")}
+	return t
+}

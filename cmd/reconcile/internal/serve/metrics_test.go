@@ -1,0 +1,107 @@
+package serve
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func get(t *testing.T, h http.Handler, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(body)
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got\n%s", file, got)
+	}
+}
+
+// ours drops the series of the process and of Go.
+func ours(exposition string) string {
+	var b strings.Builder
+	for line := range strings.Lines(exposition) {
+		if strings.Contains(line, "reconcile_") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+func TestMetricsOfASnapshot(t *testing.T) {
+	for name, status := range map[string]reconcile.TopologyStatus{"healthy": pair(7), "lost": lost(), "stale": failedOver(), "unseen": {Name: "orders"}} {
+		t.Run(name, func(t *testing.T) {
+			m := NewMetrics(boardOf(status))
+			if name == "stale" {
+				m.Planned(plan.TransitionFailover)
+				m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
+				m.Stepped(plan.ActionForcePromote, 120*time.Millisecond)
+				m.Swept(30 * time.Millisecond)
+			}
+			code, text := get(t, m.Handler(), "/metrics")
+			if code != http.StatusOK {
+				t.Fatalf("status %d: %s", code, text)
+			}
+			golden(t, "metrics-"+name+".txt", ours(text))
+		})
+	}
+}
+
+// TestPromtoolAcceptsTheMetrics has Prometheus' own checker read them.
+func TestPromtoolAcceptsTheMetrics(t *testing.T) {
+	promtool := program(t, "promtool")
+	_, text := get(t, NewMetrics(boardOf(failedOver())).Handler(), "/metrics")
+	cmd := exec.Command(promtool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(ours(text))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil || out.Len() > 0 {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// program finds a program, skips the test where it is missing, and fails in CI.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
