@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -38,4 +39,21 @@ func TestTrafficNeverDelaysAFailover(t *testing.T) {
 	if p.Blocked(nil) || !slices.Contains(codesOf(p, SeverityWarning), string(CodeTrafficNotRedirected)) {
 		t.Errorf("got %v", codesOf(p, SeverityBlocking, SeverityCritical, SeverityWarning))
 	}
+}
+
+// TestEveryTargetIsNamed: one that is wrong does not hide another.
+func TestEveryTargetIsNamed(t *testing.T) {
+	p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, traffic: []TrafficState{
+		{Topology: "orders", Target: "lb", Detail: "refused"}, {Topology: "orders", Target: "dns", OK: true},
+		{Topology: "orders", Target: "hook", Detail: "gone"}, {Topology: "catalog", Target: "other"},
+	}}.plan(t)
+	for _, f := range p.Findings {
+		if f.Code == CodeTrafficNotRedirected {
+			if want := "hook: gone; lb: refused"; !strings.HasSuffix(f.Message, want) {
+				t.Errorf("got %q, want it to end in %q", f.Message, want)
+			}
+			return
+		}
+	}
+	t.Error("no finding")
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -92,21 +93,23 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	return out
 }
 
-// trafficFindings: a redirect target that does not send traffic to the
-// primary. Before a failover it is a warning and delays nothing.
+// trafficFindings: redirect targets that do not send traffic where it should
+// go. Before a failover it is a warning and delays nothing.
 func (s situation) trafficFindings(d decision) []Finding {
-	var out []Finding
+	var wrong []string
 	for _, t := range s.o.Traffic {
-		if t.Topology != s.t.Name || t.OK {
-			continue
+		if t.Topology == s.t.Name && !t.OK {
+			wrong = append(wrong, t.Target+": "+wordOr(t.Detail, "no detail"))
 		}
-		f := NewFinding(CodeTrafficNotRedirected, "",
-			fmt.Sprintf("the redirect target %s does not send traffic to %s: %s", t.Target, d.primary.ID, wordOr(t.Detail, "no detail")),
-			"apply and run set it again; else point it at "+d.primary.ID+" by hand")
-		if d.transition == TransitionFailover {
-			f.Severity = SeverityWarning
-		}
-		out = append(out, f)
 	}
-	return out
+	if len(wrong) == 0 {
+		return nil
+	}
+	f := NewFinding(CodeTrafficNotRedirected, "",
+		"traffic is not known to go where it should: "+strings.Join(wrong, "; "),
+		"apply and run set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
+	if d.transition == TransitionFailover {
+		f.Severity = SeverityWarning
+	}
+	return []Finding{f}
 }

@@ -158,7 +158,7 @@ type View struct {
 type Observed struct {
 	Views    []View     // sorted by cluster
 	Evidence []Evidence // rounds of probes, sorted by cluster
-	// Traffic holds redirect targets that do not point at the primary.
+	// Traffic is what the redirect targets that can be asked were found to do.
 	Traffic []TrafficState
 }
 
@@ -166,8 +166,8 @@ type Observed struct {
 type TrafficState struct {
 	Topology string
 	Target   string
-	OK       bool
-	Detail   string
+	OK       bool   // it sends traffic where it was asked whether it does
+	Detail   string // why not; never holds a token
 }
 
 // View returns the view of a cluster. A cluster that was not observed has
