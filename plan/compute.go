@@ -52,7 +52,8 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.lost, d.primary.ID))
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
-	t.InSync = s.inSync(d, t)
+	t.Matches = s.matches(d, t)
+	t.InSync = t.Matches && !t.Has(CodeTrafficNotRedirected)
 	t = s.fence(d, s.resume(d, t))
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
 	if t.Transition == TransitionFence {
@@ -106,8 +107,8 @@ func (d decision) oldPrimary() string {
 	return ""
 }
 
-// inSync says whether everything that matters was seen to be as Git wants it.
-func (s situation) inSync(d decision, t TopologyPlan) bool {
+// matches says whether every cluster that matters was seen to be as Git wants it.
+func (s situation) matches(d decision, t TopologyPlan) bool {
 	if d.transition != TransitionNone || s.intent != nil || d.primary.ID == "" {
 		return false
 	}
@@ -120,7 +121,8 @@ func (s situation) inSync(d decision, t TopologyPlan) bool {
 		}
 	}
 	for _, f := range t.Findings {
-		if f.Severity == SeverityBlocking || f.Code == CodeUnmanagedDrift || f.Severity == SeverityCritical && f.Code != CodeStalePrimary {
+		critical := f.Severity == SeverityCritical && f.Code != CodeStalePrimary && f.Code != CodeTrafficNotRedirected
+		if f.Severity == SeverityBlocking || f.Code == CodeUnmanagedDrift || critical {
 			return false
 		}
 	}

@@ -60,6 +60,9 @@ type TopologyPlan struct {
 	Primary    string // the cluster that is primary after the change
 	OldPrimary string // of a failover or switchover
 	At         Position
+	// Matches: no transition is open, and every cluster that matters was seen to
+	// be as Git wants it, wherever the traffic goes.
+	Matches bool
 	// InSync: nothing is to do and everything that matters was seen to be as
 	// Git wants it. Unknown is not in sync.
 	InSync bool

@@ -172,22 +172,6 @@ func known(now ready, cluster string) []string {
 	return nil
 }
 
-func (r run) redirect(ctx context.Context, now ready, s plan.Step) StepResult {
-	if r.apply.Redirect == nil {
-		return StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
-	}
-	var stale []string
-	for _, c := range now.topology.Clusters {
-		if c.Role == plan.RoleStale {
-			stale = append(stale, c.ID)
-		}
-	}
-	if err := r.apply.Redirect.Set(ctx, r.name, s.Cluster, stale); err != nil {
-		return StepResult{Status: StepFailed, Detail: err.Error()}
-	}
-	return StepResult{Status: StepDone, Detail: "traffic points at " + s.Cluster}
-}
-
 // measure reads the salvage checkpoints that a force promote left behind and
 // gives the exact window; on servers that cannot say, it stays nil.
 func (r run) measure(ctx context.Context, now ready, res *Result) {

@@ -35,6 +35,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	if a.Ledger == nil {
 		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}
+	a.acting = true
 	s, err := a.survey(ctx)
 	if err != nil {
 		return Report{}, err
@@ -85,7 +86,7 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
-	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence}.do(ctx)
+	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
 }
 
 // early answers for what needs no lock: nothing to do, refused, suspended.
@@ -93,7 +94,7 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 	r := Result{Topology: t.Name}
 	suspended := slices.Contains(a.Suspended, t.Name)
 	switch {
-	case !suspended && a.leftBehind(t, report.remembered):
+	case !suspended && (a.leftBehind(t, report.remembered) || a.misdirected(t)):
 		return r, false
 	case t.Transition == plan.TransitionNone:
 		r.Outcome, r.Detail = a.settle(ctx, t)
@@ -142,7 +143,7 @@ func (a Apply) settle(ctx context.Context, t plan.TopologyPlan) (Outcome, string
 	if newer, ok := a.Superseded[t.Name]; ok {
 		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
 	}
-	if !t.InSync {
+	if !t.Matches {
 		return OutcomeUnchanged, ""
 	}
 	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}

@@ -281,7 +281,15 @@ func (r *right) Release() error {
 // redirect is a redirect target that fails as told.
 type redirect struct{ err error }
 
-func (r redirect) Set(context.Context, string, string, []string) error { return r.err }
+func (r redirect) Set(_ context.Context, topology, primary string, _ []string) []plan.TrafficState {
+	s := plan.TrafficState{Topology: topology, Target: "lb", OK: r.err == nil}
+	if r.err != nil {
+		s.Detail = "redirect to " + primary + ": " + r.err.Error()
+	}
+	return []plan.TrafficState{s}
+}
+
+func (redirect) Check(context.Context, string, string, []string) []plan.TrafficState { return nil }
 
 // story is one topology of a primary cluster-a, which is gone, and a standby
 // cluster-b, that an approved commit makes the primary.

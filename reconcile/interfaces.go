@@ -41,9 +41,22 @@ type Actor interface {
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
 }
 
-// Redirector points traffic at a primary. Both methods are idempotent.
+// TrafficChecker asks redirect targets where they send traffic. It changes
+// nothing.
+type TrafficChecker interface {
+	// Check returns a state for every target of the topology that can be asked,
+	// by name: OK if it sends traffic to primary and none to stale ones. One
+	// that does not answer is not OK.
+	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
+}
+
+// Redirector points traffic at a primary. It is idempotent.
 type Redirector interface {
-	Set(ctx context.Context, topology, primary string, stale []string) error
+	TrafficChecker
+	// Set points every target of the topology at primary and away from stale
+	// ones, asks it again, and returns what came of each, by name; none: no
+	// target serves the topology.
+	Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }
 
 // Remembered is what a ledger knows at one moment.

@@ -30,10 +30,13 @@ type Pass struct {
 	// NoProbes leaves evidence that is missing unmade: the plan then says
 	// PRIMARY_NOT_PROBED (drift, status).
 	NoProbes    bool
+	Traffic     TrafficChecker // nil: no redirect target is configured
 	Concurrency int
 	// Tell hears what the pass waits for. It may be called from several
 	// goroutines at once.
 	Tell func(topology, text string)
+
+	acting bool // it is part of an apply, where a failover waits for no redirect target
 }
 
 // Plan observes, computes, fetches the evidence that is missing, computes
@@ -80,13 +83,21 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 // that the evidence does not grow old while others still make theirs.
 func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report {
 	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
-	if len(wants) == 0 || p.NoProbes {
-		return p.judge(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
-	}
+	asked := p.askTraffic(ctx, t)
 	one, o := p.narrow(t.Name), s.observed
-	o.Evidence = one.probe(ctx, wants)
-	report := p.judge(one.compute(o, s.remembered), s.remembered)
-	report.Evidence = o.Evidence
+	if len(wants) > 0 && !p.NoProbes {
+		o.Evidence = one.probe(ctx, wants)
+	}
+	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
+	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
+	if len(wants) > 0 && !p.NoProbes || len(o.Traffic) > 0 {
+		computed = one.compute(o, s.remembered)
+	}
+	if p.NoProbes {
+		computed.Wants = nil
+	}
+	report := p.judge(computed, s.remembered)
+	report.Evidence, report.traffic = o.Evidence, o.Traffic
 	return report
 }
 

@@ -76,7 +76,8 @@ type Report struct {
 	Results   []Result        // by topology name; empty for a pass that does not act
 	LedgerNew bool
 
-	remembered Remembered // that the plan rests on
+	remembered Remembered          // that the plan rests on
+	traffic    []plan.TrafficState // that redirect targets answered
 }
 
 // Blocked says whether blocking findings stand against a topology after what

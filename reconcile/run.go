@@ -16,6 +16,7 @@ type run struct {
 	right    Right
 	first    plan.TopologyPlan // as planned before the lock
 	evidence []plan.Evidence
+	traffic  []plan.TrafficState
 }
 
 // ready is what the second look, under the lock, allows.
@@ -46,6 +47,10 @@ func (r run) do(ctx context.Context) Result {
 	if closed {
 		now, outcome, detail = r.look(ctx)
 	}
+	if outcome == OutcomeUnchanged && r.apply.misdirected(now.plan) {
+		r.redirectAgain(ctx, now, &res)
+		return res
+	}
 	if outcome != OutcomeApplied {
 		res.Outcome, res.Detail = outcome, detail
 		return res
@@ -61,6 +66,7 @@ func (r run) do(ctx context.Context) Result {
 	}
 	r.complete(ctx, now, &res)
 	r.notAttempted(now.plan, &res)
+	r.redirectToo(ctx, now, &res)
 	return res
 }
 
@@ -75,6 +81,7 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	o := plan.Observed{
 		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}),
 		Evidence: r.evidence,
+		Traffic:  r.traffic,
 	}
 	o.Evidence = r.lastRounds(ctx, p, o, remembered)
 	report := p.judge(p.compute(o, remembered), remembered)
