@@ -14,7 +14,7 @@ var tableTexts = map[Code]tableText{
 	CodeStaleRejoin: {"{O} stores an edge with {P} that {P} does not store: joining it would hide that their data differs",
 		"isolate and wipe {O}, restore it from {P}, then give it a new 'provisioned: {from: restored, at: …}'"},
 	CodeOutOfBandFailover: {"{O} takes writes of its own: it was promoted outside Git, or something else changed it; making it a standby would destroy those writes",
-		"bring Git in line with what happened: set {O} to primary and the old primary to stale in {T}, and raise the generation"},
+		"bring Git in line with what happened, in a clone: 'reconcile adopt {T}' sets {O} to primary and the old primary to stale in the file"},
 	CodeNoPrimary: {"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: nobody takes writes for this data",
 		"if a switchover is under way, restore the link between them so that it completes; else fail over to {P} by setting {O} to stale"},
 	CodeStalePromotion: {"{P} is a read-only copy that {O} no longer replicates to: {O} holds the newer data",

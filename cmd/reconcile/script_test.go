@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
-			"topology": topology, "person": person, "approval": approvalMessage,
+			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
 		},
 	})
 }

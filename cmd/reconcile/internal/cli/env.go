@@ -46,15 +46,37 @@ func (g *globals) open(ctx context.Context) (*environment, error) {
 	if e.git.Auth, err = gitAuth(config.Git.Auth); err != nil {
 		return nil, err
 	}
-	credentials, err := fleetCredentials(config.Credentials)
-	if err != nil {
+	if err := e.dial(); err != nil {
 		return nil, err
 	}
 	if e.repo, err = gitsource.Open(ctx, e.git); err != nil {
 		return nil, err
 	}
-	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: g.concurrency})
 	return e, nil
+}
+
+// beside is the environment of a command that works on a file of a work tree:
+// the clusters, and no repository of its own.
+func (g *globals) beside(top string) (*environment, error) {
+	config, err := g.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	e := &environment{g: g, config: config, git: gitsource.Config{URL: top}}
+	if err := e.trusted(); err != nil {
+		return nil, err
+	}
+	return e, e.dial()
+}
+
+// dial prepares the fleet; it calls nobody yet.
+func (e *environment) dial() error {
+	credentials, err := fleetCredentials(e.config.Credentials)
+	if err != nil {
+		return err
+	}
+	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: e.g.concurrency})
+	return nil
 }
 
 func (e *environment) close() { e.fleet.Close() }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,9 +40,9 @@ it: see docs/after-failover.md.`,
 }
 
 func runFence(ctx context.Context, g *globals, target string, lockWait time.Duration) error {
-	topology, cluster, ok := strings.Cut(target, "/")
-	if !ok || topology == "" || cluster == "" {
-		return fmt.Errorf("%q is not TOPOLOGY/CLUSTER (hint: 'reconcile fence orders/cluster-a')", target)
+	topology, cluster, err := splitTarget(target)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()

@@ -65,7 +65,15 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
-	return g.proposeEdit(ctx, w, proposal{roles: roles, what: what, primary: cluster, commit: o.commit})
+	return g.proposeEdit(ctx, w, proposal{
+		roles: roles, what: what, commit: o.commit, plan: plan.Offline,
+		next: []string{
+			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo .    # against the live clusters", name),
+			"  git push                  # or open a pull request with it",
+			fmt.Sprintf("  reconcile approve %s/%s --reason \"WHY\" --push", name, cluster),
+			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
+		},
+	})
 }
 
 // splitTarget takes TOPOLOGY/CLUSTER apart.
@@ -79,19 +87,18 @@ func splitTarget(target string) (name, cluster string, err error) {
 
 // proposal is an edit of one topology's roles.
 type proposal struct {
-	roles   map[string]plan.Role
-	what    string // the subject of its commit
-	primary string // afterwards
-	commit  bool
-	// settled: the clusters are as the file says afterwards, so nothing is left
-	// to approve.
-	settled bool
+	roles  map[string]plan.Role
+	what   string // the subject of its commit
+	commit bool
+	// plan says what the edited file asks for: offline, or against what was seen.
+	plan func(plan.Desired, plan.Memory) plan.Plan
+	next []string // what to type once the edit is committed
 }
 
 // proposeEdit edits the file, commits it if that was asked for, and shows what
 // it asks for and what to type next.
 func (g *globals) proposeEdit(ctx context.Context, w workFile, p proposal) error {
-	memory, err := g.knownMemory(ctx)
+	memory, err := g.knownMemory(ctx, w.top)
 	if err != nil {
 		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
 	}
@@ -111,7 +118,7 @@ func (g *globals) proposeEdit(ctx context.Context, w workFile, p proposal) error
 		}
 	}
 	memory.Now = g.clock()
-	return g.showProposal(w, p, after, plan.Offline(desired, memory))
+	return g.showProposal(w, p, after, p.plan(desired, memory))
 }
 
 // showProposal prints the plan in the form that was asked for; beside a form
@@ -143,14 +150,5 @@ func nextAfter(w workFile, p proposal) []string {
 	if !p.commit {
 		lines = append(lines, fmt.Sprintf("  git commit -m %q -- %s", p.what, w.file))
 	}
-	if p.settled {
-		return append(lines,
-			"  git push                  # or open a pull request with it",
-			"  reconcile status "+w.topology.Name+"    # with that commit it should be in sync")
-	}
-	return append(lines,
-		fmt.Sprintf("  reconcile plan %s --commit HEAD --repo .    # against the live clusters", w.topology.Name),
-		"  git push                  # or open a pull request with it",
-		fmt.Sprintf("  reconcile approve %s/%s --reason \"WHY\" --push", w.topology.Name, p.primary),
-		"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.")
+	return append(lines, p.next...)
 }

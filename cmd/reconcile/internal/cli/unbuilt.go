@@ -12,7 +12,6 @@ import (
 var unbuilt = []struct{ use, short, instead string }{
 	{"run", "The daemon", "run 'reconcile drift' on a schedule, and 'reconcile apply' when the tracked branch moves"},
 	{"doctor", "Would a failover work right now?", "'reconcile status' shows reach, roles and lag; 'reconcile plan' of a failover commit on a branch shows what would block it"},
-	{"adopt TOPOLOGY", "Edit the file to match a failover done by hand", "set the promoted cluster to primary and the old one to stale in the file, and raise spec.generation"},
 	{"import", "Write a topology for live clusters", "write the file by hand; 'reconcile validate' checks it, 'reconcile plan' compares it with the clusters"},
 	{"salvage TOPOLOGY", "What the stale old primary holds", "read it with the Milvus DumpMessages call from the salvage checkpoint; keep the old primary until then"},
 }

@@ -179,7 +179,7 @@ func replaceFile(path string, data []byte) (err error) {
 
 // knownMemory is what the operator's ledger remembers, if this machine has the
 // configuration and the ledger; a clone alone has neither.
-func (g *globals) knownMemory(ctx context.Context) (plan.Memory, error) {
+func (g *globals) knownMemory(ctx context.Context, top string) (plan.Memory, error) {
 	named := g.config != "" || os.Getenv("RECONCILE_CONFIG") != ""
 	if _, err := os.Stat(g.configPath()); errors.Is(err, fs.ErrNotExist) && !named {
 		return plan.Memory{}, nil
@@ -188,7 +188,7 @@ func (g *globals) knownMemory(ctx context.Context) (plan.Memory, error) {
 	if err != nil {
 		return plan.Memory{}, err
 	}
-	e := environment{g: g, config: config, git: gitConfig(g, config)}
+	e := environment{g: g, config: config, git: gitsource.Config{URL: top}}
 	if err := e.trusted(); err != nil {
 		return plan.Memory{}, err
 	}

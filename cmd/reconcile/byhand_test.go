@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+)
+
+// byhand CLUSTER: promotes a cluster by force as a person would who has no
+// reconcile: by the guide's call, with Milvus' own client.
+func byhand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: byhand CLUSTER")
+	}
+	id := args[0]
+	address := ts.Getenv(strings.ToUpper(strings.TrimPrefix(id, "cluster-")))
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ts.Check(err)
+	defer conn.Close() //nolint:errcheck // nothing is in flight any more
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte("root:Milvus")))
+	member := &commonpb.MilvusCluster{
+		ClusterId:       id,
+		ConnectionParam: &commonpb.ConnectionParam{Uri: "http://" + address, Token: "root:Milvus"},
+	}
+	for i := range 16 {
+		member.Pchannels = append(member.Pchannels, fmt.Sprintf("%s-rootcoord-dml_%d", id, i))
+	}
+	resp, err := milvuspb.NewMilvusServiceClient(conn).UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+		ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: []*commonpb.MilvusCluster{member}},
+		ForcePromote:           true,
+	})
+	ts.Check(err)
+	if resp.GetCode() != 0 {
+		ts.Fatalf("the promotion was refused: %s", resp.GetReason())
+	}
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+type adoptOptions struct {
+	primary string
+	commit  bool
+}
+
+func newAdopt(g *globals) *cobra.Command {
+	var o adoptOptions
+	cmd := &cobra.Command{
+		Use:   "adopt TOPOLOGY",
+		Short: "Edit the file to match a failover done by hand",
+		Long: `adopt reads what the clusters of a topology believe, and edits the file in the
+work tree (--repo, else the current folder) to say the same: the cluster that took
+over becomes the primary, the old primary stale, or standby if it replicates from
+the new one. Other standbys that lost their source become stale. The generation is
+raised; comments and layout stay.
+
+It changes no cluster and pushes nothing; it commits only with --commit. When two
+clusters take writes it edits nothing until --primary names the one whose data
+counts.`,
+		Example: `  reconcile adopt orders
+  reconcile adopt orders --primary cluster-b --commit`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runAdopt(cmd.Context(), g, o, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.primary, "primary", "", "the cluster that took over, when that is not clear")
+	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
+	return cmd
+}
+
+func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	w, err := g.openWorkFile(ctx, name)
+	if err != nil {
+		return err
+	}
+	e, err := g.beside(w.top)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	views := observer{e.fleet.Reader()}.Observe(ctx, []plan.Topology{w.topology}, reconcile.Depth{})
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("observe the clusters: %w", err)
+	}
+	observed := plan.Observed{Views: views}
+	roles, err := plan.ProposeAdoption(w.topology, observed, o.primary)
+	if err != nil {
+		return err
+	}
+	return g.proposeEdit(ctx, w, proposal{
+		roles: roles, commit: o.commit,
+		what: "Adopt what was done to " + name + " by hand",
+		plan: func(d plan.Desired, m plan.Memory) plan.Plan { return plan.Compute(d, observed, m) },
+		next: []string{
+			"  git push                  # or open a pull request with it",
+			fmt.Sprintf("  reconcile status %s    # once it is on the tracked branch", name),
+		},
+	})
+}
