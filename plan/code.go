@@ -52,10 +52,12 @@ const (
 	CodeLagObjective            Code = "LAG_OBJECTIVE"
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
 	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
+	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
 	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"
 	CodeConfigOrder             Code = "CONFIG_ORDER"
 	CodeUnmanagedDrift          Code = "UNMANAGED_DRIFT"
 	CodeClusterUnreachable      Code = "CLUSTER_UNREACHABLE"
+	CodeClusterUnreadable       Code = "CLUSTER_UNREADABLE"
 	CodeLedgerNew               Code = "LEDGER_NEW"
 	CodeKnownIssue              Code = "KNOWN_ISSUE"
 )
@@ -67,12 +69,13 @@ var severities = map[Code]Severity{
 	CodePrimaryLivenessUnproven: SeverityCritical, CodeStalePrimary: SeverityCritical,
 	CodeRebuildUnverified: SeverityCritical, CodeNoPrimary: SeverityCritical,
 	CodeReplicationStalled: SeverityCritical, CodeCollectionsMissing: SeverityCritical,
-	CodeTrafficNotRedirected:   SeverityCritical,
+	CodeTrafficNotRedirected: SeverityCritical, CodeVerificationFailed: SeverityCritical,
 	CodeStandbyBecomesWritable: SeverityWarning, CodeTopologyRemoved: SeverityWarning,
 	CodeLagObjective: SeverityWarning, CodeLagUnknown: SeverityWarning,
 	CodeUnmanagedDrift: SeverityWarning, CodeClusterUnreachable: SeverityWarning,
-	CodeLedgerNew:   SeverityWarning,
-	CodeConfigOrder: SeverityInfo, CodeKnownIssue: SeverityInfo,
+	CodeClusterUnreadable: SeverityWarning,
+	CodeLedgerNew:         SeverityWarning,
+	CodeConfigOrder:       SeverityInfo, CodeKnownIssue: SeverityInfo,
 }
 
 // acceptable holds the blocking codes that an approver may accept.

@@ -52,6 +52,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.lost, d.primary.ID))
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
+	t.Replication = s.replication(d)
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Matches && !t.Has(CodeTrafficNotRedirected)
 	t = s.fence(d, s.resume(d, t))

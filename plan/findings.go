@@ -2,7 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // safety is the second pass: what stands against a decided transition, or is
@@ -17,6 +19,7 @@ func (s situation) safety(d decision) []Finding {
 	out = append(out, s.doubtFindings(d)...)
 	out = append(out, s.revivalFindings(d)...)
 	out = append(out, s.trafficFindings(d)...)
+	out = append(out, s.knownIssueFindings(d)...)
 	switch d.transition {
 	case TransitionNone:
 		out = append(out, s.restFindings(d)...)
@@ -127,9 +130,10 @@ func (s situation) mustCall(d decision, c Cluster) bool {
 	return c.Role != RoleStale && !(d.transition == TransitionFailover && c.ID != d.primary.ID)
 }
 
-// identityFindings: what answers must be what the file says.
+// identityFindings: what answers must be what the file says, and two members
+// are never the same cluster.
 func (s situation) identityFindings(d decision) []Finding {
-	var out []Finding
+	out := s.sharedIdentities()
 	for _, c := range s.t.Clusters {
 		v := s.view(c.ID)
 		if v.IdentityConflict != "" {
@@ -142,6 +146,32 @@ func (s situation) identityFindings(d decision) []Finding {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
 				"correct pchannels in the file; growing them is a change of its own"))
+		}
+	}
+	return out
+}
+
+// sharedIdentities: two addresses that lead to one and the same cluster. What
+// one of them is sent, the other gets.
+func (s situation) sharedIdentities() []Finding {
+	answers := map[string][]string{}
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		switch {
+		case v.IdentityConflict != "":
+			answers[v.IdentityConflict] = append(answers[v.IdentityConflict], c.ID)
+		case v.IdentityProven && v.Reach == ReachUp:
+			answers[c.ID] = append(answers[c.ID], c.ID)
+		}
+	}
+	var out []Finding
+	for _, id := range slices.Sorted(maps.Keys(answers)) {
+		if members := answers[id]; len(members) > 1 {
+			for _, c := range members {
+				out = append(out, NewFinding(CodeClusterIDMismatch, c,
+					fmt.Sprintf("what answers at the addresses of %s proves to be one and the same cluster, %s", strings.Join(members, " and "), id),
+					"give each member an address that always leads to it and to no other; a name that moves with the primary is none"))
+			}
 		}
 	}
 	return out

@@ -9,7 +9,7 @@ import (
 // restFindings are what is worth saying of a topology for which nothing is
 // to be done.
 func (s situation) restFindings(d decision) []Finding {
-	out := s.unreachableFindings()
+	out := append(s.unreachableFindings(), s.missingFindings(d)...)
 	for _, p := range d.pairs {
 		if p.member.Role != RoleStandby || !p.verdict.settled {
 			continue
@@ -17,6 +17,7 @@ func (s situation) restFindings(d decision) []Finding {
 		out = append(out, s.driftFindings(d, d.primary)...)
 		out = append(out, s.driftFindings(d, p.member)...)
 		out = append(out, s.lagFindings(p.member)...)
+		out = append(out, s.stalledFindings(d.primary.ID, p.member)...)
 	}
 	return out
 }
@@ -25,13 +26,33 @@ func (s situation) unreachableFindings() []Finding {
 	var out []Finding
 	for _, c := range s.t.Clusters {
 		v := s.view(c.ID)
-		if v.Reach == ReachUp || v.Class == ClassNotCalled || c.Role == RoleStale {
+		if v.Class == ClassNotCalled || c.Role == RoleStale || v.IdentityConflict != "" {
+			continue
+		}
+		if v.Reach == ReachUp {
+			out = append(out, s.unreadableFindings(c, v)...)
 			continue
 		}
 		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, c.ID+" "+s.describe(c.ID),
 			"check the cluster and the network between; no change is planned because of it"))
 	}
 	return out
+}
+
+// unreadableFindings: a cluster lives, and what it believes could not be read.
+func (s situation) unreadableFindings(c Cluster, v View) []Finding {
+	if v.Belief.Kind != BeliefUnknown {
+		return nil
+	}
+	why := "its role could not be read: " + wordOr(v.Error, "no error was given")
+	remedy := "let its token call GetReplicateConfiguration"
+	switch {
+	case v.Credential == CredentialRefused:
+		why, remedy = "it refused our token", "correct its token in the operator's configuration"
+	case v.ReadsConfiguration == SupportNo:
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to 2.6.17 or later"
+	}
+	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
 }
 
 // driftFindings compare what a settled member stores with what the document
@@ -75,7 +96,7 @@ func (s situation) lagFindings(c Cluster) []Finding {
 		switch {
 		case !p.Known:
 			unknown++
-		case w.Upper != nil && (p.CaughtUpAt != nil || !backlogFree(record, v).IsZero()):
+		case w.Upper != nil && (p.Unsent != nil || p.CaughtUpAt != nil || !backlogFree(record, v).IsZero()):
 			worst = max(worst, *w.Upper)
 		}
 	}

@@ -81,6 +81,9 @@ func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWi
 	if through.IsZero() {
 		return cw
 	}
+	if c.Unsent != nil && c.Unsent.After(through) {
+		through = *c.Unsent // everything before the oldest unsent message is there
+	}
 	cw.ReplicatedUpTo = through
 	if upper := failedAt.Sub(through); upper > -clockSkew {
 		upper = max(upper, 0)

@@ -66,6 +66,9 @@ type TopologyPlan struct {
 	// InSync: nothing is to do and everything that matters was seen to be as
 	// Git wants it. Unknown is not in sync.
 	InSync bool
+	// Replication is how the old primary's writes reach the new one, before a
+	// switchover.
+	Replication ReplicationState
 }
 
 // Plan is the whole answer of Compute. Topologies are sorted by name.

@@ -161,6 +161,10 @@ func effectiveRules(t Topology, floors Failover) Failover {
 	return stricter(r, floors)
 }
 
+// VerifyLevel is how a promotion of this topology is proven, the operator's
+// floors included.
+func (t Topology) VerifyLevel(floors Failover) VerifyLevel { return effectiveRules(t, floors).Verify }
+
 func said(r Failover) Failover {
 	if r.Verify == VerifyUnsaid {
 		r.Verify = VerifyDDL

@@ -114,6 +114,9 @@ type ChannelProgress struct {
 	TimeTick      uint64     // source tick of the last replicated message; 0: nothing replicated yet
 	Salvage       []Salvage  // by source, sorted
 	CaughtUpAt    *time.Time // when a probe showed that nothing was unsent
+	// Unsent is the source's time of the oldest message that it holds and this
+	// channel has not replicated; nil: none was seen, or nobody looked.
+	Unsent *time.Time
 }
 
 // Salvage is the checkpoint that a force promote left behind for one source.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"milvus-reconcile/plan"
@@ -146,30 +145,6 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
-}
-
-func (r run) verify(ctx context.Context, now ready, s plan.Step, res *Result) StepResult {
-	r.apply.tell(r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify))
-	missing, err := r.apply.Actor.Verify(ctx, now.topology, s.Cluster, s.Verify, known(now, s.Cluster))
-	if err != nil {
-		return StepResult{Status: StepFailed, Detail: err.Error()}
-	}
-	res.Missing = missing
-	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
-	if len(missing) > 0 {
-		detail += "; collections seen before are not there: " + strings.Join(missing, ", ")
-	}
-	return StepResult{Status: StepDone, Detail: detail}
-}
-
-// known are the collections that the ledger last saw on a cluster.
-func known(now ready, cluster string) []string {
-	for _, p := range now.remembered.Memory.Progress {
-		if p.Cluster == cluster {
-			return p.Collections
-		}
-	}
-	return nil
 }
 
 // measure reads the salvage checkpoints that a force promote left behind and

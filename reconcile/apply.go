@@ -49,7 +49,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	report := s.report(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
-	return report, nil
+	return report.withCollections(), nil
 }
 
 func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {

@@ -110,6 +110,9 @@ type hands struct {
 	proofs      int
 	onProof     func()
 	onVerify    func()
+	verified    reconcile.Verified
+	known       []string // that the last verification looked for
+	asked       bool     // a verification was asked for
 }
 
 func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still func(context.Context) error) reconcile.StepResult {
@@ -129,11 +132,12 @@ func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still
 	return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
 }
 
-func (h *hands) Verify(context.Context, plan.Topology, string, plan.VerifyLevel, []string) ([]string, error) {
+func (h *hands) Verify(_ context.Context, _ plan.Topology, _ string, _ plan.VerifyLevel, known []string) (reconcile.Verified, error) {
+	h.known, h.asked = known, true
 	if h.onVerify != nil {
 		h.onVerify()
 	}
-	return nil, h.verifyErr
+	return h.verified, h.verifyErr
 }
 
 func (h *hands) ProveReplication(context.Context, plan.Topology, string, string, time.Duration) error {

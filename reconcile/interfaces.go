@@ -33,12 +33,24 @@ type Actor interface {
 	// Execute carries out one step that sends a configuration. still is asked
 	// before every request but the first; an error ends the attempts.
 	Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) StepResult
-	// Verify proves that a cluster works as a primary at a level. known are
-	// collections seen before; missing ones are returned and are no error.
-	Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (missing []string, err error)
+	Verifier
 	// ProveReplication proves that what source writes reaches every channel
 	// of target within the bound (contract section 8, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
+}
+
+// Verifier proves that a cluster works as a primary at a level. Of the
+// collections known before it tells which are missing or silent; that is no
+// error. What it makes for the proof it removes.
+type Verifier interface {
+	Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (Verified, error)
+}
+
+// Verified is what a verification found of the collections known before, as
+// database/collection, sorted.
+type Verified struct {
+	Missing []string // not there
+	Silent  []string // there, and do not answer
 }
 
 // TrafficChecker asks redirect targets where they send traffic. It changes

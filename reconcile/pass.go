@@ -71,7 +71,7 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
 	} else {
-		observed.Views = p.replace(ctx, observed.Views, p.joining(computed), Depth{Progress: true, Contents: true})
+		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Progress: true, Contents: true})
 	}
 	if err := ctx.Err(); err != nil {
 		return survey{}, fmt.Errorf("observe the clusters: %w", err)
@@ -103,7 +103,7 @@ func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report 
 
 // report puts the topologies together again.
 func (s survey) report(parts []Report) Report {
-	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New}
+	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
 	out.Plan.Topologies, out.Plan.Wants = nil, nil
 	for _, r := range parts {
 		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
@@ -155,10 +155,11 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	out := plan.Compute(p.Desired, o, m)
 	for i, t := range out.Topologies {
 		if newer, ok := p.Superseded[t.Name]; ok {
-			out.Topologies[i].Findings = append(slices.Clone(t.Findings), plan.NewFinding(plan.CodeSuperseded, "",
+			superseded := plan.NewFinding(plan.CodeSuperseded, "",
 				"commit "+newer+" governs "+t.Name+" at the tip of the tracked ref, not the commit given",
-				"apply the tip, or leave --commit out"))
-			out.Topologies[i].InSync = false // with a document that is not in force
+				"apply the tip, or leave --commit out")
+			out.Topologies[i].Findings = append([]plan.Finding{superseded}, t.Findings...) // nothing else matters as much
+			out.Topologies[i].InSync = false                                               // with a document that is not in force
 		}
 		if r.New && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.NewFinding(plan.CodeLedgerNew, "",
@@ -181,12 +182,16 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 	return p.replace(ctx, views, changing, Depth{Progress: true, Contents: true})
 }
 
-// joining are the topologies whose transition attaches a cluster.
-func (p Pass) joining(computed plan.Plan) []plan.Topology {
+// searched are the topologies whose collections are looked at: those whose
+// transition attaches a cluster, and those that failed over a short while ago.
+func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
 	var out []plan.Topology
+	m := r.Memory
+	m.Now = p.Clock()
 	for _, t := range p.Desired.Topologies {
 		tp, _ := computed.Topology(t.Name)
-		if tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
+		_, promoted := m.Promoted(t.Name)
+		if promoted || tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
 			out = append(out, t)
 		}
 	}

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -65,7 +67,7 @@ type Result struct {
 	Detail   string
 	Steps    []StepResult
 	DataLoss *plan.Window // exact after a failover, when it could be read
-	Missing  []string     // collections known before that are not there
+	Verified              // of the collections known before a promotion
 }
 
 // Report is what one pass found and did. It exists even when something failed.
@@ -84,4 +86,17 @@ type Report struct {
 // its approvers accepted.
 func (r Report) Blocked(t plan.TopologyPlan) bool {
 	return t.Blocked(r.Decisions[t.Name].Accepted)
+}
+
+// withCollections adds to each topology what became of the collections known
+// before its promotion.
+func (r Report) withCollections() Report {
+	for _, x := range r.Results {
+		for i, t := range r.Plan.Topologies {
+			if t.Name == x.Topology {
+				r.Plan.Topologies[i].Findings = append(slices.Clone(t.Findings), collectionFindings(t.Primary, x.Verified)...)
+			}
+		}
+	}
+	return r
 }

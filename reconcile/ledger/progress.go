@@ -27,6 +27,7 @@ type channelWire struct {
 	TimeTick      uint64        `json:"timeTick,omitempty"`
 	Salvage       []salvageWire `json:"salvage,omitempty"`
 	CaughtUpAt    *time.Time    `json:"caughtUpAt,omitempty"`
+	Unsent        *time.Time    `json:"unsent,omitempty"`
 }
 
 type salvageWire struct {
@@ -56,10 +57,7 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 		Channel: c.Channel, Known: c.Known, Error: c.Error, SourceCluster: c.SourceCluster,
 		SourceChannel: c.SourceChannel, MessageID: c.MessageID, TimeTick: c.TimeTick,
 	}
-	if c.CaughtUpAt != nil {
-		at := wall(*c.CaughtUpAt)
-		w.CaughtUpAt = &at
-	}
+	w.CaughtUpAt, w.Unsent = wallOf(c.CaughtUpAt), wallOf(c.Unsent)
 	for _, s := range c.Salvage {
 		w.Salvage = append(w.Salvage, salvageWire(s))
 	}
@@ -83,7 +81,7 @@ func decodeProgress(body []byte) (plan.ProgressRecord, error) {
 func (w channelWire) progress() plan.ChannelProgress {
 	c := plan.ChannelProgress{
 		Channel: w.Channel, Known: w.Known, Error: w.Error, SourceCluster: w.SourceCluster,
-		SourceChannel: w.SourceChannel, MessageID: w.MessageID, TimeTick: w.TimeTick, CaughtUpAt: w.CaughtUpAt,
+		SourceChannel: w.SourceChannel, MessageID: w.MessageID, TimeTick: w.TimeTick, CaughtUpAt: w.CaughtUpAt, Unsent: w.Unsent,
 	}
 	for _, s := range w.Salvage {
 		c.Salvage = append(c.Salvage, plan.Salvage(s))
@@ -98,4 +96,13 @@ func cutHash(raw []byte) (hash string, body []byte, ok bool) {
 		return "", nil, false
 	}
 	return string(raw[:length]), raw[length+1:], true
+}
+
+// wallOf is wall of a time that may not be known.
+func wallOf(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	w := wall(*at)
+	return &w
 }

@@ -57,9 +57,10 @@ type Fleet struct {
 	clock         Clock
 	secrets       secrets
 
-	mu    sync.Mutex
-	open  map[*grpc.ClientConn]struct{}
-	ended bool
+	mu         sync.Mutex
+	open       map[*grpc.ClientConn]struct{}
+	throwaways map[string]struct{} // in use now
+	ended      bool
 }
 
 // NewFleet makes a fleet. It calls nobody. Of two credentials for one cluster
@@ -68,7 +69,7 @@ func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
 		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock,
-		open: map[*grpc.ClientConn]struct{}{},
+		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{},
 	}
 	twice := map[string]bool{}
 	for _, cred := range c.Credentials {

@@ -67,7 +67,7 @@ func (f *Fleet) mark(ctx context.Context, a access) (tick uint64, err error) {
 		return 0, err
 	}
 	defer d.close(ctx)
-	d.sweep(ctx)
+	d.sweepOld(ctx)
 	return tick, d.touch(ctx, a.cluster.PChannels)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,33 +15,42 @@ import (
 
 	"github.com/milvus-io/milvus/client/v2/entity"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
+
+	"milvus-reconcile/plan"
 )
 
 // throwawayPrefix begins the name of every collection that we make. Two
 // underscores are legal for Milvus and unlike what people choose.
 const throwawayPrefix = "__reconcile_throwaway_"
 
-// throwawayAge is how old a throwaway collection must be to be taken for the
-// leftover of a crash: no verification takes that long.
-const throwawayAge = time.Hour
+// throwawayMark is the description of every collection that we make: together
+// with the name it proves to anybody, without a record of ours, whose it is.
+const throwawayMark = "made by reconcile to see whether this cluster takes writes; holds nothing, may be dropped"
 
-// throwawayName is new each time, and tells when it was made.
+// throwawayLife is for how long a throwaway collection may be in use: the
+// longest of the things that are done with one is far below it.
+const throwawayLife = 10 * time.Minute
+
+var throwawayForm = regexp.MustCompile(`^` + throwawayPrefix + `([0-9a-f]{8,16})_[0-9a-f]{16}$`)
+
+// throwawayName is new each time, and tells until when it may be in use.
 func throwawayName(now time.Time) string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return throwawayPrefix + strconv.FormatInt(now.Unix(), 16) + "_" + hex.EncodeToString(random[:])
+	return throwawayPrefix + strconv.FormatInt(now.Add(throwawayLife).Unix(), 16) + "_" + hex.EncodeToString(random[:])
 }
 
-func isThrowaway(name string) bool { return strings.HasPrefix(name, throwawayPrefix) }
+func isThrowaway(name string) bool { return throwawayForm.MatchString(name) }
 
-// isLeftover says whether a collection is a throwaway one that a crash left.
+// isLeftover says whether a name is that of a throwaway collection that nobody
+// can be using any more.
 func isLeftover(name string, now time.Time) bool {
-	made, _, ok := strings.Cut(strings.TrimPrefix(name, throwawayPrefix), "_")
-	if !isThrowaway(name) || !ok {
+	m := throwawayForm.FindStringSubmatch(name)
+	if m == nil {
 		return false
 	}
-	seconds, err := strconv.ParseInt(made, 16, 64)
-	return err == nil && now.Sub(time.Unix(seconds, 0)) > throwawayAge
+	until, err := strconv.ParseInt(m[1], 16, 64)
+	return err == nil && now.Unix() > until
 }
 
 // The throwaway collection's fields, and its one row.
@@ -51,12 +61,13 @@ const (
 )
 
 func throwawaySchema(name string) *entity.Schema {
-	return entity.NewSchema().WithName(name).
+	return entity.NewSchema().WithName(name).WithDescription(throwawayMark).
 		WithField(entity.NewField().WithName(keyField).WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
 		WithField(entity.NewField().WithName(vectorField).WithDataType(entity.FieldTypeFloatVector).WithDim(dimension))
 }
 
 func (d *data) create(ctx context.Context, name string, shards int) error {
+	d.fleet.inUse(name, true)
 	ctx, cancel := d.shortly(ctx)
 	defer cancel()
 	option := milvusclient.NewCreateCollectionOption(name, throwawaySchema(name)).WithShardNum(int32(shards)) //nolint:gosec // at most maxShards
@@ -65,14 +76,56 @@ func (d *data) create(ctx context.Context, name string, shards int) error {
 
 // drop outlives its caller: a collection that we made is ours to remove.
 func (d *data) drop(ctx context.Context, name string) error {
+	defer d.fleet.inUse(name, false)
 	ctx, cancel := d.shortly(context.WithoutCancel(ctx))
 	defer cancel()
 	return d.fleet.secrets.err(d.client.DropCollection(ctx, milvusclient.NewDropCollectionOption(name)))
 }
 
-// sweep drops what crashed runs left behind. It is best effort: a leftover
-// costs nothing but its name.
-func (d *data) sweep(ctx context.Context) {
+// inUse notes which throwaway collections this process is working with.
+func (f *Fleet) inUse(name string, is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if is {
+		f.throwaways[name] = struct{}{}
+		return
+	}
+	delete(f.throwaways, name)
+}
+
+func (f *Fleet) uses(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, is := f.throwaways[name]
+	return is
+}
+
+// Sweep drops the throwaway collections that a crashed run left on a cluster,
+// however young: whoever holds the topology's lock is the only one that works
+// with any. It is best effort: a leftover costs nothing but its name.
+func (f *Fleet) Sweep(ctx context.Context, t plan.Topology, cluster string) {
+	a := bind(t, f.credentials)[cluster]
+	if !a.allowed() || a.cluster.ID == "" {
+		return
+	}
+	pass, err := f.ticket(a)
+	if err != nil {
+		return
+	}
+	d, err := f.dialData(ctx, pass, "")
+	if err != nil {
+		return
+	}
+	defer d.close(ctx)
+	d.sweep(ctx, func(name string) bool { return isThrowaway(name) && !f.uses(name) })
+}
+
+// sweepOld drops what nobody can be using any more.
+func (d *data) sweepOld(ctx context.Context) {
+	d.sweep(ctx, func(name string) bool { return isLeftover(name, d.fleet.clock.Now()) })
+}
+
+func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
 	one, cancel := d.shortly(ctx)
 	defer cancel()
 	names, err := d.client.ListCollections(one, milvusclient.NewListCollectionOption())
@@ -80,10 +133,18 @@ func (d *data) sweep(ctx context.Context) {
 		return
 	}
 	for _, name := range names {
-		if isLeftover(name, d.fleet.clock.Now()) {
+		if whether(name) && d.isOurs(ctx, name) {
 			_ = d.drop(ctx, name) // the next sweep tries again
 		}
 	}
+}
+
+// isOurs says whether a collection carries our mark: a name alone is no proof.
+func (d *data) isOurs(ctx context.Context, name string) bool {
+	ctx, cancel := d.shortly(ctx)
+	defer cancel()
+	c, err := d.client.DescribeCollection(ctx, milvusclient.NewDescribeCollectionOption(name))
+	return err == nil && c.Schema != nil && c.Schema.Description == throwawayMark
 }
 
 // ddl creates and drops a throwaway collection: only a primary accepts that

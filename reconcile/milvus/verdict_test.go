@@ -98,8 +98,9 @@ func TestThrowawayNames(t *testing.T) {
 		"made by a future": {name, made.Add(-24 * time.Hour), true, false},
 		"left behind":      {name, made.Add(2 * time.Hour), true, true},
 		"a user's":         {"orders", made.Add(2 * time.Hour), false, false},
-		"not our form":     {throwawayPrefix + "mine", made.Add(2 * time.Hour), true, false},
-		"no time in it":    {throwawayPrefix + "zz_1", made.Add(2 * time.Hour), true, false},
+		"not our form":     {throwawayPrefix + "mine", made.Add(2 * time.Hour), false, false},
+		"no time in it":    {throwawayPrefix + "zz_1", made.Add(2 * time.Hour), false, false},
+		"ours, and more":   {name + "_copy", made.Add(2 * time.Hour), false, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func (d *data) verify(ctx context.Context, level plan.VerifyLevel, out *VerifyRe
 	if level == plan.VerifyRole {
 		return
 	}
-	d.sweep(ctx)
+	d.sweepOld(ctx)
 	if out.Err = d.fleet.retry(ctx, func() error { return d.ddl(ctx) }); out.Err != nil {
 		return
 	}

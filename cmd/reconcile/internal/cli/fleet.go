@@ -55,11 +55,29 @@ func statusOf(s milvus.Status) reconcile.StepStatus {
 	}
 }
 
-func (a actor) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) ([]string, error) {
+// Verify is called by the holder of the lock, who alone works with throwaway
+// collections: whatever lies about is a crashed run's.
+func (a actor) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (reconcile.Verified, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	r := a.fleet.Verify(ctx, t, cluster, level, known)
-	return r.Missing, r.Err
+	defer a.fleet.Sweep(context.WithoutCancel(ctx), t, cluster)
+	return verified(a.fleet.Verify(ctx, t, cluster, level, known))
+}
+
+func verified(r milvus.VerifyResult) (reconcile.Verified, error) {
+	return reconcile.Verified{Missing: r.Missing, Silent: r.Silent}, r.Err
+}
+
+// checkTimeout bounds a verification of a primary that should work already.
+const checkTimeout = 30 * time.Second
+
+// checker repeats the checks of a promotion without a lock.
+type checker struct{ fleet *milvus.Fleet }
+
+func (c checker) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (reconcile.Verified, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return verified(c.fleet.Verify(ctx, t, cluster, level, known))
 }
 
 func (a actor) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {

@@ -24,6 +24,7 @@ type Result struct {
 	Steps    []StepResult
 	DataLoss *plan.Window // as measured after a failover; nil: not known
 	Missing  []string     // collections known before that are not there
+	Silent   []string     // collections known before that are there and do not answer
 }
 
 // The outcomes, as the report of an apply names them.
@@ -77,5 +78,6 @@ func encodeResult(r Result) wireResult {
 		}),
 		DataLoss: encodeLoss(r.DataLoss),
 		Missing:  mapList(r.Missing, same),
+		Silent:   mapList(r.Silent, same),
 	}
 }

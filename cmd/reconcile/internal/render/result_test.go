@@ -37,9 +37,12 @@ func applyGoldens() map[string]applyCase {
 	granted := document(failover()).approve("orders", approved())
 	blocked := failover()
 	blocked.Findings = append(blocked.Findings, notProbed())
+	lacking := failover()
+	lacking.Findings = append(lacking.Findings, plan.NewFinding(plan.CodeCollectionsMissing, "cluster-b",
+		"seen before and not on cluster-b: default/invoices_2026", "ask their owners whether they were dropped on purpose"))
 	return map[string]applyCase{
-		"apply_done": {document(inSync("billing"), failover()).approve("orders", approved()), []Result{
-			{Topology: "orders", Outcome: "applied", Steps: whole, DataLoss: exact, Missing: []string{"invoices_2026"}},
+		"apply_done": {document(inSync("billing"), lacking).approve("orders", approved()), []Result{
+			{Topology: "orders", Outcome: "applied", Steps: whole, DataLoss: exact, Missing: []string{"default/invoices_2026"}},
 			{Topology: "billing", Outcome: "unchanged"},
 		}},
 		"apply_in_doubt": {granted, []Result{{

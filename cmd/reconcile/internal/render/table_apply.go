@@ -146,9 +146,6 @@ func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
 		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary")))
 		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds is not lost for good: keep it, isolated, until it is salvaged")
 	}
-	if len(r.Missing) > 0 {
-		p.field("Missing", bad, "✗", "COLLECTIONS_MISSING: seen before and not there: "+strings.Join(r.Missing, ", "))
-	}
 }
 
 // touched says whether a step may have changed a cluster.

@@ -173,6 +173,7 @@ type wireResult struct {
 	Detail   *string          `json:"detail"`
 	DataLoss *wireLoss        `json:"dataLoss"` // as measured after a failover
 	Missing  []string         `json:"missing"`  // collections that were there before
+	Silent   []string         `json:"silent"`   // collections that are there and do not answer
 }
 
 type wireStepResult struct {

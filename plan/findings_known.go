@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// release is a published version of Milvus 2.6, by its build tag. Other tags
+// (master, hotfix and beta builds) tell nothing about what is fixed in them.
+func release(tag string) (patch int, ok bool) {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(tag, "v"), "2.6.")
+	if !ok {
+		return 0, false
+	}
+	patch, err := strconv.Atoi(rest)
+	return patch, err == nil
+}
+
+// before says whether a cluster runs a release of 2.6 older than that patch.
+func before(v View, patch int) bool {
+	p, ok := release(v.Version)
+	return ok && p < patch
+}
+
+// knownIssue is a published defect of Milvus, by the number of its issue, and
+// when it matters to a cluster.
+type knownIssue struct {
+	number  int
+	text    string
+	matters func(s situation, d decision, c Cluster, v View) bool
+}
+
+// knownIssues are in the order of their numbers (milvus.md sections 1.1, 8).
+var knownIssues = []knownIssue{
+	{49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it; fixed in 2.6.17",
+		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo }},
+	{50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion; fixed in 2.6.19",
+		func(_ situation, d decision, c Cluster, v View) bool {
+			return d.transition == TransitionFailover && c.ID == d.primary.ID && before(v, firstSalvageReader)
+		}},
+	{50871, "a force promote may end in a deadline although it takes effect: only the read-back decides",
+		func(_ situation, d decision, c Cluster, v View) bool {
+			return d.transition == TransitionFailover && c.ID == d.primary.ID && v.Belief.Kind == BeliefStandby
+		}},
+	{52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred",
+		func(_ situation, _ decision, _ Cluster, v View) bool {
+			return v.Belief.Kind == BeliefUnconfigured && v.Belief.Inferred
+		}},
+	{52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves",
+		func(s situation, d decision, c Cluster, _ View) bool {
+			return s.joinsNow(d, c) && c.Provisioned.From == ProvisionedRestored
+		}},
+	{52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal",
+		func(_ situation, d decision, c Cluster, v View) bool {
+			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
+		}},
+}
+
+// firstSalvageReader is the patch of 2.6 from which a primary answers
+// GetReplicateInfo.
+const firstSalvageReader = 19
+
+// joinsNow says whether the change attaches the cluster.
+func (s situation) joinsNow(d decision, c Cluster) bool {
+	for _, p := range d.pairs {
+		if p.member.ID == c.ID {
+			return p.verdict.join
+		}
+	}
+	return false
+}
+
+// sendsOrdinary says whether a transition sends ordinary configurations, which
+// carry tokens.
+func sendsOrdinary(t Transition) bool {
+	switch t {
+	case TransitionAddStandby, TransitionDetach, TransitionGrowChannels, TransitionSwitchover:
+		return true
+	default:
+		return false
+	}
+}
+
+// writer is the primary that a change finds: it takes the configuration first.
+func (d decision) writer() string {
+	if d.transition == TransitionSwitchover {
+		return d.source
+	}
+	return d.primary.ID
+}
+
+// knownIssueFindings name the published defects that matter to the change or
+// the state, one finding for each cluster.
+func (s situation) knownIssueFindings(d decision) []Finding {
+	var out []Finding
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		if v.Reach != ReachUp || s.offline {
+			continue
+		}
+		var texts []string
+		for _, k := range knownIssues {
+			if k.matters(s, d, c, v) {
+				texts = append(texts, fmt.Sprintf("#%d: %s", k.number, k.text))
+			}
+		}
+		if len(texts) > 0 {
+			out = append(out, NewFinding(CodeKnownIssue, c.ID,
+				fmt.Sprintf("%s (%s) has %s", c.ID, wordOr(v.Version, "version unknown"), strings.Join(texts, "; ")),
+				"read it in milvus-io/milvus; plan the upgrade that fixes it, a standby first"))
+		}
+	}
+	return out
+}
