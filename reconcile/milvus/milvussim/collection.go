@@ -25,6 +25,7 @@ type database struct {
 	name        string
 	id          int64
 	collections map[string]*collection
+	aliases     map[string]int64
 }
 
 // collection is a collection of a cluster, in the coordinator's metadata. Its
@@ -91,9 +92,19 @@ type dropCollection struct {
 func (*dropCollection) kind() kind { return kindDropCollection }
 
 func (d *dropCollection) apply(c *cluster, _ *broadcast) {
-	if db := c.databases[d.database]; db != nil {
-		delete(db.collections, d.name)
+	if coll := c.withID(d.collection); coll != nil {
+		delete(c.databases[coll.database].collections, coll.name)
 	}
+}
+
+// withID is the collection of that id, wherever a rename has put it, or nil.
+func (c *cluster) withID(id int64) *collection {
+	for _, name := range sortedKeys(c.databases) {
+		if coll := c.databases[name].byID(id); coll != nil {
+			return coll
+		}
+	}
+	return nil
 }
 
 // newID allocates an id as Milvus' root coordinator does: from its timestamps.
@@ -126,7 +137,7 @@ func (c *cluster) leastUsed(n int) []int {
 	return picked
 }
 
-// find is the collection of that name, or the error that Milvus gives.
+// find is the collection of that name or alias, or the error that Milvus gives.
 func (c *cluster) find(db, name string, id int64) (*collection, error) {
 	d := c.databases[db]
 	if d == nil {
@@ -135,10 +146,11 @@ func (c *cluster) find(db, name string, id int64) (*collection, error) {
 	if coll := d.collections[name]; coll != nil {
 		return coll, nil
 	}
-	for _, coll := range d.collections {
-		if name == "" && id != 0 && coll.id == id {
-			return coll, nil
-		}
+	if coll := d.aliased(name); coll != nil {
+		return coll, nil
+	}
+	if coll := d.byID(id); name == "" && coll != nil {
+		return coll, nil
 	}
 	return nil, failf(codeCollectionNotFound, "can't find collection[database=%s][collection=%s]: collection not found", db, name)
 }

@@ -76,11 +76,7 @@ func (w *World) ControlHandler() http.Handler {
 	}) (any, error) {
 		return nil, w.SetProfile(id, in.Version)
 	})
-	handle(mux, "POST /clusters/{id}/grow", func(id string, in struct {
-		PChannels []string `json:"pchannels"`
-	}) (any, error) {
-		return nil, w.Grow(id, in.PChannels...)
-	})
+	w.handleInside(mux)
 	mux.HandleFunc("POST /links/{from}/{to}", w.controlLink)
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		reply(rw, http.StatusNotFound, problem(fmt.Errorf("no such call: %s %s", r.Method, r.URL.Path)))

@@ -23,6 +23,8 @@ const (
 	kindDropLoadConfig       kind = 15
 	kindCreateDatabase       kind = 16
 	kindDropDatabase         kind = 18
+	kindAlterAlias           kind = 19
+	kindDropAlias            kind = 20
 	kindAlterUser            kind = 22
 	kindDropUser             kind = 23
 	kindAlterRole            kind = 24

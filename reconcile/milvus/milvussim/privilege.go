@@ -1,77 +1,70 @@
 package milvussim
 
-import "slices"
+import (
+	"slices"
+	"strings"
 
-// methodPrivileges names the privilege that guards a method. A method that is
-// not here needs authentication only, GetReplicateInfo among them (M §1.6). The
-// lists of databases and collections are open to everybody and show what the
-// user may see.
-var methodPrivileges = map[string]string{
-	"UpdateReplicateConfiguration": "UpdateReplicateConfiguration",
-	"GetReplicateConfiguration":    "GetReplicateConfiguration",
-	"CreateDatabase":               "CreateDatabase",
-	"DropDatabase":                 "DropDatabase",
-	"CreateCollection":             "CreateCollection",
-	"DropCollection":               "DropCollection",
-	"DescribeCollection":           "DescribeCollection",
-	"GetCollectionStatistics":      "GetStatistics",
-	"CreatePartition":              "CreatePartition",
-	"DropPartition":                "DropPartition",
-	"HasPartition":                 "HasPartition",
-	"ShowPartitions":               "ShowPartitions",
-	"LoadCollection":               "Load",
-	"ReleaseCollection":            "Release",
-	"GetLoadState":                 "GetLoadState",
-	"GetLoadingProgress":           "GetLoadingProgress",
-	"CreateIndex":                  "CreateIndex",
-	"DropIndex":                    "DropIndex",
-	"DescribeIndex":                "IndexDetail",
-	"Insert":                       "Insert",
-	"Upsert":                       "Upsert",
-	"Delete":                       "Delete",
-	"Query":                        "Query",
-	"Search":                       "Search",
-	"Flush":                        "Flush",
-	"GetFlushState":                "GetFlushState",
-	"Import":                       "Import",
-	"CreateCredential":             "CreateOwnership",
-	"DeleteCredential":             "DropOwnership",
-	"CreateRole":                   "CreateOwnership",
-	"DropRole":                     "DropOwnership",
-	"OperateUserRole":              "ManageOwnership",
-	"OperatePrivilegeV2":           "ManageOwnership",
-	"ListCredUsers":                "SelectUser",
-	"CreateResourceGroup":          "CreateResourceGroup",
-	"UpdateResourceGroups":         "UpdateResourceGroups",
-	"DropResourceGroup":            "DropResourceGroup",
-}
+	"google.golang.org/protobuf/proto"
 
-var (
-	clusterReadOnly = []string{"GetReplicateConfiguration", "SelectUser", "SelectOwnership", "ListDatabases"}
-	clusterAdmin    = append(slices.Clone(clusterReadOnly), "UpdateReplicateConfiguration", "CreateDatabase",
-		"DropDatabase", "CreateOwnership", "DropOwnership", "ManageOwnership",
-		"CreateResourceGroup", "UpdateResourceGroups", "DropResourceGroup")
-	databaseReadOnly   = []string{"ShowCollections", "DescribeDatabase"}
-	databaseAdmin      = append(slices.Clone(databaseReadOnly), "CreateCollection", "DropCollection")
-	collectionReadOnly = []string{"DescribeCollection", "GetStatistics", "HasPartition", "ShowPartitions", "GetLoadState",
-		"GetLoadingProgress", "IndexDetail", "Query", "Search", "GetFlushState"}
-	collectionReadWrite = append(slices.Clone(collectionReadOnly), "Insert", "Upsert", "Delete", "Flush", "Import", "Load", "Release")
-	collectionAdmin     = append(slices.Clone(collectionReadWrite), "CreatePartition", "DropPartition", "CreateIndex", "DropIndex")
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// builtinGroups are Milvus' built-in privilege groups, as far as the simulator
-// has the methods (pkg/util/constant.go, M §1.6).
+// methodPrivileges names the privilege that guards a method, without the prefix
+// "Privilege". It is read from where Milvus' own interceptor reads it: the
+// annotation of the request in milvus.proto (privilege_interceptor.go, M §1.6). A
+// method that is not here needs authentication only, GetReplicateInfo among them;
+// the lists of databases and collections show what the user may see.
+var methodPrivileges = annotatedPrivileges()
+
+func annotatedPrivileges() map[string]string {
+	out := map[string]string{}
+	methods := milvuspb.File_milvus_proto.Services().ByName("MilvusService").Methods()
+	for i := range methods.Len() {
+		m := methods.Get(i)
+		ext, ok := proto.GetExtension(m.Input().Options(), commonpb.E_PrivilegeExtObj).(*commonpb.PrivilegeExt)
+		if ok && ext != nil {
+			out[string(m.Name())] = strings.TrimPrefix(ext.GetObjectPrivilege().String(), "Privilege")
+		}
+	}
+	return out
+}
+
+// Built-in privilege groups (pkg/util/constant.go): each wider one holds the
+// narrower one.
+var (
+	clusterReadOnly = []string{"ListDatabases", "SelectOwnership", "SelectUser", "DescribeResourceGroup",
+		"ListResourceGroups", "ListPrivilegeGroups", "GetReplicateConfiguration"}
+	clusterReadWrite = slices.Concat(clusterReadOnly, []string{"FlushAll", "TransferNode", "TransferReplica", "UpdateResourceGroups"})
+	clusterAdmin     = slices.Concat(clusterReadWrite, []string{"BackupRBAC", "RestoreRBAC", "CreateDatabase", "DropDatabase",
+		"CreateOwnership", "DropOwnership", "ManageOwnership", "CreateResourceGroup", "DropResourceGroup", "UpdateUser",
+		"RenameCollection", "CreatePrivilegeGroup", "DropPrivilegeGroup", "OperatePrivilegeGroup", "UpdateReplicateConfiguration"})
+	databaseReadOnly   = []string{"ShowCollections", "DescribeDatabase"}
+	databaseReadWrite  = slices.Concat(databaseReadOnly, []string{"AlterDatabase"})
+	databaseAdmin      = slices.Concat(databaseReadWrite, []string{"CreateCollection", "DropCollection"})
+	collectionReadOnly = []string{"Query", "Search", "IndexDetail", "GetFlushState", "GetLoadState", "GetLoadingProgress",
+		"HasPartition", "ShowPartitions", "DescribeCollection", "DescribeAlias", "GetStatistics", "ListAliases",
+		"GetImportProgress", "ListImport"}
+	collectionReadWrite = slices.Concat(collectionReadOnly, []string{"Load", "Release", "Insert", "Delete", "Upsert", "Import",
+		"Flush", "Compaction", "LoadBalance", "CreateIndex", "DropIndex", "CreatePartition", "DropPartition", "AddCollectionField"})
+	collectionAdmin = slices.Concat(collectionReadWrite, []string{"CreateAlias", "DropAlias"})
+)
+
 var builtinGroups = map[string][]string{
 	"ClusterReadOnly":     clusterReadOnly,
-	"ClusterReadWrite":    clusterReadOnly,
+	"ClusterReadWrite":    clusterReadWrite,
 	"ClusterAdmin":        clusterAdmin,
 	"DatabaseReadOnly":    databaseReadOnly,
-	"DatabaseReadWrite":   databaseReadOnly,
+	"DatabaseReadWrite":   databaseReadWrite,
 	"DatabaseAdmin":       databaseAdmin,
 	"CollectionReadOnly":  collectionReadOnly,
 	"CollectionReadWrite": collectionReadWrite,
 	"CollectionAdmin":     collectionAdmin,
 }
+
+// Privileges lists what a built-in group such as ClusterAdmin allows; nil for a
+// group that Milvus does not have.
+func Privileges(group string) []string { return slices.Clone(builtinGroups[group]) }
 
 // covers tells whether a grant includes a privilege.
 func (g Grant) covers(privilege string) bool {
@@ -81,4 +74,16 @@ func (g Grant) covers(privilege string) bool {
 // onCollections tells whether a grant is about collections at all.
 func (g Grant) onCollections() bool {
 	return slices.ContainsFunc(collectionAdmin, g.covers)
+}
+
+// ofOneself tells whether a request is about the user's own account, which needs
+// no privilege (privilege_interceptor.go isCurUserObject).
+func (u *user) ofOneself(req any) bool {
+	switch r := req.(type) {
+	case *milvuspb.UpdateCredentialRequest:
+		return r.GetUsername() == u.name
+	case *milvuspb.SelectUserRequest:
+		return r.GetUser().GetName() == u.name
+	}
+	return false
 }

@@ -54,16 +54,22 @@ func (service) CreateCollection(ctx context.Context, req *milvuspb.CreateCollect
 
 // DropCollection drops a collection; one that is not there is a success.
 func (service) DropCollection(ctx context.Context, req *milvuspb.DropCollectionRequest) (*commonpb.Status, error) {
-	c, err := begin(ctx)
+	c, err := beginDDL(ctx)
 	if err != nil {
 		return answer(err)
 	}
-	coll, err := c.find(databaseOf(ctx, req), req.GetCollectionName(), 0)
-	if err != nil && c.source() == "" {
+	name := req.GetCollectionName()
+	coll, missing := c.find(databaseOf(ctx, req), name, 0)
+	if missing != nil {
 		return success(), nil
 	}
-	if err != nil {
-		return answer(failf(codeUnexpected, "failed to start broadcast with collection lock: %s", textNotPrimaryDDL))
+	db := c.databases[coll.database]
+	if db.aliased(name) != nil {
+		return answer(failf(codeUnexpected, "cannot drop the collection via alias = %s", name))
+	}
+	if aliases := db.aliasesOf(coll); len(aliases) > 0 {
+		return answer(failf(codeUnexpected, "unable to drop the collection [%s] because it has associated aliases %v, please remove all aliases before dropping the collection",
+			name, aliases))
 	}
 	return answer(c.runDDL(ctx, &dropCollection{database: coll.database, name: coll.name, collection: coll.id}, coll.shards...))
 }
@@ -97,7 +103,7 @@ func (service) DescribeCollection(ctx context.Context, req *milvuspb.DescribeCol
 		VirtualChannelNames: virtual, PhysicalChannelNames: physical, ShardsNum: int32(len(coll.shards)),
 		CreatedTimestamp: coll.tick, CreatedUtcTimestamp: uint64(TickTime(coll.tick).UnixMilli()),
 		UpdateTimestamp: coll.tick, ConsistencyLevel: coll.consistency, Properties: coll.properties,
-		NumPartitions: int64(len(coll.partitions)),
+		NumPartitions: int64(len(coll.partitions)), Aliases: c.databases[coll.database].aliasesOf(coll),
 	}, nil
 }
 

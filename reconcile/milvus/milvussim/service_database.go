@@ -40,7 +40,7 @@ func (service) CreateDatabase(ctx context.Context, req *milvuspb.CreateDatabaseR
 
 // DropDatabase drops a database that has no collections.
 func (service) DropDatabase(ctx context.Context, req *milvuspb.DropDatabaseRequest) (*commonpb.Status, error) {
-	c, err := begin(ctx)
+	c, err := beginDDL(ctx)
 	if err != nil {
 		return answer(err)
 	}

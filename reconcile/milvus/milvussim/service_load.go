@@ -11,8 +11,6 @@ import (
 // onCollection is a DDL that changes the metadata of one collection.
 type onCollection struct {
 	what       kind
-	database   string
-	name       string
 	collection int64
 	change     func(*collection)
 }
@@ -20,16 +18,14 @@ type onCollection struct {
 func (d *onCollection) kind() kind { return d.what }
 
 func (d *onCollection) apply(c *cluster, _ *broadcast) {
-	if coll, err := c.find(d.database, d.name, 0); err == nil && coll.id == d.collection {
+	if coll := c.withID(d.collection); coll != nil {
 		d.change(coll)
 	}
 }
 
 // alter broadcasts a change of a collection's metadata on the control channel.
 func (c *cluster) alter(ctx context.Context, coll *collection, what kind, change func(*collection), channels ...int) error {
-	return c.runDDL(ctx, &onCollection{
-		what: what, database: coll.database, name: coll.name, collection: coll.id, change: change,
-	}, channels...)
+	return c.runDDL(ctx, &onCollection{what: what, collection: coll.id, change: change}, channels...)
 }
 
 func (coll *collection) progress() int64 {

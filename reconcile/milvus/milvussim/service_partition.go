@@ -12,8 +12,7 @@ import (
 // collection it takes rows away in each channel.
 type dropPartition struct {
 	onCollection
-	collection int64
-	partition  int64
+	partition int64
 }
 
 // CreatePartition adds a partition.
@@ -41,8 +40,8 @@ func (service) DropPartition(ctx context.Context, req *milvuspb.DropPartitionReq
 	if missing != nil {
 		return success(), nil
 	}
-	d := &dropPartition{collection: coll.id, partition: p.id, onCollection: onCollection{
-		what: kindDropPartition, database: coll.database, name: coll.name, collection: coll.id,
+	d := &dropPartition{partition: p.id, onCollection: onCollection{
+		what: kindDropPartition, collection: coll.id,
 		change: func(coll *collection) {
 			coll.partitions = slices.DeleteFunc(coll.partitions, func(o partition) bool { return o.id == p.id })
 		},

@@ -41,6 +41,25 @@ func (service) CreateCredential(ctx context.Context, req *milvuspb.CreateCredent
 	})
 }
 
+// UpdateCredential changes a password. Everybody but root must know the old one.
+func (service) UpdateCredential(ctx context.Context, req *milvuspb.UpdateCredentialRequest) (*commonpb.Status, error) {
+	old, errOld := base64.StdEncoding.DecodeString(req.GetOldPassword())
+	next, errNext := base64.StdEncoding.DecodeString(req.GetNewPassword())
+	if errOld != nil || errNext != nil {
+		return answer(failf(codeInvalidParameter, "decode password failed: invalid parameter"))
+	}
+	r := rpcOf(ctx)
+	known := r.cluster.users[req.GetUsername()]
+	if r.user.name != RootUser && (known == nil || known.password != string(old)) {
+		return answer(failf(codeNotAuthenticated, "old password not correct for %s: not authenticated", req.GetUsername()))
+	}
+	return access(ctx, kindAlterUser, func(c *cluster) {
+		if u := c.users[req.GetUsername()]; u != nil {
+			u.password = string(next)
+		}
+	})
+}
+
 // DeleteCredential forgets a user.
 func (service) DeleteCredential(ctx context.Context, req *milvuspb.DeleteCredentialRequest) (*commonpb.Status, error) {
 	if req.GetUsername() == RootUser {
@@ -92,29 +111,6 @@ func (service) OperateUserRole(ctx context.Context, req *milvuspb.OperateUserRol
 		u.roles = slices.DeleteFunc(u.roles, func(r string) bool { return r == req.GetRoleName() })
 		if what == kindAlterUserRole {
 			u.roles = append(u.roles, req.GetRoleName())
-		}
-	})
-}
-
-// OperatePrivilegeV2 grants a role a privilege or a built-in group, or revokes
-// it.
-func (service) OperatePrivilegeV2(ctx context.Context, req *milvuspb.OperatePrivilegeV2Request) (*commonpb.Status, error) {
-	g := Grant{
-		Privilege: req.GetGrantor().GetPrivilege().GetName(), Database: req.GetDbName(), Collection: req.GetCollectionName(),
-	}
-	revoke := req.GetType() == milvuspb.OperatePrivilegeType_Revoke
-	what := kindAlterPrivilege
-	if revoke {
-		what = kindDropPrivilege
-	}
-	return access(ctx, what, func(c *cluster) {
-		r := c.roles[req.GetRole().GetName()]
-		if r == nil {
-			return
-		}
-		r.grants = slices.DeleteFunc(r.grants, func(o Grant) bool { return o == g })
-		if !revoke {
-			r.grants = append(r.grants, g)
 		}
 	})
 }

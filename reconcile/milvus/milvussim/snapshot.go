@@ -33,6 +33,8 @@ type ClusterState struct {
 	WritesRejected int               `json:"writesRejected"`
 	Checkpoints    []CheckpointState `json:"checkpoints"`
 	Salvage        []CheckpointState `json:"salvage"`
+	// Broken is what was broken inside the cluster; nil if nothing was.
+	Broken *Broken `json:"broken,omitempty"`
 }
 
 // Configuration is a stored configuration without its tokens.
@@ -120,6 +122,7 @@ func (c *cluster) state() ClusterState {
 			s.Salvage = append(s.Salvage, ch.salvage[source].state(ch.name))
 		}
 	}
+	s.Broken = c.broken()
 	return s
 }
 

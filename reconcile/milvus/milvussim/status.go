@@ -21,6 +21,10 @@ const (
 	codeDatabaseNotFound   = 800
 	codeInvalidParameter   = 1100
 	codeMissingParameter   = 1101
+	codeNotAuthenticated   = 1400
+	codeAliasNotFound      = 1600
+	codeAliasConflict      = 1601
+	codeAliasExists        = 1602
 	codeNotSupported       = 3000
 	codeUnexpected         = 65535
 )

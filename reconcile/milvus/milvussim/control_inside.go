@@ -1,0 +1,98 @@
+package milvussim
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Broken is what a person or a test has broken inside a cluster. Nothing of it
+// shows in Milvus' own interface but by what no longer happens.
+type Broken struct {
+	// Coordinator is "gone" or "not_ready"; "" while it is up.
+	Coordinator string `json:"coordinator,omitempty"`
+	// Callbacks: the ack callbacks are stuck.
+	Callbacks bool `json:"callbacks,omitempty"`
+	// CDC: the CDC component is absent.
+	CDC bool `json:"cdc,omitempty"`
+	// Channels take no broadcast message.
+	Channels []string `json:"channels,omitempty"`
+}
+
+func (c *cluster) broken() *Broken {
+	b := Broken{Callbacks: c.callbacksHeld, CDC: c.cdcAbsent}
+	if c.coordinator != CoordinatorUp {
+		b.Coordinator = c.coordinator.String()
+	}
+	for _, ch := range c.channels {
+		if ch.held {
+			b.Channels = append(b.Channels, ch.name)
+		}
+	}
+	if b.Coordinator == "" && !b.Callbacks && !b.CDC && b.Channels == nil {
+		return nil
+	}
+	return &b
+}
+
+// coordinatorNames are the states of a coordinator as the control API spells
+// them.
+var coordinatorNames = map[Coordinator]string{
+	CoordinatorUp: "up", CoordinatorGone: "gone", CoordinatorNotReady: "not_ready",
+}
+
+// String is the state as the control API spells it.
+func (s Coordinator) String() string { return coordinatorNames[s] }
+
+// handleInside registers the calls that break a cluster from inside: what S09,
+// S43 to S45, S59 and S61 need.
+func (w *World) handleInside(mux *http.ServeMux) {
+	handle(mux, "POST /clusters/{id}/coordinator", func(id string, in struct {
+		State string `json:"state"`
+	}) (any, error) {
+		for state, name := range coordinatorNames {
+			if name == in.State {
+				return nil, w.Coordinator(id, state)
+			}
+		}
+		return nil, fmt.Errorf("%w: state %q is none of up, gone, not_ready", ErrBadRequest, in.State)
+	})
+	handle(mux, "POST /clusters/{id}/callbacks", func(id string, in held) (any, error) {
+		return nil, in.then(func(v bool) error { return w.HoldCallbacks(id, v) })
+	})
+	handle(mux, "POST /clusters/{id}/cdc", func(id string, in struct {
+		Present *bool `json:"present"`
+	}) (any, error) {
+		if in.Present == nil {
+			return nil, fmt.Errorf("%w: present is missing", ErrBadRequest)
+		}
+		return nil, w.SetCDC(id, *in.Present)
+	})
+	handle(mux, "POST /clusters/{id}/grow", func(id string, in struct {
+		PChannels []string `json:"pchannels"`
+	}) (any, error) {
+		if len(in.PChannels) == 0 {
+			return nil, fmt.Errorf("%w: pchannels is missing", ErrBadRequest)
+		}
+		return nil, w.Grow(id, in.PChannels...)
+	})
+	mux.HandleFunc("POST /clusters/{id}/channels/{pchannel}", func(rw http.ResponseWriter, r *http.Request) {
+		var in held
+		err := decode(r.Body, &in)
+		if err == nil {
+			err = in.then(func(v bool) error { return w.HoldChannel(r.PathValue("id"), r.PathValue("pchannel"), v) })
+		}
+		conclude(rw, nil, err)
+	})
+}
+
+// held is the body of a call that holds something back, or lets it go.
+type held struct {
+	Held *bool `json:"held"`
+}
+
+func (h held) then(f func(bool) error) error {
+	if h.Held == nil {
+		return fmt.Errorf("%w: held is missing", ErrBadRequest)
+	}
+	return f(*h.Held)
+}
