@@ -195,3 +195,14 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	c.addChannels(s.PChannels)
 	return c, nil
 }
+
+// PChannels are the live channels of a cluster in order; nil for an id that the
+// World does not have.
+func (w *World) PChannels(id string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.byID[id]; c != nil {
+		return c.pchannels()
+	}
+	return nil
+}

@@ -22,7 +22,7 @@ func forceCases() []Case {
 			e.refused(r, "streaming error: code = STREAMING_CODE_INVAILD_ARGUMENT")
 			e.refused(r, "rpc error: code = InvalidArgument, desc = ")
 		}},
-		{ID: "S40", Title: "force on an unconfigured cluster", start: unconfigured, run: func(e *env) {
+		{ID: "S40", Title: "force on a cluster that is alone", start: apart, run: func(e *env) {
 			e.refused(e.send(e.long(e.b), e.b, star(e.b), true), "current cluster is primary")
 		}},
 		{ID: "S41", Title: "force with the wrong configuration", readOnly: true, run: func(e *env) {

@@ -2,10 +2,14 @@ package conformance
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -16,6 +20,7 @@ type start int
 const (
 	healthy      start = iota // A→B, everything replicated
 	unconfigured              // A, B and C were never configured
+	apart                     // each on its own: never configured if simulated, else alone
 	wide                      // A→B and A→C
 )
 
@@ -31,6 +36,8 @@ type Case struct {
 	version string
 	// simulated: the case breaks something that only the simulator can break.
 	simulated bool
+	// needs: the case breaks something that a Breaker can break.
+	needs []string
 	// readOnly: the case changes no role and may run on clusters that matter.
 	readOnly bool
 	run      func(*env)
@@ -63,44 +70,124 @@ func RunSimulated(t *testing.T) {
 
 // RunTarget runs the cases that make sense on real clusters, one after another.
 func RunTarget(t *testing.T, target Target) {
-	for _, c := range Cases() {
+	for _, c := range targetOrder(Cases()) {
 		t.Run(c.ID+" "+c.Title, func(t *testing.T) {
-			switch {
-			case c.simulated || c.version != "" || c.start != healthy:
-				t.Skip("needs the simulator: it breaks the cluster from inside, wants another version, or clusters that were never configured")
-			case !c.readOnly && !target.Expendable:
-				t.Skip("changes roles; it runs only on clusters that are said to be expendable")
+			if reason := c.skipped(target); reason != "" {
+				t.Skip(reason)
 			}
-			e := &env{t: t, a: &target.A, b: &target.B, patience: target.Patience}
+			e := &env{t: t, a: &target.A, b: &target.B, c: target.C, patience: target.Patience, breaker: target.Breaker, tls: target.TLS}
 			if e.patience == 0 {
 				e.patience = realPatience
 			}
-			e.dial(e.a)
-			e.dial(e.b)
-			if target.Expendable {
-				e.converge()
+			for _, c := range e.clusters() {
+				e.dial(c)
 			}
+			e.prepare(c.start, target.Expendable)
 			c.run(e)
 		})
 	}
 }
 
-// converge brings a pair of expendable clusters back to A→B, whatever the case
-// before has left: each alone first, then linked anew.
-func (e *env) converge() {
-	e.t.Helper()
-	want := star(e.a, e.b)
-	if e.stored(e.a) != e.names("A→B") || e.stored(e.b) != e.names("A→B") || !ordered(e.read(e.a), want) {
-		first, second := e.a, e.b
-		if e.standby(e.a) {
-			first, second = e.b, e.a
-		}
-		e.separate(first)
-		e.separate(second)
-		e.call(e.a, want)
-		e.call(e.b, want)
+// targetOrder has the cases about clusters that were never configured first: a
+// cluster never returns to that state.
+func targetOrder(all []Case) []Case {
+	first := func(c Case) bool { return c.start == unconfigured }
+	return slices.Concat(
+		slices.DeleteFunc(slices.Clone(all), func(c Case) bool { return !first(c) }),
+		slices.DeleteFunc(slices.Clone(all), first))
+}
+
+// skipped says why a case cannot run on a target; "" if it can.
+func (c Case) skipped(target Target) string {
+	switch {
+	case c.simulated:
+		return "needs the simulator: it breaks a cluster from inside, or for good"
+	case c.version != "":
+		return "wants version " + c.version
+	case c.start == wide && target.C == nil:
+		return "needs a third cluster: MILVUS_C"
+	case !c.readOnly && !target.Expendable:
+		return "changes roles; it runs only on clusters that are said to be expendable"
 	}
-	e.flowing(e.a, e.b)
+	if lack := target.Breaker.lacks(c.needs); len(lack) > 0 {
+		return "needs commands that break a cluster: " + strings.Join(lack, ", ")
+	}
+	return ""
+}
+
+// clusters are those under test.
+func (e *env) clusters() []*Cluster {
+	if e.c == nil {
+		return []*Cluster{e.a, e.b}
+	}
+	return []*Cluster{e.a, e.b, e.c}
+}
+
+// prepare brings real clusters to the start of a case.
+func (e *env) prepare(s start, expendable bool) {
+	e.t.Helper()
+	switch {
+	case s == unconfigured:
+		if !e.fresh(e.a) || !e.fresh(e.b) {
+			e.t.Skip("needs clusters that were never configured; run it first on new ones")
+		}
+	case !expendable:
+	case s == apart:
+		e.part()
+	case s == wide:
+		e.converge(e.b, e.c)
+	default:
+		e.converge(e.b)
+	}
+}
+
+// fresh tells whether a cluster was never configured: it has nothing to read, or
+// blocks the read while its coordinator answers (M §1.2).
+func (e *env) fresh(c *Cluster) bool {
+	e.t.Helper()
+	resp, err := e.readErr(e.brief(c), c)
+	if err == nil {
+		return len(resp.GetConfiguration().GetClusters()) == 0
+	}
+	_, err = c.rpc.ListDatabases(e.long(c), &milvuspb.ListDatabasesRequest{})
+	return err == nil
+}
+
+// converge brings expendable clusters back to a star of A, whatever the case
+// before has left: each alone first, then linked anew.
+func (e *env) converge(standbys ...*Cluster) {
+	e.t.Helper()
+	want := star(e.a, standbys...)
+	for _, c := range append([]*Cluster{e.a}, standbys...) {
+		if e.fresh(c) || !sameShape(e.read(c), want) {
+			e.part()
+			for _, c := range append([]*Cluster{e.a}, standbys...) {
+				e.call(c, want)
+			}
+			break
+		}
+	}
+	for _, c := range standbys {
+		e.flowing(e.a, c)
+	}
+}
+
+// part leaves every cluster alone: those that are no standby first, since their
+// standbys may hear of it from them.
+func (e *env) part() {
+	e.t.Helper()
+	all := e.clusters()
+	slices.SortStableFunc(all, func(x, y *Cluster) int { return e.rank(x) - e.rank(y) })
+	for _, c := range all {
+		e.separate(c)
+	}
+}
+
+func (e *env) rank(c *Cluster) int {
+	if !e.fresh(c) && e.standby(c) {
+		return 1
+	}
+	return 0
 }
 
 // separate makes a cluster a primary of its own. It may become one by
@@ -108,10 +195,10 @@ func (e *env) converge() {
 func (e *env) separate(c *Cluster) {
 	e.t.Helper()
 	e.eventually(c.ID+" is alone", func() bool {
-		if e.alone(c) {
+		if !e.fresh(c) && e.alone(c) {
 			return true
 		}
-		standby := e.standby(c)
+		standby := !e.fresh(c) && e.standby(c)
 		// A removal that a source has sent must arrive: forcing the standby first
 		// would leave the source's task behind, and that would replay the removal
 		// as soon as the two are linked again (M §4.4).
@@ -131,12 +218,14 @@ func (e *env) standby(c *Cluster) bool {
 	})
 }
 
-// ordered tells whether two configurations list the same clusters in the same
-// order.
-func ordered(x, y *commonpb.ReplicateConfiguration) bool {
-	return slices.EqualFunc(x.GetClusters(), y.GetClusters(), func(a, b *commonpb.MilvusCluster) bool {
-		return a.GetClusterId() == b.GetClusterId()
-	})
+// sameShape tells whether two configurations are the same but for their tokens,
+// which are not told.
+func sameShape(x, y *commonpb.ReplicateConfiguration) bool {
+	return proto.Equal(blank(cloned(x)), blank(cloned(y)))
+}
+
+func cloned(cfg *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+	return proto.Clone(cfg).(*commonpb.ReplicateConfiguration)
 }
 
 // simulate starts the clusters of a case.
@@ -149,13 +238,13 @@ func simulate(t *testing.T, c Case) *env {
 		topology = append(topology, milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby})
 	}
 	specs := milvussim.Converged(topology)
-	if c.start == unconfigured {
+	if c.start == unconfigured || c.start == apart {
 		specs = milvussim.Unconfigured(topology)
 	}
 	if err := w.Start(specs...); err != nil {
 		t.Fatal(err)
 	}
-	e := &env{t: t, world: w, patience: simulatedPatience}
+	e := &env{t: t, world: w, breaker: simulatedBreaker(w), patience: simulatedPatience}
 	for _, slot := range []struct {
 		id string
 		to **Cluster

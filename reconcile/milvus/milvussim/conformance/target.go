@@ -3,6 +3,7 @@ package conformance
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -26,8 +25,10 @@ import (
 // Cluster is one cluster under test.
 type Cluster struct {
 	ID string
-	// Address is where the suite connects.
+	// Address is where the suite connects, host:port.
 	Address string
+	// Secured: it wants TLS there.
+	Secured bool
 	// URI is how the other clusters connect.
 	URI string
 	// Token is user:password, for the suite and for the other clusters.
@@ -38,9 +39,15 @@ type Cluster struct {
 	rpc milvuspb.MilvusServiceClient
 }
 
-// Target is a pair of real clusters.
+// Target is a pair of real clusters, with a third one for the cases about stars.
 type Target struct {
 	A, B Cluster
+	// C is nil if there is no third one.
+	C *Cluster
+	// Breaker breaks them; its zero value breaks nothing.
+	Breaker Breaker
+	// TLS is for the clusters that want it.
+	TLS *tls.Config
 	// Expendable allows cases that change roles and lose data. It is a promise
 	// that nobody needs these clusters.
 	Expendable bool
@@ -50,7 +57,8 @@ type Target struct {
 }
 
 // ParseCluster reads "id=cluster-a,address=host:19530,uri=http://host:19530,
-// token=root:Milvus,pchannels=16"; id and address are needed.
+// token=root:Milvus,pchannels=16"; id and address are needed. An address that
+// begins with https:// is one that wants TLS.
 func ParseCluster(s string) (Cluster, error) {
 	c := Cluster{Token: milvussim.RootToken, PChannels: milvussim.DefaultPChannels}
 	for _, pair := range strings.Split(s, ",") {
@@ -78,8 +86,13 @@ func ParseCluster(s string) (Cluster, error) {
 	if c.ID == "" || c.Address == "" {
 		return c, fmt.Errorf("cluster %q: id and address are needed", s)
 	}
+	scheme := "http://"
+	if host, secured := strings.CutPrefix(c.Address, "https://"); secured {
+		c.Address, c.Secured, scheme = host, true, "https://"
+	}
+	c.Address = strings.TrimPrefix(c.Address, "http://")
 	if c.URI == "" {
-		c.URI = "http://" + c.Address
+		c.URI = scheme + c.Address
 	}
 	return c, nil
 }
@@ -89,6 +102,8 @@ type env struct {
 	t        *testing.T
 	a, b, c  *Cluster
 	world    *milvussim.World // nil on real clusters
+	breaker  Breaker
+	tls      *tls.Config
 	patience time.Duration
 }
 
@@ -97,20 +112,6 @@ const (
 	realPatience      = 5 * time.Second
 	callTimeout       = 60 * time.Second
 )
-
-func (e *env) dial(c *Cluster) {
-	e.t.Helper()
-	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	e.t.Cleanup(func() { _ = conn.Close() })
-	c.rpc = milvuspb.NewMilvusServiceClient(conn)
-	// With the connection open already, a short deadline measures the server.
-	if _, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}); err != nil {
-		e.t.Fatalf("%s does not answer: %v", c.ID, err)
-	}
-}
 
 // as is a context with a token and a deadline.
 func (e *env) as(token string, limit time.Duration) context.Context {
@@ -229,4 +230,28 @@ func (e *env) deadline(err error) {
 	if status.Code(err) != codes.DeadlineExceeded && !errors.Is(err, context.DeadlineExceeded) {
 		e.t.Fatalf("got %v, want a deadline", err)
 	}
+}
+
+// TargetFromEnv reads a target from the variables of docs/conformance.md. All that
+// is wrong with them is told at once.
+func TargetFromEnv(getenv func(string) string) (Target, error) {
+	target := Target{Expendable: getenv("MILVUS_EXPENDABLE") == "yes", Breaker: CommandBreaker(getenv)}
+	var problems []error
+	parse := func(name string, into *Cluster) {
+		var err error
+		if *into, err = ParseCluster(getenv(name)); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	parse("MILVUS_A", &target.A)
+	parse("MILVUS_B", &target.B)
+	if getenv("MILVUS_C") != "" {
+		target.C = &Cluster{}
+		parse("MILVUS_C", target.C)
+	}
+	var err error
+	if target.TLS, err = TLSFromFiles(getenv("MILVUS_CA"), getenv("MILVUS_CERT"), getenv("MILVUS_KEY")); err != nil {
+		problems = append(problems, err)
+	}
+	return target, errors.Join(problems...)
 }

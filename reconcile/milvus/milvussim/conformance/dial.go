@@ -1,0 +1,64 @@
+package conformance
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// TLSFromFiles is how the suite connects to clusters whose address begins with
+// https://. ca holds the roots (the system's if empty); cert and key are the
+// suite's own, for clusters that want both sides (tlsMode 2), or empty.
+func TLSFromFiles(ca, cert, key string) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificate authority: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", ca)
+		}
+	}
+	if (cert == "") != (key == "") {
+		return nil, errors.New("a client certificate needs its key, and a key its certificate")
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("read the client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+func (c *Cluster) credentials(secured *tls.Config) credentials.TransportCredentials {
+	if !c.Secured {
+		return insecure.NewCredentials()
+	}
+	return credentials.NewTLS(secured)
+}
+
+func (e *env) dial(c *Cluster) {
+	e.t.Helper()
+	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(c.credentials(e.tls)))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { _ = conn.Close() })
+	c.rpc = milvuspb.NewMilvusServiceClient(conn)
+	// With the connection open already, a short deadline measures the server.
+	if _, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}, grpc.WaitForReady(true)); err != nil {
+		e.t.Fatalf("%s does not answer: %v", c.ID, err)
+	}
+}
