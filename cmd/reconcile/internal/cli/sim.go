@@ -62,6 +62,9 @@ type simCluster struct {
 }
 
 func runSim(ctx context.Context, g *globals, o simOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	topologies, err := loadFolder(o.dir)
 	if err != nil {
 		return err
@@ -69,12 +72,6 @@ func runSim(ctx context.Context, g *globals, o simOptions) error {
 	specs, err := simSpecs(topologies, o.state)
 	if err != nil {
 		return err
-	}
-	if _, err := milvussim.ParseProfile(o.profile); err != nil {
-		return fmt.Errorf("--profile: %w", err)
-	}
-	if err := loopback(o.control); err != nil {
-		return fmt.Errorf("--control: %w", err)
 	}
 	world := milvussim.New(milvussim.Options{Profile: o.profile})
 	defer world.Close()
@@ -98,6 +95,27 @@ func runSim(ctx context.Context, g *globals, o simOptions) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// simStates are what the clusters may have stored at the start.
+var simStates = map[string]func(...[]milvussim.ClusterSpec) []milvussim.ClusterSpec{
+	"converged":    milvussim.Converged,
+	"unconfigured": milvussim.Unconfigured,
+}
+
+// check tells everything that is wrong with the options themselves.
+func (o simOptions) check() error {
+	var bad []error
+	if simStates[o.state] == nil {
+		bad = append(bad, fmt.Errorf("--state is %q, want converged or unconfigured", o.state))
+	}
+	if _, err := milvussim.ParseProfile(o.profile); err != nil {
+		bad = append(bad, fmt.Errorf("--profile: %w", err))
+	}
+	if err := loopback(o.control); err != nil {
+		bad = append(bad, fmt.Errorf("--control: %w", err))
+	}
+	return errors.Join(bad...)
 }
 
 // loadFolder reads topology files that must all be good.
@@ -127,7 +145,7 @@ func simSpecs(topologies []plan.Topology, state string) ([]milvussim.ClusterSpec
 		var group []milvussim.ClusterSpec
 		for _, c := range t.Clusters {
 			if err := loopback(c.ClientAddress); err != nil {
-				bad = append(bad, fmt.Errorf("clientAddress of %s: %w", c.ID, err))
+				bad = append(bad, fmt.Errorf("clientAddress of %s: %w (hint: give the cluster clientAddress: 127.0.0.1:PORT)", c.ID, err))
 			}
 			group = append(group, milvussim.ClusterSpec{
 				ID: c.ID, Address: c.ClientAddress, URI: c.URI,
@@ -139,14 +157,7 @@ func simSpecs(topologies []plan.Topology, state string) ([]milvussim.ClusterSpec
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}
-	switch state {
-	case "converged":
-		return milvussim.Converged(groups...), nil
-	case "unconfigured":
-		return milvussim.Unconfigured(groups...), nil
-	default:
-		return nil, fmt.Errorf("--state is %q, want converged or unconfigured", state)
-	}
+	return simStates[state](groups...), nil
 }
 
 // loopback refuses addresses that others could reach.
@@ -159,7 +170,7 @@ func loopback(address string) error {
 		return nil
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("%s is not a loopback address; the simulator serves on loopback only (hint: give the cluster clientAddress: 127.0.0.1:PORT)", address)
+		return fmt.Errorf("%s is not a loopback address; the simulator serves on loopback only", address)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type Breaker struct {
 	Grow func(id string) error
 }
 
-// can says what a breaker lacks of what a case needs, in the names of the
+// lacks tells what is missing of what a case needs, in the names of the
 // variables that bring it.
 func (b Breaker) lacks(needs []string) []string {
 	have := map[string]bool{
@@ -118,9 +118,11 @@ func (e *env) stop(c *Cluster) {
 func (e *env) start(c *Cluster) {
 	e.t.Helper()
 	e.sim(e.breaker.Start(c.ID))
-	if _, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}, grpc.WaitForReady(true)); err != nil {
-		e.t.Fatalf("%s does not come back: %v", c.ID, err)
-	}
+	e.eventually(c.ID+" is back", func() bool {
+		// The first call may still go out on the connection that was reset.
+		_, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}, grpc.WaitForReady(true))
+		return err == nil
+	})
 }
 
 // cut lets nothing through from one cluster to another, until heal or the end of
