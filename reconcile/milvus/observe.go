@@ -11,7 +11,7 @@ import (
 // Depth says how much an observation reads beyond reach, version, features,
 // identity and the stored configuration.
 type Depth struct {
-	Progress bool // channel progress of every cluster
+	Progress bool // channel progress of every cluster, and what its source has not sent
 	Contents bool // databases and collections
 }
 
@@ -24,10 +24,11 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 		access   access
 	}
 	var jobs []job
-	for _, t := range topologies {
-		bound := bind(t, r.fleet.credentials)
+	bound := make([]map[string]access, len(topologies))
+	for i, t := range topologies {
+		bound[i] = bind(t, r.fleet.credentials)
 		for _, c := range t.Clusters {
-			jobs = append(jobs, job{t, bound[c.ID]})
+			jobs = append(jobs, job{t, bound[i][c.ID]})
 		}
 	}
 	views := make([]plan.View, len(jobs))
@@ -35,6 +36,9 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 	limited(len(jobs), r.fleet.concurrency, func(i int) {
 		views[i] = r.fleet.view(ctx, jobs[i].topology, jobs[i].access, what)
 	})
+	if depth.Progress {
+		r.backlogs(ctx, topologies, bound, views)
+	}
 	slices.SortStableFunc(views, func(a, b plan.View) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return views
 }

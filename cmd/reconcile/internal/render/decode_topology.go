@@ -20,6 +20,8 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Primary:    text(w.Primary),
 		OldPrimary: text(w.OldPrimary),
 		At:         decodePosition(w.At),
+
+		Replication: plan.ReplicationState(text(w.Replication)),
 	}
 	for _, c := range w.Clusters {
 		t.Clusters = append(t.Clusters, r.cluster(c))

@@ -53,6 +53,8 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Primary:    textOrNil(t.Primary),
 		OldPrimary: textOrNil(t.OldPrimary),
 		At:         encodePosition(t.At),
+
+		Replication: textOrNil(string(t.Replication)),
 	}
 }
 

@@ -59,6 +59,8 @@ func goldens() map[string]Document {
 		"detach":                document(detach()),
 		"grow_channels":         document(growChannels()),
 		"switchover":            document(switchover()).approve("orders", approved()),
+		"switchover_behind":     document(replicating(plan.ReplicationBehind)).approve("orders", approved()),
+		"switchover_unproven":   document(replicating(plan.ReplicationUnproven)).approve("orders", approved()),
 		"failover":              document(inSync("billing"), failover()),
 		"failover_approved":     document(failover()).approve("orders", approved()),
 		"failover_blocked":      document(blockedFailover),

@@ -43,6 +43,9 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 	if t.Transition != plan.TransitionNone {
 		loss, s := lossText(t)
 		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss))
+		if text, s := replicationWords(t); text != "" {
+			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
+		}
 	}
 	return out
 }

@@ -96,6 +96,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 	p.blank()
 	p.happening(d, t)
 	p.loss(t)
+	p.replication(t)
 	p.blocking(d, t)
 	p.accepted(d, t)
 	p.findings("Beware", t, plan.SeverityCritical)

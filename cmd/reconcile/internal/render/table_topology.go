@@ -58,6 +58,12 @@ func (p *page) loss(t plan.TopologyPlan) {
 	p.ownRemedy(t, codeDataLoss)
 }
 
+func (p *page) replication(t plan.TopologyPlan) {
+	if text, s := replicationWords(t); text != "" {
+		p.field("Replication", s, s.mark(), text)
+	}
+}
+
 func (p *page) blocking(d Document, t plan.TopologyPlan) {
 	label := "Blocked by"
 	for _, f := range t.Blocking(d.accepted(t)) {

@@ -59,13 +59,19 @@ func switchover() plan.TopologyPlan {
 	stored, after := star("cluster-a", "cluster-b"), star("cluster-b", "cluster-a")
 	t := topology("orders", plan.TransitionSwitchover,
 		up("cluster-a", plan.RoleStandby, stored), lagging(up("cluster-b", plan.RolePrimary, stored), 300*time.Millisecond))
-	t.OldPrimary = "cluster-a"
+	t.OldPrimary, t.Replication = "cluster-a", plan.ReplicationMoving
 	t.Steps = []plan.Step{
 		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonBecomesStandby, Before: &stored, After: &after},
 		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonBecomesPrimary, Before: &stored, After: &after},
 		{ID: 3, Wave: 2, Action: plan.ActionWait, Cluster: "cluster-b", Reason: plan.ReasonProveReplication},
 		{ID: 4, Wave: 3, Action: plan.ActionVerify, Cluster: "cluster-b", Reason: plan.ReasonProveRole, Verify: plan.VerifyDDL},
 	}
+	return t
+}
+
+func replicating(state plan.ReplicationState) plan.TopologyPlan {
+	t := switchover()
+	t.Replication = state
 	return t
 }
 

@@ -17,7 +17,7 @@ type wireDocument struct {
 	Problems      []wireProblem  `json:"problems"`
 	Topologies    []wireTopology `json:"topologies"`
 	Kind          string         `json:"kind"`
-	Observed      *string        `json:"observed"` // live when absent
+	Observed      *string        `json:"observed"`          // live when absent
 	Results       *[]wireResult  `json:"results,omitempty"` // of an apply only
 }
 
@@ -46,6 +46,8 @@ type wireTopology struct {
 	Primary    *string       `json:"primary"`
 	OldPrimary *string       `json:"oldPrimary"`
 	At         *wirePosition `json:"at"`
+	// Replication is moving, behind or unproven before a switchover, else null.
+	Replication *string `json:"replication"`
 }
 
 type wireApproval struct {

@@ -42,6 +42,21 @@ func lossWords(t plan.TopologyPlan) (string, style) {
 	}
 }
 
+// replicationWords says how replication looks before a switchover. The proof is
+// made by apply, before it sends anything.
+func replicationWords(t plan.TopologyPlan) (string, style) {
+	switch t.Replication {
+	case plan.ReplicationMoving:
+		return "moving: " + t.Primary + " received writes a moment ago. Apply proves it on every channel before it begins.", good
+	case plan.ReplicationBehind:
+		return "behind: writes wait for longer than catchUpWithin. Apply would stop with SWITCHOVER_LAG before it sends anything.", bad
+	case plan.ReplicationUnproven:
+		return "unproven: nothing moved of late; an idle " + orElse(t.OldPrimary, "primary") + " looks like a dead link. Apply proves it on every channel before it begins.", attention
+	default:
+		return "", plain
+	}
+}
+
 func windowWords(w *plan.Window, old string) string {
 	if w == nil || w.Upper == nil {
 		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s. Ask the owners of the data before you go on.",

@@ -1,0 +1,147 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/plan"
+)
+
+// Properties of a dumped message and how they are written
+// (pkg/streaming/util/message/properties.go, encoder.go).
+const (
+	propertyType = "_t"
+	propertyTick = "_tt"
+	tickBase     = 36
+)
+
+// localTypes are the messages that Milvus keeps to each cluster:
+// AlterResourceGroup and DropResourceGroup (messages.proto; milvus.md section 3,
+// skipMessageTypes). They say nothing about replication.
+var localTypes = []string{"32", "33"}
+
+// backlogs asks the source of each standby whether it holds messages that the
+// standby has not replicated (milvus.md section 6): a checkpoint that stands
+// still is one of an idle channel, or one that is stuck. It needs both up, and
+// a source that serves DumpMessages.
+func (r *Reader) backlogs(ctx context.Context, topologies []plan.Topology, bound []map[string]access, views []plan.View) {
+	var jobs []unsentQuestion
+	for i, t := range topologies {
+		of := views[:len(t.Clusters)]
+		views = views[len(t.Clusters):]
+		jobs = append(jobs, unsentQuestions(bound[i], of)...)
+	}
+	limited(len(jobs), r.fleet.concurrency, func(i int) { r.fleet.unsent(ctx, jobs[i]) })
+}
+
+// unsentQuestion is one channel of a standby, and where to ask about it.
+type unsentQuestion struct {
+	standby, source access
+	progress        *plan.ChannelProgress
+}
+
+// unsentQuestions are those of one topology, whose views they fill in.
+func unsentQuestions(bound map[string]access, views []plan.View) []unsentQuestion {
+	var out []unsentQuestion
+	for _, v := range views {
+		source := slices.IndexFunc(views, func(o plan.View) bool { return o.Cluster == v.Belief.Source })
+		if v.Belief.Kind != plan.BeliefStandby || source < 0 || !dumps(views[source]) {
+			continue
+		}
+		for i := range v.Progress {
+			if p := &v.Progress[i]; p.Known && p.MessageID != "" {
+				out = append(out, unsentQuestion{bound[v.Cluster], bound[v.Belief.Source], p})
+			}
+		}
+	}
+	return out
+}
+
+// dumps says whether a source can be asked: it answers, it is the one we mean,
+// and it knows DumpMessages.
+func dumps(v plan.View) bool {
+	return v.Reach == plan.ReachUp && v.IdentityProven && v.ForcePromotes == plan.SupportYes
+}
+
+// unsent fills in what one channel has not replicated. Where that cannot be
+// told, it stays unsaid.
+func (f *Fleet) unsent(ctx context.Context, q unsentQuestion) {
+	to, err := f.connect(q.standby)
+	if err != nil {
+		return
+	}
+	defer to.close()
+	from, err := f.connect(q.source)
+	if err != nil {
+		return
+	}
+	defer from.close()
+	now, err := from.tick(ctx)
+	if err != nil {
+		return
+	}
+	ctx, cancel := from.shortly(ctx)
+	defer cancel()
+	info, err := to.info(ctx, q.progress.Channel, q.source.cluster.ID)
+	if err != nil || info.GetCheckpoint().GetClusterId() != q.source.cluster.ID {
+		return
+	}
+	oldest, err := from.firstAfter(ctx, info.GetCheckpoint(), now)
+	switch {
+	case err != nil:
+	case oldest != 0:
+		at := plan.TickTime(oldest)
+		q.progress.Unsent = &at
+	default:
+		at := plan.TickTime(now)
+		q.progress.CaughtUpAt = &at
+	}
+}
+
+func (f *Fleet) connect(a access) (*link, error) {
+	pass, err := f.ticket(a)
+	if err != nil {
+		return nil, err
+	}
+	return f.dial(pass)
+}
+
+// firstAfter is the tick of the oldest message behind a checkpoint, up to a
+// tick; 0: there is none.
+func (l *link) firstAfter(ctx context.Context, c *commonpb.ReplicateCheckpoint, until uint64) (uint64, error) {
+	if c.GetTimeTick() >= until {
+		return 0, nil
+	}
+	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{
+		Pchannel: c.GetPchannel(), StartMessageId: c.GetMessageId(), StartTimetick: c.GetTimeTick() + 1, EndTimetick: until,
+	})
+	if err != nil {
+		return 0, err
+	}
+	for {
+		answer, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if s := answer.GetStatus(); s != nil {
+			if o := classifyStatus(s); o.err != nil {
+				return 0, o.err
+			}
+			continue
+		}
+		m := answer.GetMessage()
+		if slices.Contains(localTypes, m.GetProperties()[propertyType]) {
+			continue
+		}
+		return strconv.ParseUint(m.GetProperties()[propertyTick], tickBase, 64)
+	}
+}
