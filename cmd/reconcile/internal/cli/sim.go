@@ -32,10 +32,12 @@ func newSim(g *globals) *cobra.Command {
 		Long: `sim starts every cluster of the topology files at its client address (loopback
 only), speaking Milvus' own gRPC, and prints one JSON line once all of them
 serve. Every cluster knows the user root with the password Milvus. It runs until
-it is interrupted. Its control API breaks, heals and inspects the clusters.`,
+it is interrupted. Its control API breaks, heals and inspects the clusters:
+docs/conformance.md lists its calls.`,
 		Example: `  reconcile sim --dir topologies --git /tmp/try
   curl -s http://127.0.0.1:9650/world
-  curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop`,
+  curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop
+  curl -s -X POST http://127.0.0.1:9650/clusters/cluster-b/callbacks -d '{"held":true}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSim(cmd.Context(), g, o) },
 	}
