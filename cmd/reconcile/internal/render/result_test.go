@@ -57,6 +57,8 @@ func applyGoldens() map[string]applyCase {
 		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: "blocked", Detail: "blocked by PRIMARY_NOT_PROBED",
 		}}},
+		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: "applied", Steps: []StepResult{
+			step(1, plan.ActionFence, "cluster-a", "done", "read back")}}}},
 		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
 		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
 			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},

@@ -162,6 +162,11 @@ func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
 		p.blocking(d, t)
 	}
 	p.accepted(d, t)
+	if r.Outcome == outcomeApplied && t.Transition == plan.TransitionFence {
+		t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
+			return f.Code == plan.CodeSplitBrain || f.Code == codeStalePrimary && slices.Contains(fenced(t), f.Cluster)
+		})
+	}
 	p.findings("Beware", t, plan.SeverityCritical)
 	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
 }
@@ -195,6 +200,10 @@ func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
 	case outcomeBlocked:
 		p.field("Next", plain, "→", "When nothing blocks any more: "+again)
 	case outcomeApplied:
+		if t.Transition == plan.TransitionFence {
+			p.field("Next", plain, "→", list(fenced(t))+" refuses writes and is not put back by itself. See what only it holds, `reconcile salvage "+r.Topology+"`, then rebuild it or take it out of service")
+			return
+		}
 		p.field("Next", plain, "→", "Check that it stays so: `reconcile status "+r.Topology+"`")
 	}
 }

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus"
+)
+
+// salvageLine is one line of an export: one row of an insert, one key of a
+// delete, or a message without rows. Ticks and ids are texts: they are larger
+// than the integers that many JSON readers keep exact.
+type salvageLine struct {
+	Kind         string         `json:"kind"`
+	Database     string         `json:"database,omitempty"`
+	Collection   string         `json:"collection,omitempty"`
+	CollectionID string         `json:"collectionId,omitempty"`
+	Partition    string         `json:"partition,omitempty"`
+	Channel      string         `json:"channel"`
+	MessageID    string         `json:"messageId"`
+	TimeTick     string         `json:"timeTick"`
+	At           time.Time      `json:"at"`
+	Transaction  string         `json:"transaction,omitempty"`
+	Row          map[string]any `json:"row,omitempty"`
+	Payload      []byte         `json:"payload,omitempty"` // of a message whose rows are not known, as Milvus wrote it
+	Problem      string         `json:"problem,omitempty"` // why its rows are not known
+}
+
+// salvageExport writes lines to a file that gets its name once it is whole.
+// Nobody but its owner may read it: it holds users' rows.
+type salvageExport struct {
+	path  string
+	file  *os.File
+	buf   *bufio.Writer
+	json  *json.Encoder
+	lines int64
+}
+
+func newSalvageExport(path string) (*salvageExport, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("%s exists already (hint: --export names a new file)", path)
+	}
+	f, err := os.OpenFile(path+".partial", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	out := &salvageExport{path: path, file: f, buf: bufio.NewWriter(f)}
+	out.json = json.NewEncoder(out.buf)
+	out.json.SetEscapeHTML(false)
+	return out, nil
+}
+
+func (x *salvageExport) write(m milvus.SalvagedMessage) error {
+	line := salvageLine{
+		Kind: m.Kind, Database: m.Database, Collection: m.Collection, Partition: m.Partition, Channel: m.Channel,
+		MessageID: m.MessageID, TimeTick: strconv.FormatUint(m.TimeTick, 10), At: plan.TickTime(m.TimeTick), Transaction: m.Transaction,
+	}
+	if m.CollectionID != 0 {
+		line.CollectionID = strconv.FormatInt(m.CollectionID, 10)
+	}
+	if m.RowCount == 0 {
+		line.Payload = m.Payload
+		return x.line(line)
+	}
+	lines := x.lines
+	err := m.Rows(func(row map[string]any) error {
+		line.Row = row
+		return x.line(line)
+	})
+	if err != nil && x.lines == lines { // its form is not one that we can read
+		line.Row, line.Payload, line.Problem = nil, m.Payload, err.Error()
+		return x.line(line)
+	}
+	return err
+}
+
+func (x *salvageExport) line(l salvageLine) error {
+	if err := x.json.Encode(l); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	x.lines++
+	return nil
+}
+
+// end closes the file; only a whole one gets its name.
+func (x *salvageExport) end(whole bool) error {
+	err := errors.Join(x.buf.Flush(), x.file.Sync(), x.file.Close())
+	if err == nil && whole {
+		err = os.Rename(x.file.Name(), x.path)
+	} else {
+		err = errors.Join(err, os.Remove(x.file.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// SalvageReport is what a stale primary holds that was never replicated.
+type SalvageReport struct {
+	Topology string
+	Stale    string
+	Promoted string
+	Until    time.Time // up to when the stale cluster was read, by its own ticks
+	Counts   []SalvageCount
+	Channels []SalvageChannel
+	Export   string // the file; empty: none
+	Exported int64  // its lines
+}
+
+// SalvageCount counts the messages of one kind in one collection.
+type SalvageCount struct {
+	Database     string
+	Collection   string // empty: its name is not known, or it concerns none
+	CollectionID int64  // 0: it concerns none
+	Kind         string
+	Messages     int64
+	Rows         int64
+	Newest       time.Time
+}
+
+// Compare orders by collection, then kind.
+func (c SalvageCount) Compare(o SalvageCount) int {
+	return cmp.Or(cmp.Compare(c.Database, o.Database), cmp.Compare(c.Collection, o.Collection),
+		cmp.Compare(c.CollectionID, o.CollectionID), cmp.Compare(c.Kind, o.Kind))
+}
+
+// SalvageChannel is one channel as it was read.
+type SalvageChannel struct {
+	Channel        string
+	Promoted       string
+	ReplicatedUpTo time.Time
+	Messages       int64
+	First          time.Time
+	Last           time.Time
+	Problem        string // why it may hold more; empty: it does not
+}
+
+// Whole says whether every channel was read from its checkpoint to its end.
+func (r SalvageReport) Whole() bool {
+	for _, c := range r.Channels {
+		if c.Problem != "" {
+			return false
+		}
+	}
+	return len(r.Channels) > 0
+}
+
+// Salvage writes the report as "table", "json" or "yaml".
+func Salvage(w io.Writer, form string, r SalvageReport, o TableOptions) error {
+	switch form {
+	case FormTable:
+		p := newPage(o)
+		p.salvage(r)
+		return p.flush(w)
+	case FormJSON:
+		return writeJSON(w, encodeSalvage(r))
+	case FormYAML:
+		return writeYAML(w, encodeSalvage(r))
+	default:
+		return fmt.Errorf("salvage has no form %q: use table, json or yaml", form)
+	}
+}
+
+type wireSalvage struct {
+	Topology string               `json:"topology"`
+	Stale    string               `json:"stale"`
+	Promoted string               `json:"promoted"`
+	Until    *string              `json:"until"`
+	Whole    bool                 `json:"whole"`
+	Counts   []wireSalvageCount   `json:"counts"`
+	Channels []wireSalvageChannel `json:"channels"`
+	NotKnown []string             `json:"notKnown"`
+	Export   *string              `json:"export"`
+	Exported int64                `json:"exportedLines"`
+}
+
+type wireSalvageCount struct {
+	Database     *string `json:"database"`
+	Collection   *string `json:"collection"`
+	CollectionID *string `json:"collectionId"`
+	Kind         string  `json:"kind"`
+	Messages     int64   `json:"messages"`
+	Rows         int64   `json:"rows"`
+	Newest       *string `json:"newest"`
+}
+
+type wireSalvageChannel struct {
+	Channel        *string `json:"channel"`
+	Promoted       string  `json:"promotedChannel"`
+	ReplicatedUpTo *string `json:"replicatedUpTo"`
+	Messages       int64   `json:"messages"`
+	First          *string `json:"first"`
+	Last           *string `json:"last"`
+	Problem        *string `json:"problem"`
+}
+
+func encodeSalvage(r SalvageReport) wireSalvage {
+	return wireSalvage{
+		Topology: r.Topology, Stale: r.Stale, Promoted: r.Promoted, Until: timeOrNil(r.Until), Whole: r.Whole(),
+		Counts: mapList(r.Counts, func(c SalvageCount) wireSalvageCount {
+			id := ""
+			if c.CollectionID != 0 {
+				id = strconv.FormatInt(c.CollectionID, 10)
+			}
+			return wireSalvageCount{
+				Database: textOrNil(c.Database), Collection: textOrNil(c.Collection), CollectionID: textOrNil(id),
+				Kind: c.Kind, Messages: c.Messages, Rows: c.Rows, Newest: timeOrNil(c.Newest),
+			}
+		}),
+		Channels: mapList(r.Channels, func(c SalvageChannel) wireSalvageChannel {
+			return wireSalvageChannel{
+				Channel: textOrNil(c.Channel), Promoted: c.Promoted, ReplicatedUpTo: timeOrNil(c.ReplicatedUpTo),
+				Messages: c.Messages, First: timeOrNil(c.First), Last: timeOrNil(c.Last), Problem: textOrNil(c.Problem),
+			}
+		}),
+		NotKnown: mapList(r.notKnown(), same), Export: textOrNil(r.Export), Exported: r.Exported,
+	}
+}
+
+// notKnown is what no reading of a log can tell.
+func (r SalvageReport) notKnown() []string {
+	return []string{
+		"whether the rows are still wanted: " + r.Promoted + " may hold newer ones under the same keys, written since it was promoted",
+		"which of them an application was told to be written: the log holds what was accepted, answered or not",
+		"transactions that were not committed: the stream leaves them out",
+		"data that came by bulk import: it is in object storage, not in the log",
+		"what " + r.Stale + " takes after " + clockTime(r.Until) + ", unless it is fenced",
+	}
+}
+
+func (p *page) salvage(r SalvageReport) {
+	var rows, messages int64
+	for _, c := range r.Counts {
+		rows, messages = rows+c.Rows, messages+c.Messages
+	}
+	words, s := fmt.Sprintf("%d rows in %d messages that %s never got", rows, messages, r.Promoted), attention
+	if messages == 0 {
+		words, s = "nothing that "+r.Promoted+" never got", good
+	}
+	if !r.Whole() {
+		words, s = "at least "+words+"; not everything could be read", bad
+	}
+	p.title(r.Topology+"/"+r.Stale, s, words)
+	p.blank()
+	p.salvageProblems(r)
+	if r.Export != "" {
+		p.field("Export", good, "✓", fmt.Sprintf("%d lines in %s", r.Exported, r.Export))
+	}
+	for i, text := range r.notKnown() {
+		label := "Not known"
+		if i > 0 {
+			label = ""
+		}
+		p.field(label, attention, "!", text)
+	}
+	if len(r.Counts) == 0 {
+		return
+	}
+	p.blank()
+	g := grid{head: []string{"collection", "kind", "messages", "rows", "newest"}, least: 20}
+	for _, c := range r.Counts {
+		g.add(cell{text: c.name()}, cell{text: c.Kind}, cell{text: strconv.FormatInt(c.Messages, 10)},
+			cell{text: strconv.FormatInt(c.Rows, 10)}, cell{text: clockTime(c.Newest)})
+	}
+	p.grid(g)
+}
+
+func (c SalvageCount) name() string {
+	switch {
+	case c.Collection != "":
+		return orElse(c.Database, "?") + "/" + c.Collection
+	case c.CollectionID != 0:
+		return "id " + strconv.FormatInt(c.CollectionID, 10)
+	default:
+		return "-"
+	}
+}
+
+// salvageProblems prints each problem once, with the channels that it is of.
+func (p *page) salvageProblems(r SalvageReport) {
+	of := map[string]int{}
+	for _, c := range r.Channels {
+		of[c.Problem]++
+	}
+	for _, c := range r.Channels {
+		if n := of[c.Problem]; c.Problem != "" && n > 0 {
+			p.field("Not whole", bad, "✗", fmt.Sprintf("%s, %s: %s", plural(n, "channel", "channels"), orElse(c.Channel, c.Promoted), c.Problem))
+			of[c.Problem] = 0
+		}
+	}
+}

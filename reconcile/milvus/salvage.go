@@ -1,0 +1,222 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/plan"
+)
+
+// salvageIdle is how long a stream may bring nothing before it is given up: a
+// server ends it once its channel has passed the wanted tick, and a channel
+// without time ticks never does.
+const salvageIdle = 15 * time.Second
+
+// SalvagedChannel is one channel of a stale primary after it was read.
+type SalvagedChannel struct {
+	Channel  string // of the stale primary; empty when no checkpoint names it
+	Promoted string // the channel of the promoted cluster that it replicated to
+	// Replicated is the tick up to which it was replicated; 0: not known.
+	Replicated uint64
+	Messages   int64  // found behind it
+	First      uint64 // tick of the first of them; 0: none
+	Last       uint64
+	// Problem says why what was found may not be all that the channel holds;
+	// empty: it is.
+	Problem string
+}
+
+// Salvage is what a stale primary holds that was never replicated.
+type Salvage struct {
+	Promoted string
+	Stale    string
+	Until    time.Time // by the stale cluster's own ticks; what it writes later is not in it
+	Channels []SalvagedChannel
+}
+
+// Salvage reads, from each channel of a stale primary, what follows the place
+// up to which it was replicated when promoted was promoted (milvus.md sections
+// 1.4 and 5.7), and gives each message to visit, one after the other: at no
+// time is more than one held. It changes nothing. Names of collections are the
+// stale cluster's own.
+func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale string, visit func(SalvagedMessage) error) (Salvage, error) {
+	f, out := r.fleet, Salvage{Promoted: promoted, Stale: stale}
+	bound := bind(t, f.credentials)
+	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
+	if err != nil {
+		return out, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)
+	}
+	v := f.view(ctx, t, bound[stale], look{identity: true, hangs: true})
+	switch {
+	case v.Reach != plan.ReachUp:
+		return out, fmt.Errorf("%s is %s: %s", stale, v.Reach, v.Error)
+	case !v.IdentityProven:
+		return out, fmt.Errorf("nothing proves that %s is what answers at its address", stale)
+	}
+	l, err := f.connect(bound[stale])
+	if err != nil {
+		return out, f.secrets.err(err)
+	}
+	defer l.close()
+	until, err := l.tick(ctx)
+	if err != nil {
+		return out, fmt.Errorf("ask %s: %w", stale, err)
+	}
+	out.Until = plan.TickTime(until)
+	s := salvaging{link: l, until: until, visit: visit, names: l.collectionNames(ctx)}
+	for _, m := range marks {
+		c, err := s.channel(ctx, m)
+		if err != nil {
+			return out, err
+		}
+		out.Channels = append(out.Channels, c)
+	}
+	return out, nil
+}
+
+// salvageMark is the checkpoint that a force promote left on one channel.
+type salvageMark struct {
+	promoted   string // channel of the promoted cluster
+	checkpoint *commonpb.ReplicateCheckpoint
+	problem    string
+}
+
+// salvageMarks asks the promoted cluster up to where each of its channels had
+// replicated from the stale one.
+func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]salvageMark, error) {
+	if !a.allowed() || a.cluster.ID == "" {
+		return nil, errors.New(a.reason)
+	}
+	l, err := f.connect(a)
+	if err != nil {
+		return nil, f.secrets.err(err)
+	}
+	defer l.close()
+	out := make([]salvageMark, len(a.cluster.PChannels))
+	found := false
+	for i, channel := range a.cluster.PChannels {
+		one, cancel := l.shortly(ctx)
+		info, err := l.info(one, channel, stale)
+		cancel()
+		out[i] = salvageMark{promoted: channel, checkpoint: info.GetSalvageCheckpoint()}
+		switch {
+		case err != nil && i == 0:
+			return nil, fmt.Errorf("%w (hint: Milvus before 2.6.19 does not tell them on a primary)", f.secrets.err(err))
+		case err != nil:
+			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(words(err))
+		case out[i].checkpoint == nil:
+			out[i].problem = "the force promote left no salvage checkpoint on it"
+		case out[i].checkpoint.GetMessageId().GetId() == "":
+			out[i].problem = "nothing had been replicated on it, so that its checkpoint names no place to read from"
+		}
+		found = found || out[i].checkpoint != nil
+	}
+	if !found {
+		return nil, fmt.Errorf("it holds none of %s: it was not promoted by force in its place", stale)
+	}
+	return out, nil
+}
+
+// salvaging is one stale primary being read.
+type salvaging struct {
+	*link
+	until uint64
+	visit func(SalvagedMessage) error
+	names map[int64]collectionName
+}
+
+// channel reads one channel. Only an error of visit ends the whole reading.
+func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel, error) {
+	c := SalvagedChannel{Promoted: m.promoted, Problem: m.problem}
+	if cp := m.checkpoint; cp != nil {
+		c.Channel, c.Replicated = cp.GetPchannel(), cp.GetTimeTick()
+	}
+	if c.Problem != "" {
+		return c, nil
+	}
+	kept, err := s.keepsCheckpoint(ctx, m.checkpoint)
+	switch {
+	case err != nil:
+		c.Problem = "whether its log still holds the checkpoint could not be read: " + err.Error()
+	case !kept:
+		c.Problem = "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
+	}
+	var visiting error
+	err = s.dump(ctx, m.checkpoint, c.Replicated+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
+		if housekeeping(raw) {
+			return true
+		}
+		msg := s.message(c.Channel, raw)
+		c.Messages++
+		c.Last = msg.TimeTick
+		if c.First == 0 {
+			c.First = msg.TimeTick
+		}
+		visiting = s.visit(msg)
+		return visiting == nil
+	})
+	if err != nil && visiting == nil && c.Problem == "" {
+		c.Problem = "it could not be read to its end: " + err.Error()
+	}
+	return c, visiting
+}
+
+// keepsCheckpoint says whether the log still holds the message that was
+// replicated last: a log that was cut behind it begins later and does not say
+// so (milvus.md section 1.4).
+func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (bool, error) {
+	kept := false
+	err := s.dump(ctx, cp, cp.GetTimeTick(), cp.GetTimeTick(), func(*commonpb.ImmutableMessage) bool {
+		kept = true
+		return false
+	})
+	if kept {
+		return true, nil
+	}
+	return false, err
+}
+
+// includeStartMessage is the number of DumpMessagesRequest.include_start_message,
+// which this version of the generated API lacks. The checkpoint's id is that of
+// a last-confirmed message, so that it must be among what is looked at.
+const includeStartMessage = 5
+
+// dump streams what lies between two ticks, until take says no.
+func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, from, to uint64, take func(*commonpb.ImmutableMessage) bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", salvageIdle)) })
+	defer idle.Stop()
+	req := &milvuspb.DumpMessagesRequest{Pchannel: cp.GetPchannel(), StartMessageId: cp.GetMessageId(), StartTimetick: from, EndTimetick: to}
+	req.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, includeStartMessage, protowire.VarintType), 1))
+	stream, err := s.api.DumpMessages(ctx, req)
+	if err != nil {
+		return s.fleet.secrets.err(err)
+	}
+	for {
+		resp, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && context.Cause(ctx) != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return s.fleet.secrets.err(err)
+		}
+		if bad := classifyStatus(resp.GetStatus()); resp.GetStatus() != nil && bad.err != nil {
+			return s.fleet.secrets.err(bad.err)
+		}
+		idle.Reset(salvageIdle)
+		if raw := resp.GetMessage(); raw != nil && !take(raw) {
+			return nil
+		}
+	}
+}

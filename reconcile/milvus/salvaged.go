@@ -1,0 +1,243 @@
+package milvus
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/milvus-io/milvus/client/v2/column"
+	"github.com/milvus-io/milvus/client/v2/entity"
+)
+
+// SalvagedMessage is one message of a stale primary's log that was never
+// replicated.
+type SalvagedMessage struct {
+	Channel     string
+	VChannel    string
+	MessageID   string // hex; its form depends on the message queue
+	TimeTick    uint64
+	Kind        string // insert, delete, create_collection, …; "type 57" for one that is not known here
+	Transaction string // empty: none; only what was committed is there
+	// Database, Collection and Partition are empty where they are not known.
+	Database     string
+	Collection   string
+	CollectionID int64 // 0: it concerns no collection, or its form is not known
+	Partition    string
+	PartitionID  int64
+	RowCount     int64
+	Payload      []byte // as Milvus wrote it
+
+	fields []*schemapb.FieldData
+	keys   *schemapb.IDs
+}
+
+// More properties of a message (pkg/streaming/util/message/properties.go).
+const (
+	propertyTxn      = "_tx"
+	propertyVChannel = "_vc"
+)
+
+// The types of messages.proto that carry rows.
+const (
+	typeInsert = 2
+	typeDelete = 3
+)
+
+// messageKinds are the words for the types of messages.proto that DumpMessages
+// emits.
+var messageKinds = map[int]string{
+	typeInsert: "insert", typeDelete: "delete", 5: "create_collection", 6: "drop_collection", 7: "create_partition", 8: "drop_partition",
+	9: "manual_flush", 11: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
+	16: "create_database", 17: "alter_database", 18: "drop_database", 19: "alter_alias", 20: "drop_alias",
+	21: "restore_rbac", 22: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
+	28: "alter_privilege", 29: "drop_privilege", 30: "alter_privilege_group", 31: "drop_privilege_group",
+	32: "alter_resource_group", 33: "drop_resource_group", 34: "create_index", 35: "alter_index", 36: "drop_index",
+}
+
+// housekeeping says whether a message is about the log or the topology, and
+// holds nothing that a user wrote.
+func housekeeping(m *commonpb.ImmutableMessage) bool {
+	switch m.GetProperties()[propertyType] {
+	case "800", "900", "901": // AlterReplicateConfig, BeginTxn, CommitTxn
+		return true
+	default:
+		return false
+	}
+}
+
+type collectionName struct{ database, name string }
+
+// collectionNames are the names of the collections by id, as far as the token
+// may see them.
+func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
+	ctx, cancel := l.shortly(ctx)
+	defer cancel()
+	out := map[int64]collectionName{}
+	databases, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
+	if err != nil {
+		return out
+	}
+	for _, database := range databases.GetDbNames() {
+		shown, err := l.api.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{DbName: database})
+		if err != nil {
+			continue
+		}
+		for i, id := range shown.GetCollectionIds() {
+			if i < len(shown.GetCollectionNames()) {
+				out[id] = collectionName{database, shown.GetCollectionNames()[i]}
+			}
+		}
+	}
+	return out
+}
+
+// message reads what can be read of a message. A body that is not understood
+// stays in Payload.
+func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
+	p := raw.GetProperties()
+	m := SalvagedMessage{
+		Channel: channel, VChannel: p[propertyVChannel], MessageID: hex.EncodeToString([]byte(raw.GetId().GetId())),
+		Transaction: p[propertyTxn], Payload: raw.GetPayload(),
+	}
+	m.TimeTick, _ = strconv.ParseUint(p[propertyTick], tickBase, 64) // 0: not known
+	number, err := strconv.Atoi(p[propertyType])
+	if m.Kind = messageKinds[number]; m.Kind == "" || err != nil {
+		m.Kind = "type " + p[propertyType]
+	}
+	m.body(number)
+	s.remember(m)
+	if known, ok := s.names[m.CollectionID]; ok {
+		m.Database, m.Collection = known.database, known.name
+	}
+	return m
+}
+
+// body fills in what the bodies of Milvus' own messages tell.
+func (m *SalvagedMessage) body(number int) {
+	const create, drop = 5, 6
+	switch number {
+	case typeInsert:
+		var b msgpb.InsertRequest
+		if proto.Unmarshal(m.Payload, &b) != nil {
+			return
+		}
+		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
+		m.Partition, m.PartitionID = b.GetPartitionName(), b.GetPartitionID()
+		m.RowCount, m.fields = int64(b.GetNumRows()), b.GetFieldsData() //nolint:gosec // far below
+	case typeDelete:
+		var b msgpb.DeleteRequest
+		if proto.Unmarshal(m.Payload, &b) != nil {
+			return
+		}
+		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
+		m.Partition, m.PartitionID = b.GetPartitionName(), b.GetPartitionID()
+		m.RowCount, m.keys = b.GetNumRows(), b.GetPrimaryKeys()
+	case create:
+		var b msgpb.CreateCollectionRequest
+		if proto.Unmarshal(m.Payload, &b) == nil {
+			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
+		}
+	case drop:
+		var b msgpb.DropCollectionRequest
+		if proto.Unmarshal(m.Payload, &b) == nil {
+			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
+		}
+	}
+}
+
+func (m *SalvagedMessage) name(database, collection string, id int64) {
+	m.Database, m.Collection, m.CollectionID = database, collection, id
+}
+
+// remember keeps the name that a message gives its collection: a collection
+// that is gone by now is in no list any more.
+func (s *salvaging) remember(m SalvagedMessage) {
+	if _, known := s.names[m.CollectionID]; !known && m.CollectionID != 0 && m.Collection != "" {
+		s.names[m.CollectionID] = collectionName{m.Database, m.Collection}
+	}
+}
+
+// primaryKey names the keys of a delete, whose message does not name their field.
+const primaryKey = "primaryKey"
+
+// Rows gives each row of an insert, by the names of its fields, and each key of
+// a delete under "primaryKey". Values are numbers, texts, booleans, lists, JSON
+// as raw text, and nil for null.
+func (m SalvagedMessage) Rows(each func(row map[string]any) error) error {
+	columns, err := m.columns()
+	if err != nil {
+		return err
+	}
+	for i := range int(m.RowCount) {
+		row := map[string]any{}
+		for _, c := range columns {
+			v, err := cellOf(c, i)
+			if err != nil {
+				return fmt.Errorf("row %d, field %s: %w", i, c.Name(), err)
+			}
+			row[c.Name()] = v
+		}
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m SalvagedMessage) columns() ([]column.Column, error) {
+	if m.keys != nil {
+		if texts := m.keys.GetStrId(); texts != nil {
+			return []column.Column{column.NewColumnVarChar(primaryKey, texts.GetData())}, nil
+		}
+		return []column.Column{column.NewColumnInt64(primaryKey, m.keys.GetIntId().GetData())}, nil
+	}
+	var out []column.Column
+	for _, f := range m.fields {
+		if f.GetFieldName() == "" {
+			f = proto.Clone(f).(*schemapb.FieldData) //nolint:forcetypeassert // a clone is of its own type
+			f.FieldName = "field " + strconv.FormatInt(f.GetFieldId(), 10)
+		}
+		c, err := column.FieldDataColumn(f, 0, -1)
+		if err != nil {
+			return nil, fmt.Errorf("read field %s: %w", f.GetFieldName(), err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// cellOf is one value, in a form that JSON can hold.
+func cellOf(c column.Column, i int) (any, error) {
+	if null, err := c.IsNull(i); err == nil && null {
+		return nil, nil //nolint:nilnil // null is a value
+	}
+	v, err := c.Get(i)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says which row and field
+	}
+	switch x := v.(type) {
+	case entity.SparseEmbedding:
+		return sparse(x), nil
+	case entity.BinaryVector:
+		return []byte(x), nil
+	default:
+		return v, nil
+	}
+}
+
+func sparse(x entity.SparseEmbedding) map[string]float32 {
+	out := make(map[string]float32, x.Len())
+	for i := range x.Len() {
+		if at, value, ok := x.Get(i); ok {
+			out[strconv.FormatUint(uint64(at), 10)] = value
+		}
+	}
+	return out
+}
