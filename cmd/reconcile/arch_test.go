@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"reconcile/notify":              {"plan"},
 	"cmd/reconcile":                 {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render": {"plan", "plan/explain", "reconcile/approval", "reconcile"},
-	"cmd/reconcile/internal/serve":  {"plan", "plan/explain", "reconcile", "reconcile/approval"},
+	"cmd/reconcile/internal/serve":  {"plan", "plan/explain", "reconcile", "reconcile/approval", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/internal/cli": {"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/notify",
 		"cmd/reconcile/internal/render"},

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -10,13 +11,34 @@ import (
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // board is a source that holds what a test says.
-type board struct{ s reconcile.Snapshot }
+type board struct {
+	mu      sync.Mutex
+	s       reconcile.Snapshot
+	changed chan struct{}
+}
 
-func (b *board) Snapshot() reconcile.Snapshot { return b.s }
-func (b *board) Changed() <-chan struct{}     { return nil }
+func (b *board) Snapshot() reconcile.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.s
+}
+
+func (b *board) Changed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+func (b *board) publish(topologies ...reconcile.TopologyStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.s.Topologies = topologies
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
 
 func boardOf(topologies ...reconcile.TopologyStatus) *board {
-	return &board{reconcile.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
+	return &board{changed: make(chan struct{}), s: reconcile.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
 }
 
 func seconds(n float64) *time.Duration {

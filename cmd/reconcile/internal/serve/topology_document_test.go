@@ -52,7 +52,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 		{"blind", blind, 8, map[string]int{"cluster-b": 3}},
 		{"an older generation is seen again", reverted, 8, map[string]int{"cluster-b": 3}},
 	} {
-		b.s.Topologies = []reconcile.TopologyStatus{step.status}
+		b.publish(step.status)
 		got, ok := d.Document("orders")
 		if !ok || got.Version != step.version {
 			t.Errorf("%s: version %d (%t), want %d", step.name, got.Version, ok, step.version)
