@@ -55,7 +55,7 @@ out, but only for a commit that carries an approved failover annotation.`,
 	root.AddCommand(
 		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newDrift(g), newStatus(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
-		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g),
+		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g),
 	)
 	for _, u := range unbuilt {
 		root.AddCommand(newUnbuilt(u.use, u.short, u.instead))

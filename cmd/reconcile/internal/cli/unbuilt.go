@@ -12,7 +12,6 @@ import (
 var unbuilt = []struct{ use, short, instead string }{
 	{"run", "The daemon", "run 'reconcile drift' on a schedule, and 'reconcile apply' when the tracked branch moves"},
 	{"doctor", "Would a failover work right now?", "'reconcile status' shows reach, roles and lag; 'reconcile plan' of a failover commit on a branch shows what would block it"},
-	{"import", "Write a topology for live clusters", "write the file by hand; 'reconcile validate' checks it, 'reconcile plan' compares it with the clusters"},
 }
 
 // unbuiltFlag is an option of the contract that this version does not have: it

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
+)
+
+const topologyHead = `# yaml-language-server: $schema=topology.schema.json
+# (made by: reconcile schema topology > topology.schema.json)
+#
+# To change a role, run 'reconcile propose', or edit it here and raise
+# spec.generation. Every change of a role needs an approval.
+apiVersion: reconcile/v1alpha1
+kind: ReplicationTopology
+metadata:
+  name: %s
+spec:
+  generation: %d
+  clusters:
+`
+
+var roleNotes = map[plan.Role]string{
+	plan.RolePrimary:  "takes writes",
+	plan.RoleStandby:  "read-only, replicates from the primary",
+	plan.RoleStale:    "takes writes of its own: isolate it, and rebuild it before it joins",
+	plan.RoleDetached: "a writable cluster of its own",
+}
+
+// topologyFile writes the topology and demands that it reads as it was meant.
+func (im *importing) topologyFile() ([]byte, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, topologyHead, word(im.topology.Name), im.topology.Generation)
+	for _, c := range im.topology.Clusters {
+		fmt.Fprintf(&b, "    - id: %s\n      role: %s # %s\n      uri: %s\n", word(c.ID), c.Role, im.note(c), quote(c.URI))
+		if _, host, _ := strings.Cut(c.URI, "://"); strings.TrimSuffix(host, "/") != c.ClientAddress {
+			fmt.Fprintf(&b, "      clientAddress: %s\n", quote(c.ClientAddress))
+		}
+		b.WriteString(channelLines(c))
+	}
+	b.WriteString("  # objectives: {maxLag: 10s}\n  # switchover: {catchUpWithin: 30s, timeout: 10m}\n" +
+		"  # failover: {unavailableFor: 30s, probes: 3, blockPeriod: 1h, verify: ddl}\n")
+	data := []byte(b.String())
+	read, problems := schema.Parse(im.o.name+".yaml", data)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("these clusters cannot be written as a topology:\n%w", problems)
+	}
+	unlike := errors.New("the topology would not read as it was found; nothing was written")
+	if len(read) != 1 {
+		return nil, unlike
+	}
+	want := im.topology
+	want.MaxLag, want.Switchover, want.Failover = read[0].MaxLag, read[0].Switchover, read[0].Failover
+	if schema.Hash(read[0]) != schema.Hash(want) {
+		return nil, unlike
+	}
+	im.topology = read[0]
+	return data, nil
+}
+
+// note says what a role means, and what is not so yet.
+func (im *importing) note(c plan.Cluster) string {
+	if c.Role == plan.RoleStandby && im.observed.View(c.ID).Belief.Kind == plan.BeliefUnconfigured {
+		return "stores nothing yet: an approved apply attaches it"
+	}
+	return roleNotes[c.Role]
+}
+
+// channelLines is empty for the names and the number that are usual.
+func channelLines(c plan.Cluster) string {
+	prefix := strings.TrimSuffix(c.PChannels[0], "0")
+	numbered := true
+	for i, name := range c.PChannels {
+		numbered = numbered && name == prefix+strconv.Itoa(i)
+	}
+	switch {
+	case slices.Equal(c.PChannels, channelsOf(c.ID, defaultChannels)):
+		return ""
+	case numbered:
+		return fmt.Sprintf("      pchannels: {prefix: %s, count: %d}\n", quote(prefix), len(c.PChannels))
+	}
+	out := "      pchannels:\n"
+	for _, name := range c.PChannels {
+		out += "        - " + quote(name) + "\n"
+	}
+	return out
+}
+
+const configHead = `# yaml-language-server: $schema=config.schema.json
+# (made by: reconcile schema config > config.schema.json)
+#
+# The operator's configuration. Keep it outside the topology repository: it holds
+# what a pull request must not be able to change. It names secrets and holds none.
+apiVersion: reconcile/v1alpha1
+kind: Config
+# git: {url: ssh://git@git.example/platform/topologies.git, ref: refs/heads/main}
+# ledger: {path: /var/lib/reconcile/ledger.db}   # needed by apply, fence and run
+# approval:                                      # who may approve; nobody without it
+#   allowedSigners: /etc/reconcile/allowed_signers
+#   quorum: {switchover: 1, failover: 1, other: 1}
+credentials: # a token goes to this address alone, and with this uri alone
+`
+
+// configFile writes a configuration with the credentials bound, and demands
+// that it reads as it was meant.
+func (im *importing) configFile() ([]byte, error) {
+	var b strings.Builder
+	b.WriteString(configHead)
+	var want []schema.Credential
+	for _, c := range im.credentials {
+		cluster, _ := im.topology.Cluster(c.ClusterID)
+		c.URI = cluster.URI
+		fmt.Fprintf(&b, "  - clusterId: %s\n    address: %s\n    uri: %s\n", word(c.ClusterID), quote(c.Address), quote(c.URI))
+		if !c.Token.IsZero() {
+			fmt.Fprintf(&b, "    tokenFrom: {env: %s}\n", c.Token.Env)
+		}
+		if c.TLS != nil {
+			fmt.Fprintf(&b, "    tls: {caFile: %s}\n", quote(c.TLS.CAFile))
+		}
+		want = append(want, c)
+	}
+	data := []byte(b.String())
+	read, problems := schema.ParseConfig(im.o.configOut, data)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("these clusters cannot be written as a configuration:\n%w", problems)
+	}
+	same := len(read.Credentials) == len(want)
+	for i := range want {
+		same = same && sameBinding(read.Credentials[i], want[i])
+	}
+	if !same {
+		return nil, errors.New("the configuration would not bind what was proven; nothing was written")
+	}
+	return data, nil
+}
+
+func sameBinding(a, b schema.Credential) bool {
+	return a.ClusterID == b.ClusterID && a.Address == b.Address && a.URI == b.URI && a.Token == b.Token && (a.TLS == nil) == (b.TLS == nil)
+}
+
+// report tells on stderr what was found and what comes next.
+func (im *importing) report(g *globals) {
+	for _, c := range im.topology.Clusters {
+		v := im.observed.View(c.ID)
+		g.tell(im.topology.Name, fmt.Sprintf("%s at %s is proven; it believes it is %s, so it is written as %s", c.ID, c.ClientAddress, v.Belief.Kind, c.Role))
+	}
+	computed := plan.Compute(plan.Desired{Topologies: []plan.Topology{im.topology}}, im.observed, plan.Memory{Now: g.clock()})
+	if t, ok := computed.Topology(im.topology.Name); ok && t.Transition != plan.TransitionNone {
+		g.tell(im.topology.Name, "the clusters are not as this file says: 'reconcile plan' will ask for "+strings.ReplaceAll(t.Transition.String(), "_", " "))
+	}
+	if im.o.configOut != "" {
+		g.tell(im.topology.Name, "next: set git, ledger and approval in "+im.o.configOut+", commit the topology, and run 'reconcile plan'")
+	}
+}
+
+var (
+	plainWord = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	notAWord  = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+)
+
+// word leaves names without quotes where no YAML reader takes them for
+// something else.
+func word(s string) string {
+	if plainWord.MatchString(s) && !slices.Contains(notAWord, s) {
+		return s
+	}
+	return quote(s)
+}
+
+// quote is JSON, which YAML reads alike.
+func quote(s string) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string always has a JSON form
+	return strings.TrimSpace(b.String())
+}
+
+// writeNew makes a file that was not there, for its owner to write.
+func writeNew(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make the folder of %s: %w", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
