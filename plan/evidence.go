@@ -24,6 +24,9 @@ type Evidence struct {
 	Candidate string
 	Interval  time.Duration
 	Rounds    []Round // oldest first
+	// Since is when the run that the oldest round belongs to began, if rounds
+	// before it were dropped; zero: none were.
+	Since time.Time
 }
 
 // Want asks for rounds of evidence that a plan lacks.

@@ -27,12 +27,17 @@ type Judgement struct {
 	Moved    []ChannelMotion
 	Missing  time.Duration // how much longer the run must span
 	Probes   int           // how many more rounds must count
+
+	began time.Time // of the run, if its first rounds were dropped
 }
 
 // FirstFailed returns when the current run began.
 func (j Judgement) FirstFailed() (time.Time, bool) {
 	if len(j.Run) == 0 {
 		return time.Time{}, false
+	}
+	if !j.began.IsZero() {
+		return j.began, true
 	}
 	return j.Run[0].At, true
 }
@@ -47,7 +52,7 @@ const movementRestarts = 2
 // checkpoint or a gap of two intervals starts the run anew, and a success
 // forgets earlier movement too. now bounds how old the last round may be.
 func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
-	var j Judgement
+	j := Judgement{began: e.Since}
 	e.Rounds = slices.Clone(e.Rounds)
 	slices.SortStableFunc(e.Rounds, func(a, b Round) int { return a.At.Compare(b.At) })
 	seen := map[string]ChannelProgress{}
@@ -61,10 +66,10 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 			continue
 		}
 		if n := len(j.Run); n > 0 && gap(j.Run[n-1], r.At, e.Interval) {
-			j.Run = nil
+			j.Run, j.began = nil, time.Time{}
 		}
 		if moved := motion(seen, r.Progress); len(moved) > 0 && len(j.Run) > 0 {
-			j.Run, j.Restarts, j.Moved = nil, j.Restarts+1, joinMotion(j.Moved, moved)
+			j.Run, j.began, j.Restarts, j.Moved = nil, time.Time{}, j.Restarts+1, joinMotion(j.Moved, moved)
 		}
 		remember(seen, r.Progress)
 		j.Run = append(j.Run, r)

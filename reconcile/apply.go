@@ -20,6 +20,9 @@ type Apply struct {
 	LockWait time.Duration
 	// Suspended names topologies that are observed and never applied.
 	Suspended []string
+	// Observing applies nothing at all; that a document is live already is
+	// still recorded (mode: observe).
+	Observing bool
 	// Pinned holds, by topology, the digest of a saved plan; nil: none.
 	Pinned map[string]string
 	// Identity names this process in messages.
@@ -94,10 +97,13 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 	r := Result{Topology: t.Name}
 	suspended := slices.Contains(a.Suspended, t.Name)
 	switch {
-	case !suspended && (a.leftBehind(t, report.remembered) || a.misdirected(t)):
+	case !suspended && !a.Observing && (a.leftBehind(t, report.remembered) || a.misdirected(t)):
 		return r, false
 	case t.Transition == plan.TransitionNone:
-		r.Outcome, r.Detail = a.settle(ctx, t)
+		r.Outcome, r.Detail = a.settle(ctx, t, report.remembered)
+		return r, true
+	case a.Observing:
+		r.Outcome, r.Detail = OutcomeBlocked, "mode: observe, nothing is applied"
 		return r, true
 	case suspended:
 		r.Outcome, r.Detail = OutcomeBlocked, "the operator's configuration suspends this topology"
@@ -139,11 +145,11 @@ func codesOf(findings []plan.Finding) string {
 // settle spends the approval of a document whose state is first seen to be
 // live already, so that it cannot act later (contract section 4). A document
 // that does not govern at the tip leaves no trace.
-func (a Apply) settle(ctx context.Context, t plan.TopologyPlan) (Outcome, string) {
+func (a Apply) settle(ctx context.Context, t plan.TopologyPlan, r Remembered) (Outcome, string) {
 	if newer, ok := a.Superseded[t.Name]; ok {
 		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
 	}
-	if !t.Matches {
+	if !t.Matches || r.spent(t.Name, t.Generation) {
 		return OutcomeUnchanged, ""
 	}
 	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -78,6 +79,16 @@ type Remembered struct {
 	Newest time.Time // of the newest record
 	Born   time.Time
 	New    bool // the ledger was made by this run
+	// Lapsed are the payload hashes of approvals that met a living primary.
+	Lapsed []string
+}
+
+// spent says whether the approval of a generation was used, or its document
+// was live once.
+func (r Remembered) spent(topology string, generation int64) bool {
+	return slices.ContainsFunc(r.Spent, func(m approval.SpentMark) bool {
+		return m.Topology == topology && m.Generation == generation
+	})
 }
 
 // Beginning is what one ledger transaction writes before the first effect.

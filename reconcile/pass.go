@@ -27,9 +27,21 @@ type Pass struct {
 	// AllProgress reads the lag of every standby, not only of topologies with
 	// a transition (drift, status).
 	AllProgress bool
+	// AllContents reads what every cluster holds, so that a promotion can be
+	// held against it (run).
+	AllContents bool
 	// NoProbes leaves evidence that is missing unmade: the plan then says
-	// PRIMARY_NOT_PROBED (drift, status).
-	NoProbes    bool
+	// PRIMARY_NOT_PROBED (drift, status, run).
+	NoProbes bool
+	// Evidence are the rounds that were made already; nil: none were. It is
+	// asked once the clusters were observed, so that they are the newest.
+	Evidence func() []plan.Evidence
+	// Unattended says that no person stands by (run): what is dated before the
+	// ledger's birth and what lapsed grants nothing (contract section 4).
+	Unattended bool
+	// Rewritten names, by topology, the commit that governs it only because
+	// the tracked ref was moved off its history.
+	Rewritten   map[string]string
 	Traffic     TrafficChecker // nil: no redirect target is configured
 	Concurrency int
 	// Tell hears what the pass waits for. It may be called from several
@@ -66,7 +78,10 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if err != nil {
 		return survey{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress})}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents})}
+	if p.Evidence != nil {
+		observed.Evidence = p.Evidence()
+	}
 	computed := p.compute(observed, remembered)
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
@@ -97,8 +112,19 @@ func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report 
 		computed.Wants = nil
 	}
 	report := p.judge(computed, s.remembered)
-	report.Evidence, report.traffic = o.Evidence, o.Traffic
+	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
 	return report
+}
+
+// evidenceOf are the rounds that the failover of t rests on.
+func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
+	var out []plan.Evidence
+	for _, e := range all {
+		if e.Topology == t.Name && e.Primary == t.OldPrimary && e.Candidate == t.Primary {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // report puts the topologies together again.
@@ -160,6 +186,11 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 				"apply the tip, or leave --commit out")
 			out.Topologies[i].Findings = append([]plan.Finding{superseded}, t.Findings...) // nothing else matters as much
 			out.Topologies[i].InSync = false                                               // with a document that is not in force
+		}
+		if at, ok := p.Rewritten[t.Name]; ok && t.Transition != plan.TransitionNone {
+			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.NewFinding(plan.CodeHistoryRewritten, "",
+				"the tracked ref was moved to commit "+at+", which does not descend from the one that was seen before",
+				"check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'"))
 		}
 		if r.New && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.NewFinding(plan.CodeLedgerNew, "",
@@ -265,6 +296,9 @@ func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
 	request := approval.Request{
 		Plan: t, Change: change, Policy: p.Policy, Now: p.Clock(),
 		NewestRecord: r.Newest, Spent: r.Spent, Stale: r.Memory.Stale,
+	}
+	if p.Unattended {
+		request.LedgerBorn, request.Lapsed = &r.Born, r.Lapsed
 	}
 	if !t.Resumed {
 		return approval.Evaluate(request)

@@ -97,7 +97,7 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 		return now, OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first"
 	}
 	if t.Transition == plan.TransitionNone {
-		outcome, detail := r.apply.settle(ctx, t)
+		outcome, detail := r.apply.settle(ctx, t, remembered)
 		return now, outcome, detail
 	}
 	if outcome, detail := refusal(t, report); outcome != OutcomeApplied {

@@ -1,0 +1,61 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventDriftRaised   EventKind = "drift_raised"   // a drift was seen by two sweeps in a row
+	EventDriftResolved EventKind = "drift_resolved" // a drift that was raised is gone
+	EventState         EventKind = "state"          // the state of a topology is another one
+	EventResult        EventKind = "result"         // an apply did something, or ended in doubt
+	EventLost          EventKind = "primary_lost"   // the rounds of evidence are complete
+	EventLapsed        EventKind = "lapsed"         // an approval met a living primary
+	EventLeader        EventKind = "leader"         // this process may act, or may not any more
+	EventGit           EventKind = "git"            // Git could not be read, can be again, or was rewritten
+	EventConfig        EventKind = "config"         // a configuration was taken over, or refused
+)
+
+// Event is something that people or machines may want to be told. Texts hold
+// no secrets.
+type Event struct {
+	At       time.Time
+	Kind     EventKind
+	Severity plan.Severity // info, warning or critical
+	Topology string        // empty: of the whole
+	Cluster  string
+	Code     string // of a finding, denial or drift
+	Commit   string
+	Text     string // one sentence
+}
+
+var levels = map[plan.Severity]slog.Level{
+	plan.SeverityInfo: slog.LevelInfo, plan.SeverityWarning: slog.LevelWarn,
+	plan.SeverityCritical: slog.LevelError, plan.SeverityBlocking: slog.LevelError,
+}
+
+// emit logs an event and hands it on.
+func (l *Loop) emit(e Event) {
+	e.At = l.clock.Now()
+	var attrs []slog.Attr
+	for _, a := range []slog.Attr{
+		slog.String("event", string(e.Kind)), slog.String("topology", e.Topology), slog.String("cluster", e.Cluster),
+		slog.String("code", e.Code), slog.String("commit", e.Commit),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	l.log.LogAttrs(context.Background(), levels[e.Severity], e.Text, attrs...)
+	if l.listen != nil {
+		l.listen(e)
+	}
+}

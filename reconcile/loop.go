@@ -1,0 +1,279 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// Revision is what Git wants at the tip of the tracked ref.
+type Revision struct {
+	Commit   string
+	Desired  plan.Desired
+	Changes  map[string]approval.Change // by topology
+	Problems []string                   // of its files, each one sentence
+	// Rewound: the commit does not descend from the one fetched before.
+	Rewound bool
+}
+
+// Source brings the repository up to date and reads its tip.
+type Source interface {
+	Fetch(ctx context.Context) (Revision, error)
+}
+
+// Records are what the loop writes beside what an apply writes.
+type Records interface {
+	RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error
+	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
+	RecordHome(ctx context.Context, home plan.Home) error
+	// RecordLapse denies the approval with those payload hashes for good.
+	RecordLapse(ctx context.Context, topology string, generation int64, payloads []string) error
+}
+
+// Election decides which of several processes on one ledger may act.
+type Election interface {
+	// Campaign waits until this process leads, or ctx ends.
+	Campaign(ctx context.Context) (Leadership, error)
+}
+
+// Leadership is the right to act at all. Lost is closed when it is gone.
+type Leadership interface {
+	Lost() <-chan struct{}
+	Resign(ctx context.Context) error
+}
+
+// Settings are what a new configuration may change while the loop runs.
+type Settings struct {
+	// Apply is the pattern of every pass: all but what Git wants, which the
+	// loop fills in.
+	Apply         Apply
+	Source        Source
+	SweepInterval time.Duration
+	PollInterval  time.Duration
+	// PassTimeout bounds one pass of one topology, an apply included, and one fetch.
+	PassTimeout time.Duration
+	// Close is called once nothing uses these settings any more; may be nil.
+	Close func()
+}
+
+// LoopOptions are the parts of a loop that stay. Zero clock, log and random
+// take the machine's.
+type LoopOptions struct {
+	Records  Records
+	Election Election // nil: there is nobody else
+	Clock    Clock
+	Log      *slog.Logger
+	Random   func() float64
+	Listen   func(Event) // hears of everything that happens; must not block; may be nil
+	Board    *Board
+	// Grace is how long an apply may go on after the end was asked for.
+	Grace time.Duration
+}
+
+// Loop is the daemon: it follows Git, looks at every topology again and
+// again, makes rounds of evidence while a primary does not answer, and, when
+// it leads, applies what is approved. Each topology has a goroutine of its
+// own, so that a slow or lost cluster delays no other. Every look and every
+// act is a pass of [Apply]; the loop itself decides nothing about topologies.
+type Loop struct {
+	records  Records
+	election Election
+	clock    Clock
+	log      *slog.Logger
+	random   func() float64
+	listen   func(Event)
+	board    *Board
+	grace    time.Duration
+	lanes    *lanes
+	fetchNow chan struct{}
+	progress recorder
+
+	mu       sync.Mutex
+	settings *shared
+	revision *Revision
+	rewrites map[string]string // by topology, the commit that governs it by a rewritten history
+	workers  map[string]*worker
+	unswept  map[string]bool // of the first revision, without a pass yet; nil before it
+	leading  context.Context // ends with the right to act; nil: no right
+	until    map[string]time.Time
+	work     context.Context // of every pass; outlives the wish to stop by the grace
+	running  sync.WaitGroup
+}
+
+// NewLoop makes a loop with its first settings. Nothing runs yet.
+func NewLoop(o LoopOptions, first Settings) *Loop {
+	l := &Loop{
+		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
+		listen: o.Listen, board: o.Board, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		fetchNow: make(chan struct{}, 1), settings: &shared{Settings: first},
+		workers: map[string]*worker{}, until: map[string]time.Time{}, rewrites: map[string]string{},
+	}
+	if l.clock == nil {
+		l.clock = WallClock{}
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if l.random == nil {
+		l.random = rand.Float64
+	}
+	if l.board == nil {
+		l.board = &Board{}
+	}
+	l.progress = recorder{write: l.records.RecordProgress, failed: l.recordFailed}
+	return l
+}
+
+// Board is where the loop publishes what it knows.
+func (l *Loop) Board() *Board { return l.board }
+
+// errStopped is why passes end when the loop does.
+var errStopped = errors.New("the process is stopping")
+
+// Run goes on until ctx ends. Passes that only look end at once; an apply
+// that holds a lock may finish within the grace. What it had begun stands in
+// the ledger, whatever happens to it.
+func (l *Loop) Run(ctx context.Context) error {
+	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(errStopped)
+	l.mu.Lock()
+	l.work = work
+	l.mu.Unlock()
+	l.board.set(l.clock.Now(), func(s *Snapshot) {
+		s.Started, s.Mode, s.Leading = l.clock.Now(), modeOf(l.settings.Apply), "it has not begun"
+	})
+	var parts sync.WaitGroup
+	parts.Go(func() { l.follow(ctx) })
+	parts.Go(func() { l.lead(ctx) })
+	<-ctx.Done()
+	l.log.Info("stopping: what is being applied may finish", slog.Duration("grace", l.grace))
+	ended := make(chan struct{})
+	go func() {
+		l.running.Wait()
+		parts.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-l.clock.After(l.grace):
+		l.log.Warn("the grace is over: what is being applied is cut short; the ledger holds it open and the next run goes on with it")
+		cut(errStopped)
+		<-ended
+	}
+	l.progress.wait()
+	l.configure(nil)
+	return nil
+}
+
+func modeOf(a Apply) string {
+	if a.Observing {
+		return "observe"
+	}
+	return "apply"
+}
+
+// FetchNow asks for a fetch at once, as a push webhook does. It never blocks.
+func (l *Loop) FetchNow() {
+	select {
+	case l.fetchNow <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// Configure takes over new settings: passes that are under way end with the
+// old ones.
+func (l *Loop) Configure(s Settings) {
+	l.configure(&shared{Settings: s})
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Mode, b.Config = modeOf(s.Apply), "" })
+	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityInfo, Text: "the configuration was taken over"})
+	l.FetchNow()
+	l.wakeAll()
+}
+
+// Refused says that a new configuration was not taken over; the old one stands.
+func (l *Loop) Refused(err error) {
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Config = err.Error() })
+	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityCritical, Text: "the new configuration is refused and the old one stands: " + err.Error()})
+}
+
+// shared are settings with how many passes use them.
+type shared struct {
+	Settings
+	users    int
+	replaced bool
+}
+
+// use returns the present settings until done is called.
+func (l *Loop) use() (s *shared, done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s = l.settings
+	s.users++
+	return s, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.users--
+		s.closeUnused()
+	}
+}
+
+// configure replaces the settings; nil only ends the use of the last ones.
+func (l *Loop) configure(s *shared) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settings.replaced = true
+	l.settings.closeUnused()
+	if s != nil {
+		l.settings = s
+	}
+}
+
+func (s *shared) closeUnused() {
+	if s.replaced && s.users == 0 && s.Close != nil {
+		s.Close()
+		s.Close = nil
+	}
+}
+
+// busy notes that something is under way that must end by a time; the health
+// of the loop rests on it.
+func (l *Loop) busy(what string, limit time.Duration) (done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until[what] = l.clock.Now().Add(limit)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.until, what)
+	}
+}
+
+// overtime is how much longer than its own bound a piece of work may take
+// before the loop counts as stuck.
+const overtime = time.Minute
+
+// Health says what is stuck: work that should have ended a minute ago. Nil:
+// nothing is.
+func (l *Loop) Health() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var stuck []string
+	for what, by := range l.until {
+		if l.clock.Now().Sub(by) > overtime {
+			stuck = append(stuck, what)
+		}
+	}
+	if len(stuck) == 0 {
+		return nil
+	}
+	slices.Sort(stuck)
+	return fmt.Errorf("stuck for more than %s beyond its deadline: %q", overtime, stuck)
+}

@@ -1,0 +1,207 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// follow fetches again and again: by the clock, and whenever it is asked to.
+func (l *Loop) follow(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		usual, err := l.fetch(ctx)
+		delay := jittered(usual, l.random())
+		if err == nil {
+			failures = 0
+		} else {
+			failures++
+			delay = retryAfter(failures, usual)
+		}
+		select {
+		case <-ctx.Done():
+		case <-l.fetchNow:
+		case <-l.clock.After(delay):
+		}
+	}
+}
+
+func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
+	s, done := l.use()
+	defer done()
+	defer l.busy("fetch Git", s.PassTimeout)()
+	bounded, cancel := context.WithTimeout(ctx, s.PassTimeout)
+	defer cancel()
+	rev, err := s.Source.Fetch(bounded)
+	if ctx.Err() != nil {
+		return s.PollInterval, ctx.Err()
+	}
+	before := l.board.Snapshot().GitError
+	if err != nil {
+		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError = err.Error() })
+		if before != err.Error() {
+			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Text: "Git could not be read, what was read last stands: " + err.Error()})
+		}
+		return s.PollInterval, err
+	}
+	if before != "" {
+		l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
+	}
+	l.adopt(ctx, rev)
+	return s.PollInterval, nil
+}
+
+// adopt makes a revision the one that counts: topologies that it changes, or
+// whose carriers are others, are looked at now.
+func (l *Loop) adopt(ctx context.Context, rev Revision) {
+	l.mu.Lock()
+	before := l.revision
+	if before == nil {
+		before = &Revision{}
+		l.unswept = map[string]bool{}
+		for _, name := range rev.names() {
+			l.unswept[name] = true
+		}
+	}
+	l.rewritten(*before, rev)
+	l.revision = &rev
+	first := len(l.unswept) == 0 && before.Commit == ""
+	var wake []*worker
+	for _, name := range rev.names() {
+		w, known := l.workers[name]
+		if !known {
+			l.begin(ctx, name)
+			continue
+		}
+		if before.fingerprint(name) != rev.fingerprint(name) {
+			wake = append(wake, w)
+		}
+	}
+	gone := l.ended(rev)
+	l.mu.Unlock()
+	now := l.clock.Now()
+	for _, name := range gone {
+		l.board.forget(now, name)
+	}
+	l.board.set(now, func(b *Snapshot) {
+		b.Commit, b.Problems, b.GitFetch, b.GitError = rev.Commit, rev.Problems, now, ""
+		b.Swept = b.Swept || first
+	})
+	if rev.Commit != before.Commit {
+		l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Commit: rev.Commit, Text: "the tracked ref is read"})
+		for _, p := range rev.Problems {
+			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Commit: rev.Commit, Text: p})
+		}
+	}
+	for _, w := range wake {
+		w.changed.Store(true)
+		w.wake()
+	}
+}
+
+// rewritten remembers the topologies that a moved ref governs anew, until a
+// commit that descends from it changes them.
+func (l *Loop) rewritten(before, rev Revision) {
+	for name, c := range rev.Changes {
+		switch {
+		case before.Commit != "" && rev.Rewound && before.Changes[name].Commit != c.Commit:
+			l.rewrites[name] = c.Commit
+		case l.rewrites[name] != c.Commit:
+			delete(l.rewrites, name)
+		}
+	}
+}
+
+// begin starts the goroutine of one topology.
+func (l *Loop) begin(ctx context.Context, name string) {
+	if ctx.Err() != nil {
+		return
+	}
+	w := newWorker(l, name)
+	own, end := context.WithCancel(ctx)
+	w.end = end
+	l.workers[name] = w
+	l.running.Go(func() { w.run(own) })
+}
+
+// ended stops the goroutines of topologies that the revision does not know.
+func (l *Loop) ended(rev Revision) []string {
+	var out []string
+	names := rev.names()
+	for name, w := range l.workers {
+		if _, known := slices.BinarySearch(names, name); !known {
+			w.end()
+			delete(l.workers, name)
+			delete(l.unswept, name)
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// swept notes that a topology was looked at.
+func (l *Loop) swept(name string) {
+	l.mu.Lock()
+	delete(l.unswept, name)
+	all := l.unswept != nil && len(l.unswept) == 0
+	l.mu.Unlock()
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Swept, b.SweptAt = b.Swept || all, l.clock.Now() })
+}
+
+func (l *Loop) wakeAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.workers {
+		w.wake()
+	}
+}
+
+// names are the topologies that are there or were, sorted.
+func (r Revision) names() []string {
+	seen := map[string]bool{}
+	for _, t := range r.Desired.Topologies {
+		seen[t.Name] = true
+	}
+	for _, name := range r.Desired.Removed {
+		seen[name] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// only is what Git wants of one topology.
+func (r Revision) only(name string) plan.Desired {
+	d := r.Desired
+	d.Topologies, d.Removed = nil, nil
+	for _, t := range r.Desired.Topologies {
+		if t.Name == name {
+			d.Topologies = []plan.Topology{t}
+		}
+	}
+	if slices.Contains(r.Desired.Removed, name) {
+		d.Removed = []string{name}
+	}
+	return d
+}
+
+// fingerprint is another one when a topology's document, governing commit or
+// carriers are.
+func (r Revision) fingerprint(name string) string {
+	var parts []string
+	for _, t := range r.only(name).Topologies {
+		parts = append(parts, plan.DocumentHash(t))
+	}
+	c := r.Changes[name]
+	parts = append(parts, c.Commit)
+	carriers := slices.SortedFunc(slices.Values(c.Carriers), func(a, b approval.Carrier) int {
+		return strings.Compare(a.Ref+a.Object, b.Ref+b.Object)
+	})
+	for _, x := range carriers {
+		parts = append(parts, x.Ref, x.Object, x.Problem)
+	}
+	return strings.Join(parts, "\n")
+}

@@ -1,0 +1,128 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// errNotLeading is why an apply ends when the right to act is lost.
+var errNotLeading = errors.New("the leadership was lost")
+
+// lead campaigns again and again, and gives the right to act to the passes
+// for as long as it holds.
+func (l *Loop) lead(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		won, err := l.campaign(ctx)
+		if err == nil {
+			failures = 0
+			l.reign(ctx, won)
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		failures++
+		l.waiting("the election failed: " + err.Error())
+		l.log.Warn("the election failed, so nothing is applied", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-l.clock.After(retryAfter(failures, slowestElection)):
+		}
+	}
+}
+
+const (
+	// slowestElection bounds the delay between two campaigns that fail.
+	slowestElection = 15 * time.Second
+	// resignWithin bounds giving the leadership back.
+	resignWithin = 5 * time.Second
+	// patience is how long a campaign may take before it is told that somebody
+	// else leads.
+	patience = 500 * time.Millisecond
+)
+
+// campaign waits for the right to act and says so when it takes longer.
+func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
+	if l.election == nil {
+		return alone{}, nil
+	}
+	type answer struct {
+		won Leadership
+		err error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		won, err := l.election.Campaign(ctx)
+		answered <- answer{won, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.won, a.err
+	case <-l.clock.After(patience):
+	}
+	l.waiting("another process on the same ledger leads")
+	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo,
+		Text: "another process on the same ledger leads: this one looks and waits, and takes over when the other ends"})
+	a := <-answered
+	return a.won, a.err
+}
+
+func (l *Loop) waiting(why string) {
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = false, why })
+}
+
+// reign lets passes act until the right is lost or the loop ends; then it is
+// given back once nothing is being applied any more.
+func (l *Loop) reign(ctx context.Context, won Leadership) {
+	held, end := context.WithCancelCause(l.work)
+	defer end(errStopped)
+	l.mu.Lock()
+	l.leading = held
+	l.mu.Unlock()
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = true, "" })
+	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads: it applies what is approved"})
+	l.wakeAll()
+	select {
+	case <-won.Lost():
+		end(errNotLeading)
+		l.abdicate("the leadership was lost")
+		l.emit(Event{Kind: EventLeader, Severity: plan.SeverityWarning,
+			Text: "the leadership was lost: what was being applied is cut short, and the next leader goes on with it"})
+	case <-ctx.Done():
+		l.running.Wait()
+		l.abdicate("it is stopping")
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
+	defer cancel()
+	if err := won.Resign(bounded); err != nil {
+		l.log.Warn("the leadership could not be given back; it ends by itself", "error", err)
+	}
+}
+
+func (l *Loop) abdicate(why string) {
+	l.mu.Lock()
+	l.leading = nil
+	l.mu.Unlock()
+	l.waiting(why)
+}
+
+// right returns the context that passes may act on; nil: they may not.
+func (l *Loop) right() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.leading == nil || l.leading.Err() != nil {
+		return nil
+	}
+	return l.leading
+}
+
+// alone is the leadership of a process that has no rivals.
+type alone struct{}
+
+func (alone) Lost() <-chan struct{} { return nil }
+
+func (alone) Resign(context.Context) error { return nil }

@@ -1,0 +1,117 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// progressOf are the records of the standbys that answered while their source
+// did too: what is seen after the source is lost must not replace it.
+func progressOf(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.ProgressRecord {
+	var out []plan.ProgressRecord
+	for _, c := range t.Clusters {
+		source := c.View.Belief.Source
+		if c.View.Belief.Kind != plan.BeliefStandby || len(c.View.Progress) == 0 || !answers(t, source) {
+			continue
+		}
+		r := plan.ProgressRecord{Cluster: c.ID, Source: source, At: c.View.At, Channels: c.View.Progress}
+		if r.At.IsZero() {
+			r.At = at
+		}
+		before := slices.IndexFunc(m.Progress, func(p plan.ProgressRecord) bool { return p.Cluster == c.ID && p.Source == source })
+		if before >= 0 {
+			r.NoBacklogAt, r.Collections = m.Progress[before].NoBacklogAt, m.Progress[before].Collections
+		}
+		if at, ok := noBacklog(c.View.Progress); ok && at.After(r.NoBacklogAt) {
+			r.NoBacklogAt = at
+		}
+		if c.View.Contents.Known {
+			r.Collections = c.View.Contents.Collections
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func answers(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster && c.View.Reach == plan.ReachUp })
+}
+
+// noBacklog is when every channel was shown to have nothing unsent.
+func noBacklog(channels []plan.ChannelProgress) (time.Time, bool) {
+	var oldest time.Time
+	for _, c := range channels {
+		if c.CaughtUpAt == nil {
+			return time.Time{}, false
+		}
+		if oldest.IsZero() || c.CaughtUpAt.Before(oldest) {
+			oldest = *c.CaughtUpAt
+		}
+	}
+	return oldest, len(channels) > 0
+}
+
+// recorder writes progress in as few transactions as the ledger's speed
+// allows: what comes while one is under way goes into the next.
+type recorder struct {
+	write  func(context.Context, ...plan.ProgressRecord) error
+	failed func(error)
+
+	mu      sync.Mutex
+	pending map[string]plan.ProgressRecord // by cluster
+	busy    bool
+	under   sync.WaitGroup
+}
+
+func (r *recorder) add(records []plan.ProgressRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending == nil {
+		r.pending = map[string]plan.ProgressRecord{}
+	}
+	for _, p := range records {
+		r.pending[p.Cluster] = p
+	}
+	if r.busy || len(r.pending) == 0 {
+		return
+	}
+	r.busy = true
+	r.under.Go(r.flush)
+}
+
+func (r *recorder) flush() {
+	for {
+		r.mu.Lock()
+		batch := slices.Collect(maps.Values(r.pending))
+		clear(r.pending)
+		r.busy = len(batch) > 0
+		r.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
+		r.failed(r.write(ctx, batch...))
+		cancel()
+	}
+}
+
+func (r *recorder) wait() { r.under.Wait() }
+
+// recordFailed says that something could not be recorded. The next sweep
+// tries again.
+func (l *Loop) recordFailed(err error) {
+	if err != nil {
+		l.log.Warn("the ledger could not be written", "error", err)
+	}
+}
+
+func (l *Loop) workContext() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.work
+}

@@ -1,0 +1,190 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// watch makes rounds of evidence for one topology, beside its passes, so that
+// they are there when an approved commit asks for them (contract section 8).
+type watch struct {
+	worker *worker
+
+	mu       sync.Mutex
+	topology plan.Topology
+	observer Observer
+	wants    []plan.Want // none: nothing is watched
+	made     []plan.Evidence
+	running  bool
+	approval standing
+}
+
+// standing is the approval of a failover that waits.
+type standing struct {
+	payloads   []string // nil: there is none
+	generation int64
+	since      time.Time // when this process first saw it
+	ups        int       // rounds in a row that saw the old primary up, since then
+}
+
+// follow takes over what a pass found: which pairs are worth watching, and
+// whether an approval waits that a living primary would make lapse.
+func (w *watch) follow(a Apply, t plan.TopologyPlan, d approval.Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.observer, w.topology, w.wants = a.Observer, plan.Topology{}, nil
+	payloads := approved(t, d)
+	if !slices.Equal(payloads, w.approval.payloads) {
+		w.approval = standing{payloads: payloads, generation: t.Generation, since: w.worker.loop.clock.Now()}
+	}
+	if len(a.Desired.Topologies) == 0 {
+		return
+	}
+	w.topology = a.Desired.Topologies[0]
+	if t.Transition == plan.TransitionFailover && payloads == nil && answers(t, t.OldPrimary) {
+		w.made = nil
+		return
+	}
+	w.wants = plan.Watch(w.topology, a.Desired.Limits, t)
+	w.made = slices.DeleteFunc(w.made, func(e plan.Evidence) bool {
+		return !slices.ContainsFunc(w.wants, func(x plan.Want) bool { return x.Primary == e.Primary && x.Candidate == e.Candidate })
+	})
+}
+
+// keep starts the rounds if they are wanted and do not go on already.
+func (w *watch) keep(ctx context.Context, running *sync.WaitGroup) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.wants) == 0 || w.running {
+		return
+	}
+	w.running = true
+	running.Go(func() { w.run(ctx) })
+}
+
+// run makes rounds until nothing is watched any more.
+func (w *watch) run(ctx context.Context) {
+	clock := w.worker.loop.clock
+	for {
+		w.mu.Lock()
+		wants := slices.Clone(w.wants)
+		w.running = len(wants) > 0 && ctx.Err() == nil
+		w.mu.Unlock()
+		if len(wants) == 0 || ctx.Err() != nil {
+			return
+		}
+		began := clock.Now()
+		interval := w.rounds(ctx, wants)
+		select {
+		case <-ctx.Done():
+		case <-clock.After(max(0, interval-clock.Now().Sub(began))):
+		}
+	}
+}
+
+// rounds makes one round of every pair, side by side, and returns when the
+// next are due.
+func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
+	_, done := w.worker.loop.use() // the observer is that of settings in use
+	defer done()
+	w.mu.Lock()
+	observer, t := w.observer, w.topology
+	w.mu.Unlock()
+	interval = wants[0].Interval
+	var all sync.WaitGroup
+	for _, want := range wants {
+		interval = min(interval, want.Interval)
+		all.Go(func() {
+			round := observer.Round(ctx, t, want)
+			if ctx.Err() == nil { // what was cut short shows nothing
+				w.add(ctx, want, round)
+			}
+		})
+	}
+	all.Wait()
+	return interval
+}
+
+// add keeps a round, and wakes the passes when it changes what the rounds say.
+func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round) {
+	now := w.worker.loop.clock.Now()
+	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
+	w.mu.Lock()
+	i := slices.IndexFunc(w.made, func(e plan.Evidence) bool { return e.Primary == want.Primary && e.Candidate == want.Candidate })
+	if i < 0 {
+		w.made = append(w.made, plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate})
+		i = len(w.made) - 1
+	}
+	e := w.made[i]
+	before := plan.JudgeLoss(e, rules, now).Verdict
+	e.Interval = want.Interval
+	e.Rounds = append(slices.Clip(e.Rounds), r)
+	e = e.Trim(want)
+	w.made[i] = e
+	after := plan.JudgeLoss(e, rules, now).Verdict
+	lapse, lapsed := w.approval.meet(r)
+	w.mu.Unlock()
+	if lapsed {
+		w.worker.lapse(ctx, want, lapse)
+	}
+	if after != before {
+		w.worker.verdict(want, after)
+	}
+}
+
+// upRounds is how many rounds in a row must see the old primary up until an
+// approval lapses (contract section 4).
+const upRounds = 2
+
+// meet counts a round against an approval that waits.
+func (s *standing) meet(r plan.Round) (standing, bool) {
+	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).Verdict == plan.LossReachable
+	if s.payloads == nil || r.At.Before(s.since) || !alive {
+		s.ups = 0
+		return standing{}, false
+	}
+	s.ups++
+	return *s, s.ups >= upRounds
+}
+
+// evidence are the rounds that were made so far.
+func (w *watch) evidence() []plan.Evidence {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.made)
+}
+
+// lapse records that an approval met a living primary, and denies it so. Only
+// who may act records it; whoever leads next sees the primary too.
+func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
+	if w.loop.right() == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, recordWithin)
+	defer cancel()
+	if err := w.loop.records.RecordLapse(bounded, w.name, s.generation, s.payloads); err != nil {
+		w.loop.recordFailed(err)
+		return // the next round tries again
+	}
+	w.watch.mu.Lock()
+	w.watch.approval.ups = 0
+	w.watch.mu.Unlock()
+	w.loop.emit(Event{Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
+		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply' is not bound"})
+	w.wake()
+}
+
+// verdict tells what the rounds say now, and looks again at once.
+func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
+	switch v {
+	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
+		w.loop.emit(Event{Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
+			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate})
+	}
+	w.wake()
+}

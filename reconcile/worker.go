@@ -1,0 +1,180 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// worker looks after one topology. What it remembers between passes is its
+// own; only the rounds of evidence are made beside it.
+type worker struct {
+	loop    *Loop
+	name    string
+	end     context.CancelFunc
+	woken   chan struct{}
+	changed atomic.Bool // Git asks for something new since the last pass
+	locked  atomic.Bool // a pass of this topology holds its lock
+
+	drift    driftMemory
+	failures int
+	last     TopologyStatus
+	watch    watch
+}
+
+func newWorker(l *Loop, name string) *worker {
+	w := &worker{loop: l, name: name, woken: make(chan struct{}, 1)}
+	w.watch.worker = w
+	return w
+}
+
+// wake asks for a pass at once. It never blocks.
+func (w *worker) wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
+}
+
+// run makes one pass after the other until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
+	for {
+		change := w.changed.Load() || w.last.Plan.Transition != plan.TransitionNone
+		leave, ok := w.loop.lanes.enter(ctx, laneOf(w.last.Took, change))
+		if !ok {
+			return
+		}
+		delay := w.pass(ctx)
+		leave()
+		if ctx.Err() != nil {
+			return
+		}
+		w.watch.keep(ctx, &rounds)
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.woken:
+		case <-w.loop.clock.After(delay):
+		}
+	}
+}
+
+// pass looks at the topology once and, when this process leads, applies what
+// is approved. It returns when to look again.
+func (w *worker) pass(ctx context.Context) time.Duration {
+	l := w.loop
+	s, done := l.use()
+	defer done()
+	defer l.busy("pass over "+w.name, s.PassTimeout)()
+	began := l.clock.Now()
+	w.changed.Store(false)
+	l.mu.Lock()
+	rev := *l.revision
+	a := s.Apply
+	a.Rewritten = map[string]string{}
+	if at, ok := l.rewrites[w.name]; ok {
+		a.Rewritten[w.name] = at
+	}
+	l.mu.Unlock()
+	a.Desired, a.Changes = rev.only(w.name), rev.Changes
+	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
+	a.Evidence = w.watch.evidence
+	report, acted, err := w.look(ctx, s, a)
+	if ctx.Err() != nil && err != nil {
+		return 0
+	}
+	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: rev.Changes[w.name].Commit})
+	l.swept(w.name)
+	if w.failures > 0 {
+		return retryAfter(w.failures, s.SweepInterval)
+	}
+	return jittered(s.SweepInterval, l.random())
+}
+
+// look makes the pass: with the right to act it applies, without it plans.
+func (w *worker) look(ctx context.Context, s *shared, a Apply) (report Report, acted bool, err error) {
+	right := w.loop.right()
+	base := ctx
+	if right != nil {
+		base = right
+	}
+	bounded, cancel := context.WithTimeout(base, s.PassTimeout)
+	defer cancel()
+	if right == nil {
+		report, err = a.Plan(bounded)
+		return report, false, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if !w.locked.Load() {
+			cancel()
+		}
+	})
+	defer stop()
+	a.Ledger = attended{Ledger: a.Ledger, worker: w, stopping: ctx}
+	report, err = a.Run(bounded)
+	return report, true, err
+}
+
+// attended is the ledger of one pass: it shows that the topology is being
+// applied for as long as its lock is held, and begins nothing new once the
+// loop stops.
+type attended struct {
+	Ledger
+	worker   *worker
+	stopping context.Context //nolint:containedctx // of the loop, as the zero value of a pass has none
+}
+
+// Lock takes the lock unless the loop stops.
+func (a attended) Lock(ctx context.Context, topology string, wait time.Duration) (Right, error) {
+	a.worker.locked.Store(true)
+	if a.stopping.Err() != nil {
+		a.worker.locked.Store(false)
+		return nil, errStopped
+	}
+	right, err := a.Ledger.Lock(ctx, topology, wait)
+	if err != nil {
+		a.worker.locked.Store(false)
+		return nil, err
+	}
+	l := a.worker.loop
+	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State = StateApplying })
+	return attendedRight{Right: right, worker: a.worker}, nil
+}
+
+type attendedRight struct {
+	Right
+	worker *worker
+}
+
+// Release gives the lock back.
+func (r attendedRight) Release() error {
+	defer r.worker.locked.Store(false)
+	return r.Right.Release()
+}
+
+// unsettled says whether an apply left something that another try may finish.
+func unsettled(r Result, t plan.TopologyPlan, report Report) bool {
+	switch r.Outcome {
+	case OutcomeError, OutcomeUnverified:
+		return true
+	case OutcomeBlocked: // not by a finding: by a lock, or by what was seen under it
+		return t.Transition != plan.TransitionNone && !report.Blocked(t)
+	default:
+		return false
+	}
+}
+
+// resultOf finds what an apply did to one topology.
+func resultOf(report Report, name string) Result {
+	i := slices.IndexFunc(report.Results, func(r Result) bool { return r.Topology == name })
+	if i < 0 {
+		return Result{Topology: name, Outcome: OutcomeUnchanged}
+	}
+	return report.Results[i]
+}

@@ -1,0 +1,224 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// judged is what one pass came to.
+type judged struct {
+	report Report
+	err    error
+	acted  bool // with the right to act
+	began  time.Time
+	apply  Apply
+	commit string
+}
+
+// take remembers what a pass found, publishes it and tells what is new.
+func (w *worker) take(j judged) {
+	l := w.loop
+	now := l.clock.Now()
+	s := w.last
+	s.Name, s.Commit, s.LastAttempt, s.Took, s.Error = w.name, j.commit, j.began, now.Sub(j.began), ""
+	t, known := j.report.Plan.Topology(w.name)
+	if j.err != nil || !known {
+		w.failed(s, j)
+		return
+	}
+	result := resultOf(j.report, w.name)
+	spent := j.report.remembered.spent(w.name, t.Generation)
+	raised, resolved := w.drift.next(Drifts(t, t.Transition != plan.TransitionNone && !spent))
+	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.standing()
+	s.Evidence = w.watch.evidence()
+	s.LastSuccess, s.Failures = now, 0
+	w.failures = 0
+	if j.acted && unsettled(result, t, j.report) && !j.apply.holds(w.name) {
+		w.failures = w.last.Failures + 1
+		s.Failures = w.failures
+	}
+	if tells(result) && !j.apply.holds(w.name) {
+		s.Result = &result
+	}
+	if t.InSync || result.Outcome == OutcomeApplied {
+		s.Served = max(s.Served, t.Generation)
+	}
+	s.State = stateOf(t, s, result, j.apply)
+	w.publish(s)
+	w.tellDrift(raised, resolved, j.commit)
+	w.tellResult(result, t, j)
+	w.watch.follow(j.apply, t, s.Decision)
+	if j.acted {
+		w.record(j, t)
+	}
+}
+
+// holds says whether the configuration forbids to apply a topology.
+func (a Apply) holds(topology string) bool {
+	return a.Observing || slices.Contains(a.Suspended, topology)
+}
+
+// tells says whether a result is more than that there was nothing to do, or
+// that it waits.
+func tells(r Result) bool {
+	return r.Outcome == OutcomeApplied || r.Outcome == OutcomeUnverified || r.Outcome == OutcomeError || len(r.Steps) > 0
+}
+
+// failed keeps what was known, and says that it could not be renewed.
+func (w *worker) failed(s TopologyStatus, j judged) {
+	s.Failures++
+	w.failures = s.Failures
+	s.State, s.Error = StateUnknown, "the topology is in no document"
+	if j.err != nil {
+		s.Error = j.err.Error()
+	}
+	if s.Error != w.last.Error {
+		w.loop.log.Warn("the pass failed", w.attrs(s, slog.String("error", s.Error))...)
+	}
+	w.publish(s)
+}
+
+func (w *worker) attrs(s TopologyStatus, more ...any) []any {
+	return append([]any{slog.String("topology", s.Name), slog.String("commit", s.Commit)}, more...)
+}
+
+// publish shows the status, and tells when the state is another one.
+func (w *worker) publish(s TopologyStatus) {
+	l, before := w.loop, w.last
+	w.last = s
+	l.board.topology(l.clock.Now(), w.name, func(t *TopologyStatus) { *t = s })
+	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
+		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
+	if before.State == s.State && !before.LastAttempt.IsZero() && before.why() == s.why() {
+		return
+	}
+	text := "the topology is " + s.State.String()
+	if why := s.why(); why != "" {
+		text += ": " + why
+	}
+	l.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
+}
+
+func severityOf(s State) plan.Severity {
+	switch s {
+	case StateBlocked, StateDrifted, StateUnknown:
+		return plan.SeverityWarning
+	default:
+		return plan.SeverityInfo
+	}
+}
+
+// why says in a few words what a state rests on.
+func (s TopologyStatus) why() string {
+	blocking := s.Plan.Blocking(s.Decision.Accepted)
+	switch {
+	case s.Error != "":
+		return s.Error
+	case s.State == StateBlocked && len(blocking) > 0:
+		return s.Plan.Transition.String() + " " + codesOf(blocking)
+	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
+		return s.Plan.Transition.String() + ", approved"
+	case s.Plan.Transition != plan.TransitionNone:
+		return s.Plan.Transition.String() + ", " + cmp.Or(s.Decision.Code, "not approved")
+	default:
+		return ""
+	}
+}
+
+// stateOf is the one word for a topology. Drift comes before what the change
+// back would be called, a block before waiting.
+func stateOf(t plan.TopologyPlan, s TopologyStatus, r Result, a Apply) State {
+	drifted := slices.ContainsFunc(s.Drifts, Drift.matters)
+	switch {
+	case slices.Contains(a.Suspended, t.Name):
+		return StateSuspended
+	case drifted:
+		return StateDrifted
+	case t.Blocked(s.Decision.Accepted), r.Outcome == OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
+		return StateBlocked
+	case t.Transition != plan.TransitionNone && r.Outcome != OutcomeApplied:
+		return StatePending
+	case t.InSync:
+		return StateInSync
+	default:
+		return StateUnknown
+	}
+}
+
+func (w *worker) tellDrift(raised, resolved []Drift, commit string) {
+	for _, d := range raised {
+		severity := plan.SeverityWarning
+		if d.Kind == DriftOrder {
+			severity = plan.SeverityInfo
+		}
+		if d.Kind == DriftRole || d.Kind == DriftStalePrimary || d.Kind == DriftTraffic {
+			severity = plan.SeverityCritical
+		}
+		w.loop.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})
+	}
+	for _, d := range resolved {
+		w.loop.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more"})
+	}
+}
+
+// tellResult tells what an apply did, once.
+func (w *worker) tellResult(r Result, t plan.TopologyPlan, j judged) {
+	if !j.acted || !tells(r) || j.apply.holds(w.name) {
+		return
+	}
+	severity, text := plan.SeverityWarning, t.Transition.String()+": "+r.Outcome.String()
+	if r.Outcome == OutcomeApplied {
+		severity = plan.SeverityInfo
+	}
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	w.loop.emit(Event{Kind: EventResult, Severity: severity, Topology: w.name, Cluster: t.Primary, Commit: j.commit, Text: text})
+	if r.Outcome == OutcomeApplied {
+		w.wake() // what is live now is seen at once
+	}
+}
+
+// record writes the black box: the progress of standbys whose source lives,
+// the generation, and where the clusters belong.
+func (w *worker) record(j judged, t plan.TopologyPlan) {
+	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
+	defer cancel()
+	m := j.report.remembered.Memory
+	w.loop.progress.add(progressOf(t, m, w.last.LastAttempt))
+	if g := greatest(m, t.Name); t.Generation > g {
+		w.loop.recordFailed(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
+	}
+	for _, c := range t.Clusters {
+		if !slices.ContainsFunc(m.Homes, func(h plan.Home) bool { return h.Cluster == c.ID }) {
+			w.loop.recordFailed(w.loop.records.RecordHome(ctx, plan.Home{Cluster: c.ID, Topology: t.Name}))
+		}
+	}
+}
+
+// recordWithin bounds the writes beside a pass.
+const recordWithin = 10 * time.Second
+
+func greatest(m plan.Memory, topology string) int64 {
+	var out int64
+	for _, g := range m.Generations {
+		if g.Topology == topology {
+			out = max(out, g.Generation)
+		}
+	}
+	return out
+}
+
+// approved are the payloads of a failover's approval; nil: it is not approved.
+func approved(t plan.TopologyPlan, d approval.Decision) []string {
+	if t.Transition != plan.TransitionFailover || d.Verdict != approval.VerdictApproved {
+		return nil
+	}
+	return d.Payloads
+}
