@@ -20,13 +20,17 @@ type Revision struct {
 	Desired  plan.Desired
 	Changes  map[string]approval.Change // by topology
 	Problems []string                   // of its files, each one sentence
-	// Rewound: the commit does not descend from the one fetched before.
-	Rewound bool
+	// Rewritten names, by topology, the commit that governs it although the
+	// commit last confirmed does not lead to it: somebody rewrote the history.
+	Rewritten map[string]string
 }
 
 // Source brings the repository up to date and reads its tip.
 type Source interface {
 	Fetch(ctx context.Context) (Revision, error)
+	// Confirm remembers a commit, so that history which does not lead on from
+	// it is noticed, be it by another process.
+	Confirm(ctx context.Context, commit string) error
 }
 
 // Records are what the loop writes beside what an apply writes.
@@ -35,13 +39,15 @@ type Records interface {
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
 	RecordHome(ctx context.Context, home plan.Home) error
 	// RecordLapse denies the approval with those payload hashes for good.
-	RecordLapse(ctx context.Context, topology string, generation int64, payloads []string) error
+	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error
 }
 
 // Election decides which of several processes on one ledger may act.
 type Election interface {
 	// Campaign waits until this process leads, or ctx ends.
 	Campaign(ctx context.Context) (Leadership, error)
+	// Leader says who leads now, in words; empty: nobody, or not known.
+	Leader(ctx context.Context) string
 }
 
 // Leadership is the right to act at all. Lost is closed when it is gone.
@@ -94,12 +100,12 @@ type Loop struct {
 	grace    time.Duration
 	lanes    *lanes
 	fetchNow chan struct{}
+	hurried  chan struct{}
 	progress recorder
 
 	mu       sync.Mutex
 	settings *shared
 	revision *Revision
-	rewrites map[string]string // by topology, the commit that governs it by a rewritten history
 	workers  map[string]*worker
 	unswept  map[string]bool // of the first revision, without a pass yet; nil before it
 	leading  context.Context // ends with the right to act; nil: no right
@@ -113,8 +119,8 @@ func NewLoop(o LoopOptions, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
 		listen: o.Listen, board: o.Board, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
-		fetchNow: make(chan struct{}, 1), settings: &shared{Settings: first},
-		workers: map[string]*worker{}, until: map[string]time.Time{}, rewrites: map[string]string{},
+		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: &shared{Settings: first},
+		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}
 	if l.clock == nil {
 		l.clock = WallClock{}
@@ -164,7 +170,12 @@ func (l *Loop) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-l.clock.After(l.grace):
-		l.log.Warn("the grace is over: what is being applied is cut short; the ledger holds it open and the next run goes on with it")
+	case <-l.hurried:
+	}
+	select {
+	case <-ended:
+	default:
+		l.log.Warn("what is being applied is cut short; the ledger holds it open and the next run goes on with it")
 		cut(errStopped)
 		<-ended
 	}
@@ -172,6 +183,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	l.configure(nil)
 	return nil
 }
+
+// Hurry ends the grace: what is being applied is cut short. Call it once.
+func (l *Loop) Hurry() { close(l.hurried) }
 
 func modeOf(a Apply) string {
 	if a.Observing {

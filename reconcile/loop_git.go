@@ -53,6 +53,7 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 		l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
 	}
 	l.adopt(ctx, rev)
+	l.confirm(bounded, s.Source, rev)
 	return s.PollInterval, nil
 }
 
@@ -68,7 +69,6 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 			l.unswept[name] = true
 		}
 	}
-	l.rewritten(*before, rev)
 	l.revision = &rev
 	first := len(l.unswept) == 0 && before.Commit == ""
 	var wake []*worker
@@ -94,6 +94,10 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	})
 	if rev.Commit != before.Commit {
 		l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Commit: rev.Commit, Text: "the tracked ref is read"})
+		for _, name := range slices.Sorted(maps.Keys(rev.Rewritten)) {
+			l.emit(Event{Kind: EventGit, Severity: plan.SeverityCritical, Topology: name, Code: string(plan.CodeHistoryRewritten), Commit: rev.Rewritten[name],
+				Text: "the tracked ref was rewritten: the commit that governs the topology does not follow the one that was seen before"})
+		}
 		for _, p := range rev.Problems {
 			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Commit: rev.Commit, Text: p})
 		}
@@ -104,17 +108,22 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	}
 }
 
-// rewritten remembers the topologies that a moved ref governs anew, until a
-// commit that descends from it changes them.
-func (l *Loop) rewritten(before, rev Revision) {
-	for name, c := range rev.Changes {
-		switch {
-		case before.Commit != "" && rev.Rewound && before.Changes[name].Commit != c.Commit:
-			l.rewrites[name] = c.Commit
-		case l.rewrites[name] != c.Commit:
-			delete(l.rewrites, name)
+// confirm remembers the tip once no topology is governed by a rewritten
+// history any more: each such document was accepted and is live.
+func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
+	if l.right() == nil {
+		return
+	}
+	known := l.board.Snapshot()
+	for name := range rev.Rewritten {
+		t, _ := known.Topology(name)
+		for _, d := range rev.only(name).Topologies {
+			if t.Served < d.Generation {
+				return
+			}
 		}
 	}
+	l.recordFailed(s.Confirm(ctx, rev.Commit))
 }
 
 // begin starts the goroutine of one topology.

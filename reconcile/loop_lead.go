@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -64,9 +65,10 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 		return a.won, a.err
 	case <-l.clock.After(patience):
 	}
-	l.waiting("another process on the same ledger leads")
+	who := cmp.Or(l.election.Leader(ctx), "another process on the same ledger")
+	l.waiting(who + " leads")
 	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo,
-		Text: "another process on the same ledger leads: this one looks and waits, and takes over when the other ends"})
+		Text: who + " leads: this process looks and waits, and takes over when the other ends"})
 	a := <-answered
 	return a.won, a.err
 }

@@ -298,7 +298,8 @@ func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
 		NewestRecord: r.Newest, Spent: r.Spent, Stale: r.Memory.Stale,
 	}
 	if p.Unattended {
-		request.LedgerBorn, request.Lapsed = &r.Born, r.Lapsed
+		born := r.Born.Truncate(time.Second) // as Git dates its objects
+		request.LedgerBorn, request.Lapsed = &born, r.Lapsed
 	}
 	if !t.Resumed {
 		return approval.Evaluate(request)

@@ -26,10 +26,10 @@ type watch struct {
 
 // standing is the approval of a failover that waits.
 type standing struct {
-	payloads   []string // nil: there is none
-	generation int64
-	since      time.Time // when this process first saw it
-	ups        int       // rounds in a row that saw the old primary up, since then
+	payloads []string        // nil: there is none
+	change   approval.Change // that it approves
+	since    time.Time       // when this process first saw it
+	ups      int             // rounds in a row that saw the old primary up, since then
 }
 
 // follow takes over what a pass found: which pairs are worth watching, and
@@ -40,7 +40,7 @@ func (w *watch) follow(a Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.observer, w.topology, w.wants = a.Observer, plan.Topology{}, nil
 	payloads := approved(t, d)
 	if !slices.Equal(payloads, w.approval.payloads) {
-		w.approval = standing{payloads: payloads, generation: t.Generation, since: w.worker.loop.clock.Now()}
+		w.approval = standing{payloads: payloads, change: a.Changes[t.Name], since: w.worker.loop.clock.Now()}
 	}
 	if len(a.Desired.Topologies) == 0 {
 		return
@@ -167,7 +167,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
-	if err := w.loop.records.RecordLapse(bounded, w.name, s.generation, s.payloads); err != nil {
+	if err := w.loop.records.RecordLapse(bounded, s.change, s.payloads); err != nil {
 		w.loop.recordFailed(err)
 		return // the next round tries again
 	}

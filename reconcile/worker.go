@@ -76,13 +76,9 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	w.changed.Store(false)
 	l.mu.Lock()
 	rev := *l.revision
-	a := s.Apply
-	a.Rewritten = map[string]string{}
-	if at, ok := l.rewrites[w.name]; ok {
-		a.Rewritten[w.name] = at
-	}
 	l.mu.Unlock()
-	a.Desired, a.Changes = rev.only(w.name), rev.Changes
+	a := s.Apply
+	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Evidence = w.watch.evidence
 	report, acted, err := w.look(ctx, s, a)

@@ -35,7 +35,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/serve":  {"plan", "plan/explain", "reconcile", "reconcile/approval", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/internal/cli": {"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/notify",
-		"cmd/reconcile/internal/render"},
+		"cmd/reconcile/internal/render", "cmd/reconcile/internal/serve"},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
 }

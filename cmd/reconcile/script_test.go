@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
+			"runconfig": runconfig, "notify": notify, "webhook": webhook,
 		},
 	})
 }
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 // setup gives a script three free addresses ($A, $B, $C), one for the control
 // API ($CONTROL), and a git that knows nothing of this machine's user.
 func setup(env *testscript.Env) error {
-	for _, name := range []string{"A", "B", "C", "CONTROL"} {
+	for _, name := range []string{"A", "B", "C", "CONTROL", "SERVE"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
@@ -169,7 +170,7 @@ func request(method, url, body string) ([]byte, error) {
 	return data, err
 }
 
-// eventually ready | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
+// eventually ready | http PATH CODE | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
 // until the simulator is as told. `calls` does not wait: what was sent was sent.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -191,6 +192,10 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 
 func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 	base := "http://" + ts.Getenv("CONTROL")
+	if args[0] == "http" {
+		got := httpStatus(ts, args[1])
+		return got, got == args[2]
+	}
 	if args[0] == "calls" {
 		return countCalls(ts, base, args)
 	}

@@ -53,10 +53,19 @@ type Repo struct {
 	merges  *cache[plumbing.Hash, []plumbing.Hash]
 }
 
-// Open opens a repository, and fetches it if it is a remote. It fails if the
+// Open opens a repository, and fetches it if it is a remote.
+func Open(ctx context.Context, c Config) (*Repo, error) {
+	r, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Fetch(ctx)
+}
+
+// New prepares a repository that is read once it was fetched. It fails if the
 // operator's keys or paths cannot be read, so that this is not found out on
 // the day of a failover.
-func Open(ctx context.Context, c Config) (*Repo, error) {
+func New(c Config) (*Repo, error) {
 	loc, err := parseLocation(c.URL)
 	if err != nil {
 		return nil, err
@@ -73,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 		return nil, err
 	}
 	r.forget()
-	return r, r.Fetch(ctx)
+	return r, nil
 }
 
 // forget empties what is kept.

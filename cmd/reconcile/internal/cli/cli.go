@@ -53,7 +53,7 @@ out, but only for a commit that carries an approved failover annotation.`,
 	}
 	g.flags(root)
 	root.AddCommand(
-		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newDrift(g), newStatus(g),
+		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
 		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g),
 	)

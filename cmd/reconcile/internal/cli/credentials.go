@@ -89,6 +89,22 @@ func tlsConfig(t *schema.TLS) (*tls.Config, error) {
 	return conf, nil
 }
 
+// serverTLS is the daemon's own; with a caFile its clients must show a
+// certificate of that authority.
+func serverTLS(t *schema.TLS) (*tls.Config, error) {
+	conf, err := tlsConfig(t)
+	if err != nil || conf == nil {
+		return conf, err
+	}
+	if len(conf.Certificates) == 0 {
+		return nil, errors.New("a server needs certFile and keyFile")
+	}
+	if conf.RootCAs != nil {
+		conf.ClientCAs, conf.ClientAuth, conf.RootCAs = conf.RootCAs, tls.RequireAndVerifyClientCert, nil
+	}
+	return conf, nil
+}
+
 func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 	out := gitsource.Auth{SSHAgent: a.SSHAgent, KnownHostsFile: a.KnownHostsFile, CAFile: a.CAFile}
 	var err error

@@ -24,11 +24,21 @@ type environment struct {
 	repo   *gitsource.Repo
 	fleet  *milvus.Fleet
 	policy approval.Policy
+	opened *ledger.Ledger // of a process that keeps one; nil: made when it is needed
 }
 
 // open reads the configuration, opens the repository and prepares the fleet.
 // Nothing is called yet but Git.
 func (g *globals) open(ctx context.Context) (*environment, error) {
+	e, err := g.prepare()
+	if err != nil {
+		return nil, err
+	}
+	return e, e.repo.Fetch(ctx)
+}
+
+// prepare is open without a call to anybody.
+func (g *globals) prepare() (*environment, error) {
 	config, err := g.readConfig()
 	if err != nil {
 		return nil, err
@@ -49,7 +59,7 @@ func (g *globals) open(ctx context.Context) (*environment, error) {
 	if err := e.dial(); err != nil {
 		return nil, err
 	}
-	if e.repo, err = gitsource.Open(ctx, e.git); err != nil {
+	if e.repo, err = gitsource.New(e.git); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -98,6 +108,9 @@ func gitConfig(g *globals, c schema.Config) gitsource.Config {
 	out := gitsource.Config{URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir}
 	if g.repo != "" {
 		out.URL, out.CacheDir = g.repo, ""
+	}
+	if g.keepsCopy && out.CacheDir == "" {
+		out.CacheDir = besideLedger(c)
 	}
 	if g.ref != "" {
 		out.Ref = g.ref
@@ -173,6 +186,9 @@ func (e *environment) pass(_ context.Context, rev revision) (reconcile.Pass, err
 }
 
 func (e *environment) ledger() (*ledger.Ledger, error) {
+	if e.opened != nil {
+		return e.opened, nil
+	}
 	if e.config.Ledger.Etcd != nil {
 		return nil, errors.New("a ledger in etcd is not part of this version (hint: set ledger.path)")
 	}

@@ -37,6 +37,10 @@ type globals struct {
 	logLevel    string
 	color       string
 
+	// keepsCopy: the copy of a remote repository lies beside the ledger, unless
+	// the configuration names a place (run).
+	keepsCopy bool
+
 	exit  ExitCode
 	tells sync.Mutex
 }

@@ -33,6 +33,9 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 		for _, m := range s.Spent(name) {
 			out.Spent = append(out.Spent, approval.SpentMark{Topology: m.Topology, Generation: m.Generation, PayloadHash: m.PayloadHash})
 		}
+		for _, p := range s.Lapsed(name) {
+			out.Lapsed = append(out.Lapsed, p.Payloads...)
+		}
 	}
 	return out, nil
 }

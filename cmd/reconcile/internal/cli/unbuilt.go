@@ -10,7 +10,6 @@ import (
 // unbuilt are the commands of the contract that this version does not have,
 // with what does their job meanwhile.
 var unbuilt = []struct{ use, short, instead string }{
-	{"run", "The daemon", "run 'reconcile drift' on a schedule, and 'reconcile apply' when the tracked branch moves"},
 	{"doctor", "Would a failover work right now?", "'reconcile status' shows reach, roles and lag; 'reconcile plan' of a failover commit on a branch shows what would block it"},
 }
 

@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/schema"
+)
+
+// stopGrace is how long an apply may go on after the end was asked for: less
+// than the 30 s after which Kubernetes kills.
+const stopGrace = 20 * time.Second
+
+func newRun(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "The daemon: follow Git, watch for drift, and apply what is approved",
+		Long: `run follows the tracked ref, by polling and by push webhook, and looks at every
+topology again and again. While a primary does not answer it makes the rounds of
+evidence and keeps them, so that a merged and approved failover is carried out
+within seconds. It corrects nothing that no approved commit asks for.
+
+The configuration must say mode: observe (look, tell, apply nothing) or mode: apply,
+and where the ledger is. Of several processes on one ledger one acts; the others
+look, and take over when it ends.
+
+SIGHUP rereads the configuration; one that is not good is refused and the old one
+stands. SIGTERM ends it: what is being applied may finish within ` + stopGrace.String() + `, and a
+second signal cuts that short. The ledger holds whatever was begun.
+
+It serves /healthz, /readyz and POST /webhook/git at serve.address. See docs/run.md.`,
+		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
+  reconcile run --log-format json --log-level debug`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g) },
+	}
+}
+
+// daemon is what stays while configurations come and go.
+type daemon struct {
+	g       *globals
+	config  schema.Config // as first read: what a reload cannot change
+	ledger  *ledger.Ledger
+	webhook *serve.Webhook
+	loop    *reconcile.Loop
+}
+
+func runRun(ctx context.Context, g *globals) error {
+	g.keepsCopy = true
+	e, err := g.prepare()
+	if err != nil {
+		return err
+	}
+	if err := runnable(e.config); err != nil {
+		return err
+	}
+	d := &daemon{g: g, config: e.config}
+	if d.ledger, err = e.ledger(); err != nil {
+		return err
+	}
+	settings, err := d.settings(ctx, e)
+	if err != nil {
+		return err
+	}
+	log := g.logger()
+	d.webhook = &serve.Webhook{Log: log, Clock: g.clock}
+	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
+		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
+	}, settings)
+	d.webhook.Push = d.loop.FetchNow
+	if err := d.hook(e); err != nil {
+		return err
+	}
+	server, err := d.server(e.config.Serve)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", server.Address(), "mode", string(e.config.Mode))
+	return d.until(ctx, server)
+}
+
+// runnable refuses what only the daemon needs.
+func runnable(c schema.Config) error {
+	var bad []error
+	if c.Mode == schema.ModeUnsaid {
+		bad = append(bad, errors.New("run needs a mode (hint: write 'mode: observe' to look and apply nothing, 'mode: apply' to carry out what is approved)"))
+	}
+	if c.Ledger.IsZero() {
+		bad = append(bad, errors.New("run needs a ledger (hint: set ledger.path in the operator's configuration)"))
+	}
+	return errors.Join(bad...)
+}
+
+// until runs the loop and the server until a signal, or the end of ctx.
+func (d *daemon) until(ctx context.Context, server *serve.Server) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	serving, shut := context.WithCancel(context.WithoutCancel(ctx))
+	var served sync.WaitGroup
+	var serveErr error
+	served.Go(func() {
+		defer stop() // without its server it cannot be seen: it ends
+		serveErr = server.Run(serving)
+	})
+	ended := make(chan struct{})
+	served.Go(func() { d.heed(ctx, signals, stop, ended) })
+	err := d.loop.Run(working)
+	close(ended)
+	shut()
+	served.Wait()
+	return errors.Join(err, serveErr)
+}
+
+// heed does what signals ask for, until the loop has ended.
+func (d *daemon) heed(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
+	hurry := sync.OnceFunc(d.loop.Hurry)
+	asked := false
+	for {
+		select {
+		case <-ended:
+			return
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				d.reload(ctx)
+			case asked:
+				hurry()
+			default:
+				asked = true
+				stop()
+			}
+		}
+	}
+}
+
+// settings are what a configuration makes of the loop.
+func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settings, error) {
+	e.opened = d.ledger
+	a, err := e.apply(ctx, revision{})
+	if err != nil {
+		return reconcile.Settings{}, err
+	}
+	a.Observing = e.config.Mode != schema.ModeApply
+	log := d.g.logger()
+	a.Tell = func(topology, text string) { log.Info(text, "topology", topology) }
+	return reconcile.Settings{
+		Apply: a, Source: &follower{environment: e, ledger: d.ledger},
+		SweepInterval: e.config.SweepInterval, PollInterval: e.config.Git.PollInterval,
+		PassTimeout: d.g.timeout, Close: e.close,
+	}, nil
+}
+
+// reload rereads the configuration. One that is not good changes nothing.
+func (d *daemon) reload(ctx context.Context) {
+	e, err := d.g.prepare()
+	if err == nil {
+		err = errors.Join(runnable(e.config), d.unchanged(e.config))
+	}
+	var settings reconcile.Settings
+	if err == nil {
+		settings, err = d.settings(ctx, e)
+	}
+	if err == nil {
+		err = d.hook(e)
+	}
+	if err != nil {
+		d.loop.Refused(err)
+		return
+	}
+	d.loop.Configure(settings)
+}
+
+// unchanged refuses what a running process cannot take over.
+func (d *daemon) unchanged(c schema.Config) error {
+	var bad []error
+	if !reflect.DeepEqual(d.config.Ledger, c.Ledger) {
+		bad = append(bad, errors.New("another ledger takes a restart"))
+	}
+	if d.config.Serve.Address != c.Serve.Address || !reflect.DeepEqual(d.config.Serve.TLS, c.Serve.TLS) {
+		bad = append(bad, errors.New("another serve.address or serve.tls takes a restart"))
+	}
+	return errors.Join(bad...)
+}
+
+// besideLedger is where run keeps its copy of a remote repository.
+func besideLedger(c schema.Config) string {
+	if c.Ledger.Path == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(c.Ledger.Path), "git")
+}

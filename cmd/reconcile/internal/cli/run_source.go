@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/schema"
+)
+
+// follower lets the loop follow the repository of one configuration.
+type follower struct {
+	*environment
+	ledger *ledger.Ledger
+}
+
+// Fetch reads the tip of the tracked ref.
+func (f *follower) Fetch(ctx context.Context) (reconcile.Revision, error) {
+	if err := f.repo.Fetch(ctx); err != nil {
+		return reconcile.Revision{}, err
+	}
+	rev, err := f.revision(ctx, "", "", nil)
+	if err != nil {
+		return reconcile.Revision{}, err
+	}
+	out := reconcile.Revision{Commit: rev.commit, Desired: rev.desired, Changes: rev.changes}
+	for _, p := range rev.problems {
+		out.Problems = append(out.Problems, p.String())
+	}
+	out.Rewritten, err = f.rewritten(ctx, rev)
+	return out, err
+}
+
+// rewritten names the topologies that are governed by a commit to which the
+// last confirmed head does not lead.
+func (f *follower) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
+	known, err := f.ledger.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	head, ok := known.GitHead(f.git.URL, f.git.Ref)
+	if !ok || head.Commit == rev.commit {
+		return nil, nil
+	}
+	if leads, err := f.repo.IsAncestor(head.Commit, rev.commit); err == nil && leads {
+		return nil, nil
+	}
+	out := map[string]string{}
+	for name, c := range rev.changes {
+		// A head that is gone leads nowhere.
+		if was, err := f.repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
+			out[name] = c.Commit
+		}
+	}
+	return out, nil
+}
+
+// Confirm remembers the head for every process on the ledger.
+func (f *follower) Confirm(ctx context.Context, commit string) error {
+	return f.ledger.RecordGitHead(ctx, ledger.GitHead{URL: f.git.URL, Ref: f.git.Ref, Commit: commit, At: f.g.clock()})
+}
+
+// loopRecords lets the loop write beside what an apply writes.
+type loopRecords struct{ *ledger.Ledger }
+
+func (l loopRecords) RecordLapse(ctx context.Context, c approval.Change, payloads []string) error {
+	return l.Ledger.RecordLapse(ctx, ledger.Lapse{Topology: c.Topology, Generation: c.Generation, Commit: c.Commit, Payloads: payloads})
+}
+
+// election lets the loop campaign on the ledger.
+type election struct{ ledger *ledger.Ledger }
+
+func (e election) Campaign(ctx context.Context) (reconcile.Leadership, error) {
+	won, err := e.ledger.Campaign(ctx, ledger.Holder{})
+	if err != nil {
+		return nil, err
+	}
+	return won, nil
+}
+
+// Leader names the process that leads.
+func (e election) Leader(ctx context.Context) string {
+	h, ok, err := e.ledger.Leader(ctx)
+	if err != nil || !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s (process %d on %s, since %s)", h.Process, h.PID, h.Host, h.Since.UTC().Format("2006-01-02T15:04:05Z"))
+}
+
+// logger writes one line for each message on stderr.
+func (g *globals) logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
+		level = slog.LevelInfo // check has refused other words
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if g.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(g.std.Err, options))
+	}
+	return slog.New(slog.NewTextHandler(g.std.Err, options))
+}
+
+// hook says whose pushes the webhook heeds.
+func (d *daemon) hook(e *environment) error {
+	secret, err := readSecret(e.config.Serve.WebhookSecret)
+	if err != nil {
+		return fmt.Errorf("serve.webhookSecretFrom: %w", err)
+	}
+	d.webhook.Configure(serve.Trust{Secret: secret, Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
+	return nil
+}
+
+// fullRef is a branch's full name; what is not said is the remote's affair.
+func fullRef(ref string) string {
+	if ref == "" || ref == "HEAD" || strings.HasPrefix(ref, "refs/") {
+		return ref
+	}
+	return "refs/heads/" + ref
+}
+
+// server listens where the configuration says.
+func (d *daemon) server(c schema.Serve) (*serve.Server, error) {
+	conf, err := serverTLS(c.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("serve.tls: %w", err)
+	}
+	return serve.Listen(serve.Options{
+		Address: c.Address, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
+		Ready: func() bool { return d.loop.Board().Snapshot().Swept },
+	})
+}

@@ -1,0 +1,124 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The bounds of a request. None of ours is long: a slow client must not hold
+// a connection of the daemon.
+const (
+	headerTimeout   = 5 * time.Second
+	readTimeout     = 30 * time.Second
+	writeTimeout    = 60 * time.Second
+	idleTimeout     = 2 * time.Minute
+	maxHeader       = 64 << 10
+	shutdownTimeout = 5 * time.Second
+)
+
+// Options of a server.
+type Options struct {
+	Address string      // host:port; port 0 takes a free one
+	TLS     *tls.Config // nil: plaintext
+	// Health says what is stuck; nil: nothing is.
+	Health func() error
+	// Ready says whether everything was looked at once.
+	Ready   func() bool
+	Webhook *Webhook
+}
+
+// Server listens from the moment that it is made, and answers while Run runs.
+type Server struct {
+	mux      *http.ServeMux
+	http     *http.Server
+	listener net.Listener
+}
+
+// Listen takes the address, so that one that is taken is found out at once.
+func Listen(o Options) (*Server, error) {
+	l, err := net.Listen("tcp", o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("serve.address: %w", err)
+	}
+	if o.TLS != nil {
+		l = tls.NewListener(l, o.TLS)
+	}
+	s := &Server{mux: http.NewServeMux(), listener: l}
+	s.http = &http.Server{
+		Handler: guarded(s.mux), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
+	s.Handle("GET /healthz", health(o.Health))
+	s.Handle("GET /readyz", ready(o.Ready))
+	s.Handle("POST /webhook/git", o.Webhook)
+	return s, nil
+}
+
+// Handle adds a handler before Run. Patterns are those of http.ServeMux.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Address is where it listens.
+func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// Run answers until ctx ends; requests that are under way may finish.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(bounded); err != nil {
+		return errors.Join(fmt.Errorf("stop serving HTTP: %w", err), s.http.Close())
+	}
+	return nil
+}
+
+// guarded sets what every answer carries: nothing of ours is to be sniffed,
+// framed or kept.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func health(stuck func() error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := stuck(); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+}
+
+func ready(is func() bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !is() {
+			answer(w, http.StatusServiceUnavailable, "not every topology has been looked at yet")
+			return
+		}
+		answer(w, http.StatusOK, "ready")
+	})
+}
+
+// answer is one line of plain text.
+func answer(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text+"\n") // the client may be gone
+}

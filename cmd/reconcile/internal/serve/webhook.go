@@ -1,0 +1,192 @@
+package serve
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxPush bounds the body of a push. Forges cut the list of commits long
+// before it is that long.
+const maxPush = 1 << 20
+
+// Trust says whose pushes count. The zero value trusts nobody.
+type Trust struct {
+	Secret     string // shared with the forge; empty: the webhook is closed
+	Repository string // as git.url says it
+	Ref        string // the tracked ref by its full name; empty or HEAD: any branch
+}
+
+// Webhook takes push notifications of GitHub, GitLab and Gitea. It believes
+// nothing that they say: a push of the tracked ref, or of a failover tag, by
+// somebody who knows the secret, makes the daemon fetch.
+type Webhook struct {
+	Push  func() // asks for a fetch; must not block
+	Log   *slog.Logger
+	Clock func() time.Time
+
+	mu    sync.Mutex
+	trust Trust
+	seen  deliveries
+}
+
+// Configure replaces whom it trusts.
+func (h *Webhook) Configure(t Trust) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trust = t
+}
+
+// ServeHTTP answers 202 when a fetch was asked for, 200 when there was
+// nothing to do, and refuses the rest: 403 without a good signature or from
+// another repository, 409 for a delivery that was seen, 413 for one that is
+// too long, 400 for what cannot be read.
+func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	t := h.trust
+	h.mu.Unlock()
+	code, text := h.take(t, w, r)
+	if code >= http.StatusBadRequest {
+		h.Log.Warn("a push notification was refused", "status", code, "reason", text, "from", r.RemoteAddr)
+	} else {
+		h.Log.Debug("a push notification", "status", code, "result", text)
+	}
+	answer(w, code, text)
+}
+
+func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code int, text string) {
+	if t.Secret == "" {
+		return http.StatusForbidden, "the webhook is closed: serve.webhookSecretFrom is not set"
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPush))
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxPush)
+	}
+	if err != nil {
+		return http.StatusBadRequest, "the body could not be read"
+	}
+	d, ok := deliveryOf(r.Header)
+	if !ok {
+		return http.StatusBadRequest, "it carries no signature of GitHub, GitLab or Gitea"
+	}
+	if !d.signed(t.Secret, body) {
+		return http.StatusForbidden, "the signature does not hold: the forge and serve.webhookSecretFrom need the same secret"
+	}
+	return h.heed(t, d, body)
+}
+
+// heed judges what a signed delivery says.
+func (h *Webhook) heed(t Trust, d delivery, body []byte) (code int, text string) {
+	switch d.event {
+	case "ping":
+		return http.StatusOK, "pong"
+	case "push", "Push Hook", "Tag Push Hook":
+	default:
+		return http.StatusOK, "nothing to do: not a push"
+	}
+	var p push
+	if err := json.Unmarshal(body, &p); err != nil {
+		return http.StatusBadRequest, "the body is no JSON of a push: let the forge send application/json"
+	}
+	if !p.of(t.Repository) {
+		return http.StatusForbidden, "it is about another repository than git.url"
+	}
+	if !tracked(p.Ref, t.Ref) {
+		return http.StatusOK, "nothing to do: not the tracked ref and not a failover tag"
+	}
+	if !h.first(d, body) {
+		return http.StatusConflict, "this delivery was taken before"
+	}
+	h.Push()
+	return http.StatusAccepted, "fetching"
+}
+
+// first remembers a delivery by its id and by its content: the id is not
+// signed, so a replay could carry another one.
+func (h *Webhook) first(d delivery, body []byte) bool {
+	sum := sha256.Sum256(body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := d.id != "" && h.seen.has("id "+d.id) || h.seen.has("body "+hex.EncodeToString(sum[:]))
+	if !known {
+		h.seen.add("body " + hex.EncodeToString(sum[:]))
+		if d.id != "" {
+			h.seen.add("id " + d.id)
+		}
+	}
+	return !known
+}
+
+// keptDeliveries bounds what is remembered, ids and bodies together.
+const keptDeliveries = 4096
+
+// deliveries are the newest that were taken.
+type deliveries struct {
+	known map[string]bool
+	order []string // a ring, oldest at next once it is full
+	next  int
+}
+
+func (d *deliveries) has(key string) bool { return d.known[key] }
+
+func (d *deliveries) add(key string) {
+	if d.known == nil {
+		d.known = map[string]bool{}
+	}
+	if len(d.order) < keptDeliveries {
+		d.order = append(d.order, key)
+	} else {
+		delete(d.known, d.order[d.next])
+		d.order[d.next] = key
+		d.next = (d.next + 1) % keptDeliveries
+	}
+	d.known[key] = true
+}
+
+// delivery is what the headers of a forge say.
+type delivery struct {
+	event, id string
+	mac       string // hex of HMAC-SHA256 over the body
+	token     string // GitLab sends the secret itself
+}
+
+// deliveryOf tells the forges apart. Gitea also sends GitHub's headers, so it
+// is asked for first.
+func deliveryOf(h http.Header) (delivery, bool) {
+	switch {
+	case h.Get("X-Gitea-Signature") != "":
+		return delivery{event: h.Get("X-Gitea-Event"), id: h.Get("X-Gitea-Delivery"), mac: h.Get("X-Gitea-Signature")}, true
+	case h.Get("X-Hub-Signature-256") != "":
+		mac, ok := strings.CutPrefix(h.Get("X-Hub-Signature-256"), "sha256=")
+		return delivery{event: h.Get("X-Github-Event"), id: h.Get("X-Github-Delivery"), mac: mac}, ok
+	case h.Get("X-Gitlab-Token") != "":
+		return delivery{event: h.Get("X-Gitlab-Event"), id: h.Get("X-Gitlab-Event-Uuid"), token: h.Get("X-Gitlab-Token")}, true
+	}
+	return delivery{}, false
+}
+
+// signed checks the signature, or the token, in constant time.
+func (d delivery) signed(secret string, body []byte) bool {
+	if d.mac == "" {
+		want, got := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(d.token))
+		return d.token != "" && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	}
+	got, err := hex.DecodeString(d.mac)
+	if err != nil {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return hmac.Equal(mac.Sum(nil), got)
+}
