@@ -40,6 +40,9 @@ type embedded struct {
 	busy time.Duration
 }
 
+// errNothing ends a transaction that has nothing to write.
+var errNothing = errors.New("nothing to write")
+
 // Embedded is the ledger in the file at path. Nothing is touched until it is
 // used; the first write makes the file, readable by its owner only.
 func Embedded(path string, o Options) (*Ledger, error) {
@@ -60,6 +63,8 @@ func Embedded(path string, o Options) (*Ledger, error) {
 func (b *embedded) kind() plan.LedgerKind { return plan.LedgerEmbedded }
 
 func (b *embedded) name() string { return b.path }
+
+func (b *embedded) close() error { return nil }
 
 func (b *embedded) load(ctx context.Context) (im image, err error) {
 	info, err := os.Stat(b.path)
@@ -100,9 +105,15 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 					return err
 				}
 			}
+			if c.empty(im) {
+				return errNothing // so that bbolt writes nothing either
+			}
 			return writeChange(tx, im.format, c)
 		})
 	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
 	if err != nil || statErr == nil {
 		return err
 	}

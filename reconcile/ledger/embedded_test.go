@@ -30,6 +30,13 @@ func written(t testing.TB, dir string) *Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fillLedger(t, l)
+	return l
+}
+
+// fillLedger writes a few records of each sort.
+func fillLedger(t testing.TB, l *Ledger) {
+	t.Helper()
 	k, err := l.Lock(t.Context(), "orders", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,6 @@ func written(t testing.TB, dir string) *Ledger {
 			t.Fatal(err)
 		}
 	}
-	return l
 }
 
 // inside edits the file behind the ledger's back.

@@ -12,6 +12,10 @@ import (
 // than the bounded wait.
 var ErrBusy = errors.New("the ledger is in use by another process")
 
+// ErrUnreachable says that the ledger did not answer in time or refused us. A
+// write that ends with it may have been done.
+var ErrUnreachable = errors.New("the ledger cannot be reached")
+
 // ErrLockLost says that the right to act on a topology is gone, so nothing
 // was written.
 var ErrLockLost = errors.New("the lock on the topology is lost")

@@ -177,6 +177,8 @@ func (l *fileLock) until() time.Time { return time.Time{} }
 
 func (l *fileLock) inherited() *Holder { return nil }
 
+func (l *fileLock) settled() {}
+
 func (l *fileLock) release(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

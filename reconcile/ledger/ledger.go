@@ -42,6 +42,10 @@ func newLedger(store backend, o Options) *Ledger {
 	return l
 }
 
+// Close gives up the connections of a ledger in etcd. Release its locks before:
+// they end with their leases otherwise.
+func (l *Ledger) Close() error { return l.store.close() }
+
 // Ensure makes the ledger if it does not exist and returns when it was born,
 // and whether that is now (contract section 4, LEDGER_NEW).
 func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err error) {

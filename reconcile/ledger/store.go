@@ -28,6 +28,11 @@ type change struct {
 	latest map[string][]byte // replacing; nil: taken out
 }
 
+// empty says whether there is nothing to write.
+func (c change) empty(im image) bool {
+	return len(c.append) == 0 && len(c.latest) == 0 && c.format == im.format
+}
+
 // backend keeps the bytes and the locks; the meaning of both is Ledger's.
 type backend interface {
 	kind() plan.LedgerKind
@@ -45,6 +50,7 @@ type backend interface {
 	campaign(ctx context.Context, h Holder) (guard, error)
 	// leader says who leads; false: nobody.
 	leader(ctx context.Context) (Holder, bool, error)
+	close() error
 }
 
 // guard is a held lock.
@@ -56,6 +62,8 @@ type guard interface {
 	until() time.Time
 	// inherited is who held it before and did not give it back; nil: nobody.
 	inherited() *Holder
+	// settled: nothing of who held it before can be under way any more.
+	settled()
 	release(ctx context.Context) error
 }
 

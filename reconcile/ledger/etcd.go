@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"milvus-reconcile/plan"
+)
+
+// DefaultTTL is how long a lock or a leadership in etcd outlives its holder.
+const DefaultTTL = 15 * time.Second
+
+// EtcdConfig says where an etcd ledger is.
+type EtcdConfig struct {
+	Endpoints []string      // host:port, or http:// and https:// urls
+	Prefix    string        // of all keys; /reconcile if empty
+	TLS       *tls.Config   // nil: plaintext, or the machine's authorities for https://
+	Username  string        // empty: no authentication
+	Password  string        // never part of an error
+	TTL       time.Duration // of a lease; DefaultTTL if 0, at least 1 s
+}
+
+const (
+	// compressFrom is the size from which a value is stored compressed, and
+	// maxRequest what etcd takes in one request by default (1.5 MiB) with room
+	// for keys.
+	compressFrom = 8 << 10
+	maxRequest   = 1400 << 10
+	maxOps       = 120 // of a transaction; etcd's default limit is 128
+)
+
+// etcd keeps the ledger in etcd, so that several machines share it. Below the
+// prefix stand format, head, records/<number>, latest/<key>, locks/<topology>,
+// entered/<topology> and leader.
+type etcd struct {
+	config EtcdConfig
+	wait   time.Duration // for one request
+
+	mu     sync.Mutex
+	client *clientv3.Client // nil until it is used
+	known  known
+}
+
+// Etcd is the ledger in etcd. Nothing is called until it is used. Close it.
+func Etcd(c EtcdConfig, o Options) (*Ledger, error) {
+	if len(c.Endpoints) == 0 {
+		return nil, errors.New("the ledger needs an endpoint of etcd")
+	}
+	if c.Prefix = "/" + strings.Trim(c.Prefix, "/"); c.Prefix == "/" {
+		c.Prefix = "/reconcile"
+	}
+	if c.TTL == 0 {
+		c.TTL = DefaultTTL
+	}
+	if c.TTL < time.Second {
+		return nil, fmt.Errorf("a lease of %s is too short: at least 1s", c.TTL)
+	}
+	wait := o.BusyWait
+	if wait <= 0 {
+		wait = defaultBusyWait
+	}
+	return newLedger(&etcd{config: c, wait: wait}, o), nil
+}
+
+func (b *etcd) kind() plan.LedgerKind { return plan.LedgerEtcd }
+
+func (b *etcd) name() string {
+	return "etcd " + strings.Join(b.config.Endpoints, ",") + " " + b.config.Prefix
+}
+
+func (b *etcd) key(parts ...string) string { return b.config.Prefix + "/" + strings.Join(parts, "/") }
+
+// connect makes the client at its first use. With authentication that is a
+// call of its own.
+func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.client != nil {
+		return b.client, nil
+	}
+	c, err := clientv3.New(clientv3.Config{
+		Endpoints: b.config.Endpoints, TLS: b.config.TLS, Username: b.config.Username, Password: b.config.Password,
+		DialTimeout: b.wait, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
+		PermitWithoutStream: true, Logger: zap.NewNop(),
+	})
+	if err != nil {
+		return nil, b.failed(err)
+	}
+	b.client = c
+	return c, nil
+}
+
+func (b *etcd) close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.client == nil {
+		return nil
+	}
+	err := b.client.Close()
+	b.client = nil
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("close ledger: %w", err)
+	}
+	return nil
+}
+
+// bounded gives one request its time.
+func (b *etcd) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, b.wait)
+}
+
+// failed says that etcd did not do what it was asked.
+func (b *etcd) failed(err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), err)
+}
+
+// packed is a value as etcd holds it: as it is, so that a person can read it,
+// or compressed if it is large.
+func packed(raw []byte) []byte {
+	if len(raw) < compressFrom {
+		return raw
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(raw) // into memory: it cannot fail
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// unpacked undoes packed. A stored value begins with a hash in hex, never with
+// the mark of gzip.
+func unpacked(value []byte) ([]byte, error) {
+	if !bytes.HasPrefix(value, []byte{0x1f, 0x8b}) {
+		return value, nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(value))
+	if err != nil {
+		return nil, fmt.Errorf("compressed value: %w", err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, maxValue+1))
+	if err != nil {
+		return nil, fmt.Errorf("compressed value: %w", err)
+	}
+	if len(raw) > maxValue {
+		return nil, errors.New("compressed value: it is too large")
+	}
+	return raw, nil
+}

@@ -1,0 +1,173 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// pageSize is how many keys are read at once.
+const pageSize = 200
+
+// known are the records that were read last. What follows them is all that the
+// next load fetches, provided that nothing among them was touched since.
+type known struct {
+	cluster  uint64 // of etcd
+	revision int64  // of etcd's store, at which they were read
+	chain    []sealed
+}
+
+// moment is the ledger at one revision of etcd's store.
+type moment struct {
+	image
+	revision int64
+	headRev  int64 // modification of the head; 0: there is none
+}
+
+func (b *etcd) load(ctx context.Context) (image, error) {
+	m, err := b.look(ctx)
+	return m.image, err
+}
+
+// look reads everything at one revision. One that was compacted meanwhile is
+// read anew.
+func (b *etcd) look(ctx context.Context) (moment, error) {
+	c, err := b.connect(ctx)
+	if err != nil {
+		return moment{}, err
+	}
+	for {
+		m, err := b.lookOnce(ctx, c)
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			continue
+		}
+		return m, err
+	}
+}
+
+func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error) {
+	first, cancel := b.bounded(ctx)
+	defer cancel()
+	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head"))).Commit()
+	if err != nil {
+		return moment{}, b.failed(err)
+	}
+	m := moment{revision: res.Header.Revision}
+	format, head := res.Responses[0].GetResponseRange().Kvs, res.Responses[1].GetResponseRange().Kvs
+	if len(head) > 0 {
+		m.head, m.headRev = string(head[0].Value), head[0].ModRevision
+	}
+	if len(format) > 0 {
+		m.format = string(format[0].Value)
+	}
+	if m.format != "" && !readable(m.format) {
+		return m, &FormatError{Path: b.name(), Format: m.format}
+	}
+	if m.chain, err = b.records(ctx, c, res.Header.ClusterId, m.revision); err != nil {
+		return m, err
+	}
+	m.latest, err = b.latest(ctx, c, m.revision)
+	if m.format == "" && err == nil && len(m.chain)+len(m.latest)+len(head) > 0 {
+		err = &CorruptError{Path: b.name(), Reason: "a part of it is missing"}
+	}
+	return m, err
+}
+
+// records returns the chain, of which only what is new is fetched.
+func (b *etcd) records(ctx context.Context, c *clientv3.Client, cluster uint64, revision int64) ([]sealed, error) {
+	b.mu.Lock()
+	k := b.known
+	b.mu.Unlock()
+	if k.cluster != cluster || k.revision > revision || !b.untouched(ctx, c, k, revision) {
+		k = known{}
+	}
+	chain := slices.Clip(k.chain)
+	err := b.pages(ctx, c, b.recordKey(uint64(len(chain))+1), clientv3.GetPrefixRangeEnd(b.key("records")+"/"), revision, func(key string, value []byte) error {
+		s, ok := b.unsealed(key, value)
+		if !ok {
+			return &CorruptError{Path: b.name(), Seq: uint64(len(chain)) + 1, Reason: "it is torn"}
+		}
+		chain = append(chain, s)
+		return nil
+	})
+	if err != nil {
+		return chain, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = known{cluster: cluster, revision: revision, chain: chain}
+	return chain, nil
+}
+
+// untouched says whether the known records stand as they were read: as many,
+// and none of them written since.
+func (b *etcd) untouched(ctx context.Context, c *clientv3.Client, k known, revision int64) bool {
+	if len(k.chain) == 0 {
+		return true
+	}
+	ctx, cancel := b.bounded(ctx)
+	defer cancel()
+	from, to := b.key("records")+"/", b.recordKey(uint64(len(k.chain))+1)
+	at := []clientv3.OpOption{clientv3.WithRange(to), clientv3.WithRev(revision), clientv3.WithKeysOnly()}
+	count, err := c.Get(ctx, from, append(at, clientv3.WithCountOnly())...)
+	if err != nil || count.Count != int64(len(k.chain)) {
+		return false
+	}
+	newer, err := c.Get(ctx, from, append(at, clientv3.WithMinModRev(k.revision+1), clientv3.WithLimit(1))...)
+	return err == nil && len(newer.Kvs) == 0
+}
+
+// recordKey sorts as its number does.
+func (b *etcd) recordKey(seq uint64) string { return b.key("records", fmt.Sprintf("%020d", seq)) }
+
+func (b *etcd) unsealed(key string, value []byte) (sealed, bool) {
+	seq, err := strconv.ParseUint(strings.TrimPrefix(key, b.key("records")+"/"), 10, 64)
+	if err != nil || b.recordKey(seq) != key {
+		return sealed{}, false
+	}
+	raw, err := unpacked(value)
+	if err != nil {
+		return sealed{}, false
+	}
+	return unseal(seq, raw)
+}
+
+func (b *etcd) latest(ctx context.Context, c *clientv3.Client, revision int64) (map[string][]byte, error) {
+	out, prefix := map[string][]byte{}, b.key("latest")+"/"
+	err := b.pages(ctx, c, prefix, clientv3.GetPrefixRangeEnd(prefix), revision, func(key string, value []byte) error {
+		raw, err := unpacked(value)
+		if err != nil {
+			return &CorruptError{Path: b.name(), Reason: fmt.Sprintf("the latest value %q: %v", strings.TrimPrefix(key, prefix), err)}
+		}
+		out[strings.TrimPrefix(key, prefix)] = raw
+		return nil
+	})
+	return out, err
+}
+
+// pages hands every key of a range to each, in order.
+func (b *etcd) pages(ctx context.Context, c *clientv3.Client, from, to string, revision int64, each func(string, []byte) error) error {
+	for {
+		page, cancel := b.bounded(ctx)
+		res, err := c.Get(page, from, clientv3.WithRange(to), clientv3.WithRev(revision), clientv3.WithLimit(pageSize))
+		cancel()
+		if err != nil {
+			return b.failed(err)
+		}
+		for _, kv := range res.Kvs {
+			if err := each(string(kv.Key), kv.Value); err != nil {
+				return err
+			}
+			from = string(kv.Key) + "\x00"
+		}
+		if !res.More {
+			return nil
+		}
+	}
+}

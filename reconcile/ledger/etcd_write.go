@@ -1,0 +1,117 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// commitTries is how often a transaction is tried again when another writer
+// was faster.
+const commitTries = 50
+
+// commit writes under the condition that the head is the one that was read,
+// and that the lock of g still has its fencing token: the revision at which
+// its key was made. A holder whose lease ran out writes nothing, however late
+// it wakes up.
+func (b *etcd) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
+	c, err := b.connect(ctx)
+	if err != nil {
+		return err
+	}
+	for range commitTries {
+		m, err := b.look(ctx)
+		if err != nil {
+			return err
+		}
+		w, err := fn(m.image)
+		if err != nil {
+			return err
+		}
+		done, err := b.write(ctx, c, g, m, w)
+		if done || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrBusy, b.name())
+}
+
+// write says whether it is done; false: another writer was faster.
+func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment, w change) (bool, error) {
+	ops, err := b.ops(m, w)
+	if err != nil {
+		return false, err
+	}
+	conditions := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(b.key("head")), "=", m.headRev)}
+	for _, r := range w.append {
+		conditions = append(conditions, clientv3.Compare(clientv3.CreateRevision(b.recordKey(r.seq)), "=", 0))
+	}
+	lease, held := g.(*leaseLock)
+	if held {
+		conditions = append(conditions, lease.held())
+	}
+	if len(ops) == 0 && !held {
+		return true, nil
+	}
+	bounded, cancel := b.bounded(ctx)
+	defer cancel()
+	otherwise := []clientv3.Op{}
+	if held {
+		otherwise = append(otherwise, clientv3.OpGet(lease.key))
+	}
+	res, err := c.Txn(bounded).If(conditions...).Then(ops...).Else(otherwise...).Commit()
+	switch {
+	case err != nil && b.wroteAnyway(ctx, w):
+		return true, nil
+	case err != nil:
+		return false, b.failed(err)
+	case res.Succeeded:
+		return true, nil
+	case !held:
+		return false, nil
+	}
+	if kvs := res.Responses[0].GetResponseRange().Kvs; len(kvs) == 0 || kvs[0].CreateRevision != lease.token {
+		lease.lose()
+		return false, fmt.Errorf("%w: %s is not ours any more", ErrLockLost, lease.key)
+	}
+	return false, nil
+}
+
+// wroteAnyway reads what came of a write whose answer was lost.
+func (b *etcd) wroteAnyway(ctx context.Context, w change) bool {
+	if len(w.append) == 0 {
+		return false // the same values may be written again
+	}
+	ctx, cancel := b.bounded(context.WithoutCancel(ctx))
+	defer cancel()
+	m, err := b.look(ctx)
+	return err == nil && m.head == w.head
+}
+
+// ops are the writes of a change; none for one that changes nothing.
+func (b *etcd) ops(m moment, w change) ([]clientv3.Op, error) {
+	if w.empty(m.image) {
+		return nil, nil
+	}
+	ops := []clientv3.Op{clientv3.OpPut(b.key("format"), w.format), clientv3.OpPut(b.key("head"), w.head)}
+	size := 0
+	for _, r := range w.append {
+		value := string(packed(r.stored()))
+		size += len(value)
+		ops = append(ops, clientv3.OpPut(b.recordKey(r.seq), value))
+	}
+	for _, key := range sortedKeys(w.latest) {
+		if w.latest[key] == nil {
+			ops = append(ops, clientv3.OpDelete(b.key("latest", key)))
+			continue
+		}
+		value := string(packed(w.latest[key]))
+		size += len(key) + len(value)
+		ops = append(ops, clientv3.OpPut(b.key("latest", key), value))
+	}
+	if size > maxRequest || len(ops) > maxOps {
+		return nil, fmt.Errorf("write ledger: %d bytes in %d values are more than etcd takes at once", size, len(ops))
+	}
+	return ops, nil
+}
