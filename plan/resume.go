@@ -58,7 +58,10 @@ func (s situation) settledByReading(i Intent) bool {
 	return s.readIntent(i) == intentDone
 }
 
-// resume carries on the open intent of the very document that governs now.
+// resume carries on the open intent of the very document that governs now, if
+// it may have sent something. One that has sent nothing changed nothing: it is
+// taken back, and its approval judged as if it had not been used, so that it
+// cannot act in a later outage than the one it was given for.
 // Its digest and steps replace newly computed ones, so that its grant holds.
 // An intent that took effect is only verified and redirected; a failover is
 // repeated only while the table asks for that failover; anything else only
@@ -69,7 +72,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	t.InSync = false
-	if i.Generation != s.t.Generation {
+	if i.Generation != s.t.Generation || !i.MayHaveSent && !i.Effected {
 		return t
 	}
 	state := s.readIntent(*i)

@@ -40,7 +40,9 @@ func TestResume(t *testing.T) {
 		blocking   []string
 		steps      []string
 	}{
-		{"a failover, begun and not sent", failover, unsent, failover.views, true, TransitionFailover, nil, failoverSteps},
+		{"a failover, begun and not sent, is planned anew", failover, unsent, failover.views, false, TransitionFailover, nil, failoverSteps},
+		{"begun and not sent, and the old primary answers again", failover, unsent, []View{primaryOf("a", "b"), standbyOf("a", "b")}, false, TransitionFailover,
+			[]string{"PRIMARY_REACHABLE"}, failoverSteps},
 		{"a failover in doubt, still a standby", failover, as, failover.views, true, TransitionFailover, nil, failoverSteps},
 		{"a failover that took effect unseen", failover, as, []View{down("a"), primaryOf("b")}, true, TransitionFailover, nil, rest},
 		{"a failover that took effect, both write", failover, effected, []View{primaryOf("a", "b"), primaryOf("b")}, true, TransitionFailover, nil, rest},

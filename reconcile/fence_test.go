@@ -103,16 +103,31 @@ func TestFenceLeavesAVerificationToApply(t *testing.T) {
 	outcome{reconcile.OutcomeBlocked, "comes first", nil, nil, true, 1, 1}.check(t, s, s.fence(t))
 }
 
-// TestFenceIsResumed: killed after it was begun, by an apply or a fence.
+// TestFenceIsResumed: one that may have reached the cluster is carried on by an
+// apply or a fence; one that was killed before it sent anything is taken back,
+// and only who asks for a fence gets one.
 func TestFenceIsResumed(t *testing.T) {
-	for name, again := range map[string]func(*story, *testing.T) reconcile.Result{"by apply": (*story).run, "by fence": (*story).fence} {
-		t.Run(name, func(t *testing.T) {
+	again := map[string]func(*story, *testing.T) reconcile.Result{"apply": (*story).run, "fence": (*story).fence}
+	unsent := func(s *story) { s.book.refuse["sent"] = errDrill }
+	inDoubt := func(s *story) { s.hands.answers["cluster-a"] = answers(reconcile.StepInDoubt, true) }
+	resumed := outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"sent", "effected", "finish"}, false, 0, 1}
+	for _, test := range []struct {
+		by    string
+		first func(*story)
+		want  outcome
+	}{
+		{"apply", inDoubt, resumed},
+		{"fence", inDoubt, resumed},
+		{"apply", unsent, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse"}, stale: 1}},
+		{"fence", unsent, outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"reverse", "begin", "sent", "effected", "finish"}, false, 0, 1}},
+	} {
+		t.Run("by "+test.by, func(t *testing.T) {
 			s := newReturn(t)
-			s.book.refuse["sent"] = errDrill
+			test.first(s)
 			s.fence(t)
 			s.again()
 			s.book.refuse = nil
-			outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"sent", "effected", "finish"}, false, 0, 1}.check(t, s, again(s, t))
+			test.want.check(t, s, again[test.by](s, t))
 		})
 	}
 }

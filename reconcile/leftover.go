@@ -24,12 +24,14 @@ const (
 // endingOf decides from the records, and from what the clusters store.
 func endingOf(i plan.Intent, t plan.TopologyPlan) ending {
 	switch {
-	case t.Resumed, i.Generation > t.Generation:
+	case i.Generation > t.Generation:
+		return endOpen
+	case !i.MayHaveSent && !i.Effected:
+		return endUnsent
+	case t.Resumed:
 		return endOpen
 	case i.Effected:
 		return endSuperseded
-	case !i.MayHaveSent:
-		return endUnsent
 	case i.Generation < t.Generation && storesWanted(i, t):
 		return endEffected
 	case doubtAccepted(t):

@@ -302,6 +302,7 @@ func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
 		request.LedgerBorn, request.Lapsed = &born, r.Lapsed
 	}
 	if !t.Resumed {
+		request.Spent = unspent(r, t.Name)
 		return approval.Evaluate(request)
 	}
 	request.Spent = nil
@@ -310,6 +311,18 @@ func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
 		Verdict: approval.VerdictNotRequired, Commit: change.Commit, Accepted: accepted,
 		Detail: "an open intent of the ledger is resumed; its approval was spent when it was written",
 	}
+}
+
+// unspent are the marks of used approvals without those of an open intent that
+// has sent nothing: it is taken back before anything else is done.
+func unspent(r Remembered, topology string) []approval.SpentMark {
+	i, open := openIntent(r, topology)
+	if !open || i.MayHaveSent || i.Effected {
+		return r.Spent
+	}
+	return slices.DeleteFunc(slices.Clone(r.Spent), func(m approval.SpentMark) bool {
+		return m.Topology == topology && m.Generation == i.Generation
+	})
 }
 
 // grant returns the right to act: the decision's, or that of the intent.

@@ -34,7 +34,6 @@ func TestResume(t *testing.T) {
 			s.up("cluster-a")
 		}, finished},
 		{"the effect was not recorded", func(s *story) { s.book.refuse["effected"] = errDrill }, func(s *story) { s.book.refuse = nil }, finished},
-		{"killed before anything was sent", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) { s.book.refuse = nil }, resent},
 		{"in doubt, and nothing happened", doubt, func(*story) {}, resent},
 		{"in doubt, and it happened", doubt, promoted, finished},
 		{"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
@@ -62,6 +61,65 @@ func TestResume(t *testing.T) {
 			test.want.check(t, s, s.run(t))
 		})
 	}
+}
+
+// TestUnsentIntentIsTakenBack: an intent that has sent nothing lives no longer
+// than its approval, and never acts in a later outage than the one it was
+// given for.
+func TestUnsentIntentIsTakenBack(t *testing.T) {
+	anew := []string{"reverse", "begin", "sent", "effected", "finish"}
+	for _, test := range []struct {
+		name  string
+		after time.Duration
+		then  func(*story)
+		want  outcome
+	}{
+		{"the approval still holds", time.Minute, func(*story) {}, outcome{reconcile.OutcomeApplied, "", []string{promote}, anew, false, 1, 1}},
+		{"the approval has ended", 3 * time.Hour, func(*story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
+		{"the approval was withdrawn", time.Minute, func(s *story) { delete(s.apply.Changes, "orders") },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", events: []string{"reverse"}}},
+		{"the old primary is back", time.Minute, func(s *story) { s.up("cluster-a") },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "PRIMARY_REACHABLE", events: []string{"reverse"}}},
+		{"under a commit that does not govern it stays", time.Minute, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			s.book.refuse["sent"] = errDrill
+			s.run(t)
+			if !s.book.open() {
+				t.Fatal("the first run left no intent")
+			}
+			s.hands.sent, s.book.events, s.book.refuse = nil, nil, map[string]error{}
+			s.world.clock.pass(test.after)
+			test.then(s)
+			if got, _ := s.plan(t).Plan.Topology("orders"); got.Resumed {
+				t.Error("a plan resumes what was never sent")
+			}
+			test.want.check(t, s, s.run(t))
+		})
+	}
+}
+
+// TestUnsentIntentDoesNotHideItsApproval: a plan between two runs shows the
+// approval as it will be judged, and not as used.
+func TestUnsentIntentDoesNotHideItsApproval(t *testing.T) {
+	s := newStory(t)
+	s.book.refuse["sent"] = errDrill
+	s.run(t)
+	if d := s.plan(t).Decisions["orders"]; !d.Approved() {
+		t.Errorf("the approval is %s: %s %s", d.Verdict, d.Code, d.Detail)
+	}
+}
+
+// plan is what a reader sees between two runs.
+func (s *story) plan(t *testing.T) reconcile.Report {
+	t.Helper()
+	r, err := s.apply.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func doubt(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) }

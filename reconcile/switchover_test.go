@@ -58,7 +58,7 @@ func TestResumedSwitchoverProvesAgain(t *testing.T) {
 		proofs int
 		want   reconcile.Outcome
 	}{
-		{"killed before anything was sent", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) { s.book.refuse = nil }, 2, reconcile.OutcomeApplied},
+		{"killed before anything was sent, long ago", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) { s.book.refuse = nil }, 1, reconcile.OutcomeNotApproved},
 		{"in doubt, nothing moved, and the link is dead now", inDoubt, func(s *story) { s.hands.replication = errDrill }, 2, reconcile.OutcomeBlocked},
 		{"the old primary demoted itself", inDoubt, func(s *story) {
 			c := s.world.views["cluster-a"].Belief.Configuration.Clone()
