@@ -46,7 +46,7 @@ func startBrowser(t *testing.T) browser {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	b.wait("the driver", func() bool {
+	wait(t, "the driver", func() bool {
 		r, err := http.Get(b.base + "/status")
 		if err == nil {
 			r.Body.Close()
@@ -66,14 +66,14 @@ func startBrowser(t *testing.T) browser {
 }
 
 // wait polls for a condition, for as long as a slow machine may need.
-func (b browser) wait(what string, is func() bool) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+func wait(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for !is() {
 		select {
 		case <-ctx.Done():
-			b.t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("waited in vain for %s", what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -210,7 +210,7 @@ func TestPageInABrowser(t *testing.T) {
 		before := failedOver()
 		before.Name = "orders"
 		source.publish(changed, before)
-		b.wait("the page to follow", func() bool {
+		wait(t, "the page to follow", func() bool {
 			return strings.Contains(b.text("document.body.innerText"), "the region burns")
 		})
 		if b.text("document.querySelectorAll('article').length") != "2" {

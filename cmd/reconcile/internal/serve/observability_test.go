@@ -1,0 +1,172 @@
+package serve
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+func docs(name string) string { return filepath.Join("..", "..", "..", "..", "docs", name) }
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(docs(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+type ruleGroups struct {
+	Groups []struct {
+		Name  string `json:"name"`
+		Rules []struct {
+			Alert       string            `json:"alert"`
+			Expr        string            `json:"expr"`
+			Annotations map[string]string `json:"annotations"`
+		} `json:"rules"`
+	} `json:"groups"`
+}
+
+// TestAlertsAreProven has promtool check every alert and run its cases.
+func TestAlertsAreProven(t *testing.T) {
+	promtool := program(t, "promtool")
+	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
+		cmd := exec.Command(promtool, args...)
+		cmd.Dir = docs("observability")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// TestEveryAlertHasACaseAndARunbook holds the rules, their tests, the runbook
+// and the manifest for the Prometheus Operator together.
+func TestEveryAlertHasACaseAndARunbook(t *testing.T) {
+	var rules ruleGroups
+	if err := yaml.Unmarshal([]byte(read(t, "observability/alerts.yaml")), &rules); err != nil {
+		t.Fatal(err)
+	}
+	cases, runbooks := read(t, "observability/alerts_test.yaml"), read(t, "runbooks.md")
+	n := 0
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			n++
+			if !strings.Contains(cases, r.Alert+" fires") || !strings.Contains(cases, r.Alert+" is silent") {
+				t.Errorf("%s has no case in which it fires and one in which it does not", r.Alert)
+			}
+			if want := "docs/runbooks.md#" + strings.ToLower(r.Alert); r.Annotations["runbook"] != want || !strings.Contains(runbooks, "\n## "+r.Alert+"\n") {
+				t.Errorf("%s points to %q; want %q with a section", r.Alert, r.Annotations["runbook"], want)
+			}
+		}
+	}
+	if n < 11 {
+		t.Errorf("%d alerts", n)
+	}
+	var plain, operator struct {
+		Groups any `json:"groups"`
+		Spec   struct {
+			Groups any `json:"groups"`
+		} `json:"spec"`
+	}
+	for name, into := range map[string]any{"observability/alerts.yaml": &plain, "deploy/kubernetes/rules.yaml": &operator} {
+		if err := yaml.Unmarshal([]byte(read(t, name)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fmt.Sprint(plain.Groups) != fmt.Sprint(operator.Spec.Groups) {
+		t.Error("docs/deploy/kubernetes/rules.yaml has other rules than docs/observability/alerts.yaml")
+	}
+}
+
+// TestOnlySeriesThatExistAreAsked holds alerts and dashboard to the metrics.
+func TestOnlySeriesThatExistAreAsked(t *testing.T) {
+	m := NewMetrics(boardOf(withStale(pair(7))))
+	m.Planned(plan.TransitionFailover)
+	m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
+	m.Stepped(plan.ActionVerify, time.Second)
+	_, text := get(t, m.Handler(), "/metrics")
+	if !json.Valid([]byte(read(t, "observability/dashboard.json"))) {
+		t.Error("the dashboard is no JSON")
+	}
+	for _, file := range []string{"observability/alerts.yaml", "observability/dashboard.json"} {
+		for _, name := range regexp.MustCompile(`reconcile_[a-z_]+`).FindAllString(read(t, file), -1) {
+			if !strings.Contains(text, "\n"+name+"{") && !strings.Contains(text, "\n"+name+" ") {
+				t.Errorf("%s asks for %s, which is no series", file, name)
+			}
+		}
+	}
+}
+
+func withStale(t reconcile.TopologyStatus) reconcile.TopologyStatus {
+	t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "", "")}
+	return t
+}
+
+// TestPrometheusScrapes has a real Prometheus read the metrics and fire.
+func TestPrometheusScrapes(t *testing.T) {
+	prometheus := program(t, "prometheus")
+	source := boardOf(failedOver())
+	server := httptest.NewServer(NewMetrics(source).Handler())
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	rules, err := filepath.Abs(docs("observability/alerts.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf("global: {scrape_interval: 100ms, evaluation_interval: 100ms}\nrule_files: [%s]\nscrape_configs: [{job_name: reconcile, metrics_path: /metrics, static_configs: [{targets: [%q]}]}]\n",
+		rules, strings.TrimPrefix(server.URL, "http://"))
+	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+address)
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	ask := func(path string) string {
+		r, err := http.Get("http://" + address + path)
+		if err != nil {
+			return ""
+		}
+		defer r.Body.Close() //nolint:errcheck // read to its end
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return ""
+		}
+		return string(body)
+	}
+	wait(t, "Prometheus to scrape", func() bool {
+		return strings.Contains(ask("/api/v1/query?query=reconcile_writable_primaries"), `"topology":"orders"},"value":[`)
+	})
+	wait(t, "the alert about a stale primary", func() bool {
+		return strings.Contains(ask("/api/v1/alerts"), "ReconcileStalePrimary")
+	})
+}
