@@ -17,6 +17,7 @@ const (
 	attemptTimeout  = 10 * time.Second
 	firstDelay      = time.Second
 	longestDelay    = 30 * time.Second
+	answerLimit     = 64 << 10
 )
 
 // Message is one body to deliver.
@@ -40,17 +41,19 @@ type Poster struct {
 // Retry-After asks, at most 30 s; any other answer but 2xx ends it. Errors
 // name the receiver's host and never the rest of the URL, which may be secret.
 func (p Poster) Post(ctx context.Context, target string, m Message, secret func() (string, error)) error {
-	return p.deliver(ctx, target, m, func(h http.Header) error {
-		if secret == nil {
-			return nil
-		}
-		key, err := secret()
-		if err != nil {
-			return fmt.Errorf("read the secret of the signature: %w", err)
-		}
-		Sign(h, key, m.Body, p.now())
+	return p.deliver(ctx, target, m, func(h http.Header) error { return p.sign(h, m.Body, secret) })
+}
+
+func (p Poster) sign(h http.Header, body []byte, secret func() (string, error)) error {
+	if secret == nil {
 		return nil
-	})
+	}
+	key, err := secret()
+	if err != nil {
+		return fmt.Errorf("read the secret of the signature: %w", err)
+	}
+	Sign(h, key, body, p.now())
+	return nil
 }
 
 // deliver makes the attempts; authorize is asked anew for each.
@@ -101,15 +104,45 @@ func (p Poster) attempt(ctx context.Context, target string, m Message, authorize
 	}
 	res, err := p.client().Do(req)
 	if err != nil {
-		return 0, true, Nameless(err)
+		return 0, true, nameless(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as it matters
-	_, _ = io.CopyN(io.Discard, res.Body, 64<<10)
+	_, _ = io.CopyN(io.Discard, res.Body, answerLimit)
 	if res.StatusCode/100 == 2 {
 		return 0, false, nil
 	}
 	return retryAfter(res.Header), passing(res.StatusCode), fmt.Errorf("it answered %s", res.Status)
 }
+
+// Get asks a URL once, signed like a request with an empty body unless secret
+// is nil, and returns the body of an answer 200, at most 64 KiB of it.
+func (p Poster) Get(ctx context.Context, target string, secret func() (string, error)) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return nil, errors.New("the URL is malformed")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "reconcile")
+	if err := p.sign(req.Header, nil, secret); err != nil {
+		return nil, err
+	}
+	res, err := p.client().Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", hostOf(target), nameless(err))
+	}
+	defer res.Body.Close() //nolint:errcheck // read as far as it matters
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask %s: it answered %s", hostOf(target), res.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", hostOf(target), err)
+	}
+	return body, nil
+}
+
+// Wait waits after the n-th failed attempt: 1, 2, 4 s and so on, at most 30 s.
+func (p Poster) Wait(ctx context.Context, n int) error { return p.sleep(ctx, delay(n)) }
 
 // passing says whether a status may be gone at the next attempt.
 func passing(status int) bool {
@@ -128,8 +161,8 @@ func retryAfter(h http.Header) time.Duration {
 	return min(time.Duration(min(seconds, 3600))*time.Second, longestDelay)
 }
 
-// Nameless takes the URL out of an HTTP client's error.
-func Nameless(err error) error {
+// nameless takes the URL out of an HTTP client's error.
+func nameless(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err

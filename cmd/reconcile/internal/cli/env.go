@@ -200,9 +200,6 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	if e.config.Ledger.IsZero() {
 		return reconcile.Apply{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}
-	if len(e.config.Redirect) > 0 {
-		return reconcile.Apply{}, errors.New("redirect targets are not part of this version (hint: leave redirect empty, and move traffic yourself after the promotion)")
-	}
 	p, err := e.pass(ctx, rev)
 	if err != nil {
 		return reconcile.Apply{}, err

@@ -4,8 +4,42 @@ import (
 	"os/exec"
 	"strings"
 
+	"milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/reconcile/redirect"
 	"milvus-reconcile/schema"
 )
+
+// redirector prepares the redirect targets of the operator's configuration;
+// nil: there are none. They are told its addresses and nothing of a topology's.
+func (e *environment) redirector() (*redirect.Redirector, error) {
+	if len(e.config.Redirect) == 0 {
+		return nil, nil //nolint:nilnil // nil is no redirector
+	}
+	addresses := map[string]string{}
+	for _, c := range e.config.Credentials {
+		addresses[c.ClusterID] = c.Address
+	}
+	var targets []redirect.Target
+	for _, t := range e.config.Redirect {
+		targets = append(targets, redirectTarget(t))
+	}
+	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.g.clock}})
+}
+
+func redirectTarget(t schema.RedirectTarget) redirect.Target {
+	out := redirect.Target{Name: t.Name, Topologies: t.Topologies, Timeout: t.Timeout}
+	switch {
+	case t.Exec != nil:
+		out.Exec = &redirect.Exec{Command: t.Exec.Command, Check: t.Exec.Check}
+	case t.Webhook != nil:
+		out.Webhook = &redirect.Webhook{URL: t.Webhook.URL, Secret: secretOf(t.Webhook.Secret), CheckURL: t.Webhook.CheckURL}
+	case t.File != nil:
+		out.File = &redirect.File{Template: t.File.Template, Path: t.File.Path, Mode: t.File.Mode}
+	case t.HAProxy != nil:
+		out.HAProxy = &redirect.HAProxy{Address: t.HAProxy.Address, Backend: t.HAProxy.Backend, Servers: t.HAProxy.Servers}
+	}
+	return out
+}
 
 // redirectFiles are the files that a redirect target rests on: programs and
 // what they are given, templates, secrets.

@@ -1,0 +1,176 @@
+package redirect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+// largest bounds a template and what it renders to.
+const largest = 1 << 20
+
+// file is a file target.
+type file struct{ conf File }
+
+func (file) concerns(wanted) bool { return true }
+
+// set writes the file anew only if it differs, so that whoever watches it is
+// not woken for nothing: beside it first, synced, with its permissions, then
+// renamed over it.
+func (f file) set(ctx context.Context, w wanted) error {
+	content, err := f.render(w)
+	if err != nil {
+		return err
+	}
+	path := realPath(f.conf.Path)
+	if f.differs(path, content) == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := replace(path, content, f.conf.Mode.Perm()); err != nil {
+		return fmt.Errorf("write %s: %w", f.conf.Path, err)
+	}
+	return nil
+}
+
+func (f file) check(_ context.Context, w wanted) error {
+	content, err := f.render(w)
+	if err != nil {
+		return err
+	}
+	return f.differs(realPath(f.conf.Path), content)
+}
+
+// differs says how the file is not as wanted; nil: it is.
+func (f file) differs(path string, content []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read the file: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
+		return fmt.Errorf("%s does not hold what its template gives", f.conf.Path)
+	}
+	got, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the file: %w", err)
+	case !bytes.Equal(got, content):
+		return fmt.Errorf("%s does not hold what its template gives", f.conf.Path)
+	case info.Mode().Perm() != f.conf.Mode.Perm():
+		return fmt.Errorf("%s has the permissions %04o, not %04o", f.conf.Path, info.Mode().Perm(), f.conf.Mode.Perm())
+	}
+	return nil
+}
+
+// realPath is the file that a link leads to, so that the link stays.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// render fills the template, which is read anew each time. A name that it does
+// not know is an error.
+func (f file) render(w wanted) ([]byte, error) {
+	text, err := readBounded(f.conf.Template)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	t, err := template.New(filepath.Base(f.conf.Template)).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	stale := []map[string]string{}
+	for _, s := range w.stale {
+		stale = append(stale, fields(s))
+	}
+	out := &limited{}
+	err = t.Execute(out, map[string]any{
+		"target": w.target, "topology": w.topology, "primary": fields(w.primary), "stale": stale,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fill the template: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func fields(e endpoint) map[string]string {
+	host, port, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		host, port = e.Address, ""
+	}
+	return map[string]string{"cluster": e.Cluster, "address": e.Address, "host": host, "port": port}
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	data, err := io.ReadAll(io.LimitReader(f, largest+1))
+	if err == nil && len(data) > largest {
+		err = fmt.Errorf("it is larger than %d bytes", largest)
+	}
+	return data, err
+}
+
+// limited is a buffer with an end.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > largest {
+		return 0, fmt.Errorf("the result is larger than %d bytes", largest)
+	}
+	return l.Buffer.Write(p)
+}
+
+// replace puts content in the place of a file: whoever reads it sees the old
+// or the new, whole, also after a crash.
+func replace(path string, content []byte, mode fs.FileMode) (err error) {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary.Name()))
+		}
+	}()
+	_, err = temporary.Write(content)
+	if err == nil {
+		err = temporary.Chmod(mode)
+	}
+	if err == nil {
+		keepOwner(temporary, path)
+		err = temporary.Sync()
+	}
+	if err = errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(temporary.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// syncFolder makes a rename last. It failing does not take the rename back.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil //nolint:nilerr // a folder that may be written and not read
+	}
+	defer d.Close() //nolint:errcheck // only synced
+	return d.Sync()
+}

@@ -1,0 +1,144 @@
+package redirect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// answerLimit bounds an answer of the runtime API.
+const answerLimit = 1 << 20
+
+// backend is an haproxy target.
+type backend struct{ conf HAProxy }
+
+func newBackend(c HAProxy) (backend, error) {
+	used := map[string]string{}
+	for _, id := range others(c.Servers, "") {
+		server := c.Servers[id]
+		if other, twice := used[server]; twice {
+			return backend{}, fmt.Errorf("%s and %s have the same server %s (hint: each cluster needs its own)", other, id, server)
+		}
+		used[server] = id
+	}
+	return backend{c}, nil
+}
+
+// concerns: a target for all topologies has to do with those whose clusters it
+// knows a server of.
+func (b backend) concerns(w wanted) bool {
+	_, known := b.conf.Servers[w.primary.Cluster]
+	for _, s := range w.stale {
+		_, stale := b.conf.Servers[s.Cluster]
+		known = known || stale
+	}
+	return known || w.named
+}
+
+func (b backend) primary(w wanted) (string, error) {
+	server, ok := b.conf.Servers[w.primary.Cluster]
+	if !ok {
+		return "", fmt.Errorf("no server of backend %s is configured for %s (hint: add it to servers)", b.conf.Backend, w.primary.Cluster)
+	}
+	return server, nil
+}
+
+// set takes every other server out of use before it puts the primary's into
+// use, so that no two take writes. Connections to the others are cut: gRPC
+// keeps one open for ever. A server that is as wanted is left alone.
+func (b backend) set(ctx context.Context, w wanted) error {
+	server, err := b.primary(w)
+	if err != nil {
+		return err
+	}
+	servers, err := b.servers(ctx)
+	if err != nil {
+		return err
+	}
+	var commands []string
+	for _, id := range others(b.conf.Servers, w.primary.Cluster) {
+		name := b.conf.Backend + "/" + b.conf.Servers[id]
+		s, there := servers[b.conf.Servers[id]]
+		if !there {
+			continue
+		}
+		if !s.maintenance() {
+			commands = append(commands, "set server "+name+" state drain", "set server "+name+" state maint")
+		}
+		commands = append(commands, "shutdown sessions server "+name)
+	}
+	if s, there := servers[server]; !there || s.outOfUse() != "" {
+		commands = append(commands, "set server "+b.conf.Backend+"/"+server+" state ready")
+	}
+	for _, c := range commands {
+		answer, err := b.ask(ctx, c)
+		if err != nil {
+			return err
+		}
+		if answer = strings.TrimSpace(answer); answer != "" {
+			return fmt.Errorf("HAProxy refuses %q: %s", c, bounded(answer))
+		}
+	}
+	return nil
+}
+
+// check reads every server of the backend: the primary's must be in use, and
+// no other.
+func (b backend) check(ctx context.Context, w wanted) error {
+	server, err := b.primary(w)
+	if err != nil {
+		return err
+	}
+	servers, err := b.servers(ctx)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	if s, ok := servers[server]; !ok {
+		wrong = append(wrong, fmt.Sprintf("backend %s has no server %s", b.conf.Backend, server))
+	} else if why := s.outOfUse(); why != "" {
+		wrong = append(wrong, fmt.Sprintf("server %s of %s %s", server, w.primary.Cluster, why))
+	}
+	for _, id := range others(b.conf.Servers, w.primary.Cluster) {
+		if s, ok := servers[b.conf.Servers[id]]; ok && !s.maintenance() {
+			wrong = append(wrong, fmt.Sprintf("server %s of %s is not disabled", b.conf.Servers[id], id))
+		}
+	}
+	for _, name := range b.strangers(servers) {
+		wrong = append(wrong, fmt.Sprintf("server %s, which no cluster is mapped to, is in use", name))
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, ", "))
+	}
+	return nil
+}
+
+// ask sends one command over a connection of its own, as the runtime API
+// wants it, and reads the answer to its end.
+func (b backend) ask(ctx context.Context, command string) (string, error) {
+	network, address := "tcp", b.conf.Address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return "", fmt.Errorf("reach the runtime API of HAProxy: %w", err)
+	}
+	defer conn.Close() //nolint:errcheck // the answer was read
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if _, err := io.WriteString(conn, command+"\n"); err != nil {
+		return "", fmt.Errorf("ask HAProxy %q: %w", command, err)
+	}
+	answer, err := io.ReadAll(io.LimitReader(conn, answerLimit+1))
+	if err == nil && len(answer) > answerLimit {
+		err = fmt.Errorf("the answer is longer than %d bytes", answerLimit)
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask HAProxy %q: %w", command, err)
+	}
+	return string(answer), nil
+}

@@ -1,0 +1,244 @@
+package redirect
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/notify"
+)
+
+// Target is one way to move traffic. Exactly one of Exec, Webhook, File and
+// HAProxy is set.
+type Target struct {
+	Name       string
+	Topologies []string      // that it serves; empty: all
+	Timeout    time.Duration // of one set or check; 0: 30 s
+	Exec       *Exec
+	Webhook    *Webhook
+	File       *File
+	HAProxy    *HAProxy
+}
+
+// Exec starts a program, without a shell.
+type Exec struct {
+	Command []string // program and arguments; exit code 0: done
+	Check   []string // exit code 0: traffic goes to the primary; empty: cannot be asked
+}
+
+// Webhook calls URLs.
+type Webhook struct {
+	URL      string
+	Secret   func() (string, error) // key of the signature; nil: unsigned
+	CheckURL string                 // empty: cannot be asked
+}
+
+// File renders a template.
+type File struct {
+	Template string // path
+	Path     string
+	Mode     fs.FileMode // permissions
+}
+
+// HAProxy moves the servers of one backend.
+type HAProxy struct {
+	Address string // unix:PATH or host:port of the runtime API
+	Backend string
+	Servers map[string]string // HAProxy's server names by cluster id
+}
+
+// Options are the rest of what a [Redirector] needs.
+type Options struct {
+	// Addresses are the clusters' addresses, host:port by cluster id, as the
+	// operator's configuration has them. No other cluster is spoken of.
+	Addresses map[string]string
+	// Poster delivers webhooks; its clock and sleep are used for all targets.
+	Poster notify.Poster
+}
+
+// Redirector moves the traffic of topologies. Use [New]. It is safe for use by
+// several goroutines.
+type Redirector struct {
+	options Options
+	targets []target
+}
+
+type target struct {
+	Target
+	mover mover
+}
+
+// mover is one kind of target.
+type mover interface {
+	// concerns says whether the target has anything to do with this traffic.
+	concerns(w wanted) bool
+	set(ctx context.Context, w wanted) error
+	// check returns nil if traffic goes as wanted, errCannotAsk if nobody can
+	// know.
+	check(ctx context.Context, w wanted) error
+}
+
+// errCannotAsk: the target has no check.
+var errCannotAsk = errors.New("the target cannot be asked")
+
+// endpoint is one cluster as the operator's configuration has it.
+type endpoint struct {
+	Cluster string `json:"cluster"`
+	Address string `json:"address"`
+}
+
+// wanted is where the traffic of one topology should go.
+type wanted struct {
+	target   string
+	named    bool // the target's configuration names the topology
+	topology string
+	primary  endpoint
+	stale    []endpoint // by cluster
+	id       string     // of one Set, the same at every attempt
+}
+
+const (
+	defaultTimeout = 30 * time.Second
+	attempts       = 4 // over 1, 2 and 4 s
+)
+
+// New prepares targets; nothing is called yet.
+func New(targets []Target, o Options) (*Redirector, error) {
+	r := &Redirector{options: o}
+	var bad []error
+	for _, t := range targets {
+		m, err := t.mover(o)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("redirect target %s: %w", t.Name, err))
+			continue
+		}
+		if t.Timeout <= 0 {
+			t.Timeout = defaultTimeout
+		}
+		r.targets = append(r.targets, target{t, m})
+	}
+	slices.SortStableFunc(r.targets, func(a, b target) int { return strings.Compare(a.Name, b.Name) })
+	if err := errors.Join(bad...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (t Target) mover(o Options) (mover, error) {
+	switch {
+	case t.Exec != nil && len(t.Exec.Command) > 0:
+		return program{*t.Exec}, nil
+	case t.Webhook != nil:
+		return hook{*t.Webhook, o.Poster}, nil
+	case t.File != nil:
+		return file{*t.File}, nil
+	case t.HAProxy != nil:
+		return newBackend(*t.HAProxy)
+	}
+	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy)")
+}
+
+// Set points every target that serves the topology at primary and away from
+// stale, asks it where the traffic goes then, and says what came of each, by
+// name. None: no target serves the topology.
+func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
+	return r.each(topology, primary, stale, func(t target, w wanted) error { return r.settle(ctx, t, w) })
+}
+
+// Check asks the targets that can be asked whether traffic goes to primary and
+// to no stale cluster.
+func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
+	return r.each(topology, primary, stale, func(t target, w wanted) error { return t.within(ctx, w, t.mover.check) })
+}
+
+// settle sets and checks until both are well, a few times.
+func (r *Redirector) settle(ctx context.Context, t target, w wanted) error {
+	for n := 1; ; n++ {
+		err := t.within(ctx, w, t.mover.set)
+		if err == nil {
+			if err = t.within(ctx, w, t.mover.check); errors.Is(err, errCannotAsk) {
+				return nil
+			}
+		}
+		if err == nil || n == attempts {
+			return err
+		}
+		if r.options.Poster.Wait(ctx, n) != nil {
+			return err
+		}
+	}
+}
+
+// within bounds one call by the target's timeout, and says so when it ends it.
+func (t target) within(ctx context.Context, w wanted, call func(context.Context, wanted) error) error {
+	bounded, cancel := context.WithTimeout(ctx, t.Timeout)
+	defer cancel()
+	err := call(bounded, w)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("it did not end within %s: %w", t.Timeout, err)
+	}
+	return err
+}
+
+// each does something for every target that serves the topology, side by side.
+func (r *Redirector) each(topology, primary string, stale []string, do func(target, wanted) error) []plan.TrafficState {
+	w := wanted{topology: topology, id: rand.Text()}
+	address, known := r.options.Addresses[primary]
+	w.primary = endpoint{primary, address}
+	for _, id := range slices.Sorted(slices.Values(stale)) {
+		if a, ok := r.options.Addresses[id]; ok && id != primary {
+			w.stale = append(w.stale, endpoint{id, a})
+		}
+	}
+	var serving []target
+	for _, t := range r.targets {
+		w.target, w.named = t.Name, slices.Contains(t.Topologies, topology)
+		if (w.named || len(t.Topologies) == 0) && t.mover.concerns(w) {
+			serving = append(serving, t)
+		}
+	}
+	errs := make([]error, len(serving))
+	var wg sync.WaitGroup
+	for i, t := range serving {
+		w := w
+		w.target, w.named = t.Name, slices.Contains(t.Topologies, topology)
+		wg.Go(func() {
+			if !known {
+				errs[i] = fmt.Errorf("the operator's configuration holds no address of %s (hint: add it to credentials)", primary)
+				return
+			}
+			errs[i] = do(t, w)
+		})
+	}
+	wg.Wait()
+	return states(topology, serving, errs)
+}
+
+// states are the results of the targets that could be asked.
+func states(topology string, targets []target, errs []error) []plan.TrafficState {
+	var out []plan.TrafficState
+	for i, t := range targets {
+		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil}
+		if errs[i] != nil {
+			s.Detail = errs[i].Error()
+		}
+		if !errors.Is(errs[i], errCannotAsk) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// others are the cluster ids of a map but one, sorted.
+func others(servers map[string]string, but string) []string {
+	ids := slices.Sorted(maps.Keys(servers))
+	return slices.DeleteFunc(ids, func(id string) bool { return id == but })
+}

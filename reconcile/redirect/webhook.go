@@ -1,0 +1,83 @@
+package redirect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"milvus-reconcile/reconcile/notify"
+)
+
+// eventKind ends the type of the CloudEvent that a webhook gets.
+const eventKind = "traffic.redirect"
+
+// hook is a webhook target.
+type hook struct {
+	conf   Webhook
+	poster notify.Poster
+}
+
+func (hook) concerns(wanted) bool { return true }
+
+// order is the data of the CloudEvent.
+type order struct {
+	Target   string     `json:"target"`
+	Topology string     `json:"topology"`
+	Primary  endpoint   `json:"primary"`
+	Stale    []endpoint `json:"stale"`
+}
+
+func (h hook) set(ctx context.Context, w wanted) error {
+	o := order{Target: w.target, Topology: w.topology, Primary: w.primary, Stale: append([]endpoint{}, w.stale...)}
+	now := time.Now
+	if h.poster.Clock != nil {
+		now = h.poster.Clock
+	}
+	m, err := notify.NewCloudEvent(w.id, "/reconcile", eventKind, w.topology, now(), o).Message()
+	if err != nil {
+		return err
+	}
+	once := h.poster
+	once.Attempts = 1 // the redirector tries again, and checks each time
+	return once.Post(ctx, h.conf.URL, m, h.conf.Secret)
+}
+
+// check asks the check URL, with the topology as a query parameter, which
+// cluster the traffic goes to.
+func (h hook) check(ctx context.Context, w wanted) error {
+	if h.conf.CheckURL == "" {
+		return errCannotAsk
+	}
+	u, err := url.Parse(h.conf.CheckURL)
+	if err != nil {
+		return errors.New("checkUrl is malformed")
+	}
+	query := u.Query()
+	query.Set("topology", w.topology)
+	u.RawQuery = query.Encode()
+	body, err := h.poster.Get(ctx, u.String(), h.conf.Secret)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Primary string `json:"primary"`
+	}
+	switch err := json.Unmarshal(body, &answer); {
+	case err != nil:
+		return fmt.Errorf("%s did not answer with JSON (hint: it should answer {\"primary\": \"CLUSTER\"})", u.Host)
+	case answer.Primary != w.primary.Cluster:
+		return fmt.Errorf("%s says that traffic goes to %q, not to %s", u.Host, bounded(answer.Primary), w.primary.Cluster)
+	}
+	return nil
+}
+
+// bounded cuts foreign text that a message shows.
+func bounded(s string) string {
+	if r := []rune(s); len(r) > 63 {
+		return string(r[:63]) + "…"
+	}
+	return s
+}
