@@ -174,6 +174,13 @@ func (e *environment) pass(_ context.Context, rev revision) (reconcile.Pass, err
 		Observer: observer{e.fleet.Reader()}, Clock: e.g.clock,
 		Concurrency: e.g.concurrency, Tell: e.g.tell,
 	}
+	r, err := e.redirector()
+	if err != nil {
+		return p, err
+	}
+	if r != nil {
+		p.Traffic = trafficChecker{r}
+	}
 	if e.config.Ledger.IsZero() {
 		return p, nil
 	}
@@ -213,7 +220,12 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", err)
 	}
 	p.Ledger = ledgerRecord{ledger: l, isNew: isNew}
-	return reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend}, nil
+	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend}
+	r, err := e.redirector()
+	if r != nil {
+		a.Redirect = r
+	}
+	return a, err
 }
 
 // tipDiffers names the topologies that another commit governs at the tip of

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"os/exec"
 	"strings"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/notify"
 	"milvus-reconcile/reconcile/redirect"
 	"milvus-reconcile/schema"
@@ -24,6 +26,13 @@ func (e *environment) redirector() (*redirect.Redirector, error) {
 		targets = append(targets, redirectTarget(t))
 	}
 	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.g.clock}})
+}
+
+// trafficChecker lets a pass ask where traffic goes, and no more.
+type trafficChecker struct{ redirector *redirect.Redirector }
+
+func (c trafficChecker) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
+	return c.redirector.Check(ctx, topology, primary, stale)
 }
 
 func redirectTarget(t schema.RedirectTarget) redirect.Target {
