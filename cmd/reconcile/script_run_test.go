@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,56 +22,117 @@ import (
 // hookSecret is what a script's forge and daemon share.
 const hookSecret = "a webhook secret of the scripts"
 
-// runconfig MODE [LINE…]: makes the playground's configuration one for the
-// daemon, which serves at $SERVE, sweeps often and polls as often as LINE says.
-func runconfig(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) == 0 {
-		ts.Fatalf("usage: runconfig MODE [LINE…]")
-	}
-	path := ts.Getenv("RECONCILE_CONFIG")
-	var kept []string
-	for _, line := range strings.Split(ts.ReadFile(path), "\n") {
-		if !slices.ContainsFunc([]string{"mode:", "sweepInterval:", "serve:", "suspend:", "fence:", "  pollInterval:"}, func(key string) bool { return strings.HasPrefix(line, key) }) {
-			kept = append(kept, line)
-		}
-		if strings.HasPrefix(line, "git:") {
-			kept = append(kept, "  pollInterval: 250ms")
-		}
-	}
-	text := strings.Join(kept, "\n") + fmt.Sprintf("\nmode: %s\nsweepInterval: 400ms\nserve: {address: %q, webhookSecretFrom: {env: HOOK_SECRET}}\n", args[0], ts.Getenv("SERVE"))
-	ts.Check(os.WriteFile(path, []byte(text+strings.Join(args[1:], "\n")+"\n"), 0o644))
-	ts.Setenv("HOOK_SECRET", hookSecret)
+// running are the daemons of all scripts, by the folder of the script and
+// their name.
+var running sync.Map
+
+// process is one daemon of a script.
+type process struct {
+	cmd     *exec.Cmd
+	address string // where it serves
+	ended   chan error
 }
 
-// notify SIGNAL NAME: sends a signal to a command that runs in the background
-// with that argument.
+func daemonOf(ts *testscript.TestScript, name string) *process {
+	p, ok := running.Load(ts.Getenv("WORK") + "/" + name)
+	if !ok {
+		ts.Fatalf("no daemon is called %s", name)
+	}
+	return p.(*process)
+}
+
+// daemon NAME MODE [LINE…]: runs `reconcile run` with a configuration made from
+// the playground's, as configure does. Its messages go to NAME.log.
+func daemon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: daemon NAME MODE [LINE…]")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	p := &process{address: l.Addr().String(), ended: make(chan error, 1)}
+	ts.Check(l.Close())
+	running.Store(ts.Getenv("WORK")+"/"+args[0], p)
+	configure(ts, false, args)
+	log, err := os.Create(ts.MkAbs(args[0] + ".log"))
+	ts.Check(err)
+	p.cmd = exec.Command("reconcile", "run", "--log-level", "debug", "--config", ts.MkAbs(args[0]+".yaml"))
+	p.cmd.Stderr, p.cmd.Dir = log, ts.Getenv("WORK")
+	p.cmd.Env = append(os.Environ(), "HOOK_SECRET="+hookSecret)
+	ts.Check(p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	ts.Defer(func() {
+		_ = p.cmd.Process.Kill() // it may have ended
+		_ = log.Close()
+	})
+}
+
+// configure NAME MODE [LINE…]: writes NAME.yaml. The daemon sweeps and polls
+// often, unless a LINE says otherwise.
+func configure(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: configure NAME MODE [LINE…]")
+	}
+	poll := "250ms"
+	lines := slices.DeleteFunc(slices.Clone(args[2:]), func(line string) bool {
+		value, found := strings.CutPrefix(line, "pollInterval: ")
+		if found {
+			poll = value
+		}
+		return found
+	})
+	text := strings.Replace(ts.ReadFile(ts.Getenv("RECONCILE_CONFIG")), "\ngit:\n", "\ngit:\n  pollInterval: "+poll+"\n", 1)
+	text = strings.Replace(text, "\nmode: observe\n", "\n", 1)
+	if args[1] != "none" {
+		text += "mode: " + args[1] + "\n"
+	}
+	text += fmt.Sprintf("sweepInterval: 400ms\nserve: {address: %q, webhookSecretFrom: {env: HOOK_SECRET}}\n%s\n", daemonOf(ts, args[0]).address, strings.Join(lines, "\n"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".yaml"), []byte(text), 0o644))
+}
+
+// notify SIGNAL NAME: sends a signal to a daemon.
 func notify(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
 	if neg || len(args) != 2 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: notify HUP|TERM|INT ARGUMENT")
+		ts.Fatalf("usage: notify HUP|TERM|INT NAME")
 	}
-	for _, c := range ts.BackgroundCmds() {
-		if slices.Contains(c.Args, args[1]) {
-			ts.Check(c.Process.Signal(signals[args[0]]))
-			return
-		}
-	}
-	ts.Fatalf("no command runs with the argument %s", args[1])
+	ts.Check(daemonOf(ts, args[1]).cmd.Process.Signal(signals[args[0]]))
 }
 
-// webhook CODE FORGE REF [SECRET]: tells the daemon of a push, as the forge
+// ends NAME: waits until a daemon ends, and demands exit code 0; with ! it
+// demands another.
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] ends NAME")
+	}
+	select {
+	case err := <-daemonOf(ts, args[0]).ended:
+		if (err == nil) == neg {
+			ts.Fatalf("%s ended with %v\n%s", args[0], err, ts.ReadFile(args[0]+".log"))
+		}
+	case <-time.After(patience):
+		ts.Fatalf("%s does not end", args[0])
+	}
+}
+
+// runLog says whether a daemon has written a text.
+func runLog(ts *testscript.TestScript, args []string) (string, bool) {
+	log := ts.ReadFile(args[0] + ".log")
+	return "\n" + log, strings.Contains(log, args[1])
+}
+
+// webhook CODE NAME FORGE REF [SECRET]: tells a daemon of a push, as the forge
 // does, and demands the status of its answer.
 func webhook(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: webhook CODE FORGE REF [SECRET]")
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: webhook CODE NAME FORGE REF [SECRET]")
 	}
 	secret := hookSecret
-	if len(args) > 3 {
-		secret = args[3]
+	if len(args) > 4 {
+		secret = args[4]
 	}
 	repo := filepath.Join(ts.Getenv("PLAY"), "repo")
-	body := fmt.Sprintf(`{"ref":%q,"at":%d,"repository":{"clone_url":%q}}`, args[2], time.Now().UnixNano(), repo)
-	code, err := push("http://"+ts.Getenv("SERVE"), args[1], body, secret)
+	body := fmt.Sprintf(`{"ref":%q,"at":%d,"repository":{"clone_url":%q}}`, args[3], time.Now().UnixNano(), repo)
+	code, err := push("http://"+daemonOf(ts, args[1]).address, args[2], body, secret)
 	ts.Check(err)
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("the webhook answered %d, want %s", code, args[0])
@@ -99,9 +163,10 @@ func push(base, forge, body, secret string) (int, error) {
 	return res.StatusCode, res.Body.Close()
 }
 
-// httpStatus says which status the daemon gives to a GET.
-func httpStatus(ts *testscript.TestScript, path string) string {
-	res, err := http.Get("http://" + ts.Getenv("SERVE") + path)
+// httpStatus is what a daemon answers to a GET of NAME/path.
+func httpStatus(ts *testscript.TestScript, target string) string {
+	name, path, _ := strings.Cut(target, "/")
+	res, err := http.Get("http://" + daemonOf(ts, name).address + "/" + path)
 	if err != nil {
 		return err.Error()
 	}

@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
-			"runconfig": runconfig, "notify": notify, "webhook": webhook,
+			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
 		},
 	})
 }
@@ -67,7 +67,7 @@ func TestScripts(t *testing.T) {
 // setup gives a script three free addresses ($A, $B, $C), one for the control
 // API ($CONTROL), and a git that knows nothing of this machine's user.
 func setup(env *testscript.Env) error {
-	for _, name := range []string{"A", "B", "C", "CONTROL", "SERVE"} {
+	for _, name := range []string{"A", "B", "C", "CONTROL"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
@@ -170,7 +170,7 @@ func request(method, url, body string) ([]byte, error) {
 	return data, err
 }
 
-// eventually ready | http PATH CODE | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
+// eventually ready | http NAME/PATH CODE | log NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
 // until the simulator is as told. `calls` does not wait: what was sent was sent.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -192,6 +192,9 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 
 func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 	base := "http://" + ts.Getenv("CONTROL")
+	if args[0] == "log" {
+		return runLog(ts, args[1:])
+	}
 	if args[0] == "http" {
 		got := httpStatus(ts, args[1])
 		return got, got == args[2]
