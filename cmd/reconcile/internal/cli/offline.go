@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
@@ -19,9 +20,46 @@ func runOfflinePlan(ctx context.Context, g *globals, o planOptions, names []stri
 	if err != nil {
 		return err
 	}
-	planned := plan.Offline(rev.desired, plan.Memory{Now: g.clock()})
-	g.exit = planExit(reconcile.Report{Plan: planned}, rev, o.detailedExitcode)
-	d := documentOf(reconcile.Report{Plan: planned}, rev, render.KindPlan, g.clock())
+	return g.writeUnapplicable(plan.Offline(rev.desired, plan.Memory{Now: g.clock()}), rev, o, render.ObservedNone)
+}
+
+// runObservedPlan plans from what somebody else saw.
+func runObservedPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
+	views, err := g.readObserved(o.observed)
+	if err != nil {
+		return err
+	}
+	rev, err := g.cloneRevision(ctx, o, names)
+	if err != nil {
+		return err
+	}
+	planned := plan.Compute(rev.desired, plan.Observed{Views: views}, plan.Memory{Now: g.clock()})
+	return g.writeUnapplicable(planned, rev, o, render.ObservedElsewhere)
+}
+
+func (g *globals) readObserved(path string) ([]plan.View, error) {
+	in := g.std.In
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read what was observed: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // only read
+		in = f
+	}
+	views, err := render.DecodeObserved(in, g.clock())
+	if err != nil {
+		return nil, fmt.Errorf("read what was observed, %s: %w", path, err)
+	}
+	return views, nil
+}
+
+// writeUnapplicable prints a plan that this process did not look for itself.
+func (g *globals) writeUnapplicable(planned plan.Plan, rev revision, o planOptions, by render.Observation) error {
+	report := reconcile.Report{Plan: planned}
+	g.exit = planExit(report, rev, o.detailedExitcode)
+	d := documentOf(report, rev, render.KindPlan, g.clock())
+	d.Observed = by
 	return g.emit(func(w io.Writer, kind string) error { return g.writeDocument(w, kind, d) })
 }
 

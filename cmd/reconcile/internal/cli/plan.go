@@ -17,6 +17,7 @@ type planOptions struct {
 	base             string
 	detailedExitcode bool
 	offline          bool
+	observed         string
 }
 
 func newPlan(g *globals) *cobra.Command {
@@ -30,16 +31,26 @@ needs evidence that the primary is lost makes the probes, counting down on stder
 
 With --offline it calls nothing and reads no configuration: it says which
 transition the documents of a clone ask for and what blocks it by the documents
-alone. That is the plan for a pull request from a fork.`,
+alone. That is the plan for a pull request from a fork.
+
+With --observed it plans from what 'reconcile status -o json' found elsewhere, for
+runners that cannot reach the clusters. It calls nothing and reads no configuration
+either, so approvals are not checked and nothing is probed.
+
+Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
 		Example: `  reconcile plan
   reconcile plan --commit HEAD --base origin/main -o markdown
   reconcile plan orders -o json --detailed-exitcode
-  reconcile plan --offline --base origin/main -o markdown`,
+  reconcile plan --offline --base origin/main -o markdown
+  reconcile plan --observed status.json --commit HEAD`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), g.timeout)
 			defer cancel()
 			if o.offline {
 				return runOfflinePlan(ctx, g, o, args)
+			}
+			if o.observed != "" {
+				return runObservedPlan(ctx, g, o, args)
 			}
 			return runPlan(ctx, g, o, args)
 		},
@@ -49,7 +60,8 @@ alone. That is the plan for a pull request from a fork.`,
 	f.StringVar(&o.base, "base", "", "only topologies that differ from this commit")
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
 	f.BoolVar(&o.offline, "offline", false, "from the documents alone: no call, no configuration")
-	addUnbuiltFlags(cmd, "observed")
+	f.StringVar(&o.observed, "observed", "", "from what somebody else's 'status -o json' found; - reads stdin")
+	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
 	return cmd
 }
 

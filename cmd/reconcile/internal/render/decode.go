@@ -80,7 +80,7 @@ func (r *decodeReader) document(w wireDocument) Document {
 		Approvals:   map[string]Approval{},
 		GeneratedAt: r.time(w.GeneratedAt),
 		Kind:        Kind(w.Kind),
-		Observed:    r.observation(w.Observed),
+		Observed:    r.observed(w.Observed),
 	}
 	d.Plan.Offline = d.Observed == ObservedNone
 	for _, p := range w.Problems {
@@ -99,8 +99,8 @@ func (r *decodeReader) document(w wireDocument) Document {
 	return d
 }
 
-// observation is live in documents of versions that did not say.
-func (r *decodeReader) observation(s *string) Observation {
+// observed is live in documents of versions that did not say.
+func (r *decodeReader) observed(s *string) Observation {
 	switch o := Observation(text(s)); o {
 	case "", ObservedLive:
 		return ObservedLive

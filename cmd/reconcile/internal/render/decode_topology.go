@@ -69,6 +69,7 @@ func (r *decodeReader) cluster(w wireCluster) plan.ClusterPlan {
 	if c := decodeConfiguration(w.Configuration); c != nil {
 		view.Belief.Configuration = *c
 	}
+	r.observation(&view, w.Observation)
 	out := plan.ClusterPlan{ID: w.ID, DesiredRole: plan.Role(zeroWord(w.DesiredRole, "unknown")), View: view}
 	if w.Lag != nil {
 		out.Lag = &plan.Window{

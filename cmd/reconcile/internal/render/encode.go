@@ -22,6 +22,9 @@ func encode(d Document) wireDocument {
 		w := encodeTopology(t, d.approval(t), d.blocked(t))
 		if d.kind() == KindStatus {
 			w.Steps = nil
+			for i, c := range t.Clusters {
+				w.Clusters[i].Observation = encodeObservation(c.View)
+			}
 		}
 		out.Topologies = append(out.Topologies, w)
 	}

@@ -68,8 +68,9 @@ type wireCluster struct {
 	Error         *string            `json:"error"`
 	Configuration *wireConfiguration `json:"configuration"`
 	Lag           *wireLag           `json:"lag"`
-	Inferred      bool               `json:"inferred"` // the believed role is inferred, not read
-	Source        *string            `json:"source"`   // that a standby replicates from
+	Inferred      bool               `json:"inferred"`              // the believed role is inferred, not read
+	Source        *string            `json:"source"`                // that a standby replicates from
+	Observation   *wireObservation   `json:"observation,omitempty"` // of a status only
 }
 
 type wireConfiguration struct {
