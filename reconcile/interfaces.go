@@ -32,7 +32,8 @@ type Observer interface {
 // Actor changes clusters, and proves what came of it by reading.
 type Actor interface {
 	// Execute carries out one step that sends a configuration. still is asked
-	// before every request but the first; an error ends the attempts.
+	// before every request but the first, and before that too if it did not come
+	// soon; an error ends the attempts.
 	Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) StepResult
 	Verifier
 	// ProveReplication proves that what source writes reaches every channel

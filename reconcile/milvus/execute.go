@@ -34,15 +34,17 @@ type Result struct {
 
 // Execute carries out one step that sends a configuration, and believes what
 // it reads back, never an answer (contract section 8). still, if not nil, is
-// asked before every request but the first; an error ends the attempts.
-// Whether the step is approved is for the caller to know: he holds the grant.
+// asked before every request but the first, and before that too if the look at
+// the cluster took longer than one read may; an error ends the attempts. Whether the step is approved is for the caller to know: he holds the grant.
 func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) Result {
 	x, err := f.prepare(t, s, still)
 	if err != nil {
 		return x.refuse(undecided, err)
 	}
+	began := f.clock.Now()
 	v := f.view(ctx, t, x.access, look{identity: true, hangs: true})
 	x.result.After = v
+	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
 	switch {
 	case said == effected && (err == nil || s.ForcePromote()): // a list of itself alone proves who answers
@@ -50,6 +52,8 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, still
 		return x.result
 	case err != nil:
 		return x.refuse(said, err)
+	case said == unchanged && slow && x.ask(ctx) != nil:
+		return x.refuse(said, fmt.Errorf("looking at %s took so long that the plan had to be looked at again: %w", s.Cluster, x.refused))
 	case said == unchanged:
 		return x.send(ctx)
 	default:
@@ -70,6 +74,7 @@ type execution struct {
 	last     answer // to the newest request
 	doubted  bool   // some request may still take effect, whatever later ones say
 	lastErr  error  // its words
+	refused  error  // why the caller forbade a request
 }
 
 // prepare does everything that needs no call.

@@ -137,6 +137,34 @@ func TestTheCallerMayForbidAnotherTry(t *testing.T) {
 	}
 }
 
+// What was true when the plan was looked at may not be after a slow look at the
+// cluster: the caller is asked before anything is sent.
+func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
+	for name, slow := range map[string]time.Duration{"soon": time.Millisecond, "slow": 700 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			w.config.ReadTimeout, w.config.Clock = time.Second, nil
+			for _, method := range []string{"GetReplicateConfiguration", "GetReplicateInfo"} {
+				must(t, w.AddFault("b", milvussim.Fault{Method: method, Kind: milvussim.FaultDelay, For: slow}))
+			}
+			asked := 0
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), func(context.Context) error {
+				asked++
+				return errors.New("the old primary is back")
+			})
+			if name == "soon" {
+				same(t, r.Status, StatusDone)
+				same(t, asked, 0)
+				return
+			}
+			if r.Status != StatusRefused || r.Sent || asked != 1 || !strings.Contains(r.Detail, "the old primary is back") {
+				t.Errorf("%+v, asked %d times", r, asked)
+			}
+			same(t, w.calls("b", updateMethod), 0)
+		})
+	}
+}
+
 func TestPausesBetweenTries(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Times: 5}))

@@ -36,12 +36,13 @@ func (x *execution) send(ctx context.Context) Result {
 	return x.result
 }
 
-// ask asks the caller whether the request may go again.
+// ask asks the caller whether the request may go, and keeps why not.
 func (x *execution) ask(ctx context.Context) error {
 	if x.still == nil {
 		return nil
 	}
-	return x.still(ctx)
+	x.refused = x.still(ctx)
+	return x.refused
 }
 
 // attempt sends the request once, on a connection of its own, and reads the

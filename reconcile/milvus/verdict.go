@@ -54,16 +54,17 @@ func judgePromotion(self, source string, b plan.Belief) verdict {
 	}
 }
 
-// judgeUpdate compares as the server does, order included.
+// judgeUpdate compares what the lists say, in whatever order: the roles are
+// those of the set, and the planner resumes an intent by the same comparison.
 func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Belief) verdict {
 	switch {
 	case b.Kind == plan.BeliefUnknown:
 		return undecided
-	case b.Configuration.Equal(after):
+	case b.Configuration.SameSet(after):
 		return effected
 	case before == nil && b.Kind == plan.BeliefUnconfigured:
 		return unchanged
-	case before != nil && b.Configuration.Equal(*before):
+	case before != nil && b.Configuration.SameSet(*before):
 		return unchanged
 	default:
 		return elsewhere

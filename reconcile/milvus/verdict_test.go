@@ -35,6 +35,8 @@ func TestJudgeUpdate(t *testing.T) {
 	one := plan.Configuration{Clusters: []plan.Member{{ID: "a"}, {ID: "b"}}, Edges: []plan.Edge{{From: "a", To: "b"}}}
 	two := plan.Configuration{Clusters: one.Clusters, Edges: []plan.Edge{{From: "b", To: "a"}}}
 	swapped := plan.Configuration{Clusters: []plan.Member{{ID: "b"}, {ID: "a"}}, Edges: two.Edges}
+	reordered := plan.Configuration{Clusters: swapped.Clusters, Edges: one.Edges}
+	grown := plan.Configuration{Clusters: []plan.Member{{ID: "a", PChannels: []string{"x"}}, {ID: "b"}}, Edges: two.Edges}
 	cases := map[string]struct {
 		before *plan.Configuration
 		belief plan.Belief
@@ -43,7 +45,9 @@ func TestJudgeUpdate(t *testing.T) {
 		"unknown":                   {&one, plan.Belief{Configuration: two}, undecided},
 		"as wanted":                 {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: two}, effected},
 		"as before":                 {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: one}, unchanged},
-		"as wanted in other order":  {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: swapped}, elsewhere},
+		"as wanted in other order":  {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: swapped}, effected},
+		"as before in other order":  {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: reordered}, unchanged},
+		"other channels":            {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: grown}, elsewhere},
 		"nothing stored, as before": {nil, plan.Belief{Kind: plan.BeliefUnconfigured}, unchanged},
 		"nothing stored any more":   {&one, plan.Belief{Kind: plan.BeliefUnconfigured}, elsewhere},
 		"stored meanwhile":          {nil, plan.Belief{Kind: plan.BeliefPrimary, Configuration: one}, elsewhere},
