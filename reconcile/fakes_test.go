@@ -70,6 +70,10 @@ func (w *world) Observe(ctx context.Context, topologies []plan.Topology, _ recon
 	return out
 }
 
+func (w *world) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth reconcile.Depth) []plan.View {
+	return w.Observe(ctx, topologies, depth)
+}
+
 func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.Round {
 	w.mu.Lock()
 	defer w.mu.Unlock()

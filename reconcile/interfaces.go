@@ -22,6 +22,9 @@ type Observer interface {
 	// Observe returns a view of every cluster of the topologies; a cluster
 	// that does not answer is a view, not an error.
 	Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View
+	// Deepen adds to views that were made a moment ago what they lack, and
+	// returns the views of those topologies. It does not ask again what they say.
+	Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View
 	// Probe makes the rounds of evidence that a plan lacks. It ends early when
 	// the old primary answers. tell hears of each round.
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence

@@ -86,7 +86,7 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
 	} else {
-		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Progress: true, Contents: true})
+		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Contents: true})
 	}
 	if err := ctx.Err(); err != nil {
 		return survey{}, fmt.Errorf("observe the clusters: %w", err)
@@ -229,13 +229,13 @@ func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
 	return out
 }
 
-// replace observes some topologies again and puts the new views in place.
+// replace reads more of some topologies and puts the new views in place.
 func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
 	if len(topologies) == 0 {
 		return views
 	}
 	out := slices.Clone(views)
-	for _, fresh := range p.Observer.Observe(ctx, topologies, depth) {
+	for _, fresh := range p.Observer.Deepen(ctx, topologies, views, depth) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
 		if i < 0 {
 			out = append(out, fresh)

@@ -194,3 +194,25 @@ func TestIdentity(t *testing.T) {
 		}
 	})
 }
+
+// TestDeepen: what costs a deadline on an unconfigured cluster is asked once,
+// and what did not answer is left alone.
+func TestDeepen(t *testing.T) {
+	w := newWorld(t, milvussim.Options{Profile: "2.6.19"}, milvussim.Unconfigured(append(milvussim.Pair("a", "b"), milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby}))...).hasty()
+	must(t, w.Stop("c"))
+	f := w.fleet()
+	views := f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{})
+	asked, called := w.calls("a", "GetReplicateConfiguration"), w.calls("c", "")
+	same(t, asked, 2) // it waits for ever until it has one
+	deep := f.Reader().Deepen(w.ctx(), []plan.Topology{w.topology}, views, Depth{Progress: true, Contents: true})
+	same(t, w.calls("a", "GetReplicateConfiguration"), asked)
+	same(t, w.calls("c", ""), called)
+	for i, v := range deep {
+		plain := views[i]
+		if up := plain.Reach == plan.ReachUp; up != v.Contents.Known || up != (len(v.Progress) == milvussim.DefaultPChannels) {
+			t.Errorf("%s: %+v, %d channels", v.Cluster, v.Contents, len(v.Progress))
+		}
+		plain.Progress, plain.Contents = v.Progress, v.Contents
+		same(t, v, plain) // nothing else is another
+	}
+}

@@ -20,6 +20,10 @@ func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth
 	return o.reader.Observe(ctx, topologies, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
 }
 
+func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth reconcile.Depth) []plan.View {
+	return o.reader.Deepen(ctx, topologies, views, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
+}
+
 func (o observer) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
 	return o.reader.Probe(ctx, t, want, tell)
 }
