@@ -9,6 +9,8 @@ func (s situation) refine(d *decision) {
 			d.pairs[i].verdict = s.sourceVerdict(p)
 		case p.p == stateSibling:
 			d.pairs[i].verdict = s.bystander(*d, p)
+		case p.verdict.code == CodeStaleRejoin && s.rebuilt(*d, p):
+			d.pairs[i].verdict = joins(TransitionAddStandby)
 		case p.p == stateForward && p.o == stateDown && s.lastCopy(d.primary, p.member):
 			d.pairs[i].verdict = verdict{transition: TransitionFailover, probe: true}
 		}
@@ -27,6 +29,24 @@ func (s situation) sourceVerdict(p pair) verdict {
 		return blocks(TransitionFailover, CodePrimaryReachable)
 	}
 	return p.verdict
+}
+
+// rebuilt says whether a cluster that stores an edge with the primary, which
+// the primary does not store, may join by the rules: it was stale, was fenced,
+// and carries an attestation of its rebuild that is newer and unused. Fenced
+// means that the ledger holds the fence, or that its own list makes it a
+// standby of the primary, as a restore leaves it; then that list must be the
+// one that is sent, since nothing would ever bring it another.
+func (s situation) rebuilt(d decision, p pair) bool {
+	mark, marked := s.m.staleMark(p.member.ID)
+	if p.member.Role != RoleStandby || !s.wasStale(p.member) || !s.attested(p.member) {
+		return false
+	}
+	if p.o == stateBackward {
+		return marked && mark.Fenced
+	}
+	stored := s.view(p.member.ID).Belief.Configuration
+	return s.frozen(p.member.ID) && stored.SameSet(star(d.primary, s.t.withRole(RoleStandby)))
 }
 
 // lastCopy says whether other was promoted instead of primary, which has been

@@ -98,7 +98,7 @@ func (s situation) switchoverSteps(d decision) []Step {
 // joinSteps tell the primary first, with the old standbys as the barrier, and
 // the new standbys after the primary was read back (milvus.md 4.1, 4.5).
 func (s situation) joinSteps(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), s.orderedBy(d))
 	reason := ReasonJoins
 	if d.transition == TransitionBootstrap {
 		reason = ReasonNewTopology
@@ -115,14 +115,26 @@ func (s situation) joinSteps(d decision) []Step {
 	return append(append(out, joining...), s.closing(3, d.primary.ID, false)...)
 }
 
-// keepsStandby says whether a standby replicates from the primary already: it
-// says so itself, or it does not answer and the primary stores the edge.
+// orderedBy is the cluster whose live order a join keeps: a joining one that
+// stores the wanted list already, since it would wait for ever for another
+// order of it; else the primary.
+func (s situation) orderedBy(d decision) string {
+	for _, p := range d.pairs {
+		if p.verdict.join && p.o == stateForward && p.p == stateSelf {
+			return p.member.ID
+		}
+	}
+	return d.primary.ID
+}
+
+// keepsStandby says whether a standby replicates from the primary already: the
+// primary stores the edge, and the standby says so itself or does not answer.
 func (s situation) keepsStandby(d decision, c Cluster) bool {
 	v := s.view(c.ID)
-	if v.Belief.Kind == BeliefUnknown {
-		return s.view(d.primary.ID).Belief.Configuration.HasEdge(d.primary.ID, c.ID)
+	if !s.view(d.primary.ID).Belief.Configuration.HasEdge(d.primary.ID, c.ID) {
+		return false
 	}
-	return d.transition == TransitionAddStandby && v.Belief.Source == d.primary.ID
+	return v.Belief.Kind == BeliefUnknown || d.transition == TransitionAddStandby && v.Belief.Source == d.primary.ID
 }
 
 // detachSteps let the detached standbys go: the primary and the rest drop

@@ -1,0 +1,81 @@
+package plan
+
+import (
+	"testing"
+	"time"
+)
+
+// rebuiltAt is a document in which a, stale since two hours, joins b again with
+// an attestation of that time.
+func rebuiltAt(at time.Time, from ProvisionedFrom, standbys ...string) Topology {
+	doc := pairOf("b", append([]string{"a"}, standbys...)...)
+	doc.Clusters[0].Provisioned = Provisioned{From: from, At: at, Evidence: "INFRA-88"}
+	before := document(7, cluster("a", RoleStale), cluster("b", RolePrimary))
+	for _, s := range standbys {
+		before.Clusters = append(before.Clusters, cluster(s, RoleStandby))
+	}
+	return doc.after(before)
+}
+
+// TestRejoin: a former primary comes back by its attestation alone, each value
+// once, and says so.
+func TestRejoin(t *testing.T) {
+	hour := now.Add(-time.Hour)
+	restored := func(at time.Time) Topology { return rebuiltAt(at, ProvisionedRestored) }
+	stale := func() Memory { return hadFailedOver("a", "b") }
+	fenced := stale()
+	fenced.Stale[0].Fenced = true
+	used := hadFailedOver("a", "b")
+	used.Provisions = []UsedProvision{{Cluster: "a", At: hour}}
+	failedAgain := used // and stale once more after it
+	failedAgain.Stale = append(failedAgain.Stale, StaleMark{Cluster: "a", Topology: "orders", Since: now.Add(-30 * time.Minute), Promoted: "b", Effected: true})
+	kept := restored(hour)
+	kept.Previous.Clusters[0].Provisioned = kept.Clusters[0].Provisioned
+	attach := []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"}
+	joins := func(name string, doc Topology, a View, m Memory) planCase {
+		return planCase{name: name, transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"}, steps: attach,
+			world: world{t: doc, views: []View{a, primaryOf("b")}, memory: m}}
+	}
+	refused := func(name string, doc Topology, a View, m Memory, codes ...string) planCase {
+		return planCase{name: name, transition: TransitionAddStandby, blocking: codes, world: world{t: doc, views: []View{a, primaryOf("b")}, memory: m}}
+	}
+	unproven := standbyOf("b", "a")
+	unproven.IdentityProven = false
+	third := Configuration{Clusters: []Member{member("a"), member("b"), member("c")}, Edges: []Edge{{"b", "a"}, {"b", "c"}}}
+	other := standbyOf("b", "c")
+	for _, c := range []planCase{
+		joins("wiped", restored(hour), holding(empty("a"), "default/c"), stale()),
+		joins("wiped and left empty", rebuiltAt(hour, ProvisionedEmpty), empty("a"), stale()),
+		joins("fenced, and restored as a standby of the new primary", restored(hour), standbyOf("b", "a"), stale()),
+		joins("fenced by us, and restored with its old list", restored(hour), primaryOf("a", "b"), fenced),
+		joins("a configuration of its own, rebuilt", restored(hour), primaryOf("a"), stale()),
+		joins("without a ledger, known as stale from Git", restored(hour), standbyOf("b", "a"), Memory{}),
+		refused("never fenced, with its old list", restored(hour), primaryOf("a", "b"), stale(), "SPLIT_BRAIN", "STALE_REJOIN"),
+		refused("fenced, attested before it became stale", restored(now.Add(-3*time.Hour)), standbyOf("b", "a"), stale(), "STALE_REJOIN"),
+		refused("fenced, attested in the future", restored(now.Add(time.Hour)), standbyOf("b", "a"), stale(), "STALE_REJOIN"),
+		refused("fenced, by a value that the document had before", kept, standbyOf("b", "a"), stale(), "STALE_REJOIN"),
+		refused("fenced, by a value that served a join", restored(hour), standbyOf("b", "a"), used, "STALE_REJOIN"),
+		refused("fenced once more, by the value of the first rebuild", restored(hour), standbyOf("b", "a"), failedAgain, "STALE_REJOIN"),
+		refused("fenced, and never rebuilt", pairOf("b", "a").after(*restored(hour).Previous), standbyOf("b", "a"), stale(), "STALE_REJOIN"),
+		refused("restored, not proven to be it", restored(hour), unproven, stale(), "ROLE_UNKNOWN", "STALE_REJOIN"),
+		{name: "restored with the list of the star it joins", transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"},
+			steps: []string{"1 update_replicate_configuration b", "1 update_replicate_configuration c", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"},
+			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{believing("a", third), primaryOf("b", "c"), other}, memory: stale()}},
+		{name: "restored with a list that the star would never bring it", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
+			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{standbyOf("b", "a"), primaryOf("b", "c"), other}, memory: stale()}},
+	} {
+		c.run(t)
+	}
+}
+
+// TestRejoinKeepsTheOrderOfTheRestored: a standby that is sent another order of
+// the list that it stores waits for ever for it.
+func TestRejoinKeepsTheOrderOfTheRestored(t *testing.T) {
+	live := Configuration{Clusters: []Member{member("b"), member("a")}, Edges: []Edge{{"b", "a"}}}
+	p := world{t: rebuiltAt(now.Add(-time.Hour), ProvisionedRestored), views: []View{believing("a", live), primaryOf("b")}, memory: hadFailedOver("a", "b")}.plan(t)
+	for _, s := range p.Steps[:2] {
+		if !s.After.Equal(live) {
+			t.Errorf("%s gets %+v, and what is restored stores %+v", s.Cluster, s.After, live)
+		}
+	}
+}
