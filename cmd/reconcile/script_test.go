@@ -170,11 +170,11 @@ func request(method, url, body string) ([]byte, error) {
 	return data, err
 }
 
-// eventually ready | http NAME/PATH CODE | log NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
+// eventually ready | http NAME/PATH CODE | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
 // until the simulator is as told. `calls` does not wait: what was sent was sent.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: eventually ready | CLUSTER FIELD VALUE | calls CLUSTER/METHOD|forcePromote N")
+		ts.Fatalf("usage: eventually ready | CLUSTER FIELD VALUE | file NAME TEXT | calls CLUSTER/METHOD|forcePromote N")
 	}
 	var last string
 	for deadline := time.Now().Add(patience); ; {
@@ -191,6 +191,10 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func asTold(ts *testscript.TestScript, args []string) (string, bool) {
+	if args[0] == "file" {
+		data, err := os.ReadFile(ts.MkAbs(args[1]))
+		return fmt.Sprint(err, string(data)), err == nil && strings.Contains(string(data), args[2])
+	}
 	base := "http://" + ts.Getenv("CONTROL")
 	if args[0] == "log" {
 		return runLog(ts, args[1:])

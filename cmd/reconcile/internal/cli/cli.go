@@ -24,7 +24,7 @@ type Stdio struct {
 
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
-	g := &globals{std: std, clock: time.Now}
+	g := &globals{std: std, clock: time.Now, after: time.After}
 	root := newRoot(g)
 	root.SetArgs(args)
 	root.SetIn(std.In)

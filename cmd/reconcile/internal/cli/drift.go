@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,31 +17,42 @@ func newDrift(g *globals) *cobra.Command {
 		Short:   "One pass that compares Git with the live clusters; writes nothing",
 		Example: "  reconcile drift -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runLook(cmd.Context(), g, args, render.KindDrift, plainLook(driftExit))
+			return runLook(cmd.Context(), g, lookAt{args, render.KindDrift, plainLook(driftExit)})
 		},
 	}
 }
 
 func newStatus(g *globals) *cobra.Command {
-	var verify bool
+	var verify, watch bool
+	var interval time.Duration
 	cmd := &cobra.Command{
 		Use:   "status [TOPOLOGY…]",
 		Short: "Who believes what, lag and findings",
 		Long: `status shows what each cluster believes, how far each standby is behind, and what
 is wrong. It writes nothing, unless --verify asks to repeat the checks of a
 promotion: as failover.verify says, it then creates and drops a throwaway
-collection on the primary, and may write a row into it.`,
+collection on the primary, and may write a row into it.
+
+--watch looks again and again until it is interrupted: on a terminal in place,
+elsewhere as one document after the other. --timeout then bounds each look.`,
 		Example: `  reconcile status orders
+  reconcile status --watch --interval 2s
   reconcile status orders --verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if verify {
-				return runLook(cmd.Context(), g, args, render.KindStatus, verifiedStatus)
+			l := lookAt{args, render.KindStatus, plainLook(statusExit)}
+			switch {
+			case watch:
+				return runWatch(cmd.Context(), g, l, interval)
+			case verify:
+				l.then = verifiedStatus
 			}
-			return runLook(cmd.Context(), g, args, render.KindStatus, plainLook(statusExit))
+			return runLook(cmd.Context(), g, l)
 		},
 	}
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
-	addUnbuiltFlags(cmd, "watch")
+	cmd.Flags().BoolVar(&watch, "watch", false, "look again and again")
+	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "how long to wait between two looks of --watch")
+	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
 	return cmd
 }
 
@@ -63,8 +75,15 @@ func verifiedStatus(ctx context.Context, e *environment, p reconcile.Pass, repor
 	return report, statusExit(report, rev)
 }
 
+// lookAt is one kind of look: what is asked for and how it is judged.
+type lookAt struct {
+	names []string
+	kind  render.Kind
+	then  judged
+}
+
 // runLook is one pass over everything, with the progress of every standby.
-func runLook(ctx context.Context, g *globals, names []string, kind render.Kind, then judged) error {
+func runLook(ctx context.Context, g *globals, l lookAt) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.open(ctx)
@@ -72,23 +91,32 @@ func runLook(ctx context.Context, g *globals, names []string, kind render.Kind, 
 		return err
 	}
 	defer e.close()
-	rev, err := e.revision(ctx, "", "", names)
+	write, err := e.look(ctx, l)
 	if err != nil {
 		return err
 	}
+	return g.emit(write)
+}
+
+// look is the pass and what it says; it sets the exit code.
+func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
+	rev, err := e.revision(ctx, "", "", l.names)
+	if err != nil {
+		return nil, err
+	}
 	pass, err := e.pass(ctx, rev)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pass.AllProgress, pass.NoProbes = true, true
 	report, err := pass.Plan(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	report, g.exit = then(ctx, e, pass, report, rev)
-	return g.emit(func(w io.Writer, form string) error {
-		return g.writeDocument(w, form, documentOf(report, rev, kind, g.clock()))
-	})
+	report, e.g.exit = l.then(ctx, e, pass, report, rev)
+	return func(w io.Writer, form string) error {
+		return e.g.writeDocument(w, form, documentOf(report, rev, l.kind, e.g.clock()))
+	}, nil
 }
 
 func statusExit(_ reconcile.Report, rev revision) ExitCode {

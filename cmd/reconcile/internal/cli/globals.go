@@ -24,6 +24,7 @@ const (
 type globals struct {
 	std   Stdio
 	clock func() time.Time
+	after func(time.Duration) <-chan time.Time
 
 	config      string
 	repo        string
@@ -116,25 +117,34 @@ type writer func(w io.Writer, kind string) error
 // emit writes the result to stdout in the form of --output, and to the files
 // of --output-file. Every form is made before the first byte is written.
 func (g *globals) emit(write writer) error {
+	out, err := g.make(write)
+	if err != nil {
+		return err
+	}
+	_, err = g.std.Out.Write(out)
+	return err
+}
+
+// make renders a result for stdout, and writes the files of --output-file.
+func (g *globals) make(write writer) ([]byte, error) {
 	var out bytes.Buffer
 	if err := write(&out, g.output); err != nil {
-		return err
+		return nil, err
 	}
 	for _, spec := range g.outputFiles {
 		kind, path, ok := strings.Cut(spec, "=")
 		if !ok || path == "" {
-			return fmt.Errorf("--output-file %q is not KIND=PATH", spec)
+			return nil, fmt.Errorf("--output-file %q is not KIND=PATH", spec)
 		}
 		var b bytes.Buffer
 		if err := write(&b, kind); err != nil {
-			return err
+			return nil, err
 		}
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			return fmt.Errorf("write the result: %w", err)
+			return nil, fmt.Errorf("write the result: %w", err)
 		}
 	}
-	_, err := g.std.Out.Write(out.Bytes())
-	return err
+	return out.Bytes(), nil
 }
 
 // colored says whether the table may use colour.

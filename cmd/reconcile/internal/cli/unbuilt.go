@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,24 +10,6 @@ import (
 // with what does their job meanwhile.
 var unbuilt = []struct{ use, short, instead string }{
 	{"doctor", "Would a failover work right now?", "'reconcile status' shows reach, roles and lag; 'reconcile plan' of a failover commit on a branch shows what would block it"},
-}
-
-// unbuiltFlag is an option of the contract that this version does not have: it
-// is known, and refuses.
-type unbuiltFlag string
-
-func (f unbuiltFlag) String() string { return "" }
-func (f unbuiltFlag) Type() string   { return "" }
-func (f unbuiltFlag) Set(string) error {
-	return errors.New("not part of this version; nothing was done")
-}
-
-// addUnbuiltFlags registers options that are not part of this version.
-func addUnbuiltFlags(cmd *cobra.Command, names ...string) {
-	for _, name := range names {
-		cmd.Flags().Var(unbuiltFlag(name), name, "not part of this version")
-		cmd.Flags().Lookup(name).NoOptDefVal = "true"
-	}
 }
 
 // newUnbuilt answers for a command that is not part of this version.

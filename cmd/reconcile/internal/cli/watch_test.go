@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"bytes"
+	"testing"
+)
+
+func TestFramesFollowEachOther(t *testing.T) {
+	for _, tt := range []struct {
+		form         string
+		first, later string
+	}{
+		{"table", "a\nb\n", "\na\nb\n"},
+		{"markdown", "a\nb\n", "\na\nb\n"},
+		{"yaml", "a\nb\n", "---\na\nb\n"},
+		{"json", "a\nb\n", "a\nb\n"},
+	} {
+		g := &globals{output: tt.form, std: Stdio{Out: &bytes.Buffer{}}}
+		if got := string(g.frame([]byte("a\nb\n"), 0)); got != tt.first {
+			t.Errorf("first %s: %q", tt.form, got)
+		}
+		if got := string(g.frame([]byte("a\nb\n"), 1)); got != tt.later {
+			t.Errorf("later %s: %q", tt.form, got)
+		}
+	}
+	if got, want := string(redrawn([]byte("a\nb\n"))), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
