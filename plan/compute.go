@@ -180,8 +180,9 @@ func sortedTopologies(in []Topology) []Topology {
 // sortedObserved orders what order must not matter in: views by cluster and
 // channels by name.
 func sortedObserved(o Observed) Observed {
-	out := Observed{Views: slices.Clone(o.Views), Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic)}
+	out := Observed{Views: slices.Clone(o.Views), Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs)}
 	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
+	slices.SortStableFunc(out.Logs, func(a, b StaleLog) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Traffic, func(a, b TrafficState) int {
 		return compareStrings(a.Topology+"/"+a.Target, b.Topology+"/"+b.Target)
 	})

@@ -160,29 +160,6 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	return f
 }
 
-// staleFinding flags a cluster that is, or will be, a stale old primary.
-func (s situation) staleFinding(primary, stale Cluster) Finding {
-	v := s.view(stale.ID)
-	var state string
-	remedy := "keep applications away from it by network and load balancer until it is rebuilt"
-	switch {
-	case s.offline:
-		state = "it was not observed"
-	case v.Reach != ReachUp:
-		state = "it does not answer (" + v.Reach.String() + ")"
-	case v.Belief.Kind == BeliefStandby:
-		state = "it is up and fenced: it refuses writes"
-		remedy = "rebuild it before it may join again"
-	case canWrite(v):
-		state = "it is up and takes writes"
-		remedy = "'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
-	default:
-		state = "it is up and whether it takes writes could not be read"
-	}
-	return NewFinding(CodeStalePrimary, stale.ID,
-		fmt.Sprintf("%s is stale, now or after this plan, and %s is the primary: %s; it is never put back by itself", stale.ID, primary.ID, state), remedy)
-}
-
 func runSpan(run []Round) time.Duration {
 	if len(run) == 0 {
 		return 0

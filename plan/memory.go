@@ -22,8 +22,13 @@ type StaleMark struct {
 	Since    time.Time
 	Promoted string // the cluster that was promoted instead
 	Commit   string
-	Effected bool // the promotion was seen to have taken effect
-	Fenced   bool
+	SeenBy   string // the process that recorded it; empty: not known
+	// Checkpoints are how far each channel of the promoted cluster had
+	// replicated when the intent was written: a lower bound of its salvage
+	// checkpoints, kept in case those are lost with it.
+	Checkpoints []Salvage
+	Effected    bool // the promotion was seen to have taken effect
+	Fenced      bool
 }
 
 // Intent is a transition that was begun and has no result yet.

@@ -163,6 +163,8 @@ type Observed struct {
 	Evidence []Evidence // rounds of probes, sorted by cluster
 	// Traffic is what the redirect targets that can be asked were found to do.
 	Traffic []TrafficState
+	// Logs holds what stale clusters that take writes hold alone.
+	Logs []StaleLog
 }
 
 // TrafficState is what one redirect target was found to do.

@@ -25,7 +25,7 @@ type Apply struct {
 	Observing bool
 	// Pinned holds, by topology, the digest of a saved plan; nil: none.
 	Pinned map[string]string
-	// Identity names this process in messages.
+	// Identity names this process in what it records.
 	Identity string
 
 	only plan.Transition // nothing else is carried out; none: whatever is planned

@@ -305,3 +305,18 @@ func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 		})
 	}
 }
+
+// TestStaleIsRecordedWithTheIntent: who saw it, and how far it had replicated.
+func TestStaleIsRecordedWithTheIntent(t *testing.T) {
+	s := newStory(t)
+	s.apply.Identity = "process 7 on ops-1"
+	s.run(t)
+	if len(s.book.memory.Stale) != 1 {
+		t.Fatalf("%+v", s.book.memory.Stale)
+	}
+	m := s.book.memory.Stale[0]
+	if m.Cluster != "cluster-a" || m.Promoted != "cluster-b" || m.SeenBy != s.apply.Identity ||
+		len(m.Checkpoints) != 1 || m.Checkpoints[0].SourceCluster != "cluster-a" || m.Checkpoints[0].TimeTick == 0 {
+		t.Errorf("%+v", m)
+	}
+}

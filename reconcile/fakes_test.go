@@ -74,6 +74,10 @@ func (w *world) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan
 	return w.Observe(ctx, topologies, depth)
 }
 
+func (w *world) StaleLog(_ context.Context, _ plan.Topology, _, stale string) plan.StaleLog {
+	return plan.StaleLog{Cluster: stale, Known: true}
+}
+
 func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.Round {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -25,6 +25,9 @@ type Observer interface {
 	// Deepen adds to views that were made a moment ago what they lack, and
 	// returns the views of those topologies. It does not ask again what they say.
 	Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View
+	// StaleLog reads what a stale cluster holds that promoted, which took its
+	// place, never got; it reads no more than a bounded part.
+	StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog
 	// Probe makes the rounds of evidence that a plan lacks. It ends early when
 	// the old primary answers. tell hears of each round.
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence

@@ -88,10 +88,36 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	} else {
 		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Contents: true})
 	}
+	observed.Logs = p.staleLogs(ctx, observed)
 	if err := ctx.Err(); err != nil {
 		return survey{}, fmt.Errorf("observe the clusters: %w", err)
 	}
 	return survey{observed, remembered, p.compute(observed, remembered)}, nil
+}
+
+// staleLogs reads what each stale cluster that takes writes holds alone.
+func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
+	type job struct {
+		topology        plan.Topology
+		promoted, stale string
+	}
+	var jobs []job
+	for _, t := range p.Desired.Topologies {
+		primary, ok := t.Primary()
+		if !ok || o.View(primary.ID).Reach != plan.ReachUp {
+			continue
+		}
+		for _, c := range t.Clusters {
+			if v := o.View(c.ID); c.Role == plan.RoleStale && v.Belief.Kind == plan.BeliefPrimary && o.View(primary.ID).Belief.Kind != plan.BeliefStandby {
+				jobs = append(jobs, job{t, primary.ID, c.ID})
+			}
+		}
+	}
+	logs := make([]plan.StaleLog, len(jobs))
+	p.sideBySide(len(jobs), func(i int) {
+		logs[i] = p.Observer.StaleLog(ctx, jobs[i].topology, jobs[i].promoted, jobs[i].stale)
+	})
+	return logs
 }
 
 // probed makes the evidence that one topology lacks and judges it at once, so

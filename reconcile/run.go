@@ -164,7 +164,10 @@ func (r run) begin(ctx context.Context, now ready) error {
 	}
 	for _, s := range t.Steps {
 		if s.Action == plan.ActionRecordStale {
-			b.Stale = append(b.Stale, plan.StaleMark{Cluster: s.Cluster, Topology: t.Name, Since: at, Promoted: t.Primary, Commit: now.decision.Commit})
+			b.Stale = append(b.Stale, plan.StaleMark{
+				Cluster: s.Cluster, Topology: t.Name, Since: at, Promoted: t.Primary, Commit: now.decision.Commit,
+				SeenBy: r.apply.Identity, Checkpoints: checkpoints(now.observed.View(t.Primary), s.Cluster),
+			})
 		}
 	}
 	for _, c := range now.topology.Clusters {
@@ -176,6 +179,17 @@ func (r run) begin(ctx context.Context, now ready) error {
 		return fmt.Errorf("write the intent: %w", err)
 	}
 	return nil
+}
+
+// checkpoints are how far each channel had replicated from a source.
+func checkpoints(v plan.View, source string) []plan.Salvage {
+	var out []plan.Salvage
+	for _, p := range v.Progress {
+		if p.Known && p.SourceCluster == source {
+			out = append(out, plan.Salvage{SourceCluster: source, SourceChannel: p.SourceChannel, MessageID: p.MessageID, TimeTick: p.TimeTick})
+		}
+	}
+	return out
 }
 
 func joins(t plan.TopologyPlan, cluster string) bool {

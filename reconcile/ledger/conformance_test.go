@@ -112,7 +112,10 @@ func failover(topology string, generation int64, digest string) Beginning {
 			},
 		},
 		Document: "doc" + digest, Payloads: []string{payload(topology + digest)}, By: []string{"alice@example.com"},
-		Stale: []plan.StaleMark{{Cluster: "a", Topology: topology, Since: start, Promoted: "b", Commit: "c" + digest}},
+		Stale: []plan.StaleMark{{
+			Cluster: "a", Topology: topology, Since: start, Promoted: "b", Commit: "c" + digest, SeenBy: "process 7 on ops-1",
+			Checkpoints: []plan.Salvage{{SourceCluster: "a", SourceChannel: "a_0", MessageID: "0a", TimeTick: 1 << 60}},
+		}},
 	}
 }
 

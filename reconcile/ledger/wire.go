@@ -50,6 +50,9 @@ type staleWire struct {
 	Since    time.Time `json:"since"`
 	Promoted string    `json:"promoted,omitempty"`
 	Commit   string    `json:"commit,omitempty"`
+	SeenBy   string    `json:"seenBy,omitempty"`
+
+	Checkpoints []salvageWire `json:"checkpoints,omitempty"`
 }
 
 type provisionWire struct {
@@ -111,13 +114,21 @@ func configurationFromWire(c *configurationWire) *plan.Configuration {
 func staleToWire(marks []plan.StaleMark) []staleWire {
 	var out []staleWire
 	for _, m := range marks {
-		out = append(out, staleWire{Cluster: m.Cluster, Topology: m.Topology, Since: wall(m.Since), Promoted: m.Promoted, Commit: m.Commit})
+		w := staleWire{Cluster: m.Cluster, Topology: m.Topology, Since: wall(m.Since), Promoted: m.Promoted, Commit: m.Commit, SeenBy: m.SeenBy}
+		for _, c := range m.Checkpoints {
+			w.Checkpoints = append(w.Checkpoints, salvageWire(c))
+		}
+		out = append(out, w)
 	}
 	return out
 }
 
 func (w staleWire) mark() plan.StaleMark {
-	return plan.StaleMark{Cluster: w.Cluster, Topology: w.Topology, Since: w.Since, Promoted: w.Promoted, Commit: w.Commit}
+	m := plan.StaleMark{Cluster: w.Cluster, Topology: w.Topology, Since: w.Since, Promoted: w.Promoted, Commit: w.Commit, SeenBy: w.SeenBy}
+	for _, c := range w.Checkpoints {
+		m.Checkpoints = append(m.Checkpoints, plan.Salvage(c))
+	}
+	return m
 }
 
 func provisionsToWire(used []plan.UsedProvision) []provisionWire {

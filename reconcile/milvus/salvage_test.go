@@ -196,3 +196,23 @@ func allRead(s Salvage) bool {
 	}
 	return true
 }
+
+// TestStaleLog: a look at a stale cluster that takes writes counts what it holds
+// alone, and sees that it goes on.
+func TestStaleLog(t *testing.T) {
+	w := pair(t, "")
+	failedOver(t, w, 32, 0)
+	look := func() plan.StaleLog { return w.fleet().Reader().StaleLog(w.ctx(), w.topology, "b", "a") }
+	same(t, look(), plan.StaleLog{Cluster: "a", Known: true})
+	before := time.Now()
+	_, _, err := w.Write("a", 48)
+	must(t, err)
+	got := look()
+	if !got.Known || got.Messages == 0 || got.More || got.Newest.Before(before.Add(-time.Second)) {
+		t.Errorf("%+v", got)
+	}
+	must(t, w.AddFault("a", milvussim.Fault{Method: "DumpMessages", Kind: milvussim.FaultError}))
+	same(t, look().Known, false)
+	must(t, w.Stop("a"))
+	same(t, look(), plan.StaleLog{Cluster: "a"})
+}

@@ -220,7 +220,7 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", err)
 	}
 	p.Ledger = ledgerRecord{ledger: l, isNew: isNew}
-	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend}
+	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}
 	r, err := e.redirector()
 	if r != nil {
 		a.Redirect = r
@@ -257,4 +257,13 @@ func (e *environment) tipDiffers(ctx context.Context, rev revision, commit strin
 		return nil, err
 	}
 	return rev.superseded(tip), nil
+}
+
+// identity names this process for people who read the ledger later.
+func identity() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a machine without a name"
+	}
+	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
 }

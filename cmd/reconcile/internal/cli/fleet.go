@@ -24,6 +24,10 @@ func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views 
 	return o.reader.Deepen(ctx, topologies, views, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
 }
 
+func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
+	return o.reader.StaleLog(ctx, t, promoted, stale)
+}
+
 func (o observer) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
 	return o.reader.Probe(ctx, t, want, tell)
 }

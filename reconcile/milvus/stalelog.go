@@ -1,0 +1,74 @@
+package milvus
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/plan"
+)
+
+// maxStaleMessages bounds what is counted of one channel: that a stale cluster
+// took writes, and about how many, is what a look is for.
+const maxStaleMessages = 1000
+
+// StaleLog counts what each channel of a stale cluster holds behind the salvage
+// checkpoint that promoted keeps of it, within one read timeout.
+func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
+	f, out := r.fleet, plan.StaleLog{Cluster: stale}
+	bound := bind(t, f.credentials)
+	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
+	if err != nil || !bound[stale].allowed() {
+		return out
+	}
+	l, err := f.connect(bound[stale])
+	if err != nil {
+		return out
+	}
+	defer l.close()
+	until, err := l.tick(ctx)
+	if err != nil {
+		return out
+	}
+	ctx, cancel := l.shortly(ctx)
+	defer cancel()
+	out.Known = true
+	var mu sync.Mutex
+	s := salvaging{link: l, until: until}
+	limited(len(marks), f.concurrency, func(i int) {
+		one := s.count(ctx, marks[i])
+		mu.Lock()
+		defer mu.Unlock()
+		out.Known = out.Known && one.Known
+		out.More = out.More || one.More
+		out.Messages += one.Messages
+		if one.Newest.After(out.Newest) {
+			out.Newest = one.Newest
+		}
+	})
+	return out
+}
+
+// count looks at one channel.
+func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
+	var out plan.StaleLog
+	if m.problem != "" {
+		return out
+	}
+	err := s.dump(ctx, m.checkpoint, m.checkpoint.GetTimeTick()+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
+		if housekeeping(raw) {
+			return true
+		}
+		out.Messages++
+		out.More = out.Messages >= maxStaleMessages
+		tick, _ := strconv.ParseUint(raw.GetProperties()[propertyTick], tickBase, 64)
+		if at := plan.TickTime(tick); at.After(out.Newest) {
+			out.Newest = at
+		}
+		return !out.More
+	})
+	out.Known = err == nil
+	return out
+}
