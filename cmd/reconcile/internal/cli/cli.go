@@ -60,5 +60,6 @@ out, but only for a commit that carries an approved failover annotation.`,
 	for _, u := range unbuilt {
 		root.AddCommand(newUnbuilt(u.use, u.short, u.instead))
 	}
+	g.complete(root)
 	return root
 }

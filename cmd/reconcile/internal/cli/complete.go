@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
+)
+
+// completePatience bounds what a person waits for after a tab.
+const completePatience = 2 * time.Second
+
+// completion is what a shell asks for.
+type completion = func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective)
+
+// completeTopologies offers names that the command line does not have yet.
+func (g *globals) completeTopologies(most int) completion {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var out []cobra.Completion
+		for _, t := range g.knownTopologies(cmd.Context()) {
+			if strings.HasPrefix(t.Name, prefix) && !slices.Contains(args, t.Name) && len(args) < most {
+				primary, _ := t.Primary()
+				out = append(out, cobra.CompletionWithDesc(t.Name, "primary "+primary.ID))
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// anyNumber of topologies.
+const anyNumber = 1 << 20
+
+// completeClusters offers TOPOLOGY/CLUSTER for clusters of those roles.
+func (g *globals) completeClusters(roles ...plan.Role) completion {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var out []cobra.Completion
+		for _, t := range g.knownTopologies(cmd.Context()) {
+			for _, c := range t.Clusters {
+				if name := t.Name + "/" + c.ID; len(args) == 0 && slices.Contains(roles, c.Role) && strings.HasPrefix(name, prefix) {
+					out = append(out, cobra.CompletionWithDesc(name, c.Role.String()))
+				}
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeCodes offers findings and denials, or only those that an approver may
+// accept.
+func completeCodes(acceptable bool) completion {
+	return func(_ *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var out []cobra.Completion
+		for _, code := range explain.Codes() {
+			if acceptable && !plan.Acceptable(plan.Code(code)) || !acceptable && len(args) > 0 {
+				continue
+			}
+			if e, ok := explain.Lookup(code); ok && strings.HasPrefix(code, strings.ToUpper(prefix)) {
+				out = append(out, cobra.CompletionWithDesc(code, e.Title))
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// knownTopologies are those that this machine holds: no completion goes over
+// the network. What cannot be read offers nothing.
+func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
+	ctx, cancel := context.WithTimeout(ctx, completePatience)
+	defer cancel()
+	for _, c := range g.localRepositories() {
+		if topologies, err := readTopologies(ctx, c); err == nil && len(topologies) > 0 {
+			return topologies
+		}
+	}
+	return nil
+}
+
+// localRepositories are where a command would look, nearest first.
+func (g *globals) localRepositories() []gitsource.Config {
+	if g.repo != "" {
+		return []gitsource.Config{{URL: g.repo, Ref: g.ref, Path: g.pathOr("topologies")}}
+	}
+	var out []gitsource.Config
+	if config, err := g.readConfig(); err == nil {
+		out = append(out, gitConfig(g, config))
+	}
+	return append(out, gitsource.Config{URL: ".", Ref: g.ref, Path: g.pathOr("topologies")})
+}
+
+// readTopologies reads a commit of a local repository, else plain files.
+func readTopologies(ctx context.Context, c gitsource.Config) ([]plan.Topology, error) {
+	dir := strings.TrimPrefix(c.URL, "file://")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, errors.New("it is not on this machine")
+	}
+	repo, err := gitsource.Open(ctx, c)
+	if err != nil {
+		topologies, _ := schema.Load(os.DirFS(dir), filepath.ToSlash(c.Path))
+		return topologies, nil
+	}
+	commit, err := repo.Resolve("")
+	if err != nil {
+		return nil, err
+	}
+	tree, err := repo.Tree(commit)
+	if err != nil {
+		return nil, err
+	}
+	topologies, _ := schema.Load(tree, repo.Root())
+	return topologies, nil
+}
+
+// completeFlags offers the words of the global options.
+func completeFlags(root *cobra.Command) {
+	for name, words := range map[string][]cobra.Completion{
+		"output":     {"table", "json", "yaml", "markdown", "junit", "sarif"},
+		"color":      {"auto", "always", "never"},
+		"log-format": {"text", "json"},
+		"log-level":  {"debug", "info", "warn", "error"},
+	} {
+		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	}
+}
+
+// complete gives each command the names that it takes.
+func (g *globals) complete(root *cobra.Command) {
+	topologies, one := g.completeTopologies(anyNumber), g.completeTopologies(1)
+	standbys := g.completeClusters(plan.RoleStandby)
+	args := map[string]completion{
+		"plan": topologies, "apply": topologies, "drift": topologies, "status": topologies, "doctor": topologies,
+		"history": one, "adopt": one, "salvage": one, "propose": standbys,
+		"approve": g.completeClusters(plan.RolePrimary), "fence": g.completeClusters(plan.RoleStale),
+		"explain": completeCodes(false),
+	}
+	for _, cmd := range root.Commands() {
+		if names, ok := args[cmd.Name()]; ok {
+			cmd.ValidArgsFunction = names
+		}
+		if cmd.Flags().Lookup("accept") != nil {
+			_ = cmd.RegisterFlagCompletionFunc("accept", completeCodes(true)) // the flag is there
+		}
+	}
+	completeFlags(root)
+}
