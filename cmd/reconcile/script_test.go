@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		},
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
 		"relay":   func() { relay(os.Args[1], os.Args[2]) },
+		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },
 	})
 }
 
@@ -56,18 +57,21 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup:               setup,
+		Condition:           conditions,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
 			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
+			"operator": operator, "writes": writes, "arrives": arrives,
 		},
 	})
 }
 
-// setup gives a script three free addresses ($A, $B, $C), one for the control
-// API ($CONTROL), and a git that knows nothing of this machine's user.
+// setup gives a script free addresses for clusters ($A to $D), a load balancer
+// ($LB) and the control API ($CONTROL), and a git that knows nothing of this
+// machine's user.
 func setup(env *testscript.Env) error {
-	for _, name := range []string{"A", "B", "C", "CONTROL"} {
+	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
@@ -75,6 +79,7 @@ func setup(env *testscript.Env) error {
 		defer l.Close() //nolint:errcheck // only to learn its address
 		env.Setenv(name, l.Addr().String())
 	}
+	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
 	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))
 	for k, v := range map[string]string{"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "HOME": env.WorkDir} {

@@ -11,11 +11,11 @@ import (
 )
 
 // The bits of srv_admin_state (HAProxy 2.6, management.txt, "show servers
-// state").
+// state"). 0x04 only says that the configuration disabled it at the start.
 const (
-	adminMaintenance = 0x01 | 0x02 | 0x04 | 0x20 // forced, inherited, configured, by resolution
-	adminDrain       = 0x08 | 0x10               // forced, inherited
-	adminResolution  = 0x40                      // its name resolves to nothing
+	adminMaintenance = 0x01 | 0x02 | 0x20 // forced, inherited, by resolution
+	adminDrain       = 0x08 | 0x10        // forced, inherited
+	adminResolution  = 0x40               // its name resolves to nothing
 )
 
 // The values of srv_op_state.

@@ -90,7 +90,9 @@ func lb(address string) redirect.Target {
 func TestHAProxyCheck(t *testing.T) {
 	for _, c := range []struct{ name, states, say string }{
 		{"as wanted", servers("a1 0 1 1", "b1 2 0 1"), ""},
-		{"the old one is disabled in its configuration", servers("a1 0 4 1", "b1 2 0 1"), ""},
+		{"the old one was disabled from the start", servers("a1 0 5 1", "b1 2 0 1"), ""},
+		{"the new one was disabled at the start, and is not any more", servers("a1 0 1 1", "b1 2 4 1"), ""},
+		{"the old one was disabled at the start, and is not any more", servers("a1 2 4 1", "b1 2 0 1"), "server a1 of cluster-a is not disabled"},
 		{"both", servers("a1 2 0 1", "b1 2 0 1"), "server a1 of cluster-a is not disabled"},
 		{"the old one is only down, and comes back", servers("a1 0 0 1", "b1 2 0 1"), "server a1 of cluster-a is not disabled"},
 		{"the old one is only drained", servers("a1 2 8 1", "b1 2 0 1"), "server a1 of cluster-a is not disabled"},
