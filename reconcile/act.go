@@ -41,8 +41,13 @@ func (r run) send(ctx context.Context, now ready, res *Result) bool {
 		r.takeBack(ctx, now, res)
 		return false
 	}
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if within := now.topology.Switchover.Timeout; within > 0 && now.plan.Transition == plan.TransitionSwitchover {
+		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", within))
+	}
+	defer cancel()
 	for _, wave := range waves(now.plan.Steps) {
-		results := r.wave(ctx, now, wave)
+		results := r.wave(bounded, now, wave)
 		res.Steps = append(res.Steps, results...)
 		if failed := firstFailed(results); failed != nil {
 			r.failed(ctx, now, *failed, res)
@@ -73,8 +78,9 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	var wg sync.WaitGroup
 	for i, s := range steps {
 		wg.Go(func() {
-			r.apply.tell(r.name, fmt.Sprintf("%s on %s", s.Action, s.Cluster))
-			out[i] = r.apply.Actor.Execute(ctx, now.topology, s, r.still(now))
+			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
+				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, r.still(now))
+			})
 			out[i].Step = s
 		})
 	}

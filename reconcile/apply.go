@@ -79,7 +79,7 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	if r, done := a.early(ctx, t, report); done {
 		return r
 	}
-	right, err := a.Ledger.Lock(ctx, t.Name, a.LockWait)
+	right, err := a.lock(ctx, t.Name)
 	switch {
 	case errors.Is(err, ErrLockHeld):
 		return Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: err.Error()}
@@ -90,6 +90,17 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
+}
+
+// lock takes the right to act, and tells when it has to wait for it.
+func (a Apply) lock(ctx context.Context, topology string) (Right, error) {
+	if a.LockWait == 0 {
+		return a.Ledger.Lock(ctx, topology, 0)
+	}
+	var right Right
+	var err error
+	a.waiting(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
+	return right, err
 }
 
 // early answers for what needs no lock: nothing to do, refused, suspended.

@@ -42,10 +42,13 @@ func fenced(t plan.TopologyPlan, cluster string) bool {
 // fence must hold in one observation (contract section 8).
 func (r run) proveWriter(ctx context.Context, now ready) (ready, error) {
 	promoted := now.plan.Primary
-	r.apply.tell(r.name, fmt.Sprintf("proving within %s that %s takes writes, before %s is fenced", writerProof, promoted, fencedBy(now.plan)))
 	bounded, cancel := context.WithTimeout(ctx, writerProof)
 	defer cancel()
-	if _, err := r.apply.Actor.Verify(bounded, now.topology, promoted, plan.VerifyDDL, nil); err != nil {
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that %s takes writes, before %s is fenced", promoted, fencedBy(now.plan)), writerProof, func() {
+		_, err = r.apply.Actor.Verify(bounded, now.topology, promoted, plan.VerifyDDL, nil)
+	})
+	if err != nil {
 		return now, fmt.Errorf("%s: %s is not proven to take writes, so a fence could leave no cluster that does: %w", plan.CodeClusterNeeded, promoted, err)
 	}
 	now.observed.Views = r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Progress: true, Contents: true})

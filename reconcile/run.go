@@ -131,8 +131,10 @@ func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
 		return now, OutcomeApplied, ""
 	}
 	within := now.topology.Switchover.CatchUpWithin
-	r.apply.tell(r.name, fmt.Sprintf("proving that replication from %s reaches %s within %s", now.plan.OldPrimary, now.plan.Primary, within))
-	err := r.apply.Actor.ProveReplication(ctx, now.topology, now.plan.OldPrimary, now.plan.Primary, within)
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that replication from %s reaches %s", now.plan.OldPrimary, now.plan.Primary), within, func() {
+		err = r.apply.Actor.ProveReplication(ctx, now.topology, now.plan.OldPrimary, now.plan.Primary, within)
+	})
 	if err != nil {
 		return now, OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()
 	}

@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +81,20 @@ func TestResumedSwitchoverProvesAgain(t *testing.T) {
 				t.Errorf("replication was proven %d times, want %d", s.hands.proofs, test.proofs)
 			}
 		})
+	}
+}
+
+// TestSwitchoverHasABound: a member that does not come to an end within
+// switchover.timeout leaves the switchover unverified, for the next run.
+func TestSwitchoverHasABound(t *testing.T) {
+	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
+	s.topology("orders").Switchover.Timeout = 20 * time.Millisecond
+	s.hands.answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
+		<-ctx.Done()
+		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
+	}
+	got := s.run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "switchover.timeout") || !s.book.open() {
+		t.Errorf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.book.open())
 	}
 }

@@ -12,8 +12,11 @@ import (
 // verify repeats the checks of a promotion until they hold, and tells which
 // collections did not come with it.
 func (r run) verify(ctx context.Context, now ready, s plan.Step, res *Result) StepResult {
-	r.apply.tell(r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify))
-	found, err := r.apply.Actor.Verify(ctx, now.topology, s.Cluster, s.Verify, known(now, s.Cluster))
+	var found Verified
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify), 0, func() {
+		found, err = r.apply.Actor.Verify(ctx, now.topology, s.Cluster, s.Verify, known(now, s.Cluster))
+	})
 	if err != nil {
 		return StepResult{Status: StepFailed, Detail: err.Error()}
 	}
@@ -90,8 +93,11 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 	}
 	topology := p.topology(t.Name)
 	level := topology.VerifyLevel(p.Desired.Limits)
-	p.tell(t.Name, fmt.Sprintf("verifying %s (%s)", t.Primary, level))
-	verified, err := v.Verify(ctx, topology, t.Primary, level, remembered(r, t.Primary))
+	var verified Verified
+	var err error
+	p.waiting(ctx, t.Name, fmt.Sprintf("verifying %s (%s)", t.Primary, level), 0, func() {
+		verified, err = v.Verify(ctx, topology, t.Primary, level, remembered(r, t.Primary))
+	})
 	if err != nil {
 		return []plan.Finding{plan.NewFinding(plan.CodeVerificationFailed, t.Primary,
 			fmt.Sprintf("%s does not work as the primary (%s): %s", t.Primary, level, err),

@@ -1,0 +1,40 @@
+package reconcile_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"milvus-reconcile/reconcile"
+)
+
+// TestWaitingIsTold: what is waited for, for how long at most, and that it still
+// goes on.
+func TestWaitingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(t)
+		var told []string
+		s.apply.Tell = func(_, text string) { told = append(told, text) }
+		s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+			time.Sleep(25 * time.Second) // in the bubble's time
+			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := s.apply.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		told = slices.DeleteFunc(told, func(text string) bool { return !strings.Contains(text, "force_promote") })
+		want := []string{
+			"force_promote: waiting until cluster-b is read back with it, at most 1m0s",
+			"force_promote: waiting until cluster-b is read back with it, 10s so far, at most 1m0s",
+			"force_promote: waiting until cluster-b is read back with it, 20s so far, at most 1m0s",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
+		}
+	})
+}
