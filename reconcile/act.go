@@ -78,10 +78,11 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	var wg sync.WaitGroup
 	for i, s := range steps {
 		wg.Go(func() {
+			began := r.apply.Clock()
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
 				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, r.still(now))
 			})
-			out[i].Step = s
+			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
 		})
 	}
 	wg.Wait()
@@ -129,6 +130,7 @@ func (r run) takeBack(ctx context.Context, now ready, res *Result) {
 func (r run) complete(ctx context.Context, now ready, res *Result) {
 	for _, s := range now.plan.Steps {
 		var x StepResult
+		began := r.apply.Clock()
 		switch s.Action {
 		case plan.ActionWait:
 			x = StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
@@ -139,7 +141,7 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 		default:
 			continue
 		}
-		x.Step = s
+		x.Step, x.Took = s, r.apply.Clock().Sub(began)
 		res.Steps = append(res.Steps, x)
 		if x.Status == StepFailed {
 			res.Outcome = OutcomeUnverified

@@ -86,6 +86,8 @@ type Remembered struct {
 	Newest time.Time // of the newest record
 	Born   time.Time
 	New    bool // the ledger was made by this run
+	// Published is what clients were last told of each topology, by name.
+	Published map[string]Published
 	// Lapsed are the payload hashes of approvals that met a living primary.
 	Lapsed []string
 }

@@ -38,6 +38,8 @@ type Records interface {
 	RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
 	RecordHome(ctx context.Context, home plan.Home) error
+	// RecordPublished remembers what clients are told of a topology.
+	RecordPublished(ctx context.Context, topology string, p Published) error
 	// RecordLapse denies the approval with those payload hashes for good.
 	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error
 }
@@ -80,6 +82,7 @@ type LoopOptions struct {
 	Random   func() float64
 	Listen   func(Event) // hears of everything that happens; must not block; may be nil
 	Board    *Board
+	Meter    Meter // may be nil
 	// Grace is how long an apply may go on after the end was asked for.
 	Grace time.Duration
 }
@@ -97,6 +100,7 @@ type Loop struct {
 	random   func() float64
 	listen   func(Event)
 	board    *Board
+	meter    Meter
 	grace    time.Duration
 	lanes    *lanes
 	fetchNow chan struct{}
@@ -118,7 +122,7 @@ type Loop struct {
 func NewLoop(o LoopOptions, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
-		listen: o.Listen, board: o.Board, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		listen: o.Listen, board: o.Board, meter: o.Meter, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: &shared{Settings: first},
 		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"time"
+
 	"slices"
 
 	"milvus-reconcile/plan"
@@ -36,6 +38,7 @@ type StepResult struct {
 	Sent   bool // an RPC may have left
 	Detail string
 	View   plan.View // as read back; zero when nothing was read
+	Took   time.Duration
 }
 
 // Outcome is what came of one topology. The zero value is an error before

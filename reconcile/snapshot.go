@@ -56,6 +56,9 @@ type TopologyStatus struct {
 	// Served is the greatest generation that was seen to be live here and
 	// verified: what clients may be told of. 0: none yet.
 	Served int64
+	// Published is what clients may be told: the roles of the greatest
+	// generation that was verified, here or by whoever wrote the ledger.
+	Published Published
 	// IntentOpen: a step of an earlier run may be under way or in doubt.
 	IntentOpen bool
 	// Stale are the clusters that the ledger holds as stale, sorted.

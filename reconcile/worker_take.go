@@ -46,11 +46,15 @@ func (w *worker) take(j judged) {
 	if tells(result) && !j.apply.holds(w.name) {
 		s.Result = &result
 	}
+	s.Published = s.Published.newer(j.report.remembered.Published[w.name])
 	if t.InSync || result.Outcome == OutcomeApplied {
 		s.Served = max(s.Served, t.Generation)
+		s.Published = s.Published.newer(publishedOf(t))
 	}
 	s.State = stateOf(t, s, result, j.apply)
+	s.IntentOpen, s.Stale = j.report.remembered.openIntent(w.name, result.Outcome), j.report.remembered.staleOf(w.name)
 	w.publish(s)
+	w.measure(s, result, j)
 	w.tellDrift(raised, resolved, j.commit)
 	w.tellResult(result, t, j)
 	w.watch.follow(j.apply, t, s.Decision)
@@ -191,6 +195,7 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
 	defer cancel()
 	m := j.report.remembered.Memory
+	w.recordPublished(ctx, j.report.remembered.Published[w.name])
 	w.loop.progress.add(progressOf(t, m, w.last.LastAttempt))
 	if g := greatest(m, t.Name); t.Generation > g {
 		w.loop.recordFailed(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))

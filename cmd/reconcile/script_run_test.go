@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -172,4 +173,23 @@ func httpStatus(ts *testscript.TestScript, target string) string {
 	}
 	defer res.Body.Close() //nolint:errcheck // only its status is wanted
 	return fmt.Sprint(res.StatusCode)
+}
+
+// httpBody is what a daemon answers to a GET of NAME/path that carries a token,
+// as those of SDKs do.
+func httpBody(ts *testscript.TestScript, target string) string {
+	name, path, _ := strings.Cut(target, "/")
+	req, err := http.NewRequest(http.MethodGet, "http://"+daemonOf(ts, name).address+"/"+path, nil)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer a-token-of-an-sdk")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
 }

@@ -175,7 +175,7 @@ func request(method, url, body string) ([]byte, error) {
 	return data, err
 }
 
-// eventually ready | http NAME/PATH CODE | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
+// eventually ready | http NAME/PATH CODE | served NAME/PATH TEXT | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
 // until the simulator is as told. `calls` does not wait: what was sent was sent.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -207,6 +207,10 @@ func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 	if args[0] == "http" {
 		got := httpStatus(ts, args[1])
 		return got, got == args[2]
+	}
+	if args[0] == "served" {
+		got := httpBody(ts, args[1])
+		return got, strings.Contains(got, args[2])
 	}
 	if args[0] == "calls" {
 		return countCalls(ts, base, args)

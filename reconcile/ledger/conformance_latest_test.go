@@ -40,13 +40,13 @@ var latestCases = map[string]func(*testing.T, *fixture){
 	},
 	"a served version never goes back": func(t *testing.T, f *fixture) {
 		for _, version := range []int64{7, 7, 9} {
-			must(t, f.RecordServed(t.Context(), "orders", version))
+			must(t, f.RecordServed(t.Context(), "orders", Served{Version: version}))
 		}
-		if err := f.RecordServed(t.Context(), "orders", 8); !errors.Is(err, ErrTransition) {
+		if err := f.RecordServed(t.Context(), "orders", Served{Version: 8}); !errors.Is(err, ErrTransition) {
 			t.Fatal(err)
 		}
-		same(t, f.read().Served("orders"), int64(9))
-		same(t, f.read().Served("users"), int64(0))
+		same(t, f.read().Served()["orders"].Version, int64(9))
+		same(t, f.read().Served()["users"].Version, int64(0))
 		same(t, f.kinds("orders"), []Kind{KindServed, KindServed})
 	},
 	"a Git head is the last one seen, by url and ref": func(t *testing.T, f *fixture) {

@@ -142,10 +142,10 @@ func TestEtcdCompacted(t *testing.T) {
 
 func fillMore(t *testing.T, l *Ledger) {
 	t.Helper()
-	must(t, l.RecordServed(t.Context(), "orders", 1))
+	must(t, l.RecordServed(t.Context(), "orders", Served{Version: 1}))
 	s, err := l.Read(t.Context())
 	must(t, err)
-	same(t, s.Served("orders"), int64(1))
+	same(t, s.Served()["orders"].Version, int64(1))
 }
 
 func TestEtcdOutOfReach(t *testing.T) {
@@ -154,7 +154,7 @@ func TestEtcdOutOfReach(t *testing.T) {
 	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), l.store.name()) {
 		t.Fatal(err)
 	}
-	if err := l.RecordServed(t.Context(), "orders", 1); !errors.Is(err, ErrUnreachable) {
+	if err := l.RecordServed(t.Context(), "orders", Served{Version: 1}); !errors.Is(err, ErrUnreachable) {
 		t.Fatal(err)
 	}
 	if _, err := l.Lock(t.Context(), "orders", time.Hour); !errors.Is(err, ErrUnreachable) {

@@ -52,7 +52,7 @@ func TestFormat1IsMigratedByTheFirstWrite(t *testing.T) {
 	if string(before) != string(after) {
 		t.Fatal("a reader wrote")
 	}
-	must(t, l.RecordServed(t.Context(), "orders", 8))
+	must(t, l.RecordServed(t.Context(), "orders", Served{Version: 8}))
 	inside(t, l, func(tx *bbolt.Tx) error {
 		same(t, string(tx.Bucket(bucketMeta).Get(keyFormat)), formatVersion)
 		same(t, tx.Bucket(bucketProgress) == nil, true)
@@ -61,7 +61,7 @@ func TestFormat1IsMigratedByTheFirstWrite(t *testing.T) {
 	again, err := Embedded(path, Options{})
 	must(t, err)
 	migrated := checkFormat1(t, again)
-	same(t, migrated.Served("orders"), int64(8))
+	same(t, migrated.Served()["orders"].Version, int64(8))
 	same(t, migrated.History("")[:len(old.History(""))], old.History(""))
 	must(t, again.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: "b", Source: "a", At: start}))
 	m, err := again.Memory(t.Context())
@@ -97,7 +97,7 @@ var formatCases = map[string]func(*testing.T, *fixture){
 		if _, err := f.Read(t.Context()); !errors.As(err, &format) || format.Format != "3" || format.Path != f.store.name() {
 			t.Fatal(err)
 		}
-		if err := f.RecordServed(t.Context(), "orders", 1); !errors.As(err, &format) {
+		if err := f.RecordServed(t.Context(), "orders", Served{Version: 1}); !errors.As(err, &format) {
 			t.Fatal(err)
 		}
 	},
@@ -116,12 +116,12 @@ var formatCases = map[string]func(*testing.T, *fixture){
 		must(t, err)
 		f.plant(t, "0.8", map[string][]byte{"b": raw})
 		same(t, len(f.read().Memory().Progress), 1)
-		must(t, f.RecordServed(t.Context(), "orders", 1))
+		must(t, f.RecordServed(t.Context(), "orders", Served{Version: 1}))
 		im, err := f.store.load(t.Context())
 		must(t, err)
 		same(t, im.format, formatVersion)
 		same(t, im.latest, map[string][]byte{progressKey("b"): raw})
-		same(t, f.read().Served("orders"), int64(1))
+		same(t, f.read().Served()["orders"].Version, int64(1))
 	},
 }
 

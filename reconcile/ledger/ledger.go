@@ -93,10 +93,11 @@ func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
 }
 
 // RecordServed remembers the version of the SDK document that a topology is
-// served under. A lower one than before is ErrTransition: the version never
-// goes back, whichever process serves it (contract section 9).
-func (l *Ledger) RecordServed(ctx context.Context, topology string, version int64) error {
-	return l.write(ctx, nil, servedRule(topology, version))
+// served under, and what it says, which the ledger does not read. A lower
+// version than before is ErrTransition: it never goes back, whichever process
+// serves it (contract section 9). The same version is not recorded again.
+func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) error {
+	return l.write(ctx, nil, servedRule(topology, s))
 }
 
 // topologyName is what may name a lock: a DNS-1123 label (contract section 2),

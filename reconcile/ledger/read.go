@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -15,7 +16,7 @@ type Snapshot struct {
 	marks   []Mark
 	history []Record
 	lapses  []Lapse
-	served  map[string]int64
+	served  map[string]Served
 	latest  latest
 }
 
@@ -87,9 +88,8 @@ func (s Snapshot) Lapsed(topology string) []Lapse {
 	return out
 }
 
-// Served is the version of the SDK document that a topology was last served
-// under; 0: it never was.
-func (s Snapshot) Served(topology string) int64 { return s.served[topology] }
+// Served are the SDK documents that topologies were last served, by name.
+func (s Snapshot) Served() map[string]Served { return maps.Clone(s.served) }
 
 // GitHead is where a tracked ref was last seen; false: it never was.
 func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {

@@ -51,6 +51,12 @@ type Record struct {
 	Hash       string
 }
 
+// Served is the SDK document that a topology is served.
+type Served struct {
+	Version  int64
+	Document string // as the server of it wrote it
+}
+
 // entry is a record as it is stored; its bytes are what is hashed.
 type entry struct {
 	Seq        uint64     `json:"seq"`

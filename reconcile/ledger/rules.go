@@ -207,15 +207,15 @@ func (s *state) lapsed(topology, payload string) bool {
 }
 
 // servedRule raises the served version.
-func servedRule(topology string, version int64) rule {
+func servedRule(topology string, served Served) rule {
 	return func(s *state) (*entry, error) {
-		switch known := s.served[topology]; {
-		case topology == "" || version < known || version < 1:
-			return nil, fmt.Errorf("%w: version %d of %s cannot be served after %d", ErrTransition, version, topology, known)
-		case version == known:
+		switch known := s.served[topology].Version; {
+		case topology == "" || served.Version < known || served.Version < 1:
+			return nil, fmt.Errorf("%w: version %d of %s cannot be served after %d", ErrTransition, served.Version, topology, known)
+		case served.Version == known:
 			return nil, nil
 		}
-		return &entry{Kind: KindServed, Topology: topology, Version: version}, nil
+		return &entry{Kind: KindServed, Topology: topology, Version: served.Version, Document: served.Document}, nil
 	}
 }
 

@@ -41,7 +41,7 @@ type state struct {
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
 	lapses      []Lapse
-	served      map[string]int64 // by topology
+	served      map[string]Served // by topology
 }
 
 type openIntent struct {
@@ -60,7 +60,7 @@ type numbered[T any] struct {
 func fold(entries []entry) (*state, error) {
 	s := &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
-		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]int64{},
+		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
 	}
 	for _, e := range entries {
 		if err := s.apply(e); err != nil {
@@ -94,10 +94,10 @@ func (s *state) apply(e entry) error {
 	case KindLapsed:
 		s.lapses = append(s.lapses, Lapse{Topology: e.Topology, Generation: e.Generation, Commit: e.Commit, Payloads: e.Payloads, At: e.At})
 	case KindServed:
-		if e.Version <= s.served[e.Topology] {
-			return fmt.Errorf("version %d of %s is served after %d", e.Version, e.Topology, s.served[e.Topology])
+		if known := s.served[e.Topology].Version; e.Version <= known {
+			return fmt.Errorf("version %d of %s is served after %d", e.Version, e.Topology, known)
 		}
-		s.served[e.Topology] = e.Version
+		s.served[e.Topology] = Served{Version: e.Version, Document: e.Document}
 	default:
 		return fmt.Errorf("records of kind %q are not known", e.Kind)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +26,9 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	}
 	out := reconcile.Remembered{Memory: s.Memory(), Newest: s.Newest(), New: l.isNew}
 	out.Born, _ = s.Born()
+	if out.Published, err = publishedIn(s); err != nil {
+		return reconcile.Remembered{}, err
+	}
 	topologies := map[string]bool{}
 	for _, r := range s.History("") {
 		topologies[r.Topology] = true
@@ -64,4 +68,21 @@ func (r ledgerRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 		Intent: b.Intent, Document: b.Document, Payloads: b.Payloads, By: b.By,
 		Stale: b.Stale, Provisions: b.Used,
 	})
+}
+
+// publishedIn decodes what clients were last told.
+func publishedIn(s ledger.Snapshot) (map[string]reconcile.Published, error) {
+	out := map[string]reconcile.Published{}
+	for topology, served := range s.Served() {
+		if served.Document == "" {
+			continue
+		}
+		var p reconcile.Published
+		if err := json.Unmarshal([]byte(served.Document), &p); err != nil {
+			return nil, fmt.Errorf("read the ledger: what is served of %s: %w", topology, err)
+		}
+		p.Version = served.Version
+		out[topology] = p
+	}
+	return out, nil
 }

@@ -40,7 +40,9 @@ SIGHUP rereads the configuration; one that is not good is refused and the old on
 stands. SIGTERM ends it: what is being applied may finish within ` + stopGrace.String() + `, and a
 second signal cuts that short. The ledger holds whatever was begun.
 
-It serves /healthz, /readyz and POST /webhook/git at serve.address. See docs/run.md.`,
+At serve.address it serves a status page (/) and the same as JSON (/api/v1/status),
+/metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
+/t/TOPOLOGY/global-cluster/topology. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
   reconcile run --log-format json --log-level debug`,
 		Args: cobra.NoArgs,
@@ -55,6 +57,7 @@ type daemon struct {
 	ledger  *ledger.Ledger
 	webhook *serve.Webhook
 	loop    *reconcile.Loop
+	metrics *serve.Metrics
 }
 
 func runRun(ctx context.Context, g *globals) error {
@@ -76,14 +79,17 @@ func runRun(ctx context.Context, g *globals) error {
 	}
 	log := g.logger()
 	d.webhook = &serve.Webhook{Log: log, Clock: g.clock}
+	board := &reconcile.Board{}
+	d.metrics = serve.NewMetrics(board)
 	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
+		Board: board, Meter: d.metrics,
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
 	if err := d.hook(e); err != nil {
 		return err
 	}
-	server, err := d.server(e.config.Serve)
+	server, err := d.server(e.config)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/ledger"
-	"milvus-reconcile/schema"
 )
 
 // follower lets the loop follow the repository of one configuration.
@@ -72,6 +72,15 @@ func (l loopRecords) RecordLapse(ctx context.Context, c approval.Change, payload
 	return l.Ledger.RecordLapse(ctx, ledger.Lapse{Topology: c.Topology, Generation: c.Generation, Commit: c.Commit, Payloads: payloads})
 }
 
+// RecordPublished remembers what clients are told.
+func (l loopRecords) RecordPublished(ctx context.Context, topology string, p reconcile.Published) error {
+	document, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode what is served: %w", err)
+	}
+	return l.RecordServed(ctx, topology, ledger.Served{Version: p.Version, Document: string(document)})
+}
+
 // election lets the loop campaign on the ledger.
 type election struct{ ledger *ledger.Ledger }
 
@@ -121,16 +130,4 @@ func fullRef(ref string) string {
 		return ref
 	}
 	return "refs/heads/" + ref
-}
-
-// server listens where the configuration says.
-func (d *daemon) server(c schema.Serve) (*serve.Server, error) {
-	conf, err := serverTLS(c.TLS)
-	if err != nil {
-		return nil, fmt.Errorf("serve.tls: %w", err)
-	}
-	return serve.Listen(serve.Options{
-		Address: c.Address, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
-		Ready: func() bool { return d.loop.Board().Snapshot().Swept },
-	})
 }

@@ -58,6 +58,7 @@ func pair(generation int64) reconcile.TopologyStatus {
 	b.Lag = &plan.Window{Lower: seconds(0), Upper: seconds(1.5), Method: plan.MethodCheckpoint}
 	return reconcile.TopologyStatus{
 		Name: "orders", State: reconcile.StateInSync, Commit: "c7", Served: generation,
+		Published:   reconcile.Published{Version: generation, Primary: "cluster-a", Standbys: []string{"cluster-b"}},
 		LastAttempt: noon.Add(-2 * time.Second), LastSuccess: noon.Add(-time.Second), Took: time.Second,
 		Plan: plan.TopologyPlan{
 			Name: "orders", Generation: generation, Primary: "cluster-a", InSync: true,
@@ -85,6 +86,7 @@ func lost() reconcile.TopologyStatus {
 func failedOver() reconcile.TopologyStatus {
 	t := lost()
 	t.State, t.Served, t.Stale = reconcile.StateDrifted, 8, []string{"cluster-a"}
+	t.Published = reconcile.Published{Version: 8, Primary: "cluster-b"}
 	t.Plan.Transition, t.Plan.OldPrimary = plan.TransitionNone, ""
 	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUp, plan.BeliefPrimary)
 	t.Plan.Clusters[1] = member("cluster-b", plan.RolePrimary, plan.ReachUp, plan.BeliefStandalone)

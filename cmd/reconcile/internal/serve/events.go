@@ -13,12 +13,16 @@ type Events struct {
 	source Source
 	pause  func(time.Duration) <-chan time.Time
 	free   chan struct{} // one for each reader that may come
+	closed chan struct{}
 }
 
 // NewEvents makes the stream of a source for so many readers at once.
 func NewEvents(source Source, readers int) *Events {
-	return &Events{source: source, pause: time.After, free: make(chan struct{}, readers)}
+	return &Events{source: source, pause: time.After, free: make(chan struct{}, readers), closed: make(chan struct{})}
 }
+
+// Close ends every stream. It is called once.
+func (e *Events) Close() { close(e.closed) }
 
 // ServeHTTP streams until the reader goes or the server stops.
 func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,10 +47,14 @@ func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-changed:
 		case <-r.Context().Done():
 			return
+		case <-e.closed:
+			return
 		}
 		select {
 		case <-e.pause(time.Second):
 		case <-r.Context().Done():
+			return
+		case <-e.closed:
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -24,7 +25,7 @@ type Record struct {
 // elsewhere, and its policy lets it load nothing.
 type Page struct {
 	source  Source
-	records func(topology string) []Record
+	records func(context.Context) map[string][]Record
 	shell   *template.Template
 	style   template.CSS
 	script  template.JS
@@ -32,8 +33,8 @@ type Page struct {
 }
 
 // NewPage makes the page of a source. records returns the newest entries of
-// the ledger for a topology, newest first; nil: none are shown.
-func NewPage(source Source, records func(topology string) []Record) *Page {
+// the ledger by topology, newest first; nil: none are shown.
+func NewPage(source Source, records func(context.Context) map[string][]Record) *Page {
 	style, script := asset("page/page.css"), asset("page/page.js")
 	return &Page{
 		source: source, records: records,
@@ -61,8 +62,12 @@ func hashOf(text string) string {
 }
 
 // ServeHTTP renders the page.
-func (p *Page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	v := viewOf(p.source.Snapshot(), p.records)
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var records map[string][]Record
+	if p.records != nil {
+		records = p.records(r.Context())
+	}
+	v := viewOf(p.source.Snapshot(), records)
 	v.Style, v.Script = p.style, p.script
 	var out bytes.Buffer
 	if err := p.shell.Execute(&out, v); err != nil {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -40,8 +41,8 @@ func gallery() *board {
 	return boardOf(stale, withEdge(pair(7), "cluster-a", "cluster-b", "cluster-a", "cluster-b"), failover)
 }
 
-func ledgerOf(topology string) []Record {
-	return []Record{{noon, "intent of " + topology}, {noon.Add(-time.Hour), "matched"}}
+func ledgerOf(context.Context) map[string][]Record {
+	return map[string][]Record{"payments": {{noon, "intent of payments"}, {noon.Add(-time.Hour), "matched"}}}
 }
 
 func TestPageSaysItAll(t *testing.T) {

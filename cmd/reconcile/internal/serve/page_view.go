@@ -50,12 +50,12 @@ type findingView struct {
 
 type recordView struct{ At, Text string }
 
-func viewOf(s reconcile.Snapshot, records func(string) []Record) view {
+func viewOf(s reconcile.Snapshot, records map[string][]Record) view {
 	v := view{Title: "reconcile", At: clock(s.At)}
 	counts := map[reconcile.State]int{}
 	for _, t := range s.Topologies {
 		counts[t.State]++
-		v.Topologies = append(v.Topologies, topologyViewOf(t, records))
+		v.Topologies = append(v.Topologies, topologyViewOf(t, records[t.Name]))
 	}
 	// What needs somebody comes first.
 	slices.SortStableFunc(v.Topologies, func(a, b topologyView) int { return urgency(a.Tone) - urgency(b.Tone) })
@@ -107,7 +107,7 @@ func factsOf(s reconcile.Snapshot) []fact {
 	return facts
 }
 
-func topologyViewOf(t reconcile.TopologyStatus, records func(string) []Record) topologyView {
+func topologyViewOf(t reconcile.TopologyStatus, records []Record) topologyView {
 	p := t.Plan
 	v := topologyView{
 		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
@@ -139,10 +139,8 @@ func topologyViewOf(t reconcile.TopologyStatus, records func(string) []Record) t
 	if t.Result != nil {
 		v.Result = t.Result.Outcome.String() + ". " + safe(t.Result.Detail)
 	}
-	if records != nil {
-		for _, r := range records(t.Name) {
-			v.Records = append(v.Records, recordView{clock(r.At), safe(r.Text)})
-		}
+	for _, r := range records {
+		v.Records = append(v.Records, recordView{clock(r.At), safe(r.Text)})
 	}
 	return v
 }

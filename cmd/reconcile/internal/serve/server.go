@@ -63,6 +63,9 @@ func Listen(o Options) (*Server, error) {
 // Handle adds a handler before Run. Patterns are those of http.ServeMux.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
+// OnStop has f called when the server stops, to end what would not by itself.
+func (s *Server) OnStop(f func()) { s.http.RegisterOnShutdown(f) }
+
 // Address is where it listens.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 

@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
-	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 )
 
@@ -33,70 +31,41 @@ type ServedCluster struct {
 }
 
 // Documents answers GET /t/{topology}/global-cluster/topology. A version is
-// served only after its roles were seen to be live and verified; the newest
-// one stays when nothing can be seen. Versions never fall: what was served
-// before a restart, or by another replica, comes from the ledger by Restore.
+// served only after its roles were seen to be live and verified, by whatever
+// process on the ledger; the newest one stays when nothing can be seen, and
+// versions never fall.
 //
 // Requests of SDKs carry a token. It is not read.
 type Documents struct {
 	endpoints map[string]string // by cluster id; of the operator's configuration
 	source    Source
-
-	mu   sync.Mutex
-	last map[string]Served
 }
 
 // NewDocuments makes the documents of a source. Endpoints are what SDKs
 // connect to, by cluster id; a cluster without one is left out.
 func NewDocuments(source Source, endpoints map[string]string) *Documents {
-	return &Documents{endpoints: endpoints, source: source, last: map[string]Served{}}
-}
-
-// Restore takes over the document that was served before, unless a newer one
-// is known.
-func (d *Documents) Restore(topology string, s Served) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s.Version > d.last[topology].Version {
-		d.last[topology] = s
-	}
+	return &Documents{endpoints: endpoints, source: source}
 }
 
 // Document is what is served of a topology now; false when nothing was ever
 // verified.
 func (d *Documents) Document(topology string) (Served, bool) {
-	status, _ := d.source.Snapshot().Topology(topology)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	last, known := d.last[topology]
-	if next, ok := verified(status, d.endpoints); ok && next.Version >= last.Version {
-		last, known = next, true
-		d.last[topology] = next
-	}
-	return withoutDoubt(last, status), known
-}
-
-// verified is the document of a generation that was seen to be live.
-func verified(t reconcile.TopologyStatus, endpoints map[string]string) (Served, bool) {
-	if t.Served == 0 || t.Served != t.Plan.Generation || t.Plan.Transition != plan.TransitionNone {
+	t, known := d.source.Snapshot().Topology(topology)
+	if !known || t.Published.Version == 0 {
 		return Served{}, false
 	}
-	s := Served{Version: t.Served, Clusters: []ServedCluster{}}
-	for _, c := range t.Plan.Clusters {
-		endpoint := endpoints[c.ID]
-		if endpoint == "" {
-			continue
-		}
-		switch c.DesiredRole {
-		case plan.RolePrimary:
-			s.Clusters = append(s.Clusters, ServedCluster{c.ID, endpoint, capabilityRead | capabilityWrite})
-		case plan.RoleStandby:
-			s.Clusters = append(s.Clusters, ServedCluster{c.ID, endpoint, capabilityRead})
-		default: // stale and detached clusters are nobody's to use
+	s := Served{Version: t.Published.Version, Clusters: []ServedCluster{}}
+	add := func(id string, capability int) {
+		if endpoint := d.endpoints[id]; endpoint != "" {
+			s.Clusters = append(s.Clusters, ServedCluster{id, endpoint, capability})
 		}
 	}
+	add(t.Published.Primary, capabilityRead|capabilityWrite)
+	for _, id := range t.Published.Standbys {
+		add(id, capabilityRead)
+	}
 	slices.SortFunc(s.Clusters, func(a, b ServedCluster) int { return strings.Compare(a.ClusterID, b.ClusterID) })
-	return s, true
+	return withoutDoubt(s, t), true
 }
 
 // withoutDoubt takes the writable bit from stale clusters, and from all of
@@ -104,7 +73,7 @@ func verified(t reconcile.TopologyStatus, endpoints map[string]string) (Served, 
 func withoutDoubt(s Served, t reconcile.TopologyStatus) Served {
 	out := Served{Version: s.Version, Clusters: slices.Clone(s.Clusters)}
 	for i, c := range out.Clusters {
-		if t.IntentOpen || slices.Contains(t.Stale, c.ClusterID) {
+		if t.IntentOpen || t.State == reconcile.StateApplying || slices.Contains(t.Stale, c.ClusterID) {
 			out.Clusters[i].Capability = c.Capability &^ capabilityWrite
 		}
 	}

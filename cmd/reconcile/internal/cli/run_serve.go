@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/schema"
+)
+
+const (
+	// readers bounds the streams of events, each of which holds a connection.
+	readers = 64
+	// recordsShown is how many entries of the ledger the page shows of a topology.
+	recordsShown = 5
+	// recordsWithin bounds the read of the ledger for the page.
+	recordsWithin = 3 * time.Second
+)
+
+// server listens where the configuration says.
+func (d *daemon) server(c schema.Config) (*serve.Server, error) {
+	conf, err := serverTLS(c.Serve.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("serve.tls: %w", err)
+	}
+	board := d.loop.Board()
+	s, err := serve.Listen(serve.Options{
+		Address: c.Serve.Address, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
+		Ready: func() bool { return board.Snapshot().Swept },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Handle("GET /metrics", d.metrics.Handler())
+	s.Handle("GET /{$}", serve.NewPage(board, d.records))
+	events := serve.NewEvents(board, readers)
+	s.OnStop(events.Close)
+	s.Handle("GET /events", events)
+	s.Handle("GET /api/v1/status", serve.Status(board))
+	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c)))
+	return s, nil
+}
+
+// endpointsOf are what SDKs connect to: the bound uri of each cluster, else
+// its address with the scheme of its TLS. Topology files have no say in it.
+func endpointsOf(c schema.Config) map[string]string {
+	out := map[string]string{}
+	for _, cred := range c.Credentials {
+		switch {
+		case cred.URI != "":
+			out[cred.ClusterID] = cred.URI
+		case cred.TLS != nil:
+			out[cred.ClusterID] = "https://" + cred.Address
+		default:
+			out[cred.ClusterID] = "http://" + cred.Address
+		}
+	}
+	return out
+}
+
+// records are the newest entries of the ledger by topology, newest first. A
+// ledger that does not answer leaves the page without them.
+func (d *daemon) records(ctx context.Context) map[string][]serve.Record {
+	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
+	defer cancel()
+	snapshot, err := d.ledger.Read(bounded)
+	if err != nil {
+		return nil
+	}
+	out := map[string][]serve.Record{}
+	history := snapshot.History("")
+	for i := len(history) - 1; i >= 0; i-- {
+		if r := history[i]; r.Topology != "" && len(out[r.Topology]) < recordsShown {
+			out[r.Topology] = append(out[r.Topology], serve.Record{At: r.At, Text: recordWords(r)})
+		}
+	}
+	return out
+}
+
+func recordWords(r ledger.Record) string {
+	words := []string{string(r.Kind)}
+	for _, more := range []string{transitionWord(r), r.Result, strings.Join(r.By, ", "), r.Detail} {
+		if more != "" {
+			words = append(words, more)
+		}
+	}
+	return strings.Join(words, ": ")
+}

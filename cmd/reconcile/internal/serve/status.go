@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"bytes"
+	"net/http"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+// Status answers GET /api/v1/status: what `status -o json` prints, of what
+// the daemon last saw.
+func Status(source Source) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var out bytes.Buffer
+		if err := render.JSON(&out, documentOf(source.Snapshot())); err != nil {
+			http.Error(w, "the status could not be rendered", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(out.Bytes()) // the client is gone if this fails
+	})
+}
+
+// documentOf leaves out topologies that nobody has looked at yet.
+func documentOf(s reconcile.Snapshot) render.Document {
+	d := render.Document{
+		Kind: render.KindStatus, GeneratedAt: s.At, Approvals: map[string]render.Approval{},
+		Plan: plan.Plan{Commit: s.Commit, At: s.At, Ledger: s.Ledger},
+	}
+	for _, t := range s.Topologies {
+		if t.Plan.Name == "" {
+			continue
+		}
+		d.Plan.Topologies = append(d.Plan.Topologies, t.Plan)
+		d.Approvals[t.Name] = render.Approval{
+			Verdict: render.Verdict(t.Decision.Verdict.String()), Code: t.Decision.Code, By: t.Decision.By,
+			Commit: t.Decision.Commit, Detail: t.Decision.Detail, Accepted: t.Decision.Accepted,
+		}
+	}
+	for _, p := range s.Problems {
+		d.Problems = append(d.Problems, render.Problem{Message: p})
+	}
+	return d
+}
