@@ -80,7 +80,7 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 		wg.Go(func() {
 			began := r.apply.Clock()
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
-				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, r.still(now))
+				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until})
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
 		})

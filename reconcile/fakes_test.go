@@ -123,7 +123,7 @@ type hands struct {
 	asked       bool     // a verification was asked for
 }
 
-func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still func(context.Context) error) reconcile.StepResult {
+func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
 	if ctx.Err() != nil {
 		return reconcile.StepResult{Status: reconcile.StepFailed}
 	}
@@ -132,7 +132,7 @@ func (h *hands) Execute(ctx context.Context, _ plan.Topology, s plan.Step, still
 	answer := h.answers[s.Cluster]
 	h.mu.Unlock()
 	if answer != nil {
-		return answer(ctx, still)
+		return answer(ctx, p.Still)
 	}
 	h.world.mu.Lock()
 	defer h.world.mu.Unlock()
@@ -282,6 +282,8 @@ func (r *right) Finish(ctx context.Context, result, _ string) error {
 }
 
 func (r *right) Lost() <-chan struct{} { return r.gone }
+
+func (r *right) Until() time.Time { return time.Time{} }
 
 func (r *right) Release() error {
 	r.book.mu.Lock()

@@ -37,10 +37,9 @@ type Observer interface {
 
 // Actor changes clusters, and proves what came of it by reading.
 type Actor interface {
-	// Execute carries out one step that sends a configuration. still is asked
-	// before every request but the first, and before that too if it did not come
-	// soon; an error ends the attempts.
-	Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) StepResult
+	// Execute carries out one step that sends a configuration, for as long as
+	// the permit says.
+	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
 	Verifier
 	// ProveReplication proves that what source writes reaches every channel
 	// of target within the bound (contract section 8, switchover).
@@ -68,6 +67,16 @@ type TrafficChecker interface {
 	// by name: OK if it sends traffic to primary and none to stale ones. One
 	// that does not answer is not OK.
 	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
+}
+
+// Permit is what requests are sent under.
+type Permit struct {
+	// Still is asked before every request but the first, and before that too if
+	// it did not come soon; an error ends the attempts.
+	Still func(context.Context) error
+	// Until is when the right to act may be another's: no request is sent after
+	// it, and none outlives it. Zero: it does not run out.
+	Until func() time.Time
 }
 
 // Redirector points traffic at a primary. It is idempotent.
@@ -129,5 +138,8 @@ type Right interface {
 	Reverse(ctx context.Context, reason string) error
 	Finish(ctx context.Context, result, detail string) error
 	Lost() <-chan struct{}
+	// Until is when the right is no longer surely ours; zero: it does not run
+	// out while the process lives.
+	Until() time.Time
 	Release() error
 }

@@ -24,7 +24,7 @@ func TestContentsAreKnownOnlyToWhoSeesEverything(t *testing.T) {
 func TestSalvageAfterPromotion(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.Stop("a"))
-	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil)
+	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{})
 	same(t, r.Status, StatusDone)
 	v := w.observe(Depth{Progress: true})["b"]
 	if v.Belief.Kind != plan.BeliefStandalone || !v.IdentityProven || len(v.Progress) != 16 {

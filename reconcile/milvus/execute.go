@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
@@ -33,11 +34,10 @@ type Result struct {
 }
 
 // Execute carries out one step that sends a configuration, and believes what
-// it reads back, never an answer (contract section 8). still, if not nil, is
-// asked before every request but the first, and before that too if the look at
-// the cluster took longer than one read may; an error ends the attempts. Whether the step is approved is for the caller to know: he holds the grant.
-func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) Result {
-	x, err := f.prepare(t, s, still)
+// it reads back, never an answer (contract section 8). Whether the step is
+// approved is for the caller to know: he holds the grant.
+func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) Result {
+	x, err := f.prepare(t, s, p)
 	if err != nil {
 		return x.refuse(undecided, err)
 	}
@@ -61,6 +61,30 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, still
 	}
 }
 
+// Permit is what a request may be sent under. The zero value is without bounds
+// of its own.
+type Permit struct {
+	// Still is asked before every request but the first, and before that too if
+	// it did not come soon; an error ends the attempts.
+	Still func(context.Context) error
+	// Until is when the right to send may be another's (contract section 8,
+	// leases): no request is sent after it, and none outlives it. It is asked
+	// before every request. Zero: the right does not run out.
+	Until func() time.Time
+}
+
+// left is how much time a request has.
+func (p Permit) left(usual time.Duration) time.Duration {
+	if p.Until == nil {
+		return usual
+	}
+	until := p.Until()
+	if until.IsZero() {
+		return usual
+	}
+	return min(usual, time.Until(until))
+}
+
 // execution is one step under way.
 type execution struct {
 	fleet    *Fleet
@@ -69,7 +93,7 @@ type execution struct {
 	source   string // of a force promote
 	access   access
 	request  *commonpb.ReplicateConfiguration
-	still    func(context.Context) error
+	permit   Permit
 	result   Result
 	last     answer // to the newest request
 	doubted  bool   // some request may still take effect, whatever later ones say
@@ -78,8 +102,8 @@ type execution struct {
 }
 
 // prepare does everything that needs no call.
-func (f *Fleet) prepare(t plan.Topology, s plan.Step, still func(context.Context) error) (*execution, error) {
-	x := &execution{fleet: f, topology: t, step: s, still: still}
+func (f *Fleet) prepare(t plan.Topology, s plan.Step, p Permit) (*execution, error) {
+	x := &execution{fleet: f, topology: t, step: s, permit: p}
 	if err := checkShape(t, s); err != nil {
 		return x, err
 	}

@@ -53,7 +53,7 @@ func TestForcePromote(t *testing.T) {
 		"an unclear error twice":       {fault(milvussim.FaultError, 2, codes.Unavailable), StatusDone, 3, true, "read back"},
 		"the server says no":           {fault(milvussim.FaultError, 0, codes.PermissionDenied), StatusRefused, 1, true, "PermissionDenied"},
 		"promoted before": {func(t *testing.T, w *world) {
-			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil).Status, StatusDone)
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
 		}, StatusAlready, 1, false, "before anything"},
 		"on 2.6.13, which would ignore the flag": {func(t *testing.T, w *world) { must(t, w.SetProfile("b", "2.6.13")) }, StatusRefused, 0, false, "force_promote"},
 		"the cluster is gone":                    {func(t *testing.T, w *world) { must(t, w.Stop("b")) }, StatusFailed, 0, false, "unreachable"},
@@ -68,7 +68,7 @@ func TestForcePromote(t *testing.T) {
 			if c.before != nil {
 				c.before(t, w)
 			}
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil)
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{})
 			if r.Status != c.want || r.Sent != c.sent || !strings.Contains(r.Detail, c.detail) || w.calls("b", updateMethod) != c.sends {
 				t.Errorf("%+v, sent %d times", r, w.calls("b", updateMethod))
 			}
@@ -87,7 +87,7 @@ func TestForcePromoteOfAPrimaryIsNeverSent(t *testing.T) {
 	before, after := w.star("a"), plan.Configuration{Clusters: []plan.Member{w.member("a")}}
 	s := plan.Step{Action: plan.ActionForcePromote, Cluster: "a", Before: &before, After: &after}
 	before.Edges = []plan.Edge{{From: "b", To: "a"}}
-	r := w.fleet().Execute(w.ctx(), w.topology, s, nil)
+	r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
 	if r.Status != StatusFailed || r.Sent || w.calls("a", updateMethod) != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -99,10 +99,10 @@ func TestForcePromoteBeforeReadsIsJudgedByADDL(t *testing.T) {
 	w.topology.Previous = &plan.Topology{Clusters: []plan.Cluster{{ID: "a", Role: plan.RolePrimary}, {ID: "b", Role: plan.RoleStandby}}}
 	s := w.promote()
 	s.Before = nil
-	r := w.fleet().Execute(w.ctx(), w.topology, s, nil)
+	r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
 	same(t, r.Status, StatusDone)
 	same(t, w.State("b").BelievedRole, "standalone")
-	same(t, w.fleet().Execute(w.ctx(), w.topology, s, nil).Status, StatusAlready)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, s, Permit{}).Status, StatusAlready)
 }
 
 // The channels took the message, the coordinator cannot finish (#50871): reads
@@ -112,17 +112,17 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 	must(t, w.HoldCallbacks("b", true))
 	ctx, cancel := context.WithCancel(w.ctx())
 	asked := 0
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), func(context.Context) error {
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{Still: func(context.Context) error {
 		if asked++; asked == 2 {
 			cancel()
 		}
 		return nil
-	})
+	}})
 	if r.Status != StatusInDoubt || !r.Sent || r.Err == nil {
 		t.Fatalf("%+v", r)
 	}
 	must(t, w.HoldCallbacks("b", false))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil).After.Belief.Kind, plan.BeliefStandalone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).After.Belief.Kind, plan.BeliefStandalone)
 	if n := w.effects(); n > 1 {
 		t.Errorf("%d force promotes took effect", n)
 	}
@@ -131,7 +131,7 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 func TestTheCallerMayForbidAnotherTry(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError}))
-	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), func(context.Context) error { return errors.New("the approval expired") })
+	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Still: func(context.Context) error { return errors.New("the approval expired") }})
 	if r.Status != StatusInDoubt || w.calls("b", updateMethod) != 1 || !strings.Contains(r.Detail, "the approval expired") {
 		t.Errorf("%+v", r)
 	}
@@ -148,10 +148,10 @@ func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 				must(t, w.AddFault("b", milvussim.Fault{Method: method, Kind: milvussim.FaultDelay, For: slow}))
 			}
 			asked := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), func(context.Context) error {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Still: func(context.Context) error {
 				asked++
 				return errors.New("the old primary is back")
-			})
+			}})
 			if name == "soon" {
 				same(t, r.Status, StatusDone)
 				same(t, asked, 0)
@@ -168,14 +168,14 @@ func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 func TestPausesBetweenTries(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Times: 5}))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
 	pauses := slices.DeleteFunc(w.clock.pauses, func(d time.Duration) bool { return d == readEvery })
 	same(t, pauses, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}) // beside the first, of one second
 }
 
 func (w *world) update(cluster string, before, after *plan.Configuration) Result {
 	w.t.Helper()
-	return w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, nil)
+	return w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, Permit{})
 }
 
 func TestBootstrapAndSwitchover(t *testing.T) {
@@ -226,7 +226,7 @@ func TestUpdateIsRefusedLocally(t *testing.T) {
 			before, after := w.star("a"), w.star("b")
 			s := plan.Step{Action: plan.ActionUpdate, Cluster: "a", Before: &before, After: &after}
 			c.change(w, &s)
-			r := w.fleet().Execute(w.ctx(), w.topology, s, nil)
+			r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
 			if r.Status != StatusFailed || r.Sent || !strings.Contains(r.Detail, c.detail) || w.calls("a", updateMethod) != 0 {
 				t.Errorf("%+v", r)
 			}
@@ -239,10 +239,10 @@ func TestUpdateIsRefusedLocally(t *testing.T) {
 func TestFence(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.Stop("a"))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), nil).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
 	must(t, w.Revive("a"))
 	before, after := w.star("a"), w.star("b")
-	r := w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, nil)
+	r := w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, Permit{})
 	same(t, r.Status, StatusDone)
 	same(t, w.State("a").Writable, false)
 	same(t, w.State("b").BelievedRole, "standalone")

@@ -28,7 +28,7 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 	update := plan.Step{Action: plan.ActionUpdate, Cluster: "a", Before: &before, After: &after}
 	var said []string
 	say := func(v any) { said = append(said, fmt.Sprintf("%+v %#v", v, v)) }
-	r := w.fleet().Execute(w.ctx(), w.topology, update, nil) // another token than the stored one: the server refuses
+	r := w.fleet().Execute(w.ctx(), w.topology, update, Permit{}) // another token than the stored one: the server refuses
 	same(t, r.Status, StatusRefused)
 	say(r)
 	w.config.Credentials[0].Token = func() (string, error) { return canary, nil }
@@ -38,7 +38,7 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 	say(w.fleet().Verify(ctx, w.topology, "a", plan.VerifyDML, []string{"default/x"}))
 	say(w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Second))
 	w.config.Credentials[0].Token = func() (string, error) { return "", fmt.Errorf("the file holds %s", "nothing") }
-	say(w.fleet().Execute(w.ctx(), w.topology, update, nil))
+	say(w.fleet().Execute(w.ctx(), w.topology, update, Permit{}))
 	for _, text := range said {
 		if strings.Contains(text, "canary") {
 			t.Errorf("said: %s", text)
@@ -55,7 +55,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultHang, Times: 1}))
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
 		ctx, cancel := context.WithTimeout(w.ctx(), 2*time.Second)
-		got := w.fleet().Execute(ctx, w.topology, w.promote(), nil)
+		got := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{})
 		cancel()
 		if got.Status != StatusInDoubt {
 			t.Errorf("a refusal after a request in doubt ended as %q, want %q", got.Status, StatusInDoubt)

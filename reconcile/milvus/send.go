@@ -38,10 +38,10 @@ func (x *execution) send(ctx context.Context) Result {
 
 // ask asks the caller whether the request may go, and keeps why not.
 func (x *execution) ask(ctx context.Context) error {
-	if x.still == nil {
+	if x.permit.Still == nil {
 		return nil
 	}
-	x.refused = x.still(ctx)
+	x.refused = x.permit.Still(ctx)
 	return x.refused
 }
 
@@ -49,7 +49,7 @@ func (x *execution) ask(ctx context.Context) error {
 // cluster over others meanwhile: a call on a standby may wait for minutes
 // after the deed is done.
 func (x *execution) attempt(ctx context.Context) verdict {
-	during, cancel := context.WithTimeout(ctx, x.fleet.updateTimeout)
+	during, cancel := context.WithTimeout(ctx, x.permit.left(x.fleet.updateTimeout))
 	defer cancel()
 	answered := make(chan struct{})
 	go func() {
@@ -79,6 +79,9 @@ func (x *execution) noted() {
 	x.doubted = x.doubted || x.last == doubtful
 }
 
+// errTooLate is why a request was not sent although everything else allows it.
+var errTooLate = errors.New("the right to send would have run out before an answer")
+
 func (x *execution) call(ctx context.Context) (answer, error) {
 	pass, err := x.fleet.ticket(x.access)
 	if err != nil {
@@ -89,6 +92,11 @@ func (x *execution) call(ctx context.Context) (answer, error) {
 		return unsent, err
 	}
 	defer l.close()
+	// A process that was stopped meanwhile must look at the clock, not at its
+	// timers: they have had no turn yet.
+	if by, ok := ctx.Deadline(); ok && !time.Now().Before(by) {
+		return unsent, errTooLate
+	}
 	status, err := l.api.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: x.request, ForcePromote: x.step.ForcePromote(),
 	})

@@ -39,8 +39,8 @@ func (o observer) Round(ctx context.Context, t plan.Topology, want plan.Want) pl
 // actor lets an apply change clusters.
 type actor struct{ fleet *milvus.Fleet }
 
-func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, still func(context.Context) error) reconcile.StepResult {
-	r := a.fleet.Execute(ctx, t, s, still)
+func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
+	r := a.fleet.Execute(ctx, t, s, milvus.Permit(p))
 	return reconcile.StepResult{Step: s, Status: statusOf(r.Status), Sent: r.Sent, Detail: r.Detail, View: r.After}
 }
 
