@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
 	"milvus-reconcile/schema"
 )
@@ -87,6 +88,24 @@ func tlsConfig(t *schema.TLS) (*tls.Config, error) {
 		conf.Certificates = []tls.Certificate{pair}
 	}
 	return conf, nil
+}
+
+// etcdConfig says how to reach a ledger in etcd.
+func etcdConfig(c schema.LedgerEtcd) (ledger.EtcdConfig, error) {
+	out := ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL}
+	var err error
+	if out.TLS, err = tlsConfig(c.TLS); err != nil {
+		return out, fmt.Errorf("tls: %w", err)
+	}
+	for _, s := range []struct {
+		ref  schema.SecretRef
+		into *string
+	}{{c.Username, &out.Username}, {c.Password, &out.Password}} {
+		if *s.into, err = readSecret(s.ref); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // serverTLS is the daemon's own; with a caFile its clients must show a

@@ -24,7 +24,7 @@ type environment struct {
 	repo   *gitsource.Repo
 	fleet  *milvus.Fleet
 	policy approval.Policy
-	opened *ledger.Ledger // of a process that keeps one; nil: made when it is needed
+	opened *ledger.Ledger // nil until it is needed
 }
 
 // open reads the configuration, opens the repository and prepares the fleet.
@@ -196,10 +196,16 @@ func (e *environment) ledger() (*ledger.Ledger, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	if e.config.Ledger.Etcd != nil {
-		return nil, errors.New("a ledger in etcd is not part of this version (hint: set ledger.path)")
+	options := ledger.Options{Clock: e.g.clock}
+	var err error
+	if c := e.config.Ledger.Etcd; c == nil {
+		e.opened, err = ledger.Embedded(e.config.Ledger.Path, options)
+	} else if conf, wrong := etcdConfig(*c); wrong != nil {
+		return nil, fmt.Errorf("ledger.etcd: %w", wrong)
+	} else {
+		e.opened, err = ledger.Etcd(conf, options)
 	}
-	return ledger.Embedded(e.config.Ledger.Path, ledger.Options{Clock: e.g.clock})
+	return e.opened, err
 }
 
 // apply prepares a run that may act. The ledger is made if it is new.

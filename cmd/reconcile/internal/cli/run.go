@@ -73,6 +73,7 @@ func runRun(ctx context.Context, g *globals) error {
 	if d.ledger, err = e.ledger(); err != nil {
 		return err
 	}
+	defer d.ledger.Close() //nolint:errcheck // the process ends
 	settings, err := d.settings(ctx, e)
 	if err != nil {
 		return err
@@ -167,7 +168,10 @@ func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settin
 	return reconcile.Settings{
 		Apply: a, Source: &follower{environment: e, ledger: d.ledger},
 		SweepInterval: e.config.SweepInterval, PollInterval: e.config.Git.PollInterval,
-		PassTimeout: d.g.timeout, Close: e.close,
+		PassTimeout: d.g.timeout, Close: func() {
+			e.fleet.Close()
+			_ = e.repo.Close() // only read
+		},
 	}, nil
 }
 

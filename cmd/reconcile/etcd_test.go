@@ -1,0 +1,97 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+)
+
+// startEtcd starts a real etcd of one member and returns its host:port.
+func startEtcd(t *testing.T) string {
+	t.Helper()
+	free := freeAddresses(t, 2)
+	c := embed.NewConfig()
+	c.Dir = filepath.Join(t.TempDir(), "etcd")
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	c.TickMs, c.ElectionMs, c.UnsafeNoFsync = 10, 100, true
+	client, peer := url.URL{Scheme: "http", Host: free[0]}, url.URL{Scheme: "http", Host: free[1]}
+	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	c.InitialCluster = c.InitialClusterFromName(c.Name)
+	server, err := embed.StartEtcd(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	select {
+	case <-server.Server.ReadyNotify():
+	case <-time.After(patience):
+		t.Fatal("etcd does not become ready")
+	}
+	return free[0]
+}
+
+// line leads to etcd and can be cut: then nothing arrives, and nobody is told,
+// until it is healed.
+type line struct {
+	listener net.Listener
+	target   string
+	mu       sync.RWMutex // held for writing while it is cut
+}
+
+func newLine(t *testing.T, target string) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &line{listener: l, target: target}
+	t.Cleanup(func() { _ = l.Close() })
+	go out.accept()
+	return out
+}
+
+func (l *line) address() string { return l.listener.Addr().String() }
+
+func (l *line) cut() { l.mu.Lock() }
+
+func (l *line) heal() { l.mu.Unlock() }
+
+func (l *line) accept() {
+	for {
+		near, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", l.target)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		go l.carry(near, far)
+		go l.carry(far, near)
+	}
+}
+
+// carry copies one way, and holds back what comes while the line is cut.
+func (l *line) carry(from, to net.Conn) {
+	defer to.Close() //nolint:errcheck // the other way may have closed it
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		l.mu.RLock()
+		if n > 0 && err == nil {
+			_, err = to.Write(buffer[:n])
+		}
+		l.mu.RUnlock()
+		if err != nil {
+			return
+		}
+	}
+}
