@@ -163,6 +163,9 @@ func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settin
 		return reconcile.Settings{}, err
 	}
 	a.Observing = e.config.Mode != schema.ModeApply
+	if a.Traffic != nil {
+		a.Traffic = reconcile.InBackground(a.Traffic)
+	}
 	log := d.g.logger()
 	a.Tell = func(topology, text string) { log.Info(text, "topology", topology) }
 	return reconcile.Settings{
