@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // Apply carries out what a pass finds approved.
@@ -18,6 +19,9 @@ type Apply struct {
 	Redirect Redirector // nil: no target is configured
 	// LockWait is how long to wait for another's lock.
 	LockWait time.Duration
+	// Again reads the approvals, and which topologies a newer commit governs,
+	// once more. It is asked after a wait for a lock; nil: never.
+	Again func(ctx context.Context) (changes map[string]approval.Change, superseded map[string]string, err error)
 	// Suspended names topologies that are observed and never applied.
 	Suspended []string
 	// Observing applies nothing at all; that a document is live already is
@@ -55,6 +59,20 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	return report.withCollections(), nil
 }
 
+// afterWait is the apply with what Git says after a wait for a lock, during
+// which another commit may have come to govern, or an approval been withdrawn.
+func (a Apply) afterWait(ctx context.Context) (Apply, error) {
+	if a.LockWait <= 0 || a.Again == nil {
+		return a, nil
+	}
+	changes, superseded, err := a.Again(ctx)
+	if err != nil {
+		return a, err
+	}
+	a.Changes, a.Superseded = changes, superseded
+	return a, nil
+}
+
 func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
 	out := slices.Clone(topologies)
 	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int {
@@ -89,6 +107,9 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
+	if a, err = a.afterWait(ctx); err != nil {
+		return Result{Topology: t.Name, Outcome: OutcomeError, Detail: "Git could not be read again after the wait for the lock: " + err.Error()}
+	}
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
 }
 

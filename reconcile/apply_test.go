@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
 )
 
 var (
@@ -51,6 +52,18 @@ func (want outcome) check(t *testing.T, s *story, got reconcile.Result) {
 	}
 }
 
+// waited makes an apply wait for its lock; Git then says those changes, the
+// same if nil.
+func waited(changes map[string]approval.Change, superseded map[string]string, err error) func(*story) {
+	return func(s *story) {
+		if changes == nil {
+			changes = s.apply.Changes
+		}
+		s.apply.LockWait = time.Second
+		s.apply.Again = func(context.Context) (map[string]approval.Change, map[string]string, error) { return changes, superseded, err }
+	}
+}
+
 // TestFailover holds one run of an approved failover to what may go wrong
 // before, at and after the request.
 func TestFailover(t *testing.T) {
@@ -72,6 +85,18 @@ func TestFailover(t *testing.T) {
 			outcome{outcome: blocked, detail: "suspends"}},
 		{"a superseded commit blocks", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: blocked, detail: "SUPERSEDED"}},
+		{"a commit that came to govern during a wait for the lock blocks", waited(nil, map[string]string{"orders": "beef"}, nil),
+			outcome{outcome: blocked, detail: "SUPERSEDED"}},
+		{"an approval that was withdrawn during a wait for the lock is missing", waited(map[string]approval.Change{}, nil, nil),
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"}},
+		{"Git that is gone after a wait for the lock sends nothing", waited(nil, nil, errDrill),
+			outcome{outcome: reconcile.OutcomeError, detail: errDrill.Error()}},
+		{"Git that says the same after a wait for the lock changes nothing", waited(nil, nil, nil),
+			outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{"without a wait Git is not read twice", func(s *story) {
+			waited(nil, nil, errDrill)(s)
+			s.apply.LockWait = 0
+		}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
 		{"another saved plan blocks", func(s *story) { s.apply.Pinned = map[string]string{"orders": "sha256:other"} },
 			outcome{outcome: blocked, detail: "stale"}},
 		{"a saved plan without this topology blocks", func(s *story) { s.apply.Pinned = map[string]string{} },

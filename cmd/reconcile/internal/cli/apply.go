@@ -56,9 +56,11 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 		return err
 	}
 	a.LockWait = o.lockWait
-	if a.Superseded, err = e.tipDiffers(ctx, rev, o.commit); err != nil {
+	t, err := e.trackedTip(ctx, rev, o.commit)
+	if err != nil {
 		return err
 	}
+	a.Superseded, a.Rewritten, a.Again = t.superseded, t.rewritten, e.again(rev, o.commit)
 	if o.plan != "" {
 		if a.Pinned, err = pinned(o.plan); err != nil {
 			return err
@@ -68,6 +70,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	if err != nil {
 		return err
 	}
+	e.remember(ctx, a, report, t)
 	e.notifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	return g.emit(func(w io.Writer, kind string) error {

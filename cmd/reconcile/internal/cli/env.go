@@ -168,7 +168,7 @@ func (e *environment) revision(ctx context.Context, commit, base string, names [
 
 // pass prepares one look. It reads the ledger if there is one and never makes
 // one.
-func (e *environment) pass(_ context.Context, rev revision) (reconcile.Pass, error) {
+func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, error) {
 	p := reconcile.Pass{
 		Desired: rev.desired, Changes: rev.changes, Policy: e.policy,
 		Observer: observer{e.fleet.Reader()}, Clock: e.g.clock,
@@ -189,7 +189,10 @@ func (e *environment) pass(_ context.Context, rev revision) (reconcile.Pass, err
 		return p, err
 	}
 	p.Ledger = ledgerRecord{ledger: l}
-	return p, nil
+	if rev.commit != "" && !e.elsewhere("") {
+		p.Rewritten, err = e.rewritten(ctx, l, rev)
+	}
+	return p, err
 }
 
 func (e *environment) ledger() (*ledger.Ledger, error) {
@@ -232,37 +235,6 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 		a.Redirect = r
 	}
 	return a, err
-}
-
-// tipDiffers names the topologies that another commit governs at the tip of
-// the tracked ref that the operator configured, whatever --repo, --ref and
-// --commit say. When that Git is lost with its region, a clone named by
-// --repo is all there is: its own tracked ref counts then.
-func (e *environment) tipDiffers(ctx context.Context, rev revision, commit string) (map[string]string, error) {
-	if e.g.repo == "" && e.g.ref == "" && e.g.path == "" && commit == "" {
-		return nil, nil
-	}
-	tracked := gitConfig(&globals{}, e.config)
-	tracked.Auth, tracked.AllowedSigners, tracked.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
-	if tracked.URL == "" {
-		tracked.URL = e.git.URL
-	}
-	repo, err := gitsource.Open(ctx, tracked)
-	if err != nil {
-		if e.g.repo == "" {
-			return nil, err
-		}
-		e.g.tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+tracked.Ref+" counts as the tip")
-		tracked.URL = e.g.repo
-		if repo, err = gitsource.Open(ctx, tracked); err != nil {
-			return nil, err
-		}
-	}
-	tip, err := loadRevision(ctx, repo, "")
-	if err != nil {
-		return nil, err
-	}
-	return rev.superseded(tip), nil
 }
 
 // identity names this process for people who read the ledger later.

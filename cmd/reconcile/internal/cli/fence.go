@@ -63,9 +63,11 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 		return err
 	}
 	a.LockWait = lockWait
-	if a.Superseded, err = e.tipDiffers(ctx, rev, ""); err != nil {
+	t, err := e.trackedTip(ctx, rev, "")
+	if err != nil {
 		return err
 	}
+	a.Superseded, a.Rewritten, a.Again = t.superseded, t.rewritten, e.again(rev, "")
 	report, err := a.Fence(ctx, topology, cluster)
 	if err != nil {
 		return err

@@ -32,37 +32,13 @@ func (f *follower) Fetch(ctx context.Context) (reconcile.Revision, error) {
 	for _, p := range rev.problems {
 		out.Problems = append(out.Problems, p.String())
 	}
-	out.Rewritten, err = f.rewritten(ctx, rev)
+	out.Rewritten, err = f.rewritten(ctx, f.ledger, rev)
 	return out, err
-}
-
-// rewritten names the topologies that are governed by a commit to which the
-// last confirmed head does not lead.
-func (f *follower) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
-	known, err := f.ledger.Read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	head, ok := known.GitHead(f.git.URL, f.git.Ref)
-	if !ok || head.Commit == rev.commit {
-		return nil, nil
-	}
-	if leads, err := f.repo.IsAncestor(head.Commit, rev.commit); err == nil && leads {
-		return nil, nil
-	}
-	out := map[string]string{}
-	for name, c := range rev.changes {
-		// A head that is gone leads nowhere.
-		if was, err := f.repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
-			out[name] = c.Commit
-		}
-	}
-	return out, nil
 }
 
 // Confirm remembers the head for every process on the ledger.
 func (f *follower) Confirm(ctx context.Context, commit string) error {
-	return f.ledger.RecordGitHead(ctx, ledger.GitHead{URL: f.git.URL, Ref: f.git.Ref, Commit: commit, At: f.g.clock()})
+	return f.confirm(ctx, f.ledger, commit)
 }
 
 // loopRecords lets the loop write beside what an apply writes.

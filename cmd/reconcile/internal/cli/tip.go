@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+// tip is the tip of the tracked ref that the operator configured, as it bears
+// on a revision.
+type tip struct {
+	superseded map[string]string // the newer commit, by topology
+	rewritten  map[string]string // the governing commit, by topology
+	commit     string            // the tip, where it may be remembered
+}
+
+// elsewhere says whether the command line looks at something else than the tip
+// of the configured ref.
+func (e *environment) elsewhere(commit string) bool {
+	return e.g.repo != "" || e.g.ref != "" || e.g.path != "" || commit != ""
+}
+
+// trackedTip looks at the configured ref, whatever --repo, --ref and --commit
+// say. When that Git is lost with its region, a clone named by --repo is all
+// there is: its own tracked ref counts then.
+func (e *environment) trackedTip(ctx context.Context, rev revision, commit string) (tip, error) {
+	l, err := e.ledger()
+	if err != nil {
+		return tip{}, err
+	}
+	if !e.elsewhere(commit) {
+		rewritten, err := e.rewritten(ctx, l, rev)
+		return tip{rewritten: rewritten, commit: rev.commit}, err
+	}
+	at := environment{g: e.g, config: e.config, git: gitConfig(&globals{}, e.config)}
+	at.git.Auth, at.git.AllowedSigners, at.git.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
+	if at.git.URL == "" {
+		at.git.URL = e.git.URL
+	}
+	if at.repo, err = gitsource.Open(ctx, at.git); err != nil {
+		if e.g.repo == "" {
+			return tip{}, err
+		}
+		e.g.tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+at.git.Ref+" counts as the tip")
+		at.git.URL = e.g.repo
+		if at.repo, err = gitsource.Open(ctx, at.git); err != nil {
+			return tip{}, err
+		}
+	}
+	newest, err := loadRevision(ctx, at.repo, "")
+	if err != nil {
+		return tip{}, err
+	}
+	rewritten, err := at.rewritten(ctx, l, newest)
+	return tip{superseded: rev.superseded(newest), rewritten: rewritten}, err
+}
+
+// rewritten names the topologies that are governed by a commit to which the
+// last confirmed head of the tracked ref does not lead.
+func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revision) (map[string]string, error) {
+	known, err := l.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	head, ok := known.GitHead(e.git.URL, e.git.Ref)
+	if !ok {
+		return nil, nil
+	}
+	at, err := e.repo.Resolve("")
+	if err != nil {
+		return nil, err
+	}
+	if leads, err := e.repo.IsAncestor(head.Commit, at); err == nil && leads {
+		return nil, nil
+	}
+	out := map[string]string{}
+	for name, c := range rev.changes {
+		// A head that is gone leads nowhere.
+		if was, err := e.repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
+			out[name] = c.Commit
+		}
+	}
+	return out, nil
+}
+
+// confirm remembers the head of the tracked ref for every process on the ledger.
+func (e *environment) confirm(ctx context.Context, l *ledger.Ledger, commit string) error {
+	return l.RecordGitHead(ctx, ledger.GitHead{URL: e.git.URL, Ref: e.git.Ref, Commit: commit, At: e.g.clock()})
+}
+
+// remember keeps what an apply has seen to be so: where clusters belong whose
+// document is live, and the tip, unless it is of a rewritten history that
+// nobody has accepted yet. What cannot be kept is told; nothing rests on it
+// but a later warning.
+func (e *environment) remember(ctx context.Context, a reconcile.Apply, report reconcile.Report, t tip) {
+	live := map[string]bool{}
+	for _, r := range report.Results {
+		planned, ok := report.Plan.Topology(r.Topology)
+		live[r.Topology] = r.Outcome == reconcile.OutcomeApplied || ok && planned.Matches && a.Superseded[r.Topology] == ""
+	}
+	err := e.rememberHomes(ctx, a.Desired, live)
+	for name := range t.rewritten {
+		if !live[name] {
+			t.commit = ""
+		}
+	}
+	l, opened := e.ledger()
+	if err == nil && opened == nil && t.commit != "" {
+		err = e.confirm(ctx, l, t.commit)
+	}
+	if err != nil {
+		e.g.tell("ledger", "what was seen could not be remembered: "+err.Error())
+	}
+}
+
+func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live map[string]bool) error {
+	l, err := e.ledger()
+	if err != nil {
+		return err
+	}
+	known, err := l.Read(ctx)
+	if err != nil {
+		return err
+	}
+	homes := map[string]bool{}
+	for _, h := range known.Memory().Homes {
+		homes[h.Cluster] = true
+	}
+	for _, t := range d.Topologies {
+		for _, c := range t.Clusters {
+			if !live[t.Name] || homes[c.ID] {
+				continue
+			}
+			if err := l.RecordHome(ctx, plan.Home{Cluster: c.ID, Topology: t.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// again looks at Git once more, for a run that had to wait for a lock: what
+// governs and who approves may be others by then.
+func (e *environment) again(rev revision, commit string) func(context.Context) (map[string]approval.Change, map[string]string, error) {
+	return func(ctx context.Context) (map[string]approval.Change, map[string]string, error) {
+		if err := e.repo.Fetch(ctx); err != nil {
+			return nil, nil, err
+		}
+		fresh, err := loadRevision(ctx, e.repo, commit)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := e.trackedTip(ctx, fresh, commit)
+		if err != nil {
+			return nil, nil, err
+		}
+		superseded := rev.superseded(fresh)
+		maps.Copy(superseded, t.superseded)
+		return fresh.changes, superseded, nil
+	}
+}
