@@ -83,6 +83,9 @@ type LoopOptions struct {
 	Listen   func(Event) // hears of everything that happens; must not block; may be nil
 	Board    *Board
 	Meter    Meter // may be nil
+	// Judged hears of every pass that could judge a topology, and whether this
+	// process led during it. It must not block; may be nil.
+	Judged func(s TopologyStatus, leads bool)
 	// Grace is how long an apply may go on after the end was asked for.
 	Grace time.Duration
 }
@@ -101,6 +104,7 @@ type Loop struct {
 	listen   func(Event)
 	board    *Board
 	meter    Meter
+	judged   func(TopologyStatus, bool)
 	grace    time.Duration
 	lanes    *lanes
 	fetchNow chan struct{}
@@ -122,7 +126,7 @@ type Loop struct {
 func NewLoop(o LoopOptions, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
-		listen: o.Listen, board: o.Board, meter: o.Meter, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		listen: o.Listen, board: o.Board, meter: o.Meter, judged: o.Judged, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: &shared{Settings: first},
 		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}

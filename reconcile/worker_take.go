@@ -55,6 +55,9 @@ func (w *worker) take(j judged) {
 	s.IntentOpen, s.Stale = j.report.remembered.openIntent(w.name, result.Outcome), j.report.remembered.staleOf(w.name)
 	w.publish(s)
 	w.measure(s, result, j)
+	if w.loop.judged != nil {
+		w.loop.judged(s, j.acted)
+	}
 	w.tellDrift(raised, resolved, j.commit)
 	w.tellResult(result, t, j)
 	w.watch.follow(j.apply, t, s.Decision)

@@ -58,6 +58,7 @@ type daemon struct {
 	webhook *serve.Webhook
 	loop    *reconcile.Loop
 	metrics *serve.Metrics
+	herald  *herald
 }
 
 func runRun(ctx context.Context, g *globals) error {
@@ -69,7 +70,8 @@ func runRun(ctx context.Context, g *globals) error {
 	if err := runnable(e.config); err != nil {
 		return err
 	}
-	d := &daemon{g: g, config: e.config}
+	d := &daemon{g: g, config: e.config, herald: newHerald()}
+	defer d.herald.close()
 	if d.ledger, err = e.ledger(); err != nil {
 		return err
 	}
@@ -78,12 +80,13 @@ func runRun(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	d.herald.use(e)
 	log := g.logger()
 	d.webhook = &serve.Webhook{Log: log, Clock: g.clock}
 	board := &reconcile.Board{}
 	d.metrics = serve.NewMetrics(board)
 	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
-		Board: board, Meter: d.metrics,
+		Board: board, Meter: d.metrics, Judged: d.herald.judged, Listen: d.herald.heard,
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
@@ -195,6 +198,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.loop.Refused(err)
 		return
 	}
+	d.herald.use(e)
 	d.loop.Configure(settings)
 }
 

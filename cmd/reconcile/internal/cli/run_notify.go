@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/schema"
+)
+
+// herald tells the targets of the configuration what the daemon finds and
+// does. Only the process that leads tells, so that replicas don't repeat it.
+type herald struct {
+	mu       sync.Mutex
+	notifier *notify.Notifier
+	targets  []schema.NotifyTarget     // of the notifier
+	seen     map[string][]plan.Finding // by the pass before, for each topology
+	told     map[string]*reconcile.Result
+	closing  sync.WaitGroup
+}
+
+func newHerald() *herald {
+	return &herald{seen: map[string][]plan.Finding{}, told: map[string]*reconcile.Result{}}
+}
+
+// use takes over the targets of a configuration. What is queued for the old
+// ones is still sent; the same ones stay, with what they were told.
+func (h *herald) use(e *environment) {
+	h.mu.Lock()
+	old := h.notifier
+	same := old != nil && reflect.DeepEqual(h.targets, e.config.Notify)
+	if !same {
+		h.notifier, h.targets = e.notifier(), e.config.Notify
+	}
+	h.mu.Unlock()
+	if old != nil && !same {
+		h.closing.Go(func() { h.end(old) })
+	}
+}
+
+func (h *herald) end(n *notify.Notifier) {
+	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
+	defer cancel()
+	_ = n.Close(ctx) // what is not delivered is told through Options.Failed
+}
+
+// close sends what is queued, within the grace.
+func (h *herald) close() {
+	h.mu.Lock()
+	n := h.notifier
+	h.notifier = nil
+	h.mu.Unlock()
+	if n != nil {
+		h.end(n)
+	}
+	h.closing.Wait()
+}
+
+// judged tells what a pass found and did. A finding is raised when two passes
+// saw it, and is over when one doesn't.
+func (h *herald) judged(s reconcile.TopologyStatus, leads bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.seen[s.Name]
+	h.seen[s.Name] = s.Plan.Findings
+	result, known := h.told[s.Name]
+	h.told[s.Name] = s.Result
+	if h.notifier == nil || !leads {
+		return
+	}
+	h.notifier.Findings(s.Name, s.Commit, seenTwice(before, s.Plan.Findings))
+	if s.Result != nil && (!known || s.Result != result) {
+		if event, ok := appliedEvent(*s.Result, s.Plan, s.Commit); ok {
+			h.notifier.Notify(event)
+		}
+	}
+	h.notifier.Notify(notify.Event{
+		Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s),
+	})
+}
+
+// heard tells what is no finding: an approval that lapsed.
+func (h *herald) heard(e reconcile.Event) {
+	if e.Kind != reconcile.EventLapsed {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.notifier != nil {
+		h.notifier.Notify(notify.Event{
+			Kind: notify.KindLapsed, Topology: e.Topology, Cluster: e.Cluster, Code: plan.Code(e.Code),
+			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At,
+		})
+	}
+}
+
+func seenTwice(before, now []plan.Finding) []plan.Finding {
+	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool {
+		return !slices.ContainsFunc(before, func(b plan.Finding) bool { return b.Code == f.Code && b.Cluster == f.Cluster })
+	})
+}
+
+// commitState is how far a commit has come, for the forge.
+func commitState(s reconcile.State) notify.State {
+	switch s {
+	case reconcile.StateInSync:
+		return notify.StateSuccess
+	case reconcile.StateBlocked, reconcile.StateDrifted:
+		return notify.StateFailure
+	case reconcile.StatePending, reconcile.StateApplying, reconcile.StateSuspended:
+		return notify.StatePending
+	default:
+		return notify.StateError
+	}
+}
+
+func stateSentence(s reconcile.TopologyStatus) string {
+	text := s.Name + " is " + s.State.String()
+	if s.Plan.Transition != plan.TransitionNone {
+		text += ", " + s.Plan.Transition.String() + " " + s.Decision.Verdict.String()
+	}
+	return text
+}
