@@ -63,19 +63,20 @@ func (r run) still(now ready) func(context.Context) error {
 			return errors.Join(context.Cause(ctx), r.unexpired(now))
 		}
 		p, o := r.apply.narrow(r.name), now.observed
-		o.Views = r.oldPrimaryAgain(ctx, p, now)
+		o.Views = r.othersAgain(ctx, p, now)
 		o.Evidence = r.lastRounds(ctx, p, o, now.remembered)
 		return r.stands(ctx, now, o)
 	}
 }
 
-// oldPrimaryAgain are the views that the plan was made from, with a fresh one
-// of the old primary. The others are the sender's to read.
-func (r run) oldPrimaryAgain(ctx context.Context, p Pass, now ready) []plan.View {
+// othersAgain are the views that the plan was made from, with fresh ones of
+// all but the cluster to promote: that one is the sender's to read. Another may
+// have been promoted by hand meanwhile.
+func (r run) othersAgain(ctx context.Context, p Pass, now ready) []plan.View {
 	out := slices.Clone(now.observed.Views)
-	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Contents: true}) {
+	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
-		if i >= 0 && fresh.Cluster == now.plan.OldPrimary {
+		if i >= 0 && fresh.Cluster != now.plan.Primary {
 			out[i] = fresh
 		}
 	}

@@ -1,0 +1,67 @@
+package reconcile_test
+
+import (
+	"slices"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// broken are parts that do not do their duty. The zero value breaks nothing.
+type broken struct {
+	alwaysApproved bool // every change carries an approval, whatever Git says
+	forgetsSpent   bool // the ledger does not keep which approvals were used
+	seesEmpty      bool // what does not answer is reported as up and unconfigured
+	alwaysLost     bool // every probe reports that the old primary is gone
+	seesStandby    bool // what does not answer is reported as the standby it may have been
+	noLock         bool // the lock keeps nobody out
+	forgetsIntents bool // the ledger shows no open intent
+	neverAsks      bool // requests are sent again without another look
+}
+
+func (b broken) change(g history) approval.Change {
+	if b.alwaysApproved {
+		g.approved = true
+	}
+	return g.change()
+}
+
+func (b broken) view(v plan.View) plan.View {
+	if b.seesEmpty && v.Reach != plan.ReachUp {
+		v.Reach, v.Class, v.IdentityProven, v.ReadsConfiguration = plan.ReachUp, plan.ClassNone, true, plan.SupportYes
+		v.Belief, v.Contents = plan.Belief{Kind: plan.BeliefUnconfigured}, plan.Contents{Known: true}
+	}
+	if b.alwaysLost && v.Cluster == name(0) {
+		v = plan.View{Cluster: v.Cluster, At: v.At, Credential: v.Credential, Reach: plan.ReachUnreachable, Class: plan.ClassTimeout}
+	}
+	return v
+}
+
+func (b broken) round(r plan.Round) plan.Round {
+	if b.alwaysLost {
+		r.Reach, r.Class, r.Progress = plan.ReachUnreachable, plan.ClassTimeout, nil
+	}
+	return r
+}
+
+func (b broken) remembered(r reconcile.Remembered) reconcile.Remembered {
+	if b.forgetsSpent {
+		r.Spent = nil
+	}
+	if b.forgetsIntents {
+		r.Memory.Intents = nil
+	}
+	return r
+}
+
+func (b broken) begin(known records, what reconcile.Beginning) (records, error) {
+	if b.forgetsSpent {
+		known.Spent = nil
+	}
+	if b.forgetsIntents {
+		known.Memory.Intents = nil
+		known.Spent = slices.Clone(known.Spent)[:0]
+	}
+	return known.begin(what)
+}

@@ -1,0 +1,206 @@
+package reconcile_test
+
+import (
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// model is everything that reconcilers share: the clusters as they truly are,
+// Git, the ledger, the lock and the time. It is a value; two equal models are
+// one state.
+type model struct {
+	n      uint8
+	nodes  [mostClusters]node
+	git    history
+	short  uint8 // minutes that passed: evidence is stale, approvals are not
+	long   uint8 // days that passed: approvals have expired
+	ledger int32 // of the table of ledgers
+	lock   uint8 // the process that holds it; 0: nobody
+	ghost  ghost
+}
+
+// ghost is what only the exploration knows, by commit: how often its approval
+// was begun with, how many force promotes took effect by it, and whether a
+// person changed a cluster by hand.
+type ghost struct {
+	begun, forced [mostCommits]uint8
+	hand          bool
+}
+
+func (m *model) now() time.Time {
+	return start.Add(time.Duration(m.short)*time.Minute + time.Duration(m.long)*25*time.Hour)
+}
+
+// history is what Git holds: the governing document, the one before it and
+// what speaks for the change.
+type history struct {
+	commit     uint8 // number of the governing commit; 0: the first
+	roles      roleSet
+	generation uint8
+	before     roleSet
+	earlier    uint8 // generation of the document before; 0: there was none
+	greatest   uint8 // generation ever seen before
+	approved   bool
+	short      uint8 // when it was approved
+	long       uint8
+}
+
+const mostCommits = 8
+
+// roleSet gives each cluster a role by its first letter; '-' is not listed.
+type roleSet [mostClusters]byte
+
+var roleNames = map[byte]plan.Role{'P': plan.RolePrimary, 'S': plan.RoleStandby, 'T': plan.RoleStale, 'D': plan.RoleDetached}
+
+func roles(word string) roleSet {
+	out := roleSet{'-', '-', '-', '-'}
+	copy(out[:], word)
+	return out
+}
+
+func (r roleSet) primary() int { return slices.Index(r[:], 'P') }
+
+// wanted is the star that the roles ask for.
+func (r roleSet) wanted() form {
+	f := form{center: uint8(r.primary())}
+	for i, c := range r {
+		if c == 'P' || c == 'S' {
+			f.members |= bit(i)
+		}
+	}
+	return f
+}
+
+const topic = "orders"
+
+// topology is the document of some roles.
+func (r roleSet) topology(generation uint8) plan.Topology {
+	t := plan.Topology{
+		Name: topic, Generation: int64(generation), Switchover: plan.Switchover{CatchUpWithin: time.Second},
+		Failover: plan.Failover{UnavailableFor: 4 * time.Second, Probes: 3, BlockPeriod: time.Hour, Verify: plan.VerifyRole},
+	}
+	for i, c := range r {
+		if role, listed := roleNames[c]; listed {
+			m := memberNamed(i)
+			t.Clusters = append(t.Clusters, plan.Cluster{ID: m.ID, Role: role, URI: m.URI, ClientAddress: m.ID + ":19530", PChannels: m.PChannels, Promotable: true})
+		}
+	}
+	return t
+}
+
+func (h history) document() plan.Topology {
+	t := h.roles.topology(h.generation)
+	t.GreatestEarlier = int64(h.greatest)
+	if h.earlier > 0 {
+		before := h.before.topology(h.earlier)
+		t.Previous = &before
+	}
+	return t
+}
+
+// payload is the hash of what approves a commit.
+func payload(commit uint8) string { return "payload-" + string('0'+rune(commit)) }
+
+func commitOf(hash string) uint8 { return hash[len(hash)-1] - '0' }
+
+// change is the governing commit with what speaks for it.
+func (h history) change() approval.Change {
+	id := "commit-" + string('0'+rune(h.commit))
+	c := approval.Change{Topology: topic, Commit: id, Generation: int64(h.generation)}
+	if h.approved {
+		at := model{short: h.short, long: h.long}
+		c.Carriers = []approval.Carrier{{
+			Kind: approval.CarrierTag, Ref: "refs/tags/failover/" + id, Object: id, Commit: id, PayloadHash: payload(h.commit), Date: at.now(),
+			Message: "Change the roles\n\nFailover-Approved: " + topic + "/" + name(h.roles.primary()) +
+				"\nFailover-Approved-By: Alice <alice@example.com>\nFailover-Reason: a drill\n",
+		}}
+	}
+	return c
+}
+
+// visible is what reconcile can see of the clusters.
+type visible struct {
+	n     uint8
+	nodes [mostClusters]seen
+}
+
+type seen struct {
+	sight         sight
+	down, data    bool
+	form          form
+	salvage, flow uint8 // flow: 1 + the source that it replicates from just now
+}
+
+func (m *model) see() visible {
+	v := visible{n: m.n}
+	for i := range int(m.n) {
+		n := m.nodes[i]
+		s := seen{sight: n.sight, down: !n.up, data: n.data, form: n.form, salvage: n.salvage}
+		if n.form.standby(i) && m.follows(int(n.form.center), i) {
+			s.flow = 1 + n.form.center
+		}
+		v.nodes[i] = s
+	}
+	return v
+}
+
+// view is how the observer reports one cluster.
+func (v visible) view(i int, at time.Time, depth reconcile.Depth) plan.View {
+	n := v.nodes[i]
+	out := plan.View{Cluster: name(i), At: at, Credential: plan.CredentialBound}
+	switch {
+	case n.sight == seenBlurred:
+		out.Class = plan.ClassDNS
+		return out
+	case n.down || n.sight == seenCut:
+		out.Reach, out.Class = plan.ReachUnreachable, plan.ClassTimeout
+		return out
+	}
+	out.Reach, out.Version, out.IdentityProven = plan.ReachUp, "2.6.19", true
+	out.ReadsConfiguration, out.ForcePromotes = plan.SupportYes, plan.SupportYes
+	if n.sight != seenMute {
+		out.Belief = plan.ClassifyBelief(name(i), n.form.configuration())
+	}
+	if depth.Contents {
+		out.Contents = plan.Contents{Known: true}
+		if n.data {
+			out.Contents.Collections = []string{"orders"}
+		}
+	}
+	if depth.Progress {
+		out.Progress = v.progress(i, 0)
+	}
+	return out
+}
+
+// progress is the checkpoint of a standby: each cluster is ten seconds behind
+// the one before it. It moves with every round while its source still sends.
+func (v visible) progress(i, round int) []plan.ChannelProgress {
+	n := v.nodes[i]
+	p := plan.ChannelProgress{Channel: name(i) + "-rootcoord-dml_0", Known: true}
+	if n.form.standby(i) {
+		at := start.Add(-time.Duration(10*i) * time.Second)
+		if n.flow > 0 {
+			at = at.Add(time.Duration(round) * time.Second)
+		}
+		p.SourceCluster, p.MessageID, p.TimeTick = name(int(n.form.center)), "01", uint64(at.UnixMilli())<<18
+	}
+	if n.salvage > 0 {
+		p.Salvage = []plan.Salvage{{SourceCluster: name(int(n.salvage) - 1), MessageID: "01", TimeTick: uint64(start.UnixMilli()) << 18}}
+	}
+	return []plan.ChannelProgress{p}
+}
+
+// round is one probe of the old primary beside the candidate.
+func (v visible) round(want plan.Want, at time.Time, number int) plan.Round {
+	old := v.view(index(want.Primary), at, reconcile.Depth{})
+	candidate := v.view(index(want.Candidate), at, reconcile.Depth{})
+	return plan.Round{
+		At: at, Took: time.Millisecond, Limit: time.Second, Reach: old.Reach, Class: old.Class,
+		CandidateAnswered: candidate.Reach == plan.ReachUp, Progress: v.progress(index(want.Candidate), number),
+	}
+}

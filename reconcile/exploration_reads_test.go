@@ -1,0 +1,180 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+// glance is what an observation depends on.
+type glance struct {
+	visible visible
+	depth   reconcile.Depth
+}
+
+// look is the truth of this moment, which the process now has seen.
+func (p *machine) look() visible {
+	v := p.m.see()
+	p.state.seen.visible = v
+	return v
+}
+
+func (p *machine) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+	r := p.say(ctx, atLook, func() (any, any, error) {
+		v := p.look()
+		var out []plan.View
+		for _, t := range topologies {
+			for _, c := range t.Clusters {
+				out = append(out, p.x.broken.view(v.view(index(c.ID), p.now, depth)))
+			}
+		}
+		return out, glance{v, depth}, nil
+	})
+	views, _ := r.value.([]plan.View)
+	return slices.Clone(views)
+}
+
+func (p *machine) Round(ctx context.Context, _ plan.Topology, want plan.Want) plan.Round {
+	r := p.say(ctx, atProbe, func() (any, any, error) {
+		v := p.look()
+		return p.x.broken.round(v.round(want, p.now, 1)), v, nil
+	})
+	round, _ := r.value.(plan.Round)
+	return round
+}
+
+// Probe makes all rounds in no time: they end now.
+func (p *machine) Probe(ctx context.Context, _ plan.Topology, want plan.Want, _ func(int, int, time.Duration)) plan.Evidence {
+	r := p.say(ctx, atProbe, func() (any, any, error) {
+		v := p.look()
+		e := plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate, Interval: want.Interval}
+		for i := range want.Probes {
+			at := p.now.Add(-time.Duration(want.Probes-1-i) * want.Interval)
+			e.Rounds = append(e.Rounds, p.x.broken.round(v.round(want, at, i)))
+		}
+		return e, v, nil
+	})
+	e, _ := r.value.(plan.Evidence)
+	e.Rounds = slices.Clone(e.Rounds)
+	return e
+}
+
+func (p *machine) ProveReplication(ctx context.Context, _ plan.Topology, source, target string, _ time.Duration) error {
+	return p.say(ctx, atProve, func() (any, any, error) {
+		v := p.look()
+		p.state.seen.healthy = v.nodes[index(target)].flow == 1+uint8(index(source)) && reached(v, index(source)) && reached(v, index(target))
+		if !p.state.seen.healthy {
+			return nil, v, errors.New("the tick never came")
+		}
+		return nil, v, nil
+	}).err
+}
+
+func reached(v visible, i int) bool { return !v.nodes[i].down && v.nodes[i].sight == seenClearly }
+
+func (p *machine) Verify(ctx context.Context, _ plan.Topology, cluster string, _ plan.VerifyLevel, _ []string) ([]string, error) {
+	return nil, p.say(ctx, atVerify, func() (any, any, error) {
+		v, i := p.look(), index(cluster)
+		if !reached(v, i) || !p.m.nodes[i].writes(i) {
+			return nil, false, errors.New(cluster + " takes no writes")
+		}
+		return nil, true, nil
+	}).err
+}
+
+func (p *machine) Read(ctx context.Context) (reconcile.Remembered, error) {
+	r := p.say(ctx, atRead, func() (any, any, error) { return p.m.ledger, p.m.ledger, nil })
+	number, ok := r.value.(int32)
+	if !ok {
+		return reconcile.Remembered{}, r.err
+	}
+	known := p.x.library.all[number]
+	if open, ok := known.open(); ok {
+		p.intent = open
+	}
+	return p.x.broken.remembered(known.remembered()), r.err
+}
+
+func (p *machine) Lock(ctx context.Context, _ string, _ time.Duration) (reconcile.Right, error) {
+	r := p.say(ctx, atLock, func() (any, any, error) {
+		if p.m.lock != 0 && p.m.lock != p.self && !p.x.broken.noLock {
+			return nil, "held", reconcile.ErrLockHeld
+		}
+		p.m.lock = p.self
+		return nil, "mine", nil
+	})
+	if r.err != nil {
+		return nil, r.err
+	}
+	return machineRight{p}, nil
+}
+
+// SpendOnMatch may only follow a look that saw every member as Git wants it.
+func (p *machine) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, _ string) error {
+	return p.write(ctx, atMatch, func(r records) (records, error) {
+		p.checkMatch()
+		return r.match(mark)
+	})
+}
+
+// write does one transaction of the ledger.
+func (p *machine) write(ctx context.Context, at boundary, do func(records) (records, error)) error {
+	return p.say(ctx, at, func() (any, any, error) {
+		out, err := do(p.x.library.all[p.m.ledger])
+		if err == nil {
+			out.Newest = p.now
+			p.m.ledger = p.x.library.add(out)
+		}
+		return nil, err != nil, err
+	}).err
+}
+
+// machineRight is the lock that a machine holds.
+type machineRight struct{ p *machine }
+
+func (r machineRight) Begin(ctx context.Context, b reconcile.Beginning) error {
+	r.p.intent = b.Intent
+	err := r.p.write(ctx, atBegin, func(known records) (records, error) {
+		out, err := r.p.x.broken.begin(known, b)
+		if err == nil {
+			r.p.checkBegin(b)
+		}
+		return out, err
+	})
+	r.p.fresh = err == nil && len(b.Payloads) > 0
+	return err
+}
+
+func (r machineRight) Sent(ctx context.Context) error {
+	return r.p.write(ctx, atSent, records.sent)
+}
+
+func (r machineRight) Effected(ctx context.Context) error {
+	return r.p.write(ctx, atEffected, records.effected)
+}
+
+func (r machineRight) Reverse(ctx context.Context, _ string) error {
+	return r.p.write(ctx, atReverse, func(known records) (records, error) {
+		r.p.checkReverse(known)
+		return known.reverse()
+	})
+}
+
+func (r machineRight) Finish(ctx context.Context, _, _ string) error {
+	return r.p.write(ctx, atFinish, records.finish)
+}
+
+func (r machineRight) Lost() <-chan struct{} { return r.p.lost }
+
+func (r machineRight) Release() error {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	if !r.p.paused && r.p.m.lock == r.p.self {
+		r.p.m.lock = 0
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package reconcile_test
+
+import (
+	"flag"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+var deeper = flag.Int("explore.depth", 0, "explore this many events beyond the usual depth")
+
+// beginning builds a state in which the document of generation 1 is live, and
+// its approval spent.
+func (x *explorer) beginning(word string) state {
+	m := model{n: uint8(len(word)), git: history{roles: roles(word), generation: 1}}
+	for i := range int(m.n) {
+		m.nodes[i] = node{form: m.git.roles.wanted(), up: true, data: true}
+		if !m.nodes[i].form.has(i) {
+			m.nodes[i].form = alone(i)
+		}
+	}
+	m.ledger = x.library.add(records{
+		Newest: start.Add(-time.Hour),
+		Spent:  []approval.SpentMark{{Topology: topic, Generation: 1, PayloadHash: payload(0)}},
+		Memory: plan.Memory{Ledger: plan.LedgerEmbedded, Generations: []plan.GenerationMark{{
+			Topology: topic, Generation: 1, Document: plan.DocumentHash(m.git.document()),
+		}}},
+	})
+	return state{model: m}
+}
+
+func (s state) with(change func(*model)) state {
+	change(&s.model)
+	return s
+}
+
+// lost takes the primary away, and commits and approves the failover to the
+// second cluster.
+func (s state) lost() state {
+	return s.with(func(m *model) {
+		m.nodes[0].up = false
+		m.commit(m.git.proposals()[0].roles, 2, true)
+	})
+}
+
+// follow goes a given way: each word names the next transition.
+func (x *explorer) follow(s state, words ...string) state {
+	for _, word := range words {
+		found := false
+		for _, next := range x.successors(s) {
+			if strings.Contains(next.by, word) {
+				s, found = next.state.normal(), true
+				break
+			}
+		}
+		if !found {
+			panic("there is no way to go on by: " + word)
+		}
+	}
+	return s
+}
+
+// seed is where// seed is where an exploration begins.
+type seed struct {
+	name  string
+	state func(*explorer) state
+	depth int
+	floor int // of states
+}
+
+func (s seed) explore(t *testing.T, b broken) *explorer {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(600))
+	x := newExplorer(b)
+	began := time.Now()
+	x.explore(s.state(x), s.depth+*deeper)
+	t.Logf("%s: %d states and %d transitions within %d events, %d segments of apply run, %d applied, %s",
+		s.name, len(x.nodes), x.transitions, s.depth+*deeper, len(x.segments), x.applied, time.Since(began).Round(time.Millisecond))
+	return x
+}
+
+// inDoubt is the way to a force promote of which nobody knows what came of it.
+var inDoubt = []string{"apply starts", "take the lock", "write the intent", "a call may leave", "times out and stays in force", "it is killed"}
+
+func seeds() []seed {
+	healthy := func(word string) func(*explorer) state {
+		return func(x *explorer) state { return x.beginning(word) }
+	}
+	lost := func(word string) func(*explorer) state {
+		return func(x *explorer) state { return x.beginning(word).lost() }
+	}
+	after := func(from func(*explorer) state, words ...string) func(*explorer) state {
+		return func(x *explorer) state { return x.follow(from(x), words...) }
+	}
+	promoted := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "read back", "the effect", "verify", "the result"}
+	swapped := "a switchover to cluster-b is committed, approved"
+	return []seed{
+		{"two clusters, healthy", healthy("PS"), 3, 0},
+		{"two clusters, a failover is approved", lost("PS"), 3, 0},
+		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 0},
+		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 0},
+		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 0},
+		{"three clusters, healthy", healthy("PSS"), 2, 0},
+		{"three clusters, a failover is approved", lost("PSS"), 3, 0},
+		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 0},
+		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 0},
+		{"three clusters, a detachment is approved", after(healthy("PSS"), "detachment of cluster-c is committed, approved"), 2, 0},
+		{"four clusters, a failover is approved", lost("PSSS"), 2, 0},
+		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 2, 0},
+		{"four clusters, a detachment is approved", after(healthy("PSSS"), "detachment of cluster-c is committed, approved"), 2, 0},
+	}
+}
+
+func TestExploration(t *testing.T) {
+	for _, s := range seeds() {
+		t.Run(s.name, func(t *testing.T) {
+			x := s.explore(t, broken{})
+			if x.harm != "" {
+				t.Fatalf("%s, by\n  %s", x.harm, strings.Join(x.trace, "\n  "))
+			}
+			if len(x.nodes) < s.floor || x.applied == 0 {
+				t.Errorf("only %d states were visited, want %d at least", len(x.nodes), s.floor)
+			}
+		})
+	}
+}
