@@ -1,8 +1,6 @@
 package reconcile_test
 
 import (
-	"slices"
-
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
@@ -14,9 +12,8 @@ type broken struct {
 	forgetsSpent   bool // the ledger does not keep which approvals were used
 	seesEmpty      bool // what does not answer is reported as up and unconfigured
 	alwaysLost     bool // every probe reports that the old primary is gone
-	seesStandby    bool // what does not answer is reported as the standby it may have been
-	noLock         bool // the lock keeps nobody out
-	forgetsIntents bool // the ledger shows no open intent
+	callsRefused   bool // a request in doubt is reported as refused
+	provesAll      bool // replication is reported to flow, whatever it does
 	neverAsks      bool // requests are sent again without another look
 }
 
@@ -49,19 +46,12 @@ func (b broken) remembered(r reconcile.Remembered) reconcile.Remembered {
 	if b.forgetsSpent {
 		r.Spent = nil
 	}
-	if b.forgetsIntents {
-		r.Memory.Intents = nil
-	}
 	return r
 }
 
 func (b broken) begin(known records, what reconcile.Beginning) (records, error) {
 	if b.forgetsSpent {
 		known.Spent = nil
-	}
-	if b.forgetsIntents {
-		known.Memory.Intents = nil
-		known.Spent = slices.Clone(known.Spent)[:0]
 	}
 	return known.begin(what)
 }

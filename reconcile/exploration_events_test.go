@@ -10,13 +10,19 @@ type event struct {
 	do    func(*model)
 }
 
+// unlike is how many clusters differ: the fourth is like the third, and stays
+// as it is.
+const unlike = 3
+
 // events are all that may happen to the clusters, to Git and to the clock.
 func (m model) events() []event {
 	var out []event
 	for i := range int(m.n) {
 		out = append(out, m.arrivals(i)...)
-		out = append(out, m.faults(i)...)
-		out = append(out, m.hands(i)...)
+		if i < unlike {
+			out = append(out, m.faults(i)...)
+			out = append(out, m.hands(i)...)
+		}
 	}
 	out = append(out, m.commits()...)
 	if m.short < 1 {
@@ -125,7 +131,7 @@ func (g history) proposals() []proposal {
 	var out []proposal
 	old := g.roles.primary()
 	for j, role := range g.roles {
-		if role != 'S' || j > 2 { // the fourth cluster is like the third
+		if role != 'S' || j >= unlike {
 			continue
 		}
 		over, swap := g.roles, g.roles

@@ -224,7 +224,7 @@ func (x *explorer) goesOn(s state, i int) []successor {
 	out := []successor{x.step(s, i, run, choice{}, "it goes on: "+string(run.next))}
 	out[0].free = true
 	if run.next == atAttempt {
-		for r := range run.wide {
+		for r := range min(run.wide, unlike) {
 			out = append(out,
 				x.step(s, i, run, choice{isLost, r}, fmt.Sprintf("it goes on: send, and request %d is lost", r+1)),
 				x.step(s, i, run, choice{isQueued, r}, fmt.Sprintf("it goes on: send, and request %d times out and stays in force", r+1)))

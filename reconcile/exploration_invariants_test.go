@@ -177,7 +177,7 @@ func (p *machine) checkMatch() {
 // checkDelivery: what replication brings makes no second writer, as long as
 // every change was ours.
 func checkDelivery(before, after model, j int) string {
-	if before.nodes[j].owns(j) || !after.nodes[j].owns(j) || after.ghost.hand || after.nodes[j].form == alone(j) {
+	if before.nodes[j].owns(j) || !after.nodes[j].owns(j) || after.ghost.hand || after.nodes[j].form == single(j) {
 		return "" // one that was let go was let go by a document that said so: see checkEffect
 	}
 	for i := range int(after.n) {
@@ -188,10 +188,11 @@ func checkDelivery(before, after model, j int) string {
 	return ""
 }
 
-// checkDone: after an apply that nobody disturbed there is nothing to plan.
+// checkDone: after an apply that nobody disturbed there is nothing to plan, under a
+// document that raised its generation.
 func (x *explorer) checkDone(m model, run process, res reconcile.Result) string {
 	begun, _ := x.archive.replies(run.past)
-	if res.Outcome != reconcile.OutcomeApplied || run.disturbed || begun.git != m.git {
+	if res.Outcome != reconcile.OutcomeApplied || run.disturbed || begun.git != m.git || m.git.generation <= m.git.greatest {
 		return ""
 	}
 	t := x.planOf(m)

@@ -60,7 +60,7 @@ func (p process) records() bool {
 	switch p.next {
 	case atBegin, atSent:
 		return true
-	case atEffected, atFinish, atReverse:
+	case atEffected, atFinish:
 		return p.sent
 	default:
 		return false
@@ -229,9 +229,6 @@ func (p *machine) run() (reconcile.Result, bool) {
 	p.state.next, p.state.wide = atStart, 0
 	doc := p.begun.git.document()
 	desired := plan.Desired{Commit: "tip", Topologies: []plan.Topology{doc}}
-	if p.begun.fence > 0 {
-		desired.Fence = []plan.FenceRequest{{Topology: topic, Cluster: name(int(p.begun.fence) - 1)}}
-	}
 	a := reconcile.Apply{
 		Pass: reconcile.Pass{
 			Desired: desired, Changes: map[string]approval.Change{topic: p.x.broken.change(p.begun.git)},
@@ -240,7 +237,7 @@ func (p *machine) run() (reconcile.Result, bool) {
 		},
 		Actor: p, Redirect: redirect{},
 	}
-	report, err := a.Run(context.Background())
+	report, err := p.start(a)
 	if p.paused {
 		return reconcile.Result{}, false
 	}
@@ -248,6 +245,13 @@ func (p *machine) run() (reconcile.Result, bool) {
 		return reconcile.Result{Outcome: reconcile.OutcomeError}, true
 	}
 	return report.Results[0], true
+}
+
+func (p *machine) start(a reconcile.Apply) (reconcile.Report, error) {
+	if p.begun.fence > 0 {
+		return a.Fence(context.Background(), topic, name(int(p.begun.fence)-1))
+	}
+	return a.Run(context.Background())
 }
 
 func (p *machine) clock() time.Time {

@@ -16,7 +16,7 @@ type form struct{ center, members uint8 }
 
 func bit(i int) uint8 { return 1 << i }
 
-func alone(i int) form { return form{uint8(i), bit(i)} }
+func single(i int) form { return form{uint8(i), bit(i)} }
 
 func (f form) has(i int) bool { return f.members&bit(i) != 0 }
 
@@ -98,7 +98,7 @@ func (m *model) ask(i int, r request) serverAnswer {
 func (m *model) promote(i int) {
 	n := &m.nodes[i]
 	n.salvage = 1 + n.form.center
-	n.form, n.inbox = alone(i), [2]form{}
+	n.form, n.inbox = single(i), [2]form{}
 }
 
 // store lets a cluster that takes writes store a configuration, and broadcasts
@@ -164,7 +164,7 @@ func (m *model) deliver(j int) {
 	case f.has(j):
 		n.form = f
 	default:
-		n.form = alone(j)
+		n.form = single(j)
 	}
 }
 

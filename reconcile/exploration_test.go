@@ -14,13 +14,13 @@ import (
 var deeper = flag.Int("explore.depth", 0, "explore this many events beyond the usual depth")
 
 // beginning builds a state in which the document of generation 1 is live, and
-// its approval spent.
+// its approval spent. A cluster that is not listed ('-') is new and empty.
 func (x *explorer) beginning(word string) state {
 	m := model{n: uint8(len(word)), git: history{roles: roles(word), generation: 1}}
 	for i := range int(m.n) {
-		m.nodes[i] = node{form: m.git.roles.wanted(), up: true, data: true}
-		if !m.nodes[i].form.has(i) {
-			m.nodes[i].form = alone(i)
+		m.nodes[i] = node{up: true}
+		if wanted := m.git.roles.wanted(); wanted.has(i) {
+			m.nodes[i].form, m.nodes[i].data = wanted, true
 		}
 	}
 	m.ledger = x.library.add(records{
@@ -72,14 +72,14 @@ type seed struct {
 	floor int // of states
 }
 
-func (s seed) explore(t *testing.T, b broken) *explorer {
+func (s seed) explore(t *testing.T, b broken, deeper int) *explorer {
 	t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(600))
 	x := newExplorer(b)
 	began := time.Now()
-	x.explore(s.state(x), s.depth+*deeper)
+	x.explore(s.state(x), s.depth+deeper)
 	t.Logf("%s: %d states and %d transitions within %d events, %d segments of apply run, %d applied, %s",
-		s.name, len(x.nodes), x.transitions, s.depth+*deeper, len(x.segments), x.applied, time.Since(began).Round(time.Millisecond))
+		s.name, len(x.nodes), x.transitions, s.depth+deeper, len(x.segments), x.applied, time.Since(began).Round(time.Millisecond))
 	return x
 }
 
@@ -98,27 +98,38 @@ func seeds() []seed {
 	}
 	promoted := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "read back", "the effect", "verify", "the result"}
 	swapped := "a switchover to cluster-b is committed, approved"
+	let := "detachment of cluster-c is committed, approved"
 	return []seed{
-		{"two clusters, healthy", healthy("PS"), 3, 0},
-		{"two clusters, a failover is approved", lost("PS"), 3, 0},
-		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 0},
-		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 0},
-		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 0},
-		{"three clusters, healthy", healthy("PSS"), 2, 0},
-		{"three clusters, a failover is approved", lost("PSS"), 3, 0},
-		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 0},
-		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 0},
-		{"three clusters, a detachment is approved", after(healthy("PSS"), "detachment of cluster-c is committed, approved"), 2, 0},
-		{"four clusters, a failover is approved", lost("PSSS"), 2, 0},
-		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 2, 0},
-		{"four clusters, a detachment is approved", after(healthy("PSSS"), "detachment of cluster-c is committed, approved"), 2, 0},
+		{"two clusters, healthy", healthy("PS"), 3, 3000},
+		{"two clusters, a failover is approved", lost("PS"), 3, 7000},
+		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 15000},
+		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 12000},
+		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 25000},
+		{"two clusters, a bootstrap is approved", func(x *explorer) state {
+			return x.beginning("PS").with(func(m *model) {
+				m.nodes[0], m.nodes[1] = node{up: true}, node{up: true}
+				m.commit(roles("PS"), 2, true)
+			})
+		}, 3, 1},
+		{"three clusters, one joins", func(x *explorer) state {
+			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
+		}, 2, 1},
+		{"three clusters, healthy", healthy("PSS"), 2, 900},
+		{"three clusters, a failover is approved", lost("PSS"), 3, 12000},
+		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 1500},
+		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 5000},
+		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 4000},
+		{"four clusters, a failover is approved", lost("PSSS"), 3, 5000},
+		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 1500},
+		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 20},
+		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 20},
 	}
 }
 
 func TestExploration(t *testing.T) {
 	for _, s := range seeds() {
 		t.Run(s.name, func(t *testing.T) {
-			x := s.explore(t, broken{})
+			x := s.explore(t, broken{}, *deeper)
 			if x.harm != "" {
 				t.Fatalf("%s, by\n  %s", x.harm, strings.Join(x.trace, "\n  "))
 			}

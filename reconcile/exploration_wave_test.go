@@ -251,8 +251,12 @@ func (p *machine) again(ctx context.Context, wave []*arrival) error {
 // send lets a request meet its fate.
 func (p *machine) send(a *arrival, f fate) serverAnswer {
 	n := &p.m.nodes[a.target]
+	silent := serverSilent
+	if p.x.broken.callsRefused {
+		silent = serverRefused
+	}
 	if f == isLost {
-		return serverSilent
+		return silent
 	}
 	if !n.up || n.sight != seenClearly {
 		return serverUnreached
@@ -262,7 +266,7 @@ func (p *machine) send(a *arrival, f fate) serverAnswer {
 	waits := !r.force && n.form.standby(a.target)
 	if f == isQueued && !waits && !n.pending.on {
 		n.pending = r
-		return serverSilent
+		return silent
 	}
 	before := p.m
 	answer := p.m.ask(a.target, r)
