@@ -91,7 +91,7 @@ func (p *machine) checkSend(a *arrival) {
 	case p.m.ghost.begun[commitOf(open.Commit)] == 0:
 		p.breaks("a request to " + a.step.Cluster + " leaves without an approval")
 	}
-	p.checkAge()
+	p.checkAge(a.step)
 	if !a.step.ForcePromote() {
 		return
 	}
@@ -106,9 +106,15 @@ func (p *machine) checkSend(a *arrival) {
 }
 
 // checkAge: the approval that this run began with held when the run last looked
-// at the clock before it sent. An intent that is resumed has no age.
-func (p *machine) checkAge() {
+// at the clock before it sent. An intent that is resumed has no age, nor has the
+// second wave of one: what stands half done is to be finished.
+func (p *machine) checkAge(s plan.Step) {
 	g := p.begun.git
+	for _, earlier := range p.intent.Steps {
+		if earlier.Action.Sends() && earlier.Wave < s.Wave {
+			return
+		}
+	}
 	age := approval.DefaultMaxAgeOther
 	if p.intent.Transition == plan.TransitionFailover {
 		age = approval.DefaultMaxAgeFailover

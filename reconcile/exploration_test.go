@@ -110,16 +110,16 @@ func seeds() []seed {
 				m.nodes[0], m.nodes[1] = node{up: true}, node{up: true}
 				m.commit(roles("PS"), 2, true)
 			})
-		}, 3, 1},
+		}, 3, 3000},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
-		}, 2, 1},
+		}, 2, 1500},
 		{"three clusters, healthy", healthy("PSS"), 2, 900},
 		{"three clusters, a failover is approved", lost("PSS"), 3, 12000},
 		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 1500},
 		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 5000},
 		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 4000},
-		{"four clusters, a failover is approved", lost("PSSS"), 3, 5000},
+		{"four clusters, a failover is approved", lost("PSSS"), 3, 12000},
 		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 1500},
 		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 20},
 		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 20},
