@@ -11,24 +11,24 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// walk goes a way that pick chooses and fails at the first harm. pick gets the
-// number of ways and answers one of them; a negative answer ends the walk.
+// walk goes the ways that pick chooses and ends at the first harm. pick gets
+// the number of ways and answers one of them, and a negative number to end.
 func (x *explorer) walk(s state, steps int, pick func(int) int) (state, []string) {
-	var way []string
+	var trail []string
 	for range steps {
-		next := x.successors(s)
-		i := pick(len(next))
+		ways := x.ways(s)
+		i := pick(len(ways))
 		if i < 0 {
 			break
 		}
-		way = append(way, next[i].by)
-		s = next[i].state.normal()
-		if next[i].harm != "" {
-			x.harm, x.trace = next[i].harm, way
+		e := ways[i].leads()
+		trail, s = append(trail, e.by), e.state.normal()
+		if e.harm != "" {
+			x.harm, x.trace = e.harm, trail
 			break
 		}
 	}
-	return s, way
+	return s, trail
 }
 
 // words are the beginnings of walks, by number of clusters.
@@ -38,13 +38,13 @@ var words = []string{"PS", "PSS", "PSSS"}
 func drawn(t *rapid.T) (*explorer, state) {
 	x := newExplorer(broken{})
 	s := x.beginning(rapid.SampledFrom(words).Draw(t, "clusters"))
-	s, way := x.walk(s, rapid.IntRange(0, 40).Draw(t, "steps"), func(n int) int {
+	s, trail := x.walk(s, rapid.IntRange(0, 40).Draw(t, "steps"), func(n int) int {
 		return rapid.IntRange(0, n-1).Draw(t, "next")
 	})
 	if x.harm != "" {
 		t.Fatalf("%s, by %q", x.harm, x.trace)
 	}
-	t.Logf("%q", way)
+	t.Logf("%q", trail)
 	return x, s
 }
 
@@ -115,10 +115,10 @@ func TestExploredApplySettles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, s := drawn(t)
 		s = x.calm(s)
-		run := x.starts(s, 0)[0]
+		run := x.starts(s, 0)[0].leads()
 		for run.state.runs[0].past != 0 {
 			s = x.arrived(run.state)
-			run = x.goesOn(s, 0)[0]
+			run = x.goesOn(s, 0)[0].leads()
 			if run.harm != "" {
 				t.Fatalf("%s, by %q", run.harm, run.by)
 			}

@@ -51,9 +51,9 @@ func (s state) lost() state {
 func (x *explorer) follow(s state, words ...string) state {
 	for _, word := range words {
 		found := false
-		for _, next := range x.successors(s) {
-			if strings.Contains(next.by, word) {
-				s, found = next.state.normal(), true
+		for _, w := range x.ways(s) {
+			if found = strings.Contains(w.by, word); found {
+				s = w.leads().state.normal()
 				break
 			}
 		}

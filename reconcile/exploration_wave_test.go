@@ -111,41 +111,6 @@ func done(wave []*arrival) bool {
 	return !slices.ContainsFunc(wave, func(a *arrival) bool { return !a.over })
 }
 
-// sending is what one attempt did with one step.
-type sending struct {
-	seen   standing
-	answer serverAnswer
-}
-
-// standing is what a read says of a step.
-type standing uint8
-
-const (
-	standsUnread standing = iota
-	standsBefore
-	standsAfter
-	standsElsewhere
-)
-
-// stand reads the cluster for its step.
-func (p *machine) stand(a *arrival) standing {
-	n := p.m.nodes[a.target]
-	var before form
-	if a.step.Before != nil {
-		before, _ = formOf(*a.step.Before)
-	}
-	switch {
-	case !n.up || n.sight != seenClearly:
-		return standsUnread
-	case n.form == a.want:
-		return standsAfter
-	case n.form == before, a.step.ForcePromote() && n.form.standby(a.target) && n.form.center == before.center:
-		return standsBefore
-	default:
-		return standsElsewhere
-	}
-}
-
 // attempt reads each cluster and sends it its request if the old state stands.
 func (p *machine) attempt(ctx context.Context, wave []*arrival, try int) error {
 	p.mu.Lock()
@@ -246,33 +211,4 @@ func (p *machine) again(ctx context.Context, wave []*arrival) error {
 		}
 	}
 	return nil
-}
-
-// send lets a request meet its fate.
-func (p *machine) send(a *arrival, f fate) serverAnswer {
-	n := &p.m.nodes[a.target]
-	silent := serverSilent
-	if p.x.broken.callsRefused {
-		silent = serverRefused
-	}
-	if f == isLost {
-		return silent
-	}
-	if !n.up || n.sight != seenClearly {
-		return serverUnreached
-	}
-	p.checkSend(a)
-	r := request{on: true, force: a.step.ForcePromote(), form: a.want, commit: commitOf(p.intent.Commit)}
-	waits := !r.force && n.form.standby(a.target)
-	if f == isQueued && !waits && !n.pending.on {
-		n.pending = r
-		return silent
-	}
-	before := p.m
-	answer := p.m.ask(a.target, r)
-	if r.force && answer == serverAccepted {
-		p.m.ghost.forced[r.commit]++
-	}
-	p.checkEffect(before, a.target)
-	return answer
 }
