@@ -38,6 +38,16 @@ func (p *machine) Observe(ctx context.Context, topologies []plan.Topology, depth
 	return slices.Clone(views)
 }
 
+// Deepen reads what it must in the same moment.
+func (p *machine) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth reconcile.Depth) []plan.View {
+	return p.Observe(ctx, topologies, depth)
+}
+
+// StaleLog plays no part: no decision of apply rests on it.
+func (p *machine) StaleLog(_ context.Context, _ plan.Topology, _, stale string) plan.StaleLog {
+	return plan.StaleLog{Cluster: stale}
+}
+
 func (p *machine) Round(ctx context.Context, _ plan.Topology, want plan.Want) plan.Round {
 	r := p.say(ctx, atProbe, func() (any, any, error) {
 		v := p.look()

@@ -100,29 +100,29 @@ func seeds() []seed {
 	swapped := "a switchover to cluster-b is committed, approved"
 	let := "detachment of cluster-c is committed, approved"
 	return []seed{
-		{"two clusters, healthy", healthy("PS"), 3, 3000},
-		{"two clusters, a failover is approved", lost("PS"), 3, 7000},
-		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 15000},
-		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 12000},
-		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 25000},
+		{"two clusters, healthy", healthy("PS"), 3, 1200},
+		{"two clusters, a failover is approved", lost("PS"), 3, 3500},
+		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 8000},
+		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 6000},
+		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 12500},
 		{"two clusters, a bootstrap is approved", func(x *explorer) state {
 			return x.beginning("PS").with(func(m *model) {
 				m.nodes[0], m.nodes[1] = node{up: true}, node{up: true}
 				m.commit(roles("PS"), 2, true)
 			})
-		}, 3, 3000},
+		}, 3, 6000},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
-		}, 2, 1500},
-		{"three clusters, healthy", healthy("PSS"), 2, 900},
-		{"three clusters, a failover is approved", lost("PSS"), 3, 12000},
-		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 1500},
-		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 5000},
-		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 4000},
-		{"four clusters, a failover is approved", lost("PSSS"), 3, 12000},
-		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 1500},
-		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 20},
-		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 20},
+		}, 2, 1400},
+		{"three clusters, healthy", healthy("PSS"), 2, 450},
+		{"three clusters, a failover is approved", lost("PSS"), 3, 7000},
+		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 800},
+		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 2900},
+		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 2500},
+		{"four clusters, a failover is approved", lost("PSSS"), 3, 7000},
+		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 800},
+		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 130},
+		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 130},
 	}
 }
 
