@@ -11,7 +11,7 @@ FUZZTIME ?= 10s
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fmt bench conformance dist
+.PHONY: help build demo test explore lint fmt bench conformance dist
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: ## Run all tests; with the race detector where a C compiler is there
 	else \
 		echo "no C compiler: without the race detector"; $(GO) test ./...; \
 	fi
+
+explore: ## Visit every state of apply to the full depth: [DEPTH=1] events beyond it
+	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration' ./reconcile -explore.depth=$(or $(DEPTH),0)
 
 lint: ## Check formatting, vet, that go.mod is tidy, and the manifests and workflows in docs/
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
