@@ -180,6 +180,9 @@ func (r machineRight) Finish(ctx context.Context, _, _ string) error {
 
 func (r machineRight) Lost() <-chan struct{} { return r.p.lost }
 
+// Until never comes: a lock that is lost is an event of its own.
+func (r machineRight) Until() time.Time { return time.Time{} }
+
 func (r machineRight) Release() error {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
