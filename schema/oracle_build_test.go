@@ -117,3 +117,25 @@ func draw(t *rapid.T, generation int64) plan.Topology {
 	}
 	return doc
 }
+
+// change is another document of the same clusters, or one in which two of them
+// trade places or one is let go.
+func change(t *rapid.T, before plan.Topology) plan.Topology {
+	doc := before
+	doc.Generation, doc.Previous = before.Generation+1, &before
+	doc.Clusters = append([]plan.Cluster(nil), before.Clusters...)
+	i, j := rapid.IntRange(0, len(doc.Clusters)-1).Draw(t, "one"), rapid.IntRange(0, len(doc.Clusters)-1).Draw(t, "other")
+	switch rapid.IntRange(0, 2).Draw(t, "change") {
+	case 0:
+		doc.Clusters[i].Role, doc.Clusters[j].Role = doc.Clusters[j].Role, doc.Clusters[i].Role
+	case 1:
+		if doc.Clusters[i].Role == plan.RoleStandby {
+			doc.Clusters[i].Role = plan.RoleDetached
+		}
+	default:
+		other := draw(t, doc.Generation)
+		other.Previous = &before
+		return other
+	}
+	return doc
+}

@@ -160,8 +160,7 @@ func TestWhatIsPlannedIsAccepted(t *testing.T) {
 	judged := map[plan.Transition]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		before := draw(t, 1)
-		doc := draw(t, 2)
-		doc.Previous = &before
+		doc := change(t, before)
 		views := live(before)
 		p := plan.Compute(plan.Desired{Topologies: []plan.Topology{doc}}, plan.Observed{Views: views}, plan.Memory{Now: at}).Topologies[0]
 		if p.Blocked(nil) {
@@ -180,10 +179,8 @@ func TestWhatIsPlannedIsAccepted(t *testing.T) {
 			judged[p.Transition]++
 		}
 	})
-	for _, transition := range []plan.Transition{plan.TransitionSwitchover, plan.TransitionDetach} {
-		if judged[transition] == 0 {
-			t.Errorf("no %s was judged", transition)
-		}
+	if len(judged) == 0 {
+		t.Error("nothing was judged")
 	}
 }
 
