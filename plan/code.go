@@ -104,3 +104,23 @@ func NewFinding(code Code, cluster, message, remedy string) Finding {
 		Message: message, Remedy: remedy, Acceptable: Acceptable(code),
 	}
 }
+
+// allCodes are in the order of contract section 7.
+var allCodes = []Code{
+	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified,
+	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePrimaryReachable,
+	CodePrimaryNotServing, CodePrimaryStateUnknown, CodePrimaryNotProbed, CodePrimaryStillReplicating,
+	CodePrimaryReplaced, CodeCandidateUnreachable, CodeClusterNeeded, CodeRoleUnknown, CodeClusterUnlisted,
+	CodeSwitchoverNeedsBoth, CodeSwitchoverLag, CodeDetachNeedsBoth, CodeNotAStandby, CodeNotPromotable,
+	CodeNotMostCaughtUp, CodeOrphanedStandby, CodeStaleNotFailed, CodeStaleRejoin, CodeStalePromotion,
+	CodeJoinNotEmpty, CodeWouldDemoteWriter, CodeStandbyBecomesWritable, CodeGenerationNotRaised,
+	CodeMixedChange, CodeServerWouldReject, CodeSuperseded, CodeClusterMoved, CodeHistoryRewritten,
+	CodeTopologyRemoved, CodeRecoveryBlock, CodePChannelMismatch, CodeClusterIDMismatch, CodeCredentialMissing,
+	CodeCredentialMismatch, CodeFenceTokensUnknown, CodeUnsupportedServer, CodeReplicationStalled,
+	CodeLagObjective, CodeLagUnknown, CodeCollectionsMissing, CodeVerificationFailed, CodeTrafficNotRedirected,
+	CodeConfigOrder, CodeUnmanagedDrift, CodeClusterUnreachable, CodeClusterUnreadable, CodeLedgerNew,
+	CodeKnownIssue,
+}
+
+// AllCodes returns every finding code.
+func AllCodes() []Code { return append([]Code(nil), allCodes...) }

@@ -67,9 +67,13 @@ func drawView(t *rapid.T, id string, n int) View {
 	if v.Belief.Kind == BeliefStandby {
 		v.Progress = progress(id, drawAge(t), drawAge(t))
 		v.Progress[0].Known = !rare("progress unknown")
+		if rare("unsent") {
+			v.Progress[0].Unsent = ptr(now.Add(-drawAge(t)))
+		}
 	}
 	v.Contents = rapid.SampledFrom([]Contents{{Known: true}, {Known: true, Collections: []string{"c"}}, {}}).Draw(t, "contents")
 	v.IdentityProven = !rare("identity")
+	v.Version = rapid.SampledFrom([]string{"2.6.19", "v2.6.17", "2.6.13", "", "master-20260807-954c4e7"}).Draw(t, "version")
 	if rare("conflict") {
 		v.IdentityConflict = "the channels of another cluster"
 	}
@@ -135,7 +139,7 @@ func drawMemory(t *rapid.T, n int) Memory {
 // anything at all, which should never be, and half a star that a change or an
 // accident has just met.
 func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
-	n := rapid.IntRange(2, 4).Draw(t, "clusters")
+	n := rapid.IntRange(2, 5).Draw(t, "clusters")
 	if rapid.Bool().Draw(t, "likely") {
 		return drawLikely(t, n)
 	}
@@ -151,6 +155,9 @@ func drawWorld(t *rapid.T) (Desired, Observed, Memory) {
 		o.Views = append(o.Views, drawView(t, id, n))
 	}
 	m := drawMemory(t, n)
+	if rapid.IntRange(0, 9).Draw(t, "grown") == 0 {
+		doc = grown(doc)
+	}
 	d := Desired{Commit: "c0ffee", Topologies: []Topology{doc}}
 	if rapid.IntRange(0, 3).Draw(t, "fence") == 0 {
 		d.Fence = []FenceRequest{{Topology: "orders", Cluster: rapid.SampledFrom(ids[:n]).Draw(t, "fenced")}}
