@@ -213,3 +213,35 @@ func TestReplicationBeforeASwitchover(t *testing.T) {
 		t.Errorf("without a switchover it says %q", got)
 	}
 }
+
+// TestClusterMoved: a cluster stays with its topology, by Git or by the ledger;
+// its marks go with its id.
+func TestClusterMoved(t *testing.T) {
+	views := []View{primaryOf("a", "b"), standbyOf("a", "b")}
+	moved := pairOf("a", "b")
+	moved.Moved = map[string]string{"b": "payments"}
+	for name, w := range map[string]world{
+		"by Git":        {t: moved, views: views},
+		"by the ledger": {t: pairOf("a", "b"), views: views, memory: Memory{Homes: []Home{{Cluster: "a", Topology: "orders"}, {Cluster: "b", Topology: "payments"}}}},
+	} {
+		p := w.plan(t)
+		if f := find(p, CodeClusterMoved, "b"); f == nil || !strings.Contains(f.Message, "payments") || find(p, CodeClusterMoved, "a") != nil {
+			t.Errorf("%s: got %+v", name, p.Findings)
+		}
+		if !p.Blocked(nil) || p.Blocked([]Code{CodeClusterMoved}) {
+			t.Errorf("%s: an approver cannot accept it", name)
+		}
+	}
+	if p := (world{t: pairOf("a", "b"), views: views, memory: Memory{Homes: []Home{{Cluster: "a", Topology: "orders"}, {Cluster: "b", Topology: "orders"}}}}).plan(t); p.Has(CodeClusterMoved) {
+		t.Error("clusters at home are called moved")
+	}
+}
+
+// TestStandbyBecomesWritable: who lets a standby go is told what becomes of it.
+func TestStandbyBecomesWritable(t *testing.T) {
+	doc := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached), cluster("c", RoleDetached)).after(pairOf("a", "b"))
+	p := world{t: doc, views: []View{primaryOf("a", "b"), standbyOf("a", "b"), primaryOf("c")}}.plan(t)
+	if find(p, CodeStandbyBecomesWritable, "b") == nil || find(p, CodeStandbyBecomesWritable, "c") != nil || p.Blocked(nil) {
+		t.Errorf("got %+v", p.Findings)
+	}
+}

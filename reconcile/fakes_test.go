@@ -174,6 +174,7 @@ type book struct {
 	spent   []approval.SpentMark
 	before  *book // as it was before the open intent, for a reversal
 	newest  time.Time
+	young   bool // it was made by this run
 	held    bool
 	refuse  map[string]error // by the name of the call
 	onLock  func(lost func())
@@ -190,7 +191,7 @@ func (b *book) Read(context.Context) (reconcile.Remembered, error) {
 	defer b.mu.Unlock()
 	m := b.memory
 	m.Intents, m.Stale = slices.Clone(m.Intents), slices.Clone(m.Stale)
-	return reconcile.Remembered{Memory: m, Spent: slices.Clone(b.spent), Newest: b.newest}, b.refuse["read"]
+	return reconcile.Remembered{Memory: m, Spent: slices.Clone(b.spent), Newest: b.newest, New: b.young}, b.refuse["read"]
 }
 
 func (b *book) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {

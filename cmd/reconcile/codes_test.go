@@ -1,0 +1,106 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// told names, for each code that no script prints, the named story that ends
+// with it; a script that prints the code is found by itself.
+var told = map[string]string{
+	"ALREADY_USED":              "reconcile/gitsource/attackforged_test.go: a re-armoured signature on a spent payload (R11)",
+	"COLLECTIONS_MISSING":       "plan/rest_test.go TestCollectionsMissing",
+	"CONFIG_ORDER":              "plan/star_test.go TestLiveOrderIsKept",
+	"FENCE_TOKENS_UNKNOWN":      "plan/fence_test.go TestFence",
+	"HISTORY_REWRITTEN":         "reconcile/pass_test.go TestWhatOnlyThePassKnows",
+	"PRIMARY_LIVENESS_UNPROVEN": "plan/stories_test.go: R19: cut off from an idle primary",
+	"PRIMARY_REPLACED":          "plan/stories_test.go: R26: rebuilt empty at the old address",
+	"PRIMARY_STATE_UNKNOWN":     "plan/compute_test.go: its name does not resolve",
+	"PROMOTION_IN_DOUBT":        "plan/resume_test.go: R07: in doubt, and the old primary answers again",
+	"REPLICATION_STALLED":       "reconcile/milvus/backlog_test.go TestAStalledLinkIsFound",
+	"ROLE_UNKNOWN":              "plan/compute_test.go: the candidate cannot be read",
+	"SPLIT_BRAIN":               "plan/star_test.go: a second failover beside a stale one that can write",
+	"TRAFFIC_NOT_REDIRECTED":    "reconcile/traffic_test.go TestTrafficIsSetAgain",
+	"UNMANAGED_DRIFT":           "reconcile/drift_test.go TestDriftKinds",
+}
+
+// packagesOf are where the codes are decided: findings by the planner and the
+// pass, denials by approval.
+var packagesOf = map[explain.Kind][]string{
+	explain.KindFinding: {"plan", "reconcile", "reconcile/gitsource"},
+	explain.KindDenial:  {"reconcile/approval"},
+}
+
+// TestEveryCodeIsHeld demands for each code an explanation, a scenario, and a
+// case of the package that decides it.
+func TestEveryCodeIsHeld(t *testing.T) {
+	var codes []string
+	for _, c := range plan.AllCodes() {
+		codes = append(codes, string(c))
+	}
+	codes = append(codes, approval.Codes()...)
+	slices.Sort(codes)
+	if !slices.Equal(codes, explain.Codes()) {
+		t.Errorf("explain knows %v, and the program %v", explain.Codes(), codes)
+	}
+	scripts := contents(t, "testdata/script/*.txtar")
+	for _, code := range codes {
+		t.Run(code, func(t *testing.T) {
+			e, _ := explain.Lookup(code)
+			if story, ok := told[code]; ok {
+				if err := present(story); err != "" {
+					t.Errorf("%s: %s", story, err)
+				}
+			} else if !strings.Contains(scripts, code) {
+				t.Error("no script and no named story ends with it")
+			}
+			var cases string
+			for _, folder := range packagesOf[e.Kind] {
+				cases += contents(t, folder+"/*_test.go")
+			}
+			if !strings.Contains(cases, code) && !strings.Contains(cases, constantOf(code)) {
+				t.Errorf("no test of %v speaks of it", packagesOf[e.Kind])
+			}
+		})
+	}
+	for code := range told {
+		if !slices.Contains(codes, code) {
+			t.Errorf("%s is no code", code)
+		}
+	}
+}
+
+// contents are the texts of all files that match.
+func contents(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %v", pattern, err)
+	}
+	var b strings.Builder
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(data)
+	}
+	return b.String()
+}
+
+// constantOf is how tests of the package itself may write a code:
+// CodeNothingConfigured for NOTHING_CONFIGURED, CodeMissing for APPROVAL_MISSING.
+func constantOf(code string) string {
+	out, code := "Code", strings.TrimPrefix(code, "APPROVAL_")
+	for word := range strings.SplitSeq(code, "_") {
+		out += word[:1] + strings.ToLower(word[1:])
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+)
+
+// stories names the tests that hold each story of what must not go wrong, as
+// witnesses does for the scenarios.
+var stories = map[string][]string{
+	"R01": {"plan/stories_test.go: R01: promoted by hand, the old provisioned is still in the file", "plan/stories_test.go: R01: with salvage readable", "testdata/script/out-of-band-failover.txtar"},
+	"R02": {"plan/resume_test.go: R02: an attach that reached only the primary"},
+	"R03": {"plan/fence_test.go TestFence", "testdata/script/r03-fence-lists-every-cluster.txtar"},
+	"R04": {"testdata/script/r04-no-fence-without-a-writer.txtar"},
+	"R05": {"plan/stories_test.go: R05: a healthy pair, the primary is called stale", "testdata/script/r05-no-fence-of-a-healthy-pair.txtar"},
+	"R06": {"reconcile/resume_test.go: verification failed, and the old primary is back", "reconcile/resume_test.go: redirect failed"},
+	"R07": {"plan/resume_test.go: R07: in doubt, and the old primary answers again", "reconcile/resume_test.go: in doubt stays in doubt"},
+	"R08": {"plan/stories_test.go: R08: in doubt on b, a commit promotes c"},
+	"R09": {"reconcile/resume_test.go TestMatchSpendsTheApproval", "reconcile/resume_test.go TestSettle"},
+	"R10": {"reconcile/gitsource/attack_test.go: a replay within a new ledger (R10)", "reconcile/approval/denied_test.go: older than the ledger"},
+	"R11": {"reconcile/gitsource/attackforged_test.go: a re-armoured signature on a spent payload (R11)", "reconcile/gitsource/attackforged_test.go: a header that nobody knows (R11)"},
+	"R12": {"testdata/script/topology-renamed.txtar"},
+	"R13": {"testdata/script/superseded.txtar", "reconcile/apply_test.go: a superseded commit blocks"},
+	"R14": {"testdata/script/run-lapse.txtar", "reconcile/approval/denied_test.go: lapsed"},
+	"R15": {"reconcile/gitsource/attackhistory_test.go: an approval in an earlier commit of a branch (R15)", "reconcile/gitsource/merges_test.go: a merge of a branch whose approval came before another change (R15)"},
+	"R16": {"reconcile/gitsource/attackhistory_test.go: a hand-made merge with an approved commit as second parent (R16)"},
+	"R17": {"testdata/script/credential-mismatch.txtar", "reconcile/milvus/contents_test.go TestNobodyIsCalledAfterAMismatch"},
+	"R18": {"reconcile/milvus/pure_test.go: another than the bound one", "reconcile/milvus/pure_test.go TestBindNeverGoesElsewhere"},
+	"R19": {"plan/stories_test.go: R19: cut off from an idle primary", "plan/judge_test.go: R19: with traffic it is still replicating", "testdata/script/failover-still-replicating.txtar"},
+	"R20": {"plan/judge_test.go: R20: rounds that took longer than their deadlines do not count", "plan/judge_test.go: R20: the candidate did not answer either"},
+	"R21": {"plan/judge_test.go: R21: the last round sees it up", "reconcile/apply_test.go: the old primary recovers for the last round alone"},
+	"R22": {"plan/judge_test.go: R22: one movement starts the run anew, then it goes on"},
+	"R23": {"plan/compute_test.go: its coordinator is gone", "testdata/script/failover-primary-half-alive.txtar"},
+	"R24": {"plan/stories_test.go: R24: a stuck switchover", "plan/stories_test.go TestR24SaysThatTheLossIsBounded"},
+	"R25": {"plan/stories_test.go: R25: the password was rotated", "plan/judge_test.go: a refused token is an answer"},
+	"R26": {"plan/stories_test.go: R26: rebuilt empty at the old address"},
+	"R27": {"plan/stories_test.go: R27: all servers are 2.6.16", "testdata/script/failover-without-reads.txtar"},
+	"R28": {"plan/compute_test.go: the candidate ignores force_promote", "testdata/script/failover-old-server.txtar"},
+	"R29": {"testdata/script/switchover.txtar", "testdata/script/switchover-dead-link.txtar"},
+	"R30": {"testdata/script/one-bad-document.txtar", "reconcile/traffic_test.go TestADeadTargetNeverDelaysAFailover", "reconcile/apply_test.go TestOneTopologyDoesNotStopAnother"},
+	"R31": {"plan/stories_test.go: R31: the live list names a third cluster", "testdata/script/changes-refused.txtar"},
+	"R32": {"plan/stories_test.go: R32: the token of the dead primary is lost"},
+	"R33": {"reconcile/gitsource/attackhistory_test.go: one key with two principals, for a quorum of two (R33)", "reconcile/approval/denied_test.go: a line with wildcards"},
+	"R34": {"reconcile/approval/evaluate_test.go TestAcceptanceOfAQuorum"},
+	"R35": {"reconcile/gitsource/attackhistory_test.go: a malformed tag beside a good one (R35)"},
+	"R36": {"reconcile/gitsource/attackhistory_test.go: a stolen key that expired, and a tag dated before (R36)"},
+	"R37": {"reconcile/gitsource/merges_test.go: two branches that raise to the same generation (R37)", "plan/compute_test.go: GENERATION_NOT_RAISED"},
+	"R38": {"reconcile/attach_test.go TestARefusedPrimaryKeepsTheStandbyUncalled"},
+	"R39": {"reconcile/milvus/contents_test.go TestContentsAreKnownOnlyToWhoSeesEverything", "plan/compute_test.go: JOIN_NOT_EMPTY"},
+	"R40": {"plan/stories_test.go: R40: the old primary's name points to the new one", "testdata/script/r40-fence-of-the-wrong-cluster.txtar"},
+	"R41": {"plan/judge_test.go: loosened in this change", "testdata/script/rules-loosened.txtar"},
+	"R42": {"reconcile/apply_test.go TestLostLockForbidsTheNextRequest", "reconcile/apply_test.go: a pause between the last round and the request sends nothing"},
+	"R43": {"plan/rest_test.go TestCollectionsMissing", "reconcile/verify_test.go TestCollectionsAreMissing"},
+	"R44": {"reconcile/traffic_test.go TestTrafficIsSetAgain"},
+	"R45": {"plan/stories_test.go: R45: the fenced old primary is the last copy", "plan/stories_test.go: R45: never fenced, it writes already"},
+	"R46": {"reconcile/gitsource/approve_test.go TestIncompleteClones"},
+	"R47": {"reconcile/approval/denied_test.go: the author"},
+	"R48": {"plan/stories_test.go TestR48", "testdata/script/files-gone.txtar"},
+}
+
+// TestStoriesAreHeld holds each story to tests that are there.
+func TestStoriesAreHeld(t *testing.T) {
+	const last = 48
+	for i := range last {
+		id := fmt.Sprintf("R%02d", i+1)
+		if len(stories[id]) == 0 {
+			t.Errorf("%s is held by no test", id)
+		}
+		for _, w := range stories[id] {
+			if err := present(w); err != "" {
+				t.Errorf("%s: %s: %s", id, w, err)
+			}
+		}
+	}
+	if len(stories) != last {
+		t.Errorf("%d stories, want %d", len(stories), last)
+	}
+}
