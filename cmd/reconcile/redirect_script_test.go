@@ -78,6 +78,24 @@ func arrives(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// becomes FILE WANT: waits until FILE holds what WANT holds.
+func becomes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: becomes FILE WANT")
+	}
+	want := ts.ReadFile(args[1])
+	for deadline := time.Now().Add(patience); ; {
+		got, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && string(got) == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s holds %q (%v), want %q", args[0], got, err, want)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
 // grow waits until a log has n more bytes.
 func grow(ts *testscript.TestScript, log string, n int64) {
 	size := func() int64 {
