@@ -41,8 +41,8 @@ const (
 )
 
 // etcd keeps the ledger in etcd, so that several machines share it. Below the
-// prefix stand format, head, records/<number>, latest/<key>, locks/<topology>,
-// entered/<topology> and leader.
+// prefix stand format, head, records/<number>, latest/<key>, locks/<topology>
+// and leader.
 type etcd struct {
 	config EtcdConfig
 	wait   time.Duration // for one request

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -24,19 +23,16 @@ type leaseLock struct {
 	key    string
 	lease  clientv3.LeaseID
 	token  int64
-	former *Holder // who died with it
 
-	formerRaw string
-	running   context.Context // ends with the lock
-	stop      context.CancelFunc
-	gone      chan struct{}
-	once      sync.Once
+	running context.Context // ends with the lock
+	stop    context.CancelFunc
+	gone    chan struct{}
+	once    sync.Once
 
 	mu       sync.Mutex
 	safe     time.Time // ours until then, by the monotonic clock
 	ttl      time.Duration
 	released bool
-	waited   bool // nothing of the former holder is under way
 }
 
 func newLeaseLock(b *etcd, c *clientv3.Client, want claim, lease clientv3.LeaseID) *leaseLock {
@@ -129,19 +125,10 @@ func (l *leaseLock) lost() <-chan struct{} { return l.gone }
 
 func (l *leaseLock) lose() { l.once.Do(func() { close(l.gone) }) }
 
-func (l *leaseLock) inherited() *Holder { return l.former }
-
-func (l *leaseLock) settled() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waited = true
-}
-
-// release gives the key back, and with it the note of who held it. A former
-// holder that may still have something under way is left to the next one.
+// release gives the key back at once. Without etcd, its lease does it later.
 func (l *leaseLock) release(ctx context.Context) error {
 	l.mu.Lock()
-	done, waited := l.released, l.waited
+	done := l.released
 	l.released = true
 	l.mu.Unlock()
 	if done {
@@ -149,26 +136,12 @@ func (l *leaseLock) release(ctx context.Context) error {
 	}
 	l.stop()
 	l.lose()
-	ctx, cancel := l.store.bounded(context.WithoutCancel(ctx))
-	defer cancel()
-	then := []clientv3.Op{clientv3.OpDelete(l.key)}
-	switch {
-	case l.want.entered == "":
-	case l.former != nil && !waited:
-		then = append(then, clientv3.OpPut(l.want.entered, l.formerRaw))
-	default:
-		then = append(then, clientv3.OpDelete(l.want.entered))
-	}
-	_, err := l.client.Txn(ctx).If(l.held()).Then(then...).Commit()
-	if err != nil {
-		err = l.store.failed(err)
-	}
-	return errors.Join(err, l.revoke())
+	return l.revoke(context.WithoutCancel(ctx))
 }
 
 // revoke ends the lease. One that is gone already is no error.
-func (l *leaseLock) revoke() error {
-	ctx, cancel := l.store.bounded(context.Background())
+func (l *leaseLock) revoke(ctx context.Context) error {
+	ctx, cancel := l.store.bounded(ctx)
 	defer cancel()
 	if _, err := l.client.Revoke(ctx, l.lease); err != nil && !leaseGone(err) {
 		return fmt.Errorf("release lock: %w", l.store.failed(err))

@@ -15,22 +15,17 @@ import (
 // besides being told when it is given back.
 const lockRetry = 2 * time.Second
 
-// claim is a key to be held, and what the holder leaves behind.
+// claim is a key to be held.
 type claim struct {
-	key string
-	// entered is the key that names who holds it, without a lease: it stays
-	// when the holder dies, and its successor knows. Empty: nobody needs it.
-	entered string
-	holder  Holder
-	held    *HeldError // for those who do not get it
+	key    string
+	holder Holder
+	held   *HeldError // for those who do not get it
 }
 
 func (b *etcd) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
 	expired := time.NewTimer(wait)
 	defer expired.Stop()
-	return b.await(ctx, expired.C, claim{
-		key: b.key("locks", topology), entered: b.key("entered", topology), holder: h, held: &HeldError{Topology: topology},
-	})
+	return b.await(ctx, expired.C, claim{key: b.key("locks", topology), holder: h, held: &HeldError{Topology: topology}})
 }
 
 func (b *etcd) campaign(ctx context.Context, h Holder) (guard, error) {
@@ -122,7 +117,7 @@ func (b *etcd) try(ctx context.Context, c *clientv3.Client, want claim) (*leaseL
 	l.extend(asked, lease.TTL)
 	seen, err := l.take(ctx)
 	if err != nil || !l.taken() {
-		l.revoke()
+		_ = l.revoke(context.WithoutCancel(ctx)) // or it runs out
 		return nil, seen, err
 	}
 	go l.keep()
@@ -135,12 +130,8 @@ func (l *leaseLock) take(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("encode lock holder: %w", err)
 	}
-	then := []clientv3.Op{clientv3.OpPut(l.key, string(raw), clientv3.WithLease(l.lease))}
-	if l.want.entered != "" {
-		then = append(then, clientv3.OpGet(l.want.entered), clientv3.OpPut(l.want.entered, string(raw)))
-	}
 	res, err := l.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(l.key), "=", 0)).
-		Then(then...).Else(clientv3.OpGet(l.key)).Commit()
+		Then(clientv3.OpPut(l.key, string(raw), clientv3.WithLease(l.lease))).Else(clientv3.OpGet(l.key)).Commit()
 	if err != nil {
 		return 0, l.store.failed(err)
 	}
@@ -151,12 +142,6 @@ func (l *leaseLock) take(ctx context.Context) (int64, error) {
 		return res.Header.Revision, nil
 	}
 	l.token = res.Header.Revision
-	if l.want.entered != "" {
-		for _, kv := range res.Responses[1].GetResponseRange().Kvs {
-			former := holderOf(kv.Value)
-			l.former, l.formerRaw = &former, string(kv.Value)
-		}
-	}
 	return l.token, nil
 }
 

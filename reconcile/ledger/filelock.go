@@ -175,10 +175,6 @@ func (l *fileLock) lost() <-chan struct{} { return l.gone }
 
 func (l *fileLock) until() time.Time { return time.Time{} }
 
-func (l *fileLock) inherited() *Holder { return nil }
-
-func (l *fileLock) settled() {}
-
 func (l *fileLock) release(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

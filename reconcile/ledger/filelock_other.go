@@ -30,10 +30,6 @@ func (l *fileLock) lost() <-chan struct{} { return nil }
 
 func (l *fileLock) until() time.Time { return time.Time{} }
 
-func (l *fileLock) inherited() *Holder { return nil }
-
-func (l *fileLock) settled() {}
-
 func (l *fileLock) release(context.Context) error { return nil }
 
 func unlockFile(*os.File) {}

@@ -55,14 +55,5 @@ func (k *Lock) Lost() <-chan struct{} { return k.guard.lost() }
 // the lease is kept alive.
 func (k *Lock) Until() time.Time { return k.guard.until() }
 
-// Inherited is who held the lock before and never gave it back, so that a call
-// of theirs may still be under way; nil: nobody.
-func (k *Lock) Inherited() *Holder { return k.guard.inherited() }
-
-// Settled says that nothing of the former holder can be under way any more. As
-// long as that was not said, Release leaves the former holder to be inherited
-// by the next one.
-func (k *Lock) Settled() { k.guard.settled() }
-
 // Release gives the right back. It is safe to call twice.
 func (k *Lock) Release() error { return k.guard.release(context.Background()) }

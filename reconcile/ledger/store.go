@@ -60,10 +60,6 @@ type guard interface {
 	// until is when the lock is no longer surely ours, by the monotonic clock;
 	// zero: it does not run out.
 	until() time.Time
-	// inherited is who held it before and did not give it back; nil: nobody.
-	inherited() *Holder
-	// settled: nothing of who held it before can be under way any more.
-	settled()
 	release(ctx context.Context) error
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc"
 )
 
 // readEvery is how often the cluster is read while a request is under way.
@@ -92,20 +93,37 @@ func (x *execution) call(ctx context.Context) (answer, error) {
 		return unsent, err
 	}
 	defer l.close()
-	// A process that was stopped meanwhile must look at the clock, not at its
-	// timers: they have had no turn yet.
-	if by, ok := ctx.Deadline(); ok && !time.Now().Before(by) {
-		return unsent, errTooLate
-	}
+	last := &lastLook{}
 	status, err := l.api.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: x.request, ForcePromote: x.step.ForcePromote(),
-	})
+	}, grpc.PerRPCCredentials(last))
+	if last.tooLate {
+		return unsent, errTooLate
+	}
 	a := classifyAnswer(status, err, l.trace.spoke())
 	if err == nil {
 		err = classifyStatus(status).err
 	}
 	return a, x.fleet.secrets.err(err)
 }
+
+// lastLook is at the clock, when gRPC has a connection and is about to write
+// the headers of a call: that is when it asks for the call's credentials
+// (google.golang.org/grpc internal/transport http2_client.go:
+// createHeaderFields). A process that was stopped before, by whomever, then
+// sends nothing that is late; its timers may have had no turn yet.
+type lastLook struct{ tooLate bool }
+
+func (l *lastLook) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	if by, ok := ctx.Deadline(); ok && !time.Now().Before(by) {
+		l.tooLate = true
+		return nil, errTooLate
+	}
+	return nil, nil
+}
+
+// RequireTransportSecurity: it gives no credentials away.
+func (*lastLook) RequireTransportSecurity() bool { return false }
 
 // peek reads while the request is under way, without touching what belongs to
 // the sender. A promotion on a server that cannot be read is not probed then:

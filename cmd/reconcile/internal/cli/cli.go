@@ -20,6 +20,9 @@ type Stdio struct {
 	In  io.Reader
 	Out io.Writer
 	Err io.Writer
+	// Drill is for tests that stop or kill the process at a named point; nil
+	// for everybody else.
+	Drill *Drill
 }
 
 // Main runs one command line and returns its exit code.

@@ -164,6 +164,12 @@ func (e *environment) trusted() error {
 func (e *environment) trustedFiles() []string {
 	c := e.config
 	out := []string{e.g.configPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.Auth.SSHKeyFile, c.Git.Auth.KnownHostsFile, c.Git.Auth.CAFile}
+	if etcd := c.Ledger.Etcd; etcd != nil {
+		out = append(out, etcd.Username.File, etcd.Password.File)
+		if etcd.TLS != nil {
+			out = append(out, etcd.TLS.CAFile, etcd.TLS.CertFile, etcd.TLS.KeyFile)
+		}
+	}
 	for _, cred := range c.Credentials {
 		out = append(out, cred.Token.File, cred.ReplicationToken.File)
 		if cred.TLS != nil {

@@ -199,7 +199,7 @@ func (e *environment) ledger() (*ledger.Ledger, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	options := ledger.Options{Clock: e.g.clock}
+	options := ledger.Options{Clock: e.g.clock, Host: e.g.std.Drill.host()}
 	var err error
 	if c := e.config.Ledger.Etcd; c == nil {
 		e.opened, err = ledger.Embedded(e.config.Ledger.Path, options)
@@ -230,6 +230,7 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	}
 	p.Ledger = ledgerRecord{ledger: l, isNew: isNew}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}
+	e.g.std.Drill.attach(&a)
 	r, err := e.redirector()
 	if r != nil {
 		a.Redirect = r

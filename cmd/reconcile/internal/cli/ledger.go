@@ -53,9 +53,6 @@ func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	// No request outlives the lease that it was sent under (reconcile.Permit), so
-	// nothing of a holder whose lease has ended can be under way.
-	lock.Settled()
 	return ledgerRight{lock}, nil
 }
 
