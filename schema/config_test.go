@@ -176,6 +176,21 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+// TestPlainGitStaysOnThisMachine: without encryption a Git server is trusted
+// only where nobody stands in between.
+func TestPlainGitStaysOnThisMachine(t *testing.T) {
+	for url, ok := range map[string]bool{
+		"http://127.0.0.1:3000/t.git": true, "git://localhost/t.git": true, "git://[::1]:9418/t.git": true,
+		"http://git.example/t.git": false, "git://10.0.0.1/t.git": false, "http://user:word@127.0.0.1/t.git": false,
+		"ext://127.0.0.1/t.git": false, "git://127.0.0.1.example/t.git": false,
+	} {
+		_, problems := ParseConfig("c.yaml", []byte(emptyConfig+"git: {url: '"+url+"'}\n"))
+		if (len(problems) == 0) != ok {
+			t.Errorf("%s: %v", url, problems)
+		}
+	}
+}
+
 func TestParseConfigRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain http", "git: {url: 'http://g.example/x'}", `the scheme "http" is not allowed`},

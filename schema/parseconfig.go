@@ -101,8 +101,8 @@ func gitConfig(f field) Git {
 }
 
 // gitURL accepts ssh (also as user@host:path), https, file and local paths.
-// Transports that Git would start as programs, and those without encryption,
-// are refused.
+// Transports that Git would start as programs are refused, and so are those
+// without encryption, but to this machine itself.
 func gitURL(f field) string {
 	s := f.text()
 	hint := "write ssh://git@host/path, https://host/path, file:///path or a local path"
@@ -117,6 +117,7 @@ func gitURL(f field) string {
 	switch {
 	case err != nil:
 		f.fail("this is not a URL", hint)
+	case (scheme == "http" || scheme == "git") && isLoopback(u.Hostname()) && !hasPassword(u):
 	case !slices.Contains([]string{"ssh", "https", "file"}, scheme):
 		f.fail(fmt.Sprintf("the scheme %s is not allowed", quoted(scheme)), hint)
 	case hasPassword(u):

@@ -28,6 +28,11 @@ func (a Auth) method(loc location) (transport.AuthMethod, error) {
 		return a.httpMethod(loc)
 	case transportSSH:
 		return a.sshMethod(loc)
+	case transportGit:
+		if a.Password != "" || len(a.SSHKey) > 0 {
+			return nil, errors.New("git:// knows no authentication: leave git.auth empty, or use https or ssh")
+		}
+	case transportLocal:
 	}
 	return nil, nil
 }

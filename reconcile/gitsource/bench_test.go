@@ -140,4 +140,14 @@ func BenchmarkFetch(b *testing.B) {
 			}
 		}
 	})
+	b.Run("git, one new commit", func(b *testing.B) {
+		dir := b.TempDir()
+		run(b, s.env(), "git", "clone", "-q", "--bare", url, dir)
+		for n := 0; b.Loop(); n++ {
+			b.StopTimer()
+			s.commit(bob, "More", "topologies/t002.yaml", doc("t002", 100+n))
+			b.StartTimer()
+			run(b, s.env(), "git", "-C", dir, "fetch", "-q", url, "+refs/heads/main:refs/heads/main")
+		}
+	})
 }

@@ -39,7 +39,10 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(err, r.ref))
 	}
-	return r.repack()
+	if err := r.repack(); err != nil {
+		return err
+	}
+	return r.markFetched()
 }
 
 func (r *Repo) fetchFrom(ctx context.Context, auth transport.AuthMethod, ca []byte) error {
@@ -116,6 +119,12 @@ func chooseRef(refs []*plumbing.Reference, want string) (string, error) {
 	return "", fmt.Errorf("%w: the remote has no ref %+q", ErrNotFound, want)
 }
 
+// copyDir is where the bare copy of the remote is kept.
+func (r *Repo) copyDir() string {
+	sum := sha256.Sum256([]byte(r.loc.url))
+	return filepath.Join(r.dir, hex.EncodeToString(sum[:8])+".git")
+}
+
 // openCopy opens our bare copy of the remote, or makes it.
 func (r *Repo) openCopy() error {
 	if r.git != nil {
@@ -126,8 +135,7 @@ func (r *Repo) openCopy() error {
 		r.git = made
 		return err
 	}
-	sum := sha256.Sum256([]byte(r.loc.url))
-	dir := filepath.Join(r.dir, hex.EncodeToString(sum[:8])+".git")
+	dir := r.copyDir()
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return fmt.Errorf("git.cacheDir: %w", err)
 	}

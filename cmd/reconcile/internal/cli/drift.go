@@ -86,7 +86,7 @@ type lookAt struct {
 func runLook(ctx context.Context, g *globals, l lookAt) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.open(ctx)
+	e, err := g.openToLook(ctx)
 	if err != nil {
 		return err
 	}

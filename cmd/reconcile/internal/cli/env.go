@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
@@ -34,7 +35,32 @@ func (g *globals) open(ctx context.Context) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, e.repo.Fetch(ctx)
+	if err := e.repo.Fetch(ctx); err != nil {
+		e.close()
+		return nil, fmt.Errorf("%w (hint: if this Git is lost, act from a clone: --repo CLONE; or promote by hand, and 'reconcile adopt' afterwards)", err)
+	}
+	return e, nil
+}
+
+// openToLook is open for commands that change nothing: while the remote cannot
+// be read, they look with the copy of the last fetch, and say so.
+func (g *globals) openToLook(ctx context.Context) (*environment, error) {
+	e, err := g.prepare()
+	if err != nil {
+		return nil, err
+	}
+	down := e.repo.Fetch(ctx)
+	if down == nil {
+		return e, nil
+	}
+	fetched, err := e.repo.UseCopy()
+	if err != nil {
+		e.close()
+		return nil, down
+	}
+	g.warn("git", fmt.Sprintf("%v; what follows is from the copy of %s: newer commits, approvals and withdrawals are missing, and 'apply' refuses to rest on it",
+		down, fetched.Format(time.RFC3339)))
+	return e, nil
 }
 
 // prepare is open without a call to anybody.

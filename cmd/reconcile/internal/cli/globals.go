@@ -99,13 +99,23 @@ func (g *globals) configPath() string {
 // tell prints a line of progress on stderr. It may be called at once from
 // several topologies.
 func (g *globals) tell(topology, text string) {
-	if g.logLevel == "warn" || g.logLevel == "error" {
-		return
+	if g.logLevel != "warn" && g.logLevel != "error" {
+		g.say("info", topology, text)
 	}
+}
+
+// warn prints what must not be missed.
+func (g *globals) warn(topology, text string) {
+	if g.logLevel != "error" {
+		g.say("warn", topology, text)
+	}
+}
+
+func (g *globals) say(level, topology, text string) {
 	g.tells.Lock()
 	defer g.tells.Unlock()
 	if g.logFormat == "json" {
-		fmt.Fprintf(g.std.Err, `{"time":%q,"level":"info","topology":%q,"msg":%q}`+"\n", g.clock().UTC().Format(time.RFC3339Nano), topology, text)
+		fmt.Fprintf(g.std.Err, `{"time":%q,"level":%q,"topology":%q,"msg":%q}`+"\n", g.clock().UTC().Format(time.RFC3339Nano), level, topology, text)
 		return
 	}
 	fmt.Fprintf(g.std.Err, "%s: %s\n", printable(topology), printable(text))

@@ -66,7 +66,7 @@ Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
 }
 
 func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
-	e, err := g.open(ctx)
+	e, err := g.openToLook(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	e, err := g.open(ctx)
+	e, err := g.openToLook(ctx)
 	if err != nil {
 		return err
 	}
