@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,9 @@ import (
 func TestWaitingIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t)
+		var mu sync.Mutex
 		var told []string
-		s.apply.Tell = func(_, text string) { told = append(told, text) }
+		s.apply.Tell = func(_, text string) { mu.Lock(); defer mu.Unlock(); told = append(told, text) }
 		s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
 			time.Sleep(25 * time.Second) // in the bubble's time
 			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
@@ -27,6 +29,8 @@ func TestWaitingIsTold(t *testing.T) {
 		if _, err := s.apply.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		told = slices.DeleteFunc(told, func(text string) bool { return !strings.Contains(text, "force_promote") })
 		want := []string{
 			"force_promote: waiting until cluster-b is read back with it, at most 1m0s",
