@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"milvus-reconcile/plan"
 )
 
@@ -79,10 +81,12 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	for i, s := range steps {
 		wg.Go(func() {
 			began := r.apply.Clock()
+			ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
 				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until})
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
+			end(out[i].Status.String())
 		})
 	}
 	wg.Wait()
@@ -131,6 +135,7 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 	for _, s := range now.plan.Steps {
 		var x StepResult
 		began := r.apply.Clock()
+		ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 		switch s.Action {
 		case plan.ActionWait:
 			x = StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
@@ -139,8 +144,10 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 		case plan.ActionRedirect:
 			x = r.redirect(ctx, now, s)
 		default:
+			end(StepNotAttempted.String())
 			continue
 		}
+		end(x.Status.String())
 		x.Step, x.Took = s, r.apply.Clock().Sub(began)
 		res.Steps = append(res.Steps, x)
 		if x.Status == StepFailed {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -43,15 +45,20 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}
 	a.acting = true
+	ctx, end := span(ctx, "apply", "")
 	s, err := a.survey(ctx)
 	if err != nil {
+		end("")
 		return Report{}, err
 	}
+	defer end("done")
 	order := failoversFirst(s.computed.Topologies)
 	reports, results := make([]Report, len(order)), make([]Result, len(order))
 	a.sideBySide(len(order), func(i int) {
+		ctx, end := span(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
 		reports[i] = a.probed(ctx, s, order[i])
 		results[i] = a.topologyRun(ctx, order[i].Name, reports[i])
+		end(results[i].Outcome.String())
 	})
 	report := s.report(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })

@@ -60,7 +60,9 @@ func waited(changes map[string]approval.Change, superseded map[string]string, er
 			changes = s.apply.Changes
 		}
 		s.apply.LockWait = time.Second
-		s.apply.Again = func(context.Context) (map[string]approval.Change, map[string]string, error) { return changes, superseded, err }
+		s.apply.Again = func(context.Context) (map[string]approval.Change, map[string]string, error) {
+			return changes, superseded, err
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type Event struct {
 	Cluster  string
 	Code     string // of a finding, denial or drift
 	Commit   string
+	Trace    string // of the pass that found it; empty: of none
 	Text     string // one sentence
 }
 
@@ -48,7 +49,7 @@ func (l *Loop) emit(e Event) {
 	var attrs []slog.Attr
 	for _, a := range []slog.Attr{
 		slog.String("event", string(e.Kind)), slog.String("topology", e.Topology), slog.String("cluster", e.Cluster),
-		slog.String("code", e.Code), slog.String("commit", e.Commit),
+		slog.String("code", e.Code), slog.String("commit", e.Commit), slog.String("trace", e.Trace),
 	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

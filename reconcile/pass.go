@@ -54,10 +54,13 @@ type Pass struct {
 // Plan observes, computes, fetches the evidence that is missing, computes
 // once more and judges the approvals. Nothing is written.
 func (p Pass) Plan(ctx context.Context) (Report, error) {
+	ctx, end := span(ctx, "plan", "")
 	s, err := p.survey(ctx)
 	if err != nil {
+		end("")
 		return Report{}, err
 	}
+	defer end("done")
 	reports := make([]Report, len(s.computed.Topologies))
 	p.sideBySide(len(reports), func(i int) { reports[i] = p.probed(ctx, s, s.computed.Topologies[i]) })
 	if err := ctx.Err(); err != nil {

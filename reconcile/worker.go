@@ -20,6 +20,7 @@ type worker struct {
 	changed atomic.Bool // Git asks for something new since the last pass
 	locked  atomic.Bool // a pass of this topology holds its lock
 
+	trace    string // of the pass under way or the last one
 	drift    driftMemory
 	failures int
 	last     TopologyStatus
@@ -73,6 +74,9 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	defer done()
 	defer l.busy("pass over "+w.name, s.PassTimeout)()
 	began := l.clock.Now()
+	ctx, end := span(ctx, "pass", w.name)
+	defer func() { end(w.last.State.String()) }()
+	w.trace = traceID(ctx)
 	w.changed.Store(false)
 	l.mu.Lock()
 	rev := *l.revision

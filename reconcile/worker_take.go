@@ -92,7 +92,17 @@ func (w *worker) failed(s TopologyStatus, j judged) {
 }
 
 func (w *worker) attrs(s TopologyStatus, more ...any) []any {
-	return append([]any{slog.String("topology", s.Name), slog.String("commit", s.Commit)}, more...)
+	out := []any{slog.String("topology", s.Name), slog.String("commit", s.Commit)}
+	if w.trace != "" {
+		out = append(out, slog.String("trace", w.trace))
+	}
+	return append(out, more...)
+}
+
+// emit tells something that a pass found.
+func (w *worker) emit(e Event) {
+	e.Trace = w.trace
+	w.loop.emit(e)
 }
 
 // publish shows the status, and tells when the state is another one.
@@ -109,7 +119,7 @@ func (w *worker) publish(s TopologyStatus) {
 	if why := s.why(); why != "" {
 		text += ": " + why
 	}
-	l.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
+	w.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
 }
 
 func severityOf(s State) plan.Severity {
@@ -167,10 +177,10 @@ func (w *worker) tellDrift(raised, resolved []Drift, commit string) {
 		if d.Kind == DriftRole || d.Kind == DriftStalePrimary || d.Kind == DriftTraffic {
 			severity = plan.SeverityCritical
 		}
-		w.loop.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})
+		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})
 	}
 	for _, d := range resolved {
-		w.loop.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more"})
+		w.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more"})
 	}
 }
 
@@ -186,7 +196,7 @@ func (w *worker) tellResult(r Result, t plan.TopologyPlan, j judged) {
 	if r.Detail != "" {
 		text += ": " + r.Detail
 	}
-	w.loop.emit(Event{Kind: EventResult, Severity: severity, Topology: w.name, Cluster: t.Primary, Commit: j.commit, Text: text})
+	w.emit(Event{Kind: EventResult, Severity: severity, Topology: w.name, Cluster: t.Primary, Commit: j.commit, Text: text})
 	if r.Outcome == OutcomeApplied {
 		w.wake() // what is live now is seen at once
 	}

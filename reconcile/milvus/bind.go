@@ -83,6 +83,7 @@ func uriFits(uri string, cred Credential) bool {
 
 // ticket is what one call needs: where to, and with which token.
 type ticket struct {
+	cluster string
 	address string
 	token   string
 	tls     *tls.Config
@@ -90,7 +91,7 @@ type ticket struct {
 
 // ticket reads the token of an allowed cluster.
 func (f *Fleet) ticket(a access) (ticket, error) {
-	t := ticket{address: a.bound.Address, tls: a.bound.TLS}
+	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: a.bound.TLS}
 	if a.bound.Token == nil {
 		return t, nil
 	}

@@ -73,6 +73,7 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUserAgent("milvus-reconcile"),
 	}
+	options = append(options, spans(t.cluster)...)
 	if t.token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(t.token)))
 	}

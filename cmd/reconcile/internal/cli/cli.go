@@ -33,7 +33,9 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	g.endTracing(ctx)
+	if err != nil {
 		fmt.Fprintln(std.Err, "reconcile: "+printable(err.Error()))
 		return int(ExitError)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -42,6 +43,9 @@ type globals struct {
 	// the configuration names a place (run).
 	keepsCopy bool
 
+	// stopTracing sends the spans that are left; nil: there are none.
+	stopTracing func(context.Context) error
+
 	exit  ExitCode
 	tells sync.Mutex
 }
@@ -59,7 +63,14 @@ func (g *globals) flags(root *cobra.Command) {
 	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
 	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := g.check(); err != nil {
+			return err
+		}
+		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.tell("traces", err.Error()) })
+		g.stopTracing = stop
+		return err
+	}
 }
 
 // check refuses global options that make no sense, all at once.

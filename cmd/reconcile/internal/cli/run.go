@@ -24,7 +24,8 @@ import (
 const stopGrace = 20 * time.Second
 
 func newRun(g *globals) *cobra.Command {
-	return &cobra.Command{
+	profiles := false
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: follow Git, watch for drift, and apply what is approved",
 		Long: `run follows the tracked ref, by polling and by push webhook, and looks at every
@@ -46,8 +47,10 @@ At serve.address it serves a status page (/) and the same as JSON (/api/v1/statu
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
   reconcile run --log-format json --log-level debug`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g, profiles) },
 	}
+	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to whoever may reach it")
+	return cmd
 }
 
 // daemon is what stays while configurations come and go.
@@ -61,7 +64,7 @@ type daemon struct {
 	herald  *herald
 }
 
-func runRun(ctx context.Context, g *globals) error {
+func runRun(ctx context.Context, g *globals, profiles bool) error {
 	g.keepsCopy = true
 	e, err := g.prepare()
 	if err != nil {
@@ -93,7 +96,7 @@ func runRun(ctx context.Context, g *globals) error {
 	if err := d.hook(e); err != nil {
 		return err
 	}
-	server, err := d.server(e.config)
+	server, err := d.server(e.config, profiles)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -21,7 +23,7 @@ const (
 )
 
 // server listens where the configuration says.
-func (d *daemon) server(c schema.Config) (*serve.Server, error) {
+func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	conf, err := serverTLS(c.Serve.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("serve.tls: %w", err)
@@ -41,6 +43,11 @@ func (d *daemon) server(c schema.Config) (*serve.Server, error) {
 	s.Handle("GET /events", events)
 	s.Handle("GET /api/v1/status", serve.Status(board))
 	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c)))
+	if profiles {
+		s.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
+		s.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+		s.Handle("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))
+	}
 	return s, nil
 }
 

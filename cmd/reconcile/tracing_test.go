@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	spans "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/prototext"
+)
+
+// traceCollector takes spans by OTLP, as any collector does.
+type traceCollector struct {
+	collector.UnimplementedTraceServiceServer
+	mu    sync.Mutex
+	spans []*spans.Span
+}
+
+// Export keeps what it is sent.
+func (c *traceCollector) Export(_ context.Context, r *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range r.ResourceSpans {
+		for _, scope := range resource.ScopeSpans {
+			c.spans = append(c.spans, scope.Spans...)
+		}
+	}
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+// TestOneTraceForAPass holds that the standard environment variables are
+// enough to have a pass traced: one trace, with the calls to each cluster in
+// it, and no token.
+func TestOneTraceForAPass(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, server := &traceCollector{}, grpc.NewServer()
+	collector.RegisterTraceServiceServer(server, c)
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+
+	play := filepath.Join(t.TempDir(), "play")
+	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", "127.0.0.1:0")
+	ready, err := sim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = sim.Process.Kill()
+		_ = sim.Wait()
+	})
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("reconcile", "plan", "--config", filepath.Join(play, "reconcile.yaml"))
+	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+l.Addr().String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names, traces []string
+	for _, s := range c.spans {
+		names = append(names, s.Name)
+		traces = append(traces, string(s.TraceId))
+		if text := prototext.Format(s); strings.Contains(text, "root:Milvus") || strings.Contains(text, "127.0.0.1") {
+			t.Errorf("a span holds a token or an address:\n%s", text)
+		}
+	}
+	for _, want := range []string{"plan", "/milvus.proto.milvus.MilvusService/GetReplicateConfiguration"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("no span %s among %q", want, names)
+		}
+	}
+	slices.Sort(traces)
+	if n := len(slices.Compact(traces)); n != 1 {
+		t.Errorf("%d traces of one pass", n)
+	}
+}
+
+// topologiesAt writes a topology of two clusters on free ports.
+func topologiesAt(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text := "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"
+	for i, role := range []string{"primary", "standby"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += "    - {id: cluster-" + string(rune('a'+i)) + ", role: " + role + ", uri: \"http://" + l.Addr().String() + "\"}\n"
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "orders.yaml"), text)
+	return dir
+}

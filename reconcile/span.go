@@ -1,0 +1,40 @@
+package reconcile
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// tracer makes the spans of passes, applies and steps. Without a provider,
+// which the command line sets, they cost nothing and go nowhere. Attributes
+// are names and outcomes, never texts of a server.
+var tracer = otel.Tracer("milvus-reconcile/reconcile")
+
+// span begins one. The function that it returns ends it with its outcome; an
+// empty one is a fault.
+func span(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
+	if topology != "" {
+		more = append(more, attribute.String("topology", topology))
+	}
+	ctx, s := tracer.Start(ctx, name, trace.WithAttributes(more...))
+	return ctx, func(outcome string) {
+		if outcome == "" {
+			s.SetStatus(codes.Error, "")
+		} else {
+			s.SetAttributes(attribute.String("outcome", outcome))
+		}
+		s.End()
+	}
+}
+
+// traceID is the id of the trace that ctx belongs to; empty: of none.
+func traceID(ctx context.Context) string {
+	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
+		return c.TraceID().String()
+	}
+	return ""
+}
