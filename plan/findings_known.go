@@ -39,9 +39,13 @@ var knownIssues = []knownIssue{
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return d.transition == TransitionFailover && c.ID == d.primary.ID && before(v, firstSalvageReader)
 		}},
-	{50871, "a force promote may end in a deadline although it takes effect: only the read-back decides",
-		func(_ situation, d decision, c Cluster, v View) bool {
-			return d.transition == TransitionFailover && c.ID == d.primary.ID && v.Belief.Kind == BeliefStandby
+	{50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes",
+		func(s situation, _ decision, c Cluster, v View) bool {
+			if s.intent == nil || !s.intent.MayHaveSent || s.intent.Effected || v.Belief.Kind != BeliefStandby {
+				return false
+			}
+			target, promotes := s.intent.PromotionTarget()
+			return promotes && target == c.ID
 		}},
 	{52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
