@@ -1,5 +1,7 @@
 package reconcile_test
 
+import "milvus-reconcile/plan"
+
 // state is a model with the reconcilers at work in it.
 type state struct {
 	model model
@@ -19,7 +21,7 @@ type explorer struct {
 	nodes       []visit
 	numbers     map[state]int32
 	transitions int
-	applied     int // transitions by which an apply ended well
+	applied     map[plan.Transition]int // runs of apply that ended well
 	harm        string
 	trace       []string
 }
@@ -35,7 +37,7 @@ type visit struct {
 
 func newExplorer(b broken) *explorer {
 	return &explorer{
-		broken: b, segments: map[segmentKey]segment{}, numbers: map[state]int32{},
+		broken: b, segments: map[segmentKey]segment{}, numbers: map[state]int32{}, applied: map[plan.Transition]int{},
 		archive: archive{all: []past{{}}, number: map[pastKey]int32{}},
 	}
 }

@@ -195,11 +195,16 @@ func checkDelivery(before, after model, j int) string {
 }
 
 // checkDone: after an apply that nobody disturbed there is nothing to plan, under a
-// document that raised its generation.
+// document that raised its generation and while every member answers.
 func (x *explorer) checkDone(m model, run process, res reconcile.Result) string {
 	begun, _ := x.archive.replies(run.past)
 	if res.Outcome != reconcile.OutcomeApplied || run.disturbed || begun.git != m.git || m.git.generation <= m.git.greatest {
 		return ""
+	}
+	for i, role := range m.git.roles {
+		if (role == 'P' || role == 'S') && !reached(m.see(), i) {
+			return ""
+		}
 	}
 	t := x.planOf(m)
 	if t.Transition != plan.TransitionNone || t.Changes() || t.Resumed {

@@ -10,6 +10,9 @@ import (
 func TestExplorationFindsBrokenParts(t *testing.T) {
 	healthy := func(x *explorer) state { return x.beginning("PS") }
 	lost := func(x *explorer) state { return x.beginning("PS").lost() }
+	swapping := func(x *explorer) state {
+		return x.follow(healthy(x), "switchover to cluster-b is committed, approved")
+	}
 	for _, test := range []struct {
 		name   string
 		broken broken
@@ -18,24 +21,20 @@ func TestExplorationFindsBrokenParts(t *testing.T) {
 	}{
 		{"every change carries an approval", broken{alwaysApproved: true}, seed{state: healthy, depth: 2}, "without an approval"},
 		{"the ledger forgets what was used", broken{forgetsSpent: true}, seed{state: func(x *explorer) state {
-			return x.follow(healthy(x), "switchover to cluster-b is committed, approved", "apply starts", "take the lock", "write the intent",
+			return x.follow(swapping(x), "apply starts", "take the lock", "write the intent",
 				"a call may leave", "send", "replication brings", "read back", "the effect", "verify", "the result",
 				"somebody switches over from cluster-b", "replication brings")
 		}, depth: 1}, "begun with twice"},
 		{"what does not answer is called empty", broken{seesEmpty: true}, seed{state: func(x *explorer) state {
-			s := x.beginning("PS")
-			s.model.nodes[1].form = form{}
-			s.model.nodes[1].data = false
-			return s.with(func(m *model) { m.commit(roles("PS"), 2, true) })
+			return x.beginning("P-").with(func(m *model) { m.commit(roles("PS"), 2, true) })
 		}, depth: 2}, "which was not seen"},
 		{"every probe says that the primary is gone", broken{alwaysLost: true}, seed{state: healthy, depth: 2}, "beside"},
 		{"what is in doubt is called refused", broken{callsRefused: true}, seed{state: lost, depth: 2}, "is taken back"},
-		{"replication is always called proven", broken{provesAll: true}, seed{state: func(x *explorer) state {
-			return x.follow(healthy(x), "switchover to cluster-b is committed, approved")
-		}, depth: 2}, "without proof"},
+		{"replication is always called proven", broken{provesAll: true}, seed{state: swapping, depth: 2}, "without proof"},
 		{"requests go again without another look", broken{neverAsks: true}, seed{state: lost, depth: 3}, "has expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			test.seed.name = test.name
 			x := test.seed.explore(t, test.broken, 0)
 			if x.harm == "" {
 				t.Fatal("no harm was found: the invariants hold nothing")

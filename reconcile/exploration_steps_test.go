@@ -75,7 +75,7 @@ func (x *explorer) segment(k segmentKey) segment {
 	if ended {
 		out.run = process{}
 		if res.Outcome == reconcile.OutcomeApplied {
-			x.applied++
+			x.applied[p.intent.Transition]++
 		}
 	}
 	return out
