@@ -195,10 +195,11 @@ func checkDelivery(before, after model, j int) string {
 }
 
 // checkDone: after an apply that nobody disturbed there is nothing to plan, under a
-// document that raised its generation and while every member answers.
+// document that raised its generation, while every member answers and nobody
+// changed one by hand.
 func (x *explorer) checkDone(m model, run process, res reconcile.Result) string {
 	begun, _ := x.archive.replies(run.past)
-	if res.Outcome != reconcile.OutcomeApplied || run.disturbed || begun.git != m.git || m.git.generation <= m.git.greatest {
+	if res.Outcome != reconcile.OutcomeApplied || run.disturbed || begun.git != m.git || m.git.generation <= m.git.greatest || m.ghost.hand {
 		return ""
 	}
 	for i, role := range m.git.roles {
