@@ -189,7 +189,9 @@ func (m *driftMemory) next(seen []Drift) (raised, resolved []Drift) {
 	for _, d := range seen {
 		k := driftKey{d.Kind, d.Cluster}
 		now[k] = true
-		silent[d.Cluster] = silent[d.Cluster] || d.Kind == DriftUnknown
+		if d.Kind == DriftUnknown {
+			silent[d.Cluster], silent[""] = true, true // what is about no one cluster may be about this one
+		}
 		if _, known := m.confirmed[k]; !known && m.seen[k] {
 			raised = append(raised, d)
 		}

@@ -44,6 +44,7 @@ type world struct {
 	// onLook and onRound change the world before look or round n, from 1.
 	onLook  func(ctx context.Context, n int)
 	onRound func(w *world, n int)
+	instant bool // a round takes no time, since something else moves the clock
 }
 
 func (w *world) set(cluster string, change func(*plan.View)) {
@@ -87,7 +88,9 @@ func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.R
 		w.onRound(w, w.rounds)
 	}
 	old, candidate := w.views[want.Primary], w.views[want.Candidate]
-	w.clock.pass(want.Interval)
+	if !w.instant {
+		w.clock.pass(want.Interval)
+	}
 	r.Reach, r.Class = old.Reach, old.Class
 	r.CandidateAnswered, r.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
 	return r
@@ -175,6 +178,8 @@ type book struct {
 	before  *book // as it was before the open intent, for a reversal
 	newest  time.Time
 	young   bool // it was made by this run
+	lapsed  []string
+	born    time.Time
 	held    bool
 	refuse  map[string]error // by the name of the call
 	onLock  func(lost func())
@@ -191,7 +196,7 @@ func (b *book) Read(context.Context) (reconcile.Remembered, error) {
 	defer b.mu.Unlock()
 	m := b.memory
 	m.Intents, m.Stale = slices.Clone(m.Intents), slices.Clone(m.Stale)
-	return reconcile.Remembered{Memory: m, Spent: slices.Clone(b.spent), Newest: b.newest, New: b.young}, b.refuse["read"]
+	return reconcile.Remembered{Memory: m, Spent: slices.Clone(b.spent), Newest: b.newest, New: b.young, Lapsed: b.lapsed, Born: b.born}, b.refuse["read"]
 }
 
 func (b *book) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {

@@ -68,7 +68,8 @@ func laneOf(took time.Duration, change bool) lane {
 	}
 }
 
-// lanes bound how many passes of each kind are made at once.
+// lanes bound how many passes of each kind are begun at once. A pass gives its
+// place up once it is slow, so that not even many of them hold up the others.
 type lanes [laneCount]chan struct{}
 
 func newLanes(concurrency int) *lanes {

@@ -51,8 +51,16 @@ func (w *worker) run(ctx context.Context) {
 		if !ok {
 			return
 		}
+		ended := make(chan struct{})
+		go func() {
+			defer leave()
+			select {
+			case <-ended:
+			case <-w.loop.clock.After(slowPass): // whoever takes that long holds up nobody else
+			}
+		}()
 		delay := w.pass(ctx)
-		leave()
+		close(ended)
 		if ctx.Err() != nil {
 			return
 		}

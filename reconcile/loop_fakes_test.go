@@ -1,0 +1,258 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// timers let a story's clock wake who waits.
+type timers struct {
+	*clock
+	mu  sync.Mutex
+	due []timer
+}
+
+type timer struct {
+	at time.Time
+	c  chan time.Time
+}
+
+func (c *timers) Now() time.Time { return c.now() }
+
+func (c *timers) After(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(chan time.Time, 1)
+	c.due = append(c.due, timer{c.now().Add(d), out})
+	if d <= 0 {
+		c.fire()
+	}
+	return out
+}
+
+// tick lets time go on and wakes who waited for it.
+func (c *timers) tick(d time.Duration) {
+	c.pass(d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fire()
+}
+
+func (c *timers) fire() {
+	now := c.now()
+	c.due = slices.DeleteFunc(c.due, func(t timer) bool {
+		if t.at.After(now) {
+			return false
+		}
+		t.c <- now
+		return true
+	})
+}
+
+// tip is a repository whose tip a test sets.
+type tip struct {
+	mu        sync.Mutex
+	revision  reconcile.Revision
+	err       error
+	confirmed []string
+	fetches   int
+}
+
+func (g *tip) Fetch(context.Context) (reconcile.Revision, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fetches++
+	return g.revision, g.err
+}
+
+func (g *tip) Confirm(_ context.Context, commit string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.confirmed = append(g.confirmed, commit)
+	return nil
+}
+
+func (g *tip) set(change func(*tip)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change(g)
+}
+
+// notes are the records beside an apply; a lapse is known to the book at once.
+type notes struct {
+	book     *book
+	mu       sync.Mutex
+	progress []plan.ProgressRecord
+	lapses   int
+}
+
+func (n *notes) RecordProgress(_ context.Context, records ...plan.ProgressRecord) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.progress = append(n.progress, records...)
+	return nil
+}
+
+func (n *notes) RecordGeneration(_ context.Context, m plan.GenerationMark) error {
+	n.book.mu.Lock()
+	defer n.book.mu.Unlock()
+	n.book.memory.Generations = append(slices.Clone(n.book.memory.Generations), m)
+	return nil
+}
+
+func (n *notes) RecordHome(context.Context, plan.Home) error { return nil }
+
+func (n *notes) RecordPublished(context.Context, string, reconcile.Published) error { return nil }
+
+func (n *notes) RecordLapse(_ context.Context, _ approval.Change, payloads []string) error {
+	n.book.mu.Lock()
+	defer n.book.mu.Unlock()
+	n.book.lapsed = append(slices.Clone(n.book.lapsed), payloads...)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lapses++
+	return nil
+}
+
+// reign is an election that a test decides.
+type reign struct {
+	win  chan struct{} // closed: this process leads
+	lost chan struct{}
+	once sync.Once
+}
+
+func newReign(leads bool) *reign {
+	r := &reign{win: make(chan struct{}), lost: make(chan struct{})}
+	if leads {
+		close(r.win)
+	}
+	return r
+}
+
+func (r *reign) Campaign(ctx context.Context) (reconcile.Leadership, error) {
+	select {
+	case <-r.lost:
+	default:
+		select {
+		case <-r.win:
+			return r, nil
+		case <-ctx.Done():
+		}
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (r *reign) Leader(context.Context) string { return "somebody" }
+func (r *reign) Lost() <-chan struct{}         { return r.lost }
+func (r *reign) Resign(context.Context) error  { return nil }
+func (r *reign) lose()                         { r.once.Do(func() { close(r.lost) }) }
+
+// daemon is a story that runs as a loop.
+type daemon struct {
+	*story
+	clock *timers
+	git   *tip
+	notes *notes
+	reign *reign
+	loop  *reconcile.Loop
+
+	mu     sync.Mutex
+	events []reconcile.Event
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+// newDaemon makes the loop of a story; start runs it.
+func newDaemon(t *testing.T, s *story) *daemon {
+	t.Helper()
+	d := &daemon{story: s, clock: &timers{clock: s.world.clock}, notes: &notes{book: s.book}, reign: newReign(true), ended: make(chan error, 1)}
+	s.world.instant = true
+	d.git = &tip{revision: reconcile.Revision{Commit: "c0ffee", Desired: s.apply.Desired, Changes: s.apply.Changes}}
+	return d
+}
+
+func (d *daemon) settings() reconcile.Settings {
+	return reconcile.Settings{Apply: d.apply, Source: d.git, SweepInterval: 30 * time.Second, PollInterval: 30 * time.Second, PassTimeout: time.Minute}
+}
+
+func (d *daemon) start(t *testing.T, s reconcile.Settings) {
+	t.Helper()
+	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
+		Records: d.notes, Election: d.reign, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
+		Listen: func(e reconcile.Event) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.events = append(d.events, e)
+		},
+	}, s)
+	ctx, stop := context.WithCancel(t.Context())
+	d.stop = stop
+	go func() { d.ended <- d.loop.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		d.await(t, "the end", func() bool { return len(d.ended) == 1 })
+	})
+}
+
+// heard counts the events of a kind that hold a text.
+func (d *daemon) heard(kind reconcile.EventKind, text string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for _, e := range d.events {
+		if e.Kind == kind && strings.Contains(e.Text, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// await lets time pass until something holds.
+func (d *daemon) await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	patience := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-d.loop.Board().Changed():
+		case <-time.After(2 * time.Millisecond): // nothing goes on: all wait for the clock
+			d.clock.tick(500 * time.Millisecond)
+		case <-patience:
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			t.Fatalf("waited for %s; orders is %s after %+v", what, d.state("orders"), d.events)
+		}
+	}
+}
+
+func (d *daemon) state(name string) reconcile.State {
+	s, _ := d.loop.Board().Snapshot().Topology(name)
+	return s.State
+}
+
+func (d *daemon) sentTo() []string {
+	d.hands.mu.Lock()
+	defer d.hands.mu.Unlock()
+	return slices.Clone(d.hands.sent)
+}
+
+func (d *daemon) change(cluster string, change func(*plan.View)) {
+	d.world.mu.Lock()
+	defer d.world.mu.Unlock()
+	d.world.set(cluster, change)
+}
+
+func lives(v *plan.View) { v.Reach, v.Class = plan.ReachUp, plan.ClassNone }
+
+func dies(v *plan.View) { v.Reach, v.Class = plan.ReachUnreachable, plan.ClassRefused }
+
+var errGit = errors.New("the forge is down")

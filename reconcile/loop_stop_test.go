@@ -1,0 +1,150 @@
+package reconcile_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"milvus-reconcile/reconcile"
+)
+
+// underWay is a failover whose request is under way until told otherwise.
+type underWay struct {
+	*daemon
+	sent    chan struct{} // closed once it is under way
+	release chan struct{} // closed: it takes effect
+}
+
+func newUnderWay(t *testing.T) underWay {
+	t.Helper()
+	u := underWay{daemon: newDaemon(t, newStory(t)), sent: make(chan struct{}), release: make(chan struct{})}
+	u.hands.answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
+		close(u.sent)
+		select {
+		case <-ctx.Done():
+			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
+		case <-u.release:
+		}
+		u.hands.mu.Lock()
+		delete(u.hands.answers, "cluster-b")
+		u.hands.mu.Unlock()
+		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+	}
+	u.start(t, u.settings())
+	u.await(t, "the request", func() bool {
+		select {
+		case <-u.sent:
+			return true
+		default:
+			return false
+		}
+	})
+	if s := u.state("orders"); s != reconcile.StateApplying {
+		t.Errorf("the state is %s while it applies", s)
+	}
+	return u
+}
+
+// intents says how many are open.
+func (u underWay) intents() int {
+	u.book.mu.Lock()
+	defer u.book.mu.Unlock()
+	return len(u.book.memory.Intents)
+}
+
+// TestStopLetsAnApplyFinish: what is being applied when the end is asked for
+// is finished, and nothing new is begun.
+func TestStopLetsAnApplyFinish(t *testing.T) {
+	u := newUnderWay(t)
+	u.stop()
+	close(u.release)
+	u.await(t, "the end", func() bool { return len(u.ended) == 1 })
+	if u.intents() != 0 || len(u.book.results) != 1 || u.book.results[0] != "applied" {
+		t.Errorf("%d intents are open, results %q", u.intents(), u.book.results)
+	}
+}
+
+// TestStopCutsShort: after the grace, or a second signal, what is being applied
+// is cut short; the ledger holds it open for the next run.
+func TestStopCutsShort(t *testing.T) {
+	for name, hurry := range map[string]bool{"the grace is over": false, "a second signal": true} {
+		t.Run(name, func(t *testing.T) {
+			u := newUnderWay(t)
+			u.stop()
+			if hurry {
+				u.loop.Hurry()
+			}
+			u.await(t, "the end", func() bool { return len(u.ended) == 1 })
+			if u.intents() != 1 || !u.book.memory.Intents[0].MayHaveSent {
+				t.Errorf("the ledger holds %+v", u.book.memory.Intents)
+			}
+			if u.book.held {
+				t.Error("the lock was not given back")
+			}
+		})
+	}
+}
+
+// TestLostLeadership: who loses the right to act is cut short at once, and does
+// nothing from then on but look.
+func TestLostLeadership(t *testing.T) {
+	u := newUnderWay(t)
+	u.reign.lose()
+	u.await(t, "the loss", func() bool { return u.heard(reconcile.EventLeader, "the leadership was lost") == 1 })
+	u.await(t, "the end of the apply", func() bool { return u.state("orders") != reconcile.StateApplying })
+	u.sweeps(t, 3)
+	if got := u.sentTo(); len(got) != 1 || u.intents() != 1 {
+		t.Errorf("sent %q, %d intents are open", got, u.intents())
+	}
+	if s := u.loop.Board().Snapshot(); s.Leader || s.Leading == "" {
+		t.Errorf("the board says leader %t, waiting for %q", s.Leader, s.Leading)
+	}
+}
+
+// TestConfigure: passes under way end with the settings that they began with,
+// which are closed only then; a refused configuration changes nothing.
+func TestConfigure(t *testing.T) {
+	d := newDaemon(t, newStory(t))
+	d.apply.Suspended = []string{"orders"}
+	var closed atomic.Int32
+	first := d.settings()
+	first.Close = func() { closed.Add(1) }
+	d.start(t, first)
+	d.await(t, "the evidence", func() bool { return d.heard(reconcile.EventLost, "") > 0 })
+	d.loop.Refused(errDrill)
+	d.sweeps(t, 2)
+	if s := d.loop.Board().Snapshot(); s.Config == "" || closed.Load() != 0 || len(d.sentTo()) != 0 {
+		t.Errorf("refused: the board says %q, closed %d times, sent %q", s.Config, closed.Load(), d.sentTo())
+	}
+	d.apply.Suspended = nil
+	d.loop.Configure(d.settings())
+	d.await(t, "the promotion", func() bool { return len(d.sentTo()) == 1 })
+	d.await(t, "the old settings to be closed", func() bool { return closed.Load() == 1 })
+	if s := d.loop.Board().Snapshot(); s.Config != "" {
+		t.Errorf("the board still says %q", s.Config)
+	}
+}
+
+// TestIntervals: jitter stays within a tenth, retries grow to the usual interval.
+func TestIntervals(t *testing.T) {
+	d := newDaemon(t, newStory(t))
+	d.git.err = errGit
+	d.start(t, d.settings())
+	var seen []time.Duration
+	for range 8 {
+		before := d.clock.now()
+		n := d.fetches()
+		d.await(t, "another fetch", func() bool { return d.fetches() > n })
+		seen = append(seen, d.clock.now().Sub(before))
+	}
+	if seen[0] > 3*time.Second || seen[7] < 25*time.Second || seen[7] > 33*time.Second {
+		t.Errorf("it fetched again after %s", seen)
+	}
+}
+
+func (d *daemon) fetches() int {
+	d.git.mu.Lock()
+	defer d.git.mu.Unlock()
+	return d.git.fetches
+}

@@ -1,0 +1,212 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// TestLoopFailsOver: the rounds are made before the commit comes, and the
+// approved commit is carried out once.
+func TestLoopFailsOver(t *testing.T) {
+	d := newDaemon(t, newStory(t))
+	d.start(t, d.settings())
+	d.await(t, "the promotion", func() bool { return d.state("orders") == reconcile.StateInSync })
+	if got := d.sentTo(); len(got) != 1 || got[0] != promote {
+		t.Errorf("sent %q", got)
+	}
+	if d.heard(reconcile.EventLost, "cluster-a is unavailable") != 1 || d.heard(reconcile.EventResult, "failover: applied") != 1 {
+		t.Errorf("events: %+v", d.events)
+	}
+	s := d.loop.Board().Snapshot()
+	if o, _ := s.Topology("orders"); !s.Swept || !s.Leader || o.Served != 2 || o.Result == nil || o.Result.Outcome != reconcile.OutcomeApplied {
+		t.Errorf("the board says %+v", s)
+	}
+}
+
+// TestLoopActsOnlyAsTold: who does not lead, only observes or is told to leave
+// a topology alone sends nothing, and still makes the rounds.
+func TestLoopActsOnlyAsTold(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		arrange func(*daemon)
+		state   reconcile.State
+	}{
+		{"it does not lead", func(d *daemon) { d.reign = newReign(false) }, reconcile.StatePending},
+		{"it only observes", func(d *daemon) { d.apply.Observing = true }, reconcile.StatePending},
+		{"the topology is suspended", func(d *daemon) { d.apply.Suspended = []string{"orders"} }, reconcile.StateSuspended},
+		{"nobody approved", func(d *daemon) { delete(d.apply.Changes, "orders") }, reconcile.StatePending},
+		{"the approval is older than the ledger", func(d *daemon) { d.book.born = start.Add(1e9) }, reconcile.StatePending},
+		{"the history was rewritten", func(d *daemon) { d.git.revision.Rewritten = map[string]string{"orders": "c0ffee"} }, reconcile.StateBlocked},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDaemon(t, newStory(t))
+			c.arrange(d)
+			d.start(t, d.settings())
+			d.await(t, "the evidence", func() bool { return d.heard(reconcile.EventLost, "") == 1 })
+			d.await(t, "a judgement of it", func() bool {
+				s, _ := d.loop.Board().Snapshot().Topology("orders")
+				return s.State == c.state && !s.Plan.Has(plan.CodePrimaryNotProbed) && s.Plan.Transition == plan.TransitionFailover
+			})
+			if got := d.sentTo(); len(got) > 0 {
+				t.Errorf("sent %q", got)
+			}
+			if c.name == "the history was rewritten" && len(d.git.confirmed) > 0 {
+				t.Error("the rewritten head was confirmed")
+			}
+		})
+	}
+}
+
+// TestLoopLapses is R14: an approval that meets a living primary in two rounds
+// is denied from then on; another one is not.
+func TestLoopLapses(t *testing.T) {
+	s := newStory(t)
+	s.up("cluster-a")
+	d := newDaemon(t, s)
+	d.start(t, d.settings())
+	d.await(t, "the lapse", func() bool { return d.heard(reconcile.EventLapsed, "cluster-a was up") > 0 })
+	d.change("cluster-a", dies)
+	d.await(t, "the denial", func() bool {
+		o, _ := d.loop.Board().Snapshot().Topology("orders")
+		return o.Decision.Code == "LAPSED" && o.State == reconcile.StatePending
+	})
+	if got := d.sentTo(); len(got) > 0 || d.notes.lapses != 1 {
+		t.Fatalf("sent %q after %d lapses", got, d.notes.lapses)
+	}
+	d.git.set(func(g *tip) {
+		c := g.revision.Changes["orders"]
+		another := c.Carriers[0]
+		another.Kind, another.PayloadHash, another.Ref = "tag", "another", "refs/tags/failover/orders/2/alice"
+		c.Carriers = append(c.Carriers[:1:1], another)
+		g.revision.Changes = map[string]approval.Change{"orders": c}
+	})
+	d.await(t, "the promotion", func() bool { return len(d.sentTo()) == 1 })
+}
+
+// TestLoopDrift: a drift is raised when two sweeps saw it, told once, and
+// resolved; nothing is sent because of it. Silence is neither.
+func TestLoopDrift(t *testing.T) {
+	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+	d := newDaemon(t, s)
+	d.start(t, d.settings())
+	d.await(t, "in sync", func() bool { return d.state("orders") == reconcile.StateInSync })
+	var was plan.Belief
+	d.change("cluster-b", func(v *plan.View) {
+		was = v.Belief
+		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{{ID: "cluster-b"}}})
+	})
+	d.await(t, "drift", func() bool { return d.state("orders") == reconcile.StateDrifted })
+	sweeps := d.sweeps(t, 3)
+	d.change("cluster-b", dies)
+	sweeps = d.sweeps(t, 3)
+	if n := d.heard(reconcile.EventDriftResolved, "role"); n > 0 || d.state("orders") != reconcile.StateDrifted {
+		t.Errorf("silence resolved it; the state is %s", d.state("orders"))
+	}
+	d.change("cluster-b", func(v *plan.View) { lives(v); v.Belief = was })
+	d.await(t, "in sync again", func() bool { return d.state("orders") == reconcile.StateInSync })
+	if n, m := d.heard(reconcile.EventDriftRaised, "role: "), d.heard(reconcile.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
+		t.Errorf("raised %d and resolved %d times in %d sweeps: %+v", n, m, sweeps, d.events)
+	}
+	if got := d.sentTo(); len(got) > 0 {
+		t.Errorf("sent %q", got)
+	}
+}
+
+// sweeps waits for n more looks at the clusters and returns how many there were.
+func (d *daemon) sweeps(t *testing.T, n int) int {
+	t.Helper()
+	count := func() int {
+		d.world.mu.Lock()
+		defer d.world.mu.Unlock()
+		return d.world.looks
+	}
+	want := count() + n
+	d.await(t, "more sweeps", func() bool { return count() >= want })
+	return count()
+}
+
+// TestLoopUnknown: a standby that does not answer is neither drift nor in sync.
+func TestLoopUnknown(t *testing.T) {
+	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+	s.down("cluster-b")
+	d := newDaemon(t, s)
+	d.start(t, d.settings())
+	d.sweeps(t, 4)
+	if got := d.state("orders"); got != reconcile.StateUnknown {
+		t.Errorf("the state is %s", got)
+	}
+}
+
+// TestLoopRecordsProgress: the black box is written while the source answers,
+// and not any more once it is lost.
+func TestLoopRecordsProgress(t *testing.T) {
+	d := newDaemon(t, newStory(t, plan.RolePrimary, plan.RoleStandby))
+	d.start(t, d.settings())
+	recorded := func() int {
+		d.notes.mu.Lock()
+		defer d.notes.mu.Unlock()
+		return len(d.notes.progress)
+	}
+	d.await(t, "a record", func() bool { return recorded() > 1 })
+	d.change("cluster-a", dies)
+	d.await(t, "the loss", func() bool { return d.heard(reconcile.EventLost, "") == 1 })
+	before := recorded()
+	d.sweeps(t, 3)
+	if after := recorded(); after != before {
+		t.Errorf("%d records were written after the source was lost", after-before)
+	}
+	if p := d.notes.progress[0]; p.Cluster != "cluster-b" || p.Source != "cluster-a" || len(p.Channels) != 1 {
+		t.Errorf("recorded %+v", p)
+	}
+}
+
+// TestLoopWithoutGit: what was read last stands while Git cannot be read.
+func TestLoopWithoutGit(t *testing.T) {
+	d := newDaemon(t, newStory(t, plan.RolePrimary, plan.RoleStandby))
+	d.git.err = errGit
+	d.start(t, d.settings())
+	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
+	if d.loop.Board().Snapshot().Swept {
+		t.Error("it is ready without having seen anything")
+	}
+	d.git.set(func(g *tip) { g.err = nil })
+	d.await(t, "in sync", func() bool { return d.state("orders") == reconcile.StateInSync })
+	d.git.set(func(g *tip) { g.err = errGit })
+	d.loop.FetchNow()
+	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
+	d.sweeps(t, 3)
+	if d.state("orders") != reconcile.StateInSync || d.heard(reconcile.EventGit, "could not be read") != 2 {
+		t.Errorf("%s, events %+v", d.state("orders"), d.events)
+	}
+}
+
+// hanging is an observer whose looks at one topology never end before ctx does.
+type hanging struct {
+	*world
+	topology string
+}
+
+func (h hanging) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+	if topologies[0].Name == h.topology {
+		<-ctx.Done()
+	}
+	return h.world.Observe(ctx, topologies, depth)
+}
+
+// TestLoopIsNotHeldUp is R30: one cluster that never answers delays no other
+// topology, and shows in the health once its deadline is over.
+func TestLoopIsNotHeldUp(t *testing.T) {
+	s := newStory(t)
+	s.add("parts", "p-", plan.RolePrimary, plan.RoleStandby)
+	d := newDaemon(t, s)
+	settings := d.settings()
+	settings.Apply.Concurrency = 1
+	settings.Apply.Observer = hanging{s.world, "parts"}
+	d.start(t, settings)
+	d.await(t, "the promotion of the other", func() bool { return len(d.sentTo()) == 1 })
+	d.await(t, "the health to show it", func() bool { return d.loop.Health() != nil })
+}
