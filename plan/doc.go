@@ -56,12 +56,14 @@
 // stands aside, unless it can write: that is SPLIT_BRAIN. One that was
 // detached before stands aside too.
 //
-// Three cells need more than the beliefs. An old primary is frozen only by its
+// Some cells need more than the beliefs. An old primary is frozen only by its
 // own stored configuration, and replaced only when it is seen to be empty;
 // else it is PRIMARY_REACHABLE. A stale cluster that holds the last copy,
 // because the one promoted instead is lost, fails over by STALE_PROMOTION. And
 // an attach that stands half done is carried on by the open intent of the
-// ledger alone; without one the join rules decide.
+// ledger alone; without one the join rules decide. They decide of a former
+// primary that stores an edge with P as well, if it was fenced and carries an
+// attestation of its rebuild that is newer than its staleness and unused.
 //
 // Where the tables leave a topology at rest and the document gives longer
 // lists of channels than its members store, the transition is grow_channels;
