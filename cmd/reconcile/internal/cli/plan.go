@@ -43,17 +43,7 @@ Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
   reconcile plan orders -o json --detailed-exitcode
   reconcile plan --offline --base origin/main -o markdown
   reconcile plan --observed status.json --commit HEAD`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), g.timeout)
-			defer cancel()
-			if o.offline {
-				return runOfflinePlan(ctx, g, o, args)
-			}
-			if o.observed != "" {
-				return runObservedPlan(ctx, g, o, args)
-			}
-			return runPlan(ctx, g, o, args)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runAnyPlan(cmd.Context(), g, o, args) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
@@ -63,6 +53,20 @@ Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
 	f.StringVar(&o.observed, "observed", "", "from what somebody else's 'status -o json' found; - reads stdin")
 	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
 	return cmd
+}
+
+// runAnyPlan plans against the clusters, or from less.
+func runAnyPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	switch {
+	case o.offline:
+		return runOfflinePlan(ctx, g, o, names)
+	case o.observed != "":
+		return runObservedPlan(ctx, g, o, names)
+	default:
+		return runPlan(ctx, g, o, names)
+	}
 }
 
 func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
