@@ -29,8 +29,9 @@ const (
 
 // seen is what was sent to the simulator and what the ledger holds.
 type seen struct {
-	calls   []seenCall
-	records []ledger.Record
+	calls    []seenCall
+	records  []ledger.Record
+	snapshot ledger.Snapshot
 }
 
 type seenCall struct {
@@ -110,7 +111,7 @@ const delayed = `{"method":"UpdateReplicateConfiguration","kind":"delay","for":"
 func TestKilledFailover(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
 	defer cancel()
-	drill := newCrashDrill(ctx, t)
+	drill := newCrashDrill(ctx, t, len(crashes), "")
 	limit := make(chan struct{}, crashConcurrent)
 	var wg sync.WaitGroup
 	for i, c := range crashes {
@@ -129,12 +130,13 @@ func TestKilledFailover(t *testing.T) {
 	}
 }
 
-func crashName(i int) string { return fmt.Sprintf("t%02d", i) }
+func crashName(i int) string { return fmt.Sprintf("t%03d", i) }
 
 // crashDrill is a simulator with a topology for each crash, and the approved
 // commit that fails all of them over.
 type crashDrill struct {
 	ctx     context.Context
+	n       int // topologies
 	play    string
 	control string
 	ledger  *ledger.Ledger
@@ -144,26 +146,56 @@ type crashDrill struct {
 	changed chan struct{} // closed when now is another
 }
 
-func newCrashDrill(ctx context.Context, t *testing.T) *crashDrill {
+// newCrashDrill keeps the ledger in the etcd with that endpoint, or in a file.
+func newCrashDrill(ctx context.Context, t *testing.T, n int, etcd string) *crashDrill {
 	t.Helper()
 	dir := t.TempDir()
-	addresses := freeAddresses(t, 2*len(crashes)+1)
-	d := &crashDrill{ctx: ctx, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], changed: make(chan struct{})}
+	addresses := freeAddresses(t, 2*n+1)
+	d := &crashDrill{ctx: ctx, n: n, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], changed: make(chan struct{})}
 	files := filepath.Join(dir, "topologies")
 	d.write(t, files, addresses[1:], 1, "primary", "standby")
 	d.start(ctx, t, "sim", "--dir", files, "--git", d.play, "--control", addresses[0])
 	d.await(t, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
-	var err error
-	if d.ledger, err = ledger.Embedded(filepath.Join(d.play, "ledger.db"), ledger.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	for i := range crashes {
+	d.openLedger(t, etcd)
+	for i := range n {
 		d.post(t, "/clusters/"+crashName(i)+"-a/stop", "")
 	}
 	d.write(t, filepath.Join(d.play, "repo", "topologies"), addresses[1:], 2, "stale", "primary")
 	d.commit(t)
 	go d.watch()
 	return d
+}
+
+// crashTTL is short, so that who is killed is followed soon.
+const crashTTL = time.Second
+
+func (d *crashDrill) openLedger(t *testing.T, etcd string) {
+	t.Helper()
+	var err error
+	if etcd == "" {
+		d.ledger, err = ledger.Embedded(filepath.Join(d.play, "ledger.db"), ledger.Options{})
+	} else {
+		d.ledger, err = ledger.Etcd(ledger.EtcdConfig{Endpoints: []string{etcd}, TTL: crashTTL}, ledger.Options{})
+		keepInEtcd(t, filepath.Join(d.play, "reconcile.yaml"), etcd, crashTTL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.ledger.Close() }) // etcd may be gone
+}
+
+// keepInEtcd edits the playground's configuration.
+func keepInEtcd(t *testing.T, config, etcd string, ttl time.Duration) {
+	t.Helper()
+	data, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := strings.Cut(string(data), "ledger:")
+	text += fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\n", etcd, ttl)
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // freeAddresses finds loopback addresses that nobody serves.
@@ -186,7 +218,7 @@ func (d *crashDrill) write(t *testing.T, dir string, addresses []string, generat
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for i := range crashes {
+	for i := range d.n {
 		name := crashName(i)
 		text := fmt.Sprintf("apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: %s}\nspec:\n  generation: %d\n  clusters:\n", name, generation)
 		for j, role := range []string{a, b} {
@@ -204,7 +236,7 @@ func (d *crashDrill) write(t *testing.T, dir string, addresses []string, generat
 func (d *crashDrill) commit(t *testing.T) {
 	t.Helper()
 	message := "Change the roles\n\n"
-	for i := range crashes {
+	for i := range d.n {
 		message += "Failover-Approved: " + crashName(i) + "/" + candidate(crashName(i)) + "\n"
 	}
 	message += "Failover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
@@ -299,7 +331,7 @@ func (d *crashDrill) read() (seen, error) {
 		return now, err
 	}
 	snapshot, err := d.ledger.Read(d.ctx)
-	now.records = snapshot.History("")
+	now.records, now.snapshot = snapshot.History(""), snapshot
 	return now, err
 }
 
@@ -382,5 +414,13 @@ func (d *crashDrill) judge(t *testing.T, name, topology string) {
 	}
 	if kinds[ledger.KindIntent] != 1+kinds[ledger.KindReversed] || kinds[ledger.KindEffected] != 1 || kinds[ledger.KindResult] != 1 {
 		t.Errorf("%s: the ledger holds %v, want one intent with its effect and its result", name, kinds)
+	}
+	if spent := now.snapshot.Spent(topology); len(spent) != 1 || spent[0].PayloadHash == "" {
+		t.Errorf("%s: the approval is spent as %+v, want once, by its payload", name, spent)
+	}
+	for _, i := range now.snapshot.Memory().Intents {
+		if i.Topology == topology {
+			t.Errorf("%s: an intent is left open", name)
+		}
 	}
 }

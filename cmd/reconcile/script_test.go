@@ -33,7 +33,7 @@ const patience = 20 * time.Second
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"reconcile": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Drill: drillOf()}))
 		},
 		"sshsign": func() {
 			if err := sshsign(os.Args[1:]); err != nil {

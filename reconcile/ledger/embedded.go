@@ -167,8 +167,8 @@ func (b *embedded) wait(ctx context.Context) (time.Duration, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline))
 	}
-	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("open ledger: %w", err)
+	if err := ended(ctx); err != nil {
+		return 0, err
 	}
 	return max(wait, time.Millisecond), nil // 0 would wait for ever
 }

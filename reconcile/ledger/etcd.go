@@ -84,8 +84,8 @@ func (b *etcd) key(parts ...string) string { return b.config.Prefix + "/" + stri
 // connect makes the client at its first use. With authentication that is a
 // call of its own.
 func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+	if err := ended(ctx); err != nil {
+		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

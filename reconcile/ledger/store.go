@@ -191,6 +191,19 @@ func (l *Ledger) replay(im image) ([]entry, *state, error) {
 	return entries, s, l.named(err)
 }
 
+// ended says why nothing is read or written any more; nil: go on.
+func ended(ctx context.Context) error {
+	err, why := ctx.Err(), context.Cause(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(why, err):
+		return fmt.Errorf("open ledger: %w", err)
+	default:
+		return fmt.Errorf("open ledger: %w: %w", err, why)
+	}
+}
+
 // named puts the ledger's place into errors that have one.
 func (l *Ledger) named(err error) error {
 	var damaged *CorruptError
