@@ -47,6 +47,7 @@ type world struct {
 	clock    *instant
 	topology plan.Topology
 	config   Config
+	fleets   []*Fleet
 }
 
 func newWorld(t *testing.T, o milvussim.Options, specs ...milvussim.ClusterSpec) *world {
@@ -84,6 +85,7 @@ func (w *world) hasty() *world {
 
 func (w *world) fleet() *Fleet {
 	f := NewFleet(w.config)
+	w.fleets = append(w.fleets, f)
 	w.t.Cleanup(f.Close)
 	return f
 }

@@ -1,0 +1,131 @@
+package milvus
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+const (
+	// wireDeadline is the deadline of every step of the matrix.
+	wireDeadline = 2 * time.Second
+	// wireGrace is how long after it a step may still be reading what became of
+	// what it sent.
+	wireGrace = 20 * time.Second
+	// wiresAtOnce: most of the time of a cell is waiting.
+	wiresAtOnce = 12
+)
+
+// TestWire carries out every step over every bad wire. Nothing hangs past its
+// deadline, what came of it is done, refused or in doubt and never a lie, a good
+// wire afterwards lets the step end well, no second force promote ever takes
+// effect, and nothing is left open.
+func TestWire(t *testing.T) {
+	warm := converged(t) // what the libraries start once
+	x := warm.through("b")
+	warm.observe(Depth{})
+	x.cut()
+	warm.Close()
+	before, _ := used(t)
+	type cell struct {
+		step  wireStep
+		fault fault
+	}
+	var cells []cell
+	for _, s := range wireSteps {
+		for _, f := range faults {
+			cells = append(cells, cell{s, f})
+		}
+	}
+	limited(len(cells), wiresAtOnce, func(i int) {
+		t.Run(cells[i].step.name+"/"+cells[i].fault.name, func(t *testing.T) { cells[i].step.over(t, cells[i].fault) })
+	})
+	nothingLeaks(t, before)
+}
+
+func (s wireStep) over(t *testing.T, f fault) {
+	w := s.start(t)
+	w.config.ReadTimeout, w.config.UpdateTimeout = 500*time.Millisecond, time.Second
+	x := w.through(s.cluster)
+	if s.ready != nil {
+		s.ready(w)
+	}
+	if s.during {
+		must(t, w.AddFault(s.cluster, milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultDelay, For: 50 * time.Millisecond, Times: 1}))
+	}
+	begun := make(chan struct{})
+	go func() {
+		defer close(begun)
+		s.begin(w, x, f)
+	}()
+	if !s.during {
+		<-begun
+	}
+	r := s.bounded(t, w)
+	<-begun
+	w.noConnections(t)
+	s.judge(t, w, f, r)
+	if s.holds == nil {
+		return
+	}
+	x.heal()
+	if again := s.run(w.ctx(), w); again.Status != StatusDone && again.Status != StatusAlready || !s.holds(w) {
+		t.Errorf("with a good wire again: %+v", again)
+	}
+	if n := w.effects(); n > 1 {
+		t.Errorf("%d force promotes took effect", n)
+	}
+}
+
+// begin has the fault begin, in the middle of a request if the step says so.
+func (s wireStep) begin(w *world, x *wire, f fault) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(wireDeadline); s.during && w.calls(s.cluster, updateMethod) == 0 && time.Now().Before(end); {
+		<-tick.C
+	}
+	x.suffer(f)
+}
+
+// bounded runs the step with a deadline that it must keep.
+func (s wireStep) bounded(t *testing.T, w *world) Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wireDeadline)
+	defer cancel()
+	out := make(chan Result, 1)
+	go func() { out <- s.run(ctx, w) }()
+	select {
+	case r := <-out:
+		return r
+	case <-time.After(wireDeadline + wireGrace):
+		t.Fatal("it hangs past its deadline")
+		return Result{}
+	}
+}
+
+// judge demands an outcome that is one of three, and true.
+func (s wireStep) judge(t *testing.T, w *world, f fault, r Result) {
+	t.Helper()
+	t.Logf("%s, sent %v: %s", r.Status, r.Sent, r.Detail)
+	switch r.Status {
+	case StatusDone, StatusAlready:
+		if r.Err != nil || s.holds != nil && !s.holds(w) {
+			t.Errorf("it is said to be done and is not: %+v", r)
+		}
+	case StatusRefused, StatusFailed:
+		if r.Err == nil || r.Sent || s.holds != nil && !s.arrives && s.holds(w) {
+			t.Errorf("it is said to be refused: %+v", r)
+		}
+	case StatusInDoubt:
+		if r.Err == nil || !r.Sent {
+			t.Errorf("in doubt without a reason: %+v", r)
+		}
+	default:
+		t.Errorf("it ended as %q", r.Status)
+	}
+	if f.slow && r.Status != StatusDone && r.Status != StatusAlready {
+		t.Errorf("all arrived, if slowly, and it ended as %s: %s", r.Status, r.Detail)
+	}
+}
