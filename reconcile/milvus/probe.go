@@ -22,6 +22,8 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	f := r.fleet
 	bound := bind(t, f.credentials)
 	round := plan.Round{At: f.clock.Now(), Limit: deadlinesOfARound * f.readTimeout, Class: plan.ClassNotCalled}
+	end, bounded := ctx.Deadline()
+	short := bounded && time.Until(end) < round.Limit
 	var primary, candidate plan.View
 	both(
 		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), look{}) },
@@ -29,7 +31,7 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
-	if ctx.Err() != nil && primary.Reach != plan.ReachUp {
+	if primary.Reach != plan.ReachUp && (ctx.Err() != nil || short && primary.Class == plan.ClassTimeout) {
 		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // what was cut short must not count
 	}
 	round.CandidateAnswered = candidate.Reach == plan.ReachUp

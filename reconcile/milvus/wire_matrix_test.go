@@ -9,8 +9,12 @@ import (
 )
 
 const (
-	// wireDeadline is the deadline of every step of the matrix.
+	// wireDeadline is the deadline of every step over a wire on which something
+	// does not arrive.
 	wireDeadline = 2 * time.Second
+	// wirePatience is the deadline of a step that must succeed, however busy the
+	// machine is.
+	wirePatience = time.Minute
 	// wireGrace is how long after it a step may still be reading what became of
 	// what it sent.
 	wireGrace = 20 * time.Second
@@ -26,7 +30,7 @@ func TestWire(t *testing.T) {
 	warm := converged(t) // what the libraries start once
 	x := warm.through("b")
 	warm.observe(Depth{})
-	x.cut()
+	x.proxy.Stop()
 	warm.Close()
 	before, _ := used(t)
 	type cell struct {
@@ -47,7 +51,12 @@ func TestWire(t *testing.T) {
 
 func (s wireStep) over(t *testing.T, f fault) {
 	w := s.start(t)
-	w.config.ReadTimeout, w.config.UpdateTimeout = 500*time.Millisecond, time.Second
+	deadline := wireDeadline
+	if f.slow {
+		deadline = wirePatience
+	} else {
+		w.config.ReadTimeout, w.config.UpdateTimeout = 500*time.Millisecond, time.Second
+	}
 	x := w.through(s.cluster)
 	if s.ready != nil {
 		s.ready(w)
@@ -56,6 +65,9 @@ func (s wireStep) over(t *testing.T, f fault) {
 		must(t, w.AddFault(s.cluster, milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultDelay, For: 50 * time.Millisecond, Times: 1}))
 	}
 	begun := make(chan struct{})
+	if s.during {
+		x.watch(f)
+	}
 	go func() {
 		defer close(begun)
 		s.begin(w, x, f)
@@ -63,7 +75,7 @@ func (s wireStep) over(t *testing.T, f fault) {
 	if !s.during {
 		<-begun
 	}
-	r := s.bounded(t, w)
+	r := s.bounded(t, w, deadline)
 	<-begun
 	w.noConnections(t)
 	s.judge(t, w, f, r)
@@ -71,6 +83,7 @@ func (s wireStep) over(t *testing.T, f fault) {
 		return
 	}
 	x.heal()
+	w.config.ReadTimeout, w.config.UpdateTimeout = wirePatience, wirePatience
 	if again := s.run(w.ctx(), w); again.Status != StatusDone && again.Status != StatusAlready || !s.holds(w) {
 		t.Errorf("with a good wire again: %+v", again)
 	}
@@ -86,20 +99,24 @@ func (s wireStep) begin(w *world, x *wire, f fault) {
 	for end := time.Now().Add(wireDeadline); s.during && w.calls(s.cluster, updateMethod) == 0 && time.Now().Before(end); {
 		<-tick.C
 	}
+	if s.during {
+		x.strike(f)
+		return
+	}
 	x.suffer(f)
 }
 
 // bounded runs the step with a deadline that it must keep.
-func (s wireStep) bounded(t *testing.T, w *world) Result {
+func (s wireStep) bounded(t *testing.T, w *world, deadline time.Duration) Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), wireDeadline)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	out := make(chan Result, 1)
 	go func() { out <- s.run(ctx, w) }()
 	select {
 	case r := <-out:
 		return r
-	case <-time.After(wireDeadline + wireGrace):
+	case <-time.After(deadline + wireGrace):
 		t.Fatal("it hangs past its deadline")
 		return Result{}
 	}

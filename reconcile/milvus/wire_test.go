@@ -6,66 +6,130 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
 )
 
-// wire is a TCP proxy between the fleet and one cluster.
+// wire is a TCP proxy between the fleet and one cluster. Its toxics are never
+// changed while connections are open, which the proxy may wait for in vain: it is
+// started anew at its address, or a gate within it closes.
 type wire struct {
-	t     *testing.T
-	proxy *toxiproxy.Proxy
-	down  bool
+	t        *testing.T
+	upstream string
+	proxy    *toxiproxy.Proxy
+	gate     *gate
 }
 
 // through puts a proxy between the fleet and a cluster; the other clusters reach
 // it as before.
 func (w *world) through(id string) *wire {
 	w.t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := toxiproxy.NewProxy(server, id, "127.0.0.1:0", w.Address(id))
-	must(w.t, p.Start())
-	x := &wire{t: w.t, proxy: p}
-	w.t.Cleanup(x.cut)
-	w.cluster(id).ClientAddress = p.Listen
+	x := &wire{t: w.t, upstream: w.Address(id), gate: &gate{}}
+	x.start("127.0.0.1:0", nil)
+	w.t.Cleanup(func() { x.proxy.Stop() })
+	w.cluster(id).ClientAddress = x.proxy.Listen
 	for i := range w.config.Credentials {
 		if w.config.Credentials[i].ClusterID == id {
-			w.config.Credentials[i].Address, w.config.Credentials[i].URI = p.Listen, w.cluster(id).URI
+			w.config.Credentials[i].Address, w.config.Credentials[i].URI = x.proxy.Listen, w.cluster(id).URI
 		}
 	}
 	return x
 }
 
-// cut refuses connections and resets the open ones.
-func (x *wire) cut() {
-	if !x.down {
-		x.down = true
-		x.proxy.Stop()
+func (x *wire) start(address string, toxics []string) {
+	x.t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	x.proxy = toxiproxy.NewProxy(server, "wire", address, x.upstream)
+	for _, text := range toxics {
+		_, err := x.proxy.Toxics.AddToxicJson(strings.NewReader(text))
+		must(x.t, err)
 	}
+	must(x.t, x.proxy.Start())
 }
 
-// suffer has a fault begin on the open and on all later connections.
+// suffer has a fault begin: the open connections are reset, later ones suffer.
 func (x *wire) suffer(f fault) {
 	x.t.Helper()
-	if f.refuse {
-		x.cut()
-		return
-	}
-	for _, toxic := range f.toxics {
-		_, err := x.proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
-		must(x.t, err)
+	x.proxy.Stop()
+	if !f.refuse {
+		x.start(x.proxy.Listen, f.toxics)
 	}
 }
 
 // heal ends every fault, and the connections that suffered from it.
 func (x *wire) heal() {
 	x.t.Helper()
-	x.cut()
-	x.proxy.Toxics.ResetToxics(x.t.Context())
-	must(x.t, x.proxy.Start())
-	x.down = false
+	x.proxy.Stop()
+	x.start(x.proxy.Listen, nil)
+}
+
+// watch prepares the proxy for a fault that begins on open connections: what is
+// dropped then goes through gates, what is slow is slow from the beginning.
+func (x *wire) watch(f fault) {
+	x.t.Helper()
+	toxics := f.toxics
+	if !f.slow {
+		toxics = nil
+	}
+	for _, direction := range f.drops {
+		toxics = append(toxics, x.gate.toxic(direction))
+	}
+	x.proxy.Stop()
+	x.start(x.proxy.Listen, toxics)
+}
+
+// strike has a fault begin that was watched for.
+func (x *wire) strike(f fault) {
+	switch {
+	case f.slow:
+	case f.drops != nil:
+		x.gate.closed.Store(true)
+	default:
+		x.suffer(f)
+	}
+}
+
+// gate drops everything once it is closed, on open connections too.
+type gate struct{ closed atomic.Bool }
+
+var gates sync.Map // their names, as the toxics know them
+
+// gateToxic is a gate in one direction of one connection.
+type gateToxic struct {
+	Name string `json:"name"`
+}
+
+func init() { toxics.Register("gate", new(gateToxic)) }
+
+func (g *gate) toxic(direction string) string {
+	name := fmt.Sprintf("%p", g)
+	gates.Store(name, g)
+	return toxic("gate", direction, fmt.Sprintf(`"name":%q`, name))
+}
+
+// Pipe lets through until the gate is closed.
+func (t *gateToxic) Pipe(stub *toxics.ToxicStub) {
+	g, _ := gates.Load(t.Name)
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case c := <-stub.Input:
+			if c == nil {
+				stub.Close()
+				return
+			}
+			if !g.(*gate).closed.Load() {
+				stub.Output <- c
+			}
+		}
+	}
 }
 
 // fault is something that a network does.
@@ -75,6 +139,8 @@ type fault struct {
 	refuse bool
 	// slow: everything arrives all the same, so that every step must succeed.
 	slow bool
+	// drops are the directions in which nothing arrives any more.
+	drops []string
 }
 
 func toxic(kind, stream, attributes string) string {
@@ -94,10 +160,17 @@ var faults = []fault{
 	{name: "refused", refuse: true},
 	{name: "reset at once", toxics: bothWays("reset_peer", `"timeout":0`)},
 	{name: "reset after a while", toxics: bothWays("reset_peer", `"timeout":60`)},
-	{name: "black hole", toxics: bothWays("timeout", `"timeout":0`)},
-	{name: "half-open: nothing gets there", toxics: []string{toxic("timeout", "upstream", `"timeout":0`)}},
-	{name: "half-open: nothing comes back", toxics: []string{toxic("timeout", "downstream", `"timeout":0`)}},
+	{name: "black hole", toxics: bothWays("timeout", `"timeout":0`), drops: []string{"upstream", "downstream"}},
+	{name: "half-open: nothing gets there", toxics: []string{toxic("timeout", "upstream", `"timeout":0`)}, drops: []string{"upstream"}},
+	{name: "half-open: nothing comes back", toxics: []string{toxic("timeout", "downstream", `"timeout":0`)}, drops: []string{"downstream"}},
 	{name: "closed in the middle of an answer", toxics: []string{toxic("limit_data", "downstream", `"bytes":150`)}},
+}
+
+// TestMain keeps the proxy from telling what it does: parts of it use the global
+// logger.
+func TestMain(m *testing.M) {
+	zerolog.SetGlobalLevel(zerolog.Disabled)
+	os.Exit(m.Run())
 }
 
 // usage is what a process holds on to.
