@@ -45,7 +45,7 @@ func (w *world) alone(id string) plan.Configuration {
 func change(cluster string, states func(*world) (before, after *plan.Configuration)) func(context.Context, *world) Result {
 	return func(ctx context.Context, w *world) Result {
 		before, after := states(w)
-		return w.fleet().Execute(ctx, w.topology, plan.Step{ID: 1, Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, nil)
+		return w.fleet().Execute(ctx, w.topology, plan.Step{ID: 1, Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, Permit{})
 	}
 }
 
@@ -67,7 +67,7 @@ func detach(id string) func(*world) (before, after *plan.Configuration) {
 }
 
 func promoting(ctx context.Context, w *world) Result {
-	return w.fleet().Execute(ctx, w.topology, w.promote(), nil)
+	return w.fleet().Execute(ctx, w.topology, w.promote(), Permit{})
 }
 
 // believes tells whether a cluster is what the simulator says it is.
