@@ -199,7 +199,7 @@ func keepInEtcd(t *testing.T, config, etcd string, ttl time.Duration) {
 }
 
 // freeAddresses finds loopback addresses that nobody serves.
-func freeAddresses(t *testing.T, n int) []string {
+func freeAddresses(t testing.TB, n int) []string {
 	t.Helper()
 	var out []string
 	for range n {

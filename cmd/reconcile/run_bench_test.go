@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// BenchmarkPushToWrite is the time from `git push` of an approved failover,
+// told to the daemon by webhook, to the promoted cluster accepting a write,
+// next to that of the bare RPC. The primary was lost before, and the daemon
+// has its rounds of evidence.
+func BenchmarkPushToWrite(b *testing.B) {
+	var pushed, bare time.Duration
+	for range b.N {
+		b.StopTimer()
+		d, forge, serve := newPushed(b)
+		b.StartTimer()
+		began := time.Now()
+		d.run(b, "git", "-C", filepath.Join(d.play, "repo"), "push", "--quiet", forge, "main")
+		body := fmt.Sprintf(`{"ref":"refs/heads/main","repository":{"clone_url":%q}}`, forge)
+		if code, err := push("http://"+serve, "github", body, hookSecret); err != nil || code != 202 {
+			b.Fatalf("the webhook answered %d: %v", code, err)
+		}
+		d.await(b, "a write", func() bool { return d.writes(b, "b") })
+		pushed += time.Since(began)
+		b.StopTimer()
+		began = time.Now()
+		d.forcePromote(b, "d")
+		d.await(b, "a write", func() bool { return d.writes(b, "d") })
+		bare += time.Since(began)
+	}
+	b.ReportMetric(float64(pushed.Milliseconds())/float64(b.N), "ms/push-to-write")
+	b.ReportMetric(float64(bare.Microseconds())/1000/float64(b.N), "ms/bare-rpc-to-write")
+}
+
+// newPushed has two pairs whose primaries are lost, a daemon that has its
+// evidence for the first, and the approved commit that was not pushed yet.
+func newPushed(b *testing.B) (d *replicas, forge, serve string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), replicasPatience)
+	b.Cleanup(cancel)
+	dir := b.TempDir()
+	at := freeAddresses(b, 6)
+	d = &replicas{ctx: ctx, play: filepath.Join(dir, "play"), control: "http://" + at[0]}
+	files := filepath.Join(dir, "topologies")
+	writePair(b, files, at[1:3], 1, "primary", "standby")
+	other := strings.NewReplacer("orders", "parts", "id: a,", "id: c,", "id: b,", "id: d,", "a-root", "c-root", "b-root", "d-root", at[1], at[3], at[2], at[4])
+	data, err := os.ReadFile(filepath.Join(files, "orders.yaml"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(files, "parts.yaml"), []byte(other.Replace(string(data))), 0o644)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	d.start(b, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.play, "--control", at[0])
+	d.await(b, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
+	d.post(b, "/clusters/a/stop", "")
+	d.post(b, "/clusters/c/stop", "")
+	forge = filepath.Join(dir, "forge.git")
+	d.run(b, "git", "clone", "--quiet", "--bare", filepath.Join(d.play, "repo"), forge)
+	data, err = os.ReadFile(filepath.Join(d.play, "reconcile.yaml"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	secret, config := filepath.Join(dir, "secret"), filepath.Join(dir, "run.yaml")
+	text := strings.Replace(string(data), filepath.Join(d.play, "repo"), forge, 1)
+	text = strings.Replace(text, "mode: observe\n", "mode: apply\n", 1)
+	text += fmt.Sprintf("serve: {address: %q, webhookSecretFrom: {file: %q}}\n", at[5], secret)
+	for name, content := range map[string]string{secret: hookSecret, config: text} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r := &replica{log: filepath.Join(dir, "run.log")}
+	r.cmd = d.start(b, r.log, "run", "--config", config)
+	d.await(b, "the rounds of evidence", r.says("cluster=a code=unavailable"))
+	d.failover(b)
+	return d, forge, at[5]
+}
+
+func (d *replicas) run(b *testing.B, name string, args ...string) {
+	b.Helper()
+	cmd := exec.CommandContext(d.ctx, name, args...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// writes says whether a cluster accepts a row.
+func (d *replicas) writes(b *testing.B, cluster string) bool {
+	b.Helper()
+	data, err := request("POST", d.control+"/clusters/"+cluster+"/write", `{"rows":1}`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var answer struct{ Accepted int }
+	return json.Unmarshal(data, &answer) == nil && answer.Accepted == 1
+}
+
+// forcePromote is the bare RPC, as the guide has it.
+func (d *replicas) forcePromote(b *testing.B, cluster string) {
+	b.Helper()
+	data, err := request("GET", d.control+"/world", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var world struct {
+		Clusters []struct{ ID, Address string }
+	}
+	if err := json.Unmarshal(data, &world); err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range world.Clusters {
+		if c.ID != cluster {
+			continue
+		}
+		conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Close() //nolint:errcheck // the call is over
+		ctx := metadata.AppendToOutgoingContext(d.ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(milvussim.RootToken)))
+		status, err := milvuspb.NewMilvusServiceClient(conn).UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+			ForcePromote: true,
+			ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: []*commonpb.MilvusCluster{{
+				ClusterId: cluster, Pchannels: []string{cluster + "-rootcoord-dml_0", cluster + "-rootcoord-dml_1"},
+				ConnectionParam: &commonpb.ConnectionParam{Uri: "http://" + c.Address, Token: milvussim.RootToken},
+			}}},
+		})
+		if err != nil || status.GetCode() != 0 {
+			b.Fatalf("force promote: %v %v", status, err)
+		}
+	}
+}
