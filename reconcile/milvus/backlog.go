@@ -31,36 +31,18 @@ var localTypes = []string{"32", "33"}
 // still is one of an idle channel, or one that is stuck. It needs both up, and
 // a source that serves DumpMessages.
 func (r *Reader) backlogs(ctx context.Context, topologies []plan.Topology, bound []map[string]access, views []plan.View) {
-	var jobs []unsentQuestion
+	var pairs []backlog
 	for i, t := range topologies {
 		of := views[:len(t.Clusters)]
 		views = views[len(t.Clusters):]
-		jobs = append(jobs, unsentQuestions(bound[i], of)...)
-	}
-	limited(len(jobs), r.fleet.concurrency, func(i int) { r.fleet.unsent(ctx, jobs[i]) })
-}
-
-// unsentQuestion is one channel of a standby, and where to ask about it.
-type unsentQuestion struct {
-	standby, source access
-	progress        *plan.ChannelProgress
-}
-
-// unsentQuestions are those of one topology, whose views they fill in.
-func unsentQuestions(bound map[string]access, views []plan.View) []unsentQuestion {
-	var out []unsentQuestion
-	for _, v := range views {
-		source := slices.IndexFunc(views, func(o plan.View) bool { return o.Cluster == v.Belief.Source })
-		if v.Belief.Kind != plan.BeliefStandby || source < 0 || !dumps(views[source]) {
-			continue
-		}
-		for i := range v.Progress {
-			if p := &v.Progress[i]; p.Known && p.MessageID != "" {
-				out = append(out, unsentQuestion{bound[v.Cluster], bound[v.Belief.Source], p})
+		for _, v := range of {
+			source := slices.IndexFunc(of, func(o plan.View) bool { return o.Cluster == v.Belief.Source })
+			if v.Belief.Kind == plan.BeliefStandby && source >= 0 && dumps(of[source]) {
+				pairs = append(pairs, backlog{bound[i][v.Cluster], bound[i][v.Belief.Source], v.Progress})
 			}
 		}
 	}
-	return out
+	limited(len(pairs), r.fleet.concurrency, func(i int) { r.fleet.unsent(ctx, pairs[i]) })
 }
 
 // dumps says whether a source can be asked: it answers, it is the one we mean,
@@ -69,15 +51,21 @@ func dumps(v plan.View) bool {
 	return v.Reach == plan.ReachUp && v.IdentityProven && v.ForcePromotes == plan.SupportYes
 }
 
-// unsent fills in what one channel has not replicated. Where that cannot be
-// told, it stays unsaid.
-func (f *Fleet) unsent(ctx context.Context, q unsentQuestion) {
-	to, err := f.connect(q.standby)
+// backlog is a standby, its source, and the channels to fill in.
+type backlog struct {
+	standby, source access
+	progress        []plan.ChannelProgress
+}
+
+// unsent fills in what each channel of a standby has not replicated. Where that
+// cannot be told, it stays unsaid.
+func (f *Fleet) unsent(ctx context.Context, b backlog) {
+	to, err := f.connect(b.standby)
 	if err != nil {
 		return
 	}
 	defer to.close()
-	from, err := f.connect(q.source)
+	from, err := f.connect(b.source)
 	if err != nil {
 		return
 	}
@@ -86,10 +74,19 @@ func (f *Fleet) unsent(ctx context.Context, q unsentQuestion) {
 	if err != nil {
 		return
 	}
+	limited(len(b.progress), f.concurrency, func(i int) {
+		if p := &b.progress[i]; p.Known && p.MessageID != "" {
+			unsentOf(ctx, p, to, from, b.source.cluster.ID, now)
+		}
+	})
+}
+
+// unsentOf asks about one channel, up to a tick of the source.
+func unsentOf(ctx context.Context, p *plan.ChannelProgress, to, from *link, source string, now uint64) {
 	ctx, cancel := from.shortly(ctx)
 	defer cancel()
-	info, err := to.info(ctx, q.progress.Channel, q.source.cluster.ID)
-	if err != nil || info.GetCheckpoint().GetClusterId() != q.source.cluster.ID {
+	info, err := to.info(ctx, p.Channel, source)
+	if err != nil || info.GetCheckpoint().GetClusterId() != source {
 		return
 	}
 	oldest, err := from.firstAfter(ctx, info.GetCheckpoint(), now)
@@ -97,10 +94,10 @@ func (f *Fleet) unsent(ctx context.Context, q unsentQuestion) {
 	case err != nil:
 	case oldest != 0:
 		at := plan.TickTime(oldest)
-		q.progress.Unsent = &at
+		p.Unsent = &at
 	default:
 		at := plan.TickTime(now)
-		q.progress.CaughtUpAt = &at
+		p.CaughtUpAt = &at
 	}
 }
 
