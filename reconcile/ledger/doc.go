@@ -6,9 +6,10 @@
 // the whole chain is verified whenever the ledger is opened: a record that is
 // torn, edited or missing is a CorruptError, never skipped. What the planner
 // is told (Memory) is computed from the records alone, so there is nothing
-// that could contradict them. The one exception is replication progress: a
-// sweep replaces the last one, under a checksum of its own, since a chain of
-// all sweeps would only grow.
+// that could contradict them. Beside the chain stand values of which only the
+// newest matters, since a chain of all sweeps would only grow: replication
+// progress, where Git refs were, known collections. The head carries one hash
+// over all of them.
 //
 // An approval is spent for its topology and generation, and by the hash of
 // its signed payload, in the same transaction as the intent that it is spent
@@ -18,9 +19,11 @@
 //
 // The right to act on a topology is a Lock, apart from the transactions:
 // readers never need one, and a transaction never outlives the call that made
-// it. The embedded ledger keeps a bbolt file, opened for one transaction at a
-// time, and a flock'd file for each topology beside it; it serves one machine
-// and needs a local file system.
+// it. Embedded keeps a bbolt file, opened for one transaction at a time, and a
+// flock'd file for each topology beside it; it serves one machine and needs a
+// local file system. Etcd serves several: a lock is a key with a lease, and its
+// fencing token goes with every write. Both pass one conformance suite.
+// docs/ledger.md describes what is stored.
 //
 // The package does not decide what is approved, and it does not call a
 // cluster. It stores no tokens: its types have no place for one, and texts are
