@@ -3,9 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -69,60 +67,6 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 	return s.report(reports), nil
 }
 
-// survey is the world before any evidence was made.
-type survey struct {
-	observed   plan.Observed
-	remembered Remembered
-	computed   plan.Plan
-}
-
-func (p Pass) survey(ctx context.Context) (survey, error) {
-	remembered, err := p.remember(ctx)
-	if err != nil {
-		return survey{}, err
-	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents})}
-	if p.Evidence != nil {
-		observed.Evidence = p.Evidence()
-	}
-	computed := p.compute(observed, remembered)
-	if !p.AllProgress {
-		observed.Views = p.deepen(ctx, observed.Views, computed)
-	} else {
-		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Contents: true})
-	}
-	observed.Logs = p.staleLogs(ctx, observed)
-	if err := ctx.Err(); err != nil {
-		return survey{}, fmt.Errorf("observe the clusters: %w", err)
-	}
-	return survey{observed, remembered, p.compute(observed, remembered)}, nil
-}
-
-// staleLogs reads what each stale cluster that takes writes holds alone.
-func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
-	type job struct {
-		topology        plan.Topology
-		promoted, stale string
-	}
-	var jobs []job
-	for _, t := range p.Desired.Topologies {
-		primary, ok := t.Primary()
-		if !ok || o.View(primary.ID).Reach != plan.ReachUp {
-			continue
-		}
-		for _, c := range t.Clusters {
-			if v := o.View(c.ID); c.Role == plan.RoleStale && v.Belief.Kind == plan.BeliefPrimary && o.View(primary.ID).Belief.Kind != plan.BeliefStandby {
-				jobs = append(jobs, job{t, primary.ID, c.ID})
-			}
-		}
-	}
-	logs := make([]plan.StaleLog, len(jobs))
-	p.sideBySide(len(jobs), func(i int) {
-		logs[i] = p.Observer.StaleLog(ctx, jobs[i].topology, jobs[i].promoted, jobs[i].stale)
-	})
-	return logs
-}
-
 // probed makes the evidence that one topology lacks and judges it at once, so
 // that the evidence does not grow old while others still make theirs.
 func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report {
@@ -153,20 +97,6 @@ func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 			out = append(out, e)
 		}
 	}
-	return out
-}
-
-// report puts the topologies together again.
-func (s survey) report(parts []Report) Report {
-	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
-	out.Plan.Topologies, out.Plan.Wants = nil, nil
-	for _, r := range parts {
-		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
-		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)
-		out.Evidence = append(out.Evidence, r.Evidence...)
-		maps.Copy(out.Decisions, r.Decisions)
-	}
-	slices.SortFunc(out.Plan.Topologies, func(x, y plan.TopologyPlan) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }
 
@@ -230,51 +160,6 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	return out
 }
 
-// deepen reads channel progress and, for joins, contents of the topologies
-// with a transition.
-func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
-	var changing []plan.Topology
-	for _, t := range p.Desired.Topologies {
-		if tp, ok := computed.Topology(t.Name); ok && tp.Transition != plan.TransitionNone {
-			changing = append(changing, t)
-		}
-	}
-	return p.replace(ctx, views, changing, Depth{Progress: true, Contents: true})
-}
-
-// searched are the topologies whose collections are looked at: those whose
-// transition attaches a cluster, and those that failed over a short while ago.
-func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
-	var out []plan.Topology
-	m := r.Memory
-	m.Now = p.Clock()
-	for _, t := range p.Desired.Topologies {
-		tp, _ := computed.Topology(t.Name)
-		_, promoted := m.Promoted(t.Name)
-		if promoted || tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-// replace reads more of some topologies and puts the new views in place.
-func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
-	if len(topologies) == 0 {
-		return views
-	}
-	out := slices.Clone(views)
-	for _, fresh := range p.Observer.Deepen(ctx, topologies, views, depth) {
-		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
-		if i < 0 {
-			out = append(out, fresh)
-			continue
-		}
-		out[i] = fresh
-	}
-	return out
-}
-
 // probe makes the missing rounds of one topology.
 func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
 	var out []plan.Evidence
@@ -304,62 +189,4 @@ func (p Pass) tell(topology, text string) {
 	if p.Tell != nil {
 		p.Tell(topology, text)
 	}
-}
-
-// judge evaluates the approval of every topology.
-func (p Pass) judge(computed plan.Plan, r Remembered) Report {
-	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New, remembered: r}
-	for i, t := range computed.Topologies {
-		d := p.evaluate(t, r)
-		report.Decisions[t.Name] = d
-		report.Plan.Topologies[i] = t.Accept(d.Accepted)
-	}
-	return report
-}
-
-// evaluate judges one topology. An open intent that is resumed needs no new
-// approval: its own was spent when it was written.
-func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
-	change := p.Changes[t.Name]
-	change.Topology = t.Name
-	request := approval.Request{
-		Plan: t, Change: change, Policy: p.Policy, Now: p.Clock(),
-		NewestRecord: r.Newest, Spent: r.Spent, Stale: r.Memory.Stale,
-	}
-	if p.Unattended {
-		born := r.Born.Truncate(time.Second) // as Git dates its objects
-		request.LedgerBorn, request.Lapsed = &born, r.Lapsed
-	}
-	if !t.Resumed {
-		request.Spent = unspent(r, t.Name)
-		return approval.Evaluate(request)
-	}
-	request.Spent = nil
-	accepted := approval.Evaluate(request).Accepted
-	return approval.Decision{
-		Verdict: approval.VerdictNotRequired, Commit: change.Commit, Accepted: accepted,
-		Detail: "an open intent of the ledger is resumed; its approval was spent when it was written",
-	}
-}
-
-// unspent are the marks of used approvals without those of an open intent that
-// has sent nothing: it is taken back before anything else is done.
-func unspent(r Remembered, topology string) []approval.SpentMark {
-	i, open := openIntent(r, topology)
-	if !open || i.MayHaveSent || i.Effected {
-		return r.Spent
-	}
-	return slices.DeleteFunc(slices.Clone(r.Spent), func(m approval.SpentMark) bool {
-		return m.Topology == topology && m.Generation == i.Generation
-	})
-}
-
-// grant returns the right to act: the decision's, or that of the intent.
-func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (approval.Grant, bool) {
-	if i, open := openIntent(r, t.Name); open && t.Resumed {
-		g := approval.ResumeGrant(i)
-		return g, g.Covers(t)
-	}
-	g := d.Grant()
-	return g, d.Approved() && g.Covers(t)
 }

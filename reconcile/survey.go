@@ -1,0 +1,125 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// survey is the world before any evidence was made.
+type survey struct {
+	observed   plan.Observed
+	remembered Remembered
+	computed   plan.Plan
+}
+
+func (p Pass) survey(ctx context.Context) (survey, error) {
+	remembered, err := p.remember(ctx)
+	if err != nil {
+		return survey{}, err
+	}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents})}
+	if p.Evidence != nil {
+		observed.Evidence = p.Evidence()
+	}
+	computed := p.compute(observed, remembered)
+	if !p.AllProgress {
+		observed.Views = p.deepen(ctx, observed.Views, computed)
+	} else {
+		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Contents: true})
+	}
+	observed.Logs = p.staleLogs(ctx, observed)
+	if err := ctx.Err(); err != nil {
+		return survey{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return survey{observed, remembered, p.compute(observed, remembered)}, nil
+}
+
+// staleLogs reads what each stale cluster that takes writes holds alone.
+func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
+	type job struct {
+		topology        plan.Topology
+		promoted, stale string
+	}
+	var jobs []job
+	for _, t := range p.Desired.Topologies {
+		primary, ok := t.Primary()
+		if !ok || o.View(primary.ID).Reach != plan.ReachUp {
+			continue
+		}
+		for _, c := range t.Clusters {
+			if v := o.View(c.ID); c.Role == plan.RoleStale && v.Belief.Kind == plan.BeliefPrimary && o.View(primary.ID).Belief.Kind != plan.BeliefStandby {
+				jobs = append(jobs, job{t, primary.ID, c.ID})
+			}
+		}
+	}
+	logs := make([]plan.StaleLog, len(jobs))
+	p.sideBySide(len(jobs), func(i int) {
+		logs[i] = p.Observer.StaleLog(ctx, jobs[i].topology, jobs[i].promoted, jobs[i].stale)
+	})
+	return logs
+}
+
+// report puts the topologies together again.
+func (s survey) report(parts []Report) Report {
+	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
+	out.Plan.Topologies, out.Plan.Wants = nil, nil
+	for _, r := range parts {
+		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
+		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)
+		out.Evidence = append(out.Evidence, r.Evidence...)
+		maps.Copy(out.Decisions, r.Decisions)
+	}
+	slices.SortFunc(out.Plan.Topologies, func(x, y plan.TopologyPlan) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// deepen reads channel progress and, for joins, contents of the topologies
+// with a transition.
+func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
+	var changing []plan.Topology
+	for _, t := range p.Desired.Topologies {
+		if tp, ok := computed.Topology(t.Name); ok && tp.Transition != plan.TransitionNone {
+			changing = append(changing, t)
+		}
+	}
+	return p.replace(ctx, views, changing, Depth{Progress: true, Contents: true})
+}
+
+// searched are the topologies whose collections are looked at: those whose
+// transition attaches a cluster, and those that failed over a short while ago.
+func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
+	var out []plan.Topology
+	m := r.Memory
+	m.Now = p.Clock()
+	for _, t := range p.Desired.Topologies {
+		tp, _ := computed.Topology(t.Name)
+		_, promoted := m.Promoted(t.Name)
+		if promoted || tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// replace reads more of some topologies and puts the new views in place.
+func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
+	if len(topologies) == 0 {
+		return views
+	}
+	out := slices.Clone(views)
+	for _, fresh := range p.Observer.Deepen(ctx, topologies, views, depth) {
+		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
+		if i < 0 {
+			out = append(out, fresh)
+			continue
+		}
+		out[i] = fresh
+	}
+	return out
+}
