@@ -66,7 +66,7 @@ type Settings struct {
 	Source        Source
 	SweepInterval time.Duration
 	PollInterval  time.Duration
-	// PassTimeout bounds one pass of one topology, an apply included, and one fetch.
+	// PassTimeout bounds one pass of one topology, an apply included.
 	PassTimeout time.Duration
 	// Close is called once nothing uses these settings any more; may be nil.
 	Close func()

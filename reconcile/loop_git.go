@@ -31,11 +31,15 @@ func (l *Loop) follow(ctx context.Context) {
 	}
 }
 
+// fetchWithin bounds one fetch, the first of a large repository included.
+const fetchWithin = 5 * time.Minute
+
 func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	s, done := l.use()
 	defer done()
-	defer l.busy("fetch Git", s.PassTimeout)()
-	bounded, cancel := context.WithTimeout(ctx, s.PassTimeout)
+	limit := min(s.PassTimeout, fetchWithin)
+	defer l.busy("fetch Git", limit)()
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	rev, err := s.Source.Fetch(bounded)
 	if ctx.Err() != nil {

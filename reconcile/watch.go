@@ -17,7 +17,6 @@ type watch struct {
 
 	mu       sync.Mutex
 	topology plan.Topology
-	observer Observer
 	wants    []plan.Want // none: nothing is watched
 	made     []plan.Evidence
 	running  bool
@@ -37,7 +36,7 @@ type standing struct {
 func (w *watch) follow(a Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.observer, w.topology, w.wants = a.Observer, plan.Topology{}, nil
+	w.topology, w.wants = plan.Topology{}, nil
 	payloads := approved(t, d)
 	if !slices.Equal(payloads, w.approval.payloads) {
 		w.approval = standing{payloads: payloads, change: a.Changes[t.Name], since: w.worker.loop.clock.Now()}
@@ -90,17 +89,17 @@ func (w *watch) run(ctx context.Context) {
 // rounds makes one round of every pair, side by side, and returns when the
 // next are due.
 func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
-	_, done := w.worker.loop.use() // the observer is that of settings in use
+	s, done := w.worker.loop.use()
 	defer done()
 	w.mu.Lock()
-	observer, t := w.observer, w.topology
+	t := w.topology
 	w.mu.Unlock()
 	interval = wants[0].Interval
 	var all sync.WaitGroup
 	for _, want := range wants {
 		interval = min(interval, want.Interval)
 		all.Go(func() {
-			round := observer.Round(ctx, t, want)
+			round := s.Apply.Observer.Round(ctx, t, want)
 			if ctx.Err() == nil { // what was cut short shows nothing
 				w.add(ctx, want, round)
 			}

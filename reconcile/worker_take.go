@@ -155,11 +155,13 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r Result, a Apply) State {
 	switch {
 	case slices.Contains(a.Suspended, t.Name):
 		return StateSuspended
+	case r.Outcome == OutcomeApplied && !t.InSync: // the next look, which is due at once, says what came of it
+		return StateApplying
 	case drifted:
 		return StateDrifted
 	case t.Blocked(s.Decision.Accepted), r.Outcome == OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked
-	case t.Transition != plan.TransitionNone && r.Outcome != OutcomeApplied:
+	case t.Transition != plan.TransitionNone:
 		return StatePending
 	case t.InSync:
 		return StateInSync

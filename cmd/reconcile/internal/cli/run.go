@@ -85,7 +85,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	}
 	d.herald.use(e)
 	log := g.logger()
-	d.webhook = &serve.Webhook{Log: log, Clock: g.clock}
+	d.webhook = &serve.Webhook{Log: log}
 	board := &reconcile.Board{}
 	d.metrics = serve.NewMetrics(board)
 	d.loop = reconcile.NewLoop(reconcile.LoopOptions{

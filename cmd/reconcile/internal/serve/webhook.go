@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 )
 
 // maxPush bounds the body of a push. Forges cut the list of commits long
@@ -31,9 +30,8 @@ type Trust struct {
 // nothing that they say: a push of the tracked ref, or of a failover tag, by
 // somebody who knows the secret, makes the daemon fetch.
 type Webhook struct {
-	Push  func() // asks for a fetch; must not block
-	Log   *slog.Logger
-	Clock func() time.Time
+	Push func() // asks for a fetch; must not block
+	Log  *slog.Logger
 
 	mu    sync.Mutex
 	trust Trust
