@@ -43,22 +43,28 @@ type Config struct {
 	ReadTimeout   time.Duration // of a read or probe
 	UpdateTimeout time.Duration // of one attempt to send a configuration
 	Clock         Clock
+	// KeepFor is how old a connection may become that one look leaves for the
+	// next; a process that looks again and again sets it. Zero: none is kept.
+	// Only looks use it: probes, requests and verifications connect anew.
+	KeepFor time.Duration
 }
 
 // Fleet is every cluster that the operator's configuration lets us call. Its
 // methods may be called from any goroutine. It keeps no connection between
 // two calls of a method, so that each observation also tells whether the
-// cluster can be connected to.
+// cluster can be connected to; with KeepFor one that says so less often.
 type Fleet struct {
 	credentials   map[string]Credential
 	concurrency   int
 	readTimeout   time.Duration
 	updateTimeout time.Duration
+	keepFor       time.Duration
 	clock         Clock
 	secrets       secrets
 
 	mu         sync.Mutex
 	open       map[*grpc.ClientConn]struct{}
+	kept       map[string]kept     // by cluster
 	throwaways map[string]struct{} // in use now
 	ended      bool
 }
@@ -68,7 +74,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock,
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, kept: map[string]kept{},
 		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{},
 	}
 	twice := map[string]bool{}

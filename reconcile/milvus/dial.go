@@ -74,6 +74,9 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithUserAgent("milvus-reconcile"),
 	}
 	options = append(options, spans(t.cluster)...)
+	if f.keepFor > 0 {
+		options = append(options, grpc.WithIdleTimeout(f.keepFor))
+	}
 	if t.token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(t.token)))
 	}

@@ -18,6 +18,7 @@ type look struct {
 	identity bool // who answers, and which features it has
 	progress bool
 	contents bool
+	reuse    bool // a connection that an earlier look kept will do
 	hangs    bool // ask twice where no configuration comes, to tell unconfigured from stuck
 }
 
@@ -33,16 +34,25 @@ func (f *Fleet) view(ctx context.Context, t plan.Topology, a access, what look) 
 		v.Credential, v.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
 		return v
 	}
-	l, err := f.dial(pass)
+	l, since, reused, err := f.reach(pass, what.reuse)
 	if err != nil {
 		v.Class, v.Error = plan.ClassOther, f.secrets.scrub(err.Error())
 		return v
 	}
-	defer l.close()
 	r := reading{link: l, topology: t, self: a.cluster, what: what, view: v, pass: pass}
 	r.core(ctx)
 	if r.view.Reach == plan.ReachUp {
 		r.details(ctx)
+	}
+	good := r.view.Reach == plan.ReachUp && r.view.Class == plan.ClassNone && r.view.IdentityConflict == ""
+	if good && what.reuse {
+		f.keep(l, pass, since)
+		return r.view
+	}
+	l.close()
+	if !good && reused && ctx.Err() == nil { // only a new connection tells why
+		what.reuse = false
+		return f.view(ctx, t, a, what)
 	}
 	return r.view
 }

@@ -19,7 +19,7 @@ type Depth struct {
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
-	what := look{identity: true, hangs: true, progress: depth.Progress, contents: depth.Contents}
+	what := look{identity: true, hangs: true, reuse: true, progress: depth.Progress, contents: depth.Contents}
 	return r.each(ctx, topologies, depth, func(t plan.Topology, a access) plan.View { return r.fleet.view(ctx, t, a, what) })
 }
 

@@ -42,6 +42,8 @@ type globals struct {
 	// keepsCopy: the copy of a remote repository lies beside the ledger, unless
 	// the configuration names a place (run).
 	keepsCopy bool
+	// keepFor is how old the connections of looks may become (run).
+	keepFor time.Duration
 
 	// stopTracing sends the spans that are left; nil: there are none.
 	stopTracing func(context.Context) error

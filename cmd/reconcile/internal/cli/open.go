@@ -93,6 +93,6 @@ func (e *environment) dial() error {
 	if err != nil {
 		return err
 	}
-	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: e.g.concurrency})
+	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: e.g.concurrency, KeepFor: e.g.keepFor})
 	return nil
 }

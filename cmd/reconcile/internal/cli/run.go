@@ -23,6 +23,10 @@ import (
 // than the 30 s after which Kubernetes kills.
 const stopGrace = 20 * time.Second
 
+// keptConnections is how old a connection may become over which clusters are
+// looked at: as long as it lives, a name that leads elsewhere is not noticed.
+const keptConnections = 5 * time.Minute
+
 func newRun(g *globals) *cobra.Command {
 	profiles := false
 	cmd := &cobra.Command{
@@ -65,7 +69,7 @@ type daemon struct {
 }
 
 func runRun(ctx context.Context, g *globals, profiles bool) error {
-	g.keepsCopy = true
+	g.keepsCopy, g.keepFor = true, keptConnections
 	e, err := g.prepare()
 	if err != nil {
 		return err
