@@ -7,6 +7,10 @@
 // (contract section 8). Which state gets which plan is package plan's affair,
 // whether a commit may carry it out is package approval's.
 //
+// [Loop] is the daemon: it makes such a pass of every topology again and again,
+// follows Git, and makes the rounds of evidence while a primary is silent. What
+// it knows is published as a [Snapshot].
+//
 // What this package does not do: it speaks no protocol, opens no file and
 // prints nothing. Git, Milvus, the ledger and redirect targets reach it
 // through the small interfaces below, which the command line wires.
