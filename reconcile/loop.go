@@ -94,20 +94,21 @@ type LoopOptions struct {
 // own, so that a slow or lost cluster delays no other. Every look and every
 // act is a pass of [Apply]; the loop itself decides nothing about topologies.
 type Loop struct {
-	records  Records
-	election Election
-	clock    Clock
-	log      *slog.Logger
-	random   func() float64
-	listen   func(Event)
-	board    *Board
-	meter    Meter
-	judged   func(TopologyStatus, bool)
-	grace    time.Duration
-	lanes    *lanes
-	fetchNow chan struct{}
-	hurried  chan struct{}
-	progress recorder
+	records   Records
+	election  Election
+	clock     Clock
+	log       *slog.Logger
+	random    func() float64
+	listen    func(Event)
+	board     *Board
+	meter     Meter
+	judged    func(TopologyStatus, bool)
+	grace     time.Duration
+	lanes     *lanes
+	fetchNow  chan struct{}
+	confirmed string // the tip that was remembered last; of the one that follows
+	hurried   chan struct{}
+	progress  recorder
 
 	mu       sync.Mutex
 	settings *shared

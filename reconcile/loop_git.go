@@ -115,7 +115,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 // confirm remembers the tip once no topology is governed by a rewritten
 // history any more: each such document was accepted and is live.
 func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
-	if l.right() == nil {
+	if l.right() == nil || rev.Commit == l.confirmed {
 		return
 	}
 	known := l.board.Snapshot()
@@ -127,7 +127,12 @@ func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 			}
 		}
 	}
-	l.recordFailed(s.Confirm(ctx, rev.Commit))
+	if err := s.Confirm(ctx, rev.Commit); err != nil {
+		l.recordFailed(err)
+		return
+	}
+	l.confirmed = rev.Commit
+	l.log.Debug("the tip is remembered", "commit", rev.Commit)
 }
 
 // begin starts the goroutine of one topology.

@@ -88,6 +88,7 @@ func (l *Loop) reign(ctx context.Context, won Leadership) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = true, "" })
 	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads: it applies what is approved"})
 	l.wakeAll()
+	l.FetchNow() // who leads remembers the tip
 	select {
 	case <-won.Lost():
 		end(errNotLeading)
