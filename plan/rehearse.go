@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"slices"
+	"time"
+)
+
+// Rehearsal is what a failover to one standby would come to.
+type Rehearsal struct {
+	Topology string
+	Primary  string // the primary of the document, taken to be lost
+	Standby  string
+	// Excluded: the document says 'promotable: false', so nothing was planned.
+	Excluded bool
+	// Plan is the failover as it would be planned once the rules for the loss of
+	// the primary are met; it needs an approval and can never be applied.
+	Plan TopologyPlan
+}
+
+// Blocking are the findings that would stand against it.
+func (r Rehearsal) Blocking() []Finding { return r.Plan.Blocking(nil) }
+
+// Rehearse asks [Compute], for each standby of each topology, what a failover to
+// it would come to if the primary were lost at Memory.Now: the roles are those
+// that [ProposeFailover] gives, the generation is raised, the primary answers
+// nobody, and the rounds of evidence that the rules ask for have all failed,
+// each with the standby answering as it was observed to. Everything else is as
+// it was observed. It follows the order of topologies and clusters.
+func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
+	var out []Rehearsal
+	for _, t := range sortedTopologies(d.Topologies) {
+		primary, _ := t.Primary()
+		for _, c := range t.withRole(RoleStandby) {
+			r := Rehearsal{Topology: t.Name, Primary: primary.ID, Standby: c.ID}
+			if roles, err := ProposeFailover(t, c.ID); err == nil {
+				r.Plan = rehearsed(d, proposed(t, roles, m), o, m, c.ID)
+			} else {
+				r.Excluded = true
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// proposed is the document after the change that asks for the roles.
+func proposed(t Topology, roles map[string]Role, m Memory) Topology {
+	before := t
+	before.Previous = nil
+	seen, _ := m.generation(t.Name)
+	after := t
+	after.Previous = &before
+	after.GreatestEarlier = max(t.GreatestEarlier, t.Generation)
+	after.Generation = max(after.GreatestEarlier, seen.Generation) + 1
+	after.Clusters = slices.Clone(t.Clusters)
+	for i, c := range after.Clusters {
+		if role, ok := roles[c.ID]; ok {
+			after.Clusters[i].Role = role
+		}
+	}
+	return after
+}
+
+func rehearsed(d Desired, after Topology, o Observed, m Memory, candidate string) TopologyPlan {
+	primary, _ := after.Previous.Primary()
+	evidence := lossOf(after, d.Limits, primary.ID, o.View(candidate), m.Now)
+	d.Topologies, d.Removed, d.Fence = []Topology{after}, nil, nil
+	m.Now = evidence.Rounds[len(evidence.Rounds)-1].At
+	lost := Observed{Views: slices.Clone(o.Views), Evidence: []Evidence{evidence}, Traffic: o.Traffic}
+	lost.Views = slices.DeleteFunc(lost.Views, func(v View) bool { return v.Cluster == primary.ID })
+	lost.Views = append(lost.Views, View{
+		Cluster: primary.ID, At: m.Now, Reach: ReachUnreachable, Class: ClassTimeout, Credential: o.View(primary.ID).Credential,
+	})
+	out, _ := Compute(d, lost, m).Topology(after.Name)
+	return out
+}
+
+// lossOf are the rounds by which a primary is judged unavailable, the first of
+// them at a time.
+func lossOf(t Topology, floors Failover, primary string, candidate View, from time.Time) Evidence {
+	w := watched(t, floors, primary, candidate.Cluster)
+	out := Evidence{Topology: t.Name, Primary: primary, Candidate: candidate.Cluster, Interval: w.Interval}
+	for i := 0; ; i++ {
+		out.Rounds = append(out.Rounds, Round{
+			At: from.Add(time.Duration(i) * w.Interval), Limit: w.Interval,
+			Reach: ReachUnreachable, Class: ClassTimeout,
+			CandidateAnswered: candidate.Reach == ReachUp, Progress: candidate.Progress,
+		})
+		if i+1 >= w.Probes && time.Duration(i)*w.Interval >= w.Span {
+			return out
+		}
+	}
+}
