@@ -69,7 +69,7 @@ func rehearsed(d Desired, after Topology, o Observed, m Memory, candidate string
 	lost := Observed{Views: slices.Clone(o.Views), Evidence: []Evidence{evidence}, Traffic: o.Traffic}
 	lost.Views = slices.DeleteFunc(lost.Views, func(v View) bool { return v.Cluster == primary.ID })
 	lost.Views = append(lost.Views, View{
-		Cluster: primary.ID, At: m.Now, Reach: ReachUnreachable, Class: ClassTimeout, Credential: o.View(primary.ID).Credential,
+		Cluster: primary.ID, At: m.Now, Reach: ReachUnreachable, Credential: o.View(primary.ID).Credential,
 	})
 	out, _ := Compute(d, lost, m).Topology(after.Name)
 	return out

@@ -60,11 +60,8 @@ out, but only for a commit that carries an approved failover annotation.`,
 	root.AddCommand(
 		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
-		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g),
+		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
 	)
-	for _, u := range unbuilt {
-		root.AddCommand(newUnbuilt(u.use, u.short, u.instead))
-	}
 	g.complete(root)
 	return root
 }

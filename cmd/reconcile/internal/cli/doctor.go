@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/reconcile/milvus"
+)
+
+func newDoctor(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor [TOPOLOGY…]",
+		Short: "Would a failover work right now?",
+		Long: `doctor asks the planner, for each standby, what would block a failover to it if the
+primary were lost at this moment, and looks at what else a failover rests on:
+credentials and privileges, the calls that the servers know, clocks, the keys of the
+approvers, the ledger, Git, redirect targets, and whether ledger or Git lie with the
+primary. It says what to fix first and writes nothing anywhere.
+
+Exit code 0: every topology has a standby that could be promoted now. 4: a failover
+of one of them would be blocked. 1: that could not be found out.`,
+		Example: `  reconcile doctor
+  reconcile doctor orders -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runDoctor(cmd.Context(), g, args) },
+	}
+}
+
+func runDoctor(ctx context.Context, g *globals, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	e, err := g.prepare()
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	x := examination{e: e}
+	if err := x.git(ctx); err != nil {
+		return err
+	}
+	rev, err := e.revision(ctx, "", "", names)
+	if err != nil {
+		return err
+	}
+	d, err := x.examine(ctx, rev)
+	if err != nil {
+		return err
+	}
+	g.exit = doctorExit(d, rev)
+	return g.emit(func(w io.Writer, form string) error { return render.Doctor(w, form, d, g.tableOptions()) })
+}
+
+// doctorExit: a document that cannot be read keeps the answer open.
+func doctorExit(d render.Diagnosis, rev revision) ExitCode {
+	switch {
+	case len(rev.problems) > 0:
+		return ExitError
+	case !d.Ready():
+		return ExitBlocked
+	default:
+		return ExitOK
+	}
+}
+
+// examination collects what is found.
+type examination struct {
+	e      *environment
+	checks []render.Check
+}
+
+func (x *examination) check(c render.Check) { x.checks = append(x.checks, c) }
+
+// git fetches; a remote that cannot be read stops every apply, but what a
+// failover would meet is told from the last copy.
+func (x *examination) git(ctx context.Context) error {
+	down := x.e.repo.Fetch(ctx)
+	if down == nil {
+		x.check(render.Check{Area: "git", Subject: x.e.git.URL, Verdict: render.CheckOK, Message: "the tracked ref was fetched"})
+		return nil
+	}
+	if _, err := x.e.repo.UseCopy(); err != nil {
+		return fmt.Errorf("%w (hint: %s)", down, breakGlass[0])
+	}
+	x.check(render.Check{Area: "git", Subject: x.e.git.URL, Verdict: render.CheckFailed, Blocks: true,
+		Message: "it cannot be read, and apply does not rest on a copy: " + down.Error(), Remedy: breakGlass[0]})
+	return nil
+}
+
+// breakGlass is what is left when reconcile cannot act: Git first.
+var breakGlass = []string{
+	"If Git is lost, act from a clone that has the commit and its tags: 'reconcile apply TOPOLOGY --repo CLONE'.",
+	"If the ledger or this machine is lost, promote by hand: send the standby UpdateReplicateConfiguration with itself as the only cluster, no topology and force_promote, as Milvus' failover guide says. Then 'reconcile adopt TOPOLOGY'.",
+	"Keep a clone, the operator's configuration and its secrets outside the primary's region.",
+}
+
+// examine looks at everything of the revision.
+func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnosis, error) {
+	topologies := rev.desired.Topologies
+	if len(topologies) == 0 && len(rev.problems) == 0 {
+		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.commit)
+	}
+	for _, p := range rev.problems {
+		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
+	}
+	snapshot := x.ledger(ctx)
+	reader := x.e.fleet.Reader()
+	views := reader.Observe(ctx, topologies, milvus.Depth{Progress: true})
+	rights := reader.Rights(ctx, topologies, views)
+	if err := ctx.Err(); err != nil {
+		return render.Diagnosis{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	memory := snapshot.Memory()
+	memory.Now = x.e.g.clock()
+	rehearsals := plan.Rehearse(rev.desired, plan.Observed{Views: views}, memory)
+	x.clusters(topologies, views, rights)
+	if err := x.approvers(memory.Now); err != nil {
+		return render.Diagnosis{}, err
+	}
+	if err := x.redirects(ctx, topologies); err != nil {
+		return render.Diagnosis{}, err
+	}
+	x.places(ctx, topologies)
+	rewritten, err := x.rewritten(ctx, rev)
+	if err != nil {
+		return render.Diagnosis{}, err
+	}
+	d := render.Diagnosis{Commit: rev.commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
+	for _, t := range topologies {
+		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, rights, rewritten[t.Name]))
+	}
+	return d, nil
+}
+
+// rewritten names the topologies whose history was moved; a ledger that cannot
+// be read is reported by its own check.
+func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
+	if x.e.config.Ledger.IsZero() || x.e.elsewhere("") {
+		return nil, nil
+	}
+	l, err := x.e.ledger()
+	if err != nil {
+		return nil, nil //nolint:nilerr // see above
+	}
+	if _, err := l.Read(ctx); err != nil {
+		return nil, nil //nolint:nilerr // see above
+	}
+	return x.e.rewritten(ctx, l, rev)
+}
+
+// diagnosed puts together what stands against the standbys of one topology.
+func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, rights []milvus.Rights, rewritten string) render.DiagnosedTopology {
+	primary, _ := t.Primary()
+	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
+	for _, r := range rehearsals {
+		if r.Topology != t.Name {
+			continue
+		}
+		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded}
+		if !r.Excluded {
+			s.Loss = r.Plan.DataLoss
+			s.Obstacles = x.obstacles(r, rights, rewritten)
+		}
+		out.Standbys = append(out.Standbys, s)
+	}
+	return out
+}
+
+// obstacles are the planner's findings, and what it cannot know of.
+func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewritten string) []render.Obstacle {
+	var out []render.Obstacle
+	for _, f := range r.Blocking() {
+		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
+	}
+	if rewritten != "" {
+		f := plan.NewFinding(plan.CodeHistoryRewritten, "", "the tracked ref was moved to a history in which commit "+rewritten+" governs", "check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'")
+		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
+	}
+	if slices.Contains(x.e.config.Suspend, r.Topology) {
+		out = append(out, render.Obstacle{Message: r.Topology + " is suspended by the operator's configuration", Remedy: "take it out of 'suspend' when the work on it is done"})
+	}
+	for _, may := range rights {
+		if may.Cluster == r.Standby && may.Update == plan.SupportNo {
+			out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + may.Detail, Remedy: "grant its user the privilege UpdateReplicateConfiguration, or ClusterAdmin"})
+		}
+	}
+	if err := x.secrets(r.Standby); err != nil {
+		out = append(out, render.Obstacle{Message: err.Error(), Remedy: "put the secret where the configuration says"})
+	}
+	return out
+}
+
+// secrets reads what a failover to a cluster would need, and forgets it.
+func (x *examination) secrets(cluster string) error {
+	for _, c := range x.e.config.Credentials {
+		if c.ClusterID != cluster {
+			continue
+		}
+		_, own := readSecret(c.Token)
+		_, other := readSecret(c.ReplicationToken)
+		return wrapped(errors.Join(own, other), "the tokens of "+cluster)
+	}
+	return nil // the planner says CREDENTIAL_MISSING
+}
+
+// ledger reads and verifies the record; the empty snapshot stands for one that
+// is not there or not sound.
+func (x *examination) ledger(ctx context.Context) ledger.Snapshot {
+	const area = "ledger"
+	if x.e.config.Ledger.IsZero() {
+		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: "there is none, and apply needs one", Remedy: "set ledger.path, or ledger.etcd for several replicas"})
+		return ledger.Snapshot{}
+	}
+	var snapshot ledger.Snapshot
+	l, err := x.e.ledger()
+	if err == nil {
+		snapshot, err = l.Read(ctx)
+	}
+	if err != nil {
+		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: err.Error(), Remedy: "repair or restore it; 'reconcile history' shows what can be read"})
+		return ledger.Snapshot{}
+	}
+	x.check(x.readable(snapshot))
+	x.check(x.writable())
+	if ahead := snapshot.Newest().Sub(x.e.g.clock()); ahead > tolerated {
+		x.check(render.Check{Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning, Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", ahead), Remedy: "set this machine's clock by NTP"})
+	}
+	return snapshot
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+// endsSoon is how long before its end a key is spoken of.
+const endsSoon = 30 * 24 * time.Hour
+
+// approvers asks whether the people whose keys the operator allows can approve
+// each transition: enough of them, and enough besides one who writes the change.
+func (x *examination) approvers(now time.Time) error {
+	keys, err := gitsource.Approvers(x.e.git.AllowedSigners, x.e.git.Keyring, now)
+	if err != nil {
+		return fmt.Errorf("read who may approve: %w", err)
+	}
+	if x.e.policy.SignatureOptional {
+		x.check(render.Check{Area: "approvers", Subject: "approval.signature", Verdict: render.CheckWarning,
+			Message: "signatures are optional: whoever can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required"})
+	}
+	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover} {
+		need := x.e.policy.QuorumFor(t)
+		x.check(quorumCheck(x.e.policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
+	}
+	who := approval.Elect(keys, now, 1, endsSoon)
+	for _, u := range who.Unusable {
+		x.check(render.Check{Area: "approvers", Subject: u.Line, Verdict: render.CheckWarning, Message: u.Why, Remedy: "renew the line, or take it out"})
+	}
+	for _, end := range who.Ending {
+		x.check(render.Check{Area: "approvers", Subject: end.Line, Verdict: render.CheckWarning, Message: "it ends at " + end.At.UTC().Format(time.RFC3339), Remedy: "renew it before that"})
+	}
+	return nil
+}
+
+func quorumCheck(p approval.Policy, t plan.Transition, need int, who approval.Electorate) render.Check {
+	c := render.Check{Area: "approvers", Subject: t.String(), Blocks: t == plan.TransitionFailover}
+	names := strings.Join(who.Names, ", ")
+	switch {
+	case who.People >= need && (p.AuthorMayApprove || who.People > need):
+		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("%d needed, and there are enough: %s", need, names)
+	case p.SignatureOptional:
+		c.Message = fmt.Sprintf("%d needed; unsigned approvals count too, so nobody can say by keys whether there are enough", need)
+	case who.People >= need:
+		c.Verdict = render.CheckWarning
+		c.Message = fmt.Sprintf("%d needed, and there are just as many (%s): if one of them writes the change, which nobody approves alone, it cannot be approved", need, names)
+		c.Remedy = "allow one person more, or have others write changes"
+	case who.People == 0:
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, fmt.Sprintf("%d needed, and no key counts for anybody", need), "add a line for each approver to approval.allowedSigners"
+	default:
+		c.Verdict = render.CheckFailed
+		c.Message = fmt.Sprintf("%d distinct people needed, and the keys name %d: %s", need, who.People, names)
+		c.Remedy = "allow more people; keys, lines or e-mails in common make one person of several"
+	}
+	return c
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus"
+)
+
+// tolerated is how far clocks may differ before the bound of a data loss, which
+// is told by our clock and their ticks, says something else than it should.
+const tolerated = time.Second
+
+// clusters reports on every member that is to be called.
+func (x *examination) clusters(topologies []plan.Topology, views []plan.View, rights []milvus.Rights) {
+	for _, t := range topologies {
+		for _, c := range t.Clusters {
+			if c.Role != plan.RolePrimary && c.Role != plan.RoleStandby {
+				continue
+			}
+			v := plan.Observed{Views: views}.View(c.ID)
+			x.check(credentialCheck(v))
+			if v.Reach != plan.ReachUp {
+				continue
+			}
+			x.check(callsCheck(v))
+			i := slices.IndexFunc(rights, func(r milvus.Rights) bool { return r.Cluster == c.ID })
+			if i < 0 {
+				continue
+			}
+			x.check(privilegeCheck(rights[i]))
+			x.check(clockCheck(rights[i]))
+		}
+	}
+}
+
+func credentialCheck(v plan.View) render.Check {
+	c := render.Check{Area: "credentials", Subject: v.Cluster}
+	switch v.Credential {
+	case plan.CredentialBound:
+		if v.Reach == plan.ReachUp {
+			c.Verdict, c.Message = render.CheckOK, "bound, and the cluster accepts it"
+			return c
+		}
+		c.Message = "bound; whether the cluster accepts it is not known, since it was seen " + v.Reach.String()
+	case plan.CredentialRefused:
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "the cluster refuses our token", "correct its token in the operator's configuration"
+	case plan.CredentialMismatch:
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "the topology names another address or uri than it is bound to", "correct the file, or let the operator change the binding"
+	default:
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "there is none", "add it to credentials in the operator's configuration"
+	}
+	return c
+}
+
+// callsCheck: the two calls that a failover rests on, as they were probed.
+func callsCheck(v plan.View) render.Check {
+	c := render.Check{Area: "rpcs", Subject: v.Cluster}
+	missing := ""
+	switch {
+	case v.ForcePromotes == plan.SupportNo:
+		missing = "it has no DumpMessages, so that it ignores force_promote"
+	case v.ReadsConfiguration == plan.SupportNo:
+		missing = "it has no GetReplicateConfiguration, so that only a failover is possible and no role can be read"
+	}
+	switch {
+	case missing != "":
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, orUnknown(v.Version)+": "+missing, "upgrade it to 2.6.17 or later"
+	case v.ForcePromotes == plan.SupportYes && v.ReadsConfiguration == plan.SupportYes:
+		c.Verdict, c.Message = render.CheckOK, orUnknown(v.Version)+": GetReplicateConfiguration and DumpMessages answer"
+	default:
+		c.Message = orUnknown(v.Version) + ": whether it knows GetReplicateConfiguration and DumpMessages could not be found out"
+		c.Remedy = "look at what 'reconcile status' says of it"
+	}
+	return c
+}
+
+func orUnknown(version string) string {
+	if version == "" {
+		return "version unknown"
+	}
+	return version
+}
+
+func privilegeCheck(r milvus.Rights) render.Check {
+	c := render.Check{Area: "privileges", Subject: r.Cluster}
+	switch r.Update {
+	case plan.SupportYes:
+		c.Verdict, c.Message = render.CheckOK, "our token may send a configuration: "+r.Detail
+	case plan.SupportNo:
+		c.Verdict, c.Message = render.CheckFailed, "our token may not send a configuration: "+r.Detail
+		c.Remedy = "grant its user the privilege UpdateReplicateConfiguration, or ClusterAdmin"
+	default:
+		c.Message = "whether our token may send a configuration cannot be known without sending one: " + r.Detail
+		c.Remedy = "a first switchover proves it"
+	}
+	return c
+}
+
+func clockCheck(r milvus.Rights) render.Check {
+	c := render.Check{Area: "clocks", Subject: r.Cluster}
+	off := r.Ahead.Abs() - r.Within
+	switch {
+	case !r.Ticked:
+		c.Message = "it gave no time tick"
+	case off > tolerated:
+		word := "ahead of"
+		if r.Ahead < 0 {
+			word = "behind"
+		}
+		c.Verdict = render.CheckWarning
+		c.Message = fmt.Sprintf("its time ticks are %s %s our clock: the bound of a data loss is wrong by that much", r.Ahead.Abs().Round(time.Millisecond), word)
+		c.Remedy = "set the clocks of both by NTP"
+	default:
+		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", tolerated)
+	}
+	return c
+}

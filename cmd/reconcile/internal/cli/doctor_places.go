@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/schema"
+)
+
+func (x *examination) readable(s ledger.Snapshot) render.Check {
+	c := render.Check{Area: "ledger", Verdict: render.CheckOK}
+	if _, exists := s.Born(); !exists {
+		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before its birth"
+		c.Remedy = "make the ledger by a first 'reconcile apply', before it is needed"
+		return c
+	}
+	c.Message = fmt.Sprintf("its chain of %d records is whole", len(s.History("")))
+	return c
+}
+
+// writable opens the file as a writer would, and writes nothing.
+func (x *examination) writable() render.Check {
+	c := render.Check{Area: "ledger", Subject: x.e.config.Ledger.Path, Verdict: render.CheckOK, Message: "it may be written"}
+	if x.e.config.Ledger.Etcd != nil {
+		c.Subject = strings.Join(x.e.config.Ledger.Etcd.Endpoints, ", ")
+		c.Verdict, c.Message = render.CheckUnknown, "etcd answers; whether our user may write is not tried"
+		return c
+	}
+	f, err := os.OpenFile(c.Subject, os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.Verdict, c.Message = render.CheckUnknown, "there is no file yet whose rights could be told"
+	case err != nil:
+		c.Verdict, c.Blocks, c.Message, c.Remedy = render.CheckFailed, true, "it may not be written: "+err.Error(), "let the user of reconcile write it"
+	default:
+		_ = f.Close() // nothing was written
+	}
+	return c
+}
+
+// redirects asks the targets that can be asked.
+func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) error {
+	const area = "redirect"
+	r, err := x.e.redirector()
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		x.check(render.Check{Area: area, Verdict: render.CheckUnknown, Message: "no target is configured: after a failover somebody moves the applications by hand", Remedy: "add targets to redirect, or name that somebody"})
+		return nil
+	}
+	for _, t := range topologies {
+		primary, _ := t.Primary()
+		states := r.Check(ctx, t.Name, primary.ID, staleOf(t))
+		if len(states) == 0 {
+			x.check(render.Check{Area: area, Subject: t.Name, Message: "it has no target that can be asked where the traffic goes", Remedy: "give the target a check, or checkUrl"})
+		}
+		for _, s := range states {
+			c := render.Check{Area: area, Subject: s.Target + " of " + t.Name, Verdict: render.CheckOK, Message: "sends traffic to " + primary.ID}
+			if !s.OK {
+				c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
+			}
+			x.check(c)
+		}
+	}
+	return nil
+}
+
+func staleOf(t plan.Topology) []string {
+	var out []string
+	for _, c := range t.Clusters {
+		if c.Role == plan.RoleStale {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// places asks whether the ledger or Git would be lost with a primary, as far as
+// addresses tell.
+func (x *examination) places(ctx context.Context, topologies []plan.Topology) {
+	if !x.e.config.Ledger.IsZero() {
+		x.place(ctx, "the ledger", ledgerHosts(x.e.config.Ledger), topologies)
+	}
+	x.place(ctx, "Git", gitHosts(x.e.git.URL), topologies)
+}
+
+// thisMachine stands for what lies in a file.
+const thisMachine = ""
+
+func ledgerHosts(l schema.Ledger) []string {
+	if l.Etcd == nil {
+		return []string{thisMachine}
+	}
+	var out []string
+	for _, e := range l.Etcd.Endpoints {
+		if u, err := url.Parse(e); err == nil && u.Hostname() != "" {
+			out = append(out, u.Hostname())
+			continue
+		}
+		host, _, err := net.SplitHostPort(e)
+		if err != nil {
+			host = e
+		}
+		out = append(out, host)
+	}
+	return out
+}
+
+// gitHosts reads a URL or user@host:path; all else is a path.
+func gitHosts(raw string) []string {
+	if u, err := url.Parse(raw); err == nil && u.Hostname() != "" {
+		return []string{u.Hostname()}
+	}
+	if host, _, ok := strings.Cut(raw, ":"); ok && strings.Contains(host, "@") && !strings.Contains(host, "/") {
+		return []string{host[strings.LastIndex(host, "@")+1:]}
+	}
+	return []string{thisMachine}
+}
+
+func (x *examination) place(ctx context.Context, what string, hosts []string, topologies []plan.Topology) {
+	c := render.Check{Area: "location", Subject: what}
+	var with []string
+	for _, t := range topologies {
+		primary, _ := t.Primary()
+		host, _, err := net.SplitHostPort(primary.ClientAddress)
+		if err == nil && slices.ContainsFunc(hosts, func(h string) bool { return together(ctx, h, host) }) {
+			with = append(with, primary.ID+" of "+t.Name)
+		}
+	}
+	local := slices.Contains(hosts, thisMachine)
+	switch {
+	case len(with) > 0:
+		c.Verdict = render.CheckWarning
+		c.Message = "it lies on the machine or address of " + strings.Join(with, ", ") + ": what takes the primary takes it too"
+		c.Remedy = "move it out of the primary's region, and keep a clone elsewhere"
+	case local:
+		c.Message = "it is a file on this machine: it is lost with it; whether that is the primary's region no address tells"
+	default:
+		c.Verdict, c.Message = render.CheckOK, "it shares no address with a primary; whether it shares the region no address tells"
+	}
+	x.check(c)
+}
+
+// resolvePatience bounds one look-up.
+const resolvePatience = 2 * time.Second
+
+// together says whether two hosts have an address in common, or are both this
+// machine. Names that do not resolve are compared by letters.
+func together(ctx context.Context, a, b string) bool {
+	if a != thisMachine && strings.EqualFold(a, b) {
+		return true
+	}
+	mine, theirs := addressesOf(ctx, a), addressesOf(ctx, b)
+	return slices.ContainsFunc(mine, func(ip string) bool { return slices.Contains(theirs, ip) })
+}
+
+// addressesOf are a host's addresses; every loopback address is one and the
+// same, which this machine has beside those of its interfaces.
+func addressesOf(ctx context.Context, host string) []string {
+	var found []string
+	if host == thisMachine {
+		found = append(found, "127.0.0.1")
+		nets, _ := net.InterfaceAddrs() // none known: only loopback can be told
+		for _, n := range nets {
+			if ip, _, err := net.ParseCIDR(n.String()); err == nil {
+				found = append(found, ip.String())
+			}
+		}
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+		defer cancel()
+		found, _ = net.DefaultResolver.LookupHost(ctx, host) // one that does not resolve has none
+	}
+	for i, a := range found {
+		if ip := net.ParseIP(a); ip != nil && ip.IsLoopback() {
+			found[i] = "loopback"
+		}
+	}
+	return found
+}

@@ -1,0 +1,154 @@
+package render
+
+import (
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Diagnosis answers whether a failover would work right now.
+type Diagnosis struct {
+	Commit     string
+	At         time.Time
+	Topologies []DiagnosedTopology // by name
+	Checks     []Check             // in the order of their areas
+	BreakGlass []string            // what to do when reconcile itself cannot act
+}
+
+// DiagnosedTopology is one topology with its standbys.
+type DiagnosedTopology struct {
+	Name     string
+	Primary  string
+	Standbys []DiagnosedStandby // by cluster
+}
+
+// DiagnosedStandby is what a failover to one standby would come to.
+type DiagnosedStandby struct {
+	Cluster   string
+	Excluded  bool // the document says 'promotable: false'
+	Obstacles []Obstacle
+	Loss      *plan.Window // what would be lost if the primary were lost now
+}
+
+// Obstacle is one thing that would block a failover.
+type Obstacle struct {
+	Code       plan.Code // empty: the planner cannot know of it
+	Message    string
+	Remedy     string
+	Acceptable bool // an approver may accept it
+}
+
+// CheckVerdict is how a check ended. The zero value is that it is not known.
+type CheckVerdict string
+
+// The verdicts of checks.
+const (
+	CheckUnknown CheckVerdict = ""
+	CheckOK      CheckVerdict = "ok"
+	CheckWarning CheckVerdict = "warning"
+	CheckFailed  CheckVerdict = "failed"
+)
+
+// String gives the word of the JSON.
+func (v CheckVerdict) String() string { return orElse(string(v), "unknown") }
+
+// Check is one thing that was looked at beside what the planner knows.
+type Check struct {
+	Area    string // credentials, privileges, rpcs, clocks, approvers, ledger, git, redirect, location
+	Subject string // the cluster, topology, file or target that it is about
+	Verdict CheckVerdict
+	Message string
+	Remedy  string // empty when nothing is to be done
+	Blocks  bool   // a failed one stops every failover
+}
+
+// Verdict says how a failover to the standby would end: "ready", "acceptable"
+// (blocked by nothing that an approver may not accept), "blocked" or "excluded".
+func (s DiagnosedStandby) Verdict() string {
+	switch {
+	case s.Excluded:
+		return "excluded"
+	case len(s.Obstacles) == 0:
+		return "ready"
+	case slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable }):
+		return "blocked"
+	default:
+		return "acceptable"
+	}
+}
+
+// Ready says whether some standby could be promoted as things are.
+func (t DiagnosedTopology) Ready() bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
+}
+
+// Stopped says whether something stops every failover, whatever the clusters do.
+func (d Diagnosis) Stopped() bool {
+	return slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Blocks && c.Verdict == CheckFailed })
+}
+
+// Ready says whether each topology could fail over now.
+func (d Diagnosis) Ready() bool {
+	blocked := slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.Ready() })
+	return !d.Stopped() && !blocked && len(d.Topologies) > 0
+}
+
+// Score counts the standbys that could be promoted now, of those that the
+// documents let be promoted.
+func (d Diagnosis) Score() (could, of int) {
+	for _, t := range d.Topologies {
+		for _, s := range t.Standbys {
+			if s.Excluded {
+				continue
+			}
+			of++
+			could += one(s.Verdict() == "ready" && !d.Stopped())
+		}
+	}
+	return could, of
+}
+
+// FixFirst lists what to do, the most urgent first: what stops every failover,
+// what stops the only ways of a topology, then the rest that failed.
+func (d Diagnosis) FixFirst() []string {
+	var out []string
+	add := func(subject, message, remedy string) {
+		text := message
+		if remedy != "" {
+			text = remedy + " (" + message + ")"
+		}
+		if subject != "" {
+			text = subject + ": " + text
+		}
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	checks := func(wanted func(Check) bool) {
+		for _, c := range d.Checks {
+			if wanted(c) {
+				add(c.Subject, c.Message, c.Remedy)
+			}
+		}
+	}
+	checks(func(c Check) bool { return c.Verdict == CheckFailed && c.Blocks })
+	for _, ready := range []bool{false, true} {
+		for _, t := range d.Topologies {
+			if t.Ready() != ready {
+				continue
+			}
+			if len(t.Standbys) == 0 {
+				add(t.Name, "it has no standby to fail over to", "add one")
+			}
+			for _, s := range t.Standbys {
+				for _, o := range s.Obstacles {
+					add(t.Name+"/"+s.Cluster, o.Message, o.Remedy)
+				}
+			}
+		}
+	}
+	checks(func(c Check) bool { return c.Verdict == CheckFailed && !c.Blocks })
+	checks(func(c Check) bool { return c.Verdict == CheckWarning })
+	return out
+}
