@@ -16,7 +16,7 @@ import (
 // it is the operator's; nothing in it is read from the repository.
 type Config struct {
 	// URL is a local path (of a bare repository, a work tree, or a folder in
-	// one), a file URL, or an http, https or ssh remote; git:// on loopback.
+	// one), a file URL, or an https or ssh remote; http and git on loopback.
 	URL string
 	// Ref is the tracked branch or tag, by full or short name. Empty or HEAD:
 	// what a local repository has checked out, a remote's default branch.
@@ -108,9 +108,9 @@ type location struct {
 }
 
 // parseLocation tells local paths from remotes. An ssh remote may be written
-// as a URL or as user@host:path. Plain git:// has no authentication at all: it
-// is for a daemon on this machine and refused to any other, as is a URL that
-// carries a password.
+// as a URL or as user@host:path. Plain http and git prove nobody's identity:
+// they are for a server on this machine and refused to any other, as is a URL
+// that carries a password (docs/decisions/0008).
 func parseLocation(raw string) (location, error) {
 	if raw == "" {
 		return location{}, errors.New("no repository is given: set git.url or --repo")
@@ -137,17 +137,20 @@ func parseLocation(raw string) (location, error) {
 			return location{}, fmt.Errorf("%+q is not a file URL with an absolute path", raw)
 		}
 		return location{path: u.Path}, nil
-	case "http", "https":
-		return location{transport: transportHTTP, url: raw}, requireHost(u)
-	case "git":
+	case "http", "git":
 		if !loopback(u.Hostname()) {
-			return location{}, fmt.Errorf("git:// proves nobody's identity and is for a daemon on this machine only: use https or ssh for %s", u.Hostname())
+			return location{}, fmt.Errorf("%s:// proves nobody's identity and is for a server on this machine only: use https or ssh for %+q", u.Scheme, u.Hostname())
 		}
-		return location{transport: transportGit, url: raw}, requireHost(u)
+		if u.Scheme == "git" {
+			return location{transport: transportGit, url: raw}, requireHost(u)
+		}
+		return location{transport: transportHTTP, url: raw}, requireHost(u)
+	case "https":
+		return location{transport: transportHTTP, url: raw}, requireHost(u)
 	case "ssh":
 		return location{transport: transportSSH, url: raw}, requireHost(u)
 	}
-	return location{}, fmt.Errorf("a repository's URL has the scheme ssh, https, http or file, not %q", u.Scheme)
+	return location{}, fmt.Errorf("a repository's URL has the scheme ssh, https or file, not %+q", u.Scheme)
 }
 
 func requireHost(u *url.URL) error {

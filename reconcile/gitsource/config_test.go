@@ -29,6 +29,8 @@ func TestParseLocation(t *testing.T) {
 		"an option as host":       "ssh://-oProxyCommand=x/y",
 		"a line break":            "https://git.example/x\ny",
 		"git's own protocol":      "git://git.example/x",
+		"plain http":              "http://git.example/x",
+		"a host like loopback":    "http://127.0.0.1.example/x",
 		"a program":               "ext::sh -c x://y",
 		"a password":              "https://u:s3cret@git.example/x",
 		"a password, unreadable":  "https://u:s3cret@git.example:port/x",

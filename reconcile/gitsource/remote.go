@@ -16,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	"github.com/go-git/go-git/v5/storage/memory"
+	"golang.org/x/crypto/ssh/knownhosts"
 )
 
 // repackAbove is how many packs of single fetches may gather.
@@ -176,7 +177,12 @@ func (r *Repo) repack() error {
 // explainFetch says what to do about the errors that people meet.
 func explainFetch(err error, ref string) error {
 	var refSpec git.NoMatchingRefSpecError
+	var host *knownhosts.KeyError
 	switch {
+	case errors.As(err, &host) && len(host.Want) == 0:
+		return fmt.Errorf("%w: the host is not in git.auth.knownHostsFile; ssh-keyscan prints its key, which you compare with what its owner publishes", err)
+	case errors.As(err, &host):
+		return fmt.Errorf("%w: the host shows another key than git.auth.knownHostsFile has for it: somebody may stand in between, or its owner changed the key", err)
 	case errors.As(err, &refSpec):
 		return fmt.Errorf("%w: the remote has no ref %+q any more", ErrNotFound, ref)
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):

@@ -135,6 +135,8 @@ func TestSSHRemotes(t *testing.T) {
 	}
 	remote := newSSHRemote(t, signer.PublicKey(), "s3cret")
 	other := newSSHRemote(t, signer.PublicKey(), "")
+	reused := filepath.Join(t.TempDir(), "known_hosts")
+	rewriteHost(t, other.hosts, other.address, remote.address, reused)
 	url := "ssh://git@" + remote.address + s.dir
 	locked := filepath.Join(t.TempDir(), "locked")
 	run(t, nil, program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "passphrase", "-f", locked)
@@ -142,6 +144,11 @@ func TestSSHRemotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unlocked, err := ssh.ParsePrivateKeyWithPassphrase(lockedKey, []byte("passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	takesLocked := newSSHRemote(t, unlocked.PublicKey(), "")
 	for _, c := range []struct {
 		name    string
 		url     string
@@ -152,12 +159,13 @@ func TestSSHRemotes(t *testing.T) {
 		{"a password", url, Auth{Password: "s3cret", KnownHostsFile: remote.hosts}, ""},
 		{"a user of its own", "ssh://" + remote.address + s.dir, Auth{Username: "git", SSHKey: key, KnownHostsFile: remote.hosts}, ""},
 		{"another key", url, Auth{SSHKey: stranger, KnownHostsFile: remote.hosts}, "authenticate"},
-		{"another host's key", url, Auth{SSHKey: key, KnownHostsFile: other.hosts}, "knownhosts"},
+		{"a host that nobody knows", url, Auth{SSHKey: key, KnownHostsFile: other.hosts}, "ssh-keyscan"},
+		{"a host with another key than is known", url, Auth{SSHKey: key, KnownHostsFile: reused}, "another key"},
 		{"nothing known of hosts", url, Auth{SSHKey: key, KnownHostsFile: filepath.Join(t.TempDir(), "none")}, "knownHostsFile"},
 		{"no way to authenticate", url, Auth{KnownHostsFile: remote.hosts}, "sshKeyFile"},
 		{"no private key", url, Auth{SSHKey: []byte("s3cret"), KnownHostsFile: remote.hosts}, "sshKeyFile"},
 		{"an encrypted key", url, Auth{SSHKey: lockedKey, KnownHostsFile: remote.hosts}, "sshKeyPassphraseFrom"},
-		{"an encrypted key with its passphrase", url, Auth{SSHKey: lockedKey, SSHKeyPassphrase: "passphrase", KnownHostsFile: remote.hosts}, "authenticate"},
+		{"an encrypted key with its passphrase", "ssh://git@" + takesLocked.address + s.dir, Auth{SSHKey: lockedKey, SSHKeyPassphrase: "passphrase", KnownHostsFile: takesLocked.hosts}, ""},
 		{"a wrong passphrase", url, Auth{SSHKey: lockedKey, SSHKeyPassphrase: "s3cret", KnownHostsFile: remote.hosts}, "sshKeyPassphraseFrom"},
 		{"no such repository", "ssh://git@" + remote.address + s.dir + "/nothing", Auth{SSHKey: key, KnownHostsFile: remote.hosts}, "fetch"},
 	} {
@@ -176,6 +184,19 @@ func TestSSHRemotes(t *testing.T) {
 				t.Errorf("tip %s, %v; want %s", tip, err, s.head())
 			}
 		})
+	}
+}
+
+// rewriteHost copies a known_hosts file as if it were about another address.
+func rewriteHost(t *testing.T, file, address, other, to string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(data), knownhosts.Normalize(address), knownhosts.Normalize(other), 1)
+	if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
