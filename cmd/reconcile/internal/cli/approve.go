@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"time"
 
@@ -67,20 +68,24 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	message, email, err := approvalText(ctx, g, dir, o, document, target)
+	claim, err := o.claim(ctx, g, dir, document)
 	if err != nil {
 		return err
 	}
-	tag := fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, email)
+	message, err := approvalText(claim, document)
+	if err != nil {
+		return err
+	}
+	tag := fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, claim.By.Email)
 	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, commit); err != nil {
 		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key; 'git tag -d %s' takes back an earlier one)", tag, err, tag)
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s\n", printable(tag), commit)
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), commit, strings.Join(roleChanges(document.Previous, document), ", "))
 	if o.push == "" {
 		fmt.Fprintf(g.std.Out, "push it to make it count: git push origin refs/tags/%s\n", printable(tag))
 		return nil
 	}
-	if _, err := gitIn(ctx, dir, "", "push", o.push, "refs/tags/"+tag); err != nil {
+	if _, err := gitIn(ctx, dir, "", "push", "--", o.push, "refs/tags/"+tag); err != nil {
 		return fmt.Errorf("push the tag: %w", err)
 	}
 	fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))
@@ -115,44 +120,53 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 	return rev.commit, t, nil
 }
 
-// approvalText is the tag's message; it is parsed before anybody signs it.
-func approvalText(ctx context.Context, g *globals, dir string, o approveOptions, t plan.Topology, target string) (message, email string, err error) {
-	if strings.TrimSpace(o.reason) == "" {
-		return "", "", errors.New("--reason is needed: it stands in the ledger for whoever asks later")
+// claim is what the tag is to say, in the name that the user's git knows.
+func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t plan.Topology) (approval.Claim, error) {
+	primary, _ := t.Primary()
+	c := approval.Claim{Approved: []approval.Target{{Topology: t.Name, Cluster: primary.ID}}, Reason: strings.TrimSpace(o.reason)}
+	if c.Reason == "" {
+		return c, errors.New("--reason is needed: it stands in the ledger for whoever asks later")
 	}
-	name, err := gitIn(ctx, dir, "", "config", "user.name")
-	if err != nil {
-		return "", "", errors.New("git does not know who you are (hint: git config user.name and user.email)")
+	for key, to := range map[string]*string{"user.name": &c.By.Name, "user.email": &c.By.Email} {
+		var err error
+		if *to, err = gitIn(ctx, dir, "", "config", key); err != nil {
+			return c, errors.New("git does not know who you are (hint: git config user.name and user.email)")
+		}
 	}
-	if email, err = gitIn(ctx, dir, "", "config", "user.email"); err != nil {
-		return "", "", errors.New("git does not know who you are (hint: git config user.name and user.email)")
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Approve %s, generation %d\n\n", target, t.Generation)
-	fmt.Fprintf(&b, "Failover-Approved: %s\nFailover-Approved-By: %s <%s>\nFailover-Reason: %s\n", target, name, email, o.reason)
 	if o.expires > 0 {
-		fmt.Fprintf(&b, "Failover-Expires: %s\n", g.clock().Add(o.expires).UTC().Format(time.RFC3339))
+		c.Expires = g.clock().Add(o.expires).UTC().Truncate(time.Second)
 	}
 	for _, code := range o.accept {
 		if !plan.Acceptable(plan.Code(code)) {
-			return "", "", fmt.Errorf("%s cannot be accepted (hint: 'reconcile explain %s')", code, code)
+			return c, fmt.Errorf("%s cannot be accepted (hint: 'reconcile explain %s')", code, code)
 		}
-		fmt.Fprintf(&b, "Failover-Accept: %s\n", code)
+		c.Accept = append(c.Accept, plan.Code(code))
 	}
 	if o.maxDataLoss > 0 {
-		fmt.Fprintf(&b, "Failover-Max-Data-Loss: %s\n", o.maxDataLoss)
+		c.MaxDataLoss = &o.maxDataLoss
 	}
 	if o.plan != "" {
 		digest, err := savedDigest(o.plan, t.Name)
 		if err != nil {
-			return "", "", err
+			return c, err
 		}
-		fmt.Fprintf(&b, "Failover-Plan: %s\n", digest)
+		c.Plans = []string{digest}
 	}
-	if _, err := approval.ParseTrailers(b.String()); err != nil {
-		return "", "", fmt.Errorf("this would not be a valid approval: %w", err)
+	return c, nil
+}
+
+// approvalText is the tag's message. It is read back before anybody signs it: a
+// reason of several lines must not become a trailer of its own.
+func approvalText(c approval.Claim, t plan.Topology) (string, error) {
+	message := fmt.Sprintf("Approve %s, generation %d\n\n%s", c.Approved[0], t.Generation, c.Trailers())
+	said, err := approval.ParseTrailers(message)
+	if err == nil && !reflect.DeepEqual(said, c) {
+		err = errors.New("it would say more than was asked for (hint: --reason is one line of text)")
 	}
-	return b.String(), email, nil
+	if err != nil {
+		return "", fmt.Errorf("this would not be a valid approval: %w", err)
+	}
+	return message, nil
 }
 
 // savedDigest finds the digest of one topology in a saved plan.

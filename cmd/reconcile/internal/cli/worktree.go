@@ -125,14 +125,30 @@ func (w workFile) commit(ctx context.Context, message string) (string, error) {
 
 // changed says in words what an edit did.
 func (w workFile) changed(after plan.Topology) string {
+	return w.file + ": " + strings.Join(roleChanges(&w.topology, after), ", ")
+}
+
+// roleChanges says in words how the roles and the generation differ from an
+// earlier document; without one, what the first document says.
+func roleChanges(before *plan.Topology, after plan.Topology) []string {
+	if before == nil {
+		before = &plan.Topology{}
+	}
 	var parts []string
-	for _, c := range w.topology.Clusters {
-		if now, _ := after.Cluster(c.ID); now.Role != c.Role {
-			parts = append(parts, fmt.Sprintf("%s %s → %s", c.ID, c.Role, now.Role))
+	for _, c := range after.Clusters {
+		switch was, known := before.Cluster(c.ID); {
+		case !known:
+			parts = append(parts, fmt.Sprintf("%s new as %s", c.ID, c.Role))
+		case was.Role != c.Role:
+			parts = append(parts, fmt.Sprintf("%s %s → %s", c.ID, was.Role, c.Role))
 		}
 	}
-	parts = append(parts, fmt.Sprintf("generation %d → %d", w.topology.Generation, after.Generation))
-	return w.file + ": " + strings.Join(parts, ", ")
+	for _, c := range before.Clusters {
+		if _, stays := after.Cluster(c.ID); !stays {
+			parts = append(parts, c.ID+" no longer listed")
+		}
+	}
+	return append(parts, fmt.Sprintf("generation %d → %d", before.Generation, after.Generation))
 }
 
 // rolesThatChange drops roles that the document has already.
