@@ -61,9 +61,9 @@ func (ps Problems) sorted() Problems {
 
 const shownLength = 80
 
-// quoted shows text from a file in a message: short, and harmless on a
-// terminal.
-func quoted(s string) string { return fmt.Sprintf("%q", clip(s)) }
+// quoted shows text from a file in a message: short, harmless on a terminal, and
+// with letters that look like others told apart.
+func quoted(s string) string { return fmt.Sprintf("%+q", clip(s)) }
 
 // printable replaces what a terminal could act on.
 func printable(s string) string {

@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -78,7 +79,11 @@ func parseTopology(d *document) (parsed, bool) {
 // its keys.
 func (d *document) ofKind(kind string) bool {
 	if _, ok := d.value.(map[string]any); !ok {
-		d.fail("", "the document is "+kindOf(d.value)+", not a mapping", "start it with apiVersion: "+apiVersion+" and kind: "+kind)
+		hint := "start it with apiVersion: " + apiVersion + " and kind: " + kind
+		if s, ok := d.value.(string); ok && strings.HasPrefix(s, "version https://git-lfs.github.com/") {
+			hint = "this is a pointer of Git LFS: take topology files out of it in .gitattributes, and commit the file itself"
+		}
+		d.fail("", "the document is "+kindOf(d.value)+", not a mapping", hint)
 		return false
 	}
 	found, version := d.field().get("kind"), d.field().get("apiVersion")

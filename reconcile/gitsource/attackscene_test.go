@@ -26,6 +26,7 @@ type attack struct {
 	base    string           // generation 1
 	head    string           // generation 2, unless the attack goes on
 	keys    []byte
+	keyring []byte
 }
 
 // scene is where every attack begins.
@@ -44,7 +45,7 @@ func scene(t *testing.T) *attack {
 // judge evaluates the failover of orders at the tip.
 func (a *attack) judge() approval.Decision {
 	a.t.Helper()
-	r := a.openWith(Config{AllowedSigners: a.keys})
+	r := a.openWith(Config{AllowedSigners: a.keys, Keyring: a.keyring})
 	c := changeOf(a.t, r, "orders")
 	q := a.request
 	q.Change, q.Policy = c.Change, a.policy

@@ -4,54 +4,40 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// TestAttacksOnTheTree are tries to lead the reader out of the folder, to
-// exhaust it, or to have it read what is not there.
-func TestAttacksOnTheTree(t *testing.T) {
-	blob := func(s *shell) []byte {
-		id := s.object("blob", doc("orders", 9))
-		raw, err := exec.Command("git", "-C", s.dir, "rev-parse", id).Output()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return unhex(strings.TrimSpace(string(raw)))
-	}
-	entry := func(mode, name string, id []byte) string { return mode + " " + name + "\x00" + string(id) }
-	// plant makes a commit whose topologies folder is this tree.
-	plant := func(s *shell, tree string) string {
-		folder := s.object("tree", tree)
-		root := s.object("tree", entry("40000", "topologies", unhex(folder)))
-		commit := s.git("commit-tree", "-m", "x", root)
-		s.tip(commit)
-		return commit
-	}
-	for _, c := range []struct {
-		name    string
-		tree    func(s *shell) string
-		problem error // of Changes; nil: it knows of no orders
-	}{
-		{"a symbolic link out of the tree", func(s *shell) string { return entry("120000", "orders.yaml", blob(s)) }, nil},
-		{"a submodule", func(s *shell) string { return entry("160000", "orders.yaml", blob(s)) }, nil},
-		{"a file of a mode that git does not have", func(s *shell) string { return entry("060000", "orders.yaml", blob(s)) }, nil},
-		{"the name ..", func(s *shell) string { return entry("100644", "..", blob(s)) }, errTree},
-		{"a name with a slash", func(s *shell) string { return entry("100644", "../x.yaml", blob(s)) }, errTree},
-		{"an empty name", func(s *shell) string { return entry("100644", "", blob(s)) }, errTree},
-		{"a name that stands twice", func(s *shell) string {
-			return entry("100644", "a.yaml", blob(s)) + entry("100755", "a.yaml", blob(s))
+// treeAttack is a try to lead the reader out of the folder, to exhaust it, or to
+// have it read what is not there. It is stopped by an error of Changes or, without
+// one, by being no topology at all.
+type treeAttack struct {
+	name    string
+	why     string
+	tree    func(s *shell) string // of the topologies' folder
+	problem error
+}
+
+func treeAttacks() []treeAttack {
+	return []treeAttack{
+		{"a symbolic link out of the tree", "only regular files are read", func(s *shell) string { return entry("120000", "orders.yaml", ordersBlob(s)) }, nil},
+		{"a submodule", "only regular files are read", func(s *shell) string { return entry("160000", "orders.yaml", ordersBlob(s)) }, nil},
+		{"a file of a mode that git does not have", "only regular files are read", func(s *shell) string { return entry("060000", "orders.yaml", ordersBlob(s)) }, nil},
+		{"the name ..", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "..", ordersBlob(s)) }, errTree},
+		{"a name with a slash", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "../x.yaml", ordersBlob(s)) }, errTree},
+		{"an empty name", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "", ordersBlob(s)) }, errTree},
+		{"a name that stands twice", "which of them would count is not ours to guess", func(s *shell) string {
+			return entry("100644", "a.yaml", ordersBlob(s)) + entry("100755", "a.yaml", ordersBlob(s))
 		}, errTree},
-		{"a name that is not UTF-8", func(s *shell) string { return entry("100644", "\xff.yaml", blob(s)) }, nil},
-		{"a huge file", func(s *shell) string {
+		{"a name that is not UTF-8", "a path that cannot be written down holds no topology", func(s *shell) string { return entry("100644", "\xff.yaml", ordersBlob(s)) }, nil},
+		{"a huge file", "a file above 1 MiB is not read", func(s *shell) string {
 			id := s.object("blob", doc("orders", 9, strings.Repeat("x", MaxBlob)))
 			return entry("100644", "orders.yaml", unhex(id))
 		}, nil},
-		{"a folder that unfolds to billions of files", func(s *shell) string {
-			tree := entry("100644", "a.yaml", blob(s))
+		{"a folder that unfolds to billions of files", "entries are counted, and 100,000 is the end", func(s *shell) string {
+			tree := entry("100644", "a.yaml", ordersBlob(s))
 			for range 8 {
 				id := unhex(s.object("tree", tree))
 				tree = ""
@@ -61,17 +47,35 @@ func TestAttacksOnTheTree(t *testing.T) {
 			}
 			return tree
 		}, errTooMany},
-		{"a folder deeper than any", func(s *shell) string {
-			tree := entry("100644", "a.yaml", blob(s))
+		{"a folder deeper than any", "64 levels is the end", func(s *shell) string {
+			tree := entry("100644", "a.yaml", ordersBlob(s))
 			for range maxDepth {
 				tree = entry("40000", "d", unhex(s.object("tree", tree)))
 			}
 			return tree
 		}, errTooMany},
-		{"a pointer of Git LFS", func(s *shell) string {
+		{"a pointer of Git LFS", "it is read as it stands, and is no topology", func(s *shell) string {
 			return entry("100644", "orders.yaml", unhex(s.object("blob", "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n")))
 		}, nil},
-	} {
+	}
+}
+
+// ordersBlob stores a topology and gives its raw id.
+func ordersBlob(s *shell) []byte { return unhex(s.object("blob", doc("orders", 9))) }
+
+// entry is one entry of a raw tree.
+func entry(mode, name string, id []byte) string { return mode + " " + name + "\x00" + string(id) }
+
+// plant makes a commit whose topologies folder is this tree.
+func plant(s *shell, tree string) string {
+	root := s.object("tree", entry("40000", "topologies", unhex(s.object("tree", tree))))
+	commit := s.git("commit-tree", "-m", "x", root)
+	s.tip(commit)
+	return commit
+}
+
+func TestAttacksOnTheTree(t *testing.T) {
+	for _, c := range treeAttacks() {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShell(t)
 			at := plant(s, c.tree(s))

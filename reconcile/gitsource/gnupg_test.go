@@ -13,11 +13,11 @@ import (
 
 // gnupg is a real GnuPG with a home and a clock of its own.
 type gnupg struct {
-	t    *testing.T
+	t    testing.TB
 	home string
 }
 
-func newGnupg(t *testing.T) *gnupg {
+func newGnupg(t testing.TB) *gnupg {
 	t.Helper()
 	program(t, "gpg")
 	home, err := os.MkdirTemp("", "gpg") // the agent's socket needs a short path

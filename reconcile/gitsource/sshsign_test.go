@@ -158,7 +158,7 @@ func TestSSHSignaturesThatDontHold(t *testing.T) {
 
 // securityKey makes a signature as a hardware key of type
 // sk-ssh-ed25519@openssh.com does (PROTOCOL.u2f), with these flags.
-func securityKey(t *testing.T, payload string, flags byte) (armored, authorized string) {
+func securityKey(t testing.TB, payload string, flags byte) (armored, authorized string) {
 	t.Helper()
 	const application = "ssh:"
 	public, private, err := ed25519.GenerateKey(rand.Reader)
