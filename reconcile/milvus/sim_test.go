@@ -3,6 +3,7 @@ package milvus
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,31 @@ func (c *instant) After(d time.Duration) <-chan time.Time {
 	out := make(chan time.Time, 1)
 	out <- c.now
 	return out
+}
+
+// patient is a clock that ends a context after so many pauses, so that giving up
+// does not depend on the speed of the machine.
+type patient struct {
+	*instant
+	left   atomic.Int32
+	giveUp context.CancelFunc
+}
+
+func (c *patient) After(d time.Duration) <-chan time.Time {
+	if c.left.Add(-1) == 0 {
+		c.giveUp()
+	}
+	return c.instant.After(d)
+}
+
+// tries gives the fleet a context that ends at its third pause.
+func (w *world) tries() context.Context {
+	ctx, cancel := context.WithCancel(w.ctx())
+	w.t.Cleanup(cancel)
+	clock := &patient{instant: w.clock, giveUp: cancel}
+	clock.left.Store(3)
+	w.config.Clock = clock
+	return ctx
 }
 
 // world is a simulated pair, or more, with a fleet that may call it.
@@ -101,7 +127,7 @@ func (w *world) observe(depth Depth) map[string]plan.View {
 
 // ctx ends before a test is given up, so that what hangs fails by itself.
 func (w *world) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }

@@ -97,15 +97,18 @@ func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level
 }
 
 // retry tries until it works, cannot work, or ctx ends; then it tells why the
-// last try failed that ctx did not cut short.
+// last try failed that had the time of a read: one that ctx cut short would only
+// tell of a deadline.
 func (f *Fleet) retry(ctx context.Context, try func() error) error {
 	var last error
 	for {
+		end, bounded := ctx.Deadline()
+		whole := !bounded || time.Until(end) > f.readTimeout
 		err := try()
 		if err == nil || hopeless(err) {
 			return err
 		}
-		if last == nil || ctx.Err() == nil {
+		if last == nil || whole && ctx.Err() == nil {
 			last = err
 		}
 		select {

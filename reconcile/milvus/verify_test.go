@@ -1,7 +1,6 @@
 package milvus
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -90,8 +89,7 @@ func TestVerifyFails(t *testing.T) {
 			if c.change != nil {
 				c.change(t, w)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
+			ctx := w.tries()
 			got := w.fleet().Verify(ctx, w.topology, c.cluster, plan.VerifyDML, nil)
 			if got.Proven != c.proven || got.Err == nil || !strings.Contains(got.Err.Error(), c.words) {
 				t.Errorf("%+v", got)
@@ -150,11 +148,11 @@ func TestProveReplication(t *testing.T) {
 			if c.change != nil {
 				c.change(t, w)
 			}
-			within := 20 * time.Second
+			ctx := w.ctx()
 			if c.words != "" {
-				within = 700 * time.Millisecond
+				ctx = w.tries()
 			}
-			err := w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", within)
+			err := w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Minute)
 			if (err == nil) != (c.words == "") || err != nil && !strings.Contains(err.Error(), c.words) {
 				t.Error(err)
 			}
