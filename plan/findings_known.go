@@ -2,8 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // release is a published version of Milvus 2.6, by its build tag. Other tags
@@ -33,6 +35,10 @@ type knownIssue struct {
 
 // knownIssues are in the order of their numbers (milvus.md sections 1.1, 8).
 var knownIssues = []knownIssue{
+	{48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ",
+		func(_ situation, _ decision, _ Cluster, v View) bool {
+			return slices.ContainsFunc(v.Progress, v.outlived)
+		}},
 	{49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it; fixed in 2.6.17",
 		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo }},
 	{50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion; fixed in 2.6.19",
@@ -59,6 +65,16 @@ var knownIssues = []knownIssue{
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
 		}},
+}
+
+// walKept is how long Milvus keeps messages by default, replicated or not
+// (woodpecker retentionPolicy.ttl, rocksmq.retentionTimeInMinutes).
+const walKept = 72 * time.Hour
+
+// outlived says whether a channel's checkpoint is so old that messages behind it
+// may be gone. One that nothing waits for may stand still for as long as it likes.
+func (v View) outlived(p ChannelProgress) bool {
+	return p.Known && p.Unsent != nil && p.TimeTick > 0 && v.At.Sub(TickTime(p.TimeTick)) > walKept
 }
 
 // firstSalvageReader is the patch of 2.6 from which a primary answers

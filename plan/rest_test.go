@@ -119,6 +119,11 @@ func TestKnownIssues(t *testing.T) {
 	failover := func(tag string) world {
 		return world{t: failingOver("b", "a"), views: []View{down("a"), version(standbyOf("a", "b"), tag)}, evidence: []Evidence{lost("a", "b")}}
 	}
+	away := func(since time.Duration, waiting func(View, time.Duration) View) world {
+		b := standbyOf("a", "b")
+		b.Progress = progress("b", since, since)
+		return world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), waiting(b, time.Hour)}}
+	}
 	doubted := failover("2.6.19")
 	doubted.memory = begun(t, doubted, func(*Intent) {})
 	switchover := world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}
@@ -129,6 +134,9 @@ func TestKnownIssues(t *testing.T) {
 		want    []string
 	}{
 		{"a healthy pair", world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}, "b", nil},
+		{"a standby that was away for longer than messages are kept", away(73*time.Hour, unsent), "b", []string{"#48779"}},
+		{"one that was away for less", away(71*time.Hour, unsent), "b", nil},
+		{"one whose source was idle for longer", away(73*time.Hour, func(v View, _ time.Duration) View { return v }), "b", nil},
 		{"a failover to 2.6.18", failover("v2.6.18"), "b", []string{"#50344"}},
 		{"a failover to 2.6.19", failover("2.6.19"), "b", nil},
 		{"a failover to a build of master", failover("master-20260807-954c4e7"), "b", nil},

@@ -46,6 +46,25 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 	}
 }
 
+// TestEachEntryHasTheTokenOfItsCluster: what a cluster is told of the others'
+// tokens is what it stores, each with the entry that it belongs to.
+func TestEachEntryHasTheTokenOfItsCluster(t *testing.T) {
+	w := newWorld(t, milvussim.Options{Profile: "master"}, milvussim.Unconfigured(milvussim.Pair("a", "b"))...)
+	for i := range w.config.Credentials {
+		token := "repl:of-" + w.config.Credentials[i].ClusterID
+		w.config.Credentials[i].ReplicationToken = func() (string, error) { return token, nil }
+	}
+	star := w.star("a")
+	for _, id := range []string{"a", "b"} {
+		same(t, w.update(id, nil, &star).Status, StatusDone)
+		stored := map[string]string{}
+		for _, c := range w.Stored(id).GetClusters() {
+			stored[c.GetClusterId()] = c.GetConnectionParam().GetToken()
+		}
+		same(t, stored, map[string]string{"a": "repl:of-a", "b": "repl:of-b"})
+	}
+}
+
 // TestNothingIsLeftRunning: connections, readers and senders end with their
 // caller. It also holds that a refusal does not settle an earlier request in
 // doubt, whose effect may still come.

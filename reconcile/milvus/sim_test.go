@@ -104,8 +104,8 @@ func pair(t *testing.T, profile string) *world {
 
 // hasty has every read give up soon, for tests of what hangs.
 func (w *world) hasty() *world {
-	w.config.ReadTimeout = 300 * time.Millisecond
-	w.config.UpdateTimeout = 600 * time.Millisecond
+	w.config.ReadTimeout = 700 * time.Millisecond
+	w.config.UpdateTimeout = 1400 * time.Millisecond
 	return w
 }
 

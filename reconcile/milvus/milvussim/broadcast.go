@@ -84,7 +84,7 @@ func (c *cluster) appendPending(b *broadcast) {
 // the message, before the coordinator knows (M §2.7).
 func (c *cluster) appendBroadcast(ch *channel, msg *broadcastMessage, from *origin) position {
 	at := ch.append(message{kind: msg.ddl.kind(), body: msg, origin: from})
-	if a, ok := msg.ddl.(*alterReplicateConfig); ok && !a.ignored {
+	if a, ok := msg.ddl.(*alterReplicateConfig); ok {
 		ch.switchRole(a.cfg, a.force)
 	}
 	return at
@@ -195,9 +195,8 @@ func withControlChannel(channels []int) []int {
 
 // alterReplicateConfig is the message that changes the roles.
 type alterReplicateConfig struct {
-	cfg     *commonpb.ReplicateConfiguration
-	force   bool
-	ignored bool
+	cfg   *commonpb.ReplicateConfiguration
+	force bool
 }
 
 func (*alterReplicateConfig) kind() kind { return kindAlterReplicateConfig }
@@ -206,15 +205,12 @@ func (*alterReplicateConfig) kind() kind { return kindAlterReplicateConfig }
 // forced one first deals with the broadcasts that were only half replicated
 // (M §2.9).
 func (a *alterReplicateConfig) apply(c *cluster, b *broadcast) {
-	if a.ignored {
-		return
-	}
 	if a.force {
 		c.completeHalfReplicated()
 		c.part()
 	}
 	before := c.stored
-	c.stored, c.storedBy = cloneConfiguration(a.cfg), b.msg.id
+	c.stored = cloneConfiguration(a.cfg)
 	c.startTasks(b, before)
 }
 

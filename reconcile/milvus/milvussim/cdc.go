@@ -37,6 +37,7 @@ type task struct {
 
 	target    *cluster
 	connected bool
+	asked     bool // where to go on; cursor is the answer, moved by what was sent since
 	cursor    position
 	due       *event
 	refused   refusals

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
@@ -56,14 +57,30 @@ func TestMilvusClient(t *testing.T) {
 	if has, err := a.HasCollection(ctx, milvusclient.NewHasCollectionOption("films")); err != nil || has {
 		t.Errorf("has films: %v, %v", has, err)
 	}
-	if err := a.DropCollection(ctx, milvusclient.NewDropCollectionOption("books")); err != nil {
-		t.Fatal(err)
+	if err := a.UpdateReplicateConfiguration(ctx, star(w, []string{"a", "b"}, "a")); err != nil {
+		t.Errorf("update the replicate configuration: %v", err)
+	}
+	stored, err := a.GetService().GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
+	if err != nil || len(stored.GetConfiguration().GetCrossClusterTopology()) != 1 {
+		t.Errorf("read the replicate configuration: %v, %v", stored, err)
 	}
 	b, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("b"), APIKey: milvussim.RootToken})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Close(ctx) }()
+	waitFor(t, func() bool {
+		got, err := b.Query(ctx, milvusclient.NewQueryOption("books").WithFilter("id > 0").WithOutputFields("id"))
+		return err == nil && got.ResultCount == 2
+	})
+	_, err = b.Insert(ctx, milvusclient.NewColumnBasedInsertOption("books",
+		column.NewColumnInt64("id", []int64{9}), column.NewColumnFloatVector("vector", 4, [][]float32{{9, 0, 0, 0}})))
+	if err == nil || !strings.Contains(err.Error(), "STREAMING_CODE_REPLICATE_VIOLATION") {
+		t.Errorf("insert on the standby: %v", err)
+	}
+	if err := a.DropCollection(ctx, milvusclient.NewDropCollectionOption("books")); err != nil {
+		t.Fatal(err)
+	}
 	err = b.CreateCollection(ctx, milvusclient.SimpleCreateCollectionOptions("films", 4))
 	if err == nil || !strings.Contains(err.Error(), "cluster is not primary, cannot do any DDL/DCL") {
 		t.Errorf("create on the standby: %v", err)

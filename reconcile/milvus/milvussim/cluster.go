@@ -41,7 +41,6 @@ type cluster struct {
 	tso           tso
 	channels      []*channel
 	stored        *commonpb.ReplicateConfiguration
-	storedBy      uint64
 	broadcasts    []*broadcast
 	advancing     bool
 	lock          clusterLock
@@ -162,6 +161,7 @@ func (c *cluster) addChannels(names []string) {
 func (c *cluster) kill() {
 	c.running = false
 	c.epoch++
+	c.forgetCursors()
 	c.endpoint.close()
 	c.lock = clusterLock{}
 	c.notify()

@@ -66,18 +66,18 @@ func (t *task) run() {
 			t.lookAt(at)
 			return
 		}
-		if m.tick > t.cursor.tick && !m.kind.system() {
+		if t.sends(m) {
 			if err := t.deliver(m); err != nil {
 				t.connected = false
 				t.refused.note(err, t.source.now())
 				return
 			}
 			t.refused = refusals{}
+			if t.leaves(m) {
+				return
+			}
 		}
 		t.cursor.id = m.id
-		if t.leaves(m) {
-			return
-		}
 	}
 }
 
@@ -94,8 +94,11 @@ func (t *task) reachable() bool {
 	return l == nil || !l.down
 }
 
-// connect asks the target where to go on: at its checkpoint if it has one, else
-// where the task was initialised (channel_replicator.go getReplicateCheckpoint).
+// connect opens the stream. A task that has just started asks the target where to
+// go on: at its checkpoint if it has one, else where the task was initialised
+// (channel_replicator.go getReplicateCheckpoint). A stream that opens again goes on
+// with the first message that was not confirmed, whatever the target's checkpoint
+// is by then.
 func (t *task) connect() bool {
 	if t.connected {
 		return true
@@ -107,12 +110,34 @@ func (t *task) connect() bool {
 	if ch == nil {
 		return false
 	}
-	t.cursor = t.start
-	if p := ch.checkpoint; ch.secondary && p.confirmed && p.cluster == t.source.id {
-		t.cursor = position{id: p.id, tick: p.tick}
+	if !t.asked {
+		t.asked, t.cursor = true, t.start
+		if p := ch.checkpoint; ch.secondary && p.confirmed && p.cluster == t.source.id {
+			t.cursor = position{id: p.id, tick: p.tick}
+		}
 	}
 	t.connected = true
 	return true
+}
+
+// forgetCursors ends the process of the CDC component: its tasks stay, where they
+// were does not (M §5.5).
+func (c *cluster) forgetCursors() {
+	for _, ch := range c.channels {
+		for _, t := range ch.tasks {
+			t.connected, t.asked = false, false
+		}
+	}
+}
+
+// sends tells whether a message goes to the target at all: it is behind the
+// checkpoint and replicable, and where #52728 is fixed it is no topology change
+// that predates the task (IsStaleTopologyChange).
+func (t *task) sends(m message) bool {
+	if m.tick <= t.cursor.tick || m.kind.system() {
+		return false
+	}
+	return m.kind != kindAlterReplicateConfig || !t.source.profile.dropStale || m.tick > t.start.tick
 }
 
 // deliver hands one message to the target.
@@ -122,14 +147,15 @@ func (t *task) deliver(m message) error {
 }
 
 // leaves ends the task behind a confirmed configuration in which its edge is no
-// more (cdc-stream, M §4.4). What is older than the task does not end it.
+// more (cdc-stream, M §4.4), be it one from before the task, which is replayed
+// where a target goes on at an older checkpoint (#52727).
 func (t *task) leaves(m message) bool {
 	b, ok := m.body.(*broadcastMessage)
 	if !ok {
 		return false
 	}
 	a, ok := b.ddl.(*alterReplicateConfig)
-	if !ok || hasEdge(a.cfg, t.source.id, t.targetID) || m.tick <= t.start.tick {
+	if !ok || hasEdge(a.cfg, t.source.id, t.targetID) {
 		return false
 	}
 	t.end()

@@ -34,6 +34,7 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 		e := c.world.schedule(TickTime(end).Add(time.Millisecond), c.appended)
 		defer c.world.cancel(e)
 	}
+	d := dumper{req: req, open: map[uint64][]message{}}
 	for {
 		rest, _ := ch.after(from)
 		if len(rest) == 0 && over() {
@@ -41,7 +42,7 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 		}
 		if len(rest) > 0 {
 			from = rest[len(rest)-1].id
-			batch := dumped(rest, req)
+			batch := d.take(rest)
 			if err := c.world.unlocked(func() error { return sendAll(stream, batch, c.wal) }); err != nil {
 				return err
 			}
@@ -94,31 +95,37 @@ func includeStart(req *milvuspb.DumpMessagesRequest) bool {
 	return false
 }
 
-// dumped are the messages within the ticks that a request asks for. A
-// transaction counts as one, by the tick of its commit.
-func dumped(messages []message, req *milvuspb.DumpMessagesRequest) []message {
-	commits := map[uint64]uint64{}
-	for _, m := range messages {
-		if m.kind == kindCommitTxn {
-			commits[m.txn] = m.tick
-		}
-	}
+// dumper picks the messages that a request asks for. A transaction counts as
+// one, by the tick of its commit, and waits for it.
+type dumper struct {
+	req  *milvuspb.DumpMessagesRequest
+	open map[uint64][]message
+}
+
+func (d *dumper) take(messages []message) []message {
 	var out []message
 	for _, m := range messages {
-		tick := m.tick
-		if m.txn != 0 {
-			committed, ok := commits[m.txn]
-			if !ok {
-				continue
+		switch {
+		case m.kind == kindRollbackTxn:
+			delete(d.open, m.txn)
+		case m.txn != 0 && m.kind != kindCommitTxn:
+			d.open[m.txn] = append(d.open[m.txn], m)
+		case m.txn != 0:
+			if d.within(m) {
+				out = append(append(out, d.open[m.txn]...), m)
 			}
-			tick = committed
+			delete(d.open, m.txn)
+		case !m.kind.system() && d.within(m):
+			out = append(out, m)
 		}
-		if m.kind.system() || tick < req.GetStartTimetick() || req.GetEndTimetick() != 0 && tick > req.GetEndTimetick() {
-			continue
-		}
-		out = append(out, m)
 	}
 	return out
+}
+
+// within tells whether a message has a tick that is asked for.
+func (d *dumper) within(m message) bool {
+	end := d.req.GetEndTimetick()
+	return m.tick >= d.req.GetStartTimetick() && (end == 0 || m.tick <= end)
 }
 
 func sendAll(stream milvuspb.MilvusService_DumpMessagesServer, messages []message, wal commonpb.WALName) error {

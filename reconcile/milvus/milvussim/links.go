@@ -122,10 +122,8 @@ func (w *World) HoldChannel(id, pchannel string, held bool) error {
 func (w *World) SetCDC(id string, present bool) error {
 	return w.change(id, func(c *cluster) error {
 		c.cdcAbsent = !present
-		for _, ch := range c.channels {
-			for _, t := range ch.tasks {
-				t.connected = t.connected && present
-			}
+		if !present {
+			c.forgetCursors()
 		}
 		c.kickTasks()
 		return nil

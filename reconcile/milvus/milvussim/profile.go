@@ -38,7 +38,7 @@ type Profile struct {
 	infoOnPrimary  bool // GetReplicateInfo answers on a primary (#50350)
 	sentinels      bool // validator texts end in a merr sentinel (#50545)
 	fillTokens     bool // a blank token means "as stored" (#52735)
-	dropStale      bool // stale topology messages are ignored (#52728)
+	dropStale      bool // CDC skips topology messages older than its task (#52728)
 	dropEmpty      bool // an empty configuration clears replication (#48994, reverted by #49080)
 	read           configurationRead
 }

@@ -78,9 +78,6 @@ func (c *cluster) localize(msg *broadcastMessage, ch *channel) (*broadcastMessag
 	if known := c.known(msg.id); known != nil {
 		return known, nil
 	}
-	if c.profile.dropStale && msg.id <= c.storedBy {
-		return &broadcastMessage{id: msg.id, channels: msg.channels, ddl: &alterReplicateConfig{cfg: a.cfg, ignored: true}}, nil
-	}
 	if entry(a.cfg, c.id) != nil || a.cfg == nil && c.profile.dropEmpty {
 		return msg, nil
 	}

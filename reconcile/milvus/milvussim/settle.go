@@ -44,7 +44,6 @@ func (c *cluster) installConfiguration() {
 	for _, ch := range c.channels {
 		b.positions[ch.index] = c.appendBroadcast(ch, msg, nil)
 	}
-	c.storedBy = msg.id
 	c.startTasks(b, nil)
 }
 
@@ -77,12 +76,13 @@ func (t *task) deliverAll() {
 		return
 	}
 	for _, m := range t.channel.log {
-		if m.tick > t.cursor.tick && !m.kind.system() {
-			if t.deliver(m) != nil {
-				t.connected = false
-				return
-			}
-			t.cursor.id = m.id
+		if !t.sends(m) {
+			continue
 		}
+		if t.deliver(m) != nil {
+			t.connected = false
+			return
+		}
+		t.cursor.id = m.id
 	}
 }

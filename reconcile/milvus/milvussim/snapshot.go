@@ -104,6 +104,18 @@ func (w *World) State(id string) ClusterState {
 	return ClusterState{}
 }
 
+// Stored is the configuration that a cluster has stored, tokens included: what
+// neither Milvus nor the control API tells. It is nil for a cluster that has none
+// and for an id that the World does not have.
+func (w *World) Stored(id string) *commonpb.ReplicateConfiguration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.byID[id]; c != nil {
+		return cloneConfiguration(c.stored)
+	}
+	return nil
+}
+
 func (c *cluster) state() ClusterState {
 	s := ClusterState{
 		ID: c.id, Address: c.address, Running: c.running, Profile: c.profile.Version,

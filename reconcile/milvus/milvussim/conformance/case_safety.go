@@ -50,6 +50,10 @@ func safetyCases() []Case {
 			e.call(e.a, star(e.a, e.b)) // the same: no-op
 			e.call(e.b, star(e.a, e.b))
 			e.stores(e.b, e.names("A→B"))
+			cp := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetCheckpoint()
+			if cp.GetClusterId() != e.a.ID || cp.GetTimeTick() != 0 && e.world != nil {
+				e.t.Errorf("checkpoint %v, want one of %s that starts anew", cp, e.a.ID)
+			}
 			e.diverged("a", "b")
 		}},
 		{ID: "S03", Title: "the fence", run: func(e *env) {
@@ -138,6 +142,9 @@ func safetyCases() []Case {
 			chain := star(e.a, e.b, e.c)
 			chain.CrossClusterTopology[1].SourceClusterId = e.b.ID
 			e.refused(e.send(e.long(e.a), e.a, chain, false), "no center node found, star topology must have exactly one center node")
+			tier := star(e.a, e.b, e.c)
+			tier.CrossClusterTopology = append(tier.CrossClusterTopology, &commonpb.CrossClusterTopology{SourceClusterId: e.b.ID, TargetClusterId: e.c.ID})
+			e.refused(e.send(e.long(e.a), e.a, tier, false), "does not follow star topology pattern")
 			two := star(e.a, e.b, e.c)
 			two.CrossClusterTopology = nil
 			e.refused(e.send(e.long(e.a), e.a, two, false), "primary count is not 1: wrong replicate configuration")
