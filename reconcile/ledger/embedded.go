@@ -9,11 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"milvus-reconcile/plan"
 )
@@ -89,7 +87,12 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	_, statErr := os.Stat(b.path)
+	info, statErr := os.Stat(b.path)
+	if statErr == nil && info.Size() > 0 { // bbolt believes the list of free pages when it opens to write
+		if err := b.with(ctx, true, func(*bbolt.DB) error { return nil }); err != nil {
+			return err
+		}
+	}
 	err := b.with(ctx, false, func(db *bbolt.DB) error {
 		return db.Update(func(tx *bbolt.Tx) error {
 			im, err := readImage(tx)
@@ -118,70 +121,6 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		return err
 	}
 	return syncDirectory(filepath.Dir(b.path))
-}
-
-// with opens the file for one transaction. bbolt maps the file and believes
-// it: on a damaged one it panics or touches memory that is not there, which
-// must come back as damage and must not keep the file lock.
-func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB) error) (err error) {
-	var file *os.File
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = &CorruptError{Path: b.path, Reason: fmt.Sprint(p)}
-			unlockFile(file) // the mapping outlives the panic and would keep the lock
-			_ = file.Close() // the panic is what is reported
-		}
-	}()
-	wait, err := b.wait(ctx)
-	if err != nil {
-		return err
-	}
-	db, err := bbolt.Open(b.path, 0o600, &bbolt.Options{
-		ReadOnly: readOnly, Timeout: wait, NoStatistics: true,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			var openErr error
-			file, openErr = os.OpenFile(name, flag, mode)
-			return file, openErr
-		},
-	})
-	if err != nil {
-		return b.openError(err)
-	}
-	if err := checkMeta(b.path, file); err != nil {
-		_ = db.Close() // nothing was read
-		return err
-	}
-	if err := fn(db); err != nil {
-		_ = db.Close() // nothing was written; the reason matters more
-		return err
-	}
-	if err := db.Close(); err != nil {
-		return fmt.Errorf("close ledger: %w", err)
-	}
-	return nil
-}
-
-func (b *embedded) wait(ctx context.Context) (time.Duration, error) {
-	wait := b.busy
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline))
-	}
-	if err := ended(ctx); err != nil {
-		return 0, err
-	}
-	return max(wait, time.Millisecond), nil // 0 would wait for ever
-}
-
-func (b *embedded) openError(err error) error {
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("%w: %s", ErrBusy, b.path)
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return &CorruptError{Path: b.path, Reason: err.Error()}
-	default:
-		return fmt.Errorf("open ledger: %w", err)
-	}
 }
 
 // readImage copies everything out of the transaction: bbolt's bytes are gone

@@ -37,7 +37,13 @@ const (
 	// for keys.
 	compressFrom = 8 << 10
 	maxRequest   = 1400 << 10
-	maxOps       = 120 // of a transaction; etcd's default limit is 128
+	// maxOps is of a transaction; etcd takes 128 by default. More go into
+	// transactions of nestedOps within it, of which there are up to nested: what
+	// is within counts with what holds it (server/etcdserver/api/v3rpc key.go:
+	// checkTxnRequest).
+	maxOps    = 120
+	nested    = 40
+	nestedOps = 80
 )
 
 // etcd keeps the ledger in etcd, so that several machines share it. Below the

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -110,8 +111,22 @@ func (b *etcd) ops(m moment, w change) ([]clientv3.Op, error) {
 		size += len(key) + len(value)
 		ops = append(ops, clientv3.OpPut(b.key("latest", key), value))
 	}
-	if size > maxRequest || len(ops) > maxOps {
-		return nil, fmt.Errorf("write ledger: %d bytes in %d values are more than etcd takes at once", size, len(ops))
+	all := len(ops)
+	if all > maxOps && len(w.append) < nested {
+		ops = inTransactions(ops)
+	}
+	if size > maxRequest || len(ops) > maxOps || len(ops) < all && len(ops) > nested {
+		return nil, fmt.Errorf("write ledger: %d bytes in %d values are more than etcd takes at once", size, all)
 	}
 	return ops, nil
+}
+
+// inTransactions puts writes into transactions within the one that writes
+// them: all of it is done, or nothing.
+func inTransactions(ops []clientv3.Op) []clientv3.Op {
+	var out []clientv3.Op
+	for some := range slices.Chunk(ops, nestedOps) {
+		out = append(out, clientv3.OpTxn(nil, some, nil))
+	}
+	return out
 }

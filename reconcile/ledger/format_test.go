@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -121,6 +122,27 @@ var formatCases = map[string]func(*testing.T, *fixture){
 		must(t, err)
 		same(t, im.format, formatVersion)
 		same(t, im.latest, map[string][]byte{progressKey("b"): raw})
+		same(t, f.read().Served()["orders"].Version, int64(1))
+	},
+	"a migration of very many values is one transaction": func(t *testing.T, f *fixture) {
+		const many = 700
+		before := maps.Clone(migrations)
+		t.Cleanup(func() { migrations = before })
+		migrations["0.9"] = migration{to: formatVersion, run: migrateProgress}
+		old := map[string][]byte{}
+		for i := range many {
+			raw, err := encodeProgress(plan.ProgressRecord{Cluster: fmt.Sprint("c", i), Source: "a", At: start})
+			must(t, err)
+			old[fmt.Sprint("c", i)] = raw
+		}
+		f.plant(t, "0.9", old)
+		same(t, len(f.read().Memory().Progress), many)
+		must(t, f.RecordServed(t.Context(), "orders", Served{Version: 1}))
+		im, err := f.store.load(t.Context())
+		must(t, err)
+		same(t, im.format, formatVersion)
+		same(t, len(im.latest), many)
+		same(t, len(f.read().Memory().Progress), many)
 		same(t, f.read().Served()["orders"].Version, int64(1))
 	},
 }

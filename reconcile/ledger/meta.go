@@ -18,17 +18,17 @@ const (
 	metaPages    = 40 // where the number of pages in use stands in the meta
 )
 
-// checkMeta refuses a file in which one of the two meta pages is damaged.
+// checkFile refuses a file in which one of the two meta pages is damaged.
 // bbolt goes on with the other, which is older: it would silently forget the
 // last transaction, and with it an approval that was spent. A meta is smaller
 // than a disk sector, so a power cut does not leave half of one.
 //
 // It also refuses a file that ends before the last page in use: bbolt maps
 // whole pages, so what is cut off reads as zeros, and a page of zeros as one
-// without entries.
+// without entries. What the pages lead to is for checkPages.
 //
 // The caller holds bbolt's lock on the file, so nobody is writing.
-func checkMeta(path string, f *os.File) error {
+func checkFile(path string, f *os.File) error {
 	first, ok := readMeta(f, 0)
 	if !ok {
 		return &CorruptError{Path: path, Reason: "its first page is damaged"}
@@ -42,9 +42,16 @@ func checkMeta(path string, f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("open ledger: %w", err)
 	}
+	newest := first
+	if binary.NativeEndian.Uint64(second[metaTx:]) > binary.NativeEndian.Uint64(first[metaTx:]) {
+		newest = second
+	}
 	used := max(binary.NativeEndian.Uint64(first[metaPages:]), binary.NativeEndian.Uint64(second[metaPages:]))
 	if used > uint64(info.Size()/page) {
 		return &CorruptError{Path: path, Reason: "its end is cut off"}
+	}
+	if err := checkPages(f, newest); err != nil {
+		return &CorruptError{Path: path, Reason: err.Error()}
 	}
 	return nil
 }

@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The layout of bbolt's other pages (go.etcd.io/bbolt internal/common: Page,
+// branchPageElement, leafPageElement, InBucket).
+const (
+	metaRoot     = 16 // where the number of the root page stands in the meta
+	metaFreelist = 32
+	metaTx       = 48
+
+	pageHeader     = 16
+	elementSize    = 16 // of a branch and of a leaf
+	bucketHeader   = 16 // of a bucket's value, before the page of a small one
+	branchPage     = 0x01
+	leafPage       = 0x02
+	freelistPage   = 0x10
+	bucketElement  = 0x01
+	manyPages      = 0xFFFF     // the count of a freelist whose count stands before its numbers
+	noFreelistPage = ^uint64(0) // its number where none is stored
+)
+
+// pages walks the tree of a bbolt file once.
+type pages struct {
+	file io.ReaderAt
+	size uint64 // of a page
+	used uint64 // how many pages are in use
+	seen map[uint64]bool
+}
+
+// checkPages refuses a file whose pages lead in a circle, twice to the same
+// place, or out of their page. bbolt follows whatever stands there: a branch
+// that leads to itself is walked until the memory ends, which nothing can
+// recover from, and a wrong list of free pages has it write over records.
+//
+// The caller holds bbolt's lock on the file, so nobody is writing.
+func checkPages(f io.ReaderAt, meta [metaSize]byte) error {
+	p := pages{
+		file: f, size: uint64(binary.NativeEndian.Uint32(meta[metaPageSize:])),
+		used: binary.NativeEndian.Uint64(meta[metaPages:]), seen: map[uint64]bool{0: true, 1: true},
+	}
+	if err := p.tree(binary.NativeEndian.Uint64(meta[metaRoot:])); err != nil {
+		return err
+	}
+	if list := binary.NativeEndian.Uint64(meta[metaFreelist:]); list != noFreelistPage {
+		return p.freelist(list)
+	}
+	return nil
+}
+
+// page reads one page with what overflows it. No page is read twice.
+func (p *pages) page(id uint64) ([]byte, error) {
+	var head [pageHeader]byte
+	if id >= p.used {
+		return nil, fmt.Errorf("page %d is not there", id)
+	}
+	if _, err := p.file.ReadAt(head[:], int64(id*p.size)); err != nil { //nolint:gosec // it is within the file
+		return nil, fmt.Errorf("page %d: %w", id, err)
+	}
+	whole := uint64(binary.NativeEndian.Uint32(head[12:])) + 1
+	if binary.NativeEndian.Uint64(head[:]) != id || whole > p.used-id {
+		return nil, fmt.Errorf("page %d is damaged", id)
+	}
+	for n := id; n < id+whole; n++ {
+		if p.seen[n] {
+			return nil, fmt.Errorf("page %d is reached twice", n)
+		}
+		p.seen[n] = true
+	}
+	raw := make([]byte, whole*p.size)
+	if _, err := p.file.ReadAt(raw, int64(id*p.size)); err != nil { //nolint:gosec // it is within the file
+		return nil, fmt.Errorf("page %d: %w", id, err)
+	}
+	return raw, nil
+}
+
+// tree walks what is below a page.
+func (p *pages) tree(id uint64) error {
+	raw, err := p.page(id)
+	if err != nil {
+		return err
+	}
+	if err := p.elements(raw); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// elements walks what a page, or a small bucket within one, leads to.
+func (p *pages) elements(raw []byte) error {
+	if len(raw) < pageHeader {
+		return errTorn
+	}
+	kind, count := binary.NativeEndian.Uint16(raw[8:]), int(binary.NativeEndian.Uint16(raw[10:]))
+	if kind != branchPage && kind != leafPage {
+		return fmt.Errorf("it is of kind %#x", kind)
+	}
+	if pageHeader+count*elementSize > len(raw) {
+		return errTorn
+	}
+	for i := range count {
+		from := raw[pageHeader+i*elementSize:]
+		if kind == branchPage {
+			if _, err := within(from, binary.NativeEndian.Uint32(from), 0, binary.NativeEndian.Uint32(from[4:])); err != nil {
+				return err
+			}
+			if err := p.tree(binary.NativeEndian.Uint64(from[8:])); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.leaf(from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaf checks one element, from which on the rest of its page is given.
+func (p *pages) leaf(from []byte) error {
+	value, err := within(from, binary.NativeEndian.Uint32(from[4:]), binary.NativeEndian.Uint32(from[8:]), binary.NativeEndian.Uint32(from[12:]))
+	if err != nil || binary.NativeEndian.Uint32(from)&bucketElement == 0 {
+		return err
+	}
+	if len(value) < bucketHeader {
+		return errTorn
+	}
+	if root := binary.NativeEndian.Uint64(value); root != 0 {
+		return p.tree(root)
+	}
+	return p.elements(value[bucketHeader:])
+}
+
+// freelist checks the list of free pages: none of them is in use.
+func (p *pages) freelist(id uint64) error {
+	raw, err := p.page(id)
+	if err != nil {
+		return fmt.Errorf("the list of free pages: %w", err)
+	}
+	if kind := binary.NativeEndian.Uint16(raw[8:]); kind != freelistPage {
+		return fmt.Errorf("the list of free pages is of kind %#x", kind)
+	}
+	count, numbers := uint64(binary.NativeEndian.Uint16(raw[10:])), raw[pageHeader:]
+	if count == manyPages {
+		count, numbers = binary.NativeEndian.Uint64(numbers), numbers[8:]
+	}
+	if count > uint64(len(numbers)/8) {
+		return fmt.Errorf("the list of free pages: %w", errTorn)
+	}
+	for i := range count {
+		free := binary.NativeEndian.Uint64(numbers[8*i:])
+		if free >= p.used || p.seen[free] {
+			return fmt.Errorf("page %d is said to be free and is not", free)
+		}
+		p.seen[free] = true
+	}
+	return nil
+}
+
+// errTorn: something leads out of its page.
+var errTorn = errors.New("it is torn")
+
+// within is a value that stands some bytes behind its element, after a key.
+func within(from []byte, at, key, value uint32) ([]byte, error) {
+	begin, end := uint64(at)+uint64(key), uint64(at)+uint64(key)+uint64(value)
+	if end > uint64(len(from)) {
+		return nil, errTorn
+	}
+	return from[begin:end], nil
+}
