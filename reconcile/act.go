@@ -138,7 +138,7 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 		ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 		switch s.Action {
 		case plan.ActionWait:
-			x = StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
+			x = r.joined(ctx, now)
 		case plan.ActionVerify:
 			x = r.verify(ctx, now, s, res)
 		case plan.ActionRedirect:

@@ -1,7 +1,9 @@
 package reconcile_test
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"milvus-reconcile/plan"
@@ -37,5 +39,62 @@ func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
 	s := newAttach(t)
 	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 2 || s.hands.sent[1] != "update_replicate_configuration cluster-b" {
 		t.Errorf("%s (%s), sent %v", got.Outcome, got.Detail, s.hands.sent)
+	}
+}
+
+// TestAJoinedClusterIsLookedAtAgain: what took writes between the first look
+// and the moment when it began to refuse them is not taken for a copy.
+func TestAJoinedClusterIsLookedAtAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		primary, standby plan.Contents
+		applied          bool
+	}{
+		"empty still":               {plan.Contents{}, plan.Contents{Known: true}, true},
+		"what came by replication":  {holds("default/x", "default/y"), holds("default/x"), true},
+		"it took a write":           {holds("default/x"), holds("default/x", "default/mine"), false},
+		"it cannot be seen":         {holds(), plan.Contents{}, false},
+		"its primary cannot either": {plan.Contents{}, holds("default/x"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newAttach(t)
+			s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+				s.world.set("cluster-a", func(v *plan.View) { v.Contents = c.primary })
+				s.world.set("cluster-b", func(v *plan.View) { v.Contents = c.standby })
+				return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+			}
+			got := s.run(t)
+			if c.applied {
+				if got.Outcome != reconcile.OutcomeApplied {
+					t.Errorf("%s: %s", got.Outcome, got.Detail)
+				}
+				return
+			}
+			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "JOIN_NOT_EMPTY: cluster-b") || !s.book.open() {
+				t.Errorf("%s: %s", got.Outcome, got.Detail)
+			}
+		})
+	}
+}
+
+func holds(names ...string) plan.Contents { return plan.Contents{Known: true, Collections: names} }
+
+// A run that carries on looks again too, and ends once the cluster is empty.
+func TestAJoinedClusterIsLookedAtByTheNextRun(t *testing.T) {
+	s := newAttach(t)
+	s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+		s.world.set("cluster-b", func(v *plan.View) { v.Contents = holds("default/mine") })
+		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+	}
+	s.run(t)
+	for _, c := range []struct {
+		contents plan.Contents
+		want     reconcile.Outcome
+	}{{holds("default/mine"), reconcile.OutcomeUnverified}, {holds(), reconcile.OutcomeApplied}} {
+		s.again()
+		s.world.set("cluster-a", func(v *plan.View) { v.Contents = holds() })
+		s.world.set("cluster-b", func(v *plan.View) { v.Contents = c.contents })
+		if got := s.run(t); got.Outcome != c.want || len(s.hands.sent) != 0 {
+			t.Errorf("%s (%s), sent %v, want %s", got.Outcome, got.Detail, s.hands.sent, c.want)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (p process) records() bool {
 	switch p.next {
 	case atBegin, atSent:
 		return true
-	case atEffected, atFinish:
+	case atFinish: // after the effect is recorded, what joined is looked at
 		return p.sent
 	default:
 		return false
@@ -136,8 +136,8 @@ func (p *machine) say(ctx context.Context, at boundary, do func() (value, hint a
 }
 
 // relevant is the past that a reply adds to. What was read before the lock is
-// read again under it: of that only the rounds of evidence live on, so that
-// runs which differ in the rest are one.
+// read again under it: of that only the rounds of evidence and the first plan
+// live on, so that runs which differ in the rest are one.
 func (p *machine) relevant(at boundary) int32 {
 	if at != atLock {
 		return p.state.past

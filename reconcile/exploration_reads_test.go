@@ -115,7 +115,7 @@ func (p *machine) Lock(ctx context.Context, _ string, _ time.Duration) (reconcil
 			return nil, "held", reconcile.ErrLockHeld
 		}
 		p.m.lock = p.self
-		return nil, "mine", nil
+		return nil, p.state.seen.visible, nil // which its first plan rests on
 	})
 	if r.err != nil {
 		return nil, r.err
