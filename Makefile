@@ -11,7 +11,7 @@ FUZZTIME ?= 10s
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test explore lint fmt bench conformance dist
+.PHONY: help build demo test explore lint fmt bench conformance dist cover
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,16 +34,27 @@ test: ## Run all tests; with the race detector where a C compiler is there
 explore: ## Visit every state of apply to the full depth: [DEPTH=1] events beyond it
 	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration' ./reconcile -explore.depth=$(or $(DEPTH),0)
 
-lint: ## Check formatting, vet, that go.mod is tidy, and the manifests and workflows in docs/
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
+lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	./bin/staticcheck ./...
+	./bin/lint ./...
 	$(GO) mod tidy -diff
 	$(GO) -C .ci/tools mod tidy -diff
 	$(GO) -C .ci/tools vet ./...
 	$(GO) -C .ci/tools test ./...
 
-fmt: ## Format the code
-	gofmt -w $$(git ls-files '*.go')
+.PHONY: tools
+tools:
+	$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./lint mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck
+
+fmt: tools ## Format the code
+	./bin/gofumpt -w $$(git ls-files '*.go')
+
+cover: ## Statement coverage of the packages that decide, at least 95 % each
+	@for p in ./plan ./reconcile/approval ./schema; do \
+		$(GO) test -cover $$p || exit 1; \
+	done | awk '{print} /coverage:/ {c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low}'
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -115,6 +115,7 @@ func (s situation) credentialFindings(d decision) []Finding {
 			if s.mustCall(d, c) {
 				out = append(out, missingCredential(c.ID))
 			}
+		default: // bound, or refused by the server, which other findings tell
 		}
 	}
 	return out

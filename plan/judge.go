@@ -141,6 +141,7 @@ func worst(run []Round) LossVerdict {
 			return LossStateUnknown
 		case ReachDegraded:
 			verdict = LossNotServing
+		default: // a round that it answered is not in the run
 		}
 	}
 	return verdict

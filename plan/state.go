@@ -90,6 +90,7 @@ func (s situation) pairState(c, p, o string) state {
 		return stateUp
 	case BeliefUnconfigured:
 		return stateNone
+	default: // it stores a configuration
 	}
 	if len(s.foreign(c)) > 0 {
 		return stateForeign

@@ -17,6 +17,7 @@ func (s situation) steps(d decision) []Step {
 		out = s.detachSteps(d)
 	case TransitionGrowChannels:
 		out = s.growSteps(d)
+	default: // nothing to do; a fence is planned by its own rules
 	}
 	for i := range out {
 		out[i].ID = i + 1

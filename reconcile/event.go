@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -38,15 +37,16 @@ type Event struct {
 	Text     string // one sentence
 }
 
-var levels = map[plan.Severity]slog.Level{
-	plan.SeverityInfo: slog.LevelInfo, plan.SeverityWarning: slog.LevelWarn,
-	plan.SeverityCritical: slog.LevelError, plan.SeverityBlocking: slog.LevelError,
+// levels are how events of each severity are logged.
+var levels = map[plan.Severity]func(*slog.Logger, string, ...any){
+	plan.SeverityInfo: (*slog.Logger).Info, plan.SeverityWarning: (*slog.Logger).Warn,
+	plan.SeverityCritical: (*slog.Logger).Error, plan.SeverityBlocking: (*slog.Logger).Error,
 }
 
 // emit logs an event and hands it on.
 func (l *Loop) emit(e Event) {
 	e.At = l.clock.Now()
-	var attrs []slog.Attr
+	var attrs []any
 	for _, a := range []slog.Attr{
 		slog.String("event", string(e.Kind)), slog.String("topology", e.Topology), slog.String("cluster", e.Cluster),
 		slog.String("code", e.Code), slog.String("commit", e.Commit), slog.String("trace", e.Trace),
@@ -55,7 +55,7 @@ func (l *Loop) emit(e Event) {
 			attrs = append(attrs, a)
 		}
 	}
-	l.log.LogAttrs(context.Background(), levels[e.Severity], e.Text, attrs...)
+	levels[e.Severity](l.log.With(attrs...), e.Text)
 	if l.listen != nil {
 		l.listen(e)
 	}

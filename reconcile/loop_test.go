@@ -100,9 +100,9 @@ func TestLoopDrift(t *testing.T) {
 		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{{ID: "cluster-b"}}})
 	})
 	d.await(t, "drift", func() bool { return d.state("orders") == reconcile.StateDrifted })
-	sweeps := d.sweeps(t, 3)
+	d.sweeps(t, 3)
 	d.change("cluster-b", dies)
-	sweeps = d.sweeps(t, 3)
+	sweeps := d.sweeps(t, 3)
 	if n := d.heard(reconcile.EventDriftResolved, "role"); n > 0 || d.state("orders") != reconcile.StateDrifted {
 		t.Errorf("silence resolved it; the state is %s", d.state("orders"))
 	}

@@ -184,6 +184,7 @@ func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
 		w.loop.emit(Event{Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
 			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate})
+	default: // not long enough yet, or it answered
 	}
 	w.wake()
 }

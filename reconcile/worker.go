@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"milvus-reconcile/plan"
 )
 
@@ -97,7 +99,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	if ctx.Err() != nil && err != nil {
 		return 0
 	}
-	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: rev.Changes[w.name].Commit})
+	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: rev.Changes[w.name].Commit}) //nolint:contextcheck // what is recorded outlives the pass
 	l.swept(w.name)
 	if w.failures > 0 {
 		return retryAfter(w.failures, s.SweepInterval)
@@ -108,9 +110,9 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 // look makes the pass: with the right to act it applies, without it plans.
 func (w *worker) look(ctx context.Context, s *shared, a Apply) (report Report, acted bool, err error) {
 	right := w.loop.right()
-	base := ctx
+	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
 	if right != nil {
-		base = right
+		base = trace.ContextWithSpan(right, trace.SpanFromContext(ctx))
 	}
 	bounded, cancel := context.WithTimeout(base, s.PassTimeout)
 	defer cancel()

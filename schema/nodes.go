@@ -162,6 +162,7 @@ func (d *document) walk(n *yaml.Node, path string, depth int, key position) {
 		for i, item := range n.Content {
 			d.walk(item, path+"/"+strconv.Itoa(i), depth+1, d.at(item))
 		}
+	default: // a leaf
 	}
 }
 

@@ -78,6 +78,7 @@ func star(t plan.Topology) plan.Configuration {
 			fallthrough
 		case plan.RolePrimary:
 			out.Clusters = append(out.Clusters, plan.Member{ID: c.ID, URI: c.URI, PChannels: c.PChannels})
+		default: // in no configuration
 		}
 	}
 	return out

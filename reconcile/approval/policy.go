@@ -51,6 +51,7 @@ func (p Policy) QuorumFor(t plan.Transition) int {
 		n = p.Quorum.Switchover
 	case plan.TransitionFailover:
 		n = p.Quorum.Failover
+	default: // the others are alike
 	}
 	return max(n, 1)
 }

@@ -34,14 +34,14 @@ func (a Auth) method(loc location) (transport.AuthMethod, error) {
 		}
 	case transportLocal:
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // go-git takes nil for no authentication
 }
 
 // httpMethod sends a password where nobody on the way can read it: plain http
 // stays on this machine, see parseLocation.
 func (a Auth) httpMethod(loc location) (transport.AuthMethod, error) {
 	if a.Password == "" {
-		return nil, nil
+		return nil, nil //nolint:nilnil // go-git takes nil for no authentication
 	}
 	u, err := url.Parse(loc.url)
 	if err != nil {

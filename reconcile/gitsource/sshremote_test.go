@@ -27,13 +27,13 @@ func newSSHRemote(t *testing.T, client ssh.PublicKey, password string) sshRemote
 	config := &ssh.ServerConfig{
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if client != nil && string(key.Marshal()) == string(client.Marshal()) {
-				return nil, nil
+				return nil, nil //nolint:nilnil // the key is accepted
 			}
 			return nil, errors.New("unknown key")
 		},
 		PasswordCallback: func(_ ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
 			if password != "" && string(given) == password {
-				return nil, nil
+				return nil, nil //nolint:nilnil // the key is accepted
 			}
 			return nil, errors.New("wrong password")
 		},

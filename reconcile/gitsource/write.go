@@ -143,7 +143,7 @@ func (w *Worktree) put(name string, data []byte) (*index.Entry, error) {
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		return nil, nil
+		return nil, nil //nolint:nilnil // a removed file has no entry
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, err

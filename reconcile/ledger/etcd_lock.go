@@ -120,7 +120,7 @@ func (b *etcd) try(ctx context.Context, c *clientv3.Client, want claim) (*leaseL
 		_ = l.revoke(context.WithoutCancel(ctx)) // or it runs out
 		return nil, seen, err
 	}
-	go l.keep()
+	go l.keep() //nolint:contextcheck // the lease outlives the call that took it
 	return l, seen, nil
 }
 

@@ -142,6 +142,8 @@ func (s *state) carryOn(e entry) error {
 	case KindResult:
 		s.finish(in)
 		return nil
+	default:
+		return fmt.Errorf("a record of kind %s carries no intent on", e.Kind)
 	}
 	s.intents[e.Topology] = in
 	return nil

@@ -119,6 +119,7 @@ const (
 
 // classifyStatus looks into the Status of a call that gRPC calls a success.
 func classifyStatus(s *commonpb.Status) outcome {
+	//lint:ignore SA1019 servers before merr codes answer with it alone
 	code, legacy := s.GetCode(), s.GetErrorCode() //nolint:staticcheck // old servers fill only the legacy one
 	if code == 0 && legacy == commonpb.ErrorCode_Success {
 		return outcome{reach: plan.ReachUp}

@@ -80,10 +80,11 @@ func TestClassifyStatus(t *testing.T) {
 		"success":             {&commonpb.Status{}, plan.ReachUp, plan.ClassNone, true},
 		"not ready":           {&commonpb.Status{Code: 1}, plan.ReachDegraded, plan.ClassNotReady, false},
 		"not ready, in words": {&commonpb.Status{Code: 65535, Reason: "x: service not ready[y]"}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"only the old code":   {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"its own deadline":    {&commonpb.Status{Code: 10001}, plan.ReachDegraded, plan.ClassTimeout, false},
-		"not permitted":       {&commonpb.Status{Code: 1401}, plan.ReachUp, plan.ClassPermissionDenied, false},
-		"anything else":       {&commonpb.Status{Code: 65535}, plan.ReachUp, plan.ClassOther, false},
+		//lint:ignore SA1019 servers before merr codes answer with it alone
+		"only the old code": {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"its own deadline":  {&commonpb.Status{Code: 10001}, plan.ReachDegraded, plan.ClassTimeout, false},
+		"not permitted":     {&commonpb.Status{Code: 1401}, plan.ReachUp, plan.ClassPermissionDenied, false},
+		"anything else":     {&commonpb.Status{Code: 65535}, plan.ReachUp, plan.ClassOther, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

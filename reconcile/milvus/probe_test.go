@@ -82,7 +82,7 @@ func TestProbeSeesAPrimaryThatStillReplicates(t *testing.T) {
 	ctx := w.ctx()
 	e := w.probe(func(int, int, time.Duration) {
 		before := w.State("b").Rows
-		_, _, err := w.Write("a", 16)
+		_, _, err := w.Write("a", 16) //nolint:contextcheck // inside the simulator nobody waits
 		must(t, err)
 		for w.State("b").Rows == before && ctx.Err() == nil { // replication takes some milliseconds
 			runtime.Gosched()

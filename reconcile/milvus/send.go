@@ -119,7 +119,7 @@ func (l *lastLook) GetRequestMetadata(ctx context.Context, _ ...string) (map[str
 		l.tooLate = true
 		return nil, errTooLate
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // no metadata of its own
 }
 
 // RequireTransportSecurity: it gives no credentials away.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -159,13 +158,6 @@ func (d *data) ddl(ctx context.Context) error {
 		return fmt.Errorf("drop the throwaway collection %s: %w", name, err)
 	}
 	return nil
-}
-
-// refusedAsStandby says whether the words of a server mean that it is not a
-// primary (milvus.md section 3).
-func refusedAsStandby(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "cluster is not primary") ||
-		strings.Contains(err.Error(), "STREAMING_CODE_REPLICATE_VIOLATION"))
 }
 
 // hopeless says whether trying again cannot help.

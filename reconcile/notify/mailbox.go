@@ -87,6 +87,7 @@ func (m *mailbox) learn(e Event) bool {
 			return false
 		}
 		m.status[e.Topology] = now
+	default: // each is news
 	}
 	return true
 }
@@ -110,6 +111,7 @@ func (m *mailbox) forget(e Event) {
 		if m.status[e.Topology] == (standing{e.Commit, e.Message, e.State}) {
 			delete(m.status, e.Topology)
 		}
+	default: // nothing was learnt
 	}
 }
 

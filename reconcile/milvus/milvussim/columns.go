@@ -62,6 +62,7 @@ func scalars(field *schemapb.FieldSchema, rows []row) *schemapb.ScalarField {
 		return &schemapb.ScalarField{Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: data}}}
 	case schemapb.DataType_Array:
 		return arrays(field, rows)
+	default: // strings, and what is kept as one
 	}
 	data := gather(field, rows, func(v any) string { s, _ := v.(string); return s })
 	return &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: data}}}
@@ -104,6 +105,7 @@ func vectors(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData_Vector
 			raw = append(raw, part(v.GetBfloat16Vector(), r.at, dim*2)...)
 		case schemapb.DataType_Int8Vector:
 			raw = append(raw, part(v.GetInt8Vector(), r.at, dim)...)
+		default: // no vector
 		}
 	}
 	switch field.GetDataType() {
@@ -119,6 +121,7 @@ func vectors(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData_Vector
 		out.Data = &schemapb.VectorField_Bfloat16Vector{Bfloat16Vector: raw}
 	case schemapb.DataType_Int8Vector:
 		out.Data = &schemapb.VectorField_Int8Vector{Int8Vector: raw}
+	default: // no vector
 	}
 	return &schemapb.FieldData_Vectors{Vectors: out}
 }

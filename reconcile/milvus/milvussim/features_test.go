@@ -2,6 +2,7 @@ package milvussim_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -84,7 +85,7 @@ func dumpedRows(t *testing.T, a milvuspb.MilvusServiceClient, kept *commonpb.Rep
 	rows := 0
 	for {
 		m, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return rows
 		}
 		if err != nil {

@@ -128,6 +128,7 @@ func (service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollection
 		resp.CollectionIds = append(resp.CollectionIds, coll.id)
 		resp.CreatedTimestamps = append(resp.CreatedTimestamps, coll.tick)
 		resp.CreatedUtcTimestamps = append(resp.CreatedUtcTimestamps, uint64(TickTime(coll.tick).UnixMilli()))
+		//lint:ignore SA1019 the SDKs still read it
 		resp.InMemoryPercentages = append(resp.InMemoryPercentages, coll.progress())
 		resp.QueryServiceAvailable = append(resp.QueryServiceAvailable, coll.loaded)
 		resp.ShardsNum = append(resp.ShardsNum, int32(len(coll.shards)))

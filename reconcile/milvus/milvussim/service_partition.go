@@ -74,6 +74,7 @@ func (service) ShowPartitions(ctx context.Context, req *milvuspb.ShowPartitionsR
 		resp.PartitionIDs = append(resp.PartitionIDs, p.id)
 		resp.CreatedTimestamps = append(resp.CreatedTimestamps, coll.tick)
 		resp.CreatedUtcTimestamps = append(resp.CreatedUtcTimestamps, uint64(TickTime(coll.tick).UnixMilli()))
+		//lint:ignore SA1019 the SDKs still read it
 		resp.InMemoryPercentages = append(resp.InMemoryPercentages, coll.progress())
 	}
 	return resp, nil

@@ -118,6 +118,7 @@ func (ch *channel) insert(in *insertion, upsert bool) uint64 {
 func (c *cluster) keys(coll *collection, b *batch, n int) ([]any, *schemapb.IDs, error) {
 	field := coll.key()
 	if b.field(field.GetName()) == nil {
+		//lint:ignore SA1019 Milvus still reads it
 		if !field.GetAutoID() && !coll.schema.GetAutoID() {
 			return nil, nil, failf(codeInvalidParameter, "primary key field %s is missing: invalid parameter", field.GetName())
 		}

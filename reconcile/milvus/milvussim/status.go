@@ -31,6 +31,8 @@ const (
 
 // legacyCodes is the older error_code that goes with a code; everything else is
 // UnexpectedError (pkg/util/merr/utils.go oldCode).
+//
+//lint:ignore SA1019 Milvus still sets it beside the code
 var legacyCodes = map[int32]commonpb.ErrorCode{
 	codeNotReady:           commonpb.ErrorCode_NotReadyServe,
 	codeCollectionNotFound: commonpb.ErrorCode_CollectionNotExists,
@@ -68,6 +70,7 @@ func split(err error) (*commonpb.Status, error) {
 			legacy = commonpb.ErrorCode_UnexpectedError
 		}
 		return &commonpb.Status{
+			//lint:ignore SA1019 Milvus still sets it beside the code
 			Code: se.code, ErrorCode: legacy, Reason: se.reason, Detail: se.reason,
 			Retriable: se.code == codeNotReady,
 		}, nil
@@ -97,7 +100,6 @@ type streamingCode struct {
 var (
 	streamingUnknown         = streamingCode{"STREAMING_CODE_UNKNOWN", codes.Unknown}
 	streamingInvalidArgument = streamingCode{"STREAMING_CODE_INVAILD_ARGUMENT", codes.InvalidArgument}
-	streamingInner           = streamingCode{"STREAMING_CODE_INNER", codes.Internal}
 	streamingViolation       = streamingCode{"STREAMING_CODE_REPLICATE_VIOLATION", codes.FailedPrecondition}
 )
 

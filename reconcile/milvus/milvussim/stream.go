@@ -156,8 +156,9 @@ func (c *cluster) decodeBody(k kind, payload []byte) (any, error) {
 			d.keys = append(d.keys, k)
 		}
 		return d, nil
+	default:
+		return nil, fmt.Errorf("message type %d does not come over a stream from outside", k)
 	}
-	return nil, fmt.Errorf("message type %d does not come over a stream from outside", k)
 }
 
 func (c *cluster) insertionOf(req *msgpb.InsertRequest) (*insertion, error) {

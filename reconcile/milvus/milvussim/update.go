@@ -26,7 +26,7 @@ func (service) UpdateReplicateConfiguration(ctx context.Context, req *milvuspb.U
 // do the first two again, broadcast. What is wrong with a configuration is told
 // before the role is looked at, so a standby tells it at once (M §2.2).
 func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
-	cfg, same, err := c.examine(incoming)
+	_, same, err := c.examine(incoming)
 	if same || err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfig
 		c.unlock(true)
 		return c.barrier(ctx, incoming)
 	}
-	cfg, same, err = c.examine(incoming)
+	cfg, same, err := c.examine(incoming)
 	if same || err != nil {
 		c.unlock(true)
 		return err

@@ -105,7 +105,7 @@ spec:
 `, generation, old, s.ports[demoOld], promoted, s.ports[demoNew])
 }
 
-func (s *story) begin(context.Context) error {
+func (s *story) begin(ctx context.Context) error {
 	s.ports = map[string]string{}
 	for _, id := range []string{demoOld, demoNew} {
 		port, err := freePort()
@@ -130,7 +130,7 @@ func (s *story) begin(context.Context) error {
 		return err
 	}
 	s.say("Started cluster-a (primary) and cluster-b (standby), each a simulated Milvus %s behind\nits real gRPC interface, and a Git repository that says just that.\n\n", milvussim.DefaultProfile)
-	out, err := s.command(ExitOK, "plan")
+	out, err := s.command(ctx, ExitOK, "plan")
 	if err != nil {
 		return err
 	}

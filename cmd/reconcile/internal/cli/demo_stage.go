@@ -12,10 +12,10 @@ import (
 
 // command runs one real command against the playground, shows it, and demands
 // its exit code.
-func (s *story) command(want ExitCode, args ...string) (string, error) {
+func (s *story) command(ctx context.Context, want ExitCode, args ...string) (string, error) {
 	s.say("$ reconcile %s\n", strings.Join(args, " "))
 	var out, chatter bytes.Buffer
-	code := ExitCode(Main(context.Background(), append([]string{"--config", s.play.config(), "--color", "never"}, args...),
+	code := ExitCode(Main(ctx, append([]string{"--config", s.play.config(), "--color", "never"}, args...),
 		Stdio{In: strings.NewReader(""), Out: &out, Err: &chatter}))
 	s.say("%s", indentLines(out.String()))
 	if code != want {

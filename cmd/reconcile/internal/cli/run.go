@@ -78,7 +78,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 		return err
 	}
 	d := &daemon{g: g, config: e.config, herald: newHerald()}
-	defer d.herald.close()
+	defer d.herald.close(ctx)
 	if d.ledger, err = e.ledger(); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	if err != nil {
 		return err
 	}
-	d.herald.use(e)
+	d.herald.use(ctx, e)
 	log := g.logger()
 	d.webhook = &serve.Webhook{Log: log}
 	board := &reconcile.Board{}
@@ -205,7 +205,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.loop.Refused(err)
 		return
 	}
-	d.herald.use(e)
+	d.herald.use(ctx, e)
 	d.loop.Configure(settings)
 }
 

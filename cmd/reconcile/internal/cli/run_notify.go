@@ -29,7 +29,7 @@ func newHerald() *herald {
 
 // use takes over the targets of a configuration. What is queued for the old
 // ones is still sent; the same ones stay, with what they were told.
-func (h *herald) use(e *environment) {
+func (h *herald) use(ctx context.Context, e *environment) {
 	h.mu.Lock()
 	old := h.notifier
 	same := old != nil && reflect.DeepEqual(h.targets, e.config.Notify)
@@ -38,24 +38,24 @@ func (h *herald) use(e *environment) {
 	}
 	h.mu.Unlock()
 	if old != nil && !same {
-		h.closing.Go(func() { h.end(old) })
+		h.closing.Go(func() { h.end(ctx, old) })
 	}
 }
 
-func (h *herald) end(n *notify.Notifier) {
-	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
+func (h *herald) end(ctx context.Context, n *notify.Notifier) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
 	defer cancel()
 	_ = n.Close(ctx) // what is not delivered is told through Options.Failed
 }
 
 // close sends what is queued, within the grace.
-func (h *herald) close() {
+func (h *herald) close(ctx context.Context) {
 	h.mu.Lock()
 	n := h.notifier
 	h.notifier = nil
 	h.mu.Unlock()
 	if n != nil {
-		h.end(n)
+		h.end(ctx, n)
 	}
 	h.closing.Wait()
 }

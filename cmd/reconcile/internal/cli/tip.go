@@ -70,14 +70,14 @@ func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revis
 	}
 	head, ok := known.GitHead(e.git.URL, e.git.Ref)
 	if !ok {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	at, err := e.repo.Resolve("")
 	if err != nil {
 		return nil, err
 	}
 	if leads, err := e.repo.IsAncestor(head.Commit, at); err == nil && leads {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	out := map[string]string{}
 	for name, c := range rev.changes {

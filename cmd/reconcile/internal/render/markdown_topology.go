@@ -78,6 +78,7 @@ func (d Document) markdownApproval(t plan.TopologyPlan) string {
 		return "\n**Approval** ✓ " + inertProse(approvedWords(a)) + "\n"
 	case VerdictNotRequired:
 		return "\n**Approval** ✓ not needed" + inertProse(because(a.Detail)) + "\n"
+	default: // whatever else is a denial
 	}
 	prose, howTo := splitDetail(a)
 	text := "\n**Approval** ✗ " + inertProse(deniedWords(a.Code, prose)) + "\n"

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"io"
 	"time"
 
@@ -27,7 +28,7 @@ func (e *env) dump(c *Cluster, pchannel string, from *commonpb.ReplicateCheckpoi
 	}
 	for n := 0; ; n++ {
 		switch _, err := stream.Recv(); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return n
 		case err != nil:
 			e.t.Fatalf("dump of %s: %v", pchannel, err)

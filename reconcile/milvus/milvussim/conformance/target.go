@@ -203,6 +203,7 @@ func (e *env) force(c *Cluster) {
 
 func (e *env) done(r reply) {
 	e.t.Helper()
+	//lint:ignore SA1019 clients read it too
 	if r.err != nil || r.status.GetCode() != 0 || r.status.GetErrorCode() != commonpb.ErrorCode_Success {
 		e.t.Fatalf("refused: %v, %v", r.status, r.err)
 	}
@@ -211,6 +212,7 @@ func (e *env) done(r reply) {
 // refused demands an error inside a successful call, 65535 with that text.
 func (e *env) refused(r reply, text string) {
 	e.t.Helper()
+	//lint:ignore SA1019 clients read it too
 	if r.err != nil || r.status.GetCode() != 65535 || r.status.GetErrorCode() != commonpb.ErrorCode_UnexpectedError || r.status.GetRetriable() {
 		e.t.Fatalf("got %v, %v; want a Status of 65535 with %q", r.status, r.err, text)
 	}
