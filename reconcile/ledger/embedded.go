@@ -32,10 +32,13 @@ var (
 
 // embedded keeps the ledger in a bbolt file. The file is open only within a
 // transaction, so a daemon and a command share it; bbolt's own file lock
-// orders them.
+// orders them. Goroutines of one process take turns before it: they would
+// find that lock held, and it is only tried again every 50 ms.
 type embedded struct {
 	path string
 	busy time.Duration
+	turn chan struct{} // whoever has put one in may open the file
+	kept kept          // of whose turn it is
 }
 
 // errNothing ends a transaction that has nothing to write.
@@ -55,7 +58,7 @@ func Embedded(path string, o Options) (*Ledger, error) {
 	if busy <= 0 {
 		busy = defaultBusyWait
 	}
-	return newLedger(&embedded{path: absolute, busy: busy}, o), nil
+	return newLedger(&embedded{path: absolute, busy: busy, turn: make(chan struct{}, 1)}, o), nil
 }
 
 func (b *embedded) kind() plan.LedgerKind { return plan.LedgerEmbedded }
@@ -74,9 +77,9 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 	case info.Size() == 0:
 		return image{}, nil // its maker was killed before the first write
 	}
-	err = b.with(ctx, true, func(db *bbolt.DB) error {
+	err = b.with(ctx, true, func(db *bbolt.DB, file *os.File) error {
 		return db.View(func(tx *bbolt.Tx) error {
-			im, err = readImage(tx)
+			im, err = b.kept.read(tx, file)
 			return err
 		})
 	})
@@ -87,19 +90,18 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	info, statErr := os.Stat(b.path)
-	if statErr == nil && info.Size() > 0 { // bbolt believes the list of free pages when it opens to write
-		if err := b.with(ctx, true, func(*bbolt.DB) error { return nil }); err != nil {
-			return err
-		}
-	}
-	err := b.with(ctx, false, func(db *bbolt.DB) error {
-		return db.Update(func(tx *bbolt.Tx) error {
-			im, err := readImage(tx)
-			if err != nil {
+	_, statErr := os.Stat(b.path)
+	err := b.with(ctx, false, func(db *bbolt.DB, file *os.File) error {
+		var before image
+		var c change
+		var number int
+		err := db.Update(func(tx *bbolt.Tx) (err error) {
+			number = tx.ID()
+			if before, err = b.kept.read(tx, file); err != nil {
 				return err
 			}
-			c, err := fn(im)
+			im := before
+			c, err = fn(im)
 			if err != nil {
 				return err
 			}
@@ -113,6 +115,13 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 			}
 			return writeChange(tx, im.format, c)
 		})
+		switch {
+		case err == nil:
+			b.kept.wrote(before, c, number, file)
+		case !errors.Is(err, errNothing):
+			b.kept = kept{version: b.kept.version}
+		}
+		return err
 	})
 	if errors.Is(err, errNothing) {
 		return nil

@@ -12,10 +12,29 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// with opens the file for one transaction. bbolt maps the file and believes
-// it: on a damaged one it panics or touches memory that is not there, which
-// must come back as damage and must not keep the file lock.
-func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB) error) (err error) {
+// with opens the file for one transaction, when it is this goroutine's turn. A
+// file that was not checked yet is looked at before it is opened to write,
+// since bbolt then believes the list of free pages at once.
+func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) error {
+	select {
+	case <-ctx.Done():
+		return ended(ctx)
+	case b.turn <- struct{}{}:
+		defer func() { <-b.turn }()
+	}
+	info, err := os.Stat(b.path)
+	if err == nil && info.Size() > 0 && !readOnly && !b.kept.stands(info) {
+		if err := b.open(ctx, true, func(*bbolt.DB, *os.File) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return b.open(ctx, readOnly, fn)
+}
+
+// open is one opening of the file. bbolt maps it and believes it: on a damaged
+// one it panics or touches memory that is not there, which must come back as
+// damage and must not keep the file lock.
+func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) (err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -40,11 +59,11 @@ func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB) e
 	if err != nil {
 		return b.openError(err)
 	}
-	if err := checkFile(b.path, file); err != nil {
+	if err := checkFile(b.path, file, b.kept.stands); err != nil {
 		_ = db.Close() // nothing was read
 		return err
 	}
-	if err := fn(db); err != nil {
+	if err := fn(db, file); err != nil {
 		_ = db.Close() // nothing was written; the reason matters more
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,49 +124,68 @@ type latest struct {
 	collections map[string]Collections // by topology
 }
 
-func decodeLatest(stored map[string][]byte) (latest, error) {
+// decode reads the stored values, of which only what is new is parsed.
+func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
+	c.forget(stored)
 	out := latest{heads: map[string]GitHead{}, collections: map[string]Collections{}}
 	for _, key := range sortedKeys(stored) {
-		if err := out.add(key, stored[key]); err != nil {
-			return latest{}, &CorruptError{Reason: fmt.Sprintf("the latest value %q: %v", key, err)}
+		v := c.of(key, stored[key])
+		if v.content == nil {
+			var err error
+			if v.content, err = decodeValue(key, stored[key]); err != nil {
+				return latest{}, &CorruptError{Reason: fmt.Sprintf("the latest value %q: %v", key, err)}
+			}
+			c.keep(key, v)
 		}
+		out.add(key, v.content)
 	}
 	return out, nil
 }
 
-func (t *latest) add(key string, stored []byte) error {
+func (t *latest) add(key string, content any) {
+	switch v := content.(type) {
+	case plan.ProgressRecord:
+		t.progress = append(t.progress, v)
+	case GitHead:
+		t.heads[key] = v
+	case Collections:
+		t.collections[v.Topology] = v
+	}
+}
+
+// decodeValue reads one stored value: a plan.ProgressRecord, GitHead or Collections.
+func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
 	if !ok || hashOf(body) != hash {
-		return errors.New("its hash does not fit its content")
+		return nil, errors.New("its hash does not fit its content")
 	}
 	switch sort, _, _ := strings.Cut(key, "/"); sort + "/" {
 	case latestProgress:
-		p, err := decodeProgress(body)
-		t.progress = append(t.progress, p)
-		return err
+		return decodeProgress(body)
 	case latestGitHead:
 		var w gitHeadWire
 		err := decodeStrict(body, &w)
-		t.heads[key] = GitHead(w)
-		return err
+		return GitHead(w), err
 	case latestCollections:
 		var w collectionsWire
 		err := decodeStrict(body, &w)
-		t.collections[w.Topology] = Collections(w)
-		return err
+		return Collections(w), err
 	}
-	return errors.New("values of this sort are not known")
+	return nil, errors.New("values of this sort are not known")
 }
 
-// sumOf is a hash over all latest values and their keys.
-func sumOf(stored map[string][]byte) string {
-	var b strings.Builder
+// sumOf is a hash over all latest values, given the hash of each, and their keys.
+func sumOf(stored map[string][]byte, hash func(key string) string) string {
+	var b []byte
 	for _, key := range sortedKeys(stored) {
 		if stored[key] != nil {
-			fmt.Fprintf(&b, "%q %s\n", key, hashOf(stored[key]))
+			b = strconv.AppendQuote(b, key)
+			b = append(b, ' ')
+			b = append(b, hash(key)...)
+			b = append(b, '\n')
 		}
 	}
-	return hashOf([]byte(b.String()))
+	return hashOf(b)
 }
 
 // withHash is the stored form of a latest value: its hash, a newline, JSON.

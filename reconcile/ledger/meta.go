@@ -25,10 +25,11 @@ const (
 //
 // It also refuses a file that ends before the last page in use: bbolt maps
 // whole pages, so what is cut off reads as zeros, and a page of zeros as one
-// without entries. What the pages lead to is for checkPages.
+// without entries. What the pages lead to is for checkPages, unless the file is
+// one that was checked or written here last.
 //
 // The caller holds bbolt's lock on the file, so nobody is writing.
-func checkFile(path string, f *os.File) error {
+func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
 	first, ok := readMeta(f, 0)
 	if !ok {
 		return &CorruptError{Path: path, Reason: "its first page is damaged"}
@@ -49,6 +50,9 @@ func checkFile(path string, f *os.File) error {
 	used := max(binary.NativeEndian.Uint64(first[metaPages:]), binary.NativeEndian.Uint64(second[metaPages:]))
 	if used > uint64(info.Size()/page) {
 		return &CorruptError{Path: path, Reason: "its end is cut off"}
+	}
+	if known(info) {
+		return nil
 	}
 	if err := checkPages(f, newest); err != nil {
 		return &CorruptError{Path: path, Reason: err.Error()}

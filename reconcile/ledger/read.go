@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -14,13 +15,16 @@ type Snapshot struct {
 	born    time.Time
 	newest  time.Time
 	marks   []Mark
-	history []Record
+	entries []entry
+	chain   []sealed // with the entries at its beginning
 	lapses  []Lapse
 	served  map[string]Served
+	version uint64 // of the image
 	latest  latest
 }
 
-// Read verifies the whole ledger and returns it as it stands. A ledger that
+// Read verifies the whole ledger and returns it as it stands. What a long-lived
+// process verified before and finds unchanged is not verified again. A ledger that
 // does not exist yet is empty and is not made. On damage the error is a
 // CorruptError and the snapshot holds nothing but the history before the
 // fault, for a person to read.
@@ -33,27 +37,33 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, l.named(err)
 	}
-	entries, s, err := l.replay(im)
-	history := records(entries, im.chain)
-	if err != nil {
-		return Snapshot{history: history}, err
+	if s, ok := l.verified.known(im.version); ok {
+		return s, nil
 	}
-	newest, err := decodeLatest(im.latest)
+	var out Snapshot
+	entries, err := l.replay(im, func(s *state) error {
+		newest, err := l.verified.values.decode(im.latest)
+		if err != nil {
+			return l.named(err)
+		}
+		out.memory, out.latest = s.memory(l.store.kind(), newest.progress), newest
+		out.born, out.newest, out.marks = s.born, s.newest, values(s.marks)
+		out.lapses, out.served = slices.Clone(s.lapses), maps.Clone(s.served)
+		out.entries, out.chain, out.version = l.verified.entries, im.chain, im.version
+		l.verified.newest = out
+		return nil
+	})
 	if err != nil {
-		return Snapshot{history: history}, l.named(err)
+		return Snapshot{entries: entries, chain: im.chain}, err
 	}
-	return Snapshot{
-		memory: s.memory(l.store.kind(), newest.progress), born: s.born, newest: s.newest,
-		marks: values(s.marks), history: history, lapses: s.lapses, served: s.served, latest: newest,
-	}, nil
+	return out, nil
 }
 
-func records(entries []entry, chain []sealed) []Record {
-	out := make([]Record, 0, len(entries))
-	for i, e := range entries {
-		out = append(out, e.record(chain[i].hash))
-	}
-	return out
+// known is the snapshot of the image of that version.
+func (v *verified) known(version uint64) (Snapshot, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.newest, version != 0 && v.newest.version == version
 }
 
 // Memory is what the planner may remember. Now is left to the caller, who
@@ -66,22 +76,28 @@ func (s Snapshot) Born() (time.Time, bool) { return s.born, !s.born.IsZero() }
 // Newest is the latest time of any record, zero for an empty ledger.
 func (s Snapshot) Newest() time.Time { return s.newest }
 
-// Spent lists the approvals of a topology that were used, oldest first.
+// Version is another one whenever what a Ledger holds is; two snapshots of one
+// Ledger with the same version are the same. 0: that cannot be told.
+func (s Snapshot) Version() uint64 { return s.version }
+
+// Spent lists the approvals of a topology that were used, oldest first; of
+// all, for "".
 func (s Snapshot) Spent(topology string) []Mark {
 	var out []Mark
 	for _, m := range s.marks {
-		if m.Topology == topology {
+		if topology == "" || m.Topology == topology {
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// Lapsed lists the approvals of a topology that lapsed, oldest first.
+// Lapsed lists the approvals of a topology that lapsed, oldest first; of all,
+// for "".
 func (s Snapshot) Lapsed(topology string) []Lapse {
 	var out []Lapse
 	for _, p := range s.lapses {
-		if p.Topology == topology {
+		if topology == "" || p.Topology == topology {
 			out = append(out, p)
 		}
 	}
@@ -107,9 +123,9 @@ func (s Snapshot) Collections(topology string) (Collections, bool) {
 // History lists the records of a topology, oldest first; of all, for "".
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
-	for _, r := range s.history {
-		if topology == "" || r.Topology == topology {
-			out = append(out, r)
+	for i, e := range s.entries {
+		if topology == "" || e.Topology == topology {
+			out = append(out, e.record(s.chain[i].hash))
 		}
 	}
 	return out

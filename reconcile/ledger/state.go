@@ -55,22 +55,23 @@ type numbered[T any] struct {
 	value T
 }
 
-// fold adds the records up. A record that cannot follow the ones before it is
-// damage: nothing that this package writes gets there.
-func fold(entries []entry) (*state, error) {
-	s := &state{
+// add adds one record. One that cannot follow the ones before it is damage:
+// nothing that this package writes gets there.
+func (s *state) add(e entry) error {
+	if err := s.apply(e); err != nil {
+		return &CorruptError{Seq: e.Seq, Reason: err.Error()}
+	}
+	if e.At.After(s.newest) {
+		s.newest = e.At
+	}
+	return nil
+}
+
+func newState() *state {
+	return &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
 	}
-	for _, e := range entries {
-		if err := s.apply(e); err != nil {
-			return s, &CorruptError{Seq: e.Seq, Reason: err.Error()}
-		}
-		if e.At.After(s.newest) {
-			s.newest = e.At
-		}
-	}
-	return s, nil
 }
 
 func (s *state) apply(e entry) error {

@@ -1,12 +1,11 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
-	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -18,6 +17,19 @@ type image struct {
 	head   string            // headOf what was written last
 	chain  []sealed          // in order
 	latest map[string][]byte // by key, see latest.go
+	// version is another one in this process whenever the content is; 0: the
+	// backend cannot tell. Nothing in an image is changed once it was handed out.
+	version uint64
+}
+
+// with is the image after a change.
+func (im image) with(c change) image {
+	out := image{format: c.format, head: c.head, chain: append(im.chain, c.append...), latest: im.latest}
+	if len(c.latest) > 0 {
+		out.latest = maps.Clone(merge(im.latest, c.latest))
+		maps.DeleteFunc(out.latest, func(_ string, raw []byte) bool { return raw == nil })
+	}
+	return out
 }
 
 // change is what one transaction writes.
@@ -66,7 +78,7 @@ type guard interface {
 // headOf names the last record and all of the latest values, which the chain
 // alone cannot: a chain whose end is cut off is still a chain.
 func headOf(chain []sealed, latest map[string][]byte) string {
-	return headOfFormat1(chain) + " " + sumOf(latest)
+	return headOfFormat1(chain) + " " + sumOf(latest, func(key string) string { return hashOf(latest[key]) })
 }
 
 func headOfFormat1(chain []sealed) string {
@@ -78,10 +90,10 @@ func headOfFormat1(chain []sealed) string {
 }
 
 // checkHead compares what stands with what was written last.
-func checkHead(im image) error {
+func checkHead(im image, sum func(map[string][]byte) string) error {
 	records := headOfFormat1(im.chain)
 	switch {
-	case im.format == format1 && im.head == records, im.head == headOf(im.chain, im.latest):
+	case im.format == format1 && im.head == records, im.head == records+" "+sum(im.latest):
 		return nil
 	case strings.HasPrefix(im.head, records+" "):
 		return &CorruptError{Reason: "one of the latest values was changed, added or taken out"}
@@ -97,32 +109,6 @@ func unseal(seq uint64, raw []byte) (sealed, bool) {
 
 // stored is the form that unseal reads.
 func (s sealed) stored() []byte { return append([]byte(s.hash+"\n"), s.raw...) }
-
-// verified is the chain that was verified last: a record whose bytes are the
-// same is not hashed and parsed again by every transaction of a long-lived
-// process.
-type verified struct {
-	mu      sync.Mutex
-	chain   []sealed
-	entries []entry
-}
-
-// check verifies a chain. On a fault it returns what stands before it.
-func (v *verified) check(chain []sealed) ([]entry, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	same := 0
-	for same < min(len(chain), len(v.chain)) && sameSealed(chain[same], v.chain[same]) {
-		same++
-	}
-	entries, err := verify(chain, v.entries[:same:same])
-	v.chain, v.entries = chain[:len(entries):len(entries)], entries
-	return entries, err
-}
-
-func sameSealed(a, b sealed) bool {
-	return a.seq == b.seq && a.hash == b.hash && bytes.Equal(a.raw, b.raw)
-}
 
 // write runs a rule against the ledger in one transaction.
 func (l *Ledger) write(ctx context.Context, g guard, r rule) error {
@@ -141,22 +127,23 @@ func (l *Ledger) next(im image, r rule, latest map[string][]byte) (change, error
 	if err != nil {
 		return change{}, l.named(err)
 	}
-	entries, s, err := l.replay(im)
-	if err != nil {
-		return change{}, err
-	}
-	e, err := r(s)
-	if err != nil {
-		return change{}, err
-	}
-	var todo []entry
-	if len(entries) == 0 {
-		todo = append(todo, entry{Kind: KindBorn})
-	}
-	if e != nil {
-		todo = append(todo, *e)
-	}
-	return l.chain(im, todo, merge(moved, latest))
+	var c change
+	_, err = l.replay(im, func(s *state) error {
+		e, err := r(s)
+		if err != nil {
+			return err
+		}
+		var todo []entry
+		if len(im.chain) == 0 {
+			todo = append(todo, entry{Kind: KindBorn})
+		}
+		if e != nil {
+			todo = append(todo, *e)
+		}
+		c, err = l.chain(im, todo, merge(moved, latest))
+		return err
+	})
+	return c, err
 }
 
 func (l *Ledger) chain(im image, todo []entry, latest map[string][]byte) (change, error) {
@@ -174,21 +161,29 @@ func (l *Ledger) chain(im image, todo []entry, latest map[string][]byte) (change
 		}
 		c.append, last = append(c.append, next), next
 	}
-	c.head = headOf([]sealed{last}, merge(im.latest, latest))
+	c.head = headOfFormat1([]sealed{last}) + " " + l.verified.values.sumOf(merge(im.latest, latest))
 	return c, nil
 }
 
 // replay verifies and adds up the records, naming the ledger in what it finds.
-func (l *Ledger) replay(im image) ([]entry, *state, error) {
-	entries, err := l.verified.check(im.chain)
+// The state is use's only while it runs. On a fault it returns the records
+// that stand before it.
+func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
+	v := &l.verified
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	entries, err := v.check(im.chain)
 	if err == nil && im.format != "" {
-		err = checkHead(im)
+		err = checkHead(im, v.values.sumOf)
 	}
 	if err != nil {
-		return entries, nil, l.named(err)
+		return entries, l.named(err)
 	}
-	s, err := fold(entries)
-	return entries, s, l.named(err)
+	s, err := v.fold()
+	if err != nil {
+		return entries, l.named(err)
+	}
+	return entries, use(s)
 }
 
 // ended says why nothing is read or written any more; nil: go on.

@@ -106,7 +106,8 @@ func run(rt *rapid.T, l *Ledger) (*state, []sealed) {
 			im.format, im.head, im.chain = c.format, c.head, append(im.chain, c.append...)
 		}
 	}
-	_, s, err := l.replay(im)
+	var s *state
+	_, err := l.replay(im, func(folded *state) error { s = folded; return nil })
 	if err != nil {
 		rt.Fatal(err)
 	}

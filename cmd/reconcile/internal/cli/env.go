@@ -126,7 +126,7 @@ func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, e
 	if err != nil {
 		return p, err
 	}
-	p.Ledger = ledgerRecord{ledger: l}
+	p.Ledger = ledgerRecord{ledger: l, last: &lastRead{}}
 	if rev.commit != "" && !e.elsewhere("") {
 		p.Rewritten, err = e.rewritten(ctx, l, rev)
 	}
@@ -166,7 +166,7 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	if err != nil {
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", err)
 	}
-	p.Ledger = ledgerRecord{ledger: l, isNew: isNew}
+	p.Ledger = ledgerRecord{ledger: l, isNew: isNew, last: &lastRead{}}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}
 	e.g.std.Drill.attach(&a)
 	r, err := e.redirector()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -16,32 +17,51 @@ import (
 // ledgerRecord lets a pass use a ledger.
 type ledgerRecord struct {
 	ledger *ledger.Ledger
-	isNew  bool // it was made by this run
+	isNew  bool      // it was made by this run
+	last   *lastRead // of this ledger
 }
 
+// lastRead is what passes remember of the ledger while nothing in it changes:
+// a daemon makes a pass every few milliseconds and writes every second.
+type lastRead struct {
+	mu         sync.Mutex
+	version    uint64 // of the snapshot; 0: none
+	remembered reconcile.Remembered
+	published  map[ledger.Served]reconcile.Published // of documents that were decoded
+}
+
+// Read returns what the ledger holds. Nobody changes what is in it.
 func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	s, err := l.ledger.Read(ctx)
 	if err != nil {
 		return reconcile.Remembered{}, err
 	}
-	out := reconcile.Remembered{Memory: s.Memory(), Newest: s.Newest(), New: l.isNew}
-	out.Born, _ = s.Born()
-	if out.Published, err = publishedIn(s); err != nil {
-		return reconcile.Remembered{}, err
-	}
-	topologies := map[string]bool{}
-	for _, r := range s.History("") {
-		topologies[r.Topology] = true
-	}
-	for name := range topologies {
-		for _, m := range s.Spent(name) {
-			out.Spent = append(out.Spent, approval.SpentMark{Topology: m.Topology, Generation: m.Generation, PayloadHash: m.PayloadHash})
+	l.last.mu.Lock()
+	defer l.last.mu.Unlock()
+	if s.Version() == 0 || s.Version() != l.last.version {
+		if l.last.remembered, err = l.last.of(s); err != nil {
+			l.last.version = 0
+			return reconcile.Remembered{}, err
 		}
-		for _, p := range s.Lapsed(name) {
-			out.Lapsed = append(out.Lapsed, p.Payloads...)
-		}
+		l.last.version = s.Version()
 	}
+	out := l.last.remembered
+	out.New = l.isNew
 	return out, nil
+}
+
+func (l *lastRead) of(s ledger.Snapshot) (reconcile.Remembered, error) {
+	out := reconcile.Remembered{Memory: s.Memory(), Newest: s.Newest()}
+	out.Born, _ = s.Born()
+	for _, m := range s.Spent("") {
+		out.Spent = append(out.Spent, approval.SpentMark{Topology: m.Topology, Generation: m.Generation, PayloadHash: m.PayloadHash})
+	}
+	for _, p := range s.Lapsed("") {
+		out.Lapsed = append(out.Lapsed, p.Payloads...)
+	}
+	var err error
+	out.Published, err = l.publishedIn(s)
+	return out, err
 }
 
 func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
@@ -71,18 +91,22 @@ func (r ledgerRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 }
 
 // publishedIn decodes what clients were last told.
-func publishedIn(s ledger.Snapshot) (map[string]reconcile.Published, error) {
+func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Published, error) {
 	out := map[string]reconcile.Published{}
+	decoded := make(map[ledger.Served]reconcile.Published, len(l.published))
 	for topology, served := range s.Served() {
 		if served.Document == "" {
 			continue
 		}
-		var p reconcile.Published
-		if err := json.Unmarshal([]byte(served.Document), &p); err != nil {
-			return nil, fmt.Errorf("read the ledger: what is served of %s: %w", topology, err)
+		p, known := l.published[served]
+		if !known {
+			if err := json.Unmarshal([]byte(served.Document), &p); err != nil {
+				return nil, fmt.Errorf("read the ledger: what is served of %s: %w", topology, err)
+			}
+			p.Version = served.Version
 		}
-		p.Version = served.Version
-		out[topology] = p
+		out[topology], decoded[served] = p, p
 	}
+	l.published = decoded
 	return out, nil
 }

@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// kept is what the file held when it was read or written last. It stands for
+// the file as long as nobody wrote: bbolt counts transactions, and the file's
+// identity, size and time of change tell an edit that was none. The caller
+// holds bbolt's lock on the file, so nobody is writing.
+type kept struct {
+	image   image
+	number  int // of the last transaction that wrote
+	file    os.FileInfo
+	version uint64 // of the image that was made last
+}
+
+// read returns what the file holds.
+func (k *kept) read(tx *bbolt.Tx, file *os.File) (image, error) {
+	number := tx.ID()
+	if tx.Writable() {
+		number--
+	}
+	now, err := file.Stat()
+	if err == nil && k.number == number && k.stands(now) {
+		return k.image, nil
+	}
+	im, readErr := readImage(tx)
+	if readErr != nil || err != nil {
+		*k = kept{version: k.version}
+		return im, readErr
+	}
+	k.version++
+	im.version = k.version
+	k.image, k.number, k.file = im, number, now
+	return im, nil
+}
+
+// wrote takes over what a transaction of this process changed.
+func (k *kept) wrote(before image, c change, number int, file *os.File) {
+	now, err := file.Stat()
+	if err != nil {
+		now = nil // the next one reads
+	}
+	k.version++
+	k.image = before.with(c)
+	k.image.version = k.version
+	k.number, k.file = number, now
+}
+
+// stands says whether a file is the one that was read or written last, and
+// nobody changed it since.
+func (k *kept) stands(now os.FileInfo) bool {
+	return k.file != nil && os.SameFile(k.file, now) && k.file.Size() == now.Size() && k.file.ModTime().Equal(now.ModTime())
+}

@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"milvus-reconcile/plan"
+)
+
+// A process that has read the ledger sees whatever another one writes to it,
+// at once, and reads the same snapshot while nobody does.
+func TestKeptIsWhatStands(t *testing.T) {
+	here := written(t, t.TempDir())
+	there, err := Embedded(here.store.name(), Options{})
+	must(t, err)
+	read := func(l *Ledger) Snapshot {
+		t.Helper()
+		s, err := l.Read(t.Context())
+		must(t, err)
+		return s
+	}
+	for i := range 5 {
+		before := read(here)
+		if again := read(here); again.Version() != before.Version() || before.Version() == 0 {
+			t.Fatalf("versions %d and %d of one content", before.Version(), again.Version())
+		}
+		home := plan.Home{Cluster: fmt.Sprintf("new-%d", i), Topology: "orders"}
+		must(t, there.RecordHome(t.Context(), home))
+		must(t, there.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: home.Cluster, Source: "a"}))
+		after := read(here)
+		if after.Version() == before.Version() {
+			t.Fatal("another process's write went unseen")
+		}
+		same(t, after.Memory(), read(there).Memory())
+		same(t, after.History(""), read(there).History(""))
+		must(t, here.RecordGeneration(t.Context(), plan.GenerationMark{Topology: "orders", Generation: int64(100 + i)}))
+		fresh, err := Embedded(here.store.name(), Options{})
+		must(t, err)
+		same(t, read(here).Memory(), read(fresh).Memory())
+	}
+}
+
+// Somebody who edits the file behind the ledger's back is found out by a
+// process that knows it already.
+func TestKeptIsNotBelievedAfterAnEdit(t *testing.T) {
+	l := written(t, t.TempDir())
+	_, err := l.Read(t.Context())
+	must(t, err)
+	whole, err := os.ReadFile(l.store.name())
+	must(t, err)
+	db, err := bbolt.Open(l.store.name(), 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyHead, []byte("1 other")) }))
+	must(t, db.Close())
+	edited, err := os.ReadFile(l.store.name())
+	must(t, err)
+	if _, err := l.Read(t.Context()); err == nil {
+		t.Fatal("an edit by a transaction went unseen")
+	}
+	must(t, os.WriteFile(l.store.name(), whole, 0o600))
+	if _, err := l.Read(t.Context()); err != nil {
+		t.Fatalf("what was put back is refused: %v", err)
+	}
+	must(t, os.WriteFile(l.store.name(), edited[:len(edited)/2], 0o600))
+	if _, err := l.Read(t.Context()); err == nil {
+		t.Fatal("a file that was cut went unseen")
+	}
+}
+
+// Many goroutines of one process use one ledger without waiting for its file
+// lock, and none loses what another wrote.
+func TestGoroutinesTakeTurns(t *testing.T) {
+	l := written(t, t.TempDir())
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 10 {
+				cluster := fmt.Sprintf("c-%d-%d", i, j)
+				if err := l.RecordHome(t.Context(), plan.Home{Cluster: cluster, Topology: "orders"}); err != nil {
+					t.Error(err)
+				}
+				if err := l.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: cluster, Source: "a"}); err != nil {
+					t.Error(err)
+				}
+				m, err := l.Memory(t.Context())
+				if err != nil || len(m.Homes) == 0 {
+					t.Errorf("%d homes, %v", len(m.Homes), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	fresh, err := Embedded(l.store.name(), Options{})
+	must(t, err)
+	m, err := fresh.Memory(t.Context())
+	must(t, err)
+	now, err := l.Memory(t.Context())
+	must(t, err)
+	same(t, now, m)
+	if len(m.Progress) < 80 {
+		t.Fatalf("%d progress records, want at least 80", len(m.Progress))
+	}
+}
