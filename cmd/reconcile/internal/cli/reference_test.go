@@ -102,7 +102,7 @@ func dashed(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath()
 func referencePage(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("# Commands\n\nWritten from the program's own help by `go test ./cmd/reconcile/internal/cli -run TestReference -update`.\n" +
-		"`reconcile COMMAND --help` prints the same; `man docs/man/reconcile-plan.1` shows a manual page.\n\n" +
+		"The option `--help` of each command prints the same; `man docs/man/reconcile-plan.1` shows a manual page.\n\n" +
 		"## Options of every command\n\n" + fenced(root.PersistentFlags().FlagUsages()) + exitCodes)
 	for _, c := range everyCommand(root)[1:] {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s", c.CommandPath(), sentence(c), fenced(c.UseLine()))

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// TestCommandsOfTheDocumentation: each command line that the documentation
+// shows, in a block or within a sentence, is one that the program has.
+func TestCommandsOfTheDocumentation(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(docs, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, f := range append(files, filepath.Join(docs, "..", "README.md")) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range shownCommands(string(data)) {
+			checked++
+			if err := exists(c); err != nil {
+				t.Errorf("%s shows 'reconcile %s': %v", filepath.Base(f), strings.Join(c.words, " "), err)
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d command lines were found", checked)
+	}
+}
+
+// shown is one command line of a page.
+type shown struct {
+	words []string
+	whole bool // it stands in a block, hence with all its arguments
+}
+
+var (
+	inBlock   = regexp.MustCompile(`^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\./bin/)?reconcile (.*)$`)
+	inText    = regexp.MustCompile("`reconcile ([^`]*)`")
+	comment   = regexp.MustCompile(`\s+#.*$`)
+	shellEnd  = regexp.MustCompile(`\s+(?:&&?|\||\|\||;|>{1,2}|2>).*$|\s*&$|;.*$`)
+	shellWord = regexp.MustCompile(`(?:[^\s"']+|"[^"]*"|'[^']*')+`)
+)
+
+// shownCommands finds the command lines of a page.
+func shownCommands(page string) []shown {
+	var out []shown
+	page = strings.ReplaceAll(page, "\\\n", " ")
+	fenced := false
+	var text strings.Builder
+	for line := range strings.SplitSeq(page, "\n") {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "```") {
+			fenced = !fenced
+			continue
+		}
+		if !fenced {
+			text.WriteString(line + " ")
+			continue
+		}
+		if m := inBlock.FindStringSubmatch(line); m != nil && !strings.HasSuffix(line, "[flags]") { // that is a synopsis
+			out = append(out, shown{split(m[1]), true})
+		}
+	}
+	for _, m := range inText.FindAllStringSubmatch(text.String(), -1) {
+		out = append(out, shown{split(m[1]), false})
+	}
+	return out
+}
+
+func split(line string) []string {
+	line = comment.ReplaceAllString(line, "")
+	line = shellEnd.ReplaceAllString(line, "")
+	var out []string
+	for _, w := range shellWord.FindAllString(line, -1) {
+		out = append(out, strings.Trim(w, `"'`))
+	}
+	return out
+}
+
+// exists says why a command line is none: no such command, no such option, or
+// arguments that it does not take.
+func exists(c shown) error {
+	cmd, rest, err := commandTree().Find(c.words)
+	if err != nil {
+		return err
+	}
+	placeholders(cmd.Flags())
+	placeholders(cmd.InheritedFlags())
+	if err := cmd.ParseFlags(rest); err != nil && !strings.Contains(err.Error(), "help requested") {
+		return err
+	}
+	if !c.whole {
+		return nil
+	}
+	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+		return err
+	}
+	return cmd.ValidateFlagGroups()
+}
+
+// placeholders lets an option take any word for its value, as D for a duration.
+func placeholders(flags *pflag.FlagSet) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Value.Type() != "bool" {
+			f.Value = anyWord{}
+		}
+	})
+}
+
+type anyWord struct{}
+
+func (anyWord) String() string   { return "" }
+func (anyWord) Set(string) error { return nil }
+func (anyWord) Type() string     { return "string" }
+
+// TestShownCommands: what is not there is told.
+func TestShownCommands(t *testing.T) {
+	for line, wrong := range map[string]bool{
+		"plan orders --commit HEAD --repo .":      false,
+		"approve orders/cluster-b --reason WHY":   false,
+		"plan --no-such-option":                   true,
+		"promote orders":                          true,
+		"propose orders/cluster-b --expires 1h":   true,
+		"status orders --watch --interval PERIOD": false,
+		"history one two":                         true,
+	} {
+		found := shownCommands("```\nreconcile " + line + "  # why\n```\n")
+		if len(found) != 1 {
+			t.Fatalf("%q gives %v", line, found)
+		}
+		if err := exists(found[0]); (err != nil) != wrong {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
