@@ -1,5 +1,7 @@
 package plan
 
+import "time"
+
 // joinFindings are the join rules of contract section 2: a cluster that joins
 // must be seen to be empty or be attested as restored; one that stores a
 // configuration of its own, or was stale, needs an attestation newer than what
@@ -41,43 +43,61 @@ func seenEmpty(v View) bool {
 
 // rejoinFindings judge a cluster that has a past of its own.
 func (s situation) rejoinFindings(c Cluster) []Finding {
-	wasStale := s.wasStale(c)
-	if s.attested(c) {
-		if !wasStale {
-			return nil
-		}
+	why, wasStale := s.unattested(c), s.wasStale(c)
+	switch {
+	case why == "" && !wasStale:
+		return nil
+	case why == "":
 		return []Finding{NewFinding(CodeRebuildUnverified, c.ID,
 			c.ID+" was stale and joins on its 'provisioned' alone; nothing proves that it was rebuilt",
-			"check the evidence named in the file before you approve")}
-	}
-	if wasStale {
+			"check the evidence named in the file before you approve: "+wordOr(c.Provisioned.Evidence, "it names none"))}
+	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
-			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale",
-			"wipe and restore it, then give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
+			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,
+			"see what only it holds, 'reconcile salvage "+s.t.Name+"', wipe and restore it, then give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
+	default:
+		return []Finding{NewFinding(CodeJoinNotEmpty, c.ID,
+			c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them: "+why,
+			"rebuild it, then give it a new 'provisioned: {from: restored, at: …}'")}
 	}
-	return []Finding{NewFinding(CodeJoinNotEmpty, c.ID,
-		c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them",
-		"rebuild it, then give it a new 'provisioned: {from: restored, at: …}'")}
 }
 
-// attested says whether this change brings a usable provisioned value: new in
-// the document, later than what made the cluster stale or promoted it, not in
-// the future and not used before. That the value is new holds without a
-// ledger too: an old line of the file never serves a second join.
-func (s situation) attested(c Cluster) bool {
+func (s situation) attested(c Cluster) bool { return s.unattested(c) == "" }
+
+// unattested says why this change brings no usable provisioned value for a
+// cluster; empty: it brings one. It must be new in the document, later than
+// what made the cluster stale, detached or promoted, not in the future and not
+// used before. That the value is new holds without a ledger too: an old line
+// of the file never serves a second join.
+func (s situation) unattested(c Cluster) string {
 	at := c.Provisioned.At
-	if c.Provisioned.From == ProvisionedUnsaid || at.IsZero() || at.After(s.m.Now) || s.m.provisionUsed(c.ID, at) {
-		return false
+	given := "its 'provisioned' of " + at.UTC().Format(time.RFC3339)
+	mark, stale := s.m.staleMark(c.ID)
+	freed := s.m.freedAt(c.ID)
+	switch {
+	case c.Provisioned.From == ProvisionedUnsaid || at.IsZero():
+		return "it has no 'provisioned'"
+	case at.After(s.m.Now):
+		return given + " lies in the future"
+	case s.m.provisionUsed(c.ID, at):
+		return given + " has served a join before"
+	case stale && !at.After(mark.Since):
+		return given + " is not later than " + mark.Since.UTC().Format(time.RFC3339) + ", when it became stale"
+	case !freed.IsZero() && !at.After(freed):
+		return given + " is not later than " + freed.UTC().Format(time.RFC3339) + ", when it was promoted or let go"
+	case s.provisionedBefore(c):
+		return given + " is not new in this change"
+	default:
+		return ""
 	}
-	if mark, ok := s.m.staleMark(c.ID); ok && !at.After(mark.Since) {
-		return false
-	}
-	if last, ok := s.m.lastFailover(s.t.Name); ok && last.Promoted == c.ID && !at.After(last.At) {
-		return false
-	}
+}
+
+// provisionedBefore says whether the document before this change gave the
+// cluster the same provisioned value.
+func (s situation) provisionedBefore(c Cluster) bool {
 	if s.t.Previous == nil {
-		return true
+		return false
 	}
-	before, ok := s.t.Previous.Cluster(c.ID)
-	return !ok || !before.Provisioned.At.Equal(at)
+	before, listed := s.t.Previous.Cluster(c.ID)
+	return listed && before.Provisioned.At.Equal(c.Provisioned.At)
 }

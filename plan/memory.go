@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // LedgerKind says which ledger the memory came from.
 type LedgerKind string
@@ -54,6 +57,31 @@ func (i Intent) PromotionTarget() (string, bool) {
 	return "", false
 }
 
+// Frees returns the clusters that are no standbys any more once the intent took
+// effect, sorted: what it promotes, and what it lets go.
+func (i Intent) Frees() []string {
+	var out []string
+	for _, s := range i.Steps {
+		if s.ForcePromote() {
+			out = append(out, s.Cluster)
+		}
+		if s.Before == nil || s.After == nil {
+			continue
+		}
+		_, followed := s.Before.SourceOf(s.Cluster)
+		if _, follows := s.After.SourceOf(s.Cluster); followed && !follows {
+			out = append(out, s.Cluster)
+		}
+		for _, target := range s.Before.TargetsOf(s.Cluster) {
+			if _, kept := s.After.Member(target); !kept {
+				out = append(out, target)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // ProgressRecord is the replication progress of one standby as last seen
 // while its source was healthy: the black box that bounds the data loss.
 type ProgressRecord struct {
@@ -95,6 +123,13 @@ type UsedProvision struct {
 	At      time.Time
 }
 
+// FreedMark records that a cluster ceased to be a standby by a step of ours: it
+// was promoted, or let go. What it took since is its own.
+type FreedMark struct {
+	Cluster string
+	At      time.Time
+}
+
 // Memory is what is remembered from earlier runs, and the time now. The zero
 // memory knows nothing and allows nothing that needs a record.
 type Memory struct {
@@ -107,6 +142,7 @@ type Memory struct {
 	Generations []GenerationMark
 	Homes       []Home
 	Provisions  []UsedProvision
+	Freed       []FreedMark
 }
 
 // staleMark returns the newest mark of a cluster, unless an attested rebuild
@@ -174,6 +210,18 @@ func (m Memory) generation(topology string) (GenerationMark, bool) {
 		}
 	}
 	return greatest, found
+}
+
+// freedAt is when a cluster last ceased to be a standby by a step of ours;
+// zero: not that we know.
+func (m Memory) freedAt(cluster string) time.Time {
+	var newest time.Time
+	for _, f := range m.Freed {
+		if f.Cluster == cluster && f.At.After(newest) {
+			newest = f.At
+		}
+	}
+	return newest
 }
 
 func (m Memory) provisionUsed(cluster string, at time.Time) bool {

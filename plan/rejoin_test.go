@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -77,5 +78,77 @@ func TestRejoinKeepsTheOrderOfTheRestored(t *testing.T) {
 		if !s.After.Equal(live) {
 			t.Errorf("%s gets %+v, and what is restored stores %+v", s.Cluster, s.After, live)
 		}
+	}
+}
+
+// TestJoinAfterLeaving: a cluster that was let go, or promoted, comes back only
+// by an attestation that is newer than that; and why it is not one is said.
+func TestJoinAfterLeaving(t *testing.T) {
+	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
+	before := document(7, cluster("a", RolePrimary), cluster("b", RoleDetached))
+	const own = "b stores a configuration of its own and takes writes; as a standby it would lose them: "
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		memo Memory
+		want string // what JOIN_NOT_EMPTY says; empty: it joins
+	}{
+		{"rebuilt after it was let go", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}}}, ""},
+		{"another was let go since", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}, {"c", ago(10)}}}, ""},
+		{"attested before it was let go", ago(90), Memory{Freed: []FreedMark{{"b", ago(60)}}},
+			own + "its 'provisioned' of 2026-11-22T10:30:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go"},
+		{"attested at that moment", ago(60), Memory{Freed: []FreedMark{{"b", ago(60)}}},
+			own + "its 'provisioned' of 2026-11-22T11:00:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go"},
+		{"let go once more since", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}, {"b", ago(10)}}},
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z is not later than 2026-11-22T11:50:00Z, when it was promoted or let go"},
+		{"never attested", time.Time{}, Memory{}, own + "it has no 'provisioned'"},
+		{"attested in the future", ago(-1), Memory{}, own + "its 'provisioned' of 2026-11-22T12:01:00Z lies in the future"},
+		{"by a value that served", ago(30), Memory{Provisions: []UsedProvision{{"b", ago(30)}}},
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z has served a join before"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			doc := pairOf("a", "b").after(before)
+			doc.Clusters[1].Provisioned = Provisioned{From: ProvisionedRestored, At: c.at}
+			p := world{t: doc, views: []View{primaryOf("a"), primaryOf("b")}, memory: c.memo}.plan(t)
+			got := ""
+			for _, f := range p.Findings {
+				if f.Code == CodeJoinNotEmpty {
+					got = f.Message
+				}
+			}
+			if got != c.want || p.Blocked(nil) != (c.want != "") {
+				t.Errorf("it says %q, want %q; %v", got, c.want, codesOf(p, SeverityBlocking))
+			}
+		})
+	}
+}
+
+// TestFrees: an intent tells which clusters are standbys no more once it took effect.
+func TestFrees(t *testing.T) {
+	healthy := []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}
+	lettingGo := pairOf("a", "b").after(pairOf("a", "b", "c"))
+	lettingGo.Clusters = append(lettingGo.Clusters, cluster("c", RoleDetached))
+	gone := []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), down("c")}
+	old := idle(standbyOf("a", "b"))
+	old.Belief = Belief{Kind: BeliefStandby, Source: "a", Inferred: true}
+	old.ReadsConfiguration = SupportNo
+	for _, c := range []struct {
+		name string
+		from world
+		want []string
+	}{
+		{"a failover", world{t: failingOver("b", "a", "c"), views: []View{down("a"), idle(standbyOf("a", "b", "c")), down("c")}}, []string{"b"}},
+		{"a failover of a server that cannot say what it stores", world{t: failingOver("b", "a"), views: []View{down("a"), old}}, []string{"b"}},
+		{"a switchover", world{t: pairOf("b", "a", "c").after(pairOf("a", "b", "c")), views: healthy}, []string{"b"}},
+		{"a detachment", world{t: lettingGo, views: healthy}, []string{"c"}},
+		{"a detachment of one that does not answer", world{t: lettingGo, views: gone}, []string{"c"}},
+		{"an attach", world{t: pairOf("a", "b").after(pairOf("a")), views: []View{primaryOf("a"), empty("b")}}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := c.from.plan(t)
+			if got := (Intent{Steps: p.Steps}).Frees(); !slices.Equal(got, c.want) || len(p.Steps) == 0 {
+				t.Errorf("%s frees %v, want %v", p.Transition, got, c.want)
+			}
+		})
 	}
 }

@@ -35,6 +35,16 @@ var carryOnCases = map[string]func(*testing.T, *fixture){
 		m := f.read().Memory()
 		same(t, m.Failovers, []plan.LastFailover{{Topology: "orders", Promoted: "b", Commit: "cd1", At: at}})
 		same(t, m.Intents, []plan.Intent(nil))
+		same(t, m.Freed, []plan.FreedMark{{Cluster: "b", At: at}})
+	},
+	"what may have been sent is free from then, and what took effect from there": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		same(t, f.read().Memory().Freed, []plan.FreedMark(nil))
+		must(t, k.Sent(t.Context()))
+		same(t, f.read().Memory().Freed, []plan.FreedMark{{Cluster: "b", At: f.read().Newest()}})
+		must(t, k.Effected(t.Context()))
+		same(t, f.read().Memory().Freed, []plan.FreedMark{{Cluster: "b", At: f.read().Newest()}})
 	},
 	"a failover that took no effect is not the last one": func(t *testing.T, f *fixture) {
 		k := f.lock("orders")
@@ -57,6 +67,7 @@ var carryOnCases = map[string]func(*testing.T, *fixture){
 		same(t, after.Spent("orders"), before.Spent("orders"))
 		same(t, after.Memory().Stale, before.Memory().Stale)
 		same(t, after.Memory().Provisions, before.Memory().Provisions)
+		same(t, after.Memory().Freed, before.Memory().Freed)
 		must(t, k.Begin(t.Context(), b))
 	},
 	"an effected intent is not reversed": func(t *testing.T, f *fixture) {

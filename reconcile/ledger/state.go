@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,8 +27,8 @@ type Lapse struct {
 	At         time.Time // when it was recorded
 }
 
-// state is what the records add up to. Marks, stale clusters and provisions
-// carry the record that made them, so that a reversal takes back its own only.
+// state is what the records add up to. Marks, stale and freed clusters and
+// provisions carry the record that made them, so that a reversal takes back its own only.
 type state struct {
 	born        time.Time
 	newest      time.Time
@@ -37,6 +36,7 @@ type state struct {
 	marks       []numbered[Mark]
 	stale       []numbered[plan.StaleMark]
 	provisions  []numbered[plan.UsedProvision]
+	freed       []numbered[plan.FreedMark]
 	failovers   map[string]plan.LastFailover   // by topology
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
@@ -134,9 +134,11 @@ func (s *state) carryOn(e entry) error {
 	switch e.Kind {
 	case KindSent:
 		in.MayHaveSent = true
+		s.free(in, e.At)
 	case KindEffected:
 		in.MayHaveSent, in.Effected, in.effectedAt = true, true, e.At
 		s.effect(in)
+		s.free(in, e.At)
 	case KindReversed:
 		s.reverse(in)
 		return nil
@@ -174,6 +176,17 @@ func (s *state) reverse(in openIntent) {
 	s.marks = without(s.marks, in.seq)
 	s.stale = without(s.stale, in.seq)
 	s.provisions = without(s.provisions, in.seq)
+	s.freed = without(s.freed, in.seq)
+}
+
+// free notes which clusters are no standbys any more: from when a call may
+// have left, since it may take effect unseen, and last from when it was read
+// back.
+func (s *state) free(in openIntent, at time.Time) {
+	s.freed = without(s.freed, in.seq)
+	for _, c := range in.Frees() {
+		s.freed = append(s.freed, numbered[plan.FreedMark]{in.seq, plan.FreedMark{Cluster: c, At: at}})
+	}
 }
 
 // finish closes the intent. The failover counts from when it took effect, not
@@ -206,46 +219,4 @@ func (s *state) raise(e entry) {
 
 func without[T any](list []numbered[T], seq uint64) []numbered[T] {
 	return slices.DeleteFunc(list, func(n numbered[T]) bool { return n.seq == seq })
-}
-
-func values[T any](list []numbered[T]) []T {
-	var out []T
-	for _, n := range list {
-		out = append(out, n.value)
-	}
-	return out
-}
-
-// memory is the planner's view of the state, in an order that depends on the
-// content alone.
-func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) plan.Memory {
-	m := plan.Memory{Ledger: kind, Stale: values(s.stale), Provisions: values(s.provisions), Progress: progress}
-	for _, name := range sortedKeys(s.intents) {
-		m.Intents = append(m.Intents, s.intents[name].Intent)
-	}
-	for _, name := range sortedKeys(s.failovers) {
-		m.Failovers = append(m.Failovers, s.failovers[name])
-	}
-	for _, name := range sortedKeys(s.generations) {
-		m.Generations = append(m.Generations, s.generations[name])
-	}
-	for _, cluster := range sortedKeys(s.homes) {
-		m.Homes = append(m.Homes, plan.Home{Cluster: cluster, Topology: s.homes[cluster]})
-	}
-	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Since.Compare(b.Since))
-	})
-	slices.SortStableFunc(m.Provisions, func(a, b plan.UsedProvision) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.At.Compare(b.At))
-	})
-	return m
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
