@@ -16,7 +16,7 @@ func (s situation) doubtFindings(d decision) []Finding {
 	if c, ok := i.PromotionTarget(); ok {
 		target = c
 	}
-	same := i.Generation == s.t.Generation && i.Transition == d.transition
+	same := s.begunBy(*i) && i.Transition == d.transition
 	if same && !hasBlocking(d.findings) && s.readIntent(*i) != intentForeign {
 		return nil
 	}

@@ -58,6 +58,15 @@ func (s situation) settledByReading(i Intent) bool {
 	return s.readIntent(i) == intentDone
 }
 
+// begunBy says whether this very document began the intent. The ledger keeps
+// what the document of the greatest generation said: another one under its
+// number asks for something else, whatever it is blocked by.
+func (s situation) begunBy(i Intent) bool {
+	g, known := s.m.generation(s.t.Name)
+	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.t)
+	return i.Generation == s.t.Generation && !other
+}
+
 // resume carries on the open intent of the very document that governs now, if
 // it may have sent something. One that has sent nothing changed nothing: it is
 // taken back, and its approval judged as if it had not been used, so that it
@@ -72,7 +81,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	t.InSync = false
-	if i.Generation != s.t.Generation || !i.MayHaveSent && !i.Effected {
+	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected {
 		return t
 	}
 	state := s.readIntent(*i)

@@ -88,3 +88,40 @@ func TestResume(t *testing.T) {
 		})
 	}
 }
+
+// TestResumeIsForTheDocumentThatBegan: what another document under the same
+// generation finds open it neither sends again nor verifies.
+func TestResumeIsForTheDocumentThatBegan(t *testing.T) {
+	asked := failingOver("b", "a")
+	other := failingOver("b", "a")
+	other.Failover.Verify = VerifyRole
+	w := world{t: asked, views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}
+	promoted := []View{down("a"), primaryOf("b")}
+	for _, c := range []struct {
+		name     string
+		doc      Topology
+		effected bool
+		now      []View
+		resumed  bool
+		blocking []string
+	}{
+		{"the same, it took effect", asked, true, promoted, true, nil},
+		{"the same, in doubt", asked, false, w.views, true, nil},
+		{"another, it took effect", other, true, promoted, false, []string{"GENERATION_NOT_RAISED"}},
+		{"another, in doubt", other, false, w.views, false, []string{"GENERATION_NOT_RAISED", "PROMOTION_IN_DOUBT"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := w
+			now.memory = begun(t, w, func(i *Intent) { i.Effected = c.effected })
+			now.memory.Generations = []GenerationMark{{Topology: "orders", Generation: asked.Generation, Document: DocumentHash(asked)}}
+			now.t, now.views = c.doc, c.now
+			p := now.plan(t)
+			if p.Resumed != c.resumed || p.InSync || p.Matches {
+				t.Errorf("resumed %t, in sync %t, matches %t", p.Resumed, p.InSync, p.Matches)
+			}
+			if d := cmp.Diff(c.blocking, codesOf(p, SeverityBlocking), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("blocking (-want +got):\n%s", d)
+			}
+		})
+	}
+}

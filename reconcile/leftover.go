@@ -30,7 +30,7 @@ func endingOf(i plan.Intent, t plan.TopologyPlan) ending {
 		return endUnsent
 	case t.Resumed:
 		return endOpen
-	case i.Effected:
+	case i.Effected && i.Generation < t.Generation:
 		return endSuperseded
 	case i.Generation < t.Generation && storesWanted(i, t):
 		return endEffected

@@ -47,6 +47,10 @@ func TestResume(t *testing.T) {
 			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1}},
 		{"in doubt, and another document with the same generation", doubt, func(s *story) { s.topology("orders").MaxLag = time.Hour },
 			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1}},
+		{"it took effect, and another document with the same generation", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) {
+			s.hands.verifyErr = nil
+			s.topology("orders").MaxLag = time.Hour
+		}, outcome{reconcile.OutcomeUnchanged, "", nil, nil, true, 1, 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t)
