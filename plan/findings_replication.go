@@ -27,10 +27,13 @@ func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	if stalled == 0 {
 		return nil
 	}
-	return []Finding{NewFinding(CodeReplicationStalled, c.ID,
-		fmt.Sprintf("%d of %d channels of %s stand still, while %s holds messages for them that have waited for %s",
-			stalled, len(v.Progress), c.ID, source, longest.Round(time.Second)),
-		"look whether the cdc component of "+source+" runs and what it logs, then at the link; sending the same configuration again does nothing")}
+	message := fmt.Sprintf("%d of %d channels of %s stand still, while %s holds messages for them that have waited for %s",
+		stalled, len(v.Progress), c.ID, source, longest.Round(time.Second))
+	remedy := "look whether the cdc component of " + source + " runs and what it logs, then at the link, and watch it with 'reconcile status " + s.t.Name + " --watch'; sending the same configuration again does nothing"
+	if gone := s.beyondRetention(source, v); gone != "" {
+		message, remedy = message+"; "+gone, rebuildGap(c.ID)
+	}
+	return []Finding{NewFinding(CodeReplicationStalled, c.ID, message, remedy)}
 }
 
 // stalled says how long a channel's oldest unsent message has waited, if its

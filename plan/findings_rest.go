@@ -9,7 +9,7 @@ import (
 // restFindings are what is worth saying of a topology for which nothing is
 // to be done.
 func (s situation) restFindings(d decision) []Finding {
-	out := append(s.unreachableFindings(), s.missingFindings(d)...)
+	out := append(s.unreachableFindings(d), s.missingFindings(d)...)
 	for _, p := range d.pairs {
 		if p.member.Role != RoleStandby || !p.verdict.settled {
 			continue
@@ -22,7 +22,7 @@ func (s situation) restFindings(d decision) []Finding {
 	return out
 }
 
-func (s situation) unreachableFindings() []Finding {
+func (s situation) unreachableFindings(d decision) []Finding {
 	var out []Finding
 	for _, c := range s.t.Clusters {
 		v := s.view(c.ID)
@@ -33,8 +33,11 @@ func (s situation) unreachableFindings() []Finding {
 			out = append(out, s.unreadableFindings(c, v)...)
 			continue
 		}
-		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, c.ID+" "+s.describe(c.ID),
-			"check the cluster and the network between; no change is planned because of it"))
+		message, remedy := c.ID+" "+s.describe(c.ID), "check the cluster and the network between with 'reconcile status "+s.t.Name+"'; no change is planned because of it"
+		if gone := s.beyondRetention(d.primary.ID, v); c.Role == RoleStandby && gone != "" {
+			message, remedy = message+"; "+gone, rebuildGap(c.ID)
+		}
+		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, message, remedy))
 	}
 	return out
 }
