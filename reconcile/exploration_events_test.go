@@ -90,7 +90,7 @@ func (m model) hands(i int) []event {
 		if n.form.standby(j) {
 			out = append(out, event{name: "somebody switches over from " + name(i) + " to " + name(j), do: func(m *model) {
 				m.ghost.hand = true
-				m.ask(i, request{form: form{uint8(j), n.form.members}})
+				m.ask(i, request{form: form{uint8(j), n.form.members, n.form.wide}})
 			}})
 		}
 	}
@@ -116,7 +116,10 @@ func (m model) commits() []event {
 			event{name: p.name + ", not approved", do: func(m *model) { m.commit(p.roles, m.git.generation+1, false) }})
 	}
 	if g.earlier > 0 {
-		out = append(out, event{name: "the newest change is reverted to the letter, approved", do: func(m *model) { m.commit(g.before, g.earlier, true) }})
+		out = append(out, event{name: "the newest change is reverted to the letter, approved", do: func(m *model) {
+			m.commit(g.before, g.earlier, true)
+			m.git.wide = g.wasWide
+		}})
 	}
 	return out
 }
@@ -159,7 +162,7 @@ func (g history) proposals() []proposal {
 func (m *model) commit(to roleSet, generation uint8, approved bool) {
 	g := m.git
 	m.git = history{
-		commit: g.commit + 1, roles: to, generation: generation, before: g.roles, earlier: g.generation,
+		wide: g.wide, wasWide: g.wide, commit: g.commit + 1, roles: to, generation: generation, before: g.roles, earlier: g.generation,
 		greatest: max(g.greatest, g.generation), approved: approved,
 	}
 	if approved {

@@ -183,7 +183,7 @@ func (p *machine) checkMatch() {
 // checkDelivery: what replication brings makes no second writer, as long as
 // every change was ours.
 func checkDelivery(before, after model, j int) string {
-	if before.nodes[j].owns(j) || !after.nodes[j].owns(j) || after.ghost.hand || after.nodes[j].form == single(j) {
+	if before.nodes[j].owns(j) || !after.nodes[j].owns(j) || after.ghost.hand || after.nodes[j].form.members == bit(j) {
 		return "" // one that was let go was let go by a document that said so: see checkEffect
 	}
 	for i := range int(after.n) {

@@ -20,6 +20,7 @@ type model struct {
 	long   uint8 // days that passed: approvals have expired
 	ledger int32 // of the table of ledgers
 	lock   uint8 // the process that holds it; 0: nobody
+	serves bool  // every cluster runs with the second channel, whatever it stores
 	ghost  ghost
 }
 
@@ -44,6 +45,8 @@ type history struct {
 	before     roleSet
 	earlier    uint8 // generation of the document before; 0: there was none
 	greatest   uint8 // generation ever seen before
+	wide       bool  // it gives two channels to each cluster
+	wasWide    bool  // the document before did
 	approved   bool
 	short      uint8 // when it was approved
 	long       uint8
@@ -78,14 +81,14 @@ func (r roleSet) wanted() form {
 const topic = "orders"
 
 // topology is the document of some roles.
-func (r roleSet) topology(generation uint8) plan.Topology {
+func (r roleSet) topology(generation uint8, wide bool) plan.Topology {
 	t := plan.Topology{
 		Name: topic, Generation: int64(generation), Switchover: plan.Switchover{CatchUpWithin: time.Second},
 		Failover: plan.Failover{UnavailableFor: 4 * time.Second, Probes: 3, BlockPeriod: time.Hour, Verify: plan.VerifyRole},
 	}
 	for i, c := range r {
 		if role, listed := roleNames[c]; listed {
-			m := memberNamed(i)
+			m := memberNamed(i, wide)
 			t.Clusters = append(t.Clusters, plan.Cluster{ID: m.ID, Role: role, URI: m.URI, ClientAddress: m.ID + ":19530", PChannels: m.PChannels, Promotable: true})
 		}
 	}
@@ -93,10 +96,10 @@ func (r roleSet) topology(generation uint8) plan.Topology {
 }
 
 func (h history) document() plan.Topology {
-	t := h.roles.topology(h.generation)
+	t := h.roles.topology(h.generation, h.wide)
 	t.GreatestEarlier = int64(h.greatest)
 	if h.earlier > 0 {
-		before := h.before.topology(h.earlier)
+		before := h.before.topology(h.earlier, h.wasWide)
 		t.Previous = &before
 	}
 	return t
@@ -131,6 +134,7 @@ type visible struct {
 type seen struct {
 	sight         sight
 	down, data    bool
+	serves        bool
 	form          form
 	salvage, flow uint8 // flow: 1 + the source that it replicates from just now
 }
@@ -139,7 +143,7 @@ func (m *model) see() visible {
 	v := visible{n: m.n}
 	for i := range int(m.n) {
 		n := m.nodes[i]
-		s := seen{sight: n.sight, down: !n.up, data: n.data, form: n.form, salvage: n.salvage}
+		s := seen{sight: n.sight, down: !n.up, data: n.data, serves: m.serves, form: n.form, salvage: n.salvage}
 		if n.form.standby(i) && m.follows(int(n.form.center), i) {
 			s.flow = 1 + n.form.center
 		}
@@ -192,7 +196,15 @@ func (v visible) progress(i, round int) []plan.ChannelProgress {
 	if n.salvage > 0 {
 		p.Salvage = []plan.Salvage{{SourceCluster: name(int(n.salvage) - 1), MessageID: "01", TimeTick: uint64(start.UnixMilli()) << 18}}
 	}
-	return []plan.ChannelProgress{p}
+	if !n.serves {
+		return []plan.ChannelProgress{p}
+	}
+	second := p
+	second.Channel = name(i) + "-rootcoord-dml_1"
+	if !n.form.wide {
+		second = plan.ChannelProgress{Channel: second.Channel, Known: true} // served, and nothing replicates to it
+	}
+	return []plan.ChannelProgress{p, second}
 }
 
 // round is one probe of the old primary beside the candidate.

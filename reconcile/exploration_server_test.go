@@ -11,12 +11,16 @@ const mostClusters = 4
 
 // form is a stored configuration: a centre that replicates to every other
 // member. The zero value is none; a single member stands alone. Milvus accepts
-// stars only (milvus.md section 2.2, V16), so nothing is lost by it.
-type form struct{ center, members uint8 }
+// stars only (milvus.md section 2.2, V16), so nothing is lost by it. A wide one
+// lists two channels for each member, others one.
+type form struct {
+	center, members uint8
+	wide            bool
+}
 
 func bit(i int) uint8 { return 1 << i }
 
-func single(i int) form { return form{uint8(i), bit(i)} }
+func single(i int, wide bool) form { return form{uint8(i), bit(i), wide} }
 
 func (f form) has(i int) bool { return f.members&bit(i) != 0 }
 
@@ -70,7 +74,8 @@ const (
 	serverSilent
 )
 
-// ask gives a request to cluster i, which serves it after what is pending.
+// ask gives a request to cluster i, which serves it after what is pending. Only
+// a list of the channels that it runs with is accepted (milvus.md V14).
 func (m *model) ask(i int, r request) serverAnswer {
 	n := &m.nodes[i]
 	if !n.up {
@@ -78,12 +83,12 @@ func (m *model) ask(i int, r request) serverAnswer {
 	}
 	m.flush(i)
 	switch {
-	case r.force && !n.form.standby(i):
+	case r.force && (!n.form.standby(i) || n.form.wide != m.serves):
 		return serverRefused
 	case r.force:
 		m.promote(i)
 	case n.form == r.form:
-	case !r.form.has(i):
+	case !r.form.has(i) || r.form.wide != m.serves:
 		return serverRefused
 	case n.form.standby(i):
 		return serverWaits
@@ -98,7 +103,7 @@ func (m *model) ask(i int, r request) serverAnswer {
 func (m *model) promote(i int) {
 	n := &m.nodes[i]
 	n.salvage = 1 + n.form.center
-	n.form, n.inbox = single(i), [2]form{}
+	n.form, n.inbox = single(i, n.form.wide), [2]form{}
 }
 
 // store lets a cluster that takes writes store a configuration, and broadcasts
@@ -133,7 +138,7 @@ func (m *model) flush(i int) {
 	switch {
 	case !r.force:
 		m.store(i, r.form)
-	case n.form.standby(i):
+	case n.form.standby(i) && n.form.wide == m.serves:
 		m.promote(i)
 		if r.commit != 0 {
 			m.ghost.forced[r.commit]++
@@ -164,7 +169,7 @@ func (m *model) deliver(j int) {
 	case f.has(j):
 		n.form = f
 	default:
-		n.form = single(j)
+		n.form = single(j, n.form.wide)
 	}
 }
 
@@ -181,8 +186,12 @@ func name(i int) string { return "cluster-" + string(rune('a'+i)) }
 // index is the cluster of an id.
 func index(id string) int { return int(id[len(id)-1] - 'a') }
 
-func memberNamed(i int) plan.Member {
-	return plan.Member{ID: name(i), URI: "http://" + name(i) + ":19530", PChannels: []string{name(i) + "-rootcoord-dml_0"}}
+func memberNamed(i int, wide bool) plan.Member {
+	m := plan.Member{ID: name(i), URI: "http://" + name(i) + ":19530", PChannels: []string{name(i) + "-rootcoord-dml_0"}}
+	if wide {
+		m.PChannels = append(m.PChannels, name(i)+"-rootcoord-dml_1")
+	}
+	return m
 }
 
 // configuration is the form as the server gives it, in canonical order.
@@ -192,7 +201,7 @@ func (f form) configuration() plan.Configuration {
 		if !f.has(i) {
 			continue
 		}
-		c.Clusters = append(c.Clusters, memberNamed(i))
+		c.Clusters = append(c.Clusters, memberNamed(i, f.wide))
 		if i != int(f.center) {
 			c.Edges = append(c.Edges, plan.Edge{From: name(int(f.center)), To: name(i)})
 		}
@@ -206,7 +215,7 @@ func formOf(c plan.Configuration) (form, error) {
 	var f form
 	for _, m := range c.Clusters {
 		f.members |= bit(index(m.ID))
-		f.center = uint8(index(m.ID))
+		f.center, f.wide = uint8(index(m.ID)), len(m.PChannels) > 1
 	}
 	if len(c.Edges) > 0 {
 		f.center = uint8(index(c.Edges[0].From))

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func (x *explorer) follow(s state, words ...string) state {
 	return s
 }
 
-// seed is where// seed is where an exploration begins.
+// seed is where an exploration begins.
 type seed struct {
 	name  string
 	state func(*explorer) state
@@ -74,7 +75,6 @@ type seed struct {
 
 func (s seed) explore(t *testing.T, b broken, deeper int) *explorer {
 	t.Helper()
-	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	x := newExplorer(b)
 	began := time.Now()
 	x.explore(s.state(x), s.depth+deeper)
@@ -96,6 +96,14 @@ func seeds() []seed {
 	after := func(from func(*explorer) state, words ...string) func(*explorer) state {
 		return func(x *explorer) state { return x.follow(from(x), words...) }
 	}
+	grows := func(word string) func(*explorer) state {
+		return func(x *explorer) state {
+			return x.beginning(word).with(func(m *model) {
+				m.commit(roles(word), 2, true)
+				m.serves, m.git.wide = true, true
+			})
+		}
+	}
 	promoted := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "read back", "the effect", "verify", "the result"}
 	swapped := "a switchover to cluster-b is committed, approved"
 	let := "detachment of cluster-c is committed, approved"
@@ -111,6 +119,7 @@ func seeds() []seed {
 				m.commit(roles("PS"), 2, true)
 			})
 		}, 3, 6000},
+		{"two clusters, their channels are to grow", grows("PS"), 2, 1500},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
 		}, 2, 1400},
@@ -118,6 +127,7 @@ func seeds() []seed {
 		{"three clusters, a failover is approved", lost("PSS"), 3, 7000},
 		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 800},
 		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 2900},
+		{"three clusters, their channels are to grow", grows("PSS"), 2, 1000},
 		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 2500},
 		{"four clusters, a failover is approved", lost("PSSS"), 3, 7000},
 		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 800},
@@ -130,9 +140,19 @@ func seeds() []seed {
 // that no invariant breaks. Under the race detector the deepest go one event
 // less far.
 func TestExploration(t *testing.T) {
-	ended, ran := map[plan.Transition]int{}, 0
+	var mu sync.Mutex
+	ended, ran, percent := map[plan.Transition]int{}, 0, debug.SetGCPercent(300)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		for _, transition := range explored {
+			if ran == len(seeds()) && ended[transition] == 0 {
+				t.Errorf("no %s ended well", transition)
+			}
+		}
+	})
 	for _, s := range seeds() {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			if underRace && s.depth == deepest {
 				s.depth, s.floor = s.depth-1, s.floor/shallower
 			}
@@ -143,22 +163,19 @@ func TestExploration(t *testing.T) {
 			if len(x.nodes) < s.floor {
 				t.Errorf("%d states were visited, want %d at least", len(x.nodes), s.floor)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			for transition, n := range x.applied {
 				ended[transition] += n
 			}
 			ran++
 		})
 	}
-	for _, transition := range explored {
-		if ran == len(seeds()) && ended[transition] == 0 {
-			t.Errorf("no %s ended well", transition)
-		}
-	}
 }
 
 // explored are the transitions of which some must end well.
 var explored = []plan.Transition{plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
-	plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence}
+	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence}
 
 const (
 	// deepest is the greatest depth of a seed.
