@@ -24,7 +24,7 @@ func (p Plan) complete(removed []string) Plan {
 	for _, name := range slices.Sorted(slices.Values(removed)) {
 		p.Topologies = append(p.Topologies, TopologyPlan{Name: name, Findings: []Finding{
 			NewFinding(CodeTopologyRemoved, "", "the document of "+name+" is gone; nothing is done and its memory stays",
-				"put the document back, or decommission the clusters by hand"),
+				"put the document back ('git log --diff-filter=D' finds the commit), or decommission the clusters by hand"),
 		}})
 	}
 	slices.SortStableFunc(p.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })

@@ -29,7 +29,7 @@ func (s situation) decide() decision {
 	primary, ok := s.t.Primary()
 	if !ok {
 		return decision{findings: []Finding{NewFinding(CodeRoleUnknown, "",
-			"the document does not name exactly one primary", "give exactly one cluster the role primary")}}
+			"the document does not name exactly one primary", "give exactly one cluster 'role: primary', and check it with 'reconcile validate'")}}
 	}
 	d := decision{primary: primary, source: s.view(primary.ID).Belief.Source}
 	for _, c := range s.t.Clusters {
@@ -118,7 +118,7 @@ func (d decision) mixed() []Finding {
 	slices.Sort(asked)
 	return []Finding{NewFinding(CodeMixedChange, "",
 		"the change asks for several transitions at once: "+strings.Join(asked, ", "),
-		"split it into one commit for each transition, each with its own generation and approval")}
+		"split it into one commit for each transition, each with its own 'spec.generation' and approval")}
 }
 
 // pairFindings turns one cell into findings.
@@ -144,7 +144,7 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
 	text, ok := tableTexts[p.verdict.code]
 	if !ok {
-		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status' and resolve it by hand"}
+		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status {T}' and resolve it by hand"}
 	}
 	cluster := o
 	if p.verdict.code == CodeNotAStandby || p.verdict.code == CodeCandidateUnreachable {

@@ -60,7 +60,7 @@ func (s situation) fence(d decision, t TopologyPlan) TopologyPlan {
 	case t.Transition != TransitionNone:
 		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
 			stale+" is to be fenced while the topology has a "+t.Transition.String()+" before it",
-			"carry that out first, or propose a document without it, and fence again"))
+			"carry that out first, 'reconcile apply "+s.t.Name+"', or propose a document without it; then 'reconcile fence "+s.t.Name+"/"+stale+"' again"))
 		return t
 	case s.refusesOrSilent(stale) && s.wantedStale(stale):
 		return t
@@ -108,16 +108,16 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	switch {
 	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
-			"set it to stale by an approved failover first")
+			"only a failover makes a cluster stale: 'reconcile propose "+s.t.Name+"/NEW-PRIMARY --failover' writes its roles")
 	case !canWrite(p) || !p.IdentityProven:
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
-			"bring "+d.primary.ID+" back first; until then "+isolate+" if it must not be written")
+			"bring "+d.primary.ID+" back first ('reconcile status "+s.t.Name+"'); until then "+isolate+" if it must not be written")
 	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.promotedInstead(d.primary.ID, stale, p):
 		refuse(CodeRoleUnknown, stale, "nothing shows that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and look with 'reconcile status "+s.t.Name+"'")
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
-		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate)
+		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; 'reconcile doctor "+s.t.Name+"' shows what answers there")
 	case !reaches:
-		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate)
+		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
 	}
 	return append(out, s.tokenFindings(own)...)
 }
@@ -141,7 +141,7 @@ func (s situation) tokenFindings(c Configuration) []Finding {
 	for _, m := range c.Clusters {
 		if s.view(m.ID).Credential != CredentialBound {
 			out = append(out, NewFinding(CodeFenceTokensUnknown, m.ID, "the fencing configuration lists "+m.ID+", whose token is missing or refused",
-				"add its credential to the operator's configuration, or isolate the stale cluster by network"))
+				"isolate the stale cluster by network now; add the token to 'credentials' in the operator's configuration, check it with 'reconcile doctor "+s.t.Name+"', and fence again"))
 		}
 	}
 	return out

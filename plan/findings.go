@@ -37,7 +37,7 @@ func (s situation) generationFindings() []Finding {
 	refuse := func(than int64) []Finding {
 		return []Finding{NewFinding(CodeGenerationNotRaised, "",
 			fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", s.t.Generation, than),
-			fmt.Sprintf("set spec.generation to %d or more in the same commit", than+1))}
+			fmt.Sprintf("set 'generation: %d' or more in the same commit", than+1))}
 	}
 	if p := s.t.Previous; p != nil && DocumentHash(*p) != DocumentHash(s.t) && s.t.Generation <= p.Generation {
 		return refuse(p.Generation)
@@ -76,7 +76,7 @@ func (s situation) membershipFindings() []Finding {
 	for _, id := range sortedKeys(unlisted) {
 		out = append(out, NewFinding(CodeClusterUnlisted, id,
 			fmt.Sprintf("%s is not in the document: %s", id, unlisted[id]),
-			"list it as detached or stale first; absence is never an intent"))
+			"list it: 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent"))
 	}
 	out = append(out, s.forgottenStale()...)
 	return append(out, s.homeFindings()...)
@@ -110,10 +110,10 @@ func (s situation) credentialFindings(d decision) []Finding {
 		case CredentialMismatch:
 			out = append(out, NewFinding(CodeCredentialMismatch, c.ID,
 				fmt.Sprintf("the file gives %s the address %s and uri %s, which its credential is not bound to; no cluster of this topology was called", c.ID, c.ClientAddress, c.URI),
-				"correct the file, or let the operator change the binding in the configuration"))
+				"correct the file; if the cluster really moved, the operator changes 'address' and 'uri' of its credential"))
 		case CredentialMissing:
 			if s.mustCall(d, c) {
-				out = append(out, missingCredential(c.ID))
+				out = append(out, s.missingCredential(c.ID))
 			}
 		default: // bound, or refused by the server, which other findings tell
 		}
@@ -121,9 +121,9 @@ func (s situation) credentialFindings(d decision) []Finding {
 	return out
 }
 
-func missingCredential(id string) Finding {
+func (s situation) missingCredential(id string) Finding {
 	return NewFinding(CodeCredentialMissing, id, "the operator's configuration has no credential for "+id,
-		"add it to credentials in the operator's configuration, with clusterId, address and tokenFrom")
+		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.t.Name+"'")
 }
 
 // mustCall: every member but stale ones and the lost primary of a failover.
@@ -140,13 +140,13 @@ func (s situation) identityFindings(d decision) []Finding {
 		if v.IdentityConflict != "" {
 			out = append(out, NewFinding(CodeClusterIDMismatch, c.ID,
 				"what answers at the address of "+c.ID+" is not it: "+v.IdentityConflict,
-				"correct the address in the file and in the credential"))
+				"correct 'clientAddress' in the file and 'address' in its credential; 'reconcile doctor "+s.t.Name+"' shows what answers"))
 		}
 		stored, ok := v.Belief.Configuration.Member(c.ID)
 		if ok && v.Reach == ReachUp && !slices.Equal(stored.PChannels, c.PChannels) && !extends(c.PChannels, stored.PChannels) && s.mustCall(d, c) {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
-				"correct pchannels in the file; growing them is a change of its own"))
+				"correct 'pchannels' in the file, 'reconcile status "+s.t.Name+" -o json' shows the live ones; growing them is a change of its own"))
 		}
 	}
 	return out
@@ -171,7 +171,7 @@ func (s situation) sharedIdentities() []Finding {
 			for _, c := range members {
 				out = append(out, NewFinding(CodeClusterIDMismatch, c,
 					fmt.Sprintf("what answers at the addresses of %s proves to be one and the same cluster, %s", strings.Join(members, " and "), id),
-					"give each member an address that always leads to it and to no other; a name that moves with the primary is none"))
+					"give each member a 'clientAddress' that always leads to it and to no other; a name that moves with the primary is none"))
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func (s situation) forgottenStale() []Finding {
 		}
 		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
 			m.Cluster+" was recorded as stale and is no longer in the document, so it is not looked at: it may take writes",
-			"list it as stale until it is decommissioned or rebuilt"))
+			"list it again with 'role: stale' until it is decommissioned or rebuilt"))
 	}
 	return out
 }

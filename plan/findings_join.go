@@ -23,7 +23,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		message = c.ID + " joins but holds collections; replication carries only changes from now on"
 	}
 	return append(out, NewFinding(CodeJoinNotEmpty, c.ID, message,
-		"empty it, or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
+		"empty it (a token that may not list every database sees nothing: 'reconcile doctor "+s.t.Name+"'), or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
 }
 
 // emptyPrimary refuses to make a cluster with data follow one without.
@@ -34,7 +34,7 @@ func (s situation) emptyPrimary(primary, c Cluster) []Finding {
 	}
 	return []Finding{NewFinding(CodeWouldDemoteWriter, c.ID,
 		c.ID+" holds collections and would become a standby of "+primary.ID+", which is empty",
-		"make the cluster with the data the primary, or restore "+primary.ID+" first")}
+		"give 'role: primary' to "+c.ID+", which has the data, or restore "+primary.ID+" first")}
 }
 
 func seenEmpty(v View) bool {
@@ -50,7 +50,7 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	case why == "":
 		return []Finding{NewFinding(CodeRebuildUnverified, c.ID,
 			c.ID+" was stale and joins on its 'provisioned' alone; nothing proves that it was rebuilt",
-			"check the evidence named in the file before you approve: "+wordOr(c.Provisioned.Evidence, "it names none"))}
+			"check the 'evidence' in the file before you approve ("+wordOr(c.Provisioned.Evidence, "it names none")+")")}
 	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
 			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,

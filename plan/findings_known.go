@@ -128,7 +128,7 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
 				fmt.Sprintf("%s (%s) has %s", c.ID, wordOr(v.Version, "version unknown"), strings.Join(texts, "; ")),
-				"read it in milvus-io/milvus; plan the upgrade that fixes it, a standby first"))
+				"read it in milvus-io/milvus and plan the upgrade that fixes it, a standby first; 'reconcile explain KNOWN_ISSUE' says more"))
 		}
 	}
 	return out

@@ -31,7 +31,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	case LossStillReplicating:
 		return NewFinding(CodePrimaryStillReplicating, o,
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
-			"repair the network between reconcile and "+o+", and use a switchover"), true
+			"repair the network between reconcile and "+o+", and use a switchover: set "+o+" to 'role: standby' in a new commit"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
 			"cut off its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
@@ -41,7 +41,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
 			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), s.rules.UnavailableFor, missing(j)),
-			"wait: plan and apply make the probes by themselves; a probe counts only if "+candidate+" answers at the same time"), true
+			"wait: 'reconcile apply "+s.t.Name+"' makes the probes by itself; a probe counts only if "+candidate+" answers at the same time"), true
 	}
 }
 
@@ -97,7 +97,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if slices.ContainsFunc(t.Steps, Step.ForcePromote) {
 		out = append(out, NewFinding(CodeForcePromote, c,
 			fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", c, d.lost),
-			"before you approve, be sure that "+d.lost+" cannot come back to its applications"))
+			"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: DIGEST'"))
 	}
 	if old, ok := s.t.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
@@ -107,7 +107,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if !s.frozen(d.lost) && (newest.IsZero() || began.Sub(newest) > livenessProof) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
-			"ask the application side whether "+d.lost+" still answers them"))
+			"ask the application side whether "+d.lost+" still answers them, or look from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
 	}
 	return out
 }

@@ -48,12 +48,12 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 		return nil
 	}
 	why := "its role could not be read: " + wordOr(v.Error, "no error was given")
-	remedy := "let its token call GetReplicateConfiguration"
+	remedy := "let its token call GetReplicateConfiguration, 'reconcile doctor " + s.t.Name + "' names the privilege"
 	switch {
 	case v.Credential == CredentialRefused:
-		why, remedy = "it refused our token", "correct its token in the operator's configuration"
+		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.t.Name+"' checks it"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to 2.6.17 or later"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to 2.6.17 or later, 'reconcile doctor "+s.t.Name+"' tells what works until then"
 	}
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
 }
@@ -79,7 +79,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"bring the document in line with what is live, or make the change that puts it right")}
+			"see with 'reconcile history "+s.t.Name+"' what was ours; bring the document in line with what is live, 'reconcile adopt "+s.t.Name+"' after a failover by hand, or make the change that puts it right")}
 	}
 }
 
@@ -107,12 +107,12 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	if unknown > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),
-			"check that its token may call GetReplicateInfo"))
+			"check with 'reconcile doctor "+s.t.Name+"' that its token may call GetReplicateInfo"))
 	}
 	if worst > s.t.MaxLag {
 		out = append(out, NewFinding(CodeLagObjective, c.ID,
 			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, worst.Round(time.Millisecond), s.t.MaxLag),
-			"check CDC on the primary and the network between: a failover now may lose that much"))
+			"check CDC on the primary and the network between, and watch it with 'reconcile status "+s.t.Name+" --watch': a failover now may lose that much"))
 	}
 	return out
 }
@@ -131,7 +131,7 @@ func (s situation) trafficFindings(d decision) []Finding {
 	}
 	f := NewFinding(CodeTrafficNotRedirected, "",
 		"traffic is not known to go where it should: "+strings.Join(wrong, "; "),
-		"apply and run set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
+		"'reconcile apply "+s.t.Name+"' and the daemon set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
 	if d.transition == TransitionFailover {
 		f.Severity = SeverityWarning
 	}

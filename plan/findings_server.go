@@ -13,12 +13,12 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.14 or later"))
+			"upgrade it to 2.6.14 or later, or promote another standby: 'reconcile status "+s.t.Name+"' shows their versions"))
 	}
 	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
 			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, s.m.Now.Sub(last.At).Round(time.Second), s.rules.BlockPeriod),
-			"find out why the first one did not hold; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
+			"find out why the first one did not hold, 'reconcile history "+s.t.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	out = append(out, s.grownUnlisted(c, v)...)
 	return append(out, s.betterStandby(d)...)
@@ -29,12 +29,12 @@ func notPromotable(c Cluster) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
-		"make another standby the primary, or change the mark in a commit of its own")}
+		"make another standby the primary, or set 'promotable: true' in a commit of its own before")}
 }
 
-func refusedToken(id string) Finding {
+func (s situation) refusedToken(id string) Finding {
 	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
-		"correct its token in the operator's configuration")
+		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.t.Name+"'")
 }
 
 // betterStandby compares the candidate with the other standbys of the same

@@ -24,7 +24,7 @@ func (s situation) updateFindings(d decision) []Finding {
 		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
 			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
 				c.ID+" takes writes of its own as soon as it is let go",
-				"keep applications away from it, or stop it before, if that is not wanted"))
+				"keep applications away from it; stop it before 'reconcile apply "+s.t.Name+"' if it must not write"))
 		}
 	}
 	return out
@@ -40,18 +40,18 @@ func (s situation) receives(c Cluster, v View) bool {
 func (s situation) readiness(c Cluster, v View) []Finding {
 	switch {
 	case v.Credential == CredentialRefused:
-		return []Finding{refusedToken(c.ID)}
+		return []Finding{s.refusedToken(c.ID)}
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.17 or later")}
+			"upgrade it to 2.6.17 or later; 'reconcile doctor "+s.t.Name+"' tells what works until then")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
 			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.t.Name+"'")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",
-			"check id, address and pchannels in the file")}
+			"check 'id', 'clientAddress' and 'pchannels' in the file; 'reconcile doctor "+s.t.Name+"' shows what answers")}
 	default:
 		return nil
 	}
@@ -70,17 +70,17 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 		switch {
 		case !listed:
 			out = append(out, NewFinding(CodeClusterUnlisted, step.Cluster, step.Cluster+" gets a step and is not in the document",
-				"list it in "+s.t.Name))
+				"list it in "+s.t.Name+" with its 'role', in a new commit"))
 		case v.Credential == CredentialMissing:
-			out = append(out, missingCredential(c.ID))
+			out = append(out, s.missingCredential(c.ID))
 		case v.Reach != ReachUp && step.ForcePromote():
 			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
-				"bring it back, or promote another standby"))
+				"bring it back, or promote another standby: 'reconcile status "+s.t.Name+"' shows which answer"))
 		case v.Reach != ReachUp:
 			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must be told of this change and "+s.describe(c.ID),
-				"bring it back, or check its address and credential, and plan again"))
+				"bring it back, or find out with 'reconcile doctor "+s.t.Name+"' what is wrong with its address or credential"))
 		case step.ForcePromote() && v.Credential == CredentialRefused:
-			out = append(out, refusedToken(c.ID))
+			out = append(out, s.refusedToken(c.ID))
 		case !step.ForcePromote():
 			out = append(out, s.readiness(c, v)...)
 		}
@@ -100,7 +100,7 @@ func (s situation) freedFindings(d decision) []Finding {
 			}
 			out = append(out, NewFinding(CodeClusterUnlisted, target,
 				fmt.Sprintf("%s replicates to %s, which this change would drop: it would take writes of its own", id, target),
-				"list it as standby to keep it, or let it go with detached in a commit of its own"))
+				"list it with 'role: standby' to keep it, or let it go with 'role: detached' in a commit of its own"))
 		}
 	}
 	return out
@@ -118,13 +118,13 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 		if m.URI != want.URI {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s (V19)", c.ID, m.URI, m.ID, want.URI),
-				"keep the uri, or detach "+m.ID+" and add it again"))
+				"keep the uri; to change it, set "+m.ID+" to 'role: detached' and add it again as a standby later, each in a commit of its own"))
 		}
 		if len(m.PChannels) > 0 && !slices.Equal(m.PChannels, want.PChannels) && !extends(want.PChannels, m.PChannels) {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores %d channels for %s, and the %d of the file do not begin with them; Milvus lets channels only grow (V18)",
 					c.ID, len(m.PChannels), m.ID, len(want.PChannels)),
-				"keep the stored channels first and in their order; to have fewer, detach "+m.ID+" and add it again"))
+				"keep the stored channels first and in their order; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own"))
 		}
 	}
 	return out

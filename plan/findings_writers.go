@@ -17,10 +17,10 @@ func (s situation) writerFindings(d decision) []Finding {
 	case len(writers) > 1:
 		names := strings.Join(writers, " and ")
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time",
-			"stop writes to all but one by network or load balancer now; keep the one that is recorded as stale isolated until it is rebuilt")}
+			"stop writes to all but one by network or load balancer now; 'reconcile status "+s.t.Name+"' shows which is stale and how to fence it; after a failover by hand 'reconcile adopt "+s.t.Name+"'")}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
-			"bring the primary back; if it is lost for good, fail over to a standby by setting it to stale; a stuck switchover ends when its link is restored")}
+			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.t.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.t.Name+"/STANDBY --failover', or set the old primary to 'role: stale'")}
 	}
 	return nil
 }

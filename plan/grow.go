@@ -60,7 +60,7 @@ func (s situation) growthFindings(c Cluster, v View) []Finding {
 	}
 	return []Finding{NewFinding(CodeServerWouldReject, c.ID,
 		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with (V14)", c.ID, someOf(lacks)),
-		fmt.Sprintf("set rootCoord.dmlChannelNum of %s to %d and restart it, then plan again", c.ID, len(c.PChannels)))}
+		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.t.Name))}
 }
 
 // unserved lists the channels of the file that a cluster was asked for and did
@@ -90,7 +90,7 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 		if p.Known && !slices.Contains(stored.PChannels, p.Channel) {
 			return []Finding{NewFinding(CodeServerWouldReject, c.ID,
 				fmt.Sprintf("%s serves %s and does not store it: Milvus refuses to promote a cluster whose channels were raised and not yet listed (V14)", c.ID, p.Channel),
-				fmt.Sprintf("set rootCoord.dmlChannelNum of %s back to %d and restart it, then plan again", c.ID, len(stored.PChannels)))}
+				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it, then 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.t.Name))}
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 	}
 	return []Finding{NewFinding(CodeMixedChange, "",
 		fmt.Sprintf("the change asks for several transitions at once: %s and %s%s", TransitionGrowChannels, d.transition, why),
-		"keep pchannels as the clusters store them in this commit, and let them grow in one of its own")}
+		"keep 'pchannels' as the clusters store them in this commit, and let them grow in one of its own")}
 }
 
 // someOf names a few of many.

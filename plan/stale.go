@@ -21,7 +21,7 @@ type StaleLog struct {
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
 	var state string
-	remedy := "keep applications away from it by network and load balancer until it is rebuilt"
+	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes"
 	switch {
 	case s.offline:
 		state = "it was not observed"

@@ -119,7 +119,7 @@ func seeds() []seed {
 				m.commit(roles("PS"), 2, true)
 			})
 		}, 3, 6000},
-		{"two clusters, their channels are to grow", grows("PS"), 2, 1500},
+		{"two clusters, their channels are to grow", grows("PS"), 2, 640},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
 		}, 2, 1400},
