@@ -86,6 +86,9 @@ func TestSeveritiesAreThePlanners(t *testing.T) {
 
 var commands = regexp.MustCompile("`(reconcile [a-z]+)[^`]*`")
 
+// toType is what can be typed at three in the morning: a command or a trailer.
+var toType = regexp.MustCompile("`(reconcile [a-z]+|git [a-z]+|curl |Failover-[A-Z])[^`]*`")
+
 // known are the commands of section 5 of the contract.
 const known = `validate plan apply drift run status doctor propose approve fence adopt import salvage history show explain`
 
@@ -101,6 +104,9 @@ func TestTextsAreOfUse(t *testing.T) {
 			}
 			if e.Acceptable && !strings.Contains(e.Remedy, "`Failover-Accept: "+code+"`") {
 				t.Error("the remedy of an acceptable code does not show its trailer")
+			}
+			if code != "CONFIG_ORDER" && !toType.MatchString(e.Remedy) {
+				t.Error("the remedy gives nothing to type")
 			}
 			for _, m := range commands.FindAllStringSubmatch(e.Remedy, -1) {
 				if !slices.Contains(strings.Fields(known), strings.TrimPrefix(m[1], "reconcile ")) {
