@@ -188,7 +188,7 @@ func (c *cluster) await(ctx context.Context, b *broadcast) error {
 // withControlChannel is a set of channels with the control channel, the first
 // one, on which every broadcast goes.
 func withControlChannel(channels []int) []int {
-	out := append([]int{0}, channels...)
+	out := append([]int{controlChannel}, channels...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -48,7 +48,10 @@ func (ch *channel) replicate(m message, from origin) error {
 		return errWaiting
 	}
 	if broadcasted {
-		local, err := c.localize(msg, ch)
+		if err := ch.admitControl(from.cluster); err != nil {
+			return err
+		}
+		local, err := c.localize(msg, from.cluster)
 		if err != nil {
 			return err
 		}
@@ -70,13 +73,13 @@ func (ch *channel) replicate(m message, from origin) error {
 // own (overwriteAlterReplicateConfigMessage, M §2.10). A removal together with
 // a growth of channels cannot be rewritten, and its source tries for ever
 // (#50041).
-func (c *cluster) localize(msg *broadcastMessage, ch *channel) (*broadcastMessage, error) {
-	a, ok := msg.ddl.(*alterReplicateConfig)
-	if !ok {
-		return msg, nil
-	}
+func (c *cluster) localize(msg *broadcastMessage, source string) (*broadcastMessage, error) {
 	if known := c.known(msg.id); known != nil {
 		return known, nil
+	}
+	a, ok := msg.ddl.(*alterReplicateConfig)
+	if !ok {
+		return c.mapped(msg, source), nil
 	}
 	if entry(a.cfg, c.id) != nil || a.cfg == nil && c.profile.dropEmpty {
 		return msg, nil

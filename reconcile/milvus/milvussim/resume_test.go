@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
@@ -86,7 +84,7 @@ func TestADumpHasATransactionAsOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := b.CreateReplicateStream(metadata.AppendToOutgoingContext(root(t), "cluster-id", "b"))
+	stream, err := b.CreateReplicateStream(asTarget(t, "b"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package milvussim_test
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +61,11 @@ func (o *outside) confirmed() uint64 {
 	return resp.GetReplicateConfirmedMessageInfo().GetConfirmedTimeTick()
 }
 
+// asTarget is a context for a stream to the cluster of that id.
+func asTarget(t *testing.T, id string) context.Context {
+	return metadata.AppendToOutgoingContext(root(t), "cluster-id", id)
+}
+
 func insertRows(collection int64, keys ...int64) *msgpb.InsertRequest {
 	return &msgpb.InsertRequest{CollectionID: collection, NumRows: uint64(len(keys)), FieldsData: []*schemapb.FieldData{{
 		Type: schemapb.DataType_Int64, FieldName: "id",
@@ -80,7 +86,7 @@ func TestOpenTransactionIsRolledBackByForce(t *testing.T) {
 	if err := w.Stop("a"); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := b.CreateReplicateStream(metadata.AppendToOutgoingContext(root(t), "cluster-id", "b"))
+	stream, err := b.CreateReplicateStream(asTarget(t, "b"))
 	if err != nil {
 		t.Fatal(err)
 	}

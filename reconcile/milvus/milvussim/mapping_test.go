@@ -1,0 +1,89 @@
+package milvussim_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// TestChannelsAreMappedByTheirPlace: a server takes its own channels in any order
+// (V14), and replication goes by the places in the lists. Rows survive that, but
+// a control channel that is matched with another one ends all DDL (M §2.2).
+func TestChannelsAreMappedByTheirPlace(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		swap   [2]int
+		reason string
+	}{
+		{"two channels for data", [2]int{1, 2}, ""},
+		{"the control channel", [2]int{0, 1}, "invalid control channel b-rootcoord-dml_1_vcchan, expected pchannel b-rootcoord-dml_0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			clock := manual()
+			w := start(t, milvussim.Options{Clock: clock}, milvussim.Unconfigured(milvussim.Pair("a", "b"))...)
+			cfg := star(w, []string{"a", "b"}, "a")
+			swap(cfg.Clusters[0].Pchannels, tc.swap)
+			for _, id := range []string{"a", "b"} {
+				if s, err := update(t, root(t), dial(t, w, id), cfg, false); err != nil || s.GetCode() != 0 {
+					t.Fatal(s, err)
+				}
+			}
+			mustWrite(t, w, "a", 32) // makes a collection on all channels
+			clock.Advance(time.Second)
+			if s, err := dial(t, w, "a").CreateDatabase(root(t), &milvuspb.CreateDatabaseRequest{DbName: "more"}); err != nil || s.GetCode() != 0 {
+				t.Fatal(s, err)
+			}
+			clock.Advance(time.Second)
+			dbs, err := dial(t, w, "b").ListDatabases(root(t), &milvuspb.ListDatabasesRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			arrived := w.State("b").Rows == 32 && len(dbs.GetDbNames()) == 2
+			if arrived != (tc.reason == "") || !strings.Contains(linkOf(w, "a", "b").Reason, tc.reason) {
+				t.Errorf("%d rows, databases %v, link %+v", w.State("b").Rows, dbs.GetDbNames(), linkOf(w, "a", "b"))
+			}
+		})
+	}
+}
+
+func swap(names []string, at [2]int) { names[at[0]], names[at[1]] = names[at[1]], names[at[0]] }
+
+// TestReplicationStreamRefusals: what a target tells a source that it does not
+// take anything from (M §1.5).
+func TestReplicationStreamRefusals(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		addressee string
+		source    string
+		channel   string
+		want      string
+	}{
+		{"another cluster is meant", "z", "a", "a-rootcoord-dml_0", "cluster id mismatch, current: b, expected: z"},
+		{"a source that is not listed", "b", "z", "z-rootcoord-dml_0", "source cluster z not found in replicate configuration"},
+		{"a channel that is not listed", "b", "a", "a-other_0", "failed to get target channel, "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+			stream, err := dial(t, w, "b").CreateReplicateStream(asTarget(t, tc.addressee))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = stream.Send(&milvuspb.ReplicateRequest{Request: &milvuspb.ReplicateRequest_ReplicateMessage{
+				ReplicateMessage: &milvuspb.ReplicateMessage{SourceClusterId: tc.source, Message: &commonpb.ImmutableMessage{
+					Id: &commonpb.MessageID{Id: "1"}, Properties: map[string]string{"_t": "900", "_tt": "zzzzzzzzzzz", "_tx": "1", "_vc": tc.channel},
+				}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = stream.Recv(); err == nil || !strings.Contains(err.Error(), "STREAMING_CODE_REPLICATE_VIOLATION") || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
