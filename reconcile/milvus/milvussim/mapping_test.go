@@ -1,12 +1,16 @@
 package milvussim_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -35,17 +39,29 @@ func TestChannelsAreMappedByTheirPlace(t *testing.T) {
 			}
 			mustWrite(t, w, "a", 32) // makes a collection on all channels
 			clock.Advance(time.Second)
-			if s, err := dial(t, w, "a").CreateDatabase(root(t), &milvuspb.CreateDatabaseRequest{DbName: "more"}); err != nil || s.GetCode() != 0 {
-				t.Fatal(s, err)
-			}
-			clock.Advance(time.Second)
-			dbs, err := dial(t, w, "b").ListDatabases(root(t), &milvuspb.ListDatabasesRequest{})
+			schema, err := proto.Marshal(&schemapb.CollectionSchema{Name: "small", Fields: []*schemapb.FieldSchema{
+				{Name: "id", IsPrimaryKey: true, DataType: schemapb.DataType_Int64},
+				{Name: "vector", DataType: schemapb.DataType_FloatVector, TypeParams: []*commonpb.KeyValuePair{{Key: "dim", Value: "2"}}},
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			arrived := w.State("b").Rows == 32 && len(dbs.GetDbNames()) == 2
-			if arrived != (tc.reason == "") || !strings.Contains(linkOf(w, "a", "b").Reason, tc.reason) {
-				t.Errorf("%d rows, databases %v, link %+v", w.State("b").Rows, dbs.GetDbNames(), linkOf(w, "a", "b"))
+			// Two shards: on the first two channels of the source.
+			s, err := dial(t, w, "a").CreateCollection(root(t), &milvuspb.CreateCollectionRequest{CollectionName: "small", Schema: schema, ShardsNum: 2})
+			if err != nil || s.GetCode() != 0 {
+				t.Fatal(s, err)
+			}
+			clock.Advance(time.Second)
+			small, err := dial(t, w, "b").DescribeCollection(root(t), &milvuspb.DescribeCollectionRequest{CollectionName: "small"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if arrived := w.State("b").Rows == 32 && small.GetStatus().GetCode() == 0; arrived != (tc.reason == "") ||
+				!strings.Contains(linkOf(w, "a", "b").Reason, tc.reason) {
+				t.Errorf("%d rows, %v, link %+v", w.State("b").Rows, small.GetStatus(), linkOf(w, "a", "b"))
+			}
+			if want := []string{"b-rootcoord-dml_0", "b-rootcoord-dml_2"}; tc.reason == "" && !slices.Equal(small.GetPhysicalChannelNames(), want) {
+				t.Errorf("its shards are on %v, want %v", small.GetPhysicalChannelNames(), want)
 			}
 		})
 	}
