@@ -41,7 +41,7 @@ func request(method, url, body string) ([]byte, error) {
 	return data, err
 }
 
-// eventually ready | http NAME/PATH CODE | served NAME/PATH TEXT | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | calls METHOD|forcePromote N: waits
+// eventually ready | http NAME/PATH CODE | served NAME/PATH TEXT | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | called CLUSTER/METHOD | calls METHOD|forcePromote N: waits
 // until the simulator is as told. `calls` does not wait: what was sent was sent.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -80,6 +80,10 @@ func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 	}
 	if args[0] == "calls" {
 		return countCalls(ts, base, args)
+	}
+	if args[0] == "called" {
+		got, _ := countCalls(ts, base, append(args, "some"))
+		return got, got != "0"
 	}
 	data, err := request("GET", base+"/world", "")
 	if err != nil || args[0] == "ready" {

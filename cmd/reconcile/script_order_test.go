@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// changing are the calls that change a cluster.
+var changing = []string{"UpdateReplicateConfiguration", "CreateCollection", "DropCollection", "Insert"}
+
+// order ITEM…: demands that the calls that changed a cluster since the
+// simulator began were these, in this order. An ITEM is CLUSTER/METHOD; those
+// that may come in any order are joined by "+"; "~CLUSTER/METHOD" demands such
+// a read before the next change.
+func order(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: order ITEM…")
+	}
+	data, err := request("GET", "http://"+ts.Getenv("CONTROL")+"/calls", "")
+	ts.Check(err)
+	var calls []seenCall
+	ts.Check(json.Unmarshal(data, &calls))
+	if wrong := outOfOrder(calls, args); wrong != "" {
+		ts.Fatalf("%s", wrong)
+	}
+}
+
+// outOfOrder says what is wrong with the order of calls, "" if nothing is.
+func outOfOrder(calls []seenCall, items []string) string {
+	var changes []string
+	read := map[string]bool{} // since the first change of the last item
+	next := 0                 // item
+	var group []string        // of the item, what has not come yet
+	for _, c := range calls {
+		name := c.Cluster + "/" + c.Method
+		if !slices.Contains(changing, c.Method) {
+			read[name] = true
+			continue
+		}
+		changes = append(changes, name)
+		for len(group) == 0 && next < len(items) {
+			if wanted, ok := strings.CutPrefix(items[next], "~"); !ok {
+				group = strings.Split(items[next], "+")
+			} else if !read[wanted] {
+				return "no " + wanted + " before " + name + "; changed: " + strings.Join(changes, " ")
+			}
+			next++
+			if len(group) > 0 {
+				clear(read)
+			}
+		}
+		i := slices.Index(group, name)
+		if i < 0 {
+			return name + " where " + strings.Join(group, "+") + " was due; changed: " + strings.Join(changes, " ")
+		}
+		group = slices.Delete(group, i, i+1)
+	}
+	for ; next < len(items) && strings.HasPrefix(items[next], "~"); next++ {
+		if !read[items[next][1:]] {
+			return "no " + items[next][1:] + " at the end"
+		}
+	}
+	if len(group) > 0 || next < len(items) {
+		return "not all came; changed: " + strings.Join(changes, " ")
+	}
+	return ""
+}
+
+// TestOutOfOrder: the check itself can fail.
+func TestOutOfOrder(t *testing.T) {
+	for name, c := range map[string]struct{ calls, items, wrong string }{
+		"as told":                {"a/Get a/CreateCollection b/DropCollection", "a/CreateCollection b/DropCollection", ""},
+		"at once":                {"b/Insert a/Insert", "a/Insert+b/Insert", ""},
+		"the other way round":    {"b/Insert a/Insert", "a/Insert b/Insert", "where a/Insert was due"},
+		"one too few":            {"a/Insert", "a/Insert b/Insert", "not all came"},
+		"one of two at once":     {"a/Insert", "a/Insert+b/Insert", "not all came"},
+		"one too many":           {"a/Insert a/Insert", "a/Insert", "a/Insert where"},
+		"read back":              {"a/Insert a/Get b/Insert", "a/Insert ~a/Get b/Insert", ""},
+		"read back at the end":   {"a/Insert a/Get", "a/Insert ~a/Get", ""},
+		"read too soon":          {"a/Get a/Insert b/Insert", "a/Insert ~a/Get b/Insert", "no a/Get before b/Insert"},
+		"not read at the end":    {"a/Get a/Insert", "a/Insert ~a/Get", "no a/Get at the end"},
+		"read beside the second": {"a/Insert a/Get b/Insert b/Get a/Insert", "a/Insert+b/Insert ~a/Get ~b/Get a/Insert", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls []seenCall
+			for _, f := range strings.Fields(c.calls) {
+				cluster, method, _ := strings.Cut(f, "/")
+				calls = append(calls, seenCall{Cluster: cluster, Method: method})
+			}
+			if got := outOfOrder(calls, strings.Fields(c.items)); got != c.wrong && (c.wrong == "" || !strings.Contains(got, c.wrong)) {
+				t.Errorf("got %q, want %q", got, c.wrong)
+			}
+		})
+	}
+}
