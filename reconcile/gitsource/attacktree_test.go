@@ -94,6 +94,48 @@ func TestAttacksOnTheTree(t *testing.T) {
 	}
 }
 
+// TestABadFolderIsLeftBehind has a folder merged that cannot be read. While it is
+// the newest, nothing goes on; once it is put right, everything does, and what was
+// known of the topologies before it still is.
+func TestABadFolderIsLeftBehind(t *testing.T) {
+	for _, c := range treeAttacks() {
+		if c.problem == nil {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newShell(t)
+			s.commit(bob, "Begin", ordersFile, doc("orders", 4))
+			s.commit(bob, "More", ordersFile, doc("orders", 5))
+			root := s.object("tree", entry("40000", "topologies", unhex(s.object("tree", c.tree(s)))))
+			s.as(mallory, "update-ref", "refs/heads/main", s.as(mallory, "commit-tree", "-m", "x", "-p", "main", root))
+			still := s.as(mallory, "commit-tree", "-m", "still", "-p", "main", root)
+			s.tip(still)
+			r := s.open()
+			if _, err := r.Changes(t.Context(), still, keysOf); !unreadable(err) {
+				t.Fatalf("at the tip: %v", err)
+			}
+			good := s.git("rev-parse", "main~2^{tree}")
+			at := s.as(carol, "commit-tree", "-m", "Repair", "-p", "main", good)
+			s.tip(at)
+			for how, r := range map[string]*Repo{"as before": r, "anew": s.open()} {
+				if err := r.Fetch(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				got := changeOf(t, r, "orders")
+				if got.Commit != at || got.Removed || got.GreatestEarlier != 5 || string(got.Previous) != doc("orders", 5) || len(got.Versions) != 2 {
+					t.Errorf("%s: governed by %s, greatest %d, previous %q, %d versions", how, got.Commit, got.GreatestEarlier, got.Previous, len(got.Versions))
+				}
+			}
+			side := s.as(carol, "commit-tree", "-m", "Merge", "-p", at, "-p", still, good)
+			s.tip(side)
+			if got := s.change("orders"); got.Commit != at {
+				t.Errorf("beside a merged branch with it, governed by %s", got.Commit)
+			}
+		})
+	}
+}
+
 func unhex(s string) []byte {
 	out := make([]byte, len(s)/2)
 	for i := range out {

@@ -58,13 +58,22 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 	for name, rec := range base.records {
 		next.records[name] = rec
 	}
-	for _, c := range slices.Backward(chain) {
+	folder, err := r.folderBefore(chain[len(chain)-1])
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range slices.Backward(chain) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := r.advance(next, c, keys); err != nil {
+		changes, after, err := r.changedFiles(c, folder, i == 0)
+		if err != nil {
 			return nil, err
 		}
+		if err := r.advance(next, c, changes, keys); err != nil {
+			return nil, err
+		}
+		folder = after
 	}
 	r.states.put(stateKey{tip}, next)
 	return next, nil
@@ -92,12 +101,20 @@ func (r *Repo) chainTo(ctx context.Context, tip plumbing.Hash) ([]*commit, *stat
 	}
 }
 
-// advance applies the changes of one commit against its first parent.
-func (r *Repo) advance(s *state, c *commit, keys KeysFunc) error {
-	changes, err := r.changedFiles(c)
-	if err != nil || len(changes) == 0 {
-		return err
+// folderBefore is the folder of a commit's first parent, zero if it has none.
+func (r *Repo) folderBefore(c *commit) (plumbing.Hash, error) {
+	if len(c.parents) == 0 {
+		return plumbing.ZeroHash, nil
 	}
+	parent, err := r.commit(c.parents[0])
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	return r.folder(parent)
+}
+
+// advance applies the changes of one commit against its first parent.
+func (r *Repo) advance(s *state, c *commit, changes []fileChange, keys KeysFunc) error {
 	touched := map[string][]occurrence{}
 	for _, ch := range changes {
 		if err := r.apply(s, touched, ch, keys); err != nil {

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,15 @@ func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]b
 	if size > limit {
 		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, size, limit)
 	}
+	return r.head(kind, id, limit)
+}
+
+// head reads up to limit bytes from the beginning of an object. All of it is
+// checked against its id.
+func (r *Repo) head(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+	if r.git == nil {
+		return nil, errClosed
+	}
 	o, err := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
 	if err != nil {
 		return nil, r.explainMissing(id, err)
@@ -45,11 +55,16 @@ func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]b
 		return nil, fmt.Errorf("object %s: %w", id, err)
 	}
 	defer reader.Close()
-	data, err := io.ReadAll(io.LimitReader(reader, limit+1))
+	hasher := plumbing.NewHasher(kind, o.Size())
+	all := io.TeeReader(reader, hasher)
+	data, err := io.ReadAll(io.LimitReader(all, limit))
+	if err == nil {
+		_, err = io.Copy(io.Discard, all)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", id, err)
 	}
-	if plumbing.ComputeHash(kind, data) != id {
+	if hasher.Sum() != id {
 		return nil, fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
 	}
 	return data, nil
@@ -100,13 +115,9 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if c, ok := r.commits.get(id); ok {
 		return c, nil
 	}
-	data, err := r.raw(plumbing.CommitObject, id, maxObject)
+	o, err := r.readCommit(id)
 	if err != nil {
 		return nil, err
-	}
-	o, err := parseCommit(data)
-	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", id, err)
 	}
 	c := &commit{id: id, tree: plumbing.NewHash(o.first("tree"))}
 	for _, p := range o.all("parent") {
@@ -118,6 +129,27 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	c.carrier = r.commitCarrier(id, o, c.claims)
 	r.commits.put(id, c)
 	return c, nil
+}
+
+// readCommit reads a commit. One that is too large to be a carrier has its place
+// in the history all the same: whoever merged it must not stop everything after.
+func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
+	data, err := r.head(plumbing.CommitObject, id, maxObject)
+	if err != nil {
+		return object{}, err
+	}
+	cut := len(data) == maxObject
+	if cut {
+		data = data[:bytes.LastIndexByte(data, '\n')+1]
+	}
+	o, err := parseCommit(data)
+	if err != nil {
+		return object{}, fmt.Errorf("commit %s: %w", id, err)
+	}
+	if cut {
+		o.problem = fmt.Sprintf("it has %d bytes or more", maxObject)
+	}
+	return o, nil
 }
 
 // commitCarrier makes a carrier of a commit. Its signature is checked only if

@@ -27,29 +27,38 @@ type fileChange struct {
 	before, after plumbing.Hash
 }
 
-// changedFiles compares a commit's topology files with its first parent's.
-func (r *Repo) changedFiles(c *commit) ([]fileChange, error) {
+// unreadable says whether an error is a folder's own fault.
+func unreadable(err error) bool {
+	return errors.Is(err, errTree) || errors.Is(err, errTooMany) || errors.Is(err, errTooLarge)
+}
+
+// changedFiles compares a commit's topology files with the folder before, and
+// returns the folder as it counts. One that cannot be read is an error at the tip.
+// Further back it counts as empty: it was put right since, and whoever merged it
+// must not stop everything for ever.
+func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileChange, plumbing.Hash, error) {
 	after, err := r.folder(c)
-	if err != nil {
-		return nil, err
-	}
-	var before plumbing.Hash
-	if len(c.parents) > 0 {
-		parent, err := r.commit(c.parents[0])
-		if err != nil {
-			return nil, err
-		}
-		if before, err = r.folder(parent); err != nil {
-			return nil, err
-		}
-	}
 	var out []fileChange
-	budget := maxFiles
-	if err := r.diff(before, after, r.path, maxDepth, &budget, &out); err != nil {
-		return nil, fmt.Errorf("commit %s: %w", c.id, err)
+	if err == nil {
+		out, err = r.differing(before, after)
+	}
+	if unreadable(err) && !tip {
+		after = plumbing.ZeroHash
+		out, err = r.differing(before, after)
+	}
+	if err != nil {
+		return nil, after, fmt.Errorf("commit %s: %w", c.id, err)
 	}
 	slices.SortFunc(out, func(a, b fileChange) int { return strings.Compare(a.file, b.file) })
-	return out, nil
+	return out, after, nil
+}
+
+// differing lists the topology files in which two folders differ.
+func (r *Repo) differing(before, after plumbing.Hash) ([]fileChange, error) {
+	var out []fileChange
+	budget := maxFiles
+	err := r.diff(before, after, r.path, maxDepth, &budget, &out)
+	return out, err
 }
 
 // diff walks two folders side by side, only where they differ.
@@ -127,10 +136,12 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 	if idx, ok := r.indexes.get(folder); ok {
 		return idx, nil
 	}
-	var files []fileChange
-	budget := maxFiles
-	if err := r.diff(plumbing.ZeroHash, folder, r.path, maxDepth, &budget, &files); err != nil {
+	files, err := r.differing(plumbing.ZeroHash, folder)
+	if err != nil && !unreadable(err) {
 		return nil, err
+	}
+	if err != nil {
+		files = nil // of a folder that cannot be read, not even a part counts
 	}
 	found := map[string][]occurrence{}
 	for _, f := range files {
@@ -153,7 +164,7 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 // keyAt returns the key of one document at a commit; empty: it is not there.
 func (r *Repo) keyAt(c *commit, name string, keys KeysFunc) (string, error) {
 	folder, err := r.folder(c)
-	if err != nil {
+	if err != nil && !unreadable(err) {
 		return "", err
 	}
 	idx, err := r.index(folder, keys)
