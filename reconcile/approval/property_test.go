@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,34 +23,66 @@ func drawMessage(t *rapid.T) string {
 	return strings.Join(some.Draw(t, "before"), "") + "Title\n\n" + base + strings.Join(some.Draw(t, "after"), "")
 }
 
+// spoil puts odd characters into a message, one here and one there.
+func spoil(t *rapid.T, message string) string {
+	odd := rapid.SampledFrom([]string{" ", "\t", "\n", "\n\n", "\r", "\r\n", ":", "-", "#", "\v", "\f", "\u00a0", "\u2028", "\ufeff", "é", "F", "failover-", "Failover-Plan: x\n", "---\n", "\x1b"})
+	for range rapid.IntRange(0, 3).Draw(t, "odd characters") {
+		at := rapid.IntRange(0, len(message)).Draw(t, "at")
+		message = message[:at] + odd.Draw(t, "odd") + message[at:]
+	}
+	return message
+}
+
+// sameAsGit holds that git reads the claim's trailers in a message, the same ones
+// in the same order.
+func sameAsGit(t testing.TB, message string, c Claim) {
+	t.Helper()
+	ours := failoverLines(gitTrailers(t, message))
+	again, err := ParseTrailers("Title\n\n" + strings.Join(ours, ""))
+	if err != nil {
+		t.Fatalf("git reads %q in %q: %v", ours, message, err)
+	}
+	if diff := cmp.Diff(c, again); diff != "" {
+		t.Fatalf("in %q: %s", message, diff)
+	}
+}
+
+func failoverLines(trailers string) []string {
+	var out []string
+	for line := range strings.Lines(trailers) {
+		if hasFailoverPrefix(line) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
 // TestGitReadsTheSame holds that whatever we read as a claim, git reads as
-// trailers too, the same ones in the same order.
+// trailers too; and that what git reads as a trailer of ours is never passed over
+// in silence.
 func TestGitReadsTheSame(t *testing.T) {
 	needGit(t)
-	claims := 0
+	claims, refused := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		message := drawMessage(rt)
+		if rapid.Bool().Draw(rt, "spoilt") {
+			message = spoil(rt, message)
+		}
 		c, err := ParseTrailers(message)
-		if err != nil {
-			return
-		}
-		claims++
-		var ours []string
-		for line := range strings.Lines(gitTrailers(t, message)) {
-			if strings.HasPrefix(line, "Failover-") {
-				ours = append(ours, line)
+		switch {
+		case err == nil:
+			claims++
+			sameAsGit(t, message, c)
+		case errors.Is(err, ErrNoClaim):
+			if theirs := failoverLines(gitTrailers(t, message)); len(theirs) > 0 {
+				rt.Fatalf("git reads %q in %q, and we see nothing", theirs, message)
 			}
-		}
-		again, err := ParseTrailers("Title\n\n" + strings.Join(ours, ""))
-		if err != nil {
-			rt.Fatalf("git reads %q: %v", ours, err)
-		}
-		if diff := cmp.Diff(c, again); diff != "" {
-			rt.Fatal(diff)
+		default:
+			refused++
 		}
 	})
-	if claims == 0 {
-		t.Error("no message was a claim")
+	if claims == 0 || refused == 0 {
+		t.Errorf("%d messages were claims, %d were refused", claims, refused)
 	}
 }
 

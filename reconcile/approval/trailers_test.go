@@ -166,6 +166,9 @@ func FuzzParseTrailers(f *testing.F) {
 		if diff := cmp.Diff(c, again); diff != "" {
 			t.Fatal(diff)
 		}
+		if _, err := exec.LookPath("git"); err == nil && !strings.ContainsRune(message, 0) { // where git's input ends
+			sameAsGit(t, message, c)
+		}
 		if _, err := ParseTrailers(message + "\nOne more paragraph\n"); err == nil && strings.HasSuffix(message, "\n") {
 			t.Fatal("a paragraph after the trailers changes nothing")
 		}
@@ -173,7 +176,7 @@ func FuzzParseTrailers(f *testing.F) {
 }
 
 // gitTrailers is what git reads in a message.
-func gitTrailers(t *testing.T, message string) string {
+func gitTrailers(t testing.TB, message string) string {
 	t.Helper()
 	cmd := exec.Command("git", "interpret-trailers", "--parse", "--no-divider")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "HOME=/nonexistent"}

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -26,9 +28,9 @@ func attacksByKey() []attackCase {
 		{"a hardware key that nobody touched", approval.CodeUnsigned,
 			"any program on the owner's machine could have asked for the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
-				armored, line := securityKey(a.t, payload, 0)
-				a.keys = []byte(AllowedSignersLine(alice.Email, line))
-				a.ref(tagName, a.object("tag", payload+armored))
+				key := newSKKey(a.t, ssh.KeyAlgoSKED25519)
+				a.keys = []byte(AllowedSignersLine(alice.Email, key.line()))
+				a.ref(tagName, a.object("tag", payload+key.armored(a.t, payload, 0, key.public)))
 			}},
 		{"a certificate by an authority of one's own", approval.CodeSignerNotAllowed,
 			"only a cert-authority line of the operator makes an authority", func(a *attack) {

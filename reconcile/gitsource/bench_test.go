@@ -15,7 +15,7 @@ const (
 
 // bigRepository has many topologies in files of their own and many commits,
 // each of which changes one, packed by git.
-func bigRepository(b *testing.B) *shell {
+func bigRepository(b testing.TB) *shell {
 	b.Helper()
 	s := newShell(b)
 	var in strings.Builder

@@ -53,11 +53,11 @@ func (g *gnupg) run(now time.Time, args ...string) string {
 }
 
 // program is a gpg for git, with this clock.
-func (g *gnupg) program(now time.Time) string {
+func (g *gnupg) program(now time.Time, how ...string) string {
 	g.t.Helper()
 	file := filepath.Join(g.home, "gpg.sh")
 	quoted := make([]string, 0, 16)
-	for _, a := range g.args(now) {
+	for _, a := range g.args(now, how...) {
 		quoted = append(quoted, "'"+a+"'")
 	}
 	script := "#!/bin/sh\nexec gpg " + strings.Join(quoted, " ") + " \"$@\"\n"
@@ -88,8 +88,8 @@ func (g *gnupg) fingerprint(uid string) string {
 func (g *gnupg) export() []byte { return []byte(g.run(noon, "--armor", "--export") + "\n") }
 
 // tag has git sign a tag by a key.
-func (g *gnupg) tag(s *shell, key, name string, by approval.Person) {
+func (g *gnupg) tag(s *shell, key, name string, by approval.Person, how ...string) {
 	g.t.Helper()
-	s.as(by, "-c", "gpg.program="+g.program(s.now), "-c", "user.signingKey="+key,
+	s.as(by, "-c", "gpg.program="+g.program(s.now, how...), "-c", "user.signingKey="+key,
 		"tag", "-s", "--cleanup=verbatim", "-m", approve(by), name, "HEAD")
 }

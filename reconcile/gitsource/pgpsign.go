@@ -89,9 +89,35 @@ func (k *keyring) verify(o object) approval.Signature {
 		out.Problem = err.Error()
 		return out
 	}
+	if out.Problem = weakPGP(entity, sig, at); out.Problem != "" {
+		return out
+	}
 	out.Valid = true
 	out.Principals, out.Problem = linesOf(entity, sig)
 	return out
+}
+
+// weakPGP refuses hashes and keys that no longer prove anything. The library has
+// the list, and leaves it to its caller to hold to it.
+func weakPGP(e *openpgp.Entity, sig *packet.Signature, rules *packet.Config) string {
+	if rules.RejectMessageHashAlgorithm(sig.Hash) {
+		return fmt.Sprintf("it is over a hash by %s, which can be forged: sign with SHA-256 or more", sig.Hash)
+	}
+	keys := []*packet.PublicKey{e.PrimaryKey}
+	for _, sub := range e.Subkeys {
+		if sub.PublicKey.KeyId == *sig.IssuerKeyId {
+			keys = append(keys, sub.PublicKey)
+		}
+	}
+	for _, k := range keys {
+		if rules.RejectPublicKeyAlgorithm(k.PubKeyAlgo) {
+			return fmt.Sprintf("keys of OpenPGP algorithm %d are not accepted", k.PubKeyAlgo)
+		}
+		if bits, err := k.BitLength(); (k.PubKeyAlgo == packet.PubKeyAlgoRSA || k.PubKeyAlgo == packet.PubKeyAlgoRSASignOnly) && (err != nil || bits < rules.MinimumRSABits()) {
+			return fmt.Sprintf("an RSA key of %d bits is too short, %d are needed", bits, minRSABits)
+		}
+	}
+	return ""
 }
 
 // unarmorPGP reads exactly one signature over binary data with nothing around

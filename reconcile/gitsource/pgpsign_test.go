@@ -21,6 +21,7 @@ func TestOpenPGP(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(g *gnupg) (key string)
+		how  []string                   // options for the signature
 		then func(g *gnupg, key string) // after the signature
 		late time.Duration              // until it is judged
 		code string
@@ -32,6 +33,24 @@ func TestOpenPGP(t *testing.T) {
 			g.run(noon.Add(-day), "--quick-add-key", key, "ed25519", "sign", "1y")
 			return key
 		}},
+		{name: "an ECDSA key", make: func(g *gnupg) string { return g.key(noon.Add(-day), aliceUID, "nistp384", "sign", "never") }},
+		{name: "a signature that expired", make: func(g *gnupg) string {
+			return g.key(noon.Add(-day), aliceUID, "ed25519", "sign", "never")
+		}, how: []string{"--default-sig-expire", "1d"}, late: 25 * time.Hour, code: approval.CodeSignerNotAllowed},
+		{name: "a signature over SHA-1", make: func(g *gnupg) string {
+			return g.key(noon.Add(-day), aliceUID, "rsa3072", "sign", "never")
+		}, how: []string{"--digest-algo", "SHA1"}, code: approval.CodeUnsigned},
+		{name: "an RSA key of 1024 bits", make: func(g *gnupg) string {
+			return g.key(noon.Add(-day), aliceUID, "rsa1024", "sign", "never")
+		}, code: approval.CodeUnsigned},
+		{name: "a strong subkey of an RSA key of 1024 bits", make: func(g *gnupg) string {
+			key := g.key(noon.Add(-day), aliceUID, "rsa1024", "cert", "never")
+			g.run(noon.Add(-day), "--quick-add-key", key, "ed25519", "sign", "1y")
+			return key
+		}, code: approval.CodeUnsigned},
+		{name: "a DSA key", make: func(g *gnupg) string {
+			return g.key(noon.Add(-day), aliceUID, "dsa2048", "sign", "never")
+		}, code: approval.CodeUnsigned},
 		{name: "a second user id", make: func(g *gnupg) string {
 			key := g.key(noon.Add(-day), "A <other@example.com>", "ed25519", "sign", "never")
 			g.run(noon.Add(-time.Hour), "--quick-add-uid", key, aliceUID)
@@ -83,7 +102,7 @@ func TestOpenPGP(t *testing.T) {
 			g, s := newGnupg(t), newShell(t)
 			s.commit(bob, "Begin", ordersFile, doc("orders", 1))
 			key := c.make(g)
-			g.tag(s, key, "failover/orders/1/alice", alice)
+			g.tag(s, key, "failover/orders/1/alice", alice, c.how...)
 			if c.then != nil {
 				c.then(g, key)
 			}

@@ -2,10 +2,6 @@ package gitsource
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -13,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/hiddeco/sshsig"
-	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/reconcile/approval"
 )
@@ -107,6 +102,42 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// TestCertificatesOfEveryKeyType has ssh-keygen certify every type of key that needs
+// no hardware, by every type of authority, and git sign with the certificate.
+func TestCertificatesOfEveryKeyType(t *testing.T) {
+	kinds := []string{"ed25519", "ecdsa -b 256", "ecdsa -b 384", "ecdsa -b 521", "rsa -b 2048"}
+	for i, kind := range kinds {
+		by := kinds[(i+1)%len(kinds)]
+		t.Run(kind+" by "+by, func(t *testing.T) {
+			t.Parallel()
+			s := newShell(t)
+			s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+			s.sshKey(alice, append([]string{"-t"}, strings.Fields(kind)...)...)
+			authority := s.sshKey(carol, append([]string{"-t"}, strings.Fields(by)...)...)
+			options := certify(s, authority, "-n", alice.Email, "-V", "always:forever")
+			s.as(alice, append(options, "tag", "-s", "--cleanup=verbatim", "-m", approve(alice), "failover/orders/1/alice", "HEAD")...)
+			r := s.openWith(Config{AllowedSigners: []byte(alice.Email + " cert-authority " + s.line[carol.Email])})
+			if d := decide(changeOf(t, r, "orders"), s.now, approval.Policy{}); d.Verdict != approval.VerdictApproved {
+				t.Errorf("%q %s", d.Code, d.Detail)
+			}
+		})
+	}
+}
+
+// TestCertificatesOfOldAuthorities refuses an authority that signs with SHA-1.
+func TestCertificatesOfOldAuthorities(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+	s.sshKey(alice)
+	authority := s.sshKey(carol, "-t", "rsa", "-b", "2048")
+	options := certify(s, authority, "-t", "ssh-rsa", "-n", alice.Email, "-V", "always:forever")
+	s.as(alice, append(options, "tag", "-s", "--cleanup=verbatim", "-m", approve(alice), "failover/orders/1/alice", "HEAD")...)
+	r := s.openWith(Config{AllowedSigners: []byte(alice.Email + " cert-authority " + s.line[carol.Email])})
+	if d := decide(changeOf(t, r, "orders"), s.now, approval.Policy{}); d.Code != approval.CodeSignerNotAllowed || !strings.Contains(d.Detail, "SHA-1") {
+		t.Errorf("%q %s", d.Code, d.Detail)
+	}
+}
+
 // signedObject is a tag object with a signature made here.
 func signedObject(payload string, armored string) object {
 	return object{payload: []byte(payload), signature: armored}
@@ -153,57 +184,6 @@ func TestSSHSignaturesThatDontHold(t *testing.T) {
 	}
 	if s := known.verify(object{payload: []byte(payload)}); s.Kind != approval.SignatureNone {
 		t.Errorf("without a signature: %+v", s)
-	}
-}
-
-// securityKey makes a signature as a hardware key of type
-// sk-ssh-ed25519@openssh.com does (PROTOCOL.u2f), with these flags.
-func securityKey(t testing.TB, payload string, flags byte) (armored, authorized string) {
-	t.Helper()
-	const application = "ssh:"
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	blob := ssh.Marshal(struct {
-		Type        string
-		Key         []byte
-		Application string
-	}{ssh.KeyAlgoSKED25519, public, application})
-	key, err := ssh.ParsePublicKey(blob)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.Sum256([]byte(payload))
-	message := append([]byte("SSHSIG"), ssh.Marshal(struct{ Namespace, Reserved, Algorithm, Hash string }{"git", "", "sha256", string(digest[:])})...)
-	rest := binary.BigEndian.AppendUint32([]byte{flags}, 7)
-	app, msg := sha256.Sum256([]byte(application)), sha256.Sum256(message)
-	signed := append(append(append([]byte{}, app[:]...), rest...), msg[:]...)
-	sig := &sshsig.Signature{
-		Version: 1, PublicKey: key, Namespace: "git", HashAlgorithm: sshsig.HashSHA256,
-		Signature: &ssh.Signature{Format: ssh.KeyAlgoSKED25519, Blob: ed25519.Sign(private, signed), Rest: rest},
-	}
-	return string(sshsig.Armor(sig)), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
-}
-
-func TestSecurityKeys(t *testing.T) {
-	const payload = "object x\n\nMessage\n"
-	for name, c := range map[string]struct {
-		flags byte
-		valid bool
-	}{"touched": {1, true}, "touched and verified": {5, true}, "not touched": {0, false}, "verified without a touch": {4, false}} {
-		t.Run(name, func(t *testing.T) {
-			armored, line := securityKey(t, payload, c.flags)
-			signers, err := parseAllowedSigners([]byte(alice.Email + " " + line))
-			if err != nil {
-				t.Fatal(err)
-			}
-			known := trust{signers: signers}
-			s := known.verify(signedObject(payload, armored))
-			if s.Valid != c.valid || c.valid && len(s.Principals) != 1 {
-				t.Errorf("%+v", s)
-			}
-		})
 	}
 }
 
