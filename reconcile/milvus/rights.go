@@ -34,22 +34,26 @@ type Rights struct {
 // that the cluster keeps is changed.
 func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views []plan.View) []Rights {
 	var asked []access
+	var open []bool
 	for _, t := range topologies {
 		bound := bind(t, r.fleet.credentials)
 		for _, c := range t.Clusters {
 			v := plan.Observed{Views: views}.View(c.ID)
 			if a := bound[c.ID]; a.allowed() && v.Reach == plan.ReachUp && v.Credential == plan.CredentialBound {
 				asked = append(asked, a)
+				open = append(open, a.bound.Token == nil && v.ReadsConfiguration == plan.SupportYes)
 			}
 		}
 	}
 	out := make([]Rights, len(asked))
-	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i]) })
+	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], open[i]) })
 	slices.SortStableFunc(out, func(a, b Rights) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
 
-func (f *Fleet) rights(ctx context.Context, a access) Rights {
+// rights asks one cluster. open: it answered a call that authentication guards
+// although it was given no token.
+func (f *Fleet) rights(ctx context.Context, a access, open bool) Rights {
 	out := Rights{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
@@ -63,7 +67,11 @@ func (f *Fleet) rights(ctx context.Context, a access) Rights {
 	}
 	defer l.close()
 	both(
-		func() { out.Update, out.Detail = l.mayUpdate(ctx, pass.token) },
+		func() {
+			if out.Update, out.Detail = l.mayUpdate(ctx, pass.token); open {
+				out.Update, out.Detail = plan.SupportYes, "it asks nobody for a token"
+			}
+		},
 		func() { out.Ahead, out.Within, out.Ticked = l.ahead(ctx) },
 	)
 	out.Detail = f.secrets.scrub(out.Detail)
@@ -97,7 +105,7 @@ func (l *link) mayUpdate(ctx context.Context, token string) (plan.Support, strin
 	user, _, named := strings.Cut(token, ":")
 	switch {
 	case token == "":
-		return plan.SupportUnknown, "the configuration has no token for it: without authentication everybody may, and with it nobody"
+		return plan.SupportUnknown, "the configuration has no token for it"
 	case !named:
 		return plan.SupportUnknown, "the token is an API key, whose user no call tells"
 	case user == rootUser:

@@ -48,6 +48,23 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// TestRightsWithoutAuthentication: a server that reads its configuration out to
+// us without a token takes one from us too.
+func TestRightsWithoutAuthentication(t *testing.T) {
+	specs := milvussim.Converged(milvussim.Pair("a", "b"))
+	w := newWorld(t, milvussim.Options{NoAuthorization: true}, specs...)
+	for i := range w.config.Credentials {
+		w.config.Credentials[i].Token = nil
+	}
+	topologies := []plan.Topology{w.topology}
+	views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+	for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, views) {
+		if r.Update != plan.SupportYes || !strings.Contains(r.Detail, "nobody") {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // TestRightsOfWhoCannotBeAsked: an API key tells no user, and a cluster that
 // was not seen up is not called.
 func TestRightsOfWhoCannotBeAsked(t *testing.T) {

@@ -164,7 +164,7 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	}
 	_, isNew, err := l.Ensure(ctx)
 	if err != nil {
-		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", err)
+		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", withoutLedger(err))
 	}
 	p.Ledger = ledgerRecord{ledger: l, isNew: isNew, last: &lastRead{}}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}

@@ -110,3 +110,8 @@ func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Publishe
 	l.published = decoded
 	return out, nil
 }
+
+// withoutLedger says which ways are left when a ledger cannot be used.
+func withoutLedger(err error) error {
+	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt' afterwards; 'reconcile doctor' tells how)", err)
+}
