@@ -66,7 +66,7 @@ func (e *environment) trackedTip(ctx context.Context, rev revision, commit strin
 func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revision) (map[string]string, error) {
 	known, err := l.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
+		return nil, fmt.Errorf("read the ledger: %w", withoutLedger(err))
 	}
 	head, ok := known.GitHead(e.git.URL, e.git.Ref)
 	if !ok {
