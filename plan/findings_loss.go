@@ -13,16 +13,27 @@ func (s situation) lossFindings(d decision, p pair) []Finding {
 	if !ok {
 		return nil
 	}
-	f.Evidence = &FindingEvidence{Rounds: j.Run, Counted: len(j.Run), Restarts: j.Restarts, Moved: j.Moved}
+	f.Evidence = j.evidence()
 	return []Finding{f}
+}
+
+// evidence is what a judgement rests on: every round that counts, and which
+// channels moved.
+func (j Judgement) evidence() *FindingEvidence {
+	return &FindingEvidence{Rounds: j.Run, Counted: len(j.Run), Restarts: j.Restarts, Moved: j.Moved}
+}
+
+// probesSeen says in one sentence what the rounds of a run saw.
+func (s situation) probesSeen(o string, j Judgement) string {
+	if len(j.Run) == 0 {
+		return fmt.Sprintf("no probe of %s counts yet (%s %s)", o, o, s.describe(o))
+	}
+	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, runSpan(j.Run), o, s.describe(o))
 }
 
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
 	o, candidate := p.member.ID, d.primary.ID
-	seen := fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, runSpan(j.Run), o, s.describe(o))
-	if len(j.Run) == 0 {
-		seen = fmt.Sprintf("no probe of %s counts yet (%s %s)", o, o, s.describe(o))
-	}
+	seen := s.probesSeen(o, j)
 	switch j.Verdict {
 	case LossUnavailable:
 		return Finding{}, false
@@ -95,9 +106,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	c := d.primary.ID
 	out := []Finding{s.dataLossFinding(d, t.DataLoss)}
 	if slices.ContainsFunc(t.Steps, Step.ForcePromote) {
-		out = append(out, NewFinding(CodeForcePromote, c,
-			fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", c, d.lost),
-			"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: DIGEST'"))
+		out = append(out, s.promoteFinding(d))
 	}
 	if old, ok := s.t.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
@@ -110,6 +119,20 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 			"ask the application side whether "+d.lost+" still answers them, or look from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
 	}
 	return out
+}
+
+// promoteFinding says what a force promote rests on: what was seen of the old
+// primary, never that it is gone.
+func (s situation) promoteFinding(d decision) Finding {
+	j := s.judge(d.lost, d.primary.ID)
+	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, d.lost)
+	if len(j.Run) > 0 && !s.frozen(d.lost) {
+		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
+	}
+	f := NewFinding(CodeForcePromote, d.primary.ID, message,
+		"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: DIGEST'")
+	f.Evidence = j.evidence()
+	return f
 }
 
 // frozen says whether a cluster is proven to refuse writes: it is the one we

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -107,12 +108,18 @@ func fencing(t *rapid.T, s Step, c Cluster, v, primary View) {
 	}
 }
 
+// deadWord is what cannot be known of a cluster.
+var deadWord = regexp.MustCompile(`(?i)\bdead\b`)
+
 // readable demands whole sentences of every finding.
 func readable(t *rapid.T, p TopologyPlan) {
 	for _, f := range p.Findings {
 		text := f.Message + f.Remedy
 		if f.Message == "" || f.Remedy == "" || strings.Contains(text, "%!") || strings.Contains(text, "  ") || strings.Contains(text, "{P}") || strings.Contains(text, "{O}") || strings.Contains(text, "{T}") {
 			t.Fatalf("%s reads badly: %q, %q", f.Code, f.Message, f.Remedy)
+		}
+		if deadWord.MatchString(text) {
+			t.Fatalf("%s says what cannot be known: %q", f.Code, text)
 		}
 		if f.Acceptable && !Acceptable(f.Code) {
 			t.Fatalf("%s may not be accepted", f.Code)

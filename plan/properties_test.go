@@ -52,6 +52,7 @@ func shuffle(r *rand.Rand, d Desired, o Observed, m Memory) (Desired, Observed, 
 		o.Evidence[i].Rounds = shuffled(r, o.Evidence[i].Rounds)
 	}
 	m.Stale, m.Provisions, m.Failovers = shuffled(r, m.Stale), shuffled(r, m.Provisions), shuffled(r, m.Failovers)
+	m.Freed = shuffled(r, m.Freed)
 	return d, o, m
 }
 

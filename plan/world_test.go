@@ -126,6 +126,11 @@ func drawMemory(t *rapid.T, n int) Memory {
 			m.Provisions = append(m.Provisions, UsedProvision{Cluster: id, At: ago("used at")})
 		}
 	}
+	for _, id := range ids[:n] {
+		if rapid.IntRange(0, 5).Draw(t, "freed") == 0 {
+			m.Freed = append(m.Freed, FreedMark{Cluster: id, At: ago("freed at")})
+		}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "failed over") == 0 {
 		m.Failovers = []LastFailover{{Topology: "orders", Promoted: rapid.SampledFrom(ids[:n]).Draw(t, "promoted"), At: ago("failover")}}
 	}
