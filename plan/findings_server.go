@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -9,11 +10,11 @@ import (
 func (s situation) promotionFindings(d decision) []Finding {
 	var out []Finding
 	c, v := d.primary, s.view(d.primary.ID)
-	out = append(out, notPromotable(c)...)
+	out = append(out, s.notPromotable(c)...)
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.14 or later, or promote another standby: 'reconcile status "+s.t.Name+"' shows their versions"))
+			"upgrade it to 2.6.14 or later, or promote "+s.standIns(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
 	}
 	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
@@ -24,12 +25,12 @@ func (s situation) promotionFindings(d decision) []Finding {
 	return append(out, s.betterStandby(d)...)
 }
 
-func notPromotable(c Cluster) []Finding {
+func (s situation) notPromotable(c Cluster) []Finding {
 	if c.Promotable {
 		return nil
 	}
 	return []Finding{NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
-		"make another standby the primary, or set 'promotable: true' in a commit of its own before")}
+		"promote "+s.standIns(c.ID)+", or set 'promotable: true' in a commit of its own before")}
 }
 
 func (s situation) refusedToken(id string) Finding {
@@ -70,6 +71,22 @@ func betterChoice(c Cluster) string {
 		return c.ID + " is marked 'promotable: false': accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP', or change the mark in a commit of its own"
 	}
 	return "make " + c.ID + " the primary instead, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
+}
+
+// standIns names the standbys that could be promoted in place of one that
+// cannot: they answer, follow what it should follow, and are meant to.
+func (s situation) standIns(not string) string {
+	var out []string
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		if c.ID != not && c.Promotable && v.Belief.Kind == BeliefStandby && v.Belief.Source != not && !s.offline {
+			out = append(out, c.ID)
+		}
+	}
+	if len(out) == 0 {
+		return "another standby, once one answers"
+	}
+	return strings.Join(out, " or ") + " in its place"
 }
 
 // compareProgress counts the channels on which a is ahead of b and behind it.

@@ -115,7 +115,7 @@ var deadWord = regexp.MustCompile(`(?i)\bdead\b`)
 func readable(t *rapid.T, p TopologyPlan) {
 	for _, f := range p.Findings {
 		text := f.Message + f.Remedy
-		if f.Message == "" || f.Remedy == "" || strings.Contains(text, "%!") || strings.Contains(text, "  ") || strings.Contains(text, "{P}") || strings.Contains(text, "{O}") || strings.Contains(text, "{T}") {
+		if f.Message == "" || f.Remedy == "" || strings.Contains(text, "%!") || strings.Contains(text, "  ") || strings.Contains(text, "{P}") || strings.Contains(text, "{O}") || strings.Contains(text, "{T}") || strings.Contains(text, "{S}") {
 			t.Fatalf("%s reads badly: %q, %q", f.Code, f.Message, f.Remedy)
 		}
 		if deadWord.MatchString(text) {

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,7 +16,7 @@ var typed = regexp.MustCompile(`'(reconcile (status|plan|apply|fence|propose|ado
 // TestRemediesSayWhatToType: whatever the state of the world, each finding says
 // what was seen, and the next thing to type; no blank is left in it.
 func TestRemediesSayWhatToType(t *testing.T) {
-	blank := regexp.MustCompile(`\{[POT]\}|%!|\bof  |''`)
+	blank := regexp.MustCompile(`\{[POTS]\}|%!|\bof  |''`)
 	rapid.Check(t, func(t *rapid.T) {
 		d, o, m := drawWorld(t)
 		for _, p := range append(Compute(d, o, m).Topologies, Offline(d, m).Topologies...) {
@@ -28,4 +30,41 @@ func TestRemediesSayWhatToType(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheBetterChoiceIsNamed: who cannot be promoted has others beside it, and
+// those that can are named.
+func TestTheBetterChoiceIsNamed(t *testing.T) {
+	unmeant := func(doc Topology, ids ...string) Topology {
+		for i, c := range doc.Clusters {
+			doc.Clusters[i].Promotable = !slices.Contains(ids, c.ID)
+		}
+		return doc
+	}
+	doc := func() Topology { return failingOver("b", "a", "c", "d") }
+	siblings := []View{moving(standbyOf("a", "c", "b", "d")), moving(standbyOf("a", "d", "b", "c"))}
+	able := moving(standbyOf("a", "b", "c", "d"))
+	old := able
+	old.ForcePromotes = SupportNo
+	for _, c := range []struct {
+		name  string
+		doc   Topology
+		views []View
+		code  Code
+		named string
+	}{
+		{"not promotable", unmeant(doc(), "b"), append([]View{down("a"), able}, siblings...), CodeNotPromotable, "promote c or d in its place"},
+		{"not promotable, nor is another", unmeant(doc(), "b", "c"), append([]View{down("a"), able}, siblings...), CodeNotPromotable, "promote d in its place"},
+		{"not promotable, and the others are away", unmeant(doc(), "b"), []View{down("a"), able, down("c"), down("d")}, CodeNotPromotable, "promote another standby, once one answers"},
+		{"it is away", doc(), append([]View{down("a"), down("b")}, siblings...), CodeCandidateUnreachable, "promote c or d in its place"},
+		{"its version ignores the call", doc(), append([]View{down("a"), old}, siblings...), CodeUnsupportedServer, "promote c or d in its place"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := world{t: c.doc, views: c.views, evidence: []Evidence{lost("a", "b")}}.plan(t)
+			i := slices.IndexFunc(p.Findings, func(f Finding) bool { return f.Code == c.code })
+			if i < 0 || !strings.Contains(p.Findings[i].Remedy, c.named) {
+				t.Errorf("want %s to say %q: %+v", c.code, c.named, p.Findings)
+			}
+		})
+	}
 }

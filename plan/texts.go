@@ -3,7 +3,8 @@ package plan
 type tableText struct{ message, remedy string }
 
 // tableTexts are the sentences of blocked cells: {P} is the desired
-// primary, {O} the other member, {T} the topology.
+// primary, {O} the other member, {T} the topology, {S} who else could be
+// promoted.
 var tableTexts = map[Code]tableText{
 	CodeSplitBrain: {"{P} and {O} each hold a configuration of their own that the other does not follow",
 		"stop writes to {O} by network or load balancer now; see with 'reconcile status {T}' which of them applications use, then rebuild the other; no call to Milvus can undo this"},
@@ -32,7 +33,7 @@ var tableTexts = map[Code]tableText{
 	CodePrimaryReachable: {"{O} answers, so it is not lost: a failover to {P} would make two primaries and may lose data",
 		"use a switchover: set {O} to 'role: standby' in a new commit; if {O} cannot write, cut it off by network and the same approved commit applies"},
 	CodeCandidateUnreachable: {"{P}, the cluster to promote in place of {O}, does not answer",
-		"bring {P} back, or promote another standby: 'reconcile status {T}' shows which answer"},
+		"bring {P} back, or promote {S}: 'reconcile status {T}' shows how each answers"},
 	CodeOrphanedStandby: {"{O} would lose its source when {P} is promoted",
 		"set {O} to 'role: stale' in the same commit, as 'reconcile propose' does; it must be rebuilt from {P} afterwards"},
 	CodeDetachNeedsBoth: {"{O} does not answer: it would become writable by itself on its return, while {P} writes on",
