@@ -53,7 +53,7 @@ var stories = map[string][]string{
 	"R43": {"plan/rest_test.go TestCollectionsMissing", "reconcile/verify_test.go TestCollectionsAreMissing"},
 	"R44": {"reconcile/traffic_test.go TestTrafficIsSetAgain"},
 	"R45": {"plan/stories_test.go: R45: the fenced old primary is the last copy", "plan/stories_test.go: R45: never fenced, it writes already"},
-	"R46": {"reconcile/gitsource/approve_test.go TestIncompleteClones"},
+	"R46": {"reconcile/gitsource/approve_test.go TestIncompleteClones", "testdata/script/shallow-clone.txtar"},
 	"R47": {"reconcile/approval/denied_test.go: the author"},
 	"R48": {"plan/stories_test.go TestR48", "testdata/script/files-gone.txtar"},
 }

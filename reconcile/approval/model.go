@@ -17,6 +17,9 @@ func (p Person) String() string {
 	return p.Name + " <" + p.Email + ">"
 }
 
+// SameEmail says whether two people give the same e-mail, in whatever case.
+func (p Person) SameEmail(o Person) bool { return FoldEmail(p.Email) == FoldEmail(o.Email) }
+
 // SignatureKind says how an object is signed. The zero value is not at all.
 type SignatureKind string
 

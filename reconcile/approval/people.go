@@ -150,7 +150,7 @@ func people(votes []vote, enough int) int {
 // one of them is enough to count.
 func sameIdentity(a, b vote) bool {
 	sa, sb := a.carrier.Signature, b.carrier.Signature
-	return FoldEmail(a.claim.By.Email) == FoldEmail(b.claim.By.Email) &&
+	return a.claim.By.SameEmail(b.claim.By) &&
 		sa.Kind == sb.Kind && sa.Fingerprint == sb.Fingerprint &&
 		slices.EqualFunc(sa.Principals, sb.Principals, func(l, o AllowedLine) bool {
 			return l.ID == o.ID && slices.Equal(l.Patterns, o.Patterns)

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
@@ -200,15 +200,11 @@ func rewriteHost(t *testing.T, file, address, other, to string) {
 	}
 }
 
+// TestSSHAgent has the real ssh-agent hold the key.
 func TestSSHAgent(t *testing.T) {
 	s := newShell(t)
 	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
-	file := s.sshKey(alice)
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := ssh.ParseRawPrivateKey(data)
+	data, err := os.ReadFile(s.sshKey(alice))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,34 +212,41 @@ func TestSSHAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring := agent.NewKeyring()
-	if err := ring.Add(agent.AddedKey{PrivateKey: private}); err != nil {
-		t.Fatal(err)
-	}
 	dir, err := os.MkdirTemp("", "agent") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket, err := net.Listen("unix", filepath.Join(dir, "s"))
+	socket := filepath.Join(dir, "s")
+	held := exec.CommandContext(t.Context(), program(t, "ssh-agent"), "-D", "-a", socket)
+	out, err := held.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { socket.Close() })
-	go func() {
-		for {
-			conn, err := socket.Accept()
-			if err != nil {
-				return
-			}
-			go agent.ServeAgent(ring, conn)
-		}
-	}()
-	t.Setenv("SSH_AUTH_SOCK", filepath.Join(dir, "s"))
+	if err := held.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = held.Process.Kill()
+		_ = held.Wait()
+	})
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it says where, once it listens
+		t.Fatal(err)
+	}
+	t.Setenv("SSH_AUTH_SOCK", socket)
 	remote := newSSHRemote(t, signer.PublicKey(), "")
-	r, err := Open(t.Context(), Config{URL: "ssh://git@" + remote.address + s.dir, Auth: Auth{SSHAgent: true, KnownHostsFile: remote.hosts}})
+	c := Config{URL: "ssh://git@" + remote.address + s.dir, Auth: Auth{SSHAgent: true, KnownHostsFile: remote.hosts}, Path: "topologies"}
+	if _, err := Open(t.Context(), c); err == nil {
+		t.Error("an agent without keys was enough")
+	}
+	run(t, nil, program(t, "ssh-add"), "-q", s.key[alice.Email])
+	r, err := Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	changeOf(t, r, "orders")
+	t.Setenv("SSH_AUTH_SOCK", filepath.Join(dir, "none"))
+	if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "git.auth.sshAgent") {
+		t.Errorf("no agent: %v", err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if dir == "" {
 		dir = "."
 	}
-	commit, document, err := approvedDocument(ctx, g, dir, o.commit, target)
+	rev, document, err := approvedDocument(ctx, g, dir, o.commit, target)
 	if err != nil {
 		return err
 	}
@@ -77,10 +78,13 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		return err
 	}
 	tag := fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, claim.By.Email)
-	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, commit); err != nil {
+	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, rev.commit); err != nil {
 		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key; 'git tag -d %s' takes back an earlier one)", tag, err, tag)
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), commit, strings.Join(roleChanges(document.Previous, document), ", "))
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.commit, strings.Join(roleChanges(document.Previous, document), ", "))
+	if slices.ContainsFunc(rev.changes[document.Name].Authors, claim.By.SameEmail) {
+		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
+	}
 	if o.push == "" {
 		fmt.Fprintf(g.std.Out, "push it to make it count: git push origin refs/tags/%s\n", printable(tag))
 		return nil
@@ -94,30 +98,30 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 
 // approvedDocument reads what would be approved, and demands that the target
 // is what it asks for.
-func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (string, plan.Topology, error) {
+func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (revision, plan.Topology, error) {
 	name, cluster, err := splitTarget(target)
 	if err != nil {
-		return "", plan.Topology{}, err
+		return revision{}, plan.Topology{}, err
 	}
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: dir, Path: g.pathOr("topologies")})
 	if err != nil {
-		return "", plan.Topology{}, err
+		return revision{}, plan.Topology{}, err
 	}
 	rev, err := loadRevision(ctx, repo, commit)
 	if err != nil {
-		return "", plan.Topology{}, err
+		return revision{}, plan.Topology{}, err
 	}
 	if err := rev.choose([]string{name}); err != nil {
-		return "", plan.Topology{}, err
+		return revision{}, plan.Topology{}, err
 	}
 	if len(rev.desired.Topologies) == 0 {
-		return "", plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.commit)
+		return revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.commit)
 	}
 	t := rev.desired.Topologies[0]
 	if primary, _ := t.Primary(); primary.ID != cluster {
-		return "", t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.commit, name, primary.ID, cluster)
+		return revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.commit, name, primary.ID, cluster)
 	}
-	return rev.commit, t, nil
+	return rev, t, nil
 }
 
 // claim is what the tag is to say, in the name that the user's git knows.
