@@ -11,7 +11,7 @@ FUZZTIME ?= 10s
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test explore lint fmt bench conformance dist cover
+.PHONY: help build demo test explore lint fmt bench conformance dist cover soak
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,3 +64,6 @@ conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS
 
 dist: ## Build dist/: static binaries for Linux and macOS with SBOMs and checksums
 	.ci/dist
+
+soak: ## The daemon over 200 topologies with random faults, restarts and commits, for SOAK=4m
+	$(GO) test -count=1 -v -timeout 30m -run TestSoak ./cmd/reconcile -args -soak=$(or $(SOAK),4m) $(if $(SEED),-soak.seed=$(SEED))

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,7 +47,7 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: daemon NAME MODE [LINE…]")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listenFree()
 	ts.Check(err)
 	p := &process{address: l.Addr().String(), ended: make(chan error, 1)}
 	ts.Check(l.Close())

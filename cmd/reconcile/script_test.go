@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,7 +66,7 @@ func TestScripts(t *testing.T) {
 // machine's user.
 func setup(env *testscript.Env) error {
 	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := listenFree()
 		if err != nil {
 			return err
 		}

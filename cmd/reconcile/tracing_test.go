@@ -40,7 +40,7 @@ func (c *traceCollector) Export(_ context.Context, r *collector.ExportTraceServi
 // enough to have a pass traced: one trace, with the calls to each cluster in
 // it, and no token.
 func TestOneTraceForAPass(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listenFree()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func topologiesAt(t *testing.T) string {
 	dir := t.TempDir()
 	text := "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"
 	for i, role := range []string{"primary", "standby"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := listenFree()
 		if err != nil {
 			t.Fatal(err)
 		}
