@@ -162,6 +162,11 @@ func (s *soak) settle(t *testing.T) {
 			d.phase = over
 		}
 	}
+	for _, d := range s.all { // all answer, so that footprints can be compared
+		if d.phase == over {
+			s.post(t, "/clusters/"+d.primary()+"/start", "")
+		}
+	}
 	s.await(t, "the daemon to be ready", func() bool { return s.get("/readyz") == "ready\n" })
 	s.pause(5 * time.Second) // several sweeps of every topology
 }
