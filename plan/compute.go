@@ -49,7 +49,8 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
 	if d.transition == TransitionFailover && len(t.Steps) > 0 {
-		t.DataLoss = s.lossWindow(d.primary.ID, s.failureBegan(d.lost, d.primary.ID))
+		t.FailedAt = s.failureBegan(d.lost, d.primary.ID)
+		t.DataLoss = s.lossWindow(d.primary.ID, t.FailedAt)
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
 	t.Replication = s.replication(d)

@@ -60,6 +60,9 @@ type TopologyPlan struct {
 	Primary    string // the cluster that is primary after the change
 	OldPrimary string // of a failover or switchover
 	At         Position
+	// FailedAt is when the old primary of a failover was first seen to fail, of
+	// one that is resumed when it was begun; zero: there is no failover.
+	FailedAt time.Time
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool

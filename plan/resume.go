@@ -94,6 +94,9 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	t.Resumed, t.Transition, t.Digest = true, i.Transition, i.Digest
 	t.OldPrimary = promotedInstead(*i, t.OldPrimary)
 	t.Steps = i.Steps
+	if i.Transition == TransitionFailover && t.FailedAt.IsZero() {
+		t.FailedAt = i.At
+	}
 	switch {
 	case effected:
 		t.Steps = remaining(i.Steps)

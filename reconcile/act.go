@@ -168,14 +168,9 @@ func (r run) measure(ctx context.Context, now ready, res *Result) {
 	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
 		return
 	}
-	w := now.plan.DataLoss
-	if w == nil || w.Upper == nil {
-		return
-	}
-	failedAt := w.ReplicatedUpTo.Add(*w.Upper)
 	for _, v := range r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Progress: true}) {
 		if v.Cluster == now.plan.Primary {
-			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, failedAt)
+			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt)
 		}
 	}
 }

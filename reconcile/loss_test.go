@@ -1,0 +1,51 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// TestTheExactLossIsMeasured: after a promotion the salvage checkpoint tells
+// what was lost, whatever was known before it and whichever run tells it.
+func TestTheExactLossIsMeasured(t *testing.T) {
+	tick := func(before time.Duration) uint64 { return uint64(start.Add(-before).UnixMilli()) << 18 }
+	salvaged := func(v *plan.View) {
+		v.Progress[0].Salvage = []plan.Salvage{{SourceCluster: "cluster-a", TimeTick: tick(3 * time.Second)}}
+	}
+	for _, test := range []struct {
+		name    string
+		arrange func(v *plan.View)
+		resumed bool
+		want    time.Duration // 0: not known
+	}{
+		{"with the window known before", salvaged, false, 3 * time.Second},
+		{"with the window not known before", func(v *plan.View) {
+			salvaged(v)
+			v.Progress[0].TimeTick = 0
+		}, false, 3 * time.Second},
+		{"by a run that only verifies: since it was begun", salvaged, true, 11 * time.Second},
+		{"the server does not tell", func(*plan.View) {}, false, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStory(t)
+			s.world.set("cluster-b", func(v *plan.View) {
+				v.Progress = []plan.ChannelProgress{{Channel: "cluster-b-rootcoord-dml_0", Known: true, SourceCluster: "cluster-a", MessageID: "01", TimeTick: tick(5 * time.Second)}}
+				test.arrange(v)
+			})
+			if test.resumed {
+				s.hands.verifyErr = errDrill
+				s.run(t)
+				s.hands.verifyErr = nil
+			}
+			res := s.run(t)
+			switch w := res.DataLoss; {
+			case test.want == 0 && w != nil:
+				t.Errorf("it is said to be %v", w.Upper)
+			case test.want != 0 && (w == nil || w.Method != plan.MethodSalvage || w.Upper == nil || *w.Upper != test.want):
+				t.Errorf("%s: got %+v, want %s", res.Outcome, w, test.want)
+			}
+		})
+	}
+}
