@@ -15,6 +15,9 @@ const (
 	// wirePatience is the deadline of a step that must succeed, however busy the
 	// machine is.
 	wirePatience = time.Minute
+	// wireRead is how long a read may take where another cluster, whose wire is
+	// good, must be read within it, however busy the machine is.
+	wireRead = 4 * time.Second
 	// wireGrace is how long after it a step may still be reading what became of
 	// what it sent.
 	wireGrace = 20 * time.Second
@@ -60,15 +63,18 @@ func (brisk) After(d time.Duration) <-chan time.Time { return time.After(d / 100
 func (s wireStep) over(t *testing.T, f fault) {
 	w := s.start(t)
 	w.config.Clock = brisk{}
-	deadline := wireDeadline
-	if f.slow {
-		deadline = wirePatience
-	} else {
-		w.config.ReadTimeout, w.config.UpdateTimeout = 500*time.Millisecond, time.Second
-	}
+	w.config.ReadTimeout, w.config.UpdateTimeout = wirePatience, wirePatience
 	x := w.through(s.cluster)
 	if s.ready != nil {
 		s.ready(w)
+	}
+	deadline := wirePatience
+	if !f.slow {
+		deadline = wireDeadline
+		w.config.ReadTimeout, w.config.UpdateTimeout = 500*time.Millisecond, time.Second
+	}
+	if !f.slow && s.both {
+		deadline, w.config.ReadTimeout = wirePatience, wireRead
 	}
 	if s.during {
 		must(t, w.AddFault(s.cluster, milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultDelay, For: 50 * time.Millisecond, Times: 1}))

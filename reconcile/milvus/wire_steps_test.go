@@ -25,6 +25,8 @@ type wireStep struct {
 	// holds tells whether the step has taken effect, by the simulator itself;
 	// nil for a step that changes nothing.
 	holds func(*world) bool
+	// both: what it tells of the other cluster, whose wire is good, must be true.
+	both bool
 	// arrives: it may take effect by replication, without the request.
 	arrives bool
 }
@@ -97,8 +99,8 @@ func first(step func(context.Context, *world) Result) func(*world) {
 func cutOff(w *world) { must(w.t, w.SetLink("a", "b", false)) }
 
 var wireSteps = []wireStep{
-	{name: "observe", cluster: "b", start: converged, run: observing},
-	{name: "probe the old primary", cluster: "a", start: converged, run: probing},
+	{name: "observe", cluster: "b", start: converged, both: true, run: observing},
+	{name: "probe the old primary", cluster: "a", start: converged, both: true, run: probing},
 	{name: "force promote", cluster: "b", start: converged, ready: cutOff, run: promoting, holds: believes("b", "standalone")},
 	{name: "read back", cluster: "b", start: converged, ready: cutOff, during: true, run: promoting, holds: believes("b", "standalone")},
 	{name: "verify", cluster: "a", start: converged, run: func(ctx context.Context, w *world) Result {
