@@ -64,6 +64,9 @@ func pgpApprover(e *openpgp.Entity, at time.Time) approval.Key {
 		k.Problem = "it is revoked or expired, or has no part that may sign"
 		return k
 	}
+	if k.Problem = weakPGPKey(e, signing.PublicKey.KeyId); k.Problem != "" {
+		return k
+	}
 	k.Lines, k.Problem = linesOf(e, &packet.Signature{IssuerKeyId: &signing.PublicKey.KeyId, CreationTime: at})
 	return k
 }

@@ -35,6 +35,7 @@ func TestApproversOfAKeyring(t *testing.T) {
 	g := newGnupg(t)
 	g.key(noon.Add(-day), aliceUID, "ed25519", "sign", "never")
 	g.key(noon.Add(-day), "Bob <bob@example.com>", "ed25519", "sign", "1w")
+	g.key(noon.Add(-day), "Carol <carol@example.com>", "rsa1024", "sign", "never") // too short to count
 	ring := g.export()
 	for _, c := range []struct {
 		name   string

@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func (k *keyring) verify(o object) approval.Signature {
 		out.Problem = err.Error()
 		return out
 	}
-	if out.Problem = weakPGP(entity, sig, at); out.Problem != "" {
+	if out.Problem = cmp.Or(weakHash(sig), weakPGPKey(entity, *sig.IssuerKeyId)); out.Problem != "" {
 		return out
 	}
 	out.Valid = true
@@ -97,15 +98,22 @@ func (k *keyring) verify(o object) approval.Signature {
 	return out
 }
 
-// weakPGP refuses hashes and keys that no longer prove anything. The library has
-// the list, and leaves it to its caller to hold to it.
-func weakPGP(e *openpgp.Entity, sig *packet.Signature, rules *packet.Config) string {
-	if rules.RejectMessageHashAlgorithm(sig.Hash) {
+// weakHash refuses hashes that can be forged. The library has the list, and leaves
+// it to its caller to hold to it; so it does with keys.
+func weakHash(sig *packet.Signature) string {
+	if (*packet.Config)(nil).RejectMessageHashAlgorithm(sig.Hash) {
 		return fmt.Sprintf("it is over a hash by %s, which can be forged: sign with SHA-256 or more", sig.Hash)
 	}
+	return ""
+}
+
+// weakPGPKey refuses an entity that no longer proves anything with the signing key
+// of this id: by that key or by the primary one, which vouches for it.
+func weakPGPKey(e *openpgp.Entity, id uint64) string {
+	var rules *packet.Config
 	keys := []*packet.PublicKey{e.PrimaryKey}
 	for _, sub := range e.Subkeys {
-		if sub.PublicKey.KeyId == *sig.IssuerKeyId {
+		if sub.PublicKey.KeyId == id {
 			keys = append(keys, sub.PublicKey)
 		}
 	}
@@ -113,7 +121,10 @@ func weakPGP(e *openpgp.Entity, sig *packet.Signature, rules *packet.Config) str
 		if rules.RejectPublicKeyAlgorithm(k.PubKeyAlgo) {
 			return fmt.Sprintf("keys of OpenPGP algorithm %d are not accepted", k.PubKeyAlgo)
 		}
-		if bits, err := k.BitLength(); (k.PubKeyAlgo == packet.PubKeyAlgoRSA || k.PubKeyAlgo == packet.PubKeyAlgoRSASignOnly) && (err != nil || bits < rules.MinimumRSABits()) {
+		if k.PubKeyAlgo != packet.PubKeyAlgoRSA && k.PubKeyAlgo != packet.PubKeyAlgoRSASignOnly {
+			continue
+		}
+		if bits, err := k.BitLength(); err != nil || bits < rules.MinimumRSABits() {
 			return fmt.Sprintf("an RSA key of %d bits is too short, %d are needed", bits, minRSABits)
 		}
 	}
