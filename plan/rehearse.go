@@ -20,6 +20,27 @@ type Rehearsal struct {
 // Blocking are the findings that would stand against it.
 func (r Rehearsal) Blocking() []Finding { return r.Plan.Blocking(nil) }
 
+// AsLive is the topology with the roles that its clusters have while a
+// switchover or failover that the document asks for is not carried out yet: the
+// member that the desired primary replicates from is the primary still.
+func (t Topology) AsLive(o Observed) Topology {
+	wanted, _ := t.Primary()
+	b := o.View(wanted.ID).Belief
+	if _, listed := t.Cluster(b.Source); b.Kind != BeliefStandby || !listed {
+		return t
+	}
+	t.Clusters = slices.Clone(t.Clusters)
+	for i, c := range t.Clusters {
+		switch c.ID {
+		case wanted.ID:
+			t.Clusters[i].Role = RoleStandby
+		case b.Source:
+			t.Clusters[i].Role = RolePrimary
+		}
+	}
+	return t
+}
+
 // Rehearse asks [Compute], for each standby of each topology, what a failover to
 // it would come to if the primary were lost at Memory.Now: the roles are those
 // that [ProposeFailover] gives, the generation is raised, the primary answers

@@ -101,3 +101,32 @@ func TestRehearseAsksForNoEvidence(t *testing.T) {
 		t.Errorf("a loss now is 2s behind, not %+v", w)
 	}
 }
+
+// TestAsLive: a change that waits for its approval does not hide what a failover
+// would come to until then.
+func TestAsLive(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		t     Topology
+		views []View
+		want  string
+	}{
+		{"a switchover waits", pairOf("b", "a"), []View{primaryOf("a", "b"), standbyOf("a", "b")}, "a>b"},
+		{"a failover waits", failingOver("b", "a"), []View{down("a"), standbyOf("a", "b")}, "a>b"},
+		{"nothing waits", pairOf("a", "b"), []View{primaryOf("a", "b"), standbyOf("a", "b")}, "a>b"},
+		{"nobody answers", pairOf("a", "b"), []View{down("a"), down("b")}, "a>b"},
+		{"the source is a stranger", pairOf("b", "a"), []View{up("a"), standbyOf("z", "b")}, "b>a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := Observed{Views: c.views}
+			live := c.t.AsLive(o)
+			got := Rehearse(Desired{Topologies: []Topology{live}}, o, Memory{Now: now})
+			if len(got) != 1 || got[0].Primary+">"+got[0].Standby != c.want {
+				t.Errorf("%+v, want %s", got, c.want)
+			}
+			if waits := live.Clusters[0].Role != c.t.Clusters[0].Role; waits && len(got[0].Blocking()) > 0 {
+				t.Errorf("blocked by %v", got[0].Blocking())
+			}
+		})
+	}
+}

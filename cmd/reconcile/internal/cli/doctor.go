@@ -112,6 +112,9 @@ func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnos
 	snapshot := x.ledger(ctx)
 	reader := x.e.fleet.Reader()
 	views := reader.Observe(ctx, topologies, milvus.Depth{Progress: true})
+	for i, t := range topologies {
+		topologies[i] = t.AsLive(plan.Observed{Views: views})
+	}
 	rights := reader.Rights(ctx, topologies, views)
 	if err := ctx.Err(); err != nil {
 		return render.Diagnosis{}, fmt.Errorf("observe the clusters: %w", err)
