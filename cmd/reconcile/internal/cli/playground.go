@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/template"
 	"time"
 
@@ -83,7 +85,8 @@ func newPlayground(dir string, files map[string][]byte, topologies []plan.Topolo
 // keys makes a signing key for each person and the file that allows them.
 func (p playground) keys() error {
 	var allowed bytes.Buffer
-	for name, person := range people {
+	for _, name := range slices.Sorted(maps.Keys(people)) {
+		person := people[name]
 		signer, private, public, err := gitsource.NewKey()
 		if err != nil {
 			return err
