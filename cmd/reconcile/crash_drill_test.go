@@ -24,6 +24,7 @@ type crashDrill struct {
 	n       int // topologies
 	play    string
 	control string
+	via     map[string]*wire // by cluster id; nil: reached directly
 	ledger  *ledger.Ledger
 
 	mu      sync.Mutex
@@ -34,6 +35,18 @@ type crashDrill struct {
 // newCrashDrill keeps the ledger in the etcd with that endpoint, or in a file.
 func newCrashDrill(ctx context.Context, t *testing.T, n int, etcd string) *crashDrill {
 	t.Helper()
+	d, addresses := pairs(ctx, t, n)
+	d.openLedger(t, etcd)
+	for i := range n {
+		d.post(t, "/clusters/"+crashName(i)+"-a/stop", "")
+	}
+	d.failOver(t, addresses)
+	return d
+}
+
+// pairs is a simulator of n healthy topologies, and where their clusters are.
+func pairs(ctx context.Context, t *testing.T, n int) (*crashDrill, []string) {
+	t.Helper()
 	dir := t.TempDir()
 	addresses := freeAddresses(t, 2*n+1)
 	d := &crashDrill{ctx: ctx, n: n, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], changed: make(chan struct{})}
@@ -41,14 +54,15 @@ func newCrashDrill(ctx context.Context, t *testing.T, n int, etcd string) *crash
 	d.write(t, files, addresses[1:], 1, "primary", "standby")
 	d.start(ctx, t, "sim", "--dir", files, "--git", d.play, "--control", addresses[0])
 	d.await(t, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
-	d.openLedger(t, etcd)
-	for i := range n {
-		d.post(t, "/clusters/"+crashName(i)+"-a/stop", "")
-	}
-	d.write(t, filepath.Join(d.play, "repo", "topologies"), addresses[1:], 2, "stale", "primary")
+	return d, addresses[1:]
+}
+
+// failOver commits the approved change of all topologies.
+func (d *crashDrill) failOver(t *testing.T, addresses []string) {
+	t.Helper()
+	d.write(t, filepath.Join(d.play, "repo", "topologies"), addresses, 2, "stale", "primary")
 	d.commit(t)
 	go d.watch()
-	return d
 }
 
 // crashTTL is short, so that who is killed is followed soon.
@@ -108,7 +122,11 @@ func (d *crashDrill) write(t *testing.T, dir string, addresses []string, generat
 		text := fmt.Sprintf("apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: %s}\nspec:\n  generation: %d\n  clusters:\n", name, generation)
 		for j, role := range []string{a, b} {
 			id := name + []string{"-a", "-b"}[j]
-			text += fmt.Sprintf("    - {id: %s, role: %s, uri: \"http://%s\", pchannels: {prefix: %s-rootcoord-dml_, count: 2}}\n", id, role, addresses[2*i+j], id)
+			client := addresses[2*i+j]
+			if w := d.via[id]; w != nil {
+				client = w.proxy.Listen
+			}
+			text += fmt.Sprintf("    - {id: %s, role: %s, uri: \"http://%s\", clientAddress: \"%s\", pchannels: {prefix: %s-rootcoord-dml_, count: 2}}\n", id, role, addresses[2*i+j], client, id)
 		}
 		text += "  failover: {unavailableFor: 400ms, probes: 3}\n"
 		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o644); err != nil {

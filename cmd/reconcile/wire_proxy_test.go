@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
+	"github.com/rs/zerolog"
+)
+
+// wire is a TCP proxy between the reconciler and one cluster. Its toxics stay
+// as they are while connections are open: what begins in the middle of one is
+// a gate that closes, or the proxy starts anew at its address.
+type wire struct {
+	t        *testing.T
+	upstream string
+	fault    wireFault
+	proxy    *toxiproxy.Proxy
+	gate     *gate
+}
+
+// newWire is good until its fault begins.
+func newWire(t *testing.T, upstream string, f wireFault) *wire {
+	t.Helper()
+	w := &wire{t: t, upstream: upstream, fault: f, gate: &gate{}}
+	all := f.toxics
+	for _, direction := range f.drops {
+		all = append(all, w.gate.toxic(direction))
+	}
+	if err := w.start("127.0.0.1:0", all); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.proxy.Stop() })
+	return w
+}
+
+func (w *wire) start(address string, toxics []string) error {
+	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "wire", address, w.upstream)
+	for _, text := range toxics {
+		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
+			return err
+		}
+	}
+	if err := proxy.Start(); err != nil {
+		return err
+	}
+	w.proxy = proxy
+	return nil
+}
+
+// renew starts the proxy anew at its address, which an outgoing connection of
+// somebody else may have for a moment. Open connections are reset.
+func (w *wire) renew(toxics []string) {
+	w.proxy.Stop()
+	err := w.start(w.proxy.Listen, toxics)
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = w.start(w.proxy.Listen, toxics) {
+		<-time.After(10 * time.Millisecond)
+	}
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// strike has the fault begin, on open connections too.
+func (w *wire) strike() {
+	switch {
+	case w.fault.drops != nil:
+		w.gate.closed.Store(true)
+	case w.fault.resets:
+		w.renew([]string{toxic("reset_peer", "downstream", `"timeout":0`), toxic("reset_peer", "upstream", `"timeout":0`)})
+	}
+}
+
+// heal ends it for new connections.
+func (w *wire) heal() {
+	w.gate.closed.Store(false)
+	if w.fault.resets {
+		w.renew(nil)
+	}
+}
+
+// wireFault is something that a network does.
+type wireFault struct {
+	name string
+	// toxics are in force on all connections.
+	toxics []string
+	// resets: the connections that are open when it begins are reset, and so
+	// is every later one.
+	resets bool
+	// drops are the directions in which nothing arrives any more, on open
+	// connections too, and nobody is told.
+	drops []string
+}
+
+func toxic(kind, stream, attributes string) string {
+	return fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes)
+}
+
+var (
+	latency   = wireFault{name: "latency", toxics: []string{toxic("latency", "upstream", `"latency":60,"jitter":20`), toxic("latency", "downstream", `"latency":60,"jitter":20`)}}
+	reset     = wireFault{name: "reset", resets: true}
+	blackHole = wireFault{name: "black hole", drops: []string{"upstream", "downstream"}}
+	deaf      = wireFault{name: "half-open, nothing gets there", drops: []string{"upstream"}}
+	mute      = wireFault{name: "half-open, nothing comes back", drops: []string{"downstream"}}
+)
+
+// gate drops everything once it is closed, on open connections too.
+type gate struct{ closed atomic.Bool }
+
+var gates sync.Map // their names, as the toxics know them
+
+// gateToxic is a gate in one direction of one connection.
+type gateToxic struct {
+	Name string `json:"name"`
+}
+
+func init() { toxics.Register("gate", new(gateToxic)) }
+
+func (g *gate) toxic(direction string) string {
+	name := fmt.Sprintf("%p", g)
+	gates.Store(name, g)
+	return toxic("gate", direction, fmt.Sprintf(`"name":%q`, name))
+}
+
+// Pipe lets through until the gate is closed.
+func (t *gateToxic) Pipe(stub *toxics.ToxicStub) {
+	g, _ := gates.Load(t.Name)
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case c := <-stub.Input:
+			if c == nil {
+				stub.Close()
+				return
+			}
+			if !g.(*gate).closed.Load() {
+				stub.Output <- c
+			}
+		}
+	}
+}
