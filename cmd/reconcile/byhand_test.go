@@ -14,11 +14,13 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// byhand CLUSTER: promotes a cluster by force as a person would who has no
-// reconcile: by the guide's call, with Milvus' own client.
+// byhand CLUSTER [drop COLLECTION]: does to a cluster what a person does
+// without reconcile, with Milvus' own client: promotes it by force, by the
+// guide's call, or drops a collection.
 func byhand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: byhand CLUSTER")
+	drops := len(args) == 3 && args[1] == "drop"
+	if neg || len(args) != 1 && !drops {
+		ts.Fatalf("usage: byhand CLUSTER [drop COLLECTION]")
 	}
 	id := args[0]
 	address := ts.Getenv(strings.ToUpper(strings.TrimPrefix(id, "cluster-")))
@@ -28,6 +30,14 @@ func byhand(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte("root:Milvus")))
+	if drops {
+		resp, err := milvuspb.NewMilvusServiceClient(conn).DropCollection(ctx, &milvuspb.DropCollectionRequest{CollectionName: args[2]})
+		ts.Check(err)
+		if resp.GetCode() != 0 {
+			ts.Fatalf("the drop was refused: %s", resp.GetReason())
+		}
+		return
+	}
 	member := &commonpb.MilvusCluster{
 		ClusterId:       id,
 		ConnectionParam: &commonpb.ConnectionParam{Uri: "http://" + address, Token: "root:Milvus"},
