@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/grpc/connectivity"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
@@ -60,16 +62,16 @@ type backlog struct {
 // unsent fills in what each channel of a standby has not replicated. Where that
 // cannot be told, it stays unsaid.
 func (f *Fleet) unsent(ctx context.Context, b backlog) {
-	to, err := f.connect(b.standby)
+	to, leave, err := f.again(b.standby)
 	if err != nil {
 		return
 	}
-	defer to.close()
-	from, err := f.connect(b.source)
+	defer leave()
+	from, leave, err := f.again(b.source)
 	if err != nil {
 		return
 	}
-	defer from.close()
+	defer leave()
 	now, err := from.tick(ctx)
 	if err != nil {
 		return
@@ -107,6 +109,26 @@ func (f *Fleet) connect(a access) (*link, error) {
 		return nil, err
 	}
 	return f.dial(pass)
+}
+
+// again returns a connection to a cluster that was just looked at, over that
+// look's if it was kept, and what leaves it to the next.
+func (f *Fleet) again(a access) (l *link, leave func(), err error) {
+	pass, err := f.ticket(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, since, _, err := f.reach(pass, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, func() {
+		if l.conn.GetState() == connectivity.Ready {
+			f.keep(l, pass, since)
+		} else {
+			l.close()
+		}
+	}, nil
 }
 
 // firstAfter is the tick of the oldest message behind a checkpoint, up to a

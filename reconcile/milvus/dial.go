@@ -53,6 +53,10 @@ func (l *link) close() {
 // of the call that wants it: whose deadline it was decides what it shows.
 const connectPatience = 2
 
+// readBuffer is for one connection. Most answers are a few hundred bytes, and a
+// daemon holds many connections at once.
+const readBuffer = 4 << 10
+
 // dialOptions: our own dialer, so that names are resolved and connections
 // made as the operator's configuration says, through no proxy from the
 // environment; no retries and no service configuration from outside.
@@ -72,6 +76,8 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUserAgent("milvus-reconcile"),
+		grpc.WithReadBufferSize(readBuffer),
+		grpc.WithSharedWriteBuffer(true),
 	}
 	options = append(options, spans(t.cluster)...)
 	if f.keepFor > 0 {

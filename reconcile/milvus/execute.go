@@ -42,7 +42,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 		return x.refuse(undecided, err)
 	}
 	began := f.clock.Now()
-	v := f.view(ctx, t, x.access, look{identity: true, hangs: true})
+	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)

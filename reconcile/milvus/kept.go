@@ -2,6 +2,10 @@ package milvus
 
 import "time"
 
+// maxKept bounds the connections that are kept: each takes some 50 kB here and
+// a little at its cluster. Beyond it, clusters are connected to anew.
+const maxKept = 256
+
 // kept is a connection that one look leaves for the next.
 type kept struct {
 	link  *link
@@ -30,11 +34,11 @@ func (f *Fleet) reach(pass ticket, mayReuse bool) (l *link, since time.Time, reu
 }
 
 // keep leaves a connection over which a cluster answered to the next look, one
-// for each cluster. gRPC closes it when it was idle for as long.
+// for each cluster and maxKept of all. gRPC closes it when it was idle for as long.
 func (f *Fleet) keep(l *link, pass ticket, since time.Time) {
 	f.mu.Lock()
 	_, there := f.kept[pass.cluster]
-	stays := f.keepFor > 0 && !there && !f.ended
+	stays := f.keepFor > 0 && !there && !f.ended && len(f.kept) < maxKept
 	if stays {
 		f.kept[pass.cluster] = kept{link: l, pass: pass, since: since}
 	}

@@ -15,7 +15,8 @@ import (
 
 // look is what is asked of one cluster in one observation.
 type look struct {
-	identity bool // who answers, and which features it has
+	identity bool // who answers
+	features bool // what it can do
 	progress bool
 	contents bool
 	reuse    bool // a connection that an earlier look kept will do

@@ -8,10 +8,12 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Depth says how much an observation reads beyond reach, version, features,
-// identity and the stored configuration.
+// Depth says how much an observation reads beyond reach, version, identity and
+// the stored configuration.
 type Depth struct {
-	Progress bool // channel progress of every cluster, and what its source has not sent
+	// Progress: channel progress of every cluster, what its source has not sent,
+	// and whether it could be promoted by force.
+	Progress bool
 	Contents bool // databases and collections
 }
 
@@ -19,7 +21,7 @@ type Depth struct {
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
-	what := look{identity: true, hangs: true, reuse: true, progress: depth.Progress, contents: depth.Contents}
+	what := look{identity: true, features: depth.Progress, hangs: true, reuse: true, progress: depth.Progress, contents: depth.Contents}
 	return r.each(ctx, topologies, depth, func(t plan.Topology, a access) plan.View { return r.fleet.view(ctx, t, a, what) })
 }
 
@@ -75,7 +77,12 @@ func (f *Fleet) deepen(ctx context.Context, t plan.Topology, a access, v *plan.V
 	both(
 		func() {
 			if depth.Progress && len(v.Progress) == 0 {
-				v.Progress = r.progress(ctx)
+				v.Progress = r.progress(ctx, nil)
+			}
+		},
+		func() {
+			if depth.Progress && v.ForcePromotes == plan.SupportUnknown {
+				v.ForcePromotes = r.forcePromotes(ctx)
 			}
 		},
 		func() {

@@ -106,7 +106,10 @@ func TestObserveOneClusterByWhatItAnswers(t *testing.T) {
 			if c.break_ != nil {
 				c.break_(t, w)
 			}
-			got := w.observe(Depth{})["b"]
+			if plain := w.observe(Depth{})["b"]; plain.ForcePromotes != plan.SupportUnknown {
+				t.Error("its features were asked for although nobody wants to know")
+			}
+			got := w.observe(Depth{Progress: true})["b"]
 			if (got.Error == "") != (got.Class == plan.ClassNone) {
 				t.Errorf("class %q, error %q", got.Class, got.Error)
 			}
@@ -212,7 +215,10 @@ func TestDeepen(t *testing.T) {
 		if up := plain.Reach == plan.ReachUp; up != v.Contents.Known || up != (len(v.Progress) == milvussim.DefaultPChannels) {
 			t.Errorf("%s: %+v, %d channels", v.Cluster, v.Contents, len(v.Progress))
 		}
-		plain.Progress, plain.Contents = v.Progress, v.Contents
+		if up := plain.Reach == plan.ReachUp; up != (v.ForcePromotes == plan.SupportYes) {
+			t.Errorf("%s: force promote is %q", v.Cluster, v.ForcePromotes)
+		}
+		plain.Progress, plain.Contents, plain.ForcePromotes = v.Progress, v.Contents, v.ForcePromotes
 		same(t, v, plain) // nothing else is another
 	}
 }

@@ -13,8 +13,9 @@ import (
 )
 
 // progress reads how far each own channel has replicated, and what force
-// promotes left behind (milvus.md section 1.3).
-func (r *reading) progress(ctx context.Context) []plan.ChannelProgress {
+// promotes left behind (milvus.md section 1.3). first, if not nil, hears at once
+// whether the cluster answered for its first channel.
+func (r *reading) progress(ctx context.Context, first chan<- bool) []plan.ChannelProgress {
 	sources := r.sources()
 	out := make([]plan.ChannelProgress, len(r.self.PChannels))
 	if len(out) == 0 {
@@ -23,6 +24,9 @@ func (r *reading) progress(ctx context.Context) []plan.ChannelProgress {
 	// A primary before 2.6.19 waits until the deadline on every channel; the
 	// first one tells for all.
 	out[0] = r.channel(ctx, r.self.PChannels[0], sources)
+	if first != nil {
+		first <- out[0].Known
+	}
 	if !out[0].Known && r.view.Belief.Kind != plan.BeliefStandby {
 		for i, channel := range r.self.PChannels {
 			out[i] = plan.ChannelProgress{Channel: channel, Error: out[0].Error}

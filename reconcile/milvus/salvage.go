@@ -54,7 +54,7 @@ func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale s
 	if err != nil {
 		return out, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)
 	}
-	v := f.view(ctx, t, bound[stale], look{identity: true, hangs: true})
+	v := f.view(ctx, t, bound[stale], look{identity: true, features: true, hangs: true})
 	switch {
 	case v.Reach != plan.ReachUp:
 		return out, fmt.Errorf("%s is %s: %s", stale, v.Reach, v.Error)

@@ -1,0 +1,145 @@
+package milvus
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+)
+
+// identity asks who answers: own is proven by a channel that only this
+// cluster has, by its stored list, or by the physical channels of a
+// collection; other is another member whose channel is served here. first asks
+// whether the first own channel is answered for.
+func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own bool, other string) {
+	named, alone := listProves(r.view.Belief.Configuration, r.self)
+	if alone {
+		return true, ""
+	}
+	own, other = r.channelServed(ctx, first)
+	if other != "" {
+		return false, other
+	}
+	if own || named {
+		return true, ""
+	}
+	return r.collectionChannels(ctx)
+}
+
+// othersAfter is how long a cluster may take to answer for its own channel
+// before it is asked for those of others too. What answers for its own, as
+// nearly all do, is asked once; what does not costs no second deadline.
+const othersAfter = 250 * time.Millisecond
+
+// channelServed asks for the first channel of this cluster, and unless that is
+// answered soon for those of every other member at once: a cluster waits for a
+// channel that is not its own until the deadline (milvus.md section 1.3).
+func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
+	ctx, cancel := r.shortly(ctx)
+	defer cancel()
+	asked := r.firstChannels()
+	var mine <-chan bool
+	if _, tells := asked[r.self.ID]; tells {
+		mine = first()
+		delete(asked, r.self.ID)
+	}
+	if mine != nil {
+		soon := time.NewTimer(othersAfter)
+		defer soon.Stop()
+		select {
+		case ok := <-mine:
+			if ok {
+				return true, ""
+			}
+			mine = nil
+		case <-soon.C:
+		}
+	}
+	answers := r.servedOf(ctx, asked)
+	for left := len(asked); left > 0 || mine != nil; {
+		select {
+		case ok := <-mine:
+			if ok {
+				return true, "" // cancels the others
+			}
+			mine = nil
+		case id := <-answers:
+			left--
+			other = cmp.Or(id, other)
+		}
+	}
+	return false, other
+}
+
+// servedOf asks for one channel of each member, and sends the member that was
+// answered for, or nothing but an empty name.
+func (r *reading) servedOf(ctx context.Context, asked map[string]string) <-chan string {
+	answers := make(chan string, len(asked))
+	for id, channel := range asked {
+		go func() {
+			if _, err := r.info(ctx, channel, id); err != nil {
+				id = ""
+			}
+			answers <- id
+		}()
+	}
+	return answers
+}
+
+// firstServed says whether the cluster answers for its first channel.
+func (r *reading) firstServed(ctx context.Context) bool {
+	ctx, cancel := r.shortly(ctx)
+	defer cancel()
+	_, err := r.info(ctx, r.self.PChannels[0], r.self.ID)
+	return err == nil
+}
+
+// firstChannels is the first channel of every member by which it can be told
+// from the others.
+func (r *reading) firstChannels() map[string]string {
+	count := map[string]int{}
+	for _, c := range r.topology.Clusters {
+		if len(c.PChannels) > 0 {
+			count[c.PChannels[0]]++
+		}
+	}
+	out := map[string]string{}
+	for _, c := range r.topology.Clusters {
+		if len(c.PChannels) > 0 && count[c.PChannels[0]] == 1 {
+			out[c.ID] = c.PChannels[0]
+		}
+	}
+	return out
+}
+
+// collectionChannels looks at the physical channels of any one collection:
+// they carry the cluster's own names.
+func (r *reading) collectionChannels(ctx context.Context) (own bool, other string) {
+	ctx, cancel := r.shortly(ctx)
+	defer cancel()
+	shown, err := r.api.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{})
+	if err != nil || len(shown.GetCollectionNames()) == 0 {
+		return false, ""
+	}
+	coll, err := r.api.DescribeCollection(ctx, &milvuspb.DescribeCollectionRequest{CollectionName: shown.GetCollectionNames()[0]})
+	if err != nil || len(coll.GetPhysicalChannelNames()) == 0 {
+		return false, ""
+	}
+	channel := coll.GetPhysicalChannelNames()[0]
+	owners := 0
+	for _, c := range r.topology.Clusters {
+		if slices.Contains(c.PChannels, channel) {
+			owners++
+			own, other = c.ID == r.self.ID, c.ID
+		}
+	}
+	if owners != 1 {
+		return false, ""
+	}
+	if own {
+		return true, ""
+	}
+	return false, other
+}
