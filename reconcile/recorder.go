@@ -56,16 +56,23 @@ func noBacklog(channels []plan.ChannelProgress) (time.Time, bool) {
 	return oldest, len(channels) > 0
 }
 
-// recorder writes progress in as few transactions as the ledger's speed
-// allows: what comes while one is under way goes into the next.
+// recordEvery is how far apart two writes of progress are. With many topologies
+// some pass ends every few milliseconds, and each write makes every process
+// read the ledger anew.
+const recordEvery = time.Second
+
+// recorder writes progress in few transactions: the first at once, and what
+// comes until recordEvery is over with the next.
 type recorder struct {
 	write  func(context.Context, ...plan.ProgressRecord) error
 	failed func(error)
+	clock  Clock
 
 	mu      sync.Mutex
 	pending map[string]plan.ProgressRecord // by cluster
 	busy    bool
 	under   sync.WaitGroup
+	ending  chan struct{} // closed once nothing is added any more
 }
 
 func (r *recorder) add(records []plan.ProgressRecord) {
@@ -97,10 +104,18 @@ func (r *recorder) flush() {
 		ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
 		r.failed(r.write(ctx, batch...))
 		cancel()
+		select {
+		case <-r.clock.After(recordEvery):
+		case <-r.ending:
+		}
 	}
 }
 
-func (r *recorder) wait() { r.under.Wait() }
+// wait writes what is left.
+func (r *recorder) wait() {
+	close(r.ending)
+	r.under.Wait()
+}
 
 // recordFailed says that something could not be recorded. The next sweep
 // tries again.
