@@ -151,7 +151,7 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 		cluster = prim
 	}
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
-	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.t.Name, "{S}", s.standIns(prim))
+	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.t.Name, "{S}", s.otherStandbys(prim))
 	return NewFinding(p.verdict.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
 

@@ -14,7 +14,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.14 or later, or promote "+s.standIns(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
+			"upgrade it to 2.6.14 or later, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
 	}
 	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
@@ -30,7 +30,7 @@ func (s situation) notPromotable(c Cluster) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
-		"promote "+s.standIns(c.ID)+", or set 'promotable: true' in a commit of its own before")}
+		"promote "+s.otherStandbys(c.ID)+", or set 'promotable: true' in a commit of its own before")}
 }
 
 func (s situation) refusedToken(id string) Finding {
@@ -73,9 +73,9 @@ func betterChoice(c Cluster) string {
 	return "make " + c.ID + " the primary instead, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 }
 
-// standIns names the standbys that could be promoted in place of one that
+// otherStandbys names the standbys that could be promoted in place of one that
 // cannot: they answer, follow what it should follow, and are meant to.
-func (s situation) standIns(not string) string {
+func (s situation) otherStandbys(not string) string {
 	var out []string
 	for _, c := range s.t.Clusters {
 		v := s.view(c.ID)

@@ -75,7 +75,7 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 			out = append(out, s.missingCredential(c.ID))
 		case v.Reach != ReachUp && step.ForcePromote():
 			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
-				"bring it back, or promote "+s.standIns(c.ID)+": 'reconcile status "+s.t.Name+"' shows which answer"))
+				"bring it back, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows which answer"))
 		case v.Reach != ReachUp:
 			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must be told of this change and "+s.describe(c.ID),
 				"bring it back, or find out with 'reconcile doctor "+s.t.Name+"' what is wrong with its address or credential"))
