@@ -74,6 +74,11 @@ func setup(env *testscript.Env) error {
 		env.Setenv(name, l.Addr().String())
 	}
 	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
+	workflows, err := filepath.Abs(ci(""))
+	if err != nil {
+		return err
+	}
+	env.Setenv("WORKFLOWS", workflows)
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
 	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))
 	for k, v := range map[string]string{"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "HOME": env.WorkDir} {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDriftKeepsAnIssue holds that the scheduled job opens one issue when the
+// live clusters differ from Git, and closes it when they do not any more.
+func TestDriftKeepsAnIssue(t *testing.T) {
+	forge, env := startForge(t, "github")
+	const issues = "/repos/team/topologies/issues"
+	play, control := filepath.Join(t.TempDir(), "play"), freeAddresses(t, 1)[0]
+	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", control)
+	ready, err := sim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = sim.Process.Kill()
+		_ = sim.Wait()
+	})
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+filepath.Join(play, "reconcile.yaml"), "PATH="+os.Getenv("PATH"))
+
+	runCI(t, env, "drift-issue.sh")
+	if n := len(forge.lists[issues]); n > 0 {
+		t.Fatalf("%d issues while all is in sync", n)
+	}
+	if _, err := request("POST", "http://"+control+"/clusters/cluster-a/stop", ""); err != nil {
+		t.Fatal(err)
+	}
+	runCI(t, env, "drift-issue.sh")
+	runCI(t, env, "drift-issue.sh")
+	all := forge.lists[issues]
+	if len(all) != 1 || all[0].State != "open" || !strings.Contains(all[0].Body, "cluster-a") {
+		t.Fatalf("issues while a cluster is down: %+v", all)
+	}
+	if _, err := request("POST", "http://"+control+"/clusters/cluster-a/start", ""); err != nil {
+		t.Fatal(err)
+	}
+	runCI(t, env, "drift-issue.sh")
+	if all[0].State != "closed" {
+		t.Errorf("the issue is %s after the cluster is back", all[0].State)
+	}
+}
