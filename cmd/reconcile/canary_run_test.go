@@ -44,7 +44,7 @@ var canaryStories = map[string]func(*aviary){
 }
 
 // TestNoSecretIsEverSaid plants a canary at each place of a secret, runs every
-// command in every form, at debug level, through bootstrap, failover, the return of
+// command in every form, at debug level, through bootstrap, switchovers, failover, the return of
 // the old primary, failures of every outside party and the crash of the daemon, and
 // searches all that was said, sent and written.
 func TestNoSecretIsEverSaid(t *testing.T) {
@@ -82,8 +82,12 @@ func TestNoSecretIsEverSaid(t *testing.T) {
 		t.Fatalf("bootstrap with canaries for tokens ended with %d:\n%s", code, out)
 	}
 	everything()
+	a.switchovers()
+	if code, out := a.run("demo"); code != 0 {
+		t.Errorf("the demonstration ended with %d:\n%s", code, out)
+	}
 	a.post(t, "/clusters/cluster-a/stop", "")
-	a.change(2, "stale", "primary", "orders/cluster-b")
+	a.change(4, "stale", "primary", "orders/cluster-b")
 	if code, out := a.run("apply"); code != 0 && code != 5 {
 		t.Fatalf("failover ended with %d:\n%s", code, out)
 	}
@@ -105,6 +109,18 @@ func TestNoSecretIsEverSaid(t *testing.T) {
 	for _, name := range names {
 		if !a.ran[name] {
 			t.Errorf("%s was not run", name)
+		}
+	}
+}
+
+// switchovers swaps the roles and swaps them back: each member is sent the
+// tokens of both.
+func (a *aviary) switchovers() {
+	for i, roles := range [][3]string{{"standby", "primary", "orders/cluster-b"}, {"primary", "standby", "orders/cluster-a"}} {
+		a.change(2+i, roles[0], roles[1], roles[2])
+		code, out := a.run("apply")
+		if code != 0 && code != 5 || !strings.Contains(out, "switchover") {
+			a.t.Errorf("the switchover to %s ended with %d:\n%s", roles[2], code, out)
 		}
 	}
 }
@@ -141,7 +157,7 @@ func (a *aviary) daemon() {
 	}
 	base := "http://" + a.address("SERVE")
 	a.await(a.t, "the daemon", func() bool { _, err := request("GET", base+"/healthz", ""); return err == nil })
-	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/v1/topologies", "/topologies/orders", "/no-such-page", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/t/orders/global-cluster/topology", "/no-such-page", "/debug/pprof/cmdline"} {
 		body, err := request("GET", base+path, "")
 		a.check("GET "+path, string(body)+fmt.Sprint(err))
 	}

@@ -54,6 +54,7 @@ const delayed = `{"method":"UpdateReplicateConfiguration","kind":"delay","for":"
 // of them on one ledger, and demands that the next runs finish each with one
 // force promote that took effect, and that the ledger stands.
 func TestKilledFailover(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
 	defer cancel()
 	drill := newCrashDrill(ctx, t, len(crashes), "")

@@ -54,6 +54,7 @@ var wires = []struct {
 // sent beside a primary that lives, and the next run over a good wire settles
 // with one that took effect.
 func TestBadWire(t *testing.T) {
+	t.Parallel()
 	zerolog.SetGlobalLevel(zerolog.Disabled)
 	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
 	defer cancel()
