@@ -216,3 +216,18 @@ func TestStaleLog(t *testing.T) {
 	must(t, w.Stop("a"))
 	same(t, look(), plan.StaleLog{Cluster: "a"})
 }
+
+// TestStaleLogIsBounded: of a channel that was written to for long, no more is
+// read than a look needs.
+func TestStaleLogIsBounded(t *testing.T) {
+	w := pair(t, "")
+	failedOver(t, w, 32, 0)
+	for range maxStaleMessages + 1 {
+		_, _, err := w.Write("a", 16)
+		must(t, err)
+	}
+	got := w.fleet().Reader().StaleLog(w.ctx(), w.topology, "b", "a")
+	if most := maxStaleMessages * len(w.cluster("a").PChannels); !got.Known || !got.More || got.Messages < maxStaleMessages || got.Messages > most {
+		t.Errorf("%+v", got)
+	}
+}
