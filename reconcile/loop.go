@@ -167,6 +167,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	parts.Go(func() { l.follow(ctx) })
 	parts.Go(func() { l.lead(ctx) })
 	<-ctx.Done()
+	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Stopping = true })
 	l.log.Info("stopping: what is being applied may finish", slog.Duration("grace", l.grace))
 	ended := make(chan struct{})
 	go func() {

@@ -58,6 +58,7 @@ func (u underWay) intents() int {
 func TestStopLetsAnApplyFinish(t *testing.T) {
 	u := newUnderWay(t)
 	u.stop()
+	u.await(t, "the board to say so", func() bool { return u.loop.Board().Snapshot().Stopping })
 	close(u.release)
 	u.await(t, "the end", func() bool { return len(u.ended) == 1 })
 	if u.intents() != 0 || len(u.book.results) != 1 || u.book.results[0] != "applied" {

@@ -40,6 +40,16 @@ func (p Published) newer(o Published) Published {
 	return p
 }
 
+// Told is what the ledger alone says of a topology, for telling clients while
+// nothing else is known of it; false: they were never told of it.
+func (r Remembered) Told(topology string) (TopologyStatus, bool) {
+	p := r.Published[topology]
+	return TopologyStatus{
+		Name: topology, Published: p,
+		IntentOpen: r.openIntent(topology, OutcomeUnchanged), Stale: r.staleOf(topology),
+	}, p.Version > 0
+}
+
 // recordPublished lets every process on the ledger tell clients the same.
 func (w *worker) recordPublished(ctx context.Context, known Published) {
 	if p := w.last.Published; p.Version > known.Version {

@@ -88,6 +88,7 @@ type Snapshot struct {
 	Config     string           // why the newest configuration was not taken over; empty: it was
 	Swept      bool             // the first sweep of every topology has ended
 	SweptAt    time.Time        // end of the newest pass of any topology
+	Stopping   bool             // the end was asked for: nothing new is begun
 	Topologies []TopologyStatus // sorted by name
 }
 

@@ -188,3 +188,11 @@ func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
 	}
 	w.wake()
 }
+
+// approved are the payloads of a failover's approval; nil: it is not approved.
+func approved(t plan.TopologyPlan, d approval.Decision) []string {
+	if t.Transition != plan.TransitionFailover || d.Verdict != approval.VerdictApproved {
+		return nil
+	}
+	return d.Payloads
+}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 )
 
 // judged is what one pass came to.
@@ -35,24 +34,8 @@ func (w *worker) take(j judged) {
 	result := resultOf(j.report, w.name)
 	spent := j.report.remembered.spent(w.name, t.Generation)
 	raised, resolved := w.drift.next(Drifts(t, t.Transition != plan.TransitionNone && !spent))
-	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.standing()
-	s.Evidence = w.watch.evidence()
-	s.LastSuccess, s.Failures = now, 0
-	w.failures = 0
-	if j.acted && unsettled(result, t, j.report) && !j.apply.holds(w.name) {
-		w.failures = w.last.Failures + 1
-		s.Failures = w.failures
-	}
-	if tells(result) && !j.apply.holds(w.name) {
-		s.Result = &result
-	}
-	s.Published = s.Published.newer(j.report.remembered.Published[w.name])
-	if t.InSync || result.Outcome == OutcomeApplied {
-		s.Served = max(s.Served, t.Generation)
-		s.Published = s.Published.newer(publishedOf(t))
-	}
-	s.State = stateOf(t, s, result, j.apply)
-	s.IntentOpen, s.Stale = j.report.remembered.openIntent(w.name, result.Outcome), j.report.remembered.staleOf(w.name)
+	s.LastSuccess = now
+	s = w.learned(s, t, result, j)
 	w.publish(s)
 	w.measure(s, result, j)
 	if w.loop.judged != nil {
@@ -64,6 +47,29 @@ func (w *worker) take(j judged) {
 	if j.acted {
 		w.record(j, t)
 	}
+}
+
+// learned is the status with all that a pass which could judge the topology
+// found and did.
+func (w *worker) learned(s TopologyStatus, t plan.TopologyPlan, result Result, j judged) TopologyStatus {
+	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.standing()
+	s.Evidence = w.watch.evidence()
+	s.Failures = 0
+	if j.acted && unsettled(result, t, j.report) && !j.apply.holds(w.name) {
+		s.Failures = w.last.Failures + 1
+	}
+	w.failures = s.Failures
+	if tells(result) && !j.apply.holds(w.name) {
+		s.Result = &result
+	}
+	s.Published = s.Published.newer(j.report.remembered.Published[w.name])
+	if t.InSync || result.Outcome == OutcomeApplied {
+		s.Served = max(s.Served, t.Generation)
+		s.Published = s.Published.newer(publishedOf(t))
+	}
+	s.State = stateOf(t, s, result, j.apply)
+	s.IntentOpen, s.Stale = j.report.remembered.openIntent(w.name, result.Outcome), j.report.remembered.staleOf(w.name)
+	return s
 }
 
 // holds says whether the configuration forbids to apply a topology.
@@ -233,12 +239,4 @@ func greatest(m plan.Memory, topology string) int64 {
 		}
 	}
 	return out
-}
-
-// approved are the payloads of a failover's approval; nil: it is not approved.
-func approved(t plan.TopologyPlan, d approval.Decision) []string {
-	if t.Transition != plan.TransitionFailover || d.Verdict != approval.VerdictApproved {
-		return nil
-	}
-	return d.Payloads
 }

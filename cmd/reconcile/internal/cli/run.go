@@ -66,6 +66,8 @@ type daemon struct {
 	loop    *reconcile.Loop
 	metrics *serve.Metrics
 	herald  *herald
+	// recalled is what was last read of the ledger for clients.
+	recalled lastRead
 }
 
 func runRun(ctx context.Context, g *globals, profiles bool) error {

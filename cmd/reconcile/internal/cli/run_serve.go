@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
 )
@@ -18,7 +19,7 @@ const (
 	readers = 64
 	// recordsShown is how many entries of the ledger the page shows of a topology.
 	recordsShown = 5
-	// recordsWithin bounds the read of the ledger for the page.
+	// recordsWithin bounds a read of the ledger for whoever asks.
 	recordsWithin = 3 * time.Second
 )
 
@@ -31,7 +32,7 @@ func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	board := d.loop.Board()
 	s, err := serve.Listen(serve.Options{
 		Address: c.Serve.Address, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
-		Ready: func() bool { return board.Snapshot().Swept },
+		Ready: func() error { return serve.Ready(board.Snapshot()) },
 	})
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
 	s.Handle("GET /api/v1/status", serve.Status(board))
-	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c)))
+	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
 	if profiles {
 		s.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
 		s.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
@@ -66,6 +67,17 @@ func endpointsOf(c schema.Config) map[string]string {
 		}
 	}
 	return out
+}
+
+// recall is what the ledger says of a topology that the loop does not know.
+func (d *daemon) recall(ctx context.Context, topology string) (reconcile.TopologyStatus, bool) {
+	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
+	defer cancel()
+	m, err := ledgerRecord{ledger: d.ledger, last: &d.recalled}.Read(bounded)
+	if err != nil {
+		return reconcile.TopologyStatus{}, false
+	}
+	return m.Told(topology)
 }
 
 // records are the newest entries of the ledger by topology, newest first. A

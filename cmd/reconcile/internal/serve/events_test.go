@@ -14,7 +14,7 @@ import (
 // hold up the end of the server.
 func TestEventsEndWithTheServer(t *testing.T) {
 	source := boardOf(pair(7))
-	s, err := Listen(Options{Address: "127.0.0.1:0", Health: func() error { return nil }, Ready: func() bool { return true }, Webhook: &Webhook{}})
+	s, err := Listen(Options{Address: "127.0.0.1:0", Health: func() error { return nil }, Ready: func() error { return nil }, Webhook: &Webhook{}})
 	if err != nil {
 		t.Fatal(err)
 	}

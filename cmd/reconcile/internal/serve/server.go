@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"milvus-reconcile/reconcile"
 )
 
 // The bounds of a request. None of ours is long: a slow client must not hold
@@ -28,8 +30,8 @@ type Options struct {
 	TLS     *tls.Config // nil: plaintext
 	// Health says what is stuck; nil: nothing is.
 	Health func() error
-	// Ready says whether everything was looked at once.
-	Ready   func() bool
+	// Ready says why it is not ready; nil: it is.
+	Ready   func() error
 	Webhook *Webhook
 }
 
@@ -109,10 +111,23 @@ func health(stuck func() error) http.Handler {
 	})
 }
 
-func ready(is func() bool) http.Handler {
+// Ready says why a daemon is not ready: it is about to end, or has not looked
+// at every topology yet.
+func Ready(s reconcile.Snapshot) error {
+	switch {
+	case s.Stopping:
+		return errors.New("it is stopping")
+	case !s.Swept:
+		return errors.New("not every topology has been looked at yet")
+	default:
+		return nil
+	}
+}
+
+func ready(why func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if !is() {
-			answer(w, http.StatusServiceUnavailable, "not every topology has been looked at yet")
+		if err := why(); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
 		answer(w, http.StatusOK, "ready")

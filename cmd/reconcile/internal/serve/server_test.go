@@ -9,14 +9,18 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"milvus-reconcile/reconcile"
 )
 
 // TestHealthAndReadiness: healthy until something is stuck, ready once all was
-// looked at; every answer carries the guarding headers.
+// looked at and until it stops; every answer carries the guarding headers.
 func TestHealthAndReadiness(t *testing.T) {
-	var ready, stuck atomic.Bool
+	var stuck atomic.Bool
+	var known atomic.Pointer[reconcile.Snapshot]
+	known.Store(&reconcile.Snapshot{})
 	s, err := Listen(Options{
-		Address: "127.0.0.1:0", Ready: ready.Load, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
+		Address: "127.0.0.1:0", Ready: func() error { return Ready(*known.Load()) }, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
 		Health: func() error {
 			if stuck.Load() {
 				return errors.New("the pass over orders is stuck")
@@ -46,10 +50,12 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 	get("/healthz", http.StatusOK, "ok")
 	get("/readyz", http.StatusServiceUnavailable, "not every topology")
-	ready.Store(true)
+	known.Store(&reconcile.Snapshot{Swept: true})
 	stuck.Store(true)
 	get("/readyz", http.StatusOK, "ready")
 	get("/healthz", http.StatusServiceUnavailable, "orders is stuck")
+	known.Store(&reconcile.Snapshot{Swept: true, Stopping: true})
+	get("/readyz", http.StatusServiceUnavailable, "stopping")
 	get("/webhook/git", http.StatusMethodNotAllowed, "")
 	stop()
 	if err := <-ended; err != nil {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -32,27 +33,34 @@ type ServedCluster struct {
 
 // Documents answers GET /t/{topology}/global-cluster/topology. A version is
 // served only after its roles were seen to be live and verified, by whatever
-// process on the ledger; the newest one stays when nothing can be seen, and
-// versions never fall.
+// process on the ledger; the newest one stays when nothing can be seen, be it
+// the clusters, Git or a document in it, and versions never fall.
 //
 // Requests of SDKs carry a token. It is not read.
 type Documents struct {
 	endpoints map[string]string // by cluster id; of the operator's configuration
 	source    Source
+	recall    Recall
 }
+
+// Recall is what the ledger holds of a topology that the source says nothing
+// of; false: nothing, or it cannot be read.
+type Recall func(ctx context.Context, topology string) (reconcile.TopologyStatus, bool)
 
 // NewDocuments makes the documents of a source. Endpoints are what SDKs
 // connect to, by cluster id; a cluster without one is left out.
-func NewDocuments(source Source, endpoints map[string]string) *Documents {
-	return &Documents{endpoints: endpoints, source: source}
+func NewDocuments(source Source, endpoints map[string]string, recall Recall) *Documents {
+	return &Documents{endpoints: endpoints, source: source, recall: recall}
 }
 
 // Document is what is served of a topology now; false when nothing was ever
 // verified.
-func (d *Documents) Document(topology string) (Served, bool) {
+func (d *Documents) Document(ctx context.Context, topology string) (Served, bool) {
 	t, known := d.source.Snapshot().Topology(topology)
 	if !known || t.Published.Version == 0 {
-		return Served{}, false
+		if t, known = d.recall(ctx, topology); !known {
+			return Served{}, false
+		}
 	}
 	s := Served{Version: t.Published.Version, Clusters: []ServedCluster{}}
 	add := func(id string, capability int) {
@@ -90,7 +98,7 @@ func (d *Documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	topology := r.PathValue("topology")
-	if s, ok := d.Document(topology); ok {
+	if s, ok := d.Document(r.Context(), topology); ok {
 		answer.Data = &s
 	} else if _, known := d.source.Snapshot().Topology(topology); known {
 		answer.Code, answer.Message = 1, "no verified state of this topology is known"

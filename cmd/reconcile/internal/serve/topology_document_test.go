@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,18 @@ func capabilities(s Served) map[string]int {
 	return out
 }
 
+// nothing is a ledger that cannot be read.
+func nothing(context.Context, string) (reconcile.TopologyStatus, bool) {
+	return reconcile.TopologyStatus{}, false
+}
+
+// recalled is a ledger that holds two topologies which Git does not show.
+func recalled(_ context.Context, topology string) (reconcile.TopologyStatus, bool) {
+	t := pair(5)
+	t.Plan, t.IntentOpen = plan.TopologyPlan{}, topology == "doubtful"
+	return t, topology == "unseen" || topology == "doubtful"
+}
+
 // TestDocumentThroughAFailover follows one topology from health over the loss
 // of its primary to the return of the old one.
 func TestDocumentThroughAFailover(t *testing.T) {
@@ -35,7 +48,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 		member("cluster-b", plan.RolePrimary, plan.ReachUnreachable, plan.BeliefUnknown),
 	}
 	b := boardOf()
-	d := NewDocuments(b, endpoints)
+	d := NewDocuments(b, endpoints, nothing)
 	for _, step := range []struct {
 		name    string
 		status  reconcile.TopologyStatus
@@ -50,7 +63,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 		{"blind", blind, 8, map[string]int{"cluster-b": 3}},
 	} {
 		b.publish(step.status)
-		got, ok := d.Document("orders")
+		got, ok := d.Document(t.Context(), "orders")
 		if !ok || got.Version != step.version {
 			t.Errorf("%s: version %d (%t), want %d", step.name, got.Version, ok, step.version)
 		}
@@ -62,7 +75,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 
 func TestDocumentOverHTTP(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /t/{topology}/global-cluster/topology", NewDocuments(boardOf(reconcile.TopologyStatus{Name: "new"}, pair(7)), endpoints))
+	mux.Handle("GET /t/{topology}/global-cluster/topology", NewDocuments(boardOf(reconcile.TopologyStatus{Name: "new"}, pair(7)), endpoints, recalled))
 	for _, c := range []struct {
 		name, path string
 		code       int
@@ -70,6 +83,8 @@ func TestDocumentOverHTTP(t *testing.T) {
 	}{
 		{"a pair", "/t/orders/global-cluster/topology", 200, `{"code":0,"message":"","data":{"version":7,"clusters":[{"clusterId":"cluster-a","endpoint":"https://a.example:19530","capability":3},{"clusterId":"cluster-b","endpoint":"https://b.example:19530","capability":1}]}}`},
 		{"never verified", "/t/new/global-cluster/topology", 503, `{"code":1,"message":"no verified state of this topology is known","data":null}`},
+		{"Git does not show it", "/t/unseen/global-cluster/topology", 200, `{"code":0,"message":"","data":{"version":5,"clusters":[{"clusterId":"cluster-a","endpoint":"https://a.example:19530","capability":3},{"clusterId":"cluster-b","endpoint":"https://b.example:19530","capability":1}]}}`},
+		{"nor whether an apply ended", "/t/doubtful/global-cluster/topology", 200, `{"code":0,"message":"","data":{"version":5,"clusters":[{"clusterId":"cluster-a","endpoint":"https://a.example:19530","capability":1},{"clusterId":"cluster-b","endpoint":"https://b.example:19530","capability":1}]}}`},
 		{"not there", "/t/none/global-cluster/topology", 404, `{"code":1,"message":"no such topology","data":null}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,196 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// browser is a headless Chromium behind its WebDriver (W3C WebDriver).
+type browser struct {
+	t    *testing.T
+	base string
+}
+
+func startBrowser(t *testing.T) browser {
+	t.Helper()
+	driver, chromium := program(t, "chromedriver"), program(t, "chromium")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(driver, fmt.Sprint("--port=", port), "--log-level=OFF")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b := browser{t, fmt.Sprintf("http://127.0.0.1:%d", port)}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	wait(t, "the driver", func() bool {
+		r, err := http.Get(b.base + "/status")
+		if err == nil {
+			r.Body.Close()
+		}
+		return err == nil
+	})
+	args := []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir()}
+	var session struct {
+		SessionID string `json:"sessionId"`
+	}
+	b.call(http.MethodPost, "/session", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
+		"browserName": "chrome", "goog:chromeOptions": map[string]any{"binary": chromium, "args": args},
+	}}}, &session)
+	b.base += "/session/" + session.SessionID
+	t.Cleanup(func() { b.call(http.MethodDelete, "", nil, nil) })
+	return b
+}
+
+// wait polls for a condition, for as long as a slow machine may need.
+func wait(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s", what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (b browser) call(method, path string, body, result any) {
+	b.t.Helper()
+	var in io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		in = bytes.NewReader(raw)
+	}
+	// Not the test's context: the session is closed after that has ended.
+	r, err := http.NewRequestWithContext(context.Background(), method, b.base+path, in)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var envelope struct {
+		Value json.RawMessage `json:"value"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&envelope); err != nil || answer.StatusCode != http.StatusOK {
+		b.t.Fatalf("%s %s: %s %v %s", method, path, answer.Status, err, envelope.Value)
+	}
+	if result != nil {
+		if err := json.Unmarshal(envelope.Value, result); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func (b browser) open(url string) {
+	b.call(http.MethodPost, "/url", map[string]any{"url": url}, nil)
+}
+
+// eval evaluates a JavaScript expression in the page.
+func (b browser) eval(expression string, result any) {
+	b.t.Helper()
+	b.call(http.MethodPost, "/execute/sync", map[string]any{"script": "return " + expression, "args": []any{}}, result)
+}
+
+func (b browser) text(expression string) string {
+	var s string
+	b.eval("String("+expression+")", &s)
+	return s
+}
+
+func (b browser) devtools(command string, params map[string]any, result any) {
+	b.t.Helper()
+	b.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": command, "params": params}, result)
+}
+
+// html is the document as it stands, asked for without a script.
+func (b browser) html() string {
+	b.t.Helper()
+	var document struct {
+		Root struct {
+			NodeID int `json:"nodeId"`
+		} `json:"root"`
+	}
+	b.devtools("DOM.getDocument", map[string]any{"depth": 0}, &document)
+	var outer struct {
+		OuterHTML string `json:"outerHTML"`
+	}
+	b.devtools("DOM.getOuterHTML", map[string]any{"nodeId": document.Root.NodeID}, &outer)
+	return outer.OuterHTML
+}
+
+// tab goes on to the next stop and waits until it has the focus. A key that
+// came before the page could take it is pressed again.
+func (b browser) tab() {
+	b.t.Helper()
+	b.eval("(window.lastStop = document.activeElement, true)", nil)
+	wait(b.t, "the focus to move", func() bool {
+		b.press(keyTab)
+		for range 10 {
+			if b.text("document.activeElement !== window.lastStop") == "true" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (b browser) press(key string) {
+	b.call(http.MethodPost, "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "k", "actions": []any{
+		map[string]any{"type": "keyDown", "value": key}, map[string]any{"type": "keyUp", "value": key},
+	}}}}, nil)
+}
+
+// screenshot takes one, and keeps it where SCREENSHOTS says.
+func (b browser) screenshot(name string) image.Image {
+	b.t.Helper()
+	var encoded string
+	b.call(http.MethodGet, "/screenshot", nil, &encoded)
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), raw, 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	img, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return img
+}
+
+const (
+	keyTab   = "\ue004"
+	keyEnter = "\ue007"
+)
