@@ -35,7 +35,7 @@ type Source interface {
 type Records interface {
 	RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
-	RecordHome(ctx context.Context, home plan.Home) error
+	RecordHome(ctx context.Context, homes ...plan.Home) error
 	// RecordPublished remembers what clients are told of a topology.
 	RecordPublished(ctx context.Context, topology string, p Published) error
 	// RecordLapse denies the approval with those payload hashes for good.

@@ -109,7 +109,7 @@ func (n *notes) RecordGeneration(_ context.Context, m plan.GenerationMark) error
 	return nil
 }
 
-func (n *notes) RecordHome(context.Context, plan.Home) error { return nil }
+func (n *notes) RecordHome(context.Context, ...plan.Home) error { return nil }
 
 func (n *notes) RecordPublished(context.Context, string, reconcile.Published) error { return nil }
 

@@ -221,10 +221,14 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 	if g := greatest(m, t.Name); t.Generation > g {
 		w.loop.recordFailed(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}
+	var homes []plan.Home
 	for _, c := range t.Clusters {
 		if !slices.ContainsFunc(m.Homes, func(h plan.Home) bool { return h.Cluster == c.ID }) {
-			w.loop.recordFailed(w.loop.records.RecordHome(ctx, plan.Home{Cluster: c.ID, Topology: t.Name}))
+			homes = append(homes, plan.Home{Cluster: c.ID, Topology: t.Name})
 		}
+	}
+	if len(homes) > 0 {
+		w.loop.recordFailed(w.loop.records.RecordHome(ctx, homes...))
 	}
 }
 

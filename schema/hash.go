@@ -14,8 +14,9 @@ import (
 
 // Document names one document of a file and the hash of what it says.
 type Document struct {
-	Name string // metadata.name
-	Hash string // sha256:…
+	Name       string // metadata.name
+	Hash       string // sha256:…
+	Generation int64  // of a good document; 0 for another
 }
 
 // Documents names each document in one file that has a readable name, sorted
@@ -41,6 +42,11 @@ func Documents(data []byte) []Document {
 	out := make([]Document, len(names))
 	for i, name := range names {
 		out[i] = Document{Name: name, Hash: hashOf(byName[name])}
+		for _, d := range byName[name] {
+			if len(d.problems) == 0 {
+				out[i].Generation = d.topology.Generation
+			}
+		}
 	}
 	return out
 }

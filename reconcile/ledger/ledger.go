@@ -80,9 +80,14 @@ func (l *Ledger) RecordGeneration(ctx context.Context, g plan.GenerationMark) er
 	return l.write(ctx, nil, generationRule(g))
 }
 
-// RecordHome remembers which topology a cluster id belongs to.
-func (l *Ledger) RecordHome(ctx context.Context, h plan.Home) error {
-	return l.write(ctx, nil, homeRule(h))
+// RecordHome remembers which topologies cluster ids belong to, in one
+// transaction.
+func (l *Ledger) RecordHome(ctx context.Context, homes ...plan.Home) error {
+	rules := make([]rule, len(homes))
+	for i, h := range homes {
+		rules[i] = homeRule(h)
+	}
+	return l.write(ctx, nil, rules...)
 }
 
 // RecordLapse remembers that an approval lapsed, since the old primary was

@@ -110,35 +110,38 @@ func unseal(seq uint64, raw []byte) (sealed, bool) {
 // stored is the form that unseal reads.
 func (s sealed) stored() []byte { return append([]byte(s.hash+"\n"), s.raw...) }
 
-// write runs a rule against the ledger in one transaction.
-func (l *Ledger) write(ctx context.Context, g guard, r rule) error {
-	return l.store.commit(ctx, g, func(im image) (change, error) { return l.next(im, r, nil) })
+// write runs rules against the ledger in one transaction. Each of them sees
+// what stood before all of them.
+func (l *Ledger) write(ctx context.Context, g guard, rules ...rule) error {
+	return l.store.commit(ctx, g, func(im image) (change, error) { return l.next(im, nil, rules...) })
 }
 
 // writeLatest replaces latest values in one transaction.
 func (l *Ledger) writeLatest(ctx context.Context, latest map[string][]byte) error {
-	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.next(im, bornRule, latest) })
+	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.next(im, latest, bornRule) })
 }
 
-// next verifies what stands, asks the rule, and chains its record. The birth
+// next verifies what stands, asks the rules, and chains their records. The birth
 // goes before the first record of all.
-func (l *Ledger) next(im image, r rule, latest map[string][]byte) (change, error) {
+func (l *Ledger) next(im image, latest map[string][]byte, rules ...rule) (change, error) {
 	im, moved, err := upgrade(im)
 	if err != nil {
 		return change{}, l.named(err)
 	}
 	var c change
 	_, err = l.replay(im, func(s *state) error {
-		e, err := r(s)
-		if err != nil {
-			return err
-		}
 		var todo []entry
 		if len(im.chain) == 0 {
 			todo = append(todo, entry{Kind: KindBorn})
 		}
-		if e != nil {
-			todo = append(todo, *e)
+		for _, r := range rules {
+			e, err := r(s)
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				todo = append(todo, *e)
+			}
 		}
 		c, err = l.chain(im, todo, merge(moved, latest))
 		return err

@@ -71,14 +71,9 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revisi
 // documents is what the Git source may know of a file: names, hashes and
 // generations.
 func documents(data []byte) []gitsource.Document {
-	generations := map[string]int64{}
-	topologies, _ := schema.Parse("", data)
-	for _, t := range topologies {
-		generations[t.Name] = t.Generation
-	}
 	var out []gitsource.Document
 	for _, d := range schema.Documents(data) {
-		out = append(out, gitsource.Document{Name: d.Name, Hash: d.Hash, Generation: generations[d.Name]})
+		out = append(out, gitsource.Document(d))
 	}
 	return out
 }
