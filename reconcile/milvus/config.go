@@ -138,3 +138,41 @@ func limited(n, atOnce int, work func(i int)) {
 	}
 	wg.Wait()
 }
+
+// slowLook is how long a look may hold up others; maxSlow is how many may go on
+// beside them.
+const (
+	slowLook = 100 * time.Millisecond
+	maxSlow  = 512
+)
+
+// unhurried is limited for work that may wait for somebody who does not answer:
+// what takes long gives its place to the next, so that all the lost clusters
+// together cost one deadline and not one for each that has a place.
+func unhurried(n, atOnce int, work func(i int)) {
+	waiting := make(chan struct{}, maxSlow)
+	places := make(chan struct{}, max(atOnce, 1))
+	var wg sync.WaitGroup
+	for i := range n {
+		places <- struct{}{}
+		wg.Go(func() {
+			done := make(chan struct{})
+			slow := time.AfterFunc(slowLook, func() {
+				select {
+				case waiting <- struct{}{}:
+					<-places
+					<-done
+					<-waiting
+				case <-done:
+					<-places
+				}
+			})
+			work(i)
+			close(done)
+			if slow.Stop() {
+				<-places
+			}
+		})
+	}
+	wg.Wait()
+}

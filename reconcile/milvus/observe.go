@@ -54,7 +54,7 @@ func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Dep
 		}
 	}
 	views := make([]plan.View, len(jobs))
-	limited(len(jobs), r.fleet.concurrency, func(i int) { views[i] = view(jobs[i].topology, jobs[i].access) })
+	unhurried(len(jobs), r.fleet.concurrency, func(i int) { views[i] = view(jobs[i].topology, jobs[i].access) })
 	if depth.Progress {
 		r.backlogs(ctx, topologies, bound, views)
 	}
