@@ -57,7 +57,7 @@ cover: ## Statement coverage of the packages that decide, at least 95 % each
 	done | awk '{print} /coverage:/ {c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low}'
 
 bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -timeout 60m -run '^$$' -bench . -benchmem ./...
 
 conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS_EXPENDABLE=yes]
 	$(GO) test -count=1 -v -timeout 60m -run TestConformance ./reconcile/milvus/milvussim/conformance

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// sizes are the numbers of topologies, each of three clusters with 16 channels.
+var sizes = []int{1, 10, 100, 1000}
+
+// estate is a simulator in a process of its own, and the real binary beside it.
+type estate struct {
+	binary, files, config string
+	control               string
+	sim                   *exec.Cmd
+}
+
+// newEstate starts the simulator. Each cluster has a loopback address of its
+// own, so that thousands of them need no free ports.
+func newEstate(b *testing.B, topologies int) *estate {
+	b.Helper()
+	if runtime.GOOS != "linux" {
+		b.Skip("only Linux has the whole of 127.0.0.0/8 without set-up")
+	}
+	dir := b.TempDir()
+	e := &estate{binary: builtBinary(b), files: filepath.Join(dir, "topologies"), config: filepath.Join(dir, "play", "reconcile.yaml")}
+	if err := os.Mkdir(e.files, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	for i := range topologies {
+		if err := os.WriteFile(filepath.Join(e.files, fmt.Sprintf("t%04d.yaml", i)), []byte(star(i, "", 1)), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	at := freeAddresses(b, 1)[0]
+	e.control = "http://" + at
+	e.sim = exec.Command(e.binary, "sim", "--dir", e.files, "--git", filepath.Join(dir, "play"), "--control", at)
+	out, err := e.sim.StdoutPipe()
+	if err == nil {
+		err = e.sim.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = e.sim.Process.Kill(); _ = e.sim.Wait() })
+	var ready struct{ Ready bool }
+	if err := json.NewDecoder(out).Decode(&ready); err != nil || !ready.Ready {
+		b.Fatalf("the simulator did not start: %v", err)
+	}
+	return e
+}
+
+// star is the file of one topology.
+func star(i int, note string, generation int) string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: t%04d}\nspec:\n  generation: %d\n  clusters:\n", i, generation)
+	for j, c := range []string{"a", "b", "c"} {
+		role := "standby"
+		if j == 0 {
+			role = "primary"
+		}
+		n := 3*i + j
+		fmt.Fprintf(&t, "    - {id: t%04d-%s, role: %s, uri: \"http://127.%d.%d.%d:19530\", pchannels: {prefix: t%04d-%s-rootcoord-dml_, count: 16}}\n",
+			i, c, role, 64+os.Getpid()%128, n/250, n%250+1, i, c)
+	}
+	return t.String() + note
+}
+
+// builtBinary is the program, built once as `make build` does.
+func builtBinary(b *testing.B) string {
+	b.Helper()
+	path, err := buildOnce()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "reconcile-bench") // TestMain's process ends; the system clears it
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "reconcile")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// cost is what some runs of a command took.
+type cost struct {
+	runs       int
+	wall, cpu  time.Duration
+	peak       int64 // bytes
+	rpcs, sent int   // calls, and bytes that the simulator read and wrote
+}
+
+// spend runs a command once.
+func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
+	b.Helper()
+	calls, sent := e.calls(b), e.bytes(b)
+	cmd := exec.Command(e.binary, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	b.StartTimer()
+	began := time.Now()
+	_ = cmd.Run() // the exit code is looked at
+	c.wall += time.Since(began)
+	b.StopTimer()
+	if got := cmd.ProcessState.ExitCode(); got != exits {
+		b.Fatalf("reconcile %v exits %d, want %d\n%s", args, got, exits, stderr.String())
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // on Linux
+	c.runs++
+	c.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	c.peak = max(c.peak, usage.Maxrss<<10)
+	c.sent += e.bytes(b) - sent
+	c.rpcs += e.calls(b) - calls
+}
+
+func (c *cost) report(b *testing.B, topologies int) (cpuEach float64) {
+	n := float64(c.runs)
+	cpuEach = float64(c.cpu.Microseconds()) / n / float64(topologies)
+	b.ReportMetric(float64(c.cpu.Microseconds())/1000/n, "cpu-ms/op")
+	b.ReportMetric(cpuEach, "cpu-µs/topology")
+	b.ReportMetric(float64(c.peak)/(1<<20), "peak-MB")
+	b.ReportMetric(float64(c.rpcs)/n, "rpcs/op")
+	b.ReportMetric(float64(c.sent)/1024/n, "kB/op")
+	return cpuEach
+}
+
+func (e *estate) calls(b *testing.B) int {
+	b.Helper()
+	data, err := request("GET", e.control+"/calls", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes.Count(data, []byte(`"method"`))
+}
+
+// bytes is what the simulator has read from and written to all its connections.
+func (e *estate) bytes(b *testing.B) int {
+	b.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", e.sim.Process.Pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := 0
+	for _, m := range regexp.MustCompile(`[rw]char: (\d+)`).FindAllStringSubmatch(string(data), -1) {
+		n, _ := strconv.Atoi(m[1])
+		sum += n
+	}
+	return sum
+}
+
+// BenchmarkScale runs the real program against one machine's simulator. The
+// last metric is what a topology costs next to one of a tenth as many.
+func BenchmarkScale(b *testing.B) {
+	for _, what := range []struct {
+		name  string
+		exits int
+		args  func(e *estate) []string
+	}{
+		{"validate", 0, func(e *estate) []string { return []string{"validate", e.files} }},
+		{"plan", 0, func(e *estate) []string { return []string{"plan", "--config", e.config} }},
+		{"drift", 0, func(e *estate) []string { return []string{"drift", "--config", e.config} }},
+		{"plan with 1% changed", 2, func(e *estate) []string { return []string{"plan", "--detailed-exitcode", "--config", e.config} }},
+	} {
+		before := 0.0
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("%s/%d", what.name, n), func(b *testing.B) {
+				b.StopTimer()
+				e := newEstate(b, n)
+				if what.exits != 0 {
+					e.change(b, max(1, n/100))
+				}
+				var c cost
+				for range b.N {
+					c.spend(b, e, what.exits, what.args(e)...)
+				}
+				each := c.report(b, n)
+				if before > 0 {
+					b.ReportMetric(each/before, "x-of-a-tenth")
+				}
+				before = each
+			})
+		}
+	}
+}
+
+// change commits a switchover of the first n topologies, which nobody approved.
+func (e *estate) change(b *testing.B, n int) {
+	b.Helper()
+	repo := filepath.Join(filepath.Dir(e.config), "repo")
+	for i := range n {
+		text := strings.NewReplacer("role: primary", "role: standby", fmt.Sprintf("{id: t%04d-b, role: standby", i), fmt.Sprintf("{id: t%04d-b, role: primary", i)).Replace(star(i, "", 2))
+		if err := os.WriteFile(filepath.Join(repo, "topologies", fmt.Sprintf("t%04d.yaml", i)), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	cmd := exec.Command("git", "-C", repo, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-qam", "Switch over")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// BenchmarkLost is a plan of 100 topologies while a tenth of the clusters does
+// not answer. What it takes longer than with all of them must be one deadline,
+// 3 s, however many are lost.
+func BenchmarkLost(b *testing.B) {
+	const topologies = 100
+	for _, how := range []struct{ name, path, body string }{
+		{"none", "", ""},
+		{"refused", "/stop", ""},
+		{"hanging", "/faults", `{"method":"%s","kind":"hang","times":1000000}`},
+	} {
+		b.Run(how.name, func(b *testing.B) {
+			b.StopTimer()
+			e := newEstate(b, topologies)
+			for i := 0; how.path != "" && i < topologies*3/10; i++ {
+				for _, method := range []string{"Connect", "GetReplicateConfiguration", "GetReplicateInfo", "ListDatabases"} {
+					body := how.body
+					if strings.Contains(body, "%s") {
+						body = fmt.Sprintf(body, method)
+					}
+					if _, err := request("POST", fmt.Sprintf("%s/clusters/t%04d-c%s", e.control, i, how.path), body); err != nil {
+						b.Fatal(err)
+					}
+					if how.body == "" {
+						break
+					}
+				}
+			}
+			var c cost
+			for range b.N {
+				c.spend(b, e, 0, "plan", "--config", e.config)
+			}
+			c.report(b, topologies)
+		})
+	}
+}
