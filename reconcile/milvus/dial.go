@@ -77,7 +77,6 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUserAgent("milvus-reconcile"),
 		grpc.WithReadBufferSize(readBuffer),
-		grpc.WithSharedWriteBuffer(true),
 	}
 	options = append(options, spans(t.cluster)...)
 	if f.keepFor > 0 {
