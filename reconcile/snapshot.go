@@ -59,7 +59,8 @@ type TopologyStatus struct {
 	// Published is what clients may be told: the roles of the greatest
 	// generation that was verified, here or by whoever wrote the ledger.
 	Published Published
-	// IntentOpen: a step of an earlier run may be under way or in doubt.
+	// IntentOpen: a step of this run or an earlier one may be under way or in
+	// doubt.
 	IntentOpen bool
 	// Stale are the clusters that the ledger holds as stale, sorted.
 	Stale       []string

@@ -153,7 +153,8 @@ func (a attended) Lock(ctx context.Context, topology string, wait time.Duration)
 		return nil, err
 	}
 	l := a.worker.loop
-	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State = StateApplying })
+	a.worker.last.IntentOpen = true // until the ledger is read anew
+	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State, t.IntentOpen = StateApplying, true })
 	return attendedRight{Right: right, worker: a.worker}, nil
 }
 

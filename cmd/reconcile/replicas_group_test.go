@@ -23,9 +23,10 @@ type replicas struct {
 
 // replica is one daemon, and its line to etcd.
 type replica struct {
-	cmd  *exec.Cmd
-	log  string
-	line *line
+	cmd    *exec.Cmd
+	log    string
+	line   *line
+	serves string // where
 }
 
 // says whether it has written a text.
@@ -36,7 +37,25 @@ func (r *replica) says(text string) func() bool {
 	}
 }
 
+// newReplicas are daemons that have their evidence of a lost primary.
 func newReplicas(t *testing.T, n int) *replicas {
+	t.Helper()
+	d := newHealthyReplicas(t, n)
+	d.lose(t)
+	return d
+}
+
+// lose stops the primary and waits until all have their evidence.
+func (d *replicas) lose(t *testing.T) {
+	t.Helper()
+	d.post(t, "/clusters/a/stop", "")
+	for _, r := range d.all {
+		d.await(t, "the rounds of evidence", r.says("the rounds of evidence are complete"))
+	}
+}
+
+// newHealthyReplicas are daemons that look at a pair which is in sync.
+func newHealthyReplicas(t *testing.T, n int) *replicas {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), replicasPatience)
 	t.Cleanup(cancel)
@@ -47,18 +66,17 @@ func newReplicas(t *testing.T, n int) *replicas {
 	writePair(t, files, addresses[1:3], 1, "primary", "standby")
 	d.start(t, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.play, "--control", addresses[0])
 	d.await(t, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
-	d.post(t, "/clusters/a/stop", "")
 	etcd := startEtcd(t)
 	for i := range n {
 		l := newLine(t, etcd)
 		config := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
 		d.configure(t, config, addresses[3+i], l.address())
-		r := &replica{line: l, log: filepath.Join(dir, fmt.Sprintf("%d.log", i))}
+		r := &replica{line: l, serves: addresses[3+i], log: filepath.Join(dir, fmt.Sprintf("%d.log", i))}
 		r.cmd = d.start(t, r.log, "run", "--config", config, "--log-level", "debug")
 		d.all = append(d.all, r)
 	}
 	for _, r := range d.all {
-		d.await(t, "the rounds of evidence", r.says("the rounds of evidence are complete"))
+		d.await(t, "it to look at the pair", func() bool { _, err := request("GET", "http://"+r.serves+"/readyz", ""); return err == nil })
 	}
 	return d
 }

@@ -61,6 +61,7 @@ func TestReplicas(t *testing.T) {
 				c.after(t, d, leader)
 			}
 			d.judge(t)
+			d.sameDocument(t, 2, "b")
 		})
 	}
 }

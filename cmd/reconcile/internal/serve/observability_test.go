@@ -11,10 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
@@ -110,6 +112,40 @@ func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 				t.Errorf("%s asks for %s, which is no series", file, name)
 			}
 		}
+	}
+}
+
+// TestEverySeriesIsDocumented holds the table to the metrics: each series with
+// its labels, and nothing else.
+func TestEverySeriesIsDocumented(t *testing.T) {
+	var samples strings.Builder
+	for _, status := range []reconcile.TopologyStatus{pair(7), failedOver()} {
+		m := NewMetrics(boardOf(status))
+		m.Planned(plan.TransitionFailover)
+		m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
+		m.Stepped(plan.ActionVerify, time.Second)
+		_, text := get(t, m.Handler(), "/metrics")
+		samples.WriteString(text)
+	}
+	got := map[string]string{}
+	for _, s := range regexp.MustCompile(`(?m)^(reconcile_[a-z_]+?)(?:_count)?(?:\{(.*)\})? `).FindAllStringSubmatch(samples.String(), -1) {
+		if strings.HasSuffix(s[1], "_bucket") || strings.HasSuffix(s[1], "_sum") {
+			continue
+		}
+		var labels []string
+		for _, l := range regexp.MustCompile(`([a-z]+)="`).FindAllStringSubmatch(s[2], -1) {
+			labels = append(labels, l[1])
+		}
+		got[s[1]] = strings.Join(labels, " ")
+	}
+	want := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(reconcile_[a-z_]+)` \\|([^|]*)\\|").FindAllStringSubmatch(read(t, "observability.md"), -1) {
+		labels := regexp.MustCompile(`[a-z]+`).FindAllString(row[2], -1)
+		slices.Sort(labels)
+		want[row[1]] = strings.Join(labels, " ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(got) != 15 {
+		t.Errorf("docs/observability.md and %d series differ: %s", len(got), diff)
 	}
 }
 

@@ -77,11 +77,13 @@ func (d *Documents) Document(ctx context.Context, topology string) (Served, bool
 }
 
 // withoutDoubt takes the writable bit from stale clusters, and from all of
-// them while an intent is open: nobody can say then who the primary is.
+// them while an intent is open: nobody can say then who the primary is. A
+// version is never raised in doubt: SDKs take it once and look at no other
+// document of that version.
 func withoutDoubt(s Served, t reconcile.TopologyStatus) Served {
 	out := Served{Version: s.Version, Clusters: slices.Clone(s.Clusters)}
 	for i, c := range out.Clusters {
-		if t.IntentOpen || t.State == reconcile.StateApplying || slices.Contains(t.Stale, c.ClusterID) {
+		if t.IntentOpen || slices.Contains(t.Stale, c.ClusterID) {
 			out.Clusters[i].Capability = c.Capability &^ capabilityWrite
 		}
 	}

@@ -42,6 +42,8 @@ func TestDocumentThroughAFailover(t *testing.T) {
 	inDoubt.State, inDoubt.IntentOpen, inDoubt.Stale = reconcile.StateApplying, true, []string{"cluster-a"}
 	promoted := lost()
 	promoted.Stale, promoted.Plan.Transition = []string{"cluster-a"}, plan.TransitionNone
+	applied := failedOver()
+	applied.State = reconcile.StateApplying // the look that follows an apply is still to be made
 	blind := failedOver()
 	blind.Plan.Clusters = []plan.ClusterPlan{
 		member("cluster-a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown),
@@ -59,7 +61,8 @@ func TestDocumentThroughAFailover(t *testing.T) {
 		{"the primary is lost: the last good one", lost(), 7, map[string]int{"cluster-a": 3, "cluster-b": 1}},
 		{"in doubt: nobody is writable", inDoubt, 7, map[string]int{"cluster-a": 1, "cluster-b": 1}},
 		{"promoted and not verified", promoted, 7, map[string]int{"cluster-a": 1, "cluster-b": 1}},
-		{"verified", failedOver(), 8, map[string]int{"cluster-b": 3}},
+		{"applied and verified: SDKs take a version only once", applied, 8, map[string]int{"cluster-b": 3}},
+		{"looked at again", failedOver(), 8, map[string]int{"cluster-b": 3}},
 		{"blind", blind, 8, map[string]int{"cluster-b": 3}},
 	} {
 		b.publish(step.status)

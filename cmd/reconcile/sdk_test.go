@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus/client/v2/column"
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// sdkDocument is the document of contract section 9, as an SDK decodes it.
+type sdkDocument struct {
+	Code int
+	Data struct {
+		Version  int64
+		Clusters []struct {
+			ClusterID  string
+			Endpoint   string
+			Capability int
+		}
+	}
+}
+
+// sdkDocumentOf asks one daemon for it; false: there is none.
+func sdkDocumentOf(serves string) (d sdkDocument, ok bool) {
+	data, err := request("GET", "http://"+serves+"/t/orders/global-cluster/topology", "")
+	return d, err == nil && json.Unmarshal(data, &d) == nil && d.Code == 0
+}
+
+// writable is the cluster with capability bit 2; more than one is a fault.
+func (d sdkDocument) writable(t *testing.T) (id, endpoint string) {
+	t.Helper()
+	for _, c := range d.Data.Clusters {
+		if c.Capability&2 == 0 {
+			continue
+		}
+		if id != "" {
+			t.Errorf("%s and %s are writable in version %d", id, c.ClusterID, d.Data.Version)
+		}
+		id, endpoint = c.ClusterID, c.Endpoint
+	}
+	return id, endpoint
+}
+
+// sdk is a client that follows the document as pymilvus does
+// (client/global_topology.py): it takes a document over when its version is
+// greater than the one it has, and never else, and writes where that says.
+type sdk struct {
+	version int64
+	cluster string
+	client  *milvusclient.Client
+	rows    int64
+	wrote   []string // clusters that took a row, one after the other, each once in a row
+}
+
+// follow asks one of the daemons.
+func (s *sdk) follow(ctx context.Context, t *testing.T, serves string) {
+	t.Helper()
+	d, ok := sdkDocumentOf(serves)
+	if !ok || d.Data.Version <= s.version {
+		return
+	}
+	id, endpoint := d.writable(t)
+	if id == "" {
+		t.Errorf("version %d was raised without a cluster to write to", d.Data.Version)
+		return
+	}
+	s.version = d.Data.Version
+	bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	client, err := milvusclient.New(bounded, &milvusclient.ClientConfig{Address: endpoint, APIKey: milvussim.RootToken})
+	if err != nil {
+		t.Errorf("connect to %s, which version %d says to write to: %v", id, s.version, err)
+		return
+	}
+	s.close(ctx)
+	s.cluster, s.client = id, client
+}
+
+func (s *sdk) close(ctx context.Context) {
+	if s.client != nil {
+		_ = s.client.Close(ctx) // its cluster may be gone
+	}
+}
+
+// write tries to insert a row, and says whether it was taken.
+func (s *sdk) write(ctx context.Context) bool {
+	if s.client == nil {
+		return false
+	}
+	bounded, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	s.rows++
+	_, err := s.client.Insert(bounded, milvusclient.NewColumnBasedInsertOption("books",
+		column.NewColumnInt64("id", []int64{s.rows}), column.NewColumnFloatVector("vector", 4, [][]float32{{1, 2, 3, 4}})))
+	if err == nil && (len(s.wrote) == 0 || s.wrote[len(s.wrote)-1] != s.cluster) {
+		s.wrote = append(s.wrote, s.cluster)
+	}
+	return err == nil
+}
+
+// TestSDKFollowsAFailover has a client that knows nothing but the document,
+// asked of two daemons in turn, write to a pair whose primary is lost, whose
+// standby is promoted, and whose old primary comes back and takes writes.
+func TestSDKFollowsAFailover(t *testing.T) {
+	d := newHealthyReplicas(t, 2)
+	client, turn := &sdk{}, 0
+	t.Cleanup(func() { client.close(context.WithoutCancel(d.ctx)) })
+	step := func() bool {
+		turn++
+		client.follow(d.ctx, t, d.all[turn%2].serves)
+		return client.write(d.ctx)
+	}
+	d.await(t, "the first document", func() bool { step(); return client.cluster == "a" })
+	if err := client.client.CreateCollection(d.ctx, milvusclient.SimpleCreateCollectionOptions("books", 4)); err != nil {
+		t.Fatal(err)
+	}
+	d.await(t, "a row at the primary", step)
+	d.lose(t)
+	d.failover(t)
+	d.await(t, "a row at the promoted cluster", step)
+
+	d.post(t, "/clusters/a/start", "")
+	for _, r := range d.all {
+		d.await(t, "the return to be seen", r.says("code=STALE_PRIMARY"))
+	}
+	for range 20 {
+		if !step() {
+			t.Error("a row was not taken once the old primary was back")
+		}
+	}
+	if !slices.Equal(client.wrote, []string{"a", "b"}) || client.version != 2 {
+		t.Errorf("it wrote to %q, by version %d", client.wrote, client.version)
+	}
+	d.sameDocument(t, 2, "b")
+}
+
+// sameDocument demands that every daemon which answers tells SDKs the same.
+func (d *replicas) sameDocument(t *testing.T, version int64, primary string) {
+	t.Helper()
+	for _, r := range d.all {
+		d.await(t, fmt.Sprintf("version %d at %s", version, r.serves), func() bool {
+			got, ok := sdkDocumentOf(r.serves)
+			if d.gone(r) {
+				return true
+			}
+			if !ok || got.Data.Version != version {
+				return false
+			}
+			id, _ := got.writable(t)
+			return id == primary && len(got.Data.Clusters) == 1
+		})
+	}
+}
+
+// gone says whether a daemon does not serve any more.
+func (d *replicas) gone(r *replica) bool {
+	_, err := request("GET", "http://"+r.serves+"/healthz", "")
+	return err != nil && strings.Contains(err.Error(), "connection refused")
+}
