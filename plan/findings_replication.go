@@ -82,7 +82,7 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; else take them from the old primary or a backup")}
+		"ask their owners whether they were dropped on purpose; if not, 'reconcile salvage "+s.t.Name+"' shows what the old primary still holds, or take them from a backup")}
 }
 
 // Promoted says whether a topology's newest failover is recent enough for the

@@ -142,7 +142,7 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 		if newer, ok := p.Superseded[t.Name]; ok {
 			superseded := plan.NewFinding(plan.CodeSuperseded, "",
 				"commit "+newer+" governs "+t.Name+" at the tip of the tracked ref, not the commit given",
-				"apply the tip, or leave --commit out")
+				"apply what is in force, 'reconcile apply "+t.Name+"', or look at it first with 'reconcile plan "+t.Name+"'")
 			out.Topologies[i].Findings = append([]plan.Finding{superseded}, t.Findings...) // nothing else matters as much
 			out.Topologies[i].InSync = false                                               // with a document that is not in force
 		}

@@ -101,7 +101,7 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 	if err != nil {
 		return []plan.Finding{plan.NewFinding(plan.CodeVerificationFailed, t.Primary,
 			fmt.Sprintf("%s does not work as the primary (%s): %s", t.Primary, level, err),
-			"look at the cluster itself: its proxies, its coordinator, and the rights of the token that reconcile uses")}
+			"'reconcile doctor "+t.Name+"' shows whether it answers and what its token may do; then look at its proxies and coordinator, and check again with 'reconcile status "+t.Name+" --verify'")}
 	}
 	return collectionFindings(t.Primary, verified)
 }

@@ -64,7 +64,7 @@ func (g *globals) flags(root *cobra.Command) {
 	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on side by side")
 	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
 	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
+	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR, CLICOLOR and CLICOLOR_FORCE are honoured")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := g.check(); err != nil {
 			return err
@@ -178,7 +178,12 @@ func (g *globals) colored() bool {
 	case "never":
 		return false
 	}
-	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	switch force := os.Getenv("CLICOLOR_FORCE"); {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	case os.Getenv("CLICOLOR") == "0" || os.Getenv("TERM") == "dumb":
 		return false
 	}
 	return isTerminal(g.std.Out)

@@ -81,11 +81,18 @@ func writeProblems(w io.Writer, kind string, count int, problems schema.Problems
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(w, "%d topologies are valid, %d problems\n", count, len(problems))
+		_, err := fmt.Fprintf(w, "%s valid, %s\n", counted(count, "topology is", "topologies are"), counted(len(problems), "problem", "problems"))
 		return err
 	case "json":
 		return writeJSON(w, map[string]any{"valid": len(problems) == 0, "topologies": count, "problems": problemRows(problems)})
 	default:
 		return fmt.Errorf("validate has no form %q (hint: table or json)", kind)
 	}
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -6,61 +6,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/xeipuuv/gojsonschema"
 	"go.yaml.in/yaml/v3"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/schema"
 )
-
-func TestJSONIsAsItsPublishedSchemaSays(t *testing.T) {
-	text, ok := schema.JSON("plan")
-	if !ok {
-		t.Fatal("no schema for plans")
-	}
-	for name, d := range goldens() {
-		t.Run(name, func(t *testing.T) {
-			validate(t, text, rendered(t, func(w io.Writer) error { return JSON(w, d) }))
-		})
-	}
-	for name, c := range applyGoldens() {
-		t.Run(name, func(t *testing.T) {
-			validate(t, text, rendered(t, func(w io.Writer) error { return Apply(w, FormJSON, c.document, c.results, TableOptions{}) }))
-		})
-	}
-}
-
-// The schema in testdata is our own and stricter than the standard: it allows
-// exactly what we mean to write of SARIF 2.1.0.
-func TestSARIFIsAsItsSchemaSays(t *testing.T) {
-	text, err := os.ReadFile("testdata/sarif.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs := goldens()
-	docs["hostile"] = hostileDocument()
-	docs["nowhere"] = document(plan.TopologyPlan{Name: "gone", Findings: []plan.Finding{{Code: "TOPOLOGY_REMOVED", Severity: plan.SeverityWarning, Message: "gone"}}})
-	for name, d := range docs {
-		t.Run(name, func(t *testing.T) {
-			validate(t, text, rendered(t, func(w io.Writer) error { return SARIF(w, d) }))
-		})
-	}
-}
-
-func validate(t *testing.T, schemaText, document []byte) {
-	t.Helper()
-	result, err := gojsonschema.Validate(gojsonschema.NewBytesLoader(schemaText), gojsonschema.NewBytesLoader(document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range result.Errors() {
-		t.Error(e)
-	}
-}
 
 func TestSARIFPointsAtTheLineAndKeepsItsFingerprint(t *testing.T) {
 	first, moved := failover(), failover()

@@ -75,15 +75,21 @@ func (d Document) markdownApproval(t plan.TopologyPlan) string {
 	a := d.approval(t)
 	switch a.Verdict {
 	case VerdictApproved:
-		return "\n**Approval** ✓ " + inertProse(approvedWords(a)) + "\n"
+		return "\n**Approval** ✓ " + inertProse(approvedWords(a)) + "\n\n**Next** " + inertProse(nextWords(d, t)) + "\n"
 	case VerdictNotRequired:
-		return "\n**Approval** ✓ not needed" + inertProse(because(a.Detail)) + "\n"
+		return "\n**Approval** ✓ not needed" + inertProse(because(a.Detail)) + "\n\n**Next** " + inertProse(nextWords(d, t)) + "\n"
 	default: // whatever else is a denial
 	}
 	prose, howTo := splitDetail(a)
 	text := "\n**Approval** ✗ " + inertProse(deniedWords(a.Code, prose)) + "\n"
 	if !howTo {
+		if words := denialWords(t, a); len(words) > 0 {
+			text += "\n**Next** " + inertProse(strings.Join(words, " ")) + "\n"
+		}
 		return text
+	}
+	for _, words := range blockedApproval(d, t) {
+		text += "\n" + inertProse(words) + "\n"
 	}
 	return text + "\nTo approve, end the message of the signed commit (or merge) that changes the file with this paragraph:\n\n" +
 		codeBlock(Trailers(t)) + "\nOr let another person sign a tag, before or after the merge: " + inertProse("`"+approveCommand(t)+"`") + "\n"

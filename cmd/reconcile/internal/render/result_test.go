@@ -60,6 +60,10 @@ func applyGoldens() map[string]applyCase {
 		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: "applied", Steps: []StepResult{
 			step(1, plan.ActionFence, "cluster-a", "done", "read back")}}}},
 		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
+		"apply_switchover_lag": {document(switchover()).approve("orders", approved()), []Result{{
+			Topology: "orders", Outcome: "blocked",
+			Detail: "SWITCHOVER_LAG: replication from cluster-a was not seen to reach cluster-b within 30s: 1 of 2 channels stands still",
+		}}},
 		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
 			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},
 		}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 )
 
 // outcomes are the words for what came of a topology, and what they mean for
@@ -198,7 +199,13 @@ func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
 	case outcomeNotApproved:
 		p.next(d, t)
 	case outcomeBlocked:
-		p.field("Next", plain, "→", "When nothing blocks any more: "+again)
+		label, mark := "Next", "→"
+		code, _, _ := strings.Cut(r.Detail, ":")
+		if e, ok := explain.Lookup(code); ok && !d.blocked(t) { // a step met what the plan could not know
+			p.field(label, plain, "→", filledIn(e.FirstRemedy(), t))
+			label, mark = "", " "
+		}
+		p.field(label, plain, mark, "When nothing blocks any more: "+again)
 	case outcomeApplied:
 		if t.Transition == plan.TransitionFence {
 			p.field("Next", plain, "→", list(fenced(t))+" refuses writes and is not put back by itself. See what only it holds, `reconcile salvage "+r.Topology+"`, then rebuild it or take it out of service")

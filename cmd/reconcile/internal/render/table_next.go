@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,15 +66,20 @@ func because(detail string) string {
 	return ": " + detail
 }
 
-// nextStep gives the command. What is blocked gets none that acts.
 func (p *page) nextStep(d Document, t plan.TopologyPlan) {
+	p.field("Next", plain, "→", nextWords(d, t))
+}
+
+// nextWords give the command once the approval stands. What is blocked gets
+// none that acts.
+func nextWords(d Document, t plan.TopologyPlan) string {
 	switch {
 	case d.blocked(t):
-		p.field("Next", plain, "→", "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan "+t.Name+"`")
+		return "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan " + t.Name + "`"
 	case t.Transition == plan.TransitionFence:
-		p.field("Next", plain, "→", "`reconcile fence "+t.Name+"/"+list(fenced(t))+"`")
+		return "`reconcile fence " + t.Name + "/" + list(fenced(t)) + "`"
 	default:
-		p.field("Next", plain, "→", "`"+applyCommand(d, t)+"`")
+		return "`" + applyCommand(d, t) + "`"
 	}
 }
 
@@ -91,12 +97,32 @@ func (p *page) denied(d Document, t plan.TopologyPlan, a Approval) {
 		p.denialRemedy(t, a)
 		return
 	}
-	if d.blocked(t) {
-		p.field("", plain, " ", "It can be given now and is used once nothing blocks.")
+	for _, words := range blockedApproval(d, t) {
+		p.field("", plain, " ", words)
 	}
 	p.field("Next", plain, "→", "End the message of the signed commit (or merge) that changes this file with these lines, and nothing else in that paragraph:")
 	p.copyable(Trailers(t)...)
 	p.field("", plain, "→", "Or, before or after the merge, another person signs a tag: `"+approveCommand(t)+"`")
+}
+
+// blockedApproval says what an approval is worth while something blocks, and
+// how it may accept that.
+func blockedApproval(d Document, t plan.TopologyPlan) []string {
+	if !d.blocked(t) {
+		return nil
+	}
+	var lines, options []string
+	for _, f := range t.Findings {
+		line := "'Failover-Accept: " + string(f.Code) + "'"
+		if f.Severity != plan.SeverityBlocking || slices.Contains(d.accepted(t), f.Code) || slices.Contains(lines, line) {
+			continue
+		}
+		if !f.Acceptable {
+			return []string{"First clear what blocks, as said above. An approval of this commit counts once nothing blocks; a new commit needs its own."}
+		}
+		lines, options = append(lines, line), append(options, "--accept "+string(f.Code))
+	}
+	return []string{"Who also accepts what blocks adds " + list(lines) + " below, or `" + strings.Join(options, " ") + "` to the command."}
 }
 
 // howToBegins is where a denial's detail turns from what is wrong to the
@@ -118,19 +144,25 @@ func deniedWords(code, prose string) string {
 	return "not approved: " + code + because(prose)
 }
 
-// denialRemedy says what ends a denial, unless its detail did already.
 func (p *page) denialRemedy(t plan.TopologyPlan, a Approval) {
+	label, mark := "Next", "→"
+	for _, words := range denialWords(t, a) {
+		p.field(label, plain, mark, words)
+		label, mark = "", " "
+	}
+}
+
+// denialWords say what ends a denial, unless its detail did already.
+func denialWords(t plan.TopologyPlan, a Approval) []string {
 	e, ok := explain.Lookup(a.Code)
 	if !ok {
-		return
+		return nil
 	}
 	more := "Why, and what else: `reconcile explain " + a.Code + "`"
 	if strings.Contains(a.Detail, "reconcile ") {
-		p.field("Next", plain, "→", more)
-		return
+		return []string{more}
 	}
-	p.field("Next", plain, "→", filledIn(e.FirstRemedy(), t))
-	p.field("", plain, " ", more)
+	return []string{filledIn(e.FirstRemedy(), t), more}
 }
 
 // filledIn puts the names of a topology into a general text, so that its

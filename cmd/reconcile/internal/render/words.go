@@ -17,13 +17,13 @@ func transitionWords(t plan.TopologyPlan) string {
 	case plan.TransitionSwitchover:
 		return "switchover to " + t.Primary
 	case plan.TransitionAddStandby:
-		return "add standby " + list(joining(t))
+		return "add standby" + named(joining(t))
 	case plan.TransitionDetach:
-		return "detach " + list(leaving(t))
+		return "detach" + named(leaving(t))
 	case plan.TransitionGrowChannels:
 		return "grow channels"
 	case plan.TransitionFence:
-		return "fence " + list(fenced(t))
+		return "fence" + named(fenced(t))
 	default:
 		return strings.ReplaceAll(t.Transition.String(), "_", " ")
 	}
@@ -53,16 +53,33 @@ func happeningNew(t plan.TopologyPlan) string {
 		return "All clusters get more channels" + growth(t) + "; the roles stay."
 	case plan.TransitionSwitchover:
 		return fmt.Sprintf("Roles swap: %s becomes the primary, %s becomes its read-only standby. Both must answer; writes pause for a moment.",
-			t.Primary, orElse(t.OldPrimary, "the primary of now"))
+			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the primary of now")))
 	case plan.TransitionFailover:
 		return fmt.Sprintf("%s is PROMOTED BY FORCE to primary, without asking %s, which is recorded as stale and must not take writes again.",
-			t.Primary, orElse(t.OldPrimary, "the old primary"))
+			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStale), "the old primary")))
 	case plan.TransitionFence:
 		return fmt.Sprintf("%s, a stale old primary that answers again, is made read-only, so that only %s takes writes.",
-			orElse(list(fenced(t)), "The stale cluster"), t.Primary)
+			orElse(list(fenced(t)), "The cluster to fence"), t.Primary)
 	default:
 		return "The transition " + t.Transition.String() + " is applied."
 	}
+}
+
+// only returns the one cluster that Git gives a role, for plans that are
+// blocked before they have steps; empty when there are several.
+func only(t plan.TopologyPlan, role plan.Role) string {
+	ids := clustersWhere(t, func(c plan.ClusterPlan) bool { return c.DesiredRole == role })
+	if len(ids) != 1 {
+		return ""
+	}
+	return ids[0]
+}
+
+func named(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return " " + list(ids)
 }
 
 func orElse(s, fallback string) string {
