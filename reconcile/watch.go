@@ -21,6 +21,8 @@ type watch struct {
 	made     []plan.Evidence
 	running  bool
 	approval standing
+	commit   string // that governed the topology in the newest pass
+	trace    string // of that pass
 }
 
 // standing is the approval of a failover that waits.
@@ -37,6 +39,7 @@ func (w *watch) follow(a Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.topology, w.wants = plan.Topology{}, nil
+	w.commit, w.trace = a.Changes[t.Name].Commit, w.worker.trace
 	payloads := approved(t, d)
 	if !slices.Equal(payloads, w.approval.payloads) {
 		w.approval = standing{payloads: payloads, change: a.Changes[t.Name], since: w.worker.loop.clock.Now()}
@@ -158,6 +161,14 @@ func (w *watch) evidence() []plan.Evidence {
 	return slices.Clone(w.made)
 }
 
+// emit tells something that a round showed, as of the newest pass.
+func (w *watch) emit(e Event) {
+	w.mu.Lock()
+	e.Commit, e.Trace = w.commit, w.trace
+	w.mu.Unlock()
+	w.worker.loop.emit(e)
+}
+
 // lapse records that an approval met a living primary, and denies it so. Only
 // who may act records it; whoever leads next sees the primary too.
 func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
@@ -173,7 +184,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 	w.watch.mu.Lock()
 	w.watch.approval.ups = 0
 	w.watch.mu.Unlock()
-	w.loop.emit(Event{Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
+	w.watch.emit(Event{Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
 		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply' is not bound"})
 	w.wake()
 }
@@ -182,7 +193,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
 	switch v {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
-		w.loop.emit(Event{Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
+		w.watch.emit(Event{Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
 			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate})
 	default: // not long enough yet, or it answered
 	}

@@ -95,11 +95,13 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Evidence = w.watch.evidence
+	commit := rev.Changes[w.name].Commit
+	a.Tell = w.teller(commit)
 	report, acted, err := w.look(ctx, s, a)
 	if ctx.Err() != nil && err != nil {
 		return 0
 	}
-	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: rev.Changes[w.name].Commit}) //nolint:contextcheck // what is recorded outlives the pass
+	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: commit}) //nolint:contextcheck // what is recorded outlives the pass
 	l.swept(w.name)
 	if w.failures > 0 {
 		return retryAfter(w.failures, s.SweepInterval)

@@ -105,6 +105,12 @@ func (w *worker) attrs(s TopologyStatus, more ...any) []any {
 	return append(out, more...)
 }
 
+// teller logs what goes on during the pass under way.
+func (w *worker) teller(commit string) func(topology, text string) {
+	attrs := w.attrs(TopologyStatus{Name: w.name, Commit: commit})
+	return func(_, text string) { w.loop.log.Info(text, attrs...) }
+}
+
 // emit tells something that a pass found.
 func (w *worker) emit(e Event) {
 	e.Trace = w.trace
@@ -128,15 +134,6 @@ func (w *worker) publish(s TopologyStatus) {
 	w.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
 }
 
-func severityOf(s State) plan.Severity {
-	switch s {
-	case StateBlocked, StateDrifted, StateUnknown:
-		return plan.SeverityWarning
-	default:
-		return plan.SeverityInfo
-	}
-}
-
 // why says in a few words what a state rests on.
 func (s TopologyStatus) why() string {
 	blocking := s.Plan.Blocking(s.Decision.Accepted)
@@ -151,28 +148,6 @@ func (s TopologyStatus) why() string {
 		return s.Plan.Transition.String() + ", " + cmp.Or(s.Decision.Code, "not approved")
 	default:
 		return ""
-	}
-}
-
-// stateOf is the one word for a topology. Drift comes before what the change
-// back would be called, a block before waiting.
-func stateOf(t plan.TopologyPlan, s TopologyStatus, r Result, a Apply) State {
-	drifted := slices.ContainsFunc(s.Drifts, Drift.matters)
-	switch {
-	case slices.Contains(a.Suspended, t.Name):
-		return StateSuspended
-	case r.Outcome == OutcomeApplied && !t.InSync: // the next look, which is due at once, says what came of it
-		return StateApplying
-	case drifted:
-		return StateDrifted
-	case t.Blocked(s.Decision.Accepted), r.Outcome == OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
-		return StateBlocked
-	case t.Transition != plan.TransitionNone:
-		return StatePending
-	case t.InSync:
-		return StateInSync
-	default:
-		return StateUnknown
 	}
 }
 

@@ -178,8 +178,6 @@ func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settin
 	if a.Traffic != nil {
 		a.Traffic = reconcile.InBackground(a.Traffic)
 	}
-	log := d.g.logger()
-	a.Tell = func(topology, text string) { log.Info(text, "topology", topology) }
 	return reconcile.Settings{
 		Apply: a, Source: &follower{environment: e, ledger: d.ledger},
 		SweepInterval: e.config.SweepInterval, PollInterval: e.config.Git.PollInterval,

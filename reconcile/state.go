@@ -1,0 +1,38 @@
+package reconcile
+
+import (
+	"slices"
+
+	"milvus-reconcile/plan"
+)
+
+// stateOf is the one word for a topology. Drift comes before what the change
+// back would be called, a block before waiting.
+func stateOf(t plan.TopologyPlan, s TopologyStatus, r Result, a Apply) State {
+	drifted := slices.ContainsFunc(s.Drifts, Drift.matters)
+	switch {
+	case slices.Contains(a.Suspended, t.Name):
+		return StateSuspended
+	case r.Outcome == OutcomeApplied && !t.InSync: // the next look, which is due at once, says what came of it
+		return StateApplying
+	case drifted:
+		return StateDrifted
+	case t.Blocked(s.Decision.Accepted), r.Outcome == OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
+		return StateBlocked
+	case t.Transition != plan.TransitionNone:
+		return StatePending
+	case t.InSync:
+		return StateInSync
+	default:
+		return StateUnknown
+	}
+}
+
+func severityOf(s State) plan.Severity {
+	switch s {
+	case StateBlocked, StateDrifted, StateUnknown:
+		return plan.SeverityWarning
+	default:
+		return plan.SeverityInfo
+	}
+}
