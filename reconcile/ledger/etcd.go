@@ -53,9 +53,12 @@ type etcd struct {
 	config EtcdConfig
 	wait   time.Duration // for one request
 
-	mu     sync.Mutex
-	client *clientv3.Client // nil until it is used
-	known  known
+	mu      sync.Mutex
+	client  *clientv3.Client // nil until it is used
+	known   known
+	whole   moment // that was read last
+	cluster uint64 // of etcd, that it was read from
+	version uint64 // of the image that was made last
 }
 
 // Etcd is the ledger in etcd. Nothing is called until it is used. Close it.

@@ -69,6 +69,10 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 	if m.format != "" && !readable(m.format) {
 		return m, &FormatError{Path: b.name(), Format: m.format}
 	}
+	if im, ok := b.still(ctx, c, res.Header.ClusterId, m); ok {
+		m.image = im
+		return m, nil
+	}
 	if m.chain, err = b.records(ctx, c, res.Header.ClusterId, m.revision); err != nil {
 		return m, err
 	}
@@ -76,7 +80,48 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 	if m.format == "" && err == nil && len(m.chain)+len(m.latest)+len(head) > 0 {
 		err = &CorruptError{Path: b.name(), Reason: "a part of it is missing"}
 	}
+	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.version++
+		m.version = b.version
+		if b.cluster != res.Header.ClusterId || m.revision >= b.whole.revision {
+			b.whole, b.cluster = m, res.Header.ClusterId
+		}
+	}
 	return m, err
+}
+
+// still is the image that was read last, if nothing of it was written, added or
+// taken out since: not even by somebody who leaves the head alone.
+func (b *etcd) still(ctx context.Context, c *clientv3.Client, cluster uint64, now moment) (image, bool) {
+	b.mu.Lock()
+	last, known := b.whole, b.cluster == cluster
+	b.mu.Unlock()
+	if !known || last.version == 0 || last.headRev != now.headRev || last.head != now.head || last.format != now.format || last.revision > now.revision {
+		return image{}, false
+	}
+	counts := map[string]int{"records": len(last.chain), "latest": len(last.image.latest)}
+	var ops []clientv3.Op
+	for _, part := range sortedKeys(counts) {
+		prefix := b.key(part) + "/"
+		at := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(now.revision)}
+		ops = append(ops, clientv3.OpGet(prefix, append(at, clientv3.WithCountOnly())...),
+			clientv3.OpGet(prefix, append(at, clientv3.WithKeysOnly(), clientv3.WithMinModRev(last.revision+1), clientv3.WithLimit(1))...))
+	}
+	bounded, cancel := b.bounded(ctx)
+	defer cancel()
+	res, err := c.Txn(bounded).Then(ops...).Commit()
+	if err != nil {
+		return image{}, false
+	}
+	for i, part := range sortedKeys(counts) {
+		count, newer := res.Responses[2*i].GetResponseRange(), res.Responses[2*i+1].GetResponseRange()
+		if count.Count != int64(counts[part]) || len(newer.Kvs) > 0 {
+			return image{}, false
+		}
+	}
+	return last.image, true
 }
 
 // records returns the chain, of which only what is new is fetched.
