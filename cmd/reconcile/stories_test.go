@@ -37,7 +37,7 @@ var stories = map[string][]string{
 	"R27": {"plan/stories_test.go: R27: all servers are 2.6.16", "testdata/script/failover-without-reads.txtar"},
 	"R28": {"plan/compute_test.go: the candidate ignores force_promote", "testdata/script/failover-old-server.txtar"},
 	"R29": {"testdata/script/switchover.txtar", "testdata/script/switchover-dead-link.txtar"},
-	"R30": {"testdata/script/one-bad-document.txtar", "reconcile/traffic_test.go TestADeadTargetNeverDelaysAFailover", "reconcile/sidebyside_test.go TestOneTopologyDoesNotStopAnother"},
+	"R30": {"testdata/script/one-bad-document.txtar", "reconcile/traffic_test.go TestADeadTargetNeverDelaysAFailover", "reconcile/loop_fleet_test.go TestLoopOfAFleet", "reconcile/sidebyside_test.go TestOneTopologyDoesNotStopAnother"},
 	"R31": {"plan/stories_test.go: R31: the live list names a third cluster", "testdata/script/changes-refused.txtar"},
 	"R32": {"plan/stories_test.go: R32: the token of the dead primary is lost"},
 	"R33": {"reconcile/gitsource/attackhistory_test.go: one key with two principals, for a quorum of two (R33)", "reconcile/approval/denied_test.go: a line with wildcards"},
