@@ -45,6 +45,9 @@ type Pass struct {
 	// Tell hears what the pass waits for. It may be called from several
 	// goroutines at once.
 	Tell func(topology, text string)
+	// TellOnce leaves out that a wait still goes on: what keeps every line, as
+	// the log of a CI job does, gains nothing by it.
+	TellOnce bool
 
 	acting bool // it is part of an apply, where a failover waits for no redirect target
 }

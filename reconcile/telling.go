@@ -10,8 +10,9 @@ import (
 const tellEvery = 10 * time.Second
 
 // waiting does what takes a while. It tells what it waits for and for how long
-// at most, and again every few seconds: nobody should have to guess at 3 a.m.
-// whether a run hangs. atMost 0 is as long as ctx lets it.
+// at most, and, unless TellOnce says otherwise, again every few seconds: nobody
+// should have to guess at 3 a.m. whether a run hangs. atMost 0 is as long as ctx
+// lets it.
 func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Duration, do func()) {
 	deadline, bounded := ctx.Deadline()
 	if left := time.Until(deadline); bounded && (atMost == 0 || left < atMost) {
@@ -22,6 +23,10 @@ func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Du
 		limit = fmt.Sprintf(", at most %s", atMost.Round(time.Second))
 	}
 	p.tell(topology, what+limit)
+	if p.TellOnce {
+		do()
+		return
+	}
 	over := make(chan struct{})
 	defer close(over)
 	go func() {

@@ -15,8 +15,20 @@ import (
 // TestWaitingIsTold: what is waited for, for how long at most, and that it still
 // goes on.
 func TestWaitingIsTold(t *testing.T) {
+	want := []string{
+		"force_promote: waiting until cluster-b is read back with it, at most 1m0s",
+		"force_promote: waiting until cluster-b is read back with it, 10s so far, at most 1m0s",
+		"force_promote: waiting until cluster-b is read back with it, 20s so far, at most 1m0s",
+	}
+	t.Run("to who watches", func(t *testing.T) { tellsOfWaiting(t, false, want) })
+	t.Run("to what keeps every line", func(t *testing.T) { tellsOfWaiting(t, true, want[:1]) })
+}
+
+func tellsOfWaiting(t *testing.T, once bool, want []string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t)
+		s.apply.TellOnce = once
 		var mu sync.Mutex
 		var told []string
 		s.apply.Tell = func(_, text string) { mu.Lock(); defer mu.Unlock(); told = append(told, text) }
@@ -32,11 +44,6 @@ func TestWaitingIsTold(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		told = slices.DeleteFunc(told, func(text string) bool { return !strings.Contains(text, "force_promote") })
-		want := []string{
-			"force_promote: waiting until cluster-b is read back with it, at most 1m0s",
-			"force_promote: waiting until cluster-b is read back with it, 10s so far, at most 1m0s",
-			"force_promote: waiting until cluster-b is read back with it, 20s so far, at most 1m0s",
-		}
 		if !slices.Equal(told, want) {
 			t.Errorf("told %q", told)
 		}

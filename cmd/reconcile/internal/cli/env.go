@@ -110,7 +110,7 @@ func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, e
 	p := reconcile.Pass{
 		Desired: rev.desired, Changes: rev.changes, Policy: e.policy,
 		Observer: observer{e.fleet.Reader()}, Clock: e.g.clock,
-		Concurrency: e.g.concurrency, Tell: e.g.tell,
+		Concurrency: e.g.concurrency, Tell: e.g.tell, TellOnce: !isTerminal(e.g.std.Err),
 	}
 	r, err := e.redirector()
 	if err != nil {
