@@ -51,13 +51,19 @@ func startBrowser(t *testing.T) browser {
 		}
 		return err == nil
 	})
-	args := []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir()}
+	args := []string{"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--disable-dev-shm-usage"}
 	var session struct {
 		SessionID string `json:"sessionId"`
 	}
-	b.call(http.MethodPost, "/session", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
-		"browserName": "chrome", "goog:chromeOptions": map[string]any{"binary": chromium, "args": args},
-	}}}, &session)
+	wait(t, "a browser: on a machine short of memory one may end at once", func() bool {
+		err := b.ask(http.MethodPost, "/session", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
+			"browserName": "chrome", "goog:chromeOptions": map[string]any{"binary": chromium, "args": append(args, "--user-data-dir="+t.TempDir())},
+		}}}, &session)
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
 	b.base += "/session/" + session.SessionID
 	t.Cleanup(func() { b.call(http.MethodDelete, "", nil, nil) })
 	return b
@@ -79,35 +85,44 @@ func wait(t *testing.T, what string, is func() bool) {
 
 func (b browser) call(method, path string, body, result any) {
 	b.t.Helper()
+	if err := b.ask(method, path, body, result); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// ask sends one command of WebDriver and decodes the value of its answer.
+func (b browser) ask(method, path string, body, result any) error {
 	var in io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
-			b.t.Fatal(err)
+			return err
 		}
 		in = bytes.NewReader(raw)
 	}
 	// Not the test's context: the session is closed after that has ended.
 	r, err := http.NewRequestWithContext(context.Background(), method, b.base+path, in)
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	defer answer.Body.Close()
 	var envelope struct {
 		Value json.RawMessage `json:"value"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&envelope); err != nil || answer.StatusCode != http.StatusOK {
-		b.t.Fatalf("%s %s: %s %v %s", method, path, answer.Status, err, envelope.Value)
+	if err := json.NewDecoder(answer.Body).Decode(&envelope); err != nil {
+		return fmt.Errorf("%s %s: %s: %w", method, path, answer.Status, err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s %s", method, path, answer.Status, envelope.Value)
 	}
 	if result != nil {
-		if err := json.Unmarshal(envelope.Value, result); err != nil {
-			b.t.Fatal(err)
-		}
+		return json.Unmarshal(envelope.Value, result)
 	}
+	return nil
 }
 
 func (b browser) open(url string) {
