@@ -48,7 +48,8 @@ var canaryStories = map[string]func(*aviary){
 // the old primary, failures of every outside party and the crash of the daemon, and
 // searches all that was said, sent and written.
 func TestNoSecretIsEverSaid(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Parallel() // most of it is waiting
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	a := newAviary(ctx, t)
 	names := a.commands()
