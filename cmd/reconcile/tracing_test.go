@@ -36,8 +36,8 @@ func (c *traceCollector) Export(_ context.Context, r *collector.ExportTraceServi
 }
 
 // TestOneTraceForAPass holds that the standard environment variables are
-// enough to have a pass traced: one trace, with the calls to each cluster in
-// it, and no token.
+// enough to have a pass and an apply traced: one trace each, with the calls to
+// each cluster in it, and no token.
 func TestOneTraceForAPass(t *testing.T) {
 	l, err := listenFree()
 	if err != nil {
@@ -64,12 +64,19 @@ func TestOneTraceForAPass(t *testing.T) {
 	if _, err := ready.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("reconcile", "plan", "--config", filepath.Join(play, "reconcile.yaml"))
-	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+l.Addr().String())
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for _, command := range []string{"plan", "apply"} {
+		cmd := exec.Command("reconcile", command, "--config", filepath.Join(play, "reconcile.yaml"))
+		cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+l.Addr().String())
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		c.judge(t, command)
 	}
+}
 
+// judge demands one trace with the calls to clusters in it, and forgets it.
+func (c *traceCollector) judge(t *testing.T, command string) {
+	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var names, traces []string
@@ -80,15 +87,16 @@ func TestOneTraceForAPass(t *testing.T) {
 			t.Errorf("a span holds a token or an address:\n%s", text)
 		}
 	}
-	for _, want := range []string{"plan", "/milvus.proto.milvus.MilvusService/GetReplicateConfiguration"} {
+	for _, want := range []string{command, "/milvus.proto.milvus.MilvusService/GetReplicateConfiguration"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("no span %s among %q", want, names)
+			t.Errorf("%s: no span %s among %q", command, want, names)
 		}
 	}
 	slices.Sort(traces)
 	if n := len(slices.Compact(traces)); n != 1 {
-		t.Errorf("%d traces of one pass", n)
+		t.Errorf("%s: %d traces of one pass", command, n)
 	}
+	c.spans = nil
 }
 
 // topologiesAt writes a topology of two clusters on free ports.
