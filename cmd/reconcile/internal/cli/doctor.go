@@ -145,14 +145,14 @@ func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnos
 // be read is reported by its own check.
 func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
 	if x.e.config.Ledger.IsZero() || x.e.elsewhere("") {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	l, err := x.e.ledger()
 	if err != nil {
-		return nil, nil //nolint:nilerr // see above
+		return map[string]string{}, nil //nolint:nilerr // see above
 	}
 	if _, err := l.Read(ctx); err != nil {
-		return nil, nil //nolint:nilerr // see above
+		return map[string]string{}, nil //nolint:nilerr // see above
 	}
 	return x.e.rewritten(ctx, l, rev)
 }
