@@ -19,7 +19,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-func (a *aviary) address(name string) string { return os.Getenv("CANARY_" + name) }
+func (a *aviary) address(name string) string { return a.addresses[name] }
 
 func newAviary(ctx context.Context, t *testing.T) *aviary {
 	t.Helper()
@@ -29,14 +29,14 @@ func newAviary(ctx context.Context, t *testing.T) *aviary {
 		crashDrill: &crashDrill{ctx: ctx, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], changed: make(chan struct{})},
 		t:          t, outputs: filepath.Join(dir, "outputs"), ran: map[string]bool{}, forms: []string{"table", "json", "yaml", "markdown", "junit", "sarif"},
 	}
+	a.addresses = map[string]string{"A": addresses[1], "B": addresses[2], "SERVE": addresses[3]}
 	for name, value := range map[string]string{
-		"CANARY_A": addresses[1], "CANARY_B": addresses[2], "CANARY_SERVE": addresses[3],
 		"CANARY_ENV": "ops:" + canaries["token of cluster-a, from the environment"], "CANARY_GIT": canaries["git password"],
 		"CANARY_USER": canaries["git user"], "CANARY_ETCD": canaries["password of etcd"], "CANARY_SSH": canaries["passphrase of an SSH key"],
 		"CANARY_FILE": "ops:" + canaries["token of cluster-b, from a file"],
 		"CANARY_HOOK": canaries["webhook secret of the daemon"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
 	} {
-		t.Setenv(name, value)
+		a.env = append(a.env, name+"="+value)
 	}
 	files := filepath.Join(dir, "topologies")
 	for _, d := range []string{files, a.outputs} {
@@ -106,7 +106,9 @@ func (a *aviary) change(generation int, roleA, roleB, target string) {
 	for _, args := range [][]string{
 		{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message},
 	} {
-		if out, err := exec.CommandContext(a.ctx, "git", slices.Concat(git, args)...).CombinedOutput(); err != nil {
+		cmd := exec.CommandContext(a.ctx, "git", slices.Concat(git, args)...)
+		cmd.Env = append(os.Environ(), a.env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
 			a.t.Fatalf("git %s: %v\n%s", args[0], err, out)
 		}
 	}

@@ -68,6 +68,8 @@ type aviary struct {
 	t       *testing.T
 	outputs string
 	forms   []string // of results
+	// addresses of the clusters and of what the daemon serves.
+	addresses map[string]string
 
 	mu    sync.Mutex
 	heard []string

@@ -24,6 +24,7 @@ type crashDrill struct {
 	n       int // topologies
 	play    string
 	control string
+	env     []string         // of its commands, beside the test\'s own
 	via     map[string]*wire // by cluster id; nil: reached directly
 	ledger  *ledger.Ledger
 
@@ -172,7 +173,7 @@ func (d *crashDrill) start(ctx context.Context, t *testing.T, args ...string) {
 
 func (d *crashDrill) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "reconcile", args...)
-	cmd.Env = append(os.Environ(), "RECONCILE_CONFIG="+filepath.Join(d.play, "reconcile.yaml"))
+	cmd.Env = append(append(os.Environ(), d.env...), "RECONCILE_CONFIG="+filepath.Join(d.play, "reconcile.yaml"))
 	return cmd
 }
 
