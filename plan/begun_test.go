@@ -17,8 +17,10 @@ func drawBegun(t *rapid.T, d Desired, o Observed, m Memory) ([]Intent, Observed)
 	whole := p.Steps
 	p.Steps = slices.DeleteFunc(slices.Clone(whole), func(s Step) bool { return rapid.Bool().Draw(t, "undone") })
 	after, _ := applied(p, o, m)
-	return []Intent{{Topology: p.Name, Transition: p.Transition, Generation: p.Generation, Digest: p.Digest,
-		Steps: whole, At: now.Add(-time.Minute), MayHaveSent: true}}, after
+	return []Intent{{
+		Topology: p.Name, Transition: p.Transition, Generation: p.Generation, Digest: p.Digest,
+		Steps: whole, At: now.Add(-time.Minute), MayHaveSent: true,
+	}}, after
 }
 
 // drawIntent is an intent that some other state of the world gave rise to.

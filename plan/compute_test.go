@@ -54,39 +54,69 @@ func TestTransitions(t *testing.T) {
 	detach := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached)).after(pairOf("a", "b"))
 	star := document(8, cluster("a", RolePrimary), cluster("b", RoleStandby), cluster("c", RoleDetached)).after(pairOf("a", "b", "c"))
 	for _, c := range []planCase{
-		{name: "none: a pair as Git wants it", inSync: true,
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}},
-		{name: "none: an unreachable standby is not in sync",
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), down("b")}}},
-		{name: "none: a lost primary without a commit", critical: []string{"NO_PRIMARY"},
-			world: world{t: pairOf("a", "b"), views: []View{down("a"), standbyOf("a", "b")}}},
-		{name: "bootstrap: two empty clusters", transition: TransitionBootstrap, steps: attachSteps,
-			world: world{t: pairOf("a", "b"), views: []View{empty("a"), empty("b")}}},
-		{name: "add_standby: an empty one joins", transition: TransitionAddStandby, steps: attachSteps,
-			world: world{t: pairOf("a", "b"), views: []View{holding(primaryOf("a"), "c"), empty("b")}}},
-		{name: "add_standby: a second one, the first is the barrier", transition: TransitionAddStandby,
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b",
-				"2 update_replicate_configuration c", "3 wait_converged a", "4 verify a"},
-			world: world{t: pairOf("a", "b", "c"), views: []View{primaryOf("a", "b"), standbyOf("a", "b"), empty("c")}}},
-		{name: "detach: of a pair", transition: TransitionDetach,
+		{
+			name: "none: a pair as Git wants it", inSync: true,
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}},
+		},
+		{
+			name:  "none: an unreachable standby is not in sync",
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), down("b")}},
+		},
+		{
+			name: "none: a lost primary without a commit", critical: []string{"NO_PRIMARY"},
+			world: world{t: pairOf("a", "b"), views: []View{down("a"), standbyOf("a", "b")}},
+		},
+		{
+			name: "bootstrap: two empty clusters", transition: TransitionBootstrap, steps: attachSteps,
+			world: world{t: pairOf("a", "b"), views: []View{empty("a"), empty("b")}},
+		},
+		{
+			name: "add_standby: an empty one joins", transition: TransitionAddStandby, steps: attachSteps,
+			world: world{t: pairOf("a", "b"), views: []View{holding(primaryOf("a"), "c"), empty("b")}},
+		},
+		{
+			name: "add_standby: a second one, the first is the barrier", transition: TransitionAddStandby,
+			steps: []string{
+				"1 update_replicate_configuration a", "1 update_replicate_configuration b",
+				"2 update_replicate_configuration c", "3 wait_converged a", "4 verify a",
+			},
+			world: world{t: pairOf("a", "b", "c"), views: []View{primaryOf("a", "b"), standbyOf("a", "b"), empty("c")}},
+		},
+		{
+			name: "detach: of a pair", transition: TransitionDetach,
 			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged a", "3 verify a"},
-			world: world{t: detach, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}},
-		{name: "detach: of a star", transition: TransitionDetach,
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "1 update_replicate_configuration c",
-				"2 wait_converged a", "3 verify a"},
-			world: world{t: star, views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}}},
+			world: world{t: detach, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}},
+		},
+		{
+			name: "detach: of a star", transition: TransitionDetach,
+			steps: []string{
+				"1 update_replicate_configuration a", "1 update_replicate_configuration b", "1 update_replicate_configuration c",
+				"2 wait_converged a", "3 verify a",
+			},
+			world: world{t: star, views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}},
+		},
 		{name: "detach: done", inSync: true, world: world{t: detach, views: []View{primaryOf("a"), primaryOf("b")}}},
-		{name: "switchover", transition: TransitionSwitchover,
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b",
-				"2 wait_converged b", "3 verify b", "4 redirect_traffic b"},
-			world: world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}},
-		{name: "failover: the primary is lost", transition: TransitionFailover, critical: failoverFlags, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}},
-		{name: "failover: replication was seen just before", transition: TransitionFailover,
+		{
+			name: "switchover", transition: TransitionSwitchover,
+			steps: []string{
+				"1 update_replicate_configuration a", "1 update_replicate_configuration b",
+				"2 wait_converged b", "3 verify b", "4 redirect_traffic b",
+			},
+			world: world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}},
+		},
+		{
+			name: "failover: the primary is lost", transition: TransitionFailover, critical: failoverFlags, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}},
+		},
+		{
+			name: "failover: replication was seen just before", transition: TransitionFailover,
 			critical: []string{"DATA_LOSS_RISK", "FORCE_PROMOTE", "STALE_PRIMARY"}, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{down("a"), moving(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}},
-		{name: "failover done, the old primary is away", inSync: true, critical: []string{"STALE_PRIMARY"},
-			world: world{t: failingOver("b", "a"), views: []View{down("a"), primaryOf("b")}, memory: hadFailedOver("a", "b")}},
+			world: world{t: failingOver("b", "a"), views: []View{down("a"), moving(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}},
+		},
+		{
+			name: "failover done, the old primary is away", inSync: true, critical: []string{"STALE_PRIMARY"},
+			world: world{t: failingOver("b", "a"), views: []View{down("a"), primaryOf("b")}, memory: hadFailedOver("a", "b")},
+		},
 	} {
 		c.run(t)
 	}
@@ -184,43 +214,80 @@ func TestRefusedChanges(t *testing.T) {
 	dataless := holding(standbyOf("a", "b"))
 	sw := []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"}
 	for _, c := range []planCase{
-		{name: "SPLIT_BRAIN: each stores an edge to the other", transition: TransitionAddStandby, blocking: []string{"SPLIT_BRAIN"},
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), primaryOf("b", "a")}}},
-		{name: "OUT_OF_BAND_FAILOVER", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), primaryOf("b")}}},
-		{name: "STALE_NOT_FAILED: a healthy standby cannot become stale", transition: TransitionDetach, blocking: []string{"STALE_NOT_FAILED"},
-			world: world{t: stale, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}},
-		{name: "STALE_REJOIN: without a new attestation", transition: TransitionAddStandby, blocking: []string{"SPLIT_BRAIN", "STALE_REJOIN"}, steps: []string{
-			"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"},
-			world: world{t: pairOf("b", "a"), views: []View{primaryOf("a"), primaryOf("b")}, memory: hadFailedOver("a", "b")}},
-		{name: "STALE_REJOIN: fenced and not rebuilt", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
-			world: world{t: pairOf("b", "a"), views: []View{standbyOf("b", "a"), primaryOf("b")}, memory: hadFailedOver("a", "b")}},
-		{name: "GENERATION_NOT_RAISED", transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"}, steps: sw,
-			world: world{t: lowered, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}},
-		{name: "GENERATION_NOT_RAISED: the ledger saw a greater one", transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"}, steps: sw,
-			world: world{t: switchover, views: []View{primaryOf("a", "b"), standbyOf("a", "b")},
-				memory: Memory{Generations: []GenerationMark{{Topology: "orders", Generation: 9}}}}},
-		{name: "MIXED_CHANGE: a switchover and a join", transition: TransitionSwitchover, blocking: []string{"MIXED_CHANGE"},
-			world: world{t: joinAndSwitch, views: []View{primaryOf("a", "b"), standbyOf("a", "b"), empty("c")}}},
-		{name: "NO_PRIMARY: a stuck switchover", transition: TransitionSwitchover, blocking: []string{"NO_PRIMARY"}, critical: []string{"NO_PRIMARY"},
-			world: world{t: switchover, views: []View{standbyOf("b", "a"), standbyOf("a", "b")}}},
-		{name: "SWITCHOVER_NEEDS_BOTH", transition: TransitionSwitchover, blocking: []string{"SWITCHOVER_NEEDS_BOTH"}, critical: []string{"NO_PRIMARY"},
-			world: world{t: switchover, views: []View{down("a"), standbyOf("a", "b")}}},
-		{name: "DETACH_NEEDS_BOTH: may be accepted", transition: TransitionDetach, blocking: []string{"DETACH_NEEDS_BOTH"},
+		{
+			name: "SPLIT_BRAIN: each stores an edge to the other", transition: TransitionAddStandby, blocking: []string{"SPLIT_BRAIN"},
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), primaryOf("b", "a")}},
+		},
+		{
+			name: "OUT_OF_BAND_FAILOVER", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), primaryOf("b")}},
+		},
+		{
+			name: "STALE_NOT_FAILED: a healthy standby cannot become stale", transition: TransitionDetach, blocking: []string{"STALE_NOT_FAILED"},
+			world: world{t: stale, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}},
+		},
+		{
+			name: "STALE_REJOIN: without a new attestation", transition: TransitionAddStandby, blocking: []string{"SPLIT_BRAIN", "STALE_REJOIN"}, steps: []string{
+				"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b",
+			},
+			world: world{t: pairOf("b", "a"), views: []View{primaryOf("a"), primaryOf("b")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "STALE_REJOIN: fenced and not rebuilt", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
+			world: world{t: pairOf("b", "a"), views: []View{standbyOf("b", "a"), primaryOf("b")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "GENERATION_NOT_RAISED", transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"}, steps: sw,
+			world: world{t: lowered, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}},
+		},
+		{
+			name: "GENERATION_NOT_RAISED: the ledger saw a greater one", transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"}, steps: sw,
+			world: world{
+				t: switchover, views: []View{primaryOf("a", "b"), standbyOf("a", "b")},
+				memory: Memory{Generations: []GenerationMark{{Topology: "orders", Generation: 9}}},
+			},
+		},
+		{
+			name: "MIXED_CHANGE: a switchover and a join", transition: TransitionSwitchover, blocking: []string{"MIXED_CHANGE"},
+			world: world{t: joinAndSwitch, views: []View{primaryOf("a", "b"), standbyOf("a", "b"), empty("c")}},
+		},
+		{
+			name: "NO_PRIMARY: a stuck switchover", transition: TransitionSwitchover, blocking: []string{"NO_PRIMARY"}, critical: []string{"NO_PRIMARY"},
+			world: world{t: switchover, views: []View{standbyOf("b", "a"), standbyOf("a", "b")}},
+		},
+		{
+			name: "SWITCHOVER_NEEDS_BOTH", transition: TransitionSwitchover, blocking: []string{"SWITCHOVER_NEEDS_BOTH"}, critical: []string{"NO_PRIMARY"},
+			world: world{t: switchover, views: []View{down("a"), standbyOf("a", "b")}},
+		},
+		{
+			name: "DETACH_NEEDS_BOTH: may be accepted", transition: TransitionDetach, blocking: []string{"DETACH_NEEDS_BOTH"},
 			steps: []string{"1 update_replicate_configuration a", "2 wait_converged a", "3 verify a"},
-			world: world{t: detached, views: []View{primaryOf("a", "b"), down("b")}}},
-		{name: "CREDENTIAL_ADDRESS_MISMATCH", blocking: []string{"CREDENTIAL_ADDRESS_MISMATCH"},
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), mismatch}}},
-		{name: "UNSUPPORTED_SERVER: no configuration to read back", transition: TransitionAddStandby, blocking: []string{"UNSUPPORTED_SERVER"}, steps: attachSteps,
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), old}}},
-		{name: "JOIN_NOT_EMPTY", transition: TransitionAddStandby, blocking: []string{"JOIN_NOT_EMPTY"}, steps: attachSteps,
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), holding(empty("b"), "c")}}},
-		{name: "JOIN_NOT_EMPTY: half attached long ago, by nobody we know", transition: TransitionAddStandby, blocking: []string{"JOIN_NOT_EMPTY"}, steps: attachSteps,
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), holding(empty("b"), "c")}}},
-		{name: "WOULD_DEMOTE_WRITER: the primary-to-be is empty", transition: TransitionSwitchover, blocking: []string{"WOULD_DEMOTE_WRITER"}, steps: sw,
-			world: world{t: switchover, views: []View{holding(primaryOf("a", "b"), "c"), dataless}}},
-		{name: "CLUSTER_NEEDED: the standby to attach is away", transition: TransitionAddStandby, blocking: []string{"CLUSTER_NEEDED"},
-			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), down("b")}}},
+			world: world{t: detached, views: []View{primaryOf("a", "b"), down("b")}},
+		},
+		{
+			name: "CREDENTIAL_ADDRESS_MISMATCH", blocking: []string{"CREDENTIAL_ADDRESS_MISMATCH"},
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), mismatch}},
+		},
+		{
+			name: "UNSUPPORTED_SERVER: no configuration to read back", transition: TransitionAddStandby, blocking: []string{"UNSUPPORTED_SERVER"}, steps: attachSteps,
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), old}},
+		},
+		{
+			name: "JOIN_NOT_EMPTY", transition: TransitionAddStandby, blocking: []string{"JOIN_NOT_EMPTY"}, steps: attachSteps,
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), holding(empty("b"), "c")}},
+		},
+		{
+			name: "JOIN_NOT_EMPTY: half attached long ago, by nobody we know", transition: TransitionAddStandby, blocking: []string{"JOIN_NOT_EMPTY"}, steps: attachSteps,
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), holding(empty("b"), "c")}},
+		},
+		{
+			name: "WOULD_DEMOTE_WRITER: the primary-to-be is empty", transition: TransitionSwitchover, blocking: []string{"WOULD_DEMOTE_WRITER"}, steps: sw,
+			world: world{t: switchover, views: []View{holding(primaryOf("a", "b"), "c"), dataless}},
+		},
+		{
+			name: "CLUSTER_NEEDED: the standby to attach is away", transition: TransitionAddStandby, blocking: []string{"CLUSTER_NEEDED"},
+			world: world{t: pairOf("a", "b"), views: []View{primaryOf("a"), down("b")}},
+		},
 	} {
 		c.run(t)
 	}

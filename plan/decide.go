@@ -68,8 +68,10 @@ func (s situation) supersedes(primary, stale string) bool {
 
 // transitionRank orders transitions when pairs disagree; the first wins and
 // the disagreement is a finding.
-var transitionRank = []Transition{TransitionFailover, TransitionSwitchover,
-	TransitionBootstrap, TransitionAddStandby, TransitionDetach}
+var transitionRank = []Transition{
+	TransitionFailover, TransitionSwitchover,
+	TransitionBootstrap, TransitionAddStandby, TransitionDetach,
+}
 
 // leading is the transition that the pairs ask for. While the desired primary
 // replicates from a member, that member's pair leads.

@@ -13,7 +13,8 @@ import (
 func decided(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, p TopologyPlan, open bool) {
+}, p TopologyPlan, open bool,
+) {
 	t.Helper()
 	for _, f := range p.Findings {
 		if !slices.Contains(AllCodes(), f.Code) || f.Severity == "" || f.Message == "" || f.Remedy == "" {
@@ -41,8 +42,10 @@ func TestEveryStateOfAStarIsDecided(t *testing.T) {
 
 // viewsOf are the ways in which one of three clusters can answer.
 func viewsOf(id string, others []string) []View {
-	out := []View{empty(id), holding(empty(id), "default/c"), primaryOf(id), primaryOf(id, others...), unread(id), down(id), degraded(id), unknown(id),
-		primaryOf(id, "x")}
+	out := []View{
+		empty(id), holding(empty(id), "default/c"), primaryOf(id), primaryOf(id, others...), unread(id), down(id), degraded(id), unknown(id),
+		primaryOf(id, "x"),
+	}
 	for i, o := range others {
 		out = append(out, primaryOf(id, o), standbyOf(o, id), standbyOf(o, id, others[1-i]))
 	}

@@ -19,8 +19,10 @@ func TestRest(t *testing.T) {
 	}{
 		{"another uri than the file's", world{t: pairOf("a", "b"), views: []View{believing("a", moved), believing("b", moved)}}, CodeServerWouldReject},
 		{"the standby stores more than the document gives", world{t: withC, views: []View{primaryOf("a", "b"), believing("b", wider), primaryOf("c")}}, CodeUnmanagedDrift},
-		{"a redirect target points elsewhere", world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")},
-			traffic: []TrafficState{{Topology: "orders", Target: "lb"}}}, CodeTrafficNotRedirected},
+		{"a redirect target points elsewhere", world{
+			t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")},
+			traffic: []TrafficState{{Topology: "orders", Target: "lb"}},
+		}, CodeTrafficNotRedirected},
 		{"an unreachable standby", world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), down("b")}}, CodeClusterUnreachable},
 	} {
 		p := c.world.plan(t)
@@ -34,8 +36,10 @@ func TestRest(t *testing.T) {
 // TestTrafficNeverDelaysAFailover: before a failover a target that cannot be
 // reached is a warning.
 func TestTrafficNeverDelaysAFailover(t *testing.T) {
-	p := world{t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")},
-		traffic: []TrafficState{{Topology: "orders", Target: "lb"}}}.plan(t)
+	p := world{
+		t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")},
+		traffic: []TrafficState{{Topology: "orders", Target: "lb"}},
+	}.plan(t)
 	if p.Blocked(nil) || !slices.Contains(codesOf(p, SeverityWarning), string(CodeTrafficNotRedirected)) {
 		t.Errorf("got %v", codesOf(p, SeverityBlocking, SeverityCritical, SeverityWarning))
 	}
@@ -44,8 +48,10 @@ func TestTrafficNeverDelaysAFailover(t *testing.T) {
 // TestEveryTargetIsNamed: one that is wrong does not hide another.
 func TestEveryTargetIsNamed(t *testing.T) {
 	p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, traffic: []TrafficState{
-		{Topology: "orders", Target: "lb", Detail: "refused"}, {Topology: "orders", Target: "dns", OK: true},
-		{Topology: "orders", Target: "hook", Detail: "gone"}, {Topology: "catalog", Target: "other"},
+		{Topology: "orders", Target: "lb", Detail: "refused"},
+		{Topology: "orders", Target: "dns", OK: true},
+		{Topology: "orders", Target: "hook", Detail: "gone"},
+		{Topology: "catalog", Target: "other"},
 	}}.plan(t)
 	for _, f := range p.Findings {
 		if f.Code == CodeTrafficNotRedirected {

@@ -17,10 +17,18 @@ func TestAFailoverShowsWhatItRestsOn(t *testing.T) {
 		rounds []Round
 		says   string
 	}{
-		{"probed long enough", world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{seen}}, seen.Rounds,
-			"5 probes of a failed over 40s (a is unreachable: refused), which does not tell whether others still reach it"},
-		{"a stuck switchover, whatever was probed", world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), idle(standbyOf("a", "b"))}}, nil,
-			"cannot be undone"},
+		{
+			"probed long enough",
+			world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{seen}},
+			seen.Rounds,
+			"5 probes of a failed over 40s (a is unreachable: refused), which does not tell whether others still reach it",
+		},
+		{
+			"a stuck switchover, whatever was probed",
+			world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), idle(standbyOf("a", "b"))}},
+			nil,
+			"cannot be undone",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := false

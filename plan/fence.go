@@ -159,8 +159,10 @@ func (s situation) promotedInstead(primary, stale string, v View) bool {
 }
 
 // againstFence are the findings that block a fence; all others only warn.
-var againstFence = []Code{CodeCredentialMismatch, CodeClusterIDMismatch, CodeFenceTokensUnknown, CodeGenerationNotRaised,
-	CodeClusterMoved, CodeStaleNotFailed, CodeClusterNeeded, CodeRoleUnknown, CodeServerWouldReject, CodeCredentialMissing, CodeUnsupportedServer}
+var againstFence = []Code{
+	CodeCredentialMismatch, CodeClusterIDMismatch, CodeFenceTokensUnknown, CodeGenerationNotRaised,
+	CodeClusterMoved, CodeStaleNotFailed, CodeClusterNeeded, CodeRoleUnknown, CodeServerWouldReject, CodeCredentialMissing, CodeUnsupportedServer,
+}
 
 // unblockFence: two writers are the reason for a fence, not against it.
 func unblockFence(findings []Finding) []Finding {

@@ -38,8 +38,13 @@ func TestFence(t *testing.T) {
 		{"it never knew the promoted one", done, []View{primaryOf("a"), primaryOf("b")}, memory, TransitionFence, []string{"SERVER_WOULD_REJECT"}, nil},
 		{"it is fenced already", done, []View{standbyOf("b", "a"), primaryOf("b")}, memory, TransitionNone, nil, nil},
 		{"it does not answer", done, []View{down("a"), primaryOf("b")}, memory, TransitionNone, nil, nil},
-		{"Git wants it as a standby", pairOf("b", "a"), []View{primaryOf("a", "b"), primaryOf("b")}, memory, TransitionAddStandby,
-			[]string{"MIXED_CHANGE", "SPLIT_BRAIN", "STALE_REJOIN"}, nil},
+		{
+			"Git wants it as a standby", pairOf("b", "a"),
+			[]View{primaryOf("a", "b"), primaryOf("b")},
+			memory, TransitionAddStandby,
+			[]string{"MIXED_CHANGE", "SPLIT_BRAIN", "STALE_REJOIN"},
+			nil,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, o, m := world{t: c.t, views: c.views, memory: c.memory}.inputs()

@@ -35,36 +35,50 @@ type knownIssue struct {
 
 // knownIssues are in the order of their numbers (milvus.md sections 1.1, 8).
 var knownIssues = []knownIssue{
-	{48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ",
+	{
+		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return slices.ContainsFunc(v.Progress, v.outlived)
-		}},
-	{49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it; fixed in 2.6.17",
-		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo }},
-	{50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion; fixed in 2.6.19",
+		},
+	},
+	{
+		49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it; fixed in 2.6.17",
+		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo },
+	},
+	{
+		50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion; fixed in 2.6.19",
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return d.transition == TransitionFailover && c.ID == d.primary.ID && before(v, firstSalvageReader)
-		}},
-	{50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes",
+		},
+	},
+	{
+		50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes",
 		func(s situation, _ decision, c Cluster, v View) bool {
 			if s.intent == nil || !s.intent.MayHaveSent || s.intent.Effected || v.Belief.Kind != BeliefStandby {
 				return false
 			}
 			target, promotes := s.intent.PromotionTarget()
 			return promotes && target == c.ID
-		}},
-	{52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred",
+		},
+	},
+	{
+		52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return v.Belief.Kind == BeliefUnconfigured && v.Belief.Inferred
-		}},
-	{52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves",
+		},
+	},
+	{
+		52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves",
 		func(s situation, d decision, c Cluster, _ View) bool {
 			return s.joinsNow(d, c) && c.Provisioned.From == ProvisionedRestored
-		}},
-	{52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal",
+		},
+	},
+	{
+		52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal",
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
-		}},
+		},
+	},
 }
 
 // walKept is how long Milvus keeps messages by default, replicated or not

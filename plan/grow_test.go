@@ -47,27 +47,43 @@ func TestGrowChannels(t *testing.T) {
 	pair := []View{primaryOf("a", "b"), standbyOf("a", "b")}
 	for _, c := range []planCase{
 		{name: "grow_channels: of a pair", transition: TransitionGrowChannels, steps: steps, world: world{t: grow, views: pair}},
-		{name: "every member serves the new channel", transition: TransitionGrowChannels, steps: steps,
-			world: world{t: grow, views: []View{serving(primaryOf("a", "b"), true), serving(bare(standbyOf("a", "b")), true)}}},
-		{name: "V14: the standby was not restarted with it", transition: TransitionGrowChannels, steps: steps, blocking: []string{"SERVER_WOULD_REJECT"},
-			world: world{t: grow, views: []View{serving(primaryOf("a", "b"), true), serving(bare(standbyOf("a", "b")), false)}}},
-		{name: "of a primary alone", transition: TransitionGrowChannels, steps: []string{"1 update_replicate_configuration a", "2 wait_converged a", "3 verify a"},
-			world: world{t: alone, views: []View{primaryOf("a")}}},
-		{name: "the standby is away", transition: TransitionGrowChannels, steps: steps, blocking: []string{"CLUSTER_NEEDED"},
-			world: world{t: grow, views: []View{primaryOf("a", "b"), down("b")}}},
-		{name: "the primary has grown, the standby has not heard of it", transition: TransitionGrowChannels, steps: steps,
-			world: world{t: half, views: []View{believing("a", longer), standbyOf("a", "b")}}},
+		{
+			name: "every member serves the new channel", transition: TransitionGrowChannels, steps: steps,
+			world: world{t: grow, views: []View{serving(primaryOf("a", "b"), true), serving(bare(standbyOf("a", "b")), true)}},
+		},
+		{
+			name: "V14: the standby was not restarted with it", transition: TransitionGrowChannels, steps: steps, blocking: []string{"SERVER_WOULD_REJECT"},
+			world: world{t: grow, views: []View{serving(primaryOf("a", "b"), true), serving(bare(standbyOf("a", "b")), false)}},
+		},
+		{
+			name: "of a primary alone", transition: TransitionGrowChannels, steps: []string{"1 update_replicate_configuration a", "2 wait_converged a", "3 verify a"},
+			world: world{t: alone, views: []View{primaryOf("a")}},
+		},
+		{
+			name: "the standby is away", transition: TransitionGrowChannels, steps: steps, blocking: []string{"CLUSTER_NEEDED"},
+			world: world{t: grow, views: []View{primaryOf("a", "b"), down("b")}},
+		},
+		{
+			name: "the primary has grown, the standby has not heard of it", transition: TransitionGrowChannels, steps: steps,
+			world: world{t: half, views: []View{believing("a", longer), standbyOf("a", "b")}},
+		},
 		{name: "grown", inSync: true, world: world{t: half, views: []View{believing("a", longer), believing("b", longer)}}},
-		{name: "a cluster that stores nothing does not grow, it begins", transition: TransitionBootstrap, steps: attachSteps,
-			world: world{t: grown(pairOf("a", "b")), views: []View{empty("a"), empty("b")}}},
+		{
+			name: "a cluster that stores nothing does not grow, it begins", transition: TransitionBootstrap, steps: attachSteps,
+			world: world{t: grown(pairOf("a", "b")), views: []View{empty("a"), empty("b")}},
+		},
 		{name: "V18: fewer channels", blocking: []string{"PCHANNEL_MISMATCH", "SERVER_WOULD_REJECT"}, world: world{t: shorter, views: pair}},
 		{name: "V18: other positions", blocking: []string{"PCHANNEL_MISMATCH", "SERVER_WOULD_REJECT"}, world: world{t: reordered, views: pair}},
 		{name: "#50041: growth and a removal", transition: TransitionDetach, blocking: []string{"MIXED_CHANGE"}, steps: steps, world: world{t: detach, views: pair}},
-		{name: "growth and a failover", transition: TransitionFailover, blocking: []string{"MIXED_CHANGE"}, critical: failoverFlags, steps: failoverSteps,
-			world: world{t: failover, views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}},
-		{name: "V14: a candidate that was restarted with more channels than it stores", transition: TransitionFailover,
+		{
+			name: "growth and a failover", transition: TransitionFailover, blocking: []string{"MIXED_CHANGE"}, critical: failoverFlags, steps: failoverSteps,
+			world: world{t: failover, views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}},
+		},
+		{
+			name: "V14: a candidate that was restarted with more channels than it stores", transition: TransitionFailover,
 			blocking: []string{"MIXED_CHANGE", "SERVER_WOULD_REJECT"}, critical: []string{"DATA_LOSS_RISK", "FORCE_PROMOTE", "STALE_PRIMARY"}, steps: failoverSteps,
-			world: world{t: failover, views: []View{down("a"), serving(bare(standbyOf("a", "b")), true)}, evidence: []Evidence{lost("a", "b")}}},
+			world: world{t: failover, views: []View{down("a"), serving(bare(standbyOf("a", "b")), true)}, evidence: []Evidence{lost("a", "b")}},
+		},
 	} {
 		c.run(t)
 	}

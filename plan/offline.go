@@ -33,8 +33,10 @@ func Offline(d Desired, m Memory) Plan {
 func intended(t Topology) Observed {
 	var o Observed
 	for _, c := range t.Clusters {
-		v := View{Cluster: c.ID, Reach: ReachUp, Credential: CredentialBound, ReadsConfiguration: SupportYes,
-			ForcePromotes: SupportYes, IdentityProven: true, Contents: Contents{Known: true}}
+		v := View{
+			Cluster: c.ID, Reach: ReachUp, Credential: CredentialBound, ReadsConfiguration: SupportYes,
+			ForcePromotes: SupportYes, IdentityProven: true, Contents: Contents{Known: true},
+		}
 		stored, up := t.storedBefore(c)
 		if !up {
 			v = View{Cluster: c.ID, Reach: ReachUnreachable, Credential: CredentialBound}
@@ -75,8 +77,10 @@ func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 }
 
 // liveCodes are findings that only a look at the clusters can give or clear.
-var liveCodes = []Code{CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
-	CodeNotMostCaughtUp}
+var liveCodes = []Code{
+	CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
+	CodeNotMostCaughtUp,
+}
 
 // unobserved takes out of a plan what no cluster was asked for.
 func unobserved(t TopologyPlan) TopologyPlan {

@@ -50,24 +50,38 @@ func TestOffline(t *testing.T) {
 		{name: "the same roles", doc: pairOf("a", "b").after(pairOf("a", "b"))},
 		{name: "a failover", doc: failingOver("b", "a"), transition: TransitionFailover, critical: flags, steps: failoverSteps},
 		{name: "a failover that forgets a standby", doc: kept, transition: TransitionFailover, blocking: []string{"ORPHANED_STANDBY"}, critical: flags, steps: failoverSteps},
-		{name: "a switchover", doc: pairOf("b", "a").after(pairOf("a", "b")), transition: TransitionSwitchover,
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"}},
-		{name: "a switchover whose generation was not raised", doc: unraised, transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"},
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"}},
+		{
+			name: "a switchover", doc: pairOf("b", "a").after(pairOf("a", "b")), transition: TransitionSwitchover,
+			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"},
+		},
+		{
+			name: "a switchover whose generation was not raised", doc: unraised, transition: TransitionSwitchover, blocking: []string{"GENERATION_NOT_RAISED"},
+			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged b", "3 verify b", "4 redirect_traffic b"},
+		},
 		{name: "a standby joins", doc: pairOf("a", "b").after(document(7, cluster("a", RolePrimary))), transition: TransitionAddStandby, steps: attachSteps},
-		{name: "a standby is let go", doc: document(8, cluster("a", RolePrimary), cluster("b", RoleDetached)).after(pairOf("a", "b")), transition: TransitionDetach,
-			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged a", "3 verify a"}},
-		{name: "a stale cluster comes back without proof", doc: pairOf("b", "a").after(staleBefore), transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
-			steps: []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"}},
-		{name: "a stale cluster comes back rebuilt", doc: withProvisioned(pairOf("b", "a").after(staleBefore), "a", now.Add(-time.Hour)),
+		{
+			name: "a standby is let go", doc: document(8, cluster("a", RolePrimary), cluster("b", RoleDetached)).after(pairOf("a", "b")), transition: TransitionDetach,
+			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged a", "3 verify a"},
+		},
+		{
+			name: "a stale cluster comes back without proof", doc: pairOf("b", "a").after(staleBefore), transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
+			steps: []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"},
+		},
+		{
+			name: "a stale cluster comes back rebuilt", doc: withProvisioned(pairOf("b", "a").after(staleBefore), "a", now.Add(-time.Hour)),
 			transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"},
-			steps: []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"}},
-		{name: "a stale cluster is to be primary again", doc: failingOver("a", "b").after(staleBefore), transition: TransitionFailover,
-			blocking: []string{"STALE_PROMOTION"}, critical: flags, steps: []string{"1 record_stale b", "2 force_promote a", "3 verify a", "4 redirect_traffic a"}},
+			steps: []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"},
+		},
+		{
+			name: "a stale cluster is to be primary again", doc: failingOver("a", "b").after(staleBefore), transition: TransitionFailover,
+			blocking: []string{"STALE_PROMOTION"}, critical: flags, steps: []string{"1 record_stale b", "2 force_promote a", "3 verify a", "4 redirect_traffic a"},
+		},
 		{name: "a standby is left out", doc: dropped, blocking: []string{"CLUSTER_UNLISTED"}},
 		{name: "a uri that is changed", doc: moved, blocking: []string{"SERVER_WOULD_REJECT"}},
-		{name: "a healthy standby is called stale", doc: document(8, cluster("a", RolePrimary), cluster("b", RoleStale)).after(pairOf("a", "b")),
-			transition: TransitionDetach, blocking: []string{"STALE_NOT_FAILED"}},
+		{
+			name: "a healthy standby is called stale", doc: document(8, cluster("a", RolePrimary), cluster("b", RoleStale)).after(pairOf("a", "b")),
+			transition: TransitionDetach, blocking: []string{"STALE_NOT_FAILED"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := offline(t, c.doc)

@@ -51,8 +51,10 @@ func TestRehearse(t *testing.T) {
 		},
 		{
 			name: "a force promote is in doubt", t: pairOf("a", "b", "c"), views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")},
-			memory: Memory{Intents: []Intent{{Topology: "orders", Transition: TransitionFailover, Generation: 7, MayHaveSent: true,
-				Steps: []Step{{Action: ActionForcePromote, Cluster: "c", After: &promoted}}}}},
+			memory: Memory{Intents: []Intent{{
+				Topology: "orders", Transition: TransitionFailover, Generation: 7, MayHaveSent: true,
+				Steps: []Step{{Action: ActionForcePromote, Cluster: "c", After: &promoted}},
+			}}},
 			want: []string{"b PROMOTION_IN_DOUBT", "c PROMOTION_IN_DOUBT"},
 		},
 	} {

@@ -34,8 +34,10 @@ func TestRejoin(t *testing.T) {
 	kept.Previous.Clusters[0].Provisioned = kept.Clusters[0].Provisioned
 	attach := []string{"1 update_replicate_configuration b", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"}
 	joins := func(name string, doc Topology, a View, m Memory) planCase {
-		return planCase{name: name, transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"}, steps: attach,
-			world: world{t: doc, views: []View{a, primaryOf("b")}, memory: m}}
+		return planCase{
+			name: name, transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"}, steps: attach,
+			world: world{t: doc, views: []View{a, primaryOf("b")}, memory: m},
+		}
 	}
 	refused := func(name string, doc Topology, a View, m Memory, codes ...string) planCase {
 		return planCase{name: name, transition: TransitionAddStandby, blocking: codes, world: world{t: doc, views: []View{a, primaryOf("b")}, memory: m}}
@@ -59,11 +61,15 @@ func TestRejoin(t *testing.T) {
 		refused("fenced once more, by the value of the first rebuild", restored(hour), standbyOf("b", "a"), failedAgain, "STALE_REJOIN"),
 		refused("fenced, and never rebuilt", pairOf("b", "a").after(*restored(hour).Previous), standbyOf("b", "a"), stale(), "STALE_REJOIN"),
 		refused("restored, not proven to be it", restored(hour), unproven, stale(), "ROLE_UNKNOWN", "STALE_REJOIN"),
-		{name: "restored with the list of the star it joins", transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"},
+		{
+			name: "restored with the list of the star it joins", transition: TransitionAddStandby, critical: []string{"REBUILD_UNVERIFIED"},
 			steps: []string{"1 update_replicate_configuration b", "1 update_replicate_configuration c", "2 update_replicate_configuration a", "3 wait_converged b", "4 verify b"},
-			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{believing("a", third), primaryOf("b", "c"), other}, memory: stale()}},
-		{name: "restored with a list that the star would never bring it", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
-			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{standbyOf("b", "a"), primaryOf("b", "c"), other}, memory: stale()}},
+			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{believing("a", third), primaryOf("b", "c"), other}, memory: stale()},
+		},
+		{
+			name: "restored with a list that the star would never bring it", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},
+			world: world{t: rebuiltAt(hour, ProvisionedRestored, "c"), views: []View{standbyOf("b", "a"), primaryOf("b", "c"), other}, memory: stale()},
+		},
 	} {
 		c.run(t)
 	}
@@ -95,16 +101,28 @@ func TestJoinAfterLeaving(t *testing.T) {
 	}{
 		{"rebuilt after it was let go", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}}}, ""},
 		{"another was let go since", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}, {"c", ago(10)}}}, ""},
-		{"attested before it was let go", ago(90), Memory{Freed: []FreedMark{{"b", ago(60)}}},
-			own + "its 'provisioned' of 2026-11-22T10:30:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go"},
-		{"attested at that moment", ago(60), Memory{Freed: []FreedMark{{"b", ago(60)}}},
-			own + "its 'provisioned' of 2026-11-22T11:00:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go"},
-		{"let go once more since", ago(30), Memory{Freed: []FreedMark{{"b", ago(60)}, {"b", ago(10)}}},
-			own + "its 'provisioned' of 2026-11-22T11:30:00Z is not later than 2026-11-22T11:50:00Z, when it was promoted or let go"},
+		{
+			"attested before it was let go", ago(90),
+			Memory{Freed: []FreedMark{{"b", ago(60)}}},
+			own + "its 'provisioned' of 2026-11-22T10:30:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go",
+		},
+		{
+			"attested at that moment", ago(60),
+			Memory{Freed: []FreedMark{{"b", ago(60)}}},
+			own + "its 'provisioned' of 2026-11-22T11:00:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go",
+		},
+		{
+			"let go once more since", ago(30),
+			Memory{Freed: []FreedMark{{"b", ago(60)}, {"b", ago(10)}}},
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z is not later than 2026-11-22T11:50:00Z, when it was promoted or let go",
+		},
 		{"never attested", time.Time{}, Memory{}, own + "it has no 'provisioned'"},
 		{"attested in the future", ago(-1), Memory{}, own + "its 'provisioned' of 2026-11-22T12:01:00Z lies in the future"},
-		{"by a value that served", ago(30), Memory{Provisions: []UsedProvision{{"b", ago(30)}}},
-			own + "its 'provisioned' of 2026-11-22T11:30:00Z has served a join before"},
+		{
+			"by a value that served", ago(30),
+			Memory{Provisions: []UsedProvision{{"b", ago(30)}}},
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z has served a join before",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			doc := pairOf("a", "b").after(before)

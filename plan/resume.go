@@ -130,9 +130,11 @@ func (s situation) filledUp(steps []Step) []Finding {
 // carriedOn are the codes that describe a change of ours which stands half
 // done, and say nothing against finishing it: each receiver stores what it did
 // before or what was wanted, and is held to receiverFindings again.
-var carriedOn = []Code{CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
+var carriedOn = []Code{
+	CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
 	CodeStaleRejoin, CodeJoinNotEmpty, CodeWouldDemoteWriter, CodePromotionInDoubt, CodeRoleUnknown,
-	CodeSwitchoverNeedsBoth, CodeClusterNeeded}
+	CodeSwitchoverNeedsBoth, CodeClusterNeeded,
+}
 
 // settledFindings are those of a change that took effect and is only verified
 // and redirected: nothing blocks that, and two writers are shown all the same.

@@ -27,34 +27,60 @@ func TestStars(t *testing.T) {
 	orphaned := []string{"1 record_stale a", "1 record_stale c", "2 force_promote b", "3 verify b", "4 redirect_traffic b"}
 	secondSteps := []string{"1 record_stale b", "2 force_promote c", "3 verify c", "4 redirect_traffic c"}
 	for _, c := range []planCase{
-		{name: "failover of three: the other standby is orphaned and becomes stale", transition: TransitionFailover, critical: flags, steps: orphaned,
-			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), ready("a", "c", "b")}, evidence: evidence}},
-		{name: "the orphan is down as well", transition: TransitionFailover, critical: flags, steps: orphaned,
-			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), down("c")}, evidence: evidence}},
-		{name: "ORPHANED_STANDBY", transition: TransitionFailover, critical: flags, blocking: []string{"ORPHANED_STANDBY"}, steps: failoverSteps,
-			world: world{t: keptStandby, views: []View{down("a"), ready("a", "b", "c"), ready("a", "c", "b")}, evidence: evidence}},
-		{name: "NOT_MOST_CAUGHT_UP", transition: TransitionFailover, critical: flags, blocking: []string{"NOT_MOST_CAUGHT_UP"}, steps: orphaned,
-			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), ahead}, evidence: evidence}},
-		{name: "NOT_MOST_CAUGHT_UP: incomparable", transition: TransitionFailover, critical: flags, blocking: []string{"NOT_MOST_CAUGHT_UP"}, steps: orphaned,
-			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), mixed}, evidence: evidence}},
-		{name: "a cluster that was let go does not stand in the way", transition: TransitionFailover, critical: flags, steps: failoverSteps,
-			world: world{t: detached, views: []View{down("a"), ready("a", "b"), primaryOf("d")}, evidence: evidence}},
-		{name: "nor does one that was let go and is away", transition: TransitionFailover, critical: flags, steps: failoverSteps,
-			world: world{t: detached, views: []View{down("a"), ready("a", "b"), down("d")}, evidence: evidence}},
-		{name: "a second failover, the first stale one is away", transition: TransitionFailover, critical: flags, steps: secondSteps,
-			world: world{t: second, views: []View{down("a"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")}},
-		{name: "a second failover beside a stale one that can write", transition: TransitionFailover, critical: flags, steps: secondSteps,
+		{
+			name: "failover of three: the other standby is orphaned and becomes stale", transition: TransitionFailover, critical: flags, steps: orphaned,
+			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), ready("a", "c", "b")}, evidence: evidence},
+		},
+		{
+			name: "the orphan is down as well", transition: TransitionFailover, critical: flags, steps: orphaned,
+			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), down("c")}, evidence: evidence},
+		},
+		{
+			name: "ORPHANED_STANDBY", transition: TransitionFailover, critical: flags, blocking: []string{"ORPHANED_STANDBY"}, steps: failoverSteps,
+			world: world{t: keptStandby, views: []View{down("a"), ready("a", "b", "c"), ready("a", "c", "b")}, evidence: evidence},
+		},
+		{
+			name: "NOT_MOST_CAUGHT_UP", transition: TransitionFailover, critical: flags, blocking: []string{"NOT_MOST_CAUGHT_UP"}, steps: orphaned,
+			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), ahead}, evidence: evidence},
+		},
+		{
+			name: "NOT_MOST_CAUGHT_UP: incomparable", transition: TransitionFailover, critical: flags, blocking: []string{"NOT_MOST_CAUGHT_UP"}, steps: orphaned,
+			world: world{t: toB, views: []View{down("a"), ready("a", "b", "c"), mixed}, evidence: evidence},
+		},
+		{
+			name: "a cluster that was let go does not stand in the way", transition: TransitionFailover, critical: flags, steps: failoverSteps,
+			world: world{t: detached, views: []View{down("a"), ready("a", "b"), primaryOf("d")}, evidence: evidence},
+		},
+		{
+			name: "nor does one that was let go and is away", transition: TransitionFailover, critical: flags, steps: failoverSteps,
+			world: world{t: detached, views: []View{down("a"), ready("a", "b"), down("d")}, evidence: evidence},
+		},
+		{
+			name: "a second failover, the first stale one is away", transition: TransitionFailover, critical: flags, steps: secondSteps,
+			world: world{t: second, views: []View{down("a"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "a second failover beside a stale one that can write", transition: TransitionFailover, critical: flags, steps: secondSteps,
 			blocking: []string{"SPLIT_BRAIN"},
-			world:    world{t: second, views: []View{primaryOf("a", "b"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")}},
-		{name: "a switchover beside a stale one that is away", transition: TransitionSwitchover, critical: []string{"STALE_PRIMARY"},
+			world:    world{t: second, views: []View{primaryOf("a", "b"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "a switchover beside a stale one that is away", transition: TransitionSwitchover, critical: []string{"STALE_PRIMARY"},
 			steps: []string{"1 update_replicate_configuration b", "1 update_replicate_configuration c", "2 wait_converged c", "3 verify c", "4 redirect_traffic c"},
-			world: world{t: switched, views: []View{down("a"), primaryOf("b", "c"), standbyOf("b", "c")}, memory: hadFailedOver("a", "b")}},
-		{name: "an attach does not begin while another standby is away", transition: TransitionAddStandby, blocking: []string{"CLUSTER_NEEDED"},
+			world: world{t: switched, views: []View{down("a"), primaryOf("b", "c"), standbyOf("b", "c")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "an attach does not begin while another standby is away", transition: TransitionAddStandby, blocking: []string{"CLUSTER_NEEDED"},
 			steps: []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 update_replicate_configuration c", "3 wait_converged a", "4 verify a"},
-			world: world{t: pairOf("a", "b", "c"), views: []View{primaryOf("a", "b"), down("b"), empty("c")}}},
-		{name: "a switchover must not set a standby free", transition: TransitionSwitchover, blocking: []string{"STALE_NOT_FAILED"},
-			world: world{t: document(8, cluster("a", RoleStandby), cluster("b", RolePrimary), cluster("c", RoleStale)).after(pairOf("a", "b", "c")),
-				views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}}},
+			world: world{t: pairOf("a", "b", "c"), views: []View{primaryOf("a", "b"), down("b"), empty("c")}},
+		},
+		{
+			name: "a switchover must not set a standby free", transition: TransitionSwitchover, blocking: []string{"STALE_NOT_FAILED"},
+			world: world{
+				t:     document(8, cluster("a", RoleStandby), cluster("b", RolePrimary), cluster("c", RoleStale)).after(pairOf("a", "b", "c")),
+				views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")},
+			},
+		},
 	} {
 		c.run(t)
 	}

@@ -24,8 +24,10 @@ func TestStories(t *testing.T) {
 	tokenless.Credential = CredentialMissing
 	renamed := primaryOf("a", "b")
 	renamed.IdentityConflict = "it is b, by its channels"
-	doubt := Memory{Intents: []Intent{{Topology: "orders", Transition: TransitionFailover, Generation: 7, At: now, MayHaveSent: true,
-		Steps: []Step{{Action: ActionForcePromote, Cluster: "b", Before: ptr(storing("a", "b", "c")), After: ptr(storing("b"))}}}}}
+	doubt := Memory{Intents: []Intent{{
+		Topology: "orders", Transition: TransitionFailover, Generation: 7, At: now, MayHaveSent: true,
+		Steps: []Step{{Action: ActionForcePromote, Cluster: "b", Before: ptr(storing("a", "b", "c")), After: ptr(storing("b"))}},
+	}}}
 	toC := failingOver("c", "a", "b")
 	revived := failingOver("a", "b")
 	evidence := []Evidence{lost("a", "b")}
@@ -35,41 +37,73 @@ func TestStories(t *testing.T) {
 	join := []string{"1 update_replicate_configuration a", "2 update_replicate_configuration b", "3 wait_converged a", "4 verify a"}
 	lastCopy := []string{"1 record_stale b", "2 force_promote a", "3 verify a", "4 redirect_traffic a"}
 	for _, c := range []planCase{
-		{name: "R01: promoted by hand, the old provisioned is still in the file", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
-			world: world{t: restored, views: []View{primaryOf("a", "b"), primaryOf("b")}}},
-		{name: "R01: with salvage readable", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
-			world: world{t: restored, views: []View{primaryOf("a", "b"), salvaged}}},
-		{name: "R01: the edge was cleared, and a later commit kept the old line", transition: TransitionAddStandby,
+		{
+			name: "R01: promoted by hand, the old provisioned is still in the file", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
+			world: world{t: restored, views: []View{primaryOf("a", "b"), primaryOf("b")}},
+		},
+		{
+			name: "R01: with salvage readable", transition: TransitionAddStandby, blocking: []string{"OUT_OF_BAND_FAILOVER", "SPLIT_BRAIN"},
+			world: world{t: restored, views: []View{primaryOf("a", "b"), salvaged}},
+		},
+		{
+			name: "R01: the edge was cleared, and a later commit kept the old line", transition: TransitionAddStandby,
 			blocking: []string{"JOIN_NOT_EMPTY", "SPLIT_BRAIN"}, steps: join,
-			world: world{t: restored.after(restored), views: []View{primaryOf("a"), primaryOf("b")}}},
-		{name: "R05: a healthy pair, the primary is called stale", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), idle(standbyOf("a", "b"))}}},
-		{name: "R08: in doubt on b, a commit promotes c", transition: TransitionFailover, blocking: []string{"PROMOTION_IN_DOUBT"}, critical: forced,
+			world: world{t: restored.after(restored), views: []View{primaryOf("a"), primaryOf("b")}},
+		},
+		{
+			name: "R05: a healthy pair, the primary is called stale", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), idle(standbyOf("a", "b"))}},
+		},
+		{
+			name: "R08: in doubt on b, a commit promotes c", transition: TransitionFailover, blocking: []string{"PROMOTION_IN_DOUBT"}, critical: forced,
 			steps: []string{"1 record_stale a", "1 record_stale b", "2 force_promote c", "3 verify c", "4 redirect_traffic c"},
-			world: world{t: toC, views: []View{down("a"), moving(standbyOf("a", "b", "c")), moving(standbyOf("a", "c", "b"))},
-				evidence: []Evidence{lost("a", "c")}, memory: doubt}},
-		{name: "R19: cut off from an idle primary", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: evidence}},
-		{name: "R24: a stuck switchover", transition: TransitionFailover, critical: forced, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), idle(standbyOf("a", "b"))}}},
-		{name: "R25: the password was rotated", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{rotated, idle(standbyOf("a", "b"))}}},
-		{name: "R26: rebuilt empty at the old address", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REPLACED"}, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{empty("a"), idle(standbyOf("a", "b"))}}},
-		{name: "R27: all servers are 2.6.16", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{down("a"), old}, evidence: evidence}},
-		{name: "R31: the live list names a third cluster", transition: TransitionNone, blocking: []string{"CLUSTER_UNLISTED"},
-			world: world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c")}}},
-		{name: "R32: the token of the dead primary is lost", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
-			world: world{t: failingOver("b", "a"), views: []View{tokenless, idle(standbyOf("a", "b"))}, evidence: evidence}},
-		{name: "R40: the old primary's name points to the new one", critical: []string{"STALE_PRIMARY"}, blocking: []string{"CLUSTER_ID_MISMATCH"},
-			world: world{t: failingOver("b", "a"), views: []View{renamed, primaryOf("b")}, memory: hadFailedOver("a", "b")}},
-		{name: "R45: the fenced old primary is the last copy", transition: TransitionFailover, critical: unproven, blocking: []string{"STALE_PROMOTION"}, steps: lastCopy,
-			world: world{t: revived, views: []View{idle(standbyOf("b", "a")), down("b")}, evidence: []Evidence{lost("b", "a")}, memory: hadFailedOver("a", "b")}},
-		{name: "R45: never fenced, it writes already", transition: TransitionFailover, blocking: []string{"STALE_PROMOTION"},
+			world: world{
+				t: toC, views: []View{down("a"), moving(standbyOf("a", "b", "c")), moving(standbyOf("a", "c", "b"))},
+				evidence: []Evidence{lost("a", "c")}, memory: doubt,
+			},
+		},
+		{
+			name: "R19: cut off from an idle primary", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: evidence},
+		},
+		{
+			name: "R24: a stuck switchover", transition: TransitionFailover, critical: forced, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), idle(standbyOf("a", "b"))}},
+		},
+		{
+			name: "R25: the password was rotated", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{rotated, idle(standbyOf("a", "b"))}},
+		},
+		{
+			name: "R26: rebuilt empty at the old address", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REPLACED"}, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{empty("a"), idle(standbyOf("a", "b"))}},
+		},
+		{
+			name: "R27: all servers are 2.6.16", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{down("a"), old}, evidence: evidence},
+		},
+		{
+			name: "R31: the live list names a third cluster", transition: TransitionNone, blocking: []string{"CLUSTER_UNLISTED"},
+			world: world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c")}},
+		},
+		{
+			name: "R32: the token of the dead primary is lost", transition: TransitionFailover, critical: unproven, steps: failoverSteps,
+			world: world{t: failingOver("b", "a"), views: []View{tokenless, idle(standbyOf("a", "b"))}, evidence: evidence},
+		},
+		{
+			name: "R40: the old primary's name points to the new one", critical: []string{"STALE_PRIMARY"}, blocking: []string{"CLUSTER_ID_MISMATCH"},
+			world: world{t: failingOver("b", "a"), views: []View{renamed, primaryOf("b")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "R45: the fenced old primary is the last copy", transition: TransitionFailover, critical: unproven, blocking: []string{"STALE_PROMOTION"}, steps: lastCopy,
+			world: world{t: revived, views: []View{idle(standbyOf("b", "a")), down("b")}, evidence: []Evidence{lost("b", "a")}, memory: hadFailedOver("a", "b")},
+		},
+		{
+			name: "R45: never fenced, it writes already", transition: TransitionFailover, blocking: []string{"STALE_PROMOTION"},
 			critical: []string{"DATA_LOSS_RISK", "PRIMARY_LIVENESS_UNPROVEN", "STALE_PRIMARY"},
 			steps:    []string{"1 record_stale b", "2 update_replicate_configuration a", "3 verify a", "4 redirect_traffic a"},
-			world:    world{t: revived, views: []View{primaryOf("a", "b"), down("b")}, evidence: []Evidence{lost("b", "a")}, memory: hadFailedOver("a", "b")}},
+			world:    world{t: revived, views: []View{primaryOf("a", "b"), down("b")}, evidence: []Evidence{lost("b", "a")}, memory: hadFailedOver("a", "b")},
+		},
 	} {
 		c.run(t)
 	}

@@ -6,8 +6,10 @@ import (
 	"testing"
 )
 
-var stateWords = map[string]state{"none": stateNone, "{X}": stateSelf, "P>O": stateForward, "O>P": stateBackward,
-	"for": stateForeign, "U": stateUp, "D": stateDown, "K": stateUnknown, "sib": stateSibling}
+var stateWords = map[string]state{
+	"none": stateNone, "{X}": stateSelf, "P>O": stateForward, "O>P": stateBackward,
+	"for": stateForeign, "U": stateUp, "D": stateDown, "K": stateUnknown, "sib": stateSibling,
+}
 
 // cellOf reads a word of the doc comment's tables.
 func cellOf(role Role, word string) verdict {

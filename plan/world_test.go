@@ -21,8 +21,13 @@ func drawDocument(t *rapid.T, label string, n int) Topology {
 		}
 		c := cluster(id, role)
 		c.Promotable = rapid.IntRange(0, 9).Draw(t, label+" promotable") > 0
-		c.Provisioned = rapid.SampledFrom([]Provisioned{{}, {}, {From: ProvisionedRestored, At: now.Add(-time.Hour)},
-			{From: ProvisionedEmpty, At: now.Add(-3 * time.Hour)}, {From: ProvisionedRestored, At: now.Add(time.Hour)}}).Draw(t, label+" provisioned")
+		c.Provisioned = rapid.SampledFrom([]Provisioned{
+			{},
+			{},
+			{From: ProvisionedRestored, At: now.Add(-time.Hour)},
+			{From: ProvisionedEmpty, At: now.Add(-3 * time.Hour)},
+			{From: ProvisionedRestored, At: now.Add(time.Hour)},
+		}).Draw(t, label+" provisioned")
 		clusters = append(clusters, c)
 	}
 	return document(8, clusters...)

@@ -77,32 +77,54 @@ func TestFailover(t *testing.T) {
 		want    outcome
 	}{
 		{"all is well", func(*story) {}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
-		{"no approval sends nothing", func(s *story) { delete(s.apply.Changes, "orders") },
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"}},
-		{"an expired approval sends nothing", func(s *story) { s.world.clock.pass(3 * time.Hour) },
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
-		{"a primary that lives blocks", func(s *story) { s.up("cluster-a") },
-			outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
-		{"a suspended topology is left alone", func(s *story) { s.apply.Suspended = []string{"orders"} },
-			outcome{outcome: blocked, detail: "suspends"}},
-		{"a superseded commit blocks", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
-			outcome{outcome: blocked, detail: "SUPERSEDED"}},
-		{"a commit that came to govern during a wait for the lock blocks", waited(nil, map[string]string{"orders": "beef"}, nil),
-			outcome{outcome: blocked, detail: "SUPERSEDED"}},
-		{"an approval that was withdrawn during a wait for the lock is missing", waited(map[string]approval.Change{}, nil, nil),
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"}},
-		{"Git that is gone after a wait for the lock sends nothing", waited(nil, nil, errDrill),
-			outcome{outcome: reconcile.OutcomeError, detail: errDrill.Error()}},
-		{"Git that says the same after a wait for the lock changes nothing", waited(nil, nil, nil),
-			outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{
+			"no approval sends nothing", func(s *story) { delete(s.apply.Changes, "orders") },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"an expired approval sends nothing", func(s *story) { s.world.clock.pass(3 * time.Hour) },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"},
+		},
+		{
+			"a primary that lives blocks", func(s *story) { s.up("cluster-a") },
+			outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"},
+		},
+		{
+			"a suspended topology is left alone", func(s *story) { s.apply.Suspended = []string{"orders"} },
+			outcome{outcome: blocked, detail: "suspends"},
+		},
+		{
+			"a superseded commit blocks", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: blocked, detail: "SUPERSEDED"},
+		},
+		{
+			"a commit that came to govern during a wait for the lock blocks", waited(nil, map[string]string{"orders": "beef"}, nil),
+			outcome{outcome: blocked, detail: "SUPERSEDED"},
+		},
+		{
+			"an approval that was withdrawn during a wait for the lock is missing", waited(map[string]approval.Change{}, nil, nil),
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"Git that is gone after a wait for the lock sends nothing", waited(nil, nil, errDrill),
+			outcome{outcome: reconcile.OutcomeError, detail: errDrill.Error()},
+		},
+		{
+			"Git that says the same after a wait for the lock changes nothing", waited(nil, nil, nil),
+			outcome{applied, "", []string{promote}, done, false, 1, 1},
+		},
 		{"without a wait Git is not read twice", func(s *story) {
 			waited(nil, nil, errDrill)(s)
 			s.apply.LockWait = 0
 		}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
-		{"another saved plan blocks", func(s *story) { s.apply.Pinned = map[string]string{"orders": "sha256:other"} },
-			outcome{outcome: blocked, detail: "stale"}},
-		{"a saved plan without this topology blocks", func(s *story) { s.apply.Pinned = map[string]string{} },
-			outcome{outcome: blocked, detail: "stale"}},
+		{
+			"another saved plan blocks", func(s *story) { s.apply.Pinned = map[string]string{"orders": "sha256:other"} },
+			outcome{outcome: blocked, detail: "stale"},
+		},
+		{
+			"a saved plan without this topology blocks", func(s *story) { s.apply.Pinned = map[string]string{} },
+			outcome{outcome: blocked, detail: "stale"},
+		},
 		{"a plan that is another one under the lock blocks", func(s *story) {
 			s.book.onLock = func(func()) {
 				s.world.set("cluster-b", func(v *plan.View) { v.Belief.Configuration.Clusters[1].URI = "http://elsewhere:19530" })
@@ -130,36 +152,60 @@ func TestFailover(t *testing.T) {
 		{"a pause between the last round and the request sends nothing", func(s *story) {
 			s.apply.Ledger = pausing{s.book, func() { s.world.clock.pass(time.Minute) }}
 		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED", events: []string{"begin", "sent", "reverse"}}},
-		{"a lock that another holds blocks", func(s *story) { s.apply.Ledger = locked{s.book} },
-			outcome{outcome: blocked, detail: "another process"}},
+		{
+			"a lock that another holds blocks", func(s *story) { s.apply.Ledger = locked{s.book} },
+			outcome{outcome: blocked, detail: "another process"},
+		},
 		{"a lock lost before the intent sends nothing", func(s *story) {
 			s.book.onLock = func(lost func()) {
 				lost()
 				s.world.onLook = func(ctx context.Context, _ int) { <-ctx.Done() }
 			}
 		}, outcome{outcome: reconcile.OutcomeError, detail: "the lock was lost"}},
-		{"an intent that cannot be written sends nothing", func(s *story) { s.book.refuse["begin"] = errDrill },
-			outcome{outcome: reconcile.OutcomeError, detail: "write the intent", events: []string{"begin"}}},
-		{"a sent mark that cannot be written sends nothing", func(s *story) { s.book.refuse["sent"] = errDrill },
-			outcome{outcome: reconcile.OutcomeError, detail: "may be sent", events: []string{"begin", "sent"}, open: true, spent: 1, stale: 1}},
-		{"a definite refusal is reversed", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true) },
-			outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: []string{promote}, events: []string{"begin", "sent", "reverse"}}},
-		{"doubt leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) },
-			outcome{unverified, "in_doubt", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
-		{"a failure leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepFailed, true) },
-			outcome{unverified, "failed", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
-		{"an answer of no known kind leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers("", false) },
-			outcome{unverified, "", []string{promote}, []string{"begin", "sent"}, true, 1, 1}},
-		{"an effect that cannot be recorded is not verified", func(s *story) { s.book.refuse["effected"] = errDrill },
-			outcome{unverified, "took effect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
-		{"a verification that fails is not verified", func(s *story) { s.hands.verifyErr = errDrill },
-			outcome{unverified, "verify", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
-		{"a redirect that fails is not verified", func(s *story) { s.apply.Redirect = redirect{errDrill} },
-			outcome{unverified, "redirect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1}},
-		{"no redirect target is no failure", func(s *story) { s.apply.Redirect = nil },
-			outcome{applied, "", []string{promote}, done, false, 1, 1}},
-		{"a result that cannot be recorded is not verified", func(s *story) { s.book.refuse["finish"] = errDrill },
-			outcome{unverified, "record the result", []string{promote}, done, true, 1, 1}},
+		{
+			"an intent that cannot be written sends nothing", func(s *story) { s.book.refuse["begin"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "write the intent", events: []string{"begin"}},
+		},
+		{
+			"a sent mark that cannot be written sends nothing", func(s *story) { s.book.refuse["sent"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "may be sent", events: []string{"begin", "sent"}, open: true, spent: 1, stale: 1},
+		},
+		{
+			"a definite refusal is reversed", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true) },
+			outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: []string{promote}, events: []string{"begin", "sent", "reverse"}},
+		},
+		{
+			"doubt leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) },
+			outcome{unverified, "in_doubt", []string{promote}, []string{"begin", "sent"}, true, 1, 1},
+		},
+		{
+			"a failure leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepFailed, true) },
+			outcome{unverified, "failed", []string{promote}, []string{"begin", "sent"}, true, 1, 1},
+		},
+		{
+			"an answer of no known kind leaves the intent open", func(s *story) { s.hands.answers["cluster-b"] = answers("", false) },
+			outcome{unverified, "", []string{promote}, []string{"begin", "sent"}, true, 1, 1},
+		},
+		{
+			"an effect that cannot be recorded is not verified", func(s *story) { s.book.refuse["effected"] = errDrill },
+			outcome{unverified, "took effect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
+		},
+		{
+			"a verification that fails is not verified", func(s *story) { s.hands.verifyErr = errDrill },
+			outcome{unverified, "verify", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
+		},
+		{
+			"a redirect that fails is not verified", func(s *story) { s.apply.Redirect = redirect{errDrill} },
+			outcome{unverified, "redirect", []string{promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
+		},
+		{
+			"no redirect target is no failure", func(s *story) { s.apply.Redirect = nil },
+			outcome{applied, "", []string{promote}, done, false, 1, 1},
+		},
+		{
+			"a result that cannot be recorded is not verified", func(s *story) { s.book.refuse["finish"] = errDrill },
+			outcome{unverified, "record the result", []string{promote}, done, true, 1, 1},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t)

@@ -153,14 +153,18 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 	case c.DesiredRole == plan.RoleStale, c.DesiredRole == plan.RoleDetached:
 		return Drift{}, false
 	case v.Reach != plan.ReachUp, v.Belief.Kind == plan.BeliefUnknown:
-		return Drift{Kind: DriftUnknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
-			Message: c.ID + " is " + v.Reach.String() + " and believes it is " + v.Belief.Kind.String()}, true
+		return Drift{
+			Kind: DriftUnknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
+			Message: c.ID + " is " + v.Reach.String() + " and believes it is " + v.Belief.Kind.String(),
+		}, true
 	case asked || t.Transition == plan.TransitionNone && t.InSync:
 		return Drift{}, false
 	case c.DesiredRole == plan.RolePrimary && v.Belief.Kind == plan.BeliefStandby,
 		c.DesiredRole == plan.RoleStandby && v.Belief.Kind != plan.BeliefStandby:
-		return Drift{Kind: DriftRole, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
-			Message: c.ID + " is to be " + c.DesiredRole.String() + " and believes it is " + v.Belief.Kind.String()}, true
+		return Drift{
+			Kind: DriftRole, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
+			Message: c.ID + " is to be " + c.DesiredRole.String() + " and believes it is " + v.Belief.Kind.String(),
+		}, true
 	default:
 		return Drift{}, false
 	}

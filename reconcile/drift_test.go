@@ -18,8 +18,10 @@ func pair(change func(*plan.TopologyPlan)) plan.TopologyPlan {
 	member := func(id string, role plan.Role) plan.ClusterPlan {
 		return plan.ClusterPlan{ID: id, DesiredRole: role, View: plan.View{Cluster: id, Reach: plan.ReachUp, Belief: plan.ClassifyBelief(id, star.Clone())}}
 	}
-	t := plan.TopologyPlan{Name: "orders", Primary: "a", InSync: true,
-		Clusters: []plan.ClusterPlan{member("a", plan.RolePrimary), member("b", plan.RoleStandby)}}
+	t := plan.TopologyPlan{
+		Name: "orders", Primary: "a", InSync: true,
+		Clusters: []plan.ClusterPlan{member("a", plan.RolePrimary), member("b", plan.RoleStandby)},
+	}
 	change(&t)
 	return t
 }

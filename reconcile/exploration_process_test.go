@@ -34,8 +34,10 @@ const (
 	atMatch    boundary = "spend the approval of what is live already"
 )
 
-var pauses = map[boundary]bool{atLock: true, atBegin: true, atSent: true, atAttempt: true, atReadBack: true,
-	atAgain: true, atEffected: true, atVerify: true, atFinish: true, atReverse: true, atMatch: true}
+var pauses = map[boundary]bool{
+	atLock: true, atBegin: true, atSent: true, atAttempt: true, atReadBack: true,
+	atAgain: true, atEffected: true, atVerify: true, atFinish: true, atReverse: true, atMatch: true,
+}
 
 // process is one run of apply between two pauses. It is a value: what the run
 // heard so far is a number in the table of pasts.

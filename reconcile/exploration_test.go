@@ -174,8 +174,10 @@ func TestExploration(t *testing.T) {
 }
 
 // explored are the transitions of which some must end well.
-var explored = []plan.Transition{plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
-	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence}
+var explored = []plan.Transition{
+	plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
+	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence,
+}
 
 const (
 	// deepest is the greatest depth of a seed.

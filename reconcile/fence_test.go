@@ -43,10 +43,14 @@ func TestFence(t *testing.T) {
 		want    outcome
 	}{
 		{"it is back", func(*story) {}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 0, 1}},
-		{"it is silent", func(s *story) { s.down("cluster-a") },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "keep it isolated", events: []string{"match"}, spent: 1, stale: 1}},
-		{"the promoted one takes no DDL", func(s *story) { s.hands.verifyErr = errDrill },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "CLUSTER_NEEDED", stale: 1}},
+		{
+			"it is silent", func(s *story) { s.down("cluster-a") },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "keep it isolated", events: []string{"match"}, spent: 1, stale: 1},
+		},
+		{
+			"the promoted one takes no DDL", func(s *story) { s.hands.verifyErr = errDrill },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "CLUSTER_NEEDED", stale: 1},
+		},
 		{"the promoted one dies after its DDL", func(s *story) {
 			s.hands.onVerify = func() { s.down("cluster-b") }
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "stale", stale: 1}},
@@ -68,16 +72,22 @@ func TestFence(t *testing.T) {
 				return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: "in doubt"}
 			}
 		}, outcome{reconcile.OutcomeUnverified, "in doubt", []string{fence}, []string{"begin", "sent"}, true, 0, 1}},
-		{"no record of the failover", func(s *story) { s.book.memory.Stale = nil },
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"}},
-		{"the failover never took effect", func(s *story) { s.book.memory.Stale[0].Effected = false },
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", stale: 1}},
+		{
+			"no record of the failover", func(s *story) { s.book.memory.Stale = nil },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"the failover never took effect", func(s *story) { s.book.memory.Stale[0].Effected = false },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", stale: 1},
+		},
 		{"no record, and the newest change is approved", func(s *story) {
 			s.book.memory.Stale = nil
 			s.approve("orders")
 		}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 1, 0}},
-		{"it is suspended", func(s *story) { s.apply.Suspended = []string{"orders"} },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "suspends", stale: 1}},
+		{
+			"it is suspended", func(s *story) { s.apply.Suspended = []string{"orders"} },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "suspends", stale: 1},
+		},
 		{"a switchover waits before it", func(s *story) {
 			top := s.topology("orders")
 			top.Clusters[0].Role = plan.RoleStandby

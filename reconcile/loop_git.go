@@ -109,8 +109,10 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 func (l *Loop) tellRevision(rev Revision) {
 	l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Commit: rev.Commit, Text: "the tracked ref is read"})
 	for _, name := range slices.Sorted(maps.Keys(rev.Rewritten)) {
-		l.emit(Event{Kind: EventGit, Severity: plan.SeverityCritical, Topology: name, Code: string(plan.CodeHistoryRewritten), Commit: rev.Rewritten[name],
-			Text: "the tracked ref was rewritten: the commit that governs the topology does not follow the one that was seen before"})
+		l.emit(Event{
+			Kind: EventGit, Severity: plan.SeverityCritical, Topology: name, Code: string(plan.CodeHistoryRewritten), Commit: rev.Rewritten[name],
+			Text: "the tracked ref was rewritten: the commit that governs the topology does not follow the one that was seen before",
+		})
 	}
 	for _, p := range rev.Problems {
 		l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Commit: rev.Commit, Text: p})

@@ -67,8 +67,10 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	}
 	who := cmp.Or(l.election.Leader(ctx), "another process on the same ledger")
 	l.waiting(who + " leads")
-	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo,
-		Text: who + " leads: this process looks and waits, and takes over when the other ends"})
+	l.emit(Event{
+		Kind: EventLeader, Severity: plan.SeverityInfo,
+		Text: who + " leads: this process looks and waits, and takes over when the other ends",
+	})
 	a := <-answered
 	return a.won, a.err
 }
@@ -93,8 +95,10 @@ func (l *Loop) reign(ctx context.Context, won Leadership) {
 	case <-won.Lost():
 		end(errNotLeading)
 		l.abdicate("the leadership was lost")
-		l.emit(Event{Kind: EventLeader, Severity: plan.SeverityWarning,
-			Text: "the leadership was lost: what was being applied is cut short, and the next leader goes on with it"})
+		l.emit(Event{
+			Kind: EventLeader, Severity: plan.SeverityWarning,
+			Text: "the leadership was lost: what was being applied is cut short, and the next leader goes on with it",
+		})
 	case <-ctx.Done():
 		l.running.Wait()
 		l.abdicate("it is stopping")

@@ -1,9 +1,8 @@
 package reconcile
 
 import (
-	"time"
-
 	"slices"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"

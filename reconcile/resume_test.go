@@ -36,17 +36,25 @@ func TestResume(t *testing.T) {
 		{"the effect was not recorded", func(s *story) { s.book.refuse["effected"] = errDrill }, func(s *story) { s.book.refuse = nil }, finished},
 		{"in doubt, and nothing happened", doubt, func(*story) {}, resent},
 		{"in doubt, and it happened", doubt, promoted, finished},
-		{"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
-			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1}},
-		{"in doubt, and the candidate is gone", doubt, func(s *story) { s.down("cluster-b") },
-			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1}},
+		{
+			"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
+			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1},
+		},
+		{
+			"in doubt, and the candidate is gone", doubt, func(s *story) { s.down("cluster-b") },
+			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1},
+		},
 		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *story) {
 			s.hands.answers = map[string]answer{"cluster-b": answers(reconcile.StepRefused, true)}
 		}, outcome{reconcile.OutcomeUnverified, "refused", []string{promote}, []string{"sent"}, true, 1, 1}},
-		{"in doubt, under a commit that no longer governs", doubt, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
-			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1}},
-		{"in doubt, and another document with the same generation", doubt, func(s *story) { s.topology("orders").MaxLag = time.Hour },
-			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1}},
+		{
+			"in doubt, under a commit that no longer governs", doubt, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1},
+		},
+		{
+			"in doubt, and another document with the same generation", doubt, func(s *story) { s.topology("orders").MaxLag = time.Hour },
+			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1},
+		},
 		{"it took effect, and another document with the same generation", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) {
 			s.hands.verifyErr = nil
 			s.topology("orders").MaxLag = time.Hour
@@ -80,12 +88,18 @@ func TestUnsentIntentIsTakenBack(t *testing.T) {
 	}{
 		{"the approval still holds", time.Minute, func(*story) {}, outcome{reconcile.OutcomeApplied, "", []string{promote}, anew, false, 1, 1}},
 		{"the approval has ended", 3 * time.Hour, func(*story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
-		{"the approval was withdrawn", time.Minute, func(s *story) { delete(s.apply.Changes, "orders") },
-			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", events: []string{"reverse"}}},
-		{"the old primary is back", time.Minute, func(s *story) { s.up("cluster-a") },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "PRIMARY_REACHABLE", events: []string{"reverse"}}},
-		{"under a commit that does not govern it stays", time.Minute, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1}},
+		{
+			"the approval was withdrawn", time.Minute, func(s *story) { delete(s.apply.Changes, "orders") },
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", events: []string{"reverse"}},
+		},
+		{
+			"the old primary is back", time.Minute, func(s *story) { s.up("cluster-a") },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "PRIMARY_REACHABLE", events: []string{"reverse"}},
+		},
+		{
+			"under a commit that does not govern it stays", time.Minute, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t)
@@ -144,12 +158,16 @@ func TestLaterDocumentClosesAnIntent(t *testing.T) {
 		first, second func(*story)
 		want          outcome
 	}{
-		{"nothing was ever sent: approval and stale mark come back",
+		{
+			"nothing was ever sent: approval and stale mark come back",
 			func(s *story) { s.book.refuse["sent"] = errDrill },
 			func(s *story) { s.up("cluster-a") },
-			outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse", "match"}, spent: 1}},
-		{"in doubt stays in doubt", doubt, func(s *story) { s.up("cluster-a") },
-			outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1}},
+			outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse", "match"}, spent: 1},
+		},
+		{
+			"in doubt stays in doubt", doubt, func(s *story) { s.up("cluster-a") },
+			outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1},
+		},
 		{"an older commit closes nothing", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) {
 			s.up("cluster-a")
 			s.apply.Superseded = map[string]string{"orders": "beef"}
@@ -213,10 +231,14 @@ func TestSettle(t *testing.T) {
 	}{
 		{"first match", func(*story) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
 		{"a cluster that does not answer is no match", func(s *story) { s.down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
-		{"a commit that does not govern leaves no trace", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED"}},
-		{"a match that is not recorded is an error", func(s *story) { s.book.refuse["match"] = errDrill },
-			outcome{outcome: reconcile.OutcomeError, detail: "not spent", events: []string{"match"}, spent: 1}},
+		{
+			"a commit that does not govern leaves no trace", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED"},
+		},
+		{
+			"a match that is not recorded is an error", func(s *story) { s.book.refuse["match"] = errDrill },
+			outcome{outcome: reconcile.OutcomeError, detail: "not spent", events: []string{"match"}, spent: 1},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t, plan.RolePrimary, plan.RoleStandby)

@@ -160,8 +160,10 @@ func (r run) begin(ctx context.Context, now ready) error {
 	t := now.plan
 	at := r.apply.Clock()
 	b := Beginning{
-		Intent: plan.Intent{Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
-			Commit: now.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at},
+		Intent: plan.Intent{
+			Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
+			Commit: now.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at,
+		},
 		By: now.decision.By, Payloads: now.decision.Payloads, Document: t.Document,
 	}
 	for _, s := range t.Steps {

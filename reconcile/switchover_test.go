@@ -19,15 +19,21 @@ func TestSwitchover(t *testing.T) {
 		arrange func(*story)
 		want    outcome
 	}{
-		{"all is well", func(*story) {},
-			outcome{reconcile.OutcomeApplied, "", both, []string{"begin", "sent", "effected", "finish"}, false, 1, 0}},
-		{"replication is not proven, so nothing is begun", func(s *story) { s.hands.replication = errDrill },
-			outcome{outcome: reconcile.OutcomeBlocked, detail: "SWITCHOVER_LAG"}},
+		{
+			"all is well", func(*story) {},
+			outcome{reconcile.OutcomeApplied, "", both, []string{"begin", "sent", "effected", "finish"}, false, 1, 0},
+		},
+		{
+			"replication is not proven, so nothing is begun", func(s *story) { s.hands.replication = errDrill },
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "SWITCHOVER_LAG"},
+		},
 		{"both refuse: reversed", func(s *story) {
 			s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true), answers(reconcile.StepRefused, true)
 		}, outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: both, events: []string{"begin", "sent", "reverse"}}},
-		{"the first refuses, the second took it", func(s *story) { s.hands.answers["cluster-a"] = answers(reconcile.StepRefused, true) },
-			outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0}},
+		{
+			"the first refuses, the second took it", func(s *story) { s.hands.answers["cluster-a"] = answers(reconcile.StepRefused, true) },
+			outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0},
+		},
 		{"the second refuses, the first is in doubt", func(s *story) {
 			s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true), answers(reconcile.StepRefused, true)
 		}, outcome{reconcile.OutcomeUnverified, "in_doubt", both, []string{"begin", "sent"}, true, 1, 0}},

@@ -184,8 +184,10 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 	w.watch.mu.Lock()
 	w.watch.approval.ups = 0
 	w.watch.mu.Unlock()
-	w.watch.emit(Event{Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
-		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply' is not bound"})
+	w.watch.emit(Event{
+		Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
+		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply' is not bound",
+	})
 	w.wake()
 }
 
@@ -193,8 +195,10 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
 	switch v {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
-		w.watch.emit(Event{Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
-			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate})
+		w.watch.emit(Event{
+			Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
+			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate,
+		})
 	default: // not long enough yet, or it answered
 	}
 	w.wake()

@@ -42,17 +42,20 @@ func TestEditTouchesNothingElse(t *testing.T) {
 		{"byte order mark", "\ufeff" + handWritten, swap, []string{"generation: 7 ", "generation: 8 ", "role: primary ", "role: stale ", `"standby"`, `"primary"`}},
 		{
 			"second document", minimal + "---\n" + strings.ReplaceAll(strings.ReplaceAll(minimal, "orders", "carts"), "7", "40") + "...\n# end\n",
-			Change{Generation: 8}, []string{"generation: 7", "generation: 8"},
+			Change{Generation: 8},
+			[]string{"generation: 7", "generation: 8"},
 		},
 		{
 			"a broken document beside it", minimal + "---\nkind: [\n", Change{Generation: 8}, []string{"generation: 7", "generation: 8"},
 		},
 		{
-			"provisioned in a block", handWritten, Change{Provisioned: map[string]plan.Provisioned{"a": {From: plan.ProvisionedRestored, At: rebuilt, Evidence: "INFRA-9"}}},
+			"provisioned in a block", handWritten,
+			Change{Provisioned: map[string]plan.Provisioned{"a": {From: plan.ProvisionedRestored, At: rebuilt, Evidence: "INFRA-9"}}},
 			[]string{"role: primary     # since March", "role: primary     # since March\n      provisioned: {from: restored, at: 2026-11-20T08:00:00Z, evidence: INFRA-9}"},
 		},
 		{
-			"provisioned in braces", handWritten, Change{Provisioned: map[string]plan.Provisioned{"b": {From: plan.ProvisionedEmpty, At: rebuilt, Evidence: `say "yes": 1`}}},
+			"provisioned in braces", handWritten,
+			Change{Provisioned: map[string]plan.Provisioned{"b": {From: plan.ProvisionedEmpty, At: rebuilt, Evidence: `say "yes": 1`}}},
 			[]string{`"standby"`, `"standby", provisioned: {from: empty, at: 2026-11-20T08:00:00Z, evidence: "say \"yes\": 1"}`},
 		},
 		{
@@ -62,7 +65,8 @@ func TestEditTouchesNothingElse(t *testing.T) {
 		},
 		{
 			"wide characters before the value", strings.Replace(minimal, "role: standby,", `provisioned: {from: empty, at: 2026-01-01T00:00:00Z, evidence: "π𝄞"}, role: standby,`, 1),
-			Change{Roles: map[string]plan.Role{"b": plan.RoleDetached}}, []string{"role: standby", "role: detached"},
+			Change{Roles: map[string]plan.Role{"b": plan.RoleDetached}},
+			[]string{"role: standby", "role: detached"},
 		},
 	}
 	for _, tt := range tests {

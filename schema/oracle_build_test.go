@@ -37,8 +37,10 @@ func proto(c plan.Configuration, token string) *commonpb.ReplicateConfiguration 
 	}
 	out := &commonpb.ReplicateConfiguration{}
 	for _, m := range c.Clusters {
-		out.Clusters = append(out.Clusters, &commonpb.MilvusCluster{ClusterId: m.ID, Pchannels: m.PChannels,
-			ConnectionParam: &commonpb.ConnectionParam{Uri: m.URI, Token: token}})
+		out.Clusters = append(out.Clusters, &commonpb.MilvusCluster{
+			ClusterId: m.ID, Pchannels: m.PChannels,
+			ConnectionParam: &commonpb.ConnectionParam{Uri: m.URI, Token: token},
+		})
 	}
 	for _, e := range c.Edges {
 		edges(out, e.From, e.To)
@@ -56,8 +58,10 @@ func member(id string, role plan.Role, channels int) plan.Cluster {
 
 // pair has a replicate to b.
 func pair(generation int64, channels int) plan.Topology {
-	return plan.Topology{Name: "orders", Generation: generation,
-		Clusters: []plan.Cluster{member("a", plan.RolePrimary, channels), member("b", plan.RoleStandby, channels)}}
+	return plan.Topology{
+		Name: "orders", Generation: generation,
+		Clusters: []plan.Cluster{member("a", plan.RolePrimary, channels), member("b", plan.RoleStandby, channels)},
+	}
 }
 
 // flipped has b replicate to a.
@@ -88,8 +92,10 @@ func star(t plan.Topology) plan.Configuration {
 func live(t plan.Topology) []plan.View {
 	var out []plan.View
 	for _, c := range t.Clusters {
-		v := plan.View{Cluster: c.ID, At: at, Reach: plan.ReachUp, Credential: plan.CredentialBound, ReadsConfiguration: plan.SupportYes,
-			ForcePromotes: plan.SupportYes, IdentityProven: true, Contents: plan.Contents{Known: true}}
+		v := plan.View{
+			Cluster: c.ID, At: at, Reach: plan.ReachUp, Credential: plan.CredentialBound, ReadsConfiguration: plan.SupportYes,
+			ForcePromotes: plan.SupportYes, IdentityProven: true, Contents: plan.Contents{Known: true},
+		}
 		switch c.Role {
 		case plan.RolePrimary, plan.RoleStandby:
 			v.Belief = plan.ClassifyBelief(c.ID, star(t))

@@ -34,22 +34,38 @@ var refusedDocuments = []struct {
 	{"V6", `[{id: a, role: primary}]`, "uri", configuration(&commonpb.MilvusCluster{ClusterId: "a"}), "nil connection_param"},
 	{"V7", `[{id: a, role: primary, uri: ""}]`, "uri", configuration(entry("a", "")), "empty URI"},
 	{"V8", `[{id: a, role: primary, uri: "10.0.0.1:19530"}]`, "uri", configuration(entry("a", "10.0.0.1:19530")), "invalid URI format"},
-	{"V9", `[{id: a, role: primary, uri: "http://h:1"}, {id: b, role: standby, uri: "http://h:1", clientAddress: "b:1"}]`, "uri",
-		configuration(entry("a", "http://h:1"), entry("b", "http://h:1")), "duplicate URI"},
-	{"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: []}]`, "pchannels",
-		configuration(with(entry("a", "http://a:1"))), "empty pchannels"},
-	{"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [""]}]`, "pchannels",
-		configuration(with(entry("a", "http://a:1"), "")), "empty pchannel"},
-	{"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [x_0, x_0]}]`, "stands twice",
-		configuration(with(entry("a", "http://a:1"), "x_0", "x_0")), "duplicate pchannel"},
-	{"V11", `[{id: a, role: primary, uri: "http://a:1"}, {id: b, role: standby, uri: "http://b:1", pchannels: {count: 4}}]`, "channels",
-		configuration(entry("a", "http://a:1"), with(entry("b", "http://b:1"), "b_0", "b_1")), "pchannels, but expected"},
-	{"V12", `[{id: a, role: primary, uri: "http://a:1"}, {id: a, role: standby, uri: "http://b:1"}]`, "a",
-		configuration(entry("a", "http://a:1"), entry("a", "http://b:1")), "duplicate clusterID"},
-	{"V16", `[{id: a, role: primary, uri: "http://a:1"}, {id: b, role: primary, uri: "http://b:1"}, {id: c, role: standby, uri: "http://c:1"}]`, "second primary",
-		edges(configuration(entry("a", "http://a:1"), entry("b", "http://b:1"), entry("c", "http://c:1")), "a", "c", "b", "c"), "center node"},
-	{"H1", `[{id: a, role: standby, uri: "http://a:1"}, {id: b, role: standby, uri: "http://b:1"}]`, "no cluster is primary",
-		configuration(entry("a", "http://a:1"), entry("b", "http://b:1")), "primary count is not 1"},
+	{
+		"V9", `[{id: a, role: primary, uri: "http://h:1"}, {id: b, role: standby, uri: "http://h:1", clientAddress: "b:1"}]`, "uri",
+		configuration(entry("a", "http://h:1"), entry("b", "http://h:1")), "duplicate URI",
+	},
+	{
+		"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: []}]`, "pchannels",
+		configuration(with(entry("a", "http://a:1"))), "empty pchannels",
+	},
+	{
+		"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [""]}]`, "pchannels",
+		configuration(with(entry("a", "http://a:1"), "")), "empty pchannel",
+	},
+	{
+		"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [x_0, x_0]}]`, "stands twice",
+		configuration(with(entry("a", "http://a:1"), "x_0", "x_0")), "duplicate pchannel",
+	},
+	{
+		"V11", `[{id: a, role: primary, uri: "http://a:1"}, {id: b, role: standby, uri: "http://b:1", pchannels: {count: 4}}]`, "channels",
+		configuration(entry("a", "http://a:1"), with(entry("b", "http://b:1"), "b_0", "b_1")), "pchannels, but expected",
+	},
+	{
+		"V12", `[{id: a, role: primary, uri: "http://a:1"}, {id: a, role: standby, uri: "http://b:1"}]`, "a",
+		configuration(entry("a", "http://a:1"), entry("a", "http://b:1")), "duplicate clusterID",
+	},
+	{
+		"V16", `[{id: a, role: primary, uri: "http://a:1"}, {id: b, role: primary, uri: "http://b:1"}, {id: c, role: standby, uri: "http://c:1"}]`, "second primary",
+		edges(configuration(entry("a", "http://a:1"), entry("b", "http://b:1"), entry("c", "http://c:1")), "a", "c", "b", "c"), "center node",
+	},
+	{
+		"H1", `[{id: a, role: standby, uri: "http://a:1"}, {id: b, role: standby, uri: "http://b:1"}]`, "no cluster is primary",
+		configuration(entry("a", "http://a:1"), entry("b", "http://b:1")), "primary count is not 1",
+	},
 }
 
 // neverSent are the rules that no plan can break, since the planner builds every

@@ -34,9 +34,11 @@ var imports = map[string][]string{
 	"cmd/reconcile":                 {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render": {"plan", "plan/explain", "reconcile/approval", "reconcile"},
 	"cmd/reconcile/internal/serve":  {"plan", "plan/explain", "reconcile", "reconcile/approval", "cmd/reconcile/internal/render"},
-	"cmd/reconcile/internal/cli": {"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
+	"cmd/reconcile/internal/cli": {
+		"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/notify", "reconcile/redirect",
-		"cmd/reconcile/internal/render", "cmd/reconcile/internal/serve"},
+		"cmd/reconcile/internal/render", "cmd/reconcile/internal/serve",
+	},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
 }
@@ -149,8 +151,10 @@ func clockCalls(t *testing.T, file string) []string {
 }
 
 func TestTopLevelIsFixed(t *testing.T) {
-	allowed := []string{"cmd", "reconcile", "schema", "plan", "topologies", "testdata", "go.mod", "go.sum",
-		"Makefile", "README.md", "docs", "LICENSE", "bin", "dist"}
+	allowed := []string{
+		"cmd", "reconcile", "schema", "plan", "topologies", "testdata", "go.mod", "go.sum",
+		"Makefile", "README.md", "docs", "LICENSE", "bin", "dist",
+	}
 	entries, err := os.ReadDir(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)

@@ -101,8 +101,10 @@ func (a *aviary) change(generation int, roleA, roleB, target string) {
 	a.t.Helper()
 	a.put(filepath.Join(a.play, "repo", "topologies", "orders.yaml"), a.document(generation+1, roleA, roleB))
 	message := "Change the roles\n\nFailover-Approved: " + target + "\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
-	git := []string{"-C", filepath.Join(a.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(a.play, "alice")}
+	git := []string{
+		"-C", filepath.Join(a.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
+		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(a.play, "alice"),
+	}
 	for _, args := range [][]string{
 		{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message},
 	} {

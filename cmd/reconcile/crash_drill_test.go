@@ -144,8 +144,10 @@ func (d *crashDrill) commit(t *testing.T) {
 		message += "Failover-Approved: " + crashName(i) + "/" + candidate(crashName(i)) + "\n"
 	}
 	message += "Failover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
-	git := []string{"-C", filepath.Join(d.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(d.play, "alice")}
+	git := []string{
+		"-C", filepath.Join(d.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
+		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(d.play, "alice"),
+	}
 	for _, args := range [][]string{
 		{"add", "-A"},
 		{"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message},

@@ -29,19 +29,23 @@ func TestReplicas(t *testing.T) {
 	}{
 		{"the leader is killed", 2, func(r *replica) { _ = r.cmd.Process.Kill() }, nil},
 		{"one of three is killed", 3, func(r *replica) { _ = r.cmd.Process.Kill() }, nil},
-		{"the leader is stopped for a while", 2, func(r *replica) { _ = r.cmd.Process.Signal(syscall.SIGSTOP) },
+		{
+			"the leader is stopped for a while", 2, func(r *replica) { _ = r.cmd.Process.Signal(syscall.SIGSTOP) },
 			func(t *testing.T, d *replicas, r *replica) {
 				if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 					t.Fatal(err)
 				}
 				d.await(t, "the one that was stopped to notice", r.says("the leadership was lost"))
-			}},
-		{"the leader is cut off from etcd", 2, func(r *replica) { r.line.cut() },
+			},
+		},
+		{
+			"the leader is cut off from etcd", 2, func(r *replica) { r.line.cut() },
 			func(t *testing.T, d *replicas, r *replica) {
 				d.await(t, "the one that was cut off to notice", r.says("the leadership was lost"))
 				r.line.heal()
 				d.await(t, "it to wait for the new leader", r.says("leads: this process looks and waits"))
-			}},
+			},
+		},
 		{"the leader is asked to end", 2, func(r *replica) { _ = r.cmd.Process.Signal(syscall.SIGTERM) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,8 +83,10 @@ func (d *replicas) failover(t testing.TB) {
 	}
 	writePair(t, filepath.Join(repo, "topologies"), []string{world.Clusters[0].Address, world.Clusters[1].Address}, 2, "stale", "primary")
 	message := "Fail over\n\nFailover-Approved: orders/b\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
-	git := []string{"-C", repo, "-c", "user.name=alice", "-c", "user.email=alice@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(d.play, "alice")}
+	git := []string{
+		"-C", repo, "-c", "user.name=alice", "-c", "user.email=alice@example.com",
+		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(d.play, "alice"),
+	}
 	for _, args := range [][]string{{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message}} {
 		cmd := exec.CommandContext(d.ctx, "git", slices.Concat(git, args)...)
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")

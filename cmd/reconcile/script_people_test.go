@@ -56,8 +56,10 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 2 {
 		who = args[2]
 	}
-	git := []string{"-C", repo, "-c", "user.name=" + who, "-c", "user.email=" + who + "@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(ts.Getenv("PLAY"), who)}
+	git := []string{
+		"-C", repo, "-c", "user.name=" + who, "-c", "user.email=" + who + "@example.com",
+		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(ts.Getenv("PLAY"), who),
+	}
 	ts.Check(ts.Exec("git", append(git, "add", "-A")...))
 	do := append(git, "commit", "--quiet", "--cleanup=verbatim", "--author", args[1]+" <"+args[1]+"@example.com>", "-F", ts.MkAbs(args[0]))
 	if len(args) > 2 {
@@ -74,8 +76,11 @@ func person(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	repo := filepath.Join(ts.Getenv("PLAY"), "repo")
 	for _, kv := range [][2]string{
-		{"user.name", args[0]}, {"user.email", args[0] + "@example.com"}, {"gpg.format", "ssh"},
-		{"gpg.ssh.program", "sshsign"}, {"user.signingKey", filepath.Join(ts.Getenv("PLAY"), args[0])},
+		{"user.name", args[0]},
+		{"user.email", args[0] + "@example.com"},
+		{"gpg.format", "ssh"},
+		{"gpg.ssh.program", "sshsign"},
+		{"user.signingKey", filepath.Join(ts.Getenv("PLAY"), args[0])},
 	} {
 		ts.Check(ts.Exec("git", "-C", repo, "config", kv[0], kv[1]))
 	}

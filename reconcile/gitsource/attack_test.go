@@ -46,83 +46,117 @@ func attacks() []attackCase {
 // attacksByMessage are tries in what a message says.
 func attacksByMessage() []attackCase {
 	return []attackCase{
-		{"trailers in a pull request's body, squashed and signed by the one who merges", approval.CodeSignerMismatch,
+		{
+			"trailers in a pull request's body, squashed and signed by the one who merges", approval.CodeSignerMismatch,
 			"the signature proves Carol, the trailer says Alice", func(a *attack) {
 				a.signedCommit(carol, approve(alice), ordersFile, doc("orders", 3))
-			}},
-		{"trailers in a pull request's body, squashed by a forge", approval.CodeUnsigned,
+			},
+		},
+		{
+			"trailers in a pull request's body, squashed by a forge", approval.CodeUnsigned,
 			"words without a signature are anybody's", func(a *attack) {
 				a.commit(mallory, approve(alice), ordersFile, doc("orders", 3))
-			}},
-		{"trailers in a body that others follow", approval.CodeMalformed,
+			},
+		},
+		{
+			"trailers in a body that others follow", approval.CodeMalformed,
 			"only the last paragraph speaks, and ours standing before it deny", func(a *attack) {
 				a.signedCommit(alice, approve(alice)+"\n\nSigned-off-by: Carol <carol@example.com>\n", ordersFile, doc("orders", 3))
-			}},
-		{"an acceptance in an earlier paragraph", approval.CodeMalformed,
+			},
+		},
+		{
+			"an acceptance in an earlier paragraph", approval.CodeMalformed,
 			"a failover trailer anywhere but in the last paragraph denies", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "\n\n", "\n\nFailover-Accept: RECOVERY_BLOCK\n\n", 1))
-			}},
-		{"a folded line with another cluster", approval.CodeMalformed,
+			},
+		},
+		{
+			"a folded line with another cluster", approval.CodeMalformed,
 			"every line of the paragraph is a trailer of its own", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice, " and orders/cluster-c"))
-			}},
-		{"a carriage return that writes over the line", approval.CodeMalformed,
+			},
+		},
+		{
+			"a carriage return that writes over the line", approval.CodeMalformed,
 			"a value must look like itself on a terminal", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "eu-1", "eu-1\rFailover-Reason: us-2", 1))
-			}},
-		{"the topology's name with a Cyrillic letter", approval.CodeMalformed,
+			},
+		},
+		{
+			"the topology's name with a Cyrillic letter", approval.CodeMalformed,
 			"names of topologies are DNS labels", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "orders/", "оrders/", 1))
-			}},
-		{"the cluster's id with another hyphen", approval.CodeMalformed,
+			},
+		},
+		{
+			"the cluster's id with another hyphen", approval.CodeMalformed,
 			"cluster ids are plain ASCII", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "cluster-b", "cluster\u2010b", 1))
-			}},
-		{"a second document of the same name", approval.CodeMissing,
+			},
+		},
+		{
+			"a second document of the same name", approval.CodeMissing,
 			"a name that stands twice equals no single document", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Add", "topologies/again.yaml", doc("orders", 2, "cluster c primary"))
-			}},
-		{"an approval of another topology", approval.CodeWrongTarget,
+			},
+		},
+		{
+			"an approval of another topology", approval.CodeWrongTarget,
 			"the trailer names topology and cluster", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "orders/", "payments/", 1))
-			}},
-		{"an approval of another topology, under its own name", approval.CodeMissing,
+			},
+		},
+		{
+			"an approval of another topology, under its own name", approval.CodeMissing,
 			"a tag speaks for what its name and trailers say, and for nothing else", func(a *attack) {
 				a.tag(alice, "failover/payments/2/alice", a.head, strings.Replace(approve(alice), "orders/", "payments/", 1))
-			}},
-		{"an approval of another cluster", approval.CodeWrongTarget,
+			},
+		},
+		{
+			"an approval of another cluster", approval.CodeWrongTarget,
 			"the cluster that becomes primary is part of what is approved", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "cluster-b", "cluster-c", 1))
-			}},
-		{"an approval on a commit with another document", approval.CodeMissing,
+			},
+		},
+		{
+			"an approval on a commit with another document", approval.CodeMissing,
 			"a tag counts where the parsed document equals the one at the tip", func(a *attack) {
 				a.tag(alice, "failover/orders/1/alice", a.base, approve(alice))
-			}},
-		{"the generation used again for another document (R37)", approval.CodeMissing,
+			},
+		},
+		{
+			"the generation used again for another document (R37)", approval.CodeMissing,
 			"equality is of the document, not of its generation", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Swap", ordersFile, doc("orders", 2, "cluster c primary"))
-			}},
-		{"a replay after a revert, with the ledger", approval.CodeAlreadyUsed,
+			},
+		},
+		{
+			"a replay after a revert, with the ledger", approval.CodeAlreadyUsed,
 			"a generation is spent for ever", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(bob, "Back", ordersFile, doc("orders", 3))
 				a.commit(mallory, "Revert", ordersFile, doc("orders", 2))
 				a.request.Spent = []approval.SpentMark{{Topology: "orders", Generation: 2}}
-			}},
-		{"a replay after a revert, without the ledger, hours later", approval.CodeExpired,
+			},
+		},
+		{
+			"a replay after a revert, without the ledger, hours later", approval.CodeExpired,
 			"an approval of a failover lives for two hours", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(bob, "Back", ordersFile, doc("orders", 3))
 				a.commit(mallory, "Revert", ordersFile, doc("orders", 2))
 				a.request.Now = a.now.Add(2 * time.Hour)
-			}},
-		{"a replay within a new ledger (R10)", approval.CodeAlreadyUsed,
+			},
+		},
+		{
+			"a replay within a new ledger (R10)", approval.CodeAlreadyUsed,
 			"the daemon grants nothing that is older than its ledger", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				born := a.now.Add(time.Minute)
 				a.request.LedgerBorn, a.request.Now = &born, born
-			}},
+			},
+		},
 	}
 }

@@ -13,7 +13,8 @@ import (
 // attacksBySignature are tries on signatures and raw objects.
 func attacksBySignature() []attackCase {
 	return []attackCase{
-		{"a re-armoured signature on a spent payload (R11)", approval.CodeAlreadyUsed,
+		{
+			"a re-armoured signature on a spent payload (R11)", approval.CodeAlreadyUsed,
 			"marks hold the hash of what was signed, without the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				block, _ := pem.Decode([]byte(a.sign(alice, payload)))
@@ -23,57 +24,75 @@ func attacksBySignature() []attackCase {
 				}
 				a.request.Spent = []approval.SpentMark{{Topology: "orders", Generation: 1, PayloadHash: used.payloadHash()}}
 				a.ref(tagName, a.object("tag", payload+strings.Replace(string(pem.EncodeToMemory(block)), "\n", "\n\n", 1)))
-			}},
-		{"a header that nobody knows (R11)", approval.CodeMalformed,
+			},
+		},
+		{
+			"a header that nobody knows (R11)", approval.CodeMalformed,
 			"an object with a header of unknown meaning carries nothing", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "x-nonce 1\n", approve(alice))
 				a.tip(a.object("commit", withSignature(payload, a.sign(alice, payload))))
-			}},
-		{"a header that git skips when it verifies", approval.CodeMalformed,
+			},
+		},
+		{
+			"a header that git skips when it verifies", approval.CodeMalformed,
 			"it would make a new object id over the same signature", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", approve(alice))
 				signed := withSignature(payload, a.sign(alice, payload))
 				a.tip(a.object("commit", strings.Replace(signed, "\n\n", "\ngpgsig-sha256 nonce\n\n", 1)))
-			}},
-		{"two signatures in a commit", approval.CodeMalformed,
+			},
+		},
+		{
+			"two signatures in a commit", approval.CodeMalformed,
 			"which of them would be meant is not ours to guess", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", approve(alice))
 				a.tip(a.object("commit", withSignature(withSignature(payload, a.sign(mallory, payload)), a.sign(alice, payload))))
-			}},
-		{"two signatures in a tag", approval.CodeMalformed,
+			},
+		},
+		{
+			"two signatures in a tag", approval.CodeMalformed,
 			"which of them would be meant is not ours to guess", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				inner := payload + a.sign(mallory, payload)
 				a.ref(tagName, a.object("tag", inner+a.sign(alice, inner)))
-			}},
-		{"something behind the signature of a tag", approval.CodeUnsigned,
+			},
+		},
+		{
+			"something behind the signature of a tag", approval.CodeUnsigned,
 			"the armour must be the last thing there", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)+"Failover-Accept: SPLIT_BRAIN\n"))
-			}},
-		{"a signature over other content", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a signature over other content", approval.CodeUnsigned,
 			"it is checked over the raw bytes of this object", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload+" ")))
-			}},
-		{"a signed approval with its date written anew", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a signed approval with its date written anew", approval.CodeUnsigned,
 			"the date is part of what was signed", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				armored := a.sign(alice, payload)
 				later := strings.Replace(payload, fmt.Sprint(a.now.Unix()), fmt.Sprint(a.now.Unix()+1), 1)
 				a.ref(tagName, a.object("tag", later+armored))
-			}},
-		{"a signature moved from one commit to another", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a signature moved from one commit to another", approval.CodeUnsigned,
 			"tree and parents are part of what was signed", func(a *attack) {
 				payload := a.commitPayload(alice, "", approve(alice))
 				armored := a.sign(alice, payload)
 				a.write(ordersFile, doc("orders", 3))
 				a.tip(a.object("commit", withSignature(a.commitPayload(bob, "", approve(alice)), armored)))
-			}},
-		{"a signature made for a file", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a signature made for a file", approval.CodeUnsigned,
 			"only the namespace git counts", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				file := filepath.Join(a.t.TempDir(), "payload")
@@ -86,36 +105,46 @@ func attacksBySignature() []attackCase {
 					a.t.Fatal(err)
 				}
 				a.ref(tagName, a.object("tag", payload+string(armored)))
-			}},
-		{"a NUL byte that hides the rest of a message", approval.CodeMalformed,
+			},
+		},
+		{
+			"a NUL byte that hides the rest of a message", approval.CodeMalformed,
 			"git shows a message up to the NUL; such an object is no carrier", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", "Looks harmless\n\x00\n\n"+approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)))
-			}},
-		{"a message in another encoding", approval.CodeMalformed,
+			},
+		},
+		{
+			"a message in another encoding", approval.CodeMalformed,
 			"what people see must be what is parsed: UTF-8 or nothing", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "encoding UTF-7\n", approve(alice))
 				a.tip(a.object("commit", withSignature(payload, a.sign(alice, payload))))
-			}},
-		{"a signed tag inside the header of an unsigned merge", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a signed tag inside the header of an unsigned merge", approval.CodeUnsigned,
 			"a mergetag header is a quotation, not a signature of the merge", func(a *attack) {
 				tag := a.tagPayload("v1", a.head, "commit", approve(alice))
 				tag += a.sign(alice, tag)
 				a.write(ordersFile, doc("orders", 3))
 				a.tip(a.object("commit", a.commitPayload(bob, "mergetag "+strings.ReplaceAll(strings.TrimSuffix(tag, "\n"), "\n", "\n ")+"\n", approve(alice))))
-			}},
+			},
+		},
 	}
 }
 
 // attacksByPeople are tries to be somebody else.
 func attacksByPeople() []attackCase {
 	return []attackCase{
-		{"a key that nobody allowed", approval.CodeSignerNotAllowed,
+		{
+			"a key that nobody allowed", approval.CodeSignerNotAllowed,
 			"the signature is true and stands for nobody", func(a *attack) {
 				a.tag(mallory, tagName, a.head, approve(alice))
-			}},
-		{"an approver's key in the repository itself", approval.CodeSignerNotAllowed,
+			},
+		},
+		{
+			"an approver's key in the repository itself", approval.CodeSignerNotAllowed,
 			"signers are read from the operator's configuration alone", func(a *attack) {
 				a.sshKey(mallory)
 				line := AllowedSignersLine(alice.Email, a.line[mallory.Email])
@@ -123,25 +152,33 @@ func attacksByPeople() []attackCase {
 				a.commit(mallory, "Allow", "topologies/keyssigners", line)
 				a.git("config", "gpg.ssh.allowedSignersFile", "keyssigners")
 				a.tag(mallory, tagName, a.head, approve(alice))
-			}},
-		{"one's own allowed key in another's name", approval.CodeSignerMismatch,
+			},
+		},
+		{
+			"one's own allowed key in another's name", approval.CodeSignerMismatch,
 			"the key must be that of the e-mail in the trailer", func(a *attack) {
 				a.tag(carol, tagName, a.head, approve(alice))
-			}},
-		{"the author, under the second e-mail of the key", approval.CodeSelfApproved,
+			},
+		},
+		{
+			"the author, under the second e-mail of the key", approval.CodeSelfApproved,
 			"all e-mails that the configuration gives to a key are one person's", func(a *attack) {
 				a.sshKey(bob)
 				a.keys = []byte(AllowedSignersLine("bob@example.com", a.line[bob.Email]) + AllowedSignersLine("robert@example.com", a.line[bob.Email]))
 				robert := approval.Person{Name: "Robert", Email: "robert@example.com"}
 				a.key[robert.Email] = a.key[bob.Email]
 				a.tag(robert, tagName, a.head, approve(robert))
-			}},
-		{"a co-author", approval.CodeSelfApproved,
+			},
+		},
+		{
+			"a co-author", approval.CodeSelfApproved,
 			"co-authors are authors, in whatever case they are written", func(a *attack) {
 				a.head = a.commit(bob, "Up\n\nco-authored-by: A. Smith <ALICE@example.com>", ordersFile, doc("orders", 3))
 				a.tag(alice, tagName, a.head, approve(alice))
-			}},
-		{"an author behind a crooked name", approval.CodeSelfApproved,
+			},
+		},
+		{
+			"an author behind a crooked name", approval.CodeSelfApproved,
 			"every e-mail that a broken author line could mean counts as an author's", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", "Up\n")
@@ -149,16 +186,20 @@ func attacksByPeople() []attackCase {
 				a.head = a.object("commit", payload)
 				a.tip(a.head)
 				a.tag(alice, tagName, a.head, approve(alice))
-			}},
-		{"an author in a branch that somebody else finished and merged", approval.CodeSelfApproved,
+			},
+		},
+		{
+			"an author in a branch that somebody else finished and merged", approval.CodeSelfApproved,
 			"all commits that a merge brings in and that changed the document count", func(a *attack) {
 				a.branch("feature", "main")
 				a.commit(alice, "Up", ordersFile, doc("orders", 3, "cluster c"))
 				a.commit(bob, "Up", ordersFile, doc("orders", 3))
 				a.checkout("main")
 				a.tag(alice, tagName, a.merge("feature"), approve(alice))
-			}},
-		{"an author who hides the change in a merge", approval.CodeSelfApproved,
+			},
+		},
+		{
+			"an author who hides the change in a merge", approval.CodeSelfApproved,
 			"a merge that says what none of its parents said has its author as one", func(a *attack) {
 				a.branch("feature", "main")
 				a.commit(bob, "Docs", "README", "x")
@@ -166,6 +207,7 @@ func attacksByPeople() []attackCase {
 				a.as(alice, "merge", "-q", "--no-ff", "--no-commit", "feature")
 				head := a.commit(alice, "Merge", ordersFile, doc("orders", 3))
 				a.tag(alice, tagName, head, approve(alice))
-			}},
+			},
+		},
 	}
 }

@@ -10,15 +10,18 @@ import (
 // attacksByHistory are tries on the order of commits.
 func attacksByHistory() []attackCase {
 	return []attackCase{
-		{"an approval in an earlier commit of a branch (R15)", approval.CodeMissing,
+		{
+			"an approval in an earlier commit of a branch (R15)", approval.CodeMissing,
 			"that commit's document is not the one at the tip", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.commit(mallory, "Tweak", ordersFile, doc("orders", 3, "cluster c primary"))
 				a.checkout("main")
 				a.merge("feature")
-			}},
-		{"a hand-made merge with an approved commit as second parent (R16)", approval.CodeMissing,
+			},
+		},
+		{
+			"a hand-made merge with an approved commit as second parent (R16)", approval.CodeMissing,
 			"that commit's document is not the one at the tip", func(a *attack) {
 				a.branch("feature", "main")
 				approved := a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
@@ -26,164 +29,223 @@ func attacksByHistory() []attackCase {
 				a.write(ordersFile, doc("orders", 4, "cluster c primary"))
 				a.git("add", "-A")
 				a.git("reset", "-q", "--hard", a.as(mallory, "commit-tree", "-p", "main", "-p", approved, "-m", "Merge", a.git("write-tree")))
-			}},
-		{"an unsigned commit on a signed one", approval.CodeUnsigned,
+			},
+		},
+		{
+			"an unsigned commit on a signed one", approval.CodeUnsigned,
 			"a signature speaks for its own object, not for its children", func(a *attack) {
 				a.signedCommit(alice, "Docs", "README", "x")
 				a.commit(mallory, approve(alice), ordersFile, doc("orders", 3))
-			}},
-		{"an approved commit picked onto another branch", approval.CodeUnsigned,
+			},
+		},
+		{
+			"an approved commit picked onto another branch", approval.CodeUnsigned,
 			"the copy has the trailers and not the signature", func(a *attack) {
 				a.branch("feature", a.base)
 				approved := a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.checkout("main")
 				a.as(mallory, "cherry-pick", "-X", "theirs", approved)
-			}},
-		{"an approved branch that was not merged", approval.CodeMissing,
+			},
+		},
+		{
+			"an approved branch that was not merged", approval.CodeMissing,
 			"only what the tracked branch reaches governs; merging is the trigger", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.tag(alice, "failover/orders/3/alice", "HEAD", approve(alice))
 				a.checkout("main")
-			}},
-		{"an approval in a note", approval.CodeMissing,
+			},
+		},
+		{
+			"an approval in a note", approval.CodeMissing,
 			"notes are neither commits nor tags", func(a *attack) {
 				a.as(alice, "notes", "add", "-m", approve(alice), a.head)
-			}},
-		{"a commit replaced by a signed one (refs/replace)", approval.CodeMissing,
+			},
+		},
+		{
+			"a commit replaced by a signed one (refs/replace)", approval.CodeMissing,
 			"objects are read by their own ids; replacements have no effect", func(a *attack) {
 				a.branch("feature", a.base)
 				signed := a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 2))
 				a.checkout("main")
 				a.git("replace", a.head, signed)
-			}},
+			},
+		},
 	}
 }
 
 // attacksByTag are tries with tags and time.
 func attacksByTag() []attackCase {
 	return []attackCase{
-		{"a tag under another name than its own", approval.CodeMalformed,
+		{
+			"a tag under another name than its own", approval.CodeMalformed,
 			"the name inside the signed object must be the ref's", func(a *attack) {
 				a.tag(alice, "failover/orders/1/alice", a.head, approve(alice))
 				a.git("update-ref", "refs/tags/failover/orders/2/bob", "refs/tags/failover/orders/1/alice")
 				a.git("tag", "-d", "failover/orders/1/alice")
-			}},
-		{"a tag outside failover/", approval.CodeMissing,
+			},
+		},
+		{
+			"a tag outside failover/", approval.CodeMissing,
 			"approvals stand below refs/tags/failover/ alone", func(a *attack) {
 				a.tag(alice, "approved/orders", a.head, approve(alice))
-			}},
-		{"a branch below failover/", approval.CodeMissing,
+			},
+		},
+		{
+			"a branch below failover/", approval.CodeMissing,
 			"approvals stand below refs/tags/failover/ alone", func(a *attack) {
 				a.tag(alice, "x", a.head, approve(alice))
 				a.git("update-ref", "refs/heads/failover/orders/2/alice", a.head)
-			}},
-		{"a lightweight tag", approval.CodeMalformed,
+			},
+		},
+		{
+			"a lightweight tag", approval.CodeMalformed,
 			"it holds neither message nor signature", func(a *attack) {
 				a.git("tag", tagName, a.head)
-			}},
-		{"a tag of a tag", approval.CodeMalformed,
+			},
+		},
+		{
+			"a tag of a tag", approval.CodeMalformed,
 			"a tag points directly at a commit", func(a *attack) {
 				a.tag(alice, "inner", a.head, approve(alice))
 				a.tag(alice, tagName, "inner", approve(alice))
-			}},
-		{"a tag of a tree", approval.CodeMalformed,
+			},
+		},
+		{
+			"a tag of a tree", approval.CodeMalformed,
 			"a tag points directly at a commit", func(a *attack) {
 				a.tag(alice, tagName, a.head+"^{tree}", approve(alice))
-			}},
-		{"a tag of a commit that is not there", approval.CodeMissing,
+			},
+		},
+		{
+			"a tag of a commit that is not there", approval.CodeMissing,
 			"there is no document to be equal to", func(a *attack) {
 				payload := a.tagPayload(tagName, strings.Repeat("12", 20), "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)))
-			}},
-		{"a tag moved to an unsigned one", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a tag moved to an unsigned one", approval.CodeUnsigned,
 			"the tag as it stands now is judged", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.as(mallory, "tag", "-f", "-a", "-m", approve(alice), tagName, a.head)
-			}},
-		{"a withdrawn tag", approval.CodeMissing,
+			},
+		},
+		{
+			"a withdrawn tag", approval.CodeMissing,
 			"tags are pruned with every fetch", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.git("tag", "-d", tagName)
-			}},
-		{"a tag from the future", approval.CodeExpired,
+			},
+		},
+		{
+			"a tag from the future", approval.CodeExpired,
 			"more than five minutes ahead of our clock is denied", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.request.Now = a.now.Add(-6 * time.Minute)
-			}},
-		{"a clock that was moved back", approval.CodeExpired,
+			},
+		},
+		{
+			"a clock that was moved back", approval.CodeExpired,
 			"now is never earlier than the ledger's newest record", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.request.NewestRecord = a.now.Add(3 * time.Hour)
-			}},
-		{"a stolen key that expired, and a tag dated before (R36)", approval.CodeSignerNotAllowed,
+			},
+		},
+		{
+			"a stolen key that expired, and a tag dated before (R36)", approval.CodeSignerNotAllowed,
 			"the key must be valid at the signed date and now", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				line := strings.Replace(AllowedSignersLine(alice.Email, a.line[alice.Email]), "namespaces", `valid-before="20261122121000Z",namespaces`, 1)
 				a.keys, a.request.Now = []byte(line), a.now.Add(time.Hour)
-			}},
-		{"a plan that is not the one approved", approval.CodePlanChanged,
+			},
+		},
+		{
+			"a plan that is not the one approved", approval.CodePlanChanged,
 			"a pinned digest must be that of the plan", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice, approval.KeyPlan+": sha256:"+strings.Repeat("a", 64)))
-			}},
-		{"escape codes in the approver's name", approval.CodeMalformed,
+			},
+		},
+		{
+			"escape codes in the approver's name", approval.CodeMalformed,
 			"a value must look like itself on a terminal", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "\x1b]0;x\x07Alice", Email: alice.Email}))
-			}},
-		{"a name that reads backwards", approval.CodeMalformed,
+			},
+		},
+		{
+			"a name that reads backwards", approval.CodeMalformed,
 			"a value must look like itself; marks of direction don't", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "\u202eecila", Email: alice.Email}))
-			}},
-		{"an e-mail with a Cyrillic letter", approval.CodeMalformed,
+			},
+		},
+		{
+			"an e-mail with a Cyrillic letter", approval.CodeMalformed,
 			"e-mails are plain ASCII", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "Alice", Email: "аlice@example.com"}))
-			}},
-		{"an e-mail that folds to another's by Unicode", approval.CodeMalformed,
+			},
+		},
+		{
+			"an e-mail that folds to another's by Unicode", approval.CodeMalformed,
 			"e-mails are plain ASCII, and fold by ASCII alone", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "Alice", Email: "alice@example.com\u212a"}))
-			}},
-		{"a key with a Cyrillic letter", approval.CodeMalformed,
+			},
+		},
+		{
+			"a key with a Cyrillic letter", approval.CodeMalformed,
 			"it is no trailer of ours, and a tag below failover/ without one is malformed", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.ReplaceAll(approve(alice), "Failover", "Fаilover"))
-			}},
-		{"a line of wildcards", approval.CodeQuorumNotMet,
+			},
+		},
+		{
+			"a line of wildcards", approval.CodeQuorumNotMet,
 			"it does not say whose key it is, so it counts for no quorum", func(a *attack) {
 				a.keys = []byte(AllowedSignersLine("*@example.com", a.line[carol.Email]))
 				a.tag(carol, tagName, a.head, approve(carol))
-			}},
-		{"one person with two tags, for a quorum of two", approval.CodeQuorumNotMet,
+			},
+		},
+		{
+			"one person with two tags, for a quorum of two", approval.CodeQuorumNotMet,
 			"a quorum counts people", func(a *attack) {
 				a.policy.Quorum.Failover = 2
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.tag(alice, tagName+"2", a.head, approve(alice))
-			}},
-		{"one key with two principals, for a quorum of two (R33)", approval.CodeQuorumNotMet,
+			},
+		},
+		{
+			"one key with two principals, for a quorum of two (R33)", approval.CodeQuorumNotMet,
 			"a key is one person's", func(a *attack) {
 				a.policy.Quorum.Failover = 2
 				a.keys = []byte(AllowedSignersLine("alice@example.com", a.line[alice.Email]) + AllowedSignersLine("carol@example.com", a.line[alice.Email]))
 				a.key[carol.Email] = a.key[alice.Email]
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.tag(carol, tagName+"2", a.head, approve(carol))
-			}},
-		{"a tag of the same name as the tracked branch", approval.CodeMissing,
+			},
+		},
+		{
+			"a tag of the same name as the tracked branch", approval.CodeMissing,
 			"a short name means the branch", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.git("tag", "main", "feature")
 				a.git("tag", "HEAD", "feature")
 				a.git("checkout", "-q", "refs/heads/main", "-B", "main")
-			}},
-		{"a malformed tag beside a good one (R35)", "",
+			},
+		},
+		{
+			"a malformed tag beside a good one (R35)", "",
 			"a bad carrier denies itself; Alice's approval stands", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.ref("failover/orders/2/x", a.object("tag", "rubbish"))
 				a.ref("failover/x", a.object("blob", "rubbish"))
 				a.tag(mallory, "failover/orders/2/mallory", a.head, "Failover-Approved: \x1b[2J")
-			}},
-		{"a change of another topology after a good approval", "",
+			},
+		},
+		{
+			"a change of another topology after a good approval", "",
 			"later unrelated commits don't matter; Alice's approval stands", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Other", "topologies/other.yaml", doc("payments", 1))
-			}},
+			},
+		},
 	}
 }

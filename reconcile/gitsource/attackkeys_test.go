@@ -17,31 +17,41 @@ var forge = approval.Person{Name: "GitHub", Email: "noreply@github.com"}
 func attacksByKey() []attackCase {
 	const always = "always:forever"
 	return []attackCase{
-		{"trailers in a pull request's body, squashed and signed by the forge (web-flow)", approval.CodeSignerMismatch,
+		{
+			"trailers in a pull request's body, squashed and signed by the forge (web-flow)", approval.CodeSignerMismatch,
 			"the forge's signature says that a button was pressed, not who approved", func(a *attack) {
 				a.forgeCommit(approve(alice))
-			}},
-		{"the same, approved in the forge's own name", approval.CodeSignerMismatch,
+			},
+		},
+		{
+			"the same, approved in the forge's own name", approval.CodeSignerMismatch,
 			"a forge is not a person, even with its key in the keyring", func(a *attack) {
 				a.forgeCommit(approve(forge))
-			}},
-		{"a hardware key that nobody touched", approval.CodeUnsigned,
+			},
+		},
+		{
+			"a hardware key that nobody touched", approval.CodeUnsigned,
 			"any program on the owner's machine could have asked for the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				key := newSKKey(a.t, ssh.KeyAlgoSKED25519)
 				a.keys = []byte(AllowedSignersLine(alice.Email, key.line()))
 				a.ref(tagName, a.object("tag", payload+key.armored(a.t, payload, 0, key.public)))
-			}},
-		{"a certificate by an authority of one's own", approval.CodeSignerNotAllowed,
+			},
+		},
+		{
+			"a certificate by an authority of one's own", approval.CodeSignerNotAllowed,
 			"only a cert-authority line of the operator makes an authority", func(a *attack) {
 				authority := filepath.Join(a.t.TempDir(), "authority")
 				run(a.t, nil, program(a.t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
 				a.certifiedTag(mallory, authority, "-n", alice.Email, "-V", always)
-			}},
-		{"a certificate by an approver who plays the authority", approval.CodeSignerNotAllowed,
+			},
+		},
+		{
+			"a certificate by an approver who plays the authority", approval.CodeSignerNotAllowed,
 			"a line without cert-authority signs for its own people alone", func(a *attack) {
 				a.certifiedTag(mallory, a.sshKey(carol), "-n", alice.Email, "-V", always)
-			}},
+			},
+		},
 	}
 }
 

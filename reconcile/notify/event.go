@@ -127,9 +127,11 @@ func (e Event) completed(now time.Time) Event {
 		e.Severity = plan.SeverityInfo
 	}
 	if e.ID == "" {
-		sum := sha256.Sum256([]byte(strings.Join([]string{string(e.Kind), e.Time.UTC().Format(time.RFC3339Nano),
+		sum := sha256.Sum256([]byte(strings.Join([]string{
+			string(e.Kind), e.Time.UTC().Format(time.RFC3339Nano),
 			e.Topology, e.Cluster, string(e.Code), string(e.Severity), e.Message, e.Commit,
-			string(e.Transition), e.Outcome, string(e.State)}, "\x00")))
+			string(e.Transition), e.Outcome, string(e.State),
+		}, "\x00")))
 		e.ID = hex.EncodeToString(sum[:16])
 	}
 	return e

@@ -26,8 +26,10 @@ func delivered(t *testing.T, target notify.Target, path string, e notify.Event) 
 	r := newReceiver(t, nil)
 	target.Name, target.URL = "t", r.URL+path
 	var failed error
-	n := notify.New([]notify.Target{target}, notify.Options{Source: "/reconcile/host-1", Poster: newClock().poster(),
-		Failed: func(_ string, _ notify.Event, err error) { failed = err }})
+	n := notify.New([]notify.Target{target}, notify.Options{
+		Source: "/reconcile/host-1", Poster: newClock().poster(),
+		Failed: func(_ string, _ notify.Event, err error) { failed = err },
+	})
 	n.Notify(e)
 	closed(t, n)
 	if failed != nil {
@@ -48,17 +50,23 @@ func TestBodies(t *testing.T) {
 		{"cloudevents", notify.Target{}, "/hook", promoted, "/hook", map[string]any{
 			"specversion": "1.0", "id": "e1", "source": "/reconcile/host-1", "type": "reconcile.apply.finished",
 			"subject": "orders/cluster-b", "time": "2026-11-22T12:00:00Z", "datacontenttype": "application/json",
-			"data": map[string]any{"topology": "orders", "cluster": "cluster-b", "severity": "warning",
-				"message": "cluster-b <takes> writes & more", "commit": "3f9c", "transition": "failover", "outcome": "applied"},
+			"data": map[string]any{
+				"topology": "orders", "cluster": "cluster-b", "severity": "warning",
+				"message": "cluster-b <takes> writes & more", "commit": "3f9c", "transition": "failover", "outcome": "applied",
+			},
 		}},
 		{"slack", notify.Target{Format: notify.FormatSlack}, "/T0/B0", promoted, "/T0/B0", map[string]any{
-			"text": "failover of orders/cluster-b: applied\ncluster-b &lt;takes&gt; writes &amp; more"}},
+			"text": "failover of orders/cluster-b: applied\ncluster-b &lt;takes&gt; writes &amp; more",
+		}},
 		{"github", notify.Target{Format: notify.FormatGitHub}, "/repos/o/r/statuses/{commit}", inForce, "/repos/o/r/statuses/3f9c", map[string]any{
-			"state": "failure", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/"}},
+			"state": "failure", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/",
+		}},
 		{"gitea", notify.Target{Format: notify.FormatGitea}, "/api/v1/repos/o/r/statuses/{commit}", inForce, "/api/v1/repos/o/r/statuses/3f9c", map[string]any{
-			"state": "failure", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/"}},
+			"state": "failure", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/",
+		}},
 		{"gitlab", notify.Target{Format: notify.FormatGitLab}, "/api/v4/projects/1/statuses/{commit}", inForce, "/api/v4/projects/1/statuses/3f9c", map[string]any{
-			"state": "failed", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/"}},
+			"state": "failed", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/",
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.target.Secret = secret("key")

@@ -123,8 +123,10 @@ func (m *mailbox) difference(topology, commit string, current []plan.Finding) []
 	now := map[about]bool{}
 	var out []Event
 	for _, f := range current {
-		e := Event{Kind: KindRaised, Topology: topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
-			Message: f.Message, Remedy: f.Remedy, Commit: commit}
+		e := Event{
+			Kind: KindRaised, Topology: topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
+			Message: f.Message, Remedy: f.Remedy, Commit: commit,
+		}
 		if m.wants(e) {
 			now[e.about()] = true
 			out = append(out, e)
@@ -132,8 +134,10 @@ func (m *mailbox) difference(topology, commit string, current []plan.Finding) []
 	}
 	for k, severity := range m.raised {
 		if k.topology == topology && !now[k] {
-			out = append(out, Event{Kind: KindResolved, Topology: topology, Cluster: k.cluster, Code: k.code,
-				Severity: severity, Commit: commit})
+			out = append(out, Event{
+				Kind: KindResolved, Topology: topology, Cluster: k.cluster, Code: k.code,
+				Severity: severity, Commit: commit,
+			})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Event) int { return compareEvents(a, b) })

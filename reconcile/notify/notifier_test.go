@@ -55,16 +55,30 @@ func TestFindingsAreToldOnceAndResolved(t *testing.T) {
 		want   []string
 	}{
 		{"one that stands", plan.SeverityWarning, [][]plan.Finding{{lag}, {lag}, {lag}}, []string{"finding.raised warning LAG_OBJECTIVE orders/b"}},
-		{"one that goes and comes", plan.SeverityWarning, [][]plan.Finding{{lag}, nil, {lag}},
-			[]string{"finding.raised warning LAG_OBJECTIVE orders/b", "finding.resolved warning LAG_OBJECTIVE orders/b", "finding.raised warning LAG_OBJECTIVE orders/b"}},
-		{"the worst first", plan.SeverityWarning, [][]plan.Finding{{lag, stale}},
-			[]string{"finding.raised critical STALE_PRIMARY orders/a", "finding.raised warning LAG_OBJECTIVE orders/b"}},
-		{"one that grows worse", plan.SeverityWarning, [][]plan.Finding{{traffic}, {worse}, {traffic}, nil},
-			[]string{"finding.raised warning TRAFFIC_NOT_REDIRECTED orders", "finding.raised critical TRAFFIC_NOT_REDIRECTED orders",
-				"finding.resolved critical TRAFFIC_NOT_REDIRECTED orders"}},
+		{
+			"one that goes and comes", plan.SeverityWarning,
+			[][]plan.Finding{{lag}, nil, {lag}},
+			[]string{"finding.raised warning LAG_OBJECTIVE orders/b", "finding.resolved warning LAG_OBJECTIVE orders/b", "finding.raised warning LAG_OBJECTIVE orders/b"},
+		},
+		{
+			"the worst first", plan.SeverityWarning,
+			[][]plan.Finding{{lag, stale}},
+			[]string{"finding.raised critical STALE_PRIMARY orders/a", "finding.raised warning LAG_OBJECTIVE orders/b"},
+		},
+		{
+			"one that grows worse", plan.SeverityWarning,
+			[][]plan.Finding{{traffic}, {worse}, {traffic}, nil},
+			[]string{
+				"finding.raised warning TRAFFIC_NOT_REDIRECTED orders", "finding.raised critical TRAFFIC_NOT_REDIRECTED orders",
+				"finding.resolved critical TRAFFIC_NOT_REDIRECTED orders",
+			},
+		},
 		{"below the least severity", plan.SeverityCritical, [][]plan.Finding{{lag, info}, nil}, nil},
-		{"it falls below the least severity", plan.SeverityCritical, [][]plan.Finding{{worse}, {traffic}, nil},
-			[]string{"finding.raised critical TRAFFIC_NOT_REDIRECTED orders", "finding.resolved critical TRAFFIC_NOT_REDIRECTED orders"}},
+		{
+			"it falls below the least severity", plan.SeverityCritical,
+			[][]plan.Finding{{worse}, {traffic}, nil},
+			[]string{"finding.raised critical TRAFFIC_NOT_REDIRECTED orders", "finding.resolved critical TRAFFIC_NOT_REDIRECTED orders"},
+		},
 		{"nothing configured tells all", "", [][]plan.Finding{{info}}, []string{"finding.raised info CONFIG_ORDER orders/b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,8 +191,10 @@ func TestWhatDidNotArriveIsToldAgain(t *testing.T) {
 	failed := make(chan error, 1)
 	p := newClock().poster()
 	p.Attempts = 1
-	n := notify.New([]notify.Target{{Name: "t", URL: r.URL}}, notify.Options{Poster: p,
-		Failed: func(_ string, _ notify.Event, err error) { failed <- err }})
+	n := notify.New([]notify.Target{{Name: "t", URL: r.URL}}, notify.Options{
+		Poster: p,
+		Failed: func(_ string, _ notify.Event, err error) { failed <- err },
+	})
 	stands := []plan.Finding{finding(plan.CodeStalePrimary, "a", plan.SeverityCritical)}
 	n.Findings("orders", "", stands)
 	if err := <-failed; err == nil {

@@ -84,7 +84,8 @@ func (a *runtimeAPI) serve(conn net.Conn) {
 
 func lb(address string) redirect.Target {
 	return redirect.Target{Name: "lb", Timeout: time.Second, HAProxy: &redirect.HAProxy{
-		Address: address, Backend: "milvus", Servers: map[string]string{"cluster-a": "a1", "cluster-b": "b1"}}}
+		Address: address, Backend: "milvus", Servers: map[string]string{"cluster-a": "a1", "cluster-b": "b1"},
+	}}
 }
 
 func TestHAProxyCheck(t *testing.T) {
@@ -131,7 +132,8 @@ func TestHAProxyCommands(t *testing.T) {
 		want         []string
 	}{
 		{"a failover", servers("a1 2 0 1", "b1 0 1 1"), []string{
-			"set server milvus/a1 state drain", "set server milvus/a1 state maint", "shutdown sessions server milvus/a1", "set server milvus/b1 state ready"}},
+			"set server milvus/a1 state drain", "set server milvus/a1 state maint", "shutdown sessions server milvus/a1", "set server milvus/b1 state ready",
+		}},
 		{"done before", servers("a1 0 1 1", "b1 2 0 1"), []string{"shutdown sessions server milvus/a1"}},
 		{"the old one was removed", servers("b1 0 1 1"), []string{"set server milvus/b1 state ready"}},
 	} {

@@ -62,7 +62,8 @@ func TestUnknownClustersAreNotSpokenOf(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	_, err := redirect.New([]redirect.Target{
-		{Name: "nothing"}, {Name: "empty", Exec: &redirect.Exec{}},
+		{Name: "nothing"},
+		{Name: "empty", Exec: &redirect.Exec{}},
 		{Name: "twice", HAProxy: &redirect.HAProxy{Servers: map[string]string{"cluster-a": "s", "cluster-b": "s"}}},
 	}, redirect.Options{})
 	for _, want := range []string{"nothing: it does not say how", "empty: it does not say how", "twice: cluster-a and cluster-b have the same server s"} {

@@ -77,9 +77,11 @@ func TestWebhookOrder(t *testing.T) {
 	want := map[string]any{
 		"specversion": "1.0", "id": b.keys[0], "source": "/reconcile", "type": "reconcile.traffic.redirect", "subject": "orders",
 		"time": "2026-11-22T12:00:03Z", "datacontenttype": "application/json",
-		"data": map[string]any{"target": "glb", "topology": "orders",
+		"data": map[string]any{
+			"target": "glb", "topology": "orders",
 			"primary": map[string]any{"cluster": "cluster-b", "address": "b.example:19530"},
-			"stale":   []any{map[string]any{"cluster": "cluster-a", "address": "a.example:19530"}}},
+			"stale":   []any{map[string]any{"cluster": "cluster-a", "address": "a.example:19530"}},
+		},
 	}
 	if d := cmp.Diff([]map[string]any{want}, b.orders); d != "" {
 		t.Error(d)

@@ -73,7 +73,8 @@ func (w *World) ControlHandler() http.Handler {
 	handle(mux, "DELETE /clusters/{id}/faults", func(id string, _ struct{}) (any, error) { return nil, w.ClearFaults(id) })
 	handle(mux, "POST /clusters/{id}/profile", func(id string, in struct {
 		Version string `json:"version"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return nil, w.SetProfile(id, in.Version)
 	})
 	w.handleInside(mux)
@@ -86,7 +87,8 @@ func (w *World) ControlHandler() http.Handler {
 
 func (w *World) controlWrite(id string, in struct {
 	Rows *int `json:"rows"`
-}) (any, error) {
+},
+) (any, error) {
 	if in.Rows == nil {
 		return nil, fmt.Errorf("%w: rows is missing", ErrBadRequest)
 	}
@@ -107,7 +109,8 @@ func (w *World) controlFault(id string, in struct {
 	For    string `json:"for"`
 	Times  int    `json:"times"`
 	Code   string `json:"code"`
-}) (any, error) {
+},
+) (any, error) {
 	f := Fault{Method: in.Method, Kind: FaultKind(in.Kind), Times: in.Times}
 	var err error
 	if in.For != "" {

@@ -48,7 +48,8 @@ func (s Coordinator) String() string { return coordinatorNames[s] }
 func (w *World) handleInside(mux *http.ServeMux) {
 	handle(mux, "POST /clusters/{id}/coordinator", func(id string, in struct {
 		State string `json:"state"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		for state, name := range coordinatorNames {
 			if name == in.State {
 				return nil, w.Coordinator(id, state)
@@ -61,7 +62,8 @@ func (w *World) handleInside(mux *http.ServeMux) {
 	})
 	handle(mux, "POST /clusters/{id}/cdc", func(id string, in struct {
 		Present *bool `json:"present"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		if in.Present == nil {
 			return nil, fmt.Errorf("%w: present is missing", ErrBadRequest)
 		}
@@ -69,7 +71,8 @@ func (w *World) handleInside(mux *http.ServeMux) {
 	})
 	handle(mux, "POST /clusters/{id}/grow", func(id string, in struct {
 		PChannels []string `json:"pchannels"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		if len(in.PChannels) == 0 {
 			return nil, fmt.Errorf("%w: pchannels is missing", ErrBadRequest)
 		}

@@ -33,20 +33,28 @@ func annotatedPrivileges() map[string]string {
 // Built-in privilege groups (pkg/util/constant.go): each wider one holds the
 // narrower one.
 var (
-	clusterReadOnly = []string{"ListDatabases", "SelectOwnership", "SelectUser", "DescribeResourceGroup",
-		"ListResourceGroups", "ListPrivilegeGroups", "GetReplicateConfiguration"}
+	clusterReadOnly = []string{
+		"ListDatabases", "SelectOwnership", "SelectUser", "DescribeResourceGroup",
+		"ListResourceGroups", "ListPrivilegeGroups", "GetReplicateConfiguration",
+	}
 	clusterReadWrite = slices.Concat(clusterReadOnly, []string{"FlushAll", "TransferNode", "TransferReplica", "UpdateResourceGroups"})
-	clusterAdmin     = slices.Concat(clusterReadWrite, []string{"BackupRBAC", "RestoreRBAC", "CreateDatabase", "DropDatabase",
+	clusterAdmin     = slices.Concat(clusterReadWrite, []string{
+		"BackupRBAC", "RestoreRBAC", "CreateDatabase", "DropDatabase",
 		"CreateOwnership", "DropOwnership", "ManageOwnership", "CreateResourceGroup", "DropResourceGroup", "UpdateUser",
-		"RenameCollection", "CreatePrivilegeGroup", "DropPrivilegeGroup", "OperatePrivilegeGroup", "UpdateReplicateConfiguration"})
+		"RenameCollection", "CreatePrivilegeGroup", "DropPrivilegeGroup", "OperatePrivilegeGroup", "UpdateReplicateConfiguration",
+	})
 	databaseReadOnly   = []string{"ShowCollections", "DescribeDatabase"}
 	databaseReadWrite  = slices.Concat(databaseReadOnly, []string{"AlterDatabase"})
 	databaseAdmin      = slices.Concat(databaseReadWrite, []string{"CreateCollection", "DropCollection"})
-	collectionReadOnly = []string{"Query", "Search", "IndexDetail", "GetFlushState", "GetLoadState", "GetLoadingProgress",
+	collectionReadOnly = []string{
+		"Query", "Search", "IndexDetail", "GetFlushState", "GetLoadState", "GetLoadingProgress",
 		"HasPartition", "ShowPartitions", "DescribeCollection", "DescribeAlias", "GetStatistics", "ListAliases",
-		"GetImportProgress", "ListImport"}
-	collectionReadWrite = slices.Concat(collectionReadOnly, []string{"Load", "Release", "Insert", "Delete", "Upsert", "Import",
-		"Flush", "Compaction", "LoadBalance", "CreateIndex", "DropIndex", "CreatePartition", "DropPartition", "AddCollectionField"})
+		"GetImportProgress", "ListImport",
+	}
+	collectionReadWrite = slices.Concat(collectionReadOnly, []string{
+		"Load", "Release", "Insert", "Delete", "Upsert", "Import",
+		"Flush", "Compaction", "LoadBalance", "CreateIndex", "DropIndex", "CreatePartition", "DropPartition", "AddCollectionField",
+	})
 	collectionAdmin = slices.Concat(collectionReadWrite, []string{"CreateAlias", "DropAlias"})
 )
 

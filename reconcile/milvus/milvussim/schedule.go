@@ -23,15 +23,18 @@ func (h eventHeap) Less(i, j int) bool {
 	}
 	return h[i].at.Before(h[j].at)
 }
+
 func (h eventHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].slot, h[j].slot = i, j
 }
+
 func (h *eventHeap) Push(x any) {
 	e := x.(*event)
 	e.slot = len(*h)
 	*h = append(*h, e)
 }
+
 func (h *eventHeap) Pop() any {
 	old := *h
 	e := old[len(old)-1]

@@ -13,8 +13,10 @@ import (
 func rowsSchema(name string) *schemapb.CollectionSchema {
 	return &schemapb.CollectionSchema{Name: name, Fields: []*schemapb.FieldSchema{
 		{FieldID: firstFieldID, Name: "id", IsPrimaryKey: true, DataType: schemapb.DataType_Int64},
-		{FieldID: firstFieldID + 1, Name: "vector", DataType: schemapb.DataType_FloatVector,
-			TypeParams: []*commonpb.KeyValuePair{{Key: "dim", Value: strconv.Itoa(rowsDim)}}},
+		{
+			FieldID: firstFieldID + 1, Name: "vector", DataType: schemapb.DataType_FloatVector,
+			TypeParams: []*commonpb.KeyValuePair{{Key: "dim", Value: strconv.Itoa(rowsDim)}},
+		},
 	}}
 }
 

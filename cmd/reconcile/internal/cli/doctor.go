@@ -88,8 +88,10 @@ func (x *examination) git(ctx context.Context) error {
 	if _, err := x.e.repo.UseCopy(); err != nil {
 		return fmt.Errorf("%w (hint: %s)", down, breakGlass[0])
 	}
-	x.check(render.Check{Area: "git", Subject: x.e.git.URL, Verdict: render.CheckFailed, Blocks: true,
-		Message: "it cannot be read, and apply does not rest on a copy: " + down.Error(), Remedy: breakGlass[0]})
+	x.check(render.Check{
+		Area: "git", Subject: x.e.git.URL, Verdict: render.CheckFailed, Blocks: true,
+		Message: "it cannot be read, and apply does not rest on a copy: " + down.Error(), Remedy: breakGlass[0],
+	})
 	return nil
 }
 

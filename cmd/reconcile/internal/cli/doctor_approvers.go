@@ -22,8 +22,10 @@ func (x *examination) approvers(now time.Time) error {
 		return fmt.Errorf("read who may approve: %w", err)
 	}
 	if x.e.policy.SignatureOptional {
-		x.check(render.Check{Area: "approvers", Subject: "approval.signature", Verdict: render.CheckWarning,
-			Message: "signatures are optional: whoever can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required"})
+		x.check(render.Check{
+			Area: "approvers", Subject: "approval.signature", Verdict: render.CheckWarning,
+			Message: "signatures are optional: whoever can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required",
+		})
 	}
 	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover} {
 		need := x.e.policy.QuorumFor(t)

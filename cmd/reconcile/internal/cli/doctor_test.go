@@ -103,9 +103,14 @@ func TestWhereThingsLie(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{thisMachine, "127.0.0.1", true}, {thisMachine, "localhost", true}, {"127.0.0.1", "127.0.0.2", true},
-		{thisMachine, "192.0.2.1", false}, {"192.0.2.1", "192.0.2.1", true}, {"192.0.2.1", "192.0.2.2", false},
-		{"A.invalid", "a.invalid", true}, {"a.invalid", "b.invalid", false},
+		{thisMachine, "127.0.0.1", true},
+		{thisMachine, "localhost", true},
+		{"127.0.0.1", "127.0.0.2", true},
+		{thisMachine, "192.0.2.1", false},
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"A.invalid", "a.invalid", true},
+		{"a.invalid", "b.invalid", false},
 	} {
 		if got := together(t.Context(), c.a, c.b); got != c.want {
 			t.Errorf("%q and %q: %t", c.a, c.b, got)

@@ -79,7 +79,8 @@ func (g *globals) flags(root *cobra.Command) {
 func (g *globals) check() error {
 	var bad []string
 	for _, c := range []struct{ name, value, allowed string }{
-		{"--log-format", g.logFormat, "text json"}, {"--log-level", g.logLevel, "debug info warn error"},
+		{"--log-format", g.logFormat, "text json"},
+		{"--log-level", g.logLevel, "debug info warn error"},
 		{"--color", g.color, "auto always never"},
 	} {
 		if !strings.Contains(" "+c.allowed+" ", " "+c.value+" ") || c.value == "" {

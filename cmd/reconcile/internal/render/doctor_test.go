@@ -17,7 +17,8 @@ func diagnosed() Diagnosis {
 		Commit: "0f5e1c9ab2d34e0f", At: night,
 		Topologies: []DiagnosedTopology{
 			{Name: "billing", Primary: "bill-a", Standbys: []DiagnosedStandby{{Cluster: "bill-b", Loss: lag, Obstacles: []Obstacle{{
-				Code: plan.CodeCandidateUnreachable, Message: "bill-b cannot be promoted: it does not answer", Remedy: "restore bill-b"}}}}},
+				Code: plan.CodeCandidateUnreachable, Message: "bill-b cannot be promoted: it does not answer", Remedy: "restore bill-b",
+			}}}}},
 			{Name: "lonely", Primary: "lone-a"},
 			{Name: "orders", Primary: "cluster-a", Standbys: []DiagnosedStandby{
 				{Cluster: "cluster-b", Loss: lag},

@@ -20,8 +20,10 @@ func seen() Document {
 		v := &t.Clusters[i].View
 		v.Credential, v.ReadsConfiguration, v.ForcePromotes, v.IdentityProven = plan.CredentialBound, plan.SupportYes, plan.SupportNo, true
 		v.Progress = []plan.ChannelProgress{
-			{Channel: "c0", Known: true, SourceCluster: "x", SourceChannel: "x0", MessageID: "0a", TimeTick: 1 << 63, CaughtUpAt: &at, Unsent: &at,
-				Salvage: []plan.Salvage{{SourceCluster: "x", SourceChannel: "x0", MessageID: "ff", TimeTick: 7}}},
+			{
+				Channel: "c0", Known: true, SourceCluster: "x", SourceChannel: "x0", MessageID: "0a", TimeTick: 1 << 63, CaughtUpAt: &at, Unsent: &at,
+				Salvage: []plan.Salvage{{SourceCluster: "x", SourceChannel: "x0", MessageID: "ff", TimeTick: 7}},
+			},
 			{Channel: "c1", Error: "timeout"},
 		}
 	}

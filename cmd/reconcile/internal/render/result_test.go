@@ -58,7 +58,8 @@ func applyGoldens() map[string]applyCase {
 			Topology: "orders", Outcome: "blocked", Detail: "blocked by PRIMARY_NOT_PROBED",
 		}}},
 		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: "applied", Steps: []StepResult{
-			step(1, plan.ActionFence, "cluster-a", "done", "read back")}}}},
+			step(1, plan.ActionFence, "cluster-a", "done", "read back"),
+		}}}},
 		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
 		"apply_switchover_lag": {document(switchover()).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: "blocked",

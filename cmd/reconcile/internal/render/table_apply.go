@@ -69,8 +69,12 @@ func appliedWords(results []Result, problems int) string {
 	}
 	var parts []string
 	for _, kind := range []struct{ outcome, words string }{
-		{outcomeApplied, "done"}, {outcomeUnchanged, "unchanged"}, {outcomeNotApproved, "not approved"},
-		{outcomeBlocked, "blocked"}, {outcomeError, "failed"}, {outcomeUnverified, "NOT VERIFIED"},
+		{outcomeApplied, "done"},
+		{outcomeUnchanged, "unchanged"},
+		{outcomeNotApproved, "not approved"},
+		{outcomeBlocked, "blocked"},
+		{outcomeError, "failed"},
+		{outcomeUnverified, "NOT VERIFIED"},
 	} {
 		if n := counts[kind.outcome]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind.words))
