@@ -6,7 +6,8 @@ COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS  := -s -w -X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) -X $(CLI).Date=$(DATE)
 FUZZTIME ?= 10s
-TIMEOUT  ?= 14m
+# Most of what the scripts do is wait: several at once, also on few cores.
+TESTFLAGS ?= -timeout 14m -parallel 4
 # One seed for property tests, so that a commit passes or fails for good.
 # RAPID_SEED=0 draws a new one.
 export RAPID_SEED ?= 1
@@ -25,11 +26,11 @@ demo: build ## The whole failover story on simulated clusters, in under a minute
 
 test: ## Run all tests; with the race detector where a C compiler is there
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		echo "$(GO) test -race ./..."; $(GO) test -race -timeout $(TIMEOUT) ./...; \
+		echo "$(GO) test -race ./..."; $(GO) test -race $(TESTFLAGS) ./...; \
 	elif [ "$${CI:-}" = true ]; then \
 		echo "the race detector needs a C compiler, and CI must use it"; exit 1; \
 	else \
-		echo "no C compiler: without the race detector"; $(GO) test -timeout $(TIMEOUT) ./...; \
+		echo "no C compiler: without the race detector"; $(GO) test $(TESTFLAGS) ./...; \
 	fi
 
 explore: ## Visit every state of apply to the full depth: [DEPTH=1] events beyond it
