@@ -7,7 +7,7 @@ DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS  := -s -w -X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) -X $(CLI).Date=$(DATE)
 FUZZTIME ?= 10s
 # Most of what the scripts do is wait: several at once, also on few cores.
-TESTFLAGS ?= -timeout 14m -parallel 4
+TESTFLAGS ?= -timeout 14m -parallel 8
 # One seed for property tests, so that a commit passes or fails for good.
 # RAPID_SEED=0 draws a new one.
 export RAPID_SEED ?= 1

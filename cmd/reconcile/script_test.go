@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 // own. `git` is the real one; signatures are made by sshsign below, so that a
 // machine without ssh-keygen runs them too.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		RequireExplicitExec: true,
