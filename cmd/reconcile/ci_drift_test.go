@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,22 +12,8 @@ import (
 func TestDriftKeepsAnIssue(t *testing.T) {
 	forge, env := startForge(t, "github")
 	const issues = "/repos/team/topologies/issues"
-	play, control := filepath.Join(t.TempDir(), "play"), freeAddresses(t, 1)[0]
-	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", control)
-	ready, err := sim.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = sim.Process.Kill()
-		_ = sim.Wait()
-	})
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	control := freeAddresses(t, 1)[0]
+	play := startPair(t, control)
 	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+filepath.Join(play, "reconcile.yaml"), "PATH="+os.Getenv("PATH"))
 
 	runCI(t, env, "drift-issue.sh")

@@ -48,22 +48,7 @@ func TestOneTraceForAPass(t *testing.T) {
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
 
-	play := filepath.Join(t.TempDir(), "play")
-	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", "127.0.0.1:0")
-	ready, err := sim.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = sim.Process.Kill()
-		_ = sim.Wait()
-	})
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	play := startPair(t, "127.0.0.1:0")
 	for _, command := range []string{"plan", "apply"} {
 		cmd := exec.Command("reconcile", command, "--config", filepath.Join(play, "reconcile.yaml"))
 		cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+l.Addr().String())
@@ -97,6 +82,29 @@ func (c *traceCollector) judge(t *testing.T, command string) {
 		t.Errorf("%s: %d traces of one pass", command, n)
 	}
 	c.spans = nil
+}
+
+// startPair simulates two clusters at rest until the test ends, and returns
+// the folder with the repository and the configuration for them.
+func startPair(t *testing.T, control string) string {
+	t.Helper()
+	play := filepath.Join(t.TempDir(), "play")
+	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", control)
+	ready, err := sim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = sim.Process.Kill()
+		_ = sim.Wait()
+	})
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return play
 }
 
 // topologiesAt writes a topology of two clusters on free ports.
