@@ -13,7 +13,7 @@ TESTFLAGS ?= -timeout 14m -parallel 8
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test explore lint fmt bench conformance dist cover soak
+.PHONY: help build demo test explore lint fmt bench conformance dist reproducible cover soak
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/
 	$(GO) mod tidy -diff
 	$(GO) -C .ci/tools mod tidy -diff
 	$(GO) -C .ci/tools vet ./...
-	$(GO) -C .ci/tools test ./...
+	$(GO) -C .ci/tools test -count=1 ./deploy
 
 .PHONY: tools
 tools:
@@ -66,6 +66,9 @@ conformance: ## Judge a pair of real clusters: MILVUS_A=… MILVUS_B=… [MILVUS
 
 dist: ## Build dist/: static binaries for Linux and macOS with SBOMs and checksums
 	.ci/dist
+
+reproducible: ## Build dist/ twice in two places, compare the bytes, and look at all of it: [PLATFORMS=all]
+	$(GO) -C .ci/tools test -count=1 -v -timeout 60m -run TestDist ./dist -args -platforms=$(or $(PLATFORMS),all) -fresh=$(if $(PLATFORMS),false,true)
 
 soak: ## The daemon over 200 topologies with random faults, restarts and commits, for SOAK=4m
 	$(GO) test -count=1 -v -timeout 30m -run TestSoak ./cmd/reconcile -args -soak=$(or $(SOAK),4m) $(if $(SEED),-soak.seed=$(SEED))
