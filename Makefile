@@ -13,7 +13,7 @@ TESTFLAGS ?= -timeout 14m -parallel 8
 export RAPID_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test explore lint fmt bench conformance dist reproducible cover soak
+.PHONY: help build demo test explore lint fmt bench conformance dist reproducible generate cover soak
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ tools:
 
 fmt: tools ## Format the code
 	./bin/gofumpt -w $$(git ls-files '*.go')
+
+generate: ## Write anew what the tests compare with: golden files, manual pages, references
+	.ci/generate
 
 cover: ## Statement coverage of the packages that decide, at least 95 % each
 	@for p in ./plan ./reconcile/approval ./schema; do \

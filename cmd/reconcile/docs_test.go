@@ -122,35 +122,3 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 		t.Error("docs/README.md does not link to the decisions")
 	}
 }
-
-// TestExamplesNameTheirSchema: an editor can check every file that a reader may
-// copy, since its first line says by which schema.
-func TestExamplesNameTheirSchema(t *testing.T) {
-	whole := regexp.MustCompile("(?m)^(.*)\napiVersion: reconcile/v1alpha1$")
-	found := 0
-	examples, err := filepath.Glob(filepath.Join(repository, "topologies", "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range pages(t) {
-		examples = append(examples, filepath.Join(repository, page))
-	}
-	for _, example := range examples {
-		text, err := os.ReadFile(example)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range whole.FindAllStringSubmatch(string(text), -1) {
-			found++
-			if strings.HasPrefix(m[1], "```") {
-				t.Errorf("%s has an example without a yaml-language-server line", example)
-			}
-		}
-		if strings.HasSuffix(example, ".yaml") && !strings.HasPrefix(string(text), "# yaml-language-server: $schema=") {
-			t.Errorf("%s does not begin with a yaml-language-server line", example)
-		}
-	}
-	if found < 5 {
-		t.Errorf("only %d examples were found", found)
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// conditions of scripts: [needs:PROGRAM] is a program that a story needs. A
+// conditions of scripts: [needs:PROGRAM] is a program, or the path of a file,
+// that a story needs. A
 // story is skipped without it, and fails where everything must be tested.
 func conditions(cond string) (bool, error) {
 	program, ok := strings.CutPrefix(cond, "needs:")
@@ -25,6 +27,9 @@ func conditions(cond string) (bool, error) {
 		return false, fmt.Errorf("there is no condition %q", cond)
 	}
 	if _, err := exec.LookPath(program); err == nil {
+		return true, nil
+	}
+	if _, err := os.Stat(program); err == nil && filepath.IsAbs(program) {
 		return true, nil
 	}
 	if os.Getenv("CI") == "true" {
