@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,8 +27,8 @@ type estate struct {
 }
 
 // newEstate starts the simulator. Each cluster has a loopback address of its
-// own, so that thousands of them need no free ports.
-func newEstate(b *testing.B, topologies int) *estate {
+// own, so that thousands of them need no free ports. The notes end each file.
+func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 	b.Helper()
 	if runtime.GOOS != "linux" {
 		b.Skip("only Linux has the whole of 127.0.0.0/8 without set-up")
@@ -40,7 +39,7 @@ func newEstate(b *testing.B, topologies int) *estate {
 		b.Fatal(err)
 	}
 	for i := range topologies {
-		if err := os.WriteFile(filepath.Join(e.files, fmt.Sprintf("t%04d.yaml", i)), []byte(star(i, "", 1)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(e.files, fmt.Sprintf("t%04d.yaml", i)), []byte(star(i, strings.Join(notes, ""), 1)), 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -54,12 +53,20 @@ func newEstate(b *testing.B, topologies int) *estate {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = e.sim.Process.Kill(); _ = e.sim.Wait() })
+	b.Cleanup(e.end)
 	var ready struct{ Ready bool }
 	if err := json.NewDecoder(out).Decode(&ready); err != nil || !ready.Ready {
 		b.Fatalf("the simulator did not start: %v", err)
 	}
 	return e
+}
+
+// end stops the simulator.
+func (e *estate) end() { _ = e.sim.Process.Kill(); _ = e.sim.Wait() } // it may have ended
+
+// address is where the n-th cluster is.
+func address(n int) string {
+	return fmt.Sprintf("127.%d.%d.%d:19530", 64+os.Getpid()%128, n/250, n%250+1)
 }
 
 // star is the file of one topology.
@@ -71,36 +78,11 @@ func star(i int, note string, generation int) string {
 		if j == 0 {
 			role = "primary"
 		}
-		n := 3*i + j
-		fmt.Fprintf(&t, "    - {id: t%04d-%s, role: %s, uri: \"http://127.%d.%d.%d:19530\", pchannels: {prefix: t%04d-%s-rootcoord-dml_, count: 16}}\n",
-			i, c, role, 64+os.Getpid()%128, n/250, n%250+1, i, c)
+		fmt.Fprintf(&t, "    - {id: t%04d-%s, role: %s, uri: \"http://%s\", pchannels: {prefix: t%04d-%s-rootcoord-dml_, count: 16}}\n",
+			i, c, role, address(3*i+j), i, c)
 	}
 	return t.String() + note
 }
-
-// builtBinary is the program, built once as `make build` does.
-func builtBinary(b *testing.B) string {
-	b.Helper()
-	path, err := buildOnce()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return path
-}
-
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "reconcile-bench") // TestMain's process ends; the system clears it
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "reconcile")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
 
 // cost is what some runs of a command took.
 type cost struct {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -68,3 +71,33 @@ func initCosts(b *testing.B, binary string) map[string]float64 {
 }
 
 var initLine = regexp.MustCompile(`init (\S+) @\S+ ms, (\S+) ms clock`)
+
+// builtBinary is the program, built once as `make build` does.
+func builtBinary(b *testing.B) string {
+	b.Helper()
+	path, err := buildOnce()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "reconcile-bench") // TestMain's process ends; the system clears it
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "reconcile")
+	return path, goBuild(path, ".")
+})
+
+// goBuild builds a program as `make build` does.
+func goBuild(path, folder string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
+	cmd := exec.Command("go", append(args, folder)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
