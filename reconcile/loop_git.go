@@ -3,8 +3,8 @@ package reconcile
 import (
 	"context"
 	"maps"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -45,7 +45,7 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	if ctx.Err() != nil {
 		return s.PollInterval, ctx.Err()
 	}
-	before := l.board.Snapshot().GitError
+	before := l.board.gitError()
 	if err != nil {
 		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError = err.Error() })
 		if before != err.Error() {
@@ -76,13 +76,13 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	l.revision = &rev
 	first := len(l.unswept) == 0 && before.Commit == ""
 	var wake []*worker
+	had, has := before.wanted(), rev.wanted()
 	for _, name := range rev.names() {
 		w, known := l.workers[name]
-		if !known {
+		switch {
+		case !known:
 			l.begin(ctx, name)
-			continue
-		}
-		if before.fingerprint(name) != rev.fingerprint(name) {
+		case !sameDocument(had[name], has[name]) || !sameApproval(before.Changes[name], rev.Changes[name]):
 			wake = append(wake, w)
 		}
 	}
@@ -125,9 +125,8 @@ func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 	if l.right() == nil || rev.Commit == l.confirmed {
 		return
 	}
-	known := l.board.Snapshot()
 	for name := range rev.Rewritten {
-		t, _ := known.Topology(name)
+		t, _ := l.board.Snapshot().Topology(name)
 		for _, d := range rev.only(name).Topologies {
 			if t.Served < d.Generation {
 				return
@@ -202,9 +201,9 @@ func (r Revision) names() []string {
 func (r Revision) only(name string) plan.Desired {
 	d := r.Desired
 	d.Topologies, d.Removed = nil, nil
-	for _, t := range r.Desired.Topologies {
-		if t.Name == name {
-			d.Topologies = []plan.Topology{t}
+	for i := range r.Desired.Topologies {
+		if r.Desired.Topologies[i].Name == name {
+			d.Topologies = r.Desired.Topologies[i : i+1 : i+1]
 		}
 	}
 	if slices.Contains(r.Desired.Removed, name) {
@@ -213,20 +212,35 @@ func (r Revision) only(name string) plan.Desired {
 	return d
 }
 
-// fingerprint is another one when a topology's document, governing commit or
-// carriers are.
-func (r Revision) fingerprint(name string) string {
-	var parts []string
-	for _, t := range r.only(name).Topologies {
-		parts = append(parts, plan.DocumentHash(t))
+// wanted are the documents by name.
+func (r Revision) wanted() map[string]*plan.Topology {
+	out := make(map[string]*plan.Topology, len(r.Desired.Topologies))
+	for i := range r.Desired.Topologies {
+		out[r.Desired.Topologies[i].Name] = &r.Desired.Topologies[i]
 	}
-	c := r.Changes[name]
-	parts = append(parts, c.Commit)
-	carriers := slices.SortedFunc(slices.Values(c.Carriers), func(a, b approval.Carrier) int {
-		return strings.Compare(a.Ref+a.Object, b.Ref+b.Object)
-	})
-	for _, x := range carriers {
-		parts = append(parts, x.Ref, x.Object, x.Problem)
+	return out
+}
+
+// sameDocument compares what is equal already before it takes the hashes of
+// what is not: of a thousand documents a push changes one.
+func sameDocument(a, b *plan.Topology) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	return strings.Join(parts, "\n")
+	return reflect.DeepEqual(a, b) || plan.DocumentHash(*a) == plan.DocumentHash(*b)
+}
+
+// sameApproval says whether the governing commit and the carriers are the same.
+func sameApproval(a, b approval.Change) bool {
+	return a.Commit == b.Commit && slices.Equal(carriersOf(a), carriersOf(b))
+}
+
+// carriersOf are what tells the carriers of a change apart, sorted.
+func carriersOf(c approval.Change) []string {
+	out := make([]string, 0, len(c.Carriers))
+	for _, x := range c.Carriers {
+		out = append(out, x.Ref+"\n"+x.Object+"\n"+x.Problem)
+	}
+	slices.Sort(out)
+	return out
 }

@@ -128,6 +128,13 @@ func (b *Board) Snapshot() Snapshot {
 	return *b.made
 }
 
+// gitError is that of the snapshot, without making one.
+func (b *Board) gitError() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.common.GitError
+}
+
 // Changed returns a channel that is closed with the next change. Take it
 // before the Snapshot, so that no change is missed.
 func (b *Board) Changed() <-chan struct{} {

@@ -17,8 +17,7 @@ import (
 // and everything that is wrong with the others. Names and cluster ids are not
 // compared between documents; Load does that.
 func Parse(file string, data []byte) ([]plan.Topology, Problems) {
-	docs, problems := parseFile(file, data)
-	return collect(docs, problems)
+	return new(Cache).Parse(file, data)
 }
 
 // Load reads every *.yaml and *.yml below root, recursively: the good
@@ -26,19 +25,7 @@ func Parse(file string, data []byte) ([]plan.Topology, Problems) {
 // unique over all files. A symbolic link or another file that is not regular
 // is a problem, whatever its name: it would hide topologies.
 func Load(fsys fs.FS, root string) ([]plan.Topology, Problems) {
-	files, problems := list(fsys, cleanRoot(root))
-	var docs []parsed
-	for _, name := range files {
-		data, problem := read(fsys, name)
-		if problem != nil {
-			problems = append(problems, *problem)
-			continue
-		}
-		more, bad := parseFile(name, data)
-		docs, problems = append(docs, more...), append(problems, bad...)
-	}
-	checkAcross(docs)
-	return collect(docs, problems)
+	return new(Cache).Load(fsys, root)
 }
 
 func cleanRoot(root string) string {

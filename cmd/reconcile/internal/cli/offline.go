@@ -11,6 +11,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
 )
 
 // runOfflinePlan plans from the documents alone: it reads no configuration and
@@ -74,7 +75,8 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	if err != nil {
 		return revision{}, err
 	}
-	rev, err := loadRevision(ctx, repo, o.commit)
+	files := &schema.Cache{}
+	rev, err := loadRevision(ctx, repo, files, o.commit)
 	if err != nil {
 		return revision{}, err
 	}
@@ -84,7 +86,7 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	if o.base == "" {
 		return rev, nil
 	}
-	base, err := loadRevision(ctx, repo, o.base)
+	base, err := loadRevision(ctx, repo, files, o.base)
 	if err != nil {
 		return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 	}

@@ -22,7 +22,7 @@ type revision struct {
 
 // loadRevision reads the topologies at a commit, each with the version before
 // its governing commit.
-func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revision, error) {
+func loadRevision(ctx context.Context, repo *gitsource.Repo, files *schema.Cache, rev string) (revision, error) {
 	commit, err := repo.Resolve(rev)
 	if err != nil {
 		return revision{}, err
@@ -31,7 +31,7 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revisi
 	if err != nil {
 		return revision{}, err
 	}
-	topologies, problems := schema.Load(tree, repo.Root())
+	topologies, problems := files.Load(tree, repo.Root())
 	changes, err := repo.Changes(ctx, commit, documents)
 	if err != nil {
 		return revision{}, err
@@ -39,7 +39,7 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revisi
 	out := revision{commit: commit, problems: problems, changes: map[string]approval.Change{}}
 	for _, t := range topologies {
 		c := changes[t.Name]
-		if t.Previous, err = previous(repo, t.Name, c); err != nil {
+		if t.Previous, err = previous(repo, files, t.Name, c); err != nil {
 			return revision{}, err
 		}
 		t.GreatestEarlier = c.GreatestEarlier
@@ -55,7 +55,7 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revisi
 	slices.Sort(out.desired.Removed)
 	var gone []plan.Topology
 	for _, name := range out.desired.Removed {
-		last, err := previous(repo, name, changes[name])
+		last, err := previous(repo, files, name, changes[name])
 		if err != nil {
 			return revision{}, err
 		}
@@ -81,8 +81,8 @@ func documents(data []byte) []gitsource.Document {
 // previous parses the version of a document before its governing commit; of
 // versions that were not valid it takes the last one that was, so that passing
 // through a broken document does not wash off the rules in force.
-func previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
-	if t := named(name, c.PreviousFile, c.Previous); t != nil {
+func previous(repo *gitsource.Repo, files *schema.Cache, name string, c gitsource.Change) (*plan.Topology, error) {
+	if t := named(files, name, c.PreviousFile, c.Previous); t != nil {
 		return t, nil
 	}
 	for _, v := range slices.Backward(c.Versions) {
@@ -90,7 +90,7 @@ func previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topo
 		if err != nil {
 			return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
 		}
-		if t := named(name, v.File, data); t != nil {
+		if t := named(files, name, v.File, data); t != nil {
 			return t, nil
 		}
 	}
@@ -98,8 +98,8 @@ func previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topo
 }
 
 // named finds one topology in a file, nil when it is not valid there.
-func named(name, file string, data []byte) *plan.Topology {
-	topologies, _ := schema.Parse(file, data)
+func named(files *schema.Cache, name, file string, data []byte) *plan.Topology {
+	topologies, _ := files.Parse(file, data)
 	for _, t := range topologies {
 		if t.Name == name {
 			return &t
