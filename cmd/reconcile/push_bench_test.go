@@ -78,7 +78,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(e.binary, "run", "--config", e.config, "--pprof")
+	cmd := exec.Command(e.binary, "run", "--config", e.config)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
