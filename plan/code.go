@@ -124,3 +124,15 @@ var allCodes = []Code{
 
 // AllCodes returns every finding code.
 func AllCodes() []Code { return append([]Code(nil), allCodes...) }
+
+// needCommit holds the codes that stand as long as the commit that was planned
+// governs: the file must say something else, or another commit be applied.
+var needCommit = map[Code]bool{
+	CodeMixedChange: true, CodeGenerationNotRaised: true, CodeServerWouldReject: true, CodeSuperseded: true,
+	CodeNotAStandby: true, CodeNotPromotable: true, CodeOrphanedStandby: true, CodeStaleNotFailed: true,
+	CodeClusterUnlisted: true, CodeStaleRejoin: true, CodeOutOfBandFailover: true, CodePChannelMismatch: true,
+}
+
+// NeedsCommit says whether only another commit clears the code, so that no
+// approval of this one can help.
+func NeedsCommit(code Code) bool { return needCommit[code] }

@@ -21,7 +21,7 @@ func TestAFailoverShowsWhatItRestsOn(t *testing.T) {
 			"probed long enough",
 			world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{seen}},
 			seen.Rounds,
-			"5 probes of a failed over 40s (a is unreachable: refused), which does not tell whether others still reach it",
+			"5 probes of a failed over 40 s (a is unreachable: refused), which does not tell whether others still reach it",
 		},
 		{
 			"a stuck switchover, whatever was probed",

@@ -28,7 +28,7 @@ func (s situation) probesSeen(o string, j Judgement) string {
 	if len(j.Run) == 0 {
 		return fmt.Sprintf("no probe of %s counts yet (%s %s)", o, o, s.describe(o))
 	}
-	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, runSpan(j.Run), o, s.describe(o))
+	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, About(runSpan(j.Run)), o, s.describe(o))
 }
 
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
@@ -51,14 +51,14 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
-			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), s.rules.UnavailableFor, missing(j)),
+			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), About(s.rules.UnavailableFor), missing(j)),
 			"wait: 'reconcile apply "+s.t.Name+"' makes the probes by itself; a probe counts only if "+candidate+" answers at the same time"), true
 	}
 }
 
 // missing says what a run lacks.
 func missing(j Judgement) string {
-	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), j.Missing.Round(time.Millisecond))
+	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), AtMost(j.Missing))
 }
 
 // judge reads the evidence recorded for one old primary and candidate.
@@ -106,7 +106,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	c := d.primary.ID
 	out := []Finding{s.dataLossFinding(d, t.DataLoss)}
 	if slices.ContainsFunc(t.Steps, Step.ForcePromote) {
-		out = append(out, s.promoteFinding(d))
+		out = append(out, s.promoteFinding(d, t))
 	}
 	if old, ok := s.t.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
@@ -123,14 +123,14 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 
 // promoteFinding says what a force promote rests on: what was seen of the old
 // primary, never that it is gone.
-func (s situation) promoteFinding(d decision) Finding {
+func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	j := s.judge(d.lost, d.primary.ID)
 	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, d.lost)
 	if len(j.Run) > 0 && !s.frozen(d.lost) {
 		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
-		"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: DIGEST'")
+		"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: "+t.Digest+"'")
 	f.Evidence = j.evidence()
 	return f
 }
@@ -171,21 +171,28 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	text := "how much is not known"
 	if w != nil && w.Upper != nil {
 		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
-			w.Upper.Round(time.Millisecond), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
+			AtMost(*w.Upper), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
 	}
 	if s.frozen(d.lost) {
 		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
 	}
 	f := NewFinding(CodeDataLossRisk, d.lost,
-		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.lost, d.primary.ID, text),
-		"an approver bounds it with 'Failover-Max-Data-Loss: 120s'; after the promotion let applications retry uncertain writes")
+		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.lost, d.primary.ID, text), s.lossRemedy(w))
 	f.Evidence = &FindingEvidence{Lag: w}
 	return f
+}
+
+// lossRemedy offers no bound where none is known: every one would deny.
+func (s situation) lossRemedy(w *Window) string {
+	if bound := w.Bound(); bound != "" {
+		return "an approver bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
+	}
+	return "ask the owners of the data before you approve; any Failover-Max-Data-Loss denies until 'reconcile status " + s.t.Name + "' shows how far the standby is behind"
 }
 
 func runSpan(run []Round) time.Duration {
 	if len(run) == 0 {
 		return 0
 	}
-	return run[len(run)-1].At.Sub(run[0].At).Round(time.Millisecond)
+	return run[len(run)-1].At.Sub(run[0].At)
 }

@@ -111,7 +111,7 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	}
 	if worst > s.t.MaxLag {
 		out = append(out, NewFinding(CodeLagObjective, c.ID,
-			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, worst.Round(time.Millisecond), s.t.MaxLag),
+			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, AtMost(worst), About(s.t.MaxLag)),
 			"check CDC on the primary and the network between, and watch it with 'reconcile status "+s.t.Name+" --watch': a failover now may lose that much"))
 	}
 	return out

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // promotionFindings stand against a force promote.
@@ -18,7 +17,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 	}
 	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
-			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, s.m.Now.Sub(last.At).Round(time.Second), s.rules.BlockPeriod),
+			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, About(s.m.Now.Sub(last.At)), About(s.rules.BlockPeriod)),
 			"find out why the first one did not hold, 'reconcile history "+s.t.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	out = append(out, s.grownUnlisted(c, v)...)

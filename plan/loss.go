@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // lossWindow bounds what a failover from primary to candidate may lose:
 // first failed round − replicated-through, per channel and overall. What is
@@ -128,4 +131,19 @@ func newestTick(channels []ChannelProgress) time.Time {
 		}
 	}
 	return newest
+}
+
+// leastBound is the smallest bound on a loss that is offered for copying.
+const leastBound = 2 * time.Minute
+
+// Bound is a value of Failover-Max-Data-Loss that the window fits into, whole
+// minutes such as "2m": twice of it, since an apply begins its own rounds later
+// than the plan that was read. It is empty when the window has no upper bound,
+// since every value would deny then.
+func (w *Window) Bound() string {
+	if w == nil || w.Upper == nil {
+		return ""
+	}
+	roomy := max(2**w.Upper, leastBound) + time.Minute - 1
+	return fmt.Sprintf("%dm", roomy/time.Minute)
 }

@@ -24,6 +24,9 @@ func TestRemediesSayWhatToType(t *testing.T) {
 				if f.Code != CodeConfigOrder && !typed.MatchString(f.Remedy) {
 					t.Errorf("%s: nothing to type in %q", f.Code, f.Remedy)
 				}
+				if f.Code == CodeForcePromote && !p.Resumed && !strings.Contains(f.Remedy, "'Failover-Plan: "+p.Digest+"'") {
+					t.Errorf("%s: the digest %s is not there to be copied: %q", f.Code, p.Digest, f.Remedy)
+				}
 				if f.Message == "" || blank.MatchString(f.Message+f.Remedy) {
 					t.Errorf("%s: %q, %q", f.Code, f.Message, f.Remedy)
 				}

@@ -103,11 +103,22 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		t.DataLoss = nil
 		t.Findings = settledFindings(t.Findings)
 	case i.Transition == TransitionFailover:
-		t.Findings = withoutCodes(t.Findings, CodeRecoveryBlock)
+		t.Findings = s.carriedPromote(d, withoutCodes(t.Findings, CodeRecoveryBlock))
 	default:
 		t.Findings = append(withoutCodes(t.Findings, carriedOn...), s.filledUp(i.Steps)...)
 	}
 	return t
+}
+
+// carriedPromote has no approval to prepare any more: that was given when the
+// failover began.
+func (s situation) carriedPromote(d decision, findings []Finding) []Finding {
+	for i := range findings {
+		if findings[i].Code == CodeForcePromote {
+			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.t.Name + "' carries the promotion on"
+		}
+	}
+	return findings
 }
 
 // filledUp refuses to finish an attach whose new standby, empty when it was

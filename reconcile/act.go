@@ -45,7 +45,7 @@ func (r run) send(ctx context.Context, now ready, res *Result) bool {
 	}
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if within := now.topology.Switchover.Timeout; within > 0 && now.plan.Transition == plan.TransitionSwitchover {
-		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", within))
+		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.About(within)))
 	}
 	defer cancel()
 	for _, wave := range waves(now.plan.Steps) {

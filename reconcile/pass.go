@@ -143,21 +143,14 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	out := plan.Compute(p.Desired, o, m)
 	for i, t := range out.Topologies {
 		if newer, ok := p.Superseded[t.Name]; ok {
-			superseded := plan.NewFinding(plan.CodeSuperseded, "",
-				"commit "+newer+" governs "+t.Name+" at the tip of the tracked ref, not the commit given",
-				"apply what is in force, 'reconcile apply "+t.Name+"', or look at it first with 'reconcile plan "+t.Name+"'")
-			out.Topologies[i].Findings = append([]plan.Finding{superseded}, t.Findings...) // nothing else matters as much
-			out.Topologies[i].InSync = false                                               // with a document that is not in force
+			out.Topologies[i].Findings = append([]plan.Finding{plan.SupersededBy(t.Name, newer)}, t.Findings...) // nothing else matters as much
+			out.Topologies[i].InSync = false                                                                     // with a document that is not in force
 		}
 		if at, ok := p.Rewritten[t.Name]; ok && t.Transition != plan.TransitionNone {
-			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.NewFinding(plan.CodeHistoryRewritten, "",
-				"the tracked ref was moved to commit "+at+", which does not descend from the one that was seen before",
-				"check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'"))
+			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.HistoryRewritten(at))
 		}
 		if r.New && t.Transition != plan.TransitionNone {
-			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.NewFinding(plan.CodeLedgerNew, "",
-				"the ledger is new: it cannot say which approvals were used before",
-				"check by 'git log' that this approval was not carried out already"))
+			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.LedgerNew())
 		}
 	}
 	return out
@@ -175,7 +168,7 @@ func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
 func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 	return func(done, of int, left time.Duration) {
 		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
-			w.Primary, done, of, left.Round(time.Second)))
+			w.Primary, done, of, plan.About(left)))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // tellEvery is how often somebody who waits is told that it still goes on.
@@ -20,7 +22,7 @@ func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Du
 	}
 	limit := ""
 	if atMost > 0 {
-		limit = fmt.Sprintf(", at most %s", atMost.Round(time.Second))
+		limit = fmt.Sprintf(", at most %s", plan.About(atMost))
 	}
 	p.tell(topology, what+limit)
 	if p.TellOnce {
@@ -37,7 +39,7 @@ func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Du
 			case <-over:
 				return
 			case at := <-tick.C:
-				p.tell(topology, fmt.Sprintf("%s, %s so far%s", what, at.Sub(began).Round(time.Second), limit))
+				p.tell(topology, fmt.Sprintf("%s, %s so far%s", what, plan.About(at.Sub(began)), limit))
 			}
 		}
 	}()

@@ -16,9 +16,9 @@ import (
 // goes on.
 func TestWaitingIsTold(t *testing.T) {
 	want := []string{
-		"force_promote: waiting until cluster-b is read back with it, at most 1m0s",
-		"force_promote: waiting until cluster-b is read back with it, 10s so far, at most 1m0s",
-		"force_promote: waiting until cluster-b is read back with it, 20s so far, at most 1m0s",
+		"force_promote: waiting until cluster-b is read back with it, at most 1 min",
+		"force_promote: waiting until cluster-b is read back with it, 10 s so far, at most 1 min",
+		"force_promote: waiting until cluster-b is read back with it, 20 s so far, at most 1 min",
 	}
 	t.Run("to who watches", func(t *testing.T) { tellsOfWaiting(t, false, want) })
 	t.Run("to what keeps every line", func(t *testing.T) { tellsOfWaiting(t, true, want[:1]) })

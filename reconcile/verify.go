@@ -99,9 +99,7 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 		verified, err = v.Verify(ctx, topology, t.Primary, level, remembered(r, t.Primary))
 	})
 	if err != nil {
-		return []plan.Finding{plan.NewFinding(plan.CodeVerificationFailed, t.Primary,
-			fmt.Sprintf("%s does not work as the primary (%s): %s", t.Primary, level, err),
-			"'reconcile doctor "+t.Name+"' shows whether it answers and what its token may do; then look at its proxies and coordinator, and check again with 'reconcile status "+t.Name+" --verify'")}
+		return []plan.Finding{plan.VerificationFailed(t.Name, t.Primary, level, err)}
 	}
 	return collectionFindings(t.Primary, verified)
 }

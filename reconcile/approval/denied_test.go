@@ -78,7 +78,7 @@ func TestDenied(t *testing.T) {
 			c.Signature.Principals = append(c.Signature.Principals, AllowedLine{ID: "2", Patterns: []string{bob.Email}})
 		}))},
 		{"a co-author", CodeSelfApproved, "", change(request(good), func(r *Request) { r.Change.Authors = append(r.Change.Authors, alice) })},
-		{"too old for a failover", CodeExpired, "2h", change(request(good), func(r *Request) { r.Now = noon.Add(2 * time.Hour) })},
+		{"too old for a failover", CodeExpired, "hold for 2 h", change(request(good), func(r *Request) { r.Now = noon.Add(2 * time.Hour) })},
 		{"expired by its own word", CodeExpired, KeyExpires, request(tagOf(alice, KeyExpires+": 2026-11-22T12:00:30Z"))},
 		{"dated ahead", CodeExpired, "ahead", change(request(good), func(r *Request) { r.Now = noon.Add(-6 * time.Minute) })},
 		{"without a date", CodeExpired, "no date", request(with(good, func(c *Carrier) { c.Date = time.Time{} }))},
@@ -92,7 +92,7 @@ func TestDenied(t *testing.T) {
 		{"older than the ledger", CodeAlreadyUsed, "ledger was born", change(request(good), func(r *Request) { born := noon.Add(time.Second); r.LedgerBorn = &born })},
 		{"another plan", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestB))},
 		{"two plans, one of them another", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestA, KeyPlan+": "+digestB))},
-		{"too great a loss", CodeLossTooLarge, "1m0s", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},
+		{"too great a loss", CodeLossTooLarge, "59 s, but up to 1 min may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},
 		{"a loss that is not known", CodeLossTooLarge, "not known", change(request(tagOf(alice, KeyMaxDataLoss+": 1h")), func(r *Request) { r.Plan.DataLoss = &plan.Window{} })},
 		{"no window at all", CodeLossTooLarge, "not known", change(request(tagOf(alice, KeyMaxDataLoss+": 1h")), func(r *Request) { r.Plan.DataLoss = nil })},
 		{"one of two", CodeQuorumNotMet, "needs 2", quorum(request(good), 2)},

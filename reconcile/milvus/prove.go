@@ -43,7 +43,7 @@ func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, t
 	if err != nil {
 		return fmt.Errorf("mark the channels of %s: %w", source, err)
 	}
-	return f.awaitTick(ctx, t, to, source, tick)
+	return f.awaitTick(ctx, t, to, source, tick, within)
 }
 
 // mark returns a tick of the cluster and has a message behind it on every one
@@ -126,8 +126,9 @@ func (d *data) channelsOf(ctx context.Context, name string) ([]string, error) {
 	return coll.PhysicalChannels, nil
 }
 
-// awaitTick waits until every channel of a standby has replicated beyond tick.
-func (f *Fleet) awaitTick(ctx context.Context, t plan.Topology, a access, source string, tick uint64) error {
+// awaitTick waits until every channel of a standby has replicated beyond tick,
+// as long as ctx lets it, which is within.
+func (f *Fleet) awaitTick(ctx context.Context, t plan.Topology, a access, source string, tick uint64, within time.Duration) error {
 	var behind []string
 	for {
 		v := f.view(ctx, t, a, look{progress: true})
@@ -136,8 +137,7 @@ func (f *Fleet) awaitTick(ctx context.Context, t plan.Topology, a access, source
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d channels of %s did not reach what %s wrote in time: %s",
-				len(behind), len(a.cluster.PChannels), a.cluster.ID, source, strings.Join(behind, ", "))
+			return plan.NotCaughtUp{Source: source, Target: a.cluster.ID, Behind: behind, Channels: len(a.cluster.PChannels), Within: within}
 		case <-f.clock.After(pollEvery):
 		}
 	}

@@ -193,7 +193,7 @@ const includeStartMessage = 5
 func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, from, to uint64, take func(*commonpb.ImmutableMessage) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", salvageIdle)) })
+	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.About(salvageIdle))) })
 	defer idle.Stop()
 	req := &milvuspb.DumpMessagesRequest{Pchannel: cp.GetPchannel(), StartMessageId: cp.GetMessageId(), StartTimetick: from, EndTimetick: to}
 	req.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, includeStartMessage, protowire.VarintType), 1))

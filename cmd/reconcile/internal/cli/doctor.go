@@ -184,7 +184,7 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
 	if rewritten != "" {
-		f := plan.NewFinding(plan.CodeHistoryRewritten, "", "the tracked ref was moved to a history in which commit "+rewritten+" governs", "check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'")
+		f := plan.HistoryRewritten(rewritten)
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
 	if slices.Contains(x.e.config.Suspend, r.Topology) {
@@ -234,7 +234,7 @@ func (x *examination) ledger(ctx context.Context) ledger.Snapshot {
 	x.check(x.readable(snapshot))
 	x.check(x.writable())
 	if ahead := snapshot.Newest().Sub(x.e.g.clock()); ahead > tolerated {
-		x.check(render.Check{Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning, Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", ahead), Remedy: "set this machine's clock by NTP"})
+		x.check(render.Check{Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning, Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.About(ahead)), Remedy: "set this machine's clock by NTP"})
 	}
 	return snapshot
 }

@@ -1,8 +1,10 @@
 package render
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -21,21 +23,14 @@ type situation struct {
 }
 
 // beyondThePlanner are the codes that come from the history, the ledger, or
-// the steps of an apply, with what is said then.
+// a check of the primary.
 func beyondThePlanner() map[plan.Code]plan.Finding {
+	failed := fmt.Errorf("create a collection on cluster-b: %w", context.DeadlineExceeded)
 	return map[plan.Code]plan.Finding{
-		plan.CodeSuperseded: plan.NewFinding(plan.CodeSuperseded, "",
-			"commit 0f5e1c9ab2d3 governs orders at the tip of the tracked ref, not the commit given",
-			"apply what is in force, 'reconcile apply orders', or look at it first with 'reconcile plan orders'"),
-		plan.CodeHistoryRewritten: plan.NewFinding(plan.CodeHistoryRewritten, "",
-			"the tracked ref was moved to commit 0f5e1c9ab2d3, which does not descend from the one that was seen before",
-			"check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'"),
-		plan.CodeLedgerNew: plan.NewFinding(plan.CodeLedgerNew, "",
-			"the ledger is new: it cannot say which approvals were used before",
-			"check by 'git log' that this approval was not carried out already"),
-		plan.CodeVerificationFailed: plan.NewFinding(plan.CodeVerificationFailed, "cluster-b",
-			"cluster-b does not work as the primary (ddl): create a collection on cluster-b: context deadline exceeded",
-			"'reconcile doctor orders' shows whether it answers and what its token may do; then look at its proxies and coordinator, and check again with 'reconcile status orders --verify'"),
+		plan.CodeSuperseded:         plan.SupersededBy("orders", "0f5e1c9ab2d3"),
+		plan.CodeHistoryRewritten:   plan.HistoryRewritten("0f5e1c9ab2d3"),
+		plan.CodeLedgerNew:          plan.LedgerNew(),
+		plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-b", plan.VerifyDDL, failed),
 	}
 }
 

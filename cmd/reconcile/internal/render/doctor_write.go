@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"milvus-reconcile/plan"
 )
 
 // doctorFormat is the version of the JSON; within 1.x fields are only added.
@@ -82,18 +84,7 @@ func encodeStandby(s DiagnosedStandby) wireDiagnosedStandby {
 
 // Doctor writes a diagnosis as "table", "json" or "yaml".
 func Doctor(w io.Writer, form string, d Diagnosis, o TableOptions) error {
-	switch form {
-	case FormTable:
-		p := newPage(o)
-		p.diagnosis(d)
-		return p.flush(w)
-	case FormJSON:
-		return writeJSON(w, encodeDiagnosis(d))
-	case FormYAML:
-		return writeYAML(w, encodeDiagnosis(d))
-	default:
-		return fmt.Errorf("doctor has no form %q: use table, json or yaml", form)
-	}
+	return answer{name: "doctor", page: func(p *page) { p.diagnosis(d) }, value: func() any { return encodeDiagnosis(d) }}.write(w, form, o)
 }
 
 // mostFixes is how much of a list a person reads at once; JSON has all of it.
@@ -160,7 +151,7 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	if b.Loss != nil {
 		lost = "; how much would be lost is not known"
 		if b.Loss.Upper != nil {
-			lost = "; up to " + upTo(*b.Loss.Upper) + " of writes would be lost"
+			lost = "; up to " + plan.AtMost(*b.Loss.Upper) + " of writes would be lost"
 		}
 	}
 	label, name := b.Cluster, ""

@@ -39,20 +39,10 @@ type wireRow struct {
 // History writes the records of a ledger, in the order given, as "table",
 // "json", "yaml" or "markdown".
 func History(w io.Writer, form string, rows []HistoryRow, o TableOptions) error {
-	switch form {
-	case FormTable:
-		p := newPage(o)
-		p.history(rows)
-		return p.flush(w)
-	case FormJSON:
-		return writeJSON(w, mapList(rows, encodeRow))
-	case FormYAML:
-		return writeYAML(w, mapList(rows, encodeRow))
-	case FormMarkdown:
-		return writeText(w, historyMarkdown(rows))
-	default:
-		return fmt.Errorf("history has no form %q: use table, json, yaml or markdown", form)
-	}
+	return answer{
+		name: "history", page: func(p *page) { p.history(rows) }, value: func() any { return mapList(rows, encodeRow) },
+		markdown: func() string { return historyMarkdown(rows) },
+	}.write(w, form, o)
 }
 
 func encodeRow(r HistoryRow) wireRow {

@@ -30,8 +30,6 @@ type junitSuite struct {
 type junitCase struct {
 	ClassName string        `xml:"classname,attr"`
 	Name      string        `xml:"name,attr"`
-	File      string        `xml:"file,attr,omitempty"`
-	Line      int           `xml:"line,attr,omitempty"`
 	Failure   *junitFailure `xml:"failure"`
 	Error     *junitFailure `xml:"error"`
 	Output    string        `xml:"system-out,omitempty"`
@@ -43,7 +41,7 @@ type junitFailure struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes one suite for each topology and one for the problems of files.
+// JUnit writes, in the form that Jenkins and GitLab read, one suite for each topology and one for the problems of files.
 // A test fails for what blocks, and in a drift report for what differs; what
 // is merely worth knowing is the output of a test that passed.
 func JUnit(w io.Writer, d Document) error {
@@ -85,7 +83,7 @@ func problemSuite(problems []Problem) junitSuite {
 	s := junitSuite{Name: "topology files"}
 	for _, p := range problems {
 		s.Cases = append(s.Cases, junitCase{
-			ClassName: "topology files", Name: Safe(p.where()), File: Safe(p.File), Line: max(p.Line, 0),
+			ClassName: "topology files", Name: Safe(p.where()),
 			Error: &junitFailure{Message: Safe(p.what()), Type: ruleProblem, Text: Safe(p.Hint)},
 		})
 	}
@@ -96,11 +94,11 @@ func (d Document) junitSuite(t plan.TopologyPlan) junitSuite {
 	name := Safe(t.Name)
 	s := junitSuite{Name: name, Cases: []junitCase{d.junitState(t)}}
 	for _, f := range t.Findings {
-		c := junitCase{ClassName: name, Name: findingName(f), File: Safe(f.At.File), Line: max(f.At.Line, 0)}
-		text := Safe(string(f.Severity) + ": " + f.Message)
+		c := junitCase{ClassName: name, Name: findingName(f)}
+		text := placed(f.At, Safe(string(f.Severity)+": "+f.Message))
 		switch {
 		case f.Severity == plan.SeverityBlocking && !f.Accepted, d.kind() == KindDrift && drifts(t, f):
-			c.Failure = &junitFailure{Message: Safe(f.Message), Type: Safe(string(f.Code)), Text: Safe(findingRemedy(f))}
+			c.Failure = &junitFailure{Message: Safe(f.Message), Type: Safe(string(f.Code)), Text: placed(f.At, Safe(findingRemedy(f)))}
 		case f.Accepted:
 			c.Output = "accepted: " + text
 		default:
@@ -127,16 +125,24 @@ func drifts(t plan.TopologyPlan, f plan.Finding) bool {
 // junitState is the test of the topology as a whole.
 func (d Document) junitState(t plan.TopologyPlan) junitCase {
 	headline, _ := d.headline(t)
-	c := junitCase{ClassName: Safe(t.Name), Name: "in sync", File: Safe(t.At.File), Line: max(t.At.Line, 0)}
+	c := junitCase{ClassName: Safe(t.Name), Name: "in sync"}
 	if d.kind() == KindDrift && !t.InSync {
-		c.Failure = &junitFailure{Message: Safe(headline), Type: "DRIFT", Text: Safe(happening(t))}
+		c.Failure = &junitFailure{Message: Safe(headline), Type: "DRIFT", Text: placed(t.At, Safe(happening(t)))}
 		return c
 	}
 	if d.kind() != KindDrift {
 		c.Name = "planned"
 	}
-	c.Output = Safe(headline)
+	c.Output = placed(t.At, Safe(headline))
 	return c
+}
+
+// placed adds the place in the file: the format has no attribute for it.
+func placed(at plan.Position, text string) string {
+	if where := place(at.File, at.Line, at.Column); where != "" {
+		return text + "\n" + Safe(where)
+	}
+	return text
 }
 
 func findingName(f plan.Finding) string {

@@ -106,13 +106,15 @@ func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	if len(codes) > 0 {
 		blocked = "✗ " + strings.Join(codes, ", ")
 	}
-	return markdownRow("**"+inert(t.Name)+"**", inert(d.changeWords(t)), lossCell(t), blocked, d.approvalCell(t))
+	return markdownRow("**"+inert(t.Name)+"**", inert(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
 }
 
-func lossCell(t plan.TopologyPlan) string {
+func (d Document) lossCell(t plan.TopologyPlan) string {
 	switch {
 	case t.Transition == plan.TransitionNone:
 		return "–"
+	case t.Transition != plan.TransitionFailover && d.blocked(t):
+		return "nothing, while it is blocked"
 	case t.Transition == plan.TransitionFence:
 		return "! see below"
 	case t.Transition != plan.TransitionFailover:
@@ -122,7 +124,7 @@ func lossCell(t plan.TopologyPlan) string {
 	case t.DataLoss == nil || t.DataLoss.Upper == nil:
 		return "✗ **unknown**"
 	default:
-		return "✗ up to " + upTo(*t.DataLoss.Upper)
+		return "✗ up to " + plan.AtMost(*t.DataLoss.Upper)
 	}
 }
 

@@ -39,15 +39,23 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 		return ""
 	}
 	label, text := d.happeningWords(t)
-	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text))
+	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + markdownRemedy(t, codeForcePromote)
 	if t.Transition != plan.TransitionNone {
-		loss, s := lossText(t)
-		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss))
+		loss, s := d.lossText(t)
+		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + markdownRemedy(t, codeDataLoss)
 		if text, s := replicationWords(t); text != "" {
 			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
 		}
 	}
 	return out
+}
+
+// markdownRemedy is what to do about a finding that has a place of its own.
+func markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
+	if remedy := ownRemedy(t, code); remedy != "" {
+		return "\n→ " + inertProse(remedy) + "\n"
+	}
+	return ""
 }
 
 func markdownFindings(findings []plan.Finding, mark, indent string) string {
@@ -69,30 +77,16 @@ func (d Document) markdownApproval(t plan.TopologyPlan) string {
 	if t.Transition == plan.TransitionNone || d.kind() == KindStatus {
 		return ""
 	}
-	if d.observed() != ObservedLive {
-		return "\n**Approval** " + notCheckedWords + ".\n\n**Next** " + inertProse("`"+planCommand(d, t)+"`") + "\n"
-	}
-	a := d.approval(t)
-	switch a.Verdict {
-	case VerdictApproved:
-		return "\n**Approval** ✓ " + inertProse(approvedWords(a)) + "\n\n**Next** " + inertProse(nextWords(d, t)) + "\n"
-	case VerdictNotRequired:
-		return "\n**Approval** ✓ not needed" + inertProse(because(a.Detail)) + "\n\n**Next** " + inertProse(nextWords(d, t)) + "\n"
-	default: // whatever else is a denial
-	}
-	prose, howTo := splitDetail(a)
-	text := "\n**Approval** ✗ " + inertProse(deniedWords(a.Code, prose)) + "\n"
-	if !howTo {
-		if words := denialWords(t, a); len(words) > 0 {
-			text += "\n**Next** " + inertProse(strings.Join(words, " ")) + "\n"
+	words, s := d.approvalWords(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n**Approval** %s\n\n**Next**\n\n", strings.TrimPrefix(s.mark()+" ", "· ")+inertProse(words))
+	for _, step := range d.nextSteps(t) {
+		fmt.Fprintf(&b, "- %s\n", inertProse(step.words))
+		if len(step.lines) > 0 {
+			b.WriteString("\n" + codeBlock(step.lines))
 		}
-		return text
 	}
-	for _, words := range blockedApproval(d, t) {
-		text += "\n" + inertProse(words) + "\n"
-	}
-	return text + "\nTo approve, end the message of the signed commit (or merge) that changes the file with this paragraph:\n\n" +
-		codeBlock(Trailers(t)) + "\nOr let another person sign a tag, before or after the merge: " + inertProse("`"+approveCommand(t)+"`") + "\n"
+	return b.String()
 }
 
 // codeBlock is a block of code; its lines are safe and hold no fence, since no

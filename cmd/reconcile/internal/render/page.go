@@ -111,13 +111,13 @@ func (p *page) field(label string, s style, mark, text string) {
 }
 
 // copyable prints lines that are to be copied: unbroken and from the first
-// column, since the spaces before a trailer would make it malformed.
+// column, since the spaces before a trailer would make it malformed. What
+// follows stands behind an empty line.
 func (p *page) copyable(lines ...string) {
 	p.blank()
 	for _, l := range lines {
 		p.line(p.paint(strong, Safe(l)))
 	}
-	p.blank()
 }
 
 // note prints a faint remark below a grid.

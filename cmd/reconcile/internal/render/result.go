@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"io"
 
 	"milvus-reconcile/plan"
@@ -47,18 +46,7 @@ const (
 // JSON it is the plan's document with "results" added, so that one reader
 // serves both.
 func Apply(w io.Writer, form string, d Document, results []Result, o TableOptions) error {
-	switch form {
-	case FormTable:
-		p := newPage(o)
-		p.applied(d, results)
-		return p.flush(w)
-	case FormJSON:
-		return writeJSON(w, encodeApply(d, results))
-	case FormYAML:
-		return writeYAML(w, encodeApply(d, results))
-	default:
-		return fmt.Errorf("an apply has no form %q: use table, json or yaml", form)
-	}
+	return answer{name: "an apply", page: func(p *page) { p.applied(d, results) }, value: func() any { return encodeApply(d, results) }}.write(w, form, o)
 }
 
 func encodeApply(d Document, results []Result) wireDocument {

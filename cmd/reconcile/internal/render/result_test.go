@@ -63,7 +63,9 @@ func applyGoldens() map[string]applyCase {
 		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
 		"apply_switchover_lag": {document(switchover()).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: "blocked",
-			Detail: "SWITCHOVER_LAG: replication from cluster-a was not seen to reach cluster-b within 30s: 1 of 2 channels stands still",
+			Detail: string(plan.CodeSwitchoverLag) + ": " + plan.NotCaughtUp{
+				Source: "cluster-a", Target: "cluster-b", Behind: []string{"cluster-b-rootcoord-dml_1"}, Channels: 2, Within: 30 * time.Second,
+			}.Error(),
 		}}},
 		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
 			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},

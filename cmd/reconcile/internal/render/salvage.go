@@ -60,18 +60,7 @@ func (r SalvageReport) Whole() bool {
 
 // Salvage writes the report as "table", "json" or "yaml".
 func Salvage(w io.Writer, form string, r SalvageReport, o TableOptions) error {
-	switch form {
-	case FormTable:
-		p := newPage(o)
-		p.salvage(r)
-		return p.flush(w)
-	case FormJSON:
-		return writeJSON(w, encodeSalvage(r))
-	case FormYAML:
-		return writeYAML(w, encodeSalvage(r))
-	default:
-		return fmt.Errorf("salvage has no form %q: use table, json or yaml", form)
-	}
+	return answer{name: "salvage", page: func(p *page) { p.salvage(r) }, value: func() any { return encodeSalvage(r) }}.write(w, form, o)
 }
 
 type wireSalvage struct {

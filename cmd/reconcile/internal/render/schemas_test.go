@@ -2,8 +2,13 @@ package render
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/xeipuuv/gojsonschema"
@@ -74,6 +79,81 @@ func TestSARIFIsAsItsSchemasSay(t *testing.T) {
 				validate(t, schema, rendered(t, func(w io.Writer) error { return SARIF(w, d) }))
 			})
 		}
+	}
+}
+
+// xmllint checks reports as Jenkins and GitLab would.
+func xmllint(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("xmllint")
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("xmllint is not installed")
+	}
+	t.Skip("xmllint is not installed")
+	return ""
+}
+
+// Jenkins published what it reads of JUnit. Our own schema is stricter: it
+// allows exactly what we mean to write of it.
+func TestJUnitIsAsItsSchemasSay(t *testing.T) {
+	program, dir := xmllint(t), t.TempDir()
+	docs := everyDocument(t)
+	docs["hostile"] = hostileDocument()
+	docs["nothing"] = Document{}
+	var files []string
+	for name, d := range docs {
+		for _, kind := range []Kind{KindPlan, KindDrift} {
+			d.Kind = kind
+			file := filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+"."+string(kind)+".xml")
+			if err := os.WriteFile(file, rendered(t, func(w io.Writer) error { return JUnit(w, d) }), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+	}
+	for _, name := range []string{"jenkins-junit.xsd", "junit.xsd"} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"--noout", "--nonet", "--schema", filepath.Join("testdata", name)}, files...)
+			if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, wrong(out))
+			}
+		})
+	}
+}
+
+// wrong keeps what a validator says of files that are not valid.
+func wrong(out []byte) string {
+	var lines []string
+	for _, l := range strings.Split(string(out), "\n") {
+		if !strings.HasSuffix(l, " validates") {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// The schemas refuse what is no report, or no report of ours.
+func TestTheJUnitSchemasRefuse(t *testing.T) {
+	program := xmllint(t)
+	const suite = `<testsuites name="n" tests="1" failures="0" errors="0"><testsuite name="s" tests="1" failures="0" errors="0">%s</testsuite></testsuites>`
+	for _, c := range []struct{ name, schema, report string }{
+		{"a place as an attribute", "jenkins-junit.xsd", fmt.Sprintf(suite, `<testcase classname="c" name="n" file="f" line="3"/>`)},
+		{"a test without a name", "jenkins-junit.xsd", fmt.Sprintf(suite, `<testcase classname="c"/>`)},
+		{"two outcomes", "junit.xsd", fmt.Sprintf(suite, `<testcase classname="c" name="n"><failure message="m" type="T"/><system-out>o</system-out></testcase>`)},
+		{"a count that is none", "junit.xsd", `<testsuites name="n" tests="-1" failures="0" errors="0"/>`},
+		{"a time with a zone", "junit.xsd", `<testsuites name="n" tests="0" failures="0" errors="0"><testsuite name="s" tests="1" failures="0" errors="0" timestamp="2026-11-22T21:59:34Z"><testcase classname="c" name="n"/></testsuite></testsuites>`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cmd := exec.Command(program, "--noout", "--nonet", "--schema", filepath.Join("testdata", c.schema), "-")
+			cmd.Stdin = strings.NewReader(c.report)
+			var failed *exec.ExitError
+			if out, err := cmd.CombinedOutput(); !errors.As(err, &failed) || failed.ExitCode() != 3 {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 

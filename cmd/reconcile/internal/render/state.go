@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -9,7 +10,8 @@ import (
 
 // stateWords says in a few words how a topology stands.
 func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
-	blocking := len(t.Blocking(d.accepted(t)))
+	stops := t.Blocking(d.accepted(t))
+	blocking := len(stops)
 	denied := d.approval(t).Verdict == VerdictDenied
 	none := t.Transition == plan.TransitionNone
 	switch {
@@ -20,18 +22,40 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	case d.observed() == ObservedElsewhere && blocking == 0 && !none:
 		return "approval not checked", attention
 	case blocking > 0 && denied && !none && d.observed() == ObservedLive:
-		return fmt.Sprintf("BLOCKED by %s, and not approved", plural(blocking, "finding", "findings")), bad
+		return "BLOCKED by " + codeWords(stops) + ", and not approved", bad
 	case blocking > 0:
-		return fmt.Sprintf("BLOCKED by %s", plural(blocking, "finding", "findings")), bad
+		return "BLOCKED by " + codeWords(stops), bad
 	case t.InSync:
 		return "in sync", good
 	case none:
-		return "not in sync", attention
+		return strings.TrimSuffix("not in sync: "+codeWords(worst(t)), ": "), attention
 	case denied:
 		return "NOT APPROVED", attention
+	case t.Replication == plan.ReplicationBehind:
+		return "approved, but replication is BEHIND", attention
 	default:
 		return "ready to apply", good
 	}
+}
+
+// codeWords names what was found, each code once.
+func codeWords(findings []plan.Finding) string {
+	var codes []string
+	for _, f := range findings {
+		if !slices.Contains(codes, string(f.Code)) {
+			codes = append(codes, string(f.Code))
+		}
+	}
+	return list(codes)
+}
+
+// worst are the critical findings of a topology that is not in sync, or else
+// its warnings.
+func worst(t plan.TopologyPlan) []plan.Finding {
+	if critical := aside(t, plan.SeverityCritical); len(critical) > 0 {
+		return critical
+	}
+	return aside(t, plan.SeverityWarning)
 }
 
 // headline is the state with the transition before it.

@@ -95,7 +95,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 	p.title(t.Name, s, headline)
 	p.blank()
 	p.happening(d, t)
-	p.loss(t)
+	p.loss(d, t)
 	p.replication(t)
 	p.blocking(d, t)
 	p.accepted(d, t)
@@ -118,6 +118,9 @@ func (p *page) status(d Document, t plan.TopologyPlan) {
 	}
 	p.blank()
 	p.title(t.Name, s, headline)
+	if len(t.Findings) > 0 || t.Transition != plan.TransitionNone {
+		p.blank()
+	}
 	p.blocking(d, t)
 	p.accepted(d, t)
 	p.findings("Beware", t, plan.SeverityCritical)

@@ -98,7 +98,7 @@ func (p *page) result(d Document, r Result) {
 	p.title(r.Topology, s, words)
 	p.blank()
 	if r.Detail != "" && !d.tellsWhy(t, r) {
-		p.field("What came", s, s.mark(), r.Detail)
+		p.field(map[bool]string{true: "Blocked by", false: "What came"}[r.Outcome == outcomeBlocked], s, s.mark(), r.Detail)
 	}
 	p.resultLoss(t, r)
 	p.resultFindings(d, t, r)

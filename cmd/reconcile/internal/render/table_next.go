@@ -14,38 +14,44 @@ import (
 // trailers; every other one has its own way out.
 const codeApprovalMissing = "APPROVAL_MISSING"
 
+// nextStep is one thing to do: what to read or to type, and the lines to copy
+// that belong to it.
+type nextStep struct {
+	words string
+	lines []string
+}
+
 // next prints how the approval stands and what to type.
 func (p *page) next(d Document, t plan.TopologyPlan) {
 	if t.Transition == plan.TransitionNone {
 		return
 	}
-	if d.observed() != ObservedLive {
-		p.lookAgain(d, t)
-		return
+	words, s := d.approvalWords(t)
+	p.field("Approval", s, strings.Trim(s.mark(), "·"), words)
+	label := "Next"
+	for _, step := range d.nextSteps(t) {
+		p.field(label, plain, "→", step.words)
+		label = ""
+		if len(step.lines) > 0 {
+			p.copyable(step.lines...)
+		}
 	}
+}
+
+// approvalWords says how the approval of a transition stands.
+func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 	a := d.approval(t)
-	switch a.Verdict {
-	case VerdictApproved:
-		p.field("Approval", good, "✓", approvedWords(a))
-		p.nextStep(d, t)
-	case VerdictNotRequired:
-		p.field("Approval", good, "✓", "not needed"+because(a.Detail))
-		p.nextStep(d, t)
+	switch {
+	case d.observed() != ObservedLive:
+		return "not checked: this plan was made without looking at the clusters itself", plain
+	case a.Verdict == VerdictApproved:
+		return approvedWords(a), good
+	case a.Verdict == VerdictNotRequired:
+		return "not needed" + because(a.Detail), good
 	default:
-		p.denied(d, t, a)
+		prose, _ := splitDetail(a)
+		return deniedWords(a.Code, prose), bad
 	}
-}
-
-// lookAgain sends the reader of a plan that nobody may apply to one that may.
-func (p *page) lookAgain(d Document, t plan.TopologyPlan) {
-	p.field("Approval", plain, " ", notCheckedWords)
-	p.field("Next", plain, "→", "Plan it against the clusters: `"+planCommand(d, t)+"`")
-}
-
-const notCheckedWords = "not checked: this plan was made without looking at the clusters itself"
-
-func planCommand(d Document, t plan.TopologyPlan) string {
-	return strings.Replace(applyCommand(d, t), "reconcile apply", "reconcile plan", 1)
 }
 
 func approvedWords(a Approval) string {
@@ -66,21 +72,47 @@ func because(detail string) string {
 	return ": " + detail
 }
 
-func (p *page) nextStep(d Document, t plan.TopologyPlan) {
-	p.field("Next", plain, "→", nextWords(d, t))
+func deniedWords(code, prose string) string {
+	if code == "" {
+		return "not approved" + because(prose)
+	}
+	return "not approved: " + code + because(prose)
 }
 
-// nextWords give the command once the approval stands. What is blocked gets
-// none that acts.
-func nextWords(d Document, t plan.TopologyPlan) string {
+// nextSteps say how a transition goes on, in order. What is blocked gets no
+// command that acts, and what no approval can help none that approves.
+func (d Document) nextSteps(t plan.TopologyPlan) []nextStep {
+	look := "`" + planCommand(d, t) + "`"
+	switch a := d.approval(t); {
+	case d.observed() != ObservedLive:
+		return []nextStep{{words: "Plan it against the clusters: " + look}}
+	case slices.ContainsFunc(t.Blocking(d.accepted(t)), func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }):
+		return []nextStep{{words: "No approval helps this commit: do what is said above, then look again: `reconcile plan " + t.Name + "`"}}
+	case a.Verdict == VerdictApproved, a.Verdict == VerdictNotRequired:
+		return []nextStep{{words: goOnWords(d, t)}}
+	default:
+		return deniedSteps(d, t, a)
+	}
+}
+
+// goOnWords give the command once the approval stands.
+func goOnWords(d Document, t plan.TopologyPlan) string {
 	switch {
 	case d.blocked(t):
 		return "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan " + t.Name + "`"
-	case t.Transition == plan.TransitionFence:
-		return "`reconcile fence " + t.Name + "/" + list(fenced(t)) + "`"
+	case t.Replication == plan.ReplicationBehind:
+		return "Wait until replication has caught up, `reconcile status " + t.Name + " --watch`, then: `" + actCommand(d, t) + "`"
 	default:
-		return "`" + applyCommand(d, t) + "`"
+		return "`" + actCommand(d, t) + "`"
 	}
+}
+
+// actCommand is what carries a plan out.
+func actCommand(d Document, t plan.TopologyPlan) string {
+	if t.Transition == plan.TransitionFence {
+		return "reconcile fence " + t.Name + "/" + list(fenced(t))
+	}
+	return applyCommand(d, t)
 }
 
 func applyCommand(d Document, t plan.TopologyPlan) string {
@@ -90,39 +122,47 @@ func applyCommand(d Document, t plan.TopologyPlan) string {
 	return fmt.Sprintf("reconcile apply %s --commit %s", t.Name, short(d.Plan.Commit))
 }
 
-func (p *page) denied(d Document, t plan.TopologyPlan, a Approval) {
-	prose, howTo := splitDetail(a)
-	p.field("Approval", bad, "✗", deniedWords(a.Code, prose))
-	if !howTo {
-		p.denialRemedy(t, a)
-		return
+func planCommand(d Document, t plan.TopologyPlan) string {
+	return strings.Replace(applyCommand(d, t), "reconcile apply", "reconcile plan", 1)
+}
+
+// deniedSteps end a denial: first what blocks, then what approves.
+func deniedSteps(d Document, t plan.TopologyPlan, a Approval) []nextStep {
+	var steps []nextStep
+	if words := blockedApproval(d, t); words != "" {
+		steps = append(steps, nextStep{words: words})
 	}
-	for _, words := range blockedApproval(d, t) {
-		p.field("", plain, " ", words)
+	if _, howTo := splitDetail(a); !howTo {
+		for _, words := range denialWords(t, a) {
+			steps = append(steps, nextStep{words: words})
+		}
+		return steps
 	}
-	p.field("Next", plain, "→", "End the message of the signed commit (or merge) that changes this file with these lines, and nothing else in that paragraph:")
-	p.copyable(Trailers(t)...)
-	p.field("", plain, "→", "Or, before or after the merge, another person signs a tag: `"+approveCommand(t)+"`")
+	return append(steps,
+		nextStep{words: "Another person approves it, before or after the merge: `" + approveCommand(t) + "`"},
+		nextStep{words: "Then, unless `reconcile run` does it by itself: `" + actCommand(d, t) + "`"},
+		nextStep{
+			words: "Instead of that tag, the message of the signed commit (or merge) that changes this file may end with these lines, and nothing else in that paragraph:",
+			lines: Trailers(t),
+		})
 }
 
 // blockedApproval says what an approval is worth while something blocks, and
 // how it may accept that.
-func blockedApproval(d Document, t plan.TopologyPlan) []string {
-	if !d.blocked(t) {
-		return nil
-	}
-	var lines, options []string
-	for _, f := range t.Findings {
-		line := "'Failover-Accept: " + string(f.Code) + "'"
-		if f.Severity != plan.SeverityBlocking || slices.Contains(d.accepted(t), f.Code) || slices.Contains(lines, line) {
-			continue
-		}
+func blockedApproval(d Document, t plan.TopologyPlan) string {
+	var options, lines []string
+	for _, f := range t.Blocking(d.accepted(t)) {
 		if !f.Acceptable {
-			return []string{"First clear what blocks, as said above. An approval of this commit counts once nothing blocks; a new commit needs its own."}
+			return "First clear what blocks, as said above. The approval may be given meanwhile: it counts once nothing blocks, for this commit only."
 		}
-		lines, options = append(lines, line), append(options, "--accept "+string(f.Code))
+		if option := "--accept " + string(f.Code); !slices.Contains(options, option) {
+			options, lines = append(options, option), append(lines, "'Failover-Accept: "+string(f.Code)+"'")
+		}
 	}
-	return []string{"Who also accepts what blocks adds " + list(lines) + " below, or `" + strings.Join(options, " ") + "` to the command."}
+	if len(options) == 0 {
+		return ""
+	}
+	return "Who accepts what blocks adds `" + strings.Join(options, " ") + "` to the command below, or the trailer " + list(lines) + "."
 }
 
 // howToBegins is where a denial's detail turns from what is wrong to the
@@ -135,21 +175,6 @@ func splitDetail(a Approval) (prose string, howTo bool) {
 	prose, _, howTo = strings.Cut(a.Detail, howToBegins)
 	prose = strings.TrimRight(strings.ReplaceAll(prose, "\n", " "), " .")
 	return prose, howTo || a.Code == codeApprovalMissing
-}
-
-func deniedWords(code, prose string) string {
-	if code == "" {
-		return "not approved" + because(prose)
-	}
-	return "not approved: " + code + because(prose)
-}
-
-func (p *page) denialRemedy(t plan.TopologyPlan, a Approval) {
-	label, mark := "Next", "→"
-	for _, words := range denialWords(t, a) {
-		p.field(label, plain, mark, words)
-		label, mark = "", " "
-	}
 }
 
 // denialWords say what ends a denial, unless its detail did already.

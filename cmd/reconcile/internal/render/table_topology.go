@@ -14,7 +14,7 @@ func (p *page) happening(d Document, t plan.TopologyPlan) {
 	}
 	label, text := d.happeningWords(t)
 	p.field(label, s, "", text)
-	p.ownRemedy(t, codeForcePromote)
+	p.remedy(ownRemedy(t, codeForcePromote))
 }
 
 // happeningWords says under which condition what happens.
@@ -37,25 +37,32 @@ func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
 	return label, text
 }
 
-// ownRemedy prints what to do about a finding that has a place of its own.
-func (p *page) ownRemedy(t plan.TopologyPlan, code plan.Code) {
+// ownRemedy is what to do about a finding that has a place of its own.
+func ownRemedy(t plan.TopologyPlan, code plan.Code) string {
 	for _, f := range t.Findings {
-		if f.Code == code && f.Remedy != "" {
-			p.field("", plain, "→", f.Remedy)
+		if f.Code == code {
+			return f.Remedy
 		}
+	}
+	return ""
+}
+
+func (p *page) remedy(text string) {
+	if text != "" {
+		p.field("", plain, "→", text)
 	}
 }
 
-func (p *page) loss(t plan.TopologyPlan) {
+func (p *page) loss(d Document, t plan.TopologyPlan) {
 	if t.Transition == plan.TransitionNone {
 		return
 	}
-	text, s := lossText(t)
+	text, s := d.lossText(t)
 	p.field("May be lost", s, s.mark(), text)
 	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
 		p.field("", plain, " ", channels)
 	}
-	p.ownRemedy(t, codeDataLoss)
+	p.remedy(ownRemedy(t, codeDataLoss))
 }
 
 func (p *page) replication(t plan.TopologyPlan) {
@@ -65,13 +72,10 @@ func (p *page) replication(t plan.TopologyPlan) {
 }
 
 func (p *page) blocking(d Document, t plan.TopologyPlan) {
-	label := "Blocked by"
-	for _, f := range t.Blocking(d.accepted(t)) {
-		p.finding(label, bad, f, findingRemedy(f))
-		label = ""
-	}
-	if label != "" && t.Transition != plan.TransitionNone {
-		p.field(label, good, "✓", "nothing")
+	found := t.Blocking(d.accepted(t))
+	p.list("Blocked by", found, bad)
+	if len(found) == 0 && t.Transition != plan.TransitionNone {
+		p.field("Blocked by", good, "✓", "nothing")
 	}
 }
 
@@ -85,12 +89,21 @@ func (p *page) accepted(d Document, t plan.TopologyPlan) {
 }
 
 func (p *page) findings(label string, t plan.TopologyPlan, severities ...plan.Severity) {
-	for _, f := range aside(t, severities...) {
-		s := attention
+	p.list(label, aside(t, severities...), attention)
+}
+
+// list prints findings one below the other. What several of them ask for is
+// said once, below the last.
+func (p *page) list(label string, findings []plan.Finding, s style) {
+	for i, f := range findings {
+		remedy := findingRemedy(f)
+		if i+1 < len(findings) && findingRemedy(findings[i+1]) == remedy {
+			remedy = ""
+		}
 		if f.Severity == plan.SeverityInfo {
 			s = plain
 		}
-		p.finding(label, s, f, findingRemedy(f))
+		p.finding(label, s, f, remedy)
 		label = ""
 	}
 }
@@ -102,9 +115,7 @@ func (p *page) finding(label string, s style, f plan.Finding, remedy string) {
 		text += " " + f.Cluster
 	}
 	p.field(label, s, s.mark(), text+": "+f.Message)
-	if remedy != "" {
-		p.field("", plain, "→", remedy)
-	}
+	p.remedy(remedy)
 }
 
 // findingRemedy adds the way out that only an approver can take.
@@ -174,7 +185,7 @@ func lagWords(c plan.ClusterPlan) string {
 	case c.Lag.Upper == nil:
 		return "unknown"
 	default:
-		return "≤ " + upTo(*c.Lag.Upper)
+		return "≤ " + plan.AtMost(*c.Lag.Upper)
 	}
 }
 

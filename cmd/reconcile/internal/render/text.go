@@ -2,7 +2,7 @@ package render
 
 import (
 	"fmt"
-	"math"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,44 +52,23 @@ func wordLength(text string) int {
 				continue
 			}
 		}
-		if text[i] == ' ' {
+		if text[i] == ' ' && !(i > 0 && isDigit(text[i-1]) && unit.MatchString(text[i+1:])) {
 			return i
 		}
 	}
 	return len(text)
 }
 
+// unit is what durations are counted in; a number and its unit stay together.
+var unit = regexp.MustCompile(`^(s|min|h|d)\b`)
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
 // columns counts characters; the ids and words of a plan are one column each.
 func columns(s string) int { return utf8.RuneCountInString(s) }
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-columns(s), 0))
-}
-
-// upTo writes an upper bound and rounds it up: a bound on a loss must not
-// look smaller than it is.
-func upTo(d time.Duration) string { return span(d, math.Ceil) }
-
-// about writes a duration that bounds nothing, such as an age.
-func about(d time.Duration) string { return span(d, math.Round) }
-
-func span(d time.Duration, round func(float64) float64) string {
-	if d < 0 {
-		d = 0
-	}
-	tenths := time.Duration(round(d.Seconds()*10)) * (time.Second / 10)
-	whole := time.Duration(round(d.Seconds())) * time.Second
-	switch {
-	case tenths < 10*time.Second:
-		return fmt.Sprintf("%.1fs", tenths.Seconds())
-	case whole < 2*time.Minute:
-		return fmt.Sprintf("%ds", int(whole.Seconds()))
-	case whole < 2*time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(whole.Minutes()), int(whole.Seconds())%60)
-	default:
-		minutes := time.Duration(round(d.Minutes())) * time.Minute
-		return fmt.Sprintf("%dh%02dm", int(minutes.Hours()), int(minutes.Minutes())%60)
-	}
 }
 
 // clockTime is cut to the second, which moves it to the past: replicated-up-to

@@ -45,7 +45,7 @@ func happeningNew(t plan.TopologyPlan) string {
 	case plan.TransitionBootstrap:
 		return fmt.Sprintf("Replication is set up: %s becomes the primary, %s.", t.Primary, becomeStandbys(t))
 	case plan.TransitionAddStandby:
-		return fmt.Sprintf("To join as a read-only standby of %s: %s.", t.Primary, orElse(list(joining(t)), "a cluster"))
+		return joinWords(joining(t), t.Primary)
 	case plan.TransitionDetach:
 		return fmt.Sprintf("%s stops replicating to %s, which becomes a writable cluster of its own.",
 			t.Primary, orElse(list(leaving(t)), "a standby"))
@@ -89,24 +89,47 @@ func orElse(s, fallback string) string {
 	return s
 }
 
+func joinWords(ids []string, primary string) string {
+	switch len(ids) {
+	case 0:
+		return "A cluster joins as a read-only standby of " + primary + "."
+	case 1:
+		return ids[0] + " joins as a read-only standby of " + primary + "."
+	default:
+		return list(ids) + " join as read-only standbys of " + primary + "."
+	}
+}
+
 // joining returns the standbys that a step gives a source which no cluster
-// stores yet.
+// stores yet; without steps those that do not follow the primary.
 func joining(t plan.TopologyPlan) []string {
 	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		if len(t.Steps) == 0 {
+			return c.DesiredRole == plan.RoleStandby && c.View.Belief.Source != t.Primary
+		}
 		return c.DesiredRole == plan.RoleStandby && !targeted(t, c.ID, before) && targeted(t, c.ID, after)
 	})
 }
 
-// leaving returns the clusters that are let go and still were a target.
+// leaving returns the clusters that are let go and still were a target;
+// without steps those that Git lets go.
 func leaving(t plan.TopologyPlan) []string {
 	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		if len(t.Steps) == 0 {
+			return c.DesiredRole == plan.RoleDetached
+		}
 		return c.DesiredRole == plan.RoleDetached && targeted(t, c.ID, before)
 	})
 }
 
-// fenced returns the clusters that a fence is sent to.
+// fenced returns the clusters that a fence is sent to; without steps the stale
+// ones that answer and are not seen to be read-only.
 func fenced(t plan.TopologyPlan) []string {
 	return clustersWhere(t, func(c plan.ClusterPlan) bool {
+		if len(t.Steps) == 0 {
+			return t.Transition == plan.TransitionFence && c.DesiredRole == plan.RoleStale &&
+				c.View.Reach == plan.ReachUp && c.View.Belief.Kind != plan.BeliefStandby
+		}
 		for _, s := range t.Steps {
 			if s.Action == plan.ActionFence && s.Cluster == c.ID {
 				return true

@@ -14,6 +14,15 @@ var methodWords = map[plan.LossMethod]string{
 	plan.MethodCheckpoint: "from the standby's own checkpoint",
 }
 
+// lossText says what may be lost. A change that is blocked loses nothing,
+// whatever stands against it; only of a failover the window is told already.
+func (d Document) lossText(t plan.TopologyPlan) (string, style) {
+	if t.Transition != plan.TransitionFailover && d.blocked(t) {
+		return "Nothing, while it is blocked.", plain
+	}
+	return lossText(t)
+}
+
 // lossText is lossWords with the finding's code, where there is one.
 func lossText(t plan.TopologyPlan) (string, style) {
 	text, s := lossWords(t)
@@ -65,9 +74,9 @@ func windowWords(w *plan.Window, old string) string {
 	if *w.Upper == 0 {
 		return fmt.Sprintf("Nothing is known to be lost: all writes to %s up to its last answer were replicated (%s).", old, basis(w))
 	}
-	s := fmt.Sprintf("Up to %s of writes", upTo(*w.Upper))
+	s := fmt.Sprintf("Up to %s of writes", plan.AtMost(*w.Upper))
 	if w.Lower != nil && *w.Lower > 0 {
-		s = fmt.Sprintf("Between %s and %s of writes", about(*w.Lower), upTo(*w.Upper))
+		s = fmt.Sprintf("Between %s and %s of writes", plan.About(*w.Lower), plan.AtMost(*w.Upper))
 	}
 	s += " to " + old
 	if !w.ReplicatedUpTo.IsZero() {
@@ -79,7 +88,7 @@ func windowWords(w *plan.Window, old string) string {
 func basis(w *plan.Window) string {
 	s := orElse(methodWords[w.Method], "the method is not known")
 	if w.Age != nil {
-		s += ", " + about(*w.Age) + " old"
+		s += ", " + plan.About(*w.Age) + " old"
 	}
 	return s
 }
@@ -130,5 +139,5 @@ func channelWords(w *plan.Window) string {
 		return ""
 	}
 	return fmt.Sprintf("Worst channel: %s, %s; best: %s, %s.",
-		worst.Channel, upTo(*worst.Upper), best.Channel, upTo(*best.Upper))
+		worst.Channel, plan.AtMost(*worst.Upper), best.Channel, plan.AtMost(*best.Upper))
 }
