@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,17 +19,26 @@ const (
 	kindTopology = "topology"
 	kindConfig   = "config"
 	kindPlan     = "plan"
+	kindDoctor   = "doctor"
+	kindHistory  = "history"
+	kindSalvage  = "salvage"
+	kindValidate = "validate"
 )
 
-// JSON returns the embedded JSON Schema (draft-07) of a kind: "topology",
-// "config" or "plan". ok is false for any other kind.
+// Kinds are the kinds that JSON knows: the two files that are read, then the
+// documents that are written.
+func Kinds() []string {
+	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindValidate}
+}
+
+// JSON returns the embedded JSON Schema (draft-07) of one of [Kinds]. ok is
+// false for any other kind.
 func JSON(kind string) (text []byte, ok bool) {
-	switch kind {
-	case kindTopology, kindConfig, kindPlan:
-		text, err := schemaFiles.ReadFile(kind + ".schema.json")
-		return text, err == nil
+	if !slices.Contains(Kinds(), kind) {
+		return nil, false
 	}
-	return nil, false
+	text, err := schemaFiles.ReadFile(kind + ".schema.json")
+	return text, err == nil
 }
 
 // compiled is a schema ready to validate, and its tree for messages.

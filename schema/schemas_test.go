@@ -22,13 +22,13 @@ var draft07 = map[string]bool{
 }
 
 func TestSchemas(t *testing.T) {
-	for _, kind := range []string{"topology", "config", "plan"} {
+	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			c := mustCompile(kind)
 			if got := c.tree["$schema"]; got != "http://json-schema.org/draft-07/schema#" {
 				t.Errorf("$schema: %v", got)
 			}
-			checkRule(t, c, "", c.tree, kind != "plan")
+			checkRule(t, c, "", c.tree, kind == kindTopology || kind == kindConfig)
 		})
 	}
 	if _, ok := JSON("../topology"); ok {

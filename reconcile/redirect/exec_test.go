@@ -124,7 +124,7 @@ func TestExecThatHangsIsKilledWithItsChildren(t *testing.T) {
 	target := redirect.Target{Name: "t", Timeout: 500 * time.Millisecond, Exec: &redirect.Exec{Command: []string{"true"}, Check: check}}
 	r, _ := made(t, target)
 	got := only(t, r.Check(t.Context(), "orders", "cluster-b", nil))
-	if got.OK || !strings.Contains(got.Detail, "did not end within 500ms") {
+	if got.OK || !strings.Contains(got.Detail, "did not end within 0.5 s") {
 		t.Errorf("got %+v", got)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(read(t, pids)))

@@ -163,7 +163,7 @@ func TestHAProxyThatRefusesOrHangs(t *testing.T) {
 	for _, c := range []struct{ name, address, say string }{
 		{"it is not there", "unix:" + filepath.Join(t.TempDir(), "no"), "reach the runtime API of HAProxy"},
 		{"nobody listens", "127.0.0.1:1", "connection refused"},
-		{"it never answers", silent.Addr().String(), "did not end within 1s"},
+		{"it never answers", silent.Addr().String(), "did not end within 1 s"},
 		{"the socket lets nobody set", denied.address, `HAProxy refuses "set server milvus/a1 state drain": Permission denied`},
 	} {
 		r, _ := made(t, lb(c.address))

@@ -125,7 +125,7 @@ func TestDeadWebhook(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for _, c := range []struct{ url, say string }{
-		{hung.URL + "/CANARY", "did not end within 100ms"}, {gone.URL + "/CANARY", "connection refused"},
+		{hung.URL + "/CANARY", "did not end within 0.1 s"}, {gone.URL + "/CANARY", "connection refused"},
 	} {
 		r, _ := made(t, redirect.Target{Name: "w", Timeout: 100 * time.Millisecond, Webhook: &redirect.Webhook{URL: c.url, CheckURL: c.url}})
 		for what, s := range map[string]bool{"set": true, "check": false} {

@@ -73,8 +73,9 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	e.remember(ctx, a, report, t)
 	e.notifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
-	return g.emit(func(w io.Writer, kind string) error {
-		return g.writeApply(w, kind, documentOf(report, rev, render.KindPlan, g.clock()), report)
+	d := documentOf(report, rev, render.KindPlan, g.clock())
+	return g.emit(func(w io.Writer, form string) error {
+		return g.writeApply(w, form, d, report)
 	})
 }
 

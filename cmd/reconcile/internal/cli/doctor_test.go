@@ -73,8 +73,8 @@ func TestClusterChecks(t *testing.T) {
 		{"nobody can say whether it may", privilegeCheck(milvus.Rights{}), render.CheckUnknown, "cannot be known without sending one"},
 		{"clocks agree", clockCheck(milvus.Rights{Ticked: true, Ahead: -400 * time.Millisecond}), render.CheckOK, "within"},
 		{"a slow call hides no skew", clockCheck(milvus.Rights{Ticked: true, Ahead: 3 * time.Second, Within: 2500 * time.Millisecond}), render.CheckOK, "within"},
-		{"ahead", clockCheck(milvus.Rights{Ticked: true, Ahead: 5 * time.Second}), render.CheckWarning, "5s ahead of"},
-		{"behind", clockCheck(milvus.Rights{Ticked: true, Ahead: -5 * time.Second}), render.CheckWarning, "5s behind"},
+		{"ahead", clockCheck(milvus.Rights{Ticked: true, Ahead: 5 * time.Second}), render.CheckWarning, "5 s ahead of"},
+		{"behind", clockCheck(milvus.Rights{Ticked: true, Ahead: -5 * time.Second}), render.CheckWarning, "5 s behind"},
 		{"no tick", clockCheck(milvus.Rights{}), render.CheckUnknown, "no time tick"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -114,8 +114,9 @@ func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 		return nil, err
 	}
 	report, e.g.exit = l.then(ctx, e, pass, report, rev)
+	d := documentOf(report, rev, l.kind, e.g.clock())
 	return func(w io.Writer, form string) error {
-		return e.g.writeDocument(w, form, documentOf(report, rev, l.kind, e.g.clock()))
+		return e.g.writeDocument(w, form, d)
 	}, nil
 }
 

@@ -73,8 +73,9 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 		return err
 	}
 	g.exit = applyExit(report, revision{})
-	return g.emit(func(w io.Writer, kind string) error {
-		return g.writeApply(w, kind, documentOf(report, rev, render.KindPlan, g.clock()), report)
+	d := documentOf(report, rev, render.KindPlan, g.clock())
+	return g.emit(func(w io.Writer, form string) error {
+		return g.writeApply(w, form, d, report)
 	})
 }
 

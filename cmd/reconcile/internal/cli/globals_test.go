@@ -2,10 +2,7 @@ package cli
 
 import (
 	"bytes"
-	"strings"
 	"testing"
-
-	"milvus-reconcile/schema"
 )
 
 // TestColored: what is not a terminal gets no colour, unless it is asked for.
@@ -31,18 +28,5 @@ func TestColored(t *testing.T) {
 				t.Errorf("colour: %t", got)
 			}
 		})
-	}
-}
-
-func TestValidateCounts(t *testing.T) {
-	problem := schema.Problem{File: "a.yaml", Line: 1, Column: 1, Message: "wrong"}
-	for want, problems := range map[string]schema.Problems{
-		"1 topology is valid, 1 problem\n":  {problem},
-		"1 topology is valid, 2 problems\n": {problem, problem},
-	} {
-		var out bytes.Buffer
-		if err := writeProblems(&out, "table", 1, problems); err != nil || !strings.HasSuffix(out.String(), want) {
-			t.Errorf("%v, %q does not end with %q", err, out.String(), want)
-		}
 	}
 }

@@ -88,8 +88,9 @@ func runPlan(ctx context.Context, g *globals, o planOptions, names []string) err
 		return err
 	}
 	g.exit = planExit(report, rev, o.detailedExitcode)
-	return g.emit(func(w io.Writer, kind string) error {
-		return g.writeDocument(w, kind, documentOf(report, rev, render.KindPlan, g.clock()))
+	d := documentOf(report, rev, render.KindPlan, g.clock())
+	return g.emit(func(w io.Writer, form string) error {
+		return g.writeDocument(w, form, d)
 	})
 }
 

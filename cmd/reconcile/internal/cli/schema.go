@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,15 +11,26 @@ import (
 
 func newSchema(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema topology|config|plan",
-		Short:     "Print a JSON Schema (draft-07)",
-		Example:   "  reconcile schema topology > topology.schema.json",
+		Use:   "schema " + strings.Join(schema.Kinds(), "|"),
+		Short: "Print a JSON Schema (draft-07)",
+		Long: `schema prints the JSON Schema of a file that reconcile reads, or of what it writes as
+JSON and YAML:
+
+  topology  the topology files
+  config    the operator's configuration
+  plan      plan, drift, status, show, propose, and apply and fence with their results
+  doctor    doctor
+  history   history
+  salvage   salvage
+  validate  validate`,
+		Example: `  reconcile schema topology > topology.schema.json
+  reconcile schema doctor`,
 		Args:      cobra.ExactArgs(1),
-		ValidArgs: []string{"topology", "config", "plan"},
+		ValidArgs: schema.Kinds(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			data, ok := schema.JSON(args[0])
 			if !ok {
-				return fmt.Errorf("there is no schema %q (hint: topology, config or plan)", args[0])
+				return fmt.Errorf("there is no schema %q (hint: %s)", args[0], strings.Join(schema.Kinds(), ", "))
 			}
 			_, err := g.std.Out.Write(data)
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/schema"
 )
 
@@ -39,7 +40,11 @@ func runValidate(g *globals, paths []string) error {
 	if len(problems) > 0 {
 		g.exit = ExitError
 	}
-	return g.emit(func(w io.Writer, kind string) error { return writeProblems(w, kind, count, problems) })
+	v := render.Validation{Topologies: count}
+	for _, p := range problems {
+		v.Problems = append(v.Problems, render.Problem(p))
+	}
+	return g.emit(func(w io.Writer, form string) error { return render.Validate(w, form, v, g.tableOptions()) })
 }
 
 func (g *globals) pathOr(fallback string) string {
@@ -71,28 +76,4 @@ func prefixed(problems schema.Problems, dir string) schema.Problems {
 		problems[i].File = filepath.Join(dir, problems[i].File)
 	}
 	return problems
-}
-
-func writeProblems(w io.Writer, kind string, count int, problems schema.Problems) error {
-	switch kind {
-	case "table":
-		for _, p := range problems {
-			if _, err := fmt.Fprintln(w, printable(p.String())); err != nil {
-				return err
-			}
-		}
-		_, err := fmt.Fprintf(w, "%s valid, %s\n", counted(count, "topology is", "topologies are"), counted(len(problems), "problem", "problems"))
-		return err
-	case "json":
-		return writeJSON(w, map[string]any{"valid": len(problems) == 0, "topologies": count, "problems": problemRows(problems)})
-	default:
-		return fmt.Errorf("validate has no form %q (hint: table or json)", kind)
-	}
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

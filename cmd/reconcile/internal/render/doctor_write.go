@@ -9,9 +9,6 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// doctorFormat is the version of the JSON; within 1.x fields are only added.
-const doctorFormat = "1.0"
-
 type wireDiagnosis struct {
 	FormatVersion string          `json:"formatVersion"`
 	Commit        *string         `json:"commit"`
@@ -62,7 +59,7 @@ type wireCheck struct {
 func encodeDiagnosis(d Diagnosis) wireDiagnosis {
 	could, of := d.Score()
 	return wireDiagnosis{
-		FormatVersion: doctorFormat, Commit: textOrNil(d.Commit), GeneratedAt: timeOrNil(d.At), Ready: d.Ready(),
+		FormatVersion: answerFormat, Commit: textOrNil(d.Commit), GeneratedAt: timeOrNil(d.At), Ready: d.Ready(),
 		Score: wireScore{could, of}, FixFirst: mapList(d.FixFirst(), same), BreakGlass: mapList(d.BreakGlass, same),
 		Topologies: mapList(d.Topologies, func(t DiagnosedTopology) wireDiagnosed {
 			return wireDiagnosed{Name: t.Name, Primary: t.Primary, Ready: t.Ready() && !d.Stopped(), Standbys: mapList(t.Standbys, encodeStandby)}

@@ -15,6 +15,10 @@ const (
 	FormSARIF    = "sarif"
 )
 
+// answerFormat is the version of what doctor, salvage and validate write for
+// programs; within 1.x fields are only added.
+const answerFormat = "1.0"
+
 // answer is the result of a command that is no plan: a page for people, and a
 // value for programs, from which the forms follow.
 type answer struct {

@@ -64,16 +64,17 @@ func Salvage(w io.Writer, form string, r SalvageReport, o TableOptions) error {
 }
 
 type wireSalvage struct {
-	Topology string               `json:"topology"`
-	Stale    string               `json:"stale"`
-	Promoted string               `json:"promoted"`
-	Until    *string              `json:"until"`
-	Whole    bool                 `json:"whole"`
-	Counts   []wireSalvageCount   `json:"counts"`
-	Channels []wireSalvageChannel `json:"channels"`
-	NotKnown []string             `json:"notKnown"`
-	Export   *string              `json:"export"`
-	Exported int64                `json:"exportedLines"`
+	FormatVersion string               `json:"formatVersion"`
+	Topology      string               `json:"topology"`
+	Stale         string               `json:"stale"`
+	Promoted      string               `json:"promoted"`
+	Until         *string              `json:"until"`
+	Whole         bool                 `json:"whole"`
+	Counts        []wireSalvageCount   `json:"counts"`
+	Channels      []wireSalvageChannel `json:"channels"`
+	NotKnown      []string             `json:"notKnown"`
+	Export        *string              `json:"export"`
+	Exported      int64                `json:"exportedLines"`
 }
 
 type wireSalvageCount struct {
@@ -98,7 +99,7 @@ type wireSalvageChannel struct {
 
 func encodeSalvage(r SalvageReport) wireSalvage {
 	return wireSalvage{
-		Topology: r.Topology, Stale: r.Stale, Promoted: r.Promoted, Until: timeOrNil(r.Until), Whole: r.Whole(),
+		FormatVersion: answerFormat, Topology: r.Topology, Stale: r.Stale, Promoted: r.Promoted, Until: timeOrNil(r.Until), Whole: r.Whole(),
 		Counts: mapList(r.Counts, func(c SalvageCount) wireSalvageCount {
 			id := ""
 			if c.CollectionID != 0 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/xeipuuv/gojsonschema"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
@@ -20,20 +21,7 @@ import (
 // The published schema lets later versions add fields, so it is closed first:
 // a field that it does not describe is a field that nobody can rely on.
 func TestJSONIsAsItsPublishedSchemaSays(t *testing.T) {
-	text, ok := schema.JSON("plan")
-	if !ok {
-		t.Fatal("no schema for plans")
-	}
-	var tree any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		t.Fatal(err)
-	}
-	closeObjects(tree)
-	text, err := json.Marshal(tree)
-	if err != nil {
-		t.Fatal(err)
-	}
-	published := compiled(t, text)
+	published := closed(t, "plan")
 	for name, d := range everyDocument(t) {
 		t.Run(name, func(t *testing.T) {
 			validate(t, published, rendered(t, func(w io.Writer) error { return JSON(w, d) }))
@@ -44,6 +32,62 @@ func TestJSONIsAsItsPublishedSchemaSays(t *testing.T) {
 			validate(t, published, rendered(t, func(w io.Writer) error { return Apply(w, FormJSON, c.document, c.results, TableOptions{}) }))
 		})
 	}
+}
+
+// The other answers have schemas of their own. As YAML they are the same
+// document, so that one is read back and checked too.
+func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
+	for kind, docs := range map[string]map[string]func(io.Writer, string) error{
+		"doctor": {
+			"a fleet": func(w io.Writer, form string) error { return Doctor(w, form, diagnosed(), TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error { return Doctor(w, form, Diagnosis{}, TableOptions{}) },
+		},
+		"salvage": {
+			"a night": func(w io.Writer, form string) error { return Salvage(w, form, salvaged(), TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error {
+				return Salvage(w, form, SalvageReport{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
+			},
+		},
+		"history": {
+			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, TableOptions{}) },
+		},
+		"validate": {
+			"problems": func(w io.Writer, form string) error { return Validate(w, form, invalid(), TableOptions{}) },
+			"nothing":  func(w io.Writer, form string) error { return Validate(w, form, Validation{}, TableOptions{}) },
+		},
+	} {
+		published := closed(t, kind)
+		for name, write := range docs {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				validate(t, published, rendered(t, func(w io.Writer) error { return write(w, FormJSON) }))
+				asJSON, err := sigsyaml.YAMLToJSON(rendered(t, func(w io.Writer) error { return write(w, FormYAML) }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				validate(t, published, asJSON)
+			})
+		}
+	}
+}
+
+// closed is a published schema that allows no field which it does not describe.
+func closed(t *testing.T, kind string) *gojsonschema.Schema {
+	t.Helper()
+	text, ok := schema.JSON(kind)
+	if !ok {
+		t.Fatalf("no schema for %s", kind)
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	closeObjects(tree)
+	text, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled(t, text)
 }
 
 func closeObjects(node any) {
