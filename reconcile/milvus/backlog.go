@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"google.golang.org/grpc/connectivity"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
@@ -28,79 +26,160 @@ const (
 // skipMessageTypes). They say nothing about replication.
 var localTypes = []string{"32", "33"}
 
-// backlogs asks the source of each standby whether it holds messages that the
-// standby has not replicated (milvus.md section 6): a checkpoint that stands
-// still is one of an idle channel, or one that is stuck. It needs both up, and
-// a source that serves DumpMessages.
-func (r *Reader) backlogs(ctx context.Context, topologies []plan.Topology, bound []map[string]access, views []plan.View) {
-	var pairs []backlog
-	for i, t := range topologies {
-		of := views[:len(t.Clusters)]
-		views = views[len(t.Clusters):]
-		for _, v := range of {
-			source := slices.IndexFunc(of, func(o plan.View) bool { return o.Cluster == v.Belief.Source })
-			if v.Belief.Kind == plan.BeliefStandby && source >= 0 && dumps(of[source]) {
-				pairs = append(pairs, backlog{bound[i][v.Cluster], bound[i][v.Belief.Source], v.Progress})
-			}
+// backlogs asks the sources of a topology whether they hold messages that their
+// standbys have not replicated (milvus.md section 6): a checkpoint that stands
+// still is one of an idle channel, or one that is stuck. It needs both up, and a
+// source that serves DumpMessages. It takes a deadline at most for each source.
+func (f *Fleet) backlogs(ctx context.Context, t *scene) {
+	for _, source := range t.sights {
+		if source.link == nil {
+			continue
+		}
+		if asked := f.unsent(ctx, source); source.unprobed && !asked {
+			source.view.ForcePromotes = f.probe(ctx, source.link, source.pass, source.view.Version)
 		}
 	}
-	limited(len(pairs), r.fleet.concurrency, func(i int) { r.fleet.unsent(ctx, pairs[i]) })
 }
 
 // dumps says whether a source can be asked: it answers, it is the one we mean,
-// and it knows DumpMessages.
-func dumps(v plan.View) bool {
-	return v.Reach == plan.ReachUp && v.IdentityProven && v.ForcePromotes == plan.SupportYes
+// and nothing shows that it does not know DumpMessages.
+func (s *sight) dumps() bool {
+	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && (s.unprobed || s.view.ForcePromotes == plan.SupportYes)
 }
 
-// backlog is a standby, its source, and the channels to fill in.
-type backlog struct {
-	standby, source access
-	progress        []plan.ChannelProgress
+// place is where the log of a source is asked from. Standbys that have
+// replicated equally far ask the same, once.
+type place struct {
+	channel, message string
+	wal              commonpb.WALName
+	tick             uint64
 }
 
-// unsent fills in what each channel of a standby has not replicated. Where that
-// cannot be told, it stays unsaid.
-func (f *Fleet) unsent(ctx context.Context, b backlog) {
-	to, leave, err := f.again(b.standby)
-	if err != nil {
-		return
+// question is a place, and the channels of standbys that wait for the answer.
+type question struct {
+	from    *commonpb.ReplicateCheckpoint
+	waiting []*plan.ChannelProgress
+}
+
+// unsent fills in what the channels of the standbys of a source have not
+// replicated, and says whether the source was asked for that. Where it cannot be
+// told, it stays unsaid.
+func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
+	standbys := slices.DeleteFunc(slices.Clone(source.scene.sights), func(s *sight) bool {
+		return s.view.Belief.Kind != plan.BeliefStandby || s.view.Belief.Source != source.cluster.ID || s.link == nil || len(s.view.Progress) == 0
+	})
+	if len(standbys) == 0 || !source.dumps() {
+		return false
 	}
-	defer leave()
-	from, leave, err := f.again(b.source)
-	if err != nil {
-		return
+	ctx, cancel := source.link.shortly(ctx)
+	defer cancel()
+	until := source.newest(ctx)
+	if until == 0 {
+		return true
 	}
-	defer leave()
-	now, err := from.tick(ctx)
-	if err != nil {
-		return
-	}
-	limited(len(b.progress), f.concurrency, func(i int) {
-		if p := &b.progress[i]; p.Known && p.MessageID != "" {
-			unsentOf(ctx, p, to, from, b.source.cluster.ID, now)
+	questions := questions(f.stands(ctx, source.cluster.ID, standbys), until)
+	told := make([]plan.Support, len(questions))
+	unhurried(len(questions), f.concurrency, func(i int) {
+		oldest, err := source.link.firstAfter(ctx, questions[i].from, until)
+		told[i] = source.link.support(err)
+		if err == nil {
+			questions[i].answer(oldest, until)
 		}
+	})
+	source.learn(told)
+	return len(questions) > 0
+}
+
+// newest is the moment of a source: one that gave none, because it does not
+// believe to be a primary, is asked now.
+func (s *sight) newest(ctx context.Context) uint64 {
+	if s.moment.asked {
+		return s.moment.tick
+	}
+	tick, _ := s.link.tick(ctx) // without one, nothing is told
+	return tick
+}
+
+// behind is a channel of a standby, and where it stands.
+type behind struct {
+	channel *plan.ChannelProgress
+	from    *commonpb.ReplicateCheckpoint
+}
+
+// stands are the channels of standbys with their checkpoints. Those that were
+// read before the moment of the source are read again.
+func (f *Fleet) stands(ctx context.Context, source string, standbys []*sight) []behind {
+	var out []behind
+	var late []func()
+	for _, s := range standbys {
+		for i := range s.view.Progress {
+			p := &s.view.Progress[i]
+			if !p.Known || p.MessageID == "" {
+				continue
+			}
+			if s.checkpoints != nil {
+				out = append(out, behind{p, s.checkpoints[i]})
+				continue
+			}
+			at := len(out)
+			out = append(out, behind{channel: p})
+			late = append(late, func() {
+				info, _ := s.link.info(ctx, p.Channel, source) // without an answer, nothing is told
+				out[at].from = info.GetCheckpoint()
+			})
+		}
+	}
+	unhurried(len(late), f.concurrency, func(i int) { late[i]() })
+	return slices.DeleteFunc(out, func(b behind) bool { return b.from.GetClusterId() != source })
+}
+
+// questions are what is to be asked of a source up to a tick, each once.
+func questions(stands []behind, until uint64) []*question {
+	known := map[place]*question{}
+	var out []*question
+	for _, b := range stands {
+		at := place{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick()}
+		q := known[at]
+		if q == nil {
+			q = &question{from: b.from}
+			known[at], out = q, append(out, q)
+		}
+		q.waiting = append(q.waiting, b.channel)
+	}
+	return slices.DeleteFunc(out, func(q *question) bool {
+		through := q.from.GetTimeTick() >= until // nothing can be left behind it
+		if through {
+			q.answer(0, until)
+		}
+		return through
 	})
 }
 
-// unsentOf asks about one channel, up to a tick of the source.
-func unsentOf(ctx context.Context, p *plan.ChannelProgress, to, from *link, source string, now uint64) {
-	ctx, cancel := from.shortly(ctx)
-	defer cancel()
-	info, err := to.info(ctx, p.Channel, source)
-	if err != nil || info.GetCheckpoint().GetClusterId() != source {
+// answer fills in the channels: oldest is the tick of the first message that
+// they lack, 0: there is none up to a tick of the source.
+func (q *question) answer(oldest, until uint64) {
+	for _, p := range q.waiting {
+		if oldest != 0 {
+			at := plan.TickTime(oldest)
+			p.Unsent = &at
+		} else {
+			at := plan.TickTime(until)
+			p.CaughtUpAt = &at
+		}
+	}
+}
+
+// learn takes from the dumps of a source whether it knows DumpMessages.
+func (s *sight) learn(told []plan.Support) {
+	if !s.unprobed {
 		return
 	}
-	oldest, err := from.firstAfter(ctx, info.GetCheckpoint(), now)
-	switch {
-	case err != nil:
-	case oldest != 0:
-		at := plan.TickTime(oldest)
-		p.Unsent = &at
-	default:
-		at := plan.TickTime(now)
-		p.CaughtUpAt = &at
+	for _, known := range []plan.Support{plan.SupportNo, plan.SupportYes} {
+		if slices.Contains(told, known) {
+			s.view.ForcePromotes = known
+		}
 	}
+	s.link.fleet.remember(s.pass, s.view.Version, s.view.ForcePromotes)
 }
 
 func (f *Fleet) connect(a access) (*link, error) {
@@ -111,32 +190,11 @@ func (f *Fleet) connect(a access) (*link, error) {
 	return f.dial(pass)
 }
 
-// again returns a connection to a cluster that was just looked at, over that
-// look's if it was kept, and what leaves it to the next.
-func (f *Fleet) again(a access) (l *link, leave func(), err error) {
-	pass, err := f.ticket(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	l, since, _, err := f.reach(pass, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	return l, func() {
-		if l.conn.GetState() == connectivity.Ready {
-			f.keep(l, pass, since)
-		} else {
-			l.close()
-		}
-	}, nil
-}
-
 // firstAfter is the tick of the oldest message behind a checkpoint, up to a
 // tick; 0: there is none.
 func (l *link) firstAfter(ctx context.Context, c *commonpb.ReplicateCheckpoint, until uint64) (uint64, error) {
-	if c.GetTimeTick() >= until {
-		return 0, nil
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // what comes after the first message is not needed
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{
 		Pchannel: c.GetPchannel(), StartMessageId: c.GetMessageId(), StartTimetick: c.GetTimeTick() + 1, EndTimetick: until,
 	})

@@ -65,6 +65,7 @@ type Fleet struct {
 	mu         sync.Mutex
 	open       map[*grpc.ClientConn]struct{}
 	kept       map[string]kept     // by cluster
+	dumping    map[string]dumping  // by cluster
 	throwaways map[string]struct{} // in use now
 	ended      bool
 }
@@ -74,7 +75,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, kept: map[string]kept{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, kept: map[string]kept{}, dumping: map[string]dumping{},
 		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{},
 	}
 	twice := map[string]bool{}

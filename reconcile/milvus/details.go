@@ -13,70 +13,113 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// details reads what only a cluster that answers can tell.
+// details reads what only a cluster that answers can tell. What is not asked for
+// stays as it is.
 func (r *reading) details(ctx context.Context) {
-	blind := r.view.ReadsConfiguration == plan.SupportNo
-	var progress []plan.ChannelProgress
+	v := &r.view
+	blind := v.ReadsConfiguration == plan.SupportNo
+	sources := r.sources()
+	reads := (r.what.progress || blind) && len(v.Progress) == 0 && len(sources) > 0
+	timely := reads && r.afterMoment(ctx)
 	var own bool
 	var other string
-	var promotes plan.Support
-	var contents plan.Contents
-	reads := r.what.progress || blind
 	first := make(chan bool, 1) // whether the first own channel was answered for
-	both(
-		func() {
-			if reads {
-				progress = r.progress(ctx, first)
-			}
-		},
-		func() {
-			if r.what.identity {
-				own, other = r.identity(ctx, func() <-chan bool {
-					if !reads {
-						go func() { first <- r.firstServed(ctx) }()
-					}
-					return first
-				})
-			}
-		},
-		func() {
-			if r.what.features {
-				promotes = r.forcePromotes(ctx)
-			}
-		},
-		func() {
-			if r.what.contents {
-				contents = r.fleet.contents(ctx, r.pass)
-			}
-		},
-	)
-	v := &r.view
-	v.Progress, v.ForcePromotes, v.Contents = progress, promotes, contents
+	work := []func(){func() { r.giveMoment(ctx) }}
+	if reads {
+		work = append(work, func() { v.Progress = r.progress(ctx, sources, timely, first) })
+	}
+	if r.what.identity {
+		work = append(work, func() {
+			own, other = r.identity(ctx, func() <-chan bool {
+				if !reads {
+					go func() { first <- r.firstServed(ctx) }()
+				}
+				return first
+			})
+		})
+	}
+	if r.what.features {
+		work = append(work, func() { v.ForcePromotes = r.features(ctx) })
+	}
+	if r.what.contents {
+		work = append(work, func() { v.Contents = r.fleet.contents(ctx, r.pass) })
+	}
+	both(work...)
 	if blind {
-		v.Belief = believeProgress(progress)
+		v.Belief = believeProgress(v.Progress)
 		own = own || v.Belief.Kind == plan.BeliefStandby
 	}
 	if v.IdentityConflict == "" {
 		v.IdentityConflict = other
 	}
-	v.IdentityProven = own && v.IdentityConflict == ""
+	if r.what.identity {
+		v.IdentityProven = own && v.IdentityConflict == ""
+	}
 }
 
-// forcePromotes probes whether DumpMessages is known: it came with
-// force_promote, and without arguments it is refused before it does anything
-// (contract section 7, UNSUPPORTED_SERVER). Only words of the handler count:
-// something before it could refuse us on any version.
-func (r *reading) forcePromotes(ctx context.Context) plan.Support {
-	ctx, cancel := r.shortly(ctx)
+// features says whether the cluster could be promoted by force. An observation
+// does not ask again what the same build told this process before, and of a source
+// the dump of its own messages tells; the look before a request always asks.
+func (r *reading) features(ctx context.Context) plan.Support {
+	switch {
+	case len(r.sight.scene.sights) > 0 && r.fleet.remembered(r.pass, r.view.Version):
+		return plan.SupportYes
+	case r.isSource():
+		r.sight.unprobed = true
+		return plan.SupportUnknown
+	default:
+		return r.fleet.probe(ctx, r.link, r.pass, r.view.Version)
+	}
+}
+
+// isSource says whether the cluster has standbys that are seen with it.
+func (r *reading) isSource() bool {
+	return r.view.Belief.Kind == plan.BeliefPrimary && len(r.sight.scene.sights) > 1
+}
+
+// giveMoment tells the standbys of a source its newest tick, and those of any
+// other cluster that none is coming.
+func (r *reading) giveMoment(ctx context.Context) {
+	var tick uint64
+	if r.what.progress && r.isSource() {
+		r.sight.moment.asked = true
+		tick, _ = r.tick(ctx) // without one, nothing is known of its backlog
+	}
+	r.sight.moment.tell(tick)
+}
+
+// afterMoment waits for the moment of the source of a standby, and says whether
+// it was given.
+func (r *reading) afterMoment(ctx context.Context) bool {
+	if !r.what.progress || r.view.Belief.Kind != plan.BeliefStandby {
+		return false
+	}
+	source := r.sight.scene.of(r.view.Belief.Source)
+	return source != nil && source.moment.given(ctx, r.fleet.soon())
+}
+
+// probe asks whether DumpMessages is known: it came with force_promote, and
+// without arguments it is refused before it does anything (contract section 7,
+// UNSUPPORTED_SERVER).
+func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string) plan.Support {
+	ctx, cancel := l.shortly(ctx)
 	defer cancel()
-	stream, err := r.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
+	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
 	if err == nil {
 		_, err = stream.Recv()
 	}
+	promotes := l.support(err)
+	f.remember(pass, version, promotes)
+	return promotes
+}
+
+// support is what the end of a DumpMessages says of the server. Only words of
+// the handler count: something before it could refuse us on any version.
+func (l *link) support(err error) plan.Support {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return plan.SupportYes
-	case r.trace.seen(err).stage != stageSpoke:
+	case l.trace.seen(err).stage != stageSpoke:
 		return plan.SupportUnknown
 	}
 	switch status.Code(err) {
@@ -87,4 +130,28 @@ func (r *reading) forcePromotes(ctx context.Context) plan.Support {
 	default:
 		return plan.SupportYes
 	}
+}
+
+// dumping is a build that answered to DumpMessages.
+type dumping struct {
+	pass    ticket
+	version string
+}
+
+// remember keeps that a build knows DumpMessages, one for each cluster.
+func (f *Fleet) remember(pass ticket, version string, promotes plan.Support) {
+	if promotes != plan.SupportYes || version == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dumping[pass.cluster] = dumping{pass, version}
+}
+
+// remembered says whether this very server was seen to know DumpMessages while
+// it was of this build. One that does not tell its build is asked again.
+func (f *Fleet) remembered(pass ticket, version string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return version != "" && f.dumping[pass.cluster] == dumping{pass, version}
 }

@@ -14,7 +14,7 @@ import (
 // collection; other is another member whose channel is served here. first asks
 // whether the first own channel is answered for.
 func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own bool, other string) {
-	named, alone := listProves(r.view.Belief.Configuration, r.self)
+	named, alone := listProves(r.view.Belief.Configuration, r.sight.cluster)
 	if alone {
 		return true, ""
 	}
@@ -33,6 +33,11 @@ func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own b
 // nearly all do, is asked once; what does not costs no second deadline.
 const othersAfter = 250 * time.Millisecond
 
+// soon is othersAfter, and little of the deadline of a hasty fleet.
+func (f *Fleet) soon() time.Duration { return min(othersAfter, f.readTimeout/hasty) }
+
+const hasty = 4
+
 // channelServed asks for the first channel of this cluster, and unless that is
 // answered soon for those of every other member at once: a cluster waits for a
 // channel that is not its own until the deadline (milvus.md section 1.3).
@@ -41,12 +46,12 @@ func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (
 	defer cancel()
 	asked := r.firstChannels()
 	var mine <-chan bool
-	if _, tells := asked[r.self.ID]; tells {
+	if _, tells := asked[r.sight.cluster.ID]; tells {
 		mine = first()
-		delete(asked, r.self.ID)
+		delete(asked, r.sight.cluster.ID)
 	}
 	if mine != nil {
-		soon := time.NewTimer(othersAfter)
+		soon := time.NewTimer(r.fleet.soon())
 		defer soon.Stop()
 		select {
 		case ok := <-mine:
@@ -92,7 +97,7 @@ func (r *reading) servedOf(ctx context.Context, asked map[string]string) <-chan 
 func (r *reading) firstServed(ctx context.Context) bool {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
-	_, err := r.info(ctx, r.self.PChannels[0], r.self.ID)
+	_, err := r.info(ctx, r.sight.cluster.PChannels[0], r.sight.cluster.ID)
 	return err == nil
 }
 
@@ -100,13 +105,13 @@ func (r *reading) firstServed(ctx context.Context) bool {
 // from the others.
 func (r *reading) firstChannels() map[string]string {
 	count := map[string]int{}
-	for _, c := range r.topology.Clusters {
+	for _, c := range r.sight.scene.topology.Clusters {
 		if len(c.PChannels) > 0 {
 			count[c.PChannels[0]]++
 		}
 	}
 	out := map[string]string{}
-	for _, c := range r.topology.Clusters {
+	for _, c := range r.sight.scene.topology.Clusters {
 		if len(c.PChannels) > 0 && count[c.PChannels[0]] == 1 {
 			out[c.ID] = c.PChannels[0]
 		}
@@ -129,10 +134,10 @@ func (r *reading) collectionChannels(ctx context.Context) (own bool, other strin
 	}
 	channel := coll.GetPhysicalChannelNames()[0]
 	owners := 0
-	for _, c := range r.topology.Clusters {
+	for _, c := range r.sight.scene.topology.Clusters {
 		if slices.Contains(c.PChannels, channel) {
 			owners++
-			own, other = c.ID == r.self.ID, c.ID
+			own, other = c.ID == r.sight.cluster.ID, c.ID
 		}
 	}
 	if owners != 1 {

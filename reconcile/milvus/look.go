@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -23,49 +24,61 @@ type look struct {
 	hangs    bool // ask twice where no configuration comes, to tell unconfigured from stuck
 }
 
-// view reads one cluster. It never fails: what went wrong is in the view.
+// view reads one cluster by itself.
 func (f *Fleet) view(ctx context.Context, t plan.Topology, a access, what look) plan.View {
-	v := plan.View{Cluster: a.cluster.ID, At: f.clock.Now(), Credential: a.credential, Class: plan.ClassNotCalled}
-	if !a.allowed() {
-		v.Error = a.reason
-		return v
+	s := (&scene{topology: t}).sight(a)
+	f.see(ctx, s, what)
+	s.end()
+	return s.view
+}
+
+// see reads one cluster. It never fails: what went wrong is in the view.
+func (f *Fleet) see(ctx context.Context, s *sight, what look) {
+	s.checkpoints = nil
+	s.view = plan.View{Cluster: s.cluster.ID, At: f.clock.Now(), Credential: s.credential, Class: plan.ClassNotCalled}
+	if !s.allowed() {
+		s.view.Error = s.reason
+		return
 	}
-	pass, err := f.ticket(a)
+	pass, err := f.ticket(s.access)
 	if err != nil {
-		v.Credential, v.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
-		return v
+		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
+		return
 	}
 	l, since, reused, err := f.reach(pass, what.reuse)
 	if err != nil {
-		v.Class, v.Error = plan.ClassOther, f.secrets.scrub(err.Error())
-		return v
+		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
+		return
 	}
-	r := reading{link: l, topology: t, self: a.cluster, what: what, view: v, pass: pass}
+	r := reading{link: l, sight: s, what: what, view: s.view, pass: pass}
 	r.core(ctx)
 	if r.view.Reach == plan.ReachUp {
 		r.details(ctx)
 	}
 	good := r.view.Reach == plan.ReachUp && r.view.Class == plan.ClassNone && r.view.IdentityConflict == ""
-	if good && what.reuse {
-		f.keep(l, pass, since)
-		return r.view
-	}
-	l.close()
 	if !good && reused && ctx.Err() == nil { // only a new connection tells why
+		l.close()
 		what.reuse = false
-		return f.view(ctx, t, a, what)
+		f.see(ctx, s, what)
+		return
 	}
-	return r.view
+	s.view = r.view
+	s.holds(l, pass, func() {
+		if good && what.reuse && l.conn.GetState() == connectivity.Ready {
+			f.keep(l, pass, since)
+		} else {
+			l.close()
+		}
+	})
 }
 
 // reading is one view in the making.
 type reading struct {
 	*link
-	topology plan.Topology
-	self     plan.Cluster
-	what     look
-	view     plan.View
-	pass     ticket
+	sight *sight
+	what  look
+	view  plan.View
+	pass  ticket
 }
 
 // core reads reach, version and belief.
@@ -113,7 +126,7 @@ func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuratio
 	switch {
 	case configuration.answered():
 		v.ReadsConfiguration = plan.SupportYes
-		v.Belief, v.IdentityConflict = believe(r.self.ID, fromProto(stored))
+		v.Belief, v.IdentityConflict = believe(r.sight.cluster.ID, fromProto(stored))
 	case configuration.class == plan.ClassUnimplemented:
 		v.ReadsConfiguration = plan.SupportNo
 	case inferred:

@@ -22,7 +22,7 @@ type Depth struct {
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
 	what := look{identity: true, features: depth.Progress, hangs: true, reuse: true, progress: depth.Progress, contents: depth.Contents}
-	return r.each(ctx, topologies, depth, func(t plan.Topology, a access) plan.View { return r.fleet.view(ctx, t, a, what) })
+	return r.each(ctx, topologies, depth, func(s *sight) { r.fleet.see(ctx, s, what) })
 }
 
 // Deepen adds to views that were made a moment ago what they lack, and returns
@@ -30,41 +30,43 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 // is not asked again: where that takes a deadline, it was paid for already. A
 // cluster that did not answer then is not called.
 func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View {
-	return r.each(ctx, topologies, depth, func(t plan.Topology, a access) plan.View {
-		v := plan.Observed{Views: views}.View(a.cluster.ID)
-		if v.Reach == plan.ReachUp && a.allowed() {
-			r.fleet.deepen(ctx, t, a, &v, depth)
+	return r.each(ctx, topologies, depth, func(s *sight) {
+		s.view = plan.Observed{Views: views}.View(s.cluster.ID)
+		if s.view.Reach == plan.ReachUp && s.allowed() {
+			r.fleet.deepen(ctx, s, depth)
 		}
-		return v
 	})
 }
 
-// each makes a view of every cluster of the topologies.
-func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Depth, view func(plan.Topology, access) plan.View) []plan.View {
-	type job struct {
-		topology plan.Topology
-		access   access
+// each sees every cluster of the topologies, and asks for the backlog of a
+// topology once all of it was seen. Primaries come first: their standbys wait
+// for their moment.
+func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Depth, see func(*sight)) []plan.View {
+	var sights []*sight
+	for _, t := range topologies {
+		sights = append(sights, newScene(t, bind(t, r.fleet.credentials)).sights...)
 	}
-	var jobs []job
-	bound := make([]map[string]access, len(topologies))
-	for i, t := range topologies {
-		bound[i] = bind(t, r.fleet.credentials)
-		for _, c := range t.Clusters {
-			jobs = append(jobs, job{t, bound[i][c.ID]})
+	unhurried(len(sights), r.fleet.concurrency, func(i int) {
+		see(sights[i])
+		sights[i].moment.tell(0)
+		if scene := sights[i].scene; scene.left.Add(-1) == 0 {
+			if depth.Progress {
+				r.fleet.backlogs(ctx, scene)
+			}
+			scene.leave()
 		}
-	}
-	views := make([]plan.View, len(jobs))
-	unhurried(len(jobs), r.fleet.concurrency, func(i int) { views[i] = view(jobs[i].topology, jobs[i].access) })
-	if depth.Progress {
-		r.backlogs(ctx, topologies, bound, views)
+	})
+	views := make([]plan.View, len(sights))
+	for i, s := range sights {
+		views[i] = s.view
 	}
 	slices.SortStableFunc(views, func(a, b plan.View) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return views
 }
 
 // deepen reads what a view lacks, over a connection of its own.
-func (f *Fleet) deepen(ctx context.Context, t plan.Topology, a access, v *plan.View, depth Depth) {
-	pass, err := f.ticket(a)
+func (f *Fleet) deepen(ctx context.Context, s *sight, depth Depth) {
+	pass, err := f.ticket(s.access)
 	if err != nil {
 		return // what is not read stays unknown
 	}
@@ -72,23 +74,11 @@ func (f *Fleet) deepen(ctx context.Context, t plan.Topology, a access, v *plan.V
 	if err != nil {
 		return
 	}
-	defer l.close()
-	r := reading{link: l, topology: t, self: a.cluster, view: *v}
-	both(
-		func() {
-			if depth.Progress && len(v.Progress) == 0 {
-				v.Progress = r.progress(ctx, nil)
-			}
-		},
-		func() {
-			if depth.Progress && v.ForcePromotes == plan.SupportUnknown {
-				v.ForcePromotes = r.forcePromotes(ctx)
-			}
-		},
-		func() {
-			if depth.Contents && !v.Contents.Known {
-				v.Contents = f.contents(ctx, pass)
-			}
-		},
-	)
+	s.holds(l, pass, l.close)
+	r := reading{link: l, sight: s, view: s.view, pass: pass, what: look{
+		progress: depth.Progress, features: depth.Progress && s.view.ForcePromotes == plan.SupportUnknown,
+		contents: depth.Contents && !s.view.Contents.Known,
+	}}
+	r.details(ctx)
+	s.view = r.view
 }

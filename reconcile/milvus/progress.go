@@ -13,52 +13,64 @@ import (
 )
 
 // progress reads how far each own channel has replicated, and what force
-// promotes left behind (milvus.md section 1.3). first, if not nil, hears at once
-// whether the cluster answered for its first channel.
-func (r *reading) progress(ctx context.Context, first chan<- bool) []plan.ChannelProgress {
-	sources := r.sources()
-	out := make([]plan.ChannelProgress, len(r.self.PChannels))
+// promotes left behind (milvus.md section 1.3). timely says that the moment of
+// the source was given before. first hears at once whether the cluster answered
+// for its first channel.
+func (r *reading) progress(ctx context.Context, sources []string, timely bool, first chan<- bool) []plan.ChannelProgress {
+	channels := r.sight.cluster.PChannels
+	out := make([]plan.ChannelProgress, len(channels))
+	checkpoints := make([]*commonpb.ReplicateCheckpoint, len(channels))
+	read := func(i int) { out[i], checkpoints[i] = r.channel(ctx, channels[i], sources) }
 	if len(out) == 0 {
+		first <- false
 		return nil
 	}
 	// A primary before 2.6.19 waits until the deadline on every channel; the
 	// first one tells for all.
-	out[0] = r.channel(ctx, r.self.PChannels[0], sources)
-	if first != nil {
-		first <- out[0].Known
-	}
+	read(0)
+	first <- out[0].Known
 	if !out[0].Known && r.view.Belief.Kind != plan.BeliefStandby {
-		for i, channel := range r.self.PChannels {
+		for i, channel := range channels {
 			out[i] = plan.ChannelProgress{Channel: channel, Error: out[0].Error}
 		}
 		return out
 	}
-	limited(len(out)-1, r.fleet.concurrency, func(i int) {
-		out[i+1] = r.channel(ctx, r.self.PChannels[i+1], sources)
-	})
+	limited(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
+	if timely {
+		r.sight.checkpoints = checkpoints
+	}
 	return out
 }
 
-// sources are the clusters whose salvage checkpoints are asked for. The live
-// checkpoint comes whatever source is named, so a standby is asked once.
+// sources are the clusters whose salvage checkpoints are asked for; none: no
+// channel is read. The live checkpoint comes whatever source is named, so a
+// standby is asked once. A primary has no progress, only what force promotes left
+// behind, and of a member that the document calls a standby and that the primary
+// stores as its target that decides nothing: it speaks for a fence and tells the
+// loss, both of clusters that are stale. One that is to serve more channels than
+// it stores is asked whether it does.
 func (r *reading) sources() []string {
-	if r.view.Belief.Kind == plan.BeliefStandby {
-		return []string{r.view.Belief.Source}
+	belief, self := r.view.Belief, r.sight.cluster
+	if belief.Kind == plan.BeliefStandby {
+		return []string{belief.Source}
 	}
 	var out []string
-	for _, c := range r.topology.Clusters {
-		if c.ID != r.self.ID {
+	for _, c := range r.sight.scene.topology.Clusters {
+		if c.ID != self.ID && !(c.Role == plan.RoleStandby && belief.Configuration.HasEdge(self.ID, c.ID)) {
 			out = append(out, c.ID)
 		}
 	}
-	if len(out) == 0 {
-		out = []string{r.self.ID}
+	stored, _ := belief.Configuration.Member(self.ID)
+	if len(out) == 0 && !slices.Equal(stored.PChannels, self.PChannels) {
+		out = []string{self.ID}
 	}
 	return out
 }
 
-func (r *reading) channel(ctx context.Context, channel string, sources []string) plan.ChannelProgress {
+// channel reads one channel, and its checkpoint as it came.
+func (r *reading) channel(ctx context.Context, channel string, sources []string) (plan.ChannelProgress, *commonpb.ReplicateCheckpoint) {
 	p := plan.ChannelProgress{Channel: channel}
+	var checkpoint *commonpb.ReplicateCheckpoint
 	for _, source := range sources {
 		one, cancel := r.shortly(ctx)
 		info, err := r.info(one, channel, source)
@@ -68,10 +80,11 @@ func (r *reading) channel(ctx context.Context, channel string, sources []string)
 			break
 		}
 		p.Known = true
+		checkpoint = info.GetCheckpoint()
 		take(&p, info)
 	}
 	slices.SortFunc(p.Salvage, func(a, b plan.Salvage) int { return cmp.Compare(a.SourceCluster, b.SourceCluster) })
-	return p
+	return p, checkpoint
 }
 
 func (l *link) info(ctx context.Context, channel, source string) (*milvuspb.GetReplicateInfoResponse, error) {
