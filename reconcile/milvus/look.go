@@ -2,14 +2,11 @@ package milvus
 
 import (
 	"context"
-	"errors"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
 )
@@ -45,29 +42,27 @@ func (f *Fleet) see(ctx context.Context, s *sight, what look) {
 		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
 		return
 	}
-	l, since, reused, err := f.reach(pass, what.reuse)
+	r, since, reused, err := f.begin(ctx, reading{sight: s, what: what, view: s.view, pass: pass})
 	if err != nil {
 		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
 		return
 	}
-	r := reading{link: l, sight: s, what: what, view: s.view, pass: pass}
-	r.core(ctx)
 	if r.view.Reach == plan.ReachUp {
 		r.details(ctx)
 	}
-	good := r.view.Reach == plan.ReachUp && r.view.Class == plan.ClassNone && r.view.IdentityConflict == ""
+	good := r.good()
 	if !good && reused && ctx.Err() == nil { // only a new connection tells why
-		l.close()
+		r.close()
 		what.reuse = false
 		f.see(ctx, s, what)
 		return
 	}
 	s.view = r.view
-	s.holds(l, pass, func() {
-		if good && what.reuse && l.conn.GetState() == connectivity.Ready {
-			f.keep(l, pass, since)
+	s.holds(r.link, pass, func() {
+		if good && what.reuse && r.conn.GetState() == connectivity.Ready {
+			f.keep(r.link, pass, since)
 		} else {
-			l.close()
+			r.close()
 		}
 	})
 }
@@ -81,94 +76,78 @@ type reading struct {
 	pass  ticket
 }
 
-// core reads reach, version and belief.
-func (r *reading) core(ctx context.Context) {
-	var version string
-	var stored *commonpb.ReplicateConfiguration
-	var configuration, coordinator outcome
-	both(
-		func() { version = r.version(ctx) },
-		func() { stored, configuration = r.configuration(ctx) },
-	)
-	r.view.Version = version
-	inferred := false
-	if configuration.reach == plan.ReachDegraded {
-		coordinator = r.coordinator(ctx)
-		if r.what.hangs && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(version) {
-			h := hangs{version: version, configuration: configuration, coordinator: coordinator}
-			both(
-				func() { stored, h.again = r.configuration(ctx) },
-				func() { h.coordinator2 = r.coordinator(ctx) },
-			)
-			inferred, configuration, coordinator = h.unconfigured(), h.again, h.coordinator2
+// good says whether the cluster answered as asked.
+func (r *reading) good() bool {
+	return r.view.Reach == plan.ReachUp && r.view.Class == plan.ClassNone && r.view.IdentityConflict == ""
+}
+
+// over is the same look over a connection.
+func (r reading) over(l *link) *reading {
+	r.link = l
+	return &r
+}
+
+// begin reads the core of a look, over the connection that an earlier one kept if
+// there is one; reused says that it was.
+func (f *Fleet) begin(ctx context.Context, r reading) (read *reading, since time.Time, reused bool, err error) {
+	until := time.Now().Add(f.readTimeout)
+	l, since, reused, err := f.reach(r.pass, r.what.reuse)
+	if err != nil {
+		return nil, since, false, err
+	}
+	kept := r.over(l)
+	if !reused {
+		kept.core(ctx, until)
+		return kept, since, false, nil
+	}
+	keptRead := kept.reads(ctx, until)
+	if inTime(keptRead, f.soon()) && kept.good() {
+		return kept, since, true, nil
+	}
+	anew := f.clock.Now()
+	if l, err = f.dial(r.pass); err != nil {
+		kept.close()
+		<-keptRead
+		return nil, since, false, err
+	}
+	fresh := r.over(l)
+	if kept.or(fresh, keptRead, fresh.reads(ctx, until)) {
+		return kept, since, true, nil
+	}
+	return fresh, anew, false, nil
+}
+
+// or waits for two readings of one cluster, ends one of them and says whether the
+// other is the kept one. Only a new connection tells why a cluster does not
+// answer: one is made beside a kept one that is not good soon, so that a cluster
+// that was lost since the last look costs no second deadline.
+func (r *reading) or(fresh *reading, read, freshRead <-chan struct{}) bool {
+	select {
+	case <-read:
+	case <-freshRead:
+		if fresh.good() {
+			r.close() // ends its reading
 		}
+		<-read
 	}
-	if ctx.Err() != nil && !configuration.answered() {
-		// Our caller's patience ended before the deadline of the call: that the
-		// cluster did not answer until then shows nothing.
-		configuration = outcome{class: plan.ClassOther, err: errCutShort}
+	if r.good() {
+		fresh.close()
+		<-freshRead
+		return true
 	}
-	r.conclude(stored, configuration, coordinator, inferred)
+	<-freshRead
+	r.close()
+	return false
 }
 
-// errCutShort is why a view is not known although the cluster was called.
-var errCutShort = errors.New("the observation was cut short")
-
-func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
-	v := &r.view
-	v.Reach, v.Class = combine(configuration, coordinator)
-	if configuration.err != nil {
-		v.Error = r.fleet.secrets.scrub(words(configuration.err))
-	}
-	if configuration.class == plan.ClassUnauthenticated {
-		v.Credential = plan.CredentialRefused
-	}
-	switch {
-	case configuration.answered():
-		v.ReadsConfiguration = plan.SupportYes
-		v.Belief, v.IdentityConflict = believe(r.sight.cluster.ID, fromProto(stored))
-	case configuration.class == plan.ClassUnimplemented:
-		v.ReadsConfiguration = plan.SupportNo
-	case inferred:
-		// A server that lacks the call says so at once; one that waits has it.
-		v.ReadsConfiguration = plan.SupportYes
-		v.Belief = plan.Belief{Kind: plan.BeliefUnconfigured, Inferred: true}
-	}
-}
-
-// version is the build tag; GetVersion is a stub (milvus.md section 1.1).
-func (r *reading) version(ctx context.Context) string {
-	ctx, cancel := r.shortly(ctx)
-	defer cancel()
-	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{
-		ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: r.fleet.clock.Now().String()},
-	})
-	if err != nil || resp.GetStatus().GetCode() != 0 {
-		return ""
-	}
-	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags())
-}
-
-func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {
-	ctx, cancel := l.shortly(ctx)
-	defer cancel()
-	resp, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
-	if err != nil {
-		return nil, classify(err, l.trace.seen(err))
-	}
-	return resp.GetConfiguration(), classifyStatus(resp.GetStatus())
-}
-
-// coordinator reads something that every cluster has and that its proxy must
-// ask the coordinator for.
-func (l *link) coordinator(ctx context.Context) outcome {
-	ctx, cancel := l.shortly(ctx)
-	defer cancel()
-	resp, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
-	if err != nil {
-		return classify(err, l.trace.seen(err))
-	}
-	return classifyStatus(resp.GetStatus())
+// reads reads the core and closes what it returns.
+func (r *reading) reads(ctx context.Context, until time.Time) <-chan struct{} {
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		r.core(ctx, until)
+	}()
+	return read
 }
 
 // words is the text of an error without gRPC's frame round it.

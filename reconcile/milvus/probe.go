@@ -8,7 +8,7 @@ import (
 )
 
 // deadlinesOfARound is how many reads of a round may follow one another: the
-// stored configuration, then the coordinator or the channels.
+// stored configuration, beside it the coordinator, and then the channels.
 const deadlinesOfARound = 2
 
 // patience is how many times the rounds that were asked for are made at most:

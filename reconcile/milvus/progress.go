@@ -20,22 +20,28 @@ func (r *reading) progress(ctx context.Context, sources []string, timely bool, f
 	channels := r.sight.cluster.PChannels
 	out := make([]plan.ChannelProgress, len(channels))
 	checkpoints := make([]*commonpb.ReplicateCheckpoint, len(channels))
-	read := func(i int) { out[i], checkpoints[i] = r.channel(ctx, channels[i], sources) }
-	if len(out) == 0 {
-		first <- false
-		return nil
-	}
-	// A primary before 2.6.19 waits until the deadline on every channel; the
-	// first one tells for all.
-	read(0)
-	first <- out[0].Known
-	if !out[0].Known && r.view.Belief.Kind != plan.BeliefStandby {
-		for i, channel := range channels {
-			out[i] = plan.ChannelProgress{Channel: channel, Error: out[0].Error}
+	read := func(i int) {
+		out[i], checkpoints[i] = r.channel(ctx, channels[i], sources)
+		if i == 0 {
+			first <- out[0].Known
 		}
-		return out
 	}
-	limited(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
+	switch {
+	case len(out) == 0:
+		first <- false
+	case r.view.Belief.Kind == plan.BeliefStandby:
+		unhurried(len(out), r.fleet.concurrency, read)
+	default:
+		// A primary before 2.6.19 waits until the deadline on every channel; the
+		// first one tells for all.
+		if read(0); !out[0].Known {
+			for i, channel := range channels {
+				out[i] = plan.ChannelProgress{Channel: channel, Error: out[0].Error}
+			}
+			break
+		}
+		unhurried(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
+	}
 	if timely {
 		r.sight.checkpoints = checkpoints
 	}

@@ -1,0 +1,133 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/plan"
+)
+
+// core reads reach, version and belief. A cluster that does not answer costs one
+// deadline, which ends at until: a coordinator is asked beside a configuration
+// that does not come soon.
+func (r *reading) core(ctx context.Context, until time.Time) {
+	whole, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	beside, enough := context.WithCancel(whole)
+	defer enough()
+	var version string
+	var stored *commonpb.ReplicateConfiguration
+	var configuration, coordinator outcome
+	came := make(chan struct{})
+	both(
+		func() { version = r.version(whole) },
+		func() {
+			defer close(came)
+			if stored, configuration = r.configuration(whole); configuration.reach != plan.ReachDegraded {
+				enough()
+			}
+		},
+		func() {
+			if !inTime(came, r.fleet.soon()) {
+				coordinator = r.coordinator(beside)
+			}
+		},
+	)
+	r.view.Version = version
+	inferred := false
+	if configuration.reach == plan.ReachDegraded {
+		if !coordinator.answered() && whole.Err() == nil { // not asked yet, or over a connection that broke
+			coordinator = r.coordinator(whole)
+		}
+		if r.what.hangs && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(version) {
+			h := hangs{version: version, configuration: configuration, coordinator: coordinator}
+			both(
+				func() { stored, h.again = r.configuration(ctx) },
+				func() { h.coordinator2 = r.coordinator(ctx) },
+			)
+			inferred, configuration, coordinator = h.unconfigured(), h.again, h.coordinator2
+		}
+	}
+	if ctx.Err() != nil && !configuration.answered() {
+		// Our caller's patience ended before the deadline of the call: that the
+		// cluster did not answer until then shows nothing.
+		configuration = outcome{class: plan.ClassOther, err: errCutShort}
+	}
+	r.conclude(stored, configuration, coordinator, inferred)
+}
+
+// inTime says whether something came in time.
+func inTime(came <-chan struct{}, patience time.Duration) bool {
+	soon := time.NewTimer(patience)
+	defer soon.Stop()
+	select {
+	case <-came:
+		return true
+	case <-soon.C:
+		return false
+	}
+}
+
+// errCutShort is why a view is not known although the cluster was called.
+var errCutShort = errors.New("the observation was cut short")
+
+func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
+	v := &r.view
+	v.Reach, v.Class = combine(configuration, coordinator)
+	if configuration.err != nil {
+		v.Error = r.fleet.secrets.scrub(words(configuration.err))
+	}
+	if configuration.class == plan.ClassUnauthenticated {
+		v.Credential = plan.CredentialRefused
+	}
+	switch {
+	case configuration.answered():
+		v.ReadsConfiguration = plan.SupportYes
+		v.Belief, v.IdentityConflict = believe(r.sight.cluster.ID, fromProto(stored))
+	case configuration.class == plan.ClassUnimplemented:
+		v.ReadsConfiguration = plan.SupportNo
+	case inferred:
+		// A server that lacks the call says so at once; one that waits has it.
+		v.ReadsConfiguration = plan.SupportYes
+		v.Belief = plan.Belief{Kind: plan.BeliefUnconfigured, Inferred: true}
+	}
+}
+
+// version is the build tag; GetVersion is a stub (milvus.md section 1.1).
+func (r *reading) version(ctx context.Context) string {
+	ctx, cancel := r.shortly(ctx)
+	defer cancel()
+	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{
+		ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: r.fleet.clock.Now().String()},
+	})
+	if err != nil || resp.GetStatus().GetCode() != 0 {
+		return ""
+	}
+	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags())
+}
+
+func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {
+	ctx, cancel := l.shortly(ctx)
+	defer cancel()
+	resp, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
+	if err != nil {
+		return nil, classify(err, l.trace.seen(err))
+	}
+	return resp.GetConfiguration(), classifyStatus(resp.GetStatus())
+}
+
+// coordinator reads something that every cluster has and that its proxy must
+// ask the coordinator for.
+func (l *link) coordinator(ctx context.Context) outcome {
+	ctx, cancel := l.shortly(ctx)
+	defer cancel()
+	resp, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
+	if err != nil {
+		return classify(err, l.trace.seen(err))
+	}
+	return classifyStatus(resp.GetStatus())
+}

@@ -1,0 +1,225 @@
+package milvus
+
+import (
+	"net"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// blackHole is an address that drops whatever is sent to it, as a host that lost
+// its power does: Linux drops the SYN of a listener whose queue is full.
+func blackHole(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux drops what a full listener gets")
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	must(t, err)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	must(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	must(t, syscall.Listen(fd, 0))
+	name, err := syscall.Getsockname(fd)
+	must(t, err)
+	at := net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port} //nolint:forcetypeassert // of AF_INET
+	for range 16 {
+		conn, err := net.DialTimeout("tcp", at.String(), 200*time.Millisecond)
+		if err != nil {
+			return at.String()
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("the listener takes every connection")
+	return ""
+}
+
+// lose makes b not answer in some way.
+var lose = map[string]struct {
+	change func(*testing.T, *world)
+	reach  plan.Reach
+	class  plan.ErrorClass
+	calls  map[string]int // that b still hears
+}{
+	"refused":    {func(t *testing.T, w *world) { must(t, w.Stop("b")) }, plan.ReachUnreachable, plan.ClassRefused, nil},
+	"black hole": {func(t *testing.T, w *world) { w.move("b", blackHole(t)) }, plan.ReachUnreachable, plan.ClassTimeout, nil},
+	"accepts and is silent": {
+		func(t *testing.T, w *world) { w.move("b", listen(t, func(net.Conn) {})) }, plan.ReachUnreachable, plan.ClassTimeout, nil,
+	},
+	"hangs": {
+		func(t *testing.T, w *world) {
+			must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		}, plan.ReachDegraded, plan.ClassTimeout, map[string]int{"Connect": 1, "GetReplicateConfiguration": 1, "ListDatabases": 1},
+	},
+	"slow": {
+		func(t *testing.T, w *world) {
+			must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultDelay, For: time.Minute}))
+		}, plan.ReachDegraded, plan.ClassTimeout, map[string]int{"Connect": 1, "GetReplicateConfiguration": 1, "ListDatabases": 1},
+	},
+}
+
+// move has a cluster be looked for at another address.
+func (w *world) move(id, address string) {
+	c := w.cluster(id)
+	c.ClientAddress, c.URI = address, "http://"+address
+	i := slices.IndexFunc(w.config.Credentials, func(c Credential) bool { return c.ClusterID == id })
+	w.config.Credentials[i].Address = address
+}
+
+// TestALostClusterCostsOneDeadline: everything that a lost cluster is asked for
+// is under way together, so that it all ends with one deadline; and it is called
+// what it was called when one was asked after the other.
+func TestALostClusterCostsOneDeadline(t *testing.T) {
+	t.Parallel()
+	for name, c := range lose {
+		for what, depth := range map[string]Depth{"plan": {}, "run": {Progress: true, Contents: true}} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				w := pair(t, "")
+				w.config.ReadTimeout = 2 * time.Second
+				c.change(t, w)
+				views, calls := w.sweep(w.fleet(), depth)
+				if b := views["b"]; b.Reach != c.reach || b.Class != c.class || b.IdentityProven || len(b.Progress) != 0 {
+					t.Errorf("%+v", b)
+				}
+				if a := views["a"]; a.Reach != plan.ReachUp || !a.IdentityProven || (a.ForcePromotes == plan.SupportYes) != depth.Progress || a.Contents.Known != depth.Contents {
+					t.Errorf("%+v", a)
+				}
+				heard := map[string]int{}
+				var first, last time.Time
+				for _, x := range w.Calls() {
+					if x.Cluster == "b" {
+						heard[x.Method]++
+						last = x.At
+					}
+					if first.IsZero() {
+						first = x.At
+					}
+				}
+				same(t, heard, c.calls)
+				if asked := last.Sub(first); asked >= w.config.ReadTimeout {
+					t.Errorf("it was asked again %s after the first question: %v", asked, calls)
+				}
+			})
+		}
+	}
+}
+
+// TestAKeptConnectionCostsNoSecondDeadline: a cluster is lost behind a connection
+// that an earlier look kept. Why is told by a new one, which is made beside it.
+func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	w.config.KeepFor, w.config.ReadTimeout = time.Hour, 2*time.Second
+	f := w.fleet()
+	w.sweep(f, Depth{})
+	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	before := len(w.Calls())
+	views, calls := w.sweep(f, Depth{})
+	if b := views["b"]; b.Reach != plan.ReachDegraded || b.Class != plan.ClassTimeout {
+		t.Errorf("%+v", b)
+	}
+	same(t, calls["ListDatabases"], 2) // over each of the two
+	heard := w.Calls()[before:]
+	if asked := heard[len(heard)-1].At.Sub(heard[0].At); asked >= w.config.ReadTimeout {
+		t.Errorf("it was asked again after %s", asked)
+	}
+	same(t, len(f.open), 1) // a's
+
+	must(t, w.ClearFaults("b"))
+	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 700 * time.Millisecond}))
+	w.sweep(f, Depth{})
+	views, calls = w.sweep(f, Depth{}) // the kept one answers first, though not soon
+	same(t, views["b"].Class, plan.ClassNone)
+	same(t, calls["GetReplicateConfiguration"], 3)
+	same(t, len(f.open), 2)
+}
+
+// TestASlowConfigurationIsNoLostCluster: the coordinator that is asked beside it
+// changes nothing once the configuration came.
+func TestASlowConfigurationIsNoLostCluster(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 500 * time.Millisecond}))
+	must(t, w.AddFault("b", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang}))
+	views, calls := w.sweep(w.fleet(), Depth{})
+	if b := views["b"]; b.Reach != plan.ReachUp || b.Class != plan.ClassNone || b.Belief.Kind != plan.BeliefStandby {
+		t.Errorf("%+v", b)
+	}
+	same(t, calls["ListDatabases"], 1)
+}
+
+// TestAHangingStandbyHoldsUpNoChannel: channels that are not answered for cost
+// one deadline together, and the others are read.
+func TestAHangingStandbyHoldsUpNoChannel(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	w.config.ReadTimeout, w.config.Concurrency = 2*time.Second, 2
+	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateInfo", Kind: milvussim.FaultHang, Times: 10}))
+	views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+	known := 0
+	for _, p := range views["b"].Progress {
+		if p.Known {
+			known++
+		}
+	}
+	if known < 6 || known > 7 { // one may hang that was asked for on behalf of a
+		t.Errorf("%d channels are known", known)
+	}
+	var read []time.Time
+	for _, x := range w.Calls() {
+		if x.Cluster == "b" && x.Method == "GetReplicateInfo" {
+			read = append(read, x.At)
+		}
+	}
+	if took := read[len(read)-1].Sub(read[0]); took >= w.config.ReadTimeout {
+		t.Errorf("the last channel was asked for %s after the first", took)
+	}
+}
+
+// TestLostClustersHoldUpNoTopology: the healthy ones are read while the lost ones
+// are waited for, however many there are.
+func TestLostClustersHoldUpNoTopology(t *testing.T) {
+	t.Parallel()
+	const topologies, lost = 30, 9
+	var specs []milvussim.ClusterSpec
+	names := make([]string, topologies)
+	for i := range names {
+		names[i] = "t" + string(rune('a'+i/10)) + string(rune('0'+i%10))
+		specs = append(specs, milvussim.Converged(milvussim.Pair(names[i]+"-a", names[i]+"-b"))...)
+	}
+	w := newWorld(t, milvussim.Options{}, specs...)
+	w.config.ReadTimeout, w.config.Concurrency = 5*time.Second, 2
+	all := w.topology.Clusters
+	var each []plan.Topology
+	hole := blackHole(t)
+	for i, name := range names {
+		each = append(each, plan.Topology{Name: name, Clusters: all[2*i : 2*i+2]})
+		if i >= lost {
+			continue
+		}
+		switch primary := name + "-a"; i % 3 {
+		case 0:
+			w.move(primary, hole)
+		case 1:
+			must(t, w.AddFault(primary, milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		case 2:
+			must(t, w.Stop(primary))
+		}
+	}
+	up := 0
+	for _, v := range w.fleet().Reader().Observe(w.ctx(), each, Depth{Progress: true}) {
+		if v.Reach == plan.ReachUp && v.IdentityProven {
+			up++
+		}
+	}
+	same(t, up, 2*topologies-lost)
+	calls := w.Calls()
+	if took := calls[len(calls)-1].At.Sub(calls[0].At); took >= w.config.ReadTimeout {
+		t.Errorf("the last call came %s after the first", took)
+	}
+}
