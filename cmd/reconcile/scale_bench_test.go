@@ -92,7 +92,8 @@ type cost struct {
 	rpcs, sent int   // calls, and bytes that the simulator read and wrote
 }
 
-// spend runs a command once.
+// spend runs a command once; exits is the exit code that it must have, or any if
+// it is negative.
 func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
 	b.Helper()
 	calls, sent := e.calls(b), e.bytes(b)
@@ -104,7 +105,7 @@ func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
 	_ = cmd.Run() // the exit code is looked at
 	c.wall += time.Since(began)
 	b.StopTimer()
-	if got := cmd.ProcessState.ExitCode(); got != exits {
+	if got := cmd.ProcessState.ExitCode(); exits >= 0 && got != exits {
 		b.Fatalf("reconcile %v exits %d, want %d\n%s", args, got, exits, stderr.String())
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // on Linux
@@ -198,41 +199,5 @@ func (e *estate) change(b *testing.B, n int) {
 	cmd := exec.Command("git", "-C", repo, "-c", "user.name=Bob", "-c", "user.email=bob@example.com", "commit", "-qam", "Switch over")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// BenchmarkLost is a plan of 100 topologies while a tenth of the clusters does
-// not answer. What it takes longer than with all of them must be one deadline,
-// 3 s, however many are lost.
-func BenchmarkLost(b *testing.B) {
-	const topologies = 100
-	for _, how := range []struct{ name, path, body string }{
-		{"none", "", ""},
-		{"refused", "/stop", ""},
-		{"hanging", "/faults", `{"method":"%s","kind":"hang","times":1000000}`},
-	} {
-		b.Run(how.name, func(b *testing.B) {
-			b.StopTimer()
-			e := newEstate(b, topologies)
-			for i := 0; how.path != "" && i < topologies*3/10; i++ {
-				for _, method := range []string{"Connect", "GetReplicateConfiguration", "GetReplicateInfo", "ListDatabases"} {
-					body := how.body
-					if strings.Contains(body, "%s") {
-						body = fmt.Sprintf(body, method)
-					}
-					if _, err := request("POST", fmt.Sprintf("%s/clusters/t%04d-c%s", e.control, i, how.path), body); err != nil {
-						b.Fatal(err)
-					}
-					if how.body == "" {
-						break
-					}
-				}
-			}
-			var c cost
-			for range b.N {
-				c.spend(b, e, 0, "plan", "--config", e.config)
-			}
-			c.report(b, topologies)
-		})
 	}
 }

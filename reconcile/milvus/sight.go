@@ -74,11 +74,12 @@ func (s *scene) leave() {
 // holds takes over a connection until the scene is left.
 func (s *sight) holds(l *link, pass ticket, leave func()) { s.link, s.pass, s.leave = l, pass, leave }
 
+// end leaves the cluster; only the view is kept.
 func (s *sight) end() {
 	if s.link != nil {
 		s.leave()
 	}
-	s.link = nil
+	s.link, s.leave, s.checkpoints = nil, nil, nil
 }
 
 // moment is a tick of a source. What its standbys say of their channels after it
