@@ -75,30 +75,3 @@ func demoPlan(t *testing.T, story string) string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-// TestTutorialIsAScript demands that each command of the tutorial is run.
-func TestTutorialIsAScript(t *testing.T) {
-	tutorial, err := os.ReadFile(filepath.Join("..", "..", "docs", "tutorial.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	script, err := os.ReadFile(filepath.Join("..", "..", "testdata", "script", "tutorial.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for line := range strings.SplitSeq(string(tutorial), "\n") {
-		command, ok := strings.CutPrefix(line, "./bin/reconcile ")
-		if !ok {
-			continue
-		}
-		found++
-		command, _, _ = strings.Cut(strings.TrimSuffix(command, " &"), "  #")
-		if !strings.Contains(string(script), "reconcile "+strings.TrimSpace(command)) {
-			t.Errorf("the tutorial's command %q is not run by testdata/script/tutorial.txtar", command)
-		}
-	}
-	if found == 0 {
-		t.Error("the tutorial has no commands")
-	}
-}

@@ -61,12 +61,13 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 	if err != nil {
 		return err
 	}
+	git, _ := g.beyond()
 	return g.proposeEdit(ctx, w, proposal{
 		roles: roles, commit: o.commit,
 		what: "Adopt what was done to " + name + " by hand",
 		plan: func(d plan.Desired, m plan.Memory) plan.Plan { return plan.Compute(d, observed, m) },
 		next: []string{
-			"  git push                  # or open a pull request with it",
+			"  " + git + " push                  # or open a pull request with it",
 			fmt.Sprintf("  reconcile status %s    # once it is on the tracked branch", name),
 		},
 	})

@@ -87,7 +87,8 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
 	}
 	if o.push == "" {
-		fmt.Fprintf(g.std.Out, "push it to make it count: git push origin refs/tags/%s\n", printable(tag))
+		git, _ := g.beyond()
+		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(tag))
 		return nil
 	}
 	if _, err := gitIn(ctx, dir, "", "push", "--", o.push, "refs/tags/"+tag); err != nil {

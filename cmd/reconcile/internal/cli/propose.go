@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -65,15 +66,25 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
+	git, there := g.beyond()
 	return g.proposeEdit(ctx, w, proposal{
 		roles: roles, what: what, commit: o.commit, plan: plan.Offline,
 		next: []string{
-			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo .    # against the live clusters", name),
-			"  git push                  # or open a pull request with it",
-			fmt.Sprintf("  reconcile approve %s/%s --reason \"WHY\" --push", name, cluster),
+			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
+			"  " + git + " push                  # or open a pull request with it",
+			fmt.Sprintf("  reconcile approve %s/%s%s --reason \"WHY\" --push", name, cluster, there),
 			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
 		},
 	})
+}
+
+// beyond is how git and reconcile are told of a work tree that is not the
+// current folder.
+func (g *globals) beyond() (git, option string) {
+	if g.repo == "" {
+		return "git", ""
+	}
+	return "git -C " + printable(g.repo), " --repo " + printable(g.repo)
 }
 
 // splitTarget takes TOPOLOGY/CLUSTER apart.
