@@ -24,20 +24,37 @@ func byhand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	id := args[0]
 	address := ts.Getenv(strings.ToUpper(strings.TrimPrefix(id, "cluster-")))
+	if drops {
+		ts.Check(dropByHand(address, args[2]))
+		return
+	}
+	ts.Check(promoteByHand(id, address))
+}
+
+// asRoot calls the cluster at an address as its root user.
+func asRoot(address string, call func(context.Context, milvuspb.MilvusServiceClient) (*commonpb.Status, error)) error {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer conn.Close() //nolint:errcheck // nothing is in flight any more
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte("root:Milvus")))
-	if drops {
-		resp, err := milvuspb.NewMilvusServiceClient(conn).DropCollection(ctx, &milvuspb.DropCollectionRequest{CollectionName: args[2]})
-		ts.Check(err)
-		if resp.GetCode() != 0 {
-			ts.Fatalf("the drop was refused: %s", resp.GetReason())
-		}
-		return
+	status, err := call(ctx, milvuspb.NewMilvusServiceClient(conn))
+	if err == nil && status.GetCode() != 0 {
+		err = fmt.Errorf("it was refused: %s", status.GetReason())
 	}
+	return err
+}
+
+func dropByHand(address, collection string) error {
+	return asRoot(address, func(ctx context.Context, c milvuspb.MilvusServiceClient) (*commonpb.Status, error) {
+		return c.DropCollection(ctx, &milvuspb.DropCollectionRequest{CollectionName: collection})
+	})
+}
+
+func promoteByHand(id, address string) error {
 	member := &commonpb.MilvusCluster{
 		ClusterId:       id,
 		ConnectionParam: &commonpb.ConnectionParam{Uri: "http://" + address, Token: "root:Milvus"},
@@ -45,12 +62,10 @@ func byhand(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range 16 {
 		member.Pchannels = append(member.Pchannels, fmt.Sprintf("%s-rootcoord-dml_%d", id, i))
 	}
-	resp, err := milvuspb.NewMilvusServiceClient(conn).UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
-		ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: []*commonpb.MilvusCluster{member}},
-		ForcePromote:           true,
+	return asRoot(address, func(ctx context.Context, c milvuspb.MilvusServiceClient) (*commonpb.Status, error) {
+		return c.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+			ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: []*commonpb.MilvusCluster{member}},
+			ForcePromote:           true,
+		})
 	})
-	ts.Check(err)
-	if resp.GetCode() != 0 {
-		ts.Fatalf("the promotion was refused: %s", resp.GetReason())
-	}
 }

@@ -35,6 +35,12 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 		},
+		"promote-by-hand": func() {
+			if err := promoteByHand(os.Args[1], os.Args[2]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
 		"relay":   func() { relay(os.Args[1], os.Args[2]) },
 		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },
