@@ -3,6 +3,7 @@ package milvus
 import (
 	"crypto/tls"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -126,15 +127,20 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// limited runs n pieces of work, so many at once.
+// limited runs n pieces of work, so many at once. One goroutine does many of
+// them: a call needs a deep stack, which each new goroutine would grow anew.
 func limited(n, atOnce int, work func(i int)) {
-	slots := make(chan struct{}, max(atOnce, 1))
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range n {
-		slots <- struct{}{}
+	for range min(n, max(atOnce, 1)) {
 		wg.Go(func() {
-			defer func() { <-slots }()
-			work(i)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				work(i)
+			}
 		})
 	}
 	wg.Wait()

@@ -42,7 +42,7 @@ func (r *reading) details(ctx context.Context) {
 		work = append(work, func() { v.ForcePromotes = r.features(ctx) })
 	}
 	if r.what.contents {
-		work = append(work, func() { v.Contents = r.fleet.contents(ctx, r.pass) })
+		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
 	}
 	both(work...)
 	if blind {

@@ -63,7 +63,7 @@ const readBuffer = 4 << 10
 func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 	transport := insecure.NewCredentials()
 	if t.tls != nil {
-		transport = credentials.NewTLS(t.tls.Clone())
+		transport = credentials.NewTLS(t.tls) // which copies it
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(traced{TransportCredentials: transport, trace: tr}),
@@ -83,18 +83,22 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		options = append(options, grpc.WithIdleTimeout(f.keepFor))
 	}
 	if t.token != "" {
-		options = append(options, grpc.WithPerRPCCredentials(bearer(t.token)))
+		options = append(options, grpc.WithPerRPCCredentials(newBearer(t.token)))
 	}
 	return options
 }
 
 // bearer sends a token as Milvus wants it: base64, without a scheme
 // (milvus.md section 1.6). Streams carry it too.
-type bearer string
+type bearer map[string]string
 
-// GetRequestMetadata returns the header.
+func newBearer(token string) bearer {
+	return bearer{"authorization": base64.StdEncoding.EncodeToString([]byte(token))}
+}
+
+// GetRequestMetadata returns the header, the same with each call: gRPC copies it.
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": base64.StdEncoding.EncodeToString([]byte(b))}, nil
+	return b, nil
 }
 
 // RequireTransportSecurity: the operator decides about TLS for each cluster.

@@ -12,10 +12,15 @@ import (
 // knownIn looks for collections in one database. A database that is not there
 // any more lacks all of them.
 func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, collections []string) (missing, silent []string, err error) {
-	there, err := f.collectionsOf(ctx, pass, database)
+	l, err := f.dial(pass)
 	if err != nil {
-		gone, goneErr := f.databaseGone(ctx, pass, database)
-		if goneErr != nil || !gone {
+		return nil, nil, err
+	}
+	defer l.close()
+	there, err := l.collections(ctx, database)
+	if err != nil {
+		databases, goneErr := l.databases(ctx)
+		if goneErr != nil || slices.Contains(databases, database) {
 			return nil, nil, err
 		}
 	}
@@ -33,16 +38,6 @@ func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, colle
 		}
 	}
 	return missing, silent, nil
-}
-
-func (f *Fleet) databaseGone(ctx context.Context, pass ticket, database string) (bool, error) {
-	d, err := f.dialData(ctx, pass, "")
-	if err != nil {
-		return false, err
-	}
-	defer d.close(ctx)
-	names, err := d.databases(ctx)
-	return !slices.Contains(names, database), err
 }
 
 // answers says whether a collection can be described and, where it is loaded,

@@ -13,8 +13,9 @@ import (
 // secrets are the tokens that were used, so that no text that a server or a
 // library makes can carry one out.
 type secrets struct {
-	mu    sync.Mutex
-	known []string // longest first: a token may hold another
+	mu     sync.Mutex
+	tokens map[string]struct{}
+	known  []string // every form of them, longest first: a token may hold another
 }
 
 // shortestPassword is the shortest password that is searched for on its own.
@@ -25,15 +26,19 @@ const shortestPassword = 8
 const maxText = 400
 
 func (s *secrets) add(token string) {
-	if token == "" {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.tokens[token]; known || token == "" {
 		return
 	}
+	if s.tokens == nil {
+		s.tokens = map[string]struct{}{}
+	}
+	s.tokens[token] = struct{}{}
 	forms := []string{token, base64.StdEncoding.EncodeToString([]byte(token))}
 	if _, password, ok := strings.Cut(token, ":"); ok && len(password) >= shortestPassword {
 		forms = append(forms, password)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, form := range forms {
 		if !slices.Contains(s.known, form) {
 			s.known = append(s.known, form)
@@ -46,7 +51,8 @@ func (s *secrets) add(token string) {
 func (s *secrets) scrub(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, secret := range s.known {
+	fits, _ := slices.BinarySearchFunc(s.known, len(text), func(secret string, n int) int { return n - len(secret) })
+	for _, secret := range s.known[fits:] {
 		text = strings.ReplaceAll(text, secret, "[token]")
 	}
 	text = strings.Join(strings.Fields(text), " ")

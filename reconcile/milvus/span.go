@@ -17,6 +17,9 @@ import (
 var tracer = otel.Tracer("milvus-reconcile/reconcile/milvus")
 
 func begin(ctx context.Context, cluster, method string) (context.Context, func(error)) {
+	if parent := tracing.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
+		return ctx, func(error) {} // nobody takes the trace that this is part of
+	}
 	ctx, s := tracer.Start(ctx, method, tracing.WithSpanKind(tracing.SpanKindClient),
 		tracing.WithAttributes(attribute.String("rpc.system", "grpc"), attribute.String("cluster", cluster)))
 	return ctx, func(err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 	recordsShown = 5
 	// recordsWithin bounds a read of the ledger for whoever asks.
 	recordsWithin = 3 * time.Second
+	// mutexEvery and blockedFor say what the profiles of --pprof sample: one in so
+	// many contentions, and one wait in so much time spent waiting.
+	mutexEvery = 10
+	blockedFor = time.Millisecond
 )
 
 // server listens where the configuration says.
@@ -45,6 +50,8 @@ func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	s.Handle("GET /api/v1/status", serve.Status(board))
 	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
 	if profiles {
+		runtime.SetMutexProfileFraction(mutexEvery)
+		runtime.SetBlockProfileRate(int(blockedFor.Nanoseconds()))
 		s.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
 		s.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 		s.Handle("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))

@@ -45,6 +45,8 @@ func startTracing(ctx context.Context, ids bool, fault func(error)) (func(contex
 			return nil, fmt.Errorf("export traces: %w", err)
 		}
 		options = append(options, sdktrace.WithBatcher(exporter))
+	} else {
+		options = append(options, sdktrace.WithSampler(sdktrace.NeverSample())) // ids, and nothing recorded
 	}
 	provider := sdktrace.NewTracerProvider(options...)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(fault))
