@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,6 +76,7 @@ func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRec
 		if err := l.writeLatest(ctx, encoded); err != nil {
 			return err
 		}
+		l.verified.wrote(batch, encoded)
 	}
 	return nil
 }
@@ -127,8 +130,8 @@ type latest struct {
 // decode reads the stored values, of which only what is new is parsed.
 func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
 	c.forget(stored)
-	out := latest{heads: map[string]GitHead{}, collections: map[string]Collections{}}
-	for _, key := range sortedKeys(stored) {
+	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}, collections: map[string]Collections{}}
+	for _, key := range c.sorted(stored) {
 		v := c.of(key, stored[key])
 		if v.content == nil {
 			var err error
@@ -174,18 +177,21 @@ func decodeValue(key string, stored []byte) (any, error) {
 	return nil, errors.New("values of this sort are not known")
 }
 
-// sumOf is a hash over all latest values, given the hash of each, and their keys.
-func sumOf(stored map[string][]byte, hash func(key string) string) string {
-	var b []byte
-	for _, key := range sortedKeys(stored) {
+// sumOf is a hash over all latest values, given their sorted keys and the hash of
+// each.
+func sumOf(stored map[string][]byte, sorted []string, hash func(key string) string) string {
+	sum := sha256.New()
+	var line []byte
+	for _, key := range sorted {
 		if stored[key] != nil {
-			b = strconv.AppendQuote(b, key)
-			b = append(b, ' ')
-			b = append(b, hash(key)...)
-			b = append(b, '\n')
+			line = strconv.AppendQuote(line[:0], key)
+			line = append(line, ' ')
+			line = append(line, hash(key)...)
+			line = append(line, '\n')
+			_, _ = sum.Write(line) // a hash takes everything
 		}
 	}
-	return hashOf(b)
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // withHash is the stored form of a latest value: its hash, a newline, JSON.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -62,6 +63,36 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 		w.Salvage = append(w.Salvage, salvageWire(s))
 	}
 	return w
+}
+
+// asRead is what decodeProgress reads from the encoded record. What is the same is
+// shared with it.
+func asRead(p plan.ProgressRecord) plan.ProgressRecord {
+	p.At, p.NoBacklogAt = wall(p.At), wall(p.NoBacklogAt)
+	if len(p.Collections) == 0 {
+		p.Collections = nil
+	}
+	if len(p.Channels) == 0 {
+		p.Channels = nil
+	}
+	if !slices.ContainsFunc(p.Channels, differsRead) {
+		return p
+	}
+	p.Channels = slices.Clone(p.Channels)
+	for i := range p.Channels {
+		c := &p.Channels[i]
+		c.CaughtUpAt, c.Unsent = wallOf(c.CaughtUpAt), wallOf(c.Unsent)
+		if len(c.Salvage) == 0 {
+			c.Salvage = nil
+		}
+	}
+	return p
+}
+
+// differsRead says whether a channel is read in another form than it is written.
+func differsRead(c plan.ChannelProgress) bool {
+	same := func(at *time.Time) bool { return at == nil || *at == wall(*at) } //nolint:staticcheck // in every part
+	return !same(c.CaughtUpAt) || !same(c.Unsent) || c.Salvage != nil && len(c.Salvage) == 0
 }
 
 func decodeProgress(body []byte) (plan.ProgressRecord, error) {

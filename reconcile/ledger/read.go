@@ -46,10 +46,14 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 		if err != nil {
 			return l.named(err)
 		}
-		out.memory, out.latest = s.memory(l.store.kind(), newest.progress), newest
-		out.born, out.newest, out.marks = s.born, s.newest, values(s.marks)
-		out.lapses, out.served = slices.Clone(s.lapses), maps.Clone(s.served)
-		out.entries, out.chain, out.version = l.verified.entries, im.chain, im.version
+		now := Snapshot{entries: l.verified.entries, chain: im.chain, version: im.version}
+		if out = l.verified.newest; out.version == 0 || !out.SameRecords(now) {
+			out = now
+			out.memory, out.born, out.newest, out.marks = s.memory(l.store.kind(), nil), s.born, s.newest, values(s.marks)
+			out.lapses, out.served = slices.Clone(s.lapses), maps.Clone(s.served)
+		}
+		out.latest, out.memory.Progress = newest, newest.progress
+		out.chain, out.version = im.chain, im.version
 		l.verified.newest = out
 		return nil
 	})
@@ -79,6 +83,13 @@ func (s Snapshot) Newest() time.Time { return s.newest }
 // Version is another one whenever what a Ledger holds is; two snapshots of one
 // Ledger with the same version are the same. 0: that cannot be told.
 func (s Snapshot) Version() uint64 { return s.version }
+
+// SameRecords says whether two snapshots of one Ledger hold the same records. What
+// is not recorded, as progress, may differ.
+func (s Snapshot) SameRecords(o Snapshot) bool {
+	n := len(s.entries)
+	return n == len(o.entries) && (n == 0 || s.chain[n-1].hash == o.chain[n-1].hash)
+}
 
 // Spent lists the approvals of a topology that were used, oldest first; of
 // all, for "".

@@ -20,13 +20,15 @@ type image struct {
 	// version is another one in this process whenever the content is; 0: the
 	// backend cannot tell. Nothing in an image is changed once it was handed out.
 	version uint64
+	// whole: this process made it from one that it verified, and made its head.
+	whole bool
 }
 
 // with is the image after a change.
 func (im image) with(c change) image {
-	out := image{format: c.format, head: c.head, chain: append(im.chain, c.append...), latest: im.latest}
+	out := image{format: c.format, head: c.head, chain: append(im.chain, c.append...), latest: im.latest, whole: true}
 	if len(c.latest) > 0 {
-		out.latest = maps.Clone(merge(im.latest, c.latest))
+		out.latest = merge(im.latest, c.latest)
 		maps.DeleteFunc(out.latest, func(_ string, raw []byte) bool { return raw == nil })
 	}
 	return out
@@ -78,7 +80,7 @@ type guard interface {
 // headOf names the last record and all of the latest values, which the chain
 // alone cannot: a chain whose end is cut off is still a chain.
 func headOf(chain []sealed, latest map[string][]byte) string {
-	return headOfFormat1(chain) + " " + sumOf(latest, func(key string) string { return hashOf(latest[key]) })
+	return headOfFormat1(chain) + " " + sumOf(latest, sortedKeys(latest), func(key string) string { return hashOf(latest[key]) })
 }
 
 func headOfFormat1(chain []sealed) string {
@@ -175,18 +177,22 @@ func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 	v := &l.verified
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	entries, err := v.check(im.chain)
-	if err == nil && im.format != "" {
-		err = checkHead(im, v.values.sumOf)
-	}
-	if err != nil {
-		return entries, l.named(err)
+	if im.version == 0 || im.version != v.good {
+		entries, err := v.check(im.chain)
+		if err == nil && im.format != "" && !im.whole {
+			err = checkHead(im, v.values.sumOf)
+		}
+		if err != nil {
+			v.good = 0
+			return entries, l.named(err)
+		}
+		v.good = im.version
 	}
 	s, err := v.fold()
 	if err != nil {
-		return entries, l.named(err)
+		return v.entries, l.named(err)
 	}
-	return entries, use(s)
+	return v.entries, use(s)
 }
 
 // ended says why nothing is read or written any more; nil: go on.

@@ -3,6 +3,8 @@ package ledger
 import (
 	"bytes"
 	"sync"
+
+	"milvus-reconcile/plan"
 )
 
 // verified is what was verified last. A record or a value whose bytes are the
@@ -15,6 +17,7 @@ type verified struct {
 	state   *state // of the first folded entries; nil: none
 	folded  int
 	values  valueCache
+	good    uint64 // version of the image that was found whole last; 0: none
 	newest  Snapshot
 }
 
@@ -27,7 +30,11 @@ func (v *verified) check(chain []sealed) ([]entry, error) {
 	if same < v.folded {
 		v.state = nil
 	}
-	entries, err := verify(chain, v.entries[:same:same])
+	known := v.entries
+	if same < len(known) { // others follow: what was handed out must not change
+		known = known[:same:same]
+	}
+	entries, err := verify(chain, known)
 	v.chain, v.entries = chain[:len(entries):len(entries)], entries
 	return entries, err
 }
@@ -51,9 +58,26 @@ func (v *verified) fold() (*state, error) {
 	return v.state, nil
 }
 
+// wrote remembers what progress says that was written just now, which is then not
+// decoded again.
+func (v *verified) wrote(batch []plan.ProgressRecord, encoded map[string][]byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, p := range batch {
+		key := progressKey(p.Cluster)
+		if known, ok := v.values.values[key]; ok && known.content == nil && bytes.Equal(known.raw, encoded[key]) {
+			known.content = asRead(p)
+			v.values.keep(key, known)
+		}
+	}
+}
+
 // valueCache remembers the latest values by key: their hashes and what they
 // say.
-type valueCache map[string]value
+type valueCache struct {
+	values map[string]value
+	keys   []string // of the values that were added up last, sorted
+}
 
 type value struct {
 	raw     []byte
@@ -63,7 +87,7 @@ type value struct {
 
 // of returns what is known of a value.
 func (c *valueCache) of(key string, raw []byte) value {
-	if v, ok := (*c)[key]; ok && bytes.Equal(v.raw, raw) { // the same bytes at the same place are compared at once
+	if v, ok := c.values[key]; ok && bytes.Equal(v.raw, raw) { // the same bytes at the same place are compared at once
 		return v
 	}
 	v := value{raw: raw, hash: hashOf(raw)}
@@ -72,25 +96,37 @@ func (c *valueCache) of(key string, raw []byte) value {
 }
 
 func (c *valueCache) keep(key string, v value) {
-	if *c == nil {
-		*c = valueCache{}
+	if c.values == nil {
+		c.values = map[string]value{}
 	}
-	(*c)[key] = v
+	c.values[key] = v
 }
 
 // forget drops what does not stand any more.
 func (c *valueCache) forget(stored map[string][]byte) {
-	if len(*c) <= len(stored) {
+	if len(c.values) <= len(stored) {
 		return
 	}
-	for key := range *c {
+	for key := range c.values {
 		if stored[key] == nil {
-			delete(*c, key)
+			delete(c.values, key)
 		}
 	}
 }
 
+// sorted are the keys of the stored values, which seldom are others.
+func (c *valueCache) sorted(stored map[string][]byte) []string {
+	same := len(c.keys) == len(stored)
+	for i := 0; same && i < len(c.keys); i++ {
+		_, same = stored[c.keys[i]]
+	}
+	if !same {
+		c.keys = sortedKeys(stored)
+	}
+	return c.keys
+}
+
 // sumOf is sumOf of all latest values and their keys.
 func (c *valueCache) sumOf(stored map[string][]byte) string {
-	return sumOf(stored, func(key string) string { return c.of(key, stored[key]).hash })
+	return sumOf(stored, c.sorted(stored), func(key string) string { return c.of(key, stored[key]).hash })
 }

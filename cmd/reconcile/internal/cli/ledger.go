@@ -25,7 +25,7 @@ type ledgerRecord struct {
 // a daemon makes a pass every few milliseconds and writes every second.
 type lastRead struct {
 	mu         sync.Mutex
-	version    uint64 // of the snapshot; 0: none
+	snapshot   ledger.Snapshot // of version 0: none
 	remembered reconcile.Remembered
 	published  map[ledger.Served]reconcile.Published // of documents that were decoded
 }
@@ -38,13 +38,16 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	}
 	l.last.mu.Lock()
 	defer l.last.mu.Unlock()
-	if s.Version() == 0 || s.Version() != l.last.version {
+	switch known := l.last.snapshot; {
+	case s.Version() == 0 || known.Version() == 0 || !s.SameRecords(known):
 		if l.last.remembered, err = l.last.of(s); err != nil {
-			l.last.version = 0
+			l.last.snapshot = ledger.Snapshot{}
 			return reconcile.Remembered{}, err
 		}
-		l.last.version = s.Version()
+	case s.Version() != known.Version():
+		l.last.remembered.Memory = s.Memory() // with other progress
 	}
+	l.last.snapshot = s
 	out := l.last.remembered
 	out.New = l.isNew
 	return out, nil
