@@ -81,6 +81,8 @@ type LoopOptions struct {
 	Listen   func(Event) // hears of everything that happens; must not block; may be nil
 	Board    *Board
 	Meter    Meter // may be nil
+	// Swept is called once, when every topology was looked at; may be nil.
+	Swept func()
 	// Judged hears of every pass that could judge a topology, and whether this
 	// process led during it. It must not block; may be nil.
 	Judged func(s TopologyStatus, leads bool)
@@ -103,6 +105,7 @@ type Loop struct {
 	board     *Board
 	meter     Meter
 	judged    func(TopologyStatus, bool)
+	firstDone func() // the first sweep of all
 	grace     time.Duration
 	lanes     *lanes
 	fetchNow  chan struct{}
@@ -125,7 +128,7 @@ type Loop struct {
 func NewLoop(o LoopOptions, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
-		listen: o.Listen, board: o.Board, meter: o.Meter, judged: o.Judged, grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		listen: o.Listen, board: o.Board, meter: o.Meter, judged: o.Judged, firstDone: sync.OnceFunc(orNothing(o.Swept)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: &shared{Settings: first},
 		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}
@@ -143,6 +146,13 @@ func NewLoop(o LoopOptions, first Settings) *Loop {
 	}
 	l.progress = recorder{write: l.records.RecordProgress, failed: l.recordFailed, clock: l.clock, ending: make(chan struct{})}
 	return l
+}
+
+func orNothing(f func()) func() {
+	if f == nil {
+		return func() {}
+	}
+	return f
 }
 
 // Board is where the loop publishes what it knows.

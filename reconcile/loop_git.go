@@ -175,6 +175,9 @@ func (l *Loop) swept(name string) {
 	all := l.unswept != nil && len(l.unswept) == 0
 	l.mu.Unlock()
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Swept, b.SweptAt = b.Swept || all, l.clock.Now() })
+	if all {
+		l.firstDone()
+	}
 }
 
 func (l *Loop) wakeAll() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unique"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
@@ -17,11 +18,26 @@ func fromProto(c *commonpb.ReplicateConfiguration) plan.Configuration {
 	var out plan.Configuration
 	for _, m := range c.GetClusters() {
 		out.Clusters = append(out.Clusters, plan.Member{
-			ID: m.GetClusterId(), URI: m.GetConnectionParam().GetUri(), PChannels: slices.Clone(m.GetPchannels()),
+			ID: interned(m.GetClusterId()), URI: interned(m.GetConnectionParam().GetUri()), PChannels: internedAll(m.GetPchannels()),
 		})
 	}
 	for _, e := range c.GetCrossClusterTopology() {
-		out.Edges = append(out.Edges, plan.Edge{From: e.GetSourceClusterId(), To: e.GetTargetClusterId()})
+		out.Edges = append(out.Edges, plan.Edge{From: interned(e.GetSourceClusterId()), To: interned(e.GetTargetClusterId())})
+	}
+	return out
+}
+
+// interned is the one copy in this process of a name that answers repeat: every
+// member of a topology lists the channels of all, in every sweep.
+func interned(name string) string { return unique.Make(name).Value() }
+
+func internedAll(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = interned(n)
 	}
 	return out
 }

@@ -99,12 +99,12 @@ func (l *link) info(ctx context.Context, channel, source string) (*milvuspb.GetR
 
 func take(p *plan.ChannelProgress, info *milvuspb.GetReplicateInfoResponse) {
 	if c := info.GetCheckpoint(); c != nil {
-		p.SourceCluster, p.SourceChannel = c.GetClusterId(), c.GetPchannel()
+		p.SourceCluster, p.SourceChannel = interned(c.GetClusterId()), interned(c.GetPchannel())
 		p.MessageID, p.TimeTick = messageID(c.GetMessageId()), c.GetTimeTick()
 	}
 	if s := info.GetSalvageCheckpoint(); s != nil {
 		p.Salvage = append(p.Salvage, plan.Salvage{
-			SourceCluster: s.GetClusterId(), SourceChannel: s.GetPchannel(),
+			SourceCluster: interned(s.GetClusterId()), SourceChannel: interned(s.GetPchannel()),
 			MessageID: messageID(s.GetMessageId()), TimeTick: s.GetTimeTick(),
 		})
 	}
