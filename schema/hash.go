@@ -25,7 +25,11 @@ type Document struct {
 // or one that shares its name with another in the file, gets a hash of its
 // text, so that a change of it is still seen.
 func Documents(data []byte) []Document {
-	docs, _ := parseFile("", data)
+	docs, _ := parseFile(data)
+	return documentsOf(docs)
+}
+
+func documentsOf(docs []parsed) []Document {
 	byName := map[string][]parsed{}
 	var names []string
 	for _, d := range docs {

@@ -17,7 +17,8 @@ import (
 // and everything that is wrong with the others. Names and cluster ids are not
 // compared between documents; Load does that.
 func Parse(file string, data []byte) ([]plan.Topology, Problems) {
-	return new(Cache).Parse(file, data)
+	docs, problems := parseFile(data)
+	return collect((&content{docs: docs, problems: problems}).in(file))
 }
 
 // Load reads every *.yaml and *.yml below root, recursively: the good
@@ -25,7 +26,7 @@ func Parse(file string, data []byte) ([]plan.Topology, Problems) {
 // unique over all files. A symbolic link or another file that is not regular
 // is a problem, whatever its name: it would hide topologies.
 func Load(fsys fs.FS, root string) ([]plan.Topology, Problems) {
-	return new(Cache).Load(fsys, root)
+	return new(Reader).Load(fsys, root)
 }
 
 func cleanRoot(root string) string {
@@ -106,12 +107,12 @@ func read(fsys fs.FS, name string) ([]byte, *Problem) {
 }
 
 // parseFile returns the outcome of each document that is not empty, and the
-// problems of the file as a whole.
-func parseFile(file string, data []byte) ([]parsed, Problems) {
-	chunks, problems := chunksOf(file, data)
+// problems of the file as a whole. No file is named yet, see content.in.
+func parseFile(data []byte) ([]parsed, Problems) {
+	chunks, problems := chunksOf("", data)
 	var out []parsed
 	for _, c := range chunks {
-		if p, ok := parseTopology(newDocument(file, c)); ok {
+		if p, ok := parseTopology(newDocument("", c)); ok {
 			out = append(out, p)
 		}
 	}

@@ -123,8 +123,8 @@ func TestABadFolderIsLeftBehind(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := changeOf(t, r, "orders")
-				if got.Commit != at || got.Removed || got.GreatestEarlier != 5 || string(got.Previous) != doc("orders", 5) || len(got.Versions) != 2 {
-					t.Errorf("%s: governed by %s, greatest %d, previous %q, %d versions", how, got.Commit, got.GreatestEarlier, got.Previous, len(got.Versions))
+				if got.Commit != at || got.Removed || got.GreatestEarlier != 5 || previousOf(t, r, got) != doc("orders", 5) || len(versionsOf(got)) != 2 {
+					t.Errorf("%s: governed by %s, greatest %d, previous %q, %d versions", how, got.Commit, got.GreatestEarlier, previousOf(t, r, got), len(versionsOf(got)))
 				}
 			}
 			side := s.as(carol, "commit-tree", "-m", "Merge", "-p", at, "-p", still, good)
@@ -159,9 +159,9 @@ func TestTagsAreCheap(t *testing.T) {
 	parsed := 0
 	r := s.open()
 	for range 3 {
-		all, err := r.Changes(t.Context(), s.head(), func(data []byte) []Document {
+		all, err := r.Changes(t.Context(), s.head(), func(blob string, data []byte) []Document {
 			parsed++
-			return keysOf(data)
+			return keysOf(blob, data)
 		})
 		if err != nil || len(all["orders"].Carriers) != 2 {
 			t.Fatalf("%d carriers, %v", len(all["orders"].Carriers), err)

@@ -1,21 +1,34 @@
 package gitsource
 
 import (
+	"crypto/rand"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// The size that issues speak of.
-const (
-	manyTopologies = 500
-	manyCommits    = 2000
+// size is how large a repository is.
+type size struct{ commits, topologies int }
+
+func (z size) String() string {
+	return fmt.Sprintf("%d commits, %d topologies", z.commits, z.topologies)
+}
+
+// sizes are those that benchmarks compare: five times the commits, twice the files.
+var (
+	middle = size{2_000, 500}
+	large  = size{10_000, 1_000}
 )
 
 // bigRepository has many topologies in files of their own and many commits,
 // each of which changes one, packed by git.
-func bigRepository(b testing.TB) *shell {
+func bigRepository(b testing.TB, z size) *shell {
 	b.Helper()
 	s := newShell(b)
 	var in strings.Builder
@@ -28,12 +41,12 @@ func bigRepository(b testing.TB) *shell {
 		}
 	}
 	all := map[int]int{}
-	for i := range manyTopologies {
+	for i := range z.topologies {
 		all[i] = 1
 	}
 	commit(0, all)
-	for n := 1; n < manyCommits; n++ {
-		commit(n, map[int]int{n % manyTopologies: 1 + n/manyTopologies + 1})
+	for n := 1; n < z.commits; n++ {
+		commit(n, map[int]int{n % z.topologies: 1 + n/z.topologies + 1})
 	}
 	cmd := exec.Command("git", "fast-import", "--quiet")
 	cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.env(), strings.NewReader(in.String())
@@ -45,109 +58,164 @@ func bigRepository(b testing.TB) *shell {
 	return s
 }
 
-func mustChanges(b *testing.B, r *Repo) {
+// Whose processor time is measured: the machine may be busy, so times say little.
+const (
+	ours = syscall.RUSAGE_SELF
+	gits = syscall.RUSAGE_CHILDREN
+)
+
+// measure repeats a step and reports its processor time. What is prepared
+// before each step is not counted.
+func measure(b *testing.B, who int, prepare func(n int), step func()) {
 	b.Helper()
+	spent := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(who, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	var sum time.Duration
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		if prepare != nil {
+			prepare(n)
+		}
+		before := spent()
+		b.StartTimer()
+		step()
+		sum += spent() - before
+	}
+	b.ReportMetric(float64(sum.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}
+
+// reader finds the governing commits and counts what it takes.
+type reader struct {
+	*Repo
+	b      testing.TB
+	z      size
+	parsed int
+	before map[plumbing.ObjectType]int
+}
+
+// changes asks for the newest change of every topology.
+func (r *reader) changes() {
+	r.b.Helper()
+	r.before, r.parsed = maps.Clone(r.reads), 0
 	tip, err := r.Resolve("")
 	if err != nil {
-		b.Fatal(err)
+		r.b.Fatal(err)
 	}
-	all, err := r.Changes(b.Context(), tip, keysOf)
-	if err != nil || len(all) != manyTopologies {
-		b.Fatalf("%d changes, %v", len(all), err)
+	all, err := r.Changes(r.b.Context(), tip, func(blob string, data []byte) []Document {
+		r.parsed++
+		return keysOf(blob, data)
+	})
+	if err != nil || len(all) != r.z.topologies {
+		r.b.Fatalf("%d changes, %v", len(all), err)
 	}
+}
+
+func (r *reader) fetch() {
+	r.b.Helper()
+	if err := r.Fetch(r.b.Context()); err != nil {
+		r.b.Fatal(err)
+	}
+}
+
+// counts are objects.
+type counts struct{ commits, folders, files, parsed int }
+
+// counts says how many objects the last question took.
+func (r *reader) counts() counts {
+	read := func(kind plumbing.ObjectType) int { return r.reads[kind] - r.before[kind] }
+	return counts{read(plumbing.CommitObject), read(plumbing.TreeObject), read(plumbing.BlobObject), r.parsed}
+}
+
+func (r *reader) report(b *testing.B) {
+	c := r.counts()
+	b.ReportMetric(float64(c.commits), "commits")
+	b.ReportMetric(float64(c.folders), "folders")
+	b.ReportMetric(float64(c.files), "files")
+	b.ReportMetric(float64(c.parsed), "parsed")
 }
 
 // BenchmarkGoverning finds the governing commit of every topology.
 func BenchmarkGoverning(b *testing.B) {
-	s := bigRepository(b)
+	for _, z := range []size{middle, large} {
+		b.Run(z.String(), func(b *testing.B) { benchmarkGoverning(b, z) })
+	}
+}
+
+func benchmarkGoverning(b *testing.B, z size) {
+	s := bigRepository(b, z)
 	b.Run("cold", func(b *testing.B) {
-		for b.Loop() {
-			mustChanges(b, s.open())
-		}
-	})
-	b.Run("without news", func(b *testing.B) {
-		r := s.open()
-		mustChanges(b, r)
-		for b.Loop() {
-			if err := r.Fetch(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-			mustChanges(b, r)
-		}
-	})
-	b.Run("one new commit", func(b *testing.B) {
-		r := s.open()
-		mustChanges(b, r)
-		for n := 0; b.Loop(); n++ {
-			b.StopTimer()
-			s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 100+n))
-			b.StartTimer()
-			if err := r.Fetch(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-			mustChanges(b, r)
-		}
+		var r *reader
+		measure(b, ours, nil, func() {
+			r = &reader{Repo: s.open(), b: b, z: z}
+			r.changes()
+		})
+		r.report(b)
 	})
 	b.Run("git log for one topology", func(b *testing.B) {
-		for b.Loop() {
-			s.git("log", "-1", "--first-parent", "--format=%H", "--", "topologies/t499.yaml")
-		}
+		measure(b, gits, nil, func() { s.git("log", "-1", "--first-parent", "--format=%H", "--", "topologies/t499.yaml") })
 	})
 	b.Run("git log for all topologies", func(b *testing.B) {
-		for b.Loop() {
-			s.git("log", "--first-parent", "--format=%H", "--name-only", "--", "topologies")
-		}
+		measure(b, gits, nil, func() { s.git("log", "--first-parent", "--format=%H", "--name-only", "--", "topologies") })
+	})
+	b.Run("git log with every version", func(b *testing.B) {
+		measure(b, gits, nil, func() { s.git("log", "--first-parent", "--format=%H", "--patch", "--", "topologies") })
+	})
+	r := &reader{Repo: s.open(), b: b, z: z}
+	r.changes()
+	look := func() {
+		r.fetch()
+		r.changes()
+	}
+	b.Run("without news", func(b *testing.B) {
+		r.b = b
+		measure(b, ours, nil, look)
+		r.report(b)
+	})
+	b.Run("one new commit", func(b *testing.B) {
+		r.b = b
+		measure(b, ours, func(n int) { s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 1000+n)) }, look)
+		r.report(b)
 	})
 }
 
 // BenchmarkFetch fetches from a real git http-backend.
 func BenchmarkFetch(b *testing.B) {
-	s := bigRepository(b)
+	for _, z := range []size{middle, large} {
+		b.Run(z.String(), func(b *testing.B) { benchmarkFetch(b, z) })
+	}
+}
+
+func benchmarkFetch(b *testing.B, z size) {
+	s := bigRepository(b, z)
 	url := httpRemote(b, s.dir, "", false).URL + "/.git"
-	b.Run("everything", func(b *testing.B) {
-		for b.Loop() {
-			s.openWith(Config{URL: url})
-		}
-	})
-	b.Run("git, everything", func(b *testing.B) {
-		for b.Loop() {
-			run(b, s.env(), "git", "clone", "-q", "--bare", url, b.TempDir())
-		}
-	})
-	b.Run("without news", func(b *testing.B) {
-		r := s.openWith(Config{URL: url})
-		for b.Loop() {
-			if err := r.Fetch(b.Context()); err != nil {
-				b.Fatal(err)
+	more := func(n int) { s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 1000+n)) }
+	for _, kind := range []string{"in memory", "on disk"} {
+		config := func() Config {
+			c := Config{URL: url}
+			if kind == "on disk" {
+				c.CacheDir = b.TempDir()
 			}
+			return c
 		}
-	})
-	b.Run("git, without news", func(b *testing.B) {
-		dir := b.TempDir()
-		run(b, s.env(), "git", "clone", "-q", "--bare", url, dir)
-		for b.Loop() {
-			run(b, s.env(), "git", "-C", dir, "fetch", "-q", url, "+refs/heads/main:refs/heads/main")
-		}
-	})
-	b.Run("one new commit", func(b *testing.B) {
-		r := s.openWith(Config{URL: url})
-		for n := 0; b.Loop(); n++ {
-			b.StopTimer()
-			s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 100+n))
-			b.StartTimer()
-			if err := r.Fetch(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("git, one new commit", func(b *testing.B) {
-		dir := b.TempDir()
-		run(b, s.env(), "git", "clone", "-q", "--bare", url, dir)
-		for n := 0; b.Loop(); n++ {
-			b.StopTimer()
-			s.commit(bob, "More", "topologies/t002.yaml", doc("t002", 100+n))
-			b.StartTimer()
-			run(b, s.env(), "git", "-C", dir, "fetch", "-q", url, "+refs/heads/main:refs/heads/main")
-		}
-	})
+		b.Run(kind+", everything", func(b *testing.B) {
+			measure(b, ours, nil, func() { s.openWith(config()) })
+		})
+		r := &reader{Repo: s.openWith(config()), b: b, z: z}
+		b.Run(kind+", without news", func(b *testing.B) { measure(b, ours, nil, r.fetch) })
+		b.Run(kind+", one new commit", func(b *testing.B) { measure(b, ours, more, r.fetch) })
+	}
+	dir := b.TempDir()
+	clone := func() { run(b, s.env(), "git", "clone", "-q", "--bare", url, dir+"/"+rand.Text()) }
+	b.Run("git, everything", func(b *testing.B) { measure(b, gits, nil, clone) })
+	run(b, s.env(), "git", "clone", "-q", "--bare", url, dir+"/copy")
+	fetch := func() {
+		run(b, s.env(), "git", "-C", dir+"/copy", "fetch", "-q", url, "+refs/heads/main:refs/heads/main")
+	}
+	b.Run("git, without news", func(b *testing.B) { measure(b, gits, nil, fetch) })
+	b.Run("git, one new commit", func(b *testing.B) { measure(b, gits, more, fetch) })
 }

@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -29,7 +30,8 @@ func TestCacheIsBounded(t *testing.T) {
 // tiny bounds every cache to a single young entry.
 func (r *Repo) tiny() {
 	r.commits = newCache[plumbing.Hash, *commit](1)
-	r.trees = newCache[plumbing.Hash, []treeEntry](1)
+	r.trees = newCache[plumbing.Hash, tree](1)
+	r.said = newCache[plumbing.Hash, *statement](1)
 	r.docs = newCache[plumbing.Hash, []Document](1)
 	r.blobs = newCache[plumbing.Hash, []byte](1)
 	r.states = newCache[stateKey, *state](1)
@@ -69,7 +71,7 @@ func TestCachesChangeNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got, inside); diff != "" {
 				t.Errorf("%s, at %s: %s", name, at, diff)
 			}
 		}
@@ -79,42 +81,64 @@ func TestCachesChangeNothing(t *testing.T) {
 	}
 }
 
-// TestCostGrowsWithWhatIsNew counts what is read for one new commit, in a
-// repository of 2,000 commits and 500 topologies.
+// TestCostGrowsWithWhatIsNew counts the objects that are read: at first each
+// commit, folder and version once, and for one new commit as many in a long
+// history as in a short one.
 func TestCostGrowsWithWhatIsNew(t *testing.T) {
-	s := bigRepository(t)
-	r := s.open()
-	parsed := 0
-	changes := func() {
-		t.Helper()
-		if err := r.Fetch(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		tip, err := r.Resolve("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, err := r.Changes(t.Context(), tip, func(data []byte) []Document {
-			parsed++
-			return keysOf(data)
+	for _, z := range []size{{100, 50}, middle} {
+		t.Run(z.String(), func(t *testing.T) {
+			s := bigRepository(t, z)
+			r := &reader{Repo: s.open(), b: t, z: z}
+			expect := func(what string, want counts) {
+				t.Helper()
+				r.fetch()
+				r.changes()
+				if got := r.counts(); got != want {
+					t.Errorf("%s: %+v, want %+v", what, got, want)
+				}
+			}
+			versions := z.topologies + z.commits - 1
+			// What a commit says is read of those that govern: all but the first ones.
+			expect("at first", counts{commits: z.commits + z.topologies, folders: 2 * z.commits, files: versions, parsed: versions})
+			expect("without news", counts{})
+			s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 1000))
+			expect("one commit", counts{commits: 2, folders: 2, files: 1, parsed: 1})
+			s.commit(bob, "Another file", "README", "x")
+			expect("a commit that changes no topology", counts{commits: 1, folders: 1})
 		})
-		if err != nil || len(all) != manyTopologies {
-			t.Fatalf("%d changes, %v", len(all), err)
+	}
+}
+
+// TestLookingAgainCostsNoHistory compares what is allocated without news.
+func TestLookingAgainCostsNoHistory(t *testing.T) {
+	allocated := func(z size) float64 {
+		r := &reader{Repo: bigRepository(t, z).open(), b: t, z: z}
+		r.changes()
+		return testing.AllocsPerRun(5, r.changes)
+	}
+	short, long := allocated(size{100, 20}), allocated(size{1_000, 20})
+	if long > short*1.1 {
+		t.Errorf("%.0f allocations after 1,000 commits, %.0f after 100", long, short)
+	}
+}
+
+// TestCachesAreBoundedByWeight holds that large folders do not fill the memory.
+func TestCachesAreBoundedByWeight(t *testing.T) {
+	c := newWeighedCache[int](100, func(s string) int { return len(s) })
+	for i := range 100 {
+		c.put(i, strings.Repeat("x", 30))
+		weight := 0
+		for _, half := range []map[int]string{c.young, c.old} {
+			for _, s := range half {
+				weight += len(s)
+			}
+		}
+		if weight > 2*100 {
+			t.Fatalf("%d bytes are held", weight)
 		}
 	}
-	changes()
-	if most := manyTopologies + manyCommits; parsed > most {
-		t.Errorf("%d files were parsed at first, of %d versions", parsed, most)
-	}
-	parsed = 0
-	commits, trees := r.commits.size(), r.trees.size()
-	changes()
-	if parsed != 0 || r.commits.size() != commits || r.trees.size() != trees {
-		t.Errorf("without news %d files were parsed, %d commits and %d folders read", parsed, r.commits.size()-commits, r.trees.size()-trees)
-	}
-	s.commit(bob, "More", "topologies/t001.yaml", doc("t001", 100))
-	changes()
-	if parsed != 1 || r.commits.size() != commits+1 || r.trees.size() > trees+2 {
-		t.Errorf("for one commit %d files were parsed, %d commits and %d folders read", parsed, r.commits.size()-commits, r.trees.size()-trees)
+	c.put(100, strings.Repeat("x", 101))
+	if _, ok := c.get(100); ok || c.size() == 0 {
+		t.Error("one that is too heavy was kept, or drove the others out")
 	}
 }

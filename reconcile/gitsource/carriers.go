@@ -59,17 +59,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 		Change:          approval.Change{Topology: rec.name, Commit: rec.governs.String()},
 		Removed:         rec.key == "",
 		GreatestEarlier: rec.greatest,
-	}
-	for p := rec.earlier; p != nil; p = p.earlier {
-		out.Versions = append(out.Versions, p.Version)
-	}
-	slices.Reverse(out.Versions)
-	if p := rec.earlier; p != nil {
-		data, err := r.blob(plumbing.NewHash(p.Blob))
-		if err != nil {
-			return Change{}, err
-		}
-		out.PreviousFile, out.Previous = p.File, data
+		earlier:         rec.earlier,
 	}
 	if out.Removed {
 		return out, nil
@@ -98,14 +88,18 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	s := source{carriers: []approval.Carrier{governing.carrier}}
+	said, err := r.statement(rec.governs)
+	if err != nil {
+		return source{}, err
+	}
+	s := source{carriers: []approval.Carrier{said.carrier}}
 	if len(governing.parents) > 1 {
-		if err := r.branchSource(&s, governing, rec, keys); err != nil {
+		if err := r.branchSource(&s, governing, said, rec, keys); err != nil {
 			return source{}, err
 		}
 	}
 	if len(s.authors) == 0 {
-		s.authors = governing.authors
+		s.authors = said.authors
 	}
 	r.sources.put(k, s)
 	return s, nil
@@ -115,7 +109,7 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 // that changed the document are its authors', those with a document equal to
 // the merge's may carry its approval. If the merge itself says something that
 // none of its parents said, its author is one of them.
-func (r *Repo) branchSource(s *source, merge *commit, rec *record, keys KeysFunc) error {
+func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *record, keys KeysFunc) error {
 	branch, err := r.broughtIn(merge)
 	if err != nil {
 		return err
@@ -125,24 +119,28 @@ func (r *Repo) branchSource(s *source, merge *commit, rec *record, keys KeysFunc
 		if err != nil {
 			return err
 		}
+		said, err := r.statement(id)
+		if err != nil {
+			return err
+		}
 		key, err := r.keyAt(c, rec.name, keys)
 		if err != nil {
 			return err
 		}
-		if key == rec.key && c.claims {
-			s.carriers = append(s.carriers, c.carrier)
+		if key == rec.key && said.claims {
+			s.carriers = append(s.carriers, said.carrier)
 		}
 		own, err := r.differsFromParents(c, key, rec.name, keys)
 		if err != nil {
 			return err
 		}
 		if own {
-			s.addAuthors(c.authors)
+			s.addAuthors(said.authors)
 		}
 	}
 	own, err := r.differsFromParents(merge, rec.key, rec.name, keys)
 	if own {
-		s.addAuthors(merge.authors)
+		s.addAuthors(itself.authors)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package gitsource
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"path"
 	"strings"
@@ -55,10 +56,11 @@ type Document struct {
 	Generation int64
 }
 
-// KeysFunc returns the documents of a file's bytes. It must be a pure
-// function and the same in every call on one Repo, for its answers are kept
-// by blob id. What it cannot read it leaves out.
-type KeysFunc func(data []byte) []Document
+// KeysFunc returns the documents of a file's bytes, whose id Git knows as blob.
+// It must be a pure function and the same in every call on one Repo, for its
+// answers are kept by blob id. What it cannot read it leaves out. It may keep
+// data, and must not write to it.
+type KeysFunc func(blob string, data []byte) []Document
 
 // Change is the newest change of one topology on the first-parent history.
 type Change struct {
@@ -68,17 +70,20 @@ type Change struct {
 	// Removed: an earlier commit had the document, this one lacks it. The
 	// governing commit is the one that removed it.
 	Removed bool
-	// PreviousFile and Previous are where the document stood before the
-	// governing commit and the bytes of that file. A document that had been
-	// gone in between has its last version as the previous one, so that a
-	// removal does not wash off its rules. Nil if there was none.
-	PreviousFile string
-	Previous     []byte
 	// GreatestEarlier is the greatest generation of all earlier versions of
 	// the document on the first-parent history; 0: none, or not known.
 	GreatestEarlier int64
-	// Versions are the earlier versions of the document, oldest first.
-	Versions []Version
+	earlier         *past
+}
+
+// Earlier gives the earlier versions of the document, newest first. The first is
+// the one before the governing commit; of a document that had been gone in
+// between, its last version, so that a removal does not wash off its rules.
+func (c Change) Earlier() iter.Seq[Version] {
+	return func(yield func(Version) bool) {
+		for p := c.earlier; p != nil && yield(p.Version); p = p.earlier {
+		}
+	}
 }
 
 // Version is one earlier state of a document.

@@ -3,8 +3,6 @@ package gitsource
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -18,21 +16,54 @@ type treeEntry struct {
 	id   plumbing.Hash
 }
 
+// tree is a folder as git keeps it, and checked: entries of mode, name and id.
+// It stays as it is, since of the thousands of entries of most folders nobody
+// asks: a history is compared by them, one commit's with the next one's.
+type tree string
+
+// first cuts the first entry off. The tree must not be empty.
+func (t tree) first() (e treeEntry, rest tree) {
+	e, rest, _ = cutEntry(t)
+	return e, rest
+}
+
+// entries lists a folder.
+func (t tree) entries() []treeEntry {
+	var out []treeEntry
+	for t != "" {
+		var e treeEntry
+		e, t = t.first()
+		out = append(out, e)
+	}
+	return out
+}
+
+// entry finds an entry by its name; the zero entry is none.
+func (t tree) entry(name string) treeEntry {
+	for t != "" {
+		var e treeEntry
+		if e, t = t.first(); e.name == name {
+			return e
+		}
+	}
+	return treeEntry{}
+}
+
 // tree reads a folder. The zero id is an empty one.
-func (r *Repo) tree(id plumbing.Hash) ([]treeEntry, error) {
+func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 	if id.IsZero() {
-		return nil, nil
+		return "", nil
 	}
 	if t, ok := r.trees.get(id); ok {
 		return t, nil
 	}
 	data, err := r.raw(plumbing.TreeObject, id, maxTree)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	t, err := parseTree(data)
 	if err != nil {
-		return nil, fmt.Errorf("folder %s: %w", id, err)
+		return "", fmt.Errorf("folder %s: %w", id, err)
 	}
 	r.trees.put(id, t)
 	return t, nil
@@ -41,29 +72,57 @@ func (r *Repo) tree(id plumbing.Hash) ([]treeEntry, error) {
 // errTree marks a folder that git would not have made.
 var errTree = errors.New("malformed folder")
 
-// parseTree reads the raw bytes of a tree object. A name that stands twice,
+// parseTree checks the raw bytes of a tree object. A name that stands twice,
 // or that could lead out of the folder, is refused.
-func parseTree(data []byte) ([]treeEntry, error) {
-	var out []treeEntry
-	seen := map[string]bool{}
-	for rest := string(data); rest != ""; {
-		head, tail, ok := strings.Cut(rest, "\x00")
-		mode, name, spaced := strings.Cut(head, " ")
-		if !ok || !spaced || len(tail) < len(plumbing.Hash{}) {
-			return nil, fmt.Errorf("%w: it is cut short", errTree)
+func parseTree(data []byte) (tree, error) {
+	all := tree(data)
+	ascending, before := true, ""
+	for rest := all; rest != ""; {
+		e, next, ok := cutEntry(rest)
+		if !ok {
+			return "", fmt.Errorf("%w: it is cut short, or a mode cannot be read", errTree)
 		}
-		bits, err := strconv.ParseUint(mode, 8, 32)
-		if err != nil || seen[name] || badName(name) {
-			return nil, fmt.Errorf("%w: entry %+q", errTree, name)
+		if badName(e.name) {
+			return "", fmt.Errorf("%w: entry %+q", errTree, e.name)
 		}
-		seen[name] = true
-		e := treeEntry{name: name, mode: filemode.FileMode(bits)}
-		copy(e.id[:], tail)
-		out = append(out, e)
-		rest = tail[len(e.id):]
+		ascending = ascending && e.name > before
+		before, rest = e.name, next
 	}
-	return out, nil
+	if ascending {
+		return all, nil // so that no name stands twice
+	}
+	seen := map[string]bool{}
+	for _, e := range all.entries() {
+		if seen[e.name] {
+			return "", fmt.Errorf("%w: entry %+q", errTree, e.name)
+		}
+		seen[e.name] = true
+	}
+	return all, nil
 }
+
+// cutEntry reads the first entry of a folder's bytes: an octal mode, a space,
+// the name, a NUL byte and the 20 bytes of an id.
+func cutEntry(t tree) (e treeEntry, rest tree, ok bool) {
+	at := 0
+	for ; at < len(t) && t[at] >= '0' && t[at] <= '7' && at < maxModeDigits; at++ {
+		e.mode = e.mode<<3 | filemode.FileMode(t[at]-'0')
+	}
+	if at == 0 || at >= len(t) || t[at] != ' ' {
+		return e, "", false
+	}
+	t = t[at+1:]
+	end := strings.IndexByte(string(t), 0)
+	if end < 0 || len(t)-end-1 < len(e.id) {
+		return e, "", false
+	}
+	e.name = string(t[:end])
+	copy(e.id[:], t[end+1:])
+	return e, t[end+1+len(e.id):], true
+}
+
+// maxModeDigits keeps a mode within its type; git writes six.
+const maxModeDigits = 10
 
 func badName(name string) bool {
 	return name == "" || name == "." || name == ".." || strings.Contains(name, "/")
@@ -95,15 +154,13 @@ func (r *Repo) fileAt(c *commit, file string) (plumbing.Hash, error) {
 func (r *Repo) entryAt(c *commit, name string) (treeEntry, error) {
 	at := treeEntry{mode: 0o040000, id: c.tree}
 	for _, part := range strings.Split(name, "/") {
-		entries, err := r.tree(subfolder(at))
+		folder, err := r.tree(subfolder(at))
 		if err != nil {
 			return treeEntry{}, err
 		}
-		i := slices.IndexFunc(entries, func(e treeEntry) bool { return e.name == part })
-		if i < 0 {
+		if at = folder.entry(part); at.name == "" {
 			return treeEntry{}, nil
 		}
-		at = entries[i]
 	}
 	return at, nil
 }

@@ -36,7 +36,7 @@ func program(t testing.TB, name string) string {
 
 // keysOf reads a toy format, one document a paragraph: "name: N", then lines
 // of content; "generation: G" is one of them. Blank space does not matter.
-func keysOf(data []byte) []Document {
+func keysOf(_ string, data []byte) []Document {
 	var out []Document
 	for part := range strings.SplitSeq(string(data), "---\n") {
 		var d Document

@@ -34,7 +34,7 @@ func keysIn(files map[string]string) map[string]string {
 		if !IsTopologyFile(file) {
 			continue
 		}
-		for _, d := range keysOf([]byte(content)) {
+		for _, d := range keysOf("", []byte(content)) {
 			found[d.Name] = append(found[d.Name], occurrence{file: file, doc: d})
 		}
 	}

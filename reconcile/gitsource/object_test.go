@@ -148,12 +148,12 @@ func FuzzParseTree(f *testing.F) {
 	f.Add([]byte("100644 ..\x00" + id))
 	f.Add([]byte("120000 a\x00" + id + "160000 a\x00" + id))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		entries, err := parseTree(raw)
+		folder, err := parseTree(raw)
 		if err != nil {
 			return
 		}
 		seen := map[string]bool{}
-		for _, e := range entries {
+		for _, e := range folder.entries() {
 			if badName(e.name) || seen[e.name] || strings.ContainsAny(e.name, "/\x00") {
 				t.Fatalf("%q", e.name)
 			}

@@ -27,19 +27,18 @@ var errTooLarge = errors.New("the object is too large")
 // raw reads the bytes of one object and checks that they are the ones that
 // its id names.
 func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
-	size, err := r.size(id)
+	o, err := r.encoded(id)
 	if err != nil {
 		return nil, err
 	}
-	if size > limit {
-		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, size, limit)
+	if o.Size() > limit {
+		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, o.Size(), limit)
 	}
-	return r.head(kind, id, limit)
+	return r.content(o, kind, id, limit)
 }
 
-// head reads up to limit bytes from the beginning of an object. All of it is
-// checked against its id.
-func (r *Repo) head(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+// encoded finds an object. A large one is not read yet, see maxTree in use.
+func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	if r.git == nil {
 		return nil, errClosed
 	}
@@ -47,19 +46,29 @@ func (r *Repo) head(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]
 	if err != nil {
 		return nil, r.explainMissing(id, err)
 	}
+	return o, nil
+}
+
+// content reads up to limit bytes from the beginning of an object. All of it is
+// checked against its id.
+func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
 	if o.Type() != kind {
 		return nil, fmt.Errorf("object %s is a %s, not a %s", id, o.Type(), kind)
 	}
+	r.reads[kind]++
 	reader, err := o.Reader()
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", id, err)
 	}
 	defer reader.Close()
+	data := make([]byte, min(o.Size(), limit))
+	if r.hashed(id, kind, data) {
+		return data, nil
+	}
 	hasher := plumbing.NewHasher(kind, o.Size())
-	all := io.TeeReader(reader, hasher)
-	data, err := io.ReadAll(io.LimitReader(all, limit))
-	if err == nil {
-		_, err = io.Copy(io.Discard, all)
+	if _, err = io.ReadFull(reader, data); err == nil {
+		_, _ = hasher.Write(data)             // a hash never fails
+		_, err = io.Copy(hasher.Hash, reader) // nothing, but of what is cut
 	}
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", id, err)
@@ -70,21 +79,23 @@ func (r *Repo) head(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]
 	return data, nil
 }
 
-// size is the one of an object, without reading it.
-func (r *Repo) size(id plumbing.Hash) (int64, error) {
-	if r.git == nil {
-		return 0, errClosed
+// hashed reads an object that go-git has decoded into its cache, where it stands
+// under the hash of its own bytes: it need not be computed twice.
+func (r *Repo) hashed(id plumbing.Hash, kind plumbing.ObjectType, data []byte) bool {
+	if r.decoded == nil {
+		return false
 	}
-	size, err := r.git.Storer.EncodedObjectSize(id)
-	if err == nil {
-		return size, nil
+	o, ok := r.decoded.Get(id)
+	if m, inMemory := o.(*plumbing.MemoryObject); !ok || !inMemory || m.Type() != kind {
+		return false
 	}
-	// Objects of another repository have no size before they are read.
-	o, found := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
-	if found != nil {
-		return 0, r.explainMissing(id, err)
+	reader, err := o.Reader()
+	if err != nil {
+		return false
 	}
-	return o.Size(), nil
+	defer reader.Close()
+	_, err = io.ReadFull(reader, data)
+	return err == nil
 }
 
 // ErrIncomplete marks history or content that a clone lacks.
@@ -100,15 +111,12 @@ func (r *Repo) explainMissing(id plumbing.Hash, err error) error {
 	return fmt.Errorf("%w: object %s is not there. If the clone is partial (--filter), make a full one; else git fsck tells more", ErrIncomplete, id)
 }
 
-// commit is what is kept of a commit.
+// commit is what is kept of a commit: its place in the history.
 type commit struct {
 	id      plumbing.Hash
 	tree    plumbing.Hash
 	parents []plumbing.Hash
 	depth   int // 1 + the greatest of the parents'; 0: not counted yet
-	authors []approval.Person
-	carrier approval.Carrier
-	claims  bool // its message speaks of failovers
 }
 
 func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
@@ -123,18 +131,42 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	for _, p := range o.all("parent") {
 		c.parents = append(c.parents, plumbing.NewHash(p))
 	}
-	c.authors = append(emails(o.first("author")), coAuthors(o.body)...)
-	_, claimErr := approval.ParseTrailers(o.body)
-	c.claims = !errors.Is(claimErr, approval.ErrNoClaim)
-	c.carrier = r.commitCarrier(id, o, c.claims)
 	r.commits.put(id, c)
 	return c, nil
+}
+
+// statement is what a commit says, and who does. Only those of commits that bear
+// on a change are read: the governing one, and what a merge of it brought in.
+type statement struct {
+	authors []approval.Person
+	carrier approval.Carrier
+	claims  bool // its message speaks of failovers
+}
+
+func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
+	if s, ok := r.said.get(id); ok {
+		return s, nil
+	}
+	o, err := r.readCommit(id)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{authors: append(emails(o.first("author")), coAuthors(o.body)...)}
+	_, claimErr := approval.ParseTrailers(o.body)
+	s.claims = !errors.Is(claimErr, approval.ErrNoClaim)
+	s.carrier = r.commitCarrier(id, o, s.claims)
+	r.said.put(id, s)
+	return s, nil
 }
 
 // readCommit reads a commit. One that is too large to be a carrier has its place
 // in the history all the same: whoever merged it must not stop everything after.
 func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
-	data, err := r.head(plumbing.CommitObject, id, maxObject)
+	at, err := r.encoded(id)
+	if err != nil {
+		return object{}, err
+	}
+	data, err := r.content(at, plumbing.CommitObject, id, maxObject)
 	if err != nil {
 		return object{}, err
 	}
@@ -176,7 +208,7 @@ func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.C
 }
 
 // documents returns what the caller reads in a blob. A blob that is too large
-// holds none.
+// holds none. Its bytes are not kept: most of a history is read once.
 func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if id.IsZero() {
 		return nil, nil
@@ -184,13 +216,17 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if d, ok := r.docs.get(id); ok {
 		return d, nil
 	}
-	data, err := r.blob(id)
+	data, ok := r.blobs.get(id)
+	var err error
+	if !ok {
+		data, err = r.raw(plumbing.BlobObject, id, MaxBlob)
+	}
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return nil, err
 	}
 	var named []Document
 	if err == nil {
-		for _, d := range keys(data) {
+		for _, d := range keys(id.String(), data) {
 			if d.Name != "" && d.Hash != "" {
 				named = append(named, d)
 			}
@@ -210,13 +246,13 @@ func (r *Repo) Blob(id string) ([]byte, error) {
 	return r.blob(plumbing.NewHash(id))
 }
 
-// blob reads a file's content, and keeps it if it is small.
+// blob reads a file's content, and keeps it.
 func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
 	if data, ok := r.blobs.get(id); ok {
 		return slices.Clone(data), nil
 	}
 	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
-	if err == nil && len(data) <= smallBlob {
+	if err == nil {
 		r.blobs.put(id, slices.Clone(data))
 	}
 	return data, err

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-git/go-billy/v5/memfs"
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
-	"github.com/go-git/go-git/v5/storage/memory"
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
@@ -132,8 +132,11 @@ func (r *Repo) openCopy() error {
 		return nil
 	}
 	if r.dir == "" {
-		made, err := git.Init(memory.NewStorage(), nil)
-		r.git = made
+		// As packs, compressed and as deltas: unpacked, the folders of a long
+		// history take hundreds of megabytes.
+		made, decoded := storage(memfs.New())
+		opened, err := git.Init(made, nil)
+		r.git, r.decoded = opened, decoded
 		return err
 	}
 	dir := r.copyDir()
@@ -158,7 +161,7 @@ func (r *Repo) repack() error {
 	packs, ok := r.git.Storer.(interface {
 		ObjectPacks() ([]plumbing.Hash, error)
 	})
-	if !ok {
+	if !ok || r.dir == "" {
 		return nil
 	}
 	list, err := packs.ObjectPacks()

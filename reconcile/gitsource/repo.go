@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/osfs"
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -18,16 +19,14 @@ import (
 // The bounds of what is kept in memory. None of them limits what is possible.
 const (
 	keepCommits = 50_000
-	keepTrees   = 5_000
-	keepBlobs   = 20_000 // documents of blobs, not their bytes
+	keepTrees   = 16 << 20 // bytes
+	keepBlobs   = 20_000   // documents of blobs, not their bytes
 	keepStates  = 8
 	keepIndexes = 64
 	keepSigned  = 5_000
-	keepBytes   = 2_000 // small files, as many as smallBlob says
+	keepBytes   = 8 << 20  // bytes of blobs
+	keepDecoded = 16 << 20 // bytes of objects that others are stored as deltas of
 )
-
-// smallBlob is the size up to which a file's bytes are kept.
-const smallBlob = 16 << 10
 
 // Repo is an open repository. It may be used by several goroutines at once.
 type Repo struct {
@@ -40,10 +39,12 @@ type Repo struct {
 
 	mu      sync.Mutex
 	git     *git.Repository
-	tracked string // full name of the tracked ref, once known
+	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
+	tracked string                 // full name of the tracked ref, once known
 
 	commits *cache[plumbing.Hash, *commit]
-	trees   *cache[plumbing.Hash, []treeEntry]
+	said    *cache[plumbing.Hash, *statement]
+	trees   *cache[plumbing.Hash, tree]
 	docs    *cache[plumbing.Hash, []Document]
 	blobs   *cache[plumbing.Hash, []byte]
 	states  *cache[stateKey, *state]
@@ -51,6 +52,8 @@ type Repo struct {
 	sources *cache[sourceKey, source]
 	signed  *cache[plumbing.Hash, *tagInfo]
 	merges  *cache[plumbing.Hash, []plumbing.Hash]
+
+	reads map[plumbing.ObjectType]int // objects, counted for the tests of what things cost
 }
 
 // Open opens a repository, and fetches it if it is a remote.
@@ -74,7 +77,7 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, reads: map[plumbing.ObjectType]int{}}
 	if r.trust.signers, err = parseAllowedSigners(c.AllowedSigners); err != nil {
 		return nil, err
 	}
@@ -88,9 +91,10 @@ func New(c Config) (*Repo, error) {
 // forget empties what is kept.
 func (r *Repo) forget() {
 	r.commits = newCache[plumbing.Hash, *commit](keepCommits)
-	r.trees = newCache[plumbing.Hash, []treeEntry](keepTrees)
+	r.said = newCache[plumbing.Hash, *statement](keepSigned)
+	r.trees = newWeighedCache[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
 	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)
-	r.blobs = newCache[plumbing.Hash, []byte](keepBytes)
+	r.blobs = newWeighedCache[plumbing.Hash](keepBytes, func(b []byte) int { return len(b) })
 	r.states = newCache[stateKey, *state](keepStates)
 	r.indexes = newCache[plumbing.Hash, map[string]string](keepIndexes)
 	r.sources = newCache[sourceKey, source](keepSigned)
@@ -130,25 +134,32 @@ func (r *Repo) openLocal() error {
 	return r.checkFormat(r.loc.path)
 }
 
-// use works on a repository on disk from now on. Its pack files stay open,
-// which makes reading many objects cheap, and keeps them readable while git
-// packs the repository anew. Objects that it shares with another repository
-// (git clone --shared or --reference) are found there.
+// storage reads the objects of a repository. Its pack files stay open, which makes
+// reading many objects cheap, and keeps them readable while git packs the
+// repository anew. Objects that it shares with another repository (git clone
+// --shared or --reference) are found there.
+func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectLRU) {
+	decoded := objectcache.NewObjectLRU(keepDecoded)
+	options := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/"), LargeObjectThreshold: maxTree}
+	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
+}
+
+// use works on a repository on disk from now on.
 func (r *Repo) use(opened *git.Repository) error {
 	disk, ok := opened.Storer.(*filesystem.Storage)
 	if !ok {
 		r.git = opened
 		return nil
 	}
-	options := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/")}
-	kept, err := git.Open(filesystem.NewStorageWithOptions(disk.Filesystem(), objectcache.NewObjectLRUDefault(), options), nil)
+	files, decoded := storage(disk.Filesystem())
+	kept, err := git.Open(files, nil)
 	if err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
 	if err := r.release(); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	r.git = kept
+	r.git, r.decoded = kept, decoded
 	return nil
 }
 
@@ -158,7 +169,7 @@ func (r *Repo) release() error {
 		return nil
 	}
 	closer, ok := r.git.Storer.(io.Closer)
-	r.git = nil
+	r.git, r.decoded = nil, nil
 	if !ok {
 		return nil
 	}

@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/reconcile/approval"
@@ -198,6 +200,30 @@ func changeOf(t testing.TB, r *Repo, name string) Change {
 	}
 	return c
 }
+
+// previousOf is the file with the document before the governing commit; empty:
+// there was none.
+func previousOf(t testing.TB, r *Repo, c Change) string {
+	t.Helper()
+	for v := range c.Earlier() {
+		data, err := r.Blob(v.Blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	return ""
+}
+
+// versionsOf lists the earlier versions, oldest first.
+func versionsOf(c Change) []Version {
+	out := slices.Collect(c.Earlier())
+	slices.Reverse(out)
+	return out
+}
+
+// inside lets changes be compared with all that they hold.
+var inside = cmp.AllowUnexported(Change{}, past{})
 
 func run(t testing.TB, env []string, name string, args ...string) string {
 	t.Helper()

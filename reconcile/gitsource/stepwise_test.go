@@ -26,11 +26,11 @@ func TestHistoryIsReadOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(once, step); diff != "" {
+		if diff := cmp.Diff(once, step, inside); diff != "" {
 			t.Fatalf("at %s: %s", at, diff)
 		}
 	}
-	versions := changeOf(t, stepwise, "ordersa").Versions
+	versions := versionsOf(changeOf(t, stepwise, "ordersa"))
 	if len(versions) != 5 || versions[0].Commit != commits[0] || versions[4].Generation != 9 {
 		t.Errorf("versions: %+v", versions)
 	}

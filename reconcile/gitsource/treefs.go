@@ -15,7 +15,7 @@ import (
 // Tree returns the files of a commit as they stand in Git's objects, from the
 // root of the repository, so that paths are those that people see. Symbolic
 // links are not followed, submodules are irregular files, and neither can be
-// read; a file above MaxBlob cannot be read.
+// read; a file above MaxBlob cannot be read. Its ContentID names the blob of a file.
 func (r *Repo) Tree(commit string) (fs.FS, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -23,7 +23,11 @@ func (r *Repo) Tree(commit string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &treeFS{repo: r, root: c.tree, when: c.carrier.Date}, nil
+	said, err := r.statement(c.id)
+	if err != nil {
+		return nil, err
+	}
+	return &treeFS{repo: r, root: c.tree, folders: map[plumbing.Hash]map[string]treeEntry{}, when: said.carrier.Date}, nil
 }
 
 // Root returns the folder of the topology files, as fs.FS names it.
@@ -35,9 +39,28 @@ func (r *Repo) Root() string {
 }
 
 type treeFS struct {
-	repo *Repo
-	root plumbing.Hash
-	when time.Time
+	repo    *Repo
+	root    plumbing.Hash
+	when    time.Time
+	folders map[plumbing.Hash]map[string]treeEntry // those that were looked into
+}
+
+// folder returns a folder's entries by name: whoever reads one file of it mostly
+// reads them all.
+func (t *treeFS) folder(id plumbing.Hash) (map[string]treeEntry, error) {
+	if known, ok := t.folders[id]; ok {
+		return known, nil
+	}
+	folder, err := t.repo.tree(id)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]treeEntry{}
+	for _, e := range folder.entries() {
+		out[e.name] = e
+	}
+	t.folders[id] = out
+	return out, nil
 }
 
 // find walks to an entry. The entry of the root has no name.
@@ -53,18 +76,34 @@ func (t *treeFS) find(op, name string) (treeEntry, error) {
 		if !at.dir() {
 			return at, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 		}
-		entries, err := t.repo.tree(at.id)
+		entries, err := t.folder(at.id)
 		if err != nil {
 			return at, &fs.PathError{Op: op, Path: name, Err: err}
 		}
-		i := slices.IndexFunc(entries, func(e treeEntry) bool { return e.name == part })
-		if i < 0 {
+		e, ok := entries[part]
+		if !ok {
 			return at, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 		}
-		at = entries[i]
+		at = e
 	}
 	return at, nil
 }
+
+// ContentID returns the id of a file's blob, without reading it.
+func (t *treeFS) ContentID(name string) (string, error) {
+	t.repo.mu.Lock()
+	defer t.repo.mu.Unlock()
+	e, err := t.find("identify", name)
+	if err != nil {
+		return "", err
+	}
+	if !e.regular() {
+		return "", &fs.PathError{Op: "identify", Path: name, Err: errNotRegular}
+	}
+	return e.id.String(), nil
+}
+
+var errNotRegular = errors.New("not a regular file")
 
 // Open opens a file or folder.
 func (t *treeFS) Open(name string) (fs.File, error) {
@@ -103,7 +142,7 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 
 func (t *treeFS) read(name string, e treeEntry) ([]byte, error) {
 	if !e.regular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
 	}
 	data, err := t.repo.blob(e.id)
 	if err != nil {
@@ -144,17 +183,17 @@ func (t *treeFS) Stat(name string) (fs.FileInfo, error) {
 func (t *treeFS) sized(name string, e treeEntry) (entryInfo, error) {
 	info := t.info(name, e)
 	if e.regular() || e.symlink() {
-		size, err := t.repo.size(e.id)
+		o, err := t.repo.encoded(e.id)
 		if err != nil {
 			return info, &fs.PathError{Op: "stat", Path: name, Err: err}
 		}
-		info.size = size
+		info.size = o.Size()
 	}
 	return info, nil
 }
 
 func (t *treeFS) list(e treeEntry) ([]fs.DirEntry, error) {
-	entries, err := t.repo.tree(e.id)
+	entries, err := t.folder(e.id)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,29 @@ func TestTreeIsOfItsCommit(t *testing.T) {
 	}
 }
 
+// TestTreeNamesContents holds that a name is the blob's id, and a file's alone.
+func TestTreeNamesContents(t *testing.T) {
+	s := newShell(t)
+	s.write("topologies/copy.yaml", "one")
+	if err := os.Symlink("a.yaml", filepath.Join(s.dir, "topologies/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	tree := s.tree(s.commit(bob, "Begin", "topologies/a.yaml", "one"))
+	named := tree.(interface {
+		ContentID(file string) (string, error)
+	})
+	for _, file := range []string{"topologies/a.yaml", "topologies/copy.yaml"} {
+		if id, err := named.ContentID(file); err != nil || id != s.git("rev-parse", "HEAD:"+file) {
+			t.Errorf("%s: %q, %v", file, id, err)
+		}
+	}
+	for _, file := range []string{"topologies", "topologies/link.yaml", "topologies/none.yaml", ".."} {
+		if id, err := named.ContentID(file); err == nil {
+			t.Errorf("%s: %q", file, id)
+		}
+	}
+}
+
 func TestTreeReadsOnlyFiles(t *testing.T) {
 	s := newShell(t)
 	if err := os.MkdirAll(filepath.Join(s.dir, "topologies"), 0o755); err != nil {

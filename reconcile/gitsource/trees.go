@@ -77,29 +77,55 @@ func (r *Repo) diff(before, after plumbing.Hash, prefix string, depth int, budge
 	if err != nil {
 		return err
 	}
-	was := make(map[string]treeEntry, len(old))
-	for _, e := range old {
-		was[e.name] = e
-	}
-	for _, e := range now {
-		prev := was[e.name]
-		delete(was, e.name)
-		if err := r.diffEntry(prev, e, path.Join(prefix, e.name), depth, budget, out); err != nil {
-			return err
-		}
-	}
-	for name, prev := range was {
-		if err := r.diffEntry(prev, treeEntry{}, path.Join(prefix, name), depth, budget, out); err != nil {
+	for _, pair := range unequal(old, now) {
+		if err := r.diffEntry(pair.before, pair.after, path.Join(prefix, pair.name), depth, budget, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Repo) diffEntry(before, after treeEntry, file string, depth int, budget *int, out *[]fileChange) error {
-	if before == after {
-		return nil
+// entryPair is one name in two folders, with the zero entry where it is missing.
+type entryPair struct {
+	name          string
+	before, after treeEntry
+}
+
+// unequal lists what differs between two folders. Most commits change a few of
+// many entries and their order is the same, so both are gone through side by
+// side, byte for byte, until a name is new or gone.
+func unequal(old, now tree) []entryPair {
+	var out []entryPair
+	for old != "" && now != "" {
+		was, rest := old.first()
+		if same := old[:len(old)-len(rest)]; strings.HasPrefix(string(now), string(same)) {
+			old, now = rest, now[len(same):]
+			continue
+		}
+		is, next := now.first()
+		if was.name != is.name {
+			break
+		}
+		out = append(out, entryPair{was.name, was, is})
+		old, now = rest, next
 	}
+	was := map[string]treeEntry{}
+	for _, e := range old.entries() {
+		was[e.name] = e
+	}
+	for _, e := range now.entries() {
+		if was[e.name] != e {
+			out = append(out, entryPair{e.name, was[e.name], e})
+		}
+		delete(was, e.name)
+	}
+	for name, e := range was {
+		out = append(out, entryPair{name: name, before: e})
+	}
+	return out
+}
+
+func (r *Repo) diffEntry(before, after treeEntry, file string, depth int, budget *int, out *[]fileChange) error {
 	if *budget--; *budget < 0 {
 		return errTooMany
 	}

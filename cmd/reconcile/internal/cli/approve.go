@@ -18,7 +18,6 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
-	"milvus-reconcile/schema"
 )
 
 type approveOptions struct {
@@ -109,7 +108,7 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 	if err != nil {
 		return revision{}, plan.Topology{}, err
 	}
-	rev, err := loadRevision(ctx, repo, &schema.Cache{}, commit)
+	rev, err := g.loadRevision(ctx, repo, commit)
 	if err != nil {
 		return revision{}, plan.Topology{}, err
 	}

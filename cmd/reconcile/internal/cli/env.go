@@ -22,7 +22,6 @@ type environment struct {
 	config schema.Config
 	git    gitsource.Config
 	repo   *gitsource.Repo
-	files  *schema.Cache // of every revision
 	fleet  *milvus.Fleet
 	policy approval.Policy
 	opened *ledger.Ledger // nil until it is needed
@@ -86,7 +85,7 @@ func (e *environment) keys() error {
 // revision reads the topologies at a commit; base keeps those that differ
 // from another commit, names those that were asked for.
 func (e *environment) revision(ctx context.Context, commit, base string, names []string) (revision, error) {
-	rev, err := loadRevision(ctx, e.repo, e.files, commit)
+	rev, err := e.g.loadRevision(ctx, e.repo, commit)
 	if err != nil {
 		return revision{}, err
 	}
@@ -94,7 +93,7 @@ func (e *environment) revision(ctx context.Context, commit, base string, names [
 		return revision{}, err
 	}
 	if base != "" {
-		other, err := loadRevision(ctx, e.repo, e.files, base)
+		other, err := e.g.loadRevision(ctx, e.repo, base)
 		if err != nil {
 			return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/schema"
 )
 
 const (
@@ -47,6 +48,9 @@ type globals struct {
 
 	// stopTracing sends the spans that are left; nil: there are none.
 	stopTracing func(context.Context) error
+
+	// reader parses what Git holds, each blob once.
+	reader schema.Reader
 
 	exit  ExitCode
 	tells sync.Mutex

@@ -11,7 +11,6 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/gitsource"
-	"milvus-reconcile/schema"
 )
 
 // runOfflinePlan plans from the documents alone: it reads no configuration and
@@ -75,8 +74,7 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	if err != nil {
 		return revision{}, err
 	}
-	files := &schema.Cache{}
-	rev, err := loadRevision(ctx, repo, files, o.commit)
+	rev, err := g.loadRevision(ctx, repo, o.commit)
 	if err != nil {
 		return revision{}, err
 	}
@@ -86,7 +84,7 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	if o.base == "" {
 		return rev, nil
 	}
-	base, err := loadRevision(ctx, repo, files, o.base)
+	base, err := g.loadRevision(ctx, repo, o.base)
 	if err != nil {
 		return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/milvus"
-	"milvus-reconcile/schema"
 )
 
 // open reads the configuration, opens the repository and prepares the fleet.
@@ -52,7 +51,7 @@ func (g *globals) prepare() (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &environment{g: g, config: config, git: gitConfig(g, config), files: &schema.Cache{}}
+	e := &environment{g: g, config: config, git: gitConfig(g, config)}
 	if e.git.URL == "" {
 		return nil, errors.New("no topology repository is named (hint: set git.url in the configuration, or give --repo)")
 	}

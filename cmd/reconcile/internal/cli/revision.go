@@ -21,8 +21,9 @@ type revision struct {
 }
 
 // loadRevision reads the topologies at a commit, each with the version before
-// its governing commit.
-func loadRevision(ctx context.Context, repo *gitsource.Repo, files *schema.Cache, rev string) (revision, error) {
+// its governing commit. What was parsed for another commit, or an earlier look,
+// is not parsed again.
+func (g *globals) loadRevision(ctx context.Context, repo *gitsource.Repo, rev string) (revision, error) {
 	commit, err := repo.Resolve(rev)
 	if err != nil {
 		return revision{}, err
@@ -31,15 +32,15 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, files *schema.Cache
 	if err != nil {
 		return revision{}, err
 	}
-	topologies, problems := files.Load(tree, repo.Root())
-	changes, err := repo.Changes(ctx, commit, documents)
+	topologies, problems := g.reader.Load(tree, repo.Root())
+	changes, err := repo.Changes(ctx, commit, g.documents)
 	if err != nil {
 		return revision{}, err
 	}
 	out := revision{commit: commit, problems: problems, changes: map[string]approval.Change{}}
 	for _, t := range topologies {
 		c := changes[t.Name]
-		if t.Previous, err = previous(repo, files, t.Name, c); err != nil {
+		if t.Previous, err = g.previous(repo, t.Name, c); err != nil {
 			return revision{}, err
 		}
 		t.GreatestEarlier = c.GreatestEarlier
@@ -55,7 +56,7 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, files *schema.Cache
 	slices.Sort(out.desired.Removed)
 	var gone []plan.Topology
 	for _, name := range out.desired.Removed {
-		last, err := previous(repo, files, name, changes[name])
+		last, err := g.previous(repo, name, changes[name])
 		if err != nil {
 			return revision{}, err
 		}
@@ -70,10 +71,14 @@ func loadRevision(ctx context.Context, repo *gitsource.Repo, files *schema.Cache
 
 // documents is what the Git source may know of a file: names, hashes and
 // generations.
-func documents(data []byte) []gitsource.Document {
-	var out []gitsource.Document
-	for _, d := range schema.Documents(data) {
-		out = append(out, gitsource.Document(d))
+func (g *globals) documents(blob string, data []byte) []gitsource.Document {
+	known, err := g.reader.Documents(schema.Content{ID: blob, Read: func() ([]byte, error) { return data, nil }})
+	if err != nil {
+		return nil // never: data is at hand
+	}
+	out := make([]gitsource.Document, len(known))
+	for i, d := range known {
+		out[i] = gitsource.Document(d)
 	}
 	return out
 }
@@ -81,31 +86,26 @@ func documents(data []byte) []gitsource.Document {
 // previous parses the version of a document before its governing commit; of
 // versions that were not valid it takes the last one that was, so that passing
 // through a broken document does not wash off the rules in force.
-func previous(repo *gitsource.Repo, files *schema.Cache, name string, c gitsource.Change) (*plan.Topology, error) {
-	if t := named(files, name, c.PreviousFile, c.Previous); t != nil {
-		return t, nil
-	}
-	for _, v := range slices.Backward(c.Versions) {
-		data, err := repo.Blob(v.Blob)
+func (g *globals) previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
+	for v := range c.Earlier() {
+		topologies, _, err := g.reader.Parse(v.File, schema.Content{ID: v.Blob, Read: func() ([]byte, error) { return repo.Blob(v.Blob) }})
 		if err != nil {
 			return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
 		}
-		if t := named(files, name, v.File, data); t != nil {
+		if t := named(topologies, name); t != nil {
 			return t, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // there was none, as plan.Topology.Previous says
 }
 
-// named finds one topology in a file, nil when it is not valid there.
-func named(files *schema.Cache, name, file string, data []byte) *plan.Topology {
-	topologies, _ := files.Parse(file, data)
-	for _, t := range topologies {
-		if t.Name == name {
-			return &t
-		}
+// named finds a topology, nil when it is not among them.
+func named(topologies []plan.Topology, name string) *plan.Topology {
+	i := slices.IndexFunc(topologies, func(t plan.Topology) bool { return t.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &topologies[i]
 }
 
 // markMoved notes clusters that another topology held before: in the version

@@ -53,7 +53,7 @@ func (e *environment) trackedTip(ctx context.Context, rev revision, commit strin
 			return tip{}, err
 		}
 	}
-	newest, err := loadRevision(ctx, at.repo, e.files, "")
+	newest, err := at.g.loadRevision(ctx, at.repo, "")
 	if err != nil {
 		return tip{}, err
 	}
@@ -152,7 +152,7 @@ func (e *environment) again(rev revision, commit string) func(context.Context) (
 		if err := e.repo.Fetch(ctx); err != nil {
 			return nil, nil, err
 		}
-		fresh, err := loadRevision(ctx, e.repo, e.files, commit)
+		fresh, err := e.g.loadRevision(ctx, e.repo, commit)
 		if err != nil {
 			return nil, nil, err
 		}

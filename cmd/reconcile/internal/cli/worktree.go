@@ -49,7 +49,7 @@ func (g *globals) openWorkFile(ctx context.Context, name string) (workFile, erro
 	if err != nil {
 		return workFile{}, err
 	}
-	if w.history, err = loadRevision(ctx, repo, &schema.Cache{}, "HEAD"); err != nil {
+	if w.history, err = g.loadRevision(ctx, repo, "HEAD"); err != nil {
 		return workFile{}, err
 	}
 	return w, nil
@@ -94,7 +94,8 @@ func (w workFile) edit(change schema.Change) (plan.Topology, error) {
 	if err := replaceFile(path, data); err != nil {
 		return plan.Topology{}, fmt.Errorf("write the topology file: %w", err)
 	}
-	out := *named(&schema.Cache{}, w.topology.Name, w.file, data)
+	topologies, _ := schema.Parse(w.file, data)
+	out := *named(topologies, w.topology.Name)
 	if t := w.committed(); t != nil {
 		out.Previous, out.GreatestEarlier = t, max(t.Generation, t.GreatestEarlier)
 	}

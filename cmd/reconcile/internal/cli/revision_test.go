@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+func versionOf(name string, generation int) []byte {
+	return []byte(fmt.Sprintf(`apiVersion: reconcile/v1alpha1
+kind: ReplicationTopology
+metadata: {name: %[1]s}
+spec:
+  generation: %[2]d
+  clusters:
+    - {id: %[1]s-a, role: primary, uri: "http://%[1]s-a:19530"}
+    - {id: %[1]s-b, role: standby, uri: "http://%[1]s-b:19530"}
+`, name, generation))
+}
+
+// TestABlobIsParsedOnce wherever it is: at the tip, at a base, in the history, as
+// the version before, and in every later look of one process, also after the
+// repository was opened anew.
+func TestABlobIsParsedOnce(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := gitsource.Init(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := approval.Person{Name: "Bob", Email: "bob@example.com"}
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	commit := func(files map[string][]byte) {
+		t.Helper()
+		if _, err := tree.Commit(files, "Change", bob, bob, at, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func() *gitsource.Repo {
+		t.Helper()
+		repo, err := gitsource.Open(t.Context(), gitsource.Config{URL: dir, Path: "topologies"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = repo.Close() })
+		return repo
+	}
+	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 1), "topologies/users.yaml": versionOf("users", 1)})
+	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 2)})
+	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 3), "topologies/bad.yaml": []byte("kind: [")})
+	commit(map[string][]byte{"topologies/users.yaml": nil, "topologies/eu/users.yaml": versionOf("users", 1)})
+	g := &globals{}
+	repo := open()
+	look := func(rev string, parsed int) revision {
+		t.Helper()
+		got, err := g.loadRevision(t.Context(), repo, rev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := g.reader.Parsed(); n != parsed {
+			t.Errorf("%d blobs were parsed, want %d", n, parsed)
+		}
+		fresh, err := new(globals).loadRevision(t.Context(), open(), rev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(fresh, got, cmp.AllowUnexported(revision{})); diff != "" {
+			t.Errorf("it differs from a first look: %s", diff)
+		}
+		return got
+	}
+	const blobs = 5 // three of orders, one of users in two places, one that is broken
+	tip := look("", blobs)
+	if len(tip.desired.Topologies) != 2 || len(tip.problems) != 1 || tip.problems[0].File != "topologies/bad.yaml" {
+		t.Fatalf("%d topologies, %v", len(tip.desired.Topologies), tip.problems)
+	}
+	if orders := tip.desired.Topologies[0]; orders.Previous == nil || orders.Previous.Generation != 2 || orders.GreatestEarlier != 2 {
+		t.Errorf("orders: %+v", orders)
+	}
+	look("", blobs)
+	look("HEAD~2", blobs)
+	repo = open()
+	look("", blobs)
+	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 4)})
+	repo = open()
+	look("", blobs+1)
+}

@@ -1,0 +1,185 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// namedFiles names its files by their bytes.
+type namedFiles struct{ fstest.MapFS }
+
+func (n namedFiles) ContentID(file string) (string, error) {
+	f := n.MapFS[file]
+	if f == nil {
+		return "", fs.ErrNotExist
+	}
+	return string(f.Data), nil
+}
+
+func contentOf(data []byte) Content {
+	return Content{ID: string(data), Read: func() ([]byte, error) { return data, nil }}
+}
+
+func pairOf(name string) []byte {
+	return []byte(fmt.Sprintf(`apiVersion: reconcile/v1alpha1
+kind: ReplicationTopology
+metadata: {name: %[1]s}
+spec:
+  generation: 1
+  clusters:
+    - {id: %[1]s-a, role: primary, uri: "http://%[1]s-a:19530"}
+    - {id: %[1]s-b, role: standby, uri: "http://%[1]s-b:19530"}
+`, name))
+}
+
+// TestAContentIsParsedOnce in trees, in a history and alone.
+func TestAContentIsParsedOnce(t *testing.T) {
+	var r Reader
+	orders, users := pairOf("orders"), pairOf("users")
+	broken := []byte("kind: [")
+	tip := namedFiles{fstest.MapFS{"t/orders.yaml": {Data: orders}, "t/users.yaml": {Data: users}, "t/broken.yaml": {Data: broken}}}
+	base := namedFiles{fstest.MapFS{"t/old/orders.yaml": {Data: orders}, "t/users.yaml": {Data: users}}}
+	expect := func(what string, want int) {
+		t.Helper()
+		if got := r.Parsed(); got != want {
+			t.Errorf("after %s %d contents were parsed, want %d", what, got, want)
+		}
+	}
+	for range 2 {
+		if topologies, problems := r.Load(tip, "t"); len(topologies) != 2 || len(problems) != 1 {
+			t.Fatalf("%d topologies, %v", len(topologies), problems)
+		}
+		expect("the tip", 3)
+	}
+	if topologies, problems := r.Load(base, "t"); len(topologies) != 2 || len(problems) != 0 {
+		t.Fatalf("%d topologies, %v", len(topologies), problems)
+	}
+	expect("the base", 3)
+	for range 2 {
+		for _, data := range [][]byte{orders, broken} {
+			got, err := r.Documents(contentOf(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(Documents(data), got, cmp.Transformer("none", func(d []Document) []Document { return append([]Document{}, d...) })); diff != "" {
+				t.Error(diff)
+			}
+		}
+	}
+	expect("the history", 3)
+	if topologies, _, err := r.Parse("elsewhere.yaml", contentOf(users)); err != nil || len(topologies) != 1 {
+		t.Fatalf("%d topologies, %v", len(topologies), err)
+	}
+	expect("an earlier version", 3)
+	unnamed := Content{Read: func() ([]byte, error) { return users, nil }}
+	if _, _, err := r.Parse("x.yaml", unnamed); err != nil {
+		t.Fatal(err)
+	}
+	expect("a content without a name", 4)
+}
+
+// TestAContentThatCannotBeReadIsNotKept asks for it again.
+func TestAContentThatCannotBeReadIsNotKept(t *testing.T) {
+	var r Reader
+	gone := errors.New("gone")
+	if _, _, err := r.Parse("a.yaml", Content{ID: "1", Read: func() ([]byte, error) { return nil, gone }}); !errors.Is(err, gone) {
+		t.Errorf("%v", err)
+	}
+	if got, _, err := r.Parse("a.yaml", Content{ID: "1", Read: func() ([]byte, error) { return pairOf("orders"), nil }}); err != nil || len(got) != 1 {
+		t.Errorf("%d topologies, %v", len(got), err)
+	}
+	large := namedFiles{fstest.MapFS{"a.yaml": {Data: []byte(strings.Repeat("#", maxFileSize+1))}}}
+	for range 2 {
+		if _, problems := r.Load(large, "."); len(problems) != 1 || problems[0].File != "a.yaml" {
+			t.Errorf("%v", problems)
+		}
+	}
+}
+
+// TestAKnownContentNamesTheFileAtHand takes every bad file under two names.
+func TestAKnownContentNamesTheFileAtHand(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(invalidFolder, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	var r Reader
+	for _, from := range files {
+		data := mustRead(t, from)
+		for _, file := range []string{"one.yaml", "eu/other.yaml"} {
+			wantTopologies, wantProblems := Parse(file, data)
+			topologies, problems, err := r.Parse(file, contentOf(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(wantTopologies, topologies) + cmp.Diff(wantProblems, problems); diff != "" {
+				t.Errorf("%s: %s", from, diff)
+			}
+			for _, p := range problems {
+				if p.File != file {
+					t.Errorf("%s as %s: %v", from, file, p)
+				}
+			}
+		}
+	}
+	if r.Parsed() != len(files) {
+		t.Errorf("%d files were parsed, of %d", r.Parsed(), len(files))
+	}
+	twice := namedFiles{fstest.MapFS{"a.yaml": {Data: pairOf("orders")}, "b/c.yaml": {Data: pairOf("orders")}}}
+	want := fmt.Sprint(Load(twice.MapFS, "."))
+	if got := fmt.Sprint(r.Load(twice, ".")); got != want || !strings.Contains(got, "b/c.yaml") {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// TestWhatIsKeptIsNotTheCallers holds that nobody can change it.
+func TestWhatIsKeptIsNotTheCallers(t *testing.T) {
+	var r Reader
+	data := pairOf("orders")
+	first, _, _ := r.Parse("a.yaml", contentOf(data))
+	first[0].Clusters[0].ID, first[0].Clusters[1].At.Line, first[0].Name = "other", 99, "other"
+	named, _ := r.Documents(contentOf(data))
+	named[0].Name = "other"
+	again, _, _ := r.Parse("a.yaml", contentOf(data))
+	want, _ := Parse("a.yaml", data)
+	if diff := cmp.Diff(want, again); diff != "" {
+		t.Error(diff)
+	}
+	if got, _ := r.Documents(contentOf(data)); got[0].Name != "orders" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestAReaderIsBounded reads more than it may keep, with one file that is asked
+// for all the time, and files whose channels outweigh their text.
+func TestAReaderIsBounded(t *testing.T) {
+	var r Reader
+	used := pairOf("used")
+	for i := range 600 {
+		many := strings.ReplaceAll(string(pairOf(fmt.Sprintf("t%d", i))), "role:", "pchannels: {count: 1024}, role:")
+		if _, _, err := r.Parse("a.yaml", contentOf([]byte(many))); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Parse("b.yaml", contentOf(used)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.Parsed() != 601 {
+		t.Errorf("%d were parsed: what is used all the time was dropped", r.Parsed())
+	}
+	weight := 0
+	for _, half := range []map[string]*content{r.young, r.old} {
+		for _, c := range half {
+			weight += c.weight
+		}
+	}
+	if weight > 2*keepParsed || weight < keepParsed/2 || len(r.young)+len(r.old) > 590 {
+		t.Errorf("%d contents of %d bytes are kept", len(r.young)+len(r.old), weight)
+	}
+}
