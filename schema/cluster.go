@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -50,9 +51,19 @@ func channels(f field, id string) []string {
 	if count < 1 || count > 1024 {
 		return nil
 	}
-	out := make([]string, count)
-	for i := range out {
-		out[i] = fmt.Sprintf("%s%d", prefix, i)
+	return numbered(prefix, int(count))
+}
+
+// numbered gives prefix0, prefix1 and so on, all cut from one text.
+func numbered(prefix string, count int) []string {
+	ends, text := make([]int, count), make([]byte, 0, count*(len(prefix)+4))
+	for i := range ends {
+		text = strconv.AppendInt(append(text, prefix...), int64(i), 10)
+		ends[i] = len(text)
+	}
+	all, begin, out := string(text), 0, make([]string, count)
+	for i, end := range ends {
+		out[i], begin = all[begin:end], end
 	}
 	return out
 }

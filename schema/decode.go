@@ -20,6 +20,10 @@ func (d *document) decode() {
 	if d.root == nil || d.broken {
 		return
 	}
+	if value, ok := d.plainValue(); ok {
+		d.value, d.decoded = value, true
+		return
+	}
 	convert := sigsyaml.YAMLToJSONStrict
 	if d.doubtful {
 		convert = sigsyaml.YAMLToJSON

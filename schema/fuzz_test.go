@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
 )
@@ -51,6 +52,62 @@ func FuzzParse(f *testing.F) {
 		}
 		checkDocuments(t, data, topologies)
 	})
+}
+
+// FuzzPlainValue: what is read off the nodes is what the other way gives, and
+// nothing in it is spelt in a way that is refused.
+func FuzzPlainValue(f *testing.F) {
+	addSeeds(f, minimal, writtenOut, "a: \"b\"\nc: 'd: e'\nf: [1, 30s, x y]\ng: {h: true, i: }\n", "a: yes\n", "a: 1_0\n", "a: 010\n", "a: ~\n", "a: Null\n", "a: 2026-01-01\n", "? a\n: b\n", "a: b\n  c\n", "a: |\n  b\n", "a: 1:30\n", "a: .5\n", "a: -1\n", "- a\n- \n", "a: b #c\n")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(checkText("", data)) > 0 {
+			return
+		}
+		for _, c := range split(data) {
+			d := newDocument("", c)
+			d.parseNodes()
+			if d.root == nil || d.broken {
+				continue
+			}
+			got, ok := d.plainValue()
+			if !ok {
+				continue
+			}
+			want, err := toValue(sigsyaml.YAMLToJSONStrict, c.data)
+			if err != nil {
+				t.Fatalf("%q is %v, and has no JSON form: %v", c.data, got, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%q: %s", c.data, diff)
+			}
+			before := len(d.problems)
+			if d.checkSpelling(d.root, want, ""); len(d.problems) != before {
+				t.Fatalf("%q: %v", c.data, d.problems)
+			}
+		}
+	})
+}
+
+// TestPlainValueIsEnough holds that the usual files need no second parse.
+func TestPlainValueIsEnough(t *testing.T) {
+	files, err := filepath.Glob("../topologies/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	texts := [][]byte{[]byte(minimal), pairOf("orders")}
+	for _, file := range files {
+		texts = append(texts, mustRead(t, file))
+	}
+	for _, text := range texts {
+		for _, c := range split(text) {
+			d := newDocument("", c)
+			if d.parseNodes(); d.root == nil {
+				continue
+			}
+			if _, ok := d.plainValue(); !ok {
+				t.Errorf("parsed twice:\n%s", c.data)
+			}
+		}
+	}
 }
 
 func checkPlaces(t *testing.T, data []byte, problems Problems) {

@@ -83,9 +83,24 @@ func clip(s string) string {
 	return string(runes[:shownLength]) + "…"
 }
 
+// isPlainKey says whether a key stands in a pointer as it is.
+func isPlainKey(key string) bool {
+	for i := range len(key) {
+		switch c := key[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 // pointer appends a key to a JSON pointer.
 func pointer(parent, key string) string {
+	if len(key) <= shownLength && isPlainKey(key) {
+		return parent + "/" + key
+	}
 	return parent + "/" + pointerEscapes.Replace(printable(clip(key)))
 }

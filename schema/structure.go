@@ -12,12 +12,7 @@ import (
 // checkStructure validates the decoded value against a schema and says in
 // plain words what does not fit.
 func (d *document) checkStructure(c compiled) {
-	text, err := json.Marshal(d.value)
-	if err != nil {
-		d.fail("", "the document cannot be checked: "+err.Error(), "simplify the document")
-		return
-	}
-	result, err := c.validator.Validate(gojsonschema.NewBytesLoader(text))
+	result, err := c.validator.Validate(gojsonschema.NewRawLoader(d.value))
 	if err != nil {
 		d.fail("", "the document cannot be checked: "+printable(clip(err.Error())), "simplify the document")
 		return
