@@ -28,7 +28,8 @@ const keepParsed = 16 << 20
 // Reader parses like the functions of this package, but each named content once,
 // in whatever file, tree or history it stands. The zero value is ready; it may be
 // used by several goroutines at once. What it keeps is bounded: contents that were
-// not asked for longest are parsed again.
+// not asked for longest are parsed again. What it returns shares memory with what
+// it keeps, and must not be changed.
 type Reader struct {
 	mu         sync.Mutex
 	young, old map[string]*content
@@ -146,10 +147,12 @@ func (r *Reader) keep(id string, c *content, weight int) {
 	r.young[id] = c
 }
 
-// content is a file's bytes, parsed. It is shared and never changed.
+// content is a file's bytes, parsed. What it holds is shared and never changed.
 type content struct {
-	docs     []parsed // that name no file
+	docs     []parsed
 	problems Problems
+	file     string // that docs and problems name
+	placed   bool   // file was set
 	weight   int
 	hashes   []Document // once asked for
 	hashed   bool
@@ -175,12 +178,15 @@ func (c *content) documents() []Document {
 	if !c.hashed {
 		c.hashes, c.hashed = documentsOf(c.docs), true
 	}
-	return slices.Clone(c.hashes)
+	return c.hashes
 }
 
-// in says what the content is as a file of that name. Lists of channels are
-// shared; nobody changes them.
+// in says what the content is as a file of that name. It is kept, too: mostly the
+// next to ask means the same file.
 func (c *content) in(file string) ([]parsed, Problems) {
+	if c.placed && c.file == file {
+		return c.docs, c.problems
+	}
 	docs := slices.Clone(c.docs)
 	for i := range docs {
 		d := &docs[i]
@@ -196,11 +202,12 @@ func (c *content) in(file string) ([]parsed, Problems) {
 		}
 		d.problems = d.problems.in(file)
 	}
-	return docs, c.problems.in(file)
+	c.docs, c.problems, c.file, c.placed = docs, c.problems.in(file), file, true
+	return c.docs, c.problems
 }
 
 func (ps Problems) in(file string) Problems {
-	out := slices.Clone(ps)
+	out := slices.Clip(slices.Clone(ps)) // more are found beside other files
 	for i := range out {
 		out[i].File = file
 	}

@@ -138,21 +138,44 @@ func TestAKnownContentNamesTheFileAtHand(t *testing.T) {
 	}
 }
 
-// TestWhatIsKeptIsNotTheCallers holds that nobody can change it.
-func TestWhatIsKeptIsNotTheCallers(t *testing.T) {
+// TestAReaderKnowsWhatChanged gives what Load gives, whatever was read before.
+func TestAReaderKnowsWhatChanged(t *testing.T) {
+	orders, parts := topologyText("orders", "a", "b"), topologyText("parts", "c", "d")
 	var r Reader
-	data := pairOf("orders")
-	first, _, _ := r.Parse("a.yaml", contentOf(data))
-	first[0].Clusters[0].ID, first[0].Clusters[1].At.Line, first[0].Name = "other", 99, "other"
-	named, _ := r.Documents(contentOf(data))
-	named[0].Name = "other"
-	again, _, _ := r.Parse("a.yaml", contentOf(data))
-	want, _ := Parse("a.yaml", data)
-	if diff := cmp.Diff(want, again); diff != "" {
-		t.Error(diff)
+	for _, step := range []struct {
+		name   string
+		files  fstest.MapFS
+		parsed int
+	}{
+		{"two files", fstest.MapFS{"o.yaml": file(orders), "p.yaml": file(parts)}, 2},
+		{"the same again", fstest.MapFS{"o.yaml": file(orders), "p.yaml": file(parts)}, 2},
+		{"one is bad", fstest.MapFS{"o.yaml": file("bad: ["), "p.yaml": file(parts)}, 3},
+		{"one takes the other's cluster", fstest.MapFS{"o.yaml": file(topologyText("orders", "a", "c")), "p.yaml": file(parts)}, 4},
+		{"and gives it back", fstest.MapFS{"o.yaml": file(orders), "p.yaml": file(parts)}, 4},
+		{"one has another name", fstest.MapFS{"q.yaml": file(orders), "p.yaml": file(parts)}, 4},
+		{"one is gone", fstest.MapFS{"p.yaml": file(parts)}, 4},
+		{"all are gone", fstest.MapFS{}, 4},
+	} {
+		got, problems := r.Load(namedFiles{step.files}, ".")
+		want, wrong := Load(step.files, ".")
+		if diff := cmp.Diff(want, got) + cmp.Diff(wrong, problems); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+		if r.Parsed() != step.parsed {
+			t.Errorf("%s: %d contents were parsed, want %d", step.name, r.Parsed(), step.parsed)
+		}
 	}
-	if got, _ := r.Documents(contentOf(data)); got[0].Name != "orders" {
-		t.Errorf("%+v", got)
+}
+
+// TestWhatStandsIsShared: what a reader gives twice is told to be the same without
+// being compared.
+func TestWhatStandsIsShared(t *testing.T) {
+	var r Reader
+	files := namedFiles{fstest.MapFS{"o.yaml": file(topologyText("orders", "a", "b"))}}
+	first, _ := r.Load(files, ".")
+	again, _ := r.Load(files, ".")
+	if &first[0].Clusters[0] != &again[0].Clusters[0] {
+		t.Error("the same file was made twice")
 	}
 }
 
