@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -26,15 +27,23 @@ const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 var repeatable = []string{KeyApproved, KeyPlan, KeyAccept}
 
+// form is a pattern that is compiled when it is first needed, which is in few
+// commands.
+type form = func() *regexp.Regexp
+
+func formOf(pattern string) form {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 // The forms of values. A topology is a DNS-1123 label; a cluster id is as
 // contract section 2 says.
 var (
-	targetForm  = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
-	personForm  = regexp.MustCompile(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
-	expiresForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
-	digestForm  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	codeForm    = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
-	lossForm    = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
+	targetForm  = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
+	personForm  = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
+	expiresForm = formOf(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+	digestForm  = formOf(`^sha256:[0-9a-f]{64}$`)
+	codeForm    = formOf(`^[A-Z][A-Z0-9_]{0,63}$`)
+	lossForm    = formOf(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
 )
 
 func (c *Claim) set(key, value string) (err error) {
@@ -65,7 +74,7 @@ func (c *Claim) set(key, value string) (err error) {
 }
 
 func (c *Claim) approve(value string) error {
-	m := targetForm.FindStringSubmatch(value)
+	m := targetForm().FindStringSubmatch(value)
 	if m == nil {
 		return fmt.Errorf("%+q is not TOPOLOGY/CLUSTER", clip(value))
 	}
@@ -78,7 +87,7 @@ func (c *Claim) approve(value string) error {
 }
 
 func parsePerson(value string) (Person, error) {
-	m := personForm.FindStringSubmatch(value)
+	m := personForm().FindStringSubmatch(value)
 	if m == nil || strings.Count(m[2], "@") != 1 {
 		return Person{}, fmt.Errorf("%+q is not NAME <E-MAIL> with a plain ASCII e-mail", clip(value))
 	}
@@ -114,8 +123,8 @@ func parseLoss(value string) (*time.Duration, error) {
 	return &d, nil
 }
 
-func requireForm(form *regexp.Regexp, value, want string) error {
-	if !form.MatchString(value) {
+func requireForm(f form, value, want string) error {
+	if !f().MatchString(value) {
 		return fmt.Errorf("%+q is not %s", clip(value), want)
 	}
 	return nil

@@ -3,6 +3,7 @@ package milvussim
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,9 +16,7 @@ import (
 // annotation of the request in milvus.proto (privilege_interceptor.go, M §1.6). A
 // method that is not here needs authentication only, GetReplicateInfo among them;
 // the lists of databases and collections show what the user may see.
-var methodPrivileges = annotatedPrivileges()
-
-func annotatedPrivileges() map[string]string {
+var methodPrivileges = sync.OnceValue(func() map[string]string {
 	out := map[string]string{}
 	methods := milvuspb.File_milvus_proto.Services().ByName("MilvusService").Methods()
 	for i := range methods.Len() {
@@ -28,7 +27,7 @@ func annotatedPrivileges() map[string]string {
 		}
 	}
 	return out
-}
+})
 
 // Built-in privilege groups (pkg/util/constant.go): each wider one holds the
 // narrower one.
