@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,5 +64,26 @@ out, but only for a commit that carries an approved failover annotation.`,
 		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
 	)
 	g.complete(root)
+	teachBuiltIn(root, g.std.Out)
 	return root
+}
+
+// teachBuiltIn gives the commands that cobra brings their examples. They print
+// to out.
+func teachBuiltIn(root *cobra.Command, out io.Writer) {
+	root.SetOut(out)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for path, example := range map[string]string{
+		"help":                  "  reconcile help plan",
+		"completion":            "  source <(reconcile completion bash)    # in this shell, until it ends",
+		"completion bash":       "  reconcile completion bash | sudo tee /etc/bash_completion.d/reconcile >/dev/null",
+		"completion zsh":        "  reconcile completion zsh | sudo tee /usr/local/share/zsh/site-functions/_reconcile >/dev/null",
+		"completion fish":       "  reconcile completion fish > ~/.config/fish/completions/reconcile.fish",
+		"completion powershell": "  reconcile completion powershell | Out-String | Invoke-Expression",
+	} {
+		if cmd, _, err := root.Find(strings.Fields(path)); err == nil {
+			cmd.Example = example
+		}
+	}
 }
