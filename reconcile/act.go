@@ -168,7 +168,14 @@ func (r run) measure(ctx context.Context, now ready, res *Result) {
 	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
 		return
 	}
-	for _, v := range r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Progress: true}) {
+	promoted := now.observed.View(now.plan.Primary)
+	promoted.Progress = nil // that of before
+	for _, x := range res.Steps {
+		if x.Step.Cluster == now.plan.Primary && x.View.Reach == plan.ReachUp {
+			promoted.Belief = x.View.Belief
+		}
+	}
+	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{now.topology}, []plan.View{promoted}, Depth{Progress: true}) {
 		if v.Cluster == now.plan.Primary {
 			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt)
 		}

@@ -42,6 +42,7 @@ killed is resumed by the next one; its approval is not needed a second time.`,
 func runApply(ctx context.Context, g *globals, o applyOptions, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
+	g.keepFor = keptConnections // the look under the lock goes where the first one went
 	e, err := g.open(ctx)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ type globals struct {
 	// keepsCopy: the copy of a remote repository lies beside the ledger, unless
 	// the configuration names a place (run).
 	keepsCopy bool
-	// keepFor is how old the connections of looks may become (run).
+	// keepFor is how old the connections of looks may become (apply, run).
 	keepFor time.Duration
 
 	// stopTracing sends the spans that are left; nil: there are none.

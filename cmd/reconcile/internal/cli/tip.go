@@ -132,17 +132,18 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 	for _, h := range known.Memory().Homes {
 		homes[h.Cluster] = true
 	}
+	var unknown []plan.Home
 	for _, t := range d.Topologies {
 		for _, c := range t.Clusters {
-			if !live[t.Name] || homes[c.ID] {
-				continue
-			}
-			if err := l.RecordHome(ctx, plan.Home{Cluster: c.ID, Topology: t.Name}); err != nil {
-				return err
+			if live[t.Name] && !homes[c.ID] {
+				unknown = append(unknown, plan.Home{Cluster: c.ID, Topology: t.Name})
 			}
 		}
 	}
-	return nil
+	if len(unknown) == 0 {
+		return nil
+	}
+	return l.RecordHome(ctx, unknown...)
 }
 
 // again looks at Git once more, for a run that had to wait for a lock: what
