@@ -24,30 +24,34 @@ func BenchmarkApplyOverhead(b *testing.B) {
 			b.StopTimer()
 			recording, rpcs := recordedFailover(b, verify)
 			client, plain := builtBare(b), builtBare(b, "-tags", "grpconly")
-			var took [3][]time.Duration
+			var took, cpu [3][]time.Duration
 			for range b.N {
 				for i, args := range [][]string{nil, {client, recording}, {plain, recording}} {
 					e := newFailover(b, verify, nil)
 					if i == 0 {
 						args = []string{e.binary, "apply", "--config", e.config}
 					}
-					took[i] = append(took[i], e.timed(b, args[0], args[1:]...))
+					wall, spent := e.timed(b, args[0], args[1:]...)
+					took[i], cpu[i] = append(took[i], wall), append(cpu[i], spent)
 					e.end()
 				}
 			}
-			var ms [3]float64
-			for i := range took {
-				slices.Sort(took[i])
-				ms[i] = float64(took[i][len(took[i])/2].Microseconds()) / 1000
-			}
-			b.ReportMetric(ms[0], "ms/apply")
-			b.ReportMetric(ms[1], "ms/bare")
-			b.ReportMetric(ms[0]/ms[1], "x-of-bare")
-			b.ReportMetric(ms[2], "ms/grpc-only")
-			b.ReportMetric(ms[0]/ms[2], "x-of-grpc-only")
+			b.ReportMetric(median(took[0]), "ms/apply")
+			b.ReportMetric(median(took[1]), "ms/bare")
+			b.ReportMetric(median(took[0])/median(took[1]), "x-of-bare")
+			b.ReportMetric(median(took[2]), "ms/grpc-only")
+			b.ReportMetric(median(took[0])/median(took[2]), "x-of-grpc-only")
+			b.ReportMetric(median(cpu[0]), "cpu-ms/apply")
+			b.ReportMetric(median(cpu[1]), "cpu-ms/bare")
 			b.ReportMetric(float64(rpcs), "rpcs")
 		})
 	}
+}
+
+// median is the middle one in milliseconds.
+func median(all []time.Duration) float64 {
+	slices.Sort(all)
+	return float64(all[len(all)/2].Microseconds()) / 1000
 }
 
 // newFailover is a world of one topology whose primary is lost, a ledger that
@@ -106,14 +110,15 @@ func recordedFailover(b *testing.B, verify string) (path string, rpcs int) {
 	return path, len(r.calls)
 }
 
-// timed runs a program that must succeed and promote.
-func (e *estate) timed(b *testing.B, name string, args ...string) time.Duration {
+// timed runs a program that must succeed and promote, and tells how long it
+// took and how much of the processor.
+func (e *estate) timed(b *testing.B, name string, args ...string) (took, cpu time.Duration) {
 	b.Helper()
 	cmd := exec.Command(name, args...)
 	b.StartTimer()
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	took := time.Since(began)
+	took = time.Since(began)
 	b.StopTimer()
 	if err != nil {
 		b.Fatalf("%s %v: %v\n%s", filepath.Base(name), args, err, out)
@@ -122,7 +127,7 @@ func (e *estate) timed(b *testing.B, name string, args ...string) time.Duration 
 	if err != nil || !strings.Contains(string(world), `"writable":true`) {
 		b.Fatalf("nobody was promoted: %v\n%s\n%s", err, out, world)
 	}
-	return took
+	return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // lose stops the primary of a topology.
