@@ -77,6 +77,23 @@ func TestEveryCodeIsHeld(t *testing.T) {
 	}
 }
 
+// TestEveryCodeHasARunbook: the runbooks name for each code the guide that it
+// belongs to, once; that its links lead somewhere is held with all others.
+func TestEveryCodeHasARunbook(t *testing.T) {
+	_, table, found := strings.Cut(contents(t, "docs/runbooks.md"), "\n## By finding\n")
+	if !found {
+		t.Fatal("docs/runbooks.md has no section by finding")
+	}
+	for _, code := range explain.Codes() {
+		if n := strings.Count(table, "[`"+code+"`](findings.md#"+strings.ToLower(code)+")"); n != 1 {
+			t.Errorf("%s is named %d times, want once", code, n)
+		}
+	}
+	if !strings.Contains(contents(t, "docs/findings.md"), "](runbooks.md#by-finding)") {
+		t.Error("docs/findings.md does not lead to the runbooks")
+	}
+}
+
 // contents are the texts of all files that match.
 func contents(t *testing.T, pattern string) string {
 	t.Helper()

@@ -18,7 +18,8 @@ func Reference() string {
 A finding is a coded observation about one topology; a denial says why an approval does
 not count. ` + "`reconcile explain CODE`" + ` prints the same text. A **blocking** finding stops
 the steps that send a configuration; where an approver may accept it, the remedy shows
-the trailer. The others stop nothing.
+the trailer. The others stop nothing. [Runbooks](runbooks.md#by-finding) has the guide that
+each belongs to.
 `)
 	for _, group := range []struct {
 		title string
