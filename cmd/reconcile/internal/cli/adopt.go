@@ -52,7 +52,7 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 		return err
 	}
 	defer e.close()
-	views := observer{e.fleet.Reader()}.Observe(ctx, []plan.Topology{w.topology}, reconcile.Depth{})
+	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.topology}, reconcile.Depth{})
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}

@@ -90,6 +90,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(tag))
 		return nil
 	}
+	g.begin("pushing the tag to " + o.push)
 	if _, err := gitIn(ctx, dir, "", "push", "--", o.push, "refs/tags/"+tag); err != nil {
 		return fmt.Errorf("push the tag: %w", err)
 	}

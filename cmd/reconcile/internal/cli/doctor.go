@@ -80,7 +80,7 @@ func (x *examination) check(c render.Check) { x.checks = append(x.checks, c) }
 // git fetches; a remote that cannot be read stops every apply, but what a
 // failover would meet is told from the last copy.
 func (x *examination) git(ctx context.Context) error {
-	down := x.e.repo.Fetch(ctx)
+	down := x.e.fetch(ctx)
 	if down == nil {
 		x.check(render.Check{Area: "git", Subject: x.e.git.URL, Verdict: render.CheckOK, Message: "the tracked ref was fetched"})
 		return nil
@@ -112,14 +112,9 @@ func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnos
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
 	snapshot := x.ledger(ctx)
-	reader := x.e.fleet.Reader()
-	views := reader.Observe(ctx, topologies, milvus.Depth{Progress: true})
-	for i, t := range topologies {
-		topologies[i] = t.AsLive(plan.Observed{Views: views})
-	}
-	rights := reader.Rights(ctx, topologies, views)
-	if err := ctx.Err(); err != nil {
-		return render.Diagnosis{}, fmt.Errorf("observe the clusters: %w", err)
+	views, rights, err := x.look(ctx, topologies)
+	if err != nil {
+		return render.Diagnosis{}, err
 	}
 	memory := snapshot.Memory()
 	memory.Now = x.e.g.clock()
@@ -143,6 +138,21 @@ func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnos
 	return d, nil
 }
 
+// look reads the clusters, and brings the documents to what they store.
+func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
+	defer x.e.g.doing("looking at the clusters")()
+	reader := x.e.fleet.Reader()
+	views := reader.Observe(ctx, topologies, milvus.Depth{Progress: true})
+	for i, t := range topologies {
+		topologies[i] = t.AsLive(plan.Observed{Views: views})
+	}
+	rights := reader.Rights(ctx, topologies, views)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return views, rights, nil
+}
+
 // rewritten names the topologies whose history was moved; a ledger that cannot
 // be read is reported by its own check.
 func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
@@ -153,7 +163,7 @@ func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]s
 	if err != nil {
 		return map[string]string{}, nil //nolint:nilerr // see above
 	}
-	if _, err := l.Read(ctx); err != nil {
+	if _, err := x.e.g.recall(ctx, l); err != nil {
 		return map[string]string{}, nil //nolint:nilerr // see above
 	}
 	return x.e.rewritten(ctx, l, rev)
@@ -180,7 +190,14 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, ri
 // obstacles are the planner's findings, and what it cannot know of.
 func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewritten string) []render.Obstacle {
 	var out []render.Obstacle
+	unread := x.secrets(r.Standby)
+	if unread != nil {
+		out = append(out, render.Obstacle{Message: unread.Error(), Remedy: "put the secret where the configuration says"})
+	}
 	for _, f := range r.Blocking() {
+		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby {
+			continue // that is why
+		}
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
 	if rewritten != "" {
@@ -195,9 +212,6 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 			out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + may.Detail, Remedy: "grant its user the privilege UpdateReplicateConfiguration, or ClusterAdmin"})
 		}
 	}
-	if err := x.secrets(r.Standby); err != nil {
-		out = append(out, render.Obstacle{Message: err.Error(), Remedy: "put the secret where the configuration says"})
-	}
 	return out
 }
 
@@ -209,7 +223,10 @@ func (x *examination) secrets(cluster string) error {
 		}
 		_, own := readSecret(c.Token)
 		_, other := readSecret(c.ReplicationToken)
-		return wrapped(errors.Join(own, other), "the tokens of "+cluster)
+		if own != nil && other != nil && own.Error() == other.Error() {
+			other = nil // one secret serves both
+		}
+		return wrapped(errors.Join(own, other), "the token of "+cluster)
 	}
 	return nil // the planner says CREDENTIAL_MISSING
 }
@@ -225,7 +242,7 @@ func (x *examination) ledger(ctx context.Context) ledger.Snapshot {
 	var snapshot ledger.Snapshot
 	l, err := x.e.ledger()
 	if err == nil {
-		snapshot, err = l.Read(ctx)
+		snapshot, err = x.e.g.recall(ctx, l)
 	}
 	if err != nil {
 		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: err.Error(), Remedy: "repair or restore it; 'reconcile history' shows what can be read"})

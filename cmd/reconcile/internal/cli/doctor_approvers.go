@@ -27,7 +27,7 @@ func (x *examination) approvers(now time.Time) error {
 			Message: "signatures are optional: whoever can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required",
 		})
 	}
-	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover} {
+	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover, plan.TransitionAddStandby} {
 		need := x.e.policy.QuorumFor(t)
 		x.check(quorumCheck(x.e.policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
 	}
@@ -43,6 +43,9 @@ func (x *examination) approvers(now time.Time) error {
 
 func quorumCheck(p approval.Policy, t plan.Transition, need int, who approval.Electorate) render.Check {
 	c := render.Check{Area: "approvers", Subject: t.String(), Blocks: t == plan.TransitionFailover}
+	if t == plan.TransitionAddStandby {
+		c.Subject = "other changes" // as the configuration names them
+	}
 	names := strings.Join(who.Names, ", ")
 	switch {
 	case who.People >= need && (p.AuthorMayApprove || who.People > need):

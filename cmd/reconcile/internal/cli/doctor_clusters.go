@@ -22,7 +22,7 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 				continue
 			}
 			v := plan.Observed{Views: views}.View(c.ID)
-			x.check(credentialCheck(v))
+			x.check(credentialCheck(v, x.secrets(c.ID)))
 			if v.Reach != plan.ReachUp {
 				continue
 			}
@@ -37,8 +37,12 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 	}
 }
 
-func credentialCheck(v plan.View) render.Check {
+func credentialCheck(v plan.View, unread error) render.Check {
 	c := render.Check{Area: "credentials", Subject: v.Cluster}
+	if unread != nil {
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, unread.Error(), "put the secret where the configuration says"
+		return c
+	}
 	switch v.Credential {
 	case plan.CredentialBound:
 		if v.Reach == plan.ReachUp {

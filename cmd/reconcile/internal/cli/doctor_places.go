@@ -52,6 +52,7 @@ func (x *examination) writable() render.Check {
 // redirects asks the targets that can be asked.
 func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) error {
 	const area = "redirect"
+	defer x.e.g.doing("asking the redirect targets")()
 	r, err := x.e.redirector()
 	if err != nil {
 		return err
@@ -90,6 +91,7 @@ func staleOf(t plan.Topology) []string {
 // places asks whether the ledger or Git would be lost with a primary, as far as
 // addresses tell.
 func (x *examination) places(ctx context.Context, topologies []plan.Topology) {
+	defer x.e.g.doing("looking up where the ledger and Git lie")()
 	if !x.e.config.Ledger.IsZero() {
 		x.place(ctx, "the ledger", ledgerHosts(x.e.config.Ledger), topologies)
 	}

@@ -109,7 +109,7 @@ func (e *environment) revision(ctx context.Context, commit, base string, names [
 func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, error) {
 	p := reconcile.Pass{
 		Desired: rev.desired, Changes: rev.changes, Policy: e.policy,
-		Observer: observer{e.fleet.Reader()}, Clock: e.g.clock,
+		Observer: observer{e.fleet.Reader(), e.g}, Clock: e.g.clock,
 		Concurrency: e.g.concurrency, Tell: e.g.tell, TellOnce: !isTerminal(e.g.std.Err),
 	}
 	r, err := e.redirector()
@@ -126,7 +126,7 @@ func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, e
 	if err != nil {
 		return p, err
 	}
-	p.Ledger = ledgerRecord{ledger: l, last: &lastRead{}}
+	p.Ledger = ledgerRecord{g: e.g, ledger: l, last: &lastRead{}}
 	if rev.commit != "" && !e.elsewhere("") {
 		p.Rewritten, err = e.rewritten(ctx, l, rev)
 	}
@@ -166,7 +166,7 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	if err != nil {
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", withoutLedger(err))
 	}
-	p.Ledger = ledgerRecord{ledger: l, isNew: isNew, last: &lastRead{}}
+	p.Ledger = ledgerRecord{g: e.g, ledger: l, isNew: isNew, last: &lastRead{}}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}
 	e.g.std.Drill.attach(&a)
 	r, err := e.redirector()

@@ -13,18 +13,24 @@ import (
 // allows a promotion 180 s until it takes writes (milvus.md section 2.9).
 const verifyTimeout = 3 * time.Minute
 
-// observer lets a pass read clusters.
-type observer struct{ reader *milvus.Reader }
+// observer lets a pass read clusters, and shows that it does.
+type observer struct {
+	reader *milvus.Reader
+	g      *globals
+}
 
 func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+	defer o.g.doing("looking at the clusters")()
 	return o.reader.Observe(ctx, topologies, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
 }
 
 func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth reconcile.Depth) []plan.View {
+	defer o.g.doing("reading what the clusters hold and how far they replicated")()
 	return o.reader.Deepen(ctx, topologies, views, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
 }
 
 func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
+	defer o.g.doing("reading the log of " + stale)()
 	return o.reader.StaleLog(ctx, t, promoted, stale)
 }
 

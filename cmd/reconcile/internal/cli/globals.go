@@ -52,8 +52,14 @@ type globals struct {
 	// reader parses what Git holds, each blob once.
 	reader schema.Reader
 
-	exit  ExitCode
-	tells sync.Mutex
+	exit ExitCode
+
+	// quiet: no progress is shown (run, status --watch).
+	quiet    bool
+	terminal func(io.Writer) bool
+	tells    sync.Mutex      // over stderr, waits and drawn
+	waits    <-chan struct{} // the wait that is under way; nil: none
+	drawn    bool            // its line stands on the terminal
 }
 
 func (g *globals) flags(root *cobra.Command) {
@@ -132,6 +138,7 @@ func (g *globals) warn(topology, text string) {
 func (g *globals) say(level, topology, text string) {
 	g.tells.Lock()
 	defer g.tells.Unlock()
+	g.erase()
 	if g.logFormat == "json" {
 		fmt.Fprintf(g.std.Err, `{"time":%q,"level":%q,"topology":%q,"msg":%q}`+"\n", g.clock().UTC().Format(time.RFC3339Nano), level, topology, text)
 		return
@@ -191,7 +198,7 @@ func (g *globals) colored() bool {
 	case os.Getenv("CLICOLOR") == "0" || os.Getenv("TERM") == "dumb":
 		return false
 	}
-	return isTerminal(g.std.Out)
+	return g.terminal(g.std.Out)
 }
 
 func isTerminal(w io.Writer) bool {

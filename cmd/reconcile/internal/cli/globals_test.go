@@ -23,7 +23,7 @@ func TestColored(t *testing.T) {
 			for _, name := range []string{"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"} {
 				t.Setenv(name, c.env[name])
 			}
-			g := &globals{color: c.flag, std: Stdio{Out: &bytes.Buffer{}}}
+			g := &globals{color: c.flag, std: Stdio{Out: &bytes.Buffer{}}, terminal: isTerminal}
 			if got := g.colored(); got != c.want {
 				t.Errorf("colour: %t", got)
 			}

@@ -42,7 +42,7 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 	if err != nil {
 		return err
 	}
-	snapshot, damaged := l.Read(ctx)
+	snapshot, damaged := g.recall(ctx, l)
 	rows := historyRows(snapshot.History(topology))
 	err = g.emit(func(w io.Writer, form string) error { return render.History(w, form, rows, g.tableOptions()) })
 	if damaged != nil {

@@ -21,7 +21,7 @@ func (im *importing) look(ctx context.Context, g *globals) error {
 	}
 	fleet := milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: g.concurrency})
 	defer fleet.Close()
-	eyes := observer{fleet.Reader()}
+	eyes := observer{fleet.Reader(), g}
 	scheme := "http://"
 	if im.o.caFile != "" {
 		scheme = "https://"

@@ -16,6 +16,7 @@ import (
 
 // ledgerRecord lets a pass use a ledger.
 type ledgerRecord struct {
+	g      *globals
 	ledger *ledger.Ledger
 	isNew  bool      // it was made by this run
 	last   *lastRead // of this ledger
@@ -32,7 +33,7 @@ type lastRead struct {
 
 // Read returns what the ledger holds. Nobody changes what is in it.
 func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
-	s, err := l.ledger.Read(ctx)
+	s, err := l.g.recall(ctx, l.ledger)
 	if err != nil {
 		return reconcile.Remembered{}, err
 	}

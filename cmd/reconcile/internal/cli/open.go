@@ -17,7 +17,7 @@ func (g *globals) open(ctx context.Context) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.repo.Fetch(ctx); err != nil {
+	if err := e.fetch(ctx); err != nil {
 		e.close()
 		return nil, fmt.Errorf("%w (hint: if this Git is lost, act from a clone: --repo CLONE; or promote by hand, and 'reconcile adopt' afterwards)", err)
 	}
@@ -31,7 +31,7 @@ func (g *globals) openToLook(ctx context.Context) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	down := e.repo.Fetch(ctx)
+	down := e.fetch(ctx)
 	if down == nil {
 		return e, nil
 	}
@@ -43,6 +43,12 @@ func (g *globals) openToLook(ctx context.Context) (*environment, error) {
 	g.warn("git", fmt.Sprintf("%v; what follows is from the copy of %s: newer commits, approvals and withdrawals are missing, and 'apply' refuses to rest on it",
 		down, fetched.Format(time.RFC3339)))
 	return e, nil
+}
+
+// fetch brings the tracked ref and the approvals, and shows that it does.
+func (e *environment) fetch(ctx context.Context) error {
+	defer e.g.doing("fetching the topology repository")()
+	return e.repo.Fetch(ctx)
 }
 
 // prepare is open without a call to anybody.

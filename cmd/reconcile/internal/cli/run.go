@@ -72,7 +72,7 @@ type daemon struct {
 }
 
 func runRun(ctx context.Context, g *globals, profiles bool) error {
-	g.keepsCopy, g.keepFor = true, keptConnections
+	g.quiet, g.keepsCopy, g.keepFor = true, true, keptConnections
 	defer collectAt(daemonGC)()
 	e, err := g.prepare()
 	if err != nil {

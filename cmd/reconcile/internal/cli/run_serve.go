@@ -80,7 +80,7 @@ func endpointsOf(c schema.Config) map[string]string {
 func (d *daemon) recall(ctx context.Context, topology string) (reconcile.TopologyStatus, bool) {
 	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
 	defer cancel()
-	m, err := ledgerRecord{ledger: d.ledger, last: &d.recalled}.Read(bounded)
+	m, err := ledgerRecord{g: d.g, ledger: d.ledger, last: &d.recalled}.Read(bounded)
 	if err != nil {
 		return reconcile.TopologyStatus{}, false
 	}

@@ -70,7 +70,9 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 		visit = func(m milvus.SalvagedMessage) error { return errors.Join(tally.add(m), out.write(m)) }
 	}
 	g.tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
+	done := g.doing("reading the log of " + stale)
 	found, err := e.fleet.Reader().Salvage(ctx, t, primary.ID, stale, visit)
+	done()
 	if err != nil {
 		return fmt.Errorf("salvage %s: %w", stale, err)
 	}

@@ -64,7 +64,7 @@ func (e *environment) trackedTip(ctx context.Context, rev revision, commit strin
 // rewritten names the topologies that are governed by a commit to which the
 // last confirmed head of the tracked ref does not lead.
 func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revision) (map[string]string, error) {
-	known, err := l.Read(ctx)
+	known, err := e.g.recall(ctx, l)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", withoutLedger(err))
 	}
@@ -124,7 +124,7 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 	if err != nil {
 		return err
 	}
-	known, err := l.Read(ctx)
+	known, err := e.g.recall(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 // governs and who approves may be others by then.
 func (e *environment) again(rev revision, commit string) func(context.Context) (map[string]approval.Change, map[string]string, error) {
 	return func(ctx context.Context) (map[string]approval.Change, map[string]string, error) {
-		if err := e.repo.Fetch(ctx); err != nil {
+		if err := e.fetch(ctx); err != nil {
 			return nil, nil, err
 		}
 		fresh, err := e.g.loadRevision(ctx, e.repo, commit)

@@ -24,6 +24,7 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 	if interval <= 0 {
 		return errors.New("--interval must be above 0")
 	}
+	g.quiet = true // the page itself says when it is from
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	e, err := g.openToLook(ctx)
@@ -55,7 +56,7 @@ func (e *environment) watchOnce(ctx context.Context, l lookAt, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, e.g.timeout)
 	defer cancel()
 	if n > 0 {
-		if err := e.repo.Fetch(ctx); err != nil {
+		if err := e.fetch(ctx); err != nil {
 			return err
 		}
 	}

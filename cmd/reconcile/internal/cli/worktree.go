@@ -216,7 +216,7 @@ func (g *globals) knownMemory(ctx context.Context, top string) (plan.Memory, err
 	if err != nil {
 		return plan.Memory{}, err
 	}
-	s, err := l.Read(ctx)
+	s, err := g.recall(ctx, l)
 	if err != nil {
 		return plan.Memory{}, fmt.Errorf("read the ledger: %w", err)
 	}

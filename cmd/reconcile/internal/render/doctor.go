@@ -139,7 +139,7 @@ func (d Diagnosis) FixFirst() []string {
 				continue
 			}
 			if len(t.Standbys) == 0 {
-				add(t.Name, "it has no standby to fail over to", "add one")
+				add(t.Name, "it has no standby to fail over to", "add a standby")
 			}
 			for _, s := range t.Standbys {
 				for _, o := range s.Obstacles {

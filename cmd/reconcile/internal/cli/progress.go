@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+// progressEvery is after how long a wait is shown, and how often again.
+const progressEvery = time.Second
+
+// eraseLine takes away what stands on the line of a terminal.
+const eraseLine = "\r\x1b[K"
+
+// doing says on a terminal what a command waits for, as soon as that takes
+// longer than a second, on one line that goes away when done is called. Where
+// stderr is no terminal, or somebody else tells of the work (run, a watch that
+// redraws its page), nothing is shown. A wait within a wait is shown as the
+// outer one.
+func (g *globals) doing(what string) (done func()) {
+	g.tells.Lock()
+	defer g.tells.Unlock()
+	if !g.showsProgress() || g.waits != nil {
+		return func() {}
+	}
+	over := make(chan struct{})
+	g.waits = over
+	go g.showWait(what, over)
+	return func() {
+		close(over)
+		g.tells.Lock()
+		defer g.tells.Unlock()
+		g.erase()
+		g.waits = nil
+	}
+}
+
+// begin says on a terminal what is begun, where a line that comes and goes
+// would overwrite the question for a passphrase.
+func (g *globals) begin(what string) {
+	if g.showsProgress() {
+		g.say("info", "git", what)
+	}
+}
+
+func (g *globals) showsProgress() bool {
+	return !g.quiet && g.logFormat == "text" && g.logLevel != "warn" && g.logLevel != "error" && g.terminal(g.std.Err)
+}
+
+// showWait draws the line until the wait is over.
+func (g *globals) showWait(what string, over <-chan struct{}) {
+	for began := g.clock(); ; {
+		select {
+		case <-over:
+			return
+		case <-g.after(progressEvery):
+			g.drawWait(what+": "+plan.About(g.clock().Sub(began).Truncate(progressEvery)), over)
+		}
+	}
+}
+
+// drawWait draws nothing once the wait is over: its line is gone by then.
+func (g *globals) drawWait(text string, over <-chan struct{}) {
+	g.tells.Lock()
+	defer g.tells.Unlock()
+	select {
+	case <-over:
+	default:
+		fmt.Fprint(g.std.Err, eraseLine+printable(text))
+		g.drawn = true
+	}
+}
+
+// erase clears the line for what is to stand there; the lock is held.
+func (g *globals) erase() {
+	if g.drawn {
+		fmt.Fprint(g.std.Err, eraseLine)
+		g.drawn = false
+	}
+}
+
+// recall reads the ledger, and shows that it does.
+func (g *globals) recall(ctx context.Context, l *ledger.Ledger) (ledger.Snapshot, error) {
+	defer g.doing("reading the ledger")()
+	return l.Read(ctx)
+}

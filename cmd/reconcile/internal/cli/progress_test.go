@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// shared is a terminal that two goroutines write to.
+type shared struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *shared) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// TestProgressComesAndGoes: the line stands on a terminal as long as the wait
+// goes on, gives way to what is said meanwhile, and is gone afterwards.
+func TestProgressComesAndGoes(t *testing.T) {
+	err, ticks := &shared{}, make(chan time.Time)
+	asked := make(chan time.Duration, 4)
+	var mu sync.Mutex
+	now := time.Date(2026, 11, 22, 22, 0, 0, 0, time.UTC)
+	g := &globals{
+		std: Stdio{Err: err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true },
+		clock: func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
+		after: func(d time.Duration) <-chan time.Time { asked <- d; return ticks },
+	}
+	tick := func() {
+		if d := <-asked; d != time.Second {
+			t.Fatalf("it waits for %s", d)
+		}
+		mu.Lock()
+		now = now.Add(time.Second)
+		mu.Unlock()
+		ticks <- time.Time{}
+	}
+	done := g.doing("looking at \x1b[2Jclusters")
+	tick()
+	tick()
+	<-asked // the second line is drawn
+	within := g.doing("something within")
+	within()
+	g.tell("orders", "said meanwhile")
+	done()
+	const first, second = eraseLine + `looking at \x1b[2Jclusters: 1 s`, eraseLine + `looking at \x1b[2Jclusters: 2 s`
+	if got, want := err.String(), first+second+eraseLine+"orders: said meanwhile\n"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	g.doing("another")()
+}
+
+// TestProgressIsForTerminals: nobody else gets a line, and no goroutine waits.
+func TestProgressIsForTerminals(t *testing.T) {
+	for name, change := range map[string]func(*globals){
+		"no terminal":     func(g *globals) { g.terminal = func(io.Writer) bool { return false } },
+		"JSON":            func(g *globals) { g.logFormat = "json" },
+		"only warnings":   func(g *globals) { g.logLevel = "warn" },
+		"only errors":     func(g *globals) { g.logLevel = "error" },
+		"run and --watch": func(g *globals) { g.quiet = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var err strings.Builder
+			g := &globals{
+				std: Stdio{Err: &err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
+				after: func(time.Duration) <-chan time.Time { t.Error("it waits"); return nil },
+			}
+			change(g)
+			g.doing("looking")()
+			g.begin("pushing")
+			if err.String() != "" {
+				t.Errorf("got %q", err.String())
+			}
+		})
+	}
+}
