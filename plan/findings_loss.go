@@ -130,7 +130,7 @@ func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
-		"before you approve, cut "+d.lost+" off from its applications; pin what you read with 'Failover-Plan: "+t.Digest+"'")
+		"cut "+d.lost+" off from its applications before this goes on; who approves pins what was read with 'Failover-Plan: "+t.Digest+"'")
 	f.Evidence = j.evidence()
 	return f
 }
@@ -185,9 +185,9 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 // lossRemedy offers no bound where none is known: every one would deny.
 func (s situation) lossRemedy(w *Window) string {
 	if bound := w.Bound(); bound != "" {
-		return "an approver bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
+		return "who approves bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
 	}
-	return "ask the owners of the data before you approve; any Failover-Max-Data-Loss denies until 'reconcile status " + s.t.Name + "' shows how far the standby is behind"
+	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.t.Name + "' shows how far the standby is behind"
 }
 
 func runSpan(run []Round) time.Duration {

@@ -12,13 +12,12 @@ import (
 )
 
 func TestSummary(t *testing.T) {
-	behind := failover()
-	behind.Findings = append(behind.Findings, notMostCaughtUp())
+	behind := behindAnother()
 	again := fence()
 	again.Name = "carts"
 	again.Findings = append(again.Findings, again.Findings[0])
 	d := document(inSync("billing"), behind, again, splitBrain(), unseen())
-	want := Summary{Topologies: 5, InSync: 1, Changed: 2, Blocked: 2, ForcePromote: 1, StalePrimaries: 2}
+	want := Summary{Topologies: 5, InSync: 1, Changed: 3, Blocked: 2, ForcePromote: 1, StalePrimaries: 2}
 	if got := d.Summary(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -31,8 +30,7 @@ func TestSummary(t *testing.T) {
 
 // Nothing may look approved or accepted that was not.
 func TestApprovalFailsClosed(t *testing.T) {
-	behind := failover()
-	behind.Findings = append(behind.Findings, notMostCaughtUp())
+	behind := behindAnother()
 	cases := []struct {
 		name    string
 		decided map[string]Approval
@@ -66,7 +64,7 @@ func TestApprovalFailsClosed(t *testing.T) {
 
 func TestTrailersAreCompleteButForTheName(t *testing.T) {
 	got := Trailers(failover())
-	want := []string{"Failover-Approved: orders/cluster-b", "Failover-Plan: " + fixtureDigest}
+	want := []string{"Failover-Approved: orders/cluster-b", "Failover-Plan: " + failover().Digest}
 	for _, line := range want {
 		if !strings.Contains(strings.Join(got, "\n"), line) {
 			t.Errorf("%q is not in %q", line, got)
@@ -91,7 +89,7 @@ func TestTrailersAreCompleteButForTheName(t *testing.T) {
 func TestTrailersAreNotIndented(t *testing.T) {
 	out := rendered(t, func(w io.Writer) error { return Table(w, document(failover()), TableOptions{}) })
 	if !bytes.Contains(out, []byte("\nFailover-Approved: orders/cluster-b\n")) ||
-		!bytes.Contains(out, []byte("\nFailover-Plan: "+fixtureDigest+"\n")) {
+		!bytes.Contains(out, []byte("\nFailover-Plan: "+failover().Digest+"\n")) {
 		t.Errorf("the trailers cannot be copied:\n%s", out)
 	}
 }

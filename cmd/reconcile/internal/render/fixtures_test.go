@@ -106,21 +106,11 @@ func down(id string, role plan.Role) plan.ClusterPlan {
 	}}
 }
 
-func lagging(c plan.ClusterPlan, upper time.Duration) plan.ClusterPlan {
-	c.Lag = &plan.Window{Lower: ptr(time.Duration(0)), Upper: &upper, Method: plan.MethodCheckpoint, Age: ptr(time.Second)}
-	return c
-}
-
 func finding(code plan.Code, severity plan.Severity, cluster, message, remedy string) plan.Finding {
 	return plan.Finding{
 		Code: code, Severity: severity, Cluster: cluster, Message: message, Remedy: remedy,
 		At: plan.Position{File: "topologies/orders.yaml", Line: 9, Column: 7},
 	}
-}
-
-func acceptable(f plan.Finding) plan.Finding {
-	f.Acceptable = true
-	return f
 }
 
 func window(upper time.Duration) *plan.Window {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"milvus-reconcile/plan"
 )
@@ -17,35 +18,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // goldens are the documents that are kept in every form; read them as the
 // engineer who gets them.
 func goldens() map[string]Document {
-	blockedFailover := failover()
-	blockedFailover.Findings = append(blockedFailover.Findings, notProbed())
-	behind := failover()
-	behind.Findings = append(behind.Findings, notMostCaughtUp())
-	unbounded := failover()
-	unbounded.DataLoss.Upper, unbounded.DataLoss.PerChannel[1].Started = nil, false
-	resumed := failover()
-	resumed.Resumed = true
-	offline := failover()
-	offline.DataLoss = &plan.Window{}
-	for i := range offline.Clusters {
-		offline.Clusters[i].View = plan.View{Cluster: offline.Clusters[i].ID}
-		offline.Clusters[i].Lag = nil
-	}
-	unchanged := inSync("billing")
-	unchanged.InSync = false
-	for i := range unchanged.Clusters {
-		unchanged.Clusters[i].View = plan.View{Cluster: unchanged.Clusters[i].ID}
-	}
-	unasked := document(unchanged, offline)
-	unasked.Plan.Offline, unasked.Plan.Ledger = true, plan.LedgerNone
 	elsewhere := document(failover())
 	elsewhere.Observed = ObservedElsewhere
-	standing := fence()
-	standing.Transition, standing.Steps, standing.Digest = plan.TransitionNone, nil, ""
+	unasked := Document{Plan: offline(), GeneratedAt: night}
+	waits := night.Add(-2 * time.Minute)
 
 	drifted := document(inSync("billing"), switchover())
 	drifted.Kind = KindDrift
-	status := document(inSync("billing"), standing)
+	status := document(inSync("billing"), standing())
 	status.Kind = KindStatus
 	broken := document(inSync("orders"))
 	broken.Problems = []Problem{
@@ -54,26 +34,26 @@ func goldens() map[string]Document {
 	}
 	return map[string]Document{
 		"in_sync":               document(inSync("billing"), inSync("orders")),
-		"bootstrap":             document(bootstrap()),
-		"add_standby":           document(addStandby()),
-		"detach":                document(detach()),
-		"grow_channels":         document(growChannels()),
-		"switchover":            document(switchover()).approve("orders", approved()),
-		"switchover_behind":     document(replicating(plan.ReplicationBehind)).approve("orders", approved()),
-		"switchover_unproven":   document(replicating(plan.ReplicationUnproven)).approve("orders", approved()),
-		"failover":              document(inSync("billing"), failover()),
+		"bootstrap":             document(must(bootstrap(), plan.TransitionBootstrap)),
+		"add_standby":           document(must(addStandby(), plan.TransitionAddStandby)),
+		"detach":                document(must(detach(), plan.TransitionDetach, plan.CodeStandbyBecomesWritable)),
+		"grow_channels":         document(must(growChannels(), plan.TransitionGrowChannels)),
+		"switchover":            document(must(switchover(), plan.TransitionSwitchover)).approve("orders", approved()),
+		"switchover_behind":     document(swapping(time.Second, &waits)).approve("orders", approved()),
+		"switchover_unproven":   document(swapping(5*time.Minute, nil)).approve("orders", approved()),
+		"failover":              document(inSync("billing"), must(failover(), plan.TransitionFailover, plan.CodeForcePromote)),
 		"failover_approved":     document(failover()).approve("orders", approved()),
-		"failover_blocked":      document(blockedFailover),
-		"failover_behind":       document(behind).approve("orders", Approval{Verdict: VerdictDenied, Code: "SELF_APPROVED", Detail: "alice@example.com wrote the change herself"}),
-		"failover_accepted":     document(behind).approve("orders", approved("NOT_MOST_CAUGHT_UP")),
-		"failover_loss_unknown": document(unbounded),
-		"failover_resumed":      document(resumed).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "it was granted when the change began"}),
+		"failover_blocked":      document(must(notProbed(), plan.TransitionFailover, plan.CodePrimaryNotProbed)),
+		"failover_behind":       document(must(behindAnother(), plan.TransitionFailover, plan.CodeNotMostCaughtUp)).approve("orders", Approval{Verdict: VerdictDenied, Code: "SELF_APPROVED", Detail: "alice@example.com wrote the change herself"}),
+		"failover_accepted":     document(behindAnother()).approve("orders", approved("NOT_MOST_CAUGHT_UP")),
+		"failover_loss_unknown": document(unbounded()),
+		"failover_resumed":      document(resumed()).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "it was granted when the change began"}),
 		"failover_offline":      unasked,
 		"failover_elsewhere":    elsewhere,
-		"fence":                 document(fence()).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
-		"stale_primary":         document(standing),
-		"split_brain":           document(splitBrain()),
-		"unseen":                document(unseen()),
+		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
+		"stale_primary":         document(must(standing(), plan.TransitionNone, plan.CodeStalePrimary)),
+		"split_brain":           document(must(splitBrain(), plan.TransitionAddStandby, plan.CodeSplitBrain, plan.CodeOutOfBandFailover)),
+		"unseen":                document(must(unseen(), plan.TransitionNone, plan.CodeClusterUnreachable)),
 		"drift":                 drifted,
 		"status":                status,
 		"problems":              broken,

@@ -60,7 +60,7 @@ func markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
 
 func markdownFindings(findings []plan.Finding, mark, indent string) string {
 	var b strings.Builder
-	for _, f := range findings {
+	for _, f := range urgentFirst(findings) {
 		fmt.Fprintf(&b, "%s- %s %s %s", indent, mark, codeName(string(f.Code)), inertProse(f.Message))
 		if at := place(f.At.File, f.At.Line, f.At.Column); at != "" {
 			fmt.Fprintf(&b, " (%s)", inert(at))

@@ -35,8 +35,7 @@ func applyGoldens() map[string]applyCase {
 	exact := window(3100 * time.Millisecond)
 	exact.Method, exact.Age, exact.PerChannel = plan.MethodSalvage, nil, nil
 	granted := document(failover()).approve("orders", approved())
-	blocked := failover()
-	blocked.Findings = append(blocked.Findings, notProbed())
+	blocked := notProbed()
 	lacking := failover()
 	lacking.Findings = append(lacking.Findings, plan.NewFinding(plan.CodeCollectionsMissing, "cluster-b",
 		"seen before and not on cluster-b: default/invoices_2026", "ask their owners whether they were dropped on purpose"))

@@ -41,7 +41,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 // codeWords names what was found, each code once.
 func codeWords(findings []plan.Finding) string {
 	var codes []string
-	for _, f := range findings {
+	for _, f := range urgentFirst(findings) {
 		if !slices.Contains(codes, string(f.Code)) {
 			codes = append(codes, string(f.Code))
 		}

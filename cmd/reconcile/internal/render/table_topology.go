@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -95,6 +96,7 @@ func (p *page) findings(label string, t plan.TopologyPlan, severities ...plan.Se
 // list prints findings one below the other. What several of them ask for is
 // said once, below the last.
 func (p *page) list(label string, findings []plan.Finding, s style) {
+	findings = urgentFirst(findings)
 	for i, f := range findings {
 		remedy := findingRemedy(f)
 		if i+1 < len(findings) && findingRemedy(findings[i+1]) == remedy {
@@ -106,6 +108,16 @@ func (p *page) list(label string, findings []plan.Finding, s style) {
 		p.finding(label, s, f, remedy)
 		label = ""
 	}
+}
+
+// urgentFirst puts before all else that two clusters take writes: every minute
+// of it makes the damage greater.
+func urgentFirst(findings []plan.Finding) []plan.Finding {
+	out := slices.Clone(findings)
+	slices.SortStableFunc(out, func(a, b plan.Finding) int {
+		return one(b.Code == plan.CodeSplitBrain) - one(a.Code == plan.CodeSplitBrain)
+	})
+	return out
 }
 
 // finding prints the code, what was seen, and under it what to do.

@@ -1,162 +1,228 @@
 package render
 
 import (
+	"fmt"
 	"time"
 
 	"milvus-reconcile/plan"
 )
 
+// world is a state of the night. What is shown of it is what the planner makes
+// of it, so that no page can say what no plan says.
+type world struct {
+	desired  plan.Desired
+	observed plan.Observed
+	memory   plan.Memory
+}
+
+func (w world) planned() plan.TopologyPlan {
+	p := plan.Compute(w.desired, w.observed, w.memory)
+	return p.Topologies[0]
+}
+
+// roles is a world in which Git wants roles of the clusters a, b and c, in
+// that order.
+func roles(name string, wanted ...plan.Role) world {
+	t := plan.Topology{
+		Name: name, Generation: 8, MaxLag: 10 * time.Second, At: plan.Position{File: "topologies/" + name + ".yaml", Line: 3, Column: 3},
+		Switchover: plan.Switchover{CatchUpWithin: 30 * time.Second, Timeout: 10 * time.Minute},
+		Failover:   plan.Failover{UnavailableFor: 30 * time.Second, Probes: 3, BlockPeriod: time.Hour, Verify: plan.VerifyDDL},
+	}
+	for i, m := range members(2, []string{"cluster-a", "cluster-b", "cluster-c"}[:len(wanted)]...) {
+		t.Clusters = append(t.Clusters, plan.Cluster{
+			ID: m.ID, Role: wanted[i], URI: m.URI, ClientAddress: m.ID + ".example:19530", PChannels: m.PChannels, Promotable: true,
+			At: plan.Position{File: t.At.File, Line: 9 + 5*i, Column: 7},
+		})
+	}
+	return world{
+		desired: plan.Desired{Commit: fixtureCommit, Topologies: []plan.Topology{t}},
+		memory:  plan.Memory{Now: night, Ledger: plan.LedgerEmbedded},
+	}
+}
+
+// seen adds what the clusters answered.
+func (w world) seen(views ...plan.View) world {
+	w.observed.Views = append(w.observed.Views, views...)
+	return w
+}
+
+// storing is a cluster that answers and stores a configuration.
+func storing(id string, stored plan.Configuration) plan.View {
+	return plan.View{
+		Cluster: id, At: night, Reach: plan.ReachUp, Version: "2.6.19", Credential: plan.CredentialBound,
+		Belief: plan.ClassifyBelief(id, stored), ReadsConfiguration: plan.SupportYes, ForcePromotes: plan.SupportYes, IdentityProven: true,
+	}
+}
+
+// replicated adds how long ago the last message came, by channel; below 0: none
+// ever came.
+func replicated(v plan.View, ago ...time.Duration) plan.View {
+	for i, d := range ago {
+		p := plan.ChannelProgress{Channel: v.Cluster + "-rootcoord-dml_" + number(i), Known: true, SourceCluster: v.Belief.Source}
+		if d >= 0 {
+			p.MessageID, p.TimeTick = "0a", uint64(night.Add(-d).UnixMilli())<<18
+		}
+		v.Progress = append(v.Progress, p)
+	}
+	return v
+}
+
+func gone(id string) plan.View {
+	return plan.View{
+		Cluster: id, At: night, Reach: plan.ReachUnreachable, Class: plan.ClassRefused, Credential: plan.CredentialBound,
+		Error: "dial tcp 10.1.0.7:19530: connect: connection refused",
+	}
+}
+
+// probed adds n rounds in which cluster-a did not answer, ten seconds apart; the
+// last is of now.
+func (w world) probed(n int) world {
+	e := plan.Evidence{Topology: "orders", Primary: "cluster-a", Candidate: "cluster-b", Interval: 10 * time.Second}
+	for i := range n {
+		e.Rounds = append(e.Rounds, plan.Round{
+			At: night.Add(time.Duration(i+1-n) * e.Interval), Took: 12 * time.Millisecond, Limit: 6 * time.Second,
+			Reach: plan.ReachUnreachable, Class: plan.ClassRefused, Error: "connection refused", CandidateAnswered: true,
+		})
+	}
+	w.observed.Evidence = append(w.observed.Evidence, e)
+	return w
+}
+
 func inSync(name string) plan.TopologyPlan {
 	stored := star("cluster-a", "cluster-b")
-	t := topology(name, plan.TransitionNone,
-		up("cluster-a", plan.RolePrimary, stored), lagging(up("cluster-b", plan.RoleStandby, stored), 800*time.Millisecond))
-	t.InSync = true
-	return t
+	return roles(name, plan.RolePrimary, plan.RoleStandby).seen(
+		storing("cluster-a", stored), replicated(storing("cluster-b", stored), 800*time.Millisecond, 300*time.Millisecond)).planned()
 }
 
-func failover() plan.TopologyPlan {
+// lost is the world after cluster-a went away, forty seconds ago; channel 0 of
+// cluster-b lacks 4.2 s, channel 1 what is told.
+func lost(rounds int, second time.Duration) world {
+	standby := replicated(storing("cluster-b", star("cluster-a", "cluster-b")), 44200*time.Millisecond, second)
+	return roles("orders", plan.RoleStale, plan.RolePrimary).seen(gone("cluster-a"), standby).probed(rounds)
+}
+
+const nearly = 40600 * time.Millisecond
+
+func failover() plan.TopologyPlan { return lost(5, nearly).planned() }
+
+func notProbed() plan.TopologyPlan { return lost(2, nearly).planned() }
+
+// unbounded: one channel never got anything.
+func unbounded() plan.TopologyPlan { return lost(5, -1).planned() }
+
+// behindAnother: cluster-c has more of the data.
+func behindAnother() plan.TopologyPlan {
+	stored := star("cluster-a", "cluster-b", "cluster-c")
+	return roles("orders", plan.RoleStale, plan.RolePrimary, plan.RoleStale).seen(gone("cluster-a"),
+		replicated(storing("cluster-b", stored), 44200*time.Millisecond, nearly),
+		replicated(storing("cluster-c", stored), 41*time.Second, 40100*time.Millisecond)).probed(5).planned()
+}
+
+// resumed: an apply was killed after it had sent something.
+func resumed() plan.TopologyPlan {
+	w, begun := lost(5, nearly), failover()
+	t := w.desired.Topologies[0]
+	w.memory.Intents = []plan.Intent{{
+		Topology: t.Name, Transition: begun.Transition, Generation: t.Generation, Commit: fixtureCommit,
+		Digest: begun.Digest, Steps: begun.Steps, At: night.Add(-time.Minute), MayHaveSent: true,
+	}}
+	w.memory.Generations = []plan.GenerationMark{{Topology: t.Name, Generation: t.Generation, Document: plan.DocumentHash(t)}}
+	return w.planned()
+}
+
+// offline is the plan of a failover for which nobody was asked, beside a
+// topology that is to stay.
+func offline() plan.Plan {
+	w, stays := lost(0, 0), roles("billing", plan.RolePrimary, plan.RoleStandby)
+	changed := w.desired.Topologies[0]
+	before := roles("orders", plan.RolePrimary, plan.RoleStandby).desired.Topologies[0]
+	before.Generation--
+	changed.Previous = &before
+	same := stays.desired.Topologies[0]
+	same.Previous = &stays.desired.Topologies[0]
+	w.desired.Topologies = []plan.Topology{same, changed}
+	w.memory.Ledger = plan.LedgerNone
+	return plan.Offline(w.desired, w.memory)
+}
+
+func switchover() plan.TopologyPlan { return swapping(300*time.Millisecond, nil) }
+
+// swapping is a switchover to a standby that got its last message some time
+// ago, and of which others may wait since a while.
+func swapping(ago time.Duration, unsent *time.Time) plan.TopologyPlan {
 	stored := star("cluster-a", "cluster-b")
-	t := topology("orders", plan.TransitionFailover,
-		down("cluster-a", plan.RoleStale), lagging(up("cluster-b", plan.RolePrimary, stored), 4200*time.Millisecond))
-	t.OldPrimary = "cluster-a"
-	t.DataLoss = window(4200 * time.Millisecond)
-	alone := star("cluster-b")
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionRecordStale, Cluster: "cluster-a", Reason: plan.ReasonRemember},
-		{ID: 2, Wave: 2, Action: plan.ActionForcePromote, Cluster: "cluster-b", Reason: plan.ReasonPrimaryLost, Before: &stored, After: &alone},
-		{ID: 3, Wave: 3, Action: plan.ActionVerify, Cluster: "cluster-b", Reason: plan.ReasonProveRole, Verify: plan.VerifyDDL},
-		{ID: 4, Wave: 4, Action: plan.ActionRedirect, Cluster: "cluster-b", Reason: plan.ReasonMoveTraffic},
+	standby := replicated(storing("cluster-b", stored), ago, ago)
+	for i := range standby.Progress {
+		standby.Progress[i].Unsent = unsent
 	}
-	t.Findings = []plan.Finding{
-		finding("FORCE_PROMOTE", plan.SeverityCritical, "cluster-b", "cluster-b will be promoted by force; this cannot be undone",
-			"be sure that nothing else can make cluster-a answer again"),
-		finding("DATA_LOSS_RISK", plan.SeverityCritical, "cluster-a", "writes that cluster-a took and did not replicate to cluster-b may be lost: at most the last 4.2s before the failure",
-			"an approver bounds it with 'Failover-Max-Data-Loss: 120s'; after the promotion let applications retry uncertain writes"),
-		finding("STALE_PRIMARY", plan.SeverityCritical, "cluster-a",
-			"cluster-a is stale beside cluster-b: it does not answer (unreachable); it is never put back by itself",
-			"keep it away from applications; when it returns, run 'reconcile fence orders/cluster-a'"),
-	}
-	return t
-}
-
-func notProbed() plan.Finding {
-	f := finding("PRIMARY_NOT_PROBED", plan.SeverityBlocking, "cluster-a",
-		"2 probes of cluster-a failed over 12s (connection refused); the rules ask for 3 over 30s, so 18s and 1 probes are missing",
-		"wait: plan and apply make the probes by themselves")
-	f.Evidence = &plan.FindingEvidence{Counted: 2, Rounds: []plan.Round{{
-		At: night, Took: 12 * time.Millisecond, Limit: 6 * time.Second, Reach: plan.ReachUnreachable,
-		Class: plan.ClassRefused, Error: "connection refused", CandidateAnswered: true,
-	}}, Moved: []plan.ChannelMotion{{Channel: "cluster-b-rootcoord-dml_0", From: 462839175283179521, To: 462839175283179521}}}
-	return f
-}
-
-func notMostCaughtUp() plan.Finding {
-	return acceptable(finding("NOT_MOST_CAUGHT_UP", plan.SeverityBlocking, "cluster-b",
-		"cluster-c has replicated further than cluster-b on 2 channels", "promote cluster-c instead"))
-}
-
-func switchover() plan.TopologyPlan {
-	stored, after := star("cluster-a", "cluster-b"), star("cluster-b", "cluster-a")
-	t := topology("orders", plan.TransitionSwitchover,
-		up("cluster-a", plan.RoleStandby, stored), lagging(up("cluster-b", plan.RolePrimary, stored), 300*time.Millisecond))
-	t.OldPrimary, t.Replication = "cluster-a", plan.ReplicationMoving
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonBecomesStandby, Before: &stored, After: &after},
-		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonBecomesPrimary, Before: &stored, After: &after},
-		{ID: 3, Wave: 2, Action: plan.ActionWait, Cluster: "cluster-b", Reason: plan.ReasonProveReplication},
-		{ID: 4, Wave: 3, Action: plan.ActionVerify, Cluster: "cluster-b", Reason: plan.ReasonProveRole, Verify: plan.VerifyDDL},
-	}
-	return t
-}
-
-func replicating(state plan.ReplicationState) plan.TopologyPlan {
-	t := switchover()
-	t.Replication = state
-	return t
+	return roles("orders", plan.RoleStandby, plan.RolePrimary).seen(storing("cluster-a", stored), standby).planned()
 }
 
 func bootstrap() plan.TopologyPlan {
-	after := star("cluster-a", "cluster-b")
-	t := topology("orders", plan.TransitionBootstrap,
-		up("cluster-a", plan.RolePrimary, plan.Configuration{}), up("cluster-b", plan.RoleStandby, plan.Configuration{}))
-	t.Clusters[1].View.Belief.Inferred = true
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonNewTopology, After: &after},
-		{ID: 2, Wave: 2, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonNewTopology, After: &after},
-		{ID: 3, Wave: 3, Action: plan.ActionWait, Cluster: "cluster-b", Reason: plan.ReasonProveReplication},
-	}
-	return t
+	a, b := storing("cluster-a", plan.Configuration{}), storing("cluster-b", plan.Configuration{})
+	a.Contents.Known, b.Contents.Known, b.Belief.Inferred = true, true, true
+	return roles("orders", plan.RolePrimary, plan.RoleStandby).seen(a, b).planned()
 }
 
 func addStandby() plan.TopologyPlan {
-	stored, after := star("cluster-a", "cluster-b"), star("cluster-a", "cluster-b", "cluster-c")
-	t := topology("orders", plan.TransitionAddStandby,
-		up("cluster-a", plan.RolePrimary, stored), up("cluster-b", plan.RoleStandby, stored), up("cluster-c", plan.RoleStandby, plan.Configuration{}))
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonKeepsStandby, Before: &stored, After: &after},
-		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonKeepsStandby, Before: &stored, After: &after},
-		{ID: 3, Wave: 2, Action: plan.ActionUpdate, Cluster: "cluster-c", Reason: plan.ReasonJoins, After: &after},
-	}
-	return t
+	stored, joins := star("cluster-a", "cluster-b"), storing("cluster-c", plan.Configuration{})
+	joins.Contents.Known = true
+	return roles("orders", plan.RolePrimary, plan.RoleStandby, plan.RoleStandby).seen(
+		storing("cluster-a", stored), replicated(storing("cluster-b", stored), time.Second, time.Second), joins).planned()
 }
 
 func detach() plan.TopologyPlan {
-	stored, keeps, alone := star("cluster-a", "cluster-b"), star("cluster-a"), star("cluster-b")
-	t := topology("orders", plan.TransitionDetach,
-		up("cluster-a", plan.RolePrimary, stored), up("cluster-b", plan.RoleDetached, stored))
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonLeaves, Before: &stored, After: &keeps},
-		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonLeaves, Before: &stored, After: &alone},
-	}
-	t.Findings = []plan.Finding{finding("STANDBY_BECOMES_WRITABLE", plan.SeverityWarning, "cluster-b",
-		"cluster-b takes writes of its own once it is detached", "see that no application of orders still writes to it")}
-	return t
+	stored := star("cluster-a", "cluster-b")
+	return roles("orders", plan.RolePrimary, plan.RoleDetached).seen(
+		storing("cluster-a", stored), replicated(storing("cluster-b", stored), time.Second, time.Second)).planned()
 }
 
 func growChannels() plan.TopologyPlan {
-	stored, after := star("cluster-a", "cluster-b"), star("cluster-a", "cluster-b")
-	after.Clusters = members(4, "cluster-a", "cluster-b")
-	t := topology("orders", plan.TransitionGrowChannels,
-		up("cluster-a", plan.RolePrimary, stored), up("cluster-b", plan.RoleStandby, stored))
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-a", Reason: plan.ReasonChannelsGrow, Before: &stored, After: &after},
-		{ID: 2, Wave: 1, Action: plan.ActionUpdate, Cluster: "cluster-b", Reason: plan.ReasonChannelsGrow, Before: &stored, After: &after},
+	stored := star("cluster-a", "cluster-b")
+	w := roles("orders", plan.RolePrimary, plan.RoleStandby).seen(
+		storing("cluster-a", stored), replicated(storing("cluster-b", stored), time.Second, time.Second))
+	for i, m := range members(4, "cluster-a", "cluster-b") {
+		w.desired.Topologies[0].Clusters[i].PChannels = m.PChannels
 	}
-	return t
+	return w.planned()
 }
 
+// returned is the world in which cluster-a is back two hours after a failover.
+func returned() world {
+	w := roles("orders", plan.RoleStale, plan.RolePrimary).seen(
+		storing("cluster-a", star("cluster-a", "cluster-b")), storing("cluster-b", star("cluster-b")))
+	at := night.Add(-2 * time.Hour)
+	w.memory.Stale = []plan.StaleMark{{Cluster: "cluster-a", Topology: "orders", Since: at, Promoted: "cluster-b", Effected: true}}
+	w.memory.Failovers = []plan.LastFailover{{Topology: "orders", Promoted: "cluster-b", At: at}}
+	return w
+}
+
+func standing() plan.TopologyPlan { return returned().planned() }
+
 func fence() plan.TopologyPlan {
-	stored, after := star("cluster-a", "cluster-b"), star("cluster-b", "cluster-a")
-	t := topology("orders", plan.TransitionFence,
-		up("cluster-a", plan.RoleStale, stored), up("cluster-b", plan.RolePrimary, star("cluster-b")))
-	t.OldPrimary = "cluster-a"
-	t.Steps = []plan.Step{
-		{ID: 1, Wave: 1, Action: plan.ActionFence, Cluster: "cluster-a", Reason: plan.ReasonStaleReturned, Before: &stored, After: &after},
-		{ID: 2, Wave: 2, Action: plan.ActionVerify, Cluster: "cluster-a", Reason: plan.ReasonProveRole, Verify: plan.VerifyRole},
-	}
-	t.Findings = []plan.Finding{finding("STALE_PRIMARY", plan.SeverityCritical, "cluster-a",
-		"cluster-a is stale beside cluster-b: it is up and takes writes; it is never put back by itself",
-		"stop its writers now and isolate it by network, then run 'reconcile fence orders/cluster-a'")}
-	return t
+	w := returned()
+	w.desired.Fence = []plan.FenceRequest{{Topology: "orders", Cluster: "cluster-a"}}
+	return w.planned()
 }
 
 func splitBrain() plan.TopologyPlan {
-	t := topology("orders", plan.TransitionNone,
-		up("cluster-a", plan.RolePrimary, star("cluster-a", "cluster-b")), up("cluster-b", plan.RoleStandby, star("cluster-b")))
-	t.Findings = []plan.Finding{
-		finding("SPLIT_BRAIN", plan.SeverityBlocking, "", "cluster-a and cluster-b can both take writes",
-			"stop writes to all but one by network or load balancer now; a stale one is fenced with 'reconcile fence'"),
-		finding("OUT_OF_BAND_FAILOVER", plan.SeverityBlocking, "cluster-b",
-			"cluster-b was promoted by force outside Git; it is never undone", "take it over into Git: 'reconcile adopt orders'"),
-	}
-	return t
+	return roles("orders", plan.RolePrimary, plan.RoleStandby).seen(
+		storing("cluster-a", star("cluster-a", "cluster-b")), storing("cluster-b", star("cluster-b"))).planned()
 }
 
 func unseen() plan.TopologyPlan {
-	t := topology("orders", plan.TransitionNone,
-		up("cluster-a", plan.RolePrimary, star("cluster-a", "cluster-b")), down("cluster-b", plan.RoleStandby))
-	t.Clusters[1].Lag = &plan.Window{Method: plan.MethodUnknown}
-	t.Findings = []plan.Finding{finding("CLUSTER_UNREACHABLE", plan.SeverityWarning, "cluster-b",
-		"cluster-b is unreachable (refused)", "check the cluster and the network between; nothing is planned because of it")}
+	return roles("orders", plan.RolePrimary, plan.RoleStandby).seen(storing("cluster-a", star("cluster-a", "cluster-b")), gone("cluster-b")).planned()
+}
+
+// must says which plan was expected, so that a page is never of something else.
+func must(t plan.TopologyPlan, transition plan.Transition, codes ...plan.Code) plan.TopologyPlan {
+	for _, code := range codes {
+		if !t.Has(code) {
+			panic(fmt.Sprintf("the plan lacks %s: %+v", code, t.Findings))
+		}
+	}
+	if t.Transition != transition {
+		panic(fmt.Sprintf("the plan is %s, not %s: %+v", t.Transition, transition, t.Findings))
+	}
 	return t
 }

@@ -68,7 +68,7 @@ func replicationWords(t plan.TopologyPlan) (string, style) {
 
 func windowWords(w *plan.Window, old string) string {
 	if w == nil || w.Upper == nil {
-		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s. Ask the owners of the data before you go on.",
+		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s.",
 			old, unknownChannels(w))
 	}
 	if *w.Upper == 0 {
