@@ -85,6 +85,7 @@ func (e *environment) keys() error {
 // revision reads the topologies at a commit; base keeps those that differ
 // from another commit, names those that were asked for.
 func (e *environment) revision(ctx context.Context, commit, base string, names []string) (revision, error) {
+	defer e.g.doing("reading the topology files and their history")()
 	rev, err := e.g.loadRevision(ctx, e.repo, commit)
 	if err != nil {
 		return revision{}, err

@@ -30,7 +30,9 @@ func runValidate(g *globals, paths []string) error {
 	var problems schema.Problems
 	count := 0
 	for _, path := range paths {
+		done := g.doing("checking " + path)
 		n, found, err := validatePath(path)
+		done()
 		if err != nil {
 			return err
 		}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
 )
@@ -27,11 +29,17 @@ func TestSARIFPointsAtTheLineAndKeepsItsFingerprint(t *testing.T) {
 }
 
 func TestYAMLSaysWhatJSONSays(t *testing.T) {
-	docs := goldens()
+	docs := everyDocument(t)
 	docs["hostile"] = hostileDocument()
+	old := inSync("orders")
+	old.Clusters[0].View.Version, old.Clusters[1].View.Version = "off", "1:30"
+	docs["what was no text before YAML 1.2"] = document(old)
 	for name, d := range docs {
 		t.Run(name, func(t *testing.T) {
-			var fromYAML, fromJSON any
+			var fromYAML, fromOlder, fromJSON any
+			if err := sigsyaml.Unmarshal(rendered(t, func(w io.Writer) error { return YAML(w, d) }), &fromOlder); err != nil {
+				t.Fatal(err)
+			}
 			if err := yaml.Unmarshal(rendered(t, func(w io.Writer) error { return YAML(w, d) }), &fromYAML); err != nil {
 				t.Fatal(err)
 			}
@@ -40,8 +48,9 @@ func TestYAMLSaysWhatJSONSays(t *testing.T) {
 			}
 			a, errA := json.Marshal(fromYAML)
 			b, errB := json.Marshal(fromJSON)
-			if errA != nil || errB != nil || !bytes.Equal(a, b) {
-				t.Errorf("%v %v\nYAML %s\nJSON %s", errA, errB, a, b)
+			c, errC := json.Marshal(fromOlder)
+			if err := errors.Join(errA, errB, errC); err != nil || !bytes.Equal(a, b) || !bytes.Equal(c, b) {
+				t.Errorf("%v\nYAML     %s\nYAML 1.1 %s\nJSON     %s", err, a, c, b)
 			}
 		})
 	}

@@ -61,7 +61,11 @@ func markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
 func markdownFindings(findings []plan.Finding, mark, indent string) string {
 	var b strings.Builder
 	for _, f := range urgentFirst(findings) {
-		fmt.Fprintf(&b, "%s- %s %s %s", indent, mark, codeName(string(f.Code)), inertProse(f.Message))
+		symbol := mark
+		if f.Severity == plan.SeverityInfo {
+			symbol = plain.mark()
+		}
+		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, codeName(string(f.Code)), inertProse(f.Message))
 		if at := place(f.At.File, f.At.Line, f.At.Column); at != "" {
 			fmt.Fprintf(&b, " (%s)", inert(at))
 		}

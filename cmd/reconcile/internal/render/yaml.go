@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -33,11 +34,15 @@ func writeYAML(w io.Writer, value any) error {
 	return writeText(w, escapeQuoted(b.String()))
 }
 
+// older is text that is no text for a reader of YAML 1.1, of which there are
+// many: a boolean, or a number to the base of 60.
+var older = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+
 // blockStyle gives lists and maps their indented form, and text its quotes
 // only where it needs them. Text with anything invisible keeps the quotes of
 // JSON, where it can be escaped.
 func blockStyle(n *yaml.Node) {
-	visibleText := n.Kind != yaml.ScalarNode || isSafe(n.Value)
+	visibleText := n.Kind != yaml.ScalarNode || isSafe(n.Value) && !older.MatchString(n.Value)
 	empty := n.Kind != yaml.ScalarNode && len(n.Content) == 0
 	if visibleText && !empty {
 		n.Style = 0
