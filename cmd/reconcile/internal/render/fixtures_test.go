@@ -55,23 +55,6 @@ func approved(codes ...plan.Code) Approval {
 	}
 }
 
-func topology(name string, transition plan.Transition, clusters ...plan.ClusterPlan) plan.TopologyPlan {
-	t := plan.TopologyPlan{
-		Name: name, Generation: 8, Transition: transition, Clusters: clusters,
-		Document: "sha256:" + strings.Repeat("cd", 32),
-		At:       plan.Position{File: "topologies/" + name + ".yaml", Line: 3, Column: 3},
-	}
-	if transition != plan.TransitionNone {
-		t.Digest = fixtureDigest
-	}
-	for _, c := range clusters {
-		if c.DesiredRole == plan.RolePrimary {
-			t.Primary = c.ID
-		}
-	}
-	return t
-}
-
 func members(channels int, ids ...string) []plan.Member {
 	var out []plan.Member
 	for _, id := range ids {
