@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // sizes are the numbers of topologies, each of three clusters with 16 channels.
@@ -84,73 +79,6 @@ func star(i int, note string, generation int) string {
 	return t.String() + note
 }
 
-// cost is what some runs of a command took.
-type cost struct {
-	runs       int
-	wall, cpu  time.Duration
-	peak       int64 // bytes
-	rpcs, sent int   // calls, and bytes that the simulator read and wrote
-}
-
-// spend runs a command once; exits is the exit code that it must have, or any if
-// it is negative.
-func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
-	b.Helper()
-	calls, sent := e.calls(b), e.bytes(b)
-	cmd := exec.Command(e.binary, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	b.StartTimer()
-	began := time.Now()
-	_ = cmd.Run() // the exit code is looked at
-	c.wall += time.Since(began)
-	b.StopTimer()
-	if got := cmd.ProcessState.ExitCode(); exits >= 0 && got != exits {
-		b.Fatalf("reconcile %v exits %d, want %d\n%s", args, got, exits, stderr.String())
-	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage) //nolint:forcetypeassert // on Linux
-	c.runs++
-	c.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	c.peak = max(c.peak, usage.Maxrss<<10)
-	c.sent += e.bytes(b) - sent
-	c.rpcs += e.calls(b) - calls
-}
-
-func (c *cost) report(b *testing.B, topologies int) (cpuEach float64) {
-	n := float64(c.runs)
-	cpuEach = float64(c.cpu.Microseconds()) / n / float64(topologies)
-	b.ReportMetric(float64(c.cpu.Microseconds())/1000/n, "cpu-ms/op")
-	b.ReportMetric(cpuEach, "cpu-µs/topology")
-	b.ReportMetric(float64(c.peak)/(1<<20), "peak-MB")
-	b.ReportMetric(float64(c.rpcs)/n, "rpcs/op")
-	b.ReportMetric(float64(c.sent)/1024/n, "kB/op")
-	return cpuEach
-}
-
-func (e *estate) calls(b *testing.B) int {
-	b.Helper()
-	data, err := request("GET", e.control+"/calls", "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	return bytes.Count(data, []byte(`"method"`))
-}
-
-// bytes is what the simulator has read from and written to all its connections.
-func (e *estate) bytes(b *testing.B) int {
-	b.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", e.sim.Process.Pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	sum := 0
-	for _, m := range regexp.MustCompile(`[rw]char: (\d+)`).FindAllStringSubmatch(string(data), -1) {
-		n, _ := strconv.Atoi(m[1])
-		sum += n
-	}
-	return sum
-}
-
 // BenchmarkScale runs the real program against one machine's simulator. The
 // last metric is what a topology costs next to one of a tenth as many.
 func BenchmarkScale(b *testing.B) {
@@ -164,7 +92,7 @@ func BenchmarkScale(b *testing.B) {
 		{"drift", 0, func(e *estate) []string { return []string{"drift", "--config", e.config} }},
 		{"plan with 1% changed", 2, func(e *estate) []string { return []string{"plan", "--detailed-exitcode", "--config", e.config} }},
 	} {
-		before := 0.0
+		each := map[int]float64{}
 		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/%d", what.name, n), func(b *testing.B) {
 				b.StopTimer()
@@ -176,11 +104,11 @@ func BenchmarkScale(b *testing.B) {
 				for range b.N {
 					c.spend(b, e, what.exits, what.args(e)...)
 				}
-				each := c.report(b, n)
-				if before > 0 {
-					b.ReportMetric(each/before, "x-of-a-tenth")
+				each[n] = c.report(b, n)
+				e.inside(b, what.exits, what.args(e)...)
+				if tenth := each[n/10]; tenth > 0 {
+					b.ReportMetric(each[n]/tenth, "x-of-a-tenth")
 				}
-				before = each
 			})
 		}
 	}

@@ -65,6 +65,7 @@ func (w *World) ControlHandler() http.Handler {
 	}
 	get("/world", func() any { return w.Snapshot() })
 	get("/calls", func() any { return w.Calls() })
+	get("/connections", func() any { return map[string]int64{"accepted": w.accepted.Load()} })
 	handle(mux, "POST /clusters/{id}/stop", func(id string, _ struct{}) (any, error) { return nil, w.Stop(id) })
 	handle(mux, "POST /clusters/{id}/start", func(id string, _ struct{}) (any, error) { return nil, w.Revive(id) })
 	handle(mux, "POST /clusters/{id}/restart", func(id string, _ struct{}) (any, error) { return nil, w.Restart(id) })

@@ -150,6 +150,9 @@ func TestCallsTellWhatTheServerDid(t *testing.T) {
 	if _, err := b.ListDatabases(root(t), &milvuspb.ListDatabasesRequest{}); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("injected error: %v", err)
 	}
+	if _, raw := api.do("GET", "/connections", ""); strings.TrimSpace(raw) != `{"accepted":1}` {
+		t.Errorf("connections: %s", raw)
+	}
 	_, raw := api.do("GET", "/calls", "")
 	var calls []struct {
 		At           time.Time

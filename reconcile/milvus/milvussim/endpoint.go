@@ -118,6 +118,7 @@ func (t *tracking) Accept() (net.Conn, error) {
 		e.conns = map[net.Conn]struct{}{}
 	}
 	e.conns[conn] = struct{}{}
+	e.cluster.world.accepted.Add(1)
 	return &trackedConn{Conn: conn, endpoint: e}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -53,6 +54,7 @@ type World struct {
 	control  *controlServer
 	serving  sync.WaitGroup
 	closed   bool
+	accepted atomic.Int64 // connections
 }
 
 // New makes an empty World. Close it when it is no longer needed.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"milvus-reconcile/reconcile/gitsource"
@@ -147,18 +148,29 @@ func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 // or a file that it rests on, inside the work tree of the repository.
 func (e *environment) trusted() error {
 	var bad []error
-	for _, url := range []string{e.git.URL, e.config.Git.URL} {
+	for _, url := range distinct([]string{e.git.URL, e.config.Git.URL}) {
 		top, ok := workTree(strings.TrimPrefix(url, "file://"))
 		if !ok {
 			continue
 		}
-		for _, p := range e.trustedFiles() {
-			if p != "" && within(top, p) {
+		for _, p := range distinct(e.trustedFiles()) {
+			if within(top, p) {
 				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", p))
 			}
 		}
 	}
 	return errors.Join(bad...)
+}
+
+// distinct drops what stands twice or is empty: thousands of credentials may name
+// one file, and resolving a path costs a call for each of its folders.
+func distinct(paths []string) []string {
+	seen := map[string]bool{"": true}
+	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
+		known := seen[p]
+		seen[p] = true
+		return known
+	})
 }
 
 func (e *environment) trustedFiles() []string {
