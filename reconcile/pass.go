@@ -133,6 +133,9 @@ func (p Pass) remember(ctx context.Context) (Remembered, error) {
 	if err != nil {
 		return r, fmt.Errorf("read the ledger: %w", err)
 	}
+	if len(p.Desired.Topologies) == 1 {
+		r.Memory = about(p.Desired.Topologies[0], r.Memory)
+	}
 	return r, nil
 }
 

@@ -77,6 +77,9 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 	case info.Size() == 0:
 		return image{}, nil // its maker was killed before the first write
 	}
+	if im, ok, err := b.unchanged(ctx); ok || err != nil {
+		return im, err
+	}
 	err = b.with(ctx, true, func(db *bbolt.DB, file *os.File) error {
 		return db.View(func(tx *bbolt.Tx) error {
 			im, err = b.kept.read(tx, file)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"os"
 
 	"go.etcd.io/bbolt"
@@ -36,6 +37,32 @@ func (k *kept) read(tx *bbolt.Tx, file *os.File) (image, error) {
 	im.version = k.version
 	k.image, k.number, k.file = im, number, now
 	return im, nil
+}
+
+// unchanged returns the image that is kept while the file is as it was read or
+// written last. It takes no lock on the file and maps nothing: a transaction of
+// another process counts from when its meta page is written, and until then the
+// one before it stands. Whatever is not plain is for the whole reading.
+func (b *embedded) unchanged(ctx context.Context) (im image, ok bool, err error) {
+	leave, err := b.take(ctx)
+	if err != nil {
+		return image{}, false, err
+	}
+	defer leave()
+	if b.kept.file == nil {
+		return image{}, false, nil
+	}
+	file, err := os.Open(b.path)
+	if err != nil {
+		return image{}, false, nil //nolint:nilerr // the whole reading tells
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	now, err := file.Stat()
+	number, whole := lastTransaction(file)
+	if err != nil || !whole || number != uint64(b.kept.number) || !b.kept.stands(now) { //nolint:gosec // it is not negative
+		return image{}, false, nil //nolint:nilerr // the whole reading tells
+	}
+	return b.kept.image, true, nil
 }
 
 // wrote takes over what a transaction of this process changed.

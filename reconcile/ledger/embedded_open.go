@@ -16,12 +16,11 @@ import (
 // file that was not checked yet is looked at before it is opened to write,
 // since bbolt then believes the list of free pages at once.
 func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) error {
-	select {
-	case <-ctx.Done():
-		return ended(ctx)
-	case b.turn <- struct{}{}:
-		defer func() { <-b.turn }()
+	leave, err := b.take(ctx)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	info, err := os.Stat(b.path)
 	if err == nil && info.Size() > 0 && !readOnly && !b.kept.stands(info) {
 		if err := b.open(ctx, true, func(*bbolt.DB, *os.File) error { return nil }); err != nil {
@@ -29,6 +28,16 @@ func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 		}
 	}
 	return b.open(ctx, readOnly, fn)
+}
+
+// take waits until it is this goroutine's turn.
+func (b *embedded) take(ctx context.Context) (leave func(), err error) {
+	select {
+	case <-ctx.Done():
+		return nil, ended(ctx)
+	case b.turn <- struct{}{}:
+		return func() { <-b.turn }, nil
+	}
 }
 
 // open is one opening of the file. bbolt maps it and believes it: on a damaged

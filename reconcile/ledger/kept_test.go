@@ -1,12 +1,16 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
 
 	"milvus-reconcile/plan"
 )
@@ -104,4 +108,86 @@ func TestGoroutinesTakeTurns(t *testing.T) {
 	if len(m.Progress) < 80 {
 		t.Fatalf("%d progress records, want at least 80", len(m.Progress))
 	}
+}
+
+// What nobody wrote since is read without the lock of the file: somebody who
+// holds it, and has written nothing yet, delays no reader. What they then wrote
+// is seen, or waited for.
+func TestUnchangedIsReadWithoutTheLock(t *testing.T) {
+	path := written(t, t.TempDir()).store.name()
+	l, err := Embedded(path, Options{BusyWait: 20 * time.Millisecond})
+	must(t, err)
+	before, err := l.Read(t.Context())
+	must(t, err)
+	db, err := bbolt.Open(path, 0o600, nil)
+	must(t, err)
+	again, err := l.Read(t.Context())
+	must(t, err)
+	same(t, again.Version(), before.Version())
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put([]byte("other"), nil) }))
+	if _, err := l.Read(t.Context()); !errors.Is(err, ErrBusy) {
+		t.Errorf("after a write by the holder of the lock: %v", err)
+	}
+	must(t, db.Close())
+	after, err := l.Read(t.Context())
+	must(t, err)
+	same(t, after.Version() != before.Version(), true)
+	same(t, after.SameRecords(before), true)
+}
+
+// What was handed out stays as it was, also when the file goes back and then on
+// in another way.
+func TestSnapshotsStay(t *testing.T) {
+	l := written(t, t.TempDir())
+	early, err := os.ReadFile(l.store.name())
+	must(t, err)
+	home := func(cluster string) { must(t, l.RecordHome(t.Context(), plan.Home{Cluster: cluster, Topology: "orders"})) }
+	home("x")
+	home("y")
+	first, err := l.Read(t.Context())
+	must(t, err)
+	history := first.History("")
+	must(t, os.WriteFile(l.store.name(), early, 0o600))
+	home("z")
+	second, err := l.Read(t.Context())
+	must(t, err)
+	same(t, second.SameRecords(first), false)
+	same(t, len(second.History("")), len(history)-1)
+	same(t, first.History(""), history)
+}
+
+// What was written is remembered as it would be read.
+func TestWrittenProgressIsKnownAsItIsRead(t *testing.T) {
+	times := rapid.Custom(func(rt *rapid.T) *time.Time {
+		if rapid.Bool().Draw(rt, "unknown") {
+			return nil
+		}
+		zone := time.FixedZone("elsewhere", rapid.SampledFrom([]int{0, 3600}).Draw(rt, "offset"))
+		at := time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(rt, "at")).In(rapid.SampledFrom([]*time.Location{time.UTC, zone}).Draw(rt, "zone"))
+		return &at
+	})
+	names := rapid.SampledFrom([]string{"", "a", "b"})
+	channels := rapid.Custom(func(rt *rapid.T) plan.ChannelProgress {
+		return plan.ChannelProgress{
+			Channel: names.Draw(rt, "channel"), Known: rapid.Bool().Draw(rt, "known"), Error: names.Draw(rt, "error"),
+			SourceCluster: names.Draw(rt, "source"), MessageID: names.Draw(rt, "message"), TimeTick: rapid.Uint64().Draw(rt, "tick"),
+			Salvage: rapid.SliceOfN(rapid.Just(plan.Salvage{SourceCluster: "c", TimeTick: 1}), 0, 2).Draw(rt, "salvage"),
+			Unsent:  times.Draw(rt, "unsent"), CaughtUpAt: times.Draw(rt, "caught up"),
+		}
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		p := plan.ProgressRecord{
+			Cluster: "b", Source: names.Draw(rt, "from"), At: time.Now(), NoBacklogAt: time.Now(),
+			Channels:    rapid.SliceOfN(channels, 0, 3).Draw(rt, "channels"),
+			Collections: rapid.SliceOfN(names, 0, 2).Draw(rt, "collections"),
+		}
+		raw, err := encodeProgress(p)
+		must(t, err)
+		_, body, _ := cutHash(raw)
+		want, err := decodeProgress(body)
+		must(t, err)
+		if got := asRead(p); !reflect.DeepEqual(got, want) {
+			rt.Fatalf("got %#v\nwant %#v", got, want)
+		}
+	})
 }

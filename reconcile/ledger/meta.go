@@ -60,6 +60,17 @@ func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
 	return nil
 }
 
+// lastTransaction is the number of the one that wrote last; false: a meta page is
+// damaged, or being written.
+func lastTransaction(f io.ReaderAt) (uint64, bool) {
+	first, ok := readMeta(f, 0)
+	if !ok {
+		return 0, false
+	}
+	second, ok := readMeta(f, int64(binary.NativeEndian.Uint32(first[metaPageSize:])))
+	return max(binary.NativeEndian.Uint64(first[metaTx:]), binary.NativeEndian.Uint64(second[metaTx:])), ok
+}
+
 func readMeta(f io.ReaderAt, page int64) (meta [metaSize]byte, ok bool) {
 	if _, err := f.ReadAt(meta[:], page+metaOffset); err != nil {
 		return meta, false

@@ -114,7 +114,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 
 // daemonGC is how much garbage there may be next to what is in use, in percent. A
 // daemon at rest makes little, so that memory is dearer than collecting it.
-const daemonGC = 60
+const daemonGC = 50
 
 // collectAt sets the pace of the collection, unless the environment does.
 func collectAt(percent int) (before func()) {
