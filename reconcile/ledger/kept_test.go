@@ -141,7 +141,9 @@ func TestSnapshotsStay(t *testing.T) {
 	l := written(t, t.TempDir())
 	early, err := os.ReadFile(l.store.name())
 	must(t, err)
-	home := func(cluster string) { must(t, l.RecordHome(t.Context(), plan.Home{Cluster: cluster, Topology: "orders"})) }
+	home := func(cluster string) {
+		must(t, l.RecordHome(t.Context(), plan.Home{Cluster: cluster, Topology: "orders"}))
+	}
 	home("x")
 	home("y")
 	first, err := l.Read(t.Context())

@@ -60,6 +60,7 @@ type Fleet struct {
 	readTimeout   time.Duration
 	updateTimeout time.Duration
 	keepFor       time.Duration
+	mostKept      int
 	clock         Clock
 	secrets       secrets
 
@@ -76,7 +77,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, kept: map[string]kept{}, dumping: map[string]dumping{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumping: map[string]dumping{},
 		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{},
 	}
 	twice := map[string]bool{}

@@ -37,16 +37,29 @@ func (f *Fleet) reach(pass ticket, mayReuse bool) (l *link, since time.Time, reu
 }
 
 // keep leaves a connection over which a cluster answered to the next look, one
-// for each cluster and maxKept of all. gRPC closes it when it was idle for as long.
+// for each cluster and maxKept of all. gRPC closes it when it was idle for as long
+// as it may be kept; what is too old, since nobody looks at its cluster any more,
+// makes room here.
 func (f *Fleet) keep(l *link, pass ticket, since time.Time) {
+	for _, old := range f.store(l, pass, since) {
+		old.close()
+	}
+}
+
+// store puts a connection in its place, and returns those that are to be closed.
+func (f *Fleet) store(l *link, pass ticket, since time.Time) (closing []*link) {
+	now := f.clock.Now()
 	f.mu.Lock()
-	_, there := f.kept[pass.cluster]
-	stays := f.keepFor > 0 && !there && !f.ended && len(f.kept) < maxKept
-	if stays {
-		f.kept[pass.cluster] = kept{link: l, pass: pass, since: since}
+	defer f.mu.Unlock()
+	for id, k := range f.kept {
+		if now.Sub(k.since) >= f.keepFor {
+			closing = append(closing, k.link)
+			delete(f.kept, id)
+		}
 	}
-	f.mu.Unlock()
-	if !stays {
-		l.close()
+	if _, there := f.kept[pass.cluster]; f.keepFor <= 0 || there || f.ended || len(f.kept) >= f.mostKept {
+		return append(closing, l)
 	}
+	f.kept[pass.cluster] = kept{link: l, pass: pass, since: since}
+	return closing
 }

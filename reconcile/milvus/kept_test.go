@@ -1,12 +1,16 @@
 package milvus
 
 import (
+	"io"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
 // TestLooksKeepTheirConnections: one for each cluster, until it is too old, the
@@ -78,4 +82,75 @@ func TestNothingIsKeptUnasked(t *testing.T) {
 	f = w.fleet()
 	f.Reader().Round(w.ctx(), w.topology, plan.Want{Primary: "a", Candidate: "b"})
 	same(t, len(f.open)+len(f.kept), 0)
+}
+
+// TestKeptIsBounded: beyond the bound connections end with the look, and those of
+// clusters that nobody looks at any more make room once they are too old.
+func TestKeptIsBounded(t *testing.T) {
+	w := newWorld(t, milvussim.Options{}, milvussim.Converged(append(milvussim.Pair("a", "b"), milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby}))...)
+	w.config.KeepFor = time.Minute
+	f := w.fleet()
+	f.mostKept = 2
+	look := func(topology plan.Topology) {
+		t.Helper()
+		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{topology}, Depth{}) {
+			same(t, v.Reach, plan.ReachUp)
+		}
+		same(t, len(f.open), len(f.kept))
+	}
+	look(w.topology)
+	same(t, len(f.kept), 2)
+	<-w.clock.After(2 * time.Minute)
+	smaller := w.topology
+	smaller.Clusters = smaller.Clusters[:1]
+	look(smaller)
+	same(t, len(f.kept), 1)
+}
+
+// TestOneLookOneConnection: whatever a look reads, it connects to each cluster
+// once.
+func TestOneLookOneConnection(t *testing.T) {
+	w := pair(t, "")
+	_, _, err := w.Write("a", 3)
+	must(t, err)
+	var connected atomic.Int32
+	for i := range w.topology.Clusters {
+		c := &w.topology.Clusters[i]
+		behind := c.ClientAddress
+		c.ClientAddress = listen(t, func(front net.Conn) {
+			connected.Add(1)
+			back, err := net.Dial("tcp", behind)
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(back, front); _ = back.Close() }()
+			_, _ = io.Copy(front, back)
+			_ = front.Close()
+		})
+		c.URI = "http://" + c.ClientAddress
+		w.config.Credentials[i].Address = c.ClientAddress
+	}
+	for _, v := range w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true, Contents: true}) {
+		if v.Reach != plan.ReachUp || len(v.Progress) == 0 && v.Cluster == "b" || !v.Contents.Known {
+			t.Errorf("%+v", v)
+		}
+	}
+	same(t, int(connected.Load()), len(w.topology.Clusters))
+}
+
+// TestLimitedDoesAll, and never more at once than it may.
+func TestLimitedDoesAll(t *testing.T) {
+	for _, c := range []struct{ n, atOnce, most int }{{0, 4, 0}, {3, 8, 3}, {100, 4, 4}, {5, 0, 1}} {
+		var now, most, sum atomic.Int32
+		limited(c.n, c.atOnce, func(i int) {
+			at := now.Add(1)
+			for seen := most.Load(); at > seen && !most.CompareAndSwap(seen, at); seen = most.Load() {
+			}
+			sum.Add(int32(i))
+			now.Add(-1)
+		})
+		if int(most.Load()) > c.most || int(sum.Load()) != c.n*(c.n-1)/2 {
+			t.Errorf("%+v: %d at once, sum %d", c, most.Load(), sum.Load())
+		}
+	}
 }

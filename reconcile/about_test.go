@@ -1,0 +1,77 @@
+package reconcile
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"milvus-reconcile/plan"
+)
+
+// TestAboutIsEnoughToPlan: a plan of one topology made from what the memory says
+// about it is the plan made from all of it.
+func TestAboutIsEnoughToPlan(t *testing.T) {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ids := []string{"a", "b", "c", "gone", "x", "y"}
+	names := rapid.SampledFrom([]string{"orders", "others", "third"})
+	clusters := rapid.SampledFrom(ids)
+	rapid.Check(t, func(rt *rapid.T) {
+		when := func() time.Time { return at.Add(-time.Duration(rapid.IntRange(0, 100).Draw(rt, "ago")) * time.Minute) }
+		m := plan.Memory{Now: at}
+		for range rapid.IntRange(0, 12).Draw(rt, "entries") {
+			c, name := clusters.Draw(rt, "cluster"), names.Draw(rt, "topology")
+			switch rapid.IntRange(0, 4).Draw(rt, "kind") {
+			case 0:
+				m.Homes = append(m.Homes, plan.Home{Cluster: c, Topology: name})
+			case 1:
+				m.Generations = append(m.Generations, plan.GenerationMark{Topology: name, Generation: rapid.Int64Range(1, 5).Draw(rt, "generation"), Document: "d"})
+			case 2:
+				m.Progress = append(m.Progress, plan.ProgressRecord{Cluster: c, Source: clusters.Draw(rt, "source"), At: when(), NoBacklogAt: when(), Collections: []string{"default/x"}})
+			case 3:
+				m.Failovers = append(m.Failovers, plan.LastFailover{Topology: name, Promoted: c, At: when()})
+			default:
+				m.Stale = append(m.Stale, plan.StaleMark{Cluster: c, Topology: name, Since: when(), Promoted: clusters.Draw(rt, "promoted")})
+			}
+		}
+		topology := someTopology(rt)
+		views := []plan.View{}
+		for _, c := range topology.Clusters {
+			views = append(views, plan.View{Cluster: c.ID, Reach: rapid.SampledFrom([]plan.Reach{plan.ReachUp, plan.ReachUnreachable}).Draw(rt, "reach"), IdentityProven: true})
+		}
+		d, o := plan.Desired{Topologies: []plan.Topology{topology}}, plan.Observed{Views: views}
+		whole, part := plan.Compute(d, o, m), plan.Compute(d, o, about(topology, m))
+		if !reflect.DeepEqual(whole, part) {
+			rt.Fatalf("from all of\n%+v\n%+v\nfrom what is about it\n%+v", m, whole, part)
+		}
+		promoted, found := m.Promoted("orders")
+		again, still := about(topology, m).Promoted("orders")
+		if promoted != again || found != still {
+			rt.Fatalf("promoted was %q, %t and is %q, %t", promoted, found, again, still)
+		}
+	})
+}
+
+// someTopology is orders of a, b and c, whose document before may have listed
+// another cluster.
+func someTopology(rt *rapid.T) plan.Topology {
+	make := func(primary int, members ...string) plan.Topology {
+		t := plan.Topology{Name: "orders", Generation: 3}
+		for i, id := range members {
+			role := plan.RoleStandby
+			if i == primary {
+				role = plan.RolePrimary
+			}
+			t.Clusters = append(t.Clusters, plan.Cluster{ID: id, Role: role, URI: "http://" + id, PChannels: []string{fmt.Sprintf("%s-0", id)}})
+		}
+		return t
+	}
+	t := make(rapid.IntRange(0, 2).Draw(rt, "primary"), "a", "b", "c")
+	if rapid.Bool().Draw(rt, "before") {
+		before := make(rapid.IntRange(0, 2).Draw(rt, "primary before"), "a", "b", "gone")
+		t.Previous = &before
+	}
+	return t
+}
