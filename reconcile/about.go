@@ -1,12 +1,18 @@
 package reconcile
 
-import "milvus-reconcile/plan"
+import (
+	"maps"
+	"slices"
+	"sort"
 
-// about is what a memory says of one topology, of the kinds that grow with the
+	"milvus-reconcile/plan"
+)
+
+// about is what the memory says of one topology, of the kinds that grow with the
 // number of all: a daemon plans each by itself, and would else go through the
 // memory of all of them for each.
-func about(t plan.Topology, m plan.Memory) plan.Memory {
-	own := map[string]bool{}
+func (r Remembered) about(t plan.Topology) plan.Memory {
+	m, own := r.Memory, map[string]bool{}
 	for _, c := range t.Clusters {
 		own[c.ID] = true
 	}
@@ -20,18 +26,28 @@ func about(t plan.Topology, m plan.Memory) plan.Memory {
 			own[f.Promoted] = true
 		}
 	}
-	m.Progress = only(m.Progress, func(p *plan.ProgressRecord) bool { return own[p.Cluster] })
-	m.Generations = only(m.Generations, func(g *plan.GenerationMark) bool { return g.Topology == t.Name })
-	m.Homes = only(m.Homes, func(h *plan.Home) bool { return h.Topology == t.Name || own[h.Cluster] })
+	clusters := slices.Sorted(maps.Keys(own))
+	m.Progress = of(m.Progress, r.Sorted, clusters, func(p *plan.ProgressRecord) string { return p.Cluster })
+	m.Homes = of(m.Homes, r.Sorted, clusters, func(h *plan.Home) string { return h.Cluster })
+	m.Generations = of(m.Generations, r.Sorted, []string{t.Name}, func(g *plan.GenerationMark) string { return g.Topology })
 	return m
 }
 
-// only are the wanted ones, in their order.
-func only[T any](all []T, wanted func(*T) bool) []T {
+// of are those with one of the keys, which are sorted.
+func of[T any](all []T, sorted bool, keys []string, key func(*T) string) []T {
 	var out []T
-	for i := range all {
-		if wanted(&all[i]) {
-			out = append(out, all[i])
+	if !sorted {
+		for i := range all {
+			if _, wanted := slices.BinarySearch(keys, key(&all[i])); wanted {
+				out = append(out, all[i])
+			}
+		}
+		return out
+	}
+	for _, k := range keys {
+		at := sort.Search(len(all), func(i int) bool { return key(&all[i]) >= k })
+		for ; at < len(all) && key(&all[at]) == k; at++ {
+			out = append(out, all[at])
 		}
 	}
 	return out

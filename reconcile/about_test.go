@@ -3,6 +3,8 @@ package reconcile
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,13 +43,20 @@ func TestAboutIsEnoughToPlan(t *testing.T) {
 		for _, c := range topology.Clusters {
 			views = append(views, plan.View{Cluster: c.ID, Reach: rapid.SampledFrom([]plan.Reach{plan.ReachUp, plan.ReachUnreachable}).Draw(rt, "reach"), IdentityProven: true})
 		}
+		sorted := rapid.Bool().Draw(rt, "sorted")
+		if sorted {
+			slices.SortStableFunc(m.Homes, func(x, y plan.Home) int { return strings.Compare(x.Cluster, y.Cluster) })
+			slices.SortStableFunc(m.Progress, func(x, y plan.ProgressRecord) int { return strings.Compare(x.Cluster, y.Cluster) })
+			slices.SortStableFunc(m.Generations, func(x, y plan.GenerationMark) int { return strings.Compare(x.Topology, y.Topology) })
+		}
+		own := Remembered{Memory: m, Sorted: sorted}.about(topology)
 		d, o := plan.Desired{Topologies: []plan.Topology{topology}}, plan.Observed{Views: views}
-		whole, part := plan.Compute(d, o, m), plan.Compute(d, o, about(topology, m))
+		whole, part := plan.Compute(d, o, m), plan.Compute(d, o, own)
 		if !reflect.DeepEqual(whole, part) {
 			rt.Fatalf("from all of\n%+v\n%+v\nfrom what is about it\n%+v", m, whole, part)
 		}
 		promoted, found := m.Promoted("orders")
-		again, still := about(topology, m).Promoted("orders")
+		again, still := own.Promoted("orders")
 		if promoted != again || found != still {
 			rt.Fatalf("promoted was %q, %t and is %q, %t", promoted, found, again, still)
 		}

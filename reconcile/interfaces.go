@@ -91,6 +91,9 @@ type Redirector interface {
 // Remembered is what a ledger knows at one moment.
 type Remembered struct {
 	Memory plan.Memory // without Now
+	// Sorted says that progress and homes stand in the order of clusters, and
+	// generations in that of topologies.
+	Sorted bool
 	Spent  []approval.SpentMark
 	Newest time.Time // of the newest record
 	Born   time.Time

@@ -134,7 +134,7 @@ func (p Pass) remember(ctx context.Context) (Remembered, error) {
 		return r, fmt.Errorf("read the ledger: %w", err)
 	}
 	if len(p.Desired.Topologies) == 1 {
-		r.Memory = about(p.Desired.Topologies[0], r.Memory)
+		r.Memory = r.about(p.Desired.Topologies[0])
 	}
 	return r, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,4 +194,20 @@ func TestWrittenProgressIsKnownAsItIsRead(t *testing.T) {
 			rt.Fatalf("got %#v\nwant %#v", got, want)
 		}
 	})
+}
+
+// TestMemoryIsInOrder: callers find what is about a cluster by its place.
+func TestMemoryIsInOrder(t *testing.T) {
+	l := written(t, t.TempDir())
+	for _, id := range []string{"z", "k", "c"} {
+		must(t, l.RecordHome(t.Context(), plan.Home{Cluster: id, Topology: "orders"}))
+		must(t, l.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: id, Source: "a"}))
+		must(t, l.RecordGeneration(t.Context(), plan.GenerationMark{Topology: "t-" + id, Generation: 1}))
+	}
+	m, err := l.Memory(t.Context())
+	must(t, err)
+	same(t, len(m.Progress) >= 3 && len(m.Homes) >= 3 && len(m.Generations) >= 3, true)
+	same(t, slices.IsSortedFunc(m.Progress, func(x, y plan.ProgressRecord) int { return strings.Compare(x.Cluster, y.Cluster) }), true)
+	same(t, slices.IsSortedFunc(m.Homes, func(x, y plan.Home) int { return strings.Compare(x.Cluster, y.Cluster) }), true)
+	same(t, slices.IsSortedFunc(m.Generations, func(x, y plan.GenerationMark) int { return strings.Compare(x.Topology, y.Topology) }), true)
 }

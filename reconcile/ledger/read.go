@@ -70,7 +70,8 @@ func (v *verified) known(version uint64) (Snapshot, bool) {
 	return v.newest, version != 0 && v.newest.version == version
 }
 
-// Memory is what the planner may remember. Now is left to the caller, who
+// Memory is what the planner may remember: progress and homes in the order of
+// clusters, generations in that of topologies. Now is left to the caller, who
 // takes the later of its clock and Newest.
 func (s Snapshot) Memory() plan.Memory { return s.memory }
 
