@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,6 +169,7 @@ type daemon struct {
 
 	mu     sync.Mutex
 	events []reconcile.Event
+	swept  atomic.Int32 // how often the first sweep was told to have ended
 	stop   context.CancelFunc
 	ended  chan error
 }
@@ -189,6 +191,7 @@ func (d *daemon) start(t *testing.T, s reconcile.Settings) {
 	t.Helper()
 	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
 		Records: d.notes, Election: d.reign, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
+		Swept: func() { d.swept.Add(1) },
 		Listen: func(e reconcile.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -64,3 +64,26 @@ func TestLoopOfAFleet(t *testing.T) {
 		t.Errorf("%d topologies and the problems %q are known", len(b.Topologies), b.Problems)
 	}
 }
+
+// TestLoopTellsOfItsFirstSweep: once, when every topology was looked at.
+func TestLoopTellsOfItsFirstSweep(t *testing.T) {
+	s := newStory(t)
+	for i := range 3 {
+		name := fmt.Sprintf("t%03d", i)
+		s.add(name, name+"-", plan.RolePrimary, plan.RoleStandby)
+	}
+	d := newDaemon(t, s)
+	d.start(t, d.settings())
+	d.await(t, "the first sweep", func() bool { return d.loop.Board().Snapshot().Swept })
+	first := d.loop.Board().Snapshot()
+	d.await(t, "another pass of each", func() bool {
+		now := d.loop.Board().Snapshot()
+		return !slices.ContainsFunc(first.Topologies, func(o reconcile.TopologyStatus) bool {
+			again, _ := now.Topology(o.Name)
+			return !again.LastAttempt.After(o.LastAttempt)
+		})
+	})
+	if n := d.swept.Load(); n != 1 {
+		t.Errorf("the end of the first sweep was told %d times", n)
+	}
+}
