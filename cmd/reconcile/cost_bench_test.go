@@ -41,7 +41,7 @@ func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
 		b.Fatal(err)
 	}
 	pid := cmd.Process.Pid
-	opened, held := watch(func() int { return files(pid) }), watch(func() int { return resident{pid}.most() })
+	opened, held := watch(func() int { return files(pid) }), watch(func() int { return resident{pid: pid}.most() })
 	_ = cmd.Wait() // the exit code is looked at
 	c.wall += time.Since(began)
 	b.StopTimer()

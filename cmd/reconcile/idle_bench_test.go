@@ -46,9 +46,9 @@ func BenchmarkSweep(b *testing.B) {
 			d := e.daemon(b, window)
 			time.Sleep(window) // the first sweep writes more
 			var cpu time.Duration
-			var passes, calls, wire, allocated, objects float64
+			var passes, calls, connected, wire, allocated, objects float64
 			for range b.N {
-				was, at, rpcs, sent := d.metrics(b), d.cpu(b), e.calls(b), e.bytes(b)
+				was, at, rpcs, accepted, sent := d.metrics(b), d.cpu(b), e.calls(b), e.connections(b), e.bytes(b)
 				b.StartTimer()
 				time.Sleep(window)
 				b.StopTimer()
@@ -56,6 +56,7 @@ func BenchmarkSweep(b *testing.B) {
 				is := d.metrics(b)
 				wire += float64(e.bytes(b) - sent)
 				calls += float64(e.calls(b) - rpcs)
+				connected += float64(e.connections(b) - accepted)
 				passes += is["reconcile_sweep_duration_seconds_count"] - was["reconcile_sweep_duration_seconds_count"]
 				allocated += is["go_memstats_alloc_bytes_total"] - was["go_memstats_alloc_bytes_total"]
 				objects += is["go_memstats_mallocs_total"] - was["go_memstats_mallocs_total"]
@@ -65,6 +66,7 @@ func BenchmarkSweep(b *testing.B) {
 			b.ReportMetric(float64(cpu.Microseconds())/1000/sweeps, "cpu-ms/sweep")
 			b.ReportMetric(each, "cpu-µs/topology")
 			b.ReportMetric(calls/sweeps, "rpcs/sweep")
+			b.ReportMetric(connected/sweeps, "connects/sweep")
 			b.ReportMetric(wire/1024/sweeps, "kB/sweep")
 			b.ReportMetric(allocated/1024/sweeps, "alloc-kB/sweep")
 			b.ReportMetric(objects/sweeps, "allocs/sweep")
