@@ -90,6 +90,11 @@ func TestManifestsFitTogether(t *testing.T) {
 	if len(wall.Spec.PolicyTypes) != 2 || len(wall.Spec.Ingress) == 0 || len(wall.Spec.Egress) == 0 {
 		t.Error("the network policy leaves a direction open")
 	}
+	for _, rule := range wall.Spec.Ingress {
+		if len(rule.From) == 0 {
+			t.Error("the network policy lets everybody in, and the page has no login")
+		}
+	}
 	c := pod.Spec.Containers[0]
 	if c.ReadinessProbe.HTTPGet.Path != "/readyz" || c.LivenessProbe.HTTPGet.Path != "/healthz" {
 		t.Error("the probes ask for something else than the daemon serves")
