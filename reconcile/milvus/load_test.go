@@ -1,0 +1,73 @@
+package milvus
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
+)
+
+// due does something at one of its pauses.
+type due struct {
+	*instant
+	at int
+	do func()
+}
+
+func (c *due) After(d time.Duration) <-chan time.Time {
+	out := c.instant.After(d)
+	if len(c.pauses) == c.at {
+		c.do()
+	}
+	return out
+}
+
+// TestLoadedIsAskedForSoon: the first question comes at once, the next ones
+// soon and then less often, until the collection is loaded or nobody waits.
+func TestLoadedIsAskedForSoon(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		loads  bool
+		pauses []time.Duration
+		fails  string
+	}{
+		{"it is loaded at the eighth look", true, []time.Duration{5, 10, 20, 40, 80, 160, 200}, ""},
+		{"nobody waits any more", false, []time.Duration{5, 10, 20, 40, 80, 160, 200}, "context canceled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := pair(t, "")
+			ctx := w.ctx()
+			waits, giveUp := context.WithCancel(ctx)
+			defer giveUp()
+			clock := &due{instant: w.clock, at: len(c.pauses)}
+			w.config.Clock = clock
+			f := w.fleet()
+			d, err := f.dialData(ctx, w.pass(f, "a"), "")
+			must(t, err)
+			defer d.close(ctx)
+			name := throwawayName(time.Now())
+			must(t, d.create(ctx, name, 1))
+			_, err = d.client.CreateIndex(ctx, milvusclient.NewCreateIndexOption(name, vectorField, flatIndex()))
+			must(t, err)
+			clock.do = giveUp
+			if c.loads {
+				clock.do = func() {
+					_, err := d.client.LoadCollection(ctx, milvusclient.NewLoadCollectionOption(name))
+					must(t, err)
+				}
+			}
+			err = d.loaded(waits, name)
+			if c.fails == "" {
+				must(t, err)
+			} else if err == nil || !strings.Contains(err.Error(), c.fails) {
+				t.Errorf("it ends with %v", err)
+			}
+			for i := range c.pauses {
+				c.pauses[i] *= time.Millisecond
+			}
+			same(t, w.clock.pauses, c.pauses)
+		})
+	}
+}
