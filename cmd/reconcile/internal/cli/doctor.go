@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -213,22 +212,6 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 		}
 	}
 	return out
-}
-
-// secrets reads what a failover to a cluster would need, and forgets it.
-func (x *examination) secrets(cluster string) error {
-	for _, c := range x.e.config.Credentials {
-		if c.ClusterID != cluster {
-			continue
-		}
-		_, own := readSecret(c.Token)
-		_, other := readSecret(c.ReplicationToken)
-		if own != nil && other != nil && own.Error() == other.Error() {
-			other = nil // one secret serves both
-		}
-		return wrapped(errors.Join(own, other), "the token of "+cluster)
-	}
-	return nil // the planner says CREDENTIAL_MISSING
 }
 
 // ledger reads and verifies the record; the empty snapshot stands for one that

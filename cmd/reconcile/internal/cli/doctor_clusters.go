@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -122,4 +123,20 @@ func clockCheck(r milvus.Rights) render.Check {
 		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.About(tolerated))
 	}
 	return c
+}
+
+// secrets reads what a failover to a cluster would need, and forgets it.
+func (x *examination) secrets(cluster string) error {
+	for _, c := range x.e.config.Credentials {
+		if c.ClusterID != cluster {
+			continue
+		}
+		_, own := readSecret(c.Token)
+		_, other := readSecret(c.ReplicationToken)
+		if own != nil && other != nil && own.Error() == other.Error() {
+			other = nil // one secret serves both
+		}
+		return wrapped(errors.Join(own, other), "the token of "+cluster)
+	}
+	return nil // the planner says CREDENTIAL_MISSING
 }

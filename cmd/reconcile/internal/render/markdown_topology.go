@@ -43,7 +43,7 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 	if t.Transition != plan.TransitionNone {
 		loss, s := d.lossText(t)
 		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + markdownRemedy(t, codeDataLoss)
-		if text, s := replicationWords(t); text != "" {
+		if text, s := d.replicationWords(t); text != "" {
 			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
 		}
 	}

@@ -96,7 +96,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 	p.blank()
 	p.happening(d, t)
 	p.loss(d, t)
-	p.replication(t)
+	p.replication(d, t)
 	p.blocking(d, t)
 	p.accepted(d, t)
 	p.findings("Beware", t, plan.SeverityCritical)

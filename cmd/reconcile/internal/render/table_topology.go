@@ -66,8 +66,8 @@ func (p *page) loss(d Document, t plan.TopologyPlan) {
 	p.remedy(ownRemedy(t, codeDataLoss))
 }
 
-func (p *page) replication(t plan.TopologyPlan) {
-	if text, s := replicationWords(t); text != "" {
+func (p *page) replication(d Document, t plan.TopologyPlan) {
+	if text, s := d.replicationWords(t); text != "" {
 		p.field("Replication", s, s.mark(), text)
 	}
 }

@@ -52,8 +52,12 @@ func lossWords(t plan.TopologyPlan) (string, style) {
 }
 
 // replicationWords says how replication looks before a switchover. The proof is
-// made by apply, before it sends anything.
-func replicationWords(t plan.TopologyPlan) (string, style) {
+// made by apply, before it sends anything; while something blocks, nothing is
+// begun that it could hold up.
+func (d Document) replicationWords(t plan.TopologyPlan) (string, style) {
+	if d.blocked(t) {
+		return "", plain
+	}
 	switch t.Replication {
 	case plan.ReplicationMoving:
 		return "moving: " + t.Primary + " received writes a moment ago. Apply proves it on every channel before it begins.", good
