@@ -16,6 +16,17 @@ const (
 	DefaultConcurrency   = 8
 )
 
+// shortWhile is how long something may take that nearly always comes at once,
+// before what is only needed without it is asked beside it: the channels of
+// others beside a cluster's own, the coordinator beside the configuration, a new
+// connection beside a kept one, the channels of a standby without the moment of
+// its source. So nothing costs a second call where all is well, nor a second
+// deadline where it is not. It is never more than a quarter of a deadline.
+const (
+	shortWhile = 250 * time.Millisecond
+	quarter    = 4
+)
+
 // Credential lets one cluster be called (contract section 3, credentials).
 type Credential struct {
 	ClusterID string
@@ -61,6 +72,7 @@ type Fleet struct {
 	updateTimeout time.Duration
 	keepFor       time.Duration
 	mostKept      int
+	soon          time.Duration // see shortWhile
 	clock         Clock
 	secrets       secrets
 
@@ -103,6 +115,7 @@ func NewFleet(c Config) *Fleet {
 	if f.clock == nil {
 		f.clock = wallClock{}
 	}
+	f.soon = min(shortWhile, f.readTimeout/quarter)
 	return f
 }
 

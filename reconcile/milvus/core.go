@@ -32,7 +32,7 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 			}
 		},
 		func() {
-			if !inTime(came, r.fleet.soon()) {
+			if !inTime(came, r.fleet.soon) {
 				coordinator = r.coordinator(beside)
 			}
 		},

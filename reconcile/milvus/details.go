@@ -95,7 +95,7 @@ func (r *reading) afterMoment(ctx context.Context) bool {
 		return false
 	}
 	source := r.sight.scene.of(r.view.Belief.Source)
-	return source != nil && source.moment.given(ctx, r.fleet.soon())
+	return source != nil && source.moment.given(ctx, r.fleet.soon)
 }
 
 // probe asks whether DumpMessages is known: it came with force_promote, and
@@ -138,7 +138,8 @@ type dumping struct {
 	version string
 }
 
-// remember keeps that a build knows DumpMessages, one for each cluster.
+// remember keeps that a build knows DumpMessages, one for each cluster. One that
+// does not tell what it is is asked again.
 func (f *Fleet) remember(pass ticket, version string, promotes plan.Support) {
 	if promotes != plan.SupportYes || version == "" {
 		return
@@ -149,9 +150,9 @@ func (f *Fleet) remember(pass ticket, version string, promotes plan.Support) {
 }
 
 // remembered says whether this very server was seen to know DumpMessages while
-// it was of this build. One that does not tell its build is asked again.
+// it was of this build.
 func (f *Fleet) remembered(pass ticket, version string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return version != "" && f.dumping[pass.cluster] == dumping{pass, version}
+	return f.dumping[pass.cluster] == dumping{pass, version}
 }

@@ -28,16 +28,6 @@ func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own b
 	return r.collectionChannels(ctx)
 }
 
-// othersAfter is how long a cluster may take to answer for its own channel
-// before it is asked for those of others too. What answers for its own, as
-// nearly all do, is asked once; what does not costs no second deadline.
-const othersAfter = 250 * time.Millisecond
-
-// soon is othersAfter, and little of the deadline of a hasty fleet.
-func (f *Fleet) soon() time.Duration { return min(othersAfter, f.readTimeout/hasty) }
-
-const hasty = 4
-
 // channelServed asks for the first channel of this cluster, and unless that is
 // answered soon for those of every other member at once: a cluster waits for a
 // channel that is not its own until the deadline (milvus.md section 1.3).
@@ -51,7 +41,7 @@ func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (
 		delete(asked, r.sight.cluster.ID)
 	}
 	if mine != nil {
-		soon := time.NewTimer(r.fleet.soon())
+		soon := time.NewTimer(r.fleet.soon)
 		defer soon.Stop()
 		select {
 		case ok := <-mine:

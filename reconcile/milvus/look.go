@@ -101,7 +101,7 @@ func (f *Fleet) begin(ctx context.Context, r reading) (read *reading, since time
 		return kept, since, false, nil
 	}
 	keptRead := kept.reads(ctx, until)
-	if inTime(keptRead, f.soon()) && kept.good() {
+	if inTime(keptRead, f.soon) && kept.good() {
 		return kept, since, true, nil
 	}
 	anew := f.clock.Now()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -129,21 +131,49 @@ func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 		t.Errorf("it was asked again after %s", asked)
 	}
 	same(t, len(f.open), 1) // a's
+}
 
-	must(t, w.ClearFaults("b"))
-	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 700 * time.Millisecond}))
-	w.sweep(f, Depth{})
-	views, calls = w.sweep(f, Depth{}) // the kept one answers first, though not soon
-	same(t, views["b"].Class, plan.ClassNone)
-	same(t, calls["GetReplicateConfiguration"], 3)
-	same(t, len(f.open), 2)
+// TestWhichConnectionAnswersIsEnough: nothing waits for a kept connection or for
+// the new one beside it when the other has answered.
+func TestWhichConnectionAnswersIsEnough(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		soon   time.Duration
+		faults []milvussim.Fault
+		kept   bool
+	}{
+		"the kept one": {soon: 100 * time.Millisecond, kept: true, faults: []milvussim.Fault{
+			{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 500 * time.Millisecond, Times: 1},
+			{Method: "GetReplicateConfiguration", Kind: milvussim.FaultHang, Times: 1},
+		}},
+		"the new one": {soon: 100 * time.Millisecond, faults: []milvussim.Fault{
+			{Method: "GetReplicateConfiguration", Kind: milvussim.FaultHang, Times: 1},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			w.config.KeepFor, w.config.ReadTimeout = time.Hour, time.Hour
+			f := w.fleet()
+			w.sweep(f, Depth{})
+			f.soon = c.soon
+			before := f.kept["b"].link
+			for _, x := range c.faults {
+				must(t, w.AddFault("b", x))
+			}
+			views, _ := w.sweep(f, Depth{})
+			same(t, views["b"].Class, plan.ClassNone)
+			same(t, f.kept["b"].link == before, c.kept)
+			same(t, len(f.open), 2)
+		})
+	}
 }
 
 // TestASlowConfigurationIsNoLostCluster: the coordinator that is asked beside it
-// changes nothing once the configuration came.
+// changes nothing, and is not waited for, once the configuration came.
 func TestASlowConfigurationIsNoLostCluster(t *testing.T) {
 	t.Parallel()
 	w := pair(t, "")
+	w.config.ReadTimeout = time.Hour
 	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 500 * time.Millisecond}))
 	must(t, w.AddFault("b", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang}))
 	views, calls := w.sweep(w.fleet(), Depth{})
@@ -151,6 +181,40 @@ func TestASlowConfigurationIsNoLostCluster(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	same(t, calls["ListDatabases"], 1)
+}
+
+// TestTheCoordinatorDecides where a configuration is refused at once.
+func TestTheCoordinatorDecides(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		reach  plan.Reach
+	}{
+		"it answers": {"GetReplicateConfiguration", plan.ReachUp}, "it does not": {milvussim.AnyMethod, plan.ReachDegraded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			must(t, w.AddFault("b", milvussim.Fault{Method: c.method, Kind: milvussim.FaultError, Code: codes.Unavailable}))
+			views, calls := w.sweep(w.fleet(), Depth{})
+			same(t, views["b"].Reach, c.reach)
+			same(t, views["b"].Class, plan.ClassUnavailable)
+			same(t, calls["ListDatabases"], 1)
+		})
+	}
+}
+
+// TestAClusterThatDiesDuringALookIsGone: both questions that were under way end
+// with their connection, and only a new one tells that nobody is there.
+func TestAClusterThatDiesDuringALookIsGone(t *testing.T) {
+	w := pair(t, "")
+	w.config.ReadTimeout = time.Minute
+	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	f, ctx, seen := w.fleet(), w.ctx(), make(chan plan.View, 1)
+	go func() { seen <- f.view(ctx, w.topology, bind(w.topology, f.credentials)["b"], look{}) }()
+	w.await(func() bool { return w.calls("b", "ListDatabases") == 1 })
+	must(t, w.Stop("b"))
+	b := <-seen
+	same(t, b.Reach, plan.ReachUnreachable)
+	same(t, b.Class, plan.ClassRefused)
 }
 
 // TestAHangingStandbyHoldsUpNoChannel: channels that are not answered for cost

@@ -4,10 +4,13 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
@@ -34,12 +37,21 @@ func (w *world) sweep(f *Fleet, depth Depth) (views map[string]plan.View, calls 
 	return views, calls
 }
 
+// patientFleet waits as long as it takes for what nearly always comes soon, so
+// that what it asks does not depend on the speed of the machine.
+func (w *world) patientFleet() *Fleet {
+	f := w.fleet()
+	f.soon = time.Minute
+	return f
+}
+
 // TestFewestCalls holds a look to the calls that it needs (docs/performance.md,
 // the floor of a sweep), of three clusters with 16 channels each.
 func TestFewestCalls(t *testing.T) {
 	rest := map[string]int{"Connect": 3, "GetReplicateConfiguration": 3, "AllocTimestamp": 1, "GetReplicateInfo": 1 + 2*16, "DumpMessages": 16}
-	first := maps.Clone(rest)
-	first["DumpMessages"] += 2 // the features of the standbys
+	features := map[string]int{"DumpMessages": 2} // of the standbys; the dumps of the primary tell its own
+	contents := map[string]int{"SelectUser": 3, "ListDatabases": 3, "ShowCollections": 3}
+	first := with(rest, features)
 	cases := []struct {
 		name  string
 		depth Depth
@@ -50,11 +62,12 @@ func TestFewestCalls(t *testing.T) {
 			{"Connect": 3, "GetReplicateConfiguration": 3, "GetReplicateInfo": 3},
 		}},
 		{"sweep", Depth{Progress: true}, []map[string]int{first, rest, rest}},
+		{"sweep of run", Depth{Progress: true, Contents: true}, []map[string]int{with(first, contents), with(rest, contents)}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			w := trio(t)
-			f := w.fleet()
+			f := w.patientFleet()
 			for i, want := range c.calls {
 				views, calls := w.sweep(f, c.depth)
 				same(t, calls, want)
@@ -74,11 +87,19 @@ func TestFewestCalls(t *testing.T) {
 	}
 }
 
+func with(calls, more map[string]int) map[string]int {
+	out := maps.Clone(calls)
+	for method, n := range more {
+		out[method] += n
+	}
+	return out
+}
+
 // TestStandbysThatDifferAreAskedForApart: standbys that stand at different places
 // of the log are answered each for itself.
 func TestStandbysThatDifferAreAskedForApart(t *testing.T) {
 	w := trio(t)
-	f := w.fleet()
+	f := w.patientFleet()
 	w.sweep(f, Depth{Progress: true})
 	must(t, w.SetLink("a", "c", false))
 	_, refused, err := w.Write("a", 160)
@@ -109,22 +130,30 @@ func TestTheMomentComesFirst(t *testing.T) {
 		ordered bool
 	}{
 		"at once": {reads: channels, known: true, ordered: true},
-		"late":    {fault: milvussim.Fault{Kind: milvussim.FaultDelay, For: 400 * time.Millisecond, Times: 1}, reads: 2 * channels, known: true},
+		"late":    {fault: milvussim.Fault{Kind: milvussim.FaultDelay, For: 1500 * time.Millisecond, Times: 1}, reads: 2 * channels, known: true},
 		"never":   {fault: milvussim.Fault{Kind: milvussim.FaultHang}, reads: channels},
 		"refused": {fault: milvussim.Fault{Kind: milvussim.FaultError, Code: codes.PermissionDenied}, reads: channels},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := pair(t, "")
-			w.config.ReadTimeout = time.Second
+			w.config.ReadTimeout = 3 * time.Second
 			if c.fault.Method = "AllocTimestamp"; c.fault.Kind != "" {
 				must(t, w.AddFault("a", c.fault))
 			}
-			views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+			f := w.patientFleet()
+			if c.fault.Kind == milvussim.FaultDelay {
+				f.soon = 700 * time.Millisecond
+			}
+			views, _ := w.sweep(f, Depth{Progress: true})
 			same(t, w.calls("a", "AllocTimestamp"), 1)
 			same(t, w.calls("b", "GetReplicateInfo"), c.reads)
 			for _, p := range views["b"].Progress {
 				same(t, p.CaughtUpAt != nil, c.known)
 				same(t, p.Unsent == nil, true)
+			}
+			if !c.known { // nor is a second deadline spent on its features
+				same(t, w.calls("a", "DumpMessages"), 0)
 			}
 			if !c.ordered {
 				return
@@ -139,6 +168,47 @@ func TestTheMomentComesFirst(t *testing.T) {
 	}
 }
 
+// TestAPrimaryIsSeenFirst: its standbys do not wait for its turn.
+func TestAPrimaryIsSeenFirst(t *testing.T) {
+	w := pair(t, "")
+	slices.Reverse(w.topology.Clusters)
+	w.config.Concurrency = 1
+	f := w.fleet()
+	f.soon = 20 * time.Millisecond
+	views, _ := w.sweep(f, Depth{Progress: true})
+	same(t, w.calls("b", "GetReplicateInfo"), 16)
+	same(t, views["b"].Progress[0].CaughtUpAt != nil, true)
+}
+
+// TestQuestions: what stands at the same place is asked for once, and what has
+// replicated beyond the moment not at all.
+func TestQuestions(t *testing.T) {
+	const until = 100
+	at := func(cluster, id string, tick uint64) *commonpb.ReplicateCheckpoint {
+		return &commonpb.ReplicateCheckpoint{ClusterId: cluster, Pchannel: "a_0", MessageId: &commonpb.MessageID{Id: id}, TimeTick: tick}
+	}
+	channels := make([]plan.ChannelProgress, 8)
+	for i := range channels {
+		channels[i] = plan.ChannelProgress{Channel: "b_" + strconv.Itoa(i), Known: i != 6, MessageID: "00"}
+	}
+	channels[7].MessageID = ""
+	standby := &sight{view: plan.View{Progress: channels}, checkpoints: []*commonpb.ReplicateCheckpoint{
+		at("a", "x", 50), at("a", "x", 50), at("a", "y", 50), at("a", "x", 100), at("z", "x", 50), nil, at("a", "x", 50), at("a", "", 0),
+	}}
+	stands := NewFleet(Config{}).stands(t.Context(), "a", []*sight{standby})
+	same(t, len(stands), 4)
+	asked := questions(stands, until)
+	same(t, len(asked), 2)
+	same(t, len(asked[0].waiting), 2)
+	same(t, *channels[3].CaughtUpAt, plan.TickTime(until))
+	asked[0].answer(60, until)
+	asked[1].answer(0, until)
+	for i, p := range channels {
+		same(t, p.Unsent != nil, i < 2)
+		same(t, p.CaughtUpAt != nil, i == 2 || i == 3)
+	}
+}
+
 // TestFeaturesAreProbedOncePerBuild: what the same build told over the same
 // address and token is not asked again.
 func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
@@ -150,16 +220,24 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 		same(t, views["b"].ForcePromotes, plan.SupportYes)
 		return calls["DumpMessages"] - 16
 	}
-	f := w.fleet()
+	f := w.patientFleet()
 	same(t, probes(f), 1)
 	same(t, probes(f), 0)
 	must(t, w.SetProfile("b", "2.6.22"))
 	same(t, probes(f), 1)
 	same(t, probes(f), 0)
-	same(t, probes(w.fleet()), 1)
+	same(t, probes(w.patientFleet()), 1)
 	must(t, w.AddFault("b", milvussim.Fault{Method: "Connect", Kind: milvussim.FaultError, Code: codes.Internal}))
 	same(t, probes(f), 1) // it does not tell its build
 	same(t, probes(f), 1)
+
+	of := ticket{cluster: "b", token: "root:old"}
+	f.remember(of, "2.6.19", plan.SupportYes)
+	same(t, f.remembered(of, "2.6.19"), true)
+	of.token = "root:new"
+	same(t, f.remembered(of, "2.6.19"), false)
+	f.remember(of, "2.6.20", plan.SupportNo)
+	same(t, f.remembered(of, "2.6.20"), false)
 }
 
 // TestTheLookBeforeARequestProbes: nothing that is remembered speaks for a
@@ -218,7 +296,7 @@ func TestWhatAPrimaryIsAskedFor(t *testing.T) {
 			w := trio(t)
 			w.config.ReadTimeout = time.Second
 			c.change(w)
-			views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+			views, _ := w.sweep(w.patientFleet(), Depth{Progress: true})
 			same(t, w.calls("a", "GetReplicateInfo"), c.reads)
 			known := 0
 			for _, p := range views["a"].Progress {
