@@ -35,6 +35,10 @@ type Claim struct {
 // ErrNoClaim is returned for a message that has no failover trailer at all.
 var ErrNoClaim = errors.New("the message has no failover trailer")
 
+// blank is what git takes for white space (sane_ctype of ctype.c, git 2.39): a
+// line of a vertical tab or a form feed alone ends no paragraph.
+const blank = " \t\r\n"
+
 // maxMessage bounds what is parsed; a longer message claims nothing.
 const maxMessage = 64 << 10
 
@@ -83,9 +87,9 @@ func hasFailoverPrefix(key string) bool {
 // lastParagraph returns the lines of the last paragraph, and refuses failover
 // trailers that stand outside it. The first paragraph is the title.
 func lastParagraph(message string) ([]string, error) {
-	lines := strings.Split(strings.TrimRight(message, " \t\r\n\v\f"), "\n")
+	lines := strings.Split(strings.TrimRight(message, blank), "\n")
 	start := len(lines)
-	for start > 0 && strings.Trim(lines[start-1], " \t\r\v\f") != "" {
+	for start > 0 && strings.Trim(lines[start-1], blank) != "" {
 		start--
 	}
 	for i, line := range lines[:start] {
@@ -93,7 +97,7 @@ func lastParagraph(message string) ([]string, error) {
 			return nil, fmt.Errorf("line %d, %+q, stands outside the last paragraph", i+1, clip(line))
 		}
 	}
-	if strings.Trim(strings.Join(lines[:start], ""), " \t\r\v\f") == "" {
+	if strings.Trim(strings.Join(lines[:start], ""), blank) == "" {
 		return nil, errors.New("the trailers stand in the first paragraph: put a title and an empty line before them")
 	}
 	return lines[start:], nil

@@ -80,6 +80,8 @@ func TestMalformedTrailers(t *testing.T) {
 		"one in the title":                     "Failover-Approved: orders/b\n\n" + base,
 		"a line that is no trailer":            title + base + "thank you\n",
 		"a comment":                            title + base + "# comment\n",
+		"a vertical tab in the last line":      title + base + "\v",
+		"a form feed between paragraphs":       "Title\n\f\n" + base,
 		"a folded value":                       title + base + "  and more\n",
 		"a cherry-pick's line":                 title + base + "(cherry picked from commit 123)\n",
 		"a key in lower case":                  replace("Failover-Approved:", "failover-approved:"),
