@@ -116,6 +116,9 @@ func parseFile(data []byte) ([]parsed, Problems) {
 			out = append(out, p)
 		}
 	}
+	if len(out) == 1 && out[0].identity.valid {
+		out[0].raw = nil // its hash is of what it says
+	}
 	return out, problems
 }
 

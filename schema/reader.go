@@ -22,7 +22,7 @@ type Named interface {
 }
 
 // keepParsed is what the contents of one half of a Reader weigh, about in bytes.
-// A topology of three clusters weighs some 4 kB.
+// A topology of three clusters weighs some 5 kB.
 const keepParsed = 16 << 20
 
 // Reader parses like the functions of this package, but each named content once,
@@ -33,7 +33,8 @@ const keepParsed = 16 << 20
 type Reader struct {
 	mu         sync.Mutex
 	young, old map[string]*content
-	weight     int // of the young
+	channels   map[string][]string // of the young, by the first of them
+	weight     int                 // of the young
 	parsed     int
 }
 
@@ -118,9 +119,35 @@ func (r *Reader) content(c Content) (*content, error) {
 	out := &content{}
 	out.docs, out.problems = parseFile(data)
 	if c.ID != "" {
-		r.keep(c.ID, out, out.weigh(len(data)))
+		r.keep(c.ID, out, out.weigh(len(data))+r.share(out))
 	}
 	return out, nil
+}
+
+// share replaces lists of channels by equal ones of other contents: most versions
+// of a document have the same. It gives about how many bytes are new.
+func (r *Reader) share(c *content) int {
+	weight := 0
+	for _, d := range c.docs {
+		for i, cluster := range d.topology.Clusters {
+			if len(cluster.PChannels) == 0 {
+				continue
+			}
+			known := r.channels[cluster.PChannels[0]]
+			if slices.Equal(known, cluster.PChannels) {
+				d.topology.Clusters[i].PChannels = known
+				continue
+			}
+			if r.channels == nil {
+				r.channels = map[string][]string{}
+			}
+			r.channels[cluster.PChannels[0]] = cluster.PChannels
+			for _, channel := range cluster.PChannels {
+				weight += len(channel) + 16
+			}
+		}
+	}
+	return weight
 }
 
 func (r *Reader) find(id string) *content {
@@ -141,8 +168,11 @@ func (r *Reader) keep(id string, c *content, weight int) {
 	if weight > keepParsed {
 		return
 	}
-	if r.weight += weight; r.weight > keepParsed || r.young == nil {
-		r.old, r.young, r.weight = r.young, map[string]*content{}, weight
+	if r.young == nil {
+		r.young = map[string]*content{}
+	}
+	if r.weight += weight; r.weight > keepParsed {
+		r.old, r.young, r.channels, r.weight = r.young, map[string]*content{}, nil, weight
 	}
 	r.young[id] = c
 }
@@ -158,18 +188,13 @@ type content struct {
 	hashed   bool
 }
 
-// weigh estimates what is held of a content of that many bytes.
+// weigh estimates what is held of a content of that many bytes, but its channels.
 func (c *content) weigh(bytes int) int {
 	const each = 512
 	weight := each + bytes + each*len(c.problems)
 	for _, d := range c.docs {
 		weight += each + each*len(d.problems)
-		for _, cluster := range d.topology.Clusters {
-			weight += each
-			for _, channel := range cluster.PChannels {
-				weight += len(channel) + 16
-			}
-		}
+		weight += each * len(d.topology.Clusters)
 	}
 	return weight
 }

@@ -179,6 +179,27 @@ func TestWhatStandsIsShared(t *testing.T) {
 	}
 }
 
+// TestVersionsShareTheirChannels, unless they have others.
+func TestVersionsShareTheirChannels(t *testing.T) {
+	var r Reader
+	channelsIn := func(text string) []string {
+		t.Helper()
+		got, problems, err := r.Parse("a.yaml", contentOf([]byte(text)))
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%v, %v", problems, err)
+		}
+		return got[0].Clusters[0].PChannels
+	}
+	first := string(pairOf("orders"))
+	one, two := channelsIn(first), channelsIn(strings.Replace(first, "generation: 1", "generation: 2", 1))
+	if &one[0] != &two[0] {
+		t.Error("equal lists are held twice")
+	}
+	if more := channelsIn(strings.ReplaceAll(first, "role:", "pchannels: {count: 17}, role:")); len(one) != 16 || len(more) != 17 {
+		t.Errorf("%d and %d channels", len(one), len(more))
+	}
+}
+
 // TestAReaderIsBounded reads more than it may keep, with one file that is asked
 // for all the time, and files whose channels outweigh their text.
 func TestAReaderIsBounded(t *testing.T) {

@@ -19,13 +19,13 @@ import (
 // The bounds of what is kept in memory. None of them limits what is possible.
 const (
 	keepCommits = 50_000
-	keepTrees   = 16 << 20 // bytes
-	keepBlobs   = 20_000   // documents of blobs, not their bytes
+	keepTrees   = 4 << 20 // bytes
+	keepBlobs   = 20_000  // documents of blobs, not their bytes
 	keepStates  = 8
 	keepIndexes = 64
 	keepSigned  = 5_000
-	keepBytes   = 8 << 20  // bytes of blobs
-	keepDecoded = 16 << 20 // bytes of objects that others are stored as deltas of
+	keepBytes   = 4 << 20 // bytes of blobs
+	keepDecoded = 8 << 20 // bytes of objects that others are stored as deltas of
 )
 
 // Repo is an open repository. It may be used by several goroutines at once.
