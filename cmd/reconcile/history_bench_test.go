@@ -35,7 +35,7 @@ func BenchmarkLongHistory(b *testing.B) {
 				if err := cmd.Start(); err != nil {
 					b.Fatal(err)
 				}
-				held := watch(func() int { return resident{cmd.Process.Pid}.most() })
+				held := watch(func() int { return resident{pid: cmd.Process.Pid}.most() })
 				err := cmd.Wait()
 				b.StopTimer()
 				if err != nil {
