@@ -49,10 +49,10 @@ func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Dep
 	unhurried(len(sights), r.fleet.concurrency, func(i int) {
 		see(sights[i])
 		sights[i].moment.tell(0)
-		if scene := sights[i].scene; scene.left.Add(-1) == 0 {
-			if depth.Progress {
-				r.fleet.backlogs(ctx, scene)
-			}
+		if !depth.Progress {
+			sights[i].end() // nothing else is asked over its connection
+		} else if scene := sights[i].scene; scene.left.Add(-1) == 0 {
+			r.fleet.backlogs(ctx, scene)
 			scene.leave()
 		}
 	})
