@@ -163,7 +163,7 @@ func limited(n, atOnce int, work func(i int)) {
 // slowLook is how long a look may hold up others; maxSlow is how many may go on
 // beside them.
 const (
-	slowLook = 100 * time.Millisecond
+	slowLook = 50 * time.Millisecond
 	maxSlow  = 512
 )
 
