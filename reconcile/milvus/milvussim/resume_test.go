@@ -1,6 +1,7 @@
 package milvussim_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -73,14 +74,19 @@ func TestADumpHasATransactionAsOne(t *testing.T) {
 	const begin, commit, insert = 900, 901, 2
 	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
 	mustWrite(t, w, "a", 16)
-	waitFor(t, func() bool { return w.State("b").Rows == 16 })
-	b := dial(t, w, "b")
-	coll, err := dial(t, w, "a").DescribeCollection(root(t), &milvuspb.DescribeCollectionRequest{CollectionName: milvussim.RowsCollection})
+	a, b := dial(t, w, "a"), dial(t, w, "b")
+	newest, err := strconv.ParseUint(last(t, a, "a-rootcoord-dml_0").GetProperties()["_tt"], 36, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := lastID(t, b)
-	dump, err := b.DumpMessages(root(t), &milvuspb.DumpMessagesRequest{Pchannel: "b-rootcoord-dml_0", StartMessageId: last})
+	waitFor(t, func() bool { return w.State("b").Checkpoints[0].SourceTimeTick >= newest })
+	coll, err := a.DescribeCollection(root(t), &milvuspb.DescribeCollectionRequest{CollectionName: milvussim.RowsCollection})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump, err := b.DumpMessages(root(t), &milvuspb.DumpMessagesRequest{
+		Pchannel: "b-rootcoord-dml_0", StartMessageId: last(t, b, "b-rootcoord-dml_0").GetId(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,21 +112,21 @@ func TestADumpHasATransactionAsOne(t *testing.T) {
 	}
 }
 
-// lastID is the id of the newest message on a cluster's first channel.
-func lastID(t *testing.T, c milvuspb.MilvusServiceClient) *commonpb.MessageID {
+// last is the newest message on a channel of a cluster.
+func last(t *testing.T, c milvuspb.MilvusServiceClient, channel string) *commonpb.ImmutableMessage {
 	t.Helper()
 	stream, err := c.DumpMessages(root(t), &milvuspb.DumpMessagesRequest{
-		Pchannel: "b-rootcoord-dml_0", StartMessageId: &commonpb.MessageID{Id: "0"}, EndTimetick: milvussim.Tick(time.Now(), 0),
+		Pchannel: channel, StartMessageId: &commonpb.MessageID{Id: "0"}, EndTimetick: milvussim.Tick(time.Now().Add(20*time.Millisecond), 0), // what is written now may have a tick just ahead
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last *commonpb.MessageID
+	var newest *commonpb.ImmutableMessage
 	for {
 		m, err := stream.Recv()
 		if err != nil {
-			return last
+			return newest
 		}
-		last = m.GetMessage().GetId()
+		newest = m.GetMessage()
 	}
 }
