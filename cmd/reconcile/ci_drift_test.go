@@ -3,9 +3,26 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// unreachableGit writes the configuration of a playground anew, as a runner has
+// it: git.url is one that it has no key for, and that does not resolve.
+func unreachableGit(t *testing.T, play string) string {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(play, "reconcile.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(config), "\n")
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  url: ") })
+	lines[i] = "  url: ssh://git@git.invalid/team/topologies.git"
+	path := filepath.Join(t.TempDir(), "reconcile.yaml")
+	write(t, path, strings.Join(lines, "\n"))
+	return path
+}
 
 // TestDriftKeepsAnIssue holds that the scheduled job opens one issue when the
 // live clusters differ from Git, and closes it when they do not any more.
@@ -14,7 +31,7 @@ func TestDriftKeepsAnIssue(t *testing.T) {
 	const issues = "/repos/team/topologies/issues"
 	control := freeAddresses(t, 1)[0]
 	play := startPair(t, control)
-	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+filepath.Join(play, "reconcile.yaml"), "PATH="+os.Getenv("PATH"))
+	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+unreachableGit(t, play), "REPO="+filepath.Join(play, "repo"))
 
 	runCI(t, env, "drift-issue.sh")
 	if n := len(forge.lists[issues]); n > 0 {

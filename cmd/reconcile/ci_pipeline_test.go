@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,7 +59,7 @@ func TestPipelineRuns(t *testing.T) {
 	mustRun(t, r.dir, "git", "fetch", "-q", "origin", "refs/pull/7/head")
 	begin := func() { mustRun(t, r.dir, "git", "checkout", "-q", "--detach", head) }
 	mine := []string{"CI_MERGE_REQUEST_DIFF_BASE_SHA=" + base, "CI_COMMIT_SHA=" + head}
-	config := "RECONCILE_CONFIG=" + filepath.Join(play, "reconcile.yaml")
+	config := "RECONCILE_CONFIG=" + unreachableGit(t, play)
 	for _, name := range []string{"FORGE", "FORGE_API", "FORGE_REPO"} {
 		mine = append(mine, name+"="+setting(env, name))
 	}

@@ -59,7 +59,7 @@ git -c user.name=eve -c user.email=eve@example.com commit -qam change && git upd
 	head := mustRun(t, repo, "sh", "-ec", change)
 	mustRun(t, t.TempDir(), "git", "clone", "-q", repo, r.dir)
 	url, sum := serveRelease(t)
-	config, err := os.ReadFile(filepath.Join(play, "reconcile.yaml"))
+	config, err := os.ReadFile(unreachableGit(t, play))
 	if err != nil {
 		t.Fatal(err)
 	}
