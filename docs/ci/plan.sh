@@ -8,7 +8,8 @@
 # BASE, HEAD   commits; only topologies that differ between them are planned
 # offline      no call to a cluster and no configuration: for forks
 #
-# Writes comment.md (below 65,536 bytes), plan.json and plan.sarif into $OUT
+# Writes comment.md (below 65,536 bytes: reconcile leaves out what does not fit,
+# and says so), plan.json and plan.sarif into $OUT
 # (default: the current folder). The exit code is the one of `reconcile plan`:
 # 0 planned, 1 error or problems, 4 blocked.
 set -euo pipefail
@@ -17,7 +18,6 @@ head=$2 mode=${3:-}
 base=$(git -C "${REPO:-.}" merge-base "$1" "$head")
 out=${OUT:-.}
 marker='<!-- reconcile plan -->'
-limit=65000
 
 args=(plan --repo "${REPO:-.}" --commit "$head" --base "$base" -o markdown
 	--output-file "json=$out/plan.json" --output-file "sarif=$out/plan.sarif" --color never)
@@ -34,9 +34,10 @@ reconcile "${args[@]}" >"$out/plan.md" 2>"$out/plan.log" || code=$?
 	else
 		echo "\`reconcile plan\` ended with exit code $code before it could plan:"
 		echo
-		tail -c 4000 "$out/plan.log" | tr -d '\000' | sed 's/^/    /'
+		# Not from the middle of a character.
+		tail -c 4000 "$out/plan.log" | tr -d '\000' | LC_ALL=C sed -e $'1s/^[\x80-\xbf]*//' -e 's/^/    /'
 	fi
-} | head -c "$limit" >"$out/comment.md"
+} >"$out/comment.md"
 if [ -n "${GITHUB_OUTPUT:-}" ] && [ -s "$out/plan.sarif" ]; then
 	echo sarif=true >>"$GITHUB_OUTPUT"
 fi

@@ -9,15 +9,23 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// maxMarkdown is what a pull-request comment may hold, in bytes; forges count
+// maxComment is what a pull-request comment may hold, in bytes; forges count
 // characters, of which there are never more.
-const maxMarkdown = 65536 - 1
+const maxComment = 65536 - 1
+
+// workflowReserve is what a workflow may put around the document, such as the
+// marker by which it finds its comment again.
+const workflowReserve = 1024
+
+// maxMarkdown is what the document may take of a comment, with its notice that
+// something was cut.
+const maxMarkdown = maxComment - workflowReserve
 
 // cutReserve is kept free for the notice that something was cut.
 const cutReserve = 512
 
-// Markdown writes the document as a pull-request comment of less than 65,536
-// bytes. The summary comes first and survives every cut; what does not fit is
+// Markdown writes the document as a pull-request comment of at most 64,511
+// bytes, so that a workflow can add a little and stay below 65,536. The summary comes first and survives every cut; what does not fit is
 // left out by whole topologies, those in sync first. Its first line is a
 // marker by which a workflow finds the comment again.
 func Markdown(w io.Writer, d Document) error {
