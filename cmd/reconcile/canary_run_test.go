@@ -21,9 +21,9 @@ var canaryStories = map[string]func(*aviary){
 	"drift":    func(a *aviary) { a.everyForm("drift") },
 	"history":  func(a *aviary) { a.everyForm("history") },
 	"show":     func(a *aviary) { a.everyForm("show", filepath.Join(a.outputs, "plan-json")) },
-	"explain":  func(a *aviary) { a.everyForm("explain", "STALE_PRIMARY") },
-	"schema":   func(a *aviary) { a.everyForm("schema", "config") },
-	"version":  func(a *aviary) { a.everyForm("version") },
+	"explain":  func(a *aviary) { a.run("explain", "STALE_PRIMARY") },
+	"schema":   func(a *aviary) { a.run("schema", "config") },
+	"version":  func(a *aviary) { a.run("version") },
 	"apply":    func(a *aviary) { a.everyForm("apply", "--timeout", "20s") },
 	"fence":    func(a *aviary) { a.everyForm("fence", "orders/cluster-a") },
 	"salvage": func(a *aviary) {
@@ -34,7 +34,7 @@ var canaryStories = map[string]func(*aviary){
 	"propose": func(a *aviary) { a.everyForm("propose", "orders/cluster-b", "--switchover") },
 	"approve": func(a *aviary) { a.run("approve", "orders/cluster-b", "--reason", "a drill") },
 	"import": func(a *aviary) {
-		a.everyForm("import", "--name", "other", "--cluster", "cluster-a="+a.address("A"), "--cluster", "cluster-b="+a.address("B"),
+		a.run("import", "--name", "other", "--cluster", "cluster-a="+a.address("A"), "--cluster", "cluster-b="+a.address("B"),
 			"--token-env", "cluster-a=CANARY_ENV", "--token-env", "cluster-b=CANARY_FILE", "--config-out", filepath.Join(a.outputs, "imported.yaml"))
 	},
 	"run":    func(a *aviary) { a.daemon() },

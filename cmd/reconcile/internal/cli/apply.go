@@ -75,9 +75,10 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	e.notifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.clock())
-	return g.emit(func(w io.Writer, form string) error {
+	g.report(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
+	return nil
 }
 
 func applyExit(report reconcile.Report, rev revision) ExitCode {

@@ -8,7 +8,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	err := root.ExecuteContext(ctx)
 	g.endTracing(ctx)
 	if err != nil {
-		fmt.Fprintln(std.Err, "reconcile: "+printable(err.Error()))
+		g.fail(err)
 		return int(ExitError)
 	}
 	return int(g.exit)
@@ -63,6 +62,7 @@ out, but only for a commit that carries an approved failover annotation.`,
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
 		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
 	)
+	teachForms(root)
 	g.complete(root)
 	teachBuiltIn(root, g.std.Out)
 	return root

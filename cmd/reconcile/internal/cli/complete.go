@@ -55,6 +55,25 @@ func (g *globals) completeClusters(roles ...plan.Role) completion {
 	}
 }
 
+// completeMembers offers clusters of the topology that the command line names, or
+// of every one before it does; without roles, whatever their role is.
+func (g *globals) completeMembers(roles ...plan.Role) completion {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var out []cobra.Completion
+		for _, t := range g.knownTopologies(cmd.Context()) {
+			if len(args) > 0 && args[0] != t.Name {
+				continue
+			}
+			for _, c := range t.Clusters {
+				if (len(roles) == 0 || slices.Contains(roles, c.Role)) && strings.HasPrefix(c.ID, prefix) {
+					out = append(out, cobra.CompletionWithDesc(c.ID, c.Role.String()+" of "+t.Name))
+				}
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // completeCodes offers findings and denials, or only those that an approver may
 // accept.
 func completeCodes(acceptable bool) completion {
@@ -122,8 +141,8 @@ func readTopologies(ctx context.Context, c gitsource.Config) ([]plan.Topology, e
 
 // completeFlags offers the words of the global options.
 func completeFlags(root *cobra.Command) {
+	_ = root.RegisterFlagCompletionFunc("output", completeForms) // the flag is there
 	for name, words := range map[string][]cobra.Completion{
-		"output":     {"table", "json", "yaml", "markdown", "junit", "sarif"},
 		"color":      {"auto", "always", "never"},
 		"log-format": {"text", "json"},
 		"log-level":  {"debug", "info", "warn", "error"},
@@ -146,8 +165,12 @@ func (g *globals) complete(root *cobra.Command) {
 		if names, ok := args[cmd.Name()]; ok {
 			cmd.ValidArgsFunction = names
 		}
-		if cmd.Flags().Lookup("accept") != nil {
-			_ = cmd.RegisterFlagCompletionFunc("accept", completeCodes(true)) // the flag is there
+		for name, values := range map[string]completion{
+			"accept": completeCodes(true), "primary": g.completeMembers(), "from": g.completeMembers(plan.RoleStale),
+		} {
+			if cmd.Flags().Lookup(name) != nil && cmd.Name() != "import" {
+				_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there
+			}
 		}
 	}
 	completeFlags(root)

@@ -74,9 +74,10 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	}
 	g.exit = applyExit(report, revision{})
 	d := documentOf(report, rev, render.KindPlan, g.clock())
-	return g.emit(func(w io.Writer, form string) error {
+	g.report(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
+	return nil
 }
 
 // lists demands that a topology is there and has that cluster.

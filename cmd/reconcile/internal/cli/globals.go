@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/schema"
 )
 
@@ -68,15 +67,15 @@ func (g *globals) flags(root *cobra.Command) {
 	f.StringVar(&g.repo, "repo", "", "topology repository, instead of git.url")
 	f.StringVar(&g.ref, "ref", "", "tracked ref, instead of git.ref")
 	f.StringVar(&g.path, "path", "", "folder of the topology files, instead of git.path")
-	f.StringVarP(&g.output, "output", "o", "table", "form of the result: table, json, yaml, markdown, and for plans junit and sarif")
-	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result as KIND=PATH; may repeat")
+	f.StringVarP(&g.output, "output", "o", "table", "form of the result; the help of each command lists its forms")
+	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result to a file, as KIND=PATH; may repeat")
 	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "bound of the whole command")
 	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on side by side")
 	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
 	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR, CLICOLOR and CLICOLOR_FORCE are honoured")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := g.check(); err != nil {
+		if err := g.check(cmd); err != nil {
 			return err
 		}
 		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.tell("traces", err.Error()) })
@@ -85,9 +84,10 @@ func (g *globals) flags(root *cobra.Command) {
 	}
 }
 
-// check refuses global options that make no sense, all at once.
-func (g *globals) check() error {
-	var bad []string
+// check refuses global options that make no sense, all at once, before the
+// command looks at anything.
+func (g *globals) check(cmd *cobra.Command) error {
+	bad := g.checkForms(cmd)
 	for _, c := range []struct{ name, value, allowed string }{
 		{"--log-format", g.logFormat, "text json"},
 		{"--log-level", g.logLevel, "debug info warn error"},
@@ -120,32 +120,6 @@ func (g *globals) configPath() string {
 	return defaultConfig
 }
 
-// tell prints a line of progress on stderr. It may be called at once from
-// several topologies.
-func (g *globals) tell(topology, text string) {
-	if g.logLevel != "warn" && g.logLevel != "error" {
-		g.say("info", topology, text)
-	}
-}
-
-// warn prints what must not be missed.
-func (g *globals) warn(topology, text string) {
-	if g.logLevel != "error" {
-		g.say("warn", topology, text)
-	}
-}
-
-func (g *globals) say(level, topology, text string) {
-	g.tells.Lock()
-	defer g.tells.Unlock()
-	g.erase()
-	if g.logFormat == "json" {
-		fmt.Fprintf(g.std.Err, `{"time":%q,"level":%q,"topology":%q,"msg":%q}`+"\n", g.clock().UTC().Format(time.RFC3339Nano), level, topology, text)
-		return
-	}
-	fmt.Fprintf(g.std.Err, "%s: %s\n", printable(topology), printable(text))
-}
-
 // writer renders a result in one form.
 type writer func(w io.Writer, kind string) error
 
@@ -160,6 +134,15 @@ func (g *globals) emit(write writer) error {
 	return err
 }
 
+// report is emit for a command that has acted. Its exit code says what was
+// done, whether or not the result could be written: 1 would say that nothing was
+// sent.
+func (g *globals) report(write writer) {
+	if err := g.emit(write); err != nil {
+		g.fail(fmt.Errorf("what was done is not shown: %w (hint: the exit code stands; 'reconcile history' and 'reconcile status' show it)", err))
+	}
+}
+
 // make renders a result for stdout, and writes the files of --output-file.
 func (g *globals) make(write writer) ([]byte, error) {
 	var out bytes.Buffer
@@ -167,10 +150,7 @@ func (g *globals) make(write writer) ([]byte, error) {
 		return nil, err
 	}
 	for _, spec := range g.outputFiles {
-		kind, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" {
-			return nil, fmt.Errorf("--output-file %q is not KIND=PATH", spec)
-		}
+		kind, path, _ := strings.Cut(spec, "=") // checkForms has refused others
 		var b bytes.Buffer
 		if err := write(&b, kind); err != nil {
 			return nil, err
@@ -208,13 +188,4 @@ func isTerminal(w io.Writer) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// printable makes control characters of foreign text visible, line by line.
-func printable(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = render.Safe(l)
-	}
-	return strings.Join(lines, "\n")
 }

@@ -124,6 +124,8 @@ const exitCodes = "## Exit codes\n\n" + `| | 0 | 1 | 2 | 3 | 4 | 5 |
 
 Of several topologies the first of 5, 1, 4, 3, 2, 0 wins, except that drift outranks "not judged".
 
+Options are checked before anything is looked at or done: a form that the command does not have, or an ` + "`--output-file`" + ` that cannot be written, is exit code 1 and nothing was sent. If the result of ` + "`apply` or `fence`" + ` cannot be written all the same, say to a disk that is full, stderr says so and the exit code remains that of what was done.
+
 `
 
 // sentence is what a command does: its long text, or the short one as a sentence.

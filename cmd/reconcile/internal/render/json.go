@@ -23,6 +23,18 @@ func writeJSON(w io.Writer, value any) error {
 	return nil
 }
 
+// JSONLine writes a value as one line of JSON, for logs.
+func JSONLine(w io.Writer, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode JSON: %w", err)
+	}
+	if _, err := w.Write(append(escapeInvisible(raw), '\n')); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
 // marshalVisible escapes what is invisible or steers a terminal. The text
 // stays the same for a program that reads it, unlike with Safe, which is for
 // people.

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+)
+
+// The forms that results have: those of a plan, and those of other answers.
+var (
+	planForms    = []string{render.FormTable, render.FormJSON, render.FormYAML, render.FormMarkdown, render.FormJUnit, render.FormSARIF}
+	answerForms  = []string{render.FormTable, render.FormJSON, render.FormYAML}
+	historyForms = append(slices.Clone(answerForms), render.FormMarkdown)
+)
+
+// commandForms are the forms of each command's result. A command that is not
+// here prints what has one form only, and takes neither -o nor --output-file.
+var commandForms = map[string][]string{
+	"plan": planForms, "drift": planForms, "status": planForms, "show": planForms, "propose": planForms, "adopt": planForms,
+	"apply": answerForms, "fence": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
+	"history": historyForms,
+}
+
+// formsOf are the forms of a command below the root.
+func formsOf(cmd *cobra.Command) []string {
+	if !cmd.HasParent() || cmd.Parent().HasParent() {
+		return nil
+	}
+	return commandForms[cmd.Name()]
+}
+
+// teachForms says in the help of each command which forms it has.
+func teachForms(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		forms := formsOf(cmd)
+		if forms == nil {
+			continue
+		}
+		if cmd.Long == "" {
+			cmd.Long = strings.TrimSuffix(cmd.Short, ".") + "."
+		}
+		cmd.Long += "\n\nForms of the result (-o, --output-file): " + listed(forms, "and") + "."
+	}
+}
+
+// completeForms offers the forms that the command has.
+func completeForms(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var out []cobra.Completion
+	for _, form := range formsOf(cmd) {
+		if strings.HasPrefix(form, prefix) {
+			out = append(out, form)
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// checkForms refuses a form that the command does not have, and a file that
+// cannot be written: a command must not act and then be unable to say what it did.
+func (g *globals) checkForms(cmd *cobra.Command) []string {
+	forms := formsOf(cmd)
+	var bad []string
+	if forms == nil {
+		for _, name := range []string{"output", "output-file"} {
+			if cmd.Flags().Changed(name) {
+				bad = append(bad, fmt.Sprintf("%s has one form only and takes no --%s", cmd.CommandPath(), name))
+			}
+		}
+		return bad
+	}
+	if err := hasForm(cmd, g.output); err != nil {
+		bad = append(bad, err.Error())
+	}
+	for _, spec := range g.outputFiles {
+		form, path, ok := strings.Cut(spec, "=")
+		if !ok || path == "" {
+			bad = append(bad, fmt.Sprintf("--output-file %q is not KIND=PATH (hint: %s=PATH)", spec, strings.Join(forms, "=PATH or ")))
+			continue
+		}
+		if err := hasForm(cmd, form); err != nil {
+			bad = append(bad, fmt.Sprintf("--output-file %q: %v", spec, err))
+		}
+		if err := writable(path); err != nil {
+			bad = append(bad, fmt.Sprintf("--output-file %q cannot be written: %v", spec, err))
+		}
+	}
+	return bad
+}
+
+func hasForm(cmd *cobra.Command, form string) error {
+	if forms := formsOf(cmd); !slices.Contains(forms, form) {
+		return fmt.Errorf("%s has no form %q: use %s", cmd.Name(), form, listed(forms, "or"))
+	}
+	return nil
+}
+
+// listed joins words as a sentence does.
+func listed(words []string, last string) string {
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+}
+
+// writable says why a file could not be written, and leaves everything as it
+// was. Whatever is no plain file (a pipe, a device) is believed: to open it may
+// already mean something to its reader.
+func writable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return creatable(path)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a folder")
+	case !info.Mode().IsRegular():
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// creatable makes the file and takes it away again.
+func creatable(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(path))
+}
