@@ -27,11 +27,12 @@ const keepParsed = 16 << 20
 
 // Reader parses like the functions of this package, but each named content once,
 // in whatever file, tree or history it stands. The zero value is ready; it may be
-// used by several goroutines at once. What it keeps is bounded: contents that were
-// not asked for longest are parsed again. What it returns shares memory with what
-// it keeps, and must not be changed.
+// used by several goroutines at once, whatever locks reading takes: two that ask for
+// a new content at the same time both parse it. What it keeps is bounded: contents
+// that were not asked for longest are parsed again. What it returns shares memory
+// with what it keeps, and must not be changed.
 type Reader struct {
-	mu         sync.Mutex
+	mu         sync.Mutex // never held while a file system or a Content is read
 	young, old map[string]*content
 	channels   map[string][]string // of the young, by the first of them
 	weight     int                 // of the young
@@ -48,31 +49,27 @@ func (r *Reader) Parsed() int {
 // Parse is Parse of a content that may be known. It fails if the content cannot
 // be read.
 func (r *Reader) Parse(file string, c Content) ([]plan.Topology, Problems, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	known, err := r.content(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	topologies, problems := collect(known.in(file))
+	topologies, problems := collect(r.in(known, file))
 	return topologies, problems, nil
 }
 
 // Documents is Documents of a content that may be known.
 func (r *Reader) Documents(c Content) ([]Document, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	known, err := r.content(c)
 	if err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return known.documents(), nil
 }
 
 // Load is Load; of a Named file system it reads only the files that are new.
 func (r *Reader) Load(fsys fs.FS, root string) ([]plan.Topology, Problems) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	files, problems := list(fsys, cleanRoot(root))
 	var docs []parsed
 	for _, name := range files {
@@ -87,7 +84,7 @@ func (r *Reader) Load(fsys fs.FS, root string) ([]plan.Topology, Problems) {
 			problems = append(problems, *unread)
 			continue
 		}
-		more, bad := known.in(name)
+		more, bad := r.in(known, name)
 		docs, problems = append(docs, more...), append(problems, bad...)
 	}
 	checkAcross(docs)
@@ -115,13 +112,32 @@ func (r *Reader) content(c Content) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.parsed++
 	out := &content{}
 	out.docs, out.problems = parseFile(data)
-	if c.ID != "" {
-		r.keep(c.ID, out, out.weigh(len(data))+r.share(out))
+	return r.enter(c.ID, out, len(data)), nil
+}
+
+// enter counts a content that was parsed from that many bytes, and keeps it if it
+// has a name, unless another goroutine was faster.
+func (r *Reader) enter(id string, c *content, bytes int) *content {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parsed++
+	if id == "" {
+		return c
 	}
-	return out, nil
+	if known := r.young[id]; known != nil {
+		return known
+	}
+	r.keep(id, c, c.weigh(bytes)+r.share(c))
+	return c
+}
+
+// in is in of a content that may be kept.
+func (r *Reader) in(c *content, file string) ([]parsed, Problems) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return c.in(file)
 }
 
 // share replaces lists of channels by equal ones of other contents: most versions
@@ -151,6 +167,8 @@ func (r *Reader) share(c *content) int {
 }
 
 func (r *Reader) find(id string) *content {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if known := r.young[id]; known != nil {
 		return known
 	}
@@ -175,66 +193,4 @@ func (r *Reader) keep(id string, c *content, weight int) {
 		r.old, r.young, r.channels, r.weight = r.young, map[string]*content{}, nil, weight
 	}
 	r.young[id] = c
-}
-
-// content is a file's bytes, parsed. What it holds is shared and never changed.
-type content struct {
-	docs     []parsed
-	problems Problems
-	file     string // that docs and problems name
-	placed   bool   // file was set
-	weight   int
-	hashes   []Document // once asked for
-	hashed   bool
-}
-
-// weigh estimates what is held of a content of that many bytes, but its channels.
-func (c *content) weigh(bytes int) int {
-	const each = 512
-	weight := each + bytes + each*len(c.problems)
-	for _, d := range c.docs {
-		weight += each + each*len(d.problems)
-		weight += each * len(d.topology.Clusters)
-	}
-	return weight
-}
-
-func (c *content) documents() []Document {
-	if !c.hashed {
-		c.hashes, c.hashed = documentsOf(c.docs), true
-	}
-	return c.hashes
-}
-
-// in says what the content is as a file of that name. It is kept, too: mostly the
-// next to ask means the same file.
-func (c *content) in(file string) ([]parsed, Problems) {
-	if c.placed && c.file == file {
-		return c.docs, c.problems
-	}
-	docs := slices.Clone(c.docs)
-	for i := range docs {
-		d := &docs[i]
-		d.topology.At.File = file
-		d.topology.Clusters = slices.Clone(d.topology.Clusters)
-		for j := range d.topology.Clusters {
-			d.topology.Clusters[j].At.File = file
-		}
-		d.identity.name.file = file
-		d.identity.ids = slices.Clone(d.identity.ids)
-		for j := range d.identity.ids {
-			d.identity.ids[j].file = file
-		}
-		d.problems = d.problems.in(file)
-	}
-	c.docs, c.problems, c.file, c.placed = docs, c.problems.in(file), file, true
-	return c.docs, c.problems
-}
-
-func (ps Problems) in(file string) Problems {
-	out := slices.Clip(slices.Clone(ps)) // more are found beside other files
-	for i := range out {
-		out[i].File = file
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -101,6 +102,93 @@ func TestAContentThatCannotBeReadIsNotKept(t *testing.T) {
 			t.Errorf("%v", problems)
 		}
 	}
+}
+
+// lockedFiles are read under a lock that others hold while they ask a Reader, as
+// the trees of a Git repository are.
+type lockedFiles struct {
+	namedFiles
+	lock func() (unlock func())
+}
+
+func (l lockedFiles) ContentID(file string) (string, error) {
+	defer l.lock()()
+	return l.namedFiles.ContentID(file)
+}
+
+func (l lockedFiles) Open(file string) (fs.File, error) {
+	defer l.lock()()
+	return l.namedFiles.Open(file)
+}
+
+// TestAReaderHoldsNoLockWhileItReads: one goroutine asks it under a lock that
+// reading takes in another.
+func TestAReaderHoldsNoLockWhileItReads(t *testing.T) {
+	files := namedFiles{fstest.MapFS{"o.yaml": {Data: pairOf("orders")}}}
+	for name, read := range map[string]func(*Reader, func() (unlock func())){
+		"load": func(r *Reader, lock func() func()) {
+			if got, problems := r.Load(lockedFiles{files, lock}, "."); len(got) != 1 || len(problems) != 0 {
+				t.Errorf("%d topologies, %v", len(got), problems)
+			}
+		},
+		"parse": func(r *Reader, lock func() func()) {
+			locked := Content{ID: "1", Read: func() ([]byte, error) { defer lock()(); return pairOf("orders"), nil }}
+			if got, _, err := r.Parse("o.yaml", locked); len(got) != 1 || err != nil {
+				t.Errorf("%d topologies, %v", len(got), err)
+			}
+		},
+		"documents": func(r *Reader, lock func() func()) {
+			locked := Content{ID: "1", Read: func() ([]byte, error) { defer lock()(); return pairOf("orders"), nil }}
+			if got, err := r.Documents(locked); len(got) != 1 || err != nil {
+				t.Errorf("%d documents, %v", len(got), err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Reader
+			reading, asked := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			var others sync.WaitGroup
+			others.Go(func() { // holds the lock until it has its answer
+				defer close(asked)
+				<-reading
+				if _, err := r.Documents(contentOf(pairOf("users"))); err != nil {
+					t.Error(err)
+				}
+			})
+			read(&r, func() func() {
+				once.Do(func() { close(reading) })
+				<-asked
+				return func() {}
+			})
+			others.Wait()
+		})
+	}
+}
+
+// TestAReaderIsAskedSideBySide for the same contents as files of other names.
+func TestAReaderIsAskedSideBySide(t *testing.T) {
+	var r Reader
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			at := fmt.Sprintf("t%d", i%3)
+			tree := namedFiles{fstest.MapFS{
+				at + "/o.yaml": {Data: pairOf("orders")}, at + "/u.yaml": {Data: pairOf("users")},
+				at + "/twice.yaml": {Data: pairOf("users")}, at + "/broken.yaml": {Data: []byte("kind: [")},
+			}}
+			want := fmt.Sprint(Load(tree.MapFS, "."))
+			for range 20 {
+				if got := fmt.Sprint(r.Load(tree, ".")); got != want {
+					t.Errorf("%s\nwant %s", got, want)
+				}
+				if _, err := r.Documents(contentOf(pairOf("orders"))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestAKnownContentNamesTheFileAtHand takes every bad file under two names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
@@ -146,23 +147,64 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 	return l.RecordHome(ctx, unknown...)
 }
 
+// gitAgain is what Git says after a wait for a lock.
+type gitAgain struct {
+	changes    map[string]approval.Change
+	superseded map[string]string
+}
+
 // again looks at Git once more, for a run that had to wait for a lock: what
-// governs and who approves may be others by then.
+// governs and who approves may be others by then. Topologies that wait side by
+// side share a look.
 func (e *environment) again(rev revision, commit string) func(context.Context) (map[string]approval.Change, map[string]string, error) {
+	look := oneLook(func(ctx context.Context) (gitAgain, error) { return e.lookAgain(ctx, rev, commit) })
 	return func(ctx context.Context) (map[string]approval.Change, map[string]string, error) {
-		if err := e.fetch(ctx); err != nil {
-			return nil, nil, err
+		seen, err := look(ctx)
+		return seen.changes, seen.superseded, err
+	}
+}
+
+func (e *environment) lookAgain(ctx context.Context, rev revision, commit string) (gitAgain, error) {
+	if err := e.fetch(ctx); err != nil {
+		return gitAgain{}, err
+	}
+	fresh, err := e.g.loadRevision(ctx, e.repo, commit)
+	if err != nil {
+		return gitAgain{}, err
+	}
+	t, err := e.trackedTip(ctx, fresh, commit)
+	if err != nil {
+		return gitAgain{}, err
+	}
+	superseded := rev.superseded(fresh)
+	maps.Copy(superseded, t.superseded)
+	return gitAgain{fresh.changes, superseded}, nil
+}
+
+// oneLook has those who ask at once share one look, which one of them makes.
+// Nobody gets a look that began before they asked, nor the error of another.
+func oneLook[T any](look func(context.Context) (T, error)) func(context.Context) (T, error) {
+	turn := make(chan struct{}, 1)
+	var began atomic.Int64 // looks so far
+	var newest int64       // that succeeded
+	var seen T
+	return func(ctx context.Context) (T, error) {
+		asked := began.Load()
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			var none T
+			return none, context.Cause(ctx)
 		}
-		fresh, err := e.g.loadRevision(ctx, e.repo, commit)
-		if err != nil {
-			return nil, nil, err
+		if newest > asked {
+			return seen, nil
 		}
-		t, err := e.trackedTip(ctx, fresh, commit)
-		if err != nil {
-			return nil, nil, err
+		at := began.Add(1)
+		fresh, err := look(ctx)
+		if err == nil {
+			newest, seen = at, fresh
 		}
-		superseded := rev.superseded(fresh)
-		maps.Copy(superseded, t.superseded)
-		return fresh.changes, superseded, nil
+		return fresh, err
 	}
 }
