@@ -57,9 +57,8 @@ generate: ## Write anew what the tests compare with: golden files, manual pages,
 	.ci/generate
 
 cover: ## Statement coverage of the packages that decide, at least 95 % each
-	@for p in ./plan ./reconcile/approval ./schema; do \
-		$(GO) test -cover $$p || exit 1; \
-	done | awk '{print} /coverage:/ {c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low}'
+	@out=$$($(GO) test -cover ./plan ./reconcile/approval ./schema) || { echo "$$out"; exit 1; }; echo "$$out"; \
+	echo "$$out" | awk '/coverage:/ {n++; c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low || n != 3}'
 
 bench: ## Run the benchmarks
 	$(GO) test -timeout 60m -run '^$$' -bench . -benchmem ./...

@@ -101,6 +101,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 // approvedDocument reads what would be approved, and demands that the target
 // is what it asks for.
 func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (revision, plan.Topology, error) {
+	defer g.doing("reading the topology files and their history")()
 	name, cluster, err := splitTarget(target)
 	if err != nil {
 		return revision{}, plan.Topology{}, err

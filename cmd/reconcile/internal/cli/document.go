@@ -5,10 +5,13 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/term"
+
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
 )
 
+// narrowest is the width of a table where none is known, or a smaller one is.
 const narrowest = 80
 
 // documentOf hands a report to the renderers.
@@ -30,9 +33,21 @@ func documentOf(report reconcile.Report, rev revision, kind render.Kind, at time
 }
 
 func (g *globals) tableOptions() render.TableOptions {
-	width, err := strconv.Atoi(os.Getenv("COLUMNS"))
-	if err != nil || width < narrowest {
-		width = narrowest
+	return render.TableOptions{Width: max(g.width(), narrowest), Color: g.colored()}
+}
+
+// width is what $COLUMNS says, else what the terminal has; 0 is not known.
+func (g *globals) width() int {
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		return columns
 	}
-	return render.TableOptions{Width: width, Color: g.colored()}
+	f, ok := g.std.Out.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }

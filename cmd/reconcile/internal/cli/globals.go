@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"milvus-reconcile/schema"
 )
@@ -67,7 +68,7 @@ func (g *globals) flags(root *cobra.Command) {
 	f.StringVar(&g.repo, "repo", "", "topology repository, instead of git.url")
 	f.StringVar(&g.ref, "ref", "", "tracked ref, instead of git.ref")
 	f.StringVar(&g.path, "path", "", "folder of the topology files, instead of git.path")
-	f.StringVarP(&g.output, "output", "o", "table", "form of the result; the help of each command lists its forms")
+	f.StringVarP(&g.output, "output", "o", "table", "form of the result; the help of each command lists its forms; a table is as wide as $COLUMNS, else the terminal, and at least 80")
 	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result to a file, as KIND=PATH; may repeat")
 	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "bound of the whole command")
 	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on side by side")
@@ -183,9 +184,5 @@ func (g *globals) colored() bool {
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -2,13 +2,16 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"testing"
 )
 
-// TestColored: what is not a terminal gets no colour, unless it is asked for.
+// TestColored: a terminal gets colour unless somebody forbids it, and what is
+// none gets it only where it is asked for.
 func TestColored(t *testing.T) {
 	for _, c := range []struct {
 		name, flag string
+		terminal   bool
 		env        map[string]string
 		want       bool
 	}{
@@ -17,16 +20,37 @@ func TestColored(t *testing.T) {
 		{name: "the flag forbids it", flag: "never", env: map[string]string{"CLICOLOR_FORCE": "1"}},
 		{name: "forced", flag: "auto", env: map[string]string{"CLICOLOR_FORCE": "1", "CLICOLOR": "0"}, want: true},
 		{name: "not forced", flag: "auto", env: map[string]string{"CLICOLOR_FORCE": "0"}},
+		{name: "a terminal", flag: "auto", terminal: true, want: true},
+		{name: "a terminal that says what it is", flag: "auto", terminal: true, env: map[string]string{"TERM": "xterm-256color", "CLICOLOR": "1"}, want: true},
+		{name: "a dumb terminal", flag: "auto", terminal: true, env: map[string]string{"TERM": "dumb"}},
+		{name: "a dumb terminal, forced", flag: "auto", terminal: true, env: map[string]string{"TERM": "dumb", "CLICOLOR_FORCE": "1"}, want: true},
+		{name: "a terminal, CLICOLOR=0", flag: "auto", terminal: true, env: map[string]string{"CLICOLOR": "0"}},
+		{name: "a terminal, NO_COLOR", flag: "auto", terminal: true, env: map[string]string{"NO_COLOR": "1"}},
+		{name: "a terminal, the flag forbids it", flag: "never", terminal: true},
+		{name: "a terminal, the flag outranks NO_COLOR", flag: "always", terminal: true, env: map[string]string{"NO_COLOR": "1"}, want: true},
 		{name: "forced, and forbidden", flag: "auto", env: map[string]string{"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, name := range []string{"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"} {
+			for _, name := range []string{"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"} {
 				t.Setenv(name, c.env[name])
 			}
-			g := &globals{color: c.flag, std: Stdio{Out: &bytes.Buffer{}}, terminal: isTerminal}
+			out := &bytes.Buffer{}
+			g := &globals{color: c.flag, std: Stdio{Out: out}, terminal: func(w io.Writer) bool { return w == out && c.terminal }}
 			if got := g.colored(); got != c.want {
 				t.Errorf("colour: %t", got)
 			}
 		})
+	}
+}
+
+// TestWidth: $COLUMNS outranks all, and nothing makes a table narrower than it
+// can be read.
+func TestWidth(t *testing.T) {
+	for columns, want := range map[string]int{"": narrowest, "132": 132, "40": narrowest, "0": narrowest, "-9": narrowest, "wide": narrowest} {
+		t.Setenv("COLUMNS", columns)
+		g := &globals{color: "never", std: Stdio{Out: &bytes.Buffer{}}}
+		if got := g.tableOptions().Width; got != want {
+			t.Errorf("COLUMNS=%q: %d", columns, got)
+		}
 	}
 }

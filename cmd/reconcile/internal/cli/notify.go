@@ -52,6 +52,7 @@ func (e *environment) notifyApplied(ctx context.Context, report reconcile.Report
 			n.Notify(event)
 		}
 	}
+	defer e.g.doing("telling the targets of notify")()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
 	defer cancel()
 	if err := n.Close(ctx); err != nil {

@@ -66,6 +66,7 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev revision, o planOptio
 // cloneRevision reads the topologies of a clone without a configuration. With a
 // base, what the base says is what the change starts from.
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (revision, error) {
+	defer g.doing("reading the topology files and their history")()
 	url := g.repo
 	if url == "" {
 		url = "."

@@ -27,6 +27,7 @@ type workFile struct {
 // openWorkFile finds a topology in the work tree that --repo, or the current
 // folder, lies in.
 func (g *globals) openWorkFile(ctx context.Context, name string) (workFile, error) {
+	defer g.doing("reading the topology files and their history")()
 	dir := g.repo
 	if dir == "" {
 		dir = "."
