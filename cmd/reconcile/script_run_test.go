@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -191,4 +192,22 @@ func httpBody(ts *testscript.TestScript, target string) string {
 		return err.Error()
 	}
 	return string(body)
+}
+
+// exposes NAME PREFIX…: demands that a daemon's /metrics has series of each prefix,
+// and of no other.
+func exposes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exposes NAME PREFIX…")
+	}
+	got := map[string]bool{}
+	for line := range strings.Lines(httpBody(ts, args[0]+"/metrics")) {
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			prefix, _, _ := strings.Cut(name, "_")
+			got[prefix] = true
+		}
+	}
+	if prefixes := slices.Sorted(maps.Keys(got)); !slices.Equal(prefixes, slices.Sorted(slices.Values(args[1:]))) {
+		ts.Fatalf("%s exposes series of %v, want %v", args[0], prefixes, args[1:])
+	}
 }

@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
 			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
-			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes,
+			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes, "exposes": exposes,
 		},
 	})
 }

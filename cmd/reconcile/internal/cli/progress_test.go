@@ -3,10 +3,15 @@ package cli
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/schema"
 )
 
 // shared is a terminal that two goroutines write to.
@@ -85,5 +90,36 @@ func TestProgressIsForTerminals(t *testing.T) {
 				t.Errorf("got %q", err.String())
 			}
 		})
+	}
+}
+
+// TestWaitsForReceiversAreShown: an apply that is over says that it still waits
+// for those whom it tells.
+func TestWaitsForReceiversAreShown(t *testing.T) {
+	err, drawn := &shared{}, make(chan struct{})
+	ticks := make(chan time.Time)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-drawn:
+		case <-r.Context().Done(): // nobody drew it
+		}
+	}))
+	defer receiver.Close()
+	asked := 0
+	g := &globals{
+		std: Stdio{Err: err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
+		after: func(time.Duration) <-chan time.Time {
+			if asked++; asked == 1 {
+				go func() { ticks <- time.Time{} }()
+			} else if asked == 2 {
+				close(drawn) // the line stands there
+			}
+			return ticks
+		},
+	}
+	e := &environment{g: g, config: schema.Config{Notify: []schema.NotifyTarget{{Name: "slow", URL: receiver.URL, Format: "slack"}}}}
+	e.notifyApplied(t.Context(), reconcile.Report{Results: []reconcile.Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied}}})
+	if got := err.String(); !strings.Contains(got, "telling the targets of notify: 0 s") || !strings.HasSuffix(got, eraseLine) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -50,7 +50,7 @@ func NewMetrics(source Source) *Metrics {
 
 // Handler answers GET /metrics.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 // Planned counts a plan.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 )
@@ -77,6 +79,33 @@ func TestMetricsOfASnapshot(t *testing.T) {
 			}
 			golden(t, "metrics-"+name+".txt", ours(text))
 		})
+	}
+}
+
+// TestMetricsHoldNothingForeign: what a library registers for everybody, as the
+// Milvus client does, is not shown.
+func TestMetricsHoldNothingForeign(t *testing.T) {
+	foreign := prometheus.NewCounter(prometheus.CounterOpts{Name: "milvus_of_a_library_total", Help: "A series that is not ours."})
+	prometheus.MustRegister(foreign)
+	t.Cleanup(func() { prometheus.Unregister(foreign) })
+	h := NewMetrics(boardOf(failedOver())).Handler()
+	get(t, h, "/metrics") // a handler may count its own answers from the second on
+	_, text := get(t, h, "/metrics")
+	prefixes := map[string]int{}
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			prefix, _, _ := strings.Cut(name, "_")
+			prefixes[prefix]++
+		}
+	}
+	for _, documented := range []string{"reconcile", "go", "process"} {
+		if prefixes[documented] == 0 {
+			t.Errorf("no series of %s_", documented)
+		}
+		delete(prefixes, documented)
+	}
+	if len(prefixes) > 0 {
+		t.Errorf("foreign series: %v", prefixes)
 	}
 }
 
