@@ -23,12 +23,14 @@ const (
 	kindHistory  = "history"
 	kindSalvage  = "salvage"
 	kindValidate = "validate"
+	kindExplain  = "explain"
+	kindVersion  = "version"
 )
 
 // Kinds are the kinds that JSON knows: the two files that are read, then the
 // documents that are written.
 func Kinds() []string {
-	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindValidate}
+	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindValidate, kindExplain, kindVersion}
 }
 
 // JSON returns the embedded JSON Schema (draft-07) of one of [Kinds]. ok is

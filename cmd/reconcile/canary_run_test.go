@@ -21,9 +21,9 @@ var canaryStories = map[string]func(*aviary){
 	"drift":    func(a *aviary) { a.everyForm("drift") },
 	"history":  func(a *aviary) { a.everyForm("history") },
 	"show":     func(a *aviary) { a.everyForm("show", filepath.Join(a.outputs, "plan-json")) },
-	"explain":  func(a *aviary) { a.run("explain", "STALE_PRIMARY") },
+	"explain":  func(a *aviary) { a.everyForm("explain", "STALE_PRIMARY") },
 	"schema":   func(a *aviary) { a.run("schema", "config") },
-	"version":  func(a *aviary) { a.run("version") },
+	"version":  func(a *aviary) { a.everyForm("version") },
 	"apply":    func(a *aviary) { a.everyForm("apply", "--timeout", "20s") },
 	"fence":    func(a *aviary) { a.everyForm("fence", "orders/cluster-a") },
 	"salvage": func(a *aviary) {

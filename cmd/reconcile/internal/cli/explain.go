@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,20 +13,31 @@ import (
 
 func newExplain(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:     "explain CODE",
-		Short:   "Cause, risk and remedy of a finding or denial",
-		Example: "  reconcile explain PRIMARY_REACHABLE",
-		Args:    cobra.MaximumNArgs(1),
+		Use:   "explain CODE",
+		Short: "Cause, risk and remedy of a finding or denial",
+		Example: `  reconcile explain PRIMARY_REACHABLE
+  reconcile explain                   # lists every code
+  reconcile explain -o json           # all of them, for programs`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				_, err := fmt.Fprintln(g.std.Out, strings.Join(explain.Codes(), "\n"))
-				return err
+				return g.emit(func(w io.Writer, form string) error { return render.Codes(w, form, everyCode(), g.tableOptions()) })
 			}
 			e, ok := explain.Lookup(strings.ToUpper(args[0]))
 			if !ok {
 				return fmt.Errorf("there is no code %q (hint: 'reconcile explain' lists them all)", args[0])
 			}
-			return render.Explain(g.std.Out, e, g.tableOptions())
+			return g.emit(func(w io.Writer, form string) error { return render.Explain(w, form, e, g.tableOptions()) })
 		},
 	}
+}
+
+func everyCode() []explain.Entry {
+	var out []explain.Entry
+	for _, code := range explain.Codes() {
+		if e, ok := explain.Lookup(code); ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }

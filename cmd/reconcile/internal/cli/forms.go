@@ -25,6 +25,7 @@ var (
 var commandForms = map[string][]string{
 	"plan": planForms, "drift": planForms, "status": planForms, "show": planForms, "propose": planForms, "adopt": planForms,
 	"apply": answerForms, "fence": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
+	"explain": answerForms, "version": answerForms,
 	"history": historyForms,
 }
 

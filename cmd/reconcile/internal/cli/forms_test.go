@@ -34,6 +34,10 @@ func TestFormsAreThoseOfTheRenderers(t *testing.T) {
 		"validate": func(w io.Writer, form string) error {
 			return render.Validate(w, form, render.Validation{}, render.TableOptions{})
 		},
+		"explain": func(w io.Writer, form string) error { return render.Codes(w, form, nil, render.TableOptions{}) },
+		"version": func(w io.Writer, form string) error {
+			return render.Version(w, form, render.Build{}, render.TableOptions{})
+		},
 		"history": func(w io.Writer, form string) error { return render.History(w, form, nil, render.TableOptions{}) },
 	}
 	for name, forms := range commandForms {

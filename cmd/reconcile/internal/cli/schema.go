@@ -22,7 +22,9 @@ JSON and YAML:
   doctor    doctor
   history   history
   salvage   salvage
-  validate  validate`,
+  validate  validate
+  explain   explain
+  version   version`,
 		Example: `  reconcile schema topology > topology.schema.json
   reconcile schema doctor`,
 		Args:      cobra.ExactArgs(1),

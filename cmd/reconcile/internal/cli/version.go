@@ -1,11 +1,13 @@
 package cli
 
 import (
-	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
 )
 
 // Version, Commit and Date are set by the build; a build without them says so.
@@ -22,30 +24,23 @@ func newVersion(g *globals) *cobra.Command {
 		Example: "  reconcile version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(g.std.Out, "reconcile %s (commit %s, %s, %s/%s)\n", Version, revisionOfBuild(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return g.emit(func(w io.Writer, form string) error { return render.Version(w, form, built(), g.tableOptions()) })
 		},
 	}
 }
 
-// revisionOfBuild is the commit that was built, with its date where known.
-func revisionOfBuild() string {
-	commit, date := Commit, Date
-	if info, ok := debug.ReadBuildInfo(); ok && commit == "" {
+// built is what is known of this build.
+func built() render.Build {
+	out := render.Build{Version: Version, Commit: Commit, Date: Date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok && Commit == "" {
 		for _, s := range info.Settings {
 			switch s.Key {
 			case "vcs.revision":
-				commit = s.Value
+				out.Commit = s.Value
 			case "vcs.time":
-				date = s.Value
+				out.Date = s.Value
 			}
 		}
 	}
-	switch {
-	case commit == "":
-		return "unknown"
-	case date == "":
-		return commit
-	}
-	return commit + " of " + date
+	return out
 }

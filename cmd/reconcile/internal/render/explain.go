@@ -8,9 +8,53 @@ import (
 	"milvus-reconcile/plan/explain"
 )
 
-// Explain writes the explanation of a code for a person.
-func Explain(w io.Writer, e explain.Entry, o TableOptions) error {
-	p := newPage(o)
+// wireExplanation is the answer of explain, for one code or for all.
+type wireExplanation struct {
+	FormatVersion string     `json:"formatVersion"`
+	Codes         []wireCode `json:"codes"`
+}
+
+type wireCode struct {
+	Code       string  `json:"code"`
+	Kind       string  `json:"kind"`
+	Severity   *string `json:"severity"` // null for a denial
+	Acceptable bool    `json:"acceptable"`
+	Title      string  `json:"title"`
+	Cause      string  `json:"cause"`
+	Risk       string  `json:"risk"`
+	Remedy     string  `json:"remedy"`
+	Example    string  `json:"example"`
+}
+
+func encodeCode(e explain.Entry) wireCode {
+	out := wireCode{
+		Code: e.Code, Kind: string(e.Kind), Acceptable: e.Acceptable,
+		Title: e.Title, Cause: e.Cause, Risk: e.Risk, Remedy: e.Remedy, Example: e.Example,
+	}
+	if e.Kind == explain.KindFinding {
+		out.Severity = textOrNil(string(e.Severity))
+	}
+	return out
+}
+
+// Explain writes the explanation of a code as "table", "json" or "yaml".
+func Explain(w io.Writer, form string, e explain.Entry, o TableOptions) error {
+	return answer{name: "explain", page: func(p *page) { p.explanation(e) }, value: func() any {
+		return wireExplanation{answerFormat, []wireCode{encodeCode(e)}}
+	}}.write(w, form, o)
+}
+
+// Codes writes every code: for people their names alone, for programs all that
+// is to be said of them.
+func Codes(w io.Writer, form string, entries []explain.Entry, o TableOptions) error {
+	return answer{name: "explain", page: func(p *page) {
+		for _, e := range entries {
+			p.line(e.Code)
+		}
+	}, value: func() any { return wireExplanation{answerFormat, mapList(entries, encodeCode)} }}.write(w, form, o)
+}
+
+func (p *page) explanation(e explain.Entry) {
 	p.hanging(0, strong, e.Code+": "+e.Title)
 	facts := string(e.Kind)
 	switch {
@@ -32,7 +76,6 @@ func Explain(w io.Writer, e explain.Entry, o TableOptions) error {
 	for _, l := range strings.Split(e.Example, "\n") {
 		p.line("  ", p.paint(faint, Safe(l)))
 	}
-	return p.flush(w)
 }
 
 // listItem is the beginning of a line of a list.
