@@ -76,7 +76,7 @@ func (s situation) membershipFindings() []Finding {
 	for _, id := range sortedKeys(unlisted) {
 		out = append(out, NewFinding(CodeClusterUnlisted, id,
 			fmt.Sprintf("%s is not in the document: %s", id, unlisted[id]),
-			"list it: 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent"))
+			"list it and raise 'generation': 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent"))
 	}
 	out = append(out, s.forgottenStale()...)
 	return append(out, s.homeFindings()...)
@@ -202,7 +202,7 @@ func (s situation) forgottenStale() []Finding {
 		}
 		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
 			m.Cluster+" was recorded as stale and is no longer in the document, so it is not looked at: it may take writes",
-			"list it again with 'role: stale' until it is decommissioned or rebuilt"))
+			"list it again with 'role: stale' and a higher 'generation', until it is decommissioned or rebuilt"))
 	}
 	return out
 }

@@ -34,7 +34,7 @@ func (s situation) emptyPrimary(primary, c Cluster) []Finding {
 	}
 	return []Finding{NewFinding(CodeWouldDemoteWriter, c.ID,
 		c.ID+" holds collections and would become a standby of "+primary.ID+", which is empty",
-		"give 'role: primary' to "+c.ID+", which has the data, or restore "+primary.ID+" first")}
+		"give 'role: primary' to "+c.ID+", which has the data, and raise 'generation', or restore "+primary.ID+" first")}
 }
 
 func seenEmpty(v View) bool {

@@ -42,7 +42,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	case LossStillReplicating:
 		return NewFinding(CodePrimaryStillReplicating, o,
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
-			"repair the network between reconcile and "+o+", and use a switchover: set "+o+" to 'role: standby' in a new commit"), true
+			"repair the network between reconcile and "+o+", and use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
 			"cut off its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true

@@ -70,7 +70,7 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 		switch {
 		case !listed:
 			out = append(out, NewFinding(CodeClusterUnlisted, step.Cluster, step.Cluster+" gets a step and is not in the document",
-				"list it in "+s.t.Name+" with its 'role', in a new commit"))
+				"list it in "+s.t.Name+" with its 'role', and raise 'generation', in one commit"))
 		case v.Credential == CredentialMissing:
 			out = append(out, s.missingCredential(c.ID))
 		case v.Reach != ReachUp && step.ForcePromote():
@@ -100,7 +100,7 @@ func (s situation) freedFindings(d decision) []Finding {
 			}
 			out = append(out, NewFinding(CodeClusterUnlisted, target,
 				fmt.Sprintf("%s replicates to %s, which this change would drop: it would take writes of its own", id, target),
-				"list it with 'role: standby' to keep it, or let it go with 'role: detached' in a commit of its own"))
+				"list it with 'role: standby' to keep it, or let it go with 'role: detached' in a commit of its own; each raises 'generation'"))
 		}
 	}
 	return out
@@ -118,13 +118,13 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 		if m.URI != want.URI {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s (V19)", c.ID, m.URI, m.ID, want.URI),
-				"keep the uri; to change it, set "+m.ID+" to 'role: detached' and add it again as a standby later, each in a commit of its own"))
+				"keep the uri; to change it, set "+m.ID+" to 'role: detached' and add it again as a standby later, each in a commit of its own that raises 'generation'"))
 		}
 		if len(m.PChannels) > 0 && !slices.Equal(m.PChannels, want.PChannels) && !extends(want.PChannels, m.PChannels) {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores %d channels for %s, and the %d of the file do not begin with them; Milvus lets channels only grow (V18)",
 					c.ID, len(m.PChannels), m.ID, len(want.PChannels)),
-				"keep the stored channels first and in their order; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own"))
+				"keep the stored channels first and in their order; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own that raises 'generation'"))
 		}
 	}
 	return out

@@ -133,7 +133,7 @@ func (s situation) filledUp(steps []Step) []Finding {
 		}
 		out = append(out, NewFinding(CodeJoinNotEmpty, step.Cluster,
 			"the attach of "+step.Cluster+" stands half done, and it cannot be seen to be empty any more",
-			"stop its writers and empty it, or let it go with 'role: detached' in a new commit"))
+			"stop its writers and empty it, or let it go with 'role: detached' and a higher 'generation', in one commit"))
 	}
 	return out
 }

@@ -36,5 +36,5 @@ func (s situation) beyondRetention(source string, v View) string {
 
 // rebuildGap is what to do about a standby that may have such a gap.
 func rebuildGap(standby string) string {
-	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', unless the log of its source is kept for longer"
+	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', raising 'generation' each time, unless the log of its source is kept for longer"
 }

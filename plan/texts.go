@@ -12,7 +12,7 @@ var tableTexts = map[Code]tableText{
 	},
 	CodeClusterUnlisted: {
 		"a stored configuration of {P} or {O} names a cluster that the document lacks",
-		"list it in {T}: 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent",
+		"list it in {T} and raise 'generation': 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent",
 	},
 	CodeClusterNeeded: {
 		"{P} and {O} must both answer for this change",
@@ -28,11 +28,11 @@ var tableTexts = map[Code]tableText{
 	},
 	CodeNoPrimary: {
 		"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: nobody takes writes for this data",
-		"if a switchover is under way, restore the link between them and watch it complete with 'reconcile status {T} --watch'; else fail over to {P}: set {O} to 'role: stale' in a new commit",
+		"if a switchover is under way, restore the link between them and watch it complete with 'reconcile status {T} --watch'; else fail over to {P}: set {O} to 'role: stale' and raise 'generation', in one commit",
 	},
 	CodeStalePromotion: {
 		"{P} is a read-only copy that {O} no longer replicates to: {O} holds the newer data",
-		"make {O} primary in Git; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
+		"make {O} primary in Git and raise 'generation'; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
 	},
 	CodeRoleUnknown: {
 		"what {P} and {O} believe does not add up to a state that may be acted on",
@@ -40,7 +40,7 @@ var tableTexts = map[Code]tableText{
 	},
 	CodeSwitchoverNeedsBoth: {
 		"a switchover needs {P} and {O} up and storing the same edge",
-		"wait for both, 'reconcile status {T} --watch'; if the old primary {O} is lost for good, set it to 'role: stale', which is a failover",
+		"wait for both, 'reconcile status {T} --watch'; if the old primary {O} is lost for good, set it to 'role: stale' and raise 'generation', which is a failover",
 	},
 	CodeNotAStandby: {
 		"{P} does not replicate from {O}, so it cannot be promoted in its place",
@@ -48,7 +48,7 @@ var tableTexts = map[Code]tableText{
 	},
 	CodeStaleNotFailed: {
 		"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} beside {P} does not fit",
-		"set a standby that should go to 'role: detached'; for a source that failed 'reconcile propose {T}/NEW-PRIMARY --failover' writes the roles",
+		"set a standby that should go to 'role: detached' and raise 'generation'; for a source that failed 'reconcile propose {T}/NEW-PRIMARY --failover' writes the roles",
 	},
 	CodePrimaryReplaced: {
 		"the address of {O} answers as unconfigured and empty: it was rebuilt, or another cluster stands there now",
@@ -56,7 +56,7 @@ var tableTexts = map[Code]tableText{
 	},
 	CodePrimaryReachable: {
 		"{O} answers, so it is not lost: a failover to {P} would make two primaries and may lose data",
-		"use a switchover: set {O} to 'role: standby' in a new commit; if {O} cannot write, cut it off by network and the same approved commit applies",
+		"use a switchover: set {O} to 'role: standby' and raise 'generation', in one commit; if {O} cannot write, cut it off by network and the same approved commit applies",
 	},
 	CodeCandidateUnreachable: {
 		"{P}, the cluster to promote in place of {O}, does not answer",
@@ -64,7 +64,7 @@ var tableTexts = map[Code]tableText{
 	},
 	CodeOrphanedStandby: {
 		"{O} would lose its source when {P} is promoted",
-		"set {O} to 'role: stale' in the same commit, as 'reconcile propose' does; it must be rebuilt from {P} afterwards",
+		"set {O} to 'role: stale' too and raise 'generation', as 'reconcile propose' does in one commit; it must be rebuilt from {P} afterwards",
 	},
 	CodeDetachNeedsBoth: {
 		"{O} does not answer: it would become writable by itself on its return, while {P} writes on",

@@ -40,6 +40,7 @@ type Entry struct {
 	Risk       string // why it matters
 	Remedy     string // what to do next; the first paragraph stands for itself
 	Example    string // as a reader meets it, without its indentation
+	Guide      Guide
 }
 
 // FirstRemedy returns the first paragraph of the remedy: the one thing to do
@@ -88,6 +89,11 @@ var entries = sync.OnceValues(func() (map[string]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		guide, ok := guideOf(code)
+		if !ok {
+			return nil, fmt.Errorf("explain %s: no guide", code)
+		}
+		e.Guide = guide
 		all[code] = e
 	}
 	return all, nil

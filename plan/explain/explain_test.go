@@ -158,3 +158,17 @@ func TestParseRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestRemediesThatEditRaiseTheGeneration: a role that is changed by hand
+// without it ends in GENERATION_NOT_RAISED.
+func TestRemediesThatEditRaiseTheGeneration(t *testing.T) {
+	for _, code := range Codes() {
+		e, _ := Lookup(code)
+		for _, line := range strings.Split(e.Remedy, "\n") {
+			keeps := strings.Contains(line, "leave it as") || strings.Contains(line, "reconcile propose")
+			if strings.Contains(line, "`role: ") && !keeps && !strings.Contains(line, "generation") {
+				t.Errorf("%s: %s", code, line)
+			}
+		}
+	}
+}

@@ -18,8 +18,8 @@ func Reference() string {
 A finding is a coded observation about one topology; a denial says why an approval does
 not count. ` + "`reconcile explain CODE`" + ` prints the same text. A **blocking** finding stops
 the steps that send a configuration; where an approver may accept it, the remedy shows
-the trailer. The others stop nothing. [Runbooks](runbooks.md#by-finding) has the guide that
-each belongs to.
+the trailer. The others stop nothing. Each names the guide that it belongs to;
+[runbooks](runbooks.md#by-finding) lists them by guide.
 `)
 	for _, group := range []struct {
 		title string
@@ -57,7 +57,7 @@ func writeEntry(b *strings.Builder, e Entry) {
 	if e.Acceptable {
 		b.WriteString(", an approver may accept it")
 	}
-	fmt.Fprintf(b, ")\n\n*What was seen.* %s\n\n*Why it matters.* %s\n\n*What to do.* %s\n\n```text\n%s\n```\n", e.Cause, e.Risk, e.Remedy, e.Example)
+	fmt.Fprintf(b, ")\n\n*What was seen.* %s\n\n*Why it matters.* %s\n\n*What to do.* %s\n\n*Guide.* [%s](%s)\n\n```text\n%s\n```\n", e.Cause, e.Risk, e.Remedy, e.Guide.Title, e.Guide.Page, e.Example)
 }
 
 func yesNo(yes bool) string {

@@ -72,11 +72,17 @@ func (p *page) explanation(e explain.Entry) {
 		p.markdownText(part.text)
 	}
 	p.blank()
+	p.line(p.paint(strong, "Guide"))
+	p.line("  ", guideWords(e))
+	p.blank()
 	p.line(p.paint(strong, "Example"))
 	for _, l := range strings.Split(e.Example, "\n") {
 		p.line("  ", p.paint(faint, Safe(l)))
 	}
 }
+
+// guideWords names the guide of a code, and where the documentation has it.
+func guideWords(e explain.Entry) string { return e.Guide.Title + ": docs/" + e.Guide.Page }
 
 // listItem is the beginning of a line of a list.
 var listItem = regexp.MustCompile(`^(-|\d+\.) `)

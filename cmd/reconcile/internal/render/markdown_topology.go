@@ -39,10 +39,10 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 		return ""
 	}
 	label, text := d.happeningWords(t)
-	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + markdownRemedy(t, codeForcePromote)
+	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + d.markdownRemedy(t, codeForcePromote)
 	if t.Transition != plan.TransitionNone {
 		loss, s := d.lossText(t)
-		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + markdownRemedy(t, codeDataLoss)
+		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + d.markdownRemedy(t, codeDataLoss)
 		if text, s := d.replicationWords(t); text != "" {
 			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
 		}
@@ -51,8 +51,8 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 }
 
 // markdownRemedy is what to do about a finding that has a place of its own.
-func markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
-	if remedy := ownRemedy(t, code); remedy != "" {
+func (d Document) markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
+	if remedy := d.yetToApprove(t, ownRemedy(t, code)); remedy != "" {
 		return "\n→ " + inertProse(remedy) + "\n"
 	}
 	return ""
@@ -78,13 +78,17 @@ func markdownFindings(findings []plan.Finding, mark, indent string) string {
 }
 
 func (d Document) markdownApproval(t plan.TopologyPlan) string {
-	if t.Transition == plan.TransitionNone || d.kind() == KindStatus {
+	steps := d.nextSteps(t)
+	if len(steps) == 0 || d.kind() == KindStatus {
 		return ""
 	}
-	words, s := d.approvalWords(t)
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n**Approval** %s\n\n**Next**\n\n", strings.TrimPrefix(s.mark()+" ", "· ")+inertProse(words))
-	for _, step := range d.nextSteps(t) {
+	if t.Transition != plan.TransitionNone {
+		words, s := d.approvalWords(t)
+		fmt.Fprintf(&b, "\n**Approval** %s\n", strings.TrimPrefix(s.mark()+" ", "· ")+inertProse(words))
+	}
+	b.WriteString("\n**Next**\n\n")
+	for _, step := range steps {
 		fmt.Fprintf(&b, "- %s\n", inertProse(step.words))
 		if len(step.lines) > 0 {
 			b.WriteString("\n" + codeBlock(step.lines))

@@ -109,5 +109,5 @@ func sarifRuleOf(code string) sarifRule {
 	if !ok {
 		return newRule(code, Safe(code), Safe(code), "`reconcile explain` lists all codes.", "warning")
 	}
-	return newRule(code, e.Title, e.Cause+" "+e.Risk, e.Remedy, sarifLevel(e.Severity))
+	return newRule(code, e.Title, e.Cause+" "+e.Risk, e.Remedy+"\n\nGuide: "+guideWords(e), sarifLevel(e.Severity))
 }

@@ -23,11 +23,10 @@ type nextStep struct {
 
 // next prints how the approval stands and what to type.
 func (p *page) next(d Document, t plan.TopologyPlan) {
-	if t.Transition == plan.TransitionNone {
-		return
+	if t.Transition != plan.TransitionNone {
+		words, s := d.approvalWords(t)
+		p.field("Approval", s, strings.Trim(s.mark(), "·"), words)
 	}
-	words, s := d.approvalWords(t)
-	p.field("Approval", s, strings.Trim(s.mark(), "·"), words)
 	label := "Next"
 	for _, step := range d.nextSteps(t) {
 		p.field(label, plain, "→", step.words)
@@ -82,6 +81,9 @@ func deniedWords(code, prose string) string {
 // nextSteps say how a transition goes on, in order. What is blocked gets no
 // command that acts, and what no approval can help none that approves.
 func (d Document) nextSteps(t plan.TopologyPlan) []nextStep {
+	if t.Transition == plan.TransitionNone {
+		return d.urgentSteps(t)
+	}
 	look := "`" + planCommand(d, t) + "`"
 	switch a := d.approval(t); {
 	case d.observed() != ObservedLive:
@@ -153,7 +155,7 @@ func blockedApproval(d Document, t plan.TopologyPlan) string {
 	var options, lines []string
 	for _, f := range t.Blocking(d.accepted(t)) {
 		if !f.Acceptable {
-			return "First clear what blocks, as said above. The approval may be given meanwhile: it counts once nothing blocks, for this commit only."
+			return clearFirst(t, f.Code)
 		}
 		if option := "--accept " + string(f.Code); !slices.Contains(options, option) {
 			options, lines = append(options, option), append(lines, "'Failover-Accept: "+string(f.Code)+"'")

@@ -15,7 +15,7 @@ func (p *page) happening(d Document, t plan.TopologyPlan) {
 	}
 	label, text := d.happeningWords(t)
 	p.field(label, s, "", text)
-	p.remedy(ownRemedy(t, codeForcePromote))
+	p.remedy(d.yetToApprove(t, ownRemedy(t, codeForcePromote)))
 }
 
 // happeningWords says under which condition what happens.
@@ -63,7 +63,7 @@ func (p *page) loss(d Document, t plan.TopologyPlan) {
 	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
 		p.field("", plain, " ", channels)
 	}
-	p.remedy(ownRemedy(t, codeDataLoss))
+	p.remedy(d.yetToApprove(t, ownRemedy(t, codeDataLoss)))
 }
 
 func (p *page) replication(d Document, t plan.TopologyPlan) {

@@ -1,0 +1,90 @@
+package render
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/plan"
+)
+
+// TestRemediesThatEditRaiseTheGeneration: an edit by hand that leaves the
+// generation as it is only ends in GENERATION_NOT_RAISED.
+func TestRemediesThatEditRaiseTheGeneration(t *testing.T) {
+	edits := 0
+	for _, code := range plan.AllCodes() {
+		if _, ok := unsaid[code]; ok {
+			continue
+		}
+		for _, f := range documentWith(t, code).Plan.Topologies[0].Findings {
+			if !strings.Contains(f.Remedy, "'role: ") {
+				continue
+			}
+			edits++
+			if !strings.Contains(f.Remedy, "generation") && !strings.Contains(f.Remedy, "reconcile propose") {
+				t.Errorf("%s: %s", f.Code, f.Remedy)
+			}
+		}
+	}
+	if edits == 0 {
+		t.Error("no remedy edits a role")
+	}
+}
+
+// TestWhatIsUrgentHasANextStep: every page on which something blocks or is
+// critical says what to type, also where nothing is to be sent.
+func TestWhatIsUrgentHasANextStep(t *testing.T) {
+	for _, code := range plan.AllCodes() {
+		if _, ok := unsaid[code]; ok {
+			continue
+		}
+		d := documentWith(t, code)
+		topology := d.Plan.Topologies[0]
+		if d.quiet(topology) || len(topology.Blocking(d.accepted(topology)))+len(aside(topology, plan.SeverityCritical)) == 0 {
+			continue
+		}
+		if page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) })); !strings.Contains(page, "\n  Next ") {
+			t.Errorf("%s has no next step:\n%s", code, page)
+		}
+	}
+}
+
+func TestFirstCommandCanBeTyped(t *testing.T) {
+	seen := func(reach plan.Reach) plan.TopologyPlan {
+		return plan.TopologyPlan{Name: "orders", Clusters: []plan.ClusterPlan{{ID: "cluster-a", View: plan.View{Reach: reach}}}}
+	}
+	const fence = "keep writes away; 'reconcile fence orders/cluster-a' makes it refuse them"
+	for _, tt := range []struct {
+		name   string
+		reach  plan.Reach
+		remedy string
+		want   string
+	}{
+		{"a fence", plan.ReachUp, fence, "reconcile fence orders/cluster-a"},
+		{"a fence of what does not answer", plan.ReachUnreachable, fence, ""},
+		{"a fence of what was not seen", plan.ReachUnknown, fence, ""},
+		{"a word to fill in", plan.ReachUp, "fail over: 'reconcile propose orders/STANDBY --failover', or see 'reconcile status orders'", "reconcile status orders"},
+		{"no command", plan.ReachUp, "set 'role: stale'", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := firstCommand(seen(tt.reach), plan.Finding{Remedy: tt.remedy}); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestWhatIsApprovedAsksNoApprover: once it is approved, nobody is told what
+// an approver may pin.
+func TestWhatIsApprovedAsksNoApprover(t *testing.T) {
+	for name, asks := range map[string]bool{"failover_approved": false, "failover_accepted": false, "failover": true} {
+		for form, write := range map[string]func(io.Writer, Document) error{
+			"table": func(w io.Writer, d Document) error { return Table(w, d, TableOptions{}) }, "markdown": Markdown,
+		} {
+			page := string(rendered(t, func(w io.Writer) error { return write(w, goldens()[name]) }))
+			if got := strings.Contains(strings.Join(strings.Fields(page), " "), "who approves"); got != asks {
+				t.Errorf("%s as %s: it says what who approves does: %v", name, form, got)
+			}
+		}
+	}
+}
