@@ -13,18 +13,18 @@ import (
 
 // core reads reach, version and belief. A cluster that does not answer costs one
 // deadline, which ends at until: a coordinator is asked beside a configuration
-// that does not come soon.
+// that does not come soon. A patient look gives the coordinator of a cluster that
+// speaks another one.
 func (r *reading) core(ctx context.Context, until time.Time) {
 	whole, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	beside, enough := context.WithCancel(whole)
 	defer enough()
-	var version string
 	var stored *commonpb.ReplicateConfiguration
 	var configuration, coordinator outcome
 	came := make(chan struct{})
 	both(
-		func() { version = r.version(whole) },
+		func() { r.view.Version = r.version(whole) },
 		func() {
 			defer close(came)
 			if stored, configuration = r.configuration(whole); configuration.reach != plan.ReachDegraded {
@@ -37,27 +37,48 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 			}
 		},
 	)
-	r.view.Version = version
-	inferred := false
-	if configuration.reach == plan.ReachDegraded {
-		if !coordinator.answered() && whole.Err() == nil { // not asked yet, or over a connection that broke
-			coordinator = r.coordinator(whole)
-		}
-		if r.what.hangs && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(version) {
-			h := hangs{version: version, configuration: configuration, coordinator: coordinator}
-			both(
-				func() { stored, h.again = r.configuration(ctx) },
-				func() { h.coordinator2 = r.coordinator(ctx) },
-			)
-			inferred, configuration, coordinator = h.unconfigured(), h.again, h.coordinator2
-		}
+	if configuration.reach == plan.ReachDegraded && !coordinator.answered() && whole.Err() == nil { // not asked yet, or over a connection that broke
+		coordinator = r.coordinator(whole)
+	}
+	if r.what.patient && coordinator.reach != plan.ReachUp && r.late(configuration) {
+		configuration.reach, coordinator = plan.ReachDegraded, r.coordinatorAgain(ctx, until)
+	}
+	var h hangs
+	if r.what.hangs && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(r.view.Version) {
+		h = hangs{version: r.view.Version, configuration: configuration, coordinator: coordinator}
+		stored = r.again(ctx, &h)
+		configuration, coordinator = h.again, h.coordinator2
 	}
 	if ctx.Err() != nil && !configuration.answered() {
-		// Our caller's patience ended before the deadline of the call: that the
-		// cluster did not answer until then shows nothing.
 		configuration = outcome{class: plan.ClassOther, err: errCutShort}
 	}
-	r.conclude(stored, configuration, coordinator, inferred)
+	r.conclude(stored, configuration, coordinator, h.unconfigured())
+}
+
+// again asks a second time, by which a cluster without a configuration is told from
+// one that is stuck.
+func (r *reading) again(ctx context.Context, h *hangs) (stored *commonpb.ReplicateConfiguration) {
+	both(
+		func() { stored, h.again = r.configuration(ctx) },
+		func() { h.coordinator2 = r.coordinator(ctx) },
+	)
+	return stored
+}
+
+// late says whether a cluster that is there did not give its configuration: it
+// may have begun to speak just when the deadline of the call passed.
+func (r *reading) late(configuration outcome) bool {
+	return configuration.reach == plan.ReachDegraded ||
+		configuration.class == plan.ClassTimeout && r.trace.seen(nil).stage == stageSpoke
+}
+
+// coordinatorAgain asks a coordinator that had no deadline of its own: it was asked
+// while the connection was made, and beside a configuration. It ends a little
+// before a second deadline does, so that the round still counts.
+func (r *reading) coordinatorAgain(ctx context.Context, until time.Time) outcome {
+	ctx, cancel := context.WithDeadline(ctx, until.Add(r.fleet.readTimeout-r.fleet.soon))
+	defer cancel()
+	return r.coordinator(ctx)
 }
 
 // inTime says whether something came in time.
@@ -72,7 +93,9 @@ func inTime(came <-chan struct{}, patience time.Duration) bool {
 	}
 }
 
-// errCutShort is why a view is not known although the cluster was called.
+// errCutShort is why a view is not known although the cluster was called: our
+// caller's patience ended before the deadline of the call. That the cluster did not
+// answer until then shows nothing.
 var errCutShort = errors.New("the observation was cut short")
 
 func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {

@@ -19,6 +19,7 @@ type look struct {
 	contents bool
 	reuse    bool // a connection that an earlier look kept will do
 	hangs    bool // ask twice where no configuration comes, to tell unconfigured from stuck
+	patient  bool // a coordinator that does not answer in time has another deadline, to tell slow from lost
 }
 
 // view reads one cluster by itself.

@@ -8,7 +8,8 @@ import (
 )
 
 // deadlinesOfARound is how many reads of a round may follow one another: the
-// stored configuration, beside it the coordinator, and then the channels.
+// stored configuration, beside it the coordinator, and then the channels of the
+// candidate, or once more the coordinator of the old primary.
 const deadlinesOfARound = 2
 
 // patience is how many times the rounds that were asked for are made at most:
@@ -26,7 +27,7 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	short := bounded && time.Until(end) < round.Limit
 	var primary, candidate plan.View
 	both(
-		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), look{}) },
+		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), look{patient: true}) },
 		func() { candidate = f.view(ctx, t, bound[want.Candidate], look{progress: true}) },
 	)
 	round.Took = f.clock.Now().Sub(round.At)

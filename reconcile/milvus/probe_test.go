@@ -135,3 +135,76 @@ func TestARoundThatIsCutShortShowsNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestASlowPrimaryServes: one whose coordinator answers within a deadline of its
+// own is up, however long the connection and the configuration take; it costs a
+// pass, which does not judge it, one deadline.
+func TestASlowPrimaryServes(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	w.config.ReadTimeout = 2 * time.Second
+	must(t, w.AddFault("a", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultHang}))
+	must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang, Times: 1}))
+	must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultDelay, For: w.config.ReadTimeout / 2}))
+	r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+	if r.Reach != plan.ReachUp || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
+		t.Errorf("%+v", r)
+	}
+	same(t, w.calls("a", "ListDatabases"), 2)
+	same(t, plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{Probes: 1}, w.clock.Now()).Verdict, plan.LossReachable)
+
+	must(t, w.ClearFaults("a"))
+	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	before := w.calls("a", "")
+	same(t, w.observe(Depth{})["a"].Reach, plan.ReachDegraded)
+	same(t, w.calls("a", "")-before, 3) // version, configuration, coordinator: all within one deadline
+}
+
+// TestALostPrimaryIsAskedWithinTheDeadlinesOfARound, by the clock on the wall:
+// what takes longer would not count.
+func TestALostPrimaryIsAskedWithinTheDeadlinesOfARound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*testing.T, *world)
+		reach  plan.Reach
+		asked  int // the coordinator
+	}{
+		"it hangs": {func(t *testing.T, w *world) {
+			must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		}, plan.ReachDegraded, 2},
+		"it drops everything": {func(t *testing.T, w *world) { w.move("a", blackHole(t)) }, plan.ReachUnreachable, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := pair(t, "")
+			w.config.ReadTimeout, w.config.Clock = 2*time.Second, nil
+			c.change(t, w)
+			r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+			if r.Reach != c.reach || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
+				t.Errorf("%+v", r)
+			}
+			if r.Took > r.Limit || c.asked == 0 && r.Took >= r.Limit*3/4 {
+				t.Errorf("it took %s of %s", r.Took, r.Limit)
+			}
+			same(t, w.calls("a", "ListDatabases"), c.asked)
+		})
+	}
+}
+
+// TestAPrimaryThatSpeaksAtTheDeadlineServes: its first words come too late for the
+// configuration, and in time for its coordinator.
+func TestAPrimaryThatSpeaksAtTheDeadlineServes(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	w.config.ReadTimeout = 2 * time.Second
+	f := w.fleet()
+	pass, err := f.ticket(bind(w.topology, f.credentials)["a"])
+	must(t, err)
+	l, err := f.dial(pass)
+	must(t, err)
+	r := &reading{link: l, sight: &sight{}, pass: pass, what: look{patient: true}}
+	silent := outcome{reach: plan.ReachUnreachable, class: plan.ClassTimeout}
+	same(t, r.late(silent), false)
+	same(t, r.coordinatorAgain(w.ctx(), time.Now()).answered(), true)
+	same(t, r.late(silent), true)
+}
