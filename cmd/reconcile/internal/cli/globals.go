@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -125,14 +126,11 @@ func (g *globals) configPath() string {
 type writer func(w io.Writer, kind string) error
 
 // emit writes the result to stdout in the form of --output, and to the files
-// of --output-file. Every form is made before the first byte is written.
+// of --output-file. A file that cannot be written keeps nothing from stdout.
 func (g *globals) emit(write writer) error {
 	out, err := g.make(write)
-	if err != nil {
-		return err
-	}
-	_, err = g.std.Out.Write(out)
-	return err
+	_, unsaid := g.std.Out.Write(out)
+	return errors.Join(err, unsaid)
 }
 
 // report is emit for a command that has acted. Its exit code says what was
@@ -140,7 +138,7 @@ func (g *globals) emit(write writer) error {
 // sent.
 func (g *globals) report(write writer) {
 	if err := g.emit(write); err != nil {
-		g.fail(fmt.Errorf("what was done is not shown: %w (hint: the exit code stands; 'reconcile history' and 'reconcile status' show it)", err))
+		g.fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
 	}
 }
 
@@ -150,17 +148,18 @@ func (g *globals) make(write writer) ([]byte, error) {
 	if err := write(&out, g.output); err != nil {
 		return nil, err
 	}
+	var unwritten []error
 	for _, spec := range g.outputFiles {
-		kind, path, _ := strings.Cut(spec, "=") // checkForms has refused others
+		form, path, _ := strings.Cut(spec, "=") // checkForms has refused others
 		var b bytes.Buffer
-		if err := write(&b, kind); err != nil {
+		if err := write(&b, form); err != nil {
 			return nil, err
 		}
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			return nil, fmt.Errorf("write the result: %w", err)
+			unwritten = append(unwritten, fmt.Errorf("write the result: %w", err))
 		}
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), errors.Join(unwritten...)
 }
 
 // colored says whether the table may use colour.
