@@ -42,6 +42,31 @@ func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
 	}
 }
 
+// TestWhatJoinsIsLookedAtAnew: once a cluster is to join, no look goes over a
+// connection of an earlier one; a failover, which hurries, is not slowed down.
+func TestWhatJoinsIsLookedAtAnew(t *testing.T) {
+	attach := newAttach(t)
+	if got := attach.run(t); got.Outcome != reconcile.OutcomeApplied {
+		t.Fatalf("%s: %s", got.Outcome, got.Detail)
+	}
+	fresh := 0
+	for _, d := range attach.world.depths {
+		if d.Fresh {
+			fresh++
+		}
+	}
+	if last := attach.world.depths[len(attach.world.depths)-1]; fresh != 2 || !last.Fresh || !last.Contents {
+		t.Errorf("%d looks are fresh, under the lock and after the join: %+v", fresh, attach.world.depths)
+	}
+	failover := newStory(t)
+	if got := failover.run(t); got.Outcome != reconcile.OutcomeApplied {
+		t.Fatalf("%s: %s", got.Outcome, got.Detail)
+	}
+	if slices.ContainsFunc(failover.world.depths, func(d reconcile.Depth) bool { return d.Fresh }) {
+		t.Errorf("%+v", failover.world.depths)
+	}
+}
+
 // TestAJoinedClusterIsLookedAtAgain: what took writes between the first look
 // and the moment when it began to refuse them is not taken for a copy.
 func TestAJoinedClusterIsLookedAtAgain(t *testing.T) {

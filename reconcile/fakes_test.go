@@ -40,7 +40,8 @@ type world struct {
 	// onLook and onRound change the world before look or round n, from 1.
 	onLook  func(ctx context.Context, n int)
 	onRound func(w *world, n int)
-	instant bool // a round takes no time, since something else moves the clock
+	depths  []reconcile.Depth // of each look
+	instant bool              // a round takes no time, since something else moves the clock
 }
 
 func (w *world) set(cluster string, change func(*plan.View)) {
@@ -49,10 +50,11 @@ func (w *world) set(cluster string, change func(*plan.View)) {
 	w.views[cluster] = v
 }
 
-func (w *world) Observe(ctx context.Context, topologies []plan.Topology, _ reconcile.Depth) []plan.View {
+func (w *world) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looks++
+	w.depths = append(w.depths, depth)
 	if w.onLook != nil {
 		w.onLook(ctx, w.looks)
 	}

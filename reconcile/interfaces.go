@@ -15,6 +15,8 @@ import (
 type Depth struct {
 	Progress bool // channel progress of every cluster
 	Contents bool // databases and collections, for clusters that join
+	// Fresh connects anew, so that the clusters are those that bear their names now.
+	Fresh bool
 }
 
 // Observer reads clusters. It has no method that changes one.

@@ -18,7 +18,7 @@ func (r run) joined(ctx context.Context, now ready) StepResult {
 	if len(empty) == 0 {
 		return done
 	}
-	views := r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Contents: true})
+	views := r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Contents: true, Fresh: true})
 	held := contentsOf(views, now.plan.Primary)
 	for _, id := range empty {
 		c := contentsOf(views, id)

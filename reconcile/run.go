@@ -79,7 +79,7 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 		return ready{}, OutcomeError, err.Error()
 	}
 	o := plan.Observed{
-		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}),
+		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Fresh: joinsAny(r.first)}),
 		Evidence: r.evidence,
 		Traffic:  r.traffic,
 	}
@@ -200,6 +200,12 @@ func joins(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool {
 		return s.Cluster == cluster && s.Reason == plan.ReasonJoins
 	})
+}
+
+// joinsAny says whether the plan rests on a cluster's being empty, or a copy: it
+// must be the cluster to which the request goes that was seen to be.
+func joinsAny(t plan.TopologyPlan) bool {
+	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Reason == plan.ReasonJoins })
 }
 
 // notAttempted lists the steps that were not reached.

@@ -138,6 +138,35 @@ func TestOneLookOneConnection(t *testing.T) {
 	same(t, int(connected.Load()), len(w.topology.Clusters))
 }
 
+// TestAFreshLookFollowsTheName: over a kept connection a look reaches the cluster
+// that bore the name before, a fresh one that which bears it now.
+func TestAFreshLookFollowsTheName(t *testing.T) {
+	w := pair(t, "")
+	w.config.KeepFor = time.Hour
+	var target atomic.Value
+	target.Store(w.Address("b"))
+	w.move("b", listen(t, func(front net.Conn) {
+		back, err := net.Dial("tcp", target.Load().(string)) //nolint:forcetypeassert // stored above
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(back, front); _ = back.Close() }()
+		_, _ = io.Copy(front, back)
+		_ = front.Close()
+	}))
+	f := w.fleet()
+	sees := func(depth Depth) plan.View {
+		views, _ := w.sweep(f, depth)
+		return views["b"]
+	}
+	same(t, sees(Depth{}).IdentityProven, true)
+	target.Store(w.Address("a"))
+	same(t, sees(Depth{Contents: true}).IdentityProven, true)
+	if v := sees(Depth{Contents: true, Fresh: true}); v.Reach != plan.ReachUp || v.IdentityProven {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestLimitedDoesAll, and never more at once than it may.
 func TestLimitedDoesAll(t *testing.T) {
 	for _, c := range []struct{ n, atOnce, most int }{{0, 4, 0}, {3, 8, 3}, {100, 4, 4}, {5, 0, 1}} {

@@ -15,13 +15,14 @@ type Depth struct {
 	// and whether it could be promoted by force.
 	Progress bool
 	Contents bool // databases and collections
+	Fresh    bool // over new connections: a name may lead elsewhere by now
 }
 
 // Observe reads every cluster of the topologies, side by side, and returns a
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
-	what := look{identity: true, features: depth.Progress, hangs: true, reuse: true, progress: depth.Progress, contents: depth.Contents}
+	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents}
 	return r.each(ctx, topologies, depth, func(s *sight) { r.fleet.see(ctx, s, what) })
 }
 

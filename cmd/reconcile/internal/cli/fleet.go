@@ -21,12 +21,12 @@ type observer struct {
 
 func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
 	defer o.g.doing("looking at the clusters")()
-	return o.reader.Observe(ctx, topologies, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
+	return o.reader.Observe(ctx, topologies, milvus.Depth(depth))
 }
 
 func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth reconcile.Depth) []plan.View {
 	defer o.g.doing("reading what the clusters hold and how far they replicated")()
-	return o.reader.Deepen(ctx, topologies, views, milvus.Depth{Progress: depth.Progress, Contents: depth.Contents})
+	return o.reader.Deepen(ctx, topologies, views, milvus.Depth(depth))
 }
 
 func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
