@@ -24,12 +24,13 @@ type wireCode struct {
 	Risk       string  `json:"risk"`
 	Remedy     string  `json:"remedy"`
 	Example    string  `json:"example"`
+	Guide      string  `json:"guide"`
 }
 
 func encodeCode(e explain.Entry) wireCode {
 	out := wireCode{
 		Code: e.Code, Kind: string(e.Kind), Acceptable: e.Acceptable,
-		Title: e.Title, Cause: e.Cause, Risk: e.Risk, Remedy: e.Remedy, Example: e.Example,
+		Title: e.Title, Cause: e.Cause, Risk: e.Risk, Remedy: e.Remedy, Example: e.Example, Guide: "docs/" + e.Guide.Page,
 	}
 	if e.Kind == explain.KindFinding {
 		out.Severity = textOrNil(string(e.Severity))
