@@ -13,7 +13,7 @@ TESTFLAGS ?= -timeout 14m -parallel 8
 export RAPID_SEED ?= 1
 
 # What reads the code compiles it as make build does, so that it is done once.
-AS_BUILT := CGO_ENABLED=0 GOFLAGS=-trimpath
+AS_BUILT := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test explore lint fmt bench conformance dist reproducible generate cover soak
