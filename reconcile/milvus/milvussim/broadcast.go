@@ -35,16 +35,23 @@ type broadcast struct {
 	exclusive  bool
 	locked     bool
 	done       bool
+	stuck      bool // a forced promotion that stays half done until a restart
 	onDone     func()
 }
 
 // startBroadcast makes a durable task. The caller holds the cluster lock and
 // hands it over: it is released when the task is done.
 func (c *cluster) startBroadcast(d ddl, channels []int, exclusive bool) *broadcast {
+	return c.begin(d, channels, exclusive, false)
+}
+
+// begin makes a task that is carried through, but for its callback if it is
+// stuck.
+func (c *cluster) begin(d ddl, channels []int, exclusive, stuck bool) *broadcast {
 	msg := &broadcastMessage{id: c.tso.next(c.world.clock.Now()), channels: channels, ddl: d}
 	b := &broadcast{
 		msg: msg, pending: slices.Clone(channels), positions: map[int]position{},
-		exclusive: exclusive, locked: true,
+		exclusive: exclusive, locked: true, stuck: stuck,
 	}
 	c.broadcasts = append(c.broadcasts, b)
 	c.advance()
@@ -121,7 +128,7 @@ func (c *cluster) callback() bool {
 // were only half replicated; it is what completes them.
 func (c *cluster) nextCallback() int {
 	for i, b := range c.broadcasts {
-		if len(b.pending) == 0 && (i == 0 || b.forced()) {
+		if len(b.pending) == 0 && !b.stuck && (i == 0 || b.forced()) {
 			return i
 		}
 	}

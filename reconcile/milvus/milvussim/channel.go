@@ -126,10 +126,15 @@ func (ch *channel) switchRole(cfg *commonpb.ReplicateConfiguration, force bool) 
 			ch.keepSalvage()
 			ch.rollback()
 		}
-		ch.secondary, ch.source, ch.sourceChannel, ch.checkpoint = false, "", "", checkpoint{}
+		ch.stop()
 	case source != "" && (!ch.secondary || ch.source != source):
 		ch.follow(source, cfg)
 	}
+}
+
+// stop ends the replication to the channel.
+func (ch *channel) stop() {
+	ch.secondary, ch.source, ch.sourceChannel, ch.checkpoint = false, "", "", checkpoint{}
 }
 
 // follow makes the channel a secondary of the source's channel at the same place

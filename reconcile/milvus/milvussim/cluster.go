@@ -50,6 +50,7 @@ type cluster struct {
 	inbound       []*task
 	parted        map[string]bool // from whom it was promoted away by force
 
+	half      halfPromotion
 	faults    []*fault
 	open      bool
 	users     map[string]*user
@@ -174,6 +175,7 @@ func (c *cluster) revive() error {
 	}
 	c.running = true
 	c.relock()
+	c.finishPromotion()
 	c.advance()
 	c.kickTasks()
 	c.notify()

@@ -3,6 +3,8 @@ package milvussim
 import (
 	"fmt"
 	"net/http"
+	"reflect"
+	"time"
 )
 
 // Broken is what a person or a test has broken inside a cluster. Nothing of it
@@ -16,6 +18,11 @@ type Broken struct {
 	CDC bool `json:"cdc,omitempty"`
 	// Channels take no broadcast message.
 	Channels []string `json:"channels,omitempty"`
+	// Promotion is "next" if the next forced promotion will stay half done, and
+	// "half" while one is.
+	Promotion string `json:"promotion,omitempty"`
+	// Detached channels replicate nothing, whatever the coordinator stores.
+	Detached []string `json:"detached,omitempty"`
 }
 
 func (c *cluster) broken() *Broken {
@@ -27,8 +34,17 @@ func (c *cluster) broken() *Broken {
 		if ch.held {
 			b.Channels = append(b.Channels, ch.name)
 		}
+		if c.source() != "" && !ch.secondary && !c.halfPromoted() {
+			b.Detached = append(b.Detached, ch.name)
+		}
 	}
-	if b.Coordinator == "" && !b.Callbacks && !b.CDC && b.Channels == nil {
+	switch {
+	case c.halfPromoted():
+		b.Promotion = "half"
+	case c.half.next:
+		b.Promotion = "next"
+	}
+	if reflect.ValueOf(b).IsZero() {
 		return nil
 	}
 	return &b
@@ -78,11 +94,33 @@ func (w *World) handleInside(mux *http.ServeMux) {
 		}
 		return nil, w.Grow(id, in.PChannels...)
 	})
+	handle(mux, "POST /clusters/{id}/half-promotion", func(id string, in struct {
+		Now   bool   `json:"now"`
+		After string `json:"after"`
+	},
+	) (any, error) {
+		after := time.Duration(0)
+		if in.After != "" {
+			var err error
+			if after, err = time.ParseDuration(in.After); err != nil {
+				return nil, fmt.Errorf("%w: after: %w", ErrBadRequest, err)
+			}
+		}
+		return nil, w.HalfPromote(id, in.Now, after)
+	})
 	mux.HandleFunc("POST /clusters/{id}/channels/{pchannel}", func(rw http.ResponseWriter, r *http.Request) {
-		var in held
+		var in struct {
+			held
+			Detached *bool `json:"detached"`
+		}
 		err := decode(r.Body, &in)
-		if err == nil {
-			err = in.then(func(v bool) error { return w.HoldChannel(r.PathValue("id"), r.PathValue("pchannel"), v) })
+		id, pchannel := r.PathValue("id"), r.PathValue("pchannel")
+		switch {
+		case err != nil:
+		case in.Detached != nil:
+			err = w.DetachChannel(id, pchannel, *in.Detached)
+		default:
+			err = in.then(func(v bool) error { return w.HoldChannel(id, pchannel, v) })
 		}
 		conclude(rw, nil, err)
 	})

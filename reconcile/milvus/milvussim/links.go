@@ -88,9 +88,12 @@ func (c *cluster) cut(off bool) error {
 }
 
 // Coordinator takes a cluster's coordinator away, or brings it back. Its
-// channels go on replicating meanwhile.
+// channels go on replicating meanwhile. One that comes back is a new process.
 func (w *World) Coordinator(id string, state Coordinator) error {
 	return w.change(id, func(c *cluster) error {
+		if state == CoordinatorUp && c.coordinator != CoordinatorUp {
+			c.finishPromotion()
+		}
 		c.coordinator = state
 		return nil
 	})

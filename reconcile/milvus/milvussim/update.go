@@ -112,8 +112,7 @@ func (c *cluster) forcePromote(ctx context.Context, incoming *commonpb.Replicate
 		c.unlock(true)
 		return err
 	}
-	b := c.startBroadcast(&alterReplicateConfig{cfg: cfg, force: true}, c.allChannels(), true)
-	return c.await(ctx, b)
+	return c.await(ctx, c.broadcastPromotion(cfg))
 }
 
 // promoted is the configuration after a force promote, or why there is none.
