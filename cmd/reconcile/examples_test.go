@@ -63,6 +63,9 @@ func yamlBlocks(t *testing.T) []block {
 	fence := regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$")
 	var out []block
 	for _, page := range pages(t) {
+		if strings.HasPrefix(page, "docs/design/") {
+			continue // the contract abbreviates its examples
+		}
 		text, err := os.ReadFile(filepath.Join(repository, page))
 		if err != nil {
 			t.Fatal(err)
