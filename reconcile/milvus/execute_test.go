@@ -93,6 +93,34 @@ func TestForcePromoteOfAPrimaryIsNeverSent(t *testing.T) {
 	}
 }
 
+// A force promote names the cluster itself, once, and no edge. Any other form is
+// refused before anybody is called.
+func TestForcePromoteInAnotherFormIsNeverSent(t *testing.T) {
+	cases := map[string]func(*world, *plan.Step){
+		"no configuration":   func(_ *world, s *plan.Step) { s.After = nil },
+		"no cluster":         func(_ *world, s *plan.Step) { s.After.Clusters = nil },
+		"another cluster":    func(w *world, s *plan.Step) { s.After.Clusters[0] = w.member("a") },
+		"two clusters":       func(w *world, s *plan.Step) { s.After.Clusters = append(s.After.Clusters, w.member("a")) },
+		"itself twice":       func(w *world, s *plan.Step) { s.After.Clusters = append(s.After.Clusters, w.member("b")) },
+		"an edge to itself":  func(_ *world, s *plan.Step) { s.After.Edges = []plan.Edge{{From: "b", To: "b"}} },
+		"an edge to another": func(_ *world, s *plan.Step) { s.After.Edges = []plan.Edge{{From: "b", To: "a"}} },
+		"the pair as it is":  func(w *world, s *plan.Step) { *s.After = w.star("a") },
+		"the pair reversed":  func(w *world, s *plan.Step) { *s.After = w.star("b") },
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := pair(t, "")
+			s := w.promote()
+			change(w, &s)
+			r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
+			if r.Status != StatusFailed || r.Sent || w.calls("b", updateMethod) != 0 {
+				t.Errorf("%+v, sent %d times", r, w.calls("b", updateMethod))
+			}
+			same(t, w.State("b").BelievedRole, "standby")
+		})
+	}
+}
+
 func TestForcePromoteBeforeReadsIsJudgedByADDL(t *testing.T) {
 	w := pair(t, "2.6.14").hasty()
 	must(t, w.Stop("a"))

@@ -121,9 +121,6 @@ func (c *cluster) promoted(incoming *commonpb.ReplicateConfiguration) (*commonpb
 	if c.source() == "" {
 		return nil, invalid(textForcePrimary)
 	}
-	if incoming == nil {
-		return nil, panicked()
-	}
 	if err := checkGraph(c.id, incoming); err != nil {
 		return nil, invalid(textForcePrefix + err.Error())
 	}
@@ -146,10 +143,4 @@ func onlySelf(cfg *commonpb.ReplicateConfiguration) error {
 		return errors.New(forceEdges(n))
 	}
 	return nil
-}
-
-// panicked is a coordinator that dereferences a configuration that is not there
-// (M §2.9, inferred): it restarts, and the call is lost.
-func panicked() error {
-	return failf(codeUnexpected, "%s; rpc error: code = Unavailable desc = error reading from server: EOF", updateMethod)
 }

@@ -12,15 +12,6 @@ func inferredCases() []Case {
 			e.done(e.send(e.long(e.a), e.a, nil, false))
 			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},
-		{ID: "I02", Title: "force without a configuration is no promotion (M §2.9)", run: func(e *env) {
-			if r := e.send(e.long(e.b), e.b, nil, true); r.err == nil && r.status.GetCode() == 0 {
-				e.t.Error("it was accepted")
-			}
-			e.eventually("the coordinator answers again", func() bool {
-				resp, err := e.readErr(e.long(e.b), e.b)
-				return err == nil && short(resp.GetConfiguration()) == e.names("A→B")
-			})
-		}},
 		{ID: "I03", Title: "a dump from the checkpoint, one tick on, holds what is unsent and nothing else (M §1.4, §6)", run: func(e *env) {
 			e.flowing(e.a, e.b)
 			cp := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetCheckpoint()
