@@ -27,8 +27,8 @@ collection. It needs no approval of its own while the ledger holds the approved
 failover that made the cluster stale; without that record the newest change of the
 file must be approved.
 
-How Milvus takes such a configuration is inferred from its code, not documented by
-it: see docs/after-failover.md.`,
+Milvus' documentation does not describe this; it was seen on a real server (master of
+2026-08-07 and 2.6, on 2026-11-29): see docs/after-failover.md.`,
 		Example: "  reconcile fence orders/cluster-a",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
