@@ -5,26 +5,12 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
 )
-
-// Properties of a dumped message and how they are written
-// (pkg/streaming/util/message/properties.go, encoder.go).
-const (
-	propertyType = "_t"
-	propertyTick = "_tt"
-	tickBase     = 36
-)
-
-// localTypes are the messages that Milvus keeps to each cluster:
-// AlterResourceGroup and DropResourceGroup (messages.proto; milvus.md section 3,
-// skipMessageTypes). They say nothing about replication.
-var localTypes = []string{"32", "33"}
 
 // backlogs asks the sources of a topology whether they hold messages that their
 // standbys have not replicated (milvus.md section 6): a checkpoint that stands
@@ -216,9 +202,9 @@ func (l *link) firstAfter(ctx context.Context, c *commonpb.ReplicateCheckpoint, 
 			continue
 		}
 		m := answer.GetMessage()
-		if slices.Contains(localTypes, m.GetProperties()[propertyType]) {
+		if local(m) {
 			continue
 		}
-		return strconv.ParseUint(m.GetProperties()[propertyTick], tickBase, 64)
+		return messageTick(m)
 	}
 }

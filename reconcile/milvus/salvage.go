@@ -150,12 +150,14 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 		c.Problem = "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
 	}
 	var visiting error
+	closed := false
 	err = s.dump(ctx, m.checkpoint, c.Replicated+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
-		if housekeeping(raw) {
+		if !losable(raw) {
 			return true
 		}
 		msg := s.message(c.Channel, raw)
 		c.Messages++
+		closed = closed || messageType(raw) == typeTxn
 		c.Last = msg.TimeTick
 		if c.First == 0 {
 			c.First = msg.TimeTick
@@ -166,8 +168,15 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 	if err != nil && visiting == nil && c.Problem == "" {
 		c.Problem = "it could not be read to its end: " + err.Error()
 	}
+	if closed && c.Problem == "" {
+		c.Problem = closedTransactions
+	}
 	return c, visiting
 }
+
+// closedTransactions: before #50574 and #51102 a transaction, which every upsert
+// is, comes out of DumpMessages as one message without content.
+const closedTransactions = "it holds transactions, upserts among them, whose rows this server does not give out: upgrade it to 2.6.20 or newer where it stands, and salvage again"
 
 // keepsCheckpoint says whether the log still holds the message that was
 // replicated last: a log that was cut behind it begins later and does not say

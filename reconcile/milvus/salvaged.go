@@ -38,40 +38,6 @@ type SalvagedMessage struct {
 	keys   *schemapb.IDs
 }
 
-// More properties of a message (pkg/streaming/util/message/properties.go).
-const (
-	propertyTxn      = "_tx"
-	propertyVChannel = "_vc"
-)
-
-// The types of messages.proto that carry rows.
-const (
-	typeInsert = 2
-	typeDelete = 3
-)
-
-// messageKinds are the words for the types of messages.proto that DumpMessages
-// emits.
-var messageKinds = map[int]string{
-	typeInsert: "insert", typeDelete: "delete", 5: "create_collection", 6: "drop_collection", 7: "create_partition", 8: "drop_partition",
-	9: "manual_flush", 11: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
-	16: "create_database", 17: "alter_database", 18: "drop_database", 19: "alter_alias", 20: "drop_alias",
-	21: "restore_rbac", 22: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
-	28: "alter_privilege", 29: "drop_privilege", 30: "alter_privilege_group", 31: "drop_privilege_group",
-	32: "alter_resource_group", 33: "drop_resource_group", 34: "create_index", 35: "alter_index", 36: "drop_index",
-}
-
-// housekeeping says whether a message is about the log or the topology, and
-// holds nothing that a user wrote.
-func housekeeping(m *commonpb.ImmutableMessage) bool {
-	switch m.GetProperties()[propertyType] {
-	case "800", "900", "901": // AlterReplicateConfig, BeginTxn, CommitTxn
-		return true
-	default:
-		return false
-	}
-}
-
 type collectionName struct{ database, name string }
 
 // collectionNames are the names of the collections by id, as far as the token
@@ -106,9 +72,9 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 		Channel: channel, VChannel: p[propertyVChannel], MessageID: hex.EncodeToString([]byte(raw.GetId().GetId())),
 		Transaction: p[propertyTxn], Payload: raw.GetPayload(),
 	}
-	m.TimeTick, _ = strconv.ParseUint(p[propertyTick], tickBase, 64) // 0: not known
-	number, err := strconv.Atoi(p[propertyType])
-	if m.Kind = messageKinds[number]; m.Kind == "" || err != nil {
+	m.TimeTick, _ = messageTick(raw) // 0: not known
+	number := messageType(raw)
+	if m.Kind = messageKinds[number]; m.Kind == "" {
 		m.Kind = "type " + p[propertyType]
 	}
 	m.body(number)
@@ -121,7 +87,6 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 
 // body fills in what the bodies of Milvus' own messages tell.
 func (m *SalvagedMessage) body(number int) {
-	const create, drop = 5, 6
 	switch number {
 	case typeInsert:
 		var b msgpb.InsertRequest
@@ -139,12 +104,12 @@ func (m *SalvagedMessage) body(number int) {
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		m.Partition, m.PartitionID = b.GetPartitionName(), b.GetPartitionID()
 		m.RowCount, m.keys = b.GetNumRows(), b.GetPrimaryKeys()
-	case create:
+	case typeCreateCollection:
 		var b msgpb.CreateCollectionRequest
 		if proto.Unmarshal(m.Payload, &b) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
-	case drop:
+	case typeDropCollection:
 		var b msgpb.DropCollectionRequest
 		if proto.Unmarshal(m.Payload, &b) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())

@@ -2,7 +2,6 @@ package milvus
 
 import (
 	"context"
-	"strconv"
 	"sync"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -58,12 +57,12 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 		return out
 	}
 	err := s.dump(ctx, m.checkpoint, m.checkpoint.GetTimeTick()+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
-		if housekeeping(raw) {
+		if !losable(raw) {
 			return true
 		}
 		out.Messages++
 		out.More = out.Messages >= maxStaleMessages
-		tick, _ := strconv.ParseUint(raw.GetProperties()[propertyTick], tickBase, 64)
+		tick, _ := messageTick(raw)
 		if at := plan.TickTime(tick); at.After(out.Newest) {
 			out.Newest = at
 		}

@@ -21,7 +21,7 @@ const includeStartField = 5
 func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.MilvusService_DumpMessagesServer) error {
 	ctx := stream.Context()
 	c := rpcOf(ctx).cluster
-	from, err := dumpStart(req)
+	from, err := c.dumpStart(req)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 		e := c.world.schedule(TickTime(end).Add(time.Millisecond), c.appended)
 		defer c.world.cancel(e)
 	}
-	d := dumper{req: req, open: map[uint64][]message{}}
+	d := dumper{req: req, whole: !c.profile.dumpBodies, open: map[uint64][]message{}}
 	for {
 		rest, _ := ch.after(from)
 		if len(rest) == 0 && over() {
@@ -55,11 +55,11 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 }
 
 // dumpStart checks the request and tells behind which id to begin.
-func dumpStart(req *milvuspb.DumpMessagesRequest) (int64, error) {
+func (c *cluster) dumpStart(req *milvuspb.DumpMessagesRequest) (int64, error) {
 	switch start, end := req.GetStartTimetick(), req.GetEndTimetick(); {
 	case req.GetPchannel() == "":
 		return 0, status.Error(codes.Unknown, "missing parameter[missing_param=pchannel]")
-	case req.GetStartMessageId() == nil:
+	case req.GetStartMessageId().GetId() == "":
 		return 0, status.Error(codes.Unknown, "missing parameter[missing_param=start_message_id]")
 	case end != 0 && end < start:
 		return 0, status.Error(codes.Unknown, "end_timetick must be greater than or equal to start_timetick: invalid parameter")
@@ -68,7 +68,7 @@ func dumpStart(req *milvuspb.DumpMessagesRequest) (int64, error) {
 	if err != nil {
 		return 0, status.Error(codes.Unknown, fmt.Sprintf("invalid start_message_id: %v: invalid parameter", err))
 	}
-	if includeStart(req) {
+	if c.profile.dumpBodies && includeStart(req) {
 		id--
 	}
 	return id, nil
@@ -98,8 +98,11 @@ func includeStart(req *milvuspb.DumpMessagesRequest) bool {
 // dumper picks the messages that a request asks for. A transaction counts as
 // one, by the tick of its commit, and waits for it.
 type dumper struct {
-	req  *milvuspb.DumpMessagesRequest
-	open map[uint64][]message
+	req *milvuspb.DumpMessagesRequest
+	// whole: a transaction comes as one message that has no content, as before
+	// #50574.
+	whole bool
+	open  map[uint64][]message
 }
 
 func (d *dumper) take(messages []message) []message {
@@ -111,7 +114,12 @@ func (d *dumper) take(messages []message) []message {
 		case m.txn != 0 && m.kind != kindCommitTxn:
 			d.open[m.txn] = append(d.open[m.txn], m)
 		case m.txn != 0:
-			if d.within(m) {
+			switch {
+			case !d.within(m):
+			case d.whole:
+				m.kind = kindTxn
+				out = append(out, m)
+			default:
 				out = append(append(out, d.open[m.txn]...), m)
 			}
 			delete(d.open, m.txn)

@@ -33,12 +33,15 @@ const (
 	kindDropUserRole         kind = 27
 	kindAlterPrivilege       kind = 28
 	kindDropPrivilege        kind = 29
+	kindAlterResourceGroup   kind = 32
+	kindDropResourceGroup    kind = 33
 	kindCreateIndex          kind = 34
 	kindDropIndex            kind = 36
 	kindAlterReplicateConfig kind = 800
 	kindBeginTxn             kind = 900
 	kindCommitTxn            kind = 901
 	kindRollbackTxn          kind = 902
+	kindTxn                  kind = 999
 )
 
 // system tells whether a message belongs to its own WAL only: it is never
@@ -47,6 +50,13 @@ const (
 // nothing.
 func (k kind) system() bool {
 	return k == kindFlush || k == kindCreateSegment || k == kindRollbackTxn
+}
+
+// skipped tells whether a standby drops such a message when it is sent one: it
+// is done with, and no checkpoint moves (streaming.replication.skipMessageTypes,
+// replicate_service.go).
+func (k kind) skipped() bool {
+	return k == kindAlterResourceGroup || k == kindDropResourceGroup
 }
 
 // message is one entry of a channel's WAL. What it points to is shared between

@@ -35,6 +35,7 @@ type Profile struct {
 	growthAnywhere bool // growth may coincide with a topology change (#49214)
 	forcePromote   bool // force_promote is obeyed, not ignored (#48452)
 	dump           bool // salvage checkpoints and DumpMessages (#48527)
+	dumpBodies     bool // DumpMessages gives the parts of a transaction and knows include_start_message (#50574, #51102)
 	infoOnPrimary  bool // GetReplicateInfo answers on a primary (#50350)
 	sentinels      bool // validator texts end in a merr sentinel (#50545)
 	fillTokens     bool // a blank token means "as stored" (#52735)
@@ -120,6 +121,7 @@ func release26(patch int) Profile {
 		growthAnywhere: patch >= 16,
 		infoOnPrimary:  patch >= 19,
 		sentinels:      patch >= 19,
+		dumpBodies:     patch >= 20,
 	}
 	switch {
 	case patch >= 17:

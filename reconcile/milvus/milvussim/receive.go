@@ -16,6 +16,9 @@ func (c *cluster) receive(addressee, pchannel string, m message, from origin) er
 	if addressee != c.id {
 		return violation("cluster id mismatch, current: %s, expected: %s", c.id, addressee)
 	}
+	if m.kind.skipped() {
+		return nil
+	}
 	if c.stored == nil {
 		return errWaiting
 	}

@@ -12,12 +12,12 @@ const defaultResourceGroup = "__default_resource_group"
 
 // CreateResourceGroup makes a resource group on this cluster alone.
 func (service) CreateResourceGroup(ctx context.Context, req *milvuspb.CreateResourceGroupRequest) (*commonpb.Status, error) {
-	return localResourceGroup(ctx, func(c *cluster) { c.resourceGroups[req.GetResourceGroup()] = true })
+	return localResourceGroup(ctx, kindAlterResourceGroup, func(c *cluster) { c.resourceGroups[req.GetResourceGroup()] = true })
 }
 
 // UpdateResourceGroups alters resource groups on this cluster alone.
 func (service) UpdateResourceGroups(ctx context.Context, req *milvuspb.UpdateResourceGroupsRequest) (*commonpb.Status, error) {
-	return localResourceGroup(ctx, func(c *cluster) {
+	return localResourceGroup(ctx, kindAlterResourceGroup, func(c *cluster) {
 		for name := range req.GetResourceGroups() {
 			c.resourceGroups[name] = true
 		}
@@ -26,15 +26,20 @@ func (service) UpdateResourceGroups(ctx context.Context, req *milvuspb.UpdateRes
 
 // DropResourceGroup drops a resource group on this cluster alone.
 func (service) DropResourceGroup(ctx context.Context, req *milvuspb.DropResourceGroupRequest) (*commonpb.Status, error) {
-	return localResourceGroup(ctx, func(c *cluster) { delete(c.resourceGroups, req.GetResourceGroup()) })
+	return localResourceGroup(ctx, kindDropResourceGroup, func(c *cluster) { delete(c.resourceGroups, req.GetResourceGroup()) })
 }
 
-// localResourceGroup changes resource groups, which are not replicated and which
-// a standby changes itself (streaming.replication.skipMessageTypes, M §3).
-func localResourceGroup(ctx context.Context, change func(*cluster)) (*commonpb.Status, error) {
+// localResourceGroup changes resource groups, which are not replicated. A primary
+// broadcasts the change, and its standbys drop the message; a standby changes its
+// own without writing it to any log (querycoordv2/ddl_callbacks.go, M §3).
+func localResourceGroup(ctx context.Context, what kind, change func(*cluster)) (*commonpb.Status, error) {
 	c, err := begin(ctx)
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.source() != "":
 		change(c)
+	default:
+		err = c.runDDL(ctx, &onAccess{what: what, change: change})
 	}
 	return answer(err)
 }

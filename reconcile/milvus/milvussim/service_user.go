@@ -9,7 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// onAccess is a DCL that changes users, roles or grants.
+// onAccess is a DCL that changes users, roles or grants, or resource groups.
 type onAccess struct {
 	what   kind
 	change func(*cluster)

@@ -1,0 +1,100 @@
+package milvus
+
+import (
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+)
+
+// Properties of a dumped message and how they are written
+// (pkg/streaming/util/message/properties.go, encoder.go).
+const (
+	propertyType         = "_t"
+	propertyTick         = "_tt"
+	propertyTxn          = "_tx"
+	propertyVChannel     = "_vc"
+	propertyUnreplicable = "_ur"
+	tickBase             = 36
+)
+
+// The types of messages.proto that something here depends on.
+const (
+	typeTimeTick             = 1
+	typeInsert               = 2
+	typeDelete               = 3
+	typeFlush                = 4
+	typeCreateCollection     = 5
+	typeDropCollection       = 6
+	typeCreateSegment        = 10
+	typeAlterResourceGroup   = 32
+	typeDropResourceGroup    = 33
+	typeAlterWAL             = 700
+	typeAlterReplicateConfig = 800
+	typeBeginTxn             = 900
+	typeCommitTxn            = 901
+	typeRollbackTxn          = 902
+	typeTxn                  = 999
+)
+
+// messageKinds are the words for the types of messages.proto that DumpMessages
+// emits.
+var messageKinds = map[int]string{
+	typeInsert: "insert", typeDelete: "delete", typeCreateCollection: "create_collection", typeDropCollection: "drop_collection",
+	7: "create_partition", 8: "drop_partition",
+	9: "manual_flush", 11: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
+	16: "create_database", 17: "alter_database", 18: "drop_database", 19: "alter_alias", 20: "drop_alias",
+	21: "restore_rbac", 22: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
+	28: "alter_privilege", 29: "drop_privilege", 30: "alter_privilege_group", 31: "drop_privilege_group",
+	typeAlterResourceGroup: "alter_resource_group", typeDropResourceGroup: "drop_resource_group",
+	34: "create_index", 35: "alter_index", 36: "drop_index", 37: "flush_all", 38: "truncate_collection",
+	39: "restore_snapshot", 40: "create_snapshot", 41: "drop_snapshot", 42: "batch_update_manifest",
+	43: "refresh_external_collection", 44: "drop_snapshots_by_collection", 45: "commit_import", 46: "rollback_import",
+	typeTxn: "transaction",
+}
+
+// messageType is the number of a message's type; 0: it has none that can be read.
+func messageType(m *commonpb.ImmutableMessage) int {
+	number, err := strconv.Atoi(m.GetProperties()[propertyType])
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// messageTick is when a message was written, by the ticks of its cluster.
+func messageTick(m *commonpb.ImmutableMessage) (uint64, error) {
+	return strconv.ParseUint(m.GetProperties()[propertyTick], tickBase, 64)
+}
+
+// local says whether Milvus keeps a message to the cluster that wrote it, so
+// that no standby ever gets it, whatever its checkpoint is: it says nothing about
+// replication, and nothing is lost with it. These are
+//   - what the log writes itself, IsSelfControlled in message_type.go: TimeTick,
+//     CreateSegment, Flush; and RollbackTxn (DumpMessages leaves all four out);
+//   - what a standby drops by the default of streaming.replication.skipMessageTypes
+//     (component_param.go, both lines): AlterResourceGroup, DropResourceGroup;
+//   - what its writer marked as unreplicable, the property _ur (master): snapshots,
+//     manifests, external collections. The mark is of the message, not of its type.
+func local(m *commonpb.ImmutableMessage) bool {
+	switch messageType(m) {
+	case typeTimeTick, typeCreateSegment, typeFlush, typeRollbackTxn, typeAlterResourceGroup, typeDropResourceGroup:
+		return true
+	default:
+		_, unreplicable := m.GetProperties()[propertyUnreplicable]
+		return unreplicable
+	}
+}
+
+// housekeeping says whether a message is about the log or the topology, and
+// holds nothing that a user wrote.
+func housekeeping(m *commonpb.ImmutableMessage) bool {
+	switch messageType(m) {
+	case typeAlterReplicateConfig, typeAlterWAL, typeBeginTxn, typeCommitTxn:
+		return true
+	default:
+		return false
+	}
+}
+
+// losable says whether a message is lost when it is not replicated.
+func losable(m *commonpb.ImmutableMessage) bool { return !local(m) && !housekeeping(m) }
