@@ -17,8 +17,9 @@ const (
 	outputKept = 4 << 10
 	// outputShown is how much of it an error shows.
 	outputShown = 300
-	// killWait is how long a killed program's pipes are waited for.
-	killWait = time.Second
+	// outputWait is how long the output of a program that has ended is waited
+	// for: a child that it left behind may hold it open.
+	outputWait = 250 * time.Millisecond
 )
 
 // inherited are the variables that a program gets from our own environment.
@@ -64,19 +65,19 @@ func environment(action string, w wanted) []string {
 	return out
 }
 
-// run starts a program with nothing on its input and waits for it. When ctx
-// ends it is killed, and its children with it.
+// run starts a program with nothing on its input and waits until it exits; what
+// it leaves running goes on. When ctx ends it is killed, and its children with it.
 func run(ctx context.Context, argv []string, action string, w wanted) error {
 	var out kept
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = environment(action, w)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = killWait
+	cmd.WaitDelay = outputWait
 	ownGroup(cmd)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil: // it exited with 0 and left a child
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s was killed%s", argv[0], out.said())

@@ -82,6 +82,8 @@ func TestExecOutcomes(t *testing.T) {
 	}{
 		{"done at once", counted(`exit 0`), "", true, 1, nil, ""},
 		{"done and it says so", counted(`exit 0`), `exit 0`, true, 1, nil, ""},
+		{"done, and a child that it left holds its output open", counted(`sleep 5 & exit 0`), "", true, 1, nil, ""},
+		{"failed, and a child that it left holds its output open", `echo x >> "$1"; sleep 5 & echo no such zone; exit 7`, "", false, 4, seconds(1, 2, 4), "ended with exit status 7: no such zone"},
 		{"the third time", counted(`[ $n -ge 3 ]`), "", true, 3, seconds(1, 2), ""},
 		{"never", counted(`echo no such zone >&2; exit 7`), "", false, 4, seconds(1, 2, 4), "ended with exit status 7: no such zone"},
 		{"set, and the check denies it", counted(`exit 0`), `echo still cluster-a; exit 1`, false, 4, seconds(1, 2, 4), "still cluster-a"},
