@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -192,17 +190,4 @@ func savedDigest(path, topology string) (string, error) {
 		return "", fmt.Errorf("the saved plan has no transition of %s", topology)
 	}
 	return t.Digest, nil
-}
-
-// gitIn runs the user's git in a folder: what is signed and how is their own
-// configuration's affair.
-func gitIn(ctx context.Context, dir, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var out, bad bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &bad
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(bad.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
 }
