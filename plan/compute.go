@@ -20,12 +20,12 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 
 // complete adds the topologies whose document is gone, sorts, and gives the
 // plan its digest.
-func (p Plan) complete(removed []string) Plan {
-	for _, name := range slices.Sorted(slices.Values(removed)) {
-		p.Topologies = append(p.Topologies, TopologyPlan{Name: name, Findings: []Finding{
-			NewFinding(CodeTopologyRemoved, "", "the document of "+name+" is gone; nothing is done and its memory stays",
-				"put the document back ('git log --diff-filter=D' finds the commit), or decommission the clusters by hand"),
-		}})
+func (p Plan) complete(removed []RemovedTopology) Plan {
+	for _, t := range removed {
+		f := NewFinding(CodeTopologyRemoved, "", "the document of "+t.Name+" is gone; nothing is done and its memory stays",
+			"put the document back ('git log --diff-filter=D' finds the commit), or decommission the clusters by hand")
+		f.At = t.At
+		p.Topologies = append(p.Topologies, TopologyPlan{Name: t.Name, At: t.At, Findings: []Finding{f}})
 	}
 	slices.SortStableFunc(p.Topologies, func(a, b TopologyPlan) int { return compareStrings(a.Name, b.Name) })
 	p.Digest = planDigest(p.Topologies)

@@ -122,7 +122,7 @@ func TestR24SaysThatTheLossIsBounded(t *testing.T) {
 
 // TestR48: a document that disappears does nothing.
 func TestR48(t *testing.T) {
-	p := Compute(Desired{Removed: []string{"orders", "billing"}}, Observed{Views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}, Memory{Now: now})
+	p := Compute(Desired{Removed: []RemovedTopology{{Name: "orders"}, {Name: "billing"}}}, Observed{Views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}, Memory{Now: now})
 	if len(p.Topologies) != 2 || p.Topologies[0].Name != "billing" {
 		t.Fatalf("got %+v", p.Topologies)
 	}

@@ -105,12 +105,18 @@ type Topology struct {
 	Moved map[string]string
 }
 
+// RemovedTopology is a topology whose document is gone.
+type RemovedTopology struct {
+	Name string
+	At   Position // of the document when it was last there
+}
+
 // Desired is everything that Git wants, with the operator's floors.
 type Desired struct {
 	Commit     string
 	Topologies []Topology // sorted by name
-	// Removed names topologies that an earlier commit had and this one lacks.
-	Removed []string
+	// Removed are topologies that an earlier commit had and this one lacks.
+	Removed []RemovedTopology
 	// Limits are the operator's floors for failover rules; zero fields set none.
 	Limits Failover
 	// Fence names the stale clusters that are asked to be demoted.

@@ -194,8 +194,8 @@ func (r Revision) names() []string {
 	for _, t := range r.Desired.Topologies {
 		seen[t.Name] = true
 	}
-	for _, name := range r.Desired.Removed {
-		seen[name] = true
+	for _, t := range r.Desired.Removed {
+		seen[t.Name] = true
 	}
 	return slices.Sorted(maps.Keys(seen))
 }
@@ -209,8 +209,10 @@ func (r Revision) only(name string) plan.Desired {
 			d.Topologies = r.Desired.Topologies[i : i+1 : i+1]
 		}
 	}
-	if slices.Contains(r.Desired.Removed, name) {
-		d.Removed = []string{name}
+	for _, t := range r.Desired.Removed {
+		if t.Name == name {
+			d.Removed = []plan.RemovedTopology{t}
+		}
 	}
 	return d
 }

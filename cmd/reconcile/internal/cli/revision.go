@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"milvus-reconcile/plan"
@@ -48,25 +49,38 @@ func (g *globals) loadRevision(ctx context.Context, repo *gitsource.Repo, rev st
 		out.changes[t.Name] = c.Change
 		out.desired.Topologies = append(out.desired.Topologies, t)
 	}
-	for name, c := range changes {
-		if c.Removed {
-			out.desired.Removed = append(out.desired.Removed, name)
-		}
-	}
-	slices.Sort(out.desired.Removed)
-	var gone []plan.Topology
-	for _, name := range out.desired.Removed {
-		last, err := g.previous(repo, name, changes[name])
-		if err != nil {
-			return revision{}, err
-		}
-		if last != nil {
-			gone = append(gone, *last)
-		}
+	gone, err := g.removed(repo, changes, &out.desired)
+	if err != nil {
+		return revision{}, err
 	}
 	out.desired.Commit = commit
 	markMoved(out.desired.Topologies, gone)
 	return out, nil
+}
+
+// removed notes the topologies whose document is gone, sorted by name, each where
+// its document was last, and returns their last valid versions.
+func (g *globals) removed(repo *gitsource.Repo, changes map[string]gitsource.Change, d *plan.Desired) (gone []plan.Topology, err error) {
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		c := changes[name]
+		if !c.Removed {
+			continue
+		}
+		last, err := g.previous(repo, name, c)
+		if err != nil {
+			return nil, err
+		}
+		t := plan.RemovedTopology{Name: name}
+		for v := range c.Earlier() {
+			t.At = plan.Position{File: v.File, Line: 1, Column: 1}
+			break
+		}
+		if last != nil {
+			t.At, gone = last.At, append(gone, *last)
+		}
+		d.Removed = append(d.Removed, t)
+	}
+	return gone, nil
 }
 
 // documents is what the Git source may know of a file: names, hashes and
@@ -151,12 +165,12 @@ func (r *revision) choose(names []string) error {
 	}
 	for _, n := range names {
 		known := slices.ContainsFunc(kept, func(t plan.Topology) bool { return t.Name == n })
-		if !known && !slices.Contains(r.desired.Removed, n) {
+		if !known && !slices.ContainsFunc(r.desired.Removed, func(t plan.RemovedTopology) bool { return t.Name == n }) {
 			return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", n, r.commit)
 		}
 	}
 	r.desired.Topologies = kept
-	r.desired.Removed = slices.DeleteFunc(slices.Clone(r.desired.Removed), func(n string) bool { return !slices.Contains(names, n) })
+	r.desired.Removed = slices.DeleteFunc(slices.Clone(r.desired.Removed), func(t plan.RemovedTopology) bool { return !slices.Contains(names, t.Name) })
 	return nil
 }
 
@@ -167,8 +181,8 @@ func (r *revision) differing(base revision) {
 			return b.Name == t.Name && plan.DocumentHash(b) == plan.DocumentHash(t)
 		})
 	})
-	r.desired.Removed = slices.DeleteFunc(r.desired.Removed, func(n string) bool {
-		return slices.Contains(base.desired.Removed, n)
+	r.desired.Removed = slices.DeleteFunc(r.desired.Removed, func(t plan.RemovedTopology) bool {
+		return slices.ContainsFunc(base.desired.Removed, func(b plan.RemovedTopology) bool { return b.Name == t.Name })
 	})
 }
 

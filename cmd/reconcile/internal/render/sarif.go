@@ -34,6 +34,7 @@ func SARIF(w io.Writer, d Document) error {
 
 func sarifResults(d Document) []sarifResult {
 	out := []sarifResult{}
+	elsewhere := d.anyFile()
 	for _, p := range d.Problems {
 		text := p.what()
 		if p.Hint != "" {
@@ -41,19 +42,39 @@ func sarifResults(d Document) []sarifResult {
 		}
 		out = append(out, sarifResult{
 			RuleID: ruleProblem, Level: "error", Message: sarifMessage(text),
-			Locations:           sarifLocations("", plan.Position{File: p.File, Line: p.Line, Column: p.Column}),
+			Locations:           sarifLocations("", plan.Position{File: orElse(p.File, elsewhere), Line: p.Line, Column: p.Column}),
 			PartialFingerprints: fingerprint(ruleProblem, p.File, p.Path, p.Message),
 		})
 	}
 	for _, t := range d.topologies() {
 		for _, f := range t.Findings {
-			out = append(out, sarifFinding(d, t, f))
+			out = append(out, sarifFinding(d, t, f, elsewhere))
 		}
 	}
 	return out
 }
 
-func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding) sarifResult {
+// folderOfTopologies is where a finding is shown that is about no file, in a
+// document without any: GitHub refuses a whole upload for one result without a
+// physical location ("expected a physical location").
+const folderOfTopologies = "topologies"
+
+// anyFile is a file that the document speaks of.
+func (d Document) anyFile() string {
+	for _, t := range d.topologies() {
+		if t.At.File != "" {
+			return t.At.File
+		}
+	}
+	for _, p := range d.Problems {
+		if p.File != "" {
+			return p.File
+		}
+	}
+	return folderOfTopologies
+}
+
+func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding, elsewhere string) sarifResult {
 	text := t.Name + ": " + f.Message
 	if remedy := findingRemedy(f); remedy != "" {
 		text += ". To do: " + remedy
@@ -61,6 +82,9 @@ func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding) sarifResult {
 	at := f.At
 	if at.File == "" {
 		at = t.At
+	}
+	if at.File == "" {
+		at.File = elsewhere
 	}
 	r := sarifResult{
 		RuleID: string(f.Code), Level: sarifLevel(f.Severity), Message: sarifMessage(text),

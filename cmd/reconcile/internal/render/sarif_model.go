@@ -68,7 +68,7 @@ type sarifResult struct {
 }
 
 type sarifLocation struct {
-	PhysicalLocation *sarifPhysical `json:"physicalLocation,omitempty"`
+	PhysicalLocation sarifPhysical  `json:"physicalLocation"`
 	LogicalLocations []sarifLogical `json:"logicalLocations,omitempty"`
 }
 
@@ -111,11 +111,9 @@ func sarifLocations(topology string, at plan.Position) []sarifLocation {
 	if topology != "" {
 		l.LogicalLocations = []sarifLogical{{Name: Safe(topology), Kind: "namespace"}}
 	}
-	if at.File != "" {
-		l.PhysicalLocation = &sarifPhysical{
-			ArtifactLocation: sarifArtifact{URI: (&url.URL{Path: at.File}).String(), URIBaseID: "%SRCROOT%"},
-			Region:           sarifRegion{StartLine: max(at.Line, 1), StartColumn: max(at.Column, 0)},
-		}
+	l.PhysicalLocation = sarifPhysical{
+		ArtifactLocation: sarifArtifact{URI: (&url.URL{Path: at.File}).String(), URIBaseID: "%SRCROOT%"},
+		Region:           sarifRegion{StartLine: max(at.Line, 1), StartColumn: max(at.Column, 0)},
 	}
 	return []sarifLocation{l}
 }
