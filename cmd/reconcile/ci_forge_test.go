@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,6 +26,20 @@ type entry struct {
 	Description string          `json:"description,omitempty"`
 	State       string          `json:"state,omitempty"`
 	PullRequest json.RawMessage `json:"pull_request,omitempty"`
+	User        forgeUser       `json:"user"`   // of GitHub
+	Author      forgeUser       `json:"author"` // of GitLab
+}
+
+// forgeUser is somebody who writes on a forge.
+type forgeUser struct {
+	Login    string `json:"login,omitempty"`
+	Username string `json:"username,omitempty"`
+}
+
+// by is an entry that somebody wrote.
+func (e entry) by(name string) *entry {
+	e.User, e.Author = forgeUser{Login: name}, forgeUser{Username: name}
+	return &e
 }
 
 // fakeForge speaks as much of the APIs of GitHub and GitLab as a comment and
@@ -32,6 +47,7 @@ type entry struct {
 type fakeForge struct {
 	mu     sync.Mutex
 	header string
+	user   string              // whose the token is; empty: the forge refuses to tell, as GitHub does to a job
 	lists  map[string][]*entry // by path of the list
 	calls  []string            // METHOD path
 }
@@ -48,9 +64,9 @@ func (f *fakeForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch r.Method {
 	case http.MethodGet:
-		f.page(w, r)
+		f.get(w, r)
 	case http.MethodPost:
-		e := &entry{ID: 1000 + len(f.calls), State: "open"}
+		e := entry{ID: 1000 + len(f.calls), State: "open"}.by(cmp.Or(f.user, "github-actions[bot]"))
 		e.IID, e.Number = e.ID, e.ID
 		f.edit(w, r, e)
 		f.lists[path] = append(f.lists[path], e)
@@ -65,6 +81,17 @@ func (f *fakeForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		http.NotFound(w, r)
+	}
+}
+
+func (f *fakeForge) get(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path != "/user":
+		f.page(w, r)
+	case f.user == "":
+		http.Error(w, `{"message":"Resource not accessible by integration"}`, http.StatusForbidden)
+	default:
+		json.NewEncoder(w).Encode(map[string]string{map[bool]string{true: "login", false: "username"}[strings.HasPrefix(f.header, "Auth")]: f.user}) //nolint:errcheck // the client would tell
 	}
 }
 
@@ -103,7 +130,7 @@ func startForge(t *testing.T, kind string) (*fakeForge, []string) {
 	for _, program := range []string{"bash", "curl", "jq"} {
 		needProgram(t, program)
 	}
-	f := &fakeForge{lists: map[string][]*entry{}, header: map[string]string{"github": "Authorization: Bearer t0ken", "gitlab": "Private-Token: t0ken"}[kind]}
+	f := &fakeForge{lists: map[string][]*entry{}, user: map[string]string{"gitlab": "project_42_bot"}[kind], header: map[string]string{"github": "Authorization: Bearer t0ken", "gitlab": "Private-Token: t0ken"}[kind]}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	repo := map[string]string{"github": "team/topologies", "gitlab": "42"}[kind]
@@ -139,8 +166,10 @@ func TestOneCommentIsKeptUpToDate(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			forge, env := startForge(t, kind)
 			for i := range 130 {
-				forge.lists[list] = append(forge.lists[list], &entry{ID: i + 1, Body: fmt.Sprintf("I quote:\n<!-- reconcile plan --> %d", i)})
+				forge.lists[list] = append(forge.lists[list], entry{ID: i + 1, Body: fmt.Sprintf("I quote:\n<!-- reconcile plan --> %d", i)}.by("alice"))
 			}
+			mallory := "<!-- reconcile plan -->\nNothing will happen."
+			forge.lists[list][5].Body = mallory
 			file := filepath.Join(t.TempDir(), "comment.md")
 			for _, text := range []string{"first", "second", "third \"quoted\" $HOME `id`"} {
 				write(t, file, "<!-- reconcile plan -->\n"+text+"\n")
@@ -149,6 +178,9 @@ func TestOneCommentIsKeptUpToDate(t *testing.T) {
 			all := forge.lists[list]
 			if len(all) != 131 {
 				t.Fatalf("%d comments, want 131", len(all))
+			}
+			if all[5].Body != mallory {
+				t.Errorf("somebody else's comment was changed to %q", all[5].Body)
 			}
 			if want := "<!-- reconcile plan -->\nthird \"quoted\" $HOME `id`\n"; all[130].Body != want {
 				t.Errorf("the comment says %q, want %q", all[130].Body, want)
@@ -163,7 +195,10 @@ func TestOneIssueIsKeptUpToDate(t *testing.T) {
 	for kind, list := range map[string]string{"github": "/repos/team/topologies/issues", "gitlab": "/projects/42/issues"} {
 		t.Run(kind, func(t *testing.T) {
 			forge, env := startForge(t, kind)
-			forge.lists[list] = []*entry{{ID: 3, Number: 3, State: "open", Body: "<!-- reconcile drift --> a pull request", PullRequest: json.RawMessage(`{}`)}}
+			forge.lists[list] = []*entry{
+				entry{ID: 3, Number: 3, State: "open", Body: "<!-- reconcile drift --> a pull request", PullRequest: json.RawMessage(`{}`)}.by("github-actions[bot]"),
+				entry{ID: 4, IID: 4, Number: 4, State: "open", Body: "<!-- reconcile drift -->", Description: "<!-- reconcile drift -->"}.by("mallory"),
+			}
 			file := filepath.Join(t.TempDir(), "issue.md")
 			write(t, file, "<!-- reconcile drift -->\nsomething differs\n")
 			runCI(t, env, "forge.sh", "issue", "drift", file)
@@ -172,7 +207,10 @@ func TestOneIssueIsKeptUpToDate(t *testing.T) {
 			runCI(t, env, "forge.sh", "close-issue", file)
 			runCI(t, env, "forge.sh", "issue", "drift", file)
 			var states []string
-			for _, e := range forge.lists[list][1:] {
+			if e := forge.lists[list][1]; e.State != "open" || e.Title != "" {
+				t.Errorf("somebody else's issue was changed: %+v", e)
+			}
+			for _, e := range forge.lists[list][2:] {
 				states = append(states, e.State)
 			}
 			if want := []string{"closed", "open"}; !slices.Equal(states, want) {

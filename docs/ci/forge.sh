@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Keeps one comment on a pull request, or one issue, up to date on GitHub or
-# GitLab. What is posted is found again by the HTML comment in its first line.
+# GitLab. What is posted is found again by the HTML comment in its first line and
+# by its author: what somebody else wrote is never taken for ours, whatever it
+# begins with, since its author could change it afterwards.
 #
 #   forge.sh comment NUMBER FILE        make or update the comment
 #   forge.sh issue TITLE FILE           open or update the one issue
@@ -11,6 +13,8 @@
 # FORGE_REPO    owner/name, or the numeric id of the project
 # FORGE_TOKEN   may write comments and issues; it is handed over on standard
 #               input, never as an argument
+# FORGE_USER    the name under which it posts; default: asked of the forge, and
+#               github-actions[bot] where GitHub does not tell a job's own token
 set -euo pipefail
 : "${FORGE:?}" "${FORGE_API:?}" "${FORGE_REPO:?}" "${FORGE_TOKEN:?}"
 
@@ -28,12 +32,28 @@ call() {
 		curl --config - -sS --fail-with-body --max-time 60 --retry 3 -X "$1" "${data[@]}" "$2"
 }
 
-# find URL MARKER: the id of the first entry that begins with the marker
+# user: the name under which the token posts
+user() {
+	local said
+	if [ -n "${FORGE_USER:-}" ]; then
+		printf '%s' "$FORGE_USER"
+	elif said=$(call GET "$FORGE_API/user" 2>/dev/null) && said=$(jq -er '.login // .username' <<<"$said"); then
+		printf '%s' "$said"
+	elif [ "$FORGE" = github ]; then
+		printf 'github-actions[bot]'
+	else
+		echo "the forge does not say whose FORGE_TOKEN is; set FORGE_USER" >&2 && return 1
+	fi
+}
+
+# find URL MARKER: the id of our own first entry that begins with the marker
 find() {
-	local page=1 entries
+	local page=1 entries me
+	me=$(user)
 	while :; do
 		entries=$(call GET "$1$([[ $1 = *\?* ]] && echo '&' || echo '?')per_page=100&page=$page")
-		jq -er --arg m "$2" 'map(select(((.body // .description // "") | startswith($m)) and (has("pull_request") | not))) | first | (.iid // .number // .id) // empty' <<<"$entries" && return
+		jq -er --arg m "$2" --arg me "$me" 'map(select(((.body // .description // "") | startswith($m)) and (has("pull_request") | not)
+			and (.user.login // .author.username // "") == $me)) | first | (.iid // .number // .id) // empty' <<<"$entries" && return
 		[ "$(jq length <<<"$entries")" -eq 100 ] || return 0
 		page=$((page + 1))
 	done
