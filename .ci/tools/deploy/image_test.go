@@ -43,7 +43,7 @@ func stages(t *testing.T) []instructions.Stage {
 func TestImageHasNoRights(t *testing.T) {
 	all := stages(t)
 	build, final := all[0], all[1]
-	if !regexp.MustCompile(`^golang:\d+\.\d+\.\d+-[a-z]+$`).MatchString(build.BaseName) {
+	if !regexp.MustCompile(`^golang:\d+\.\d+\.\d+-[a-z]+@sha256:[0-9a-f]{64}$`).MatchString(build.BaseName) {
 		t.Errorf("it builds on %s, which may be another one tomorrow", build.BaseName)
 	}
 	if final.BaseName != "scratch" {

@@ -27,6 +27,9 @@ func TestUnitIsSound(t *testing.T) {
 	if out, err := there("security", "--offline=true", "--no-pager", "--threshold="+exposure); err != nil {
 		t.Errorf("security: %v\n%s", err, out)
 	}
+	if !strings.Contains(string(unit), "\nLimitCORE=0\n") {
+		t.Error("a crash may leave an image of a memory that holds tokens")
+	}
 	open := analyze(dir, strings.Replace(string(unit), "ProtectSystem=strict", "ProtectSystm=strict", 1), "/bin/true")
 	if out, err := open("verify", "--man=no"); err == nil && len(out) == 0 {
 		t.Error("an unknown key passes")
