@@ -61,7 +61,7 @@ func (c *cluster) begin(d ddl, channels []int, exclusive, stuck bool) *broadcast
 // advance carries the cluster's broadcasts as far as they get now: appends to
 // the channels that take one, then the callbacks, in order.
 func (c *cluster) advance() {
-	if !c.running || c.advancing {
+	if !c.serves() || c.advancing {
 		return
 	}
 	c.advancing = true

@@ -20,6 +20,9 @@ const (
 	CoordinatorGone
 	// CoordinatorNotReady: the proxy says at once that the service is not ready.
 	CoordinatorNotReady
+	// CoordinatorStarting: the process was started and is not ready yet. Its proxy
+	// refuses every call by a gRPC error of its own, and nothing replicates (M §1.7).
+	CoordinatorStarting
 )
 
 // cluster is one simulated Milvus cluster. Its fields are guarded by the World's
@@ -45,6 +48,7 @@ type cluster struct {
 	advancing     bool
 	lock          clusterLock
 	coordinator   Coordinator
+	ready         *event // when a cluster that is starting will serve
 	callbacksHeld bool
 	cdcAbsent     bool
 	inbound       []*task
@@ -161,12 +165,37 @@ func (c *cluster) addChannels(names []string) {
 // waiting calls and its locks. Everything durable stays.
 func (c *cluster) kill() {
 	c.running = false
+	c.starting(0)
 	c.epoch++
 	c.forgetCursors()
 	c.endpoint.close()
 	c.lock = clusterLock{}
 	c.notify()
 }
+
+// starting keeps the cluster from being ready for a while, as its process is
+// after a kill until the session of the old one has ended; 0: it is ready, or its
+// process is gone.
+func (c *cluster) starting(d time.Duration) {
+	c.world.cancel(c.ready)
+	c.ready = nil
+	if d <= 0 {
+		if c.coordinator == CoordinatorStarting {
+			c.coordinator = CoordinatorUp
+		}
+		return
+	}
+	c.coordinator = CoordinatorStarting
+	c.ready = c.world.schedule(c.now().Add(d), func() {
+		c.starting(0)
+		c.advance()
+		c.kickTasks()
+		c.notify()
+	})
+}
+
+// serves says whether the parts of the cluster that hold its channels work.
+func (c *cluster) serves() bool { return c.running && c.coordinator != CoordinatorStarting }
 
 // revive starts the process again: interrupted broadcasts go on, CDC reconnects.
 func (c *cluster) revive() error {

@@ -67,8 +67,8 @@ func (w *World) ControlHandler() http.Handler {
 	get("/calls", func() any { return w.Calls() })
 	get("/connections", func() any { return map[string]int64{"accepted": w.accepted.Load()} })
 	handle(mux, "POST /clusters/{id}/stop", func(id string, _ struct{}) (any, error) { return nil, w.Stop(id) })
-	handle(mux, "POST /clusters/{id}/start", func(id string, _ struct{}) (any, error) { return nil, w.Revive(id) })
-	handle(mux, "POST /clusters/{id}/restart", func(id string, _ struct{}) (any, error) { return nil, w.Restart(id) })
+	handle(mux, "POST /clusters/{id}/start", func(id string, in starting) (any, error) { return nil, in.then(id, w.ReviveNotReady) })
+	handle(mux, "POST /clusters/{id}/restart", func(id string, in starting) (any, error) { return nil, in.then(id, w.RestartNotReady) })
 	handle(mux, "POST /clusters/{id}/write", w.controlWrite)
 	handle(mux, "POST /clusters/{id}/faults", w.controlFault)
 	handle(mux, "DELETE /clusters/{id}/faults", func(id string, _ struct{}) (any, error) { return nil, w.ClearFaults(id) })
@@ -84,6 +84,23 @@ func (w *World) ControlHandler() http.Handler {
 		reply(rw, http.StatusNotFound, problem(fmt.Errorf("no such call: %s %s", r.Method, r.URL.Path)))
 	})
 	return mux
+}
+
+// starting is the body of a call that starts a cluster: for how long it is not
+// ready afterwards.
+type starting struct {
+	NotReady string `json:"notReady"`
+}
+
+func (s starting) then(id string, start func(string, time.Duration) error) error {
+	if s.NotReady == "" {
+		return start(id, 0)
+	}
+	d, err := time.ParseDuration(s.NotReady)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%w: notReady: %q is no duration, as 20s", ErrBadRequest, s.NotReady)
+	}
+	return start(id, d)
 }
 
 func (w *World) controlWrite(id string, in struct {

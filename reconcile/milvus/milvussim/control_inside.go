@@ -10,7 +10,7 @@ import (
 // Broken is what a person or a test has broken inside a cluster. Nothing of it
 // shows in Milvus' own interface but by what no longer happens.
 type Broken struct {
-	// Coordinator is "gone" or "not_ready"; "" while it is up.
+	// Coordinator is "gone", "not_ready" or "starting"; "" while it is up.
 	Coordinator string `json:"coordinator,omitempty"`
 	// Callbacks: the ack callbacks are stuck.
 	Callbacks bool `json:"callbacks,omitempty"`
@@ -53,7 +53,7 @@ func (c *cluster) broken() *Broken {
 // coordinatorNames are the states of a coordinator as the control API spells
 // them.
 var coordinatorNames = map[Coordinator]string{
-	CoordinatorUp: "up", CoordinatorGone: "gone", CoordinatorNotReady: "not_ready",
+	CoordinatorUp: "up", CoordinatorGone: "gone", CoordinatorNotReady: "not_ready", CoordinatorStarting: "starting",
 }
 
 // String is the state as the control API spells it.
@@ -71,7 +71,7 @@ func (w *World) handleInside(mux *http.ServeMux) {
 				return nil, w.Coordinator(id, state)
 			}
 		}
-		return nil, fmt.Errorf("%w: state %q is none of up, gone, not_ready", ErrBadRequest, in.State)
+		return nil, fmt.Errorf("%w: state %q is none of up, gone, not_ready, starting", ErrBadRequest, in.State)
 	})
 	handle(mux, "POST /clusters/{id}/callbacks", func(id string, in held) (any, error) {
 		return nil, in.then(func(v bool) error { return w.HoldCallbacks(id, v) })

@@ -87,7 +87,7 @@ func TestControlAnswers(t *testing.T) {
 		{"unknown kind", "POST", "/clusters/a/faults", `{"method":"Connect","kind":"explode"}`, 400, ""},
 		{"unknown code", "POST", "/clusters/a/faults", `{"method":"Connect","kind":"error","code":"Sad"}`, 400, ""},
 		{"lag for clients", "POST", "/links/client/a", `{"lag":"1s"}`, 400, ""},
-		{"coordinator in no state", "POST", "/clusters/a/coordinator", `{"state":"sad"}`, 400, `{"error":"bad request: state \"sad\" is none of up, gone, not_ready"}`},
+		{"coordinator in no state", "POST", "/clusters/a/coordinator", `{"state":"sad"}`, 400, `{"error":"bad request: state \"sad\" is none of up, gone, not_ready, starting"}`},
 		{"callbacks without a word", "POST", "/clusters/a/callbacks", "", 400, `{"error":"bad request: held is missing"}`},
 		{"CDC without a word", "POST", "/clusters/a/cdc", "", 400, `{"error":"bad request: present is missing"}`},
 		{"no such channel", "POST", "/clusters/a/channels/x", `{"held":true}`, 400, `{"error":"bad request: cluster \"a\" has no channel \"x\""}`},

@@ -83,11 +83,11 @@ func (t *task) run() {
 
 // reachable tells whether a connection to the target would open.
 func (t *task) reachable() bool {
-	if !t.source.running || t.source.cdcAbsent {
+	if !t.source.serves() || t.source.cdcAbsent {
 		return false
 	}
 	t.resolve()
-	if t.target == nil || !t.target.running {
+	if t.target == nil || !t.target.serves() {
 		return false
 	}
 	l := t.source.world.links[link{t.source.id, t.target.id}]

@@ -38,6 +38,10 @@ func (c *cluster) writeRows(n int) error {
 	if !c.running {
 		return fmt.Errorf("cluster %s is stopped", c.id)
 	}
+	if !c.serves() {
+		c.stats.rejected += n
+		return proxyStarting()
+	}
 	coll, err := c.rowsCollection()
 	if err != nil {
 		c.stats.rejected += n

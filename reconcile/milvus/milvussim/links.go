@@ -94,7 +94,9 @@ func (w *World) Coordinator(id string, state Coordinator) error {
 		if state == CoordinatorUp && c.coordinator != CoordinatorUp {
 			c.finishPromotion()
 		}
+		c.starting(0)
 		c.coordinator = state
+		c.kickTasks()
 		return nil
 	})
 }

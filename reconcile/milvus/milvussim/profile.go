@@ -40,6 +40,7 @@ type Profile struct {
 	sentinels      bool // validator texts end in a merr sentinel (#50545)
 	fillTokens     bool // a blank token means "as stored" (#52735)
 	dropStale      bool // CDC skips topology messages older than its task (#52728)
+	ownDeadline    bool // a deadline inside the server is answered as a Status (M §1.7)
 	dropEmpty      bool // an empty configuration clears replication (#48994, reverted by #49080)
 	read           configurationRead
 }
@@ -75,7 +76,7 @@ func ParseProfile(version string) (Profile, error) {
 	case "master":
 		p := release26(lastKnownPatch)
 		p.Version, p.BuildTag = name, "master-20260901-b1c2d3e4"
-		p.read, p.fillTokens, p.dropStale = readAnswers, true, true
+		p.read, p.fillTokens, p.dropStale, p.ownDeadline = readAnswers, true, true, false
 		return p, nil
 	}
 	if name == "master-353ce56" {
@@ -122,6 +123,7 @@ func release26(patch int) Profile {
 		infoOnPrimary:  patch >= 19,
 		sentinels:      patch >= 19,
 		dumpBodies:     patch >= 20,
+		ownDeadline:    patch >= lastKnownPatch,
 	}
 	switch {
 	case patch >= 17:

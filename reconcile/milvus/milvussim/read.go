@@ -14,9 +14,14 @@ func (s service) GetReplicateConfiguration(ctx context.Context, req *milvuspb.Ge
 	if c.profile.read == readStub {
 		return s.UnimplementedMilvusServiceServer.GetReplicateConfiguration(ctx, req)
 	}
+	ctx, cancel := c.ownDeadline(ctx)
+	defer cancel()
 	err := c.needCoordinator(ctx)
 	if err == nil && c.profile.read == readHangs {
 		err = c.wait(ctx, func() bool { return c.stored != nil && c.coordinator == CoordinatorUp })
+	}
+	if c.passedOwnDeadline(err) {
+		err = failf(codeTimeout, textDeadline)
 	}
 	st, err := split(err)
 	if err != nil {

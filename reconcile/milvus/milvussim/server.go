@@ -82,6 +82,9 @@ func (c *cluster) serve(ctx context.Context, f *fault, rec *call, method string,
 	if err := f.before(ctx, c); err != nil {
 		return nil, err
 	}
+	if !c.serves() {
+		return nil, proxyStarting()
+	}
 	u, err := c.authenticate(ctx)
 	if err != nil {
 		return nil, err
@@ -106,6 +109,9 @@ func (w *World) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	f := c.takeFault(method)
 	if err = c.knows(method); err == nil {
 		err = f.before(ss.Context(), c)
+	}
+	if err == nil && !c.serves() {
+		err = status.Error(codes.Unknown, "state code: Initializing: service not ready")
 	}
 	if err == nil {
 		ctx := withRPC(ss.Context(), &rpc{cluster: c, call: rec})
@@ -181,22 +187,34 @@ func (w *World) Stop(id string) error {
 
 // Revive starts a stopped cluster at its address, with its state; interrupted
 // broadcasts go on. A running cluster is left alone.
-func (w *World) Revive(id string) error {
+func (w *World) Revive(id string) error { return w.ReviveNotReady(id, 0) }
+
+// ReviveNotReady is Revive of a cluster that is not ready for a while after its
+// start, as one is that was killed: until then its proxy refuses every call.
+func (w *World) ReviveNotReady(id string, notReady time.Duration) error {
 	return w.change(id, func(c *cluster) error {
 		if c.running {
 			return nil
 		}
-		return c.revive()
+		return c.startAgain(notReady)
 	})
 }
 
+func (c *cluster) startAgain(notReady time.Duration) error {
+	c.starting(notReady)
+	return c.revive()
+}
+
 // Restart is Stop and Revive in one.
-func (w *World) Restart(id string) error {
+func (w *World) Restart(id string) error { return w.RestartNotReady(id, 0) }
+
+// RestartNotReady is Stop and ReviveNotReady in one.
+func (w *World) RestartNotReady(id string, notReady time.Duration) error {
 	return w.change(id, func(c *cluster) error {
 		if c.running {
 			c.kill()
 		}
-		return c.revive()
+		return c.startAgain(notReady)
 	})
 }
 

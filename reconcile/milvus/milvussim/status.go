@@ -26,6 +26,7 @@ const (
 	codeAliasConflict      = 1601
 	codeAliasExists        = 1602
 	codeNotSupported       = 3000
+	codeTimeout            = 10001
 	codeUnexpected         = 65535
 )
 
@@ -126,6 +127,7 @@ const (
 	textPrimaryReceive = "primary cluster cannot receive replicate message"
 	textChannelPrimary = "replicate message cannot be received in primary role"
 	textForcePrimary   = "force promote can only be used on secondary clusters, current cluster is primary"
+	textDeadline       = "context deadline exceeded"
 	textForcePrefix    = "invalid replicate configuration for force promote: "
 	textAuth           = "auth check failure, please check username and password are correct"
 )
@@ -133,6 +135,12 @@ const (
 // notReady is the answer of a proxy that is not healthy (M §1.1).
 func notReady(state string) error {
 	return failf(codeNotReady, "service not ready[proxy=1]: state code: %s", state)
+}
+
+// proxyStarting is the answer to every call of a proxy that was started and is
+// not ready yet, before it looks at tokens (M §1.7).
+func proxyStarting() error {
+	return status.Error(codes.Unknown, "service unavailable: internal: Milvus Proxy is not ready yet. please wait")
 }
 
 func forceCount(n int) string {

@@ -3,6 +3,7 @@ package milvussim
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -13,13 +14,35 @@ import (
 // ignore it (S06).
 func (service) UpdateReplicateConfiguration(ctx context.Context, req *milvuspb.UpdateReplicateConfigurationRequest) (*commonpb.Status, error) {
 	c := rpcOf(ctx).cluster
-	if err := c.needCoordinator(ctx); err != nil {
-		return answer(err)
+	ctx, cancel := c.ownDeadline(ctx)
+	defer cancel()
+	err := c.needCoordinator(ctx)
+	switch {
+	case err != nil:
+	case req.GetForcePromote() && c.profile.forcePromote:
+		err = c.forcePromote(ctx, req.GetReplicateConfiguration())
+	default:
+		err = c.update(ctx, req.GetReplicateConfiguration())
 	}
-	if req.GetForcePromote() && c.profile.forcePromote {
-		return answer(c.forcePromote(ctx, req.GetReplicateConfiguration()))
+	if c.passedOwnDeadline(err) {
+		err = rejectUpdate(streamingUnknown, textDeadline)
 	}
-	return answer(c.update(ctx, req.GetReplicateConfiguration()))
+	return answer(err)
+}
+
+// ownDeadline ends a call a little before its caller gives up, on versions that
+// then answer instead of letting the caller's deadline pass.
+func (c *cluster) ownDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	const part = 4 // of the time that is left
+	end, bounded := ctx.Deadline()
+	if !bounded || !c.profile.ownDeadline {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end.Add(-time.Until(end)/part))
+}
+
+func (c *cluster) passedOwnDeadline(err error) bool {
+	return c.profile.ownDeadline && errors.Is(err, context.DeadlineExceeded)
 }
 
 // update is the normal call: compare, validate, take the lock, look at the role,
