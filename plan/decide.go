@@ -148,6 +148,9 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	if !ok {
 		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status {T}' and resolve it by hand"}
 	}
+	if v := s.view(o); p.verdict.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
+		text.remedy = noSwitchover
+	}
 	cluster := o
 	if p.verdict.code == CodeNotAStandby || p.verdict.code == CodeCandidateUnreachable {
 		cluster = prim

@@ -2,6 +2,11 @@ package plan
 
 type tableText struct{ message, remedy string }
 
+// noSwitchover is the remedy beside an old primary that answers and is not seen to
+// store its edge to the cluster to promote: a switchover would be blocked too.
+const noSwitchover = "find out with 'reconcile doctor {T}' what {O} is and why it is not seen to replicate to {P}, its token first; " +
+	"if applications cannot write to {O}, cut it off by network and the same approved commit applies"
+
 // tableTexts are the sentences of blocked cells: {P} is the desired
 // primary, {O} the other member, {T} the topology, {S} who else could be
 // promoted.

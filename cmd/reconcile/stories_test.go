@@ -30,7 +30,7 @@ var stories = map[string][]string{
 	"R20": {"plan/judge_test.go: R20: rounds that took longer than their deadlines do not count", "plan/judge_test.go: R20: the candidate did not answer either"},
 	"R21": {"plan/judge_test.go: R21: the last round sees it up", "reconcile/apply_test.go: the old primary recovers for the last round alone"},
 	"R22": {"plan/judge_test.go: R22: one movement starts the run anew, then it goes on"},
-	"R23": {"plan/compute_test.go: its coordinator is gone", "testdata/script/failover-primary-half-alive.txtar"},
+	"R23": {"plan/compute_test.go: its coordinator is gone", "testdata/script/failover-primary-half-alive.txtar", "testdata/script/failover-primary-starting.txtar", "reconcile/milvus/classify_test.go TestNotReadyIsDegraded"},
 	"R24": {"plan/stories_test.go: R24: a stuck switchover", "plan/stories_test.go TestR24SaysThatTheLossIsBounded"},
 	"R25": {"plan/stories_test.go: R25: the password was rotated", "plan/judge_test.go: a refused token is an answer"},
 	"R26": {"plan/stories_test.go: R26: rebuilt empty at the old address"},

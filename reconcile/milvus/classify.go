@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,11 +33,15 @@ func classify(err error, seen attempt) outcome {
 		return outcome{reach: plan.ReachUp}
 	}
 	code := status.Code(err)
+	words := status.Convert(err).Message()
+	if code == codes.Canceled && strings.Contains(words, "RST_STREAM") {
+		code = codes.DeadlineExceeded // the server's timer ran out a little before ours
+	}
 	if code == codes.Canceled {
 		return outcome{class: plan.ClassOther, err: err} // by ourselves: it says nothing
 	}
 	if seen.stage == stageSpoke {
-		reach, class := classifyCode(code)
+		reach, class := classifyCode(code, words)
 		return outcome{reach: reach, class: class, err: err}
 	}
 	reach, class := classifyAttempt(seen, code)
@@ -44,8 +49,8 @@ func classify(err error, seen attempt) outcome {
 }
 
 // classifyCode is for calls over a transport that stands: a process that
-// refuses us lives, whatever it says.
-func classifyCode(code codes.Code) (plan.Reach, plan.ErrorClass) {
+// refuses us lives, unless it says that it is not ready.
+func classifyCode(code codes.Code, words string) (plan.Reach, plan.ErrorClass) {
 	switch code {
 	case codes.Unauthenticated:
 		return plan.ReachUp, plan.ClassUnauthenticated
@@ -57,6 +62,35 @@ func classifyCode(code codes.Code) (plan.Reach, plan.ErrorClass) {
 		return plan.ReachDegraded, plan.ClassTimeout
 	case codes.Unavailable: // a proxy without a backend, or a connection that broke
 		return plan.ReachDegraded, plan.ClassUnavailable
+	default:
+		return classifyWords(words)
+	}
+}
+
+// notReady are the words with which a Milvus, or a part of it, says that it does
+// not serve (yet), whatever code it puts them under (milvus.md section 1.7). Inside
+// Milvus an error crosses gRPC and loses its code; its words stay.
+var notReady = []string{
+	"service not ready", "service unavailable", "is not ready yet",
+	"node not found", "node offline", "node not match", "node not available", "node state unexpected", "session not found",
+	"old session exists", "server id mismatch", "find no available", "empty grpc client", "client assignment not ready",
+	"STREAMING_CODE_ON_SHUTDOWN", "accesser closed", "client is closed", "client is closing", "connection is closing", "code = Unavailable",
+}
+
+// hanging are the words of a deadline that passed inside of Milvus.
+var hanging = []string{
+	"context deadline exceeded", "code = DeadlineExceeded", "context canceled", "code = Canceled",
+}
+
+// classifyWords is for refusals whose code does not tell. Words that we do not
+// know are those of a process that lives.
+func classifyWords(words string) (plan.Reach, plan.ErrorClass) {
+	says := func(w string) bool { return strings.Contains(words, w) }
+	switch {
+	case slices.ContainsFunc(notReady, says):
+		return plan.ReachDegraded, plan.ClassNotReady
+	case slices.ContainsFunc(hanging, says):
+		return plan.ReachDegraded, plan.ClassTimeout
 	default:
 		return plan.ReachUp, plan.ClassOther
 	}
@@ -107,15 +141,26 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// Codes inside a Status (milvus.md section 7).
+// Codes inside a Status (milvus.md sections 1.7, 7).
 const (
 	statusNotReady    = 1
 	statusUnavailable = 2
+	statusNodes       = 901 // the first of those of nodes that are not there
+	statusNodesEnd    = 906
 	statusNoAuth      = 1400
 	statusNoRight     = 1401
+	statusOldSession  = 3001
 	statusCanceled    = 10000
 	statusTimeout     = 10001
 )
+
+// legacyNotReady are the codes by which servers before merr say the same.
+//
+//lint:ignore SA1019 old servers fill only the legacy one
+var legacyNotReady = []commonpb.ErrorCode{
+	commonpb.ErrorCode_NotReadyServe, commonpb.ErrorCode_NotReadyCoordActivating,
+	commonpb.ErrorCode_DataCoordNA, commonpb.ErrorCode_NodeIDNotMatch,
+}
 
 // classifyStatus looks into the Status of a call that gRPC calls a success.
 func classifyStatus(s *commonpb.Status) outcome {
@@ -124,20 +169,21 @@ func classifyStatus(s *commonpb.Status) outcome {
 	if code == 0 && legacy == commonpb.ErrorCode_Success {
 		return outcome{reach: plan.ReachUp}
 	}
-	err := statusError{code: code, reason: s.GetReason()}
+	o := outcome{err: statusError{code: code, reason: s.GetReason()}}
 	switch {
-	case code == statusNotReady, code == statusUnavailable, legacy == commonpb.ErrorCode_NotReadyServe,
-		strings.Contains(s.GetReason(), "service not ready"):
-		return outcome{reach: plan.ReachDegraded, class: plan.ClassNotReady, err: err}
+	case code == statusNotReady, code == statusUnavailable, code >= statusNodes && code <= statusNodesEnd,
+		code == statusOldSession, slices.Contains(legacyNotReady, legacy):
+		o.reach, o.class = plan.ReachDegraded, plan.ClassNotReady
 	case code == statusTimeout, code == statusCanceled:
-		return outcome{reach: plan.ReachDegraded, class: plan.ClassTimeout, err: err}
+		o.reach, o.class = plan.ReachDegraded, plan.ClassTimeout
 	case code == statusNoAuth:
-		return outcome{reach: plan.ReachUp, class: plan.ClassUnauthenticated, err: err}
+		o.reach, o.class = plan.ReachUp, plan.ClassUnauthenticated
 	case code == statusNoRight:
-		return outcome{reach: plan.ReachUp, class: plan.ClassPermissionDenied, err: err}
+		o.reach, o.class = plan.ReachUp, plan.ClassPermissionDenied
 	default:
-		return outcome{reach: plan.ReachUp, class: plan.ClassOther, err: err}
+		o.reach, o.class = classifyWords(s.GetReason())
 	}
+	return o
 }
 
 // statusError is a refusal inside a successful gRPC call.

@@ -69,6 +69,59 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// TestNotReadyIsDegraded: every form in which a Milvus that does not serve says so
+// (milvus.md section 1.7), as a gRPC error and inside a Status. A refusal that says
+// nothing of it is that of a process that lives.
+func TestNotReadyIsDegraded(t *testing.T) {
+	spoke := attempt{stage: stageSpoke}
+	for words, class := range map[string]plan.ErrorClass{
+		"service unavailable: internal: Milvus Proxy is not ready yet. please wait": plan.ClassNotReady,
+		"internal: Milvus Proxy is not ready yet. please wait: service unavailable": plan.ClassNotReady,
+		"state code: Initializing: service not ready":                               plan.ClassNotReady,
+		"find no available mixcoord, check mixcoord state: node not found[node=0]":  plan.ClassNotReady,
+		"session not found: node not found[node=7]":                                 plan.ClassNotReady,
+		"node not match[expectedNodeID=7][actualNodeID=9]":                          plan.ClassNotReady,
+		"node offline[node=7]":                                                       plan.ClassNotReady,
+		"old session exists":                                                         plan.ClassNotReady,
+		"empty grpc client: dial tcp: connection refused":                            plan.ClassNotReady,
+		"handler client assignment not ready":                                        plan.ClassNotReady,
+		"code: STREAMING_CODE_ON_SHUTDOWN, cause: wal accesser closed":               plan.ClassNotReady,
+		"handler client is closed":                                                   plan.ClassNotReady,
+		"grpc: the client connection is closing":                                     plan.ClassNotReady,
+		"AssignmentDiscover; rpc error: code = Unavailable, desc = connection error": plan.ClassNotReady,
+		"…/UpdateReplicateConfiguration; streaming error: code = STREAMING_CODE_UNKNOWN, cause = context deadline exceeded; rpc error: code = Unknown, desc = ": plan.ClassTimeout,
+		"AssignmentDiscover; rpc error: code = DeadlineExceeded, desc = context deadline exceeded":                                                              plan.ClassTimeout,
+		"context canceled": plan.ClassTimeout,
+	} {
+		t.Run(words, func(t *testing.T) {
+			for _, code := range []codes.Code{codes.Unknown, codes.Internal, codes.FailedPrecondition, codes.Aborted} {
+				if got := classify(status.Error(code, words), spoke); got.reach != plan.ReachDegraded || got.class != class {
+					t.Errorf("%s: %+v", code, got)
+				}
+			}
+			if got := classifyStatus(&commonpb.Status{Code: 65535, Reason: words}); got.reach != plan.ReachDegraded || got.class != class {
+				t.Errorf("inside a Status: %+v", got)
+			}
+			if got := classifyAnswer(nil, status.Error(codes.Unknown, words), true); got != doubtful {
+				t.Errorf("an answer to a request: %d", got)
+			}
+			if got := classifyAnswer(&commonpb.Status{Code: 65535, Reason: words}, nil, true); got != doubtful {
+				t.Errorf("a Status to a request: %d", got)
+			}
+		})
+	}
+	for _, words := range []string{"cluster is not primary, cannot do any DDL/DCL", "rate limit exceeded", "database not found[database=x]", ""} {
+		if got := classify(status.Error(codes.Unknown, words), spoke); got.reach != plan.ReachUp {
+			t.Errorf("%q: %+v", words, got)
+		}
+	}
+	reset := status.Error(codes.Canceled, "stream terminated by RST_STREAM with error code: CANCEL")
+	if got := classify(reset, spoke); !got.timedOut() {
+		t.Errorf("a deadline that the server saw first: %+v", got)
+	}
+	same(t, classifyAnswer(nil, reset, true), doubtful)
+}
+
 func TestClassifyStatus(t *testing.T) {
 	cases := map[string]struct {
 		status *commonpb.Status
@@ -81,10 +134,19 @@ func TestClassifyStatus(t *testing.T) {
 		"not ready":           {&commonpb.Status{Code: 1}, plan.ReachDegraded, plan.ClassNotReady, false},
 		"not ready, in words": {&commonpb.Status{Code: 65535, Reason: "x: service not ready[y]"}, plan.ReachDegraded, plan.ClassNotReady, false},
 		//lint:ignore SA1019 servers before merr codes answer with it alone
-		"only the old code": {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"its own deadline":  {&commonpb.Status{Code: 10001}, plan.ReachDegraded, plan.ClassTimeout, false},
-		"not permitted":     {&commonpb.Status{Code: 1401}, plan.ReachUp, plan.ClassPermissionDenied, false},
-		"anything else":     {&commonpb.Status{Code: 65535}, plan.ReachUp, plan.ClassOther, false},
+		"only the old code":   {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"unavailable":         {&commonpb.Status{Code: 2}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"a node is not there": {&commonpb.Status{Code: 901}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"a node's state":      {&commonpb.Status{Code: 906}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"the old session":     {&commonpb.Status{Code: 3001}, plan.ReachDegraded, plan.ClassNotReady, false},
+		//lint:ignore SA1019 servers before merr codes answer with it alone
+		"an old code of a coordinator that starts": {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyCoordActivating}, plan.ReachDegraded, plan.ClassNotReady, false},
+		//lint:ignore SA1019 servers before merr codes answer with it alone
+		"an old code of another node": {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NodeIDNotMatch}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"given up inside":             {&commonpb.Status{Code: 10000}, plan.ReachDegraded, plan.ClassTimeout, false},
+		"its own deadline":            {&commonpb.Status{Code: 10001}, plan.ReachDegraded, plan.ClassTimeout, false},
+		"not permitted":               {&commonpb.Status{Code: 1401}, plan.ReachUp, plan.ClassPermissionDenied, false},
+		"anything else":               {&commonpb.Status{Code: 65535}, plan.ReachUp, plan.ClassOther, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,17 @@ func TestProbe(t *testing.T) {
 			func(t *testing.T, w *world) { must(t, w.Coordinator("a", milvussim.CoordinatorNotReady)) }, 4,
 			plan.LossNotServing, plan.ReachDegraded, plan.ClassNotReady, true,
 		},
+		"the primary was killed, and its process is starting": {
+			func(t *testing.T, w *world) { must(t, w.RestartNotReady("a", time.Hour)) }, 4,
+			plan.LossNotServing, plan.ReachDegraded, plan.ClassNotReady, true,
+		},
+		"it is starting, and has no credential": {
+			func(t *testing.T, w *world) {
+				w.config.Credentials = w.config.Credentials[1:]
+				must(t, w.Coordinator("a", milvussim.CoordinatorStarting))
+			}, 4,
+			plan.LossNotServing, plan.ReachDegraded, plan.ClassNotReady, true,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
