@@ -90,7 +90,7 @@ type TLS struct {
 type Credential struct {
 	ClusterID string
 	Address   string // host:port
-	URI       string // empty: Address with any scheme
+	URI       string // empty: Address with http:// or https://
 	// Token refers to nothing for a server without authentication.
 	Token            SecretRef
 	ReplicationToken SecretRef // Token unless written

@@ -91,13 +91,14 @@ func TestParseAccepts(t *testing.T) {
 	}{
 		{"another port", `{uri: "https://a.example:443"}`, func(c plan.Cluster) any { return c.ClientAddress }, "a.example:443"},
 		{"IPv6", `{uri: "http://[::1]:19530"}`, func(c plan.Cluster) any { return c.ClientAddress }, "[::1]:19530"},
-		{"tcp", `{uri: "tcp://10.0.0.1:19530"}`, func(c plan.Cluster) any { return c.ClientAddress }, "10.0.0.1:19530"},
+		{"an address without a name", `{uri: "http://10.0.0.1:19530"}`, func(c plan.Cluster) any { return c.ClientAddress }, "10.0.0.1:19530"},
 		{"no port but an address", `{uri: "https://a.example", clientAddress: "10.0.0.1:19530"}`, func(c plan.Cluster) any { return c.ClientAddress }, "10.0.0.1:19530"},
 		{"not promotable", `{uri: "http://a:1", promotable: false}`, func(c plan.Cluster) any { return c.Promotable }, false},
 		{"prefix", `{uri: "http://a:1", pchannels: {prefix: by-dev-dml_, count: 1}}`, func(c plan.Cluster) any { return c.PChannels[0] }, "by-dev-dml_0"},
 		{"list past 9", `{uri: "http://a:1", pchannels: [c_8, c_9, c_10, c_11]}`, func(c plan.Cluster) any { return c.PChannels[3] }, "c_11"},
 		{"list without numbers", `{uri: "http://a:1", pchannels: [north, east]}`, func(c plan.Cluster) any { return c.PChannels[0] }, "north"},
 		{"time zone", `{uri: "http://a:1", provisioned: {from: restored, at: 2026-11-01T10:00:00+01:00}}`, func(c plan.Cluster) any { return c.Provisioned.At }, time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)},
+		{"time in lower case", `{uri: "http://a:1", provisioned: {from: restored, at: 2026-11-01t09:00:00z}}`, func(c plan.Cluster) any { return c.Provisioned.At }, time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)},
 		{"byte order mark", "{uri: 'http://a:1'}", func(c plan.Cluster) any { return c.ID }, "a"},
 	}
 	for _, tt := range tests {

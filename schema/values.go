@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // maxDuration bounds every duration of the files: longer than a year is a
@@ -61,7 +63,7 @@ func (f field) time() time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := plan.ParseTime(s)
 	if err != nil {
 		f.fail(quoted(s)+" is not an RFC 3339 time", "write date, time and zone, such as 2026-11-01T09:00:00Z")
 		return time.Time{}
@@ -69,7 +71,7 @@ func (f field) time() time.Time {
 	if t.Year() < 2000 || t.Year() > 9998 {
 		f.fail(quoted(s)+" is not a plausible time", "write the time when the cluster was provisioned")
 	}
-	return t.UTC()
+	return t
 }
 
 var clusterID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
@@ -113,15 +115,22 @@ func (f field) address() string {
 	return ""
 }
 
-// clusterURI checks a connection_param.uri as strictly as Milvus does, and in
-// addition demands a scheme and a host and refuses anything like a secret. ok
-// says whether the parsed form can be used.
+// clusterScheme says whether a uri begins as every client of Milvus takes it. The
+// Go client, by which Milvus replicates, takes nothing but these two, in lower
+// case; it reads anything else as a host and the rest as the name of a database.
+func clusterScheme(uri string) bool {
+	return strings.HasPrefix(uri, "http://") || strings.HasPrefix(uri, "https://")
+}
+
+// clusterURI checks a connection_param.uri as strictly as Milvus and its clients
+// do, and in addition demands a scheme and a host and refuses anything like a
+// secret. ok says whether the parsed form can be used.
 func (f field) clusterURI() (parsed *url.URL, ok bool) {
 	s := f.text()
 	if s == "" {
 		return nil, false
 	}
-	hint := "write scheme://host:port, such as http://cluster-a.example:19530"
+	hint := "write http://host:port or https://host:port, such as http://cluster-a.example:19530"
 	u, err := url.ParseRequestURI(s)
 	if strings.Contains(s, "@") {
 		f.fail("the uri holds a user or password", "secrets never stand here: the operator's configuration refers to the token; "+hint)
@@ -133,8 +142,8 @@ func (f field) clusterURI() (parsed *url.URL, ok bool) {
 		message = quoted(s) + " has no scheme"
 	case err != nil:
 		message = quoted(s) + " is not a URI"
-	case u.Scheme == "" || u.Opaque != "":
-		message = quoted(s) + " has no scheme"
+	case !clusterScheme(s):
+		message = quoted(s) + " has a scheme that the clients of Milvus do not take"
 	case u.Hostname() == "":
 		message = quoted(s) + " has no host"
 	case !isHost(u.Hostname()):

@@ -114,6 +114,8 @@ func TestMalformedTrailers(t *testing.T) {
 		"an expiry that is a date":             set("Failover-Expires", "2026-11-22"),
 		"an expiry without a zone":             set("Failover-Expires", "2026-11-22T22:00:00"),
 		"an expiry with a comma":               set("Failover-Expires", "2026-11-22T22:00:00,5Z"),
+		"an expiry with a short hour":          set("Failover-Expires", "2026-11-22T9:00:00Z"),
+		"an expiry with a short zone":          set("Failover-Expires", "2026-11-22T22:00:00+1:00"),
 		"an expiry that is no day":             set("Failover-Expires", "2026-02-30T22:00:00Z"),
 		"an expiry in the year 1":              set("Failover-Expires", "0001-01-01T00:00:00Z"),
 		"a digest cut short":                   set("Failover-Plan", "sha256:3f9c"),

@@ -38,12 +38,11 @@ func formOf(pattern string) form {
 // The forms of values. A topology is a DNS-1123 label; a cluster id is as
 // contract section 2 says.
 var (
-	targetForm  = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
-	personForm  = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
-	expiresForm = formOf(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
-	digestForm  = formOf(`^sha256:[0-9a-f]{64}$`)
-	codeForm    = formOf(`^[A-Z][A-Z0-9_]{0,63}$`)
-	lossForm    = formOf(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
+	targetForm = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
+	personForm = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
+	digestForm = formOf(`^sha256:[0-9a-f]{64}$`)
+	codeForm   = formOf(`^[A-Z][A-Z0-9_]{0,63}$`)
+	lossForm   = formOf(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
 )
 
 func (c *Claim) set(key, value string) (err error) {
@@ -99,17 +98,14 @@ func parsePerson(value string) (Person, error) {
 }
 
 func parseExpires(value string) (time.Time, error) {
-	if err := requireForm(expiresForm, value, "a time as 2006-01-02T15:04:05Z"); err != nil {
-		return time.Time{}, err
-	}
-	t, err := time.Parse(time.RFC3339Nano, value)
+	t, err := plan.ParseTime(value)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a time: %w", clip(value), err)
+		return time.Time{}, fmt.Errorf("%+q is not a time of RFC 3339, as 2026-11-22T22:00:00Z", clip(value))
 	}
 	if t.IsZero() {
 		return time.Time{}, errors.New("the year 1 is not a time to expire at")
 	}
-	return t.UTC(), nil
+	return t, nil
 }
 
 func parseLoss(value string) (*time.Duration, error) {

@@ -75,7 +75,7 @@ func uriFits(uri string, cred Credential) bool {
 		return uri == cred.URI
 	}
 	u, err := url.Parse(uri)
-	if err != nil || u.Scheme == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return false
 	}
 	return u.Host == cred.Address && (u.Path == "" || u.Path == "/")

@@ -31,7 +31,7 @@ const (
 type Credential struct {
 	ClusterID string
 	Address   string // where the token may go
-	URI       string // the only uri that may go with it; empty: Address with any scheme
+	URI       string // the only uri that may go with it; empty: Address with http:// or https://
 	// Token is asked before each use, so that a rotated file is read anew. Nil
 	// is a server without authentication.
 	Token func() (string, error)

@@ -21,7 +21,8 @@ func TestURIFits(t *testing.T) {
 	}{
 		"the bound one":                    {"http://a:1", "http://a:1", true},
 		"another than the bound one":       {"https://a:1", "http://a:1", false},
-		"none is bound, any scheme":        {"https://a:19530", "", true},
+		"none is bound, https":             {"https://a:19530", "", true},
+		"none is bound, another scheme":    {"tcp://a:19530", "", false},
 		"none is bound, with a slash":      {"http://a:19530/", "", true},
 		"none is bound, another host":      {"http://b:19530", "", false},
 		"none is bound, another port":      {"http://a:1", "", false},

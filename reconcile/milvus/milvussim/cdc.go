@@ -112,9 +112,9 @@ func (w *World) at(uri string) *cluster {
 	if c := w.byURI[uri]; c != nil {
 		return c
 	}
-	host := uri
-	if u, err := url.Parse(uri); err == nil && u.Host != "" {
-		host = u.Host
+	host, err := clientHost(uri)
+	if err != nil {
+		return nil
 	}
 	for _, c := range w.clusters {
 		if c.address == host || strings.TrimPrefix(c.uri, "http://") == host {
@@ -122,4 +122,18 @@ func (w *World) at(uri string) *cluster {
 		}
 	}
 	return nil
+}
+
+// clientHost is where the Go client of Milvus connects for a uri: it knows http://
+// and https://, in lower case, and puts tcp:// before anything else, so that
+// another scheme becomes the host (milvusclient/client_config.go).
+func clientHost(uri string) (string, error) {
+	if !strings.HasPrefix(uri, "http://") && !strings.HasPrefix(uri, "https://") {
+		uri = "tcp://" + uri
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return "", err
+	}
+	return u.Host, nil
 }

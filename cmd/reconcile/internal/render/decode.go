@@ -116,11 +116,11 @@ func (r *decodeReader) time(s *string) time.Time {
 	if s == nil {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339Nano, *s)
+	t, err := plan.ParseTime(*s)
 	if err != nil {
 		r.fail("%q is no time of RFC 3339", *s)
 	}
-	return t.UTC()
+	return t
 }
 
 // digest refuses what a digest cannot look like: `apply --plan` compares it,
