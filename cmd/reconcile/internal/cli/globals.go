@@ -129,8 +129,15 @@ type writer func(w io.Writer, kind string) error
 // of --output-file. A file that cannot be written keeps nothing from stdout.
 func (g *globals) emit(write writer) error {
 	out, err := g.make(write)
-	_, unsaid := g.std.Out.Write(out)
-	return errors.Join(err, unsaid)
+	return errors.Join(err, g.print(out))
+}
+
+// print writes to stdout. A reader that went away did not want the rest.
+func (g *globals) print(out []byte) error {
+	if _, err := g.std.Out.Write(out); err != nil && !readerGone(err) {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
 }
 
 // report is emit for a command that has acted. Its exit code says what was

@@ -24,6 +24,9 @@ import (
 // than the 30 s after which Kubernetes kills.
 const stopGrace = 20 * time.Second
 
+// lastLinesWithin is for how long the end of the process waits for its log's reader.
+const lastLinesWithin = 2 * time.Second
+
 // keptConnections is how old a connection may become over which clusters are
 // looked at: as long as it lives, a name that leads elsewhere is not noticed.
 const keptConnections = 5 * time.Minute
@@ -92,7 +95,9 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 		return err
 	}
 	d.herald.use(ctx, e)
-	log := g.logger()
+	lines := newQueue(g.std.Err)
+	defer func() { lines.close(g.after(lastLinesWithin)) }()
+	log := g.logger(lines)
 	d.webhook = &serve.Webhook{Log: log}
 	board := &reconcile.Board{}
 	d.metrics = serve.NewMetrics(board)

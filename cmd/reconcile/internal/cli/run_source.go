@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -77,17 +78,17 @@ func (e election) Leader(ctx context.Context) string {
 	return fmt.Sprintf("%s (process %d on %s, since %s)", h.Process, h.PID, h.Host, h.Since.UTC().Format("2006-01-02T15:04:05Z"))
 }
 
-// logger writes one line for each message on stderr.
-func (g *globals) logger() *slog.Logger {
+// logger writes one line for each message.
+func (g *globals) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
 		level = slog.LevelInfo // check has refused other words
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if g.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(g.std.Err, options))
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return slog.New(slog.NewTextHandler(g.std.Err, options))
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // hook says whose pushes the webhook heeds.

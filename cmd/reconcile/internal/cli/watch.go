@@ -38,6 +38,8 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 		case ctx.Err() != nil:
 			g.exit = ExitOK
 			return nil
+		case errors.Is(err, errReaderGone):
+			return nil
 		case err != nil && n == 0:
 			return err
 		case err != nil:
@@ -68,7 +70,9 @@ func (e *environment) watchOnce(ctx context.Context, l lookAt, n int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.g.std.Out.Write(e.g.frame(out, n)); err != nil {
+	if _, err := e.g.std.Out.Write(e.g.frame(out, n)); readerGone(err) {
+		return errReaderGone
+	} else if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

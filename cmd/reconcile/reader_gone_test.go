@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// closedPipe is a writer whose reader has gone.
+func closedPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() }) // only written to
+	return w
+}
+
+// TestReadersThatWentAway: an apply carries out what is approved and says by its
+// exit code what it did, whoever stopped reading what it prints, also where
+// SIGPIPE was ignored when it started.
+func TestReadersThatWentAway(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), replicasPatience)
+	t.Cleanup(cancel)
+	for name, c := range map[string]struct {
+		program string
+		gone    func(cmd *exec.Cmd, pipe *os.File)
+	}{
+		"stdout":                        {"exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stdout = p }},
+		"stderr":                        {"exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stderr = p }},
+		"both, and SIGPIPE was ignored": {"trap '' PIPE; exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stdout, cmd.Stderr = p, p }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newCrashDrill(ctx, t, 1, "")
+			cmd := d.command(ctx, "apply", "-o", "json")
+			cmd.Args = append([]string{"sh", "-c", c.program + ` "$@"`, "sh"}, cmd.Args[1:]...)
+			sh, err := exec.LookPath("sh")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Path, cmd.Err = sh, nil
+			c.gone(cmd, closedPipe(t))
+			if err := cmd.Run(); err != nil {
+				t.Errorf("apply ended with %v", err)
+			}
+			d.judge(t, name, crashName(0))
+		})
+	}
+}
+
+// TestADaemonWhoseLogNobodyReads: it goes on when the reader of its log has gone,
+// and when it stands still with the pipe full.
+func TestADaemonWhoseLogNobodyReads(t *testing.T) {
+	t.Parallel()
+	d := newHealthyReplicas(t, 0)
+	etcd := startEtcd(t)
+	for name, pipe := range map[string]func() *os.File{
+		"gone": func() *os.File { return closedPipe(t) },
+		"full": func() *os.File { return fullPipe(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			serves := freeAddresses(t, 1)[0]
+			config := filepath.Join(t.TempDir(), "reconcile.yaml")
+			d.configure(t, config, serves, strings.TrimPrefix(etcd, "http://"))
+			cmd := exec.CommandContext(d.ctx, "reconcile", "run", "--config", config, "--log-level", "debug")
+			cmd.Stderr = pipe()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+			before := sweeps(t, serves)
+			d.await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Errorf("it ended with %v", err)
+				}
+			case <-time.After(replicasPatience):
+				t.Error("it does not end")
+			}
+		})
+	}
+}
+
+// sweeps is what the daemon tells of its last look.
+func sweeps(t *testing.T, serves string) string {
+	t.Helper()
+	text, err := request("GET", "http://"+serves+"/metrics", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "reconcile_last_success_timestamp_seconds") {
+			return line
+		}
+	}
+	return ""
+}
+
+// fullPipe is one whose reader reads nothing, with room for nothing more.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	if err := w.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = w.Write(make([]byte, 4096))
+	}
+	return w
+}
