@@ -223,7 +223,8 @@ type NotifyTarget struct {
 
 // Serve is the HTTP server of the daemon.
 type Serve struct {
-	Address       string // host:port
+	Address       string   // host:port
+	Hosts         []string // names under which clients may ask for it
 	WebhookSecret SecretRef
 	TLS           *TLS
 }

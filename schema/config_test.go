@@ -71,7 +71,7 @@ notify:
   - {name: chat, url: "https://chat.example/x", secretFrom: {file: f}, format: slack, minSeverity: critical}
   - {name: bus, url: "https://bus.example/x"}
   - {name: forge, url: "https://api.github.com/repos/o/r/statuses/{commit}", secretFrom: {env: FORGE}, format: github}
-serve: {address: "0.0.0.0:9000", webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
+serve: {address: "0.0.0.0:9000", hosts: [reconcile.example], webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
 `
 
 func defaultConfig() Config {
@@ -143,7 +143,7 @@ func wantFullConfig() Config {
 			{Name: "bus", URL: "https://bus.example/x", Format: NotifyCloudEvents, MinSeverity: plan.SeverityWarning},
 			{Name: "forge", URL: "https://api.github.com/repos/o/r/statuses/{commit}", Secret: SecretRef{Env: "FORGE"}, Format: NotifyGitHub, MinSeverity: plan.SeverityWarning},
 		},
-		Serve: Serve{Address: "0.0.0.0:9000", WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
+		Serve: Serve{Address: "0.0.0.0:9000", Hosts: []string{"reconcile.example"}, WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
 	}
 }
 

@@ -74,6 +74,7 @@ func (d *document) config() Config {
 		Notify:        notify(root.get("notify")),
 		Serve: Serve{
 			Address:       addressOr(root.get("serve").get("address"), "127.0.0.1:9640"),
+			Hosts:         uniqueNames(root.get("serve").get("hosts")),
 			WebhookSecret: secret(root.get("serve").get("webhookSecretFrom")),
 			TLS:           tlsOf(root.get("serve").get("tls")),
 		},

@@ -36,7 +36,7 @@ func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	}
 	board := d.loop.Board()
 	s, err := serve.Listen(serve.Options{
-		Address: c.Serve.Address, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
+		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
 		Ready: func() error { return serve.Ready(board.Snapshot()) },
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 	headerTimeout   = 5 * time.Second
 	readTimeout     = 30 * time.Second
 	writeTimeout    = 60 * time.Second
-	idleTimeout     = 2 * time.Minute
+	idleTimeout     = 30 * time.Second
 	maxHeader       = 64 << 10
 	shutdownTimeout = 5 * time.Second
 )
@@ -28,6 +28,9 @@ const (
 type Options struct {
 	Address string      // host:port; port 0 takes a free one
 	TLS     *tls.Config // nil: plaintext
+	// Hosts are the names under which clients may ask for it, beside addresses,
+	// localhost and the host of Address.
+	Hosts []string
 	// Health says what is stuck; nil: nothing is.
 	Health func() error
 	// Ready says why it is not ready; nil: it is.
@@ -52,8 +55,10 @@ func Listen(o Options) (*Server, error) {
 		l = tls.NewListener(l, o.TLS)
 	}
 	s := &Server{mux: http.NewServeMux(), listener: l}
+	own, _, _ := net.SplitHostPort(o.Address) // Listen took it
 	s.http = &http.Server{
-		Handler: guarded(s.mux), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		ConnState: newConnections().changed,
+		Handler:   guarded(knownHosts(append([]string{own}, o.Hosts...), s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
 	s.Handle("GET /healthz", health(o.Health))

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestIdleClientsStarveNobody: 400 clients that hold a connection each do not keep a
+// daemon that may open 200 files from carrying out an approved failover.
+func TestIdleClientsStarveNobody(t *testing.T) {
+	t.Parallel()
+	d := newHealthyReplicas(t, 0)
+	serves := freeAddresses(t, 1)[0]
+	config := filepath.Join(t.TempDir(), "reconcile.yaml")
+	d.configure(t, config, serves, newLine(t, startEtcd(t)).address())
+	cmd := exec.CommandContext(d.ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be gone
+		_ = cmd.Wait()         // it was killed
+	})
+	d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+	for range 400 {
+		conn, err := net.Dial("tcp", serves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close() //nolint:errcheck // the server may have closed it
+		if _, err := fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err == nil {
+			_, _ = io.ReadFull(conn, make([]byte, 12)) // the server may have closed it
+		}
+	}
+	d.post(t, "/clusters/a/stop", "")
+	d.failover(t)
+	d.await(t, "the promotion", func() bool {
+		for _, c := range d.promotions(t) {
+			if fmt.Sprint(c.Code) == "0" {
+				return true
+			}
+		}
+		return false
+	})
+}
