@@ -7,10 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-
-	"google.golang.org/grpc"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"time"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -26,6 +23,9 @@ type Breaker struct {
 	// Grow gives a cluster one pchannel more (rootCoord.dmlChannelNum) and
 	// returns when it serves again.
 	Grow func(id string) error
+	// StopCDC ends the CDC component of a cluster and nothing else, StartCDC
+	// brings it back.
+	StopCDC, StartCDC func(id string) error
 }
 
 // lacks tells what is missing of what a case needs, in the names of the
@@ -33,6 +33,7 @@ type Breaker struct {
 func (b Breaker) lacks(needs []string) []string {
 	have := map[string]bool{
 		varStop: b.Stop != nil, varStart: b.Start != nil, varCut: b.Cut != nil, varHeal: b.Heal != nil, varGrow: b.Grow != nil,
+		varStopCDC: b.StopCDC != nil, varStartCDC: b.StartCDC != nil,
 	}
 	var out []string
 	for _, n := range needs {
@@ -43,6 +44,9 @@ func (b Breaker) lacks(needs []string) []string {
 	return out
 }
 
+// commandTimeout ends a command that does not return.
+const commandTimeout = 5 * time.Minute
+
 // Variables that name a command; see docs/conformance.md.
 const (
 	varStop  = "MILVUS_STOP"
@@ -50,6 +54,9 @@ const (
 	varCut   = "MILVUS_CUT"
 	varHeal  = "MILVUS_HEAL"
 	varGrow  = "MILVUS_GROW"
+
+	varStopCDC  = "MILVUS_STOP_CDC"
+	varStartCDC = "MILVUS_START_CDC"
 )
 
 // Needs of cases.
@@ -57,11 +64,12 @@ var (
 	needsStop = []string{varStop, varStart}
 	needsCut  = []string{varCut, varHeal}
 	needsGrow = []string{varGrow}
+	needsCDC  = []string{varStopCDC, varStartCDC}
 )
 
 // CommandBreaker breaks clusters by commands of the person who runs the suite:
-// MILVUS_STOP, MILVUS_START and MILVUS_GROW with the id of the cluster in
-// CLUSTER, MILVUS_CUT and MILVUS_HEAL with FROM and TO. Each is run by sh and must
+// MILVUS_STOP, MILVUS_START, MILVUS_GROW, MILVUS_STOP_CDC and MILVUS_START_CDC
+// with the id of the cluster in CLUSTER, MILVUS_CUT and MILVUS_HEAL with FROM and TO. Each is run by sh and must
 // end with 0.
 func CommandBreaker(getenv func(string) string) Breaker {
 	one := func(name string) func(string) error {
@@ -76,11 +84,14 @@ func CommandBreaker(getenv func(string) string) Breaker {
 		}
 		return func(from, to string) error { return shell(name, getenv(name), "FROM="+from, "TO="+to) }
 	}
-	return Breaker{Stop: one(varStop), Start: one(varStart), Cut: two(varCut), Heal: two(varHeal), Grow: one(varGrow)}
+	return Breaker{
+		Stop: one(varStop), Start: one(varStart), Cut: two(varCut), Heal: two(varHeal), Grow: one(varGrow),
+		StopCDC: one(varStopCDC), StartCDC: one(varStartCDC),
+	}
 }
 
 func shell(name, command string, env ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Env = append(os.Environ(), env...)
@@ -100,6 +111,8 @@ func simulatedBreaker(w *milvussim.World) Breaker {
 			n := len(w.PChannels(id))
 			return w.Grow(id, milvussim.PChannels(id+"-rootcoord-dml_", n+1)[n])
 		},
+		StopCDC:  func(id string) error { return w.SetCDC(id, false) },
+		StartCDC: func(id string) error { return w.SetCDC(id, true) },
 	}
 }
 
@@ -118,11 +131,7 @@ func (e *env) stop(c *Cluster) {
 func (e *env) start(c *Cluster) {
 	e.t.Helper()
 	e.sim(e.breaker.Start(c.ID))
-	e.eventually(c.ID+" is back", func() bool {
-		// The first call may still go out on the connection that was reset.
-		_, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}, grpc.WaitForReady(true))
-		return err == nil
-	})
+	e.sim(e.ready(c))
 }
 
 // cut lets nothing through from one cluster to another, until heal or the end of
@@ -140,4 +149,15 @@ func (e *env) cut(from, to *Cluster) {
 func (e *env) heal(from, to *Cluster) {
 	e.t.Helper()
 	e.sim(e.breaker.Heal(from.ID, to.ID))
+}
+
+// stopCDC ends the CDC component of a cluster; it is back when the case is over.
+func (e *env) stopCDC(c *Cluster) {
+	e.t.Helper()
+	e.sim(e.breaker.StopCDC(c.ID))
+	e.t.Cleanup(func() {
+		if err := e.breaker.StartCDC(c.ID); err != nil {
+			e.t.Error(err)
+		}
+	})
 }

@@ -8,18 +8,18 @@ import (
 
 func callCases() []Case {
 	return []Case{
-		{ID: "S23", Title: "a switchover sent to the standby alone", run: func(e *env) {
+		{ID: "S23", Title: "a switchover sent to the standby alone", Seen: seenMaster, run: func(e *env) {
 			e.waits(e.b, star(e.b, e.a), false)
 			e.stores(e.a, e.names("A→B"))
 			e.stores(e.b, e.names("A→B"))
 		}},
-		{ID: "S24", Title: "old primary first, then the standby", run: func(e *env) {
+		{ID: "S24", Title: "old primary first, then the standby", Seen: seenMaster, run: func(e *env) {
 			e.call(e.a, star(e.b, e.a))
 			e.call(e.b, star(e.b, e.a))
 			e.stores(e.b, e.names("B→A"))
 			e.flowing(e.b, e.a)
 		}},
-		{ID: "S25", Title: "both at once", run: func(e *env) {
+		{ID: "S25", Title: "both at once", Seen: seenMaster, run: func(e *env) {
 			results := make(chan reply, 2)
 			for _, c := range []*Cluster{e.b, e.a} {
 				ctx := e.long(c)
@@ -29,11 +29,11 @@ func callCases() []Case {
 			e.done(<-results)
 			e.flowing(e.b, e.a)
 		}},
-		{ID: "S26", Title: "the same configuration again", readOnly: true, run: func(e *env) {
+		{ID: "S26", Title: "the same configuration again", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			e.call(e.a, star(e.a, e.b))
 			e.call(e.b, star(e.a, e.b))
 		}},
-		{ID: "S27", Title: "another order of the list", run: func(e *env) {
+		{ID: "S27", Title: "another order of the list", Seen: seenMaster, run: func(e *env) {
 			other := star(e.a, e.b)
 			slices.Reverse(other.Clusters)
 			e.call(e.a, other)
@@ -42,13 +42,13 @@ func callCases() []Case {
 				e.t.Errorf("the first cluster is %s", got)
 			}
 		}},
-		{ID: "S28", Title: "a malformed configuration on a standby", readOnly: true, run: func(e *env) {
+		{ID: "S28", Title: "a malformed configuration on a standby", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			bad := star(e.a, e.b)
 			bad.Clusters[0].ConnectionParam.Uri = "10.0.0.1:19530"
 			e.refused(e.send(e.long(e.b), e.b, bad, false), "has invalid URI format: '10.0.0.1:19530'")
 			e.refused(e.send(e.long(e.b), e.b, bad, false), "streaming error: code = STREAMING_CODE_UNKNOWN, cause = ")
 		}},
-		{ID: "S29", Title: "an attach told to the primary alone", start: apart, run: func(e *env) {
+		{ID: "S29", Title: "an attach told to the primary alone", Seen: seenMaster, start: apart, run: func(e *env) {
 			e.call(e.a, star(e.a, e.b))
 			e.stores(e.a, e.names("A→B"))
 			if !e.writable(e.b) {
@@ -70,7 +70,7 @@ func callCases() []Case {
 			}
 			e.flowing(e.a, e.b)
 		}},
-		{ID: "S31", Title: "attached before its primary", start: apart, run: func(e *env) {
+		{ID: "S31", Title: "attached before its primary", Seen: seenMaster, start: apart, run: func(e *env) {
 			e.call(e.b, star(e.a, e.b))
 			if e.writable(e.b) {
 				e.t.Error("it takes DDL")
@@ -86,7 +86,7 @@ func callCases() []Case {
 			e.stores(e.b, e.names("{B}"))
 			e.flowing(e.a, e.c)
 		}},
-		{ID: "S33", Title: "a switchover of a star", start: wide, run: func(e *env) {
+		{ID: "S33", Title: "a switchover of a star", Seen: seenMaster, start: wide, run: func(e *env) {
 			next := star(e.b, e.a, e.c)
 			e.call(e.a, next)
 			e.call(e.b, next)
@@ -122,7 +122,7 @@ func callCases() []Case {
 			}
 			e.refused(e.send(e.long(e.a), e.a, fewer, false), "pchannels")
 		}},
-		{ID: "S37", Title: "fewer channels than live", needs: needsGrow, run: func(e *env) {
+		{ID: "S37", Title: "fewer channels than live", Seen: seenMaster, needs: needsGrow, run: func(e *env) {
 			e.sim(e.breaker.Grow(e.a.ID))
 			e.sim(e.breaker.Grow(e.b.ID))
 			e.refused(e.send(e.long(e.a), e.a, star(e.b, e.a), false), "current pchannels do not match the pchannels in the config")

@@ -16,16 +16,16 @@ func (e *env) updates() []milvussim.Call {
 
 func forceCases() []Case {
 	return []Case{
-		{ID: "S40", Title: "force on a primary", readOnly: true, run: func(e *env) {
+		{ID: "S40", Title: "force on a primary", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			r := e.send(e.long(e.a), e.a, star(e.a), true)
 			e.refused(r, "force promote can only be used on secondary clusters, current cluster is primary")
 			e.refused(r, "streaming error: code = STREAMING_CODE_INVAILD_ARGUMENT")
 			e.refused(r, "rpc error: code = InvalidArgument, desc = ")
 		}},
-		{ID: "S40", Title: "force on a cluster that is alone", start: apart, run: func(e *env) {
+		{ID: "S40", Title: "force on a cluster that is alone", Seen: seenMaster, start: apart, run: func(e *env) {
 			e.refused(e.send(e.long(e.b), e.b, star(e.b), true), "current cluster is primary")
 		}},
-		{ID: "S41", Title: "force with the wrong configuration", readOnly: true, run: func(e *env) {
+		{ID: "S41", Title: "force with the wrong configuration", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			const prefix = "invalid replicate configuration for force promote: "
 			two := star(e.a, e.b)
 			two.CrossClusterTopology = nil
@@ -45,7 +45,7 @@ func forceCases() []Case {
 			}
 			e.stores(e.b, e.names("A→B"))
 		}},
-		{ID: "S42", Title: "force with another uri, token and channels", run: func(e *env) {
+		{ID: "S42", Title: "force with another uri, token and channels", Seen: seenMaster, run: func(e *env) {
 			before := entryOf(e.read(e.b), e.b)
 			other := star(e.b)
 			other.Clusters[0].ConnectionParam = &commonpb.ConnectionParam{Uri: "http://elsewhere:1", Token: "x:y"}

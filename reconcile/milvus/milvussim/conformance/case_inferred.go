@@ -12,14 +12,14 @@ func inferredCases() []Case {
 			e.done(e.send(e.long(e.a), e.a, nil, false))
 			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},
-		{ID: "I03", Title: "a dump from the checkpoint, one tick on, holds what is unsent and nothing else (M §1.4, §6)", run: func(e *env) {
+		{ID: "I03", Title: "a dump from the checkpoint, one tick on, holds what is unsent and nothing else (M §1.4, §6)", Seen: seenMaster, run: func(e *env) {
 			e.flowing(e.a, e.b)
 			cp := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetCheckpoint()
 			if n := e.dump(e.a, e.a.pchannels()[0], cp); n != 0 && e.world != nil {
 				e.t.Errorf("%d messages are unsent on an idle pair", n)
 			}
 			e.force(e.b)
-			if s := e.create(e.a, "lost_"+string(rune('a'+e.count()%26))); s.GetCode() != 0 {
+			if s := e.create(e.a, e.name("lost")); s.GetCode() != 0 {
 				e.t.Fatal(s)
 			}
 			kept := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetSalvageCheckpoint()
@@ -45,9 +45,9 @@ func inferredCases() []Case {
 			e.flowing(e.a, e.b)
 			e.stores(e.b, e.names("A→B"))
 		}},
-		{ID: "I05", Title: "a fence is refused by the promoted cluster and nothing of the old primary reaches it (M §5.4)", run: func(e *env) {
+		{ID: "I05", Title: "a fence is refused by the promoted cluster and nothing of the old primary reaches it (M §5.4)", Seen: seenBoth, run: func(e *env) {
 			e.force(e.b)
-			name := "late_" + string(rune('a'+e.count()%26))
+			name := e.name("late")
 			if s := e.create(e.a, name); s.GetCode() != 0 {
 				e.t.Fatal(s)
 			}
@@ -57,7 +57,7 @@ func inferredCases() []Case {
 			}
 			e.stores(e.b, e.names("{B}"))
 		}},
-		{ID: "I06", Title: "a standby without its source frees itself by force and keeps the checkpoint (M §4.3)", start: wide, needs: needsStop, run: func(e *env) {
+		{ID: "I06", Title: "a standby without its source frees itself by force and keeps the checkpoint (M §4.3)", Seen: seenMaster, start: wide, needs: needsStop, run: func(e *env) {
 			e.stop(e.a)
 			e.force(e.b)
 			e.force(e.c)
@@ -66,7 +66,7 @@ func inferredCases() []Case {
 				e.t.Error("nothing is kept for salvage")
 			}
 		}},
-		{ID: "I07", Title: "an attach told to the primary alone is undone by a call to it (M §4.1)", start: apart, run: func(e *env) {
+		{ID: "I07", Title: "an attach told to the primary alone is undone by a call to it (M §4.1)", Seen: seenMaster, start: apart, run: func(e *env) {
 			e.call(e.a, star(e.a, e.b))
 			e.call(e.a, star(e.a))
 			e.stores(e.a, e.names("{A}"))

@@ -29,7 +29,7 @@ func (e *env) infoErr(ctx context.Context, c *Cluster, pchannel string) error {
 
 func readCases() []Case {
 	return []Case{
-		{ID: "S46", Title: "an unconfigured cluster blocks", start: unconfigured, version: "2.6.22", run: func(e *env) {
+		{ID: "S46", Title: "an unconfigured cluster blocks", Seen: seenBoth, start: unconfigured, version: "2.6.22", run: func(e *env) {
 			_, err := e.readErr(e.brief(e.a), e.a)
 			e.deadline(err)
 			if _, err := e.a.rpc.ListDatabases(e.long(e.a), &milvuspb.ListDatabasesRequest{}); err != nil {
@@ -65,16 +65,16 @@ func readCases() []Case {
 				}
 			}
 		}},
-		{ID: "S51", Title: "a standby's checkpoint", readOnly: true, run: func(e *env) {
+		{ID: "S51", Title: "a standby's checkpoint", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			cp := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetCheckpoint()
 			if cp.GetClusterId() != e.a.ID || cp.GetPchannel() != e.a.pchannels()[0] || cp.GetTimeTick() == 0 || cp.GetMessageId() == nil {
 				e.t.Errorf("checkpoint %v", cp)
 			}
 		}},
-		{ID: "S52", Title: "asked by the source's channel", readOnly: true, run: func(e *env) {
+		{ID: "S52", Title: "asked by the source's channel", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			e.deadline(e.infoErr(e.brief(e.b), e.b, e.a.pchannels()[0]))
 		}},
-		{ID: "S53", Title: "a primary has no checkpoint", readOnly: true, run: func(e *env) {
+		{ID: "S53", Title: "a primary has no checkpoint", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			if resp := e.info(e.a, e.b.ID, e.a.pchannels()[0]); resp.GetCheckpoint() != nil {
 				e.t.Errorf("checkpoint %v", resp.GetCheckpoint())
 			}
@@ -82,7 +82,7 @@ func readCases() []Case {
 		{ID: "S53", Title: "a primary waits before 2.6.19", version: "2.6.17", run: func(e *env) {
 			e.deadline(e.infoErr(e.brief(e.a), e.a, e.a.pchannels()[0]))
 		}},
-		{ID: "S54", Title: "salvage after a promotion", run: func(e *env) {
+		{ID: "S54", Title: "salvage after a promotion", Seen: seenMaster, run: func(e *env) {
 			before := e.info(e.b, e.a.ID, e.b.pchannels()[1]).GetCheckpoint()
 			e.force(e.b)
 			kept := e.info(e.b, e.a.ID, e.b.pchannels()[1])
@@ -94,7 +94,7 @@ func readCases() []Case {
 				e.t.Errorf("salvage for nobody: %v", other)
 			}
 		}},
-		{ID: "S55", Title: "a wrong password", readOnly: true, run: func(e *env) {
+		{ID: "S55", Title: "a wrong password", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			wrong := *e.a
 			wrong.Token = "root:wrong"
 			_, err := wrong.rpc.GetReplicateConfiguration(e.long(&wrong), &milvuspb.GetReplicateConfigurationRequest{})
@@ -102,28 +102,40 @@ func readCases() []Case {
 				e.t.Errorf("got %v", err)
 			}
 		}},
-		{ID: "S55", Title: "a user without privileges", run: func(e *env) {
+		{ID: "S55", Title: "a user without privileges", Seen: seenMaster, run: func(e *env) {
 			// UG9vcg== is "Poor" in the form in which the SDKs send a password.
-			s, err := e.a.rpc.CreateCredential(e.long(e.a), &milvuspb.CreateCredentialRequest{Username: "poor", Password: "UG9vcg=="})
+			name, hidden := e.name("poor"), e.name("hidden")
+			s, err := e.a.rpc.CreateCredential(e.long(e.a), &milvuspb.CreateCredentialRequest{Username: name, Password: "UG9vcg=="})
 			e.done(reply{s, err})
 			poor := *e.a
-			poor.Token = "poor:Poor"
+			poor.Token = name + ":Poor"
 			_, err = poor.rpc.UpdateReplicateConfiguration(e.long(&poor), &milvuspb.UpdateReplicateConfigurationRequest{ReplicateConfiguration: star(e.a, e.b)})
-			if s := status.Convert(err); s.Code() != codes.PermissionDenied || !strings.Contains(s.Message(), "PrivilegeUpdateReplicateConfiguration: permission deny to poor in the") {
+			if s := status.Convert(err); s.Code() != codes.PermissionDenied || !strings.Contains(s.Message(), "PrivilegeUpdateReplicateConfiguration: permission deny to "+name+" in the") {
 				e.t.Errorf("got %v", err)
 			}
 			if err := e.infoErr(e.long(&poor), &poor, poor.pchannels()[0]); err != nil {
 				e.t.Errorf("GetReplicateInfo needs no privilege: %v", err)
 			}
-			if s := e.create(e.a, "hidden"); s.GetCode() != 0 || e.has(&poor, "hidden") || !e.has(e.a, "hidden") {
+			if s := e.create(e.a, hidden); s.GetCode() != 0 || e.has(&poor, hidden) || !e.has(e.a, hidden) {
 				e.t.Error("the collection is not hidden from the poor user")
 			}
-			e.drop(e.a, "hidden")
-			s, err = e.a.rpc.DeleteCredential(e.long(e.a), &milvuspb.DeleteCredentialRequest{Username: "poor"})
+			e.drop(e.a, hidden)
+			s, err = e.a.rpc.DeleteCredential(e.long(e.a), &milvuspb.DeleteCredentialRequest{Username: name})
 			e.done(reply{s, err})
 		}},
-		{ID: "S56", Title: "writes and reads on a standby", run: func(e *env) {
-			name := "standby_" + string(rune('a'+e.count()%26))
+		{ID: "S56", Title: "writes on a standby", run: func(e *env) {
+			name := e.name("standby")
+			if s := e.create(e.a, name); s.GetCode() != 0 {
+				e.t.Fatal(s)
+			}
+			e.eventually("it is on the standby", func() bool { return e.has(e.b, name) })
+			e.refused(reply{e.insert(e.b, name, 0, 32).GetStatus(), nil}, "STREAMING_CODE_REPLICATE_VIOLATION")
+			e.refused(reply{e.insert(e.b, name, 0, 32).GetStatus(), nil}, "non-replicate message cannot be received in secondary role")
+			e.refused(reply{e.create(e.b, e.name("other")), nil}, "cluster is not primary, cannot do any DDL/DCL")
+			e.drop(e.a, name)
+		}},
+		{ID: "S56", Title: "queries on a standby", queries: true, run: func(e *env) {
+			name := e.name("standby")
 			if s := e.create(e.a, name); s.GetCode() != 0 {
 				e.t.Fatal(s)
 			}
@@ -132,9 +144,6 @@ func readCases() []Case {
 			s, err = e.a.rpc.LoadCollection(e.long(e.a), &milvuspb.LoadCollectionRequest{CollectionName: name})
 			e.done(reply{s, err})
 			e.eventually("it is on the standby", func() bool { return e.has(e.b, name) })
-			e.refused(reply{e.insert(e.b, name, 0, 32).GetStatus(), nil}, "STREAMING_CODE_REPLICATE_VIOLATION")
-			e.refused(reply{e.insert(e.b, name, 0, 32).GetStatus(), nil}, "non-replicate message cannot be received in secondary role")
-			e.refused(reply{e.create(e.b, "other"), nil}, "cluster is not primary, cannot do any DDL/DCL")
 			e.eventually("the standby answers queries", func() bool {
 				q, err := e.b.rpc.Query(e.long(e.b), &milvuspb.QueryRequest{CollectionName: name, OutputFields: []string{"count(*)"}})
 				return err == nil && q.GetStatus().GetCode() == 0

@@ -37,7 +37,7 @@ func (e *env) diverged(from, to string) {
 
 func safetyCases() []Case {
 	return []Case{
-		{ID: "S01", Title: "diverged clusters may be linked again", needs: needsCut, run: func(e *env) {
+		{ID: "S01", Title: "diverged clusters may be linked again", Seen: seenMaster, needs: needsCut, run: func(e *env) {
 			e.failedOver()
 			e.call(e.a, star(e.b, e.a))
 			e.call(e.b, star(e.b, e.a))
@@ -45,7 +45,7 @@ func safetyCases() []Case {
 			e.stores(e.b, e.names("B→A"))
 			e.diverged("b", "a")
 		}},
-		{ID: "S02", Title: "failback without a rebuild", needs: needsCut, run: func(e *env) {
+		{ID: "S02", Title: "failback without a rebuild", Seen: seenMaster, needs: needsCut, run: func(e *env) {
 			e.failedOver()
 			e.call(e.a, star(e.a, e.b)) // the same: no-op
 			e.call(e.b, star(e.a, e.b))
@@ -56,7 +56,7 @@ func safetyCases() []Case {
 			}
 			e.diverged("a", "b")
 		}},
-		{ID: "S03", Title: "the fence", run: func(e *env) {
+		{ID: "S03", Title: "the fence", Seen: seenBoth, run: func(e *env) {
 			if e.breaker.Cut != nil {
 				e.cut(e.a, e.b)
 			}
@@ -71,7 +71,7 @@ func safetyCases() []Case {
 				e.t.Error("the fenced cluster takes DDL, or the promoted one does not")
 			}
 		}},
-		{ID: "S04", Title: "a switchover without the standby leaves no primary", needs: needsCut, run: func(e *env) {
+		{ID: "S04", Title: "a switchover without the standby leaves no primary", Seen: seenMaster, needs: needsCut, run: func(e *env) {
 			e.cut(e.a, e.b)
 			e.call(e.a, star(e.b, e.a))
 			e.stores(e.a, e.names("B→A"))
@@ -92,7 +92,7 @@ func safetyCases() []Case {
 			e.done(e.send(e.long(e.a), e.a, star(e.a), true))
 			e.eventually("the standby is let go", func() bool { return e.world.State("b").BelievedRole == "standalone" })
 		}},
-		{ID: "S08", Title: "a dead primary's standby is promoted", needs: needsStop, run: func(e *env) {
+		{ID: "S08", Title: "a dead primary's standby is promoted", Seen: seenBoth, needs: needsStop, run: func(e *env) {
 			e.stop(e.a)
 			e.force(e.b)
 			e.stores(e.b, e.names("{B}"))
@@ -110,18 +110,18 @@ func safetyCases() []Case {
 			e.sim(e.world.HoldCallbacks("b", false))
 			e.eventually("the promotion completes", func() bool { return e.stored(e.b) == "{b}" })
 		}},
-		{ID: "S10", Title: "a second force promote", run: func(e *env) {
+		{ID: "S10", Title: "a second force promote", Seen: seenMaster, run: func(e *env) {
 			e.force(e.b)
 			e.refused(e.send(e.long(e.b), e.b, star(e.b), true),
 				"force promote can only be used on secondary clusters, current cluster is primary")
 			e.stores(e.b, e.names("{B}"))
 		}},
-		{ID: "S13", Title: "another standby waits for the promoted one", start: wide, run: func(e *env) {
+		{ID: "S13", Title: "another standby waits for the promoted one", Seen: seenMaster, start: wide, run: func(e *env) {
 			e.force(e.b)
 			e.waits(e.c, star(e.b, e.c), false)
 			e.stores(e.c, e.names("A→B,A→C"))
 		}},
-		{ID: "S14", Title: "a removed standby becomes writable", run: func(e *env) {
+		{ID: "S14", Title: "a removed standby becomes writable", Seen: seenMaster, run: func(e *env) {
 			e.call(e.a, star(e.a))
 			e.call(e.b, star(e.b))
 			e.stores(e.b, e.names("{B}"))
@@ -150,13 +150,14 @@ func safetyCases() []Case {
 			e.refused(e.send(e.long(e.a), e.a, two, false), "primary count is not 1: wrong replicate configuration")
 		}},
 		{ID: "S22", Title: "a standby with data joins without a word", start: apart, run: func(e *env) {
-			if s := e.create(e.b, "leftover"); s.GetCode() != 0 {
+			leftover := e.name("leftover")
+			if s := e.create(e.b, leftover); s.GetCode() != 0 {
 				e.t.Fatal(s)
 			}
 			e.call(e.a, star(e.a, e.b))
 			e.call(e.b, star(e.a, e.b))
 			e.flowing(e.a, e.b)
-			if !e.has(e.b, "leftover") || e.has(e.a, "leftover") {
+			if !e.has(e.b, leftover) || e.has(e.a, leftover) {
 				e.t.Error("the old data was touched")
 			}
 		}},

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,14 +12,35 @@ import (
 // MILVUS_A, MILVUS_B and MILVUS_C describe.
 func TestConformance(t *testing.T) {
 	if os.Getenv("MILVUS_A") == "" && os.Getenv("MILVUS_B") == "" {
-		RunSimulated(t)
+		deliver(t, RunSimulated(t))
 		return
 	}
 	target, err := TargetFromEnv(os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	RunTarget(t, target)
+	deliver(t, RunTarget(t, target))
+}
+
+// deliver logs the table, and writes JUnit to the file that MILVUS_JUNIT names.
+func deliver(t *testing.T, r *Report) {
+	t.Helper()
+	var table strings.Builder
+	if err := r.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(table.String())
+	name := os.Getenv("MILVUS_JUNIT")
+	if name == "" {
+		return
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.WriteJUnit(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestScenariosAreComplete holds the two sides together: every scenario is

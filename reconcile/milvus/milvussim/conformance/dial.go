@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
@@ -49,7 +51,16 @@ func (c *Cluster) credentials(secured *tls.Config) credentials.TransportCredenti
 	return credentials.NewTLS(secured)
 }
 
+// dial connects to a cluster and waits until it serves.
 func (e *env) dial(c *Cluster) {
+	e.t.Helper()
+	e.connect(c)
+	if err := e.ready(c); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *env) connect(c *Cluster) {
 	e.t.Helper()
 	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(c.credentials(e.tls)))
 	if err != nil {
@@ -57,8 +68,13 @@ func (e *env) dial(c *Cluster) {
 	}
 	e.t.Cleanup(func() { _ = conn.Close() })
 	c.rpc = milvuspb.NewMilvusServiceClient(conn)
-	// With the connection open already, a short deadline measures the server.
-	if _, err := c.rpc.GetVersion(e.long(c), &milvuspb.GetVersionRequest{}, grpc.WaitForReady(true)); err != nil {
-		e.t.Fatalf("%s does not answer: %v", c.ID, err)
+}
+
+// build is how a cluster calls itself.
+func (e *env) build(c *Cluster) string {
+	resp, err := c.rpc.Connect(e.long(c), &milvuspb.ConnectRequest{ClientInfo: &commonpb.ClientInfo{SdkType: "conformance"}})
+	if err != nil || resp.GetServerInfo().GetBuildTags() == "" {
+		return "of unknown build"
 	}
+	return strings.TrimSpace(resp.GetServerInfo().GetBuildTags() + " " + resp.GetServerInfo().GetGitCommit())
 }

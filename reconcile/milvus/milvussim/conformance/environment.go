@@ -3,13 +3,21 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // TargetFromEnv reads a target from the variables of docs/conformance.md. All that
 // is wrong with them is told at once.
 func TargetFromEnv(getenv func(string) string) (Target, error) {
-	target := Target{Expendable: getenv("MILVUS_EXPENDABLE") == "yes", Breaker: CommandBreaker(getenv)}
+	target := Target{Expendable: getenv("MILVUS_EXPENDABLE") == "yes", ControlOnly: getenv("MILVUS_CONTROL_ONLY") == "yes", Breaker: CommandBreaker(getenv)}
 	var problems []error
+	if s := getenv("MILVUS_LIMIT"); s != "" {
+		limit, err := time.ParseDuration(s)
+		if err != nil || limit <= 0 {
+			problems = append(problems, fmt.Errorf("MILVUS_LIMIT: %q is not a time like 15m", s))
+		}
+		target.Limit = limit
+	}
 	parse := func(name string, into *Cluster) {
 		var err error
 		if *into, err = ParseCluster(getenv(name)); err != nil {

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -106,7 +105,7 @@ func (e *env) insert(c *Cluster, name string, from, n int) *milvuspb.MutationRes
 // writable probes with a throwaway collection.
 func (e *env) writable(c *Cluster) bool {
 	e.t.Helper()
-	name := fmt.Sprintf("probe_%d", e.count())
+	name := e.name("probe")
 	s := e.create(c, name)
 	if s.GetCode() == 0 {
 		e.drop(c, name)
@@ -146,7 +145,7 @@ func (e *env) info(c *Cluster, source, pchannel string) *milvuspb.GetReplicateIn
 // flowing waits until a DDL on from has reached to.
 func (e *env) flowing(from, to *Cluster) {
 	e.t.Helper()
-	name := fmt.Sprintf("flow_%d", e.count())
+	name := e.name("flow")
 	if s := e.create(from, name); s.GetCode() != 0 {
 		e.t.Fatalf("create on %s: %v", from.ID, s)
 	}

@@ -1,12 +1,15 @@
 package conformance
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"time"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -26,6 +29,9 @@ const (
 type Case struct {
 	ID    string
 	Title string
+	// Seen says on which builds of a real server the case was seen to hold, and
+	// when; "" if it never was.
+	Seen string
 
 	start start
 	// version is the profile of the clusters, the default one if empty. A case
@@ -37,8 +43,16 @@ type Case struct {
 	needs []string
 	// readOnly: the case changes no role and may run on clusters that matter.
 	readOnly bool
-	run      func(*env)
+	// queries: the case loads and queries, which takes query and data nodes.
+	queries bool
+	run     func(*env)
 }
+
+// Builds on which cases were seen to hold.
+const (
+	seenMaster = "master 954c4e7, 2026-11-29"
+	seenBoth   = seenMaster + " · 2.6 at 5b99e9806d, 2026-11-29"
+)
 
 // Cases lists the suite in order of id.
 func Cases() []Case {
@@ -56,33 +70,110 @@ func Cases() []Case {
 }
 
 // RunSimulated runs every case, each against clusters of its own.
-func RunSimulated(t *testing.T) {
-	for _, c := range Cases() {
-		t.Run(c.ID+" "+c.Title, func(t *testing.T) {
-			t.Parallel()
-			c.run(simulate(t, c))
-		})
-	}
+func RunSimulated(t *testing.T) *Report {
+	report := &Report{On: "the simulator", Began: time.Now()}
+	t.Run("simulated", func(t *testing.T) {
+		for _, c := range Cases() {
+			t.Run(c.ID+" "+c.Title, func(t *testing.T) {
+				t.Parallel()
+				c.run(simulate(report.record(t, c), c))
+			})
+		}
+	})
+	return report
+}
+
+// record reports what becomes of a case once its test is over.
+func (r *Report) record(t *testing.T, c Case) *recorder {
+	rec, began := &recorder{TB: t}, time.Now()
+	t.Cleanup(func() {
+		res := Result{Case: c, Outcome: Passed, Took: time.Since(began), Said: rec.text()}
+		switch {
+		case t.Failed():
+			res.Outcome = Failed
+		case t.Skipped():
+			res.Outcome = Skipped
+		}
+		r.add(res)
+	})
+	return rec
 }
 
 // RunTarget runs the cases that make sense on real clusters, one after another.
-func RunTarget(t *testing.T, target Target) {
+// A cluster that stops to serve, and cannot be started again, ends the run, and
+// so does the limit of time; the cases that are left are reported as not run.
+func RunTarget(t *testing.T, target Target) *Report {
+	run := newRun(t, target)
 	for _, c := range targetOrder(Cases()) {
-		t.Run(c.ID+" "+c.Title, func(t *testing.T) {
-			if reason := c.skipped(target); reason != "" {
-				t.Skip(reason)
-			}
-			e := &env{t: t, a: &target.A, b: &target.B, c: target.C, patience: target.Patience, breaker: target.Breaker, tls: target.TLS}
-			if e.patience == 0 {
-				e.patience = realPatience
-			}
-			for _, c := range e.clusters() {
-				e.dial(c)
-			}
-			e.prepare(c.start, target.Expendable)
-			c.run(e)
-		})
+		if why := c.skipped(target); why == "" && run.over() != nil {
+			run.report.add(Result{Case: c, Outcome: NotRun, Said: run.ended.Error()})
+			continue
+		}
+		t.Run(c.ID+" "+c.Title, func(t *testing.T) { run.one(t, c) })
 	}
+	if run.ended != nil {
+		t.Errorf("not every case was run: %v", run.ended)
+	}
+	return run.report
+}
+
+// run is one run on real clusters.
+type run struct {
+	target Target
+	limits limits
+	report *Report
+	known  *sync.Map // clusters that are known to be configured
+	ended  error     // why nothing more is run
+	last   string    // the case before
+}
+
+func newRun(t *testing.T, target Target) *run {
+	r := &run{target: target, limits: realLimits, report: &Report{Began: time.Now()}, known: &sync.Map{}}
+	if target.limits != nil {
+		r.limits = *target.limits
+	}
+	var builds []string
+	e := r.env(t)
+	for _, c := range e.clusters() {
+		e.dial(c)
+		builds = append(builds, c.ID+" "+e.build(c))
+	}
+	r.report.On = strings.Join(builds, ", ")
+	return r
+}
+
+func (r *run) env(t testing.TB) *env {
+	target := &r.target
+	return &env{
+		t: t, a: &target.A, b: &target.B, c: target.C, patience: cmp.Or(target.Patience, realPatience),
+		breaker: target.Breaker, tls: target.TLS, limits: r.limits, known: r.known,
+	}
+}
+
+// over says why no further case is run.
+func (r *run) over() error {
+	limit := cmp.Or(r.target.Limit, defaultLimit)
+	if r.ended == nil && time.Since(r.report.Began) > limit {
+		r.ended = fmt.Errorf("%s are over (hint: MILVUS_LIMIT is the time for the whole run)", limit)
+	}
+	return r.ended
+}
+
+func (r *run) one(t *testing.T, c Case) {
+	e := r.env(r.report.record(t, c))
+	if reason := c.skipped(r.target); reason != "" {
+		e.t.Skip(reason)
+	}
+	for _, cluster := range e.clusters() {
+		e.connect(cluster)
+		if err := e.revive(cluster); err != nil {
+			r.ended = fmt.Errorf("%w; the case before was %s", err, cmp.Or(r.last, "none"))
+			e.t.Fatal(r.ended)
+		}
+	}
+	r.last = c.ID
+	e.prepare(c.start, r.target.Expendable)
+	c.run(e)
 }
 
 // targetOrder has the cases about clusters that were never configured first: a
@@ -105,6 +196,8 @@ func (c Case) skipped(target Target) string {
 		return "needs a third cluster: MILVUS_C"
 	case !c.readOnly && !target.Expendable:
 		return "changes roles; it runs only on clusters that are said to be expendable"
+	case c.queries && target.ControlOnly:
+		return "loads and queries; MILVUS_CONTROL_ONLY says that these clusters cannot"
 	}
 	if lack := target.Breaker.lacks(c.needs); len(lack) > 0 {
 		return "needs commands that break a cluster: " + strings.Join(lack, ", ")
@@ -139,19 +232,23 @@ func (e *env) prepare(s start, expendable bool) {
 }
 
 // fresh tells whether a cluster was never configured: it has nothing to read, or
-// blocks the read while its coordinator answers (M §1.2).
+// blocks the read while its coordinator answers (M §1.2). Once configured, it is
+// never fresh again.
 func (e *env) fresh(c *Cluster) bool {
 	e.t.Helper()
-	resp, err := e.readErr(e.brief(c), c)
-	if err == nil {
-		return len(resp.GetConfiguration().GetClusters()) == 0
+	if _, known := e.known.Load(c.ID); known {
+		return false
 	}
-	_, err = c.rpc.ListDatabases(e.long(c), &milvuspb.ListDatabasesRequest{})
-	return err == nil
+	resp, err := e.readErr(e.brief(c), c)
+	if n := len(resp.GetConfiguration().GetClusters()); n > 0 {
+		e.known.Store(c.ID, true)
+		return false
+	}
+	return err == nil || e.serves(c) == nil
 }
 
 // simulate starts the clusters of a case.
-func simulate(t *testing.T, c Case) *env {
+func simulate(t testing.TB, c Case) *env {
 	t.Helper()
 	w := milvussim.New(milvussim.Options{Profile: c.version})
 	t.Cleanup(w.Close)
@@ -166,7 +263,7 @@ func simulate(t *testing.T, c Case) *env {
 	if err := w.Start(specs...); err != nil {
 		t.Fatal(err)
 	}
-	e := &env{t: t, world: w, breaker: simulatedBreaker(w), patience: simulatedPatience}
+	e := &env{t: t, world: w, breaker: simulatedBreaker(w), patience: simulatedPatience, limits: simulatedLimits, known: &sync.Map{}}
 	for _, slot := range []struct {
 		id string
 		to **Cluster
@@ -182,7 +279,12 @@ func simulate(t *testing.T, c Case) *env {
 	return e
 }
 
-// counter makes names of collections that no other case uses.
-var counter atomic.Int64
+var (
+	// counter makes names that no other case uses, began those that no other run
+	// uses.
+	counter atomic.Int64
+	began   = strconv.FormatInt(time.Now().UnixMilli(), 36)
+)
 
-func (e *env) count() int64 { return counter.Add(1) }
+// name is that of a collection or a user that nobody else has.
+func (e *env) name(what string) string { return fmt.Sprintf("%s_%s_%d", what, began, counter.Add(1)) }

@@ -16,7 +16,7 @@ func outside(t *testing.T, specs []milvussim.ClusterSpec, w *milvussim.World) Ta
 	if err := w.Start(specs...); err != nil {
 		t.Fatal(err)
 	}
-	target := Target{Patience: simulatedPatience, C: &Cluster{}}
+	target := Target{Patience: simulatedPatience, limits: &simulatedLimits, C: &Cluster{}}
 	for id, c := range map[string]*Cluster{"a": &target.A, "b": &target.B, "c": target.C} {
 		if w.Address(id) == "" {
 			target.C = nil
@@ -84,7 +84,7 @@ func TestWhatNeedsTheSimulator(t *testing.T) {
 		"S48 2.6.16 does not forward the read", "S48 nor does 3.0-beta", "S49 2.6.0 knows none of it",
 		"S53 a primary waits before 2.6.19", "S56 resource groups on a standby",
 		"S59 channels disagree in the middle of a switchover",
-		"S61 without CDC nothing replicates", "S62 longer away than retention",
+		"S62 longer away than retention",
 	}
 	if !slices.Equal(never, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(never, "\n"), strings.Join(want, "\n"))
@@ -115,6 +115,8 @@ func TestSkipsByName(t *testing.T) {
 		{"commands", Case{needs: needsCut}, Target{Expendable: true}, "MILVUS_CUT, MILVUS_HEAL"},
 		{"half of the commands", Case{needs: needsStop}, Target{Expendable: true, Breaker: Breaker{Stop: func(string) error { return nil }}}, "a cluster: MILVUS_START"},
 		{"a version", Case{version: "2.6.0"}, Target{Expendable: true}, "2.6.0"},
+		{"queries", Case{queries: true}, Target{Expendable: true, ControlOnly: true}, "MILVUS_CONTROL_ONLY"},
+		{"queries where they work", Case{queries: true}, Target{Expendable: true}, ""},
 		{"the simulator", Case{simulated: true}, Target{Expendable: true}, "simulator"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -175,9 +177,9 @@ func TestParseCluster(t *testing.T) {
 }
 
 func TestTargetFromEnv(t *testing.T) {
-	env := map[string]string{"MILVUS_A": "id=a,address=h:1", "MILVUS_C": "id=c", "MILVUS_CA": "/no/such/file"}
+	env := map[string]string{"MILVUS_A": "id=a,address=h:1", "MILVUS_C": "id=c", "MILVUS_CA": "/no/such/file", "MILVUS_LIMIT": "soon"}
 	_, err := TargetFromEnv(func(name string) string { return env[name] })
-	for _, want := range []string{"MILVUS_B: ", "MILVUS_C: ", "certificate authority"} {
+	for _, want := range []string{"MILVUS_B: ", "MILVUS_C: ", "certificate authority", `MILVUS_LIMIT: "soon"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
