@@ -63,12 +63,7 @@ func missing(j Judgement) string {
 
 // judge reads the evidence recorded for one old primary and candidate.
 func (s situation) judge(old, candidate string) Judgement {
-	for _, e := range s.o.Evidence {
-		if e.Topology == s.t.Name && e.Primary == old && e.Candidate == candidate {
-			return JudgeLoss(e, s.rules, s.m.Now)
-		}
-	}
-	return JudgeLoss(Evidence{}, s.rules, s.m.Now)
+	return JudgeLoss(s.evidence(old, candidate), s.rules, s.m.Now)
 }
 
 // wants asks for the rounds that the judgement lacks. A verdict that more
@@ -84,17 +79,6 @@ func (s situation) wants(d decision) []Want {
 		}}
 	}
 	return nil
-}
-
-// failureBegan is when the old primary was first seen to fail.
-func (s situation) failureBegan(old, candidate string) time.Time {
-	if at, ok := s.judge(old, candidate).FirstFailed(); ok {
-		return at
-	}
-	if v := s.view(old); !v.At.IsZero() {
-		return v.At
-	}
-	return s.m.Now
 }
 
 // livenessProof is how recently replication must have moved before the first

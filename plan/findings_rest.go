@@ -92,14 +92,15 @@ func (s situation) lagFindings(c Cluster) []Finding {
 		return nil
 	}
 	record, _ := s.m.progress(c.ID)
+	free := record.backlogFree(v.Belief.Source)
 	var worst time.Duration
 	unknown := 0
 	for _, p := range v.Progress {
-		w := channelWindow(p, backlogFree(record, v), v.At)
+		w := channelWindow(p, free(p.Channel), v.At)
 		switch {
 		case !p.Known:
 			unknown++
-		case w.Upper != nil && (p.Unsent != nil || p.CaughtUpAt != nil || !backlogFree(record, v).IsZero()):
+		case w.Upper != nil && (p.Unsent != nil || p.CaughtUpAt != nil || !free(p.Channel).IsZero()):
 			worst = max(worst, *w.Upper)
 		}
 	}

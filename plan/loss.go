@@ -23,31 +23,41 @@ func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 		age := max(s.m.Now.Sub(at), 0)
 		w.Age = &age
 	}
-	w.measure(channels, backlogFree(record, v), failedAt)
+	w.measure(channels, record.backlogFree(v.Belief.Source), failedAt)
 	return w
 }
 
-// backlogFree is when the standby was last recorded to have nothing unsent by
-// the very source that it replicates from now; zero: never.
-func backlogFree(record ProgressRecord, v View) time.Time {
-	if record.Source == "" || record.Source != v.Belief.Source {
-		return time.Time{}
+// backlogFree tells of a channel when it was last recorded to have nothing unsent
+// by the very source that its standby replicates from now; zero: never. One channel
+// that is behind says nothing of the others.
+func (r ProgressRecord) backlogFree(source string) func(channel string) time.Time {
+	return func(channel string) time.Time {
+		if r.Source == "" || r.Source != source {
+			return time.Time{}
+		}
+		free := r.NoBacklogAt
+		for _, c := range r.Channels {
+			if c.Channel == channel && c.CaughtUpAt != nil && c.CaughtUpAt.After(free) {
+				free = *c.CaughtUpAt
+			}
+		}
+		return free
 	}
-	return record.NoBacklogAt
 }
 
 // measure fills the per-channel windows and the overall bound, which is the
 // largest of them and unknown as soon as one of them is.
-func (w *Window) measure(channels []ChannelProgress, backlogFree, failedAt time.Time) {
+func (w *Window) measure(channels []ChannelProgress, backlogFree func(channel string) time.Time, failedAt time.Time) {
 	known := len(channels) > 0
 	for _, c := range channels {
-		cw := channelWindow(c, backlogFree, failedAt)
+		free := backlogFree(c.Channel)
+		cw := channelWindow(c, free, failedAt)
 		w.PerChannel = append(w.PerChannel, cw)
 		if cw.Upper == nil {
 			known = false
 			continue
 		}
-		if cw.ReplicatedUpTo.Equal(backlogFree) {
+		if cw.ReplicatedUpTo.Equal(free) {
 			w.Method = MethodBacklog
 		}
 		if w.ReplicatedUpTo.IsZero() || cw.ReplicatedUpTo.Before(w.ReplicatedUpTo) {
@@ -97,8 +107,10 @@ func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWi
 
 // SalvageWindow is the exact window after a promotion, from the salvage
 // checkpoints that the promoted cluster kept for source: what the old primary
-// wrote after them is not there. It is nil when a channel's is not known.
-func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time) *Window {
+// wrote after them is not there. The checkpoint of an idle channel stands still, so
+// that it counts from when the record shows that nothing was unsent. It is nil when
+// a channel's checkpoint is not known.
+func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time, record ProgressRecord) *Window {
 	w := &Window{Method: MethodSalvage}
 	var salvaged []ChannelProgress
 	for _, c := range channels {
@@ -116,7 +128,8 @@ func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time
 	if len(salvaged) == 0 {
 		return nil
 	}
-	w.measure(salvaged, time.Time{}, failedAt)
+	w.measure(salvaged, record.backlogFree(source), failedAt)
+	w.Method = MethodSalvage
 	zero := time.Duration(0)
 	w.Lower = &zero
 	return w

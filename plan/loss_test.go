@@ -16,6 +16,11 @@ func TestLossWindow(t *testing.T) {
 	for i := range caughtUp {
 		caughtUp[i].CaughtUpAt = &caught
 	}
+	partly := record(2*time.Hour, "a")
+	for i, age := range []time.Duration{9 * time.Second, 12 * time.Second} {
+		free := at(age)
+		partly.Progress[0].Channels[i].CaughtUpAt = &free
+	}
 	for _, c := range []struct {
 		name     string
 		progress []ChannelProgress
@@ -28,6 +33,7 @@ func TestLossWindow(t *testing.T) {
 		{"nothing was read or recorded", nil, Memory{}, MethodUnknown, -1, 0},
 		{"the ledger's record", nil, record(2*time.Hour, "a"), MethodRecorded, 80 * time.Second, 2},
 		{"idle channels that had nothing unsent", progress("b", time.Hour, 2*time.Hour), record(10*time.Second, "a"), MethodBacklog, 10 * time.Second, 2},
+		{"one channel was behind in that sweep, the other was not", progress("b", time.Hour, 2*time.Hour), partly, MethodBacklog, 12 * time.Second, 2},
 		{"another source's record says nothing", progress("b", 20*time.Second, 30*time.Second), record(10*time.Second, "z"), MethodCheckpoint, 30 * time.Second, 2},
 		{"a record without a source says nothing", progress("b", 20*time.Second, 30*time.Second), record(10*time.Second, ""), MethodCheckpoint, 30 * time.Second, 2},
 		{"tick 0 is not known, never 0", none, Memory{}, MethodCheckpoint, -1, 2},
@@ -60,7 +66,7 @@ func TestLossTellsNotStartedFromNotKnown(t *testing.T) {
 	p := progress("b", time.Second, time.Second)
 	p[0].TimeTick, p[1].Known = 0, false
 	w := &Window{}
-	w.measure(p, time.Time{}, now)
+	w.measure(p, ProgressRecord{}.backlogFree(""), now)
 	if idle := w.PerChannel[0]; !idle.Known || idle.Started || idle.Upper != nil {
 		t.Errorf("a channel that did not start is %+v", idle)
 	}
@@ -77,17 +83,24 @@ func TestSalvageWindow(t *testing.T) {
 		}
 		return out
 	}
-	w := SalvageWindow(salvaged("a", tickAgo(3*time.Second), tickAgo(5*time.Second)), "a", now)
+	w := SalvageWindow(salvaged("a", tickAgo(3*time.Second), tickAgo(5*time.Second)), "a", now, ProgressRecord{})
 	if w == nil || w.Method != MethodSalvage || w.Upper == nil || *w.Upper != 5*time.Second {
 		t.Errorf("got %+v, want five seconds by salvage", w)
 	}
-	if w := SalvageWindow(salvaged("z", tickAgo(time.Second)), "a", now); w != nil {
+	record := ProgressRecord{Source: "a", Channels: progress("b", time.Hour, time.Hour)}
+	free := now.Add(-2 * time.Second)
+	record.Channels[1].CaughtUpAt = &free
+	w = SalvageWindow(salvaged("a", tickAgo(3*time.Second), tickAgo(time.Hour)), "a", now, record)
+	if w == nil || w.Method != MethodSalvage || w.Upper == nil || *w.Upper != 3*time.Second {
+		t.Errorf("an idle channel, of which nothing was unsent shortly before, gives %+v, want three seconds", w)
+	}
+	if w := SalvageWindow(salvaged("z", tickAgo(time.Second)), "a", now, ProgressRecord{}); w != nil {
 		t.Errorf("another source's salvage gives %+v", w)
 	}
-	if w := SalvageWindow(nil, "a", now); w != nil {
+	if w := SalvageWindow(nil, "a", now, ProgressRecord{}); w != nil {
 		t.Errorf("no channel gives %+v", w)
 	}
-	if w := SalvageWindow(salvaged("a", 0, tickAgo(time.Second)), "a", now); w == nil || w.Upper != nil {
+	if w := SalvageWindow(salvaged("a", 0, tickAgo(time.Second)), "a", now, ProgressRecord{}); w == nil || w.Upper != nil {
 		t.Errorf("a salvage at tick 0 gives %+v, want an unknown bound", w)
 	}
 }

@@ -43,8 +43,9 @@ type Intent struct {
 	Digest      string
 	Steps       []Step
 	At          time.Time
-	MayHaveSent bool // an RPC may have left: the outcome is decided by reading
-	Effected    bool // read-back showed the transition; what is left is to verify and redirect
+	FailedAt    time.Time // of a failover: when the old primary was first seen to fail; zero: not recorded
+	MayHaveSent bool      // an RPC may have left: the outcome is decided by reading
+	Effected    bool      // read-back showed the transition; what is left is to verify and redirect
 }
 
 // PromotionTarget returns the cluster that the intent promotes by force.
@@ -93,6 +94,10 @@ type ProgressRecord struct {
 	// unsent; zero: never.
 	NoBacklogAt time.Time
 	Collections []string
+	// FailingSince is when Source was first seen to fail in the rounds of evidence
+	// that went on until FailingUntil; zero: it answered when this was recorded.
+	FailingSince time.Time
+	FailingUntil time.Time
 }
 
 // LastFailover is the newest failover of one topology that took effect.
@@ -175,6 +180,12 @@ func (m Memory) intent(topology string) (Intent, bool) {
 		}
 	}
 	return Intent{}, false
+}
+
+// ProgressOf returns the newest record of a standby; the zero record: there is none.
+func (m Memory) ProgressOf(cluster string) ProgressRecord {
+	r, _ := m.progress(cluster)
+	return r
 }
 
 // progress returns the newest record of a standby.

@@ -1,5 +1,7 @@
 package plan
 
+import "cmp"
+
 // progressOf says how far an open intent got, by what its clusters store now.
 type intentState int
 
@@ -95,7 +97,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	t.OldPrimary = promotedInstead(*i, t.OldPrimary)
 	t.Steps = i.Steps
 	if i.Transition == TransitionFailover && t.FailedAt.IsZero() {
-		t.FailedAt = i.At
+		t.FailedAt = cmp.Or(i.FailedAt, i.At)
 	}
 	switch {
 	case effected:

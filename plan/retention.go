@@ -16,13 +16,11 @@ const walRetention = 72 * time.Hour
 // without a word on Pulsar, and retries for ever on Kafka (milvus.md S62).
 func (s situation) beyondRetention(source string, v View) string {
 	record, _ := s.m.progress(v.Cluster)
-	var backlogFree, through time.Time
-	if record.Source == source {
-		backlogFree = record.NoBacklogAt
-	}
+	free := record.backlogFree(source)
+	var through time.Time
 	for _, c := range s.candidateProgress(v.Cluster) {
 		c.Unsent = nil // the oldest that is still there says nothing of what is not
-		upTo := channelWindow(c, backlogFree, v.At).ReplicatedUpTo
+		upTo := channelWindow(c, free(c.Channel), v.At).ReplicatedUpTo
 		if !upTo.IsZero() && (through.IsZero() || upTo.Before(through)) {
 			through = upTo
 		}

@@ -177,7 +177,7 @@ func (r run) measure(ctx context.Context, now ready, res *Result) {
 	}
 	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{now.topology}, []plan.View{promoted}, Depth{Progress: true}) {
 		if v.Cluster == now.plan.Primary {
-			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt)
+			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt, now.remembered.Memory.ProgressOf(now.plan.Primary))
 		}
 	}
 }

@@ -100,6 +100,12 @@ func (n *notes) RecordProgress(_ context.Context, records ...plan.ProgressRecord
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.progress = append(n.progress, records...)
+	n.book.mu.Lock()
+	defer n.book.mu.Unlock()
+	for _, r := range records {
+		others := slices.DeleteFunc(slices.Clone(n.book.memory.Progress), func(p plan.ProgressRecord) bool { return p.Cluster == r.Cluster })
+		n.book.memory.Progress = append(others, r)
+	}
 	return nil
 }
 

@@ -25,7 +25,7 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 			salvaged(v)
 			v.Progress[0].TimeTick = 0
 		}, false, 3 * time.Second},
-		{"by a run that only verifies: since it was begun", salvaged, true, 11 * time.Second},
+		{"by a run that only verifies: as of the failure that the intent remembers", salvaged, true, 3 * time.Second},
 		{"the server does not tell", func(*plan.View) {}, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,5 +47,23 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 				t.Errorf("%s: got %+v, want %s", res.Outcome, w, test.want)
 			}
 		})
+	}
+}
+
+// TestAResumedFailoverCountsToTheFirstFailure: killed after its intent, and carried
+// on an hour later by rounds of its own, it may have lost no more than it said.
+func TestAResumedFailoverCountsToTheFirstFailure(t *testing.T) {
+	s := newStory(t)
+	doubt(s)
+	s.run(t)
+	if !s.book.open() {
+		t.Fatal("the first run left no intent")
+	}
+	first := s.book.memory.Intents[0].FailedAt
+	s.again()
+	s.world.clock.pass(time.Hour)
+	t2, _ := s.plan(t).Plan.Topology("orders")
+	if !t2.Resumed || first.IsZero() || !t2.FailedAt.Equal(first) || t2.DataLoss == nil || t2.DataLoss.Upper == nil || *t2.DataLoss.Upper > time.Minute {
+		t.Errorf("resumed %t: it failed at %s and then at %s, the loss is %+v", t2.Resumed, first, t2.FailedAt, t2.DataLoss)
 	}
 }

@@ -30,10 +30,46 @@ func progressOf(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.Progres
 		if at, ok := noBacklog(c.View.Progress); ok && at.After(r.NoBacklogAt) {
 			r.NoBacklogAt = at
 		}
+		if before >= 0 {
+			r.Channels = withCaughtUp(r.Channels, m.Progress[before].Channels)
+		}
 		if c.View.Contents.Known {
 			r.Collections = c.View.Contents.Collections
 		}
 		out = append(out, r)
+	}
+	return out
+}
+
+// withCaughtUp are channels with what was proven of them before: that a channel had
+// nothing unsent at a time stays true, also when it is behind now or nobody could tell.
+func withCaughtUp(channels, before []plan.ChannelProgress) []plan.ChannelProgress {
+	out := slices.Clone(channels)
+	for i, c := range out {
+		at := slices.IndexFunc(before, func(b plan.ChannelProgress) bool { return b.Channel == c.Channel })
+		if at < 0 || c.SourceCluster != before[at].SourceCluster {
+			continue
+		}
+		if known := before[at].CaughtUpAt; known != nil && (c.CaughtUpAt == nil || known.After(*c.CaughtUpAt)) {
+			out[i].CaughtUpAt = known
+		}
+	}
+	return out
+}
+
+// failingOf are the records of the standbys whose source the rounds of evidence see
+// fail, with since when: the progress in them stays what it was while it lived.
+func failingOf(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now time.Time) []plan.ProgressRecord {
+	var out []plan.ProgressRecord
+	for _, e := range made {
+		r := m.ProgressOf(e.Candidate)
+		if r.Source != e.Primary || answers(t, e.Primary) || len(e.Rounds) == 0 {
+			continue
+		}
+		if since, ok := e.FirstFailure(r, now); ok {
+			r.FailingSince, r.FailingUntil = since, e.Rounds[len(e.Rounds)-1].At
+			out = append(out, r)
+		}
 	}
 	return out
 }

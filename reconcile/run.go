@@ -163,6 +163,7 @@ func (r run) begin(ctx context.Context, now ready) error {
 		Intent: plan.Intent{
 			Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
 			Commit: now.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at,
+			FailedAt: t.FailedAt,
 		},
 		By: now.decision.By, Payloads: now.decision.Payloads, Document: t.Document,
 	}

@@ -192,7 +192,7 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 	defer cancel()
 	m := j.report.remembered.Memory
 	w.recordPublished(ctx, j.report.remembered.Published[w.name])
-	w.loop.progress.add(progressOf(t, m, w.last.LastAttempt))
+	w.loop.progress.add(append(progressOf(t, m, w.last.LastAttempt), failingOf(t, m, w.watch.evidence(), w.loop.clock.Now())...))
 	if g := greatest(m, t.Name); t.Generation > g {
 		w.loop.recordFailed(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}

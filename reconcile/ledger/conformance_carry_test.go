@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"milvus-reconcile/plan"
 )
@@ -24,6 +25,14 @@ var carryOnCases = map[string]func(*testing.T, *fixture){
 			t.Fatalf("%+v %+v", in, m.Stale)
 		}
 		same(t, f.kinds("orders"), []Kind{KindIntent, KindSent, KindEffected})
+	},
+	"an intent remembers when the failure began": func(t *testing.T, f *fixture) {
+		b := failover("orders", 8, "d1")
+		b.Intent.FailedAt = start.Add(-time.Minute)
+		must(t, f.lock("orders").Begin(t.Context(), b))
+		same(t, f.read().Memory().Intents[0].FailedAt, b.Intent.FailedAt)
+		must(t, f.lock("users").Begin(t.Context(), failover("users", 8, "d1")))
+		same(t, f.read().Memory().Intents[1].FailedAt.IsZero(), true)
 	},
 	"a finished failover is the last one, from when it took effect": func(t *testing.T, f *fixture) {
 		k := f.lock("orders")

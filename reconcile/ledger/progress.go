@@ -16,6 +16,9 @@ type progressWire struct {
 	NoBacklogAt time.Time     `json:"noBacklogAt"`
 	Collections []string      `json:"collections,omitempty"`
 	Channels    []channelWire `json:"channels,omitempty"`
+
+	FailingSince *time.Time `json:"failingSince,omitempty"`
+	FailingUntil *time.Time `json:"failingUntil,omitempty"`
 }
 
 type channelWire struct {
@@ -42,6 +45,7 @@ type salvageWire struct {
 func encodeProgress(p plan.ProgressRecord) ([]byte, error) {
 	w := progressWire{
 		Cluster: p.Cluster, Source: p.Source, At: wall(p.At), NoBacklogAt: wall(p.NoBacklogAt), Collections: p.Collections,
+		FailingSince: knownOnly(p.FailingSince), FailingUntil: knownOnly(p.FailingUntil),
 	}
 	for _, c := range p.Channels {
 		w.Channels = append(w.Channels, channelToWire(c))
@@ -69,6 +73,7 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 // shared with it.
 func asRead(p plan.ProgressRecord) plan.ProgressRecord {
 	p.At, p.NoBacklogAt = wall(p.At), wall(p.NoBacklogAt)
+	p.FailingSince, p.FailingUntil = wall(p.FailingSince), wall(p.FailingUntil)
 	if len(p.Collections) == 0 {
 		p.Collections = nil
 	}
@@ -102,6 +107,7 @@ func decodeProgress(body []byte) (plan.ProgressRecord, error) {
 	}
 	p := plan.ProgressRecord{
 		Cluster: w.Cluster, Source: w.Source, At: w.At, NoBacklogAt: w.NoBacklogAt, Collections: w.Collections,
+		FailingSince: orZero(w.FailingSince), FailingUntil: orZero(w.FailingUntil),
 	}
 	for _, c := range w.Channels {
 		p.Channels = append(p.Channels, c.progress())

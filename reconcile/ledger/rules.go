@@ -44,7 +44,7 @@ func beginRule(b Beginning) rule {
 			Kind: KindIntent, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit,
 			Transition: string(in.Transition), By: b.By, Document: b.Document,
 			Begin: &beginWire{
-				Digest: in.Digest, Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
+				Digest: in.Digest, FailedAt: knownOnly(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
 				Stale: staleToWire(b.Stale), Provisions: provisionsToWire(b.Provisions),
 			},
 		}, nil

@@ -11,6 +11,7 @@ import (
 
 type beginWire struct {
 	Digest     string          `json:"digest"`
+	FailedAt   *time.Time      `json:"failedAt,omitempty"`
 	Steps      []stepWire      `json:"steps,omitempty"`
 	Payloads   []string        `json:"payloads,omitempty"`
 	Stale      []staleWire     `json:"stale,omitempty"`
@@ -143,8 +144,25 @@ func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 func (e entry) intent() plan.Intent {
 	return plan.Intent{
 		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
-		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At,
+		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, FailedAt: orZero(e.Begin.FailedAt),
 	}
+}
+
+// knownOnly leaves out a time that is not known.
+func knownOnly(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	w := wall(at)
+	return &w
+}
+
+// orZero is the zero time where none was stored.
+func orZero(at *time.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return *at
 }
 
 // wall drops the monotonic reading and the zone, which do not survive a file.
