@@ -144,7 +144,7 @@ func NewLoop(o LoopOptions, first Settings) *Loop {
 	if l.board == nil {
 		l.board = &Board{}
 	}
-	l.progress = recorder{write: l.records.RecordProgress, failed: l.recordFailed, clock: l.clock, ending: make(chan struct{})}
+	l.progress = recorder{write: l.records.RecordProgress, failed: l.recorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }
 

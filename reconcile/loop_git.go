@@ -134,7 +134,7 @@ func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 		}
 	}
 	if err := s.Confirm(ctx, rev.Commit); err != nil {
-		l.recordFailed(err)
+		l.recorded(err)
 		return
 	}
 	l.confirmed = rev.Commit

@@ -27,8 +27,7 @@ func (l *Loop) lead(ctx context.Context) {
 			return
 		}
 		failures++
-		l.waiting("the election failed: " + err.Error())
-		l.log.Warn("the election failed, so nothing is applied", "error", err)
+		l.electionFailed(err)
 		select {
 		case <-ctx.Done():
 		case <-l.clock.After(retryAfter(failures, slowestElection)):
@@ -65,7 +64,13 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 		return a.won, a.err
 	case <-l.clock.After(patience):
 	}
-	who := cmp.Or(l.election.Leader(ctx), "another process on the same ledger")
+	who := l.election.Leader(ctx)
+	if who == "" {
+		l.electionOpen("nobody is known to lead, and the election has not ended")
+	} else {
+		l.electionOpen("")
+	}
+	who = cmp.Or(who, "another process on the same ledger")
 	l.waiting(who + " leads")
 	l.emit(Event{
 		Kind: EventLeader, Severity: plan.SeverityInfo,
@@ -87,7 +92,7 @@ func (l *Loop) reign(ctx context.Context, won Leadership) {
 	l.mu.Lock()
 	l.leading = held
 	l.mu.Unlock()
-	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = true, "" })
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading, b.ElectionError = true, "", "" })
 	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads: it applies what is approved"})
 	l.wakeAll()
 	l.FetchNow() // who leads remembers the tip

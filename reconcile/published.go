@@ -53,6 +53,6 @@ func (r Remembered) Told(topology string) (TopologyStatus, bool) {
 // recordPublished lets every process on the ledger tell clients the same.
 func (w *worker) recordPublished(ctx context.Context, known Published) {
 	if p := w.last.Published; p.Version > known.Version {
-		w.loop.recordFailed(w.loop.records.RecordPublished(ctx, w.name, p))
+		w.loop.recorded(w.loop.records.RecordPublished(ctx, w.name, p))
 	}
 }

@@ -153,14 +153,6 @@ func (r *recorder) wait() {
 	r.under.Wait()
 }
 
-// recordFailed says that something could not be recorded. The next sweep
-// tries again.
-func (l *Loop) recordFailed(err error) {
-	if err != nil {
-		l.log.Warn("the ledger could not be written", "error", err)
-	}
-}
-
 func (l *Loop) workContext() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -80,17 +80,21 @@ type Snapshot struct {
 	Ledger  plan.LedgerKind
 	// Commit is the tip of the tracked ref as last fetched, Problems are the
 	// faults of its files.
-	Commit     string
-	Problems   []string
-	GitFetch   time.Time        // the newest one that succeeded
-	GitError   string           // why the newest one failed; empty: it did not
-	Leader     bool             // this process may act
-	Leading    string           // what it waits for while it may not
-	Config     string           // why the newest configuration was not taken over; empty: it was
-	Swept      bool             // the first sweep of every topology has ended
-	SweptAt    time.Time        // end of the newest pass of any topology
-	Stopping   bool             // the end was asked for: nothing new is begun
-	Topologies []TopologyStatus // sorted by name
+	Commit   string
+	Problems []string
+	GitFetch time.Time // the newest one that succeeded
+	GitError string    // why the newest one failed; empty: it did not
+	Leader   bool      // this process may act
+	Leading  string    // what it waits for while it may not
+	// ElectionError is why it can neither lead nor wait for who leads, RecordError
+	// why the ledger could not be written last; empty: neither is so.
+	ElectionError string
+	RecordError   string
+	Config        string           // why the newest configuration was not taken over; empty: it was
+	Swept         bool             // the first sweep of every topology has ended
+	SweptAt       time.Time        // end of the newest pass of any topology
+	Stopping      bool             // the end was asked for: nothing new is begun
+	Topologies    []TopologyStatus // sorted by name
 }
 
 // Topology returns the status of one topology.
@@ -133,6 +137,13 @@ func (b *Board) gitError() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.common.GitError
+}
+
+// recordError is that of the snapshot, without making one.
+func (b *Board) recordError() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.common.RecordError
 }
 
 // Changed returns a channel that is closed with the next change. Take it

@@ -178,7 +178,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 	bounded, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
 	if err := w.loop.records.RecordLapse(bounded, s.change, s.payloads); err != nil {
-		w.loop.recordFailed(err)
+		w.loop.recorded(err)
 		return // the next round tries again
 	}
 	w.watch.mu.Lock()

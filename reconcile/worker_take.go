@@ -194,7 +194,7 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 	w.recordPublished(ctx, j.report.remembered.Published[w.name])
 	w.loop.progress.add(append(progressOf(t, m, w.last.LastAttempt), failingOf(t, m, w.watch.evidence(), w.loop.clock.Now())...))
 	if g := greatest(m, t.Name); t.Generation > g {
-		w.loop.recordFailed(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
+		w.loop.recorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}
 	var homes []plan.Home
 	for _, c := range t.Clusters {
@@ -203,7 +203,7 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 		}
 	}
 	if len(homes) > 0 {
-		w.loop.recordFailed(w.loop.records.RecordHome(ctx, homes...))
+		w.loop.recorded(w.loop.records.RecordHome(ctx, homes...))
 	}
 }
 

@@ -142,6 +142,19 @@ func webhook(ts *testscript.TestScript, neg bool, args []string) {
 
 // push sends one notification and returns the status of the answer.
 func push(base, forge, body, secret string) (int, error) {
+	req, err := pushRequest(base, forge, body, secret)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
+}
+
+// pushRequest is a notification as a forge sends it.
+func pushRequest(base, forge, body, secret string) (*http.Request, error) {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(body))
 	sum := hex.EncodeToString(mac.Sum(nil))
@@ -152,16 +165,12 @@ func push(base, forge, body, secret string) (int, error) {
 	}[forge]
 	req, err := http.NewRequest(http.MethodPost, base+"/webhook/git", strings.NewReader(body))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for k, v := range headers {
 		req.Header.Set(k, v)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	return res.StatusCode, res.Body.Close()
+	return req, nil
 }
 
 // httpStatus is what a daemon answers to a GET of NAME/path.

@@ -25,7 +25,8 @@ type Config struct {
 	// Path is the folder of the topology files in the repository; empty or "."
 	// for its root.
 	Path string
-	Auth Auth
+	// Auth is asked before each fetch, so that rotated secrets are used; nil: none.
+	Auth func() (Auth, error)
 	// AllowedSigners is an OpenSSH allowed_signers file, Keyring an OpenPGP
 	// keyring, armoured or not. Without either no signature is anybody's.
 	AllowedSigners []byte

@@ -64,7 +64,7 @@ func TestGitDaemon(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Open(t.Context(), Config{URL: url, Auth: Auth{Password: "s3cret"}}); err == nil || !strings.Contains(err.Error(), "git.auth") {
+	if _, err := Open(t.Context(), Config{URL: url, Auth: fixed(Auth{Password: "s3cret"})}); err == nil || !strings.Contains(err.Error(), "git.auth") {
 		t.Errorf("a password for a protocol without any was let through: %v", err)
 	}
 	if _, err := Open(t.Context(), Config{URL: "git://git.example/x.git"}); err == nil || !strings.Contains(err.Error(), "this machine only") {

@@ -28,11 +28,18 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 	if err := r.openCopy(); err != nil {
 		return err
 	}
-	auth, err := r.auth.method(r.loc)
+	var login Auth
+	if r.auth != nil {
+		var err error
+		if login, err = r.auth(); err != nil {
+			return fmt.Errorf("read git.auth: %w", err)
+		}
+	}
+	auth, err := login.method(r.loc)
 	if err != nil {
 		return err
 	}
-	ca, err := r.auth.authorities()
+	ca, err := login.authorities()
 	if err != nil {
 		return err
 	}

@@ -73,17 +73,17 @@ func TestHTTPRemotes(t *testing.T) {
 		problem string
 	}{
 		{"no authentication", Config{URL: plain.URL + "/.git"}, ""},
-		{"a token", Config{URL: guarded.URL + "/.git", Auth: Auth{Password: "s3cret"}}, ""},
-		{"user and password", Config{URL: guarded.URL + "/.git", Auth: Auth{Username: "u", Password: "s3cret"}}, ""},
-		{"user in the URL", Config{URL: strings.Replace(guarded.URL, "//", "//u@", 1) + "/.git", Auth: Auth{Password: "s3cret"}}, ""},
-		{"https with a CA file", Config{URL: secure.URL + "/.git", Auth: Auth{Password: "s3cret", CAFile: ca}}, ""},
+		{"a token", Config{URL: guarded.URL + "/.git", Auth: fixed(Auth{Password: "s3cret"})}, ""},
+		{"user and password", Config{URL: guarded.URL + "/.git", Auth: fixed(Auth{Username: "u", Password: "s3cret"})}, ""},
+		{"user in the URL", Config{URL: strings.Replace(guarded.URL, "//", "//u@", 1) + "/.git", Auth: fixed(Auth{Password: "s3cret"})}, ""},
+		{"https with a CA file", Config{URL: secure.URL + "/.git", Auth: fixed(Auth{Password: "s3cret", CAFile: ca})}, ""},
 		{"a cache on disk", Config{URL: plain.URL + "/.git", CacheDir: filepath.Join(t.TempDir(), "cache")}, ""},
 		{"a short ref", Config{URL: plain.URL + "/.git", Ref: "main"}, ""},
-		{"https without its CA", Config{URL: secure.URL + "/.git", Auth: Auth{Password: "s3cret"}}, "certificate"},
+		{"https without its CA", Config{URL: secure.URL + "/.git", Auth: fixed(Auth{Password: "s3cret"})}, "certificate"},
 		{"no password", Config{URL: guarded.URL + "/.git"}, "git.auth"},
-		{"a wrong password", Config{URL: guarded.URL + "/.git", Auth: Auth{Password: "wrong"}}, "git.auth"},
+		{"a wrong password", Config{URL: guarded.URL + "/.git", Auth: fixed(Auth{Password: "wrong"})}, "git.auth"},
 		{"a password in the URL", Config{URL: strings.Replace(guarded.URL, "//", "//u:s3cret@", 1) + "/.git"}, "passwordFrom"},
-		{"a CA file that is none", Config{URL: secure.URL + "/.git", Auth: Auth{CAFile: filepath.Join(s.dir, "topologies/a.yaml")}}, "caFile"},
+		{"a CA file that is none", Config{URL: secure.URL + "/.git", Auth: fixed(Auth{CAFile: filepath.Join(s.dir, "topologies/a.yaml")})}, "caFile"},
 		{"no such repository", Config{URL: plain.URL + "/nothing"}, "fetch"},
 		{"no such ref", Config{URL: plain.URL + "/.git", Ref: "refs/heads/nothing"}, "no ref"},
 	} {
@@ -111,7 +111,7 @@ func TestHTTPRemotes(t *testing.T) {
 }
 
 func TestPasswordIsNotSentInTheClear(t *testing.T) {
-	_, err := Open(t.Context(), Config{URL: "http://git.example/x.git", Auth: Auth{Password: "s3cret"}})
+	_, err := Open(t.Context(), Config{URL: "http://git.example/x.git", Auth: fixed(Auth{Password: "s3cret"})})
 	if err == nil || !strings.Contains(err.Error(), "http:// proves nobody") || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("got %v", err)
 	}
@@ -140,7 +140,7 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 		http.Redirect(w, r, other+r.URL.RequestURI(), http.StatusFound)
 	}))
 	t.Cleanup(honest.Close)
-	_, err := Open(t.Context(), Config{URL: honest.URL + "/.git", Auth: Auth{Password: "s3cret"}})
+	_, err := Open(t.Context(), Config{URL: honest.URL + "/.git", Auth: fixed(Auth{Password: "s3cret"})})
 	mu.Lock()
 	defer mu.Unlock()
 	if requests == 0 {
@@ -167,7 +167,7 @@ func TestSilentServer(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			_, err := Open(ctx, Config{URL: fmt.Sprintf("%s://git@%s/x", scheme, listener.Addr()), Auth: Auth{SSHKey: key, KnownHostsFile: hosts}})
+			_, err := Open(ctx, Config{URL: fmt.Sprintf("%s://git@%s/x", scheme, listener.Addr()), Auth: fixed(Auth{SSHKey: key, KnownHostsFile: hosts})})
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
@@ -200,3 +200,6 @@ func TestRemoteFormats(t *testing.T) {
 		})
 	}
 }
+
+// fixed are credentials that never change.
+func fixed(a Auth) func() (Auth, error) { return func() (Auth, error) { return a, nil } }

@@ -33,7 +33,7 @@ type Repo struct {
 	loc   location
 	ref   string
 	path  string
-	auth  Auth
+	auth  func() (Auth, error)
 	dir   string // of the bare copy of a remote
 	trust trust
 

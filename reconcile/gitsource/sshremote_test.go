@@ -170,7 +170,7 @@ func TestSSHRemotes(t *testing.T) {
 		{"no such repository", "ssh://git@" + remote.address + s.dir + "/nothing", Auth{SSHKey: key, KnownHostsFile: remote.hosts}, "fetch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := Open(t.Context(), Config{URL: c.url, Auth: c.auth})
+			r, err := Open(t.Context(), Config{URL: c.url, Auth: fixed(c.auth)})
 			if c.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), c.problem) || strings.Contains(err.Error(), "s3cret") {
 					t.Fatalf("got %v, want something about %s", err, c.problem)
@@ -235,7 +235,7 @@ func TestSSHAgent(t *testing.T) {
 	}
 	t.Setenv("SSH_AUTH_SOCK", socket)
 	remote := newSSHRemote(t, signer.PublicKey(), "")
-	c := Config{URL: "ssh://git@" + remote.address + s.dir, Auth: Auth{SSHAgent: true, KnownHostsFile: remote.hosts}, Path: "topologies"}
+	c := Config{URL: "ssh://git@" + remote.address + s.dir, Auth: fixed(Auth{SSHAgent: true, KnownHostsFile: remote.hosts}), Path: "topologies"}
 	if _, err := Open(t.Context(), c); err == nil {
 		t.Error("an agent without keys was enough")
 	}

@@ -25,10 +25,17 @@ const DefaultTTL = 15 * time.Second
 type EtcdConfig struct {
 	Endpoints []string      // host:port, or http:// and https:// urls
 	Prefix    string        // of all keys; /reconcile if empty
-	TLS       *tls.Config   // nil: plaintext, or the machine's authorities for https://
-	Username  string        // empty: no authentication
-	Password  string        // never part of an error
 	TTL       time.Duration // of a lease; DefaultTTL if 0, at least 1 s
+	// Login is asked for whenever it connects, and again when etcd refused or did
+	// not answer, so that rotated secrets are used; nil: no authentication.
+	Login func() (EtcdLogin, error)
+}
+
+// EtcdLogin is what etcd asks of its clients.
+type EtcdLogin struct {
+	TLS      *tls.Config // nil: plaintext, or the machine's authorities for https://
+	Username string      // empty: no authentication
+	Password string      // never part of an error
 }
 
 const (
@@ -55,6 +62,8 @@ type etcd struct {
 
 	mu      sync.Mutex
 	client  *clientv3.Client // nil until it is used
+	login   EtcdLogin        // of client
+	retired []*clientv3.Client
 	known   known
 	whole   moment // that was read last
 	cluster uint64 // of etcd, that it was read from
@@ -101,30 +110,54 @@ func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
 	if b.client != nil {
 		return b.client, nil
 	}
+	login, err := b.loginNow()
+	if err != nil {
+		return nil, b.unreachable(err)
+	}
 	c, err := clientv3.New(clientv3.Config{
-		Endpoints: b.config.Endpoints, TLS: b.config.TLS, Username: b.config.Username, Password: b.config.Password,
+		Endpoints: b.config.Endpoints, TLS: login.TLS, Username: login.Username, Password: login.Password,
 		DialTimeout: b.wait, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
 		PermitWithoutStream: true, Logger: zap.NewNop(),
 	})
 	if err != nil {
-		return nil, b.failed(err)
+		return nil, b.unreachable(err)
 	}
-	b.client = c
+	b.client, b.login = c, login
 	return c, nil
+}
+
+func (b *etcd) loginNow() (EtcdLogin, error) {
+	if b.config.Login == nil {
+		return EtcdLogin{}, nil
+	}
+	return b.config.Login()
+}
+
+// retire has the next request log in with what the secrets are now, if they are
+// others than those of the client. Leases that it keeps go on over it.
+func (b *etcd) retire() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if login, err := b.loginNow(); b.client != nil && err == nil && login != b.login {
+		b.retired, b.client = append(b.retired, b.client), nil
+	}
 }
 
 func (b *etcd) close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.client == nil {
-		return nil
+	all := b.retired
+	if b.client != nil {
+		all = append(all, b.client)
 	}
-	err := b.client.Close()
-	b.client = nil
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("close ledger: %w", err)
+	b.retired, b.client = nil, nil
+	var bad []error
+	for _, c := range all {
+		if err := c.Close(); err != nil && !errors.Is(err, context.Canceled) {
+			bad = append(bad, fmt.Errorf("close ledger: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(bad...)
 }
 
 // bounded gives one request its time.
@@ -132,8 +165,14 @@ func (b *etcd) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, b.wait)
 }
 
-// failed says that etcd did not do what it was asked.
+// failed says that etcd did not do what it was asked, perhaps since a secret was
+// rotated.
 func (b *etcd) failed(err error) error {
+	b.retire()
+	return b.unreachable(err)
+}
+
+func (b *etcd) unreachable(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), err)
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -195,7 +196,11 @@ func TestEtcdSecured(t *testing.T) {
 	} {
 		must(t, do())
 	}
-	good := EtcdConfig{Endpoints: []string{endpoint}, TLS: config, Username: "reconcile", Password: "hunter2", TTL: 2 * time.Second}
+	login := EtcdLogin{TLS: config, Username: "reconcile", Password: "hunter2"}
+	with := func(l EtcdLogin) EtcdConfig {
+		return EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return l, nil }}
+	}
+	good := with(login)
 	fillLedger(t, newEtcd(t, good, Options{}))
 	s, err := newEtcd(t, good, Options{}).Read(ctx)
 	must(t, err)
@@ -203,12 +208,17 @@ func TestEtcdSecured(t *testing.T) {
 	leader, err := newEtcd(t, good, Options{}).Campaign(ctx, Holder{})
 	must(t, err)
 	must(t, leader.Resign(ctx))
+	t.Run("a rotated password", func(t *testing.T) { rotatedPassword(t, endpoint, login) })
 	for name, edit := range map[string]func(*EtcdConfig){
-		"a wrong password":         func(c *EtcdConfig) { c.Password = "hunter3" },
-		"no user":                  func(c *EtcdConfig) { c.Username, c.Password = "", "" },
-		"another prefix":           func(c *EtcdConfig) { c.Prefix = "/elsewhere" },
-		"no client certificate":    func(c *EtcdConfig) { c.TLS = &tls.Config{RootCAs: config.RootCAs} },
-		"an authority not trusted": func(c *EtcdConfig) { c.TLS = &tls.Config{Certificates: config.Certificates} },
+		"a wrong password": func(c *EtcdConfig) { *c = with(EtcdLogin{config, "reconcile", "hunter3"}) },
+		"no user":          func(c *EtcdConfig) { *c = with(EtcdLogin{config, "", ""}) },
+		"another prefix":   func(c *EtcdConfig) { c.Prefix = "/elsewhere" },
+		"no client certificate": func(c *EtcdConfig) {
+			*c = with(EtcdLogin{&tls.Config{RootCAs: config.RootCAs}, "reconcile", "hunter2"})
+		},
+		"an authority not trusted": func(c *EtcdConfig) {
+			*c = with(EtcdLogin{&tls.Config{Certificates: config.Certificates}, "reconcile", "hunter2"})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := good
@@ -219,6 +229,36 @@ func TestEtcdSecured(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rotatedPassword changes the password of a user under a ledger that is in use: it
+// takes up the new one with its next request that fails.
+func rotatedPassword(t *testing.T, endpoint string, login EtcdLogin) {
+	t.Helper()
+	root := etcdClient(t, clientv3.Config{Endpoints: []string{endpoint}, TLS: login.TLS, Username: "root", Password: "secret"})
+	l := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return login, nil }}, Options{BusyWait: time.Second})
+	if _, err := l.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := root.UserChangePassword(t.Context(), "reconcile", "hunter4")
+	must(t, err)
+	t.Cleanup(func() {
+		_, err := root.UserChangePassword(context.WithoutCancel(t.Context()), "reconcile", "hunter2")
+		must(t, err)
+	})
+	if _, err := l.Read(t.Context()); !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "hunter") {
+		t.Fatalf("before the new password is there: %v", err)
+	}
+	login.Password = "hunter4"
+	if _, err := l.Read(t.Context()); err != nil { // it logs in again after this
+		t.Logf("the first request with the new password: %v", err)
+	}
+	if _, err := l.Read(t.Context()); err != nil {
+		t.Errorf("with the new password: %v", err)
+	}
+	won, err := l.Campaign(t.Context(), Holder{})
+	must(t, err)
+	must(t, won.Resign(t.Context()))
 }
 
 // certificates makes an authority and one certificate for both ends.

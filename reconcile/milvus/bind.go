@@ -91,7 +91,7 @@ type ticket struct {
 
 // ticket reads the token of an allowed cluster.
 func (f *Fleet) ticket(a access) (ticket, error) {
-	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: a.bound.TLS}
+	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: a.bound.tlsNow()}
 	if a.bound.Token == nil {
 		return t, nil
 	}

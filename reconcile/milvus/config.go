@@ -37,7 +37,17 @@ type Credential struct {
 	Token func() (string, error)
 	// ReplicationToken is connection_param.token for the other members; nil: Token.
 	ReplicationToken func() (string, error)
-	TLS              *tls.Config // nil: plaintext
+	// TLS is asked before each connection, so that renewed certificates are used;
+	// it returns the same pointer while nothing changed. Nil: plaintext.
+	TLS func() *tls.Config
+}
+
+// tlsNow is the TLS of the next connection; nil: plaintext.
+func (c Credential) tlsNow() *tls.Config {
+	if c.TLS == nil {
+		return nil
+	}
+	return c.TLS()
 }
 
 // Clock is the source of time between calls. Deadlines of calls are always

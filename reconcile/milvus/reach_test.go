@@ -84,7 +84,7 @@ func TestReachOfWhatIsNoMilvus(t *testing.T) {
 			t.Parallel()
 			f := NewFleet(Config{
 				ReadTimeout: 700 * time.Millisecond,
-				Credentials: []Credential{{ClusterID: "a", Address: c.address, URI: "http://a", TLS: c.tls}},
+				Credentials: []Credential{{ClusterID: "a", Address: c.address, URI: "http://a", TLS: fixedTLS(c.tls)}},
 			})
 			t.Cleanup(f.Close)
 			topology := plan.Topology{Clusters: []plan.Cluster{{ID: "a", ClientAddress: c.address, URI: "http://a", PChannels: []string{"a_0"}}}}
@@ -115,4 +115,12 @@ func TestTwoCredentialsForOneClusterAreNone(t *testing.T) {
 	if v := w.observe(Depth{})["a"]; v.Credential != plan.CredentialMissing || w.calls("a", "") != 0 {
 		t.Errorf("%+v", v)
 	}
+}
+
+// fixedTLS is a configuration that never changes.
+func fixedTLS(conf *tls.Config) func() *tls.Config {
+	if conf == nil {
+		return nil
+	}
+	return func() *tls.Config { return conf }
 }

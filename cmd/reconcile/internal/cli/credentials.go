@@ -22,10 +22,10 @@ func fleetCredentials(in []schema.Credential) ([]milvus.Credential, error) {
 	var out []milvus.Credential
 	var bad []error
 	for _, c := range in {
-		conf, err := tlsConfig(c.TLS)
+		conf, err := followTLS(c.TLS, tlsConfig)
 		bad = append(bad, wrapped(err, "credential of "+c.ClusterID))
 		out = append(out, milvus.Credential{
-			ClusterID: c.ClusterID, Address: c.Address, URI: c.URI, TLS: conf,
+			ClusterID: c.ClusterID, Address: c.Address, URI: c.URI, TLS: conf.getter(),
 			Token: secretOf(c.Token), ReplicationToken: secretOf(c.ReplicationToken),
 		})
 	}
@@ -91,22 +91,25 @@ func tlsConfig(t *schema.TLS) (*tls.Config, error) {
 	return conf, nil
 }
 
-// etcdConfig says how to reach a ledger in etcd.
+// etcdConfig says how to reach a ledger in etcd. Secrets and certificates are read
+// again whenever it logs in; a missing one is an error now.
 func etcdConfig(c schema.LedgerEtcd) (ledger.EtcdConfig, error) {
-	out := ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL}
-	var err error
-	if out.TLS, err = tlsConfig(c.TLS); err != nil {
-		return out, fmt.Errorf("tls: %w", err)
+	conf, err := followTLS(c.TLS, tlsConfig)
+	if err != nil {
+		return ledger.EtcdConfig{}, fmt.Errorf("tls: %w", err)
 	}
-	for _, s := range []struct {
-		ref  schema.SecretRef
-		into *string
-	}{{c.Username, &out.Username}, {c.Password, &out.Password}} {
-		if *s.into, err = readSecret(s.ref); err != nil {
-			return out, err
+	login := func() (ledger.EtcdLogin, error) {
+		var out ledger.EtcdLogin
+		if conf != nil {
+			out.TLS = conf.current()
 		}
+		var userErr, passwordErr error
+		out.Username, userErr = readSecret(c.Username)
+		out.Password, passwordErr = readSecret(c.Password)
+		return out, errors.Join(userErr, passwordErr)
 	}
-	return out, nil
+	_, err = login()
+	return ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL, Login: login}, err
 }
 
 // serverTLS is the daemon's own; with a caFile its clients must show a
@@ -125,6 +128,19 @@ func serverTLS(t *schema.TLS) (*tls.Config, error) {
 	return conf, nil
 }
 
+// serverTLSOf serves by the files as they are at each handshake.
+func serverTLSOf(t *schema.TLS) (*tls.Config, error) {
+	files, err := followTLS(t, serverTLS)
+	if err != nil || files == nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return files.current(), nil },
+	}, nil
+}
+
+// gitAuth reads what a remote asks for, again for every fetch.
 func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 	out := gitsource.Auth{SSHAgent: a.SSHAgent, KnownHostsFile: a.KnownHostsFile, CAFile: a.CAFile}
 	var err error

@@ -67,7 +67,8 @@ func (g *globals) prepare() (*environment, error) {
 	if err := e.keys(); err != nil {
 		return nil, err
 	}
-	if e.git.Auth, err = gitAuth(config.Git.Auth); err != nil {
+	e.git.Auth = func() (gitsource.Auth, error) { return gitAuth(config.Git.Auth) }
+	if _, err := e.git.Auth(); err != nil {
 		return nil, err
 	}
 	if err := e.dial(); err != nil {

@@ -30,7 +30,7 @@ const (
 
 // server listens where the configuration says.
 func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
-	conf, err := serverTLS(c.Serve.TLS)
+	conf, err := serverTLSOf(c.Serve.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("serve.tls: %w", err)
 	}

@@ -93,11 +93,11 @@ func (g *globals) logger(w io.Writer) *slog.Logger {
 
 // hook says whose pushes the webhook heeds.
 func (d *daemon) hook(e *environment) error {
-	secret, err := readSecret(e.config.Serve.WebhookSecret)
-	if err != nil {
+	secret := e.config.Serve.WebhookSecret
+	if _, err := readSecret(secret); err != nil {
 		return fmt.Errorf("serve.webhookSecretFrom: %w", err)
 	}
-	d.webhook.Configure(serve.Trust{Secret: secret, Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
+	d.webhook.Configure(serve.Trust{Secret: secretOf(secret), Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
 	return nil
 }
 

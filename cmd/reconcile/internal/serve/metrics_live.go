@@ -29,6 +29,7 @@ var (
 	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
 	descSuccess  = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
 	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
+	descReady    = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
 	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads.")
 )
 
@@ -36,7 +37,7 @@ var (
 func (live) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descWritable, descUp, descRole, descStale, descLag, descFindings,
-		descAttempt, descSuccess, descFetch, descLeader,
+		descAttempt, descSuccess, descFetch, descLeader, descReady,
 	} {
 		out <- d
 	}
@@ -49,6 +50,7 @@ func (l live) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	gauge(descLeader, one(s.Leader))
+	gauge(descReady, one(s.Unready() == ""))
 	moment(gauge, descFetch, s.GitFetch)
 	for _, t := range s.Topologies {
 		for _, state := range reconcile.States() {

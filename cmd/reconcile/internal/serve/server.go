@@ -116,17 +116,12 @@ func health(stuck func() error) http.Handler {
 	})
 }
 
-// Ready says why a daemon is not ready: it is about to end, or has not looked
-// at every topology yet.
+// Ready says why a daemon is not ready: it would not act on an approved failover.
 func Ready(s reconcile.Snapshot) error {
-	switch {
-	case s.Stopping:
-		return errors.New("it is stopping")
-	case !s.Swept:
-		return errors.New("not every topology has been looked at yet")
-	default:
-		return nil
+	if why := s.Unready(); why != "" {
+		return errors.New(why)
 	}
+	return nil
 }
 
 func ready(why func() error) http.Handler {

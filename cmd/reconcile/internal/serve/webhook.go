@@ -21,7 +21,9 @@ const maxPush = 1 << 20
 
 // Trust says whose pushes count. The zero value trusts nobody.
 type Trust struct {
-	Secret     string // shared with the forge; empty: the webhook is closed
+	// Secret is shared with the forge. It is asked for each push, so that a rotated
+	// one counts at once; nil: the webhook is closed.
+	Secret     func() (string, error)
 	Repository string // as git.url says it
 	Ref        string // the tracked ref by its full name; empty or HEAD: any branch
 }
@@ -63,8 +65,13 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code int, text string) {
-	if t.Secret == "" {
+	if t.Secret == nil {
 		return http.StatusForbidden, "the webhook is closed: serve.webhookSecretFrom is not set"
+	}
+	secret, err := t.Secret()
+	if err != nil || secret == "" {
+		h.Log.Error("the secret of the webhook cannot be read", "error", err)
+		return http.StatusServiceUnavailable, "the secret of the webhook cannot be read"
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPush))
 	var tooLong *http.MaxBytesError
@@ -78,7 +85,7 @@ func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code in
 	if !ok {
 		return http.StatusBadRequest, "it carries no signature of GitHub, GitLab or Gitea"
 	}
-	if !d.signed(t.Secret, body) {
+	if !d.signed(secret, body) {
 		return http.StatusForbidden, "the signature does not hold: the forge and serve.webhookSecretFrom need the same secret"
 	}
 	return h.heed(t, d, body)

@@ -1,0 +1,70 @@
+package reconcile
+
+import "fmt"
+
+// Unready says why the daemon would not act on an approved failover now; empty: it
+// would, or another process on the same ledger would, or it only observes.
+func (s Snapshot) Unready() string {
+	switch {
+	case s.Stopping:
+		return "it is stopping"
+	case !s.Swept:
+		return "not every topology has been looked at yet"
+	case s.GitError != "":
+		return "Git cannot be read, so that no new approval is seen: " + s.GitError
+	case s.ElectionError != "":
+		return "it cannot lead: " + s.ElectionError
+	case s.RecordError != "":
+		return "the ledger cannot be written: " + s.RecordError
+	}
+	return s.blind()
+}
+
+// blind says why no topology at all could be looked at; empty: one could, or there
+// is none.
+func (s Snapshot) blind() string {
+	for _, t := range s.Topologies {
+		if t.Error == "" {
+			return ""
+		}
+	}
+	if len(s.Topologies) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("none of %d topologies can be looked at: %s", len(s.Topologies), s.Topologies[0].Error)
+}
+
+// electionFailed notes why this process cannot lead, and tells it once.
+func (l *Loop) electionFailed(err error) {
+	l.waiting("the election failed: " + err.Error())
+	before := ""
+	l.board.set(l.clock.Now(), func(b *Snapshot) { before, b.ElectionError = b.ElectionError, err.Error() })
+	if before != err.Error() {
+		l.log.Warn("the election failed, so nothing is applied", "error", err)
+	}
+}
+
+// electionOpen notes, while a campaign goes on, why nobody is known to lead; empty:
+// another process leads.
+func (l *Loop) electionOpen(why string) {
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = why })
+}
+
+// recorded notes whether the ledger could be written, and tells a change of it once.
+// What could not be written is tried again with the next sweep.
+func (l *Loop) recorded(err error) {
+	said := ""
+	if err != nil {
+		said = err.Error()
+	}
+	before := l.board.recordError()
+	if before == said {
+		return
+	}
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.RecordError = said })
+	if err != nil {
+		l.log.Warn("the ledger could not be written", "error", err)
+	} else {
+		l.log.Info("the ledger can be written again")
+	}
+}
