@@ -15,7 +15,8 @@ var changing = []string{"UpdateReplicateConfiguration", "CreateCollection", "Dro
 // order ITEM…: demands that the calls that changed a cluster since the
 // simulator began were these, in this order. An ITEM is CLUSTER/METHOD; those
 // that may come in any order are joined by "+"; "~CLUSTER/METHOD" demands such
-// a read before the next change.
+// a read before the next change. CLUSTER/throwaways are throwaway collections
+// that are created and dropped there, one or more.
 func order(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: order ITEM…")
@@ -35,6 +36,7 @@ func outOfOrder(calls []seenCall, items []string) string {
 	read := map[string]bool{} // since the first change of the last item
 	next := 0                 // item
 	var group []string        // of the item, what has not come yet
+	made := false             // a throwaway collection of the item
 	for _, c := range calls {
 		name := c.Cluster + "/" + c.Method
 		if !slices.Contains(changing, c.Method) {
@@ -42,6 +44,13 @@ func outOfOrder(calls []seenCall, items []string) string {
 			continue
 		}
 		changes = append(changes, name)
+		if len(group) == 0 && next < len(items) && items[next] == c.Cluster+"/throwaways" && strings.HasSuffix(c.Method, "Collection") {
+			made = true
+			continue
+		}
+		if made {
+			made, next = false, next+1
+		}
 		for len(group) == 0 && next < len(items) {
 			if wanted, ok := strings.CutPrefix(items[next], "~"); !ok {
 				group = strings.Split(items[next], "+")
@@ -59,6 +68,9 @@ func outOfOrder(calls []seenCall, items []string) string {
 		}
 		group = slices.Delete(group, i, i+1)
 	}
+	if made {
+		next++
+	}
 	for ; next < len(items) && strings.HasPrefix(items[next], "~"); next++ {
 		if !read[items[next][1:]] {
 			return "no " + items[next][1:] + " at the end"
@@ -75,6 +87,9 @@ func TestOutOfOrder(t *testing.T) {
 	for name, c := range map[string]struct{ calls, items, wrong string }{
 		"as told":                {"a/Get a/CreateCollection b/DropCollection", "a/CreateCollection b/DropCollection", ""},
 		"at once":                {"b/Insert a/Insert", "a/Insert+b/Insert", ""},
+		"throwaways":             {"a/CreateCollection a/DropCollection a/CreateCollection a/Insert", "a/throwaways a/Insert", ""},
+		"throwaways at the end":  {"a/Insert a/CreateCollection a/DropCollection", "a/Insert a/throwaways", ""},
+		"no throwaways":          {"a/Insert", "a/throwaways a/Insert", "where a/throwaways was due"},
 		"the other way round":    {"b/Insert a/Insert", "a/Insert b/Insert", "where a/Insert was due"},
 		"one too few":            {"a/Insert", "a/Insert b/Insert", "not all came"},
 		"one of two at once":     {"a/Insert", "a/Insert+b/Insert", "not all came"},

@@ -18,20 +18,25 @@ import (
 const maxShards = 16
 
 // pollEvery is how often the target's channels are read while replication is
-// proven.
+// proven, and how soon its channels are touched a second time; each further time
+// comes after twice as long.
 const pollEvery = 500 * time.Millisecond
 
 // ProveReplication proves that what source writes now reaches every channel of
-// target within the bound (contract section 8, switchover): it takes a tick of
-// source, creates and drops a throwaway collection with a shard on each
-// channel, and waits until every channel of target has replicated beyond that
-// tick.
+// target within the bound (contract section 8): it takes a tick of source,
+// creates and drops a throwaway collection with a shard on each channel, and
+// waits until every channel of target has replicated beyond that tick.
+//
+// A channel that has is proof: a message beyond the tick was written after it. One
+// that has not is none of the contrary. Streaming nodes take their ticks from a
+// batch, so the collection's own messages can bear older ones; while channels
+// stand behind, another collection is made, and a later one has newer ticks.
 func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	bound := bind(t, f.credentials)
-	from, to := bound[source], bound[target]
-	for _, a := range []access{from, to} {
+	p := flowProof{fleet: f, topology: t, from: bound[source], to: bound[target], within: within}
+	for _, a := range []access{p.from, p.to} {
 		if !a.allowed() || a.cluster.ID == "" {
 			return fmt.Errorf("replication cannot be proven: %s", a.reason)
 		}
@@ -39,36 +44,91 @@ func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, t
 			return fmt.Errorf("replication cannot be proven: %s has no channels", a.cluster.ID)
 		}
 	}
-	tick, err := f.mark(ctx, from)
-	if err != nil {
+	if err := p.mark(ctx); err != nil {
 		return fmt.Errorf("mark the channels of %s: %w", source, err)
 	}
-	return f.awaitTick(ctx, t, to, source, tick, within)
+	defer p.data.close(ctx)
+	return p.await(ctx)
 }
 
-// mark returns a tick of the cluster and has a message behind it on every one
-// of its channels.
-func (f *Fleet) mark(ctx context.Context, a access) (tick uint64, err error) {
-	pass, err := f.ticket(a)
+// flowProof is one proof that replication flows.
+type flowProof struct {
+	fleet    *Fleet
+	topology plan.Topology
+	from, to access
+	within   time.Duration
+
+	tick uint64
+	data *data // of from
+	// before and last are what each channel of to said before and after the
+	// first touch; last only where all of them answered.
+	before, last []plan.ChannelProgress
+}
+
+// mark takes a tick of the source, and what its standby says before anything is
+// written beyond it.
+func (p *flowProof) mark(ctx context.Context) error {
+	f := p.fleet
+	pass, err := f.ticket(p.from)
 	if err != nil {
-		return 0, f.secrets.err(err)
+		return f.secrets.err(err)
 	}
 	l, err := f.dial(pass)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer l.close()
-	tick, err = l.tick(ctx)
-	if err != nil {
-		return 0, err
+	if p.tick, err = l.tick(ctx); err != nil {
+		return err
 	}
-	d, err := f.dialData(ctx, pass, "")
-	if err != nil {
-		return 0, err
+	p.before = f.view(ctx, p.topology, p.to, look{progress: true}).Progress
+	p.data, err = f.dialData(ctx, pass, "")
+	if err == nil {
+		p.data.sweepOld(ctx)
 	}
-	defer d.close(ctx)
-	d.sweepOld(ctx)
-	return tick, d.touch(ctx, a.cluster.PChannels)
+	return err
+}
+
+// await touches the source's channels and reads the target's until each has
+// passed the mark.
+func (p *flowProof) await(ctx context.Context) error {
+	f, pause := p.fleet, pollEvery
+	var again time.Time
+	for {
+		if now := f.clock.Now(); !now.Before(again) {
+			if err := p.data.touch(ctx, p.from.cluster.PChannels); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("mark the channels of %s: %w", p.from.cluster.ID, err)
+			}
+			again, pause = f.clock.Now().Add(pause), 2*pause
+		}
+		v := f.view(ctx, p.topology, p.to, look{progress: true})
+		if v.Belief.Kind != plan.BeliefUnknown && v.Belief.Source != p.from.cluster.ID {
+			return plan.NotFollowing{Source: p.from.cluster.ID, Target: p.to.cluster.ID, Belief: v.Belief}
+		}
+		if allKnown(v.Progress) {
+			p.last = v.Progress
+		}
+		behind := behindTick(v, p.to.cluster, p.from.cluster.ID, p.tick)
+		if len(behind) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return p.notCaughtUp(behind)
+		case <-f.clock.After(pollEvery):
+		}
+	}
+}
+
+func allKnown(channels []plan.ChannelProgress) bool {
+	return len(channels) > 0 && !slices.ContainsFunc(channels, func(p plan.ChannelProgress) bool { return !p.Known })
+}
+
+func (p *flowProof) notCaughtUp(behind []string) error {
+	return plan.NotCaughtUp{
+		Source: p.from.cluster.ID, Target: p.to.cluster.ID, Behind: behind, Channels: len(p.to.cluster.PChannels),
+		Within: p.within, Still: plan.StoodStill(p.before, p.last),
+	}
 }
 
 func (l *link) tick(ctx context.Context) (uint64, error) {
@@ -124,23 +184,6 @@ func (d *data) channelsOf(ctx context.Context, name string) ([]string, error) {
 		return nil, fmt.Errorf("describe the throwaway collection: %w", d.fleet.secrets.err(err))
 	}
 	return coll.PhysicalChannels, nil
-}
-
-// awaitTick waits until every channel of a standby has replicated beyond tick,
-// as long as ctx lets it, which is within.
-func (f *Fleet) awaitTick(ctx context.Context, t plan.Topology, a access, source string, tick uint64, within time.Duration) error {
-	var behind []string
-	for {
-		v := f.view(ctx, t, a, look{progress: true})
-		if behind = behindTick(v, a.cluster, source, tick); len(behind) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return plan.NotCaughtUp{Source: source, Target: a.cluster.ID, Behind: behind, Channels: len(a.cluster.PChannels), Within: within}
-		case <-f.clock.After(pollEvery):
-		}
-	}
 }
 
 // behindTick lists the channels that have not replicated beyond tick, or of

@@ -128,34 +128,3 @@ func (w *world) pass(f *Fleet, cluster string) ticket {
 	must(w.t, err)
 	return pass
 }
-
-func TestProveReplication(t *testing.T) {
-	cases := map[string]struct {
-		change func(*testing.T, *world)
-		words  string // empty: proven
-	}{
-		"it flows":                 {nil, ""},
-		"the link is cut":          {func(t *testing.T, w *world) { must(t, w.SetLink("a", "b", false)) }, "16 of 16 channels"},
-		"one channel stands still": {func(t *testing.T, w *world) { must(t, w.HoldChannel("b", "b-rootcoord-dml_3", true)) }, "b-rootcoord-dml_3"},
-		"there is no CDC":          {func(t *testing.T, w *world) { must(t, w.SetCDC("a", false)) }, "did not reach"},
-		"the source is gone":       {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, "time tick"},
-		"the target is not listed": {func(_ *testing.T, w *world) { w.topology.Clusters = w.topology.Clusters[:1] }, "cannot be proven"},
-		"no channels":              {func(_ *testing.T, w *world) { w.cluster("b").PChannels = nil }, "has no channels"},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			w := pair(t, "")
-			if c.change != nil {
-				c.change(t, w)
-			}
-			ctx := w.ctx()
-			if c.words != "" {
-				ctx = w.tries()
-			}
-			err := w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Minute)
-			if (err == nil) != (c.words == "") || err != nil && !strings.Contains(err.Error(), c.words) {
-				t.Error(err)
-			}
-		})
-	}
-}

@@ -62,7 +62,8 @@ func (ch *channel) append(m message) position {
 	c := ch.owner
 	m.id = ch.nextID()
 	m.lastConfirmed = m.id - 1
-	m.tick = c.tso.next(c.world.clock.Now())
+	m.written = c.now()
+	m.tick = c.tso.write(m.written)
 	ch.log = append(ch.log, m)
 	ch.apply(m)
 	for _, t := range ch.tasks {

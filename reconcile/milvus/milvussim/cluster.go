@@ -203,6 +203,7 @@ func (c *cluster) revive() error {
 		return err
 	}
 	c.running = true
+	c.tso.restart(c.now())
 	c.relock()
 	c.finishPromotion()
 	c.advance()

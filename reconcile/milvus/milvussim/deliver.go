@@ -62,7 +62,7 @@ func (t *task) run() {
 		return
 	}
 	for _, m := range rest {
-		if at := TickTime(m.tick).Add(t.delay()); at.After(t.source.now()) {
+		if at := m.written.Add(t.delay()); at.After(t.source.now()) {
 			t.lookAt(at)
 			return
 		}

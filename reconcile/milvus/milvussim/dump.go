@@ -2,7 +2,6 @@ package milvussim
 
 import (
 	"fmt"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -29,9 +28,9 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 		return err
 	}
 	ch, end := c.channel(req.GetPchannel()), req.GetEndTimetick()
-	over := func() bool { return end != 0 && Tick(c.now(), 0) > end }
+	over := func() bool { return end != 0 && c.tso.floor(c.now()) > end }
 	if end != 0 && !over() {
-		e := c.world.schedule(TickTime(end).Add(time.Millisecond), c.appended)
+		e := c.world.schedule(afterSync(end), c.appended)
 		defer c.world.cancel(e)
 	}
 	d := dumper{req: req, whole: !c.profile.dumpBodies, open: map[uint64][]message{}}

@@ -65,6 +65,7 @@ type message struct {
 	id            int64
 	lastConfirmed int64
 	tick          uint64
+	written       time.Time // which can be later than its tick
 	kind          kind
 	txn           uint64
 	body          any
