@@ -19,6 +19,9 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		return out
 	}
 	message := c.ID + " joins but could not be seen to be empty"
+	if v.Contents.Hidden != "" {
+		message += ": " + v.Contents.Hidden
+	}
 	if v.Contents.Known {
 		message = c.ID + " joins but holds collections; replication carries only changes from now on"
 	}

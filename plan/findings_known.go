@@ -3,56 +3,48 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
-
-// release is a published version of Milvus 2.6, by its build tag. Other tags
-// (master, hotfix and beta builds) tell nothing about what is fixed in them.
-func release(tag string) (patch int, ok bool) {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(tag, "v"), "2.6.")
-	if !ok {
-		return 0, false
-	}
-	patch, err := strconv.Atoi(rest)
-	return patch, err == nil
-}
-
-// before says whether a cluster runs a release of 2.6 older than that patch.
-func before(v View, patch int) bool {
-	p, ok := release(v.Version)
-	return ok && p < patch
-}
 
 // knownIssue is a published defect of Milvus, by the number of its issue, and
 // when it matters to a cluster.
 type knownIssue struct {
 	number  int
 	text    string
+	mended  Feature // empty: no release is known to mend it
 	matters func(s situation, d decision, c Cluster, v View) bool
+}
+
+// words name the issue, and the release that mends it where one is known.
+func (k knownIssue) words(v Version) string {
+	out := fmt.Sprintf("#%d: %s", k.number, k.text)
+	if k.mended != "" && v.Released(k.mended) {
+		out += "; fixed in " + v.Since(k.mended)
+	}
+	return out
 }
 
 // knownIssues are in the order of their numbers (milvus.md sections 1.1, 8).
 var knownIssues = []knownIssue{
 	{
-		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ",
+		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ", "",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return slices.ContainsFunc(v.Progress, v.outlived)
 		},
 	},
 	{
-		49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it; fixed in 2.6.17",
+		49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it", FeatureReadConfiguration,
 		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo },
 	},
 	{
-		50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion; fixed in 2.6.19",
+		50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion", FeatureInfoOnPrimary,
 		func(_ situation, d decision, c Cluster, v View) bool {
-			return d.transition == TransitionFailover && c.ID == d.primary.ID && before(v, firstSalvageReader)
+			return d.transition == TransitionFailover && c.ID == d.primary.ID && v.version().Lacks(FeatureInfoOnPrimary)
 		},
 	},
 	{
-		50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes",
+		50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes", "",
 		func(s situation, _ decision, c Cluster, v View) bool {
 			if s.intent == nil || !s.intent.MayHaveSent || s.intent.Effected || v.Belief.Kind != BeliefStandby {
 				return false
@@ -62,19 +54,19 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred",
+		52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred", FeatureUnconfiguredRead,
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return v.Belief.Kind == BeliefUnconfigured && v.Belief.Inferred
 		},
 	},
 	{
-		52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves",
+		52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves", FeatureStaleDropped,
 		func(s situation, d decision, c Cluster, _ View) bool {
 			return s.joinsNow(d, c) && c.Provisioned.From == ProvisionedRestored
 		},
 	},
 	{
-		52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal",
+		52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal", FeatureTokenFill,
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
 		},
@@ -90,10 +82,6 @@ const walKept = 72 * time.Hour
 func (v View) outlived(p ChannelProgress) bool {
 	return p.Known && p.Unsent != nil && p.TimeTick > 0 && v.At.Sub(TickTime(p.TimeTick)) > walKept
 }
-
-// firstSalvageReader is the patch of 2.6 from which a primary answers
-// GetReplicateInfo.
-const firstSalvageReader = 19
 
 // joinsNow says whether the change attaches the cluster.
 func (s situation) joinsNow(d decision, c Cluster) bool {
@@ -136,12 +124,12 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 		var texts []string
 		for _, k := range knownIssues {
 			if k.matters(s, d, c, v) {
-				texts = append(texts, fmt.Sprintf("#%d: %s", k.number, k.text))
+				texts = append(texts, k.words(v.version()))
 			}
 		}
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
-				fmt.Sprintf("%s (%s) has %s", c.ID, wordOr(v.Version, "version unknown"), strings.Join(texts, "; ")),
+				fmt.Sprintf("%s (%s) has %s", c.ID, v.version().Name(), strings.Join(texts, "; ")),
 				"read it in milvus-io/milvus and plan the upgrade that fixes it, a standby first; 'reconcile explain KNOWN_ISSUE' says more"))
 		}
 	}

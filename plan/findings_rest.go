@@ -53,7 +53,7 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 	case v.Credential == CredentialRefused:
 		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.t.Name+"' checks it"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to 2.6.17 or later, 'reconcile doctor "+s.t.Name+"' tells what works until then"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.t.Name+"' tells what works until then"
 	}
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
 }
@@ -91,6 +91,12 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	if len(v.Progress) == 0 || s.t.MaxLag <= 0 {
 		return nil
 	}
+	var out []Finding
+	if source := v.Belief.Source; v.Belief.Kind == BeliefStandby && s.view(source).DumpDenied {
+		out = append(out, NewFinding(CodeLagUnknown, c.ID,
+			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, PrivilegeDump, source),
+			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; 'reconcile doctor "+s.t.Name+"' checks it, and docs/setup.md says what else it allows"))
+	}
 	record, _ := s.m.progress(c.ID)
 	free := record.backlogFree(v.Belief.Source)
 	var worst time.Duration
@@ -104,7 +110,6 @@ func (s situation) lagFindings(c Cluster) []Finding {
 			worst = max(worst, *w.Upper)
 		}
 	}
-	var out []Finding
 	if unknown > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),

@@ -12,8 +12,8 @@ func (s situation) promotionFindings(d decision) []Finding {
 	out = append(out, s.notPromotable(c)...)
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
-			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.14 or later, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
+			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, v.version().Name()),
+			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
 	}
 	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,

@@ -43,8 +43,8 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 		return []Finding{s.refusedToken(c.ID)}
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
-			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, wordOr(v.Version, "version unknown")),
-			"upgrade it to 2.6.17 or later; 'reconcile doctor "+s.t.Name+"' tells what works until then")}
+			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
+			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.t.Name+"' tells what works until then")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
 			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.t.Name+"'")}

@@ -131,6 +131,7 @@ type Salvage struct {
 type Contents struct {
 	Known       bool // ListDatabases and ListCollections of each answered with sufficient rights
 	Collections []string
+	Hidden      string // why it is not known, where our user's rights are the reason
 }
 
 // View is one cluster as it answered in one observation.
@@ -148,6 +149,9 @@ type View struct {
 	// ForcePromotes: DumpMessages is known to the server, hence force_promote
 	// is honoured (≥ 2.6.14; milvus.md S06).
 	ForcePromotes Support
+	// DumpDenied: the server knows DumpMessages and does not let our user call it
+	// (the privilege ManageOwnership). What takes a dump is then unknown.
+	DumpDenied bool
 	// IdentityProven: GetReplicateInfo answered on an own channel, the stored
 	// list names it, or a collection's physical channels do.
 	IdentityProven bool
@@ -156,6 +160,9 @@ type View struct {
 	Progress         []ChannelProgress // by channel in numeric order; empty: not read
 	Contents         Contents
 }
+
+// version is what the build tag says.
+func (v View) version() Version { return ParseVersion(v.Version) }
 
 // Observed is everything that one observation found.
 type Observed struct {

@@ -22,7 +22,7 @@ func (f *Fleet) backlogs(ctx context.Context, t *scene) {
 			continue
 		}
 		if asked := f.unsent(ctx, source); source.unprobed && !asked {
-			source.view.ForcePromotes = f.probe(ctx, source.link, source.pass, source.view.Version)
+			source.view.ForcePromotes, source.view.DumpDenied = f.probe(ctx, source.link, source.pass, source.view.Version)
 		}
 	}
 }
@@ -30,7 +30,7 @@ func (f *Fleet) backlogs(ctx context.Context, t *scene) {
 // dumps says whether a source can be asked: it answers, it is the one we mean,
 // and nothing shows that it does not know DumpMessages.
 func (s *sight) dumps() bool {
-	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && (s.unprobed || s.view.ForcePromotes == plan.SupportYes)
+	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && !s.view.DumpDenied && (s.unprobed || s.view.ForcePromotes == plan.SupportYes)
 }
 
 // place is where the log of a source is asked from. Standbys that have
@@ -65,14 +65,15 @@ func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
 	}
 	questions := questions(f.stands(ctx, source.cluster.ID, standbys), until)
 	told := make([]plan.Support, len(questions))
+	denied := make([]bool, len(questions))
 	unhurried(len(questions), f.concurrency, func(i int) {
 		oldest, err := source.link.firstAfter(ctx, questions[i].from, until)
-		told[i] = source.link.support(err)
+		told[i], denied[i] = source.link.support(err)
 		if err == nil {
 			questions[i].answer(oldest, until)
 		}
 	})
-	source.learn(told)
+	source.learn(told, slices.Contains(denied, true))
 	return len(questions) > 0
 }
 
@@ -155,8 +156,10 @@ func (q *question) answer(oldest, until uint64) {
 	}
 }
 
-// learn takes from the dumps of a source whether it knows DumpMessages.
-func (s *sight) learn(told []plan.Support) {
+// learn takes from the dumps of a source whether it knows DumpMessages, and
+// whether it lets us.
+func (s *sight) learn(told []plan.Support, denied bool) {
+	s.view.DumpDenied = s.view.DumpDenied || denied
 	if !s.unprobed {
 		return
 	}
@@ -165,7 +168,7 @@ func (s *sight) learn(told []plan.Support) {
 			s.view.ForcePromotes = known
 		}
 	}
-	s.link.fleet.remember(s.pass, s.view.Version, s.view.ForcePromotes)
+	s.link.fleet.remember(s.pass, s.view.Version, s.view.ForcePromotes, s.view.DumpDenied)
 }
 
 func (f *Fleet) connect(a access) (*link, error) {

@@ -1,9 +1,7 @@
 package milvus
 
 import (
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unique"
 
@@ -88,19 +86,13 @@ func listProves(c plan.Configuration, self plan.Cluster) (named, alone bool) {
 	return true, len(c.Clusters) == 1
 }
 
-var buildTag = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)$`)
-
-// hangsUnconfigured says whether a server of this version waits for ever when
-// it is asked for a configuration that it never had (#52686; contract section
-// 1: 2.6.17 to 2.6.22).
+// hangsUnconfigured says whether a server may wait for ever when it is asked for
+// a configuration that it never had (#52686): every version that serves the
+// call does, unless it is known not to. A tag that cannot be ordered is judged by
+// what the calls do.
 func hangsUnconfigured(version string) bool {
-	const major, minor, first, last = 2, 6, 17, 22
-	m := buildTag.FindStringSubmatch(version)
-	if m == nil {
-		return false
-	}
-	patch, err := strconv.Atoi(m[3])
-	return err == nil && m[1] == strconv.Itoa(major) && m[2] == strconv.Itoa(minor) && patch >= first && patch <= last
+	v := plan.ParseVersion(version)
+	return v.Has(plan.FeatureReadConfiguration) != plan.SupportNo && v.Has(plan.FeatureUnconfiguredRead) != plan.SupportYes
 }
 
 // hangs is what was asked of a cluster whose stored configuration did not
@@ -113,7 +105,7 @@ type hangs struct {
 
 // unconfigured says whether the cluster can be believed to have no
 // configuration: both reads ran into their deadline while the coordinator
-// answered both times, and the version is known to do so.
+// answered both times, and the version is not known to answer.
 func (h hangs) unconfigured() bool {
 	return hangsUnconfigured(h.version) && h.configuration.timedOut() && h.again.timedOut() &&
 		h.coordinator.answered() && h.coordinator2.answered()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
@@ -15,12 +16,12 @@ import (
 // said of a token that sees everything: Milvus leaves out what a user has no
 // right to, and a cluster must not pass for empty because of that.
 func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
-	if !l.seesEverything(ctx, t.token) {
-		return plan.Contents{}
+	if hidden := l.hides(ctx, t.token); hidden != "" {
+		return plan.Contents{Hidden: l.fleet.secrets.scrub(hidden)}
 	}
 	databases, err := l.databases(ctx)
 	if err != nil {
-		return plan.Contents{}
+		return plan.Contents{Hidden: words(err)}
 	}
 	c := plan.Contents{Known: true}
 	for _, database := range databases {
@@ -38,27 +39,59 @@ func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
 const (
 	rootUser        = "root"
 	adminRole       = "admin"
+	publicRole      = "public"
 	defaultDatabase = "default"
 )
 
-// seesEverything: a server without authentication shows all to everybody, and
-// else the roles of the user must say that it is an administrator. Where they
-// cannot be read, only root is.
-func (l *link) seesEverything(ctx context.Context, token string) bool {
+// hides says why a cluster may not show everything to a token; empty: it does. A
+// server without authentication shows all to everybody. Else the roles of the
+// user decide, as in Milvus: the role of an administrator sees all, and so does one
+// with a grant for all collections of all databases. Root has no role. Where the
+// server binds it by roles nevertheless, it is shown no database, not even the
+// default one, which databases demands.
+func (l *link) hides(ctx context.Context, token string) string {
 	if token == "" {
-		return true
+		return ""
 	}
 	user, _, named := strings.Cut(token, ":")
 	if !named {
-		return false // an API key does not say whose it is
+		return "the token is an API key, whose user no call tells"
 	}
-	ctx, cancel := l.shortly(ctx)
-	defer cancel()
-	resp, err := l.api.SelectUser(ctx, &milvuspb.SelectUserRequest{User: &milvuspb.UserEntity{Name: user}, IncludeRoleInfo: true})
-	if err != nil || classifyStatus(resp.GetStatus()).err != nil || len(resp.GetResults()) == 0 {
-		return user == rootUser
+	roles, err := l.rolesOf(ctx, user)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the roles of %s cannot be read: %v", user, err)
+	case slices.Contains(roles, adminRole), user == rootUser && len(roles) == 0:
+		return ""
 	}
-	return slices.ContainsFunc(resp.GetResults()[0].GetRoles(), func(r *milvuspb.RoleEntity) bool { return r.GetName() == adminRole })
+	for _, role := range roles {
+		if grants, err := l.grantsOf(ctx, role); err == nil && l.showsAll(ctx, grants) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("its user %s (roles: %s) may not see every collection; grant one of them %s for all: %s",
+		user, wordsOr(strings.Join(roles, ", "), "none"), plan.PrivilegeSeesNames, plan.GrantOf(plan.PrivilegeSeesNames))
+}
+
+func wordsOr(words, none string) string {
+	if words == "" {
+		return none
+	}
+	return words
+}
+
+// showsAll says whether grants show all collections of all databases: one for
+// collections, by a built-in or an own group too, or everything.
+func (l *link) showsAll(ctx context.Context, grants []grant) bool {
+	return slices.ContainsFunc(grants, func(g grant) bool {
+		switch {
+		case !g.everywhere():
+			return false
+		case g.object == collectionObject, g.privilege == everything, strings.HasPrefix(g.privilege, "Collection") && builtinGroup.MatchString(g.privilege):
+			return true
+		}
+		return ofTheServersOwn(g.privilege) && l.isGroup(ctx, g.privilege)
+	})
 }
 
 func (l *link) databases(ctx context.Context) ([]string, error) {
@@ -76,6 +109,8 @@ func (l *link) databases(ctx context.Context) ([]string, error) {
 	}
 	return resp.GetDbNames(), nil
 }
+
+var collectionObject = commonpb.ObjectType_Collection.String()
 
 // collections lists one database, without throwaway collections: they are
 // ours, and a crash may have left one.

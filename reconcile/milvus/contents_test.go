@@ -8,17 +8,44 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
+// TestContentsAreKnownOnlyToWhoSeesEverything: emptiness is never taken from an
+// answer that is filtered to what the user may see. What the calls answer decides,
+// not what roles are called.
 func TestContentsAreKnownOnlyToWhoSeesEverything(t *testing.T) {
-	specs := milvussim.Converged(milvussim.Pair("a", "b"))
-	for i := range specs {
-		specs[i].Users = []milvussim.User{{Name: "reader", Password: "pw", Grants: []milvussim.Grant{{Privilege: "ClusterReadOnly"}}}}
+	all := plan.Contents{Known: true, Collections: []string{"default/sim_rows"}}
+	for name, c := range map[string]struct {
+		token  string
+		grants []milvussim.Grant
+		binds  bool
+		hidden string // empty: all is seen
+	}{
+		"root, who has no role":                      {token: milvussim.RootToken},
+		"root on a server that binds it":             {token: milvussim.RootToken, binds: true, hidden: "does not see everything"},
+		"a reader of the cluster":                    {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "ClusterReadOnly"}}, hidden: "ops (roles: ops) may not see every collection"},
+		"an administrator of the cluster":            {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "ClusterAdmin"}}, hidden: "CollectionReadOnly"},
+		"a reader of all collections":                {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "CollectionReadOnly", Database: "*", Collection: "*"}}},
+		"a reader of the default database":           {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "CollectionReadOnly", Database: "default", Collection: "*"}}, hidden: "may not see"},
+		"a reader of one collection":                 {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "CollectionReadOnly", Database: "*", Collection: "sim_rows"}}, hidden: "may not see"},
+		"one privilege on all collections":           {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "Query", Database: "*", Collection: "*"}}},
+		"nobody":                                     {token: "ops:pw", hidden: "may not see"},
+		"everything but no list of own groups is no": {token: "ops:pw", grants: []milvussim.Grant{{Privilege: "OurReaders", Database: "*", Collection: "*"}}, hidden: "may not see"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			specs := milvussim.Converged(milvussim.Pair("a", "b"))
+			specs[0].Users = []milvussim.User{{Name: "ops", Password: "pw", Grants: c.grants}}
+			specs[0].BindsRoot = c.binds
+			w := newWorld(t, milvussim.Options{}, specs...)
+			_, _, err := w.Write("a", 3)
+			must(t, err)
+			w.config.Credentials[0].Token = func() (string, error) { return c.token, nil }
+			got := w.observe(Depth{Contents: true})["a"].Contents
+			if c.hidden == "" {
+				same(t, got, all)
+			} else if got.Known || len(got.Collections) > 0 || !strings.Contains(got.Hidden, c.hidden) || strings.Contains(got.Hidden, ":pw") {
+				t.Errorf("%+v, want hidden by %q", got, c.hidden)
+			}
+		})
 	}
-	w := newWorld(t, milvussim.Options{}, specs...)
-	_, _, err := w.Write("a", 3)
-	must(t, err)
-	same(t, w.observe(Depth{Contents: true})["a"].Contents, plan.Contents{Known: true, Collections: []string{"default/sim_rows"}})
-	w.config.Credentials[0].Token = func() (string, error) { return "reader:pw", nil }
-	same(t, w.observe(Depth{Contents: true})["a"].Contents, plan.Contents{})
 }
 
 func TestSalvageAfterPromotion(t *testing.T) {

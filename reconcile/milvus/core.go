@@ -23,8 +23,9 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 	var stored *commonpb.ReplicateConfiguration
 	var configuration, coordinator outcome
 	came := make(chan struct{})
+	var told bool
 	both(
-		func() { r.view.Version = r.version(whole) },
+		func() { r.view.Version, told = r.version(whole) },
 		func() {
 			defer close(came)
 			if stored, configuration = r.configuration(whole); configuration.reach != plan.ReachDegraded {
@@ -44,7 +45,7 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 		configuration.reach, coordinator = plan.ReachDegraded, r.coordinatorAgain(ctx, until)
 	}
 	var h hangs
-	if r.what.hangs && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(r.view.Version) {
+	if r.what.hangs && told && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(r.view.Version) {
 		h = hangs{version: r.view.Version, configuration: configuration, coordinator: coordinator}
 		stored = r.again(ctx, &h)
 		configuration, coordinator = h.again, h.coordinator2
@@ -120,17 +121,17 @@ func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuratio
 	}
 }
 
-// version is the build tag; GetVersion is a stub (milvus.md section 1.1).
-func (r *reading) version(ctx context.Context) string {
+// version is the build tag, and whether the cluster gave one: it may be empty.
+func (r *reading) version(ctx context.Context) (tag string, told bool) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
 	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{
 		ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: r.fleet.clock.Now().String()},
 	})
 	if err != nil || resp.GetStatus().GetCode() != 0 {
-		return ""
+		return "", false
 	}
-	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags())
+	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags()), true
 }
 
 func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {

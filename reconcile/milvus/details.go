@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -39,7 +40,7 @@ func (r *reading) details(ctx context.Context) {
 		})
 	}
 	if r.what.features {
-		work = append(work, func() { v.ForcePromotes = r.features(ctx) })
+		work = append(work, func() { v.ForcePromotes, v.DumpDenied = r.features(ctx) })
 	}
 	if r.what.contents {
 		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
@@ -60,13 +61,13 @@ func (r *reading) details(ctx context.Context) {
 // features says whether the cluster could be promoted by force. An observation
 // does not ask again what the same build told this process before, and of a source
 // the dump of its own messages tells; the look before a request always asks.
-func (r *reading) features(ctx context.Context) plan.Support {
+func (r *reading) features(ctx context.Context) (promotes plan.Support, denied bool) {
 	switch {
 	case len(r.sight.scene.sights) > 0 && r.fleet.remembered(r.pass, r.view.Version):
-		return plan.SupportYes
+		return plan.SupportYes, false
 	case r.isSource():
 		r.sight.unprobed = true
-		return plan.SupportUnknown
+		return plan.SupportUnknown, false
 	default:
 		return r.fleet.probe(ctx, r.link, r.pass, r.view.Version)
 	}
@@ -100,37 +101,48 @@ func (r *reading) afterMoment(ctx context.Context) bool {
 
 // probe asks whether DumpMessages is known: it came with force_promote, and
 // without arguments it is refused before it does anything (contract section 7,
-// UNSUPPORTED_SERVER).
-func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string) plan.Support {
+// UNSUPPORTED_SERVER). denied: it is known, and our user may not call it.
+func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
 	if err == nil {
 		_, err = stream.Recv()
 	}
-	promotes := l.support(err)
-	f.remember(pass, version, promotes)
-	return promotes
+	promotes, denied = l.support(err)
+	f.remember(pass, version, promotes, denied)
+	return promotes, denied
 }
 
 // support is what the end of a DumpMessages says of the server. Only words of
-// the handler count: something before it could refuse us on any version.
-func (l *link) support(err error) plan.Support {
+// the handler count, or of Milvus' own check of privileges, which only a server
+// that knows the call makes for it (#52608): something before it could refuse us
+// on any version.
+func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
-		return plan.SupportYes
+		return plan.SupportYes, false
 	case l.trace.seen(err).stage != stageSpoke:
-		return plan.SupportUnknown
+		return plan.SupportUnknown, false
 	}
 	switch status.Code(err) {
 	case codes.Unimplemented:
-		return plan.SupportNo
-	case codes.Unauthenticated, codes.PermissionDenied, codes.DeadlineExceeded, codes.Canceled, codes.Unavailable, codes.ResourceExhausted:
-		return plan.SupportUnknown
+		return plan.SupportNo, false
+	case codes.PermissionDenied:
+		if strings.Contains(status.Convert(err).Message(), milvusDenies) {
+			return plan.SupportYes, true
+		}
+		return plan.SupportUnknown, false
+	case codes.Unauthenticated, codes.DeadlineExceeded, codes.Canceled, codes.Unavailable, codes.ResourceExhausted:
+		return plan.SupportUnknown, false
 	default:
-		return plan.SupportYes
+		return plan.SupportYes, false
 	}
 }
+
+// milvusDenies is in what Milvus says to a user without a privilege
+// (milvus.md section 1.6).
+const milvusDenies = ": permission deny to "
 
 // dumping is a build that answered to DumpMessages.
 type dumping struct {
@@ -139,9 +151,10 @@ type dumping struct {
 }
 
 // remember keeps that a build knows DumpMessages, one for each cluster. One that
-// does not tell what it is is asked again.
-func (f *Fleet) remember(pass ticket, version string, promotes plan.Support) {
-	if promotes != plan.SupportYes || version == "" {
+// does not tell what it is is asked again, and one that denied it: a grant is seen
+// at once.
+func (f *Fleet) remember(pass ticket, version string, promotes plan.Support, denied bool) {
+	if promotes != plan.SupportYes || denied || version == "" {
 		return
 	}
 	f.mu.Lock()
@@ -149,7 +162,7 @@ func (f *Fleet) remember(pass ticket, version string, promotes plan.Support) {
 	f.dumping[pass.cluster] = dumping{pass, version}
 }
 
-// remembered says whether this very server was seen to know DumpMessages while
+// remembered says whether this very server was seen to answer DumpMessages while
 // it was of this build.
 func (f *Fleet) remembered(pass ticket, version string) bool {
 	f.mu.Lock()

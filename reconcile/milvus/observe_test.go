@@ -124,7 +124,10 @@ func TestObserveOneClusterByWhatItAnswers(t *testing.T) {
 
 func TestObserveUnconfigured(t *testing.T) {
 	specs := milvussim.Unconfigured(milvussim.Pair("a", "b"))
-	for profile, inferred := range map[string]bool{"2.6.19": true, "master": false} {
+	for profile, inferred := range map[string]bool{
+		"2.6.19": true, "2.6.25": true, "3.0.0": true, "3.0.2": true, "2.6-20260717-526e04504a": true,
+		"master-20260807-954c4e7ba5": true, milvussim.Unlabelled: true, "master": false,
+	} {
 		t.Run(profile, func(t *testing.T) {
 			w := newWorld(t, milvussim.Options{Profile: profile}, specs...).hasty()
 			v := w.observe(Depth{Contents: true})["a"]
@@ -134,7 +137,7 @@ func TestObserveUnconfigured(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an unknown version that hangs is not believed to be unconfigured", func(t *testing.T) {
+	t.Run("a cluster that hangs and gives no version is not believed to be unconfigured", func(t *testing.T) {
 		w := newWorld(t, milvussim.Options{Profile: "2.6.19"}, specs...).hasty()
 		must(t, w.AddFault("a", milvussim.Fault{Method: "Connect", Kind: milvussim.FaultError, Code: codes.Internal}))
 		if v := w.observe(Depth{})["a"]; v.Belief.Kind != plan.BeliefUnknown || v.Reach != plan.ReachUp {

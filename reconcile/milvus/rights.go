@@ -14,19 +14,28 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Rights is what can be known without writing of one cluster that answers:
-// whether its token may send a configuration, and what time it has.
+// Rights is what can be known without writing of one cluster that answers: what
+// its token may do, and what time it has.
 type Rights struct {
 	Cluster string
 	// Update says whether the token may call UpdateReplicateConfiguration, by the
 	// grants of its user; not known where those cannot be read.
 	Update plan.Support
 	Detail string // what Update rests on; never holds a token
+	// Held are all the privileges that the cluster's version asks for.
+	Held []Held
 	// Ahead is how far the cluster's time ticks are ahead of our clock, and Within
 	// how exactly that is known; both 0 when the cluster gave no tick.
 	Ahead  time.Duration
 	Within time.Duration
 	Ticked bool
+}
+
+// Held is one privilege, and whether our user holds it.
+type Held struct {
+	Privilege plan.Privilege
+	Held      plan.Support
+	Detail    string // what that rests on; never holds a token
 }
 
 // Rights asks every cluster of the topologies that was seen up for what its
@@ -35,25 +44,27 @@ type Rights struct {
 func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views []plan.View) []Rights {
 	var asked []access
 	var open []bool
+	var seen []plan.View
 	for _, t := range topologies {
 		bound := bind(t, r.fleet.credentials)
 		for _, c := range t.Clusters {
 			v := plan.Observed{Views: views}.View(c.ID)
 			if a := bound[c.ID]; a.allowed() && v.Reach == plan.ReachUp && v.Credential == plan.CredentialBound {
 				asked = append(asked, a)
+				seen = append(seen, v)
 				open = append(open, a.bound.Token == nil && v.ReadsConfiguration == plan.SupportYes)
 			}
 		}
 	}
 	out := make([]Rights, len(asked))
-	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], open[i]) })
+	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
 	slices.SortStableFunc(out, func(a, b Rights) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
 
 // rights asks one cluster. open: it answered a call that authentication guards
 // although it was given no token.
-func (f *Fleet) rights(ctx context.Context, a access, open bool) Rights {
+func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Rights {
 	out := Rights{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
@@ -68,13 +79,15 @@ func (f *Fleet) rights(ctx context.Context, a access, open bool) Rights {
 	defer l.close()
 	both(
 		func() {
-			if out.Update, out.Detail = l.mayUpdate(ctx, pass.token); open {
-				out.Update, out.Detail = plan.SupportYes, "it asks nobody for a token"
-			}
+			out.Held = l.held(ctx, pass.token, v, open)
+			out.Update, out.Detail = out.Held[0].Held, out.Held[0].Detail
 		},
 		func() { out.Ahead, out.Within, out.Ticked = l.ahead(ctx) },
 	)
 	out.Detail = f.secrets.scrub(out.Detail)
+	for i := range out.Held {
+		out.Held[i].Detail = f.secrets.scrub(out.Held[i].Detail)
+	}
 	return out
 }
 
@@ -91,68 +104,112 @@ func (l *link) ahead(ctx context.Context) (ahead, within time.Duration, ok bool)
 	return plan.TickTime(tick).Sub(before.Add(half)), half + time.Millisecond, true
 }
 
-// The privilege, and the built-in group that holds it (milvus.md section 1.6:
-// pkg/util/constant.go).
-const (
-	updatePrivilege = "UpdateReplicateConfiguration"
-	adminGroup      = "ClusterAdmin"
-	everything      = "*"
-)
+const everything = "*"
 
-// mayUpdate reads what the token's own user was granted. A user may always read
-// its own roles; what a role may do takes SelectOwnership.
-func (l *link) mayUpdate(ctx context.Context, token string) (plan.Support, string) {
-	user, _, named := strings.Cut(token, ":")
-	switch {
-	case token == "":
-		return plan.SupportUnknown, "the configuration has no token for it"
-	case !named:
-		return plan.SupportUnknown, "the token is an API key, whose user no call tells"
-	case user == rootUser:
-		return plan.SupportYes, "root, which no privilege binds unless the server sets common.security.rootShouldBindRole"
-	}
-	roles, err := l.rolesOf(ctx, user)
-	if err != nil {
-		return plan.SupportUnknown, fmt.Sprintf("the roles of %s cannot be read: %v", user, err)
-	}
-	unread := false
-	for _, role := range roles {
-		may, by := l.roleMayUpdate(ctx, role)
-		if may == plan.SupportYes {
-			return may, by
+// held judges every privilege that a version asks for by what the user's own
+// roles were granted, which Milvus tells everybody. What a dump showed is believed
+// before that. The first is the one to send a configuration.
+func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
+	version := plan.ParseVersion(v.Version)
+	may := l.grants(ctx, token, open)
+	var out []Held
+	for i, p := range plan.Privileges() {
+		if i > 0 && !p.Needed(version) {
+			continue
 		}
-		unread = unread || may == plan.SupportUnknown
+		h := Held{Privilege: p}
+		h.Held, h.Detail = may(p)
+		if p.Name == plan.PrivilegeDump && v.DumpDenied {
+			h.Held, h.Detail = plan.SupportNo, "DumpMessages was denied"
+		}
+		out = append(out, h)
 	}
-	if unread {
-		return plan.SupportUnknown, fmt.Sprintf("what the roles of %s (%s) may do cannot be read: that takes SelectOwnership and ListPrivilegeGroups", user, strings.Join(roles, ", "))
-	}
-	return plan.SupportNo, fmt.Sprintf("no role of %s (%s) is granted %s or %s", user, strings.Join(roles, ", "), updatePrivilege, adminGroup)
+	return out
 }
 
-// roleMayUpdate looks through the grants of a role, by name and by group.
-func (l *link) roleMayUpdate(ctx context.Context, role string) (plan.Support, string) {
-	if role == adminRole {
-		return plan.SupportYes, "the role " + adminRole
+// grants returns how a privilege is judged for a token.
+func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Privilege) (plan.Support, string) {
+	all := func(s plan.Support, why string) func(plan.Privilege) (plan.Support, string) {
+		return func(plan.Privilege) (plan.Support, string) { return s, why }
 	}
-	grants, err := l.grantsOf(ctx, role)
-	if err != nil {
-		return plan.SupportUnknown, ""
+	user, _, named := strings.Cut(token, ":")
+	switch {
+	case open:
+		return all(plan.SupportYes, "it asks nobody for a token")
+	case token == "":
+		return all(plan.SupportUnknown, "the configuration has no token for it")
+	case !named:
+		return all(plan.SupportUnknown, "the token is an API key, whose user no call tells")
 	}
-	holding := []string{updatePrivilege, adminGroup, everything}
-	if slices.ContainsFunc(grants, ofTheServersOwn) {
-		var groups []string
-		groups, err = l.groupsHolding(ctx, updatePrivilege)
-		holding = append(holding, groups...)
+	roles, err := l.rolesOf(ctx, user)
+	switch {
+	case err != nil:
+		return all(plan.SupportUnknown, fmt.Sprintf("the roles of %s cannot be read: %v", user, err))
+	case slices.Contains(roles, adminRole):
+		return all(plan.SupportYes, "the role "+adminRole)
+	case user == rootUser && len(roles) == 0:
+		if _, err := l.databases(ctx); err != nil {
+			return all(plan.SupportNo, "root has no role, and this server binds it by roles (common.security.rootShouldBindRole): "+words(err))
+		}
+		return all(plan.SupportYes, "root, which no role binds here")
 	}
-	for _, g := range grants {
-		if slices.Contains(holding, g) {
-			return plan.SupportYes, fmt.Sprintf("the role %s, by %s", role, g)
+	given := make([][]grant, len(roles))
+	unread := false
+	for i, role := range roles {
+		given[i], err = l.grantsOf(ctx, role)
+		unread = unread || err != nil
+	}
+	return func(p plan.Privilege) (plan.Support, string) {
+		holding, known := l.holding(ctx, p, given)
+		for i, role := range roles {
+			for _, g := range given[i] {
+				if slices.Contains(holding, g.privilege) && g.reaches(p.Scope) {
+					return plan.SupportYes, fmt.Sprintf("the role %s, by %s", role, g.privilege)
+				}
+			}
+		}
+		if user == rootUser {
+			return plan.SupportUnknown, "root has roles (" + strings.Join(roles, ", ") + "), and no call tells whether this server binds it by them"
+		}
+		if unread || !known {
+			return plan.SupportUnknown, fmt.Sprintf("what the roles of %s (%s) may do cannot be read: that takes SelectOwnership and ListPrivilegeGroups", user, strings.Join(roles, ", "))
+		}
+		return plan.SupportNo, fmt.Sprintf("no role of %s (%s) is granted %s or a group that holds it", user, wordsOr(strings.Join(roles, ", "), "it has none"), p.Name)
+	}
+}
+
+// holding are the names by which a grant gives a privilege. known: the groups that
+// somebody made could be read, or there is no grant by one.
+func (l *link) holding(ctx context.Context, p plan.Privilege, given [][]grant) (names []string, known bool) {
+	names = append([]string{p.Name, everything}, p.Groups...)
+	for _, grants := range given {
+		if slices.ContainsFunc(grants, func(g grant) bool { return ofTheServersOwn(g.privilege) }) {
+			own, err := l.groupsHolding(ctx, p.Name)
+			return append(names, own...), err == nil
 		}
 	}
-	if err != nil {
-		return plan.SupportUnknown, ""
+	return names, true
+}
+
+// grant is one line of what a role may do.
+type grant struct{ privilege, object, name, database string }
+
+// everywhere says whether it is for all names of all databases.
+func (g grant) everywhere() bool { return wide(g.name) && wide(g.database) }
+
+func wide(scope string) bool { return scope == "" || scope == everything }
+
+// reaches says whether a grant serves for what we do: throwaway collections are
+// made in the default database.
+func (g grant) reaches(scope plan.PrivilegeScope) bool {
+	switch scope {
+	case plan.ScopeDatabase:
+		return wide(g.name) && (wide(g.database) || g.database == defaultDatabase)
+	case plan.ScopeCollection:
+		return g.everywhere()
+	default:
+		return true
 	}
-	return plan.SupportNo, ""
 }
 
 var builtinGroup = regexp.MustCompile(`^(Cluster|Database|Collection)(ReadOnly|ReadWrite|Admin)$`)
@@ -177,31 +234,52 @@ func (l *link) rolesOf(ctx context.Context, user string) ([]string, error) {
 	var out []string
 	for _, u := range resp.GetResults() {
 		for _, r := range u.GetRoles() {
-			out = append(out, r.GetName())
+			if r.GetName() != publicRole { // everybody's, and it counts for nothing that we ask
+				out = append(out, r.GetName())
+			}
 		}
 	}
 	return out, nil
 }
 
-func (l *link) grantsOf(ctx context.Context, role string) ([]string, error) {
+func (l *link) grantsOf(ctx context.Context, role string) ([]grant, error) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
-	resp, err := l.api.SelectGrant(ctx, &milvuspb.SelectGrantRequest{Entity: &milvuspb.GrantEntity{Role: &milvuspb.RoleEntity{Name: role}}})
+	resp, err := l.api.SelectGrant(ctx, &milvuspb.SelectGrantRequest{Entity: &milvuspb.GrantEntity{Role: &milvuspb.RoleEntity{Name: role}, DbName: everything}})
 	if err == nil {
 		err = classifyStatus(resp.GetStatus()).err
 	}
 	if err != nil {
 		return nil, l.fleet.secrets.err(err)
 	}
-	var out []string
+	var out []grant
 	for _, g := range resp.GetEntities() {
-		out = append(out, g.GetGrantor().GetPrivilege().GetName())
+		out = append(out, grant{g.GetGrantor().GetPrivilege().GetName(), g.GetObject().GetName(), g.GetObjectName(), g.GetDbName()})
 	}
 	return out, nil
 }
 
-// groupsHolding are the privilege groups that hold a privilege.
+// groupsHolding are the privilege groups that somebody made and that hold a
+// privilege.
 func (l *link) groupsHolding(ctx context.Context, privilege string) ([]string, error) {
+	groups, err := l.groups(ctx)
+	var out []string
+	for name, holds := range groups {
+		if slices.Contains(holds, privilege) {
+			out = append(out, name)
+		}
+	}
+	return out, err
+}
+
+// isGroup says whether a name is one of a privilege group that somebody made.
+func (l *link) isGroup(ctx context.Context, name string) bool {
+	groups, err := l.groups(ctx)
+	_, there := groups[name]
+	return err == nil && there
+}
+
+func (l *link) groups(ctx context.Context) (map[string][]string, error) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
 	resp, err := l.api.ListPrivilegeGroups(ctx, &milvuspb.ListPrivilegeGroupsRequest{})
@@ -211,11 +289,13 @@ func (l *link) groupsHolding(ctx context.Context, privilege string) ([]string, e
 	if err != nil {
 		return nil, l.fleet.secrets.err(err)
 	}
-	var out []string
+	out := map[string][]string{}
 	for _, g := range resp.GetPrivilegeGroups() {
-		if slices.ContainsFunc(g.GetPrivileges(), func(p *milvuspb.PrivilegeEntity) bool { return p.GetName() == privilege }) {
-			out = append(out, g.GetGroupName())
+		var holds []string
+		for _, p := range g.GetPrivileges() {
+			holds = append(holds, p.GetName())
 		}
+		out[g.GetGroupName()] = holds
 	}
 	return out, nil
 }

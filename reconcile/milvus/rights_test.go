@@ -1,6 +1,8 @@
 package milvus
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,15 +18,21 @@ func TestRights(t *testing.T) {
 		name   string
 		token  string
 		grants []string
+		groups []string
+		binds  bool
 		want   plan.Support
 		says   string
 	}{
-		{name: "root", token: milvussim.RootToken, want: plan.SupportYes, says: "rootShouldBindRole"},
+		{name: "root", token: milvussim.RootToken, want: plan.SupportYes, says: "which no role binds"},
+		{name: "root that the server binds", token: milvussim.RootToken, binds: true, want: plan.SupportNo, says: "rootShouldBindRole"},
 		{name: "the privilege itself", token: "ops:pw", grants: []string{"ClusterReadOnly", "UpdateReplicateConfiguration"}, want: plan.SupportYes, says: "by UpdateReplicateConfiguration"},
 		{name: "its group", token: "ops:pw", grants: []string{"ClusterAdmin"}, want: plan.SupportYes, says: "by ClusterAdmin"},
 		{name: "a reader", token: "ops:pw", grants: []string{"ClusterReadOnly"}, want: plan.SupportNo, says: "no role of ops"},
-		{name: "a group of their own, which this server does not tell", token: "ops:pw", grants: []string{"ClusterReadOnly", "OurOperators"}, want: plan.SupportUnknown, says: "ListPrivilegeGroups"},
-		{name: "grants that may not be read", token: "ops:pw", grants: []string{"GetReplicateConfiguration"}, want: plan.SupportUnknown, says: "SelectOwnership"},
+		{name: "grants of its own role can always be read", token: "ops:pw", grants: []string{"GetReplicateConfiguration"}, want: plan.SupportNo, says: "no role of ops"},
+		{name: "a group of their own that may not be read", token: "ops:pw", grants: []string{"OurOperators"}, want: plan.SupportUnknown, says: "ListPrivilegeGroups"},
+		{name: "a group of their own", token: "ops:pw", grants: []string{"ClusterReadOnly", "OurOperators"}, groups: []string{"UpdateReplicateConfiguration"}, want: plan.SupportYes, says: "by OurOperators"},
+		{name: "a group of their own that lacks it", token: "ops:pw", grants: []string{"ClusterReadOnly", "OurOperators"}, groups: []string{"Query"}, want: plan.SupportNo, says: "no role of ops"},
+		{name: "who has no role", token: "ops:pw", want: plan.SupportNo, says: "no role of ops"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			specs := milvussim.Converged(milvussim.Pair("a", "b"))
@@ -33,6 +41,10 @@ func TestRights(t *testing.T) {
 				grants = append(grants, milvussim.Grant{Privilege: g})
 			}
 			specs[1].Users = []milvussim.User{{Name: "ops", Password: "pw", Grants: grants}}
+			specs[1].BindsRoot = c.binds
+			if c.groups != nil {
+				specs[1].Groups = map[string][]string{"OurOperators": c.groups}
+			}
 			w := newWorld(t, milvussim.Options{}, specs...)
 			w.config.Credentials[1].Token = func() (string, error) { return c.token, nil }
 			topologies := []plan.Topology{w.topology}
@@ -89,5 +101,80 @@ func TestClusterClocks(t *testing.T) {
 		if off := r.Ahead - time.Hour; !r.Ticked || off.Abs() > time.Minute {
 			t.Errorf("%s is %s ahead, want an hour", r.Cluster, r.Ahead)
 		}
+	}
+}
+
+// TestHeld names every privilege that the version asks for and the user lacks, with
+// a call that grants it.
+func TestHeld(t *testing.T) {
+	least := map[string]bool{}
+	for _, p := range plan.Privileges() {
+		least[p.Name] = true
+		if !strings.Contains(p.Grant("ops"), `privilege="`+p.Name+`"`) || p.Cost == "" || p.For == "" {
+			t.Errorf("%+v", p)
+		}
+		for _, g := range p.Groups {
+			if p.Name != plan.PrivilegeSeesNames && !slices.Contains(milvussim.Privileges(g), p.Name) {
+				t.Errorf("%s does not hold %s", g, p.Name)
+			}
+		}
+	}
+	for profile, asks := range map[string]bool{"2.6.22": false, "3.0.0": false, "2.6.23": true, "3.0.2": true, "master": true} {
+		specs := milvussim.Converged(milvussim.Pair("a", "b"))
+		specs[0].Users = []milvussim.User{{Name: "ops", Password: "pw", Grants: []milvussim.Grant{{Privilege: "GetReplicateConfiguration"}, {Privilege: "UpdateReplicateConfiguration"}}}}
+		w := newWorld(t, milvussim.Options{Profile: profile}, specs...)
+		w.config.Credentials[0].Token = func() (string, error) { return "ops:pw", nil }
+		topologies := []plan.Topology{w.topology}
+		views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{Progress: true})
+		lacks := map[string]bool{}
+		for _, h := range w.fleet().Reader().Rights(w.ctx(), topologies, views)[0].Held {
+			if h.Held == plan.SupportNo {
+				lacks[h.Privilege.Name] = true
+			}
+		}
+		want := map[string]bool{"CreateCollection": true, "DropCollection": true, "CollectionReadOnly": true}
+		if asks {
+			want["ManageOwnership"] = true
+		}
+		if !maps.Equal(lacks, want) {
+			t.Errorf("%s: lacks %v, want %v", profile, lacks, want)
+		}
+	}
+}
+
+// TestDeniedDumps: a server that denies a dump knows the call, so that it honours
+// force_promote; what takes a dump is unknown, and said to be for want of a grant.
+func TestDeniedDumps(t *testing.T) {
+	specs := milvussim.Converged(milvussim.Pair("a", "b"))
+	for i := range specs {
+		specs[i].Users = []milvussim.User{{Name: "ops", Password: "pw", Grants: []milvussim.Grant{{Privilege: "GetReplicateConfiguration"}, {Privilege: "UpdateReplicateConfiguration"}}}}
+	}
+	for profile, denied := range map[string]bool{"2.6.22": false, "2.6.23": true, "3.0.2": true} {
+		t.Run(profile, func(t *testing.T) {
+			w := newWorld(t, milvussim.Options{Profile: profile}, specs...)
+			for i := range w.config.Credentials {
+				w.config.Credentials[i].Token = func() (string, error) { return "ops:pw", nil }
+			}
+			for id, v := range w.observe(Depth{Progress: true}) {
+				if v.ForcePromotes != plan.SupportYes || v.DumpDenied != denied {
+					t.Errorf("%s: honours force_promote %q, denied %t", id, v.ForcePromotes, v.DumpDenied)
+				}
+				for _, p := range v.Progress {
+					if v.Belief.Kind == plan.BeliefStandby && (p.CaughtUpAt == nil) != denied {
+						t.Errorf("%s: caught up at %v", p.Channel, p.CaughtUpAt)
+					}
+				}
+			}
+			must(t, w.Stop("a"))
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+			must(t, w.Revive("a"))
+			got, err := w.fleet().Reader().Salvage(w.ctx(), w.topology, "b", "a", func(SalvagedMessage) error { return nil })
+			must(t, err)
+			for _, c := range got.Channels {
+				if strings.Contains(c.Problem, `grant_privilege_v2(role_name="ROLE", privilege="ManageOwnership"`) != denied {
+					t.Errorf("%s: %q", c.Channel, c.Problem)
+				}
+			}
+		})
 	}
 }

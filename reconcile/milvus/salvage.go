@@ -109,7 +109,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 		out[i] = salvageMark{promoted: channel, checkpoint: info.GetSalvageCheckpoint()}
 		switch {
 		case err != nil && i == 0:
-			return nil, fmt.Errorf("%w (hint: Milvus before 2.6.19 does not tell them on a primary)", f.secrets.err(err))
+			return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", f.secrets.err(err), plan.Version{}.Since(plan.FeatureInfoOnPrimary))
 		case err != nil:
 			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(words(err))
 		case out[i].checkpoint == nil:
@@ -208,7 +208,7 @@ func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, 
 	req.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, includeStartMessage, protowire.VarintType), 1))
 	stream, err := s.api.DumpMessages(ctx, req)
 	if err != nil {
-		return s.fleet.secrets.err(err)
+		return s.deniedOr(err)
 	}
 	for {
 		resp, err := stream.Recv()
@@ -218,7 +218,7 @@ func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, 
 		case err != nil && context.Cause(ctx) != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			return s.fleet.secrets.err(err)
+			return s.deniedOr(err)
 		}
 		if bad := classifyStatus(resp.GetStatus()); resp.GetStatus() != nil && bad.err != nil {
 			return s.fleet.secrets.err(bad.err)
@@ -228,4 +228,12 @@ func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, 
 			return nil
 		}
 	}
+}
+
+// deniedOr names the grant that a dump lacked, or gives the error as it came.
+func (l *link) deniedOr(err error) error {
+	if _, denied := l.support(err); denied {
+		return fmt.Errorf("unknown: our user lacks the privilege %s there (hint: %s)", plan.PrivilegeDump, plan.GrantOf(plan.PrivilegeDump))
+	}
+	return l.fleet.secrets.err(err)
 }

@@ -68,13 +68,13 @@ func checkReady(s plan.Step, v plan.View) error {
 	case v.IdentityConflict != "":
 		return fmt.Errorf("%s answers at the address of %s", v.IdentityConflict, s.Cluster)
 	case s.ForcePromote() && v.ForcePromotes != plan.SupportYes:
-		return fmt.Errorf("%s is not proven to honour force_promote (Milvus 2.6.14 or newer does)", s.Cluster)
+		return fmt.Errorf("%s is not proven to honour force_promote (Milvus %s does)", s.Cluster, plan.ParseVersion(v.Version).Since(plan.FeatureForcePromote))
 	case s.ForcePromote():
 		return nil
 	case !v.IdentityProven:
 		return fmt.Errorf("nothing proves that %s is what answers at its address", s.Cluster)
 	case v.ReadsConfiguration != plan.SupportYes:
-		return fmt.Errorf("what %s stores cannot be read, so an update could not be judged (Milvus 2.6.17 or newer can)", s.Cluster)
+		return fmt.Errorf("what %s stores cannot be read, so an update could not be judged (Milvus %s can)", s.Cluster, plan.ParseVersion(v.Version).Since(plan.FeatureReadConfiguration))
 	default:
 		return nil
 	}

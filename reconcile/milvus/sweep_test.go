@@ -232,11 +232,11 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 	same(t, probes(f), 1)
 
 	of := ticket{cluster: "b", token: "root:old"}
-	f.remember(of, "2.6.19", plan.SupportYes)
+	f.remember(of, "2.6.19", plan.SupportYes, false)
 	same(t, f.remembered(of, "2.6.19"), true)
 	of.token = "root:new"
 	same(t, f.remembered(of, "2.6.19"), false)
-	f.remember(of, "2.6.20", plan.SupportNo)
+	f.remember(of, "2.6.20", plan.SupportNo, false)
 	same(t, f.remembered(of, "2.6.20"), false)
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // User is an account of a cluster. The user root is always there, with the
-// password RootPassword, and may do everything (M §1.6).
+// password RootPassword and without a role, and may do everything, unless its
+// cluster binds it by roles (M §1.6).
 type User struct {
 	Name     string
 	Password string
@@ -49,11 +50,19 @@ type role struct {
 	grants []Grant
 }
 
-const adminRole = "admin"
+// The roles that every cluster has. The public one is everybody's, and shows
+// nothing in a list.
+const (
+	adminRole  = "admin"
+	publicRole = "public"
+)
+
+var publicGrants = []Grant{{Privilege: "DescribeCollection"}, {Privilege: "ListAliases"}, {Privilege: "IndexDetail"}}
 
 func (c *cluster) setUsers(users []User) {
-	c.users = map[string]*user{RootUser: {name: RootUser, password: RootPassword, roles: []string{adminRole}}}
-	c.roles = map[string]*role{adminRole: {name: adminRole}}
+	c.users = map[string]*user{RootUser: {name: RootUser, password: RootPassword}}
+	c.roles = map[string]*role{adminRole: {name: adminRole}, publicRole: {name: publicRole, grants: publicGrants}}
+	c.groups = map[string][]string{}
 	for _, u := range users {
 		c.users[u.Name] = &user{name: u.Name, password: u.Password, roles: []string{u.Name}}
 		c.roles[u.Name] = &role{name: u.Name, grants: slices.Clone(u.Grants)}
@@ -68,7 +77,7 @@ func (c *cluster) authenticate(ctx context.Context) (*user, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	header := md.Get("authorization")
 	if len(header) == 0 {
-		return nil, status.Error(codes.Unauthenticated, "missing authorization in header")
+		return nil, status.Error(codes.Unauthenticated, textNoHeader)
 	}
 	token, err := base64.StdEncoding.DecodeString(header[0])
 	if err != nil {
@@ -108,7 +117,30 @@ func (c *cluster) permit(ctx context.Context, u *user, method string, req any) e
 	if c.allows(u, p, db, collection) {
 		return nil
 	}
-	return status.Error(codes.PermissionDenied, fmt.Sprintf("Privilege%s: permission deny to %s in the `%s` database", p, u.name, db))
+	return denied(p, u, db)
+}
+
+func denied(privilege string, u *user, db string) error {
+	return status.Error(codes.PermissionDenied, fmt.Sprintf("Privilege%s: permission deny to %s in the `%s` database", privilege, u.name, db))
+}
+
+// textNoHeader is what a call without a token is told.
+const textNoHeader = "missing authorization in header"
+
+// streamPrivileges guard streams where they are checked at all (#52608). Those
+// that are not here need a user only.
+var streamPrivileges = map[string]string{
+	"DumpMessages":          "ManageOwnership",
+	"CreateReplicateStream": "UpdateReplicateConfiguration",
+}
+
+// permitStream is the check of privileges for streams.
+func (c *cluster) permitStream(u *user, method string) error {
+	p, guarded := streamPrivileges[method]
+	if !guarded || c.allows(u, p, "*", "*") {
+		return nil
+	}
+	return denied(p, u, "*")
 }
 
 // exempt: before 2.6.6 no privilege guarded replication (#45236).
@@ -117,13 +149,23 @@ func (c *cluster) exempt(method string) bool {
 }
 
 func (c *cluster) allows(u *user, privilege, db, collection string) bool {
-	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool {
-		return g.covers(privilege) && within(g.Database, db) && within(g.Collection, collection)
+	return slices.ContainsFunc(append(c.grantsOf(u), publicGrants...), func(g Grant) bool {
+		return c.covers(g, privilege) && within(g.Database, db) && within(g.Collection, collection)
 	})
 }
 
-// grantsOf is everything that a user's roles allow.
+// covers tells whether a grant includes a privilege, by a group that somebody
+// made too.
+func (c *cluster) covers(g Grant, privilege string) bool {
+	return g.covers(privilege) || slices.Contains(c.groups[g.Privilege], privilege)
+}
+
+// grantsOf is everything that a user's own roles allow. Root needs none, unless
+// the cluster binds it by them (common.security.rootShouldBindRole).
 func (c *cluster) grantsOf(u *user) []Grant {
+	if u.name == RootUser && !c.bindsRoot {
+		return []Grant{{Privilege: "*"}}
+	}
 	var all []Grant
 	for _, name := range u.roles {
 		if name == adminRole {
@@ -140,7 +182,8 @@ func (c *cluster) grantsOf(u *user) []Grant {
 // reaches is hidden, not refused.
 func (c *cluster) sees(u *user, db, collection string) bool {
 	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool {
-		return g.onCollections() && within(g.Database, db) && within(g.Collection, collection)
+		_, own := c.groups[g.Privilege]
+		return (own || g.onCollections()) && within(g.Database, db) && within(g.Collection, collection)
 	})
 }
 

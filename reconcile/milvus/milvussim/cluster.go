@@ -59,6 +59,8 @@ type cluster struct {
 	open      bool
 	users     map[string]*user
 	roles     map[string]*role
+	groups    map[string][]string // privilege groups that somebody made
+	bindsRoot bool                // common.security.rootShouldBindRole
 	databases map[string]*database
 	stats     stats
 

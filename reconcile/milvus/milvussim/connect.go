@@ -13,8 +13,7 @@ func begin(ctx context.Context) (*cluster, error) {
 	return c, c.needCoordinator(ctx)
 }
 
-// Connect answers the version of the cluster as server_info.build_tags, the only
-// place where it stands (M §1.1). The proxy looks the database up on the way.
+// Connect answers the version of the cluster as server_info.build_tags (M §1.1). The proxy looks the database up on the way.
 func (service) Connect(ctx context.Context, req *milvuspb.ConnectRequest) (*milvuspb.ConnectResponse, error) {
 	c, err := begin(ctx)
 	if db := databaseOf(ctx, req); err == nil && c.databases[db] == nil {
@@ -33,9 +32,10 @@ func (service) Connect(ctx context.Context, req *milvuspb.ConnectRequest) (*milv
 	}, nil
 }
 
-// GetVersion is a stub in Milvus: it succeeds and says nothing (M §1.1).
-func (service) GetVersion(context.Context, *milvuspb.GetVersionRequest) (*milvuspb.GetVersionResponse, error) {
-	return &milvuspb.GetVersionResponse{Status: success()}, nil
+// GetVersion answers the version without asking the coordinator, as a real
+// server was seen to do.
+func (service) GetVersion(ctx context.Context, _ *milvuspb.GetVersionRequest) (*milvuspb.GetVersionResponse, error) {
+	return &milvuspb.GetVersionResponse{Status: success(), Version: rpcOf(ctx).cluster.profile.BuildTag}, nil
 }
 
 // GetComponentStates tells the state of the proxy itself, whatever its

@@ -1,6 +1,7 @@
 package milvussim
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -51,9 +52,13 @@ func (t *task) delay() time.Duration {
 // changes that may help: the tries in between, which cannot end otherwise, are
 // counted by the clock (refusals).
 func (t *task) run() {
-	if t.ended || !t.reachable() || !t.connect() {
+	if t.ended || !t.reachable() {
 		t.connected = false
 		t.refused.pause(t.source.now())
+		return
+	}
+	if !t.connect() {
+		t.connected = false
 		return
 	}
 	rest, gap := t.channel.after(t.cursor.id)
@@ -103,7 +108,8 @@ func (t *task) connect() bool {
 	if t.connected {
 		return true
 	}
-	if !t.target.admitsToken(t.param.GetToken()) {
+	if err := t.admitted(); err != nil {
+		t.refused.note(err, t.source.now())
 		return false
 	}
 	ch := t.target.channel(t.pchannel)
@@ -118,6 +124,36 @@ func (t *task) connect() bool {
 	}
 	t.connected = true
 	return true
+}
+
+// admitted says why the target does not let the CDC component in. A target that
+// checks streams wants a user who may change the configuration; the client of a
+// source that does not check them sends no token over a stream (#52387).
+func (t *task) admitted() error {
+	target, token := t.target, t.param.GetToken()
+	switch {
+	case target.open:
+		return nil
+	case !target.admitsToken(token):
+		return errors.New(textAuth)
+	case !target.profile.streamRights:
+		return nil
+	case !t.source.profile.streamRights:
+		return errors.New(textNoHeader)
+	}
+	return target.permitStream(target.userOf(token), "CreateReplicateStream")
+}
+
+// reconnect has all streams to and from a cluster opened again.
+func (c *cluster) reconnect() {
+	tasks := slices.Clone(c.inbound)
+	for _, ch := range c.channels {
+		tasks = append(tasks, ch.tasks...)
+	}
+	for _, t := range tasks {
+		t.connected = false
+		t.kick()
+	}
 }
 
 // forgetCursors ends the process of the CDC component: its tasks stay, where they

@@ -83,14 +83,17 @@ func (g Grant) onCollections() bool {
 	return slices.ContainsFunc(collectionAdmin, g.covers)
 }
 
-// ofOneself tells whether a request is about the user's own account, which needs
-// no privilege (privilege_interceptor.go isCurUserObject).
+// ofOneself tells whether a request is about the user's own account or what its
+// own roles may do, which needs no privilege (privilege_interceptor.go
+// isCurUserObject, isSelectMyRoleGrants).
 func (u *user) ofOneself(req any) bool {
 	switch r := req.(type) {
 	case *milvuspb.UpdateCredentialRequest:
 		return r.GetUsername() == u.name
 	case *milvuspb.SelectUserRequest:
 		return r.GetUser().GetName() == u.name
+	case *milvuspb.SelectGrantRequest:
+		return slices.Contains(slices.Concat(u.roles, []string{publicRole}), r.GetEntity().GetRole().GetName())
 	}
 	return false
 }

@@ -95,8 +95,8 @@ func (c *cluster) serve(ctx context.Context, f *fault, rec *call, method string,
 	return handler(withRPC(ctx, &rpc{cluster: c, call: rec, user: u}), req)
 }
 
-// stream serves a streaming call. Milvus' proxy installs its checks of users and
-// privileges for unary calls only, so none run here (M §1.6).
+// stream serves a streaming call. Before #52608 Milvus' proxy had its checks of
+// users and privileges for unary calls only (M §1.6).
 func (w *World) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	c, err := clusterOf(ss.Context())
 	if err != nil {
@@ -112,6 +112,12 @@ func (w *World) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	}
 	if err == nil && !c.serves() {
 		err = status.Error(codes.Unknown, "state code: Initializing: service not ready")
+	}
+	if err == nil && c.profile.streamRights {
+		var u *user
+		if u, err = c.authenticate(ss.Context()); err == nil {
+			err = c.permitStream(u, method)
+		}
 	}
 	if err == nil {
 		ctx := withRPC(ss.Context(), &rpc{cluster: c, call: rec})
@@ -218,7 +224,8 @@ func (w *World) RestartNotReady(id string, notReady time.Duration) error {
 	})
 }
 
-// SetProfile has a cluster behave as another version from now on.
+// SetProfile has a cluster behave as another version from now on. Its streams
+// open again, as after the restart that an upgrade is.
 func (w *World) SetProfile(id, version string) error {
 	p, err := ParseProfile(version)
 	if err != nil {
@@ -226,6 +233,7 @@ func (w *World) SetProfile(id, version string) error {
 	}
 	return w.change(id, func(c *cluster) error {
 		c.profile = p
+		c.reconnect()
 		return nil
 	})
 }

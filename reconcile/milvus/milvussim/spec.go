@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -49,6 +50,11 @@ type ClusterSpec struct {
 	Retention time.Duration
 	// Users are its accounts beside root.
 	Users []User
+	// Groups are its privilege groups beside the built-in ones, by name.
+	Groups map[string][]string
+	// BindsRoot has root may only what its roles allow
+	// (common.security.rootShouldBindRole).
+	BindsRoot bool
 
 	reserved *reservation
 }
@@ -191,7 +197,9 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	}
 	c.resourceGroups = map[string]bool{defaultResourceGroup: true}
 	c.endpoint = &endpoint{cluster: c, reserved: s.reserved}
+	c.bindsRoot = s.BindsRoot
 	c.setUsers(s.Users)
+	maps.Copy(c.groups, s.Groups)
 	c.addChannels(s.PChannels)
 	return c, nil
 }

@@ -207,8 +207,10 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 		out = append(out, render.Obstacle{Message: r.Topology + " is suspended by the operator's configuration", Remedy: "take it out of 'suspend' when the work on it is done"})
 	}
 	for _, may := range rights {
-		if may.Cluster == r.Standby && may.Update == plan.SupportNo {
-			out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + may.Detail, Remedy: "grant its user the privilege UpdateReplicateConfiguration, or ClusterAdmin"})
+		for _, h := range may.Held {
+			if may.Cluster == r.Standby && h.Privilege.Stops && h.Held == plan.SupportNo {
+				out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + h.Detail, Remedy: grantRemedy(h.Privilege.Grant("ROLE"))})
+			}
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
@@ -27,12 +28,16 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 			if v.Reach != plan.ReachUp {
 				continue
 			}
+			x.check(versionCheck(v))
 			x.check(callsCheck(v))
 			i := slices.IndexFunc(rights, func(r milvus.Rights) bool { return r.Cluster == c.ID })
 			if i < 0 {
 				continue
 			}
 			x.check(privilegeCheck(rights[i]))
+			for _, c := range missingChecks(rights[i]) {
+				x.check(c)
+			}
 			x.check(clockCheck(rights[i]))
 		}
 	}
@@ -64,30 +69,44 @@ func credentialCheck(v plan.View, unread error) render.Check {
 // callsCheck: the two calls that a failover rests on, as they were probed.
 func callsCheck(v plan.View) render.Check {
 	c := render.Check{Area: "rpcs", Subject: v.Cluster}
-	missing := ""
+	version := plan.ParseVersion(v.Version)
+	missing, since := "", plan.FeatureForcePromote
 	switch {
 	case v.ForcePromotes == plan.SupportNo:
 		missing = "it has no DumpMessages, so that it ignores force_promote"
 	case v.ReadsConfiguration == plan.SupportNo:
-		missing = "it has no GetReplicateConfiguration, so that only a failover is possible and no role can be read"
+		missing, since = "it has no GetReplicateConfiguration, so that only a failover is possible and no role can be read", plan.FeatureReadConfiguration
 	}
 	switch {
 	case missing != "":
-		c.Verdict, c.Message, c.Remedy = render.CheckFailed, orUnknown(v.Version)+": "+missing, "upgrade it to 2.6.17 or later"
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, version.Name()+": "+missing, "upgrade it to "+version.Since(since)
 	case v.ForcePromotes == plan.SupportYes && v.ReadsConfiguration == plan.SupportYes:
-		c.Verdict, c.Message = render.CheckOK, orUnknown(v.Version)+": GetReplicateConfiguration and DumpMessages answer"
+		c.Verdict, c.Message = render.CheckOK, version.Name()+": GetReplicateConfiguration and DumpMessages answer"
 	default:
-		c.Message = orUnknown(v.Version) + ": whether it knows GetReplicateConfiguration and DumpMessages could not be found out"
+		c.Message = version.Name() + ": whether it knows GetReplicateConfiguration and DumpMessages could not be found out"
 		c.Remedy = "look at what 'reconcile status' says of it"
 	}
 	return c
 }
 
-func orUnknown(version string) string {
-	if version == "" {
-		return "version unknown"
+// versionCheck says how a version was judged that the table does not order.
+func versionCheck(v plan.View) render.Check {
+	c := render.Check{Area: "versions", Subject: v.Cluster}
+	version := plan.ParseVersion(v.Version)
+	if standing := version.Standing(); standing != "" {
+		c.Verdict, c.Message = render.CheckWarning, orNone(v.Version)+": "+standing
+		c.Remedy = "try the first switchover and a failover of a test pair of this version, and read 'docs/upgrades.md'"
+		return c
 	}
-	return version
+	c.Verdict, c.Message = render.CheckOK, v.Version+": its differences are known"
+	return c
+}
+
+func orNone(label string) string {
+	if label == "" {
+		return "no label"
+	}
+	return label
 }
 
 func privilegeCheck(r milvus.Rights) render.Check {
@@ -97,13 +116,46 @@ func privilegeCheck(r milvus.Rights) render.Check {
 		c.Verdict, c.Message = render.CheckOK, "our token may send a configuration: "+r.Detail
 	case plan.SupportNo:
 		c.Verdict, c.Message = render.CheckFailed, "our token may not send a configuration: "+r.Detail
-		c.Remedy = "grant its user the privilege UpdateReplicateConfiguration, or ClusterAdmin"
+		c.Remedy = grantRemedy(plan.GrantOf(plan.PrivilegeUpdate))
 	default:
 		c.Message = "whether our token may send a configuration cannot be known without sending one: " + r.Detail
 		c.Remedy = "a first switchover proves it"
 	}
 	return c
 }
+
+// missingChecks name each further privilege that our user lacks, and what it will
+// cost on the day; and those of which that is not known, in one line.
+func missingChecks(r milvus.Rights) []render.Check {
+	var out []render.Check
+	var unknown []string
+	for _, h := range r.Held {
+		switch {
+		case h.Privilege.Name == plan.PrivilegeUpdate, h.Held == plan.SupportYes:
+		case h.Held == plan.SupportNo:
+			verdict := render.CheckWarning
+			if h.Privilege.Stops {
+				verdict = render.CheckFailed
+			}
+			out = append(out, render.Check{
+				Area: "privileges", Subject: r.Cluster, Verdict: verdict,
+				Message: fmt.Sprintf("our user lacks %s, to %s: %s (%s)", h.Privilege.Name, h.Privilege.For, h.Privilege.Cost, h.Detail),
+				Remedy:  grantRemedy(h.Privilege.Grant("ROLE")),
+			})
+		default:
+			unknown = append(unknown, h.Privilege.Name)
+		}
+	}
+	if len(unknown) > 0 && r.Update != plan.SupportUnknown {
+		out = append(out, render.Check{
+			Area: "privileges", Subject: r.Cluster, Message: "whether our user holds " + strings.Join(unknown, ", ") + " is not known: " + r.Detail,
+			Remedy: "docs/setup.md has the grants of each command",
+		})
+	}
+	return out
+}
+
+func grantRemedy(call string) string { return "as an administrator, to a role of its user: " + call }
 
 func clockCheck(r milvus.Rights) render.Check {
 	c := render.Check{Area: "clocks", Subject: r.Cluster}

@@ -11,6 +11,7 @@ type wireObservation struct {
 	ErrorClass         *string        `json:"errorClass"`
 	ReadsConfiguration *string        `json:"readsConfiguration"` // yes, no; null: not known
 	ForcePromotes      *string        `json:"forcePromotes"`      // yes, no; null: not known
+	DumpDenied         bool           `json:"dumpDenied,omitempty"`
 	IdentityProven     bool           `json:"identityProven"`
 	IdentityConflict   *string        `json:"identityConflict"`
 	Progress           []wireProgress `json:"progress"`
@@ -44,7 +45,7 @@ func encodeObservation(v plan.View) *wireObservation {
 	return &wireObservation{
 		Credential: orElse(string(v.Credential), credentialMissing), ErrorClass: textOrNil(string(v.Class)),
 		ReadsConfiguration: textOrNil(string(v.ReadsConfiguration)), ForcePromotes: textOrNil(string(v.ForcePromotes)),
-		IdentityProven: v.IdentityProven, IdentityConflict: textOrNil(v.IdentityConflict),
+		DumpDenied: v.DumpDenied, IdentityProven: v.IdentityProven, IdentityConflict: textOrNil(v.IdentityConflict),
 		Progress: mapList(v.Progress, encodeProgress),
 	}
 }
@@ -75,7 +76,7 @@ func (r *decodeReader) observation(v *plan.View, w *wireObservation) {
 	v.Credential = plan.Credential(zeroWord(w.Credential, credentialMissing))
 	v.Class = plan.ErrorClass(text(w.ErrorClass))
 	v.ReadsConfiguration, v.ForcePromotes = plan.Support(text(w.ReadsConfiguration)), plan.Support(text(w.ForcePromotes))
-	v.IdentityProven, v.IdentityConflict = w.IdentityProven, text(w.IdentityConflict)
+	v.DumpDenied, v.IdentityProven, v.IdentityConflict = w.DumpDenied, w.IdentityProven, text(w.IdentityConflict)
 	for _, p := range w.Progress {
 		v.Progress = append(v.Progress, r.progress(p))
 	}

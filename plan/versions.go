@@ -1,0 +1,263 @@
+package plan
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Feature is something that a version of Milvus does or mends.
+type Feature string
+
+// The features that reconcile, or the way it is told to upgrade, rests on.
+const (
+	FeatureReplication       Feature = "replication"        // UpdateReplicateConfiguration is served
+	FeatureReplicationRights Feature = "replication_rights" // privileges guard it
+	FeatureChannelGrowth     Feature = "channel_growth"     // channels may be appended
+	FeatureForcePromote      Feature = "force_promote"      // force_promote is honoured
+	FeatureDump              Feature = "dump"               // DumpMessages and salvage checkpoints
+	FeatureGrowthWithChange  Feature = "growth_with_change" // channels may be appended together with another change
+	FeatureReadConfiguration Feature = "read_configuration" // GetReplicateConfiguration is served
+	FeatureInfoOnPrimary     Feature = "info_on_primary"    // GetReplicateInfo answers on a primary
+	FeatureStreamRights      Feature = "stream_rights"      // streams need a token and privileges
+	FeatureUnconfiguredRead  Feature = "unconfigured_read"  // a cluster that stores nothing says so
+	FeatureTokenFill         Feature = "token_fill"         // a blank token means the stored one
+	FeatureStaleDropped      Feature = "stale_dropped"      // topology messages of before an attach are not replayed
+	FeatureImportKeys        Feature = "import_keys"        // imports give the standby the same automatic keys
+	FeatureMigrationWrites   Feature = "migration_writes"   // a change of the message queue loses no write
+	FeatureCalmFencing       Feature = "calm_fencing"       // a log is not fenced again and again
+)
+
+// never is in place of a patch: no release of the line is known to have it.
+const never = 1 << 20
+
+// beta is the patch of the 3.0 beta, before 3.0.0.
+const beta = -1
+
+// featureRow says from which release of each line a feature is there. What
+// upstream does not state, but other sources suggest, is inferred.
+type featureRow struct {
+	feature  Feature
+	says     string // continues "from then on "
+	sources  string // issues and pull requests of milvus-io/milvus
+	in26     int
+	in30     int
+	inferred bool
+}
+
+// features is the one table of what each version does (milvus.md section 1.1,
+// milvus-news.md). The simulator has its own; a test holds the two together.
+var features = []featureRow{
+	{FeatureReplication, "UpdateReplicateConfiguration is served", "#44124", 2, beta, false},
+	{FeatureReplicationRights, "UpdateReplicateConfiguration needs a privilege", "#45236", 6, beta, false},
+	{FeatureChannelGrowth, "channels may be appended", "#47917", 12, beta, false},
+	{FeatureForcePromote, "force_promote is honoured", "#48452", 14, beta, false},
+	{FeatureDump, "DumpMessages and salvage checkpoints are there", "#48527", 14, beta, false},
+	{FeatureGrowthWithChange, "channels may be appended together with another change", "#49214", 16, beta, false},
+	{FeatureReadConfiguration, "GetReplicateConfiguration is served", "#49810", 17, 0, false},
+	{FeatureInfoOnPrimary, "GetReplicateInfo answers on a primary, so that the exact loss can be read", "#50344, #50350", 19, 0, false},
+	{FeatureStreamRights, "streams need a token, DumpMessages needs ManageOwnership and CreateReplicateStream needs UpdateReplicateConfiguration", "#52387, #52608, #52854, #52858", 23, 1, true},
+	{FeatureImportKeys, "imports give the standby the same automatic keys", "#51667, #52941", never, 1, false},
+	{FeatureMigrationWrites, "a change of the message queue loses no write", "#52947", never, 1, false},
+	{FeatureCalmFencing, "a log is not fenced again and again, which blocked a channel for 45 to 60 s", "#53118", never, 2, false},
+	{FeatureUnconfiguredRead, "a cluster that stores nothing says so", "#52686, #52687", never, never, false},
+	{FeatureTokenFill, "a blank token means the stored one", "#52734, #52735", never, never, false},
+	{FeatureStaleDropped, "topology messages of before an attach are not replayed", "#52727, #52728", never, never, false},
+}
+
+// The newest release of each line that the table knows.
+const (
+	newest26 = 25
+	newest30 = 2
+)
+
+// Version is what the build tag of a server says. The zero value is a tag that
+// says nothing.
+type Version struct {
+	Label string // as the server gave it
+	// ordered: the tag names a release, or a build of one. exact: it is the release.
+	ordered, exact      bool
+	major, minor, patch int
+}
+
+var (
+	releaseTag = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)$`)
+	betaTag    = regexp.MustCompile(`^v?3\.0(\.0)?-(alpha|beta|rc)`)
+	builtTag   = regexp.MustCompile(`^(?:hotfix-)?v?(\d+)\.(\d+)\.(\d+)(-.*)?$`)
+)
+
+// ParseVersion reads a build tag of any form: v2.6.22, 3.0.2, v3.0.2-dev,
+// 2.6-20260717-<commit>, master-20260807-<commit>, or none. A tag that names a
+// line and a day, or a branch, cannot be ordered.
+func ParseVersion(label string) Version {
+	v := Version{Label: label}
+	if betaTag.MatchString(label) {
+		v.ordered, v.exact, v.major, v.patch = true, true, 3, beta
+		return v
+	}
+	m := releaseTag.FindStringSubmatch(label)
+	v.exact = m != nil
+	if m == nil {
+		m = builtTag.FindStringSubmatch(label)
+	}
+	if m == nil {
+		return Version{Label: label}
+	}
+	for i, at := range []*int{&v.major, &v.minor, &v.patch} {
+		n, err := strconv.Atoi(m[i+1])
+		if err != nil || n >= never {
+			return Version{Label: label}
+		}
+		*at = n
+	}
+	v.ordered = true
+	return v
+}
+
+// Name is the label, or words for its absence, and that it came after all that
+// the table knows.
+func (v Version) Name() string {
+	if v.NewerThanTable() {
+		return v.Label + ", newer than tested"
+	}
+	return wordOr(v.Label, "version unknown")
+}
+
+// line is the column of the table that holds the version, and its patch there.
+// Versions after the table count as the newest in it; those before it have
+// nothing that is in it.
+func (v Version) line() (in func(featureRow) int, patch int) {
+	switch {
+	case v.major < 2 || v.major == 2 && v.minor < 6:
+		return row26, -1
+	case v.major == 2 && v.minor == 6:
+		return row26, v.patch
+	case v.major == 3 && v.minor == 0:
+		return row30, v.patch
+	case v.major == 2:
+		return row26, newest26
+	default:
+		return row30, newest30
+	}
+}
+
+func row26(r featureRow) int { return r.in26 }
+func row30(r featureRow) int { return r.in30 }
+
+// Has says whether the version does or mends something. What cannot be ordered
+// is not known; a build of a release may lack what came with it, and have what
+// came later.
+func (v Version) Has(f Feature) Support {
+	i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
+	if i < 0 || !v.ordered {
+		return SupportUnknown
+	}
+	in, patch := v.line()
+	switch since := in(features[i]); {
+	case v.NewerThanTable() && since == never:
+		return SupportUnknown
+	case v.exact && since <= patch, !v.exact && since < patch:
+		return SupportYes
+	case v.exact:
+		return SupportNo
+	default:
+		return SupportUnknown
+	}
+}
+
+// Lacks says whether the version is known not to do something.
+func (v Version) Lacks(f Feature) bool { return v.Has(f) == SupportNo }
+
+// NewerThanTable says whether the version came after all that the table knows.
+func (v Version) NewerThanTable() bool {
+	if !v.ordered {
+		return false
+	}
+	switch {
+	case v.major == 2 && v.minor == 6:
+		return v.patch > newest26
+	case v.major == 3 && v.minor == 0:
+		return v.patch > newest30
+	default:
+		return v.major > 2 || v.major == 2 && v.minor > 6
+	}
+}
+
+// Ordered says whether the tag can be held against a release.
+func (v Version) Ordered() bool { return v.ordered }
+
+// Standing says in a few words how the version was judged; empty: by the table.
+func (v Version) Standing() string {
+	switch {
+	case v.NewerThanTable():
+		return "newer than tested, judged by the calls that it answers and else as " + v.nearest()
+	case !v.ordered:
+		return "its tag names no release, judged by the calls that it answers and else as the newest known"
+	default:
+		return ""
+	}
+}
+
+func (v Version) nearest() string {
+	if v.major == 2 {
+		return fmt.Sprintf("2.6.%d", newest26)
+	}
+	return fmt.Sprintf("3.0.%d", newest30)
+}
+
+const laterVersion = "a later version"
+
+// Since names the first release with a feature, of the line of the version or,
+// where that is not known, of each line: "2.6.17 or later".
+func (v Version) Since(f Feature) string {
+	i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
+	if i < 0 {
+		return laterVersion
+	}
+	var out []string
+	if r := features[i]; r.in26 != never && !(v.ordered && v.major >= 3) {
+		out = append(out, fmt.Sprintf("2.6.%d", r.in26))
+	}
+	if r := features[i]; r.in30 != never && !(v.ordered && v.major == 2 && r.in26 != never) {
+		out = append(out, fmt.Sprintf("3.0.%d", max(r.in30, 0)))
+	}
+	if len(out) == 0 {
+		return laterVersion
+	}
+	return strings.Join(out, " or ") + " or later"
+}
+
+// Released says whether some release has a feature.
+func (v Version) Released(f Feature) bool { return v.Since(f) != laterVersion }
+
+// VersionRow is one line of the table for a reader.
+type VersionRow struct {
+	Feature  Feature
+	Says     string
+	Sources  string
+	In26     string // the first release of the line; empty: none is known
+	In30     string
+	Inferred bool
+}
+
+// VersionTable is the table of what came with which release.
+func VersionTable() []VersionRow {
+	out := make([]VersionRow, 0, len(features))
+	for _, r := range features {
+		row := VersionRow{Feature: r.feature, Says: r.says, Sources: r.sources, Inferred: r.inferred}
+		if r.in26 != never {
+			row.In26 = fmt.Sprintf("2.6.%d", r.in26)
+		}
+		switch r.in30 {
+		case never:
+		case beta:
+			row.In30 = "3.0-beta"
+		default:
+			row.In30 = fmt.Sprintf("3.0.%d", r.in30)
+		}
+		out = append(out, row)
+	}
+	return out
+}
