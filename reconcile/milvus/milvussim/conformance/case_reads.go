@@ -27,11 +27,16 @@ func (e *env) infoErr(ctx context.Context, c *Cluster, pchannel string) error {
 	return err
 }
 
+// statusTimeout is a deadline inside of the server (M §7).
+const statusTimeout = 10001
+
 func readCases() []Case {
 	return []Case{
 		{ID: "S46", Title: "an unconfigured cluster blocks", Seen: seenBoth, start: unconfigured, version: "2.6.22", run: func(e *env) {
-			_, err := e.readErr(e.brief(e.a), e.a)
-			e.deadline(err)
+			// 2.6.22 answers its own deadline, a little before ours, as a Status.
+			if resp, err := e.readErr(e.brief(e.a), e.a); err != nil || resp.GetStatus().GetCode() != statusTimeout {
+				e.deadline(err)
+			}
 			if _, err := e.a.rpc.ListDatabases(e.long(e.a), &milvuspb.ListDatabasesRequest{}); err != nil {
 				e.t.Errorf("the coordinator does not answer: %v", err)
 			}
