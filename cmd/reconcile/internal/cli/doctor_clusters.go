@@ -95,7 +95,7 @@ func versionCheck(v plan.View) render.Check {
 	version := plan.ParseVersion(v.Version)
 	if standing := version.Standing(); standing != "" {
 		c.Verdict, c.Message = render.CheckWarning, orNone(v.Version)+": "+standing
-		c.Remedy = "try the first switchover and a failover of a test pair of this version, and read 'docs/upgrades.md'"
+		c.Remedy = "try the first switchover and a failover of a test pair of this version"
 		return c
 	}
 	c.Verdict, c.Message = render.CheckOK, v.Version+": its differences are known"
