@@ -43,13 +43,17 @@ var privileges = []Privilege{
 	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true},
 	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read what a cluster believes", "its role is not known, and nothing that rests on it is planned", true},
 	{
-		PrivilegeDump, ScopeCluster, []string{"ClusterAdmin"}, FeatureStreamRights, "read the log of a primary (DumpMessages)",
+		PrivilegeDump, ScopeCluster,
+		[]string{"ClusterAdmin"},
+		FeatureStreamRights, "read the log of a primary (DumpMessages)",
 		"what is not replicated yet, the exact loss and 'reconcile salvage' stay unknown", false,
 	},
 	{"CreateCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "prove by a throwaway collection that a primary works", "a promotion is not verified: apply ends with 5", false},
 	{"DropCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "remove the throwaway collection", "a promotion is not verified: apply ends with 5, and the collection stays", false},
 	{
-		PrivilegeSeesNames, ScopeCollection, []string{"CollectionReadWrite", "CollectionAdmin"}, "", "see every collection, and ask those that are known",
+		PrivilegeSeesNames, ScopeCollection,
+		[]string{"CollectionReadWrite", "CollectionAdmin"},
+		"", "see every collection, and ask those that are known",
 		"a cluster that joins cannot be seen to be empty, and lost collections are not noticed", false,
 	},
 }
