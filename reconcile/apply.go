@@ -33,6 +33,9 @@ type Apply struct {
 	Pinned map[string]string
 	// Identity names this process in what it records.
 	Identity string
+	// Begins hears, under the lock, that what was planned is about to be carried out;
+	// nil: nobody does.
+	Begins func(t plan.TopologyPlan, d approval.Decision)
 
 	only plan.Transition // nothing else is carried out; none: whatever is planned
 }

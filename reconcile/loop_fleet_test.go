@@ -41,7 +41,7 @@ func TestLoopOfAFleet(t *testing.T) {
 	webhook := &deadWebhook{topology: "t100", end: t.Context().Done()}
 	settings := d.settings()
 	settings.Apply.Observer = hanging{s.world, "t200"}
-	settings.Apply.Traffic = reconcile.InBackground(webhook)
+	settings.Apply.Traffic, _ = reconcile.InBackground(webhook, nil)
 	d.start(t, settings)
 	d.await(t, "the promotion", func() bool { return len(d.sentTo()) > 0 })
 	inSync := func() int {

@@ -48,6 +48,7 @@ func (r run) do(ctx context.Context) Result {
 		now, outcome, detail = r.look(ctx)
 	}
 	if outcome == OutcomeUnchanged && r.apply.misdirected(now.plan) {
+		r.begins(now)
 		r.redirectAgain(ctx, now, &res)
 		return res
 	}
@@ -55,6 +56,7 @@ func (r run) do(ctx context.Context) Result {
 		res.Outcome, res.Detail = outcome, detail
 		return res
 	}
+	r.begins(now)
 	if err := r.begin(ctx, now); err != nil {
 		res.Detail = err.Error()
 		return res
@@ -68,6 +70,12 @@ func (r run) do(ctx context.Context) Result {
 	r.notAttempted(now.plan, &res)
 	r.redirectToo(ctx, now, &res)
 	return res
+}
+
+func (r run) begins(now ready) {
+	if r.apply.Begins != nil {
+		r.apply.Begins(now.plan, now.decision)
+	}
 }
 
 // look observes and plans this topology again under the lock. The digest must

@@ -26,7 +26,7 @@ func (s slowChecker) Check(ctx context.Context, topology, primary string, _ []st
 func TestAHangingTargetHoldsUpNoPass(t *testing.T) {
 	slow := slowChecker{make(chan string, 9), make(chan string)}
 	t.Cleanup(func() { close(slow.release) })
-	c := reconcile.InBackground(slow)
+	c, _ := reconcile.InBackground(slow, nil)
 	check := func(primary string) []plan.TrafficState {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel() // the pass ends, the question does not
@@ -65,4 +65,38 @@ func TestAHangingTargetHoldsUpNoPass(t *testing.T) {
 	if first, second := <-slow.asked, <-slow.asked; first != "cluster-a" || second != "cluster-a" {
 		t.Errorf("asked about %s and %s at first", first, second)
 	}
+}
+
+// letters is a checker whose answers a test gives one by one.
+type letters chan chan []plan.TrafficState
+
+func (l letters) Check(context.Context, string, string, []string) []plan.TrafficState {
+	reply := make(chan []plan.TrafficState)
+	l <- reply
+	return <-reply
+}
+
+// TestWhatWasAskedBeforeTrafficWasSetIsForgotten: what setting it came to is the
+// answer, until somebody asks again.
+func TestWhatWasAskedBeforeTrafficWasSetIsForgotten(t *testing.T) {
+	questions := make(letters)
+	c, r := reconcile.InBackground(questions, redirect{})
+	known := func() []plan.TrafficState { return c.Check(t.Context(), "orders", "cluster-b", nil) }
+	known()
+	before := <-questions
+	r.Set(t.Context(), "orders", "cluster-b", nil)
+	known()
+	after := <-questions // beside the first, which nobody hears
+	before <- []plan.TrafficState{{Target: "lb", Detail: "it points elsewhere"}}
+	after <- []plan.TrafficState{{Target: "lb", OK: true, Detail: "asked again"}}
+	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {
+		got := known()
+		if len(got) != 1 || !got[0].OK || time.Now().After(deadline) {
+			t.Fatalf("got %+v", got)
+		}
+		if got[0].Detail == "asked again" {
+			break
+		}
+	}
+	(<-questions) <- nil // of the last that was asked
 }

@@ -117,6 +117,10 @@ func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round) {
 	now := w.worker.loop.clock.Now()
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
 	w.mu.Lock()
+	if !w.watches(want) {
+		w.mu.Unlock()
+		return
+	}
 	i := slices.IndexFunc(w.made, func(e plan.Evidence) bool { return e.Primary == want.Primary && e.Candidate == want.Candidate })
 	if i < 0 {
 		w.made = append(w.made, plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate})
@@ -137,6 +141,12 @@ func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round) {
 	if after != before {
 		w.worker.verdict(want, after)
 	}
+}
+
+// watches says whether a pair is still to be watched: a round may end after a pass
+// that changed what is live.
+func (w *watch) watches(want plan.Want) bool {
+	return slices.ContainsFunc(w.wants, func(x plan.Want) bool { return x.Primary == want.Primary && x.Candidate == want.Candidate })
 }
 
 // upRounds is how many rounds in a row must see the old primary up until an

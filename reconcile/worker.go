@@ -96,7 +96,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Evidence = w.watch.evidence
 	commit := rev.Changes[w.name].Commit
-	a.Tell = w.teller(commit)
+	a.Tell, a.Begins = w.teller(commit), w.begins
 	report, acted, err := w.look(ctx, s, a)
 	if ctx.Err() != nil && err != nil {
 		return 0

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // judged is what one pass came to.
@@ -33,16 +34,21 @@ func (w *worker) take(j judged) {
 	}
 	result := resultOf(j.report, w.name)
 	spent := j.report.remembered.spent(w.name, t.Generation)
-	raised, resolved := w.drift.next(Drifts(t, t.Transition != plan.TransitionNone && !spent))
+	var raised, resolved []Drift
+	if result.Outcome != OutcomeApplied { // what was seen before it says nothing any more; the next look is due at once
+		raised, resolved = w.drift.next(Drifts(t, t.Transition != plan.TransitionNone && !spent))
+	}
 	s.LastSuccess = now
 	s = w.learned(s, t, result, j)
+	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
+		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
+	w.tellResult(result, t, j)
 	w.publish(s)
 	w.measure(s, result, j)
 	if w.loop.judged != nil {
 		w.loop.judged(s, j.acted)
 	}
 	w.tellDrift(raised, resolved, j.commit)
-	w.tellResult(result, t, j)
 	w.watch.follow(j.apply, t, s.Decision)
 	if j.acted {
 		w.record(j, t)
@@ -117,13 +123,21 @@ func (w *worker) emit(e Event) {
 	w.loop.emit(e)
 }
 
+// begins tells that what a pass planned is carried out now.
+func (w *worker) begins(t plan.TopologyPlan, d approval.Decision) {
+	s := w.last
+	s.Name, s.Commit, s.State, s.Plan, s.Decision, s.Error = w.name, d.Commit, StateApplying, t, d, ""
+	if s.Commit == "" {
+		s.Commit = w.last.Commit
+	}
+	w.publish(s)
+}
+
 // publish shows the status, and tells when the state is another one.
 func (w *worker) publish(s TopologyStatus) {
 	l, before := w.loop, w.last
 	w.last = s
 	l.board.topology(l.clock.Now(), w.name, func(t *TopologyStatus) { *t = s })
-	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
-		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
 	if before.State == s.State && !before.LastAttempt.IsZero() && before.why() == s.why() {
 		return
 	}

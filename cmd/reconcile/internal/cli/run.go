@@ -196,7 +196,7 @@ func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settin
 	}
 	a.Observing = e.config.Mode != schema.ModeApply
 	if a.Traffic != nil {
-		a.Traffic = reconcile.InBackground(a.Traffic)
+		a.Traffic, a.Redirect = reconcile.InBackground(a.Traffic, a.Redirect)
 	}
 	return reconcile.Settings{
 		Apply: a, Source: &follower{environment: e, ledger: d.ledger},
