@@ -31,8 +31,10 @@ type Config struct {
 	// keyring, armoured or not. Without either no signature is anybody's.
 	AllowedSigners []byte
 	Keyring        []byte
-	// CacheDir holds the bare copy of a remote; empty: it is held in memory.
+	// CacheDir holds the copy of a remote; empty: it is held in memory.
 	CacheDir string
+	// Tell hears what a person should know of the copy; nil: nobody does.
+	Tell func(text string)
 }
 
 // Auth holds the credentials for a remote. No secret of it ever appears in an

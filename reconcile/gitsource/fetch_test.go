@@ -87,11 +87,11 @@ func TestCacheOnDiskSurvives(t *testing.T) {
 	if packs() != 1 {
 		t.Errorf("%d packs after a fetch without news", packs())
 	}
-	heads, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "HEAD"))
-	if len(heads) != 1 {
-		t.Fatalf("heads: %q", heads)
+	manifests, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", manifestFile))
+	if len(manifests) != 1 {
+		t.Fatalf("manifests: %q", manifests)
 	}
-	if err := os.Remove(heads[0]); err != nil {
+	if err := os.Remove(manifests[0]); err != nil {
 		t.Fatal(err)
 	}
 	changeOf(t, s.openWith(c), "orders")

@@ -44,6 +44,7 @@ func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	}
 	o, err := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
 	if err != nil {
+		r.damaged(id, err)
 		return nil, r.explainMissing(id, err)
 	}
 	return o, nil
@@ -58,6 +59,7 @@ func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id pl
 	r.reads[kind]++
 	reader, err := o.Reader()
 	if err != nil {
+		r.damaged(id, err)
 		return nil, fmt.Errorf("object %s: %w", id, err)
 	}
 	defer reader.Close()
@@ -71,9 +73,11 @@ func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id pl
 		_, err = io.Copy(hasher.Hash, reader) // nothing, but of what is cut
 	}
 	if err != nil {
+		r.damaged(id, err)
 		return nil, fmt.Errorf("object %s: %w", id, err)
 	}
 	if hasher.Sum() != id {
+		r.damaged(id, errDamaged)
 		return nil, fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
 	}
 	return data, nil

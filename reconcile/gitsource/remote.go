@@ -1,68 +1,109 @@
 package gitsource
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+	"github.com/go-git/go-git/v5/storage/memory"
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// repackAbove is how many packs of single fetches may gather.
-const repackAbove = 50
-
 // fetchRemote fetches the tracked ref and the failover tags, and nothing else:
-// what is not tracked cannot grow our copy.
+// what is not tracked cannot grow our copy. A copy that stands in the way, though
+// the remote answers, is made again.
 func (r *Repo) fetchRemote(ctx context.Context) error {
-	if err := r.openCopy(); err != nil {
-		return err
-	}
-	var login Auth
-	if r.auth != nil {
-		var err error
-		if login, err = r.auth(); err != nil {
-			return fmt.Errorf("read git.auth: %w", err)
-		}
-	}
-	auth, err := login.method(r.loc)
+	l, err := r.login()
 	if err != nil {
 		return err
 	}
-	ca, err := login.authorities()
-	if err != nil {
+	fetch := func(ctx context.Context) error { return r.fetchWith(ctx, l) }
+	if cause := cmp.Or(r.suspect, r.recheck()); cause != nil {
+		r.suspect = nil
+		return r.remake(ctx, fetch, cause)
+	}
+	err = fetch(ctx)
+	if err == nil || r.dir == "" || !r.answers(ctx, l) {
 		return err
 	}
-	err = abandonable(ctx, func() error { return r.fetchFrom(ctx, auth, ca) })
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(err, r.ref))
-	}
-	if err := r.repack(); err != nil {
-		return err
-	}
-	return r.markFetched()
+	return r.remake(ctx, fetch, err)
 }
 
-func (r *Repo) fetchFrom(ctx context.Context, auth transport.AuthMethod, ca []byte) error {
-	remote := git.NewRemote(r.git.Storer, &config.RemoteConfig{Name: "origin", URLs: []string{r.loc.url}})
-	tracked := r.tracked
-	if tracked == "" {
-		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: auth, CABundle: ca})
+// login is what a fetch shows to the remote.
+type login struct {
+	auth transport.AuthMethod
+	ca   []byte
+}
+
+func (r *Repo) login() (l login, err error) {
+	var a Auth
+	if r.auth != nil {
+		if a, err = r.auth(); err != nil {
+			return l, fmt.Errorf("read git.auth: %w", err)
+		}
+	}
+	if l.auth, err = a.method(r.loc); err != nil {
+		return l, err
+	}
+	l.ca, err = a.authorities()
+	return l, err
+}
+
+// answers says whether the remote has what is tracked, so that a fetch that failed
+// failed here.
+func (r *Repo) answers(ctx context.Context, l login) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	err := abandonable(ctx, func() error {
+		remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{r.loc.url}})
+		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: l.auth, CABundle: l.ca})
 		if err != nil {
 			return err
 		}
-		if tracked, err = chooseRef(refs, r.ref); err != nil {
-			return err
+		_, err = chooseRef(refs, r.ref)
+		return err
+	})
+	return err == nil
+}
+
+// fetchWith brings the copy up to date, all of it or nothing.
+func (r *Repo) fetchWith(ctx context.Context, l login) error {
+	if err := r.openCopy(); err != nil {
+		return err
+	}
+	staged, tracked := r.copied.staged(), r.tracked
+	err := abandonable(ctx, func() (err error) {
+		tracked, err = fetchInto(ctx, staged, r.loc.url, r.ref, tracked, l)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(err, r.ref))
+	}
+	r.copied.light, r.tracked = staged.light, tracked
+	if err := r.repack(); err != nil {
+		return err
+	}
+	return r.saveCopy()
+}
+
+// fetchInto fetches into a copy, and returns the full name of what is tracked.
+func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l login) (string, error) {
+	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
+	if tracked == "" {
+		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: l.auth, CABundle: l.ca})
+		if err != nil {
+			return "", err
+		}
+		if tracked, err = chooseRef(refs, ref); err != nil {
+			return "", err
 		}
 	}
 	err := remote.FetchContext(ctx, &git.FetchOptions{
@@ -71,17 +112,16 @@ func (r *Repo) fetchFrom(ctx context.Context, auth transport.AuthMethod, ca []by
 			config.RefSpec(fmt.Sprintf("+%s:%s", tracked, tracked)),
 			config.RefSpec(fmt.Sprintf("+%s*:%s*", tagPrefix, tagPrefix)),
 		},
-		Auth:     auth,
-		CABundle: ca,
+		Auth:     l.auth,
+		CABundle: l.ca,
 		Tags:     git.NoTags,
 		Prune:    true,
 		Force:    true,
 	})
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-		return err
+		return "", err
 	}
-	r.tracked = tracked
-	return nil
+	return tracked, nil
 }
 
 // abandonable stops waiting for work that does not heed its context. A server
@@ -125,63 +165,6 @@ func chooseRef(refs []*plumbing.Reference, want string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: the remote has no ref %+q", ErrNotFound, want)
-}
-
-// copyDir is where the bare copy of the remote is kept.
-func (r *Repo) copyDir() string {
-	sum := sha256.Sum256([]byte(r.loc.url))
-	return filepath.Join(r.dir, hex.EncodeToString(sum[:8])+".git")
-}
-
-// openCopy opens our bare copy of the remote, or makes it.
-func (r *Repo) openCopy() error {
-	if r.git != nil {
-		return nil
-	}
-	if r.dir == "" {
-		// As packs, compressed and as deltas: unpacked, the folders of a long
-		// history take hundreds of megabytes.
-		made, decoded := storage(memfs.New())
-		opened, err := git.Init(made, nil)
-		r.git, r.decoded = opened, decoded
-		return err
-	}
-	dir := r.copyDir()
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	opened, err := git.PlainOpen(dir)
-	if err != nil {
-		// It is only a copy: one that cannot be opened is made anew.
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("git.cacheDir: %w", err)
-		}
-		if opened, err = git.PlainInit(dir, true); err != nil {
-			return fmt.Errorf("git.cacheDir: %w", err)
-		}
-	}
-	return r.use(opened)
-}
-
-// repack joins the packs of many fetches into one.
-func (r *Repo) repack() error {
-	packs, ok := r.git.Storer.(interface {
-		ObjectPacks() ([]plumbing.Hash, error)
-	})
-	if !ok || r.dir == "" {
-		return nil
-	}
-	list, err := packs.ObjectPacks()
-	if err != nil || len(list) <= repackAbove {
-		return err
-	}
-	if err := r.git.RepackObjects(&git.RepackConfig{}); err != nil {
-		return fmt.Errorf("git.cacheDir: join packs: %w", err)
-	}
-	if err := r.release(); err != nil { // its list of packs is out of date
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	return r.openCopy()
 }
 
 // explainFetch says what to do about the errors that people meet.

@@ -14,6 +14,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // The bounds of what is kept in memory. None of them limits what is possible.
@@ -34,13 +35,20 @@ type Repo struct {
 	ref   string
 	path  string
 	auth  func() (Auth, error)
-	dir   string // of the bare copy of a remote
+	dir   string // where the copy of a remote is kept
+	say   func(string)
 	trust trust
 
-	mu      sync.Mutex
-	git     *git.Repository
-	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
-	tracked string                 // full name of the tracked ref, once known
+	mu     sync.Mutex
+	git    *git.Repository
+	copied *copyStore // of git; nil: it is no copy of a remote
+	// suspect is why the copy must be made again, inMemory that the disk took none.
+	suspect  error
+	inMemory bool
+	packs    []string               // of the copy on disk, after the last fetch
+	marked   map[string]packMark    // of their files
+	decoded  *objectcache.ObjectLRU // the objects that go-git has unpacked
+	tracked  string                 // full name of the tracked ref, once known
 
 	commits *cache[plumbing.Hash, *commit]
 	said    *cache[plumbing.Hash, *statement]
@@ -77,7 +85,7 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, reads: map[plumbing.ObjectType]int{}}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, say: c.Tell, reads: map[plumbing.ObjectType]int{}}
 	if r.trust.signers, err = parseAllowedSigners(c.AllowedSigners); err != nil {
 		return nil, err
 	}
@@ -163,13 +171,25 @@ func (r *Repo) use(opened *git.Repository) error {
 	return nil
 }
 
+// useCopy works on a copy of a remote from now on.
+func (r *Repo) useCopy(files billy.Filesystem, refs memory.ReferenceStorage) error {
+	objects, decoded := storage(files)
+	copied := newCopyStore(objects, refs)
+	opened, err := git.Init(copied, nil)
+	if err != nil {
+		return fmt.Errorf("git.cacheDir: %w", err)
+	}
+	r.git, r.copied, r.decoded = opened, copied, decoded
+	return nil
+}
+
 // release closes the files of the repository that was used so far.
 func (r *Repo) release() error {
 	if r.git == nil {
 		return nil
 	}
 	closer, ok := r.git.Storer.(io.Closer)
-	r.git, r.decoded = nil, nil
+	r.git, r.copied, r.decoded = nil, nil, nil
 	if !ok {
 		return nil
 	}

@@ -43,7 +43,10 @@ func (g *globals) readConfig() (schema.Config, error) {
 }
 
 func gitConfig(g *globals, c schema.Config) gitsource.Config {
-	out := gitsource.Config{URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir}
+	out := gitsource.Config{
+		URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir,
+		Tell: func(text string) { g.warn("git", text) },
+	}
 	if g.repo != "" {
 		out.URL, out.CacheDir = g.repo, ""
 	}

@@ -1,0 +1,175 @@
+package gitsource
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha1" //nolint:gosec // the checksum of git's own pack files
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// copyStore is our copy of a remote: objects in pack files, all else in memory.
+// Refs are no files here, since a file system cannot hold every set of names that
+// a remote may have: a name where another's folder was, a name longer than a file's
+// may be, two that differ in case. They change all at once, when a fetch succeeded.
+type copyStore struct {
+	*filesystem.Storage
+	light *memory.Storage // refs, shallow commits and configuration
+}
+
+func newCopyStore(objects *filesystem.Storage, refs memory.ReferenceStorage) *copyStore {
+	light := memory.NewStorage()
+	light.ReferenceStorage = refs
+	return &copyStore{Storage: objects, light: light}
+}
+
+// staged is the same copy with refs of its own, for a fetch that may fail.
+func (s *copyStore) staged() *copyStore {
+	return newCopyStore(s.Storage, maps.Clone(s.light.ReferenceStorage))
+}
+
+// SetReference implements storer.ReferenceStorer, as the methods below do.
+func (s *copyStore) SetReference(ref *plumbing.Reference) error { return s.light.SetReference(ref) }
+
+// CheckAndSetReference sets a ref that is still what it was.
+func (s *copyStore) CheckAndSetReference(ref, old *plumbing.Reference) error {
+	return s.light.CheckAndSetReference(ref, old)
+}
+
+// Reference finds a ref.
+func (s *copyStore) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
+	return s.light.Reference(name)
+}
+
+// IterReferences goes through all refs.
+func (s *copyStore) IterReferences() (storer.ReferenceIter, error) { return s.light.IterReferences() }
+
+// RemoveReference forgets a ref.
+func (s *copyStore) RemoveReference(name plumbing.ReferenceName) error {
+	return s.light.RemoveReference(name)
+}
+
+// CountLooseRefs says that there is nothing to pack.
+func (s *copyStore) CountLooseRefs() (int, error) { return 0, nil }
+
+// PackRefs does nothing.
+func (s *copyStore) PackRefs() error { return nil }
+
+// Shallow implements storer.ShallowStorer: a fetch of ours is never shallow.
+func (s *copyStore) Shallow() ([]plumbing.Hash, error) { return s.light.Shallow() }
+
+// SetShallow notes commits whose parents are not there.
+func (s *copyStore) SetShallow(commits []plumbing.Hash) error { return s.light.SetShallow(commits) }
+
+// Config implements config.ConfigStorer.
+func (s *copyStore) Config() (*config.Config, error) { return s.light.Config() }
+
+// SetConfig replaces the configuration.
+func (s *copyStore) SetConfig(c *config.Config) error { return s.light.SetConfig(c) }
+
+// errDamaged marks a copy on disk that is not as the last fetch left it.
+var errDamaged = errors.New("the copy is damaged")
+
+// manifest is what a fetch leaves beside the objects: which ref was tracked, which
+// packs there are, and every ref.
+type manifest struct {
+	tracked string
+	packs   []string // names of their files, without the ending
+	refs    memory.ReferenceStorage
+}
+
+// manifestHead begins a manifest; its SHA-256 over the rest follows.
+const manifestHead = "reconcile copy 1 sha256 "
+
+// String is the manifest as it stands on disk.
+func (m manifest) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "tracked %s\n", m.tracked)
+	for _, p := range slices.Sorted(slices.Values(m.packs)) {
+		fmt.Fprintf(&b, "pack %s\n", p)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.refs)) {
+		if ref := m.refs[name]; ref.Type() == plumbing.HashReference {
+			fmt.Fprintf(&b, "ref %s %s\n", ref.Hash(), name)
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return manifestHead + hex.EncodeToString(sum[:]) + "\n" + b.String()
+}
+
+// parseManifest reads what String wrote, and nothing else.
+func parseManifest(text []byte) (manifest, error) {
+	m := manifest{refs: memory.ReferenceStorage{}}
+	head, rest, _ := bytes.Cut(text, []byte("\n"))
+	sum := sha256.Sum256(rest)
+	if string(head) != manifestHead+hex.EncodeToString(sum[:]) {
+		return m, fmt.Errorf("%w: its manifest is not as it was written", errDamaged)
+	}
+	for line := range strings.Lines(string(rest)) {
+		kind, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch kind {
+		case "tracked":
+			m.tracked = value
+		case "pack":
+			m.packs = append(m.packs, value)
+		case "ref":
+			id, name, _ := strings.Cut(value, " ")
+			m.refs[plumbing.ReferenceName(name)] = plumbing.NewHashReference(plumbing.ReferenceName(name), plumbing.NewHash(id))
+		}
+	}
+	return m, nil
+}
+
+// checkPacks says whether the pack files below dir are whole: every one that the
+// manifest names is there, and each carries the checksum of its content.
+func checkPacks(dir string, m manifest) error {
+	for _, name := range m.packs {
+		pack, err := checkSum(filepath.Join(dir, name+".pack"))
+		if err != nil {
+			return err
+		}
+		if _, err := checkSum(filepath.Join(dir, name+".idx"), pack...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSum demands that a file ends with the SHA-1 of all before it, preceded by
+// what it is about (gitformat-pack(5)), and returns that SHA-1.
+func checkSum(path string, about ...byte) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(about))+sha1.Size {
+		return nil, fmt.Errorf("%w: %s is no whole file", errDamaged, filepath.Base(path))
+	}
+	hash, tail := sha1.New(), make([]byte, len(about)+sha1.Size) //nolint:gosec // see above
+	in := bufio.NewReaderSize(f, 1<<16)
+	_, err = io.CopyN(hash, in, info.Size()-int64(len(tail)))
+	if err == nil {
+		_, err = io.ReadFull(in, tail)
+	}
+	_, _ = hash.Write(tail[:len(about)]) // a hash never fails
+	if err != nil || !bytes.Equal(tail[:len(about)], about) || !bytes.Equal(tail[len(about):], hash.Sum(nil)) {
+		return nil, fmt.Errorf("%w: %s has another checksum than it says", errDamaged, filepath.Base(path))
+	}
+	return tail[len(about):], nil
+}
