@@ -21,9 +21,9 @@ type Apply struct {
 	Redirect Redirector // nil: no target is configured
 	// LockWait is how long to wait for another's lock.
 	LockWait time.Duration
-	// Again reads the approvals, and which topologies a newer commit governs,
-	// once more. It is asked after a wait for a lock; nil: never.
-	Again func(ctx context.Context) (changes map[string]approval.Change, superseded map[string]string, err error)
+	// Again reads Git once more: after a wait for a lock, and under it, as the
+	// last thing before an intent is written. nil: never.
+	Again func(ctx context.Context) (Wanted, error)
 	// Suspended names topologies that are observed and never applied.
 	Suspended []string
 	// Observing applies nothing at all; that a document is live already is
@@ -61,26 +61,15 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 		ctx, end := span(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
 		reports[i] = a.probed(ctx, s, order[i])
 		results[i] = a.topologyRun(ctx, order[i].Name, reports[i])
+		if d := results[i].decided; d != nil {
+			reports[i].Decisions[order[i].Name] = *d
+		}
 		end(results[i].Outcome.String())
 	})
 	report := s.report(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
 	return report.withCollections(), nil
-}
-
-// afterWait is the apply with what Git says after a wait for a lock, during
-// which another commit may have come to govern, or an approval been withdrawn.
-func (a Apply) afterWait(ctx context.Context) (Apply, error) {
-	if a.LockWait <= 0 || a.Again == nil {
-		return a, nil
-	}
-	changes, superseded, err := a.Again(ctx)
-	if err != nil {
-		return a, err
-	}
-	a.Changes, a.Superseded = changes, superseded
-	return a, nil
 }
 
 func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
@@ -117,8 +106,10 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
-	if a, err = a.afterWait(ctx); err != nil {
-		return Result{Topology: t.Name, Outcome: OutcomeError, Detail: "Git could not be read again after the wait for the lock: " + err.Error()}
+	if a.LockWait > 0 {
+		if a, err = a.again(ctx); err != nil {
+			return Result{Topology: t.Name, Outcome: OutcomeError, Detail: gitUnreadable(t.Name, err)}
+		}
 	}
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
 }

@@ -56,12 +56,20 @@ func (want outcome) check(t *testing.T, s *story, got reconcile.Result) {
 // same if nil.
 func waited(changes map[string]approval.Change, superseded map[string]string, err error) func(*story) {
 	return func(s *story) {
+		readAgain(changes, superseded, err)(s)
+		s.apply.LockWait = time.Second
+	}
+}
+
+// readAgain makes Git say those changes, the same if nil, when it is read once
+// more before the intent.
+func readAgain(changes map[string]approval.Change, superseded map[string]string, err error) func(*story) {
+	return func(s *story) {
 		if changes == nil {
 			changes = s.apply.Changes
 		}
-		s.apply.LockWait = time.Second
-		s.apply.Again = func(context.Context) (map[string]approval.Change, map[string]string, error) {
-			return changes, superseded, err
+		s.apply.Again = func(context.Context) (reconcile.Wanted, error) {
+			return reconcile.Wanted{Changes: changes, Superseded: superseded}, err
 		}
 	}
 }
@@ -113,10 +121,22 @@ func TestFailover(t *testing.T) {
 			"Git that says the same after a wait for the lock changes nothing", waited(nil, nil, nil),
 			outcome{applied, "", []string{promote}, done, false, 1, 1},
 		},
-		{"without a wait Git is not read twice", func(s *story) {
-			waited(nil, nil, errDrill)(s)
-			s.apply.LockWait = 0
-		}, outcome{applied, "", []string{promote}, done, false, 1, 1}},
+		{
+			"a commit that came to govern before the intent blocks", readAgain(nil, map[string]string{"orders": "beef"}, nil),
+			outcome{outcome: blocked, detail: "SUPERSEDED"},
+		},
+		{
+			"an approval that was withdrawn before the intent is missing", readAgain(map[string]approval.Change{}, nil, nil),
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"Git that is gone before the intent sends nothing", readAgain(nil, nil, errDrill),
+			outcome{outcome: reconcile.OutcomeError, detail: "GIT_UNREADABLE"},
+		},
+		{
+			"Git that says the same before the intent changes nothing", readAgain(nil, nil, nil),
+			outcome{applied, "", []string{promote}, done, false, 1, 1},
+		},
 		{
 			"another saved plan blocks", func(s *story) { s.apply.Pinned = map[string]string{"orders": "sha256:other"} },
 			outcome{outcome: blocked, detail: "stale"},

@@ -14,6 +14,7 @@ type broken struct {
 	alwaysLost     bool // every probe reports that the old primary is gone
 	callsRefused   bool // a request in doubt is reported as refused
 	provesAll      bool // replication is reported to flow, whatever it does
+	readsGitOnce   bool // Git is not read again under the lock
 	neverAsks      bool // requests are sent again without another look
 }
 

@@ -8,11 +8,11 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// checkBegin holds what is begun to Git as the process read it, and to what
-// the process saw: an approval of this very change, neither expired nor begun
-// with before, and no step that rests on a cluster which was not seen.
+// checkBegin holds what is begun to Git as it was under the lock, and to what
+// the process saw: an approval of this very change, not withdrawn, neither
+// expired nor begun with before, and no step that rests on a cluster which was not seen.
 func (p *machine) checkBegin(b reconcile.Beginning) {
-	g, seen := p.begun.git, p.state.seen.visible
+	g, seen := p.state.git, p.state.seen.visible
 	for _, s := range b.Intent.Steps {
 		if s.Action.Sends() && !reached(seen, index(s.Cluster)) {
 			p.breaks(fmt.Sprintf("a %s is planned for %s, which was not seen", s.Action, s.Cluster))
@@ -109,7 +109,7 @@ func (p *machine) checkSend(a *arrival) {
 // at the clock before it sent. An intent that is resumed has no age, nor has the
 // second wave of one: what stands half done is to be finished.
 func (p *machine) checkAge(s plan.Step) {
-	g := p.begun.git
+	g := p.state.git
 	for _, earlier := range p.intent.Steps {
 		if earlier.Action.Sends() && earlier.Wave < s.Wave {
 			return

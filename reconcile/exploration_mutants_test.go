@@ -31,6 +31,7 @@ func TestExplorationFindsBrokenParts(t *testing.T) {
 		{"every probe says that the primary is gone", broken{alwaysLost: true}, seed{state: healthy, depth: 2}, "beside"},
 		{"what is in doubt is called refused", broken{callsRefused: true}, seed{state: lost, depth: 2}, "is taken back"},
 		{"replication is always called proven", broken{provesAll: true}, seed{state: swapping, depth: 2}, "without proof"},
+		{"Git is read once", broken{readsGitOnce: true}, seed{state: lost, depth: 2}, "without an approval"},
 		{"requests go again without another look", broken{neverAsks: true}, seed{state: lost, depth: 3}, "has expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

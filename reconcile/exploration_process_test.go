@@ -32,6 +32,7 @@ const (
 	atFinish   boundary = "record the result"
 	atReverse  boundary = "take the intent back"
 	atMatch    boundary = "spend the approval of what is live already"
+	atGit      boundary = "read Git again"
 )
 
 var pauses = map[boundary]bool{
@@ -50,6 +51,8 @@ type process struct {
 	disturbed bool
 	// sent: it has passed the record that a call may leave
 	sent bool
+	// git is what Git said when it was last read, or could have been, under the lock.
+	git history
 	// waits: something happened that makes no difference to what it does next.
 	// The other order reaches the same state, so it goes on only after something
 	// that does make one: another run's step, or time.
@@ -66,6 +69,17 @@ func (p process) records() bool {
 		return p.sent
 	default:
 		return false
+	}
+}
+
+// readsGit says whether the next segment may read Git again: under the lock, and
+// before anything may be sent.
+func (p process) readsGit() bool {
+	switch p.next {
+	case atStart, atBegin, atSent:
+		return false
+	default:
+		return !p.sent
 	}
 }
 
@@ -186,6 +200,9 @@ func (p *machine) run() (reconcile.Result, bool) {
 		},
 		Actor: p, Redirect: redirect{},
 	}
+	if !p.x.broken.readsGitOnce {
+		a.Again = p.gitAgain
+	}
 	report, err := p.start(a)
 	if p.paused {
 		return reconcile.Result{}, false
@@ -194,6 +211,26 @@ func (p *machine) run() (reconcile.Result, bool) {
 		return reconcile.Result{Outcome: reconcile.OutcomeError}, true
 	}
 	return report.Results[0], true
+}
+
+// gitAgain is what Git says at this moment, unless it cannot be read.
+func (p *machine) gitAgain(ctx context.Context) (reconcile.Wanted, error) {
+	r := p.say(ctx, atGit, func() (any, any, error) {
+		if p.choice.fate == isUnread {
+			return nil, "unreadable", errors.New("the forge is down")
+		}
+		p.state.git = p.m.git
+		return p.m.git, p.m.git, nil
+	})
+	git, ok := r.value.(history)
+	if !ok {
+		return reconcile.Wanted{}, r.err
+	}
+	out := reconcile.Wanted{Changes: map[string]approval.Change{topic: p.x.broken.change(git)}}
+	if git.commit != p.begun.git.commit {
+		out.Superseded = map[string]string{topic: out.Changes[topic].Commit}
+	}
+	return out, nil
 }
 
 func (p *machine) start(a reconcile.Apply) (reconcile.Report, error) {

@@ -115,6 +115,9 @@ func (p *machine) Lock(ctx context.Context, _ string, _ time.Duration) (reconcil
 			return nil, "held", reconcile.ErrLockHeld
 		}
 		p.m.lock = p.self
+		if p.x.broken.readsGitOnce {
+			p.state.git = p.m.git
+		}
 		return nil, p.state.seen.visible, nil // which its first plan rests on
 	})
 	if r.err != nil {

@@ -53,11 +53,13 @@ func (x *explorer) step(s state, i int, run process, c choice, by string) end {
 	return out
 }
 
-// keyOf is all that a segment depends on: Git was read when the run started,
-// and what touches the ledger alone does not see the clusters. Seen from the
-// run its own lock is 1, the other's 2.
+// keyOf is all that a segment depends on: Git was read when the run started and
+// is read again before it begins, and what touches the ledger alone does not see
+// the clusters. Seen from the run its own lock is 1, the other's 2.
 func keyOf(m model, run process, i int, c choice) segmentKey {
-	m.git = history{}
+	if !run.readsGit() {
+		m.git = history{}
+	}
 	if run.records() {
 		m.nodes = [mostClusters]node{}
 	}

@@ -16,6 +16,7 @@ const (
 	arrives  fate = iota // and takes effect at once, whoever hears of it
 	isLost               // it never gets there, and nobody can tell
 	isQueued             // accepted and durable: it takes effect later
+	isUnread             // of Git: it cannot be read
 )
 
 // choice lets one request of a wave have another fate than to arrive.

@@ -92,6 +92,9 @@ func (x *explorer) goesOn(s state, i int) []way {
 		out = append(out, way{by, free, func() end { return x.step(s, i, run, c, by) }})
 	}
 	on("it goes on: "+string(run.next), true, choice{})
+	if run.next == atLock && s.model.lock == 0 {
+		on("it goes on: "+string(run.next)+", and Git cannot be read again", false, choice{fate: isUnread})
+	}
 	if run.next == atAttempt {
 		for r := range min(run.wide, unlike) {
 			on(fmt.Sprintf("it goes on: send, and request %d is lost", r+1), false, choice{isLost, r})

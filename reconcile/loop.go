@@ -129,7 +129,7 @@ func NewLoop(o LoopOptions, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
 		listen: o.Listen, board: o.Board, meter: o.Meter, judged: o.Judged, firstDone: sync.OnceFunc(orNothing(o.Swept)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
-		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: &shared{Settings: first},
+		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: share(first),
 		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}
 	if l.clock == nil {

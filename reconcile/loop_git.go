@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -41,7 +42,7 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	defer l.busy("fetch Git", limit)()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	rev, err := s.Source.Fetch(bounded)
+	rev, err := s.read(bounded)
 	if ctx.Err() != nil {
 		return s.PollInterval, ctx.Err()
 	}
@@ -59,6 +60,26 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	l.adopt(ctx, rev)
 	l.confirm(bounded, s.Source, rev)
 	return s.PollInterval, nil
+}
+
+// again lets a worker that is about to act read Git once more. What it finds
+// changed the loop reads at once, too.
+func (w *worker) again(s *shared, planned Revision) func(context.Context) (Wanted, error) {
+	return func(ctx context.Context) (Wanted, error) {
+		fresh, err := s.read(ctx)
+		if err != nil {
+			return Wanted{}, err
+		}
+		out := Wanted{Changes: fresh.Changes, Rewritten: fresh.Rewritten}
+		newer, same := fresh.Changes[w.name].Commit, sameDocument(planned.wanted()[w.name], fresh.wanted()[w.name])
+		if !same || newer != planned.Changes[w.name].Commit {
+			out.Superseded = map[string]string{w.name: cmp.Or(newer, fresh.Commit)}
+		}
+		if !same || !sameApproval(planned.Changes[w.name], fresh.Changes[w.name]) {
+			w.loop.FetchNow()
+		}
+		return out, nil
+	}
 }
 
 // adopt makes a revision the one that counts: topologies that it changes, or

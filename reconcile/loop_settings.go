@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 // Configure takes over new settings: passes that are under way end with the
 // old ones.
 func (l *Loop) Configure(s Settings) {
-	l.configure(&shared{Settings: s})
+	l.configure(share(s))
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Mode, b.Config = modeOf(s.Apply), "" })
 	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityInfo, Text: "the configuration was taken over"})
 	l.FetchNow()
@@ -27,8 +28,19 @@ func (l *Loop) Refused(err error) {
 // shared are settings with how many passes use them.
 type shared struct {
 	Settings
+	// read brings the repository up to date and reads its tip; who asks at once
+	// shares one reading.
+	read     func(context.Context) (Revision, error)
 	users    int
 	replaced bool
+}
+
+func share(s Settings) *shared {
+	out := &shared{Settings: s}
+	if s.Source != nil {
+		out.read = OneLook(s.Source.Fetch)
+	}
+	return out
 }
 
 // use returns the present settings until done is called.

@@ -70,6 +70,8 @@ type Result struct {
 	Steps    []StepResult
 	DataLoss *plan.Window // exact after a failover, when it could be read
 	Verified              // of the collections known before a promotion
+
+	decided *approval.Decision // under the lock, where that is not what was decided before it
 }
 
 // Report is what one pass found and did. It exists even when something failed.

@@ -54,6 +54,9 @@ func (r run) do(ctx context.Context) Result {
 	}
 	if outcome != OutcomeApplied {
 		res.Outcome, res.Detail = outcome, detail
+		if outcome == OutcomeNotApproved {
+			res.decided = &now.decision
+		}
 		return res
 	}
 	r.begins(now)
@@ -99,7 +102,7 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 		return now, OutcomeError, "look again under the lock: " + context.Cause(ctx).Error()
 	}
 	if t.Digest != r.first.Digest || r.pinnedAway(t) {
-		return now, OutcomeBlocked, fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", r.first.Digest, t.Digest)
+		return now, OutcomeBlocked, staleDetail(r.first, t)
 	}
 	if only := r.apply.only; only != plan.TransitionNone && t.Transition != only && t.Transition != plan.TransitionNone {
 		return now, OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first"
@@ -114,7 +117,10 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	if _, ok := p.grant(t, now.decision, remembered); !ok && t.Changes() {
 		return now, OutcomeNotApproved, "no grant covers this plan"
 	}
-	return r.prove(ctx, now)
+	if now, outcome, detail := r.prove(ctx, now); outcome != OutcomeApplied {
+		return now, outcome, detail
+	}
+	return r.confirm(ctx, now)
 }
 
 func (r run) pinnedAway(t plan.TopologyPlan) bool {

@@ -94,7 +94,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a := s.Apply
 	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
-	a.Evidence = w.watch.evidence
+	a.Evidence, a.Again = w.watch.evidence, w.again(s, rev)
 	commit := rev.Changes[w.name].Commit
 	a.Tell, a.Begins = w.teller(commit), w.begins
 	report, acted, err := w.look(ctx, s, a)

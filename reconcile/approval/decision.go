@@ -40,6 +40,8 @@ const (
 	CodePlanChanged       = "PLAN_CHANGED"
 	CodeLossTooLarge      = "LOSS_TOO_LARGE"
 	CodeNothingConfigured = "NOTHING_CONFIGURED"
+	// CodeGitUnreadable denies what was approved when Git was last read.
+	CodeGitUnreadable = "GIT_UNREADABLE"
 )
 
 // Codes lists every code of a denial, in the order of contract section 4.
@@ -47,7 +49,7 @@ func Codes() []string {
 	return []string{
 		CodeMissing, CodeMalformed, CodeWrongTarget, CodeUnsigned, CodeSignerNotAllowed,
 		CodeSignerMismatch, CodeSelfApproved, CodeQuorumNotMet, CodeExpired, CodeLapsed,
-		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured,
+		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured, CodeGitUnreadable,
 	}
 }
 

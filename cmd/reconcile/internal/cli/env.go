@@ -25,6 +25,9 @@ type environment struct {
 	fleet  *milvus.Fleet
 	policy approval.Policy
 	opened *ledger.Ledger // nil until it is needed
+
+	configured *gitsource.Repo // of the configured ref, where that is not repo; nil until it is needed
+	lost       bool            // it could not be read
 }
 
 func (e *environment) close() { e.fleet.Close() }

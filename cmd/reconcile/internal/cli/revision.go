@@ -207,3 +207,22 @@ func (r revision) superseded(tip revision) map[string]string {
 	}
 	return out
 }
+
+// withdraw takes away the tags that stand in the clone alone and not in the
+// configured repository, whose tip is given: there they were deleted, or never
+// arrived.
+func (r revision) withdraw(tip revision, url string) {
+	for name, c := range r.changes {
+		if tip.changes[name].Commit != c.Commit {
+			continue // superseded
+		}
+		for i, own := range c.Carriers {
+			there := slices.ContainsFunc(tip.changes[name].Carriers, func(x approval.Carrier) bool {
+				return x.Ref == own.Ref && x.Object == own.Object
+			})
+			if own.Kind == approval.CarrierTag && !there && own.Problem == "" {
+				c.Carriers[i].Problem = fmt.Sprintf("it stands in this clone and not in %s: it was withdrawn there, or never pushed", url)
+			}
+		}
+	}
+}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"sync/atomic"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
-	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/ledger"
 )
@@ -39,27 +38,59 @@ func (e *environment) trackedTip(ctx context.Context, rev revision, commit strin
 		rewritten, err := e.rewritten(ctx, l, rev)
 		return tip{rewritten: rewritten, commit: rev.commit}, err
 	}
-	at := environment{g: e.g, config: e.config, git: gitConfig(&globals{}, e.config)}
-	at.git.Auth, at.git.AllowedSigners, at.git.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
-	if at.git.URL == "" {
-		at.git.URL = e.git.URL
-	}
-	if at.repo, err = gitsource.Open(ctx, at.git); err != nil {
-		if e.g.repo == "" {
-			return tip{}, err
-		}
-		e.g.tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+at.git.Ref+" counts as the tip")
-		at.git.URL = e.g.repo
-		if at.repo, err = gitsource.Open(ctx, at.git); err != nil {
-			return tip{}, err
-		}
+	at, err := e.tracked(ctx)
+	if err != nil {
+		return tip{}, err
 	}
 	newest, err := at.g.loadRevision(ctx, at.repo, "")
 	if err != nil {
 		return tip{}, err
 	}
+	if e.g.repo != "" && at.git.URL != e.g.repo {
+		rev.withdraw(newest, at.git.URL)
+	}
 	rewritten, err := at.rewritten(ctx, l, newest)
 	return tip{superseded: rev.superseded(newest), rewritten: rewritten}, err
+}
+
+// lostAgainWithin bounds the wait for a Git that could not be read before: the
+// evidence that a failover rests on must not grow old meanwhile.
+const lostAgainWithin = 5 * time.Second
+
+// tracked is the repository of the configured ref, brought up to date; the clone
+// where that one cannot be read. It is opened once.
+func (e *environment) tracked(ctx context.Context) (environment, error) {
+	at := environment{g: e.g, config: e.config, git: gitConfig(&globals{}, e.config), repo: e.configured}
+	at.git.Auth, at.git.AllowedSigners, at.git.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
+	if at.git.URL == "" {
+		at.git.URL = e.git.URL
+	}
+	var err error
+	if at.repo == nil {
+		if at.repo, err = gitsource.New(at.git); err != nil {
+			return at, err
+		}
+		e.configured = at.repo
+	}
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if e.lost {
+		bounded, cancel = context.WithTimeout(ctx, lostAgainWithin)
+	}
+	defer cancel()
+	if err = at.repo.Fetch(bounded); err == nil {
+		e.lost = false
+		return at, nil
+	}
+	if e.g.repo == "" || ctx.Err() != nil {
+		return at, err
+	}
+	if !e.lost {
+		e.g.tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+at.git.Ref+" counts as the tip")
+	}
+	e.lost = true
+	at.git.URL = e.g.repo
+	at.repo, err = gitsource.Open(ctx, at.git)
+	return at, err
 }
 
 // rewritten names the topologies that are governed by a commit to which the
@@ -147,64 +178,25 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 	return l.RecordHome(ctx, unknown...)
 }
 
-// gitAgain is what Git says after a wait for a lock.
-type gitAgain struct {
-	changes    map[string]approval.Change
-	superseded map[string]string
+// again looks at Git once more: what governs and who approves may be others by
+// then. Topologies that ask side by side share a look.
+func (e *environment) again(rev revision, commit string) func(context.Context) (reconcile.Wanted, error) {
+	return reconcile.OneLook(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
 }
 
-// again looks at Git once more, for a run that had to wait for a lock: what
-// governs and who approves may be others by then. Topologies that wait side by
-// side share a look.
-func (e *environment) again(rev revision, commit string) func(context.Context) (map[string]approval.Change, map[string]string, error) {
-	look := oneLook(func(ctx context.Context) (gitAgain, error) { return e.lookAgain(ctx, rev, commit) })
-	return func(ctx context.Context) (map[string]approval.Change, map[string]string, error) {
-		seen, err := look(ctx)
-		return seen.changes, seen.superseded, err
-	}
-}
-
-func (e *environment) lookAgain(ctx context.Context, rev revision, commit string) (gitAgain, error) {
+func (e *environment) lookAgain(ctx context.Context, rev revision, commit string) (reconcile.Wanted, error) {
 	if err := e.fetch(ctx); err != nil {
-		return gitAgain{}, err
+		return reconcile.Wanted{}, err
 	}
 	fresh, err := e.g.loadRevision(ctx, e.repo, commit)
 	if err != nil {
-		return gitAgain{}, err
+		return reconcile.Wanted{}, err
 	}
 	t, err := e.trackedTip(ctx, fresh, commit)
 	if err != nil {
-		return gitAgain{}, err
+		return reconcile.Wanted{}, err
 	}
 	superseded := rev.superseded(fresh)
 	maps.Copy(superseded, t.superseded)
-	return gitAgain{fresh.changes, superseded}, nil
-}
-
-// oneLook has those who ask at once share one look, which one of them makes.
-// Nobody gets a look that began before they asked, nor the error of another.
-func oneLook[T any](look func(context.Context) (T, error)) func(context.Context) (T, error) {
-	turn := make(chan struct{}, 1)
-	var began atomic.Int64 // looks so far
-	var newest int64       // that succeeded
-	var seen T
-	return func(ctx context.Context) (T, error) {
-		asked := began.Load()
-		select {
-		case turn <- struct{}{}:
-			defer func() { <-turn }()
-		case <-ctx.Done():
-			var none T
-			return none, context.Cause(ctx)
-		}
-		if newest > asked {
-			return seen, nil
-		}
-		at := began.Add(1)
-		fresh, err := look(ctx)
-		if err == nil {
-			newest, seen = at, fresh
-		}
-		return fresh, err
-	}
+	return reconcile.Wanted{Changes: fresh.changes, Superseded: superseded, Rewritten: t.rewritten}, nil
 }
