@@ -104,6 +104,7 @@ type Approval struct {
 	AllowedSigners    string // path; DefaultAllowedSigners unless written
 	Keyring           string // path; empty: none
 	DistinctAuthor    bool
+	Repository        string // that approvals must name; empty: any
 	Quorum            Quorum
 	MaxAge            MaxAge
 }

@@ -47,6 +47,7 @@ approval:
   allowedSigners: signers
   keyring: ring.asc
   distinctAuthor: false
+  repository: platform/topologies
   quorum: {switchover: 2, failover: 3, other: 4}
   maxAge: {failover: 1h, other: 2h}
 limits: {unavailableFor: 1m, probes: 5, blockPeriod: 2h, verify: dml}
@@ -114,7 +115,7 @@ func wantFullConfig() Config {
 			{ClusterID: "open", Address: "open:19530", At: at(31)},
 		},
 		Approval: Approval{
-			AllowedSigners: "signers", Keyring: "ring.asc",
+			AllowedSigners: "signers", Keyring: "ring.asc", Repository: "platform/topologies",
 			Quorum: Quorum{2, 3, 4}, MaxAge: MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
 		},
 		Limits: plan.Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: 2 * time.Hour, Verify: plan.VerifyDML},
@@ -125,16 +126,16 @@ func wantFullConfig() Config {
 		}},
 		Redirect: []RedirectTarget{
 			{
-				Name: "program", Topologies: []string{"orders"}, Timeout: 5 * time.Second, At: at(50),
+				Name: "program", Topologies: []string{"orders"}, Timeout: 5 * time.Second, At: at(51),
 				Exec: &RedirectExec{Command: []string{"sh", "-c", "a\nb"}, Check: []string{"check"}},
 			},
 			{
-				Name: "hook", Timeout: 30 * time.Second, At: at(54),
+				Name: "hook", Timeout: 30 * time.Second, At: at(55),
 				Webhook: &RedirectWebhook{URL: "https://h.example/x", Secret: SecretRef{Env: "S"}, CheckURL: "http://h.example/y"},
 			},
-			{Name: "file", Timeout: 30 * time.Second, At: at(55), File: &RedirectFile{Template: "t", Path: "p", Mode: 0o600}},
+			{Name: "file", Timeout: 30 * time.Second, At: at(56), File: &RedirectFile{Template: "t", Path: "p", Mode: 0o600}},
 			{
-				Name: "lb", Timeout: 30 * time.Second, At: at(56),
+				Name: "lb", Timeout: 30 * time.Second, At: at(57),
 				HAProxy: &RedirectHAProxy{Address: "unix:/run/haproxy.sock", Backend: "milvus", Servers: map[string]string{"cluster-a": "a1"}},
 			},
 		},

@@ -175,6 +175,7 @@ func approval(f field) Approval {
 		AllowedSigners:    f.get("allowedSigners").textOr(DefaultAllowedSigners),
 		Keyring:           f.get("keyring").text(),
 		DistinctAuthor:    f.get("distinctAuthor").flagOr(true),
+		Repository:        f.get("repository").text(),
 		Quorum: Quorum{
 			Switchover: int(quorum.get("switchover").numberOr(1)),
 			Failover:   int(quorum.get("failover").numberOr(1)),

@@ -35,7 +35,7 @@ var told = map[string]string{
 // pass, denials by approval.
 var packagesOf = map[explain.Kind][]string{
 	explain.KindFinding: {"plan", "reconcile", "reconcile/gitsource"},
-	explain.KindDenial:  {"reconcile/approval"},
+	explain.KindDenial:  {"reconcile/approval", "reconcile"},
 }
 
 // TestEveryCodeIsHeld demands for each code an explanation, a scenario, and a

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// Trailers renders the trailers that approve one topology, as a person would
-// type them.
-func Trailers(t Target, by Person, reason string) string {
-	return Claim{Approved: []Target{t}, By: by, Reason: reason}.Trailers()
-}
-
 // Trailers renders the claim as the last paragraph of a message. Whoever
 // writes it parses it once more: what a person typed may not fit.
 func (c Claim) Trailers() string {
@@ -22,6 +16,9 @@ func (c Claim) Trailers() string {
 	}
 	line(KeyBy, c.By.String())
 	line(KeyReason, c.Reason)
+	if c.Repository != "" {
+		line(KeyRepository, c.Repository)
+	}
 	if !c.Expires.IsZero() {
 		line(KeyExpires, c.Expires.UTC().Format(time.RFC3339Nano))
 	}
@@ -49,13 +46,21 @@ func (e *evaluation) missing() string {
 
 // howTo gives the command and the trailers that would satisfy.
 func (e *evaluation) howTo() string {
-	t := e.target()
-	return fmt.Sprintf("To approve, run `reconcile approve %s --reason TEXT`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s",
-		t, indent(Trailers(t, Person{Name: "NAME", Email: "E-MAIL"}, "TEXT")))
+	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "TEXT", Repository: e.Policy.Repository}
+	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
 }
 
 func (e *evaluation) again() string {
-	return fmt.Sprintf("Approve anew with `reconcile approve %s --reason TEXT`", e.target())
+	return fmt.Sprintf("Approve again with `%s`", e.command())
+}
+
+// command is what writes an approval that would be judged here.
+func (e *evaluation) command() string {
+	out := fmt.Sprintf("reconcile approve %s --reason TEXT", e.target())
+	if e.Policy.Repository != "" {
+		out += " --repository " + e.Policy.Repository
+	}
+	return out + " --push"
 }
 
 // quorumDetail says who counted, who did not and why.
@@ -70,7 +75,7 @@ func (e *evaluation) quorumDetail(votes []vote, denials []ranked) string {
 			fmt.Fprintf(&b, " %s does not count, %s;", d.Carrier, d.Code)
 		}
 	}
-	fmt.Fprintf(&b, " signatures by one key, of one allowed-signers line or one e-mail are one person. Have others run `reconcile approve %s --reason TEXT`", e.target())
+	fmt.Fprintf(&b, " signatures by one key, of one allowed-signers line or one e-mail are one person. Have others run `%s`", e.command())
 	return b.String()
 }
 

@@ -53,13 +53,22 @@ type ranked struct {
 // check is one rule for one carrier. It returns an empty code if it holds.
 type check func(*evaluation, *vote) (code, detail string)
 
-// checks are the rules in the order in which they are asked.
-func checks() []check {
+// authentic are the rules that make a carrier its person's word on this change,
+// in the order in which they are asked.
+func authentic() []check {
 	return []check{
 		(*evaluation).checkTarget,
+		(*evaluation).checkRepository,
 		(*evaluation).checkSignature,
 		(*evaluation).checkSigner,
 		(*evaluation).checkUnused,
+		(*evaluation).checkDate,
+	}
+}
+
+// terms are the rules for the newest word of a person.
+func terms() []check {
+	return []check{
 		(*evaluation).checkTime,
 		(*evaluation).checkLapse,
 		(*evaluation).checkAuthor,
@@ -68,24 +77,62 @@ func checks() []check {
 	}
 }
 
+// judgement is what came of all carriers of a change.
+type judgement struct {
+	votes    []vote
+	replaced []vote // by a newer word of the same person
+	denials  []ranked
+}
+
 // judgeAll judges every carrier. What it returns does not depend on their
 // order; the denial of the carrier that came furthest is the first.
-func (e *evaluation) judgeAll() (votes []vote, denials []ranked) {
+func (e *evaluation) judgeAll() judgement {
+	var out judgement
+	var said []vote
 	for _, c := range e.Change.Carriers {
-		if v, denial := e.judge(c); denial.Code != "" {
-			denials = append(denials, denial)
+		v, denial := e.judge(c)
+		if denial.Code != "" {
+			out.denials = append(out.denials, denial)
+			continue
+		}
+		said = append(said, v)
+	}
+	for _, v := range said {
+		if slices.ContainsFunc(said, v.replacedBy) {
+			out.replaced = append(out.replaced, v)
+		} else if denial := e.ask(&v, terms(), len(authentic())); denial.Code != "" {
+			out.denials = append(out.denials, denial)
 		} else {
-			votes = append(votes, v)
+			out.votes = append(out.votes, v)
 		}
 	}
-	slices.SortFunc(votes, func(a, b vote) int {
-		return cmp.Or(strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash),
-			strings.Compare(a.describe(), b.describe()))
-	})
+	slices.SortFunc(out.votes, byPayload)
+	slices.SortFunc(out.replaced, byPayload)
+	sortDenials(out.denials)
+	return out
+}
+
+func byPayload(a, b vote) int {
+	return cmp.Or(strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash), strings.Compare(a.describe(), b.describe()))
+}
+
+// replacedBy says whether another carrier is a newer word of the same person: what
+// was signed later counts alone, whatever it allows. What is unsigned, or signed by
+// a key that names nobody, takes the place of nothing better.
+func (v vote) replacedBy(o vote) bool {
+	if !v.claim.By.SameEmail(o.claim.By) || v.signed() && !o.signed() || v.counts && !o.counts {
+		return false
+	}
+	a, b := v.carrier, o.carrier
+	return cmp.Or(a.Date.Compare(b.Date), cmp.Compare(len(a.Ref), len(b.Ref)), strings.Compare(a.Ref, b.Ref), strings.Compare(a.PayloadHash, b.PayloadHash)) < 0
+}
+
+func (v vote) signed() bool { return v.carrier.Signature.Kind != SignatureNone }
+
+func sortDenials(denials []ranked) {
 	slices.SortFunc(denials, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.rank, a.rank), strings.Compare(a.Carrier, b.Carrier), strings.Compare(a.Detail, b.Detail))
 	})
-	return votes, denials
 }
 
 func (e *evaluation) judge(c Carrier) (vote, ranked) {
@@ -103,12 +150,17 @@ func (e *evaluation) judge(c Carrier) (vote, ranked) {
 	if problem := carrierProblem(c); problem != "" {
 		return v, e.denied(c, 1, CodeMalformed, problem)
 	}
-	for i, rule := range checks() {
-		if code, detail := rule(e, &v); code != "" {
-			return v, e.denied(c, i+2, code, detail)
+	return v, e.ask(&v, authentic(), 0)
+}
+
+// ask holds a carrier to rules of which so many were asked before.
+func (e *evaluation) ask(v *vote, rules []check, before int) ranked {
+	for i, rule := range rules {
+		if code, detail := rule(e, v); code != "" {
+			return e.denied(v.carrier, before+i+2, code, detail)
 		}
 	}
-	return v, ranked{}
+	return ranked{}
 }
 
 func (e *evaluation) denied(c Carrier, rank int, code, detail string) ranked {
@@ -152,6 +204,21 @@ func (e *evaluation) checkTarget(v *vote) (string, string) {
 	return CodeMalformed, "it is neither a commit nor a tag"
 }
 
+// checkRepository asks that the approval was given for this repository. What
+// names one is for no repository that has no name here.
+func (e *evaluation) checkRepository(v *vote) (string, string) {
+	here, said := e.Policy.Repository, v.claim.Repository
+	switch {
+	case here == said:
+		return "", ""
+	case here == "":
+		return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and the operator's configuration does not say which one this is: set approval.repository. %s", said, e.again())
+	case said == "":
+		return CodeWrongRepository, fmt.Sprintf("it names no repository, and only approvals for %s count here (approval.repository). %s", here, e.again())
+	}
+	return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and this one is %s. %s", said, here, e.again())
+}
+
 func (e *evaluation) checkUnused(v *vote) (string, string) {
 	used := func(m SpentMark) bool {
 		return m.Topology == e.Plan.Name && m.PayloadHash == v.carrier.PayloadHash
@@ -165,13 +232,20 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	return "", ""
 }
 
-func (e *evaluation) checkTime(v *vote) (string, string) {
+func (e *evaluation) checkDate(v *vote) (string, string) {
 	date := v.carrier.Date
 	switch {
 	case date.IsZero():
 		return CodeExpired, "it has no date"
 	case date.After(e.now.Add(FutureSkew)):
 		return CodeExpired, fmt.Sprintf("it is dated %s, more than %s ahead of now (%s): set the clocks right and sign again", stamp(date), plan.About(FutureSkew), stamp(e.now))
+	}
+	return "", ""
+}
+
+func (e *evaluation) checkTime(v *vote) (string, string) {
+	date := v.carrier.Date
+	switch {
 	case !e.now.Before(date.Add(e.maxAge)):
 		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.About(e.maxAge), e.again())
 	case !v.claim.Expires.IsZero() && !e.now.Before(v.claim.Expires):

@@ -29,6 +29,7 @@ const (
 	CodeMissing           = "APPROVAL_MISSING"
 	CodeMalformed         = "APPROVAL_MALFORMED"
 	CodeWrongTarget       = "WRONG_TARGET"
+	CodeWrongRepository   = "WRONG_REPOSITORY"
 	CodeUnsigned          = "UNSIGNED"
 	CodeSignerNotAllowed  = "SIGNER_NOT_ALLOWED"
 	CodeSignerMismatch    = "SIGNER_MISMATCH"
@@ -47,7 +48,7 @@ const (
 // Codes lists every code of a denial, in the order of contract section 4.
 func Codes() []string {
 	return []string{
-		CodeMissing, CodeMalformed, CodeWrongTarget, CodeUnsigned, CodeSignerNotAllowed,
+		CodeMissing, CodeMalformed, CodeWrongTarget, CodeWrongRepository, CodeUnsigned, CodeSignerNotAllowed,
 		CodeSignerMismatch, CodeSelfApproved, CodeQuorumNotMet, CodeExpired, CodeLapsed,
 		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured, CodeGitUnreadable,
 	}
@@ -102,6 +103,8 @@ type Decision struct {
 	Since time.Time
 	// Until is when it ends. Zero unless approved.
 	Until time.Time
+	// Repository is what approvals must be for; empty: the operator names none.
+	Repository string
 	// Denials are the carriers that did not count, for whatever verdict.
 	Denials []Denial
 	// Notes are remarks that change nothing, as an acceptance without effect.

@@ -47,6 +47,13 @@ func TestDenied(t *testing.T) {
 		{"a cluster in another case", CodeWrongTarget, "Cluster-B", request(with(good, func(c *Carrier) {
 			c.Message = strings.Replace(c.Message, "cluster-b", "Cluster-B", 1)
 		}))},
+		{"no repository where one is wanted", CodeWrongRepository, "--repository prod/topologies", change(request(good), func(r *Request) { r.Policy.Repository = "prod/topologies" })},
+		{"another repository", CodeWrongRepository, "for the repository staging", change(request(tagOf(alice, KeyRepository+": staging")), func(r *Request) { r.Policy.Repository = "prod/topologies" })},
+		{"a repository in another case", CodeWrongRepository, "", change(request(tagOf(alice, KeyRepository+": Prod/topologies")), func(r *Request) { r.Policy.Repository = "prod/topologies" })},
+		{"a repository where none has a name", CodeWrongRepository, "does not say which", request(tagOf(alice, KeyRepository+": staging"))},
+		{"a repository that is no name", CodeMalformed, "name of a repository", request(tagOf(alice, KeyRepository+": https://git.example/x"))},
+		{"a newer word with less", CodeLossTooLarge, "", request(good, newer(tagOf(alice, KeyMaxDataLoss+": 1ns"), time.Second))},
+		{"a newer word that ended", CodeExpired, "", request(good, newer(tagOf(alice, KeyExpires+": 2026-11-22T12:00:30Z"), time.Second))},
 		{"no signature", CodeUnsigned, "not signed", request(with(good, func(c *Carrier) { c.Signature = Signature{} }))},
 		{"a signature that does not verify", CodeUnsigned, "does not hold", request(with(good, func(c *Carrier) {
 			c.Signature.Valid, c.Signature.Problem = false, "over other bytes\x1b"

@@ -16,7 +16,7 @@ import (
 // those that hold are counted as people. If too few hold, the denial of the
 // carrier that came nearest to holding is the one reported.
 func Evaluate(r Request) Decision {
-	d := Decision{Commit: r.Change.Commit}
+	d := Decision{Commit: r.Change.Commit, Repository: r.Policy.Repository}
 	if r.Plan.Transition == plan.TransitionNone {
 		d.Verdict = VerdictNotRequired
 		d.Detail = "nothing is to be sent to any cluster"
@@ -31,11 +31,11 @@ func Evaluate(r Request) Decision {
 		return d.deny(code, detail)
 	}
 	e := newEvaluation(r)
-	votes, denials := e.judgeAll()
-	for _, denial := range denials {
+	j := e.judgeAll()
+	for _, denial := range j.denials {
 		d.Denials = append(d.Denials, denial.Denial)
 	}
-	return e.decide(d, votes, denials)
+	return e.decide(d, j)
 }
 
 // deny turns the decision into a denial.
@@ -96,7 +96,8 @@ func keptStale(t plan.TopologyPlan, cluster string) bool {
 }
 
 // decide counts the votes.
-func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision {
+func (e *evaluation) decide(d Decision, j judgement) Decision {
+	votes, denials := j.votes, j.denials
 	if len(votes) == 0 {
 		if len(denials) == 0 {
 			return d.deny(CodeMissing, e.missing())
@@ -109,7 +110,7 @@ func (e *evaluation) decide(d Decision, votes []vote, denials []ranked) Decision
 	}
 	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)
 	d.Accepted, d.Notes = e.accepted(chosen)
-	for _, v := range votes {
+	for _, v := range slices.Concat(votes, j.replaced) { // nothing comes back by deleting a newer tag
 		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)
 	}
 	for _, v := range chosen {

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,47 @@ func TestUntilIsTheStrictest(t *testing.T) {
 	d := Evaluate(r)
 	if want := noon.Add(30 * time.Minute); !d.Until.Equal(want) || !d.Since.Equal(noon) {
 		t.Errorf("it holds from %s until %s, want until %s", d.Since, d.Until, want)
+	}
+}
+
+// TestTheNewestWordOfAPersonCounts: whoever approves once more says what holds,
+// for more or for less; what is not that person's own word replaces nothing.
+func TestTheNewestWordOfAPersonCounts(t *testing.T) {
+	strict, free := tagOf(alice, KeyMaxDataLoss+": 1ns"), tagOf(alice)
+	forged := func(change func(*Carrier)) Carrier { return with(newer(strict, time.Second), change) }
+	for _, c := range []struct {
+		name     string
+		code     string
+		payloads int
+		carriers []Carrier
+	}{
+		{"more", "", 2, []Carrier{strict, newer(free, time.Second)}},
+		{"less", CodeLossTooLarge, 0, []Carrier{free, newer(strict, time.Second)}},
+		{"less, in the same second", CodeLossTooLarge, 0, []Carrier{free, newer(strict, 0)}},
+		{"less, by a key that nobody knows", "", 1, []Carrier{free, forged(func(c *Carrier) { c.Signature.Principals = nil })}},
+		{"less, with a signature that does not hold", "", 1, []Carrier{free, forged(func(c *Carrier) { c.Signature.Valid = false })}},
+		{"less, by somebody else", "", 1, []Carrier{free, forged(func(c *Carrier) { c.Signature = signedBy(carol) })}},
+		{"less, by a key of a line with wildcards", "", 1, []Carrier{free, forged(func(c *Carrier) {
+			c.Signature.Principals = []AllowedLine{{ID: "w", Patterns: []string{"*@example.com"}}}
+		})}},
+		{"less, for another cluster", "", 1, []Carrier{free, forged(func(c *Carrier) { c.Message = strings.ReplaceAll(c.Message, "cluster-b", "cluster-c") })}},
+		{"less, dated next year", "", 1, []Carrier{free, newer(strict, 365*24*time.Hour)}},
+		{"less, by another person", "", 1, []Carrier{free, newer(tagOf(carol, KeyMaxDataLoss+": 1ns"), time.Second)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 2 {
+				d := Evaluate(request(c.carriers...))
+				if d.Code != c.code || len(d.Payloads) != c.payloads || d.Approved() != (c.code == "") {
+					t.Errorf("%s %q by %q with %d payloads, want %q with %d", d.Verdict, d.Code, d.By, len(d.Payloads), c.code, c.payloads)
+				}
+				slices.Reverse(c.carriers)
+			}
+		})
+	}
+	accepting := newer(tagOf(alice, KeyAccept+": NOT_MOST_CAUGHT_UP", KeyExpires+": 2026-11-22T13:30:00Z"), time.Second)
+	d := Evaluate(request(tagOf(alice, KeyExpires+": 2026-11-22T12:10:00Z"), accepting))
+	if len(d.Accepted) != 1 || !d.Until.Equal(noon.Add(90*time.Minute)) {
+		t.Errorf("what the older one says still counts: accepted %q until %s", d.Accepted, d.Until)
 	}
 }
 

@@ -23,7 +23,8 @@ const (
 
 // message approves orders/cluster-b as a person, with further trailers.
 func message(by Person, extra ...string) string {
-	return "Fail over orders\n\n" + Trailers(Target{"orders", "cluster-b"}, by, "eu-1 lost power") + strings.Join(append(extra, ""), "\n")
+	c := Claim{Approved: []Target{{"orders", "cluster-b"}}, By: by, Reason: "eu-1 lost power"}
+	return "Fail over orders\n\n" + c.Trailers() + strings.Join(append(extra, ""), "\n")
 }
 
 // lineOf is the allowed-signers line of one person's one key.
@@ -68,6 +69,12 @@ func request(carriers ...Carrier) Request {
 		Policy: Policy{Configured: true},
 		Now:    noon.Add(time.Minute),
 	}
+}
+
+// newer dates a carrier later, under a tag of its own.
+func newer(c Carrier, by time.Duration) Carrier {
+	c.Date, c.Ref = c.Date.Add(by), c.Ref+"-2"
+	return hashed(c)
 }
 
 // with returns a carrier after a change.

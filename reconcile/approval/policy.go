@@ -16,8 +16,11 @@ type Policy struct {
 	SignatureOptional bool
 	// AuthorMayApprove lets the authors of a change approve it.
 	AuthorMayApprove bool
-	Quorum           Quorum
-	MaxAge           MaxAge
+	// Repository is the name that approvals must be given for; empty: one made
+	// in another repository counts as well.
+	Repository string
+	Quorum     Quorum
+	MaxAge     MaxAge
 }
 
 // Quorum is how many people each transition needs. Values below 1 count as 1.

@@ -26,6 +26,7 @@ type Claim struct {
 	Approved    []Target
 	By          Person
 	Reason      string
+	Repository  string    // that it is for; empty: any
 	Expires     time.Time // zero: only the policy's age
 	Plans       []string  // digests, each of which must be the plan's
 	Accept      []plan.Code

@@ -17,6 +17,7 @@ const (
 	KeyApproved    = "Failover-Approved"
 	KeyBy          = "Failover-Approved-By"
 	KeyReason      = "Failover-Reason"
+	KeyRepository  = "Failover-Repository"
 	KeyExpires     = "Failover-Expires"
 	KeyPlan        = "Failover-Plan"
 	KeyAccept      = "Failover-Accept"
@@ -38,11 +39,12 @@ func formOf(pattern string) form {
 // The forms of values. A topology is a DNS-1123 label; a cluster id is as
 // contract section 2 says.
 var (
-	targetForm = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
-	personForm = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
-	digestForm = formOf(`^sha256:[0-9a-f]{64}$`)
-	codeForm   = formOf(`^[A-Z][A-Z0-9_]{0,63}$`)
-	lossForm   = formOf(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
+	targetForm     = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
+	personForm     = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)
+	repositoryForm = formOf(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$`)
+	digestForm     = formOf(`^sha256:[0-9a-f]{64}$`)
+	codeForm       = formOf(`^[A-Z][A-Z0-9_]{0,63}$`)
+	lossForm       = formOf(`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`)
 )
 
 func (c *Claim) set(key, value string) (err error) {
@@ -53,6 +55,9 @@ func (c *Claim) set(key, value string) (err error) {
 		c.By, err = parsePerson(value)
 	case KeyReason:
 		c.Reason = value
+	case KeyRepository:
+		err = CheckRepository(value)
+		c.Repository = value
 	case KeyExpires:
 		c.Expires, err = parseExpires(value)
 	case KeyPlan:
@@ -117,6 +122,12 @@ func parseLoss(value string) (*time.Duration, error) {
 		return nil, fmt.Errorf("%q is not a duration as 120s", clip(value))
 	}
 	return &d, nil
+}
+
+// CheckRepository says what is wrong with the name of a repository, which is
+// letters, digits, dots, hyphens, underscores and slashes, as platform/topologies.
+func CheckRepository(name string) error {
+	return requireForm(repositoryForm, name, "the name of a repository, as platform/topologies")
 }
 
 func requireForm(f form, value, want string) error {

@@ -240,7 +240,7 @@ func run(t testing.TB, env []string, name string, args ...string) string {
 
 // approve is a message with the trailers that approve orders/cluster-b.
 func approve(by approval.Person, extra ...string) string {
-	t := approval.Trailers(approval.Target{Topology: "orders", Cluster: "cluster-b"}, by, "eu-1 lost power")
+	t := approval.Claim{Approved: []approval.Target{{Topology: "orders", Cluster: "cluster-b"}}, By: by, Reason: "eu-1 lost power"}.Trailers()
 	return "Fail over orders\n\n" + t + strings.Join(append(extra, ""), "\n")
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type approveOptions struct {
 	accept      []string
 	maxDataLoss time.Duration
 	plan        string
+	repository  string
 	push        string
 }
 
@@ -38,7 +40,12 @@ commit, with the trailers that apply looks for. It needs the repository (--repo,
 else the current folder) and your own git configuration with a signing key, and
 nothing else. CLUSTER is the one that is primary after the change. The tag stays
 valid through merge, squash and rebase while the document is the same. It is
-pushed only with --push.`,
+pushed only with --push. Whoever approves once more gets the next tag, with -2 at
+its end: of one person's tags the newest counts.
+
+Where the operator's configuration names the repository (approval.repository), the
+tag must as well: --repository says which, else the configuration if it is at hand,
+else git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push`,
 		Args: cobra.ExactArgs(1),
@@ -51,6 +58,7 @@ pushed only with --push.`,
 	f.StringArrayVar(&o.accept, "accept", nil, "accept a finding that may be accepted; may repeat")
 	f.DurationVar(&o.maxDataLoss, "max-data-loss", 0, "deny if more may be lost")
 	f.StringVar(&o.plan, "plan", "", "approve only the plan of this saved JSON")
+	f.StringVar(&o.repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&o.push, "push", "", "push the tag, to origin or the remote named")
 	f.Lookup("push").NoOptDefVal = "origin"
 	return cmd
@@ -75,25 +83,76 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	tag := fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, claim.By.Email)
+	tag, earlier, err := o.tagName(ctx, dir, fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, claim.By.Email))
+	if err != nil {
+		return err
+	}
 	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, rev.commit); err != nil {
-		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key; 'git tag -d %s' takes back an earlier one)", tag, err, tag)
+		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key)", tag, err)
 	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.commit, strings.Join(roleChanges(document.Previous, document), ", "))
 	if slices.ContainsFunc(rev.changes[document.Name].Authors, claim.By.SameEmail) {
 		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
 	}
+	git, _ := g.beyond()
+	if len(earlier) > 0 {
+		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval, delete all of them.\n", printable(strings.Join(earlier, ", ")))
+	}
 	if o.push == "" {
-		git, _ := g.beyond()
 		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(tag))
 		return nil
 	}
 	g.begin("pushing the tag to " + o.push)
 	if _, err := gitIn(ctx, dir, "", "push", "--", o.push, "refs/tags/"+tag); err != nil {
-		return fmt.Errorf("push the tag: %w", err)
+		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(o.push), tag)
 	}
 	fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))
 	return nil
+}
+
+// tagName finds a name for the tag that is free here and, if it is to be pushed,
+// there: the first, or the first with a number. It returns the earlier tags of that
+// name, too. None is replaced: a forge may forbid that, and what was fetched once
+// stays where it is.
+func (o approveOptions) tagName(ctx context.Context, dir, first string) (name string, earlier []string, err error) {
+	taken, err := gitIn(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/"+path.Dir(first)+"/")
+	if err != nil {
+		return "", nil, err
+	}
+	if o.push != "" {
+		there, err := gitIn(ctx, dir, "", "ls-remote", "--refs", "--", o.push, "refs/tags/"+path.Dir(first)+"/*")
+		if err != nil {
+			return "", nil, fmt.Errorf("look for earlier approvals at %s, before anything is signed: %w (hint: without --push the tag is made in your clone)", printable(o.push), err)
+		}
+		taken += "\n" + there
+	}
+	name = first
+	for n := 2; slices.Contains(strings.Fields(taken), "refs/tags/"+name); n++ {
+		earlier, name = append(earlier, name), fmt.Sprintf("%s-%d", first, n)
+	}
+	return name, earlier, nil
+}
+
+// repositoryName is what the approval is to be bound to: what the command line
+// says, else the operator's configuration if this machine has it, else git's.
+func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir string) (string, error) {
+	if o.repository != "" {
+		return o.repository, approval.CheckRepository(o.repository)
+	}
+	if _, err := os.Stat(g.configPath()); err == nil {
+		config, err := g.readConfig()
+		if err == nil && config.Approval.Repository != "" {
+			return config.Approval.Repository, nil
+		}
+		if err != nil {
+			g.warn("approve", "the operator's configuration cannot be read, so it does not say which repository this is: "+err.Error())
+		}
+	}
+	name, err := gitIn(ctx, dir, "", "config", "reconcile.repository")
+	if err != nil || name == "" {
+		return "", nil //nolint:nilerr // git says so of what is not set
+	}
+	return name, approval.CheckRepository(name)
 }
 
 // approvedDocument reads what would be approved, and demands that the target
@@ -137,6 +196,10 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 		if *to, err = gitIn(ctx, dir, "", "config", key); err != nil {
 			return c, errors.New("git does not know who you are (hint: git config user.name and user.email)")
 		}
+	}
+	var err error
+	if c.Repository, err = o.repositoryName(ctx, g, dir); err != nil {
+		return c, fmt.Errorf("the repository that is approved for: %w", err)
 	}
 	if o.expires > 0 {
 		c.Expires = g.clock().Add(o.expires).UTC().Truncate(time.Second)

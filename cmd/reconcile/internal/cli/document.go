@@ -23,7 +23,7 @@ func documentOf(report reconcile.Report, rev revision, kind render.Kind, at time
 	for name, dec := range report.Decisions {
 		d.Approvals[name] = render.Approval{
 			Verdict: render.Verdict(dec.Verdict.String()), Code: dec.Code, By: dec.By,
-			Commit: dec.Commit, Detail: dec.Detail, Accepted: dec.Accepted,
+			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
 		}
 	}
 	for _, p := range rev.problems {

@@ -82,6 +82,7 @@ func (e *environment) keys() error {
 		Configured:        len(e.git.AllowedSigners) > 0 || len(e.git.Keyring) > 0,
 		SignatureOptional: !a.SignatureRequired,
 		AuthorMayApprove:  !a.DistinctAuthor,
+		Repository:        a.Repository,
 		Quorum:            approval.Quorum(a.Quorum),
 		MaxAge:            approval.MaxAge(a.MaxAge),
 	}

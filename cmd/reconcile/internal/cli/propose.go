@@ -67,6 +67,13 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		return err
 	}
 	git, there := g.beyond()
+	repository, err := approveOptions{}.repositoryName(ctx, g, cmp.Or(g.repo, "."))
+	if err != nil {
+		return err
+	}
+	if repository != "" {
+		there += " --repository " + repository
+	}
 	return g.proposeEdit(ctx, w, proposal{
 		roles: roles, what: what, commit: o.commit, plan: plan.Offline,
 		next: []string{

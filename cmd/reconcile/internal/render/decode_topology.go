@@ -43,7 +43,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 func decodeApproval(w wireTopology) Approval {
 	a := Approval{
 		Verdict: Verdict(w.Approval.Verdict), Code: text(w.Approval.Code),
-		By: w.Approval.By, Commit: text(w.Approval.Commit), Detail: text(w.Approval.Detail),
+		By: w.Approval.By, Commit: text(w.Approval.Commit), Detail: text(w.Approval.Detail), Repository: w.Approval.Repository,
 	}
 	for _, f := range w.Findings {
 		if f.Accepted {

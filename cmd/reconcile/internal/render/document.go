@@ -49,12 +49,14 @@ type Problem struct {
 
 // Approval is the decision about one topology.
 type Approval struct {
-	Verdict  Verdict
-	Code     string // the denial code, empty unless denied
-	By       []string
-	Commit   string // that carries the approval, or whose approval is missing
-	Detail   string
-	Accepted []plan.Code // counted only when Verdict is VerdictApproved
+	Verdict Verdict
+	Code    string // the denial code, empty unless denied
+	By      []string
+	Commit  string // that carries the approval, or whose approval is missing
+	Detail  string
+	// Repository is what approvals must be for; empty: the operator names none.
+	Repository string
+	Accepted   []plan.Code // counted only when Verdict is VerdictApproved
 }
 
 // Document is everything that one command found out, in neutral words.

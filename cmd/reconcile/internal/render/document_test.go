@@ -63,7 +63,7 @@ func TestApprovalFailsClosed(t *testing.T) {
 }
 
 func TestTrailersAreCompleteButForTheName(t *testing.T) {
-	got := Trailers(failover())
+	got := Trailers(failover(), "")
 	want := []string{"Failover-Approved: orders/cluster-b", "Failover-Plan: " + failover().Digest}
 	for _, line := range want {
 		if !strings.Contains(strings.Join(got, "\n"), line) {
@@ -79,8 +79,8 @@ func TestTrailersAreCompleteButForTheName(t *testing.T) {
 	}
 	noDigest := failover()
 	noDigest.Digest = ""
-	if len(Trailers(noDigest)) != 3 {
-		t.Errorf("a plan without a digest is pinned: %q", Trailers(noDigest))
+	if len(Trailers(noDigest, "")) != 3 {
+		t.Errorf("a plan without a digest is pinned: %q", Trailers(noDigest, ""))
 	}
 }
 

@@ -206,7 +206,7 @@ func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
 		label, mark := "Next", "→"
 		code, _, _ := strings.Cut(r.Detail, ":")
 		if e, ok := explain.Lookup(code); ok && !d.blocked(t) { // a step met what the plan could not know
-			p.field(label, plain, "→", filledIn(e.FirstRemedy(), t))
+			p.field(label, plain, "→", filledIn(e.FirstRemedy(), t, d.approval(t).Repository))
 			label, mark = "", " "
 		}
 		p.field(label, plain, mark, "When nothing blocks any more: "+again)

@@ -141,11 +141,11 @@ func deniedSteps(d Document, t plan.TopologyPlan, a Approval) []nextStep {
 		return steps
 	}
 	return append(steps,
-		nextStep{words: "Another person approves it, before or after the merge: `" + approveCommand(t) + "`"},
+		nextStep{words: "Another person approves it, before or after the merge: `" + approveCommand(t, a.Repository) + "`"},
 		nextStep{words: "Then, unless `reconcile run` does it by itself: `" + actCommand(d, t) + "`"},
 		nextStep{
 			words: "Instead of that tag, the message of the signed commit (or merge) that changes this file may end with these lines, and nothing else in that paragraph:",
-			lines: Trailers(t),
+			lines: Trailers(t, a.Repository),
 		})
 }
 
@@ -189,13 +189,14 @@ func denialWords(t plan.TopologyPlan, a Approval) []string {
 	if strings.Contains(a.Detail, "reconcile ") {
 		return []string{more}
 	}
-	return []string{filledIn(e.FirstRemedy(), t), more}
+	return []string{filledIn(e.FirstRemedy(), t, a.Repository), more}
 }
 
 // filledIn puts the names of a topology into a general text, so that its
 // commands can be copied.
-func filledIn(text string, t plan.TopologyPlan) string {
+func filledIn(text string, t plan.TopologyPlan, repository string) string {
 	return strings.NewReplacer(
+		`--reason "WHY"`, `--reason "WHY"`+forRepository(repository),
 		"TOPOLOGY/CLUSTER", t.Name+"/"+t.Primary, "TOPOLOGY/NEW-PRIMARY", t.Name+"/"+t.Primary, "TOPOLOGY", t.Name,
 	).Replace(text)
 }
@@ -203,11 +204,14 @@ func filledIn(text string, t plan.TopologyPlan) string {
 // Trailers returns the lines that approve the plan of one topology, complete
 // but for the person and the reason. The e-mail is no e-mail on purpose: lines
 // that were pasted and not filled in must not approve anything.
-func Trailers(t plan.TopologyPlan) []string {
+func Trailers(t plan.TopologyPlan, repository string) []string {
 	lines := []string{
 		"Failover-Approved: " + t.Name + "/" + t.Primary,
 		"Failover-Approved-By: YOUR NAME <YOUR E-MAIL>",
 		"Failover-Reason: WHY, WITH THE INCIDENT'S NUMBER",
+	}
+	if repository != "" {
+		lines = append(lines, "Failover-Repository: "+repository)
 	}
 	if t.Digest != "" {
 		lines = append(lines, "Failover-Plan: "+t.Digest)
@@ -215,8 +219,15 @@ func Trailers(t plan.TopologyPlan) []string {
 	return lines
 }
 
-func approveCommand(t plan.TopologyPlan) string {
-	return fmt.Sprintf("reconcile approve %s/%s --reason \"WHY\" --push", t.Name, t.Primary)
+func approveCommand(t plan.TopologyPlan, repository string) string {
+	return fmt.Sprintf("reconcile approve %s/%s --reason \"WHY\"%s --push", t.Name, t.Primary, forRepository(repository))
+}
+
+func forRepository(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " --repository " + name
 }
 
 func number(n int) string { return strconv.Itoa(n) }

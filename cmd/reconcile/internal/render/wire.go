@@ -56,6 +56,8 @@ type wireApproval struct {
 	By      []string `json:"by"`
 	Commit  *string  `json:"commit"`
 	Detail  *string  `json:"detail"`
+	// Repository is what approvals must name, where the operator wants that.
+	Repository string `json:"repository,omitempty"`
 }
 
 type wireCluster struct {

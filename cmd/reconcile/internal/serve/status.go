@@ -36,7 +36,7 @@ func documentOf(s reconcile.Snapshot) render.Document {
 		d.Plan.Topologies = append(d.Plan.Topologies, t.Plan)
 		d.Approvals[t.Name] = render.Approval{
 			Verdict: render.Verdict(t.Decision.Verdict.String()), Code: t.Decision.Code, By: t.Decision.By,
-			Commit: t.Decision.Commit, Detail: t.Decision.Detail, Accepted: t.Decision.Accepted,
+			Commit: t.Decision.Commit, Detail: t.Decision.Detail, Repository: t.Decision.Repository, Accepted: t.Decision.Accepted,
 		}
 	}
 	for _, p := range s.Problems {
