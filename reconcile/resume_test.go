@@ -36,6 +36,8 @@ func TestResume(t *testing.T) {
 		{"the effect was not recorded", func(s *story) { s.book.refuse["effected"] = errDrill }, func(s *story) { s.book.refuse = nil }, finished},
 		{"in doubt, and nothing happened", doubt, func(*story) {}, resent},
 		{"in doubt, and it happened", doubt, promoted, finished},
+		{"in doubt, and its approval is withdrawn", doubt, readAgain(map[string]approval.Change{}, nil, nil), resent},
+		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, errDrill), resent},
 		{
 			"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
 			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1},

@@ -32,6 +32,29 @@ func attacksByHistory() []attackCase {
 			},
 		},
 		{
+			"an approval that its branch took back, with the document put back in the branch", approval.CodeMissing,
+			"a commit of a branch approves only if no later one of it had another document", func(a *attack) {
+				a.branch("feature", "main")
+				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
+				a.commit(alice, "Back", ordersFile, doc("orders", 2))
+				a.commit(mallory, "Again", ordersFile, doc("orders", 3))
+				a.checkout("main")
+				a.merge("feature")
+			},
+		},
+		{
+			"the same, with the document put back in the merge", approval.CodeMissing,
+			"a commit of a branch approves only if no later one of it had another document", func(a *attack) {
+				a.branch("feature", "main")
+				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
+				back := a.commit(alice, "Back", ordersFile, doc("orders", 2))
+				a.checkout("main")
+				a.write(ordersFile, doc("orders", 3))
+				a.git("add", "-A")
+				a.git("reset", "-q", "--hard", a.as(mallory, "commit-tree", "-p", "main", "-p", back, "-m", "Merge", a.git("write-tree")))
+			},
+		},
+		{
 			"an unsigned commit on a signed one", approval.CodeUnsigned,
 			"a signature speaks for its own object, not for its children", func(a *attack) {
 				a.signedCommit(alice, "Docs", "README", "x")
@@ -77,6 +100,35 @@ func attacksByHistory() []attackCase {
 // attacksByTag are tries with tags and time.
 func attacksByTag() []attackCase {
 	return []attackCase{
+		{
+			"an approval made in another repository, over an equal document", approval.CodeWrongRepository,
+			"where the operator names the repository, every approval must", func(a *attack) {
+				a.policy.Repository = "prod/topologies"
+				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Repository: staging/topologies\nFailover-Reason", 1))
+			},
+		},
+		{
+			"the same, where approvals name no repository", approval.CodeWrongRepository,
+			"where the operator names the repository, every approval must", func(a *attack) {
+				a.policy.Repository = "prod/topologies"
+				a.tag(alice, tagName, a.head, approve(alice))
+			},
+		},
+		{
+			"an older approval that allows more, beside a newer one", approval.CodeLossTooLarge,
+			"of one person's approvals the newest counts, and what it allows", func(a *attack) {
+				a.tag(alice, tagName, a.head, approve(alice))
+				a.tag(alice, tagName+"-2", a.head, strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1))
+			},
+		},
+		{
+			"a newer approval in Alice's name, by nobody's key, that allows less", "",
+			"only a person's own word takes the place of another", func(a *attack) {
+				a.tag(alice, tagName, a.head, approve(alice))
+				forged := strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1)
+				a.ref(tagName+"-2", a.object("tag", a.tagPayload(tagName+"-2", a.head, "commit", forged)))
+			},
+		},
 		{
 			"a tag under another name than its own", approval.CodeMalformed,
 			"the name inside the signed object must be the ref's", func(a *attack) {

@@ -107,14 +107,17 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 
 // branchSource adds what a merge brought in: commits of the other parents
 // that changed the document are its authors', those with a document equal to
-// the merge's may carry its approval. If the merge itself says something that
-// none of its parents said, its author is one of them.
+// the merge's may carry its approval, unless a later one of them had another
+// document: what was taken back and put back is approved by whoever put it back. If
+// the merge itself says something that none of its parents said, its author is one
+// of them.
 func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *record, keys KeysFunc) error {
 	branch, err := r.broughtIn(merge)
 	if err != nil {
 		return err
 	}
-	for _, id := range branch {
+	undone := map[plumbing.Hash]bool{} // a later commit had another document
+	for _, id := range branch {        // children before their parents
 		c, err := r.commit(id)
 		if err != nil {
 			return err
@@ -127,7 +130,12 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 		if err != nil {
 			return err
 		}
-		if key == rec.key && said.claims {
+		switch {
+		case key != rec.key || undone[id]:
+			for _, parent := range c.parents {
+				undone[parent] = true
+			}
+		case said.claims:
 			s.carriers = append(s.carriers, said.carrier)
 		}
 		own, err := r.differsFromParents(c, key, rec.name, keys)

@@ -31,6 +31,56 @@ func storiesOfMerges() []story {
 			at := s.merge("feature")
 			return facts{governs: at, authors: people(alice, bob), carriers: []string{at}, previous: first, greatest: 1}
 		}},
+		{"a merge of a branch in which an approval was taken back and the document put back", func(s *shell, begin string) facts {
+			s.branch("feature", "main")
+			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
+			s.commit(bob, "Back", ordersFile, first)
+			s.commit(bob, "Again", ordersFile, doc("orders", 2))
+			s.checkout("main")
+			at := s.merge("feature")
+			return facts{governs: at, authors: people(alice, bob), carriers: []string{at}, previous: first, greatest: 1}
+		}},
+		{"a merge of a branch in which an approval was taken back by removing the file", func(s *shell, begin string) facts {
+			s.branch("feature", "main")
+			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
+			s.git("rm", "-q", ordersFile)
+			s.commit(bob, "Away", "README", "y")
+			s.commit(bob, "Again", ordersFile, doc("orders", 2))
+			s.checkout("main")
+			at := s.merge("feature")
+			return facts{governs: at, authors: people(alice, bob), carriers: []string{at}, previous: first, greatest: 1}
+		}},
+		{"a merge that puts back what its branch took back", func(s *shell, begin string) facts {
+			s.branch("feature", "main")
+			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
+			s.commit(bob, "Back", ordersFile, first)
+			s.checkout("main")
+			s.commit(bob, "Meanwhile", "README", "x")
+			s.as(carol, "merge", "-q", "--no-ff", "--no-commit", "feature")
+			at := s.commit(carol, "Merge", ordersFile, doc("orders", 2))
+			return facts{governs: at, authors: people(alice, bob, carol), carriers: []string{at}, previous: first, greatest: 1}
+		}},
+		{"a merge of a branch whose own branch took an approval back, and lost", func(s *shell, begin string) facts {
+			s.branch("feature", "main")
+			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
+			s.branch("side", "feature")
+			s.commit(bob, "Back", ordersFile, first)
+			s.checkout("feature")
+			s.as(carol, "merge", "-q", "--no-ff", "--no-commit", "side")
+			s.commit(carol, "Merge", ordersFile, doc("orders", 2))
+			s.checkout("main")
+			at := s.merge("feature")
+			return facts{governs: at, authors: people(alice, bob), carriers: []string{at}, previous: first, greatest: 1}
+		}},
+		{"a merge of a branch that was approved again after an approval was taken back", func(s *shell, begin string) facts {
+			s.branch("feature", "main")
+			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
+			s.commit(bob, "Back", ordersFile, first)
+			again := s.commit(carol, approve(carol), ordersFile, doc("orders", 2))
+			s.checkout("main")
+			at := s.merge("feature")
+			return facts{governs: at, authors: people(alice, bob, carol), carriers: sorted(at, again), previous: first, greatest: 1}
+		}},
 		{"a hand-made merge that names an old approved commit (R16)", func(s *shell, begin string) facts {
 			s.branch("old", "main")
 			s.commit(alice, approve(alice), ordersFile, doc("orders", 2))
