@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           conditions,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "control": control, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
+			"exits": exits, "control": control, "least-rights": grantLeastRights, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
 			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
 			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes, "exposes": exposes,
