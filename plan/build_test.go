@@ -91,6 +91,9 @@ func believing(id string, stored Configuration) View {
 	v.Belief = ClassifyBelief(id, stored)
 	if v.Belief.Kind == BeliefStandby {
 		v.Progress = progress(id, 2*time.Second, 2*time.Second)
+		for i := range v.Progress {
+			v.Progress[i].SourceCluster = v.Belief.Source
+		}
 	}
 	return v
 }

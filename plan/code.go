@@ -11,6 +11,7 @@ const (
 	CodeNoPrimary               Code = "NO_PRIMARY"
 	CodeOutOfBandFailover       Code = "OUT_OF_BAND_FAILOVER"
 	CodePromotionInDoubt        Code = "PROMOTION_IN_DOUBT"
+	CodePromotionHalfDone       Code = "PROMOTION_HALF_DONE"
 	CodePrimaryReachable        Code = "PRIMARY_REACHABLE"
 	CodePrimaryNotServing       Code = "PRIMARY_NOT_SERVING"
 	CodePrimaryStateUnknown     Code = "PRIMARY_STATE_UNKNOWN"
@@ -48,6 +49,7 @@ const (
 	CodeCredentialMismatch      Code = "CREDENTIAL_ADDRESS_MISMATCH"
 	CodeFenceTokensUnknown      Code = "FENCE_TOKENS_UNKNOWN"
 	CodeUnsupportedServer       Code = "UNSUPPORTED_SERVER"
+	CodeChannelNotAttached      Code = "CHANNEL_NOT_ATTACHED"
 	CodeReplicationStalled      Code = "REPLICATION_STALLED"
 	CodeLagObjective            Code = "LAG_OBJECTIVE"
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
@@ -73,9 +75,9 @@ var severities = map[Code]Severity{
 	CodeStandbyBecomesWritable: SeverityWarning, CodeTopologyRemoved: SeverityWarning,
 	CodeLagObjective: SeverityWarning, CodeLagUnknown: SeverityWarning,
 	CodeUnmanagedDrift: SeverityWarning, CodeClusterUnreachable: SeverityWarning,
-	CodeClusterUnreadable: SeverityWarning,
-	CodeLedgerNew:         SeverityWarning,
-	CodeConfigOrder:       SeverityInfo, CodeKnownIssue: SeverityInfo,
+	CodeClusterUnreadable: SeverityWarning, CodeChannelNotAttached: SeverityWarning,
+	CodeLedgerNew:   SeverityWarning,
+	CodeConfigOrder: SeverityInfo, CodeKnownIssue: SeverityInfo,
 }
 
 // acceptable holds the blocking codes that an approver may accept.
@@ -108,7 +110,7 @@ func NewFinding(code Code, cluster, message, remedy string) Finding {
 // allCodes are in the order of contract section 7.
 var allCodes = []Code{
 	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified,
-	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePrimaryReachable,
+	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePromotionHalfDone, CodePrimaryReachable,
 	CodePrimaryNotServing, CodePrimaryStateUnknown, CodePrimaryNotProbed, CodePrimaryStillReplicating,
 	CodePrimaryReplaced, CodeCandidateUnreachable, CodeClusterNeeded, CodeRoleUnknown, CodeClusterUnlisted,
 	CodeSwitchoverNeedsBoth, CodeSwitchoverLag, CodeDetachNeedsBoth, CodeNotAStandby, CodeNotPromotable,
@@ -116,7 +118,7 @@ var allCodes = []Code{
 	CodeJoinNotEmpty, CodeWouldDemoteWriter, CodeStandbyBecomesWritable, CodeGenerationNotRaised,
 	CodeMixedChange, CodeServerWouldReject, CodeSuperseded, CodeClusterMoved, CodeHistoryRewritten,
 	CodeTopologyRemoved, CodeRecoveryBlock, CodePChannelMismatch, CodeClusterIDMismatch, CodeCredentialMissing,
-	CodeCredentialMismatch, CodeFenceTokensUnknown, CodeUnsupportedServer, CodeReplicationStalled,
+	CodeCredentialMismatch, CodeFenceTokensUnknown, CodeUnsupportedServer, CodeChannelNotAttached, CodeReplicationStalled,
 	CodeLagObjective, CodeLagUnknown, CodeCollectionsMissing, CodeVerificationFailed, CodeTrafficNotRedirected,
 	CodeConfigOrder, CodeUnmanagedDrift, CodeClusterUnreachable, CodeClusterUnreadable, CodeLedgerNew,
 	CodeKnownIssue,

@@ -17,6 +17,7 @@ func (s situation) safety(d decision) []Finding {
 	out = append(out, s.identityFindings(d)...)
 	out = append(out, s.writerFindings(d)...)
 	out = append(out, s.doubtFindings(d)...)
+	out = append(out, s.channelFindings(d)...)
 	out = append(out, s.revivalFindings(d)...)
 	out = append(out, s.trafficFindings(d)...)
 	out = append(out, s.knownIssueFindings(d)...)

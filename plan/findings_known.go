@@ -44,8 +44,11 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		50871, "a force promote may end in a deadline although it takes effect: only reading decides, and it may take minutes", "",
+		50871, "a force promote may end in a deadline although it takes effect: only reading decides, it may take minutes, and one that stays half done ends with a restart of the coordinator", "",
 		func(s situation, _ decision, c Cluster, v View) bool {
+			if v.HalfPromoted() {
+				return true
+			}
 			if s.intent == nil || !s.intent.MayHaveSent || s.intent.Effected || v.Belief.Kind != BeliefStandby {
 				return false
 			}

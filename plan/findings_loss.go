@@ -144,8 +144,12 @@ func (s situation) revivalFindings(d decision) []Finding {
 }
 
 func (s situation) candidateProgress(candidate string) []ChannelProgress {
-	if p := s.view(candidate).Progress; len(p) > 0 {
-		return p
+	v := s.view(candidate)
+	if v.HalfPromoted() {
+		return salvagedProgress(v.Progress, v.Belief.Source)
+	}
+	if len(v.Progress) > 0 {
+		return v.Progress
 	}
 	r, _ := s.m.progress(candidate)
 	return r.Channels

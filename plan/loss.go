@@ -10,9 +10,14 @@ import (
 // not known is nil, never 0.
 func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 	v := s.view(candidate)
+	record, recorded := s.m.progress(candidate)
+	if v.HalfPromoted() {
+		if w := SalvageWindow(v.Progress, v.Belief.Source, failedAt, record); w != nil {
+			return w
+		}
+	}
 	zero := time.Duration(0)
 	w := &Window{Method: MethodUnknown, Lower: &zero}
-	record, recorded := s.m.progress(candidate)
 	channels, at := v.Progress, v.At
 	if len(channels) > 0 {
 		w.Method = MethodCheckpoint
@@ -111,8 +116,22 @@ func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWi
 // that it counts from when the record shows that nothing was unsent. It is nil when
 // a channel's checkpoint is not known.
 func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time, record ProgressRecord) *Window {
+	salvaged := salvagedProgress(channels, source)
+	if len(salvaged) == 0 {
+		return nil
+	}
 	w := &Window{Method: MethodSalvage}
-	var salvaged []ChannelProgress
+	w.measure(salvaged, record.backlogFree(source), failedAt)
+	w.Method = MethodSalvage
+	zero := time.Duration(0)
+	w.Lower = &zero
+	return w
+}
+
+// salvagedProgress is how far channels had replicated source when they left it;
+// none if one of them does not tell.
+func salvagedProgress(channels []ChannelProgress, source string) []ChannelProgress {
+	var out []ChannelProgress
 	for _, c := range channels {
 		p := ChannelProgress{Channel: c.Channel}
 		for _, s := range c.Salvage {
@@ -123,16 +142,9 @@ func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time
 		if !p.Known {
 			return nil
 		}
-		salvaged = append(salvaged, p)
+		out = append(out, p)
 	}
-	if len(salvaged) == 0 {
-		return nil
-	}
-	w.measure(salvaged, record.backlogFree(source), failedAt)
-	w.Method = MethodSalvage
-	zero := time.Duration(0)
-	w.Lower = &zero
-	return w
+	return out
 }
 
 // newestTick is the latest physical time that any channel replicated.

@@ -55,6 +55,7 @@ func (r run) send(ctx context.Context, now ready, res *Result) bool {
 			r.failed(ctx, now, *failed, res)
 			return false
 		}
+		res.Detail = withMeanwhile(res.Detail, results)
 	}
 	return true
 }
@@ -82,10 +83,12 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 		wg.Go(func() {
 			began := r.apply.Clock()
 			ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
+			half := halfDone{run: r, step: s}
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
-				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until})
+				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until, Half: half.stands})
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
+			out[i].Meanwhile = half.meanwhile()
 			end(out[i].Status.String())
 		})
 	}
@@ -106,7 +109,7 @@ func firstFailed(results []StepResult) *StepResult {
 // nothing else sent, by this process or an earlier one, reverses the intent;
 // everything else leaves it open.
 func (r run) failed(ctx context.Context, now ready, f StepResult, res *Result) {
-	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.Detail)
+	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.Said())
 	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
 		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
 	})

@@ -19,6 +19,7 @@ type Apply struct {
 	Pass
 	Actor    Actor
 	Redirect Redirector // nil: no target is configured
+	Restart  Restarter  // nil: no restart is configured
 	// LockWait is how long to wait for another's lock.
 	LockWait time.Duration
 	// Again reads Git once more: after a wait for a lock, and under it, as the

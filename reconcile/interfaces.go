@@ -79,6 +79,19 @@ type Permit struct {
 	// Until is when the right to act may be another's: no request is sent after
 	// it, and none outlives it. Zero: it does not run out.
 	Until func() time.Time
+	// Half hears that a force promote stands half done, at every read of it once
+	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
+	Half func(ctx context.Context, lasted time.Duration)
+}
+
+// Restarter restarts the coordinator process of a cluster, as the operator's
+// configuration says.
+type Restarter interface {
+	// Knows says whether the configuration tells how to restart the cluster.
+	Knows(cluster string) bool
+	// Restart does it and waits for its end; made says that it was begun. One too
+	// soon after another is not, which is no error; nor are more than a few.
+	Restart(ctx context.Context, topology, cluster string) (made bool, err error)
 }
 
 // Redirector points traffic at a primary. It is idempotent.

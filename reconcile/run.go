@@ -204,11 +204,21 @@ func (r run) begin(ctx context.Context, now ready) error {
 func checkpoints(v plan.View, source string) []plan.Salvage {
 	var out []plan.Salvage
 	for _, p := range v.Progress {
+		out = append(out, salvaged(v, p, source)...)
 		if p.Known && p.SourceCluster == source {
 			out = append(out, plan.Salvage{SourceCluster: source, SourceChannel: p.SourceChannel, MessageID: p.MessageID, TimeTick: p.TimeTick})
 		}
 	}
 	return out
+}
+
+// salvaged is what a channel kept of a source that it left: the standby was
+// promoted by half before.
+func salvaged(v plan.View, p plan.ChannelProgress, source string) []plan.Salvage {
+	if !v.HalfPromoted() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.Salvage), func(s plan.Salvage) bool { return s.SourceCluster != source })
 }
 
 func joins(t plan.TopologyPlan, cluster string) bool {

@@ -40,6 +40,7 @@ type Config struct {
 	Limits        plan.Failover // floors; zero fields set none
 	Fence         Fence
 	Ledger        Ledger
+	Clusters      []ClusterCare
 	Redirect      []RedirectTarget
 	Notify        []NotifyTarget
 	Serve         Serve
@@ -154,6 +155,20 @@ type LedgerEtcd struct {
 	Username  SecretRef
 	Password  SecretRef
 	TTL       time.Duration
+}
+
+// ClusterCare is what the operator lets be done to a cluster beside Milvus' own
+// calls.
+type ClusterCare struct {
+	ID      string
+	Restart *Restart // nil: its coordinator is not restarted
+	At      plan.Position
+}
+
+// Restart restarts the coordinator process of a cluster.
+type Restart struct {
+	Command []string // program and arguments
+	Timeout time.Duration
 }
 
 // RedirectTarget moves traffic to the primary. Exactly one of Exec, Webhook,

@@ -73,6 +73,10 @@ notify:
   - {name: bus, url: "https://bus.example/x"}
   - {name: forge, url: "https://api.github.com/repos/o/r/statuses/{commit}", secretFrom: {env: FORGE}, format: github}
 serve: {address: "0.0.0.0:9000", hosts: [reconcile.example], webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
+clusters:
+  - {id: cluster-a}
+  - {id: cluster-b, restart: {exec: {command: [kubectl, restart]}, timeout: 1m}}
+  - {id: open, restart: {exec: {command: [ssh]}}}
 `
 
 func defaultConfig() Config {
@@ -124,6 +128,11 @@ func wantFullConfig() Config {
 			Endpoints: []string{"https://etcd-1.example:2379", "etcd-2.example:2379"}, Prefix: "/other", TLS: &TLS{CAFile: "ca"},
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
 		}},
+		Clusters: []ClusterCare{
+			{ID: "cluster-a", At: at(63)},
+			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(64)},
+			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(65)},
+		},
 		Redirect: []RedirectTarget{
 			{
 				Name: "program", Topologies: []string{"orders"}, Timeout: 5 * time.Second, At: at(51),
@@ -194,6 +203,10 @@ func TestPlainGitStaysOnThisMachine(t *testing.T) {
 
 func TestParseConfigRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
+		{"a restart of a cluster without a credential", "clusters: [{id: cluster-a}]\n", `"cluster-a" has no credential`},
+		{"a restart twice", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a}, {id: a}]\n", `"a" stands twice`},
+		{"a restart without a program", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: ['']}}}]\n", "the program is empty"},
+		{"a restart that is no list", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: kubectl}}}]\n", "list"},
 		{"plain http", "git: {url: 'http://g.example/x'}", `the scheme "http" is not allowed`},
 		{"helper program", "git: {url: 'ext::sh -c x'}", "not a Git URL"},
 		{"option", "git: {url: --upload-pack=x}", "not a Git URL"},

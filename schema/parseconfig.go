@@ -70,6 +70,7 @@ func (d *document) config() Config {
 		Limits:        limits(root.get("limits")),
 		Fence:         Fence(root.get("fence").textOr(string(FenceManual))),
 		Ledger:        ledger(root.get("ledger")),
+		Clusters:      clusters(root.get("clusters"), root.get("credentials")),
 		Redirect:      redirects(root.get("redirect")),
 		Notify:        notify(root.get("notify")),
 		Serve: Serve{

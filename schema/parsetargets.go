@@ -124,15 +124,47 @@ func checkNames(f field) {
 	}
 }
 
+// clusters reads what may be done to clusters; only one that may be called is
+// cared for.
+func clusters(f, credentials field) []ClusterCare {
+	var out []ClusterCare
+	called, seen := map[string]bool{}, map[string]bool{}
+	for _, c := range credentials.items() {
+		called[c.get("clusterId").text()] = true
+	}
+	for _, item := range f.items() {
+		id := item.get("id")
+		switch name := id.text(); {
+		case name == "":
+		case seen[name]:
+			id.fail(quoted(name)+" stands twice", "keep one entry for each cluster")
+		case !called[name]:
+			id.fail(quoted(name)+" has no credential", "add it to credentials, or correct the id")
+		}
+		seen[id.text()] = true
+		c := ClusterCare{ID: id.text(), At: item.position()}
+		if restart := item.get("restart"); restart.set {
+			argv := restart.get("exec").get("command")
+			checkProgram(argv)
+			c.Restart = &Restart{Command: argv.texts(), Timeout: restart.get("timeout").intervalOr(2 * time.Minute)}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func checkProgram(argv field) {
+	if items := argv.items(); len(items) > 0 && items[0].value == "" {
+		items[0].fail("the program is empty", "write the path of the program first")
+	}
+}
+
 func redirectExec(f field) *RedirectExec {
 	if !f.set {
 		return nil
 	}
-	for _, argv := range []field{f.get("command"), f.get("check")} {
-		if items := argv.items(); len(items) > 0 && items[0].value == "" {
-			items[0].fail("the program is empty", "write the path of the program first")
-		}
-	}
+	checkProgram(f.get("command"))
+	checkProgram(f.get("check"))
 	return &RedirectExec{Command: f.get("command").texts(), Check: f.get("check").texts()}
 }
 

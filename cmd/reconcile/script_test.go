@@ -41,6 +41,13 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 		},
+		"restart-cluster": func() {
+			if _, err := request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/restart", ""); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			fmt.Println(strings.Join(os.Environ(), "\n"))
+		},
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
 		"relay":   func() { relay(os.Args[1], os.Args[2]) },
 		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },

@@ -42,7 +42,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 		return x.refuse(undecided, err)
 	}
 	began := f.clock.Now()
-	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true})
+	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: s.ForcePromote()})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
@@ -52,10 +52,12 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 		return x.result
 	case err != nil:
 		return x.refuse(said, err)
+	case said == halfway:
+		return x.send(ctx, said)
 	case said == unchanged && slow && x.ask(ctx) != nil:
 		return x.refuse(said, fmt.Errorf("looking at %s took so long that the plan had to be looked at again: %w", s.Cluster, x.refused))
 	case said == unchanged:
-		return x.send(ctx)
+		return x.send(ctx, x.attempt(ctx))
 	default:
 		return x.refuse(said, fmt.Errorf("%s is not in the state that the plan was made for: it believes to be %s", s.Cluster, describe(v.Belief)))
 	}
@@ -71,6 +73,9 @@ type Permit struct {
 	// leases): no request is sent after it, and none outlives it. It is asked
 	// before every request. Zero: the right does not run out.
 	Until func() time.Time
+	// Half hears that a force promote stands half done, at every read of it once
+	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
+	Half func(ctx context.Context, lasted time.Duration)
 }
 
 // left is how much time a request has.
@@ -95,10 +100,11 @@ type execution struct {
 	request  *commonpb.ReplicateConfiguration
 	permit   Permit
 	result   Result
-	last     answer // to the newest request
-	doubted  bool   // some request may still take effect, whatever later ones say
-	lastErr  error  // its words
-	refused  error  // why the caller forbade a request
+	last     answer    // to the newest request
+	doubted  bool      // some request may still take effect, whatever later ones say
+	lastErr  error     // its words
+	refused  error     // why the caller forbade a request
+	half     time.Time // since when the promotion is read to stand half done; zero: it is not
 }
 
 // prepare does everything that needs no call.

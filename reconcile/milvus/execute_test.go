@@ -139,14 +139,8 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.HoldCallbacks("b", true))
 	ctx, cancel := context.WithCancel(w.ctx())
-	asked := 0
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{Still: func(context.Context) error {
-		if asked++; asked == 2 {
-			cancel()
-		}
-		return nil
-	}})
-	if r.Status != StatusInDoubt || !r.Sent || r.Err == nil {
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{Half: func(context.Context, time.Duration) { cancel() }})
+	if r.Status != StatusInDoubt || !r.Sent || r.Err == nil || !strings.Contains(r.Detail, string(plan.CodePromotionHalfDone)) {
 		t.Fatalf("%+v", r)
 	}
 	must(t, w.HoldCallbacks("b", false))

@@ -8,6 +8,8 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
+
+	"milvus-reconcile/plan"
 )
 
 // readEvery is how often the cluster is read while a request is under way.
@@ -15,11 +17,16 @@ const readEvery = time.Second
 
 // send sends the request until a read decides, the server refuses, the caller
 // forbids another try, or ctx ends. Only a read of the unchanged state lets
-// the identical request go again.
-func (x *execution) send(ctx context.Context) Result {
-	seen := x.attempt(ctx)
+// the identical request go again: while a promotion stands half done, the
+// cluster is read until that ends.
+func (x *execution) send(ctx context.Context, seen verdict) Result {
 	for try := 1; !x.conclude(seen); try++ {
-		if err := x.pause(ctx, try); err != nil {
+		pause := nextDelay(try)
+		if x.stands(seen) {
+			try, pause = 0, readEvery
+			x.tellHalf(ctx)
+		}
+		if err := x.pause(ctx, pause); err != nil {
 			return x.giveUp(ctx, err)
 		}
 		seen = x.read(ctx, true)
@@ -64,7 +71,8 @@ func (x *execution) attempt(ctx context.Context) verdict {
 			return x.read(ctx, true)
 		case <-x.fleet.clock.After(readEvery):
 		}
-		if seen := x.peek(during); seen == effected || seen == elsewhere {
+		seen := x.peek(during)
+		if x.stands(seen) && x.surelyHalf() || seen == effected || seen == elsewhere {
 			cancel()
 			<-answered
 			x.noted()
@@ -129,8 +137,7 @@ func (*lastLook) RequireTransportSecurity() bool { return false }
 // the sender. A promotion on a server that cannot be read is not probed then:
 // its DDL would wait behind the request.
 func (x *execution) peek(ctx context.Context) verdict {
-	v := x.fleet.view(ctx, x.topology, x.access, look{})
-	said := judgeStep(x.step, x.source, v)
+	v, said := x.seen(ctx, look{})
 	if said != undecided {
 		x.result.After = v
 	}
@@ -142,8 +149,11 @@ func (x *execution) read(ctx context.Context, mayWrite bool) verdict {
 	if ctx.Err() != nil {
 		return undecided
 	}
-	v := x.fleet.view(ctx, x.topology, x.access, look{hangs: true})
+	v, said := x.seen(ctx, look{hangs: true})
 	x.result.After = v
+	if said != undecided {
+		return said
+	}
 	return x.judge(ctx, v, mayWrite)
 }
 
@@ -170,9 +180,13 @@ func (x *execution) conclude(seen verdict) bool {
 // what was sent.
 func (x *execution) giveUp(ctx context.Context, why error) Result {
 	seen := x.read(context.WithoutCancel(ctx), false)
+	if seen == halfway {
+		f := plan.HalfPromotion(x.topology.Name, x.step.Cluster, x.source)
+		why = fmt.Errorf("%s: %s (hint: %s): %w", f.Code, f.Message, f.Remedy, why)
+	}
 	switch {
 	case x.conclude(seen):
-	case x.result.Sent:
+	case x.result.Sent, seen == halfway:
 		x.fail(StatusInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
 	default:
 		x.refuse(seen, fmt.Errorf("nothing was sent to %s: %w", x.step.Cluster, errors.Join(why, x.lastErr)))
@@ -185,11 +199,11 @@ func (x *execution) fail(status Status, err error) {
 	x.result.Detail = x.result.Err.Error()
 }
 
-func (x *execution) pause(ctx context.Context, try int) error {
+func (x *execution) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-x.fleet.clock.After(nextDelay(try)):
+	case <-x.fleet.clock.After(d):
 		return ctx.Err()
 	}
 }

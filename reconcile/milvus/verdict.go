@@ -18,6 +18,7 @@ type verdict int
 const (
 	undecided verdict = iota
 	unchanged         // the state from before the step
+	halfway           // the same, and the force promote stands half done: no request ends that
 	effected          // the state that the step wants
 	elsewhere         // neither: somebody else changed it
 )
@@ -28,7 +29,11 @@ func judgeStep(s plan.Step, source string, v plan.View) verdict {
 		return undecided
 	}
 	if s.ForcePromote() {
-		return judgePromotion(s.Cluster, source, v.Belief)
+		said := judgePromotion(s.Cluster, source, v.Belief)
+		if said == unchanged && v.HalfPromoted() {
+			return halfway
+		}
+		return said
 	}
 	return judgeUpdate(s.Before, *s.After, v.Belief)
 }

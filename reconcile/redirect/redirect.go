@@ -135,7 +135,7 @@ func New(targets []Target, o Options) (*Redirector, error) {
 func (t Target) mover(o Options) (mover, error) {
 	switch {
 	case t.Exec != nil && len(t.Exec.Command) > 0:
-		return program{*t.Exec}, nil
+		return command{*t.Exec}, nil
 	case t.Webhook != nil:
 		return hook{*t.Webhook, o.Poster}, nil
 	case t.File != nil:

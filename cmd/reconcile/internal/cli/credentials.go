@@ -207,6 +207,11 @@ func (e *environment) trustedFiles() []string {
 	for _, n := range c.Notify {
 		out = append(out, n.Secret.File)
 	}
+	for _, c := range c.Clusters {
+		if c.Restart != nil {
+			out = append(out, programFiles(c.Restart.Command)...)
+		}
+	}
 	for _, r := range c.Redirect {
 		out = append(out, redirectFiles(r)...)
 	}

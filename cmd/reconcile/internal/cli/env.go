@@ -176,6 +176,9 @@ func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply,
 	}
 	p.Ledger = ledgerRecord{g: e.g, ledger: l, isNew: isNew, last: &lastRead{}}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.fleet}, Suspended: e.config.Suspend, Identity: identity()}
+	if r := e.restarter(); r != nil {
+		a.Restart = r
+	}
 	e.g.std.Drill.attach(&a)
 	r, err := e.redirector()
 	if r != nil {

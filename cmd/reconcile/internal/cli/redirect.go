@@ -8,6 +8,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/notify"
 	"milvus-reconcile/reconcile/redirect"
+	"milvus-reconcile/reconcile/restart"
 	"milvus-reconcile/schema"
 )
 
@@ -26,6 +27,28 @@ func (e *environment) redirector() (*redirect.Redirector, error) {
 		targets = append(targets, redirectTarget(t))
 	}
 	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.g.clock}})
+}
+
+// restarter restarts coordinators as the operator's configuration says; nil: it
+// says nothing of any.
+func (e *environment) restarter() *restart.Restarter {
+	var clusters []restart.Cluster
+	for _, c := range e.config.Clusters {
+		if c.Restart == nil {
+			continue
+		}
+		known := restart.Cluster{ID: c.ID, Command: c.Restart.Command, Timeout: c.Restart.Timeout}
+		for _, credential := range e.config.Credentials {
+			if credential.ClusterID == c.ID {
+				known.Address = credential.Address
+			}
+		}
+		clusters = append(clusters, known)
+	}
+	if clusters == nil {
+		return nil
+	}
+	return restart.New(clusters, e.g.clock)
 }
 
 // trafficChecker lets a pass ask where traffic goes, and no more.

@@ -172,6 +172,11 @@ func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
 			return f.Code == plan.CodeSplitBrain || f.Code == codeStalePrimary && slices.Contains(fenced(t), f.Cluster)
 		})
 	}
+	if r.Outcome == outcomeApplied {
+		t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
+			return f.Code == plan.CodePromotionHalfDone && f.Cluster == t.Primary
+		})
+	}
 	p.findings("Beware", t, plan.SeverityCritical)
 	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package redirect
+package program
 
 import (
 	"os/exec"

@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Unattached lists the channels that a standby stores for itself and on which
+// it replicates nothing from the source that it stores. A channel that is
+// attached has a live checkpoint that names its source, whatever was replicated
+// by then; a salvage checkpoint beside it says nothing (real-milvus.md).
+func (v View) Unattached() []string {
+	var out []string
+	for _, p := range v.ownProgress() {
+		if p.Known && p.SourceCluster != v.Belief.Source {
+			out = append(out, p.Channel)
+		}
+	}
+	return out
+}
+
+// HalfPromoted says whether a force promote of a standby stands half done: it
+// still stores the edge, and every channel was seen to have left its source,
+// with a salvage checkpoint of it kept (real-milvus.md, half promotion).
+func (v View) HalfPromoted() bool {
+	channels := v.ownProgress()
+	kept := false
+	for _, p := range channels {
+		if !p.Known || p.SourceCluster != "" {
+			return false
+		}
+		kept = kept || slices.ContainsFunc(p.Salvage, func(s Salvage) bool { return s.SourceCluster == v.Belief.Source })
+	}
+	own, _ := v.Belief.Configuration.Member(v.Cluster)
+	return kept && len(channels) == len(own.PChannels)
+}
+
+// ownProgress is the progress of the channels that a standby stores for itself;
+// none where it is no standby, or could not say what it stores.
+func (v View) ownProgress() []ChannelProgress {
+	own, listed := v.Belief.Configuration.Member(v.Cluster)
+	if v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || !listed {
+		return nil
+	}
+	var out []ChannelProgress
+	for _, p := range v.Progress {
+		if slices.Contains(own.PChannels, p.Channel) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// HalfPromotion is the finding of a force promote that stands half done.
+func HalfPromotion(topology, cluster, source string) Finding {
+	return NewFinding(CodePromotionHalfDone, cluster,
+		fmt.Sprintf("a force promote of %[1]s stands half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and to send the request again helps nothing", cluster, source),
+		fmt.Sprintf("restart the coordinator process of %s (mixCoord; of a standalone, its only process), in Kubernetes by a rollout restart of its deployment: within about a minute it stands alone and takes writes, and an apply that promotes it goes on by itself; 'reconcile status %s' shows how it stands", cluster, topology))
+}
+
+// channelFindings are what the channels of every standby say: of one whose
+// promotion stands half done, and of channels that are not attached.
+func (s situation) channelFindings(d decision) []Finding {
+	var out []Finding
+	for _, c := range s.t.Clusters {
+		v := s.view(c.ID)
+		loose := v.Unattached()
+		switch {
+		case v.HalfPromoted():
+			f := HalfPromotion(s.t.Name, c.ID, v.Belief.Source)
+			if d.transition == TransitionFailover && c.ID == d.primary.ID {
+				f.Severity = SeverityCritical // it is what this failover asks for
+			}
+			out = append(out, f)
+		case len(loose) > 0:
+			out = append(out, NewFinding(CodeChannelNotAttached, c.ID,
+				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, someOf(loose), c.ID),
+				fmt.Sprintf("read it again with 'reconcile status %[2]s'; if it stays, restart the coordinator process of %[1]s, and if that does not attach them, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.t.Name)))
+		}
+	}
+	return out
+}

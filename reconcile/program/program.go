@@ -1,0 +1,88 @@
+// Package program runs a program that the operator's configuration names: never
+// through a shell, with nothing on its input, and with none of our own
+// environment but a few harmless variables. It decides nothing.
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// outputKept is how much of a program's output is kept; the rest is read
+	// and thrown away, so that a talkative program does not block.
+	outputKept = 4 << 10
+	// outputShown is how much of it an error shows.
+	outputShown = 300
+	// outputWait is how long the output of a program that has ended is waited
+	// for: a child that it left behind may hold it open.
+	outputWait = 250 * time.Millisecond
+)
+
+// inherited are the variables that a program gets from our own environment.
+// Everything else in it, tokens among them, stays here.
+var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ"}
+
+// Run starts a program with its arguments, tells it the variables and waits until
+// it exits; what it leaves running goes on, and exit code 0 is nil. When ctx ends
+// it is killed, and its children with it.
+func Run(ctx context.Context, argv, variables []string) error {
+	var out kept
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = environment(variables)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = outputWait
+	ownGroup(cmd)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil: // it exited with 0 and left a child
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s was killed%s", argv[0], out.said())
+	case errors.As(err, &exit):
+		return fmt.Errorf("%s ended with %s%s", argv[0], exit.ProcessState, out.said())
+	default:
+		return fmt.Errorf("start %s: %w%s", argv[0], err, out.said())
+	}
+}
+
+// environment is all that a program is told.
+func environment(variables []string) []string {
+	out := slices.Clone(variables)
+	for _, name := range inherited {
+		if value, ok := os.LookupEnv(name); ok {
+			out = append(out, name+"="+value)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// kept keeps the beginning of what is written to it.
+type kept struct{ text []byte }
+
+func (k *kept) Write(p []byte) (int, error) {
+	if room := outputKept - len(k.text); room > 0 {
+		k.text = append(k.text, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+// said is the beginning of the output on one line.
+func (k *kept) said() string {
+	text := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(string(k.text), "?")), " "))
+	if len(text) == 0 {
+		return ""
+	}
+	if len(text) > outputShown {
+		text = append(text[:outputShown], '…')
+	}
+	return ": " + string(text)
+}

@@ -1,0 +1,111 @@
+// Package restart restarts the coordinator process of a cluster, as the
+// operator's configuration says: a force promote that stands half done ends with
+// that (docs/design/real-milvus.md). It starts programs and decides nothing: the
+// caller holds the lock and an approved, open intent whose promotion stands half
+// done.
+package restart
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/program"
+)
+
+// Cluster says how one cluster's coordinator is restarted.
+type Cluster struct {
+	ID      string
+	Address string // host:port, as the operator's configuration has it
+	Command []string
+	Timeout time.Duration // 0: two minutes
+}
+
+const (
+	defaultTimeout = 2 * time.Minute
+	// most is how often one process restarts a cluster within span.
+	most = 2
+	span = time.Hour
+	// apart is how long a restart has to show what comes of it.
+	apart = 2 * time.Minute
+)
+
+// errTooOften is why a restart was not made: it was tried as often as is allowed.
+var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", most, plan.About(span))
+
+// Restarter restarts clusters. Use [New]. It is safe for use by several
+// goroutines.
+type Restarter struct {
+	clock    func() time.Time
+	clusters []Cluster
+
+	mu   sync.Mutex
+	made map[string][]time.Time // by cluster, oldest first
+}
+
+// New knows the clusters that may be restarted; nothing is started yet.
+func New(clusters []Cluster, clock func() time.Time) *Restarter {
+	return &Restarter{clock: clock, clusters: slices.Clone(clusters), made: map[string][]time.Time{}}
+}
+
+// Knows says whether the configuration tells how to restart a cluster.
+func (r *Restarter) Knows(cluster string) bool {
+	_, ok := r.of(cluster)
+	return ok
+}
+
+// Restart starts the cluster's program and waits for it; made says that it was
+// started. One that was started a moment ago is left alone.
+func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made bool, err error) {
+	c, ok := r.of(cluster)
+	if !ok {
+		return false, fmt.Errorf("the configuration does not say how to restart %s (hint: add it to 'clusters' with restart.exec.command)", cluster)
+	}
+	if allowed, err := r.count(cluster); !allowed {
+		return false, err
+	}
+	timeout := c.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err = program.Run(bounded, c.Command, []string{
+		"RECONCILE_ACTION=restart",
+		"RECONCILE_TOPOLOGY=" + topology,
+		"RECONCILE_CLUSTER=" + c.ID,
+		"RECONCILE_CLUSTER_ADDRESS=" + c.Address,
+	})
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return true, fmt.Errorf("it did not end within %s: %w", plan.About(timeout), err)
+	}
+	return true, err
+}
+
+func (r *Restarter) of(cluster string) (Cluster, bool) {
+	i := slices.IndexFunc(r.clusters, func(c Cluster) bool { return c.ID == cluster })
+	if i < 0 || len(r.clusters[i].Command) == 0 {
+		return Cluster{}, false
+	}
+	return r.clusters[i], true
+}
+
+// count notes a restart, or says that there is none.
+func (r *Restarter) count(cluster string) (allowed bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock()
+	made := slices.DeleteFunc(r.made[cluster], func(at time.Time) bool { return now.Sub(at) >= span })
+	r.made[cluster] = made
+	switch n := len(made); {
+	case n > 0 && now.Sub(made[n-1]) < apart:
+		return false, nil
+	case n >= most:
+		return false, errTooOften
+	}
+	r.made[cluster] = append(made, now)
+	return true, nil
+}
