@@ -199,6 +199,11 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 		}
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
+	for _, f := range r.Plan.Findings {
+		if f.Cluster == r.Standby && f.Severity != plan.SeverityBlocking && (f.Code == plan.CodeChannelNotAttached || f.Code == plan.CodePromotionHalfDone) {
+			out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy})
+		}
+	}
 	if rewritten != "" {
 		f := plan.HistoryRewritten(rewritten)
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})

@@ -30,6 +30,9 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 			}
 			x.check(versionCheck(v))
 			x.check(callsCheck(v))
+			if c.Role == plan.RoleStandby {
+				x.check(channelsCheck(c, v))
+			}
 			i := slices.IndexFunc(rights, func(r milvus.Rights) bool { return r.Cluster == c.ID })
 			if i < 0 {
 				continue
