@@ -44,6 +44,7 @@ var imports = map[string][]string{
 	},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
+	"reconcile/milvus/milvussim/leastrights": {},
 }
 
 // pure packages import the standard library and plan only, and nothing of
