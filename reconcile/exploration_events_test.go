@@ -37,7 +37,7 @@ func (m model) events() []event {
 // arrivals are the consequences that are still under way.
 func (m model) arrivals(i int) []event {
 	var out []event
-	if m.nodes[i].pending.on && m.nodes[i].up {
+	if m.nodes[i].pending.on && !m.nodes[i].pending.half && m.nodes[i].up {
 		out = append(out, event{"the request that " + name(i) + " accepted takes effect", true, false, func(m *model) { m.flush(i) }})
 	}
 	if m.delivers(i) {
@@ -56,7 +56,10 @@ func (m model) faults(i int) []event {
 	if n.up {
 		add("dies", func(n *node) { n.up = false })
 	} else {
-		add("returns", func(n *node) { n.up = true })
+		add("returns", func(n *node) { n.up, n.pending.half = true, false })
+	}
+	if n.up && n.pending.half {
+		add("has its coordinator restarted", func(n *node) { n.pending.half = false })
 	}
 	if n.sight != seenClearly {
 		add("is seen by reconcile again", func(n *node) { n.sight = seenClearly })
@@ -83,6 +86,9 @@ func (m model) hands(i int) []event {
 		return []event{{name: "somebody promotes " + name(i) + " by force", do: func(m *model) {
 			m.ghost.hand = true
 			m.ask(i, request{force: true})
+		}}, {name: "somebody promotes " + name(i) + " by force, and it stays half done", do: func(m *model) {
+			m.ghost.hand = true
+			m.halve(i, request{force: true})
 		}}}
 	}
 	var out []event

@@ -135,6 +135,7 @@ type seen struct {
 	sight         sight
 	down, data    bool
 	serves        bool
+	half          bool // a force promote of it stands half done
 	form          form
 	salvage, flow uint8 // flow: 1 + the source that it replicates from just now
 }
@@ -143,7 +144,7 @@ func (m *model) see() visible {
 	v := visible{n: m.n}
 	for i := range int(m.n) {
 		n := m.nodes[i]
-		s := seen{sight: n.sight, down: !n.up, data: n.data, serves: m.serves, form: n.form, salvage: n.salvage}
+		s := seen{sight: n.sight, down: !n.up, data: n.data, serves: m.serves, half: n.pending.half, form: n.form, salvage: n.salvage}
 		if n.form.standby(i) && m.follows(int(n.form.center), i) {
 			s.flow = 1 + n.form.center
 		}
@@ -186,12 +187,15 @@ func (v visible) view(i int, at time.Time, depth reconcile.Depth) plan.View {
 func (v visible) progress(i, round int) []plan.ChannelProgress {
 	n := v.nodes[i]
 	p := plan.ChannelProgress{Channel: name(i) + "-rootcoord-dml_0", Known: true}
-	if n.form.standby(i) {
+	if n.form.standby(i) && !n.half {
 		at := start.Add(-time.Duration(10*i) * time.Second)
 		if n.flow > 0 {
 			at = at.Add(time.Duration(round) * time.Second)
 		}
 		p.SourceCluster, p.MessageID, p.TimeTick = name(int(n.form.center)), "01", uint64(at.UnixMilli())<<18
+	}
+	if n.half {
+		n.salvage = 1 + n.form.center
 	}
 	if n.salvage > 0 {
 		p.Salvage = []plan.Salvage{{SourceCluster: name(int(n.salvage) - 1), MessageID: "01", TimeTick: uint64(start.UnixMilli()) << 18}}

@@ -137,7 +137,7 @@ func (x *explorer) calm(s state) state {
 	s.runs, s.model.lock = [2]process{}, 0
 	for i := range int(s.model.n) {
 		n := &s.model.nodes[i]
-		n.up, n.lone, n.sight = true, false, seenClearly
+		n.up, n.lone, n.sight, n.pending.half = true, false, seenClearly, false
 	}
 	return x.arrived(s)
 }

@@ -14,6 +14,7 @@ const (
 	standsBefore
 	standsAfter
 	standsElsewhere
+	standsHalf // the same, and the promotion stands half done
 )
 
 // stand reads the cluster for its step.
@@ -26,6 +27,8 @@ func (p *machine) stand(a *arrival) standing {
 	switch {
 	case !n.up || n.sight != seenClearly:
 		return standsUnread
+	case n.pending.half && a.step.ForcePromote() && n.form.center == before.center:
+		return standsHalf
 	case n.form == a.want:
 		return standsAfter
 	case n.form == before, a.step.ForcePromote() && n.form.standby(a.target) && n.form.center == before.center:
@@ -53,6 +56,10 @@ func (p *machine) send(a *arrival, f fate) serverAnswer {
 	waits := !r.force && n.form.standby(a.target)
 	if f == isQueued && !waits && !n.pending.on {
 		n.pending = r
+		return silent
+	}
+	if f == isHalved && r.force {
+		p.m.halve(a.target, r)
 		return silent
 	}
 	before := p.m

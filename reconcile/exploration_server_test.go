@@ -41,6 +41,7 @@ const (
 // effect yet: what a deadline leaves behind (milvus.md section 2.6).
 type request struct {
 	on, force bool
+	half      bool // a force promote that stays half done until the coordinator restarts (real-milvus.md)
 	form      form
 	commit    uint8 // whose approval sent it; 0: a person's hand
 }
@@ -83,6 +84,8 @@ func (m *model) ask(i int, r request) serverAnswer {
 	}
 	m.flush(i)
 	switch {
+	case n.pending.half: // which holds the lock
+		return serverSilent
 	case r.force && (!n.form.standby(i) || n.form.wide != m.serves):
 		return serverRefused
 	case r.force:
@@ -96,6 +99,17 @@ func (m *model) ask(i int, r request) serverAnswer {
 		m.store(i, r.form)
 	}
 	return serverAccepted
+}
+
+// halve begins a force promote that stays half done: it is durable and holds the
+// lock, the channels have left their source, and the form stays.
+func (m *model) halve(i int, r request) {
+	n := &m.nodes[i]
+	m.flush(i)
+	if n.up && n.form.standby(i) && n.form.wide == m.serves && !n.pending.on {
+		r.on, r.half = true, true
+		n.pending = r
+	}
 }
 
 // promote makes a standby a cluster of its own. What its source has not
@@ -131,7 +145,7 @@ func (m *model) store(i int, f form) {
 func (m *model) flush(i int) {
 	n := &m.nodes[i]
 	r := n.pending
-	if !r.on {
+	if !r.on || r.half {
 		return
 	}
 	n.pending = request{}
@@ -149,7 +163,7 @@ func (m *model) flush(i int) {
 // delivers says whether replication can bring something to j now.
 func (m *model) delivers(j int) bool {
 	n := m.nodes[j]
-	if n.inbox[0] == (form{}) {
+	if n.inbox[0] == (form{}) || n.pending.half { // its channels take nothing any more
 		return false
 	}
 	s := m.nodes[n.from]
@@ -176,7 +190,7 @@ func (m *model) deliver(j int) {
 // follows says whether target replicates from source right now.
 func (m *model) follows(source, target int) bool {
 	s, t := m.nodes[source], m.nodes[target]
-	return s.up && t.up && !s.lone && !t.lone && s.form.standby(target) && int(s.form.center) == source &&
+	return s.up && t.up && !t.pending.half && !s.lone && !t.lone && s.form.standby(target) && int(s.form.center) == source &&
 		t.form.standby(target) && int(t.form.center) == source
 }
 

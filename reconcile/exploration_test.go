@@ -86,6 +86,9 @@ func (s seed) explore(t *testing.T, b broken, deeper int) *explorer {
 // inDoubt is the way to a force promote of which nobody knows what came of it.
 var inDoubt = []string{"apply starts", "take the lock", "write the intent", "a call may leave", "times out and stays in force", "it is killed"}
 
+// halved is the way to a force promote that stays half done.
+var halved = []string{"apply starts", "take the lock", "write the intent", "a call may leave", "stays half done", "it is killed"}
+
 func seeds() []seed {
 	healthy := func(word string) func(*explorer) state {
 		return func(x *explorer) state { return x.beginning(word) }
@@ -111,6 +114,7 @@ func seeds() []seed {
 		{"two clusters, healthy", healthy("PS"), 3, 1200},
 		{"two clusters, a failover is approved", lost("PS"), 3, 3500},
 		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 8000},
+		{"two clusters, a failover stays half done", after(lost("PS"), halved...), 3, 8000},
 		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 6000},
 		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 12500},
 		{"two clusters, a bootstrap is approved", func(x *explorer) state {

@@ -17,6 +17,7 @@ const (
 	isLost               // it never gets there, and nobody can tell
 	isQueued             // accepted and durable: it takes effect later
 	isUnread             // of Git: it cannot be read
+	isHalved             // the force promote that it asks for stays half done
 )
 
 // choice lets one request of a wave have another fate than to arrive.
@@ -42,6 +43,7 @@ type arrival struct {
 	status reconcile.StepStatus
 	sent   bool // a request may have left
 	doubt  bool // of one that left nobody knows what came of it
+	half   bool // the promotion was read to stand half done
 	over   bool
 	why    string
 }
@@ -100,7 +102,7 @@ func (p *machine) carry(ctx context.Context, wave []*arrival) {
 		}
 	}
 	for _, a := range wave {
-		if !a.over && a.sent {
+		if !a.over && (a.sent || a.half) {
 			a.end(reconcile.StepInDoubt, "no read decided")
 		} else if !a.over {
 			a.end(reconcile.StepFailed, "nothing was sent")
@@ -158,6 +160,8 @@ func (p *machine) heard(a *arrival, s sending, try int) {
 		return
 	case s.seen == standsAfter && try == 1:
 		a.end(reconcile.StepAlready, "it was so before")
+	case s.seen == standsHalf:
+		a.half = true // it is read until that ends, and nothing is sent
 	case try == 1 && s.seen != standsBefore:
 		a.end(reconcile.StepFailed, "it is not in the state that the plan was made for")
 	case s.answer != serverUnreached:

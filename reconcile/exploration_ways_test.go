@@ -100,6 +100,9 @@ func (x *explorer) goesOn(s state, i int) []way {
 			on(fmt.Sprintf("it goes on: send, and request %d is lost", r+1), false, choice{isLost, r})
 			on(fmt.Sprintf("it goes on: send, and request %d times out and stays in force", r+1), false, choice{isQueued, r})
 		}
+		if run.wide == 1 {
+			on("it goes on: send, and what it asks for stays half done", false, choice{fate: isHalved})
+		}
 	}
 	killed, robbed := s, s
 	killed.runs[i] = process{}
