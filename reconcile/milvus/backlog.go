@@ -1,13 +1,13 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io"
+	"iter"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
 )
@@ -34,16 +34,18 @@ func (s *sight) dumps() bool {
 }
 
 // place is where the log of a source is asked from. Standbys that have
-// replicated equally far ask the same, once.
+// replicated equally far ask the same, once. Where nothing was replicated yet, it
+// is where the replication to that standby began.
 type place struct {
 	channel, message string
 	wal              commonpb.WALName
 	tick             uint64
+	standby          string // where nothing was replicated yet
 }
 
 // question is a place, and the channels of standbys that wait for the answer.
 type question struct {
-	from    *commonpb.ReplicateCheckpoint
+	place
 	waiting []*plan.ChannelProgress
 }
 
@@ -67,14 +69,24 @@ func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))
 	unhurried(len(questions), f.concurrency, func(i int) {
-		oldest, err := source.link.firstAfter(ctx, questions[i].from, until)
+		oldest, known, err := source.first(ctx, questions[i].place, until)
 		told[i], denied[i] = source.link.support(err)
-		if err == nil {
+		if err == nil && known {
 			questions[i].answer(oldest, until)
 		}
 	})
 	source.learn(told, slices.Contains(denied, true))
 	return len(questions) > 0
+}
+
+// first is the tick of the oldest message that is not replicated behind a place,
+// up to a tick; 0: there is none.
+func (s *sight) first(ctx context.Context, at place, until uint64) (oldest uint64, known bool, err error) {
+	if at.standby != "" {
+		return s.link.firstSince(ctx, s.cluster.ID, at, until)
+	}
+	oldest, err = s.link.firstAfter(ctx, at, until)
+	return oldest, true, err
 }
 
 // newest is the moment of a source: one that gave none, because it does not
@@ -89,6 +101,7 @@ func (s *sight) newest(ctx context.Context) uint64 {
 
 // behind is a channel of a standby, and where it stands.
 type behind struct {
+	standby string
 	channel *plan.ChannelProgress
 	from    *commonpb.ReplicateCheckpoint
 }
@@ -101,15 +114,15 @@ func (f *Fleet) stands(ctx context.Context, source string, standbys []*sight) []
 	for _, s := range standbys {
 		for i := range s.view.Progress {
 			p := &s.view.Progress[i]
-			if !p.Known || p.MessageID == "" {
+			if !p.Known {
 				continue
 			}
 			if s.checkpoints != nil {
-				out = append(out, behind{p, s.checkpoints[i]})
+				out = append(out, behind{s.cluster.ID, p, s.checkpoints[i]})
 				continue
 			}
 			at := len(out)
-			out = append(out, behind{channel: p})
+			out = append(out, behind{standby: s.cluster.ID, channel: p})
 			late = append(late, func() {
 				info, _ := s.link.info(ctx, p.Channel, source) // without an answer, nothing is told
 				out[at].from = info.GetCheckpoint()
@@ -120,26 +133,49 @@ func (f *Fleet) stands(ctx context.Context, source string, standbys []*sight) []
 	return slices.DeleteFunc(out, func(b behind) bool { return b.from.GetClusterId() != source })
 }
 
-// questions are what is to be asked of a source up to a tick, each once.
+// questions are what is to be asked of a source up to a tick, each once. Those
+// that need a long reading come last.
 func questions(stands []behind, until uint64) []*question {
+	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
+		for _, b := range stands {
+			if !yield(b.from.GetMessageId()) {
+				return
+			}
+		}
+	})
 	known := map[place]*question{}
 	var out []*question
 	for _, b := range stands {
-		at := place{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick()}
+		at := place{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick(), ""}
+		if at.message == "" {
+			at.wal, at.standby = wal, b.standby
+		}
 		q := known[at]
 		if q == nil {
-			q = &question{from: b.from}
+			q = &question{place: at}
 			known[at], out = q, append(out, q)
 		}
 		q.waiting = append(q.waiting, b.channel)
 	}
+	slices.SortStableFunc(out, func(a, b *question) int { return cmp.Compare(min(len(a.standby), 1), min(len(b.standby), 1)) })
 	return slices.DeleteFunc(out, func(q *question) bool {
-		through := q.from.GetTimeTick() >= until // nothing can be left behind it
+		through := q.tick >= until // nothing can be left behind it
 		if through {
 			q.answer(0, until)
 		}
 		return through
 	})
+}
+
+// walOf is the message queue of the cluster that ids are of: a checkpoint without
+// a message does not name it.
+func walOf(ids iter.Seq[*commonpb.MessageID]) commonpb.WALName {
+	for id := range ids {
+		if id.GetWALName() != commonpb.WALName_Unknown {
+			return id.GetWALName()
+		}
+	}
+	return commonpb.WALName_Unknown
 }
 
 // answer fills in the channels: oldest is the tick of the first message that
@@ -181,33 +217,15 @@ func (f *Fleet) connect(a access) (*link, error) {
 
 // firstAfter is the tick of the oldest message behind a checkpoint, up to a
 // tick; 0: there is none.
-func (l *link) firstAfter(ctx context.Context, c *commonpb.ReplicateCheckpoint, until uint64) (uint64, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // what comes after the first message is not needed
-	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{
-		Pchannel: c.GetPchannel(), StartMessageId: c.GetMessageId(), StartTimetick: c.GetTimeTick() + 1, EndTimetick: until,
-	})
-	if err != nil {
-		return 0, err
-	}
-	for {
-		answer, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if s := answer.GetStatus(); s != nil {
-			if o := classifyStatus(s); o.err != nil {
-				return 0, o.err
-			}
-			continue
-		}
-		m := answer.GetMessage()
+func (l *link) firstAfter(ctx context.Context, at place, until uint64) (oldest uint64, err error) {
+	start := &commonpb.MessageID{Id: at.message, WALName: at.wal}
+	var unread error
+	err = l.dump(ctx, stretch{channel: at.channel, start: start, from: at.tick + 1, until: until}, func(m *commonpb.ImmutableMessage) bool {
 		if local(m) {
-			continue
+			return true
 		}
-		return messageTick(m)
-	}
+		oldest, unread = messageTick(m)
+		return false
+	})
+	return oldest, errors.Join(err, unread)
 }

@@ -14,7 +14,10 @@ const (
 	propertyTxn          = "_tx"
 	propertyVChannel     = "_vc"
 	propertyUnreplicable = "_ur"
-	tickBase             = 36
+	// propertyConfirmed is the last-confirmed id of a message: whoever reads behind
+	// it gets the message and all that is younger.
+	propertyConfirmed = "_lc"
+	tickBase          = 36
 )
 
 // The types of messages.proto that something here depends on.
@@ -26,6 +29,8 @@ const (
 	typeCreateCollection     = 5
 	typeDropCollection       = 6
 	typeCreateSegment        = 10
+	typeRestoreRBAC          = 21
+	typeAlterUser            = 22
 	typeAlterResourceGroup   = 32
 	typeDropResourceGroup    = 33
 	typeAlterWAL             = 700
@@ -43,7 +48,7 @@ var messageKinds = map[int]string{
 	7: "create_partition", 8: "drop_partition",
 	9: "manual_flush", 11: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
 	16: "create_database", 17: "alter_database", 18: "drop_database", 19: "alter_alias", 20: "drop_alias",
-	21: "restore_rbac", 22: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
+	typeRestoreRBAC: "restore_rbac", typeAlterUser: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
 	28: "alter_privilege", 29: "drop_privilege", 30: "alter_privilege_group", 31: "drop_privilege_group",
 	typeAlterResourceGroup: "alter_resource_group", typeDropResourceGroup: "drop_resource_group",
 	34: "create_index", 35: "alter_index", 36: "drop_index", 37: "flush_all", 38: "truncate_collection",
@@ -82,6 +87,18 @@ func local(m *commonpb.ImmutableMessage) bool {
 	default:
 		_, unreplicable := m.GetProperties()[propertyUnreplicable]
 		return unreplicable
+	}
+}
+
+// secret says whether the content of a message may hold a password, a token or
+// their hashes: users, a restored set of rights, the settings of a message queue,
+// and the topology, whose configuration has every token in clear.
+func secret(number int) bool {
+	switch number {
+	case typeRestoreRBAC, typeAlterUser, typeAlterWAL, typeAlterReplicateConfig:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
 )
@@ -26,9 +22,13 @@ type SalvagedChannel struct {
 	Promoted string // the channel of the promoted cluster that it replicated to
 	// Replicated is the tick up to which it was replicated; 0: not known.
 	Replicated uint64
-	Messages   int64  // found behind it
-	First      uint64 // tick of the first of them; 0: none
-	Last       uint64
+	// Untouched: nothing was ever replicated on it. It was read from where the
+	// replication to Promoted began; with no message and no problem, nothing was
+	// ever written there.
+	Untouched bool
+	Messages  int64  // found behind it
+	First     uint64 // tick of the first of them; 0: none
+	Last      uint64
 	// Problem says why what was found may not be all that the channel holds;
 	// empty: it is.
 	Problem string
@@ -71,7 +71,8 @@ func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale s
 		return out, fmt.Errorf("ask %s: %w", stale, err)
 	}
 	out.Until = plan.TickTime(until)
-	s := salvaging{link: l, until: until, visit: visit, names: l.collectionNames(ctx)}
+	s := newSalvaging(l, promoted, stale, marks, until)
+	s.visit, s.names = visit, l.collectionNames(ctx)
 	for _, m := range marks {
 		c, err := s.channel(ctx, m)
 		if err != nil {
@@ -114,8 +115,6 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(words(err))
 		case out[i].checkpoint == nil:
 			out[i].problem = "the force promote left no salvage checkpoint on it"
-		case out[i].checkpoint.GetMessageId().GetId() == "":
-			out[i].problem = "nothing had been replicated on it, so that its checkpoint names no place to read from"
 		}
 		found = found || out[i].checkpoint != nil
 	}
@@ -128,30 +127,41 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 // salvaging is one stale primary being read.
 type salvaging struct {
 	*link
-	until uint64
-	visit func(SalvagedMessage) error
-	names map[int64]collectionName
+	promoted, stale string
+	wal             commonpb.WALName // of the stale cluster; unknown where no checkpoint tells
+	until           uint64
+	visit           func(SalvagedMessage) error
+	names           map[int64]collectionName
+}
+
+func newSalvaging(l *link, promoted, stale string, marks []salvageMark, until uint64) *salvaging {
+	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
+		for _, m := range marks {
+			if !yield(m.checkpoint.GetMessageId()) {
+				return
+			}
+		}
+	})
+	return &salvaging{link: l, promoted: promoted, stale: stale, wal: wal, until: until}
 }
 
 // channel reads one channel. Only an error of visit ends the whole reading.
 func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel, error) {
 	c := SalvagedChannel{Promoted: m.promoted, Problem: m.problem}
 	if cp := m.checkpoint; cp != nil {
-		c.Channel, c.Replicated = cp.GetPchannel(), cp.GetTimeTick()
+		c.Channel, c.Replicated, c.Untouched = cp.GetPchannel(), cp.GetTimeTick(), blank(cp)
 	}
 	if c.Problem != "" {
 		return c, nil
 	}
-	kept, err := s.keepsCheckpoint(ctx, m.checkpoint)
-	switch {
-	case err != nil:
-		c.Problem = "whether its log still holds the checkpoint could not be read: " + err.Error()
-	case !kept:
-		c.Problem = "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
+	behind, problem := s.behind(ctx, m.checkpoint)
+	c.Problem = problem
+	if behind.start == nil {
+		return c, nil
 	}
 	var visiting error
 	closed := false
-	err = s.dump(ctx, m.checkpoint, c.Replicated+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
+	err := s.read(ctx, behind, func(raw *commonpb.ImmutableMessage) bool {
 		if !losable(raw) {
 			return true
 		}
@@ -178,12 +188,57 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 // is, comes out of DumpMessages as one message without content.
 const closedTransactions = "it holds transactions, upserts among them, whose rows this server does not give out: upgrade it to 2.6.20 or newer where it stands, and salvage again"
 
+// blank says that nothing was ever replicated on a channel: its checkpoint names
+// the cluster and the channel only (seen on 2.6 and master, 2026-11-29).
+func blank(cp *commonpb.ReplicateCheckpoint) bool { return cp.GetMessageId().GetId() == "" }
+
+// behind is what of a channel's log was not replicated. A problem says why that
+// may not be all; without a start it cannot be read.
+func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (out stretch, problem string) {
+	if blank(cp) {
+		return s.sinceAttached(ctx, cp.GetPchannel())
+	}
+	out = stretch{channel: cp.GetPchannel(), start: cp.GetMessageId(), from: cp.GetTimeTick() + 1, until: s.until}
+	kept, err := s.keepsCheckpoint(ctx, cp)
+	switch {
+	case err != nil:
+		problem = "whether its log still holds the checkpoint could not be read: " + err.Error()
+	case !kept:
+		problem = "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
+	}
+	return out, problem
+}
+
+// sinceAttached is all that a channel took since replication to the promoted
+// cluster began, since nothing of it was replicated.
+func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stretch, problem string) {
+	out = stretch{channel: channel, start: beginning(s.wal), after: true, until: s.until}
+	if out.start == nil {
+		return stretch{}, "nothing had been replicated on it, and no other channel tells which message queue its log is in"
+	}
+	a := attachment{source: s.stale, standby: s.promoted}
+	var unread error
+	err := s.read(ctx, out, func(m *commonpb.ImmutableMessage) bool {
+		unread = a.see(m)
+		return unread == nil
+	})
+	switch err = errors.Join(err, unread); {
+	case err != nil:
+		return out, "nothing had been replicated on it, and where replication began could not be found: " + err.Error()
+	case a.since == 0:
+		return out, "nothing had been replicated on it, and " + noBeginning(a).Error() + ": what followed may have been removed by retention"
+	}
+	out.from = a.since + 1
+	return out, ""
+}
+
 // keepsCheckpoint says whether the log still holds the message that was
 // replicated last: a log that was cut behind it begins later and does not say
 // so (milvus.md section 1.4).
 func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (bool, error) {
 	kept := false
-	err := s.dump(ctx, cp, cp.GetTimeTick(), cp.GetTimeTick(), func(*commonpb.ImmutableMessage) bool {
+	last := stretch{channel: cp.GetPchannel(), start: cp.GetMessageId(), from: cp.GetTimeTick(), until: cp.GetTimeTick()}
+	err := s.read(ctx, last, func(*commonpb.ImmutableMessage) bool {
 		kept = true
 		return false
 	})
@@ -193,45 +248,27 @@ func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateC
 	return false, err
 }
 
-// includeStartMessage is the number of DumpMessagesRequest.include_start_message,
-// which this version of the generated API lacks. The checkpoint's id is that of
-// a last-confirmed message, so that it must be among what is looked at.
-const includeStartMessage = 5
-
-// dump streams what lies between two ticks, until take says no.
-func (s *salvaging) dump(ctx context.Context, cp *commonpb.ReplicateCheckpoint, from, to uint64, take func(*commonpb.ImmutableMessage) bool) error {
+// read streams a stretch, as long as something comes. Its error holds no secret.
+func (s *salvaging) read(ctx context.Context, part stretch, take func(*commonpb.ImmutableMessage) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.About(salvageIdle))) })
 	defer idle.Stop()
-	req := &milvuspb.DumpMessagesRequest{Pchannel: cp.GetPchannel(), StartMessageId: cp.GetMessageId(), StartTimetick: from, EndTimetick: to}
-	req.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, includeStartMessage, protowire.VarintType), 1))
-	stream, err := s.api.DumpMessages(ctx, req)
-	if err != nil {
-		return s.deniedOr(err)
-	}
-	for {
-		resp, err := stream.Recv()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil && context.Cause(ctx) != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			return s.deniedOr(err)
-		}
-		if bad := classifyStatus(resp.GetStatus()); resp.GetStatus() != nil && bad.err != nil {
-			return s.fleet.secrets.err(bad.err)
-		}
+	err := s.dump(ctx, part, func(m *commonpb.ImmutableMessage) bool {
 		idle.Reset(salvageIdle)
-		if raw := resp.GetMessage(); raw != nil && !take(raw) {
-			return nil
-		}
+		return take(m)
+	})
+	if err != nil && context.Cause(ctx) != nil {
+		return context.Cause(ctx)
 	}
+	return s.deniedOr(err)
 }
 
 // deniedOr names the grant that a dump lacked, or gives the error as it came.
 func (l *link) deniedOr(err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, denied := l.support(err); denied {
 		return fmt.Errorf("unknown: our user lacks the privilege %s there (hint: %s)", plan.PrivilegeDump, plan.GrantOf(plan.PrivilegeDump))
 	}

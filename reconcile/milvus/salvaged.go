@@ -32,7 +32,7 @@ type SalvagedMessage struct {
 	Partition    string
 	PartitionID  int64
 	RowCount     int64
-	Payload      []byte // as Milvus wrote it
+	Payload      []byte // as Milvus wrote it; never what may hold a password or token
 
 	fields []*schemapb.FieldData
 	keys   *schemapb.IDs
@@ -76,6 +76,9 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 	number := messageType(raw)
 	if m.Kind = messageKinds[number]; m.Kind == "" {
 		m.Kind = "type " + p[propertyType]
+	}
+	if secret(number) {
+		m.Payload = nil
 	}
 	m.body(number)
 	s.remember(m)

@@ -35,7 +35,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	defer cancel()
 	out.Known = true
 	var mu sync.Mutex
-	s := salvaging{link: l, until: until}
+	s := newSalvaging(l, promoted, stale, marks, until)
 	limited(len(marks), f.concurrency, func(i int) {
 		one := s.count(ctx, marks[i])
 		mu.Lock()
@@ -56,7 +56,15 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 	if m.problem != "" {
 		return out
 	}
-	err := s.dump(ctx, m.checkpoint, m.checkpoint.GetTimeTick()+1, s.until, func(raw *commonpb.ImmutableMessage) bool {
+	behind := stretch{channel: m.checkpoint.GetPchannel(), start: m.checkpoint.GetMessageId(), from: m.checkpoint.GetTimeTick() + 1, until: s.until}
+	problem := ""
+	if blank(m.checkpoint) {
+		behind, problem = s.sinceAttached(ctx, behind.channel)
+	}
+	if behind.start == nil {
+		return out
+	}
+	err := s.read(ctx, behind, func(raw *commonpb.ImmutableMessage) bool {
 		if !losable(raw) {
 			return true
 		}
@@ -68,6 +76,6 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 		}
 		return !out.More
 	})
-	out.Known = err == nil
+	out.Known = err == nil && problem == ""
 	return out
 }

@@ -43,9 +43,17 @@ type checkpoint struct {
 func (p checkpoint) proto(wal commonpb.WALName) *commonpb.ReplicateCheckpoint {
 	out := &commonpb.ReplicateCheckpoint{ClusterId: p.cluster, Pchannel: p.pchannel, TimeTick: p.tick}
 	if p.confirmed {
-		out.MessageId = &commonpb.MessageID{Id: encodeID(p.id), WALName: wal}
+		out.MessageId = &commonpb.MessageID{Id: encodeID(wal, p.id), WALName: wal}
 	}
 	return out
+}
+
+// walOf is the message queue of a cluster; ids are of its form wherever they are.
+func (w *World) walOf(cluster string) commonpb.WALName {
+	if c := w.byID[cluster]; c != nil {
+		return c.wal
+	}
+	return commonpb.WALName_RocksMQ
 }
 
 // nextID is the id that the next message will get.

@@ -63,7 +63,10 @@ func (c *cluster) dumpStart(req *milvuspb.DumpMessagesRequest) (int64, error) {
 	case end != 0 && end < start:
 		return 0, status.Error(codes.Unknown, "end_timetick must be greater than or equal to start_timetick: invalid parameter")
 	}
-	id, err := decodeID(req.GetStartMessageId().GetId())
+	if wal := req.GetStartMessageId().GetWALName(); wal != commonpb.WALName_Unknown && wal != c.wal {
+		return 0, status.Error(codes.Unknown, fmt.Sprintf("invalid start_message_id: the wal is %s, not %s: invalid parameter", c.wal, wal))
+	}
+	id, err := decodeID(c.wal, req.GetStartMessageId().GetId())
 	if err != nil {
 		return 0, status.Error(codes.Unknown, fmt.Sprintf("invalid start_message_id: %v: invalid parameter", err))
 	}

@@ -1,8 +1,10 @@
 package milvussim
 
 import (
+	"encoding/base64"
 	"strconv"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -18,6 +20,7 @@ const (
 	propLastConfirmed = "_lc"
 	propTxn           = "_tx"
 	propVChannel      = "_vc"
+	propHeader        = "_h"
 	messageVersion    = "2"
 )
 
@@ -26,12 +29,12 @@ const (
 // properties say what it was.
 func (m message) immutable(wal commonpb.WALName) *commonpb.ImmutableMessage {
 	out := &commonpb.ImmutableMessage{
-		Id: &commonpb.MessageID{Id: encodeID(m.id), WALName: wal},
+		Id: &commonpb.MessageID{Id: encodeID(wal, m.id), WALName: wal},
 		Properties: map[string]string{
 			propVersion:       messageVersion,
 			propType:          strconv.Itoa(int(m.kind)),
 			propTick:          strconv.FormatUint(m.tick, walIDBase),
-			propLastConfirmed: encodeID(m.lastConfirmed),
+			propLastConfirmed: encodeID(wal, m.lastConfirmed),
 		},
 	}
 	if m.txn != 0 {
@@ -47,6 +50,9 @@ func (m message) immutable(wal commonpb.WALName) *commonpb.ImmutableMessage {
 		if d, ok := b.ddl.(*dropCollection); ok {
 			body = &msgpb.DropCollectionRequest{DbName: d.database, CollectionName: d.name, CollectionID: d.collection}
 		}
+		if a, ok := b.ddl.(*alterReplicateConfig); ok {
+			out.Properties[propHeader] = a.header()
+		}
 		if d, ok := b.ddl.(*createCollection); ok {
 			body = &msgpb.CreateCollectionRequest{DbName: d.database, CollectionName: d.name, CollectionID: d.id, CollectionSchema: d.schema}
 		}
@@ -56,6 +62,24 @@ func (m message) immutable(wal commonpb.WALName) *commonpb.ImmutableMessage {
 		out.Payload, _ = proto.Marshal(body)
 	}
 	return out
+}
+
+// The fields of AlterReplicateConfigMessageHeader (messages.proto).
+const (
+	headerConfiguration = 1
+	headerForcePromote  = 3
+)
+
+// header is what the message says, with the uri and the token of every cluster in
+// clear, as Milvus writes it into its log and gives it to whoever dumps it (seen
+// on master and 2.6, 2026-11-29).
+func (a *alterReplicateConfig) header() string {
+	body, _ := proto.Marshal(a.cfg) // as for a payload
+	raw := protowire.AppendBytes(protowire.AppendTag(nil, headerConfiguration, protowire.BytesType), body)
+	if a.force {
+		raw = protowire.AppendVarint(protowire.AppendTag(raw, headerForcePromote, protowire.VarintType), 1)
+	}
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 func (in *insertion) request(tick uint64) *msgpb.InsertRequest {

@@ -1,7 +1,6 @@
 package milvussim
 
 import (
-	"strconv"
 	"time"
 )
 
@@ -86,14 +85,6 @@ type position struct {
 	id   int64
 	tick uint64
 }
-
-// walIDBase is the base in which Milvus writes message ids
-// (pkg/streaming/util/message/encoder.go).
-const walIDBase = 36
-
-func encodeID(id int64) string { return strconv.FormatInt(id, walIDBase) }
-
-func decodeID(s string) (int64, error) { return strconv.ParseInt(s, walIDBase, 64) }
 
 // truncate forgets what is older than the horizon, replicated or not: retention
 // is not tied to replication (M §4.6).

@@ -52,10 +52,10 @@ func (service) GetReplicateInfo(ctx context.Context, req *milvuspb.GetReplicateI
 	ch := c.channel(req.GetTargetPchannel())
 	resp := &milvuspb.GetReplicateInfoResponse{}
 	if ch.secondary {
-		resp.Checkpoint = ch.checkpoint.proto(c.wal)
+		resp.Checkpoint = ch.checkpoint.proto(c.world.walOf(ch.checkpoint.cluster))
 	}
 	if kept, ok := ch.salvage[req.GetSourceClusterId()]; ok && c.profile.dump {
-		resp.SalvageCheckpoint = kept.proto(c.wal)
+		resp.SalvageCheckpoint = kept.proto(c.world.walOf(kept.cluster))
 	}
 	return resp, nil
 }

@@ -128,20 +128,20 @@ func (c *cluster) state() ClusterState {
 			s.Rows += len(sh.rows)
 		}
 		if ch.secondary {
-			s.Checkpoints = append(s.Checkpoints, ch.checkpoint.state(ch.name))
+			s.Checkpoints = append(s.Checkpoints, ch.checkpoint.state(ch.name, c.world.walOf(ch.checkpoint.cluster)))
 		}
 		for _, source := range sortedKeys(ch.salvage) {
-			s.Salvage = append(s.Salvage, ch.salvage[source].state(ch.name))
+			s.Salvage = append(s.Salvage, ch.salvage[source].state(ch.name, c.world.walOf(source)))
 		}
 	}
 	s.Broken = c.broken()
 	return s
 }
 
-func (p checkpoint) state(pchannel string) CheckpointState {
+func (p checkpoint) state(pchannel string, wal commonpb.WALName) CheckpointState {
 	s := CheckpointState{PChannel: pchannel, SourceCluster: p.cluster, SourcePChannel: p.pchannel, SourceTimeTick: p.tick}
 	if p.confirmed {
-		id := encodeID(p.id)
+		id := encodeID(wal, p.id)
 		s.SourceMessageID = &id
 	}
 	return s

@@ -112,12 +112,13 @@ func (c *cluster) decode(in *commonpb.ImmutableMessage) (message, error) {
 		return message{}, fmt.Errorf("message type %q: %w", props[propType], err)
 	}
 	m := message{kind: kind(k)}
-	if m.id, err = decodeID(in.GetId().GetId()); err != nil {
+	wal := in.GetId().GetWALName()
+	if m.id, err = decodeID(wal, in.GetId().GetId()); err != nil {
 		return m, fmt.Errorf("message id: %w", err)
 	}
 	m.lastConfirmed = m.id - 1
 	if lc, ok := props[propLastConfirmed]; ok {
-		if m.lastConfirmed, err = decodeID(lc); err != nil {
+		if m.lastConfirmed, err = decodeID(wal, lc); err != nil {
 			return m, fmt.Errorf("last confirmed id: %w", err)
 		}
 	}
