@@ -161,6 +161,9 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
 			AtMost(*w.Upper), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
 	}
+	if n, until := w.Untouched(); n > 0 {
+		text += fmt.Sprintf("; on %d of %d channels nothing was ever written there, by %s", n, len(w.PerChannel), until.UTC().Format(time.RFC3339))
+	}
 	if s.frozen(d.lost) {
 		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
 	}

@@ -78,6 +78,24 @@ func (w *Window) measure(channels []ChannelProgress, backlogFree func(channel st
 	}
 }
 
+// Untouched are the channels on which nothing was ever replicated and of which the
+// log of their source showed that nothing was ever written there, and until when:
+// nothing older than that is lost on them.
+func (w *Window) Untouched() (channels int, until time.Time) {
+	if w == nil {
+		return 0, time.Time{}
+	}
+	for _, c := range w.PerChannel {
+		if !c.Known || c.Started || c.ReplicatedUpTo.IsZero() {
+			continue
+		}
+		if channels++; until.IsZero() || c.ReplicatedUpTo.Before(until) {
+			until = c.ReplicatedUpTo
+		}
+	}
+	return channels, until
+}
+
 // clockSkew is how far ahead of our clock a source's tick may be before the
 // two clocks are known to disagree, and their difference to mean nothing.
 const clockSkew = 5 * time.Second

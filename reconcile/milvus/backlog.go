@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync/atomic"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
@@ -68,15 +69,22 @@ func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
 	questions := questions(f.stands(ctx, source.cluster.ID, standbys), until)
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))
+	var called atomic.Bool
 	unhurried(len(questions), f.concurrency, func(i int) {
 		oldest, known, err := source.first(ctx, questions[i].place, until)
+		if errors.Is(err, errNotAsked) {
+			return
+		}
+		called.Store(true)
 		told[i], denied[i] = source.link.support(err)
 		if err == nil && known {
 			questions[i].answer(oldest, until)
 		}
 	})
-	source.learn(told, slices.Contains(denied, true))
-	return len(questions) > 0
+	if called.Load() {
+		source.learn(told, slices.Contains(denied, true))
+	}
+	return called.Load()
 }
 
 // first is the tick of the oldest message that is not replicated behind a place,

@@ -26,6 +26,9 @@ type origin struct {
 	tried time.Time
 }
 
+// errNotAsked: no call was made, so that nothing is told of the server either.
+var errNotAsked = errors.New("the log was not read")
+
 var errLongLog = errors.New("the log is too long to be read from its beginning")
 
 // firstSince is the tick of the oldest message that a source wrote on a channel
@@ -40,7 +43,7 @@ func (l *link) firstSince(ctx context.Context, source string, at place, until ui
 	case before.at != nil: // the configuration must still be there, or retention cut the log behind it
 		part.start, part.from = before.at, before.since
 	case part.start == nil, before.since == 0 && l.fleet.clock.Now().Sub(before.tried) < rereadAfter:
-		return 0, false, nil
+		return 0, false, errNotAsked
 	}
 	since := sinceAttached{attachment: attachment{source: source, standby: at.standby}}
 	err = l.dump(ctx, part, since.take)

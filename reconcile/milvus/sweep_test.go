@@ -180,8 +180,8 @@ func TestAPrimaryIsSeenFirst(t *testing.T) {
 	same(t, views["b"].Progress[0].CaughtUpAt != nil, true)
 }
 
-// TestQuestions: what stands at the same place is asked for once, and what has
-// replicated beyond the moment not at all.
+// TestQuestions: what stands at the same place is asked for once, what has
+// replicated beyond the moment not at all, and what has replicated nothing last.
 func TestQuestions(t *testing.T) {
 	const until = 100
 	at := func(cluster, id string, tick uint64) *commonpb.ReplicateCheckpoint {
@@ -192,13 +192,17 @@ func TestQuestions(t *testing.T) {
 		channels[i] = plan.ChannelProgress{Channel: "b_" + strconv.Itoa(i), Known: i != 6, MessageID: "00"}
 	}
 	channels[7].MessageID = ""
-	standby := &sight{view: plan.View{Progress: channels}, checkpoints: []*commonpb.ReplicateCheckpoint{
+	standby := &sight{access: access{cluster: plan.Cluster{ID: "b"}}, view: plan.View{Progress: channels}, checkpoints: []*commonpb.ReplicateCheckpoint{
 		at("a", "x", 50), at("a", "x", 50), at("a", "y", 50), at("a", "x", 100), at("z", "x", 50), nil, at("a", "x", 50), at("a", "", 0),
 	}}
+	standby.checkpoints[2].MessageId.WALName = commonpb.WALName_Kafka
 	stands := NewFleet(Config{}).stands(t.Context(), "a", []*sight{standby})
-	same(t, len(stands), 4)
+	same(t, len(stands), 5)
 	asked := questions(stands, until)
-	same(t, len(asked), 2)
+	same(t, len(asked), 3)
+	if last := asked[2].place; last != (place{channel: "a_0", wal: commonpb.WALName_Kafka, standby: "b"}) {
+		t.Errorf("the last is asked from %+v", last)
+	}
 	same(t, len(asked[0].waiting), 2)
 	same(t, *channels[3].CaughtUpAt, plan.TickTime(until))
 	asked[0].answer(60, until)

@@ -163,8 +163,8 @@ func TestUntouchedWithoutTheBeginning(t *testing.T) {
 	clock.Advance(80 * time.Hour)
 	w.create("a", "two", 2)
 	w.await(func() bool { return w.observe(Depth{Progress: true})["b"].Progress[0].CaughtUpAt != nil })
-	w.expectBacklog(f, "the beginning is gone", 0, 2, 14)
-	w.expectBacklog(w.fleet(), "the beginning is gone, seen by another process", 0, 2, 14)
+	w.expectBacklog(f, "the beginning is gone", 0, 4, 12)
+	w.expectBacklog(w.fleet(), "the beginning is gone, seen by another process", 0, 4, 12)
 }
 
 // promoteUntouched fails over to b, on which 2 channels of 16 carried something.

@@ -152,7 +152,7 @@ func (s *salvageTally) report(topology string, found milvus.Salvage) render.Salv
 	slices.SortFunc(out.Counts, render.SalvageCount.Compare)
 	for _, c := range found.Channels {
 		out.Channels = append(out.Channels, render.SalvageChannel{
-			Channel: c.Channel, Promoted: c.Promoted, Messages: c.Messages, Problem: c.Problem,
+			Channel: c.Channel, Promoted: c.Promoted, Messages: c.Messages, Untouched: c.Untouched, Problem: c.Problem,
 			ReplicatedUpTo: plan.TickTime(c.Replicated), First: plan.TickTime(c.First), Last: plan.TickTime(c.Last),
 		})
 	}

@@ -45,6 +45,7 @@ type SalvageChannel struct {
 	Messages       int64
 	First          time.Time
 	Last           time.Time
+	Untouched      bool   // nothing was ever replicated on it: it was read from where replication began
 	Problem        string // why it may hold more; empty: it does not
 }
 
@@ -94,6 +95,7 @@ type wireSalvageChannel struct {
 	Messages       int64   `json:"messages"`
 	First          *string `json:"first"`
 	Last           *string `json:"last"`
+	Untouched      bool    `json:"untouched"`
 	Problem        *string `json:"problem"`
 }
 
@@ -113,7 +115,7 @@ func encodeSalvage(r SalvageReport) wireSalvage {
 		Channels: mapList(r.Channels, func(c SalvageChannel) wireSalvageChannel {
 			return wireSalvageChannel{
 				Channel: textOrNil(c.Channel), Promoted: c.Promoted, ReplicatedUpTo: timeOrNil(c.ReplicatedUpTo),
-				Messages: c.Messages, First: timeOrNil(c.First), Last: timeOrNil(c.Last), Problem: textOrNil(c.Problem),
+				Messages: c.Messages, First: timeOrNil(c.First), Last: timeOrNil(c.Last), Untouched: c.Untouched, Problem: textOrNil(c.Problem),
 			}
 		}),
 		NotKnown: mapList(r.notKnown(), same), Export: textOrNil(r.Export), Exported: r.Exported,
@@ -131,6 +133,16 @@ func (r SalvageReport) notKnown() []string {
 	}
 }
 
+// neverWritten counts the channels on which nothing was replicated, since nothing
+// was written.
+func (r SalvageReport) neverWritten() int {
+	n := 0
+	for _, c := range r.Channels {
+		n += one(c.Untouched && c.Problem == "" && c.Messages == 0)
+	}
+	return n
+}
+
 func (p *page) salvage(r SalvageReport) {
 	var rows, messages int64
 	for _, c := range r.Counts {
@@ -146,6 +158,9 @@ func (p *page) salvage(r SalvageReport) {
 	p.title(r.Topology+"/"+r.Stale, s, words)
 	p.blank()
 	p.salvageProblems(r)
+	if n := r.neverWritten(); n > 0 {
+		p.field("Untouched", good, "✓", fmt.Sprintf("on %s nothing was ever written since replication to %s began: their logs were read from there", plural(n, "channel", "channels"), r.Promoted))
+	}
 	if r.Export != "" {
 		p.field("Export", good, "✓", fmt.Sprintf("%d lines in %s", r.Exported, r.Export))
 	}

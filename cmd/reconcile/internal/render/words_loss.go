@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -71,6 +72,10 @@ func (d Document) replicationWords(t plan.TopologyPlan) (string, style) {
 }
 
 func windowWords(w *plan.Window, old string) string {
+	return strings.TrimSuffix(boundWords(w, old)+" "+untouchedWords(w), " ")
+}
+
+func boundWords(w *plan.Window, old string) string {
 	if w == nil || w.Upper == nil {
 		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s.",
 			old, unknownChannels(w))
@@ -105,7 +110,7 @@ func unknownChannels(w *plan.Window) string {
 	}
 	silent, unread := 0, 0
 	for _, c := range w.PerChannel {
-		silent += one(c.Known && !c.Started)
+		silent += one(c.Known && !c.Started && c.Upper == nil)
 		unread += one(!c.Known)
 	}
 	all := plural(len(w.PerChannel), "channel", "channels")
@@ -119,6 +124,15 @@ func unknownChannels(w *plan.Window) string {
 	default:
 		return ""
 	}
+}
+
+// untouchedWords says on how many channels nothing was ever written.
+func untouchedWords(w *plan.Window) string {
+	n, until := w.Untouched()
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("On %d of %s nothing was ever written, as of %s.", n, plural(len(w.PerChannel), "channel", "channels"), clockTime(until))
 }
 
 // channelWords shows the channels that stand out: the worst when they
