@@ -71,11 +71,11 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 	info, err := os.Stat(b.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return image{}, nil
+		return image{}, b.checkAbsent()
 	case err != nil:
 		return image{}, fmt.Errorf("open ledger: %w", err)
 	case info.Size() == 0:
-		return image{}, nil // its maker was killed before the first write
+		return image{}, b.checkAbsent() // its maker was killed before the first write
 	}
 	if im, ok, err := b.unchanged(ctx); ok || err != nil {
 		return im, err
@@ -93,7 +93,12 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	_, statErr := os.Stat(b.path)
+	info, statErr := os.Stat(b.path)
+	if statErr != nil || info.Size() == 0 {
+		if err := b.checkAbsent(); err != nil {
+			return err
+		}
+	}
 	err := b.with(ctx, false, func(db *bbolt.DB, file *os.File) error {
 		var before image
 		var c change
@@ -121,6 +126,9 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		switch {
 		case err == nil:
 			b.kept.wrote(before, c, number, file)
+			if n := len(c.append); n > 0 {
+				_ = b.writeHead(c.append[n-1]) // the record is written; the next one notes its own
+			}
 		case !errors.Is(err, errNothing):
 			b.kept = kept{version: b.kept.version}
 		}

@@ -58,6 +58,8 @@ type backend interface {
 	// g (if not nil) still holds its lock in that same transaction. fn may run
 	// more than once.
 	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
+	// checkNoted compares a sound image with what was noted outside of it.
+	checkNoted(im image) error
 	// lock takes the lock of a topology, waiting no longer than wait.
 	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
 	// campaign waits until ctx ends to be the one that leads.
@@ -181,6 +183,9 @@ func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 		entries, err := v.check(im.chain)
 		if err == nil && im.format != "" && !im.whole {
 			err = checkHead(im, v.values.sumOf)
+		}
+		if err == nil {
+			err = l.store.checkNoted(im)
 		}
 		if err != nil {
 			v.good = 0
