@@ -131,7 +131,7 @@ func (e *env) stop(c *Cluster) {
 func (e *env) start(c *Cluster) {
 	e.t.Helper()
 	e.sim(e.breaker.Start(c.ID))
-	e.sim(e.ready(c))
+	e.sim(e.ready(c, e.limits.start))
 }
 
 // cut lets nothing through from one cluster to another, until heal or the end of

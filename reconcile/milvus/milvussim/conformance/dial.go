@@ -55,7 +55,7 @@ func (c *Cluster) credentials(secured *tls.Config) credentials.TransportCredenti
 func (e *env) dial(c *Cluster) {
 	e.t.Helper()
 	e.connect(c)
-	if err := e.ready(c); err != nil {
+	if err := e.ready(c, e.limits.start); err != nil {
 		e.t.Fatal(err)
 	}
 }

@@ -15,6 +15,8 @@ import (
 type limits struct {
 	// call ends a call, and the wait for something that must come.
 	call time.Duration
+	// down is how long a cluster may serve nothing before it is started again.
+	down time.Duration
 	// start is how long a cluster may take until it serves again.
 	start time.Duration
 	// settle is how long the way to the start of a case may take.
@@ -27,8 +29,8 @@ type limits struct {
 }
 
 var (
-	simulatedLimits = limits{call: 60 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 20 * time.Millisecond, poll: 5 * time.Millisecond}
-	realLimits      = limits{call: 20 * time.Second, start: 90 * time.Second, settle: 60 * time.Second, hold: 6 * time.Second, poll: 150 * time.Millisecond}
+	simulatedLimits = limits{call: 60 * time.Second, down: 5 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 20 * time.Millisecond, poll: 5 * time.Millisecond}
+	realLimits      = limits{call: 20 * time.Second, down: 45 * time.Second, start: 90 * time.Second, settle: 60 * time.Second, hold: 6 * time.Second, poll: 150 * time.Millisecond}
 )
 
 // serves says why a cluster serves nothing now; nil if its proxy and its
@@ -42,18 +44,18 @@ func (e *env) serves(c *Cluster) error {
 }
 
 // ready waits until a cluster serves.
-func (e *env) ready(c *Cluster) error {
+func (e *env) ready(c *Cluster, limit time.Duration) error {
 	var last error
-	if e.within(e.limits.start, func() bool { last = e.serves(c); return last == nil }) {
+	if e.within(limit, func() bool { last = e.serves(c); return last == nil }) {
 		return nil
 	}
-	return fmt.Errorf("%s does not serve within %s: %w", c.ID, e.limits.start, last)
+	return fmt.Errorf("%s does not serve within %s: %w", c.ID, limit, last)
 }
 
 // revive makes sure that a cluster serves before a case begins. One that ended is
 // started again, if there are commands for that.
 func (e *env) revive(c *Cluster) error {
-	err := e.ready(c)
+	err := e.ready(c, e.limits.down)
 	if err == nil {
 		return nil
 	}
@@ -77,7 +79,7 @@ func (e *env) restart(c *Cluster) error {
 	if err := e.breaker.Start(c.ID); err != nil {
 		return errors.Join(stopped, err)
 	}
-	return e.ready(c)
+	return e.ready(c, e.limits.start)
 }
 
 // half tells whether a promotion stays half done: the old edge is stored, and

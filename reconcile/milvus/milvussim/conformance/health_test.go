@@ -22,7 +22,7 @@ func TestARunEndsWithAWord(t *testing.T) {
 	t.Cleanup(w.Close)
 	target := outside(t, milvussim.Converged(milvussim.Pair("a", "b")), w)
 	limits := simulatedLimits
-	limits.start = 50 * time.Millisecond
+	limits.down = 50 * time.Millisecond
 	target.limits = &limits
 	r := newRun(t, target)
 	e := r.env(t)
@@ -41,8 +41,6 @@ func TestARunEndsWithAWord(t *testing.T) {
 		t.Errorf("with a command that fails: %v", err)
 	}
 	e.breaker = simulatedBreaker(w)
-	e.limits = simulatedLimits
-	e.limits.start = time.Second
 	if err := e.revive(e.b); err != nil {
 		t.Errorf("with commands: %v", err)
 	}

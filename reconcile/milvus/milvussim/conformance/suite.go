@@ -122,7 +122,7 @@ type run struct {
 	target Target
 	limits limits
 	report *Report
-	known  *sync.Map // clusters that are known to be configured
+	known  *sync.Map // whether a cluster is fresh
 	ended  error     // why nothing more is run
 	last   string    // the case before
 }
@@ -232,19 +232,27 @@ func (e *env) prepare(s start, expendable bool) {
 }
 
 // fresh tells whether a cluster was never configured: it has nothing to read, or
-// blocks the read while its coordinator answers (M §1.2). Once configured, it is
-// never fresh again.
+// blocks the read while its coordinator answers (M §1.2). It stays so until it is
+// told something, and once configured it is never fresh again.
 func (e *env) fresh(c *Cluster) bool {
 	e.t.Helper()
-	if _, known := e.known.Load(c.ID); known {
-		return false
+	if fresh, known := e.known.Load(c.ID); known {
+		return fresh.(bool)
 	}
-	resp, err := e.readErr(e.brief(c), c)
-	if n := len(resp.GetConfiguration().GetClusters()); n > 0 {
-		e.known.Store(c.ID, true)
-		return false
-	}
-	return err == nil || e.serves(c) == nil
+	found := e.within(e.limits.call, func() bool {
+		resp, err := e.readErr(e.brief(c), c)
+		switch {
+		case len(resp.GetConfiguration().GetClusters()) > 0:
+			e.known.Store(c.ID, false)
+		case err == nil && resp.GetStatus().GetCode() == 0, (reply{resp.GetStatus(), err}).inDoubt() && e.serves(c) == nil:
+			e.known.Store(c.ID, true)
+		default:
+			return false
+		}
+		return true
+	})
+	fresh, _ := e.known.Load(c.ID)
+	return found && fresh.(bool)
 }
 
 // simulate starts the clusters of a case.

@@ -113,7 +113,7 @@ type env struct {
 	tls      *tls.Config
 	patience time.Duration
 	limits   limits
-	known    *sync.Map // clusters that are known to be configured
+	known    *sync.Map // whether a cluster is fresh
 }
 
 const (
@@ -192,6 +192,7 @@ type reply struct {
 }
 
 func (e *env) send(ctx context.Context, c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) reply {
+	e.known.CompareAndDelete(c.ID, true)
 	s, err := c.rpc.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: cfg, ForcePromote: force,
 	})
