@@ -23,6 +23,10 @@ type Breaker struct {
 	// Grow gives a cluster one pchannel more (rootCoord.dmlChannelNum) and
 	// returns when it serves again.
 	Grow func(id string) error
+	// Wipe brings a cluster back with nothing in it and never configured. What a
+	// promotion by force or a fence leaves in a log is replayed when the cluster is
+	// linked again (#52727); with Wipe no case begins with what another left.
+	Wipe func(id string) error
 	// StopCDC ends the CDC component of a cluster and nothing else, StartCDC
 	// brings it back.
 	StopCDC, StartCDC func(id string) error
@@ -55,6 +59,8 @@ const (
 	varHeal  = "MILVUS_HEAL"
 	varGrow  = "MILVUS_GROW"
 
+	varWipe = "MILVUS_WIPE"
+
 	varStopCDC  = "MILVUS_STOP_CDC"
 	varStartCDC = "MILVUS_START_CDC"
 )
@@ -68,7 +74,7 @@ var (
 )
 
 // CommandBreaker breaks clusters by commands of the person who runs the suite:
-// MILVUS_STOP, MILVUS_START, MILVUS_GROW, MILVUS_STOP_CDC and MILVUS_START_CDC
+// MILVUS_STOP, MILVUS_START, MILVUS_GROW, MILVUS_WIPE, MILVUS_STOP_CDC and MILVUS_START_CDC
 // with the id of the cluster in CLUSTER, MILVUS_CUT and MILVUS_HEAL with FROM and TO. Each is run by sh and must
 // end with 0.
 func CommandBreaker(getenv func(string) string) Breaker {
@@ -85,7 +91,7 @@ func CommandBreaker(getenv func(string) string) Breaker {
 		return func(from, to string) error { return shell(name, getenv(name), "FROM="+from, "TO="+to) }
 	}
 	return Breaker{
-		Stop: one(varStop), Start: one(varStart), Cut: two(varCut), Heal: two(varHeal), Grow: one(varGrow),
+		Stop: one(varStop), Start: one(varStart), Cut: two(varCut), Heal: two(varHeal), Grow: one(varGrow), Wipe: one(varWipe),
 		StopCDC: one(varStopCDC), StartCDC: one(varStartCDC),
 	}
 }

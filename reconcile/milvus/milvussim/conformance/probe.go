@@ -149,7 +149,9 @@ func (e *env) flowing(from, to *Cluster) {
 	if s := e.create(from, name); s.GetCode() != 0 {
 		e.t.Fatalf("create on %s: %v", from.ID, s)
 	}
-	e.eventually("a collection of "+from.ID+" shows on "+to.ID, func() bool { return e.has(to, name) })
+	if !e.within(e.limits.call, func() bool { return e.has(to, name) }) {
+		e.t.Fatalf("a collection of %s does not show on %s; %[1]s stores %[3]s, %[2]s stores %[4]s", from.ID, to.ID, e.stored(from), e.stored(to))
+	}
 	e.drop(from, name)
 	e.eventually("it goes again", func() bool { return !e.has(to, name) })
 }

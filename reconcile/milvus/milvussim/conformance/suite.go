@@ -176,13 +176,20 @@ func (r *run) one(t *testing.T, c Case) {
 	c.run(e)
 }
 
-// targetOrder has the cases about clusters that were never configured first: a
-// cluster never returns to that state.
+// targetOrder has cases that begin alike together. Those about clusters that were
+// never configured come first: unless it is wiped, a cluster never returns to that
+// state. The one that adds a channel comes last: no channel ever goes again.
 func targetOrder(all []Case) []Case {
-	first := func(c Case) bool { return c.start == unconfigured }
-	return slices.Concat(
-		slices.DeleteFunc(slices.Clone(all), func(c Case) bool { return !first(c) }),
-		slices.DeleteFunc(slices.Clone(all), first))
+	order := []start{unconfigured, wide, healthy, apart}
+	rank := func(c Case) int {
+		if slices.Contains(c.needs, varGrow) {
+			return len(order)
+		}
+		return slices.Index(order, c.start)
+	}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(x, y Case) int { return rank(x) - rank(y) })
+	return out
 }
 
 // skipped says why a case cannot run on a target; "" if it can.
@@ -205,6 +212,31 @@ func (c Case) skipped(target Target) string {
 	return ""
 }
 
+// cleanse wipes the clusters where a case needs new ones, or where the case before
+// has left more than what is stored tells.
+func (e *env) cleanse(s start) {
+	e.t.Helper()
+	before, known := e.known.Swap(lastStart, s)
+	_, dirty := e.known.LoadAndDelete(dirty)
+	if known && before == s && !dirty && s != unconfigured && s != apart {
+		return
+	}
+	for _, c := range e.clusters() {
+		if e.fresh(c) {
+			continue
+		}
+		e.sim(e.breaker.Wipe(c.ID))
+		e.sim(e.ready(c, e.limits.start))
+		e.known.Store(c.ID, true)
+	}
+}
+
+// What a run knows beside whether a cluster is fresh.
+const (
+	lastStart = "how the case before began"
+	dirty     = "a log holds more than an edge from A"
+)
+
 // clusters are those under test.
 func (e *env) clusters() []*Cluster {
 	if e.c == nil {
@@ -216,12 +248,16 @@ func (e *env) clusters() []*Cluster {
 // prepare brings real clusters to the start of a case.
 func (e *env) prepare(s start, expendable bool) {
 	e.t.Helper()
+	if expendable && e.breaker.Wipe != nil {
+		e.cleanse(s)
+	}
 	switch {
 	case s == unconfigured:
 		if !e.fresh(e.a) || !e.fresh(e.b) {
 			e.t.Skip("needs clusters that were never configured; run it first on new ones")
 		}
 	case !expendable:
+	case s == apart && e.breaker.Wipe != nil: // each was never configured
 	case s == apart:
 		e.part()
 	case s == wide:

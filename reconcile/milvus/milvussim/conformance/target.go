@@ -193,10 +193,21 @@ type reply struct {
 
 func (e *env) send(ctx context.Context, c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) reply {
 	e.known.CompareAndDelete(c.ID, true)
+	if force || !e.led(cfg) {
+		e.known.Store(dirty, true)
+	}
 	s, err := c.rpc.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: cfg, ForcePromote: force,
 	})
 	return reply{s, err}
+}
+
+// led tells whether a configuration has edges from A, and no other.
+func (e *env) led(cfg *commonpb.ReplicateConfiguration) bool {
+	edges := cfg.GetCrossClusterTopology()
+	return len(edges) > 0 && !slices.ContainsFunc(edges, func(edge *commonpb.CrossClusterTopology) bool {
+		return edge.GetSourceClusterId() != e.a.ID
+	})
 }
 
 // call demands that a normal update succeeds.
