@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
@@ -84,5 +87,76 @@ func TestMilvusClient(t *testing.T) {
 	err = b.CreateCollection(ctx, milvusclient.SimpleCreateCollectionOptions("films", 4))
 	if err == nil || !strings.Contains(err.Error(), "cluster is not primary, cannot do any DDL/DCL") {
 		t.Errorf("create on the standby: %v", err)
+	}
+}
+
+// TestMilvusClientReplicates: the Go client switches over and resends what was not
+// available; it cannot promote by force but through the service below it.
+func TestMilvusClientReplicates(t *testing.T) {
+	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	connect := func(id string) *milvusclient.Client {
+		c, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address(id), Username: "root", Password: "Milvus"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		return c
+	}
+	a, b := connect("a"), connect("b")
+	build := func(edge bool, ids ...string) *commonpb.ReplicateConfiguration {
+		out := milvusclient.NewReplicateConfigurationBuilder()
+		for _, id := range ids {
+			out.WithCluster(milvusclient.NewMilvusClusterBuilder(id).WithURI("http://" + w.Address(id)).
+				WithToken(milvussim.RootToken).WithPchannels(w.PChannels(id)...).Build())
+		}
+		if edge {
+			out.WithTopology("b", "a")
+		}
+		return out.Build()
+	}
+	updates := func(id string) int {
+		n := 0
+		for _, c := range w.Calls() {
+			if c.Cluster == id && c.Method == "UpdateReplicateConfiguration" {
+				n++
+			}
+		}
+		return n
+	}
+
+	for _, code := range []codes.Code{codes.Unavailable, codes.ResourceExhausted} {
+		if err := w.AddFault("a", milvussim.Fault{Method: "UpdateReplicateConfiguration", Kind: milvussim.FaultError, Times: 1, Code: code}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.UpdateReplicateConfiguration(ctx, build(true, "a", "b")); err != nil {
+		t.Fatalf("the old primary: %v", err)
+	}
+	if n := updates("a"); n != 3 {
+		t.Errorf("it was sent %d times, want 3", n)
+	}
+	if err := b.UpdateReplicateConfiguration(ctx, build(true, "a", "b")); err != nil {
+		t.Fatalf("the new primary: %v", err)
+	}
+	if info, err := a.GetReplicateInfo(ctx, &milvuspb.GetReplicateInfoRequest{SourceClusterId: "b", TargetPchannel: w.PChannels("a")[0]}); err != nil || info.GetCheckpoint().GetClusterId() != "b" {
+		t.Errorf("the checkpoint of the standby: %v, %v", info, err)
+	}
+
+	// A force promote whose first try was not available is sent again, and takes
+	// effect once.
+	if err := w.AddFault("a", milvussim.Fault{Method: "UpdateReplicateConfiguration", Kind: milvussim.FaultError, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	promote := &milvuspb.UpdateReplicateConfigurationRequest{ReplicateConfiguration: build(false, "a"), ForcePromote: true}
+	if s, err := a.GetService().UpdateReplicateConfiguration(ctx, promote); err != nil || s.GetCode() != 0 {
+		t.Fatalf("promote: %v, %v", s, err)
+	}
+	if s, err := a.GetService().UpdateReplicateConfiguration(ctx, promote); err != nil || !strings.Contains(s.GetReason(), "current cluster is primary") {
+		t.Errorf("promote again: %v, %v", s, err)
+	}
+	if got := w.State("a").BelievedRole; got != "standalone" {
+		t.Errorf("a is %s", got)
 	}
 }
