@@ -15,6 +15,7 @@ import (
 type source struct {
 	authors  []approval.Person
 	carriers []approval.Carrier
+	unknown  plumbing.Hash // a commit of it whose author cannot be read; zero: none
 }
 
 // sourceKey names the change that a source belongs to.
@@ -75,7 +76,18 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 			out.Carriers = append(out.Carriers, t.carrier)
 		}
 	}
+	src.denyUnknown(out.Carriers)
 	return out, nil
+}
+
+// denyUnknown denies what would approve a change of which an author is not known:
+// the approver could not be told from the author.
+func (s source) denyUnknown(carriers []approval.Carrier) {
+	for i := range carriers {
+		if !s.unknown.IsZero() && carriers[i].Problem == "" {
+			carriers[i].Problem = fmt.Sprintf("the author of commit %s cannot be read, so the approver cannot be told from the author: make the change again, in a commit of plain git and with a greater generation", s.unknown)
+		}
+	}
 }
 
 // sourceOf finds the authors and the carriers among commits.
@@ -99,7 +111,7 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 		}
 	}
 	if len(s.authors) == 0 {
-		s.authors = said.authors
+		s.addAuthors(rec.governs, said)
 	}
 	r.sources.put(k, s)
 	return s, nil
@@ -143,18 +155,21 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 			return err
 		}
 		if own {
-			s.addAuthors(said.authors)
+			s.addAuthors(id, said)
 		}
 	}
 	own, err := r.differsFromParents(merge, rec.key, rec.name, keys)
 	if own {
-		s.addAuthors(itself.authors)
+		s.addAuthors(merge.id, itself)
 	}
 	return err
 }
 
-func (s *source) addAuthors(people []approval.Person) {
-	for _, p := range people {
+func (s *source) addAuthors(of plumbing.Hash, said *statement) {
+	if said.authorless {
+		s.unknown = of
+	}
+	for _, p := range said.authors {
 		if !slices.Contains(s.authors, p) {
 			s.authors = append(s.authors, p)
 		}

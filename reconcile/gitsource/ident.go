@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,16 +26,28 @@ func parseIdent(s string) (approval.Person, time.Time, error) {
 	return p, time.Unix(int64(n), 0).UTC(), nil
 }
 
+// maxName is the length above which a name is not shown; the e-mail counts.
+const maxName = 256
+
 // emails returns every e-mail that an ident could be read to hold, so that a
-// crooked one hides nobody.
+// crooked one hides no author: the one that git takes, between the first < and the
+// next >, and whatever else has the form of one.
 func emails(ident string) []approval.Person {
 	if p, _, err := parseIdent(ident); err == nil {
+		if len(p.Name) > maxName {
+			p.Name = ""
+		}
 		return []approval.Person{p}
 	}
 	var out []approval.Person
+	if _, rest, ok := strings.Cut(ident, "<"); ok {
+		if mail, _, ok := strings.Cut(rest, ">"); ok && strings.TrimSpace(mail) != "" {
+			out = append(out, approval.Person{Email: strings.TrimSpace(mail)})
+		}
+	}
 	for _, part := range strings.FieldsFunc(ident, func(r rune) bool { return r == '<' || r == '>' || r == ' ' }) {
-		if strings.Contains(part, "@") {
-			out = append(out, approval.Person{Email: part})
+		if p := (approval.Person{Email: part}); strings.Contains(part, "@") && !slices.Contains(out, p) {
+			out = append(out, p)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // header is one header of a commit or tag, with its continuation lines
@@ -31,13 +34,15 @@ type object struct {
 // errObject marks bytes that are no commit or tag.
 var errObject = errors.New("malformed object")
 
-// splitObject reads headers up to the empty line.
+// splitObject reads headers up to the empty line. Where it fails it returns what
+// was read so far, a header that does not end among it.
 func splitObject(raw []byte) ([]header, string, error) {
 	var out []header
 	for pos := 0; pos < len(raw); {
 		end := bytes.IndexByte(raw[pos:], '\n')
 		if end < 0 {
-			return nil, "", fmt.Errorf("%w: a header does not end", errObject)
+			key, value, _ := strings.Cut(string(raw[pos:]), " ")
+			return append(out, header{key: key, value: value, start: pos, end: len(raw)}), "", fmt.Errorf("%w: a header does not end", errObject)
 		}
 		line, next := string(raw[pos:pos+end]), pos+end+1
 		switch {
@@ -58,19 +63,51 @@ func splitObject(raw []byte) ([]header, string, error) {
 	return out, "", nil // a message may be missing altogether
 }
 
-// parseCommit reads the raw bytes of a commit.
-func parseCommit(raw []byte) (object, error) {
+// parseCommit reads the raw bytes of a commit. One that git would not have made
+// says so in its problem, and what can be read of it is there all the same.
+func parseCommit(raw []byte) object {
 	headers, body, err := splitObject(raw)
-	if err != nil {
-		return object{}, err
-	}
 	o := object{headers: headers, body: body, payload: raw}
-	if err := o.requireOrder("tree", "parent", "author", "committer"); err != nil {
-		return object{}, err
+	if err == nil {
+		err = o.requireOrder("tree", "parent", "author", "committer")
+	}
+	if err != nil {
+		o.problem = err.Error()
 	}
 	o.takeHeaderSignature(raw)
 	o.inspect()
-	return o, nil
+	return o
+}
+
+// place reads where a commit stands, its tree and its parents, as git does: from
+// its first lines, whatever follows them. head is how many bytes these lines have.
+func place(in *bufio.Reader) (tree plumbing.Hash, parents []plumbing.Hash, head int64, err error) {
+	tree, head, err = placeLine(in, "tree ")
+	if err != nil || head == 0 {
+		return tree, nil, 0, fmt.Errorf("%w: it does not begin with a tree", errObject)
+	}
+	for len(parents) < maxParents {
+		parent, size, err := placeLine(in, "parent ")
+		if err != nil || size == 0 {
+			return tree, parents, head, err
+		}
+		parents, head = append(parents, parent), head+size
+	}
+	return tree, nil, 0, fmt.Errorf("%w: it has %d parents or more", errTooLarge, maxParents)
+}
+
+// placeLine reads a line of key and id. Its size is 0 if the next line has another key.
+func placeLine(in *bufio.Reader, key string) (id plumbing.Hash, size int64, err error) {
+	line, _ := in.Peek(len(key) + 2*len(id) + 1)
+	if !bytes.HasPrefix(line, []byte(key)) {
+		return id, 0, nil
+	}
+	digits, ended := bytes.CutSuffix(line[len(key):], []byte("\n"))
+	if _, err := hex.Decode(id[:], digits[:min(len(digits), 2*len(id))]); err != nil || !ended || len(digits) != 2*len(id) {
+		return id, 0, fmt.Errorf("%w: a line %+q holds no id", errObject, key)
+	}
+	_, err = in.Discard(len(line))
+	return id, int64(len(line)), err
 }
 
 // parseTag reads the raw bytes of a tag. Its signature stands at the end of
@@ -132,7 +169,7 @@ func (o *object) takeHeaderSignature(raw []byte) {
 		o.signature = h.value + "\n"
 		o.payload = append(append([]byte(nil), raw[:h.start]...), raw[h.end:]...)
 	}
-	if found > 1 {
+	if found > 1 && o.problem == "" {
 		o.problem = "it has several signatures"
 	}
 }

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,8 +18,9 @@ const MaxBlob = 1 << 20
 
 // The bounds of single objects.
 const (
-	maxObject = 1 << 20  // of a commit, a tag or a signature
-	maxTree   = 16 << 20 // of one folder
+	maxObject  = 1 << 20  // of a tag, a signature, or of what a commit says
+	maxTree    = 16 << 20 // of one folder
+	maxParents = 1 << 20  // of a commit
 )
 
 // errTooLarge marks objects beyond the bounds.
@@ -53,53 +55,58 @@ func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
 // content reads up to limit bytes from the beginning of an object. All of it is
 // checked against its id.
 func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+	data := make([]byte, min(o.Size(), limit))
+	err := r.read(o, kind, id, func(in io.Reader) error {
+		_, err := io.ReadFull(in, data)
+		return err
+	})
+	return data, err
+}
+
+// read gives the bytes of an object to use, which need not take them all, and
+// checks all of them against its id.
+func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, use func(io.Reader) error) error {
 	if o.Type() != kind {
-		return nil, fmt.Errorf("object %s is a %s, not a %s", id, o.Type(), kind)
+		return fmt.Errorf("object %s is a %s, not a %s", id, o.Type(), kind)
 	}
 	r.reads[kind]++
-	reader, err := o.Reader()
+	checked := r.hashed(id, kind)
+	if checked != nil {
+		o = checked
+	}
+	in, err := o.Reader()
 	if err != nil {
 		r.damaged(id, err)
-		return nil, fmt.Errorf("object %s: %w", id, err)
+		return fmt.Errorf("object %s: %w", id, err)
 	}
-	defer reader.Close()
-	data := make([]byte, min(o.Size(), limit))
-	if r.hashed(id, kind, data) {
-		return data, nil
+	defer in.Close()
+	if checked != nil {
+		return use(in)
 	}
 	hasher := plumbing.NewHasher(kind, o.Size())
-	if _, err = io.ReadFull(reader, data); err == nil {
-		_, _ = hasher.Write(data)             // a hash never fails
-		_, err = io.Copy(hasher.Hash, reader) // nothing, but of what is cut
-	}
-	if err != nil {
+	used := use(io.TeeReader(in, hasher.Hash))
+	if _, err := io.Copy(hasher.Hash, in); err != nil {
 		r.damaged(id, err)
-		return nil, fmt.Errorf("object %s: %w", id, err)
+		return fmt.Errorf("object %s: %w", id, err)
 	}
 	if hasher.Sum() != id {
 		r.damaged(id, errDamaged)
-		return nil, fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
+		return fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
 	}
-	return data, nil
+	return used
 }
 
-// hashed reads an object that go-git has decoded into its cache, where it stands
+// hashed finds an object that go-git has decoded into its cache, where it stands
 // under the hash of its own bytes: it need not be computed twice.
-func (r *Repo) hashed(id plumbing.Hash, kind plumbing.ObjectType, data []byte) bool {
+func (r *Repo) hashed(id plumbing.Hash, kind plumbing.ObjectType) plumbing.EncodedObject {
 	if r.decoded == nil {
-		return false
+		return nil
 	}
 	o, ok := r.decoded.Get(id)
 	if m, inMemory := o.(*plumbing.MemoryObject); !ok || !inMemory || m.Type() != kind {
-		return false
+		return nil
 	}
-	reader, err := o.Reader()
-	if err != nil {
-		return false
-	}
-	defer reader.Close()
-	_, err = io.ReadFull(reader, data)
-	return err == nil
+	return o
 }
 
 // ErrIncomplete marks history or content that a clone lacks.
@@ -120,20 +127,27 @@ type commit struct {
 	id      plumbing.Hash
 	tree    plumbing.Hash
 	parents []plumbing.Hash
-	depth   int // 1 + the greatest of the parents'; 0: not counted yet
+	head    int64 // bytes of the lines that say so
+	depth   int   // 1 + the greatest of the parents'; 0: not counted yet
 }
 
+// commit reads a commit's place in the history. Whatever else the commit holds, and
+// however much: who merged it must not stop everything after.
 func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if c, ok := r.commits.get(id); ok {
 		return c, nil
 	}
-	o, err := r.readCommit(id)
+	o, err := r.encoded(id)
 	if err != nil {
 		return nil, err
 	}
-	c := &commit{id: id, tree: plumbing.NewHash(o.first("tree"))}
-	for _, p := range o.all("parent") {
-		c.parents = append(c.parents, plumbing.NewHash(p))
+	c := &commit{id: id}
+	err = r.read(o, plumbing.CommitObject, id, func(in io.Reader) (err error) {
+		c.tree, c.parents, c.head, err = place(bufio.NewReaderSize(in, 1024))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", id, err)
 	}
 	r.commits.put(id, c)
 	return c, nil
@@ -142,9 +156,10 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 // statement is what a commit says, and who does. Only those of commits that bear
 // on a change are read: the governing one, and what a merge of it brought in.
 type statement struct {
-	authors []approval.Person
-	carrier approval.Carrier
-	claims  bool // its message speaks of failovers
+	authors    []approval.Person
+	authorless bool // it has an author who cannot be read
+	carrier    approval.Carrier
+	claims     bool // its message speaks of failovers
 }
 
 func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
@@ -155,7 +170,15 @@ func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{authors: append(emails(o.first("author")), coAuthors(o.body)...)}
+	s := &statement{}
+	for i, author := range o.all("author") {
+		people := emails(author)
+		named := slices.ContainsFunc(people, func(p approval.Person) bool { return p.Email != "" })
+		s.authorless = s.authorless || i == 0 && !named // git takes the first
+		s.authors = append(s.authors, people...)
+	}
+	s.authorless = s.authorless || o.first("author") == ""
+	s.authors = append(s.authors, coAuthors(o.body)...)
 	_, claimErr := approval.ParseTrailers(o.body)
 	s.claims = !errors.Is(claimErr, approval.ErrNoClaim)
 	s.carrier = r.commitCarrier(id, o, s.claims)
@@ -163,27 +186,29 @@ func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
 	return s, nil
 }
 
-// readCommit reads a commit. One that is too large to be a carrier has its place
-// in the history all the same: whoever merged it must not stop everything after.
+// readCommit reads what a commit says, 1 MiB of it beyond its parents. One that has
+// more can be no carrier.
 func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
+	c, err := r.commit(id)
+	if err != nil {
+		return object{}, err
+	}
 	at, err := r.encoded(id)
 	if err != nil {
 		return object{}, err
 	}
-	data, err := r.content(at, plumbing.CommitObject, id, maxObject)
+	limit := c.head + maxObject
+	data, err := r.content(at, plumbing.CommitObject, id, limit)
 	if err != nil {
 		return object{}, err
 	}
-	cut := len(data) == maxObject
+	cut := at.Size() >= limit
 	if cut {
 		data = data[:bytes.LastIndexByte(data, '\n')+1]
 	}
-	o, err := parseCommit(data)
-	if err != nil {
-		return object{}, fmt.Errorf("commit %s: %w", id, err)
-	}
+	o := parseCommit(data)
 	if cut {
-		o.problem = fmt.Sprintf("it has %d bytes or more", maxObject)
+		o.problem = fmt.Sprintf("it has %d bytes or more", at.Size())
 	}
 	return o, nil
 }

@@ -98,7 +98,7 @@ func New(c Config) (*Repo, error) {
 
 // forget empties what is kept.
 func (r *Repo) forget() {
-	r.commits = newCache[plumbing.Hash, *commit](keepCommits)
+	r.commits = newWeighedCache[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
 	r.said = newCache[plumbing.Hash, *statement](keepSigned)
 	r.trees = newWeighedCache[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
 	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)

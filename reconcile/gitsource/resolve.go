@@ -1,8 +1,10 @@
 package gitsource
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -161,18 +163,27 @@ func (r *Repo) withPrefix(rev string) ([]plumbing.Hash, error) {
 	})
 }
 
-// peel follows tags to their commit.
+// maxChain bounds tags of tags of tags.
+const maxChain = 1000
+
+// peel follows tags to their commit. Of a tag only its first line is read, so that
+// neither its size nor what else is odd about it matters.
 func (r *Repo) peel(id plumbing.Hash) (*commit, error) {
-	for range 5 {
-		data, err := r.raw(plumbing.TagObject, id, maxObject)
+	for range maxChain {
+		o, err := r.encoded(id)
 		if err != nil {
+			return nil, err
+		}
+		if o.Type() != plumbing.TagObject {
 			break
 		}
-		o, err := parseTag(data)
-		if err != nil || !plumbing.IsHash(o.first("object")) {
-			return nil, fmt.Errorf("tag %s cannot be read", id)
+		of := id
+		if err := r.read(o, plumbing.TagObject, of, func(in io.Reader) (err error) {
+			id, _, err = placeLine(bufio.NewReader(in), "object ")
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("tag %s: %w", of, err)
 		}
-		id = plumbing.NewHash(o.first("object"))
 	}
 	return r.commit(id)
 }
