@@ -56,7 +56,7 @@ func Elect(keys []Key, now time.Time, enough int, soon time.Duration) Electorate
 			if !l.ValidBefore.IsZero() && l.ValidBefore.Sub(now) < soon {
 				out.Ending = append(out.Ending, Ending{l.ID, l.ValidBefore})
 			}
-			for _, email := range l.Patterns {
+			for _, email := range l.emails() {
 				out.Names = appendNew(out.Names, FoldEmail(email))
 				votes = append(votes, k.vote(email))
 			}
@@ -76,6 +76,14 @@ func (k Key) vote(email string) vote {
 	}
 }
 
+// emails are the principals of a line without wildcards that a person could sign
+// as.
+func (l AllowedLine) emails() []string {
+	return slices.DeleteFunc(slices.Clone(l.Patterns), func(p string) bool {
+		return slices.Contains(forges, FoldEmail(p)) || !AllowedLine{Patterns: []string{p}}.CanMatch()
+	})
+}
+
 // unusable says why a line counts for nobody at a time; empty: it counts.
 func (l AllowedLine) unusable(now time.Time) string {
 	switch {
@@ -85,6 +93,8 @@ func (l AllowedLine) unusable(now time.Time) string {
 		return fmt.Sprintf("it is valid only from %s", stamp(l.ValidAfter))
 	case !l.validAt(now):
 		return fmt.Sprintf("it expired at %s", stamp(l.ValidBefore))
+	case len(l.emails()) == 0:
+		return "none of its principals is a person's e-mail"
 	case l.wild():
 		return "it has wildcards and names nobody, so it counts for no quorum"
 	}

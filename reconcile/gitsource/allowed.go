@@ -14,21 +14,21 @@ import (
 )
 
 // parseAllowedSigners reads an allowed_signers file (ssh-keygen(1), ALLOWED
-// SIGNERS). A line that cannot be read is an error: left out, it would deny an
-// approver on the day that matters.
+// SIGNERS). A line that cannot be read, or can never match an approval, is an
+// error: left out, it would deny an approver on the day that matters.
 func parseAllowedSigners(data []byte) ([]signerLine, error) {
 	var out []signerLine
 	var problems []error
 	n := 0
 	for line := range strings.Lines(string(data)) {
 		n++
-		line = strings.TrimSpace(line)
+		line = strings.Trim(line, " \t\r\n") // as ssh has it: no other space is one
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		l, err := parseSignerLine(line)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("allowed signers, line %d: %w", n, err))
+			problems = append(problems, fmt.Errorf("allowed signers, line %d: %w%s", n, err, oddIn(line, err)))
 			continue
 		}
 		l.ID = fmt.Sprintf("allowed_signers:%d", n)
@@ -36,6 +36,28 @@ func parseAllowedSigners(data []byte) ([]signerLine, error) {
 	}
 	return out, errors.Join(problems...)
 }
+
+// oddIn points to the first character before the comment of a line in error that
+// people take for another one, unless the error does.
+func oddIn(line string, err error) string {
+	if errors.Is(err, errPrincipal) {
+		return ""
+	}
+	n := 0
+	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ' ' || r == '\t' }) {
+		n++
+		if problem := approval.CheckCharacters(word); problem != "" {
+			return fmt.Sprintf("; of its word %d, %+q, %s", n, word, problem)
+		}
+		if strings.HasPrefix(word, "AAAA") { // as every key does
+			break
+		}
+	}
+	return ""
+}
+
+// errPrincipal marks a word that can never match, whose error says why.
+var errPrincipal = errors.New("can never match")
 
 // parseSignerLine reads "principals [options] type key [comment]".
 func parseSignerLine(line string) (signerLine, error) {
@@ -47,6 +69,9 @@ func parseSignerLine(line string) (signerLine, error) {
 	l.Patterns, err = parsePatterns(principals)
 	if err != nil {
 		return signerLine{}, err
+	}
+	if !l.CanMatch() {
+		return signerLine{}, fmt.Errorf("%+q can never be the e-mail of an approval: write it as alice@example.com", principals)
 	}
 	l.Wildcard = slices.ContainsFunc(l.Patterns, approval.IsWildcard)
 	field, rest := nextWord(rest)
@@ -92,7 +117,10 @@ func parsePatterns(list string) ([]string, error) {
 	patterns := strings.Split(list, ",")
 	for _, p := range patterns {
 		if strings.TrimPrefix(p, "!") == "" {
-			return nil, errors.New("a principal is empty")
+			return nil, errors.New("a principal is empty: write ',' between several, without spaces")
+		}
+		if problem := approval.CheckPrincipal(strings.TrimPrefix(p, "!")); problem != "" {
+			return nil, fmt.Errorf("the principal %+q %w: %s", p, errPrincipal, problem)
 		}
 	}
 	return patterns, nil
@@ -158,7 +186,7 @@ func (l *signerLine) setOption(name, value string, hasValue bool) (err error) {
 	}
 	switch name {
 	case "namespaces":
-		l.Namespaces = strings.Split(text, ",")
+		l.Namespaces, err = parseNamespaces(text)
 	case "valid-after":
 		l.ValidAfter, err = parseSSHTime(text)
 	case "valid-before":
@@ -167,6 +195,19 @@ func (l *signerLine) setOption(name, value string, hasValue bool) (err error) {
 		return fmt.Errorf("option %+q is not known", name)
 	}
 	return err
+}
+
+func parseNamespaces(list string) ([]string, error) {
+	out := strings.Split(list, ",")
+	for _, n := range out {
+		if n == "" {
+			return nil, errors.New("a namespace is empty")
+		}
+		if problem := approval.CheckCharacters(n); problem != "" {
+			return nil, fmt.Errorf("the namespace %+q %w: %s", n, errPrincipal, problem)
+		}
+	}
+	return out, nil
 }
 
 // splitOptions splits at commas outside quotes.

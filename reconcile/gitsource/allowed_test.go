@@ -24,7 +24,7 @@ func TestParseAllowedSigners(t *testing.T) {
 		{"tabs", "\talice@example.com\t" + key, []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"alice@example.com"}}}},
 		{"carriage returns", "alice@example.com " + key + "\r\n", []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"alice@example.com"}}}},
 		{"the second line", "#\nalice@example.com,bob@example.com " + key, []approval.AllowedLine{{ID: "allowed_signers:2", Patterns: []string{"alice@example.com", "bob@example.com"}}}},
-		{"a quoted principal", `"alice smith,bob" ` + key, []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"alice smith", "bob"}}}},
+		{"a quoted principal", `"alice@x,bob" ` + key, []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"alice@x", "bob"}}}},
 		{"wildcards", "*@example.com,!mallory@example.com " + key, []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"*@example.com", "!mallory@example.com"}, Wildcard: true}}},
 		{"an authority", "*@x cert-authority " + key, []approval.AllowedLine{{ID: "allowed_signers:1", Patterns: []string{"*@x"}, Wildcard: true, CertAuthority: true}}},
 		{"all options", `a@x CERT-AUTHORITY,namespaces="git,file",valid-after="20260101Z",Valid-Before="20270101120000Z" ` + key, []approval.AllowedLine{{
@@ -51,6 +51,61 @@ func TestParseAllowedSigners(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestLinesThatNeverMatch: the error names the line and the character.
+func TestLinesThatNeverMatch(t *testing.T) {
+	_, key := newSigner(t)
+	fields := strings.Fields(key)
+	for _, c := range []struct{ name, line, says string }{
+		{"a byte order mark", "\ufeffalice@example.com " + key, "U+FEFF, a byte order mark, as its character 1"},
+		{"a byte order mark before a comment", "\ufeff# approvers", "U+FEFF, a byte order mark"},
+		{"a no-break space before it", "\u00a0alice@example.com " + key, "U+00A0, a no-break space, as its character 1"},
+		{"a no-break space behind it", "alice@example.com\u00a0 " + key, "U+00A0, a no-break space, as its character 18"},
+		{"a no-break space for a space", "alice@example.com\u00a0" + key, "U+00A0, a no-break space, as its character 18"},
+		{"a no-break space behind the options", `alice@example.com namespaces="git"` + "\u00a0" + key, "U+00A0, a no-break space"},
+		{"a no-break space behind the type", "alice@example.com " + fields[0] + "\u00a0" + fields[1], "U+00A0, a no-break space"},
+		{"a zero-width space", "alice@\u200bexample.com " + key, "U+200B, a zero-width space, as its character 7"},
+		{"a soft hyphen", "alice@exam\u00adple.com " + key, "U+00AD, a soft hyphen"},
+		{"a mark of direction", "alice@example.com\u202e " + key, "U+202E, an invisible character"},
+		{"a Cyrillic letter", "\u0430lice@example.com " + key, "U+0430, a character of the script Cyrillic, as its character 1"},
+		{"a Greek letter", "alice@exampl\u03b5.com " + key, "Greek, as its character 13"},
+		{"a full-width letter", "\uff41lice@example.com " + key, "U+FF41, a character of the script Latin"},
+		{"another at sign", "alice\uff20example.com " + key, "U+FF20"},
+		{"another hyphen", "alice@my\u2010example.com " + key, "U+2010"},
+		{"another comma", "alice@example.com\uff0cbob@example.com " + key, "U+FF0C"},
+		{"bytes of Latin-1", "al\xefce@example.com " + key, "no UTF-8 as its character 3"},
+		{"the second principal", "alice@example.com,\u200bbob@example.com " + key, "U+200B"},
+		{"an exclusion", "*@example.com,!b\u043eb@example.com " + key, "U+043E"},
+		{"a pattern", "*@ex\u0430mple.com " + key, "U+0430"},
+		{"an authority", "alice@ex\u0430mple.com cert-authority " + key, "U+0430"},
+		{"a namespace", `alice@example.com namespaces="git` + "\u200b" + `" ` + key, "U+200B"},
+		{"a blank in the namespaces", `alice@example.com namespaces="git, file" ` + key, "U+0020, a space"},
+		{"an empty namespace", `alice@example.com namespaces="git," ` + key, "a namespace is empty"},
+		{"angle brackets", "<alice@example.com> " + key, "'<' as its character 1"},
+		{"name and e-mail", `"Alice <alice@example.com>" ` + key, "U+0020, a space, as its character 6"},
+		{"a semicolon", "alice@example.com;bob@example.com " + key, "';' as its character 18"},
+		{"a slash between two", "alice@example.com/bob@example.com " + key, "a second '@' as its character 22"},
+		{"a space behind the comma", "alice@example.com, bob@example.com " + key, "a principal is empty"},
+		{"a space before the end of the quote", `"alice@example.com " ` + key, "U+0020, a space, as its character 18"},
+		{"a comma at the end", "alice@example.com, " + key, "a principal is empty"},
+		{"mailto", "mailto:alice@example.com " + key, `begins with "mailto:"`},
+		{"no e-mail", "alice " + key, "write it as alice@example.com"},
+		{"half an e-mail", "alice@ " + key, "write it as alice@example.com"},
+		{"only exclusions", "!bob@example.com " + key, "can never be the e-mail"},
+		{"an exclusion of itself", "alice@example.com,!*@example.com " + key, "can never be the e-mail"},
+		{"an exclusion of all", "*@example.com,!* " + key, "can never be the e-mail"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseAllowedSigners([]byte("# é: a comment may hold anything\n" + c.line + "\nbob@example.com " + key + " Bób\n"))
+			if err == nil || !strings.Contains(err.Error(), "line 2: ") || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+	if _, err := parseAllowedSigners([]byte("\ufeff" + "alice@example.com " + key)); err == nil || !strings.Contains(err.Error(), "line 1: ") {
+		t.Errorf("a byte order mark of the file: %v", err)
 	}
 }
 

@@ -35,7 +35,7 @@ func parseKeyring(data []byte) (*keyring, error) {
 			return nil, fmt.Errorf("OpenPGP keyring: %w", err)
 		}
 		out.entities = list
-		return &out, nil
+		return &out, out.check()
 	}
 	// The decoder reads ahead of the block that it decodes, so each gets its own text.
 	for _, text := range strings.SplitAfter(string(data), "\n-----END PGP PUBLIC KEY BLOCK-----") {
@@ -58,7 +58,29 @@ func parseKeyring(data []byte) (*keyring, error) {
 	if len(out.entities) == 0 {
 		return nil, errors.New("OpenPGP keyring: it holds no key")
 	}
-	return &out, nil
+	return &out, out.check()
+}
+
+// check refuses a key that can never approve, since no user id of it could stand in
+// an approval. One that ended or was revoked may stay.
+func (k *keyring) check() error {
+	var problems []error
+	for _, e := range k.entities {
+		fits := len(e.Revocations) > 0
+		why := "it has no user id with an e-mail"
+		for _, id := range e.Identities {
+			email := emailOf(id)
+			problem := approval.CheckPrincipal(email)
+			fits = fits || len(id.Revocations) > 0 || email != "" && problem == ""
+			if problem != "" {
+				why = fmt.Sprintf("of its user id %+q, %s", id.Name, problem)
+			}
+		}
+		if !fits {
+			problems = append(problems, fmt.Errorf("OpenPGP keyring: key %X %w: %s", e.PrimaryKey.Fingerprint, errPrincipal, why))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // verify checks the OpenPGP signature of an object. Whether a key or a
@@ -188,25 +210,43 @@ func linesOf(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLine, 
 		b.key(sub.PublicKey, sub.Sig)
 	}
 	var out []approval.AllowedLine
+	unfit := "the key has no user id with an e-mail"
 	for _, id := range e.Identities {
-		if len(id.Revocations) > 0 || id.SelfSignature == nil || id.UserId == nil || id.UserId.Email == "" {
+		email := emailOf(id)
+		if email == "" {
+			continue
+		}
+		if problem := approval.CheckPrincipal(email); problem != "" {
+			unfit = fmt.Sprintf("its user id %+q can never match: %s", id.Name, problem)
 			continue
 		}
 		own := b
 		own.signature(id.SelfSignature)
 		out = append(out, approval.AllowedLine{
 			ID:          fmt.Sprintf("keyring:%X", e.PrimaryKey.Fingerprint),
-			Patterns:    []string{id.UserId.Email},
+			Patterns:    []string{email},
 			ValidAfter:  b.after,
 			ValidBefore: own.before,
-			Wildcard:    approval.IsWildcard(id.UserId.Email),
+			Wildcard:    approval.IsWildcard(email),
 		})
 	}
 	slices.SortFunc(out, func(a, b approval.AllowedLine) int { return strings.Compare(a.Patterns[0], b.Patterns[0]) })
 	if len(out) == 0 {
-		return nil, "the key has no user id with an e-mail"
+		return nil, unfit
 	}
 	return out, ""
+}
+
+// emailOf is the e-mail of a user id that stands; as gpg has it, one may be an
+// e-mail and nothing else.
+func emailOf(id *openpgp.Identity) string {
+	if len(id.Revocations) > 0 || id.SelfSignature == nil || id.UserId == nil {
+		return ""
+	}
+	if bare := id.UserId.Id; id.UserId.Email == "" && strings.Count(bare, "@") == 1 && !strings.ContainsAny(bare, " <>()") {
+		return bare
+	}
+	return id.UserId.Email
 }
 
 // bounds narrows down when something holds.

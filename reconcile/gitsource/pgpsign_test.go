@@ -56,6 +56,14 @@ func TestOpenPGP(t *testing.T) {
 			g.run(noon.Add(-time.Hour), "--quick-add-uid", key, aliceUID)
 			return key
 		}},
+		{name: "a user id of an e-mail and nothing else", make: func(g *gnupg) string {
+			return g.key(noon.Add(-day), "alice@example.com", "ed25519", "sign", "never")
+		}},
+		{name: "a user id that can never match, beside one that can", make: func(g *gnupg) string {
+			key := g.key(noon.Add(-day), "Alice <\u0430lice@example.com>", "ed25519", "sign", "never")
+			g.run(noon.Add(-time.Hour), "--quick-add-uid", key, aliceUID)
+			return key
+		}},
 		{name: "a key whose life was made longer after the signature", make: func(g *gnupg) string {
 			return g.key(noon.Add(-day), aliceUID, "ed25519", "sign", "2d")
 		}, then: func(g *gnupg, key string) {
@@ -176,6 +184,28 @@ func TestOpenPGPSignaturesThatDontHold(t *testing.T) {
 	nobody := trust{}
 	if s := nobody.verify(signedObject(payload, good)); s.Valid || !s.KeyUnknown {
 		t.Errorf("without a keyring: %+v", s)
+	}
+}
+
+// TestKeysThatNeverMatch: the error names the key, the user id and the character.
+func TestKeysThatNeverMatch(t *testing.T) {
+	for name, c := range map[string]struct{ uid, says string }{
+		"no e-mail":           {"Alice Smith", "no user id with an e-mail"},
+		"a Cyrillic letter":   {"Alice <\u0430lice@example.com>", "U+0430, a character of the script Cyrillic, as its character 1"},
+		"a zero-width space":  {"Alice <alice@example.com\u200b>", "U+200B, a zero-width space, as its character 18"},
+		"another no-break":    {"Alice <alice@\u00a0example.com>", "U+00A0, a no-break space"},
+		"two e-mails as one":  {"Alice <alice@example.com;a@example.com>", "';' as its character 18"},
+		"an e-mail in quotes": {"Alice <\"alice@example.com\">", `'"' as its character 1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGnupg(t)
+			g.key(noon, aliceUID, "ed25519", "sign", "never")
+			g.run(noon, "--utf8-strings", "--allow-freeform-uid", "--quick-gen-key", c.uid, "ed25519", "sign", "never")
+			_, err := parseKeyring(g.export())
+			if err == nil || !strings.Contains(err.Error(), "can never match") || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
 	}
 }
 

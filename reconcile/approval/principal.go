@@ -1,0 +1,97 @@
+package approval
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// CheckPrincipal says which character of a principal, or of an e-mail of a key,
+// keeps it from ever being the e-mail of an approval. Empty: none does.
+func CheckPrincipal(p string) string {
+	if odd := CheckCharacters(p); odd != "" {
+		return odd
+	}
+	at, n := 0, 0
+	for i, r := range p {
+		n++
+		switch {
+		case strings.ContainsRune(`<>";`, r):
+			return fmt.Sprintf("it holds %q as its character %d: write the e-mail alone, and ',' between several", r, n)
+		case r == ':' && strings.EqualFold(p[:i], "mailto"):
+			return fmt.Sprintf("it begins with %q: write the e-mail alone", p[:i+1])
+		case r == '@':
+			at++
+		}
+		if at > 1 {
+			return fmt.Sprintf("it holds a second '@' as its character %d: write ',' between several", n)
+		}
+	}
+	return ""
+}
+
+// CheckCharacters says which character of a text is not plain ASCII, or is not seen.
+func CheckCharacters(s string) string {
+	n := 0
+	for _, r := range s {
+		n++
+		switch {
+		case r == utf8.RuneError:
+			return fmt.Sprintf("it holds bytes that are no UTF-8 as its character %d", n)
+		case r <= ' ' || r > '~':
+			return fmt.Sprintf("it holds %s as its character %d; only plain ASCII can match", nameOf(r), n)
+		}
+	}
+	return ""
+}
+
+// CanMatch says whether a principal could be the e-mail of an approval: it is one,
+// or has wildcards, and neither excludes nor is excluded.
+func (l AllowedLine) CanMatch() bool {
+	return slices.ContainsFunc(l.Patterns, func(p string) bool {
+		switch {
+		case CheckPrincipal(p) != "" || strings.HasPrefix(p, "!"):
+			return false
+		case IsWildcard(p):
+			return !slices.Contains(l.Patterns, "!*") && !slices.Contains(l.Patterns, "!"+p)
+		}
+		before, after, ok := strings.Cut(p, "@")
+		return ok && before != "" && after != "" && l.names(p)
+	})
+}
+
+// oddNames are characters that cannot be told from others, or from nothing.
+var oddNames = map[rune]string{
+	'\t': "a tab", ' ': "a space", '\u00a0': "a no-break space", '\u202f': "a narrow no-break space", '\u00ad': "a soft hyphen",
+	'\u200b': "a zero-width space", '\u200c': "a zero-width non-joiner", '\u200d': "a zero-width joiner",
+	'\u2060': "a word joiner", '\ufeff': "a byte order mark",
+}
+
+// nameOf names a character that cannot be shown as it is, or looks like another.
+func nameOf(r rune) string {
+	what := oddNames[r]
+	switch {
+	case what != "":
+	case unicode.IsControl(r):
+		what = "a control character"
+	case unicode.IsSpace(r):
+		what = "another kind of space"
+	case unicode.Is(unicode.Cf, r):
+		what = "an invisible character"
+	default:
+		what = fmt.Sprintf("a character of the script %s", scriptOf(r))
+	}
+	return fmt.Sprintf("%U, %s,", r, what)
+}
+
+func scriptOf(r rune) string {
+	for _, name := range slices.Sorted(maps.Keys(unicode.Scripts)) {
+		if unicode.Is(unicode.Scripts[name], r) {
+			return name
+		}
+	}
+	return "of no language"
+}
