@@ -74,7 +74,17 @@ var knownIssues = []knownIssue{
 			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
 		},
 	},
+	{
+		53118, "a log that is fenced again and again blocks a channel for 45 to 60 s, longer than the topology's 'unavailableFor': a primary of this version may have seemed lost while it lived", FeatureCalmFencing,
+		func(s situation, d decision, c Cluster, v View) bool {
+			return d.transition == TransitionFailover && c.ID == d.primary.ID && s.rules.UnavailableFor < fencingBlocks &&
+				v.version().line30() && v.version().Lacks(FeatureCalmFencing)
+		},
+	},
 }
+
+// fencingBlocks is how long a channel may be blocked by #53118.
+const fencingBlocks = time.Minute
 
 // walKept is how long Milvus keeps messages by default, replicated or not
 // (woodpecker retentionPolicy.ttl, rocksmq.retentionTimeInMinutes).
@@ -133,7 +143,7 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
 				fmt.Sprintf("%s (%s) has %s", c.ID, v.version().Name(), strings.Join(texts, "; ")),
-				"read it in milvus-io/milvus and plan the upgrade that fixes it, a standby first; 'reconcile explain KNOWN_ISSUE' says more"))
+				"read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor "+s.t.Name+" --upgrade-to VERSION' says in which order, since the wrong one stops replication"))
 		}
 	}
 	return out

@@ -143,6 +143,9 @@ func (v Version) line() (in func(featureRow) int, patch int) {
 	}
 }
 
+// line30 says whether the version is of the 3.0 line.
+func (v Version) line30() bool { return v.ordered && v.major == 3 && v.minor == 0 }
+
 func row26(r featureRow) int { return r.in26 }
 func row30(r featureRow) int { return r.in30 }
 
@@ -187,6 +190,9 @@ func (v Version) NewerThanTable() bool {
 
 // Ordered says whether the tag can be held against a release.
 func (v Version) Ordered() bool { return v.ordered }
+
+// Exact says whether the label names a release, and no build near one.
+func (v Version) Exact() bool { return v.exact }
 
 // Standing says in a few words how the version was judged; empty: by the table.
 func (v Version) Standing() string {
@@ -260,4 +266,9 @@ func VersionTable() []VersionRow {
 		out = append(out, row)
 	}
 	return out
+}
+
+// Same says whether two labels name one release.
+func (v Version) Same(w Version) bool {
+	return v.exact && w.exact && v.major == w.major && v.minor == w.minor && v.patch == w.patch
 }

@@ -15,7 +15,8 @@ import (
 )
 
 func newDoctor(g *globals) *cobra.Command {
-	return &cobra.Command{
+	upgrade := ""
+	cmd := &cobra.Command{
 		Use:   "doctor [TOPOLOGY…]",
 		Short: "Would a failover work right now?",
 		Long: `doctor asks the planner, for each standby, what would block a failover to it if the
@@ -25,14 +26,26 @@ approvers, the ledger, Git, redirect targets, and whether ledger or Git lie with
 primary. It says what to fix first and writes nothing anywhere.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
-of one of them would be blocked. 1: that could not be found out.`,
+of one of them would be blocked. 1: that could not be found out.
+
+--upgrade-to VERSION adds, for each topology, in which order to upgrade its clusters so
+that replication goes on, which tokens and rights would stop or blind it, and what the
+version mends. For that it also calls each cluster without a token, and with the one
+that the clusters use among themselves.`,
 		Example: `  reconcile doctor
-  reconcile doctor orders -o json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runDoctor(cmd.Context(), g, args) },
+  reconcile doctor orders -o json
+  reconcile doctor orders --upgrade-to 3.0.2`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runDoctor(cmd.Context(), g, args, upgrade) },
 	}
+	cmd.Flags().StringVar(&upgrade, "upgrade-to", "", "say how to upgrade the clusters to this release of Milvus")
+	return cmd
 }
 
-func runDoctor(ctx context.Context, g *globals, names []string) error {
+func runDoctor(ctx context.Context, g *globals, names []string, upgrade string) error {
+	to := plan.ParseVersion(upgrade)
+	if upgrade != "" && !to.Exact() {
+		return fmt.Errorf("--upgrade-to %q is no release (hint: such as 2.6.25 or 3.0.2; docs/versions.md has those that are known)", upgrade)
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.prepare()
@@ -48,7 +61,7 @@ func runDoctor(ctx context.Context, g *globals, names []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := x.examine(ctx, rev)
+	d, err := x.examine(ctx, rev, to)
 	if err != nil {
 		return err
 	}
@@ -102,7 +115,7 @@ var breakGlass = []string{
 }
 
 // examine looks at everything of the revision.
-func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnosis, error) {
+func (x *examination) examine(ctx context.Context, rev revision, to plan.Version) (render.Diagnosis, error) {
 	topologies := rev.desired.Topologies
 	if len(topologies) == 0 && len(rev.problems) == 0 {
 		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.commit)
@@ -134,6 +147,9 @@ func (x *examination) examine(ctx context.Context, rev revision) (render.Diagnos
 	for _, t := range topologies {
 		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, rights, rewritten[t.Name]))
 	}
+	if to.Exact() {
+		d.Upgrades = x.upgrades(ctx, topologies, views, to)
+	}
 	return d, nil
 }
 
@@ -150,6 +166,16 @@ func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]p
 		return nil, nil, fmt.Errorf("observe the clusters: %w", err)
 	}
 	return views, rights, nil
+}
+
+// upgrades says how to bring each topology to a version.
+func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to plan.Version) []plan.Upgrade {
+	streams := x.e.fleet.Reader().Streams(ctx, topologies, views)
+	var out []plan.Upgrade
+	for _, t := range topologies {
+		out = append(out, plan.AdviseUpgrade(t, plan.Observed{Views: views}, streams, to))
+	}
+	return out
 }
 
 // rewritten names the topologies whose history was moved; a ledger that cannot

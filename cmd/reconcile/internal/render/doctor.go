@@ -14,6 +14,7 @@ type Diagnosis struct {
 	Topologies []DiagnosedTopology // by name
 	Checks     []Check             // in the order of their areas
 	BreakGlass []string            // what to do when reconcile itself cannot act
+	Upgrades   []plan.Upgrade      // by topology; nil: nobody asked
 }
 
 // DiagnosedTopology is one topology with its standbys.

@@ -19,6 +19,7 @@ type wireDiagnosis struct {
 	Topologies    []wireDiagnosed `json:"topologies"`
 	Checks        []wireCheck     `json:"checks"`
 	BreakGlass    []string        `json:"breakGlass"`
+	Upgrades      []wireUpgrade   `json:"upgrades,omitempty"`
 }
 
 type wireScore struct {
@@ -61,6 +62,7 @@ func encodeDiagnosis(d Diagnosis) wireDiagnosis {
 	return wireDiagnosis{
 		FormatVersion: answerFormat, Commit: textOrNil(d.Commit), GeneratedAt: timeOrNil(d.At), Ready: d.Ready(),
 		Score: wireScore{could, of}, FixFirst: mapList(d.FixFirst(), same), BreakGlass: mapList(d.BreakGlass, same),
+		Upgrades: mapList(d.Upgrades, encodeUpgrade),
 		Topologies: mapList(d.Topologies, func(t DiagnosedTopology) wireDiagnosed {
 			return wireDiagnosed{Name: t.Name, Primary: t.Primary, Ready: t.Ready() && !d.Stopped(), Standbys: mapList(t.Standbys, encodeStandby)}
 		}),
@@ -102,6 +104,10 @@ func (p *page) diagnosis(d Diagnosis) {
 	for _, t := range d.Topologies {
 		p.blank()
 		p.diagnosedTopology(t)
+	}
+	for _, u := range d.Upgrades {
+		p.blank()
+		p.upgrade(u)
 	}
 	p.blank()
 	p.checks(d.Checks)

@@ -1,0 +1,76 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// wireUpgrade is how to bring one topology to a version.
+type wireUpgrade struct {
+	Topology string            `json:"topology"`
+	To       string            `json:"to"`
+	Order    []wireUpgradeStep `json:"order"`
+	Beware   []wireUpgradeNote `json:"beware"`
+	Mends    []string          `json:"mends"`
+}
+
+type wireUpgradeStep struct {
+	Cluster string   `json:"cluster"`
+	From    *string  `json:"from"`
+	Why     string   `json:"why"`
+	Stops   []string `json:"stops"`
+}
+
+type wireUpgradeNote struct {
+	Cluster *string `json:"cluster"`
+	Message string  `json:"message"`
+	Remedy  string  `json:"remedy"`
+}
+
+func encodeUpgrade(u plan.Upgrade) wireUpgrade {
+	return wireUpgrade{
+		Topology: u.Topology, To: u.To.Label,
+		Order: mapList(u.Order, func(s plan.UpgradeStep) wireUpgradeStep {
+			return wireUpgradeStep{Cluster: s.Cluster, From: textOrNil(s.From.Label), Why: s.Why, Stops: mapList(s.Stops, same)}
+		}),
+		Beware: mapList(u.Beware, func(n plan.UpgradeNote) wireUpgradeNote {
+			return wireUpgradeNote{Cluster: textOrNil(n.Cluster), Message: n.Message, Remedy: n.Remedy}
+		}),
+		Mends: mapList(u.Mends, same),
+	}
+}
+
+// upgrade shows the order first, then what to do before.
+func (p *page) upgrade(u plan.Upgrade) {
+	if len(u.Order) == 0 {
+		p.title(u.Topology, good, "every cluster runs "+u.To.Label)
+		return
+	}
+	p.title(u.Topology, attention, "upgrade to "+u.To.Label)
+	label := "Order"
+	for i, s := range u.Order {
+		why := s.Why
+		if len(s.Stops) > 0 {
+			why = "until the next step nothing is replicated to " + strings.Join(s.Stops, ", ")
+		}
+		p.field(label, plain, fmt.Sprintf("%d", i+1), fmt.Sprintf("%s (%s): %s", s.Cluster, s.From.Name(), why))
+		label = ""
+	}
+	label = "Before"
+	for _, n := range u.Beware {
+		text := n.Message
+		if n.Cluster != "" {
+			text = n.Cluster + ": " + text
+		}
+		p.field(label, attention, "!", text)
+		p.field("", plain, "→", n.Remedy)
+		label = ""
+	}
+	label = "Mends"
+	for _, m := range u.Mends {
+		p.field(label, faint, "·", m)
+		label = ""
+	}
+}

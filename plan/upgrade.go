@@ -1,0 +1,264 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// StreamState is what was found out about the streams of one cluster, beside its
+// view. The zero value knows nothing.
+type StreamState struct {
+	Cluster string
+	// Open: it asks nobody for a token, so that it checks no stream either.
+	Open Support
+	// Checks: it asks for a token over streams.
+	Checks Support
+	// TokenBlank: the operator's configuration has no connection_param.token for it.
+	TokenBlank bool
+	// TokenMay: the user of that token may open a replicate stream there.
+	TokenMay    Support
+	TokenDetail string // what TokenMay rests on; never holds a token
+	// Dumps: our own user may read its log.
+	Dumps Support
+}
+
+// Upgrade says how to bring a topology to a version without stopping its
+// replication.
+type Upgrade struct {
+	Topology string
+	To       Version
+	Order    []UpgradeStep // empty: every cluster is there
+	Beware   []UpgradeNote // what stops or blinds something, and what to do before
+	Mends    []string      // what the version does that some cluster does not yet
+}
+
+// UpgradeStep is one cluster's turn.
+type UpgradeStep struct {
+	Cluster string
+	From    Version
+	Why     string
+	// Stops names the standbys that nothing reaches from this step to the next.
+	Stops []string
+}
+
+// UpgradeNote is one thing to mind.
+type UpgradeNote struct {
+	Cluster string // empty: all
+	Message string
+	Remedy  string
+}
+
+// AdviseUpgrade says in which order to upgrade the members of a topology, what
+// that breaks and what it mends. streams has what was found out of each; what is
+// not known there is taken to be in the way.
+func AdviseUpgrade(t Topology, o Observed, streams []StreamState, to Version) Upgrade {
+	u := upgrading{t: t, o: o, streams: streams, to: to}
+	out := Upgrade{Topology: t.Name, To: to}
+	out.Order = u.order()
+	if len(out.Order) == 0 {
+		return out
+	}
+	out.Beware = u.beware(out.Order)
+	out.Mends = u.mends(out.Order)
+	return out
+}
+
+// upgrading is a topology on its way to a version.
+type upgrading struct {
+	t       Topology
+	o       Observed
+	streams []StreamState
+	to      Version
+}
+
+func (u upgrading) stream(id string) StreamState {
+	i := slices.IndexFunc(u.streams, func(s StreamState) bool { return s.Cluster == id })
+	if i < 0 {
+		return StreamState{Cluster: id}
+	}
+	return u.streams[i]
+}
+
+func (u upgrading) from(id string) Version { return u.o.View(id).version() }
+
+// order puts standbys before their primary, or after it where only that keeps
+// replication going. It leaves out who is there already.
+func (u upgrading) order() []UpgradeStep {
+	primary, _ := u.t.Primary()
+	var standbys []string
+	for _, c := range u.t.withRole(RoleStandby) {
+		standbys = append(standbys, c.ID)
+	}
+	behind := func(ids []string) []string {
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return u.from(id).Same(u.to) })
+	}
+	last := u.steps(primary.ID, standbys, behind(append(slices.Clone(standbys), primary.ID)))
+	first := u.steps(primary.ID, standbys, behind(append([]string{primary.ID}, standbys...)))
+	if interrupted(first) < interrupted(last) {
+		return first
+	}
+	return last
+}
+
+// interrupted counts the steps after which some standby is not reached.
+func interrupted(steps []UpgradeStep) int {
+	n := 0
+	for _, s := range steps {
+		if len(s.Stops) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (u upgrading) steps(primary string, standbys, order []string) []UpgradeStep {
+	var out []UpgradeStep
+	for i, id := range order {
+		done := order[:i+1]
+		s := UpgradeStep{Cluster: id, From: u.from(id), Why: "a standby reads what an older primary writes"}
+		switch {
+		case id == primary && i == 0 && len(order) > 1:
+			s.Why = "its CDC then sends the token over streams that an upgraded standby asks for"
+		case id == primary:
+			s.Why = "last, when every standby is there"
+		case slices.Contains(order[:i], primary):
+			s.Why = "once its primary sends a token over streams"
+		}
+		for _, standby := range standbys {
+			if u.refuses(primary, standby, done) {
+				s.Stops = append(s.Stops, standby)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// refuses says whether a standby lets nothing in from its primary while those of
+// done are upgraded: it asks for a token over streams, and the primary's CDC
+// sends none (#52387).
+func (u upgrading) refuses(primary, standby string, done []string) bool {
+	if u.stream(standby).Open == SupportYes {
+		return false
+	}
+	asks := u.checks(standby)
+	if slices.Contains(done, standby) {
+		asks = u.to.Has(FeatureStreamRights)
+	}
+	sends := u.checks(primary)
+	if slices.Contains(done, primary) {
+		sends = u.to.Has(FeatureStreamRights)
+	}
+	return asks != SupportNo && sends != SupportYes
+}
+
+// checks says whether a cluster asks for a token over streams now, by asking it
+// and else by its version. A source that asks for one sends one, too.
+func (u upgrading) checks(id string) Support {
+	if s := u.stream(id).Checks; s != SupportUnknown {
+		return s
+	}
+	return u.from(id).Has(FeatureStreamRights)
+}
+
+// beware is what to do before the first step.
+func (u upgrading) beware(order []UpgradeStep) []UpgradeNote {
+	var out []UpgradeNote
+	if standing := u.to.Standing(); standing != "" {
+		out = append(out, UpgradeNote{Message: u.to.Label + " is " + standing, Remedy: "rehearse this on a pair for tests"})
+	}
+	crosses := false
+	for _, s := range order {
+		if lost := u.loses(s.From); lost != "" {
+			out = append(out, UpgradeNote{s.Cluster, u.to.Label + " lacks what " + s.From.Label + " has: " + lost, "take a release that has it"})
+		}
+		if len(s.Stops) > 0 {
+			out = append(out, UpgradeNote{
+				s.Cluster, "from its upgrade on nothing is replicated to " + strings.Join(s.Stops, ", ") + ", until the next step is done",
+				"do both in one window, shorter than the log is kept (72 h by default); a failover between them loses what was written since",
+			})
+		}
+		crosses = crosses || u.checks(s.Cluster) != SupportYes && u.to.Has(FeatureStreamRights) != SupportNo
+	}
+	if !crosses {
+		return out
+	}
+	if len(order) > 1 {
+		out = append(out, UpgradeNote{
+			Message: "until all are upgraded, an old cluster as primary is refused by an upgraded one: it sends no token over streams (#52387)",
+			Remedy:  "do no switchover between the steps; after a failover between them upgrade the promoted cluster next",
+		})
+	}
+	for _, c := range u.t.Clusters {
+		if c.Role == RolePrimary || c.Role == RoleStandby {
+			out = append(out, u.rights(c.ID)...)
+		}
+	}
+	return out
+}
+
+// rights are what the tokens of a cluster lack once it checks streams.
+func (u upgrading) rights(id string) []UpgradeNote {
+	s := u.stream(id)
+	var out []UpgradeNote
+	switch {
+	case s.TokenBlank && s.Open == SupportYes:
+		out = append(out, UpgradeNote{
+			id, "it asks nobody for a token, and was linked without one: once authorization is turned on there, nothing is replicated to it, for good, since a stored token cannot be filled in later (#52734)",
+			"leave authorization off, or detach it and add it again with a token",
+		})
+	case s.Open == SupportYes:
+		return nil
+	case s.TokenBlank:
+		out = append(out, UpgradeNote{
+			id, "it was linked without a token (connection_param.token): its streams are refused for good, since a stored token cannot be filled in later (#52734)",
+			"before the upgrade detach it and add it again with a replicationTokenFrom, docs/tokens.md",
+		})
+	case s.TokenMay == SupportNo:
+		out = append(out, UpgradeNote{
+			id, "the user of its replication token lacks " + PrivilegeUpdate + " (" + s.TokenDetail + "): its stream is refused",
+			"before the upgrade, on the primary: " + GrantOf(PrivilegeUpdate),
+		})
+	case s.TokenMay == SupportUnknown:
+		out = append(out, UpgradeNote{
+			id, "whether the user of its replication token holds " + PrivilegeUpdate + " is not known: " + wordOr(s.TokenDetail, "it was not asked"),
+			"see to it before the upgrade: " + GrantOf(PrivilegeUpdate),
+		})
+	}
+	if s.Open != SupportYes && s.Dumps != SupportYes {
+		word := "lacks "
+		if s.Dumps == SupportUnknown {
+			word = "is not known to hold "
+		}
+		out = append(out, UpgradeNote{
+			id, "our user " + word + PrivilegeDump + " there: what is not replicated yet, the exact loss and salvage will be unknown",
+			GrantOf(PrivilegeDump),
+		})
+	}
+	return out
+}
+
+// loses are the features that a version has and the wanted one is known to lack.
+func (u upgrading) loses(from Version) string {
+	var out []string
+	for _, r := range features {
+		if from.Has(r.feature) == SupportYes && u.to.Lacks(r.feature) {
+			out = append(out, r.says)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// mends are the features that the wanted version has and some cluster lacks, or
+// is not known to have.
+func (u upgrading) mends(order []UpgradeStep) []string {
+	var out []string
+	for _, r := range features {
+		lack := slices.ContainsFunc(order, func(s UpgradeStep) bool { return s.From.Has(r.feature) != SupportYes })
+		if lack && u.to.Has(r.feature) == SupportYes {
+			out = append(out, fmt.Sprintf("%s (%s)", r.says, r.sources))
+		}
+	}
+	return out
+}
