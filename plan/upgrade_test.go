@@ -42,12 +42,16 @@ func TestAdviseUpgrade(t *testing.T) {
 			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", open, "b a", "", []string{"once authorization is turned on there, nothing is replicated to it, for good"}, "#52387",
 		},
 		"linked without a token": {
-			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *plan.StreamState) { s.TokenBlank = true }), "a b", "",
-			[]string{"refused for good", "detach it and add it again"}, "",
+			[]string{"v2.6.22", "v2.6.22"},
+			"2.6.25", with(fine, func(s *plan.StreamState) { s.TokenBlank = true }), "a b", "",
+			[]string{"refused for good", "detach it and add it again"},
+			"",
 		},
 		"a replication user without the right": {
-			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *plan.StreamState) { s.TokenMay = plan.SupportNo }), "a b", "",
-			[]string{"lacks UpdateReplicateConfiguration", `privilege="UpdateReplicateConfiguration"`}, "",
+			[]string{"v2.6.22", "v2.6.22"},
+			"2.6.25", with(fine, func(s *plan.StreamState) { s.TokenMay = plan.SupportNo }), "a b", "",
+			[]string{"lacks UpdateReplicateConfiguration", `privilege="UpdateReplicateConfiguration"`},
+			"",
 		},
 		"a replication user of which nothing is known": {
 			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *plan.StreamState) { s.TokenMay = plan.SupportUnknown }), "a b", "", []string{"is not known: it was not asked"}, "",
