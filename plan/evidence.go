@@ -14,7 +14,10 @@ type Round struct {
 	// CandidateAnswered: the cluster to promote answered in the same round. A
 	// round in which it did not says nothing: our own network may be gone.
 	CandidateAnswered bool
-	Progress          []ChannelProgress // of the candidate
+	// Brief: the old primary did not answer within a part of its deadline, and no more
+	// was waited for. It counts as the end of a run in which it let every deadline pass.
+	Brief    bool
+	Progress []ChannelProgress // of the candidate
 }
 
 // Evidence is what the rounds of one failover candidate saw.
@@ -37,4 +40,25 @@ type Want struct {
 	Span      time.Duration // from the first counted round to the last
 	Probes    int
 	Interval  time.Duration
+	Brief     bool // the round may be brief: the old primary hangs (Evidence.Hangs)
+}
+
+// Hangs says whether the old primary let its deadline pass in every round of the run
+// that goes on. What serves again answers sooner than that: to see it, nobody needs to
+// wait for a whole deadline once more.
+func (e Evidence) Hangs(now time.Time) bool { return hung(JudgeLoss(e, Failover{}, now).Run) }
+
+// hung says whether every round of a run ended in a timeout, at least two of them at
+// the full deadlines.
+func hung(run []Round) bool {
+	full := 0
+	for _, r := range run {
+		if r.Class != ClassTimeout {
+			return false
+		}
+		if !r.Brief {
+			full++
+		}
+	}
+	return full > 1
 }

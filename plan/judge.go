@@ -50,7 +50,8 @@ const movementRestarts = 2
 // counts only if the old primary did not answer, the candidate did, and it
 // took no longer than its deadlines; a success, a movement of the candidate's
 // checkpoint or a gap of two intervals starts the run anew, and a success
-// forgets earlier movement too. now bounds how old the last round may be.
+// forgets earlier movement too. A brief round only goes on with a run of timeouts; the
+// rules ask for whole ones. now bounds how old the last round may be.
 func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	j := Judgement{began: e.Since}
 	e.Rounds = slices.Clone(e.Rounds)
@@ -62,7 +63,7 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 			remember(seen, r.Progress)
 			continue
 		}
-		if !r.CandidateAnswered || r.Took > r.Limit || !failed(r) {
+		if !r.CandidateAnswered || r.Took > r.Limit || !failed(r) || r.Brief && !hung(j.Run) {
 			continue
 		}
 		if n := len(j.Run); n > 0 && gap(j.Run[n-1], r.At, e.Interval) {
@@ -89,14 +90,11 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 		j.Verdict = LossStillReplicating
 		return j
 	}
-	n := len(j.Run)
-	if n > 0 && gap(j.Run[n-1], now, e.Interval) {
-		j.Run, n = nil, 0
+	if n := len(j.Run); n > 0 && gap(j.Run[n-1], now, e.Interval) {
+		j.Run = nil
 	}
-	var span time.Duration
-	if n > 0 {
-		span = j.Run[n-1].At.Sub(j.Run[0].At)
-	}
+	full := slices.DeleteFunc(slices.Clone(j.Run), func(r Round) bool { return r.Brief })
+	n, span := len(full), runSpan(full)
 	j.Missing = max(0, rules.UnavailableFor-span)
 	j.Probes = max(0, max(rules.Probes, 1)-n)
 	if j.Missing == 0 && j.Probes == 0 {

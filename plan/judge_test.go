@@ -35,6 +35,8 @@ func TestJudgeLoss(t *testing.T) {
 		}
 	}
 	every := func(change func(r *Round)) func(int, *Round) { return func(_ int, r *Round) { change(r) } }
+	timedOut := func(r *Round) { r.Class = ClassTimeout }
+	brief := func(r *Round) { r.Brief = true }
 	for _, c := range []struct {
 		name     string
 		rounds   []Round
@@ -63,6 +65,11 @@ func TestJudgeLoss(t *testing.T) {
 		{"one degraded round among unreachable ones", rounds(5, only(3, func(r *Round) { r.Reach, r.Class = ReachDegraded, ClassNotReady })), LossNotServing, 5, 0},
 		{"one round that could not resolve the name", rounds(5, only(1, func(r *Round) { r.Reach, r.Class = ReachUnknown, ClassDNS })), LossStateUnknown, 5, 0},
 		{"rounds in which nothing was asked", rounds(5, every(func(r *Round) { r.Reach, r.Class = ReachUnknown, ClassNotCalled })), LossNotProbed, 0, 0},
+		{"a brief round ends a run of timeouts", rounds(5, every(timedOut), only(4, brief)), LossUnavailable, 5, 0},
+		{"a brief round makes up for no whole one", rounds(4, every(timedOut), only(3, brief)), LossNotProbed, 4, 0},
+		{"a brief round after a refusal does not count", rounds(6, only(5, timedOut), only(5, brief)), LossUnavailable, 5, 0},
+		{"brief rounds alone prove nothing", rounds(6, every(timedOut), every(brief)), LossNotProbed, 0, 0},
+		{"a brief round sees it up", rounds(5, every(timedOut), only(4, brief), answers(4)), LossReachable, 0, 0},
 		{"the zero round", []Round{{At: now, CandidateAnswered: true}}, LossNotProbed, 0, 0},
 		{"unreachable for a reason that proves nothing", rounds(5, every(func(r *Round) { r.Class = ClassOther })), LossNotProbed, 0, 0},
 		{"a gap of two intervals starts anew", rounds(6, only(0, func(r *Round) { r.At = r.At.Add(-time.Minute) })), LossUnavailable, 5, 0},

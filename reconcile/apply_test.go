@@ -256,3 +256,33 @@ func TestStaleIsRecordedWithTheIntent(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// TestTheLastRoundOfAHangingPrimary is brief, and is made all the same: a primary that serves again is seen by it (R21).
+func TestTheLastRoundOfAHangingPrimary(t *testing.T) {
+	for name, recovers := range map[string]bool{"it hangs on": false, "it recovers for the last round alone": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t)
+			s.world.set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
+			s.book.onLock = func(func()) {
+				s.world.mu.Lock()
+				defer s.world.mu.Unlock()
+				s.world.depths, s.world.briefs, s.world.instant = nil, 0, true
+				s.world.onRound = func(*world, int) {
+					if recovers {
+						s.up("cluster-a")
+					}
+				}
+			}
+			res := s.run(t)
+			if s.world.briefs != 1 || s.world.depths[0].Hanging != "cluster-a" {
+				t.Errorf("%d brief rounds, looked as %+v", s.world.briefs, s.world.depths)
+			}
+			if recovers && (res.Outcome != reconcile.OutcomeBlocked || !strings.Contains(res.Detail, "PRIMARY_REACHABLE") || len(s.hands.sent) > 0) {
+				t.Errorf("%s: %s, sent %q", res.Outcome, res.Detail, s.hands.sent)
+			}
+			if !recovers && (res.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 1) {
+				t.Errorf("%s: %s, sent %q", res.Outcome, res.Detail, s.hands.sent)
+			}
+		})
+	}
+}

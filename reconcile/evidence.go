@@ -13,11 +13,20 @@ import (
 // finalTries is how many rounds are made under the lock until one counts.
 const finalTries = 3
 
-// lastRounds makes the round that contract section 8 wants just before a call,
-// or all of them when the earlier ones do not join without a gap.
+// observed looks at the clusters and then makes the last rounds. A primary that hung
+// in every round before is hardly waited for by the look, and its last round is brief.
+func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(hanging string) []plan.View) plan.Observed {
+	o.Views = look(hanging(o.Evidence, p.Clock()))
+	o.Evidence = r.lastRounds(ctx, p, o, m)
+	return o
+}
+
+// lastRounds makes the round that contract section 8 wants just before a call, or all
+// of them when the earlier ones do not join without a gap. What nothing could be said
+// of proves nothing.
 func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
-	if computed := p.compute(o, m); len(computed.Wants) > 0 {
-		return p.probe(ctx, computed.Wants)
+	if wants := p.compute(o, m).Wants; len(wants) > 0 {
+		return p.probe(ctx, wants)
 	}
 	var out []plan.Evidence
 	for _, e := range o.Evidence {
@@ -28,12 +37,32 @@ func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remember
 	return out
 }
 
+// hanging is the old primary that hangs in every run of rounds; empty: none does.
+func hanging(made []plan.Evidence, now time.Time) string {
+	if len(made) == 0 || slices.ContainsFunc(made, func(e plan.Evidence) bool { return e.Primary != made[0].Primary || !e.Hangs(now) }) {
+		return ""
+	}
+	return made[0].Primary
+}
+
+// newest are the rounds that were made until now: those that a daemon makes beside
+// its passes go on.
+func (r run) newest(p Pass) []plan.Evidence {
+	if p.Evidence != nil {
+		if made := evidenceOf(r.first, p.Evidence()); len(made) > 0 {
+			return made
+		}
+	}
+	return r.evidence
+}
+
 // finalRound adds a round that says something: the old primary answered, or
 // the round counts. Without one, earlier rounds prove nothing about now.
 func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evidence, bool) {
 	want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
 	e.Rounds = slices.Clone(e.Rounds)
 	for range finalTries {
+		want.Brief = e.Hangs(p.Clock())
 		round := p.Observer.Round(ctx, p.topology(r.name), want)
 		e.Rounds = append(e.Rounds, round)
 		if round.Reach == plan.ReachUp || counted(e, p.Clock()) {
@@ -62,9 +91,8 @@ func (r run) still(now ready) func(context.Context) error {
 		default:
 			return errors.Join(context.Cause(ctx), r.unexpired(now))
 		}
-		p, o := r.apply.narrow(r.name), now.observed
-		o.Views = r.othersAgain(ctx, p, now)
-		o.Evidence = r.lastRounds(ctx, p, o, now.remembered)
+		p := r.apply.narrow(r.name)
+		o := r.observed(ctx, p, now.remembered, now.observed, func(hanging string) []plan.View { return r.othersAgain(ctx, p, now, hanging) })
 		return r.stands(ctx, now, o)
 	}
 }
@@ -72,9 +100,9 @@ func (r run) still(now ready) func(context.Context) error {
 // othersAgain are the views that the plan was made from, with fresh ones of
 // all but the cluster to promote: that one is the sender's to read. Another may
 // have been promoted by hand meanwhile.
-func (r run) othersAgain(ctx context.Context, p Pass, now ready) []plan.View {
+func (r run) othersAgain(ctx context.Context, p Pass, now ready, hanging string) []plan.View {
 	out := slices.Clone(now.observed.Views)
-	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true}) {
+	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Hanging: hanging}) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
 		if i >= 0 && fresh.Cluster != now.plan.Primary {
 			out[i] = fresh

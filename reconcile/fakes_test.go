@@ -40,6 +40,7 @@ type world struct {
 	// onLook and onRound change the world before look or round n, from 1.
 	onLook  func(ctx context.Context, n int)
 	onRound func(w *world, n int)
+	briefs  int               // rounds that were asked to be brief
 	depths  []reconcile.Depth // of each look
 	instant bool              // a round takes no time, since something else moves the clock
 }
@@ -90,6 +91,9 @@ func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.R
 		w.clock.pass(want.Interval)
 	}
 	r.Reach, r.Class = old.Reach, old.Class
+	if r.Brief = want.Brief && r.Class == plan.ClassTimeout; want.Brief {
+		w.briefs++
+	}
 	r.CandidateAnswered, r.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
 	return r
 }

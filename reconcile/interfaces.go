@@ -17,6 +17,9 @@ type Depth struct {
 	Contents bool // databases and collections, for clusters that join
 	// Fresh connects anew, so that the clusters are those that bear their names now.
 	Fresh bool
+	// Hanging is a cluster that hung in every round of evidence, which is hardly
+	// waited for; empty: none.
+	Hanging string
 }
 
 // Observer reads clusters. It has no method that changes one.

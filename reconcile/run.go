@@ -89,12 +89,9 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	if err != nil {
 		return ready{}, OutcomeError, err.Error()
 	}
-	o := plan.Observed{
-		Views:    p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Fresh: joinsAny(r.first)}),
-		Evidence: r.evidence,
-		Traffic:  r.traffic,
-	}
-	o.Evidence = r.lastRounds(ctx, p, o, remembered)
+	o := r.observed(ctx, p, remembered, plan.Observed{Evidence: r.newest(p), Traffic: r.traffic}, func(hanging string) []plan.View {
+		return p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Fresh: joinsAny(r.first), Hanging: hanging})
+	})
 	report := p.judge(p.compute(o, remembered), remembered)
 	t, _ := report.Plan.Topology(r.name)
 	now := ready{topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o}

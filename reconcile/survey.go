@@ -23,7 +23,7 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if err != nil {
 		return survey{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents})}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents, Hanging: p.hanging()})}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}
@@ -38,6 +38,14 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 		return survey{}, fmt.Errorf("observe the clusters: %w", err)
 	}
 	return survey{observed, remembered, p.compute(observed, remembered)}, nil
+}
+
+// hanging is the primary that the rounds which were made already see hang.
+func (p Pass) hanging() string {
+	if p.Evidence == nil {
+		return ""
+	}
+	return hanging(p.Evidence(), p.Clock())
 }
 
 // staleLogs reads what each stale cluster that takes writes holds alone.

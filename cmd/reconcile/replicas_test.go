@@ -71,7 +71,7 @@ func TestReplicas(t *testing.T) {
 }
 
 // failover commits the change in bob's name, approved by alice.
-func (d *replicas) failover(t testing.TB) {
+func (d *replicas) failover(t testing.TB, trailers ...string) {
 	t.Helper()
 	repo := filepath.Join(d.play, "repo")
 	world := struct {
@@ -82,7 +82,7 @@ func (d *replicas) failover(t testing.TB) {
 		t.Fatal(err)
 	}
 	writePair(t, filepath.Join(repo, "topologies"), []string{world.Clusters[0].Address, world.Clusters[1].Address}, 2, "stale", "primary")
-	message := "Fail over\n\nFailover-Approved: orders/b\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
+	message := "Fail over\n\nFailover-Approved: orders/b\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n" + strings.Join(trailers, "")
 	git := []string{
 		"-C", repo, "-c", "user.name=alice", "-c", "user.email=alice@example.com",
 		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(d.play, "alice"),

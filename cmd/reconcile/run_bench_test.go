@@ -30,18 +30,11 @@ func BenchmarkPushToWrite(b *testing.B) {
 	var pushed, bare time.Duration
 	for range b.N {
 		b.StopTimer()
-		d, forge, serve := newPushed(b)
+		d, forge, serve := newPushed(b, refuses)
 		b.StartTimer()
-		began := time.Now()
-		d.run(b, "git", "-C", filepath.Join(d.play, "repo"), "push", "--quiet", forge, "main")
-		body := fmt.Sprintf(`{"ref":"refs/heads/main","repository":{"clone_url":%q}}`, forge)
-		if code, err := push("http://"+serve, "github", body, hookSecret); err != nil || code != 202 {
-			b.Fatalf("the webhook answered %d: %v", code, err)
-		}
-		d.await(b, "a write", func() bool { return d.writes(b, "b") })
-		pushed += time.Since(began)
+		pushed += d.pushed(b, forge, serve)
 		b.StopTimer()
-		began = time.Now()
+		began := time.Now()
 		d.forcePromote(b, "d")
 		d.await(b, "a write", func() bool { return d.writes(b, "d") })
 		bare += time.Since(began)
@@ -50,9 +43,48 @@ func BenchmarkPushToWrite(b *testing.B) {
 	b.ReportMetric(float64(bare.Microseconds())/1000/float64(b.N), "ms/bare-rpc-to-write")
 }
 
+// BenchmarkHangingPrimary is the time from `git push` to the first write with an old
+// primary that hangs, next to that with one that refuses: what the last round costs.
+func BenchmarkHangingPrimary(b *testing.B) {
+	var took [2]time.Duration
+	for range b.N {
+		for i, how := range []lossOfPrimary{refuses, hangs} {
+			b.StopTimer()
+			d, forge, serve := newPushed(b, how)
+			b.StartTimer()
+			took[i] += d.pushed(b, forge, serve)
+		}
+	}
+	b.ReportMetric(float64(took[0].Milliseconds())/float64(b.N), "ms/refuses")
+	b.ReportMetric(float64(took[1].Milliseconds())/float64(b.N), "ms/hangs")
+	b.ReportMetric(float64(took[1])/float64(took[0]), "hangs/refuses")
+}
+
+// lossOfPrimary is how a primary is lost: what is done to it, what the rounds say then, and
+// what its approver must accept.
+type lossOfPrimary struct{ path, body, says, accepts string }
+
+var (
+	refuses = lossOfPrimary{"/stop", "", "unavailable", ""}
+	hangs   = lossOfPrimary{"/faults", `{"method":"*","kind":"hang"}`, "not_serving", "Failover-Accept: PRIMARY_NOT_SERVING\n"}
+)
+
+// pushed is how long it takes from the push to a write.
+func (d *replicas) pushed(b *testing.B, forge, serve string) time.Duration {
+	b.Helper()
+	began := time.Now()
+	d.run(b, "git", "-C", filepath.Join(d.play, "repo"), "push", "--quiet", forge, "main")
+	body := fmt.Sprintf(`{"ref":"refs/heads/main","repository":{"clone_url":%q}}`, forge)
+	if code, err := push("http://"+serve, "github", body, hookSecret); err != nil || code != 202 {
+		b.Fatalf("the webhook answered %d: %v", code, err)
+	}
+	d.await(b, "a write", func() bool { return d.writes(b, "b") })
+	return time.Since(began)
+}
+
 // newPushed has two pairs whose primaries are lost, a daemon that has its
 // evidence for the first, and the approved commit that was not pushed yet.
-func newPushed(b *testing.B) (d *replicas, forge, serve string) {
+func newPushed(b *testing.B, how lossOfPrimary) (d *replicas, forge, serve string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), replicasPatience)
 	b.Cleanup(cancel)
@@ -71,7 +103,7 @@ func newPushed(b *testing.B) (d *replicas, forge, serve string) {
 	}
 	d.start(b, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.play, "--control", at[0])
 	d.await(b, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
-	d.post(b, "/clusters/a/stop", "")
+	d.post(b, "/clusters/a"+how.path, how.body)
 	d.post(b, "/clusters/c/stop", "")
 	forge = filepath.Join(dir, "forge.git")
 	d.run(b, "git", "clone", "--quiet", "--bare", filepath.Join(d.play, "repo"), forge)
@@ -90,8 +122,8 @@ func newPushed(b *testing.B) (d *replicas, forge, serve string) {
 	}
 	r := &replica{log: filepath.Join(dir, "run.log")}
 	r.cmd = d.start(b, r.log, "run", "--config", config)
-	d.await(b, "the rounds of evidence", r.says("cluster=a code=unavailable"))
-	d.failover(b)
+	d.await(b, "the rounds of evidence", r.says("cluster=a code="+how.says))
+	d.failover(b, how.accepts)
 	return d, forge, at[5]
 }
 

@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -17,9 +18,10 @@ type look struct {
 	features bool // what it can do
 	progress bool
 	contents bool
-	reuse    bool // a connection that an earlier look kept will do
-	hangs    bool // ask twice where no configuration comes, to tell unconfigured from stuck
-	patient  bool // a coordinator that does not answer in time has another deadline, to tell slow from lost
+	reuse    bool          // a connection that an earlier look kept will do
+	hangs    bool          // ask twice where no configuration comes, to tell unconfigured from stuck
+	within   time.Duration // how long the cluster is waited for; 0: its deadlines
+	patient  bool          // a coordinator that does not answer in time has another deadline, to tell slow from lost
 }
 
 // view reads one cluster by itself.
@@ -91,7 +93,7 @@ func (r reading) over(l *link) *reading {
 // begin reads the core of a look, over the connection that an earlier one kept if
 // there is one; reused says that it was.
 func (f *Fleet) begin(ctx context.Context, r reading) (read *reading, since time.Time, reused bool, err error) {
-	until := time.Now().Add(f.readTimeout)
+	until := time.Now().Add(cmp.Or(r.what.within, f.readTimeout))
 	l, since, reused, err := f.reach(r.pass, r.what.reuse)
 	if err != nil {
 		return nil, since, false, err

@@ -16,14 +16,27 @@ type Depth struct {
 	Progress bool
 	Contents bool // databases and collections
 	Fresh    bool // over new connections: a name may lead elsewhere by now
+	// Hanging is a cluster that let the deadlines of many probes pass: it is hardly
+	// waited for. Empty: none.
+	Hanging string
 }
+
+// hardly is the part of a deadline for which an observation waits for a cluster that
+// hangs. The rounds of evidence, which decide, give it more.
+const hardly = 12
 
 // Observe reads every cluster of the topologies, side by side, and returns a
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
 	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents}
-	return r.each(ctx, topologies, depth, func(s *sight) { r.fleet.see(ctx, s, what) })
+	return r.each(ctx, topologies, depth, func(s *sight) {
+		if s.cluster.ID == depth.Hanging {
+			r.fleet.see(ctx, s, look{identity: true, within: r.fleet.readTimeout / hardly})
+			return
+		}
+		r.fleet.see(ctx, s, what)
+	})
 }
 
 // Deepen adds to views that were made a moment ago what they lack, and returns

@@ -16,6 +16,10 @@ const deadlinesOfARound = 2
 // a message in flight at the beginning starts the run anew (contract section 8).
 const patience = 3
 
+// briefly is the part of a deadline that a brief round waits for a primary that hung
+// in every round before: one that serves again answers within it.
+const briefly = 3
+
 // Round probes the old primary and its candidate at the same time. The old
 // primary needs no credential for it: a cluster without one is asked without
 // a token, which is enough to see whether somebody is there.
@@ -24,16 +28,24 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	bound := bind(t, f.credentials)
 	round := plan.Round{At: f.clock.Now(), Limit: deadlinesOfARound * f.readTimeout, Class: plan.ClassNotCalled}
 	end, bounded := ctx.Deadline()
-	short := bounded && time.Until(end) < round.Limit
+	primaryLook, needs := look{patient: true}, round.Limit
+	if want.Brief {
+		primaryLook = look{within: f.readTimeout / briefly}
+		needs = primaryLook.within
+	}
+	short := bounded && time.Until(end) < needs
 	var primary, candidate plan.View
 	both(
-		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), look{patient: true}) },
+		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryLook) },
 		func() { candidate = f.view(ctx, t, bound[want.Candidate], look{progress: true}) },
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
 	if primary.Reach != plan.ReachUp && (ctx.Err() != nil || short && primary.Class == plan.ClassTimeout) {
 		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // what was cut short must not count
+	}
+	if round.Brief = want.Brief && round.Class == plan.ClassTimeout; round.Brief {
+		round.Limit = deadlinesOfARound * primaryLook.within
 	}
 	round.CandidateAnswered = candidate.Reach == plan.ReachUp
 	round.Progress = candidate.Progress

@@ -219,3 +219,55 @@ func TestAPrimaryThatSpeaksAtTheDeadlineServes(t *testing.T) {
 	same(t, r.coordinatorAgain(w.ctx(), time.Now()).answered(), true)
 	same(t, r.late(silent), true)
 }
+
+// TestABriefRound: a primary that hung in every round before is waited for a third of a
+// deadline, by the clock on the wall; one that serves again is seen, and one that
+// refuses by now is told from it.
+func TestABriefRound(t *testing.T) {
+	t.Parallel()
+	hang := func(t *testing.T, w *world) {
+		must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	}
+	for name, c := range map[string]struct {
+		change func(*testing.T, *world)
+		reach  plan.Reach
+		class  plan.ErrorClass
+		brief  bool
+	}{
+		"it hangs":       {hang, plan.ReachDegraded, plan.ClassTimeout, true},
+		"it drops all":   {func(t *testing.T, w *world) { w.move("a", blackHole(t)) }, plan.ReachUnreachable, plan.ClassTimeout, true},
+		"it serves":      {func(*testing.T, *world) {}, plan.ReachUp, plan.ClassNone, false},
+		"it refuses now": {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, plan.ReachUnreachable, plan.ClassRefused, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := pair(t, "")
+			w.config.ReadTimeout, w.config.Clock = 6*time.Second, nil
+			c.change(t, w)
+			want := wanted
+			want.Brief = true
+			r := w.fleet().Reader().Round(w.ctx(), w.topology, want)
+			if r.Reach != c.reach || r.Class != c.class || r.Brief != c.brief || !r.CandidateAnswered || r.Took > r.Limit {
+				t.Errorf("%+v", r)
+			}
+			if whole := deadlinesOfARound * w.config.ReadTimeout; c.brief && (r.Limit != whole/3 || r.Took >= w.config.ReadTimeout) || !c.brief && r.Limit != whole {
+				t.Errorf("it took %s of %s", r.Took, r.Limit)
+			}
+		})
+	}
+}
+
+// TestAHangingClusterIsHardlyWaitedFor by an observation that was told of it.
+func TestAHangingClusterIsHardlyWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := pair(t, "")
+	w.config.ReadTimeout, w.config.Clock = time.Minute, nil
+	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	began := time.Now()
+	views := w.observe(Depth{Progress: true, Hanging: "a"})
+	if took := time.Since(began); took >= time.Minute || views["a"].Reach != plan.ReachDegraded || views["b"].Reach != plan.ReachUp || len(views["b"].Progress) == 0 {
+		t.Errorf("after %s: %+v", took, views)
+	}
+	must(t, w.ClearFaults("a"))
+	same(t, w.observe(Depth{Progress: true, Hanging: "a"})["a"].Reach, plan.ReachUp)
+}
