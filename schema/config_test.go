@@ -129,9 +129,9 @@ func wantFullConfig() Config {
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
 		}},
 		Clusters: []ClusterCare{
-			{ID: "cluster-a", At: at(63)},
-			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(64)},
-			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(65)},
+			{ID: "cluster-a", At: at(64)},
+			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(65)},
+			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(66)},
 		},
 		Redirect: []RedirectTarget{
 			{
