@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -139,6 +141,17 @@ func TestHeld(t *testing.T) {
 		if !maps.Equal(lacks, want) {
 			t.Errorf("%s: lacks %v, want %v", profile, lacks, want)
 		}
+	}
+}
+
+// TestAGatewayProvesNothing: somebody before the server may deny a call that the
+// server does not even know. Only Milvus' own words show that it does.
+func TestAGatewayProvesNothing(t *testing.T) {
+	w := pair(t, "2.6.19")
+	must(t, w.AddFault("b", milvussim.Fault{Method: "DumpMessages", Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
+	v := w.observe(Depth{Progress: true})["b"]
+	if v.ForcePromotes != plan.SupportUnknown || v.DumpDenied {
+		t.Errorf("honours force_promote %q, denied %t", v.ForcePromotes, v.DumpDenied)
 	}
 }
 
