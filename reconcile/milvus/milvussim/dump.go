@@ -113,23 +113,37 @@ func (d *dumper) take(messages []message) []message {
 		switch {
 		case m.kind == kindRollbackTxn:
 			delete(d.open, m.txn)
-		case m.txn != 0 && m.kind != kindCommitTxn:
-			d.open[m.txn] = append(d.open[m.txn], m)
+		case m.kind == kindBeginTxn:
+			d.open[m.txn] = []message{m}
 		case m.txn != 0:
-			switch {
-			case !d.within(m):
-			case d.whole:
-				m.kind = kindTxn
-				out = append(out, m)
-			default:
-				out = append(append(out, d.open[m.txn]...), m)
-			}
-			delete(d.open, m.txn)
+			out = append(out, d.part(m)...)
 		case !m.kind.system() && d.within(m):
 			out = append(out, m)
 		}
 	}
 	return out
+}
+
+// part takes a part of a transaction and gives the whole with its commit. One whose
+// begin lies before the start of the dump does not come at all.
+func (d *dumper) part(m message) []message {
+	open, begun := d.open[m.txn]
+	if begun && m.kind != kindCommitTxn {
+		d.open[m.txn] = append(open, m)
+		return nil
+	}
+	if m.kind == kindCommitTxn {
+		delete(d.open, m.txn)
+	}
+	switch {
+	case !begun || m.kind != kindCommitTxn || !d.within(m):
+		return nil
+	case d.whole:
+		m.kind = kindTxn
+		return []message{m}
+	default:
+		return append(open, m)
+	}
 }
 
 // within tells whether a message has a tick that is asked for.
