@@ -61,7 +61,7 @@ type flowProof struct {
 	tick uint64
 	data *data // of from
 	// before and last are what each channel of to said before and after the
-	// first touch; last only where all of them answered.
+	// first touch; last is of when all of them answered, if they ever did.
 	before, last []plan.ChannelProgress
 }
 
@@ -94,6 +94,7 @@ func (p *flowProof) mark(ctx context.Context) error {
 func (p *flowProof) await(ctx context.Context) error {
 	f, pause := p.fleet, pollEvery
 	var again time.Time
+	var behind []string // as last read
 	for {
 		if now := f.clock.Now(); !now.Before(again) {
 			if err := p.data.touch(ctx, p.from.cluster.PChannels); err != nil && ctx.Err() == nil {
@@ -105,10 +106,10 @@ func (p *flowProof) await(ctx context.Context) error {
 		if v.Belief.Kind != plan.BeliefUnknown && v.Belief.Source != p.from.cluster.ID {
 			return plan.NotFollowing{Source: p.from.cluster.ID, Target: p.to.cluster.ID, Belief: v.Belief}
 		}
-		if allKnown(v.Progress) {
+		if allKnown(v.Progress) || p.last == nil {
+			behind = behindTick(v, p.to.cluster, p.from.cluster.ID, p.tick)
 			p.last = v.Progress
 		}
-		behind := behindTick(v, p.to.cluster, p.from.cluster.ID, p.tick)
 		if len(behind) == 0 {
 			return nil
 		}
