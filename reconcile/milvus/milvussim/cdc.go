@@ -41,8 +41,14 @@ type task struct {
 	cursor    position
 	due       *event
 	refused   refusals
+	outdated  bool // another task has its key
 	ended     bool
 }
+
+// leftOverRetry is how long a task of an edge that is no more takes to reach a
+// target that has come to take what it holds: 2.3 s was seen of a real one, and
+// "within 5 s".
+const leftOverRetry = 2 * time.Second
 
 // startTasks makes the CDC tasks for the edges that leave this cluster in its
 // stored configuration and were not in the one before. A new task begins behind
@@ -73,7 +79,7 @@ func (c *cluster) startTasks(b *broadcast, before *commonpb.ReplicateConfigurati
 
 func (ch *channel) taskTo(target string) *task {
 	for _, t := range ch.tasks {
-		if t.targetID == target {
+		if t.targetID == target && !t.outdated {
 			return t
 		}
 	}
@@ -81,10 +87,15 @@ func (ch *channel) taskTo(target string) *task {
 }
 
 // startTask makes a task. One that still tries to tell the target of its removal
-// is replaced: both have the same key in Milvus' metadata.
+// has the same key in Milvus' metadata, which is overwritten; its replicator runs
+// on beside the new one until its process ends (replicate_manager.go,
+// CreateReplicator), and what it still holds arrives once the target takes it
+// (#52727). Where #52728 is fixed it is replaced.
 func (c *cluster) startTask(ch *channel, target *commonpb.MilvusCluster, pchannel string, start position) {
 	if old := ch.taskTo(target.GetClusterId()); old != nil {
-		old.end()
+		if old.outdated = true; c.profile.dropStale {
+			old.end()
+		}
 	}
 	t := &task{
 		source: c, channel: ch, targetID: target.GetClusterId(),

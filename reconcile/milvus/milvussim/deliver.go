@@ -18,10 +18,19 @@ func (t *task) wake() {
 
 // kick has a task that could not deliver try again.
 func (t *task) kick() {
-	if !t.connected && t.due == nil && !t.ended {
-		t.lookAt(t.source.now())
+	if t.connected || t.due != nil || t.ended {
+		return
 	}
+	at := t.source.now()
+	if t.leftOver() {
+		at = at.Add(leftOverRetry)
+	}
+	t.lookAt(at)
 }
+
+// leftOver tells whether the task belongs to an edge that its cluster has no
+// more, or has once more.
+func (t *task) leftOver() bool { return t.outdated || t.source.source() != "" }
 
 func (c *cluster) kickTasks() {
 	for _, ch := range c.channels {
@@ -157,10 +166,13 @@ func (c *cluster) reconnect() {
 }
 
 // forgetCursors ends the process of the CDC component: its tasks stay, where they
-// were does not (M §5.5).
+// were does not (M §5.5), and one whose key is another's is not started again.
 func (c *cluster) forgetCursors() {
 	for _, ch := range c.channels {
-		for _, t := range ch.tasks {
+		for _, t := range slices.Clone(ch.tasks) {
+			if t.outdated {
+				t.end()
+			}
 			t.connected, t.asked = false, false
 		}
 	}
