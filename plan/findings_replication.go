@@ -29,6 +29,9 @@ func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	}
 	message := fmt.Sprintf("%d of %d channels of %s stand still, while %s holds messages for them that have waited for %s",
 		stalled, len(v.Progress), c.ID, source, About(longest))
+	if stalled == len(v.Progress) {
+		message += "; " + NothingFlows(source, c.ID)
+	}
 	remedy := "look whether the cdc component of " + source + " runs and what it logs, then at the link, and watch it with 'reconcile status " + s.t.Name + " --watch'; sending the same configuration again does nothing"
 	if gone := s.beyondRetention(source, v); gone != "" {
 		message, remedy = message+"; "+gone, rebuildGap(c.ID)

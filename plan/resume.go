@@ -77,6 +77,7 @@ func (s situation) begunBy(i Intent) bool {
 // An intent that took effect is only verified and redirected; a failover is
 // repeated only while the table asks for that failover; anything else only
 // while each cluster stores what it did before or what was wanted.
+// A standby that fell back after its attach is told once more.
 func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	i := s.intent
 	if i == nil {
@@ -86,16 +87,19 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected {
 		return t
 	}
-	state := s.readIntent(*i)
-	effected := i.Effected || state == intentDone
+	state, again := s.readIntent(*i), s.toldAgain(*i)
+	effected := len(again) == 0 && (i.Effected || state == intentDone)
 	switch {
-	case effected:
+	case effected, len(again) > 0:
 	case state == intentForeign, i.Transition == TransitionFailover && t.Transition != TransitionFailover:
 		return t
 	}
 	t.Resumed, t.Transition, t.Digest = true, i.Transition, i.Digest
 	t.OldPrimary = promotedInstead(*i, t.OldPrimary)
 	t.Steps = i.Steps
+	if len(again) > 0 {
+		t.Steps = again
+	}
 	if i.Transition == TransitionFailover && t.FailedAt.IsZero() {
 		t.FailedAt = cmp.Or(i.FailedAt, i.At)
 	}

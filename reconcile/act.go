@@ -132,7 +132,8 @@ func (r run) takeBack(ctx context.Context, now ready, res *Result) {
 	}
 }
 
-// complete verifies, measures the loss, redirects and closes the intent.
+// complete verifies, measures the loss, redirects and closes the intent. What a
+// switchover made is held to last: applications do not wait for that.
 // Nothing here undoes a promotion; what fails is done again by the next run.
 func (r run) complete(ctx context.Context, now ready, res *Result) {
 	for _, s := range now.plan.Steps {
@@ -141,7 +142,7 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 		ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 		switch s.Action {
 		case plan.ActionWait:
-			x = r.joined(ctx, now)
+			x = r.converged(ctx, now)
 		case plan.ActionVerify:
 			x = r.verify(ctx, now, s, res)
 		case plan.ActionRedirect:
@@ -156,6 +157,12 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 		if x.Status == StepFailed {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
+			return
+		}
+	}
+	if now.plan.Transition == plan.TransitionSwitchover {
+		if err := r.stays(ctx, now); err != nil {
+			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
 			return
 		}
 	}

@@ -84,6 +84,8 @@ func (p *machine) ProveReplication(ctx context.Context, _ plan.Topology, source,
 	}).err
 }
 
+func (p *machine) Stays(context.Context, plan.Topology, []plan.Step, time.Duration) error { return nil }
+
 func reached(v visible, i int) bool { return !v.nodes[i].down && v.nodes[i].sight == seenClearly }
 
 func (p *machine) Verify(ctx context.Context, _ plan.Topology, cluster string, _ plan.VerifyLevel, _ []string) (reconcile.Verified, error) {

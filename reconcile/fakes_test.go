@@ -120,6 +120,8 @@ type hands struct {
 	answers     map[string]answer
 	verifyErr   error
 	replication error
+	stays       error
+	stayed      []int // how many receivers were held to what they were told
 	proofs      int
 	onProof     func()
 	onVerify    func()
@@ -159,6 +161,11 @@ func (h *hands) ProveReplication(context.Context, plan.Topology, string, string,
 		h.onProof()
 	}
 	return h.replication
+}
+
+func (h *hands) Stays(_ context.Context, _ plan.Topology, steps []plan.Step, _ time.Duration) error {
+	h.stayed = append(h.stayed, len(steps))
+	return h.stays
 }
 
 // answer is what a cluster does instead of what a step wants.

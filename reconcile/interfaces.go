@@ -49,6 +49,9 @@ type Actor interface {
 	// ProveReplication proves that what source writes reaches every channel
 	// of target within the bound (contract section 8, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
+	// Stays reads the receivers of steps back for as long as within, and says
+	// which of them does not store any more what its step wanted.
+	Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
 }
 
 // Verifier proves that a cluster works as a primary at a level. Of the

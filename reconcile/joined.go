@@ -5,9 +5,77 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 )
+
+// settleFor is how long the members of a change are read back before success is
+// said: an older change that replication still brought was seen to undo an attach
+// within 5 s, and a switchover "seconds later" (docs/design/real-milvus.md).
+const settleFor = 6 * time.Second
+
+// converged ends what was told: the members stay what they were made, what joined
+// holds nothing of its own, and what the primary writes reaches it.
+func (r run) converged(ctx context.Context, now ready) StepResult {
+	joining := joiningStandbys(now)
+	if len(joining) > 0 {
+		if err := r.stays(ctx, now); err != nil {
+			return StepResult{Status: StepFailed, Detail: err.Error()}
+		}
+	}
+	done := r.joined(ctx, now)
+	if done.Status != StepDone {
+		return done
+	}
+	for _, c := range joining {
+		if err := r.flows(ctx, now, now.plan.Primary, c.ID); err != nil {
+			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
+		}
+		done.Detail += fmt.Sprintf("; what %s writes reaches %s", now.plan.Primary, c.ID)
+	}
+	return done
+}
+
+// stays reads the receivers of the change back for a while.
+func (r run) stays(ctx context.Context, now ready) error {
+	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
+	var err error
+	r.apply.waiting(ctx, r.name, "reading back whether every member stays what it was made", settleFor, func() {
+		err = r.apply.Actor.Stays(ctx, now.topology, steps, settleFor)
+	})
+	return err
+}
+
+// flows proves that what source writes reaches target.
+func (r run) flows(ctx context.Context, now ready, source, target string) error {
+	within := now.topology.Switchover.CatchUpWithin
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that replication from %s reaches %s", source, target), within, func() {
+		err = r.apply.Actor.ProveReplication(ctx, now.topology, source, target, within)
+	})
+	return err
+}
+
+// carriedSteps are all steps of the change: the plan of a run that carries on has
+// only what is left to do.
+func carriedSteps(now ready) []plan.Step {
+	if i, open := openIntent(now.remembered, now.plan.Name); open && now.plan.Resumed {
+		return i.Steps
+	}
+	return now.plan.Steps
+}
+
+// joiningStandbys are the standbys that join by this change.
+func joiningStandbys(now ready) []plan.Cluster {
+	var out []plan.Cluster
+	for _, s := range carriedSteps(now) {
+		if c, ok := now.topology.Cluster(s.Cluster); ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby {
+			out = append(out, c)
+		}
+	}
+	return out
+}
 
 // joined looks once more at the clusters that joined because they were empty,
 // now that they refuse writes (contract section 8, attach): one that took a
@@ -37,17 +105,11 @@ func (r run) joined(ctx context.Context, now ready) StepResult {
 	return done
 }
 
-// joinedEmpty are the clusters that joined without a restored copy. A run that
-// carries on finds them in the intent: its plan has only what is left to do.
+// joinedEmpty are the clusters that joined without a restored copy.
 func joinedEmpty(now ready) []string {
-	steps := now.plan.Steps
-	if i, open := openIntent(now.remembered, now.plan.Name); open && now.plan.Resumed {
-		steps = i.Steps
-	}
 	var out []string
-	for _, s := range steps {
-		c, ok := now.topology.Cluster(s.Cluster)
-		if ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby && c.Provisioned.From != plan.ProvisionedRestored {
+	for _, c := range joiningStandbys(now) {
+		if c.Provisioned.From != plan.ProvisionedRestored {
 			out = append(out, c.ID)
 		}
 	}

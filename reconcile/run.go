@@ -138,14 +138,10 @@ func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
 		}
 		return proven, OutcomeApplied, ""
 	}
-	if now.plan.Transition != plan.TransitionSwitchover || !now.plan.Changes() || now.plan.Resumed && !flows(now) {
+	if now.plan.Transition != plan.TransitionSwitchover || !now.plan.Changes() || now.plan.Resumed && !linked(now) {
 		return now, OutcomeApplied, ""
 	}
-	within := now.topology.Switchover.CatchUpWithin
-	var err error
-	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that replication from %s reaches %s", now.plan.OldPrimary, now.plan.Primary), within, func() {
-		err = r.apply.Actor.ProveReplication(ctx, now.topology, now.plan.OldPrimary, now.plan.Primary, within)
-	})
+	err := r.flows(ctx, now, now.plan.OldPrimary, now.plan.Primary)
 	if err != nil {
 		return now, OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()
 	}
@@ -155,9 +151,9 @@ func (r run) prove(ctx context.Context, now ready) (ready, Outcome, string) {
 	return now, OutcomeApplied, ""
 }
 
-// flows says whether the old primary of a switchover still stores the edge to
+// linked says whether the old primary of a switchover still stores the edge to
 // the new one, which still follows it.
-func flows(now ready) bool {
+func linked(now ready) bool {
 	from, to := now.plan.OldPrimary, now.plan.Primary
 	return now.observed.View(from).Belief.Configuration.HasEdge(from, to) &&
 		now.observed.View(to).Belief.Source == from

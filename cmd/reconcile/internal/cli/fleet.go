@@ -97,3 +97,7 @@ func (c checker) Verify(ctx context.Context, t plan.Topology, cluster string, le
 func (a actor) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
 	return a.fleet.ProveReplication(ctx, t, source, target, within)
 }
+
+func (a actor) Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
+	return a.fleet.Stays(ctx, t, steps, within)
+}

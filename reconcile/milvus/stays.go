@@ -1,0 +1,58 @@
+package milvus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// staysEvery is how often the receivers of a change are read back while they
+// are held to it.
+const staysEvery = time.Second
+
+// Stays reads the receivers of steps back for as long as within, and says which
+// of them does not store any more what its step wanted: an older change that
+// replication still brought can undo one seconds after it was read back (Milvus
+// #52727). A receiver that does not answer counts at the end only.
+func (f *Fleet) Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
+	bound := bind(t, f.credentials)
+	until := f.clock.Now().Add(within)
+	views := make([]plan.View, len(steps))
+	for {
+		limited(len(steps), f.concurrency, func(i int) { views[i] = f.view(ctx, t, bound[steps[i].Cluster], look{}) })
+		var silent []string
+		for i, v := range views {
+			switch {
+			case v.Belief.Kind == plan.BeliefUnknown:
+				silent = append(silent, steps[i].Cluster)
+			case !stays(v.Belief, steps[i]):
+				return plan.FellBack{Topology: t.Name, Cluster: steps[i].Cluster, Wanted: *steps[i].After, Belief: v.Belief}
+			}
+		}
+		switch over := !f.clock.Now().Before(until); {
+		case over && len(silent) > 0:
+			return fmt.Errorf("%s could not be read back", strings.Join(silent, ", "))
+		case over:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(errors.New("the members were not read back long enough"), context.Cause(ctx))
+		case <-f.clock.After(staysEvery):
+		}
+	}
+}
+
+// stays says whether a cluster believes what a step wanted. A server that cannot
+// tell its configuration tells its source.
+func stays(b plan.Belief, s plan.Step) bool {
+	if len(b.Configuration.Clusters) == 0 && b.Source != "" {
+		source, follows := s.After.SourceOf(s.Cluster)
+		return follows && source == b.Source
+	}
+	return b.Configuration.SameSet(*s.After)
+}
