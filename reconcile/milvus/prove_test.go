@@ -34,12 +34,18 @@ func (c lockstep) After(d time.Duration) <-chan time.Time {
 // stepped is a converged pair, a and b, of four channels, that has no time of its own.
 func stepped(t *testing.T, gap time.Duration) (*world, lockstep) {
 	t.Helper()
+	return steppedFrom(t, gap, "", milvussim.Converged)
+}
+
+// steppedFrom is a pair of a profile that has no time of its own, made by from.
+func steppedFrom(t *testing.T, gap time.Duration, profile string, from func(...[]milvussim.ClusterSpec) []milvussim.ClusterSpec) (*world, lockstep) {
+	t.Helper()
 	clock := lockstep{milvussim.NewManualClock(time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)), gap}
 	specs := milvussim.Pair("a", "b")
 	for i := range specs {
 		specs[i].PChannels = milvussim.PChannels(specs[i].ID+"-rootcoord-dml_", 4)
 	}
-	w := newWorld(t, milvussim.Options{Clock: clock.ManualClock}, milvussim.Converged(specs)...)
+	w := newWorld(t, milvussim.Options{Clock: clock.ManualClock, Profile: profile}, from(specs)...)
 	for i := range specs {
 		w.topology.Clusters[i].PChannels = specs[i].PChannels
 	}

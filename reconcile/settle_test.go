@@ -1,0 +1,108 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+// TestAnAttachIsProven: an attach is done only when what the primary writes
+// reaches the standby. Until then its intent stays open, and the next run goes on
+// with the proof and sends nothing.
+func TestAnAttachIsProven(t *testing.T) {
+	s := newAttach(t)
+	s.hands.replication = plan.NotCaughtUp{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
+	got := s.run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !s.book.open() {
+		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.book.open())
+	}
+	for _, want := range []string{"REPLICATION_STALLED", "no CDC process runs on cluster-a", "the next apply goes on here"} {
+		if !strings.Contains(got.Detail, want) {
+			t.Errorf("%q does not say %q", got.Detail, want)
+		}
+	}
+	s.again()
+	s.hands.replication = nil
+	if got = s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 0 || s.hands.proofs != 2 {
+		t.Errorf("%s: %s, sent %v, %d proofs", got.Outcome, got.Detail, s.hands.sent, s.hands.proofs)
+	}
+}
+
+// TestAnAttachThatFellBackIsToldAgain: the next run tells the standby once more,
+// and only the standby; unless it cannot be told from one that a person promoted
+// by hand, or something else is amiss.
+func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
+	whole := plan.ChannelProgress{Channel: "cluster-b-rootcoord-dml_0", Known: true}
+	promoted := whole
+	promoted.Salvage = []plan.Salvage{{SourceCluster: "cluster-a", TimeTick: 1}}
+	for name, c := range map[string]struct {
+		progress []plan.ChannelProgress
+		change   func(*story)
+		told     bool
+	}{
+		"it fell back":               {[]plan.ChannelProgress{whole}, nil, true},
+		"it was promoted by force":   {[]plan.ChannelProgress{promoted}, nil, false},
+		"its channels were not read": {[]plan.ChannelProgress{{Channel: whole.Channel}}, nil, false},
+		"nothing is known of them":   {nil, nil, false},
+		"the primary stands alone":   {[]plan.ChannelProgress{whole}, func(s *story) { s.standsAlone("cluster-a") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newAttach(t)
+			s.hands.stays = plan.FellBack{
+				Topology: "orders", Cluster: "cluster-b", Belief: plan.Belief{Kind: plan.BeliefStandalone},
+				Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-a", To: "cluster-b"}}},
+			}
+			got := s.run(t)
+			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "'reconcile apply orders' tells it once more") || !s.book.open() {
+				t.Fatalf("%s: %s", got.Outcome, got.Detail)
+			}
+			s.again()
+			s.hands.stays = nil
+			s.standsAlone("cluster-b")
+			s.world.set("cluster-b", func(v *plan.View) { v.Progress = c.progress })
+			if c.change != nil {
+				c.change(s)
+			}
+			got = s.run(t)
+			if told := len(s.hands.sent) > 0; told != c.told || told && got.Outcome != reconcile.OutcomeApplied {
+				t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.hands.sent)
+			}
+		})
+	}
+}
+
+// standsAlone has a cluster store only itself.
+func (s *story) standsAlone(id string) {
+	c, _ := s.topology("orders").Cluster(id)
+	own := plan.Member{ID: id, URI: c.URI, PChannels: c.PChannels}
+	s.world.set(id, func(v *plan.View) {
+		v.Belief = plan.ClassifyBelief(id, plan.Configuration{Clusters: []plan.Member{own}})
+	})
+}
+
+// TestASwitchoverIsHeldToItsEnd: after a switchover both sides are read back,
+// last of all, since applications do not wait for it.
+func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
+	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
+	s.hands.stays = plan.FellBack{
+		Topology: "orders", Cluster: "cluster-a", Belief: plan.Belief{Kind: plan.BeliefPrimary},
+		Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-b", To: "cluster-a"}}},
+	}
+	got := s.run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "two clusters take writes") || !s.book.open() {
+		t.Errorf("%s: %s", got.Outcome, got.Detail)
+	}
+	if last := got.Steps[len(got.Steps)-1]; last.Step.Action != plan.ActionRedirect || last.Status != reconcile.StepDone {
+		t.Errorf("the redirect is %s", last.Status)
+	}
+	if len(s.hands.stayed) != 1 || s.hands.stayed[0] != 2 {
+		t.Errorf("read back %v", s.hands.stayed)
+	}
+	s.again()
+	s.hands.stays = nil
+	if got = s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 0 {
+		t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.hands.sent)
+	}
+}
