@@ -161,21 +161,43 @@ func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 }
 
 // trusted refuses a configuration that a pull request could change: itself,
-// or a file that it rests on, inside the work tree of the repository.
+// or a file that it rests on, inside the work tree of the repository; and one that
+// any user of this machine could change.
 func (e *environment) trusted() error {
 	var bad []error
+	files := distinct(e.trustedFiles())
 	for _, url := range distinct([]string{e.git.URL, e.config.Git.URL}) {
 		top, ok := workTree(strings.TrimPrefix(url, "file://"))
 		if !ok {
 			continue
 		}
-		for _, p := range distinct(e.trustedFiles()) {
+		for _, p := range files {
 			if within(top, p) {
 				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", p))
 			}
 		}
 	}
+	for _, p := range files {
+		bad = append(bad, writableByAll(p))
+	}
 	return errors.Join(bad...)
+}
+
+// writableByAll refuses a file that every user of this machine may change, or
+// replace in its folder: who may approve and where tokens go would be theirs to say.
+// A sticky folder, such as /tmp and the volumes of Kubernetes, lets only the owner
+// replace a file. What cannot be looked at is for whoever reads it.
+func writableByAll(path string) error {
+	const others, hint = 0o002, "is writable by every user of this machine (hint: chmod o-w %s)"
+	real := real(path)
+	if info, err := os.Stat(real); err == nil && info.Mode().Perm()&others != 0 {
+		return fmt.Errorf("%s "+hint, path, path)
+	}
+	folder := filepath.Dir(real)
+	if info, err := os.Stat(folder); err == nil && info.Mode().Perm()&others != 0 && info.Mode()&os.ModeSticky == 0 {
+		return fmt.Errorf("the folder of %s "+hint, path, folder)
+	}
+	return nil
 }
 
 // distinct drops what stands twice or is empty: thousands of credentials may name
