@@ -27,6 +27,35 @@ func (e *env) infoErr(ctx context.Context, c *Cluster, pchannel string) error {
 	return err
 }
 
+// streamsAreChecked holds a server to the one or the other: it lets everybody call
+// DumpMessages, or it refuses a wrong token, and says to who may not that it needs
+// ManageOwnership.
+func streamsAreChecked(e *env) {
+	name := e.name("poor")
+	s, err := e.a.rpc.CreateCredential(e.long(e.a), &milvuspb.CreateCredentialRequest{Username: name, Password: "TWFnZXIxMjM="})
+	e.done(reply{s, err})
+	dump := func(token string) *status.Status {
+		c := *e.a
+		c.Token = token
+		stream, err := c.rpc.DumpMessages(e.long(&c), &milvuspb.DumpMessagesRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		return status.Convert(err)
+	}
+	wrong, poor, all := dump("root:wrong"), dump(name+":Mager123"), dump(e.a.Token)
+	switch missing := "missing parameter"; {
+	case !strings.Contains(all.Message(), missing):
+		e.t.Errorf("who may do all got %v", all)
+	case wrong.Code() != codes.Unauthenticated && !(strings.Contains(wrong.Message(), missing) && strings.Contains(poor.Message(), missing)):
+		e.t.Errorf("a wrong token got %v, a user without privileges %v", wrong, poor)
+	case wrong.Code() == codes.Unauthenticated && (poor.Code() != codes.PermissionDenied || !strings.Contains(poor.Message(), "ManageOwnership: permission deny to "+name)):
+		e.t.Errorf("a user without privileges got %v", poor)
+	}
+	s, err = e.a.rpc.DeleteCredential(e.long(e.a), &milvuspb.DeleteCredentialRequest{Username: name})
+	e.done(reply{s, err})
+}
+
 func readCases() []Case {
 	return []Case{
 		{ID: "S46", Title: "an unconfigured cluster blocks", Seen: seenBoth, start: unconfigured, version: "2.6.22", run: func(e *env) {
@@ -124,6 +153,8 @@ func readCases() []Case {
 			s, err = e.a.rpc.DeleteCredential(e.long(e.a), &milvuspb.DeleteCredentialRequest{Username: name})
 			e.done(reply{s, err})
 		}},
+		{ID: "S55", Title: "streams are checked as other calls are, or not at all (#52387)", run: streamsAreChecked},
+		{ID: "S55", Title: "and are from 2.6.23 on", version: "2.6.25", run: streamsAreChecked},
 		{ID: "S56", Title: "writes on a standby", run: func(e *env) {
 			name := e.name("standby")
 			if s := e.create(e.a, name); s.GetCode() != 0 {

@@ -82,7 +82,7 @@ func TestWhatNeedsTheSimulator(t *testing.T) {
 		"S43 a deadline in the wait for the lock", "S44 the caller cancels", "S45 a restart in the middle",
 		"S46 an unconfigured cluster blocks", "S47 an unconfigured cluster answers with the fix",
 		"S48 2.6.16 does not forward the read", "S48 nor does 3.0-beta", "S49 2.6.0 knows none of it",
-		"S53 a primary waits before 2.6.19", "S56 resource groups on a standby",
+		"S53 a primary waits before 2.6.19", "S55 and are from 2.6.23 on", "S56 resource groups on a standby",
 		"S59 channels disagree in the middle of a switchover",
 		"S62 longer away than retention",
 	}
