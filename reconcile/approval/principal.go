@@ -20,7 +20,7 @@ func CheckPrincipal(p string) string {
 		n++
 		switch {
 		case strings.ContainsRune(`<>";`, r):
-			return fmt.Sprintf("it holds %q as its character %d: write the e-mail alone, and ',' between several", r, n)
+			return fmt.Sprintf("it holds %q as its character %d: write it without, and ',' between several", r, n)
 		case r == ':' && strings.EqualFold(p[:i], "mailto"):
 			return fmt.Sprintf("it begins with %q: write the e-mail alone", p[:i+1])
 		case r == '@':

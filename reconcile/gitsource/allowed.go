@@ -203,7 +203,7 @@ func parseNamespaces(list string) ([]string, error) {
 		if n == "" {
 			return nil, errors.New("a namespace is empty")
 		}
-		if problem := approval.CheckCharacters(n); problem != "" {
+		if problem := approval.CheckPrincipal(n); problem != "" {
 			return nil, fmt.Errorf("the namespace %+q %w: %s", n, errPrincipal, problem)
 		}
 	}

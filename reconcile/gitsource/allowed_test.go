@@ -81,6 +81,7 @@ func TestLinesThatNeverMatch(t *testing.T) {
 		{"a pattern", "*@ex\u0430mple.com " + key, "U+0430"},
 		{"an authority", "alice@ex\u0430mple.com cert-authority " + key, "U+0430"},
 		{"a namespace", `alice@example.com namespaces="git` + "\u200b" + `" ` + key, "U+200B"},
+		{"a semicolon in the namespaces", `alice@example.com namespaces="git;file" ` + key, "';' as its character 4"},
 		{"a blank in the namespaces", `alice@example.com namespaces="git, file" ` + key, "U+0020, a space"},
 		{"an empty namespace", `alice@example.com namespaces="git," ` + key, "a namespace is empty"},
 		{"angle brackets", "<alice@example.com> " + key, "'<' as its character 1"},

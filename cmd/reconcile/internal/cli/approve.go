@@ -8,6 +8,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,22 +116,52 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 // name, too. None is replaced: a forge may forbid that, and what was fetched once
 // stays where it is.
 func (o approveOptions) tagName(ctx context.Context, dir, first string) (name string, earlier []string, err error) {
-	taken, err := gitIn(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/"+path.Dir(first)+"/")
+	taken, err := gitIn(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/failover")
 	if err != nil {
 		return "", nil, err
 	}
 	if o.push != "" {
-		there, err := gitIn(ctx, dir, "", "ls-remote", "--refs", "--", o.push, "refs/tags/"+path.Dir(first)+"/*")
+		there, err := gitIn(ctx, dir, "", "ls-remote", "--refs", "--", o.push, "refs/tags/failover", "refs/tags/failover/*")
 		if err != nil {
 			return "", nil, fmt.Errorf("look for earlier approvals at %s, before anything is signed: %w (hint: without --push the tag is made in your clone)", printable(o.push), err)
 		}
 		taken += "\n" + there
 	}
-	name = first
-	for n := 2; slices.Contains(strings.Fields(taken), "refs/tags/"+name); n++ {
-		earlier, name = append(earlier, name), fmt.Sprintf("%s-%d", first, n)
-	}
+	name, earlier = freeTag(first, strings.Fields(taken))
 	return name, earlier, nil
+}
+
+// freeTag is the first name, or the first with the next number, beside refs that
+// are there. A ref is a file or a folder, never both: where somebody's odd tag stands
+// in the way of the folder, all of the name goes into one.
+func freeTag(first string, refs []string) (name string, earlier []string) {
+	const below = "refs/tags/"
+	for dir := path.Dir(first); dir != "failover" && dir != "."; dir = path.Dir(dir) {
+		if slices.Contains(refs, below+dir) {
+			first = "failover/" + strings.ReplaceAll(strings.TrimPrefix(first, "failover/"), "/", "-")
+		}
+	}
+	next := 1
+	for _, ref := range refs {
+		rest, ours := strings.CutPrefix(ref, below+first)
+		suffix, _, folder := strings.Cut(rest, "/")
+		number, numbered := strings.CutPrefix(suffix, "-")
+		n, err := strconv.Atoi(number)
+		if suffix == "" {
+			n, err = 1, nil
+		}
+		if !ours || err != nil || n < 1 || !numbered && suffix != "" {
+			continue
+		}
+		next = max(next, n+1)
+		if !folder && !slices.Contains(earlier, first+suffix) {
+			earlier = append(earlier, first+suffix)
+		}
+	}
+	if next == 1 {
+		return first, nil
+	}
+	return fmt.Sprintf("%s-%d", first, next), earlier
 }
 
 // repositoryName is what the approval is to be bound to: what the command line

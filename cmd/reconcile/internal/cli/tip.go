@@ -60,6 +60,9 @@ const lostAgainWithin = 5 * time.Second
 // tracked is the repository of the configured ref, brought up to date; the clone
 // where that one cannot be read. It is opened once.
 func (e *environment) tracked(ctx context.Context) (environment, error) {
+	if !e.elsewhere("") {
+		return *e, nil // only --commit is given, and it was just fetched
+	}
 	at := environment{g: e.g, config: e.config, git: gitConfig(&globals{}, e.config), repo: e.configured}
 	at.git.Auth, at.git.AllowedSigners, at.git.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
 	if at.git.URL == "" {
