@@ -148,6 +148,8 @@ func (s situation) identityFindings(d decision) []Finding {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
 				"correct 'pchannels' in the file, 'reconcile status "+s.t.Name+" -o json' shows the live ones; growing them is a change of its own"))
+		} else if len(v.Unlisted) > 0 && v.Reach == ReachUp && s.mustCall(d, c) {
+			out = append(out, s.raisedUnlisted(c, v))
 		}
 	}
 	return out

@@ -96,6 +96,15 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 	return nil
 }
 
+// raisedUnlisted refuses what Milvus would refuse: a cluster whose channels were
+// raised, and that nobody lists, takes no configuration and no force promote
+// (milvus.md 2.9, V14).
+func (s situation) raisedUnlisted(c Cluster, v View) Finding {
+	return NewFinding(CodePChannelMismatch, c.ID,
+		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it (V14), so that a failover to it is blocked", c.ID, someOf(v.Unlisted)),
+		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.t.Name, len(c.PChannels)))
+}
+
 // mixedGrowth refuses channels that grow beside another transition. With the
 // removal of a cluster the source would retry for ever (#50041).
 func (s situation) mixedGrowth(d decision) []Finding {

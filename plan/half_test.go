@@ -90,6 +90,25 @@ func TestChannelsOfAStandby(t *testing.T) {
 	}
 }
 
+// TestChannelsRaisedOnAStandby: what nobody lists blocks a failover on the day,
+// and is told on a quiet one (S37).
+func TestChannelsRaisedOnAStandby(t *testing.T) {
+	raised := standbyOf("a", "b")
+	raised.Unlisted = []string{"b-rootcoord-dml_2"}
+	rest := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), raised}}.plan(t)
+	over := world{t: failingOver("b", "a"), views: []View{down("a"), raised}, evidence: []Evidence{lost("a", "b")}}.plan(t)
+	for name, p := range map[string]TopologyPlan{"at rest": rest, "failing over to it": over} {
+		if !p.Has(CodePChannelMismatch) || !p.Blocked(AllCodes()) || p.InSync {
+			t.Errorf("%s: in sync %t, %v", name, p.InSync, codesOf(p, SeverityBlocking))
+		}
+	}
+	old := down("a")
+	old.Unlisted = []string{"a-rootcoord-dml_2"}
+	if p := (world{t: failingOver("b", "a"), views: []View{old, standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")}}).plan(t); p.Has(CodePChannelMismatch) {
+		t.Error("what the lost primary serves holds nothing back")
+	}
+}
+
 // TestHalfPromotionInItsFailover: it holds nothing back in the failover that asks
 // for that very promotion, and holds every other one back.
 func TestHalfPromotionInItsFailover(t *testing.T) {

@@ -159,6 +159,9 @@ type View struct {
 	IdentityConflict string
 	Progress         []ChannelProgress // by channel in numeric order; empty: not read
 	Contents         Contents
+	// Unlisted are channels that it was found to serve and that neither the file
+	// nor its stored list has; nil: none, or nobody asked.
+	Unlisted []string
 }
 
 // version is what the build tag says.

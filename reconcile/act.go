@@ -85,7 +85,7 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 			ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 			half := halfDone{run: r, step: s}
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
-				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until, Half: half.stands})
+				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until, Half: half.stands, SeenHalf: now.observed.View(s.Cluster).HalfPromoted()})
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
 			out[i].Meanwhile = half.meanwhile()

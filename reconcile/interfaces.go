@@ -20,6 +20,9 @@ type Depth struct {
 	// Hanging is a cluster that hung in every round of evidence, which is hardly
 	// waited for; empty: none.
 	Hanging string
+	// Unlisted asks whether a cluster serves channels that nobody lists. One that
+	// does not is waited for a little.
+	Unlisted bool
 }
 
 // Observer reads clusters. It has no method that changes one.
@@ -88,6 +91,9 @@ type Permit struct {
 	// Half hears that a force promote stands half done, at every read of it once
 	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
 	Half func(ctx context.Context, lasted time.Duration)
+	// SeenHalf says that it was seen to when the plan was made: the channels are
+	// read before anything is sent.
+	SeenHalf bool
 }
 
 // Restarter restarts the coordinator process of a cluster, as the operator's

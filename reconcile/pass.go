@@ -28,6 +28,9 @@ type Pass struct {
 	// AllContents reads what every cluster holds, so that a promotion can be
 	// held against it (run).
 	AllContents bool
+	// Unlisted asks each cluster whether it serves channels that nobody lists: a
+	// configuration, and a force promote, would be refused (drift, run now and then).
+	Unlisted bool
 	// NoProbes leaves evidence that is missing unmade: the plan then says
 	// PRIMARY_NOT_PROBED (drift, status, run).
 	NoProbes bool

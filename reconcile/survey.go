@@ -23,7 +23,7 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if err != nil {
 		return survey{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents, Hanging: p.hanging()})}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents, Hanging: p.hanging(), Unlisted: p.Unlisted})}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}

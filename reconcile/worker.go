@@ -27,6 +27,9 @@ type worker struct {
 	failures int
 	last     TopologyStatus
 	watch    watch
+	// unlisted is when the clusters are asked next whether they serve channels
+	// that nobody lists; zero: not drawn yet.
+	unlisted time.Time
 }
 
 func newWorker(l *Loop, name string) *worker {
@@ -76,6 +79,24 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
+// unlistedEvery is how often each cluster is asked for channels that nobody
+// lists: their number changes with a restart only, and who has none waits.
+const unlistedEvery = time.Hour
+
+// asksUnlisted says whether this pass asks for them. The first time is drawn
+// within the first hour, so that not all topologies ask at once.
+func (w *worker) asksUnlisted() bool {
+	now := w.loop.clock.Now()
+	if w.unlisted.IsZero() {
+		w.unlisted = now.Add(time.Duration(w.loop.random() * float64(unlistedEvery)))
+	}
+	if now.Before(w.unlisted) {
+		return false
+	}
+	w.unlisted = now.Add(unlistedEvery)
+	return true
+}
+
 // pass looks at the topology once and, when this process leads, applies what
 // is approved. It returns when to look again.
 func (w *worker) pass(ctx context.Context) time.Duration {
@@ -94,6 +115,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a := s.Apply
 	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
+	a.Unlisted = w.asksUnlisted()
 	a.Evidence, a.Again = w.watch.evidence, w.again(s, rev)
 	commit := rev.Changes[w.name].Commit
 	a.Tell, a.Begins = w.teller(commit), w.begins

@@ -90,6 +90,7 @@ type Fleet struct {
 	open       map[*grpc.ClientConn]struct{}
 	kept       map[string]kept     // by cluster
 	dumping    map[string]dumping  // by cluster
+	raised     map[string]raised   // by cluster
 	throwaways map[string]struct{} // in use now
 	origins    map[route]origin
 	ended      bool
@@ -100,7 +101,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumping: map[string]dumping{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumping: map[string]dumping{}, raised: map[string]raised{},
 		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{},
 	}
 	twice := map[string]bool{}

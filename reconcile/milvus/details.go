@@ -42,6 +42,9 @@ func (r *reading) details(ctx context.Context) {
 	if r.what.features {
 		work = append(work, func() { v.ForcePromotes, v.DumpDenied = r.features(ctx) })
 	}
+	if r.what.progress || r.what.unlisted {
+		work = append(work, func() { v.Unlisted = r.unlisted(ctx) })
+	}
 	if r.what.contents {
 		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
 	}

@@ -42,7 +42,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 		return x.refuse(undecided, err)
 	}
 	began := f.clock.Now()
-	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: s.ForcePromote()})
+	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: p.SeenHalf})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
@@ -76,6 +76,9 @@ type Permit struct {
 	// Half hears that a force promote stands half done, at every read of it once
 	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
 	Half func(ctx context.Context, lasted time.Duration)
+	// SeenHalf says that it was seen to when the plan was made: the channels are
+	// read before anything is sent.
+	SeenHalf bool
 }
 
 // left is how much time a request has.

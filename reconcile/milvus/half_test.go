@@ -31,7 +31,7 @@ func TestHalfPromotionIsToldAndNotSentAgain(t *testing.T) {
 				must(t, w.HalfPromote("b", c.begun, 0))
 			}
 			told := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Half: func(_ context.Context, lasted time.Duration) {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{SeenHalf: c.begun, Half: func(_ context.Context, lasted time.Duration) {
 				if told++; lasted < halfSure || lasted > 3*halfSure {
 					t.Errorf("told after %s", lasted)
 				}

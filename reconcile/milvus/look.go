@@ -18,6 +18,7 @@ type look struct {
 	features bool // what it can do
 	progress bool
 	contents bool
+	unlisted bool          // whether it serves channels that nobody lists
 	reuse    bool          // a connection that an earlier look kept will do
 	hangs    bool          // ask twice where no configuration comes, to tell unconfigured from stuck
 	within   time.Duration // how long the cluster is waited for; 0: its deadlines

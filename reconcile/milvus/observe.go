@@ -19,6 +19,9 @@ type Depth struct {
 	// Hanging is a cluster that let the deadlines of many probes pass: it is hardly
 	// waited for. Empty: none.
 	Hanging string
+	// Unlisted: whether a cluster serves channels that nobody lists. One that does
+	// not is waited for a little.
+	Unlisted bool
 }
 
 // hardly is the part of a deadline for which an observation waits for a cluster that
@@ -29,7 +32,7 @@ const hardly = 12
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
-	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents}
+	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
 	return r.each(ctx, topologies, depth, func(s *sight) {
 		if s.cluster.ID == depth.Hanging {
 			r.fleet.see(ctx, s, look{identity: true, within: r.fleet.readTimeout / hardly})

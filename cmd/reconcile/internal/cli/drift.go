@@ -98,6 +98,11 @@ func runLook(ctx context.Context, g *globals, l lookAt) error {
 	return g.emit(write)
 }
 
+// fewTopologies is of how many topologies at most drift asks each cluster whether
+// it serves channels that nobody lists, which waits for a quarter of a second;
+// for more of them the daemon asks in the course of an hour.
+const fewTopologies = 32
+
 // look is the pass and what it says; it sets the exit code.
 func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 	rev, err := e.revision(ctx, "", "", l.names)
@@ -109,6 +114,7 @@ func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 		return nil, err
 	}
 	pass.AllProgress, pass.NoProbes = true, true
+	pass.Unlisted = l.kind == render.KindDrift && len(rev.desired.Topologies) <= fewTopologies
 	report, err := pass.Plan(ctx)
 	if err != nil {
 		return nil, err
