@@ -7,6 +7,7 @@ const (
 	CodePrimaryLivenessUnproven Code = "PRIMARY_LIVENESS_UNPROVEN"
 	CodeStalePrimary            Code = "STALE_PRIMARY"
 	CodeRebuildUnverified       Code = "REBUILD_UNVERIFIED"
+	CodeRejoinedWithoutRebuild  Code = "REJOINED_WITHOUT_REBUILD"
 	CodeSplitBrain              Code = "SPLIT_BRAIN"
 	CodeNoPrimary               Code = "NO_PRIMARY"
 	CodeOutOfBandFailover       Code = "OUT_OF_BAND_FAILOVER"
@@ -69,7 +70,7 @@ const (
 var severities = map[Code]Severity{
 	CodeForcePromote: SeverityCritical, CodeDataLossRisk: SeverityCritical,
 	CodePrimaryLivenessUnproven: SeverityCritical, CodeStalePrimary: SeverityCritical,
-	CodeRebuildUnverified: SeverityCritical, CodeNoPrimary: SeverityCritical,
+	CodeRebuildUnverified: SeverityCritical, CodeRejoinedWithoutRebuild: SeverityCritical, CodeNoPrimary: SeverityCritical,
 	CodeReplicationStalled: SeverityCritical, CodeCollectionsMissing: SeverityCritical,
 	CodeTrafficNotRedirected: SeverityCritical, CodeVerificationFailed: SeverityCritical,
 	CodeStandbyBecomesWritable: SeverityWarning, CodeTopologyRemoved: SeverityWarning,
@@ -109,7 +110,7 @@ func NewFinding(code Code, cluster, message, remedy string) Finding {
 
 // allCodes are in the order of contract section 7.
 var allCodes = []Code{
-	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified,
+	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified, CodeRejoinedWithoutRebuild,
 	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePromotionHalfDone, CodePrimaryReachable,
 	CodePrimaryNotServing, CodePrimaryStateUnknown, CodePrimaryNotProbed, CodePrimaryStillReplicating,
 	CodePrimaryReplaced, CodeCandidateUnreachable, CodeClusterNeeded, CodeRoleUnknown, CodeClusterUnlisted,

@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // joinFindings are the join rules of contract section 2: a cluster that joins
 // must be seen to be empty or be attested as restored; one that stores a
@@ -63,6 +66,23 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 			c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them: "+why,
 			"rebuild it, then give it a new 'provisioned: {from: restored, at: …}'")}
 	}
+}
+
+// rejoinedFindings warn of a switchover to a cluster that was stale and came back
+// on somebody's word: unless it was wiped, its log holds the change that fenced
+// it, and replays that to the other cluster once it is primary again.
+func (s situation) rejoinedFindings(d decision) []Finding {
+	if d.transition != TransitionSwitchover {
+		return nil
+	}
+	at := s.m.rejoinedAt(d.primary.ID)
+	if at.IsZero() {
+		return nil
+	}
+	return []Finding{NewFinding(CodeRejoinedWithoutRebuild, d.primary.ID,
+		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log holds what fenced it, and makes %s a primary again beside it seconds after this switchover",
+			d.primary.ID, at.UTC().Format(time.RFC3339), d.source),
+		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first. 'apply' reads both back for some seconds and says so if it happens")}
 }
 
 func (s situation) attested(c Cluster) bool { return s.unattested(c) == "" }

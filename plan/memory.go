@@ -173,6 +173,19 @@ func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 	return newest, true
 }
 
+// rejoinedAt is the last 'provisioned' on which a cluster joined after it had been
+// stale; zero: it never did.
+func (m Memory) rejoinedAt(cluster string) time.Time {
+	var newest time.Time
+	for _, p := range m.Provisions {
+		wasStale := slices.ContainsFunc(m.Stale, func(s StaleMark) bool { return s.Cluster == cluster && p.At.After(s.Since) })
+		if p.Cluster == cluster && wasStale && p.At.After(newest) {
+			newest = p.At
+		}
+	}
+	return newest
+}
+
 func (m Memory) intent(topology string) (Intent, bool) {
 	for _, i := range m.Intents {
 		if i.Topology == topology {

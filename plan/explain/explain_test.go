@@ -12,7 +12,7 @@ import (
 // contract lists every code as sections 4 and 7 of the contract do, by
 // severity, with those that an approver may accept apart.
 var contract = map[plan.Severity]struct{ fixed, acceptable string }{
-	plan.SeverityCritical: {fixed: `FORCE_PROMOTE DATA_LOSS_RISK PRIMARY_LIVENESS_UNPROVEN STALE_PRIMARY REBUILD_UNVERIFIED
+	plan.SeverityCritical: {fixed: `FORCE_PROMOTE DATA_LOSS_RISK PRIMARY_LIVENESS_UNPROVEN STALE_PRIMARY REBUILD_UNVERIFIED REJOINED_WITHOUT_REBUILD
 		NO_PRIMARY REPLICATION_STALLED COLLECTIONS_MISSING VERIFICATION_FAILED TRAFFIC_NOT_REDIRECTED`},
 	plan.SeverityBlocking: {
 		fixed: `SPLIT_BRAIN OUT_OF_BAND_FAILOVER PRIMARY_REACHABLE PRIMARY_NOT_PROBED PRIMARY_STILL_REPLICATING
