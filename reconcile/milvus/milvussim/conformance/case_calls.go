@@ -79,7 +79,7 @@ func callCases() []Case {
 			e.force(e.b)
 			e.stores(e.b, e.names("{B}"))
 		}},
-		{ID: "S32", Title: "one of two standbys is detached", start: wide, run: func(e *env) {
+		{ID: "S32", Title: "one of two standbys is detached", Seen: seenMaster, start: wide, run: func(e *env) {
 			e.call(e.a, star(e.a, e.c))
 			e.call(e.c, star(e.a, e.c))
 			e.call(e.b, star(e.b))
@@ -98,7 +98,7 @@ func callCases() []Case {
 			e.flowing(e.b, e.c)
 			e.flowing(e.b, e.a)
 		}},
-		{ID: "S34", Title: "a blank token", readOnly: true, run: func(e *env) {
+		{ID: "S34", Title: "a blank token", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			e.refused(e.send(e.long(e.a), e.a, blank(star(e.a, e.b)), false), "connection_param.token cannot be changed")
 		}},
 		{ID: "S35", Title: "blank tokens are filled in, wrong ones refused", version: "master", run: func(e *env) {
@@ -109,7 +109,7 @@ func callCases() []Case {
 			wrong.Clusters[0].ConnectionParam.Token = "root:other"
 			e.refused(e.send(e.long(e.b), e.b, wrong, false), "connection_param.token cannot be changed")
 		}},
-		{ID: "S36", Title: "uri and channels", readOnly: true, run: func(e *env) {
+		{ID: "S36", Title: "uri and channels", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			uri := star(e.a, e.b)
 			entryOf(uri, e.b).ConnectionParam.Uri = "http://elsewhere:1"
 			e.refused(e.send(e.long(e.a), e.a, uri, false), "connection_param.uri cannot be changed")
@@ -144,7 +144,7 @@ func callCases() []Case {
 			e.stores(e.b, "a→b,a→c")
 			e.waits(e.b, star(e.b), false)
 		}},
-		{ID: "S39", Title: "an empty configuration", readOnly: true, run: func(e *env) {
+		{ID: "S39", Title: "an empty configuration", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 			e.refused(e.send(e.long(e.b), e.b, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},

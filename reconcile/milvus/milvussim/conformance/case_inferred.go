@@ -8,7 +8,7 @@ import (
 // and that nobody has stated: one run on a real pair settles them.
 func inferredCases() []Case {
 	return []Case{
-		{ID: "I01", Title: "no configuration is the same as none on a cluster that never had one (M §2.3)", start: unconfigured, readOnly: true, run: func(e *env) {
+		{ID: "I01", Title: "no configuration is the same as none on a cluster that never had one (M §2.3)", Seen: seenMaster, start: unconfigured, readOnly: true, run: func(e *env) {
 			e.done(e.send(e.long(e.a), e.a, nil, false))
 			e.refused(e.send(e.long(e.a), e.a, &commonpb.ReplicateConfiguration{}, false), "clusters list cannot be empty")
 		}},
@@ -27,7 +27,7 @@ func inferredCases() []Case {
 				e.t.Error("the write after the promotion is not in the dump")
 			}
 		}},
-		{ID: "I04", Title: "a promoted old primary replays its fence when it is linked again (M §4.2)", needs: needsCut, run: func(e *env) {
+		{ID: "I04", Title: "a promoted old primary replays its fence when it is linked again (M §4.2)", Seen: seenMaster, needs: needsCut, run: func(e *env) {
 			e.cut(e.a, e.b)
 			e.call(e.a, star(e.b, e.a))
 			e.force(e.a)

@@ -86,7 +86,7 @@ func readCases() []Case {
 			e.unimplemented(e.send(e.long(e.a), e.a, star(e.a), false).err, "unknown method UpdateReplicateConfiguration"+of)
 			e.unimplemented(e.infoErr(e.long(e.a), e.a, "x"), "unknown method GetReplicateInfo"+of)
 		}},
-		{ID: "S50", Title: "tokens are blank, the order is kept", readOnly: true, run: func(e *env) {
+		{ID: "S50", Title: "tokens are blank, the order is kept", Seen: seenMaster, readOnly: true, run: func(e *env) {
 			cfg := e.read(e.a)
 			for i, want := range star(e.a, e.b).GetClusters() {
 				got := cfg.GetClusters()[i]
@@ -155,7 +155,7 @@ func readCases() []Case {
 		}},
 		{ID: "S55", Title: "streams are checked as other calls are, or not at all (#52387)", run: streamsAreChecked},
 		{ID: "S55", Title: "and are from 2.6.23 on", version: "2.6.25", run: streamsAreChecked},
-		{ID: "S56", Title: "writes on a standby", run: func(e *env) {
+		{ID: "S56", Title: "writes on a standby", Seen: seenMaster, run: func(e *env) {
 			name := e.name("standby")
 			if s := e.create(e.a, name); s.GetCode() != 0 {
 				e.t.Fatal(s)

@@ -129,13 +129,13 @@ func safetyCases() []Case {
 				e.t.Error("it takes no DDL")
 			}
 		}},
-		{ID: "S15", Title: "an unreachable standby learns of its removal on its return", needs: needsStop, run: func(e *env) {
+		{ID: "S15", Title: "an unreachable standby learns of its removal on its return", Seen: seenMaster, needs: needsStop, run: func(e *env) {
 			e.stop(e.b)
 			e.call(e.a, star(e.a))
 			e.start(e.b)
 			e.eventually("it is let go", func() bool { return e.stored(e.b) == e.names("{B}") })
 		}},
-		{ID: "S17", Title: "no primary, two primaries, a chain, a loop", start: wide, readOnly: true, run: func(e *env) {
+		{ID: "S17", Title: "no primary, two primaries, a chain, a loop", Seen: seenMaster, start: wide, readOnly: true, run: func(e *env) {
 			loop := star(e.a, e.b, e.c)
 			loop.CrossClusterTopology = append(loop.CrossClusterTopology, &commonpb.CrossClusterTopology{SourceClusterId: e.b.ID, TargetClusterId: e.a.ID})
 			e.refused(e.send(e.long(e.a), e.a, loop, false), "no center node found")
@@ -149,7 +149,7 @@ func safetyCases() []Case {
 			two.CrossClusterTopology = nil
 			e.refused(e.send(e.long(e.a), e.a, two, false), "primary count is not 1: wrong replicate configuration")
 		}},
-		{ID: "S22", Title: "a standby with data joins without a word", start: apart, run: func(e *env) {
+		{ID: "S22", Title: "a standby with data joins without a word", Seen: seenMaster, start: apart, run: func(e *env) {
 			leftover := e.name("leftover")
 			if s := e.create(e.b, leftover); s.GetCode() != 0 {
 				e.t.Fatal(s)

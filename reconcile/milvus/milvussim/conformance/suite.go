@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -221,14 +222,19 @@ func (e *env) cleanse(s start) {
 	if known && before == s && !dirty && s != unconfigured && s != apart {
 		return
 	}
-	for _, c := range e.clusters() {
-		if e.fresh(c) {
-			continue
-		}
-		e.sim(e.breaker.Wipe(c.ID))
-		e.sim(e.ready(c, e.limits.start))
-		e.known.Store(c.ID, true)
+	used := slices.DeleteFunc(e.clusters(), e.fresh)
+	failed := make([]error, len(used))
+	var wg sync.WaitGroup
+	for i, c := range used {
+		wg.Go(func() {
+			if failed[i] = e.breaker.Wipe(c.ID); failed[i] == nil {
+				failed[i] = e.ready(c, e.limits.start)
+			}
+			e.known.Store(c.ID, true)
+		})
 	}
+	wg.Wait()
+	e.sim(errors.Join(failed...))
 }
 
 // What a run knows beside whether a cluster is fresh.

@@ -193,13 +193,14 @@ type reply struct {
 
 func (e *env) send(ctx context.Context, c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) reply {
 	e.known.CompareAndDelete(c.ID, true)
-	if force || !e.led(cfg) {
-		e.known.Store(dirty, true)
-	}
 	s, err := c.rpc.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: cfg, ForcePromote: force,
 	})
-	return reply{s, err}
+	r := reply{s, err}
+	if (force || !e.led(cfg)) && (r.inDoubt() || err == nil && s.GetCode() == 0) {
+		e.known.Store(dirty, true)
+	}
+	return r
 }
 
 // led tells whether a configuration has edges from A, and no other.
