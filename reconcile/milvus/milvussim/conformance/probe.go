@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -142,6 +143,28 @@ func (e *env) info(c *Cluster, source, pchannel string) *milvuspb.GetReplicateIn
 	return resp
 }
 
+// retell tells a standby its edge again where an older removal, which its source
+// still had in the log, has undone the attach (#52727). It returns false: what is
+// waited for has yet to come.
+func (e *env) retell(from, to *Cluster) bool {
+	e.t.Helper()
+	if e.world != nil || len(e.read(to).GetCrossClusterTopology()) > 0 {
+		return false
+	}
+	var targets []*Cluster
+	for _, c := range e.clusters() {
+		if source(e.read(from), c.ID) == from.ID {
+			targets = append(targets, c)
+		}
+	}
+	if !slices.Contains(targets, to) {
+		return false
+	}
+	r := e.send(e.long(to), to, star(from, targets...), false)
+	e.t.Logf("an older removal undid the attach of %s (#52727); it was told again: %v, %v", to.ID, r.status, r.err)
+	return false
+}
+
 // flowing waits until a DDL on from has reached to.
 func (e *env) flowing(from, to *Cluster) {
 	e.t.Helper()
@@ -149,7 +172,7 @@ func (e *env) flowing(from, to *Cluster) {
 	if s := e.create(from, name); s.GetCode() != 0 {
 		e.t.Fatalf("create on %s: %v", from.ID, s)
 	}
-	if !e.within(e.limits.call, func() bool { return e.has(to, name) }) {
+	if !e.within(e.limits.call, func() bool { return e.has(to, name) || e.retell(from, to) }) {
 		e.t.Fatalf("a collection of %s does not show on %s; %[1]s stores %[3]s, %[2]s stores %[4]s", from.ID, to.ID, e.stored(from), e.stored(to))
 	}
 	e.drop(from, name)
