@@ -101,7 +101,7 @@ func TestMilvusClientReplicates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = c.Close(context.Background()) })
+		t.Cleanup(func() { _ = c.Close(context.WithoutCancel(ctx)) })
 		return c
 	}
 	a, b := connect("a"), connect("b")
