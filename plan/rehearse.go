@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -93,6 +94,23 @@ func rehearsed(d Desired, after Topology, o Observed, m Memory, candidate string
 		Cluster: primary.ID, At: m.Now, Reach: ReachUnreachable, Credential: o.View(primary.ID).Credential,
 	})
 	out, _ := Compute(d, lost, m).Topology(after.Name)
+	if begun, open := m.intent(after.Name); open && begun.Generation == after.Previous.Generation {
+		out.Findings = carriedOnFirst(out.Findings, after.Name, begun)
+	}
+	return out
+}
+
+// carriedOnFirst says of an intent of the document in force that it comes first: the
+// next apply carries it on, and nobody has to accept that it is in doubt.
+func carriedOnFirst(findings []Finding, topology string, begun Intent) []Finding {
+	out := slices.Clone(findings)
+	for i, f := range out {
+		if f.Code == CodePromotionInDoubt {
+			out[i].Severity, out[i].Acceptable = SeverityWarning, false
+			out[i].Message = fmt.Sprintf("the %s of generation %d was begun at %s and is open", begun.Transition, begun.Generation, begun.At.UTC().Format(time.RFC3339))
+			out[i].Remedy = "'reconcile apply " + topology + "' carries it on; no new approval is needed"
+		}
+	}
 	return out
 }
 

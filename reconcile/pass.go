@@ -90,6 +90,11 @@ func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report 
 	if p.NoProbes {
 		computed.Wants = nil
 	}
+	if p.NoProbes && !p.acting {
+		for i, t := range computed.Topologies {
+			computed.Topologies[i] = t.Unprobed()
+		}
+	}
 	report := p.judge(computed, s.remembered)
 	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
 	return report

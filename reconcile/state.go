@@ -17,6 +17,8 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r Result, a Apply) State {
 		return StateApplying
 	case drifted:
 		return StateDrifted
+	case t.OnlyUnprobed(): // the rounds go on, and then it is carried on
+		return StatePending
 	case t.Blocked(s.Decision.Accepted), r.Outcome == OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked
 	case t.Transition != plan.TransitionNone:

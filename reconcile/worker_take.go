@@ -156,6 +156,8 @@ func (s TopologyStatus) why() string {
 		return s.Error
 	case s.State == StateBlocked && len(blocking) > 0:
 		return s.Plan.Transition.String() + " " + codesOf(blocking)
+	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
+		return s.Plan.Transition.String() + ", begun earlier and carried on"
 	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
 		return s.Plan.Transition.String() + ", approved"
 	case s.Plan.Transition != plan.TransitionNone:

@@ -131,6 +131,9 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	memory := snapshot.Memory()
 	memory.Now = x.e.g.clock()
 	rehearsals := plan.Rehearse(rev.desired, plan.Observed{Views: views}, memory)
+	for _, r := range rehearsals {
+		x.begun(r)
+	}
 	x.clusters(topologies, views, rights)
 	if err := x.approvers(memory.Now); err != nil {
 		return render.Diagnosis{}, err
@@ -210,6 +213,15 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, ri
 		out.Standbys = append(out.Standbys, s)
 	}
 	return out
+}
+
+// begun reports an intent that is open and that the next apply carries on.
+func (x *examination) begun(r plan.Rehearsal) {
+	for _, f := range r.Plan.Findings {
+		if f.Code == plan.CodePromotionInDoubt && f.Severity == plan.SeverityWarning {
+			x.check(render.Check{Area: "ledger", Subject: r.Topology, Verdict: render.CheckWarning, Message: f.Message, Remedy: f.Remedy})
+		}
+	}
 }
 
 // obstacles are the planner's findings, and what it cannot know of.

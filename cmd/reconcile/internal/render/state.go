@@ -31,6 +31,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return strings.TrimSuffix("not in sync: "+codeWords(worst(t)), ": "), attention
 	case denied:
 		return "NOT APPROVED", attention
+	case t.Resumed:
+		return "BEGUN, and carried on by the next apply", attention
 	case t.Replication == plan.ReplicationBehind:
 		return "approved, but replication is BEHIND", attention
 	default:

@@ -125,7 +125,11 @@ func (p *page) status(d Document, t plan.TopologyPlan) {
 	p.accepted(d, t)
 	p.findings("Beware", t, plan.SeverityCritical)
 	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
-	if t.Transition != plan.TransitionNone {
+	switch {
+	case t.Transition == plan.TransitionNone:
+	case t.Resumed && !d.blocked(t):
+		p.field("Next", plain, "→", goOnWords(d, t))
+	default:
 		p.field("Next", plain, "→", "See what would happen: `reconcile plan "+t.Name+"`")
 	}
 	p.blank()

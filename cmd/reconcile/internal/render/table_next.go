@@ -102,6 +102,8 @@ func goOnWords(d Document, t plan.TopologyPlan) string {
 	switch {
 	case d.blocked(t):
 		return "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan " + t.Name + "`"
+	case t.Resumed:
+		return "Carry it on; no new approval is needed: `reconcile apply " + t.Name + "`"
 	case t.Replication == plan.ReplicationBehind:
 		return "Wait until replication has caught up, `reconcile status " + t.Name + " --watch`, then: `" + actCommand(d, t) + "`"
 	default:
