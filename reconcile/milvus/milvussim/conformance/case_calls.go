@@ -61,7 +61,7 @@ func callCases() []Case {
 				e.t.Errorf("the other one is %s", s.BelievedRole)
 			}
 		}},
-		{ID: "S30", Title: "an attach told to both", start: apart, run: func(e *env) {
+		{ID: "S30", Title: "an attach told to both", Seen: seenMaster, start: apart, run: func(e *env) {
 			e.call(e.a, star(e.a, e.b))
 			e.call(e.b, star(e.a, e.b))
 			e.stores(e.b, e.names("A→B"))

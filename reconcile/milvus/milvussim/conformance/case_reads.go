@@ -153,7 +153,7 @@ func readCases() []Case {
 			s, err = e.a.rpc.DeleteCredential(e.long(e.a), &milvuspb.DeleteCredentialRequest{Username: name})
 			e.done(reply{s, err})
 		}},
-		{ID: "S55", Title: "streams are checked as other calls are, or not at all (#52387)", run: streamsAreChecked},
+		{ID: "S55", Title: "streams are checked as other calls are, or not at all (#52387)", Seen: seenMaster, run: streamsAreChecked},
 		{ID: "S55", Title: "and are from 2.6.23 on", version: "2.6.25", run: streamsAreChecked},
 		{ID: "S56", Title: "writes on a standby", Seen: seenMaster, run: func(e *env) {
 			name := e.name("standby")
