@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -45,8 +46,8 @@ pushed only with --push. Whoever approves once more gets the next tag, with -2 a
 its end: of one person's tags the newest counts.
 
 Where the operator's configuration names the repository (approval.repository), the
-tag must as well: --repository says which, else the configuration if it is at hand,
-else git config reconcile.repository.`,
+tag must as well: --repository says which, else the configuration if it is at hand
+and of this clone's repository, else git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push`,
 		Args: cobra.ExactArgs(1),
@@ -165,25 +166,77 @@ func freeTag(first string, refs []string) (name string, earlier []string) {
 }
 
 // repositoryName is what the approval is to be bound to: what the command line
-// says, else the operator's configuration if this machine has it, else git's.
+// says, else what the operator's configuration says of this clone's repository if
+// this machine has it, else what the clone's own git says.
 func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir string) (string, error) {
 	if o.repository != "" {
 		return o.repository, approval.CheckRepository(o.repository)
 	}
+	own, err := gitIn(ctx, dir, "", "config", "reconcile.repository")
+	if err != nil {
+		own = "" // git says so of what is not set
+	}
 	if _, err := os.Stat(g.configPath()); err == nil {
 		config, err := g.readConfig()
-		if err == nil && config.Approval.Repository != "" {
+		switch {
+		case err == nil && config.Approval.Repository != "" && cloneOf(ctx, dir, config.Git.URL):
 			return config.Approval.Repository, nil
-		}
-		if err != nil {
+		case err != nil && own == "":
 			g.warn("approve", "the operator's configuration cannot be read, so it does not say which repository this is: "+err.Error())
+		case err == nil && config.Approval.Repository != "" && own == "":
+			g.warn("approve", "the operator's configuration is of another repository than this clone, so the approval names none (hint: --repository, or git config reconcile.repository)")
 		}
 	}
-	name, err := gitIn(ctx, dir, "", "config", "reconcile.repository")
-	if err != nil || name == "" {
-		return "", nil //nolint:nilerr // git says so of what is not set
+	if own == "" {
+		return "", nil
 	}
-	return name, approval.CheckRepository(name)
+	return own, approval.CheckRepository(own)
+}
+
+// cloneOf says whether a folder is a repository, or a clone of it by one of its
+// remotes. An approval in a copy for staging must not name production.
+func cloneOf(ctx context.Context, dir, url string) bool {
+	places := []string{dir}
+	if top, err := gitIn(ctx, dir, "", "rev-parse", "--show-toplevel"); err == nil {
+		places = append(places, top)
+	}
+	remotes, err := gitIn(ctx, dir, "", "config", "--get-regexp", `^remote\..*\.(push)?url$`)
+	if err == nil {
+		for line := range strings.Lines(remotes) {
+			_, at, _ := strings.Cut(strings.TrimSpace(line), " ")
+			places = append(places, at)
+		}
+	}
+	want := placeOf(url)
+	return slices.ContainsFunc(places, func(p string) bool { return placeOf(p) == want })
+}
+
+// placeOf is the host and path of a repository, however it is reached: a path on
+// this machine, a URL, or user@host:path.
+func placeOf(url string) string {
+	url = strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git")
+	rest, remote := url, false
+	if scheme, after, ok := strings.Cut(url, "://"); ok {
+		rest, remote = after, scheme != "file"
+	} else if host, at, ok := strings.Cut(url, ":"); ok && !strings.Contains(host, "/") {
+		rest, remote = host+"/"+at, true
+	}
+	if !remote {
+		if abs, err := filepath.Abs(rest); err == nil {
+			rest = abs
+		}
+		if real, err := filepath.EvalSymlinks(rest); err == nil {
+			rest = real
+		}
+		return strings.TrimSuffix(rest, "/")
+	}
+	host, at, _ := strings.Cut(rest, "/")
+	_, after, found := strings.Cut(host, "@")
+	if found {
+		host = after
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return strings.ToLower(host) + "/" + strings.Trim(at, "/")
 }
 
 // approvedDocument reads what would be approved, and demands that the target

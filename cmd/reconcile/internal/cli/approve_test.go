@@ -33,3 +33,22 @@ func TestFreeTag(t *testing.T) {
 		})
 	}
 }
+
+// TestPlaceOf: one repository has one place, however it is reached.
+func TestPlaceOf(t *testing.T) {
+	for _, same := range [][]string{
+		{"ssh://git@git.example/platform/topologies.git", "git@git.example:platform/topologies", "https://Git.example/platform/topologies/", "ssh://git@git.example:22/platform/topologies"},
+		{"/srv/topologies.git", "file:///srv/topologies", "/srv/x/../topologies/"},
+	} {
+		for _, url := range same {
+			if placeOf(url) != placeOf(same[0]) {
+				t.Errorf("%s is %s, want %s", url, placeOf(url), placeOf(same[0]))
+			}
+		}
+	}
+	for _, other := range []string{"ssh://git@git.example/staging/topologies.git", "git@staging.example:platform/topologies", "/platform/topologies"} {
+		if placeOf(other) == placeOf("git@git.example:platform/topologies") {
+			t.Errorf("%s is taken for another", other)
+		}
+	}
+}

@@ -221,7 +221,7 @@ func (r revision) withdraw(tip revision, url string) {
 				return x.Ref == own.Ref && x.Object == own.Object
 			})
 			if own.Kind == approval.CarrierTag && !there && own.Problem == "" {
-				c.Carriers[i].Problem = fmt.Sprintf("it stands in this clone and not in %s: it was withdrawn there, or never pushed", url)
+				c.Carriers[i].Problem = fmt.Sprintf("it stands in this clone and not in %s: it was withdrawn there, or never pushed; if it is to count, push it, or sign another by `reconcile approve --push`", url)
 			}
 		}
 	}
