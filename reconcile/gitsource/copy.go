@@ -40,7 +40,7 @@ func (r *Repo) packDir() string { return filepath.Join(r.copyDir(), "objects", "
 // openCopy opens our copy of the remote, or begins one. What is on disk is believed
 // only if all of it is as the last fetch left it.
 func (r *Repo) openCopy() error {
-	if r.git != nil {
+	if r.store != nil {
 		return nil
 	}
 	if r.dir == "" || r.inMemory {
@@ -146,7 +146,7 @@ func (r *Repo) marks(packs []string) map[string]packMark {
 // recheck says what is wrong with the copy on disk if its files are others than at
 // the last fetch of this process; another process may have joined its packs.
 func (r *Repo) recheck() error {
-	if r.git == nil || r.dir == "" || r.inMemory || maps.Equal(r.marked, r.marks(r.packs)) {
+	if r.store == nil || r.dir == "" || r.inMemory || maps.Equal(r.marked, r.marks(r.packs)) {
 		return nil
 	}
 	if err := checkPacks(r.packDir(), manifest{packs: r.packs}); err != nil {
@@ -184,7 +184,11 @@ func (r *Repo) repack() error {
 	if err != nil || len(list) <= repackAbove {
 		return err
 	}
-	if err := r.git.RepackObjects(&git.RepackConfig{}); err != nil {
+	whole, err := git.Open(r.copied, nil)
+	if err != nil {
+		return fmt.Errorf("git.cacheDir: %w", err)
+	}
+	if err := whole.RepackObjects(&git.RepackConfig{}); err != nil {
 		return fmt.Errorf("git.cacheDir: join packs: %w", err)
 	}
 	refs := r.copied.light.ReferenceStorage

@@ -55,6 +55,17 @@ func (s *copyStore) Reference(name plumbing.ReferenceName) (*plumbing.Reference,
 	return s.light.Reference(name)
 }
 
+// References implements refReader.
+func (s *copyStore) References(prefix string) ([]*plumbing.Reference, error) {
+	var out []*plumbing.Reference
+	for name, ref := range s.light.ReferenceStorage {
+		if strings.HasPrefix(string(name), prefix) {
+			out = append(out, ref)
+		}
+	}
+	return out, nil
+}
+
 // IterReferences goes through all refs.
 func (s *copyStore) IterReferences() (storer.ReferenceIter, error) { return s.light.IterReferences() }
 

@@ -6,7 +6,9 @@
 // A repository is a local path, a file URL, or an https or ssh remote that is
 // fetched into a bare copy of our own. Blobs are read from objects; nothing is
 // ever checked out, no hook, filter or attribute of the repository takes
-// effect, and the git program is not used.
+// effect, and the git program is not used. Which objects and refs a local repository
+// has is found here (layout.go, objects.go, refs.go, reftable.go), so that what git
+// makes by itself is read; go-git unpacks them, and fetches.
 //
 // It does not parse topology files: the caller says which documents a blob
 // holds (KeysFunc). It does not decide whether an approval suffices: that is

@@ -41,10 +41,10 @@ func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]b
 
 // encoded finds an object. A large one is not read yet, see maxTree in use.
 func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
-	if r.git == nil {
+	if r.store == nil {
 		return nil, errClosed
 	}
-	o, err := r.git.Storer.EncodedObject(plumbing.AnyObject, id)
+	o, err := r.store.EncodedObject(plumbing.AnyObject, id)
 	if err != nil {
 		r.damaged(id, err)
 		return nil, r.explainMissing(id, err)
@@ -116,10 +116,13 @@ func (r *Repo) explainMissing(id plumbing.Hash, err error) error {
 	if !errors.Is(err, plumbing.ErrObjectNotFound) {
 		return fmt.Errorf("object %s: %w", id, err)
 	}
-	if shallow, _ := r.git.Storer.Shallow(); len(shallow) > 0 {
+	if shallow, _ := r.store.Shallow(); len(shallow) > 0 {
 		return fmt.Errorf("%w: object %s is not there, since the clone is shallow. Run `git fetch --unshallow`, or clone with full history (fetch-depth: 0 in a CI checkout)", ErrIncomplete, id)
 	}
-	return fmt.Errorf("%w: object %s is not there. If the clone is partial (--filter), make a full one; else git fsck tells more", ErrIncomplete, id)
+	if local, ok := r.store.(localStore); ok && local.partial() {
+		return fmt.Errorf("%w: object %s is not there, since the clone is partial (--filter). Run `git fetch --refetch --no-filter` in it, or clone without --filter", ErrIncomplete, id)
+	}
+	return fmt.Errorf("%w: object %s is not there: `git fsck` tells more", ErrIncomplete, id)
 }
 
 // commit is what is kept of a commit: its place in the history.

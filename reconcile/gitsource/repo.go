@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/osfs"
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
@@ -40,8 +39,8 @@ type Repo struct {
 	trust trust
 
 	mu     sync.Mutex
-	git    *git.Repository
-	copied *copyStore // of git; nil: it is no copy of a remote
+	store  store
+	copied *copyStore // the same; nil: it is no copy of a remote
 	// suspect is why the copy must be made again, inMemory that the disk took none.
 	suspect  error
 	inMemory bool
@@ -125,75 +124,79 @@ func (r *Repo) Fetch(ctx context.Context) error {
 	return r.openLocal()
 }
 
+// store is what is read of a repository.
+type store interface {
+	refReader
+	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
+	HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error)
+	Shallow() ([]plumbing.Hash, error)
+	Close() error
+}
+
+// localStore is a repository on disk. Its files are read here and not by go-git's
+// own storage, which opens only some of the repositories that git makes.
+type localStore struct {
+	refReader
+	*objectFiles
+	layout
+}
+
+// Shallow implements store.
+func (s localStore) Shallow() ([]plumbing.Hash, error) { return s.shallow() }
+
 func (r *Repo) openLocal() error {
 	if _, err := os.Stat(r.loc.path); err != nil {
 		return fmt.Errorf("repository %s: %w", r.loc.path, errors.Unwrap(err))
 	}
-	opened, err := git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
-	if errors.Is(err, git.ErrRepositoryNotExists) { // a folder in a work tree
-		opened, err = git.PlainOpenWithOptions(r.loc.path, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	where, err := findLayout(r.loc.path)
+	if errors.Is(err, errNoRepository) {
+		return fmt.Errorf("%s is not a Git repository: give a clone, or the URL of a remote", r.loc.path)
 	}
 	if err != nil {
-		return explainOpen(r.loc.path, err)
+		return fmt.Errorf("repository %s: %w", r.loc.path, err)
 	}
-	if err := r.use(opened); err != nil {
-		return err
-	}
-	return r.checkFormat(r.loc.path)
-}
-
-// storage reads the objects of a repository. Its pack files stay open, which makes
-// reading many objects cheap, and keeps them readable while git packs the
-// repository anew. Objects that it shares with another repository (git clone
-// --shared or --reference) are found there.
-func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectLRU) {
-	decoded := objectcache.NewObjectLRU(keepDecoded)
-	options := filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/"), LargeObjectThreshold: maxTree}
-	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
-}
-
-// use works on a repository on disk from now on.
-func (r *Repo) use(opened *git.Repository) error {
-	disk, ok := opened.Storer.(*filesystem.Storage)
-	if !ok {
-		r.git = opened
-		return nil
-	}
-	files, decoded := storage(disk.Filesystem())
-	kept, err := git.Open(files, nil)
+	stored, err := where.readFormat()
 	if err != nil {
-		return fmt.Errorf("repository: %w", err)
+		return fmt.Errorf("repository %s: %w", r.loc.path, err)
 	}
 	if err := r.release(); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	r.git, r.decoded = kept, decoded
+	local := localStore{refFiles{where}, newObjectFiles(filepath.Join(where.common, "objects")), where}
+	if stored.reftable() {
+		local.refReader = newRefTables(where)
+	}
+	r.store, r.decoded = local, local.decoded
 	return nil
+}
+
+// storage reads the objects of a copy. Its pack files stay open, which makes reading
+// many objects cheap.
+func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectLRU) {
+	decoded := objectcache.NewObjectLRU(keepDecoded)
+	options := filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: maxTree}
+	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
 }
 
 // useCopy works on a copy of a remote from now on.
 func (r *Repo) useCopy(files billy.Filesystem, refs memory.ReferenceStorage) error {
 	objects, decoded := storage(files)
 	copied := newCopyStore(objects, refs)
-	opened, err := git.Init(copied, nil)
-	if err != nil {
+	if _, err := git.Init(copied, nil); err != nil {
 		return fmt.Errorf("git.cacheDir: %w", err)
 	}
-	r.git, r.copied, r.decoded = opened, copied, decoded
+	r.store, r.copied, r.decoded = copied, copied, decoded
 	return nil
 }
 
 // release closes the files of the repository that was used so far.
 func (r *Repo) release() error {
-	if r.git == nil {
+	if r.store == nil {
 		return nil
 	}
-	closer, ok := r.git.Storer.(io.Closer)
-	r.git, r.copied, r.decoded = nil, nil, nil
-	if !ok {
-		return nil
-	}
-	return closer.Close()
+	held := r.store
+	r.store, r.copied, r.decoded = nil, nil, nil
+	return held.Close()
 }
 
 // errClosed is what a closed Repo answers.
@@ -205,26 +208,4 @@ func (r *Repo) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.release()
-}
-
-// checkFormat refuses what go-git would misread.
-func (r *Repo) checkFormat(where string) error {
-	cfg, err := r.git.Config()
-	if err != nil {
-		return fmt.Errorf("repository %s: its config cannot be read: %w", where, err)
-	}
-	if f := cfg.Raw.Section("extensions").Option("objectformat"); f != "" && f != "sha1" {
-		return fmt.Errorf("repository %s uses %s object names: only SHA-1 repositories can be read, as git init --object-format=sha1 makes them", where, f)
-	}
-	return nil
-}
-
-func explainOpen(where string, err error) error {
-	switch {
-	case errors.Is(err, git.ErrRepositoryNotExists):
-		return fmt.Errorf("%s is not a Git repository: give a clone, or the URL of a remote", where)
-	case errors.Is(err, git.ErrUnknownExtension), errors.Is(err, git.ErrUnsupportedExtensionRepositoryFormatVersion), errors.Is(err, git.ErrUnsupportedRepositoryFormatVersion):
-		return fmt.Errorf("repository %s has a format that cannot be read here (%w): only SHA-1 repositories with plain ref storage can", where, err)
-	}
-	return fmt.Errorf("repository %s: %w", where, err)
 }

@@ -39,7 +39,7 @@ func (r *Repo) Resolve(rev string) (string, error) {
 }
 
 func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
-	if r.git == nil {
+	if r.store == nil {
 		return plumbing.ZeroHash, errClosed
 	}
 	if rev == "" {
@@ -48,8 +48,8 @@ func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
 	if plumbing.IsHash(rev) {
 		return plumbing.NewHash(rev), nil
 	}
-	if id, ok := r.lookup(rev); ok {
-		return id, nil
+	if id, err := r.lookup(rev); !errors.Is(err, plumbing.ErrReferenceNotFound) {
+		return id, err
 	}
 	return r.byPrefix(rev)
 }
@@ -70,35 +70,39 @@ func (r *Repo) tip() (plumbing.Hash, error) {
 		forms = []string{"refs/heads/" + name, name}
 	}
 	for _, form := range forms {
-		if id, ok := r.lookup(form); ok {
-			return id, nil
+		if id, err := r.lookup(form); !errors.Is(err, plumbing.ErrReferenceNotFound) {
+			return id, err
 		}
 	}
 	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet", ErrNotFound, name)
 }
 
-// lookup tries the names in git's own order.
-func (r *Repo) lookup(name string) (plumbing.Hash, bool) {
+// lookup tries the names in git's own order. One that is there and cannot be read is
+// an error: another ref, or what stood in it before, is not what was asked for.
+func (r *Repo) lookup(name string) (plumbing.Hash, error) {
 	for _, form := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
 		full := plumbing.ReferenceName(fmt.Sprintf(form, name))
 		if form == "%s" && full != plumbing.HEAD && !strings.HasPrefix(name, "refs/") {
 			continue // other files of the git folder are no refs
 		}
-		if full != plumbing.HEAD && full.Validate() != nil {
+		if full != plumbing.HEAD && !validRef(string(full)) {
 			continue
 		}
 		ref, err := r.follow(full)
 		if err == nil {
-			return ref.Hash(), true
+			return ref.Hash(), nil
+		}
+		if !errors.Is(err, plumbing.ErrReferenceNotFound) {
+			return plumbing.ZeroHash, err
 		}
 	}
-	return plumbing.ZeroHash, false
+	return plumbing.ZeroHash, plumbing.ErrReferenceNotFound
 }
 
 // follow resolves symbolic refs, a few deep.
 func (r *Repo) follow(name plumbing.ReferenceName) (*plumbing.Reference, error) {
 	for range 5 {
-		ref, err := r.git.Storer.Reference(name)
+		ref, err := r.store.Reference(name)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +111,7 @@ func (r *Repo) follow(name plumbing.ReferenceName) (*plumbing.Reference, error) 
 		}
 		name = ref.Target()
 	}
-	return nil, ErrNotFound
+	return nil, plumbing.ErrReferenceNotFound
 }
 
 // minPrefix is the shortest abbreviation that git accepts.
@@ -131,11 +135,6 @@ func (r *Repo) byPrefix(rev string) (plumbing.Hash, error) {
 	return plumbing.ZeroHash, fmt.Errorf("%s is ambiguous: %d commits begin with it; give more digits", rev, len(candidates))
 }
 
-// prefixer is what a storage on disk offers.
-type prefixer interface {
-	HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error)
-}
-
 func (r *Repo) withPrefix(rev string) ([]plumbing.Hash, error) {
 	var out []plumbing.Hash
 	consider := func(id plumbing.Hash) {
@@ -145,22 +144,12 @@ func (r *Repo) withPrefix(rev string) ([]plumbing.Hash, error) {
 			}
 		}
 	}
-	if p, ok := r.git.Storer.(prefixer); ok {
-		full := plumbing.NewHash(rev[:len(rev)&^1] + strings.Repeat("0", 40))
-		ids, err := p.HashesWithPrefix(full[:len(rev)/2])
-		for _, id := range ids {
-			consider(id)
-		}
-		return out, err
+	full := plumbing.NewHash(rev[:len(rev)&^1] + strings.Repeat("0", 40))
+	ids, err := r.store.HashesWithPrefix(full[:len(rev)/2])
+	for _, id := range ids {
+		consider(id)
 	}
-	iter, err := r.git.Storer.IterEncodedObjects(plumbing.CommitObject)
-	if err != nil {
-		return nil, err
-	}
-	return out, iter.ForEach(func(o plumbing.EncodedObject) error {
-		consider(o.Hash())
-		return nil
-	})
+	return out, err
 }
 
 // maxChain bounds tags of tags of tags.

@@ -25,23 +25,14 @@ type tagInfo struct {
 
 // failoverTags returns the tags by the topologies that they speak of.
 func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
-	if r.git == nil {
+	if r.store == nil {
 		return nil, errClosed
 	}
-	refs, err := r.git.References()
+	found, err := r.store.References(tagPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("refs: %w", err)
 	}
-	defer refs.Close()
-	var found []*plumbing.Reference
-	if err := refs.ForEach(func(ref *plumbing.Reference) error {
-		if strings.HasPrefix(ref.Name().String(), tagPrefix) && ref.Type() == plumbing.HashReference {
-			found = append(found, ref)
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("refs: %w", err)
-	}
+	found = slices.DeleteFunc(found, func(ref *plumbing.Reference) bool { return ref.Type() != plumbing.HashReference })
 	slices.SortFunc(found, func(a, b *plumbing.Reference) int { return strings.Compare(a.Name().String(), b.Name().String()) })
 	out := map[string][]*tagInfo{}
 	for _, ref := range found {

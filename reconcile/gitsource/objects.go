@@ -1,0 +1,416 @@
+package gitsource
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha1" //nolint:gosec // the checksum of git's own pack files
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+	"github.com/go-git/go-git/v5/plumbing/format/objfile"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/utils/ioutil"
+)
+
+// objectFiles are the objects of a local repository and of those that it shares
+// objects with. The bytes of packs and files are unpacked by go-git. Which of them
+// there are is found here: go-git's own storage fails as a whole at an index of
+// version 1, a pack under another name than its checksum, a pack whose index git is
+// about to write, or a list of alternates that is not one of absolute paths.
+type objectFiles struct {
+	folders []*objectFolder
+	decoded *objectcache.ObjectLRU
+	listed  bool
+}
+
+// objectFolder is one folder of objects.
+type objectFolder struct {
+	files billy.Filesystem
+	packs []*pack
+	seen  map[string]bool // names of packs, good or bad
+	bad   error           // why a pack of it cannot be read
+}
+
+// pack is a file of objects with its index.
+type pack struct {
+	index *idxfile.MemoryIndex
+	data  *packfile.Packfile
+}
+
+func newObjectFiles(folder string) *objectFiles {
+	o := &objectFiles{decoded: objectcache.NewObjectLRU(keepDecoded)}
+	for _, path := range withAlternates(folder) {
+		o.folders = append(o.folders, &objectFolder{files: osfs.New(path), seen: map[string]bool{}})
+	}
+	return o
+}
+
+// maxAlternates is how deep git follows the alternates of alternates.
+const maxAlternates = 5
+
+// withAlternates lists a folder of objects and those that it borrows from, as git
+// reads objects/info/alternates. What is not there is passed over.
+func withAlternates(folder string) []string {
+	out := []string{folder}
+	var follow func(folder string, depth int)
+	follow = func(folder string, depth int) {
+		text, err := readSmall(filepath.Join(folder, "info", "alternates"))
+		if err != nil || depth > maxAlternates {
+			return
+		}
+		for line := range strings.Lines(text) {
+			path := alternate(folder, strings.TrimRight(line, "\r\n"))
+			if path != "" && isDir(path) && !slices.Contains(out, path) {
+				out = append(out, path)
+				follow(path, depth+1)
+			}
+		}
+	}
+	follow(folder, 0)
+	return out
+}
+
+// alternate reads a line of alternates: a path, in quotes if it needs them,
+// relative to the folder of objects. Empty: a comment.
+func alternate(folder, line string) string {
+	if line == "" || line[0] == '#' {
+		return ""
+	}
+	if line[0] == '"' {
+		if unquoted, err := unquote(line); err == nil {
+			line = unquoted
+		}
+	}
+	if !filepath.IsAbs(line) {
+		line = filepath.Join(folder, line)
+	}
+	return filepath.Clean(line)
+}
+
+// unquote reads a string as git quotes it: as in C, with octal bytes.
+func unquote(s string) (string, error) {
+	var out []byte
+	for s = strings.TrimPrefix(s, `"`); s != `"`; {
+		c, _, rest, err := strconv.UnquoteChar(s, '"')
+		if err != nil {
+			return "", err
+		}
+		if s[0] == '\\' {
+			out = append(out, byte(c))
+		} else {
+			out = append(out, s[:len(s)-len(rest)]...)
+		}
+		s = rest
+	}
+	return string(out), nil
+}
+
+// EncodedObject finds an object by its id.
+func (o *objectFiles) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (plumbing.EncodedObject, error) {
+	if !o.listed {
+		o.list()
+	}
+	found, err := o.find(id)
+	if err != nil && o.list() { // git has packed it meanwhile
+		found, err = o.find(id)
+	}
+	return found, err
+}
+
+// find looks for an object in all packs, then in the files of single objects. A
+// copy that cannot be read is passed over if there is another.
+func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
+	failed := plumbing.ErrObjectNotFound
+	for _, folder := range o.folders {
+		for _, p := range folder.packs {
+			if contains, _ := p.index.Contains(id); !contains { // of an index in memory
+				continue
+			}
+			found, err := p.data.Get(id)
+			if err == nil {
+				return found, nil
+			}
+			failed = err
+		}
+	}
+	for _, folder := range o.folders {
+		found, err := folder.loose(id)
+		if err == nil {
+			return found, nil
+		}
+		if !missing(err) {
+			failed = err
+		}
+	}
+	for _, folder := range o.folders {
+		if folder.bad != nil && errors.Is(failed, plumbing.ErrObjectNotFound) {
+			failed = folder.bad
+		}
+	}
+	return nil, failed
+}
+
+// list looks for packs that were not there before, and says whether there are any.
+func (o *objectFiles) list() bool {
+	o.listed = true
+	news := false
+	for _, folder := range o.folders {
+		files, _ := folder.files.ReadDir("pack") // there may be none
+		for _, f := range files {
+			name, isIndex := strings.CutSuffix(f.Name(), ".idx")
+			if !isIndex || folder.seen[name] {
+				continue
+			}
+			p, err := folder.openPack(name, o.decoded)
+			if err != nil && missing(err) {
+				continue // git is about to write or to remove it
+			}
+			folder.seen[name], news = true, true
+			if err != nil {
+				folder.bad = fmt.Errorf("%s: %w", name, err)
+				continue
+			}
+			folder.packs = append(folder.packs, p)
+		}
+	}
+	return news
+}
+
+func (f *objectFolder) openPack(name string, decoded *objectcache.ObjectLRU) (*pack, error) {
+	index, err := f.readIndex("pack/" + name + ".idx")
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.files.Stat("pack/" + name + ".pack")
+	if err != nil {
+		return nil, err
+	}
+	file, err := f.files.Open("pack/" + name + ".pack")
+	if err != nil {
+		return nil, err
+	}
+	sum := make([]byte, len(index.PackfileChecksum))
+	if _, err := file.ReadAt(sum, info.Size()-int64(len(sum))); err != nil || !bytes.Equal(sum, index.PackfileChecksum[:]) {
+		_ = file.Close()
+		return nil, errors.New("the pack is not the one of its index: `git fsck` tells more")
+	}
+	held := heldFile{Filesystem: f.files, file: file, size: info.Size()}
+	return &pack{index, packfile.NewPackfileWithCache(index, held, file, decoded, maxTree)}, nil
+}
+
+// readIndex reads the index of a pack, of version 2, or 1 as git wrote it until 2008.
+func (f *objectFolder) readIndex(path string) (*idxfile.MemoryIndex, error) {
+	in, err := f.files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	info, err := f.files.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, 8+256*4)
+	if _, err := in.ReadAt(head, 0); err != nil {
+		return nil, idxfile.ErrMalformedIdxFile
+	}
+	var from io.Reader = bufio.NewReader(in)
+	if n := int64(binary.BigEndian.Uint32(head[len(head)-4:])); string(head[:4]) == indexMagic && info.Size() < n*28 {
+		return nil, idxfile.ErrMalformedIdxFile // nothing is made for what is not there
+	}
+	if string(head[:4]) != indexMagic {
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return nil, err
+		}
+		if data, err = secondVersion(data); err != nil {
+			return nil, err
+		}
+		from = bytes.NewReader(data)
+	}
+	index := idxfile.NewMemoryIndex()
+	return index, idxfile.NewDecoder(from).Decode(index)
+}
+
+// indexMagic begins an index of version 2 and later.
+const indexMagic = "\xfftOc"
+
+// secondVersion makes an index of version 2 out of one of version 1
+// (gitformat-pack(5)): a table of 256 counts, then for each object its offset and
+// id, then the checksums of the pack and of all before.
+func secondVersion(v1 []byte) ([]byte, error) {
+	const counts, entry, tail = 256 * 4, 4 + 20, 2 * 20
+	if len(v1) < counts+tail {
+		return nil, idxfile.ErrMalformedIdxFile
+	}
+	n := int(binary.BigEndian.Uint32(v1[counts-4:]))
+	if len(v1) != counts+n*entry+tail || sha1.Sum(v1[:len(v1)-20]) != [20]byte(v1[len(v1)-20:]) {
+		return nil, idxfile.ErrMalformedIdxFile
+	}
+	out := append([]byte(indexMagic), 0, 0, 0, 2)
+	out = append(out, v1[:counts]...)
+	entries := v1[counts : counts+n*entry]
+	for e := range slices.Chunk(entries, entry) {
+		out = append(out, e[4:]...)
+	}
+	out = append(out, make([]byte, 4*n)...) // checksums, which nothing reads
+	var large []byte                        // offsets of 2 GiB and more stand in a table of their own
+	for e := range slices.Chunk(entries, entry) {
+		at := binary.BigEndian.Uint32(e)
+		if at >= 1<<31 {
+			large = append(large, 0, 0, 0, 0)
+			large = append(large, e[:4]...)
+			at = 1<<31 | uint32(len(large)/8-1)
+		}
+		out = binary.BigEndian.AppendUint32(out, at)
+	}
+	out = append(out, large...)
+	out = append(out, v1[len(v1)-tail:len(v1)-20]...)
+	sum := sha1.Sum(out) //nolint:gosec // see above
+	return append(out, sum[:]...), nil
+}
+
+// loose finds an object in a file of its own.
+func (f *objectFolder) loose(id plumbing.Hash) (plumbing.EncodedObject, error) {
+	hex := id.String()
+	o := &looseObject{files: f.files, path: hex[:2] + "/" + hex[2:], id: id}
+	in, err := o.open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	if o.size > maxObject {
+		return o, nil
+	}
+	small := &plumbing.MemoryObject{}
+	small.SetType(o.kind)
+	_, err = io.Copy(small, io.LimitReader(in, o.size+1))
+	return small, err
+}
+
+// HashesWithPrefix lists objects whose ids begin with the same bytes.
+func (o *objectFiles) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
+	o.list()
+	found := map[plumbing.Hash]bool{}
+	consider := func(id plumbing.Hash) {
+		if bytes.HasPrefix(id[:], prefix) {
+			found[id] = true
+		}
+	}
+	for _, folder := range o.folders {
+		for _, p := range folder.packs {
+			if at := p.index.FanoutMapping[prefix[0]]; at >= 0 && at < len(p.index.Names) {
+				for raw := range slices.Chunk(p.index.Names[at], len(plumbing.ZeroHash)) {
+					consider(plumbing.Hash(raw))
+				}
+			}
+		}
+		first := fmt.Sprintf("%02x", prefix[0])
+		files, _ := folder.files.ReadDir(first) // there may be none
+		for _, f := range files {
+			if plumbing.IsHash(first + f.Name()) {
+				consider(plumbing.NewHash(first + f.Name()))
+			}
+		}
+	}
+	out := make([]plumbing.Hash, 0, len(found))
+	for id := range found {
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+// partial says whether objects were left out when the repository was cloned.
+func (o *objectFiles) partial() bool {
+	for _, folder := range o.folders {
+		files, _ := folder.files.ReadDir("pack") // there may be none
+		if slices.ContainsFunc(files, func(f os.FileInfo) bool { return strings.HasSuffix(f.Name(), ".promisor") }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Close closes the packs.
+func (o *objectFiles) Close() error {
+	var err error
+	for _, folder := range o.folders {
+		for _, p := range folder.packs {
+			err = errors.Join(err, p.data.Close())
+		}
+		folder.packs, folder.seen = nil, map[string]bool{}
+	}
+	o.listed = false
+	return err
+}
+
+// looseObject is an object in a file of its own that is too large to be kept.
+type looseObject struct {
+	files billy.Filesystem
+	path  string
+	id    plumbing.Hash
+	kind  plumbing.ObjectType
+	size  int64
+}
+
+// open reads the head of the file, and stands at its content then.
+func (o *looseObject) open() (io.ReadCloser, error) {
+	f, err := o.files.Open(o.path)
+	if err != nil {
+		return nil, err
+	}
+	in, err := objfile.NewReader(f)
+	if err == nil {
+		o.kind, o.size, err = in.Header()
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return ioutil.NewReadCloserWithCloser(in, f.Close), nil
+}
+
+// Reader and the others implement plumbing.EncodedObject.
+func (o *looseObject) Reader() (io.ReadCloser, error)  { return o.open() }
+func (o *looseObject) Hash() plumbing.Hash             { return o.id }
+func (o *looseObject) Type() plumbing.ObjectType       { return o.kind }
+func (o *looseObject) SetType(plumbing.ObjectType)     {}
+func (o *looseObject) Size() int64                     { return o.size }
+func (o *looseObject) SetSize(int64)                   {}
+func (o *looseObject) Writer() (io.WriteCloser, error) { return nil, errors.ErrUnsupported }
+
+// heldFile opens the one file that is open already, so that it can be read when git
+// has removed it.
+type heldFile struct {
+	billy.Filesystem
+	file billy.File
+	size int64
+}
+
+// Open implements billy.Filesystem.
+func (h heldFile) Open(string) (billy.File, error) {
+	return view{h.file, io.NewSectionReader(h.file, 0, h.size)}, nil
+}
+
+// view reads an open file from a place of its own.
+type view struct {
+	billy.File
+	at *io.SectionReader
+}
+
+// Read, ReadAt, Seek and Close implement billy.File.
+func (v view) Read(p []byte) (int, error)                { return v.at.Read(p) }
+func (v view) ReadAt(p []byte, off int64) (int, error)   { return v.at.ReadAt(p, off) }
+func (v view) Seek(off int64, whence int) (int64, error) { return v.at.Seek(off, whence) }
+func (v view) Close() error                              { return nil }

@@ -1,0 +1,241 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/reconcile/approval"
+)
+
+// TestOddRepositories makes repositories of many histories, each stored in many ways,
+// by the real git, and demands that they are read as git reads them: the tip, which
+// commit governs each topology, its author, the files, and the tags below failover/.
+// Each history is stored in a quarter of the ways, each way holds a quarter of the
+// histories.
+func TestOddRepositories(t *testing.T) {
+	program(t, "git")
+	ways := waysToStore(t)
+	histories := oddHistories()
+	answers := make([]*answer, len(histories))
+	bases := make([]*shell, len(histories))
+	t.Run("make", func(t *testing.T) {
+		for i, h := range histories {
+			bases[i] = newShell(t)
+			bases[i].dir = folderFor(t)
+			bases[i].git("init", "-q", "--template=", "-b", "main", ".")
+			h.make(bases[i])
+			answers[i] = ask(bases[i])
+		}
+	})
+	shapes := 0
+	t.Run("read", func(t *testing.T) {
+		for i, h := range histories {
+			for j, w := range ways {
+				if (i+j)%4 != 0 {
+					continue
+				}
+				shapes++
+				t.Run(h.name+", "+w.name, func(t *testing.T) {
+					t.Parallel()
+					s := &shell{t: t, dir: t.TempDir(), now: noon}
+					run(t, nil, "cp", "-R", bases[i].dir+"/.", s.dir) // os.CopyFS wants names in UTF-8
+					path := s.dir
+					if w.make != nil {
+						path = w.make(s)
+					}
+					answers[i].compare(t, s, path, w)
+				})
+			}
+		}
+	})
+	t.Logf("%d histories, %d ways: %d repositories", len(histories), len(ways), shapes)
+}
+
+// folderFor is a folder that outlives the test that made it.
+func folderFor(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "odd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	oddFolders = append(oddFolders, dir)
+	return dir
+}
+
+var oddFolders []string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, dir := range oddFolders {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// answer is what git says of a history.
+type answer struct {
+	tip     string
+	governs map[string]string // commit by topology
+	gone    map[string]bool   // topologies that the tip lacks
+	author  map[string]string // e-mail of the governing commit's author, if it is no merge
+	files   map[string]string // ids of the topology files at the tip
+	tags    map[string]string // objects by name
+}
+
+// ask has git answer.
+func ask(s *shell) *answer {
+	s.t.Helper()
+	a := &answer{tip: s.plainly("rev-parse", "HEAD"), governs: map[string]string{}, gone: map[string]bool{}, author: map[string]string{}, files: map[string]string{}}
+	before := map[string]string{}
+	for _, commit := range strings.Fields(s.plainly("rev-list", "--first-parent", "--reverse", "HEAD")) {
+		now := map[string][]string{}
+		files := topologyFilesOf(s, commit)
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			for _, d := range keysOf("", []byte(s.blobs(files[name]))) {
+				now[d.Name] = append(now[d.Name], d.Hash)
+			}
+		}
+		keys := map[string]string{}
+		for name, hashes := range now {
+			slices.Sort(hashes)
+			keys[name] = strings.Join(hashes, "+")
+		}
+		for name := range before {
+			if keys[name] == "" {
+				a.governs[name], a.gone[name] = commit, true
+			}
+		}
+		for name, key := range keys {
+			if before[name] != key {
+				a.governs[name], a.gone[name] = commit, false
+			}
+		}
+		before, a.files = keys, files
+	}
+	for name, commit := range a.governs {
+		if parents := strings.Fields(s.plainly("rev-list", "--parents", "-1", commit)); len(parents) <= 2 {
+			a.author[name] = s.plainly("log", "-1", "--format=%ae", commit)
+		}
+	}
+	a.tags = tagsOf(s)
+	return a
+}
+
+// topologyFilesOf lists the ids of the topology files of a commit.
+func topologyFilesOf(s *shell, commit string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.SplitSeq(s.plainly("ls-tree", "-r", "-z", commit, "topologies/"), "\x00") {
+		meta, name, _ := strings.Cut(line, "\t")
+		fields := strings.Fields(meta)
+		if len(fields) == 3 && strings.HasPrefix(fields[0], "100") && IsTopologyFile(name) {
+			out[name] = fields[2]
+		}
+	}
+	return out
+}
+
+func tagsOf(s *shell) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(s.plainly("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags/failover/")) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		out[name] = id
+	}
+	return out
+}
+
+// blobs reads a blob; one above MaxBlob holds no topology.
+func (s *shell) blobs(id string) string {
+	s.t.Helper()
+	if text := s.plainly("cat-file", "blob", id); len(text) <= MaxBlob {
+		return text
+	}
+	return ""
+}
+
+// plainly asks git without replacements and grafts, which have no effect with us.
+func (s *shell) plainly(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env = s.dir, s.env("GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE=/dev/null")
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Fatalf("git %q: %v", args, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// compare reads a repository and compares it with what git says.
+func (a *answer) compare(t *testing.T, s *shell, path string, w way) {
+	r, err := Open(t.Context(), Config{URL: path, Path: "topologies"})
+	if w.problem != "" {
+		if err == nil {
+			_, err = a.read(t, r)
+		}
+		if err == nil || !strings.Contains(err.Error(), w.problem) {
+			t.Fatalf("got %v, want %q", err, w.problem)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // only read
+	got, err := a.read(t, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(a, got, cmp.AllowUnexported(answer{})); diff != "" {
+		t.Errorf("git says -, we read +\n%s", diff)
+	}
+}
+
+// read answers as git did.
+func (a *answer) read(t *testing.T, r *Repo) (*answer, error) {
+	t.Helper()
+	got := &answer{governs: map[string]string{}, gone: map[string]bool{}, author: map[string]string{}, files: map[string]string{}, tags: map[string]string{}}
+	var err error
+	if got.tip, err = r.Resolve(""); err != nil {
+		return nil, err
+	}
+	changes, err := r.Changes(t.Context(), got.tip, keysOf)
+	if err != nil {
+		return nil, err
+	}
+	for name, c := range changes {
+		got.governs[name], got.gone[name] = c.Commit, c.Removed
+		want, asked := a.author[name]
+		if !asked {
+			continue
+		}
+		named := slices.ContainsFunc(c.Authors, func(p approval.Person) bool { return p.Email == want })
+		usable := slices.ContainsFunc(c.Carriers, func(c approval.Carrier) bool { return c.Problem == "" })
+		got.author[name] = fmt.Sprint(c.Authors)
+		if c.Removed || named || !usable {
+			got.author[name] = want // whose author is not known, that is never approved
+		}
+	}
+	tree, err := r.Tree(got.tip)
+	if err != nil {
+		return nil, err
+	}
+	for file := range a.files {
+		if got.files[file], err = tree.(interface{ ContentID(string) (string, error) }).ContentID(file); err != nil {
+			return nil, err
+		}
+		if data, err := r.Blob(got.files[file]); err != nil && !errors.Is(err, errTooLarge) || len(data) > MaxBlob {
+			return nil, err
+		}
+	}
+	refs, err := r.store.References(tagPrefix)
+	for _, ref := range refs {
+		got.tags[ref.Name().String()] = ref.Hash().String()
+	}
+	return got, err
+}
