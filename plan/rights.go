@@ -27,6 +27,9 @@ type Privilege struct {
 	Cost  string // what happens on the day without it
 	// Stops says that no failover is possible without it.
 	Stops bool
+	// Verifies says that a promotion is not proven without it, unless by its role
+	// alone.
+	Verifies bool
 }
 
 // The privileges that a plan or a message names.
@@ -40,21 +43,21 @@ const (
 // privileges are in the order in which they are missed. What only 'verify: dml'
 // needs is not here (docs/setup.md).
 var privileges = []Privilege{
-	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true},
-	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read what a cluster believes", "its role is not known, and nothing that rests on it is planned", true},
+	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true, false},
+	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read what a cluster believes", "its role is not known, and nothing that rests on it is planned", true, false},
 	{
 		PrivilegeDump, ScopeCluster,
 		[]string{"ClusterAdmin"},
 		FeatureStreamRights, "read the log of a primary (DumpMessages)",
-		"what is not replicated yet, the exact loss and 'reconcile salvage' stay unknown", false,
+		"what is not replicated yet, the exact loss and 'reconcile salvage' stay unknown", false, false,
 	},
-	{"CreateCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "prove by a throwaway collection that a primary works", "a promotion is not verified: apply ends with 5", false},
-	{"DropCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "remove the throwaway collection", "a promotion is not verified: apply ends with 5, and the collection stays", false},
+	{"CreateCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "prove by a throwaway collection that a primary works", "a promotion is not verified: apply ends with 5", false, true},
+	{"DropCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "remove the throwaway collection", "a promotion is not verified: apply ends with 5, and the collection stays", false, true},
 	{
 		PrivilegeSeesNames, ScopeCollection,
 		[]string{"CollectionReadWrite", "CollectionAdmin"},
 		"", "see every collection, and ask those that are known",
-		"a cluster that joins cannot be seen to be empty, and lost collections are not noticed", false,
+		"a cluster that joins cannot be seen to be empty, and lost collections are not noticed", false, false,
 	},
 }
 

@@ -137,17 +137,27 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // replace puts content in the place of a file: whoever reads it sees the old
 // or the new, whole, also after a crash.
-func replace(path string, content []byte, mode fs.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	temporary, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+func replace(path string, content []byte, mode fs.FileMode) error {
+	temporary, err := beside(path, content, mode)
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
 	if err != nil {
+		if temporary != "" {
+			err = errors.Join(err, os.Remove(temporary))
+		}
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
+	return syncFolder(filepath.Dir(path))
+}
+
+// beside writes and syncs a file that is to be renamed to path, and names it; it
+// may be there although that failed.
+func beside(path string, content []byte, mode fs.FileMode) (string, error) {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return "", err
+	}
 	_, err = temporary.Write(content)
 	if err == nil {
 		err = temporary.Chmod(mode)
@@ -156,13 +166,7 @@ func replace(path string, content []byte, mode fs.FileMode) (err error) {
 		keepOwner(temporary, path)
 		err = temporary.Sync()
 	}
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(dir)
+	return temporary.Name(), errors.Join(err, temporary.Close())
 }
 
 // syncFolder makes a rename last. It failing does not take the rename back.

@@ -97,6 +97,12 @@ func (b backend) check(ctx context.Context, w wanted) error {
 	if err != nil {
 		return err
 	}
+	return b.judge(servers, server, w)
+}
+
+// judge says what is wrong with the servers of the backend, of which one is the
+// primary's.
+func (b backend) judge(servers map[string]serverState, server string, w wanted) error {
 	var wrong []string
 	if s, ok := servers[server]; !ok {
 		wrong = append(wrong, fmt.Sprintf("backend %s has no server %s", b.conf.Backend, server))

@@ -16,6 +16,8 @@ const (
 	adminMaintenance = 0x01 | 0x02 | 0x20 // forced, inherited, by resolution
 	adminDrain       = 0x08 | 0x10        // forced, inherited
 	adminResolution  = 0x40               // its name resolves to nothing
+	adminForced      = 0x01               // what 'state maint' sets
+	adminDrainForced = 0x08               // what 'state drain' sets
 )
 
 // The values of srv_op_state.

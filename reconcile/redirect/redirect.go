@@ -84,6 +84,8 @@ type mover interface {
 	// check returns nil if traffic goes as wanted, errCannotAsk if nobody can
 	// know.
 	check(ctx context.Context, w wanted) error
+	// rehearse returns why set would fail, as far as that shows without it.
+	rehearse(ctx context.Context, w wanted) error
 }
 
 // errCannotAsk: the target has no check.

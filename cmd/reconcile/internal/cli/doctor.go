@@ -26,7 +26,8 @@ approvers, the ledger, Git, redirect targets, and whether ledger or Git lie with
 primary. It says what to fix first and writes nothing anywhere.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
-of one of them would be blocked. 1: that could not be found out.
+of one of them would be blocked, or would promote and end with 5, as where its traffic
+could not be moved. 1: that could not be found out.
 
 --upgrade-to VERSION adds, for each topology, in which order to upgrade its clusters so
 that replication goes on, which tokens and rights would stop or blind it, and what the
@@ -138,7 +139,8 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	if err := x.approvers(memory.Now); err != nil {
 		return render.Diagnosis{}, err
 	}
-	if err := x.redirects(ctx, topologies); err != nil {
+	traffic, err := x.redirects(ctx, topologies)
+	if err != nil {
 		return render.Diagnosis{}, err
 	}
 	x.places(ctx, topologies)
@@ -148,7 +150,7 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	}
 	d := render.Diagnosis{Commit: rev.commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
 	for _, t := range topologies {
-		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, rights, rewritten[t.Name]))
+		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name]}))
 	}
 	if to.Exact() {
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
@@ -197,8 +199,15 @@ func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]s
 	return x.e.rewritten(ctx, l, rev)
 }
 
+// found is what the planner cannot know of.
+type found struct {
+	rights    []milvus.Rights
+	traffic   map[string][]render.Obstacle // by topology/standby
+	rewritten string                       // how the history of the topology was moved
+}
+
 // diagnosed puts together what stands against the standbys of one topology.
-func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, rights []milvus.Rights, rewritten string) render.DiagnosedTopology {
+func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f found) render.DiagnosedTopology {
 	primary, _ := t.Primary()
 	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
 	for _, r := range rehearsals {
@@ -208,7 +217,11 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, ri
 		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded}
 		if !r.Excluded {
 			s.Loss = r.Plan.DataLoss
-			s.Obstacles = x.obstacles(r, rights, rewritten)
+			s.Obstacles = x.obstacles(r, f)
+			s.Obstacles = append(s.Obstacles, f.traffic[t.Name+"/"+r.Standby]...)
+			if t.VerifyLevel(x.e.config.Limits) != plan.VerifyRole {
+				s.Obstacles = append(s.Obstacles, unverified(r.Standby, f.rights)...)
+			}
 		}
 		out.Standbys = append(out.Standbys, s)
 	}
@@ -225,7 +238,7 @@ func (x *examination) begun(r plan.Rehearsal) {
 }
 
 // obstacles are the planner's findings, and what it cannot know of.
-func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewritten string) []render.Obstacle {
+func (x *examination) obstacles(r plan.Rehearsal, known found) []render.Obstacle {
 	var out []render.Obstacle
 	unread := x.secrets(r.Standby)
 	if unread != nil {
@@ -242,17 +255,34 @@ func (x *examination) obstacles(r plan.Rehearsal, rights []milvus.Rights, rewrit
 			out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy})
 		}
 	}
-	if rewritten != "" {
-		f := plan.HistoryRewritten(rewritten)
+	if known.rewritten != "" {
+		f := plan.HistoryRewritten(known.rewritten)
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
 	if slices.Contains(x.e.config.Suspend, r.Topology) {
 		out = append(out, render.Obstacle{Message: r.Topology + " is suspended by the operator's configuration", Remedy: "take it out of 'suspend' when the work on it is done"})
 	}
-	for _, may := range rights {
+	for _, may := range known.rights {
 		for _, h := range may.Held {
 			if may.Cluster == r.Standby && h.Privilege.Stops && h.Held == plan.SupportNo {
 				out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + h.Detail, Remedy: grantRemedy(h.Privilege.Grant("ROLE"))})
+			}
+		}
+	}
+	return out
+}
+
+// unverified says which rights are missing without which a promotion would be done
+// and not proven.
+func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
+	var out []render.Obstacle
+	for _, may := range rights {
+		for _, h := range may.Held {
+			if may.Cluster == standby && h.Privilege.Verifies && h.Held == plan.SupportNo {
+				out = append(out, render.Obstacle{
+					Message: fmt.Sprintf("our user lacks %s on %s: %s", h.Privilege.Name, standby, h.Privilege.Cost),
+					Remedy:  grantRemedy(h.Privilege.Grant("ROLE")), After: true,
+				})
 			}
 		}
 	}

@@ -49,45 +49,6 @@ func (x *examination) writable() render.Check {
 	return c
 }
 
-// redirects asks the targets that can be asked.
-func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) error {
-	const area = "redirect"
-	defer x.e.g.doing("asking the redirect targets")()
-	r, err := x.e.redirector()
-	if err != nil {
-		return err
-	}
-	if r == nil {
-		x.check(render.Check{Area: area, Verdict: render.CheckUnknown, Message: "no target is configured: after a failover somebody moves the applications by hand", Remedy: "add targets to redirect, or name that somebody"})
-		return nil
-	}
-	for _, t := range topologies {
-		primary, _ := t.Primary()
-		states := r.Check(ctx, t.Name, primary.ID, staleOf(t))
-		if len(states) == 0 {
-			x.check(render.Check{Area: area, Subject: t.Name, Message: "it has no target that can be asked where the traffic goes", Remedy: "give the target a check, or checkUrl"})
-		}
-		for _, s := range states {
-			c := render.Check{Area: area, Subject: s.Target + " of " + t.Name, Verdict: render.CheckOK, Message: "sends traffic to " + primary.ID}
-			if !s.OK {
-				c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
-			}
-			x.check(c)
-		}
-	}
-	return nil
-}
-
-func staleOf(t plan.Topology) []string {
-	var out []string
-	for _, c := range t.Clusters {
-		if c.Role == plan.RoleStale {
-			out = append(out, c.ID)
-		}
-	}
-	return out
-}
-
 // places asks whether the ledger or Git would be lost with a primary, as far as
 // addresses tell.
 func (x *examination) places(ctx context.Context, topologies []plan.Topology) {

@@ -119,7 +119,7 @@ const exitCodes = "## Exit codes\n\n" + `| | 0 | 1 | 2 | 3 | 4 | 5 |
 | ` + "`plan`" + ` | planned, approved or not | error | changes, with ` + "`--detailed-exitcode`" + ` | – | a wanted transition is blocked | – |
 | ` + "`apply`, `fence`" + ` | nothing to do, or done and verified | error, nothing sent | – | not approved | blocked, stale plan, lock held, suspended | may have changed something, not verified |
 | ` + "`drift`" + ` | in sync | error, or not judged | drift | – | – | – |
-| ` + "`doctor`" + ` | ready | error | – | – | a failover would be blocked now | – |
+| ` + "`doctor`" + ` | ready | error | – | – | a failover would be blocked now, or would end with 5 | – |
 | others | done | error | – | – | – | – |
 
 Of several topologies the first of 5, 1, 4, 3, 2, 0 wins, except that drift outranks "not judged".

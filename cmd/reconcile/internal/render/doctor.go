@@ -32,12 +32,13 @@ type DiagnosedStandby struct {
 	Loss      *plan.Window // what would be lost if the primary were lost now
 }
 
-// Obstacle is one thing that would block a failover.
+// Obstacle is one thing that would block a failover, or have it end badly.
 type Obstacle struct {
 	Code       plan.Code // empty: the planner cannot know of it
 	Message    string
 	Remedy     string
 	Acceptable bool // an approver may accept it
+	After      bool // the promotion would be done, and what follows it would not
 }
 
 // CheckVerdict is how a check ended. The zero value is that it is not known.
@@ -77,6 +78,18 @@ func (s DiagnosedStandby) Verdict() string {
 	default:
 		return "acceptable"
 	}
+}
+
+// Promoted says whether a failover to the standby would promote it, and only what
+// follows would fail.
+func (s DiagnosedStandby) Promoted() bool {
+	return s.Verdict() == "blocked" && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
+}
+
+// Promotes says whether a failover of a topology that is not ready would at least
+// promote some standby.
+func (t DiagnosedTopology) Promotes() bool {
+	return slices.ContainsFunc(t.Standbys, DiagnosedStandby.Promoted)
 }
 
 // Ready says whether some standby could be promoted as things are.
@@ -126,9 +139,10 @@ func (d Diagnosis) FixFirst() []string {
 			out = append(out, text)
 		}
 	}
+	told := map[string]bool{} // obstacles that a check says too
 	checks := func(wanted func(Check) bool) {
 		for _, c := range d.Checks {
-			if wanted(c) {
+			if wanted(c) && !told[c.Message] {
 				add(c.Subject, c.Message, c.Remedy)
 			}
 		}
@@ -145,6 +159,7 @@ func (d Diagnosis) FixFirst() []string {
 			for _, s := range t.Standbys {
 				for _, o := range s.Obstacles {
 					add(t.Name+"/"+s.Cluster, o.Message, o.Remedy)
+					told[o.Message] = true
 				}
 			}
 		}

@@ -46,6 +46,7 @@ type wireObstacle struct {
 	Message    string  `json:"message"`
 	Remedy     *string `json:"remedy"`
 	Acceptable bool    `json:"acceptable"`
+	After      bool    `json:"afterPromotion"`
 }
 
 type wireCheck struct {
@@ -76,7 +77,7 @@ func encodeStandby(s DiagnosedStandby) wireDiagnosedStandby {
 	return wireDiagnosedStandby{
 		Cluster: s.Cluster, Verdict: s.Verdict(), DataLoss: encodeLag(s.Loss),
 		Obstacles: mapList(s.Obstacles, func(o Obstacle) wireObstacle {
-			return wireObstacle{Code: textOrNil(string(o.Code)), Message: o.Message, Remedy: textOrNil(o.Remedy), Acceptable: o.Acceptable}
+			return wireObstacle{Code: textOrNil(string(o.Code)), Message: o.Message, Remedy: textOrNil(o.Remedy), Acceptable: o.Acceptable, After: o.After}
 		}),
 	}
 }
@@ -91,11 +92,14 @@ const mostFixes = 5
 
 func (p *page) diagnosis(d Diagnosis) {
 	could, of := d.Score()
-	words, s := "a failover would work now", good
+	words, s, each := "a failover would work now", good, "could be promoted"
 	if !d.Ready() {
 		words, s = "a failover would be BLOCKED now", bad
+		if !d.Stopped() && !slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.Ready() && !t.Promotes() }) {
+			words, each = "a failover would END BADLY now", "ready"
+		}
 	}
-	p.title("doctor", s, fmt.Sprintf("%s: %d of %s could be promoted", words, could, plural(of, "standby", "standbys")))
+	p.title("doctor", s, fmt.Sprintf("%s: %d of %s %s", words, could, plural(of, "standby", "standbys"), each))
 	p.note("commit " + short(d.Commit) + " · " + clockTime(d.At))
 	if fixes := d.FixFirst(); len(fixes) > 0 {
 		p.blank()
@@ -140,6 +144,8 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	case t.Ready():
 	case slices.ContainsFunc(t.Standbys, func(b DiagnosedStandby) bool { return b.Verdict() == "acceptable" }):
 		s, words = attention, "could fail over only if an approver accepts what is below"
+	case t.Promotes():
+		s, words = bad, "could fail over now, but not to its end"
 	default:
 		s, words = bad, "could not fail over now"
 	}
@@ -161,13 +167,15 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	if columns(label) > labelWidth-4 { // no room before the text: it begins with it
 		label, name = "", b.Cluster+" "
 	}
-	switch b.Verdict() {
-	case "excluded":
+	switch verdict := b.Verdict(); {
+	case verdict == "excluded":
 		p.field(label, faint, plain.mark(), name+"is marked 'promotable: false'")
-	case "ready":
+	case verdict == "ready":
 		p.field(label, good, good.mark(), name+"could be promoted"+lost)
-	case "acceptable":
+	case verdict == "acceptable":
 		p.field(label, attention, attention.mark(), name+"could be promoted if an approver accepts what stands against it"+lost)
+	case b.Promoted():
+		p.field(label, bad, bad.mark(), name+"could be promoted, but what follows would fail, and apply ends with 5"+lost)
 	default:
 		p.field(label, bad, bad.mark(), name+"could not be promoted")
 	}

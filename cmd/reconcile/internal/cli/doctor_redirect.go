@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/redirect"
+)
+
+// redirects asks the targets that can be asked, and tries without acting whether
+// each could be pointed at each standby; what stands against that comes back by
+// topology and standby.
+func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) (map[string][]render.Obstacle, error) {
+	const area = "redirect"
+	defer x.e.g.doing("asking the redirect targets")()
+	r, err := x.e.redirector()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]render.Obstacle{}
+	if r == nil {
+		x.check(render.Check{Area: area, Verdict: render.CheckUnknown, Message: "no target is configured: after a failover somebody moves the applications by hand", Remedy: "add targets to redirect, or name that somebody"})
+		return out, nil
+	}
+	for _, t := range topologies {
+		primary, _ := t.Primary()
+		states := r.Check(ctx, t.Name, primary.ID, staleOf(t))
+		for _, s := range states {
+			c := render.Check{Area: area, Subject: s.Target + " of " + t.Name, Verdict: render.CheckOK, Message: "sends traffic to " + primary.ID}
+			if !s.OK {
+				c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
+			}
+			x.check(c)
+		}
+		if len(states) == 0 {
+			x.check(render.Check{Area: area, Subject: t.Name, Message: "it has no target that can be asked where the traffic goes", Remedy: "give the target a check, or checkUrl"})
+		}
+		x.rehearseRedirects(ctx, r, t, out)
+	}
+	return out, nil
+}
+
+// rehearseRedirects adds what stands against pointing the targets of a topology at
+// its standbys.
+func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirector, t plan.Topology, obstacles map[string][]render.Obstacle) {
+	primary, _ := t.Primary()
+	gone := append(staleOf(t), primary.ID)
+	could := map[string][]string{} // standbys by target
+	var targets []string
+	for _, c := range t.Clusters {
+		if c.Role != plan.RoleStandby || !c.Promotable {
+			continue
+		}
+		for _, s := range r.Rehearse(ctx, t.Name, c.ID, gone) {
+			if s.OK {
+				could[s.Target] = append(could[s.Target], c.ID)
+				if !slices.Contains(targets, s.Target) {
+					targets = append(targets, s.Target)
+				}
+				continue
+			}
+			o := render.Obstacle{
+				Message: fmt.Sprintf("traffic could not be pointed at %s by %s: %s", c.ID, s.Target, s.Detail),
+				Remedy:  "correct the target; " + trafficRemedy, After: true,
+			}
+			x.check(render.Check{Area: "redirect", Subject: s.Target + " of " + t.Name, Verdict: render.CheckFailed, Message: o.Message, Remedy: o.Remedy})
+			obstacles[t.Name+"/"+c.ID] = append(obstacles[t.Name+"/"+c.ID], o)
+		}
+	}
+	for _, name := range targets {
+		x.check(render.Check{
+			Area: "redirect", Subject: name + " of " + t.Name, Verdict: render.CheckOK,
+			Message: "as far as can be tried without moving anything, it could be pointed at " + strings.Join(could[name], ", "),
+		})
+	}
+}
+
+const trafficRemedy = "until then a failover promotes and ends with 5, and applications do not follow"
+
+// staleOf are the clusters of a topology that no traffic may go to.
+func staleOf(t plan.Topology) []string {
+	var out []string
+	for _, c := range t.Clusters {
+		if c.Role == plan.RoleStale {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package redirect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/program"
+)
+
+// Rehearse tries, for every target that serves the topology, what [Redirector.Set]
+// would need to point it at primary, and moves nothing: OK says that nothing is
+// known that would stop it.
+func (r *Redirector) Rehearse(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
+	return r.each(topology, primary, stale, func(t target, w wanted) error { return t.within(ctx, w, t.mover.rehearse) })
+}
+
+// rehearse looks for the programs, and starts none.
+func (c command) rehearse(_ context.Context, _ wanted) error {
+	if err := program.Usable(c.conf.Command); err != nil {
+		return err
+	}
+	if len(c.conf.Check) == 0 {
+		return nil
+	}
+	if err := program.Usable(c.conf.Check); err != nil {
+		return fmt.Errorf("its check: %w", err)
+	}
+	return nil
+}
+
+// rehearse renders the template, and puts what it gives beside the file for a
+// moment, so that a full disk is seen too.
+func (f file) rehearse(_ context.Context, w wanted) error {
+	content, err := f.render(w)
+	if err != nil {
+		return err
+	}
+	path := realPath(f.conf.Path)
+	if f.differs(path, content) == nil {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("write %s: it is a folder", f.conf.Path)
+	}
+	temporary, err := beside(path, content, f.conf.Mode.Perm())
+	if temporary != "" {
+		err = errors.Join(err, os.Remove(temporary))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.conf.Path, err)
+	}
+	return nil
+}
+
+// rehearse does to the state that HAProxy tells what set would do to HAProxy, and
+// judges it as check would.
+func (b backend) rehearse(ctx context.Context, w wanted) error {
+	server, err := b.primary(w)
+	if err != nil {
+		return err
+	}
+	servers, err := b.servers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range others(b.conf.Servers, "") {
+		name := b.conf.Servers[id]
+		if s, there := servers[name]; there {
+			servers[name] = s.after(name == server)
+		}
+	}
+	if err := b.judge(servers, server, w); err != nil {
+		return err
+	}
+	level, err := b.ask(ctx, "show cli level")
+	if level = strings.TrimSpace(level); err == nil && (level == "operator" || level == "user") {
+		err = fmt.Errorf("its runtime API has the level %s, which may not set a server (hint: 'level admin' at the stats socket)", level)
+	}
+	return err
+}
+
+// after is the state of a server once it was set: ready, or in maintenance.
+// Whether its health check passes then is not known while it is out of use.
+func (s serverState) after(ready bool) serverState {
+	if !ready {
+		s.admin |= adminForced
+		return s
+	}
+	if s.maintenance() || s.admin&adminDrain != 0 {
+		s.op = opStarting
+	}
+	s.admin &^= adminForced | adminDrainForced
+	return s
+}
+
+// rehearse reads the secret and reaches the receiver, and sends nothing.
+func (h hook) rehearse(ctx context.Context, _ wanted) error {
+	if h.conf.Secret != nil {
+		if _, err := h.conf.Secret(); err != nil {
+			return fmt.Errorf("read the secret of the signature: %w", err)
+		}
+	}
+	urls := []string{h.conf.URL}
+	if h.conf.CheckURL != "" {
+		urls = append(urls, h.conf.CheckURL)
+	}
+	for _, raw := range urls {
+		if err := reach(ctx, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reach connects to the host of a URL, or to the proxy that leads there, as a
+// client would. Errors name the host and not the rest, which may be secret.
+func reach(ctx context.Context, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		return errors.New("the URL is malformed")
+	}
+	host := u.Host
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+		u = proxy
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443"}[u.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("reach %s: %w", host, err)
+	}
+	defer conn.Close() //nolint:errcheck // nothing was sent
+	if u.Scheme != "https" {
+		return nil
+	}
+	if err := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}).HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("reach %s: %w", host, err)
+	}
+	return nil
+}
