@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
-	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
@@ -173,29 +172,6 @@ func (r *Repo) remake(ctx context.Context, fetch func(context.Context) error, ca
 	r.inMemory = true
 	r.forget()
 	return fetch(ctx)
-}
-
-// repack joins the packs of many fetches into one.
-func (r *Repo) repack() error {
-	if r.dir == "" || r.inMemory {
-		return nil
-	}
-	list, err := r.copied.ObjectPacks()
-	if err != nil || len(list) <= repackAbove {
-		return err
-	}
-	whole, err := git.Open(r.copied, nil)
-	if err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	if err := whole.RepackObjects(&git.RepackConfig{}); err != nil {
-		return fmt.Errorf("git.cacheDir: join packs: %w", err)
-	}
-	refs := r.copied.light.ReferenceStorage
-	if err := r.release(); err != nil { // its list of packs is out of date
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	return r.useCopy(osfs.New(r.copyDir()), refs)
 }
 
 // UseCopy reads the copy of a remote on disk as the last fetch left it, for when

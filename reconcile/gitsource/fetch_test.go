@@ -100,7 +100,7 @@ func TestCacheOnDiskSurvives(t *testing.T) {
 func TestManyFetchesAreJoined(t *testing.T) {
 	s := newShell(t)
 	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
-	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
+	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir(), Tell: func(text string) { t.Error(text) }}
 	r := s.openWith(c)
 	for i := range repackAbove + 2 {
 		s.commit(bob, "More", "topologies/a.yaml", doc("orders", i+2))

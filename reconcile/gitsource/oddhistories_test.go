@@ -208,7 +208,7 @@ func graphHistories() []oddHistory {
 		}),
 		imported("a folder of many files", func(f *stream) {
 			var files []string
-			for i := range 300 {
+			for i := range 60 {
 				files = append(files, topologyNamed(fmt.Sprint("t", i), 1))
 			}
 			at := f.commit(carol, "Begin", strings.Join(files, "\n\n"))

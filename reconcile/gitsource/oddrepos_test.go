@@ -59,6 +59,51 @@ func TestOddRepositories(t *testing.T) {
 	t.Logf("%d histories, %d ways: %d repositories", len(histories), len(ways), shapes)
 }
 
+// TestOddHistoriesAreFetched has each history arrive from a remote: its beginning
+// first, then all of it, then a plain commit, which the packs are joined after.
+func TestOddHistoriesAreFetched(t *testing.T) {
+	for _, h := range oddHistories() {
+		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
+			s := newShell(t)
+			h.make(s)
+			tip := s.plainly("rev-parse", "main")
+			s.git("update-ref", "refs/heads/main", s.plainly("rev-list", "--first-parent", "--reverse", "main")[:40])
+			c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
+			r := s.openWith(c)
+			c.Tell = func(text string) { t.Error(text) }
+			r.say = c.Tell
+			s.tip(tip)
+			for _, step := range []string{"all of it", "a plain commit", "joined", "opened again"} {
+				switch step {
+				case "a plain commit":
+					s.tip(s.as(carol, "--no-replace-objects", "commit-tree", "-m", "More", "-p", tip, s.plainly("rev-parse", tip+"^{tree}")))
+				case "joined":
+					packs, err := r.copied.ObjectPacks()
+					check(t, err)
+					check(t, r.joinPacks(packs))
+					check(t, r.saveCopy())
+					if joined, err := r.copied.ObjectPacks(); err != nil || len(packs) < 2 || len(joined) != 1 {
+						t.Fatalf("%d packs became %d, %v", len(packs), len(joined), err)
+					}
+				case "opened again":
+					check(t, r.Close())
+					r = s.openWith(c)
+				}
+				check(t, r.Fetch(t.Context()))
+				want := ask(s)
+				got, err := want.read(t, r)
+				if err != nil {
+					t.Fatalf("%s: %v", step, err)
+				}
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
+					t.Errorf("%s: git says -, we read +\n%s", step, diff)
+				}
+			}
+		})
+	}
+}
+
 // folderFor is a folder that outlives the test that made it.
 func folderFor(t *testing.T) string {
 	dir, err := os.MkdirTemp("", "odd")

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/go-git/go-billy/v5"
-	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
@@ -182,7 +181,7 @@ func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectL
 func (r *Repo) useCopy(files billy.Filesystem, refs memory.ReferenceStorage) error {
 	objects, decoded := storage(files)
 	copied := newCopyStore(objects, refs)
-	if _, err := git.Init(copied, nil); err != nil {
+	if err := copied.Init(); err != nil {
 		return fmt.Errorf("git.cacheDir: %w", err)
 	}
 	r.store, r.copied, r.decoded = copied, copied, decoded
