@@ -8,6 +8,7 @@ const (
 	CodeStalePrimary            Code = "STALE_PRIMARY"
 	CodeRebuildUnverified       Code = "REBUILD_UNVERIFIED"
 	CodeRejoinedWithoutRebuild  Code = "REJOINED_WITHOUT_REBUILD"
+	CodeFenceInLog              Code = "FENCE_IN_LOG"
 	CodeSplitBrain              Code = "SPLIT_BRAIN"
 	CodeNoPrimary               Code = "NO_PRIMARY"
 	CodeOutOfBandFailover       Code = "OUT_OF_BAND_FAILOVER"
@@ -86,7 +87,7 @@ var acceptable = map[Code]bool{
 	CodePromotionInDoubt: true, CodePrimaryNotServing: true, CodePrimaryStateUnknown: true,
 	CodePrimaryReplaced: true, CodeDetachNeedsBoth: true, CodeNotMostCaughtUp: true,
 	CodeStalePromotion: true, CodeClusterMoved: true, CodeHistoryRewritten: true,
-	CodeRecoveryBlock: true,
+	CodeRecoveryBlock: true, CodeFenceInLog: true,
 }
 
 // SeverityOf returns the severity that contract section 7 gives a code.
@@ -110,7 +111,7 @@ func NewFinding(code Code, cluster, message, remedy string) Finding {
 
 // allCodes are in the order of contract section 7.
 var allCodes = []Code{
-	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified, CodeRejoinedWithoutRebuild,
+	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified, CodeRejoinedWithoutRebuild, CodeFenceInLog,
 	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePromotionHalfDone, CodePrimaryReachable,
 	CodePrimaryNotServing, CodePrimaryStateUnknown, CodePrimaryNotProbed, CodePrimaryStillReplicating,
 	CodePrimaryReplaced, CodeCandidateUnreachable, CodeClusterNeeded, CodeRoleUnknown, CodeClusterUnlisted,

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -83,6 +84,24 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log holds what fenced it, and makes %s a primary again beside it seconds after this switchover",
 			d.primary.ID, at.UTC().Format(time.RFC3339), d.source),
 		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first. 'apply' reads both back for some seconds and says so if it happens")}
+}
+
+// fenceInLogFindings refuse to attach a cluster to a primary that was stale and was
+// promoted again: its log may hold the change that fenced it, and replays that to
+// whatever is attached, which then takes writes beside it (seen on master 954c4e7).
+// A wipe of what joins does not help: the change is in the primary's log.
+func (s situation) fenceInLogFindings(d decision) []Finding {
+	mark, wasStale := s.m.staleMark(d.primary.ID)
+	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.verdict.join })
+	dropped := ParseVersion(s.view(d.primary.ID).Version).Has(FeatureStaleDropped) == SupportYes
+	if !wasStale || !joins || dropped {
+		return nil
+	}
+	return []Finding{NewFinding(CodeFenceInLog, d.primary.ID,
+		fmt.Sprintf("%s was stale since %s and is the primary again: its log may hold the change that fenced it, and makes %s a primary beside it once a cluster is attached",
+			d.primary.ID, mark.Since.UTC().Format(time.RFC3339), wordOr(mark.Promoted, "the cluster that was promoted then")),
+		fmt.Sprintf("attach when the log of %s holds nothing from before its promotion any more (%.0f h by default), or build a new primary from a backup; who knows that it was never fenced, or that its log has passed that, accepts with 'Failover-Accept: FENCE_IN_LOG'",
+			d.primary.ID, walRetention.Hours()))}
 }
 
 func (s situation) attested(c Cluster) bool { return s.unattested(c) == "" }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,32 +20,43 @@ const settleFor = 6 * time.Second
 // holds nothing of its own, and what the primary writes reaches it.
 func (r run) converged(ctx context.Context, now ready) StepResult {
 	joining := joiningStandbys(now)
-	if len(joining) > 0 {
-		if err := r.stays(ctx, now); err != nil {
-			return StepResult{Status: StepFailed, Detail: err.Error()}
-		}
-	}
 	done := r.joined(ctx, now)
 	if done.Status != StepDone {
 		return done
 	}
 	for _, c := range joining {
 		if err := r.flows(ctx, now, now.plan.Primary, c.ID); err != nil {
+			var fell plan.FellBack
+			if errors.As(r.stay(ctx, now, 0), &fell) { // that is why, and says what to do
+				return StepResult{Status: StepFailed, Detail: fell.Error()}
+			}
 			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
 		}
 		done.Detail += fmt.Sprintf("; what %s writes reaches %s", now.plan.Primary, c.ID)
+	}
+	if len(joining) == 0 {
+		return done
+	}
+	// What is written now arrives behind every older change that is still under way,
+	// so that whatever undoes the attach has come by then.
+	if err := r.stays(ctx, now); err != nil {
+		return StepResult{Status: StepFailed, Detail: err.Error()}
 	}
 	return done
 }
 
 // stays reads the receivers of the change back for a while.
-func (r run) stays(ctx context.Context, now ready) error {
-	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
-	var err error
+func (r run) stays(ctx context.Context, now ready) (err error) {
 	r.apply.waiting(ctx, r.name, "reading back whether every member stays what it was made", settleFor, func() {
-		err = r.apply.Actor.Stays(ctx, now.topology, steps, settleFor)
+		err = r.stay(ctx, now, settleFor)
 	})
 	return err
+}
+
+// stay reads them back at least once, for as long as within.
+func (r run) stay(ctx context.Context, now ready, within time.Duration) error {
+	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
+	return r.apply.Actor.Stays(ctx, now.topology, steps, within)
 }
 
 // flows proves that what source writes reaches target.
