@@ -49,8 +49,11 @@ func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
 
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
-func (b *embedded) leader(context.Context) (Holder, bool, error) {
-	f, err := os.Open(b.leaderPath())
+func (b *embedded) leader(context.Context) (Holder, bool, error) { return holderOfFile(b.leaderPath()) }
+
+// holderOfFile says who holds a lock file now; false: nobody.
+func holderOfFile(path string) (Holder, bool, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Holder{}, false, nil
 	}

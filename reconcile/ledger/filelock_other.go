@@ -24,6 +24,8 @@ func (b *embedded) leader(context.Context) (Holder, bool, error) {
 	return Holder{}, false, errNoFlock
 }
 
+func holderOfFile(string) (Holder, bool, error) { return Holder{}, false, errNoFlock }
+
 func (l *fileLock) check() error { return ErrLockLost }
 
 func (l *fileLock) lost() <-chan struct{} { return nil }

@@ -66,6 +66,8 @@ type backend interface {
 	campaign(ctx context.Context, h Holder) (guard, error)
 	// leader says who leads; false: nobody.
 	leader(ctx context.Context) (Holder, bool, error)
+	// writable does what a writer needs, and writes nothing.
+	writable(ctx context.Context, topologies []string) (Tried, error)
 	close() error
 }
 

@@ -124,7 +124,7 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	for _, p := range rev.problems {
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
-	snapshot := x.ledger(ctx)
+	snapshot := x.ledger(ctx, topologies)
 	views, rights, err := x.look(ctx, topologies)
 	if err != nil {
 		return render.Diagnosis{}, err
@@ -291,7 +291,7 @@ func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
 
 // ledger reads and verifies the record; the empty snapshot stands for one that
 // is not there or not sound.
-func (x *examination) ledger(ctx context.Context) ledger.Snapshot {
+func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) ledger.Snapshot {
 	const area = "ledger"
 	if x.e.config.Ledger.IsZero() {
 		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: "there is none, and apply needs one", Remedy: "set ledger.path, or ledger.etcd for several replicas"})
@@ -307,7 +307,7 @@ func (x *examination) ledger(ctx context.Context) ledger.Snapshot {
 		return ledger.Snapshot{}
 	}
 	x.check(x.readable(snapshot))
-	x.check(x.writable())
+	x.writable(ctx, l, topologies)
 	if ahead := snapshot.Newest().Sub(x.e.g.clock()); ahead > tolerated {
 		x.check(render.Check{Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning, Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.About(ahead)), Remedy: "set this machine's clock by NTP"})
 	}

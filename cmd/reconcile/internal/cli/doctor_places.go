@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -29,24 +26,28 @@ func (x *examination) readable(s ledger.Snapshot) render.Check {
 	return c
 }
 
-// writable opens the file as a writer would, and writes nothing.
-func (x *examination) writable() render.Check {
-	c := render.Check{Area: "ledger", Subject: x.e.config.Ledger.Path, Verdict: render.CheckOK, Message: "it may be written"}
+// writable tries what an apply would write, and leaves nothing in the ledger.
+func (x *examination) writable(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology) {
+	c := render.Check{Area: "ledger", Subject: x.e.config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
 	if x.e.config.Ledger.Etcd != nil {
 		c.Subject = strings.Join(x.e.config.Ledger.Etcd.Endpoints, ", ")
-		c.Verdict, c.Message = render.CheckUnknown, "etcd answers; whether our user may write is not tried"
-		return c
 	}
-	f, err := os.OpenFile(c.Subject, os.O_RDWR, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c.Verdict, c.Message = render.CheckUnknown, "there is no file yet whose rights could be told"
-	case err != nil:
-		c.Verdict, c.Blocks, c.Message, c.Remedy = render.CheckFailed, true, "it may not be written: "+err.Error(), "let the user of reconcile write it"
-	default:
-		_ = f.Close() // nothing was written
+	var names []string
+	for _, t := range topologies {
+		names = append(names, t.Name)
 	}
-	return c
+	tried, err := l.Try(ctx, names)
+	if err != nil {
+		c.Verdict, c.Blocks, c.Message = render.CheckFailed, true, "it cannot be written: "+err.Error()
+		c.Remedy = "make room, and let the user of reconcile write it and all that lies beside it"
+	}
+	x.check(c)
+	for _, note := range tried.Notes {
+		x.check(render.Check{Area: "ledger", Subject: c.Subject, Verdict: render.CheckWarning, Message: note, Remedy: "see to it before the ledger cannot be written"})
+	}
+	for _, held := range tried.Held {
+		x.check(render.Check{Area: "ledger", Subject: held.Topology, Verdict: render.CheckWarning, Message: held.Error() + ": while that lasts, an apply waits and ends with 4", Remedy: "if that process does nothing any more, end it"})
+	}
 }
 
 // places asks whether the ledger or Git would be lost with a primary, as far as

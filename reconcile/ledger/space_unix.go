@@ -1,0 +1,26 @@
+//go:build linux || darwin
+
+package ledger
+
+import (
+	"math"
+	"syscall"
+)
+
+// freeSpace is what an ordinary user may still write to the disk of a folder.
+func freeSpace(folder string) (uint64, bool) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(folder, &s); err != nil {
+		return 0, false
+	}
+	return s.Bavail * uint64(s.Bsize), true //nolint:gosec // a block size is not negative
+}
+
+// fileSizeLimit is how large a file this process may make.
+func fileSizeLimit() uint64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+		return math.MaxUint64
+	}
+	return l.Cur
+}
