@@ -23,7 +23,8 @@ func newDoctor(g *globals) *cobra.Command {
 primary were lost at this moment, and looks at what else a failover rests on:
 credentials and privileges, the calls that the servers know, clocks, the keys of the
 approvers, the ledger, Git, redirect targets, and whether ledger or Git lie with the
-primary. It says what to fix first and writes nothing anywhere.
+primary. Writes and redirects are tried without acting: no cluster, traffic, record or
+commit changes. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
 of one of them would be blocked, or would promote and end with 5, as where its traffic
