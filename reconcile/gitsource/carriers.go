@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 type source struct {
 	authors  []approval.Person
 	carriers []approval.Carrier
-	unknown  plumbing.Hash // a commit of it whose author cannot be read; zero: none
+	unknown  string // why not all authors are known; empty: they are
 }
 
 // sourceKey names the change that a source belongs to.
@@ -84,8 +85,8 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 // the approver could not be told from the author.
 func (s source) denyUnknown(carriers []approval.Carrier) {
 	for i := range carriers {
-		if !s.unknown.IsZero() && carriers[i].Problem == "" {
-			carriers[i].Problem = fmt.Sprintf("the author of commit %s cannot be read, so the approver cannot be told from the author: make the change again, in a commit of plain git and with a greater generation", s.unknown)
+		if s.unknown != "" && carriers[i].Problem == "" {
+			carriers[i].Problem = s.unknown + ", so the approver cannot be told from the author: make the change again, in a commit of plain git and with a greater generation"
 		}
 	}
 }
@@ -106,14 +107,20 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 	}
 	s := source{carriers: []approval.Carrier{said.carrier}}
 	if len(governing.parents) > 1 {
-		if err := r.branchSource(&s, governing, said, rec, keys); err != nil {
-			return source{}, err
+		err = r.branchSource(&s, governing, said, rec, keys)
+		if errors.Is(err, ErrIncomplete) {
+			return source{}, err // to be fetched
+		}
+		if err != nil {
+			s.unknown = fmt.Sprintf("what the merge %s brought in cannot be read (%v)", governing.id, err)
 		}
 	}
 	if len(s.authors) == 0 {
 		s.addAuthors(rec.governs, said)
 	}
-	r.sources.put(k, s)
+	if err == nil { // else it may be read the next time
+		r.sources.put(k, s)
+	}
 	return s, nil
 }
 
@@ -166,8 +173,8 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 }
 
 func (s *source) addAuthors(of plumbing.Hash, said *statement) {
-	if said.authorless {
-		s.unknown = of
+	if said.authorless && s.unknown == "" {
+		s.unknown = fmt.Sprintf("the author of commit %s cannot be read", of)
 	}
 	for _, p := range said.authors {
 		if !slices.Contains(s.authors, p) {

@@ -109,6 +109,44 @@ func TestMangledCommits(t *testing.T) {
 	}
 }
 
+// TestABranchThatCannotBeRead has a merge bring in a commit that git cannot read
+// either. It denies the approval of what the merge changed, and nothing else.
+func TestABranchThatCannotBeRead(t *testing.T) {
+	s := newShell(t)
+	program(t, "ssh-keygen")
+	s.sshKey(alice)
+	s.commit(carol, "Begin", ordersFile, doc("orders", 1))
+	before := s.commit(carol, "Other", "topologies/other.yaml", doc("other", 1))
+	s.write(ordersFile, doc("orders", 2))
+	payload := s.commitPayload(bob, "", "Odd\n")
+	odd := s.object("commit", strings.Replace(payload, "parent "+before, "parent nothing", 1))
+	tree, _, _ := strings.Cut(payload, "\n")
+	who := fmt.Sprintf("%s 1700000000 +0000\n", carol)
+	merge := s.object("commit", tree+"\nparent "+before+"\nparent "+odd+"\nauthor "+who+"committer "+who+"\nMerge\n")
+	s.git("update-ref", "refs/heads/main", merge)
+	s.git("update-ref", tagRef, s.signedTag(alice, tagName, merge, approve(alice)))
+	r := s.open()
+	if d := decide(changeOf(t, r, "orders"), s.now, approval.Policy{}); d.Code != approval.CodeMalformed || !strings.Contains(fmt.Sprint(d.Denials), "what the merge "+merge+" brought in cannot be read") {
+		t.Errorf("%q %v", d.Code, d.Denials)
+	}
+	if other := changeOf(t, r, "other"); other.Commit != before {
+		t.Errorf("other is governed by %s", other.Commit)
+	}
+	if ok, err := r.IsAncestor(before, merge); err != nil || !ok {
+		t.Errorf("IsAncestor: %v, %v", ok, err)
+	}
+}
+
+// tagRef is where a tag of alice stands.
+const tagRef = tagPrefix + "orders/2/alice"
+
+// signedTag stores a tag that git would not make, and signs it.
+func (s *shell) signedTag(by approval.Person, name, target, message string) string {
+	s.t.Helper()
+	payload := s.tagPayload(name, target, "commit", message)
+	return s.object("tag", payload+s.sign(by, payload))
+}
+
 // authored gives a commit another author line.
 func authored(payload, line string) string {
 	return regexp.MustCompile("(?m)^author .*$").ReplaceAllLiteralString(payload, "author "+line)

@@ -146,7 +146,8 @@ func (q *walkQueue) Pop() any {
 }
 
 // IsAncestor says whether commit a is b or one of its ancestors: a tracked
-// ref that moved from a to b has then only gone forward.
+// ref that moved from a to b has then only gone forward. A commit that cannot be
+// read is an error only if a is not found elsewhere.
 func (r *Repo) IsAncestor(a, b string) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,6 +156,7 @@ func (r *Repo) IsAncestor(a, b string) (bool, error) {
 	}
 	target, start := plumbing.NewHash(a), plumbing.NewHash(b)
 	seen := map[plumbing.Hash]bool{start: true}
+	var unread error
 	for stack := []plumbing.Hash{start}; len(stack) > 0; {
 		id := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -163,7 +165,8 @@ func (r *Repo) IsAncestor(a, b string) (bool, error) {
 		}
 		c, err := r.commit(id)
 		if err != nil {
-			return false, err
+			unread = err
+			continue
 		}
 		for _, p := range c.parents {
 			if !seen[p] {
@@ -172,5 +175,5 @@ func (r *Repo) IsAncestor(a, b string) (bool, error) {
 			}
 		}
 	}
-	return false, nil
+	return false, unread
 }

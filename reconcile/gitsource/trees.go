@@ -46,6 +46,9 @@ func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileCh
 		after = plumbing.ZeroHash
 		out, err = r.differing(before, after)
 	}
+	if unreadable(err) {
+		err = fmt.Errorf("%w (hint: a commit that puts the folder right is enough, such as `git revert`)", err)
+	}
 	if err != nil {
 		return nil, after, fmt.Errorf("commit %s: %w", c.id, err)
 	}
