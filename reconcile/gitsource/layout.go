@@ -101,6 +101,9 @@ func missing(err error) bool {
 const maxSmall = 1 << 20
 
 func readSmall(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is no regular file", path) // a pipe would be waited for
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err

@@ -3,6 +3,7 @@ package gitsource
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/reconcile/approval"
@@ -98,6 +100,76 @@ func TestOddHistoriesAreFetched(t *testing.T) {
 				}
 				if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
 					t.Errorf("%s: git says -, we read +\n%s", step, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestOddTagsAreFollowed names the tip by tags that git follows to their commit.
+func TestOddTagsAreFollowed(t *testing.T) {
+	s := newShell(t)
+	at := s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+	tag := func(object, kind, rest string) string {
+		return s.object("tag", "object "+object+"\ntype "+kind+"\ntag x\n"+rest)
+	}
+	nested := at
+	for i := range 20 {
+		nested = tag(nested, map[bool]string{true: "commit", false: "tag"}[i == 0], "tagger "+someone+"\nx\n")
+	}
+	for name, id := range map[string]string{
+		"no tagger":    tag(at, "commit", "\nx\n"),
+		"no message":   tag(at, "commit", "tagger "+someone),
+		"two taggers":  tag(at, "commit", "tagger "+someone+"tagger "+someone+"\nx\n"),
+		"2 MiB":        tag(at, "commit", "tagger "+someone+"\n"+strings.Repeat("x\n", 1<<20)),
+		"of tags":      nested,
+		"a NUL inside": tag(at, "commit", "tagger "+someone+"\nx\x00\n"),
+		"the commit":   at,
+		"odd headers":  tag(at, "commit", "x y\n z\ntagger "+someone+"\nx\n"),
+	} {
+		s.ref("v1", id)
+		for _, c := range []Config{{}, {Ref: "refs/tags/v1"}, {Ref: "v1"}} {
+			rev := map[bool]string{true: "v1"}[c.Ref == ""]
+			if got, err := s.openWith(c).Resolve(rev); err != nil || got != at {
+				t.Errorf("%s, %q %q: %s, %v", name, c.Ref, rev, got, err)
+			}
+		}
+	}
+	s.ref("v1", tag(s.git("rev-parse", "HEAD^{tree}"), "tree", "\nx\n"))
+	if got, err := s.open().Resolve("v1"); err == nil {
+		t.Errorf("of a tree: %s", got)
+	}
+}
+
+// TestGitPacksMeanwhile has git move every object and ref while a repository is open:
+// what was open stays readable, and what is asked for next is found where it is now.
+func TestGitPacksMeanwhile(t *testing.T) {
+	long := strings.Repeat("# a line of a comment, so that the file is no small object\n", 1000)
+	for name, first := range map[string][]string{"files of single objects": nil, "a pack": {"repack -q -a -d"}} {
+		t.Run(name, func(t *testing.T) {
+			s := newShell(t)
+			s.commit(bob, "Begin", ordersFile, doc("orders", 1)+long)
+			at := s.commit(bob, "More", ordersFile, doc("orders", 2)+long)
+			s.commands(first...)
+			r := s.open()
+			steps := []string{"repack -q -a -d -f", "-c pack.compression=0 repack -q -a -d -F", "pack-refs --all", "-c pack.compression=9 gc -q --prune=now"}
+			tip, err := r.Resolve("")
+			check(t, err)
+			s.commands(steps[0])
+			changes, err := r.Changes(t.Context(), tip, keysOf)
+			if err != nil || changes["orders"].Commit != at {
+				t.Fatalf("%v, %v", changes, err)
+			}
+			for _, step := range steps {
+				tree, err := r.Tree(tip)
+				check(t, err)
+				s.commands(step)
+				r.blobs = newWeighedCache[plumbing.Hash](0, func([]byte) int { return 1 }) // each is read again
+				if data, err := fs.ReadFile(tree, ordersFile); err != nil || string(data) != doc("orders", 2)+long {
+					t.Errorf("%s: %d bytes, %v", step, len(data), err)
+				}
+				if got, err := r.Resolve("main"); err != nil || got != at {
+					t.Errorf("%s: %s, %v", step, got, err)
 				}
 			}
 		})
