@@ -64,11 +64,13 @@ var stories = map[string][]string{
 	"R54": {"reconcile/milvus/untouched_test.go TestUntouchedChannelsAreShownToHoldNothing", "plan/untouched_test.go TestUntouchedChannelsAreNoLoss"},
 	"R55": {"reconcile/milvus/messages_test.go TestLocalMessagesAreNoLoss"},
 	"R56": {"testdata/script/approvers-never-match.txtar", "reconcile/gitsource/allowed_test.go TestLinesThatNeverMatch", "reconcile/gitsource/pgpsign_test.go TestKeysThatNeverMatch"},
+	"R57": {"testdata/script/odd-commits.txtar", "reconcile/gitsource/oddcommits_test.go TestMangledCommits", "reconcile/gitsource/oddrepos_test.go TestOddHistoriesAreFetched"},
+	"R58": {"testdata/script/git-layouts.txtar", "reconcile/gitsource/oddrepos_test.go TestOddRepositories", "reconcile/gitsource/reftable_test.go TestTablesOfRefs"},
 }
 
 // TestStoriesAreHeld holds each story to tests that are there.
 func TestStoriesAreHeld(t *testing.T) {
-	const last = 56
+	const last = 58
 	for i := range last {
 		id := fmt.Sprintf("R%02d", i+1)
 		if len(stories[id]) == 0 {

@@ -26,8 +26,10 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 				if err := r.Fetch(t.Context()); err != nil {
 					t.Fatalf("%s: %v", what, err)
 				}
-				if tip, err := r.Resolve(""); err != nil || tip != s.head() {
-					t.Fatalf("%s: tip %s, %v; want %s", what, tip, err, s.head())
+				for _, rev := range []string{"", "HEAD", "main"} {
+					if tip, err := r.Resolve(rev); err != nil || tip != s.head() {
+						t.Fatalf("%s: %q is %s, %v; want %s", what, rev, tip, err, s.head())
+					}
 				}
 				if n := len(changeOf(t, r, "orders").Carriers); n != carriers {
 					t.Errorf("%s: %d carriers, want %d", what, n, carriers)

@@ -42,7 +42,7 @@ func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
 	if r.store == nil {
 		return plumbing.ZeroHash, errClosed
 	}
-	if rev == "" {
+	if rev == "" || rev == "HEAD" && r.copied != nil { // a copy has no other HEAD
 		return r.tip()
 	}
 	if plumbing.IsHash(rev) {
