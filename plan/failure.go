@@ -51,7 +51,7 @@ func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time,
 		return time.Time{}, false
 	}
 	since, until := record.FailingSince, record.FailingUntil
-	lived := j.Restarts > 0 || slices.ContainsFunc(e.Rounds, func(r Round) bool { return lives(r) && r.At.After(since) })
+	lived := j.Restarts > 0 || slices.ContainsFunc(e.Rounds, func(r Round) bool { return r.Lives() && r.At.After(since) })
 	if record.Source == e.Primary && !since.IsZero() && since.Before(at) && !lived && at.Sub(until) <= joinedWithin {
 		return since, true
 	}

@@ -58,7 +58,7 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	slices.SortStableFunc(e.Rounds, func(a, b Round) int { return a.At.Compare(b.At) })
 	seen := map[string]ChannelProgress{}
 	for _, r := range e.Rounds {
-		if lives(r) {
+		if r.Lives() {
 			j = Judgement{}
 			remember(seen, r.Progress)
 			continue
@@ -83,7 +83,7 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
 	if n := len(e.Rounds); n == 0 || gap(e.Rounds[n-1], now, e.Interval) {
 		j.Run = nil
-	} else if lives(e.Rounds[n-1]) {
+	} else if e.Rounds[n-1].Lives() {
 		j.Verdict = LossReachable
 		return j
 	} else if j.Restarts >= movementRestarts {
@@ -103,9 +103,9 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	return j
 }
 
-// lives says whether the old primary answered, be it with a refusal: a
+// Lives says whether the old primary answered, be it with a refusal: a
 // process that refuses us is alive.
-func lives(r Round) bool {
+func (r Round) Lives() bool {
 	switch r.Class {
 	case ClassUnauthenticated, ClassPermissionDenied, ClassUnimplemented:
 		return true
@@ -157,6 +157,24 @@ const (
 	fastestProbe = 200 * time.Millisecond
 	slowestProbe = 5 * time.Second
 )
+
+// The samples of an old primary between and beside the rounds.
+const (
+	samplesInSpan = 60
+	fastestSample = 50 * time.Millisecond
+	slowestSample = 500 * time.Millisecond
+)
+
+// SampleEvery is how often the old primary is asked beside the rounds, each time at a
+// random moment: 2 to 20 times a second, as a rule 60 times within the span. A link
+// that comes and goes in step with the rounds would else hide a primary that lives.
+// Zero: the rules ask for no time, so that there is nothing to sample.
+func (w Want) SampleEvery() time.Duration {
+	if w.Span <= 0 {
+		return 0
+	}
+	return min(max(w.Span/samplesInSpan, fastestSample), slowestSample)
+}
 
 // ProbeCadence is how often rounds start so that the rules can be met.
 func ProbeCadence(rules Failover) time.Duration {

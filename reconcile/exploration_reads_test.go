@@ -48,6 +48,10 @@ func (p *machine) StaleLog(_ context.Context, _ plan.Topology, _, stale string) 
 	return plan.StaleLog{Cluster: stale}
 }
 
+func (p *machine) Sample(context.Context, plan.Topology, plan.Want, <-chan struct{}) (plan.Round, bool) {
+	return plan.Round{}, false
+}
+
 func (p *machine) Round(ctx context.Context, _ plan.Topology, want plan.Want) plan.Round {
 	r := p.say(ctx, atProbe, func() (any, any, error) {
 		v := p.look()

@@ -98,6 +98,10 @@ func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.R
 	return r
 }
 
+func (w *world) Sample(context.Context, plan.Topology, plan.Want, <-chan struct{}) (plan.Round, bool) {
+	return plan.Round{}, false
+}
+
 func (w *world) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(int, int, time.Duration)) plan.Evidence {
 	e := plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate, Interval: want.Interval}
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}

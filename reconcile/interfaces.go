@@ -41,6 +41,9 @@ type Observer interface {
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence
 	// Round makes one round.
 	Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round
+	// Sample asks the old primary alone, at random moments, until it answers, over is
+	// closed, or ctx ends. ok says that it answered. Probe does it too.
+	Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool)
 }
 
 // Actor changes clusters, and proves what came of it by reading.

@@ -72,6 +72,8 @@ func (w *watch) keep(ctx context.Context, running *sync.WaitGroup) {
 // run makes rounds until nothing is watched any more.
 func (w *watch) run(ctx context.Context) {
 	clock := w.worker.loop.clock
+	var sampling sync.WaitGroup
+	defer sampling.Wait()
 	for {
 		w.mu.Lock()
 		wants := slices.Clone(w.wants)
@@ -80,12 +82,29 @@ func (w *watch) run(ctx context.Context) {
 		if len(wants) == 0 || ctx.Err() != nil {
 			return
 		}
-		began := clock.Now()
+		began, over := clock.Now(), make(chan struct{})
+		for _, want := range wants {
+			sampling.Go(func() { w.sample(ctx, want, over) })
+		}
 		interval := w.rounds(ctx, wants)
 		select {
 		case <-ctx.Done():
 		case <-clock.After(max(0, interval-clock.Now().Sub(began))):
 		}
+		close(over)
+	}
+}
+
+// sample adds a round if the old primary answers beside the rounds. It says nothing
+// of an approval that waits: an answer among failures is none of two in a row.
+func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}) {
+	s, done := w.worker.loop.use()
+	defer done()
+	w.mu.Lock()
+	t := w.topology
+	w.mu.Unlock()
+	if lived, ok := s.Apply.Observer.Sample(ctx, t, want, over); ok {
+		w.add(ctx, want, lived, false)
 	}
 }
 
@@ -104,7 +123,7 @@ func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Du
 		all.Go(func() {
 			round := s.Apply.Observer.Round(ctx, t, want)
 			if ctx.Err() == nil { // what was cut short shows nothing
-				w.add(ctx, want, round)
+				w.add(ctx, want, round, true)
 			}
 		})
 	}
@@ -112,8 +131,9 @@ func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Du
 	return interval
 }
 
-// add keeps a round, and wakes the passes when it changes what the rounds say.
-func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round) {
+// add keeps a round, and wakes the passes when it changes what the rounds say. whole
+// says that it is no sample.
+func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round, whole bool) {
 	now := w.worker.loop.clock.Now()
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
 	w.mu.Lock()
@@ -133,7 +153,11 @@ func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round) {
 	e = e.Trim(want)
 	w.made[i] = e
 	after := plan.JudgeLoss(e, rules, now).Verdict
-	lapse, lapsed := w.approval.meet(r)
+	var lapse standing
+	lapsed := false
+	if whole {
+		lapse, lapsed = w.approval.meet(r)
+	}
 	w.mu.Unlock()
 	if lapsed {
 		w.worker.lapse(ctx, want, lapse)

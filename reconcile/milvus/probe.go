@@ -69,11 +69,13 @@ func probeAccess(bound map[string]access, primary string) access {
 // Probe makes rounds until they show what is asked for, the old primary
 // answers, they keep failing to show it, or ctx ends. tell (may be nil) hears
 // after each round how many were made, how many are expected, and for how
-// long they go on.
+// long they go on. Samples beside the rounds (Sample) end them as well.
 func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
 	e := plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate, Interval: want.Interval}
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
 	clock, planned := r.fleet.clock, plannedRounds(want)
+	lived, enough := r.sampling(ctx, t, want)
+	defer enough()
 	for len(e.Rounds) < planned*patience && ctx.Err() == nil {
 		round := r.Round(ctx, t, want)
 		if ctx.Err() != nil {
@@ -84,15 +86,54 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 		if tell != nil {
 			tell(len(e.Rounds), max(planned, len(e.Rounds)+judged.Probes), judged.Missing)
 		}
-		if judged.Verdict != plan.LossNotProbed || round.Class == plan.ClassNotCalled {
+		done := judged.Verdict != plan.LossNotProbed || round.Class == plan.ClassNotCalled
+		var pause time.Duration
+		if !done {
+			pause = want.Interval - clock.Now().Sub(round.At)
+		}
+		if sample, ok := r.pause(ctx, pause, lived); ok {
+			e.Rounds = append(e.Rounds, sample)
 			break
 		}
-		select {
-		case <-ctx.Done():
-		case <-clock.After(want.Interval - clock.Now().Sub(round.At)):
+		if done {
+			break
 		}
 	}
 	return e
+}
+
+// pause waits for the next round, or until a sample was answered.
+func (r *Reader) pause(ctx context.Context, d time.Duration, lived <-chan plan.Round) (sample plan.Round, ok bool) {
+	if d > 0 {
+		select {
+		case <-ctx.Done():
+		case sample = <-lived:
+			return sample, true
+		case <-r.fleet.clock.After(d):
+		}
+	}
+	select {
+	case sample = <-lived:
+		return sample, true
+	default:
+		return sample, false
+	}
+}
+
+// sampling makes samples beside the rounds until enough is called.
+func (r *Reader) sampling(ctx context.Context, t plan.Topology, want plan.Want) (lived <-chan plan.Round, enough func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	found, ended := make(chan plan.Round, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		if sample, ok := r.Sample(ctx, t, want, nil); ok {
+			found <- sample
+		}
+	}()
+	return found, func() {
+		cancel()
+		<-ended
+	}
 }
 
 // plannedRounds is how many rounds are made when each of them counts.

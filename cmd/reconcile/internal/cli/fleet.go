@@ -42,6 +42,10 @@ func (o observer) Round(ctx context.Context, t plan.Topology, want plan.Want) pl
 	return o.reader.Round(ctx, t, want)
 }
 
+func (o observer) Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (plan.Round, bool) {
+	return o.reader.Sample(ctx, t, want, over)
+}
+
 // actor lets an apply change clusters.
 type actor struct{ fleet *milvus.Fleet }
 
