@@ -38,7 +38,11 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	case LossUnavailable:
 		return Finding{}, false
 	case LossReachable:
-		return s.tableFinding(d, pair{member: p.member, verdict: verdict{code: CodePrimaryReachable}}), true
+		f := s.tableFinding(d, pair{member: p.member, verdict: verdict{code: CodePrimaryReachable}})
+		if s.view(o).Reach != ReachUp {
+			f.Message = fmt.Sprintf("%s answered one probe and not others (%s %s): it lives, and the way to it comes and goes, so it is not lost", o, o, s.describe(o))
+		}
+		return f, true
 	case LossStillReplicating:
 		return NewFinding(CodePrimaryStillReplicating, o,
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),

@@ -111,6 +111,18 @@ func TestProbeCadence(t *testing.T) {
 	}
 }
 
+// TestSampleEvery: two to twenty times a second, and never without a window.
+func TestSampleEvery(t *testing.T) {
+	for span, want := range map[time.Duration]time.Duration{
+		0: 0, -1: 0, time.Millisecond: 50 * time.Millisecond, time.Second: 50 * time.Millisecond,
+		6 * time.Second: 100 * time.Millisecond, 30 * time.Second: 500 * time.Millisecond, time.Hour: 500 * time.Millisecond,
+	} {
+		if got := (Want{Span: span}).SampleEvery(); got != want {
+			t.Errorf("%s: every %s, want %s", span, got, want)
+		}
+	}
+}
+
 // TestEffectiveRules is R41: no commit loosens the rules for the failover
 // that stands beside it, and the operator's floors hold always.
 func TestEffectiveRules(t *testing.T) {
