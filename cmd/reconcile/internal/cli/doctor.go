@@ -137,9 +137,11 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 		x.begun(r)
 	}
 	x.clusters(topologies, views, rights)
-	if err := x.approvers(memory.Now); err != nil {
+	if err := x.approvers(memory.Now, topologies); err != nil {
 		return render.Diagnosis{}, err
 	}
+	x.gitClock(ctx, rev)
+	x.files(ctx, memory.Now)
 	traffic, err := x.redirects(ctx, topologies)
 	if err != nil {
 		return render.Diagnosis{}, err

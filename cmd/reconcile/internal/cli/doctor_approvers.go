@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
 )
 
 // endsSoon is how long before its end a key is spoken of.
@@ -16,7 +17,7 @@ const endsSoon = 30 * 24 * time.Hour
 
 // approvers asks whether the people whose keys the operator allows can approve
 // each transition: enough of them, and enough besides one who writes the change.
-func (x *examination) approvers(now time.Time) error {
+func (x *examination) approvers(now time.Time, topologies []plan.Topology) error {
 	keys, err := gitsource.Approvers(x.e.git.AllowedSigners, x.e.git.Keyring, now)
 	if err != nil {
 		return fmt.Errorf("read who may approve: %w", err)
@@ -30,6 +31,15 @@ func (x *examination) approvers(now time.Time) error {
 	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover, plan.TransitionAddStandby} {
 		need := x.e.policy.QuorumFor(t)
 		x.check(quorumCheck(x.e.policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
+	}
+	for _, t := range topologies {
+		if age, watch := x.e.policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.config.Limits.UnavailableFor); age <= watch {
+			x.check(render.Check{
+				Area: "approvers", Subject: t.Name, Verdict: render.CheckFailed, Blocks: x.e.config.Mode != schema.ModeApply,
+				Message: fmt.Sprintf("an approval of a failover counts for %s, and apply watches the lost primary for %s before it acts: it would be denied as EXPIRED", plan.About(age), plan.About(watch)),
+				Remedy:  "raise approval.maxAge, or lower failover.unavailableFor",
+			})
+		}
 	}
 	who := approval.Elect(keys, now, 1, endsSoon)
 	for _, u := range who.Unusable {

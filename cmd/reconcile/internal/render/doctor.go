@@ -57,7 +57,7 @@ func (v CheckVerdict) String() string { return orElse(string(v), "unknown") }
 
 // Check is one thing that was looked at beside what the planner knows.
 type Check struct {
-	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, location
+	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, location, certificates, permissions, restart
 	Subject string // the cluster, topology, file or target that it is about
 	Verdict CheckVerdict
 	Message string

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
+)
+
+// dateTolerated is how far a date of a Git server, or of an approval, may be from
+// our clock: both have seconds, and an approval more than 5 minutes ahead is denied.
+const dateTolerated = time.Minute
+
+// gitClock compares our clock with that of a Git server that speaks HTTP, and with
+// the dates of the approvals that it holds.
+func (x *examination) gitClock(ctx context.Context, rev revision) {
+	defer x.e.g.doing("comparing our clock with that of Git")()
+	if date, asked, ok := x.gitDate(ctx); ok {
+		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.About(dateTolerated))}
+		if off := date.Sub(asked); off.Abs() > dateTolerated {
+			word := "ahead of"
+			if off < 0 {
+				word = "behind"
+			}
+			c.Verdict = render.CheckWarning
+			c.Message = fmt.Sprintf("the Git server is %s %s our clock: one of both is wrong, and by ours approvals begin and end", plan.About(off.Abs()), word)
+			c.Remedy = "set this machine's clock by NTP"
+		}
+		x.check(c)
+	}
+	for _, t := range rev.desired.Topologies {
+		for _, carrier := range rev.changes[t.Name].Carriers {
+			if ahead := carrier.Date.Sub(x.e.g.clock()); ahead > dateTolerated {
+				x.check(render.Check{
+					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,
+					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.About(ahead)),
+					Remedy:  "set the clocks of this machine and of those who approve by NTP",
+				})
+				break
+			}
+		}
+	}
+}
+
+// gitDate asks for nothing, without credentials: any answer bears a date.
+func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bool) {
+	u, err := url.Parse(x.e.git.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return date, asked, false
+	}
+	u.User = nil
+	conf, err := tlsConfig(&schema.TLS{CAFile: x.e.config.Git.Auth.CAFile})
+	if err != nil {
+		return date, asked, false // the fetch tells
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.String(), http.NoBody)
+	if err != nil {
+		return date, asked, false
+	}
+	transport := &http.Transport{TLSClientConfig: conf, Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return date, asked, false // the fetch tells
+	}
+	asked = x.e.g.clock()
+	_ = res.Body.Close() // it is empty
+	date, err = http.ParseTime(res.Header.Get("Date"))
+	return date, asked, err == nil
+}
