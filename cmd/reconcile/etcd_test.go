@@ -15,7 +15,8 @@ import (
 // startEtcd starts a real etcd of one member and returns its host:port.
 func startEtcd(t *testing.T) string { return startEtcdOf(t, 0) }
 
-// startEtcdOf starts one that takes so many bytes; 0: as many as etcd does by default.
+// startEtcdOf starts one that takes so many bytes, and says at once how many it holds;
+// 0: as many as etcd does by default.
 func startEtcdOf(t *testing.T, quota int64) string {
 	t.Helper()
 	free := freeAddresses(t, 2)
@@ -23,7 +24,9 @@ func startEtcdOf(t *testing.T, quota int64) string {
 	c.Dir = filepath.Join(t.TempDir(), "etcd")
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	c.TickMs, c.ElectionMs, c.UnsafeNoFsync = 10, 100, true
-	c.QuotaBackendBytes = quota
+	if c.QuotaBackendBytes = quota; quota > 0 {
+		c.BackendBatchLimit = 1
+	}
 	client, peer := url.URL{Scheme: "http", Host: free[0]}, url.URL{Scheme: "http", Host: free[1]}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}

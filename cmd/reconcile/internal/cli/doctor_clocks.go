@@ -54,6 +54,8 @@ func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bo
 		return date, asked, false
 	}
 	u.User = nil
+	u = u.JoinPath("info", "refs")
+	u.RawQuery = "service=git-upload-pack"
 	conf, err := tlsConfig(&schema.TLS{CAFile: x.e.config.Git.Auth.CAFile})
 	if err != nil {
 		return date, asked, false // the fetch tells
