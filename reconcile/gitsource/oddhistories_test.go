@@ -149,7 +149,8 @@ func oddHistories() []oddHistory {
 		}),
 		withRefs("replacements", func(s *shell, at string) {
 			s.git("replace", at, at+"^")
-			s.write(".git/info/grafts", at+"\n")
+			other := s.as(bob, "commit-tree", "-m", "Grafted on", at+"^{tree}")
+			s.write(".git/info/grafts", at+" "+s.plainly("rev-parse", at+"^")+" "+other+"\n")
 		}),
 		withRefs("notes, a stash and a symbolic tag", func(s *shell, at string) {
 			s.git("notes", "add", "-m", "x", at)

@@ -337,7 +337,7 @@ func tableWays() []way {
 	return []way{
 		runs("tables of refs", "refs migrate --ref-format=reftable"),
 		runs("joined tables of refs", "refs migrate --ref-format=reftable", "update-ref refs/heads/x main", "update-ref -d refs/heads/x", "pack-refs --all"),
-		runs("tables of refs in small blocks", "-c reftable.blockSize=256 refs migrate --ref-format=reftable"),
+		runs("tables of refs in small blocks", "-c reftable.blockSize=512 refs migrate --ref-format=reftable"),
 		elsewhere("tables of refs and a work tree", "w", "refs migrate --ref-format=reftable", "worktree add -q -f --no-checkout w main"),
 	}
 }
