@@ -180,6 +180,12 @@ func TestGuideSetUp(t *testing.T) {
 	}}, "primary", "standby")
 }
 
+func TestGuideUpgrades(t *testing.T) {
+	guide(t, walk{page: "docs/upgrades.md", endings: []ending{
+		{line: "reconcile doctor orders --upgrade-to 3.0.2", says: "3.0.2"},
+	}}, "primary", "standby")
+}
+
 // elsewhere are the pages whose lines no guide types, and why.
 var elsewhere = map[string]string{
 	"README.md":         "TestReadmeByHand",

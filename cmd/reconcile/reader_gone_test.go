@@ -29,8 +29,6 @@ func closedPipe(t *testing.T) *os.File {
 // SIGPIPE was ignored when it started.
 func TestReadersThatWentAway(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), replicasPatience)
-	t.Cleanup(cancel)
 	for name, c := range map[string]struct {
 		program string
 		gone    func(cmd *exec.Cmd, pipe *os.File)
@@ -41,6 +39,8 @@ func TestReadersThatWentAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), replicasPatience) // from when it runs
+			t.Cleanup(cancel)
 			d := newCrashDrill(ctx, t, 1, "")
 			cmd := d.command(ctx, "apply", "-o", "json")
 			cmd.Args = append([]string{"sh", "-c", c.program + ` "$@"`, "sh"}, cmd.Args[1:]...)

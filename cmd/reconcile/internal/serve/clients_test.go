@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 
 	"milvus-reconcile/reconcile"
@@ -79,34 +80,52 @@ func TestHostsAreChecked(t *testing.T) {
 	}
 }
 
-// TestClientsAreBounded: clients that wait make room for new ones, so that their
-// number is bounded and the newest is always served.
+// TestClientsAreBounded: of too many clients the one that has waited longest without a
+// request goes, of clients that are all served the newest.
 func TestClientsAreBounded(t *testing.T) {
-	s := served(t)
-	most := newConnections().most
-	var silent, idle []net.Conn
-	for range most {
-		silent = append(silent, connect(t, s)) // says nothing
+	c := &connections{most: 3, open: map[net.Conn]uint64{}}
+	conns := make([]*closable, 7)
+	for i := range conns {
+		conns[i] = &closable{}
 	}
-	for range most {
-		conn := connect(t, s)
-		if got := ask(t, conn, "/readyz", "localhost"); got != 200 {
-			t.Fatalf("a new client is answered with %d", got)
-		}
-		idle = append(idle, conn)
-	}
-	for i, conn := range silent {
-		if _, err := conn.Read(make([]byte, 1)); err == nil {
-			t.Errorf("the silent client %d of %d is still connected", i, most)
+	closed := func(want ...int) {
+		t.Helper()
+		for i, conn := range conns {
+			if is := slices.Contains(want, i); conn.closed != is {
+				t.Errorf("the client %d is closed: %t, want %t", i, conn.closed, is)
+			}
 		}
 	}
-	if got := ask(t, connect(t, s), "/readyz", "localhost"); got != 200 {
-		t.Errorf("one more client is answered with %d", got)
+	for i := range 3 {
+		c.changed(conns[i], http.StateNew)
 	}
-	if got := ask(t, idle[0], "/readyz", "localhost"); got != 0 {
-		t.Errorf("the client that waited longest is answered with %d", got)
+	closed()
+	c.changed(conns[0], http.StateActive)
+	c.changed(conns[0], http.StateIdle) // waits since after the others
+	c.changed(conns[3], http.StateNew)
+	closed(1)
+	c.changed(conns[0], http.StateActive)
+	c.changed(conns[4], http.StateNew)
+	closed(1, 2)
+	c.changed(conns[3], http.StateActive)
+	c.changed(conns[4], http.StateActive)
+	c.changed(conns[5], http.StateNew) // all others are served
+	closed(1, 2, 5)
+	c.changed(conns[4], http.StateClosed)
+	c.changed(conns[6], http.StateNew)
+	closed(1, 2, 5)
+	if most := newConnections().most; most < 1 || most > mostConnections {
+		t.Errorf("%d clients are let in", most)
 	}
-	if got := ask(t, idle[most-1], "/readyz", "localhost"); got != 200 {
-		t.Errorf("the client that waited shortest is answered with %d", got)
-	}
+}
+
+// closable is a connection that notes whether it was closed.
+type closable struct {
+	net.Conn
+	closed bool
+}
+
+func (c *closable) Close() error {
+	c.closed = true
+	return nil
 }
