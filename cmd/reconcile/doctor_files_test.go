@@ -163,6 +163,10 @@ func TestDoctorNamesExposedSecrets(t *testing.T) {
 		}
 		says(t, d.doctor(t, 0), want)
 	}
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	says(t, d.doctor(t, 0), "serve.webhookSecretFrom: failed: run would not start")
 }
 
 // TestDoctorComparesClocksWithGit: the date of the Git server's answers, and those

@@ -12,10 +12,11 @@ import (
 	"unicode"
 )
 
-// interpreters run the file that is their first argument.
-var interpreters = map[string]bool{
-	"sh": true, "bash": true, "dash": true, "ash": true, "ksh": true, "zsh": true,
-	"python": true, "python3": true, "perl": true, "ruby": true, "node": true,
+// interpreters run the file that is their first argument but for options of these
+// letters.
+var interpreters = map[string]string{
+	"sh": "aefnuvx", "bash": "aefnuvx", "dash": "aefnuvx", "ash": "aefnuvx", "ksh": "aefnuvx", "zsh": "aefnuvx",
+	"python": "BEIOSsuv", "python3": "BEIOSsuv", "perl": "Tw", "ruby": "w", "node": "",
 }
 
 // firstLine bounds what the kernel reads of a script's first line.
@@ -40,11 +41,12 @@ func usable(argv []string, depth int) error {
 	if err := runs(path, depth); err != nil {
 		return err
 	}
-	switch name := filepath.Base(argv[0]); {
-	case name == "env":
-		return usable(withoutAssignments(argv[1:]), depth-1)
-	case interpreters[name]:
-		return scriptOf(argv[1:])
+	name := filepath.Base(argv[0])
+	if name == "env" {
+		return usable(startedByEnv(argv[1:]), depth-1)
+	}
+	if letters, known := interpreters[name]; known {
+		return scriptOf(argv[1:], letters)
 	}
 	return nil
 }
@@ -68,34 +70,43 @@ func runs(path string, depth int) error {
 	defer f.Close() //nolint:errcheck // only read
 	begin, _ := bufio.NewReaderSize(f, firstLine).Peek(firstLine)
 	line, _, _ := strings.Cut(string(begin), "\n")
-	interpreter, script := strings.CutPrefix(line, "#!")
-	words := strings.FieldsFunc(interpreter, func(r rune) bool { return r == ' ' || r == '\t' })
+	script := strings.HasPrefix(line, "#!")
+	interpreter, argument := interpreterOf(line)
 	switch {
 	case !script && isText(begin):
 		return fmt.Errorf("start %s: it is neither a program nor a script (hint: begin it with #!/bin/sh)", path)
 	case !script:
 		return nil
-	case len(words) == 0:
+	case interpreter == "":
 		return fmt.Errorf("start %s: its first line names no interpreter", path)
 	}
-	if _, err := os.Stat(words[0]); err != nil {
-		return fmt.Errorf("start %s: its interpreter %q: %w", path, words[0], bare(err))
+	if _, err := os.Stat(interpreter); err != nil {
+		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, bare(err))
 	}
-	if filepath.Base(words[0]) == "env" {
-		words = append(words[:1], withoutAssignments(words[1:])...)
-		if len(words) == 1 {
-			return nil
+	if filepath.Base(interpreter) == "env" {
+		if interpreter = argument; strings.HasPrefix(argument, "-") {
+			return nil // it splits the rest by rules of its own
 		}
-		words = words[1:]
 	}
-	if _, err := exec.LookPath(words[0]); err != nil {
-		return fmt.Errorf("start %s: its interpreter %q: %w", path, words[0], cause(err))
+	found, err := exec.LookPath(interpreter)
+	if err != nil {
+		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, cause(err))
 	}
 	if depth == 1 {
 		return nil
 	}
-	found, _ := exec.LookPath(words[0]) // it was found
 	return runs(found, depth-1)
+}
+
+// interpreterOf splits the first line of a script as the kernel does: all that
+// follows the interpreter is one argument.
+func interpreterOf(line string) (interpreter, argument string) {
+	line = strings.Trim(strings.TrimPrefix(line, "#!"), " \t")
+	i := strings.IndexAny(line, " \t")
+	if i < 0 {
+		return line, ""
+	}
+	return line[:i], strings.TrimLeft(line[i:], " \t")
 }
 
 // isText: an empty file too is nothing that can be started.
@@ -103,19 +114,27 @@ func isText(begin []byte) bool {
 	return strings.IndexFunc(string(begin), func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) && !unicode.IsSpace(r) }) < 0
 }
 
-// withoutAssignments are the program and arguments that env starts.
-func withoutAssignments(args []string) []string {
+// startedByEnv are the program and arguments that env starts; none: that is not
+// known, as behind an option or where it looks elsewhere for programs.
+func startedByEnv(args []string) []string {
 	for i, a := range args {
-		if !strings.HasPrefix(a, "-") && !strings.Contains(a, "=") {
+		switch {
+		case a == "-i" || a == "--":
+		case strings.HasPrefix(a, "-"), strings.HasPrefix(a, "PATH="):
+			return nil
+		case !strings.Contains(a, "="):
 			return args[i:]
 		}
 	}
 	return nil
 }
 
-// scriptOf looks for the script that an interpreter is given. Behind an option it
-// is not known which argument that is.
-func scriptOf(args []string) error {
+// scriptOf looks for the script that an interpreter is given, behind options of some
+// letters. Behind others it is not known which argument that is.
+func scriptOf(args []string, letters string) error {
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], letters) == "" {
+		args = args[1:]
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return nil
 	}

@@ -51,6 +51,9 @@ func (f file) rehearse(_ context.Context, w wanted) error {
 		return fmt.Errorf("write %s: it is a folder", f.conf.Path)
 	}
 	temporary, err := beside(path, content, f.conf.Mode.Perm())
+	if info, statErr := os.Stat(temporary); err == nil && statErr == nil && info.Mode().Perm() != f.conf.Mode.Perm() {
+		err = fmt.Errorf("its disk does not keep the permissions %04o", f.conf.Mode.Perm())
+	}
 	if temporary != "" {
 		err = errors.Join(err, os.Remove(temporary))
 	}
@@ -101,21 +104,19 @@ func (s serverState) after(ready bool) serverState {
 	return s
 }
 
-// rehearse reads the secret and reaches the receiver, and sends nothing.
-func (h hook) rehearse(ctx context.Context, _ wanted) error {
+// rehearse reads the secret, reaches the receiver without a word, and has the check
+// answer, whatever it says: after a set it is asked as well.
+func (h hook) rehearse(ctx context.Context, w wanted) error {
 	if h.conf.Secret != nil {
 		if _, err := h.conf.Secret(); err != nil {
 			return fmt.Errorf("read the secret of the signature: %w", err)
 		}
 	}
-	urls := []string{h.conf.URL}
-	if h.conf.CheckURL != "" {
-		urls = append(urls, h.conf.CheckURL)
+	if err := reach(ctx, h.conf.URL); err != nil || h.conf.CheckURL == "" {
+		return err
 	}
-	for _, raw := range urls {
-		if err := reach(ctx, raw); err != nil {
-			return err
-		}
+	if _, _, err := h.where(ctx, w); err != nil {
+		return fmt.Errorf("its check: %w", err)
 	}
 	return nil
 }

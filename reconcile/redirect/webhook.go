@@ -45,33 +45,39 @@ func (h hook) set(ctx context.Context, w wanted) error {
 	return once.Post(ctx, h.conf.URL, m, h.conf.Secret)
 }
 
-// check asks the check URL, with the topology as a query parameter, which
-// cluster the traffic goes to.
+// check asks the check URL, with the topology as a query parameter, whether the
+// traffic goes to the primary.
 func (h hook) check(ctx context.Context, w wanted) error {
 	if h.conf.CheckURL == "" {
 		return errCannotAsk
 	}
+	host, told, err := h.where(ctx, w)
+	if err == nil && told != w.primary.Cluster {
+		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(told), w.primary.Cluster)
+	}
+	return err
+}
+
+// where asks the check URL which cluster the traffic goes to.
+func (h hook) where(ctx context.Context, w wanted) (host, told string, err error) {
 	u, err := url.Parse(h.conf.CheckURL)
 	if err != nil {
-		return errors.New("checkUrl is malformed")
+		return "", "", errors.New("checkUrl is malformed")
 	}
 	query := u.Query()
 	query.Set("topology", w.topology)
 	u.RawQuery = query.Encode()
 	body, err := h.poster.Get(ctx, u.String(), h.conf.Secret)
 	if err != nil {
-		return err
+		return u.Host, "", err
 	}
 	var answer struct {
 		Primary string `json:"primary"`
 	}
-	switch err := json.Unmarshal(body, &answer); {
-	case err != nil:
-		return fmt.Errorf("%s did not answer with JSON (hint: it should answer {\"primary\": \"CLUSTER\"})", u.Host)
-	case answer.Primary != w.primary.Cluster:
-		return fmt.Errorf("%s says that traffic goes to %q, not to %s", u.Host, bounded(answer.Primary), w.primary.Cluster)
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return u.Host, "", fmt.Errorf("%s did not answer with JSON (hint: it should answer {\"primary\": \"CLUSTER\"})", u.Host)
 	}
-	return nil
+	return u.Host, answer.Primary, nil
 }
 
 // bounded cuts foreign text that a message shows.

@@ -27,6 +27,12 @@ func (x *examination) files(ctx context.Context, now time.Time) {
 	defer x.e.g.doing("looking at certificates and secrets")()
 	x.certificates(ctx, now)
 	x.exposed()
+	if _, err := readSecret(x.e.config.Serve.WebhookSecret); err != nil {
+		x.check(render.Check{
+			Area: "credentials", Subject: "serve.webhookSecretFrom", Verdict: render.CheckFailed,
+			Message: "run would not start: " + err.Error(), Remedy: "put the secret where the configuration says",
+		})
+	}
 	for _, c := range x.e.config.Clusters {
 		if c.Restart == nil {
 			continue

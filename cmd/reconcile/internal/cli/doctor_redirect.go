@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
@@ -51,11 +52,15 @@ func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirec
 	gone := append(staleOf(t), primary.ID)
 	could := map[string][]string{} // standbys by target
 	var targets []string
-	for _, c := range t.Clusters {
-		if c.Role != plan.RoleStandby || !c.Promotable {
-			continue
-		}
-		for _, s := range r.Rehearse(ctx, t.Name, c.ID, gone) {
+	standbys := slices.DeleteFunc(slices.Clone(t.Clusters), func(c plan.Cluster) bool { return c.Role != plan.RoleStandby || !c.Promotable })
+	states := make([][]plan.TrafficState, len(standbys))
+	var wg sync.WaitGroup
+	for i, c := range standbys {
+		wg.Go(func() { states[i] = r.Rehearse(ctx, t.Name, c.ID, gone) })
+	}
+	wg.Wait()
+	for i, c := range standbys {
+		for _, s := range states[i] {
 			if s.OK {
 				could[s.Target] = append(could[s.Target], c.ID)
 				if !slices.Contains(targets, s.Target) {
