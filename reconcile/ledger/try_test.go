@@ -102,10 +102,18 @@ func TestTryFindsAnEtcdThatMayNotBeWritten(t *testing.T) {
 	must(root.RoleGrantPermission(ctx, "reads", "/reconcile/", clientv3.GetPrefixRangeEnd("/reconcile/"), clientv3.PermissionType(clientv3.PermRead)))
 	must(root.UserAdd(ctx, "reader", "reader"))
 	must(root.UserGrantRole(ctx, "reader", "reads"))
+	must(root.RoleAdd(ctx, "least"))
+	must(root.RoleGrantPermission(ctx, "least", "/reconcile/", clientv3.GetPrefixRangeEnd("/reconcile/"), clientv3.PermissionType(clientv3.PermReadWrite)))
+	must(root.UserAdd(ctx, "least", "least"))
+	must(root.UserGrantRole(ctx, "least", "least"))
 	must(root.AuthEnable(ctx))
 	reader := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "reader", Password: "reader"}, nil }}, Options{})
 	if _, err := reader.Try(ctx, []string{"orders"}); !errors.Is(err, rpctypes.ErrPermissionDenied) {
 		t.Errorf("a user who may only read: %v", err)
+	}
+	least := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "least", Password: "least"}, nil }}, Options{})
+	if got, err := least.Try(ctx, []string{"orders"}); err != nil || len(got.Notes) > 0 {
+		t.Errorf("the user that docs/ledger.md makes: %+v, %v", got, err)
 	}
 	writer := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint, "127.0.0.1:1"}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "root", Password: "root"}, nil }}, Options{BusyWait: time.Second})
 	if got, err := writer.Try(ctx, nil); err != nil || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "127.0.0.1:1 does not tell") {

@@ -37,17 +37,21 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 			}
 			x.check(c)
 		}
-		if len(states) == 0 {
+		served := x.rehearseRedirects(ctx, r, t, out)
+		switch {
+		case len(states) > 0:
+		case served:
 			x.check(render.Check{Area: area, Subject: t.Name, Message: "it has no target that can be asked where the traffic goes", Remedy: "give the target a check, or checkUrl"})
+		default:
+			x.check(render.Check{Area: area, Subject: t.Name, Message: "no target serves it: after a failover somebody moves its applications by hand", Remedy: "name it under the topologies of a target, or name that somebody"})
 		}
-		x.rehearseRedirects(ctx, r, t, out)
 	}
 	return out, nil
 }
 
 // rehearseRedirects adds what stands against pointing the targets of a topology at
-// its standbys.
-func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirector, t plan.Topology, obstacles map[string][]render.Obstacle) {
+// its standbys, and says whether there is a target.
+func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirector, t plan.Topology, obstacles map[string][]render.Obstacle) (served bool) {
 	primary, _ := t.Primary()
 	gone := append(staleOf(t), primary.ID)
 	could := map[string][]string{} // standbys by target
@@ -61,6 +65,7 @@ func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirec
 	wg.Wait()
 	for i, c := range standbys {
 		for _, s := range states[i] {
+			served = true
 			if s.OK {
 				could[s.Target] = append(could[s.Target], c.ID)
 				if !slices.Contains(targets, s.Target) {
@@ -82,6 +87,7 @@ func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirec
 			Message: "as far as can be tried without moving anything, it could be pointed at " + strings.Join(could[name], ", "),
 		})
 	}
+	return served
 }
 
 const trafficRemedy = "until then a failover promotes and ends with 5, and applications do not follow"
