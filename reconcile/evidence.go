@@ -15,8 +15,9 @@ const finalTries = 3
 
 // observed looks at the clusters and then makes the last rounds. A primary that hung
 // in every round before is hardly waited for by the look, and its last round is brief.
-func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(hanging string) []plan.View) plan.Observed {
-	o.Views = look(hanging(o.Evidence, p.Clock()))
+// Where probes of it are in flight, neither waits for it.
+func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(Depth) []plan.View) plan.Observed {
+	o.Views = look(p.sparing(Depth{Progress: true, Contents: true}, o.Evidence))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
 }
@@ -45,6 +46,38 @@ func hanging(made []plan.Evidence, now time.Time) string {
 	return made[0].Primary
 }
 
+// sparing is the depth of a look that knows which primary hangs, and what probes of it
+// that are in flight show.
+func (p Pass) sparing(d Depth, made []plan.Evidence) Depth {
+	d.Hanging = hanging(made, p.Clock())
+	if round, ok := p.inFlight(d.Hanging); ok {
+		d.InFlight = &round
+	}
+	return d
+}
+
+// inFlight is what probes of a hanging primary that are in flight amount to as of now.
+func (p Pass) inFlight(primary string) (plan.Round, bool) {
+	if p.InFlight == nil || primary == "" || len(p.Desired.Topologies) != 1 {
+		return plan.Round{}, false
+	}
+	return p.InFlight(p.Desired.Topologies[0], primary)
+}
+
+// lastRound makes a round. Probes of a hanging primary that are in flight stand for one:
+// the candidate is asked, and then they must still be unanswered.
+func (p Pass) lastRound(ctx context.Context, want plan.Want) plan.Round {
+	t := p.topology(want.Topology)
+	if _, ok := p.inFlight(want.Primary); ok && want.Brief {
+		candidate := p.Observer.Candidate(ctx, t, want.Candidate)
+		if round, ok := p.inFlight(want.Primary); ok {
+			round.CandidateAnswered, round.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
+			return round
+		}
+	}
+	return p.Observer.Round(ctx, t, want)
+}
+
 // newest are the rounds that were made until now: those that a daemon makes beside
 // its passes go on.
 func (r run) newest(p Pass) []plan.Evidence {
@@ -63,7 +96,7 @@ func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evid
 	e.Rounds = slices.Clone(e.Rounds)
 	for range finalTries {
 		want.Brief = e.Hangs(p.Clock())
-		round := p.Observer.Round(ctx, p.topology(r.name), want)
+		round := p.lastRound(ctx, want)
 		e.Rounds = append(e.Rounds, round)
 		if round.Reach == plan.ReachUp || counted(e, p.Clock()) {
 			return e, true
@@ -92,7 +125,7 @@ func (r run) still(now ready) func(context.Context) error {
 			return errors.Join(context.Cause(ctx), r.unexpired(now))
 		}
 		p := r.apply.narrow(r.name)
-		o := r.observed(ctx, p, now.remembered, now.observed, func(hanging string) []plan.View { return r.othersAgain(ctx, p, now, hanging) })
+		o := r.observed(ctx, p, now.remembered, now.observed, func(d Depth) []plan.View { return r.othersAgain(ctx, p, now, d) })
 		return r.stands(ctx, now, o)
 	}
 }
@@ -100,9 +133,9 @@ func (r run) still(now ready) func(context.Context) error {
 // othersAgain are the views that the plan was made from, with fresh ones of
 // all but the cluster to promote: that one is the sender's to read. Another may
 // have been promoted by hand meanwhile.
-func (r run) othersAgain(ctx context.Context, p Pass, now ready, hanging string) []plan.View {
+func (r run) othersAgain(ctx context.Context, p Pass, now ready, d Depth) []plan.View {
 	out := slices.Clone(now.observed.Views)
-	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Hanging: hanging}) {
+	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, d) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
 		if i >= 0 && fresh.Cluster != now.plan.Primary {
 			out[i] = fresh

@@ -61,6 +61,11 @@ func (p *machine) Round(ctx context.Context, _ plan.Topology, want plan.Want) pl
 	return round
 }
 
+// Pend and Candidate play no part: a process that applies once keeps no probes in flight.
+func (p *machine) Pend(context.Context, plan.Topology, string, plan.Reach) bool { return false }
+
+func (p *machine) Candidate(context.Context, plan.Topology, string) plan.View { return plan.View{} }
+
 // Probe makes all rounds in no time: they end now.
 func (p *machine) Probe(ctx context.Context, _ plan.Topology, want plan.Want, _ func(int, int, time.Duration)) plan.Evidence {
 	r := p.say(ctx, atProbe, func() (any, any, error) {

@@ -1,7 +1,9 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,12 +45,65 @@ type world struct {
 	briefs  int               // rounds that were asked to be brief
 	depths  []reconcile.Depth // of each look
 	instant bool              // a round takes no time, since something else moves the clock
+	limit   time.Duration     // of a whole round; 0: a second
+	pending []*pending        // probes in flight
+	// candidates is how often the cluster to promote was asked alone; onCandidate
+	// changes the world before that, from 1.
+	candidates  int
+	onCandidate func(w *world, n int)
+}
+
+// pending is a probe in flight; it is closed when its cluster answers.
+type pending struct {
+	cluster string
+	began   time.Time
+	answer  chan struct{}
 }
 
 func (w *world) set(cluster string, change func(*plan.View)) {
 	v := w.views[cluster]
 	change(&v)
 	w.views[cluster] = v
+	if v.Class == plan.ClassTimeout {
+		return
+	}
+	w.pending = slices.DeleteFunc(w.pending, func(p *pending) bool {
+		if p.cluster == cluster {
+			close(p.answer)
+		}
+		return p.cluster == cluster
+	})
+}
+
+// Pend waits until a cluster that hangs answers.
+func (w *world) Pend(ctx context.Context, _ plan.Topology, primary string, _ plan.Reach) bool {
+	w.mu.Lock()
+	if w.views[primary].Class != plan.ClassTimeout {
+		w.mu.Unlock()
+		return false
+	}
+	p := &pending{primary, w.clock.now(), make(chan struct{})}
+	w.pending = append(w.pending, p)
+	w.mu.Unlock()
+	select {
+	case <-p.answer:
+		return false
+	case <-ctx.Done():
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.pending = slices.DeleteFunc(w.pending, func(x *pending) bool { return x == p })
+		return true
+	}
+}
+
+func (w *world) Candidate(_ context.Context, _ plan.Topology, candidate string) plan.View {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.candidates++
+	if w.onCandidate != nil {
+		w.onCandidate(w, w.candidates)
+	}
+	return w.views[candidate]
 }
 
 func (w *world) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
@@ -82,7 +137,7 @@ func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.R
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.rounds++
-	r := plan.Round{At: w.clock.now(), Took: time.Millisecond, Limit: time.Second}
+	r := plan.Round{At: w.clock.now(), Took: time.Millisecond, Limit: cmp.Or(w.limit, time.Second)}
 	if w.onRound != nil {
 		w.onRound(w, w.rounds)
 	}

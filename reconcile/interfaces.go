@@ -20,6 +20,9 @@ type Depth struct {
 	// Hanging is a cluster that hung in every round of evidence, which is hardly
 	// waited for; empty: none.
 	Hanging string
+	// InFlight is what probes of Hanging that are in flight show as of now: it is not
+	// asked. Nil: there are none.
+	InFlight *plan.Round
 	// Unlisted asks whether a cluster serves channels that nobody lists. One that
 	// does not is waited for a little.
 	Unlisted bool
@@ -44,6 +47,12 @@ type Observer interface {
 	// Sample asks the old primary alone, at random moments, until it answers, over is
 	// closed, or ctx ends. ok says that it answered. Probe does it too.
 	Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool)
+	// Pend asks a primary that hangs, over a connection of its own, and waits until ctx
+	// ends. It returns at once, and false, when anything comes that a round which saw
+	// it as reach did not show, or when it cannot be asked.
+	Pend(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool)
+	// Candidate reads the cluster to promote as a round does.
+	Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View
 }
 
 // Actor changes clusters, and proves what came of it by reading.

@@ -120,6 +120,7 @@ type Loop struct {
 	unswept  map[string]bool // of the first revision, without a pass yet; nil before it
 	leading  context.Context // ends with the right to act; nil: no right
 	until    map[string]time.Time
+	held     int             // hanging primaries that probes are kept in flight of
 	work     context.Context // of every pass; outlives the wish to stop by the grace
 	running  sync.WaitGroup
 }

@@ -37,6 +37,10 @@ type Pass struct {
 	// Evidence are the rounds that were made already; nil: none were. It is
 	// asked once the clusters were observed, so that they are the newest.
 	Evidence func() []plan.Evidence
+	// InFlight is the brief round that unanswered probes of a hanging primary, which
+	// go on, amount to as of now; its candidate is still to be asked. False, or nil:
+	// there are none.
+	InFlight func(t plan.Topology, primary string) (plan.Round, bool)
 	// Unattended says that no person stands by (run): what is dated before the
 	// ledger's birth and what lapsed grants nothing (contract section 4).
 	Unattended bool

@@ -89,8 +89,9 @@ func (r run) look(ctx context.Context) (ready, Outcome, string) {
 	if err != nil {
 		return ready{}, OutcomeError, err.Error()
 	}
-	o := r.observed(ctx, p, remembered, plan.Observed{Evidence: r.newest(p), Traffic: r.traffic}, func(hanging string) []plan.View {
-		return p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: true, Contents: true, Fresh: joinsAny(r.first), Hanging: hanging})
+	o := r.observed(ctx, p, remembered, plan.Observed{Evidence: r.newest(p), Traffic: r.traffic}, func(d Depth) []plan.View {
+		d.Fresh = joinsAny(r.first)
+		return p.Observer.Observe(ctx, p.Desired.Topologies, d)
 	})
 	report := p.judge(p.compute(o, remembered), remembered)
 	t, _ := report.Plan.Topology(r.name)

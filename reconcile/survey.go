@@ -23,7 +23,7 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if err != nil {
 		return survey{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, Depth{Progress: p.AllProgress, Contents: p.AllContents, Hanging: p.hanging(), Unlisted: p.Unlisted})}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.sparing(Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.made()))}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}
@@ -40,12 +40,12 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	return survey{observed, remembered, p.compute(observed, remembered)}, nil
 }
 
-// hanging is the primary that the rounds which were made already see hang.
-func (p Pass) hanging() string {
+// made are the rounds that were made already.
+func (p Pass) made() []plan.Evidence {
 	if p.Evidence == nil {
-		return ""
+		return nil
 	}
-	return hanging(p.Evidence(), p.Clock())
+	return p.Evidence()
 }
 
 // staleLogs reads what each stale cluster that takes writes holds alone.

@@ -20,6 +20,7 @@ type watch struct {
 	wants    []plan.Want // none: nothing is watched
 	made     []plan.Evidence
 	running  bool
+	open     *inFlight // nil: the primary does not hang, or is not probed so
 	approval standing
 	commit   string // that governed the topology in the newest pass
 	trace    string // of that pass
@@ -66,11 +67,11 @@ func (w *watch) keep(ctx context.Context, running *sync.WaitGroup) {
 		return
 	}
 	w.running = true
-	running.Go(func() { w.run(ctx) })
+	running.Go(func() { w.run(ctx, running) })
 }
 
 // run makes rounds until nothing is watched any more.
-func (w *watch) run(ctx context.Context) {
+func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 	clock := w.worker.loop.clock
 	var sampling sync.WaitGroup
 	defer sampling.Wait()
@@ -87,6 +88,7 @@ func (w *watch) run(ctx context.Context) {
 			sampling.Go(func() { w.sample(ctx, want, over) })
 		}
 		interval := w.rounds(ctx, wants)
+		w.hold(ctx, running)
 		select {
 		case <-ctx.Done():
 		case <-clock.After(max(0, interval-clock.Now().Sub(began))):

@@ -116,7 +116,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Unlisted = w.asksUnlisted()
-	a.Evidence, a.Again = w.watch.evidence, w.again(s, rev)
+	a.Evidence, a.InFlight, a.Again = w.watch.evidence, w.watch.inFlight(s), w.again(s, rev)
 	commit := rev.Changes[w.name].Commit
 	a.Tell, a.Begins = w.teller(commit), w.begins
 	report, acted, err := w.look(ctx, s, a)

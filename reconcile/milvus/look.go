@@ -36,14 +36,8 @@ func (f *Fleet) view(ctx context.Context, t plan.Topology, a access, what look) 
 // see reads one cluster. It never fails: what went wrong is in the view.
 func (f *Fleet) see(ctx context.Context, s *sight, what look) {
 	s.checkpoints = nil
-	s.view = plan.View{Cluster: s.cluster.ID, At: f.clock.Now(), Credential: s.credential, Class: plan.ClassNotCalled}
-	if !s.allowed() {
-		s.view.Error = s.reason
-		return
-	}
-	pass, err := f.ticket(s.access)
-	if err != nil {
-		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
+	pass, ok := f.called(s)
+	if !ok {
 		return
 	}
 	r, since, reused, err := f.begin(ctx, reading{sight: s, what: what, view: s.view, pass: pass})
@@ -69,6 +63,28 @@ func (f *Fleet) see(ctx context.Context, s *sight, what look) {
 			r.close()
 		}
 	})
+}
+
+// called begins the view of a cluster; false: it may not be called, or its token cannot
+// be read.
+func (f *Fleet) called(s *sight) (pass ticket, ok bool) {
+	s.view = plan.View{Cluster: s.cluster.ID, At: f.clock.Now(), Credential: s.credential, Class: plan.ClassNotCalled}
+	if !s.allowed() {
+		s.view.Error = s.reason
+		return ticket{}, false
+	}
+	pass, err := f.ticket(s.access)
+	if err != nil {
+		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
+	}
+	return pass, err == nil
+}
+
+// shown is the view of a cluster that probes in flight show: it is not called.
+func (f *Fleet) shown(s *sight, r plan.Round) {
+	if _, ok := f.called(s); ok {
+		s.view.Reach, s.view.Class, s.view.Error = r.Reach, r.Class, r.Error
+	}
 }
 
 // reading is one view in the making.

@@ -19,6 +19,9 @@ type Depth struct {
 	// Hanging is a cluster that let the deadlines of many probes pass: it is hardly
 	// waited for. Empty: none.
 	Hanging string
+	// InFlight is what probes of Hanging that are in flight show as of now: it is not
+	// asked. Nil: there are none.
+	InFlight *plan.Round
 	// Unlisted: whether a cluster serves channels that nobody lists. One that does
 	// not is waited for a little.
 	Unlisted bool
@@ -34,6 +37,10 @@ const hardly = 12
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
 	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
 	return r.each(ctx, topologies, depth, func(s *sight) {
+		if s.cluster.ID == depth.Hanging && depth.InFlight != nil {
+			r.fleet.shown(s, *depth.InFlight)
+			return
+		}
 		if s.cluster.ID == depth.Hanging {
 			r.fleet.see(ctx, s, look{identity: true, within: r.fleet.readTimeout / hardly})
 			return

@@ -46,6 +46,14 @@ func (o observer) Sample(ctx context.Context, t plan.Topology, want plan.Want, o
 	return o.reader.Sample(ctx, t, want, over)
 }
 
+func (o observer) Pend(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) bool {
+	return o.reader.Pend(ctx, t, primary, reach)
+}
+
+func (o observer) Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
+	return o.reader.Candidate(ctx, t, candidate)
+}
+
 // actor lets an apply change clusters.
 type actor struct{ fleet *milvus.Fleet }
 

@@ -1,0 +1,251 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// inFlight are overlapping probes of a primary that hangs. One that serves again answers
+// whichever of them it got, or the next one, so that an apply need not wait to see
+// whether it does: it counts what is unanswered as of now (contract section 8).
+type inFlight struct {
+	settings *shared       // that the probes are made with
+	cluster  plan.Cluster  // that is probed
+	shown    plan.Round    // by the newest whole round
+	wait     time.Duration // how long a probe must be unanswered to count
+
+	mu     sync.Mutex
+	probes []openProbe // oldest first
+	turn   time.Time   // when the probes were seen to last; zero: never
+	over   bool        // something came, or nobody sees to them any more
+}
+
+type openProbe struct {
+	began time.Time
+	end   context.CancelFunc
+}
+
+// maxInFlight is how many hanging primaries are probed so at once. Of the others the last
+// round is brief.
+const maxInFlight = 64
+
+const (
+	// waitsOfALimit: a probe must be unanswered for as long as a brief round waits, a third
+	// of a deadline; a whole round is allowed two deadlines.
+	waitsOfALimit = 6
+	// waitsOfAProbe is how many waits a probe stays in flight.
+	waitsOfAProbe = 3
+	// waitsOfARound is how old the probe that counts may be, in waits: with it, the
+	// probes were made in time.
+	waitsOfARound = 2
+	// turnsOfAWait is how often the probes are seen to in a wait; a new one begins in the
+	// last turn of it, so that one is always old enough to count.
+	turnsOfAWait = 4
+)
+
+// round is the brief round that the probes amount to as of now; false: they amount to
+// none, since something came, or since they, or this process, were not in time (R20).
+func (f *inFlight) round(now time.Time) (plan.Round, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over || f.late(now) {
+		return plan.Round{}, false
+	}
+	for _, p := range slices.Backward(f.probes) {
+		age := now.Sub(p.began)
+		if age < f.wait {
+			continue
+		}
+		r := plan.Round{At: p.began, Took: age, Limit: waitsOfARound * f.wait, Brief: true}
+		r.Reach, r.Class, r.Error = f.shown.Reach, f.shown.Class, f.shown.Error
+		return r, age <= r.Limit
+	}
+	return plan.Round{}, false
+}
+
+// late says whether nobody saw to the probes for longer than two turns: the process was
+// stopped, the machine slept, or its clock was set.
+func (f *inFlight) late(now time.Time) bool {
+	limit := 2 * f.wait / turnsOfAWait
+	wall := now.Round(0).Sub(f.turn.Round(0))
+	return now.Sub(f.turn) > limit || wall > limit || wall < 0
+}
+
+// see takes its turn: it ends the probes that are old, or all of them if it comes late,
+// and says whether a new one is due.
+func (f *inFlight) see(now time.Time) (due bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	oldest := now.Add(-waitsOfAProbe * f.wait)
+	if f.late(now) {
+		oldest = now
+	}
+	f.turn = now
+	f.probes = slices.DeleteFunc(f.probes, func(p openProbe) bool {
+		old := !p.began.After(oldest)
+		if old {
+			p.end()
+		}
+		return old
+	})
+	n := len(f.probes)
+	return n == 0 || now.Sub(f.probes[n-1].began) >= (turnsOfAWait-1)*f.wait/turnsOfAWait
+}
+
+// begin notes a probe, unless all are over.
+func (f *inFlight) begin(p openProbe) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		return false
+	}
+	f.probes = append(f.probes, p)
+	return true
+}
+
+// end ends all probes, for good.
+func (f *inFlight) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	for _, p := range f.probes {
+		p.end()
+	}
+	f.probes = nil
+}
+
+// hold begins to keep probes in flight if the primary hung in every round.
+func (w *watch) hold(ctx context.Context, running *sync.WaitGroup) {
+	l := w.worker.loop
+	s, done := l.use()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cluster, shown, ok := w.hangs()
+	if !ok || w.open != nil || !l.mayHold() {
+		done()
+		return
+	}
+	f := &inFlight{settings: s, cluster: cluster, shown: shown, wait: shown.Limit / waitsOfALimit, turn: l.clock.Now()}
+	w.open = f
+	running.Go(func() {
+		defer done()
+		defer l.holdsNoMore()
+		w.probe(ctx, f)
+	})
+}
+
+// probe keeps the probes in flight for as long as the primary hangs and nothing comes.
+func (w *watch) probe(ctx context.Context, f *inFlight) {
+	clock := w.worker.loop.clock
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	defer w.let(f)
+	for w.holds(f) && ctx.Err() == nil {
+		now := clock.Now()
+		if f.see(now) {
+			one, end := context.WithCancel(ctx)
+			if f.begin(openProbe{began: now, end: end}) {
+				probes.Go(func() { f.pend(one, w.named()) })
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-clock.After(f.wait / turnsOfAWait):
+		}
+	}
+}
+
+// pend makes one probe. Whatever comes before it is ended ends all.
+func (f *inFlight) pend(ctx context.Context, t plan.Topology) {
+	if !f.settings.Apply.Observer.Pend(ctx, t, f.cluster.ID, f.shown.Reach) {
+		f.end()
+	}
+}
+
+// let ends the probes, so that new ones may begin with the next round.
+func (w *watch) let(f *inFlight) {
+	f.end()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = nil
+}
+
+// holds says whether probes are to be kept in flight still.
+func (w *watch) holds(f *inFlight) bool {
+	w.mu.Lock()
+	cluster, shown, ok := w.hangs()
+	w.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return ok && !f.over && sameTarget(cluster, f.cluster) && shown.Reach == f.shown.Reach && shown.Limit == f.shown.Limit &&
+		w.worker.loop.current(f.settings)
+}
+
+// hangs is the primary that hung in every round of each pair, with what the newest round
+// showed of it. The caller holds the lock.
+func (w *watch) hangs() (c plan.Cluster, shown plan.Round, ok bool) {
+	primary := hanging(w.made, w.worker.loop.clock.Now())
+	if len(w.wants) == 0 || primary != w.wants[0].Primary {
+		return plan.Cluster{}, plan.Round{}, false
+	}
+	i := slices.IndexFunc(w.topology.Clusters, func(c plan.Cluster) bool { return c.ID == primary })
+	rounds := w.made[0].Rounds
+	shown = rounds[len(rounds)-1]
+	if i < 0 || shown.Class != plan.ClassTimeout || shown.Limit <= 0 {
+		return plan.Cluster{}, plan.Round{}, false
+	}
+	return w.topology.Clusters[i], shown, true
+}
+
+// named is the topology that is watched.
+func (w *watch) named() plan.Topology {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.topology
+}
+
+// inFlight is what the probes of a primary show a pass with these settings as of now.
+func (w *watch) inFlight(s *shared) func(plan.Topology, string) (plan.Round, bool) {
+	return func(t plan.Topology, primary string) (plan.Round, bool) {
+		w.mu.Lock()
+		f := w.open
+		w.mu.Unlock()
+		if f == nil || f.settings != s || !slices.ContainsFunc(t.Clusters, func(c plan.Cluster) bool { return c.ID == primary && sameTarget(c, f.cluster) }) {
+			return plan.Round{}, false
+		}
+		return f.round(w.worker.loop.clock.Now())
+	}
+}
+
+// sameTarget says whether two entries lead to one cluster by one way.
+func sameTarget(a, b plan.Cluster) bool {
+	return a.ID == b.ID && a.ClientAddress == b.ClientAddress && a.URI == b.URI
+}
+
+// mayHold takes a place among the primaries that are probed so, if one is free.
+func (l *Loop) mayHold() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held >= maxInFlight {
+		return false
+	}
+	l.held++
+	return true
+}
+
+func (l *Loop) holdsNoMore() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held--
+}
+
+// current says whether settings are those of now.
+func (l *Loop) current(s *shared) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settings == s
+}
