@@ -64,18 +64,16 @@ func (p Pass) inFlight(primary string) (plan.Round, bool) {
 	return p.InFlight(p.Desired.Topologies[0], primary)
 }
 
-// lastRound makes a round. Probes of a hanging primary that are in flight stand for one:
-// the candidate is asked, and then they must still be unanswered.
-func (p Pass) lastRound(ctx context.Context, want plan.Want) plan.Round {
-	t := p.topology(want.Topology)
-	if _, ok := p.inFlight(want.Primary); ok && want.Brief {
-		candidate := p.Observer.Candidate(ctx, t, want.Candidate)
-		if round, ok := p.inFlight(want.Primary); ok {
-			round.CandidateAnswered, round.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
-			return round
-		}
+// unanswered is the brief round that probes of a hanging primary in flight amount to: the
+// candidate is asked, and after that they must still be unanswered.
+func (p Pass) unanswered(ctx context.Context, want plan.Want) (plan.Round, bool) {
+	if _, ok := p.inFlight(want.Primary); !ok || !want.Brief {
+		return plan.Round{}, false
 	}
-	return p.Observer.Round(ctx, t, want)
+	candidate := p.Observer.Candidate(ctx, p.topology(want.Topology), want.Candidate)
+	round, ok := p.inFlight(want.Primary)
+	round.CandidateAnswered, round.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
+	return round, ok
 }
 
 // newest are the rounds that were made until now: those that a daemon makes beside
@@ -94,9 +92,15 @@ func (r run) newest(p Pass) []plan.Evidence {
 func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evidence, bool) {
 	want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
 	e.Rounds = slices.Clone(e.Rounds)
-	for range finalTries {
+	for try := range finalTries {
 		want.Brief = e.Hangs(p.Clock())
-		round := p.lastRound(ctx, want)
+		round, ok := plan.Round{}, false
+		if try == 0 {
+			round, ok = p.unanswered(ctx, want)
+		}
+		if !ok {
+			round = p.Observer.Round(ctx, p.topology(r.name), want)
+		}
 		e.Rounds = append(e.Rounds, round)
 		if round.Reach == plan.ReachUp || counted(e, p.Clock()) {
 			return e, true

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -48,9 +49,9 @@ type world struct {
 	limit   time.Duration     // of a whole round; 0: a second
 	pending []*pending        // probes in flight
 	// candidates is how often the cluster to promote was asked alone; onCandidate
-	// changes the world before that, from 1.
+	// changes the world before that.
 	candidates  int
-	onCandidate func(w *world, n int)
+	onCandidate func()
 }
 
 // pending is a probe in flight; it is closed when its cluster answers.
@@ -64,15 +65,31 @@ func (w *world) set(cluster string, change func(*plan.View)) {
 	v := w.views[cluster]
 	change(&v)
 	w.views[cluster] = v
-	if v.Class == plan.ClassTimeout {
-		return
+}
+
+// answerOne has a cluster answer one of the probes in flight, and nothing else yet. It
+// returns once the others have ended by that.
+func (w *world) answerOne(cluster string) {
+	w.mu.Lock()
+	i := slices.IndexFunc(w.pending, func(p *pending) bool { return p.cluster == cluster })
+	close(w.pending[i].answer)
+	w.pending = slices.Delete(w.pending, i, i+1)
+	w.mu.Unlock()
+	for w.inFlight(cluster) > 0 {
+		runtime.Gosched()
 	}
-	w.pending = slices.DeleteFunc(w.pending, func(p *pending) bool {
+}
+
+// inFlight counts the probes of a cluster that are.
+func (w *world) inFlight(cluster string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.pending {
 		if p.cluster == cluster {
-			close(p.answer)
+			n++
 		}
-		return p.cluster == cluster
-	})
+	}
+	return n
 }
 
 // Pend waits until a cluster that hangs answers.
@@ -97,12 +114,12 @@ func (w *world) Pend(ctx context.Context, _ plan.Topology, primary string, _ pla
 }
 
 func (w *world) Candidate(_ context.Context, _ plan.Topology, candidate string) plan.View {
+	if w.onCandidate != nil {
+		w.onCandidate()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.candidates++
-	if w.onCandidate != nil {
-		w.onCandidate(w, w.candidates)
-	}
 	return w.views[candidate]
 }
 
@@ -118,6 +135,9 @@ func (w *world) Observe(ctx context.Context, topologies []plan.Topology, depth r
 	for _, t := range topologies {
 		for _, c := range t.Clusters {
 			v := w.views[c.ID]
+			if c.ID == depth.Hanging && depth.InFlight != nil {
+				v.Reach, v.Class = depth.InFlight.Reach, depth.InFlight.Class
+			}
 			v.At = w.clock.now()
 			out = append(out, v)
 		}
@@ -138,6 +158,10 @@ func (w *world) Round(_ context.Context, _ plan.Topology, want plan.Want) plan.R
 	defer w.mu.Unlock()
 	w.rounds++
 	r := plan.Round{At: w.clock.now(), Took: time.Millisecond, Limit: cmp.Or(w.limit, time.Second)}
+	if w.limit > 0 { // and it has just ended
+		r.Took = w.limit / 4
+		r.At = r.At.Add(-r.Took)
+	}
 	if w.onRound != nil {
 		w.onRound(w, w.rounds)
 	}
