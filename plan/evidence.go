@@ -15,7 +15,8 @@ type Round struct {
 	// round in which it did not says nothing: our own network may be gone.
 	CandidateAnswered bool
 	// Brief: the old primary did not answer within a part of its deadline, and no more
-	// was waited for. It counts as the end of a run in which it let every deadline pass.
+	// was waited for; or overlapping probes of it are unanswered, one of them since At. It
+	// counts as the end of a run in which it let every deadline pass.
 	Brief    bool
 	Progress []ChannelProgress // of the candidate
 }

@@ -66,6 +66,8 @@ func TestJudgeLoss(t *testing.T) {
 		{"one round that could not resolve the name", rounds(5, only(1, func(r *Round) { r.Reach, r.Class = ReachUnknown, ClassDNS })), LossStateUnknown, 5, 0},
 		{"rounds in which nothing was asked", rounds(5, every(func(r *Round) { r.Reach, r.Class = ReachUnknown, ClassNotCalled })), LossNotProbed, 0, 0},
 		{"a brief round ends a run of timeouts", rounds(5, every(timedOut), only(4, brief)), LossUnavailable, 5, 0},
+		{"a brief round that began before the one before it ended", rounds(5, every(timedOut), only(4, brief), only(4, func(r *Round) { r.At, r.Took, r.Limit = r.At.Add(-9*time.Second), 9*time.Second, 10*time.Second })), LossUnavailable, 5, 0},
+		{"R20: a brief round of probes that were not in time does not count", rounds(5, every(timedOut), only(4, brief), only(4, func(r *Round) { r.Took = limit + 1 })), LossUnavailable, 4, 0},
 		{"a brief round makes up for no whole one", rounds(4, every(timedOut), only(3, brief)), LossNotProbed, 4, 0},
 		{"a brief round after a refusal does not count", rounds(6, only(5, timedOut), only(5, brief)), LossUnavailable, 5, 0},
 		{"brief rounds alone prove nothing", rounds(6, every(timedOut), every(brief)), LossNotProbed, 0, 0},
