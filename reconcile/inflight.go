@@ -148,9 +148,11 @@ func (w *watch) probe(ctx context.Context, f *inFlight) {
 		now := clock.Now()
 		if f.see(now) {
 			one, end := context.WithCancel(ctx)
-			if f.begin(openProbe{began: now, end: end}) {
-				probes.Go(func() { f.pend(one, w.named()) })
+			if !f.begin(openProbe{began: now, end: end}) {
+				end()
+				return
 			}
+			probes.Go(func() { f.pend(one, w.named()) })
 		}
 		select {
 		case <-ctx.Done():
