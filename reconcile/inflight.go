@@ -144,9 +144,12 @@ func (w *watch) probe(ctx context.Context, f *inFlight) {
 	var probes sync.WaitGroup
 	defer probes.Wait()
 	defer w.let(f)
-	for w.holds(f) && ctx.Err() == nil {
+	for w.wanted(f) && ctx.Err() == nil {
 		now := clock.Now()
 		if f.see(now) {
+			if !w.holds(f) {
+				return
+			}
 			one, end := context.WithCancel(ctx)
 			if !f.begin(openProbe{began: now, end: end}) {
 				end()
@@ -176,15 +179,23 @@ func (w *watch) let(f *inFlight) {
 	w.open = nil
 }
 
-// holds says whether probes are to be kept in flight still.
-func (w *watch) holds(f *inFlight) bool {
+// wanted says whether the primary is still watched and nothing came. It is asked with
+// every turn, and costs no judgement of the rounds.
+func (w *watch) wanted(f *inFlight) bool {
 	w.mu.Lock()
-	cluster, shown, ok := w.hangs()
+	watched := len(w.wants) > 0 && w.wants[0].Primary == f.cluster.ID
 	w.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return ok && !f.over && sameTarget(cluster, f.cluster) && shown.Reach == f.shown.Reach && shown.Limit == f.shown.Limit &&
-		w.worker.loop.current(f.settings)
+	return watched && !f.over && w.worker.loop.current(f.settings)
+}
+
+// holds says whether the primary hangs as it did, at the same address.
+func (w *watch) holds(f *inFlight) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	cluster, shown, ok := w.hangs()
+	return ok && sameTarget(cluster, f.cluster) && shown.Reach == f.shown.Reach && shown.Limit == f.shown.Limit
 }
 
 // hangs is the primary that hung in every round of each pair, with what the newest round
