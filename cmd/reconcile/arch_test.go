@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"reconcile/milvus":              {"plan", "reconcile/approval"},
 	"reconcile/milvus/milvussim":    {},
 	"reconcile/ledger":              {"plan"},
+	"reconcile/ledger/faultydisk":   {},
 	"reconcile/notify":              {"plan"},
 	"reconcile/program":             {},
 	"reconcile/redirect":            {"plan", "reconcile/notify", "reconcile/program"},

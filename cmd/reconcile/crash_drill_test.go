@@ -84,6 +84,15 @@ func (d *crashDrill) openLedger(t *testing.T, etcd string) {
 	t.Cleanup(func() { _ = d.ledger.Close() }) // etcd may be gone
 }
 
+// ledgerAt reads the ledger in a file.
+func (d *crashDrill) ledgerAt(t *testing.T, path string) {
+	t.Helper()
+	var err error
+	if d.ledger, err = ledger.Embedded(path, ledger.Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // keepInEtcd edits the playground's configuration.
 func keepInEtcd(t *testing.T, config, etcd string, ttl time.Duration) {
 	t.Helper()

@@ -93,9 +93,11 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	info, statErr := os.Stat(b.path)
-	if statErr != nil || info.Size() == 0 {
+	if info, err := os.Stat(b.path); err != nil || info.Size() == 0 {
 		if err := b.checkAbsent(); err != nil {
+			return err
+		}
+		if err := b.make(ctx); err != nil {
 			return err
 		}
 	}
@@ -137,10 +139,7 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if errors.Is(err, errNothing) {
 		return nil
 	}
-	if err != nil || statErr == nil {
-		return err
-	}
-	return syncDirectory(filepath.Dir(b.path))
+	return err
 }
 
 // readImage copies everything out of the transaction: bbolt's bytes are gone

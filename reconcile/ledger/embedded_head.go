@@ -15,6 +15,8 @@ import (
 // told from a new one, in which approvals that were spent would count again.
 func (b *embedded) headPath() string { return b.path + ".head" }
 
+func (b *embedded) leaderPath() string { return b.path + ".leader" }
+
 // writeHead notes the newest record. It is written after the ledger, so that it
 // never names more than there is; a crash in between leaves an older one, which is
 // as good.

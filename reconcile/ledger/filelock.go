@@ -47,8 +47,6 @@ func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
 	return waitForFile(ctx, nil, b.leaderPath(), &HeldError{}, h)
 }
 
-func (b *embedded) leaderPath() string { return b.path + ".leader" }
-
 func (b *embedded) leader(context.Context) (Holder, bool, error) { return holderOfFile(b.leaderPath()) }
 
 // holderOfFile says who holds a lock file now; false: nobody.
@@ -191,6 +189,11 @@ func (l *fileLock) release(context.Context) error {
 }
 
 func (l *fileLock) closeGone() { l.once.Do(func() { close(l.gone) }) }
+
+// lockFile takes bbolt's own lock on a file, unless another has it.
+func lockFile(f *os.File) bool {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
 
 // unlockFile frees bbolt's own lock on a file that it can no longer close.
 func unlockFile(f *os.File) {
