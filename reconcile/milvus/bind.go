@@ -89,8 +89,26 @@ type ticket struct {
 	tls     *tls.Config
 }
 
+// bind decides who of a topology may be called; what its document tells is no
+// secret from then on.
+func (f *Fleet) bind(t plan.Topology) map[string]access {
+	f.secrets.publish(t)
+	return bind(t, f.credentials)
+}
+
+// learn reads every token, so that a cluster which repeats one is found out: each
+// was told those by which it reaches the others, perhaps by another process.
+func (f *Fleet) learn() {
+	for _, c := range f.credentials {
+		f.secrets.learn(c.Token)
+		f.secrets.learn(c.ReplicationToken)
+	}
+}
+
 // ticket reads the token of an allowed cluster.
 func (f *Fleet) ticket(a access) (ticket, error) {
+	f.learnt.Do(f.learn)
+	f.secrets.learn(a.bound.ReplicationToken) // it may have been rotated
 	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: a.bound.tlsNow()}
 	if a.bound.Token == nil {
 		return t, nil

@@ -85,6 +85,7 @@ type Fleet struct {
 	soon          time.Duration // see shortWhile
 	clock         Clock
 	secrets       secrets
+	learnt        sync.Once // all tokens that can be read
 
 	mu         sync.Mutex
 	open       map[*grpc.ClientConn]struct{}

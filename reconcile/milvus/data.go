@@ -19,7 +19,7 @@ type data struct {
 // first call: told to connect at once, it would hide why it cannot, and leak.
 func (f *Fleet) dialData(ctx context.Context, t ticket, database string) (*data, error) {
 	options := append(f.dialOptions(t, &trace{}), grpc.WithDefaultCallOptions(
-		grpc.MaxCallRecvMsgSize(maxAnswer), grpc_retry.Disable(), // it would resend by itself, 6 times over 22 s
+		grpc_retry.Disable(), // it would resend by itself, 6 times over 22 s
 	))
 	client, err := milvusclient.New(ctx, &milvusclient.ClientConfig{
 		Address: t.address, DBName: database, DialOptions: options, DisableConn: true,

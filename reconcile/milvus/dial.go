@@ -22,9 +22,6 @@ type link struct {
 	trace *trace
 }
 
-// maxAnswer bounds an answer: the lists of a large cluster are far below it.
-const maxAnswer = 64 << 20
-
 // dial prepares a connection; it is made with the first call. Close it.
 func (f *Fleet) dial(t ticket) (*link, error) {
 	l := &link{fleet: f, trace: &trace{}}
@@ -53,6 +50,14 @@ func (l *link) close() {
 // of the call that wants it: whose deadline it was decides what it shows.
 const connectPatience = 2
 
+// What a server may send before anything of it is looked at. Headers and trailers
+// hold the words of an error; the window is what is on the way to us, for all calls
+// of a connection and for each.
+const (
+	maxHeaders = 64 << 10
+	window     = 1 << 20
+)
+
 // readBuffer is for one connection. Most answers are a few hundred bytes, and a
 // daemon holds many connections at once.
 const readBuffer = 4 << 10
@@ -74,11 +79,15 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{&f.secrets})),
+		grpc.WithMaxHeaderListSize(maxHeaders),
+		grpc.WithInitialWindowSize(window),
+		grpc.WithInitialConnWindowSize(window),
 		grpc.WithUserAgent("milvus-reconcile"),
 		grpc.WithReadBufferSize(readBuffer),
 	}
 	options = append(options, spans(t.cluster)...)
+	options = append(options, f.secrets.guards()...)
 	if f.keepFor > 0 {
 		options = append(options, grpc.WithIdleTimeout(f.keepFor))
 	}
@@ -87,6 +96,31 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 	}
 	return options
 }
+
+// guards bound the answer of each call, and take tokens out of its error.
+func (s *secrets) guards() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return s.hidden(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
+		}),
+		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			stream, err := open(ctx, d, conn, method, append(opts, grpc.MaxCallRecvMsgSize(limitOf(&milvuspb.DumpMessagesResponse{}).size))...)
+			if err != nil {
+				return nil, s.hidden(err)
+			}
+			return guarded{stream, s}, nil
+		}),
+	}
+}
+
+// guarded is a stream whose errors hold no token.
+type guarded struct {
+	grpc.ClientStream
+	secrets *secrets
+}
+
+// RecvMsg reads the next message.
+func (g guarded) RecvMsg(m any) error { return g.secrets.hidden(g.ClientStream.RecvMsg(m)) }
 
 // bearer sends a token as Milvus wants it: base64, without a scheme
 // (milvus.md section 1.6). Streams carry it too.

@@ -123,7 +123,7 @@ func (f *Fleet) prepare(t plan.Topology, s plan.Step, p Permit) (*execution, err
 		}
 		x.source = source
 	}
-	x.access = bind(t, f.credentials)[s.Cluster]
+	x.access = f.bind(t)[s.Cluster]
 	if !x.access.allowed() {
 		return x, errors.New(x.access.reason)
 	}

@@ -68,7 +68,7 @@ func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views [
 func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Depth, see func(*sight)) []plan.View {
 	var sights []*sight
 	for _, t := range topologies {
-		sights = append(sights, newScene(t, bind(t, r.fleet.credentials)).sights...)
+		sights = append(sights, newScene(t, r.fleet.bind(t)).sights...)
 	}
 	unhurried(len(sights), r.fleet.concurrency, func(i int) {
 		see(sights[i])

@@ -25,7 +25,7 @@ const briefly = 3
 // a token, which is enough to see whether somebody is there.
 func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
 	f := r.fleet
-	bound := bind(t, f.credentials)
+	bound := f.bind(t)
 	round := plan.Round{At: f.clock.Now(), Limit: deadlinesOfARound * f.readTimeout, Class: plan.ClassNotCalled}
 	end, bounded := ctx.Deadline()
 	primaryLook, needs := look{patient: true}, round.Limit

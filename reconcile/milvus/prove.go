@@ -34,7 +34,7 @@ const pollEvery = 500 * time.Millisecond
 func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	bound := bind(t, f.credentials)
+	bound := f.bind(t)
 	p := flowProof{fleet: f, topology: t, from: bound[source], to: bound[target], within: within}
 	for _, a := range []access{p.from, p.to} {
 		if !a.allowed() || a.cluster.ID == "" {

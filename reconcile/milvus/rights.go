@@ -46,7 +46,7 @@ func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views [
 	var open []bool
 	var seen []plan.View
 	for _, t := range topologies {
-		bound := bind(t, r.fleet.credentials)
+		bound := r.fleet.bind(t)
 		for _, c := range t.Clusters {
 			v := plan.Observed{Views: views}.View(c.ID)
 			if a := bound[c.ID]; a.allowed() && v.Reach == plan.ReachUp && v.Credential == plan.CredentialBound {

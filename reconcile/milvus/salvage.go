@@ -49,7 +49,7 @@ type Salvage struct {
 // stale cluster's own.
 func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale string, visit func(SalvagedMessage) error) (Salvage, error) {
 	f, out := r.fleet, Salvage{Promoted: promoted, Stale: stale}
-	bound := bind(t, f.credentials)
+	bound := f.bind(t)
 	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
 	if err != nil {
 		return out, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)

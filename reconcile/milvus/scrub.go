@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"milvus-reconcile/plan"
 )
 
 // secrets are the tokens that were used, so that no text that a server or a
@@ -16,6 +18,7 @@ type secrets struct {
 	mu     sync.Mutex
 	tokens map[string]struct{}
 	known  []string // every form of them, longest first: a token may hold another
+	public map[string]plan.Topology // by name: what their documents say is no secret
 }
 
 // shortestPassword is the shortest password that is searched for on its own.
@@ -47,15 +50,68 @@ func (s *secrets) add(token string) {
 	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) })
 }
 
-// scrub returns the text as one line, bounded and without tokens.
-func (s *secrets) scrub(text string) string {
+// learn adds what can be read now. What cannot be read is told when it is used.
+func (s *secrets) learn(read func() (string, error)) {
+	if read == nil {
+		return
+	}
+	if token, err := read(); err == nil {
+		s.add(token)
+	}
+}
+
+// publish says that what a document tells is no secret. A password that is a
+// part of a cluster's name would else make that cluster unreadable.
+func (s *secrets) publish(t plan.Topology) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.public == nil {
+		s.public = map[string]plan.Topology{}
+	}
+	s.public[t.Name] = t
+}
+
+// in says whether a value holds a token that no document tells anyhow.
+func (s *secrets) in(value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.fitting(value), func(secret string) bool {
+		return strings.Contains(value, secret) && !s.told(secret)
+	})
+}
+
+// told says whether a document tells a secret.
+func (s *secrets) told(secret string) bool {
+	holds := func(name string) bool { return strings.Contains(name, secret) }
+	for _, t := range s.public {
+		for _, c := range t.Clusters {
+			if holds(c.ID) || holds(c.URI) || slices.ContainsFunc(c.PChannels, holds) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fitting are the forms that are not longer than a text.
+func (s *secrets) fitting(text string) []string {
 	fits, _ := slices.BinarySearchFunc(s.known, len(text), func(secret string, n int) int { return n - len(secret) })
-	for _, secret := range s.known[fits:] {
+	return s.known[fits:]
+}
+
+// hide returns the text in UTF-8 and without tokens.
+func (s *secrets) hide(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range s.fitting(text) {
 		text = strings.ReplaceAll(text, secret, "[token]")
 	}
-	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// scrub returns the text as one line, bounded and without tokens.
+func (s *secrets) scrub(text string) string {
+	text = strings.Join(strings.Fields(s.hide(text)), " ")
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
@@ -74,6 +130,15 @@ func (e scrubbed) Error() string { return e.text }
 
 // GRPCStatus lets status.Code find the code.
 func (e scrubbed) GRPCStatus() *status.Status { return status.New(e.code, e.text) }
+
+// hidden is the error of a call without tokens, with all of its words: what they
+// say of the server is judged by them.
+func (s *secrets) hidden(err error) error {
+	if said, is := status.FromError(err); err != nil && is {
+		return status.Error(said.Code(), s.hide(said.Message())) //nolint:wrapcheck // it is the error of the call
+	}
+	return err
+}
 
 func (s *secrets) err(err error) error {
 	if err == nil {

@@ -17,7 +17,7 @@ const maxStaleMessages = 1000
 // checkpoint that promoted keeps of it, within one read timeout.
 func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
 	f, out := r.fleet, plan.StaleLog{Cluster: stale}
-	bound := bind(t, f.credentials)
+	bound := f.bind(t)
 	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
 	if err != nil || !bound[stale].allowed() {
 		return out

@@ -19,7 +19,7 @@ const staysEvery = time.Second
 // replication still brought can undo one seconds after it was read back (Milvus
 // #52727). A receiver that does not answer counts at the end only.
 func (f *Fleet) Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
-	bound := bind(t, f.credentials)
+	bound := f.bind(t)
 	until := f.clock.Now().Add(within)
 	views := make([]plan.View, len(steps))
 	for {

@@ -20,7 +20,7 @@ import (
 func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views []plan.View) []plan.StreamState {
 	var asked []access
 	for _, t := range topologies {
-		bound := bind(t, r.fleet.credentials)
+		bound := r.fleet.bind(t)
 		for _, c := range t.Clusters {
 			if a := bound[c.ID]; a.allowed() && (plan.Observed{Views: views}).View(c.ID).Reach == plan.ReachUp {
 				asked = append(asked, a)

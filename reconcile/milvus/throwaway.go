@@ -103,7 +103,7 @@ func (f *Fleet) uses(name string) bool {
 // however young: whoever holds the topology's lock is the only one that works
 // with any. It is best effort: a leftover costs nothing but its name.
 func (f *Fleet) Sweep(ctx context.Context, t plan.Topology, cluster string) {
-	a := bind(t, f.credentials)[cluster]
+	a := f.bind(t)[cluster]
 	if !a.allowed() || a.cluster.ID == "" {
 		return
 	}

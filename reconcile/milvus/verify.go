@@ -35,7 +35,7 @@ const retryEvery = time.Second
 // database/collection, it tells which are missing or silent.
 func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
 	var out VerifyResult
-	a := bind(t, f.credentials)[cluster]
+	a := f.bind(t)[cluster]
 	if !a.allowed() || a.cluster.ID == "" {
 		out.Err = fmt.Errorf("%s may not be called: %s", cluster, a.reason)
 		return out
