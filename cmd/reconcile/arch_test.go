@@ -45,6 +45,7 @@ var imports = map[string][]string{
 	},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
+	"reconcile/milvus/milvussim/hostile":     {},
 	"reconcile/milvus/milvussim/leastrights": {},
 }
 

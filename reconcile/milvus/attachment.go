@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
@@ -81,7 +80,7 @@ func replicateConfiguration(m *commonpb.ImmutableMessage) (cfg *commonpb.Replica
 		switch {
 		case number == headerConfiguration && kind == protowire.BytesType:
 			body, _ := protowire.ConsumeBytes(raw)
-			if proto.Unmarshal(body, cfg) != nil {
+			if decode(body, cfg, maxBody) != nil {
 				return nil, false, errHeader
 			}
 		case number == headerIgnore && kind == protowire.VarintType:

@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unique"
@@ -52,6 +53,9 @@ func believe(self string, c plan.Configuration) (belief plan.Belief, conflict st
 		ids = append(ids, m.ID)
 	}
 	slices.Sort(ids)
+	if more := len(ids) - maxNamed; more > 0 {
+		ids = append(ids[:maxNamed], fmt.Sprintf("%d others", more))
+	}
 	return plan.Belief{Configuration: c}, strings.Join(ids, " or ")
 }
 
@@ -71,6 +75,9 @@ func believeProgress(progress []plan.ChannelProgress) plan.Belief {
 	}
 	return plan.Belief{Kind: plan.BeliefStandby, Inferred: true, Source: source}
 }
+
+// maxNamed is how many clusters of a list are named that is somebody else's.
+const maxNamed = 8
 
 // listProves says whether the stored list names self with its channels; the
 // document may have grown beyond the stored ones. alone: the list names nobody

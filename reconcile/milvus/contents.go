@@ -16,6 +16,8 @@ import (
 // said of a token that sees everything: Milvus leaves out what a user has no
 // right to, and a cluster must not pass for empty because of that.
 func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
+	ctx, cancel := l.fleet.manyReads(ctx)
+	defer cancel()
 	if hidden := l.hides(ctx, t.token); hidden != "" {
 		return plan.Contents{Hidden: l.fleet.secrets.scrub(hidden)}
 	}
@@ -29,11 +31,17 @@ func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
 		if err != nil {
 			return plan.Contents{}
 		}
-		c.Collections = append(c.Collections, names...)
+		if c.Collections = append(c.Collections, names...); len(c.Collections) > maxCollections {
+			return plan.Contents{Hidden: fmt.Sprintf("it lists more than %d collections, and that many are not read", maxCollections)}
+		}
 	}
 	slices.Sort(c.Collections)
 	return c
 }
+
+// maxCollections is twice what a Milvus holds by default
+// (quotaAndLimits.limits.maxCollectionNum).
+const maxCollections = 131_072
 
 // Names that Milvus gives at its birth.
 const (

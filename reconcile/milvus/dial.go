@@ -138,6 +138,15 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 // RequireTransportSecurity: the operator decides about TLS for each cluster.
 func (bearer) RequireTransportSecurity() bool { return false }
 
+// deadlinesOfMany is how many reads' time a series of reads has whose length the
+// server decides: one for each of its databases, roles or groups.
+const deadlinesOfMany = 3
+
+// manyReads bounds a series of reads.
+func (f *Fleet) manyReads(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, deadlinesOfMany*f.readTimeout)
+}
+
 // shortly bounds one read.
 func (l *link) shortly(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, l.fleet.readTimeout)

@@ -110,6 +110,8 @@ const everything = "*"
 // roles were granted, which Milvus tells everybody. What a dump showed is believed
 // before that. The first is the one to send a configuration.
 func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
+	ctx, cancel := l.fleet.manyReads(ctx)
+	defer cancel()
 	version := plan.ParseVersion(v.Version)
 	may := l.grants(ctx, token, open)
 	var out []Held

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -102,23 +103,27 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	}
 	defer l.close()
 	out := make([]salvageMark, len(a.cluster.PChannels))
-	found := false
-	for i, channel := range a.cluster.PChannels {
+	read := func(i int) error {
 		one, cancel := l.shortly(ctx)
-		info, err := l.info(one, channel, stale)
-		cancel()
-		out[i] = salvageMark{promoted: channel, checkpoint: info.GetSalvageCheckpoint()}
+		defer cancel()
+		info, err := l.info(one, a.cluster.PChannels[i], stale)
+		out[i] = salvageMark{promoted: a.cluster.PChannels[i], checkpoint: info.GetSalvageCheckpoint()}
 		switch {
-		case err != nil && i == 0:
-			return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", f.secrets.err(err), plan.Version{}.Since(plan.FeatureInfoOnPrimary))
 		case err != nil:
 			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(words(err))
 		case out[i].checkpoint == nil:
 			out[i].problem = "the force promote left no salvage checkpoint on it"
 		}
-		found = found || out[i].checkpoint != nil
+		return f.secrets.err(err)
 	}
-	if !found {
+	if len(out) == 0 {
+		return nil, errors.New("it has no channels")
+	}
+	if err := read(0); err != nil { // the first one tells for all
+		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, plan.Version{}.Since(plan.FeatureInfoOnPrimary))
+	}
+	limited(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
+	if !slices.ContainsFunc(out, func(m salvageMark) bool { return m.checkpoint != nil }) {
 		return nil, fmt.Errorf("it holds none of %s: it was not promoted by force in its place", stale)
 	}
 	return out, nil

@@ -56,7 +56,7 @@ func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
 			continue
 		}
 		for i, id := range shown.GetCollectionIds() {
-			if i < len(shown.GetCollectionNames()) {
+			if i < len(shown.GetCollectionNames()) && len(out) < maxCollections {
 				out[id] = collectionName{database, shown.GetCollectionNames()[i]}
 			}
 		}
@@ -93,7 +93,7 @@ func (m *SalvagedMessage) body(number int) {
 	switch number {
 	case typeInsert:
 		var b msgpb.InsertRequest
-		if proto.Unmarshal(m.Payload, &b) != nil {
+		if decode(m.Payload, &b, maxBody) != nil {
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
@@ -101,7 +101,7 @@ func (m *SalvagedMessage) body(number int) {
 		m.RowCount, m.fields = int64(b.GetNumRows()), b.GetFieldsData() //nolint:gosec // far below
 	case typeDelete:
 		var b msgpb.DeleteRequest
-		if proto.Unmarshal(m.Payload, &b) != nil {
+		if decode(m.Payload, &b, maxBody) != nil {
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
@@ -109,12 +109,12 @@ func (m *SalvagedMessage) body(number int) {
 		m.RowCount, m.keys = b.GetNumRows(), b.GetPrimaryKeys()
 	case typeCreateCollection:
 		var b msgpb.CreateCollectionRequest
-		if proto.Unmarshal(m.Payload, &b) == nil {
+		if decode(m.Payload, &b, maxBody) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
 	case typeDropCollection:
 		var b msgpb.DropCollectionRequest
-		if proto.Unmarshal(m.Payload, &b) == nil {
+		if decode(m.Payload, &b, maxBody) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
 	}

@@ -51,6 +51,8 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 	may := func(token, privilege string) (held plan.Support, why string) {
 		pass.token = token
 		f.with(pass, func(l *link) {
+			ctx, cancel := f.manyReads(ctx)
+			defer cancel()
 			for _, p := range plan.Privileges() {
 				if p.Name == privilege {
 					held, why = l.grants(ctx, token, out.Open == plan.SupportYes)(p)

@@ -125,6 +125,8 @@ func (d *data) sweepOld(ctx context.Context) {
 }
 
 func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
+	ctx, enough := d.fleet.manyReads(ctx)
+	defer enough()
 	one, cancel := d.shortly(ctx)
 	defer cancel()
 	names, err := d.client.ListCollections(one, milvusclient.NewListCollectionOption())
