@@ -78,7 +78,7 @@ func initCosts(b *testing.B, binary string) map[string]float64 {
 var initLine = regexp.MustCompile(`init (\S+) @\S+ ms, (\S+) ms clock`)
 
 // builtBinary is the program, built once as `make build` does.
-func builtBinary(b *testing.B) string {
+func builtBinary(b testing.TB) string {
 	b.Helper()
 	path, err := buildOnce()
 	if err != nil {

@@ -12,8 +12,11 @@ import (
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"github.com/go-git/go-git/v5/storage/memory"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"milvus-reconcile/reconcile/foreign"
 )
 
 // fetchRemote fetches the tracked ref and the failover tags, and nothing else:
@@ -38,8 +41,9 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 
 // login is what a fetch shows to the remote.
 type login struct {
-	auth transport.AuthMethod
-	ca   []byte
+	auth    transport.AuthMethod
+	ca      []byte
+	secrets []string // no error repeats them
 }
 
 func (r *Repo) login() (l login, err error) {
@@ -53,6 +57,10 @@ func (r *Repo) login() (l login, err error) {
 		return l, err
 	}
 	l.ca, err = a.authorities()
+	l.secrets = []string{a.Password, a.SSHKeyPassphrase}
+	if basic, ok := l.auth.(*githttp.BasicAuth); ok {
+		l.secrets = append(l.secrets, basic.Username+":"+basic.Password)
+	}
 	return l, err
 }
 
@@ -64,7 +72,7 @@ func (r *Repo) answers(ctx context.Context, l login) bool {
 	}
 	err := abandonable(ctx, func() error {
 		remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{r.loc.url}})
-		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: l.auth, CABundle: l.ca})
+		refs, err := remote.ListContext(withAuthorities(ctx, l.ca), &git.ListOptions{Auth: l.auth})
 		if err != nil {
 			return err
 		}
@@ -85,7 +93,7 @@ func (r *Repo) fetchWith(ctx context.Context, l login) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(err, r.ref))
+		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(foreign.Error(err, l.secrets...), r.ref))
 	}
 	r.copied.light, r.tracked = staged.light, tracked
 	if err := r.repack(); err != nil {
@@ -98,7 +106,7 @@ func (r *Repo) fetchWith(ctx context.Context, l login) error {
 func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l login) (string, error) {
 	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
 	if tracked == "" {
-		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: l.auth, CABundle: l.ca})
+		refs, err := remote.ListContext(withAuthorities(ctx, l.ca), &git.ListOptions{Auth: l.auth})
 		if err != nil {
 			return "", err
 		}
@@ -106,17 +114,16 @@ func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l
 			return "", err
 		}
 	}
-	err := remote.FetchContext(ctx, &git.FetchOptions{
+	err := remote.FetchContext(withAuthorities(ctx, l.ca), &git.FetchOptions{
 		RemoteName: "origin",
 		RefSpecs: []config.RefSpec{
 			config.RefSpec(fmt.Sprintf("+%s:%s", tracked, tracked)),
 			config.RefSpec(fmt.Sprintf("+%s*:%s*", tagPrefix, tagPrefix)),
 		},
-		Auth:     l.auth,
-		CABundle: l.ca,
-		Tags:     git.NoTags,
-		Prune:    true,
-		Force:    true,
+		Auth:  l.auth,
+		Tags:  git.NoTags,
+		Prune: true,
+		Force: true,
 	})
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return "", err

@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -145,6 +146,30 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 	defer mu.Unlock()
 	if requests == 0 {
 		t.Errorf("the redirect was not followed, so nothing was tried: %v", err)
+	}
+}
+
+// TestForgeRepeatsAPassword has a forge answer with what it was given, and with
+// more than anybody reads.
+func TestForgeRepeatsAPassword(t *testing.T) {
+	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTeapot} {
+		forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			w.WriteHeader(code)
+			fmt.Fprintf(w, "%s, %s:%s and %s", password, user, password, r.Header.Get("Authorization"))
+			for page := make([]byte, 1<<20); r.Context().Err() == nil; {
+				if _, err := w.Write(page); err != nil {
+					return
+				}
+			}
+		}))
+		_, err := Open(t.Context(), Config{URL: forge.URL + "/.git", Auth: fixed(Auth{Username: "ops", Password: "s3cret-of-git"})})
+		basic := base64.StdEncoding.EncodeToString([]byte("ops:s3cret-of-git"))
+		if err == nil || strings.Contains(err.Error(), "s3cret-of-git") || strings.Contains(err.Error(), basic) || len(err.Error()) > 1000 {
+			t.Errorf("%d: %.2000v", code, err)
+		}
+		forge.CloseClientConnections()
+		forge.Close()
 	}
 }
 

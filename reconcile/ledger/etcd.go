@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/foreign"
 )
 
 // DefaultTTL is how long a lock or a leadership in etcd outlives its holder.
@@ -176,7 +177,8 @@ func (b *etcd) failed(err error) error {
 }
 
 func (b *etcd) unreachable(err error) error {
-	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), err)
+	login, _ := b.loginNow() // one that cannot be read was not sent
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err, login.Password))
 }
 
 // packed is a value as etcd holds it: as it is, so that a person can read it,

@@ -3,6 +3,7 @@ package milvus
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -59,6 +60,12 @@ func limitOf(m any) limit {
 
 // notTaken begins why an answer is not taken. It holds nothing of the answer.
 const notTaken = "the answer is not taken: "
+
+// isNotTaken says whether an answer came and was not taken, here or by gRPC, which
+// knows its size before the codec does.
+func isNotTaken(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), notTaken) || strings.Contains(err.Error(), "grpc: received message"))
+}
 
 // Name returns the name of the encoding.
 func (codec) Name() string { return "proto" }

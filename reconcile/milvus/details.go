@@ -125,7 +125,7 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return plan.SupportYes, false
-	case l.trace.seen(err).stage != stageSpoke:
+	case l.trace.seen(err).stage != stageSpoke, isNotTaken(err):
 		return plan.SupportUnknown, false
 	}
 	switch status.Code(err) {
@@ -139,9 +139,6 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	case codes.Unauthenticated, codes.DeadlineExceeded, codes.Canceled, codes.Unavailable, codes.ResourceExhausted:
 		return plan.SupportUnknown, false
 	default:
-		if strings.Contains(status.Convert(err).Message(), notTaken) {
-			return plan.SupportUnknown, false
-		}
 		if reach, _ := classifyWords(status.Convert(err).Message()); reach != plan.ReachUp {
 			return plan.SupportUnknown, false // a proxy that is not ready says so on any version
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/foreign"
 )
 
 func TestURIFits(t *testing.T) {
@@ -102,7 +103,7 @@ func TestScrub(t *testing.T) {
 		"its password":         {"user root, correct horse", "user root, [token]"},
 		"an API key, twice":    {"key-1234 key-1234", "[token] [token]"},
 		"several lines as one": {"a\n\tb", "a b"},
-		"more than is kept":    {strings.Repeat("x", 2*maxText), strings.Repeat("x", maxText) + "…"},
+		"more than is kept":    {strings.Repeat("x", 2*foreign.Longest), strings.Repeat("x", foreign.Longest) + "…"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { same(t, s.scrub(c.in), c.want) })

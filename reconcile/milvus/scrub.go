@@ -1,7 +1,6 @@
 package milvus
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/foreign"
 )
 
 // secrets are the tokens that were used, so that no text that a server or a
@@ -17,16 +17,9 @@ import (
 type secrets struct {
 	mu     sync.Mutex
 	tokens map[string]struct{}
-	known  []string // every form of them, longest first: a token may hold another
+	known  []string                 // every form of them, longest first: a token may hold another
 	public map[string]plan.Topology // by name: what their documents say is no secret
 }
-
-// shortestPassword is the shortest password that is searched for on its own.
-// Shorter ones are words that stand in every second message.
-const shortestPassword = 8
-
-// maxText bounds what is kept of a server's words.
-const maxText = 400
 
 func (s *secrets) add(token string) {
 	s.mu.Lock()
@@ -38,11 +31,7 @@ func (s *secrets) add(token string) {
 		s.tokens = map[string]struct{}{}
 	}
 	s.tokens[token] = struct{}{}
-	forms := []string{token, base64.StdEncoding.EncodeToString([]byte(token))}
-	if _, password, ok := strings.Cut(token, ":"); ok && len(password) >= shortestPassword {
-		forms = append(forms, password)
-	}
-	for _, form := range forms {
+	for _, form := range foreign.Forms(token) {
 		if !slices.Contains(s.known, form) {
 			s.known = append(s.known, form)
 		}
@@ -103,20 +92,11 @@ func (s *secrets) fitting(text string) []string {
 func (s *secrets) hide(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, secret := range s.fitting(text) {
-		text = strings.ReplaceAll(text, secret, "[token]")
-	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return foreign.Hide(text, s.fitting(text))
 }
 
 // scrub returns the text as one line, bounded and without tokens.
-func (s *secrets) scrub(text string) string {
-	text = strings.Join(strings.Fields(s.hide(text)), " ")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "…"
-	}
-	return text
-}
+func (s *secrets) scrub(text string) string { return foreign.Line(s.hide(text)) }
 
 // scrubbed is an error whose text and chain hold no token: the original is
 // not kept, since it would print one. Its gRPC code is.

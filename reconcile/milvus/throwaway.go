@@ -168,6 +168,6 @@ func hopeless(err error) bool {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return true
 	default:
-		return false
+		return isNotTaken(err)
 	}
 }

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+
+	"milvus-reconcile/reconcile/foreign"
 )
 
 const (
@@ -104,14 +107,14 @@ func (p Poster) attempt(ctx context.Context, target string, m Message, authorize
 	}
 	res, err := p.client().Do(req)
 	if err != nil {
-		return 0, true, nameless(err)
+		return 0, true, nameless(err, req.URL)
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as it matters
 	_, _ = io.CopyN(io.Discard, res.Body, answerLimit)
 	if res.StatusCode/100 == 2 {
 		return 0, false, nil
 	}
-	return retryAfter(res.Header), passing(res.StatusCode), fmt.Errorf("it answered %s", res.Status)
+	return retryAfter(res.Header), passing(res.StatusCode), fmt.Errorf("it answered %s", answered(res.StatusCode))
 }
 
 // Get asks a URL once, signed like a request with an empty body unless secret
@@ -128,11 +131,11 @@ func (p Poster) Get(ctx context.Context, target string, secret func() (string, e
 	}
 	res, err := p.client().Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", hostOf(target), nameless(err))
+		return nil, fmt.Errorf("ask %s: %w", hostOf(target), nameless(err, req.URL))
 	}
 	defer res.Body.Close() //nolint:errcheck // read as far as it matters
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask %s: it answered %s", hostOf(target), res.Status)
+		return nil, fmt.Errorf("ask %s: it answered %s", hostOf(target), answered(res.StatusCode))
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
 	if err != nil {
@@ -161,13 +164,30 @@ func retryAfter(h http.Header) time.Duration {
 	return min(time.Duration(min(seconds, 3600))*time.Second, longestDelay)
 }
 
-// nameless takes the URL out of an HTTP client's error.
-func nameless(err error) error {
+// answered is a status in our words: those of the receiver may repeat what only it
+// and we know.
+func answered(code int) string {
+	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
+}
+
+// shortestPart is the shortest part of a path that may be a secret.
+const shortestPart = 8
+
+// nameless takes the URL out of an HTTP client's error, also where the receiver put
+// it there.
+func nameless(err error, target *url.URL) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
 	}
-	return err
+	password, _ := target.User.Password()
+	secrets := []string{password, target.RawQuery}
+	for _, part := range append(strings.Split(target.Path, "/"), target.Path, strings.TrimPrefix(target.Path, "/")) {
+		if len(part) >= shortestPart { // shorter ones are words
+			secrets = append(secrets, part)
+		}
+	}
+	return foreign.Error(err, secrets...)
 }
 
 func hostOf(target string) string {
@@ -178,8 +198,24 @@ func hostOf(target string) string {
 	return u.Host
 }
 
+// maxHeaders bounds what a receiver may answer before its body.
+const maxHeaders = 64 << 10
+
 // direct follows no redirect.
-var direct = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+var direct = &http.Client{
+	Transport:     bounded(),
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func bounded() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxResponseHeaderBytes = maxHeaders
+	return t
+}
 
 func (p Poster) client() *http.Client {
 	if p.Client != nil {

@@ -2,6 +2,8 @@ package notify_test
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -175,5 +177,39 @@ func TestNoSecretNoPost(t *testing.T) {
 		func() (string, error) { return "", errors.New("the file is gone") })
 	if err == nil || len(r.all()) != 0 {
 		t.Errorf("got %v after %d requests", err, len(r.all()))
+	}
+}
+
+// TestReceiverRepeatsItsURL has a receiver put the secret of its URL, and too much,
+// into what it answers.
+func TestReceiverRepeatsItsURL(t *testing.T) {
+	const secret = "T0000/B0000/zq1canary"
+	for name, answer := range map[string]string{
+		"in the reason":      "HTTP/1.1 500 no " + secret + "\r\nContent-Length: 0\r\n\r\n",
+		"in a broken answer": "HTTP/1.1 no-number services/" + secret + "\r\n\r\n",
+		"in no answer":       "zq1canary" + "\r\n\r\n",
+		"too many headers":   "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, answer)
+				_ = conn.Close()
+			}
+		}()
+		p := notify.Poster{Attempts: 1}
+		err = p.Post(t.Context(), "http://"+l.Addr().String()+"/services/"+secret, notify.Message{ID: "1"}, nil)
+		if err == nil || strings.Contains(err.Error(), "canary") || len(err.Error()) > 500 {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = l.Close()
 	}
 }

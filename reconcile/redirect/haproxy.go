@@ -114,14 +114,21 @@ func (b backend) judge(servers map[string]serverState, server string, w wanted) 
 			wrong = append(wrong, fmt.Sprintf("server %s of %s is not disabled", b.conf.Servers[id], id))
 		}
 	}
-	for _, name := range b.strangers(servers) {
-		wrong = append(wrong, fmt.Sprintf("server %s, which no cluster is mapped to, is in use", name))
+	strangers := b.strangers(servers)
+	for _, name := range strangers[:min(len(strangers), maxStrangers)] {
+		wrong = append(wrong, fmt.Sprintf("server %s, which no cluster is mapped to, is in use", bounded(name)))
+	}
+	if more := len(strangers) - maxStrangers; more > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d other servers, which no cluster is mapped to, are in use", more))
 	}
 	if len(wrong) > 0 {
 		return errors.New(strings.Join(wrong, ", "))
 	}
 	return nil
 }
+
+// maxStrangers is how many servers are named that are in use and should not be.
+const maxStrangers = 10
 
 // ask sends one command over a connection of its own, as the runtime API
 // wants it, and reads the answer to its end.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"milvus-reconcile/reconcile/foreign"
 	"milvus-reconcile/reconcile/notify"
 )
 
@@ -53,7 +54,7 @@ func (h hook) check(ctx context.Context, w wanted) error {
 	}
 	host, told, err := h.where(ctx, w)
 	if err == nil && told != w.primary.Cluster {
-		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(told), w.primary.Cluster)
+		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(told, h.key()), w.primary.Cluster)
 	}
 	return err
 }
@@ -80,8 +81,18 @@ func (h hook) where(ctx context.Context, w wanted) (host, told string, err error
 	return u.Host, answer.Primary, nil
 }
 
-// bounded cuts foreign text that a message shows.
-func bounded(s string) string {
+// key is the key of the signature, so that no answer repeats it; empty: none.
+func (h hook) key() string {
+	if h.conf.Secret == nil {
+		return ""
+	}
+	key, _ := h.conf.Secret() // one that cannot be read was not sent
+	return key
+}
+
+// bounded cuts foreign text that a message shows, and takes secrets out of it.
+func bounded(s string, secrets ...string) string {
+	s = foreign.Text(s, secrets...)
 	if r := []rune(s); len(r) > 63 {
 		return string(r[:63]) + "…"
 	}

@@ -87,9 +87,14 @@ func pages() metadata.MD {
 	return md
 }
 
-// add appends to every answer.
+// add appends to every answer, and an answer to every stream.
 func add(more func(protoreflect.MessageDescriptor) []byte) Spoiler {
 	return func(c *Call) error {
+		if c.Method == "DumpMessages" {
+			if err := c.Send(more(c.Output)); err != nil {
+				return err
+			}
+		}
 		return c.Pass(func(raw []byte) []byte { return append(raw, more(c.Output)...) })
 	}
 }
