@@ -78,6 +78,6 @@ func (r *Reader) lastAnswer(ctx context.Context, asking *sync.WaitGroup, answere
 func (r *Reader) sample(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
 	f := r.fleet
 	within := f.readTimeout / briefly
-	v := f.view(ctx, t, probeAccess(bind(t, f.credentials), want.Primary), look{within: within})
+	v := f.view(ctx, t, probeAccess(f.bind(t), want.Primary), look{within: within})
 	return plan.Round{At: f.clock.Now(), Limit: within, Reach: v.Reach, Class: v.Class, Error: v.Error}
 }
