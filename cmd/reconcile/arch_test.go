@@ -41,7 +41,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "schema", "reconcile", "reconcile/approval",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/notify", "reconcile/redirect",
-		"reconcile/restart",
+		"reconcile/program", "reconcile/restart",
 		"cmd/reconcile/internal/render", "cmd/reconcile/internal/serve",
 	},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},

@@ -18,7 +18,7 @@ import (
 // hostile puts a hostile server before a cluster.
 func (w *world) hostile(id string) *hostile.Server {
 	w.t.Helper()
-	s, err := hostile.Start(w.Address(id))
+	s, err := hostile.Start(w.ctx(), w.Address(id))
 	must(w.t, err)
 	w.t.Cleanup(s.Close)
 	w.cluster(id).ClientAddress = s.Address

@@ -72,12 +72,12 @@ type Server struct {
 }
 
 // Start puts a server before a cluster. It passes on as it is until told to spoil.
-func Start(upstream string) (*Server, error) {
+func Start(ctx context.Context, upstream string) (*Server, error) {
 	to, err := grpc.NewClient("passthrough:///"+upstream, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, fmt.Errorf("reach %s: %w", upstream, err)
 	}
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), to.Close())
 	}
