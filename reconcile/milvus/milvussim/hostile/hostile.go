@@ -82,7 +82,7 @@ func Start(ctx context.Context, upstream string) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), to.Close())
 	}
 	s := &Server{Address: l.Addr().String(), to: to, called: map[string]bool{}}
-	s.server = grpc.NewServer(grpc.ForceServerCodec(asIs{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error { return s.serve(stream) }))
+	s.server = grpc.NewServer(grpc.ForceServerCodec(asIs{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error { return s.serve(stream.Context(), stream) }))
 	go func() { _ = s.server.Serve(l) }() // until it is stopped
 	return s, nil
 }
@@ -107,7 +107,7 @@ func (s *Server) Called() []string {
 	return slices.Sorted(maps.Keys(s.called))
 }
 
-func (s *Server) serve(stream grpc.ServerStream) error {
+func (s *Server) serve(ctx context.Context, stream grpc.ServerStream) error {
 	var request []byte
 	if err := stream.RecvMsg(&request); err != nil {
 		return err //nolint:wrapcheck // the client ended the call
@@ -115,8 +115,8 @@ func (s *Server) serve(stream grpc.ServerStream) error {
 	full, _ := grpc.MethodFromServerStream(stream)
 	method := full[strings.LastIndex(full, "/")+1:]
 	c := &Call{Method: method, Stream: stream, Output: output(method)}
-	sent, _ := metadata.FromIncomingContext(stream.Context())
-	out := stream.Context()
+	sent, _ := metadata.FromIncomingContext(ctx)
+	out := ctx
 	for _, header := range sent.Get("authorization") {
 		token, _ := base64.StdEncoding.DecodeString(header) // what is no token stays empty
 		c.Token, out = string(token), metadata.AppendToOutgoingContext(out, "authorization", header)
