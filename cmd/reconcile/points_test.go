@@ -27,6 +27,9 @@ const (
 	drillHost = "RECONCILE_TEST_HOST"
 )
 
+// goOn ends the name of the file by which a stopped process may go on.
+const goOn = ".go-on"
+
 // drillOf reads the drill of this process; nil: none.
 func drillOf() *cli.Drill {
 	signals := map[string]syscall.Signal{os.Getenv(drillKill): syscall.SIGKILL, os.Getenv(drillStop): syscall.SIGSTOP}
@@ -41,12 +44,17 @@ func drillOf() *cli.Drill {
 			return
 		}
 		once.Do(func() {
-			if mark := os.Getenv(drillMark); mark != "" {
+			mark := os.Getenv(drillMark)
+			if mark != "" {
 				_ = os.WriteFile(mark, nil, 0o600) // who waits for it notices
 			}
 			_ = syscall.Kill(os.Getpid(), signal)
 			if signal == syscall.SIGKILL {
 				select {} // the signal is on its way
+			}
+			// The thread that calls may run on until another took the signal.
+			for _, err := os.Stat(mark + goOn); err != nil; _, err = os.Stat(mark + goOn) {
+				time.Sleep(time.Millisecond)
 			}
 		})
 	}}
@@ -170,7 +178,7 @@ func (d *crashDrill) stopped(t *testing.T, topology, point string) (resume func(
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
 	d.await(t, "the process to stop "+point, func() bool { _, err := os.Stat(mark); return err == nil })
 	return func() (int, string) {
-		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		if err := errors.Join(os.WriteFile(mark+goOn, nil, 0o600), cmd.Process.Signal(syscall.SIGCONT)); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // its exit code is what counts
