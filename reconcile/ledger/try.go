@@ -48,6 +48,12 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if err := fits(folder, tryRoom); err != nil {
 		return Tried{}, err
 	}
+	if real, err := filepath.EvalSymlinks(b.path); err == nil && real != b.path {
+		folder = filepath.Dir(real) // the file grows where a link leads
+		if err := fits(folder, tryRoom); err != nil {
+			return Tried{}, err
+		}
+	}
 	out := Tried{}
 	if free, known := freeSpace(folder); known && free < lowSpace {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d MiB are left on the disk of %s", free>>20, b.path))

@@ -153,7 +153,7 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	}
 	d := render.Diagnosis{Commit: rev.commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
 	for _, t := range topologies {
-		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name]}))
+		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name], views}))
 	}
 	if to.Exact() {
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
@@ -207,6 +207,7 @@ type found struct {
 	rights    []milvus.Rights
 	traffic   map[string][]render.Obstacle // by topology/standby
 	rewritten string                       // how the history of the topology was moved
+	views     []plan.View
 }
 
 // diagnosed puts together what stands against the standbys of one topology.
@@ -221,6 +222,7 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f 
 		if !r.Excluded {
 			s.Loss = r.Plan.DataLoss
 			s.Obstacles = x.obstacles(r, f)
+			s.Obstacles = append(s.Obstacles, unseen(plan.Observed{Views: f.views}.View(primary.ID))...)
 			s.Obstacles = append(s.Obstacles, f.traffic[t.Name+"/"+r.Standby]...)
 			if t.VerifyLevel(x.e.config.Limits) != plan.VerifyRole {
 				s.Obstacles = append(s.Obstacles, unverified(r.Standby, f.rights)...)
@@ -273,6 +275,20 @@ func (x *examination) obstacles(r plan.Rehearsal, known found) []render.Obstacle
 		}
 	}
 	return out
+}
+
+// unseen says that the loss of a primary could not be told from here: its name does
+// not resolve or TLS fails today, and would when it is lost.
+func unseen(primary plan.View) []render.Obstacle {
+	if primary.Reach != plan.ReachUnknown || primary.Credential != plan.CredentialBound {
+		return nil
+	}
+	code := plan.CodePrimaryStateUnknown
+	return []render.Obstacle{{
+		Code: code, Acceptable: plan.Acceptable(code),
+		Message: "whether " + primary.Cluster + " is lost could not be told from here: its name does not resolve, or TLS fails",
+		Remedy:  "mend the name or the certificates by which this machine reaches " + primary.Cluster,
+	}}
 }
 
 // unverified says which rights are missing without which a promotion would be done
