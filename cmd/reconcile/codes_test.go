@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,16 @@ func TestEveryCodeHasARunbook(t *testing.T) {
 	}
 	if !strings.Contains(contents(t, "docs/findings.md"), "](runbooks.md#by-finding)") {
 		t.Error("docs/findings.md does not lead to the runbooks")
+	}
+}
+
+// TestEveryCodeIsInTheContract: its table, or its list of denials, has each.
+func TestEveryCodeIsInTheContract(t *testing.T) {
+	contract := contents(t, "docs/design/contract.md")
+	for _, code := range explain.Codes() {
+		if !regexp.MustCompile(`\b` + code + `\b`).MatchString(contract) {
+			t.Errorf("docs/design/contract.md does not have %s", code)
+		}
 	}
 }
 
