@@ -48,6 +48,10 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
 			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.t.Name+"'")}
+	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
+		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
+			fmt.Sprintf("that the cluster at %s is %s cannot be proven: as long as %s stores no configuration it answers no call that shows who it is", c.ClientAddress, c.ID, v.version().Name()),
+			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",

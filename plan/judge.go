@@ -103,7 +103,7 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	return j
 }
 
-// Lives says whether the old primary answered, be it with a refusal: a
+// Lives says whether the old primary answered, if only with a refusal: a
 // process that refuses us is alive.
 func (r Round) Lives() bool {
 	switch r.Class {

@@ -59,8 +59,14 @@ func TestMain(m *testing.M) {
 // machine without ssh-keygen runs them too.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+	p := scripts()
+	p.Dir = filepath.Join(repository, "testdata", "script")
+	testscript.Run(t, p)
+}
+
+// scripts is how a story is run.
+func scripts() testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
@@ -72,7 +78,7 @@ func TestScripts(t *testing.T) {
 			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
 			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes, "exposes": exposes,
 		},
-	})
+	}
 }
 
 // setup gives a script free addresses for clusters ($A to $D), a load balancer
@@ -93,6 +99,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("WORKFLOWS", workflows)
+	env.Setenv("PROFILE", usualProfile)
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
 	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))
 	for k, v := range map[string]string{"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "HOME": env.WorkDir} {
