@@ -42,7 +42,7 @@ commit, with the trailers that apply looks for. It needs the repository (--repo,
 else the current folder) and your own git configuration with a signing key, and
 nothing else. CLUSTER is the one that is primary after the change. The tag stays
 valid through merge, squash and rebase while the document is the same. It is
-pushed only with --push. Whoever approves once more gets the next tag, with -2 at
+pushed only with --push. A person who approves once more gets the next tag, with -2 at
 its end: of one person's tags the newest counts.
 
 Where the operator's configuration names the repository (approval.repository), the

@@ -25,7 +25,7 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 	if x.e.policy.SignatureOptional {
 		x.check(render.Check{
 			Area: "approvers", Subject: "approval.signature", Verdict: render.CheckWarning,
-			Message: "signatures are optional: whoever can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required",
+			Message: "signatures are optional: everybody who can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required",
 		})
 	}
 	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover, plan.TransitionAddStandby} {

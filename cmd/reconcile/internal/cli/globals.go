@@ -72,7 +72,7 @@ func (g *globals) flags(root *cobra.Command) {
 	f.StringVarP(&g.output, "output", "o", "table", "form of the result; the help of each command lists its forms; a table is as wide as $COLUMNS, else the terminal, and at least 80")
 	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result to a file, as KIND=PATH; may repeat")
 	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "bound of the whole command")
-	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on side by side")
+	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "how many topologies are worked on at once")
 	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
 	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR, CLICOLOR and CLICOLOR_FORCE are honoured")

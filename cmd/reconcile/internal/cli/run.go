@@ -57,7 +57,7 @@ At serve.address it serves a status page (/) and the same as JSON (/api/v1/statu
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g, profiles) },
 	}
-	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to whoever may reach it")
+	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to everybody who may reach it")
 	return cmd
 }
 
