@@ -77,7 +77,7 @@ type aviary struct {
 }
 
 // listener keeps what a receiver hears, but for headers that carry a secret by
-// the receiver's own rules.
+// the receiver's own rules. It repeats what it was given.
 func (a *aviary) listener(code int) string {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := r.Header.Clone()
@@ -95,6 +95,8 @@ func (a *aviary) listener(code int) string {
 		a.heard = append(a.heard, body.String())
 		a.mu.Unlock()
 		rw.WriteHeader(code)
+		user, password, _ := r.BasicAuth()
+		_, _ = fmt.Fprintf(rw, "no, %s: %s, %s", r.Header.Get("Authorization"), user, password)
 	}))
 	a.t.Cleanup(server.Close)
 	return server.URL

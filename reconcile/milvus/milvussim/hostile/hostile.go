@@ -82,8 +82,8 @@ func Start(ctx context.Context, upstream string) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), to.Close())
 	}
 	s := &Server{Address: l.Addr().String(), to: to, called: map[string]bool{}}
-	s.server = grpc.NewServer(grpc.ForceServerCodec(asIs{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error { return s.serve(stream.Context(), stream) }))
-	go func() { _ = s.server.Serve(l) }() // until it is stopped
+	s.server = grpc.NewServer(grpc.ForceServerCodec(asIs{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error { return s.serve(stream.Context(), stream) })) //nolint:contextcheck // each call has its own
+	go func() { _ = s.server.Serve(l) }()                                                                                                                                          // until it is stopped
 	return s, nil
 }
 
