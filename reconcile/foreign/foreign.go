@@ -56,6 +56,15 @@ func Line(text string) string {
 	return text
 }
 
+// Name returns the name of a user as a secret, since some servers take a token for
+// one; a short name is a word, and none.
+func Name(user string) string {
+	if len(user) < shortestPassword {
+		return ""
+	}
+	return user
+}
+
 // Text returns a text as one line, bounded, in UTF-8 and without secrets.
 func Text(text string, secrets ...string) string {
 	var forms []string

@@ -57,7 +57,7 @@ func (r *Repo) login() (l login, err error) {
 		return l, err
 	}
 	l.ca, err = a.authorities()
-	l.secrets = []string{a.Password, a.SSHKeyPassphrase}
+	l.secrets = []string{a.Password, a.SSHKeyPassphrase, foreign.Name(a.Username)}
 	if basic, ok := l.auth.(*githttp.BasicAuth); ok {
 		l.secrets = append(l.secrets, basic.Username+":"+basic.Password)
 	}

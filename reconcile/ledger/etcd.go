@@ -178,7 +178,7 @@ func (b *etcd) failed(err error) error {
 
 func (b *etcd) unreachable(err error) error {
 	login, _ := b.loginNow() // one that cannot be read was not sent
-	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err, login.Password))
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err, login.Password, foreign.Name(login.Username)))
 }
 
 // packed is a value as etcd holds it: as it is, so that a person can read it,
