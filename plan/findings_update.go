@@ -51,7 +51,7 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			fmt.Sprintf("that the cluster at %s is %s cannot be proven: as long as %s stores no configuration it answers no call that shows who it is", c.ClientAddress, c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked")}
+			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; 'reconcile doctor "+s.t.Name+"' shows its version")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",

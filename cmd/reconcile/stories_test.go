@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"regexp"
 	"testing"
 )
 
@@ -66,23 +66,42 @@ var stories = map[string][]string{
 	"R56": {"testdata/script/approvers-never-match.txtar", "reconcile/gitsource/allowed_test.go TestLinesThatNeverMatch", "reconcile/gitsource/pgpsign_test.go TestKeysThatNeverMatch"},
 	"R57": {"testdata/script/odd-commits.txtar", "reconcile/gitsource/oddcommits_test.go TestMangledCommits", "reconcile/gitsource/oddrepos_test.go TestOddHistoriesAreFetched"},
 	"R58": {"testdata/script/git-layouts.txtar", "reconcile/gitsource/oddrepos_test.go TestOddRepositories", "reconcile/gitsource/reftable_test.go TestTablesOfRefs"},
+	"R60": {"testdata/script/failover-half-done.txtar", "reconcile/half_test.go TestHalfPromotionInAnApply", "reconcile/milvus/half_test.go TestHalfPromotionIsToldAndNotSentAgain"},
+	"R61": {"plan/half_test.go TestHalfPromotionInItsFailover"},
+	"R62": {"testdata/script/channel-not-attached.txtar", "plan/half_test.go: one channel has no checkpoint"},
+	"R63": {"testdata/script/channels-raised.txtar", "plan/half_test.go TestChannelsRaisedOnAStandby"},
+	"R64": {"testdata/script/bootstrap-nameless.txtar"},
+	"R70": {"reconcile/milvus/prove_test.go TestProofsInARow"},
+	"R71": {"testdata/script/bootstrap-without-cdc.txtar", "reconcile/settle_test.go TestAnAttachIsProven"},
+	"R72": {"reconcile/settle_test.go TestAnAttachThatFellBackIsToldAgain", "reconcile/milvus/milvussim/traps_test.go TestAnAttachFallsBack"},
+	"R73": {"reconcile/settle_test.go TestASwitchoverIsHeldToItsEnd", "reconcile/milvus/milvussim/traps_test.go TestAFenceIsReplayed"},
+	"R74": {"plan/rejoined_test.go TestRejoined"},
+	"R75": {"plan/fenceinlog_test.go TestFenceInLog"},
+	"R80": {"testdata/script/doctor-redirect.txtar", "testdata/script/doctor-haproxy.txtar"},
+	"R81": {"testdata/script/doctor-disk-full.txtar", "testdata/script/doctor-ledger.txtar"},
 }
 
-// TestStoriesAreHeld holds each story to tests that are there.
+// TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are
+// there.
 func TestStoriesAreHeld(t *testing.T) {
-	const last = 58
-	for i := range last {
-		id := fmt.Sprintf("R%02d", i+1)
-		if len(stories[id]) == 0 {
-			t.Errorf("%s is held by no test", id)
+	told := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (R[0-9]{2}) \|`).FindAllStringSubmatch(contents(t, "docs/design/scenarios.md"), -1) {
+		if told[m[1]] {
+			t.Errorf("two stories are %s", m[1])
 		}
-		for _, w := range stories[id] {
+		told[m[1]] = true
+		if len(stories[m[1]]) == 0 {
+			t.Errorf("%s is held by no test", m[1])
+		}
+	}
+	for id, witnesses := range stories {
+		if !told[id] {
+			t.Errorf("docs/design/scenarios.md does not tell %s", id)
+		}
+		for _, w := range witnesses {
 			if err := present(w); err != "" {
 				t.Errorf("%s: %s: %s", id, w, err)
 			}
 		}
-	}
-	if len(stories) != last {
-		t.Errorf("%d stories, want %d", len(stories), last)
 	}
 }
