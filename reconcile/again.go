@@ -75,6 +75,13 @@ func staleDetail(was, is plan.TopologyPlan) string {
 	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
 }
 
+// roundsBeside makes the last rounds once more.
+func (r run) roundsBeside(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
+	p, enough := p.freshly(ctx, o.Evidence)
+	defer enough()
+	return r.lastRounds(ctx, p, o, m)
+}
+
 // wantedAgain reads Git. While that lasts, the rounds of evidence go on, so that
 // a slow Git makes none of them too old.
 func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence, error) {
@@ -99,7 +106,7 @@ func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence
 		case <-next:
 			o := now.observed
 			o.Evidence = evidence
-			evidence = r.lastRounds(ctx, p, o, now.remembered)
+			evidence = r.roundsBeside(ctx, p, o, now.remembered)
 		}
 	}
 }

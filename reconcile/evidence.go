@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -17,6 +19,8 @@ const finalTries = 3
 // in every round before is hardly waited for by the look, and its last round is brief.
 // Where probes of it are in flight, neither waits for it.
 func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(Depth) []plan.View) plan.Observed {
+	p, enough := p.freshly(ctx, o.Evidence)
+	defer enough()
 	o.Views = look(p.sparing(Depth{Progress: true, Contents: true}, o.Evidence))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
@@ -62,6 +66,28 @@ func (p Pass) inFlight(primary string) (plan.Round, bool) {
 		return plan.Round{}, false
 	}
 	return p.InFlight(p.Desired.Topologies[0], primary)
+}
+
+// freshly has one more probe of a hanging primary go on beside what follows, until enough
+// is called: what serves new calls by now answers it, whatever becomes of older ones.
+func (p Pass) freshly(ctx context.Context, made []plan.Evidence) (fresh Pass, enough func()) {
+	primary, inFlight := hanging(made, p.Clock()), p.InFlight
+	shown, ok := p.inFlight(primary)
+	if !ok {
+		return p, func() {}
+	}
+	one, end := context.WithCancel(ctx)
+	var came atomic.Bool
+	var probe sync.WaitGroup
+	probe.Go(func() { came.Store(!p.Observer.Pend(one, p.Desired.Topologies[0], primary, shown.Reach)) })
+	p.InFlight = func(t plan.Topology, primary string) (plan.Round, bool) {
+		round, ok := inFlight(t, primary)
+		return round, ok && !came.Load()
+	}
+	return p, func() {
+		end()
+		probe.Wait()
+	}
 }
 
 // unanswered is the brief round that probes of a hanging primary in flight amount to: the

@@ -3,9 +3,9 @@ package reconcile_test
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -67,17 +67,17 @@ func (w *world) set(cluster string, change func(*plan.View)) {
 	w.views[cluster] = v
 }
 
-// answerOne has a cluster answer one of the probes in flight, and nothing else yet. It
-// returns once the others have ended by that.
-func (w *world) answerOne(cluster string) {
+// answerAll has a cluster answer the probes in flight, and waits until all was heard.
+func (w *world) answerAll(cluster string) {
 	w.mu.Lock()
-	i := slices.IndexFunc(w.pending, func(p *pending) bool { return p.cluster == cluster })
-	close(w.pending[i].answer)
-	w.pending = slices.Delete(w.pending, i, i+1)
+	w.pending = slices.DeleteFunc(w.pending, func(p *pending) bool {
+		if p.cluster == cluster {
+			close(p.answer)
+		}
+		return p.cluster == cluster
+	})
 	w.mu.Unlock()
-	for w.inFlight(cluster) > 0 {
-		runtime.Gosched()
-	}
+	synctest.Wait()
 }
 
 // inFlight counts the probes of a cluster that are.

@@ -118,28 +118,33 @@ func TestAHangingPrimaryIsNotWaitedFor(t *testing.T) {
 }
 
 // TestAnAnswerToAProbeInFlight (R21): a primary that answers one of them before the lock,
-// or while the candidate is asked under it, is not failed over.
+// or while the candidate is asked under it, or serves new calls by then, is not failed over.
 func TestAnAnswerToAProbeInFlight(t *testing.T) {
-	for _, when := range []string{"under the lock", "while the candidate is asked"} {
+	for _, when := range []string{"under the lock", "while the candidate is asked", "none of those in flight, but a new one"} {
 		inBubble(t, when, func(t *testing.T) {
 			h := newHung(t)
 			var recovered atomic.Bool
 			recovers := func() {
 				h.change("cluster-a", lives)
-				h.world.answerOne("cluster-a")
+				h.world.answerAll("cluster-a")
 				recovered.Store(true)
 			}
-			if when == "under the lock" {
+			switch when {
+			case "under the lock":
 				h.book.onLock = func(func()) { recovers(); h.book.onLock = nil }
-			} else {
+			case "while the candidate is asked":
 				h.world.onCandidate = func() { recovers(); h.world.onCandidate = nil }
+			default:
+				h.book.onLock = func(func()) { h.change("cluster-a", lives); recovered.Store(true); h.book.onLock = nil }
+				h.world.onCandidate = synctest.Wait // the new probe has its answer
 			}
 			h.approve(t, "the refusal", func() bool { return recovered.Load() && h.state("orders") == reconcile.StateBlocked })
 			if got := h.sentTo(); len(got) > 0 {
 				t.Errorf("sent %q", got)
 			}
 			h.sweeps(t, 2)
-			if got := h.sentTo(); len(got) > 0 || h.world.inFlight("cluster-a") > 0 {
+			h.await(t, "the end of the probes", func() bool { return h.world.inFlight("cluster-a") == 0 })
+			if got := h.sentTo(); len(got) > 0 {
 				t.Errorf("later: sent %q", got)
 			}
 		})
