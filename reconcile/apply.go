@@ -108,8 +108,8 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
 	if a.LockWait > 0 {
-		if a, err = a.again(ctx); err != nil {
-			return Result{Topology: t.Name, Outcome: OutcomeError, Detail: gitUnreadable(t.Name, err)}
+		if newer, err := a.again(ctx); err == nil { // else it is read right before an intent, and one that is open needs it not
+			a = newer
 		}
 	}
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)

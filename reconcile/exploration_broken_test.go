@@ -15,6 +15,7 @@ type broken struct {
 	callsRefused   bool // a request in doubt is reported as refused
 	provesAll      bool // replication is reported to flow, whatever it does
 	readsGitOnce   bool // Git is not read again under the lock
+	trustsOldGit   bool // what Git said before counts where it cannot be read again
 	neverAsks      bool // requests are sent again without another look
 }
 

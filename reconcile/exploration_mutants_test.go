@@ -32,6 +32,7 @@ func TestExplorationFindsBrokenParts(t *testing.T) {
 		{"what is in doubt is called refused", broken{callsRefused: true}, seed{state: lost, depth: 2}, "is taken back"},
 		{"replication is always called proven", broken{provesAll: true}, seed{state: swapping, depth: 2}, "without proof"},
 		{"Git is read once", broken{readsGitOnce: true}, seed{state: lost, depth: 2}, "without an approval"},
+		{"Git counts as read where it cannot be", broken{trustsOldGit: true}, seed{state: lost, depth: 2}, "without an approval"},
 		{"requests go again without another look", broken{neverAsks: true}, seed{state: lost, depth: 3}, "has expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

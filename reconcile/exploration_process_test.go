@@ -216,7 +216,15 @@ func (p *machine) run() (reconcile.Result, bool) {
 // gitAgain is what Git says at this moment, unless it cannot be read.
 func (p *machine) gitAgain(ctx context.Context) (reconcile.Wanted, error) {
 	r := p.say(ctx, atGit, func() (any, any, error) {
+		intent, open := p.x.library.all[p.m.ledger].open()
+		if open && intent.MayHaveSent && p.m.lock == p.self && commitOf(intent.Commit) == p.begun.git.commit {
+			p.breaks("an intent that may have sent waits for Git, and is of this very commit")
+		}
 		if p.choice.fate == isUnread {
+			p.state.git = history{} // by which nothing may begin
+			if p.x.broken.trustsOldGit {
+				return p.begun.git, p.begun.git, nil
+			}
 			return nil, "unreadable", errors.New("the forge is down")
 		}
 		p.state.git = p.m.git

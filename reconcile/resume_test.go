@@ -38,6 +38,7 @@ func TestResume(t *testing.T) {
 		{"in doubt, and it happened", doubt, promoted, finished},
 		{"in doubt, and its approval is withdrawn", doubt, readAgain(map[string]approval.Change{}, nil, nil), resent},
 		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, errDrill), resent},
+		{"in doubt, and Git cannot be read after a wait for the lock", doubt, waited(nil, nil, errDrill), resent},
 		{
 			"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
 			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1},

@@ -39,11 +39,11 @@ func Main() {
 
 // serve shows a folder and obeys until the input ends.
 func serve(stored, point string, in io.Reader, out io.Writer) error {
-	d, server, err := mount(stored, point)
+	d, _, err := mount(stored, point)
 	if err != nil {
 		return err
 	}
-	defer server.Unmount() //nolint:errcheck // the process ends
+	defer syscall.Unmount(point, syscall.MNT_DETACH) //nolint:errcheck // also with files open, and the process ends
 	fmt.Fprintln(out, "ready")
 	for orders := bufio.NewScanner(in); orders.Scan(); {
 		var after, with int
