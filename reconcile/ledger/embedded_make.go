@@ -31,7 +31,7 @@ func (b *embedded) make(ctx context.Context) error {
 				return nil, err
 			}
 			file = opened
-			return opened, cleared(opened)
+			return opened, cleared(opened, path)
 		},
 	})
 	if err != nil {
@@ -49,10 +49,12 @@ func (b *embedded) make(ctx context.Context) error {
 	return syncDirectory(filepath.Dir(b.path))
 }
 
-// cleared takes out what somebody left who did not get to the end.
-func cleared(file *os.File) error {
-	if !lockFile(file) {
-		return nil // its maker is at work
+// cleared takes out what somebody left who did not get to the end. A file that was
+// renamed since it was opened is the ledger by now: only who holds its lock renames it,
+// so that its name is what tells, once we hold the lock.
+func cleared(file *os.File, path string) error {
+	if !lockFile(file) || !isAt(file, path) {
+		return nil // its maker is at work, or done
 	}
 	if err := file.Truncate(0); err != nil {
 		_ = file.Close() // it holds nothing
@@ -66,10 +68,15 @@ func (b *embedded) awaits(file *os.File) bool {
 	if info, err := os.Stat(b.path); err == nil && info.Size() > 0 {
 		return false
 	}
+	return isAt(file, b.path+".new")
+}
+
+// isAt says whether a file still bears a name.
+func isAt(file *os.File, path string) bool {
 	mine, err := file.Stat()
 	if err != nil {
 		return false
 	}
-	beside, err := os.Stat(b.path + ".new")
-	return err == nil && os.SameFile(mine, beside)
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(mine, there)
 }
