@@ -147,11 +147,15 @@ const (
 	statusUnavailable = 2
 	statusNodes       = 901 // the first of those of nodes that are not there
 	statusNodesEnd    = 906
-	statusNoAuth      = 1400
-	statusNoRight     = 1401
-	statusOldSession  = 3001
-	statusCanceled    = 10000
-	statusTimeout     = 10001
+	// Codes of a collection that is not found (before merr) and of a schema that is
+	// not legal: as answers to reads that name neither, they come of a server in disorder.
+	statusNoCollection = 28
+	statusSchema       = 105
+	statusNoAuth       = 1400
+	statusNoRight      = 1401
+	statusOldSession   = 3001
+	statusCanceled     = 10000
+	statusTimeout      = 10001
 )
 
 // legacyNotReady are the codes by which servers before merr say the same.
@@ -172,7 +176,7 @@ func classifyStatus(s *commonpb.Status) outcome {
 	o := outcome{err: statusError{code: code, reason: s.GetReason()}}
 	switch {
 	case code == statusNotReady, code == statusUnavailable, code >= statusNodes && code <= statusNodesEnd,
-		code == statusOldSession, slices.Contains(legacyNotReady, legacy):
+		code == statusOldSession, code == statusNoCollection, code == statusSchema, slices.Contains(legacyNotReady, legacy):
 		o.reach, o.class = plan.ReachDegraded, plan.ClassNotReady
 	case code == statusTimeout, code == statusCanceled:
 		o.reach, o.class = plan.ReachDegraded, plan.ClassTimeout

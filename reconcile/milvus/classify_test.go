@@ -134,11 +134,13 @@ func TestClassifyStatus(t *testing.T) {
 		"not ready":           {&commonpb.Status{Code: 1}, plan.ReachDegraded, plan.ClassNotReady, false},
 		"not ready, in words": {&commonpb.Status{Code: 65535, Reason: "x: service not ready[y]"}, plan.ReachDegraded, plan.ClassNotReady, false},
 		//lint:ignore SA1019 servers before merr codes answer with it alone
-		"only the old code":   {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"unavailable":         {&commonpb.Status{Code: 2}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"a node is not there": {&commonpb.Status{Code: 901}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"a node's state":      {&commonpb.Status{Code: 906}, plan.ReachDegraded, plan.ClassNotReady, false},
-		"the old session":     {&commonpb.Status{Code: 3001}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"only the old code":                {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyServe}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"no answer to what was asked, 28":  {&commonpb.Status{Code: 28}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"no answer to what was asked, 105": {&commonpb.Status{Code: 105}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"unavailable":                      {&commonpb.Status{Code: 2}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"a node is not there":              {&commonpb.Status{Code: 901}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"a node's state":                   {&commonpb.Status{Code: 906}, plan.ReachDegraded, plan.ClassNotReady, false},
+		"the old session":                  {&commonpb.Status{Code: 3001}, plan.ReachDegraded, plan.ClassNotReady, false},
 		//lint:ignore SA1019 servers before merr codes answer with it alone
 		"an old code of a coordinator that starts": {&commonpb.Status{ErrorCode: commonpb.ErrorCode_NotReadyCoordActivating}, plan.ReachDegraded, plan.ClassNotReady, false},
 		//lint:ignore SA1019 servers before merr codes answer with it alone
