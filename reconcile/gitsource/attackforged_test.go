@@ -74,7 +74,7 @@ func attacksBySignature() []attackCase {
 			},
 		},
 		{
-			"a signed approval with its date written anew", approval.CodeUnsigned,
+			"a signed approval with its date rewritten", approval.CodeUnsigned,
 			"the date is part of what was signed", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				armored := a.sign(alice, payload)
