@@ -19,6 +19,7 @@ import (
 const (
 	defaultBusyWait = 5 * time.Second
 	maxValue        = 64 << 20 // of a record; more is a damaged length
+	maxLinks        = 40       // symbolic links to what is not there, one after another; Linux follows as many
 )
 
 var (
@@ -45,7 +46,8 @@ type embedded struct {
 var errNothing = errors.New("nothing to write")
 
 // Embedded is the ledger in the file at path. Nothing is touched until it is
-// used; the first write makes the file, readable by its owner only.
+// used; the first write makes the file, readable by its owner only. Symbolic links
+// are followed here, so that one file has one set of locks, whatever name it is given.
 func Embedded(path string, o Options) (*Ledger, error) {
 	if path == "" {
 		return nil, errors.New("the ledger needs a path")
@@ -58,7 +60,30 @@ func Embedded(path string, o Options) (*Ledger, error) {
 	if busy <= 0 {
 		busy = defaultBusyWait
 	}
-	return newLedger(&embedded{path: absolute, busy: busy, turn: make(chan struct{}, 1)}, o), nil
+	return newLedger(&embedded{path: withoutLinks(absolute, maxLinks), busy: busy, turn: make(chan struct{}, 1)}, o), nil
+}
+
+// withoutLinks is a path with every symbolic link in it followed, also where the
+// file, a folder above it or the target of a link is still to be made. A path that
+// cannot be followed stays as it is: whoever opens it is told why.
+func withoutLinks(path string, links int) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return real
+	}
+	folder := filepath.Dir(path)
+	if !errors.Is(err, fs.ErrNotExist) || folder == path {
+		return path
+	}
+	folder = withoutLinks(folder, links)
+	target, err := os.Readlink(filepath.Join(folder, filepath.Base(path)))
+	switch {
+	case err != nil || links == 0:
+		return filepath.Join(folder, filepath.Base(path))
+	case filepath.IsAbs(target):
+		return withoutLinks(target, links-1)
+	}
+	return withoutLinks(filepath.Join(folder, target), links-1)
 }
 
 func (b *embedded) kind() plan.LedgerKind { return plan.LedgerEmbedded }

@@ -23,6 +23,54 @@ func openEmbedded(t *testing.T) func(Options) *Ledger {
 
 func TestEmbedded(t *testing.T) { conformance(t, openEmbedded) }
 
+// TestALinkedLedgerHasOneLock: whatever name a file is reached by, one process holds
+// its lock, also before the file is made.
+func TestALinkedLedgerHasOneLock(t *testing.T) {
+	for name, link := range map[string]func(dir, file string) (string, error){
+		"to the file": func(dir, file string) (string, error) {
+			path := filepath.Join(dir, "other.db")
+			return path, os.Symlink(file, path)
+		},
+		"to the file, relative and twice": func(dir, file string) (string, error) {
+			path := filepath.Join(dir, "other.db")
+			target, err := filepath.Rel(dir, file)
+			return path, errors.Join(err, os.Symlink(target, filepath.Join(dir, "second")), os.Symlink("second", path))
+		},
+		"to its folder": func(dir, file string) (string, error) {
+			path := filepath.Join(dir, "other")
+			return filepath.Join(path, filepath.Base(file)), os.Symlink(filepath.Dir(file), path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := filepath.EvalSymlinks(t.TempDir())
+			must(t, err)
+			file := filepath.Join(dir, "data", "ledger.db")
+			linked, err := link(dir, file)
+			must(t, err)
+			for _, made := range []bool{false, true} {
+				if made {
+					written(t, filepath.Dir(file))
+				}
+				one, err := Embedded(linked, Options{})
+				must(t, err)
+				k, err := one.Lock(t.Context(), "orders", 0)
+				must(t, err)
+				other, err := Embedded(file, Options{})
+				must(t, err)
+				_, err = other.Lock(t.Context(), "orders", 0)
+				var held *HeldError
+				if !errors.As(err, &held) {
+					t.Errorf("made %t: the lock is taken twice: %v", made, err)
+				}
+				must(t, k.Release())
+			}
+			if real, err := filepath.EvalSymlinks(linked); err != nil || real != file {
+				t.Errorf("the link leads to %s (%v)", real, err)
+			}
+		})
+	}
+}
+
 // written is a ledger with a few records of each sort.
 func written(t testing.TB, dir string) *Ledger {
 	l, err := Embedded(filepath.Join(dir, "ledger.db"), Options{})
