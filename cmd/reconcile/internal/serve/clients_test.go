@@ -3,12 +3,15 @@ package serve
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"milvus-reconcile/reconcile"
@@ -76,6 +79,21 @@ func TestHostsAreChecked(t *testing.T) {
 		}
 		if got := ask(t, connect(t, s), "/readyz", host); got != 200 {
 			t.Errorf("a probe under the name %q is answered with %d", host, got)
+		}
+	}
+}
+
+// TestProbesUnderAForeignName: whether all is well is told under any name, why not only
+// under a known one.
+func TestProbesUnderAForeignName(t *testing.T) {
+	bad := func() error { return errors.New("no answer from https://git.example") }
+	h := probe([]string{"reconcile.example"}, "ready", "not ready", bad)
+	for host, want := range map[string]string{"reconcile.example": bad().Error(), "127.0.0.1:9640": bad().Error(), "attacker.example": "not ready"} {
+		r, w := httptest.NewRequest(http.MethodGet, "/readyz", nil), httptest.NewRecorder()
+		r.Host = host
+		h.ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusServiceUnavailable || got != want {
+			t.Errorf("under %q a probe is answered %d %q, want 503 %q", host, w.Code, got, want)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// openToAnyHost are the paths that answer under every name: probes say nothing of
-// the topologies, and a push is signed.
+// openToAnyHost are the paths that answer under every name: a probe tells its reason
+// only under a known one, and a push is signed.
 var openToAnyHost = []string{"/healthz", "/readyz", "/webhook/git"}
 
 // knownHosts refuses requests under a name that the operator did not give this
@@ -34,4 +34,20 @@ func hostKnown(names []string, header string) bool {
 	}
 	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 	return net.ParseIP(host) != nil || host == "localhost" || slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.ToLower(strings.TrimSuffix(n, ".")) == host })
+}
+
+// probe answers whether all is well, and the reason why not only to who asks under a
+// known name: it may name a cluster, a repository or a file.
+func probe(names []string, well, ill string, why func() error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := why()
+		switch {
+		case err == nil:
+			answer(w, http.StatusOK, well)
+		case hostKnown(names, r.Host):
+			answer(w, http.StatusServiceUnavailable, err.Error())
+		default:
+			answer(w, http.StatusServiceUnavailable, ill)
+		}
+	})
 }

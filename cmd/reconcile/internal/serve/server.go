@@ -56,13 +56,14 @@ func Listen(o Options) (*Server, error) {
 	}
 	s := &Server{mux: http.NewServeMux(), listener: l}
 	own, _, _ := net.SplitHostPort(o.Address) // Listen took it
+	names := append([]string{own}, o.Hosts...)
 	s.http = &http.Server{
 		ConnState: newConnections().changed,
-		Handler:   guarded(knownHosts(append([]string{own}, o.Hosts...), s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		Handler:   guarded(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
-	s.Handle("GET /healthz", health(o.Health))
-	s.Handle("GET /readyz", ready(o.Ready))
+	s.Handle("GET /healthz", probe(names, "ok", "stuck", o.Health))
+	s.Handle("GET /readyz", probe(names, "ready", "not ready", o.Ready))
 	s.Handle("POST /webhook/git", o.Webhook)
 	return s, nil
 }
@@ -106,32 +107,12 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-func health(stuck func() error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := stuck(); err != nil {
-			answer(w, http.StatusServiceUnavailable, err.Error())
-			return
-		}
-		answer(w, http.StatusOK, "ok")
-	})
-}
-
 // Ready says why a daemon is not ready: it would not act on an approved failover.
 func Ready(s reconcile.Snapshot) error {
 	if why := s.Unready(); why != "" {
 		return errors.New(why)
 	}
 	return nil
-}
-
-func ready(why func() error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := why(); err != nil {
-			answer(w, http.StatusServiceUnavailable, err.Error())
-			return
-		}
-		answer(w, http.StatusOK, "ready")
-	})
 }
 
 // answer is one line of plain text.
