@@ -50,6 +50,7 @@ type fakeForge struct {
 	user   string              // whose the token is; empty: the forge refuses to tell, as GitHub does to a job
 	lists  map[string][]*entry // by path of the list
 	calls  []string            // METHOD path
+	failed string              // a path that it does not tell, as of a limit of calls
 }
 
 func (f *fakeForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -86,6 +87,8 @@ func (f *fakeForge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeForge) get(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case r.URL.Path == f.failed:
+		http.Error(w, `{"message":"API rate limit exceeded"}`, http.StatusForbidden)
 	case r.URL.Path != "/user":
 		f.page(w, r)
 	case f.user == "":
@@ -215,6 +218,30 @@ func TestOneIssueIsKeptUpToDate(t *testing.T) {
 			}
 			if want := []string{"closed", "open"}; !slices.Equal(states, want) {
 				t.Errorf("issues are %q, want %q; calls: %q", states, want, forge.calls)
+			}
+		})
+	}
+}
+
+// TestAForgeThatDoesNotTell holds that nothing is posted where the forge does not tell
+// what is there, or, GitLab, whose token it is: it would be posted once more with each run.
+func TestAForgeThatDoesNotTell(t *testing.T) {
+	for name, c := range map[string]struct{ kind, failed, list string }{
+		"the comments": {"github", "/repos/team/topologies/issues/7/comments", "/repos/team/topologies/issues/7/comments"},
+		"the user":     {"gitlab", "/user", "/projects/42/merge_requests/7/notes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forge, env := startForge(t, c.kind)
+			forge.failed = c.failed
+			file := filepath.Join(t.TempDir(), "comment.md")
+			write(t, file, "<!-- reconcile plan -->\n")
+			cmd := exec.Command("bash", ci("forge.sh"), "comment", "7", file)
+			cmd.Env = env
+			if out, err := cmd.CombinedOutput(); err == nil {
+				t.Errorf("it ends well: %s", out)
+			}
+			if n := len(forge.lists[c.list]); n != 0 {
+				t.Errorf("%d comments were posted", n)
 			}
 		})
 	}

@@ -16,6 +16,7 @@
 # FORGE_USER    the name under which it posts; default: asked of the forge, and
 #               github-actions[bot] where GitHub does not tell a job's own token
 set -euo pipefail
+shopt -s inherit_errexit # a list that was not read is not an empty one
 : "${FORGE:?}" "${FORGE_API:?}" "${FORGE_REPO:?}" "${FORGE_TOKEN:?}"
 
 case $FORGE in
@@ -50,10 +51,11 @@ user() {
 find() {
 	local page=1 entries me
 	me=$(user)
+	[ -n "$me" ] || { echo "the forge names no user; set FORGE_USER" >&2 && return 1; }
 	while :; do
 		entries=$(call GET "$1$([[ $1 = *\?* ]] && echo '&' || echo '?')per_page=100&page=$page")
 		jq -er --arg m "$2" --arg me "$me" 'map(select(((.body // .description // "") | startswith($m)) and (has("pull_request") | not)
-			and (.user.login // .author.username // "") == $me)) | first | (.iid // .number // .id) // empty' <<<"$entries" && return
+			and (.user.login // .author.username // "" | ascii_downcase) == ($me | ascii_downcase))) | first | (.iid // .number // .id) // empty' <<<"$entries" && return
 		[ "$(jq length <<<"$entries")" -eq 100 ] || return 0
 		page=$((page + 1))
 	done
