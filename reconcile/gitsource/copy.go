@@ -67,11 +67,7 @@ func (r *Repo) openCopy() error {
 
 // readCopy reads the manifest of the copy on disk and checks what it names.
 func (r *Repo) readCopy() (manifest, error) {
-	text, err := os.ReadFile(filepath.Join(r.copyDir(), manifestFile))
-	if err != nil {
-		return manifest{}, err
-	}
-	m, err := parseManifest(text)
+	m, err := readManifest(filepath.Join(r.copyDir(), manifestFile))
 	if err == nil {
 		err = checkPacks(r.packDir(), m)
 	}
@@ -114,6 +110,9 @@ func (r *Repo) saveCopy() error {
 	r.packs, r.marked = m.packs, r.marks(m.packs)
 	// Written beside and renamed: a reader finds the old one or the new one.
 	path := filepath.Join(r.copyDir(), manifestFile)
+	if info, err := os.Lstat(path + ".new"); err == nil && !info.Mode().IsRegular() {
+		_ = os.Remove(path + ".new") // a pipe would be waited for
+	}
 	if err := os.WriteFile(path+".new", []byte(m.String()), 0o600); err != nil {
 		return fmt.Errorf("git.cacheDir: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -145,6 +146,37 @@ func parseManifest(text []byte) (manifest, error) {
 	return m, nil
 }
 
+// maxManifest bounds a manifest: a million of refs with long names is less.
+const maxManifest = 256 << 20
+
+// readManifest reads the manifest in a file.
+func readManifest(path string) (manifest, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return manifest{}, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return manifest{}, err
+	}
+	return parseManifest(text)
+}
+
+// openRegular opens a file of the copy, and never waits for a pipe or reads from a
+// device that was put in its place.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = f.Close() // only opened
+		return nil, fmt.Errorf("%w: %s is no regular file", errDamaged, filepath.Base(path))
+	}
+	return f, nil
+}
+
 // checkPacks says whether the pack files below dir are whole: every one that the
 // manifest names is there, and each carries the checksum of its content.
 func checkPacks(dir string, m manifest) error {
@@ -163,13 +195,13 @@ func checkPacks(dir string, m manifest) error {
 // checkSum demands that a file ends with the SHA-1 of all before it, preceded by
 // what it is about (gitformat-pack(5)), and returns that SHA-1.
 func checkSum(path string, about ...byte) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(about))+sha1.Size {
+	if err != nil || info.Size() < int64(len(about))+sha1.Size {
 		return nil, fmt.Errorf("%w: %s is no whole file", errDamaged, filepath.Base(path))
 	}
 	hash, tail := sha1.New(), make([]byte, len(about)+sha1.Size) //nolint:gosec // see above

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +35,19 @@ var damages = map[string]func(path string, content []byte) error{
 		}
 		return os.Symlink("nowhere", p)
 	},
+	"a link to a device": func(p string, _ []byte) error {
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+		return os.Symlink("/dev/zero", p)
+	},
+	"a pipe in its place": func(p string, _ []byte) error {
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+		return syscall.Mkfifo(p, 0o600)
+	},
+	"a pipe beside": func(p string, _ []byte) error { return syscall.Mkfifo(p+".new", 0o600) },
 }
 
 // filesOf lists the files below a folder that hold something.
