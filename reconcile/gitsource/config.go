@@ -20,7 +20,8 @@ type Config struct {
 	// one), a file URL, or an https or ssh remote; http and git on loopback.
 	URL string
 	// Ref is the tracked branch or tag, by full or short name. Empty or HEAD:
-	// what a local repository has checked out, a remote's default branch.
+	// what a local repository has checked out, a remote's default branch as it is
+	// at each fetch.
 	Ref string
 	// Path is the folder of the topology files in the repository; empty or "."
 	// for its root.

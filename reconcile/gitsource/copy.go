@@ -59,10 +59,16 @@ func (r *Repo) openCopy() error {
 		return fmt.Errorf("git.cacheDir: %w", err)
 	}
 	r.removeLeftovers()
-	if r.tracked == "" {
+	if r.tracked == "" && r.mayTrack(m.tracked) {
 		r.tracked = m.tracked
 	}
 	return r.useCopy(osfs.New(r.copyDir()), m.refs)
+}
+
+// mayTrack says whether git.ref can mean the ref of that full name: the copy may be
+// from before it was changed.
+func (r *Repo) mayTrack(full string) bool {
+	return isDefault(r.ref) || slices.Contains([]string{r.ref, "refs/heads/" + r.ref, "refs/tags/" + r.ref}, full)
 }
 
 // readCopy reads the manifest of the copy on disk and checks what it names.
@@ -191,7 +197,7 @@ func (r *Repo) UseCopy() (fetched time.Time, err error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("git.cacheDir: %w", err)
 	}
-	if want := []string{r.ref, "refs/heads/" + r.ref, "refs/tags/" + r.ref}; r.ref != "" && r.ref != "HEAD" && !slices.Contains(want, m.tracked) {
+	if !r.mayTrack(m.tracked) {
 		return time.Time{}, fmt.Errorf("the copy in git.cacheDir is of %+q, not of %+q", m.tracked, r.ref)
 	}
 	if err := r.release(); err != nil {

@@ -16,7 +16,7 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 			s := newShell(t)
 			first := s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
 			s.sshKey(alice)
-			c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git"}
+			c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", Ref: "main"}
 			if kind == "disk" {
 				c.CacheDir = t.TempDir()
 			}
@@ -53,6 +53,65 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 				t.Error("the tracked branch is gone, and no error said so")
 			}
 		})
+	}
+}
+
+// TestFetchFollowsTheDefaultBranch renames the branch that is tracked as the remote's
+// default, and then has the remote name none: that is an error, and what was stays.
+func TestFetchFollowsTheDefaultBranch(t *testing.T) {
+	for _, ref := range []string{"", "HEAD"} {
+		for _, kind := range []string{"memory", "disk", "disk, begun anew"} {
+			t.Run(ref+" "+kind, func(t *testing.T) {
+				s := newShell(t)
+				s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+				c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", Ref: ref, Tell: func(text string) { t.Error(text) }}
+				if kind != "memory" {
+					c.CacheDir = t.TempDir()
+				}
+				r := s.openWith(c)
+				s.git("branch", "-m", "main", "trunk")
+				want := s.commit(bob, "More", ordersFile, doc("orders", 2))
+				if kind == "disk, begun anew" {
+					r = s.openWith(c)
+				} else if err := r.Fetch(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := changeOf(t, r, "orders"); got.Commit != want || got.GreatestEarlier != 1 {
+					t.Errorf("governed by %s with %d before, want %s", got.Commit, got.GreatestEarlier, want)
+				}
+				if id, err := r.Resolve("main"); err == nil {
+					t.Errorf("the branch that is gone is still %s", id)
+				}
+				s.git("checkout", "-q", "--detach")
+				s.commit(bob, "On no branch", ordersFile, doc("orders", 3))
+				if err := r.Fetch(t.Context()); err == nil {
+					t.Error("the remote has no default branch, and no error said so")
+				}
+				if got := changeOf(t, r, "orders"); got.Commit != want {
+					t.Errorf("after the error governed by %s, want %s", got.Commit, want)
+				}
+			})
+		}
+	}
+}
+
+// TestCopyOfAnotherRef changes git.ref over a copy on disk.
+func TestCopyOfAnotherRef(t *testing.T) {
+	s := newShell(t)
+	s.commit(bob, "Begin", ordersFile, doc("orders", 1))
+	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", Ref: "main", CacheDir: t.TempDir(), Tell: func(text string) { t.Error(text) }}
+	s.openWith(c)
+	s.git("branch", "trunk")
+	s.git("checkout", "-q", "trunk")
+	want := s.commit(bob, "More", ordersFile, doc("orders", 2))
+	s.git("checkout", "-q", "main")
+	for _, ref := range []string{"trunk", "refs/heads/trunk"} {
+		c.Ref = "main"
+		s.openWith(c)
+		c.Ref = ref
+		if got := changeOf(t, s.openWith(c), "orders"); got.Commit != want {
+			t.Errorf("%s: governed by %s, want %s", ref, got.Commit, want)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func (r *Repo) fetchWith(ctx context.Context, l login) error {
 // fetchInto fetches into a copy, and returns the full name of what is tracked.
 func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l login) (string, error) {
 	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
-	if tracked == "" {
+	if tracked == "" || isDefault(ref) { // which may be another branch by now
 		refs, err := remote.ListContext(withAuthorities(ctx, l.ca), &git.ListOptions{Auth: l.auth})
 		if err != nil {
 			return "", err
@@ -128,8 +128,16 @@ func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return "", err
 	}
+	for name := range into.light.ReferenceStorage {
+		if string(name) != tracked && !strings.HasPrefix(string(name), tagPrefix) {
+			delete(into.light.ReferenceStorage, name) // what was tracked before
+		}
+	}
 	return tracked, nil
 }
+
+// isDefault says whether a git.ref means the remote's default branch.
+func isDefault(ref string) bool { return ref == "" || ref == "HEAD" }
 
 // abandonable stops waiting for work that does not heed its context. A server
 // that accepts a connection and then keeps silent holds go-git's SSH dialog up
@@ -159,7 +167,7 @@ func chooseRef(refs []*plumbing.Reference, want string) (string, error) {
 	for _, ref := range refs {
 		byName[ref.Name().String()] = ref
 	}
-	if want == "" || want == "HEAD" {
+	if isDefault(want) {
 		head := byName["HEAD"]
 		if head == nil || head.Type() != plumbing.SymbolicReference {
 			return "", errors.New("the remote does not say which branch is its default: set git.ref")
