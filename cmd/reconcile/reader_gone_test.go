@@ -72,6 +72,7 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 			serves := freeAddresses(t, 1)[0]
 			config := filepath.Join(t.TempDir(), "reconcile.yaml")
 			d.configure(t, config, serves, strings.TrimPrefix(etcd, "http://"))
+			tellNobody(t, config)
 			cmd := exec.CommandContext(d.ctx, "reconcile", "run", "--config", config, "--log-level", "debug")
 			cmd.Stderr = pipe()
 			if err := cmd.Start(); err != nil {
@@ -95,6 +96,17 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tellNobody gives the daemon somebody to notify who is not there, which it says on
+// stderr and not in its log.
+func tellNobody(t *testing.T, config string) {
+	t.Helper()
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, string(text)+"notify:\n  - {name: nobody, url: \"http://127.0.0.1:1\", minSeverity: info}\n")
 }
 
 // sweeps is what the daemon tells of its last look.

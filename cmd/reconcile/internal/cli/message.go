@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -34,6 +35,14 @@ func (g *globals) warn(topology, text string) {
 // fail prints the error that a command ends with.
 func (g *globals) fail(err error) {
 	g.say("error", "", err.Error())
+}
+
+// sayTo has all that is said written to w. It returns what it was written to before.
+func (g *globals) sayTo(w io.Writer) (before io.Writer) {
+	g.tells.Lock()
+	defer g.tells.Unlock()
+	before, g.std.Err = g.std.Err, w
+	return before
 }
 
 func (g *globals) say(level, topology, text string) {

@@ -77,6 +77,9 @@ type daemon struct {
 func runRun(ctx context.Context, g *globals, profiles bool) error {
 	g.quiet, g.keepsCopy, g.keepFor = true, true, keptConnections
 	defer collectAt(daemonGC)()
+	lines := newQueue(g.std.Err)
+	defer g.sayTo(g.sayTo(lines))
+	defer func() { lines.close(g.after(lastLinesWithin)) }()
 	e, err := g.prepare()
 	if err != nil {
 		return err
@@ -95,8 +98,6 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 		return err
 	}
 	d.herald.use(ctx, e)
-	lines := newQueue(g.std.Err)
-	defer func() { lines.close(g.after(lastLinesWithin)) }()
 	log := g.logger(lines)
 	d.webhook = &serve.Webhook{Log: log}
 	board := &reconcile.Board{}
