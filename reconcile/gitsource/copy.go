@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -75,7 +76,7 @@ func (r *Repo) mayTrack(full string) bool {
 func (r *Repo) readCopy() (manifest, error) {
 	m, err := readManifest(filepath.Join(r.copyDir(), manifestFile))
 	if err == nil {
-		err = checkPacks(r.packDir(), m)
+		err = cmp.Or(onlyFiles(r.packDir()), checkPacks(r.packDir(), m))
 	}
 	return m, err
 }
@@ -150,7 +151,13 @@ func (r *Repo) marks(packs []string) map[string]packMark {
 // recheck says what is wrong with the copy on disk if its files are others than at
 // the last fetch of this process; another process may have joined its packs.
 func (r *Repo) recheck() error {
-	if r.store == nil || r.dir == "" || r.inMemory || maps.Equal(r.marked, r.marks(r.packs)) {
+	if r.store == nil || r.dir == "" || r.inMemory {
+		return nil
+	}
+	if err := onlyFiles(r.packDir()); err != nil {
+		return fmt.Errorf("git.cacheDir: %w", err)
+	}
+	if maps.Equal(r.marked, r.marks(r.packs)) {
 		return nil
 	}
 	if err := checkPacks(r.packDir(), manifest{packs: r.packs}); err != nil {

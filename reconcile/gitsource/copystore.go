@@ -177,6 +177,18 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
+// onlyFiles demands that whatever has the name of a pack or an index below dir is a
+// regular file: those that no manifest names are opened too.
+func onlyFiles(dir string) error {
+	found, _ := filepath.Glob(filepath.Join(dir, "pack-*")) // the pattern is good
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%w: %s is no regular file", errDamaged, filepath.Base(path))
+		}
+	}
+	return nil
+}
+
 // checkPacks says whether the pack files below dir are whole: every one that the
 // manifest names is there, and each carries the checksum of its content.
 func checkPacks(dir string, m manifest) error {

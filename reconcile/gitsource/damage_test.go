@@ -47,6 +47,13 @@ var damages = map[string]func(path string, content []byte) error{
 		}
 		return syscall.Mkfifo(p, 0o600)
 	},
+	"a pipe as another index": func(p string, _ []byte) error {
+		other := filepath.Join(filepath.Dir(p), "pack-"+strings.Repeat("a", 40))
+		if err := os.WriteFile(other+".pack", nil, 0o600); err != nil {
+			return err
+		}
+		return syscall.Mkfifo(other+".idx", 0o600)
+	},
 	"a pipe beside": func(p string, _ []byte) error { return syscall.Mkfifo(p+".new", 0o600) },
 }
 
