@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,17 +70,17 @@ func TestLoopReadsGitAgain(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t)
 			d := newDaemon(t, s)
-			was, once := d.git.revision, false
+			was := d.git.revision
+			var once atomic.Bool
 			s.book.onLock = func(func()) {
-				if !once {
-					once = true
+				if !once.Swap(true) {
 					d.git.set(test.change)
 				}
 			}
 			d.start(t, d.settings())
 			d.await(t, "the refusal", func() bool {
 				o, _ := d.loop.Board().Snapshot().Topology("orders")
-				return d.heard(reconcile.EventResult, test.said) > 0 || strings.HasSuffix(test.said, o.Decision.Code) && o.Decision.Code != "" || test.name == "another commit governs" && once
+				return d.heard(reconcile.EventResult, test.said) > 0 || strings.HasSuffix(test.said, o.Decision.Code) && o.Decision.Code != "" || test.name == "another commit governs" && once.Load()
 			})
 			if got := d.sentTo(); len(got) > 0 {
 				t.Fatalf("sent %q", got)

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
 
 // patience bounds every wait for a condition of the simulator.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){

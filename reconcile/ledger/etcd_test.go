@@ -236,7 +236,7 @@ func TestEtcdSecured(t *testing.T) {
 func rotatedPassword(t *testing.T, endpoint string, login EtcdLogin) {
 	t.Helper()
 	root := etcdClient(t, clientv3.Config{Endpoints: []string{endpoint}, TLS: login.TLS, Username: "root", Password: "secret"})
-	l := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return login, nil }}, Options{BusyWait: time.Second})
+	l := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return login, nil }}, Options{})
 	if _, err := l.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func TestTryFindsAnEtcdThatMayNotBeWritten(t *testing.T) {
 	if got, err := least.Try(ctx, []string{"orders"}); err != nil || len(got.Notes) > 0 {
 		t.Errorf("the user that docs/ledger.md makes: %+v, %v", got, err)
 	}
-	writer := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint, "127.0.0.1:1"}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "root", Password: "root"}, nil }}, Options{BusyWait: time.Second})
+	writer := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint, "127.0.0.1:1"}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "root", Password: "root"}, nil }}, Options{})
 	if got, err := writer.Try(ctx, nil); err != nil || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "127.0.0.1:1 does not tell") {
 		t.Errorf("one of two members: %+v, %v", got, err)
 	}
