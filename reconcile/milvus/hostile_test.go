@@ -64,12 +64,17 @@ func TestNoAnswerBringsATokenBack(t *testing.T) {
 	t.Parallel() // some of it is waiting
 	w := pair(t, "").hasty()
 	failedOver(t, w, 1, 1)
-	w.config.ReadTimeout = 200 * time.Millisecond
 	s := map[string]*hostile.Server{"a": w.hostile("a"), "b": w.hostile("b")}
-	w.everything()
+	var called []string
+	for range 10 { // on a busy machine a call may come too late, and what would follow it is not made
+		w.everything()
+		called = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s["a"].Called(), s["b"].Called()))))
+		if places(called) >= fewestPlaces {
+			break
+		}
+	}
+	w.config.ReadTimeout = 200 * time.Millisecond
 	tried := 0
-	called := slices.Compact(slices.Sorted(slices.Values(slices.Concat(s["a"].Called(), s["b"].Called()))))
-
 	for _, method := range called {
 		for i, place := range hostile.Texts(method) {
 			form := forms[i%len(forms)]
@@ -85,7 +90,19 @@ func TestNoAnswerBringsATokenBack(t *testing.T) {
 			}
 		}
 	}
-	if tried < 50 {
+	if tried < fewestPlaces {
 		t.Errorf("only %d places were tried", tried)
 	}
+}
+
+// fewestPlaces is how many strings there are at least in the answers of a pair.
+const fewestPlaces = 50
+
+// places counts the strings in the answers to some methods.
+func places(methods []string) int {
+	n := 0
+	for _, m := range methods {
+		n += len(hostile.Texts(m))
+	}
+	return n
 }
