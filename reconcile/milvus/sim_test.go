@@ -73,6 +73,7 @@ type world struct {
 	clock    *instant
 	topology plan.Topology
 	config   Config
+	fleetsMu sync.Mutex
 	fleets   []*Fleet
 }
 
@@ -111,7 +112,9 @@ func (w *world) hasty() *world {
 
 func (w *world) fleet() *Fleet {
 	f := NewFleet(w.config)
+	w.fleetsMu.Lock()
 	w.fleets = append(w.fleets, f)
+	w.fleetsMu.Unlock()
 	w.t.Cleanup(f.Close)
 	return f
 }
