@@ -1,6 +1,6 @@
 package plan
 
-// The finding codes of contract section 7.
+// The finding codes of contract.md §7.
 const (
 	CodeForcePromote            Code = "FORCE_PROMOTE"
 	CodeDataLossRisk            Code = "DATA_LOSS_RISK"
@@ -90,7 +90,7 @@ var acceptable = map[Code]bool{
 	CodeRecoveryBlock: true, CodeFenceInLog: true,
 }
 
-// SeverityOf returns the severity that contract section 7 gives a code.
+// SeverityOf returns the severity that contract.md §7 gives a code.
 func SeverityOf(code Code) Severity {
 	if s, ok := severities[code]; ok {
 		return s
@@ -109,7 +109,7 @@ func NewFinding(code Code, cluster, message, remedy string) Finding {
 	}
 }
 
-// allCodes are in the order of contract section 7.
+// allCodes are in the order of contract.md §7.
 var allCodes = []Code{
 	CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeStalePrimary, CodeRebuildUnverified, CodeRejoinedWithoutRebuild, CodeFenceInLog,
 	CodeSplitBrain, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt, CodePromotionHalfDone, CodePrimaryReachable,

@@ -18,7 +18,7 @@ type Member struct {
 
 // Configuration is a Milvus ReplicateConfiguration (milvus-proto
 // common.proto), a full replacement whenever it is sent. The order of both
-// lists matters to the server (milvus.md section 2.3).
+// lists matters to the server (milvus.md §2.3).
 type Configuration struct {
 	Clusters []Member
 	Edges    []Edge
@@ -68,7 +68,7 @@ func (c Configuration) Equal(o Configuration) bool {
 
 // SameSet says whether both describe the same topology in whatever order the
 // clusters and edges stand. Channels are compared by position, since peers
-// map them by index (milvus.md section 2.2).
+// map them by index (milvus.md §2.2).
 func (c Configuration) SameSet(o Configuration) bool {
 	return c.canonical().Equal(o.canonical())
 }

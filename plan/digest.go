@@ -21,7 +21,7 @@ type digestStep struct {
 }
 
 // topologyDigest hashes what an approval pins: the transition and the steps
-// that send a configuration (contract section 4). Bystanders, traffic,
+// that send a configuration (contract.md §4). Bystanders, traffic,
 // verification, reach, findings, lag, memory and commit are left out. It is
 // empty without a transition.
 func topologyDigest(name string, transition Transition, steps []Step) string {

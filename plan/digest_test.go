@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestDigest holds the digest to contract section 4: it pins what is sent,
+// TestDigest holds the digest to contract.md §4: it pins what is sent,
 // and nothing else.
 func TestDigest(t *testing.T) {
 	base := func() world {

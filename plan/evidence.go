@@ -3,7 +3,7 @@ package plan
 import "time"
 
 // Round is one probe of an old primary together with its candidate, made at
-// the same time, with the candidate's progress (contract section 8).
+// the same time, with the candidate's progress (contract.md §8).
 type Round struct {
 	At    time.Time     // start, wall clock
 	Took  time.Duration // by monotonic clock

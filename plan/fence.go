@@ -82,7 +82,7 @@ func fences(steps []Step, cluster string) bool {
 // fenceStep sends the stale cluster alone its own stored list, every cluster
 // of it, same order and entries, with edges from the promoted one to each
 // other: it demotes itself, and none that it still reaches is let go
-// (milvus.md section 5, 4).
+// (milvus.md §5, §4).
 func (s situation) fenceStep(promoted, stale string) Step {
 	after := s.view(stale).Belief.Configuration.Clone()
 	after.Edges = nil

@@ -3,7 +3,7 @@ package plan
 // Severity orders findings.
 type Severity string
 
-// The severities of contract section 1; only blocking ones stop steps.
+// The severities of contract.md §1; only blocking ones stop steps.
 const (
 	SeverityInfo     Severity = "info"
 	SeverityWarning  Severity = "warning"

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// joinFindings are the join rules of contract section 2: a cluster that joins
+// joinFindings are the join rules of contract.md §2: a cluster that joins
 // must be seen to be empty or be attested as restored; one that stores a
 // configuration of its own, or was stale, needs an attestation newer than what
 // made it so. What is not known is not empty.

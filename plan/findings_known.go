@@ -25,7 +25,7 @@ func (k knownIssue) words(v Version) string {
 	return out
 }
 
-// knownIssues are in the order of their numbers (milvus.md sections 1.1, 8).
+// knownIssues are in the order of their numbers (milvus.md §1.1, §8).
 var knownIssues = []knownIssue{
 	{
 		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ", "",
@@ -69,7 +69,7 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		52734, "Milvus refuses a connection_param.token other than the stored one (V20), and blanks it on read: one that was rotated is seen only by the refusal", FeatureTokenFill,
+		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: one that was rotated is seen only by the refusal", FeatureTokenFill,
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
 		},

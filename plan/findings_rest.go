@@ -85,7 +85,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 
 // lagFindings hold a standby's lag against the objective. A checkpoint stands
 // still on an idle channel, so that only a channel for which it was once shown
-// that nothing was unsent can be said to lag (milvus.md section 6).
+// that nothing was unsent can be said to lag (milvus.md §6).
 func (s situation) lagFindings(c Cluster) []Finding {
 	v := s.view(c.ID)
 	if len(v.Progress) == 0 || s.t.MaxLag <= 0 {

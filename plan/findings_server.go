@@ -89,7 +89,7 @@ func (s situation) otherStandbys(not string) string {
 }
 
 // compareProgress counts the channels on which a is ahead of b and behind it.
-// Channels pair by index, as Milvus maps them (milvus.md section 2.2).
+// Channels pair by index, as Milvus maps them (milvus.md §2.2).
 func compareProgress(a, b []ChannelProgress) (ahead, behind int, known bool) {
 	if len(a) == 0 || len(a) != len(b) {
 		return 0, 0, false

@@ -41,7 +41,7 @@ func (s situation) growing(d decision) bool {
 // growSteps send the longer lists to the primary and its standbys at once, in
 // the live order: a call on a standby waits until replication brings it
 // (milvus.md 2.5). Nothing but the channels changes, as versions up to 2.6.15
-// demand (V21).
+// demand (milvus.md V21).
 func (s situation) growSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
 	var out []Step
@@ -59,7 +59,7 @@ func (s situation) growthFindings(c Cluster, v View) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeServerWouldReject, c.ID,
-		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with (V14)", c.ID, someOf(lacks)),
+		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with", c.ID, someOf(lacks)),
 		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.t.Name))}
 }
 
@@ -89,7 +89,7 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 	for _, p := range v.Progress {
 		if p.Known && !slices.Contains(stored.PChannels, p.Channel) {
 			return []Finding{NewFinding(CodeServerWouldReject, c.ID,
-				fmt.Sprintf("%s serves %s and does not store it: Milvus refuses to promote a cluster whose channels were raised and not yet listed (V14)", c.ID, p.Channel),
+				fmt.Sprintf("%s serves %s and does not store it: Milvus refuses to promote a cluster whose channels were raised and not yet listed", c.ID, p.Channel),
 				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it, then 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.t.Name))}
 		}
 	}
@@ -98,10 +98,10 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 
 // raisedUnlisted refuses what Milvus would refuse: a cluster whose channels were
 // raised, and that nobody lists, takes no configuration and no force promote
-// (milvus.md 2.9, V14).
+// (milvus.md §2.9, V14).
 func (s situation) raisedUnlisted(c Cluster, v View) Finding {
 	return NewFinding(CodePChannelMismatch, c.ID,
-		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it (V14), so that a failover to it is blocked", c.ID, someOf(v.Unlisted)),
+		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it, so that a failover to it is blocked", c.ID, someOf(v.Unlisted)),
 		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.t.Name, len(c.PChannels)))
 }
 

@@ -46,7 +46,7 @@ func (j Judgement) FirstFailed() (time.Time, bool) {
 // the probes: one message in flight is no sign of life, a second movement is.
 const movementRestarts = 2
 
-// JudgeLoss reads recorded rounds by the rules of contract section 8. A round
+// JudgeLoss reads recorded rounds by the rules of contract.md §8. A round
 // counts only if the old primary did not answer, the candidate did, and it
 // took no longer than its deadlines; a success, a movement of the candidate's
 // checkpoint or a gap of two intervals starts the run anew, and a success
@@ -115,7 +115,7 @@ func (r Round) Lives() bool {
 }
 
 // failed says whether the old primary's answer may count: it was not up, and
-// the failure is of a kind that contract section 8 names for that reach.
+// the failure is of a kind that contract.md §8 names for that reach.
 func failed(r Round) bool {
 	switch r.Reach {
 	case ReachUnreachable:

@@ -3,7 +3,7 @@ package plan
 // Transition is what a plan does to one topology.
 type Transition string
 
-// The transitions of contract section 1. The zero value is none.
+// The transitions of contract.md §1. The zero value is none.
 const (
 	TransitionNone         Transition = ""
 	TransitionBootstrap    Transition = "bootstrap"
@@ -21,7 +21,7 @@ func (t Transition) String() string { return wordOr(string(t), "none") }
 // Action is what a step does.
 type Action string
 
-// The actions of contract section 6.
+// The actions of contract.md §6.
 const (
 	ActionUpdate       Action = "update_replicate_configuration"
 	ActionForcePromote Action = "force_promote"

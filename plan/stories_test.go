@@ -155,7 +155,7 @@ func TestWants(t *testing.T) {
 }
 
 // TestAcceptance: a transition for which no step can be formed cannot be
-// accepted, and nothing accepts what section 7 calls not acceptable.
+// accepted, and nothing accepts what contract.md §7 calls not acceptable.
 func TestAcceptance(t *testing.T) {
 	stuck := world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a"), standbyOf("a", "b")}}.plan(t)
 	if !stuck.Has(CodeStalePromotion) || !stuck.Blocked([]Code{CodeStalePromotion}) {

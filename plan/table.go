@@ -7,7 +7,7 @@ type verdict struct {
 	code       Code // blocks with it
 	unsettled  bool // no step, and never in sync
 	settled    bool // no step, as Git wants it
-	join       bool // the join rules of contract section 2 decide
+	join       bool // the join rules of contract.md §2 decide
 	probe      bool // the rounds of evidence decide
 	stale      bool // a stale cluster that lives: flagged, fenced by its own command
 	follows    bool // takes part in what another pair decides

@@ -2,7 +2,7 @@ package plan
 
 import "time"
 
-// Role is what Git wants a cluster to be (contract section 1). The zero value
+// Role is what Git wants a cluster to be (contract.md §1). The zero value
 // is RoleUnknown: a cluster whose role was not said gets no step.
 type Role string
 
@@ -37,7 +37,7 @@ const (
 )
 
 // Provisioned is the attestation that a cluster was rebuilt: one value serves
-// one join (contract section 2).
+// one join (contract.md §2).
 type Provisioned struct {
 	From     ProvisionedFrom
 	At       time.Time
@@ -57,7 +57,7 @@ type Cluster struct {
 	At            Position
 }
 
-// VerifyLevel is how a promotion is proven (contract section 8). The levels
+// VerifyLevel is how a promotion is proven (contract.md §8). The levels
 // are ordered: a later one includes the earlier ones.
 type VerifyLevel string
 

@@ -47,7 +47,7 @@ type featureRow struct {
 	inferred bool
 }
 
-// features is the one table of what each version does (milvus.md section 1.1,
+// features is the one table of what each version does (milvus.md §1.1,
 // milvus-news.md). The simulator has its own; a test holds the two together.
 var features = []featureRow{
 	{FeatureReplication, "UpdateReplicateConfiguration is served", "#44124", 2, beta, false},

@@ -2,7 +2,7 @@ package plan
 
 import "time"
 
-// Reach says how far a cluster answered (contract section 1).
+// Reach says how far a cluster answered (contract.md §1).
 type Reach string
 
 // The zero value is ReachUnknown: not proven up and not proven gone.
@@ -57,7 +57,7 @@ type Belief struct {
 	Kind          BeliefKind
 	Configuration Configuration // empty when Kind is unknown or unconfigured
 	// Inferred says that no answer states it: the read ran into its deadline
-	// while the coordinator answered (milvus.md section 1.2, #52686), or, on
+	// while the coordinator answered (milvus.md §1.2, #52686), or, on
 	// servers without GetReplicateConfiguration, GetReplicateInfo named the
 	// source (Configuration is then empty and Source set).
 	Inferred bool
@@ -103,7 +103,7 @@ const (
 )
 
 // ChannelProgress is GetReplicateInfo on one of a cluster's own channels
-// (milvus.md section 1.3).
+// (milvus.md §1.3).
 type ChannelProgress struct {
 	Channel       string
 	Known         bool   // the call answered

@@ -177,7 +177,7 @@ func codesOf(findings []plan.Finding) string {
 }
 
 // settle spends the approval of a document whose state is first seen to be
-// live already, so that it cannot act later (contract section 4). A document
+// live already, so that it cannot act later (contract.md §4). A document
 // that does not govern at the tip leaves no trace.
 func (a Apply) settle(ctx context.Context, t plan.TopologyPlan, r Remembered) (Outcome, string) {
 	if newer, ok := a.Superseded[t.Name]; ok {

@@ -4,7 +4,7 @@
 // [Pass.Plan] observes and plans with a client that cannot write.
 // [Apply.Run] takes each topology's lock, does the same again under it, and
 // only then writes the intent, acts, reads back, verifies and redirects
-// (contract section 8). Which state gets which plan is package plan's affair,
+// (contract.md §8). Which state gets which plan is package plan's affair,
 // whether a commit may carry it out is package approval's.
 //
 // [Loop] is the daemon: it makes such a pass of every topology again and again,

@@ -36,7 +36,7 @@ type Drift struct {
 // matters says whether a drift makes a topology drifted.
 func (d Drift) matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
 
-// Drifted is contract section 5: a transition, traffic or unmanaged drift, or
+// Drifted is contract.md §5: a transition, traffic or unmanaged drift, or
 // any critical or blocking finding but a stale primary that is unreachable or
 // fenced.
 func Drifted(t plan.TopologyPlan) bool {

@@ -26,7 +26,7 @@ func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed
 	return o
 }
 
-// lastRounds makes the round that contract section 8 wants just before a call, or all
+// lastRounds makes the round that contract.md §8 wants just before a call, or all
 // of them when the earlier ones do not join without a gap. What nothing could be said
 // of proves nothing.
 func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {

@@ -11,7 +11,7 @@ const mostClusters = 4
 
 // form is a stored configuration: a centre that replicates to every other
 // member. The zero value is none; a single member stands alone. Milvus accepts
-// stars only (milvus.md section 2.2, V16), so nothing is lost by it. A wide one
+// stars only (milvus.md §2.2, V16), so nothing is lost by it. A wide one
 // lists two channels for each member, others one.
 type form struct {
 	center, members uint8
@@ -38,7 +38,7 @@ const (
 )
 
 // request is a configuration that was accepted, is durable, and is not in
-// effect yet: what a deadline leaves behind (milvus.md section 2.6).
+// effect yet: what a deadline leaves behind (milvus.md §2.6).
 type request struct {
 	on, force bool
 	half      bool // a force promote that stays half done until the coordinator restarts (real-milvus.md)
@@ -113,7 +113,7 @@ func (m *model) halve(i int, r request) {
 }
 
 // promote makes a standby a cluster of its own. What its source has not
-// brought yet is never taken (milvus.md section 2.9).
+// brought yet is never taken (milvus.md §2.9).
 func (m *model) promote(i int) {
 	n := &m.nodes[i]
 	n.salvage = 1 + n.form.center
@@ -121,7 +121,7 @@ func (m *model) promote(i int) {
 }
 
 // store lets a cluster that takes writes store a configuration, and broadcasts
-// it to the targets that it had (milvus.md sections 2.5, 2.7).
+// it to the targets that it had (milvus.md §2.5, §2.7).
 func (m *model) store(i int, f form) {
 	old := m.nodes[i].form
 	m.nodes[i].form = f
@@ -172,7 +172,7 @@ func (m *model) delivers(j int) bool {
 
 // deliver brings the oldest message to a standby of its sender; others refuse
 // it. A standby that the message leaves out stands alone from then on
-// (milvus.md section 2.10).
+// (milvus.md §2.10).
 func (m *model) deliver(j int) {
 	n := &m.nodes[j]
 	f := n.inbox[0]

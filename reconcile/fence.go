@@ -13,7 +13,7 @@ import (
 // answer counts only while it is fresh.
 const writerProof = 15 * time.Second
 
-// Fence demotes one stale cluster that is back (contract sections 4, 8): it
+// Fence demotes one stale cluster that is back (contract.md §4, §8): it
 // carries out nothing else, whatever the document asks for. The report holds
 // that topology alone.
 func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, error) {
@@ -39,7 +39,7 @@ func fenced(t plan.TopologyPlan, cluster string) bool {
 
 // proveWriter demands, before a fence, that the promoted cluster has just
 // accepted a throwaway DDL, and looks once more after it: what speaks for a
-// fence must hold in one observation (contract section 8).
+// fence must hold in one observation (contract.md §8).
 func (r run) proveWriter(ctx context.Context, now ready) (ready, error) {
 	promoted := now.plan.Primary
 	bounded, cancel := context.WithTimeout(ctx, writerProof)

@@ -11,7 +11,7 @@ import (
 
 // inFlight are overlapping probes of a primary that hangs. One that serves again answers
 // whichever of them it got, or the next one, so that an apply need not wait to see
-// whether it does: it counts what is unanswered as of now (contract section 8).
+// whether it does: it counts what is unanswered as of now (contract.md §8).
 type inFlight struct {
 	settings *shared       // that the probes are made with
 	cluster  plan.Cluster  // that is probed

@@ -62,7 +62,7 @@ type Actor interface {
 	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
 	Verifier
 	// ProveReplication proves that what source writes reaches every channel
-	// of target within the bound (contract section 8, switchover).
+	// of target within the bound (contract.md §8, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
 	// Stays reads the receivers of steps back for as long as within, and says
 	// which of them does not store any more what its step wanted.

@@ -90,7 +90,7 @@ func joiningStandbys(now ready) []plan.Cluster {
 }
 
 // joined looks once more at the clusters that joined because they were empty,
-// now that they refuse writes (contract section 8, attach): one that took a
+// now that they refuse writes (contract.md §8, attach): one that took a
 // write after the first look holds what its primary does not.
 func (r run) joined(ctx context.Context, now ready) StepResult {
 	done := StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}

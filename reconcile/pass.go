@@ -42,7 +42,7 @@ type Pass struct {
 	// there are none.
 	InFlight func(t plan.Topology, primary string) (plan.Round, bool)
 	// Unattended says that no person stands by (run): what is dated before the
-	// ledger's birth and what lapsed grants nothing (contract section 4).
+	// ledger's birth and what lapsed grants nothing (contract.md §4).
 	Unattended bool
 	// Rewritten names, by topology, the commit that governs it only because
 	// the tracked ref was moved off its history.

@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// State is how the daemon sees one topology (contract section 9). Exactly one
+// State is how the daemon sees one topology (contract.md §9). Exactly one
 // holds at a time. The zero value is not known.
 type State string
 
@@ -25,7 +25,7 @@ const (
 	StateSuspended State = "suspended" // the operator's configuration says to leave it alone
 )
 
-// States lists every state, in the order of contract section 9.
+// States lists every state, in the order of contract.md §9.
 func States() []State {
 	return []State{StateInSync, StatePending, StateBlocked, StateApplying, StateDrifted, StateSuspended, StateUnknown}
 }

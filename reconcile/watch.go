@@ -11,7 +11,7 @@ import (
 )
 
 // watch makes rounds of evidence for one topology, beside its passes, so that
-// they are there when an approved commit asks for them (contract section 8).
+// they are there when an approved commit asks for them (contract.md §8).
 type watch struct {
 	worker *worker
 
@@ -176,7 +176,7 @@ func (w *watch) watches(want plan.Want) bool {
 }
 
 // upRounds is how many rounds in a row must see the old primary up until an
-// approval lapses (contract section 4).
+// approval lapses (contract.md §4).
 const upRounds = 2
 
 // meet counts a round against an approval that waits.

@@ -28,7 +28,7 @@ func (r SecretRef) String() string {
 	return "nothing"
 }
 
-// Config is the operator's configuration (contract section 3) with every
+// Config is the operator's configuration (contract.md §3) with every
 // default filled in. Paths stand as they were written.
 type Config struct {
 	Mode          Mode

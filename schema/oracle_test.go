@@ -16,7 +16,7 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// refusedDocuments are the rules of Milvus (milvus.md section 2.2) that
+// refusedDocuments are the rules of Milvus (milvus.md §2.2) that
 // validate holds a document to. Each stands with the document that breaks it
 // and the configuration that it would become, so that both must be refused:
 // the first by us, the second by Milvus' own code.
@@ -135,11 +135,11 @@ func TestPlanPredictsRefusals(t *testing.T) {
 		words      string
 		offline    bool // the documents alone show it
 	}{
-		{"V14", "the clusters were not restarted with more channels", longer, func(v plan.View) plan.View { return served(v, false) }, plan.CodeServerWouldReject, "V14", false},
-		{"V18", "fewer channels", fewer, nil, plan.CodeServerWouldReject, "V18", true},
-		{"V18", "channels at other positions", moved, nil, plan.CodeServerWouldReject, "V18", true},
-		{"V19", "another uri", other, nil, plan.CodeServerWouldReject, "V19", true},
-		{"V20", "a token is never read back, so the plan says what cannot be seen", flipped(2), nil, plan.CodeKnownIssue, "V20", false},
+		{"V14", "the clusters were not restarted with more channels", longer, func(v plan.View) plan.View { return served(v, false) }, plan.CodeServerWouldReject, "not the one it runs with", false},
+		{"V18", "fewer channels", fewer, nil, plan.CodeServerWouldReject, "lets channels only grow", true},
+		{"V18", "channels at other positions", moved, nil, plan.CodeServerWouldReject, "lets channels only grow", true},
+		{"V19", "another uri", other, nil, plan.CodeServerWouldReject, "refuses to change it", true},
+		{"V20", "a token is never read back, so the plan says what cannot be seen", flipped(2), nil, plan.CodeKnownIssue, "#52734", false},
 		{"V21", "growth and a removal", removed, nil, plan.CodeMixedChange, "#50041", true},
 	} {
 		t.Run(c.rule+" "+c.name, func(t *testing.T) {

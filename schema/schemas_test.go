@@ -119,7 +119,7 @@ func asYAML(t *testing.T, v any) string {
 	return string(text)
 }
 
-// planSample is the document of contract section 6.
+// planSample is the document of contract.md §6.
 const planSample = `{"formatVersion":"1.0","commit":"3f9c","generatedAt":"2026-11-22T20:00:00Z","digest":"sha256:DIGEST","ledger":"embedded",
  "summary":{"topologies":1,"inSync":0,"changed":1,"blocked":0,"forcePromote":1,"stalePrimaries":1},
  "problems":[{"file":"f","line":1,"column":1,"path":"/spec","message":"m","hint":"h"}],

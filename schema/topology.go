@@ -19,7 +19,7 @@ const (
 	defaultProbes   = 3
 )
 
-// The defaults of contract section 2; a test compares them with the schema.
+// The defaults of contract.md §2; a test compares them with the schema.
 const (
 	defaultMaxLag         = 10 * time.Second
 	defaultCatchUpWithin  = 30 * time.Second

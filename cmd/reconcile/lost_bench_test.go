@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// deadline is that of a read (contract section 8).
+// deadline is that of a read (contract.md §8).
 const deadline = 3 * time.Second
 
 // losses are the ways in which a cluster does not answer; each returns how it is

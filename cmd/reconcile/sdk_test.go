@@ -15,7 +15,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// sdkDocument is the document of contract section 9, as an SDK decodes it.
+// sdkDocument is the document of contract.md §9, as an SDK decodes it.
 type sdkDocument struct {
 	Code int
 	Data struct {

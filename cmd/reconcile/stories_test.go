@@ -85,7 +85,7 @@ var stories = map[string][]string{
 // there.
 func TestStoriesAreHeld(t *testing.T) {
 	told := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\| (R[0-9]{2}) \|`).FindAllStringSubmatch(contents(t, "docs/design/scenarios.md"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| <a id="r[0-9]{2}"></a>(R[0-9]{2}) \|`).FindAllStringSubmatch(contents(t, "docs/design/scenarios.md"), -1) {
 		if told[m[1]] {
 			t.Errorf("two stories are %s", m[1])
 		}

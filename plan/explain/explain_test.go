@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// contract lists every code as sections 4 and 7 of the contract do, by
+// contract lists every code as contract.md §4 and §7 do, by
 // severity, with those that an approver may accept apart.
 var contract = map[plan.Severity]struct{ fixed, acceptable string }{
 	plan.SeverityCritical: {fixed: `FORCE_PROMOTE DATA_LOSS_RISK PRIMARY_LIVENESS_UNPROVEN STALE_PRIMARY REBUILD_UNVERIFIED REJOINED_WITHOUT_REBUILD
@@ -89,7 +89,7 @@ var commands = regexp.MustCompile("`(reconcile [a-z]+)[^`]*`")
 // toType is what can be typed at three in the morning: a command or a trailer.
 var toType = regexp.MustCompile("`(reconcile [a-z]+|git [a-z]+|curl |Failover-[A-Z])[^`]*`")
 
-// known are the commands of section 5 of the contract.
+// known are the commands of contract.md §5.
 const known = `validate plan apply drift run status doctor propose approve fence adopt import salvage history show explain`
 
 func TestTextsAreOfUse(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // Verdict is the outcome of an evaluation. The zero value is denied.
 type Verdict string
 
-// The verdicts of contract section 6.
+// The verdicts of contract.md §6.
 const (
 	VerdictDenied      Verdict = ""
 	VerdictApproved    Verdict = "approved"
@@ -24,7 +24,7 @@ func (v Verdict) String() string {
 	return string(v)
 }
 
-// The codes of denials (contract section 4).
+// The codes of denials (contract.md §4).
 const (
 	CodeMissing           = "APPROVAL_MISSING"
 	CodeMalformed         = "APPROVAL_MALFORMED"
@@ -45,7 +45,7 @@ const (
 	CodeGitUnreadable = "GIT_UNREADABLE"
 )
 
-// Codes lists every code of a denial, in the order of contract section 4.
+// Codes lists every code of a denial, in the order of contract.md §4.
 func Codes() []string {
 	return []string{
 		CodeMissing, CodeMalformed, CodeWrongTarget, CodeWrongRepository, CodeUnsigned, CodeSignerNotAllowed,

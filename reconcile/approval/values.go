@@ -12,7 +12,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// The keys of the failover trailers (contract section 4).
+// The keys of the failover trailers (contract.md §4).
 const (
 	KeyApproved    = "Failover-Approved"
 	KeyBy          = "Failover-Approved-By"
@@ -37,7 +37,7 @@ func formOf(pattern string) form {
 }
 
 // The forms of values. A topology is a DNS-1123 label; a cluster id is as
-// contract section 2 says.
+// contract.md §2 says.
 var (
 	targetForm     = formOf(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)/([A-Za-z0-9][A-Za-z0-9._-]{0,62})$`)
 	personForm     = formOf(`^([^<>]+) <([!-;=?A-~]+@[!-;=?A-~]+)>$`)

@@ -13,7 +13,7 @@
 //
 // An approval is spent for its topology and generation, and by the hash of
 // its signed payload, in the same transaction as the intent that it is spent
-// on (contract section 4). Generations, stale marks and spent approvals are
+// on (contract.md §4). Generations, stale marks and spent approvals are
 // never forgotten. Only Reverse takes an intent back, and it stays readable in
 // the history.
 //

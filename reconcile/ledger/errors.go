@@ -86,7 +86,7 @@ func (e *HeldError) Error() string {
 	return what + " by " + e.Holder.String()
 }
 
-// SpentError says that an approval was used before (contract section 4,
+// SpentError says that an approval was used before (contract.md §4,
 // ALREADY_USED).
 type SpentError struct{ Mark Mark }
 

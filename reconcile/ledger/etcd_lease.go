@@ -10,8 +10,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// maxMargin is how long before a lease could end it counts as lost (contract
-// section 8); a third of a lease that is shorter than three of it.
+// maxMargin is how long before a lease could end it counts as lost (
+// contract.md §8); a third of a lease that is shorter than three of it.
 const maxMargin = 5 * time.Second
 
 // leaseLock is a key in etcd that goes with its lease. The revision at which

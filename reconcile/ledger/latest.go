@@ -32,7 +32,7 @@ func progressKey(cluster string) string { return latestProgress + cluster }
 func gitKey(url, ref string) string { return latestGitHead + url + " " + ref }
 
 // GitHead is the commit at which a tracked ref was last seen, so that a ref
-// that moves elsewhere is noticed (contract section 4, HISTORY_REWRITTEN).
+// that moves elsewhere is noticed (contract.md §4, HISTORY_REWRITTEN).
 type GitHead struct {
 	URL    string // without a user or password: it is stored as given
 	Ref    string
@@ -41,7 +41,7 @@ type GitHead struct {
 }
 
 // Collections are the collections, as database/name, that a topology's
-// primary was last seen to hold (contract section 7, COLLECTIONS_MISSING).
+// primary was last seen to hold (contract.md §7, COLLECTIONS_MISSING).
 type Collections struct {
 	Topology string
 	Names    []string

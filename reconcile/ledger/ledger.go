@@ -47,7 +47,7 @@ func newLedger(store backend, o Options) *Ledger {
 func (l *Ledger) Close() error { return l.store.close() }
 
 // Ensure makes the ledger if it does not exist and returns when it was born,
-// and whether that is now (contract section 4, LEDGER_NEW).
+// and whether that is now (contract.md §4, LEDGER_NEW).
 func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err error) {
 	before, err := l.Read(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l *Ledger) RecordHome(ctx context.Context, homes ...plan.Home) error {
 }
 
 // RecordLapse remembers that an approval lapsed, since the old primary was
-// seen up after it was complete (contract section 4). Payloads that lapsed
+// seen up after it was complete (contract.md §4). Payloads that lapsed
 // before are not recorded again.
 func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
 	return l.write(ctx, nil, lapseRule(p))
@@ -100,12 +100,12 @@ func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
 // RecordServed remembers the version of the SDK document that a topology is
 // served under, and what it says, which the ledger does not read. A lower
 // version than before is ErrTransition: it never goes back, whichever process
-// serves it (contract section 9). The same version is not recorded again.
+// serves it (contract.md §9). The same version is not recorded again.
 func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) error {
 	return l.write(ctx, nil, servedRule(topology, s))
 }
 
-// topologyName is what may name a lock: a DNS-1123 label (contract section 2),
+// topologyName is what may name a lock: a DNS-1123 label (contract.md §2),
 // hence no path.
 var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 

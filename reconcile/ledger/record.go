@@ -35,7 +35,7 @@ const (
 	KindServed     Kind = "served"     // the version of the SDK document that is served
 )
 
-// Record is one entry of the ledger as history shows it (contract section 6).
+// Record is one entry of the ledger as history shows it (contract.md §6).
 type Record struct {
 	Seq        uint64 // from 1, without gaps
 	At         time.Time

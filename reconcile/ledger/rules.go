@@ -64,7 +64,7 @@ func checkBeginning(s *state, b Beginning) error {
 		return fmt.Errorf("%w: generation %d of %s is older than %d", ErrTransition, in.Generation, in.Topology, known.Generation)
 	}
 	if in.Transition == plan.TransitionFence && len(b.Payloads) == 0 {
-		return nil // rests on the failover that made the cluster stale (contract section 4)
+		return nil // rests on the failover that made the cluster stale (contract.md §4)
 	}
 	if len(b.Payloads) == 0 {
 		return fmt.Errorf("%w: a %s needs an approval to spend", ErrTransition, in.Transition)

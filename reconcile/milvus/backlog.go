@@ -14,7 +14,7 @@ import (
 )
 
 // backlogs asks the sources of a topology whether they hold messages that their
-// standbys have not replicated (milvus.md section 6): a checkpoint that stands
+// standbys have not replicated (milvus.md §6): a checkpoint that stands
 // still is one of an idle channel, or one that is stuck. It needs both up, and a
 // source that serves DumpMessages. It takes a deadline at most for each source.
 func (f *Fleet) backlogs(ctx context.Context, t *scene) {

@@ -12,7 +12,7 @@ import (
 )
 
 // fromProto is a stored configuration without its tokens, which the server
-// blanks anyhow (milvus.md section 1.2).
+// blanks anyhow (milvus.md §1.2).
 func fromProto(c *commonpb.ReplicateConfiguration) plan.Configuration {
 	var out plan.Configuration
 	for _, m := range c.GetClusters() {
@@ -61,7 +61,7 @@ func believe(self string, c plan.Configuration) (belief plan.Belief, conflict st
 
 // believeProgress is for servers without GetReplicateConfiguration: a cluster
 // whose every own channel says to replicate from one and the same cluster is a
-// standby of it (contract section 7, UNSUPPORTED_SERVER).
+// standby of it (contract.md §7, UNSUPPORTED_SERVER).
 func believeProgress(progress []plan.ChannelProgress) plan.Belief {
 	source := ""
 	for i, p := range progress {

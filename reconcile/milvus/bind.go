@@ -19,7 +19,7 @@ type access struct {
 func (a access) allowed() bool { return a.reason == "" }
 
 // bind decides for every member of a topology whether it may be called
-// (contract section 3). One mismatch forbids calls to all of them: somebody
+// (contract.md §3). One mismatch forbids calls to all of them: somebody
 // may be collecting what we send.
 func bind(t plan.Topology, credentials map[string]Credential) map[string]access {
 	out := make(map[string]access, len(t.Clusters))

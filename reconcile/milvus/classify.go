@@ -25,8 +25,8 @@ type outcome struct {
 
 func (o outcome) answered() bool { return o.err == nil && o.reach == plan.ReachUp }
 
-// classify turns the end of one call into reach and class (contract section
-// 1). ReachDegraded says of one call only that the transport answered and the
+// classify turns the end of one call into reach and class (
+// contract.md §1). ReachDegraded says of one call only that the transport answered and the
 // call did not; combine decides about the cluster.
 func classify(err error, seen attempt) outcome {
 	if err == nil {
@@ -68,7 +68,7 @@ func classifyCode(code codes.Code, words string) (plan.Reach, plan.ErrorClass) {
 }
 
 // notReady are the words with which a Milvus, or a part of it, says that it does
-// not serve (yet), whatever code it puts them under (milvus.md section 1.7). Inside
+// not serve (yet), whatever code it puts them under (milvus.md §1.7). Inside
 // Milvus an error crosses gRPC and loses its code; its words stay.
 var notReady = []string{
 	"service not ready", "service unavailable", "is not ready yet",
@@ -141,7 +141,7 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// Codes inside a Status (milvus.md sections 1.7, 7).
+// Codes inside a Status (milvus.md §1.7, §7).
 const (
 	statusNotReady    = 1
 	statusUnavailable = 2

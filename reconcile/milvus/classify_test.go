@@ -70,7 +70,7 @@ func TestClassify(t *testing.T) {
 }
 
 // TestNotReadyIsDegraded: every form in which a Milvus that does not serve says so
-// (milvus.md section 1.7), as a gRPC error and inside a Status. A refusal that says
+// (milvus.md §1.7), as a gRPC error and inside a Status. A refusal that says
 // nothing of it is that of a process that lives.
 func TestNotReadyIsDegraded(t *testing.T) {
 	spoke := attempt{stage: stageSpoke}

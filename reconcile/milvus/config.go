@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// The deadlines of contract section 8, and how much is done at once.
+// The deadlines of contract.md §8, and how much is done at once.
 const (
 	DefaultReadTimeout   = 3 * time.Second
 	DefaultUpdateTimeout = 60 * time.Second
@@ -27,7 +27,7 @@ const (
 	quarter    = 4
 )
 
-// Credential lets one cluster be called (contract section 3, credentials).
+// Credential lets one cluster be called (contract.md §3, credentials).
 type Credential struct {
 	ClusterID string
 	Address   string // where the token may go

@@ -103,7 +103,7 @@ func (r *reading) afterMoment(ctx context.Context) bool {
 }
 
 // probe asks whether DumpMessages is known: it came with force_promote, and
-// without arguments it is refused before it does anything (contract section 7,
+// without arguments it is refused before it does anything (contract.md §7,
 // UNSUPPORTED_SERVER). denied: it is known, and our user may not call it.
 func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
 	ctx, cancel := l.shortly(ctx)
@@ -147,7 +147,7 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 }
 
 // milvusDenies is in what Milvus says to a user without a privilege
-// (milvus.md section 1.6).
+// (milvus.md §1.6).
 const milvusDenies = ": permission deny to "
 
 // dumping is a build that answered to DumpMessages.

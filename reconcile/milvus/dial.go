@@ -123,7 +123,7 @@ type guarded struct {
 func (g guarded) RecvMsg(m any) error { return g.secrets.hidden(g.ClientStream.RecvMsg(m)) }
 
 // bearer sends a token as Milvus wants it: base64, without a scheme
-// (milvus.md section 1.6). Streams carry it too.
+// (milvus.md §1.6). Streams carry it too.
 type bearer map[string]string
 
 func newBearer(token string) bearer {

@@ -20,6 +20,7 @@
 //
 // The package does not plan, approve or remember. It sends a configuration in
 // Execute and writes throwaway collections in Verify and ProveReplication;
-// Reader has none of these methods. Facts about the server are cited as
-// milvus.md with a section, rules as contract with a section.
+// Reader has none of these methods. Comments cite facts about the
+// server as "milvus.md §2.2" and rules as "contract.md §8": both pages are in
+// docs/design.
 package milvus

@@ -34,7 +34,7 @@ type Result struct {
 }
 
 // Execute carries out one step that sends a configuration, and believes what
-// it reads back, never an answer (contract section 8). Whether the step is
+// it reads back, never an answer (contract.md §8). Whether the step is
 // approved is for the caller to know: he holds the grant.
 func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) Result {
 	x, err := f.prepare(t, s, p)
@@ -69,7 +69,7 @@ type Permit struct {
 	// Still is asked before every request but the first, and before that too if
 	// it did not come soon; an error ends the attempts.
 	Still func(context.Context) error
-	// Until is when the right to send may be another's (contract section 8,
+	// Until is when the right to send may be another's (contract.md §8,
 	// leases): no request is sent after it, and none outlives it. It is asked
 	// before every request. Zero: the right does not run out.
 	Until func() time.Time
@@ -144,8 +144,8 @@ func (x *execution) refuse(said verdict, err error) Result {
 }
 
 // judge reads a view for this step. Where the stored configuration cannot be
-// read, a cluster that accepts a throwaway DDL is a primary (contract section
-// 7, UNSUPPORTED_SERVER); a standby refuses it.
+// read, a cluster that accepts a throwaway DDL is a primary (
+// contract.md §7, UNSUPPORTED_SERVER); a standby refuses it.
 func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) verdict {
 	said := judgeStep(x.step, x.source, v)
 	blind := v.Reach == plan.ReachUp && v.ReadsConfiguration == plan.SupportNo && v.IdentityConflict == ""

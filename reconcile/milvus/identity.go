@@ -30,7 +30,7 @@ func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own b
 
 // channelServed asks for the first channel of this cluster, and unless that is
 // answered soon for those of every other member at once: a cluster waits for a
-// channel that is not its own until the deadline (milvus.md section 1.3).
+// channel that is not its own until the deadline (milvus.md §1.3).
 func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()

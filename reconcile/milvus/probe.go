@@ -13,7 +13,7 @@ import (
 const deadlinesOfARound = 2
 
 // patience is how many times the rounds that were asked for are made at most:
-// a message in flight at the beginning starts the run anew (contract section 8).
+// a message in flight at the beginning starts the run anew (contract.md §8).
 const patience = 3
 
 // briefly is the part of a deadline that a brief round waits for a primary that hung

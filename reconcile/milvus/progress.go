@@ -13,7 +13,7 @@ import (
 )
 
 // progress reads how far each own channel has replicated, and what force
-// promotes left behind (milvus.md section 1.3). timely says that the moment of
+// promotes left behind (milvus.md §1.3). timely says that the moment of
 // the source was given before. first hears at once whether the cluster answered
 // for its first channel.
 func (r *reading) progress(ctx context.Context, sources []string, timely bool, first chan<- bool) []plan.ChannelProgress {

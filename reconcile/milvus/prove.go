@@ -23,7 +23,7 @@ const maxShards = 16
 const pollEvery = 500 * time.Millisecond
 
 // ProveReplication proves that what source writes now reaches every channel of
-// target within the bound (contract section 8): it takes a tick of source,
+// target within the bound (contract.md §8): it takes a tick of source,
 // creates and drops a throwaway collection with a shard on each channel, and
 // waits until every channel of target has replicated beyond that tick.
 //

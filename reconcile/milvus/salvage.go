@@ -44,8 +44,8 @@ type Salvage struct {
 }
 
 // Salvage reads, from each channel of a stale primary, what follows the place
-// up to which it was replicated when promoted was promoted (milvus.md sections
-// 1.4 and 5.7), and gives each message to visit, one after the other: at no
+// up to which it was replicated when promoted was promoted (
+// milvus.md §1.4, §5.7), and gives each message to visit, one after the other: at no
 // time is more than one held. It changes nothing. Names of collections are the
 // stale cluster's own.
 func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale string, visit func(SalvagedMessage) error) (Salvage, error) {
@@ -239,7 +239,7 @@ func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stre
 
 // keepsCheckpoint says whether the log still holds the message that was
 // replicated last: a log that was cut behind it begins later and does not say
-// so (milvus.md section 1.4).
+// so (milvus.md §1.4).
 func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (bool, error) {
 	kept := false
 	last := stretch{channel: cp.GetPchannel(), start: cp.GetMessageId(), from: cp.GetTimeTick(), until: cp.GetTimeTick()}

@@ -159,7 +159,7 @@ func (x *execution) read(ctx context.Context, mayWrite bool) verdict {
 
 // conclude says whether the step is over, and how. A refusal counts only
 // together with the old state: "current cluster is primary" after a promotion
-// of ours is a success (milvus.md section 2.9).
+// of ours is a success (milvus.md §2.9).
 func (x *execution) conclude(seen verdict) bool {
 	switch {
 	case seen == effected && x.result.Sent:

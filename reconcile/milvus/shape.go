@@ -11,7 +11,7 @@ import (
 
 // checkShape refuses a step that no plan of ours contains, before anybody is
 // called. A force promote names exactly the cluster itself and no edges
-// (milvus.md section 2.9); anything else that carries the flag could, on a
+// (milvus.md §2.9); anything else that carries the flag could, on a
 // server that ignores it, remove every standby (S06).
 func checkShape(t plan.Topology, s plan.Step) error {
 	if _, ok := t.Cluster(s.Cluster); !ok {
@@ -97,9 +97,9 @@ func toProto(c plan.Configuration) *commonpb.ReplicateConfiguration {
 }
 
 // request is what the step sends. A force promote goes without tokens: the
-// server takes its own stored entry (milvus.md section 2.9). Every other
+// server takes its own stored entry (milvus.md §2.9). Every other
 // configuration carries the token of each member, which must be a credentialed
-// member of this topology with exactly the bound uri (contract section 3).
+// member of this topology with exactly the bound uri (contract.md §3).
 func (f *Fleet) request(t plan.Topology, s plan.Step) (*commonpb.ReplicateConfiguration, error) {
 	out := toProto(*s.After)
 	if s.ForcePromote() {

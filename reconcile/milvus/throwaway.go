@@ -149,7 +149,7 @@ func (d *data) isOurs(ctx context.Context, name string) bool {
 }
 
 // ddl creates and drops a throwaway collection: only a primary accepts that
-// (milvus.md section 3).
+// (milvus.md §3).
 func (d *data) ddl(ctx context.Context) error {
 	name := throwawayName(d.fleet.clock.Now())
 	if err := d.create(ctx, name, 1); err != nil {

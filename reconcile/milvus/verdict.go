@@ -39,7 +39,7 @@ func judgeStep(s plan.Step, source string, v plan.View) verdict {
 }
 
 // judgePromotion: a promoted cluster stores itself alone; only a standby of
-// the same source may get the request again (contract section 8).
+// the same source may get the request again (contract.md §8).
 func judgePromotion(self, source string, b plan.Belief) verdict {
 	switch b.Kind {
 	case plan.BeliefStandalone:
@@ -88,7 +88,7 @@ const (
 )
 
 // refusals are the words with which Milvus refuses a configuration before it
-// does anything (milvus.md sections 2.2, 2.9). Other words under the same code
+// does anything (milvus.md §2.2, §2.9). Other words under the same code
 // may hide a deadline between its own parts.
 var refusals = []string{
 	"config cannot be nil", "clusters list cannot be empty", "is nil", "has empty clusterID", "containing whitespace",
@@ -135,7 +135,7 @@ func classifyAnswer(s *commonpb.Status, err error, left bool) answer {
 const longestDelay = 8 * time.Second
 
 // nextDelay is the pause before a try: 1, 2, 4, then every 8 seconds
-// (contract section 8).
+// (contract.md §8).
 func nextDelay(try int) time.Duration {
 	const doublings = 3
 	if try > doublings {

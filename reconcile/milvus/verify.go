@@ -28,7 +28,7 @@ type VerifyResult struct {
 // was just promoted may need some seconds.
 const retryEvery = time.Second
 
-// Verify proves that a cluster works as a primary (contract section 8): role
+// Verify proves that a cluster works as a primary (contract.md §8): role
 // reads its own belief; ddl also creates and drops a throwaway collection; dml
 // also inserts into one and reads back with strong consistency. What does not
 // work is tried again until ctx ends. Of the collections known before, as

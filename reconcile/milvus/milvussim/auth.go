@@ -14,7 +14,7 @@ import (
 
 // User is an account of a cluster. The user root is always there, with the
 // password RootPassword and without a role, and may do everything, unless its
-// cluster binds it by roles (M §1.6).
+// cluster binds it by roles (milvus.md §1.6).
 type User struct {
 	Name     string
 	Password string
@@ -69,7 +69,7 @@ func (c *cluster) setUsers(users []User) {
 	}
 }
 
-// authenticate is the proxy's authentication interceptor (M §1.6).
+// authenticate is the proxy's authentication interceptor (milvus.md §1.6).
 func (c *cluster) authenticate(ctx context.Context) (*user, error) {
 	if c.open {
 		return c.users[RootUser], nil
@@ -104,7 +104,7 @@ func (c *cluster) userOf(token string) *user {
 func (c *cluster) admitsToken(token string) bool { return c.open || c.userOf(token) != nil }
 
 // permit is the proxy's privilege interceptor: it looks only at methods that
-// have a privilege (M §1.6).
+// have a privilege (milvus.md §1.6).
 func (c *cluster) permit(ctx context.Context, u *user, method string, req any) error {
 	p, guarded := methodPrivileges()[method]
 	if !guarded || c.exempt(method) || u.ofOneself(req) {

@@ -25,7 +25,7 @@ type broadcastMessage struct {
 
 // broadcast is a durable task of a cluster's broadcaster: once made it is
 // carried through, whether its caller still waits or not, across restarts
-// (broadcast_scheduler.go, M §2.6). For a replicated message it is the record of
+// (broadcast_scheduler.go, milvus.md §2.6). For a replicated message it is the record of
 // the channels that have received it.
 type broadcast struct {
 	msg        *broadcastMessage
@@ -88,7 +88,7 @@ func (c *cluster) appendPending(b *broadcast) {
 }
 
 // appendBroadcast appends one channel's part; the role of the channel flips with
-// the message, before the coordinator knows (M §2.7).
+// the message, before the coordinator knows (milvus.md §2.7).
 func (c *cluster) appendBroadcast(ch *channel, msg *broadcastMessage, from *origin) position {
 	at := ch.append(message{kind: msg.ddl.kind(), body: msg, origin: from})
 	if a, ok := msg.ddl.(*alterReplicateConfig); ok {
@@ -100,7 +100,7 @@ func (c *cluster) appendBroadcast(ch *channel, msg *broadcastMessage, from *orig
 // callback runs the next ack callback and tells whether there was one. Callbacks
 // run in the order of their broadcasts, so that a load that has reached its one
 // channel waits for the creation that has not reached all of its; they are held
-// back while the coordinator is gone or stuck (acks, M §2.6, §5).
+// back while the coordinator is gone or stuck (acks, milvus.md §2.6, §5).
 func (c *cluster) callback() bool {
 	if c.coordinator != CoordinatorUp || c.callbacksHeld {
 		return false
@@ -168,7 +168,7 @@ func (c *cluster) known(id uint64) *broadcastMessage {
 }
 
 // runDDL is the way of every DDL and DCL call: share the cluster lock, be the
-// primary, broadcast, wait for the callback (broadcast_manager.go, M §3).
+// primary, broadcast, wait for the callback (broadcast_manager.go, milvus.md §3).
 func (c *cluster) runDDL(ctx context.Context, d ddl, channels ...int) error {
 	if err := c.acquire(ctx, false); err != nil {
 		return err
@@ -210,7 +210,7 @@ func (*alterReplicateConfig) kind() kind { return kindAlterReplicateConfig }
 
 // apply persists the configuration and starts the CDC tasks that it asks for. A
 // forced one first deals with the broadcasts that were only half replicated
-// (M §2.9).
+// (milvus.md §2.9).
 func (a *alterReplicateConfig) apply(c *cluster, b *broadcast) {
 	if a.force {
 		c.completeHalfReplicated()

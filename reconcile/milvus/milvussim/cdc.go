@@ -25,7 +25,7 @@ type linkState struct {
 }
 
 // task is one CDC task: it replicates one channel of its cluster to the channel
-// of the same index of one target (internal/cdc/replication, M §4.1). It has no
+// of the same index of one target (internal/cdc/replication, milvus.md §4.1). It has no
 // goroutine; a new message, a change at the target or the clock drives it.
 type task struct {
 	source   *cluster
@@ -53,7 +53,7 @@ const leftOverRetry = 2 * time.Second
 // startTasks makes the CDC tasks for the edges that leave this cluster in its
 // stored configuration and were not in the one before. A new task begins behind
 // the message that created it, which is itself not forwarded
-// (chmgr.getNewIncomingTask, M §4.1); a channel that has just been added to an
+// (chmgr.getNewIncomingTask, milvus.md §4.1); a channel that has just been added to an
 // edge that existed forwards it, for the target's new channel waits for its part.
 func (c *cluster) startTasks(b *broadcast, before *commonpb.ReplicateConfiguration) {
 	own := entry(c.stored, c.id)
@@ -108,7 +108,7 @@ func (c *cluster) startTask(ch *channel, target *commonpb.MilvusCluster, pchanne
 }
 
 // resolve finds the cluster that serves the target's uri. The server never
-// checks that it is the one that the configuration means (M §2.8).
+// checks that it is the one that the configuration means (milvus.md §2.8).
 func (t *task) resolve() {
 	if t.target != nil {
 		return

@@ -7,7 +7,7 @@ import (
 )
 
 // channel is a pchannel: a WAL with a role of its own, which flips the moment
-// that an AlterReplicateConfig message is appended to it (M §2.7).
+// that an AlterReplicateConfig message is appended to it (milvus.md §2.7).
 type channel struct {
 	owner *cluster
 	name  string
@@ -30,7 +30,7 @@ type channel struct {
 
 // checkpoint is how far a secondary channel has replicated its source. Nothing
 // is replicated yet while confirmed is false: no message id and tick 0
-// (secondary_state.go, M §1.3).
+// (secondary_state.go, milvus.md §1.3).
 type checkpoint struct {
 	cluster   string
 	pchannel  string
@@ -124,9 +124,9 @@ func (ch *channel) applyData(m message) {
 }
 
 // switchRole is what the append of an AlterReplicateConfig message does to the
-// channel (replicates, M §2.7, §2.10): a changed source starts at tick 0, the
+// channel (replicates, milvus.md §2.7, §2.10): a changed source starts at tick 0, the
 // same source goes on, a promotion ends it. Only a forced one keeps the last
-// checkpoint for salvage and rolls open transactions back (M §2.9).
+// checkpoint for salvage and rolls open transactions back (milvus.md §2.9).
 func (ch *channel) switchRole(cfg *commonpb.ReplicateConfiguration, force bool) {
 	source := sourceOf(cfg, ch.owner.id)
 	switch {
@@ -147,7 +147,7 @@ func (ch *channel) stop() {
 }
 
 // follow makes the channel a secondary of the source's channel at the same place
-// in the list, with nothing replicated yet: the mapping is by index (M §2.2).
+// in the list, with nothing replicated yet: the mapping is by index (milvus.md §2.2).
 func (ch *channel) follow(source string, cfg *commonpb.ReplicateConfiguration) {
 	ch.secondary, ch.source, ch.sourceChannel = true, source, ""
 	i := slices.Index(entry(cfg, ch.owner.id).GetPchannels(), ch.name)
@@ -158,7 +158,7 @@ func (ch *channel) follow(source string, cfg *commonpb.ReplicateConfiguration) {
 }
 
 // keepSalvage stores the checkpoint under its source; a later failover from
-// another source does not touch it, and it survives restarts (M §1.3).
+// another source does not touch it, and it survives restarts (milvus.md §1.3).
 func (ch *channel) keepSalvage() {
 	if !ch.owner.profile.dump {
 		return
@@ -182,7 +182,7 @@ func (ch *channel) rollback() {
 }
 
 // admit is the channel's own check of a write that does not come from another
-// cluster (replicate_interceptor.go, M §3).
+// cluster (replicate_interceptor.go, milvus.md §3).
 func (ch *channel) admit() error {
 	if ch.secondary {
 		return violation(textSecondaryWrite)

@@ -21,7 +21,7 @@ const (
 	// CoordinatorNotReady: the proxy says at once that the service is not ready.
 	CoordinatorNotReady
 	// CoordinatorStarting: the process was started and is not ready yet. Its proxy
-	// refuses every call by a gRPC error of its own, and nothing replicates (M §1.7).
+	// refuses every call by a gRPC error of its own, and nothing replicates (milvus.md §1.7).
 	CoordinatorStarting
 )
 

@@ -18,7 +18,7 @@ func cloneConfiguration(cfg *commonpb.ReplicateConfiguration) *commonpb.Replicat
 
 // sameConfiguration is Milvus' own idea of "same": proto equality, tokens
 // included, the order of the lists significant; nil on both sides is equal
-// (assignment.go, M §2.3).
+// (assignment.go, milvus.md §2.3).
 func sameConfiguration(stored, incoming *commonpb.ReplicateConfiguration) bool {
 	if stored == nil || incoming == nil {
 		return stored == nil && incoming == nil
@@ -26,7 +26,7 @@ func sameConfiguration(stored, incoming *commonpb.ReplicateConfiguration) bool {
 	return proto.Equal(stored, incoming)
 }
 
-// redacted is a copy with every token blanked (sanitize.go, M §1.2).
+// redacted is a copy with every token blanked (sanitize.go, milvus.md §1.2).
 func redacted(cfg *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
 	cfg = cloneConfiguration(cfg)
 	for _, c := range cfg.GetClusters() {
@@ -38,7 +38,7 @@ func redacted(cfg *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfigura
 }
 
 // withStoredTokens is a copy in which a blank token of a cluster that is stored
-// already is the stored one (newer sanitize.go, M §2.4). The uri must be the
+// already is the stored one (newer sanitize.go, milvus.md §2.4). The uri must be the
 // stored one too, or the token would go to an address that it was not given for
 // (#53340).
 func withStoredTokens(cfg, stored *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
@@ -63,7 +63,7 @@ func entry(cfg *commonpb.ReplicateConfiguration, id string) *commonpb.MilvusClus
 }
 
 // sourceOf is the cluster that id replicates from, "" if no edge targets it
-// (helper, M §2.1).
+// (helper, milvus.md §2.1).
 func sourceOf(cfg *commonpb.ReplicateConfiguration, id string) string {
 	for _, e := range cfg.GetCrossClusterTopology() {
 		if e.GetTargetClusterId() == id {

@@ -13,7 +13,7 @@ func begin(ctx context.Context) (*cluster, error) {
 	return c, c.needCoordinator(ctx)
 }
 
-// Connect answers the version of the cluster as server_info.build_tags (M §1.1). The proxy looks the database up on the way.
+// Connect answers the version of the cluster as server_info.build_tags (milvus.md §1.1). The proxy looks the database up on the way.
 func (service) Connect(ctx context.Context, req *milvuspb.ConnectRequest) (*milvuspb.ConnectResponse, error) {
 	c, err := begin(ctx)
 	if db := databaseOf(ctx, req); err == nil && c.databases[db] == nil {

@@ -166,7 +166,7 @@ func (c *cluster) reconnect() {
 }
 
 // forgetCursors ends the process of the CDC component: its tasks stay, where they
-// were does not (M §5.5), and one whose key is another's is not started again.
+// were does not (milvus.md §5.5), and one whose key is another's is not started again.
 func (c *cluster) forgetCursors() {
 	for _, ch := range c.channels {
 		for _, t := range slices.Clone(ch.tasks) {
@@ -195,7 +195,7 @@ func (t *task) deliver(m message) error {
 }
 
 // leaves ends the task behind a confirmed configuration in which its edge is no
-// more (cdc-stream, M §4.4), be it one from before the task, which is replayed
+// more (cdc-stream, milvus.md §4.4), be it one from before the task, which is replayed
 // where a target goes on at an older checkpoint (#52727).
 func (t *task) leaves(m message) bool {
 	b, ok := m.body.(*broadcastMessage)

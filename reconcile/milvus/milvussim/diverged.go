@@ -1,7 +1,7 @@
 package milvussim
 
 // part remembers, at a promotion by force, with whom the cluster no longer shares
-// a history: its source and the other standbys, whose checkpoints differ (M §4.3).
+// a history: its source and the other standbys, whose checkpoints differ (milvus.md §4.3).
 func (c *cluster) part() {
 	if c.parted == nil {
 		c.parted = map[string]bool{}

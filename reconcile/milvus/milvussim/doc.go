@@ -8,8 +8,8 @@
 // checkpoints for each channel, force promote with salvage checkpoints, an old
 // primary that comes back and still believes that it is the primary. What it
 // answers depends on the version profile of the cluster. The facts are those of
-// the behavioural contract of the Milvus CDC control plane; a comment cites it
-// as "M §n" and names the Milvus path where one is known.
+// docs/design/milvus.md; a comment cites it as "milvus.md §2.2" for a section, as
+// "milvus.md S06" or "V14" for a row of its tables, and names the Milvus path where one is known.
 //
 // It does not: persist anything, index vectors (a search is a linear scan),
 // bill resource groups, import files, or check the data that it is given beyond

@@ -12,11 +12,11 @@ import (
 )
 
 // includeStartField is the number of DumpMessagesRequest.include_start_message,
-// which this version of the generated API does not have yet (M §1.4).
+// which this version of the generated API does not have yet (milvus.md §1.4).
 const includeStartField = 5
 
 // DumpMessages streams what a channel's WAL holds behind a message id, system
-// messages left out. Without an end it goes on until it is cancelled (M §1.4).
+// messages left out. Without an end it goes on until it is cancelled (milvus.md §1.4).
 func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.MilvusService_DumpMessagesServer) error {
 	ctx := stream.Context()
 	c := rpcOf(ctx).cluster

@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// TestImportIsRefusedWhereReplicationIs: code 3000 on both ends of an edge (M §3).
+// TestImportIsRefusedWhereReplicationIs: code 3000 on both ends of an edge (milvus.md §3).
 func TestImportIsRefusedWhereReplicationIs(t *testing.T) {
 	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
 	for _, id := range []string{"a", "b"} {

@@ -102,7 +102,7 @@ func (w *World) Coordinator(id string, state Coordinator) error {
 }
 
 // HoldCallbacks has the ack callbacks of a cluster retry in vain: channels get
-// their messages, the coordinator never changes (M §5).
+// their messages, the coordinator never changes (milvus.md §5).
 func (w *World) HoldCallbacks(id string, held bool) error {
 	return w.change(id, func(c *cluster) error {
 		c.callbacksHeld = held

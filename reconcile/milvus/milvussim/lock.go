@@ -4,7 +4,7 @@ import "context"
 
 // clusterLock is the broadcaster's cluster-wide resource key: DDL shares it, a
 // change of the replicate configuration and a force promote hold it alone.
-// Waiters are served in order (broadcast_manager.go, M §2.5).
+// Waiters are served in order (broadcast_manager.go, milvus.md §2.5).
 type clusterLock struct {
 	shared    int
 	exclusive bool
@@ -44,7 +44,7 @@ func (l *clusterLock) release(exclusive bool) {
 
 // acquire takes the cluster lock. The wait takes no notice of the caller's
 // deadline, which is looked at right after: a call whose caller left while it
-// waited has no effect (M §2.5, §2.6).
+// waited has no effect (milvus.md §2.5, §2.6).
 func (c *cluster) acquire(ctx context.Context, exclusive bool) error {
 	r := &lockRequest{exclusive: exclusive}
 	c.lock.queue = append(c.lock.queue, r)
@@ -65,7 +65,7 @@ func (c *cluster) unlock(exclusive bool) {
 }
 
 // relock builds the lock anew after a restart: the broadcasts that are not done
-// hold what they held, everybody else is gone (M §2.6).
+// hold what they held, everybody else is gone (milvus.md §2.6).
 func (c *cluster) relock() {
 	c.lock = clusterLock{}
 	for _, b := range c.broadcasts {

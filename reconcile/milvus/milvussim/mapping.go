@@ -3,12 +3,12 @@ package milvussim
 import "slices"
 
 // controlChannel is the place of the channel on which every broadcast goes, the
-// first one of a cluster (M §2.2).
+// first one of a cluster (milvus.md §2.2).
 const controlChannel = 0
 
 // admitControl refuses what comes from the source's control channel to another
 // channel than this cluster's own: the lists of the two clusters are in different
-// orders, and no DDL gets through (replicate_service.go, M §2.2).
+// orders, and no DDL gets through (replicate_service.go, milvus.md §2.2).
 func (ch *channel) admitControl(source string) error {
 	from := ch.owner.world.byID[source]
 	if from == nil || ch.index == controlChannel || ch.sourceChannel != from.channels[controlChannel].name {
@@ -18,7 +18,7 @@ func (ch *channel) admitControl(source string) error {
 }
 
 // mapped is a broadcast message with the source's channels turned into those that
-// the stored configuration has at the same places (M §2.2). Most lists are in the
+// the stored configuration has at the same places (milvus.md §2.2). Most lists are in the
 // order of the channels themselves, and the message stays as it is.
 func (c *cluster) mapped(msg *broadcastMessage, source string) *broadcastMessage {
 	at := c.channelsFor(source)

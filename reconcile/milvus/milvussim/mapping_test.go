@@ -17,7 +17,7 @@ import (
 
 // TestChannelsAreMappedByTheirPlace: a server takes its own channels in any order
 // (V14), and replication goes by the places in the lists. Rows survive that, but
-// a control channel that is matched with another one ends all DDL (M §2.2).
+// a control channel that is matched with another one ends all DDL (milvus.md §2.2).
 func TestChannelsAreMappedByTheirPlace(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -70,7 +70,7 @@ func TestChannelsAreMappedByTheirPlace(t *testing.T) {
 func swap(names []string, at [2]int) { names[at[0]], names[at[1]] = names[at[1]], names[at[0]] }
 
 // TestReplicationStreamRefusals: what a target tells a source that it does not
-// take anything from (M §1.5).
+// take anything from (milvus.md §1.5).
 func TestReplicationStreamRefusals(t *testing.T) {
 	for _, tc := range []struct {
 		name      string

@@ -44,7 +44,7 @@ const (
 )
 
 // system tells whether a message belongs to its own WAL only: it is never
-// replicated and never dumped (M §1.4, §6). TimeTick messages would be of this
+// replicated and never dumped (milvus.md §1.4, §6). TimeTick messages would be of this
 // kind too; the simulator does not write them, a channel without news costs
 // nothing.
 func (k kind) system() bool {
@@ -87,7 +87,7 @@ type position struct {
 }
 
 // truncate forgets what is older than the horizon, replicated or not: retention
-// is not tied to replication (M §4.6).
+// is not tied to replication (milvus.md §4.6).
 func (ch *channel) truncate(horizon time.Time) {
 	limit := Tick(horizon, 0)
 	n := 0

@@ -147,7 +147,7 @@ func TestOneselfNeedsNoPrivilege(t *testing.T) {
 }
 
 // TestStandbyRefusesEveryBroadcast: the role is looked at before anything else,
-// so that not even what is missing is told (M §3).
+// so that not even what is missing is told (milvus.md §3).
 func TestStandbyRefusesEveryBroadcast(t *testing.T) {
 	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
 	b := dial(t, w, "b")

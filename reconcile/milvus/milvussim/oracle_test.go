@@ -154,7 +154,7 @@ func TestRepeatedValidationIsPure(t *testing.T) {
 }
 
 // TestListedDifferences names everything in which newer versions differ from the
-// oracle (M §1.1, §2.2).
+// oracle (milvus.md §1.1, §2.2).
 func TestListedDifferences(t *testing.T) {
 	pair := func(n int, edge bool) *commonpb.ReplicateConfiguration {
 		cfg := &commonpb.ReplicateConfiguration{}

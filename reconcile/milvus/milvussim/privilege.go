@@ -13,7 +13,7 @@ import (
 
 // methodPrivileges names the privilege that guards a method, without the prefix
 // "Privilege". It is read from where Milvus' own interceptor reads it: the
-// annotation of the request in milvus.proto (privilege_interceptor.go, M §1.6). A
+// annotation of the request in milvus.proto (privilege_interceptor.go, milvus.md §1.6). A
 // method that is not here needs authentication only, GetReplicateInfo among them;
 // the lists of databases and collections show what the user may see.
 var methodPrivileges = sync.OnceValue(func() map[string]string {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestGroupsAreUpstreams holds the built-in privilege groups to upstream's own
-// lists; GetReplicateConfiguration is newer than those (M §1.6).
+// lists; GetReplicateConfiguration is newer than those (milvus.md §1.6).
 func TestGroupsAreUpstreams(t *testing.T) {
 	for group, want := range map[string][]string{
 		"ClusterReadOnly": util.ClusterReadOnlyPrivileges, "ClusterReadWrite": util.ClusterReadWritePrivileges, "ClusterAdmin": util.ClusterAdminPrivileges,

@@ -11,7 +11,7 @@ import (
 type configurationRead int
 
 const (
-	// readUnknown: the method is in no proto that the server knows (M §1.1).
+	// readUnknown: the method is in no proto that the server knows (milvus.md §1.1).
 	readUnknown configurationRead = iota
 	// readStub: in the proto and in the code, but not forwarded (#49810).
 	readStub
@@ -22,7 +22,7 @@ const (
 )
 
 // Profile is what a Milvus version does, as far as replication is concerned
-// (M §1.1). Make one with ParseProfile.
+// (milvus.md §1.1). Make one with ParseProfile.
 type Profile struct {
 	// Version is the name by which the profile was asked for, without a "v".
 	Version string
@@ -40,7 +40,7 @@ type Profile struct {
 	sentinels      bool // validator texts end in a merr sentinel (#50545)
 	fillTokens     bool // a blank token means "as stored" (#52735)
 	dropStale      bool // CDC skips topology messages older than its task (#52728)
-	ownDeadline    bool // a deadline inside the server is answered as a Status (M §1.7)
+	ownDeadline    bool // a deadline inside the server is answered as a Status (milvus.md §1.7)
 	dropEmpty      bool // an empty configuration clears replication (#48994, reverted by #49080)
 	streamRights   bool // streams are checked for users and privileges (#52608, #52854, #52858)
 	calmFencing    bool // a log is not fenced again and again (#53118)
@@ -82,7 +82,7 @@ var (
 // "3.0-beta", "3.0.0" to "3.0.2", "v3.0.2-dev", a build of the 2.6 line as its CI
 // names it ("2.6-20260717-<commit>"), a build of master of before #52608
 // ("master-20260807-<commit>"), "master" (with the fixes that were open or newly
-// merged in M §1.1), "master-353ce56", on which an empty configuration clears
+// merged in milvus.md §1.1), "master-353ce56", on which an empty configuration clears
 // replication, or Unlabelled. A version whose behaviour is not known is an error.
 func ParseProfile(version string) (Profile, error) {
 	name := strings.TrimPrefix(version, "v")
@@ -162,7 +162,7 @@ func numberedRelease(name string) (Profile, bool) {
 	return p, true
 }
 
-// release26 is the table of M §1.1, by patch release of the 2.6 line.
+// release26 is the table of milvus.md §1.1, by patch release of the 2.6 line.
 func release26(patch int) Profile {
 	p := Profile{
 		replication:    patch >= 2,

@@ -8,7 +8,7 @@ import (
 
 // GetReplicateConfiguration answers what the coordinator has stored, tokens
 // blanked, order kept. Until newer versions, a cluster that never had a
-// configuration waits for one (M §1.2, #52686).
+// configuration waits for one (milvus.md §1.2, #52686).
 func (s service) GetReplicateConfiguration(ctx context.Context, req *milvuspb.GetReplicateConfigurationRequest) (*milvuspb.GetReplicateConfigurationResponse, error) {
 	c := rpcOf(ctx).cluster
 	if c.profile.read == readStub {
@@ -35,7 +35,7 @@ func (s service) GetReplicateConfiguration(ctx context.Context, req *milvuspb.Ge
 }
 
 // GetReplicateInfo answers how far a channel of the called cluster has
-// replicated its source, and what a forced promotion kept for salvage (M §1.3).
+// replicated its source, and what a forced promotion kept for salvage (milvus.md §1.3).
 // It needs no coordinator. The source named by the request picks the salvage
 // entry and nothing else.
 func (service) GetReplicateInfo(ctx context.Context, req *milvuspb.GetReplicateInfoRequest) (*milvuspb.GetReplicateInfoResponse, error) {

@@ -10,7 +10,7 @@ import (
 var errWaiting = errors.New("target is not ready to append")
 
 // receive appends a message that another cluster sends, after the checks of the
-// target's proxy and of its channel (replicate_service.go, replicates, M §1.5).
+// target's proxy and of its channel (replicate_service.go, replicates, milvus.md §1.5).
 // addressee is the id that the sender means to talk to.
 func (c *cluster) receive(addressee, pchannel string, m message, from origin) error {
 	if addressee != c.id {
@@ -43,7 +43,7 @@ func (c *cluster) receive(addressee, pchannel string, m message, from origin) er
 }
 
 // replicate appends the message and moves the checkpoint; a transaction moves it
-// at its commit only (M §1.5).
+// at its commit only (milvus.md §1.5).
 func (ch *channel) replicate(m message, from origin) error {
 	c := ch.owner
 	msg, broadcasted := m.body.(*broadcastMessage)
@@ -73,7 +73,7 @@ func (ch *channel) replicate(m message, from origin) error {
 
 // localize rewrites a replicated configuration that omits this cluster into its
 // own entry without edges, so that a removed standby becomes a primary of its
-// own (overwriteAlterReplicateConfigMessage, M §2.10). A removal together with
+// own (overwriteAlterReplicateConfigMessage, milvus.md §2.10). A removal together with
 // a growth of channels cannot be rewritten, and its source tries for ever
 // (#50041).
 func (c *cluster) localize(msg *broadcastMessage, source string) (*broadcastMessage, error) {

@@ -7,7 +7,7 @@ import (
 
 // retryInterval is how long a CDC task waits after a refusal. The back-off of a
 // source starts anew with each stream that opens, so it does not grow
-// (cdc-stream, M §5).
+// (cdc-stream, milvus.md §5).
 const retryInterval = 100 * time.Millisecond
 
 // refusals counts how often a target has refused the message that a task has to
@@ -21,7 +21,7 @@ type refusals struct {
 }
 
 // note records a real try that failed. A target that lets the message wait has
-// not refused it (M §1.5).
+// not refused it (milvus.md §1.5).
 func (r *refusals) note(err error, now time.Time) {
 	if errors.Is(err, errWaiting) {
 		r.pause(now)

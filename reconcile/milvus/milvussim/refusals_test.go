@@ -19,7 +19,7 @@ func linkOf(w *milvussim.World, from, to string) milvussim.LinkState {
 }
 
 // TestAnOldPrimaryKeepsTrying follows an old primary whose standby was promoted
-// by force: each of its channels is refused every 100 ms (M §5.4).
+// by force: each of its channels is refused every 100 ms (milvus.md §5.4).
 func TestAnOldPrimaryKeepsTrying(t *testing.T) {
 	clock := manual()
 	w := start(t, milvussim.Options{Clock: clock}, milvussim.Converged(milvussim.Pair("a", "b"))...)

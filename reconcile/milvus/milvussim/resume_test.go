@@ -13,7 +13,7 @@ import (
 
 // TestWhereASourceGoesOn: a source whose stream opens again goes on behind what
 // was confirmed, even if its target has started anew; one whose CDC component was
-// restarted sends everything since the attach once more (M §5.5).
+// restarted sends everything since the attach once more (milvus.md §5.5).
 func TestWhereASourceGoesOn(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -96,7 +96,7 @@ func (c *cluster) serve(ctx context.Context, f *fault, rec *call, method string,
 }
 
 // stream serves a streaming call. Before #52608 Milvus' proxy had its checks of
-// users and privileges for unary calls only (M §1.6).
+// users and privileges for unary calls only (milvus.md §1.6).
 func (w *World) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	c, err := clusterOf(ss.Context())
 	if err != nil {
@@ -145,7 +145,7 @@ func (w *World) unlocked(f func() error) error {
 	return f()
 }
 
-// knows answers as a server does whose proto has no such method (M §1.1), or
+// knows answers as a server does whose proto has no such method (milvus.md §1.1), or
 // whose proto has it while the service does not forward it (#49810).
 func (c *cluster) knows(method string) error {
 	p := c.profile

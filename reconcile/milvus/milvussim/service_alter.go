@@ -10,7 +10,7 @@ import (
 
 // beginDDL is the start of a call that broadcasts. The role is looked at before
 // anything else: on a standby even what is not there is refused as not primary
-// (internal/rootcoord startBroadcastWith…, M §3).
+// (internal/rootcoord startBroadcastWith…, milvus.md §3).
 func beginDDL(ctx context.Context) (*cluster, error) {
 	c, err := begin(ctx)
 	if err == nil && c.source() != "" {

@@ -31,7 +31,7 @@ func (service) DropResourceGroup(ctx context.Context, req *milvuspb.DropResource
 
 // localResourceGroup changes resource groups, which are not replicated. A primary
 // broadcasts the change, and its standbys drop the message; a standby changes its
-// own without writing it to any log (querycoordv2/ddl_callbacks.go, M §3).
+// own without writing it to any log (querycoordv2/ddl_callbacks.go, milvus.md §3).
 func localResourceGroup(ctx context.Context, what kind, change func(*cluster)) (*commonpb.Status, error) {
 	c, err := begin(ctx)
 	switch {
@@ -55,8 +55,8 @@ func (service) ListResourceGroups(ctx context.Context, _ *milvuspb.ListResourceG
 	return resp, err
 }
 
-// Import is refused on a cluster that replicates (ddl_callbacks_import.go, M
-// §3). A cluster that does not has no files to import from.
+// Import is refused on a cluster that replicates (ddl_callbacks_import.go,
+// milvus.md §3). A cluster that does not has no files to import from.
 func (s service) Import(ctx context.Context, req *milvuspb.ImportRequest) (*milvuspb.ImportResponse, error) {
 	c, err := begin(ctx)
 	if err == nil && len(c.stored.GetClusters()) > 1 {

@@ -12,7 +12,7 @@ import (
 
 const countField = "count(*)"
 
-// Query finds rows by an expression. It works on a standby too (M §3).
+// Query finds rows by an expression. It works on a standby too (milvus.md §3).
 func (service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.QueryResults{CollectionName: req.GetCollectionName()}
@@ -132,7 +132,7 @@ func page(rows []row, params []*commonpb.KeyValuePair) ([]row, error) {
 }
 
 // Flush seals the growing segments of collections: a ManualFlush broadcast,
-// which is replicated, and Flush messages, which are not (M §6).
+// which is replicated, and Flush messages, which are not (milvus.md §6).
 func (service) Flush(ctx context.Context, req *milvuspb.FlushRequest) (*milvuspb.FlushResponse, error) {
 	c, err := begin(ctx)
 	resp := &milvuspb.FlushResponse{

@@ -17,7 +17,7 @@ import (
 )
 
 // Search scans all rows for the nearest float vectors. It works on a standby too
-// (M §3).
+// (milvus.md §3).
 func (service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milvuspb.SearchResults, error) {
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.SearchResults{CollectionName: req.GetCollectionName()}

@@ -10,7 +10,7 @@ import (
 
 // Insert appends the rows to the channels of their shards. Each channel decides
 // for itself, so that in the middle of a change of roles some take their rows
-// while others refuse (M §2.7).
+// while others refuse (milvus.md §2.7).
 func (service) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milvuspb.MutationResult, error) {
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.MutationResult{}

@@ -74,12 +74,12 @@ type LinkState struct {
 	Lag  string `json:"lag"`
 	// Refused is how often the target has refused what the source has for it, on
 	// all channels, since the source last got through; an old primary goes on
-	// trying for ever (M §5.4).
+	// trying for ever (milvus.md §5.4).
 	Refused int64 `json:"refused,omitempty"`
 	// Reason is what the target told.
 	Reason string `json:"reason,omitempty"`
 	// Diverged: the source has an edge to a cluster from which a forced promotion
-	// has parted it. No server notices (M §2.8).
+	// has parted it. No server notices (milvus.md §2.8).
 	Diverged bool `json:"diverged,omitempty"`
 }
 

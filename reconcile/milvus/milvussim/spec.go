@@ -24,7 +24,7 @@ const (
 	Detached Role = "detached"
 )
 
-// DefaultPChannels is rootCoord.dmlChannelNum (M §2.1).
+// DefaultPChannels is rootCoord.dmlChannelNum (milvus.md §2.1).
 const DefaultPChannels = 16
 
 // ClusterSpec describes a cluster to start.

@@ -11,7 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
 
-// Codes of Milvus' own errors that the simulator answers (pkg/util/merr, M §7).
+// Codes of Milvus' own errors that the simulator answers (pkg/util/merr, milvus.md §7).
 const (
 	codeNotReady           = 1
 	codeCollectionNotFound = 100
@@ -91,7 +91,7 @@ func grpcError(err error) error {
 func answer(err error) (*commonpb.Status, error) { return split(err) }
 
 // streamingCode is the name of a streaming error code, with the gRPC code that
-// it maps to (internal/util/streamingutil/status/rpc_error.go, M §7). The
+// it maps to (internal/util/streamingutil/status/rpc_error.go, milvus.md §7). The
 // spelling of INVAILD is Milvus' own.
 type streamingCode struct {
 	name string
@@ -108,19 +108,19 @@ const updateMethod = "/milvus.proto.streaming.StreamingCoordAssignmentService/Up
 
 // rejectUpdate is how a rejection of UpdateReplicateConfiguration arrives: the
 // error crosses a gRPC hop inside Milvus and loses its identity, so that its
-// code is 65535 whatever it was (M §1.1).
+// code is 65535 whatever it was (milvus.md §1.1).
 func rejectUpdate(code streamingCode, cause string) error {
 	return failf(codeUnexpected, "%s; streaming error: code = %s, cause = %s; rpc error: code = %s, desc = ",
 		updateMethod, code.name, cause, code.grpc)
 }
 
-// violation is the answer of a channel whose role forbids a message (M §1.5, §3).
+// violation is the answer of a channel whose role forbids a message (milvus.md §1.5, §3).
 func violation(format string, args ...any) error {
 	return failf(codeUnexpected, "streaming error: code = %s, cause = %s",
 		streamingViolation.name, fmt.Sprintf(format, args...))
 }
 
-// Texts of rejections (M §2.9, §3).
+// Texts of rejections (milvus.md §2.9, §3).
 const (
 	textNotPrimaryDDL  = "cluster is not primary, cannot do any DDL/DCL"
 	textSecondaryWrite = "non-replicate message cannot be received in secondary role"
@@ -132,13 +132,13 @@ const (
 	textAuth           = "auth check failure, please check username and password are correct"
 )
 
-// notReady is the answer of a proxy that is not healthy (M §1.1).
+// notReady is the answer of a proxy that is not healthy (milvus.md §1.1).
 func notReady(state string) error {
 	return failf(codeNotReady, "service not ready[proxy=1]: state code: %s", state)
 }
 
 // proxyStarting is the answer to every call of a proxy that was started and is
-// not ready yet, before it looks at tokens (M §1.7).
+// not ready yet, before it looks at tokens (milvus.md §1.7).
 func proxyStarting() error {
 	return status.Error(codes.Unknown, "service unavailable: internal: Milvus Proxy is not ready yet. please wait")
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // CreateReplicateStream takes what a source's CDC component sends for one
-// pchannel (replicate_stream_server.go, M §1.5). Clusters of one World replicate
+// pchannel (replicate_stream_server.go, milvus.md §1.5). Clusters of one World replicate
 // without it; it is there for sources outside. It takes inserts, deletes and
 // transactions; a broadcast message belongs to several channels and comes from a
 // cluster of the same World only. The stream ends at the first message that

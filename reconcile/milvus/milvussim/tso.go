@@ -3,7 +3,7 @@ package milvussim
 import "time"
 
 // logicalBits is the width of the logical part of a hybrid time tick
-// (pkg/util/tsoutil/tso.go, M §6).
+// (pkg/util/tsoutil/tso.go, milvus.md §6).
 const logicalBits = 18
 
 // Tick composes a Milvus time tick: physical milliseconds << 18 | logical.
@@ -26,7 +26,7 @@ const (
 // never goes back, even if the clock does. AllocTimestamp asks it each time. The
 // WAL takes its ticks from a batch that the streaming node fetched at its last
 // sync, so that what is written after an AllocTimestamp can bear an older tick
-// (M §6).
+// (milvus.md §6).
 type tso struct {
 	last       uint64
 	synced     time.Time

@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// TestTicksAreMilvus: ticks that real clusters gave (M §6).
+// TestTicksAreMilvus: ticks that real clusters gave (milvus.md §6).
 func TestTicksAreMilvus(t *testing.T) {
 	for _, tc := range []struct {
 		tick, logical uint64

@@ -10,7 +10,7 @@ import (
 )
 
 // UpdateReplicateConfiguration replaces the replicate configuration, or promotes
-// by force (assignment.go, M §1.1). Versions that do not know force_promote yet
+// by force (assignment.go, milvus.md §1.1). Versions that do not know force_promote yet
 // ignore it (S06).
 func (service) UpdateReplicateConfiguration(ctx context.Context, req *milvuspb.UpdateReplicateConfigurationRequest) (*commonpb.Status, error) {
 	c := rpcOf(ctx).cluster
@@ -47,7 +47,7 @@ func (c *cluster) passedOwnDeadline(err error) bool {
 
 // update is the normal call: compare, validate, take the lock, look at the role,
 // do the first two again, broadcast. What is wrong with a configuration is told
-// before the role is looked at, so a standby tells it at once (M §2.2).
+// before the role is looked at, so a standby tells it at once (milvus.md §2.2).
 func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
 	_, same, err := c.examine(incoming)
 	if same || err != nil {
@@ -108,7 +108,7 @@ func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
 
 // barrier is what a normal call does on a secondary: it waits until replication
 // has brought the very same configuration, without a limit of its own
-// (waitUntilPrimaryChangeOrConfigurationSame, M §2.5).
+// (waitUntilPrimaryChangeOrConfigurationSame, milvus.md §2.5).
 func (c *cluster) barrier(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
 	return c.wait(ctx, func() bool {
 		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, c.meant(incoming))
@@ -124,7 +124,7 @@ func (c *cluster) allChannels() []int {
 }
 
 // forcePromote makes a secondary a primary of its own without its source
-// (handleForcePromote, M §2.9). The caller's uri, token and pchannels are not
+// (handleForcePromote, milvus.md §2.9). The caller's uri, token and pchannels are not
 // used: the configuration is built from what is stored.
 func (c *cluster) forcePromote(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
 	if err := c.acquire(ctx, true); err != nil {

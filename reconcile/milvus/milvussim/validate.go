@@ -11,7 +11,7 @@ import (
 )
 
 // validator checks an incoming configuration in the order and with the texts of
-// pkg/util/replicateutil/config_validator.go (M §2.2, V1 to V21). Where Milvus
+// pkg/util/replicateutil/config_validator.go (milvus.md §2.2, V1 to V21). Where Milvus
 // ranges over a map, this one goes through the clusters in list order, so that
 // of several faults the same one is always reported.
 type validator struct {
@@ -22,7 +22,7 @@ type validator struct {
 	incoming *commonpb.ReplicateConfiguration
 }
 
-// Suffixes that newer servers add to the texts of the validator (M §1.1).
+// Suffixes that newer servers add to the texts of the validator (milvus.md §1.1).
 const (
 	suffixInvalid = ": invalid parameter"
 	suffixMissing = ": missing parameter"

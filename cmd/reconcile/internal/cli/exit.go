@@ -2,7 +2,7 @@ package cli
 
 import "milvus-reconcile/reconcile"
 
-// ExitCode is a process's exit code (contract section 5).
+// ExitCode is a process's exit code (contract.md §5).
 type ExitCode int
 
 // The exit codes.

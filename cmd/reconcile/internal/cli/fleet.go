@@ -10,7 +10,7 @@ import (
 )
 
 // verifyTimeout bounds a verification, which is tried again within it: upstream
-// allows a promotion 180 s until it takes writes (milvus.md section 2.9).
+// allows a promotion 180 s until it takes writes (milvus.md §2.9).
 const verifyTimeout = 3 * time.Minute
 
 // observer lets a pass read clusters, and shows that it does.

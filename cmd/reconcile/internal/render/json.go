@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// JSON writes the document of contract section 6, indented, with one line
+// JSON writes the document of contract.md §6, indented, with one line
 // end. Values that are not known are null and lists are never null.
 func JSON(w io.Writer, d Document) error { return writeJSON(w, encode(d)) }
 

@@ -12,7 +12,7 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// Metrics are the series of contract section 9. What a snapshot says is read
+// Metrics are the series of contract.md §9. What a snapshot says is read
 // when Prometheus asks; what happened is counted when it happens. No label
 // holds an address, a token or a message. The registry is our own: the Milvus
 // client registers foreign series in the default one.

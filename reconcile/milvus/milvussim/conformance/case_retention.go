@@ -11,7 +11,7 @@ import (
 
 // retention has a standby stay away for longer than its source's WAL is kept:
 // with Pulsar the rows are gone without a word, with Kafka the task tries for
-// ever (#48779, M §4.6).
+// ever (#48779, milvus.md §4.6).
 func retention(t testing.TB) {
 	t.Helper()
 	for _, tc := range []struct {

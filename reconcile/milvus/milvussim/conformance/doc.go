@@ -1,6 +1,6 @@
 // Package conformance holds the cases that a Milvus replication control plane
 // must pass to be what the reconciler takes it for: the scenarios S01 to S63 of
-// the behavioural contract (M §10), as far as they speak of the server, and one
+// the behavioural contract (milvus.md §10), as far as they speak of the server, and one
 // case, named I01 and on, for everything that the contract only infers.
 //
 // The target comes from outside. Without one, each case starts its own simulated

@@ -10,7 +10,7 @@ const (
 	Reconciler
 )
 
-// Scenario is one row of the contract's conformance tables (M §10).
+// Scenario is one row of the contract's conformance tables (milvus.md §10).
 type Scenario struct {
 	ID    string
 	Title string

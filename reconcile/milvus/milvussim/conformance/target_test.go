@@ -70,9 +70,9 @@ func TestWhatNeedsTheSimulator(t *testing.T) {
 		}
 	}
 	want := []string{
-		"I04 and so it does when the edge is told again before the link heals (M §4.2)",
+		"I04 and so it does when the edge is told again before the link heals (milvus.md §4.2)",
 		"I04 unless the source skips what predates its task (#52728)",
-		"I08 a removal from before the task is replayed to the end of replication (#52727, M §4.1)",
+		"I08 a removal from before the task is replayed to the end of replication (#52727, milvus.md §4.1)",
 		"I08 which the source skips with the fix (#52728)",
 		"S06 the force flag is ignored on a standby", "S06 and removes every standby on a primary",
 		"S09 promoted although the deadline passed",
