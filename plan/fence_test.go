@@ -63,7 +63,7 @@ func TestFence(t *testing.T) {
 	}
 }
 
-// TestFenceListsEveryCluster is R03: what the stale one still reaches must not
+// TestFenceListsEveryCluster is R03 of scenarios.md: what the stale one still reaches must not
 // be let go by it.
 func TestFenceListsEveryCluster(t *testing.T) {
 	d, o, m := world{t: failingOver("b", "a", "c"), views: []View{primaryOf("a", "b", "c"), primaryOf("b"), standbyOf("a", "c", "b")}, memory: hadFailedOver("a", "b")}.inputs()

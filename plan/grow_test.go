@@ -31,6 +31,7 @@ func bare(v View) View {
 	return v
 }
 
+// TestGrowChannels: cases named V14 or V18 break that rule of milvus.md.
 func TestGrowChannels(t *testing.T) {
 	grow := grown(pairOf("a", "b")).after(pairOf("a", "b"))
 	steps := []string{"1 update_replicate_configuration a", "1 update_replicate_configuration b", "2 wait_converged a", "3 verify a"}

@@ -91,7 +91,7 @@ func TestChannelsOfAStandby(t *testing.T) {
 }
 
 // TestChannelsRaisedOnAStandby: what nobody lists blocks a failover on the day,
-// and is told on a quiet one (S37).
+// and is told on a quiet one (milvus.md S37).
 func TestChannelsRaisedOnAStandby(t *testing.T) {
 	raised := standbyOf("a", "b")
 	raised.Unlisted = []string{"b-rootcoord-dml_2"}

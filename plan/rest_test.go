@@ -63,7 +63,7 @@ func TestUnsentBoundsTheLag(t *testing.T) {
 	}
 }
 
-// TestCollectionsMissing is R43: what was seen on the standby and is not on the
+// TestCollectionsMissing is R43 of scenarios.md: what was seen on the standby and is not on the
 // promoted cluster is told, and nothing else follows from it.
 func TestCollectionsMissing(t *testing.T) {
 	seen := recorded(3*time.Hour, nil, "default/orders", "default/invoices")

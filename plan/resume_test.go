@@ -20,6 +20,7 @@ func begun(t *testing.T, w world, change func(i *Intent)) Memory {
 	return m
 }
 
+// TestResume: cases named R07 and the like tell a row of scenarios.md.
 func TestResume(t *testing.T) {
 	failover := world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}
 	switchover := world{t: pairOf("b", "a").after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}

@@ -9,7 +9,7 @@ import (
 
 // TestStories are the stories of what must not go wrong that the planner
 // decides; those of the rounds of evidence are in TestJudgeLoss, those of open
-// intents in TestResume, R41 in TestEffectiveRules.
+// intents in TestResume, R41 of scenarios.md in TestEffectiveRules.
 func TestStories(t *testing.T) {
 	restored := pairOf("a", "b")
 	restored.Clusters[1].Provisioned = Provisioned{From: ProvisionedRestored, At: now.Add(-24 * time.Hour)}

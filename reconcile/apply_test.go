@@ -257,7 +257,7 @@ func TestStaleIsRecordedWithTheIntent(t *testing.T) {
 	}
 }
 
-// TestTheLastRoundOfAHangingPrimary is brief, and is made all the same: a primary that serves again is seen by it (R21).
+// TestTheLastRoundOfAHangingPrimary is brief, and is made all the same: a primary that serves again is seen by it (scenarios.md R21).
 func TestTheLastRoundOfAHangingPrimary(t *testing.T) {
 	for name, recovers := range map[string]bool{"it hangs on": false, "it recovers for the last round alone": true} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func newAttach(t *testing.T) *story {
 	return s
 }
 
-// TestARefusedPrimaryKeepsTheStandbyUncalled is R38: the new standby is told
+// TestARefusedPrimaryKeepsTheStandbyUncalled is R38 of scenarios.md: the new standby is told
 // only after the primary was read back.
 func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
 	for name, status := range map[string]reconcile.StepStatus{"refused": reconcile.StepRefused, "failed": reconcile.StepFailed, "in doubt": reconcile.StepInDoubt} {

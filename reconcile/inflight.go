@@ -48,7 +48,7 @@ const (
 )
 
 // round is the brief round that the probes amount to as of now; false: they amount to
-// none, since something came, or since they, or this process, were not in time (R20).
+// none, since something came, or since they, or this process, were not in time (scenarios.md R20).
 func (f *inFlight) round(now time.Time) (plan.Round, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

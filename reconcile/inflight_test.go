@@ -117,7 +117,7 @@ func TestAHangingPrimaryIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// TestAnAnswerToAProbeInFlight (R21): a primary that answers one of them before the lock,
+// TestAnAnswerToAProbeInFlight (scenarios.md R21): a primary that answers one of them before the lock,
 // or while the candidate is asked under it, or serves new calls by then, is not failed over.
 func TestAnAnswerToAProbeInFlight(t *testing.T) {
 	for _, when := range []string{"under the lock", "while the candidate is asked", "none of those in flight, but a new one"} {

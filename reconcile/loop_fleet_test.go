@@ -27,7 +27,7 @@ func (d *deadWebhook) Check(_ context.Context, topology, _ string, _ []string) [
 	return nil
 }
 
-// TestLoopOfAFleet is R30: of 500 topologies one is malformed, one has a
+// TestLoopOfAFleet is R30 of scenarios.md: of 500 topologies one is malformed, one has a
 // webhook that never answers and one a cluster that never does. The failover
 // of another is carried out meanwhile, and every other one is in sync.
 func TestLoopOfAFleet(t *testing.T) {

@@ -61,7 +61,7 @@ func TestLoopActsOnlyAsTold(t *testing.T) {
 	}
 }
 
-// TestLoopLapses is R14: an approval that meets a living primary in two rounds
+// TestLoopLapses is R14 of scenarios.md: an approval that meets a living primary in two rounds
 // is denied from then on; another one is not.
 func TestLoopLapses(t *testing.T) {
 	s := newStory(t)

@@ -225,7 +225,7 @@ func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
 }
 
 // TestSettle: the approval of a state that is live already is spent by the
-// first match (scenario R09), and only by a document that governs.
+// first match (scenario R09 of scenarios.md), and only by a document that governs.
 func TestSettle(t *testing.T) {
 	for _, test := range []struct {
 		name    string

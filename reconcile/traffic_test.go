@@ -216,7 +216,7 @@ func TestRefusedTargetWarnsBeforeAFailover(t *testing.T) {
 	}
 }
 
-// TestRedirectIsRetriedWithoutAnApproval is the end of R06: the approval is
+// TestRedirectIsRetriedWithoutAnApproval is the end of R06 of scenarios.md: the approval is
 // gone, its intent is not.
 func TestRedirectIsRetriedWithoutAnApproval(t *testing.T) {
 	s := newStory(t)

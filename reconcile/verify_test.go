@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// TestCollectionsAreMissing is R43: what is not there any more is told, and holds
+// TestCollectionsAreMissing is R43 of scenarios.md: what is not there any more is told, and holds
 // nothing back. What the cluster held before the promotion is looked for as well.
 func TestCollectionsAreMissing(t *testing.T) {
 	s := newStory(t)

@@ -13,8 +13,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// told names, for each code that no script prints, the named story that ends
-// with it; a script that prints the code is found by itself.
+// told names, for each code that no script prints, the named test that ends with
+// it (R11 and the like are rows of scenarios.md); a script that prints the code is found by itself.
 var told = map[string]string{
 	"ALREADY_USED":              "reconcile/gitsource/attackforged_test.go: a re-armoured signature on a spent payload (R11)",
 	"COLLECTIONS_MISSING":       "plan/rest_test.go TestCollectionsMissing",

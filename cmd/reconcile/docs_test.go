@@ -57,10 +57,14 @@ var (
 	markup  = regexp.MustCompile("[`*]|\\]\\([^)]*\\)|\\[")
 )
 
-// anchors are the places of a page that a link can point to, as forges name
-// them: letters, digits, hyphens and underscores in lower case.
+// anchors are the places of a page that a link can point to: those that it names
+// itself (<a id="…"></a>), and its headings as forges name them: letters, digits,
+// hyphens and underscores in lower case.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
+	for _, a := range explicit.FindAllStringSubmatch(text, -1) {
+		out[a[1]] = true
+	}
 	for _, h := range heading.FindAllStringSubmatch(text, -1) {
 		var b strings.Builder
 		for _, r := range strings.ToLower(markup.ReplaceAllString(h[1], "")) {

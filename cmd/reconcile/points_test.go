@@ -216,7 +216,7 @@ func TestTwoReconcilersRace(t *testing.T) {
 	}
 }
 
-// TestStoppedBeforeItSends is R42: a process is stopped between its look at
+// TestStoppedBeforeItSends is R42 of scenarios.md: a process is stopped between its look at
 // the lease and the call, and wakes up when another has finished its work.
 func TestStoppedBeforeItSends(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)

@@ -13,9 +13,9 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim/conformance"
 )
 
-// witnesses names, for each scenario that speaks of the reconciler, the tests
+// witnesses names, for each scenario of milvus.md that speaks of the reconciler, the tests
 // that hold it: "file TestName", "file: case name" for one case of a table, or a
-// script alone.
+// script alone. Cases named R24 and the like tell a row of scenarios.md.
 var witnesses = map[string][]string{
 	"S01": {"plan/compute_test.go: STALE_REJOIN: without a new attestation", "testdata/script/stale-rejoin.txtar"},
 	"S02": {"plan/compute_test.go: OUT_OF_BAND_FAILOVER", "testdata/script/out-of-band-failover.txtar"},

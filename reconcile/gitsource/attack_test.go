@@ -31,7 +31,8 @@ func TestAttacks(t *testing.T) {
 }
 
 // attackCase is one attack, and the denial and the rule that stop it. Without a
-// denial the attack is on somebody else's approval, which holds.
+// denial the attack is on somebody else's approval, which holds. A number in a
+// name is a row of scenarios.md.
 type attackCase struct {
 	name string
 	code string

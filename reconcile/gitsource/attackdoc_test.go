@@ -48,11 +48,19 @@ func between(t *testing.T, page, mark, text string) string {
 	return before + "<!-- " + mark + ":begin -->\n" + text + "<!-- " + mark + ":end -->\n" + after
 }
 
+// rowOfScenarios is the number of a row of docs/design/scenarios.md.
+var rowOfScenarios = regexp.MustCompile(`\bR[0-9]{2}\b`)
+
+func linkedRow(id string) string {
+	return fmt.Sprintf("[%s](design/scenarios.md#%s)", id, strings.ToLower(id))
+}
+
 func approvalTable() string {
 	var b strings.Builder
 	b.WriteString("| what is tried | ends as | because |\n|---|---|---|\n")
 	for _, c := range attacks() {
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", c.name, cmp.Or(c.code, "approved"), c.why)
+		name := rowOfScenarios.ReplaceAllStringFunc(c.name, linkedRow)
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", name, cmp.Or(c.code, "approved"), c.why)
 	}
 	return b.String()
 }

@@ -10,7 +10,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// attacksBySignature are tries on signatures and raw objects.
+// attacksBySignature are tries on signatures and raw objects. R11 and the
+// like are rows of scenarios.md.
 func attacksBySignature() []attackCase {
 	return []attackCase{
 		{

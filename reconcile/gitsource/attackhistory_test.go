@@ -7,7 +7,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// attacksByHistory are tries on the order of commits.
+// attacksByHistory are tries on the order of commits. R15 and the like
+// are rows of scenarios.md.
 func attacksByHistory() []attackCase {
 	return []attackCase{
 		{

@@ -4,6 +4,7 @@ import (
 	"time"
 )
 
+// storiesOfMerges: a number in a name is a row of scenarios.md.
 func storiesOfMerges() []story {
 	first := doc("orders", 1)
 	return []story{

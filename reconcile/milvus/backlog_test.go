@@ -49,7 +49,7 @@ func TestWhatIsUnsentIsTold(t *testing.T) {
 	check("the source is away", 0, 0, 16)
 }
 
-// TestAStalledLinkIsFound joins adapter and planner: S60 on real calls.
+// TestAStalledLinkIsFound joins adapter and planner: S60 of milvus.md on real calls.
 func TestAStalledLinkIsFound(t *testing.T) {
 	w := pair(t, "")
 	w.config.Clock = nil // the time of the simulator, to hold ticks against

@@ -257,7 +257,7 @@ func TestUpdateIsRefusedLocally(t *testing.T) {
 }
 
 // A returning old primary is sent the edge from the promoted cluster, alone:
-// it demotes itself (S03).
+// it demotes itself (milvus.md S03).
 func TestFence(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.Stop("a"))

@@ -8,7 +8,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// R42: a process that was stopped until its lease could be another's sends
+// R42 of scenarios.md: a process that was stopped until its lease could be another's sends
 // nothing, and no request that it sends outlives the lease.
 func TestRequestsStayWithinTheLease(t *testing.T) {
 	t.Run("the lease ran out while it was looking", func(t *testing.T) {

@@ -59,7 +59,7 @@ var coordinatorNames = map[Coordinator]string{
 // String is the state as the control API spells it.
 func (s Coordinator) String() string { return coordinatorNames[s] }
 
-// handleInside registers the calls that break a cluster from inside: what S09,
+// handleInside registers the calls that break a cluster from inside: what S09 of milvus.md,
 // S43 to S45, S59 and S61 need.
 func (w *World) handleInside(mux *http.ServeMux) {
 	handle(mux, "POST /clusters/{id}/coordinator", func(id string, in struct {

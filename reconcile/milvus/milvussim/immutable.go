@@ -11,7 +11,7 @@ import (
 )
 
 // unchanged compares the clusters that are stored already with what comes in:
-// channels only grow, uri and token stay (V18 to V21).
+// channels only grow, uri and token stay (milvus.md V18 to V21).
 func (v *validator) unchanged() error {
 	if v.stored == nil {
 		return nil
