@@ -42,7 +42,9 @@ commit, with the trailers that apply looks for. It needs the repository (--repo,
 else the current folder) and your own git configuration with a signing key, and
 nothing else. CLUSTER is the one that is primary after the change. The tag stays
 valid through merge, squash and rebase while the document is the same. It is
-pushed only with --push. A person who approves once more gets the next tag, with -2 at
+pushed only with --push. What git signed and what the remote then holds is read back and
+compared; of git's environment variables only those that say where your configuration
+lies and how a remote is reached have an effect. A person who approves once more gets the next tag, with -2 at
 its end: of one person's tags the newest counts.
 
 Where the operator's configuration names the repository (approval.repository), the
@@ -89,8 +91,10 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	if _, err := gitIn(ctx, dir, message, "tag", "--sign", "--cleanup=verbatim", "--file=-", tag, rev.commit); err != nil {
-		return fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key)", tag, err)
+	wanted := wantedTag{dir: dir, name: tag, commit: rev.commit, topology: document.Name, message: message}
+	object, err := wanted.sign(ctx, g)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.commit, strings.Join(roleChanges(document.Previous, document), ", "))
 	if slices.ContainsFunc(rev.changes[document.Name].Authors, claim.By.SameEmail) {
@@ -105,7 +109,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		return nil
 	}
 	g.begin("pushing the tag to " + o.push)
-	if _, err := gitIn(ctx, dir, "", "push", "--", o.push, "refs/tags/"+tag); err != nil {
+	if err := wanted.push(ctx, o.push, object); err != nil {
 		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(o.push), tag)
 	}
 	fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))

@@ -27,7 +27,7 @@ type Stdio struct {
 
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
-	leaveCallersRepository()
+	leaveCallersGit()
 	outliveReaders()
 	g := &globals{std: std, clock: time.Now, after: time.After, terminal: isTerminal}
 	root := newRoot(g) //nolint:contextcheck // each command has its own

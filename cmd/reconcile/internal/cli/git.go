@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,24 +16,36 @@ import (
 // child that it left behind, such as a credential daemon, may hold it open.
 const outputWait = 250 * time.Millisecond
 
-// repositoryVariables name the environment variables by which git is told which
-// repository it works on (git rev-parse --local-env-vars, and GIT_NAMESPACE). Git
-// exports them to its hooks. GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are not
-// among them: git itself hands them on to the git of a submodule.
-var repositoryVariables = []string{
-	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE",
-	"GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE",
-	"GIT_PREFIX", "GIT_INTERNAL_SUPER_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+// keptVariables are the environment variables of git that stay: where the user's own
+// configuration lies, how a remote is reached, and tracing. All others tell git which
+// repository, index, configuration, identity or date to use. Git sets many of them
+// for its hooks and aliases, which a command of ours may run in.
+var keptVariables = []string{
+	"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
+	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_PROXY_COMMAND",
+	"GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_CURL_VERBOSE",
+	"GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM",
 }
 
-// leaveCallersRepository removes the caller's repositoryVariables from this
-// process, before anything runs: what a command works on is what --repo and the
-// configuration name, also in a hook, and also where a git of ours or of go-git is
-// started (a file:// remote runs git-upload-pack).
-func leaveCallersRepository() {
-	for _, name := range repositoryVariables {
-		_ = os.Unsetenv(name) // it fails for malformed names only
+// keptFamilies are the beginnings of more names of that kind.
+var keptFamilies = []string{"GIT_SSL_", "GIT_HTTP_", "GIT_TRACE"}
+
+// leaveCallersGit removes from this process, before anything runs, all variables of
+// git that are not kept: what a command works on is what --repo and the
+// configuration name, and what is signed is as the user's own configuration of git
+// says, also in a hook, and also where a git of go-git's is started (a file:// remote
+// runs git-upload-pack).
+func leaveCallersGit() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "GIT_") && !kept(name) {
+			_ = os.Unsetenv(name) // it fails for malformed names only
+		}
 	}
+}
+
+func kept(name string) bool {
+	return slices.Contains(keptVariables, name) ||
+		slices.ContainsFunc(keptFamilies, func(family string) bool { return strings.HasPrefix(name, family) })
 }
 
 // gitIn runs the user's git in a folder: what is signed and how is their own

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+// dateTolerance is how far the date of a tag may lie outside the time in which it was
+// made: git counts in seconds, by a clock that may lag.
+const dateTolerance = time.Minute
+
+// wantedTag is an approval as it is meant to be signed.
+type wantedTag struct {
+	dir      string
+	name     string // below refs/tags/
+	commit   string
+	topology string
+	message  string
+}
+
+func (w wantedTag) ref() string { return "refs/tags/" + w.name }
+
+// sign has git make the tag, and reads it back as apply reads it. One that is not what
+// was meant is taken away again, before anybody can push it. It returns the tag's
+// object id.
+func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
+	began := g.clock()
+	if _, err := gitIn(ctx, w.dir, w.message, "tag", "--sign", "--cleanup=verbatim", "--file=-", w.name, w.commit); err != nil {
+		return "", fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key)", w.name, err)
+	}
+	carrier, err := w.read(ctx, g)
+	if err == nil {
+		err = w.differs(ctx, carrier, began, g.clock())
+	}
+	if err != nil {
+		_, undone := gitIn(ctx, w.dir, "", "update-ref", "-d", w.ref())
+		return "", errors.Join(fmt.Errorf("git did not sign what was meant, so the tag %s was deleted again: %w", w.name, err), undone)
+	}
+	return carrier.Object, nil
+}
+
+// read finds the tag where apply would find it.
+func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, error) {
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: w.dir, Path: g.pathOr("topologies")})
+	if err != nil {
+		return approval.Carrier{}, err
+	}
+	defer repo.Close() //nolint:errcheck // only read
+	changes, err := repo.Changes(ctx, w.commit, g.documents)
+	if err != nil {
+		return approval.Carrier{}, err
+	}
+	carriers := changes[w.topology].Carriers
+	i := slices.IndexFunc(carriers, func(c approval.Carrier) bool { return c.Ref == w.ref() })
+	if i < 0 {
+		return approval.Carrier{}, fmt.Errorf("%s does not hold it, or not for this document", w.dir)
+	}
+	return carriers[i], nil
+}
+
+// differs says in what a tag is not the one that was meant.
+func (w wantedTag) differs(ctx context.Context, c approval.Carrier, began, ended time.Time) error {
+	signature := c.Signature
+	switch {
+	case c.Problem != "":
+		return errors.New(c.Problem)
+	case len(c.UnknownHeaders) > 0:
+		return fmt.Errorf("it has the header %s, which nobody knows", strings.Join(c.UnknownHeaders, ", "))
+	case c.Commit != w.commit:
+		return fmt.Errorf("it points at %s, not at %s", c.Commit, w.commit)
+	case strings.TrimRight(c.Message, "\n") != strings.TrimRight(w.message, "\n"):
+		return errors.New("its message is another")
+	case c.Date.Before(began.Add(-dateTolerance)) || c.Date.After(ended.Add(dateTolerance)):
+		return fmt.Errorf("it is dated %s", c.Date.UTC().Format(time.RFC3339))
+	case signature.Kind == approval.SignatureNone:
+		return errors.New("it is not signed")
+	case signature.Kind == approval.SignatureOpenPGP && signature.KeyUnknown:
+		return nil // the operator's keyring has the key, not this clone
+	case !signature.Valid || signature.Problem != "":
+		return fmt.Errorf("its signature does not count: %s", signature.Problem)
+	}
+	if key := configuredKey(ctx, w.dir); key != "" && key != signature.Fingerprint {
+		return fmt.Errorf("the key %s signed it; user.signingKey is %s", signature.Fingerprint, key)
+	}
+	return nil
+}
+
+// push pushes the tag, and nothing else, and demands that the remote then has this
+// very object.
+func (w wantedTag) push(ctx context.Context, remote, object string) error {
+	if _, err := gitIn(ctx, w.dir, "", "push", "--no-follow-tags", "--", remote, w.ref()); err != nil {
+		return err
+	}
+	places, err := gitIn(ctx, w.dir, "", "remote", "get-url", "--push", "--all", "--", remote)
+	if err != nil { // it is no remote of the clone's, but an address
+		places = remote
+	}
+	for place := range strings.Lines(places) {
+		there, err := gitIn(ctx, w.dir, "", "ls-remote", "--refs", "--", strings.TrimSpace(place), w.ref())
+		if err != nil {
+			return fmt.Errorf("it was pushed, and cannot be read back: %w", err)
+		}
+		if found := strings.Fields(there); !slices.Equal(found, []string{object, w.ref()}) {
+			return fmt.Errorf("it was pushed, and the remote holds %s in its place, not %s", orNothing(found), object)
+		}
+	}
+	return nil
+}
+
+func orNothing(found []string) string {
+	if len(found) == 0 {
+		return "nothing"
+	}
+	return found[0]
+}
+
+// configuredKey is the fingerprint of the SSH key that the user's git is told to sign
+// with; empty where that cannot be told, as with an OpenPGP key.
+func configuredKey(ctx context.Context, dir string) string {
+	if format, err := gitIn(ctx, dir, "", "config", "gpg.format"); err != nil || format != "ssh" {
+		return ""
+	}
+	named, err := gitIn(ctx, dir, "", "config", "--type=path", "user.signingKey")
+	if err != nil {
+		return ""
+	}
+	if literal, ok := strings.CutPrefix(named, "key::"); ok || strings.HasPrefix(named, "ssh-") {
+		return fingerprint([]byte(literal))
+	}
+	if !filepath.IsAbs(named) {
+		named = filepath.Join(dir, named)
+	}
+	for _, path := range []string{named, named + ".pub"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if found := fingerprint(text); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// fingerprint is that of a public key, or of a private key's public one where it can
+// be read without a passphrase.
+func fingerprint(text []byte) string {
+	key, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		signer, err := ssh.ParsePrivateKey(text)
+		var locked *ssh.PassphraseMissingError
+		switch {
+		case err == nil:
+			key = signer.PublicKey()
+		case errors.As(err, &locked) && locked.PublicKey != nil:
+			key = locked.PublicKey
+		default:
+			return ""
+		}
+	}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		key = cert.Key
+	}
+	return ssh.FingerprintSHA256(key)
+}
