@@ -82,7 +82,7 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	for i, s := range steps {
 		wg.Go(func() {
 			began := r.apply.Clock()
-			ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
+			ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 			half := halfDone{run: r, step: s}
 			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
 				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until, Half: half.stands, SeenHalf: now.observed.View(s.Cluster).HalfPromoted()})
@@ -139,7 +139,7 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 	for _, s := range now.plan.Steps {
 		var x StepResult
 		began := r.apply.Clock()
-		ctx, end := span(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
+		ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 		switch s.Action {
 		case plan.ActionWait:
 			x = r.converged(ctx, now)

@@ -49,7 +49,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}
 	a.acting = true
-	ctx, end := span(ctx, "apply", "")
+	ctx, end := StartSpan(ctx, "apply", "")
 	s, err := a.survey(ctx)
 	if err != nil {
 		end("")
@@ -59,7 +59,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	order := failoversFirst(s.computed.Topologies)
 	reports, results := make([]Report, len(order)), make([]Result, len(order))
 	a.sideBySide(len(order), func(i int) {
-		ctx, end := span(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
+		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
 		reports[i] = a.probed(ctx, s, order[i])
 		results[i] = a.topologyRun(ctx, order[i].Name, reports[i])
 		if d := results[i].decided; d != nil {
@@ -160,7 +160,7 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
 	d := report.Decisions[t.Name]
 	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || !t.Resumed) {
-		return OutcomeBlocked, codesOf(blocking)
+		return OutcomeBlocked, BlockedBy(blocking)
 	}
 	if !d.Approved() {
 		return OutcomeNotApproved, d.Code + ": " + d.Detail
@@ -168,7 +168,7 @@ func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
 	return OutcomeApplied, ""
 }
 
-func codesOf(findings []plan.Finding) string {
+func BlockedBy(findings []plan.Finding) string {
 	var out []string
 	for _, f := range findings {
 		out = append(out, string(f.Code))
@@ -183,7 +183,7 @@ func (a Apply) settle(ctx context.Context, t plan.TopologyPlan, r Remembered) (O
 	if newer, ok := a.Superseded[t.Name]; ok {
 		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
 	}
-	if !t.Matches || r.spent(t.Name, t.Generation) {
+	if !t.Matches || r.Used(t.Name, t.Generation) {
 		return OutcomeUnchanged, ""
 	}
 	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}

@@ -8,16 +8,17 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // newAttach is the story of cluster-b, empty, that joins cluster-a.
-func newAttach(t *testing.T) *story {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
-	own, _ := s.world.views["cluster-a"].Belief.Configuration.Member("cluster-a")
-	s.world.set("cluster-a", func(v *plan.View) {
+func newAttach(t *testing.T) *reconciletest.Story {
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	own, _ := s.Clusters.Views["cluster-a"].Belief.Configuration.Member("cluster-a")
+	s.Clusters.Set("cluster-a", func(v *plan.View) {
 		v.Belief = plan.ClassifyBelief("cluster-a", plan.Configuration{Clusters: []plan.Member{own}})
 	})
-	s.world.set("cluster-b", func(v *plan.View) {
+	s.Clusters.Set("cluster-b", func(v *plan.View) {
 		v.Belief, v.Progress, v.Contents = plan.Belief{Kind: plan.BeliefUnconfigured}, nil, plan.Contents{Known: true}
 	})
 	return s
@@ -29,16 +30,16 @@ func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
 	for name, status := range map[string]reconcile.StepStatus{"refused": reconcile.StepRefused, "failed": reconcile.StepFailed, "in doubt": reconcile.StepInDoubt} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
-			s.hands.answers["cluster-a"] = answers(status, true)
-			got := s.run(t)
-			if got.Outcome == reconcile.OutcomeApplied || !slices.Equal(s.hands.sent, []string{"update_replicate_configuration cluster-a"}) {
-				t.Errorf("%s (%s), sent %v", got.Outcome, got.Detail, s.hands.sent)
+			s.Actor.Answers["cluster-a"] = reconciletest.Answers(status, true)
+			got := s.Run(t)
+			if got.Outcome == reconcile.OutcomeApplied || !slices.Equal(s.Actor.Sent, []string{"update_replicate_configuration cluster-a"}) {
+				t.Errorf("%s (%s), sent %v", got.Outcome, got.Detail, s.Actor.Sent)
 			}
 		})
 	}
 	s := newAttach(t)
-	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 2 || s.hands.sent[1] != "update_replicate_configuration cluster-b" {
-		t.Errorf("%s (%s), sent %v", got.Outcome, got.Detail, s.hands.sent)
+	if got := s.Run(t); got.Outcome != reconcile.OutcomeApplied || len(s.Actor.Sent) != 2 || s.Actor.Sent[1] != "update_replicate_configuration cluster-b" {
+		t.Errorf("%s (%s), sent %v", got.Outcome, got.Detail, s.Actor.Sent)
 	}
 }
 
@@ -46,24 +47,24 @@ func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
 // connection of an earlier one; a failover, which hurries, is not slowed down.
 func TestWhatJoinsIsLookedAtAnew(t *testing.T) {
 	attach := newAttach(t)
-	if got := attach.run(t); got.Outcome != reconcile.OutcomeApplied {
+	if got := attach.Run(t); got.Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
 	}
 	fresh := 0
-	for _, d := range attach.world.depths {
+	for _, d := range attach.Clusters.Depths {
 		if d.Fresh {
 			fresh++
 		}
 	}
-	if last := attach.world.depths[len(attach.world.depths)-1]; fresh != 2 || !last.Fresh || !last.Contents {
-		t.Errorf("%d looks are fresh, under the lock and after the join: %+v", fresh, attach.world.depths)
+	if last := attach.Clusters.Depths[len(attach.Clusters.Depths)-1]; fresh != 2 || !last.Fresh || !last.Contents {
+		t.Errorf("%d looks are fresh, under the lock and after the join: %+v", fresh, attach.Clusters.Depths)
 	}
-	failover := newStory(t)
-	if got := failover.run(t); got.Outcome != reconcile.OutcomeApplied {
+	failover := reconciletest.NewStory(t)
+	if got := failover.Run(t); got.Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
 	}
-	if slices.ContainsFunc(failover.world.depths, func(d reconcile.Depth) bool { return d.Fresh }) {
-		t.Errorf("%+v", failover.world.depths)
+	if slices.ContainsFunc(failover.Clusters.Depths, func(d reconcile.Depth) bool { return d.Fresh }) {
+		t.Errorf("%+v", failover.Clusters.Depths)
 	}
 }
 
@@ -82,19 +83,19 @@ func TestAJoinedClusterIsLookedAtAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
-			s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
-				s.world.set("cluster-a", func(v *plan.View) { v.Contents = c.primary })
-				s.world.set("cluster-b", func(v *plan.View) { v.Contents = c.standby })
+			s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+				s.Clusters.Set("cluster-a", func(v *plan.View) { v.Contents = c.primary })
+				s.Clusters.Set("cluster-b", func(v *plan.View) { v.Contents = c.standby })
 				return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
 			}
-			got := s.run(t)
+			got := s.Run(t)
 			if c.applied {
 				if got.Outcome != reconcile.OutcomeApplied {
 					t.Errorf("%s: %s", got.Outcome, got.Detail)
 				}
 				return
 			}
-			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "JOIN_NOT_EMPTY: cluster-b") || !s.book.open() {
+			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "JOIN_NOT_EMPTY: cluster-b") || !s.Ledger.Open() {
 				t.Errorf("%s: %s", got.Outcome, got.Detail)
 			}
 		})
@@ -106,20 +107,20 @@ func holds(names ...string) plan.Contents { return plan.Contents{Known: true, Co
 // A run that carries on looks again too, and ends once the cluster is empty.
 func TestAJoinedClusterIsLookedAtByTheNextRun(t *testing.T) {
 	s := newAttach(t)
-	s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
-		s.world.set("cluster-b", func(v *plan.View) { v.Contents = holds("default/mine") })
+	s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+		s.Clusters.Set("cluster-b", func(v *plan.View) { v.Contents = holds("default/mine") })
 		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
 	}
-	s.run(t)
+	s.Run(t)
 	for _, c := range []struct {
 		contents plan.Contents
 		want     reconcile.Outcome
 	}{{holds("default/mine"), reconcile.OutcomeUnverified}, {holds(), reconcile.OutcomeApplied}} {
-		s.again()
-		s.world.set("cluster-a", func(v *plan.View) { v.Contents = holds() })
-		s.world.set("cluster-b", func(v *plan.View) { v.Contents = c.contents })
-		if got := s.run(t); got.Outcome != c.want || len(s.hands.sent) != 0 {
-			t.Errorf("%s (%s), sent %v, want %s", got.Outcome, got.Detail, s.hands.sent, c.want)
+		s.Forget()
+		s.Clusters.Set("cluster-a", func(v *plan.View) { v.Contents = holds() })
+		s.Clusters.Set("cluster-b", func(v *plan.View) { v.Contents = c.contents })
+		if got := s.Run(t); got.Outcome != c.want || len(s.Actor.Sent) != 0 {
+			t.Errorf("%s (%s), sent %v, want %s", got.Outcome, got.Detail, s.Actor.Sent, c.want)
 		}
 	}
 }

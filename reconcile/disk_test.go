@@ -22,6 +22,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/ledger/faultydisk"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 func TestMain(m *testing.M) {
@@ -80,22 +81,22 @@ const diskWrites = 60
 
 // diskStory is a story whose ledger is a real one, in a folder of its own.
 type diskStory struct {
-	*story
+	*reconciletest.Story
 	path string
 	told []string // by the runs
 }
 
 func newDiskStory(t *testing.T, dir string) *diskStory {
 	t.Helper()
-	s := newStory(t)
-	s.apply.Changes["orders"].Carriers[0].PayloadHash = strings.Repeat("5e", 32) // a real ledger wants a real one
-	return &diskStory{story: s, path: filepath.Join(dir, "ledger.db")}
+	s := reconciletest.NewStory(t)
+	s.Apply.Changes["orders"].Carriers[0].PayloadHash = strings.Repeat("5e", 32) // a real ledger wants a real one
+	return &diskStory{Story: s, path: filepath.Join(dir, "ledger.db")}
 }
 
 // reopened is the ledger as another process finds it.
 func (s *diskStory) reopened(t *testing.T) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Embedded(s.path, ledger.Options{Clock: s.world.clock.now})
+	l, err := ledger.Embedded(s.path, ledger.Options{Clock: s.Clusters.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +111,8 @@ func (s *diskStory) applies(t *testing.T) string {
 		s.told = append(s.told, err.Error())
 		return "no ledger"
 	}
-	s.story.apply.Ledger = &onDisk{ledger: l, isNew: isNew}
-	report, err := s.story.apply.Run(t.Context())
+	s.Story.Apply.Ledger = &onDisk{ledger: l, isNew: isNew}
+	report, err := s.Story.Apply.Run(t.Context())
 	if err != nil {
 		return "no report"
 	}
@@ -124,12 +125,12 @@ func (s *diskStory) applies(t *testing.T) string {
 // sent without its intent on the disk, and that the next runs finish it once.
 func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, after int, with syscall.Errno) (ended string) {
 	t.Helper()
-	s.hands.answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
+	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		snapshot, err := s.reopened(t).Read(ctx)
 		if err != nil || len(snapshot.Memory().Intents) != 1 || !snapshot.Memory().Intents[0].MayHaveSent || len(snapshot.Spent("orders")) != 1 {
 			t.Errorf("%s: sent while the ledger holds %+v, %v", name, snapshot.Memory().Intents, err)
 		}
-		s.world.set("cluster-b", func(v *plan.View) {
+		s.Clusters.Set("cluster-b", func(v *plan.View) {
 			v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{s.member("cluster-b")}})
 		})
 		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
@@ -146,11 +147,11 @@ func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, afte
 		if s.applies(t) == reconcile.OutcomeUnchanged.String() {
 			break
 		}
-		s.world.clock.pass(time.Second)
+		s.Clusters.Clock.Pass(time.Second)
 	}
 	now := s.kinds(t, name, s.path)
-	if len(s.hands.sent) != 1 || s.hands.sent[0] != promote {
-		t.Errorf("%s, which ended as %s: sent %q", name, ended, s.hands.sent)
+	if len(s.Actor.Sent) != 1 || s.Actor.Sent[0] != reconciletest.Promote {
+		t.Errorf("%s, which ended as %s: sent %q", name, ended, s.Actor.Sent)
 	}
 	if len(now) < len(told) || !slices.Equal(now[:len(told)], told) {
 		t.Errorf("%s: the ledger held %q and holds %q", name, told, now)
@@ -181,7 +182,7 @@ func (s *diskStory) kinds(t *testing.T, name, path string) []string {
 }
 
 func (s *diskStory) member(id string) plan.Member {
-	for _, c := range s.topology("orders").Clusters {
+	for _, c := range s.Topology("orders").Clusters {
 		if c.ID == id {
 			return plan.Member{ID: id, URI: c.URI, PChannels: c.PChannels}
 		}

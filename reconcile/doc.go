@@ -7,9 +7,8 @@
 // (contract.md §8). Which state gets which plan is package plan's affair,
 // whether a commit may carry it out is package approval's.
 //
-// [Loop] is the daemon: it makes such a pass of every topology again and again,
-// follows Git, and makes the rounds of evidence while a primary is silent. What
-// it knows is published as a [Snapshot].
+// Package reconcile/daemon makes such a pass of every topology again and again.
+// It imports this package; this package knows nothing of it.
 //
 // What this package does not do: it speaks no protocol, opens no file and
 // prints nothing. Git, Milvus, the ledger and redirect targets reach it

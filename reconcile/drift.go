@@ -33,8 +33,9 @@ type Drift struct {
 	Message string
 }
 
-// matters says whether a drift makes a topology drifted.
-func (d Drift) matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
+// Matters says whether a drift makes a topology drifted: that of an unknown cluster
+// and another order do not.
+func (d Drift) Matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
 
 // Drifted is contract.md §5: a transition, traffic or unmanaged drift, or
 // any critical or blocking finding but a stale primary that is unreachable or
@@ -168,62 +169,4 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 	default:
 		return Drift{}, false
 	}
-}
-
-// driftMemory remembers which drifts were seen, so that one is raised once
-// two sweeps in a row saw it, and resolved once a sweep that could judge its
-// cluster no longer does.
-type driftMemory struct {
-	seen      map[driftKey]bool // by the last sweep
-	confirmed map[driftKey]Drift
-}
-
-type driftKey struct {
-	kind    DriftKind
-	cluster string
-}
-
-// next takes what a sweep saw and returns what was raised and resolved by it.
-// What is not known keeps what stood: silence of a cluster resolves nothing.
-func (m *driftMemory) next(seen []Drift) (raised, resolved []Drift) {
-	if m.confirmed == nil {
-		m.confirmed = map[driftKey]Drift{}
-	}
-	now, silent := map[driftKey]bool{}, map[string]bool{}
-	for _, d := range seen {
-		k := driftKey{d.Kind, d.Cluster}
-		now[k] = true
-		if d.Kind == DriftUnknown {
-			silent[d.Cluster], silent[""] = true, true // what is about no one cluster may be about this one
-		}
-		if _, known := m.confirmed[k]; !known && m.seen[k] {
-			raised = append(raised, d)
-		}
-		if _, known := m.confirmed[k]; known || m.seen[k] {
-			m.confirmed[k] = d
-		}
-	}
-	for k, d := range m.confirmed {
-		if !now[k] && (k.kind == DriftUnknown || !silent[k.cluster]) {
-			resolved = append(resolved, d)
-			delete(m.confirmed, k)
-		}
-	}
-	m.seen = now
-	slices.SortFunc(resolved, compareDrifts)
-	return raised, resolved
-}
-
-// standing lists the confirmed drifts, sorted.
-func (m *driftMemory) standing() []Drift {
-	var out []Drift
-	for _, d := range m.confirmed {
-		out = append(out, d)
-	}
-	slices.SortFunc(out, compareDrifts)
-	return out
-}
-
-func compareDrifts(a, b Drift) int {
-	return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Cluster, b.Cluster))
 }

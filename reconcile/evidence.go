@@ -42,8 +42,8 @@ func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remember
 	return out
 }
 
-// hanging is the old primary that hangs in every run of rounds; empty: none does.
-func hanging(made []plan.Evidence, now time.Time) string {
+// HangingPrimary is the old primary that hangs in every run of rounds; empty: none does.
+func HangingPrimary(made []plan.Evidence, now time.Time) string {
 	if len(made) == 0 || slices.ContainsFunc(made, func(e plan.Evidence) bool { return e.Primary != made[0].Primary || !e.Hangs(now) }) {
 		return ""
 	}
@@ -53,7 +53,7 @@ func hanging(made []plan.Evidence, now time.Time) string {
 // sparing is the depth of a look that knows which primary hangs, and what probes of it
 // that are in flight show.
 func (p Pass) sparing(d Depth, made []plan.Evidence) Depth {
-	d.Hanging = hanging(made, p.Clock())
+	d.Hanging = HangingPrimary(made, p.Clock())
 	if round, ok := p.inFlight(d.Hanging); ok {
 		d.InFlight = &round
 	}
@@ -71,7 +71,7 @@ func (p Pass) inFlight(primary string) (plan.Round, bool) {
 // freshly has one more probe of a hanging primary go on beside what follows, until enough
 // is called: what serves new calls by now answers it, whatever becomes of older ones.
 func (p Pass) freshly(ctx context.Context, made []plan.Evidence) (fresh Pass, enough func()) {
-	primary, inFlight := hanging(made, p.Clock()), p.InFlight
+	primary, inFlight := HangingPrimary(made, p.Clock()), p.InFlight
 	shown, ok := p.inFlight(primary)
 	if !ok {
 		return p, func() {}
@@ -186,7 +186,7 @@ func (r run) stands(ctx context.Context, now ready, o plan.Observed) error {
 		return fmt.Errorf("the plan is stale: it was %s and is now %s", now.plan.Digest, t.Digest)
 	}
 	if blocking := t.Blocking(now.decision.Accepted); len(blocking) > 0 {
-		return errors.New(codesOf(blocking))
+		return errors.New(BlockedBy(blocking))
 	}
 	return r.unexpired(now)
 }

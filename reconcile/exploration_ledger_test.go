@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // records are what a ledger adds up to. They follow the rules of package
@@ -47,7 +48,7 @@ func (l *library) add(r records) int32 {
 func (r records) remembered() reconcile.Remembered {
 	m := r.Memory
 	m.Intents, m.Stale, m.Failovers = slices.Clone(m.Intents), slices.Clone(m.Stale), slices.Clone(m.Failovers)
-	return reconcile.Remembered{Memory: m, Spent: slices.Clone(r.Spent), Newest: r.Newest, Born: start.Add(-time.Hour)}
+	return reconcile.Remembered{Memory: m, Spent: slices.Clone(r.Spent), Newest: r.Newest, Born: reconciletest.Start.Add(-time.Hour)}
 }
 
 func (r records) open() (plan.Intent, bool) {

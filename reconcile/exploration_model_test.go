@@ -7,6 +7,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // model is everything that reconcilers share: the clusters as they truly are,
@@ -33,7 +34,7 @@ type ghost struct {
 }
 
 func (m *model) now() time.Time {
-	return start.Add(time.Duration(m.short)*time.Minute + time.Duration(m.long)*25*time.Hour)
+	return reconciletest.Start.Add(time.Duration(m.short)*time.Minute + time.Duration(m.long)*25*time.Hour)
 }
 
 // history is what Git holds: the governing document, the one before it and
@@ -188,7 +189,7 @@ func (v visible) progress(i, round int) []plan.ChannelProgress {
 	n := v.nodes[i]
 	p := plan.ChannelProgress{Channel: name(i) + "-rootcoord-dml_0", Known: true}
 	if n.form.standby(i) && !n.half {
-		at := start.Add(-time.Duration(10*i) * time.Second)
+		at := reconciletest.Start.Add(-time.Duration(10*i) * time.Second)
 		if n.flow > 0 {
 			at = at.Add(time.Duration(round) * time.Second)
 		}
@@ -198,7 +199,7 @@ func (v visible) progress(i, round int) []plan.ChannelProgress {
 		n.salvage = 1 + n.form.center
 	}
 	if n.salvage > 0 {
-		p.Salvage = []plan.Salvage{{SourceCluster: name(int(n.salvage) - 1), MessageID: "01", TimeTick: uint64(start.UnixMilli()) << 18}}
+		p.Salvage = []plan.Salvage{{SourceCluster: name(int(n.salvage) - 1), MessageID: "01", TimeTick: uint64(reconciletest.Start.UnixMilli()) << 18}}
 	}
 	if !n.serves {
 		return []plan.ChannelProgress{p}

@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // boundary is a call that leaves a reconciler. Between two of those that pause,
@@ -198,7 +199,7 @@ func (p *machine) run() (reconcile.Result, bool) {
 			Observer: p, Ledger: p, Clock: p.clock, Concurrency: 1,
 			Policy: approval.Policy{Configured: true, SignatureOptional: true, AuthorMayApprove: true},
 		},
-		Actor: p, Redirect: redirect{},
+		Actor: p, Redirect: reconciletest.Redirect{},
 	}
 	if !p.x.broken.readsGitOnce {
 		a.Again = p.gitAgain

@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 var deeper = flag.Int("explore.depth", 0, "explore this many events beyond the depth of each seed")
@@ -25,7 +26,7 @@ func (x *explorer) beginning(word string) state {
 		}
 	}
 	m.ledger = x.library.add(records{
-		Newest: start.Add(-time.Hour),
+		Newest: reconciletest.Start.Add(-time.Hour),
 		Spent:  []approval.SpentMark{{Topology: topic, Generation: 1, PayloadHash: payload(0)}},
 		Memory: plan.Memory{Ledger: plan.LedgerEmbedded, Generations: []plan.GenerationMark{{
 			Topology: topic, Generation: 1, Document: plan.DocumentHash(m.git.document()),

@@ -7,30 +7,22 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 const fence = "fence_stale_primary cluster-a"
 
 // newReturn is a story in which cluster-b was promoted by an approved failover,
 // and cluster-a is back and takes writes.
-func newReturn(t *testing.T) *story {
+func newReturn(t *testing.T) *reconciletest.Story {
 	t.Helper()
-	s := newStory(t)
+	s := reconciletest.NewStory(t)
 	promoted(s)
-	s.up("cluster-a")
-	delete(s.apply.Changes, "orders") // nothing new is approved
-	s.book.memory.Stale = []plan.StaleMark{{Cluster: "cluster-a", Topology: "orders", Since: start, Promoted: "cluster-b", Effected: true}}
-	s.book.memory.Failovers = []plan.LastFailover{{Topology: "orders", Promoted: "cluster-b", At: start}}
+	s.Up("cluster-a")
+	delete(s.Apply.Changes, "orders") // nothing new is approved
+	s.Ledger.Memory.Stale = []plan.StaleMark{{Cluster: "cluster-a", Topology: "orders", Since: reconciletest.Start, Promoted: "cluster-b", Effected: true}}
+	s.Ledger.Memory.Failovers = []plan.LastFailover{{Topology: "orders", Promoted: "cluster-b", At: reconciletest.Start}}
 	return s
-}
-
-func (s *story) fence(t *testing.T) reconcile.Result {
-	t.Helper()
-	report, err := s.apply.Fence(t.Context(), "orders", "cluster-a")
-	if err != nil || len(report.Results) != 1 {
-		t.Fatalf("Fence: %v, %d results", err, len(report.Results))
-	}
-	return report.Results[0]
 }
 
 // TestFence: a stale cluster is demoted beside a cluster that takes writes, and
@@ -39,33 +31,33 @@ func TestFence(t *testing.T) {
 	done := []string{"begin", "sent", "effected", "finish"}
 	for _, test := range []struct {
 		name    string
-		arrange func(*story)
+		arrange func(*reconciletest.Story)
 		want    outcome
 	}{
-		{"it is back", func(*story) {}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 0, 1}},
+		{"it is back", func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 0, 1}},
 		{
-			"it is silent", func(s *story) { s.down("cluster-a") },
+			"it is silent", func(s *reconciletest.Story) { s.Down("cluster-a") },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "keep it isolated", events: []string{"match"}, spent: 1, stale: 1},
 		},
 		{
-			"the promoted one takes no DDL", func(s *story) { s.hands.verifyErr = errDrill },
+			"the promoted one takes no DDL", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "CLUSTER_NEEDED", stale: 1},
 		},
-		{"the promoted one dies after its DDL", func(s *story) {
-			s.hands.onVerify = func() { s.down("cluster-b") }
+		{"the promoted one dies after its DDL", func(s *reconciletest.Story) {
+			s.Actor.OnVerify = func() { s.Down("cluster-b") }
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "stale", stale: 1}},
-		{"the promoted one stores an edge to it", func(s *story) {
-			s.hands.onVerify = func() {
-				s.world.set("cluster-b", func(v *plan.View) {
-					c := s.world.views["cluster-a"].Belief.Configuration.Clone()
+		{"the promoted one stores an edge to it", func(s *reconciletest.Story) {
+			s.Actor.OnVerify = func() {
+				s.Clusters.Set("cluster-b", func(v *plan.View) {
+					c := s.Clusters.Views["cluster-a"].Belief.Configuration.Clone()
 					c.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
 					v.Belief = plan.ClassifyBelief("cluster-b", c)
 				})
 			}
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "stale", stale: 1}},
-		{"the promoted one dies before the request goes again", func(s *story) {
-			s.hands.answers["cluster-a"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
-				s.down("cluster-b")
+		{"the promoted one dies before the request goes again", func(s *reconciletest.Story) {
+			s.Actor.Answers["cluster-a"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
+				s.Down("cluster-b")
 				if err := still(ctx); err == nil || !strings.Contains(err.Error(), "stale") {
 					t.Errorf("it may go again: %v", err)
 				}
@@ -73,30 +65,30 @@ func TestFence(t *testing.T) {
 			}
 		}, outcome{reconcile.OutcomeUnverified, "in doubt", []string{fence}, []string{"begin", "sent"}, true, 0, 1}},
 		{
-			"no record of the failover", func(s *story) { s.book.memory.Stale = nil },
+			"no record of the failover", func(s *reconciletest.Story) { s.Ledger.Memory.Stale = nil },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{
-			"the failover never took effect", func(s *story) { s.book.memory.Stale[0].Effected = false },
+			"the failover never took effect", func(s *reconciletest.Story) { s.Ledger.Memory.Stale[0].Effected = false },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", stale: 1},
 		},
-		{"no record, and the newest change is approved", func(s *story) {
-			s.book.memory.Stale = nil
-			s.approve("orders")
+		{"no record, and the newest change is approved", func(s *reconciletest.Story) {
+			s.Ledger.Memory.Stale = nil
+			s.Approve("orders")
 		}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 1, 0}},
 		{
-			"it is suspended", func(s *story) { s.apply.Suspended = []string{"orders"} },
+			"it is suspended", func(s *reconciletest.Story) { s.Apply.Suspended = []string{"orders"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "suspends", stale: 1},
 		},
-		{"a switchover waits before it", func(s *story) {
-			top := s.topology("orders")
+		{"a switchover waits before it", func(s *reconciletest.Story) {
+			top := s.Topology("orders")
 			top.Clusters[0].Role = plan.RoleStandby
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "comes first", stale: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newReturn(t)
 			test.arrange(s)
-			test.want.check(t, s, s.fence(t))
+			test.want.check(t, s, s.Fence(t))
 		})
 	}
 }
@@ -104,26 +96,28 @@ func TestFence(t *testing.T) {
 // TestFenceLeavesAVerificationToApply: what is left of a failover is not
 // fence's to finish.
 func TestFenceLeavesAVerificationToApply(t *testing.T) {
-	s := newStory(t)
-	s.hands.verifyErr = errDrill
-	s.run(t)
-	s.again()
-	s.up("cluster-a")
-	s.hands.verifyErr = nil
-	outcome{reconcile.OutcomeBlocked, "comes first", nil, nil, true, 1, 1}.check(t, s, s.fence(t))
+	s := reconciletest.NewStory(t)
+	s.Actor.VerifyErr = reconciletest.ErrDrill
+	s.Run(t)
+	s.Forget()
+	s.Up("cluster-a")
+	s.Actor.VerifyErr = nil
+	outcome{reconcile.OutcomeBlocked, "comes first", nil, nil, true, 1, 1}.check(t, s, s.Fence(t))
 }
 
 // TestFenceIsResumed: one that may have reached the cluster is carried on by an
 // apply or a fence; one that was killed before it sent anything is taken back,
 // and only who asks for a fence gets one.
 func TestFenceIsResumed(t *testing.T) {
-	again := map[string]func(*story, *testing.T) reconcile.Result{"apply": (*story).run, "fence": (*story).fence}
-	unsent := func(s *story) { s.book.refuse["sent"] = errDrill }
-	inDoubt := func(s *story) { s.hands.answers["cluster-a"] = answers(reconcile.StepInDoubt, true) }
+	again := map[string]func(*reconciletest.Story, *testing.T) reconcile.Result{"apply": (*reconciletest.Story).Run, "fence": (*reconciletest.Story).Fence}
+	unsent := func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }
+	inDoubt := func(s *reconciletest.Story) {
+		s.Actor.Answers["cluster-a"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+	}
 	resumed := outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"sent", "effected", "finish"}, false, 0, 1}
 	for _, test := range []struct {
 		by    string
-		first func(*story)
+		first func(*reconciletest.Story)
 		want  outcome
 	}{
 		{"apply", inDoubt, resumed},
@@ -134,9 +128,9 @@ func TestFenceIsResumed(t *testing.T) {
 		t.Run("by "+test.by, func(t *testing.T) {
 			s := newReturn(t)
 			test.first(s)
-			s.fence(t)
-			s.again()
-			s.book.refuse = nil
+			s.Fence(t)
+			s.Forget()
+			s.Ledger.Refuse = nil
 			test.want.check(t, s, again[test.by](s, t))
 		})
 	}

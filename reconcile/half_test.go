@@ -9,12 +9,13 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // halfway is an actor whose promotion stands half done for as long as told, once
 // a second, unless it is restarted.
 type halfway struct {
-	*hands
+	*reconciletest.Actor
 	seconds   int
 	restarter *restarter
 }
@@ -25,7 +26,7 @@ func (h halfway) Execute(ctx context.Context, t plan.Topology, s plan.Step, p re
 			p.Half(ctx, time.Duration(i)*time.Second)
 		}
 	}
-	return h.hands.Execute(ctx, t, s, p)
+	return h.Actor.Execute(ctx, t, s, p)
 }
 
 // restarter restarts one cluster, or does not.
@@ -68,12 +69,12 @@ func TestHalfPromotionInAnApply(t *testing.T) {
 		{"the program fails", "cluster-b", 12, errors.New("no such deployment"), 2, []string{"PROMOTION_HALF_DONE", "no such deployment"}, "no such deployment"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
+			s := reconciletest.NewStory(t)
 			r := &restarter{cluster: test.cluster, err: test.err}
-			s.apply.Actor, s.apply.Restart = halfway{s.hands, test.seconds, r}, r
+			s.Apply.Actor, s.Apply.Restart = halfway{s.Actor, test.seconds, r}, r
 			var told []string
-			s.apply.Tell = func(_, text string) { told = append(told, text) }
-			res := s.run(t)
+			s.Apply.Tell = func(_, text string) { told = append(told, text) }
+			res := s.Run(t)
 			if len(r.made) != test.restarts || res.Outcome != reconcile.OutcomeApplied || !strings.Contains(res.Detail, test.detail) || test.detail == "" && res.Detail != "" {
 				t.Errorf("restarted %v, %s: %s", r.made, res.Outcome, res.Detail)
 			}

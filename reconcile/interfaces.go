@@ -143,9 +143,9 @@ type Remembered struct {
 	Lapsed []string
 }
 
-// spent says whether the approval of a generation was used, or its document
+// Used says whether the approval of a generation was used, or its document
 // was live once.
-func (r Remembered) spent(topology string, generation int64) bool {
+func (r Remembered) Used(topology string, generation int64) bool {
 	return slices.ContainsFunc(r.Spent, func(m approval.SpentMark) bool {
 		return m.Topology == topology && m.Generation == generation
 	})

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestTheExactLossIsMeasured: after a promotion the salvage checkpoint tells
 // what was lost, whatever was known before it and whichever run tells it.
 func TestTheExactLossIsMeasured(t *testing.T) {
-	tick := func(before time.Duration) uint64 { return uint64(start.Add(-before).UnixMilli()) << 18 }
+	tick := func(before time.Duration) uint64 { return uint64(reconciletest.Start.Add(-before).UnixMilli()) << 18 }
 	salvaged := func(v *plan.View) {
 		v.Progress[0].Salvage = []plan.Salvage{{SourceCluster: "cluster-a", TimeTick: tick(3 * time.Second)}}
 	}
@@ -29,17 +30,17 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 		{"the server does not tell", func(*plan.View) {}, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
-			s.world.set("cluster-b", func(v *plan.View) {
+			s := reconciletest.NewStory(t)
+			s.Clusters.Set("cluster-b", func(v *plan.View) {
 				v.Progress = []plan.ChannelProgress{{Channel: "cluster-b-rootcoord-dml_0", Known: true, SourceCluster: "cluster-a", MessageID: "01", TimeTick: tick(5 * time.Second)}}
 				test.arrange(v)
 			})
 			if test.resumed {
-				s.hands.verifyErr = errDrill
-				s.run(t)
-				s.hands.verifyErr = nil
+				s.Actor.VerifyErr = reconciletest.ErrDrill
+				s.Run(t)
+				s.Actor.VerifyErr = nil
 			}
-			res := s.run(t)
+			res := s.Run(t)
 			switch w := res.DataLoss; {
 			case test.want == 0 && w != nil:
 				t.Errorf("it is said to be %v", w.Upper)
@@ -53,16 +54,16 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 // TestAResumedFailoverCountsToTheFirstFailure: killed after its intent, and carried
 // on an hour later by rounds of its own, it may have lost no more than it said.
 func TestAResumedFailoverCountsToTheFirstFailure(t *testing.T) {
-	s := newStory(t)
+	s := reconciletest.NewStory(t)
 	doubt(s)
-	s.run(t)
-	if !s.book.open() {
+	s.Run(t)
+	if !s.Ledger.Open() {
 		t.Fatal("the first run left no intent")
 	}
-	first := s.book.memory.Intents[0].FailedAt
-	s.again()
-	s.world.clock.pass(time.Hour)
-	t2, _ := s.plan(t).Plan.Topology("orders")
+	first := s.Ledger.Memory.Intents[0].FailedAt
+	s.Forget()
+	s.Clusters.Clock.Pass(time.Hour)
+	t2, _ := s.Plan(t).Plan.Topology("orders")
 	if !t2.Resumed || first.IsZero() || !t2.FailedAt.Equal(first) || t2.DataLoss == nil || t2.DataLoss.Upper == nil || *t2.DataLoss.Upper > time.Minute {
 		t.Errorf("resumed %t: it failed at %s and then at %s, the loss is %+v", t2.Resumed, first, t2.FailedAt, t2.DataLoss)
 	}

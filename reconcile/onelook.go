@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// OneLook has those who ask at once share one look, which one of them makes.
+// ShareReads has those who ask at once share one look, which one of them makes.
 // Nobody gets a look that began before they asked, nor the error of another.
-func OneLook[T any](look func(context.Context) (T, error)) func(context.Context) (T, error) {
+func ShareReads[T any](look func(context.Context) (T, error)) func(context.Context) (T, error) {
 	turn := make(chan struct{}, 1)
 	var began atomic.Int64 // looks so far
 	var newest int64       // that succeeded

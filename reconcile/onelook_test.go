@@ -15,7 +15,7 @@ func TestOneLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fail, release := errors.New("fail"), make(chan error)
 		looks := 0
-		look := reconcile.OneLook(func(context.Context) (int, error) {
+		look := reconcile.ShareReads(func(context.Context) (int, error) {
 			looks++
 			return looks, <-release
 		})

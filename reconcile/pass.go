@@ -62,7 +62,7 @@ type Pass struct {
 // Plan observes, computes, fetches the evidence that is missing, computes
 // once more and judges the approvals. Nothing is written.
 func (p Pass) Plan(ctx context.Context) (Report, error) {
-	ctx, end := span(ctx, "plan", "")
+	ctx, end := StartSpan(ctx, "plan", "")
 	s, err := p.survey(ctx)
 	if err != nil {
 		end("")

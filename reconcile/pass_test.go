@@ -4,36 +4,37 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestWhatOnlyThePassKnows: that the commit is not the one that governs, that
 // the tracked ref was rewritten, and that the ledger is new. The first stands
 // before everything else.
 func TestWhatOnlyThePassKnows(t *testing.T) {
-	findings := func(arrange func(*story)) plan.TopologyPlan {
-		s := newStory(t)
+	findings := func(arrange func(*reconciletest.Story)) plan.TopologyPlan {
+		s := reconciletest.NewStory(t)
 		arrange(s)
-		top, _ := s.plan(t).Plan.Topology("orders")
+		top, _ := s.Plan(t).Plan.Topology("orders")
 		return top
 	}
-	calm := findings(func(*story) {})
+	calm := findings(func(*reconciletest.Story) {})
 	for _, code := range []plan.Code{plan.CodeSuperseded, plan.CodeHistoryRewritten, plan.CodeLedgerNew} {
 		if calm.Has(code) {
 			t.Errorf("%s stands although nothing of it is so", code)
 		}
 	}
-	superseded := findings(func(s *story) {
-		s.up("cluster-a") // blocks as well
-		s.apply.Superseded = map[string]string{"orders": "beef"}
+	superseded := findings(func(s *reconciletest.Story) {
+		s.Up("cluster-a") // blocks as well
+		s.Apply.Superseded = map[string]string{"orders": "beef"}
 	})
 	if superseded.Findings[0].Code != plan.CodeSuperseded || !superseded.Has(plan.CodePrimaryReachable) || superseded.InSync {
 		t.Errorf("a superseded commit gives %+v", superseded.Findings)
 	}
-	rewritten := findings(func(s *story) { s.apply.Rewritten = map[string]string{"orders": "beef"} })
+	rewritten := findings(func(s *reconciletest.Story) { s.Apply.Rewritten = map[string]string{"orders": "beef"} })
 	if !rewritten.Has(plan.CodeHistoryRewritten) || !rewritten.Blocked(nil) || rewritten.Blocked([]plan.Code{plan.CodeHistoryRewritten}) {
 		t.Errorf("a rewritten history gives %+v", rewritten.Findings)
 	}
-	young := findings(func(s *story) { s.book.young = true })
+	young := findings(func(s *reconciletest.Story) { s.Ledger.New = true })
 	if !young.Has(plan.CodeLedgerNew) || young.Blocked(nil) {
 		t.Errorf("a new ledger gives %+v", young.Findings)
 	}

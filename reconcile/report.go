@@ -92,6 +92,9 @@ type Report struct {
 	traffic    []plan.TrafficState // that redirect targets answered
 }
 
+// Remembered is what the ledger held when the plan was made.
+func (r Report) Remembered() Remembered { return r.remembered }
+
 // Blocked says whether blocking findings stand against a topology after what
 // its approvers accepted.
 func (r Report) Blocked(t plan.TopologyPlan) bool {

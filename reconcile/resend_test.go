@@ -9,16 +9,17 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // pausing is a ledger that lets time pass when a call is about to be sent.
 type pausing struct {
-	*book
+	*reconciletest.Ledger
 	pause func()
 }
 
 func (p pausing) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
-	r, err := p.book.Lock(ctx, topology, wait)
+	r, err := p.Ledger.Lock(ctx, topology, wait)
 	return pausingRight{r, p.pause}, err
 }
 
@@ -37,39 +38,39 @@ func (r pausingRight) Sent(ctx context.Context) error {
 func TestResendNeedsFreshEvidence(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		between func(*story)
+		between func(*reconciletest.Story)
 		want    string // a part of what forbids it; empty: it may go
 	}{
-		{"nothing changed", func(*story) {}, ""},
-		{"the attempt took a minute", func(s *story) { s.world.clock.pass(time.Minute) }, ""},
-		{"the old primary is back", func(s *story) { s.up("cluster-a") }, "PRIMARY_REACHABLE"},
-		{"the old primary half answers", func(s *story) {
-			s.world.set("cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachDegraded, plan.ClassTimeout })
+		{"nothing changed", func(*reconciletest.Story) {}, ""},
+		{"the attempt took a minute", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(time.Minute) }, ""},
+		{"the old primary is back", func(s *reconciletest.Story) { s.Up("cluster-a") }, "PRIMARY_REACHABLE"},
+		{"the old primary half answers", func(s *reconciletest.Story) {
+			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachDegraded, plan.ClassTimeout })
 		}, "PRIMARY_NOT_SERVING"},
-		{"the candidate is silent", func(s *story) {
-			s.world.set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable })
+		{"the candidate is silent", func(s *reconciletest.Story) {
+			s.Clusters.Set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable })
 		}, "PRIMARY_NOT_PROBED"},
-		{"the checkpoint moves", func(s *story) {
-			s.world.onRound = func(w *world, n int) {
-				w.set("cluster-b", func(v *plan.View) {
+		{"the checkpoint moves", func(s *reconciletest.Story) {
+			s.Clusters.OnRound = func(w *reconciletest.Clusters, n int) {
+				w.Set("cluster-b", func(v *plan.View) {
 					v.Progress = slices.Clone(v.Progress)
 					v.Progress[0].TimeTick += uint64(n)
 				})
 			}
 		}, "PRIMARY_"},
-		{"the approval expired", func(s *story) { s.world.clock.pass(3 * time.Hour) }, "approval ended"},
+		{"the approval expired", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(3 * time.Hour) }, "approval ended"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
+			s := reconciletest.NewStory(t)
 			var said error
-			s.hands.answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
-				s.world.mu.Lock()
+			s.Actor.Answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
+				s.Clusters.Mu.Lock()
 				test.between(s)
-				s.world.mu.Unlock()
+				s.Clusters.Mu.Unlock()
 				said = still(ctx)
 				return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
 			}
-			s.run(t)
+			s.Run(t)
 			if (said == nil) != (test.want == "") || said != nil && !strings.Contains(said.Error(), test.want) {
 				t.Errorf("still said %v, want %q", said, test.want)
 			}
@@ -79,17 +80,17 @@ func TestResendNeedsFreshEvidence(t *testing.T) {
 
 // TestLostLockForbidsTheNextRequest: with the lock the right to send again goes.
 func TestLostLockForbidsTheNextRequest(t *testing.T) {
-	s := newStory(t)
+	s := reconciletest.NewStory(t)
 	var lose func()
-	s.book.onLock = func(lost func()) { lose = lost }
+	s.Ledger.OnLock = func(lost func()) { lose = lost }
 	var said error
-	s.hands.answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
+	s.Actor.Answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
 		lose()
 		<-ctx.Done()
 		said = still(ctx)
 		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
 	}
-	outcome{reconcile.OutcomeUnverified, "", []string{promote}, []string{"begin", "sent"}, true, 1, 1}.check(t, s, s.run(t))
+	outcome{reconcile.OutcomeUnverified, "", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1}.check(t, s, s.Run(t))
 	if said == nil || !strings.Contains(said.Error(), "lock was lost") {
 		t.Errorf("still said %v after the lock was lost", said)
 	}

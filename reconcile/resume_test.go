@@ -7,73 +7,66 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
-
-// again forgets what the actor and the ledger saw, and lets the approval grow
-// old, so that only the intent can carry the next run.
-func (s *story) again() {
-	s.hands.sent, s.book.events = nil, nil
-	s.hands.answers = nil
-	s.world.clock.pass(30 * time.Hour)
-}
 
 // TestResume: what an earlier run left open is finished, without a new
 // approval and without a second promotion.
 func TestResume(t *testing.T) {
 	finished := outcome{reconcile.OutcomeApplied, "", nil, []string{"effected", "finish"}, false, 1, 1}
-	resent := outcome{reconcile.OutcomeApplied, "", []string{promote}, []string{"sent", "effected", "finish"}, false, 1, 1}
+	resent := outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, []string{"sent", "effected", "finish"}, false, 1, 1}
 	for _, test := range []struct {
 		name          string
-		first, second func(*story)
+		first, second func(*reconciletest.Story)
 		want          outcome
 	}{
-		{"verification failed", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) { s.hands.verifyErr = nil }, finished},
-		{"redirect failed", func(s *story) { s.apply.Redirect = redirect{errDrill} }, func(s *story) { s.apply.Redirect = redirect{} }, finished},
-		{"verification failed, and the old primary is back", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) {
-			s.hands.verifyErr = nil
-			s.up("cluster-a")
+		{"verification failed", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Actor.VerifyErr = nil }, finished},
+		{"redirect failed", func(s *reconciletest.Story) { s.Apply.Redirect = reconciletest.Redirect{Err: reconciletest.ErrDrill} }, func(s *reconciletest.Story) { s.Apply.Redirect = reconciletest.Redirect{} }, finished},
+		{"verification failed, and the old primary is back", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+			s.Actor.VerifyErr = nil
+			s.Up("cluster-a")
 		}, finished},
-		{"the effect was not recorded", func(s *story) { s.book.refuse["effected"] = errDrill }, func(s *story) { s.book.refuse = nil }, finished},
-		{"in doubt, and nothing happened", doubt, func(*story) {}, resent},
+		{"the effect was not recorded", func(s *reconciletest.Story) { s.Ledger.Refuse["effected"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Ledger.Refuse = nil }, finished},
+		{"in doubt, and nothing happened", doubt, func(*reconciletest.Story) {}, resent},
 		{"in doubt, and it happened", doubt, promoted, finished},
 		{"in doubt, and its approval is withdrawn", doubt, readAgain(map[string]approval.Change{}, nil, nil), resent},
-		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, errDrill), resent},
-		{"in doubt, and Git cannot be read after a wait for the lock", doubt, waited(nil, nil, errDrill), resent},
+		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, reconciletest.ErrDrill), resent},
+		{"in doubt, and Git cannot be read after a wait for the lock", doubt, waited(nil, nil, reconciletest.ErrDrill), resent},
 		{
-			"in doubt, and the old primary is back", doubt, func(s *story) { s.up("cluster-a") },
+			"in doubt, and the old primary is back", doubt, func(s *reconciletest.Story) { s.Up("cluster-a") },
 			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1},
 		},
 		{
-			"in doubt, and the candidate is gone", doubt, func(s *story) { s.down("cluster-b") },
+			"in doubt, and the candidate is gone", doubt, func(s *reconciletest.Story) { s.Down("cluster-b") },
 			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1},
 		},
-		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *story) {
-			s.hands.answers = map[string]answer{"cluster-b": answers(reconcile.StepRefused, true)}
-		}, outcome{reconcile.OutcomeUnverified, "refused", []string{promote}, []string{"sent"}, true, 1, 1}},
+		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *reconciletest.Story) {
+			s.Actor.Answers = map[string]reconciletest.Answer{"cluster-b": reconciletest.Answers(reconcile.StepRefused, true)}
+		}, outcome{reconcile.OutcomeUnverified, "refused", []string{reconciletest.Promote}, []string{"sent"}, true, 1, 1}},
 		{
-			"in doubt, under a commit that no longer governs", doubt, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			"in doubt, under a commit that no longer governs", doubt, func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1},
 		},
 		{
-			"in doubt, and another document with the same generation", doubt, func(s *story) { s.topology("orders").MaxLag = time.Hour },
+			"in doubt, and another document with the same generation", doubt, func(s *reconciletest.Story) { s.Topology("orders").MaxLag = time.Hour },
 			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1},
 		},
-		{"it took effect, and another document with the same generation", func(s *story) { s.hands.verifyErr = errDrill }, func(s *story) {
-			s.hands.verifyErr = nil
-			s.topology("orders").MaxLag = time.Hour
+		{"it took effect, and another document with the same generation", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+			s.Actor.VerifyErr = nil
+			s.Topology("orders").MaxLag = time.Hour
 		}, outcome{reconcile.OutcomeUnchanged, "", nil, nil, true, 1, 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
+			s := reconciletest.NewStory(t)
 			test.first(s)
-			s.run(t)
-			if !s.book.open() {
+			s.Run(t)
+			if !s.Ledger.Open() {
 				t.Fatal("the first run left no intent")
 			}
-			s.book.memory.Generations = []plan.GenerationMark{{Topology: "orders", Generation: 2, Document: plan.DocumentHash(*s.topology("orders"))}}
-			s.again()
+			s.Ledger.Memory.Generations = []plan.GenerationMark{{Topology: "orders", Generation: 2, Document: plan.DocumentHash(*s.Topology("orders"))}}
+			s.Forget()
 			test.second(s)
-			test.want.check(t, s, s.run(t))
+			test.want.check(t, s, s.Run(t))
 		})
 	}
 }
@@ -86,38 +79,38 @@ func TestUnsentIntentIsTakenBack(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		after time.Duration
-		then  func(*story)
+		then  func(*reconciletest.Story)
 		want  outcome
 	}{
-		{"the approval still holds", time.Minute, func(*story) {}, outcome{reconcile.OutcomeApplied, "", []string{promote}, anew, false, 1, 1}},
-		{"the approval has ended", 3 * time.Hour, func(*story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
+		{"the approval still holds", time.Minute, func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, anew, false, 1, 1}},
+		{"the approval has ended", 3 * time.Hour, func(*reconciletest.Story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
 		{
-			"the approval was withdrawn", time.Minute, func(s *story) { delete(s.apply.Changes, "orders") },
+			"the approval was withdrawn", time.Minute, func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", events: []string{"reverse"}},
 		},
 		{
-			"the old primary is back", time.Minute, func(s *story) { s.up("cluster-a") },
+			"the old primary is back", time.Minute, func(s *reconciletest.Story) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "PRIMARY_REACHABLE", events: []string{"reverse"}},
 		},
 		{
-			"under a commit that does not govern it stays", time.Minute, func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			"under a commit that does not govern it stays", time.Minute, func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
-			s.book.refuse["sent"] = errDrill
-			s.run(t)
-			if !s.book.open() {
+			s := reconciletest.NewStory(t)
+			s.Ledger.Refuse["sent"] = reconciletest.ErrDrill
+			s.Run(t)
+			if !s.Ledger.Open() {
 				t.Fatal("the first run left no intent")
 			}
-			s.hands.sent, s.book.events, s.book.refuse = nil, nil, map[string]error{}
-			s.world.clock.pass(test.after)
+			s.Actor.Sent, s.Ledger.Events, s.Ledger.Refuse = nil, nil, map[string]error{}
+			s.Clusters.Clock.Pass(test.after)
 			test.then(s)
-			if got, _ := s.plan(t).Plan.Topology("orders"); got.Resumed {
+			if got, _ := s.Plan(t).Plan.Topology("orders"); got.Resumed {
 				t.Error("a plan resumes what was never sent")
 			}
-			test.want.check(t, s, s.run(t))
+			test.want.check(t, s, s.Run(t))
 		})
 	}
 }
@@ -125,29 +118,21 @@ func TestUnsentIntentIsTakenBack(t *testing.T) {
 // TestUnsentIntentDoesNotHideItsApproval: a plan between two runs shows the
 // approval as it will be judged, and not as used.
 func TestUnsentIntentDoesNotHideItsApproval(t *testing.T) {
-	s := newStory(t)
-	s.book.refuse["sent"] = errDrill
-	s.run(t)
-	if d := s.plan(t).Decisions["orders"]; !d.Approved() {
+	s := reconciletest.NewStory(t)
+	s.Ledger.Refuse["sent"] = reconciletest.ErrDrill
+	s.Run(t)
+	if d := s.Plan(t).Decisions["orders"]; !d.Approved() {
 		t.Errorf("the approval is %s: %s %s", d.Verdict, d.Code, d.Detail)
 	}
 }
 
-// plan is what a reader sees between two runs.
-func (s *story) plan(t *testing.T) reconcile.Report {
-	t.Helper()
-	r, err := s.apply.Plan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+func doubt(s *reconciletest.Story) {
+	s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true)
 }
 
-func doubt(s *story) { s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true) }
-
 // promoted lets the force promote take effect after all.
-func promoted(s *story) {
-	s.world.set("cluster-b", func(v *plan.View) {
+func promoted(s *reconciletest.Story) {
+	s.Clusters.Set("cluster-b", func(v *plan.View) {
 		own, _ := v.Belief.Configuration.Member("cluster-b")
 		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{own}})
 	})
@@ -158,41 +143,41 @@ func promoted(s *story) {
 func TestLaterDocumentClosesAnIntent(t *testing.T) {
 	for _, test := range []struct {
 		name          string
-		first, second func(*story)
+		first, second func(*reconciletest.Story)
 		want          outcome
 	}{
 		{
 			"nothing was ever sent: approval and stale mark come back",
-			func(s *story) { s.book.refuse["sent"] = errDrill },
-			func(s *story) { s.up("cluster-a") },
+			func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill },
+			func(s *reconciletest.Story) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse", "match"}, spent: 1},
 		},
 		{
-			"in doubt stays in doubt", doubt, func(s *story) { s.up("cluster-a") },
+			"in doubt stays in doubt", doubt, func(s *reconciletest.Story) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1},
 		},
-		{"an older commit closes nothing", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) {
-			s.up("cluster-a")
-			s.apply.Superseded = map[string]string{"orders": "beef"}
+		{"an older commit closes nothing", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+			s.Up("cluster-a")
+			s.Apply.Superseded = map[string]string{"orders": "beef"}
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1}},
-		{"a suspended topology is left alone", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) {
-			s.up("cluster-a")
-			s.apply.Suspended = []string{"orders"}
+		{"a suspended topology is left alone", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+			s.Up("cluster-a")
+			s.Apply.Suspended = []string{"orders"}
 		}, outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
+			s := reconciletest.NewStory(t)
 			test.first(s)
-			s.run(t)
-			s.again()
-			s.book.refuse = map[string]error{}
-			next := s.topology("orders")
+			s.Run(t)
+			s.Forget()
+			s.Ledger.Refuse = map[string]error{}
+			next := s.Topology("orders")
 			before := *next
 			next.Previous, next.Generation = &before, 3
 			next.Clusters = append([]plan.Cluster(nil), before.Clusters...)
 			next.Clusters[0].Role, next.Clusters[1].Role = plan.RolePrimary, plan.RoleStandby
 			test.second(s)
-			test.want.check(t, s, s.run(t))
+			test.want.check(t, s, s.Run(t))
 		})
 	}
 }
@@ -202,23 +187,23 @@ func TestLaterDocumentClosesAnIntent(t *testing.T) {
 func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		first func(*story)
+		first func(*reconciletest.Story)
 		want  []string
 	}{
-		{"recorded", func(s *story) { s.hands.verifyErr = errDrill }, []string{"finish", "match"}},
-		{"read only now", func(s *story) { s.book.refuse["effected"] = errDrill }, []string{"effected", "finish", "match"}},
+		{"recorded", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, []string{"finish", "match"}},
+		{"read only now", func(s *reconciletest.Story) { s.Ledger.Refuse["effected"] = reconciletest.ErrDrill }, []string{"effected", "finish", "match"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t)
+			s := reconciletest.NewStory(t)
 			test.first(s)
-			s.run(t)
-			s.again()
-			s.book.refuse = nil
-			before := *s.topology("orders")
-			s.topology("orders").Previous, s.topology("orders").Generation = &before, 3
-			outcome{reconcile.OutcomeUnchanged, "", nil, test.want, false, 2, 1}.check(t, s, s.run(t))
-			if len(s.book.results) != 1 || s.book.results[0] != "superseded" {
-				t.Errorf("results are %q, want superseded", s.book.results)
+			s.Run(t)
+			s.Forget()
+			s.Ledger.Refuse = nil
+			before := *s.Topology("orders")
+			s.Topology("orders").Previous, s.Topology("orders").Generation = &before, 3
+			outcome{reconcile.OutcomeUnchanged, "", nil, test.want, false, 2, 1}.check(t, s, s.Run(t))
+			if len(s.Ledger.Results) != 1 || s.Ledger.Results[0] != "superseded" {
+				t.Errorf("results are %q, want superseded", s.Ledger.Results)
 			}
 		})
 	}
@@ -229,24 +214,24 @@ func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
 func TestSettle(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(*story)
+		arrange func(*reconciletest.Story)
 		want    outcome
 	}{
-		{"first match", func(*story) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
-		{"a cluster that does not answer is no match", func(s *story) { s.down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
+		{"first match", func(*reconciletest.Story) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
+		{"a cluster that does not answer is no match", func(s *reconciletest.Story) { s.Down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
 		{
-			"a commit that does not govern leaves no trace", func(s *story) { s.apply.Superseded = map[string]string{"orders": "beef"} },
+			"a commit that does not govern leaves no trace", func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED"},
 		},
 		{
-			"a match that is not recorded is an error", func(s *story) { s.book.refuse["match"] = errDrill },
+			"a match that is not recorded is an error", func(s *reconciletest.Story) { s.Ledger.Refuse["match"] = reconciletest.ErrDrill },
 			outcome{outcome: reconcile.OutcomeError, detail: "not spent", events: []string{"match"}, spent: 1},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+			s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
 			test.arrange(s)
-			test.want.check(t, s, s.run(t))
+			test.want.check(t, s, s.Run(t))
 		})
 	}
 }
@@ -254,15 +239,15 @@ func TestSettle(t *testing.T) {
 // TestMatchSpendsTheApproval: after a switchover by hand and back, the commit
 // that asked for it does nothing.
 func TestMatchSpendsTheApproval(t *testing.T) {
-	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
-	a, b := s.world.views["cluster-a"], s.world.views["cluster-b"]
+	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	a, b := s.Clusters.Views["cluster-a"], s.Clusters.Views["cluster-b"]
 	swapped := a.Belief.Configuration.Clone()
 	swapped.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
 	for _, id := range []string{"cluster-a", "cluster-b"} {
-		s.world.set(id, func(v *plan.View) { v.Belief = plan.ClassifyBelief(id, swapped) })
+		s.Clusters.Set(id, func(v *plan.View) { v.Belief = plan.ClassifyBelief(id, swapped) })
 	}
-	outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}.check(t, s, s.run(t))
-	s.world.views["cluster-a"], s.world.views["cluster-b"] = a, b
-	s.book.events = nil
-	outcome{outcome: reconcile.OutcomeNotApproved, detail: approval.CodeAlreadyUsed, spent: 1}.check(t, s, s.run(t))
+	outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}.check(t, s, s.Run(t))
+	s.Clusters.Views["cluster-a"], s.Clusters.Views["cluster-b"] = a, b
+	s.Ledger.Events = nil
+	outcome{outcome: reconcile.OutcomeNotApproved, detail: approval.CodeAlreadyUsed, spent: 1}.check(t, s, s.Run(t))
 }

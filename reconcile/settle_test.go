@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestAnAttachIsProven: an attach is done only when what the primary writes
@@ -13,20 +14,20 @@ import (
 // with the proof and sends nothing.
 func TestAnAttachIsProven(t *testing.T) {
 	s := newAttach(t)
-	s.hands.replication = plan.NotCaughtUp{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
-	got := s.run(t)
-	if got.Outcome != reconcile.OutcomeUnverified || !s.book.open() {
-		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.book.open())
+	s.Actor.ReplicationErr = plan.NotCaughtUp{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
+	got := s.Run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !s.Ledger.Open() {
+		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.Ledger.Open())
 	}
 	for _, want := range []string{"REPLICATION_STALLED", "no CDC process runs on cluster-a", "the next apply goes on here"} {
 		if !strings.Contains(got.Detail, want) {
 			t.Errorf("%q does not say %q", got.Detail, want)
 		}
 	}
-	s.again()
-	s.hands.replication = nil
-	if got = s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 0 || s.hands.proofs != 2 {
-		t.Errorf("%s: %s, sent %v, %d proofs", got.Outcome, got.Detail, s.hands.sent, s.hands.proofs)
+	s.Forget()
+	s.Actor.ReplicationErr = nil
+	if got = s.Run(t); got.Outcome != reconcile.OutcomeApplied || len(s.Actor.Sent) != 0 || s.Actor.Proofs != 2 {
+		t.Errorf("%s: %s, sent %v, %d proofs", got.Outcome, got.Detail, s.Actor.Sent, s.Actor.Proofs)
 	}
 }
 
@@ -39,70 +40,61 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 	promoted.Salvage = []plan.Salvage{{SourceCluster: "cluster-a", TimeTick: 1}}
 	for name, c := range map[string]struct {
 		progress []plan.ChannelProgress
-		change   func(*story)
+		change   func(*reconciletest.Story)
 		told     bool
 	}{
 		"it fell back":               {[]plan.ChannelProgress{whole}, nil, true},
 		"it was promoted by force":   {[]plan.ChannelProgress{promoted}, nil, false},
 		"its channels were not read": {[]plan.ChannelProgress{{Channel: whole.Channel}}, nil, false},
 		"nothing is known of them":   {nil, nil, false},
-		"the primary stands alone":   {[]plan.ChannelProgress{whole}, func(s *story) { s.standsAlone("cluster-a") }, false},
+		"the primary stands alone":   {[]plan.ChannelProgress{whole}, func(s *reconciletest.Story) { s.StandAlone("cluster-a") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
-			s.hands.stays = plan.FellBack{
+			s.Actor.StaysErr = plan.FellBack{
 				Topology: "orders", Cluster: "cluster-b", Belief: plan.Belief{Kind: plan.BeliefStandalone},
 				Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-a", To: "cluster-b"}}},
 			}
-			got := s.run(t)
-			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "'reconcile apply orders' tells it once more") || !s.book.open() {
+			got := s.Run(t)
+			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "'reconcile apply orders' tells it once more") || !s.Ledger.Open() {
 				t.Fatalf("%s: %s", got.Outcome, got.Detail)
 			}
-			s.again()
-			s.hands.stays = nil
-			s.standsAlone("cluster-b")
-			s.world.set("cluster-b", func(v *plan.View) { v.Progress = c.progress })
+			s.Forget()
+			s.Actor.StaysErr = nil
+			s.StandAlone("cluster-b")
+			s.Clusters.Set("cluster-b", func(v *plan.View) { v.Progress = c.progress })
 			if c.change != nil {
 				c.change(s)
 			}
-			got = s.run(t)
-			if told := len(s.hands.sent) > 0; told != c.told || told && got.Outcome != reconcile.OutcomeApplied {
-				t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.hands.sent)
+			got = s.Run(t)
+			if told := len(s.Actor.Sent) > 0; told != c.told || told && got.Outcome != reconcile.OutcomeApplied {
+				t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.Actor.Sent)
 			}
 		})
 	}
 }
 
-// standsAlone has a cluster store only itself.
-func (s *story) standsAlone(id string) {
-	c, _ := s.topology("orders").Cluster(id)
-	own := plan.Member{ID: id, URI: c.URI, PChannels: c.PChannels}
-	s.world.set(id, func(v *plan.View) {
-		v.Belief = plan.ClassifyBelief(id, plan.Configuration{Clusters: []plan.Member{own}})
-	})
-}
-
 // TestASwitchoverIsHeldToItsEnd: after a switchover both sides are read back,
 // last of all, since applications do not wait for it.
 func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
-	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
-	s.hands.stays = plan.FellBack{
+	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	s.Actor.StaysErr = plan.FellBack{
 		Topology: "orders", Cluster: "cluster-a", Belief: plan.Belief{Kind: plan.BeliefPrimary},
 		Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-b", To: "cluster-a"}}},
 	}
-	got := s.run(t)
-	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "two clusters take writes") || !s.book.open() {
+	got := s.Run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "two clusters take writes") || !s.Ledger.Open() {
 		t.Errorf("%s: %s", got.Outcome, got.Detail)
 	}
 	if last := got.Steps[len(got.Steps)-1]; last.Step.Action != plan.ActionRedirect || last.Status != reconcile.StepDone {
 		t.Errorf("the redirect is %s", last.Status)
 	}
-	if len(s.hands.stayed) != 1 || s.hands.stayed[0] != 2 {
-		t.Errorf("read back %v", s.hands.stayed)
+	if len(s.Actor.Stayed) != 1 || s.Actor.Stayed[0] != 2 {
+		t.Errorf("read back %v", s.Actor.Stayed)
 	}
-	s.again()
-	s.hands.stays = nil
-	if got = s.run(t); got.Outcome != reconcile.OutcomeApplied || len(s.hands.sent) != 0 {
-		t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.hands.sent)
+	s.Forget()
+	s.Actor.StaysErr = nil
+	if got = s.Run(t); got.Outcome != reconcile.OutcomeApplied || len(s.Actor.Sent) != 0 {
+		t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.Actor.Sent)
 	}
 }

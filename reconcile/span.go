@@ -14,9 +14,9 @@ import (
 // are names and outcomes, never texts of a server.
 var tracer = otel.Tracer("milvus-reconcile/reconcile")
 
-// span begins one. The function that it returns ends it with its outcome; an
+// StartSpan begins one. The function that it returns ends it with its outcome; an
 // empty one is a fault.
-func span(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
+func StartSpan(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
 	if topology != "" {
 		more = append(more, attribute.String("topology", topology))
 	}
@@ -29,12 +29,4 @@ func span(ctx context.Context, name, topology string, more ...attribute.KeyValue
 		}
 		s.End()
 	}
-}
-
-// traceID is the id of the trace that ctx belongs to; empty: of none.
-func traceID(ctx context.Context) string {
-	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
-		return c.TraceID().String()
-	}
-	return ""
 }

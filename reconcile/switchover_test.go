@@ -8,6 +8,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestSwitchover holds one run of an approved switchover of two clusters, sent
@@ -16,39 +17,41 @@ func TestSwitchover(t *testing.T) {
 	both := []string{"update_replicate_configuration cluster-a", "update_replicate_configuration cluster-b"}
 	for _, test := range []struct {
 		name    string
-		arrange func(*story)
+		arrange func(*reconciletest.Story)
 		want    outcome
 	}{
 		{
-			"all is well", func(*story) {},
+			"all is well", func(*reconciletest.Story) {},
 			outcome{reconcile.OutcomeApplied, "", both, []string{"begin", "sent", "effected", "finish"}, false, 1, 0},
 		},
 		{
-			"replication is not proven, so nothing is begun", func(s *story) { s.hands.replication = errDrill },
+			"replication is not proven, so nothing is begun", func(s *reconciletest.Story) { s.Actor.ReplicationErr = reconciletest.ErrDrill },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SWITCHOVER_LAG"},
 		},
-		{"both refuse: reversed", func(s *story) {
-			s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true), answers(reconcile.StepRefused, true)
+		{"both refuse: reversed", func(s *reconciletest.Story) {
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepRefused, true), reconciletest.Answers(reconcile.StepRefused, true)
 		}, outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: both, events: []string{"begin", "sent", "reverse"}}},
 		{
-			"the first refuses, the second took it", func(s *story) { s.hands.answers["cluster-a"] = answers(reconcile.StepRefused, true) },
+			"the first refuses, the second took it", func(s *reconciletest.Story) {
+				s.Actor.Answers["cluster-a"] = reconciletest.Answers(reconcile.StepRefused, true)
+			},
 			outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0},
 		},
-		{"the second refuses, the first is in doubt", func(s *story) {
-			s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true), answers(reconcile.StepRefused, true)
+		{"the second refuses, the first is in doubt", func(s *reconciletest.Story) {
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true), reconciletest.Answers(reconcile.StepRefused, true)
 		}, outcome{reconcile.OutcomeUnverified, "in_doubt", both, []string{"begin", "sent"}, true, 1, 0}},
-		{"the first refuses, the second was so before", func(s *story) {
-			s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepRefused, true), answers(reconcile.StepAlready, false)
+		{"the first refuses, the second was so before", func(s *reconciletest.Story) {
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepRefused, true), reconciletest.Answers(reconcile.StepAlready, false)
 		}, outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0}},
-		{"the approval ends while replication is proven", func(s *story) {
-			s.approve("orders", "Failover-Expires: "+start.Add(time.Minute).Format(time.RFC3339))
-			s.hands.onProof = func() { s.world.clock.pass(time.Hour) }
+		{"the approval ends while replication is proven", func(s *reconciletest.Story) {
+			s.Approve("orders", "Failover-Expires: "+reconciletest.Start.Add(time.Minute).Format(time.RFC3339))
+			s.Actor.OnProof = func() { s.Clusters.Clock.Pass(time.Hour) }
 		}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t, plan.RoleStandby, plan.RolePrimary)
+			s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
 			test.arrange(s)
-			test.want.check(t, s, s.run(t))
+			test.want.check(t, s, s.Run(t))
 		})
 	}
 }
@@ -56,35 +59,35 @@ func TestSwitchover(t *testing.T) {
 // TestResumedSwitchoverProvesAgain: a switchover that was begun and has not
 // moved anything is proven again; one that is halfway has nothing to prove.
 func TestResumedSwitchoverProvesAgain(t *testing.T) {
-	inDoubt := func(s *story) {
-		s.hands.answers["cluster-a"], s.hands.answers["cluster-b"] = answers(reconcile.StepInDoubt, true), answers(reconcile.StepInDoubt, true)
+	inDoubt := func(s *reconciletest.Story) {
+		s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true), reconciletest.Answers(reconcile.StepInDoubt, true)
 	}
 	for _, test := range []struct {
 		name   string
-		first  func(*story)
-		second func(*story)
+		first  func(*reconciletest.Story)
+		second func(*reconciletest.Story)
 		proofs int
 		want   reconcile.Outcome
 	}{
-		{"killed before anything was sent, long ago", func(s *story) { s.book.refuse["sent"] = errDrill }, func(s *story) { s.book.refuse = nil }, 1, reconcile.OutcomeNotApproved},
-		{"in doubt, nothing moved, and the link is dead now", inDoubt, func(s *story) { s.hands.replication = errDrill }, 2, reconcile.OutcomeBlocked},
-		{"the old primary demoted itself", inDoubt, func(s *story) {
-			c := s.world.views["cluster-a"].Belief.Configuration.Clone()
+		{"killed before anything was sent, long ago", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Ledger.Refuse = nil }, 1, reconcile.OutcomeNotApproved},
+		{"in doubt, nothing moved, and the link is dead now", inDoubt, func(s *reconciletest.Story) { s.Actor.ReplicationErr = reconciletest.ErrDrill }, 2, reconcile.OutcomeBlocked},
+		{"the old primary demoted itself", inDoubt, func(s *reconciletest.Story) {
+			c := s.Clusters.Views["cluster-a"].Belief.Configuration.Clone()
 			c.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
-			s.world.set("cluster-a", func(v *plan.View) { v.Belief = plan.ClassifyBelief("cluster-a", c) })
+			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Belief = plan.ClassifyBelief("cluster-a", c) })
 		}, 1, reconcile.OutcomeApplied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t, plan.RoleStandby, plan.RolePrimary)
+			s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
 			test.first(s)
-			s.run(t)
-			s.again()
+			s.Run(t)
+			s.Forget()
 			test.second(s)
-			if got := s.run(t); got.Outcome != test.want {
+			if got := s.Run(t); got.Outcome != test.want {
 				t.Errorf("outcome is %s (%s), want %s", got.Outcome, got.Detail, test.want)
 			}
-			if s.hands.proofs != test.proofs {
-				t.Errorf("replication was proven %d times, want %d", s.hands.proofs, test.proofs)
+			if s.Actor.Proofs != test.proofs {
+				t.Errorf("replication was proven %d times, want %d", s.Actor.Proofs, test.proofs)
 			}
 		})
 	}
@@ -93,14 +96,14 @@ func TestResumedSwitchoverProvesAgain(t *testing.T) {
 // TestSwitchoverHasABound: a member that does not come to an end within
 // switchover.timeout leaves the switchover unverified, for the next run.
 func TestSwitchoverHasABound(t *testing.T) {
-	s := newStory(t, plan.RoleStandby, plan.RolePrimary)
-	s.topology("orders").Switchover.Timeout = 20 * time.Millisecond
-	s.hands.answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
+	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	s.Topology("orders").Switchover.Timeout = 20 * time.Millisecond
+	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		<-ctx.Done()
 		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
 	}
-	got := s.run(t)
-	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "switchover.timeout") || !s.book.open() {
-		t.Errorf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.book.open())
+	got := s.Run(t)
+	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "switchover.timeout") || !s.Ledger.Open() {
+		t.Errorf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.Ledger.Open())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestWaitingIsTold: what is waited for, for how long at most, and that it still
@@ -27,18 +28,18 @@ func TestWaitingIsTold(t *testing.T) {
 func tellsOfWaiting(t *testing.T, once bool, want []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStory(t)
-		s.apply.TellOnce = once
+		s := reconciletest.NewStory(t)
+		s.Apply.TellOnce = once
 		var mu sync.Mutex
 		var told []string
-		s.apply.Tell = func(_, text string) { mu.Lock(); defer mu.Unlock(); told = append(told, text) }
-		s.hands.answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
+		s.Apply.Tell = func(_, text string) { mu.Lock(); defer mu.Unlock(); told = append(told, text) }
+		s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
 			time.Sleep(25 * time.Second) // in the bubble's time
 			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := s.apply.Run(ctx); err != nil {
+		if _, err := s.Apply.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
 		mu.Lock()

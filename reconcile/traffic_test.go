@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // balancer is a redirect target that sends traffic somewhere.
@@ -52,7 +53,7 @@ func (b *balancer) Set(_ context.Context, topology, primary string, stale []stri
 	return b.state(topology, primary)
 }
 
-func (s *story) balance(b *balancer) { s.apply.Traffic, s.apply.Redirect = b, b }
+func balance(s *reconciletest.Story, b *balancer) { s.Apply.Traffic, s.Apply.Redirect = b, b }
 
 func alone(id string) func(*plan.View) {
 	return func(v *plan.View) {
@@ -76,7 +77,7 @@ func TestTrafficIsSetAgain(t *testing.T) {
 		name    string
 		roles   []plan.Role
 		goesTo  string
-		arrange func(*story, *balancer)
+		arrange func(*reconciletest.Story, *balancer)
 		outcome reconcile.Outcome
 		detail  string
 		calls   []string
@@ -88,75 +89,78 @@ func TestTrafficIsSetAgain(t *testing.T) {
 			"it goes to the stale primary, which is back and takes writes",
 			[]plan.Role{plan.RoleStale, plan.RolePrimary},
 			"cluster-a",
-			func(s *story, _ *balancer) { s.world.set("cluster-b", alone("cluster-b")); s.up("cluster-a") },
+			func(s *reconciletest.Story, _ *balancer) {
+				s.Clusters.Set("cluster-b", alone("cluster-b"))
+				s.Up("cluster-a")
+			},
 			reconcile.OutcomeApplied, "traffic points at cluster-b by lb",
 			[]string{"check cluster-b not [cluster-a]", "set cluster-b not [cluster-a]"},
 			nil,
 		},
 		{
-			"it cannot be set", nil, "cluster-b", func(_ *story, b *balancer) { b.setErr = errDrill },
+			"it cannot be set", nil, "cluster-b", func(_ *reconciletest.Story, b *balancer) { b.setErr = reconciletest.ErrDrill },
 			reconcile.OutcomeUnverified, "TRAFFIC_NOT_REDIRECTED: lb: as the drill wants",
 			[]string{wrong, set},
 			[]string{"match", "match"},
 		},
 		{
 			"another cluster was promoted outside Git", nil, "cluster-b",
-			func(s *story, _ *balancer) { s.world.set("cluster-b", alone("cluster-b")) }, reconcile.OutcomeBlocked, "OUT_OF_BAND_FAILOVER",
+			func(s *reconciletest.Story, _ *balancer) { s.Clusters.Set("cluster-b", alone("cluster-b")) }, reconcile.OutcomeBlocked, "OUT_OF_BAND_FAILOVER",
 			[]string{wrong},
 			nil,
 		},
 		{
-			"the primary does not answer", nil, "cluster-b", func(s *story, _ *balancer) { s.down("cluster-a") },
+			"the primary does not answer", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) { s.Down("cluster-a") },
 			reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			nil,
 		},
 		{
-			"the topology is suspended", nil, "cluster-b", func(s *story, _ *balancer) { s.apply.Suspended = []string{"orders"} },
+			"the topology is suspended", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) { s.Apply.Suspended = []string{"orders"} },
 			reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			[]string{"match"},
 		},
 		{
 			"the commit does not govern at the tip", nil, "cluster-b",
-			func(s *story, _ *balancer) { s.apply.Superseded = map[string]string{"orders": "beef"} }, reconcile.OutcomeBlocked, "SUPERSEDED",
+			func(s *reconciletest.Story, _ *balancer) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, reconcile.OutcomeBlocked, "SUPERSEDED",
 			[]string{wrong},
 			nil,
 		},
 		{
 			"the generation was not raised", nil, "cluster-b",
-			func(s *story, _ *balancer) { s.topology("orders").GreatestEarlier = 9 }, reconcile.OutcomeUnchanged, "",
+			func(s *reconciletest.Story, _ *balancer) { s.Topology("orders").GreatestEarlier = 9 }, reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			nil,
 		},
 		{
 			"another process holds the lock", nil, "cluster-b",
-			func(s *story, _ *balancer) { s.apply.Ledger = locked{s.book} }, reconcile.OutcomeBlocked, "another process",
+			func(s *reconciletest.Story, _ *balancer) { s.Apply.Ledger = locked{s.Ledger} }, reconcile.OutcomeBlocked, "another process",
 			[]string{wrong},
 			nil,
 		},
-		{"the primary is lost before the lock is held", nil, "cluster-b", func(s *story, _ *balancer) {
-			s.book.onLock = func(func()) { s.down("cluster-a") }
+		{"the primary is lost before the lock is held", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) {
+			s.Ledger.OnLock = func(func()) { s.Down("cluster-a") }
 		}, reconcile.OutcomeUnchanged, "", []string{wrong}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.roles == nil {
 				test.roles = []plan.Role{plan.RolePrimary, plan.RoleStandby}
 			}
-			s, b := newStory(t, test.roles...), &balancer{goesTo: test.goesTo}
-			s.balance(b)
+			s, b := reconciletest.NewStory(t, test.roles...), &balancer{goesTo: test.goesTo}
+			balance(s, b)
 			if test.arrange != nil {
 				test.arrange(s, b)
 			}
-			got := s.run(t)
+			got := s.Run(t)
 			if got.Outcome != test.outcome || !strings.Contains(got.Detail, test.detail) {
 				t.Errorf("%s (%s), want %s (%s)", got.Outcome, got.Detail, test.outcome, test.detail)
 			}
 			if d := cmp.Diff(test.calls, b.calls); d != "" {
 				t.Error(d)
 			}
-			if len(s.hands.sent) != 0 || s.book.held || slices.Contains(s.book.events, "begin") {
-				t.Errorf("sent %q, lock held %t, ledger %q", s.hands.sent, s.book.held, s.book.events)
+			if len(s.Actor.Sent) != 0 || s.Ledger.Held || slices.Contains(s.Ledger.Events, "begin") {
+				t.Errorf("sent %q, lock held %t, ledger %q", s.Actor.Sent, s.Ledger.Held, s.Ledger.Events)
 			}
 		})
 	}
@@ -165,32 +169,32 @@ func TestTrafficIsSetAgain(t *testing.T) {
 // TestApprovalIsSpentWhereverTrafficGoes: a document that is live cannot act
 // later because a load balancer was wrong when it was first seen.
 func TestApprovalIsSpentWhereverTrafficGoes(t *testing.T) {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
-	s.balance(&balancer{goesTo: "cluster-b", setErr: errDrill})
-	s.run(t)
-	if !slices.Contains(s.book.events, "match") {
-		t.Errorf("the ledger saw %q", s.book.events)
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	balance(s, &balancer{goesTo: "cluster-b", setErr: reconciletest.ErrDrill})
+	s.Run(t)
+	if !slices.Contains(s.Ledger.Events, "match") {
+		t.Errorf("the ledger saw %q", s.Ledger.Events)
 	}
 }
 
 // TestADeadTargetNeverDelaysAFailover: the promotion is done while the target
 // still hangs, and the failover's own redirect says what came of it.
 func TestADeadTargetNeverDelaysAFailover(t *testing.T) {
-	s := newStory(t)
+	s := reconciletest.NewStory(t)
 	hung := make(chan struct{})
-	b := &balancer{goesTo: "cluster-a", setErr: errDrill, onCheck: func(ctx context.Context) { <-ctx.Done(); close(hung) }}
-	s.balance(b)
+	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrDrill, onCheck: func(ctx context.Context) { <-ctx.Done(); close(hung) }}
+	balance(s, b)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	report, err := s.apply.Run(ctx)
+	report, err := s.Apply.Run(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-hung
-	if ctx.Err() != nil || !slices.Equal(s.hands.sent, []string{promote}) {
-		t.Errorf("sent %q, %v", s.hands.sent, ctx.Err())
+	if ctx.Err() != nil || !slices.Equal(s.Actor.Sent, []string{reconciletest.Promote}) {
+		t.Errorf("sent %q, %v", s.Actor.Sent, ctx.Err())
 	}
-	if got := report.Results[0]; got.Outcome != reconcile.OutcomeUnverified || !s.book.open() {
+	if got := report.Results[0]; got.Outcome != reconcile.OutcomeUnverified || !s.Ledger.Open() {
 		t.Errorf("%s: %s", got.Outcome, got.Detail)
 	}
 }
@@ -198,10 +202,10 @@ func TestADeadTargetNeverDelaysAFailover(t *testing.T) {
 // TestRefusedTargetWarnsBeforeAFailover: it is asked about the old primary,
 // and what it says blocks nothing.
 func TestRefusedTargetWarnsBeforeAFailover(t *testing.T) {
-	s := newStory(t)
+	s := reconciletest.NewStory(t)
 	b := &balancer{goesTo: "nowhere"}
-	s.balance(b)
-	report, err := s.apply.Pass.Plan(t.Context())
+	balance(s, b)
+	report, err := s.Apply.Pass.Plan(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,34 +223,34 @@ func TestRefusedTargetWarnsBeforeAFailover(t *testing.T) {
 // TestRedirectIsRetriedWithoutAnApproval is the end of R06 of scenarios.md: the approval is
 // gone, its intent is not.
 func TestRedirectIsRetriedWithoutAnApproval(t *testing.T) {
-	s := newStory(t)
-	b := &balancer{goesTo: "cluster-a", setErr: errDrill}
-	s.balance(b)
-	if got := s.run(t); got.Outcome != reconcile.OutcomeUnverified {
+	s := reconciletest.NewStory(t)
+	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrDrill}
+	balance(s, b)
+	if got := s.Run(t); got.Outcome != reconcile.OutcomeUnverified {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
 	}
-	delete(s.apply.Changes, "orders")
+	delete(s.Apply.Changes, "orders")
 	b.setErr = nil
-	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied || b.now() != "cluster-b" || s.book.open() {
+	if got := s.Run(t); got.Outcome != reconcile.OutcomeApplied || b.now() != "cluster-b" || s.Ledger.Open() {
 		t.Errorf("%s: %s; traffic goes to %s", got.Outcome, got.Detail, b.now())
 	}
-	if !slices.Equal(s.hands.sent, []string{promote}) {
-		t.Errorf("sent %q", s.hands.sent)
+	if !slices.Equal(s.Actor.Sent, []string{reconciletest.Promote}) {
+		t.Errorf("sent %q", s.Actor.Sent)
 	}
 }
 
 // TestANewTopologyGetsItsTraffic: a bootstrap moves no primary, and its
 // traffic is set all the same.
 func TestANewTopologyGetsItsTraffic(t *testing.T) {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
 	for _, id := range []string{"cluster-a", "cluster-b"} {
-		s.world.set(id, func(v *plan.View) {
+		s.Clusters.Set(id, func(v *plan.View) {
 			v.Belief, v.Contents = plan.Belief{Kind: plan.BeliefUnconfigured}, plan.Contents{Known: true}
 		})
 	}
 	b := &balancer{goesTo: "nowhere"}
-	s.balance(b)
-	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied || b.now() != "cluster-a" {
+	balance(s, b)
+	if got := s.Run(t); got.Outcome != reconcile.OutcomeApplied || b.now() != "cluster-a" {
 		t.Errorf("%s: %s; traffic goes to %s", got.Outcome, got.Detail, b.now())
 	}
 }

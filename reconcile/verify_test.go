@@ -7,23 +7,24 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestCollectionsAreMissing is R43 of scenarios.md: what is not there any more is told, and holds
 // nothing back. What the cluster held before the promotion is looked for as well.
 func TestCollectionsAreMissing(t *testing.T) {
-	s := newStory(t)
-	s.book.memory.Progress = []plan.ProgressRecord{{Cluster: "cluster-b", Collections: []string{"default/invoices"}}}
-	s.world.set("cluster-b", func(v *plan.View) {
+	s := reconciletest.NewStory(t)
+	s.Ledger.Memory.Progress = []plan.ProgressRecord{{Cluster: "cluster-b", Collections: []string{"default/invoices"}}}
+	s.Clusters.Set("cluster-b", func(v *plan.View) {
 		v.Contents = plan.Contents{Known: true, Collections: []string{"default/invoices", "default/orders"}}
 	})
-	s.hands.verified = reconcile.Verified{Missing: []string{"default/invoices"}, Silent: []string{"default/orders"}}
-	report, err := s.apply.Run(t.Context())
+	s.Actor.Verified = reconcile.Verified{Missing: []string{"default/invoices"}, Silent: []string{"default/orders"}}
+	report, err := s.Apply.Run(t.Context())
 	if err != nil || report.Results[0].Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("%v, %+v", err, report.Results)
 	}
-	if want := []string{"default/invoices", "default/orders"}; !slices.Equal(s.hands.known, want) {
-		t.Errorf("it looked for %q, want %q", s.hands.known, want)
+	if want := []string{"default/invoices", "default/orders"}; !slices.Equal(s.Actor.Known, want) {
+		t.Errorf("it looked for %q, want %q", s.Actor.Known, want)
 	}
 	i := slices.IndexFunc(report.Plan.Topologies[0].Findings, func(f plan.Finding) bool { return f.Code == plan.CodeCollectionsMissing })
 	if i < 0 {
@@ -43,36 +44,36 @@ func TestCollectionsAreMissing(t *testing.T) {
 func TestVerifyAgain(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(*story)
+		arrange func(*reconciletest.Story)
 		held    bool
 		codes   string
 		asked   bool
 	}{
-		{"all is well", func(*story) {}, true, "", true},
-		{"a check fails", func(s *story) { s.hands.verifyErr = errDrill }, false, "VERIFICATION_FAILED", true},
-		{"a collection is gone", func(s *story) { s.hands.verified.Missing = []string{"default/x"} }, true, "COLLECTIONS_MISSING", true},
-		{"a change waits", func(s *story) {
-			top := s.topology("orders")
+		{"all is well", func(*reconciletest.Story) {}, true, "", true},
+		{"a check fails", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, false, "VERIFICATION_FAILED", true},
+		{"a collection is gone", func(s *reconciletest.Story) { s.Actor.Verified.Missing = []string{"default/x"} }, true, "COLLECTIONS_MISSING", true},
+		{"a change waits", func(s *reconciletest.Story) {
+			top := s.Topology("orders")
 			top.Clusters[0].Role, top.Clusters[1].Role = plan.RoleStandby, plan.RolePrimary
-			s.hands.verifyErr = errDrill
+			s.Actor.VerifyErr = reconciletest.ErrDrill
 		}, true, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+			s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
 			test.arrange(s)
-			report, err := s.apply.Plan(t.Context())
+			report, err := s.Apply.Plan(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, held := s.apply.Verify(t.Context(), s.hands, report)
+			report, held := s.Apply.Verify(t.Context(), s.Actor, report)
 			var codes []string
 			for _, f := range report.Plan.Topologies[0].Findings {
 				if f.Severity != plan.SeverityInfo {
 					codes = append(codes, string(f.Code))
 				}
 			}
-			if held != test.held || strings.Join(codes, " ") != test.codes || s.hands.asked != test.asked {
-				t.Errorf("held %t, %q, asked %t", held, codes, s.hands.asked)
+			if held != test.held || strings.Join(codes, " ") != test.codes || s.Actor.Asked != test.asked {
+				t.Errorf("held %t, %q, asked %t", held, codes, s.Actor.Asked)
 			}
 			if in := report.Plan.Topologies[0].InSync; in != (test.held && test.codes == "" && test.asked) {
 				t.Errorf("in sync: %t", in)

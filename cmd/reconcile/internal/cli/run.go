@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/serve"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
 )
@@ -61,13 +61,13 @@ At serve.address it serves a status page (/) and the same as JSON (/api/v1/statu
 	return cmd
 }
 
-// daemon is what stays while configurations come and go.
-type daemon struct {
+// service is what stays while configurations come and go.
+type service struct {
 	g       *globals
 	config  schema.Config // as first read: what a reload cannot change
 	ledger  *ledger.Ledger
 	webhook *serve.Webhook
-	loop    *reconcile.Loop
+	loop    *daemon.Loop
 	metrics *serve.Metrics
 	herald  *herald
 	// recalled is what was last read of the ledger for clients.
@@ -87,7 +87,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	if err := runnable(e.config); err != nil {
 		return err
 	}
-	d := &daemon{g: g, config: e.config, herald: newHerald()}
+	d := &service{g: g, config: e.config, herald: newHerald()}
 	defer d.herald.close(ctx)
 	if d.ledger, err = e.ledger(); err != nil {
 		return err
@@ -100,10 +100,10 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	d.herald.use(ctx, e)
 	log := g.logger(lines)
 	d.webhook = &serve.Webhook{Log: log}
-	board := &reconcile.Board{}
+	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
-	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
-		Board: board, Meter: d.metrics, Swept: debug.FreeOSMemory, Judged: d.herald.judged, Listen: d.herald.heard,
+	d.loop = daemon.New(daemon.Options{
+		Board: board, Metrics: d.metrics, Swept: debug.FreeOSMemory, Judged: d.herald.judged, Listen: d.herald.heard,
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
@@ -144,7 +144,7 @@ func runnable(c schema.Config) error {
 }
 
 // until runs the loop and the server until a signal, or the end of ctx.
-func (d *daemon) until(ctx context.Context, server *serve.Server) error {
+func (d *service) until(ctx context.Context, server *serve.Server) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -167,7 +167,7 @@ func (d *daemon) until(ctx context.Context, server *serve.Server) error {
 }
 
 // heed does what signals ask for, until the loop has ended.
-func (d *daemon) heed(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
+func (d *service) heed(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
 	hurry := sync.OnceFunc(d.loop.Hurry)
 	asked := false
 	for {
@@ -189,17 +189,17 @@ func (d *daemon) heed(ctx context.Context, signals <-chan os.Signal, stop func()
 }
 
 // settings are what a configuration makes of the loop.
-func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settings, error) {
+func (d *service) settings(ctx context.Context, e *environment) (daemon.Settings, error) {
 	e.opened = d.ledger
 	a, err := e.apply(ctx, revision{})
 	if err != nil {
-		return reconcile.Settings{}, err
+		return daemon.Settings{}, err
 	}
 	a.Observing = e.config.Mode != schema.ModeApply
 	if a.Traffic != nil {
-		a.Traffic, a.Redirect = reconcile.InBackground(a.Traffic, a.Redirect)
+		a.Traffic, a.Redirect = daemon.InBackground(a.Traffic, a.Redirect)
 	}
-	return reconcile.Settings{
+	return daemon.Settings{
 		Apply: a, Source: &follower{environment: e, ledger: d.ledger},
 		SweepInterval: e.config.SweepInterval, PollInterval: e.config.Git.PollInterval,
 		PassTimeout: d.g.timeout, Close: func() {
@@ -210,12 +210,12 @@ func (d *daemon) settings(ctx context.Context, e *environment) (reconcile.Settin
 }
 
 // reload rereads the configuration. One that is not good changes nothing.
-func (d *daemon) reload(ctx context.Context) {
+func (d *service) reload(ctx context.Context) {
 	e, err := d.g.prepare()
 	if err == nil {
 		err = errors.Join(runnable(e.config), d.unchanged(e.config))
 	}
-	var settings reconcile.Settings
+	var settings daemon.Settings
 	if err == nil {
 		settings, err = d.settings(ctx, e)
 	}
@@ -231,7 +231,7 @@ func (d *daemon) reload(ctx context.Context) {
 }
 
 // unchanged refuses what a running process cannot take over.
-func (d *daemon) unchanged(c schema.Config) error {
+func (d *service) unchanged(c schema.Config) error {
 	var bad []error
 	if !reflect.DeepEqual(d.config.Ledger, c.Ledger) {
 		bad = append(bad, errors.New("another ledger takes a restart"))

@@ -8,6 +8,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/notify"
 	"milvus-reconcile/schema"
 )
@@ -62,7 +63,7 @@ func (h *herald) close(ctx context.Context) {
 
 // judged tells what a pass found and did. A finding is raised when two passes
 // saw it, and is over when one doesn't.
-func (h *herald) judged(s reconcile.TopologyStatus, leads bool) {
+func (h *herald) judged(s daemon.TopologyStatus, leads bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before := h.seen[s.Name]
@@ -84,8 +85,8 @@ func (h *herald) judged(s reconcile.TopologyStatus, leads bool) {
 }
 
 // heard tells what is no finding: an approval that lapsed.
-func (h *herald) heard(e reconcile.Event) {
-	if e.Kind != reconcile.EventLapsed {
+func (h *herald) heard(e daemon.Event) {
+	if e.Kind != daemon.EventLapsed {
 		return
 	}
 	h.mu.Lock()
@@ -105,20 +106,20 @@ func seenTwice(before, now []plan.Finding) []plan.Finding {
 }
 
 // commitState is how far a commit has come, for the forge.
-func commitState(s reconcile.State) notify.State {
+func commitState(s daemon.State) notify.State {
 	switch s {
-	case reconcile.StateInSync:
+	case daemon.StateInSync:
 		return notify.StateSuccess
-	case reconcile.StateBlocked, reconcile.StateDrifted:
+	case daemon.StateBlocked, daemon.StateDrifted:
 		return notify.StateFailure
-	case reconcile.StatePending, reconcile.StateApplying, reconcile.StateSuspended:
+	case daemon.StatePending, daemon.StateApplying, daemon.StateSuspended:
 		return notify.StatePending
 	default:
 		return notify.StateError
 	}
 }
 
-func stateSentence(s reconcile.TopologyStatus) string {
+func stateSentence(s daemon.TopologyStatus) string {
 	text := s.Name + " is " + s.State.String()
 	if s.Plan.Transition != plan.TransitionNone {
 		text += ", " + s.Plan.Transition.String() + " " + s.Decision.Verdict.String()

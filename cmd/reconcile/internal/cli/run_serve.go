@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/serve"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
 )
@@ -29,7 +29,7 @@ const (
 )
 
 // server listens where the configuration says.
-func (d *daemon) server(c schema.Config, profiles bool) (*serve.Server, error) {
+func (d *service) server(c schema.Config, profiles bool) (*serve.Server, error) {
 	conf, err := serverTLSOf(c.Serve.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("serve.tls: %w", err)
@@ -77,19 +77,19 @@ func endpointsOf(c schema.Config) map[string]string {
 }
 
 // recall is what the ledger says of a topology that the loop does not know.
-func (d *daemon) recall(ctx context.Context, topology string) (reconcile.TopologyStatus, bool) {
+func (d *service) recall(ctx context.Context, topology string) (daemon.TopologyStatus, bool) {
 	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
 	defer cancel()
 	m, err := ledgerRecord{g: d.g, ledger: d.ledger, last: &d.recalled}.Read(bounded)
 	if err != nil {
-		return reconcile.TopologyStatus{}, false
+		return daemon.TopologyStatus{}, false
 	}
-	return m.Told(topology)
+	return daemon.Told(m, topology)
 }
 
 // records are the newest entries of the ledger by topology, newest first. A
 // ledger that does not answer leaves the page without them.
-func (d *daemon) records(ctx context.Context) map[string][]serve.Record {
+func (d *service) records(ctx context.Context) map[string][]serve.Record {
 	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
 	defer cancel()
 	snapshot, err := d.ledger.Read(bounded)

@@ -11,6 +11,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/serve"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
 )
 
@@ -21,15 +22,15 @@ type follower struct {
 }
 
 // Fetch reads the tip of the tracked ref.
-func (f *follower) Fetch(ctx context.Context) (reconcile.Revision, error) {
+func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 	if err := f.repo.Fetch(ctx); err != nil {
-		return reconcile.Revision{}, err
+		return daemon.Revision{}, err
 	}
 	rev, err := f.revision(ctx, "", "", nil)
 	if err != nil {
-		return reconcile.Revision{}, err
+		return daemon.Revision{}, err
 	}
-	out := reconcile.Revision{Commit: rev.commit, Desired: rev.desired, Changes: rev.changes}
+	out := daemon.Revision{Commit: rev.commit, Desired: rev.desired, Changes: rev.changes}
 	for _, p := range rev.problems {
 		out.Problems = append(out.Problems, p.String())
 	}
@@ -61,7 +62,7 @@ func (l loopRecords) RecordPublished(ctx context.Context, topology string, p rec
 // election lets the loop campaign on the ledger.
 type election struct{ ledger *ledger.Ledger }
 
-func (e election) Campaign(ctx context.Context) (reconcile.Leadership, error) {
+func (e election) Campaign(ctx context.Context) (daemon.Leadership, error) {
 	won, err := e.ledger.Campaign(ctx, ledger.Holder{})
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func (g *globals) logger(w io.Writer) *slog.Logger {
 }
 
 // hook says whose pushes the webhook heeds.
-func (d *daemon) hook(e *environment) error {
+func (d *service) hook(e *environment) error {
 	secret := e.config.Serve.WebhookSecret
 	if _, err := readSecret(secret); err != nil {
 		return fmt.Errorf("serve.webhookSecretFrom: %w", err)

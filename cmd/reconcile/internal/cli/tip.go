@@ -184,7 +184,7 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 // again looks at Git once more: what governs and who approves may be others by
 // then. Topologies that ask at once share a look.
 func (e *environment) again(rev revision, commit string) func(context.Context) (reconcile.Wanted, error) {
-	return reconcile.OneLook(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
+	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
 }
 
 func (e *environment) lookAgain(ctx context.Context, rev revision, commit string) (reconcile.Wanted, error) {

@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -13,11 +14,11 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // board is a source that holds what a test says.
 type board struct {
 	mu      sync.Mutex
-	s       reconcile.Snapshot
+	s       daemon.Snapshot
 	changed chan struct{}
 }
 
-func (b *board) Snapshot() reconcile.Snapshot {
+func (b *board) Snapshot() daemon.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.s
@@ -29,7 +30,7 @@ func (b *board) Changed() <-chan struct{} {
 	return b.changed
 }
 
-func (b *board) publish(topologies ...reconcile.TopologyStatus) {
+func (b *board) publish(topologies ...daemon.TopologyStatus) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.s.Topologies = topologies
@@ -37,8 +38,8 @@ func (b *board) publish(topologies ...reconcile.TopologyStatus) {
 	b.changed = make(chan struct{})
 }
 
-func boardOf(topologies ...reconcile.TopologyStatus) *board {
-	return &board{changed: make(chan struct{}), s: reconcile.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
+func boardOf(topologies ...daemon.TopologyStatus) *board {
+	return &board{changed: make(chan struct{}), s: daemon.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
 }
 
 func seconds(n float64) *time.Duration {
@@ -53,11 +54,11 @@ func member(id string, role plan.Role, reach plan.Reach, belief plan.BeliefKind)
 }
 
 // pair is a healthy topology of a primary and a standby, served at a generation.
-func pair(generation int64) reconcile.TopologyStatus {
+func pair(generation int64) daemon.TopologyStatus {
 	b := member("cluster-b", plan.RoleStandby, plan.ReachUp, plan.BeliefStandby)
 	b.Lag = &plan.Window{Lower: seconds(0), Upper: seconds(1.5), Method: plan.MethodCheckpoint}
-	return reconcile.TopologyStatus{
-		Name: "orders", State: reconcile.StateInSync, Commit: "c7", Served: generation,
+	return daemon.TopologyStatus{
+		Name: "orders", State: daemon.StateInSync, Commit: "c7", Served: generation,
 		Published:   reconcile.Published{Version: generation, Primary: "cluster-a", Standbys: []string{"cluster-b"}},
 		LastAttempt: noon.Add(-2 * time.Second), LastSuccess: noon.Add(-time.Second), Took: time.Second,
 		Plan: plan.TopologyPlan{
@@ -68,9 +69,9 @@ func pair(generation int64) reconcile.TopologyStatus {
 }
 
 // lost is the pair after its primary was lost and the failover was merged.
-func lost() reconcile.TopologyStatus {
+func lost() daemon.TopologyStatus {
 	t := pair(7)
-	t.State = reconcile.StateBlocked
+	t.State = daemon.StateBlocked
 	t.Plan.Generation, t.Plan.Transition, t.Plan.InSync = 8, plan.TransitionFailover, false
 	t.Plan.Primary, t.Plan.OldPrimary = "cluster-b", "cluster-a"
 	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown)
@@ -83,9 +84,9 @@ func lost() reconcile.TopologyStatus {
 }
 
 // failedOver is the pair after the failover; the old primary is back.
-func failedOver() reconcile.TopologyStatus {
+func failedOver() daemon.TopologyStatus {
 	t := lost()
-	t.State, t.Served, t.Stale = reconcile.StateDrifted, 8, []string{"cluster-a"}
+	t.State, t.Served, t.Stale = daemon.StateDrifted, 8, []string{"cluster-a"}
 	t.Published = reconcile.Published{Version: 8, Primary: "cluster-b"}
 	t.Plan.Transition, t.Plan.OldPrimary = plan.TransitionNone, ""
 	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUp, plan.BeliefPrimary)

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // served is a server that runs until the test ends.
@@ -22,7 +22,7 @@ func served(t *testing.T, hosts ...string) *Server {
 	t.Helper()
 	s, err := Listen(Options{
 		Address: "127.0.0.1:0", Hosts: hosts, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
-		Ready: func() error { return Ready(reconcile.Snapshot{Swept: true}) }, Health: func() error { return nil },
+		Ready: func() error { return Ready(daemon.Snapshot{Swept: true}) }, Health: func() error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // live turns a snapshot into series. A series whose value is not known is
@@ -53,7 +53,7 @@ func (l live) Collect(out chan<- prometheus.Metric) {
 	gauge(descReady, one(s.Unready() == ""))
 	moment(gauge, descFetch, s.GitFetch)
 	for _, t := range s.Topologies {
-		for _, state := range reconcile.States() {
+		for _, state := range daemon.States() {
 			gauge(descState, one(t.State == state), t.Name, state.String())
 		}
 		gauge(descWritable, float64(writablePrimaries(t.Plan)), t.Name)
@@ -96,7 +96,7 @@ func collectCluster(gauge gaugeFunc, topology string, c plan.ClusterPlan) {
 	}
 }
 
-func collectFindings(gauge gaugeFunc, t reconcile.TopologyStatus) {
+func collectFindings(gauge gaugeFunc, t daemon.TopologyStatus) {
 	type key struct{ code, severity string }
 	counts, stale := map[key]int{}, map[string]bool{}
 	for _, f := range t.Plan.Findings {

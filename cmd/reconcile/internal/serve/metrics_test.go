@@ -17,6 +17,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -64,7 +65,7 @@ func ours(exposition string) string {
 }
 
 func TestMetricsOfASnapshot(t *testing.T) {
-	for name, status := range map[string]reconcile.TopologyStatus{"healthy": pair(7), "lost": lost(), "stale": failedOver(), "unseen": {Name: "orders"}} {
+	for name, status := range map[string]daemon.TopologyStatus{"healthy": pair(7), "lost": lost(), "stale": failedOver(), "unseen": {Name: "orders"}} {
 		t.Run(name, func(t *testing.T) {
 			m := NewMetrics(boardOf(status))
 			if name == "stale" {

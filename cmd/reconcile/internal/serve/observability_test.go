@@ -21,6 +21,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 func docs(name string) string { return filepath.Join("..", "..", "..", "..", "docs", name) }
@@ -119,7 +120,7 @@ func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 // its labels, and nothing else.
 func TestEverySeriesIsDocumented(t *testing.T) {
 	var samples strings.Builder
-	for _, status := range []reconcile.TopologyStatus{pair(7), failedOver()} {
+	for _, status := range []daemon.TopologyStatus{pair(7), failedOver()} {
 		m := NewMetrics(boardOf(status))
 		m.Planned(plan.TransitionFailover)
 		m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
@@ -149,7 +150,7 @@ func TestEverySeriesIsDocumented(t *testing.T) {
 	}
 }
 
-func withStale(t reconcile.TopologyStatus) reconcile.TopologyStatus {
+func withStale(t daemon.TopologyStatus) daemon.TopologyStatus {
 	t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "", "")}
 	return t
 }

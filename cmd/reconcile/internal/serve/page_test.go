@@ -13,11 +13,11 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
 )
 
-func withEdge(t reconcile.TopologyStatus, from, to string, believers ...string) reconcile.TopologyStatus {
+func withEdge(t daemon.TopologyStatus, from, to string, believers ...string) daemon.TopologyStatus {
 	for i, c := range t.Plan.Clusters {
 		for _, b := range believers {
 			if c.ID == b {

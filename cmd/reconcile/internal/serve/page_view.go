@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // view is the whole page in words.
@@ -50,9 +50,9 @@ type findingView struct {
 
 type recordView struct{ At, Text string }
 
-func viewOf(s reconcile.Snapshot, records map[string][]Record) view {
+func viewOf(s daemon.Snapshot, records map[string][]Record) view {
 	v := view{Title: "reconcile", At: clock(s.At)}
-	counts := map[reconcile.State]int{}
+	counts := map[daemon.State]int{}
 	for _, t := range s.Topologies {
 		counts[t.State]++
 		v.Topologies = append(v.Topologies, topologyViewOf(t, records[t.Name]))
@@ -60,16 +60,16 @@ func viewOf(s reconcile.Snapshot, records map[string][]Record) view {
 	// What needs somebody comes first.
 	slices.SortStableFunc(v.Topologies, func(a, b topologyView) int { return urgency(a.Tone) - urgency(b.Tone) })
 	v.Summary = summary(counts, len(s.Topologies))
-	if counts[reconcile.StateBlocked]+counts[reconcile.StateDrifted] > 0 {
+	if counts[daemon.StateBlocked]+counts[daemon.StateDrifted] > 0 {
 		v.Title = "(!) reconcile"
 	}
 	v.Facts = factsOf(s)
 	return v
 }
 
-func summary(counts map[reconcile.State]int, all int) string {
+func summary(counts map[daemon.State]int, all int) string {
 	var parts []string
-	for _, state := range reconcile.States() {
+	for _, state := range daemon.States() {
 		if n := counts[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words(state.String())))
 		}
@@ -80,7 +80,7 @@ func summary(counts map[reconcile.State]int, all int) string {
 	return fmt.Sprintf("%d topologies: %s.", all, strings.Join(parts, ", "))
 }
 
-func factsOf(s reconcile.Snapshot) []fact {
+func factsOf(s daemon.Snapshot) []fact {
 	lead := "this process leads"
 	if !s.Leader {
 		lead = "another process leads"
@@ -107,7 +107,7 @@ func factsOf(s reconcile.Snapshot) []fact {
 	return facts
 }
 
-func topologyViewOf(t reconcile.TopologyStatus, records []Record) topologyView {
+func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
 	p := t.Plan
 	v := topologyView{
 		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
@@ -160,15 +160,15 @@ func findingViewOf(f plan.Finding) findingView {
 }
 
 // tone gives a state its symbol and its colour; the word always stands beside.
-func tone(s reconcile.State) (symbol, class string) {
+func tone(s daemon.State) (symbol, class string) {
 	switch s {
-	case reconcile.StateInSync:
+	case daemon.StateInSync:
 		return "✓", "good"
-	case reconcile.StateBlocked, reconcile.StateDrifted:
+	case daemon.StateBlocked, daemon.StateDrifted:
 		return "✗", "bad"
-	case reconcile.StatePending, reconcile.StateApplying:
+	case daemon.StatePending, daemon.StateApplying:
 		return "→", "warn"
-	case reconcile.StateSuspended:
+	case daemon.StateSuspended:
 		return "‖", "warn"
 	default:
 		return "?", "warn"

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // The bounds of a request. None of ours is long: a slow client must not hold
@@ -108,7 +108,7 @@ func guarded(next http.Handler) http.Handler {
 }
 
 // Ready says why a daemon is not ready: it would not act on an approved failover.
-func Ready(s reconcile.Snapshot) error {
+func Ready(s daemon.Snapshot) error {
 	if why := s.Unready(); why != "" {
 		return errors.New(why)
 	}

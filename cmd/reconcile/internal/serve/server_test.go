@@ -10,15 +10,15 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // TestHealthAndReadiness: healthy until something is stuck, ready once all was
 // looked at and until it stops; every answer carries the guarding headers.
 func TestHealthAndReadiness(t *testing.T) {
 	var stuck atomic.Bool
-	var known atomic.Pointer[reconcile.Snapshot]
-	known.Store(&reconcile.Snapshot{})
+	var known atomic.Pointer[daemon.Snapshot]
+	known.Store(&daemon.Snapshot{})
 	s, err := Listen(Options{
 		Address: "127.0.0.1:0", Ready: func() error { return Ready(*known.Load()) }, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
 		Health: func() error {
@@ -50,11 +50,11 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 	get("/healthz", http.StatusOK, "ok")
 	get("/readyz", http.StatusServiceUnavailable, "not every topology")
-	known.Store(&reconcile.Snapshot{Swept: true})
+	known.Store(&daemon.Snapshot{Swept: true})
 	stuck.Store(true)
 	get("/readyz", http.StatusOK, "ready")
 	get("/healthz", http.StatusServiceUnavailable, "orders is stuck")
-	known.Store(&reconcile.Snapshot{Swept: true, Stopping: true})
+	known.Store(&daemon.Snapshot{Swept: true, Stopping: true})
 	get("/readyz", http.StatusServiceUnavailable, "stopping")
 	get("/webhook/git", http.StatusMethodNotAllowed, "")
 	stop()

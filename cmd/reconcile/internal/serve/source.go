@@ -1,11 +1,11 @@
 package serve
 
-import "milvus-reconcile/reconcile"
+import "milvus-reconcile/reconcile/daemon"
 
 // Source is what the daemon knows, read at any time from any goroutine.
-// reconcile.Board is one.
+// daemon.Board is one.
 type Source interface {
-	Snapshot() reconcile.Snapshot
+	Snapshot() daemon.Snapshot
 	// Changed is closed with the next change after the call.
 	Changed() <-chan struct{}
 }

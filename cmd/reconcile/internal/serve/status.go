@@ -6,7 +6,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // Status answers GET /api/v1/status: what `status -o json` prints, of what
@@ -24,7 +24,7 @@ func Status(source Source) http.Handler {
 }
 
 // documentOf leaves out topologies that nobody has looked at yet.
-func documentOf(s reconcile.Snapshot) render.Document {
+func documentOf(s daemon.Snapshot) render.Document {
 	d := render.Document{
 		Kind: render.KindStatus, GeneratedAt: s.At, Approvals: map[string]render.Approval{},
 		Plan: plan.Plan{Commit: s.Commit, At: s.At, Ledger: s.Ledger},

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // The bits of a cluster's capability in the document that Milvus SDKs poll
@@ -45,7 +45,7 @@ type Documents struct {
 
 // Recall is what the ledger holds of a topology that the source says nothing
 // of; false: nothing, or it cannot be read.
-type Recall func(ctx context.Context, topology string) (reconcile.TopologyStatus, bool)
+type Recall func(ctx context.Context, topology string) (daemon.TopologyStatus, bool)
 
 // NewDocuments makes the documents of a source. Endpoints are what SDKs
 // connect to, by cluster id; a cluster without one is left out.
@@ -80,7 +80,7 @@ func (d *Documents) Document(ctx context.Context, topology string) (Served, bool
 // them while an intent is open: nobody can say then who the primary is. A
 // version is never raised in doubt: SDKs take it once and look at no other
 // document of that version.
-func withoutDoubt(s Served, t reconcile.TopologyStatus) Served {
+func withoutDoubt(s Served, t daemon.TopologyStatus) Served {
 	out := Served{Version: s.Version, Clusters: slices.Clone(s.Clusters)}
 	for i, c := range out.Clusters {
 		if t.IntentOpen || slices.Contains(t.Stale, c.ClusterID) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 var endpoints = map[string]string{"cluster-a": "https://a.example:19530", "cluster-b": "https://b.example:19530"}
@@ -24,12 +24,12 @@ func capabilities(s Served) map[string]int {
 }
 
 // nothing is a ledger that cannot be read.
-func nothing(context.Context, string) (reconcile.TopologyStatus, bool) {
-	return reconcile.TopologyStatus{}, false
+func nothing(context.Context, string) (daemon.TopologyStatus, bool) {
+	return daemon.TopologyStatus{}, false
 }
 
 // recalled is a ledger that holds two topologies which Git does not show.
-func recalled(_ context.Context, topology string) (reconcile.TopologyStatus, bool) {
+func recalled(_ context.Context, topology string) (daemon.TopologyStatus, bool) {
 	t := pair(5)
 	t.Plan, t.IntentOpen = plan.TopologyPlan{}, topology == "doubtful"
 	return t, topology == "unseen" || topology == "doubtful"
@@ -39,11 +39,11 @@ func recalled(_ context.Context, topology string) (reconcile.TopologyStatus, boo
 // of its primary to the return of the old one.
 func TestDocumentThroughAFailover(t *testing.T) {
 	inDoubt := lost()
-	inDoubt.State, inDoubt.IntentOpen, inDoubt.Stale = reconcile.StateApplying, true, []string{"cluster-a"}
+	inDoubt.State, inDoubt.IntentOpen, inDoubt.Stale = daemon.StateApplying, true, []string{"cluster-a"}
 	promoted := lost()
 	promoted.Stale, promoted.Plan.Transition = []string{"cluster-a"}, plan.TransitionNone
 	applied := failedOver()
-	applied.State = reconcile.StateApplying // the look that follows an apply is still to be made
+	applied.State = daemon.StateApplying // the look that follows an apply is still to be made
 	blind := failedOver()
 	blind.Plan.Clusters = []plan.ClusterPlan{
 		member("cluster-a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown),
@@ -53,7 +53,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 	d := NewDocuments(b, endpoints, nothing)
 	for _, step := range []struct {
 		name    string
-		status  reconcile.TopologyStatus
+		status  daemon.TopologyStatus
 		version int64
 		want    map[string]int
 	}{
@@ -78,7 +78,7 @@ func TestDocumentThroughAFailover(t *testing.T) {
 
 func TestDocumentOverHTTP(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /t/{topology}/global-cluster/topology", NewDocuments(boardOf(reconcile.TopologyStatus{Name: "new"}, pair(7)), endpoints, recalled))
+	mux.Handle("GET /t/{topology}/global-cluster/topology", NewDocuments(boardOf(daemon.TopologyStatus{Name: "new"}, pair(7)), endpoints, recalled))
 	for _, c := range []struct {
 		name, path string
 		code       int

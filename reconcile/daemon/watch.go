@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -36,7 +37,7 @@ type standing struct {
 
 // follow takes over what a pass found: which pairs are worth watching, and
 // whether an approval waits that a living primary would make lapse.
-func (w *watch) follow(a Apply, t plan.TopologyPlan, d approval.Decision) {
+func (w *watch) follow(a reconcile.Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.topology, w.wants = plan.Topology{}, nil

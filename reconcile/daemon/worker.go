@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 // worker looks after one topology. What it remembers between passes is its
@@ -105,7 +106,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	defer done()
 	defer l.busy("pass over "+w.name, s.PassTimeout)()
 	began := l.clock.Now()
-	ctx, end := span(ctx, "pass", w.name)
+	ctx, end := reconcile.StartSpan(ctx, "pass", w.name)
 	defer func() { end(w.last.State.String()) }()
 	w.trace = traceID(ctx)
 	w.changed.Store(false)
@@ -132,7 +133,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 }
 
 // look makes the pass: with the right to act it applies, without it plans.
-func (w *worker) look(ctx context.Context, s *shared, a Apply) (report Report, acted bool, err error) {
+func (w *worker) look(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
 	right := w.loop.right()
 	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
 	if right != nil {
@@ -159,13 +160,13 @@ func (w *worker) look(ctx context.Context, s *shared, a Apply) (report Report, a
 // applied for as long as its lock is held, and begins nothing new once the
 // loop stops.
 type attended struct {
-	Ledger
+	reconcile.Ledger
 	worker   *worker
 	stopping context.Context //nolint:containedctx // of the loop, as the zero value of a pass has none
 }
 
 // Lock takes the lock unless the loop stops.
-func (a attended) Lock(ctx context.Context, topology string, wait time.Duration) (Right, error) {
+func (a attended) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
 	a.worker.locked.Store(true)
 	if a.stopping.Err() != nil {
 		a.worker.locked.Store(false)
@@ -183,7 +184,7 @@ func (a attended) Lock(ctx context.Context, topology string, wait time.Duration)
 }
 
 type attendedRight struct {
-	Right
+	reconcile.Right
 	worker *worker
 }
 
@@ -194,11 +195,11 @@ func (r attendedRight) Release() error {
 }
 
 // unsettled says whether an apply left something that another try may finish.
-func unsettled(r Result, t plan.TopologyPlan, report Report) bool {
+func unsettled(r reconcile.Result, t plan.TopologyPlan, report reconcile.Report) bool {
 	switch r.Outcome {
-	case OutcomeError, OutcomeUnverified:
+	case reconcile.OutcomeError, reconcile.OutcomeUnverified:
 		return true
-	case OutcomeBlocked: // not by a finding: by a lock, or by what was seen under it
+	case reconcile.OutcomeBlocked: // not by a finding: by a lock, or by what was seen under it
 		return t.Transition != plan.TransitionNone && !report.Blocked(t)
 	default:
 		return false
@@ -206,10 +207,18 @@ func unsettled(r Result, t plan.TopologyPlan, report Report) bool {
 }
 
 // resultOf finds what an apply did to one topology.
-func resultOf(report Report, name string) Result {
-	i := slices.IndexFunc(report.Results, func(r Result) bool { return r.Topology == name })
+func resultOf(report reconcile.Report, name string) reconcile.Result {
+	i := slices.IndexFunc(report.Results, func(r reconcile.Result) bool { return r.Topology == name })
 	if i < 0 {
-		return Result{Topology: name, Outcome: OutcomeUnchanged}
+		return reconcile.Result{Topology: name, Outcome: reconcile.OutcomeUnchanged}
 	}
 	return report.Results[i]
+}
+
+// traceID is the id of the trace that ctx belongs to; empty: of none.
+func traceID(ctx context.Context) string {
+	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
+		return c.TraceID().String()
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"context"
@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // loadBalancer is a target that points where it was set.
@@ -36,27 +37,27 @@ func (b *loadBalancer) Check(_ context.Context, topology, primary string, _ []st
 // nothing that was seen before it is told after. The first verification fails, so
 // that the next pass asks about traffic before it sets it.
 func TestLoopTellsInOrder(t *testing.T) {
-	d := newDaemon(t, newStory(t))
+	d := newTestLoop(t, reconciletest.NewStory(t))
 	lb := &loadBalancer{to: "cluster-a"}
 	verified := 0
-	d.hands.verifyErr = errDrill
-	d.hands.onVerify = func() {
+	d.Actor.VerifyErr = reconciletest.ErrDrill
+	d.Actor.OnVerify = func() {
 		if verified++; verified > 1 {
-			d.hands.verifyErr = nil
+			d.Actor.VerifyErr = nil
 		}
 	}
 	settings := d.settings()
-	settings.Apply.Traffic, settings.Apply.Redirect = reconcile.InBackground(lb, lb)
+	settings.Apply.Traffic, settings.Apply.Redirect = daemon.InBackground(lb, lb)
 	d.start(t, settings)
-	d.await(t, "the promotion", func() bool { return d.state("orders") == reconcile.StateInSync })
+	d.await(t, "the promotion", func() bool { return d.state("orders") == daemon.StateInSync })
 	d.sweeps(t, 3)
-	if lb.sets != 1 || d.heard(reconcile.EventDriftRaised, "traffic") != 0 {
+	if lb.sets != 1 || d.heard(daemon.EventDriftRaised, "traffic") != 0 {
 		t.Errorf("the traffic was set %d times", lb.sets)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := func(text string) int {
-		return slices.IndexFunc(d.events, func(e reconcile.Event) bool { return strings.Contains(e.Text, text) })
+		return slices.IndexFunc(d.events, func(e daemon.Event) bool { return strings.Contains(e.Text, text) })
 	}
 	var lines []string
 	for _, e := range d.events {

@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // wholeLimit is of a whole round here. A probe in flight counts after a sixth of it, and
@@ -24,7 +26,7 @@ const (
 // hung is a daemon whose primary hangs, with its evidence and with probes in flight that
 // count. The approval of the failover was not given yet.
 type hung struct {
-	*daemon
+	*testLoop
 	approval map[string]approval.Change
 }
 
@@ -36,14 +38,14 @@ func inBubble(t *testing.T, name string, test func(*testing.T)) {
 
 func newHung(t *testing.T) hung {
 	t.Helper()
-	s := newStory(t)
-	s.world.limit = wholeLimit
-	s.world.set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
-	h := hung{newDaemon(t, s), s.apply.Changes}
+	s := reconciletest.NewStory(t)
+	s.Clusters.Limit = wholeLimit
+	s.Clusters.Set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
+	h := hung{newTestLoop(t, s), s.Apply.Changes}
 	h.git.revision.Changes = nil
 	h.start(t, h.settings())
-	h.await(t, "the evidence", func() bool { return h.heard(reconcile.EventLost, "cluster-a is unavailable") == 1 })
-	h.await(t, "a judgement of it", func() bool { return h.state("orders") == reconcile.StatePending })
+	h.await(t, "the evidence", func() bool { return h.heard(daemon.EventLost, "cluster-a is unavailable") == 1 })
+	h.await(t, "a judgement of it", func() bool { return h.state("orders") == daemon.StatePending })
 	h.hold(t)
 	return h
 }
@@ -62,10 +64,10 @@ func (h hung) hold(t *testing.T) {
 }
 
 func (h hung) counts() bool {
-	h.world.mu.Lock()
-	defer h.world.mu.Unlock()
-	return len(h.world.pending) > 1 && slices.ContainsFunc(h.world.pending, func(p *pending) bool {
-		age := h.world.clock.now().Sub(p.began)
+	h.Clusters.Mu.Lock()
+	defer h.Clusters.Mu.Unlock()
+	return len(h.Clusters.Pending) > 1 && slices.ContainsFunc(h.Clusters.Pending, func(p *reconciletest.Pending) bool {
+		age := h.Clusters.Clock.Now().Sub(p.Began)
 		return age >= oneWait && age <= 2*oneWait
 	})
 }
@@ -73,9 +75,9 @@ func (h hung) counts() bool {
 // approve brings the approved commit, and waits without time going on.
 func (h hung) approve(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	h.world.mu.Lock()
-	h.world.briefs, h.world.candidates, h.world.depths = 0, 0, nil
-	h.world.mu.Unlock()
+	h.Clusters.Mu.Lock()
+	h.Clusters.Briefs, h.Clusters.CandidateReads, h.Clusters.Depths = 0, 0, nil
+	h.Clusters.Mu.Unlock()
 	h.git.set(func(g *tip) { g.revision.Changes = h.approval })
 	h.loop.FetchNow()
 	patience := time.After(20 * time.Second)
@@ -92,9 +94,9 @@ func (h hung) approve(t *testing.T, what string, ok func() bool) {
 func (h hung) promoted() bool { return len(h.sentTo()) == 1 }
 
 func (h hung) counted() (candidates, briefs int, depths []reconcile.Depth) {
-	h.world.mu.Lock()
-	defer h.world.mu.Unlock()
-	return h.world.candidates, h.world.briefs, h.world.depths
+	h.Clusters.Mu.Lock()
+	defer h.Clusters.Mu.Unlock()
+	return h.Clusters.CandidateReads, h.Clusters.Briefs, h.Clusters.Depths
 }
 
 // TestAHangingPrimaryIsNotWaitedFor: with probes in flight no clock needs to go on for
@@ -113,7 +115,7 @@ func TestAHangingPrimaryIsNotWaitedFor(t *testing.T) {
 				t.Errorf("look %d: %+v of %+v", i, d, d.InFlight)
 			}
 		}
-		h.await(t, "the end", func() bool { return h.state("orders") == reconcile.StateInSync && h.world.inFlight("cluster-a") == 0 })
+		h.await(t, "the end", func() bool { return h.state("orders") == daemon.StateInSync && h.Clusters.InFlight("cluster-a") == 0 })
 	})
 }
 
@@ -126,24 +128,24 @@ func TestAnAnswerToAProbeInFlight(t *testing.T) {
 			var recovered atomic.Bool
 			recovers := func() {
 				h.change("cluster-a", lives)
-				h.world.answerAll("cluster-a")
+				h.Clusters.AnswerAll("cluster-a")
 				recovered.Store(true)
 			}
 			switch when {
 			case "under the lock":
-				h.book.onLock = func(func()) { recovers(); h.book.onLock = nil }
+				h.Ledger.OnLock = func(func()) { recovers(); h.Ledger.OnLock = nil }
 			case "while the candidate is asked":
-				h.world.onCandidate = func() { recovers(); h.world.onCandidate = nil }
+				h.Clusters.OnCandidate = func() { recovers(); h.Clusters.OnCandidate = nil }
 			default:
-				h.book.onLock = func(func()) { h.change("cluster-a", lives); recovered.Store(true); h.book.onLock = nil }
-				h.world.onCandidate = synctest.Wait // the new probe has its answer
+				h.Ledger.OnLock = func(func()) { h.change("cluster-a", lives); recovered.Store(true); h.Ledger.OnLock = nil }
+				h.Clusters.OnCandidate = synctest.Wait // the new probe has its answer
 			}
-			h.approve(t, "the refusal", func() bool { return recovered.Load() && h.state("orders") == reconcile.StateBlocked })
+			h.approve(t, "the refusal", func() bool { return recovered.Load() && h.state("orders") == daemon.StateBlocked })
 			if got := h.sentTo(); len(got) > 0 {
 				t.Errorf("sent %q", got)
 			}
 			h.sweeps(t, 2)
-			h.await(t, "the end of the probes", func() bool { return h.world.inFlight("cluster-a") == 0 })
+			h.await(t, "the end of the probes", func() bool { return h.Clusters.InFlight("cluster-a") == 0 })
 			if got := h.sentTo(); len(got) > 0 {
 				t.Errorf("later: sent %q", got)
 			}
@@ -154,7 +156,7 @@ func TestAnAnswerToAProbeInFlight(t *testing.T) {
 // TestProbesInFlightThatCountForNothing: a brief round is made then.
 func TestProbesInFlightThatCountForNothing(t *testing.T) {
 	for name, change := range map[string]func(*testing.T, hung){
-		"R20: our process was stopped meanwhile": func(_ *testing.T, h hung) { h.clock.pass(oneWait) },
+		"R20: our process was stopped meanwhile": func(_ *testing.T, h hung) { h.clock.Pass(oneWait) },
 		"they go to another address": func(_ *testing.T, h hung) {
 			h.git.set(func(g *tip) {
 				top := g.revision.Desired.Topologies[0]
@@ -169,10 +171,10 @@ func TestProbesInFlightThatCountForNothing(t *testing.T) {
 		},
 		"they were made with other settings": func(t *testing.T, h hung) {
 			h.loop.Configure(h.settings())
-			h.await(t, "the event", func() bool { return h.heard(reconcile.EventConfig, "taken over") == 1 })
+			h.await(t, "the event", func() bool { return h.heard(daemon.EventConfig, "taken over") == 1 })
 		},
 		"the candidate answers late": func(_ *testing.T, h hung) {
-			h.world.onCandidate = func() { h.clock.pass(oneWait) }
+			h.Clusters.OnCandidate = func() { h.clock.Pass(oneWait) }
 		},
 	} {
 		inBubble(t, name, func(t *testing.T) {
@@ -188,21 +190,21 @@ func TestProbesInFlightThatCountForNothing(t *testing.T) {
 
 // TestProbesInFlightAreBounded: of more hanging primaries than that, the others have none.
 func TestProbesInFlightAreBounded(t *testing.T) {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
 	for i := range 70 {
 		name := fmt.Sprintf("t%02d", i)
-		s.add(name, name+"-", plan.RolePrimary, plan.RoleStandby)
-		s.world.set(name+"-cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachUnreachable, plan.ClassTimeout })
+		s.Add(name, name+"-", plan.RolePrimary, plan.RoleStandby)
+		s.Clusters.Set(name+"-cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachUnreachable, plan.ClassTimeout })
 	}
-	s.world.limit = wholeLimit
-	d := newDaemon(t, s)
+	s.Clusters.Limit = wholeLimit
+	d := newTestLoop(t, s)
 	d.start(t, d.settings())
 	held := func() int {
-		d.world.mu.Lock()
-		defer d.world.mu.Unlock()
+		d.Clusters.Mu.Lock()
+		defer d.Clusters.Mu.Unlock()
 		clusters := map[string]bool{}
-		for _, p := range d.world.pending {
-			clusters[p.cluster] = true
+		for _, p := range d.Clusters.Pending {
+			clusters[p.Cluster] = true
 		}
 		return len(clusters)
 	}

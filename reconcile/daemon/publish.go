@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"cmp"
@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
 // judged is what one pass came to.
 type judged struct {
-	report Report
+	report reconcile.Report
 	err    error
 	acted  bool // with the right to act
 	began  time.Time
-	apply  Apply
+	apply  reconcile.Apply
 	commit string
 }
 
@@ -33,10 +34,10 @@ func (w *worker) take(j judged) {
 		return
 	}
 	result := resultOf(j.report, w.name)
-	spent := j.report.remembered.spent(w.name, t.Generation)
-	var raised, resolved []Drift
-	if result.Outcome != OutcomeApplied { // what was seen before it says nothing any more; the next look is due at once
-		raised, resolved = w.drift.next(Drifts(t, t.Transition != plan.TransitionNone && !spent))
+	spent := j.report.Remembered().Used(w.name, t.Generation)
+	var raised, resolved []reconcile.Drift
+	if result.Outcome != reconcile.OutcomeApplied { // what was seen before it says nothing any more; the next look is due at once
+		raised, resolved = w.drift.next(reconcile.Drifts(t, t.Transition != plan.TransitionNone && !spent))
 	}
 	s.LastSuccess = now
 	s = w.learned(s, t, result, j)
@@ -57,36 +58,36 @@ func (w *worker) take(j judged) {
 
 // learned is the status with all that a pass which could judge the topology
 // found and did.
-func (w *worker) learned(s TopologyStatus, t plan.TopologyPlan, result Result, j judged) TopologyStatus {
+func (w *worker) learned(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j judged) TopologyStatus {
 	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.standing()
 	s.Evidence = w.watch.evidence()
 	s.Failures = 0
-	if j.acted && unsettled(result, t, j.report) && !j.apply.holds(w.name) {
+	if j.acted && unsettled(result, t, j.report) && !holds(j.apply, w.name) {
 		s.Failures = w.last.Failures + 1
 	}
 	w.failures = s.Failures
-	if tells(result) && !j.apply.holds(w.name) {
+	if tells(result) && !holds(j.apply, w.name) {
 		s.Result = &result
 	}
-	s.Published = s.Published.newer(j.report.remembered.Published[w.name])
-	if t.InSync || result.Outcome == OutcomeApplied {
+	s.Published = newest(s.Published, j.report.Remembered().Published[w.name])
+	if t.InSync || result.Outcome == reconcile.OutcomeApplied {
 		s.Served = max(s.Served, t.Generation)
-		s.Published = s.Published.newer(publishedOf(t))
+		s.Published = newest(s.Published, publishedOf(t))
 	}
 	s.State = stateOf(t, s, result, j.apply)
-	s.IntentOpen, s.Stale = j.report.remembered.openIntent(w.name, result.Outcome), j.report.remembered.staleOf(w.name)
+	s.IntentOpen, s.Stale = openAfter(j.report.Remembered(), w.name, result.Outcome), staleOf(j.report.Remembered(), w.name)
 	return s
 }
 
 // holds says whether the configuration forbids to apply a topology.
-func (a Apply) holds(topology string) bool {
+func holds(a reconcile.Apply, topology string) bool {
 	return a.Observing || slices.Contains(a.Suspended, topology)
 }
 
 // tells says whether a result is more than that there was nothing to do, or
 // that it waits.
-func tells(r Result) bool {
-	return r.Outcome == OutcomeApplied || r.Outcome == OutcomeUnverified || r.Outcome == OutcomeError || len(r.Steps) > 0
+func tells(r reconcile.Result) bool {
+	return r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnverified || r.Outcome == reconcile.OutcomeError || len(r.Steps) > 0
 }
 
 // failed keeps what was known, and says that it could not be renewed.
@@ -155,7 +156,7 @@ func (s TopologyStatus) why() string {
 	case s.Error != "":
 		return s.Error
 	case s.State == StateBlocked && len(blocking) > 0:
-		return s.Plan.Transition.String() + " " + codesOf(blocking)
+		return s.Plan.Transition.String() + " " + reconcile.BlockedBy(blocking)
 	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
 		return s.Plan.Transition.String() + ", begun earlier and carried on"
 	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
@@ -167,13 +168,13 @@ func (s TopologyStatus) why() string {
 	}
 }
 
-func (w *worker) tellDrift(raised, resolved []Drift, commit string) {
+func (w *worker) tellDrift(raised, resolved []reconcile.Drift, commit string) {
 	for _, d := range raised {
 		severity := plan.SeverityWarning
-		if d.Kind == DriftOrder {
+		if d.Kind == reconcile.DriftOrder {
 			severity = plan.SeverityInfo
 		}
-		if d.Kind == DriftRole || d.Kind == DriftStalePrimary || d.Kind == DriftTraffic {
+		if d.Kind == reconcile.DriftRole || d.Kind == reconcile.DriftStalePrimary || d.Kind == reconcile.DriftTraffic {
 			severity = plan.SeverityCritical
 		}
 		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})
@@ -184,19 +185,19 @@ func (w *worker) tellDrift(raised, resolved []Drift, commit string) {
 }
 
 // tellResult tells what an apply did, once.
-func (w *worker) tellResult(r Result, t plan.TopologyPlan, j judged) {
-	if !j.acted || !tells(r) || j.apply.holds(w.name) {
+func (w *worker) tellResult(r reconcile.Result, t plan.TopologyPlan, j judged) {
+	if !j.acted || !tells(r) || holds(j.apply, w.name) {
 		return
 	}
 	severity, text := plan.SeverityWarning, t.Transition.String()+": "+r.Outcome.String()
-	if r.Outcome == OutcomeApplied {
+	if r.Outcome == reconcile.OutcomeApplied {
 		severity = plan.SeverityInfo
 	}
 	if r.Detail != "" {
 		text += ": " + r.Detail
 	}
 	w.emit(Event{Kind: EventResult, Severity: severity, Topology: w.name, Cluster: t.Primary, Commit: j.commit, Text: text})
-	if r.Outcome == OutcomeApplied {
+	if r.Outcome == reconcile.OutcomeApplied {
 		w.wake() // what is live now is seen at once
 	}
 }
@@ -206,8 +207,8 @@ func (w *worker) tellResult(r Result, t plan.TopologyPlan, j judged) {
 func (w *worker) record(j judged, t plan.TopologyPlan) {
 	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
 	defer cancel()
-	m := j.report.remembered.Memory
-	w.recordPublished(ctx, j.report.remembered.Published[w.name])
+	m := j.report.Remembered().Memory
+	w.recordPublished(ctx, j.report.Remembered().Published[w.name])
 	w.loop.progress.add(append(progressOf(t, m, w.last.LastAttempt), failingOf(t, m, w.watch.evidence(), w.loop.clock.Now())...))
 	if g := greatest(m, t.Name); t.Generation > g {
 		w.loop.recorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))

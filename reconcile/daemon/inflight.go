@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 // inFlight are overlapping probes of a primary that hangs. One that serves again answers
@@ -201,7 +202,7 @@ func (w *watch) holds(f *inFlight) bool {
 // hangs is the primary that hung in every round of each pair, with what the newest round
 // showed of it. The caller holds the lock.
 func (w *watch) hangs() (c plan.Cluster, shown plan.Round, ok bool) {
-	primary := hanging(w.made, w.worker.loop.clock.Now())
+	primary := reconcile.HangingPrimary(w.made, w.worker.loop.clock.Now())
 	if len(w.wants) == 0 || primary != w.wants[0].Primary {
 		return plan.Cluster{}, plan.Round{}, false
 	}

@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"context"
@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // slowChecker answers when it is let go.
@@ -26,7 +27,7 @@ func (s slowChecker) Check(ctx context.Context, topology, primary string, _ []st
 func TestAHangingTargetHoldsUpNoPass(t *testing.T) {
 	slow := slowChecker{make(chan string, 9), make(chan string)}
 	t.Cleanup(func() { close(slow.release) })
-	c, _ := reconcile.InBackground(slow, nil)
+	c, _ := daemon.InBackground(slow, nil)
 	check := func(primary string) []plan.TrafficState {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel() // the pass ends, the question does not
@@ -80,7 +81,7 @@ func (l letters) Check(context.Context, string, string, []string) []plan.Traffic
 // answer, until somebody asks again.
 func TestWhatWasAskedBeforeTrafficWasSetIsForgotten(t *testing.T) {
 	questions := make(letters)
-	c, r := reconcile.InBackground(questions, redirect{})
+	c, r := daemon.InBackground(questions, reconciletest.Redirect{})
 	known := func() []plan.TrafficState { return c.Check(t.Context(), "orders", "cluster-b", nil) }
 	known()
 	before := <-questions

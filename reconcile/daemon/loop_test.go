@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"context"
@@ -7,18 +7,20 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestLoopFailsOver: the rounds are made before the commit comes, and the
 // approved commit is carried out once.
 func TestLoopFailsOver(t *testing.T) {
-	d := newDaemon(t, newStory(t))
+	d := newTestLoop(t, reconciletest.NewStory(t))
 	d.start(t, d.settings())
-	d.await(t, "the promotion", func() bool { return d.state("orders") == reconcile.StateInSync })
-	if got := d.sentTo(); len(got) != 1 || got[0] != promote {
+	d.await(t, "the promotion", func() bool { return d.state("orders") == daemon.StateInSync })
+	if got := d.sentTo(); len(got) != 1 || got[0] != reconciletest.Promote {
 		t.Errorf("sent %q", got)
 	}
-	if d.heard(reconcile.EventLost, "cluster-a is unavailable") != 1 || d.heard(reconcile.EventResult, "failover: applied") != 1 {
+	if d.heard(daemon.EventLost, "cluster-a is unavailable") != 1 || d.heard(daemon.EventResult, "failover: applied") != 1 {
 		t.Errorf("events: %+v", d.events)
 	}
 	s := d.loop.Board().Snapshot()
@@ -32,21 +34,21 @@ func TestLoopFailsOver(t *testing.T) {
 func TestLoopActsOnlyAsTold(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		arrange func(*daemon)
-		state   reconcile.State
+		arrange func(*testLoop)
+		state   daemon.State
 	}{
-		{"it does not lead", func(d *daemon) { d.reign = newReign(false) }, reconcile.StatePending},
-		{"it only observes", func(d *daemon) { d.apply.Observing = true }, reconcile.StatePending},
-		{"the topology is suspended", func(d *daemon) { d.apply.Suspended = []string{"orders"} }, reconcile.StateSuspended},
-		{"nobody approved", func(d *daemon) { delete(d.apply.Changes, "orders") }, reconcile.StatePending},
-		{"the approval is older than the ledger", func(d *daemon) { d.book.born = start.Add(1e9) }, reconcile.StatePending},
-		{"the history was rewritten", func(d *daemon) { d.git.revision.Rewritten = map[string]string{"orders": "c0ffee"} }, reconcile.StateBlocked},
+		{"it does not lead", func(d *testLoop) { d.reign = newReign(false) }, daemon.StatePending},
+		{"it only observes", func(d *testLoop) { d.Apply.Observing = true }, daemon.StatePending},
+		{"the topology is suspended", func(d *testLoop) { d.Apply.Suspended = []string{"orders"} }, daemon.StateSuspended},
+		{"nobody approved", func(d *testLoop) { delete(d.Apply.Changes, "orders") }, daemon.StatePending},
+		{"the approval is older than the ledger", func(d *testLoop) { d.Ledger.Born = reconciletest.Start.Add(1e9) }, daemon.StatePending},
+		{"the history was rewritten", func(d *testLoop) { d.git.revision.Rewritten = map[string]string{"orders": "c0ffee"} }, daemon.StateBlocked},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDaemon(t, newStory(t))
+			d := newTestLoop(t, reconciletest.NewStory(t))
 			c.arrange(d)
 			d.start(t, d.settings())
-			d.await(t, "the evidence", func() bool { return d.heard(reconcile.EventLost, "") == 1 })
+			d.await(t, "the evidence", func() bool { return d.heard(daemon.EventLost, "") == 1 })
 			d.await(t, "a judgement of it", func() bool {
 				s, _ := d.loop.Board().Snapshot().Topology("orders")
 				return s.State == c.state && !s.Plan.Has(plan.CodePrimaryNotProbed) && s.Plan.Transition == plan.TransitionFailover
@@ -64,15 +66,15 @@ func TestLoopActsOnlyAsTold(t *testing.T) {
 // TestLoopLapses is R14 of scenarios.md: an approval that meets a living primary in two rounds
 // is denied from then on; another one is not.
 func TestLoopLapses(t *testing.T) {
-	s := newStory(t)
-	s.up("cluster-a")
-	d := newDaemon(t, s)
+	s := reconciletest.NewStory(t)
+	s.Up("cluster-a")
+	d := newTestLoop(t, s)
 	d.start(t, d.settings())
-	d.await(t, "the lapse", func() bool { return d.heard(reconcile.EventLapsed, "cluster-a was up") > 0 })
+	d.await(t, "the lapse", func() bool { return d.heard(daemon.EventLapsed, "cluster-a was up") > 0 })
 	d.change("cluster-a", dies)
 	d.await(t, "the denial", func() bool {
 		o, _ := d.loop.Board().Snapshot().Topology("orders")
-		return o.Decision.Code == "LAPSED" && o.State == reconcile.StatePending
+		return o.Decision.Code == "LAPSED" && o.State == daemon.StatePending
 	})
 	if got := d.sentTo(); len(got) > 0 || d.notes.lapses != 1 {
 		t.Fatalf("sent %q after %d lapses", got, d.notes.lapses)
@@ -90,25 +92,25 @@ func TestLoopLapses(t *testing.T) {
 // TestLoopDrift: a drift is raised when two sweeps saw it, told once, and
 // resolved; nothing is sent because of it. Silence is neither.
 func TestLoopDrift(t *testing.T) {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
-	d := newDaemon(t, s)
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	d := newTestLoop(t, s)
 	d.start(t, d.settings())
-	d.await(t, "in sync", func() bool { return d.state("orders") == reconcile.StateInSync })
+	d.await(t, "in sync", func() bool { return d.state("orders") == daemon.StateInSync })
 	var was plan.Belief
 	d.change("cluster-b", func(v *plan.View) {
 		was = v.Belief
 		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{{ID: "cluster-b"}}})
 	})
-	d.await(t, "drift", func() bool { return d.state("orders") == reconcile.StateDrifted })
+	d.await(t, "drift", func() bool { return d.state("orders") == daemon.StateDrifted })
 	d.sweeps(t, 3)
 	d.change("cluster-b", dies)
 	sweeps := d.sweeps(t, 3)
-	if n := d.heard(reconcile.EventDriftResolved, "role"); n > 0 || d.state("orders") != reconcile.StateDrifted {
+	if n := d.heard(daemon.EventDriftResolved, "role"); n > 0 || d.state("orders") != daemon.StateDrifted {
 		t.Errorf("silence resolved it; the state is %s", d.state("orders"))
 	}
 	d.change("cluster-b", func(v *plan.View) { lives(v); v.Belief = was })
-	d.await(t, "in sync again", func() bool { return d.state("orders") == reconcile.StateInSync })
-	if n, m := d.heard(reconcile.EventDriftRaised, "role: "), d.heard(reconcile.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
+	d.await(t, "in sync again", func() bool { return d.state("orders") == daemon.StateInSync })
+	if n, m := d.heard(daemon.EventDriftRaised, "role: "), d.heard(daemon.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
 		t.Errorf("raised %d and resolved %d times in %d sweeps: %+v", n, m, sweeps, d.events)
 	}
 	if got := d.sentTo(); len(got) > 0 {
@@ -117,12 +119,12 @@ func TestLoopDrift(t *testing.T) {
 }
 
 // sweeps waits for n more looks at the clusters and returns how many there were.
-func (d *daemon) sweeps(t *testing.T, n int) int {
+func (d *testLoop) sweeps(t *testing.T, n int) int {
 	t.Helper()
 	count := func() int {
-		d.world.mu.Lock()
-		defer d.world.mu.Unlock()
-		return d.world.looks
+		d.Clusters.Mu.Lock()
+		defer d.Clusters.Mu.Unlock()
+		return d.Clusters.Observations
 	}
 	want := count() + n
 	d.await(t, "more sweeps", func() bool { return count() >= want })
@@ -131,12 +133,12 @@ func (d *daemon) sweeps(t *testing.T, n int) int {
 
 // TestLoopUnknown: a standby that does not answer is neither drift nor in sync.
 func TestLoopUnknown(t *testing.T) {
-	s := newStory(t, plan.RolePrimary, plan.RoleStandby)
-	s.down("cluster-b")
-	d := newDaemon(t, s)
+	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	s.Down("cluster-b")
+	d := newTestLoop(t, s)
 	d.start(t, d.settings())
 	d.sweeps(t, 4)
-	if got := d.state("orders"); got != reconcile.StateUnknown {
+	if got := d.state("orders"); got != daemon.StateUnknown {
 		t.Errorf("the state is %s", got)
 	}
 }
@@ -144,7 +146,7 @@ func TestLoopUnknown(t *testing.T) {
 // TestLoopRecordsProgress: the black box is written while the source answers. Once
 // it is lost, since when is added and nothing else is changed, until it is back.
 func TestLoopRecordsProgress(t *testing.T) {
-	d := newDaemon(t, newStory(t, plan.RolePrimary, plan.RoleStandby))
+	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
 	d.start(t, d.settings())
 	recorded := func() int {
 		d.notes.mu.Lock()
@@ -153,7 +155,7 @@ func TestLoopRecordsProgress(t *testing.T) {
 	}
 	d.await(t, "a record", func() bool { return recorded() > 1 })
 	d.change("cluster-a", dies)
-	d.await(t, "the loss", func() bool { return d.heard(reconcile.EventLost, "") == 1 })
+	d.await(t, "the loss", func() bool { return d.heard(daemon.EventLost, "") == 1 })
 	last := func() plan.ProgressRecord {
 		d.notes.mu.Lock()
 		defer d.notes.mu.Unlock()
@@ -171,7 +173,7 @@ func TestLoopRecordsProgress(t *testing.T) {
 
 // TestLoopWithoutGit: what was read last stands while Git cannot be read.
 func TestLoopWithoutGit(t *testing.T) {
-	d := newDaemon(t, newStory(t, plan.RolePrimary, plan.RoleStandby))
+	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
 	d.git.err = errGit
 	d.start(t, d.settings())
 	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
@@ -179,19 +181,19 @@ func TestLoopWithoutGit(t *testing.T) {
 		t.Error("it is ready without having seen anything")
 	}
 	d.git.set(func(g *tip) { g.err = nil })
-	d.await(t, "in sync", func() bool { return d.state("orders") == reconcile.StateInSync })
+	d.await(t, "in sync", func() bool { return d.state("orders") == daemon.StateInSync })
 	d.git.set(func(g *tip) { g.err = errGit })
 	d.loop.FetchNow()
 	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
 	d.sweeps(t, 3)
-	if d.state("orders") != reconcile.StateInSync || d.heard(reconcile.EventGit, "could not be read") != 2 {
+	if d.state("orders") != daemon.StateInSync || d.heard(daemon.EventGit, "could not be read") != 2 {
 		t.Errorf("%s, events %+v", d.state("orders"), d.events)
 	}
 }
 
 // hanging is an observer whose looks at one topology never end before ctx does.
 type hanging struct {
-	*world
+	*reconciletest.Clusters
 	topology string
 }
 
@@ -199,18 +201,18 @@ func (h hanging) Observe(ctx context.Context, topologies []plan.Topology, depth 
 	if topologies[0].Name == h.topology {
 		<-ctx.Done()
 	}
-	return h.world.Observe(ctx, topologies, depth)
+	return h.Clusters.Observe(ctx, topologies, depth)
 }
 
 // TestLoopIsNotHeldUp is R30: one cluster that never answers delays no other
 // topology, and shows in the health once its deadline is over.
 func TestLoopIsNotHeldUp(t *testing.T) {
-	s := newStory(t)
-	s.add("parts", "p-", plan.RolePrimary, plan.RoleStandby)
-	d := newDaemon(t, s)
+	s := reconciletest.NewStory(t)
+	s.Add("parts", "p-", plan.RolePrimary, plan.RoleStandby)
+	d := newTestLoop(t, s)
 	settings := d.settings()
 	settings.Apply.Concurrency = 1
-	settings.Apply.Observer = hanging{s.world, "parts"}
+	settings.Apply.Observer = hanging{s.Clusters, "parts"}
 	d.start(t, settings)
 	d.await(t, "the promotion of the other", func() bool { return len(d.sentTo()) == 1 })
 	d.await(t, "the health to show it", func() bool { return d.loop.Health() != nil })

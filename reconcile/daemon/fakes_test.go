@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"context"
@@ -13,11 +13,13 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // timers let a story's clock wake who waits.
 type timers struct {
-	*clock
+	*reconciletest.Clock
 	mu  sync.Mutex
 	due []timer
 }
@@ -27,13 +29,11 @@ type timer struct {
 	c  chan time.Time
 }
 
-func (c *timers) Now() time.Time { return c.now() }
-
 func (c *timers) After(d time.Duration) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := make(chan time.Time, 1)
-	c.due = append(c.due, timer{c.now().Add(d), out})
+	c.due = append(c.due, timer{c.Now().Add(d), out})
 	if d <= 0 {
 		c.fire()
 	}
@@ -42,14 +42,14 @@ func (c *timers) After(d time.Duration) <-chan time.Time {
 
 // tick lets time go on and wakes who waited for it.
 func (c *timers) tick(d time.Duration) {
-	c.pass(d)
+	c.Pass(d)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fire()
 }
 
 func (c *timers) fire() {
-	now := c.now()
+	now := c.Now()
 	c.due = slices.DeleteFunc(c.due, func(t timer) bool {
 		if t.at.After(now) {
 			return false
@@ -62,13 +62,13 @@ func (c *timers) fire() {
 // tip is a repository whose tip a test sets.
 type tip struct {
 	mu        sync.Mutex
-	revision  reconcile.Revision
+	revision  daemon.Revision
 	err       error
 	confirmed []string
 	fetches   int
 }
 
-func (g *tip) Fetch(context.Context) (reconcile.Revision, error) {
+func (g *tip) Fetch(context.Context) (daemon.Revision, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.fetches++
@@ -88,9 +88,9 @@ func (g *tip) set(change func(*tip)) {
 	change(g)
 }
 
-// notes are the records beside an apply; a lapse is known to the book at once.
+// notes are the records beside an apply; a lapse is known to the ledger at once.
 type notes struct {
-	book     *book
+	ledger   *reconciletest.Ledger
 	mu       sync.Mutex
 	progress []plan.ProgressRecord
 	lapses   int
@@ -100,19 +100,19 @@ func (n *notes) RecordProgress(_ context.Context, records ...plan.ProgressRecord
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.progress = append(n.progress, records...)
-	n.book.mu.Lock()
-	defer n.book.mu.Unlock()
+	n.ledger.Mu.Lock()
+	defer n.ledger.Mu.Unlock()
 	for _, r := range records {
-		others := slices.DeleteFunc(slices.Clone(n.book.memory.Progress), func(p plan.ProgressRecord) bool { return p.Cluster == r.Cluster })
-		n.book.memory.Progress = append(others, r)
+		others := slices.DeleteFunc(slices.Clone(n.ledger.Memory.Progress), func(p plan.ProgressRecord) bool { return p.Cluster == r.Cluster })
+		n.ledger.Memory.Progress = append(others, r)
 	}
 	return nil
 }
 
 func (n *notes) RecordGeneration(_ context.Context, m plan.GenerationMark) error {
-	n.book.mu.Lock()
-	defer n.book.mu.Unlock()
-	n.book.memory.Generations = append(slices.Clone(n.book.memory.Generations), m)
+	n.ledger.Mu.Lock()
+	defer n.ledger.Mu.Unlock()
+	n.ledger.Memory.Generations = append(slices.Clone(n.ledger.Memory.Generations), m)
 	return nil
 }
 
@@ -121,9 +121,9 @@ func (n *notes) RecordHome(context.Context, ...plan.Home) error { return nil }
 func (n *notes) RecordPublished(context.Context, string, reconcile.Published) error { return nil }
 
 func (n *notes) RecordLapse(_ context.Context, _ approval.Change, payloads []string) error {
-	n.book.mu.Lock()
-	defer n.book.mu.Unlock()
-	n.book.lapsed = append(slices.Clone(n.book.lapsed), payloads...)
+	n.ledger.Mu.Lock()
+	defer n.ledger.Mu.Unlock()
+	n.ledger.Lapsed = append(slices.Clone(n.ledger.Lapsed), payloads...)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lapses++
@@ -145,7 +145,7 @@ func newReign(leads bool) *reign {
 	return r
 }
 
-func (r *reign) Campaign(ctx context.Context) (reconcile.Leadership, error) {
+func (r *reign) Campaign(ctx context.Context) (daemon.Leadership, error) {
 	select {
 	case <-r.lost:
 	default:
@@ -164,41 +164,41 @@ func (r *reign) Lost() <-chan struct{}         { return r.lost }
 func (r *reign) Resign(context.Context) error  { return nil }
 func (r *reign) lose()                         { r.once.Do(func() { close(r.lost) }) }
 
-// daemon is a story that runs as a loop.
-type daemon struct {
-	*story
+// testLoop is a story that runs as a loop.
+type testLoop struct {
+	*reconciletest.Story
 	clock *timers
 	git   *tip
 	notes *notes
 	reign *reign
-	loop  *reconcile.Loop
+	loop  *daemon.Loop
 
 	mu     sync.Mutex
-	events []reconcile.Event
+	events []daemon.Event
 	swept  atomic.Int32 // how often the first sweep was told to have ended
 	stop   context.CancelFunc
 	ended  chan error
 }
 
-// newDaemon makes the loop of a story; start runs it.
-func newDaemon(t *testing.T, s *story) *daemon {
+// newTestLoop makes the loop of a story; start runs it.
+func newTestLoop(t *testing.T, s *reconciletest.Story) *testLoop {
 	t.Helper()
-	d := &daemon{story: s, clock: &timers{clock: s.world.clock}, notes: &notes{book: s.book}, reign: newReign(true), ended: make(chan error, 1)}
-	s.world.instant = true
-	d.git = &tip{revision: reconcile.Revision{Commit: "c0ffee", Desired: s.apply.Desired, Changes: s.apply.Changes}}
+	d := &testLoop{Story: s, clock: &timers{Clock: s.Clusters.Clock}, notes: &notes{ledger: s.Ledger}, reign: newReign(true), ended: make(chan error, 1)}
+	s.Clusters.Instant = true
+	d.git = &tip{revision: daemon.Revision{Commit: "c0ffee", Desired: s.Apply.Desired, Changes: s.Apply.Changes}}
 	return d
 }
 
-func (d *daemon) settings() reconcile.Settings {
-	return reconcile.Settings{Apply: d.apply, Source: d.git, SweepInterval: 30 * time.Second, PollInterval: 30 * time.Second, PassTimeout: time.Minute}
+func (d *testLoop) settings() daemon.Settings {
+	return daemon.Settings{Apply: d.Apply, Source: d.git, SweepInterval: 30 * time.Second, PollInterval: 30 * time.Second, PassTimeout: time.Minute}
 }
 
-func (d *daemon) start(t *testing.T, s reconcile.Settings) {
+func (d *testLoop) start(t *testing.T, s daemon.Settings) {
 	t.Helper()
-	d.loop = reconcile.NewLoop(reconcile.LoopOptions{
+	d.loop = daemon.New(daemon.Options{
 		Records: d.notes, Election: d.reign, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
 		Swept: func() { d.swept.Add(1) },
-		Listen: func(e reconcile.Event) {
+		Listen: func(e daemon.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.events = append(d.events, e)
@@ -214,7 +214,7 @@ func (d *daemon) start(t *testing.T, s reconcile.Settings) {
 }
 
 // heard counts the events of a kind that hold a text.
-func (d *daemon) heard(kind reconcile.EventKind, text string) int {
+func (d *testLoop) heard(kind daemon.EventKind, text string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := 0
@@ -227,7 +227,7 @@ func (d *daemon) heard(kind reconcile.EventKind, text string) int {
 }
 
 // await lets time pass until something holds.
-func (d *daemon) await(t *testing.T, what string, ok func() bool) {
+func (d *testLoop) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	patience := time.After(20 * time.Second)
 	for !ok() {
@@ -243,21 +243,21 @@ func (d *daemon) await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func (d *daemon) state(name string) reconcile.State {
+func (d *testLoop) state(name string) daemon.State {
 	s, _ := d.loop.Board().Snapshot().Topology(name)
 	return s.State
 }
 
-func (d *daemon) sentTo() []string {
-	d.hands.mu.Lock()
-	defer d.hands.mu.Unlock()
-	return slices.Clone(d.hands.sent)
+func (d *testLoop) sentTo() []string {
+	d.Actor.Mu.Lock()
+	defer d.Actor.Mu.Unlock()
+	return slices.Clone(d.Actor.Sent)
 }
 
-func (d *daemon) change(cluster string, change func(*plan.View)) {
-	d.world.mu.Lock()
-	defer d.world.mu.Unlock()
-	d.world.set(cluster, change)
+func (d *testLoop) change(cluster string, change func(*plan.View)) {
+	d.Clusters.Mu.Lock()
+	defer d.Clusters.Mu.Unlock()
+	d.Clusters.Set(cluster, change)
 }
 
 func lives(v *plan.View) { v.Reach, v.Class = plan.ReachUp, plan.ClassNone }

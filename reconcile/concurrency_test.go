@@ -7,24 +7,25 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // TestFailoversGoFirst: a switchover of a topology that sorts before waits.
 func TestFailoversGoFirst(t *testing.T) {
-	s := newStory(t)
-	s.add("accounts", "x", plan.RoleStandby, plan.RolePrimary)
-	s.apply.Concurrency = 1
-	s.apply.Ledger = perTopology{"orders": s.book, "accounts": &book{refuse: map[string]error{}}}
-	if got := s.run(t); got.Outcome != reconcile.OutcomeApplied {
+	s := reconciletest.NewStory(t)
+	s.Add("accounts", "x", plan.RoleStandby, plan.RolePrimary)
+	s.Apply.Concurrency = 1
+	s.Apply.Ledger = perTopology{"orders": s.Ledger, "accounts": &reconciletest.Ledger{Refuse: map[string]error{}}}
+	if got := s.Run(t); got.Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("orders: %s %s", got.Outcome, got.Detail)
 	}
-	if len(s.hands.sent) != 3 || s.hands.sent[0] != promote {
-		t.Errorf("sent %q, want the force promote first of three", s.hands.sent)
+	if len(s.Actor.Sent) != 3 || s.Actor.Sent[0] != reconciletest.Promote {
+		t.Errorf("sent %q, want the force promote first of three", s.Actor.Sent)
 	}
 }
 
-// perTopology is one ledger made of a book for each topology.
-type perTopology map[string]*book
+// perTopology is one ledger made of one for each topology.
+type perTopology map[string]*reconciletest.Ledger
 
 func (p perTopology) Read(ctx context.Context) (reconcile.Remembered, error) {
 	var out reconcile.Remembered
@@ -52,22 +53,28 @@ func (p perTopology) SpendOnMatch(ctx context.Context, g plan.GenerationMark, co
 func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(s *story, other *book)
+		arrange func(s *reconciletest.Story, other *reconciletest.Ledger)
 		want    reconcile.Outcome
 	}{
-		{"refused", func(s *story, _ *book) { s.hands.answers["xcluster-b"] = answers(reconcile.StepRefused, true) }, reconcile.OutcomeError},
-		{"in doubt", func(s *story, _ *book) { s.hands.answers["xcluster-b"] = answers(reconcile.StepInDoubt, true) }, reconcile.OutcomeUnverified},
-		{"locked", func(_ *story, other *book) { other.held = true }, reconcile.OutcomeBlocked},
-		{"no intent", func(_ *story, other *book) { other.refuse["begin"] = errDrill }, reconcile.OutcomeError},
+		{"refused", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
+			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(reconcile.StepRefused, true)
+		}, reconcile.OutcomeError},
+		{"in doubt", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
+			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+		}, reconcile.OutcomeUnverified},
+		{"locked", func(_ *reconciletest.Story, other *reconciletest.Ledger) { other.Held = true }, reconcile.OutcomeBlocked},
+		{"no intent", func(_ *reconciletest.Story, other *reconciletest.Ledger) {
+			other.Refuse["begin"] = reconciletest.ErrDrill
+		}, reconcile.OutcomeError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, other := newStory(t), &book{refuse: map[string]error{}}
-			s.add("accounts", "x", plan.RoleStale, plan.RolePrimary)
-			s.down("xcluster-a")
-			s.apply.Ledger = perTopology{"orders": s.book, "accounts": other}
-			s.apply.Concurrency = 1
+			s, other := reconciletest.NewStory(t), &reconciletest.Ledger{Refuse: map[string]error{}}
+			s.Add("accounts", "x", plan.RoleStale, plan.RolePrimary)
+			s.Down("xcluster-a")
+			s.Apply.Ledger = perTopology{"orders": s.Ledger, "accounts": other}
+			s.Apply.Concurrency = 1
 			test.arrange(s, other)
-			report, err := s.apply.Run(t.Context())
+			report, err := s.Apply.Run(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -7,12 +7,13 @@ import (
 	"sync"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 // backgroundChecker answers with what was last found out and asks anew beside
 // the pass, so that a target that hangs never holds up a pass.
 type backgroundChecker struct {
-	checker TrafficChecker
+	checker reconcile.TrafficChecker
 	mu      sync.Mutex
 	known   map[string]answered // by topology
 }
@@ -30,7 +31,7 @@ type answered struct {
 // none if that question is new. A topology is asked about once at a time. What was
 // asked before traffic was set says nothing any more; what Set saw is the answer.
 // r may be nil.
-func InBackground(c TrafficChecker, r Redirector) (TrafficChecker, Redirector) {
+func InBackground(c reconcile.TrafficChecker, r reconcile.Redirector) (reconcile.TrafficChecker, reconcile.Redirector) {
 	b := &backgroundChecker{checker: c, known: map[string]answered{}}
 	if r == nil {
 		return b, nil
@@ -40,7 +41,7 @@ func InBackground(c TrafficChecker, r Redirector) (TrafficChecker, Redirector) {
 
 // settingChecker tells a checker what setting the traffic came to.
 type settingChecker struct {
-	Redirector
+	reconcile.Redirector
 	background *backgroundChecker
 }
 

@@ -1,4 +1,4 @@
-package reconcile_test
+package daemon_test
 
 import (
 	"context"
@@ -7,28 +7,30 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // underWay is a failover whose request is under way until told otherwise.
 type underWay struct {
-	*daemon
+	*testLoop
 	sent    chan struct{} // closed once it is under way
 	release chan struct{} // closed: it takes effect
 }
 
 func newUnderWay(t *testing.T) underWay {
 	t.Helper()
-	u := underWay{daemon: newDaemon(t, newStory(t)), sent: make(chan struct{}), release: make(chan struct{})}
-	u.hands.answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
+	u := underWay{testLoop: newTestLoop(t, reconciletest.NewStory(t)), sent: make(chan struct{}), release: make(chan struct{})}
+	u.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		close(u.sent)
 		select {
 		case <-ctx.Done():
 			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
 		case <-u.release:
 		}
-		u.hands.mu.Lock()
-		delete(u.hands.answers, "cluster-b")
-		u.hands.mu.Unlock()
+		u.Actor.Mu.Lock()
+		delete(u.Actor.Answers, "cluster-b")
+		u.Actor.Mu.Unlock()
 		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
 	}
 	u.start(t, u.settings())
@@ -40,7 +42,7 @@ func newUnderWay(t *testing.T) underWay {
 			return false
 		}
 	})
-	if s := u.state("orders"); s != reconcile.StateApplying {
+	if s := u.state("orders"); s != daemon.StateApplying {
 		t.Errorf("the state is %s while it applies", s)
 	}
 	return u
@@ -48,9 +50,9 @@ func newUnderWay(t *testing.T) underWay {
 
 // intents says how many are open.
 func (u underWay) intents() int {
-	u.book.mu.Lock()
-	defer u.book.mu.Unlock()
-	return len(u.book.memory.Intents)
+	u.Ledger.Mu.Lock()
+	defer u.Ledger.Mu.Unlock()
+	return len(u.Ledger.Memory.Intents)
 }
 
 // TestStopLetsAnApplyFinish: what is being applied when the end is asked for
@@ -61,8 +63,8 @@ func TestStopLetsAnApplyFinish(t *testing.T) {
 	u.await(t, "the board to say so", func() bool { return u.loop.Board().Snapshot().Stopping })
 	close(u.release)
 	u.await(t, "the end", func() bool { return len(u.ended) == 1 })
-	if u.intents() != 0 || len(u.book.results) != 1 || u.book.results[0] != "applied" {
-		t.Errorf("%d intents are open, results %q", u.intents(), u.book.results)
+	if u.intents() != 0 || len(u.Ledger.Results) != 1 || u.Ledger.Results[0] != "applied" {
+		t.Errorf("%d intents are open, results %q", u.intents(), u.Ledger.Results)
 	}
 }
 
@@ -77,10 +79,10 @@ func TestStopCutsShort(t *testing.T) {
 				u.loop.Hurry()
 			}
 			u.await(t, "the end", func() bool { return len(u.ended) == 1 })
-			if u.intents() != 1 || !u.book.memory.Intents[0].MayHaveSent {
-				t.Errorf("the ledger holds %+v", u.book.memory.Intents)
+			if u.intents() != 1 || !u.Ledger.Memory.Intents[0].MayHaveSent {
+				t.Errorf("the ledger holds %+v", u.Ledger.Memory.Intents)
 			}
-			if u.book.held {
+			if u.Ledger.Held {
 				t.Error("the lock was not given back")
 			}
 		})
@@ -92,8 +94,8 @@ func TestStopCutsShort(t *testing.T) {
 func TestLostLeadership(t *testing.T) {
 	u := newUnderWay(t)
 	u.reign.lose()
-	u.await(t, "the loss", func() bool { return u.heard(reconcile.EventLeader, "the leadership was lost") == 1 })
-	u.await(t, "the end of the apply", func() bool { return u.state("orders") != reconcile.StateApplying })
+	u.await(t, "the loss", func() bool { return u.heard(daemon.EventLeader, "the leadership was lost") == 1 })
+	u.await(t, "the end of the apply", func() bool { return u.state("orders") != daemon.StateApplying })
 	u.sweeps(t, 3)
 	if got := u.sentTo(); len(got) != 1 || u.intents() != 1 {
 		t.Errorf("sent %q, %d intents are open", got, u.intents())
@@ -106,19 +108,19 @@ func TestLostLeadership(t *testing.T) {
 // TestConfigure: passes under way end with the settings that they began with,
 // which are closed only then; a refused configuration changes nothing.
 func TestConfigure(t *testing.T) {
-	d := newDaemon(t, newStory(t))
-	d.apply.Suspended = []string{"orders"}
+	d := newTestLoop(t, reconciletest.NewStory(t))
+	d.Apply.Suspended = []string{"orders"}
 	var closed atomic.Int32
 	first := d.settings()
 	first.Close = func() { closed.Add(1) }
 	d.start(t, first)
-	d.await(t, "the evidence", func() bool { return d.heard(reconcile.EventLost, "") > 0 })
-	d.loop.Refused(errDrill)
+	d.await(t, "the evidence", func() bool { return d.heard(daemon.EventLost, "") > 0 })
+	d.loop.Refused(reconciletest.ErrDrill)
 	d.sweeps(t, 2)
 	if s := d.loop.Board().Snapshot(); s.Config == "" || closed.Load() != 0 || len(d.sentTo()) != 0 {
 		t.Errorf("refused: the board says %q, closed %d times, sent %q", s.Config, closed.Load(), d.sentTo())
 	}
-	d.apply.Suspended = nil
+	d.Apply.Suspended = nil
 	d.loop.Configure(d.settings())
 	d.await(t, "the promotion", func() bool { return len(d.sentTo()) == 1 })
 	d.await(t, "the old settings to be closed", func() bool { return closed.Load() == 1 })
@@ -129,22 +131,22 @@ func TestConfigure(t *testing.T) {
 
 // TestIntervals: jitter stays within a tenth, retries grow to the usual interval.
 func TestIntervals(t *testing.T) {
-	d := newDaemon(t, newStory(t))
+	d := newTestLoop(t, reconciletest.NewStory(t))
 	d.git.err = errGit
 	d.start(t, d.settings())
 	var seen []time.Duration
 	for range 8 {
-		before := d.clock.now()
+		before := d.clock.Now()
 		n := d.fetches()
 		d.await(t, "another fetch", func() bool { return d.fetches() > n })
-		seen = append(seen, d.clock.now().Sub(before))
+		seen = append(seen, d.clock.Now().Sub(before))
 	}
 	if seen[0] > 3*time.Second || seen[7] < 25*time.Second || seen[7] > 33*time.Second {
 		t.Errorf("it fetched again after %s", seen)
 	}
 }
 
-func (d *daemon) fetches() int {
+func (d *testLoop) fetches() int {
 	d.git.mu.Lock()
 	defer d.git.mu.Unlock()
 	return d.git.fetches

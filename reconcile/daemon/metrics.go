@@ -1,46 +1,47 @@
-package reconcile
+package daemon
 
 import (
 	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
-// Meter counts and measures what the daemon does. Its methods must not block.
-type Meter interface {
+// Metrics counts and measures what the daemon does. Its methods must not block.
+type Metrics interface {
 	Swept(took time.Duration) // one pass over one topology
 	Planned(t plan.Transition)
-	Applied(t plan.Transition, o Outcome)
+	Applied(t plan.Transition, o reconcile.Outcome)
 	Stepped(a plan.Action, took time.Duration)
 }
 
 // measure tells the meter of a pass that could judge the topology.
-func (w *worker) measure(s TopologyStatus, r Result, j judged) {
-	m := w.loop.meter
+func (w *worker) measure(s TopologyStatus, r reconcile.Result, j judged) {
+	m := w.loop.metrics
 	if m == nil {
 		return
 	}
 	m.Swept(s.Took)
 	m.Planned(s.Plan.Transition)
-	if !j.acted || !tells(r) || j.apply.holds(w.name) {
+	if !j.acted || !tells(r) || holds(j.apply, w.name) {
 		return
 	}
 	m.Applied(s.Plan.Transition, r.Outcome)
 	for _, x := range r.Steps {
-		if x.Status != StepNotAttempted && x.Status != StepSkipped {
+		if x.Status != reconcile.StepNotAttempted && x.Status != reconcile.StepSkipped {
 			m.Stepped(x.Step.Action, x.Took)
 		}
 	}
 }
 
-// openIntent says whether an intent of the topology is open after an apply
+// openAfter says whether an intent of the topology is open after an apply
 // that ended so.
-func (r Remembered) openIntent(topology string, o Outcome) bool {
+func openAfter(r reconcile.Remembered, topology string, o reconcile.Outcome) bool {
 	switch o {
-	case OutcomeApplied:
+	case reconcile.OutcomeApplied:
 		return false
-	case OutcomeUnverified:
+	case reconcile.OutcomeUnverified:
 		return true
 	default:
 		return slices.ContainsFunc(r.Memory.Intents, func(i plan.Intent) bool { return i.Topology == topology })
@@ -48,7 +49,7 @@ func (r Remembered) openIntent(topology string, o Outcome) bool {
 }
 
 // staleOf are the clusters of a topology that are marked as stale, sorted.
-func (r Remembered) staleOf(topology string) []string {
+func staleOf(r reconcile.Remembered, topology string) []string {
 	var out []string
 	for _, m := range r.Memory.Stale {
 		if m.Topology == topology && !slices.Contains(out, m.Cluster) {

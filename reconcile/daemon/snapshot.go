@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"slices"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -47,18 +48,18 @@ type TopologyStatus struct {
 	// Plan is the newest one; zero before the first sweep of this topology.
 	Plan     plan.TopologyPlan
 	Decision approval.Decision
-	Drifts   []Drift // confirmed ones, sorted
+	Drifts   []reconcile.Drift // confirmed ones, sorted
 	// Evidence are the rounds that go on while its primary does not answer.
 	Evidence []plan.Evidence
 	// Result is what the newest apply of this process did that was more than
 	// to find nothing to do; nil: there was none.
-	Result *Result
+	Result *reconcile.Result
 	// Served is the greatest generation that was seen to be live here and
 	// verified: what clients may be told of. 0: none yet.
 	Served int64
 	// Published is what clients may be told: the roles of the greatest
 	// generation that was verified, here or by whoever wrote the ledger.
-	Published Published
+	Published reconcile.Published
 	// IntentOpen: a step of this run or an earlier one may be under way or in
 	// doubt.
 	IntentOpen bool

@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -37,7 +38,7 @@ type Records interface {
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
 	RecordHome(ctx context.Context, homes ...plan.Home) error
 	// RecordPublished remembers what clients are told of a topology.
-	RecordPublished(ctx context.Context, topology string, p Published) error
+	RecordPublished(ctx context.Context, topology string, p reconcile.Published) error
 	// RecordLapse denies the approval with those payload hashes for good.
 	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error
 }
@@ -60,7 +61,7 @@ type Leadership interface {
 type Settings struct {
 	// Apply is the pattern of every pass: all but what Git wants, which the
 	// loop fills in.
-	Apply         Apply
+	Apply         reconcile.Apply
 	Source        Source
 	SweepInterval time.Duration
 	PollInterval  time.Duration
@@ -70,9 +71,9 @@ type Settings struct {
 	Close func()
 }
 
-// LoopOptions are the parts of a loop that stay. Zero clock, log and random
+// Options are the parts of a loop that stay. Zero clock, log and random
 // take the machine's.
-type LoopOptions struct {
+type Options struct {
 	Records  Records
 	Election Election // nil: there is nobody else
 	Clock    Clock
@@ -80,7 +81,7 @@ type LoopOptions struct {
 	Random   func() float64
 	Listen   func(Event) // hears of everything that happens; must not block; may be nil
 	Board    *Board
-	Meter    Meter // may be nil
+	Metrics  Metrics // may be nil
 	// Swept is called once, when every topology was looked at; may be nil.
 	Swept func()
 	// Judged hears of every pass that could judge a topology, and whether this
@@ -103,7 +104,7 @@ type Loop struct {
 	random    func() float64
 	listen    func(Event)
 	board     *Board
-	meter     Meter
+	metrics   Metrics
 	judged    func(TopologyStatus, bool)
 	firstDone func() // the first sweep of all
 	grace     time.Duration
@@ -125,11 +126,11 @@ type Loop struct {
 	running  sync.WaitGroup
 }
 
-// NewLoop makes a loop with its first settings. Nothing runs yet.
-func NewLoop(o LoopOptions, first Settings) *Loop {
+// New makes a loop with its first settings. Nothing runs yet.
+func New(o Options, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
-		listen: o.Listen, board: o.Board, meter: o.Meter, judged: o.Judged, firstDone: sync.OnceFunc(orNothing(o.Swept)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		listen: o.Listen, board: o.Board, metrics: o.Metrics, judged: o.Judged, firstDone: sync.OnceFunc(orNothing(o.Swept)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: share(first),
 		workers: map[string]*worker{}, until: map[string]time.Time{},
 	}
@@ -206,7 +207,7 @@ func (l *Loop) Run(ctx context.Context) error {
 // Hurry ends the grace: what is being applied is cut short. Call it once.
 func (l *Loop) Hurry() { close(l.hurried) }
 
-func modeOf(a Apply) string {
+func modeOf(a reconcile.Apply) string {
 	if a.Observing {
 		return "observe"
 	}

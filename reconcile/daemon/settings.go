@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 // Configure takes over new settings: passes that are under way end with the
@@ -38,7 +39,7 @@ type shared struct {
 func share(s Settings) *shared {
 	out := &shared{Settings: s}
 	if s.Source != nil {
-		out.read = OneLook(s.Source.Fetch)
+		out.read = reconcile.ShareReads(s.Source.Fetch)
 	}
 	return out
 }

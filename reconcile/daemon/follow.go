@@ -1,4 +1,4 @@
-package reconcile
+package daemon
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -64,13 +65,13 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 
 // again lets a worker that is about to act read Git once more. What it finds
 // changed the loop reads at once, too.
-func (w *worker) again(s *shared, planned Revision) func(context.Context) (Wanted, error) {
-	return func(ctx context.Context) (Wanted, error) {
+func (w *worker) again(s *shared, planned Revision) func(context.Context) (reconcile.Wanted, error) {
+	return func(ctx context.Context) (reconcile.Wanted, error) {
 		fresh, err := s.read(ctx)
 		if err != nil {
-			return Wanted{}, err
+			return reconcile.Wanted{}, err
 		}
-		out := Wanted{Changes: fresh.Changes, Rewritten: fresh.Rewritten}
+		out := reconcile.Wanted{Changes: fresh.Changes, Rewritten: fresh.Rewritten}
 		newer, same := fresh.Changes[w.name].Commit, sameDocument(planned.wanted()[w.name], fresh.wanted()[w.name])
 		if !same || newer != planned.Changes[w.name].Commit {
 			out.Superseded = map[string]string{w.name: cmp.Or(newer, fresh.Commit)}

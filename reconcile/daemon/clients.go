@@ -1,0 +1,50 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+)
+
+// publishedOf are the roles of a plan whose document is live.
+func publishedOf(t plan.TopologyPlan) reconcile.Published {
+	p := reconcile.Published{Version: t.Generation, Standbys: []string{}}
+	for _, c := range t.Clusters {
+		switch c.DesiredRole {
+		case plan.RolePrimary:
+			p.Primary = c.ID
+		case plan.RoleStandby:
+			p.Standbys = append(p.Standbys, c.ID)
+		default: // nobody is to use it
+		}
+	}
+	slices.Sort(p.Standbys)
+	return p
+}
+
+// newest is the one with the greater version.
+func newest(p, o reconcile.Published) reconcile.Published {
+	if o.Version > p.Version {
+		return o
+	}
+	return p
+}
+
+// Told is what the ledger alone says of a topology, for telling clients while
+// nothing else is known of it; false: they were never told of it.
+func Told(r reconcile.Remembered, topology string) (TopologyStatus, bool) {
+	p := r.Published[topology]
+	return TopologyStatus{
+		Name: topology, Published: p,
+		IntentOpen: openAfter(r, topology, reconcile.OutcomeUnchanged), Stale: staleOf(r, topology),
+	}, p.Version > 0
+}
+
+// recordPublished lets every process on the ledger tell clients the same.
+func (w *worker) recordPublished(ctx context.Context, known reconcile.Published) {
+	if p := w.last.Published; p.Version > known.Version {
+		w.loop.recorded(w.loop.records.RecordPublished(ctx, w.name, p))
+	}
+}

@@ -1,0 +1,148 @@
+package reconciletest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// Ledger is a ledger in memory, with what happened to it in order.
+type Ledger struct {
+	Mu      sync.Mutex
+	Events  []string
+	Memory  plan.Memory
+	Spent   []approval.SpentMark
+	before  *Ledger // as it was before the open intent, for a reversal
+	Newest  time.Time
+	New     bool // it was made by this run
+	Lapsed  []string
+	Born    time.Time
+	Held    bool
+	Refuse  map[string]error // by the name of the call
+	OnLock  func(lost func())
+	Results []string
+}
+
+func (b *Ledger) note(event string) error {
+	b.Events = append(b.Events, event)
+	return b.Refuse[event]
+}
+
+// Read returns what the ledger holds.
+func (b *Ledger) Read(context.Context) (reconcile.Remembered, error) {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	m := b.Memory
+	m.Intents, m.Stale = slices.Clone(m.Intents), slices.Clone(m.Stale)
+	return reconcile.Remembered{Memory: m, Spent: slices.Clone(b.Spent), Newest: b.Newest, New: b.New, Lapsed: b.Lapsed, Born: b.Born}, b.Refuse["read"]
+}
+
+// Lock takes the only lock, or fails with [reconcile.ErrLockHeld].
+func (b *Ledger) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	if b.Held {
+		return nil, reconcile.ErrLockHeld
+	}
+	b.Held = true
+	r := &right{ledger: b, gone: make(chan struct{})}
+	if b.OnLock != nil {
+		b.OnLock(sync.OnceFunc(func() { close(r.gone) }))
+	}
+	return r, nil
+}
+
+// SpendOnMatch spends the approval of a generation.
+func (b *Ledger) SpendOnMatch(_ context.Context, g plan.GenerationMark, _ string) error {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	b.Spent = append(b.Spent, approval.SpentMark{Topology: g.Topology, Generation: g.Generation})
+	return b.note("match")
+}
+
+// right is a held lock of the ledger.
+type right struct {
+	ledger *Ledger
+	gone   chan struct{}
+}
+
+func (r *right) intent() *plan.Intent {
+	if len(r.ledger.Memory.Intents) == 0 {
+		return nil
+	}
+	return &r.ledger.Memory.Intents[0]
+}
+
+// write does one call of the ledger; it fails with the context, as the real
+// one does.
+func (r *right) write(ctx context.Context, event string, do func(*plan.Intent)) error {
+	r.ledger.Mu.Lock()
+	defer r.ledger.Mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.ledger.note(event); err != nil {
+		return err
+	}
+	i := r.intent()
+	if (i == nil) != (event == "begin") {
+		return errors.New(event + " with the wrong intents open")
+	}
+	do(i)
+	return nil
+}
+
+func (r *right) Begin(ctx context.Context, b reconcile.Beginning) error {
+	return r.write(ctx, "begin", func(*plan.Intent) {
+		r.ledger.before = &Ledger{Memory: r.ledger.Memory, Spent: slices.Clone(r.ledger.Spent)}
+		r.ledger.Memory.Intents = []plan.Intent{b.Intent}
+		r.ledger.Memory.Stale = append(slices.Clone(r.ledger.Memory.Stale), b.Stale...)
+		for _, p := range b.Payloads {
+			r.ledger.Spent = append(r.ledger.Spent, approval.SpentMark{Topology: b.Intent.Topology, Generation: b.Intent.Generation, PayloadHash: p})
+		}
+	})
+}
+
+func (r *right) Sent(ctx context.Context) error {
+	return r.write(ctx, "sent", func(i *plan.Intent) { i.MayHaveSent = true })
+}
+
+func (r *right) Effected(ctx context.Context) error {
+	return r.write(ctx, "effected", func(i *plan.Intent) { i.Effected = true })
+}
+
+func (r *right) Reverse(ctx context.Context, _ string) error {
+	return r.write(ctx, "reverse", func(*plan.Intent) {
+		if r.ledger.before != nil {
+			r.ledger.Memory, r.ledger.Spent = r.ledger.before.Memory, r.ledger.before.Spent
+		}
+		r.ledger.Memory.Intents = nil
+	})
+}
+
+func (r *right) Finish(ctx context.Context, result, _ string) error {
+	return r.write(ctx, "finish", func(*plan.Intent) {
+		r.ledger.Memory.Intents = nil
+		r.ledger.Results = append(r.ledger.Results, result)
+	})
+}
+
+func (r *right) Lost() <-chan struct{} { return r.gone }
+
+func (r *right) Until() time.Time { return time.Time{} }
+
+func (r *right) Release() error {
+	r.ledger.Mu.Lock()
+	defer r.ledger.Mu.Unlock()
+	r.ledger.Held = false
+	return nil
+}
+
+// Open says whether an intent is open.
+func (b *Ledger) Open() bool { return len(b.Memory.Intents) > 0 }
