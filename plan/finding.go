@@ -11,9 +11,6 @@ const (
 	SeverityBlocking Severity = "blocking"
 )
 
-// Code names a finding. Codes are stable: scripts and approvals name them.
-type Code string
-
 // Finding is a coded observation about one topology.
 type Finding struct {
 	Code       Code
@@ -41,4 +38,13 @@ type ChannelMotion struct {
 	Channel string
 	From    uint64 // first tick seen
 	To      uint64 // last tick seen
+}
+
+// NewFinding makes a finding with the severity and acceptability of its code.
+// cluster may be empty; message says what was seen and remedy what to type.
+func NewFinding(code Code, cluster, message, remedy string) Finding {
+	return Finding{
+		Code: code, Severity: SeverityOf(code), Cluster: cluster,
+		Message: message, Remedy: remedy, Acceptable: Acceptable(code),
+	}
 }

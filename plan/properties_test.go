@@ -21,8 +21,10 @@ func toJSON(t interface{ Fatal(...any) }, v any) string {
 // everyCode is what an approver could at most accept.
 func everyCode() []Code {
 	var out []Code
-	for c := range acceptable {
-		out = append(out, c)
+	for _, c := range AllCodes() {
+		if Acceptable(c) {
+			out = append(out, c)
+		}
 	}
 	return out
 }

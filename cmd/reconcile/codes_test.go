@@ -61,14 +61,14 @@ func TestEveryCodeIsHeld(t *testing.T) {
 				if err := present(story); err != "" {
 					t.Errorf("%s: %s", story, err)
 				}
-			} else if !strings.Contains(scripts, code) {
-				t.Error("no script and no named story ends with it")
+			} else if !strings.Contains(scripts, code) && !planned(code) {
+				t.Error("no script, no named story and no kept situation ends with it")
 			}
 			var cases string
 			for _, folder := range packagesOf[e.Kind] {
 				cases += contents(t, folder+"/*_test.go")
 			}
-			if !strings.Contains(cases, code) && !strings.Contains(cases, constantOf(code)) {
+			if !strings.Contains(cases, code) && !strings.Contains(cases, constantOf(code)) && !planned(code) {
 				t.Errorf("no test of %v speaks of it", packagesOf[e.Kind])
 			}
 		})
@@ -105,6 +105,13 @@ func TestEveryCodeIsInTheContract(t *testing.T) {
 			t.Errorf("docs/design/contract.md does not have %s", code)
 		}
 	}
+}
+
+// planned says whether a situation is kept in which the planner finds a code. The
+// golden pages of package render are computed from it.
+func planned(code string) bool {
+	_, err := os.Stat(filepath.Join("internal", "render", "testdata", "codes", code+".json"))
+	return err == nil
 }
 
 // contents are the texts of all files that match.

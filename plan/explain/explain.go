@@ -3,9 +3,9 @@
 // or trailer to type. The texts are Markdown files below text/, one for each
 // code, embedded in the binary so that they are there when nothing else is.
 //
-// It explains codes in general; what was seen in a particular case stands in
-// the finding's own message. It does not decide severities: it repeats those
-// of the contract, and a test holds them equal.
+// It explains codes in general; what was seen in one case is in the message of
+// that finding. It decides no severity and no guide: those of a finding come
+// from [plan.CodeSpecs], and every denial blocks and leads to one guide.
 package explain
 
 import (
@@ -34,13 +34,14 @@ type Entry struct {
 	Code       string
 	Kind       Kind
 	Severity   plan.Severity
-	Acceptable bool   // an approver may accept it by Failover-Accept
-	Title      string // one line
-	Cause      string // what was seen
-	Risk       string // why it matters
-	Remedy     string // what to do next; the first paragraph stands for itself
-	Example    string // as a reader meets it, without its indentation
-	Guide      Guide
+	Acceptable bool          // an approver may accept it by Failover-Accept
+	Title      string        // one line
+	Cause      string        // what was seen
+	Risk       string        // why it matters
+	Remedy     string        // what to do next; the first paragraph stands for itself
+	Example    string        // as a reader meets it, without its indentation
+	Audience   plan.Audience // who must know first; of a denial the approver
+	Guide      plan.Guide
 }
 
 // FirstRemedy returns the first paragraph of the remedy: the one thing to do
@@ -89,12 +90,23 @@ var entries = sync.OnceValues(func() (map[string]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		guide, ok := guideOf(code)
-		if !ok {
-			return nil, fmt.Errorf("explain %s: no guide", code)
-		}
-		e.Guide = guide
-		all[code] = e
+		all[code] = e.classified()
 	}
 	return all, nil
 })
+
+// approvals is the guide of every denial.
+var approvals = plan.Guide{Title: "Approvals", Page: "approvals.md"}
+
+// classified adds what the table of codes says of a finding. A code that is not
+// in the table is that of a denial.
+func (e Entry) classified() Entry {
+	spec, ok := plan.SpecOf(plan.Code(e.Code))
+	if !ok {
+		e.Kind, e.Severity, e.Audience, e.Guide = KindDenial, plan.SeverityBlocking, plan.AudienceApprover, approvals
+		return e
+	}
+	e.Kind, e.Severity, e.Acceptable = KindFinding, spec.Severity, spec.Acceptable
+	e.Audience, e.Guide = spec.Audience, spec.Guide
+	return e
+}

@@ -3,26 +3,25 @@ package explain
 import (
 	"fmt"
 	"strings"
-
-	"milvus-reconcile/plan"
 )
 
 // parse reads one text:
 //
 //	# Title
-//	KIND, SEVERITY, acceptable: yes|no
 //	## Cause … ## Risk … ## Remedy … ## Example
 //
-// in this order, each once and none of them empty.
+// in this order, each once and none of them empty. Everything else that an entry
+// says of its code comes from [plan.CodeSpecs].
 func parse(code, text string) (Entry, error) {
 	head, rest, ok := strings.Cut(text, "\n## ")
 	if !ok {
 		return Entry{}, fmt.Errorf("explain %s: no sections", code)
 	}
-	e, err := parseHead(code, head)
-	if err != nil {
-		return Entry{}, err
+	title, ok := strings.CutPrefix(strings.TrimSpace(head), "# ")
+	if !ok || strings.Contains(title, "\n") {
+		return Entry{}, fmt.Errorf("explain %s: it must begin with one line '# Title'", code)
 	}
+	e := Entry{Code: code, Title: title}
 	sections := strings.Split(rest, "\n## ")
 	fields := []struct {
 		name string
@@ -39,28 +38,6 @@ func parse(code, text string) (Entry, error) {
 		}
 	}
 	e.Example = unindent(e.Example)
-	return e, nil
-}
-
-func parseHead(code, head string) (Entry, error) {
-	lines := strings.Split(strings.TrimSpace(head), "\n")
-	title, ok := strings.CutPrefix(lines[0], "# ")
-	if !ok || len(lines) < 2 {
-		return Entry{}, fmt.Errorf("explain %s: no title or no line of facts", code)
-	}
-	e := Entry{Code: code, Title: title}
-	facts := strings.Split(lines[len(lines)-1], ", ")
-	if len(facts) != 3 {
-		return Entry{}, fmt.Errorf("explain %s: %d facts, want kind, severity, acceptable", code, len(facts))
-	}
-	e.Kind, e.Severity = Kind(facts[0]), plan.Severity(facts[1])
-	switch facts[2] {
-	case "acceptable: yes":
-		e.Acceptable = true
-	case "acceptable: no":
-	default:
-		return Entry{}, fmt.Errorf("explain %s: %q is neither acceptable: yes nor acceptable: no", code, facts[2])
-	}
 	return e, nil
 }
 

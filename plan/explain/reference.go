@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -13,13 +14,15 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Findings and denials
 
-<!-- Made from plan/explain/text by 'go test ./plan/explain -update'. -->
+<!-- Made from plan/codes.go and plan/explain/text by 'go test ./plan/explain -update'. -->
 
 A finding is a coded observation about one topology; a denial says why an approval does
 not count. ` + "`reconcile explain CODE`" + ` prints the same text. A **blocking** finding stops
 the steps that send a configuration; where an approver may accept it, the remedy shows
-the trailer. The others stop nothing. Each names the guide that it belongs to;
-[runbooks](runbooks.md#by-finding) lists them by guide.
+the trailer. The others stop nothing. The column *must know* names who comes first: the
+**author** of the commit (only another commit clears the finding), the **approver** of the
+change (who answers for the risk), or the **operator** of the clusters and of reconcile. Each
+names the guide that it belongs to; [runbooks](runbooks.md#by-finding) lists them by guide.
 `)
 	for _, group := range []struct {
 		title string
@@ -40,14 +43,14 @@ var order = []plan.Severity{plan.SeverityBlocking, plan.SeverityCritical, plan.S
 
 // writeIndex writes a heading and a table of links, the gravest codes first.
 func writeIndex(b *strings.Builder, title string, kind Kind) {
-	fmt.Fprintf(b, "\n## %s\n\n| code | severity | acceptable | means |\n|---|---|---|---|\n", title)
+	fmt.Fprintf(b, "\n## %s\n\n| code | severity | acceptable | must know | means |\n|---|---|---|---|---|\n", title)
 	for _, severity := range order {
 		for _, code := range Codes() {
 			e, _ := Lookup(code)
 			if e.Kind != kind || e.Severity != severity {
 				continue
 			}
-			fmt.Fprintf(b, "| [`%s`](#%s) | %s | %s | %s |\n", code, strings.ToLower(code), severity, yesNo(e.Acceptable), e.Title)
+			fmt.Fprintf(b, "| [`%s`](#%s) | %s | %s | %s | %s |\n", code, strings.ToLower(code), severity, yesNo(e.Acceptable), e.Audience, e.Title)
 		}
 	}
 }
@@ -65,4 +68,61 @@ func yesNo(yes bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// ContractTable is the table of contract.md §7.
+func ContractTable() string {
+	var b strings.Builder
+	b.WriteString("| code | severity | acceptable | when |\n|---|---|---|---|\n")
+	for _, s := range plan.CodeSpecs() {
+		acceptable := "–"
+		if s.Severity == plan.SeverityBlocking {
+			acceptable = yesNo(s.Acceptable)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, s.When)
+	}
+	return b.String()
+}
+
+// RunbookTable is the table of docs/runbooks.md: each guide with the codes that
+// lead to it, findings in the order of the contract, then the denials.
+func RunbookTable() string {
+	var b strings.Builder
+	b.WriteString("| guide | findings |\n|---|---|\n")
+	for _, g := range guides() {
+		var links []string
+		for _, code := range inContractOrder() {
+			if e, _ := Lookup(code); e.Guide == g {
+				links = append(links, "[`"+code+"`](findings.md#"+strings.ToLower(code)+")")
+			}
+		}
+		fmt.Fprintf(&b, "| [%s](%s) | %s |\n", g.Title, g.Page, strings.Join(links, ", "))
+	}
+	return b.String()
+}
+
+// guides are all guides, each once, in the order in which codes name them.
+func guides() []plan.Guide {
+	var out []plan.Guide
+	for _, code := range inContractOrder() {
+		if e, _ := Lookup(code); !slices.Contains(out, e.Guide) {
+			out = append(out, e.Guide)
+		}
+	}
+	return out
+}
+
+// inContractOrder are the findings in the order of the contract, then the
+// denials by name.
+func inContractOrder() []string {
+	var out []string
+	for _, code := range plan.AllCodes() {
+		out = append(out, string(code))
+	}
+	for _, code := range Codes() {
+		if e, _ := Lookup(code); e.Kind == KindDenial {
+			out = append(out, code)
+		}
+	}
+	return out
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write docs/findings.md")
+var update = flag.Bool("update", false, "write docs/findings.md and the tables made from the codes")
 
 const referenceFile = "../../docs/findings.md"
 
@@ -30,9 +30,8 @@ func TestReferenceIsCurrent(t *testing.T) {
 	}
 }
 
-// TestEveryCodeHasItsGuide: the guide stands with each code, its page is there,
-// and the runbooks list the same. That the headings are there is held with all
-// links.
+// TestEveryCodeHasItsGuide: each code links to its guide, and the page of the
+// guide is there. The test of all links holds the headings.
 func TestEveryCodeHasItsGuide(t *testing.T) {
 	text := Reference()
 	for _, code := range Codes() {
@@ -47,24 +46,45 @@ func TestEveryCodeHasItsGuide(t *testing.T) {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
-	runbooks, err := os.ReadFile("../../docs/runbooks.md")
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestTablesOfCodesAreCurrent holds the tables of codes in other pages to the one
+// in package plan.
+func TestTablesOfCodesAreCurrent(t *testing.T) {
+	for page, table := range map[string]string{
+		"../../docs/design/contract.md": ContractTable(),
+		"../../docs/runbooks.md":        RunbookTable(),
+	} {
+		t.Run(page, func(t *testing.T) {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, ok := withTable(string(text), table)
+			if !ok {
+				t.Fatal("the page has no table with the header of the one that is made")
+			}
+			if *update {
+				if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := cmp.Diff(want, string(text)); d != "" {
+				t.Errorf("not current; run 'go test ./plan/explain -update' (-want +got):\n%s", d)
+			}
+		})
 	}
-	listed := 0
-	for _, g := range guides {
-		var links []string
-		for _, code := range g.codes {
-			links = append(links, "[`"+code+"`](findings.md#"+strings.ToLower(code)+")")
-		}
-		listed += len(links)
-		if row := "\n| [" + g.Title + "](" + g.Page + ") | " + strings.Join(links, ", ") + " |\n"; !strings.Contains(string(runbooks), row) {
-			t.Errorf("docs/runbooks.md lacks the row%s", row)
-		}
+}
+
+// withTable puts a table in the place of the one that has the same header.
+func withTable(page, table string) (string, bool) {
+	header, _, _ := strings.Cut(table, "\n")
+	before, rest, ok := strings.Cut(page, "\n"+header+"\n")
+	for strings.HasPrefix(rest, "|") {
+		_, rest, _ = strings.Cut(rest, "\n")
 	}
-	if listed != len(Codes()) {
-		t.Errorf("the guides list %d codes, of %d", listed, len(Codes()))
-	}
+	return before + "\n" + table + rest, ok
 }
 
 func TestReferenceHasEveryCode(t *testing.T) {

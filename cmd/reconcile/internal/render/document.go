@@ -107,7 +107,7 @@ func (d Document) Summary() Summary {
 			s.ForcePromote += one(step.ForcePromote())
 		}
 		for _, f := range t.Findings {
-			if f.Code == codeStalePrimary {
+			if f.Code == plan.CodeStalePrimary {
 				stale[t.Name+"/"+f.Cluster] = true
 			}
 		}
@@ -122,15 +122,6 @@ func one(yes bool) int {
 	}
 	return 0
 }
-
-// The findings that have a place of their own in what people read.
-const (
-	codeForcePromote plan.Code = "FORCE_PROMOTE"
-	codeDataLoss     plan.Code = "DATA_LOSS_RISK"
-	codeStalePrimary plan.Code = "STALE_PRIMARY"
-
-	codeUnmanagedDrift plan.Code = "UNMANAGED_DRIFT"
-)
 
 func (d Document) kind() Kind {
 	if d.Kind == "" {

@@ -112,14 +112,14 @@ func (d Document) junitSuite(t plan.TopologyPlan) junitSuite {
 // drifts says whether a finding counts as drift: what is critical does, but
 // for a stale cluster that Git knows and that can take no writes.
 func drifts(t plan.TopologyPlan, f plan.Finding) bool {
-	if f.Code == codeStalePrimary {
+	if f.Code == plan.CodeStalePrimary {
 		for _, c := range t.Clusters {
 			if c.ID == f.Cluster && c.DesiredRole == plan.RoleStale {
 				return c.View.Reach != plan.ReachUnreachable && c.View.Belief.Kind != plan.BeliefStandby
 			}
 		}
 	}
-	return f.Severity == plan.SeverityCritical || f.Code == codeUnmanagedDrift
+	return f.Severity == plan.SeverityCritical || f.Code == plan.CodeUnmanagedDrift
 }
 
 // junitState is the test of the topology as a whole.

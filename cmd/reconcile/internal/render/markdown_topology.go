@@ -39,10 +39,10 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 		return ""
 	}
 	label, text := d.happeningWords(t)
-	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + d.markdownRemedy(t, codeForcePromote)
+	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + d.markdownRemedy(t, plan.CodeForcePromote)
 	if t.Transition != plan.TransitionNone {
 		loss, s := d.lossText(t)
-		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + d.markdownRemedy(t, codeDataLoss)
+		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + d.markdownRemedy(t, plan.CodeDataLossRisk)
 		if text, s := d.replicationWords(t); text != "" {
 			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
 		}

@@ -161,7 +161,7 @@ func (d Document) basisWords() string {
 func aside(t plan.TopologyPlan, severities ...plan.Severity) []plan.Finding {
 	var out []plan.Finding
 	for _, f := range t.Findings {
-		own := t.Transition == plan.TransitionFailover && (f.Code == codeForcePromote || f.Code == codeDataLoss)
+		own := t.Transition == plan.TransitionFailover && (f.Code == plan.CodeForcePromote || f.Code == plan.CodeDataLossRisk)
 		for _, s := range severities {
 			if f.Severity == s && !own {
 				out = append(out, f)

@@ -169,7 +169,7 @@ func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
 	p.accepted(d, t)
 	if r.Outcome == outcomeApplied && t.Transition == plan.TransitionFence {
 		t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
-			return f.Code == plan.CodeSplitBrain || f.Code == codeStalePrimary && slices.Contains(fenced(t), f.Cluster)
+			return f.Code == plan.CodeSplitBrain || f.Code == plan.CodeStalePrimary && slices.Contains(fenced(t), f.Cluster)
 		})
 	}
 	if r.Outcome == outcomeApplied {

@@ -10,12 +10,12 @@ import (
 // happening never says "will" of something that is held back.
 func (p *page) happening(d Document, t plan.TopologyPlan) {
 	s := plain
-	if t.Has(codeForcePromote) {
+	if t.Has(plan.CodeForcePromote) {
 		s = bad
 	}
 	label, text := d.happeningWords(t)
 	p.field(label, s, "", text)
-	p.remedy(d.yetToApprove(t, ownRemedy(t, codeForcePromote)))
+	p.remedy(d.yetToApprove(t, ownRemedy(t, plan.CodeForcePromote)))
 }
 
 // happeningWords says under which condition what happens.
@@ -32,8 +32,8 @@ func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
 	case d.approval(t).Verdict == VerdictDenied:
 		label = "If approved"
 	}
-	if t.Has(codeForcePromote) {
-		text += " (" + string(codeForcePromote) + ")"
+	if t.Has(plan.CodeForcePromote) {
+		text += " (" + string(plan.CodeForcePromote) + ")"
 	}
 	return label, text
 }
@@ -63,7 +63,7 @@ func (p *page) loss(d Document, t plan.TopologyPlan) {
 	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
 		p.field("", plain, " ", channels)
 	}
-	p.remedy(d.yetToApprove(t, ownRemedy(t, codeDataLoss)))
+	p.remedy(d.yetToApprove(t, ownRemedy(t, plan.CodeDataLossRisk)))
 }
 
 func (p *page) replication(d Document, t plan.TopologyPlan) {

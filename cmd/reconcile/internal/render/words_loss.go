@@ -27,8 +27,8 @@ func (d Document) lossText(t plan.TopologyPlan) (string, style) {
 // lossText is lossWords with the finding's code, where there is one.
 func lossText(t plan.TopologyPlan) (string, style) {
 	text, s := lossWords(t)
-	if t.Has(codeDataLoss) {
-		text = string(codeDataLoss) + ": " + text
+	if t.Has(plan.CodeDataLossRisk) {
+		text = string(plan.CodeDataLossRisk) + ": " + text
 	}
 	return text, s
 }

@@ -1,0 +1,421 @@
+package plan
+
+import "slices"
+
+// This file is the one place that says what a finding code is. To add one, add
+// its constant and its row in codeSpecs, write plan/explain/text/CODE.md, and
+// raise it with [NewFinding]. TestEveryCodeIsComplete names what is missing.
+// 'go test ./plan/explain -update' renews the pages that are made from the
+// table: docs/findings.md, and the tables of docs/runbooks.md and of
+// docs/design/contract.md §7.
+
+// Code names a finding. Codes are stable: scripts and approvals name them.
+type Code string
+
+// The finding codes, in the order of contract.md §7.
+const (
+	CodeForcePromote            Code = "FORCE_PROMOTE"
+	CodeDataLossRisk            Code = "DATA_LOSS_RISK"
+	CodePrimaryLivenessUnproven Code = "PRIMARY_LIVENESS_UNPROVEN"
+	CodeStalePrimary            Code = "STALE_PRIMARY"
+	CodeRebuildUnverified       Code = "REBUILD_UNVERIFIED"
+	CodeRejoinedWithoutRebuild  Code = "REJOINED_WITHOUT_REBUILD"
+	CodeFenceInLog              Code = "FENCE_IN_LOG"
+	CodeSplitBrain              Code = "SPLIT_BRAIN"
+	CodeNoPrimary               Code = "NO_PRIMARY"
+	CodeOutOfBandFailover       Code = "OUT_OF_BAND_FAILOVER"
+	CodePromotionInDoubt        Code = "PROMOTION_IN_DOUBT"
+	CodePromotionHalfDone       Code = "PROMOTION_HALF_DONE"
+	CodePrimaryReachable        Code = "PRIMARY_REACHABLE"
+	CodePrimaryNotServing       Code = "PRIMARY_NOT_SERVING"
+	CodePrimaryStateUnknown     Code = "PRIMARY_STATE_UNKNOWN"
+	CodePrimaryNotProbed        Code = "PRIMARY_NOT_PROBED"
+	CodePrimaryStillReplicating Code = "PRIMARY_STILL_REPLICATING"
+	CodePrimaryReplaced         Code = "PRIMARY_REPLACED"
+	CodeCandidateUnreachable    Code = "CANDIDATE_UNREACHABLE"
+	CodeClusterNeeded           Code = "CLUSTER_NEEDED"
+	CodeRoleUnknown             Code = "ROLE_UNKNOWN"
+	CodeClusterUnlisted         Code = "CLUSTER_UNLISTED"
+	CodeSwitchoverNeedsBoth     Code = "SWITCHOVER_NEEDS_BOTH"
+	CodeSwitchoverLag           Code = "SWITCHOVER_LAG"
+	CodeDetachNeedsBoth         Code = "DETACH_NEEDS_BOTH"
+	CodeNotAStandby             Code = "NOT_A_STANDBY"
+	CodeNotPromotable           Code = "NOT_PROMOTABLE"
+	CodeNotMostCaughtUp         Code = "NOT_MOST_CAUGHT_UP"
+	CodeOrphanedStandby         Code = "ORPHANED_STANDBY"
+	CodeStaleNotFailed          Code = "STALE_NOT_FAILED"
+	CodeStaleRejoin             Code = "STALE_REJOIN"
+	CodeStalePromotion          Code = "STALE_PROMOTION"
+	CodeJoinNotEmpty            Code = "JOIN_NOT_EMPTY"
+	CodeWouldDemoteWriter       Code = "WOULD_DEMOTE_WRITER"
+	CodeStandbyBecomesWritable  Code = "STANDBY_BECOMES_WRITABLE"
+	CodeGenerationNotRaised     Code = "GENERATION_NOT_RAISED"
+	CodeMixedChange             Code = "MIXED_CHANGE"
+	CodeServerWouldReject       Code = "SERVER_WOULD_REJECT"
+	CodeSuperseded              Code = "SUPERSEDED"
+	CodeClusterMoved            Code = "CLUSTER_MOVED"
+	CodeHistoryRewritten        Code = "HISTORY_REWRITTEN"
+	CodeTopologyRemoved         Code = "TOPOLOGY_REMOVED"
+	CodeRecoveryBlock           Code = "RECOVERY_BLOCK"
+	CodePChannelMismatch        Code = "PCHANNEL_MISMATCH"
+	CodeClusterIDMismatch       Code = "CLUSTER_ID_MISMATCH"
+	CodeCredentialMissing       Code = "CREDENTIAL_MISSING"
+	CodeCredentialMismatch      Code = "CREDENTIAL_ADDRESS_MISMATCH"
+	CodeFenceTokensUnknown      Code = "FENCE_TOKENS_UNKNOWN"
+	CodeUnsupportedServer       Code = "UNSUPPORTED_SERVER"
+	CodeChannelNotAttached      Code = "CHANNEL_NOT_ATTACHED"
+	CodeReplicationStalled      Code = "REPLICATION_STALLED"
+	CodeLagObjective            Code = "LAG_OBJECTIVE"
+	CodeLagUnknown              Code = "LAG_UNKNOWN"
+	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
+	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
+	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"
+	CodeConfigOrder             Code = "CONFIG_ORDER"
+	CodeUnmanagedDrift          Code = "UNMANAGED_DRIFT"
+	CodeClusterUnreachable      Code = "CLUSTER_UNREACHABLE"
+	CodeClusterUnreadable       Code = "CLUSTER_UNREADABLE"
+	CodeLedgerNew               Code = "LEDGER_NEW"
+	CodeKnownIssue              Code = "KNOWN_ISSUE"
+)
+
+// Audience is who must know of a finding first, because nobody else can clear
+// it or answer for it.
+type Audience string
+
+// The audiences.
+const (
+	AudienceOperator Audience = "operator" // runs the clusters, the network and reconcile itself
+	AudienceApprover Audience = "approver" // answers for the risk before the change is sent
+	AudienceAuthor   Audience = "author"   // wrote the commit: only another commit clears the finding
+)
+
+// Guide is the page for the work that a code calls for.
+type Guide struct {
+	Title string
+	Page  string // below docs/, with the heading if it is not the whole page
+}
+
+// The guides that findings lead to.
+var (
+	guideFailover      = Guide{"Failover at 3 a.m.", "failover-at-3am.md"}
+	guideAfterFailover = Guide{"After a failover", "after-failover.md"}
+	guideAdopt         = Guide{"Adopt what was done by hand", "adopt.md"}
+	guideRebuild       = Guide{"Rebuild", "rebuild.md"}
+	guideSwitchover    = Guide{"Switch over", "first-switchover.md"}
+	guideStandbys      = Guide{"Add and detach a standby", "standbys.md"}
+	guideDecommission  = Guide{"Decommission", "decommission.md"}
+	guideSetup         = Guide{"Set up", "setup.md"}
+	guideSizing        = Guide{"Size a standby", "sizing.md"}
+	guideRedirect      = Guide{"Redirect targets", "redirect.md#when-it-fails"}
+	guideLedger        = Guide{"The ledger", "ledger.md"}
+	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
+)
+
+// CodeSpec is the row of one finding code: everything that the program, its
+// messages and its documents say of the code itself. What was seen in one case
+// is in the [Finding].
+type CodeSpec struct {
+	Code       Code
+	Severity   Severity
+	Acceptable bool // an approver may accept it by Failover-Accept
+	Audience   Audience
+	Guide      Guide
+	When       string // when it is raised: its line in contract.md §7, as Markdown
+}
+
+// codeSpecs has one row for each code, in the order of the constants.
+var codeSpecs = []CodeSpec{
+	{
+		Code: CodeForcePromote, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		When: "the plan contains a force promote",
+	},
+	{
+		Code: CodeDataLossRisk, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence ([§8](#sec-8))",
+	},
+	{
+		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		When: "with a failover, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
+	},
+	{
+		Code: CodeStalePrimary, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideAfterFailover,
+		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type",
+	},
+	{
+		Code: CodeRebuildUnverified, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideRebuild,
+		When: "a fenced stale cluster joins by its `provisioned` alone",
+	},
+	{
+		Code: CodeRejoinedWithoutRebuild, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideRebuild,
+		When: "a switchover makes a cluster the primary that joined so after it had been stale: unless it was wiped, its log replays its fence",
+	},
+	{
+		Code: CodeFenceInLog, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it, which Milvus without #52728 replays to what is attached: two primaries",
+	},
+	{
+		Code: CodeSplitBrain, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAfterFailover,
+		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. Two that each store an edge to the other have no API exit: isolate and rebuild",
+	},
+	{
+		Code: CodeNoPrimary, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05): names the safe exits",
+	},
+	{
+		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideAdopt,
+		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), which Git would undo. Never undone: `adopt` it",
+	},
+	{
+		Code: CodePromotionInDoubt, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "an intent is open that may have sent an RPC: every other transition waits",
+	},
+	{
+		Code: CodePromotionHalfDone, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		When: "a standby stores its edge, every channel that it stores was read, none has a live checkpoint, and one at least kept the salvage checkpoint of that source: a force promote of it stands half done ([seen](real-milvus.md#half-promotion)). Names the remedy: restart its coordinator process. Critical in the failover that promotes this very cluster",
+	},
+	{
+		Code: CodePrimaryReachable, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
+	},
+	{
+		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "`degraded` for `unavailableFor` and no checkpoint moved; accepting says that its clients and its CDC are cut off",
+	},
+	{
+		Code: CodePrimaryStateUnknown, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "`unknown` (name resolution, TLS) over the same span of rounds; it may still take writes: isolate it first",
+	},
+	{
+		Code: CodePrimaryNotProbed, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		When: "the old primary was not probed long enough: wait",
+	},
+	{
+		Code: CodePrimaryStillReplicating, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		When: "the old primary is unreachable from here, but the standby's checkpoint moves: it lives",
+	},
+	{
+		Code: CodePrimaryReplaced, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "the old primary's address answers as unconfigured and empty",
+	},
+	{
+		Code: CodeCandidateUnreachable, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		When: "the cluster to promote is not `up`",
+	},
+	{
+		Code: CodeClusterNeeded, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideStandbys,
+		When: "a cluster that the transition must call is not `up`",
+	},
+	{
+		Code: CodeRoleUnknown, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		When: "a belief that the transition rests on could not be read, or an identity not proven",
+	},
+	{
+		Code: CodeClusterUnlisted, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		When: "a cluster in the stored list of a listed one, or in the document before, that the document lacks (recorded stale ones excepted); listing it as `stale` is enough",
+	},
+	{
+		Code: CodeSwitchoverNeedsBoth, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSwitchover,
+		When: "one side is not `up`, or the pair does not both store the same edge",
+	},
+	{
+		Code: CodeSwitchoverLag, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSwitchover,
+		When: "replication was not proven to flow within `catchUpWithin`: the old primary would demote itself alone",
+	},
+	{
+		Code: CodeDetachNeedsBoth, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		When: "the standby to detach is unreachable: it would become writable on its return",
+	},
+	{
+		Code: CodeNotAStandby, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		When: "the cluster to promote does not replicate from the old primary",
+	},
+	{
+		Code: CodeNotPromotable, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		When: "the cluster to promote has `promotable: false`",
+	},
+	{
+		Code: CodeNotMostCaughtUp, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "another reachable standby of the same source has replicated further, or the two cannot be compared",
+	},
+	{
+		Code: CodeOrphanedStandby, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		When: "another standby would lose its source and is not set to `stale`",
+	},
+	{
+		Code: CodeStaleNotFailed, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		When: "only the source that failed, or a standby orphaned by it, may become `stale`; the old primary of a failover must",
+	},
+	{
+		Code: CodeStaleRejoin, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideRebuild,
+		When: "a stale cluster is brought back without proof ([§2](#sec-2))",
+	},
+	{
+		Code: CodeStalePromotion, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		When: "a stale cluster is to be primary: the last resort when it holds the last copy",
+	},
+	{
+		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideStandbys,
+		When: "a joining cluster holds data and is not `provisioned: restored` ([§2](#sec-2))",
+	},
+	{
+		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAdopt,
+		When: "the primary-to-be is empty while a cluster to be demoted holds data",
+	},
+	{
+		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Audience: AudienceApprover, Guide: guideStandbys,
+		When: "a detached standby will take writes",
+	},
+	{
+		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		When: "the change leaves `generation` as it was or lowers it ([§2](#sec-2)); names the value to set",
+	},
+	{
+		Code: CodeMixedChange, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		When: "the change asks for more than one transition ([§2](#sec-2)); names the way to split it",
+	},
+	{
+		Code: CodeServerWouldReject, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		When: "Milvus would refuse the configuration ([§2](#sec-2)); names the legal way",
+	},
+	{
+		Code: CodeSuperseded, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		When: "a newer commit governs this topology ([§5](#sec-5))",
+	},
+	{
+		Code: CodeClusterMoved, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		When: "a cluster id stood under the name of another topology before",
+	},
+	{
+		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
+		When: "the tracked ref was moved to a commit that does not descend from the one seen before ([§4](#sec-4))",
+	},
+	{
+		Code: CodeTopologyRemoved, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideDecommission,
+		When: "the document of a known topology is gone; nothing is done, its memory stays",
+	},
+	{
+		Code: CodeRecoveryBlock, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		When: "another failover less than `blockPeriod` ago",
+	},
+	{
+		Code: CodePChannelMismatch, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		When: "the channels that a cluster stores are not those of the file, or it serves a channel that neither the file nor its stored list has (S37: a force promote would be refused)",
+	},
+	{
+		Code: CodeClusterIDMismatch, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		When: "what answers at an address is not the cluster of the file, or two members prove the same identity",
+	},
+	{
+		Code: CodeCredentialMissing, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		When: "there is no credential for a cluster that gets a step or must be read for it. The old primary of a failover is probed without a token if there is none",
+	},
+	{
+		Code: CodeCredentialMismatch, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		When: "the file gives a cluster another address or `uri` than its credential is bound to: no cluster of the topology is called",
+	},
+	{
+		Code: CodeFenceTokensUnknown, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAfterFailover,
+		When: "a token that the fencing configuration needs is missing or refused; it blocks `fence` only: isolate by network",
+	},
+	{
+		Code: CodeUnsupportedServer, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		When: "judged on the cluster that receives the step, never on an unreachable one, and by probing features rather than comparing tags: GetReplicateConfiguration answers ≥ 2.6.17; DumpMessages without arguments answers by the handler, or is denied by Milvus' own check of privileges, ≥ 2.6.14, hence `force_promote` (2.6.12 and 2.6.13 ignore it, S06): a server that denies the call knows it. What needs a dump is then unknown, with the grant to type, never \"too old\". Without GetReplicateConfiguration only a failover is possible: standby of X is proven by GetReplicateInfo on its own channels, read-back is an accepted throwaway DDL",
+	},
+	{
+		Code: CodeChannelNotAttached, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideRebuild,
+		When: "a channel that a standby stores for itself answers without a live checkpoint of the stored source (an attached one has it before anything was replicated; a salvage checkpoint beside it says nothing): a failover to it may stay half done. `doctor` fails for that standby",
+	},
+	{
+		Code: CodeReplicationStalled, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideRebuild,
+		When: "an edge exists and does not move while its source does (S60)",
+	},
+	{
+		Code: CodeLagObjective, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSizing,
+		When: "a standby lags by more than `maxLag`",
+	},
+	{
+		Code: CodeLagUnknown, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSizing,
+		When: "the lag of a standby is not measurable, also for want of the privilege ManageOwnership on the source",
+	},
+	{
+		Code: CodeCollectionsMissing, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		When: "after a promotion, collections seen before are not there",
+	},
+	{
+		Code: CodeVerificationFailed, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		When: "`status --verify`: the primary fails one of the checks that are made after a promotion",
+	},
+	{
+		Code: CodeTrafficNotRedirected, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideRedirect,
+		When: "a redirect target was not set, or no longer points at the primary; set again by `apply` and `run`: it changes no role. Before a failover an unreachable target is a warning and never delays the promotion",
+	},
+	{
+		Code: CodeConfigOrder, Severity: SeverityInfo, Audience: AudienceOperator, Guide: guideAdopt,
+		When: "same topology, other list order: no action",
+	},
+	{
+		Code: CodeUnmanagedDrift, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideAdopt,
+		When: "the live configuration was changed outside Git",
+	},
+	{
+		Code: CodeClusterUnreachable, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSetup,
+		When: "a cluster does not answer, and no transition needs it",
+	},
+	{
+		Code: CodeClusterUnreadable, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSetup,
+		When: "a cluster answers and cannot say what it believes, and no transition needs it",
+	},
+	{
+		Code: CodeLedgerNew, Severity: SeverityWarning, Audience: AudienceApprover, Guide: guideLedger,
+		When: "the ledger has no past: it cannot say which approvals were used before ([§4](#sec-4))",
+	},
+	{
+		Code: CodeKnownIssue, Severity: SeverityInfo, Audience: AudienceOperator, Guide: guideSetup,
+		When: "this server version has a known defect that matters here, with its number and the release that mends it; it advises no order of an upgrade but points to `doctor --upgrade-to`",
+	},
+}
+
+// specByCode finds the row of a code.
+var specByCode = indexCodes(codeSpecs)
+
+func indexCodes(specs []CodeSpec) map[Code]CodeSpec {
+	out := make(map[Code]CodeSpec, len(specs))
+	for _, s := range specs {
+		out[s.Code] = s
+	}
+	return out
+}
+
+// CodeSpecs returns the rows of all codes, in the order of contract.md §7.
+func CodeSpecs() []CodeSpec { return slices.Clone(codeSpecs) }
+
+// SpecOf returns the row of a code. ok is false for a code that the table lacks.
+func SpecOf(code Code) (spec CodeSpec, ok bool) {
+	spec, ok = specByCode[code]
+	return spec, ok
+}
+
+// AllCodes returns every finding code, in the order of contract.md §7.
+func AllCodes() []Code {
+	out := make([]Code, 0, len(codeSpecs))
+	for _, s := range codeSpecs {
+		out = append(out, s.Code)
+	}
+	return out
+}
+
+// SeverityOf returns the severity of a code. A code that the table lacks blocks.
+func SeverityOf(code Code) Severity {
+	if s, ok := specByCode[code]; ok {
+		return s.Severity
+	}
+	return SeverityBlocking
+}
+
+// Acceptable says whether Failover-Accept may name the code. A code that the
+// table lacks is not acceptable.
+func Acceptable(code Code) bool { return specByCode[code].Acceptable }
+
+// NeedsCommit says whether only another commit clears the code, so that no
+// approval of this one can help.
+func NeedsCommit(code Code) bool { return specByCode[code].Audience == AudienceAuthor }
