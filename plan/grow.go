@@ -40,7 +40,7 @@ func (s situation) growing(d decision) bool {
 
 // growSteps send the longer lists to the primary and its standbys at once, in
 // the live order: a call on a standby waits until replication brings it
-// (milvus.md 2.5). Nothing but the channels changes, as versions up to 2.6.15
+// (milvus.md §2.5). Nothing but the channels changes, as versions up to 2.6.15
 // demand (milvus.md V21).
 func (s situation) growSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
@@ -80,7 +80,7 @@ func (s situation) unserved(c Cluster, v View) (lacks []string, shown bool) {
 }
 
 // grownUnlisted refuses a promotion that Milvus would refuse: a candidate runs
-// with more channels than it stores for itself (milvus.md 2.9).
+// with more channels than it stores for itself (milvus.md §2.9).
 func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 	stored, ok := v.Belief.Configuration.Member(c.ID)
 	if !ok {

@@ -35,7 +35,7 @@ func (s situation) stored(id string) *Configuration {
 }
 
 // failoverSteps promote the desired primary with exactly itself and no edges:
-// the server rebuilds the configuration from its stored entry (milvus.md 2.9).
+// the server rebuilds the configuration from its stored entry (milvus.md §2.9).
 func (s situation) failoverSteps(d decision) []Step {
 	v := s.view(d.primary.ID)
 	var out []Step
@@ -79,7 +79,7 @@ func (s situation) dropLost(d decision) []Step {
 }
 
 // switchoverSteps send one configuration to all members at once: the call on
-// a standby waits until replication brings it (milvus.md 2.5, 4.2).
+// a standby waits until replication brings it (milvus.md §2.5, §4.2).
 func (s situation) switchoverSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.source)
 	var out []Step
@@ -97,7 +97,7 @@ func (s situation) switchoverSteps(d decision) []Step {
 }
 
 // joinSteps tell the primary first, with the old standbys as the barrier, and
-// the new standbys after the primary was read back (milvus.md 4.1, 4.5).
+// the new standbys after the primary was read back (milvus.md §4.1, §4.5).
 func (s situation) joinSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), s.orderedBy(d))
 	reason := ReasonJoins
@@ -139,7 +139,7 @@ func (s situation) keepsStandby(d decision, c Cluster) bool {
 }
 
 // detachSteps let the detached standbys go: the primary and the rest drop
-// them, each of them is the barrier of its own removal (milvus.md 4.4).
+// them, each of them is the barrier of its own removal (milvus.md §4.4).
 func (s situation) detachSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
 	var out []Step
@@ -187,7 +187,7 @@ func (s situation) members() []Cluster {
 
 // keepOrder gives the wanted configuration the live order of one cluster's
 // stored list where that is a permutation of it: order is part of equality
-// on the server (milvus.md 2.3).
+// on the server (milvus.md §2.3).
 func (s situation) keepOrder(want Configuration, live string) Configuration {
 	stored := s.view(live).Belief.Configuration
 	if len(stored.Clusters) != len(want.Clusters) {

@@ -65,7 +65,7 @@ type Belief struct {
 }
 
 // ClassifyBelief derives the role that a stored configuration gives to self,
-// as the server does: a secondary is a target of some edge (milvus.md 2.1).
+// as the server does: a secondary is a target of some edge (milvus.md §2.1).
 func ClassifyBelief(self string, c Configuration) Belief {
 	if source, ok := c.SourceOf(self); ok {
 		return Belief{Kind: BeliefStandby, Configuration: c, Source: source}

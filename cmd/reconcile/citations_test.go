@@ -28,7 +28,7 @@ var (
 	section     = regexp.MustCompile(`§([0-9]+(?:\.[0-9]+)?)`)
 	row         = regexp.MustCompile(`\b([SR][0-9]{2}|V[0-9]{1,2}|H[12]|I[0-9]{2})\b`)
 	page        = regexp.MustCompile(`[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.md(?:#[A-Za-z0-9_-]+)?\b`)
-	oldForms    = regexp.MustCompile(`\bM §|\b[Cc]ontract,? sections?\b|\.md,? sections?\b|\bsections? [0-9]+ of the contract`)
+	oldForms    = regexp.MustCompile(`\bM §|\b[Cc]ontract,? sections?\b|\.md,? sections?\b|\.md [0-9]|\bsections? [0-9]+ of the contract`)
 	brokenLine  = regexp.MustCompile(`\n[ \t]*(?://|#) ?`)
 	explicit    = regexp.MustCompile(`<a id="([^"]+)"></a>`)
 	lawOfRow    = map[byte]string{'S': "milvus.md", 'V': "milvus.md", 'H': "milvus.md", 'I': "milvus.md", 'R': "scenarios.md"}
@@ -138,6 +138,7 @@ func TestDeadCitationsAreSeen(t *testing.T) {
 		{"(M §2.2)", "", false},
 		{"// (contract\n// section 8)", "", false},
 		{"(milvus.md section 2.2)", "", false},
+		{"(milvus.md 2.2)", "", false},
 	} {
 		if wrong := l.dead(c.text, c.own, ""); (len(wrong) == 0) != c.alive {
 			t.Errorf("%q: %v", c.text, wrong)

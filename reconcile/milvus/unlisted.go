@@ -11,7 +11,7 @@ import (
 )
 
 // unlisted asks whether the cluster serves the channel after the last one of the
-// file, as it does once rootCoord.dmlChannelNum was raised (milvus.md 2.9). A
+// file, as it does once rootCoord.dmlChannelNum was raised (milvus.md §2.9). A
 // cluster that does not serve it waits until the deadline, which is made short, so
 // that it is asked when the caller says so; one of which it is known is asked in
 // every observation until it is listed or gone.

@@ -1,7 +1,16 @@
 package milvussim_test
 
 import (
+	"context"
+	"encoding/base64"
 	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -26,4 +35,30 @@ func ExampleWorld_Stop() {
 
 	fmt.Println(w.State("a").Running, w.State("b").Writable, len(w.State("b").Checkpoints))
 	// Output: false false 16
+}
+
+// A failover through Milvus' own gRPC: the force promote names the standby alone.
+func Example_failover() {
+	w := milvussim.New(milvussim.Options{})
+	defer w.Close()
+	_ = w.Start(milvussim.Converged(milvussim.Pair("a", "b"))...)
+	_ = w.Stop("a")
+
+	conn, err := grpc.NewClient(w.Address("b"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close() //nolint:errcheck // the program ends
+	root := base64.StdEncoding.EncodeToString([]byte("root:Milvus"))
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", root)
+	answer, err := milvuspb.NewMilvusServiceClient(conn).UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
+		ForcePromote:           true,
+		ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: w.Stored("b").GetClusters()[1:]},
+	})
+
+	fmt.Println(answer.GetCode(), err)
+	fmt.Println(w.State("b").BelievedRole, w.State("b").Writable, len(w.State("b").Salvage))
+	// Output:
+	// 0 <nil>
+	// standalone true 16
 }
