@@ -3,8 +3,8 @@ package plan
 import "slices"
 
 // This file is the one place that says what a finding code is. To add one, add
-// its constant and its row in codeSpecs, write plan/explain/text/CODE.md, and
-// raise it with [NewFinding]. TestEveryCodeIsComplete names what is missing.
+// its constant and its row in codeSpecs, write its text below
+// plan/explain/text, and raise it with [NewFinding]. TestEveryCodeIsComplete names what is missing.
 // 'go test ./plan/explain -update' renews the pages that are made from the
 // table: docs/findings.md, and the tables of docs/runbooks.md and of
 // docs/design/contract.md §7.
@@ -131,7 +131,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeDataLossRisk, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
-		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence ([§8](#sec-8))",
+		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence (contract.md §8)",
 	},
 	{
 		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
@@ -247,7 +247,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeStaleRejoin, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideRebuild,
-		When: "a stale cluster is brought back without proof ([§2](#sec-2))",
+		When: "a stale cluster is brought back without proof (contract.md §2)",
 	},
 	{
 		Code: CodeStalePromotion, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
@@ -255,7 +255,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideStandbys,
-		When: "a joining cluster holds data and is not `provisioned: restored` ([§2](#sec-2))",
+		When: "a joining cluster holds data and is not `provisioned: restored` (contract.md §2)",
 	},
 	{
 		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAdopt,
@@ -267,19 +267,19 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
-		When: "the change leaves `generation` as it was or lowers it ([§2](#sec-2)); names the value to set",
+		When: "the change leaves `generation` as it was or lowers it (contract.md §2); names the value to set",
 	},
 	{
 		Code: CodeMixedChange, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
-		When: "the change asks for more than one transition ([§2](#sec-2)); names the way to split it",
+		When: "the change asks for more than one transition (contract.md §2); names the way to split it",
 	},
 	{
 		Code: CodeServerWouldReject, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
-		When: "Milvus would refuse the configuration ([§2](#sec-2)); names the legal way",
+		When: "Milvus would refuse the configuration (contract.md §2); names the legal way",
 	},
 	{
 		Code: CodeSuperseded, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
-		When: "a newer commit governs this topology ([§5](#sec-5))",
+		When: "a newer commit governs this topology (contract.md §5)",
 	},
 	{
 		Code: CodeClusterMoved, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
@@ -287,7 +287,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
-		When: "the tracked ref was moved to a commit that does not descend from the one seen before ([§4](#sec-4))",
+		When: "the tracked ref was moved to a commit that does not descend from the one seen before (contract.md §4)",
 	},
 	{
 		Code: CodeTopologyRemoved, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideDecommission,
@@ -367,7 +367,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeLedgerNew, Severity: SeverityWarning, Audience: AudienceApprover, Guide: guideLedger,
-		When: "the ledger has no past: it cannot say which approvals were used before ([§4](#sec-4))",
+		When: "the ledger has no past: it cannot say which approvals were used before (contract.md §4)",
 	},
 	{
 		Code: CodeKnownIssue, Severity: SeverityInfo, Audience: AudienceOperator, Guide: guideSetup,

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,6 +71,10 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
+// sections are the citations of the contract that the table of codes holds. In the
+// contract itself each is a link to the section.
+var sections = regexp.MustCompile(`contract\.md §([0-9]+)`)
+
 // ContractTable is the table of contract.md §7.
 func ContractTable() string {
 	var b strings.Builder
@@ -79,7 +84,7 @@ func ContractTable() string {
 		if s.Severity == plan.SeverityBlocking {
 			acceptable = yesNo(s.Acceptable)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, s.When)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, sections.ReplaceAllString(s.When, "[§$1](#sec-$1)"))
 	}
 	return b.String()
 }
