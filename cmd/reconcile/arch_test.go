@@ -107,6 +107,41 @@ func TestImportsFollowTheArchitecture(t *testing.T) {
 	}
 }
 
+// notLinked never run in reconcile. The Milvus client's package milvusclient
+// would link all of them.
+var notLinked = []string{
+	"github.com/milvus-io/milvus/client/v2/milvusclient",
+	"github.com/milvus-io/milvus/pkg/v2/util/paramtable",
+	"go.etcd.io/etcd/server/v3",
+	"go.etcd.io/raft/v3",
+	"github.com/uber/jaeger-client-go",
+	"github.com/cilium/ebpf",
+	"github.com/containerd/cgroups/v3",
+	"github.com/shirou/gopsutil/v3",
+	"github.com/stretchr/testify",
+	"github.com/google/go-cmp",
+}
+
+func TestProgramLinksNothingThatNeverRuns(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/reconcile")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, "github.com/milvus-io/milvus/client/v2/entity") {
+		t.Fatal("the list does not hold what is linked")
+	}
+	for _, p := range linked {
+		for _, never := range notLinked {
+			if p == never || strings.HasPrefix(p, never+"/") {
+				t.Errorf("the program links %s: see 'What the binary links' in docs/performance.md", p)
+			}
+		}
+	}
+}
+
 func TestPurePackagesDoNothing(t *testing.T) {
 	found := packages(t)
 	for _, name := range pure {

@@ -14,19 +14,18 @@ import (
 
 // BenchmarkApplyOverhead is `reconcile apply` of an approved failover, from the
 // start of the process to its end with the promotion verified, next to a
-// program that only makes the same calls (testdata/bare), with the Milvus
-// client and with gRPC alone. One op is one of each, in worlds of their own
-// that are alike; the policy asks for one round and no waiting, so that nothing
-// is taken off any time. The times are medians.
+// program that only makes the same calls (testdata/bare). One op is one of each,
+// in worlds of their own that are alike; the policy asks for one round and no
+// waiting, so that nothing is taken off any time. The times are medians.
 func BenchmarkApplyOverhead(b *testing.B) {
 	for _, verify := range []string{"ddl", "dml"} {
 		b.Run(verify, func(b *testing.B) {
 			b.StopTimer()
 			recording, rpcs := recordedFailover(b, verify)
-			client, plain := builtBare(b), builtBare(b, "-tags", "grpconly")
-			var took, cpu [3][]time.Duration
+			bare := builtBare(b)
+			var took, cpu [2][]time.Duration
 			for range b.N {
-				for i, args := range [][]string{nil, {client, recording}, {plain, recording}} {
+				for i, args := range [][]string{nil, {bare, recording}} {
 					e := newFailover(b, verify, nil)
 					if i == 0 {
 						args = []string{e.binary, "apply", "--config", e.config}
@@ -39,8 +38,6 @@ func BenchmarkApplyOverhead(b *testing.B) {
 			b.ReportMetric(median(took[0]), "ms/apply")
 			b.ReportMetric(median(took[1]), "ms/bare")
 			b.ReportMetric(median(took[0])/median(took[1]), "x-of-bare")
-			b.ReportMetric(median(took[2]), "ms/grpc-only")
-			b.ReportMetric(median(took[0])/median(took[2]), "x-of-grpc-only")
 			b.ReportMetric(median(cpu[0]), "cpu-ms/apply")
 			b.ReportMetric(median(cpu[1]), "cpu-ms/bare")
 			b.ReportMetric(float64(rpcs), "rpcs")
@@ -166,10 +163,10 @@ func (e *estate) approve(b *testing.B, i int, text string) {
 }
 
 // builtBare is the program that makes calls again, built as ours is.
-func builtBare(b *testing.B, flags ...string) string {
+func builtBare(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "bare")
-	if err := goBuild(path, "./testdata/bare", flags...); err != nil {
+	if err := goBuild(path, "./testdata/bare"); err != nil {
 		b.Fatal(err)
 	}
 	return path

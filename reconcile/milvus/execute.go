@@ -163,11 +163,11 @@ func (f *Fleet) acceptsDDL(ctx context.Context, a access) bool {
 	if err != nil {
 		return false
 	}
-	d, err := f.dialData(ctx, pass, "")
+	d, err := f.dialData(pass, "")
 	if err != nil {
 		return false
 	}
-	defer d.close(ctx)
+	defer d.close()
 	return d.ddl(ctx) == nil
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/entity"
 	"github.com/milvus-io/milvus/client/v2/index"
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
 )
 
 // knownIn looks for collections in one database. A database that is not there
@@ -24,11 +24,11 @@ func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, colle
 			return nil, nil, err
 		}
 	}
-	d, err := f.dialData(ctx, pass, database)
+	d, err := f.dialData(pass, database)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer d.close(ctx)
+	defer d.close()
 	for _, name := range collections {
 		switch full := database + "/" + name; {
 		case !slices.Contains(there, full):
@@ -45,15 +45,17 @@ func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, colle
 func (d *data) answers(ctx context.Context, name string) bool {
 	one, cancel := d.shortly(ctx)
 	defer cancel()
-	state, err := d.client.GetLoadState(one, milvusclient.NewGetLoadStateOption(name))
+	loaded, err := d.isLoaded(one, name)
 	if err != nil {
 		return false
 	}
-	if state.State != entity.LoadStateLoaded {
-		_, err := d.client.DescribeCollection(one, milvusclient.NewDescribeCollectionOption(name))
+	if !loaded {
+		_, err := d.describeCollection(one, name)
 		return err == nil
 	}
-	_, err = d.client.Query(one, milvusclient.NewQueryOption(name).WithFilter("").WithOutputFields("count(*)"))
+	_, err = d.query(one, &milvuspb.QueryRequest{
+		CollectionName: name, OutputFields: []string{"count(*)"}, UseDefaultConsistency: true,
+	})
 	return err == nil
 }
 

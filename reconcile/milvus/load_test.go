@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
 )
 
 // due does something at one of its pauses.
@@ -44,19 +42,15 @@ func TestLoadedIsAskedForSoon(t *testing.T) {
 			clock := &due{instant: w.clock, at: len(c.pauses)}
 			w.config.Clock = clock
 			f := w.fleet()
-			d, err := f.dialData(ctx, w.pass(f, "a"), "")
+			d, err := f.dialData(w.pass(f, "a"), "")
 			must(t, err)
-			defer d.close(ctx)
+			defer d.close()
 			name := throwawayName(time.Now())
 			must(t, d.create(ctx, name, 1))
-			_, err = d.client.CreateIndex(ctx, milvusclient.NewCreateIndexOption(name, vectorField, flatIndex()))
-			must(t, err)
+			must(t, d.createIndex(ctx, name, vectorField, flatIndex()))
 			clock.do = giveUp
 			if c.loads {
-				clock.do = func() {
-					_, err := d.client.LoadCollection(ctx, milvusclient.NewLoadCollectionOption(name))
-					must(t, err)
-				}
+				clock.do = func() { must(t, d.startLoading(ctx, name)) }
 			}
 			err = d.loaded(waits, name)
 			if c.fails == "" {

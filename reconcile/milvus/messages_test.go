@@ -1,6 +1,7 @@
 package milvus
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
 func TestWhichMessagesAreLost(t *testing.T) {
@@ -44,13 +46,13 @@ func TestWhichMessagesAreLost(t *testing.T) {
 	}
 }
 
+// client connects to a cluster as its applications do.
 func (w *world) client(id string) *milvusclient.Client {
 	w.t.Helper()
-	f := w.fleet()
-	d, err := f.dialData(w.ctx(), w.pass(f, id), "")
+	c, err := milvusclient.New(w.ctx(), &milvusclient.ClientConfig{Address: w.Address(id), APIKey: milvussim.RootToken})
 	must(w.t, err)
-	w.t.Cleanup(func() { d.close(w.ctx()) })
-	return d.client
+	w.t.Cleanup(func() { _ = c.Close(context.WithoutCancel(w.t.Context())) })
+	return c
 }
 
 // alterGroups makes, changes and drops resource groups.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"milvus-reconcile/plan"
 )
@@ -47,7 +46,7 @@ func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, t
 	if err := p.mark(ctx); err != nil {
 		return fmt.Errorf("mark the channels of %s: %w", source, err)
 	}
-	defer p.data.close(ctx)
+	defer p.data.close()
 	return p.await(ctx)
 }
 
@@ -82,7 +81,7 @@ func (p *flowProof) mark(ctx context.Context) error {
 		return err
 	}
 	p.before = f.view(ctx, p.topology, p.to, look{progress: true}).Progress
-	p.data, err = f.dialData(ctx, pass, "")
+	p.data, err = f.dialData(pass, "")
 	if err == nil {
 		p.data.sweepOld(ctx)
 	}
@@ -180,11 +179,11 @@ func (d *data) touch(ctx context.Context, channels []string) error {
 func (d *data) channelsOf(ctx context.Context, name string) ([]string, error) {
 	ctx, cancel := d.shortly(ctx)
 	defer cancel()
-	coll, err := d.client.DescribeCollection(ctx, milvusclient.NewDescribeCollectionOption(name))
+	described, err := d.describeCollection(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("describe the throwaway collection: %w", d.fleet.secrets.err(err))
+		return nil, fmt.Errorf("describe the throwaway collection: %w", err)
 	}
-	return coll.PhysicalChannels, nil
+	return described.GetPhysicalChannelNames(), nil
 }
 
 // behindTick lists the channels that have not replicated beyond tick, or of

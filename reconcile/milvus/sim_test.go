@@ -10,8 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
-
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -190,5 +188,3 @@ func same(t testing.TB, got, want any) {
 		t.Fatalf("(-want +got)\n%s", d)
 	}
 }
-
-func listAll() milvusclient.ListCollectionOption { return milvusclient.NewListCollectionOption() }

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/milvus-io/milvus/client/v2/entity"
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"milvus-reconcile/plan"
 )
@@ -69,8 +68,7 @@ func (d *data) create(ctx context.Context, name string, shards int) error {
 	d.fleet.inUse(name, true)
 	ctx, cancel := d.shortly(ctx)
 	defer cancel()
-	option := milvusclient.NewCreateCollectionOption(name, throwawaySchema(name)).WithShardNum(int32(shards)) //nolint:gosec // at most maxShards
-	return d.fleet.secrets.err(d.client.CreateCollection(ctx, option))
+	return d.createCollection(ctx, throwawaySchema(name), shards)
 }
 
 // drop outlives its caller: a collection that we made is ours to remove.
@@ -78,7 +76,7 @@ func (d *data) drop(ctx context.Context, name string) error {
 	defer d.fleet.inUse(name, false)
 	ctx, cancel := d.shortly(context.WithoutCancel(ctx))
 	defer cancel()
-	return d.fleet.secrets.err(d.client.DropCollection(ctx, milvusclient.NewDropCollectionOption(name)))
+	return d.dropCollection(ctx, name)
 }
 
 // inUse notes which throwaway collections this process is working with.
@@ -111,11 +109,11 @@ func (f *Fleet) Sweep(ctx context.Context, t plan.Topology, cluster string) {
 	if err != nil {
 		return
 	}
-	d, err := f.dialData(ctx, pass, "")
+	d, err := f.dialData(pass, "")
 	if err != nil {
 		return
 	}
-	defer d.close(ctx)
+	defer d.close()
 	d.sweep(ctx, func(name string) bool { return isThrowaway(name) && !f.uses(name) })
 }
 
@@ -129,7 +127,7 @@ func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
 	defer enough()
 	one, cancel := d.shortly(ctx)
 	defer cancel()
-	names, err := d.client.ListCollections(one, milvusclient.NewListCollectionOption())
+	names, err := d.listCollections(one)
 	if err != nil {
 		return
 	}
@@ -144,8 +142,8 @@ func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
 func (d *data) isOurs(ctx context.Context, name string) bool {
 	ctx, cancel := d.shortly(ctx)
 	defer cancel()
-	c, err := d.client.DescribeCollection(ctx, milvusclient.NewDescribeCollectionOption(name))
-	return err == nil && c.Schema != nil && c.Schema.Description == throwawayMark
+	described, err := d.describeCollection(ctx, name)
+	return err == nil && described.GetSchema().GetDescription() == throwawayMark
 }
 
 // ddl creates and drops a throwaway collection: only a primary accepts that

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/column"
-	"github.com/milvus-io/milvus/client/v2/entity"
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"milvus-reconcile/plan"
 )
@@ -49,12 +49,12 @@ func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, lev
 		out.Err = f.secrets.err(err)
 		return out
 	}
-	d, err := f.dialData(ctx, pass, "")
+	d, err := f.dialData(pass, "")
 	if err != nil {
 		out.Err = err
 		return out
 	}
-	defer d.close(ctx)
+	defer d.close()
 	d.verify(ctx, level, &out)
 	if out.Err == nil {
 		out.Missing, out.Silent, out.Err = f.known(ctx, pass, known)
@@ -135,41 +135,40 @@ func (d *data) dml(ctx context.Context) (err error) {
 	const key = 1
 	one, cancel := d.shortly(ctx)
 	defer cancel()
-	_, err = d.client.Insert(one, milvusclient.NewColumnBasedInsertOption(name,
+	err = d.insert(one, name,
 		column.NewColumnInt64(keyField, []int64{key}),
-		column.NewColumnFloatVector(vectorField, dimension, [][]float32{{0, 1}})))
+		column.NewColumnFloatVector(vectorField, dimension, [][]float32{{0, 1}}))
 	if err != nil {
-		return fmt.Errorf("insert: %w", d.fleet.secrets.err(err))
+		return fmt.Errorf("insert: %w", err)
 	}
 	return d.readBack(ctx, name)
 }
 
-// load makes an index and loads the collection. The client's own waiting looks
-// for the first time after 100 ms for the one and 200 ms for the other, which
-// is most of a failover; an index of nothing needs no waiting at all.
+// load makes an index and loads the collection. Only the load is waited for: the
+// index of an empty collection needs no waiting.
 func (d *data) load(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout)
 	defer cancel()
-	_, err := d.client.CreateIndex(ctx, milvusclient.NewCreateIndexOption(name, vectorField, flatIndex()))
+	err := d.createIndex(ctx, name, vectorField, flatIndex())
 	if err == nil {
-		_, err = d.client.LoadCollection(ctx, milvusclient.NewLoadCollectionOption(name))
+		err = d.startLoading(ctx, name)
 	}
 	if err == nil {
 		err = d.loaded(ctx, name)
 	}
-	return d.fleet.secrets.err(err)
+	return err
 }
 
 // loaded waits until a collection can be queried.
 func (d *data) loaded(ctx context.Context, name string) error {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, slowestLoadLook) {
-		state, err := d.client.GetLoadState(ctx, milvusclient.NewGetLoadStateOption(name))
-		if err != nil || state.State == entity.LoadStateLoaded {
+		loaded, err := d.isLoaded(ctx, name)
+		if err != nil || loaded {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it is loaded to %d %%: %w", state.Progress, ctx.Err())
+			return fmt.Errorf("it is not loaded yet: %w", ctx.Err())
 		case <-d.fleet.clock.After(pause):
 		}
 	}
@@ -182,13 +181,15 @@ const slowestLoadLook = 200 * time.Millisecond
 func (d *data) readBack(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout) // strong consistency waits for the newest tick
 	defer cancel()
-	rows, err := d.client.Query(ctx, milvusclient.NewQueryOption(name).
-		WithFilter(keyField+" >= 0").WithOutputFields(keyField).WithConsistencyLevel(entity.ClStrong))
+	rows, err := d.query(ctx, &milvuspb.QueryRequest{
+		CollectionName: name, Expr: keyField + " >= 0", OutputFields: []string{keyField},
+		ConsistencyLevel: commonpb.ConsistencyLevel_Strong,
+	})
 	if err != nil {
-		return fmt.Errorf("read back: %w", d.fleet.secrets.err(err))
+		return fmt.Errorf("read back: %w", err)
 	}
-	if rows.ResultCount != 1 {
-		return fmt.Errorf("read back %d rows where 1 was inserted", rows.ResultCount)
+	if rows != 1 {
+		return fmt.Errorf("read back %d rows where 1 was inserted", rows)
 	}
 	return nil
 }

@@ -8,8 +8,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
-
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -22,10 +20,10 @@ func (w *world) verify(cluster string, level plan.VerifyLevel, known ...string) 
 func (w *world) leftovers(cluster string) []string {
 	w.t.Helper()
 	f := w.fleet()
-	d, err := f.dialData(w.ctx(), w.pass(f, cluster), "")
+	d, err := f.dialData(w.pass(f, cluster), "")
 	must(w.t, err)
-	defer d.close(w.ctx())
-	names, err := d.client.ListCollections(w.ctx(), listAll())
+	defer d.close()
+	names, err := d.listCollections(w.ctx())
 	must(w.t, err)
 	var out []string
 	for _, n := range names {
@@ -103,14 +101,14 @@ func TestVerifyFails(t *testing.T) {
 func TestSweep(t *testing.T) {
 	w := pair(t, "")
 	crashed := w.fleet()
-	d, err := crashed.dialData(w.ctx(), w.pass(crashed, "a"), "")
+	d, err := crashed.dialData(w.pass(crashed, "a"), "")
 	must(t, err)
-	defer d.close(w.ctx())
+	defer d.close()
 	old, young := throwawayName(w.clock.Now().Add(-2*throwawayLife)), throwawayName(w.clock.Now())
 	must(t, d.create(w.ctx(), old, 1))
 	must(t, d.create(w.ctx(), young, 1))
 	theirs := throwawayName(w.clock.Now().Add(-3 * throwawayLife)) // named like ours, without our mark
-	must(t, d.client.CreateCollection(w.ctx(), milvusclient.NewCreateCollectionOption(theirs, throwawaySchema(theirs).WithDescription("mine"))))
+	must(t, d.createCollection(w.ctx(), throwawaySchema(theirs).WithDescription("mine"), 1))
 
 	kept := []string{theirs, young}
 	slices.Sort(kept)
