@@ -16,7 +16,7 @@ export RAPID_SEED ?= 1
 AS_BUILT := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test explore lint fmt bench conformance dist reproducible generate cover soak
+.PHONY: help build demo test test-all explore lint fmt bench conformance dist reproducible generate cover soak
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,14 +27,19 @@ build: ## Build bin/reconcile, static
 demo: build ## The whole failover story on simulated clusters, in under a minute
 	./bin/reconcile demo
 
-test: ## Run all tests; with the race detector where a C compiler is there
-	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		echo "$(GO) test -race ./..."; $(GO) test -race $(TESTFLAGS) ./...; \
-	elif [ "$${CI:-}" = true ]; then \
-		echo "the race detector needs a C compiler, and CI must use it"; exit 1; \
-	else \
-		echo "no C compiler: without the race detector"; $(GO) test $(TESTFLAGS) ./...; \
+test: progress ## Run every test in its short form, a few minutes: what to run before a push
+	$(AS_BUILT) ./bin/progress $(GO) test -json -short $(TESTFLAGS) ./...
+
+test-all: progress ## Run what CI runs: all tests in full under the race detector, every state of apply, coverage, macOS, reproducible builds
+	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ] || ! command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
+		echo "make test-all needs a C compiler for the race detector; make test does without"; exit 1; \
 	fi
+	$(MAKE) --no-print-directory -j2 cover explore portable reproducible
+	./bin/progress $(GO) test -json -race $(TESTFLAGS) ./...
+
+.PHONY: progress
+progress:
+	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
 explore: ## Visit every state of apply to the full depth: [DEPTH=1] events beyond it
 	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration' ./reconcile -explore.depth=$(or $(DEPTH),0)
@@ -63,6 +68,10 @@ generate: ## Write anew what the tests compare with: golden files, manual pages,
 cover: ## Statement coverage of the packages that decide, at least 95 % each
 	@out=$$($(GO) test -cover ./plan ./reconcile/approval ./schema) || { echo "$$out"; exit 1; }; echo "$$out"; \
 	echo "$$out" | awk '/coverage:/ {n++; c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low || n != 3}'
+
+.PHONY: portable
+portable: # macOS is not run, but must compile
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 
 bench: ## Run the benchmarks
 	$(GO) test -timeout 60m -run '^$$' -bench . -benchmem ./...
