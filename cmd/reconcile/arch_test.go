@@ -46,6 +46,7 @@ var imports = map[string][]string{
 		"reconcile/program", "reconcile/restart",
 		"cmd/reconcile/internal/render", "cmd/reconcile/internal/serve",
 	},
+	"cmd/reconcile/internal/testkit":         {"cmd/reconcile/internal/cli", "reconcile/ledger"},
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/hostile":     {},

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // byhand CLUSTER [drop COLLECTION]: does to a cluster what a person does
@@ -38,7 +40,7 @@ func asRoot(address string, call func(context.Context, milvuspb.MilvusServiceCli
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is in flight any more
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte("root:Milvus")))
 	status, err := call(ctx, milvuspb.NewMilvusServiceClient(conn))

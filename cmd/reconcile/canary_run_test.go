@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // stories are what the commands are run for; each command of the real tree needs
@@ -65,7 +67,7 @@ func TestNoSecretIsEverSaid(t *testing.T) {
 	}
 	everything := func() {
 		var wg sync.WaitGroup
-		limit := make(chan struct{}, crashConcurrent)
+		limit := make(chan struct{}, testkit.Concurrent)
 		for _, name := range names {
 			if story := canaryStories[name]; story != nil && name != "run" && name != "show" {
 				limit <- struct{}{}
@@ -87,12 +89,12 @@ func TestNoSecretIsEverSaid(t *testing.T) {
 	if code, out := a.run("demo"); code != 0 {
 		t.Errorf("the demonstration ended with %d:\n%s", code, out)
 	}
-	a.post(t, "/clusters/cluster-a/stop", "")
+	a.Post(t, "/clusters/cluster-a/stop", "")
 	a.change(4, "stale", "primary", "orders/cluster-b")
 	if code, out := a.run("apply"); code != 0 && code != 5 {
 		t.Fatalf("failover ended with %d:\n%s", code, out)
 	}
-	a.post(t, "/clusters/cluster-a/start", "")
+	a.Post(t, "/clusters/cluster-a/start", "")
 	a.forms = []string{"json"}
 	everything()
 	a.daemon()
@@ -132,7 +134,7 @@ func (a *aviary) brokenRuns() {
 	for _, broken := range []string{"git", "ssh", "etcd"} {
 		for _, command := range []string{"plan", "apply", "history"} {
 			wg.Go(func() {
-				code, out := a.run(command, "--config", filepath.Join(a.play, broken+".yaml"), "--timeout", "5s")
+				code, out := a.run(command, "--config", filepath.Join(a.Play, broken+".yaml"), "--timeout", "5s")
 				if code == 0 && (command == "apply" || command == "history" && broken == "etcd") {
 					a.t.Errorf("%s with a broken %s succeeded:\n%s", command, broken, out)
 				}
@@ -149,7 +151,7 @@ func (a *aviary) daemon() {
 	a.mu.Lock()
 	a.ran["run"] = true
 	a.mu.Unlock()
-	cmd := a.command(a.ctx, "run", "--log-level", "debug")
+	cmd := a.Command(a.Ctx, "run", "--log-level", "debug")
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
@@ -157,12 +159,12 @@ func (a *aviary) daemon() {
 		a.t.Fatal(err)
 	}
 	base := "http://" + a.address("SERVE")
-	a.await(a.t, "the daemon", func() bool { _, err := request("GET", base+"/healthz", ""); return err == nil })
+	a.Await(a.t, "the daemon", func() bool { _, err := testkit.Request("GET", base+"/healthz", ""); return err == nil })
 	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/t/orders/global-cluster/topology", "/no-such-page", "/debug/pprof/cmdline"} {
-		body, err := request("GET", base+path, "")
+		body, err := testkit.Request("GET", base+path, "")
 		a.check("GET "+path, string(body)+fmt.Sprint(err))
 	}
-	body, err := request("POST", base+"/webhook/git", `{"ref":"refs/heads/main"}`)
+	body, err := testkit.Request("POST", base+"/webhook/git", `{"ref":"refs/heads/main"}`)
 	a.check("POST /webhook/git", string(body)+fmt.Sprint(err))
 	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		a.t.Error(err)

@@ -7,15 +7,14 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -24,10 +23,10 @@ func (a *aviary) address(name string) string { return a.addresses[name] }
 func newAviary(ctx context.Context, t *testing.T) *aviary {
 	t.Helper()
 	dir := t.TempDir()
-	addresses := freeAddresses(t, 4)
+	addresses := testkit.FreeAddresses(t, 4)
 	a := &aviary{
-		crashDrill: &crashDrill{ctx: ctx, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], changed: make(chan struct{})},
-		t:          t, outputs: filepath.Join(dir, "outputs"), ran: map[string]bool{}, forms: []string{"table", "json", "yaml", "markdown", "junit", "sarif"},
+		Fleet: &testkit.Fleet{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0]},
+		t:     t, outputs: filepath.Join(dir, "outputs"), ran: map[string]bool{}, forms: []string{"table", "json", "yaml", "markdown", "junit", "sarif"},
 	}
 	a.addresses = map[string]string{"A": addresses[1], "B": addresses[2], "SERVE": addresses[3]}
 	for name, value := range map[string]string{
@@ -36,7 +35,7 @@ func newAviary(ctx context.Context, t *testing.T) *aviary {
 		"CANARY_FILE": "ops:" + canaries["token of cluster-b, from a file"],
 		"CANARY_HOOK": canaries["webhook secret of the daemon"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
 	} {
-		a.env = append(a.env, name+"="+value)
+		a.Env = append(a.Env, name+"="+value)
 	}
 	files := filepath.Join(dir, "topologies")
 	for _, d := range []string{files, a.outputs} {
@@ -45,10 +44,10 @@ func newAviary(ctx context.Context, t *testing.T) *aviary {
 		}
 	}
 	a.put(filepath.Join(files, "orders.yaml"), a.document(1, "primary", "standby"))
-	a.start(ctx, t, "sim", "--dir", files, "--state", "unconfigured", "--git", a.play, "--control", addresses[0])
-	a.await(t, "the simulator", func() bool {
-		_, err := os.Stat(filepath.Join(a.play, "reconcile.yaml"))
-		_, gone := request("GET", a.control+"/world", "")
+	a.Start(ctx, t, "sim", "--dir", files, "--state", "unconfigured", "--git", a.Play, "--control", addresses[0])
+	a.Await(t, "the simulator", func() bool {
+		_, err := os.Stat(filepath.Join(a.Play, "reconcile.yaml"))
+		_, gone := testkit.Request("GET", a.Control+"/world", "")
 		return err == nil && gone == nil
 	})
 	a.people(addresses[1], "ops", canaries["token of cluster-a, from the environment"])
@@ -61,15 +60,15 @@ func newAviary(ctx context.Context, t *testing.T) *aviary {
 // people makes a user of a cluster that may do everything.
 func (a *aviary) people(address, name, password string) {
 	a.t.Helper()
-	c, err := milvusclient.New(a.ctx, &milvusclient.ClientConfig{Address: address, APIKey: milvussim.RootToken})
+	c, err := milvusclient.New(a.Ctx, &milvusclient.ClientConfig{Address: address, APIKey: milvussim.RootToken})
 	if err == nil {
-		err = c.CreateUser(a.ctx, milvusclient.NewCreateUserOption(name, password))
+		err = c.CreateUser(a.Ctx, milvusclient.NewCreateUserOption(name, password))
 	}
 	if err == nil {
-		err = c.GrantRole(a.ctx, milvusclient.NewGrantRoleOption(name, "admin"))
+		err = c.GrantRole(a.Ctx, milvusclient.NewGrantRoleOption(name, "admin"))
 	}
 	if err == nil {
-		err = c.Close(a.ctx)
+		err = c.Close(a.Ctx)
 	}
 	if err != nil {
 		a.t.Fatal(err)
@@ -99,20 +98,10 @@ spec:
 // change commits roles, in bob's name and approved by alice.
 func (a *aviary) change(generation int, roleA, roleB, target string) {
 	a.t.Helper()
-	a.put(filepath.Join(a.play, "repo", "topologies", "orders.yaml"), a.document(generation+1, roleA, roleB))
+	a.put(filepath.Join(a.Play, "repo", "topologies", "orders.yaml"), a.document(generation+1, roleA, roleB))
 	message := "Change the roles\n\nFailover-Approved: " + target + "\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
-	git := []string{
-		"-C", filepath.Join(a.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(a.play, "alice"),
-	}
-	for _, args := range [][]string{
-		{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message},
-	} {
-		cmd := exec.CommandContext(a.ctx, "git", slices.Concat(git, args)...)
-		cmd.Env = append(os.Environ(), a.env...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			a.t.Fatalf("git %s: %v\n%s", args[0], err, out)
-		}
+	if err := testkit.CommitApproved(a.Ctx, a.Play, message, a.Env...); err != nil {
+		a.t.Fatal(err)
 	}
 }
 
@@ -121,7 +110,7 @@ func (a *aviary) change(generation int, roleA, roleB, target string) {
 func (a *aviary) configure() {
 	a.t.Helper()
 	secret := func(name, value string) string {
-		path := filepath.Join(a.play, "secret-"+name)
+		path := filepath.Join(a.Play, "secret-"+name)
 		a.put(path, value+"\n")
 		return path
 	}
@@ -152,15 +141,15 @@ notify:
 serve: {address: %q, webhookSecretFrom: {env: CANARY_HOOK}}
 `, git, a.address("A"), a.address("A"), secret("repl", "repl:"+canaries["replication token of cluster-a, by itself"]),
 			a.address("B"), a.address("B"), secret("b", "ops:"+canaries["token of cluster-b, from a file"]),
-			filepath.Join(a.play, "allowed_signers"), ledger,
+			filepath.Join(a.Play, "allowed_signers"), ledger,
 			a.listener(500), secret("redirect", canaries["secret of a redirect target"]),
 			a.listener(200), secret("notify", canaries["secret of a notification"]), a.address("SERVE"))
 	}
-	local := fmt.Sprintf("  url: %q", filepath.Join(a.play, "repo"))
-	embedded := fmt.Sprintf("  path: %q", filepath.Join(a.play, "ledger.db"))
+	local := fmt.Sprintf("  url: %q", filepath.Join(a.Play, "repo"))
+	embedded := fmt.Sprintf("  path: %q", filepath.Join(a.Play, "ledger.db"))
 	keyFile := secret("key", string(pem.EncodeToMemory(block)))
-	a.put(filepath.Join(a.play, "reconcile.yaml"), config(local, embedded))
-	a.put(filepath.Join(a.play, "git.yaml"), config(fmt.Sprintf("  url: %q\n  auth: {usernameFrom: {env: CANARY_USER}, passwordFrom: {env: CANARY_GIT}}", a.listener(401)+"/topologies.git"), embedded))
-	a.put(filepath.Join(a.play, "ssh.yaml"), config(fmt.Sprintf("  url: \"ssh://git@127.0.0.1:1/topologies.git\"\n  auth: {sshKeyFile: %q, sshKeyPassphraseFrom: {env: CANARY_SSH}, knownHostsFile: %q}", keyFile, secret("hosts", "")), embedded))
-	a.put(filepath.Join(a.play, "etcd.yaml"), config(local, "  etcd: {endpoints: [\"http://127.0.0.1:1\"], usernameFrom: {env: CANARY_USER}, passwordFrom: {env: CANARY_ETCD}}"))
+	a.put(filepath.Join(a.Play, "reconcile.yaml"), config(local, embedded))
+	a.put(filepath.Join(a.Play, "git.yaml"), config(fmt.Sprintf("  url: %q\n  auth: {usernameFrom: {env: CANARY_USER}, passwordFrom: {env: CANARY_GIT}}", a.listener(401)+"/topologies.git"), embedded))
+	a.put(filepath.Join(a.Play, "ssh.yaml"), config(fmt.Sprintf("  url: \"ssh://git@127.0.0.1:1/topologies.git\"\n  auth: {sshKeyFile: %q, sshKeyPassphraseFrom: {env: CANARY_SSH}, knownHostsFile: %q}", keyFile, secret("hosts", "")), embedded))
+	a.put(filepath.Join(a.Play, "etcd.yaml"), config(local, "  etcd: {endpoints: [\"http://127.0.0.1:1\"], usernameFrom: {env: CANARY_USER}, passwordFrom: {env: CANARY_ETCD}}"))
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // canaries are planted where a secret may stand, one for each place. None of
@@ -64,7 +66,7 @@ func TestLeakIsSeen(t *testing.T) {
 // canaries for passwords, a Git server and receivers of webhooks that keep what
 // they hear, and the files of the operator.
 type aviary struct {
-	*crashDrill
+	*testkit.Fleet
 	t       *testing.T
 	outputs string
 	forms   []string // of results
@@ -113,13 +115,13 @@ func (a *aviary) check(where, text string) {
 // run runs a command at debug level and searches what it says.
 func (a *aviary) run(args ...string) (int, string) {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(a.Ctx, time.Minute)
 	defer cancel()
 	a.mu.Lock()
 	a.ran[args[0]] = true
 	a.mu.Unlock()
-	cmd := a.command(ctx, append(slices.Clone(args), "--log-level", "debug")...)
-	cmd.Dir = filepath.Join(a.play, "repo")
+	cmd := a.Command(ctx, append(slices.Clone(args), "--log-level", "debug")...)
+	cmd.Dir = filepath.Join(a.Play, "repo")
 	out, _ := cmd.CombinedOutput() // a failure is an outcome, and searched too
 	a.check(strings.Join(args, " "), string(out))
 	return cmd.ProcessState.ExitCode(), string(out)
@@ -144,7 +146,7 @@ func (a *aviary) files() {
 			a.t.Errorf("the result %s was not written: %v", name, err)
 		}
 	}
-	err := filepath.WalkDir(filepath.Dir(a.play), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Dir(a.Play), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "secret-") {
 			return err
 		}
@@ -160,7 +162,7 @@ func (a *aviary) files() {
 // commands are those of the real command tree.
 func (a *aviary) commands() []string {
 	a.t.Helper()
-	out, err := a.command(a.ctx, "__complete", "").Output()
+	out, err := a.Command(a.Ctx, "__complete", "").Output()
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -180,7 +182,7 @@ func (a *aviary) commands() []string {
 func (a *aviary) world() {
 	a.t.Helper()
 	for _, path := range []string{"/world", "/calls"} {
-		data, err := request("GET", a.control+path, "")
+		data, err := testkit.Request("GET", a.Control+path, "")
 		if err != nil {
 			a.t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // TestACommentIsCutByWholeParts holds that a plan far larger than a comment is
@@ -15,7 +17,7 @@ import (
 // there, and no character is cut.
 func TestACommentIsCutByWholeParts(t *testing.T) {
 	t.Parallel()
-	needProgram(t, "bash")
+	testkit.NeedProgram(t, "bash")
 	repo, out := t.TempDir(), t.TempDir()
 	mustRun(t, repo, "git", "init", "-q", "-b", "main")
 	commit := []string{"-c", "user.name=Zoë", "-c", "user.email=zoe@example.com", "commit", "-q", "-m", "change"}
@@ -54,7 +56,7 @@ func manyTopologies(t *testing.T, repo string, generation int, roleA, roleB stri
 	}
 	for i := range 1200 {
 		name := fmt.Sprintf("orders-%04d", i)
-		write(t, filepath.Join(repo, "topologies", name+".yaml"), fmt.Sprintf(`apiVersion: reconcile/v1alpha1
+		testkit.Write(t, filepath.Join(repo, "topologies", name+".yaml"), fmt.Sprintf(`apiVersion: reconcile/v1alpha1
 kind: ReplicationTopology
 metadata: {name: %[1]s}
 spec:

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // unreachableGit writes the configuration of a playground anew, as a runner has
@@ -20,7 +22,7 @@ func unreachableGit(t *testing.T, play string) string {
 	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  url: ") })
 	lines[i] = "  url: ssh://git@git.invalid/team/topologies.git"
 	path := filepath.Join(t.TempDir(), "reconcile.yaml")
-	write(t, path, strings.Join(lines, "\n"))
+	testkit.Write(t, path, strings.Join(lines, "\n"))
 	return path
 }
 
@@ -29,15 +31,15 @@ func unreachableGit(t *testing.T, play string) string {
 func TestDriftKeepsAnIssue(t *testing.T) {
 	forge, env := startForge(t, "github")
 	const issues = "/repos/team/topologies/issues"
-	control := freeAddresses(t, 1)[0]
-	play := startPair(t, control)
+	control := testkit.FreeAddresses(t, 1)[0]
+	play := testkit.StartPair(t, control)
 	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+unreachableGit(t, play), "REPO="+filepath.Join(play, "repo"))
 
 	runCI(t, env, "drift-issue.sh")
 	if n := len(forge.lists[issues]); n > 0 {
 		t.Fatalf("%d issues while all is in sync", n)
 	}
-	if _, err := request("POST", "http://"+control+"/clusters/cluster-a/stop", ""); err != nil {
+	if _, err := testkit.Request("POST", "http://"+control+"/clusters/cluster-a/stop", ""); err != nil {
 		t.Fatal(err)
 	}
 	runCI(t, env, "drift-issue.sh")
@@ -46,7 +48,7 @@ func TestDriftKeepsAnIssue(t *testing.T) {
 	if len(all) != 1 || all[0].State != "open" || !strings.Contains(all[0].Body, "cluster-a") {
 		t.Fatalf("issues while a cluster is down: %+v", all)
 	}
-	if _, err := request("POST", "http://"+control+"/clusters/cluster-a/start", ""); err != nil {
+	if _, err := testkit.Request("POST", "http://"+control+"/clusters/cluster-a/start", ""); err != nil {
 		t.Fatal(err)
 	}
 	runCI(t, env, "drift-issue.sh")

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // entry is a comment or an issue of a forge.
@@ -131,7 +133,7 @@ func (f *fakeForge) edit(w http.ResponseWriter, r *http.Request, e *entry) {
 func startForge(t *testing.T, kind string) (*fakeForge, []string) {
 	t.Helper()
 	for _, program := range []string{"bash", "curl", "jq"} {
-		needProgram(t, program)
+		testkit.NeedProgram(t, program)
 	}
 	f := &fakeForge{lists: map[string][]*entry{}, user: map[string]string{"gitlab": "project_42_bot"}[kind], header: map[string]string{"github": "Authorization: Bearer t0ken", "gitlab": "Private-Token: t0ken"}[kind]}
 	server := httptest.NewServer(f)
@@ -140,18 +142,7 @@ func startForge(t *testing.T, kind string) (*fakeForge, []string) {
 	return f, append(os.Environ(), "FORGE="+kind, "FORGE_API="+server.URL, "FORGE_REPO="+repo, "FORGE_TOKEN=t0ken")
 }
 
-// needProgram skips a test by name where a program is missing, except in CI.
-func needProgram(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-}
-
-func ci(name string) string { return filepath.Join("..", "..", "docs", "ci", name) }
+func ci(name string) string { return filepath.Join(testkit.Repository, "docs", "ci", name) }
 
 func runCI(t *testing.T, env []string, name string, args ...string) {
 	t.Helper()
@@ -175,7 +166,7 @@ func TestOneCommentIsKeptUpToDate(t *testing.T) {
 			forge.lists[list][5].Body = mallory
 			file := filepath.Join(t.TempDir(), "comment.md")
 			for _, text := range []string{"first", "second", "third \"quoted\" $HOME `id`"} {
-				write(t, file, "<!-- reconcile plan -->\n"+text+"\n")
+				testkit.Write(t, file, "<!-- reconcile plan -->\n"+text+"\n")
 				runCI(t, env, "forge.sh", "comment", "7", file)
 			}
 			all := forge.lists[list]
@@ -203,7 +194,7 @@ func TestOneIssueIsKeptUpToDate(t *testing.T) {
 				entry{ID: 4, IID: 4, Number: 4, State: "open", Body: "<!-- reconcile drift -->", Description: "<!-- reconcile drift -->"}.by("mallory"),
 			}
 			file := filepath.Join(t.TempDir(), "issue.md")
-			write(t, file, "<!-- reconcile drift -->\nsomething differs\n")
+			testkit.Write(t, file, "<!-- reconcile drift -->\nsomething differs\n")
 			runCI(t, env, "forge.sh", "issue", "drift", file)
 			runCI(t, env, "forge.sh", "issue", "drift", file)
 			runCI(t, env, "forge.sh", "close-issue", file)
@@ -234,7 +225,7 @@ func TestAForgeThatDoesNotTell(t *testing.T) {
 			forge, env := startForge(t, c.kind)
 			forge.failed = c.failed
 			file := filepath.Join(t.TempDir(), "comment.md")
-			write(t, file, "<!-- reconcile plan -->\n")
+			testkit.Write(t, file, "<!-- reconcile plan -->\n")
 			cmd := exec.Command("bash", ci("forge.sh"), "comment", "7", file)
 			cmd.Env = env
 			if out, err := cmd.CombinedOutput(); err == nil {
@@ -244,12 +235,5 @@ func TestAForgeThatDoesNotTell(t *testing.T) {
 				t.Errorf("%d comments were posted", n)
 			}
 		})
-	}
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // pipelineJob runs the script of a job of the pipeline for GitLab in one shell,
@@ -53,7 +55,7 @@ func TestPipelineRuns(t *testing.T) {
 	t.Parallel()
 	const notes, issues = "/projects/42/merge_requests/7/notes", "/projects/42/issues"
 	forge, env := startForge(t, "gitlab")
-	play := startPair(t, freeAddresses(t, 1)[0])
+	play := testkit.StartPair(t, testkit.FreeAddresses(t, 1)[0])
 	r := startRunner(t, play, env)
 	base, head := r.words["github.event.pull_request.base.sha"], r.words["github.event.pull_request.head.sha"]
 	mustRun(t, r.dir, "git", "fetch", "-q", "origin", "refs/pull/7/head")

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // settings are the patterns by which the files of docs/ci ask for something
@@ -27,7 +29,7 @@ var setByForge = regexp.MustCompile(`^(GITHUB|RUNNER|CI|GIT)_`)
 // TestWhatToSetIsTold: everything that the workflows and their scripts read is
 // named in docs/ci.md.
 func TestWhatToSetIsTold(t *testing.T) {
-	told := contents(t, "docs/ci.md")
+	told := testkit.Contents(t, "docs/ci.md")
 	files, err := filepath.Glob(ci("*"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +60,7 @@ func TestWhatToSetIsTold(t *testing.T) {
 // TestHooksAreAsPreCommitWantsThem: the manifest has the keys that pre-commit
 // requires and only such as it knows (pre-commit/clientlib.py, MANIFEST_HOOK_DICT).
 func TestHooksAreAsPreCommitWantsThem(t *testing.T) {
-	raw, err := os.ReadFile(filepath.Join(repository, ".pre-commit-hooks.yaml"))
+	raw, err := os.ReadFile(filepath.Join(testkit.Repository, ".pre-commit-hooks.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // workflow is what of a workflow file the steps need.
@@ -47,7 +49,7 @@ type runner struct {
 // release of reconcile for download.
 func startRunner(t *testing.T, play string, forge []string) *runner {
 	t.Helper()
-	needProgram(t, "tar")
+	testkit.NeedProgram(t, "tar")
 	repo, bin := filepath.Join(play, "repo"), t.TempDir()
 	r := &runner{dir: filepath.Join(t.TempDir(), "clone"), words: map[string]string{"runner.temp": t.TempDir()}}
 	mustRun(t, repo, "sh", "-ec", `mkdir -p docs && cp -R "$0" docs/ci && git add -A && git -c user.name=dan -c user.email=dan@example.com commit -qm "Plan pull requests"`, mustAbs(t, ci("")))
@@ -190,8 +192,8 @@ func TestWorkflowsRun(t *testing.T) {
 	t.Parallel()
 	const comments, issues = "/repos/team/topologies/issues/7/comments", "/repos/team/topologies/issues"
 	forge, env := startForge(t, "github")
-	control := freeAddresses(t, 1)[0]
-	r := startRunner(t, startPair(t, control), env)
+	control := testkit.FreeAddresses(t, 1)[0]
+	r := startRunner(t, testkit.StartPair(t, control), env)
 
 	said, secrets := r.job(t, "github-pull-request.yml", "plan")
 	all := forge.lists[comments]

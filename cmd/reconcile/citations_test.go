@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"os"
 	"path"
 	"path/filepath"
@@ -95,7 +96,7 @@ func TestCitationsAreAlive(t *testing.T) {
 	l := readLaw(t)
 	cited := 0
 	for _, file := range citing(t) {
-		text := contents(t, file)
+		text := testkit.Contents(t, file)
 		for _, wrong := range l.dead(text, pageOf(file), packageComment(file)) {
 			t.Errorf("%s: %s", file, wrong)
 		}
@@ -171,11 +172,11 @@ func TestDeadCitationsAreSeen(t *testing.T) {
 func citing(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	err := filepath.WalkDir(repository, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(testkit.Repository, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, _ := filepath.Rel(repository, name)
+		rel, _ := filepath.Rel(testkit.Repository, name)
 		if d.IsDir() && (rel == ".git" || rel == "bin" || rel == "dist") {
 			return filepath.SkipDir
 		}
@@ -195,7 +196,7 @@ func citing(t *testing.T) []string {
 
 // packageComment is the doc.go beside a file, "" if there is none.
 func packageComment(file string) string {
-	data, err := os.ReadFile(filepath.Join(repository, path.Dir(file), "doc.go"))
+	data, err := os.ReadFile(filepath.Join(testkit.Repository, path.Dir(file), "doc.go"))
 	if err != nil {
 		return ""
 	}
@@ -227,7 +228,7 @@ func citedPages(t *testing.T, file, text string) []string {
 }
 
 // deadPage says what is wrong with the name of a page, "" if it leads somewhere: a
-// path from the top of the repository, or the name of a page of docs or docs/design.
+// path from the top of the testkit.Repository, or the name of a page of docs or docs/design.
 func deadPage(t *testing.T, name string) string {
 	t.Helper()
 	file, anchor, _ := strings.Cut(name, "#")
@@ -236,7 +237,7 @@ func deadPage(t *testing.T, name string) string {
 	}
 	for _, dir := range []string{"", "docs", "docs/design"} {
 		at := path.Join(dir, file)
-		if _, err := os.Stat(filepath.Join(repository, at)); err != nil {
+		if _, err := os.Stat(filepath.Join(testkit.Repository, at)); err != nil {
 			continue
 		}
 		if anchor != "" && !anchors(prose(t, at))[anchor] {
@@ -256,7 +257,7 @@ func TestUsersSeeNoNumbersOfTheLaw(t *testing.T) {
 		case strings.HasSuffix(file, "_test.go"), file == codeTable, strings.HasPrefix(dir, "reconcile/milvus/milvussim/conformance"):
 			// The suite prints ids of its cases; docs/conformance.md explains them.
 		case strings.HasSuffix(file, ".go"):
-			tree, err := parser.ParseFile(token.NewFileSet(), file, contents(t, file), 0)
+			tree, err := parser.ParseFile(token.NewFileSet(), file, testkit.Contents(t, file), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,13 +268,13 @@ func TestUsersSeeNoNumbersOfTheLaw(t *testing.T) {
 				return true
 			})
 		case strings.Contains(dir, "explain/text"), file == "docs/findings.md", file == "docs/cli.md":
-			if text := contents(t, file); citesByNumber(text) {
+			if text := testkit.Contents(t, file); citesByNumber(text) {
 				t.Errorf("%s cites the law by a number", file)
 			}
 		}
 	}
 	for _, golden := range []string{"cmd/reconcile/internal/*/testdata/*.*", "cmd/reconcile/internal/*/testdata/*/*.*", "docs/man/*"} {
-		files, err := filepath.Glob(filepath.Join(repository, golden))
+		files, err := filepath.Glob(filepath.Join(testkit.Repository, golden))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", golden, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
@@ -53,7 +54,7 @@ func TestEveryCodeIsHeld(t *testing.T) {
 	if !slices.Equal(codes, explain.Codes()) {
 		t.Errorf("explain knows %v, and the program %v", explain.Codes(), codes)
 	}
-	scripts := contents(t, "testdata/script/*.txtar")
+	scripts := testkit.Contents(t, "testdata/script/*.txtar")
 	for _, code := range codes {
 		t.Run(code, func(t *testing.T) {
 			e, _ := explain.Lookup(code)
@@ -66,7 +67,7 @@ func TestEveryCodeIsHeld(t *testing.T) {
 			}
 			var cases string
 			for _, folder := range packagesOf[e.Kind] {
-				cases += contents(t, folder+"/*_test.go")
+				cases += testkit.Contents(t, folder+"/*_test.go")
 			}
 			if !strings.Contains(cases, code) && !strings.Contains(cases, constantOf(code)) && !planned(code) {
 				t.Errorf("no test of %v speaks of it", packagesOf[e.Kind])
@@ -83,7 +84,7 @@ func TestEveryCodeIsHeld(t *testing.T) {
 // TestEveryCodeHasARunbook: the runbooks name for each code the guide that it
 // belongs to, once; that its links lead somewhere is held with all others.
 func TestEveryCodeHasARunbook(t *testing.T) {
-	_, table, found := strings.Cut(contents(t, "docs/runbooks.md"), "\n## By finding\n")
+	_, table, found := strings.Cut(testkit.Contents(t, "docs/runbooks.md"), "\n## By finding\n")
 	if !found {
 		t.Fatal("docs/runbooks.md has no section by finding")
 	}
@@ -92,14 +93,14 @@ func TestEveryCodeHasARunbook(t *testing.T) {
 			t.Errorf("%s is named %d times, want once", code, n)
 		}
 	}
-	if !strings.Contains(contents(t, "docs/findings.md"), "](runbooks.md#by-finding)") {
+	if !strings.Contains(testkit.Contents(t, "docs/findings.md"), "](runbooks.md#by-finding)") {
 		t.Error("docs/findings.md does not lead to the runbooks")
 	}
 }
 
 // TestEveryCodeIsInTheContract: its table, or its list of denials, has each.
 func TestEveryCodeIsInTheContract(t *testing.T) {
-	contract := contents(t, "docs/design/contract.md")
+	contract := testkit.Contents(t, "docs/design/contract.md")
 	for _, code := range explain.Codes() {
 		if !regexp.MustCompile(`\b` + code + `\b`).MatchString(contract) {
 			t.Errorf("docs/design/contract.md does not have %s", code)
@@ -110,26 +111,8 @@ func TestEveryCodeIsInTheContract(t *testing.T) {
 // planned says whether a situation is kept in which the planner finds a code. The
 // golden pages of package render are computed from it.
 func planned(code string) bool {
-	_, err := os.Stat(filepath.Join("internal", "render", "testdata", "codes", code+".json"))
+	_, err := os.Stat(filepath.Join(testkit.Repository(), "cmd", "reconcile", "internal", "render", "testdata", "codes", code+".json"))
 	return err == nil
-}
-
-// contents are the texts of all files that match.
-func contents(t *testing.T, pattern string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", pattern))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%s: %v", pattern, err)
-	}
-	var b strings.Builder
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Write(data)
-	}
-	return b.String()
 }
 
 // constantOf is how tests of the package itself may write a code:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/cli"
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // cost is what some runs of a command took.
@@ -41,7 +42,7 @@ func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
 		b.Fatal(err)
 	}
 	pid := cmd.Process.Pid
-	opened, held := watch(func() int { return files(pid) }), watch(func() int { return resident{pid: pid}.most() })
+	opened, held := testkit.Greatest(func() int { return files(pid) }), testkit.Greatest(func() int { return testkit.PeakMemory(pid) })
 	_ = cmd.Wait() // the exit code is looked at
 	c.wall += time.Since(began)
 	b.StopTimer()
@@ -56,43 +57,10 @@ func (c *cost) spend(b *testing.B, e *estate, exits int, args ...string) {
 	c.connections += e.connections(b) - connections
 }
 
-// watch looks at a number every few milliseconds until it is ended, which gives
-// the greatest that was seen.
-func watch(number func() int) (end func() int) {
-	stop, most := make(chan struct{}), make(chan int)
-	go func() {
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for seen := 0; ; {
-			seen = max(seen, number())
-			select {
-			case <-tick.C:
-			case <-stop:
-				most <- seen
-				return
-			}
-		}
-	}()
-	return func() int {
-		close(stop)
-		return <-most
-	}
-}
-
 // files counts what a process has open; 0 once it has ended.
 func files(pid int) int {
 	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	return len(entries)
-}
-
-// most is the greatest memory of a process so far, in kB; 0 once it has ended. What
-// wait4 says would count the process that started it, if that was larger.
-func (p resident) most() int {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
-	_, rest, _ := strings.Cut(string(data), "VmHWM:")
-	kB := 0
-	_, _ = fmt.Sscan(rest, &kB)
-	return kB
 }
 
 func (c *cost) report(b *testing.B, topologies int) (cpuEach float64) {
@@ -116,7 +84,7 @@ func (e *estate) inside(b *testing.B, exits int, args ...string) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	idle := runtime.NumGoroutine() + 1 // the one that looks
-	watched := watch(runtime.NumGoroutine)
+	watched := testkit.Greatest(runtime.NumGoroutine)
 	var stderr bytes.Buffer
 	code := cli.Main(b.Context(), args, cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &stderr})
 	goroutines := watched()
@@ -132,7 +100,7 @@ func (e *estate) inside(b *testing.B, exits int, args ...string) {
 // connections is how many the clusters have accepted so far.
 func (e *estate) connections(b *testing.B) int {
 	b.Helper()
-	data, err := request("GET", e.control+"/connections", "")
+	data, err := testkit.Request("GET", e.control+"/connections", "")
 	var known struct{ Accepted int }
 	if err == nil {
 		err = json.Unmarshal(data, &known)
@@ -145,7 +113,7 @@ func (e *estate) connections(b *testing.B) int {
 
 func (e *estate) calls(b *testing.B) int {
 	b.Helper()
-	data, err := request("GET", e.control+"/calls", "")
+	data, err := testkit.Request("GET", e.control+"/calls", "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/ledger/faultydisk"
 )
 
@@ -36,10 +37,10 @@ func mountDisk(t *testing.T) (*faultydisk.Disk, string) {
 }
 
 // onDisk has the ledger and the copy of Git lie on a disk.
-func (d *crashDrill) onDisk(t *testing.T, point string) {
+func (d drill) onDisk(t *testing.T, point string) {
 	t.Helper()
-	rewrite(t, filepath.Join(d.play, "reconcile.yaml"),
-		filepath.Join(d.play, "ledger.db"), filepath.Join(point, "ledger.db"), "\ngit:\n", "\ngit:\n  cacheDir: "+filepath.Join(point, "copy")+"\n  pollInterval: 200ms\n",
+	testkit.Rewrite(t, filepath.Join(d.Play, "reconcile.yaml"),
+		filepath.Join(d.Play, "ledger.db"), filepath.Join(point, "ledger.db"), "\ngit:\n", "\ngit:\n  cacheDir: "+filepath.Join(point, "copy")+"\n  pollInterval: 200ms\n",
 		"mode: observe\n", "mode: apply\nsweepInterval: 300ms\n")
 }
 
@@ -52,22 +53,22 @@ var diskFailures = []int{0, 1, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 36, 42}
 func TestDiskFailsUnderAFailover(t *testing.T) {
 	t.Parallel()
 	disk, point := mountDisk(t)
-	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	d, addresses := pairs(ctx, t, len(diskFailures))
+	d, addresses := newDrill(ctx, t, len(diskFailures))
 	d.onDisk(t, point)
-	d.ledgerAt(t, filepath.Join(point, "ledger.db"))
+	d.LedgerAt(t, filepath.Join(point, "ledger.db"))
 	for i := range diskFailures {
-		d.post(t, "/clusters/"+crashName(i)+"-a/stop", "")
+		d.Post(t, "/clusters/"+testkit.TopologyName(i)+"-a/stop", "")
 	}
-	d.failOver(t, addresses)
+	d.FailOver(t, addresses)
 	for i, after := range diskFailures {
 		with := []syscall.Errno{syscall.ENOSPC, syscall.EIO}[i%2]
 		name := fmt.Sprintf("%s from write %d on", with, after+1)
 		if err := disk.Fail(after, with); err != nil {
 			t.Fatal(err)
 		}
-		code, out := d.reconcile("apply", crashName(i))
+		code, out := d.Reconcile("apply", testkit.TopologyName(i))
 		made, failed, err := disk.Heal()
 		if err != nil {
 			t.Fatal(err)
@@ -76,10 +77,10 @@ func TestDiskFailsUnderAFailover(t *testing.T) {
 		if code != 0 && !strings.Contains(strings.Join(strings.Fields(out), " "), with.Error()) {
 			t.Errorf("%s: it does not name the cause:\n%s", name, out)
 		}
-		d.kill(t, crashName(i), "", nil)
+		d.kill(t, testkit.TopologyName(i), "", nil)
 	}
 	for i := range diskFailures {
-		d.judge(t, fmt.Sprint("write ", diskFailures[i]+1), crashName(i))
+		d.Judge(t, fmt.Sprint("write ", diskFailures[i]+1), testkit.TopologyName(i))
 	}
 }
 
@@ -91,40 +92,40 @@ func TestDiskFullUnderADaemon(t *testing.T) {
 		t.Run(with.Error(), func(t *testing.T) {
 			t.Parallel()
 			disk, point := mountDisk(t)
-			ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 			defer cancel()
-			d, addresses := pairs(ctx, t, 1)
+			d, addresses := newDrill(ctx, t, 1)
 			d.onDisk(t, point)
-			d.ledgerAt(t, filepath.Join(point, "ledger.db"))
-			serves := freeAddresses(t, 1)[0]
-			rewrite(t, filepath.Join(d.play, "reconcile.yaml"), "mode: apply\n", "mode: apply\nserve: {address: \""+serves+"\"}\n")
+			d.LedgerAt(t, filepath.Join(point, "ledger.db"))
+			serves := testkit.FreeAddresses(t, 1)[0]
+			testkit.Rewrite(t, filepath.Join(d.Play, "reconcile.yaml"), "mode: apply\n", "mode: apply\nserve: {address: \""+serves+"\"}\n")
 			ready := func(want string) func() bool {
 				return func() bool {
-					said, err := request("GET", "http://"+serves+"/readyz", "")
+					said, err := testkit.Request("GET", "http://"+serves+"/readyz", "")
 					if want == "" {
 						return err == nil
 					}
 					return err != nil && strings.Contains(err.Error()+string(said), want)
 				}
 			}
-			d.start(ctx, t, "run")
-			d.await(t, "it to be ready", ready(""))
+			d.Start(ctx, t, "run")
+			d.Await(t, "it to be ready", ready(""))
 			if err := disk.Fail(0, with); err != nil {
 				t.Fatal(err)
 			}
-			d.post(t, "/clusters/t000-a/stop", "")
-			d.failOver(t, addresses)
-			d.await(t, "it to say that it would not act", ready(with.Error()))
-			if d.promotions(t, "t000") > 0 {
+			d.Post(t, "/clusters/t000-a/stop", "")
+			d.FailOver(t, addresses)
+			d.Await(t, "it to say that it would not act", ready(with.Error()))
+			if d.Promotions(t, "t000") > 0 {
 				t.Error("it acted without a record")
 			}
 			if _, _, err := disk.Heal(); err != nil {
 				t.Fatal(err)
 			}
-			d.await(t, "the failover", func() bool { return d.promotions(t, "t000") == 1 })
-			d.await(t, "it to be ready again", ready(""))
-			d.await(t, "its end", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return recorded("result")(d.now, "t000") })
-			if n := d.promotions(t, "t000"); n != 1 {
+			d.Await(t, "the failover", func() bool { return d.Promotions(t, "t000") == 1 })
+			d.Await(t, "it to be ready again", ready(""))
+			d.Await(t, "its end", func() bool { return testkit.Recorded("result")(d.Latest(), "t000") })
+			if n := d.Promotions(t, "t000"); n != 1 {
 				t.Errorf("%d force promotes were sent", n)
 			}
 		})

@@ -20,19 +20,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // examined is a healthy pair and a configuration to run doctor with.
 type examined struct {
-	*replicas
+	*testkit.Replicas
 	dir, config string
 }
 
 func newExamined(t *testing.T) *examined {
 	t.Helper()
-	d := &examined{replicas: newHealthyReplicas(t, 0), dir: t.TempDir()}
+	d := &examined{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir()}
 	d.config = filepath.Join(d.dir, "reconcile.yaml")
-	d.configure(t, d.config, freeAddresses(t, 1)[0], startEtcd(t))
+	d.Configure(t, d.config, testkit.FreeAddresses(t, 1)[0], testkit.StartEtcd(t))
 	return d
 }
 
@@ -51,7 +53,7 @@ func (d *examined) change(t *testing.T, old, text string) {
 // doctor runs it, and returns what it prints with single blanks.
 func (d *examined) doctor(t *testing.T, code int, env ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(d.ctx, "reconcile", "doctor", "--config", d.config)
+	cmd := exec.CommandContext(d.Ctx, "reconcile", "doctor", "--config", d.config)
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	got := 0
@@ -180,7 +182,7 @@ func TestDoctorComparesClocksWithGit(t *testing.T) {
 	}
 	handler := &cgi.Handler{
 		Path: git, Args: []string{"http-backend"}, Root: "/", Stderr: io.Discard,
-		Env: []string{"GIT_PROJECT_ROOT=" + d.play, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
+		Env: []string{"GIT_PROJECT_ROOT=" + d.Play, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 	}
 	off := 0 * time.Second
 	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +190,7 @@ func TestDoctorComparesClocksWithGit(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	defer forge.Close()
-	d.change(t, filepath.Join(d.play, "repo")+`"`, forge.URL+`/repo"`)
+	d.change(t, filepath.Join(d.Play, "repo")+`"`, forge.URL+`/repo"`)
 	says(t, d.doctor(t, 0), "clocks (3)")
 	off = 630 * time.Second
 	says(t, d.doctor(t, 0), "Git: warning: the Git server is 10 min", "ahead of our clock")

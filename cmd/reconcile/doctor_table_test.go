@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/schema"
@@ -40,7 +41,7 @@ func quotedIn(text string) []string {
 // stoppers reads the table of what stops an approved failover.
 func stoppers(t *testing.T) []stopper {
 	t.Helper()
-	_, section, found := strings.Cut(contents(t, "docs/doctor.md"), "\n## What stops an approved failover\n")
+	_, section, found := strings.Cut(testkit.Contents(t, "docs/doctor.md"), "\n## What stops an approved failover\n")
 	section, _, ended := strings.Cut(section, "\n## ")
 	if !found || !ended {
 		t.Fatal("docs/doctor.md has no such section")
@@ -73,7 +74,7 @@ var ledgerFaults = map[string]string{
 // exportedErrors are the names of the errors that a file declares.
 func exportedErrors(t *testing.T, path string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", path), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(testkit.Repository, path), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,16 +146,16 @@ func TestEveryAreaOfTheTableIsInDoctorsOutput(t *testing.T) {
 	t.Parallel()
 	d := newExamined(t)
 	d.change(t, "serve: {", "clusters: [{id: b, restart: {exec: {command: [sh]}}}]\nredirect: [{name: dns, exec: {command: [no-such-program]}}]\nserve: {tls: {certFile: nowhere, keyFile: nowhere}, ")
-	repo := filepath.Join(d.play, "repo")
+	repo := filepath.Join(d.Play, "repo")
 	if err := os.WriteFile(filepath.Join(repo, "topologies", "broken.yaml"), []byte("kind: ReplicationTopology\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"add", "-A"}, {"-c", "user.name=bob", "-c", "user.email=bob@example.com", "commit", "-qm", "Add a broken file"}} {
-		if out, err := exec.CommandContext(d.ctx, "git", append([]string{"-C", repo}, args...)...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(d.Ctx, "git", append([]string{"-C", repo}, args...)...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	out, err := exec.CommandContext(d.ctx, "reconcile", "doctor", "--config", d.config, "-o", "json").Output()
+	out, err := exec.CommandContext(d.Ctx, "reconcile", "doctor", "--config", d.config, "-o", "json").Output()
 	if exit := (&exec.ExitError{}); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Fatalf("%v, want exit code 1 for the broken document", err)
 	}
@@ -179,12 +180,12 @@ func TestEveryAreaOfTheTableIsInDoctorsOutput(t *testing.T) {
 			if !seen[area] {
 				t.Errorf("%q is said to be shown under %s, which doctor does not show", r.what, area)
 			}
-			if schema := contents(t, "schema/doctor.schema.json"); !strings.Contains(schema, `"`+area+`"`) {
+			if schema := testkit.Contents(t, "schema/doctor.schema.json"); !strings.Contains(schema, `"`+area+`"`) {
 				t.Errorf("the schema knows no %s", area)
 			}
 		}
 	}
-	_, areas, _ := strings.Cut(contents(t, "docs/doctor.md"), "\n## What it looks at\n")
+	_, areas, _ := strings.Cut(testkit.Contents(t, "docs/doctor.md"), "\n## What it looks at\n")
 	areas, _, _ = strings.Cut(areas, "\n## ")
 	for area := range seen {
 		if area != "obstacles" && !strings.Contains(areas, "\n| `"+area+"` |") {

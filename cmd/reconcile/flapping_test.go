@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // flaps are links to a primary that come and go: for how long each is down and up. The
@@ -27,15 +28,15 @@ var flaps = []struct{ down, up time.Duration }{
 // it is.
 func TestFlappingLink(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	d, addresses := pairs(ctx, t, len(flaps))
-	d.openLedger(t, "")
-	d.failOverIn(t, addresses, "1s, probes: 2")
+	d, addresses := newDrill(ctx, t, len(flaps))
+	d.OpenLedger(t, "")
+	d.FailOverIn(t, addresses, "1s, probes: 2")
 	var wg sync.WaitGroup
 	for i, f := range flaps {
 		wg.Go(func() {
-			t.Run(fmt.Sprintf("down for %s, up for %s", f.down, f.up), func(t *testing.T) { d.flap(t, crashName(i), f.down, f.up) })
+			t.Run(fmt.Sprintf("down for %s, up for %s", f.down, f.up), func(t *testing.T) { d.flap(t, testkit.TopologyName(i), f.down, f.up) })
 		})
 	}
 	wg.Wait()
@@ -45,38 +46,38 @@ func TestFlappingLink(t *testing.T) {
 // time.
 func TestFlappingLinkAndADaemon(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	d, addresses := pairs(ctx, t, len(flaps))
-	d.openLedger(t, "")
-	config := filepath.Join(d.play, "reconcile.yaml")
-	rewrite(t, config, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n")
+	d, addresses := newDrill(ctx, t, len(flaps))
+	d.OpenLedger(t, "")
+	config := filepath.Join(d.Play, "reconcile.yaml")
+	testkit.Rewrite(t, config, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n")
 	beating, enough := context.WithCancel(ctx)
 	var flapping sync.WaitGroup
 	beats := make([]*beat, len(flaps))
 	for i, f := range flaps {
 		b := &beat{longest: f.down + f.up/3}
 		beats[i] = b
-		b.link(beating, d, crashName(i)+"-a", 0)
+		b.link(beating, d, testkit.TopologyName(i)+"-a", 0)
 		flapping.Go(func() { b.stalls(beating, f.up/6) })
 		flapping.Go(func() {
 			for beating.Err() == nil {
-				b.link(beating, d, crashName(i)+"-a", f.down, f.up)
+				b.link(beating, d, testkit.TopologyName(i)+"-a", f.down, f.up)
 			}
 		})
 	}
-	d.failOverIn(t, addresses, "1s, probes: 2")
-	d.start(ctx, t, "run")
+	d.FailOverIn(t, addresses, "1s, probes: 2")
+	d.Start(ctx, t, "run")
 	asked := func(i int) bool { // often enough for several windows
-		now, err := d.read()
-		return err == nil && called("GetReplicateConfiguration", 12)(now, crashName(i))
+		now, err := d.Read()
+		return err == nil && testkit.Called("GetReplicateConfiguration", 12)(now, testkit.TopologyName(i))
 	}
 	for i, f := range flaps {
-		d.await(t, "rounds of evidence", func() bool { return asked(i) || beats[i].missed() })
+		d.Await(t, "rounds of evidence", func() bool { return asked(i) || beats[i].missed() })
 		switch {
 		case beats[i].missed():
 			t.Logf("%v: the machine was too busy to keep to the beat", f)
-		case d.promotions(t, crashName(i)) > 0:
+		case d.Promotions(t, testkit.TopologyName(i)) > 0:
 			t.Errorf("%v: it was failed over", f)
 		}
 	}
@@ -84,38 +85,11 @@ func TestFlappingLinkAndADaemon(t *testing.T) {
 	flapping.Wait()
 }
 
-// failOverIn commits the approved change of all topologies, under rules of their own.
-func (d *crashDrill) failOverIn(t *testing.T, addresses []string, rules string) {
-	t.Helper()
-	files := filepath.Join(d.play, "repo", "topologies")
-	d.write(t, files, addresses, 2, "stale", "primary")
-	for i := range d.n {
-		rewrite(t, filepath.Join(files, crashName(i)+".yaml"), "400ms, probes: 3", rules)
-	}
-	d.commit(t)
-}
-
-// rewrite replaces texts in a file, each once.
-func rewrite(t *testing.T, path string, texts ...string) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
-	for ; len(texts) > 1; texts = texts[2:] {
-		text = strings.Replace(text, texts[0], texts[1], 1)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // flap lets applies meet a flapping link. What the machine was too busy to keep to the
 // beat says nothing.
-func (d *crashDrill) flap(t *testing.T, topology string, down, up time.Duration) {
+func (d drill) flap(t *testing.T, topology string, down, up time.Duration) {
 	primary := topology + "-a"
-	ctx, enough := context.WithCancel(d.ctx)
+	ctx, enough := context.WithCancel(d.Ctx)
 	b := &beat{longest: down + up/3}
 	var flapping sync.WaitGroup
 	flapping.Go(func() { b.stalls(ctx, up/6) })
@@ -127,7 +101,7 @@ func (d *crashDrill) flap(t *testing.T, topology string, down, up time.Duration)
 	})
 	for range 3 {
 		b.pause(ctx, rand.N(down+up)) //nolint:gosec // any moment will do
-		code, out := d.reconcile("apply", topology)
+		code, out := d.Reconcile("apply", topology)
 		if b.missed() {
 			t.Log("the machine was too busy to keep to the beat")
 			break
@@ -135,31 +109,16 @@ func (d *crashDrill) flap(t *testing.T, topology string, down, up time.Duration)
 		if code != 4 || !strings.Contains(out, "PRIMARY_REACHABLE") && !strings.Contains(out, "PRIMARY_NOT_PROBED") {
 			t.Errorf("exit code %d: %s", code, out)
 		}
-		if d.promotions(t, topology) > 0 {
+		if d.Promotions(t, topology) > 0 {
 			t.Error("it was failed over")
 		}
 	}
 	enough()
 	flapping.Wait()
-	d.post(t, "/links/client/"+primary, `{"up":false}`)
-	if code, out := d.reconcile("apply", topology); code != 0 || d.promotions(t, topology) != 1 {
+	d.Post(t, "/links/client/"+primary, `{"up":false}`)
+	if code, out := d.Reconcile("apply", topology); code != 0 || d.Promotions(t, topology) != 1 {
 		t.Errorf("it cannot be reached for good: exit code %d: %s", code, out)
 	}
-}
-
-func (d *crashDrill) promotions(t *testing.T, topology string) int {
-	t.Helper()
-	now, err := d.read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, c := range now.calls {
-		if c.Cluster == candidate(topology) && c.ForcePromote {
-			n++
-		}
-	}
-	return n
 }
 
 // beat says whether a link came and went as it should have.
@@ -170,12 +129,12 @@ type beat struct {
 }
 
 // link takes a link down, and up again if it is told for how long.
-func (b *beat) link(ctx context.Context, d *crashDrill, cluster string, down time.Duration, up ...time.Duration) {
+func (b *beat) link(ctx context.Context, d drill, cluster string, down time.Duration, up ...time.Duration) {
 	began := time.Now()
-	_, err := request("POST", d.control+"/links/client/"+cluster, `{"up":false}`)
+	_, err := testkit.Request("POST", d.Control+"/links/client/"+cluster, `{"up":false}`)
 	for _, u := range up {
 		b.pause(ctx, down)
-		if _, e := request("POST", d.control+"/links/client/"+cluster, `{"up":true}`); e != nil {
+		if _, e := testkit.Request("POST", d.Control+"/links/client/"+cluster, `{"up":true}`); e != nil {
 			err = e
 		}
 		b.note(err != nil || time.Since(began) > b.longest)

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // stage is where the guides begin: simulated clusters with a repository, and
@@ -44,7 +46,7 @@ func guide(t *testing.T, w walk, roles ...string) {
 	t.Helper()
 	t.Parallel()
 	p := newPlace(t)
-	addresses := freeAddresses(t, len(roles))
+	addresses := testkit.FreeAddresses(t, len(roles))
 	var b strings.Builder
 	b.WriteString(modeline + "topology.schema.json\napiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n" +
 		"  switchover: {catchUpWithin: 5s}\n  failover: {unavailableFor: 1s, probes: 3}\n  clusters:\n")
@@ -54,7 +56,7 @@ func guide(t *testing.T, w walk, roles ...string) {
 		p.other = append(p.other, string(rune('a'+i))+".example:19530", addresses[i])
 		w.prelude = strings.ReplaceAll(w.prelude, "@"+id, addresses[i])
 	}
-	write(t, p.dir+"/topologies/orders.yaml", b.String())
+	testkit.Write(t, p.dir+"/topologies/orders.yaml", b.String())
 	p.other = append(p.other, "/etc/reconcile/", p.dir+"/", "root:…", "root:Milvus")
 	w.prelude = stage + w.prelude
 	w.run(t, p)

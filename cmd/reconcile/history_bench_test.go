@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // BenchmarkLongHistory is `plan --offline`, which calls nobody: what a command pays
@@ -14,7 +16,7 @@ func BenchmarkLongHistory(b *testing.B) {
 	for _, z := range []struct{ commits, topologies int }{{1, 1_000}, {2_000, 500}, {10_000, 1_000}} {
 		b.Run(fmt.Sprintf("%d commits, %d topologies", z.commits, z.topologies), func(b *testing.B) {
 			b.StopTimer()
-			binary, dir := builtBinary(b), b.TempDir()
+			binary, dir := testkit.BuiltBinary(b), b.TempDir()
 			git := func(in string, args ...string) {
 				b.Helper()
 				cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
@@ -35,7 +37,7 @@ func BenchmarkLongHistory(b *testing.B) {
 				if err := cmd.Start(); err != nil {
 					b.Fatal(err)
 				}
-				held := watch(func() int { return resident{pid: cmd.Process.Pid}.most() })
+				held := testkit.Greatest(func() int { return testkit.PeakMemory(cmd.Process.Pid) })
 				err := cmd.Wait()
 				b.StopTimer()
 				if err != nil {

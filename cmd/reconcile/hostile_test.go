@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/milvus/milvussim/hostile"
 )
@@ -32,26 +33,26 @@ const (
 // besieged is a topology that was failed over, with a hostile server before each of
 // its clusters.
 type besieged struct {
-	*crashDrill
+	*testkit.Fleet
 	binary  string
 	servers []*hostile.Server
 }
 
 func newBesieged(ctx context.Context, t *testing.T) *besieged {
 	t.Helper()
-	d, addresses := pairs(ctx, t, 1)
-	b := &besieged{crashDrill: d, binary: builtBinary(t)}
-	name := crashName(0)
-	d.post(t, "/links/"+name+"-a/"+name+"-b", `{"up":false}`)
-	d.post(t, "/clusters/"+name+"-a/write", `{"rows":20}`)
-	d.post(t, "/clusters/"+name+"-a/stop", "")
-	d.write(t, filepath.Join(d.play, "repo", "topologies"), addresses, 2, "stale", "primary")
-	d.commit(t)
-	if code, out := d.reconcile("apply", name); code != 0 && code != 5 {
+	d, addresses := testkit.NewFleet(ctx, t, 1)
+	b := &besieged{Fleet: d, binary: testkit.BuiltBinary(t)}
+	name := testkit.TopologyName(0)
+	d.Post(t, "/links/"+name+"-a/"+name+"-b", `{"up":false}`)
+	d.Post(t, "/clusters/"+name+"-a/write", `{"rows":20}`)
+	d.Post(t, "/clusters/"+name+"-a/stop", "")
+	d.WriteTopologies(t, filepath.Join(d.Play, "repo", "topologies"), addresses, 2, "stale", "primary")
+	d.Commit(t)
+	if code, out := d.Reconcile("apply", name); code != 0 && code != 5 {
 		t.Fatalf("failover ended with %d:\n%s", code, out)
 	}
-	d.post(t, "/clusters/"+name+"-a/start", "")
-	for _, file := range []string{filepath.Join(d.play, "reconcile.yaml"), filepath.Join(d.play, "repo", "topologies", name+".yaml")} {
+	d.Post(t, "/clusters/"+name+"-a/start", "")
+	for _, file := range []string{filepath.Join(d.Play, "reconcile.yaml"), filepath.Join(d.Play, "repo", "topologies", name+".yaml")} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +75,7 @@ func newBesieged(ctx context.Context, t *testing.T) *besieged {
 			t.Fatal(err)
 		}
 	}
-	d.commit(t)
+	d.Commit(t)
 	return b
 }
 
@@ -88,15 +89,15 @@ func (b *besieged) spoil(how hostile.Spoiler) {
 // run runs the built program to its end, and says what it needed.
 func (b *besieged) run(t *testing.T, args ...string) (out string, kB int) {
 	t.Helper()
-	cmd := exec.CommandContext(b.ctx, b.binary, args...)
-	cmd.Env = append(append(os.Environ(), b.env...), "RECONCILE_CONFIG="+filepath.Join(b.play, "reconcile.yaml"))
-	cmd.Dir = filepath.Join(b.play, "repo")
+	cmd := exec.CommandContext(b.Ctx, b.binary, args...)
+	cmd.Env = append(append(os.Environ(), b.Env...), "RECONCILE_CONFIG="+filepath.Join(b.Play, "reconcile.yaml"))
+	cmd.Dir = filepath.Join(b.Play, "repo")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	most := watch(resident{pid: cmd.Process.Pid}.most)
+	most := testkit.Greatest(func() int { return testkit.PeakMemory(cmd.Process.Pid) })
 	err := cmd.Wait()
 	kB = most()
 	var exit *exec.ExitError
@@ -108,7 +109,7 @@ func (b *besieged) run(t *testing.T, args ...string) (out string, kB int) {
 
 // commands are those that ask clusters; each ends by itself.
 func (b *besieged) commands(t *testing.T) [][]string {
-	topology := crashName(0)
+	topology := testkit.TopologyName(0)
 	return [][]string{
 		{"doctor"},
 		{"salvage", topology, "--export", filepath.Join(t.TempDir(), "lost.jsonl")},
@@ -199,7 +200,7 @@ func TestHostileEcho(t *testing.T) {
 	}
 	b.spoil(hostile.Echo(echoes[0][0], echoes[0][1], func(token string) string { return "by-" + token }))
 	b.daemon(t, clean)
-	err := filepath.WalkDir(b.play, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(b.Play, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "token" {
 			return err
 		}
@@ -215,8 +216,8 @@ func TestHostileEcho(t *testing.T) {
 // daemon reads what the daemon serves once it has swept.
 func (b *besieged) daemon(t *testing.T, clean func(where, text string)) {
 	t.Helper()
-	address := freeAddresses(t, 1)[0]
-	config := filepath.Join(b.play, "reconcile.yaml")
+	address := testkit.FreeAddresses(t, 1)[0]
+	config := filepath.Join(b.Play, "reconcile.yaml")
 	data, err := os.ReadFile(config)
 	if err == nil {
 		err = os.WriteFile(config, append(data, fmt.Sprintf("serve: {address: %q}\n", address)...), 0o644)
@@ -224,18 +225,18 @@ func (b *besieged) daemon(t *testing.T, clean func(where, text string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := b.command(b.ctx, "run", "--log-level", "debug")
+	cmd := b.Command(b.Ctx, "run", "--log-level", "debug")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b.await(t, "a sweep", func() bool {
-		body, err := request("GET", "http://"+address+"/api/v1/status", "")
+	b.Await(t, "a sweep", func() bool {
+		body, err := testkit.Request("GET", "http://"+address+"/api/v1/status", "")
 		return err == nil && strings.Contains(string(body), "holds one of our tokens")
 	})
-	for _, path := range []string{"/", "/readyz", "/metrics", "/api/v1/status", "/t/" + crashName(0)} {
-		body, err := request("GET", "http://"+address+path, "")
+	for _, path := range []string{"/", "/readyz", "/metrics", "/api/v1/status", "/t/" + testkit.TopologyName(0)} {
+		body, err := testkit.Request("GET", "http://"+address+path, "")
 		clean("GET "+path, string(body)+fmt.Sprint(err))
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may be gone

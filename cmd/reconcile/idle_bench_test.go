@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // BenchmarkIdleMinute is the daemon at rest: it leads, sweeps every 60 s and
@@ -92,7 +94,7 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 	if err != nil {
 		b.Fatal(err)
 	}
-	at := freeAddresses(b, 1)[0]
+	at := testkit.FreeAddresses(b, 1)[0]
 	config := strings.Replace(string(text), "mode: observe\n", fmt.Sprintf("mode: apply\nsweepInterval: %s\n", interval), 1) + fmt.Sprintf("serve: {address: %q}\n", at)
 	if err := os.WriteFile(e.config, []byte(config), 0o600); err != nil {
 		b.Fatal(err)
@@ -103,7 +105,7 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for began := time.Now(); ; time.Sleep(time.Second) {
-		data, err := request("GET", "http://"+at+"/readyz", "")
+		data, err := testkit.Request("GET", "http://"+at+"/readyz", "")
 		if err == nil && !bytes.Contains(data, []byte("not")) {
 			break
 		}
@@ -129,7 +131,7 @@ func (p resident) holds(b *testing.B) {
 // metrics are the series without labels that it serves.
 func (p resident) metrics(b *testing.B) map[string]float64 {
 	b.Helper()
-	data, err := request("GET", "http://"+p.at+"/metrics", "")
+	data, err := testkit.Request("GET", "http://"+p.at+"/metrics", "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // deadline is that of a read (contract.md §8).
@@ -48,7 +50,7 @@ func disturbed(fault string) func(*testing.B, *estate, string, string) func() {
 
 func (e *estate) tell(b *testing.B, method, path, body string) {
 	b.Helper()
-	if _, err := request(method, e.control+path, body); err != nil {
+	if _, err := testkit.Request(method, e.control+path, body); err != nil {
 		b.Fatal(err)
 	}
 }

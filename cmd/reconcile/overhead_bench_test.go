@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // BenchmarkApplyOverhead is `reconcile apply` of an approved failover, from the
@@ -120,7 +122,7 @@ func (e *estate) timed(b *testing.B, name string, args ...string) (took, cpu tim
 	if err != nil {
 		b.Fatalf("%s %v: %v\n%s", filepath.Base(name), args, err, out)
 	}
-	world, err := request("GET", e.control+"/world", "")
+	world, err := testkit.Request("GET", e.control+"/world", "")
 	if err != nil || !strings.Contains(string(world), `"writable":true`) {
 		b.Fatalf("nobody was promoted: %v\n%s\n%s", err, out, world)
 	}
@@ -130,7 +132,7 @@ func (e *estate) timed(b *testing.B, name string, args ...string) (took, cpu tim
 // lose stops the primary of a topology.
 func (e *estate) lose(b *testing.B, i int) {
 	b.Helper()
-	if _, err := request("POST", fmt.Sprintf("%s/clusters/t%04d-a/stop", e.control, i), ""); err != nil {
+	if _, err := testkit.Request("POST", fmt.Sprintf("%s/clusters/t%04d-a/stop", e.control, i), ""); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -166,7 +168,7 @@ func (e *estate) approve(b *testing.B, i int, text string) {
 func builtBare(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "bare")
-	if err := goBuild(path, "./testdata/bare"); err != nil {
+	if err := testkit.GoBuild(path, "./testdata/bare"); err != nil {
 		b.Fatal(err)
 	}
 	return path

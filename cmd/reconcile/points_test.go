@@ -10,55 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"milvus-reconcile/cmd/reconcile/internal/cli"
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
-
-// What a test tells a process of its own binary: the point at which to kill or
-// to stop itself, the file to make before it does, and which machine to be.
-const (
-	drillKill = "RECONCILE_TEST_KILL_AT"
-	drillStop = "RECONCILE_TEST_STOP_AT"
-	drillMark = "RECONCILE_TEST_MARK"
-	drillHost = "RECONCILE_TEST_HOST"
-)
-
-// goOn ends the name of the file by which a stopped process may go on.
-const goOn = ".go-on"
-
-// drillOf reads the drill of this process; nil: none.
-func drillOf() *cli.Drill {
-	signals := map[string]syscall.Signal{os.Getenv(drillKill): syscall.SIGKILL, os.Getenv(drillStop): syscall.SIGSTOP}
-	delete(signals, "")
-	if len(signals) == 0 && os.Getenv(drillHost) == "" {
-		return nil
-	}
-	var once sync.Once
-	return &cli.Drill{Host: os.Getenv(drillHost), At: func(point string) {
-		signal, ok := signals[point]
-		if !ok {
-			return
-		}
-		once.Do(func() {
-			mark := os.Getenv(drillMark)
-			if mark != "" {
-				_ = os.WriteFile(mark, nil, 0o600) // who waits for it notices
-			}
-			_ = syscall.Kill(os.Getpid(), signal)
-			if signal == syscall.SIGKILL {
-				select {} // the signal is on its way
-			}
-			// The thread that calls may run on until another took the signal.
-			for _, err := os.Stat(mark + goOn); err != nil; _, err = os.Stat(mark + goOn) {
-				time.Sleep(time.Millisecond)
-			}
-		})
-	}}
-}
 
 // points are all the named points of an apply of a failover.
 var points = []string{
@@ -91,37 +48,23 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	for _, kind := range []string{"embedded", "etcd"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*crashPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*testkit.FleetPatience)
 			defer cancel()
 			etcd := ""
 			if kind == "etcd" {
-				etcd = "http://" + startEtcd(t)
+				etcd = "http://" + testkit.StartEtcd(t)
 			}
 			n := rounds * len(points)
-			d := newCrashDrill(ctx, t, n, etcd)
-			d.each(n, func(i int) { d.killAt(t, i) })
-			if code, out := d.reconcile("history"); code != 0 {
+			d := newLostDrill(ctx, t, n, etcd)
+			d.Each(n, func(i int) { d.killAt(t, i) })
+			if code, out := d.Reconcile("history"); code != 0 {
 				t.Errorf("history ended with %d after the crashes:\n%s", code, out)
 			}
 			for i := range n {
-				d.judge(t, strings.Join(killsOf(i), ", then "), crashName(i))
+				d.Judge(t, strings.Join(killsOf(i), ", then "), testkit.TopologyName(i))
 			}
 		})
 	}
-}
-
-// each runs all of them, a few at once.
-func (d *crashDrill) each(n int, do func(int)) {
-	limit := make(chan struct{}, crashConcurrent)
-	var wg sync.WaitGroup
-	for i := range n {
-		limit <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-limit }()
-			do(i)
-		})
-	}
-	wg.Wait()
 }
 
 // killsOf are the points of one failover: one by its number and, from the
@@ -134,14 +77,14 @@ func killsOf(i int) []string {
 	return []string{points[i%len(points)], points[(i*5+7*round)%len(points)]}
 }
 
-func (d *crashDrill) killAt(t *testing.T, i int) {
-	topology := crashName(i)
+func (d drill) killAt(t *testing.T, i int) {
+	topology := testkit.TopologyName(i)
 	if fault := pointFaults[(i+i/len(points))%len(pointFaults)]; fault != "" {
-		d.post(t, "/clusters/"+candidate(topology)+"/faults", fault)
+		d.Post(t, "/clusters/"+testkit.Candidate(topology)+"/faults", fault)
 	}
 	var told []string
-	for machine, point := range append(killsOf(i), make([]string, crashRuns)...) {
-		code, out := d.apply(t, topology, drillKill+"="+point, fmt.Sprintf("%s=machine-%d", drillHost, machine))
+	for machine, point := range append(killsOf(i), make([]string, testkit.Runs)...) {
+		code, out := d.apply(t, topology, testkit.DrillKill+"="+point, fmt.Sprintf("%s=machine-%d", testkit.DrillHost, machine))
 		if code == 0 && point == "" {
 			return
 		}
@@ -151,9 +94,9 @@ func (d *crashDrill) killAt(t *testing.T, i int) {
 }
 
 // apply runs one apply from a folder of its own and waits for its end.
-func (d *crashDrill) apply(t *testing.T, topology string, env ...string) (int, string) {
+func (d drill) apply(t *testing.T, topology string, env ...string) (int, string) {
 	var out bytes.Buffer
-	cmd := d.command(d.ctx, "apply", topology, "--lock-timeout", "30s")
+	cmd := d.Command(d.Ctx, "apply", topology, "--lock-timeout", "30s")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &out
 	cmd.Env = append(cmd.Env, env...)
 	err := cmd.Run()
@@ -165,20 +108,20 @@ func (d *crashDrill) apply(t *testing.T, topology string, env ...string) (int, s
 }
 
 // stopped starts an apply that stops itself at a point, and waits until it did.
-func (d *crashDrill) stopped(t *testing.T, topology, point string) (resume func() (int, string)) {
+func (d drill) stopped(t *testing.T, topology, point string) (resume func() (int, string)) {
 	t.Helper()
 	var out bytes.Buffer
 	mark := filepath.Join(t.TempDir(), "stopped")
-	cmd := d.command(d.ctx, "apply", topology)
+	cmd := d.Command(d.Ctx, "apply", topology)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Env = append(cmd.Env, drillStop+"="+point, drillMark+"="+mark, drillHost+"=machine-1")
+	cmd.Env = append(cmd.Env, testkit.DrillStop+"="+point, testkit.DrillMark+"="+mark, testkit.DrillHost+"=machine-1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
-	d.await(t, "the process to stop "+point, func() bool { _, err := os.Stat(mark); return err == nil })
+	d.Await(t, "the process to stop "+point, func() bool { _, err := os.Stat(mark); return err == nil })
 	return func() (int, string) {
-		if err := errors.Join(os.WriteFile(mark+goOn, nil, 0o600), cmd.Process.Signal(syscall.SIGCONT)); err != nil {
+		if err := errors.Join(os.WriteFile(mark+testkit.GoOn, nil, 0o600), cmd.Process.Signal(syscall.SIGCONT)); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // its exit code is what counts
@@ -191,18 +134,18 @@ func (d *crashDrill) stopped(t *testing.T, topology, point string) (resume func(
 func TestTwoReconcilersRace(t *testing.T) {
 	for _, kind := range []string{"embedded", "etcd"} {
 		t.Run(kind, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 			defer cancel()
 			etcd := ""
 			if kind == "etcd" {
-				etcd = "http://" + startEtcd(t)
+				etcd = "http://" + testkit.StartEtcd(t)
 			}
-			d := newCrashDrill(ctx, t, 1, etcd)
+			d := newLostDrill(ctx, t, 1, etcd)
 			if etcd != "" { // the holder outlives the time that it is stopped
-				keepInEtcd(t, filepath.Join(d.play, "reconcile.yaml"), etcd, time.Minute)
+				testkit.KeepInEtcd(t, filepath.Join(d.Play, "reconcile.yaml"), etcd, time.Minute)
 			}
 			resume := d.stopped(t, "t000", "after lock")
-			code, out := d.reconcile("apply", "t000")
+			code, out := d.Reconcile("apply", "t000")
 			out = strings.Join(strings.Fields(out), " ") // the table breaks lines
 			year := strconv.Itoa(time.Now().UTC().Year())
 			if code != 4 || !strings.Contains(out, "is locked by") || !strings.Contains(out, "on machine-1) since "+year) {
@@ -211,7 +154,7 @@ func TestTwoReconcilersRace(t *testing.T) {
 			if code, out := resume(); code != 0 {
 				t.Errorf("exit code %d: %s", code, out)
 			}
-			d.judge(t, "the race", "t000")
+			d.Judge(t, "the race", "t000")
 		})
 	}
 }
@@ -219,23 +162,23 @@ func TestTwoReconcilersRace(t *testing.T) {
 // TestStoppedBeforeItSends is R42 of scenarios.md: a process is stopped between its look at
 // the lease and the call, and wakes up when another has finished its work.
 func TestStoppedBeforeItSends(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), crashPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	d := newCrashDrill(ctx, t, 1, "http://"+startEtcd(t))
+	d := newLostDrill(ctx, t, 1, "http://"+testkit.StartEtcd(t))
 	resume := d.stopped(t, "t000", "before send")
-	if code, out := d.apply(t, "t000", drillHost+"=machine-2"); code != 0 {
+	if code, out := d.apply(t, "t000", testkit.DrillHost+"=machine-2"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, out)
 	}
 	code, out := resume()
 	if code == 0 || !strings.Contains(out, "lock") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
-	now, err := d.read()
+	now, err := d.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	sent := 0
-	for _, c := range now.calls {
+	for _, c := range now.Calls {
 		if c.ForcePromote {
 			sent++
 		}
@@ -243,5 +186,5 @@ func TestStoppedBeforeItSends(t *testing.T) {
 	if sent != 1 {
 		t.Errorf("%d force promotes were sent, want the other's only", sent)
 	}
-	d.judge(t, "R42", "t000")
+	d.Judge(t, "R42", "t000")
 }

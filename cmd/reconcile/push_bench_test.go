@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // BenchmarkWebhookToPromote is the time from the moment when a forge sends its
@@ -62,7 +64,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 	b.Helper()
 	e := newEstate(b, topologies, noWaiting)
 	dir := b.TempDir()
-	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: freeAddresses(b, 1)[0], log: filepath.Join(dir, "run.log")}
+	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: testkit.FreeAddresses(b, 1)[0], log: filepath.Join(dir, "run.log")}
 	repo := filepath.Join(filepath.Dir(e.config), "repo")
 	if out, err := exec.Command("git", "clone", "--quiet", "--bare", repo, p.forge).CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
@@ -83,7 +85,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
 	p.await(b, "the first sweep", func() bool {
-		_, err := request("GET", "http://"+p.serve+"/readyz", "")
+		_, err := testkit.Request("GET", "http://"+p.serve+"/readyz", "")
 		return err == nil
 	})
 	for i := range pushed {
@@ -125,7 +127,7 @@ func (p *pushes) configure(b *testing.B, repo string) {
 	secret := filepath.Join(filepath.Dir(p.log), "secret")
 	text := strings.NewReplacer(fmt.Sprintf("url: %q", repo), fmt.Sprintf("url: %q", p.url), "mode: observe\n", "mode: apply\nsweepInterval: 60s\n").Replace(string(data))
 	text += fmt.Sprintf("serve: {address: %q, webhookSecretFrom: {file: %q}}\n", p.serve, secret)
-	for name, content := range map[string]string{secret: hookSecret, p.config: text} {
+	for name, content := range map[string]string{secret: testkit.HookSecret, p.config: text} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			b.Fatal(err)
 		}
@@ -143,12 +145,12 @@ func (p *pushes) failover(b *testing.B, i int) (took, git time.Duration) {
 	}
 	body := fmt.Sprintf(`{"ref":"refs/heads/main","after":"%d","repository":{"clone_url":%q}}`, i, p.url)
 	before, began := p.git.Load(), time.Now()
-	if code, err := push("http://"+p.serve, "github", body, hookSecret); err != nil || code != http.StatusAccepted {
+	if code, err := testkit.Push("http://"+p.serve, "github", body, testkit.HookSecret); err != nil || code != http.StatusAccepted {
 		b.Fatalf("the webhook answered %d: %v", code, err)
 	}
 	cluster := fmt.Sprintf("t%04d-b", i)
 	p.await(b, "the promotion of "+cluster, func() bool {
-		data, err := request("POST", p.control+"/clusters/"+cluster+"/write", `{"rows":1}`)
+		data, err := testkit.Request("POST", p.control+"/clusters/"+cluster+"/write", `{"rows":1}`)
 		return err == nil && bytes.Contains(data, []byte(`"accepted":1`))
 	})
 	git = time.Duration(p.git.Load() - before)
@@ -158,7 +160,7 @@ func (p *pushes) failover(b *testing.B, i int) (took, git time.Duration) {
 // promoted is when a cluster got its force promote.
 func (e *estate) promoted(b *testing.B, cluster string) time.Time {
 	b.Helper()
-	data, err := request("GET", e.control+"/calls", "")
+	data, err := testkit.Request("GET", e.control+"/calls", "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // closedPipe is a writer whose reader has gone.
@@ -39,10 +41,10 @@ func TestReadersThatWentAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), replicasPatience) // from when it runs
+			ctx, cancel := context.WithTimeout(context.Background(), testkit.ReplicasPatience) // from when it runs
 			t.Cleanup(cancel)
-			d := newCrashDrill(ctx, t, 1, "")
-			cmd := d.command(ctx, "apply", "-o", "json")
+			d := testkit.NewLostFleet(ctx, t, 1, "")
+			cmd := d.Command(ctx, "apply", "-o", "json")
 			cmd.Args = append([]string{"sh", "-c", c.program + ` "$@"`, "sh"}, cmd.Args[1:]...)
 			sh, err := exec.LookPath("sh")
 			if err != nil {
@@ -53,7 +55,7 @@ func TestReadersThatWentAway(t *testing.T) {
 			if err := cmd.Run(); err != nil {
 				t.Errorf("apply ended with %v", err)
 			}
-			d.judge(t, name, crashName(0))
+			d.Judge(t, name, testkit.TopologyName(0))
 		})
 	}
 }
@@ -62,25 +64,25 @@ func TestReadersThatWentAway(t *testing.T) {
 // and when it stands still with the pipe full.
 func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 	t.Parallel()
-	d := newHealthyReplicas(t, 0)
-	etcd := startEtcd(t)
+	d := testkit.NewHealthyReplicas(t, 0)
+	etcd := testkit.StartEtcd(t)
 	for name, pipe := range map[string]func() *os.File{
 		"gone": func() *os.File { return closedPipe(t) },
 		"full": func() *os.File { return fullPipe(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			serves := freeAddresses(t, 1)[0]
+			serves := testkit.FreeAddresses(t, 1)[0]
 			config := filepath.Join(t.TempDir(), "reconcile.yaml")
-			d.configure(t, config, serves, strings.TrimPrefix(etcd, "http://"))
+			d.Configure(t, config, serves, strings.TrimPrefix(etcd, "http://"))
 			tellNobody(t, config)
-			cmd := exec.CommandContext(d.ctx, "reconcile", "run", "--config", config, "--log-level", "debug")
+			cmd := exec.CommandContext(d.Ctx, "reconcile", "run", "--config", config, "--log-level", "debug")
 			cmd.Stderr = pipe()
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+			d.Await(t, "it to be ready", func() bool { _, err := testkit.Request("GET", "http://"+serves+"/readyz", ""); return err == nil })
 			before := sweeps(t, serves)
-			d.await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
+			d.Await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
 			if err := cmd.Process.Signal(os.Interrupt); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +93,7 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 				if err != nil {
 					t.Errorf("it ended with %v", err)
 				}
-			case <-time.After(replicasPatience):
+			case <-time.After(testkit.ReplicasPatience):
 				t.Error("it does not end")
 			}
 		})
@@ -106,13 +108,13 @@ func tellNobody(t *testing.T, config string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, config, string(text)+"notify:\n  - {name: nobody, url: \"http://127.0.0.1:1\", minSeverity: info}\n")
+	testkit.Write(t, config, string(text)+"notify:\n  - {name: nobody, url: \"http://127.0.0.1:1\", minSeverity: info}\n")
 }
 
 // sweeps is what the daemon tells of its last look.
 func sweeps(t *testing.T, serves string) string {
 	t.Helper()
-	text, err := request("GET", "http://"+serves+"/metrics", "")
+	text, err := testkit.Request("GET", "http://"+serves+"/metrics", "")
 	if err != nil {
 		t.Fatal(err)
 	}

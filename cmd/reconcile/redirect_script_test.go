@@ -16,6 +16,8 @@ import (
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // conditions of scripts: [needs:PROGRAM] is a program, or the path of a file,
@@ -80,7 +82,7 @@ func arrives(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: arrives CLUSTER")
 	}
 	before := accepted(ts)[args[0]]
-	for deadline := time.Now().Add(patience); accepted(ts)[args[0]] == before; {
+	for deadline := time.Now().Add(testkit.Patience); accepted(ts)[args[0]] == before; {
 		if time.Now().After(deadline) {
 			ts.Fatalf("no client writes to %s", args[0])
 		}
@@ -94,7 +96,7 @@ func becomes(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: becomes FILE WANT")
 	}
 	want := ts.ReadFile(args[1])
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(testkit.Patience); ; {
 		got, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && string(got) == want {
 			return
@@ -116,7 +118,7 @@ func grow(ts *testscript.TestScript, log string, n int64) {
 		return info.Size()
 	}
 	want := size() + n
-	for deadline := time.Now().Add(patience); size() < want; {
+	for deadline := time.Now().Add(testkit.Patience); size() < want; {
 		if time.Now().After(deadline) {
 			ts.Fatalf("the client got %d of %d rows in", size()-want+n, n)
 		}
@@ -126,7 +128,7 @@ func grow(ts *testscript.TestScript, log string, n int64) {
 
 // accepted are the rows that each cluster took from clients.
 func accepted(ts *testscript.TestScript) map[string]int {
-	data, err := request("GET", "http://"+ts.Getenv("CONTROL")+"/world", "")
+	data, err := testkit.Request("GET", "http://"+ts.Getenv("CONTROL")+"/world", "")
 	ts.Check(err)
 	var world struct {
 		Clusters []struct {

@@ -23,12 +23,14 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // rotating is a daemon whose secrets lie in files: the password of etcd, its own
 // certificate and the webhook's secret.
 type rotating struct {
-	*replicas
+	*testkit.Replicas
 	dir    string
 	serves string
 	etcd   *clientv3.Client // as root
@@ -36,14 +38,14 @@ type rotating struct {
 
 func newRotating(t *testing.T) *rotating {
 	t.Helper()
-	d := &rotating{replicas: newHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeAddresses(t, 1)[0]}
-	endpoint := startEtcd(t)
+	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}
+	endpoint := testkit.StartEtcd(t)
 	d.lockEtcd(t, endpoint)
 	d.put(t, "password", "first")
 	d.put(t, "webhook", "first")
 	d.certify(t, 1)
 	config := filepath.Join(d.dir, "reconcile.yaml")
-	d.configure(t, config, d.serves, endpoint)
+	d.Configure(t, config, d.serves, endpoint)
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
@@ -53,8 +55,8 @@ func newRotating(t *testing.T) *rotating {
 	if err := os.WriteFile(config, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.start(t, filepath.Join(d.dir, "run.log"), "run", "--config", config)
-	d.await(t, "it to be ready", func() bool { return d.readyz(t) == http.StatusOK })
+	d.Start(t, filepath.Join(d.dir, "run.log"), "run", "--config", config)
+	d.Await(t, "it to be ready", func() bool { return d.readyz(t) == http.StatusOK })
 	return d
 }
 
@@ -71,7 +73,7 @@ func (d *rotating) put(t *testing.T, name, content string) {
 func (d *rotating) lockEtcd(t *testing.T, endpoint string) {
 	t.Helper()
 	d.put(t, "user", "reconcile")
-	config := clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: patience, Logger: zap.NewNop()}
+	config := clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: testkit.Patience, Logger: zap.NewNop()}
 	client, err := clientv3.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func (d *rotating) certify(t *testing.T, serial int64) {
 
 // unverified takes whatever certificate there is: the test looks at it.
 func unverified() *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	return &http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 }
 
 func (d *rotating) readyz(t *testing.T) int {
@@ -163,39 +165,27 @@ func TestRotatedSecrets(t *testing.T) {
 		}
 	}
 
-	if _, err := d.etcd.UserChangePassword(d.ctx, "reconcile", "second"); err != nil {
+	if _, err := d.etcd.UserChangePassword(d.Ctx, "reconcile", "second"); err != nil {
 		t.Fatal(err)
 	}
-	d.await(t, "it to say that it cannot act", func() bool { return d.readyz(t) == http.StatusServiceUnavailable })
+	d.Await(t, "it to say that it cannot act", func() bool { return d.readyz(t) == http.StatusServiceUnavailable })
 	d.put(t, "password", "second")
-	d.await(t, "it to be ready with the new password", func() bool { return d.readyz(t) == http.StatusOK })
+	d.Await(t, "it to be ready with the new password", func() bool { return d.readyz(t) == http.StatusOK })
 
-	d.post(t, "/clusters/a/stop", "")
-	d.replicas.failover(t)
-	d.await(t, "the failover", func() bool { return d.effective(t) == 1 })
-}
-
-// effective counts the force promotes that took effect.
-func (d *replicas) effective(t *testing.T) int {
-	t.Helper()
-	n := 0
-	for _, c := range d.promotions(t) {
-		if fmt.Sprint(c.Code) == "0" {
-			n++
-		}
-	}
-	return n
+	d.Post(t, "/clusters/a/stop", "")
+	d.Replicas.FailOver(t)
+	d.Await(t, "the failover", func() bool { return d.Effective(t) == 1 })
 }
 
 // pushed tells the daemon of a push, as GitHub does.
 func (d *rotating) pushed(t *testing.T, secret string) int {
 	t.Helper()
-	body := fmt.Sprintf(`{"ref":"refs/heads/main","at":%d,"repository":{"clone_url":%q}}`, time.Now().UnixNano(), filepath.Join(d.play, "repo"))
-	req, err := pushRequest("https://"+d.serves, "github", body, secret)
+	body := fmt.Sprintf(`{"ref":"refs/heads/main","at":%d,"repository":{"clone_url":%q}}`, time.Now().UnixNano(), filepath.Join(d.Play, "repo"))
+	req, err := testkit.PushRequest("https://"+d.serves, "github", body, secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := unverified().Do(req.WithContext(context.WithoutCancel(d.ctx)))
+	res, err := unverified().Do(req.WithContext(context.WithoutCancel(d.Ctx)))
 	if err != nil {
 		t.Fatal(err)
 	}

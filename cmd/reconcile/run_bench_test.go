@@ -19,6 +19,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkPushToWrite(b *testing.B) {
 		b.StopTimer()
 		began := time.Now()
 		d.forcePromote(b, "d")
-		d.await(b, "a write", func() bool { return d.writes(b, "d") })
+		d.Await(b, "a write", func() bool { return d.writes(b, "d") })
 		bare += time.Since(began)
 	}
 	b.ReportMetric(float64(pushed.Milliseconds())/float64(b.N), "ms/push-to-write")
@@ -69,30 +70,33 @@ var (
 	hangs   = lossOfPrimary{"/faults", `{"method":"*","kind":"hang"}`, "not_serving", "Failover-Accept: PRIMARY_NOT_SERVING\n"}
 )
 
+// pushedPair is a pair with a daemon that follows a forge.
+type pushedPair struct{ *testkit.Replicas }
+
 // pushed is how long it takes from the push to a write.
-func (d *replicas) pushed(b *testing.B, forge, serve string) time.Duration {
+func (d pushedPair) pushed(b *testing.B, forge, serve string) time.Duration {
 	b.Helper()
 	began := time.Now()
-	d.run(b, "git", "-C", filepath.Join(d.play, "repo"), "push", "--quiet", forge, "main")
+	d.run(b, "git", "-C", filepath.Join(d.Play, "repo"), "push", "--quiet", forge, "main")
 	body := fmt.Sprintf(`{"ref":"refs/heads/main","repository":{"clone_url":%q}}`, forge)
-	if code, err := push("http://"+serve, "github", body, hookSecret); err != nil || code != 202 {
+	if code, err := testkit.Push("http://"+serve, "github", body, testkit.HookSecret); err != nil || code != 202 {
 		b.Fatalf("the webhook answered %d: %v", code, err)
 	}
-	d.await(b, "a write", func() bool { return d.writes(b, "b") })
+	d.Await(b, "a write", func() bool { return d.writes(b, "b") })
 	return time.Since(began)
 }
 
 // newPushed has two pairs whose primaries are lost, a daemon that has its
 // evidence for the first, and the approved commit that was not pushed yet.
-func newPushed(b *testing.B, how lossOfPrimary) (d *replicas, forge, serve string) {
+func newPushed(b *testing.B, how lossOfPrimary) (d pushedPair, forge, serve string) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), replicasPatience)
+	ctx, cancel := context.WithTimeout(b.Context(), testkit.ReplicasPatience)
 	b.Cleanup(cancel)
 	dir := b.TempDir()
-	at := freeAddresses(b, 6)
-	d = &replicas{ctx: ctx, play: filepath.Join(dir, "play"), control: "http://" + at[0]}
+	at := testkit.FreeAddresses(b, 6)
+	d = pushedPair{&testkit.Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + at[0]}}
 	files := filepath.Join(dir, "topologies")
-	writePair(b, files, at[1:3], 1, "primary", "standby")
+	testkit.WritePair(b, files, at[1:3], 1, "primary", "standby")
 	other := strings.NewReplacer("orders", "parts", "id: a,", "id: c,", "id: b,", "id: d,", "a-root", "c-root", "b-root", "d-root", at[1], at[3], at[2], at[4])
 	data, err := os.ReadFile(filepath.Join(files, "orders.yaml"))
 	if err == nil {
@@ -101,35 +105,35 @@ func newPushed(b *testing.B, how lossOfPrimary) (d *replicas, forge, serve strin
 	if err != nil {
 		b.Fatal(err)
 	}
-	d.start(b, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.play, "--control", at[0])
-	d.await(b, "the simulator", func() bool { _, err := request("GET", d.control+"/world", ""); return err == nil })
-	d.post(b, "/clusters/a"+how.path, how.body)
-	d.post(b, "/clusters/c/stop", "")
+	d.Start(b, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.Play, "--control", at[0])
+	d.Await(b, "the simulator", func() bool { _, err := testkit.Request("GET", d.Control+"/world", ""); return err == nil })
+	d.Post(b, "/clusters/a"+how.path, how.body)
+	d.Post(b, "/clusters/c/stop", "")
 	forge = filepath.Join(dir, "forge.git")
-	d.run(b, "git", "clone", "--quiet", "--bare", filepath.Join(d.play, "repo"), forge)
-	data, err = os.ReadFile(filepath.Join(d.play, "reconcile.yaml"))
+	d.run(b, "git", "clone", "--quiet", "--bare", filepath.Join(d.Play, "repo"), forge)
+	data, err = os.ReadFile(filepath.Join(d.Play, "reconcile.yaml"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	secret, config := filepath.Join(dir, "secret"), filepath.Join(dir, "run.yaml")
-	text := strings.Replace(string(data), filepath.Join(d.play, "repo"), forge, 1)
+	text := strings.Replace(string(data), filepath.Join(d.Play, "repo"), forge, 1)
 	text = strings.Replace(text, "mode: observe\n", "mode: apply\n", 1)
 	text += fmt.Sprintf("serve: {address: %q, webhookSecretFrom: {file: %q}}\n", at[5], secret)
-	for name, content := range map[string]string{secret: hookSecret, config: text} {
+	for name, content := range map[string]string{secret: testkit.HookSecret, config: text} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
-	r := &replica{log: filepath.Join(dir, "run.log")}
-	r.cmd = d.start(b, r.log, "run", "--config", config)
-	d.await(b, "the rounds of evidence", r.says("cluster=a code="+how.says))
-	d.failover(b, how.accepts)
+	r := &testkit.Replica{Log: filepath.Join(dir, "run.log")}
+	r.Cmd = d.Start(b, r.Log, "run", "--config", config)
+	d.Await(b, "the rounds of evidence", r.Says("cluster=a code="+how.says))
+	d.FailOver(b, how.accepts)
 	return d, forge, at[5]
 }
 
-func (d *replicas) run(b *testing.B, name string, args ...string) {
+func (d pushedPair) run(b *testing.B, name string, args ...string) {
 	b.Helper()
-	cmd := exec.CommandContext(d.ctx, name, args...)
+	cmd := exec.CommandContext(d.Ctx, name, args...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%s %v: %v\n%s", name, args, err, out)
@@ -137,9 +141,9 @@ func (d *replicas) run(b *testing.B, name string, args ...string) {
 }
 
 // writes says whether a cluster accepts a row.
-func (d *replicas) writes(b *testing.B, cluster string) bool {
+func (d pushedPair) writes(b *testing.B, cluster string) bool {
 	b.Helper()
-	data, err := request("POST", d.control+"/clusters/"+cluster+"/write", `{"rows":1}`)
+	data, err := testkit.Request("POST", d.Control+"/clusters/"+cluster+"/write", `{"rows":1}`)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -148,9 +152,9 @@ func (d *replicas) writes(b *testing.B, cluster string) bool {
 }
 
 // forcePromote is the bare RPC, as the guide has it.
-func (d *replicas) forcePromote(b *testing.B, cluster string) {
+func (d pushedPair) forcePromote(b *testing.B, cluster string) {
 	b.Helper()
-	data, err := request("GET", d.control+"/world", "")
+	data, err := testkit.Request("GET", d.Control+"/world", "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -169,7 +173,7 @@ func (d *replicas) forcePromote(b *testing.B, cluster string) {
 			b.Fatal(err)
 		}
 		defer conn.Close() //nolint:errcheck // the call is over
-		ctx := metadata.AppendToOutgoingContext(d.ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(milvussim.RootToken)))
+		ctx := metadata.AppendToOutgoingContext(d.Ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(milvussim.RootToken)))
 		status, err := milvuspb.NewMilvusServiceClient(conn).UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 			ForcePromote: true,
 			ReplicateConfiguration: &commonpb.ReplicateConfiguration{Clusters: []*commonpb.MilvusCluster{{

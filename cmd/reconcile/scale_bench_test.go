@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // sizes are the numbers of topologies, each of three clusters with 16 channels.
@@ -29,7 +31,7 @@ func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 		b.Skip("only Linux has the whole of 127.0.0.0/8 without set-up")
 	}
 	dir := b.TempDir()
-	e := &estate{binary: builtBinary(b), files: filepath.Join(dir, "topologies"), config: filepath.Join(dir, "play", "reconcile.yaml")}
+	e := &estate{binary: testkit.BuiltBinary(b), files: filepath.Join(dir, "topologies"), config: filepath.Join(dir, "play", "reconcile.yaml")}
 	if err := os.Mkdir(e.files, 0o755); err != nil {
 		b.Fatal(err)
 	}
@@ -38,7 +40,7 @@ func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 			b.Fatal(err)
 		}
 	}
-	at := freeAddresses(b, 1)[0]
+	at := testkit.FreeAddresses(b, 1)[0]
 	e.control = "http://" + at
 	e.sim = exec.Command(e.binary, "sim", "--dir", e.files, "--git", filepath.Join(dir, "play"), "--control", at)
 	out, err := e.sim.StdoutPipe()

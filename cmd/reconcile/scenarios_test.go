@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim/conformance"
 )
 
@@ -89,7 +90,7 @@ func present(witness string) string {
 	if !isCase {
 		file, name, _ = strings.Cut(witness, " ")
 	}
-	path := filepath.Join("..", "..", file)
+	path := filepath.Join(testkit.Repository, file)
 	if !strings.HasSuffix(file, ".go") {
 		if _, err := os.Stat(path); err != nil {
 			return "there is no such file"

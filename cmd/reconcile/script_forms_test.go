@@ -9,6 +9,7 @@ import (
 	"github.com/xeipuuv/gojsonschema"
 	sigsyaml "sigs.k8s.io/yaml"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/schema"
 )
 
@@ -41,7 +42,9 @@ func conforms(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // formSchema is where the schemas of other people's forms lie.
-func formSchema(name string) string { return filepath.Join("internal", "render", "testdata", name) }
+func formSchema(name string) string {
+	return filepath.Join(testkit.Repository, "cmd", "reconcile", "internal", "render", "testdata", name)
+}
 
 func conformsJSON(ts *testscript.TestScript, name string, published []byte) {
 	document, err := sigsyaml.YAMLToJSON([]byte(ts.ReadFile(name))) // JSON is YAML

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // changing are the calls that change a cluster.
@@ -23,9 +25,9 @@ func order(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: order ITEM…")
 	}
-	data, err := request("GET", "http://"+ts.Getenv("CONTROL")+"/calls", "")
+	data, err := testkit.Request("GET", "http://"+ts.Getenv("CONTROL")+"/calls", "")
 	ts.Check(err)
-	var calls []seenCall
+	var calls []testkit.Call
 	ts.Check(json.Unmarshal(data, &calls))
 	if wrong := outOfOrder(calls, args); wrong != "" {
 		ts.Fatalf("%s", wrong)
@@ -33,7 +35,7 @@ func order(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // outOfOrder says what is wrong with the order of calls, "" if nothing is.
-func outOfOrder(calls []seenCall, items []string) string {
+func outOfOrder(calls []testkit.Call, items []string) string {
 	var changes []string
 	read := map[string]bool{} // since the first change of the last item
 	next := 0                 // item
@@ -112,10 +114,10 @@ func TestOutOfOrder(t *testing.T) {
 		"read beside the second": {"a/Insert a/Get b/Insert b/Get a/Insert", "a/Insert+b/Insert ~a/Get ~b/Get a/Insert", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var calls []seenCall
+			var calls []testkit.Call
 			for _, f := range strings.Fields(c.calls) {
 				cluster, method, _ := strings.Cut(f, "/")
-				calls = append(calls, seenCall{Cluster: cluster, Method: method})
+				calls = append(calls, testkit.Call{Cluster: cluster, Method: method})
 			}
 			if got := outOfOrder(calls, strings.Fields(c.items)); got != c.wrong && (c.wrong == "" || !strings.Contains(got, c.wrong)) {
 				t.Errorf("got %q, want %q", got, c.wrong)

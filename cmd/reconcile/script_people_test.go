@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/hiddeco/sshsig"
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/crypto/ssh"
 )
 
 // topology FILE GENERATION ROLE…: writes the topology "orders" with a role for
@@ -84,31 +81,4 @@ func person(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Check(ts.Exec("git", "-C", repo, "config", kv[0], kv[1]))
 	}
-}
-
-// sshsign is `ssh-keygen -Y sign -n git -f KEY FILE`, which git calls.
-func sshsign(args []string) error {
-	key, file := "", args[len(args)-1]
-	for i, a := range args {
-		if a == "-f" {
-			key = args[i+1]
-		}
-	}
-	pem, err := os.ReadFile(key)
-	if err != nil {
-		return err
-	}
-	signer, err := ssh.ParsePrivateKey(pem)
-	if err != nil {
-		return err
-	}
-	payload, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	sig, err := sshsig.Sign(bytes.NewReader(payload), signer, sshsig.HashSHA512, "git")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file+".sig", sshsig.Armor(sig), 0o644)
 }

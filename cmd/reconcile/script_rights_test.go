@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/milvus/milvussim/leastrights"
 )
@@ -39,7 +40,7 @@ func TestLeastRightsOfEveryVersion(t *testing.T) {
 		}
 		had[way] = true
 		story := scripts()
-		story.Files = []string{filepath.Join(repository, "testdata", "script", "least-rights.txtar")}
+		story.Files = []string{filepath.Join(testkit.Repository, "testdata", "script", "least-rights.txtar")}
 		story.Setup = func(env *testscript.Env) error {
 			err := setup(env)
 			env.Setenv("PROFILE", profile)
@@ -58,13 +59,13 @@ func grantLeastRights(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: least-rights FILE")
 	}
-	doc, err := os.ReadFile(filepath.Join(documents, "setup.md"))
+	doc, err := os.ReadFile(filepath.Join(testkit.Repository, "docs", "setup.md"))
 	ts.Check(err)
-	data, err := request("GET", "http://"+ts.Getenv("CONTROL")+"/world", "")
+	data, err := testkit.Request("GET", "http://"+ts.Getenv("CONTROL")+"/world", "")
 	ts.Check(err)
 	var world struct{ Clusters []struct{ Address string } }
 	ts.Check(json.Unmarshal(data, &world))
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	token := ""
 	for _, c := range world.Clusters {
@@ -74,13 +75,3 @@ func grantLeastRights(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("TOKEN", token)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(token+"\n"), 0o600))
 }
-
-// documents is where the guides are, as an absolute path: a script has a folder
-// of its own.
-var documents = func() string {
-	path, err := filepath.Abs(filepath.Join(repository, "docs"))
-	if err != nil {
-		panic(err)
-	}
-	return path
-}()

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -18,10 +15,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-// hookSecret is what a script's forge and daemon share.
-const hookSecret = "a webhook secret of the scripts"
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
 
 // running are the daemons of all scripts, by the folder of the script and
 // their name.
@@ -48,7 +44,7 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: daemon NAME MODE [LINE…]")
 	}
-	l, err := listenFree()
+	l, err := testkit.ListenFree()
 	ts.Check(err)
 	p := &process{address: l.Addr().String(), ended: make(chan error, 1)}
 	ts.Check(l.Close())
@@ -58,7 +54,7 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	p.cmd = exec.Command("reconcile", "run", "--log-level", "debug", "--config", ts.MkAbs(args[0]+".yaml"))
 	p.cmd.Stderr, p.cmd.Dir = log, ts.Getenv("WORK")
-	p.cmd.Env = append(os.Environ(), "HOOK_SECRET="+hookSecret)
+	p.cmd.Env = append(os.Environ(), "HOOK_SECRET="+testkit.HookSecret)
 	ts.Check(p.cmd.Start())
 	go func() { p.ended <- p.cmd.Wait() }()
 	ts.Defer(func() {
@@ -110,7 +106,7 @@ func ends(ts *testscript.TestScript, neg bool, args []string) {
 		if (err == nil) == neg {
 			ts.Fatalf("%s ended with %v\n%s", args[0], err, ts.ReadFile(args[0]+".log"))
 		}
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		ts.Fatalf("%s does not end", args[0])
 	}
 }
@@ -127,50 +123,17 @@ func webhook(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: webhook CODE NAME FORGE REF [SECRET]")
 	}
-	secret := hookSecret
+	secret := testkit.HookSecret
 	if len(args) > 4 {
 		secret = args[4]
 	}
 	repo := filepath.Join(ts.Getenv("PLAY"), "repo")
 	body := fmt.Sprintf(`{"ref":%q,"at":%d,"repository":{"clone_url":%q}}`, args[3], time.Now().UnixNano(), repo)
-	code, err := push("http://"+daemonOf(ts, args[1]).address, args[2], body, secret)
+	code, err := testkit.Push("http://"+daemonOf(ts, args[1]).address, args[2], body, secret)
 	ts.Check(err)
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("the webhook answered %d, want %s", code, args[0])
 	}
-}
-
-// push sends one notification and returns the status of the answer.
-func push(base, forge, body, secret string) (int, error) {
-	req, err := pushRequest(base, forge, body, secret)
-	if err != nil {
-		return 0, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	return res.StatusCode, res.Body.Close()
-}
-
-// pushRequest is a notification as a forge sends it.
-func pushRequest(base, forge, body, secret string) (*http.Request, error) {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(body))
-	sum := hex.EncodeToString(mac.Sum(nil))
-	headers := map[string]map[string]string{
-		"github": {"X-GitHub-Event": "push", "X-Hub-Signature-256": "sha256=" + sum},
-		"gitea":  {"X-Gitea-Event": "push", "X-Gitea-Signature": sum},
-		"gitlab": {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": secret},
-	}[forge]
-	req, err := http.NewRequest(http.MethodPost, base+"/webhook/git", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	for k, v := range headers {
-		req.Header.Set(k, v)
-	}
-	return req, nil
 }
 
 // httpStatus is what a daemon answers to a GET of NAME/path.

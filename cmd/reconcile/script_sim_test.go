@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // control METHOD PATH [BODY]: calls the control API of the simulator.
@@ -20,25 +21,8 @@ func control(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: control METHOD PATH [BODY]")
 	}
 	body := strings.Join(args[2:], " ")
-	_, err := request(args[0], "http://"+ts.Getenv("CONTROL")+args[1], body)
+	_, err := testkit.Request(args[0], "http://"+ts.Getenv("CONTROL")+args[1], body)
 	ts.Check(err)
-}
-
-func request(method, url, body string) ([]byte, error) {
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close() //nolint:errcheck // read to the end
-	data, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %s: %s", method, url, res.Status, data)
-	}
-	return data, err
 }
 
 // eventually ready | http NAME/PATH CODE | served NAME/PATH TEXT | log NAME TEXT | file NAME TEXT | CLUSTER FIELD VALUE | called CLUSTER/METHOD | calls METHOD|forcePromote N: waits
@@ -48,7 +32,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: eventually ready | CLUSTER FIELD VALUE | file NAME TEXT | calls CLUSTER/METHOD|forcePromote N")
 	}
 	var last string
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(testkit.Patience); ; {
 		got, ok := asTold(ts, args)
 		if ok {
 			return
@@ -85,7 +69,7 @@ func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 		got, _ := countCalls(ts, base, append(args, "some"))
 		return got, got != "0"
 	}
-	data, err := request("GET", base+"/world", "")
+	data, err := testkit.Request("GET", base+"/world", "")
 	if err != nil || args[0] == "ready" {
 		return fmt.Sprint(err), err == nil
 	}
@@ -101,7 +85,7 @@ func asTold(ts *testscript.TestScript, args []string) (string, bool) {
 }
 
 func countCalls(ts *testscript.TestScript, base string, args []string) (string, bool) {
-	data, err := request("GET", base+"/calls", "")
+	data, err := testkit.Request("GET", base+"/calls", "")
 	ts.Check(err)
 	var calls []struct {
 		Cluster, Method string
@@ -120,7 +104,7 @@ func countCalls(ts *testscript.TestScript, base string, args []string) (string, 
 // trickle CONTROL CLUSTER writes one row after the other until it is ended.
 func trickle(address, cluster string) {
 	for range time.Tick(50 * time.Millisecond) {
-		if _, err := request("POST", "http://"+address+"/clusters/"+cluster+"/write", `{"rows":16}`); err != nil {
+		if _, err := testkit.Request("POST", "http://"+address+"/clusters/"+cluster+"/write", `{"rows":16}`); err != nil {
 			return
 		}
 	}

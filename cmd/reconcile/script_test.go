@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,29 +11,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"milvus-reconcile/cmd/reconcile/internal/cli"
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
 
-// patience bounds every wait for a condition of the simulator.
-const patience = time.Minute
-
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"reconcile": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Drill: drillOf()}))
-		},
-		"sshsign": func() {
-			if err := sshsign(os.Args[1:]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		},
+	testkit.Main(m, map[string]func(){
 		"promote-by-hand": func() {
 			if err := promoteByHand(os.Args[1], os.Args[2]); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -42,7 +28,7 @@ func TestMain(m *testing.M) {
 			}
 		},
 		"restart-cluster": func() {
-			if _, err := request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/restart", ""); err != nil {
+			if _, err := testkit.Request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/restart", ""); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
@@ -60,7 +46,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	p := scripts()
-	p.Dir = filepath.Join(repository, "testdata", "script")
+	p.Dir = filepath.Join(testkit.Repository, "testdata", "script")
 	testscript.Run(t, p)
 }
 
@@ -86,7 +72,7 @@ func scripts() testscript.Params {
 // machine's user.
 func setup(env *testscript.Env) error {
 	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
-		l, err := listenFree()
+		l, err := testkit.ListenFree()
 		if err != nil {
 			return err
 		}
@@ -94,11 +80,7 @@ func setup(env *testscript.Env) error {
 		env.Setenv(name, l.Addr().String())
 	}
 	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
-	workflows, err := filepath.Abs(ci(""))
-	if err != nil {
-		return err
-	}
-	env.Setenv("WORKFLOWS", workflows)
+	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository, "docs", "ci"))
 	env.Setenv("PROFILE", usualProfile)
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
 	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))

@@ -2,52 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
-
-// sdkDocument is the document of contract.md §9, as an SDK decodes it.
-type sdkDocument struct {
-	Code int
-	Data struct {
-		Version  int64
-		Clusters []struct {
-			ClusterID  string
-			Endpoint   string
-			Capability int
-		}
-	}
-}
-
-// sdkDocumentOf asks one daemon for it; false: there is none.
-func sdkDocumentOf(serves string) (d sdkDocument, ok bool) {
-	data, err := request("GET", "http://"+serves+"/t/orders/global-cluster/topology", "")
-	return d, err == nil && json.Unmarshal(data, &d) == nil && d.Code == 0
-}
-
-// writable is the cluster with capability bit 2; more than one is a fault.
-func (d sdkDocument) writable(t *testing.T) (id, endpoint string) {
-	t.Helper()
-	for _, c := range d.Data.Clusters {
-		if c.Capability&2 == 0 {
-			continue
-		}
-		if id != "" {
-			t.Errorf("%s and %s are writable in version %d", id, c.ClusterID, d.Data.Version)
-		}
-		id, endpoint = c.ClusterID, c.Endpoint
-	}
-	return id, endpoint
-}
 
 // sdk is a client that follows the document as pymilvus does
 // (client/global_topology.py): it takes a document over when its version is
@@ -63,11 +27,11 @@ type sdk struct {
 // follow asks one of the daemons.
 func (s *sdk) follow(ctx context.Context, t *testing.T, serves string) {
 	t.Helper()
-	d, ok := sdkDocumentOf(serves)
+	d, ok := testkit.DocumentOf(serves)
 	if !ok || d.Data.Version <= s.version {
 		return
 	}
-	id, endpoint := d.writable(t)
+	id, endpoint := d.Writable(t)
 	if id == "" {
 		t.Errorf("version %d was raised without a cluster to write to", d.Data.Version)
 		return
@@ -110,26 +74,26 @@ func (s *sdk) write(ctx context.Context) bool {
 // asked of two daemons in turn, write to a pair whose primary is lost, whose
 // standby is promoted, and whose old primary comes back and takes writes.
 func TestSDKFollowsAFailover(t *testing.T) {
-	d := newHealthyReplicas(t, 2)
+	d := testkit.NewHealthyReplicas(t, 2)
 	client, turn := &sdk{}, 0
-	t.Cleanup(func() { client.close(context.WithoutCancel(d.ctx)) })
+	t.Cleanup(func() { client.close(context.WithoutCancel(d.Ctx)) })
 	step := func() bool {
 		turn++
-		client.follow(d.ctx, t, d.all[turn%2].serves)
-		return client.write(d.ctx)
+		client.follow(d.Ctx, t, d.All[turn%2].Serves)
+		return client.write(d.Ctx)
 	}
-	d.await(t, "the first document", func() bool { step(); return client.cluster == "a" })
-	if err := client.client.CreateCollection(d.ctx, milvusclient.SimpleCreateCollectionOptions("books", 4)); err != nil {
+	d.Await(t, "the first document", func() bool { step(); return client.cluster == "a" })
+	if err := client.client.CreateCollection(d.Ctx, milvusclient.SimpleCreateCollectionOptions("books", 4)); err != nil {
 		t.Fatal(err)
 	}
-	d.await(t, "a row at the primary", step)
-	d.lose(t)
-	d.failover(t)
-	d.await(t, "a row at the promoted cluster", step)
+	d.Await(t, "a row at the primary", step)
+	d.Lose(t)
+	d.FailOver(t)
+	d.Await(t, "a row at the promoted cluster", step)
 
-	d.post(t, "/clusters/a/start", "")
-	for _, r := range d.all {
-		d.await(t, "the return to be seen", r.says("code=STALE_PRIMARY"))
+	d.Post(t, "/clusters/a/start", "")
+	for _, r := range d.All {
+		d.Await(t, "the return to be seen", r.Says("code=STALE_PRIMARY"))
 	}
 	for range 20 {
 		if !step() {
@@ -139,29 +103,5 @@ func TestSDKFollowsAFailover(t *testing.T) {
 	if !slices.Equal(client.wrote, []string{"a", "b"}) || client.version != 2 {
 		t.Errorf("it wrote to %q, by version %d", client.wrote, client.version)
 	}
-	d.sameDocument(t, 2, "b")
-}
-
-// sameDocument demands that every daemon which answers tells SDKs the same.
-func (d *replicas) sameDocument(t *testing.T, version int64, primary string) {
-	t.Helper()
-	for _, r := range d.all {
-		d.await(t, fmt.Sprintf("version %d at %s", version, r.serves), func() bool {
-			got, ok := sdkDocumentOf(r.serves)
-			if d.gone(r) {
-				return true
-			}
-			if !ok || got.Data.Version != version {
-				return false
-			}
-			id, _ := got.writable(t)
-			return id == primary && len(got.Data.Clusters) == 1
-		})
-	}
-}
-
-// gone says whether a daemon does not serve any more.
-func (d *replicas) gone(r *replica) bool {
-	_, err := request("GET", "http://"+r.serves+"/healthz", "")
-	return err != nil && strings.Contains(err.Error(), "connection refused")
+	d.SameDocument(t, 2, "b")
 }

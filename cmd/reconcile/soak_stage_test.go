@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // soak is a simulator and a daemon, with what was done to them.
@@ -40,7 +42,7 @@ type footprint struct {
 func newSoak(ctx context.Context, t *testing.T, n int, random *rand.Rand) *soak {
 	t.Helper()
 	dir := t.TempDir()
-	addresses := freeAddresses(t, 2*n+2)
+	addresses := testkit.FreeAddresses(t, 2*n+2)
 	s := &soak{
 		ctx: ctx, random: random, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], address: addresses[1],
 		config: filepath.Join(dir, "soak.yaml"), log: filepath.Join(dir, "run.log"), did: map[string]int{},
@@ -52,17 +54,17 @@ func newSoak(ctx context.Context, t *testing.T, n int, random *rand.Rand) *soak 
 	for i := range n {
 		d := &drilled{name: fmt.Sprintf("t%03d", i), addresses: addresses[2+2*i : 4+2*i], generation: 1}
 		s.all = append(s.all, d)
-		write(t, filepath.Join(files, d.name+".yaml"), d.document("primary", "standby"))
+		testkit.Write(t, filepath.Join(files, d.name+".yaml"), d.document("primary", "standby"))
 	}
 	s.start(t, "sim", "--dir", files, "--git", s.play, "--control", addresses[0])
-	s.await(t, "the simulator", func() bool { _, err := request("GET", s.control+"/world", ""); return err == nil })
+	s.await(t, "the simulator", func() bool { _, err := testkit.Request("GET", s.control+"/world", ""); return err == nil })
 	data, err := os.ReadFile(filepath.Join(s.play, "reconcile.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := strings.Replace(string(data), "mode: observe\n", "mode: apply\nsweepInterval: 1s\n", 1)
 	text = strings.Replace(text, "\ngit:\n", "\ngit:\n  pollInterval: 500ms\n", 1)
-	write(t, s.config, text+fmt.Sprintf("serve: {address: %q}\n", s.address))
+	testkit.Write(t, s.config, text+fmt.Sprintf("serve: {address: %q}\n", s.address))
 	s.run(t)
 	return s
 }
@@ -79,21 +81,13 @@ func (d *drilled) document(a, b string) string {
 // commit merges a change of one topology, approved by alice or by nobody.
 func (s *soak) commit(t *testing.T, d *drilled, a, b string, approved bool) {
 	t.Helper()
-	write(t, d.file(s.play), d.document(a, b))
+	testkit.Write(t, d.file(s.play), d.document(a, b))
 	message := "Change " + d.name + "\n"
 	if approved {
 		message += "\nFailover-Approved: " + d.name + "/" + d.standby() + "\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n"
 	}
-	git := []string{
-		"-C", filepath.Join(s.play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
-		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(s.play, "alice"),
-	}
-	for _, args := range [][]string{{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message}} {
-		cmd := exec.CommandContext(s.ctx, "git", slices.Concat(git, args)...)
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %s: %v\n%s", args[0], err, out)
-		}
+	if err := testkit.CommitApproved(s.ctx, s.play, message); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -190,18 +184,18 @@ func (s *soak) measure(t *testing.T) footprint {
 
 func (s *soak) post(t *testing.T, path, body string) {
 	t.Helper()
-	if _, err := request("POST", s.control+path, body); err != nil {
+	if _, err := testkit.Request("POST", s.control+path, body); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *soak) calls(t *testing.T) []seenCall {
+func (s *soak) calls(t *testing.T) []testkit.Call {
 	t.Helper()
-	data, err := request("GET", s.control+"/calls", "")
+	data, err := testkit.Request("GET", s.control+"/calls", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []seenCall
+	var out []testkit.Call
 	if err := json.Unmarshal(data, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +205,7 @@ func (s *soak) calls(t *testing.T) []seenCall {
 // writable says whether a cluster takes writes.
 func (s *soak) writable(t *testing.T, id string) bool {
 	t.Helper()
-	data, err := request("GET", s.control+"/world", "")
+	data, err := testkit.Request("GET", s.control+"/world", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,23 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // BenchmarkStart is what every command pays: `reconcile version`, the size of
 // the binary, and the packages whose initialisation takes longest.
 func BenchmarkStart(b *testing.B) {
 	b.StopTimer()
-	binary := builtBinary(b)
+	binary := testkit.BuiltBinary(b)
 	info, err := os.Stat(binary)
 	if err != nil {
 		b.Fatal(err)
@@ -76,33 +75,3 @@ func initCosts(b *testing.B, binary string) map[string]float64 {
 }
 
 var initLine = regexp.MustCompile(`init (\S+) @\S+ ms, (\S+) ms clock`)
-
-// builtBinary is the program, built once as `make build` does.
-func builtBinary(b testing.TB) string {
-	b.Helper()
-	path, err := buildOnce()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return path
-}
-
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "reconcile-bench") // TestMain's process ends; the system clears it
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "reconcile")
-	return path, goBuild(path, ".")
-})
-
-// goBuild builds a program as `make build` does.
-func goBuild(path, folder string, flags ...string) error {
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
-	cmd := exec.Command("go", append(args, folder)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
-	}
-	return nil
-}

@@ -7,17 +7,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // TestIdleClientsStarveNobody: 400 clients that hold a connection each do not keep a
 // daemon that may open 200 files from carrying out an approved failover.
 func TestIdleClientsStarveNobody(t *testing.T) {
 	t.Parallel()
-	d := newHealthyReplicas(t, 0)
-	serves := freeAddresses(t, 1)[0]
+	d := testkit.NewHealthyReplicas(t, 0)
+	serves := testkit.FreeAddresses(t, 1)[0]
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
-	d.configure(t, config, serves, newLine(t, startEtcd(t)).address())
-	cmd := exec.CommandContext(d.ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)
+	d.Configure(t, config, serves, testkit.NewLine(t, testkit.StartEtcd(t)).Address())
+	cmd := exec.CommandContext(d.Ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +27,7 @@ func TestIdleClientsStarveNobody(t *testing.T) {
 		_ = cmd.Process.Kill() // it may be gone
 		_ = cmd.Wait()         // it was killed
 	})
-	d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+	d.Await(t, "it to be ready", func() bool { _, err := testkit.Request("GET", "http://"+serves+"/readyz", ""); return err == nil })
 	for range 400 {
 		conn, err := net.Dial("tcp", serves)
 		if err != nil {
@@ -36,7 +38,7 @@ func TestIdleClientsStarveNobody(t *testing.T) {
 			_, _ = io.ReadFull(conn, make([]byte, 12)) // the server may have closed it
 		}
 	}
-	d.post(t, "/clusters/a/stop", "")
-	d.failover(t)
-	d.await(t, "the promotion", func() bool { return d.effective(t) == 1 })
+	d.Post(t, "/clusters/a/stop", "")
+	d.FailOver(t)
+	d.Await(t, "the promotion", func() bool { return d.Effective(t) == 1 })
 }

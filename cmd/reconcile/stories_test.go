@@ -3,6 +3,8 @@ package main
 import (
 	"regexp"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // stories names the tests that hold each story of what must not go wrong, as
@@ -85,7 +87,7 @@ var stories = map[string][]string{
 // there.
 func TestStoriesAreHeld(t *testing.T) {
 	told := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\| <a id="r[0-9]{2}"></a>(R[0-9]{2}) \|`).FindAllStringSubmatch(contents(t, "docs/design/scenarios.md"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| <a id="r[0-9]{2}"></a>(R[0-9]{2}) \|`).FindAllStringSubmatch(testkit.Contents(t, "docs/design/scenarios.md"), -1) {
 		if told[m[1]] {
 			t.Errorf("two stories are %s", m[1])
 		}

@@ -14,6 +14,8 @@ import (
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/prototext"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // traceCollector takes spans by OTLP, as any collector does.
@@ -39,7 +41,7 @@ func (c *traceCollector) Export(_ context.Context, r *collector.ExportTraceServi
 // enough to have a pass and an apply traced: one trace each, with the calls to
 // each cluster in it, and no token.
 func TestOneTraceForAPass(t *testing.T) {
-	l, err := listenFree()
+	l, err := testkit.ListenFree()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func TestOneTraceForAPass(t *testing.T) {
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
 
-	play := startPair(t, "127.0.0.1:0")
+	play := testkit.StartPair(t, "127.0.0.1:0")
 	for _, command := range []string{"plan", "apply"} {
 		cmd := exec.Command("reconcile", command, "--config", filepath.Join(play, "reconcile.yaml"))
 		cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+l.Addr().String())
@@ -82,46 +84,4 @@ func (c *traceCollector) judge(t *testing.T, command string) {
 		t.Errorf("%s: %d traces of one pass", command, n)
 	}
 	c.spans = nil
-}
-
-// startPair simulates two clusters at rest until the test ends, and returns
-// the folder with the repository and the configuration for them.
-func startPair(t *testing.T, control string) string {
-	t.Helper()
-	play := filepath.Join(t.TempDir(), "play")
-	sim := exec.Command("reconcile", "sim", "--dir", topologiesAt(t), "--git", play, "--control", control)
-	ready, err := sim.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = sim.Process.Kill()
-		_ = sim.Wait()
-	})
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	return play
-}
-
-// topologiesAt writes a topology of two clusters on free ports.
-func topologiesAt(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	text := "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"
-	for i, role := range []string{"primary", "standby"} {
-		l, err := listenFree()
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += "    - {id: cluster-" + string(rune('a'+i)) + ", role: " + role + ", uri: \"http://" + l.Addr().String() + "\"}\n"
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(t, filepath.Join(dir, "orders.yaml"), text)
-	return dir
 }

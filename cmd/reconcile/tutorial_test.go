@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // TestTutorial runs every line of the tutorial, in its order and in one shell,
@@ -60,20 +62,20 @@ func newcomer(t *testing.T) place {
 	}
 	moved := map[string]string{}
 	for _, name := range []string{"orders.yaml", "catalog.yaml"} {
-		text, err := os.ReadFile(filepath.Join(repository, "topologies", name))
+		text, err := os.ReadFile(filepath.Join(testkit.Repository, "topologies", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		changed := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllStringFunc(string(text), func(address string) string {
 			if moved[address] == "" {
-				moved[address] = freeAddresses(t, 1)[0]
+				moved[address] = testkit.FreeAddresses(t, 1)[0]
 			}
 			return moved[address]
 		})
 		if name == "orders.yaml" {
 			changed += "  failover: {unavailableFor: 1s, probes: 3}\n"
 		}
-		write(t, filepath.Join(p.dir, "topologies", name), changed)
+		testkit.Write(t, filepath.Join(p.dir, "topologies", name), changed)
 	}
 	if len(slices.Compact(slices.Sorted(maps.Values(moved)))) != len(moved) {
 		t.Fatalf("two clusters got one port: %v", moved)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // walk runs the lines that a page shows in its blocks without a language, one
@@ -38,7 +40,7 @@ type place struct {
 // newPlace is a folder with room for topologies, and a home that is empty.
 func newPlace(t *testing.T) place {
 	t.Helper()
-	p := place{dir: t.TempDir(), control: freeAddresses(t, 1)[0]}
+	p := place{dir: t.TempDir(), control: testkit.FreeAddresses(t, 1)[0]}
 	for _, folder := range []string{"topologies", "home"} {
 		if err := os.Mkdir(filepath.Join(p.dir, folder), 0o755); err != nil {
 			t.Fatal(err)
@@ -50,7 +52,7 @@ func newPlace(t *testing.T) place {
 func (w walk) run(t *testing.T, p place) {
 	t.Helper()
 	for _, program := range []string{"bash", "git", "curl", "ssh-keygen"} {
-		needProgram(t, program)
+		testkit.NeedProgram(t, program)
 	}
 	lines, rest := w.lines(t), w.endings
 	if len(lines) == 0 {
@@ -78,7 +80,7 @@ func (w walk) run(t *testing.T, p place) {
 // lines are what the page shows in its blocks without a language.
 func (w walk) lines(t *testing.T) []string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(repository, w.page))
+	raw, err := os.ReadFile(filepath.Join(testkit.Repository, w.page))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package testkit
 
 import (
 	"net"
@@ -12,14 +12,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// startEtcd starts a real etcd of one member and returns its host:port.
-func startEtcd(t *testing.T) string { return startEtcdOf(t, 0) }
+// StartEtcd starts a real etcd of one member and returns its host:port.
+func StartEtcd(t *testing.T) string { return StartEtcdWithQuota(t, 0) }
 
-// startEtcdOf starts one that takes so many bytes, and says at once how many it holds;
-// 0: as many as etcd does by default.
-func startEtcdOf(t *testing.T, quota int64) string {
+// StartEtcdWithQuota starts one that takes so many bytes and reports its size at once;
+// 0: the default of etcd.
+func StartEtcdWithQuota(t *testing.T, quota int64) string {
 	t.Helper()
-	free := freeAddresses(t, 2)
+	free := FreeAddresses(t, 2)
 	c := embed.NewConfig()
 	c.Dir = filepath.Join(t.TempDir(), "etcd")
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
@@ -38,39 +38,43 @@ func startEtcdOf(t *testing.T, quota int64) string {
 	t.Cleanup(server.Close)
 	select {
 	case <-server.Server.ReadyNotify():
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		t.Fatal("etcd does not become ready")
 	}
 	return free[0]
 }
 
-// line leads to etcd and can be cut: then nothing arrives, and nobody is told,
+// Line leads to etcd and can be cut: then nothing arrives, and nobody is told,
 // until it is healed.
-type line struct {
+type Line struct {
 	listener net.Listener
 	target   string
 	mu       sync.RWMutex // held for writing while it is cut
 }
 
-func newLine(t *testing.T, target string) *line {
+// NewLine is a line that is whole, to a target.
+func NewLine(t *testing.T, target string) *Line {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &line{listener: l, target: target}
+	out := &Line{listener: l, target: target}
 	t.Cleanup(func() { _ = l.Close() })
 	go out.accept()
 	return out
 }
 
-func (l *line) address() string { return l.listener.Addr().String() }
+// Address is where the line begins.
+func (l *Line) Address() string { return l.listener.Addr().String() }
 
-func (l *line) cut() { l.mu.Lock() }
+// Cut holds back what is sent, both ways.
+func (l *Line) Cut() { l.mu.Lock() }
 
-func (l *line) heal() { l.mu.Unlock() }
+// Heal lets through what was held back.
+func (l *Line) Heal() { l.mu.Unlock() }
 
-func (l *line) accept() {
+func (l *Line) accept() {
 	for {
 		near, err := l.listener.Accept()
 		if err != nil {
@@ -87,7 +91,7 @@ func (l *line) accept() {
 }
 
 // carry copies one way, and holds back what comes while the line is cut.
-func (l *line) carry(from, to net.Conn) {
+func (l *Line) carry(from, to net.Conn) {
 	defer to.Close() //nolint:errcheck // the other way may have closed it
 	buffer := make([]byte, 32<<10)
 	for {

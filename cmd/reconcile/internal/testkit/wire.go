@@ -1,4 +1,4 @@
-package main
+package testkit
 
 import (
 	"fmt"
@@ -13,21 +13,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// wire is a TCP proxy between the reconciler and one cluster. Its toxics stay
+// Wire is a TCP proxy between the reconciler and one cluster. Its toxics stay
 // as they are while connections are open: what begins in the middle of one is
-// a gate that closes, or the proxy starts anew at its address.
-type wire struct {
+// a gate that closes, or the proxy starts again at its address.
+type Wire struct {
 	t        *testing.T
-	upstream string
-	fault    wireFault
-	proxy    *toxiproxy.Proxy
+	Upstream string
+	fault    WireFault
+	Proxy    *toxiproxy.Proxy
 	gate     *gate
 }
 
-// newWire is good until its fault begins.
-func newWire(t *testing.T, upstream string, f wireFault) *wire {
+// NewWire is a wire to a cluster that is good until its fault begins.
+func NewWire(t *testing.T, upstream string, f WireFault) *Wire {
 	t.Helper()
-	w := &wire{t: t, upstream: upstream, fault: f, gate: &gate{}}
+	w := &Wire{t: t, Upstream: upstream, fault: f, gate: &gate{}}
 	all := f.toxics
 	for _, direction := range f.drops {
 		all = append(all, w.gate.toxic(direction))
@@ -35,12 +35,12 @@ func newWire(t *testing.T, upstream string, f wireFault) *wire {
 	if err := w.start("127.0.0.1:0", all); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.proxy.Stop() })
+	t.Cleanup(func() { w.Proxy.Stop() })
 	return w
 }
 
-func (w *wire) start(address string, toxics []string) error {
-	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "wire", address, w.upstream)
+func (w *Wire) start(address string, toxics []string) error {
+	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "wire", address, w.Upstream)
 	for _, text := range toxics {
 		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 			return err
@@ -49,16 +49,16 @@ func (w *wire) start(address string, toxics []string) error {
 	if err := proxy.Start(); err != nil {
 		return err
 	}
-	w.proxy = proxy
+	w.Proxy = proxy
 	return nil
 }
 
-// renew starts the proxy anew at its address, which an outgoing connection of
-// somebody else may have for a moment. Open connections are reset.
-func (w *wire) renew(toxics []string) {
-	w.proxy.Stop()
-	err := w.start(w.proxy.Listen, toxics)
-	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = w.start(w.proxy.Listen, toxics) {
+// renew starts the proxy again at its address, which an outgoing connection of
+// another process may hold for a moment. Open connections are reset.
+func (w *Wire) renew(toxics []string) {
+	w.Proxy.Stop()
+	err := w.start(w.Proxy.Listen, toxics)
+	for end := time.Now().Add(Patience); err != nil && time.Now().Before(end); err = w.start(w.Proxy.Listen, toxics) {
 		<-time.After(10 * time.Millisecond)
 	}
 	if err != nil {
@@ -66,8 +66,8 @@ func (w *wire) renew(toxics []string) {
 	}
 }
 
-// strike has the fault begin, on open connections too.
-func (w *wire) strike() {
+// Strike makes the fault begin, on open connections too.
+func (w *Wire) Strike() {
 	switch {
 	case w.fault.drops != nil:
 		w.gate.closed.Store(true)
@@ -76,17 +76,17 @@ func (w *wire) strike() {
 	}
 }
 
-// heal ends it for new connections.
-func (w *wire) heal() {
+// Heal ends it for new connections.
+func (w *Wire) Heal() {
 	w.gate.closed.Store(false)
 	if w.fault.resets {
 		w.renew(nil)
 	}
 }
 
-// wireFault is something that a network does.
-type wireFault struct {
-	name string
+// WireFault is something that a network does.
+type WireFault struct {
+	Name string
 	// toxics are in force on all connections.
 	toxics []string
 	// resets: the connections that are open when it begins are reset, and so
@@ -101,12 +101,13 @@ func toxic(kind, stream, attributes string) string {
 	return fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes)
 }
 
+// What a network does to a wire.
 var (
-	latency   = wireFault{name: "latency", toxics: []string{toxic("latency", "upstream", `"latency":60,"jitter":20`), toxic("latency", "downstream", `"latency":60,"jitter":20`)}}
-	reset     = wireFault{name: "reset", resets: true}
-	blackHole = wireFault{name: "black hole", drops: []string{"upstream", "downstream"}}
-	deaf      = wireFault{name: "half-open, nothing gets there", drops: []string{"upstream"}}
-	mute      = wireFault{name: "half-open, nothing comes back", drops: []string{"downstream"}}
+	Latency   = WireFault{Name: "latency", toxics: []string{toxic("latency", "upstream", `"latency":60,"jitter":20`), toxic("latency", "downstream", `"latency":60,"jitter":20`)}}
+	Reset     = WireFault{Name: "reset", resets: true}
+	BlackHole = WireFault{Name: "black hole", drops: []string{"upstream", "downstream"}}
+	Deaf      = WireFault{Name: "half-open, nothing gets there", drops: []string{"upstream"}}
+	Mute      = WireFault{Name: "half-open, nothing comes back", drops: []string{"downstream"}}
 )
 
 // gate drops everything once it is closed, on open connections too.

@@ -1,0 +1,52 @@
+package testkit
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/cli"
+)
+
+// The variables by which a test tells a process of its own binary at which point to
+// kill or to stop itself, which file to make before it does, and which machine to be.
+const (
+	DrillKill = "RECONCILE_TEST_KILL_AT"
+	DrillStop = "RECONCILE_TEST_STOP_AT"
+	DrillMark = "RECONCILE_TEST_MARK"
+	DrillHost = "RECONCILE_TEST_HOST"
+)
+
+// GoOn ends the name of the file by which a stopped process may go on.
+const GoOn = ".go-on"
+
+// drillOf reads the drill of this process; nil: none.
+func drillOf() *cli.Drill {
+	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
+	delete(signals, "")
+	if len(signals) == 0 && os.Getenv(DrillHost) == "" {
+		return nil
+	}
+	var once sync.Once
+	return &cli.Drill{Host: os.Getenv(DrillHost), At: func(point string) {
+		signal, ok := signals[point]
+		if !ok {
+			return
+		}
+		once.Do(func() {
+			mark := os.Getenv(DrillMark)
+			if mark != "" {
+				_ = os.WriteFile(mark, nil, 0o600) // who waits for it notices
+			}
+			_ = syscall.Kill(os.Getpid(), signal)
+			if signal == syscall.SIGKILL {
+				select {} // the signal is on its way
+			}
+			// The thread that calls may run on until another took the signal.
+			for _, err := os.Stat(mark + GoOn); err != nil; _, err = os.Stat(mark + GoOn) {
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}}
+}

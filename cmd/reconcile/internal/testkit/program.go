@@ -1,0 +1,97 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hiddeco/sshsig"
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
+
+	"milvus-reconcile/cmd/reconcile/internal/cli"
+)
+
+// NeedProgram skips a test by name where a program is missing, except in CI.
+func NeedProgram(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Skipf("%s is not installed", name)
+	}
+}
+
+// sshsign is `ssh-keygen -Y sign -n git -f KEY FILE`, which git calls.
+func sshsign(args []string) error {
+	key, file := "", args[len(args)-1]
+	for i, a := range args {
+		if a == "-f" {
+			key = args[i+1]
+		}
+	}
+	pem, err := os.ReadFile(key)
+	if err != nil {
+		return err
+	}
+	signer, err := ssh.ParsePrivateKey(pem)
+	if err != nil {
+		return err
+	}
+	payload, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	sig, err := sshsig.Sign(bytes.NewReader(payload), signer, sshsig.HashSHA512, "git")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file+".sig", sshsig.Armor(sig), 0o644)
+}
+
+// Patience bounds every wait for a condition of the simulator.
+const Patience = time.Minute
+
+// Main runs the tests of a package, which find these programs in their
+// PATH: reconcile, sshsign and the given ones. Each is the test binary itself under
+// another name, so that the race detector and the drills work in it too.
+func Main(m *testing.M, others map[string]func()) {
+	programs := map[string]func(){
+		"reconcile": func() {
+			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Drill: drillOf()}))
+		},
+		"sshsign": func() {
+			if err := sshsign(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+	}
+	maps.Copy(programs, others)
+	testscript.Main(m, programs)
+}
+
+// CommitApproved commits all of the playground's repository in bob's name, signed
+// by alice.
+func CommitApproved(ctx context.Context, play, message string, env ...string) error {
+	git := []string{
+		"-C", filepath.Join(play, "repo"), "-c", "user.name=alice", "-c", "user.email=alice@example.com",
+		"-c", "gpg.format=ssh", "-c", "gpg.ssh.program=sshsign", "-c", "user.signingKey=" + filepath.Join(play, "alice"),
+	}
+	for _, args := range [][]string{{"add", "-A"}, {"commit", "--quiet", "--cleanup=verbatim", "--author", "bob <bob@example.com>", "-S", "-m", message}} {
+		cmd := exec.CommandContext(ctx, "git", slices.Concat(git, args)...)
+		cmd.Env = append(append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null"), env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("git %s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
+}
