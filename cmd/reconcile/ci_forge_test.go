@@ -142,7 +142,7 @@ func startForge(t *testing.T, kind string) (*fakeForge, []string) {
 	return f, append(os.Environ(), "FORGE="+kind, "FORGE_API="+server.URL, "FORGE_REPO="+repo, "FORGE_TOKEN=t0ken")
 }
 
-func ci(name string) string { return filepath.Join(testkit.Repository, "docs", "ci", name) }
+func ci(name string) string { return filepath.Join(testkit.Repository(), "docs", "ci", name) }
 
 func runCI(t *testing.T, env []string, name string, args ...string) {
 	t.Helper()

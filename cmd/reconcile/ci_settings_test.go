@@ -60,7 +60,7 @@ func TestWhatToSetIsTold(t *testing.T) {
 // TestHooksAreAsPreCommitWantsThem: the manifest has the keys that pre-commit
 // requires and only such as it knows (pre-commit/clientlib.py, MANIFEST_HOOK_DICT).
 func TestHooksAreAsPreCommitWantsThem(t *testing.T) {
-	raw, err := os.ReadFile(filepath.Join(testkit.Repository, ".pre-commit-hooks.yaml"))
+	raw, err := os.ReadFile(filepath.Join(testkit.Repository(), ".pre-commit-hooks.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

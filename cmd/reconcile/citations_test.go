@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 // A comment, a test or a page cites the law of this project in three forms:
@@ -172,11 +173,11 @@ func TestDeadCitationsAreSeen(t *testing.T) {
 func citing(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	err := filepath.WalkDir(testkit.Repository, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(testkit.Repository(), func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, _ := filepath.Rel(testkit.Repository, name)
+		rel, _ := filepath.Rel(testkit.Repository(), name)
 		if d.IsDir() && (rel == ".git" || rel == "bin" || rel == "dist") {
 			return filepath.SkipDir
 		}
@@ -196,7 +197,7 @@ func citing(t *testing.T) []string {
 
 // packageComment is the doc.go beside a file, "" if there is none.
 func packageComment(file string) string {
-	data, err := os.ReadFile(filepath.Join(testkit.Repository, path.Dir(file), "doc.go"))
+	data, err := os.ReadFile(filepath.Join(testkit.Repository(), path.Dir(file), "doc.go"))
 	if err != nil {
 		return ""
 	}
@@ -228,7 +229,7 @@ func citedPages(t *testing.T, file, text string) []string {
 }
 
 // deadPage says what is wrong with the name of a page, "" if it leads somewhere: a
-// path from the top of the testkit.Repository, or the name of a page of docs or docs/design.
+// path from the top of the repository, or the name of a page of docs or docs/design.
 func deadPage(t *testing.T, name string) string {
 	t.Helper()
 	file, anchor, _ := strings.Cut(name, "#")
@@ -237,7 +238,7 @@ func deadPage(t *testing.T, name string) string {
 	}
 	for _, dir := range []string{"", "docs", "docs/design"} {
 		at := path.Join(dir, file)
-		if _, err := os.Stat(filepath.Join(testkit.Repository, at)); err != nil {
+		if _, err := os.Stat(filepath.Join(testkit.Repository(), at)); err != nil {
 			continue
 		}
 		if anchor != "" && !anchors(prose(t, at))[anchor] {
@@ -274,7 +275,7 @@ func TestUsersSeeNoNumbersOfTheLaw(t *testing.T) {
 		}
 	}
 	for _, golden := range []string{"cmd/reconcile/internal/*/testdata/*.*", "cmd/reconcile/internal/*/testdata/*/*.*", "docs/man/*"} {
-		files, err := filepath.Glob(filepath.Join(testkit.Repository, golden))
+		files, err := filepath.Glob(filepath.Join(testkit.Repository(), golden))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", golden, err)
 		}

@@ -16,7 +16,7 @@ import (
 // the real ones: nsupdate keeps what it is told, and dig answers from that.
 func TestDNSExample(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(testkit.Repository, "docs", "redirect.md"))
+	text, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", "redirect.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

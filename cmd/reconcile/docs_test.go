@@ -16,9 +16,9 @@ import (
 func pages(t *testing.T) []string {
 	t.Helper()
 	out := []string{"README.md"}
-	err := filepath.WalkDir(filepath.Join(testkit.Repository, "docs"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(testkit.Repository(), "docs"), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") && !d.IsDir() {
-			rel, _ := filepath.Rel(testkit.Repository, path)
+			rel, _ := filepath.Rel(testkit.Repository(), path)
 			out = append(out, filepath.ToSlash(rel))
 		}
 		return err
@@ -32,7 +32,7 @@ func pages(t *testing.T) []string {
 // prose is a page without its fenced blocks.
 func prose(t *testing.T, page string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(testkit.Repository, page))
+	data, err := os.ReadFile(filepath.Join(testkit.Repository(), page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if path != "" {
 				target = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
 			}
-			if _, err := os.Stat(filepath.Join(testkit.Repository, target)); err != nil {
+			if _, err := os.Stat(filepath.Join(testkit.Repository(), target)); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, l[1])
 				continue
 			}

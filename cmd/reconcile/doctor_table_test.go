@@ -74,7 +74,7 @@ var ledgerFaults = map[string]string{
 // exportedErrors are the names of the errors that a file declares.
 func exportedErrors(t *testing.T, path string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(testkit.Repository, path), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(testkit.Repository(), path), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func yamlFiles(t *testing.T) []string {
 	t.Helper()
 	var out []string
 	for _, pattern := range []string{"topologies/*.y*ml", ".pre-commit-hooks.yaml", "docs/*.y*ml", "docs/*/*.y*ml", "docs/*/*/*.y*ml"} {
-		files, err := filepath.Glob(filepath.Join(testkit.Repository, pattern))
+		files, err := filepath.Glob(filepath.Join(testkit.Repository(), pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func yamlBlocks(t *testing.T) []block {
 		if strings.HasPrefix(page, "docs/design/") {
 			continue // the contract abbreviates its examples
 		}
-		text, err := os.ReadFile(filepath.Join(testkit.Repository, page))
+		text, err := os.ReadFile(filepath.Join(testkit.Repository(), page))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func good(t *testing.T, b block, text, kind string) {
 // TestFilesAreGood: the topologies, and the configuration within the manifest
 // for Kubernetes, are what the program takes.
 func TestFilesAreGood(t *testing.T) {
-	examples, err := filepath.Glob(filepath.Join(testkit.Repository, "topologies", "*.yaml"))
+	examples, err := filepath.Glob(filepath.Join(testkit.Repository(), "topologies", "*.yaml"))
 	if err != nil || len(examples) < 2 {
 		t.Fatalf("%q, %v", examples, err)
 	}
@@ -138,7 +138,7 @@ func TestFilesAreGood(t *testing.T) {
 		}
 		good(t, block{page: file}, string(text), "ReplicationTopology")
 	}
-	manifest, err := os.ReadFile(filepath.Join(testkit.Repository, "docs", "deploy", "kubernetes", "reconcile.yaml"))
+	manifest, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", "deploy", "kubernetes", "reconcile.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

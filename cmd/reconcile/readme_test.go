@@ -40,7 +40,7 @@ func TestDemoAndReadme(t *testing.T) {
 		t.Fatalf("the demo ended with exit code %d: %s\n%s", code, chatter.String(), out.String())
 	}
 	plan := demoPlan(t, out.String())
-	readme, err := os.ReadFile(filepath.Join(testkit.Repository, "README.md"))
+	readme, err := os.ReadFile(filepath.Join(testkit.Repository(), "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestDemoAndReadme(t *testing.T) {
 	case steady(shown) == steady(block):
 	case *update:
 		text := before + "<!-- plan:begin -->" + block + "<!-- plan:end -->" + after
-		if err := os.WriteFile(filepath.Join(testkit.Repository, "README.md"), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(testkit.Repository(), "README.md"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	default:

@@ -90,7 +90,7 @@ func present(witness string) string {
 	if !isCase {
 		file, name, _ = strings.Cut(witness, " ")
 	}
-	path := filepath.Join(testkit.Repository, file)
+	path := filepath.Join(testkit.Repository(), file)
 	if !strings.HasSuffix(file, ".go") {
 		if _, err := os.Stat(path); err != nil {
 			return "there is no such file"

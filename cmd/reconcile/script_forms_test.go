@@ -43,7 +43,7 @@ func conforms(ts *testscript.TestScript, neg bool, args []string) {
 
 // formSchema is where the schemas of other people's forms lie.
 func formSchema(name string) string {
-	return filepath.Join(testkit.Repository, "cmd", "reconcile", "internal", "render", "testdata", name)
+	return filepath.Join(testkit.Repository(), "cmd", "reconcile", "internal", "render", "testdata", name)
 }
 
 func conformsJSON(ts *testscript.TestScript, name string, published []byte) {

@@ -40,7 +40,7 @@ func TestLeastRightsOfEveryVersion(t *testing.T) {
 		}
 		had[way] = true
 		story := scripts()
-		story.Files = []string{filepath.Join(testkit.Repository, "testdata", "script", "least-rights.txtar")}
+		story.Files = []string{filepath.Join(testkit.Repository(), "testdata", "script", "least-rights.txtar")}
 		story.Setup = func(env *testscript.Env) error {
 			err := setup(env)
 			env.Setenv("PROFILE", profile)
@@ -59,7 +59,7 @@ func grantLeastRights(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: least-rights FILE")
 	}
-	doc, err := os.ReadFile(filepath.Join(testkit.Repository, "docs", "setup.md"))
+	doc, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", "setup.md"))
 	ts.Check(err)
 	data, err := testkit.Request("GET", "http://"+ts.Getenv("CONTROL")+"/world", "")
 	ts.Check(err)

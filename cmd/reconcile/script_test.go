@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	p := scripts()
-	p.Dir = filepath.Join(testkit.Repository, "testdata", "script")
+	p.Dir = filepath.Join(testkit.Repository(), "testdata", "script")
 	testscript.Run(t, p)
 }
 
@@ -80,7 +80,7 @@ func setup(env *testscript.Env) error {
 		env.Setenv(name, l.Addr().String())
 	}
 	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
-	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository, "docs", "ci"))
+	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository(), "docs", "ci"))
 	env.Setenv("PROFILE", usualProfile)
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
 	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))

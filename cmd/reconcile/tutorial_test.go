@@ -62,7 +62,7 @@ func newcomer(t *testing.T) place {
 	}
 	moved := map[string]string{}
 	for _, name := range []string{"orders.yaml", "catalog.yaml"} {
-		text, err := os.ReadFile(filepath.Join(testkit.Repository, "topologies", name))
+		text, err := os.ReadFile(filepath.Join(testkit.Repository(), "topologies", name))
 		if err != nil {
 			t.Fatal(err)
 		}

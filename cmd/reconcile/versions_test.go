@@ -14,7 +14,7 @@ import (
 // TestVersionsPage holds the table of docs/versions.md to the one in the program.
 // RECONCILE_UPDATE_DOCS=1 writes it.
 func TestVersionsPage(t *testing.T) {
-	path := filepath.Join(testkit.Repository, "docs", "versions.md")
+	path := filepath.Join(testkit.Repository(), "docs", "versions.md")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (w walk) run(t *testing.T, p place) {
 // lines are what the page shows in its blocks without a language.
 func (w walk) lines(t *testing.T) []string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(testkit.Repository, w.page))
+	raw, err := os.ReadFile(filepath.Join(testkit.Repository(), w.page))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Repository is the absolute path of the work tree.
+// Repository returns the absolute path of the work tree.
 var Repository = sync.OnceValue(func() string {
 	dir, err := os.Getwd()
 	for err == nil {
@@ -22,12 +22,12 @@ var Repository = sync.OnceValue(func() string {
 		dir = filepath.Dir(dir)
 	}
 	panic(err)
-})()
+})
 
 // Contents joins the texts of all files that match a pattern of the work tree.
 func Contents(t *testing.T, pattern string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(Repository, pattern))
+	files, err := filepath.Glob(filepath.Join(Repository(), pattern))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s: %v", pattern, err)
 	}
