@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -45,6 +46,15 @@ func (ps Problems) Error() string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Below returns the problems with dir before the name of each file.
+func (ps Problems) Below(dir string) Problems {
+	out := slices.Clone(ps)
+	for i := range out {
+		out[i].File = filepath.Join(dir, out[i].File)
+	}
+	return out
 }
 
 // sorted returns the problems ordered by place, each once.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +62,7 @@ func validatePath(path string) (int, schema.Problems, error) {
 	}
 	if info.IsDir() {
 		topologies, problems := schema.Load(os.DirFS(path), ".")
-		return len(topologies), prefixed(problems, path), nil
+		return len(topologies), problems.Below(path), nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -71,11 +70,4 @@ func validatePath(path string) (int, schema.Problems, error) {
 	}
 	topologies, problems := schema.Parse(path, data)
 	return len(topologies), problems, nil
-}
-
-func prefixed(problems schema.Problems, dir string) schema.Problems {
-	for i := range problems {
-		problems[i].File = filepath.Join(dir, problems[i].File)
-	}
-	return problems
 }

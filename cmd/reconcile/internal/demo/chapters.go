@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func (s *story) ask(ctx context.Context) error {
 		return err
 	}
 	s.say("Bob sets cluster-a to stale and cluster-b to primary. This is the plan that CI shows on\nhis pull request:\n\n")
-	out, err := s.command(ctx, ExitOK, "plan")
+	out, err := s.command(ctx, exitOK, "plan")
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *story) ask(ctx context.Context) error {
 		return err
 	}
 	s.say("It is planned, and not approved. Applying it anyway:\n\n")
-	if out, err = s.command(ctx, ExitNotApproved, "apply"); err != nil {
+	if out, err = s.command(ctx, exitNotApproved, "apply"); err != nil {
 		return err
 	}
 	if n := s.promotions(); n != 0 {
@@ -80,7 +80,7 @@ Failover-Reason: cluster-a's region lost power
 	}
 	s.say("Alice, who did not write the change, merges it with a signed commit that carries:\n\n%s\n", indent(strings.SplitN(message, "\n\n", 2)[1]))
 	s.say("\nNow the same command acts:\n\n")
-	if _, err := s.command(ctx, ExitOK, "apply"); err != nil {
+	if _, err := s.command(ctx, exitOK, "apply"); err != nil {
 		return err
 	}
 	if n := s.promotions(); n != 1 {
@@ -97,7 +97,7 @@ func (s *story) proveWrites(ctx context.Context) error {
 		return err
 	}
 	s.say("cluster-b believes that it stands alone as a primary, and accepted 10 new rows.\nApplying once more changes nothing:\n\n")
-	_, err := s.command(ctx, ExitOK, "apply")
+	_, err := s.command(ctx, exitOK, "apply")
 	return err
 }
 
@@ -110,17 +110,17 @@ func (s *story) comeBack(ctx context.Context) error {
 		return fmt.Errorf("cluster-a came back as %s, writable %t", state.BelievedRole, state.Writable)
 	}
 	s.say("cluster-a is back, still believes that it is the primary, and takes writes:\n\n")
-	out, err := s.command(ctx, ExitOK, "plan")
+	out, err := s.command(ctx, exitOK, "plan")
 	if err != nil {
 		return err
 	}
 	if err := expect(out, string(plan.CodeStalePrimary), string(plan.CodeSplitBrain)); err != nil {
 		return err
 	}
-	if _, err := s.command(ctx, ExitChanges, "drift"); err != nil {
+	if _, err := s.command(ctx, exitChanges, "drift"); err != nil {
 		return err
 	}
-	if _, err := s.command(ctx, ExitOK, "apply"); err != nil {
+	if _, err := s.command(ctx, exitOK, "apply"); err != nil {
 		return err
 	}
 	if after := s.changesSent(demoOld); after != before {

@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"bytes"
@@ -12,14 +12,15 @@ import (
 
 // command runs one real command against the playground, shows it, and demands
 // its exit code.
-func (s *story) command(ctx context.Context, want ExitCode, args ...string) (string, error) {
-	s.say("$ reconcile %s\n", strings.Join(args, " "))
+func (s *story) command(ctx context.Context, want int, args ...string) (string, error) {
+	shown := strings.Join(args, " ")
+	s.say("$ reconcile %s\n", shown)
 	var out, chatter bytes.Buffer
-	code := ExitCode(Main(ctx, append([]string{"--config", s.play.config(), "--color", "never"}, args...),
-		Stdio{In: strings.NewReader(""), Out: &out, Err: &chatter}))
+	args = append([]string{"--config", s.play.config(), "--color", "never"}, args...)
+	code := s.run(ctx, args, strings.NewReader(""), &out, &chatter)
 	s.say("%s", indentLines(out.String()))
 	if code != want {
-		return out.String(), fmt.Errorf("reconcile %s ended with exit code %d, want %d: %s", strings.Join(args, " "), code, want, chatter.String())
+		return out.String(), fmt.Errorf("reconcile %s ended with exit code %d, want %d: %s", shown, code, want, chatter.String())
 	}
 	s.say("  (exit code %d)\n\n", code)
 	return out.String(), nil
