@@ -133,3 +133,8 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 	}
 	return out
 }
+
+func (s situation) refusedToken(id string) Finding {
+	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
+		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.t.Name+"'")
+}

@@ -1,6 +1,11 @@
 package plan
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // writerFindings tell two writers from none.
 func (s situation) writerFindings(d decision) []Finding {
@@ -75,4 +80,76 @@ func (s situation) rolesKnown() bool {
 		}
 	}
 	return true
+}
+
+// StaleLog is what the log of a stale cluster that takes writes was found to
+// hold behind its salvage checkpoints: nobody else has it. The zero value is
+// not read.
+type StaleLog struct {
+	Cluster  string
+	Known    bool      // every channel could be read
+	Messages int       // that were counted; the counting is bounded
+	More     bool      // there are more than were counted
+	Newest   time.Time // of those counted, by the cluster's own ticks; zero: none
+}
+
+// staleFinding flags a cluster that is, or will be, a stale old primary.
+func (s situation) staleFinding(primary, stale Cluster) Finding {
+	v := s.view(stale.ID)
+	var state string
+	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes"
+	switch {
+	case s.offline:
+		state = "it was not observed"
+	case v.Reach != ReachUp:
+		state = "it does not answer (" + v.Reach.String() + ")"
+	case v.Belief.Kind == BeliefStandby:
+		state = "it is up and fenced: it refuses writes"
+		remedy = "see what only it holds, 'reconcile salvage " + s.t.Name + "', and rebuild it before it may join again"
+	case canWrite(v):
+		state = "it is up and takes writes" + s.diverging(primary.ID, stale.ID)
+		remedy = "'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
+	default:
+		state = "it is up and whether it takes writes could not be read"
+	}
+	return NewFinding(CodeStalePrimary, stale.ID,
+		fmt.Sprintf("%s is stale%s, and %s is the primary: %s; it is never put back by itself", stale.ID, s.recorded(stale.ID), primary.ID, state), remedy)
+}
+
+// recorded says since when a cluster is known to be stale, and by whom.
+func (s situation) recorded(cluster string) string {
+	mark, ok := s.m.staleMark(cluster)
+	if !ok {
+		return ", now or after this plan"
+	}
+	text := " since " + mark.Since.UTC().Format(time.RFC3339)
+	if mark.SeenBy != "" {
+		text += " (recorded by " + mark.SeenBy + ")"
+	}
+	return text
+}
+
+// diverging says what a stale cluster took that nobody else has, and whether it
+// goes on: a message that is younger than its staleness was written to it since.
+func (s situation) diverging(primary, stale string) string {
+	i := slices.IndexFunc(s.o.Logs, func(l StaleLog) bool { return l.Cluster == stale })
+	if i < 0 {
+		return ""
+	}
+	l := s.o.Logs[i]
+	mark, marked := s.m.staleMark(stale)
+	switch {
+	case l.Messages == 0 && !l.Known:
+		return ", and what it took could not be read"
+	case l.Messages == 0:
+		return ", and holds nothing so far that " + primary + " never got"
+	}
+	text := fmt.Sprintf(", and holds %d messages that %s never got, the newest of %s", l.Messages, primary, l.Newest.UTC().Format(time.RFC3339))
+	if l.More || !l.Known {
+		text = fmt.Sprintf(", and holds at least %d messages that %s never got, one of %s", l.Messages, primary, l.Newest.UTC().Format(time.RFC3339))
+	}
+	if marked && l.Newest.After(mark.Since) {
+		text += ": applications have written to it since it became stale"
+	}
+	return text
 }

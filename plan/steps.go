@@ -211,3 +211,16 @@ func (s situation) keepOrder(want Configuration, live string) Configuration {
 	}
 	return out
 }
+
+// growSteps send the longer lists to the primary and its standbys at once, in
+// the live order: a call on a standby waits until replication brings it
+// (milvus.md §2.5). Nothing but the channels changes, as versions up to 2.6.15
+// demand (milvus.md V21).
+func (s situation) growSteps(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	var out []Step
+	for _, c := range s.members() {
+		out = append(out, s.update(1, c.ID, ReasonChannelsGrow, after))
+	}
+	return append(out, s.closing(2, d.primary.ID, false)...)
+}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -189,4 +190,99 @@ func (w *Window) Bound() string {
 	}
 	roomy := max(2**w.Upper, leastBound) + time.Minute - 1
 	return fmt.Sprintf("%dm", roomy/time.Minute)
+}
+
+// failureBegan is when the old primary was first seen to fail: by the rounds of this
+// process, by those of a daemon that recorded theirs and that these join, or by the
+// intent that is carried on. What was seen before it last lived does not count.
+func (s situation) failureBegan(old, candidate string) time.Time {
+	began := s.m.Now
+	if v := s.view(old); !v.At.IsZero() {
+		began = v.At
+	}
+	record, _ := s.m.progress(candidate)
+	if at, ok := s.evidence(old, candidate).FirstFailure(record, s.m.Now); ok {
+		began = at
+	}
+	if i := s.intent; i != nil && s.repeats(*i, candidate) && i.FailedAt.Before(began) && !s.livedSince(i.FailedAt, record, candidate) {
+		began = i.FailedAt
+	}
+	return began
+}
+
+// repeats says whether the failover to a cluster carries on an intent that knows
+// when the failure began.
+func (s situation) repeats(i Intent, candidate string) bool {
+	target, promotes := i.PromotionTarget()
+	return promotes && target == candidate && !i.FailedAt.IsZero() && s.begunBy(i) && (i.MayHaveSent || i.Effected)
+}
+
+// livedSince says whether the source of a standby is known to have lived after a
+// time: a sweep saw it up, or something that it wrote later was replicated.
+func (s situation) livedSince(at time.Time, record ProgressRecord, candidate string) bool {
+	return record.At.After(at) || newestTick(s.candidateProgress(candidate)).After(at)
+}
+
+// joinedWithin is how long after the last round that a daemon recorded those of
+// another process may begin and still go on with them: two of its sweeps.
+const joinedWithin = time.Minute
+
+// FirstFailure is when the old primary was first seen to fail in the run of rounds
+// that goes on now. Rounds that an earlier process recorded beside the progress of
+// the candidate are part of it if these join them, and none of these saw a sign of
+// life.
+func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time, bool) {
+	j := JudgeLoss(e, Failover{}, now)
+	at, failing := j.FirstFailed()
+	if !failing {
+		return time.Time{}, false
+	}
+	since, until := record.FailingSince, record.FailingUntil
+	lived := j.Restarts > 0 || slices.ContainsFunc(e.Rounds, func(r Round) bool { return r.Lives() && r.At.After(since) })
+	if record.Source == e.Primary && !since.IsZero() && since.Before(at) && !lived && at.Sub(until) <= joinedWithin {
+		return since, true
+	}
+	return at, true
+}
+
+// evidence are the rounds recorded for one old primary and candidate.
+func (s situation) evidence(old, candidate string) Evidence {
+	for _, e := range s.o.Evidence {
+		if e.Topology == s.t.Name && e.Primary == old && e.Candidate == candidate {
+			return e
+		}
+	}
+	return Evidence{Topology: s.t.Name, Primary: old, Candidate: candidate}
+}
+
+// walRetention is how long Milvus keeps its log by default (woodpecker
+// retentionPolicy.ttl, rocksmq.retentionTimeInMinutes in configs/milvus.yaml),
+// whether it was replicated or not.
+const walRetention = 72 * time.Hour
+
+// beyondRetention says what a standby may have lost for good, empty if nothing:
+// what came after the last that it is known to have replicated is gone from the
+// log of its source once that is older than the log. Milvus skips such a gap
+// without a word on Pulsar, and retries for ever on Kafka (milvus.md S62).
+func (s situation) beyondRetention(source string, v View) string {
+	record, _ := s.m.progress(v.Cluster)
+	free := record.backlogFree(source)
+	var through time.Time
+	for _, c := range s.candidateProgress(v.Cluster) {
+		c.Unsent = nil // the oldest that is still there says nothing of what is not
+		upTo := channelWindow(c, free(c.Channel), v.At).ReplicatedUpTo
+		if !upTo.IsZero() && (through.IsZero() || upTo.Before(through)) {
+			through = upTo
+		}
+	}
+	if through.IsZero() || v.At.Sub(through) <= walRetention {
+		return ""
+	}
+	return fmt.Sprintf("what it lacks since %s may be gone from the log of %s, which keeps %.0f h by default (#48779)",
+		through.UTC().Format(time.RFC3339), source, walRetention.Hours())
+}
+
+// rebuildGap is what to do about a standby that may have such a gap.
+func rebuildGap(standby string) string {
+	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', raising 'generation' each time, unless the log of its source is kept for longer"
 }

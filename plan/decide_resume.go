@@ -1,6 +1,9 @@
 package plan
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // progressOf says how far an open intent got, by what its clusters store now.
 type intentState int
@@ -198,6 +201,45 @@ func withoutCodes(findings []Finding, codes ...Code) []Finding {
 		if !containsCode(codes, f.Code) {
 			out = append(out, f)
 		}
+	}
+	return out
+}
+
+// fellBack says whether a cluster that an intent made a standby stands alone
+// again, while its source stores the edge, because an older removal was replayed
+// to it. A force promote by hand looks the same but for the salvage checkpoints
+// that it leaves: where they were not read on every channel, it counts as one.
+func (s situation) fellBack(step Step) bool {
+	if step.Reason != ReasonJoins || step.After == nil {
+		return false
+	}
+	source, follows := step.After.SourceOf(step.Cluster)
+	v := s.view(step.Cluster)
+	if !follows || v.Reach != ReachUp || !v.IdentityProven || v.Belief.Kind != BeliefStandalone || len(v.Progress) == 0 {
+		return false
+	}
+	for _, p := range v.Progress {
+		if !p.Known || len(p.Salvage) > 0 {
+			return false
+		}
+	}
+	return s.view(source).Belief.Configuration.SameSet(*step.After)
+}
+
+// toldAgain are the steps of an intent of which clusters fell back, as they are
+// to be sent once more; none: none did, or others store what nobody wanted.
+func (s situation) toldAgain(i Intent) []Step {
+	out, fell := slices.Clone(i.Steps), false
+	for n, step := range i.Steps {
+		switch {
+		case s.fellBack(step):
+			out[n].Before, fell = s.stored(step.Cluster), true
+		case step.Action.Sends() && (step.After == nil || !storesAfter(s.view(step.Cluster), step)):
+			return nil
+		}
+	}
+	if !fell {
+		return nil
 	}
 	return out
 }

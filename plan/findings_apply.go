@@ -89,3 +89,28 @@ type NotFollowing struct {
 func (e NotFollowing) Error() string {
 	return fmt.Sprintf("%s does not follow %s: it believes to be %s", e.Target, e.Source, e.Belief.Kind)
 }
+
+// FellBack is the error of a change that was read back and did not stay: a
+// cluster stores something else seconds later.
+type FellBack struct {
+	Topology string
+	Cluster  string
+	Wanted   Configuration
+	Belief   Belief // of Cluster, as last read
+}
+
+// Error says what the cluster became, and what to do.
+func (e FellBack) Error() string {
+	source, follows := e.Wanted.SourceOf(e.Cluster)
+	switch {
+	case follows && e.Belief.Kind == BeliefStandalone:
+		return fmt.Sprintf("%s followed %s and has fallen back: it stands alone and takes writes, and nothing of %s reaches it, since an older removal was replayed to it (Milvus #52727) (hint: keep applications away from %s; 'reconcile apply %s' tells it once more; if it falls back again, let it go with 'role: detached' and have it join later)",
+			e.Cluster, source, source, e.Cluster, e.Topology)
+	case follows && e.Belief.Kind == BeliefPrimary:
+		return fmt.Sprintf("%s followed %s and is a primary again: two clusters take writes, since an older change of the topology was replayed to it (hint: keep applications away from %s by network and load balancer now, and rebuild it: neither call undoes this)",
+			e.Cluster, source, e.Cluster)
+	default:
+		return fmt.Sprintf("%s stored what was wanted and stores something else now: it believes to be %s (hint: 'reconcile status %s' shows what each cluster believes)",
+			e.Cluster, e.Belief.Kind, e.Topology)
+	}
+}

@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// AtMost writes an upper bound as people read it, "4.3 s" or "1 h 59 min", and
+// rounds it up: a bound on a loss must not look smaller than it is.
+func AtMost(d time.Duration) string { return spell(d, math.Ceil) }
+
+// About writes a duration that bounds nothing, such as an age, as people read it.
+func About(d time.Duration) string { return spell(d, math.Round) }
+
+// units are what durations are written in, the largest first; each is used from
+// a length on, beside the next one, below which all is rounded.
+var units = []struct {
+	from, unit, next time.Duration
+	name, nextName   string
+}{
+	{48 * time.Hour, 24 * time.Hour, time.Hour, "d", "h"},
+	{time.Hour, time.Hour, time.Minute, "h", "min"},
+	{time.Minute, time.Minute, time.Second, "min", "s"},
+	{10 * time.Second, time.Second, time.Second, "s", ""},
+}
+
+// spell rounds first and chooses the unit then, so that nothing reads "60 s".
+func spell(d time.Duration, round func(float64) float64) string {
+	d = max(d, 0)
+	for _, u := range units {
+		rounded := time.Duration(round(float64(d)/float64(u.next))) * u.next
+		if rounded < u.from {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", rounded/u.unit, u.name)
+		if rest := rounded % u.unit / u.next; rest > 0 {
+			text += fmt.Sprintf(" %d %s", rest, u.nextName)
+		}
+		return text
+	}
+	tenths := round(d.Seconds() * 10)
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", tenths/10), ".0") + " s"
+}
+
+// rfc3339Shape is where RFC 3339 has digits (0) and where it has what else, up to
+// the seconds.
+const rfc3339Shape = "0000-00-00T00:00:00"
+
+// ParseTime reads a time of RFC 3339 as its grammar has it (section 5.6), in UTC:
+// two digits for the hour, a dot before a fraction, t and z in either case. Go's
+// own parser takes more and less. Leap seconds are not taken: Go has none.
+func ParseTime(s string) (time.Time, error) {
+	upper := strings.ToUpper(s)
+	if !rfc3339(upper) {
+		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339 (hint: write date, time and zone, such as 2026-11-01T09:00:00Z)", s)
+	}
+	t, err := time.Parse(time.RFC3339Nano, upper)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time that exists (hint: write date, time and zone, such as 2026-11-01T09:00:00Z)", s)
+	}
+	return t.UTC(), nil
+}
+
+func rfc3339(s string) bool {
+	if len(s) < len(rfc3339Shape) || !shaped(s[:len(rfc3339Shape)], rfc3339Shape) {
+		return false
+	}
+	rest := s[len(rfc3339Shape):]
+	if fraction, ok := strings.CutPrefix(rest, "."); ok {
+		rest = strings.TrimLeft(fraction, "0123456789")
+		if len(rest) == len(fraction) {
+			return false
+		}
+	}
+	if rest == "Z" {
+		return true
+	}
+	return (shaped(rest, "+00:00") || shaped(rest, "-00:00")) && rest[1:3] < "24" && rest[4:] < "60"
+}
+
+// shaped says whether s has digits where shape has a 0, and the same elsewhere.
+func shaped(s, shape string) bool {
+	if len(s) != len(shape) {
+		return false
+	}
+	for i := range len(s) {
+		digit := '0' <= s[i] && s[i] <= '9'
+		if digit != (shape[i] == '0') || !digit && s[i] != shape[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// tickLogicalBits is the width of the logical part of a Milvus time tick
+// (pkg/util/tsoutil/tso.go): tick = physical milliseconds << 18 | logical.
+const tickLogicalBits = 18
+
+// TickTime is the physical time of a Milvus time tick, in UTC. Tick 0 means
+// that nothing was replicated yet and gives the zero time.
+func TickTime(tick uint64) time.Time {
+	if tick == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(tick >> tickLogicalBits)).UTC()
+}
