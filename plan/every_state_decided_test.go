@@ -7,14 +7,16 @@ import (
 	"pgregory.net/rapid"
 )
 
+// checker is what a test and a property check have in common.
+type checker interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
 // decided fails if a plan leaves a reader without a word: what is wanted and
 // cannot be done is blocked by a code, what is at rest and not as Git wants it
 // has a finding that says why, and every code is one that explain knows.
-func decided(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, p TopologyPlan, open bool,
-) {
+func decided(t checker, p TopologyPlan, open bool) {
 	t.Helper()
 	for _, f := range p.Findings {
 		if !slices.Contains(AllCodes(), f.Code) || f.Severity == "" || f.Message == "" || f.Remedy == "" {

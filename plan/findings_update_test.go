@@ -112,3 +112,12 @@ func TestGrowthIsSentInTheLiveOrder(t *testing.T) {
 		t.Error("the digest does not move with the channels")
 	}
 }
+
+// TestStandbyBecomesWritable: who lets a standby go is told what becomes of it.
+func TestStandbyBecomesWritable(t *testing.T) {
+	doc := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached), cluster("c", RoleDetached)).after(pairOf("a", "b"))
+	p := world{t: doc, views: []View{primaryOf("a", "b"), standbyOf("a", "b"), primaryOf("c")}}.plan(t)
+	if find(p, CodeStandbyBecomesWritable, "b") == nil || find(p, CodeStandbyBecomesWritable, "c") != nil || p.Blocked(nil) {
+		t.Errorf("got %+v", p.Findings)
+	}
+}

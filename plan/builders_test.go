@@ -220,3 +220,26 @@ func stepsOf(p TopologyPlan) []string {
 	}
 	return out
 }
+
+// unsent is a standby on whose channels messages of the source wait.
+func unsent(v View, waited time.Duration) View {
+	v.Progress = slices.Clone(v.Progress)
+	for i := range v.Progress {
+		v.Progress[i].Unsent = ptr(v.At.Add(-waited))
+	}
+	return v
+}
+
+// recorded is the memory of one look at standby b, a while ago.
+func recorded(ago time.Duration, channels []ChannelProgress, collections ...string) Memory {
+	return Memory{Progress: []ProgressRecord{{Cluster: "b", Source: "a", At: now.Add(-ago), Channels: channels, Collections: collections}}}
+}
+
+func find(p TopologyPlan, code Code, cluster string) *Finding {
+	for _, f := range p.Findings {
+		if f.Code == code && f.Cluster == cluster {
+			return &f
+		}
+	}
+	return nil
+}

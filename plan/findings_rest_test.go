@@ -1,0 +1,156 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRest is what is said of a topology for which nothing is to be done.
+func TestRest(t *testing.T) {
+	moved := storing("a", "b")
+	moved.Clusters[1].URI = "http://elsewhere:19530"
+	wider := storing("a", "b", "c")
+	withC := document(8, cluster("a", RolePrimary), cluster("b", RoleStandby), cluster("c", RoleDetached))
+	for _, c := range []struct {
+		name  string
+		world world
+		want  Code
+	}{
+		{"another uri than the file's", world{t: pairOf("a", "b"), views: []View{believing("a", moved), believing("b", moved)}}, CodeServerWouldReject},
+		{"the standby stores more than the document gives", world{t: withC, views: []View{primaryOf("a", "b"), believing("b", wider), primaryOf("c")}}, CodeUnmanagedDrift},
+		{"a redirect target points elsewhere", world{
+			t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")},
+			traffic: []TrafficState{{Topology: "orders", Target: "lb"}},
+		}, CodeTrafficNotRedirected},
+		{"an unreachable standby", world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), down("b")}}, CodeClusterUnreachable},
+	} {
+		p := c.world.plan(t)
+		if !p.Has(c.want) || p.Transition != TransitionNone || p.InSync || p.Changes() {
+			t.Errorf("%s: in sync %t, %s, %v", c.name, p.InSync, p.Transition,
+				codesOf(p, SeverityBlocking, SeverityCritical, SeverityWarning, SeverityInfo))
+		}
+	}
+}
+
+// TestTrafficNeverDelaysAFailover: before a failover a target that cannot be
+// reached is a warning.
+func TestTrafficNeverDelaysAFailover(t *testing.T) {
+	p := world{
+		t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")},
+		traffic: []TrafficState{{Topology: "orders", Target: "lb"}},
+	}.plan(t)
+	if p.Blocked(nil) || !slices.Contains(codesOf(p, SeverityWarning), string(CodeTrafficNotRedirected)) {
+		t.Errorf("got %v", codesOf(p, SeverityBlocking, SeverityCritical, SeverityWarning))
+	}
+}
+
+// TestEveryTargetIsNamed: one that is wrong does not hide another.
+func TestEveryTargetIsNamed(t *testing.T) {
+	p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, traffic: []TrafficState{
+		{Topology: "orders", Target: "lb", Detail: "refused"},
+		{Topology: "orders", Target: "dns", OK: true},
+		{Topology: "orders", Target: "hook", Detail: "gone"},
+		{Topology: "catalog", Target: "other"},
+	}}.plan(t)
+	for _, f := range p.Findings {
+		if f.Code == CodeTrafficNotRedirected {
+			if want := "hook: gone; lb: refused"; !strings.HasSuffix(f.Message, want) {
+				t.Errorf("got %q, want it to end in %q", f.Message, want)
+			}
+			return
+		}
+	}
+	t.Error("no finding")
+}
+
+// TestReplicationStalled: the edge is there, messages wait, and the checkpoint
+// stands where it stood.
+func TestReplicationStalled(t *testing.T) {
+	standing := standbyOf("a", "b")
+	moved := recorded(time.Minute, progress("b", time.Hour, time.Hour))
+	stood := recorded(time.Minute, standing.Progress)
+	stranger := stood
+	stranger.Progress = []ProgressRecord{stood.Progress[0]}
+	stranger.Progress[0].Source = "z"
+	for _, c := range []struct {
+		name   string
+		b      View
+		memory Memory
+		want   bool
+	}{
+		{"nothing waits", standing, stood, false},
+		{"it stood, and messages wait", unsent(standing, 20*time.Second), stood, true},
+		{"it stood, and one waits for less than the objective", unsent(standing, 2*time.Second), stood, false},
+		{"it moved since the record", unsent(standing, 20*time.Second), moved, false},
+		{"nothing is recorded, and messages wait for long", unsent(standing, 2*time.Minute), Memory{}, true},
+		{"nothing is recorded, and messages wait", unsent(standing, 20*time.Second), Memory{}, false},
+		{"what is recorded is of another source", unsent(standing, 20*time.Second), stranger, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), c.b}, memory: c.memory}.plan(t)
+			if p.Has(CodeReplicationStalled) != c.want || p.Changes() || c.want && p.InSync {
+				t.Errorf("got %v, steps %v, in sync %t", p.Findings, stepsOf(p), p.InSync)
+			}
+		})
+	}
+}
+
+// TestUnsentBoundsTheLag: everything before the oldest unsent message is there,
+// so an idle channel's old checkpoint is no lag.
+func TestUnsentBoundsTheLag(t *testing.T) {
+	b := unsent(idle(standbyOf("a", "b")), 20*time.Second)
+	p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), b}}.plan(t)
+	if !p.Has(CodeLagObjective) || *p.Clusters[1].Lag.Upper != 20*time.Second {
+		t.Errorf("got %+v, %v", p.Clusters[1].Lag, codesOf(p, SeverityWarning))
+	}
+}
+
+// TestCollectionsMissing is R43 of scenarios.md: what was seen on the standby and is not on the
+// promoted cluster is told, and nothing else follows from it.
+func TestCollectionsMissing(t *testing.T) {
+	seen := recorded(3*time.Hour, nil, "default/orders", "default/invoices")
+	had := func(ago time.Duration, promoted string) Memory {
+		m := hadFailedOver("a", promoted)
+		m.Progress, m.Failovers[0].At = seen.Progress, now.Add(-ago)
+		return m
+	}
+	for _, c := range []struct {
+		name   string
+		b      View
+		memory Memory
+		want   string
+	}{
+		{"all are there", holding(primaryOf("b"), "default/invoices", "default/orders", "default/new"), had(time.Hour, "b"), ""},
+		{"one is not", holding(primaryOf("b"), "default/orders"), had(time.Hour, "b"), "default/invoices"},
+		{"nobody looked", primaryOf("b"), had(time.Hour, "b"), ""},
+		{"long ago", holding(primaryOf("b"), "default/orders"), had(25*time.Hour, "b"), ""},
+		{"another one was promoted", holding(primaryOf("b"), "default/orders"), had(time.Hour, "c"), ""},
+		{"nothing was recorded", holding(primaryOf("b")), hadFailedOver("a", "b"), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := world{t: failingOver("b", "a"), views: []View{down("a"), c.b}, memory: c.memory}.plan(t)
+			f := find(p, CodeCollectionsMissing, "b")
+			if (f != nil) != (c.want != "") || f != nil && !strings.Contains(f.Message, c.want) || p.Blocked(nil) {
+				t.Errorf("got %+v, blocked by %v", f, codesOf(p, SeverityBlocking))
+			}
+			if f != nil && strings.Contains(f.Message, "default/orders") {
+				t.Errorf("it misses what is there: %s", f.Message)
+			}
+		})
+	}
+}
+
+// TestUnreadable: with no transition, what could not be read is told by a code
+// that blocks nothing.
+func TestUnreadable(t *testing.T) {
+	refused, old := unread("b"), unread("b")
+	refused.Credential, old.ReadsConfiguration = CredentialRefused, SupportNo
+	for name, b := range map[string]View{"its token is refused": refused, "its version cannot say": old, "some error": unread("b")} {
+		p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), b}}.plan(t)
+		if !p.Has(CodeClusterUnreadable) || p.Blocked(nil) || p.InSync || p.Has(CodeClusterUnreachable) {
+			t.Errorf("%s: %v, in sync %t", name, p.Findings, p.InSync)
+		}
+	}
+}
