@@ -15,7 +15,7 @@ import (
 // pages are the Markdown files for users, by their path in the repository.
 func pages(t *testing.T) []string {
 	t.Helper()
-	out := []string{"README.md"}
+	out := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "findings/README.md"}
 	err := filepath.WalkDir(filepath.Join(testkit.Repository(), "docs"), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") && !d.IsDir() {
 			rel, _ := filepath.Rel(testkit.Repository(), path)
