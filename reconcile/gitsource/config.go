@@ -119,7 +119,7 @@ type location struct {
 // parseLocation tells local paths from remotes. An ssh remote may be written
 // as a URL or as user@host:path. Plain http and git prove nobody's identity:
 // they are for a server on this machine and refused to any other, as is a URL
-// that carries a password (docs/decisions/0009).
+// that carries a password (contract.md §3).
 func parseLocation(raw string) (location, error) {
 	if raw == "" {
 		return location{}, errors.New("no repository is given: set git.url or --repo")
