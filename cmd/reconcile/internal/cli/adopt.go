@@ -43,21 +43,21 @@ counts.`,
 func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	w, err := g.openWorkFile(ctx, name)
+	w, err := g.workFile(ctx, name)
 	if err != nil {
 		return err
 	}
-	e, err := g.beside(w.top)
+	e, err := g.beside(w.Top)
 	if err != nil {
 		return err
 	}
 	defer e.close()
-	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.topology}, reconcile.Depth{})
+	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.Topology}, reconcile.Depth{})
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}
 	observed := plan.Observed{Views: views}
-	roles, err := plan.ProposeAdoption(w.topology, observed, o.primary)
+	roles, err := plan.ProposeAdoption(w.Topology, observed, o.primary)
 	if err != nil {
 		return err
 	}

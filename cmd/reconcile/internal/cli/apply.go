@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
 )
@@ -81,9 +82,9 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	return nil
 }
 
-func applyExit(report reconcile.Report, rev revision) ExitCode {
+func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	codes := []ExitCode{ExitOK}
-	if len(rev.problems) > 0 {
+	if len(rev.Problems) > 0 {
 		codes = append(codes, ExitError)
 	}
 	for _, r := range report.Results {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
@@ -91,13 +92,13 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	wanted := wantedTag{dir: dir, name: tag, commit: rev.commit, topology: document.Name, message: message}
+	wanted := wantedTag{dir: dir, name: tag, commit: rev.Commit, topology: document.Name, message: message}
 	object, err := wanted.sign(ctx, g)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.commit, strings.Join(roleChanges(document.Previous, document), ", "))
-	if slices.ContainsFunc(rev.changes[document.Name].Authors, claim.By.SameEmail) {
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.Commit, strings.Join(desired.RoleChanges(document.Previous, document), ", "))
+	if slices.ContainsFunc(rev.Changes[document.Name].Authors, claim.By.SameEmail) {
 		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
 	}
 	git, _ := g.beyond()
@@ -121,12 +122,12 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 // name, too. None is replaced: a forge may forbid that, and what was fetched once
 // stays where it is.
 func (o approveOptions) tagName(ctx context.Context, dir, first string) (name string, earlier []string, err error) {
-	taken, err := gitIn(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/failover")
+	taken, err := desired.Git(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/failover")
 	if err != nil {
 		return "", nil, err
 	}
 	if o.push != "" {
-		there, err := gitIn(ctx, dir, "", "ls-remote", "--refs", "--", o.push, "refs/tags/failover", "refs/tags/failover/*")
+		there, err := desired.Git(ctx, dir, "", "ls-remote", "--refs", "--", o.push, "refs/tags/failover", "refs/tags/failover/*")
 		if err != nil {
 			return "", nil, fmt.Errorf("look for earlier approvals at %s, before anything is signed: %w (hint: without --push the tag is made in your clone)", printable(o.push), err)
 		}
@@ -176,7 +177,7 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 	if o.repository != "" {
 		return o.repository, approval.CheckRepository(o.repository)
 	}
-	own, err := gitIn(ctx, dir, "", "config", "reconcile.repository")
+	own, err := desired.Git(ctx, dir, "", "config", "reconcile.repository")
 	if err != nil {
 		own = "" // git says so of what is not set
 	}
@@ -201,10 +202,10 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 // remotes. An approval in a copy for staging must not name production.
 func cloneOf(ctx context.Context, dir, url string) bool {
 	places := []string{dir}
-	if top, err := gitIn(ctx, dir, "", "rev-parse", "--show-toplevel"); err == nil {
+	if top, err := desired.Git(ctx, dir, "", "rev-parse", "--show-toplevel"); err == nil {
 		places = append(places, top)
 	}
-	remotes, err := gitIn(ctx, dir, "", "config", "--get-regexp", `^remote\..*\.(push)?url$`)
+	remotes, err := desired.Git(ctx, dir, "", "config", "--get-regexp", `^remote\..*\.(push)?url$`)
 	if err == nil {
 		for line := range strings.Lines(remotes) {
 			_, at, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -245,29 +246,29 @@ func placeOf(url string) string {
 
 // approvedDocument reads what would be approved, and demands that the target
 // is what it asks for.
-func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (revision, plan.Topology, error) {
+func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (desired.Revision, plan.Topology, error) {
 	defer g.doing("reading the topology files and their history")()
 	name, cluster, err := splitTarget(target)
 	if err != nil {
-		return revision{}, plan.Topology{}, err
+		return desired.Revision{}, plan.Topology{}, err
 	}
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: dir, Path: g.pathOr("topologies")})
 	if err != nil {
-		return revision{}, plan.Topology{}, err
+		return desired.Revision{}, plan.Topology{}, err
 	}
-	rev, err := g.loadRevision(ctx, repo, commit)
+	rev, err := g.loader.Load(ctx, repo, commit)
 	if err != nil {
-		return revision{}, plan.Topology{}, err
+		return desired.Revision{}, plan.Topology{}, err
 	}
-	if err := rev.choose([]string{name}); err != nil {
-		return revision{}, plan.Topology{}, err
+	if err := rev.Choose([]string{name}); err != nil {
+		return desired.Revision{}, plan.Topology{}, err
 	}
-	if len(rev.desired.Topologies) == 0 {
-		return revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.commit)
+	if len(rev.Desired.Topologies) == 0 {
+		return desired.Revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.Commit)
 	}
-	t := rev.desired.Topologies[0]
+	t := rev.Desired.Topologies[0]
 	if primary, _ := t.Primary(); primary.ID != cluster {
-		return revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.commit, name, primary.ID, cluster)
+		return desired.Revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.Commit, name, primary.ID, cluster)
 	}
 	return rev, t, nil
 }
@@ -281,7 +282,7 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 	}
 	for key, to := range map[string]*string{"user.name": &c.By.Name, "user.email": &c.By.Email} {
 		var err error
-		if *to, err = gitIn(ctx, dir, "", "config", key); err != nil {
+		if *to, err = desired.Git(ctx, dir, "", "config", key); err != nil {
 			return c, errors.New("git does not know who you are (hint: git config user.name and user.email)")
 		}
 	}

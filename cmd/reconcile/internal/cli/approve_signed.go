@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 )
@@ -36,7 +37,7 @@ func (w wantedTag) ref() string { return "refs/tags/" + w.name }
 // object id.
 func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
 	began := g.clock()
-	if _, err := gitIn(ctx, w.dir, w.message, "tag", "--sign", "--cleanup=verbatim", "--file=-", w.name, w.commit); err != nil {
+	if _, err := desired.Git(ctx, w.dir, w.message, "tag", "--sign", "--cleanup=verbatim", "--file=-", w.name, w.commit); err != nil {
 		return "", fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key)", w.name, err)
 	}
 	carrier, err := w.read(ctx, g)
@@ -44,7 +45,7 @@ func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
 		err = w.differs(ctx, carrier, began, g.clock())
 	}
 	if err != nil {
-		_, undone := gitIn(ctx, w.dir, "", "update-ref", "-d", w.ref())
+		_, undone := desired.Git(ctx, w.dir, "", "update-ref", "-d", w.ref())
 		return "", errors.Join(fmt.Errorf("git did not sign what was meant, so the tag %s was deleted again: %w", w.name, err), undone)
 	}
 	return carrier.Object, nil
@@ -57,11 +58,11 @@ func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, erro
 		return approval.Carrier{}, err
 	}
 	defer repo.Close() //nolint:errcheck // only read
-	changes, err := repo.Changes(ctx, w.commit, g.documents)
+	rev, err := g.loader.Load(ctx, repo, w.commit)
 	if err != nil {
 		return approval.Carrier{}, err
 	}
-	carriers := changes[w.topology].Carriers
+	carriers := rev.Changes[w.topology].Carriers
 	i := slices.IndexFunc(carriers, func(c approval.Carrier) bool { return c.Ref == w.ref() })
 	if i < 0 {
 		return approval.Carrier{}, fmt.Errorf("%s does not hold it, or not for this document", w.dir)
@@ -99,15 +100,15 @@ func (w wantedTag) differs(ctx context.Context, c approval.Carrier, began, ended
 // push pushes the tag, and nothing else, and demands that the remote then has this
 // very object.
 func (w wantedTag) push(ctx context.Context, remote, object string) error {
-	if _, err := gitIn(ctx, w.dir, "", "push", "--no-follow-tags", "--", remote, w.ref()); err != nil {
+	if _, err := desired.Git(ctx, w.dir, "", "push", "--no-follow-tags", "--", remote, w.ref()); err != nil {
 		return err
 	}
-	places, err := gitIn(ctx, w.dir, "", "remote", "get-url", "--push", "--all", "--", remote)
+	places, err := desired.Git(ctx, w.dir, "", "remote", "get-url", "--push", "--all", "--", remote)
 	if err != nil { // it is no remote of the clone's, but an address
 		places = remote
 	}
 	for place := range strings.Lines(places) {
-		there, err := gitIn(ctx, w.dir, "", "ls-remote", "--refs", "--", strings.TrimSpace(place), w.ref())
+		there, err := desired.Git(ctx, w.dir, "", "ls-remote", "--refs", "--", strings.TrimSpace(place), w.ref())
 		if err != nil {
 			return fmt.Errorf("it was pushed, and cannot be read back: %w", err)
 		}
@@ -128,10 +129,10 @@ func orNothing(found []string) string {
 // configuredKey is the fingerprint of the SSH key that the user's git is told to sign
 // with; empty where that cannot be told, as with an OpenPGP key.
 func configuredKey(ctx context.Context, dir string) string {
-	if format, err := gitIn(ctx, dir, "", "config", "gpg.format"); err != nil || format != "ssh" {
+	if format, err := desired.Git(ctx, dir, "", "config", "gpg.format"); err != nil || format != "ssh" {
 		return ""
 	}
-	named, err := gitIn(ctx, dir, "", "config", "--type=path", "user.signingKey")
+	named, err := desired.Git(ctx, dir, "", "config", "--type=path", "user.signingKey")
 	if err != nil {
 		return ""
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 )
 
 // Stdio is where a command reads and writes.
@@ -27,7 +29,7 @@ type Stdio struct {
 
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
-	leaveCallersGit()
+	desired.DropCallersGit()
 	outliveReaders()
 	g := &globals{std: std, clock: time.Now, after: time.After, terminal: isTerminal}
 	root := newRoot(g) //nolint:contextcheck // each command has its own

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/ledger"
@@ -72,9 +73,9 @@ func runDoctor(ctx context.Context, g *globals, names []string, upgrade string) 
 }
 
 // doctorExit: a document that cannot be read keeps the answer open.
-func doctorExit(d render.Diagnosis, rev revision) ExitCode {
+func doctorExit(d render.Diagnosis, rev desired.Revision) ExitCode {
 	switch {
-	case len(rev.problems) > 0:
+	case len(rev.Problems) > 0:
 		return ExitError
 	case !d.Ready():
 		return ExitBlocked
@@ -117,12 +118,12 @@ var breakGlass = []string{
 }
 
 // examine looks at everything of the revision.
-func (x *examination) examine(ctx context.Context, rev revision, to plan.Version) (render.Diagnosis, error) {
-	topologies := rev.desired.Topologies
-	if len(topologies) == 0 && len(rev.problems) == 0 {
-		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.commit)
+func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan.Version) (render.Diagnosis, error) {
+	topologies := rev.Desired.Topologies
+	if len(topologies) == 0 && len(rev.Problems) == 0 {
+		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.Commit)
 	}
-	for _, p := range rev.problems {
+	for _, p := range rev.Problems {
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
 	snapshot := x.ledger(ctx, topologies)
@@ -132,7 +133,7 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	}
 	memory := snapshot.Memory()
 	memory.Now = x.e.g.clock()
-	rehearsals := plan.Rehearse(rev.desired, plan.Observed{Views: views}, memory)
+	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, memory)
 	for _, r := range rehearsals {
 		x.begun(r)
 	}
@@ -151,7 +152,7 @@ func (x *examination) examine(ctx context.Context, rev revision, to plan.Version
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
-	d := render.Diagnosis{Commit: rev.commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
+	d := render.Diagnosis{Commit: rev.Commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
 	for _, t := range topologies {
 		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name], views}))
 	}
@@ -188,7 +189,7 @@ func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, 
 
 // rewritten names the topologies whose history was moved; a ledger that cannot
 // be read is reported by its own check.
-func (x *examination) rewritten(ctx context.Context, rev revision) (map[string]string, error) {
+func (x *examination) rewritten(ctx context.Context, rev desired.Revision) (map[string]string, error) {
 	if x.e.config.Ledger.IsZero() || x.e.elsewhere("") {
 		return map[string]string{}, nil
 	}

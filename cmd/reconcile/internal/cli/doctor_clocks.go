@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
@@ -18,7 +19,7 @@ const dateTolerated = time.Minute
 
 // gitClock compares our clock with that of a Git server that speaks HTTP, and with
 // the dates of the approvals that it holds.
-func (x *examination) gitClock(ctx context.Context, rev revision) {
+func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	defer x.e.g.doing("comparing our clock with that of Git")()
 	if date, asked, ok := x.gitDate(ctx); ok {
 		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.About(dateTolerated))}
@@ -33,8 +34,8 @@ func (x *examination) gitClock(ctx context.Context, rev revision) {
 		}
 		x.check(c)
 	}
-	for _, t := range rev.desired.Topologies {
-		for _, carrier := range rev.changes[t.Name].Carriers {
+	for _, t := range rev.Desired.Topologies {
+		for _, carrier := range rev.Changes[t.Name].Carriers {
 			if ahead := carrier.Date.Sub(x.e.g.clock()); ahead > dateTolerated {
 				x.check(render.Check{
 					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,

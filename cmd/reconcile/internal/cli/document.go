@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/term"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
 )
@@ -15,7 +16,7 @@ import (
 const narrowest = 80
 
 // documentOf hands a report to the renderers.
-func documentOf(report reconcile.Report, rev revision, kind render.Kind, at time.Time) render.Document {
+func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind, at time.Time) render.Document {
 	d := render.Document{
 		Plan: report.Plan, Kind: kind, GeneratedAt: at.UTC(),
 		Approvals: map[string]render.Approval{},
@@ -26,7 +27,7 @@ func documentOf(report reconcile.Report, rev revision, kind render.Kind, at time
 			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
 		}
 	}
-	for _, p := range rev.problems {
+	for _, p := range rev.Problems {
 		d.Problems = append(d.Problems, render.Problem(p))
 	}
 	return d

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
 )
@@ -57,17 +58,17 @@ elsewhere as one document after the other. --timeout then bounds each look.`,
 }
 
 // judged is what a look says after its pass, and the exit code.
-type judged func(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev revision) (reconcile.Report, ExitCode)
+type judged func(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
 
 // plainLook adds nothing to what the pass found.
-func plainLook(exit func(reconcile.Report, revision) ExitCode) judged {
-	return func(_ context.Context, _ *environment, _ reconcile.Pass, report reconcile.Report, rev revision) (reconcile.Report, ExitCode) {
+func plainLook(exit func(reconcile.Report, desired.Revision) ExitCode) judged {
+	return func(_ context.Context, _ *environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 		return report, exit(report, rev)
 	}
 }
 
 // verifiedStatus repeats the checks of a promotion.
-func verifiedStatus(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev revision) (reconcile.Report, ExitCode) {
+func verifiedStatus(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 	report, held := p.Verify(ctx, checker{e.fleet}, report)
 	if !held {
 		return report, ExitError
@@ -114,7 +115,7 @@ func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 		return nil, err
 	}
 	pass.AllProgress, pass.NoProbes = true, true
-	pass.Unlisted = l.kind == render.KindDrift && len(rev.desired.Topologies) <= fewTopologies
+	pass.Unlisted = l.kind == render.KindDrift && len(rev.Desired.Topologies) <= fewTopologies
 	report, err := pass.Plan(ctx)
 	if err != nil {
 		return nil, err
@@ -126,17 +127,17 @@ func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 	}, nil
 }
 
-func statusExit(_ reconcile.Report, rev revision) ExitCode {
-	if len(rev.problems) > 0 {
+func statusExit(_ reconcile.Report, rev desired.Revision) ExitCode {
+	if len(rev.Problems) > 0 {
 		return ExitError
 	}
 	return ExitOK
 }
 
 // driftExit: drift outranks what could not be judged, which is an error.
-func driftExit(report reconcile.Report, rev revision) ExitCode {
+func driftExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	code := ExitOK
-	if len(rev.problems) > 0 {
+	if len(rev.Problems) > 0 {
 		code = ExitError
 	}
 	for _, t := range report.Plan.Topologies {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
@@ -91,32 +92,32 @@ func (e *environment) keys() error {
 
 // revision reads the topologies at a commit; base keeps those that differ
 // from another commit, names those that were asked for.
-func (e *environment) revision(ctx context.Context, commit, base string, names []string) (revision, error) {
+func (e *environment) revision(ctx context.Context, commit, base string, names []string) (desired.Revision, error) {
 	defer e.g.doing("reading the topology files and their history")()
-	rev, err := e.g.loadRevision(ctx, e.repo, commit)
+	rev, err := e.g.loader.Load(ctx, e.repo, commit)
 	if err != nil {
-		return revision{}, err
+		return desired.Revision{}, err
 	}
-	if err := rev.choose(names); err != nil {
-		return revision{}, err
+	if err := rev.Choose(names); err != nil {
+		return desired.Revision{}, err
 	}
 	if base != "" {
-		other, err := e.g.loadRevision(ctx, e.repo, base)
+		other, err := e.g.loader.Load(ctx, e.repo, base)
 		if err != nil {
-			return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+			return desired.Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 		}
-		rev.differing(other)
+		rev.KeepChanged(other)
 	}
-	rev.desired.Limits = e.config.Limits
-	rev.desired.Fence = standingFences(e.config.Fence, rev.desired.Topologies)
+	rev.Desired.Limits = e.config.Limits
+	rev.Desired.Fence = standingFences(e.config.Fence, rev.Desired.Topologies)
 	return rev, nil
 }
 
 // pass prepares one look. It reads the ledger if there is one and never makes
 // one.
-func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, error) {
+func (e *environment) pass(ctx context.Context, rev desired.Revision) (reconcile.Pass, error) {
 	p := reconcile.Pass{
-		Desired: rev.desired, Changes: rev.changes, Policy: e.policy,
+		Desired: rev.Desired, Changes: rev.Changes, Policy: e.policy,
 		Observer: observer{e.fleet.Reader(), e.g}, Clock: e.g.clock,
 		Concurrency: e.g.concurrency, Tell: e.g.tell, TellOnce: !isTerminal(e.g.std.Err),
 	}
@@ -135,7 +136,7 @@ func (e *environment) pass(ctx context.Context, rev revision) (reconcile.Pass, e
 		return p, err
 	}
 	p.Ledger = ledgerRecord{g: e.g, ledger: l, last: &lastRead{}}
-	if rev.commit != "" && !e.elsewhere("") {
+	if rev.Commit != "" && !e.elsewhere("") {
 		p.Rewritten, err = e.rewritten(ctx, l, rev)
 	}
 	return p, err
@@ -158,7 +159,7 @@ func (e *environment) ledger() (*ledger.Ledger, error) {
 }
 
 // apply prepares a run that may act. The ledger is made if it is new.
-func (e *environment) apply(ctx context.Context, rev revision) (reconcile.Apply, error) {
+func (e *environment) apply(ctx context.Context, rev desired.Revision) (reconcile.Apply, error) {
 	if e.config.Ledger.IsZero() {
 		return reconcile.Apply{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
 	}

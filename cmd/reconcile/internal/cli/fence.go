@@ -2,12 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
@@ -55,7 +55,7 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	if err != nil {
 		return err
 	}
-	if err := rev.lists(topology, cluster); err != nil {
+	if err := rev.Lists(topology, cluster); err != nil {
 		return err
 	}
 	a, err := e.apply(ctx, rev)
@@ -72,26 +72,12 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	if err != nil {
 		return err
 	}
-	g.exit = applyExit(report, revision{})
+	g.exit = applyExit(report, desired.Revision{})
 	d := documentOf(report, rev, render.KindPlan, g.clock())
 	g.report(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
 	return nil
-}
-
-// lists demands that a topology is there and has that cluster.
-func (r revision) lists(topology, cluster string) error {
-	for _, t := range r.desired.Topologies {
-		if t.Name != topology {
-			continue
-		}
-		if _, ok := t.Cluster(cluster); ok {
-			return nil
-		}
-		return fmt.Errorf("topology %s has no cluster %q (hint: list it as stale first)", topology, cluster)
-	}
-	return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.commit)
 }
 
 // standingFences asks for the fence of every stale cluster, where the

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"milvus-reconcile/schema"
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 )
 
 const (
@@ -50,8 +50,7 @@ type globals struct {
 	// stopTracing sends the spans that are left; nil: there are none.
 	stopTracing func(context.Context) error
 
-	// reader parses what Git holds, each blob once.
-	reader schema.Reader
+	loader desired.Loader
 
 	exit ExitCode
 

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/ledger"
 )
 
@@ -118,4 +121,33 @@ func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Publishe
 // withoutLedger says which ways are left when a ledger cannot be used.
 func withoutLedger(err error) error {
 	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt' afterwards; 'reconcile doctor' tells how)", err)
+}
+
+// knownMemory is what the operator's ledger remembers, if this machine has the
+// configuration and the ledger; a clone alone has neither.
+func (g *globals) knownMemory(ctx context.Context, top string) (plan.Memory, error) {
+	named := g.config != "" || os.Getenv("RECONCILE_CONFIG") != ""
+	if _, err := os.Stat(g.configPath()); errors.Is(err, fs.ErrNotExist) && !named {
+		return plan.Memory{}, nil
+	}
+	config, err := g.readConfig()
+	if err != nil {
+		return plan.Memory{}, err
+	}
+	e := environment{g: g, config: config, git: gitsource.Config{URL: top}}
+	if err := e.trusted(); err != nil {
+		return plan.Memory{}, err
+	}
+	if config.Ledger.IsZero() {
+		return plan.Memory{}, nil
+	}
+	l, err := e.ledger()
+	if err != nil {
+		return plan.Memory{}, err
+	}
+	s, err := g.recall(ctx, l)
+	if err != nil {
+		return plan.Memory{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	return s.Memory(), nil
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
@@ -20,7 +20,7 @@ func runOfflinePlan(ctx context.Context, g *globals, o planOptions, names []stri
 	if err != nil {
 		return err
 	}
-	return g.writeUnapplicable(plan.Offline(rev.desired, plan.Memory{Now: g.clock()}), rev, o, render.ObservedNone)
+	return g.writeUnapplicable(plan.Offline(rev.Desired, plan.Memory{Now: g.clock()}), rev, o, render.ObservedNone)
 }
 
 // runObservedPlan plans from what somebody else saw.
@@ -33,7 +33,7 @@ func runObservedPlan(ctx context.Context, g *globals, o planOptions, names []str
 	if err != nil {
 		return err
 	}
-	planned := plan.Compute(rev.desired, plan.Observed{Views: views}, plan.Memory{Now: g.clock()})
+	planned := plan.Compute(rev.Desired, plan.Observed{Views: views}, plan.Memory{Now: g.clock()})
 	return g.writeUnapplicable(planned, rev, o, render.ObservedElsewhere)
 }
 
@@ -55,7 +55,7 @@ func (g *globals) readObserved(path string) ([]plan.View, error) {
 }
 
 // writeUnapplicable prints a plan that this process did not look for itself.
-func (g *globals) writeUnapplicable(planned plan.Plan, rev revision, o planOptions, by render.Observation) error {
+func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o planOptions, by render.Observation) error {
 	report := reconcile.Report{Plan: planned}
 	g.exit = planExit(report, rev, o.detailedExitcode)
 	d := documentOf(report, rev, render.KindPlan, g.clock())
@@ -65,7 +65,7 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev revision, o planOptio
 
 // cloneRevision reads the topologies of a clone without a configuration. With a
 // base, what the base says is what the change starts from.
-func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (revision, error) {
+func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
 	defer g.doing("reading the topology files and their history")()
 	url := g.repo
 	if url == "" {
@@ -73,37 +73,23 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	}
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: url, Ref: g.ref, Path: g.pathOr("topologies")})
 	if err != nil {
-		return revision{}, err
+		return desired.Revision{}, err
 	}
-	rev, err := g.loadRevision(ctx, repo, o.commit)
+	rev, err := g.loader.Load(ctx, repo, o.commit)
 	if err != nil {
-		return revision{}, err
+		return desired.Revision{}, err
 	}
-	if err := rev.choose(names); err != nil {
-		return revision{}, err
+	if err := rev.Choose(names); err != nil {
+		return desired.Revision{}, err
 	}
 	if o.base == "" {
 		return rev, nil
 	}
-	base, err := g.loadRevision(ctx, repo, o.base)
+	base, err := g.loader.Load(ctx, repo, o.base)
 	if err != nil {
-		return revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+		return desired.Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 	}
-	rev.differing(base)
-	rev.startFrom(base)
+	rev.KeepChanged(base)
+	rev.StartFrom(base)
 	return rev, nil
-}
-
-// startFrom takes the documents of a base as the previous versions: a branch of
-// several commits is merged as one change.
-func (r *revision) startFrom(base revision) {
-	for i, t := range r.desired.Topologies {
-		t.Previous = nil
-		if j := slices.IndexFunc(base.desired.Topologies, func(b plan.Topology) bool { return b.Name == t.Name }); j >= 0 {
-			before := base.desired.Topologies[j]
-			t.Previous = &before
-			t.GreatestEarlier = max(before.Generation, before.GreatestEarlier)
-		}
-		r.desired.Topologies[i] = t
-	}
 }

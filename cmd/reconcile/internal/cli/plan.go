@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
@@ -95,9 +96,9 @@ func runPlan(ctx context.Context, g *globals, o planOptions, names []string) err
 }
 
 // planExit is the exit code of a plan: a blocked transition outranks changes.
-func planExit(report reconcile.Report, rev revision, detailed bool) ExitCode {
+func planExit(report reconcile.Report, rev desired.Revision, detailed bool) ExitCode {
 	codes := []ExitCode{ExitOK}
-	if len(rev.problems) > 0 {
+	if len(rev.Problems) > 0 {
 		codes = append(codes, ExitError)
 	}
 	for _, t := range report.Plan.Topologies {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
@@ -54,7 +55,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
-	w, err := g.openWorkFile(ctx, name)
+	w, err := g.workFile(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if o.failover {
 		propose, what = plan.ProposeFailover, "Fail "+name+" over to "+cluster
 	}
-	roles, err := propose(w.topology, cluster)
+	roles, err := propose(w.Topology, cluster)
 	if err != nil {
 		return err
 	}
@@ -83,6 +84,13 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
 		},
 	})
+}
+
+// workFile finds a topology in the work tree that --repo, or the current folder,
+// lies in.
+func (g *globals) workFile(ctx context.Context, name string) (desired.WorkFile, error) {
+	defer g.doing("reading the topology files and their history")()
+	return g.loader.OpenWorkFile(ctx, cmp.Or(g.repo, "."), g.pathOr("topologies"), name)
 }
 
 // beyond is how git and reconcile are told of a work tree that is not the
@@ -115,23 +123,23 @@ type proposal struct {
 
 // proposeEdit edits the file, commits it if that was asked for, and shows what
 // it asks for and what to type next.
-func (g *globals) proposeEdit(ctx context.Context, w workFile, p proposal) error {
-	memory, err := g.knownMemory(ctx, w.top)
+func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposal) error {
+	memory, err := g.knownMemory(ctx, w.Top)
 	if err != nil {
 		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
 	}
 	if p.commit {
-		if err := w.clean(ctx); err != nil {
+		if err := w.Clean(ctx); err != nil {
 			return err
 		}
 	}
-	after, err := w.edit(schema.Change{Generation: w.nextGeneration(memory), Roles: w.rolesThatChange(p.roles)})
+	after, err := w.Edit(schema.Change{Generation: w.NextGeneration(memory), Roles: w.RolesThatChange(p.roles)})
 	if err != nil {
 		return err
 	}
 	desired := plan.Desired{Topologies: []plan.Topology{after}}
 	if p.commit {
-		if desired.Commit, err = w.commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", p.what, after.Generation)); err != nil {
+		if desired.Commit, err = w.Commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", p.what, after.Generation)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +149,7 @@ func (g *globals) proposeEdit(ctx context.Context, w workFile, p proposal) error
 
 // showProposal prints the plan in the form that was asked for; beside a form
 // for machines, the words for people go to stderr.
-func (g *globals) showProposal(w workFile, p proposal, after plan.Topology, planned plan.Plan) error {
+func (g *globals) showProposal(w desired.WorkFile, p proposal, after plan.Topology, planned plan.Plan) error {
 	people := g.std.Out
 	if g.output != "table" {
 		people = g.std.Err
@@ -150,7 +158,7 @@ func (g *globals) showProposal(w workFile, p proposal, after plan.Topology, plan
 	if planned.Commit != "" {
 		did = fmt.Sprintf("committed as %.12s: ", planned.Commit)
 	}
-	fmt.Fprintln(people, printable(did+w.changed(after)))
+	fmt.Fprintln(people, printable(did+w.Describe(after)))
 	fmt.Fprintln(people)
 	err := g.emit(func(out io.Writer, kind string) error {
 		return g.writeDocument(out, kind, render.Document{Plan: planned, GeneratedAt: planned.At})
@@ -163,10 +171,10 @@ func (g *globals) showProposal(w workFile, p proposal, after plan.Topology, plan
 }
 
 // nextAfter is what to type now.
-func nextAfter(w workFile, p proposal) []string {
+func nextAfter(w desired.WorkFile, p proposal) []string {
 	lines := []string{"Next:"}
 	if !p.commit {
-		lines = append(lines, fmt.Sprintf("  git commit -m %q -- %s", p.what, w.file))
+		lines = append(lines, fmt.Sprintf("  git commit -m %q -- %s", p.what, w.File))
 	}
 	return append(lines, p.next...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
@@ -191,7 +192,7 @@ func (d *service) heed(ctx context.Context, signals <-chan os.Signal, stop func(
 // settings are what a configuration makes of the loop.
 func (d *service) settings(ctx context.Context, e *environment) (daemon.Settings, error) {
 	e.opened = d.ledger
-	a, err := e.apply(ctx, revision{})
+	a, err := e.apply(ctx, desired.Revision{})
 	if err != nil {
 		return daemon.Settings{}, err
 	}

@@ -30,8 +30,8 @@ func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 	if err != nil {
 		return daemon.Revision{}, err
 	}
-	out := daemon.Revision{Commit: rev.commit, Desired: rev.desired, Changes: rev.changes}
-	for _, p := range rev.problems {
+	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes}
+	for _, p := range rev.Problems {
 		out.Problems = append(out.Problems, p.String())
 	}
 	out.Rewritten, err = f.rewritten(ctx, f.ledger, rev)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +54,7 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 	if err != nil {
 		return err
 	}
-	t, stale, err := rev.staleOf(topology, o.from)
+	t, stale, err := rev.StaleCluster(topology, o.from)
 	if err != nil {
 		return err
 	}
@@ -84,33 +83,6 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 		g.exit = ExitError
 	}
 	return g.emit(func(w io.Writer, form string) error { return render.Salvage(w, form, report, g.tableOptions()) })
-}
-
-// staleOf finds the stale cluster that is meant.
-func (r revision) staleOf(topology, from string) (plan.Topology, string, error) {
-	i := slices.IndexFunc(r.desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
-	if i < 0 {
-		return plan.Topology{}, "", fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.commit)
-	}
-	t := r.desired.Topologies[i]
-	var stale []string
-	for _, c := range t.Clusters {
-		if c.Role == plan.RoleStale {
-			stale = append(stale, c.ID)
-		}
-	}
-	switch {
-	case len(stale) == 0:
-		return t, "", fmt.Errorf("no cluster of %s is stale in the file, so there is nothing to salvage", topology)
-	case from != "" && !slices.Contains(stale, from):
-		return t, "", fmt.Errorf("%s is not stale in the file of %s (hint: --from %s)", from, topology, strings.Join(stale, " or --from "))
-	case from != "":
-		return t, from, nil
-	case len(stale) > 1:
-		return t, "", fmt.Errorf("%s has several stale clusters (hint: --from %s)", topology, strings.Join(stale, " or --from "))
-	default:
-		return t, stale[0], nil
-	}
 }
 
 // salvageTally counts by collection and kind. Its size depends on how many of

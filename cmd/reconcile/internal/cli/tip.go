@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/gitsource"
@@ -29,28 +30,28 @@ func (e *environment) elsewhere(commit string) bool {
 // trackedTip looks at the configured ref, whatever --repo, --ref and --commit
 // say. When that Git is lost with its region, a clone named by --repo is all
 // there is: its own tracked ref counts then.
-func (e *environment) trackedTip(ctx context.Context, rev revision, commit string) (tip, error) {
+func (e *environment) trackedTip(ctx context.Context, rev desired.Revision, commit string) (tip, error) {
 	l, err := e.ledger()
 	if err != nil {
 		return tip{}, err
 	}
 	if !e.elsewhere(commit) {
 		rewritten, err := e.rewritten(ctx, l, rev)
-		return tip{rewritten: rewritten, commit: rev.commit}, err
+		return tip{rewritten: rewritten, commit: rev.Commit}, err
 	}
 	at, err := e.tracked(ctx)
 	if err != nil {
 		return tip{}, err
 	}
-	newest, err := at.g.loadRevision(ctx, at.repo, "")
+	newest, err := at.g.loader.Load(ctx, at.repo, "")
 	if err != nil {
 		return tip{}, err
 	}
 	if e.g.repo != "" && at.git.URL != e.g.repo {
-		rev.withdraw(newest, at.git.URL)
+		rev.RefuseWithdrawn(newest, at.git.URL)
 	}
 	rewritten, err := at.rewritten(ctx, l, newest)
-	return tip{superseded: rev.superseded(newest), rewritten: rewritten}, err
+	return tip{superseded: rev.Superseded(newest), rewritten: rewritten}, err
 }
 
 // lostAgainWithin bounds the wait for a Git that could not be read before: the
@@ -98,7 +99,7 @@ func (e *environment) tracked(ctx context.Context) (environment, error) {
 
 // rewritten names the topologies that are governed by a commit to which the
 // last confirmed head of the tracked ref does not lead.
-func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revision) (map[string]string, error) {
+func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev desired.Revision) (map[string]string, error) {
 	known, err := e.g.recall(ctx, l)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", withoutLedger(err))
@@ -115,7 +116,7 @@ func (e *environment) rewritten(ctx context.Context, l *ledger.Ledger, rev revis
 		return map[string]string{}, nil
 	}
 	out := map[string]string{}
-	for name, c := range rev.changes {
+	for name, c := range rev.Changes {
 		// A head that is gone leads nowhere.
 		if was, err := e.repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
 			out[name] = c.Commit
@@ -183,15 +184,15 @@ func (e *environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 
 // again looks at Git once more: what governs and who approves may be others by
 // then. Topologies that ask at once share a look.
-func (e *environment) again(rev revision, commit string) func(context.Context) (reconcile.Wanted, error) {
+func (e *environment) again(rev desired.Revision, commit string) func(context.Context) (reconcile.Wanted, error) {
 	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
 }
 
-func (e *environment) lookAgain(ctx context.Context, rev revision, commit string) (reconcile.Wanted, error) {
+func (e *environment) lookAgain(ctx context.Context, rev desired.Revision, commit string) (reconcile.Wanted, error) {
 	if err := e.fetch(ctx); err != nil {
 		return reconcile.Wanted{}, err
 	}
-	fresh, err := e.g.loadRevision(ctx, e.repo, commit)
+	fresh, err := e.g.loader.Load(ctx, e.repo, commit)
 	if err != nil {
 		return reconcile.Wanted{}, err
 	}
@@ -199,7 +200,7 @@ func (e *environment) lookAgain(ctx context.Context, rev revision, commit string
 	if err != nil {
 		return reconcile.Wanted{}, err
 	}
-	superseded := rev.superseded(fresh)
+	superseded := rev.Superseded(fresh)
 	maps.Copy(superseded, t.superseded)
-	return reconcile.Wanted{Changes: fresh.changes, Superseded: superseded, Rewritten: t.rewritten}, nil
+	return reconcile.Wanted{Changes: fresh.Changes, Superseded: superseded, Rewritten: t.rewritten}, nil
 }

@@ -1,4 +1,4 @@
-package cli
+package desired
 
 import (
 	"bytes"
@@ -30,12 +30,12 @@ var keptVariables = []string{
 // keptFamilies are the beginnings of more names of that kind.
 var keptFamilies = []string{"GIT_SSL_", "GIT_HTTP_", "GIT_TRACE"}
 
-// leaveCallersGit removes from this process, before anything runs, all variables of
+// DropCallersGit removes from this process, before anything runs, all variables of
 // git that are not kept: what a command works on is what --repo and the
 // configuration name, and what is signed is as the user's own configuration of git
 // says, also in a hook, and also where a git of go-git's is started (a file:// remote
 // runs git-upload-pack).
-func leaveCallersGit() {
+func DropCallersGit() {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "GIT_") && !kept(name) {
 			_ = os.Unsetenv(name) // it fails for malformed names only
@@ -48,9 +48,9 @@ func kept(name string) bool {
 		slices.ContainsFunc(keptFamilies, func(family string) bool { return strings.HasPrefix(name, family) })
 }
 
-// gitIn runs the user's git in a folder: what is signed and how is their own
+// Git runs the user's git in a folder: what is signed and how is their own
 // configuration's affair.
-func gitIn(ctx context.Context, dir, stdin string, args ...string) (string, error) {
+func Git(ctx context.Context, dir, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, bad bytes.Buffer

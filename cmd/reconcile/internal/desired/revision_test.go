@@ -1,4 +1,4 @@
-package cli
+package desired
 
 import (
 	"fmt"
@@ -53,32 +53,32 @@ func TestABlobIsParsedOnce(t *testing.T) {
 	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 2)})
 	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 3), "topologies/bad.yaml": []byte("kind: [")})
 	commit(map[string][]byte{"topologies/users.yaml": nil, "topologies/eu/users.yaml": versionOf("users", 1)})
-	g := &globals{}
+	l := &Loader{}
 	repo := open()
-	look := func(rev string, parsed int) revision {
+	look := func(rev string, parsed int) Revision {
 		t.Helper()
-		got, err := g.loadRevision(t.Context(), repo, rev)
+		got, err := l.Load(t.Context(), repo, rev)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := g.reader.Parsed(); n != parsed {
+		if n := l.reader.Parsed(); n != parsed {
 			t.Errorf("%d blobs were parsed, want %d", n, parsed)
 		}
-		fresh, err := new(globals).loadRevision(t.Context(), open(), rev)
+		fresh, err := new(Loader).Load(t.Context(), open(), rev)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(fresh, got, cmp.AllowUnexported(revision{})); diff != "" {
+		if diff := cmp.Diff(fresh, got); diff != "" {
 			t.Errorf("it differs from a first look: %s", diff)
 		}
 		return got
 	}
 	const blobs = 5 // three of orders, one of users in two places, one that is broken
 	tip := look("", blobs)
-	if len(tip.desired.Topologies) != 2 || len(tip.problems) != 1 || tip.problems[0].File != "topologies/bad.yaml" {
-		t.Fatalf("%d topologies, %v", len(tip.desired.Topologies), tip.problems)
+	if len(tip.Desired.Topologies) != 2 || len(tip.Problems) != 1 || tip.Problems[0].File != "topologies/bad.yaml" {
+		t.Fatalf("%d topologies, %v", len(tip.Desired.Topologies), tip.Problems)
 	}
-	if orders := tip.desired.Topologies[0]; orders.Previous == nil || orders.Previous.Generation != 2 || orders.GreatestEarlier != 2 {
+	if orders := tip.Desired.Topologies[0]; orders.Previous == nil || orders.Previous.Generation != 2 || orders.GreatestEarlier != 2 {
 		t.Errorf("orders: %+v", orders)
 	}
 	look("", blobs)

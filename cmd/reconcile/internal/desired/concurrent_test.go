@@ -1,4 +1,4 @@
-package cli
+package desired
 
 import (
 	"fmt"
@@ -10,16 +10,16 @@ import (
 	"milvus-reconcile/reconcile/gitsource"
 )
 
-// TestLooksAtGitSideBySide: topologies that waited for their locks look at a tip
+// TestRevisionsAreLoadedConcurrently: topologies that waited for their locks look at a tip
 // that has moved, all at once.
-func TestLooksAtGitSideBySide(t *testing.T) {
+func TestRevisionsAreLoadedConcurrently(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := gitsource.Init(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	bob := approval.Person{Name: "Bob", Email: "bob@example.com"}
-	g := &globals{}
+	l := &Loader{}
 	repo, err := gitsource.New(gitsource.Config{URL: dir, Path: "topologies"})
 	if err != nil {
 		t.Fatal(err)
@@ -40,9 +40,9 @@ func TestLooksAtGitSideBySide(t *testing.T) {
 		var looks sync.WaitGroup
 		for range 4 {
 			looks.Go(func() {
-				rev, err := g.loadRevision(t.Context(), repo, "")
-				if err != nil || len(rev.desired.Topologies) != 8 || rev.desired.Topologies[0].Generation != int64(generation) {
-					t.Errorf("generation %d: %d topologies, %v", generation, len(rev.desired.Topologies), err)
+				rev, err := l.Load(t.Context(), repo, "")
+				if err != nil || len(rev.Desired.Topologies) != 8 || rev.Desired.Topologies[0].Generation != int64(generation) {
+					t.Errorf("generation %d: %d topologies, %v", generation, len(rev.Desired.Topologies), err)
 				}
 			})
 		}

@@ -1,0 +1,290 @@
+// Package desired reads what Git wants: the topologies of a commit with who asked
+// for them, and the files of a user's own work tree.
+package desired
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
+)
+
+// Revision is what Git wants at one commit, with who asked for it.
+type Revision struct {
+	Commit   string // full id
+	Desired  plan.Desired
+	Changes  map[string]approval.Change // the governing change, by topology
+	Problems schema.Problems            // of the files that are not valid
+}
+
+// Loader reads revisions. It parses each blob once, over all repositories and
+// commits. The zero value is ready; any number of goroutines may use one.
+type Loader struct{ reader schema.Reader }
+
+// Load reads the topologies at a commit, each with the version before
+// its governing commit. What was parsed for another commit, or an earlier look,
+// is not parsed again.
+func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Revision, error) {
+	commit, err := repo.Resolve(rev)
+	if err != nil {
+		return Revision{}, err
+	}
+	tree, err := repo.Tree(commit)
+	if err != nil {
+		return Revision{}, err
+	}
+	topologies, problems := l.reader.Load(tree, repo.Root())
+	changes, err := repo.Changes(ctx, commit, l.documents)
+	if err != nil {
+		return Revision{}, err
+	}
+	out := Revision{Commit: commit, Problems: problems, Changes: map[string]approval.Change{}}
+	for _, t := range topologies {
+		c := changes[t.Name]
+		if t.Previous, err = l.previous(repo, t.Name, c); err != nil {
+			return Revision{}, err
+		}
+		t.GreatestEarlier = c.GreatestEarlier
+		c.Change.Topology, c.Change.Generation = t.Name, t.Generation
+		out.Changes[t.Name] = c.Change
+		out.Desired.Topologies = append(out.Desired.Topologies, t)
+	}
+	gone, err := l.removed(repo, changes, &out.Desired)
+	if err != nil {
+		return Revision{}, err
+	}
+	out.Desired.Commit = commit
+	markMoved(out.Desired.Topologies, gone)
+	return out, nil
+}
+
+// removed notes the topologies whose document is gone, sorted by name, each where
+// its document was last, and returns their last valid versions.
+func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Change, d *plan.Desired) (gone []plan.Topology, err error) {
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		c := changes[name]
+		if !c.Removed {
+			continue
+		}
+		last, err := l.previous(repo, name, c)
+		if err != nil {
+			return nil, err
+		}
+		t := plan.RemovedTopology{Name: name}
+		for v := range c.Earlier() {
+			t.At = plan.Position{File: v.File, Line: 1, Column: 1}
+			break
+		}
+		if last != nil {
+			t.At, gone = last.At, append(gone, *last)
+		}
+		d.Removed = append(d.Removed, t)
+	}
+	return gone, nil
+}
+
+// documents is what the Git source may know of a file: names, hashes and
+// generations.
+func (l *Loader) documents(blob string, data []byte) []gitsource.Document {
+	known, err := l.reader.Documents(schema.Content{ID: blob, Read: func() ([]byte, error) { return data, nil }})
+	if err != nil {
+		return nil // never: data is at hand
+	}
+	out := make([]gitsource.Document, len(known))
+	for i, d := range known {
+		out[i] = gitsource.Document(d)
+	}
+	return out
+}
+
+// previous parses the version of a document before its governing commit; of
+// versions that were not valid it takes the last one that was, so that passing
+// through a broken document does not wash off the rules in force.
+func (l *Loader) previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
+	for v := range c.Earlier() {
+		topologies, _, err := l.reader.Parse(v.File, schema.Content{ID: v.Blob, Read: func() ([]byte, error) { return repo.Blob(v.Blob) }})
+		if err != nil {
+			return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
+		}
+		if t := named(topologies, name); t != nil {
+			return t, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there was none, as plan.Topology.Previous says
+}
+
+// named finds a topology, nil when it is not among them.
+func named(topologies []plan.Topology, name string) *plan.Topology {
+	i := slices.IndexFunc(topologies, func(t plan.Topology) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &topologies[i]
+}
+
+// markMoved notes clusters that another topology held before: in the version
+// before the newest change of one that is still there, or the last version of
+// one that is gone.
+func markMoved(topologies []plan.Topology, gone []plan.Topology) {
+	home := map[string]string{}
+	note := func(t plan.Topology) {
+		for _, c := range t.Clusters {
+			home[c.ID] = t.Name
+		}
+	}
+	for _, t := range topologies {
+		if t.Previous != nil {
+			note(*t.Previous)
+		}
+	}
+	for _, t := range gone {
+		note(t)
+	}
+	for i, t := range topologies {
+		for _, c := range t.Clusters {
+			if was, ok := home[c.ID]; ok && was != t.Name {
+				if topologies[i].Moved == nil {
+					topologies[i].Moved = map[string]string{}
+				}
+				topologies[i].Moved[c.ID] = was
+			}
+		}
+	}
+}
+
+// Choose keeps the named topologies; none named keeps all.
+func (r *Revision) Choose(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var kept []plan.Topology
+	for _, t := range r.Desired.Topologies {
+		if slices.Contains(names, t.Name) {
+			kept = append(kept, t)
+		}
+	}
+	for _, n := range names {
+		known := slices.ContainsFunc(kept, func(t plan.Topology) bool { return t.Name == n })
+		if !known && !slices.ContainsFunc(r.Desired.Removed, func(t plan.RemovedTopology) bool { return t.Name == n }) {
+			return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", n, r.Commit)
+		}
+	}
+	r.Desired.Topologies = kept
+	r.Desired.Removed = slices.DeleteFunc(slices.Clone(r.Desired.Removed), func(t plan.RemovedTopology) bool { return !slices.Contains(names, t.Name) })
+	return nil
+}
+
+// KeepChanged keeps the topologies whose document is another one at base.
+func (r *Revision) KeepChanged(base Revision) {
+	r.Desired.Topologies = slices.DeleteFunc(r.Desired.Topologies, func(t plan.Topology) bool {
+		return slices.ContainsFunc(base.Desired.Topologies, func(b plan.Topology) bool {
+			return b.Name == t.Name && plan.DocumentHash(b) == plan.DocumentHash(t)
+		})
+	})
+	r.Desired.Removed = slices.DeleteFunc(r.Desired.Removed, func(t plan.RemovedTopology) bool {
+		return slices.ContainsFunc(base.Desired.Removed, func(b plan.RemovedTopology) bool { return b.Name == t.Name })
+	})
+}
+
+// Superseded names the newer commit for each topology whose governing commit
+// here is not the one at the tip, or whose document is another one there: one
+// commit may hold two documents of that name below different folders.
+func (r Revision) Superseded(tip Revision) map[string]string {
+	out := map[string]string{}
+	for name, c := range r.Changes {
+		at := tip.Changes[name].Commit
+		if at != c.Commit {
+			out[name] = cmp.Or(at, tip.Commit)
+		}
+	}
+	for _, t := range r.Desired.Topologies {
+		same := slices.ContainsFunc(tip.Desired.Topologies, func(x plan.Topology) bool {
+			return x.Name == t.Name && plan.DocumentHash(x) == plan.DocumentHash(t)
+		})
+		if !same && out[t.Name] == "" {
+			out[t.Name] = cmp.Or(tip.Changes[t.Name].Commit, tip.Commit)
+		}
+	}
+	return out
+}
+
+// RefuseWithdrawn refuses the tags that stand in the clone alone and not in the
+// configured repository, whose tip is given: there they were deleted, or never
+// arrived.
+func (r Revision) RefuseWithdrawn(tip Revision, url string) {
+	for name, c := range r.Changes {
+		if tip.Changes[name].Commit != c.Commit {
+			continue // superseded
+		}
+		for i, own := range c.Carriers {
+			there := slices.ContainsFunc(tip.Changes[name].Carriers, func(x approval.Carrier) bool {
+				return x.Ref == own.Ref && x.Object == own.Object
+			})
+			if own.Kind == approval.CarrierTag && !there && own.Problem == "" {
+				c.Carriers[i].Problem = fmt.Sprintf("it stands in this clone and not in %s: it was withdrawn there, or never pushed; if it is to count, push it, or sign another by `reconcile approve --push`", url)
+			}
+		}
+	}
+}
+
+// StartFrom takes the documents of a base as the previous versions: a branch of
+// several commits is merged as one change.
+func (r *Revision) StartFrom(base Revision) {
+	for i, t := range r.Desired.Topologies {
+		t.Previous = nil
+		if j := slices.IndexFunc(base.Desired.Topologies, func(b plan.Topology) bool { return b.Name == t.Name }); j >= 0 {
+			before := base.Desired.Topologies[j]
+			t.Previous = &before
+			t.GreatestEarlier = max(before.Generation, before.GreatestEarlier)
+		}
+		r.Desired.Topologies[i] = t
+	}
+}
+
+// Lists demands that a topology is there and has that cluster.
+func (r Revision) Lists(topology, cluster string) error {
+	for _, t := range r.Desired.Topologies {
+		if t.Name != topology {
+			continue
+		}
+		if _, ok := t.Cluster(cluster); ok {
+			return nil
+		}
+		return fmt.Errorf("topology %s has no cluster %q (hint: list it as stale first)", topology, cluster)
+	}
+	return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.Commit)
+}
+
+// StaleCluster finds the stale cluster that is meant.
+func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, error) {
+	i := slices.IndexFunc(r.Desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
+	if i < 0 {
+		return plan.Topology{}, "", fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.Commit)
+	}
+	t := r.Desired.Topologies[i]
+	var stale []string
+	for _, c := range t.Clusters {
+		if c.Role == plan.RoleStale {
+			stale = append(stale, c.ID)
+		}
+	}
+	switch {
+	case len(stale) == 0:
+		return t, "", fmt.Errorf("no cluster of %s is stale in the file, so there is nothing to salvage", topology)
+	case from != "" && !slices.Contains(stale, from):
+		return t, "", fmt.Errorf("%s is not stale in the file of %s (hint: --from %s)", from, topology, strings.Join(stale, " or --from "))
+	case from != "":
+		return t, from, nil
+	case len(stale) > 1:
+		return t, "", fmt.Errorf("%s has several stale clusters (hint: --from %s)", topology, strings.Join(stale, " or --from "))
+	default:
+		return t, stale[0], nil
+	}
+}

@@ -1,0 +1,189 @@
+package desired
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/schema"
+)
+
+// WorkFile is the file of one topology in a user's own work tree.
+type WorkFile struct {
+	Top      string // of the work tree
+	File     string // below Top
+	Topology plan.Topology
+	history  Revision // at HEAD
+}
+
+// OpenWorkFile finds a topology by name in the work tree that dir lies in; path is
+// the folder of the topology files in it.
+func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (WorkFile, error) {
+	top, err := Git(ctx, dir, "", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return WorkFile{}, fmt.Errorf("%w (hint: run it in a clone of the topology repository, or name one by --repo)", err)
+	}
+	topologies, problems := schema.Load(os.DirFS(top), path)
+	i := slices.IndexFunc(topologies, func(t plan.Topology) bool { return t.Name == name })
+	if i < 0 && len(problems) > 0 {
+		return WorkFile{}, fmt.Errorf("there is no valid topology %q below %s:\n%w", name, filepath.Join(top, path), problems)
+	}
+	if i < 0 {
+		return WorkFile{}, fmt.Errorf("there is no topology %q below %s (hint: --path names the folder of the topology files)", name, filepath.Join(top, path))
+	}
+	w := WorkFile{Top: top, Topology: topologies[i], File: topologies[i].At.File}
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: top, Path: path})
+	if err != nil {
+		return WorkFile{}, err
+	}
+	if w.history, err = l.Load(ctx, repo, "HEAD"); err != nil {
+		return WorkFile{}, err
+	}
+	return w, nil
+}
+
+// committed is the document at HEAD, nil when there is none.
+func (w WorkFile) committed() *plan.Topology {
+	for _, t := range w.history.Desired.Topologies {
+		if t.Name == w.Topology.Name {
+			return &t
+		}
+	}
+	return nil
+}
+
+// NextGeneration is above the file, its history and the ledger's memory.
+func (w WorkFile) NextGeneration(m plan.Memory) int64 {
+	greatest := w.Topology.Generation
+	if t := w.committed(); t != nil {
+		greatest = max(greatest, t.Generation, t.GreatestEarlier)
+	}
+	for _, mark := range m.Generations {
+		if mark.Topology == w.Topology.Name {
+			greatest = max(greatest, mark.Generation)
+		}
+	}
+	return greatest + 1
+}
+
+// Edit writes roles and generation into the file and returns the document as
+// it reads now, with the committed one as its previous version.
+func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
+	path := filepath.Join(w.Top, filepath.FromSlash(w.File))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return plan.Topology{}, fmt.Errorf("read the topology file: %w", err)
+	}
+	data, err = schema.Edit(w.File, data, w.Topology.Name, change)
+	if err != nil {
+		return plan.Topology{}, fmt.Errorf("edit topology %s: %w", w.Topology.Name, err)
+	}
+	if err := replaceFile(path, data); err != nil {
+		return plan.Topology{}, fmt.Errorf("write the topology file: %w", err)
+	}
+	topologies, _ := schema.Parse(w.File, data)
+	out := *named(topologies, w.Topology.Name)
+	if t := w.committed(); t != nil {
+		out.Previous, out.GreatestEarlier = t, max(t.Generation, t.GreatestEarlier)
+	}
+	return out, nil
+}
+
+// Clean refuses a file that holds changes of the user's own, which a commit of
+// it would sweep in.
+func (w WorkFile) Clean(ctx context.Context) error {
+	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)
+	if err != nil {
+		return err
+	}
+	if status != "" {
+		return fmt.Errorf("%s holds changes that are not committed (hint: commit or stash them first, or leave --commit out)", w.File)
+	}
+	return nil
+}
+
+// Commit commits that one file as the user's own configuration of git says,
+// signature and hooks included.
+func (w WorkFile) Commit(ctx context.Context, message string) (string, error) {
+	if _, err := Git(ctx, w.Top, message, "commit", "--quiet", "--only", "--file=-", "--", w.File); err != nil {
+		return "", fmt.Errorf("the file is edited but not committed: %w", err)
+	}
+	return Git(ctx, w.Top, "", "rev-parse", "HEAD")
+}
+
+// Describe says in words what an edit did.
+func (w WorkFile) Describe(after plan.Topology) string {
+	return w.File + ": " + strings.Join(RoleChanges(&w.Topology, after), ", ")
+}
+
+// RoleChanges says in words how the roles and the generation differ from an
+// earlier document; without one, what the first document says.
+func RoleChanges(before *plan.Topology, after plan.Topology) []string {
+	if before == nil {
+		before = &plan.Topology{}
+	}
+	var parts []string
+	for _, c := range after.Clusters {
+		switch was, known := before.Cluster(c.ID); {
+		case !known:
+			parts = append(parts, fmt.Sprintf("%s new as %s", c.ID, c.Role))
+		case was.Role != c.Role:
+			parts = append(parts, fmt.Sprintf("%s %s → %s", c.ID, was.Role, c.Role))
+		}
+	}
+	for _, c := range before.Clusters {
+		if _, stays := after.Cluster(c.ID); !stays {
+			parts = append(parts, c.ID+" no longer listed")
+		}
+	}
+	return append(parts, fmt.Sprintf("generation %d → %d", before.Generation, after.Generation))
+}
+
+// RolesThatChange drops roles that the document has already.
+func (w WorkFile) RolesThatChange(roles map[string]plan.Role) map[string]plan.Role {
+	out := maps.Clone(roles)
+	for _, c := range w.Topology.Clusters {
+		if out[c.ID] == c.Role {
+			delete(out, c.ID)
+		}
+	}
+	return out
+}
+
+// replaceFile writes a file beside the old one and moves it into its place, so
+// that no reader sees half of it. The mode stays.
+func replaceFile(path string, data []byte) (err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".reconcile-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(info.Mode().Perm()); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
