@@ -74,7 +74,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 // for what an approver may accept.
 func (s situation) formed(d decision) []Step {
 	for _, p := range d.pairs {
-		if p.verdict.code == "" || p.verdict.code == CodeDetachNeedsBoth {
+		if p.cell.code == "" || p.cell.code == CodeDetachNeedsBoth {
 			continue
 		}
 		if d.transition != TransitionFailover || p.p != stateBackward && p.p != stateSibling {
@@ -118,7 +118,7 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 		return false
 	}
 	for _, p := range d.pairs {
-		if !p.verdict.settled {
+		if !p.cell.settled {
 			return false
 		}
 	}

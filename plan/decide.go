@@ -8,9 +8,9 @@ import (
 
 // pair is the desired primary beside one other member, as it was decided.
 type pair struct {
-	member  Cluster
-	p, o    state
-	verdict verdict
+	member Cluster
+	p, o   state
+	cell   cell
 }
 
 // decision is what the table says of one topology, before the safety pass.
@@ -41,7 +41,7 @@ func (s situation) decide() decision {
 		if c.Role == RoleStale && p == stateUp && s.supersedes(primary.ID, c.ID) {
 			v = staleLives()
 		}
-		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, verdict: v})
+		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, cell: v})
 	}
 	d.transition = d.leading()
 	s.refine(&d)
@@ -77,13 +77,13 @@ var transitionRank = []Transition{
 // replicates from a member, that member's pair leads.
 func (d decision) leading() Transition {
 	for _, p := range d.pairs {
-		if p.member.ID == d.source && p.verdict.transition != TransitionNone {
-			return p.verdict.transition
+		if p.member.ID == d.source && p.cell.transition != TransitionNone {
+			return p.cell.transition
 		}
 	}
 	for _, t := range transitionRank {
 		for _, p := range d.pairs {
-			if p.verdict.transition == t {
+			if p.cell.transition == t {
 				return t
 			}
 		}
@@ -98,7 +98,7 @@ func (d decision) replaced() string {
 		return d.source
 	}
 	for _, p := range d.pairs {
-		if p.verdict.probe {
+		if p.cell.probe {
 			return p.member.ID
 		}
 	}
@@ -109,7 +109,7 @@ func (d decision) replaced() string {
 func (d decision) mixed() []Finding {
 	var asked []string
 	for _, p := range d.pairs {
-		t := p.verdict.transition
+		t := p.cell.transition
 		if t != TransitionNone && !slices.Contains(asked, t.String()) {
 			asked = append(asked, t.String())
 		}
@@ -126,15 +126,15 @@ func (d decision) mixed() []Finding {
 // pairFindings turns one cell into findings.
 func (s situation) pairFindings(d decision, p pair) []Finding {
 	switch {
-	case p.verdict.code != "":
+	case p.cell.code != "":
 		f := s.tableFinding(d, p)
 		f.Severity = SeverityBlocking
 		return []Finding{f}
-	case p.verdict.probe:
+	case p.cell.probe:
 		return s.lossFindings(d, p)
-	case p.verdict.join:
+	case p.cell.join:
 		return s.joinFindings(d.primary, p.member)
-	case p.verdict.stale && p.o != stateNone:
+	case p.cell.stale && p.o != stateNone:
 		return []Finding{s.staleFinding(d.primary, p.member)}
 	default:
 		return nil
@@ -165,7 +165,7 @@ func (s situation) growing(d decision) bool {
 	if !canWrite(v) || v.Belief.Kind == BeliefUnconfigured {
 		return false
 	}
-	return !slices.ContainsFunc(d.pairs, func(p pair) bool { return p.verdict.code != "" })
+	return !slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.code != "" })
 }
 
 // extends says whether want is stored with more channels behind: Milvus lets a
@@ -189,35 +189,35 @@ func (s situation) mixedGrowth(d decision) []Finding {
 		"keep 'pchannels' as the clusters store them in this commit, and let them grow in one of its own")}
 }
 
-// refine replaces verdicts that a pair alone cannot give: what the rest of
+// refine replaces cells that a pair alone cannot give: what the rest of
 // the star, the evidence or the memory says of its two clusters.
 func (s situation) refine(d *decision) {
 	for i, p := range d.pairs {
 		switch {
 		case p.member.ID == d.source:
-			d.pairs[i].verdict = s.sourceVerdict(p)
+			d.pairs[i].cell = s.sourceCell(p)
 		case p.p == stateSibling:
-			d.pairs[i].verdict = s.bystander(*d, p)
-		case p.verdict.code == CodeStaleRejoin && s.rebuilt(*d, p):
-			d.pairs[i].verdict = joins(TransitionAddStandby)
+			d.pairs[i].cell = s.bystander(*d, p)
+		case p.cell.code == CodeStaleRejoin && s.rebuilt(*d, p):
+			d.pairs[i].cell = joins(TransitionAddStandby)
 		case p.p == stateForward && p.o == stateDown && s.lastCopy(d.primary, p.member):
-			d.pairs[i].verdict = verdict{transition: TransitionFailover, probe: true}
+			d.pairs[i].cell = cell{transition: TransitionFailover, probe: true}
 		}
 	}
 }
 
-// sourceVerdict demands proof for the two answers of an old primary that
+// sourceCell demands proof for the two answers of an old primary that
 // would let a failover pass it by: that it is read-only must stand in its own
 // stored configuration, that it was replaced takes an empty cluster.
-func (s situation) sourceVerdict(p pair) verdict {
+func (s situation) sourceCell(p pair) cell {
 	v := s.view(p.member.ID)
 	if p.member.Role != RoleStale || p.p != stateBackward {
-		return p.verdict
+		return p.cell
 	}
 	if p.o == stateForward && !s.frozen(v.Cluster) || p.o == stateNone && !seenEmpty(v) {
 		return blocks(TransitionFailover, CodePrimaryReachable)
 	}
-	return p.verdict
+	return p.cell
 }
 
 // rebuilt says whether a cluster that stores an edge with the primary, which
@@ -248,7 +248,7 @@ func (s situation) lastCopy(primary, other Cluster) bool {
 // bystander decides a member beside the source of the desired primary. A
 // failover orphans the other standbys of the lost source, a switchover takes
 // them along, and what was let go or stale before stands aside.
-func (s situation) bystander(d decision, p pair) verdict {
+func (s situation) bystander(d decision, p pair) cell {
 	switch {
 	case p.member.Role == RoleStale && s.wasStale(p.member) && !s.tied(d, p.member.ID):
 		return staleBystander(d.transition, p)
@@ -259,33 +259,33 @@ func (s situation) bystander(d decision, p pair) verdict {
 	case p.member.Role == RoleStandby:
 		return s.standbyBystander(d, p)
 	default:
-		return p.verdict
+		return p.cell
 	}
 }
 
 // standbyBystander: a switchover takes along the standbys of the very source
 // that stores an edge to each of them.
-func (s situation) standbyBystander(d decision, p pair) verdict {
+func (s situation) standbyBystander(d decision, p pair) cell {
 	silent := p.o == stateDown || p.o == stateUnknown || p.o == stateUp
 	switch {
-	case d.transition == TransitionFailover && (p.verdict.follows || silent):
+	case d.transition == TransitionFailover && (p.cell.follows || silent):
 		return blocks(TransitionFailover, CodeOrphanedStandby)
 	case d.transition != TransitionSwitchover || p.o != stateSibling:
-		return p.verdict
+		return p.cell
 	case s.view(p.member.ID).Belief.Source != d.source:
 		return blocks(TransitionSwitchover, CodeRoleUnknown)
 	case !s.view(d.source).Belief.Configuration.HasEdge(d.source, p.member.ID):
 		return blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth)
 	default:
-		return p.verdict
+		return p.cell
 	}
 }
 
 // detachedBystander: a cluster that was let go is no part of the change; one
 // that still replicates cannot be let go in the same commit.
-func (s situation) detachedBystander(d decision, p pair) verdict {
-	if !p.verdict.follows {
-		return p.verdict
+func (s situation) detachedBystander(d decision, p pair) cell {
+	if !p.cell.follows {
+		return p.cell
 	}
 	if p.o != stateSibling && !s.tied(d, p.member.ID) {
 		return unsettled()
@@ -298,7 +298,7 @@ func (s situation) detachedBystander(d decision, p pair) verdict {
 
 // staleBystander: one that was stale before is flagged, and stands against a
 // second writer for as long as it can write itself.
-func staleBystander(t Transition, p pair) verdict {
+func staleBystander(t Transition, p pair) cell {
 	switch p.o {
 	case stateNone:
 		return none()
@@ -309,7 +309,7 @@ func staleBystander(t Transition, p pair) verdict {
 	case stateUnknown:
 		return staleLives()
 	default:
-		return verdict{settled: true, stale: true}
+		return cell{settled: true, stale: true}
 	}
 }
 

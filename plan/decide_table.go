@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// verdict is what one cell of the decision table says. The zero value is
+// cell is what one cell of the decision table says. The zero value is
 // undecided, which blocks with ROLE_UNKNOWN.
-type verdict struct {
+type cell struct {
 	transition Transition
 	code       Code // blocks with it
 	unsettled  bool // no step, and never in sync
@@ -18,23 +18,23 @@ type verdict struct {
 	follows    bool // takes part in what another pair decides
 }
 
-func none() verdict { return verdict{settled: true} }
+func none() cell { return cell{settled: true} }
 
-func unsettled() verdict { return verdict{unsettled: true} }
+func unsettled() cell { return cell{unsettled: true} }
 
-func does(t Transition) verdict { return verdict{transition: t} }
+func does(t Transition) cell { return cell{transition: t} }
 
-func joins(t Transition) verdict { return verdict{transition: t, join: true} }
+func joins(t Transition) cell { return cell{transition: t, join: true} }
 
-func blocks(t Transition, c Code) verdict { return verdict{transition: t, code: c} }
+func blocks(t Transition, c Code) cell { return cell{transition: t, code: c} }
 
-func staleLives() verdict { return verdict{unsettled: true, stale: true} }
+func staleLives() cell { return cell{unsettled: true, stale: true} }
 
-func follows() verdict { return verdict{follows: true} }
+func follows() cell { return cell{follows: true} }
 
 // standbyTable decides the pair of the desired primary P (rows) and a desired
 // standby O (columns), as the package comment draws it.
-var standbyTable = map[state]map[state]verdict{
+var standbyTable = map[state]map[state]cell{
 	stateNone: {
 		stateNone:     joins(TransitionBootstrap),
 		stateSelf:     joins(TransitionBootstrap),
@@ -93,7 +93,7 @@ var standbyTable = map[state]map[state]verdict{
 }
 
 // staleTable decides the pair of the desired primary P and a desired stale O.
-var staleTable = map[state]map[state]verdict{
+var staleTable = map[state]map[state]cell{
 	stateNone: allBut(blocks(TransitionFailover, CodeNotAStandby), nil),
 	stateSelf: {
 		stateNone:     none(),
@@ -147,7 +147,7 @@ var staleTable = map[state]map[state]verdict{
 
 // detachedTable decides the pair of the desired primary P and a desired
 // detached O.
-var detachedTable = map[state]map[state]verdict{
+var detachedTable = map[state]map[state]cell{
 	stateNone: {
 		stateNone: none(), stateSelf: none(),
 		stateForward:  blocks(TransitionDetach, CodeRoleUnknown),
@@ -191,10 +191,10 @@ var detachedTable = map[state]map[state]verdict{
 	},
 }
 
-// allBut fills a row with one verdict; a foreign list always says so, and
+// allBut fills a row with one cell; a foreign list always says so, and
 // the exceptions win.
-func allBut(v verdict, except map[state]verdict) map[state]verdict {
-	out := map[state]verdict{}
+func allBut(v cell, except map[state]cell) map[state]cell {
+	out := map[state]cell{}
 	for s := stateUnknown; s < stateCount; s++ {
 		out[s] = v
 	}
@@ -208,8 +208,8 @@ func allBut(v verdict, except map[state]verdict) map[state]verdict {
 }
 
 // blindPrimary is a row in which the desired primary's belief is not known.
-func blindPrimary(joining, switching verdict) map[state]verdict {
-	return map[state]verdict{
+func blindPrimary(joining, switching cell) map[state]cell {
+	return map[state]cell{
 		stateNone:     joining,
 		stateSelf:     blocks(TransitionAddStandby, CodeOutOfBandFailover),
 		stateForward:  unsettled(),
@@ -222,7 +222,7 @@ func blindPrimary(joining, switching verdict) map[state]verdict {
 }
 
 // tableOf returns the table for the other member's desired role.
-func tableOf(role Role) map[state]map[state]verdict {
+func tableOf(role Role) map[state]map[state]cell {
 	switch role {
 	case RoleStandby:
 		return standbyTable
@@ -236,7 +236,7 @@ func tableOf(role Role) map[state]map[state]verdict {
 }
 
 // lookup reads one cell. A cell that is not there blocks with ROLE_UNKNOWN.
-func lookup(role Role, p, o state) verdict {
+func lookup(role Role, p, o state) cell {
 	if v, ok := tableOf(role)[p][o]; ok {
 		return v
 	}
@@ -340,20 +340,20 @@ var tableTexts = map[Code]tableText{
 // tableFinding words the block of one cell.
 func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
-	text, ok := tableTexts[p.verdict.code]
+	text, ok := tableTexts[p.cell.code]
 	if !ok {
 		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status {T}' and resolve it by hand"}
 	}
-	if v := s.view(o); p.verdict.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
+	if v := s.view(o); p.cell.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
 		text.remedy = noSwitchover
 	}
 	cluster := o
-	if p.verdict.code == CodeNotAStandby || p.verdict.code == CodeCandidateUnreachable {
+	if p.cell.code == CodeNotAStandby || p.cell.code == CodeCandidateUnreachable {
 		cluster = prim
 	}
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
 	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.t.Name, "{S}", s.otherStandbys(prim))
-	return NewFinding(p.verdict.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
+	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
 
 // describe says in a few words how a cluster answered.

@@ -12,7 +12,7 @@ var stateWords = map[string]state{
 }
 
 // cellOf reads a word of the doc comment's tables.
-func cellOf(role Role, word string) verdict {
+func cellOf(role Role, word string) cell {
 	switch word {
 	case "none":
 		return none()
@@ -21,17 +21,17 @@ func cellOf(role Role, word string) verdict {
 	case "stale":
 		return staleLives()
 	case "stale.":
-		return verdict{settled: true, stale: true}
+		return cell{settled: true, stale: true}
 	case "follow":
 		return follows()
 	case "failover/probe":
-		return verdict{transition: TransitionFailover, probe: true}
+		return cell{transition: TransitionFailover, probe: true}
 	}
 	if t, ok := strings.CutSuffix(word, "/join"); ok {
 		return joins(Transition(t))
 	}
 	if word == strings.ToUpper(word) {
-		return verdict{code: Code(word)}
+		return cell{code: Code(word)}
 	}
 	return does(Transition(word))
 }

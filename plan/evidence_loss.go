@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// LossVerdict is what the rounds of evidence say of an old primary. The zero
+// LossState is what the rounds of evidence say of an old primary. The zero
 // value is LossNotProbed: nothing is judged lost by default.
-type LossVerdict string
+type LossState string
 
-// The verdicts. None of them says "dead": they say what was seen from here.
+// The states. None of them says "dead": they say what was seen from here.
 const (
-	LossNotProbed        LossVerdict = ""
-	LossUnavailable      LossVerdict = "unavailable"       // every probe of the run failed with refused, timeout or unavailable
-	LossNotServing       LossVerdict = "not_serving"       // the transport answers, the coordinator does not
-	LossStateUnknown     LossVerdict = "state_unknown"     // name resolution or TLS failed: it may still take writes
-	LossReachable        LossVerdict = "reachable"         // the last round saw it up
-	LossStillReplicating LossVerdict = "still_replicating" // the candidate's checkpoint kept moving
+	LossNotProbed        LossState = ""
+	LossUnavailable      LossState = "unavailable"       // every probe of the run failed with refused, timeout or unavailable
+	LossNotServing       LossState = "not_serving"       // the transport answers, the coordinator does not
+	LossStateUnknown     LossState = "state_unknown"     // name resolution or TLS failed: it may still take writes
+	LossReachable        LossState = "reachable"         // the last round saw it up
+	LossStillReplicating LossState = "still_replicating" // the candidate's checkpoint kept moving
 )
 
 // Judgement is the outcome of JudgeLoss with what it rests on.
 type Judgement struct {
-	Verdict  LossVerdict
+	State    LossState
 	Run      []Round // the rounds of the current run, oldest first
 	Restarts int     // how often movement started the run anew
 	Moved    []ChannelMotion
@@ -78,16 +78,16 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	return j.conclude(e, rules, now)
 }
 
-// conclude gives the verdict. Rounds that do not join the present without a
+// conclude gives the state. Rounds that do not join the present without a
 // gap say nothing about it, whatever they saw.
 func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
 	if n := len(e.Rounds); n == 0 || gap(e.Rounds[n-1], now, e.Interval) {
 		j.Run = nil
 	} else if e.Rounds[n-1].Lives() {
-		j.Verdict = LossReachable
+		j.State = LossReachable
 		return j
 	} else if j.Restarts >= movementRestarts {
-		j.Verdict = LossStillReplicating
+		j.State = LossStillReplicating
 		return j
 	}
 	if n := len(j.Run); n > 0 && gap(j.Run[n-1], now, e.Interval) {
@@ -98,7 +98,7 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	j.Missing = max(0, rules.UnavailableFor-span)
 	j.Probes = max(0, max(rules.Probes, 1)-n)
 	if j.Missing == 0 && j.Probes == 0 {
-		j.Verdict = worst(j.Run)
+		j.State = worst(j.Run)
 	}
 	return j
 }
@@ -129,20 +129,20 @@ func failed(r Round) bool {
 	}
 }
 
-// worst gives the run its verdict: one round that could not tell is enough to
+// worst gives the state of a run: one round that could not tell is enough to
 // doubt the others.
-func worst(run []Round) LossVerdict {
-	verdict := LossUnavailable
+func worst(run []Round) LossState {
+	state := LossUnavailable
 	for _, r := range run {
 		switch r.Reach {
 		case ReachUnknown:
 			return LossStateUnknown
 		case ReachDegraded:
-			verdict = LossNotServing
+			state = LossNotServing
 		default: // a round that it answered is not in the run
 		}
 	}
-	return verdict
+	return state
 }
 
 // gap says whether two intervals passed after a round. An interval is never

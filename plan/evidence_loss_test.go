@@ -40,7 +40,7 @@ func TestJudgeLoss(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		rounds   []Round
-		want     LossVerdict
+		want     LossState
 		run      int
 		restarts int
 	}{
@@ -80,10 +80,10 @@ func TestJudgeLoss(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := JudgeLoss(Evidence{Interval: 10 * time.Second, Rounds: c.rounds}, rules, now)
-			if got.Verdict != c.want || len(got.Run) != c.run || got.Restarts != c.restarts {
-				t.Errorf("got %q after %d rounds and %d restarts, want %q, %d, %d", got.Verdict, len(got.Run), got.Restarts, c.want, c.run, c.restarts)
+			if got.State != c.want || len(got.Run) != c.run || got.Restarts != c.restarts {
+				t.Errorf("got %q after %d rounds and %d restarts, want %q, %d, %d", got.State, len(got.Run), got.Restarts, c.want, c.run, c.restarts)
 			}
-			if got.Verdict == LossNotProbed && got.Missing == 0 && got.Probes == 0 {
+			if got.State == LossNotProbed && got.Missing == 0 && got.Probes == 0 {
 				t.Error("it does not say what is missing")
 			}
 		})

@@ -57,8 +57,8 @@ func TestTrim(t *testing.T) {
 		short = short.Trim(w)
 		long, kept := JudgeLoss(whole, rules, at), JudgeLoss(short, rules, at)
 		began, failing := long.FirstFailed()
-		if b, f := kept.FirstFailed(); kept.Verdict != long.Verdict || f != failing || !b.Equal(began) {
-			t.Fatalf("round %d: %s since %s, want %s since %s", i, kept.Verdict, b, long.Verdict, began)
+		if b, f := kept.FirstFailed(); kept.State != long.State || f != failing || !b.Equal(began) {
+			t.Fatalf("round %d: %s since %s, want %s since %s", i, kept.State, b, long.State, began)
 		}
 		at = at.Add(w.Interval)
 	}

@@ -35,11 +35,11 @@ func (s situation) probesSeen(o string, j Judgement) string {
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
 	o, candidate := p.member.ID, d.primary.ID
 	seen := s.probesSeen(o, j)
-	switch j.Verdict {
+	switch j.State {
 	case LossUnavailable:
 		return Finding{}, false
 	case LossReachable:
-		f := s.tableFinding(d, pair{member: p.member, verdict: verdict{code: CodePrimaryReachable}})
+		f := s.tableFinding(d, pair{member: p.member, cell: cell{code: CodePrimaryReachable}})
 		if s.view(o).Reach != ReachUp {
 			f.Message = fmt.Sprintf("%s answered one probe and not others (%s %s): it lives, and the way to it comes and goes, so it is not lost", o, o, s.describe(o))
 		}
@@ -71,11 +71,11 @@ func (s situation) judge(old, candidate string) Judgement {
 	return JudgeLoss(s.evidence(old, candidate), s.rules, s.m.Now)
 }
 
-// wants asks for the rounds that the judgement lacks. A verdict that more
+// wants asks for the rounds that the judgement lacks. A state that more
 // rounds cannot change asks for none.
 func (s situation) wants(d decision) []Want {
 	for _, p := range d.pairs {
-		if !p.verdict.probe || s.judge(p.member.ID, d.primary.ID).Verdict != LossNotProbed {
+		if !p.cell.probe || s.judge(p.member.ID, d.primary.ID).State != LossNotProbed {
 			continue
 		}
 		return []Want{{

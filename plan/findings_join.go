@@ -92,7 +92,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 // A wipe of what joins does not help: the change is in the primary's log.
 func (s situation) fenceInLogFindings(d decision) []Finding {
 	mark, wasStale := s.m.staleMark(d.primary.ID)
-	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.verdict.join })
+	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join })
 	dropped := ParseVersion(s.view(d.primary.ID).Version).Has(FeatureStaleDropped) == SupportYes
 	if !wasStale || !joins || dropped {
 		return nil

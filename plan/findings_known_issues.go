@@ -100,7 +100,7 @@ func (v View) outlived(p ChannelProgress) bool {
 func (s situation) joinsNow(d decision, c Cluster) bool {
 	for _, p := range d.pairs {
 		if p.member.ID == c.ID {
-			return p.verdict.join
+			return p.cell.join
 		}
 	}
 	return false

@@ -12,7 +12,7 @@ import (
 func (s situation) restFindings(d decision) []Finding {
 	out := append(s.unreachableFindings(d), s.missingFindings(d)...)
 	for _, p := range d.pairs {
-		if p.member.Role != RoleStandby || !p.verdict.settled {
+		if p.member.Role != RoleStandby || !p.cell.settled {
 			continue
 		}
 		out = append(out, s.driftFindings(d, d.primary)...)

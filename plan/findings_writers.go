@@ -60,7 +60,7 @@ func (s situation) writesRightly(d decision, c Cluster, v View) bool {
 
 func (s situation) joinPasses(d decision, c Cluster) bool {
 	for _, p := range d.pairs {
-		if p.member.ID == c.ID && p.verdict.join {
+		if p.member.ID == c.ID && p.cell.join {
 			for _, f := range s.joinFindings(d.primary, c) {
 				if f.Severity == SeverityBlocking {
 					return false

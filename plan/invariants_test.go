@@ -67,7 +67,7 @@ func promotion(t *rapid.T, p TopologyPlan, s Step, o Observed, m Memory) {
 func provenLost(p TopologyPlan, o Observed, m Memory) bool {
 	for _, e := range o.Evidence {
 		if e.Primary == p.OldPrimary && e.Candidate == p.Primary {
-			return JudgeLoss(e, document(8).Failover, m.Now).Verdict == LossUnavailable
+			return JudgeLoss(e, document(8).Failover, m.Now).State == LossUnavailable
 		}
 	}
 	return false

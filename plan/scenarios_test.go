@@ -137,7 +137,7 @@ func TestR48(t *testing.T) {
 }
 
 // TestWants: a failover asks for the rounds that it lacks, and for no more
-// when more could not change the verdict.
+// when more could not change the judgement.
 func TestWants(t *testing.T) {
 	w := world{t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}}
 	want := Want{Topology: "orders", Primary: "a", Candidate: "b", Span: 30 * time.Second, Probes: 3, Interval: 5 * time.Second}

@@ -121,7 +121,7 @@ func (s situation) joinSteps(d decision) []Step {
 // order of it; else the primary.
 func (s situation) orderedBy(d decision) string {
 	for _, p := range d.pairs {
-		if p.verdict.join && p.o == stateForward && p.p == stateSelf {
+		if p.cell.join && p.o == stateForward && p.p == stateSelf {
 			return p.member.ID
 		}
 	}

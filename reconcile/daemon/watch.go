@@ -150,12 +150,12 @@ func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round, whole boo
 		i = len(w.made) - 1
 	}
 	e := w.made[i]
-	before := plan.JudgeLoss(e, rules, now).Verdict
+	before := plan.JudgeLoss(e, rules, now).State
 	e.Interval = want.Interval
 	e.Rounds = append(slices.Clip(e.Rounds), r)
 	e = e.Trim(want)
 	w.made[i] = e
-	after := plan.JudgeLoss(e, rules, now).Verdict
+	after := plan.JudgeLoss(e, rules, now).State
 	var lapse standing
 	lapsed := false
 	if whole {
@@ -182,7 +182,7 @@ const upRounds = 2
 
 // meet counts a round against an approval that waits.
 func (s *standing) meet(r plan.Round) (standing, bool) {
-	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).Verdict == plan.LossReachable
+	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).State == plan.LossReachable
 	if s.payloads == nil || r.At.Before(s.since) || !alive {
 		s.ups = 0
 		return standing{}, false
@@ -229,7 +229,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 }
 
 // verdict tells what the rounds say now, and looks again at once.
-func (w *worker) verdict(want plan.Want, v plan.LossVerdict) {
+func (w *worker) verdict(want plan.Want, v plan.LossState) {
 	switch v {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
 		w.watch.emit(Event{

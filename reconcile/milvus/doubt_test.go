@@ -12,7 +12,7 @@ import (
 // nothing that was sent before it is in doubt.
 func TestConclude(t *testing.T) {
 	for name, c := range map[string]struct {
-		seen    verdict
+		seen    stepState
 		last    answer
 		sent    bool
 		doubted bool

@@ -134,7 +134,7 @@ func (f *Fleet) prepare(t plan.Topology, s plan.Step, p Permit) (*execution, err
 
 // refuse ends a step of which nothing was sent. It is a refusal only together
 // with the old state: an earlier process may have sent what this one does not.
-func (x *execution) refuse(said verdict, err error) Result {
+func (x *execution) refuse(said stepState, err error) Result {
 	if said == unchanged {
 		x.fail(StatusRefused, err)
 	} else {
@@ -146,7 +146,7 @@ func (x *execution) refuse(said verdict, err error) Result {
 // judge reads a view for this step. Where the stored configuration cannot be
 // read, a cluster that accepts a throwaway DDL is a primary (
 // contract.md §7, UNSUPPORTED_SERVER); a standby refuses it.
-func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) verdict {
+func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) stepState {
 	said := judgeStep(x.step, x.source, v)
 	blind := v.Reach == plan.ReachUp && v.ReadsConfiguration == plan.SupportNo && v.IdentityConflict == ""
 	if said != undecided || !blind || !mayWrite || !x.step.ForcePromote() {

@@ -15,7 +15,7 @@ const halfSure = 3 * time.Second
 // seen reads the cluster and judges the step by what it stores. Of a promotion
 // that is not there yet, the channels tell whether it stands half done; a server
 // that does not answer for them says nothing (before 2.6.19, #50344).
-func (x *execution) seen(ctx context.Context, what look) (plan.View, verdict) {
+func (x *execution) seen(ctx context.Context, what look) (plan.View, stepState) {
 	v := x.fleet.view(ctx, x.topology, x.access, what)
 	said := judgeStep(x.step, x.source, v)
 	if said != unchanged || !x.step.ForcePromote() {
@@ -31,7 +31,7 @@ func (x *execution) seen(ctx context.Context, what look) (plan.View, verdict) {
 
 // stands notes whether a read saw the promotion half done. One that decided
 // nothing leaves it as it was: the cluster may be restarting.
-func (x *execution) stands(said verdict) bool {
+func (x *execution) stands(said stepState) bool {
 	switch {
 	case said == halfway && x.half.IsZero():
 		x.half = x.fleet.clock.Now()

@@ -86,7 +86,7 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 		if tell != nil {
 			tell(len(e.Rounds), max(planned, len(e.Rounds)+judged.Probes), judged.Missing)
 		}
-		done := judged.Verdict != plan.LossNotProbed || round.Class == plan.ClassNotCalled
+		done := judged.State != plan.LossNotProbed || round.Class == plan.ClassNotCalled
 		var pause time.Duration
 		if !done {
 			pause = want.Interval - clock.Now().Sub(round.At)

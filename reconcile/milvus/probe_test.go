@@ -20,7 +20,7 @@ func TestProbe(t *testing.T) {
 	cases := map[string]struct {
 		change    func(*testing.T, *world)
 		rounds    int
-		verdict   plan.LossVerdict
+		verdict   plan.LossState
 		reach     plan.Reach
 		class     plan.ErrorClass
 		candidate bool
@@ -70,7 +70,7 @@ func TestProbe(t *testing.T) {
 					t.Errorf("told %d of %d after %d", done, of, told)
 				}
 			})
-			verdict := plan.JudgeLoss(e, plan.Failover{UnavailableFor: wanted.Span, Probes: wanted.Probes}, w.clock.Now()).Verdict
+			verdict := plan.JudgeLoss(e, plan.Failover{UnavailableFor: wanted.Span, Probes: wanted.Probes}, w.clock.Now()).State
 			last := e.Rounds[len(e.Rounds)-1]
 			if len(e.Rounds) != c.rounds || verdict != c.verdict || last.Reach != c.reach || last.Class != c.class || last.CandidateAnswered != c.candidate {
 				t.Errorf("%d rounds, %q, last %+v", len(e.Rounds), verdict, last)
@@ -100,7 +100,7 @@ func TestProbeSeesAPrimaryThatStillReplicates(t *testing.T) {
 		}
 	})
 	got := plan.JudgeLoss(e, plan.Failover{UnavailableFor: wanted.Span, Probes: wanted.Probes}, w.clock.Now())
-	same(t, got.Verdict, plan.LossStillReplicating)
+	same(t, got.State, plan.LossStillReplicating)
 }
 
 func TestProbeEndsWithItsContext(t *testing.T) {
@@ -162,7 +162,7 @@ func TestASlowPrimaryServes(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	same(t, w.calls("a", "ListDatabases"), 2)
-	same(t, plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{Probes: 1}, w.clock.Now()).Verdict, plan.LossReachable)
+	same(t, plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{Probes: 1}, w.clock.Now()).State, plan.LossReachable)
 
 	must(t, w.ClearFaults("a"))
 	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))

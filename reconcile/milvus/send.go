@@ -19,7 +19,7 @@ const readEvery = time.Second
 // forbids another try, or ctx ends. Only a read of the unchanged state lets
 // the identical request go again: while a promotion stands half done, the
 // cluster is read until that ends.
-func (x *execution) send(ctx context.Context, seen verdict) Result {
+func (x *execution) send(ctx context.Context, seen stepState) Result {
 	for try := 1; !x.conclude(seen); try++ {
 		pause := nextDelay(try)
 		if x.stands(seen) {
@@ -56,7 +56,7 @@ func (x *execution) ask(ctx context.Context) error {
 // attempt sends the request once, on a connection of its own, and reads the
 // cluster over others meanwhile: a call on a standby may wait for minutes
 // after the deed is done.
-func (x *execution) attempt(ctx context.Context) verdict {
+func (x *execution) attempt(ctx context.Context) stepState {
 	during, cancel := context.WithTimeout(ctx, x.permit.left(x.fleet.updateTimeout))
 	defer cancel()
 	answered := make(chan struct{})
@@ -136,7 +136,7 @@ func (*lastLook) RequireTransportSecurity() bool { return false }
 // peek reads while the request is under way, without touching what belongs to
 // the sender. A promotion on a server that cannot be read is not probed then:
 // its DDL would wait behind the request.
-func (x *execution) peek(ctx context.Context) verdict {
+func (x *execution) peek(ctx context.Context) stepState {
 	v, said := x.seen(ctx, look{})
 	if said != undecided {
 		x.result.After = v
@@ -145,7 +145,7 @@ func (x *execution) peek(ctx context.Context) verdict {
 }
 
 // read reads the cluster and judges the step by it.
-func (x *execution) read(ctx context.Context, mayWrite bool) verdict {
+func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 	if ctx.Err() != nil {
 		return undecided
 	}
@@ -160,7 +160,7 @@ func (x *execution) read(ctx context.Context, mayWrite bool) verdict {
 // conclude says whether the step is over, and how. A refusal counts only
 // together with the old state: "current cluster is primary" after a promotion
 // of ours is a success (milvus.md §2.9).
-func (x *execution) conclude(seen verdict) bool {
+func (x *execution) conclude(seen stepState) bool {
 	switch {
 	case seen == effected && x.result.Sent:
 		x.result.Status, x.result.Detail = StatusDone, "read back"

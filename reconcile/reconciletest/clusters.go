@@ -198,7 +198,7 @@ func (w *Clusters) Probe(ctx context.Context, t plan.Topology, want plan.Want, t
 	for range 5 * want.Probes {
 		e.Rounds = append(e.Rounds, w.Round(ctx, t, want))
 		tell(len(e.Rounds), want.Probes, 0)
-		if plan.JudgeLoss(e, rules, w.Clock.Now()).Verdict != plan.LossNotProbed {
+		if plan.JudgeLoss(e, rules, w.Clock.Now()).State != plan.LossNotProbed {
 			break
 		}
 	}

@@ -24,7 +24,7 @@ func TestQuorumCheck(t *testing.T) {
 		policy approval.Policy
 		need   int
 		people int
-		want   render.CheckVerdict
+		want   render.CheckState
 		says   string
 	}{
 		{"enough, and one more", approval.Policy{}, 2, 3, render.CheckOK, "there are enough"},
@@ -57,7 +57,7 @@ func TestClusterChecks(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		got  render.Check
-		want render.CheckVerdict
+		want render.CheckState
 		says string
 	}{
 		{"a credential", credentialCheck(up, nil), render.CheckOK, "accepts"},

@@ -23,7 +23,7 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 	}
 	for name, dec := range report.Decisions {
 		d.Approvals[name] = render.Approval{
-			Verdict: render.Verdict(dec.Verdict.String()), Code: dec.Code, By: dec.By,
+			Verdict: dec.Verdict, Code: dec.Code, By: dec.By,
 			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
@@ -42,7 +43,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 
 func decodeApproval(w wireTopology) Approval {
 	a := Approval{
-		Verdict: Verdict(w.Approval.Verdict), Code: text(w.Approval.Code),
+		Verdict: verdictOf(w.Approval.Verdict), Code: text(w.Approval.Code),
 		By: w.Approval.By, Commit: text(w.Approval.Commit), Detail: text(w.Approval.Detail), Repository: w.Approval.Repository,
 	}
 	for _, f := range w.Findings {
@@ -170,4 +171,14 @@ func decodePosition(w *wirePosition) plan.Position {
 		return plan.Position{}
 	}
 	return plan.Position{File: w.File, Line: count(w.Line), Column: count(w.Column)}
+}
+
+// verdictOf reads the word of a verdict. One that is not known is denied.
+func verdictOf(word string) approval.Verdict {
+	switch v := approval.Verdict(word); v {
+	case approval.VerdictApproved, approval.VerdictNotRequired:
+		return v
+	default:
+		return approval.VerdictDenied
+	}
 }

@@ -41,25 +41,25 @@ type Obstacle struct {
 	After      bool // the promotion would be done, and what follows it would not
 }
 
-// CheckVerdict is how a check ended. The zero value is that it is not known.
-type CheckVerdict string
+// CheckState is how a check ended. The zero value is that it is not known.
+type CheckState string
 
 // The verdicts of checks.
 const (
-	CheckUnknown CheckVerdict = ""
-	CheckOK      CheckVerdict = "ok"
-	CheckWarning CheckVerdict = "warning"
-	CheckFailed  CheckVerdict = "failed"
+	CheckUnknown CheckState = ""
+	CheckOK      CheckState = "ok"
+	CheckWarning CheckState = "warning"
+	CheckFailed  CheckState = "failed"
 )
 
 // String gives the word of the JSON.
-func (v CheckVerdict) String() string { return orElse(string(v), "unknown") }
+func (v CheckState) String() string { return orElse(string(v), "unknown") }
 
 // Check is one thing that was looked at beside what the planner knows.
 type Check struct {
 	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, location, certificates, permissions, restart
 	Subject string // the cluster, topology, file or target that it is about
-	Verdict CheckVerdict
+	Verdict CheckState
 	Message string
 	Remedy  string // empty when nothing is to be done
 	Blocks  bool   // a failed one stops every failover

@@ -191,7 +191,7 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	}
 }
 
-var checkStyles = map[CheckVerdict]style{CheckOK: good, CheckUnknown: plain, CheckWarning: attention, CheckFailed: bad}
+var checkStyles = map[CheckState]style{CheckOK: good, CheckUnknown: plain, CheckWarning: attention, CheckFailed: bad}
 
 // checks prints what is not well in full, and of the rest how many there are.
 func (p *page) checks(checks []Check) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // Kind says which command a document answers.
@@ -14,16 +15,6 @@ const (
 	KindPlan   Kind = "plan"
 	KindDrift  Kind = "drift"
 	KindStatus Kind = "status" // what is believed, without steps
-)
-
-// Verdict is the word for an approval.
-type Verdict string
-
-// The verdicts. The zero value counts as denied.
-const (
-	VerdictApproved    Verdict = "approved"
-	VerdictDenied      Verdict = "denied"
-	VerdictNotRequired Verdict = "not_required"
 )
 
 // Observation says who looked at the clusters. The zero value is read as
@@ -49,14 +40,14 @@ type Problem struct {
 
 // Approval is the decision about one topology.
 type Approval struct {
-	Verdict Verdict
+	Verdict approval.Verdict
 	Code    string // the denial code, empty unless denied
 	By      []string
 	Commit  string // that carries the approval, or whose approval is missing
 	Detail  string
 	// Repository is what approvals must be for; empty: the operator names none.
 	Repository string
-	Accepted   []plan.Code // counted only when Verdict is VerdictApproved
+	Accepted   []plan.Code // counted only when Verdict is approval.VerdictApproved
 }
 
 // Document is everything that one command found out, in neutral words.
@@ -140,15 +131,11 @@ func (d Document) generatedAt() time.Time {
 // approval fails closed: a transition whose approval nobody decided is denied.
 func (d Document) approval(t plan.TopologyPlan) Approval {
 	a, ok := d.Approvals[t.Name]
-	if ok && a.Verdict != "" {
+	if !ok && t.Transition == plan.TransitionNone {
+		a.Verdict = approval.VerdictNotRequired
 		return a
 	}
-	if t.Transition == plan.TransitionNone {
-		a.Verdict = VerdictNotRequired
-		return a
-	}
-	a.Verdict = VerdictDenied
-	if a.Detail == "" {
+	if a.Verdict == approval.VerdictDenied && a.Code == "" && a.Detail == "" {
 		a.Detail = "the approval was not checked"
 	}
 	return a
@@ -156,7 +143,7 @@ func (d Document) approval(t plan.TopologyPlan) Approval {
 
 // accepted returns the codes that a valid approval accepts.
 func (d Document) accepted(t plan.TopologyPlan) []plan.Code {
-	if a := d.approval(t); a.Verdict == VerdictApproved {
+	if a := d.approval(t); a.Verdict == approval.VerdictApproved {
 		return a.Accepted
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestApprovalFailsClosed(t *testing.T) {
 		{"nobody decided", nil, behind, "denied", true},
 		{"decided without a verdict", map[string]Approval{"orders": {By: []string{"Alice"}, Accepted: []plan.Code{"NOT_MOST_CAUGHT_UP"}}}, behind, "denied", true},
 		{"another topology was approved", map[string]Approval{"carts": approved()}, behind, "denied", true},
-		{"a denial accepts nothing", map[string]Approval{"orders": {Verdict: VerdictDenied, Accepted: []plan.Code{"NOT_MOST_CAUGHT_UP"}}}, behind, "denied", true},
+		{"a denial accepts nothing", map[string]Approval{"orders": {Verdict: approval.VerdictDenied, Accepted: []plan.Code{"NOT_MOST_CAUGHT_UP"}}}, behind, "denied", true},
 		{"what was not named still blocks", map[string]Approval{"orders": approved("RECOVERY_BLOCK")}, behind, "approved", true},
 		{"approved and accepted", map[string]Approval{"orders": approved("NOT_MOST_CAUGHT_UP")}, behind, "approved", false},
 		{"nothing to approve", nil, inSync("orders"), "not_required", false},

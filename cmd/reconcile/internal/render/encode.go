@@ -63,7 +63,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 
 func encodeApproval(a Approval) wireApproval {
 	return wireApproval{
-		Verdict: string(a.Verdict), Code: textOrNil(a.Code), By: mapList(a.By, same),
+		Verdict: a.Verdict.String(), Code: textOrNil(a.Code), By: mapList(a.By, same),
 		Commit: textOrNil(a.Commit), Detail: textOrNil(a.Detail), Repository: a.Repository,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // The fixtures tell one story: orders, with cluster-a as its primary and
@@ -41,7 +42,7 @@ func (d Document) approve(name string, a Approval) Document {
 
 func missing() Approval {
 	return Approval{
-		Verdict: VerdictDenied, Code: "APPROVAL_MISSING", Commit: fixtureCommit,
+		Verdict: approval.VerdictDenied, Code: "APPROVAL_MISSING", Commit: fixtureCommit,
 		Detail: "commit 4f1c2e9d0a1b, which governs orders, carries no approval of this change. " +
 			"To approve, run `reconcile approve orders/cluster-b --reason TEXT`, or sign a tag below failover/ on it whose message ends in the paragraph\n" +
 			"  Failover-Approved: orders/cluster-b\n  Failover-Approved-By: NAME <E-MAIL>\n  Failover-Reason: TEXT",
@@ -50,7 +51,7 @@ func missing() Approval {
 
 func approved(codes ...plan.Code) Approval {
 	return Approval{
-		Verdict: VerdictApproved, By: []string{"Alice Smith <alice@example.com>"},
+		Verdict: approval.VerdictApproved, By: []string{"Alice Smith <alice@example.com>"},
 		Commit: fixtureCommit, Accepted: codes, Detail: "approved by Alice Smith <alice@example.com> until 2026-11-22T23:40:00Z",
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -44,13 +45,13 @@ func goldens() map[string]Document {
 		"failover":              document(inSync("billing"), must(failover(), plan.TransitionFailover, plan.CodeForcePromote)),
 		"failover_approved":     document(failover()).approve("orders", approved()),
 		"failover_blocked":      document(must(notProbed(), plan.TransitionFailover, plan.CodePrimaryNotProbed)),
-		"failover_behind":       document(must(behindAnother(), plan.TransitionFailover, plan.CodeNotMostCaughtUp)).approve("orders", Approval{Verdict: VerdictDenied, Code: "SELF_APPROVED", Detail: "alice@example.com wrote the change herself"}),
+		"failover_behind":       document(must(behindAnother(), plan.TransitionFailover, plan.CodeNotMostCaughtUp)).approve("orders", Approval{Verdict: approval.VerdictDenied, Code: "SELF_APPROVED", Detail: "alice@example.com wrote the change herself"}),
 		"failover_accepted":     document(behindAnother()).approve("orders", approved("NOT_MOST_CAUGHT_UP")),
 		"failover_loss_unknown": document(unbounded()),
-		"failover_resumed":      document(resumed()).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "it was granted when the change began"}),
+		"failover_resumed":      document(resumed()).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "it was granted when the change began"}),
 		"failover_offline":      unasked,
 		"failover_elsewhere":    elsewhere,
-		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
+		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
 		"stale_primary":         document(must(standing(), plan.TransitionNone, plan.CodeStalePrimary)),
 		"split_brain":           document(must(splitBrain(), plan.TransitionAddStandby, plan.CodeSplitBrain, plan.CodeOutOfBandFailover)),
 		"unseen":                document(must(unseen(), plan.TransitionNone, plan.CodeClusterUnreachable)),

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // maxComment is what a pull-request comment may hold, in bytes; forges count
@@ -143,9 +144,9 @@ func (d Document) approvalCell(t plan.TopologyPlan) string {
 		return "–"
 	case d.observed() != ObservedLive:
 		return "not checked"
-	case a.Verdict == VerdictApproved:
+	case a.Verdict == approval.VerdictApproved:
 		return "✓ approved"
-	case a.Verdict == VerdictNotRequired:
+	case a.Verdict == approval.VerdictNotRequired:
 		return "✓ not needed"
 	default:
 		return "✗ " + codeName(orElse(a.Code, "not approved"))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 func TestSafe(t *testing.T) {
@@ -52,13 +53,13 @@ func hostileDocument() Document {
 	d := document(t)
 	d.Plan.Commit = hostile
 	d.Problems = []Problem{{File: hostile, Line: 1, Path: hostile, Message: hostile, Hint: hostile}}
-	return d.approve(hostile, Approval{Verdict: VerdictDenied, Code: "APPROVAL_MISSING", By: []string{hostile}, Detail: hostile})
+	return d.approve(hostile, Approval{Verdict: approval.VerdictDenied, Code: "APPROVAL_MISSING", By: []string{hostile}, Detail: hostile})
 }
 
 func TestNothingThatSteersATerminalGetsOut(t *testing.T) {
 	status := hostileDocument()
 	status.Kind = KindStatus
-	granted := hostileDocument().approve(hostile, Approval{Verdict: VerdictApproved, By: []string{hostile}, Commit: hostile, Detail: hostile})
+	granted := hostileDocument().approve(hostile, Approval{Verdict: approval.VerdictApproved, By: []string{hostile}, Commit: hostile, Detail: hostile})
 	for name, d := range map[string]Document{"plan": hostileDocument(), "status": status, "approved": granted} {
 		for kind, write := range forms(d) {
 			t.Run(name+" "+kind, func(t *testing.T) {

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // stateWords says in a few words how a topology stands.
 func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	stops := t.Blocking(d.accepted(t))
 	blocking := len(stops)
-	denied := d.approval(t).Verdict == VerdictDenied
+	denied := d.approval(t).Verdict == approval.VerdictDenied
 	none := t.Transition == plan.TransitionNone
 	switch {
 	case unobserved(t) && blocking == 0 && none:

@@ -7,6 +7,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // outcomes are the words for what came of a topology, and what they mean for
@@ -135,7 +136,7 @@ func (d Document) tellsWhy(t plan.TopologyPlan, r Result) bool {
 	case outcomeBlocked:
 		return d.blocked(t)
 	case outcomeNotApproved:
-		return d.approval(t).Verdict == VerdictDenied
+		return d.approval(t).Verdict == approval.VerdictDenied
 	default:
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // exactCommand is a command in a remedy that can be typed as it stands: a word
@@ -72,7 +73,7 @@ func clearFirst(t plan.TopologyPlan, code plan.Code) string {
 
 // yetToApprove leaves out of a remedy what only the approver can still do.
 func (d Document) yetToApprove(t plan.TopologyPlan, remedy string) string {
-	if d.approval(t).Verdict != VerdictApproved && d.approval(t).Verdict != VerdictNotRequired {
+	if d.approval(t).Verdict != approval.VerdictApproved && d.approval(t).Verdict != approval.VerdictNotRequired {
 		return remedy
 	}
 	var kept []string

@@ -8,6 +8,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // codeApprovalMissing is the denial that a person can end by writing the
@@ -43,9 +44,9 @@ func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 	switch {
 	case d.observed() != ObservedLive:
 		return "not checked: this plan was made without looking at the clusters itself", plain
-	case a.Verdict == VerdictApproved:
+	case a.Verdict == approval.VerdictApproved:
 		return approvedWords(a), good
-	case a.Verdict == VerdictNotRequired:
+	case a.Verdict == approval.VerdictNotRequired:
 		return "not needed" + because(a.Detail), good
 	default:
 		prose, _ := splitDetail(a)
@@ -90,7 +91,7 @@ func (d Document) nextSteps(t plan.TopologyPlan) []nextStep {
 		return []nextStep{{words: "Plan it against the clusters: " + look}}
 	case slices.ContainsFunc(t.Blocking(d.accepted(t)), func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }):
 		return []nextStep{{words: "No approval helps this commit: do what is said above, then look again: `reconcile plan " + t.Name + "`"}}
-	case a.Verdict == VerdictApproved, a.Verdict == VerdictNotRequired:
+	case a.Verdict == approval.VerdictApproved, a.Verdict == approval.VerdictNotRequired:
 		return []nextStep{{words: goOnWords(d, t)}}
 	default:
 		return deniedSteps(d, t, a)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // happening never says "will" of something that is held back.
@@ -29,7 +30,7 @@ func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
 		label = "Would do"
 	case unobserved(t):
 		label = "Intended"
-	case d.approval(t).Verdict == VerdictDenied:
+	case d.approval(t).Verdict == approval.VerdictDenied:
 		label = "If approved"
 	}
 	if t.Has(plan.CodeForcePromote) {

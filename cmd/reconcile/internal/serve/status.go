@@ -35,7 +35,7 @@ func documentOf(s daemon.Snapshot) render.Document {
 		}
 		d.Plan.Topologies = append(d.Plan.Topologies, t.Plan)
 		d.Approvals[t.Name] = render.Approval{
-			Verdict: render.Verdict(t.Decision.Verdict.String()), Code: t.Decision.Code, By: t.Decision.By,
+			Verdict: t.Decision.Verdict, Code: t.Decision.Code, By: t.Decision.By,
 			Commit: t.Decision.Commit, Detail: t.Decision.Detail, Repository: t.Decision.Repository, Accepted: t.Decision.Accepted,
 		}
 	}

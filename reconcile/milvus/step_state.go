@@ -12,19 +12,19 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// verdict is what a read says about a step. The zero value is undecided.
-type verdict int
+// stepState is what a read says about a step. The zero value is undecided.
+type stepState int
 
 const (
-	undecided verdict = iota
-	unchanged         // the state from before the step
-	halfway           // the same, and the force promote stands half done: no request ends that
-	effected          // the state that the step wants
-	elsewhere         // neither: somebody else changed it
+	undecided stepState = iota
+	unchanged           // the state from before the step
+	halfway             // the same, and the force promote stands half done: no request ends that
+	effected            // the state that the step wants
+	elsewhere           // neither: somebody else changed it
 )
 
 // judgeStep reads a view for one step.
-func judgeStep(s plan.Step, source string, v plan.View) verdict {
+func judgeStep(s plan.Step, source string, v plan.View) stepState {
 	if v.Reach != plan.ReachUp || v.IdentityConflict != "" {
 		return undecided
 	}
@@ -40,7 +40,7 @@ func judgeStep(s plan.Step, source string, v plan.View) verdict {
 
 // judgePromotion: a promoted cluster stores itself alone; only a standby of
 // the same source may get the request again (contract.md §8).
-func judgePromotion(self, source string, b plan.Belief) verdict {
+func judgePromotion(self, source string, b plan.Belief) stepState {
 	switch b.Kind {
 	case plan.BeliefStandalone:
 		if _, ok := b.Configuration.Member(self); ok {
@@ -61,7 +61,7 @@ func judgePromotion(self, source string, b plan.Belief) verdict {
 
 // judgeUpdate compares what the lists say, in whatever order: the roles are
 // those of the set, and the planner resumes an intent by the same comparison.
-func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Belief) verdict {
+func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Belief) stepState {
 	switch {
 	case b.Kind == plan.BeliefUnknown:
 		return undecided

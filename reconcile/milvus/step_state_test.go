@@ -16,7 +16,7 @@ func TestJudgePromotion(t *testing.T) {
 	only := func(id string) plan.Configuration { return plan.Configuration{Clusters: []plan.Member{{ID: id}}} }
 	cases := map[string]struct {
 		belief plan.Belief
-		want   verdict
+		want   stepState
 	}{
 		"unknown":                        {plan.Belief{}, undecided},
 		"itself alone":                   {plan.Belief{Kind: plan.BeliefStandalone, Configuration: only("b")}, effected},
@@ -40,7 +40,7 @@ func TestJudgeUpdate(t *testing.T) {
 	cases := map[string]struct {
 		before *plan.Configuration
 		belief plan.Belief
-		want   verdict
+		want   stepState
 	}{
 		"unknown":                   {&one, plan.Belief{Configuration: two}, undecided},
 		"as wanted":                 {&one, plan.Belief{Kind: plan.BeliefPrimary, Configuration: two}, effected},
