@@ -2,7 +2,6 @@ package gitsource
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -17,53 +16,89 @@ import (
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
+	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // manifestFile lies in the copy on disk, beside its objects.
 const manifestFile = "reconcile-manifest"
 
-// repackAbove is how many packs of single fetches may gather.
-const repackAbove = 50
-
 // leftoverAfter is how old the file of a fetch that never ended is when it goes.
 const leftoverAfter = time.Hour
 
-// copyDir is where the copy of the remote is kept.
+// gitCopy is our copy of a remote in one place: a folder, or memory.
+type gitCopy struct {
+	*copyStore
+	files   *copyFiles
+	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
+	dir     string                 // empty: in memory
+	tracked string                 // full name of the tracked ref, once known
+	packs   []string               // after the last fetch
+	came    []*idxfile.MemoryIndex // of the packs that came since the fetch began
+	allowed *allowance             // of the fetch; nil: there is none
+	marked  map[string]packMark    // of their files
+}
+
+// newCopy opens a copy in a folder, or begins one in memory if there is no folder.
+func newCopy(dir string, m manifest) (*gitCopy, error) {
+	c := &gitCopy{dir: dir, tracked: m.tracked, packs: m.packs}
+	if dir == "" {
+		// As packs, compressed and as deltas: unpacked, the folders of a long
+		// history take hundreds of megabytes.
+		c.files = newCopyFiles(memfs.New(), maxPackInMemory, nil)
+	} else {
+		c.files = newCopyFiles(osfs.New(dir), maxPack, m.packs)
+		c.marked = c.marks(m.packs)
+	}
+	return c, c.open(m.refs)
+}
+
+func (c *gitCopy) open(refs memory.ReferenceStorage) error {
+	objects, decoded := storage(c.files)
+	c.copyStore, c.decoded = newCopyStore(objects, refs), decoded
+	return c.Init()
+}
+
+// reopen lists the packs again.
+func (c *gitCopy) reopen() error {
+	closed := c.Close()
+	return cmp.Or(c.open(c.light.ReferenceStorage), closed)
+}
+
+func packDir(dir string) string { return filepath.Join(dir, "objects", "pack") }
+
+// copyDir is where the copy of the remote is kept on disk.
 func (r *Repo) copyDir() string {
 	sum := sha256.Sum256([]byte(r.loc.url))
 	return filepath.Join(r.dir, hex.EncodeToString(sum[:8])+".copy")
 }
 
-func (r *Repo) packDir() string { return filepath.Join(r.copyDir(), "objects", "pack") }
-
-// openCopy opens our copy of the remote, or begins one. What is on disk is believed
-// only if all of it is as the last fetch left it.
-func (r *Repo) openCopy() error {
-	if r.store != nil {
-		return nil
-	}
-	if r.dir == "" || r.inMemory {
-		// As packs, compressed and as deltas: unpacked, the folders of a long
-		// history take hundreds of megabytes.
-		return r.useCopy(memfs.New(), memory.ReferenceStorage{})
+// copyOnDisk is the copy on disk: the one in use, or the one that an earlier process
+// left, or a new one where there is none. What is on disk is believed only if all of
+// it is as the last fetch left it.
+func (r *Repo) copyOnDisk() (*gitCopy, error) {
+	if c := r.copied; c != nil && c.dir != "" {
+		if c.recheck() == nil {
+			return c, nil // else another process may have joined its packs
+		}
 	}
 	r.removeOldForm()
-	m, err := r.readCopy()
+	m, err := readCopy(r.copyDir())
 	switch {
-	case errors.Is(err, os.ErrNotExist) && !r.hasPacks():
+	case errors.Is(err, os.ErrNotExist) && !hasPacks(r.copyDir()):
 		m = manifest{refs: memory.ReferenceStorage{}} // there is none yet
 	case err != nil:
-		return fmt.Errorf("git.cacheDir: %w", err)
+		return nil, err
 	}
 	if err := os.MkdirAll(r.copyDir(), 0o700); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
+		return nil, err
 	}
-	r.removeLeftovers()
-	if r.tracked == "" && r.mayTrack(m.tracked) {
-		r.tracked = m.tracked
+	removeLeftovers(packDir(r.copyDir()), m)
+	if !r.mayTrack(m.tracked) {
+		m.tracked = ""
 	}
-	return r.useCopy(osfs.New(r.copyDir()), m.refs)
+	return newCopy(r.copyDir(), m)
 }
 
 // mayTrack says whether git.ref can mean the ref of that full name: the copy may be
@@ -72,17 +107,17 @@ func (r *Repo) mayTrack(full string) bool {
 	return isDefault(r.ref) || slices.Contains([]string{r.ref, "refs/heads/" + r.ref, "refs/tags/" + r.ref}, full)
 }
 
-// readCopy reads the manifest of the copy on disk and checks what it names.
-func (r *Repo) readCopy() (manifest, error) {
-	m, err := readManifest(filepath.Join(r.copyDir(), manifestFile))
+// readCopy reads the manifest of a copy on disk and checks what it names.
+func readCopy(dir string) (manifest, error) {
+	m, err := readManifest(filepath.Join(dir, manifestFile))
 	if err == nil {
-		err = cmp.Or(onlyFiles(r.packDir()), checkPacks(r.packDir(), m))
+		err = checkPacks(packDir(dir), m)
 	}
 	return m, err
 }
 
-func (r *Repo) hasPacks() bool {
-	packs, err := filepath.Glob(filepath.Join(r.packDir(), "*"))
+func hasPacks(dir string) bool {
+	packs, err := filepath.Glob(filepath.Join(packDir(dir), "*"))
 	return err != nil || len(packs) > 0
 }
 
@@ -92,41 +127,43 @@ func (r *Repo) removeOldForm() {
 }
 
 // removeLeftovers removes what fetches left that never ended.
-func (r *Repo) removeLeftovers() {
-	files, _ := filepath.Glob(filepath.Join(r.packDir(), "tmp_*")) // the pattern is good
+func removeLeftovers(dir string, m manifest) {
+	files, _ := os.ReadDir(dir) // there may be none
 	for _, f := range files {
-		if info, err := os.Stat(f); err == nil && time.Since(info.ModTime()) > leftoverAfter {
-			_ = os.Remove(f) // one that stays costs room only
+		info, err := f.Info()
+		if err == nil && !slices.Contains(m.packs, packOf(f.Name())) && time.Since(info.ModTime()) > leftoverAfter {
+			_ = os.RemoveAll(filepath.Join(dir, f.Name())) // one that stays costs room only
 		}
 	}
 }
 
-// saveCopy writes down what a fetch left.
-func (r *Repo) saveCopy() error {
-	if r.dir == "" || r.inMemory {
+// save writes down what a fetch left: every pack but the ones named.
+func (c *gitCopy) save(but ...plumbing.Hash) error {
+	if c.dir == "" {
 		return nil
 	}
-	packs, err := r.copied.ObjectPacks()
+	packs, err := c.ObjectPacks()
 	if err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
+		return err
 	}
-	m := manifest{tracked: r.tracked, refs: r.copied.light.ReferenceStorage}
+	m := manifest{tracked: c.tracked, refs: c.light.ReferenceStorage}
 	for _, id := range packs {
-		m.packs = append(m.packs, "pack-"+id.String())
+		if !slices.Contains(but, id) {
+			m.packs = append(m.packs, "pack-"+id.String())
+		}
 	}
-	r.packs, r.marked = m.packs, r.marks(m.packs)
+	c.packs, c.marked = m.packs, c.marks(m.packs)
 	// Written beside and renamed: a reader finds the old one or the new one.
-	path := filepath.Join(r.copyDir(), manifestFile)
-	if info, err := os.Lstat(path + ".new"); err == nil && !info.Mode().IsRegular() {
-		_ = os.Remove(path + ".new") // a pipe would be waited for
+	path := filepath.Join(c.dir, manifestFile)
+	for _, p := range []string{path, path + ".new"} {
+		if info, err := os.Lstat(p); err == nil && !info.Mode().IsRegular() {
+			_ = os.RemoveAll(p) // a pipe would be waited for
+		}
 	}
 	if err := os.WriteFile(path+".new", []byte(m.String()), 0o600); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
+		return err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	return nil
+	return os.Rename(path+".new", path)
 }
 
 // packMark tells whether a file is still the one that was checked.
@@ -136,11 +173,11 @@ type packMark struct {
 }
 
 // marks are those of the files of packs as they are now.
-func (r *Repo) marks(packs []string) map[string]packMark {
+func (c *gitCopy) marks(packs []string) map[string]packMark {
 	out := map[string]packMark{}
 	for _, name := range packs {
 		for _, ending := range []string{".pack", ".idx"} {
-			if info, err := os.Stat(filepath.Join(r.packDir(), name+ending)); err == nil {
+			if info, err := os.Stat(filepath.Join(packDir(c.dir), name+ending)); err == nil {
 				out[name+ending] = packMark{info.Size(), info.ModTime()}
 			}
 		}
@@ -148,42 +185,39 @@ func (r *Repo) marks(packs []string) map[string]packMark {
 	return out
 }
 
-// recheck says what is wrong with the copy on disk if its files are others than at
-// the last fetch of this process; another process may have joined its packs.
-func (r *Repo) recheck() error {
-	if r.store == nil || r.dir == "" || r.inMemory {
+// recheck says what is wrong with the copy if its files are others than at the last
+// fetch of this process.
+func (c *gitCopy) recheck() error {
+	if maps.Equal(c.marked, c.marks(c.packs)) {
 		return nil
 	}
-	if err := onlyFiles(r.packDir()); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
+	return c.whole()
+}
+
+// whole reads every pack, and says what is wrong with one.
+func (c *gitCopy) whole() error {
+	if err := checkPacks(packDir(c.dir), manifest{packs: c.packs}); err != nil {
+		return err
 	}
-	if maps.Equal(r.marked, r.marks(r.packs)) {
-		return nil
-	}
-	if err := checkPacks(r.packDir(), manifest{packs: r.packs}); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	r.marked = r.marks(r.packs)
+	c.marked = c.marks(c.packs)
 	return nil
 }
 
-// remake begins a new copy in place of one that is at fault, on disk, or in memory
-// where the disk does not take it either.
-func (r *Repo) remake(ctx context.Context, fetch func(context.Context) error, cause error) error {
-	r.tell(fmt.Sprintf("the copy in git.cacheDir cannot be used and is fetched again: %v", cause))
-	_ = r.release()               // it is thrown away
-	_ = os.RemoveAll(r.copyDir()) // what stays is not believed
-	r.forget()                    // what was read of it may be wrong
-	if err := fetch(ctx); err == nil || ctx.Err() != nil {
-		return err
-	} else if cause = err; r.dir == "" {
+// staged begins a fetch that may fail: it gives the same copy with refs of its own.
+func (c *gitCopy) staged() *gitCopy {
+	c.files.begin()
+	s := *c
+	s.copyStore, s.came = newCopyStore(c.Storage, maps.Clone(c.light.ReferenceStorage)), nil
+	return &s
+}
+
+// discard removes the packs that came with a fetch which failed.
+func (c *gitCopy) discard() error {
+	some, err := c.files.undo()
+	if err != nil || !some {
 		return err
 	}
-	r.tell(fmt.Sprintf("git.cacheDir takes no copy, and one in memory is used until the next start: %v", cause))
-	_ = r.release()
-	r.inMemory = true
-	r.forget()
-	return fetch(ctx)
+	return c.reopen()
 }
 
 // UseCopy reads the copy of a remote on disk as the last fetch left it, for when
@@ -200,34 +234,40 @@ func (r *Repo) UseCopy() (fetched time.Time, err error) {
 	if err != nil {
 		return time.Time{}, errors.New("the copy in git.cacheDir was never fetched")
 	}
-	m, err := r.readCopy()
+	m, err := readCopy(r.copyDir())
 	if err != nil {
 		return time.Time{}, fmt.Errorf("git.cacheDir: %w", err)
 	}
 	if !r.mayTrack(m.tracked) {
 		return time.Time{}, fmt.Errorf("the copy in git.cacheDir is of %+q, not of %+q", m.tracked, r.ref)
 	}
-	if err := r.release(); err != nil {
+	c, err := newCopy(r.copyDir(), m)
+	if err != nil {
 		return time.Time{}, fmt.Errorf("git.cacheDir: %w", err)
 	}
-	if err := r.useCopy(osfs.New(r.copyDir()), m.refs); err != nil {
-		return time.Time{}, err
-	}
-	r.tracked = m.tracked
-	return info.ModTime().UTC(), nil
+	return info.ModTime().UTC(), r.adopt(c)
 }
 
-// tell says once what a person should know of the copy.
-func (r *Repo) tell(text string) {
-	if r.say != nil {
-		r.say(text)
+// adopt reads a copy from now on.
+func (r *Repo) adopt(c *gitCopy) error {
+	var err error
+	if r.copied != c {
+		err = r.release()
 	}
+	r.store, r.copied, r.decoded, r.tracked = c, c, c.decoded, c.tracked
+	return err
 }
 
-// damaged notes that the copy gave something that it must not: the next fetch does
-// not rest on it. An object that is not there says nothing: nobody has to have it.
+// damaged notes that the copy gave something that it must not. An object that is not
+// there says nothing: nobody has to have it. Nor does a process that may open no more
+// files. What the disk did not read has the packs read once more; any other fault has
+// the next fetch not rest on the copy.
 func (r *Repo) damaged(id plumbing.Hash, err error) {
-	if r.copied != nil && r.suspect == nil && !errors.Is(err, plumbing.ErrObjectNotFound) {
+	switch {
+	case r.copied == nil || r.suspect != nil, errors.Is(err, plumbing.ErrObjectNotFound), exhausted(err):
+	case fromSystem(err):
+		r.copied.marked = nil
+	default:
 		r.suspect = fmt.Errorf("object %s: %w", id, err)
 	}
 }

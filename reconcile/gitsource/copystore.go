@@ -38,11 +38,6 @@ func newCopyStore(objects *filesystem.Storage, refs memory.ReferenceStorage) *co
 	return &copyStore{Storage: objects, light: light}
 }
 
-// staged is the same copy with refs of its own, for a fetch that may fail.
-func (s *copyStore) staged() *copyStore {
-	return newCopyStore(s.Storage, maps.Clone(s.light.ReferenceStorage))
-}
-
 // SetReference implements storer.ReferenceStorer, as the methods below do.
 func (s *copyStore) SetReference(ref *plumbing.Reference) error { return s.light.SetReference(ref) }
 
@@ -175,18 +170,6 @@ func openRegular(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: %s is no regular file", errDamaged, filepath.Base(path))
 	}
 	return f, nil
-}
-
-// onlyFiles demands that whatever has the name of a pack or an index below dir is a
-// regular file: those that no manifest names are opened too.
-func onlyFiles(dir string) error {
-	found, _ := filepath.Glob(filepath.Join(dir, "pack-*")) // the pattern is good
-	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%w: %s is no regular file", errDamaged, filepath.Base(path))
-		}
-	}
-	return nil
 }
 
 // checkPacks says whether the pack files below dir are whole: every one that the

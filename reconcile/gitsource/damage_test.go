@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // damages are the ways in which a file of the copy may be found.
@@ -143,16 +144,30 @@ func TestCopyThatTheDiskDoesNotTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	r := s.openWith(Config{URL: url, CacheDir: filepath.Join(notAFolder, "cache"), Tell: func(text string) { told = append(told, text) }})
+	c := Config{URL: url, CacheDir: filepath.Join(notAFolder, "cache"), Tell: func(text string) { told = append(told, text) }}
+	r := s.openWith(c)
 	if got := changeOf(t, r, "orders"); got.Commit != at {
 		t.Errorf("governed by %s, want %s", got.Commit, at)
 	}
-	if len(told) != 2 || !strings.Contains(told[1], "in memory is used until the next start") {
+	if len(told) != 1 || !strings.Contains(told[0], c.CacheDir) || !strings.Contains(told[0], "in memory is used until the disk takes one again") {
 		t.Errorf("told %q", told)
 	}
 	next := s.commit(bob, "More", "topologies/a.yaml", doc("orders", 2))
-	if err := r.Fetch(t.Context()); err != nil || changeOf(t, r, "orders").Commit != next || len(told) != 2 {
+	if err := r.Fetch(t.Context()); err != nil || changeOf(t, r, "orders").Commit != next || len(told) != 1 {
 		t.Errorf("%v, told %q", err, told)
+	}
+	if problem := r.CopyProblem(); !strings.Contains(problem, c.CacheDir) || !strings.Contains(problem, "not a directory") {
+		t.Errorf("the problem is %q", problem)
+	}
+	if err := os.Remove(notAFolder); err != nil {
+		t.Fatal(err)
+	}
+	r.now = func() time.Time { return time.Now().Add(longestBackoff) }
+	if err := r.Fetch(t.Context()); err != nil || changeOf(t, r, "orders").Commit != next || r.CopyProblem() != "" {
+		t.Errorf("%v, the problem is %q", err, r.CopyProblem())
+	}
+	if len(told) != 2 || !strings.Contains(told[1], "takes the copy again") || r.copied.dir == "" || len(filesOf(t, c.CacheDir)) < 3 {
+		t.Errorf("told %q, %q are there", told, filesOf(t, c.CacheDir))
 	}
 }
 

@@ -84,7 +84,7 @@ func TestOddHistoriesAreFetched(t *testing.T) {
 					packs, err := r.copied.ObjectPacks()
 					check(t, err)
 					check(t, r.joinPacks(packs))
-					check(t, r.saveCopy())
+					check(t, r.copied.save())
 					if joined, err := r.copied.ObjectPacks(); err != nil || len(packs) < 2 || len(joined) != 1 {
 						t.Fatalf("%d packs became %d, %v", len(packs), len(joined), err)
 					}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,23 +22,173 @@ import (
 )
 
 // fetchRemote fetches the tracked ref and the failover tags, and nothing else:
-// what is not tracked cannot grow our copy. A copy that stands in the way, though
-// the remote answers, is made again.
+// what is not tracked cannot grow our copy. A disk that takes no copy costs the copy
+// there and not the fetch: one in memory is used until the disk takes one again.
 func (r *Repo) fetchRemote(ctx context.Context) error {
 	l, err := r.login()
 	if err != nil {
 		return err
 	}
-	fetch := func(ctx context.Context) error { return r.fetchWith(ctx, l) }
-	if cause := cmp.Or(r.suspect, r.recheck()); cause != nil {
-		r.suspect = nil
-		return r.remake(ctx, fetch, cause)
+	if r.dir == "" || !r.disk.over(r.now()) {
+		return r.fetchInMemory(ctx, l)
 	}
-	err = fetch(ctx)
-	if err == nil || r.dir == "" || !r.answers(ctx, l) {
+	var refused diskFault
+	err = r.fetchOnDisk(ctx, l)
+	switch {
+	case errors.As(err, &refused):
+		r.diskRefused(refused)
+		return r.fetchInMemory(ctx, l)
+	case err == nil && r.refused != nil:
+		r.tell(fmt.Sprintf("git.cacheDir %s takes the copy again", r.dir))
+		r.refused, r.disk = nil, backoff{}
+	}
+	return err
+}
+
+// diskRefused leaves the disk alone for a while, and tells a new reason once.
+func (r *Repo) diskRefused(f diskFault) {
+	if r.refused == nil || r.refused.Error() != f.Error() {
+		r.tell(fmt.Sprintf("%v; a copy in memory is used until the disk takes one again", f))
+	}
+	r.refused = f
+	r.disk.tried(r.now())
+}
+
+// fetchInMemory fetches into a copy in memory, and begins one if there is none. The
+// one on disk stays in use until that has succeeded.
+func (r *Repo) fetchInMemory(ctx context.Context, l login) error {
+	c, suspect := r.copied, r.suspected()
+	if suspect != nil {
+		r.forget()
+		r.renewal.tried(r.now())
+	}
+	if c == nil || c.dir != "" || suspect != nil {
+		var err error
+		if c, err = newCopy("", manifest{refs: memory.ReferenceStorage{}}); err != nil {
+			return err
+		}
+	}
+	if err := r.update(ctx, l, c); err != nil {
 		return err
 	}
-	return r.remake(ctx, fetch, err)
+	return r.adopt(c)
+}
+
+// fetchOnDisk fetches into the copy on disk. The copy is made again only if it is at
+// fault itself: what the remote does wrong costs a fetch, and the copy stays.
+func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
+	suspect := r.suspected()
+	c, cause := r.copyOnDisk()
+	if cause = cmp.Or(suspect, cause); cause == nil {
+		if r.copied == nil { // what is there is read while nothing newer comes
+			cause = r.adopt(c)
+		}
+	}
+	if cause == nil {
+		err := r.update(ctx, l, c)
+		var refused diskFault
+		switch {
+		case err == nil:
+			r.renewal = backoff{}
+			return r.failed(c, r.adopt(c))
+		case ctx.Err() != nil, errors.As(err, &refused):
+			return err
+		}
+		if cause = c.whole(); cause == nil && errors.Is(err, errNotAll) && r.renewal.over(r.now()) {
+			cause = err // what it says to have may be what it lacks
+		}
+		if cause == nil {
+			return err
+		}
+	}
+	if exhausted(cause) {
+		return diskFault{r.dir, cause}
+	}
+	return r.renew(ctx, l, cause)
+}
+
+// renew fetches into a new folder beside the copy that is at fault, and puts it in
+// its place once all is there. Until then the old one stays in use.
+func (r *Repo) renew(ctx context.Context, l login, cause error) error {
+	r.renewal.tried(r.now())
+	beside := r.copyDir() + ".new"
+	if err := cmp.Or(os.RemoveAll(beside), os.MkdirAll(beside, 0o700)); err != nil {
+		return diskFault{r.dir, err}
+	}
+	c, err := newCopy(beside, manifest{refs: memory.ReferenceStorage{}})
+	if err != nil {
+		return diskFault{r.dir, err}
+	}
+	if text := fmt.Sprintf("the copy in git.cacheDir %s cannot be used and is fetched again: %v", r.dir, cause); text != r.told && !errors.Is(cause, errNotAll) {
+		r.tell(text)
+		r.told = text
+	}
+	err = errors.Join(r.update(ctx, l, c), c.Close())
+	if err == nil {
+		err = r.swap(beside)
+	}
+	if err != nil {
+		_ = os.RemoveAll(beside) // what stays costs room, and is removed the next time
+		return err
+	}
+	r.told = ""
+	return nil
+}
+
+// suspected is why the copy must not be rested on, which is asked once. A remote whose
+// objects are never right is not fetched whole at every poll.
+func (r *Repo) suspected() error {
+	err := r.suspect
+	if r.suspect = nil; !r.renewal.over(r.now()) {
+		return nil
+	}
+	return err
+}
+
+// swap puts a new copy in the place of the old one.
+func (r *Repo) swap(beside string) error {
+	old := r.copyDir() + ".old"
+	err := os.RemoveAll(old)
+	if err == nil {
+		if err = os.Rename(r.copyDir(), old); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = os.Rename(beside, r.copyDir())
+	}
+	if err != nil {
+		return diskFault{r.dir, err}
+	}
+	_ = os.RemoveAll(old) // what stays costs room only
+	m, err := readManifest(filepath.Join(r.copyDir(), manifestFile))
+	if err != nil {
+		return diskFault{r.dir, err}
+	}
+	c, err := newCopy(r.copyDir(), m)
+	if err != nil {
+		return diskFault{r.dir, err}
+	}
+	r.forget() // what was read of the old one may be wrong
+	return r.adopt(c)
+}
+
+// CopyProblem says why the copy is held in memory although a folder for it is
+// configured; empty: it is not.
+func (r *Repo) CopyProblem() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused == nil {
+		return ""
+	}
+	return r.refused.Error()
+}
+
+// tell says once what a person should know of the copy.
+func (r *Repo) tell(text string) {
+	if r.say != nil {
+		r.say(text)
+	}
 }
 
 // login is what a fetch shows to the remote.
@@ -64,69 +216,89 @@ func (r *Repo) login() (l login, err error) {
 	return l, err
 }
 
-// answers says whether the remote has what is tracked, so that a fetch that failed
-// failed here.
-func (r *Repo) answers(ctx context.Context, l login) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	err := abandonable(ctx, func() error {
-		remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{r.loc.url}})
-		refs, err := remote.ListContext(withAuthorities(ctx, l.ca), &git.ListOptions{Auth: l.auth})
-		if err != nil {
-			return err
-		}
-		_, err = chooseRef(refs, r.ref)
-		return err
-	})
-	return err == nil
-}
-
-// fetchWith brings the copy up to date, all of it or nothing.
-func (r *Repo) fetchWith(ctx context.Context, l login) error {
-	if err := r.openCopy(); err != nil {
-		return err
-	}
-	staged, tracked := r.copied.staged(), r.tracked
+// update brings a copy up to date, all of it or nothing.
+func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
+	staged, tracked := c.staged(), c.tracked
 	err := abandonable(ctx, func() (err error) {
-		tracked, err = fetchInto(ctx, staged, r.loc.url, r.ref, tracked, l)
+		tracked, err = fetchInto(ctx, staged, r.loc, r.ref, tracked, l)
 		return err
 	})
+	if err == nil {
+		err = staged.requireComplete(r.path)
+	}
+	refused := c.files.end()
+	if err != nil && ctx.Err() == nil { // else what goes on may still use the copy
+		if refused = cmp.Or(refused, c.discard()); refused != nil {
+			return r.failed(c, refused)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(foreign.Error(err, l.secrets...), r.ref))
 	}
-	r.copied.light, r.tracked = staged.light, tracked
-	if err := r.repack(); err != nil {
+	c.light, c.tracked = staged.light, tracked
+	if r.copied == c {
+		r.tracked = tracked
+	}
+	return r.failed(c, r.keep(c))
+}
+
+// failed is an error of the disk below a copy.
+func (r *Repo) failed(c *gitCopy, err error) error {
+	if err == nil || c.dir == "" {
 		return err
 	}
-	return r.saveCopy()
+	return diskFault{r.dir, err}
+}
+
+// keep writes down what a fetch brought, and joins packs if there are many.
+func (r *Repo) keep(c *gitCopy) error {
+	packs, err := c.ObjectPacks()
+	if err != nil || c.dir == "" || len(packs) <= repackAbove || r.copied != c {
+		return cmp.Or(err, c.save())
+	}
+	if err := c.save(); err != nil {
+		return err
+	}
+	return r.joinPacks(packs)
 }
 
 // fetchInto fetches into a copy, and returns the full name of what is tracked.
-func fetchInto(ctx context.Context, into *copyStore, url, ref, tracked string, l login) (string, error) {
-	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
+func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked string, l login) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	into.allowed = newAllowance(ctx)
+	ctx = context.WithValue(withAuthorities(ctx, l.ca), allowanceKey{}, into.allowed)
+	var dialer transport.ProxyOptions
+	if from.transport == transportSSH {
+		var end func()
+		dialer, end = into.allowed.throughSSH()
+		defer end()
+	}
+	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{from.url}})
 	if tracked == "" || isDefault(ref) { // which may be another branch by now
-		refs, err := remote.ListContext(withAuthorities(ctx, l.ca), &git.ListOptions{Auth: l.auth})
-		if err != nil {
+		refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: l.auth, ProxyOptions: dialer})
+		if err = cmp.Or(into.allowed.exceeded(), err); err != nil {
 			return "", err
 		}
 		if tracked, err = chooseRef(refs, ref); err != nil {
 			return "", err
 		}
+		into.allowed.left.Store(maxRefs) // which come once more
 	}
-	err := remote.FetchContext(withAuthorities(ctx, l.ca), &git.FetchOptions{
+	err := remote.FetchContext(ctx, &git.FetchOptions{
 		RemoteName: "origin",
 		RefSpecs: []config.RefSpec{
 			config.RefSpec(fmt.Sprintf("+%s:%s", tracked, tracked)),
 			config.RefSpec(fmt.Sprintf("+%s*:%s*", tagPrefix, tagPrefix)),
 		},
-		Auth:  l.auth,
-		Tags:  git.NoTags,
-		Prune: true,
-		Force: true,
+		Auth:         l.auth,
+		ProxyOptions: dialer,
+		Tags:         git.NoTags,
+		Prune:        true,
+		Force:        true,
 	})
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-		return "", err
+		return "", cmp.Or(into.allowed.exceeded(), err) // which go-git puts in words of its own
 	}
 	for name := range into.light.ReferenceStorage {
 		if string(name) != tracked && !strings.HasPrefix(string(name), tagPrefix) {
@@ -146,16 +318,22 @@ func isDefault(ref string) bool { return ref == "" || ref == "HEAD" }
 func abandonable(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
+	ended := func(err error) error {
+		if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		return err
+	}
 	select {
 	case err := <-done:
-		return err
+		return ended(err)
 	case <-ctx.Done():
 	}
 	grace := time.NewTimer(time.Second)
 	defer grace.Stop()
 	select {
 	case err := <-done:
-		return err
+		return ended(err)
 	case <-grace.C:
 		return fmt.Errorf("the server does not answer: %w", context.Cause(ctx))
 	}

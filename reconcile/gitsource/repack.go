@@ -8,57 +8,56 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
-// repack joins the packs of many fetches into one.
-func (r *Repo) repack() error {
-	if r.dir == "" || r.inMemory {
-		return nil
-	}
-	list, err := r.copied.ObjectPacks()
-	if err == nil && len(list) > repackAbove {
-		err = r.joinPacks(list)
-	}
-	if err != nil {
-		return fmt.Errorf("git.cacheDir: join packs: %w", err)
-	}
-	return nil
-}
+// repackAbove is how many packs of single fetches may gather.
+const repackAbove = 50
 
 // deltaWindow is how many objects an object is compared with, as git has it.
 const deltaWindow = 10
 
-// joinPacks writes what the refs reach into one pack, and removes the others.
-// go-git's own way stops at symbolic links, submodules and odd commits.
+// joinPacks writes what the refs reach into one pack, and removes the others once it
+// is written down. go-git's own way stops at symbolic links, submodules and odd
+// commits. An object that cannot be read has the copy made again by the next fetch.
 func (r *Repo) joinPacks(old []plumbing.Hash) error {
+	c := r.copied
+	c.files.begin()
 	objects, err := r.reachable()
 	if err != nil {
-		return err
+		r.suspect = fmt.Errorf("join packs: %w", err)
+		return nil //nolint:nilerr // what was fetched is there
 	}
-	out, err := r.copied.PackfileWriter()
-	if err != nil {
-		return err
+	joined, err := c.join(objects)
+	if refused := c.files.end(); err != nil {
+		if refused == nil {
+			r.suspect = fmt.Errorf("join packs: %w", err)
+		}
+		return refused
 	}
-	joined, err := packfile.NewEncoder(out, r.copied, false).Encode(objects, deltaWindow)
-	if err := errors.Join(err, out.Close()); err != nil {
+	old = slices.DeleteFunc(slices.Clone(old), func(id plumbing.Hash) bool { return id == joined })
+	if err := c.save(old...); err != nil {
 		return err
 	}
 	for _, id := range old {
-		if id == joined {
-			continue
-		}
-		if err := r.copied.DeleteOldObjectPackAndIndex(id, time.Time{}); err != nil {
+		if err := c.DeleteOldObjectPackAndIndex(id, time.Time{}); err != nil {
 			return err
 		}
 	}
-	refs := r.copied.light.ReferenceStorage
-	if err := r.release(); err != nil { // its list of packs is out of date
-		return err
+	err = c.reopen() // its list of packs is out of date
+	r.decoded = c.decoded
+	return err
+}
+
+// join writes objects into a pack.
+func (c *gitCopy) join(objects []plumbing.Hash) (plumbing.Hash, error) {
+	out, err := c.PackfileWriter()
+	if err != nil {
+		return plumbing.ZeroHash, err
 	}
-	return r.useCopy(osfs.New(r.copyDir()), refs)
+	joined, err := packfile.NewEncoder(out, c, false).Encode(objects, deltaWindow)
+	return joined, errors.Join(err, out.Close())
 }
 
 // reachable lists the objects that the refs of the copy reach. What is not there,

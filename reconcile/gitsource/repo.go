@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // The bounds of what is kept in memory. None of them limits what is possible.
@@ -39,14 +39,16 @@ type Repo struct {
 
 	mu     sync.Mutex
 	store  store
-	copied *copyStore // the same; nil: it is no copy of a remote
-	// suspect is why the copy must be made again, inMemory that the disk took none.
-	suspect  error
-	inMemory bool
-	packs    []string               // of the copy on disk, after the last fetch
-	marked   map[string]packMark    // of their files
-	decoded  *objectcache.ObjectLRU // the objects that go-git has unpacked
-	tracked  string                 // full name of the tracked ref, once known
+	copied *gitCopy // the same; nil: it is no copy of a remote
+	// suspect is why the copy must be made again, refused why the disk took none.
+	suspect error
+	refused error
+	disk    backoff // of the disk that took none
+	renewal backoff // of a copy that the remote did not send
+	told    string  // of the copy, last
+	now     func() time.Time
+	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
+	tracked string                 // full name of the tracked ref, once known
 
 	commits *cache[plumbing.Hash, *commit]
 	said    *cache[plumbing.Hash, *statement]
@@ -83,7 +85,7 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, say: c.Tell, reads: map[plumbing.ObjectType]int{}}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, say: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
 	if r.trust.signers, err = parseAllowedSigners(c.AllowedSigners); err != nil {
 		return nil, err
 	}
@@ -175,17 +177,6 @@ func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectL
 	decoded := objectcache.NewObjectLRU(keepDecoded)
 	options := filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: maxTree}
 	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
-}
-
-// useCopy works on a copy of a remote from now on.
-func (r *Repo) useCopy(files billy.Filesystem, refs memory.ReferenceStorage) error {
-	objects, decoded := storage(files)
-	copied := newCopyStore(objects, refs)
-	if err := copied.Init(); err != nil {
-		return fmt.Errorf("git.cacheDir: %w", err)
-	}
-	r.store, r.copied, r.decoded = copied, copied, decoded
-	return nil
 }
 
 // release closes the files of the repository that was used so far.

@@ -48,8 +48,13 @@ type web struct {
 func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	ca, _ := req.Context().Value(caKey{}).([]byte)
 	res, err := w.transport(ca).RoundTrip(req)
-	if err == nil && res.StatusCode/100 != 2 {
+	allowed, _ := req.Context().Value(allowanceKey{}).(*allowance)
+	switch {
+	case err != nil:
+	case res.StatusCode/100 != 2:
 		res.Body = begun{io.LimitReader(res.Body, maxRefusal), res.Body}
+	case allowed != nil:
+		res.Body = allowed.reader(res.Body)
 	}
 	return res, err //nolint:wrapcheck // http.Client wraps it
 }

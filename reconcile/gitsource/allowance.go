@@ -1,0 +1,121 @@
+package gitsource
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	"golang.org/x/net/proxy"
+)
+
+// allowance is how many bytes a remote may still send in one fetch: those of a list of
+// refs, and those of a pack once one begins. go-git would read on without end.
+type allowance struct {
+	left    atomic.Int64
+	ofPack  atomic.Int64 // 0: none has begun
+	fetches context.Context
+}
+
+func newAllowance(ctx context.Context) *allowance {
+	a := &allowance{fetches: ctx}
+	a.left.Store(maxRefs)
+	return a
+}
+
+// pack allows a pack of that size.
+func (a *allowance) pack(most int64) {
+	if a != nil && a.ofPack.CompareAndSwap(0, most) {
+		a.left.Add(most)
+	}
+}
+
+// take counts what was read.
+func (a *allowance) take(n int) error {
+	a.left.Add(-int64(n))
+	return a.exceeded()
+}
+
+// exceeded says which bound the remote went beyond.
+func (a *allowance) exceeded() error {
+	if a.left.Load() >= 0 {
+		return nil
+	}
+	if most := a.ofPack.Load(); most > 0 {
+		return tooLarge("a pack", most)
+	}
+	return tooLarge("a list of refs", maxRefs)
+}
+
+// reader counts what is read.
+func (a *allowance) reader(in io.ReadCloser) io.ReadCloser { return begun{counted{in, a}, in} }
+
+type counted struct {
+	io.Reader
+	by *allowance
+}
+
+// Read fails once more was read than is allowed.
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if over := c.by.take(n); over != nil {
+		return 0, over
+	}
+	return n, err
+}
+
+// allowanceKey is where the context of a request holds its allowance.
+type allowanceKey struct{}
+
+// throughSSH has go-git dial an SSH server as we do: it takes no context and no
+// connection, but the name of a dialer. The name is good until end is called.
+func (a *allowance) throughSSH() (o transport.ProxyOptions, end func()) {
+	id := strconv.FormatInt(dials.Add(1), 10)
+	dialing.Store(id, a)
+	return transport.ProxyOptions{URL: dialerName + "://" + id}, func() { dialing.Delete(id) }
+}
+
+const dialerName = "reconcile-git"
+
+var (
+	dials   atomic.Int64
+	dialing sync.Map // *allowance by the name of the host
+)
+
+func init() {
+	proxy.RegisterDialerType(dialerName, func(u *url.URL, _ proxy.Dialer) (proxy.Dialer, error) {
+		a, ok := dialing.Load(u.Host)
+		if !ok {
+			return nil, context.Canceled // the fetch has ended
+		}
+		return a.(*allowance), nil
+	})
+}
+
+// Dial implements proxy.Dialer.
+func (a *allowance) Dial(network, address string) (net.Conn, error) {
+	return a.DialContext(a.fetches, network, address)
+}
+
+// DialContext dials as go-git does, by a proxy if the environment names one. The
+// connection ends with the fetch.
+func (a *allowance) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := proxy.Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(a.fetches, func() { _ = conn.Close() })
+	return countedConn{conn, counted{conn, a}}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	in counted
+}
+
+// Read implements net.Conn.
+func (c countedConn) Read(p []byte) (int, error) { return c.in.Read(p) }

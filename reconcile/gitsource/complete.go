@@ -1,0 +1,173 @@
+package gitsource
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// errNotAll marks a fetch that brought less than its refs need.
+var errNotAll = errors.New("the remote did not send all that its refs need")
+
+// requireComplete demands of a fetch, as git does, that every commit and tag that the
+// refs reach is there, with the folder that it names, and that the tips have every
+// file below git.path. What lies in a pack from before was checked then.
+func (c *gitCopy) requireComplete(path string) error {
+	w := arrival{c: c, seen: map[plumbing.Hash]bool{}, path: path}
+	for name, ref := range c.light.ReferenceStorage {
+		if err := w.follow(ref.Hash(), string(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrival goes through what a fetch brought.
+type arrival struct {
+	c    *gitCopy
+	seen map[plumbing.Hash]bool
+	path string
+}
+
+// came says whether an object came with the fetch; one that did not must be there.
+func (w *arrival) came(id plumbing.Hash, of string) (bool, error) {
+	for _, index := range w.c.came {
+		if found, _ := index.Contains(id); found { // of an index in memory
+			return true, nil
+		}
+	}
+	if w.c.HasEncodedObject(id) != nil {
+		return false, fmt.Errorf("%w: object %s of %+q is not there (hint: 'git fsck' in the remote tells more; if it is a shallow or partial clone, complete it there: git fetch --unshallow)", errNotAll, id, of)
+	}
+	return false, nil
+}
+
+// follow goes from an object that a ref names through all commits that came.
+func (w *arrival) follow(id plumbing.Hash, of string) error {
+	tip := true
+	for todo := []plumbing.Hash{id}; len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if w.seen[id] {
+			continue
+		}
+		w.seen[id] = true
+		if came, err := w.came(id, of); err != nil || !came {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		named, tree, err := w.named(id)
+		if err != nil {
+			return err
+		}
+		todo = append(todo, named...)
+		if tree.IsZero() {
+			continue
+		}
+		came, err := w.came(tree, of)
+		if err == nil && came && tip {
+			err = w.files(tree, of)
+		}
+		if err != nil {
+			return err
+		}
+		tip = false
+	}
+	return nil
+}
+
+// named lists the commits and tags that an object names, and its folder. What cannot
+// be read names nothing.
+func (w *arrival) named(id plumbing.Hash) (named []plumbing.Hash, tree plumbing.Hash, err error) {
+	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
+	if err != nil {
+		return nil, tree, err
+	}
+	in, err := o.Reader()
+	if err != nil {
+		return nil, tree, err
+	}
+	defer in.Close()
+	switch o.Type() { //nolint:exhaustive // the others name none
+	case plumbing.TagObject:
+		target, size, err := placeLine(bufio.NewReader(in), "object ")
+		if err == nil && size > 0 {
+			named = append(named, target)
+		}
+	case plumbing.CommitObject:
+		tree, named, _, _ = place(bufio.NewReader(in))
+	}
+	return named, tree, nil
+}
+
+// files demands every file below git.path that came with a folder.
+func (w *arrival) files(root plumbing.Hash, of string) error {
+	at, parts := root, strings.Split(w.path, "/")
+	if w.path == "" {
+		parts = nil
+	}
+	for _, part := range parts {
+		entries, err := w.entries(at)
+		if err != nil {
+			return err
+		}
+		if at = subfolder(entries.entry(part)); at.IsZero() {
+			return nil
+		}
+		if came, err := w.came(at, of); err != nil || !came {
+			return err
+		}
+	}
+	for todo := []plumbing.Hash{at}; len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if w.seen[id] {
+			continue
+		}
+		w.seen[id] = true
+		entries, err := w.entries(id)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries.entries() {
+			if !e.dir() && !e.regular() {
+				continue
+			}
+			came, err := w.came(e.id, of)
+			if err != nil {
+				return err
+			}
+			if came && e.dir() {
+				todo = append(todo, e.id)
+			}
+		}
+	}
+	return nil
+}
+
+// entries are those of a folder; none of one that git would not have made.
+func (w *arrival) entries(id plumbing.Hash) (tree, error) {
+	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
+	if err != nil || o.Type() != plumbing.TreeObject || o.Size() > maxTree {
+		return "", err
+	}
+	in, err := o.Reader()
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return "", err
+	}
+	if t, err := parseTree(data); err == nil {
+		return t, nil
+	}
+	return "", nil
+}
