@@ -115,17 +115,6 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
 }
 
-// lock takes the right to act, and tells when it has to wait for it.
-func (a Apply) lock(ctx context.Context, topology string) (Right, error) {
-	if a.LockWait == 0 {
-		return a.Ledger.Lock(ctx, topology, 0)
-	}
-	var right Right
-	var err error
-	a.waiting(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
-	return right, err
-}
-
 // early answers for what needs no lock: nothing to do, refused, suspended.
 func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
 	r := Result{Topology: t.Name}
@@ -153,29 +142,6 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 	return r, false
 }
 
-// refusal says what stands against carrying out t, OutcomeApplied if nothing.
-// A blocked plan is refused before its approval is: waiting for an approval
-// that could not be used helps nobody. What is left of an intent that took
-// effect sends nothing, so nothing blocks it.
-func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
-	d := report.Decisions[t.Name]
-	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || !t.Resumed) {
-		return OutcomeBlocked, BlockedBy(blocking)
-	}
-	if !d.Approved() {
-		return OutcomeNotApproved, d.Code + ": " + d.Detail
-	}
-	return OutcomeApplied, ""
-}
-
-func BlockedBy(findings []plan.Finding) string {
-	var out []string
-	for _, f := range findings {
-		out = append(out, string(f.Code))
-	}
-	return "blocked by " + strings.Join(out, ", ")
-}
-
 // settle spends the approval of a document whose state is first seen to be
 // live already, so that it cannot act later (contract.md §4). A document
 // that does not govern at the tip leaves no trace.
@@ -193,6 +159,17 @@ func (a Apply) settle(ctx context.Context, t plan.TopologyPlan, r Remembered) (O
 	return OutcomeUnchanged, ""
 }
 
+// lock takes the right to act, and tells when it has to wait for it.
+func (a Apply) lock(ctx context.Context, topology string) (Right, error) {
+	if a.LockWait == 0 {
+		return a.Ledger.Lock(ctx, topology, 0)
+	}
+	var right Right
+	var err error
+	a.waiting(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
+	return right, err
+}
+
 // whileHeld ends the context when the lock is lost.
 func whileHeld(ctx context.Context, right Right) (context.Context, context.CancelFunc) {
 	held, cancel := context.WithCancelCause(ctx)
@@ -204,4 +181,95 @@ func whileHeld(ctx context.Context, right Right) (context.Context, context.Cance
 		}
 	}()
 	return held, func() { cancel(context.Canceled) }
+}
+
+// run is one topology under its lock.
+type run struct {
+	apply    Apply
+	name     string
+	right    Right
+	first    plan.TopologyPlan // as planned before the lock
+	evidence []plan.Evidence
+	traffic  []plan.TrafficState
+}
+
+// do looks again, writes the intent, acts, verifies, redirects and closes.
+func (r run) do(ctx context.Context) Result {
+	res := Result{Topology: r.name}
+	now, outcome, detail := r.look(ctx)
+	closed, err := r.closeLeft(ctx, now, outcome)
+	if err != nil {
+		res.Detail = err.Error()
+		return res
+	}
+	if closed {
+		now, outcome, detail = r.look(ctx)
+	}
+	if outcome == OutcomeUnchanged && r.apply.misdirected(now.plan) {
+		r.begins(now)
+		r.redirectAgain(ctx, now, &res)
+		return res
+	}
+	if outcome != OutcomeApplied {
+		res.Outcome, res.Detail = outcome, detail
+		if outcome == OutcomeNotApproved {
+			res.decided = &now.decision
+		}
+		return res
+	}
+	r.begins(now)
+	if err := r.begin(ctx, now); err != nil {
+		res.Detail = err.Error()
+		return res
+	}
+	r.act(ctx, now, &res)
+	if res.Outcome != OutcomeApplied {
+		r.notAttempted(now.plan, &res)
+		return res
+	}
+	r.complete(ctx, now, &res)
+	r.notAttempted(now.plan, &res)
+	r.redirectToo(ctx, now, &res)
+	return res
+}
+
+func (r run) begins(now ready) {
+	if r.apply.Begins != nil {
+		r.apply.Begins(now.plan, now.decision)
+	}
+}
+
+// notAttempted lists the steps that were not reached.
+func (r run) notAttempted(t plan.TopologyPlan, res *Result) {
+	for _, s := range t.Steps {
+		reported := slices.ContainsFunc(res.Steps, func(x StepResult) bool { return x.Step.ID == s.ID })
+		if !reported {
+			res.Steps = append(res.Steps, StepResult{Step: s})
+		}
+	}
+	slices.SortFunc(res.Steps, func(a, b StepResult) int { return a.Step.ID - b.Step.ID })
+}
+
+// Fence demotes one stale cluster that is back (contract.md §4, §8): it
+// carries out nothing else, whatever the document asks for. The report holds
+// that topology alone.
+func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, error) {
+	a.Pass = a.narrow(topology)
+	a.Desired.Fence = []plan.FenceRequest{{Topology: topology, Cluster: cluster}}
+	a.only = plan.TransitionFence
+	report, err := a.Run(ctx)
+	for i, r := range report.Results {
+		if t, _ := report.Plan.Topology(r.Topology); r.Outcome == OutcomeUnchanged && !fenced(t, cluster) {
+			report.Results[i].Outcome = OutcomeBlocked
+			report.Results[i].Detail = cluster + " does not answer as a cluster that refuses writes, and nothing was sent to it: keep it isolated by network, and fence it when it answers"
+		}
+	}
+	return report, err
+}
+
+// fenced says whether a cluster was seen to refuse writes.
+func fenced(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.ID == cluster && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefStandby
+	})
 }

@@ -115,40 +115,20 @@ func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 	return out
 }
 
-// sideBySide does n things, as many at once as the concurrency allows, and
-// begins them in order.
-func (p Pass) sideBySide(n int, do func(i int)) {
-	limit := make(chan struct{}, max(p.Concurrency, 1))
-	var wg sync.WaitGroup
-	for i := range n {
-		limit <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-limit }()
-			do(i)
-		})
+// probe makes the missing rounds of one topology.
+func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
+	var out []plan.Evidence
+	for _, w := range wants {
+		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w)))
 	}
-	wg.Wait()
+	return out
 }
 
-// narrow is the pass over one topology alone.
-func (p Pass) narrow(name string) Pass {
-	p.Desired.Topologies = []plan.Topology{p.topology(name)}
-	p.Desired.Removed = nil
-	return p
-}
-
-func (p Pass) remember(ctx context.Context) (Remembered, error) {
-	if p.Ledger == nil {
-		return Remembered{}, nil
+func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
+	return func(done, of int, left time.Duration) {
+		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
+			w.Primary, done, of, plan.About(left)))
 	}
-	r, err := p.Ledger.Read(ctx)
-	if err != nil {
-		return r, fmt.Errorf("read the ledger: %w", err)
-	}
-	if len(p.Desired.Topologies) == 1 {
-		r.Memory = r.about(p.Desired.Topologies[0])
-	}
-	return r, nil
 }
 
 // compute plans at this moment and adds what only the pass knows.
@@ -171,20 +151,26 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	return out
 }
 
-// probe makes the missing rounds of one topology.
-func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
-	var out []plan.Evidence
-	for _, w := range wants {
-		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w)))
+// sideBySide does n things, as many at once as the concurrency allows, and
+// begins them in order.
+func (p Pass) sideBySide(n int, do func(i int)) {
+	limit := make(chan struct{}, max(p.Concurrency, 1))
+	var wg sync.WaitGroup
+	for i := range n {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			do(i)
+		})
 	}
-	return out
+	wg.Wait()
 }
 
-func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
-	return func(done, of int, left time.Duration) {
-		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
-			w.Primary, done, of, plan.About(left)))
-	}
+// narrow is the pass over one topology alone.
+func (p Pass) narrow(name string) Pass {
+	p.Desired.Topologies = []plan.Topology{p.topology(name)}
+	p.Desired.Removed = nil
+	return p
 }
 
 func (p Pass) topology(name string) plan.Topology {
@@ -194,10 +180,4 @@ func (p Pass) topology(name string) plan.Topology {
 		}
 	}
 	return plan.Topology{Name: name}
-}
-
-func (p Pass) tell(topology, text string) {
-	if p.Tell != nil {
-		p.Tell(topology, text)
-	}
 }

@@ -73,20 +73,6 @@ func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 	return logs
 }
 
-// report puts the topologies together again.
-func (s survey) report(parts []Report) Report {
-	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
-	out.Plan.Topologies, out.Plan.Wants = nil, nil
-	for _, r := range parts {
-		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
-		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)
-		out.Evidence = append(out.Evidence, r.Evidence...)
-		maps.Copy(out.Decisions, r.Decisions)
-	}
-	slices.SortFunc(out.Plan.Topologies, func(x, y plan.TopologyPlan) int { return strings.Compare(x.Name, y.Name) })
-	return out
-}
-
 // deepen reads channel progress and, for joins, contents of the topologies
 // with a transition.
 func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
@@ -129,5 +115,19 @@ func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.
 		}
 		out[i] = fresh
 	}
+	return out
+}
+
+// report puts the topologies together again.
+func (s survey) report(parts []Report) Report {
+	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
+	out.Plan.Topologies, out.Plan.Wants = nil, nil
+	for _, r := range parts {
+		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
+		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)
+		out.Evidence = append(out.Evidence, r.Evidence...)
+		maps.Copy(out.Decisions, r.Decisions)
+	}
+	slices.SortFunc(out.Plan.Topologies, func(x, y plan.TopologyPlan) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }

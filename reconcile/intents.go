@@ -8,6 +8,16 @@ import (
 	"milvus-reconcile/plan"
 )
 
+// openIntent returns the intent of a topology that has no result yet.
+func openIntent(r Remembered, topology string) (plan.Intent, bool) {
+	for _, i := range r.Memory.Intents {
+		if i.Topology == topology {
+			return i, true
+		}
+	}
+	return plan.Intent{}, false
+}
+
 // ending is how an open intent ends that the plan does not resume, since a
 // later document governs or the clusters moved on. The zero value leaves it
 // open.
@@ -74,16 +84,6 @@ func doubtAccepted(t plan.TopologyPlan) bool {
 	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool {
 		return f.Code == plan.CodePromotionInDoubt && f.Accepted
 	})
-}
-
-// openIntent returns the intent of a topology that has no result yet.
-func openIntent(r Remembered, topology string) (plan.Intent, bool) {
-	for _, i := range r.Memory.Intents {
-		if i.Topology == topology {
-			return i, true
-		}
-	}
-	return plan.Intent{}, false
 }
 
 // leftBehind says whether a lock is worth taking to close an open intent.

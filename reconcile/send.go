@@ -2,9 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -96,6 +99,39 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	return out
 }
 
+// still says whether a request may be sent, or sent again: the approval has
+// not expired, a failover stands by evidence made anew, and beside a fence
+// somebody still takes writes.
+func (r run) still(now ready) func(context.Context) error {
+	return func(ctx context.Context) error {
+		switch now.plan.Transition {
+		case plan.TransitionFailover:
+		case plan.TransitionFence:
+			_, err := r.proveWriter(ctx, now)
+			return err
+		default:
+			return errors.Join(context.Cause(ctx), r.unexpired(now))
+		}
+		p := r.apply.narrow(r.name)
+		o := r.observed(ctx, p, now.remembered, now.observed, func(d Depth) []plan.View { return r.othersAgain(ctx, p, now, d) })
+		return r.stands(ctx, now, o)
+	}
+}
+
+// othersAgain are the views that the plan was made from, with fresh ones of
+// all but the cluster to promote: that one is the sender's to read. Another may
+// have been promoted by hand meanwhile.
+func (r run) othersAgain(ctx context.Context, p Pass, now ready, d Depth) []plan.View {
+	out := slices.Clone(now.observed.Views)
+	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, d) {
+		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
+		if i >= 0 && fresh.Cluster != now.plan.Primary {
+			out[i] = fresh
+		}
+	}
+	return out
+}
+
 func firstFailed(results []StepResult) *StepResult {
 	for i, x := range results {
 		if x.Status != StepDone && x.Status != StepAlready {
@@ -132,62 +168,89 @@ func (r run) takeBack(ctx context.Context, now ready, res *Result) {
 	}
 }
 
-// complete verifies, measures the loss, redirects and closes the intent. What a
-// switchover made is held to last: applications do not wait for that.
-// Nothing here undoes a promotion; what fails is done again by the next run.
-func (r run) complete(ctx context.Context, now ready, res *Result) {
-	for _, s := range now.plan.Steps {
-		var x StepResult
-		began := r.apply.Clock()
-		ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
-		switch s.Action {
-		case plan.ActionWait:
-			x = r.converged(ctx, now)
-		case plan.ActionVerify:
-			x = r.verify(ctx, now, s, res)
-		case plan.ActionRedirect:
-			x = r.redirect(ctx, now, s)
-		default:
-			end(StepNotAttempted.String())
-			continue
-		}
-		end(x.Status.String())
-		x.Step, x.Took = s, r.apply.Clock().Sub(began)
-		res.Steps = append(res.Steps, x)
-		if x.Status == StepFailed {
-			res.Outcome = OutcomeUnverified
-			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
-			return
-		}
+// restartAfter is for how long a promotion must stand half done before its
+// cluster is restarted: one that is slow ends by itself.
+const restartAfter = 10 * time.Second
+
+// halfDone is what becomes of one step while its promotion stands half done
+// (docs/design/real-milvus.md): it is said at once, and the coordinator of the
+// cluster restarted where the operator's configuration tells how. That happens
+// under the lock and an open intent only, since nothing else executes a step.
+type halfDone struct {
+	run  run
+	step plan.Step
+	told bool
+	made int    // restarts
+	last string // why the newest one failed or was refused
+}
+
+// stands hears for how long the promotion has stood half done.
+func (h *halfDone) stands(ctx context.Context, lasted time.Duration) {
+	known := h.run.apply.Restart != nil && h.run.apply.Restart.Knows(h.step.Cluster)
+	if !h.told {
+		h.told = true
+		h.tell(h.finding(known))
 	}
-	if now.plan.Transition == plan.TransitionSwitchover {
-		if err := r.stays(ctx, now); err != nil {
-			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
-			return
-		}
+	if !known || lasted < restartAfter || ctx.Err() != nil {
+		return
 	}
-	r.measure(ctx, now, res)
-	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
-		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
+	made, err := h.run.apply.Restart.Restart(ctx, h.run.name, h.step.Cluster)
+	if made {
+		h.made++
+	}
+	switch {
+	case err != nil && err.Error() != h.last:
+		h.last = err.Error()
+		h.tell(fmt.Sprintf("the restart of the coordinator of %s: %s", h.step.Cluster, err))
+	case err == nil && made:
+		h.last = ""
+		h.tell("the coordinator of " + h.step.Cluster + " was restarted; the promotion ends within about a minute")
 	}
 }
 
-// measure reads the salvage checkpoints that a force promote left behind and
-// gives the exact window; on servers that cannot say, it stays nil.
-func (r run) measure(ctx context.Context, now ready, res *Result) {
-	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
-		return
-	}
-	promoted := now.observed.View(now.plan.Primary)
-	promoted.Progress = nil // that of before
-	for _, x := range res.Steps {
-		if x.Step.Cluster == now.plan.Primary && x.View.Reach == plan.ReachUp {
-			promoted.Belief = x.View.Belief
+// finding says what is wrong and what ends it.
+func (h *halfDone) finding(known bool) string {
+	source := "its source"
+	if h.step.Before != nil {
+		if s, ok := h.step.Before.SourceOf(h.step.Cluster); ok {
+			source = s
 		}
 	}
-	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{now.topology}, []plan.View{promoted}, Depth{Progress: true}) {
-		if v.Cluster == now.plan.Primary {
-			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt, now.remembered.Memory.ProgressOf(now.plan.Primary))
+	f := plan.HalfPromotion(h.run.name, h.step.Cluster, source)
+	if known {
+		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.About(restartAfter))
+	}
+	return fmt.Sprintf("%s: %s (hint: %s)", f.Code, f.Message, f.Remedy)
+}
+
+func (h *halfDone) tell(text string) { h.run.apply.tell(h.run.name, text) }
+
+// meanwhile is what was done to the cluster, for the record; empty: nothing.
+func (h *halfDone) meanwhile() string {
+	var words []string
+	if h.made > 0 {
+		often := "once"
+		if h.made > 1 {
+			often = fmt.Sprintf("%d times", h.made)
+		}
+		words = append(words, fmt.Sprintf("restarted the coordinator of %s %s, since its promotion stood half done", h.step.Cluster, often))
+	}
+	if h.last != "" {
+		words = append(words, "the restart of its coordinator: "+h.last)
+	}
+	return strings.Join(words, "; ")
+}
+
+// withMeanwhile adds to a detail what else was done.
+func withMeanwhile(detail string, results []StepResult) string {
+	var words []string
+	if detail != "" {
+		words = append(words, detail)
+	}
+	for _, x := range results {
+		if x.Meanwhile != "" {
+			words = append(words, x.Meanwhile)
 		}
 	}
+	return strings.Join(words, "; ")
 }

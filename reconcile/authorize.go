@@ -1,7 +1,11 @@
 package reconcile
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -64,4 +68,57 @@ func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (app
 	}
 	g := d.Grant()
 	return g, d.Approved() && g.Covers(t)
+}
+
+// refusal says what stands against carrying out t, OutcomeApplied if nothing.
+// A blocked plan is refused before its approval is: waiting for an approval
+// that could not be used helps nobody. What is left of an intent that took
+// effect sends nothing, so nothing blocks it.
+func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
+	d := report.Decisions[t.Name]
+	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || !t.Resumed) {
+		return OutcomeBlocked, BlockedBy(blocking)
+	}
+	if !d.Approved() {
+		return OutcomeNotApproved, d.Code + ": " + d.Detail
+	}
+	return OutcomeApplied, ""
+}
+
+func BlockedBy(findings []plan.Finding) string {
+	var out []string
+	for _, f := range findings {
+		out = append(out, string(f.Code))
+	}
+	return "blocked by " + strings.Join(out, ", ")
+}
+
+// stands says why the plan may not be carried out any more, given what was
+// observed: it became another one, something blocks it, its evidence is too
+// old by now, or its approval ended.
+func (r run) stands(ctx context.Context, now ready, o plan.Observed) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	t, _ := r.apply.narrow(r.name).compute(o, now.remembered).Topology(r.name)
+	if t.Digest != now.plan.Digest {
+		return fmt.Errorf("the plan is stale: it was %s and is now %s", now.plan.Digest, t.Digest)
+	}
+	if blocking := t.Blocking(now.decision.Accepted); len(blocking) > 0 {
+		return errors.New(BlockedBy(blocking))
+	}
+	return r.unexpired(now)
+}
+
+// unexpired says whether the approval has ended. A clock that was moved back
+// behind the ledger is not believed.
+func (r run) unexpired(now ready) error {
+	at := r.apply.Clock()
+	if at.Before(now.remembered.Newest) {
+		at = now.remembered.Newest
+	}
+	if until := now.decision.Until; !until.IsZero() && !at.Before(until) {
+		return errors.New("the approval ended at " + until.UTC().Format(time.RFC3339))
+	}
+	return nil
 }

@@ -8,13 +8,50 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"milvus-reconcile/plan"
 )
 
-// settleFor is how long the members of a change are read back before success is
-// said: an older change that replication still brought was seen to undo an attach
-// within 5 s, and a switchover "seconds later" (docs/design/real-milvus.md).
-const settleFor = 6 * time.Second
+// complete verifies, measures the loss, redirects and closes the intent. What a
+// switchover made is held to last: applications do not wait for that.
+// Nothing here undoes a promotion; what fails is done again by the next run.
+func (r run) complete(ctx context.Context, now ready, res *Result) {
+	for _, s := range now.plan.Steps {
+		var x StepResult
+		began := r.apply.Clock()
+		ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
+		switch s.Action {
+		case plan.ActionWait:
+			x = r.converged(ctx, now)
+		case plan.ActionVerify:
+			x = r.verify(ctx, now, s, res)
+		case plan.ActionRedirect:
+			x = r.redirect(ctx, now, s)
+		default:
+			end(StepNotAttempted.String())
+			continue
+		}
+		end(x.Status.String())
+		x.Step, x.Took = s, r.apply.Clock().Sub(began)
+		res.Steps = append(res.Steps, x)
+		if x.Status == StepFailed {
+			res.Outcome = OutcomeUnverified
+			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
+			return
+		}
+	}
+	if now.plan.Transition == plan.TransitionSwitchover {
+		if err := r.stays(ctx, now); err != nil {
+			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
+			return
+		}
+	}
+	r.measure(ctx, now, res)
+	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
+		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
+	}
+}
 
 // converged ends what was told: the members stay what they were made, what joined
 // holds nothing of its own, and what the primary writes reaches it.
@@ -43,30 +80,6 @@ func (r run) converged(ctx context.Context, now ready) StepResult {
 		return StepResult{Status: StepFailed, Detail: err.Error()}
 	}
 	return done
-}
-
-// stays reads the receivers of the change back for a while.
-func (r run) stays(ctx context.Context, now ready) (err error) {
-	r.apply.waiting(ctx, r.name, "reading back whether every member stays what it was made", settleFor, func() {
-		err = r.stay(ctx, now, settleFor)
-	})
-	return err
-}
-
-// stay reads them back at least once, for as long as within.
-func (r run) stay(ctx context.Context, now ready, within time.Duration) error {
-	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
-	return r.apply.Actor.Stays(ctx, now.topology, steps, within)
-}
-
-// flows proves that what source writes reaches target.
-func (r run) flows(ctx context.Context, now ready, source, target string) error {
-	within := now.topology.Switchover.CatchUpWithin
-	var err error
-	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that replication from %s reaches %s", source, target), within, func() {
-		err = r.apply.Actor.ProveReplication(ctx, now.topology, source, target, within)
-	})
-	return err
 }
 
 // carriedSteps are all steps of the change: the plan of a run that carries on has
@@ -135,4 +148,43 @@ func contentsOf(views []plan.View, cluster string) plan.Contents {
 		}
 	}
 	return plan.Contents{}
+}
+
+// settleFor is how long the members of a change are read back before success is
+// said: an older change that replication still brought was seen to undo an attach
+// within 5 s, and a switchover "seconds later" (docs/design/real-milvus.md).
+const settleFor = 6 * time.Second
+
+// stays reads the receivers of the change back for a while.
+func (r run) stays(ctx context.Context, now ready) (err error) {
+	r.apply.waiting(ctx, r.name, "reading back whether every member stays what it was made", settleFor, func() {
+		err = r.stay(ctx, now, settleFor)
+	})
+	return err
+}
+
+// stay reads them back at least once, for as long as within.
+func (r run) stay(ctx context.Context, now ready, within time.Duration) error {
+	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
+	return r.apply.Actor.Stays(ctx, now.topology, steps, within)
+}
+
+// measure reads the salvage checkpoints that a force promote left behind and
+// gives the exact window; on servers that cannot say, it stays nil.
+func (r run) measure(ctx context.Context, now ready, res *Result) {
+	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
+		return
+	}
+	promoted := now.observed.View(now.plan.Primary)
+	promoted.Progress = nil // that of before
+	for _, x := range res.Steps {
+		if x.Step.Cluster == now.plan.Primary && x.View.Reach == plan.ReachUp {
+			promoted.Belief = x.View.Belief
+		}
+	}
+	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{now.topology}, []plan.View{promoted}, Depth{Progress: true}) {
+		if v.Cluster == now.plan.Primary {
+			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt, now.remembered.Memory.ProgressOf(now.plan.Primary))
+		}
+	}
 }

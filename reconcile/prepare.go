@@ -4,20 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
-
-// run is one topology under its lock.
-type run struct {
-	apply    Apply
-	name     string
-	right    Right
-	first    plan.TopologyPlan // as planned before the lock
-	evidence []plan.Evidence
-	traffic  []plan.TrafficState
-}
 
 // ready is what the second look, under the lock, allows.
 type ready struct {
@@ -33,52 +24,6 @@ type ready struct {
 func (n ready) mayHaveSent() bool {
 	i, open := openIntent(n.remembered, n.plan.Name)
 	return open && i.MayHaveSent
-}
-
-// do looks again, writes the intent, acts, verifies, redirects and closes.
-func (r run) do(ctx context.Context) Result {
-	res := Result{Topology: r.name}
-	now, outcome, detail := r.look(ctx)
-	closed, err := r.closeLeft(ctx, now, outcome)
-	if err != nil {
-		res.Detail = err.Error()
-		return res
-	}
-	if closed {
-		now, outcome, detail = r.look(ctx)
-	}
-	if outcome == OutcomeUnchanged && r.apply.misdirected(now.plan) {
-		r.begins(now)
-		r.redirectAgain(ctx, now, &res)
-		return res
-	}
-	if outcome != OutcomeApplied {
-		res.Outcome, res.Detail = outcome, detail
-		if outcome == OutcomeNotApproved {
-			res.decided = &now.decision
-		}
-		return res
-	}
-	r.begins(now)
-	if err := r.begin(ctx, now); err != nil {
-		res.Detail = err.Error()
-		return res
-	}
-	r.act(ctx, now, &res)
-	if res.Outcome != OutcomeApplied {
-		r.notAttempted(now.plan, &res)
-		return res
-	}
-	r.complete(ctx, now, &res)
-	r.notAttempted(now.plan, &res)
-	r.redirectToo(ctx, now, &res)
-	return res
-}
-
-func (r run) begins(now ready) {
-	if r.apply.Begins != nil {
-		r.apply.Begins(now.plan, now.decision)
-	}
 }
 
 // look observes and plans this topology again under the lock. The digest must
@@ -128,6 +73,16 @@ func (r run) pinnedAway(t plan.TopologyPlan) bool {
 	return r.apply.Pinned[t.Name] != t.Digest
 }
 
+// joinsAny says whether the plan rests on a cluster's being empty, or a copy: it
+// must be the cluster to which the request goes that was seen to be.
+func joinsAny(t plan.TopologyPlan) bool {
+	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Reason == plan.ReasonJoins })
+}
+
+func staleDetail(was, is plan.TopologyPlan) string {
+	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
+}
+
 // prove lets a fence begin only beside a cluster that takes writes, and a
 // switchover only when replication is seen to flow. One that is resumed halfway
 // has nothing left to prove it with.
@@ -158,6 +113,47 @@ func linked(now ready) bool {
 	from, to := now.plan.OldPrimary, now.plan.Primary
 	return now.observed.View(from).Belief.Configuration.HasEdge(from, to) &&
 		now.observed.View(to).Belief.Source == from
+}
+
+// flows proves that what source writes reaches target.
+func (r run) flows(ctx context.Context, now ready, source, target string) error {
+	within := now.topology.Switchover.CatchUpWithin
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that replication from %s reaches %s", source, target), within, func() {
+		err = r.apply.Actor.ProveReplication(ctx, now.topology, source, target, within)
+	})
+	return err
+}
+
+// writerProof bounds the proof that the promoted cluster takes writes: its
+// answer counts only while it is fresh.
+const writerProof = 15 * time.Second
+
+// proveWriter demands, before a fence, that the promoted cluster has just
+// accepted a throwaway DDL, and looks once more after it: what speaks for a
+// fence must hold in one observation (contract.md §8).
+func (r run) proveWriter(ctx context.Context, now ready) (ready, error) {
+	promoted := now.plan.Primary
+	bounded, cancel := context.WithTimeout(ctx, writerProof)
+	defer cancel()
+	var err error
+	r.apply.waiting(ctx, r.name, fmt.Sprintf("proving that %s takes writes, before %s is fenced", promoted, fencedBy(now.plan)), writerProof, func() {
+		_, err = r.apply.Actor.Verify(bounded, now.topology, promoted, plan.VerifyDDL, nil)
+	})
+	if err != nil {
+		return now, fmt.Errorf("%s: %s is not proven to take writes, so a fence could leave no cluster that does: %w", plan.CodeClusterNeeded, promoted, err)
+	}
+	now.observed.Views = r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Progress: true, Contents: true})
+	return now, r.stands(ctx, now, now.observed)
+}
+
+func fencedBy(t plan.TopologyPlan) string {
+	for _, s := range t.Steps {
+		if s.Action == plan.ActionFence {
+			return s.Cluster
+		}
+	}
+	return "nobody"
 }
 
 // begin writes intent, spent approval and stale marks in one transaction.
@@ -219,21 +215,4 @@ func joins(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool {
 		return s.Cluster == cluster && s.Reason == plan.ReasonJoins
 	})
-}
-
-// joinsAny says whether the plan rests on a cluster's being empty, or a copy: it
-// must be the cluster to which the request goes that was seen to be.
-func joinsAny(t plan.TopologyPlan) bool {
-	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Reason == plan.ReasonJoins })
-}
-
-// notAttempted lists the steps that were not reached.
-func (r run) notAttempted(t plan.TopologyPlan, res *Result) {
-	for _, s := range t.Steps {
-		reported := slices.ContainsFunc(res.Steps, func(x StepResult) bool { return x.Step.ID == s.ID })
-		if !reported {
-			res.Steps = append(res.Steps, StepResult{Step: s})
-		}
-	}
-	slices.SortFunc(res.Steps, func(a, b StepResult) int { return a.Step.ID - b.Step.ID })
 }

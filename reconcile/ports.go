@@ -3,11 +3,9 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 )
 
 // Depth says how much one observation reads beyond reach, version and the
@@ -55,20 +53,6 @@ type Observer interface {
 	Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View
 }
 
-// Actor changes clusters, and proves what came of it by reading.
-type Actor interface {
-	// Execute carries out one step that sends a configuration, for as long as
-	// the permit says.
-	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
-	Verifier
-	// ProveReplication proves that what source writes reaches every channel
-	// of target within the bound (contract.md §8, switchover).
-	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
-	// Stays reads the receivers of steps back for as long as within, and says
-	// which of them does not store any more what its step wanted.
-	Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
-}
-
 // Verifier proves that a cluster works as a primary at a level. Of the
 // collections known before it tells which are missing or silent; that is no
 // error. What it makes for the proof it removes.
@@ -83,13 +67,18 @@ type Verified struct {
 	Silent  []string // there, and do not answer
 }
 
-// TrafficChecker asks redirect targets where they send traffic. It changes
-// nothing.
-type TrafficChecker interface {
-	// Check returns a state for every target of the topology that can be asked,
-	// by name: OK if it sends traffic to primary and none to stale ones. One
-	// that does not answer is not OK.
-	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
+// Actor changes clusters, and proves what came of it by reading.
+type Actor interface {
+	// Execute carries out one step that sends a configuration, for as long as
+	// the permit says.
+	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
+	Verifier
+	// ProveReplication proves that what source writes reaches every channel
+	// of target within the bound (contract.md §8, switchover).
+	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
+	// Stays reads the receivers of steps back for as long as within, and says
+	// which of them does not store any more what its step wanted.
+	Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
 }
 
 // Permit is what requests are sent under.
@@ -108,14 +97,13 @@ type Permit struct {
 	SeenHalf bool
 }
 
-// Restarter restarts the coordinator process of a cluster, as the operator's
-// configuration says.
-type Restarter interface {
-	// Knows says whether the configuration tells how to restart the cluster.
-	Knows(cluster string) bool
-	// Restart does it and waits for its end; made says that it was begun. One too
-	// soon after another is not, which is no error; nor are more than a few.
-	Restart(ctx context.Context, topology, cluster string) (made bool, err error)
+// TrafficChecker asks redirect targets where they send traffic. It changes
+// nothing.
+type TrafficChecker interface {
+	// Check returns a state for every target of the topology that can be asked,
+	// by name: OK if it sends traffic to primary and none to stale ones. One
+	// that does not answer is not OK.
+	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }
 
 // Redirector points traffic at a primary. It is idempotent.
@@ -127,38 +115,14 @@ type Redirector interface {
 	Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }
 
-// Remembered is what a ledger knows at one moment.
-type Remembered struct {
-	Memory plan.Memory // without Now
-	// Sorted says that progress and homes stand in the order of clusters, and
-	// generations in that of topologies.
-	Sorted bool
-	Spent  []approval.SpentMark
-	Newest time.Time // of the newest record
-	Born   time.Time
-	New    bool // the ledger was made by this run
-	// Published is what clients were last told of each topology, by name.
-	Published map[string]Published
-	// Lapsed are the payload hashes of approvals that met a living primary.
-	Lapsed []string
-}
-
-// Used says whether the approval of a generation was used, or its document
-// was live once.
-func (r Remembered) Used(topology string, generation int64) bool {
-	return slices.ContainsFunc(r.Spent, func(m approval.SpentMark) bool {
-		return m.Topology == topology && m.Generation == generation
-	})
-}
-
-// Beginning is what one ledger transaction writes before the first effect.
-type Beginning struct {
-	Intent   plan.Intent
-	By       []string
-	Payloads []string // of the approval that is spent
-	Document string   // plan.DocumentHash
-	Stale    []plan.StaleMark
-	Used     []plan.UsedProvision
+// Restarter restarts the coordinator process of a cluster, as the operator's
+// configuration says.
+type Restarter interface {
+	// Knows says whether the configuration tells how to restart the cluster.
+	Knows(cluster string) bool
+	// Restart does it and waits for its end; made says that it was begun. One too
+	// soon after another is not, which is no error; nor are more than a few.
+	Restart(ctx context.Context, topology, cluster string) (made bool, err error)
 }
 
 // ErrLockHeld marks the error of a Lock that somebody else holds.
@@ -184,4 +148,14 @@ type Right interface {
 	// out while the process lives.
 	Until() time.Time
 	Release() error
+}
+
+// Beginning is what one ledger transaction writes before the first effect.
+type Beginning struct {
+	Intent   plan.Intent
+	By       []string
+	Payloads []string // of the approval that is spent
+	Document string   // plan.DocumentHash
+	Stale    []plan.StaleMark
+	Used     []plan.UsedProvision
 }

@@ -5,11 +5,22 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"milvus-reconcile/plan"
 )
 
 // tellEvery is how often somebody who waits is told that it still goes on.
 const tellEvery = 10 * time.Second
+
+func (p Pass) tell(topology, text string) {
+	if p.Tell != nil {
+		p.Tell(topology, text)
+	}
+}
 
 // waiting does what takes a while. It tells what it waits for and for how long
 // at most, and, unless TellOnce says otherwise, again every few seconds: nobody
@@ -44,4 +55,26 @@ func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Du
 		}
 	}()
 	do()
+}
+
+// tracer makes the spans of passes, applies and steps. Without a provider,
+// which the command line sets, they cost nothing and go nowhere. Attributes
+// are names and outcomes, never texts of a server.
+var tracer = otel.Tracer("milvus-reconcile/reconcile")
+
+// StartSpan begins one. The function that it returns ends it with its outcome; an
+// empty one is a fault.
+func StartSpan(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
+	if topology != "" {
+		more = append(more, attribute.String("topology", topology))
+	}
+	ctx, s := tracer.Start(ctx, name, trace.WithAttributes(more...))
+	return ctx, func(outcome string) {
+		if outcome == "" {
+			s.SetStatus(codes.Error, "")
+		} else {
+			s.SetAttributes(attribute.String("outcome", outcome))
+		}
+		s.End()
+	}
 }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -71,17 +72,6 @@ func (r run) confirm(ctx context.Context, now ready) (ready, Outcome, string) {
 	return now, OutcomeApplied, ""
 }
 
-func staleDetail(was, is plan.TopologyPlan) string {
-	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
-}
-
-// roundsBeside makes the last rounds once more.
-func (r run) roundsBeside(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
-	p, enough := p.freshly(ctx, o.Evidence)
-	defer enough()
-	return r.lastRounds(ctx, p, o, m)
-}
-
 // wantedAgain reads Git. While that lasts, the rounds of evidence go on, so that
 // a slow Git makes none of them too old.
 func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence, error) {
@@ -108,5 +98,40 @@ func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence
 			o.Evidence = evidence
 			evidence = r.roundsBeside(ctx, p, o, now.remembered)
 		}
+	}
+}
+
+// roundsBeside makes the last rounds once more.
+func (r run) roundsBeside(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
+	p, enough := p.freshly(ctx, o.Evidence)
+	defer enough()
+	return r.lastRounds(ctx, p, o, m)
+}
+
+// ShareReads has those who ask at once share one look, which one of them makes.
+// Nobody gets a look that began before they asked, nor the error of another.
+func ShareReads[T any](look func(context.Context) (T, error)) func(context.Context) (T, error) {
+	turn := make(chan struct{}, 1)
+	var began atomic.Int64 // looks so far
+	var newest int64       // that succeeded
+	var seen T
+	return func(ctx context.Context) (T, error) {
+		asked := began.Load()
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			var none T
+			return none, context.Cause(ctx)
+		}
+		if newest > asked {
+			return seen, nil
+		}
+		at := began.Add(1)
+		fresh, err := look(ctx)
+		if err == nil {
+			newest, seen = at, fresh
+		}
+		return fresh, err
 	}
 }
