@@ -49,7 +49,7 @@ func TestAboutIsEnoughToPlan(t *testing.T) {
 			slices.SortStableFunc(m.Progress, func(x, y plan.ProgressRecord) int { return strings.Compare(x.Cluster, y.Cluster) })
 			slices.SortStableFunc(m.Generations, func(x, y plan.GenerationMark) int { return strings.Compare(x.Topology, y.Topology) })
 		}
-		own := Remembered{Memory: m, Sorted: sorted}.about(topology)
+		own := Remembered{Memory: m, Sorted: sorted}.memoryOf(topology)
 		d, o := plan.Desired{Topologies: []plan.Topology{topology}}, plan.Observed{Views: views}
 		whole, part := plan.Compute(d, o, m), plan.Compute(d, o, own)
 		if !reflect.DeepEqual(whole, part) {

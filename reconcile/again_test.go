@@ -26,7 +26,7 @@ func TestASlowGitMakesNoEvidenceOld(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := reconciletest.NewStory(t)
-				s.Apply.Again = func(ctx context.Context) (reconcile.Wanted, error) {
+				s.Apply.RereadGit = func(ctx context.Context) (reconcile.Wanted, error) {
 					if test.back {
 						s.Clusters.Mu.Lock()
 						s.Up("cluster-a")

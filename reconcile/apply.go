@@ -22,9 +22,9 @@ type Apply struct {
 	Restart  Restarter  // nil: no restart is configured
 	// LockWait is how long to wait for another's lock.
 	LockWait time.Duration
-	// Again reads Git once more: after a wait for a lock, and under it, as the
+	// RereadGit reads Git once more: after a wait for a lock, and under it, as the
 	// last thing before an intent is written. nil: never.
-	Again func(ctx context.Context) (Wanted, error)
+	RereadGit func(ctx context.Context) (Wanted, error)
 	// Suspended names topologies that are observed and never applied.
 	Suspended []string
 	// Observing applies nothing at all; that a document is live already is
@@ -34,9 +34,9 @@ type Apply struct {
 	Pinned map[string]string
 	// Identity names this process in what it records.
 	Identity string
-	// Begins hears, under the lock, that what was planned is about to be carried out;
+	// OnBegin hears, under the lock, that what was planned is about to be carried out;
 	// nil: nobody does.
-	Begins func(t plan.TopologyPlan, d approval.Decision)
+	OnBegin func(t plan.TopologyPlan, d approval.Decision)
 
 	only plan.Transition // nothing else is carried out; none: whatever is planned
 }
@@ -50,7 +50,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	}
 	a.acting = true
 	ctx, end := StartSpan(ctx, "apply", "")
-	s, err := a.survey(ctx)
+	s, err := a.observe(ctx)
 	if err != nil {
 		end("")
 		return Report{}, err
@@ -58,16 +58,16 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	defer end("done")
 	order := failoversFirst(s.computed.Topologies)
 	reports, results := make([]Report, len(order)), make([]Result, len(order))
-	a.sideBySide(len(order), func(i int) {
+	a.inParallel(len(order), func(i int) {
 		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
-		reports[i] = a.probed(ctx, s, order[i])
-		results[i] = a.topologyRun(ctx, order[i].Name, reports[i])
+		reports[i] = a.planTopology(ctx, s, order[i])
+		results[i] = a.applyTopology(ctx, order[i].Name, reports[i])
 		if d := results[i].decided; d != nil {
 			reports[i].Decisions[order[i].Name] = *d
 		}
 		end(results[i].Outcome.String())
 	})
-	report := s.report(reports)
+	report := s.combine(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
 	return report.withCollections(), nil
@@ -88,13 +88,13 @@ func rankOf(t plan.Transition) int {
 	return 1
 }
 
-// topologyRun decides from the first look whether a lock is worth taking.
-func (a Apply) topologyRun(ctx context.Context, name string, report Report) Result {
+// applyTopology decides from the first look whether a lock is worth taking.
+func (a Apply) applyTopology(ctx context.Context, name string, report Report) Result {
 	t, _ := report.Plan.Topology(name)
 	if err := ctx.Err(); err != nil {
 		return Result{Topology: name, Detail: fmt.Errorf("observe the clusters: %w", err).Error()}
 	}
-	if r, done := a.early(ctx, t, report); done {
+	if r, done := a.endWithoutLock(ctx, t, report); done {
 		return r
 	}
 	right, err := a.lock(ctx, t.Name)
@@ -108,22 +108,22 @@ func (a Apply) topologyRun(ctx context.Context, name string, report Report) Resu
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
 	if a.LockWait > 0 {
-		if newer, err := a.again(ctx); err == nil { // else it is read right before an intent, and one that is open needs it not
+		if newer, err := a.reread(ctx); err == nil { // else it is read right before an intent, and one that is open needs it not
 			a = newer
 		}
 	}
-	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.do(ctx)
+	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
 }
 
-// early answers for what needs no lock: nothing to do, refused, suspended.
-func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
+// endWithoutLock answers for what needs no lock: nothing to do, refused, suspended.
+func (a Apply) endWithoutLock(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
 	r := Result{Topology: t.Name}
 	suspended := slices.Contains(a.Suspended, t.Name)
 	switch {
-	case !suspended && !a.Observing && (a.leftBehind(t, report.remembered) || a.misdirected(t)):
+	case !suspended && !a.Observing && (a.closesIntent(t, report.remembered) || a.misdirected(t)):
 		return r, false
 	case t.Transition == plan.TransitionNone:
-		r.Outcome, r.Detail = a.settle(ctx, t, report.remembered)
+		r.Outcome, r.Detail = a.spendIfLive(ctx, t, report.remembered)
 		return r, true
 	case a.Observing:
 		r.Outcome, r.Detail = OutcomeBlocked, "mode: observe, nothing is applied"
@@ -142,10 +142,10 @@ func (a Apply) early(ctx context.Context, t plan.TopologyPlan, report Report) (R
 	return r, false
 }
 
-// settle spends the approval of a document whose state is first seen to be
+// spendIfLive spends the approval of a document whose state is first seen to be
 // live already, so that it cannot act later (contract.md §4). A document
 // that does not govern at the tip leaves no trace.
-func (a Apply) settle(ctx context.Context, t plan.TopologyPlan, r Remembered) (Outcome, string) {
+func (a Apply) spendIfLive(ctx context.Context, t plan.TopologyPlan, r Remembered) (Outcome, string) {
 	if newer, ok := a.Superseded[t.Name]; ok {
 		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
 	}
@@ -166,7 +166,7 @@ func (a Apply) lock(ctx context.Context, topology string) (Right, error) {
 	}
 	var right Right
 	var err error
-	a.waiting(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
+	a.tellWhile(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
 	return right, err
 }
 
@@ -193,54 +193,54 @@ type run struct {
 	traffic  []plan.TrafficState
 }
 
-// do looks again, writes the intent, acts, verifies, redirects and closes.
-func (r run) do(ctx context.Context) Result {
+// execute looks again, writes the intent, acts, verifies, redirects and closes.
+func (r run) execute(ctx context.Context) Result {
 	res := Result{Topology: r.name}
-	now, outcome, detail := r.look(ctx)
-	closed, err := r.closeLeft(ctx, now, outcome)
+	prep, outcome, detail := r.prepare(ctx)
+	closed, err := r.closeIntent(ctx, prep, outcome)
 	if err != nil {
 		res.Detail = err.Error()
 		return res
 	}
 	if closed {
-		now, outcome, detail = r.look(ctx)
+		prep, outcome, detail = r.prepare(ctx)
 	}
-	if outcome == OutcomeUnchanged && r.apply.misdirected(now.plan) {
-		r.begins(now)
-		r.redirectAgain(ctx, now, &res)
+	if outcome == OutcomeUnchanged && r.apply.misdirected(prep.plan) {
+		r.announce(prep)
+		r.redirectAgain(ctx, prep, &res)
 		return res
 	}
 	if outcome != OutcomeApplied {
 		res.Outcome, res.Detail = outcome, detail
 		if outcome == OutcomeNotApproved {
-			res.decided = &now.decision
+			res.decided = &prep.decision
 		}
 		return res
 	}
-	r.begins(now)
-	if err := r.begin(ctx, now); err != nil {
+	r.announce(prep)
+	if err := r.writeIntent(ctx, prep); err != nil {
 		res.Detail = err.Error()
 		return res
 	}
-	r.act(ctx, now, &res)
+	r.act(ctx, prep, &res)
 	if res.Outcome != OutcomeApplied {
-		r.notAttempted(now.plan, &res)
+		r.listNotAttempted(prep.plan, &res)
 		return res
 	}
-	r.complete(ctx, now, &res)
-	r.notAttempted(now.plan, &res)
-	r.redirectToo(ctx, now, &res)
+	r.finish(ctx, prep, &res)
+	r.listNotAttempted(prep.plan, &res)
+	r.redirectAfterChange(ctx, prep, &res)
 	return res
 }
 
-func (r run) begins(now ready) {
-	if r.apply.Begins != nil {
-		r.apply.Begins(now.plan, now.decision)
+func (r run) announce(prep prepared) {
+	if r.apply.OnBegin != nil {
+		r.apply.OnBegin(prep.plan, prep.decision)
 	}
 }
 
-// notAttempted lists the steps that were not reached.
-func (r run) notAttempted(t plan.TopologyPlan, res *Result) {
+// listNotAttempted lists the steps that were not reached.
+func (r run) listNotAttempted(t plan.TopologyPlan, res *Result) {
 	for _, s := range t.Steps {
 		reported := slices.ContainsFunc(res.Steps, func(x StepResult) bool { return x.Step.ID == s.ID })
 		if !reported {
@@ -254,12 +254,12 @@ func (r run) notAttempted(t plan.TopologyPlan, res *Result) {
 // carries out nothing else, whatever the document asks for. The report holds
 // that topology alone.
 func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, error) {
-	a.Pass = a.narrow(topology)
+	a.Pass = a.forTopology(topology)
 	a.Desired.Fence = []plan.FenceRequest{{Topology: topology, Cluster: cluster}}
 	a.only = plan.TransitionFence
 	report, err := a.Run(ctx)
 	for i, r := range report.Results {
-		if t, _ := report.Plan.Topology(r.Topology); r.Outcome == OutcomeUnchanged && !fenced(t, cluster) {
+		if t, _ := report.Plan.Topology(r.Topology); r.Outcome == OutcomeUnchanged && !answersAsStandby(t, cluster) {
 			report.Results[i].Outcome = OutcomeBlocked
 			report.Results[i].Detail = cluster + " does not answer as a cluster that refuses writes, and nothing was sent to it: keep it isolated by network, and fence it when it answers"
 		}
@@ -267,8 +267,8 @@ func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, err
 	return report, err
 }
 
-// fenced says whether a cluster was seen to refuse writes.
-func fenced(t plan.TopologyPlan, cluster string) bool {
+// answersAsStandby says whether a cluster was seen to refuse writes.
+func answersAsStandby(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
 		return c.ID == cluster && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefStandby
 	})

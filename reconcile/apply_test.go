@@ -64,7 +64,7 @@ func readAgain(changes map[string]approval.Change, superseded map[string]string,
 		if changes == nil {
 			changes = s.Apply.Changes
 		}
-		s.Apply.Again = func(context.Context) (reconcile.Wanted, error) {
+		s.Apply.RereadGit = func(context.Context) (reconcile.Wanted, error) {
 			return reconcile.Wanted{Changes: changes, Superseded: superseded}, err
 		}
 	}

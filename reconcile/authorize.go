@@ -12,20 +12,20 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// judge evaluates the approval of every topology.
-func (p Pass) judge(computed plan.Plan, r Remembered) Report {
+// authorize evaluates the approval of every topology.
+func (p Pass) authorize(computed plan.Plan, r Remembered) Report {
 	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New, remembered: r}
 	for i, t := range computed.Topologies {
-		d := p.evaluate(t, r)
+		d := p.decide(t, r)
 		report.Decisions[t.Name] = d
 		report.Plan.Topologies[i] = t.Accept(d.Accepted)
 	}
 	return report
 }
 
-// evaluate judges one topology. An open intent that is resumed needs no new
+// decide judges one topology. An open intent that is resumed needs no new
 // approval: its own was spent when it was written.
-func (p Pass) evaluate(t plan.TopologyPlan, r Remembered) approval.Decision {
+func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 	change := p.Changes[t.Name]
 	change.Topology = t.Name
 	request := approval.Request{
@@ -93,31 +93,31 @@ func BlockedBy(findings []plan.Finding) string {
 	return "blocked by " + strings.Join(out, ", ")
 }
 
-// stands says why the plan may not be carried out any more, given what was
+// revalidate says why the plan may not be carried out any more, given what was
 // observed: it became another one, something blocks it, its evidence is too
 // old by now, or its approval ended.
-func (r run) stands(ctx context.Context, now ready, o plan.Observed) error {
+func (r run) revalidate(ctx context.Context, prep prepared, o plan.Observed) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	t, _ := r.apply.narrow(r.name).compute(o, now.remembered).Topology(r.name)
-	if t.Digest != now.plan.Digest {
-		return fmt.Errorf("the plan is stale: it was %s and is now %s", now.plan.Digest, t.Digest)
+	t, _ := r.apply.forTopology(r.name).compute(o, prep.remembered).Topology(r.name)
+	if t.Digest != prep.plan.Digest {
+		return fmt.Errorf("the plan is stale: it was %s and is now %s", prep.plan.Digest, t.Digest)
 	}
-	if blocking := t.Blocking(now.decision.Accepted); len(blocking) > 0 {
+	if blocking := t.Blocking(prep.decision.Accepted); len(blocking) > 0 {
 		return errors.New(BlockedBy(blocking))
 	}
-	return r.unexpired(now)
+	return r.checkExpiry(prep)
 }
 
-// unexpired says whether the approval has ended. A clock that was moved back
+// checkExpiry says whether the approval has ended. A clock that was moved back
 // behind the ledger is not believed.
-func (r run) unexpired(now ready) error {
+func (r run) checkExpiry(prep prepared) error {
 	at := r.apply.Clock()
-	if at.Before(now.remembered.Newest) {
-		at = now.remembered.Newest
+	if at.Before(prep.remembered.Newest) {
+		at = prep.remembered.Newest
 	}
-	if until := now.decision.Until; !until.IsZero() && !at.Before(until) {
+	if until := prep.decision.Until; !until.IsZero() && !at.Before(until) {
 		return errors.New("the approval ended at " + until.UTC().Format(time.RFC3339))
 	}
 	return nil

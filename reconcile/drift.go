@@ -48,7 +48,7 @@ func Drifted(t plan.TopologyPlan) bool {
 		switch {
 		case f.Code == plan.CodeUnmanagedDrift, f.Code == plan.CodeTrafficNotRedirected:
 			return true
-		case f.Code == plan.CodeStalePrimary && harmless(t, f.Cluster):
+		case f.Code == plan.CodeStalePrimary && fencedOrUnreachable(t, f.Cluster):
 		case f.Severity == plan.SeverityBlocking, f.Severity == plan.SeverityCritical:
 			return true
 		}
@@ -56,8 +56,8 @@ func Drifted(t plan.TopologyPlan) bool {
 	return false
 }
 
-// harmless says whether a cluster is stale by Git and unreachable or fenced.
-func harmless(t plan.TopologyPlan, cluster string) bool {
+// fencedOrUnreachable says whether a cluster is stale by Git and unreachable or fenced.
+func fencedOrUnreachable(t plan.TopologyPlan, cluster string) bool {
 	for _, c := range t.Clusters {
 		if c.ID == cluster && c.DesiredRole == plan.RoleStale {
 			return c.View.Reach == plan.ReachUnreachable || c.View.Belief.Kind == plan.BeliefStandby
@@ -99,7 +99,7 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (DriftKind, bool) {
 	case plan.CodeUnmanagedDrift:
 		return unmanagedKind(t, f.Cluster), true
 	case plan.CodeStalePrimary:
-		return DriftStalePrimary, stands(t, f.Cluster)
+		return DriftStalePrimary, staleAndWritable(t, f.Cluster)
 	case plan.CodeClusterUnreachable, plan.CodeRoleUnknown, plan.CodeClusterNeeded, plan.CodeCandidateUnreachable, plan.CodeClusterIDMismatch:
 		return DriftUnknown, true
 	case plan.CodeOutOfBandFailover, plan.CodeSplitBrain, plan.CodeNoPrimary:
@@ -111,11 +111,11 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (DriftKind, bool) {
 	}
 }
 
-// stands says whether a stale cluster is there and takes writes, or may.
-func stands(t plan.TopologyPlan, cluster string) bool {
+// staleAndWritable says whether a stale cluster is there and takes writes, or may.
+func staleAndWritable(t plan.TopologyPlan, cluster string) bool {
 	for _, c := range t.Clusters {
 		if c.ID == cluster {
-			return c.DesiredRole == plan.RoleStale && !harmless(t, cluster)
+			return c.DesiredRole == plan.RoleStale && !fencedOrUnreachable(t, cluster)
 		}
 	}
 	return true // it is in no document, and nobody looks at it

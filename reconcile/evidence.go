@@ -13,20 +13,20 @@ import (
 // finalTries is how many rounds are made under the lock until one counts.
 const finalTries = 3
 
-// observed looks at the clusters and then makes the last rounds. A primary that hung
+// observeAndProbe looks at the clusters and then makes the last rounds. A primary that hung
 // in every round before is hardly waited for by the look, and its last round is brief.
 // Where probes of it are in flight, neither waits for it.
-func (r run) observed(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(Depth) []plan.View) plan.Observed {
-	p, enough := p.freshly(ctx, o.Evidence)
+func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(Depth) []plan.View) plan.Observed {
+	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
-	o.Views = look(p.sparing(Depth{Progress: true, Contents: true}, o.Evidence))
+	o.Views = look(p.depthFor(Depth{Progress: true, Contents: true}, o.Evidence))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
 }
 
-// newest are the rounds that were made until now: those that a daemon makes beside
+// newestEvidence are the rounds that were made until now: those that a daemon makes beside
 // its passes go on.
-func (r run) newest(p Pass) []plan.Evidence {
+func (r run) newestEvidence(p Pass) []plan.Evidence {
 	if p.Evidence != nil {
 		if made := evidenceOf(r.first, p.Evidence()); len(made) > 0 {
 			return made
@@ -60,21 +60,21 @@ func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evid
 		want.Brief = e.Hangs(p.Clock())
 		round, ok := plan.Round{}, false
 		if try == 0 {
-			round, ok = p.unanswered(ctx, want)
+			round, ok = p.roundInFlight(ctx, want)
 		}
 		if !ok {
 			round = p.Observer.Round(ctx, p.topology(r.name), want)
 		}
 		e.Rounds = append(e.Rounds, round)
-		if round.Reach == plan.ReachUp || counted(e, p.Clock()) {
+		if round.Reach == plan.ReachUp || newestCounts(e, p.Clock()) {
 			return e, true
 		}
 	}
 	return e, false
 }
 
-// counted says whether the newest round belongs to the run that is judged.
-func counted(e plan.Evidence, now time.Time) bool {
+// newestCounts says whether the newest round belongs to the run that is judged.
+func newestCounts(e plan.Evidence, now time.Time) bool {
 	run := plan.JudgeLoss(e, plan.Failover{}, now).Run
 	return len(run) > 0 && run[len(run)-1].At.Equal(e.Rounds[len(e.Rounds)-1].At)
 }
@@ -87,9 +87,9 @@ func HangingPrimary(made []plan.Evidence, now time.Time) string {
 	return made[0].Primary
 }
 
-// sparing is the depth of a look that knows which primary hangs, and what probes of it
+// depthFor is the depth of a look that knows which primary hangs, and what probes of it
 // that are in flight show.
-func (p Pass) sparing(d Depth, made []plan.Evidence) Depth {
+func (p Pass) depthFor(d Depth, made []plan.Evidence) Depth {
 	d.Hanging = HangingPrimary(made, p.Clock())
 	if round, ok := p.inFlight(d.Hanging); ok {
 		d.InFlight = &round
@@ -105,9 +105,9 @@ func (p Pass) inFlight(primary string) (plan.Round, bool) {
 	return p.InFlight(p.Desired.Topologies[0], primary)
 }
 
-// freshly has one more probe of a hanging primary go on beside what follows, until enough
+// withFreshProbe has one more probe of a hanging primary go on beside what follows, until enough
 // is called: what serves new calls by now answers it, whatever becomes of older ones.
-func (p Pass) freshly(ctx context.Context, made []plan.Evidence) (fresh Pass, enough func()) {
+func (p Pass) withFreshProbe(ctx context.Context, made []plan.Evidence) (fresh Pass, enough func()) {
 	primary, inFlight := HangingPrimary(made, p.Clock()), p.InFlight
 	shown, ok := p.inFlight(primary)
 	if !ok {
@@ -116,7 +116,7 @@ func (p Pass) freshly(ctx context.Context, made []plan.Evidence) (fresh Pass, en
 	one, end := context.WithCancel(ctx)
 	var came atomic.Bool
 	var probe sync.WaitGroup
-	probe.Go(func() { came.Store(!p.Observer.Pend(one, p.Desired.Topologies[0], primary, shown.Reach)) })
+	probe.Go(func() { came.Store(!p.Observer.HoldProbe(one, p.Desired.Topologies[0], primary, shown.Reach)) })
 	p.InFlight = func(t plan.Topology, primary string) (plan.Round, bool) {
 		round, ok := inFlight(t, primary)
 		return round, ok && !came.Load()
@@ -127,13 +127,13 @@ func (p Pass) freshly(ctx context.Context, made []plan.Evidence) (fresh Pass, en
 	}
 }
 
-// unanswered is the brief round that probes of a hanging primary in flight amount to: the
+// roundInFlight is the brief round that probes of a hanging primary in flight amount to: the
 // candidate is asked, and after that they must still be unanswered.
-func (p Pass) unanswered(ctx context.Context, want plan.Want) (plan.Round, bool) {
+func (p Pass) roundInFlight(ctx context.Context, want plan.Want) (plan.Round, bool) {
 	if _, ok := p.inFlight(want.Primary); !ok || !want.Brief {
 		return plan.Round{}, false
 	}
-	candidate := p.Observer.Candidate(ctx, p.topology(want.Topology), want.Candidate)
+	candidate := p.Observer.ReadCandidate(ctx, p.topology(want.Topology), want.Candidate)
 	round, ok := p.inFlight(want.Primary)
 	round.CandidateAnswered, round.Progress = candidate.Reach == plan.ReachUp, candidate.Progress
 	return round, ok

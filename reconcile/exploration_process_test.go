@@ -202,7 +202,7 @@ func (p *machine) run() (reconcile.Result, bool) {
 		Actor: p, Redirect: reconciletest.Redirect{},
 	}
 	if !p.x.broken.readsGitOnce {
-		a.Again = p.gitAgain
+		a.RereadGit = p.gitAgain
 	}
 	report, err := p.start(a)
 	if p.paused {

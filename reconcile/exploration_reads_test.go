@@ -61,10 +61,10 @@ func (p *machine) Round(ctx context.Context, _ plan.Topology, want plan.Want) pl
 	return round
 }
 
-// Pend and Candidate play no part: a process that applies once keeps no probes in flight.
-func (p *machine) Pend(context.Context, plan.Topology, string, plan.Reach) bool { return false }
+// HoldProbe and Candidate play no part: a process that applies once keeps no probes in flight.
+func (p *machine) HoldProbe(context.Context, plan.Topology, string, plan.Reach) bool { return false }
 
-func (p *machine) Candidate(context.Context, plan.Topology, string) plan.View { return plan.View{} }
+func (p *machine) ReadCandidate(context.Context, plan.Topology, string) plan.View { return plan.View{} }
 
 // Probe makes all rounds in no time: they end now.
 func (p *machine) Probe(ctx context.Context, _ plan.Topology, want plan.Want, _ func(int, int, time.Duration)) plan.Evidence {
@@ -93,7 +93,9 @@ func (p *machine) ProveReplication(ctx context.Context, _ plan.Topology, source,
 	}).err
 }
 
-func (p *machine) Stays(context.Context, plan.Topology, []plan.Step, time.Duration) error { return nil }
+func (p *machine) HoldsConfiguration(context.Context, plan.Topology, []plan.Step, time.Duration) error {
+	return nil
+}
 
 func reached(v visible, i int) bool { return !v.nodes[i].down && v.nodes[i].sight == seenClearly }
 

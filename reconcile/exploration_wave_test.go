@@ -53,7 +53,7 @@ func (a *arrival) end(s reconcile.StepStatus, why string) { a.over, a.status, a.
 // Execute waits until the whole wave is there; its last step carries out all.
 func (p *machine) Execute(ctx context.Context, _ plan.Topology, s plan.Step, permit reconcile.Permit) reconcile.StepResult {
 	want, err := formOf(*s.After)
-	a := &arrival{step: s, still: permit.Still, target: index(s.Cluster), want: want, result: make(chan reconcile.StepResult, 1)}
+	a := &arrival{step: s, still: permit.Recheck, target: index(s.Cluster), want: want, result: make(chan reconcile.StepResult, 1)}
 	p.mu.Lock()
 	if err != nil {
 		p.breaks(err.Error())

@@ -13,21 +13,21 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// complete verifies, measures the loss, redirects and closes the intent. What a
+// finish verifies, measures the loss, redirects and closes the intent. What a
 // switchover made is held to last: applications do not wait for that.
 // Nothing here undoes a promotion; what fails is done again by the next run.
-func (r run) complete(ctx context.Context, now ready, res *Result) {
-	for _, s := range now.plan.Steps {
+func (r run) finish(ctx context.Context, prep prepared, res *Result) {
+	for _, s := range prep.plan.Steps {
 		var x StepResult
 		began := r.apply.Clock()
 		ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 		switch s.Action {
 		case plan.ActionWait:
-			x = r.converged(ctx, now)
+			x = r.awaitConvergence(ctx, prep)
 		case plan.ActionVerify:
-			x = r.verify(ctx, now, s, res)
+			x = r.verify(ctx, prep, s, res)
 		case plan.ActionRedirect:
-			x = r.redirect(ctx, now, s)
+			x = r.redirect(ctx, prep, s)
 		default:
 			end(StepNotAttempted.String())
 			continue
@@ -41,42 +41,42 @@ func (r run) complete(ctx context.Context, now ready, res *Result) {
 			return
 		}
 	}
-	if now.plan.Transition == plan.TransitionSwitchover {
-		if err := r.stays(ctx, now); err != nil {
+	if prep.plan.Transition == plan.TransitionSwitchover {
+		if err := r.holdConfiguration(ctx, prep); err != nil {
 			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
 			return
 		}
 	}
-	r.measure(ctx, now, res)
+	r.measureLoss(ctx, prep, res)
 	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
 }
 
-// converged ends what was told: the members stay what they were made, what joined
+// awaitConvergence ends what was told: the members stay what they were made, what joined
 // holds nothing of its own, and what the primary writes reaches it.
-func (r run) converged(ctx context.Context, now ready) StepResult {
-	joining := joiningStandbys(now)
-	done := r.joined(ctx, now)
+func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
+	joining := joiningStandbys(prep)
+	done := r.checkJoined(ctx, prep)
 	if done.Status != StepDone {
 		return done
 	}
 	for _, c := range joining {
-		if err := r.flows(ctx, now, now.plan.Primary, c.ID); err != nil {
+		if err := r.proveReplication(ctx, prep, prep.plan.Primary, c.ID); err != nil {
 			var fell plan.FellBack
-			if errors.As(r.stay(ctx, now, 0), &fell) { // that is why, and says what to do
+			if errors.As(r.readBackMembers(ctx, prep, 0), &fell) { // that is why, and says what to do
 				return StepResult{Status: StepFailed, Detail: fell.Error()}
 			}
 			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
 		}
-		done.Detail += fmt.Sprintf("; what %s writes reaches %s", now.plan.Primary, c.ID)
+		done.Detail += fmt.Sprintf("; what %s writes reaches %s", prep.plan.Primary, c.ID)
 	}
 	if len(joining) == 0 {
 		return done
 	}
 	// What is written now arrives behind every older change that is still under way,
 	// so that whatever undoes the attach has come by then.
-	if err := r.stays(ctx, now); err != nil {
+	if err := r.holdConfiguration(ctx, prep); err != nil {
 		return StepResult{Status: StepFailed, Detail: err.Error()}
 	}
 	return done
@@ -84,35 +84,35 @@ func (r run) converged(ctx context.Context, now ready) StepResult {
 
 // carriedSteps are all steps of the change: the plan of a run that carries on has
 // only what is left to do.
-func carriedSteps(now ready) []plan.Step {
-	if i, open := openIntent(now.remembered, now.plan.Name); open && now.plan.Resumed {
+func carriedSteps(prep prepared) []plan.Step {
+	if i, open := openIntent(prep.remembered, prep.plan.Name); open && prep.plan.Resumed {
 		return i.Steps
 	}
-	return now.plan.Steps
+	return prep.plan.Steps
 }
 
 // joiningStandbys are the standbys that join by this change.
-func joiningStandbys(now ready) []plan.Cluster {
+func joiningStandbys(prep prepared) []plan.Cluster {
 	var out []plan.Cluster
-	for _, s := range carriedSteps(now) {
-		if c, ok := now.topology.Cluster(s.Cluster); ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby {
+	for _, s := range carriedSteps(prep) {
+		if c, ok := prep.topology.Cluster(s.Cluster); ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// joined looks once more at the clusters that joined because they were empty,
+// checkJoined looks once more at the clusters that joined because they were empty,
 // now that they refuse writes (contract.md §8, attach): one that took a
 // write after the first look holds what its primary does not.
-func (r run) joined(ctx context.Context, now ready) StepResult {
+func (r run) checkJoined(ctx context.Context, prep prepared) StepResult {
 	done := StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
-	empty := joinedEmpty(now)
+	empty := joinedEmpty(prep)
 	if len(empty) == 0 {
 		return done
 	}
-	views := r.apply.Observer.Observe(ctx, []plan.Topology{now.topology}, Depth{Contents: true, Fresh: true})
-	held := contentsOf(views, now.plan.Primary)
+	views := r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, Depth{Contents: true, Fresh: true})
+	held := contentsOf(views, prep.plan.Primary)
 	for _, id := range empty {
 		c := contentsOf(views, id)
 		own := slices.DeleteFunc(slices.Clone(c.Collections), func(name string) bool { return slices.Contains(held.Collections, name) })
@@ -123,7 +123,7 @@ func (r run) joined(ctx context.Context, now ready) StepResult {
 		default:
 			return StepResult{Status: StepFailed, Detail: fmt.Sprintf(
 				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join anew)",
-				plan.CodeJoinNotEmpty, id, now.plan.Primary, strings.Join(own, ", "))}
+				plan.CodeJoinNotEmpty, id, prep.plan.Primary, strings.Join(own, ", "))}
 		}
 	}
 	done.Detail += "; what joined holds nothing of its own"
@@ -131,9 +131,9 @@ func (r run) joined(ctx context.Context, now ready) StepResult {
 }
 
 // joinedEmpty are the clusters that joined without a restored copy.
-func joinedEmpty(now ready) []string {
+func joinedEmpty(prep prepared) []string {
 	var out []string
-	for _, c := range joiningStandbys(now) {
+	for _, c := range joiningStandbys(prep) {
 		if c.Provisioned.From != plan.ProvisionedRestored {
 			out = append(out, c.ID)
 		}
@@ -150,41 +150,41 @@ func contentsOf(views []plan.View, cluster string) plan.Contents {
 	return plan.Contents{}
 }
 
-// settleFor is how long the members of a change are read back before success is
+// readBackFor is how long the members of a change are read back before success is
 // said: an older change that replication still brought was seen to undo an attach
 // within 5 s, and a switchover "seconds later" (docs/design/real-milvus.md).
-const settleFor = 6 * time.Second
+const readBackFor = 6 * time.Second
 
-// stays reads the receivers of the change back for a while.
-func (r run) stays(ctx context.Context, now ready) (err error) {
-	r.apply.waiting(ctx, r.name, "reading back whether every member stays what it was made", settleFor, func() {
-		err = r.stay(ctx, now, settleFor)
+// holdConfiguration reads the receivers of the change back for a while.
+func (r run) holdConfiguration(ctx context.Context, prep prepared) (err error) {
+	r.apply.tellWhile(ctx, r.name, "reading back whether every member stays what it was made", readBackFor, func() {
+		err = r.readBackMembers(ctx, prep, readBackFor)
 	})
 	return err
 }
 
-// stay reads them back at least once, for as long as within.
-func (r run) stay(ctx context.Context, now ready, within time.Duration) error {
-	steps := slices.DeleteFunc(slices.Clone(carriedSteps(now)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
-	return r.apply.Actor.Stays(ctx, now.topology, steps, within)
+// readBackMembers reads them back at least once, for as long as within.
+func (r run) readBackMembers(ctx context.Context, prep prepared, within time.Duration) error {
+	steps := slices.DeleteFunc(slices.Clone(carriedSteps(prep)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
+	return r.apply.Actor.HoldsConfiguration(ctx, prep.topology, steps, within)
 }
 
-// measure reads the salvage checkpoints that a force promote left behind and
+// measureLoss reads the salvage checkpoints that a force promote left behind and
 // gives the exact window; on servers that cannot say, it stays nil.
-func (r run) measure(ctx context.Context, now ready, res *Result) {
-	if now.plan.Transition != plan.TransitionFailover || now.plan.OldPrimary == "" {
+func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
+	if prep.plan.Transition != plan.TransitionFailover || prep.plan.OldPrimary == "" {
 		return
 	}
-	promoted := now.observed.View(now.plan.Primary)
+	promoted := prep.observed.View(prep.plan.Primary)
 	promoted.Progress = nil // that of before
 	for _, x := range res.Steps {
-		if x.Step.Cluster == now.plan.Primary && x.View.Reach == plan.ReachUp {
+		if x.Step.Cluster == prep.plan.Primary && x.View.Reach == plan.ReachUp {
 			promoted.Belief = x.View.Belief
 		}
 	}
-	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{now.topology}, []plan.View{promoted}, Depth{Progress: true}) {
-		if v.Cluster == now.plan.Primary {
-			res.DataLoss = plan.SalvageWindow(v.Progress, now.plan.OldPrimary, now.plan.FailedAt, now.remembered.Memory.ProgressOf(now.plan.Primary))
+	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{prep.topology}, []plan.View{promoted}, Depth{Progress: true}) {
+		if v.Cluster == prep.plan.Primary {
+			res.DataLoss = plan.SalvageWindow(v.Progress, prep.plan.OldPrimary, prep.plan.FailedAt, prep.remembered.Memory.ProgressOf(prep.plan.Primary))
 		}
 	}
 }

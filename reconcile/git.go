@@ -18,18 +18,18 @@ type Wanted struct {
 	Superseded, Rewritten map[string]string
 }
 
-// againWithin bounds one more reading of Git: a server that keeps silent must
+// rereadGitWithin bounds one more reading of Git: a server that keeps silent must
 // not hold a lock for ever.
-const againWithin = 30 * time.Second
+const rereadGitWithin = 30 * time.Second
 
-// again is the apply with what Git says now.
-func (a Apply) again(ctx context.Context) (Apply, error) {
-	if a.Again == nil {
+// reread is the apply with what Git says now.
+func (a Apply) reread(ctx context.Context) (Apply, error) {
+	if a.RereadGit == nil {
 		return a, nil
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, againWithin, fmt.Errorf("no answer within %s", plan.About(againWithin)))
+	bounded, cancel := context.WithTimeoutCause(ctx, rereadGitWithin, fmt.Errorf("no answer within %s", plan.About(rereadGitWithin)))
 	defer cancel()
-	w, err := a.Again(bounded)
+	w, err := a.RereadGit(bounded)
 	if err != nil {
 		return a, err
 	}
@@ -44,47 +44,47 @@ func gitUnreadable(topology string, err error) string {
 		approval.CodeGitUnreadable, err, topology)
 }
 
-// confirm reads Git once more, as the last thing before an intent is written:
+// rereadGit reads Git once more, as the last thing before an intent is written:
 // until then an approval may be withdrawn, and another commit come to govern.
 // What is resumed was approved when it was begun.
-func (r run) confirm(ctx context.Context, now ready) (ready, Outcome, string) {
-	if r.apply.Again == nil || now.plan.Resumed {
-		return now, OutcomeApplied, ""
+func (r run) rereadGit(ctx context.Context, prep prepared) (prepared, Outcome, string) {
+	if r.apply.RereadGit == nil || prep.plan.Resumed {
+		return prep, OutcomeApplied, ""
 	}
-	a, evidence, err := r.wantedAgain(ctx, now)
+	a, evidence, err := r.readGitBesideRounds(ctx, prep)
 	switch {
 	case ctx.Err() != nil:
-		return now, OutcomeError, "read Git again under the lock: " + context.Cause(ctx).Error()
+		return prep, OutcomeError, "read Git again under the lock: " + context.Cause(ctx).Error()
 	case err != nil:
-		return now, OutcomeError, gitUnreadable(r.name, err)
+		return prep, OutcomeError, gitUnreadable(r.name, err)
 	}
-	p := a.narrow(r.name)
-	now.observed.Evidence = evidence
-	report := p.judge(p.compute(now.observed, now.remembered), now.remembered)
+	p := a.forTopology(r.name)
+	prep.observed.Evidence = evidence
+	report := p.authorize(p.compute(prep.observed, prep.remembered), prep.remembered)
 	t, _ := report.Plan.Topology(r.name)
-	if t.Digest != now.plan.Digest {
-		return now, OutcomeBlocked, staleDetail(now.plan, t)
+	if t.Digest != prep.plan.Digest {
+		return prep, OutcomeBlocked, staleDetail(prep.plan, t)
 	}
-	now.plan, now.decision = t, report.Decisions[r.name]
+	prep.plan, prep.decision = t, report.Decisions[r.name]
 	if outcome, detail := refusal(t, report); outcome != OutcomeApplied {
-		return now, outcome, detail
+		return prep, outcome, detail
 	}
-	return now, OutcomeApplied, ""
+	return prep, OutcomeApplied, ""
 }
 
-// wantedAgain reads Git. While that lasts, the rounds of evidence go on, so that
+// readGitBesideRounds reads Git. While that lasts, the rounds of evidence go on, so that
 // a slow Git makes none of them too old.
-func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence, error) {
+func (r run) readGitBesideRounds(ctx context.Context, prep prepared) (Apply, []plan.Evidence, error) {
 	type answer struct {
 		apply Apply
 		err   error
 	}
 	read := make(chan answer, 1)
 	go func() {
-		a, err := r.apply.again(ctx)
+		a, err := r.apply.reread(ctx)
 		read <- answer{a, err}
 	}()
-	p, evidence := r.apply.narrow(r.name), now.observed.Evidence
+	p, evidence := r.apply.forTopology(r.name), prep.observed.Evidence
 	for {
 		next := (<-chan time.Time)(nil)
 		if len(evidence) > 0 {
@@ -94,16 +94,16 @@ func (r run) wantedAgain(ctx context.Context, now ready) (Apply, []plan.Evidence
 		case got := <-read:
 			return got.apply, evidence, got.err
 		case <-next:
-			o := now.observed
+			o := prep.observed
 			o.Evidence = evidence
-			evidence = r.roundsBeside(ctx, p, o, now.remembered)
+			evidence = r.repeatLastRounds(ctx, p, o, prep.remembered)
 		}
 	}
 }
 
-// roundsBeside makes the last rounds once more.
-func (r run) roundsBeside(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
-	p, enough := p.freshly(ctx, o.Evidence)
+// repeatLastRounds makes the last rounds once more.
+func (r run) repeatLastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
+	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
 	return r.lastRounds(ctx, p, o, m)
 }

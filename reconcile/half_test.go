@@ -23,7 +23,7 @@ type halfway struct {
 func (h halfway) Execute(ctx context.Context, t plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
 	for i := range h.seconds {
 		if s.ForcePromote() && h.restarter.works() < 1 {
-			p.Half(ctx, time.Duration(i)*time.Second)
+			p.HalfPromoted(ctx, time.Duration(i)*time.Second)
 		}
 	}
 	return h.Actor.Execute(ctx, t, s, p)

@@ -86,8 +86,8 @@ func doubtAccepted(t plan.TopologyPlan) bool {
 	})
 }
 
-// leftBehind says whether a lock is worth taking to close an open intent.
-func (a Apply) leftBehind(t plan.TopologyPlan, r Remembered) bool {
+// closesIntent says whether a lock is worth taking to close an open intent.
+func (a Apply) closesIntent(t plan.TopologyPlan, r Remembered) bool {
 	i, open := openIntent(r, t.Name)
 	if _, old := a.Superseded[t.Name]; !open || old {
 		return false
@@ -96,26 +96,26 @@ func (a Apply) leftBehind(t plan.TopologyPlan, r Remembered) bool {
 	return e != endOpen && e != endAccepted
 }
 
-// closeLeft closes an open intent that nobody will resume, under the lock. One
+// closeIntent closes an open intent that nobody will resume, under the lock. One
 // whose outcome is not known is closed only when the plan that its approvers
 // accept instead is about to be carried out.
-func (r run) closeLeft(ctx context.Context, now ready, looked Outcome) (bool, error) {
-	i, open := openIntent(now.remembered, r.name)
+func (r run) closeIntent(ctx context.Context, prep prepared, looked Outcome) (bool, error) {
+	i, open := openIntent(prep.remembered, r.name)
 	if _, old := r.apply.Superseded[r.name]; !open || old || looked == OutcomeError {
 		return false, nil
 	}
-	e := endingOf(i, now.plan)
+	e := endingOf(i, prep.plan)
 	if e == endOpen || e == endAccepted && looked != OutcomeApplied {
 		return false, nil
 	}
-	if err := r.end(ctx, e, now.plan.Generation); err != nil {
+	if err := r.recordEnding(ctx, e, prep.plan.Generation); err != nil {
 		return false, fmt.Errorf("close the intent of generation %d: %w", i.Generation, err)
 	}
 	r.apply.tell(r.name, fmt.Sprintf("the %s of generation %d is closed (%s)", i.Transition, i.Generation, e))
 	return true, nil
 }
 
-func (r run) end(ctx context.Context, e ending, generation int64) error {
+func (r run) recordEnding(ctx context.Context, e ending, generation int64) error {
 	detail := fmt.Sprintf("generation %d governs", generation)
 	switch e {
 	case endUnsent:

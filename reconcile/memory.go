@@ -45,7 +45,7 @@ type Published struct {
 	Standbys []string `json:"standbys"` // sorted
 }
 
-func (p Pass) remember(ctx context.Context) (Remembered, error) {
+func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	if p.Ledger == nil {
 		return Remembered{}, nil
 	}
@@ -54,15 +54,15 @@ func (p Pass) remember(ctx context.Context) (Remembered, error) {
 		return r, fmt.Errorf("read the ledger: %w", err)
 	}
 	if len(p.Desired.Topologies) == 1 {
-		r.Memory = r.about(p.Desired.Topologies[0])
+		r.Memory = r.memoryOf(p.Desired.Topologies[0])
 	}
 	return r, nil
 }
 
-// about is what the memory says of one topology, of the kinds that grow with the
+// memoryOf is what the memory says of one topology, of the kinds that grow with the
 // number of all: a daemon plans each by itself, and would else go through the
 // memory of all of them for each.
-func (r Remembered) about(t plan.Topology) plan.Memory {
+func (r Remembered) memoryOf(t plan.Topology) plan.Memory {
 	m, own := r.Memory, map[string]bool{}
 	for _, c := range t.Clusters {
 		own[c.ID] = true
@@ -78,14 +78,14 @@ func (r Remembered) about(t plan.Topology) plan.Memory {
 		}
 	}
 	clusters := slices.Sorted(maps.Keys(own))
-	m.Progress = of(m.Progress, r.Sorted, clusters, func(p *plan.ProgressRecord) string { return p.Cluster })
-	m.Homes = of(m.Homes, r.Sorted, clusters, func(h *plan.Home) string { return h.Cluster })
-	m.Generations = of(m.Generations, r.Sorted, []string{t.Name}, func(g *plan.GenerationMark) string { return g.Topology })
+	m.Progress = filterByKey(m.Progress, r.Sorted, clusters, func(p *plan.ProgressRecord) string { return p.Cluster })
+	m.Homes = filterByKey(m.Homes, r.Sorted, clusters, func(h *plan.Home) string { return h.Cluster })
+	m.Generations = filterByKey(m.Generations, r.Sorted, []string{t.Name}, func(g *plan.GenerationMark) string { return g.Topology })
 	return m
 }
 
-// of are those with one of the keys, which are sorted.
-func of[T any](all []T, sorted bool, keys []string, key func(*T) string) []T {
+// filterByKey are those with one of the keys, which are sorted.
+func filterByKey[T any](all []T, sorted bool, keys []string, key func(*T) string) []T {
 	var out []T
 	if !sorted {
 		for i := range all {

@@ -11,19 +11,19 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// survey is the world before any evidence was made.
-type survey struct {
+// observation is the world before any evidence was made.
+type observation struct {
 	observed   plan.Observed
 	remembered Remembered
 	computed   plan.Plan
 }
 
-func (p Pass) survey(ctx context.Context) (survey, error) {
-	remembered, err := p.remember(ctx)
+func (p Pass) observe(ctx context.Context) (observation, error) {
+	remembered, err := p.readMemory(ctx)
 	if err != nil {
-		return survey{}, err
+		return observation{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.sparing(Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.made()))}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.evidenceSoFar()))}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}
@@ -31,17 +31,17 @@ func (p Pass) survey(ctx context.Context) (survey, error) {
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
 	} else {
-		observed.Views = p.replace(ctx, observed.Views, p.searched(computed, remembered), Depth{Contents: true})
+		observed.Views = p.deepenSome(ctx, observed.Views, p.withContents(computed, remembered), Depth{Contents: true})
 	}
 	observed.Logs = p.staleLogs(ctx, observed)
 	if err := ctx.Err(); err != nil {
-		return survey{}, fmt.Errorf("observe the clusters: %w", err)
+		return observation{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	return survey{observed, remembered, p.compute(observed, remembered)}, nil
+	return observation{observed, remembered, p.compute(observed, remembered)}, nil
 }
 
-// made are the rounds that were made already.
-func (p Pass) made() []plan.Evidence {
+// evidenceSoFar are the rounds that were made already.
+func (p Pass) evidenceSoFar() []plan.Evidence {
 	if p.Evidence == nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 		}
 	}
 	logs := make([]plan.StaleLog, len(jobs))
-	p.sideBySide(len(jobs), func(i int) {
+	p.inParallel(len(jobs), func(i int) {
 		logs[i] = p.Observer.StaleLog(ctx, jobs[i].topology, jobs[i].promoted, jobs[i].stale)
 	})
 	return logs
@@ -82,12 +82,12 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 			changing = append(changing, t)
 		}
 	}
-	return p.replace(ctx, views, changing, Depth{Progress: true, Contents: true})
+	return p.deepenSome(ctx, views, changing, Depth{Progress: true, Contents: true})
 }
 
-// searched are the topologies whose collections are looked at: those whose
+// withContents are the topologies whose collections are looked at: those whose
 // transition attaches a cluster, and those that failed over a short while ago.
-func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
+func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 	var out []plan.Topology
 	m := r.Memory
 	m.Now = p.Clock()
@@ -101,8 +101,8 @@ func (p Pass) searched(computed plan.Plan, r Remembered) []plan.Topology {
 	return out
 }
 
-// replace reads more of some topologies and puts the new views in place.
-func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
+// deepenSome reads more of some topologies and puts the new views in place.
+func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
 	if len(topologies) == 0 {
 		return views
 	}
@@ -118,8 +118,8 @@ func (p Pass) replace(ctx context.Context, views []plan.View, topologies []plan.
 	return out
 }
 
-// report puts the topologies together again.
-func (s survey) report(parts []Report) Report {
+// combine puts the topologies together again.
+func (s observation) combine(parts []Report) Report {
 	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
 	out.Plan.Topologies, out.Plan.Wants = nil, nil
 	for _, r := range parts {

@@ -63,26 +63,26 @@ type Pass struct {
 // once more and judges the approvals. Nothing is written.
 func (p Pass) Plan(ctx context.Context) (Report, error) {
 	ctx, end := StartSpan(ctx, "plan", "")
-	s, err := p.survey(ctx)
+	s, err := p.observe(ctx)
 	if err != nil {
 		end("")
 		return Report{}, err
 	}
 	defer end("done")
 	reports := make([]Report, len(s.computed.Topologies))
-	p.sideBySide(len(reports), func(i int) { reports[i] = p.probed(ctx, s, s.computed.Topologies[i]) })
+	p.inParallel(len(reports), func(i int) { reports[i] = p.planTopology(ctx, s, s.computed.Topologies[i]) })
 	if err := ctx.Err(); err != nil {
 		return Report{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	return s.report(reports), nil
+	return s.combine(reports), nil
 }
 
-// probed makes the evidence that one topology lacks and judges it at once, so
+// planTopology makes the evidence that one topology lacks and judges it at once, so
 // that the evidence does not grow old while others still make theirs.
-func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report {
+func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPlan) Report {
 	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
 	asked := p.askTraffic(ctx, t)
-	one, o := p.narrow(t.Name), s.observed
+	one, o := p.forTopology(t.Name), s.observed
 	if len(wants) > 0 && !p.NoProbes {
 		o.Evidence = one.probe(ctx, wants)
 	}
@@ -99,7 +99,7 @@ func (p Pass) probed(ctx context.Context, s survey, t plan.TopologyPlan) Report 
 			computed.Topologies[i] = t.Unprobed()
 		}
 	}
-	report := p.judge(computed, s.remembered)
+	report := p.authorize(computed, s.remembered)
 	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
 	return report
 }
@@ -151,9 +151,9 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	return out
 }
 
-// sideBySide does n things, as many at once as the concurrency allows, and
+// inParallel does n things, as many at once as the concurrency allows, and
 // begins them in order.
-func (p Pass) sideBySide(n int, do func(i int)) {
+func (p Pass) inParallel(n int, do func(i int)) {
 	limit := make(chan struct{}, max(p.Concurrency, 1))
 	var wg sync.WaitGroup
 	for i := range n {
@@ -166,8 +166,8 @@ func (p Pass) sideBySide(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// narrow is the pass over one topology alone.
-func (p Pass) narrow(name string) Pass {
+// forTopology is the pass over one topology alone.
+func (p Pass) forTopology(name string) Pass {
 	p.Desired.Topologies = []plan.Topology{p.topology(name)}
 	p.Desired.Removed = nil
 	return p

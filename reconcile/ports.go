@@ -45,12 +45,12 @@ type Observer interface {
 	// Sample asks the old primary alone, at random moments, until it answers, over is
 	// closed, or ctx ends. ok says that it answered. Probe does it too.
 	Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool)
-	// Pend asks a primary that hangs, over a connection of its own, and waits until ctx
+	// HoldProbe asks a primary that hangs, over a connection of its own, and waits until ctx
 	// ends. It returns at once, and false, when anything comes that a round which saw
 	// it as reach did not show, or when it cannot be asked.
-	Pend(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool)
-	// Candidate reads the cluster to promote as a round does.
-	Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View
+	HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool)
+	// ReadCandidate reads the cluster to promote as a round does.
+	ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View
 }
 
 // Verifier proves that a cluster works as a primary at a level. Of the
@@ -76,25 +76,25 @@ type Actor interface {
 	// ProveReplication proves that what source writes reaches every channel
 	// of target within the bound (contract.md §8, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
-	// Stays reads the receivers of steps back for as long as within, and says
+	// HoldsConfiguration reads the receivers of steps back for as long as within, and says
 	// which of them does not store any more what its step wanted.
-	Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
+	HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
 }
 
 // Permit is what requests are sent under.
 type Permit struct {
-	// Still is asked before every request but the first, and before that too if
+	// Recheck is asked before every request but the first, and before that too if
 	// it did not come soon; an error ends the attempts.
-	Still func(context.Context) error
+	Recheck func(context.Context) error
 	// Until is when the right to act may be another's: no request is sent after
 	// it, and none outlives it. Zero: it does not run out.
 	Until func() time.Time
-	// Half hears that a force promote stands half done, at every read of it once
+	// HalfPromoted hears that a force promote stands half done, at every read of it once
 	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
-	Half func(ctx context.Context, lasted time.Duration)
-	// SeenHalf says that it was seen to when the plan was made: the channels are
+	HalfPromoted func(ctx context.Context, lasted time.Duration)
+	// KnownHalfPromoted says that it was seen to when the plan was made: the channels are
 	// read before anything is sent.
-	SeenHalf bool
+	KnownHalfPromoted bool
 }
 
 // TrafficChecker asks redirect targets where they send traffic. It changes

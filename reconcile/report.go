@@ -36,15 +36,15 @@ type StepResult struct {
 	Status StepStatus
 	Sent   bool // an RPC may have left
 	Detail string
-	// Meanwhile is what else was done to the cluster, such as a restart of its
+	// AlsoDone is what else was done to the cluster, such as a restart of its
 	// coordinator; empty: nothing.
-	Meanwhile string
-	View      plan.View // as read back; zero when nothing was read
-	Took      time.Duration
+	AlsoDone string
+	View     plan.View // as read back; zero when nothing was read
+	Took     time.Duration
 }
 
-// Said is the detail with what else was done.
-func (x StepResult) Said() string { return withMeanwhile(x.Detail, []StepResult{x}) }
+// FullDetail is the detail with what else was done.
+func (x StepResult) FullDetail() string { return appendAlsoDone(x.Detail, []StepResult{x}) }
 
 // Outcome is what came of one topology. The zero value is an error before
 // anything was sent.

@@ -16,14 +16,14 @@ import (
 
 // act carries out the steps that send a configuration, wave by wave, judged
 // by what is read back.
-func (r run) act(ctx context.Context, now ready, res *Result) {
+func (r run) act(ctx context.Context, prep prepared, res *Result) {
 	res.Outcome = OutcomeApplied
-	for _, s := range now.plan.Steps {
+	for _, s := range prep.plan.Steps {
 		if s.Action == plan.ActionRecordStale {
 			res.Steps = append(res.Steps, StepResult{Step: s, Status: StepDone, Detail: "recorded with the intent"})
 		}
 	}
-	if now.plan.Changes() && !r.send(ctx, now, res) {
+	if prep.plan.Changes() && !r.send(ctx, prep, res) {
 		return
 	}
 	if err := r.right.Effected(ctx); err != nil {
@@ -33,32 +33,32 @@ func (r run) act(ctx context.Context, now ready, res *Result) {
 
 // send records that a call may leave, makes sure that the plan still stands at
 // this very moment, and sends. It says whether everything was read back.
-func (r run) send(ctx context.Context, now ready, res *Result) bool {
+func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 	if err := r.right.Sent(ctx); err != nil {
 		res.Outcome, res.Detail = OutcomeError, fmt.Errorf("record that a call may be sent: %w", err).Error()
 		return false
 	}
-	if err := r.stands(ctx, now, now.observed); err != nil {
+	if err := r.revalidate(ctx, prep, prep.observed); err != nil {
 		res.Outcome, res.Detail = OutcomeBlocked, "not sent: "+err.Error()
 		if ctx.Err() != nil {
 			res.Outcome = OutcomeError
 		}
-		r.takeBack(ctx, now, res)
+		r.reverseIntent(ctx, prep, res)
 		return false
 	}
 	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if within := now.topology.Switchover.Timeout; within > 0 && now.plan.Transition == plan.TransitionSwitchover {
+	if within := prep.topology.Switchover.Timeout; within > 0 && prep.plan.Transition == plan.TransitionSwitchover {
 		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.About(within)))
 	}
 	defer cancel()
-	for _, wave := range waves(now.plan.Steps) {
-		results := r.wave(bounded, now, wave)
+	for _, wave := range waves(prep.plan.Steps) {
+		results := r.sendWave(bounded, prep, wave)
 		res.Steps = append(res.Steps, results...)
 		if failed := firstFailed(results); failed != nil {
-			r.failed(ctx, now, *failed, res)
+			r.endFailed(ctx, prep, *failed, res)
 			return false
 		}
-		res.Detail = withMeanwhile(res.Detail, results)
+		res.Detail = appendAlsoDone(res.Detail, results)
 	}
 	return true
 }
@@ -79,19 +79,19 @@ func waves(steps []plan.Step) [][]plan.Step {
 	return out
 }
 
-func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResult {
+func (r run) sendWave(ctx context.Context, prep prepared, steps []plan.Step) []StepResult {
 	out := make([]StepResult, len(steps))
 	var wg sync.WaitGroup
 	for i, s := range steps {
 		wg.Go(func() {
 			began := r.apply.Clock()
 			ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
-			half := halfDone{run: r, step: s}
-			r.apply.waiting(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
-				out[i] = r.apply.Actor.Execute(ctx, now.topology, s, Permit{Still: r.still(now), Until: r.right.Until, Half: half.stands, SeenHalf: now.observed.View(s.Cluster).HalfPromoted()})
+			half := halfPromotion{run: r, step: s}
+			r.apply.tellWhile(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
+				out[i] = r.apply.Actor.Execute(ctx, prep.topology, s, Permit{Recheck: r.recheck(prep), Until: r.right.Until, HalfPromoted: half.seen, KnownHalfPromoted: prep.observed.View(s.Cluster).HalfPromoted()})
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
-			out[i].Meanwhile = half.meanwhile()
+			out[i].AlsoDone = half.summary()
 			end(out[i].Status.String())
 		})
 	}
@@ -99,33 +99,33 @@ func (r run) wave(ctx context.Context, now ready, steps []plan.Step) []StepResul
 	return out
 }
 
-// still says whether a request may be sent, or sent again: the approval has
+// recheck says whether a request may be sent, or sent again: the approval has
 // not expired, a failover stands by evidence made anew, and beside a fence
 // somebody still takes writes.
-func (r run) still(now ready) func(context.Context) error {
+func (r run) recheck(prep prepared) func(context.Context) error {
 	return func(ctx context.Context) error {
-		switch now.plan.Transition {
+		switch prep.plan.Transition {
 		case plan.TransitionFailover:
 		case plan.TransitionFence:
-			_, err := r.proveWriter(ctx, now)
+			_, err := r.proveWriter(ctx, prep)
 			return err
 		default:
-			return errors.Join(context.Cause(ctx), r.unexpired(now))
+			return errors.Join(context.Cause(ctx), r.checkExpiry(prep))
 		}
-		p := r.apply.narrow(r.name)
-		o := r.observed(ctx, p, now.remembered, now.observed, func(d Depth) []plan.View { return r.othersAgain(ctx, p, now, d) })
-		return r.stands(ctx, now, o)
+		p := r.apply.forTopology(r.name)
+		o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
+		return r.revalidate(ctx, prep, o)
 	}
 }
 
-// othersAgain are the views that the plan was made from, with fresh ones of
+// observeOthers are the views that the plan was made from, with fresh ones of
 // all but the cluster to promote: that one is the sender's to read. Another may
 // have been promoted by hand meanwhile.
-func (r run) othersAgain(ctx context.Context, p Pass, now ready, d Depth) []plan.View {
-	out := slices.Clone(now.observed.Views)
+func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d Depth) []plan.View {
+	out := slices.Clone(prep.observed.Views)
 	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, d) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
-		if i >= 0 && fresh.Cluster != now.plan.Primary {
+		if i >= 0 && fresh.Cluster != prep.plan.Primary {
 			out[i] = fresh
 		}
 	}
@@ -141,26 +141,26 @@ func firstFailed(results []StepResult) *StepResult {
 	return nil
 }
 
-// failed ends the run. A definite refusal with the old state read back, and
+// endFailed ends the run. A definite refusal with the old state read back, and
 // nothing else sent, by this process or an earlier one, reverses the intent;
 // everything else leaves it open.
-func (r run) failed(ctx context.Context, now ready, f StepResult, res *Result) {
-	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.Said())
+func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Result) {
+	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.FullDetail())
 	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
 		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
 	})
-	if f.Status != StepRefused || others || now.mayHaveSent() {
+	if f.Status != StepRefused || others || prep.mayHaveSent() {
 		res.Outcome = OutcomeUnverified
 		return
 	}
 	res.Outcome = OutcomeError
-	r.takeBack(ctx, now, res)
+	r.reverseIntent(ctx, prep, res)
 }
 
-// takeBack reverses an intent of which nothing took effect. One that an
+// reverseIntent reverses an intent of which nothing took effect. One that an
 // earlier process may have sent something for stays open.
-func (r run) takeBack(ctx context.Context, now ready, res *Result) {
-	if now.mayHaveSent() {
+func (r run) reverseIntent(ctx context.Context, prep prepared, res *Result) {
+	if prep.mayHaveSent() {
 		return
 	}
 	if err := r.right.Reverse(context.WithoutCancel(ctx), res.Detail); err != nil {
@@ -168,48 +168,48 @@ func (r run) takeBack(ctx context.Context, now ready, res *Result) {
 	}
 }
 
-// restartAfter is for how long a promotion must stand half done before its
+// restartHalfPromotedAfter is for how long a promotion must stand half done before its
 // cluster is restarted: one that is slow ends by itself.
-const restartAfter = 10 * time.Second
+const restartHalfPromotedAfter = 10 * time.Second
 
-// halfDone is what becomes of one step while its promotion stands half done
+// halfPromotion is what becomes of one step while its promotion stands half done
 // (docs/design/real-milvus.md): it is said at once, and the coordinator of the
 // cluster restarted where the operator's configuration tells how. That happens
 // under the lock and an open intent only, since nothing else executes a step.
-type halfDone struct {
-	run  run
-	step plan.Step
-	told bool
-	made int    // restarts
-	last string // why the newest one failed or was refused
+type halfPromotion struct {
+	run       run
+	step      plan.Step
+	reported  bool
+	restarts  int    // restarts
+	lastError string // why the newest one failed or was refused
 }
 
-// stands hears for how long the promotion has stood half done.
-func (h *halfDone) stands(ctx context.Context, lasted time.Duration) {
+// seen hears for how long the promotion has stood half done.
+func (h *halfPromotion) seen(ctx context.Context, lasted time.Duration) {
 	known := h.run.apply.Restart != nil && h.run.apply.Restart.Knows(h.step.Cluster)
-	if !h.told {
-		h.told = true
+	if !h.reported {
+		h.reported = true
 		h.tell(h.finding(known))
 	}
-	if !known || lasted < restartAfter || ctx.Err() != nil {
+	if !known || lasted < restartHalfPromotedAfter || ctx.Err() != nil {
 		return
 	}
 	made, err := h.run.apply.Restart.Restart(ctx, h.run.name, h.step.Cluster)
 	if made {
-		h.made++
+		h.restarts++
 	}
 	switch {
-	case err != nil && err.Error() != h.last:
-		h.last = err.Error()
+	case err != nil && err.Error() != h.lastError:
+		h.lastError = err.Error()
 		h.tell(fmt.Sprintf("the restart of the coordinator of %s: %s", h.step.Cluster, err))
 	case err == nil && made:
-		h.last = ""
+		h.lastError = ""
 		h.tell("the coordinator of " + h.step.Cluster + " was restarted; the promotion ends within about a minute")
 	}
 }
 
 // finding says what is wrong and what ends it.
-func (h *halfDone) finding(known bool) string {
+func (h *halfPromotion) finding(known bool) string {
 	source := "its source"
 	if h.step.Before != nil {
 		if s, ok := h.step.Before.SourceOf(h.step.Cluster); ok {
@@ -218,38 +218,38 @@ func (h *halfDone) finding(known bool) string {
 	}
 	f := plan.HalfPromotion(h.run.name, h.step.Cluster, source)
 	if known {
-		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.About(restartAfter))
+		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.About(restartHalfPromotedAfter))
 	}
 	return fmt.Sprintf("%s: %s (hint: %s)", f.Code, f.Message, f.Remedy)
 }
 
-func (h *halfDone) tell(text string) { h.run.apply.tell(h.run.name, text) }
+func (h *halfPromotion) tell(text string) { h.run.apply.tell(h.run.name, text) }
 
-// meanwhile is what was done to the cluster, for the record; empty: nothing.
-func (h *halfDone) meanwhile() string {
+// summary is what was done to the cluster, for the record; empty: nothing.
+func (h *halfPromotion) summary() string {
 	var words []string
-	if h.made > 0 {
+	if h.restarts > 0 {
 		often := "once"
-		if h.made > 1 {
-			often = fmt.Sprintf("%d times", h.made)
+		if h.restarts > 1 {
+			often = fmt.Sprintf("%d times", h.restarts)
 		}
 		words = append(words, fmt.Sprintf("restarted the coordinator of %s %s, since its promotion stood half done", h.step.Cluster, often))
 	}
-	if h.last != "" {
-		words = append(words, "the restart of its coordinator: "+h.last)
+	if h.lastError != "" {
+		words = append(words, "the restart of its coordinator: "+h.lastError)
 	}
 	return strings.Join(words, "; ")
 }
 
-// withMeanwhile adds to a detail what else was done.
-func withMeanwhile(detail string, results []StepResult) string {
+// appendAlsoDone adds to a detail what else was done.
+func appendAlsoDone(detail string, results []StepResult) string {
 	var words []string
 	if detail != "" {
 		words = append(words, detail)
 	}
 	for _, x := range results {
-		if x.Meanwhile != "" {
-			words = append(words, x.Meanwhile)
+		if x.AlsoDone != "" {
+			words = append(words, x.AlsoDone)
 		}
 	}
 	return strings.Join(words, "; ")

@@ -51,7 +51,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
-			s.Actor.StaysErr = plan.FellBack{
+			s.Actor.ConfigurationErr = plan.FellBack{
 				Topology: "orders", Cluster: "cluster-b", Belief: plan.Belief{Kind: plan.BeliefStandalone},
 				Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-a", To: "cluster-b"}}},
 			}
@@ -60,7 +60,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 				t.Fatalf("%s: %s", got.Outcome, got.Detail)
 			}
 			s.Forget()
-			s.Actor.StaysErr = nil
+			s.Actor.ConfigurationErr = nil
 			s.StandAlone("cluster-b")
 			s.Clusters.Set("cluster-b", func(v *plan.View) { v.Progress = c.progress })
 			if c.change != nil {
@@ -78,7 +78,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 // last of all, since applications do not wait for it.
 func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
 	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
-	s.Actor.StaysErr = plan.FellBack{
+	s.Actor.ConfigurationErr = plan.FellBack{
 		Topology: "orders", Cluster: "cluster-a", Belief: plan.Belief{Kind: plan.BeliefPrimary},
 		Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-b", To: "cluster-a"}}},
 	}
@@ -89,11 +89,11 @@ func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
 	if last := got.Steps[len(got.Steps)-1]; last.Step.Action != plan.ActionRedirect || last.Status != reconcile.StepDone {
 		t.Errorf("the redirect is %s", last.Status)
 	}
-	if len(s.Actor.Stayed) != 1 || s.Actor.Stayed[0] != 2 {
-		t.Errorf("read back %v", s.Actor.Stayed)
+	if len(s.Actor.HeldReceivers) != 1 || s.Actor.HeldReceivers[0] != 2 {
+		t.Errorf("read back %v", s.Actor.HeldReceivers)
 	}
 	s.Forget()
-	s.Actor.StaysErr = nil
+	s.Actor.ConfigurationErr = nil
 	if got = s.Run(t); got.Outcome != reconcile.OutcomeApplied || len(s.Actor.Sent) != 0 {
 		t.Errorf("%s: %s, sent %v", got.Outcome, got.Detail, s.Actor.Sent)
 	}

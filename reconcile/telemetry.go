@@ -22,11 +22,11 @@ func (p Pass) tell(topology, text string) {
 	}
 }
 
-// waiting does what takes a while. It tells what it waits for and for how long
+// tellWhile does what takes a while. It tells what it waits for and for how long
 // at most, and, unless TellOnce says otherwise, again every few seconds: nobody
 // should have to guess at 3 a.m. whether a run hangs. atMost 0 is as long as ctx
 // lets it.
-func (p Pass) waiting(ctx context.Context, topology, what string, atMost time.Duration, do func()) {
+func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.Duration, do func()) {
 	deadline, bounded := ctx.Deadline()
 	if left := time.Until(deadline); bounded && (atMost == 0 || left < atMost) {
 		atMost = left

@@ -8,9 +8,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// asked is a question that is under way: where the traffic of one topology
+// trafficQuestion is a question that is under way: where the traffic of one topology
 // goes.
-type asked struct {
+type trafficQuestion struct {
 	answer chan []plan.TrafficState
 	stop   context.CancelFunc
 }
@@ -18,23 +18,23 @@ type asked struct {
 // askTraffic asks the redirect targets in the background whether they send the
 // traffic where it belongs as long as nothing was changed: before a switchover
 // or failover that is still the old primary.
-func (p Pass) askTraffic(ctx context.Context, t plan.TopologyPlan) asked {
+func (p Pass) askTraffic(ctx context.Context, t plan.TopologyPlan) trafficQuestion {
 	primary := t.Primary
 	if t.Changes() && t.OldPrimary != "" {
 		primary = t.OldPrimary
 	}
 	if p.Traffic == nil || primary == "" {
-		return asked{stop: func() {}}
+		return trafficQuestion{stop: func() {}}
 	}
 	stale := slices.DeleteFunc(staleClusters(p.topology(t.Name)), func(id string) bool { return id == primary })
 	ctx, stop := context.WithCancel(ctx)
-	a := asked{answer: make(chan []plan.TrafficState, 1), stop: stop}
+	a := trafficQuestion{answer: make(chan []plan.TrafficState, 1), stop: stop}
 	go func() { a.answer <- p.Traffic.Check(ctx, t.Name, primary, stale) }()
 	return a
 }
 
 // states ends the question. In a hurry only what was answered already counts.
-func (a asked) states(hurry bool) []plan.TrafficState {
+func (a trafficQuestion) states(hurry bool) []plan.TrafficState {
 	defer a.stop()
 	if a.answer == nil {
 		return nil
@@ -92,13 +92,13 @@ func onlyWriter(t plan.TopologyPlan) bool {
 }
 
 // redirect points every target at the primary and demands that each says so.
-func (r run) redirect(ctx context.Context, now ready, s plan.Step) StepResult {
+func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResult {
 	none := StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
 	if r.apply.Redirect == nil {
 		return none
 	}
 	r.apply.tell(r.name, "redirecting traffic to "+s.Cluster)
-	states := r.apply.Redirect.Set(ctx, r.name, s.Cluster, staleClusters(now.topology))
+	states := r.apply.Redirect.Set(ctx, r.name, s.Cluster, staleClusters(prep.topology))
 	if len(states) == 0 {
 		return none
 	}
@@ -119,9 +119,9 @@ func (r run) redirect(ctx context.Context, now ready, s plan.Step) StepResult {
 // redirectAgain sets the traffic of a topology that goes wrong although no
 // primary moves. It needs no approval and writes no intent: setting it is
 // idempotent.
-func (r run) redirectAgain(ctx context.Context, now ready, res *Result) {
-	s := plan.Step{ID: len(res.Steps) + 1, Wave: 1, Action: plan.ActionRedirect, Cluster: now.plan.Primary, Reason: plan.ReasonMoveTraffic}
-	x := r.redirect(ctx, now, s)
+func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
+	s := plan.Step{ID: len(res.Steps) + 1, Wave: 1, Action: plan.ActionRedirect, Cluster: prep.plan.Primary, Reason: plan.ReasonMoveTraffic}
+	x := r.redirect(ctx, prep, s)
 	x.Step = s
 	res.Steps, res.Outcome, res.Detail = append(res.Steps, x), OutcomeApplied, x.Detail
 	if x.Status == StepFailed {
@@ -129,11 +129,11 @@ func (r run) redirectAgain(ctx context.Context, now ready, res *Result) {
 	}
 }
 
-// redirectToo sets the traffic after a transition that moves no primary, such
+// redirectAfterChange sets the traffic after a transition that moves no primary, such
 // as a bootstrap, when it was seen to go wrong before.
-func (r run) redirectToo(ctx context.Context, now ready, res *Result) {
-	moves := slices.ContainsFunc(now.plan.Steps, func(s plan.Step) bool { return s.Action == plan.ActionRedirect })
-	if res.Outcome == OutcomeApplied && !moves && r.apply.Redirect != nil && now.plan.Has(plan.CodeTrafficNotRedirected) {
-		r.redirectAgain(ctx, now, res)
+func (r run) redirectAfterChange(ctx context.Context, prep prepared, res *Result) {
+	moves := slices.ContainsFunc(prep.plan.Steps, func(s plan.Step) bool { return s.Action == plan.ActionRedirect })
+	if res.Outcome == OutcomeApplied && !moves && r.apply.Redirect != nil && prep.plan.Has(plan.CodeTrafficNotRedirected) {
+		r.redirectAgain(ctx, prep, res)
 	}
 }

@@ -11,11 +11,11 @@ import (
 
 // verify repeats the checks of a promotion until they hold, and tells which
 // collections did not come with it.
-func (r run) verify(ctx context.Context, now ready, s plan.Step, res *Result) StepResult {
+func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result) StepResult {
 	var found Verified
 	var err error
-	r.apply.waiting(ctx, r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify), 0, func() {
-		found, err = r.apply.Actor.Verify(ctx, now.topology, s.Cluster, s.Verify, known(now, s.Cluster))
+	r.apply.tellWhile(ctx, r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify), 0, func() {
+		found, err = r.apply.Actor.Verify(ctx, prep.topology, s.Cluster, s.Verify, expectedCollections(prep, s.Cluster))
 	})
 	if err != nil {
 		return StepResult{Status: StepFailed, Detail: err.Error()}
@@ -28,18 +28,18 @@ func (r run) verify(ctx context.Context, now ready, s plan.Step, res *Result) St
 	return StepResult{Status: StepDone, Detail: detail}
 }
 
-// known are the collections that the ledger last saw on a cluster, and those
+// expectedCollections are the collections that the ledger last saw on a cluster, and those
 // that it held when this run looked at it, before it changed anything.
-func known(now ready, cluster string) []string {
-	out := slices.Clone(remembered(now.remembered, cluster))
-	if c := now.observed.View(cluster).Contents; c.Known {
+func expectedCollections(prep prepared, cluster string) []string {
+	out := slices.Clone(collectionsOf(prep.remembered, cluster))
+	if c := prep.observed.View(cluster).Contents; c.Known {
 		out = append(out, c.Collections...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-func remembered(r Remembered, cluster string) []string {
+func collectionsOf(r Remembered, cluster string) []string {
 	for _, p := range r.Memory.Progress {
 		if p.Cluster == cluster {
 			return p.Collections
@@ -70,7 +70,7 @@ func collectionFindings(cluster string, v Verified) []plan.Finding {
 // whether every check held; a topology that waits for a change has none.
 func (p Pass) Verify(ctx context.Context, v Verifier, report Report) (Report, bool) {
 	found := make([][]plan.Finding, len(report.Plan.Topologies))
-	p.sideBySide(len(found), func(i int) { found[i] = p.verifyOne(ctx, v, report.Plan.Topologies[i], report.remembered) })
+	p.inParallel(len(found), func(i int) { found[i] = p.verifyOne(ctx, v, report.Plan.Topologies[i], report.remembered) })
 	held := true
 	report.Plan.Topologies = slices.Clone(report.Plan.Topologies)
 	for i, t := range report.Plan.Topologies {
@@ -95,8 +95,8 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 	level := topology.VerifyLevel(p.Desired.Limits)
 	var verified Verified
 	var err error
-	p.waiting(ctx, t.Name, fmt.Sprintf("verifying %s (%s)", t.Primary, level), 0, func() {
-		verified, err = v.Verify(ctx, topology, t.Primary, level, remembered(r, t.Primary))
+	p.tellWhile(ctx, t.Name, fmt.Sprintf("verifying %s (%s)", t.Primary, level), 0, func() {
+		verified, err = v.Verify(ctx, topology, t.Primary, level, collectionsOf(r, t.Primary))
 	})
 	if err != nil {
 		return []plan.Finding{plan.VerificationFailed(t.Name, t.Primary, level, err)}

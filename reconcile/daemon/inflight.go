@@ -167,7 +167,7 @@ func (w *watch) probe(ctx context.Context, f *inFlight) {
 
 // pend makes one probe. Whatever comes before it is ended ends all.
 func (f *inFlight) pend(ctx context.Context, t plan.Topology) {
-	if !f.settings.Apply.Observer.Pend(ctx, t, f.cluster.ID, f.shown.Reach) {
+	if !f.settings.Apply.Observer.HoldProbe(ctx, t, f.cluster.ID, f.shown.Reach) {
 		f.end()
 	}
 }

@@ -117,9 +117,9 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Unlisted = w.asksUnlisted()
-	a.Evidence, a.InFlight, a.Again = w.watch.evidence, w.watch.inFlight(s), w.again(s, rev)
+	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.inFlight(s), w.again(s, rev)
 	commit := rev.Changes[w.name].Commit
-	a.Tell, a.Begins = w.teller(commit), w.begins
+	a.Tell, a.OnBegin = w.teller(commit), w.begins
 	report, acted, err := w.look(ctx, s, a)
 	if ctx.Err() != nil && err != nil {
 		return 0

@@ -42,7 +42,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 		return x.refuse(undecided, err)
 	}
 	began := f.clock.Now()
-	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: p.SeenHalf})
+	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: p.KnownHalfPromoted})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
@@ -66,19 +66,19 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 // Permit is what a request may be sent under. The zero value is without bounds
 // of its own.
 type Permit struct {
-	// Still is asked before every request but the first, and before that too if
+	// Recheck is asked before every request but the first, and before that too if
 	// it did not come soon; an error ends the attempts.
-	Still func(context.Context) error
+	Recheck func(context.Context) error
 	// Until is when the right to send may be another's (contract.md §8,
 	// leases): no request is sent after it, and none outlives it. It is asked
 	// before every request. Zero: the right does not run out.
 	Until func() time.Time
-	// Half hears that a force promote stands half done, at every read of it once
+	// HalfPromoted hears that a force promote stands half done, at every read of it once
 	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
-	Half func(ctx context.Context, lasted time.Duration)
-	// SeenHalf says that it was seen to when the plan was made: the channels are
+	HalfPromoted func(ctx context.Context, lasted time.Duration)
+	// KnownHalfPromoted says that it was seen to when the plan was made: the channels are
 	// read before anything is sent.
-	SeenHalf bool
+	KnownHalfPromoted bool
 }
 
 // left is how much time a request has.

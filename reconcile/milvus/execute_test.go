@@ -139,7 +139,7 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.HoldCallbacks("b", true))
 	ctx, cancel := context.WithCancel(w.ctx())
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{Half: func(context.Context, time.Duration) { cancel() }})
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
 	if r.Status != StatusInDoubt || !r.Sent || r.Err == nil || !strings.Contains(r.Detail, string(plan.CodePromotionHalfDone)) {
 		t.Fatalf("%+v", r)
 	}
@@ -153,7 +153,7 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 func TestTheCallerMayForbidAnotherTry(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError}))
-	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Still: func(context.Context) error { return errors.New("the approval expired") }})
+	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Recheck: func(context.Context) error { return errors.New("the approval expired") }})
 	if r.Status != StatusInDoubt || w.calls("b", updateMethod) != 1 || !strings.Contains(r.Detail, "the approval expired") {
 		t.Errorf("%+v", r)
 	}
@@ -170,7 +170,7 @@ func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 				must(t, w.AddFault("b", milvussim.Fault{Method: method, Kind: milvussim.FaultDelay, For: slow}))
 			}
 			asked := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Still: func(context.Context) error {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Recheck: func(context.Context) error {
 				asked++
 				return errors.New("the old primary is back")
 			}})

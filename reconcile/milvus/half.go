@@ -48,7 +48,7 @@ func (x *execution) surelyHalf() bool {
 
 // tellHalf tells the caller, who may end it.
 func (x *execution) tellHalf(ctx context.Context) {
-	if x.permit.Half != nil && x.surelyHalf() {
-		x.permit.Half(ctx, x.fleet.clock.Now().Sub(x.half))
+	if x.permit.HalfPromoted != nil && x.surelyHalf() {
+		x.permit.HalfPromoted(ctx, x.fleet.clock.Now().Sub(x.half))
 	}
 }

@@ -31,7 +31,7 @@ func TestHalfPromotionIsToldAndNotSentAgain(t *testing.T) {
 				must(t, w.HalfPromote("b", c.begun, 0))
 			}
 			told := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{SeenHalf: c.begun, Half: func(_ context.Context, lasted time.Duration) {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{KnownHalfPromoted: c.begun, HalfPromoted: func(_ context.Context, lasted time.Duration) {
 				if told++; lasted < halfSure || lasted > 3*halfSure {
 					t.Errorf("told after %s", lasted)
 				}
@@ -49,7 +49,7 @@ func TestHalfPromotionSaysTheRemedy(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.HalfPromote("b", false, 0))
 	ctx, cancel := context.WithCancel(w.ctx())
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{Half: func(context.Context, time.Duration) { cancel() }})
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
 	if r.Status != StatusInDoubt || !strings.Contains(r.Detail, "PROMOTION_HALF_DONE") || !strings.Contains(r.Detail, "restart the coordinator process of b") {
 		t.Errorf("%+v", r)
 	}

@@ -11,12 +11,12 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Pend asks the old primary for its configuration and its coordinator, over a
+// HoldProbe asks the old primary for its configuration and its coordinator, over a
 // connection of its own, and waits until ctx ends: silent then says that nothing
 // came. An answer, a refusal or the end of the connection ends it at once; so does
 // the beginning of HTTP/2, unless a round that saw reach showed as much. Whom it
 // cannot ask it does not call silent.
-func (r *Reader) Pend(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool) {
+func (r *Reader) HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool) {
 	a := probeAccess(bind(t, r.fleet.credentials), primary)
 	if !a.allowed() {
 		return false
@@ -67,8 +67,8 @@ func (l *link) speaks(ctx context.Context) bool {
 	return true
 }
 
-// Candidate reads the cluster to promote as a round does: over a connection of its
+// ReadCandidate reads the cluster to promote as a round does: over a connection of its
 // own, with its progress.
-func (r *Reader) Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
+func (r *Reader) ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
 	return r.fleet.view(ctx, t, bind(t, r.fleet.credentials)[candidate], look{progress: true})
 }

@@ -76,7 +76,7 @@ func TestAProbeInFlight(t *testing.T) {
 				time.AfterFunc(shortWhile, end)
 			}
 			defer end()
-			same(t, w.fleet().Reader().Pend(ctx, w.topology, "a", c.reach), c.silent)
+			same(t, w.fleet().Reader().HoldProbe(ctx, w.topology, "a", c.reach), c.silent)
 			w.noConnections(t)
 		})
 	}
@@ -93,7 +93,7 @@ func TestAProbeInFlightIsAnsweredAtOnce(t *testing.T) {
 		w.move("a", at)
 		answered := make(chan bool)
 		reader := w.fleet().Reader()
-		go func() { answered <- !reader.Pend(w.ctx(), w.topology, "a", plan.ReachUnreachable) }()
+		go func() { answered <- !reader.HoldProbe(w.ctx(), w.topology, "a", plan.ReachUnreachable) }()
 		goOn()
 		same(t, <-answered, true)
 	})
@@ -104,7 +104,7 @@ func TestAProbeInFlightIsAnsweredAtOnce(t *testing.T) {
 		must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultDelay, For: time.Hour}))
 		answered := make(chan bool, 1)
 		reader := w.fleet().Reader()
-		go func() { answered <- !reader.Pend(w.ctx(), w.topology, "a", plan.ReachDegraded) }()
+		go func() { answered <- !reader.HoldProbe(w.ctx(), w.topology, "a", plan.ReachDegraded) }()
 		w.await(func() bool { return w.calls("a", "ListDatabases")+w.calls("a", "GetReplicateConfiguration") == 2 })
 		same(t, len(answered), 0)
 		w.await(func() bool {

@@ -14,8 +14,8 @@ func TestRequestsStayWithinTheLease(t *testing.T) {
 	t.Run("the lease ran out while it was looking", func(t *testing.T) {
 		w := pair(t, "")
 		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{
-			Until: func() time.Time { return time.Now().Add(-time.Second) },
-			Still: func(context.Context) error { return errTooLate },
+			Until:   func() time.Time { return time.Now().Add(-time.Second) },
+			Recheck: func(context.Context) error { return errTooLate },
 		})
 		same(t, r.Status, StatusRefused)
 		same(t, r.Sent, false)
@@ -28,8 +28,8 @@ func TestRequestsStayWithinTheLease(t *testing.T) {
 		until := time.Now().Add(500 * time.Millisecond)
 		began := time.Now()
 		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{
-			Until: func() time.Time { return until },
-			Still: func(context.Context) error { return errTooLate },
+			Until:   func() time.Time { return until },
+			Recheck: func(context.Context) error { return errTooLate },
 		})
 		same(t, r.Status, StatusInDoubt)
 		if took := time.Since(began); took > 10*time.Second {

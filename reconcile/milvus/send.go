@@ -46,10 +46,10 @@ func (x *execution) send(ctx context.Context, seen stepState) Result {
 
 // ask asks the caller whether the request may go, and keeps why not.
 func (x *execution) ask(ctx context.Context) error {
-	if x.permit.Still == nil {
+	if x.permit.Recheck == nil {
 		return nil
 	}
-	x.refused = x.permit.Still(ctx)
+	x.refused = x.permit.Recheck(ctx)
 	return x.refused
 }
 

@@ -14,11 +14,11 @@ import (
 // are held to it.
 const staysEvery = time.Second
 
-// Stays reads the receivers of steps back for as long as within, and says which
+// HoldsConfiguration reads the receivers of steps back for as long as within, and says which
 // of them does not store any more what its step wanted: an older change that
 // replication still brought can undo one seconds after it was read back (Milvus
 // #52727). A receiver that does not answer counts at the end only.
-func (f *Fleet) Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
+func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
 	bound := f.bind(t)
 	until := f.clock.Now().Add(within)
 	views := make([]plan.View, len(steps))

@@ -46,7 +46,7 @@ func TestStays(t *testing.T) {
 				c.change(w)
 			}
 			before := clock.ManualClock.Now()
-			err := w.fleet().Stays(w.ctx(), w.topology, steps, 6*time.Second)
+			err := w.fleet().HoldsConfiguration(w.ctx(), w.topology, steps, 6*time.Second)
 			var fell plan.FellBack
 			if (err != nil) != c.fails || errors.As(err, &fell) && fell.Belief.Kind != c.fell || c.fell != "" && fell.Cluster != "b" {
 				t.Errorf("%v", err)

@@ -96,8 +96,8 @@ func (w *Clusters) InFlight(cluster string) (n int) {
 	return n
 }
 
-// Pend waits until a cluster that hangs answers.
-func (w *Clusters) Pend(ctx context.Context, _ plan.Topology, primary string, _ plan.Reach) bool {
+// HoldProbe waits until a cluster that hangs answers.
+func (w *Clusters) HoldProbe(ctx context.Context, _ plan.Topology, primary string, _ plan.Reach) bool {
 	w.Mu.Lock()
 	if w.Views[primary].Class != plan.ClassTimeout {
 		w.Mu.Unlock()
@@ -117,8 +117,8 @@ func (w *Clusters) Pend(ctx context.Context, _ plan.Topology, primary string, _ 
 	}
 }
 
-// Candidate returns the view of the cluster to promote.
-func (w *Clusters) Candidate(_ context.Context, _ plan.Topology, candidate string) plan.View {
+// ReadCandidate returns the view of the cluster to promote.
+func (w *Clusters) ReadCandidate(_ context.Context, _ plan.Topology, candidate string) plan.View {
 	if w.OnCandidate != nil {
 		w.OnCandidate()
 	}
@@ -212,17 +212,17 @@ type Actor struct {
 	Clusters *Clusters
 	Sent     []string // "action cluster", in order
 	// Answers, by cluster, replace the effect of a step.
-	Answers        map[string]Answer
-	VerifyErr      error
-	ReplicationErr error
-	StaysErr       error
-	Stayed         []int // how many receivers were held to what they were told
-	Proofs         int
-	OnProof        func()
-	OnVerify       func()
-	Verified       reconcile.Verified
-	Known          []string // that the last verification looked for
-	Asked          bool     // a verification was asked for
+	Answers          map[string]Answer
+	VerifyErr        error
+	ReplicationErr   error
+	ConfigurationErr error
+	HeldReceivers    []int // how many receivers were held to what they were told
+	Proofs           int
+	OnProof          func()
+	OnVerify         func()
+	Verified         reconcile.Verified
+	Known            []string // that the last verification looked for
+	Asked            bool     // a verification was asked for
 }
 
 // Execute gives the answer of the cluster, or stores what the step wants.
@@ -235,7 +235,7 @@ func (h *Actor) Execute(ctx context.Context, _ plan.Topology, s plan.Step, p rec
 	answer := h.Answers[s.Cluster]
 	h.Mu.Unlock()
 	if answer != nil {
-		return answer(ctx, p.Still)
+		return answer(ctx, p.Recheck)
 	}
 	h.Clusters.Mu.Lock()
 	defer h.Clusters.Mu.Unlock()
@@ -261,10 +261,10 @@ func (h *Actor) ProveReplication(context.Context, plan.Topology, string, string,
 	return h.ReplicationErr
 }
 
-// Stays returns StaysErr.
-func (h *Actor) Stays(_ context.Context, _ plan.Topology, steps []plan.Step, _ time.Duration) error {
-	h.Stayed = append(h.Stayed, len(steps))
-	return h.StaysErr
+// HoldsConfiguration returns StaysErr.
+func (h *Actor) HoldsConfiguration(_ context.Context, _ plan.Topology, steps []plan.Step, _ time.Duration) error {
+	h.HeldReceivers = append(h.HeldReceivers, len(steps))
+	return h.ConfigurationErr
 }
 
 // Answer is what a cluster does instead of what a step wants.

@@ -62,7 +62,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	if err != nil {
 		return err
 	}
-	a.Superseded, a.Rewritten, a.Again = t.superseded, t.rewritten, e.again(rev, o.commit)
+	a.Superseded, a.Rewritten, a.RereadGit = t.superseded, t.rewritten, e.again(rev, o.commit)
 	if o.plan != "" {
 		if a.Pinned, err = pinned(o.plan); err != nil {
 			return err

@@ -67,7 +67,7 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	if err != nil {
 		return err
 	}
-	a.Superseded, a.Rewritten, a.Again = t.superseded, t.rewritten, e.again(rev, "")
+	a.Superseded, a.Rewritten, a.RereadGit = t.superseded, t.rewritten, e.again(rev, "")
 	report, err := a.Fence(ctx, topology, cluster)
 	if err != nil {
 		return err

@@ -46,12 +46,12 @@ func (o observer) Sample(ctx context.Context, t plan.Topology, want plan.Want, o
 	return o.reader.Sample(ctx, t, want, over)
 }
 
-func (o observer) Pend(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) bool {
-	return o.reader.Pend(ctx, t, primary, reach)
+func (o observer) HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) bool {
+	return o.reader.HoldProbe(ctx, t, primary, reach)
 }
 
-func (o observer) Candidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
-	return o.reader.Candidate(ctx, t, candidate)
+func (o observer) ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
+	return o.reader.ReadCandidate(ctx, t, candidate)
 }
 
 // actor lets an apply change clusters.
@@ -110,6 +110,6 @@ func (a actor) ProveReplication(ctx context.Context, t plan.Topology, source, ta
 	return a.fleet.ProveReplication(ctx, t, source, target, within)
 }
 
-func (a actor) Stays(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
-	return a.fleet.Stays(ctx, t, steps, within)
+func (a actor) HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
+	return a.fleet.HoldsConfiguration(ctx, t, steps, within)
 }
