@@ -14,36 +14,39 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// Apply carries out what a pass finds approved.
+// Apply is a pass that also carries out what it finds approved.
+//
+// For each topology it goes this way: plan (planTopology), take the lock
+// (applyTopology), then under the lock prepare, write the intent, send, finish
+// (execute). Each of these is a file of its own or the function named here.
 type Apply struct {
 	Pass
 	Actor    Actor
-	Redirect Redirector // nil: no target is configured
-	Restart  Restarter  // nil: no restart is configured
-	// LockWait is how long to wait for another's lock.
+	Redirect Redirector // nil: no redirect target is configured
+	Restart  Restarter  // nil: no restart command is configured
+	// LockWait is how long to wait for a lock that another process holds. 0: not at all.
 	LockWait time.Duration
-	// RereadGit reads Git once more: after a wait for a lock, and under it, as the
-	// last thing before an intent is written. nil: never.
+	// RereadGit reads Git once more: after a wait for a lock, and under the lock as the
+	// last thing before an intent is written. Nil: never.
 	RereadGit func(ctx context.Context) (Wanted, error)
 	// Suspended names topologies that are observed and never applied.
 	Suspended []string
-	// Observing applies nothing at all; that a document is live already is
-	// still recorded (mode: observe).
+	// Observing applies nothing at all (mode: observe). That a document is live already
+	// is still recorded.
 	Observing bool
-	// Pinned holds, by topology, the digest of a saved plan; nil: none.
+	// Pinned holds, by topology, the digest of a saved plan; nil: no plan was saved.
 	Pinned map[string]string
 	// Identity names this process in what it records.
 	Identity string
-	// OnBegin hears, under the lock, that what was planned is about to be carried out;
-	// nil: nobody does.
+	// OnBegin is called under the lock, right before a plan is carried out. May be nil.
 	OnBegin func(t plan.TopologyPlan, d approval.Decision)
 
-	only plan.Transition // nothing else is carried out; none: whatever is planned
+	only plan.Transition // the one transition to carry out; none: whatever is planned
 }
 
-// Run plans, and carries out each topology on its own: failovers first, side
-// by side up to the concurrency, one never stopping another. The report
-// exists even when the error is not nil.
+// Run plans every topology and applies each on its own: failovers first, in parallel
+// up to Concurrency. One topology never stops another. Run returns an error only when
+// it could not plan at all; what an apply failed at is in the results of the report.
 func (a Apply) Run(ctx context.Context) (Report, error) {
 	if a.Ledger == nil {
 		return Report{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
@@ -73,29 +76,28 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	return report.withCollections(), nil
 }
 
+// failoversFirst returns the topologies with the failovers in front.
 func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
 	out := slices.Clone(topologies)
-	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int {
-		return rankOf(a.Transition) - rankOf(b.Transition)
-	})
+	rank := func(t plan.TopologyPlan) int {
+		if t.Transition == plan.TransitionFailover {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int { return rank(a) - rank(b) })
 	return out
 }
 
-func rankOf(t plan.Transition) int {
-	if t == plan.TransitionFailover {
-		return 0
-	}
-	return 1
-}
-
-// applyTopology decides from the first look whether a lock is worth taking.
+// applyTopology applies one topology. It takes the lock only when the plan made
+// without it leaves something to do.
 func (a Apply) applyTopology(ctx context.Context, name string, report Report) Result {
 	t, _ := report.Plan.Topology(name)
 	if err := ctx.Err(); err != nil {
 		return Result{Topology: name, Detail: fmt.Errorf("observe the clusters: %w", err).Error()}
 	}
-	if r, done := a.endWithoutLock(ctx, t, report); done {
-		return r
+	if stop := a.stopsBeforeLock(ctx, t, report); stop != nil {
+		return Result{Topology: name, Outcome: stop.outcome, Detail: stop.detail}
 	}
 	right, err := a.lock(ctx, t.Name)
 	switch {
@@ -108,55 +110,56 @@ func (a Apply) applyTopology(ctx context.Context, name string, report Report) Re
 	ctx, cancel := whileHeld(ctx, right)
 	defer cancel()
 	if a.LockWait > 0 {
-		if newer, err := a.reread(ctx); err == nil { // else it is read right before an intent, and one that is open needs it not
+		// An error is no reason to stop: Git is read again before an intent is written, and
+		// an open intent does not need it.
+		if newer, err := a.reread(ctx); err == nil {
 			a = newer
 		}
 	}
 	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
 }
 
-// endWithoutLock answers for what needs no lock: nothing to do, refused, suspended.
-func (a Apply) endWithoutLock(ctx context.Context, t plan.TopologyPlan, report Report) (Result, bool) {
-	r := Result{Topology: t.Name}
+// stopped is why a topology is left as it is: the outcome, and the reason in words.
+// A nil one lets the apply go on.
+type stopped struct {
+	outcome Outcome
+	detail  string
+}
+
+// stopsBeforeLock ends what needs no lock: nothing to do, refused or suspended.
+func (a Apply) stopsBeforeLock(ctx context.Context, t plan.TopologyPlan, report Report) *stopped {
 	suspended := slices.Contains(a.Suspended, t.Name)
 	switch {
 	case !suspended && !a.Observing && (a.closesIntent(t, report.remembered) || a.misdirected(t)):
-		return r, false
+		return nil
 	case t.Transition == plan.TransitionNone:
-		r.Outcome, r.Detail = a.spendIfLive(ctx, t, report.remembered)
-		return r, true
+		return a.spendIfLive(ctx, t, report.remembered)
 	case a.Observing:
-		r.Outcome, r.Detail = OutcomeBlocked, "mode: observe, nothing is applied"
-		return r, true
+		return &stopped{OutcomeBlocked, "mode: observe, nothing is applied"}
 	case suspended:
-		r.Outcome, r.Detail = OutcomeBlocked, "the operator's configuration suspends this topology"
-		return r, true
+		return &stopped{OutcomeBlocked, "the operator's configuration suspends this topology"}
 	case a.only != plan.TransitionNone && t.Transition != a.only:
-		r.Outcome, r.Detail = OutcomeBlocked, "the "+t.Transition.String()+" of this topology comes first: 'reconcile apply "+t.Name+"' carries it out"
-		return r, true
+		return &stopped{OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first: 'reconcile apply " + t.Name + "' carries it out"}
+	default:
+		return refused(t, report)
 	}
-	if refused, detail := refusal(t, report); refused != OutcomeApplied {
-		r.Outcome, r.Detail = refused, detail
-		return r, true
-	}
-	return r, false
 }
 
-// spendIfLive spends the approval of a document whose state is first seen to be
-// live already, so that it cannot act later (contract.md §4). A document
-// that does not govern at the tip leaves no trace.
-func (a Apply) spendIfLive(ctx context.Context, t plan.TopologyPlan, r Remembered) (Outcome, string) {
+// spendIfLive ends an apply that has nothing to change. It spends the approval of a
+// document that is first seen to be live, so that the approval cannot act later
+// (contract.md §4). A document that does not govern at the tip leaves no trace.
+func (a Apply) spendIfLive(ctx context.Context, t plan.TopologyPlan, r Remembered) *stopped {
 	if newer, ok := a.Superseded[t.Name]; ok {
-		return OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"
+		return &stopped{OutcomeBlocked, string(plan.CodeSuperseded) + ": commit " + newer + " governs at the tip"}
 	}
 	if !t.Matches || r.Used(t.Name, t.Generation) {
-		return OutcomeUnchanged, ""
+		return &stopped{OutcomeUnchanged, ""}
 	}
 	mark := plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}
 	if err := a.Ledger.SpendOnMatch(ctx, mark, a.Changes[t.Name].Commit); err != nil {
-		return OutcomeError, "the match could not be recorded, so the approval is not spent: " + err.Error()
+		return &stopped{OutcomeError, "the match could not be recorded, so the approval is not spent: " + err.Error()}
 	}
-	return OutcomeUnchanged, ""
+	return &stopped{OutcomeUnchanged, ""}
 }
 
 // lock takes the right to act, and tells when it has to wait for it.
@@ -183,63 +186,57 @@ func whileHeld(ctx context.Context, right Right) (context.Context, context.Cance
 	return held, func() { cancel(context.Canceled) }
 }
 
-// run is one topology under its lock.
+// run is the apply of one topology under its lock.
 type run struct {
 	apply    Apply
 	name     string
 	right    Right
-	first    plan.TopologyPlan // as planned before the lock
-	evidence []plan.Evidence
+	first    plan.TopologyPlan // the plan that was made without the lock
+	evidence []plan.Evidence   // the rounds that plan rests on
 	traffic  []plan.TrafficState
 }
 
-// execute looks again, writes the intent, acts, verifies, redirects and closes.
+// execute prepares the change, writes its intent, sends it and finishes it. Without a
+// change it closes an intent that is left over, or sets traffic that goes wrong.
 func (r run) execute(ctx context.Context) Result {
 	res := Result{Topology: r.name}
-	prep, outcome, detail := r.prepare(ctx)
-	closed, err := r.closeIntent(ctx, prep, outcome)
+	prep, stop := r.prepare(ctx)
+	closed, err := r.closeIntent(ctx, prep, stop)
 	if err != nil {
 		res.Detail = err.Error()
 		return res
 	}
 	if closed {
-		prep, outcome, detail = r.prepare(ctx)
+		prep, stop = r.prepare(ctx)
 	}
-	if outcome == OutcomeUnchanged && r.apply.misdirected(prep.plan) {
-		r.announce(prep)
-		r.redirectAgain(ctx, prep, &res)
-		return res
-	}
-	if outcome != OutcomeApplied {
-		res.Outcome, res.Detail = outcome, detail
-		if outcome == OutcomeNotApproved {
+	onlyTraffic := stop != nil && stop.outcome == OutcomeUnchanged && r.apply.misdirected(prep.plan)
+	if stop != nil && !onlyTraffic {
+		res.Outcome, res.Detail = stop.outcome, stop.detail
+		if stop.outcome == OutcomeNotApproved {
 			res.decided = &prep.decision
 		}
 		return res
 	}
-	r.announce(prep)
+	if r.apply.OnBegin != nil {
+		r.apply.OnBegin(prep.plan, prep.decision)
+	}
+	if onlyTraffic {
+		r.redirectAgain(ctx, prep, &res)
+		return res
+	}
 	if err := r.writeIntent(ctx, prep); err != nil {
 		res.Detail = err.Error()
 		return res
 	}
-	r.act(ctx, prep, &res)
-	if res.Outcome != OutcomeApplied {
-		r.listNotAttempted(prep.plan, &res)
-		return res
+	if r.send(ctx, prep, &res) {
+		r.finish(ctx, prep, &res)
 	}
-	r.finish(ctx, prep, &res)
 	r.listNotAttempted(prep.plan, &res)
 	r.redirectAfterChange(ctx, prep, &res)
 	return res
 }
 
-func (r run) announce(prep prepared) {
-	if r.apply.OnBegin != nil {
-		r.apply.OnBegin(prep.plan, prep.decision)
-	}
-}
-
-// listNotAttempted lists the steps that were not reached.
+// listNotAttempted adds the steps that were not reached, and sorts all by their ID.
 func (r run) listNotAttempted(t plan.TopologyPlan, res *Result) {
 	for _, s := range t.Steps {
 		reported := slices.ContainsFunc(res.Steps, func(x StepResult) bool { return x.Step.ID == s.ID })
@@ -250,9 +247,8 @@ func (r run) listNotAttempted(t plan.TopologyPlan, res *Result) {
 	slices.SortFunc(res.Steps, func(a, b StepResult) int { return a.Step.ID - b.Step.ID })
 }
 
-// Fence demotes one stale cluster that is back (contract.md §4, §8): it
-// carries out nothing else, whatever the document asks for. The report holds
-// that topology alone.
+// Fence demotes one stale cluster that is back (contract.md §4, §8). It carries out
+// nothing else, whatever the document asks for. The report holds that topology alone.
 func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, error) {
 	a.Pass = a.forTopology(topology)
 	a.Desired.Fence = []plan.FenceRequest{{Topology: topology, Cluster: cluster}}

@@ -12,7 +12,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// authorize evaluates the approval of every topology.
+// authorize decides for every topology whether its change is approved, and marks the
+// findings that the approvers accepted.
 func (p Pass) authorize(computed plan.Plan, r Remembered) Report {
 	report := Report{Plan: computed, Decisions: map[string]approval.Decision{}, LedgerNew: r.New, remembered: r}
 	for i, t := range computed.Topologies {
@@ -23,8 +24,8 @@ func (p Pass) authorize(computed plan.Plan, r Remembered) Report {
 	return report
 }
 
-// decide judges one topology. An open intent that is resumed needs no new
-// approval: its own was spent when it was written.
+// decide evaluates the approval of one topology. An open intent that is resumed needs no
+// new approval: its own was spent when the intent was written.
 func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 	change := p.Changes[t.Name]
 	change.Topology = t.Name
@@ -48,8 +49,8 @@ func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 	}
 }
 
-// unspent are the marks of used approvals without those of an open intent that
-// has sent nothing: it is taken back before anything else is done.
+// unspent returns the marks of used approvals, without those of an open intent that has
+// sent nothing: that intent is reversed before anything else is done.
 func unspent(r Remembered, topology string) []approval.SpentMark {
 	i, open := openIntent(r, topology)
 	if !open || i.MayHaveSent || i.Effected {
@@ -60,31 +61,22 @@ func unspent(r Remembered, topology string) []approval.SpentMark {
 	})
 }
 
-// grant returns the right to act: the decision's, or that of the intent.
-func (p Pass) grant(t plan.TopologyPlan, d approval.Decision, r Remembered) (approval.Grant, bool) {
-	if i, open := openIntent(r, t.Name); open && t.Resumed {
-		g := approval.ResumeGrant(i)
-		return g, g.Covers(t)
-	}
-	g := d.Grant()
-	return g, d.Approved() && g.Covers(t)
-}
-
-// refusal says what stands against carrying out t, OutcomeApplied if nothing.
-// A blocked plan is refused before its approval is: waiting for an approval
-// that could not be used helps nobody. What is left of an intent that took
-// effect sends nothing, so nothing blocks it.
-func refusal(t plan.TopologyPlan, report Report) (Outcome, string) {
+// refused says why t may not be carried out; nil: nothing stands against it. A blocked
+// plan is refused before its approval is looked at: waiting for an approval that could
+// not be used helps nobody. What is left of an intent that took effect sends nothing, so
+// no finding blocks it.
+func refused(t plan.TopologyPlan, report Report) *stopped {
 	d := report.Decisions[t.Name]
 	if blocking := t.Blocking(d.Accepted); len(blocking) > 0 && (t.Changes() || !t.Resumed) {
-		return OutcomeBlocked, BlockedBy(blocking)
+		return &stopped{OutcomeBlocked, BlockedBy(blocking)}
 	}
 	if !d.Approved() {
-		return OutcomeNotApproved, d.Code + ": " + d.Detail
+		return &stopped{OutcomeNotApproved, d.Code + ": " + d.Detail}
 	}
-	return OutcomeApplied, ""
+	return nil
 }
 
+// BlockedBy names the codes of blocking findings in a phrase, "blocked by A, B".
 func BlockedBy(findings []plan.Finding) string {
 	var out []string
 	for _, f := range findings {
@@ -93,9 +85,31 @@ func BlockedBy(findings []plan.Finding) string {
 	return "blocked by " + strings.Join(out, ", ")
 }
 
-// revalidate says why the plan may not be carried out any more, given what was
-// observed: it became another one, something blocks it, its evidence is too
-// old by now, or its approval ended.
+// unauthorized says why t may not be carried out under the lock; nil: it may. Beyond
+// [refused], a grant must cover every plan that changes something.
+func unauthorized(t plan.TopologyPlan, report Report) *stopped {
+	if stop := refused(t, report); stop != nil {
+		return stop
+	}
+	if t.Changes() && !granted(t, report) {
+		return &stopped{OutcomeNotApproved, "no grant covers this plan"}
+	}
+	return nil
+}
+
+// granted says whether the right to act covers t: that of the decision, or that of the
+// intent which is resumed.
+func granted(t plan.TopologyPlan, report Report) bool {
+	if i, open := openIntent(report.remembered, t.Name); open && t.Resumed {
+		return approval.ResumeGrant(i).Covers(t)
+	}
+	d := report.Decisions[t.Name]
+	return d.Approved() && d.Grant().Covers(t)
+}
+
+// revalidate checks a prepared change against an observation, right before a request.
+// The error says why it may not be sent: the plan is another one by now, a finding
+// blocks it, its evidence is too old, or its approval expired.
 func (r run) revalidate(ctx context.Context, prep prepared, o plan.Observed) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -110,8 +124,8 @@ func (r run) revalidate(ctx context.Context, prep prepared, o plan.Observed) err
 	return r.checkExpiry(prep)
 }
 
-// checkExpiry says whether the approval has ended. A clock that was moved back
-// behind the ledger is not believed.
+// checkExpiry fails when the approval has expired. It does not believe a clock that
+// shows a time before the newest record of the ledger.
 func (r run) checkExpiry(prep prepared) error {
 	at := r.apply.Clock()
 	if at.Before(prep.remembered.Newest) {

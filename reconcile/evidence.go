@@ -10,22 +10,22 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// finalTries is how many rounds are made under the lock until one counts.
+// finalTries is how many rounds are made at most, under the lock, until one counts.
 const finalTries = 3
 
-// observeAndProbe looks at the clusters and then makes the last rounds. A primary that hung
-// in every round before is hardly waited for by the look, and its last round is brief.
-// Where probes of it are in flight, neither waits for it.
-func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.Observed, look func(Depth) []plan.View) plan.Observed {
+// observeAndProbe observes the clusters and then makes the last rounds of evidence. When
+// the primary hung in every earlier round, the observation waits little for it, and the
+// last round is brief. While probes of it are in flight, neither waits for it.
+func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.Observed, observe func(Depth) []plan.View) plan.Observed {
 	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
-	o.Views = look(p.depthFor(Depth{Progress: true, Contents: true}, o.Evidence))
+	o.Views = observe(p.depthFor(Depth{Progress: true, Contents: true}, o.Evidence))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
 }
 
-// newestEvidence are the rounds that were made until now: those that a daemon makes beside
-// its passes go on.
+// newestEvidence returns the rounds that a daemon made until now beside its passes. There
+// are none without a daemon: then it returns those that the plan without the lock made.
 func (r run) newestEvidence(p Pass) []plan.Evidence {
 	if p.Evidence != nil {
 		if made := evidenceOf(r.first, p.Evidence()); len(made) > 0 {
@@ -35,9 +35,9 @@ func (r run) newestEvidence(p Pass) []plan.Evidence {
 	return r.evidence
 }
 
-// lastRounds makes the round that contract.md §8 wants just before a call, or all
-// of them when the earlier ones do not join without a gap. What nothing could be said
-// of proves nothing.
+// lastRounds makes the round that contract.md §8 wants right before a request. When there
+// is a gap to the earlier rounds, it makes all of them again. It drops evidence whose last
+// round says nothing.
 func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
 	if wants := p.compute(o, m).Wants; len(wants) > 0 {
 		return p.probe(ctx, wants)
@@ -51,8 +51,9 @@ func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remember
 	return out
 }
 
-// finalRound adds a round that says something: the old primary answered, or
-// the round counts. Without one, earlier rounds prove nothing about now.
+// finalRound makes rounds until one says something: the old primary answered, or the
+// round counts. After finalTries rounds it gives up and returns false, because the earlier
+// rounds prove nothing about this moment.
 func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evidence, bool) {
 	want := plan.Want{Topology: e.Topology, Primary: e.Primary, Candidate: e.Candidate, Interval: e.Interval}
 	e.Rounds = slices.Clone(e.Rounds)
@@ -73,13 +74,15 @@ func (r run) finalRound(ctx context.Context, p Pass, e plan.Evidence) (plan.Evid
 	return e, false
 }
 
-// newestCounts says whether the newest round belongs to the run that is judged.
+// newestCounts says whether the newest round is part of the run of failures that
+// [plan.JudgeLoss] judges.
 func newestCounts(e plan.Evidence, now time.Time) bool {
 	run := plan.JudgeLoss(e, plan.Failover{}, now).Run
 	return len(run) > 0 && run[len(run)-1].At.Equal(e.Rounds[len(e.Rounds)-1].At)
 }
 
-// HangingPrimary is the old primary that hangs in every run of rounds; empty: none does.
+// HangingPrimary returns the old primary that hung in every round of each evidence as of
+// now; empty: there is no such primary.
 func HangingPrimary(made []plan.Evidence, now time.Time) string {
 	if len(made) == 0 || slices.ContainsFunc(made, func(e plan.Evidence) bool { return e.Primary != made[0].Primary || !e.Hangs(now) }) {
 		return ""
@@ -87,8 +90,7 @@ func HangingPrimary(made []plan.Evidence, now time.Time) string {
 	return made[0].Primary
 }
 
-// depthFor is the depth of a look that knows which primary hangs, and what probes of it
-// that are in flight show.
+// depthFor adds to a depth which primary hangs, and what probes of it in flight show.
 func (p Pass) depthFor(d Depth, made []plan.Evidence) Depth {
 	d.Hanging = HangingPrimary(made, p.Clock())
 	if round, ok := p.inFlight(d.Hanging); ok {
@@ -97,7 +99,8 @@ func (p Pass) depthFor(d Depth, made []plan.Evidence) Depth {
 	return d
 }
 
-// inFlight is what probes of a hanging primary that are in flight amount to as of now.
+// inFlight returns the brief round that the probes of a hanging primary in flight amount
+// to as of now; false: there are none.
 func (p Pass) inFlight(primary string) (plan.Round, bool) {
 	if p.InFlight == nil || primary == "" || len(p.Desired.Topologies) != 1 {
 		return plan.Round{}, false
@@ -105,8 +108,10 @@ func (p Pass) inFlight(primary string) (plan.Round, bool) {
 	return p.InFlight(p.Desired.Topologies[0], primary)
 }
 
-// withFreshProbe has one more probe of a hanging primary go on beside what follows, until enough
-// is called: what serves new calls by now answers it, whatever becomes of older ones.
+// withFreshProbe starts one more probe of a hanging primary and returns a pass that heeds
+// it: once anything answers this probe, the probes in flight count for nothing. A primary
+// that serves new calls again answers it, whatever becomes of older probes. The probe
+// ends when enough is called.
 func (p Pass) withFreshProbe(ctx context.Context, made []plan.Evidence) (fresh Pass, enough func()) {
 	primary, inFlight := HangingPrimary(made, p.Clock()), p.InFlight
 	shown, ok := p.inFlight(primary)
@@ -127,8 +132,8 @@ func (p Pass) withFreshProbe(ctx context.Context, made []plan.Evidence) (fresh P
 	}
 }
 
-// roundInFlight is the brief round that probes of a hanging primary in flight amount to: the
-// candidate is asked, and after that they must still be unanswered.
+// roundInFlight returns the brief round that the probes of a hanging primary in flight
+// amount to: it reads the candidate, and after that they must still be unanswered.
 func (p Pass) roundInFlight(ctx context.Context, want plan.Want) (plan.Round, bool) {
 	if _, ok := p.inFlight(want.Primary); !ok || !want.Brief {
 		return plan.Round{}, false

@@ -13,9 +13,10 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// finish verifies, measures the loss, redirects and closes the intent. What a
-// switchover made is held to last: applications do not wait for that.
-// Nothing here undoes a promotion; what fails is done again by the next run.
+// finish carries out the steps after the requests: it waits until the members stay what
+// they were made, verifies, and redirects traffic. Then it measures the loss and closes
+// the intent. A switchover is read back last of all, so that applications do not wait for
+// it. Nothing here undoes a promotion: what fails, the next run does again.
 func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 	for _, s := range prep.plan.Steps {
 		var x StepResult
@@ -42,7 +43,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		}
 	}
 	if prep.plan.Transition == plan.TransitionSwitchover {
-		if err := r.holdConfiguration(ctx, prep); err != nil {
+		if err := r.readBack(ctx, prep); err != nil {
 			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
 			return
 		}
@@ -53,18 +54,19 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 	}
 }
 
-// awaitConvergence ends what was told: the members stay what they were made, what joined
-// holds nothing of its own, and what the primary writes reaches it.
+// awaitConvergence waits until the change is certain: the clusters that joined hold
+// nothing of their own, what the primary writes reaches them, and every member stays what
+// it was made.
 func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 	joining := joiningStandbys(prep)
-	done := r.checkJoined(ctx, prep)
+	done := r.checkJoined(ctx, prep, joining)
 	if done.Status != StepDone {
 		return done
 	}
 	for _, c := range joining {
 		if err := r.proveReplication(ctx, prep, prep.plan.Primary, c.ID); err != nil {
 			var fell plan.FellBack
-			if errors.As(r.readBackMembers(ctx, prep, 0), &fell) { // that is why, and says what to do
+			if errors.As(r.holdsConfiguration(ctx, prep, 0), &fell) { // that is the cause, and it says what to do
 				return StepResult{Status: StepFailed, Detail: fell.Error()}
 			}
 			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
@@ -74,73 +76,43 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 	if len(joining) == 0 {
 		return done
 	}
-	// What is written now arrives behind every older change that is still under way,
-	// so that whatever undoes the attach has come by then.
-	if err := r.holdConfiguration(ctx, prep); err != nil {
+	// What the primary writes now arrives after every older change that is still under way.
+	// Whatever undoes the attach has come by then.
+	if err := r.readBack(ctx, prep); err != nil {
 		return StepResult{Status: StepFailed, Detail: err.Error()}
 	}
 	return done
 }
 
-// carriedSteps are all steps of the change: the plan of a run that carries on has
-// only what is left to do.
-func carriedSteps(prep prepared) []plan.Step {
-	if i, open := openIntent(prep.remembered, prep.plan.Name); open && prep.plan.Resumed {
-		return i.Steps
-	}
-	return prep.plan.Steps
-}
-
-// joiningStandbys are the standbys that join by this change.
-func joiningStandbys(prep prepared) []plan.Cluster {
-	var out []plan.Cluster
-	for _, s := range carriedSteps(prep) {
-		if c, ok := prep.topology.Cluster(s.Cluster); ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// checkJoined looks once more at the clusters that joined because they were empty,
-// now that they refuse writes (contract.md §8, attach): one that took a
-// write after the first look holds what its primary does not.
-func (r run) checkJoined(ctx context.Context, prep prepared) StepResult {
+// checkJoined reads once more the clusters that joined because they were empty, now that
+// they refuse writes (contract.md §8, attach). A cluster that took a write after it was
+// first read holds what its primary does not.
+func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Cluster) StepResult {
 	done := StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
-	empty := joinedEmpty(prep)
+	empty := slices.DeleteFunc(slices.Clone(joining), func(c plan.Cluster) bool { return c.Provisioned.From == plan.ProvisionedRestored })
 	if len(empty) == 0 {
 		return done
 	}
 	views := r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, Depth{Contents: true, Fresh: true})
 	held := contentsOf(views, prep.plan.Primary)
-	for _, id := range empty {
-		c := contentsOf(views, id)
+	for _, cluster := range empty {
+		c := contentsOf(views, cluster.ID)
 		own := slices.DeleteFunc(slices.Clone(c.Collections), func(name string) bool { return slices.Contains(held.Collections, name) })
 		switch {
 		case c.Known && len(c.Collections) == 0, c.Known && held.Known && len(own) == 0:
 		case !c.Known || !held.Known:
-			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, id)}
+			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, cluster.ID)}
 		default:
 			return StepResult{Status: StepFailed, Detail: fmt.Sprintf(
 				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join anew)",
-				plan.CodeJoinNotEmpty, id, prep.plan.Primary, strings.Join(own, ", "))}
+				plan.CodeJoinNotEmpty, cluster.ID, prep.plan.Primary, strings.Join(own, ", "))}
 		}
 	}
 	done.Detail += "; what joined holds nothing of its own"
 	return done
 }
 
-// joinedEmpty are the clusters that joined without a restored copy.
-func joinedEmpty(prep prepared) []string {
-	var out []string
-	for _, c := range joiningStandbys(prep) {
-		if c.Provisioned.From != plan.ProvisionedRestored {
-			out = append(out, c.ID)
-		}
-	}
-	return out
-}
-
+// contentsOf returns what a view says that a cluster holds.
 func contentsOf(views []plan.View, cluster string) plan.Contents {
 	for _, v := range views {
 		if v.Cluster == cluster {
@@ -150,33 +122,86 @@ func contentsOf(views []plan.View, cluster string) plan.Contents {
 	return plan.Contents{}
 }
 
-// readBackFor is how long the members of a change are read back before success is
-// said: an older change that replication still brought was seen to undo an attach
+// verify repeats the checks of a promotion until they hold, and notes which collections
+// did not come with it.
+func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result) StepResult {
+	var found Verified
+	var err error
+	r.apply.tellWhile(ctx, r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify), 0, func() {
+		found, err = r.apply.Actor.Verify(ctx, prep.topology, s.Cluster, s.Verify, expectedCollections(prep, s.Cluster))
+	})
+	if err != nil {
+		return StepResult{Status: StepFailed, Detail: err.Error()}
+	}
+	res.Verified = found
+	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
+	for _, f := range collectionFindings(s.Cluster, found) {
+		detail += "; " + f.Message
+	}
+	return StepResult{Status: StepDone, Detail: detail}
+}
+
+// expectedCollections returns the collections that the ledger last knew on a cluster, and
+// those that this run saw on it before it changed anything. They are sorted.
+func expectedCollections(prep prepared, cluster string) []string {
+	out := slices.Clone(collectionsOf(prep.remembered, cluster))
+	if c := prep.observed.View(cluster).Contents; c.Known {
+		out = append(out, c.Collections...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// joiningStandbys returns the standbys that join by this change.
+func joiningStandbys(prep prepared) []plan.Cluster {
+	var out []plan.Cluster
+	for _, s := range allSteps(prep) {
+		if c, ok := prep.topology.Cluster(s.Cluster); ok && s.Reason == plan.ReasonJoins && c.Role == plan.RoleStandby {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// readBackFor is for how long the members of a change are read back before it counts as
+// applied. An older change that replication still brought was seen to undo an attach
 // within 5 s, and a switchover "seconds later" (docs/design/real-milvus.md).
 const readBackFor = 6 * time.Second
 
-// holdConfiguration reads the receivers of the change back for a while.
-func (r run) holdConfiguration(ctx context.Context, prep prepared) (err error) {
+// readBack reads the receivers of the change back for readBackFor. It fails when one does
+// not stay what it was made.
+func (r run) readBack(ctx context.Context, prep prepared) (err error) {
 	r.apply.tellWhile(ctx, r.name, "reading back whether every member stays what it was made", readBackFor, func() {
-		err = r.readBackMembers(ctx, prep, readBackFor)
+		err = r.holdsConfiguration(ctx, prep, readBackFor)
 	})
 	return err
 }
 
-// readBackMembers reads them back at least once, for as long as within.
-func (r run) readBackMembers(ctx context.Context, prep prepared, within time.Duration) error {
-	steps := slices.DeleteFunc(slices.Clone(carriedSteps(prep)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
+// holdsConfiguration reads the receivers of the change back at least once, and again for as
+// long as within.
+func (r run) holdsConfiguration(ctx context.Context, prep prepared, within time.Duration) error {
+	steps := slices.DeleteFunc(slices.Clone(allSteps(prep)), func(s plan.Step) bool { return !s.Action.Sends() || s.After == nil })
 	return r.apply.Actor.HoldsConfiguration(ctx, prep.topology, steps, within)
 }
 
-// measureLoss reads the salvage checkpoints that a force promote left behind and
-// gives the exact window; on servers that cannot say, it stays nil.
+// allSteps returns the steps of the whole change. The plan of a run that resumes an intent
+// holds only those that are left.
+func allSteps(prep prepared) []plan.Step {
+	if i, open := openIntent(prep.remembered, prep.plan.Name); open && prep.plan.Resumed {
+		return i.Steps
+	}
+	return prep.plan.Steps
+}
+
+// measureLoss reads the salvage checkpoints that a force promote left, and puts the exact
+// window of lost writes into the result. It leaves the window nil where the server does
+// not keep such checkpoints.
 func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
 	if prep.plan.Transition != plan.TransitionFailover || prep.plan.OldPrimary == "" {
 		return
 	}
 	promoted := prep.observed.View(prep.plan.Primary)
-	promoted.Progress = nil // that of before
+	promoted.Progress = nil // of before the promotion
 	for _, x := range res.Steps {
 		if x.Step.Cluster == prep.plan.Primary && x.View.Reach == plan.ReachUp {
 			promoted.Belief = x.View.Belief

@@ -10,29 +10,26 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// prepared is what the second look, under the lock, allows.
+// prepared is a change that was planned and authorized under the lock.
 type prepared struct {
 	topology   plan.Topology
 	plan       plan.TopologyPlan
 	decision   approval.Decision
 	remembered Remembered
 	observed   plan.Observed
+	// mayHaveSent: an earlier process may have sent a request for the intent that this
+	// change resumes.
+	mayHaveSent bool
 }
 
-// mayHaveSent says whether an earlier process may have sent something for the
-// intent that is carried on.
-func (n prepared) mayHaveSent() bool {
-	i, open := openIntent(n.remembered, n.plan.Name)
-	return open && i.MayHaveSent
-}
-
-// prepare observes and plans this topology again under the lock. The digest must
-// be the one first seen, the evidence must still hold.
-func (r run) prepare(ctx context.Context) (prepared, Outcome, string) {
+// prepare observes, plans and authorizes the topology again, now under the lock. It
+// stops unless the digest is the one that was planned without the lock, the evidence
+// still holds, and Git, read last of all, still wants it.
+func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	p := r.apply.forTopology(r.name)
 	remembered, err := p.readMemory(ctx)
 	if err != nil {
-		return prepared{}, OutcomeError, err.Error()
+		return prepared{}, &stopped{OutcomeError, err.Error()}
 	}
 	o := r.observeAndProbe(ctx, p, remembered, plan.Observed{Evidence: r.newestEvidence(p), Traffic: r.traffic}, func(d Depth) []plan.View {
 		d.Fresh = hasJoin(r.first)
@@ -40,75 +37,63 @@ func (r run) prepare(ctx context.Context) (prepared, Outcome, string) {
 	})
 	report := p.authorize(p.compute(o, remembered), remembered)
 	t, _ := report.Plan.Topology(r.name)
-	prep := prepared{topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o}
-	if err := ctx.Err(); err != nil {
-		return prep, OutcomeError, "look again under the lock: " + context.Cause(ctx).Error()
+	intent, open := openIntent(remembered, r.name)
+	prep := prepared{
+		topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o,
+		mayHaveSent: open && intent.MayHaveSent,
 	}
-	if t.Digest != r.first.Digest || r.differsFromPinned(t) {
-		return prep, OutcomeBlocked, staleDetail(r.first, t)
+	only, pinned := r.apply.only, r.apply.Pinned
+	switch {
+	case ctx.Err() != nil:
+		return prep, &stopped{OutcomeError, "look again under the lock: " + context.Cause(ctx).Error()}
+	case t.Digest != r.first.Digest, pinned != nil && pinned[t.Name] != t.Digest:
+		return prep, &stopped{OutcomeBlocked, staleDetail(r.first, t)}
+	case only != plan.TransitionNone && t.Transition != only && t.Transition != plan.TransitionNone:
+		return prep, &stopped{OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first"}
+	case t.Transition == plan.TransitionNone:
+		return prep, r.apply.spendIfLive(ctx, t, remembered)
 	}
-	if only := r.apply.only; only != plan.TransitionNone && t.Transition != only && t.Transition != plan.TransitionNone {
-		return prep, OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first"
+	if stop := unauthorized(t, report); stop != nil {
+		return prep, stop
 	}
-	if t.Transition == plan.TransitionNone {
-		outcome, detail := r.apply.spendIfLive(ctx, t, remembered)
-		return prep, outcome, detail
-	}
-	if outcome, detail := refusal(t, report); outcome != OutcomeApplied {
-		return prep, outcome, detail
-	}
-	if _, ok := p.grant(t, prep.decision, remembered); !ok && t.Changes() {
-		return prep, OutcomeNotApproved, "no grant covers this plan"
-	}
-	if prep, outcome, detail := r.proveReady(ctx, prep); outcome != OutcomeApplied {
-		return prep, outcome, detail
+	if stop := r.proveBeforehand(ctx, prep); stop != nil {
+		return prep, stop
 	}
 	return r.rereadGit(ctx, prep)
 }
 
-func (r run) differsFromPinned(t plan.TopologyPlan) bool {
-	if r.apply.Pinned == nil {
-		return false
-	}
-	return r.apply.Pinned[t.Name] != t.Digest
-}
-
-// hasJoin says whether the plan rests on a cluster's being empty, or a copy: it
-// must be the cluster to which the request goes that was seen to be.
+// hasJoin says whether a cluster joins by the plan. Such a plan rests on that cluster's
+// contents, so the cluster observed must be the one that requests go to now.
 func hasJoin(t plan.TopologyPlan) bool {
 	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool { return s.Reason == plan.ReasonJoins })
 }
 
-func staleDetail(was, is plan.TopologyPlan) string {
-	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
-}
-
-// proveReady lets a fence begin only beside a cluster that takes writes, and a
-// switchover only when replication is seen to flow. One that is resumed halfway
-// has nothing left to prove it with.
-func (r run) proveReady(ctx context.Context, prep prepared) (prepared, Outcome, string) {
-	if prep.plan.Transition == plan.TransitionFence && prep.plan.Changes() {
-		proven, err := r.proveWriter(ctx, prep)
-		if err != nil {
-			return prep, OutcomeBlocked, err.Error()
+// proveBeforehand proves what must hold before an intent is written. Before a fence the
+// promoted cluster takes writes; before a switchover replication flows. A switchover that
+// is resumed after the old primary changed its role has nothing left to prove that with.
+func (r run) proveBeforehand(ctx context.Context, prep prepared) *stopped {
+	switch {
+	case !prep.plan.Changes():
+		return nil
+	case prep.plan.Transition == plan.TransitionFence:
+		if err := r.proveWriter(ctx, prep); err != nil {
+			return &stopped{OutcomeBlocked, err.Error()}
 		}
-		return proven, OutcomeApplied, ""
+		return nil
+	case prep.plan.Transition != plan.TransitionSwitchover, prep.plan.Resumed && !stillLinked(prep):
+		return nil
 	}
-	if prep.plan.Transition != plan.TransitionSwitchover || !prep.plan.Changes() || prep.plan.Resumed && !stillLinked(prep) {
-		return prep, OutcomeApplied, ""
-	}
-	err := r.proveReplication(ctx, prep, prep.plan.OldPrimary, prep.plan.Primary)
-	if err != nil {
-		return prep, OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()
+	if err := r.proveReplication(ctx, prep, prep.plan.OldPrimary, prep.plan.Primary); err != nil {
+		return &stopped{OutcomeBlocked, string(plan.CodeSwitchoverLag) + ": " + err.Error()}
 	}
 	if err := r.checkExpiry(prep); err != nil {
-		return prep, OutcomeNotApproved, approval.CodeExpired + ": " + err.Error()
+		return &stopped{OutcomeNotApproved, approval.CodeExpired + ": " + err.Error()}
 	}
-	return prep, OutcomeApplied, ""
+	return nil
 }
 
-// stillLinked says whether the old primary of a switchover still stores the edge to
-// the new one, which still follows it.
+// stillLinked says whether the old primary of a switchover still stores the edge to the
+// new primary, and the new primary still names it as its source.
 func stillLinked(prep prepared) bool {
 	from, to := prep.plan.OldPrimary, prep.plan.Primary
 	return prep.observed.View(from).Belief.Configuration.HasEdge(from, to) &&
@@ -125,14 +110,14 @@ func (r run) proveReplication(ctx context.Context, prep prepared, source, target
 	return err
 }
 
-// writerProof bounds the proof that the promoted cluster takes writes: its
-// answer counts only while it is fresh.
+// writerProof bounds the proof that the promoted cluster takes writes. An older answer
+// would prove nothing about the moment of the fence.
 const writerProof = 15 * time.Second
 
-// proveWriter demands, before a fence, that the promoted cluster has just
-// accepted a throwaway DDL, and looks once more after it: what speaks for a
-// fence must hold in one observation (contract.md §8).
-func (r run) proveWriter(ctx context.Context, prep prepared) (prepared, error) {
+// proveWriter has the promoted cluster accept a throwaway DDL before a fence, observes
+// once more, and checks the plan against that observation: all that speaks for a fence
+// must hold in one observation (contract.md §8).
+func (r run) proveWriter(ctx context.Context, prep prepared) error {
 	promoted := prep.plan.Primary
 	bounded, cancel := context.WithTimeout(ctx, writerProof)
 	defer cancel()
@@ -141,12 +126,13 @@ func (r run) proveWriter(ctx context.Context, prep prepared) (prepared, error) {
 		_, err = r.apply.Actor.Verify(bounded, prep.topology, promoted, plan.VerifyDDL, nil)
 	})
 	if err != nil {
-		return prep, fmt.Errorf("%s: %s is not proven to take writes, so a fence could leave no cluster that does: %w", plan.CodeClusterNeeded, promoted, err)
+		return fmt.Errorf("%s: %s is not proven to take writes, so a fence could leave no cluster that does: %w", plan.CodeClusterNeeded, promoted, err)
 	}
 	prep.observed.Views = r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, Depth{Progress: true, Contents: true})
-	return prep, r.revalidate(ctx, prep, prep.observed)
+	return r.revalidate(ctx, prep, prep.observed)
 }
 
+// clusterToFence is the cluster that a plan fences.
 func clusterToFence(t plan.TopologyPlan) string {
 	for _, s := range t.Steps {
 		if s.Action == plan.ActionFence {
@@ -156,63 +142,70 @@ func clusterToFence(t plan.TopologyPlan) string {
 	return "nobody"
 }
 
-// writeIntent writes intent, spent approval and stale marks in one transaction.
-func (r run) writeIntent(ctx context.Context, prep prepared) error {
-	if prep.plan.Resumed {
-		return nil
+// rereadGit reads Git once more, as the last thing before an intent is written: until
+// then an approval may be withdrawn, and another commit may come to govern. A change
+// that is resumed was approved when it was begun, so Git is not asked about it.
+func (r run) rereadGit(ctx context.Context, prep prepared) (prepared, *stopped) {
+	if r.apply.RereadGit == nil || prep.plan.Resumed {
+		return prep, nil
 	}
-	t := prep.plan
-	at := r.apply.Clock()
-	b := Beginning{
-		Intent: plan.Intent{
-			Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
-			Commit: prep.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at,
-			FailedAt: t.FailedAt,
-		},
-		By: prep.decision.By, Payloads: prep.decision.Payloads, Document: t.Document,
+	a, evidence, err := r.readGitBesideRounds(ctx, prep)
+	switch {
+	case ctx.Err() != nil:
+		return prep, &stopped{OutcomeError, "read Git again under the lock: " + context.Cause(ctx).Error()}
+	case err != nil:
+		return prep, &stopped{OutcomeError, gitUnreadable(r.name, err)}
 	}
-	for _, s := range t.Steps {
-		if s.Action == plan.ActionRecordStale {
-			b.Stale = append(b.Stale, plan.StaleMark{
-				Cluster: s.Cluster, Topology: t.Name, Since: at, Promoted: t.Primary, Commit: prep.decision.Commit,
-				SeenBy: r.apply.Identity, Checkpoints: checkpoints(prep.observed.View(t.Primary), s.Cluster),
-			})
-		}
+	p := a.forTopology(r.name)
+	prep.observed.Evidence = evidence
+	report := p.authorize(p.compute(prep.observed, prep.remembered), prep.remembered)
+	t, _ := report.Plan.Topology(r.name)
+	if t.Digest != prep.plan.Digest {
+		return prep, &stopped{OutcomeBlocked, staleDetail(prep.plan, t)}
 	}
-	for _, c := range prep.topology.Clusters {
-		if c.Role == plan.RoleStandby && joinsBy(t, c.ID) && !c.Provisioned.At.IsZero() {
-			b.Used = append(b.Used, plan.UsedProvision{Cluster: c.ID, At: c.Provisioned.At})
-		}
-	}
-	if err := r.right.Begin(ctx, b); err != nil {
-		return fmt.Errorf("write the intent: %w", err)
-	}
-	return nil
+	prep.plan, prep.decision = t, report.Decisions[r.name]
+	return prep, unauthorized(t, report)
 }
 
-// checkpoints are how far each channel had replicated from a source.
-func checkpoints(v plan.View, source string) []plan.Salvage {
-	var out []plan.Salvage
-	for _, p := range v.Progress {
-		out = append(out, checkpointsBeforePromotion(v, p, source)...)
-		if p.Known && p.SourceCluster == source {
-			out = append(out, plan.Salvage{SourceCluster: source, SourceChannel: p.SourceChannel, MessageID: p.MessageID, TimeTick: p.TimeTick})
+// readGitBesideRounds reads Git. While that lasts it goes on with the rounds of evidence,
+// so that a slow Git makes none of them too old.
+func (r run) readGitBesideRounds(ctx context.Context, prep prepared) (Apply, []plan.Evidence, error) {
+	type answer struct {
+		apply Apply
+		err   error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		a, err := r.apply.reread(ctx)
+		read <- answer{a, err}
+	}()
+	p, evidence := r.apply.forTopology(r.name), prep.observed.Evidence
+	for {
+		next := (<-chan time.Time)(nil)
+		if len(evidence) > 0 {
+			next = time.After(evidence[0].Interval)
+		}
+		select {
+		case got := <-read:
+			return got.apply, evidence, got.err
+		case <-next:
+			o := prep.observed
+			o.Evidence = evidence
+			fresh, enough := p.withFreshProbe(ctx, evidence)
+			evidence = r.lastRounds(ctx, fresh, o, prep.remembered)
+			enough()
 		}
 	}
-	return out
 }
 
-// checkpointsBeforePromotion is what a channel kept of a source that it left: the standby was
-// promoted by half before.
-func checkpointsBeforePromotion(v plan.View, p plan.ChannelProgress, source string) []plan.Salvage {
-	if !v.HalfPromoted() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(p.Salvage), func(s plan.Salvage) bool { return s.SourceCluster != source })
+// gitUnreadable says that nothing is begun, because the approval may have been withdrawn
+// meanwhile.
+func gitUnreadable(topology string, err error) string {
+	return fmt.Sprintf("%s: Git could not be read again before the change, so its approval may have been withdrawn, and nothing was sent: %v (hint: try again when it answers; if that Git is lost, act from a clone: 'reconcile apply %s --repo CLONE')",
+		approval.CodeGitUnreadable, err, topology)
 }
 
-func joinsBy(t plan.TopologyPlan, cluster string) bool {
-	return slices.ContainsFunc(t.Steps, func(s plan.Step) bool {
-		return s.Cluster == cluster && s.Reason == plan.ReasonJoins
-	})
+// staleDetail says that the digest changed, and what to do.
+func staleDetail(was, is plan.TopologyPlan) string {
+	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -43,8 +44,22 @@ type StepResult struct {
 	Took     time.Duration
 }
 
-// FullDetail is the detail with what else was done.
+// FullDetail is the detail with what else was done to the cluster.
 func (x StepResult) FullDetail() string { return appendAlsoDone(x.Detail, []StepResult{x}) }
+
+// appendAlsoDone adds to a detail what else was done to the clusters of the results.
+func appendAlsoDone(detail string, results []StepResult) string {
+	var words []string
+	if detail != "" {
+		words = append(words, detail)
+	}
+	for _, x := range results {
+		if x.AlsoDone != "" {
+			words = append(words, x.AlsoDone)
+		}
+	}
+	return strings.Join(words, "; ")
+}
 
 // Outcome is what came of one topology. The zero value is an error before
 // anything was sent.

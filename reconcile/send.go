@@ -14,26 +14,29 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// act carries out the steps that send a configuration, wave by wave, judged
-// by what is read back.
-func (r run) act(ctx context.Context, prep prepared, res *Result) {
+// send sends the requests of the change, wave by wave, and reads each back. It says
+// whether the change took effect and the ledger knows it; if not, the result says why.
+// Before the first request it records that one may leave, and checks the plan once more.
+func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 	res.Outcome = OutcomeApplied
 	for _, s := range prep.plan.Steps {
 		if s.Action == plan.ActionRecordStale {
 			res.Steps = append(res.Steps, StepResult{Step: s, Status: StepDone, Detail: "recorded with the intent"})
 		}
 	}
-	if prep.plan.Changes() && !r.send(ctx, prep, res) {
-		return
+	if prep.plan.Changes() && !(r.sendRecorded(ctx, prep, res) && r.sendWaves(ctx, prep, res)) {
+		return false
 	}
 	if err := r.right.Effected(ctx); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record that the change took effect: %w", err).Error()
+		return false
 	}
+	return true
 }
 
-// send records that a call may leave, makes sure that the plan still stands at
-// this very moment, and sends. It says whether everything was read back.
-func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
+// sendRecorded records that a request may leave, and then checks the plan at this very
+// moment. A plan that no longer holds reverses the intent.
+func (r run) sendRecorded(ctx context.Context, prep prepared, res *Result) bool {
 	if err := r.right.Sent(ctx); err != nil {
 		res.Outcome, res.Detail = OutcomeError, fmt.Errorf("record that a call may be sent: %w", err).Error()
 		return false
@@ -46,6 +49,12 @@ func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 		r.reverseIntent(ctx, prep, res)
 		return false
 	}
+	return true
+}
+
+// sendWaves sends one wave after the other, a switchover within its own timeout. The
+// first step that is not read back ends it.
+func (r run) sendWaves(ctx context.Context, prep prepared, res *Result) bool {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if within := prep.topology.Switchover.Timeout; within > 0 && prep.plan.Transition == plan.TransitionSwitchover {
 		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.About(within)))
@@ -54,8 +63,8 @@ func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 	for _, wave := range waves(prep.plan.Steps) {
 		results := r.sendWave(bounded, prep, wave)
 		res.Steps = append(res.Steps, results...)
-		if failed := firstFailed(results); failed != nil {
-			r.endFailed(ctx, prep, *failed, res)
+		if i := slices.IndexFunc(results, StepResult.failed); i >= 0 {
+			r.endFailed(ctx, prep, results[i], res)
 			return false
 		}
 		res.Detail = appendAlsoDone(res.Detail, results)
@@ -63,7 +72,7 @@ func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 	return true
 }
 
-// waves groups the sending steps that run at once.
+// waves groups the steps that send a request: those of one wave are sent at once.
 func waves(steps []plan.Step) [][]plan.Step {
 	var out [][]plan.Step
 	for _, s := range steps {
@@ -79,6 +88,7 @@ func waves(steps []plan.Step) [][]plan.Step {
 	return out
 }
 
+// sendWave sends the requests of one wave in parallel and waits until each is read back.
 func (r run) sendWave(ctx context.Context, prep prepared, steps []plan.Step) []StepResult {
 	out := make([]StepResult, len(steps))
 	var wg sync.WaitGroup
@@ -87,8 +97,12 @@ func (r run) sendWave(ctx context.Context, prep prepared, steps []plan.Step) []S
 			began := r.apply.Clock()
 			ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 			half := halfPromotion{run: r, step: s}
+			permit := Permit{
+				Recheck: func(ctx context.Context) error { return r.recheck(ctx, prep) }, Until: r.right.Until,
+				HalfPromoted: half.seen, KnownHalfPromoted: prep.observed.View(s.Cluster).HalfPromoted(),
+			}
 			r.apply.tellWhile(ctx, r.name, fmt.Sprintf("%s: waiting until %s is read back with it", s.Action, s.Cluster), 0, func() {
-				out[i] = r.apply.Actor.Execute(ctx, prep.topology, s, Permit{Recheck: r.recheck(prep), Until: r.right.Until, HalfPromoted: half.seen, KnownHalfPromoted: prep.observed.View(s.Cluster).HalfPromoted()})
+				out[i] = r.apply.Actor.Execute(ctx, prep.topology, s, permit)
 			})
 			out[i].Step, out[i].Took = s, r.apply.Clock().Sub(began)
 			out[i].AlsoDone = half.summary()
@@ -99,28 +113,25 @@ func (r run) sendWave(ctx context.Context, prep prepared, steps []plan.Step) []S
 	return out
 }
 
-// recheck says whether a request may be sent, or sent again: the approval has
-// not expired, a failover stands by evidence made anew, and beside a fence
-// somebody still takes writes.
-func (r run) recheck(prep prepared) func(context.Context) error {
-	return func(ctx context.Context) error {
-		switch prep.plan.Transition {
-		case plan.TransitionFailover:
-		case plan.TransitionFence:
-			_, err := r.proveWriter(ctx, prep)
-			return err
-		default:
-			return errors.Join(context.Cause(ctx), r.checkExpiry(prep))
-		}
-		p := r.apply.forTopology(r.name)
-		o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
-		return r.revalidate(ctx, prep, o)
+// recheck says why a request may not be sent, or not sent again; nil: it may be. A
+// failover needs new evidence, a fence a cluster that takes writes at this moment, and
+// every change an approval that has not expired.
+func (r run) recheck(ctx context.Context, prep prepared) error {
+	switch prep.plan.Transition {
+	case plan.TransitionFailover:
+	case plan.TransitionFence:
+		return r.proveWriter(ctx, prep)
+	default:
+		return errors.Join(context.Cause(ctx), r.checkExpiry(prep))
 	}
+	p := r.apply.forTopology(r.name)
+	o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
+	return r.revalidate(ctx, prep, o)
 }
 
-// observeOthers are the views that the plan was made from, with fresh ones of
-// all but the cluster to promote: that one is the sender's to read. Another may
-// have been promoted by hand meanwhile.
+// observeOthers returns the views that the plan was made from, with new ones of every
+// cluster but the one to promote, which the sender reads itself. Meanwhile somebody may
+// have promoted another cluster by hand.
 func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d Depth) []plan.View {
 	out := slices.Clone(prep.observed.Views)
 	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, d) {
@@ -132,24 +143,18 @@ func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d Depth) 
 	return out
 }
 
-func firstFailed(results []StepResult) *StepResult {
-	for i, x := range results {
-		if x.Status != StepDone && x.Status != StepAlready {
-			return &results[i]
-		}
-	}
-	return nil
-}
+// failed says whether a request was not read back as the step wants it.
+func (x StepResult) failed() bool { return x.Status != StepDone && x.Status != StepAlready }
 
-// endFailed ends the run. A definite refusal with the old state read back, and
-// nothing else sent, by this process or an earlier one, reverses the intent;
-// everything else leaves it open.
+// endFailed ends the run at a step that failed. It reverses the intent when the cluster
+// definitely refused, still stores the old state, and nothing else was sent, by this
+// process or an earlier one. Everything else leaves the intent open.
 func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Result) {
 	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.FullDetail())
 	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
 		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
 	})
-	if f.Status != StepRefused || others || prep.mayHaveSent() {
+	if f.Status != StepRefused || others || prep.mayHaveSent {
 		res.Outcome = OutcomeUnverified
 		return
 	}
@@ -157,10 +162,10 @@ func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Re
 	r.reverseIntent(ctx, prep, res)
 }
 
-// reverseIntent reverses an intent of which nothing took effect. One that an
-// earlier process may have sent something for stays open.
+// reverseIntent reverses an intent of which nothing took effect. An intent for which an
+// earlier process may have sent a request stays open.
 func (r run) reverseIntent(ctx context.Context, prep prepared, res *Result) {
-	if prep.mayHaveSent() {
+	if prep.mayHaveSent {
 		return
 	}
 	if err := r.right.Reverse(context.WithoutCancel(ctx), res.Detail); err != nil {
@@ -168,23 +173,23 @@ func (r run) reverseIntent(ctx context.Context, prep prepared, res *Result) {
 	}
 }
 
-// restartHalfPromotedAfter is for how long a promotion must stand half done before its
-// cluster is restarted: one that is slow ends by itself.
+// restartHalfPromotedAfter is for how long a promotion must stay half done before the
+// coordinator of its cluster is restarted: one that is slow ends by itself.
 const restartHalfPromotedAfter = 10 * time.Second
 
-// halfPromotion is what becomes of one step while its promotion stands half done
-// (docs/design/real-milvus.md): it is said at once, and the coordinator of the
-// cluster restarted where the operator's configuration tells how. That happens
-// under the lock and an open intent only, since nothing else executes a step.
+// halfPromotion reports a promotion that stays half done (docs/design/real-milvus.md),
+// and restarts the coordinator of its cluster where the operator's configuration tells
+// how. Only a step that is executed gets here, so this happens under the lock and with
+// an open intent.
 type halfPromotion struct {
 	run       run
 	step      plan.Step
 	reported  bool
-	restarts  int    // restarts
-	lastError string // why the newest one failed or was refused
+	restarts  int
+	lastError string // of the newest restart; empty: it succeeded, or there was none
 }
 
-// seen hears for how long the promotion has stood half done.
+// seen is told at each read for how long the promotion has been half done.
 func (h *halfPromotion) seen(ctx context.Context, lasted time.Duration) {
 	known := h.run.apply.Restart != nil && h.run.apply.Restart.Knows(h.step.Cluster)
 	if !h.reported {
@@ -208,7 +213,7 @@ func (h *halfPromotion) seen(ctx context.Context, lasted time.Duration) {
 	}
 }
 
-// finding says what is wrong and what ends it.
+// finding says what is wrong and what ends it. known: a restart is configured.
 func (h *halfPromotion) finding(known bool) string {
 	source := "its source"
 	if h.step.Before != nil {
@@ -225,7 +230,7 @@ func (h *halfPromotion) finding(known bool) string {
 
 func (h *halfPromotion) tell(text string) { h.run.apply.tell(h.run.name, text) }
 
-// summary is what was done to the cluster, for the record; empty: nothing.
+// summary says what was done to the cluster, for the result; empty: nothing was.
 func (h *halfPromotion) summary() string {
 	var words []string
 	if h.restarts > 0 {
@@ -237,20 +242,6 @@ func (h *halfPromotion) summary() string {
 	}
 	if h.lastError != "" {
 		words = append(words, "the restart of its coordinator: "+h.lastError)
-	}
-	return strings.Join(words, "; ")
-}
-
-// appendAlsoDone adds to a detail what else was done.
-func appendAlsoDone(detail string, results []StepResult) string {
-	var words []string
-	if detail != "" {
-		words = append(words, detail)
-	}
-	for _, x := range results {
-		if x.AlsoDone != "" {
-			words = append(words, x.AlsoDone)
-		}
 	}
 	return strings.Join(words, "; ")
 }

@@ -91,6 +91,28 @@ func onlyWriter(t plan.TopologyPlan) bool {
 	return found
 }
 
+// redirectAfterChange sets the traffic after a transition that moves no primary, such
+// as a bootstrap, when it was seen to go wrong before.
+func (r run) redirectAfterChange(ctx context.Context, prep prepared, res *Result) {
+	moves := slices.ContainsFunc(prep.plan.Steps, func(s plan.Step) bool { return s.Action == plan.ActionRedirect })
+	if res.Outcome == OutcomeApplied && !moves && r.apply.Redirect != nil && prep.plan.Has(plan.CodeTrafficNotRedirected) {
+		r.redirectAgain(ctx, prep, res)
+	}
+}
+
+// redirectAgain sets the traffic of a topology that goes wrong although no
+// primary moves. It needs no approval and writes no intent: setting it is
+// idempotent.
+func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
+	s := plan.Step{ID: len(res.Steps) + 1, Wave: 1, Action: plan.ActionRedirect, Cluster: prep.plan.Primary, Reason: plan.ReasonMoveTraffic}
+	x := r.redirect(ctx, prep, s)
+	x.Step = s
+	res.Steps, res.Outcome, res.Detail = append(res.Steps, x), OutcomeApplied, x.Detail
+	if x.Status == StepFailed {
+		res.Outcome, res.Detail = OutcomeUnverified, string(plan.CodeTrafficNotRedirected)+": "+x.Detail+"; the next apply tries again"
+	}
+}
+
 // redirect points every target at the primary and demands that each says so.
 func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResult {
 	none := StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
@@ -114,26 +136,4 @@ func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResul
 		return StepResult{Status: StepFailed, Detail: strings.Join(wrong, "; ")}
 	}
 	return StepResult{Status: StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ")}
-}
-
-// redirectAgain sets the traffic of a topology that goes wrong although no
-// primary moves. It needs no approval and writes no intent: setting it is
-// idempotent.
-func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
-	s := plan.Step{ID: len(res.Steps) + 1, Wave: 1, Action: plan.ActionRedirect, Cluster: prep.plan.Primary, Reason: plan.ReasonMoveTraffic}
-	x := r.redirect(ctx, prep, s)
-	x.Step = s
-	res.Steps, res.Outcome, res.Detail = append(res.Steps, x), OutcomeApplied, x.Detail
-	if x.Status == StepFailed {
-		res.Outcome, res.Detail = OutcomeUnverified, string(plan.CodeTrafficNotRedirected)+": "+x.Detail+"; the next apply tries again"
-	}
-}
-
-// redirectAfterChange sets the traffic after a transition that moves no primary, such
-// as a bootstrap, when it was seen to go wrong before.
-func (r run) redirectAfterChange(ctx context.Context, prep prepared, res *Result) {
-	moves := slices.ContainsFunc(prep.plan.Steps, func(s plan.Step) bool { return s.Action == plan.ActionRedirect })
-	if res.Outcome == OutcomeApplied && !moves && r.apply.Redirect != nil && prep.plan.Has(plan.CodeTrafficNotRedirected) {
-		r.redirectAgain(ctx, prep, res)
-	}
 }

@@ -9,36 +9,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// verify repeats the checks of a promotion until they hold, and tells which
-// collections did not come with it.
-func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result) StepResult {
-	var found Verified
-	var err error
-	r.apply.tellWhile(ctx, r.name, fmt.Sprintf("verifying %s (%s)", s.Cluster, s.Verify), 0, func() {
-		found, err = r.apply.Actor.Verify(ctx, prep.topology, s.Cluster, s.Verify, expectedCollections(prep, s.Cluster))
-	})
-	if err != nil {
-		return StepResult{Status: StepFailed, Detail: err.Error()}
-	}
-	res.Verified = found
-	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
-	for _, f := range collectionFindings(s.Cluster, found) {
-		detail += "; " + f.Message
-	}
-	return StepResult{Status: StepDone, Detail: detail}
-}
-
-// expectedCollections are the collections that the ledger last saw on a cluster, and those
-// that it held when this run looked at it, before it changed anything.
-func expectedCollections(prep prepared, cluster string) []string {
-	out := slices.Clone(collectionsOf(prep.remembered, cluster))
-	if c := prep.observed.View(cluster).Contents; c.Known {
-		out = append(out, c.Collections...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
+// collectionsOf returns the collections that the ledger last knew on a cluster.
 func collectionsOf(r Remembered, cluster string) []string {
 	for _, p := range r.Memory.Progress {
 		if p.Cluster == cluster {
@@ -48,8 +19,8 @@ func collectionsOf(r Remembered, cluster string) []string {
 	return nil
 }
 
-// collectionFindings say which collections are not there, or do not answer.
-// Neither undoes a promotion, nor holds back its redirect.
+// collectionFindings says which collections are missing, or do not answer. Neither undoes
+// a promotion or holds back its redirect.
 func collectionFindings(cluster string, v Verified) []plan.Finding {
 	var parts []string
 	if len(v.Missing) > 0 {
@@ -65,9 +36,9 @@ func collectionFindings(cluster string, v Verified) []plan.Finding {
 		"ask their owners whether they were dropped or released on purpose; if not, take them from the old primary by 'reconcile salvage', or from a backup")}
 }
 
-// Verify repeats the checks of a promotion on the primary of each topology for
-// which nothing is to be done, and adds what it finds to the report. It says
-// whether every check held; a topology that waits for a change has none.
+// Verify checks the primary of every topology that has no transition, as after a
+// promotion. It returns the report with what it found, and whether every check held. A
+// topology that waits for a change is not checked.
 func (p Pass) Verify(ctx context.Context, v Verifier, report Report) (Report, bool) {
 	found := make([][]plan.Finding, len(report.Plan.Topologies))
 	p.inParallel(len(found), func(i int) { found[i] = p.verifyOne(ctx, v, report.Plan.Topologies[i], report.remembered) })
@@ -83,6 +54,7 @@ func (p Pass) Verify(ctx context.Context, v Verifier, report Report) (Report, bo
 	return report, held
 }
 
+// verifyOne checks one topology.
 func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r Remembered) []plan.Finding {
 	switch {
 	case t.Primary == "":
