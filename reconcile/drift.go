@@ -11,8 +11,8 @@ import (
 // DriftKind tells apart how live clusters may differ from Git.
 type DriftKind string
 
-// The kinds of drift. Of DriftUnknown nobody can say whether it is drift: it
-// is neither drift nor in sync.
+// The kinds of drift. DriftUnknown is neither drift nor in sync: a cluster could not be
+// judged.
 const (
 	DriftUnknown      DriftKind = "unknown"       // a cluster could not be judged
 	DriftRole         DriftKind = "role"          // a cluster believes in another role than Git gives it
@@ -33,13 +33,13 @@ type Drift struct {
 	Message string
 }
 
-// Matters says whether a drift makes a topology drifted: that of an unknown cluster
-// and another order do not.
+// Matters says whether the drift makes a topology drifted. An unknown cluster and another
+// order do not.
 func (d Drift) Matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
 
-// Drifted is contract.md §5: a transition, traffic or unmanaged drift, or
-// any critical or blocking finding but a stale primary that is unreachable or
-// fenced.
+// Drifted says whether a topology counts as drifted (contract.md §5): it has a transition,
+// traffic or unmanaged drift, or a critical or blocking finding other than a stale primary
+// that is unreachable or fenced.
 func Drifted(t plan.TopologyPlan) bool {
 	if t.Transition != plan.TransitionNone {
 		return true
@@ -66,8 +66,9 @@ func fencedOrUnreachable(t plan.TopologyPlan, cluster string) bool {
 	return false
 }
 
-// Drifts tells apart what differs. A change that Git asks for and that was
-// never live is no drift: asked says so, and roles and edges are then left out.
+// Drifts returns the differences, sorted and each once. asked says that Git asks for a
+// change that was never live: that is no drift, so differences of roles and edges are left
+// out.
 func Drifts(t plan.TopologyPlan, asked bool) []Drift {
 	var out []Drift
 	for _, f := range t.Findings {
@@ -86,6 +87,7 @@ func Drifts(t plan.TopologyPlan, asked bool) []Drift {
 	return slices.CompactFunc(out, func(a, b Drift) bool { return a.Kind == b.Kind && a.Cluster == b.Cluster })
 }
 
+// kindOf returns the kind of drift that a finding stands for; false: it is none.
 func kindOf(t plan.TopologyPlan, f plan.Finding) (DriftKind, bool) {
 	switch f.Code {
 	case plan.CodeTrafficNotRedirected:
@@ -121,8 +123,8 @@ func staleAndWritable(t plan.TopologyPlan, cluster string) bool {
 	return true // it is in no document, and nobody looks at it
 }
 
-// unmanagedKind says in what a stored configuration differs from the star
-// that the document would give.
+// unmanagedKind says whether a stored configuration differs in its edges from the star
+// of the document, or in something else.
 func unmanagedKind(t plan.TopologyPlan, cluster string) DriftKind {
 	i := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster })
 	if i < 0 {
@@ -147,7 +149,7 @@ func unmanagedKind(t plan.TopologyPlan, cluster string) DriftKind {
 	return DriftUnmanaged
 }
 
-// clusterDrift compares one cluster's belief with the role that Git gives it.
+// clusterDrift compares what a cluster believes with the role that Git gives it.
 func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, bool) {
 	v := c.View
 	switch {

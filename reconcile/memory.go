@@ -12,39 +12,40 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// Remembered is what a ledger knows at one moment.
+// Remembered is what the ledger holds at one moment.
 type Remembered struct {
-	Memory plan.Memory // without Now
-	// Sorted says that progress and homes stand in the order of clusters, and
-	// generations in that of topologies.
+	Memory plan.Memory // Now is not set
+	// Sorted says that progress and homes are sorted by cluster, and generations by
+	// topology.
 	Sorted bool
-	Spent  []approval.SpentMark
-	Newest time.Time // of the newest record
-	Born   time.Time
-	New    bool // the ledger was made by this run
-	// Published is what clients were last told of each topology, by name.
+	Spent  []approval.SpentMark // approvals that were used
+	Newest time.Time            // of the newest record
+	Born   time.Time            // when the ledger was made
+	New    bool                 // this run made the ledger
+	// Published is what clients were last told, by topology.
 	Published map[string]Published
-	// Lapsed are the payload hashes of approvals that met a living primary.
+	// Lapsed are the payload hashes of approvals that lapsed because the old primary was
+	// seen alive.
 	Lapsed []string
 }
 
-// Used says whether the approval of a generation was used, or its document
-// was live once.
+// Used says whether the approval of a generation was used, or the document of that
+// generation was live once.
 func (r Remembered) Used(topology string, generation int64) bool {
 	return slices.ContainsFunc(r.Spent, func(m approval.SpentMark) bool {
 		return m.Topology == topology && m.Generation == generation
 	})
 }
 
-// Published is what clients of a topology are told: which clusters they may
-// use, as of a generation that was seen to be live and verified. The zero
-// value tells nothing.
+// Published is what clients of a topology are told: the clusters that they may use, as of
+// the newest generation that was seen live and verified. The zero value tells nothing.
 type Published struct {
 	Version  int64    `json:"version"` // the generation
 	Primary  string   `json:"primary"`
 	Standbys []string `json:"standbys"` // sorted
 }
 
+// readMemory reads the ledger. Without one it returns the zero value.
 func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	if p.Ledger == nil {
 		return Remembered{}, nil
@@ -59,9 +60,9 @@ func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	return r, nil
 }
 
-// memoryOf is what the memory says of one topology, of the kinds that grow with the
-// number of all: a daemon plans each by itself, and would else go through the
-// memory of all of them for each.
+// memoryOf returns the memory with only the records of one topology, of the kinds that grow
+// with the number of topologies. A daemon plans each topology by itself; without this it
+// would go through the records of all of them for each.
 func (r Remembered) memoryOf(t plan.Topology) plan.Memory {
 	m, own := r.Memory, map[string]bool{}
 	for _, c := range t.Clusters {
@@ -84,7 +85,8 @@ func (r Remembered) memoryOf(t plan.Topology) plan.Memory {
 	return m
 }
 
-// filterByKey are those with one of the keys, which are sorted.
+// filterByKey returns the items whose key is in keys, which are sorted. sorted says that
+// the items are sorted by key too.
 func filterByKey[T any](all []T, sorted bool, keys []string, key func(*T) string) []T {
 	var out []T
 	if !sorted {

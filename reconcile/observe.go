@@ -11,13 +11,15 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// observation is the world before any evidence was made.
+// observation is what a pass knows of all topologies before it makes evidence.
 type observation struct {
 	observed   plan.Observed
 	remembered Remembered
 	computed   plan.Plan
 }
 
+// observe reads the ledger and the clusters and plans all topologies from that. It reads
+// more of a cluster where the first plan shows that more is needed.
 func (p Pass) observe(ctx context.Context) (observation, error) {
 	remembered, err := p.readMemory(ctx)
 	if err != nil {
@@ -40,7 +42,7 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	return observation{observed, remembered, p.compute(observed, remembered)}, nil
 }
 
-// evidenceSoFar are the rounds that were made already.
+// evidenceSoFar returns the rounds that were made already.
 func (p Pass) evidenceSoFar() []plan.Evidence {
 	if p.Evidence == nil {
 		return nil
@@ -48,7 +50,8 @@ func (p Pass) evidenceSoFar() []plan.Evidence {
 	return p.Evidence()
 }
 
-// staleLogs reads what each stale cluster that takes writes holds alone.
+// staleLogs reads what each stale cluster that takes writes holds and its successor does
+// not.
 func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 	type job struct {
 		topology        plan.Topology
@@ -73,8 +76,7 @@ func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 	return logs
 }
 
-// deepen reads channel progress and, for joins, contents of the topologies
-// with a transition.
+// deepen reads channel progress and contents of the topologies that have a transition.
 func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
 	var changing []plan.Topology
 	for _, t := range p.Desired.Topologies {
@@ -85,8 +87,8 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 	return p.deepenSome(ctx, views, changing, Depth{Progress: true, Contents: true})
 }
 
-// withContents are the topologies whose collections are looked at: those whose
-// transition attaches a cluster, and those that failed over a short while ago.
+// withContents returns the topologies whose contents are read: those whose transition
+// attaches a cluster, and those that failed over a short while ago.
 func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 	var out []plan.Topology
 	m := r.Memory
@@ -101,7 +103,7 @@ func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 	return out
 }
 
-// deepenSome reads more of some topologies and puts the new views in place.
+// deepenSome reads more of some topologies and returns views with the new ones in place.
 func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
 	if len(topologies) == 0 {
 		return views
@@ -118,7 +120,7 @@ func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []pl
 	return out
 }
 
-// combine puts the topologies together again.
+// combine makes one report of those of the topologies.
 func (s observation) combine(parts []Report) Report {
 	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
 	out.Plan.Topologies, out.Plan.Wants = nil, nil

@@ -11,56 +11,58 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// Pass is one look at the world: what Git wants at one commit, judged against
-// the live clusters and the ledger.
+// Pass compares once what Git wants at one commit with what the live clusters and the
+// ledger say. It changes nothing.
 type Pass struct {
 	Desired  plan.Desired
 	Changes  map[string]approval.Change // by topology
 	Policy   approval.Policy
 	Observer Observer
-	Ledger   Ledger // nil: none
+	Ledger   Ledger // nil: there is none, and nothing is remembered
 	Clock    func() time.Time
 	// Superseded names, by topology, the newer commit that governs it.
 	Superseded map[string]string
-	// AllProgress reads the lag of every standby, not only of topologies with
-	// a transition (drift, status).
+	// AllProgress reads the lag of every standby, not only of topologies with a
+	// transition (drift, status, run).
 	AllProgress bool
-	// AllContents reads what every cluster holds, so that a promotion can be
-	// held against it (run).
+	// AllContents reads what every cluster holds, so that a later promotion can be
+	// compared with it (run).
 	AllContents bool
-	// Unlisted asks each cluster whether it serves channels that nobody lists: a
-	// configuration, and a force promote, would be refused (drift, run now and then).
+	// Unlisted asks each cluster whether it serves channels that no configuration lists.
+	// Such a cluster would refuse a configuration and a force promote (drift; run once
+	// an hour).
 	Unlisted bool
-	// NoProbes leaves evidence that is missing unmade: the plan then says
+	// NoProbes makes no rounds of evidence. Where they are missing the plan says
 	// PRIMARY_NOT_PROBED (drift, status, run).
 	NoProbes bool
-	// Evidence are the rounds that were made already; nil: none were. It is
-	// asked once the clusters were observed, so that they are the newest.
+	// Evidence returns the rounds that were made already. It is called after the clusters
+	// were observed, so that it returns the newest. Nil: there are none.
 	Evidence func() []plan.Evidence
-	// InFlight is the brief round that unanswered probes of a hanging primary, which
-	// go on, amount to as of now; its candidate is still to be asked. False, or nil:
-	// there are none.
+	// InFlight returns the brief round that the unanswered probes of a hanging primary
+	// amount to as of now. The probes go on, and the candidate of that round is still to
+	// be read. False, or a nil InFlight: there are no such probes.
 	InFlight func(t plan.Topology, primary string) (plan.Round, bool)
-	// Unattended says that no person stands by (run): what is dated before the
-	// ledger's birth and what lapsed grants nothing (contract.md §4).
+	// Unattended says that no person watches (run). Then an approval that is older than
+	// the ledger, or that lapsed, grants nothing (contract.md §4).
 	Unattended bool
 	// Rewritten names, by topology, the commit that governs it only because
 	// the tracked ref was moved off its history.
 	Rewritten   map[string]string
 	Traffic     TrafficChecker // nil: no redirect target is configured
-	Concurrency int
-	// Tell hears what the pass waits for. It may be called from several
-	// goroutines at once.
+	Concurrency int            // maximum number of topologies processed in parallel; at least 1
+	// Tell is called with what the pass waits for, from several goroutines at once. May be
+	// nil.
 	Tell func(topology, text string)
-	// TellOnce leaves out that a wait still goes on: what keeps every line, as
-	// the log of a CI job does, gains nothing by it.
+	// TellOnce does not tell again that a wait still goes on. A log that keeps every line,
+	// as that of a CI job does, needs no repetition.
 	TellOnce bool
 
 	acting bool // it is part of an apply, where a failover waits for no redirect target
 }
 
-// Plan observes, computes, fetches the evidence that is missing, computes
-// once more and judges the approvals. Nothing is written.
+// Plan observes the clusters, plans, makes the rounds of evidence that are missing, plans
+// once more, and evaluates the approvals. It writes nothing. It fails when the ledger
+// cannot be read or ctx ends.
 func (p Pass) Plan(ctx context.Context) (Report, error) {
 	ctx, end := StartSpan(ctx, "plan", "")
 	s, err := p.observe(ctx)
@@ -77,8 +79,8 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 	return s.combine(reports), nil
 }
 
-// planTopology makes the evidence that one topology lacks and judges it at once, so
-// that the evidence does not grow old while others still make theirs.
+// planTopology makes the evidence that one topology lacks, and plans it at once, so that
+// the evidence does not grow old while other topologies still make theirs.
 func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPlan) Report {
 	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
 	asked := p.askTraffic(ctx, t)
@@ -104,7 +106,7 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	return report
 }
 
-// evidenceOf are the rounds that the failover of t rests on.
+// evidenceOf returns the rounds that the failover of t rests on.
 func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 	var out []plan.Evidence
 	for _, e := range all {
@@ -115,7 +117,7 @@ func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 	return out
 }
 
-// probe makes the missing rounds of one topology.
+// probe makes the rounds of evidence that are wanted.
 func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
 	var out []plan.Evidence
 	for _, w := range wants {
@@ -124,6 +126,7 @@ func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
 	return out
 }
 
+// countdown returns what tells of each round of want.
 func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 	return func(done, of int, left time.Duration) {
 		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
@@ -131,15 +134,16 @@ func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 	}
 }
 
-// compute plans at this moment and adds what only the pass knows.
+// compute plans as of now and adds the findings that only the pass knows: a newer commit
+// governs, the history was rewritten, the ledger is new.
 func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	m := r.Memory
 	m.Now = p.Clock()
 	out := plan.Compute(p.Desired, o, m)
 	for i, t := range out.Topologies {
 		if newer, ok := p.Superseded[t.Name]; ok {
-			out.Topologies[i].Findings = append([]plan.Finding{plan.SupersededBy(t.Name, newer)}, t.Findings...) // nothing else matters as much
-			out.Topologies[i].InSync = false                                                                     // with a document that is not in force
+			out.Topologies[i].Findings = append([]plan.Finding{plan.SupersededBy(t.Name, newer)}, t.Findings...) // first, as nothing matters more
+			out.Topologies[i].InSync = false                                                                     // the document is not in force
 		}
 		if at, ok := p.Rewritten[t.Name]; ok && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.HistoryRewritten(at))
@@ -151,8 +155,8 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	return out
 }
 
-// inParallel does n things, as many at once as the concurrency allows, and
-// begins them in order.
+// inParallel calls do for 0 to n-1, at most Concurrency at once, and starts them in order.
+// It returns when all are done.
 func (p Pass) inParallel(n int, do func(i int)) {
 	limit := make(chan struct{}, max(p.Concurrency, 1))
 	var wg sync.WaitGroup
@@ -166,13 +170,14 @@ func (p Pass) inParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// forTopology is the pass over one topology alone.
+// forTopology returns the pass over one topology alone.
 func (p Pass) forTopology(name string) Pass {
 	p.Desired.Topologies = []plan.Topology{p.topology(name)}
 	p.Desired.Removed = nil
 	return p
 }
 
+// topology returns the document of a topology; without one, only its name.
 func (p Pass) topology(name string) plan.Topology {
 	for _, t := range p.Desired.Topologies {
 		if t.Name == name {

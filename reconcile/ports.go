@@ -8,55 +8,56 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Depth says how much one observation reads beyond reach, version and the
+// Depth says what an observation reads of each cluster beyond reach, version and the
 // stored configuration.
 type Depth struct {
-	Progress bool // channel progress of every cluster
+	Progress bool // how far each channel has replicated
 	Contents bool // databases and collections, for clusters that join
-	// Fresh connects anew, so that the clusters are those that bear their names now.
+	// Fresh opens new connections, so that the clusters observed are those that the names
+	// lead to now.
 	Fresh bool
-	// Hanging is a cluster that hung in every round of evidence, which is hardly
-	// waited for; empty: none.
+	// Hanging is a cluster that hung in every round of evidence. The observation waits
+	// little for it. Empty: there is none.
 	Hanging string
-	// InFlight is what probes of Hanging that are in flight show as of now: it is not
-	// asked. Nil: there are none.
+	// InFlight is what the probes of Hanging that are in flight show as of now: Hanging is
+	// then not asked at all. Nil: there are no such probes.
 	InFlight *plan.Round
-	// Unlisted asks whether a cluster serves channels that nobody lists. One that
-	// does not is waited for a little.
+	// Unlisted asks whether a cluster serves channels that no configuration lists. A cluster
+	// that serves none answers only after a short deadline.
 	Unlisted bool
 }
 
 // Observer reads clusters. It has no method that changes one.
 type Observer interface {
-	// Observe returns a view of every cluster of the topologies; a cluster
-	// that does not answer is a view, not an error.
+	// Observe returns a view of every cluster of the topologies. That a cluster does not
+	// answer is in its view.
 	Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View
-	// Deepen adds to views that were made a moment ago what they lack, and
-	// returns the views of those topologies. It does not ask again what they say.
+	// Deepen adds what views that were just made lack for the depth, and returns the views
+	// of those topologies. It does not read again what they hold.
 	Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View
-	// StaleLog reads what a stale cluster holds that promoted, which took its
-	// place, never got; it reads no more than a bounded part.
+	// StaleLog reads what the stale cluster holds that its successor, promoted, never got.
+	// It reads a bounded part.
 	StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog
-	// Probe makes the rounds of evidence that a plan lacks. It ends early when
-	// the old primary answers. tell hears of each round.
+	// Probe makes the rounds of evidence that a plan lacks. It ends early when the old
+	// primary answers. It calls tell after each round.
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence
-	// Round makes one round.
+	// Round makes one round of evidence.
 	Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round
-	// Sample asks the old primary alone, at random moments, until it answers, over is
-	// closed, or ctx ends. ok says that it answered. Probe does it too.
+	// Sample asks the old primary alone, at random moments between rounds, until it answers,
+	// over is closed, or ctx ends. ok says that it answered. Probe does the same.
 	Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool)
-	// HoldProbe asks a primary that hangs, over a connection of its own, and waits until ctx
-	// ends. It returns at once, and false, when anything comes that a round which saw
-	// it as reach did not show, or when it cannot be asked.
+	// HoldProbe asks a primary that hangs, over a connection of its own, and keeps the call
+	// open until ctx ends; then it returns true. It returns false as soon as anything comes
+	// that a round which saw the primary as reach did not show, or when it cannot ask.
 	HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool)
-	// ReadCandidate reads the cluster to promote as a round does.
+	// ReadCandidate reads the cluster to promote as a round of evidence does.
 	ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View
 }
 
-// Verifier proves that a cluster works as a primary at a level. Of the
-// collections known before it tells which are missing or silent; that is no
-// error. What it makes for the proof it removes.
+// Verifier proves that a cluster works as a primary.
 type Verifier interface {
+	// Verify makes the proof of a level, and removes what it made for it. It also says which
+	// of the collections known before are missing or do not answer; that is no error.
 	Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (Verified, error)
 }
 
@@ -67,95 +68,105 @@ type Verified struct {
 	Silent  []string // there, and do not answer
 }
 
-// Actor changes clusters, and proves what came of it by reading.
+// Actor changes clusters, and proves by reading what came of it.
 type Actor interface {
-	// Execute carries out one step that sends a configuration, for as long as
-	// the permit says.
+	// Execute carries out one step that sends a configuration: it sends, reads back, and
+	// sends again as long as the permit allows.
 	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
 	Verifier
-	// ProveReplication proves that what source writes reaches every channel
-	// of target within the bound (contract.md §8, switchover).
+	// ProveReplication proves that what source writes reaches every channel of target
+	// within a time (contract.md §8, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
-	// HoldsConfiguration reads the receivers of steps back for as long as within, and says
-	// which of them does not store any more what its step wanted.
+	// HoldsConfiguration reads the receivers of the steps for as long as within, at least
+	// once. The error names the first that does not store what its step wanted any more.
 	HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
 }
 
-// Permit is what requests are sent under.
+// Permit says under which conditions an [Actor] may send the requests of a step.
 type Permit struct {
-	// Recheck is asked before every request but the first, and before that too if
-	// it did not come soon; an error ends the attempts.
+	// Recheck is called before every request but the first, and before the first one too if
+	// that is late. An error ends the attempts.
 	Recheck func(context.Context) error
-	// Until is when the right to act may be another's: no request is sent after
-	// it, and none outlives it. Zero: it does not run out.
+	// Until returns when another process may get the lock. No request is sent after that
+	// time, and no request outlives it. Zero time: the lock does not expire.
 	Until func() time.Time
-	// HalfPromoted hears that a force promote stands half done, at every read of it once
-	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
+	// HalfPromoted is called at every read that surely shows a force promote half done, with
+	// for how long it has been so. It may do what ends that state. May be nil.
 	HalfPromoted func(ctx context.Context, lasted time.Duration)
-	// KnownHalfPromoted says that it was seen to when the plan was made: the channels are
-	// read before anything is sent.
+	// KnownHalfPromoted says that the cluster was half promoted when the plan was made: its
+	// channels are read before anything is sent.
 	KnownHalfPromoted bool
 }
 
-// TrafficChecker asks redirect targets where they send traffic. It changes
-// nothing.
+// TrafficChecker asks redirect targets where they send traffic. It changes nothing.
 type TrafficChecker interface {
-	// Check returns a state for every target of the topology that can be asked,
-	// by name: OK if it sends traffic to primary and none to stale ones. One
-	// that does not answer is not OK.
+	// Check returns a state, by name, for every target of the topology that can be asked.
+	// A target is OK when it sends traffic to primary and none to the stale clusters. A
+	// target that does not answer is not OK.
 	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }
 
 // Redirector points traffic at a primary. It is idempotent.
 type Redirector interface {
 	TrafficChecker
-	// Set points every target of the topology at primary and away from stale
-	// ones, asks it again, and returns what came of each, by name; none: no
-	// target serves the topology.
+	// Set points every target of the topology at primary and away from the stale clusters,
+	// asks each target again, and returns the states by name. An empty result: no target
+	// serves the topology.
 	Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }
 
-// Restarter restarts the coordinator process of a cluster, as the operator's
-// configuration says.
+// Restarter restarts the coordinator process of a cluster with the command of the
+// operator's configuration.
 type Restarter interface {
-	// Knows says whether the configuration tells how to restart the cluster.
+	// Knows says whether there is a command for the cluster.
 	Knows(cluster string) bool
-	// Restart does it and waits for its end; made says that it was begun. One too
-	// soon after another is not, which is no error; nor are more than a few.
+	// Restart runs the command and waits until it ends. It does not run it too soon after
+	// the last time, nor more than a few times; that is no error. made says that it ran.
 	Restart(ctx context.Context, topology, cluster string) (made bool, err error)
 }
 
-// ErrLockHeld marks the error of a Lock that somebody else holds.
+// ErrLockHeld is the error of [Ledger.Lock] when another process holds the lock.
 var ErrLockHeld = errors.New("the lock is held")
 
-// Ledger is the durable record.
+// Ledger is the durable record of what was approved, begun and done.
 type Ledger interface {
 	Read(ctx context.Context) (Remembered, error)
+	// Lock takes the lock of a topology. It waits for at most wait, and then fails with
+	// [ErrLockHeld].
 	Lock(ctx context.Context, topology string, wait time.Duration) (Right, error)
-	// SpendOnMatch spends an approval because the live state matches already.
+	// SpendOnMatch spends the approval of a document that is live already.
 	SpendOnMatch(ctx context.Context, mark plan.GenerationMark, commit string) error
 }
 
-// Right is the right to act on one topology. Lost is closed when it is gone.
+// Right is the right to act on one topology: a lock that is held. Its methods record the
+// progress of one intent, in this order.
 type Right interface {
+	// Begin records the intent.
 	Begin(ctx context.Context, b Beginning) error
+	// Sent records that a request may leave from now on.
 	Sent(ctx context.Context) error
+	// Effected records that the clusters store what the intent wants.
 	Effected(ctx context.Context) error
+	// Reverse takes an intent back of which nothing took effect, and the spent approval
+	// with it.
 	Reverse(ctx context.Context, reason string) error
+	// Finish closes the intent.
 	Finish(ctx context.Context, result, detail string) error
+	// Lost is closed when the lock is gone.
 	Lost() <-chan struct{}
-	// Until is when the right is no longer surely ours; zero: it does not run
-	// out while the process lives.
+	// Until returns when another process may get the lock; zero time: not while this
+	// process lives.
 	Until() time.Time
+	// Release gives the lock back.
 	Release() error
 }
 
-// Beginning is what one ledger transaction writes before the first effect.
+// Beginning is what one ledger transaction records before the first request.
 type Beginning struct {
 	Intent   plan.Intent
-	By       []string
-	Payloads []string // of the approval that is spent
-	Document string   // plan.DocumentHash
-	Stale    []plan.StaleMark
-	Used     []plan.UsedProvision
+	By       []string             // who approved
+	Payloads []string             // hashes of the approval that is spent
+	Document string               // plan.DocumentHash of the document
+	Stale    []plan.StaleMark     // clusters that become stale
+	Used     []plan.UsedProvision // restored copies that joins use up
 }

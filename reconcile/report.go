@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// StepStatus is what came of one step. The zero value is not attempted.
+// StepStatus says what came of one step. The zero value is not attempted.
 type StepStatus string
 
 // The statuses of a step.
@@ -31,11 +31,11 @@ func (s StepStatus) String() string {
 	return string(s)
 }
 
-// StepResult is one step with what came of it.
+// StepResult is a step with what came of it.
 type StepResult struct {
 	Step   plan.Step
 	Status StepStatus
-	Sent   bool // an RPC may have left
+	Sent   bool // a request may have left
 	Detail string
 	// AlsoDone is what else was done to the cluster, such as a restart of its
 	// coordinator; empty: nothing.
@@ -61,7 +61,7 @@ func appendAlsoDone(detail string, results []StepResult) string {
 	return strings.Join(words, "; ")
 }
 
-// Outcome is what came of one topology. The zero value is an error before
+// Outcome says what came of an apply of one topology. The zero value is an error before
 // anything was sent.
 type Outcome string
 
@@ -92,7 +92,7 @@ type Result struct {
 	DataLoss *plan.Window // exact after a failover, when it could be read
 	Verified              // of the collections known before a promotion
 
-	decided *approval.Decision // under the lock, where that is not what was decided before it
+	decided *approval.Decision // under the lock, if it differs from the one before
 }
 
 // Report is what one pass found and did. It exists even when something failed.
@@ -100,24 +100,23 @@ type Report struct {
 	Plan      plan.Plan
 	Decisions map[string]approval.Decision
 	Evidence  []plan.Evidence // the rounds that this pass made
-	Results   []Result        // by topology name; empty for a pass that does not act
-	LedgerNew bool
+	Results   []Result        // sorted by topology; empty for a pass that does not act
+	LedgerNew bool            // this run made the ledger
 
-	remembered Remembered          // that the plan rests on
-	traffic    []plan.TrafficState // that redirect targets answered
+	remembered Remembered          // what the plan rests on
+	traffic    []plan.TrafficState // the answers of redirect targets
 }
 
-// Remembered is what the ledger held when the plan was made.
+// Remembered returns what the ledger held when the plan was made.
 func (r Report) Remembered() Remembered { return r.remembered }
 
-// Blocked says whether blocking findings stand against a topology after what
-// its approvers accepted.
+// Blocked says whether a finding that its approvers did not accept blocks a topology.
 func (r Report) Blocked(t plan.TopologyPlan) bool {
 	return t.Blocked(r.Decisions[t.Name].Accepted)
 }
 
-// withCollections adds to each topology what became of the collections known
-// before its promotion.
+// withCollections adds to each topology a finding for collections that were known before
+// its promotion and are missing or silent after it.
 func (r Report) withCollections() Report {
 	for _, x := range r.Results {
 		for i, t := range r.Plan.Topologies {

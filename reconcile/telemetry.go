@@ -13,19 +13,19 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// tellEvery is how often somebody who waits is told that it still goes on.
+// tellEvery is how often a wait is told of again.
 const tellEvery = 10 * time.Second
 
+// tell calls Tell, if it is set.
 func (p Pass) tell(topology, text string) {
 	if p.Tell != nil {
 		p.Tell(topology, text)
 	}
 }
 
-// tellWhile does what takes a while. It tells what it waits for and for how long
-// at most, and, unless TellOnce says otherwise, again every few seconds: nobody
-// should have to guess at 3 a.m. whether a run hangs. atMost 0 is as long as ctx
-// lets it.
+// tellWhile calls do, which takes a while. It tells what it waits for and for how long at
+// most, and tells it again every tellEvery unless TellOnce is set, so that nobody has to
+// guess whether a run hangs. atMost 0: as long as ctx allows.
 func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.Duration, do func()) {
 	deadline, bounded := ctx.Deadline()
 	if left := time.Until(deadline); bounded && (atMost == 0 || left < atMost) {
@@ -57,13 +57,13 @@ func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.
 	do()
 }
 
-// tracer makes the spans of passes, applies and steps. Without a provider,
-// which the command line sets, they cost nothing and go nowhere. Attributes
-// are names and outcomes, never texts of a server.
+// tracer makes the spans of passes, applies and steps. Without a provider, which the
+// command line sets, spans cost nothing and go nowhere. Attributes are names and outcomes,
+// never texts of a server.
 var tracer = otel.Tracer("milvus-reconcile/reconcile")
 
-// StartSpan begins one. The function that it returns ends it with its outcome; an
-// empty one is a fault.
+// StartSpan starts a span. topology may be empty. The function that it returns ends the
+// span with an outcome; an empty outcome marks the span as an error.
 func StartSpan(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
 	if topology != "" {
 		more = append(more, attribute.String("topology", topology))

@@ -8,16 +8,15 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// trafficQuestion is a question that is under way: where the traffic of one topology
-// goes.
+// trafficQuestion asks in the background where the traffic of one topology goes.
 type trafficQuestion struct {
 	answer chan []plan.TrafficState
 	stop   context.CancelFunc
 }
 
-// askTraffic asks the redirect targets in the background whether they send the
-// traffic where it belongs as long as nothing was changed: before a switchover
-// or failover that is still the old primary.
+// askTraffic asks the redirect targets in the background whether they send traffic where it
+// belongs before anything is changed. Before a switchover or failover that is the old
+// primary.
 func (p Pass) askTraffic(ctx context.Context, t plan.TopologyPlan) trafficQuestion {
 	primary := t.Primary
 	if t.Changes() && t.OldPrimary != "" {
@@ -33,7 +32,7 @@ func (p Pass) askTraffic(ctx context.Context, t plan.TopologyPlan) trafficQuesti
 	return a
 }
 
-// states ends the question. In a hurry only what was answered already counts.
+// states ends the question and returns the answer. In a hurry it does not wait for one.
 func (a trafficQuestion) states(hurry bool) []plan.TrafficState {
 	defer a.stop()
 	if a.answer == nil {
@@ -50,6 +49,7 @@ func (a trafficQuestion) states(hurry bool) []plan.TrafficState {
 	}
 }
 
+// staleClusters returns the clusters with the role stale, sorted.
 func staleClusters(t plan.Topology) []string {
 	var out []string
 	for _, c := range t.Clusters {
@@ -61,10 +61,9 @@ func staleClusters(t plan.Topology) []string {
 	return out
 }
 
-// misdirected says whether traffic is to be set again although no role
-// changes: it is known to go wrong, and the clusters leave no doubt about who
-// takes writes. The desired primary is up and believes that it is; whoever
-// else does is stale or detached by Git; and nothing else blocks.
+// misdirected says whether traffic is to be set although no role changes: it goes to the
+// wrong cluster, nothing but a split brain blocks, and only the desired primary takes
+// writes.
 func (a Apply) misdirected(t plan.TopologyPlan) bool {
 	if _, old := a.Superseded[t.Name]; old || a.Redirect == nil || a.only != plan.TransitionNone ||
 		t.Transition != plan.TransitionNone || !t.Has(plan.CodeTrafficNotRedirected) {
@@ -76,6 +75,8 @@ func (a Apply) misdirected(t plan.TopologyPlan) bool {
 	return !blocked && onlyWriter(t)
 }
 
+// onlyWriter says whether the desired primary surely takes writes, and no other cluster
+// does but those that Git calls stale or detached.
 func onlyWriter(t plan.TopologyPlan) bool {
 	found := false
 	for _, c := range t.Clusters {
@@ -91,8 +92,8 @@ func onlyWriter(t plan.TopologyPlan) bool {
 	return found
 }
 
-// redirectAfterChange sets the traffic after a transition that moves no primary, such
-// as a bootstrap, when it was seen to go wrong before.
+// redirectAfterChange sets traffic after a transition without a redirect step, such as a
+// bootstrap, when traffic went to the wrong cluster before.
 func (r run) redirectAfterChange(ctx context.Context, prep prepared, res *Result) {
 	moves := slices.ContainsFunc(prep.plan.Steps, func(s plan.Step) bool { return s.Action == plan.ActionRedirect })
 	if res.Outcome == OutcomeApplied && !moves && r.apply.Redirect != nil && prep.plan.Has(plan.CodeTrafficNotRedirected) {
@@ -100,9 +101,8 @@ func (r run) redirectAfterChange(ctx context.Context, prep prepared, res *Result
 	}
 }
 
-// redirectAgain sets the traffic of a topology that goes wrong although no
-// primary moves. It needs no approval and writes no intent: setting it is
-// idempotent.
+// redirectAgain sets traffic that goes to the wrong cluster although no primary changes. It
+// needs no approval and no intent, because setting traffic is idempotent.
 func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
 	s := plan.Step{ID: len(res.Steps) + 1, Wave: 1, Action: plan.ActionRedirect, Cluster: prep.plan.Primary, Reason: plan.ReasonMoveTraffic}
 	x := r.redirect(ctx, prep, s)
@@ -113,7 +113,8 @@ func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
 	}
 }
 
-// redirect points every target at the primary and demands that each says so.
+// redirect points every target at the primary of the step. It fails unless each target
+// says that it does so.
 func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResult {
 	none := StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
 	if r.apply.Redirect == nil {
