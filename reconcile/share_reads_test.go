@@ -9,24 +9,25 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// TestOneLook: who asks while a look is under way gets the next one, together
-// with all who do; an error is of one alone; and nobody waits beyond their context.
-func TestOneLook(t *testing.T) {
+// TestShareReads: who asks while a read is under way gets the result of the next read,
+// together with all others who asked; an error goes to one caller alone; and a caller
+// waits no longer than its context.
+func TestShareReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fail, release := errors.New("fail"), make(chan error)
-		looks := 0
-		look := reconcile.ShareReads(func(context.Context) (int, error) {
-			looks++
-			return looks, <-release
+		reads := 0
+		read := reconcile.ShareReads(func(context.Context) (int, error) {
+			reads++
+			return reads, <-release
 		})
 		type answer struct {
-			look int
+			read int
 			err  error
 		}
 		answers := make(chan answer, 4)
 		ask := func(ctx context.Context) {
 			go func() {
-				n, err := look(ctx)
+				n, err := read(ctx)
 				answers <- answer{n, err}
 			}()
 			synctest.Wait()
@@ -45,7 +46,7 @@ func TestOneLook(t *testing.T) {
 		if got := <-answers; got != (answer{1, nil}) {
 			t.Errorf("%+v", got)
 		}
-		release <- fail // of the second look: another makes a third
+		release <- fail // of the second read: another caller makes a third
 		if got := <-answers; got != (answer{2, fail}) {
 			t.Errorf("%+v", got)
 		}

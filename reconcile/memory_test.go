@@ -13,9 +13,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// TestAboutIsEnoughToPlan: a plan of one topology made from what the memory says
+// TestMemoryOfOneTopologyIsEnoughToPlanIt: a plan of one topology made from what the memory says
 // about it is the plan made from all of it.
-func TestAboutIsEnoughToPlan(t *testing.T) {
+func TestMemoryOfOneTopologyIsEnoughToPlanIt(t *testing.T) {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	ids := []string{"a", "b", "c", "gone", "x", "y"}
 	names := rapid.SampledFrom([]string{"orders", "others", "third"})
