@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,16 +30,18 @@ func closedPipe(t *testing.T) *os.File {
 
 // TestReadersThatWentAway: an apply carries out what is approved and says by its
 // exit code what it did, whoever stopped reading what it prints, also where
-// SIGPIPE was ignored when it started.
+// SIGPIPE was ignored when it started, and where the reader of stderr stands still.
 func TestReadersThatWentAway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		program string
+		pipe    func(*testing.T) *os.File
 		gone    func(cmd *exec.Cmd, pipe *os.File)
 	}{
-		"stdout":                        {"exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stdout = p }},
-		"stderr":                        {"exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stderr = p }},
-		"both, and SIGPIPE was ignored": {"trap '' PIPE; exec reconcile", func(cmd *exec.Cmd, p *os.File) { cmd.Stdout, cmd.Stderr = p, p }},
+		"stdout":                        {"exec reconcile", closedPipe, func(cmd *exec.Cmd, p *os.File) { cmd.Stdout = p }},
+		"stderr":                        {"exec reconcile", closedPipe, func(cmd *exec.Cmd, p *os.File) { cmd.Stderr = p }},
+		"both, and SIGPIPE was ignored": {"trap '' PIPE; exec reconcile", closedPipe, func(cmd *exec.Cmd, p *os.File) { cmd.Stdout, cmd.Stderr = p, p }},
+		"stderr, which is full":         {"exec reconcile", fullPipe, func(cmd *exec.Cmd, p *os.File) { cmd.Stderr = p }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +55,7 @@ func TestReadersThatWentAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd.Path, cmd.Err = sh, nil
-			c.gone(cmd, closedPipe(t))
+			c.gone(cmd, c.pipe(t))
 			if err := cmd.Run(); err != nil {
 				t.Errorf("apply ended with %v", err)
 			}
@@ -98,6 +102,53 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLinesThatNobodyReadsAreCounted: a daemon whose log is not read goes on, counts the
+// lines for which there is no room, and says how many are missing once it is read.
+func TestLinesThatNobodyReadsAreCounted(t *testing.T) {
+	t.Parallel()
+	d := newHealthyReplicas(t, 0)
+	serves := freeAddresses(t, 1)[0]
+	config := filepath.Join(t.TempDir(), "reconcile.yaml")
+	d.configure(t, config, serves, strings.TrimPrefix(startEtcd(t), "http://"))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(d.ctx, "reconcile", "run", "--config", config, "--log-format", "json")
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()       // it may be gone
+		_, _ = cmd.Wait(), w.Close() // it was killed
+	})
+	d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+	d.await(t, "lines to be dropped", func() bool {
+		for range 100 { // each is refused, and logged
+			_, _ = request("POST", "http://"+serves+"/webhook/git", "{}")
+		}
+		text, err := request("GET", "http://"+serves+"/metrics", "")
+		return err == nil && strings.Contains(string(text), "\nreconcile_log_lines_dropped_total ") && !strings.Contains(string(text), "\nreconcile_log_lines_dropped_total 0\n")
+	})
+	before := sweeps(t, serves)
+	d.await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		var said struct {
+			Msg   string
+			Lines int
+		}
+		if err := json.Unmarshal(lines.Bytes(), &said); err != nil {
+			t.Fatalf("%q: %v", lines.Text(), err)
+		}
+		if strings.Contains(said.Msg, "lines dropped") && said.Lines > 0 {
+			return
+		}
+	}
+	t.Errorf("the log ends without a word of what is missing: %v", lines.Err())
 }
 
 // tellNobody gives the daemon somebody to notify who is not there, which it says on

@@ -97,23 +97,26 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
+	if o.push != "" {
+		g.begin("pushing the tag to " + o.push)
+		err = wanted.push(ctx, o.push, object) // before anything is printed: a reader may be slow
+	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.Commit, strings.Join(desired.RoleChanges(document.Previous, document), ", "))
 	if slices.ContainsFunc(rev.Changes[document.Name].Authors, claim.By.SameEmail) {
 		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
 	}
-	git, _ := g.beyond()
 	if len(earlier) > 0 {
 		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval, delete all of them.\n", printable(strings.Join(earlier, ", ")))
 	}
-	if o.push == "" {
-		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(tag))
-		return nil
-	}
-	g.begin("pushing the tag to " + o.push)
-	if err := wanted.push(ctx, o.push, object); err != nil {
+	git, _ := g.beyond()
+	switch {
+	case err != nil:
 		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(o.push), tag)
+	case o.push == "":
+		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(tag))
+	default:
+		fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))
 	}
-	fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(o.push))
 	return nil
 }
 

@@ -31,7 +31,12 @@ type Stdio struct {
 func Main(ctx context.Context, args []string, std Stdio) int {
 	desired.DropCallersGit()
 	outliveReaders()
-	g := &globals{std: std, clock: time.Now, after: time.After, terminal: isTerminal}
+	silenceLibraries()
+	lines := newQueue(std.Err)
+	defer func() { lines.close(time.After(lastLinesWithin)) }()
+	std.Err, std.Out = lines, afterLines{to: std.Out, lines: lines}
+	g := &globals{std: std, lines: lines, clock: time.Now, after: time.After, terminal: isTerminal}
+	lines.tellBy(g.leftOut, nil)
 	root := newRoot(g) //nolint:contextcheck // each command has its own
 	root.SetArgs(args)
 	root.SetIn(std.In)

@@ -42,7 +42,7 @@ func (g *globals) width() int {
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
 		return columns
 	}
-	f, ok := g.std.Out.(*os.File)
+	f, ok := fileOf(g.std.Out)
 	if !ok {
 		return 0
 	}

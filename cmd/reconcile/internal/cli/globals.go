@@ -26,6 +26,7 @@ const (
 // globals are the options of every command and what it leaves behind.
 type globals struct {
 	std   Stdio
+	lines *queue // that std.Err is
 	clock func() time.Time
 	after func(time.Duration) <-chan time.Time
 
@@ -188,6 +189,6 @@ func (g *globals) colored() bool {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -1,8 +1,9 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -37,27 +38,26 @@ func (g *globals) fail(err error) {
 	g.say("error", "", err.Error())
 }
 
-// sayTo has all that is said written to w. It returns what it was written to before.
-func (g *globals) sayTo(w io.Writer) (before io.Writer) {
-	g.tells.Lock()
-	defer g.tells.Unlock()
-	before, g.std.Err = g.std.Err, w
-	return before
-}
-
 func (g *globals) say(level, topology, text string) {
 	g.tells.Lock()
 	defer g.tells.Unlock()
 	g.erase()
+	_, _ = g.std.Err.Write(g.line(level, topology, text)) // who cannot read stderr cannot be told of it
+}
+
+// line is a message in the form of --log-format.
+func (g *globals) line(level, topology, text string) []byte {
 	if g.logFormat == "json" {
-		// Whoever cannot read stderr cannot be told of it either.
-		_ = render.JSONLine(g.std.Err, message{g.clock().UTC().Format(time.RFC3339Nano), level, topology, text})
-		return
+		var b bytes.Buffer
+		_ = render.JSONLine(&b, message{g.clock().UTC().Format(time.RFC3339Nano), level, topology, text}) // it has a JSON form
+		return b.Bytes()
 	}
-	if topology == "" {
-		topology = "reconcile"
-	}
-	fmt.Fprintf(g.std.Err, "%s: %s\n", printable(topology), printable(text))
+	return fmt.Appendf(nil, "%s: %s\n", printable(cmp.Or(topology, "reconcile")), printable(text))
+}
+
+// leftOut tells how many lines were left out since nobody read the others.
+func (g *globals) leftOut(lines int) []byte {
+	return g.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
 }
 
 // printable makes control characters of foreign text visible, line by line.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 // outliveReaders lets a write to a closed pipe fail instead of ending the process:
@@ -19,33 +21,92 @@ func outliveReaders() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
+// silenceLibraries keeps what gRPC would write to stderr by itself from it: such a
+// write waits for its reader. What it finds out comes back as an error.
+var silenceLibraries = sync.OnceFunc(func() {
+	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
+		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	}
+})
+
 // readerGone says whether a write failed only because nobody reads any more.
 func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 // errReaderGone ends what would go on for its reader.
 var errReaderGone = errors.New("nobody reads the result any more")
 
-// queuedLines is how many writes wait for a reader who is slow.
-const queuedLines = 4096
+const (
+	// queuedLines is how many lines wait for a reader who is slow.
+	queuedLines = 4096
+	// lastLinesWithin is for how long the end of the process waits for the reader of
+	// its lines, and flushWithin for how long a result does.
+	lastLinesWithin = 2 * time.Second
+	flushWithin     = time.Second
+)
 
-// queue is a writer that never waits for its reader: the daemon's work must not
-// stop since whoever reads its log does not. What finds the queue full is left out.
+// queue is a writer that never waits for its reader: what is sent to a cluster must
+// not wait since whoever reads stderr does not. What finds the queue full is left
+// out, and counted.
 type queue struct {
-	mu     sync.Mutex
-	closed bool
-	lines  chan []byte
-	done   chan struct{}
+	to    io.Writer
+	lines chan []byte
+	done  chan struct{}
+
+	mu      sync.Mutex
+	closed  bool
+	pending int           // lines that are not written yet
+	drained chan struct{} // closed when none is; nil while none is
+	stuck   bool          // a flush waited in vain since none was pending
+	left    int           // lines left out that nobody was told of
+	// told makes the line that tells how many were left out; counted hears of each.
+	told    func(lines int) []byte
+	counted func()
 }
 
-func newQueue(w io.Writer) *queue {
-	q := &queue{lines: make(chan []byte, queuedLines), done: make(chan struct{})}
-	go func() {
-		defer close(q.done)
-		for line := range q.lines {
-			_, _ = w.Write(line) // a log that cannot be written stops nothing
-		}
-	}()
+func newQueue(to io.Writer) *queue {
+	q := &queue{to: to, lines: make(chan []byte, queuedLines), done: make(chan struct{})}
+	go q.write()
 	return q
+}
+
+func (q *queue) write() {
+	defer close(q.done)
+	for line := range q.lines {
+		_, _ = q.to.Write(line) // a line that cannot be written stops nothing
+		if notice := q.written(); notice != nil {
+			_, _ = q.to.Write(notice)
+		}
+	}
+}
+
+// written notes that a line was. With none left to write it returns the notice of
+// those that were left out.
+func (q *queue) written() []byte {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pending--; q.pending > 0 {
+		return nil
+	}
+	close(q.drained)
+	q.drained, q.stuck = nil, false
+	return q.notice()
+}
+
+// notice takes what is to be told of lines left out; the lock is held.
+func (q *queue) notice() []byte {
+	n := q.left
+	if n == 0 || q.told == nil {
+		return nil
+	}
+	q.left = 0
+	return q.told(n)
+}
+
+// tellBy has lines that were left out told by the line that told makes, and counted.
+func (q *queue) tellBy(told func(lines int) []byte, counted func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.told, q.counted = told, counted
 }
 
 // Write takes one line. It always says that it wrote it.
@@ -55,11 +116,45 @@ func (q *queue) Write(p []byte) (int, error) {
 	if q.closed {
 		return len(p), nil
 	}
-	select {
-	case q.lines <- append([]byte(nil), p...):
-	default:
+	room := cap(q.lines) - len(q.lines) // nobody else puts lines in
+	if room == 0 || q.left > 0 && room == 1 {
+		q.left++
+		if q.counted != nil {
+			q.counted()
+		}
+		return len(p), nil
 	}
+	if notice := q.notice(); notice != nil {
+		q.put(notice)
+	}
+	q.put(append([]byte(nil), p...))
 	return len(p), nil
+}
+
+// put queues a line; the lock is held, and there is room.
+func (q *queue) put(line []byte) {
+	if q.pending == 0 {
+		q.drained = make(chan struct{})
+	}
+	q.pending++
+	q.lines <- line
+}
+
+// flush waits until all lines are written, but not for a reader who does not read.
+func (q *queue) flush() {
+	q.mu.Lock()
+	drained, stuck := q.drained, q.stuck
+	q.mu.Unlock()
+	if drained == nil || stuck {
+		return
+	}
+	select {
+	case <-drained:
+	case <-time.After(flushWithin):
+		q.mu.Lock()
+		q.stuck = q.drained != nil
+		q.mu.Unlock()
+	}
 }
 
 // close writes what waits, until the time is over.
@@ -74,4 +169,28 @@ func (q *queue) close(over <-chan time.Time) {
 	case <-q.done:
 	case <-over:
 	}
+}
+
+// afterLines is stdout beside a queue: what was said before a result stands before it
+// where both go to one place.
+type afterLines struct {
+	to    io.Writer
+	lines *queue
+}
+
+func (a afterLines) Write(p []byte) (int, error) {
+	a.lines.flush()
+	return a.to.Write(p)
+}
+
+// fileOf is the file that a writer of ours writes to.
+func fileOf(w io.Writer) (*os.File, bool) {
+	switch ours := w.(type) {
+	case *queue:
+		w = ours.to
+	case afterLines:
+		w = ours.to
+	}
+	f, ok := w.(*os.File)
+	return f, ok
 }

@@ -25,9 +25,6 @@ import (
 // than the 30 s after which Kubernetes kills.
 const stopGrace = 20 * time.Second
 
-// lastLinesWithin is for how long the end of the process waits for its log's reader.
-const lastLinesWithin = 2 * time.Second
-
 // keptConnections is how old a connection may become over which clusters are
 // looked at: as long as it lives, a name that leads elsewhere is not noticed.
 const keptConnections = 5 * time.Minute
@@ -78,9 +75,6 @@ type service struct {
 func runRun(ctx context.Context, g *globals, profiles bool) error {
 	g.quiet, g.keepsCopy, g.keepFor = true, true, keptConnections
 	defer collectAt(daemonGC)()
-	lines := newQueue(g.std.Err)
-	defer g.sayTo(g.sayTo(lines))
-	defer func() { lines.close(g.after(lastLinesWithin)) }()
 	e, err := g.prepare()
 	if err != nil {
 		return err
@@ -99,10 +93,11 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 		return err
 	}
 	d.herald.use(ctx, e)
-	log := g.logger(lines)
+	log := g.logger(g.std.Err)
 	d.webhook = &serve.Webhook{Log: log}
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
+	g.lines.tellBy(logsLeftOut(g), d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
 		Board: board, Metrics: d.metrics, Swept: debug.FreeOSMemory, Judged: d.herald.judged, Listen: d.herald.heard,
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,

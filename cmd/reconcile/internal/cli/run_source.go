@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -90,6 +91,15 @@ func (g *globals) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// logsLeftOut tells as the log does how many of its lines were left out.
+func logsLeftOut(g *globals) func(lines int) []byte {
+	return func(lines int) []byte {
+		var b bytes.Buffer
+		g.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)
+		return b.Bytes()
+	}
 }
 
 // hook says whose pushes the webhook heeds.

@@ -22,6 +22,7 @@ type Metrics struct {
 	applies  *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
 	sweeps   prometheus.Histogram
+	dropped  prometheus.Counter
 }
 
 // NewMetrics makes the series of a source.
@@ -42,8 +43,11 @@ func NewMetrics(source Source) *Metrics {
 			Name: "reconcile_sweep_duration_seconds", Help: "How long a drift sweep of one topology took.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reconcile_log_lines_dropped_total", Help: "Lines of the log that were left out since nobody read it.",
+		}),
 	}
-	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, live{source},
+	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, live{source},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -68,3 +72,6 @@ func (m *Metrics) Stepped(a plan.Action, took time.Duration) {
 
 // Swept measures a sweep of one topology.
 func (m *Metrics) Swept(took time.Duration) { m.sweeps.Observe(took.Seconds()) }
+
+// LineDropped counts a line of the log that was left out.
+func (m *Metrics) LineDropped() { m.dropped.Inc() }
