@@ -106,7 +106,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	if err := d.hook(e); err != nil {
 		return err
 	}
-	server, err := d.server(e.config, profiles)
+	server, err := d.server(e.config, log, profiles)
 	if err != nil {
 		return err
 	}

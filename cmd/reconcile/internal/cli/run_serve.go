@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"runtime"
@@ -29,14 +30,14 @@ const (
 )
 
 // server listens where the configuration says.
-func (d *service) server(c schema.Config, profiles bool) (*serve.Server, error) {
+func (d *service) server(c schema.Config, log *slog.Logger, profiles bool) (*serve.Server, error) {
 	conf, err := serverTLSOf(c.Serve.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("serve.tls: %w", err)
 	}
 	board := d.loop.Board()
 	s, err := serve.Listen(serve.Options{
-		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: conf, Health: d.loop.Health, Webhook: d.webhook,
+		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: conf, Health: d.loop.Health, Webhook: d.webhook, Log: log,
 		Ready: func() error { return serve.Ready(board.Snapshot()) },
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -98,40 +99,58 @@ func TestProbesUnderAForeignName(t *testing.T) {
 	}
 }
 
-// TestClientsAreBounded: of too many clients the one that has waited longest without a
-// request goes, of clients that are all served the newest.
+// TestClientsAreBounded: the newest client gets in. For it one goes of the client who
+// holds the most: the one that has waited longest without a request, or else was served
+// longest.
 func TestClientsAreBounded(t *testing.T) {
-	c := &connections{most: 3, open: map[net.Conn]uint64{}}
-	conns := make([]*closable, 7)
-	for i := range conns {
-		conns[i] = &closable{}
-	}
-	closed := func(want ...int) {
-		t.Helper()
-		for i, conn := range conns {
-			if is := slices.Contains(want, i); conn.closed != is {
-				t.Errorf("the client %d is closed: %t, want %t", i, conn.closed, is)
+	const many, few = "203.0.113.1:1", "198.51.100.1:1"
+	for name, c := range map[string]struct {
+		clients []string // by connection
+		does    []http.ConnState
+		of      []int // whose state it is
+		want    []int // connections that are closed
+	}{
+		"there is room":                 {clients: []string{many, many, many}},
+		"one too many":                  {clients: []string{many, many, many, many}, want: []int{0}},
+		"who has the most":              {clients: []string{few, many, many, few}, want: []int{0}},
+		"of the greater, not the older": {clients: []string{few, many, many, many}, want: []int{1}},
+		"a client that is new":          {clients: []string{many, many, many, few}, want: []int{0}},
+		"all of different clients":      {clients: []string{"192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1"}, want: []int{0}},
+		"one network of IPv6":           {clients: []string{few, "[2001:db8::1]:1", "[2001:db8::2]:1", "192.0.2.1:1"}, want: []int{1}},
+		"those that are served stay": {
+			clients: []string{many, many, many, many},
+			does:    []http.ConnState{http.StateActive, http.StateActive}, of: []int{0, 1}, want: []int{2},
+		},
+		"all are served": {
+			clients: []string{many, many, many, few},
+			does:    []http.ConnState{http.StateActive, http.StateActive, http.StateActive}, of: []int{1, 0, 2}, want: []int{1},
+		},
+		"one that is served again waits for less long": {
+			clients: []string{many, many, many, many},
+			does:    []http.ConnState{http.StateActive, http.StateIdle}, of: []int{0, 0}, want: []int{1},
+		},
+		"one that has gone": {
+			clients: []string{many, many, many, many}, does: []http.ConnState{http.StateClosed}, of: []int{1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bound, conns := connections{newCrowd[net.Conn](3)}, []*closable{}
+			for i, from := range c.clients {
+				if i == 3 {
+					for j, state := range c.does {
+						bound.changed(conns[c.of[j]], state)
+					}
+				}
+				conns = append(conns, &closable{from: from})
+				bound.changed(conns[i], http.StateNew)
 			}
-		}
+			for i, conn := range conns {
+				if want := slices.Contains(c.want, i); conn.closed != want {
+					t.Errorf("the connection %d is closed: %t, want %t", i, conn.closed, want)
+				}
+			}
+		})
 	}
-	for i := range 3 {
-		c.changed(conns[i], http.StateNew)
-	}
-	closed()
-	c.changed(conns[0], http.StateActive)
-	c.changed(conns[0], http.StateIdle) // waits since after the others
-	c.changed(conns[3], http.StateNew)
-	closed(1)
-	c.changed(conns[0], http.StateActive)
-	c.changed(conns[4], http.StateNew)
-	closed(1, 2)
-	c.changed(conns[3], http.StateActive)
-	c.changed(conns[4], http.StateActive)
-	c.changed(conns[5], http.StateNew) // all others are served
-	closed(1, 2, 5)
-	c.changed(conns[4], http.StateClosed)
-	c.changed(conns[6], http.StateNew)
-	closed(1, 2, 5)
 	if most := newConnections().most; most < 1 || most > mostConnections {
 		t.Errorf("%d clients are let in", most)
 	}
@@ -140,10 +159,15 @@ func TestClientsAreBounded(t *testing.T) {
 // closable is a connection that notes whether it was closed.
 type closable struct {
 	net.Conn
+	from   string
 	closed bool
 }
 
 func (c *closable) Close() error {
 	c.closed = true
 	return nil
+}
+
+func (c *closable) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.from))
 }

@@ -1,8 +1,10 @@
 package serve
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 )
 
@@ -13,49 +15,111 @@ const (
 	descriptorsShare = 4
 )
 
-// connections keeps the clients of a server within a bound. When there are too
-// many, the one that has waited longest without a request is closed; where none
-// waits, the newest is.
-type connections struct {
+// sameSubscriber is the part of an IPv6 address that names one client: who has one
+// address of such a network has them all.
+const sameSubscriber = 64
+
+// crowd keeps what clients hold, as connections, within a bound. The newest always
+// gets in, so that many slow clients keep no probe out. What makes room for it belongs
+// to the client who holds the most; of that client's, one that waits for a request goes
+// before one that is served, and of those the oldest.
+type crowd[M comparable] struct {
 	most int
 
 	mu   sync.Mutex
-	open map[net.Conn]uint64 // with the turn since when it waits; 0: it is served
+	held map[M]holding
 	turn uint64
 }
 
-func newConnections() *connections {
-	return &connections{most: max(1, min(mostConnections, descriptors()/descriptorsShare)), open: map[net.Conn]uint64{}}
+type holding struct {
+	client netip.Prefix
+	served bool
+	since  uint64 // the turn at which it came, or began or ended to be served
+}
+
+func newCrowd[M comparable](most int) *crowd[M] {
+	return &crowd[M]{most: most, held: map[M]holding{}}
+}
+
+// note says that a client holds something, and whether it is served. It returns what
+// has to go for it.
+func (c *crowd[M]) note(what M, client netip.Prefix, served bool) (surplus M, over bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn++
+	c.held[what] = holding{client, served, c.turn}
+	if len(c.held) <= c.most {
+		return surplus, false
+	}
+	surplus = c.surplus(what)
+	delete(c.held, surplus)
+	return surplus, true
+}
+
+func (c *crowd[M]) leave(what M) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.held, what)
+}
+
+// surplus is what goes for the newest; the lock is held.
+func (c *crowd[M]) surplus(newest M) M {
+	of, most := map[netip.Prefix]int{}, 0
+	for _, p := range c.held {
+		of[p.client]++
+		most = max(most, of[p.client])
+	}
+	out, found := newest, holding{}
+	for what, p := range c.held {
+		if what == newest || of[p.client] < most {
+			continue
+		}
+		if out == newest || p.served == found.served && p.since < found.since || found.served && !p.served {
+			out, found = what, p
+		}
+	}
+	return out
+}
+
+// connections keeps the connections of a server within a bound.
+type connections struct{ *crowd[net.Conn] }
+
+func newConnections() connections {
+	return connections{newCrowd[net.Conn](max(1, min(mostConnections, descriptors()/descriptorsShare)))}
 }
 
 // changed is told by the server what a connection does (http.Server.ConnState).
-func (c *connections) changed(conn net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
-	case http.StateNew, http.StateIdle:
-		c.turn++
-		c.open[conn] = c.turn
-	case http.StateActive:
-		c.open[conn] = 0
+	case http.StateNew, http.StateIdle, http.StateActive:
+		if surplus, over := c.note(conn, clientOf(conn.RemoteAddr().String()), state == http.StateActive); over {
+			cut(surplus)
+		}
 	default:
-		delete(c.open, conn)
-	}
-	for len(c.open) > c.most {
-		surplus := c.longestWaiting(conn)
-		delete(c.open, surplus)
-		_ = surplus.Close() // whatever came of it, it is no longer ours
+		c.leave(conn)
 	}
 }
 
-// longestWaiting is the connection to close for a new one; the new one itself
-// where all others are served.
-func (c *connections) longestWaiting(newest net.Conn) net.Conn {
-	oldest, since := newest, uint64(0)
-	for conn, waits := range c.open {
-		if conn != newest && waits != 0 && (since == 0 || waits < since) {
-			oldest, since = conn, waits
-		}
+// cut ends a connection without a word: to a client that reads nothing, TLS would wait
+// for seconds to say that it ends.
+func cut(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
 	}
-	return oldest
+	_ = conn.Close() // whatever came of it, it is no longer ours
+}
+
+// clientOf is the client of an address: the address itself, or its network.
+func clientOf(address string) netip.Prefix {
+	from, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Prefix{} // all whose address is none are one
+	}
+	ip := from.Addr().Unmap().WithZone("")
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = sameSubscriber
+	}
+	client, _ := ip.Prefix(bits) // so many bits it has
+	return client
 }

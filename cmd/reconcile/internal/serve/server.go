@@ -1,13 +1,17 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"milvus-reconcile/reconcile/daemon"
@@ -36,6 +40,9 @@ type Options struct {
 	// Ready says why it is not ready; nil: it is.
 	Ready   func() error
 	Webhook *Webhook
+	// Log is told of handlers that broke; of what clients do wrong only where it wants
+	// to know all. Nil: nobody is.
+	Log *slog.Logger
 }
 
 // Server listens from the moment that it is made, and answers while Run runs.
@@ -55,11 +62,16 @@ func Listen(o Options) (*Server, error) {
 		l = tls.NewListener(l, o.TLS)
 	}
 	s := &Server{mux: http.NewServeMux(), listener: l}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	own, _, _ := net.SplitHostPort(o.Address) // Listen took it
 	names := append([]string{own}, o.Hosts...)
+	var plain http.Protocols
+	plain.SetHTTP1(true) // one request at a time, so that connections bound requests
 	s.http = &http.Server{
-		ConnState: newConnections().changed,
-		Handler:   guarded(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		ConnState: newConnections().changed, Protocols: &plain, ErrorLog: log.New(serverLog{o.Log}, "", 0),
+		Handler: guarded(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
 	s.Handle("GET /healthz", probe(names, "ok", "stuck", o.Health))
@@ -113,6 +125,19 @@ func Ready(s daemon.Snapshot) error {
 		return errors.New(why)
 	}
 	return nil
+}
+
+// serverLog is where net/http says what went wrong.
+type serverLog struct{ log *slog.Logger }
+
+// Write takes one line. A client may cause as many of the others as it likes.
+func (l serverLog) Write(line []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.Contains(line, []byte("panic serving")) {
+		level = slog.LevelError
+	}
+	l.log.Log(context.Background(), level, "HTTP", "error", strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // answer is one line of plain text.

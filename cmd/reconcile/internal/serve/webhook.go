@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // maxPush bounds the body of a push. Forges cut the list of commits long
@@ -38,6 +39,32 @@ type Webhook struct {
 	mu    sync.Mutex
 	trust Trust
 	seen  deliveries
+	long  longBodies
+}
+
+// A body up to shortBody is read beside any others. Of longer ones, which anybody may
+// send, mostLong are held at once.
+const (
+	shortBody = 64 << 10
+	mostLong  = 16
+)
+
+var errBusy = errors.New("too many long bodies at once; send it again")
+
+// longBodies counts the long bodies that are being read.
+type longBodies struct{ atomic.Int32 }
+
+func (l *longBodies) read(body io.Reader) ([]byte, error) {
+	begins, err := io.ReadAll(io.LimitReader(body, shortBody))
+	if err != nil || len(begins) < shortBody {
+		return begins, err
+	}
+	defer l.Add(-1)
+	if l.Add(1) > mostLong {
+		return nil, errBusy
+	}
+	rest, err := io.ReadAll(body)
+	return append(begins, rest...), err
 }
 
 // Configure replaces whom it trusts.
@@ -73,17 +100,19 @@ func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code in
 		h.Log.Error("the secret of the webhook cannot be read", "error", err)
 		return http.StatusServiceUnavailable, "the secret of the webhook cannot be read"
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPush))
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
-		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxPush)
-	}
-	if err != nil {
-		return http.StatusBadRequest, "the body could not be read"
-	}
 	d, ok := deliveryOf(r.Header)
 	if !ok {
 		return http.StatusBadRequest, "it carries no signature of GitHub, GitLab or Gitea"
+	}
+	body, err := h.long.read(http.MaxBytesReader(w, r.Body, maxPush))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxPush)
+	case errors.Is(err, errBusy):
+		return http.StatusServiceUnavailable, err.Error()
+	case err != nil:
+		return http.StatusBadRequest, "the body could not be read"
 	}
 	if !d.signed(secret, body) {
 		return http.StatusForbidden, "the signature does not hold: the forge and serve.webhookSecretFrom need the same secret"
