@@ -108,15 +108,15 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 // lines for which there is no room, and says how many are missing once it is read.
 func TestLinesThatNobodyReadsAreCounted(t *testing.T) {
 	t.Parallel()
-	d := newHealthyReplicas(t, 0)
-	serves := freeAddresses(t, 1)[0]
+	d := testkit.NewHealthyReplicas(t, 0)
+	serves := testkit.FreeAddresses(t, 1)[0]
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
-	d.configure(t, config, serves, strings.TrimPrefix(startEtcd(t), "http://"))
+	d.Configure(t, config, serves, strings.TrimPrefix(testkit.StartEtcd(t), "http://"))
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(d.ctx, "reconcile", "run", "--config", config, "--log-format", "json")
+	cmd := exec.CommandContext(d.Ctx, "reconcile", "run", "--config", config, "--log-format", "json")
 	cmd.Stderr = w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -125,16 +125,16 @@ func TestLinesThatNobodyReadsAreCounted(t *testing.T) {
 		_ = cmd.Process.Kill()       // it may be gone
 		_, _ = cmd.Wait(), w.Close() // it was killed
 	})
-	d.await(t, "it to be ready", func() bool { _, err := request("GET", "http://"+serves+"/readyz", ""); return err == nil })
-	d.await(t, "lines to be dropped", func() bool {
+	d.Await(t, "it to be ready", func() bool { _, err := testkit.Request("GET", "http://"+serves+"/readyz", ""); return err == nil })
+	d.Await(t, "lines to be dropped", func() bool {
 		for range 100 { // each is refused, and logged
-			_, _ = request("POST", "http://"+serves+"/webhook/git", "{}")
+			_, _ = testkit.Request("POST", "http://"+serves+"/webhook/git", "{}")
 		}
-		text, err := request("GET", "http://"+serves+"/metrics", "")
+		text, err := testkit.Request("GET", "http://"+serves+"/metrics", "")
 		return err == nil && strings.Contains(string(text), "\nreconcile_log_lines_dropped_total ") && !strings.Contains(string(text), "\nreconcile_log_lines_dropped_total 0\n")
 	})
 	before := sweeps(t, serves)
-	d.await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
+	d.Await(t, "it to go on", func() bool { return sweeps(t, serves) != before })
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		var said struct {

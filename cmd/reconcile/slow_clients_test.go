@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
 type slowWay func(ctx context.Context, secured, plain net.Conn)
@@ -91,17 +93,17 @@ func beSlow(ctx context.Context, serves string, way slowWay, handshake bool, in 
 // is carried out.
 func TestSlowClientsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
-	d := &rotating{replicas: newHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeAddresses(t, 1)[0]}
+	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}
 	d.certify(t, 1)
 	d.put(t, "webhook", "a secret")
 	config := filepath.Join(d.dir, "reconcile.yaml")
-	d.configure(t, config, d.serves, newLine(t, startEtcd(t)).address())
+	d.Configure(t, config, d.serves, testkit.NewLine(t, testkit.StartEtcd(t)).Address())
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.put(t, "reconcile.yaml", strings.Replace(string(text), "serve: {", fmt.Sprintf("serve: {tls: {certFile: %s, keyFile: %s}, webhookSecretFrom: {file: %s}, ", d.file("cert.pem"), d.file("key.pem"), d.file("webhook")), 1))
-	cmd := exec.CommandContext(d.ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)
+	cmd := exec.CommandContext(d.Ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +111,7 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 		_ = cmd.Process.Kill() // it may be gone
 		_ = cmd.Wait()         // it was killed
 	})
-	d.await(t, "it to be ready", func() bool { return d.readyz(t) == http.StatusOK })
+	d.Await(t, "it to be ready", func() bool { return d.readyz(t) == http.StatusOK })
 
 	for name, way := range slowWays {
 		t.Run(name, func(t *testing.T) {
@@ -121,9 +123,9 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 	}
 	defer d.beset(t, slowWays, 30)()
 	d.answersProbes(t)
-	d.post(t, "/clusters/a/stop", "")
-	d.failover(t)
-	d.await(t, "the promotion", func() bool { return d.effective(t) == 1 })
+	d.Post(t, "/clusters/a/stop", "")
+	d.FailOver(t)
+	d.Await(t, "the promotion", func() bool { return d.Effective(t) == 1 })
 	d.answersProbes(t)
 }
 
@@ -131,7 +133,7 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 // were let in. They relent when the function that it returns is called.
 func (d *rotating) beset(t *testing.T, ways map[string]slowWay, clients int) (relent func()) {
 	t.Helper()
-	ctx, stop := context.WithCancel(d.ctx)
+	ctx, stop := context.WithCancel(d.Ctx)
 	var all sync.WaitGroup
 	var in atomic.Int32
 	for name, way := range ways {
@@ -140,7 +142,7 @@ func (d *rotating) beset(t *testing.T, ways map[string]slowWay, clients int) (re
 			all.Go(func() { beSlow(ctx, d.serves, way, handshake, sync.OnceFunc(func() { in.Add(1) })) })
 		}
 	}
-	d.await(t, "all slow clients", func() bool { return int(in.Load()) == clients*len(ways) })
+	d.Await(t, "all slow clients", func() bool { return int(in.Load()) == clients*len(ways) })
 	return func() { stop(); all.Wait() }
 }
 

@@ -100,8 +100,7 @@ func TestProbesUnderAForeignName(t *testing.T) {
 }
 
 // TestClientsAreBounded: the newest client gets in. For it one goes of the client who
-// holds the most: the one that has waited longest without a request, or else was served
-// longest.
+// holds the most: the one that is idle for longest, or else the oldest.
 func TestClientsAreBounded(t *testing.T) {
 	const many, few = "203.0.113.1:1", "198.51.100.1:1"
 	for name, c := range map[string]struct {
@@ -117,17 +116,21 @@ func TestClientsAreBounded(t *testing.T) {
 		"a client that is new":          {clients: []string{many, many, many, few}, want: []int{0}},
 		"all of different clients":      {clients: []string{"192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1"}, want: []int{0}},
 		"one network of IPv6":           {clients: []string{few, "[2001:db8::1]:1", "[2001:db8::2]:1", "192.0.2.1:1"}, want: []int{1}},
-		"those that are served stay": {
+		"one that is idle goes first": {
 			clients: []string{many, many, many, many},
-			does:    []http.ConnState{http.StateActive, http.StateActive}, of: []int{0, 1}, want: []int{2},
+			does:    []http.ConnState{http.StateActive, http.StateIdle}, of: []int{1, 1}, want: []int{1},
+		},
+		"one that is idle for longest": {
+			clients: []string{many, many, many, many},
+			does:    []http.ConnState{http.StateIdle, http.StateIdle}, of: []int{2, 1}, want: []int{2},
 		},
 		"all are served": {
 			clients: []string{many, many, many, few},
-			does:    []http.ConnState{http.StateActive, http.StateActive, http.StateActive}, of: []int{1, 0, 2}, want: []int{1},
+			does:    []http.ConnState{http.StateActive, http.StateActive, http.StateActive}, of: []int{1, 0, 2}, want: []int{0},
 		},
-		"one that is served again waits for less long": {
+		"one that is served again is new": {
 			clients: []string{many, many, many, many},
-			does:    []http.ConnState{http.StateActive, http.StateIdle}, of: []int{0, 0}, want: []int{1},
+			does:    []http.ConnState{http.StateIdle, http.StateActive}, of: []int{0, 0}, want: []int{1},
 		},
 		"one that has gone": {
 			clients: []string{many, many, many, many}, does: []http.ConnState{http.StateClosed}, of: []int{1},

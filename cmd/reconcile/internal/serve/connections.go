@@ -21,8 +21,9 @@ const sameSubscriber = 64
 
 // crowd keeps what clients hold, as connections, within a bound. The newest always
 // gets in, so that many slow clients keep no probe out. What makes room for it belongs
-// to the client who holds the most; of that client's, one that waits for a request goes
-// before one that is served, and of those the oldest.
+// to the client who holds the most; of that client's, one that is idle after an answer
+// goes first, the one that is idle for longest, and then the oldest: a probe is answered
+// long before it is that.
 type crowd[M comparable] struct {
 	most int
 
@@ -33,21 +34,24 @@ type crowd[M comparable] struct {
 
 type holding struct {
 	client netip.Prefix
-	served bool
-	since  uint64 // the turn at which it came, or began or ended to be served
+	idle   bool
+	since  uint64 // the turn at which it came, or became idle
 }
 
 func newCrowd[M comparable](most int) *crowd[M] {
 	return &crowd[M]{most: most, held: map[M]holding{}}
 }
 
-// note says that a client holds something, and whether it is served. It returns what
-// has to go for it.
-func (c *crowd[M]) note(what M, client netip.Prefix, served bool) (surplus M, over bool) {
+// note says that a client holds something, and whether it is idle. It returns what has
+// to go for it.
+func (c *crowd[M]) note(what M, client netip.Prefix, idle bool) (surplus M, over bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
-	c.held[what] = holding{client, served, c.turn}
+	known, there := c.held[what]
+	if !there || idle != known.idle {
+		c.held[what] = holding{client, idle, c.turn}
+	}
 	if len(c.held) <= c.most {
 		return surplus, false
 	}
@@ -74,7 +78,7 @@ func (c *crowd[M]) surplus(newest M) M {
 		if what == newest || of[p.client] < most {
 			continue
 		}
-		if out == newest || p.served == found.served && p.since < found.since || found.served && !p.served {
+		if out == newest || p.idle == found.idle && p.since < found.since || p.idle && !found.idle {
 			out, found = what, p
 		}
 	}
@@ -92,7 +96,7 @@ func newConnections() connections {
 func (c connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew, http.StateIdle, http.StateActive:
-		if surplus, over := c.note(conn, clientOf(conn.RemoteAddr().String()), state == http.StateActive); over {
+		if surplus, over := c.note(conn, clientOf(conn.RemoteAddr().String()), state == http.StateIdle); over {
 			cut(surplus)
 		}
 	default:

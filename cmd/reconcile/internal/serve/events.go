@@ -40,7 +40,7 @@ func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := context.WithTimeout(r.Context(), streamLife)
 	defer end()
 	own := &stream{end}
-	if surplus, over := e.open.note(own, clientOf(r.RemoteAddr), true); over {
+	if surplus, over := e.open.note(own, clientOf(r.RemoteAddr), false); over {
 		surplus.end()
 	}
 	defer e.open.leave(own)
