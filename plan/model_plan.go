@@ -225,6 +225,23 @@ type Step struct {
 	Verify  VerifyLevel    // of ActionVerify
 }
 
+// StepStatus is what came of one step. The zero value is not attempted.
+type StepStatus string
+
+// The statuses of a step.
+const (
+	StepNotAttempted StepStatus = ""
+	StepDone         StepStatus = "done"     // done, and read back
+	StepAlready      StepStatus = "already"  // it was so before anything was sent
+	StepSkipped      StepStatus = "skipped"  // there was nothing to do it with
+	StepRefused      StepStatus = "refused"  // refused by the server or by us, and the old state was read back
+	StepFailed       StepStatus = "failed"   // not done, and nothing is in doubt
+	StepInDoubt      StepStatus = "in_doubt" // it may have taken effect, and no read decided
+)
+
+// String gives the word of the report.
+func (s StepStatus) String() string { return wordOr(string(s), "not_attempted") }
+
 // ForcePromote says whether the step promotes by force.
 func (s Step) ForcePromote() bool { return s.Action == ActionForcePromote }
 

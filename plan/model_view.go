@@ -177,6 +177,25 @@ type Observed struct {
 	Logs []StaleLog
 }
 
+// Depth says what an observation reads of each cluster beyond reach, version,
+// identity and the stored configuration.
+type Depth struct {
+	// Progress: channel progress of every cluster, what its source has not sent,
+	// and whether it could be promoted by force.
+	Progress bool
+	Contents bool // databases and collections, for clusters that join
+	Fresh    bool // over new connections: a name may lead elsewhere by now
+	// Hanging is a cluster that let the deadline pass in every round of evidence: the
+	// observation waits for it only a part of the deadline. Empty: none.
+	Hanging string
+	// InFlight is what probes of Hanging that are in flight show at this time: Hanging
+	// is then not asked. Nil: there are none.
+	InFlight *Round
+	// Unlisted: whether a cluster serves channels that nobody lists. One that does
+	// not is waited for a little.
+	Unlisted bool
+}
+
 // TrafficState is what one redirect target was found to do.
 type TrafficState struct {
 	Topology string

@@ -190,19 +190,19 @@ func TestFailover(t *testing.T) {
 		},
 		{
 			"a definite refusal is reversed", func(s *reconciletest.Story) {
-				s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepRefused, true)
+				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true)
 			},
 			outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: []string{reconciletest.Promote}, events: []string{"begin", "sent", "reverse"}},
 		},
 		{
 			"doubt leaves the intent open", func(s *reconciletest.Story) {
-				s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 			},
 			outcome{unverified, "in_doubt", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1},
 		},
 		{
 			"a failure leaves the intent open", func(s *reconciletest.Story) {
-				s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepFailed, true)
+				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepFailed, true)
 			},
 			outcome{unverified, "failed", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1},
 		},

@@ -57,10 +57,10 @@ func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 		want    reconcile.Outcome
 	}{
 		{"refused", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
-			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(reconcile.StepRefused, true)
+			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(plan.StepRefused, true)
 		}, reconcile.OutcomeError},
 		{"in doubt", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
-			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 		}, reconcile.OutcomeUnverified},
 		{"locked", func(_ *reconciletest.Story, other *reconciletest.Ledger) { other.Held = true }, reconcile.OutcomeBlocked},
 		{"no intent", func(_ *reconciletest.Story, other *reconciletest.Ledger) {

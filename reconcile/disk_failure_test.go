@@ -133,7 +133,7 @@ func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, afte
 		s.Clusters.Set("cluster-b", func(v *plan.View) {
 			v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{s.member("cluster-b")}})
 		})
-		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+		return reconcile.StepResult{Status: plan.StepDone, Sent: true}
 	}
 	if err := disk.Fail(after, with); err != nil {
 		t.Fatal(err)

@@ -16,10 +16,10 @@ const finalTries = 3
 // observeAndProbe observes the clusters and then makes the last rounds of evidence. When
 // the primary hung in every earlier round, the observation waits little for it, and the
 // last round is brief. While probes of it are in flight, neither waits for it.
-func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.Observed, observe func(Depth) []plan.View) plan.Observed {
+func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.Observed, observe func(plan.Depth) []plan.View) plan.Observed {
 	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
-	o.Views = observe(p.depthFor(Depth{Progress: true, Contents: true}, o.Evidence))
+	o.Views = observe(p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
 }
@@ -91,7 +91,7 @@ func HangingPrimary(made []plan.Evidence, now time.Time) string {
 }
 
 // depthFor adds to a depth which primary hangs, and what probes of it in flight show.
-func (p Pass) depthFor(d Depth, made []plan.Evidence) Depth {
+func (p Pass) depthFor(d plan.Depth, made []plan.Evidence) plan.Depth {
 	d.Hanging = HangingPrimary(made, p.Clock())
 	if round, ok := p.inFlight(d.Hanging); ok {
 		d.InFlight = &round

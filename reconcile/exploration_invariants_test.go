@@ -226,7 +226,7 @@ func (x *explorer) inputs(m model) (plan.Desired, plan.Observed, plan.Memory) {
 	doc, v := m.git.document(), m.see()
 	var o plan.Observed
 	for _, c := range doc.Clusters {
-		o.Views = append(o.Views, v.view(index(c.ID), m.now(), reconcile.Depth{Progress: true, Contents: true}))
+		o.Views = append(o.Views, v.view(index(c.ID), m.now(), plan.Depth{Progress: true, Contents: true}))
 	}
 	memory := x.library.all[m.ledger].remembered().Memory
 	memory.Now = m.now()

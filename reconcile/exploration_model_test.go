@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/reconciletest"
 )
@@ -155,7 +154,7 @@ func (m *model) see() visible {
 }
 
 // view is how the observer reports one cluster.
-func (v visible) view(i int, at time.Time, depth reconcile.Depth) plan.View {
+func (v visible) view(i int, at time.Time, depth plan.Depth) plan.View {
 	n := v.nodes[i]
 	out := plan.View{Cluster: name(i), At: at, Credential: plan.CredentialBound}
 	switch {
@@ -214,8 +213,8 @@ func (v visible) progress(i, round int) []plan.ChannelProgress {
 
 // round is one probe of the old primary beside the candidate.
 func (v visible) round(want plan.Want, at time.Time, number int) plan.Round {
-	old := v.view(index(want.Primary), at, reconcile.Depth{})
-	candidate := v.view(index(want.Candidate), at, reconcile.Depth{})
+	old := v.view(index(want.Primary), at, plan.Depth{})
+	candidate := v.view(index(want.Candidate), at, plan.Depth{})
 	return plan.Round{
 		At: at, Took: time.Millisecond, Limit: time.Second, Reach: old.Reach, Class: old.Class,
 		CandidateAnswered: candidate.Reach == plan.ReachUp, Progress: v.progress(index(want.Candidate), number),

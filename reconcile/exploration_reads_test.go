@@ -13,7 +13,7 @@ import (
 // glance is what an observation depends on.
 type glance struct {
 	visible visible
-	depth   reconcile.Depth
+	depth   plan.Depth
 }
 
 // look is the truth of this moment, which the process now has seen.
@@ -23,7 +23,7 @@ func (p *machine) look() visible {
 	return v
 }
 
-func (p *machine) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+func (p *machine) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	r := p.say(ctx, atLook, func() (any, any, error) {
 		v := p.look()
 		var out []plan.View
@@ -39,7 +39,7 @@ func (p *machine) Observe(ctx context.Context, topologies []plan.Topology, depth
 }
 
 // Deepen reads what it must in the same moment.
-func (p *machine) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth reconcile.Depth) []plan.View {
+func (p *machine) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth plan.Depth) []plan.View {
 	return p.Observe(ctx, topologies, depth)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // fate is what becomes of a request on its way.
@@ -40,7 +41,7 @@ type arrival struct {
 	target int
 	want   form
 	result chan reconcile.StepResult
-	status reconcile.StepStatus
+	status plan.StepStatus
 	sent   bool // a request may have left
 	doubt  bool // of one that left nobody knows what came of it
 	half   bool // the promotion was read to stand half done
@@ -48,10 +49,10 @@ type arrival struct {
 	why    string
 }
 
-func (a *arrival) end(s reconcile.StepStatus, why string) { a.over, a.status, a.why = true, s, why }
+func (a *arrival) end(s plan.StepStatus, why string) { a.over, a.status, a.why = true, s, why }
 
 // Execute waits until the whole wave is there; its last step carries out all.
-func (p *machine) Execute(ctx context.Context, _ plan.Topology, s plan.Step, permit reconcile.Permit) reconcile.StepResult {
+func (p *machine) Execute(ctx context.Context, _ plan.Topology, s plan.Step, permit permit.Permit) reconcile.StepResult {
 	want, err := formOf(*s.After)
 	a := &arrival{step: s, still: permit.Recheck, target: index(s.Cluster), want: want, result: make(chan reconcile.StepResult, 1)}
 	p.mu.Lock()
@@ -103,9 +104,9 @@ func (p *machine) carry(ctx context.Context, wave []*arrival) {
 	}
 	for _, a := range wave {
 		if !a.over && (a.sent || a.half) {
-			a.end(reconcile.StepInDoubt, "no read decided")
+			a.end(plan.StepInDoubt, "no read decided")
 		} else if !a.over {
-			a.end(reconcile.StepFailed, "nothing was sent")
+			a.end(plan.StepFailed, "nothing was sent")
 		}
 	}
 }
@@ -140,7 +141,7 @@ func (p *machine) attempt(ctx context.Context, wave []*arrival, try int) error {
 	if r.lost {
 		for _, a := range wave {
 			if !a.over && !a.sent {
-				a.end(reconcile.StepRefused, "the lock was lost before anything left")
+				a.end(plan.StepRefused, "the lock was lost before anything left")
 			}
 		}
 	}
@@ -159,11 +160,11 @@ func (p *machine) heard(a *arrival, s sending, try int) {
 	case a.over:
 		return
 	case s.seen == standsAfter && try == 1:
-		a.end(reconcile.StepAlready, "it was so before")
+		a.end(plan.StepAlready, "it was so before")
 	case s.seen == standsHalf:
 		a.half = true // it is read until that ends, and nothing is sent
 	case try == 1 && s.seen != standsBefore:
-		a.end(reconcile.StepFailed, "it is not in the state that the plan was made for")
+		a.end(plan.StepFailed, "it is not in the state that the plan was made for")
 	case s.answer != serverUnreached:
 		a.sent = true
 		a.doubt = a.doubt || s.answer == serverWaits || s.answer == serverSilent
@@ -187,13 +188,13 @@ func (p *machine) readBack(ctx context.Context, wave []*arrival) error {
 		switch {
 		case a.over || !ok:
 		case h[i] == standsAfter && a.sent:
-			a.end(reconcile.StepDone, "read back")
+			a.end(plan.StepDone, "read back")
 		case h[i] == standsAfter:
-			a.end(reconcile.StepAlready, "it became so before anything was sent")
+			a.end(plan.StepAlready, "it became so before anything was sent")
 		case h[i] == standsElsewhere:
-			a.end(reconcile.StepFailed, "neither the old nor the wanted state")
+			a.end(plan.StepFailed, "neither the old nor the wanted state")
 		case h[i] == standsBefore && a.why == "refused":
-			a.end(reconcile.StepRefused, a.why)
+			a.end(plan.StepRefused, a.why)
 		}
 	}
 	return r.err

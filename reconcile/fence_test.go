@@ -61,7 +61,7 @@ func TestFence(t *testing.T) {
 				if err := still(ctx); err == nil || !strings.Contains(err.Error(), "stale") {
 					t.Errorf("it may go again: %v", err)
 				}
-				return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: "in doubt"}
+				return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true, Detail: "in doubt"}
 			}
 		}, outcome{reconcile.OutcomeUnverified, "in doubt", []string{fence}, []string{"begin", "sent"}, true, 0, 1}},
 		{
@@ -112,7 +112,7 @@ func TestFenceIsResumed(t *testing.T) {
 	again := map[string]func(*reconciletest.Story, *testing.T) reconcile.Result{"apply": (*reconciletest.Story).Run, "fence": (*reconciletest.Story).Fence}
 	unsent := func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }
 	inDoubt := func(s *reconciletest.Story) {
-		s.Actor.Answers["cluster-a"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+		s.Actor.Answers["cluster-a"] = reconciletest.Answers(plan.StepInDoubt, true)
 	}
 	resumed := outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"sent", "effected", "finish"}, false, 0, 1}
 	for _, test := range []struct {

@@ -30,13 +30,13 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		case plan.ActionRedirect:
 			x = r.redirect(ctx, prep, s)
 		default:
-			end(StepNotAttempted.String())
+			end(plan.StepNotAttempted.String())
 			continue
 		}
 		end(x.Status.String())
 		x.Step, x.Took = s, r.apply.Clock().Sub(began)
 		res.Steps = append(res.Steps, x)
-		if x.Status == StepFailed {
+		if x.Status == plan.StepFailed {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
 			return
@@ -60,16 +60,16 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 	joining := joiningStandbys(prep)
 	done := r.checkJoined(ctx, prep, joining)
-	if done.Status != StepDone {
+	if done.Status != plan.StepDone {
 		return done
 	}
 	for _, c := range joining {
 		if err := r.proveReplication(ctx, prep, prep.plan.Primary, c.ID); err != nil {
 			var fell plan.FellBack
 			if errors.As(r.holdsConfiguration(ctx, prep, 0), &fell) { // that is the cause, and it says what to do
-				return StepResult{Status: StepFailed, Detail: fell.Error()}
+				return StepResult{Status: plan.StepFailed, Detail: fell.Error()}
 			}
-			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
+			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
 		}
 		done.Detail += fmt.Sprintf("; what %s writes reaches %s", prep.plan.Primary, c.ID)
 	}
@@ -79,7 +79,7 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 	// What the primary writes now arrives after every older change that is still under way.
 	// Whatever undoes the attach has come by then.
 	if err := r.readBack(ctx, prep); err != nil {
-		return StepResult{Status: StepFailed, Detail: err.Error()}
+		return StepResult{Status: plan.StepFailed, Detail: err.Error()}
 	}
 	return done
 }
@@ -88,12 +88,12 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 // they refuse writes (contract.md §8, attach). A cluster that took a write after it was
 // first read holds what its primary does not.
 func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Cluster) StepResult {
-	done := StepResult{Status: StepDone, Detail: "every member was read back with the wanted configuration"}
+	done := StepResult{Status: plan.StepDone, Detail: "every member was read back with the wanted configuration"}
 	empty := slices.DeleteFunc(slices.Clone(joining), func(c plan.Cluster) bool { return c.Provisioned.From == plan.ProvisionedRestored })
 	if len(empty) == 0 {
 		return done
 	}
-	views := r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, Depth{Contents: true, Fresh: true})
+	views := r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, plan.Depth{Contents: true, Fresh: true})
 	held := contentsOf(views, prep.plan.Primary)
 	for _, cluster := range empty {
 		c := contentsOf(views, cluster.ID)
@@ -101,9 +101,9 @@ func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Clus
 		switch {
 		case c.Known && len(c.Collections) == 0, c.Known && held.Known && len(own) == 0:
 		case !c.Known || !held.Known:
-			return StepResult{Status: StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, cluster.ID)}
+			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, cluster.ID)}
 		default:
-			return StepResult{Status: StepFailed, Detail: fmt.Sprintf(
+			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf(
 				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join anew)",
 				plan.CodeJoinNotEmpty, cluster.ID, prep.plan.Primary, strings.Join(own, ", "))}
 		}
@@ -131,14 +131,14 @@ func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result
 		found, err = r.apply.Actor.Verify(ctx, prep.topology, s.Cluster, s.Verify, expectedCollections(prep, s.Cluster))
 	})
 	if err != nil {
-		return StepResult{Status: StepFailed, Detail: err.Error()}
+		return StepResult{Status: plan.StepFailed, Detail: err.Error()}
 	}
 	res.Verified = found
 	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
 	for _, f := range collectionFindings(s.Cluster, found) {
 		detail += "; " + f.Message
 	}
-	return StepResult{Status: StepDone, Detail: detail}
+	return StepResult{Status: plan.StepDone, Detail: detail}
 }
 
 // expectedCollections returns the collections that the ledger last knew on a cluster, and
@@ -207,7 +207,7 @@ func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
 			promoted.Belief = x.View.Belief
 		}
 	}
-	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{prep.topology}, []plan.View{promoted}, Depth{Progress: true}) {
+	for _, v := range r.apply.Observer.Deepen(ctx, []plan.Topology{prep.topology}, []plan.View{promoted}, plan.Depth{Progress: true}) {
 		if v.Cluster == prep.plan.Primary {
 			res.DataLoss = plan.SalvageWindow(v.Progress, prep.plan.OldPrimary, prep.plan.FailedAt, prep.remembered.Memory.ProgressOf(prep.plan.Primary))
 		}

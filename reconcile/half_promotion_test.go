@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/permit"
 	"milvus-reconcile/reconcile/reconciletest"
 )
 
@@ -20,7 +21,7 @@ type halfway struct {
 	restarter *restarter
 }
 
-func (h halfway) Execute(ctx context.Context, t plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
+func (h halfway) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) reconcile.StepResult {
 	for i := range h.seconds {
 		if s.ForcePromote() && h.restarter.works() < 1 {
 			p.HalfPromoted(ctx, time.Duration(i)*time.Second)

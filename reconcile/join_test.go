@@ -27,7 +27,7 @@ func newAttach(t *testing.T) *reconciletest.Story {
 // TestARefusedPrimaryKeepsTheStandbyUncalled is R38 of scenarios.md: the new standby is told
 // only after the primary was read back.
 func TestARefusedPrimaryKeepsTheStandbyUncalled(t *testing.T) {
-	for name, status := range map[string]reconcile.StepStatus{"refused": reconcile.StepRefused, "failed": reconcile.StepFailed, "in doubt": reconcile.StepInDoubt} {
+	for name, status := range map[string]plan.StepStatus{"refused": plan.StepRefused, "failed": plan.StepFailed, "in doubt": plan.StepInDoubt} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
 			s.Actor.Answers["cluster-a"] = reconciletest.Answers(status, true)
@@ -63,7 +63,7 @@ func TestWhatJoinsIsLookedAtAnew(t *testing.T) {
 	if got := failover.Run(t); got.Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
 	}
-	if slices.ContainsFunc(failover.Clusters.Depths, func(d reconcile.Depth) bool { return d.Fresh }) {
+	if slices.ContainsFunc(failover.Clusters.Depths, func(d plan.Depth) bool { return d.Fresh }) {
 		t.Errorf("%+v", failover.Clusters.Depths)
 	}
 }
@@ -86,7 +86,7 @@ func TestAJoinedClusterIsLookedAtAgain(t *testing.T) {
 			s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
 				s.Clusters.Set("cluster-a", func(v *plan.View) { v.Contents = c.primary })
 				s.Clusters.Set("cluster-b", func(v *plan.View) { v.Contents = c.standby })
-				return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+				return reconcile.StepResult{Status: plan.StepDone, Sent: true}
 			}
 			got := s.Run(t)
 			if c.applied {
@@ -109,7 +109,7 @@ func TestAJoinedClusterIsLookedAtByTheNextRun(t *testing.T) {
 	s := newAttach(t)
 	s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
 		s.Clusters.Set("cluster-b", func(v *plan.View) { v.Contents = holds("default/mine") })
-		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+		return reconcile.StepResult{Status: plan.StepDone, Sent: true}
 	}
 	s.Run(t)
 	for _, c := range []struct {

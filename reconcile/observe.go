@@ -25,7 +25,7 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	if err != nil {
 		return observation{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.evidenceSoFar()))}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.evidenceSoFar()))}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}
@@ -33,7 +33,7 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
 	} else {
-		observed.Views = p.deepenSome(ctx, observed.Views, p.withContents(computed, remembered), Depth{Contents: true})
+		observed.Views = p.deepenSome(ctx, observed.Views, p.withContents(computed, remembered), plan.Depth{Contents: true})
 	}
 	observed.Logs = p.staleLogs(ctx, observed)
 	if err := ctx.Err(); err != nil {
@@ -84,7 +84,7 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 			changing = append(changing, t)
 		}
 	}
-	return p.deepenSome(ctx, views, changing, Depth{Progress: true, Contents: true})
+	return p.deepenSome(ctx, views, changing, plan.Depth{Progress: true, Contents: true})
 }
 
 // withContents returns the topologies whose contents are read: those whose transition
@@ -104,7 +104,7 @@ func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 }
 
 // deepenSome reads more of some topologies and returns views with the new ones in place.
-func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []plan.Topology, depth Depth) []plan.View {
+func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	if len(topologies) == 0 {
 		return views
 	}

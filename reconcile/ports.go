@@ -6,35 +6,17 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/permit"
 )
-
-// Depth says what an observation reads of each cluster beyond reach, version and the
-// stored configuration.
-type Depth struct {
-	Progress bool // how far each channel has replicated
-	Contents bool // databases and collections, for clusters that join
-	// Fresh opens new connections, so that the clusters observed are those that the names
-	// lead to now.
-	Fresh bool
-	// Hanging is a cluster that hung in every round of evidence. The observation waits
-	// little for it. Empty: there is none.
-	Hanging string
-	// InFlight is what the probes of Hanging that are in flight show as of now: Hanging is
-	// then not asked at all. Nil: there are no such probes.
-	InFlight *plan.Round
-	// Unlisted asks whether a cluster serves channels that no configuration lists. A cluster
-	// that serves none answers only after a short deadline.
-	Unlisted bool
-}
 
 // Observer reads clusters. It has no method that changes one.
 type Observer interface {
 	// Observe returns a view of every cluster of the topologies. That a cluster does not
 	// answer is in its view.
-	Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View
+	Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View
 	// Deepen adds what views that were just made lack for the depth, and returns the views
 	// of those topologies. It does not read again what they hold.
-	Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View
+	Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View
 	// StaleLog reads what the stale cluster holds that its successor, promoted, never got.
 	// It reads a bounded part.
 	StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog
@@ -72,7 +54,7 @@ type Verified struct {
 type Actor interface {
 	// Execute carries out one step that sends a configuration: it sends, reads back, and
 	// sends again as long as the permit allows.
-	Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) StepResult
+	Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) StepResult
 	Verifier
 	// ProveReplication proves that what source writes reaches every channel of target
 	// within a time (contract.md §8, switchover).
@@ -80,22 +62,6 @@ type Actor interface {
 	// HoldsConfiguration reads the receivers of the steps for as long as within, at least
 	// once. The error names the first that does not store what its step wanted any more.
 	HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error
-}
-
-// Permit says under which conditions an [Actor] may send the requests of a step.
-type Permit struct {
-	// Recheck is called before every request but the first, and before the first one too if
-	// that is late. An error ends the attempts.
-	Recheck func(context.Context) error
-	// Until returns when another process may get the lock. No request is sent after that
-	// time, and no request outlives it. Zero time: the lock does not expire.
-	Until func() time.Time
-	// HalfPromoted is called at every read that surely shows a force promote half done, with
-	// for how long it has been so. It may do what ends that state. May be nil.
-	HalfPromoted func(ctx context.Context, lasted time.Duration)
-	// KnownHalfPromoted says that the cluster was half promoted when the plan was made: its
-	// channels are read before anything is sent.
-	KnownHalfPromoted bool
 }
 
 // TrafficChecker asks redirect targets where they send traffic. It changes nothing.

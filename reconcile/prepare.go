@@ -31,7 +31,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	if err != nil {
 		return prepared{}, &stopped{OutcomeError, err.Error()}
 	}
-	o := r.observeAndProbe(ctx, p, remembered, plan.Observed{Evidence: r.newestEvidence(p), Traffic: r.traffic}, func(d Depth) []plan.View {
+	o := r.observeAndProbe(ctx, p, remembered, plan.Observed{Evidence: r.newestEvidence(p), Traffic: r.traffic}, func(d plan.Depth) []plan.View {
 		d.Fresh = hasJoin(r.first)
 		return p.Observer.Observe(ctx, p.Desired.Topologies, d)
 	})
@@ -128,7 +128,7 @@ func (r run) proveWriter(ctx context.Context, prep prepared) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s is not proven to take writes, so a fence could leave no cluster that does: %w", plan.CodeClusterNeeded, promoted, err)
 	}
-	prep.observed.Views = r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, Depth{Progress: true, Contents: true})
+	prep.observed.Views = r.apply.Observer.Observe(ctx, []plan.Topology{prep.topology}, plan.Depth{Progress: true, Contents: true})
 	return r.revalidate(ctx, prep, prep.observed)
 }
 

@@ -24,7 +24,7 @@ func TestNoSecondRequestBesideAPromotionByHand(t *testing.T) {
 		})
 		s.Clusters.Mu.Unlock()
 		said = still(ctx)
-		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: "in doubt"}
+		return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true, Detail: "in doubt"}
 	}
 	if r := s.Run(t); r.Outcome != reconcile.OutcomeUnverified {
 		t.Errorf("the outcome is %s: %s", r.Outcome, r.Detail)

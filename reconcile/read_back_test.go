@@ -86,7 +86,7 @@ func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
 	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "two clusters take writes") || !s.Ledger.Open() {
 		t.Errorf("%s: %s", got.Outcome, got.Detail)
 	}
-	if last := got.Steps[len(got.Steps)-1]; last.Step.Action != plan.ActionRedirect || last.Status != reconcile.StepDone {
+	if last := got.Steps[len(got.Steps)-1]; last.Step.Action != plan.ActionRedirect || last.Status != plan.StepDone {
 		t.Errorf("the redirect is %s", last.Status)
 	}
 	if len(s.Actor.HeldReceivers) != 1 || s.Actor.HeldReceivers[0] != 2 {

@@ -68,7 +68,7 @@ func TestResendNeedsFreshEvidence(t *testing.T) {
 				test.between(s)
 				s.Clusters.Mu.Unlock()
 				said = still(ctx)
-				return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+				return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true}
 			}
 			s.Run(t)
 			if (said == nil) != (test.want == "") || said != nil && !strings.Contains(said.Error(), test.want) {
@@ -88,7 +88,7 @@ func TestLostLockForbidsTheNextRequest(t *testing.T) {
 		lose()
 		<-ctx.Done()
 		said = still(ctx)
-		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+		return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true}
 	}
 	outcome{reconcile.OutcomeUnverified, "", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1}.check(t, s, s.Run(t))
 	if said == nil || !strings.Contains(said.Error(), "lock was lost") {

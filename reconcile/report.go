@@ -9,32 +9,10 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// StepStatus says what came of one step. The zero value is not attempted.
-type StepStatus string
-
-// The statuses of a step.
-const (
-	StepNotAttempted StepStatus = ""
-	StepDone         StepStatus = "done"
-	StepAlready      StepStatus = "already"  // it was so before
-	StepSkipped      StepStatus = "skipped"  // there was nothing to do it with
-	StepRefused      StepStatus = "refused"  // definitely refused, the old state was read back
-	StepFailed       StepStatus = "failed"   // a step after the promotion failed
-	StepInDoubt      StepStatus = "in_doubt" // it may have taken effect
-)
-
-// String gives the word of the report.
-func (s StepStatus) String() string {
-	if s == StepNotAttempted {
-		return "not_attempted"
-	}
-	return string(s)
-}
-
 // StepResult is a step with what came of it.
 type StepResult struct {
 	Step   plan.Step
-	Status StepStatus
+	Status plan.StepStatus
 	Sent   bool // a request may have left
 	Detail string
 	// AlsoDone is what else was done to the cluster, such as a restart of its

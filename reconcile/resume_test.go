@@ -41,7 +41,7 @@ func TestResume(t *testing.T) {
 			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1},
 		},
 		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *reconciletest.Story) {
-			s.Actor.Answers = map[string]reconciletest.Answer{"cluster-b": reconciletest.Answers(reconcile.StepRefused, true)}
+			s.Actor.Answers = map[string]reconciletest.Answer{"cluster-b": reconciletest.Answers(plan.StepRefused, true)}
 		}, outcome{reconcile.OutcomeUnverified, "refused", []string{reconciletest.Promote}, []string{"sent"}, true, 1, 1}},
 		{
 			"in doubt, under a commit that no longer governs", doubt, func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
@@ -127,7 +127,7 @@ func TestUnsentIntentDoesNotHideItsApproval(t *testing.T) {
 }
 
 func doubt(s *reconciletest.Story) {
-	s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true)
+	s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 }
 
 // promoted lets the force promote take effect after all.

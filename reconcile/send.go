@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // send sends the requests of the change, wave by wave, and reads each back. It says
@@ -21,7 +22,7 @@ func (r run) send(ctx context.Context, prep prepared, res *Result) bool {
 	res.Outcome = OutcomeApplied
 	for _, s := range prep.plan.Steps {
 		if s.Action == plan.ActionRecordStale {
-			res.Steps = append(res.Steps, StepResult{Step: s, Status: StepDone, Detail: "recorded with the intent"})
+			res.Steps = append(res.Steps, StepResult{Step: s, Status: plan.StepDone, Detail: "recorded with the intent"})
 		}
 	}
 	if prep.plan.Changes() && !(r.sendRecorded(ctx, prep, res) && r.sendWaves(ctx, prep, res)) {
@@ -97,7 +98,7 @@ func (r run) sendWave(ctx context.Context, prep prepared, steps []plan.Step) []S
 			began := r.apply.Clock()
 			ctx, end := StartSpan(ctx, string(s.Action), r.name, attribute.String("cluster", s.Cluster))
 			half := halfPromotion{run: r, step: s}
-			permit := Permit{
+			permit := permit.Permit{
 				Recheck: func(ctx context.Context) error { return r.recheck(ctx, prep) }, Until: r.right.Until,
 				HalfPromoted: half.seen, KnownHalfPromoted: prep.observed.View(s.Cluster).HalfPromoted(),
 			}
@@ -125,14 +126,14 @@ func (r run) recheck(ctx context.Context, prep prepared) error {
 		return errors.Join(context.Cause(ctx), r.checkExpiry(prep))
 	}
 	p := r.apply.forTopology(r.name)
-	o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
+	o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d plan.Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
 	return r.revalidate(ctx, prep, o)
 }
 
 // observeOthers returns the views that the plan was made from, with new ones of every
 // cluster but the one to promote, which the sender reads itself. Meanwhile somebody may
 // have promoted another cluster by hand.
-func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d Depth) []plan.View {
+func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d plan.Depth) []plan.View {
 	out := slices.Clone(prep.observed.Views)
 	for _, fresh := range p.Observer.Observe(ctx, p.Desired.Topologies, d) {
 		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
@@ -144,7 +145,7 @@ func (r run) observeOthers(ctx context.Context, p Pass, prep prepared, d Depth) 
 }
 
 // failed says whether a request was not read back as the step wants it.
-func (x StepResult) failed() bool { return x.Status != StepDone && x.Status != StepAlready }
+func (x StepResult) failed() bool { return x.Status != plan.StepDone && x.Status != plan.StepAlready }
 
 // endFailed ends the run at a step that failed. It reverses the intent when the cluster
 // definitely refused, still stores the old state, and nothing else was sent, by this
@@ -152,9 +153,9 @@ func (x StepResult) failed() bool { return x.Status != StepDone && x.Status != S
 func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Result) {
 	res.Detail = fmt.Sprintf("%s on %s: %s", f.Step.Action, f.Step.Cluster, f.FullDetail())
 	others := slices.ContainsFunc(res.Steps, func(x StepResult) bool {
-		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != StepRefused
+		return x.Step.Action.Sends() && x.Step.ID != f.Step.ID && x.Status != plan.StepRefused
 	})
-	if f.Status != StepRefused || others || prep.mayHaveSent {
+	if f.Status != plan.StepRefused || others || prep.mayHaveSent {
 		res.Outcome = OutcomeUnverified
 		return
 	}

@@ -29,19 +29,19 @@ func TestSwitchover(t *testing.T) {
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SWITCHOVER_LAG"},
 		},
 		{"both refuse: reversed", func(s *reconciletest.Story) {
-			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepRefused, true), reconciletest.Answers(reconcile.StepRefused, true)
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true), reconciletest.Answers(plan.StepRefused, true)
 		}, outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: both, events: []string{"begin", "sent", "reverse"}}},
 		{
 			"the first refuses, the second took it", func(s *reconciletest.Story) {
-				s.Actor.Answers["cluster-a"] = reconciletest.Answers(reconcile.StepRefused, true)
+				s.Actor.Answers["cluster-a"] = reconciletest.Answers(plan.StepRefused, true)
 			},
 			outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0},
 		},
 		{"the second refuses, the first is in doubt", func(s *reconciletest.Story) {
-			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true), reconciletest.Answers(reconcile.StepRefused, true)
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true), reconciletest.Answers(plan.StepRefused, true)
 		}, outcome{reconcile.OutcomeUnverified, "in_doubt", both, []string{"begin", "sent"}, true, 1, 0}},
 		{"the first refuses, the second was so before", func(s *reconciletest.Story) {
-			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepRefused, true), reconciletest.Answers(reconcile.StepAlready, false)
+			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true), reconciletest.Answers(plan.StepAlready, false)
 		}, outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0}},
 		{"the approval ends while replication is proven", func(s *reconciletest.Story) {
 			s.Approve("orders", "Failover-Expires: "+reconciletest.Start.Add(time.Minute).Format(time.RFC3339))
@@ -60,7 +60,7 @@ func TestSwitchover(t *testing.T) {
 // moved anything is proven again; one that is halfway has nothing to prove.
 func TestResumedSwitchoverProvesAgain(t *testing.T) {
 	inDoubt := func(s *reconciletest.Story) {
-		s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(reconcile.StepInDoubt, true), reconciletest.Answers(reconcile.StepInDoubt, true)
+		s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true), reconciletest.Answers(plan.StepInDoubt, true)
 	}
 	for _, test := range []struct {
 		name   string
@@ -100,7 +100,7 @@ func TestSwitchoverHasABound(t *testing.T) {
 	s.Topology("orders").Switchover.Timeout = 20 * time.Millisecond
 	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		<-ctx.Done()
-		return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
+		return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
 	}
 	got := s.Run(t)
 	if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "switchover.timeout") || !s.Ledger.Open() {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/reconciletest"
 )
@@ -35,7 +36,7 @@ func tellsOfWaiting(t *testing.T, once bool, want []string) {
 		s.Apply.Tell = func(_, text string) { mu.Lock(); defer mu.Unlock(); told = append(told, text) }
 		s.Actor.Answers["cluster-b"] = func(context.Context, func(context.Context) error) reconcile.StepResult {
 			time.Sleep(25 * time.Second) // in the bubble's time
-			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true}
+			return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -108,7 +108,7 @@ func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
 	x := r.redirect(ctx, prep, s)
 	x.Step = s
 	res.Steps, res.Outcome, res.Detail = append(res.Steps, x), OutcomeApplied, x.Detail
-	if x.Status == StepFailed {
+	if x.Status == plan.StepFailed {
 		res.Outcome, res.Detail = OutcomeUnverified, string(plan.CodeTrafficNotRedirected)+": "+x.Detail+"; the next apply tries again"
 	}
 }
@@ -116,7 +116,7 @@ func (r run) redirectAgain(ctx context.Context, prep prepared, res *Result) {
 // redirect points every target at the primary of the step. It fails unless each target
 // says that it does so.
 func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResult {
-	none := StepResult{Status: StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
+	none := StepResult{Status: plan.StepSkipped, Detail: "no redirect target is configured: point applications at " + s.Cluster + " yourself"}
 	if r.apply.Redirect == nil {
 		return none
 	}
@@ -134,7 +134,7 @@ func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResul
 		done = append(done, x.Target)
 	}
 	if len(wrong) > 0 {
-		return StepResult{Status: StepFailed, Detail: strings.Join(wrong, "; ")}
+		return StepResult{Status: plan.StepFailed, Detail: strings.Join(wrong, "; ")}
 	}
-	return StepResult{Status: StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ")}
+	return StepResult{Status: plan.StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ")}
 }

@@ -35,7 +35,7 @@ func TestCollectionsAreMissing(t *testing.T) {
 		t.Error(f.Message)
 	}
 	at := slices.IndexFunc(report.Results[0].Steps, func(x reconcile.StepResult) bool { return x.Step.Action == plan.ActionRedirect })
-	if report.Results[0].Steps[at].Status != reconcile.StepDone {
+	if report.Results[0].Steps[at].Status != plan.StepDone {
 		t.Errorf("the redirect: %+v", report.Results[0].Steps[at])
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // SecretRef says where a secret is; it never holds one. At most one field is
@@ -105,28 +106,15 @@ type Approval struct {
 	AllowedSigners    string // path; DefaultAllowedSigners unless written
 	Keyring           string // path; empty: none
 	DistinctAuthor    bool
-	Repository        string // that approvals must name; empty: any
-	Quorum            Quorum
-	MaxAge            MaxAge
+	Repository        string          // that approvals must name; empty: any
+	Quorum            approval.Quorum // of distinct people
+	MaxAge            approval.MaxAge
 }
 
 // DefaultAllowedSigners is where approvers' keys are unless the configuration
 // says otherwise. When it was not written and no such file exists, nobody is
 // allowed to sign.
 const DefaultAllowedSigners = "/etc/reconcile/allowed_signers"
-
-// Quorum counts the distinct people that an approval needs, at least 1.
-type Quorum struct {
-	Switchover int
-	Failover   int
-	Other      int
-}
-
-// MaxAge is how old an approval may be.
-type MaxAge struct {
-	Failover time.Duration
-	Other    time.Duration
-}
 
 // Fence says whether a returning stale primary is demoted without being
 // asked. The zero value is manual.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 const emptyConfig = "apiVersion: reconcile/v1alpha1\nkind: Config\n"
@@ -85,7 +86,7 @@ func defaultConfig() Config {
 		SweepInterval: 30 * time.Second,
 		Approval: Approval{
 			SignatureRequired: true, AllowedSigners: "/etc/reconcile/allowed_signers", DistinctAuthor: true,
-			Quorum: Quorum{1, 1, 1}, MaxAge: MaxAge{Failover: 2 * time.Hour, Other: 24 * time.Hour},
+			Quorum: approval.Quorum{Switchover: 1, Failover: 1, Other: 1}, MaxAge: approval.MaxAge{Failover: 2 * time.Hour, Other: 24 * time.Hour},
 		},
 		Fence: FenceManual,
 		Serve: Serve{Address: "127.0.0.1:9640"},
@@ -120,7 +121,7 @@ func wantFullConfig() Config {
 		},
 		Approval: Approval{
 			AllowedSigners: "signers", Keyring: "ring.asc", Repository: "platform/topologies",
-			Quorum: Quorum{2, 3, 4}, MaxAge: MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
+			Quorum: approval.Quorum{Switchover: 2, Failover: 3, Other: 4}, MaxAge: approval.MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
 		},
 		Limits: plan.Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: 2 * time.Hour, Verify: plan.VerifyDML},
 		Fence:  FenceAuto,
@@ -159,7 +160,7 @@ func wantFullConfig() Config {
 
 func TestParseConfig(t *testing.T) {
 	withMaxAge, withPath := defaultConfig(), defaultConfig()
-	withMaxAge.Approval.MaxAge = MaxAge{Failover: time.Hour, Other: time.Hour}
+	withMaxAge.Approval.MaxAge = approval.MaxAge{Failover: time.Hour, Other: time.Hour}
 	withPath.Ledger, withPath.Git.URL = Ledger{Path: "./l.db"}, "git@git.example:team/t.git"
 	withEtcd := defaultConfig()
 	withEtcd.Ledger.Etcd = &LedgerEtcd{Endpoints: []string{"e:1"}, Prefix: "/reconcile", TTL: 15 * time.Second}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // ParseConfig reads the operator's configuration, exactly one document. With
@@ -66,7 +67,7 @@ func (d *document) config() Config {
 		SweepInterval: root.get("sweepInterval").intervalOr(30 * time.Second),
 		Suspend:       uniqueNames(root.get("suspend")),
 		Credentials:   credentials(root.get("credentials")),
-		Approval:      approval(root.get("approval")),
+		Approval:      approvalRules(root.get("approval")),
 		Limits:        limits(root.get("limits")),
 		Fence:         Fence(root.get("fence").textOr(string(FenceManual))),
 		Ledger:        ledger(root.get("ledger")),
@@ -169,7 +170,7 @@ func credentials(f field) []Credential {
 	return out
 }
 
-func approval(f field) Approval {
+func approvalRules(f field) Approval {
 	quorum := f.get("quorum")
 	return Approval{
 		SignatureRequired: f.get("signature").textOr("required") != "optional",
@@ -177,7 +178,7 @@ func approval(f field) Approval {
 		Keyring:           f.get("keyring").text(),
 		DistinctAuthor:    f.get("distinctAuthor").flagOr(true),
 		Repository:        f.get("repository").text(),
-		Quorum: Quorum{
+		Quorum: approval.Quorum{
 			Switchover: int(quorum.get("switchover").numberOr(1)),
 			Failover:   int(quorum.get("failover").numberOr(1)),
 			Other:      int(quorum.get("other").numberOr(1)),
@@ -187,12 +188,12 @@ func approval(f field) Approval {
 }
 
 // maxAge is one value for all, or a mapping.
-func maxAge(f field) MaxAge {
+func maxAge(f field) approval.MaxAge {
 	if _, ok := f.value.(string); ok {
 		v := f.intervalOr(0)
-		return MaxAge{Failover: v, Other: v}
+		return approval.MaxAge{Failover: v, Other: v}
 	}
-	return MaxAge{
+	return approval.MaxAge{
 		Failover: f.get("failover").intervalOr(2 * time.Hour),
 		Other:    f.get("other").intervalOr(24 * time.Hour),
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/reconciletest"
@@ -93,7 +92,7 @@ func (h hung) approve(t *testing.T, what string, ok func() bool) {
 
 func (h hung) promoted() bool { return len(h.sentTo()) == 1 }
 
-func (h hung) counted() (candidates, briefs int, depths []reconcile.Depth) {
+func (h hung) counted() (candidates, briefs int, depths []plan.Depth) {
 	h.Clusters.Mu.Lock()
 	defer h.Clusters.Mu.Unlock()
 	return h.Clusters.CandidateReads, h.Clusters.Briefs, h.Clusters.Depths

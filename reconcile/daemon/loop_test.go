@@ -197,7 +197,7 @@ type hanging struct {
 	topology string
 }
 
-func (h hanging) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+func (h hanging) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	if topologies[0].Name == h.topology {
 		<-ctx.Done()
 	}

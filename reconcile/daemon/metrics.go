@@ -29,7 +29,7 @@ func (w *worker) measure(s TopologyStatus, r reconcile.Result, j judged) {
 	}
 	m.Applied(s.Plan.Transition, r.Outcome)
 	for _, x := range r.Steps {
-		if x.Status != reconcile.StepNotAttempted && x.Status != reconcile.StepSkipped {
+		if x.Status != plan.StepNotAttempted && x.Status != plan.StepSkipped {
 			m.Stepped(x.Step.Action, x.Took)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/reconciletest"
@@ -25,13 +26,13 @@ func newUnderWay(t *testing.T) underWay {
 		close(u.sent)
 		select {
 		case <-ctx.Done():
-			return reconcile.StepResult{Status: reconcile.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
+			return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
 		case <-u.release:
 		}
 		u.Actor.Mu.Lock()
 		delete(u.Actor.Answers, "cluster-b")
 		u.Actor.Mu.Unlock()
-		return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+		return reconcile.StepResult{Status: plan.StepDone, Sent: true}
 	}
 	u.start(t, u.settings())
 	u.await(t, "the request", func() bool {

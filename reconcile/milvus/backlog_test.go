@@ -10,7 +10,7 @@ import (
 // backlog says on how many channels of b something is unsent, nothing is, and
 // neither is known.
 func (w *world) backlog() (unsent, none, unknown int) {
-	for _, p := range w.observe(Depth{Progress: true})["b"].Progress {
+	for _, p := range w.observe(plan.Depth{Progress: true})["b"].Progress {
 		switch {
 		case p.Unsent != nil && p.CaughtUpAt == nil:
 			unsent++
@@ -39,7 +39,7 @@ func TestWhatIsUnsentIsTold(t *testing.T) {
 	must(t, err)
 	must(t, refused)
 	check("rows were written on every channel", 16, 0, 0)
-	b := w.observe(Depth{Progress: true})["b"]
+	b := w.observe(plan.Depth{Progress: true})["b"]
 	for _, p := range b.Progress {
 		if since := p.Unsent.Sub(wrote); since < -time.Second || since > 5*time.Second {
 			t.Errorf("%s: the oldest unsent message is of %s, written at %s", p.Channel, p.Unsent, wrote)
@@ -55,7 +55,7 @@ func TestAStalledLinkIsFound(t *testing.T) {
 	w.config.Clock = nil // the time of the simulator, to hold ticks against
 	w.topology.Generation, w.topology.MaxLag = 1, time.Millisecond
 	look := func() []plan.View {
-		return w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true})
+		return w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true})
 	}
 	first := look()
 	must(t, w.SetLink("a", "b", false))

@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // TestContentsAreKnownOnlyToWhoSeesEverything: emptiness is never taken from an
@@ -38,7 +39,7 @@ func TestContentsAreKnownOnlyToWhoSeesEverything(t *testing.T) {
 			_, _, err := w.Write("a", 3)
 			must(t, err)
 			w.config.Credentials[0].Token = func() (string, error) { return c.token, nil }
-			got := w.observe(Depth{Contents: true})["a"].Contents
+			got := w.observe(plan.Depth{Contents: true})["a"].Contents
 			if c.hidden == "" {
 				same(t, got, all)
 			} else if got.Known || len(got.Collections) > 0 || !strings.Contains(got.Hidden, c.hidden) || strings.Contains(got.Hidden, ":pw") {
@@ -51,9 +52,9 @@ func TestContentsAreKnownOnlyToWhoSeesEverything(t *testing.T) {
 func TestSalvageAfterPromotion(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.Stop("a"))
-	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{})
-	same(t, r.Status, StatusDone)
-	v := w.observe(Depth{Progress: true})["b"]
+	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{})
+	same(t, r.Status, plan.StepDone)
+	v := w.observe(plan.Depth{Progress: true})["b"]
 	if v.Belief.Kind != plan.BeliefStandalone || !v.IdentityProven || len(v.Progress) != 16 {
 		t.Fatalf("%+v", v)
 	}
@@ -67,7 +68,7 @@ func TestSalvageAfterPromotion(t *testing.T) {
 func TestNobodyIsCalledAfterAMismatch(t *testing.T) {
 	w := pair(t, "")
 	w.config.Credentials[0].URI = "http://elsewhere:19530"
-	views := w.observe(Depth{Progress: true, Contents: true})
+	views := w.observe(plan.Depth{Progress: true, Contents: true})
 	if v := views["a"]; v.Credential != plan.CredentialMismatch || v.Class != plan.ClassNotCalled || v.Reach != plan.ReachUnknown {
 		t.Errorf("%+v", v)
 	}
@@ -82,7 +83,7 @@ func TestNobodyIsCalledAfterAMismatch(t *testing.T) {
 func TestAMissingCredentialIsNotCalled(t *testing.T) {
 	w := pair(t, "")
 	w.config.Credentials = w.config.Credentials[1:]
-	views := w.observe(Depth{})
+	views := w.observe(plan.Depth{})
 	if v := views["a"]; v.Credential != plan.CredentialMissing || v.Class != plan.ClassNotCalled || w.calls("a", "") != 0 {
 		t.Errorf("%+v", v)
 	}

@@ -7,7 +7,9 @@ import (
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // TestSalvageIsExact: on a real pair 282 rows were acknowledged, the link was cut
@@ -34,7 +36,7 @@ func TestSalvageIsExact(t *testing.T) {
 			for id := int64(first); id < acknowledged; id++ {
 				insert(id)
 			}
-			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 			got, found, err := w.salvage()
 			must(t, err)
 			if !allRead(got) {

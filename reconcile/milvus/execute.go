@@ -9,24 +9,12 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
-)
-
-// Status is what came of a step.
-type Status string
-
-// The results of a step. The zero value is not attempted.
-const (
-	StatusNotAttempted Status = ""
-	StatusDone         Status = "done"     // read back
-	StatusAlready      Status = "already"  // it was so before anything was sent
-	StatusRefused      Status = "refused"  // by the server or by us, and the old state was read back
-	StatusFailed       Status = "failed"   // not done: a state that is neither old nor wanted, or nothing sent and nothing read
-	StatusInDoubt      Status = "in_doubt" // something may have been sent, and no read decided
+	"milvus-reconcile/reconcile/permit"
 )
 
 // Result is one step with what came of it. No field holds a token.
 type Result struct {
-	Status Status
+	Status plan.StepStatus
 	Sent   bool // an RPC may have left
 	Detail string
 	Err    error     // why it is not done; nil when it is
@@ -36,7 +24,7 @@ type Result struct {
 // Execute carries out one step that sends a configuration, and believes what
 // it reads back, never an answer (contract.md §8). Whether the step is
 // approved is for the caller to know: he holds the grant.
-func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Permit) Result {
+func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) Result {
 	x, err := f.prepare(t, s, p)
 	if err != nil {
 		return x.refuse(undecided, err)
@@ -48,7 +36,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
 	switch {
 	case said == effected && (err == nil || s.ForcePromote()): // a list of itself alone proves who answers
-		x.result.Status, x.result.Detail = StatusAlready, "it was so before anything was sent"
+		x.result.Status, x.result.Detail = plan.StepAlready, "it was so before anything was sent"
 		return x.result
 	case err != nil:
 		return x.refuse(said, err)
@@ -63,36 +51,6 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p Per
 	}
 }
 
-// Permit is what a request may be sent under. The zero value is without bounds
-// of its own.
-type Permit struct {
-	// Recheck is asked before every request but the first, and before that too if
-	// it did not come soon; an error ends the attempts.
-	Recheck func(context.Context) error
-	// Until is when the right to send may be another's (contract.md §8,
-	// leases): no request is sent after it, and none outlives it. It is asked
-	// before every request. Zero: the right does not run out.
-	Until func() time.Time
-	// HalfPromoted hears that a force promote stands half done, at every read of it once
-	// that is sure, and for how long. It may do what ends that. Nil: nobody does.
-	HalfPromoted func(ctx context.Context, lasted time.Duration)
-	// KnownHalfPromoted says that it was seen to when the plan was made: the channels are
-	// read before anything is sent.
-	KnownHalfPromoted bool
-}
-
-// left is how much time a request has.
-func (p Permit) left(usual time.Duration) time.Duration {
-	if p.Until == nil {
-		return usual
-	}
-	until := p.Until()
-	if until.IsZero() {
-		return usual
-	}
-	return min(usual, time.Until(until))
-}
-
 // execution is one step under way.
 type execution struct {
 	fleet    *Fleet
@@ -101,7 +59,7 @@ type execution struct {
 	source   string // of a force promote
 	access   access
 	request  *commonpb.ReplicateConfiguration
-	permit   Permit
+	permit   permit.Permit
 	result   Result
 	last     answer    // to the newest request
 	doubted  bool      // some request may still take effect, whatever later ones say
@@ -111,7 +69,7 @@ type execution struct {
 }
 
 // prepare does everything that needs no call.
-func (f *Fleet) prepare(t plan.Topology, s plan.Step, p Permit) (*execution, error) {
+func (f *Fleet) prepare(t plan.Topology, s plan.Step, p permit.Permit) (*execution, error) {
 	x := &execution{fleet: f, topology: t, step: s, permit: p}
 	if err := checkShape(t, s); err != nil {
 		return x, err
@@ -136,9 +94,9 @@ func (f *Fleet) prepare(t plan.Topology, s plan.Step, p Permit) (*execution, err
 // with the old state: an earlier process may have sent what this one does not.
 func (x *execution) refuse(said stepState, err error) Result {
 	if said == unchanged {
-		x.fail(StatusRefused, err)
+		x.fail(plan.StepRefused, err)
 	} else {
-		x.fail(StatusFailed, err)
+		x.fail(plan.StepFailed, err)
 	}
 	return x.result
 }

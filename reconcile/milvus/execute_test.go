@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 const updateMethod = "UpdateReplicateConfiguration"
@@ -42,24 +43,24 @@ func TestForcePromote(t *testing.T) {
 	}
 	cases := map[string]struct {
 		before func(*testing.T, *world)
-		want   Status
+		want   plan.StepStatus
 		sends  int
 		sent   bool
 		detail string
 	}{
-		"done":                         {nil, StatusDone, 1, true, "read back"},
-		"the reply is lost":            {fault(milvussim.FaultDropReply, 1, 0), StatusDone, 1, true, "read back"},
-		"it hangs once and goes again": {fault(milvussim.FaultHang, 1, 0), StatusDone, 2, true, "read back"},
-		"an unclear error twice":       {fault(milvussim.FaultError, 2, codes.Unavailable), StatusDone, 3, true, "read back"},
-		"the server says no":           {fault(milvussim.FaultError, 0, codes.PermissionDenied), StatusRefused, 1, true, "PermissionDenied"},
+		"done":                         {nil, plan.StepDone, 1, true, "read back"},
+		"the reply is lost":            {fault(milvussim.FaultDropReply, 1, 0), plan.StepDone, 1, true, "read back"},
+		"it hangs once and goes again": {fault(milvussim.FaultHang, 1, 0), plan.StepDone, 2, true, "read back"},
+		"an unclear error twice":       {fault(milvussim.FaultError, 2, codes.Unavailable), plan.StepDone, 3, true, "read back"},
+		"the server says no":           {fault(milvussim.FaultError, 0, codes.PermissionDenied), plan.StepRefused, 1, true, "PermissionDenied"},
 		"promoted before": {func(t *testing.T, w *world) {
-			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
-		}, StatusAlready, 1, false, "before anything"},
-		"on 2.6.13, which would ignore the flag": {func(t *testing.T, w *world) { must(t, w.SetProfile("b", "2.6.13")) }, StatusRefused, 0, false, "force_promote"},
-		"the cluster is gone":                    {func(t *testing.T, w *world) { must(t, w.Stop("b")) }, StatusFailed, 0, false, "unreachable"},
-		"no credential":                          {func(_ *testing.T, w *world) { w.config.Credentials = w.config.Credentials[:1] }, StatusFailed, 0, false, "no credential"},
-		"a mismatch elsewhere in the topology":   {func(_ *testing.T, w *world) { w.config.Credentials[0].URI = "http://x:1" }, StatusFailed, 0, false, "nobody of this topology"},
-		"the live pchannels grew":                {func(t *testing.T, w *world) { must(t, w.Grow("b", "b-rootcoord-dml_16")) }, StatusRefused, 1, true, "current pchannels"},
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
+		}, plan.StepAlready, 1, false, "before anything"},
+		"on 2.6.13, which would ignore the flag": {func(t *testing.T, w *world) { must(t, w.SetProfile("b", "2.6.13")) }, plan.StepRefused, 0, false, "force_promote"},
+		"the cluster is gone":                    {func(t *testing.T, w *world) { must(t, w.Stop("b")) }, plan.StepFailed, 0, false, "unreachable"},
+		"no credential":                          {func(_ *testing.T, w *world) { w.config.Credentials = w.config.Credentials[:1] }, plan.StepFailed, 0, false, "no credential"},
+		"a mismatch elsewhere in the topology":   {func(_ *testing.T, w *world) { w.config.Credentials[0].URI = "http://x:1" }, plan.StepFailed, 0, false, "nobody of this topology"},
+		"the live pchannels grew":                {func(t *testing.T, w *world) { must(t, w.Grow("b", "b-rootcoord-dml_16")) }, plan.StepRefused, 1, true, "current pchannels"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,11 +69,11 @@ func TestForcePromote(t *testing.T) {
 			if c.before != nil {
 				c.before(t, w)
 			}
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{})
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{})
 			if r.Status != c.want || r.Sent != c.sent || !strings.Contains(r.Detail, c.detail) || w.calls("b", updateMethod) != c.sends {
 				t.Errorf("%+v, sent %d times", r, w.calls("b", updateMethod))
 			}
-			if done := r.Status == StatusDone || r.Status == StatusAlready; done != (r.Err == nil) || done != (r.After.Belief.Kind == plan.BeliefStandalone) {
+			if done := r.Status == plan.StepDone || r.Status == plan.StepAlready; done != (r.Err == nil) || done != (r.After.Belief.Kind == plan.BeliefStandalone) {
 				t.Errorf("%v, read back %+v", r.Err, r.After)
 			}
 			if n := w.effects(); n > 1 {
@@ -87,8 +88,8 @@ func TestForcePromoteOfAPrimaryIsNeverSent(t *testing.T) {
 	before, after := w.star("a"), plan.Configuration{Clusters: []plan.Member{w.member("a")}}
 	s := plan.Step{Action: plan.ActionForcePromote, Cluster: "a", Before: &before, After: &after}
 	before.Edges = []plan.Edge{{From: "b", To: "a"}}
-	r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
-	if r.Status != StatusFailed || r.Sent || w.calls("a", updateMethod) != 0 {
+	r := w.fleet().Execute(w.ctx(), w.topology, s, permit.Permit{})
+	if r.Status != plan.StepFailed || r.Sent || w.calls("a", updateMethod) != 0 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -112,8 +113,8 @@ func TestForcePromoteInAnotherFormIsNeverSent(t *testing.T) {
 			w := pair(t, "")
 			s := w.promote()
 			change(w, &s)
-			r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
-			if r.Status != StatusFailed || r.Sent || w.calls("b", updateMethod) != 0 {
+			r := w.fleet().Execute(w.ctx(), w.topology, s, permit.Permit{})
+			if r.Status != plan.StepFailed || r.Sent || w.calls("b", updateMethod) != 0 {
 				t.Errorf("%+v, sent %d times", r, w.calls("b", updateMethod))
 			}
 			same(t, w.State("b").BelievedRole, "standby")
@@ -127,10 +128,10 @@ func TestForcePromoteBeforeReadsIsJudgedByADDL(t *testing.T) {
 	w.topology.Previous = &plan.Topology{Clusters: []plan.Cluster{{ID: "a", Role: plan.RolePrimary}, {ID: "b", Role: plan.RoleStandby}}}
 	s := w.promote()
 	s.Before = nil
-	r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
-	same(t, r.Status, StatusDone)
+	r := w.fleet().Execute(w.ctx(), w.topology, s, permit.Permit{})
+	same(t, r.Status, plan.StepDone)
 	same(t, w.State("b").BelievedRole, "standalone")
-	same(t, w.fleet().Execute(w.ctx(), w.topology, s, Permit{}).Status, StatusAlready)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, s, permit.Permit{}).Status, plan.StepAlready)
 }
 
 // The channels took the message, the coordinator cannot finish (#50871): reads
@@ -139,12 +140,12 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.HoldCallbacks("b", true))
 	ctx, cancel := context.WithCancel(w.ctx())
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
-	if r.Status != StatusInDoubt || !r.Sent || r.Err == nil || !strings.Contains(r.Detail, string(plan.CodePromotionHalfDone)) {
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), permit.Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
+	if r.Status != plan.StepInDoubt || !r.Sent || r.Err == nil || !strings.Contains(r.Detail, string(plan.CodePromotionHalfDone)) {
 		t.Fatalf("%+v", r)
 	}
 	must(t, w.HoldCallbacks("b", false))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).After.Belief.Kind, plan.BeliefStandalone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).After.Belief.Kind, plan.BeliefStandalone)
 	if n := w.effects(); n > 1 {
 		t.Errorf("%d force promotes took effect", n)
 	}
@@ -153,8 +154,8 @@ func TestStuckPromotionIsInDoubt(t *testing.T) {
 func TestTheCallerMayForbidAnotherTry(t *testing.T) {
 	w := pair(t, "").hasty()
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError}))
-	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Recheck: func(context.Context) error { return errors.New("the approval expired") }})
-	if r.Status != StatusInDoubt || w.calls("b", updateMethod) != 1 || !strings.Contains(r.Detail, "the approval expired") {
+	r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{Recheck: func(context.Context) error { return errors.New("the approval expired") }})
+	if r.Status != plan.StepInDoubt || w.calls("b", updateMethod) != 1 || !strings.Contains(r.Detail, "the approval expired") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -170,16 +171,16 @@ func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 				must(t, w.AddFault("b", milvussim.Fault{Method: method, Kind: milvussim.FaultDelay, For: slow}))
 			}
 			asked := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Recheck: func(context.Context) error {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{Recheck: func(context.Context) error {
 				asked++
 				return errors.New("the old primary is back")
 			}})
 			if name == "soon" {
-				same(t, r.Status, StatusDone)
+				same(t, r.Status, plan.StepDone)
 				same(t, asked, 0)
 				return
 			}
-			if r.Status != StatusRefused || r.Sent || asked != 1 || !strings.Contains(r.Detail, "the old primary is back") {
+			if r.Status != plan.StepRefused || r.Sent || asked != 1 || !strings.Contains(r.Detail, "the old primary is back") {
 				t.Errorf("%+v, asked %d times", r, asked)
 			}
 			same(t, w.calls("b", updateMethod), 0)
@@ -190,14 +191,14 @@ func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 func TestPausesBetweenTries(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Times: 5}))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 	pauses := slices.DeleteFunc(w.clock.pauses, func(d time.Duration) bool { return d == readEvery })
 	same(t, pauses, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}) // beside the first, of one second
 }
 
 func (w *world) update(cluster string, before, after *plan.Configuration) Result {
 	w.t.Helper()
-	return w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, Permit{})
+	return w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, permit.Permit{})
 }
 
 func TestBootstrapAndSwitchover(t *testing.T) {
@@ -206,11 +207,11 @@ func TestBootstrapAndSwitchover(t *testing.T) {
 	ab, ba := w.star("a"), w.star("b")
 	for _, cluster := range []string{"a", "b"} {
 		r := w.update(cluster, nil, &ab)
-		if r.Status != StatusDone || !r.Sent {
+		if r.Status != plan.StepDone || !r.Sent {
 			t.Fatalf("%s: %+v", cluster, r)
 		}
 	}
-	same(t, w.update("b", nil, &ab).Status, StatusAlready)
+	same(t, w.update("b", nil, &ab).Status, plan.StepAlready)
 	must(t, w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", 20*time.Second))
 	results := make([]Result, 2)
 	both(
@@ -218,7 +219,7 @@ func TestBootstrapAndSwitchover(t *testing.T) {
 		func() { results[1] = w.update("b", &ab, &ba) },
 	)
 	for _, r := range results {
-		if r.Status != StatusDone && r.Status != StatusAlready {
+		if r.Status != plan.StepDone && r.Status != plan.StepAlready {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -248,8 +249,8 @@ func TestUpdateIsRefusedLocally(t *testing.T) {
 			before, after := w.star("a"), w.star("b")
 			s := plan.Step{Action: plan.ActionUpdate, Cluster: "a", Before: &before, After: &after}
 			c.change(w, &s)
-			r := w.fleet().Execute(w.ctx(), w.topology, s, Permit{})
-			if r.Status != StatusFailed || r.Sent || !strings.Contains(r.Detail, c.detail) || w.calls("a", updateMethod) != 0 {
+			r := w.fleet().Execute(w.ctx(), w.topology, s, permit.Permit{})
+			if r.Status != plan.StepFailed || r.Sent || !strings.Contains(r.Detail, c.detail) || w.calls("a", updateMethod) != 0 {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -261,11 +262,11 @@ func TestUpdateIsRefusedLocally(t *testing.T) {
 func TestFence(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.Stop("a"))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 	must(t, w.Revive("a"))
 	before, after := w.star("a"), w.star("b")
-	r := w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, Permit{})
-	same(t, r.Status, StatusDone)
+	r := w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, permit.Permit{})
+	same(t, r.Status, plan.StepDone)
 	same(t, w.State("a").Writable, false)
 	same(t, w.State("b").BelievedRole, "standalone")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // TestHalfPromotionIsToldAndNotSentAgain: it is told within seconds, the
@@ -14,13 +15,13 @@ import (
 func TestHalfPromotionIsToldAndNotSentAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		begun  bool // by somebody else, before
-		want   Status
+		want   plan.StepStatus
 		sends  int
 		effect int
 	}{
-		"by our request":         {false, StatusDone, 1, 1},
-		"by an earlier request":  {true, StatusAlready, 0, 0},
-		"by a channel left over": {false, StatusDone, 1, 1},
+		"by our request":         {false, plan.StepDone, 1, 1},
+		"by an earlier request":  {true, plan.StepAlready, 0, 0},
+		"by a channel left over": {false, plan.StepDone, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pair(t, "")
@@ -31,7 +32,7 @@ func TestHalfPromotionIsToldAndNotSentAgain(t *testing.T) {
 				must(t, w.HalfPromote("b", c.begun, 0))
 			}
 			told := 0
-			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{KnownHalfPromoted: c.begun, HalfPromoted: func(_ context.Context, lasted time.Duration) {
+			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{KnownHalfPromoted: c.begun, HalfPromoted: func(_ context.Context, lasted time.Duration) {
 				if told++; lasted < halfSure || lasted > 3*halfSure {
 					t.Errorf("told after %s", lasted)
 				}
@@ -49,15 +50,15 @@ func TestHalfPromotionSaysTheRemedy(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.HalfPromote("b", false, 0))
 	ctx, cancel := context.WithCancel(w.ctx())
-	r := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
-	if r.Status != StatusInDoubt || !strings.Contains(r.Detail, "PROMOTION_HALF_DONE") || !strings.Contains(r.Detail, "restart the coordinator process of b") {
+	r := w.fleet().Execute(ctx, w.topology, w.promote(), permit.Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
+	if r.Status != plan.StepInDoubt || !strings.Contains(r.Detail, "PROMOTION_HALF_DONE") || !strings.Contains(r.Detail, "restart the coordinator process of b") {
 		t.Errorf("%+v", r)
 	}
 }
 
 // TestChannelsAreRead: what the channels say is told from what the cluster stores.
 func TestChannelsAreRead(t *testing.T) {
-	read := func(w *world) plan.View { return w.observe(Depth{Progress: true})["b"] }
+	read := func(w *world) plan.View { return w.observe(plan.Depth{Progress: true})["b"] }
 	w := pair(t, "")
 	if v := read(w); v.HalfPromoted() || len(v.Unattached()) != 0 {
 		t.Errorf("a standby at rest: %+v", v.Unattached())

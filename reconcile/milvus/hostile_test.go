@@ -38,7 +38,7 @@ func (w *world) everything() string {
 	defer cancel()
 	topologies := []plan.Topology{w.topology}
 	r := f.Reader()
-	views := r.Observe(ctx, topologies, Depth{Progress: true, Contents: true, Unlisted: true})
+	views := r.Observe(ctx, topologies, plan.Depth{Progress: true, Contents: true, Unlisted: true})
 	said := []any{views, r.Rights(ctx, topologies, views), r.Streams(ctx, topologies, views), r.StaleLog(ctx, w.topology, "b", "a")}
 	salvaged, err := r.Salvage(ctx, w.topology, "b", "a", func(m SalvagedMessage) error {
 		m.Payload = nil // it is the rows of users, which are given as they are

@@ -25,7 +25,7 @@ func TestLooksKeepTheirConnections(t *testing.T) {
 	f := w.fleet()
 	observe := func() map[string]plan.View {
 		out := map[string]plan.View{}
-		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{}) {
+		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{}) {
 			out[v.Cluster] = v
 		}
 		return out
@@ -76,7 +76,7 @@ func TestLooksKeepTheirConnections(t *testing.T) {
 func TestNothingIsKeptUnasked(t *testing.T) {
 	w := pair(t, "")
 	f := w.fleet()
-	f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true})
+	f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true})
 	same(t, len(f.open)+len(f.kept), 0)
 	w.config.KeepFor = time.Minute
 	f = w.fleet()
@@ -93,7 +93,7 @@ func TestKeptIsBounded(t *testing.T) {
 	f.mostKept = 2
 	look := func(topology plan.Topology) {
 		t.Helper()
-		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{topology}, Depth{}) {
+		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{topology}, plan.Depth{}) {
 			same(t, v.Reach, plan.ReachUp)
 		}
 		same(t, len(f.open), len(f.kept))
@@ -130,7 +130,7 @@ func TestOneLookOneConnection(t *testing.T) {
 		c.URI = "http://" + c.ClientAddress
 		w.config.Credentials[i].Address = c.ClientAddress
 	}
-	for _, v := range w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true, Contents: true}) {
+	for _, v := range w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true, Contents: true}) {
 		if v.Reach != plan.ReachUp || len(v.Progress) == 0 && v.Cluster == "b" || !v.Contents.Known {
 			t.Errorf("%+v", v)
 		}
@@ -155,14 +155,14 @@ func TestAFreshLookFollowsTheName(t *testing.T) {
 		_ = front.Close()
 	}))
 	f := w.fleet()
-	sees := func(depth Depth) plan.View {
+	sees := func(depth plan.Depth) plan.View {
 		views, _ := w.sweep(f, depth)
 		return views["b"]
 	}
-	same(t, sees(Depth{}).IdentityProven, true)
+	same(t, sees(plan.Depth{}).IdentityProven, true)
 	target.Store(w.Address("a"))
-	same(t, sees(Depth{Contents: true}).IdentityProven, true)
-	if v := sees(Depth{Contents: true, Fresh: true}); v.Reach != plan.ReachUp || v.IdentityProven {
+	same(t, sees(plan.Depth{Contents: true}).IdentityProven, true)
+	if v := sees(plan.Depth{Contents: true, Fresh: true}); v.Reach != plan.ReachUp || v.IdentityProven {
 		t.Errorf("%+v", v)
 	}
 }

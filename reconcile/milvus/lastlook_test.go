@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile/permit"
 )
 
 // asleep is a context whose deadline has passed while its timer had no turn
@@ -27,7 +29,7 @@ func TestLastLook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := converged(t)
 			cutOff(w)
-			x, err := w.fleet().prepare(w.topology, w.promote(), Permit{})
+			x, err := w.fleet().prepare(w.topology, w.promote(), permit.Permit{})
 			must(t, err)
 			ctx := w.ctx()
 			if c.sleep {

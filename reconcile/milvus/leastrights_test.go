@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/milvus/milvussim/leastrights"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // leastRights makes the user of docs/setup.md on a cluster.
@@ -39,19 +40,19 @@ func TestLeastRights(t *testing.T) {
 				w.config.Credentials[i].ReplicationToken = rootToken
 			}
 			must(t, w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", 20*time.Second))
-			views := w.observe(Depth{Progress: true, Contents: true})
+			views := w.observe(plan.Depth{Progress: true, Contents: true})
 			for id, v := range views {
 				if v.Class != plan.ClassNone || !v.IdentityProven || v.ForcePromotes != plan.SupportYes || v.DumpDenied || !v.Contents.Known {
 					t.Errorf("%s: %+v", id, v)
 				}
 			}
-			for ctx := w.ctx(); !caughtUp(w.observe(Depth{Progress: true})["b"]); {
+			for ctx := w.ctx(); !caughtUp(w.observe(plan.Depth{Progress: true})["b"]); {
 				if ctx.Err() != nil {
 					t.Fatal("whether the standby has caught up cannot be told")
 				}
 			}
 			topologies := []plan.Topology{w.topology}
-			for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, w.fleet().Reader().Observe(w.ctx(), topologies, Depth{Progress: true})) {
+			for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{Progress: true})) {
 				for _, h := range r.Held {
 					if h.Held != plan.SupportYes {
 						t.Errorf("%s: %s: %q, %s", r.Cluster, h.Privilege.Name, h.Held, h.Detail)
@@ -59,14 +60,14 @@ func TestLeastRights(t *testing.T) {
 				}
 			}
 			must(t, w.Stop("a"))
-			if r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}); r.Status != StatusDone {
+			if r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}); r.Status != plan.StepDone {
 				t.Fatalf("%+v", r)
 			}
 			if v := w.fleet().Verify(w.ctx(), w.topology, "b", plan.VerifyDML, nil); v.Err != nil || v.Proven != plan.VerifyDML {
 				t.Errorf("%+v", v)
 			}
 			must(t, w.Revive("a"))
-			if v := w.observe(Depth{})["a"]; p.Does()["info_on_primary"] && v.IdentityProven {
+			if v := w.observe(plan.Depth{})["a"]; p.Does()["info_on_primary"] && v.IdentityProven {
 				_, err := w.fleet().Reader().Salvage(w.ctx(), w.topology, "b", "a", func(SalvagedMessage) error { return nil })
 				must(t, err)
 			}

@@ -79,7 +79,7 @@ func (w *world) move(id, address string) {
 func TestALostClusterCostsOneDeadline(t *testing.T) {
 	t.Parallel()
 	for name, c := range lose {
-		for what, depth := range map[string]Depth{"plan": {}, "run": {Progress: true, Contents: true}} {
+		for what, depth := range map[string]plan.Depth{"plan": {}, "run": {Progress: true, Contents: true}} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
 				w := pair(t, "")
@@ -119,10 +119,10 @@ func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 	w := pair(t, "")
 	w.config.KeepFor, w.config.ReadTimeout = time.Hour, 2*time.Second
 	f := w.fleet()
-	w.sweep(f, Depth{})
+	w.sweep(f, plan.Depth{})
 	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
 	before := len(w.Calls())
-	views, calls := w.sweep(f, Depth{})
+	views, calls := w.sweep(f, plan.Depth{})
 	if b := views["b"]; b.Reach != plan.ReachDegraded || b.Class != plan.ClassTimeout {
 		t.Errorf("%+v", b)
 	}
@@ -155,13 +155,13 @@ func TestWhichConnectionAnswersIsEnough(t *testing.T) {
 			w := pair(t, "")
 			w.config.KeepFor, w.config.ReadTimeout = time.Hour, time.Hour
 			f := w.fleet()
-			w.sweep(f, Depth{})
+			w.sweep(f, plan.Depth{})
 			f.soon = c.soon
 			before := f.kept["b"].link
 			for _, x := range c.faults {
 				must(t, w.AddFault("b", x))
 			}
-			views, _ := w.sweep(f, Depth{})
+			views, _ := w.sweep(f, plan.Depth{})
 			same(t, views["b"].Class, plan.ClassNone)
 			same(t, f.kept["b"].link == before, c.kept)
 			same(t, len(f.open), 2)
@@ -177,7 +177,7 @@ func TestASlowConfigurationIsNoLostCluster(t *testing.T) {
 	w.config.ReadTimeout = time.Hour
 	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultDelay, For: 500 * time.Millisecond}))
 	must(t, w.AddFault("b", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang}))
-	views, calls := w.sweep(w.fleet(), Depth{})
+	views, calls := w.sweep(w.fleet(), plan.Depth{})
 	if b := views["b"]; b.Reach != plan.ReachUp || b.Class != plan.ClassNone || b.Belief.Kind != plan.BeliefStandby {
 		t.Errorf("%+v", b)
 	}
@@ -195,7 +195,7 @@ func TestTheCoordinatorDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := pair(t, "")
 			must(t, w.AddFault("b", milvussim.Fault{Method: c.method, Kind: milvussim.FaultError, Code: codes.Unavailable}))
-			views, calls := w.sweep(w.fleet(), Depth{})
+			views, calls := w.sweep(w.fleet(), plan.Depth{})
 			same(t, views["b"].Reach, c.reach)
 			same(t, views["b"].Class, plan.ClassUnavailable)
 			same(t, calls["ListDatabases"], 1)
@@ -225,7 +225,7 @@ func TestAHangingStandbyHoldsUpNoChannel(t *testing.T) {
 	w := pair(t, "")
 	w.config.ReadTimeout, w.config.Concurrency = 2*time.Second, 2
 	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateInfo", Kind: milvussim.FaultHang, Times: 10}))
-	views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+	views, _ := w.sweep(w.fleet(), plan.Depth{Progress: true})
 	known := 0
 	for _, p := range views["b"].Progress {
 		if p.Known {
@@ -277,7 +277,7 @@ func TestLostClustersHoldUpNoTopology(t *testing.T) {
 		}
 	}
 	up := 0
-	for _, v := range w.fleet().Reader().Observe(w.ctx(), each, Depth{Progress: true}) {
+	for _, v := range w.fleet().Reader().Observe(w.ctx(), each, plan.Depth{Progress: true}) {
 		if v.Reach == plan.ReachUp && v.IdentityProven {
 			up++
 		}

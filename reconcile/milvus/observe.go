@@ -8,25 +8,6 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Depth says how much an observation reads beyond reach, version, identity and
-// the stored configuration.
-type Depth struct {
-	// Progress: channel progress of every cluster, what its source has not sent,
-	// and whether it could be promoted by force.
-	Progress bool
-	Contents bool // databases and collections
-	Fresh    bool // over new connections: a name may lead elsewhere by now
-	// Hanging is a cluster that let the deadlines of many probes pass: it is hardly
-	// waited for. Empty: none.
-	Hanging string
-	// InFlight is what probes of Hanging that are in flight show as of now: it is not
-	// asked. Nil: there are none.
-	InFlight *plan.Round
-	// Unlisted: whether a cluster serves channels that nobody lists. One that does
-	// not is waited for a little.
-	Unlisted bool
-}
-
 // hardly is the part of a deadline for which an observation waits for a cluster that
 // hangs. The rounds of evidence, which decide, give it more.
 const hardly = 12
@@ -34,7 +15,7 @@ const hardly = 12
 // Observe reads every cluster of the topologies, side by side, and returns a
 // view of each, sorted by cluster. A cluster that does not answer is a view,
 // not an error; one that may not be called says why.
-func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth Depth) []plan.View {
+func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	what := look{identity: true, features: depth.Progress, hangs: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
 	return r.each(ctx, topologies, depth, func(s *sight) {
 		if s.cluster.ID == depth.Hanging && depth.InFlight != nil {
@@ -53,7 +34,7 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 // the views of the topologies, sorted by cluster. What a cluster is and believes
 // is not asked again: where that takes a deadline, it was paid for already. A
 // cluster that did not answer then is not called.
-func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth Depth) []plan.View {
+func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View {
 	return r.each(ctx, topologies, depth, func(s *sight) {
 		s.view = plan.Observed{Views: views}.View(s.cluster.ID)
 		if s.view.Reach == plan.ReachUp && s.allowed() {
@@ -65,7 +46,7 @@ func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views [
 // each sees every cluster of the topologies, and asks for the backlog of a
 // topology once all of it was seen. Primaries come first: their standbys wait
 // for their moment.
-func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Depth, see func(*sight)) []plan.View {
+func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth plan.Depth, see func(*sight)) []plan.View {
 	var sights []*sight
 	for _, t := range topologies {
 		sights = append(sights, newScene(t, r.fleet.bind(t)).sights...)
@@ -89,7 +70,7 @@ func (r *Reader) each(ctx context.Context, topologies []plan.Topology, depth Dep
 }
 
 // deepen reads what a view lacks, over a connection of its own.
-func (f *Fleet) deepen(ctx context.Context, s *sight, depth Depth) {
+func (f *Fleet) deepen(ctx context.Context, s *sight, depth plan.Depth) {
 	pass, err := f.ticket(s.access)
 	if err != nil {
 		return // what is not read stays unknown

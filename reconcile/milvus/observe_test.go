@@ -14,7 +14,7 @@ import (
 
 func TestObserveConvergedPair(t *testing.T) {
 	w := pair(t, "")
-	views := w.observe(Depth{Progress: true, Contents: true})
+	views := w.observe(plan.Depth{Progress: true, Contents: true})
 	a, b := views["a"], views["b"]
 	for _, v := range []plan.View{a, b} {
 		if v.Reach != plan.ReachUp || v.Class != plan.ClassNone || v.Error != "" || v.Credential != plan.CredentialBound ||
@@ -106,10 +106,10 @@ func TestObserveOneClusterByWhatItAnswers(t *testing.T) {
 			if c.break_ != nil {
 				c.break_(t, w)
 			}
-			if plain := w.observe(Depth{})["b"]; plain.ForcePromotes != plan.SupportUnknown {
+			if plain := w.observe(plan.Depth{})["b"]; plain.ForcePromotes != plan.SupportUnknown {
 				t.Error("its features were asked for although nobody wants to know")
 			}
-			got := w.observe(Depth{Progress: true})["b"]
+			got := w.observe(plan.Depth{Progress: true})["b"]
 			if (got.Error == "") != (got.Class == plan.ClassNone) {
 				t.Errorf("class %q, error %q", got.Class, got.Error)
 			}
@@ -130,7 +130,7 @@ func TestObserveUnconfigured(t *testing.T) {
 	} {
 		t.Run(profile, func(t *testing.T) {
 			w := newWorld(t, milvussim.Options{Profile: profile}, specs...).hasty()
-			v := w.observe(Depth{Contents: true})["a"]
+			v := w.observe(plan.Depth{Contents: true})["a"]
 			if v.Reach != plan.ReachUp || v.Belief.Kind != plan.BeliefUnconfigured || v.Belief.Inferred != inferred ||
 				v.ReadsConfiguration != plan.SupportYes || !v.IdentityProven || !v.Contents.Known || len(v.Contents.Collections) != 0 {
 				t.Errorf("%+v", v)
@@ -140,7 +140,7 @@ func TestObserveUnconfigured(t *testing.T) {
 	t.Run("a cluster that hangs and gives no version is not believed to be unconfigured", func(t *testing.T) {
 		w := newWorld(t, milvussim.Options{Profile: "2.6.19"}, specs...).hasty()
 		must(t, w.AddFault("a", milvussim.Fault{Method: "Connect", Kind: milvussim.FaultError, Code: codes.Internal}))
-		if v := w.observe(Depth{})["a"]; v.Belief.Kind != plan.BeliefUnknown || v.Reach != plan.ReachUp {
+		if v := w.observe(plan.Depth{})["a"]; v.Belief.Kind != plan.BeliefUnknown || v.Reach != plan.ReachUp {
 			t.Errorf("%+v", v)
 		}
 	})
@@ -173,7 +173,7 @@ func TestIdentity(t *testing.T) {
 			w := pair(t, "")
 			w.config.ReadTimeout = time.Second
 			c.change(w)
-			v := w.observe(Depth{})["b"]
+			v := w.observe(plan.Depth{})["b"]
 			if v.IdentityProven != c.proven || v.IdentityConflict != c.conflict {
 				t.Errorf("proven %v, conflict %q", v.IdentityProven, v.IdentityConflict)
 			}
@@ -183,19 +183,19 @@ func TestIdentity(t *testing.T) {
 		w := newWorld(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"), milvussim.Pair("c", "d"))...)
 		w.cluster("b").ID = "z"
 		w.config.Credentials[1].ClusterID = "z"
-		v := w.observe(Depth{})["z"]
+		v := w.observe(plan.Depth{})["z"]
 		if v.IdentityConflict != "a or b" || v.IdentityProven || v.Belief.Kind != plan.BeliefUnknown {
 			t.Errorf("%+v", v)
 		}
 	})
 	t.Run("the channels of a collection prove an old primary", func(t *testing.T) {
 		w := newWorld(t, milvussim.Options{Profile: "2.6.17"}, milvussim.Unconfigured(milvussim.Pair("a", "b"))...).hasty()
-		if v := w.observe(Depth{})["a"]; v.IdentityProven {
+		if v := w.observe(plan.Depth{})["a"]; v.IdentityProven {
 			t.Errorf("proven while empty: %+v", v)
 		}
 		_, _, err := w.Write("a", 3)
 		must(t, err)
-		if v := w.observe(Depth{})["a"]; !v.IdentityProven {
+		if v := w.observe(plan.Depth{})["a"]; !v.IdentityProven {
 			t.Errorf("%+v", v)
 		}
 	})
@@ -207,10 +207,10 @@ func TestDeepen(t *testing.T) {
 	w := newWorld(t, milvussim.Options{Profile: "2.6.19"}, milvussim.Unconfigured(append(milvussim.Pair("a", "b"), milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby}))...).hasty()
 	must(t, w.Stop("c"))
 	f := w.fleet()
-	views := f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{})
+	views := f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{})
 	asked, called := w.calls("a", "GetReplicateConfiguration"), w.calls("c", "")
 	same(t, asked, 2) // it waits for ever until it has one
-	deep := f.Reader().Deepen(w.ctx(), []plan.Topology{w.topology}, views, Depth{Progress: true, Contents: true})
+	deep := f.Reader().Deepen(w.ctx(), []plan.Topology{w.topology}, views, plan.Depth{Progress: true, Contents: true})
 	same(t, w.calls("a", "GetReplicateConfiguration"), asked)
 	same(t, w.calls("c", ""), called)
 	for i, v := range deep {

@@ -120,12 +120,12 @@ func TestAClusterWithProbesInFlightIsNotAsked(t *testing.T) {
 	t.Parallel()
 	w := pair(t, "")
 	shows := plan.Round{Reach: plan.ReachDegraded, Class: plan.ClassTimeout, Error: "silent"}
-	views := w.observe(Depth{Progress: true, Hanging: "a", InFlight: &shows})
+	views := w.observe(plan.Depth{Progress: true, Hanging: "a", InFlight: &shows})
 	a := views["a"]
 	if a.Reach != plan.ReachDegraded || a.Class != plan.ClassTimeout || a.Error != "silent" || a.Credential != plan.CredentialBound || len(views["b"].Progress) == 0 {
 		t.Errorf("%+v", views)
 	}
 	same(t, w.calls("a", ""), 0)
 	w.cluster("b").ClientAddress = "192.0.2.1:19530" // nobody of the topology may be called by now
-	same(t, w.observe(Depth{Progress: true, Hanging: "a", InFlight: &shows})["a"].Class, plan.ClassNotCalled)
+	same(t, w.observe(plan.Depth{Progress: true, Hanging: "a", InFlight: &shows})["a"].Class, plan.ClassNotCalled)
 }

@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // R42 of scenarios.md: a process that was stopped until its lease could be another's sends
@@ -13,11 +15,11 @@ import (
 func TestRequestsStayWithinTheLease(t *testing.T) {
 	t.Run("the lease ran out while it was looking", func(t *testing.T) {
 		w := pair(t, "")
-		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{
+		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{
 			Until:   func() time.Time { return time.Now().Add(-time.Second) },
 			Recheck: func(context.Context) error { return errTooLate },
 		})
-		same(t, r.Status, StatusRefused)
+		same(t, r.Status, plan.StepRefused)
 		same(t, r.Sent, false)
 		same(t, w.calls("b", "UpdateReplicateConfiguration"), 0)
 	})
@@ -27,11 +29,11 @@ func TestRequestsStayWithinTheLease(t *testing.T) {
 		must(t, w.AddFault("b", milvussim.Fault{Method: "UpdateReplicateConfiguration", Kind: milvussim.FaultHang, Times: 1}))
 		until := time.Now().Add(500 * time.Millisecond)
 		began := time.Now()
-		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{
+		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{
 			Until:   func() time.Time { return until },
 			Recheck: func(context.Context) error { return errTooLate },
 		})
-		same(t, r.Status, StatusInDoubt)
+		same(t, r.Status, plan.StepInDoubt)
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("it took %s", took)
 		}
@@ -39,8 +41,8 @@ func TestRequestsStayWithinTheLease(t *testing.T) {
 	t.Run("a lease that is kept alive lets it go again", func(t *testing.T) {
 		w := pair(t, "").hasty()
 		must(t, w.AddFault("b", milvussim.Fault{Method: "UpdateReplicateConfiguration", Kind: milvussim.FaultHang, Times: 1}))
-		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{Until: func() time.Time { return time.Now().Add(500 * time.Millisecond) }})
-		same(t, r.Status, StatusDone)
+		r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{Until: func() time.Time { return time.Now().Add(500 * time.Millisecond) }})
+		same(t, r.Status, plan.StepDone)
 		same(t, w.calls("b", "UpdateReplicateConfiguration"), 2)
 	})
 }

@@ -167,7 +167,7 @@ func TestASlowPrimaryServes(t *testing.T) {
 	must(t, w.ClearFaults("a"))
 	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
 	before := w.calls("a", "")
-	same(t, w.observe(Depth{})["a"].Reach, plan.ReachDegraded)
+	same(t, w.observe(plan.Depth{})["a"].Reach, plan.ReachDegraded)
 	same(t, w.calls("a", "")-before, 3) // version, configuration, coordinator: all within one deadline
 }
 
@@ -264,10 +264,10 @@ func TestAHangingClusterIsHardlyWaitedFor(t *testing.T) {
 	w.config.ReadTimeout, w.config.Clock = time.Minute, nil
 	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
 	began := time.Now()
-	views := w.observe(Depth{Progress: true, Hanging: "a"})
+	views := w.observe(plan.Depth{Progress: true, Hanging: "a"})
 	if took := time.Since(began); took >= time.Minute || views["a"].Reach != plan.ReachDegraded || views["b"].Reach != plan.ReachUp || len(views["b"].Progress) == 0 {
 		t.Errorf("after %s: %+v", took, views)
 	}
 	must(t, w.ClearFaults("a"))
-	same(t, w.observe(Depth{Progress: true, Hanging: "a"})["a"].Reach, plan.ReachUp)
+	same(t, w.observe(plan.Depth{Progress: true, Hanging: "a"})["a"].Reach, plan.ReachUp)
 }

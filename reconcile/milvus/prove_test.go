@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // lockstep is a fleet's clock that moves the simulator's: what the fleet waits
@@ -65,7 +66,7 @@ func TestProveReplication(t *testing.T) {
 		"there is no CDC":          {func(t *testing.T, w *world) { must(t, w.SetCDC("a", false)) }, "likely no CDC process runs on a"},
 		"the source is gone":       {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, "time tick"},
 		"the target stands alone": {func(t *testing.T, w *world) {
-			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 		}, "b does not follow a"},
 		"the target is not listed": {func(_ *testing.T, w *world) { w.topology.Clusters = w.topology.Clusters[:1] }, "cannot be proven"},
 		"no channels":              {func(_ *testing.T, w *world) { w.cluster("b").PChannels = nil }, "has no channels"},

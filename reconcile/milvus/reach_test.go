@@ -88,7 +88,7 @@ func TestReachOfWhatIsNoMilvus(t *testing.T) {
 			})
 			t.Cleanup(f.Close)
 			topology := plan.Topology{Clusters: []plan.Cluster{{ID: "a", ClientAddress: c.address, URI: "http://a", PChannels: []string{"a_0"}}}}
-			v := f.Reader().Observe(t.Context(), []plan.Topology{topology}, Depth{Progress: true})[0]
+			v := f.Reader().Observe(t.Context(), []plan.Topology{topology}, plan.Depth{Progress: true})[0]
 			if v.Reach != c.reach || v.Class != c.class || v.Error == "" {
 				t.Errorf("%s, %s: %s", v.Reach, v.Class, v.Error)
 			}
@@ -103,7 +103,7 @@ func TestAClosedFleetCallsNobody(t *testing.T) {
 	w := pair(t, "")
 	f := w.fleet()
 	f.Close()
-	v := f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{})[0]
+	v := f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{})[0]
 	if v.Reach != plan.ReachUnknown || !strings.Contains(v.Error, "closed") || w.calls("a", "") != 0 {
 		t.Errorf("%+v", v)
 	}
@@ -112,7 +112,7 @@ func TestAClosedFleetCallsNobody(t *testing.T) {
 func TestTwoCredentialsForOneClusterAreNone(t *testing.T) {
 	w := pair(t, "")
 	w.config.Credentials = append(w.config.Credentials, w.config.Credentials[0])
-	if v := w.observe(Depth{})["a"]; v.Credential != plan.CredentialMissing || w.calls("a", "") != 0 {
+	if v := w.observe(plan.Depth{})["a"]; v.Credential != plan.CredentialMissing || w.calls("a", "") != 0 {
 		t.Errorf("%+v", v)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // TestRights: whether a token may send a configuration is known from grants
@@ -50,7 +51,7 @@ func TestRights(t *testing.T) {
 			w := newWorld(t, milvussim.Options{}, specs...)
 			w.config.Credentials[1].Token = func() (string, error) { return c.token, nil }
 			topologies := []plan.Topology{w.topology}
-			views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+			views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 			got := w.fleet().Reader().Rights(w.ctx(), topologies, views)
 			if len(got) != 2 || got[1].Cluster != "b" || got[1].Update != c.want || !strings.Contains(got[1].Detail, c.says) {
 				t.Fatalf("%+v, want %q", got, c.want)
@@ -71,7 +72,7 @@ func TestRightsWithoutAuthentication(t *testing.T) {
 		w.config.Credentials[i].Token = nil
 	}
 	topologies := []plan.Topology{w.topology}
-	views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+	views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 	for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, views) {
 		if r.Update != plan.SupportYes || !strings.Contains(r.Detail, "nobody") {
 			t.Errorf("%+v", r)
@@ -84,7 +85,7 @@ func TestRightsWithoutAuthentication(t *testing.T) {
 func TestRightsOfWhoCannotBeAsked(t *testing.T) {
 	w := pair(t, "")
 	topologies := []plan.Topology{w.topology}
-	views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+	views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 	views[1].Reach = plan.ReachUnreachable
 	w.config.Credentials[0].Token = func() (string, error) { return "an-api-key", nil }
 	got := w.fleet().Reader().Rights(w.ctx(), topologies, views)
@@ -98,7 +99,7 @@ func TestClusterClocks(t *testing.T) {
 	w := pair(t, "")
 	w.clock.now = time.Now().Add(-time.Hour)
 	topologies := []plan.Topology{w.topology}
-	views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+	views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 	for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, views) {
 		if off := r.Ahead - time.Hour; !r.Ticked || off.Abs() > time.Minute {
 			t.Errorf("%s is %s ahead, want an hour", r.Cluster, r.Ahead)
@@ -127,7 +128,7 @@ func TestHeld(t *testing.T) {
 		w := newWorld(t, milvussim.Options{Profile: profile}, specs...)
 		w.config.Credentials[0].Token = func() (string, error) { return "ops:pw", nil }
 		topologies := []plan.Topology{w.topology}
-		views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{Progress: true})
+		views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{Progress: true})
 		lacks := map[string]bool{}
 		for _, h := range w.fleet().Reader().Rights(w.ctx(), topologies, views)[0].Held {
 			if h.Held == plan.SupportNo {
@@ -149,7 +150,7 @@ func TestHeld(t *testing.T) {
 func TestAGatewayProvesNothing(t *testing.T) {
 	w := pair(t, "2.6.19")
 	must(t, w.AddFault("b", milvussim.Fault{Method: "DumpMessages", Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
-	v := w.observe(Depth{Progress: true})["b"]
+	v := w.observe(plan.Depth{Progress: true})["b"]
 	if v.ForcePromotes != plan.SupportUnknown || v.DumpDenied {
 		t.Errorf("honours force_promote %q, denied %t", v.ForcePromotes, v.DumpDenied)
 	}
@@ -168,7 +169,7 @@ func TestDeniedDumps(t *testing.T) {
 			for i := range w.config.Credentials {
 				w.config.Credentials[i].Token = func() (string, error) { return "ops:pw", nil }
 			}
-			for id, v := range w.observe(Depth{Progress: true}) {
+			for id, v := range w.observe(plan.Depth{Progress: true}) {
 				if v.ForcePromotes != plan.SupportYes || v.DumpDenied != denied {
 					t.Errorf("%s: honours force_promote %q, denied %t", id, v.ForcePromotes, v.DumpDenied)
 				}
@@ -179,7 +180,7 @@ func TestDeniedDumps(t *testing.T) {
 				}
 			}
 			must(t, w.Stop("a"))
-			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 			must(t, w.Revive("a"))
 			got, err := w.fleet().Reader().Salvage(w.ctx(), w.topology, "b", "a", func(SalvagedMessage) error { return nil })
 			must(t, err)

@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // failedOver has b promoted in the place of a, which is back and holds rows
@@ -24,7 +25,7 @@ func failedOver(t *testing.T, w *world, replicated, only int) {
 	must(t, w.SetLink("a", "b", false))
 	_, _, err = w.Write("a", only)
 	must(t, err)
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 }
 
 // await looks until something holds, or the test's time is over.
@@ -86,7 +87,7 @@ func TestSalvageOfAFencedCluster(t *testing.T) {
 	w := pair(t, "")
 	failedOver(t, w, 16, 16)
 	before, after := w.star("a"), w.star("b")
-	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, permit.Permit{}).Status, plan.StepDone)
 	_, found, err := w.salvage()
 	must(t, err)
 	same(t, found.kinds["default/sim_rows insert"], int64(16))

@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // canary is a token that must not show anywhere.
@@ -28,17 +29,17 @@ func TestNoTokenIsEverSaid(t *testing.T) {
 	update := plan.Step{Action: plan.ActionUpdate, Cluster: "a", Before: &before, After: &after}
 	var said []string
 	say := func(v any) { said = append(said, fmt.Sprintf("%+v %#v", v, v)) }
-	r := w.fleet().Execute(w.ctx(), w.topology, update, Permit{}) // another token than the stored one: the server refuses
-	same(t, r.Status, StatusRefused)
+	r := w.fleet().Execute(w.ctx(), w.topology, update, permit.Permit{}) // another token than the stored one: the server refuses
+	same(t, r.Status, plan.StepRefused)
 	say(r)
 	w.config.Credentials[0].Token = func() (string, error) { return canary, nil }
-	say(w.observe(Depth{Progress: true, Contents: true}))
+	say(w.observe(plan.Depth{Progress: true, Contents: true}))
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	say(w.fleet().Verify(ctx, w.topology, "a", plan.VerifyDML, []string{"default/x"}))
 	say(w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Second))
 	w.config.Credentials[0].Token = func() (string, error) { return "", fmt.Errorf("the file holds %s", "nothing") }
-	say(w.fleet().Execute(w.ctx(), w.topology, update, Permit{}))
+	say(w.fleet().Execute(w.ctx(), w.topology, update, permit.Permit{}))
 	for _, text := range said {
 		if strings.Contains(text, "canary") {
 			t.Errorf("said: %s", text)
@@ -56,7 +57,7 @@ func TestEachEntryHasTheTokenOfItsCluster(t *testing.T) {
 	}
 	star := w.star("a")
 	for _, id := range []string{"a", "b"} {
-		same(t, w.update(id, nil, &star).Status, StatusDone)
+		same(t, w.update(id, nil, &star).Status, plan.StepDone)
 		stored := map[string]string{}
 		for _, c := range w.Stored(id).GetClusters() {
 			stored[c.GetClusterId()] = c.GetConnectionParam().GetToken()
@@ -74,13 +75,13 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultHang, Times: 1}))
 		must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Code: codes.PermissionDenied}))
 		ctx, cancel := context.WithTimeout(w.ctx(), 2*time.Second)
-		got := w.fleet().Execute(ctx, w.topology, w.promote(), Permit{})
+		got := w.fleet().Execute(ctx, w.topology, w.promote(), permit.Permit{})
 		cancel()
-		if got.Status != StatusInDoubt {
-			t.Errorf("a refusal after a request in doubt ended as %q, want %q", got.Status, StatusInDoubt)
+		if got.Status != plan.StepInDoubt {
+			t.Errorf("a refusal after a request in doubt ended as %q, want %q", got.Status, plan.StepInDoubt)
 		}
 		must(t, w.ClearFaults("b"))
-		w.observe(Depth{Progress: true, Contents: true})
+		w.observe(plan.Depth{Progress: true, Contents: true})
 		w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
 		w.verify("a", plan.VerifyDML)
 	}

@@ -57,7 +57,7 @@ func (x *execution) ask(ctx context.Context) error {
 // cluster over others meanwhile: a call on a standby may wait for minutes
 // after the deed is done.
 func (x *execution) attempt(ctx context.Context) stepState {
-	during, cancel := context.WithTimeout(ctx, x.permit.left(x.fleet.updateTimeout))
+	during, cancel := context.WithTimeout(ctx, x.permit.Left(x.fleet.updateTimeout))
 	defer cancel()
 	answered := make(chan struct{})
 	go func() {
@@ -163,13 +163,13 @@ func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 func (x *execution) conclude(seen stepState) bool {
 	switch {
 	case seen == effected && x.result.Sent:
-		x.result.Status, x.result.Detail = StatusDone, "read back"
+		x.result.Status, x.result.Detail = plan.StepDone, "read back"
 	case seen == effected:
-		x.result.Status, x.result.Detail = StatusAlready, "it became so before anything was sent"
+		x.result.Status, x.result.Detail = plan.StepAlready, "it became so before anything was sent"
 	case seen == elsewhere:
-		x.fail(StatusFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it believes to be %s", x.step.Cluster, describe(x.result.After.Belief)))
+		x.fail(plan.StepFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it believes to be %s", x.step.Cluster, describe(x.result.After.Belief)))
 	case seen == unchanged && x.last == refused && !x.doubted:
-		x.fail(StatusRefused, fmt.Errorf("%s refused: %w", x.step.Cluster, x.lastErr))
+		x.fail(plan.StepRefused, fmt.Errorf("%s refused: %w", x.step.Cluster, x.lastErr))
 	default:
 		return false
 	}
@@ -187,14 +187,14 @@ func (x *execution) giveUp(ctx context.Context, why error) Result {
 	switch {
 	case x.conclude(seen):
 	case x.result.Sent, seen == halfway:
-		x.fail(StatusInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
+		x.fail(plan.StepInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
 	default:
 		x.refuse(seen, fmt.Errorf("nothing was sent to %s: %w", x.step.Cluster, errors.Join(why, x.lastErr)))
 	}
 	return x.result
 }
 
-func (x *execution) fail(status Status, err error) {
+func (x *execution) fail(status plan.StepStatus, err error) {
 	x.result.Status, x.result.Err = status, x.fleet.secrets.err(err)
 	x.result.Detail = x.result.Err.Error()
 }

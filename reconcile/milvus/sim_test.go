@@ -117,7 +117,7 @@ func (w *world) fleet() *Fleet {
 	return f
 }
 
-func (w *world) observe(depth Depth) map[string]plan.View {
+func (w *world) observe(depth plan.Depth) map[string]plan.View {
 	w.t.Helper()
 	out := map[string]plan.View{}
 	for _, v := range w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, depth) {
@@ -155,7 +155,7 @@ func (w *world) calls(id, method string) int {
 }
 
 func (w *world) stored(id string) plan.Configuration {
-	return w.observe(Depth{})[id].Belief.Configuration
+	return w.observe(plan.Depth{})[id].Belief.Configuration
 }
 
 func (w *world) member(id string) plan.Member {

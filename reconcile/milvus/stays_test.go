@@ -21,12 +21,12 @@ func TestStays(t *testing.T) {
 		ab, alone := w.star("a"), func(id string) *plan.Configuration {
 			return &plan.Configuration{Clusters: []plan.Member{w.member(id)}}
 		}
-		same(t, w.update("b", nil, alone("b")).Status, StatusDone)
-		same(t, w.update("a", nil, &ab).Status, StatusDone)
-		same(t, w.update("a", &ab, alone("a")).Status, StatusDone)
+		same(t, w.update("b", nil, alone("b")).Status, plan.StepDone)
+		same(t, w.update("a", nil, &ab).Status, plan.StepDone)
+		same(t, w.update("a", &ab, alone("a")).Status, plan.StepDone)
 		clock.Advance(time.Minute)
-		same(t, w.update("a", alone("a"), &ab).Status, StatusDone)
-		same(t, w.update("b", alone("b"), &ab).Status, StatusDone)
+		same(t, w.update("a", alone("a"), &ab).Status, plan.StepDone)
+		same(t, w.update("b", alone("b"), &ab).Status, plan.StepDone)
 		return []plan.Step{told("a", ab), told("b", ab)}
 	}
 	for name, c := range map[string]struct {

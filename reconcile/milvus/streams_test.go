@@ -33,7 +33,7 @@ func TestStreams(t *testing.T) {
 			w := newWorld(t, milvussim.Options{Profile: c.profile, NoAuthorization: c.open}, specs...)
 			w.config.Credentials[0].ReplicationToken = func() (string, error) { return c.replication, nil }
 			topologies := []plan.Topology{w.topology}
-			views := w.fleet().Reader().Observe(w.ctx(), topologies, Depth{})
+			views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 			got := w.fleet().Reader().Streams(w.ctx(), topologies, views)
 			if len(got) != 2 || got[0].Cluster != "a" {
 				t.Fatalf("%+v", got)

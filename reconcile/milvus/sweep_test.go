@@ -24,7 +24,7 @@ func trio(t *testing.T) *world {
 
 // sweep looks once more through a fleet, and returns the views and the calls that
 // it took, by method.
-func (w *world) sweep(f *Fleet, depth Depth) (views map[string]plan.View, calls map[string]int) {
+func (w *world) sweep(f *Fleet, depth plan.Depth) (views map[string]plan.View, calls map[string]int) {
 	w.t.Helper()
 	before := len(w.Calls())
 	views, calls = map[string]plan.View{}, map[string]int{}
@@ -54,15 +54,15 @@ func TestFewestCalls(t *testing.T) {
 	first := with(rest, features)
 	cases := []struct {
 		name  string
-		depth Depth
+		depth plan.Depth
 		calls []map[string]int // of one sweep after the other
 	}{
-		{"plan at rest", Depth{}, []map[string]int{
+		{"plan at rest", plan.Depth{}, []map[string]int{
 			{"Connect": 3, "GetReplicateConfiguration": 3, "GetReplicateInfo": 3},
 			{"Connect": 3, "GetReplicateConfiguration": 3, "GetReplicateInfo": 3},
 		}},
-		{"sweep", Depth{Progress: true}, []map[string]int{first, rest, rest}},
-		{"sweep of run", Depth{Progress: true, Contents: true}, []map[string]int{with(first, contents), with(rest, contents)}},
+		{"sweep", plan.Depth{Progress: true}, []map[string]int{first, rest, rest}},
+		{"sweep of run", plan.Depth{Progress: true, Contents: true}, []map[string]int{with(first, contents), with(rest, contents)}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func with(calls, more map[string]int) map[string]int {
 func TestStandbysThatDifferAreAskedForApart(t *testing.T) {
 	w := trio(t)
 	f := w.patientFleet()
-	w.sweep(f, Depth{Progress: true})
+	w.sweep(f, plan.Depth{Progress: true})
 	must(t, w.SetLink("a", "c", false))
 	_, refused, err := w.Write("a", 160)
 	must(t, err)
@@ -108,7 +108,7 @@ func TestStandbysThatDifferAreAskedForApart(t *testing.T) {
 	for ctx := w.ctx(); w.State("b").Rows != w.State("a").Rows && ctx.Err() == nil; {
 		runtime.Gosched()
 	}
-	views, calls := w.sweep(f, Depth{Progress: true})
+	views, calls := w.sweep(f, plan.Depth{Progress: true})
 	same(t, calls["DumpMessages"], 2*16)
 	for _, p := range views["b"].Progress {
 		same(t, p.CaughtUpAt != nil && p.Unsent == nil, true)
@@ -145,7 +145,7 @@ func TestTheMomentComesFirst(t *testing.T) {
 			if c.fault.Kind == milvussim.FaultDelay {
 				f.soon = 700 * time.Millisecond
 			}
-			views, _ := w.sweep(f, Depth{Progress: true})
+			views, _ := w.sweep(f, plan.Depth{Progress: true})
 			same(t, w.calls("a", "AllocTimestamp"), 1)
 			same(t, w.calls("b", "GetReplicateInfo"), c.reads)
 			for _, p := range views["b"].Progress {
@@ -175,7 +175,7 @@ func TestAPrimaryIsSeenFirst(t *testing.T) {
 	w.config.Concurrency = 1
 	f := w.fleet()
 	f.soon = 20 * time.Millisecond
-	views, _ := w.sweep(f, Depth{Progress: true})
+	views, _ := w.sweep(f, plan.Depth{Progress: true})
 	same(t, w.calls("b", "GetReplicateInfo"), 16)
 	same(t, views["b"].Progress[0].CaughtUpAt != nil, true)
 }
@@ -220,7 +220,7 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 	token := milvussim.RootToken
 	w.config.Credentials[1].Token = func() (string, error) { return token, nil }
 	probes := func(f *Fleet) int {
-		views, calls := w.sweep(f, Depth{Progress: true})
+		views, calls := w.sweep(f, plan.Depth{Progress: true})
 		same(t, views["b"].ForcePromotes, plan.SupportYes)
 		return calls["DumpMessages"] - 16
 	}
@@ -249,7 +249,7 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 func TestTheLookBeforeARequestProbes(t *testing.T) {
 	w := pair(t, "")
 	f := w.fleet()
-	w.sweep(f, Depth{Progress: true})
+	w.sweep(f, plan.Depth{Progress: true})
 	before := w.calls("b", "DumpMessages")
 	v := f.view(w.ctx(), w.topology, bind(w.topology, f.credentials)["b"], look{features: true})
 	same(t, v.ForcePromotes, plan.SupportYes)
@@ -267,13 +267,13 @@ func TestASourceTellsItsFeatures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := pair(t, "")
 			change(t, w)
-			views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+			views, _ := w.sweep(w.fleet(), plan.Depth{Progress: true})
 			same(t, views["a"].ForcePromotes, plan.SupportYes)
 		})
 	}
 	w := pair(t, "")
 	must(t, w.AddFault("a", milvussim.Fault{Method: "DumpMessages", Kind: milvussim.FaultError, Code: codes.Unimplemented}))
-	views, _ := w.sweep(w.fleet(), Depth{Progress: true})
+	views, _ := w.sweep(w.fleet(), plan.Depth{Progress: true})
 	same(t, views["a"].ForcePromotes, plan.SupportNo)
 }
 
@@ -300,7 +300,7 @@ func TestWhatAPrimaryIsAskedFor(t *testing.T) {
 			w := trio(t)
 			w.config.ReadTimeout = time.Second
 			c.change(w)
-			views, _ := w.sweep(w.patientFleet(), Depth{Progress: true})
+			views, _ := w.sweep(w.patientFleet(), plan.Depth{Progress: true})
 			same(t, w.calls("a", "GetReplicateInfo"), c.reads)
 			known := 0
 			for _, p := range views["a"].Progress {

@@ -14,7 +14,7 @@ func TestUnlistedChannelIsFound(t *testing.T) {
 	f := w.fleet()
 	look := func(unlisted bool) map[string]plan.View {
 		out := map[string]plan.View{}
-		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true, Unlisted: unlisted}) {
+		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true, Unlisted: unlisted}) {
 			out[v.Cluster] = v
 		}
 		return out

@@ -15,6 +15,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // attached is a pair that was just bootstrapped: no channel has carried anything.
@@ -77,7 +78,7 @@ func (w *world) moved(channels int) {
 func (w *world) expectBacklog(f *Fleet, when string, unsent, none, unknown int) {
 	w.t.Helper()
 	var u, n, k int
-	for _, p := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, Depth{Progress: true})[1].Progress {
+	for _, p := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true})[1].Progress {
 		switch {
 		case p.Unsent != nil:
 			u++
@@ -130,7 +131,7 @@ func TestUntouchedAfterASwitchover(t *testing.T) {
 	w.create("b", "one", 2)
 	w.await(func() bool { return w.State("a").Checkpoints[0].SourceTimeTick > 0 })
 	var none int
-	for _, p := range w.observe(Depth{Progress: true})["a"].Progress {
+	for _, p := range w.observe(plan.Depth{Progress: true})["a"].Progress {
 		if p.Unsent == nil && p.CaughtUpAt != nil {
 			none++
 		}
@@ -162,7 +163,7 @@ func TestUntouchedWithoutTheBeginning(t *testing.T) {
 	w.expectBacklog(f, "young", 0, 16, 0)
 	clock.Advance(80 * time.Hour)
 	w.create("a", "two", 2)
-	w.await(func() bool { return w.observe(Depth{Progress: true})["b"].Progress[0].CaughtUpAt != nil })
+	w.await(func() bool { return w.observe(plan.Depth{Progress: true})["b"].Progress[0].CaughtUpAt != nil })
 	w.expectBacklog(f, "the beginning is gone", 0, 4, 12)
 	w.expectBacklog(w.fleet(), "the beginning is gone, seen by another process", 0, 4, 12)
 }
@@ -174,7 +175,7 @@ func promoteUntouched(t *testing.T, wal commonpb.WALName, profile string) *world
 	w.create("a", "one", 2)
 	w.moved(2)
 	must(t, w.SetLink("a", "b", false))
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 	return w
 }
 
@@ -215,7 +216,7 @@ func TestSalvageOfUntouchedChannels(t *testing.T) {
 // TestSalvageWhereNoChannelCarriedAnything: nothing tells the form of an id.
 func TestSalvageWhereNoChannelCarriedAnything(t *testing.T) {
 	w := attached(t, "", commonpb.WALName_WoodPecker, milvussim.Options{})
-	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 	got, _, err := w.salvage()
 	must(t, err)
 	for _, c := range got.Channels {
@@ -231,7 +232,7 @@ func TestADumpHoldsTokensAndSalvageDoesNot(t *testing.T) {
 	w := promoteUntouched(t, commonpb.WALName_RocksMQ, "")
 	after := w.star("b")
 	before := w.star("a")
-	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, Permit{}).Status, StatusDone)
+	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, permit.Permit{}).Status, plan.StepDone)
 	f := w.fleet()
 	l, err := f.connect(bind(w.topology, f.credentials)["a"])
 	must(t, err)

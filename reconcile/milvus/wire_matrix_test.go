@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -32,7 +33,7 @@ const (
 func TestWire(t *testing.T) {
 	warm := converged(t) // what the libraries start once
 	x := warm.through("b")
-	warm.observe(Depth{})
+	warm.observe(plan.Depth{})
 	x.proxy.Stop()
 	warm.Close()
 	before, _ := used(t)
@@ -99,7 +100,7 @@ func (s wireStep) over(t *testing.T, f fault) {
 	}
 	x.heal()
 	w.config.ReadTimeout, w.config.UpdateTimeout = wirePatience, wirePatience
-	if again := s.run(w.ctx(), w); again.Status != StatusDone && again.Status != StatusAlready || !s.holds(w) {
+	if again := s.run(w.ctx(), w); again.Status != plan.StepDone && again.Status != plan.StepAlready || !s.holds(w) {
 		t.Errorf("with a good wire again: %+v", again)
 	}
 	if n := w.effects(); n > 1 {
@@ -142,22 +143,22 @@ func (s wireStep) judge(t *testing.T, w *world, f fault, r Result) {
 	t.Helper()
 	t.Logf("%s, sent %v: %s", r.Status, r.Sent, r.Detail)
 	switch r.Status {
-	case StatusDone, StatusAlready:
+	case plan.StepDone, plan.StepAlready:
 		if r.Err != nil || s.holds != nil && !s.holds(w) {
 			t.Errorf("it is said to be done and is not: %+v", r)
 		}
-	case StatusRefused, StatusFailed:
+	case plan.StepRefused, plan.StepFailed:
 		if r.Err == nil || r.Sent || s.holds != nil && !s.arrives && s.holds(w) {
 			t.Errorf("it is said to be refused: %+v", r)
 		}
-	case StatusInDoubt:
+	case plan.StepInDoubt:
 		if r.Err == nil || !r.Sent {
 			t.Errorf("in doubt without a reason: %+v", r)
 		}
 	default:
 		t.Errorf("it ended as %q", r.Status)
 	}
-	if f.slow && r.Status != StatusDone && r.Status != StatusAlready {
+	if f.slow && r.Status != plan.StepDone && r.Status != plan.StepAlready {
 		t.Errorf("all arrived, if slowly, and it ended as %s: %s", r.Status, r.Detail)
 	}
 }

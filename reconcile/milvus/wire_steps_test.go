@@ -8,6 +8,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // wireStep is something that the fleet does while the wire of one cluster
@@ -47,7 +48,7 @@ func (w *world) alone(id string) plan.Configuration {
 func change(cluster string, states func(*world) (before, after *plan.Configuration)) func(context.Context, *world) Result {
 	return func(ctx context.Context, w *world) Result {
 		before, after := states(w)
-		return w.fleet().Execute(ctx, w.topology, plan.Step{ID: 1, Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, Permit{})
+		return w.fleet().Execute(ctx, w.topology, plan.Step{ID: 1, Action: plan.ActionUpdate, Cluster: cluster, Before: before, After: after}, permit.Permit{})
 	}
 }
 
@@ -69,7 +70,7 @@ func detach(id string) func(*world) (before, after *plan.Configuration) {
 }
 
 func promoting(ctx context.Context, w *world) Result {
-	return w.fleet().Execute(ctx, w.topology, w.promote(), Permit{})
+	return w.fleet().Execute(ctx, w.topology, w.promote(), permit.Permit{})
 }
 
 // believes tells whether a cluster is what the simulator says it is.
@@ -80,9 +81,9 @@ func believes(id, role string) func(*world) bool {
 // proof has a step that only proves something end as one that sends.
 func proof(err error) Result {
 	if err != nil {
-		return Result{Status: StatusRefused, Err: err, Detail: err.Error()}
+		return Result{Status: plan.StepRefused, Err: err, Detail: err.Error()}
 	}
-	return Result{Status: StatusDone}
+	return Result{Status: plan.StepDone}
 }
 
 // first carries out the step at the other member with a good wire; what it does
@@ -90,7 +91,7 @@ func proof(err error) Result {
 func first(step func(context.Context, *world) Result) func(*world) {
 	return func(w *world) {
 		must(w.t, w.SetLag("a", "b", 150*time.Millisecond))
-		if r := step(w.ctx(), w); r.Status != StatusDone {
+		if r := step(w.ctx(), w); r.Status != plan.StepDone {
 			w.t.Fatalf("the step before: %+v", r)
 		}
 	}
@@ -132,7 +133,7 @@ func within(ctx context.Context) time.Duration {
 // observing demands that a bad wire never makes up a state: what was not read
 // is not known.
 func observing(ctx context.Context, w *world) Result {
-	views := w.fleet().Reader().Observe(ctx, []plan.Topology{w.topology}, Depth{Progress: true, Contents: true})
+	views := w.fleet().Reader().Observe(ctx, []plan.Topology{w.topology}, plan.Depth{Progress: true, Contents: true})
 	b := views[1]
 	if kind := b.Belief.Kind; kind != plan.BeliefUnknown && kind != plan.BeliefStandby || kind == plan.BeliefStandby && b.Belief.Source != "a" {
 		w.t.Errorf("a standby of a is taken for %s", describe(b.Belief))
@@ -141,7 +142,7 @@ func observing(ctx context.Context, w *world) Result {
 		w.t.Errorf("the wire of another cluster makes a %s and %s", a.Reach, describe(a.Belief))
 	}
 	if b.Reach == plan.ReachUp && b.Belief.Kind == plan.BeliefStandby {
-		return Result{Status: StatusDone}
+		return Result{Status: plan.StepDone}
 	}
 	return proof(errors.New(b.Error))
 }
@@ -154,7 +155,7 @@ func probing(ctx context.Context, w *world) Result {
 		w.t.Errorf("the candidate, whose wire is good, did not answer: %+v", r)
 	}
 	if r.Reach == plan.ReachUp {
-		return Result{Status: StatusDone}
+		return Result{Status: plan.StepDone}
 	}
 	return proof(errors.New(r.Error))
 }

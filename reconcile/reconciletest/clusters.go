@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // Start is when every story begins.
@@ -46,11 +47,11 @@ type Clusters struct {
 	// OnObserve and OnRound change the clusters before observation or round n, from 1.
 	OnObserve func(ctx context.Context, n int)
 	OnRound   func(w *Clusters, n int)
-	Briefs    int               // rounds that were asked to be brief
-	Depths    []reconcile.Depth // of each observation
-	Instant   bool              // a round takes no time, since something else moves the clock
-	Limit     time.Duration     // of a whole round; 0: a second
-	Pending   []*Pending        // probes in flight
+	Briefs    int           // rounds that were asked to be brief
+	Depths    []plan.Depth  // of each observation
+	Instant   bool          // a round takes no time, since something else moves the clock
+	Limit     time.Duration // of a whole round; 0: a second
+	Pending   []*Pending    // probes in flight
 	// CandidateReads is how often the cluster to promote was asked alone; OnCandidate
 	// changes the clusters before that.
 	CandidateReads int
@@ -129,7 +130,7 @@ func (w *Clusters) ReadCandidate(_ context.Context, _ plan.Topology, candidate s
 }
 
 // Observe returns the view of every cluster of the topologies.
-func (w *Clusters) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+func (w *Clusters) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	w.Observations++
@@ -152,7 +153,7 @@ func (w *Clusters) Observe(ctx context.Context, topologies []plan.Topology, dept
 }
 
 // Deepen is Observe: each view is whole.
-func (w *Clusters) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth reconcile.Depth) []plan.View {
+func (w *Clusters) Deepen(ctx context.Context, topologies []plan.Topology, _ []plan.View, depth plan.Depth) []plan.View {
 	return w.Observe(ctx, topologies, depth)
 }
 
@@ -226,9 +227,9 @@ type Actor struct {
 }
 
 // Execute gives the answer of the cluster, or stores what the step wants.
-func (h *Actor) Execute(ctx context.Context, _ plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
+func (h *Actor) Execute(ctx context.Context, _ plan.Topology, s plan.Step, p permit.Permit) reconcile.StepResult {
 	if ctx.Err() != nil {
-		return reconcile.StepResult{Status: reconcile.StepFailed}
+		return reconcile.StepResult{Status: plan.StepFailed}
 	}
 	h.Mu.Lock()
 	h.Sent = append(h.Sent, string(s.Action)+" "+s.Cluster)
@@ -240,7 +241,7 @@ func (h *Actor) Execute(ctx context.Context, _ plan.Topology, s plan.Step, p rec
 	h.Clusters.Mu.Lock()
 	defer h.Clusters.Mu.Unlock()
 	h.Clusters.Set(s.Cluster, func(v *plan.View) { v.Belief = plan.ClassifyBelief(s.Cluster, s.After.Clone()) })
-	return reconcile.StepResult{Status: reconcile.StepDone, Sent: true}
+	return reconcile.StepResult{Status: plan.StepDone, Sent: true}
 }
 
 // Verify returns Verified and VerifyErr.
@@ -271,7 +272,7 @@ func (h *Actor) HoldsConfiguration(_ context.Context, _ plan.Topology, steps []p
 type Answer func(ctx context.Context, still func(context.Context) error) reconcile.StepResult
 
 // Answers gives the same answer to every step of a cluster.
-func Answers(status reconcile.StepStatus, sent bool) Answer {
+func Answers(status plan.StepStatus, sent bool) Answer {
 	return func(context.Context, func(context.Context) error) reconcile.StepResult {
 		return reconcile.StepResult{Status: status, Sent: sent, Detail: string(status)}
 	}

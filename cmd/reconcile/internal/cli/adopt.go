@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
 )
 
 type adoptOptions struct {
@@ -52,7 +51,7 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 		return err
 	}
 	defer e.close()
-	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.Topology}, reconcile.Depth{})
+	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{})
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}

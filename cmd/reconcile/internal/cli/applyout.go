@@ -14,7 +14,7 @@ func (g *globals) writeApply(w io.Writer, form string, d render.Document, report
 		out := render.Result{Topology: r.Topology, Outcome: r.Outcome.String(), Detail: r.Detail, DataLoss: r.DataLoss, Missing: r.Missing, Silent: r.Silent}
 		for _, s := range r.Steps {
 			out.Steps = append(out.Steps, render.StepResult{
-				ID: s.Step.ID, Action: s.Step.Action, Cluster: s.Step.Cluster, Status: s.Status.String(), Detail: s.FullDetail(),
+				ID: s.Step.ID, Action: s.Step.Action, Cluster: s.Step.Cluster, Status: s.Status, Detail: s.FullDetail(),
 			})
 		}
 		results = append(results, out)

@@ -166,7 +166,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
 	defer x.e.g.doing("looking at the clusters")()
 	reader := x.e.fleet.Reader()
-	views := reader.Observe(ctx, topologies, milvus.Depth{Progress: true, Unlisted: true})
+	views := reader.Observe(ctx, topologies, plan.Depth{Progress: true, Unlisted: true})
 	for i, t := range topologies {
 		topologies[i] = t.AsLive(plan.Observed{Views: views})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // Drill lets a test be told of every point between two effects of an apply,
@@ -91,7 +92,7 @@ type drillActor struct {
 	drill *Drill
 }
 
-func (a drillActor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
+func (a drillActor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) reconcile.StepResult {
 	until := p.Until
 	p.Until = func() time.Time {
 		at := until()

@@ -84,8 +84,8 @@ func (e *environment) keys() error {
 		SignatureOptional: !a.SignatureRequired,
 		AuthorMayApprove:  !a.DistinctAuthor,
 		Repository:        a.Repository,
-		Quorum:            approval.Quorum(a.Quorum),
-		MaxAge:            approval.MaxAge(a.MaxAge),
+		Quorum:            a.Quorum,
+		MaxAge:            a.MaxAge,
 	}
 	return nil
 }

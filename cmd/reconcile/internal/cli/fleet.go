@@ -7,6 +7,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/permit"
 )
 
 // verifyTimeout bounds a verification, which is tried again within it: upstream
@@ -19,14 +20,14 @@ type observer struct {
 	g      *globals
 }
 
-func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth reconcile.Depth) []plan.View {
+func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	defer o.g.doing("looking at the clusters")()
-	return o.reader.Observe(ctx, topologies, milvus.Depth(depth))
+	return o.reader.Observe(ctx, topologies, depth)
 }
 
-func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth reconcile.Depth) []plan.View {
+func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View {
 	defer o.g.doing("reading what the clusters hold and how far they replicated")()
-	return o.reader.Deepen(ctx, topologies, views, milvus.Depth(depth))
+	return o.reader.Deepen(ctx, topologies, views, depth)
 }
 
 func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
@@ -57,28 +58,9 @@ func (o observer) ReadCandidate(ctx context.Context, t plan.Topology, candidate 
 // actor lets an apply change clusters.
 type actor struct{ fleet *milvus.Fleet }
 
-func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p reconcile.Permit) reconcile.StepResult {
-	r := a.fleet.Execute(ctx, t, s, milvus.Permit(p))
-	return reconcile.StepResult{Step: s, Status: statusOf(r.Status), Sent: r.Sent, Detail: r.Detail, View: r.After}
-}
-
-// statusOf maps what the adapter read back to what a report says. Anything it
-// does not know may have taken effect.
-func statusOf(s milvus.Status) reconcile.StepStatus {
-	switch s {
-	case milvus.StatusNotAttempted:
-		return reconcile.StepNotAttempted
-	case milvus.StatusDone:
-		return reconcile.StepDone
-	case milvus.StatusAlready:
-		return reconcile.StepAlready
-	case milvus.StatusRefused:
-		return reconcile.StepRefused
-	case milvus.StatusFailed:
-		return reconcile.StepFailed
-	default:
-		return reconcile.StepInDoubt
-	}
+func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) reconcile.StepResult {
+	r := a.fleet.Execute(ctx, t, s, p)
+	return reconcile.StepResult{Step: s, Status: r.Status, Sent: r.Sent, Detail: r.Detail, View: r.After}
 }
 
 // Verify is called by the holder of the lock, who alone works with throwaway

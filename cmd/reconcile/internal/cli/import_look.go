@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/milvus"
 )
 
@@ -34,11 +33,11 @@ func (im *importing) look(ctx context.Context, g *globals) error {
 	}
 	// A stored uri may lead elsewhere than to the address: it is written, and
 	// never called.
-	stored := im.learn(asked, eyes.Observe(ctx, []plan.Topology{asked}, reconcile.Depth{}))
+	stored := im.learn(asked, eyes.Observe(ctx, []plan.Topology{asked}, plan.Depth{}))
 	for i, c := range im.topology.Clusters {
 		asked.Clusters[i].PChannels = c.PChannels
 	}
-	im.observed = plan.Observed{Views: eyes.Observe(ctx, []plan.Topology{asked}, reconcile.Depth{Progress: len(stored) < len(asked.Clusters)})}
+	im.observed = plan.Observed{Views: eyes.Observe(ctx, []plan.Topology{asked}, plan.Depth{Progress: len(stored) < len(asked.Clusters)})}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}

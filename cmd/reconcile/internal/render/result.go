@@ -11,7 +11,7 @@ type StepResult struct {
 	ID      int
 	Action  plan.Action
 	Cluster string
-	Status  string // done, already, skipped, refused, failed, in_doubt, not_attempted
+	Status  plan.StepStatus
 	Detail  string
 }
 
@@ -36,12 +36,6 @@ const (
 	outcomeError       = "error"
 )
 
-// The statuses of a step that decide how the page reads.
-const (
-	stepRefused      = "refused"
-	stepNotAttempted = "not_attempted"
-)
-
 // Apply writes what an apply or a fence did, as "table", "json" or "yaml". As
 // JSON it is the plan's document with "results" added, so that one reader
 // serves both.
@@ -61,7 +55,7 @@ func encodeResult(r Result) wireResult {
 		Topology: r.Topology, Outcome: r.Outcome, Detail: textOrNil(r.Detail),
 		Steps: mapList(r.Steps, func(s StepResult) wireStepResult {
 			return wireStepResult{
-				ID: s.ID, Action: string(s.Action), Cluster: textOrNil(s.Cluster), Status: s.Status, Detail: textOrNil(s.Detail),
+				ID: s.ID, Action: string(s.Action), Cluster: textOrNil(s.Cluster), Status: s.Status.String(), Detail: textOrNil(s.Detail),
 			}
 		}),
 		DataLoss: encodeLoss(r.DataLoss),

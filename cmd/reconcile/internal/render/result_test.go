@@ -9,11 +9,11 @@ import (
 	"milvus-reconcile/plan"
 )
 
-func step(id int, action plan.Action, cluster, status, detail string) StepResult {
+func step(id int, action plan.Action, cluster string, status plan.StepStatus, detail string) StepResult {
 	return StepResult{ID: id, Action: action, Cluster: cluster, Status: status, Detail: detail}
 }
 
-func promoted(status, detail string) []StepResult {
+func promoted(status plan.StepStatus, detail string) []StepResult {
 	return []StepResult{
 		step(1, plan.ActionRecordStale, "cluster-a", "done", "recorded with the intent"),
 		step(2, plan.ActionForcePromote, "cluster-b", status, detail),
@@ -30,8 +30,8 @@ func applyGoldens() map[string]applyCase {
 		step(3, plan.ActionVerify, "cluster-b", "done", "cluster-b works as the primary (ddl)"),
 		step(4, plan.ActionRedirect, "cluster-b", "skipped", "no redirect target is configured: point applications at cluster-b yourself"))
 	doubt := append(promoted("in_doubt", "no answer within 60s; it still stores cluster-a → cluster-b"),
-		step(3, plan.ActionVerify, "cluster-b", "not_attempted", ""),
-		step(4, plan.ActionRedirect, "cluster-b", "not_attempted", ""))
+		step(3, plan.ActionVerify, "cluster-b", plan.StepNotAttempted, ""),
+		step(4, plan.ActionRedirect, "cluster-b", plan.StepNotAttempted, ""))
 	exact := window(3100 * time.Millisecond)
 	exact.Method, exact.Age, exact.PerChannel = plan.MethodSalvage, nil, nil
 	granted := document(failover()).approve("orders", approved())

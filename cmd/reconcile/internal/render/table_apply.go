@@ -24,17 +24,17 @@ var outcomes = map[string]struct {
 	outcomeError:       {"FAILED, nothing was changed", bad},
 }
 
-var stepStatuses = map[string]struct {
+var stepStatuses = map[plan.StepStatus]struct {
 	words string
 	style style
 }{
-	"done":           {"done", good},
-	"already":        {"was so already", good},
-	"skipped":        {"skipped", attention},
-	stepRefused:      {"REFUSED", bad},
-	"failed":         {"FAILED", bad},
-	"in_doubt":       {"IN DOUBT", bad},
-	stepNotAttempted: {"not attempted", attention},
+	plan.StepDone:         {"done", good},
+	plan.StepAlready:      {"was so already", good},
+	plan.StepSkipped:      {"skipped", attention},
+	plan.StepRefused:      {"REFUSED", bad},
+	plan.StepFailed:       {"FAILED", bad},
+	plan.StepInDoubt:      {"IN DOUBT", bad},
+	plan.StepNotAttempted: {"not attempted", attention},
 }
 
 func outcomeWords(outcome string) (string, style) {
@@ -157,7 +157,7 @@ func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
 // touched says whether a step may have changed a cluster.
 func (r Result) touched() bool {
 	return slices.ContainsFunc(r.Steps, func(s StepResult) bool {
-		return s.Action.Sends() && s.Status != stepNotAttempted && s.Status != stepRefused
+		return s.Action.Sends() && s.Status != plan.StepNotAttempted && s.Status != plan.StepRefused
 	})
 }
 
@@ -187,7 +187,7 @@ func (p *page) resultSteps(t plan.TopologyPlan, r Result) {
 	for _, x := range r.Steps {
 		status, ok := stepStatuses[x.Status]
 		if !ok {
-			status.words, status.style = x.Status, attention
+			status.words, status.style = x.Status.String(), attention
 		}
 		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
 			cell{text: status.style.mark() + " " + status.words, style: status.style}, cell{text: x.Detail})
