@@ -24,27 +24,27 @@ func publishedOf(t plan.TopologyPlan) reconcile.Published {
 	return p
 }
 
-// newest is the one with the greater version.
-func newest(p, o reconcile.Published) reconcile.Published {
+// newerPublished is the one with the greater version.
+func newerPublished(p, o reconcile.Published) reconcile.Published {
 	if o.Version > p.Version {
 		return o
 	}
 	return p
 }
 
-// Told is what the ledger alone says of a topology, for telling clients while
+// StatusFromLedger is what the ledger alone says of a topology, for telling clients while
 // nothing else is known of it; false: they were never told of it.
-func Told(r reconcile.Remembered, topology string) (TopologyStatus, bool) {
+func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, bool) {
 	p := r.Published[topology]
 	return TopologyStatus{
 		Name: topology, Published: p,
-		IntentOpen: openAfter(r, topology, reconcile.OutcomeUnchanged), Stale: staleOf(r, topology),
+		IntentOpen: intentOpenAfter(r, topology, reconcile.OutcomeUnchanged), Stale: staleClusters(r, topology),
 	}, p.Version > 0
 }
 
 // recordPublished lets every process on the ledger tell clients the same.
 func (w *worker) recordPublished(ctx context.Context, known reconcile.Published) {
 	if p := w.last.Published; p.Version > known.Version {
-		w.loop.recorded(w.loop.records.RecordPublished(ctx, w.name, p))
+		w.loop.noteRecorded(w.loop.records.RecordPublished(ctx, w.name, p))
 	}
 }

@@ -21,9 +21,9 @@ type driftKey struct {
 	cluster string
 }
 
-// next takes what a sweep saw and returns what was raised and resolved by it.
+// update takes what a sweep saw and returns what was raised and resolved by it.
 // What is not known keeps what stood: silence of a cluster resolves nothing.
-func (m *driftMemory) next(seen []reconcile.Drift) (raised, resolved []reconcile.Drift) {
+func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconcile.Drift) {
 	if m.confirmed == nil {
 		m.confirmed = map[driftKey]reconcile.Drift{}
 	}
@@ -52,8 +52,8 @@ func (m *driftMemory) next(seen []reconcile.Drift) (raised, resolved []reconcile
 	return raised, resolved
 }
 
-// standing lists the confirmed drifts, sorted.
-func (m *driftMemory) standing() []reconcile.Drift {
+// confirmedDrifts lists the confirmed drifts, sorted.
+func (m *driftMemory) confirmedDrifts() []reconcile.Drift {
 	var out []reconcile.Drift
 	for _, d := range m.confirmed {
 		out = append(out, d)

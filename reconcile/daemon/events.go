@@ -37,8 +37,8 @@ type Event struct {
 	Text     string // one sentence
 }
 
-// levels are how events of each severity are logged.
-var levels = map[plan.Severity]func(*slog.Logger, string, ...any){
+// logLevels are how events of each severity are logged.
+var logLevels = map[plan.Severity]func(*slog.Logger, string, ...any){
 	plan.SeverityInfo: (*slog.Logger).Info, plan.SeverityWarning: (*slog.Logger).Warn,
 	plan.SeverityCritical: (*slog.Logger).Error, plan.SeverityBlocking: (*slog.Logger).Error,
 }
@@ -55,8 +55,8 @@ func (l *Loop) emit(e Event) {
 			attrs = append(attrs, a)
 		}
 	}
-	levels[e.Severity](l.log.With(attrs...), e.Text)
-	if l.listen != nil {
-		l.listen(e)
+	logLevels[e.Severity](l.log.With(attrs...), e.Text)
+	if l.onEvent != nil {
+		l.onEvent(e)
 	}
 }

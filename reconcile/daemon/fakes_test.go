@@ -197,8 +197,8 @@ func (d *testLoop) start(t *testing.T, s daemon.Settings) {
 	t.Helper()
 	d.loop = daemon.New(daemon.Options{
 		Records: d.notes, Election: d.reign, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
-		Swept: func() { d.swept.Add(1) },
-		Listen: func(e daemon.Event) {
+		OnFirstSweep: func() { d.swept.Add(1) },
+		OnEvent: func(e daemon.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.events = append(d.events, e)

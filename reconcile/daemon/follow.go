@@ -63,16 +63,16 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	return s.PollInterval, nil
 }
 
-// again lets a worker that is about to act read Git once more. What it finds
+// rereadGit lets a worker that is about to act read Git once more. What it finds
 // changed the loop reads at once, too.
-func (w *worker) again(s *shared, planned Revision) func(context.Context) (reconcile.Wanted, error) {
+func (w *worker) rereadGit(s *shared, planned Revision) func(context.Context) (reconcile.Wanted, error) {
 	return func(ctx context.Context) (reconcile.Wanted, error) {
 		fresh, err := s.read(ctx)
 		if err != nil {
 			return reconcile.Wanted{}, err
 		}
 		out := reconcile.Wanted{Changes: fresh.Changes, Rewritten: fresh.Rewritten}
-		newer, same := fresh.Changes[w.name].Commit, sameDocument(planned.wanted()[w.name], fresh.wanted()[w.name])
+		newer, same := fresh.Changes[w.name].Commit, sameDocument(planned.documents()[w.name], fresh.documents()[w.name])
 		if !same || newer != planned.Changes[w.name].Commit {
 			out.Superseded = map[string]string{w.name: cmp.Or(newer, fresh.Commit)}
 		}
@@ -91,24 +91,24 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	if before == nil {
 		before = &Revision{}
 		l.unswept = map[string]bool{}
-		for _, name := range rev.names() {
+		for _, name := range rev.topologyNames() {
 			l.unswept[name] = true
 		}
 	}
 	l.revision = &rev
 	first := len(l.unswept) == 0 && before.Commit == ""
 	var wake []*worker
-	had, has := before.wanted(), rev.wanted()
-	for _, name := range rev.names() {
+	had, has := before.documents(), rev.documents()
+	for _, name := range rev.topologyNames() {
 		w, known := l.workers[name]
 		switch {
 		case !known:
-			l.begin(ctx, name)
+			l.startWorker(ctx, name)
 		case !sameDocument(had[name], has[name]) || !sameApproval(before.Changes[name], rev.Changes[name]):
 			wake = append(wake, w)
 		}
 	}
-	gone := l.ended(rev)
+	gone := l.stopWorkers(rev)
 	l.mu.Unlock()
 	now := l.clock.Now()
 	for _, name := range gone {
@@ -149,22 +149,22 @@ func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 	}
 	for name := range rev.Rewritten {
 		t, _ := l.board.Snapshot().Topology(name)
-		for _, d := range rev.only(name).Topologies {
+		for _, d := range rev.forTopology(name).Topologies {
 			if t.Served < d.Generation {
 				return
 			}
 		}
 	}
 	if err := s.Confirm(ctx, rev.Commit); err != nil {
-		l.recorded(err)
+		l.noteRecorded(err)
 		return
 	}
 	l.confirmed = rev.Commit
 	l.log.Debug("the tip is remembered", "commit", rev.Commit)
 }
 
-// begin starts the goroutine of one topology.
-func (l *Loop) begin(ctx context.Context, name string) {
+// startWorker starts the goroutine of one topology.
+func (l *Loop) startWorker(ctx context.Context, name string) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -175,10 +175,10 @@ func (l *Loop) begin(ctx context.Context, name string) {
 	l.running.Go(func() { w.run(own) })
 }
 
-// ended stops the goroutines of topologies that the revision does not know.
-func (l *Loop) ended(rev Revision) []string {
+// stopWorkers stops the goroutines of topologies that the revision does not know.
+func (l *Loop) stopWorkers(rev Revision) []string {
 	var out []string
-	names := rev.names()
+	names := rev.topologyNames()
 	for name, w := range l.workers {
 		if _, known := slices.BinarySearch(names, name); !known {
 			w.end()
@@ -190,15 +190,15 @@ func (l *Loop) ended(rev Revision) []string {
 	return out
 }
 
-// swept notes that a topology was looked at.
-func (l *Loop) swept(name string) {
+// noteSweep notes that a topology was looked at.
+func (l *Loop) noteSweep(name string) {
 	l.mu.Lock()
 	delete(l.unswept, name)
 	all := l.unswept != nil && len(l.unswept) == 0
 	l.mu.Unlock()
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Swept, b.SweptAt = b.Swept || all, l.clock.Now() })
 	if all {
-		l.firstDone()
+		l.onFirstSweep()
 	}
 }
 
@@ -210,8 +210,8 @@ func (l *Loop) wakeAll() {
 	}
 }
 
-// names are the topologies that are there or were, sorted.
-func (r Revision) names() []string {
+// topologyNames are the topologies that are there or were, sorted.
+func (r Revision) topologyNames() []string {
 	seen := map[string]bool{}
 	for _, t := range r.Desired.Topologies {
 		seen[t.Name] = true
@@ -222,8 +222,8 @@ func (r Revision) names() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// only is what Git wants of one topology.
-func (r Revision) only(name string) plan.Desired {
+// forTopology is what Git wants of one topology.
+func (r Revision) forTopology(name string) plan.Desired {
 	d := r.Desired
 	d.Topologies, d.Removed = nil, nil
 	for i := range r.Desired.Topologies {
@@ -239,8 +239,8 @@ func (r Revision) only(name string) plan.Desired {
 	return d
 }
 
-// wanted are the documents by name.
-func (r Revision) wanted() map[string]*plan.Topology {
+// documents are the documents by name.
+func (r Revision) documents() map[string]*plan.Topology {
 	out := make(map[string]*plan.Topology, len(r.Desired.Topologies))
 	for i := range r.Desired.Topologies {
 		out[r.Desired.Topologies[i].Name] = &r.Desired.Topologies[i]

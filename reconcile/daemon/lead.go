@@ -20,7 +20,7 @@ func (l *Loop) lead(ctx context.Context) {
 		won, err := l.campaign(ctx)
 		if err == nil {
 			failures = 0
-			l.reign(ctx, won)
+			l.holdLeadership(ctx, won)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -40,15 +40,15 @@ const (
 	slowestElection = 15 * time.Second
 	// resignWithin bounds giving the leadership back.
 	resignWithin = 5 * time.Second
-	// patience is how long a campaign may take before it is told that somebody
+	// tellLeaderAfter is how long a campaign may take before it is told that somebody
 	// else leads.
-	patience = 500 * time.Millisecond
+	tellLeaderAfter = 500 * time.Millisecond
 )
 
 // campaign waits for the right to act and says so when it takes longer.
 func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	if l.election == nil {
-		return alone{}, nil
+		return soleProcess{}, nil
 	}
 	type answer struct {
 		won Leadership
@@ -62,16 +62,16 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	select {
 	case a := <-answered:
 		return a.won, a.err
-	case <-l.clock.After(patience):
+	case <-l.clock.After(tellLeaderAfter):
 	}
 	who := l.election.Leader(ctx)
 	if who == "" {
-		l.electionOpen("nobody is known to lead, and the election has not ended")
+		l.electionUndecided("nobody is known to lead, and the election has not ended")
 	} else {
-		l.electionOpen("")
+		l.electionUndecided("")
 	}
 	who = cmp.Or(who, "another process on the same ledger")
-	l.waiting(who + " leads")
+	l.noteNotLeading(who + " leads")
 	l.emit(Event{
 		Kind: EventLeader, Severity: plan.SeverityInfo,
 		Text: who + " leads: this process looks and waits, and takes over when the other ends",
@@ -80,14 +80,14 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	return a.won, a.err
 }
 
-func (l *Loop) waiting(why string) {
+func (l *Loop) noteNotLeading(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = false, why })
 }
 
-// reign lets passes act until the right is lost or the loop ends; then it is
+// holdLeadership lets passes act until the right is lost or the loop ends; then it is
 // given back once nothing is being applied any more.
-func (l *Loop) reign(ctx context.Context, won Leadership) {
-	held, end := context.WithCancelCause(l.work)
+func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
+	held, end := context.WithCancelCause(l.workCtx)
 	defer end(errStopped)
 	l.mu.Lock()
 	l.leading = held
@@ -99,14 +99,14 @@ func (l *Loop) reign(ctx context.Context, won Leadership) {
 	select {
 	case <-won.Lost():
 		end(errNotLeading)
-		l.abdicate("the leadership was lost")
+		l.endRight("the leadership was lost")
 		l.emit(Event{
 			Kind: EventLeader, Severity: plan.SeverityWarning,
 			Text: "the leadership was lost: what was being applied is cut short, and the next leader goes on with it",
 		})
 	case <-ctx.Done():
 		l.running.Wait()
-		l.abdicate("it is stopping")
+		l.endRight("it is stopping")
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
 	defer cancel()
@@ -115,11 +115,11 @@ func (l *Loop) reign(ctx context.Context, won Leadership) {
 	}
 }
 
-func (l *Loop) abdicate(why string) {
+func (l *Loop) endRight(why string) {
 	l.mu.Lock()
 	l.leading = nil
 	l.mu.Unlock()
-	l.waiting(why)
+	l.noteNotLeading(why)
 }
 
 // right returns the context that passes may act on; nil: they may not.
@@ -132,9 +132,9 @@ func (l *Loop) right() context.Context {
 	return l.leading
 }
 
-// alone is the leadership of a process that has no rivals.
-type alone struct{}
+// soleProcess is the leadership of a process that has no rivals.
+type soleProcess struct{}
 
-func (alone) Lost() <-chan struct{} { return nil }
+func (soleProcess) Lost() <-chan struct{} { return nil }
 
-func (alone) Resign(context.Context) error { return nil }
+func (soleProcess) Resign(context.Context) error { return nil }

@@ -79,14 +79,14 @@ type Options struct {
 	Clock    Clock
 	Log      *slog.Logger
 	Random   func() float64
-	Listen   func(Event) // hears of everything that happens; must not block; may be nil
+	OnEvent  func(Event) // hears of everything that happens; must not block; may be nil
 	Board    *Board
 	Metrics  Metrics // may be nil
-	// Swept is called once, when every topology was looked at; may be nil.
-	Swept func()
-	// Judged hears of every pass that could judge a topology, and whether this
+	// OnFirstSweep is called once, when every topology was looked at; may be nil.
+	OnFirstSweep func()
+	// OnPass hears of every pass that could judge a topology, and whether this
 	// process led during it. It must not block; may be nil.
-	Judged func(s TopologyStatus, leads bool)
+	OnPass func(s TopologyStatus, leads bool)
 	// Grace is how long an apply may go on after the end was asked for.
 	Grace time.Duration
 }
@@ -97,42 +97,42 @@ type Options struct {
 // own, so that a slow or lost cluster delays no other. Every look and every
 // act is a pass of [Apply]; the loop itself decides nothing about topologies.
 type Loop struct {
-	records   Records
-	election  Election
-	clock     Clock
-	log       *slog.Logger
-	random    func() float64
-	listen    func(Event)
-	board     *Board
-	metrics   Metrics
-	judged    func(TopologyStatus, bool)
-	firstDone func() // the first sweep of all
-	grace     time.Duration
-	lanes     *lanes
-	fetchNow  chan struct{}
-	confirmed string // the tip that was remembered last; of the one that follows
-	hurried   chan struct{}
-	progress  recorder
+	records      Records
+	election     Election
+	clock        Clock
+	log          *slog.Logger
+	random       func() float64
+	onEvent      func(Event)
+	board        *Board
+	metrics      Metrics
+	onPass       func(TopologyStatus, bool)
+	onFirstSweep func() // the first sweep of all
+	grace        time.Duration
+	lanes        *lanes
+	fetchNow     chan struct{}
+	confirmed    string // the tip that was remembered last; of the one that follows
+	hurried      chan struct{}
+	progress     recorder
 
-	mu       sync.Mutex
-	settings *shared
-	revision *Revision
-	workers  map[string]*worker
-	unswept  map[string]bool // of the first revision, without a pass yet; nil before it
-	leading  context.Context // ends with the right to act; nil: no right
-	until    map[string]time.Time
-	held     int             // hanging primaries that probes are kept in flight of
-	work     context.Context // of every pass; outlives the wish to stop by the grace
-	running  sync.WaitGroup
+	mu              sync.Mutex
+	settings        *shared
+	revision        *Revision
+	workers         map[string]*worker
+	unswept         map[string]bool // of the first revision, without a pass yet; nil before it
+	leading         context.Context // ends with the right to act; nil: no right
+	deadlines       map[string]time.Time
+	probedPrimaries int             // hanging primaries that probes are kept in flight of
+	workCtx         context.Context // of every pass; outlives the wish to stop by the grace
+	running         sync.WaitGroup
 }
 
 // New makes a loop with its first settings. Nothing runs yet.
 func New(o Options, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
-		listen: o.Listen, board: o.Board, metrics: o.Metrics, judged: o.Judged, firstDone: sync.OnceFunc(orNothing(o.Swept)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
+		onEvent: o.OnEvent, board: o.Board, metrics: o.Metrics, onPass: o.OnPass, onFirstSweep: sync.OnceFunc(orNoop(o.OnFirstSweep)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: share(first),
-		workers: map[string]*worker{}, until: map[string]time.Time{},
+		workers: map[string]*worker{}, deadlines: map[string]time.Time{},
 	}
 	if l.clock == nil {
 		l.clock = WallClock{}
@@ -146,11 +146,11 @@ func New(o Options, first Settings) *Loop {
 	if l.board == nil {
 		l.board = &Board{}
 	}
-	l.progress = recorder{write: l.records.RecordProgress, failed: l.recorded, clock: l.clock, ending: make(chan struct{})}
+	l.progress = recorder{write: l.records.RecordProgress, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }
 
-func orNothing(f func()) func() {
+func orNoop(f func()) func() {
 	if f == nil {
 		return func() {}
 	}
@@ -170,7 +170,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(errStopped)
 	l.mu.Lock()
-	l.work = work
+	l.workCtx = work
 	l.mu.Unlock()
 	l.board.set(l.clock.Now(), func(s *Snapshot) {
 		s.Started, s.Mode, s.Leading = l.clock.Now(), modeOf(l.settings.Apply), "it has not begun"

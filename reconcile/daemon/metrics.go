@@ -16,15 +16,15 @@ type Metrics interface {
 	Stepped(a plan.Action, took time.Duration)
 }
 
-// measure tells the meter of a pass that could judge the topology.
-func (w *worker) measure(s TopologyStatus, r reconcile.Result, j judged) {
+// reportMetrics tells the meter of a pass that could judge the topology.
+func (w *worker) reportMetrics(s TopologyStatus, r reconcile.Result, j passResult) {
 	m := w.loop.metrics
 	if m == nil {
 		return
 	}
 	m.Swept(s.Took)
 	m.Planned(s.Plan.Transition)
-	if !j.acted || !tells(r) || holds(j.apply, w.name) {
+	if !j.acted || !isNews(r) || mayNotApply(j.apply, w.name) {
 		return
 	}
 	m.Applied(s.Plan.Transition, r.Outcome)
@@ -35,9 +35,9 @@ func (w *worker) measure(s TopologyStatus, r reconcile.Result, j judged) {
 	}
 }
 
-// openAfter says whether an intent of the topology is open after an apply
+// intentOpenAfter says whether an intent of the topology is open after an apply
 // that ended so.
-func openAfter(r reconcile.Remembered, topology string, o reconcile.Outcome) bool {
+func intentOpenAfter(r reconcile.Remembered, topology string, o reconcile.Outcome) bool {
 	switch o {
 	case reconcile.OutcomeApplied:
 		return false
@@ -48,8 +48,8 @@ func openAfter(r reconcile.Remembered, topology string, o reconcile.Outcome) boo
 	}
 }
 
-// staleOf are the clusters of a topology that are marked as stale, sorted.
-func staleOf(r reconcile.Remembered, topology string) []string {
+// staleClusters are the clusters of a topology that are marked as stale, sorted.
+func staleClusters(r reconcile.Remembered, topology string) []string {
 	var out []string
 	for _, m := range r.Memory.Stale {
 		if m.Topology == topology && !slices.Contains(out, m.Cluster) {

@@ -12,8 +12,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// judged is what one pass came to.
-type judged struct {
+// passResult is what one pass came to.
+type passResult struct {
 	report reconcile.Report
 	err    error
 	acted  bool // with the right to act
@@ -22,76 +22,76 @@ type judged struct {
 	commit string
 }
 
-// take remembers what a pass found, publishes it and tells what is new.
-func (w *worker) take(j judged) {
+// publishPass remembers what a pass found, publishes it and tells what is new.
+func (w *worker) publishPass(j passResult) {
 	l := w.loop
 	now := l.clock.Now()
 	s := w.last
 	s.Name, s.Commit, s.LastAttempt, s.Took, s.Error = w.name, j.commit, j.began, now.Sub(j.began), ""
 	t, known := j.report.Plan.Topology(w.name)
 	if j.err != nil || !known {
-		w.failed(s, j)
+		w.publishFailure(s, j)
 		return
 	}
 	result := resultOf(j.report, w.name)
 	spent := j.report.Remembered().Used(w.name, t.Generation)
 	var raised, resolved []reconcile.Drift
 	if result.Outcome != reconcile.OutcomeApplied { // what was seen before it says nothing any more; the next look is due at once
-		raised, resolved = w.drift.next(reconcile.Drifts(t, t.Transition != plan.TransitionNone && !spent))
+		raised, resolved = w.drift.update(reconcile.Drifts(t, t.Transition != plan.TransitionNone && !spent))
 	}
 	s.LastSuccess = now
-	s = w.learned(s, t, result, j)
+	s = w.statusAfter(s, t, result, j)
 	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
 		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
-	w.tellResult(result, t, j)
+	w.emitResult(result, t, j)
 	w.publish(s)
-	w.measure(s, result, j)
-	if w.loop.judged != nil {
-		w.loop.judged(s, j.acted)
+	w.reportMetrics(s, result, j)
+	if w.loop.onPass != nil {
+		w.loop.onPass(s, j.acted)
 	}
-	w.tellDrift(raised, resolved, j.commit)
-	w.watch.follow(j.apply, t, s.Decision)
+	w.emitDrift(raised, resolved, j.commit)
+	w.watch.update(j.apply, t, s.Decision)
 	if j.acted {
-		w.record(j, t)
+		w.recordPass(j, t)
 	}
 }
 
-// learned is the status with all that a pass which could judge the topology
+// statusAfter is the status with all that a pass which could judge the topology
 // found and did.
-func (w *worker) learned(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j judged) TopologyStatus {
-	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.standing()
+func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j passResult) TopologyStatus {
+	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.confirmedDrifts()
 	s.Evidence = w.watch.evidence()
 	s.Failures = 0
-	if j.acted && unsettled(result, t, j.report) && !holds(j.apply, w.name) {
+	if j.acted && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
 		s.Failures = w.last.Failures + 1
 	}
 	w.failures = s.Failures
-	if tells(result) && !holds(j.apply, w.name) {
+	if isNews(result) && !mayNotApply(j.apply, w.name) {
 		s.Result = &result
 	}
-	s.Published = newest(s.Published, j.report.Remembered().Published[w.name])
+	s.Published = newerPublished(s.Published, j.report.Remembered().Published[w.name])
 	if t.InSync || result.Outcome == reconcile.OutcomeApplied {
 		s.Served = max(s.Served, t.Generation)
-		s.Published = newest(s.Published, publishedOf(t))
+		s.Published = newerPublished(s.Published, publishedOf(t))
 	}
 	s.State = stateOf(t, s, result, j.apply)
-	s.IntentOpen, s.Stale = openAfter(j.report.Remembered(), w.name, result.Outcome), staleOf(j.report.Remembered(), w.name)
+	s.IntentOpen, s.Stale = intentOpenAfter(j.report.Remembered(), w.name, result.Outcome), staleClusters(j.report.Remembered(), w.name)
 	return s
 }
 
-// holds says whether the configuration forbids to apply a topology.
-func holds(a reconcile.Apply, topology string) bool {
+// mayNotApply says whether the configuration forbids to apply a topology.
+func mayNotApply(a reconcile.Apply, topology string) bool {
 	return a.Observing || slices.Contains(a.Suspended, topology)
 }
 
-// tells says whether a result is more than that there was nothing to do, or
+// isNews says whether a result is more than that there was nothing to do, or
 // that it waits.
-func tells(r reconcile.Result) bool {
+func isNews(r reconcile.Result) bool {
 	return r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnverified || r.Outcome == reconcile.OutcomeError || len(r.Steps) > 0
 }
 
-// failed keeps what was known, and says that it could not be renewed.
-func (w *worker) failed(s TopologyStatus, j judged) {
+// publishFailure keeps what was known, and says that it could not be renewed.
+func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	s.Failures++
 	w.failures = s.Failures
 	s.State, s.Error = StateUnknown, "the topology is in no document"
@@ -112,8 +112,8 @@ func (w *worker) attrs(s TopologyStatus, more ...any) []any {
 	return append(out, more...)
 }
 
-// teller logs what goes on during the pass under way.
-func (w *worker) teller(commit string) func(topology, text string) {
+// passLogger logs what goes on during the pass under way.
+func (w *worker) passLogger(commit string) func(topology, text string) {
 	attrs := w.attrs(TopologyStatus{Name: w.name, Commit: commit})
 	return func(_, text string) { w.loop.log.Info(text, attrs...) }
 }
@@ -124,8 +124,8 @@ func (w *worker) emit(e Event) {
 	w.loop.emit(e)
 }
 
-// begins tells that what a pass planned is carried out now.
-func (w *worker) begins(t plan.TopologyPlan, d approval.Decision) {
+// publishApplying tells that what a pass planned is carried out now.
+func (w *worker) publishApplying(t plan.TopologyPlan, d approval.Decision) {
 	s := w.last
 	s.Name, s.Commit, s.State, s.Plan, s.Decision, s.Error = w.name, d.Commit, StateApplying, t, d, ""
 	if s.Commit == "" {
@@ -139,18 +139,18 @@ func (w *worker) publish(s TopologyStatus) {
 	l, before := w.loop, w.last
 	w.last = s
 	l.board.topology(l.clock.Now(), w.name, func(t *TopologyStatus) { *t = s })
-	if before.State == s.State && !before.LastAttempt.IsZero() && before.why() == s.why() {
+	if before.State == s.State && !before.LastAttempt.IsZero() && before.reason() == s.reason() {
 		return
 	}
 	text := "the topology is " + s.State.String()
-	if why := s.why(); why != "" {
+	if why := s.reason(); why != "" {
 		text += ": " + why
 	}
 	w.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
 }
 
-// why says in a few words what a state rests on.
-func (s TopologyStatus) why() string {
+// reason says in a few words what a state rests on.
+func (s TopologyStatus) reason() string {
 	blocking := s.Plan.Blocking(s.Decision.Accepted)
 	switch {
 	case s.Error != "":
@@ -168,7 +168,7 @@ func (s TopologyStatus) why() string {
 	}
 }
 
-func (w *worker) tellDrift(raised, resolved []reconcile.Drift, commit string) {
+func (w *worker) emitDrift(raised, resolved []reconcile.Drift, commit string) {
 	for _, d := range raised {
 		severity := plan.SeverityWarning
 		if d.Kind == reconcile.DriftOrder {
@@ -184,9 +184,9 @@ func (w *worker) tellDrift(raised, resolved []reconcile.Drift, commit string) {
 	}
 }
 
-// tellResult tells what an apply did, once.
-func (w *worker) tellResult(r reconcile.Result, t plan.TopologyPlan, j judged) {
-	if !j.acted || !tells(r) || holds(j.apply, w.name) {
+// emitResult tells what an apply did, once.
+func (w *worker) emitResult(r reconcile.Result, t plan.TopologyPlan, j passResult) {
+	if !j.acted || !isNews(r) || mayNotApply(j.apply, w.name) {
 		return
 	}
 	severity, text := plan.SeverityWarning, t.Transition.String()+": "+r.Outcome.String()
@@ -202,16 +202,16 @@ func (w *worker) tellResult(r reconcile.Result, t plan.TopologyPlan, j judged) {
 	}
 }
 
-// record writes the black box: the progress of standbys whose source lives,
+// recordPass writes the black box: the progress of standbys whose source lives,
 // the generation, and where the clusters belong.
-func (w *worker) record(j judged, t plan.TopologyPlan) {
+func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
 	defer cancel()
 	m := j.report.Remembered().Memory
 	w.recordPublished(ctx, j.report.Remembered().Published[w.name])
-	w.loop.progress.add(append(progressOf(t, m, w.last.LastAttempt), failingOf(t, m, w.watch.evidence(), w.loop.clock.Now())...))
-	if g := greatest(m, t.Name); t.Generation > g {
-		w.loop.recorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
+	w.loop.progress.add(append(progressRecords(t, m, w.last.LastAttempt), failureRecords(t, m, w.watch.evidence(), w.loop.clock.Now())...))
+	if g := newestGeneration(m, t.Name); t.Generation > g {
+		w.loop.noteRecorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}
 	var homes []plan.Home
 	for _, c := range t.Clusters {
@@ -220,14 +220,14 @@ func (w *worker) record(j judged, t plan.TopologyPlan) {
 		}
 	}
 	if len(homes) > 0 {
-		w.loop.recorded(w.loop.records.RecordHome(ctx, homes...))
+		w.loop.noteRecorded(w.loop.records.RecordHome(ctx, homes...))
 	}
 }
 
 // recordWithin bounds the writes beside a pass.
 const recordWithin = 10 * time.Second
 
-func greatest(m plan.Memory, topology string) int64 {
+func newestGeneration(m plan.Memory, topology string) int64 {
 	var out int64
 	for _, g := range m.Generations {
 		if g.Topology == topology {

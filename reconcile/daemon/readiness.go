@@ -17,12 +17,12 @@ func (s Snapshot) Unready() string {
 	case s.RecordError != "":
 		return "the ledger cannot be written: " + s.RecordError
 	}
-	return s.blind()
+	return s.allFailing()
 }
 
-// blind says why no topology at all could be looked at; empty: one could, or there
+// allFailing says why no topology at all could be looked at; empty: one could, or there
 // is none.
-func (s Snapshot) blind() string {
+func (s Snapshot) allFailing() string {
 	for _, t := range s.Topologies {
 		if t.Error == "" {
 			return ""
@@ -36,7 +36,7 @@ func (s Snapshot) blind() string {
 
 // electionFailed notes why this process cannot lead, and tells it once.
 func (l *Loop) electionFailed(err error) {
-	l.waiting("the election failed: " + err.Error())
+	l.noteNotLeading("the election failed: " + err.Error())
 	before := ""
 	l.board.set(l.clock.Now(), func(b *Snapshot) { before, b.ElectionError = b.ElectionError, err.Error() })
 	if before != err.Error() {
@@ -44,15 +44,15 @@ func (l *Loop) electionFailed(err error) {
 	}
 }
 
-// electionOpen notes, while a campaign goes on, why nobody is known to lead; empty:
+// electionUndecided notes, while a campaign goes on, why nobody is known to lead; empty:
 // another process leads.
-func (l *Loop) electionOpen(why string) {
+func (l *Loop) electionUndecided(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = why })
 }
 
-// recorded notes whether the ledger could be written, and tells a change of it once.
+// noteRecorded notes whether the ledger could be written, and tells a change of it once.
 // What could not be written is tried again with the next sweep.
-func (l *Loop) recorded(err error) {
+func (l *Loop) noteRecorded(err error) {
 	said := ""
 	if err != nil {
 		said = err.Error()

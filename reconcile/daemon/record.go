@@ -10,13 +10,13 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// progressOf are the records of the standbys that answered while their source
+// progressRecords are the records of the standbys that answered while their source
 // did too: what is seen after the source is lost must not replace it.
-func progressOf(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.ProgressRecord {
+func progressRecords(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.ProgressRecord {
 	var out []plan.ProgressRecord
 	for _, c := range t.Clusters {
 		source := c.View.Belief.Source
-		if c.View.Belief.Kind != plan.BeliefStandby || len(c.View.Progress) == 0 || !answers(t, source) {
+		if c.View.Belief.Kind != plan.BeliefStandby || len(c.View.Progress) == 0 || !isUp(t, source) {
 			continue
 		}
 		r := plan.ProgressRecord{Cluster: c.ID, Source: source, At: c.View.At, Channels: c.View.Progress}
@@ -57,13 +57,13 @@ func withCaughtUp(channels, before []plan.ChannelProgress) []plan.ChannelProgres
 	return out
 }
 
-// failingOf are the records of the standbys whose source the rounds of evidence see
+// failureRecords are the records of the standbys whose source the rounds of evidence see
 // fail, with since when: the progress in them stays what it was while it lived.
-func failingOf(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now time.Time) []plan.ProgressRecord {
+func failureRecords(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now time.Time) []plan.ProgressRecord {
 	var out []plan.ProgressRecord
 	for _, e := range made {
 		r := m.ProgressOf(e.Candidate)
-		if r.Source != e.Primary || answers(t, e.Primary) || len(e.Rounds) == 0 {
+		if r.Source != e.Primary || isUp(t, e.Primary) || len(e.Rounds) == 0 {
 			continue
 		}
 		if since, ok := e.FirstFailure(r, now); ok {
@@ -74,7 +74,7 @@ func failingOf(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now tim
 	return out
 }
 
-func answers(t plan.TopologyPlan, cluster string) bool {
+func isUp(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster && c.View.Reach == plan.ReachUp })
 }
 
@@ -104,11 +104,11 @@ type recorder struct {
 	failed func(error)
 	clock  Clock
 
-	mu      sync.Mutex
-	pending map[string]plan.ProgressRecord // by cluster
-	busy    bool
-	under   sync.WaitGroup
-	ending  chan struct{} // closed once nothing is added any more
+	mu       sync.Mutex
+	pending  map[string]plan.ProgressRecord // by cluster
+	busy     bool
+	flushing sync.WaitGroup
+	ending   chan struct{} // closed once nothing is added any more
 }
 
 func (r *recorder) add(records []plan.ProgressRecord) {
@@ -124,7 +124,7 @@ func (r *recorder) add(records []plan.ProgressRecord) {
 		return
 	}
 	r.busy = true
-	r.under.Go(r.flush)
+	r.flushing.Go(r.flush)
 }
 
 func (r *recorder) flush() {
@@ -150,11 +150,11 @@ func (r *recorder) flush() {
 // wait writes what is left.
 func (r *recorder) wait() {
 	close(r.ending)
-	r.under.Wait()
+	r.flushing.Wait()
 }
 
 func (l *Loop) workContext() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.work
+	return l.workCtx
 }

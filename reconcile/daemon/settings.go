@@ -81,11 +81,11 @@ func (s *shared) closeUnused() {
 func (l *Loop) busy(what string, limit time.Duration) (done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.until[what] = l.clock.Now().Add(limit)
+	l.deadlines[what] = l.clock.Now().Add(limit)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		delete(l.until, what)
+		delete(l.deadlines, what)
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *Loop) Health() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var stuck []string
-	for what, by := range l.until {
+	for what, by := range l.deadlines {
 		if l.clock.Now().Sub(by) > overtime {
 			stuck = append(stuck, what)
 		}

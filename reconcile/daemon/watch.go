@@ -21,36 +21,36 @@ type watch struct {
 	wants    []plan.Want // none: nothing is watched
 	made     []plan.Evidence
 	running  bool
-	open     *inFlight // nil: the primary does not hang, or is not probed so
-	approval standing
+	probes   *openProbes // nil: the primary does not hang, or is not probed so
+	approval waitingApproval
 	commit   string // that governed the topology in the newest pass
 	trace    string // of that pass
 }
 
-// standing is the approval of a failover that waits.
-type standing struct {
+// waitingApproval is the approval of a failover that waits.
+type waitingApproval struct {
 	payloads []string        // nil: there is none
 	change   approval.Change // that it approves
 	since    time.Time       // when this process first saw it
-	ups      int             // rounds in a row that saw the old primary up, since then
+	upInARow int             // rounds in a row that saw the old primary up, since then
 }
 
-// follow takes over what a pass found: which pairs are worth watching, and
+// update takes over what a pass found: which pairs are worth watching, and
 // whether an approval waits that a living primary would make lapse.
-func (w *watch) follow(a reconcile.Apply, t plan.TopologyPlan, d approval.Decision) {
+func (w *watch) update(a reconcile.Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.topology, w.wants = plan.Topology{}, nil
 	w.commit, w.trace = a.Changes[t.Name].Commit, w.worker.trace
-	payloads := approved(t, d)
+	payloads := approvalPayloads(t, d)
 	if !slices.Equal(payloads, w.approval.payloads) {
-		w.approval = standing{payloads: payloads, change: a.Changes[t.Name], since: w.worker.loop.clock.Now()}
+		w.approval = waitingApproval{payloads: payloads, change: a.Changes[t.Name], since: w.worker.loop.clock.Now()}
 	}
 	if len(a.Desired.Topologies) == 0 {
 		return
 	}
 	w.topology = a.Desired.Topologies[0]
-	if t.Transition == plan.TransitionFailover && payloads == nil && answers(t, t.OldPrimary) {
+	if t.Transition == plan.TransitionFailover && payloads == nil && isUp(t, t.OldPrimary) {
 		w.made = nil
 		return
 	}
@@ -60,8 +60,8 @@ func (w *watch) follow(a reconcile.Apply, t plan.TopologyPlan, d approval.Decisi
 	})
 }
 
-// keep starts the rounds if they are wanted and do not go on already.
-func (w *watch) keep(ctx context.Context, running *sync.WaitGroup) {
+// start starts the rounds if they are wanted and do not go on already.
+func (w *watch) start(ctx context.Context, running *sync.WaitGroup) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.wants) == 0 || w.running {
@@ -88,8 +88,8 @@ func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 		for _, want := range wants {
 			sampling.Go(func() { w.sample(ctx, want, over) })
 		}
-		interval := w.rounds(ctx, wants)
-		w.hold(ctx, running)
+		interval := w.makeRounds(ctx, wants)
+		w.startProbes(ctx, running)
 		select {
 		case <-ctx.Done():
 		case <-clock.After(max(0, interval-clock.Now().Sub(began))):
@@ -107,13 +107,13 @@ func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}
 	t := w.topology
 	w.mu.Unlock()
 	if lived, ok := s.Apply.Observer.Sample(ctx, t, want, over); ok {
-		w.add(ctx, want, lived, false)
+		w.addRound(ctx, want, lived, false)
 	}
 }
 
-// rounds makes one round of every pair, side by side, and returns when the
+// makeRounds makes one round of every pair, side by side, and returns when the
 // next are due.
-func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
+func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
 	s, done := w.worker.loop.use()
 	defer done()
 	w.mu.Lock()
@@ -126,7 +126,7 @@ func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Du
 		all.Go(func() {
 			round := s.Apply.Observer.Round(ctx, t, want)
 			if ctx.Err() == nil { // what was cut short shows nothing
-				w.add(ctx, want, round, true)
+				w.addRound(ctx, want, round, true)
 			}
 		})
 	}
@@ -134,13 +134,13 @@ func (w *watch) rounds(ctx context.Context, wants []plan.Want) (interval time.Du
 	return interval
 }
 
-// add keeps a round, and wakes the passes when it changes what the rounds say. whole
+// addRound keeps a round, and wakes the passes when it changes what the rounds say. whole
 // says that it is no sample.
-func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round, whole bool) {
+func (w *watch) addRound(ctx context.Context, want plan.Want, r plan.Round, whole bool) {
 	now := w.worker.loop.clock.Now()
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
 	w.mu.Lock()
-	if !w.watches(want) {
+	if !w.isWatched(want) {
 		w.mu.Unlock()
 		return
 	}
@@ -156,39 +156,39 @@ func (w *watch) add(ctx context.Context, want plan.Want, r plan.Round, whole boo
 	e = e.Trim(want)
 	w.made[i] = e
 	after := plan.JudgeLoss(e, rules, now).State
-	var lapse standing
+	var lapse waitingApproval
 	lapsed := false
 	if whole {
-		lapse, lapsed = w.approval.meet(r)
+		lapse, lapsed = w.approval.countRound(r)
 	}
 	w.mu.Unlock()
 	if lapsed {
 		w.worker.lapse(ctx, want, lapse)
 	}
 	if after != before {
-		w.worker.verdict(want, after)
+		w.worker.announceVerdict(want, after)
 	}
 }
 
-// watches says whether a pair is still to be watched: a round may end after a pass
+// isWatched says whether a pair is still to be watched: a round may end after a pass
 // that changed what is live.
-func (w *watch) watches(want plan.Want) bool {
+func (w *watch) isWatched(want plan.Want) bool {
 	return slices.ContainsFunc(w.wants, func(x plan.Want) bool { return x.Primary == want.Primary && x.Candidate == want.Candidate })
 }
 
-// upRounds is how many rounds in a row must see the old primary up until an
+// lapseAfterRounds is how many rounds in a row must see the old primary up until an
 // approval lapses (contract.md §4).
-const upRounds = 2
+const lapseAfterRounds = 2
 
-// meet counts a round against an approval that waits.
-func (s *standing) meet(r plan.Round) (standing, bool) {
+// countRound counts a round against an approval that waits.
+func (s *waitingApproval) countRound(r plan.Round) (waitingApproval, bool) {
 	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).State == plan.LossReachable
 	if s.payloads == nil || r.At.Before(s.since) || !alive {
-		s.ups = 0
-		return standing{}, false
+		s.upInARow = 0
+		return waitingApproval{}, false
 	}
-	s.ups++
-	return *s, s.ups >= upRounds
+	s.upInARow++
+	return *s, s.upInARow >= lapseAfterRounds
 }
 
 // evidence are the rounds that were made so far.
@@ -208,18 +208,18 @@ func (w *watch) emit(e Event) {
 
 // lapse records that an approval met a living primary, and denies it so. Only
 // who may act records it; whoever leads next sees the primary too.
-func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
+func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	if w.loop.right() == nil {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
 	if err := w.loop.records.RecordLapse(bounded, s.change, s.payloads); err != nil {
-		w.loop.recorded(err)
+		w.loop.noteRecorded(err)
 		return // the next round tries again
 	}
 	w.watch.mu.Lock()
-	w.watch.approval.ups = 0
+	w.watch.approval.upInARow = 0
 	w.watch.mu.Unlock()
 	w.watch.emit(Event{
 		Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
@@ -228,8 +228,8 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s standing) {
 	w.wake()
 }
 
-// verdict tells what the rounds say now, and looks again at once.
-func (w *worker) verdict(want plan.Want, v plan.LossState) {
+// announceVerdict tells what the rounds say now, and looks again at once.
+func (w *worker) announceVerdict(want plan.Want, v plan.LossState) {
 	switch v {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
 		w.watch.emit(Event{
@@ -241,8 +241,8 @@ func (w *worker) verdict(want plan.Want, v plan.LossState) {
 	w.wake()
 }
 
-// approved are the payloads of a failover's approval; nil: it is not approved.
-func approved(t plan.TopologyPlan, d approval.Decision) []string {
+// approvalPayloads are the payloads of a failover's approval; nil: it is not approved.
+func approvalPayloads(t plan.TopologyPlan, d approval.Decision) []string {
 	if t.Transition != plan.TransitionFailover || d.Verdict != approval.VerdictApproved {
 		return nil
 	}

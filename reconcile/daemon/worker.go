@@ -70,7 +70,7 @@ func (w *worker) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.watch.keep(ctx, &rounds)
+		w.watch.start(ctx, &rounds)
 		select {
 		case <-ctx.Done():
 			return
@@ -114,26 +114,26 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	rev := *l.revision
 	l.mu.Unlock()
 	a := s.Apply
-	a.Desired, a.Changes, a.Rewritten = rev.only(w.name), rev.Changes, rev.Rewritten
+	a.Desired, a.Changes, a.Rewritten = rev.forTopology(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Unlisted = w.asksUnlisted()
-	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.inFlight(s), w.again(s, rev)
+	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.roundInFlight(s), w.rereadGit(s, rev)
 	commit := rev.Changes[w.name].Commit
-	a.Tell, a.OnBegin = w.teller(commit), w.begins
-	report, acted, err := w.look(ctx, s, a)
+	a.Tell, a.OnBegin = w.passLogger(commit), w.publishApplying
+	report, acted, err := w.planOrApply(ctx, s, a)
 	if ctx.Err() != nil && err != nil {
 		return 0
 	}
-	w.take(judged{report: report, err: err, acted: acted, began: began, apply: a, commit: commit}) //nolint:contextcheck // what is recorded outlives the pass
-	l.swept(w.name)
+	w.publishPass(passResult{report: report, err: err, acted: acted, began: began, apply: a, commit: commit}) //nolint:contextcheck // what is recorded outlives the pass
+	l.noteSweep(w.name)
 	if w.failures > 0 {
 		return retryAfter(w.failures, s.SweepInterval)
 	}
 	return jittered(s.SweepInterval, l.random())
 }
 
-// look makes the pass: with the right to act it applies, without it plans.
-func (w *worker) look(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
+// planOrApply makes the pass: with the right to act it applies, without it plans.
+func (w *worker) planOrApply(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
 	right := w.loop.right()
 	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
 	if right != nil {
@@ -151,22 +151,22 @@ func (w *worker) look(ctx context.Context, s *shared, a reconcile.Apply) (report
 		}
 	})
 	defer stop()
-	a.Ledger = attended{Ledger: a.Ledger, worker: w, stopping: ctx}
+	a.Ledger = passLedger{Ledger: a.Ledger, worker: w, stopping: ctx}
 	report, err = a.Run(bounded)
 	return report, true, err
 }
 
-// attended is the ledger of one pass: it shows that the topology is being
+// passLedger is the ledger of one pass: it shows that the topology is being
 // applied for as long as its lock is held, and begins nothing new once the
 // loop stops.
-type attended struct {
+type passLedger struct {
 	reconcile.Ledger
 	worker   *worker
 	stopping context.Context //nolint:containedctx // of the loop, as the zero value of a pass has none
 }
 
 // Lock takes the lock unless the loop stops.
-func (a attended) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
 	a.worker.locked.Store(true)
 	if a.stopping.Err() != nil {
 		a.worker.locked.Store(false)
@@ -180,22 +180,22 @@ func (a attended) Lock(ctx context.Context, topology string, wait time.Duration)
 	l := a.worker.loop
 	a.worker.last.IntentOpen = true // until the ledger is read anew
 	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State, t.IntentOpen = StateApplying, true })
-	return attendedRight{Right: right, worker: a.worker}, nil
+	return passRight{Right: right, worker: a.worker}, nil
 }
 
-type attendedRight struct {
+type passRight struct {
 	reconcile.Right
 	worker *worker
 }
 
 // Release gives the lock back.
-func (r attendedRight) Release() error {
+func (r passRight) Release() error {
 	defer r.worker.locked.Store(false)
 	return r.Right.Release()
 }
 
-// unsettled says whether an apply left something that another try may finish.
-func unsettled(r reconcile.Result, t plan.TopologyPlan, report reconcile.Report) bool {
+// worthRetry says whether an apply left something that another try may finish.
+func worthRetry(r reconcile.Result, t plan.TopologyPlan, report reconcile.Report) bool {
 	switch r.Outcome {
 	case reconcile.OutcomeError, reconcile.OutcomeUnverified:
 		return true

@@ -99,7 +99,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	d.metrics = serve.NewMetrics(board)
 	g.lines.tellBy(logsLeftOut(g), d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
-		Board: board, Metrics: d.metrics, Swept: debug.FreeOSMemory, Judged: d.herald.judged, Listen: d.herald.heard,
+		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.herald.judged, OnEvent: d.herald.heard,
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow

@@ -85,7 +85,7 @@ func (d *service) recall(ctx context.Context, topology string) (daemon.TopologyS
 	if err != nil {
 		return daemon.TopologyStatus{}, false
 	}
-	return daemon.Told(m, topology)
+	return daemon.StatusFromLedger(m, topology)
 }
 
 // records are the newest entries of the ledger by topology, newest first. A
