@@ -8,7 +8,7 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// publishedOf are the roles of a plan whose document is live.
+// publishedOf returns the roles of a plan whose document is live.
 func publishedOf(t plan.TopologyPlan) reconcile.Published {
 	p := reconcile.Published{Version: t.Generation, Standbys: []string{}}
 	for _, c := range t.Clusters {
@@ -17,14 +17,14 @@ func publishedOf(t plan.TopologyPlan) reconcile.Published {
 			p.Primary = c.ID
 		case plan.RoleStandby:
 			p.Standbys = append(p.Standbys, c.ID)
-		default: // nobody is to use it
+		default: // clients must not use it
 		}
 	}
 	slices.Sort(p.Standbys)
 	return p
 }
 
-// newerPublished is the one with the greater version.
+// newerPublished returns the one with the greater version.
 func newerPublished(p, o reconcile.Published) reconcile.Published {
 	if o.Version > p.Version {
 		return o
@@ -32,8 +32,8 @@ func newerPublished(p, o reconcile.Published) reconcile.Published {
 	return p
 }
 
-// StatusFromLedger is what the ledger alone says of a topology, for telling clients while
-// nothing else is known of it; false: they were never told of it.
+// StatusFromLedger returns what the ledger alone says of a topology, so that clients can
+// be told before its first pass. False: clients were never told of it.
 func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, bool) {
 	p := r.Published[topology]
 	return TopologyStatus{
@@ -42,7 +42,8 @@ func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, 
 	}, p.Version > 0
 }
 
-// recordPublished lets every process on the ledger tell clients the same.
+// recordPublished records what clients are told, so that every process on the ledger tells
+// them the same.
 func (w *worker) recordPublished(ctx context.Context, known reconcile.Published) {
 	if p := w.last.Published; p.Version > known.Version {
 		w.loop.noteRecorded(w.loop.records.RecordPublished(ctx, w.name, p))

@@ -8,11 +8,10 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// driftMemory remembers which drifts were seen, so that one is raised once
-// two sweeps in a row saw it, and resolved once a sweep that could judge its
-// cluster no longer does.
+// driftMemory raises a drift once two passes in a row saw it. It resolves a drift once a
+// pass that could judge its cluster does not see it.
 type driftMemory struct {
-	seen      map[driftKey]bool // by the last sweep
+	seen      map[driftKey]bool // by the last pass
 	confirmed map[driftKey]reconcile.Drift
 }
 
@@ -21,18 +20,18 @@ type driftKey struct {
 	cluster string
 }
 
-// update takes what a sweep saw and returns what was raised and resolved by it.
-// What is not known keeps what stood: silence of a cluster resolves nothing.
+// update takes what a pass saw, and returns the drifts that it raises and resolves. A
+// cluster that could not be judged resolves nothing.
 func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconcile.Drift) {
 	if m.confirmed == nil {
 		m.confirmed = map[driftKey]reconcile.Drift{}
 	}
-	now, silent := map[driftKey]bool{}, map[string]bool{}
+	current, silent := map[driftKey]bool{}, map[string]bool{}
 	for _, d := range seen {
 		k := driftKey{d.Kind, d.Cluster}
-		now[k] = true
+		current[k] = true
 		if d.Kind == reconcile.DriftUnknown {
-			silent[d.Cluster], silent[""] = true, true // what is about no one cluster may be about this one
+			silent[d.Cluster], silent[""] = true, true // a drift without a cluster may be of this one
 		}
 		if _, known := m.confirmed[k]; !known && m.seen[k] {
 			raised = append(raised, d)
@@ -42,17 +41,17 @@ func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconci
 		}
 	}
 	for k, d := range m.confirmed {
-		if !now[k] && (k.kind == reconcile.DriftUnknown || !silent[k.cluster]) {
+		if !current[k] && (k.kind == reconcile.DriftUnknown || !silent[k.cluster]) {
 			resolved = append(resolved, d)
 			delete(m.confirmed, k)
 		}
 	}
-	m.seen = now
+	m.seen = current
 	slices.SortFunc(resolved, compareDrifts)
 	return raised, resolved
 }
 
-// confirmedDrifts lists the confirmed drifts, sorted.
+// confirmedDrifts returns the drifts that were raised and not resolved, sorted.
 func (m *driftMemory) confirmedDrifts() []reconcile.Drift {
 	var out []reconcile.Drift
 	for _, d := range m.confirmed {

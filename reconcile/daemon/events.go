@@ -23,27 +23,26 @@ const (
 	EventConfig        EventKind = "config"         // a configuration was taken over, or refused
 )
 
-// Event is something that people or machines may want to be told. Texts hold
-// no secrets.
+// Event is something that people or machines may want to know. Texts hold no secrets.
 type Event struct {
 	At       time.Time
 	Kind     EventKind
 	Severity plan.Severity // info, warning or critical
-	Topology string        // empty: of the whole
+	Topology string        // empty: of no one topology
 	Cluster  string
 	Code     string // of a finding, denial or drift
 	Commit   string
-	Trace    string // of the pass that found it; empty: of none
+	Trace    string // of the pass that found it; empty: no pass did
 	Text     string // one sentence
 }
 
-// logLevels are how events of each severity are logged.
+// logLevels maps the severity of an event to how it is logged.
 var logLevels = map[plan.Severity]func(*slog.Logger, string, ...any){
 	plan.SeverityInfo: (*slog.Logger).Info, plan.SeverityWarning: (*slog.Logger).Warn,
 	plan.SeverityCritical: (*slog.Logger).Error, plan.SeverityBlocking: (*slog.Logger).Error,
 }
 
-// emit logs an event and hands it on.
+// emit logs an event and calls OnEvent with it.
 func (l *Loop) emit(e Event) {
 	e.At = l.clock.Now()
 	var attrs []any

@@ -13,7 +13,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// follow fetches again and again: by the clock, and whenever it is asked to.
+// follow fetches at each poll interval and whenever FetchNow asks for it, until ctx ends.
+// After a failure it tries again sooner.
 func (l *Loop) follow(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
@@ -33,9 +34,11 @@ func (l *Loop) follow(ctx context.Context) {
 	}
 }
 
-// fetchWithin bounds one fetch, the first of a large repository included.
+// fetchWithin bounds one fetch, also the first fetch of a large repository.
 const fetchWithin = 5 * time.Minute
 
+// fetch reads Git once and adopts the revision. It returns the usual delay until the next
+// fetch.
 func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	s, done := l.use()
 	defer done()
@@ -63,8 +66,8 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	return s.PollInterval, nil
 }
 
-// rereadGit lets a worker that is about to act read Git once more. What it finds
-// changed the loop reads at once, too.
+// rereadGit returns how an apply of this topology reads Git once more. When the documents
+// or approvals differ from the planned revision, the loop fetches at once too.
 func (w *worker) rereadGit(s *shared, planned Revision) func(context.Context) (reconcile.Wanted, error) {
 	return func(ctx context.Context) (reconcile.Wanted, error) {
 		fresh, err := s.read(ctx)
@@ -83,8 +86,8 @@ func (w *worker) rereadGit(s *shared, planned Revision) func(context.Context) (r
 	}
 }
 
-// adopt makes a revision the one that counts: topologies that it changes, or
-// whose carriers are others, are looked at now.
+// adopt makes a revision the current one. It starts workers for new topologies, stops
+// those of topologies that are gone, and wakes those whose document or approval changed.
 func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	l.mu.Lock()
 	before := l.revision
@@ -127,7 +130,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	}
 }
 
-// tellRevision tells of a new tip, and what is wrong with it.
+// tellRevision emits events for a new tip and for what is wrong with it.
 func (l *Loop) tellRevision(rev Revision) {
 	l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Commit: rev.Commit, Text: "the tracked ref is read"})
 	for _, name := range slices.Sorted(maps.Keys(rev.Rewritten)) {
@@ -141,8 +144,8 @@ func (l *Loop) tellRevision(rev Revision) {
 	}
 }
 
-// confirm remembers the tip once no topology is governed by a rewritten
-// history any more: each such document was accepted and is live.
+// confirm records the tip, unless a rewritten history governs a topology whose document is
+// not live yet. A document that is live was accepted.
 func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 	if l.right() == nil || rev.Commit == l.confirmed {
 		return
@@ -163,7 +166,7 @@ func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
 	l.log.Debug("the tip is remembered", "commit", rev.Commit)
 }
 
-// startWorker starts the goroutine of one topology.
+// startWorker starts the worker of one topology. The caller holds the lock.
 func (l *Loop) startWorker(ctx context.Context, name string) {
 	if ctx.Err() != nil {
 		return
@@ -175,7 +178,8 @@ func (l *Loop) startWorker(ctx context.Context, name string) {
 	l.running.Go(func() { w.run(own) })
 }
 
-// stopWorkers stops the goroutines of topologies that the revision does not know.
+// stopWorkers stops the workers of topologies that the revision does not name, and returns
+// their names. The caller holds the lock.
 func (l *Loop) stopWorkers(rev Revision) []string {
 	var out []string
 	names := rev.topologyNames()
@@ -190,7 +194,7 @@ func (l *Loop) stopWorkers(rev Revision) []string {
 	return out
 }
 
-// noteSweep notes that a topology was looked at.
+// noteSweep notes that a topology had a pass, and calls OnFirstSweep after the last one.
 func (l *Loop) noteSweep(name string) {
 	l.mu.Lock()
 	delete(l.unswept, name)
@@ -202,6 +206,7 @@ func (l *Loop) noteSweep(name string) {
 	}
 }
 
+// wakeAll asks every worker for a pass at once.
 func (l *Loop) wakeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,7 +215,7 @@ func (l *Loop) wakeAll() {
 	}
 }
 
-// topologyNames are the topologies that are there or were, sorted.
+// topologyNames returns the topologies that have a document, or had one, sorted.
 func (r Revision) topologyNames() []string {
 	seen := map[string]bool{}
 	for _, t := range r.Desired.Topologies {
@@ -222,7 +227,7 @@ func (r Revision) topologyNames() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// forTopology is what Git wants of one topology.
+// forTopology returns what Git wants of one topology.
 func (r Revision) forTopology(name string) plan.Desired {
 	d := r.Desired
 	d.Topologies, d.Removed = nil, nil
@@ -239,7 +244,7 @@ func (r Revision) forTopology(name string) plan.Desired {
 	return d
 }
 
-// documents are the documents by name.
+// documents returns the documents by topology.
 func (r Revision) documents() map[string]*plan.Topology {
 	out := make(map[string]*plan.Topology, len(r.Desired.Topologies))
 	for i := range r.Desired.Topologies {
@@ -248,8 +253,8 @@ func (r Revision) documents() map[string]*plan.Topology {
 	return out
 }
 
-// sameDocument compares what is equal already before it takes the hashes of
-// what is not: of a thousand documents a push changes one.
+// sameDocument compares the values first and hashes only what differs: a push changes one
+// of a thousand documents.
 func sameDocument(a, b *plan.Topology) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -257,12 +262,13 @@ func sameDocument(a, b *plan.Topology) bool {
 	return reflect.DeepEqual(a, b) || plan.DocumentHash(*a) == plan.DocumentHash(*b)
 }
 
-// sameApproval says whether the governing commit and the carriers are the same.
+// sameApproval says whether two changes have the same governing commit and the same
+// carriers of approvals.
 func sameApproval(a, b approval.Change) bool {
 	return a.Commit == b.Commit && slices.Equal(carriersOf(a), carriersOf(b))
 }
 
-// carriersOf are what tells the carriers of a change apart, sorted.
+// carriersOf returns what identifies each carrier of a change, sorted.
 func carriersOf(c approval.Change) []string {
 	out := make([]string, 0, len(c.Carriers))
 	for _, x := range c.Carriers {

@@ -9,11 +9,11 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// errNotLeading is why an apply ends when the right to act is lost.
+// errNotLeading is the cause of the end of an apply when the leadership is lost.
 var errNotLeading = errors.New("the leadership was lost")
 
-// lead campaigns again and again, and gives the right to act to the passes
-// for as long as it holds.
+// lead campaigns again and again until ctx ends, and lets passes act for as long as this
+// process leads.
 func (l *Loop) lead(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
@@ -38,14 +38,14 @@ func (l *Loop) lead(ctx context.Context) {
 const (
 	// slowestElection bounds the delay between two campaigns that fail.
 	slowestElection = 15 * time.Second
-	// resignWithin bounds giving the leadership back.
+	// resignWithin bounds the call that gives the leadership back.
 	resignWithin = 5 * time.Second
-	// tellLeaderAfter is how long a campaign may take before it is told that somebody
-	// else leads.
+	// tellLeaderAfter is how long a campaign may take before the loop tells who leads.
 	tellLeaderAfter = 500 * time.Millisecond
 )
 
-// campaign waits for the right to act and says so when it takes longer.
+// campaign waits until this process leads. When that takes longer than tellLeaderAfter it
+// tells who leads.
 func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	if l.election == nil {
 		return soleProcess{}, nil
@@ -80,12 +80,13 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 	return a.won, a.err
 }
 
+// noteNotLeading publishes that this process may not act, and why.
 func (l *Loop) noteNotLeading(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = false, why })
 }
 
-// holdLeadership lets passes act until the right is lost or the loop ends; then it is
-// given back once nothing is being applied any more.
+// holdLeadership lets passes act until the leadership is lost or the loop stops. It gives
+// the leadership back once no apply is under way.
 func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	held, end := context.WithCancelCause(l.workCtx)
 	defer end(errStopped)
@@ -115,6 +116,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	}
 }
 
+// endRight lets no pass act any more.
 func (l *Loop) endRight(why string) {
 	l.mu.Lock()
 	l.leading = nil
@@ -122,7 +124,7 @@ func (l *Loop) endRight(why string) {
 	l.noteNotLeading(why)
 }
 
-// right returns the context that passes may act on; nil: they may not.
+// right returns the context that passes act on; nil: they may not act.
 func (l *Loop) right() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,7 +134,7 @@ func (l *Loop) right() context.Context {
 	return l.leading
 }
 
-// soleProcess is the leadership of a process that has no rivals.
+// soleProcess is the leadership of a process that works on its ledger alone.
 type soleProcess struct{}
 
 func (soleProcess) Lost() <-chan struct{} { return nil }

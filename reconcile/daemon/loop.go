@@ -18,84 +18,85 @@ type Revision struct {
 	Commit   string
 	Desired  plan.Desired
 	Changes  map[string]approval.Change // by topology
-	Problems []string                   // of its files, each one sentence
-	// Rewritten names, by topology, the commit that governs it although the
-	// commit last confirmed does not lead to it: somebody rewrote the history.
+	Problems []string                   // what is wrong with its files, one sentence each
+	// Rewritten names, by topology, the commit that governs it although the commit last
+	// confirmed does not lead to it: somebody rewrote the history.
 	Rewritten map[string]string
 }
 
-// Source brings the repository up to date and reads its tip.
+// Source reads the repository.
 type Source interface {
+	// Fetch brings the repository up to date and reads its tip.
 	Fetch(ctx context.Context) (Revision, error)
-	// Confirm remembers a commit, so that history which does not lead on from
-	// it is noticed, be it by another process.
+	// Confirm records a commit, so that every process notices when the tracked ref no
+	// longer leads on from it.
 	Confirm(ctx context.Context, commit string) error
 }
 
-// Records are what the loop writes beside what an apply writes.
+// Records are what the loop writes to the ledger besides what an apply writes.
 type Records interface {
 	RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
 	RecordHome(ctx context.Context, homes ...plan.Home) error
-	// RecordPublished remembers what clients are told of a topology.
+	// RecordPublished records what clients are told of a topology.
 	RecordPublished(ctx context.Context, topology string, p reconcile.Published) error
-	// RecordLapse denies the approval with those payload hashes for good.
+	// RecordLapse denies for good the approval with those payload hashes.
 	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error
 }
 
 // Election decides which of several processes on one ledger may act.
 type Election interface {
-	// Campaign waits until this process leads, or ctx ends.
+	// Campaign waits until this process leads. It fails when the election cannot be held,
+	// or ctx ends.
 	Campaign(ctx context.Context) (Leadership, error)
-	// Leader says who leads now, in words; empty: nobody, or not known.
+	// Leader says in words who leads now; empty: no process does, or it is not known.
 	Leader(ctx context.Context) string
 }
 
-// Leadership is the right to act at all. Lost is closed when it is gone.
+// Leadership is the right to act on any topology. Lost is closed when it is gone.
 type Leadership interface {
 	Lost() <-chan struct{}
 	Resign(ctx context.Context) error
 }
 
-// Settings are what a new configuration may change while the loop runs.
+// Settings are the parts of a loop that a new configuration changes while the loop runs.
 type Settings struct {
-	// Apply is the pattern of every pass: all but what Git wants, which the
-	// loop fills in.
+	// Apply is the template of every pass. The loop adds what Git wants.
 	Apply         reconcile.Apply
 	Source        Source
 	SweepInterval time.Duration
 	PollInterval  time.Duration
 	// PassTimeout bounds one pass of one topology, an apply included.
 	PassTimeout time.Duration
-	// Close is called once nothing uses these settings any more; may be nil.
+	// Close is called once no pass uses these settings any more. May be nil.
 	Close func()
 }
 
-// Options are the parts of a loop that stay. Zero clock, log and random
-// take the machine's.
+// Options are the parts of a loop that never change. Without a clock, log or random the
+// loop uses those of the machine.
 type Options struct {
 	Records  Records
-	Election Election // nil: there is nobody else
+	Election Election // nil: no other process works on the ledger
 	Clock    Clock
 	Log      *slog.Logger
 	Random   func() float64
-	OnEvent  func(Event) // hears of everything that happens; must not block; may be nil
+	OnEvent  func(Event) // is called with every event; must not block; may be nil
 	Board    *Board
 	Metrics  Metrics // may be nil
-	// OnFirstSweep is called once, when every topology was looked at; may be nil.
+	// OnFirstSweep is called once, after the first pass of every topology. May be nil.
 	OnFirstSweep func()
-	// OnPass hears of every pass that could judge a topology, and whether this
-	// process led during it. It must not block; may be nil.
+	// OnPass is called after every pass that could judge its topology, with whether this
+	// process led during it. It must not block. May be nil.
 	OnPass func(s TopologyStatus, leads bool)
-	// Grace is how long an apply may go on after the end was asked for.
+	// Grace is how long an apply may go on after the stop of the loop.
 	Grace time.Duration
 }
 
-// Loop is the daemon: it follows Git, looks at every topology again and
-// again, makes rounds of evidence while a primary does not answer, and, when
-// it leads, applies what is approved. Each topology has a goroutine of its
-// own, so that a slow or lost cluster delays no other. Every look and every
-// act is a pass of [Apply]; the loop itself decides nothing about topologies.
+// Loop is the daemon. It follows Git, makes a pass of every topology again and again,
+// makes rounds of evidence while a primary does not answer, and, while it leads, applies
+// what is approved. Each topology has a goroutine of its own, so that a slow or lost
+// cluster delays no other topology. What a pass decides is the business of package
+// reconcile.
 type Loop struct {
 	records      Records
 	election     Election
@@ -106,11 +107,11 @@ type Loop struct {
 	board        *Board
 	metrics      Metrics
 	onPass       func(TopologyStatus, bool)
-	onFirstSweep func() // the first sweep of all
+	onFirstSweep func() // called after the first pass of every topology
 	grace        time.Duration
 	lanes        *lanes
 	fetchNow     chan struct{}
-	confirmed    string // the tip that was remembered last; of the one that follows
+	confirmed    string // the tip that was confirmed last; used by follow alone
 	hurried      chan struct{}
 	progress     recorder
 
@@ -118,15 +119,15 @@ type Loop struct {
 	settings        *shared
 	revision        *Revision
 	workers         map[string]*worker
-	unswept         map[string]bool // of the first revision, without a pass yet; nil before it
-	leading         context.Context // ends with the right to act; nil: no right
+	unswept         map[string]bool // topologies of the first revision that had no pass yet; nil before that revision
+	leading         context.Context // ends when the leadership is lost; nil: this process does not lead
 	deadlines       map[string]time.Time
-	probedPrimaries int             // hanging primaries that probes are kept in flight of
-	workCtx         context.Context // of every pass; outlives the wish to stop by the grace
+	probedPrimaries int             // how many hanging primaries have probes in flight
+	workCtx         context.Context // of every pass; outlives the stop by the grace
 	running         sync.WaitGroup
 }
 
-// New makes a loop with its first settings. Nothing runs yet.
+// New makes a loop with its first settings. [Loop.Run] starts it.
 func New(o Options, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
@@ -150,6 +151,7 @@ func New(o Options, first Settings) *Loop {
 	return l
 }
 
+// orNoop returns f, or a function that does nothing for a nil f.
 func orNoop(f func()) func() {
 	if f == nil {
 		return func() {}
@@ -157,15 +159,15 @@ func orNoop(f func()) func() {
 	return f
 }
 
-// Board is where the loop publishes what it knows.
+// Board returns where the loop publishes what it knows.
 func (l *Loop) Board() *Board { return l.board }
 
-// errStopped is why passes end when the loop does.
+// errStopped is the cause of the end of passes when the loop stops.
 var errStopped = errors.New("the process is stopping")
 
-// Run goes on until ctx ends. Passes that only look end at once; an apply
-// that holds a lock may finish within the grace. What it had begun stands in
-// the ledger, whatever happens to it.
+// Run runs the loop until ctx ends. Then passes that only plan end at once, and an apply
+// that holds a lock may finish within the grace. The ledger holds what an apply had begun,
+// whatever happens to it. Run returns no error.
 func (l *Loop) Run(ctx context.Context) error {
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(errStopped)
@@ -204,9 +206,11 @@ func (l *Loop) Run(ctx context.Context) error {
 	return nil
 }
 
-// Hurry ends the grace: what is being applied is cut short. Call it once.
+// Hurry ends the grace at once: an apply is aborted, and its intent stays open. Call it at
+// most once.
 func (l *Loop) Hurry() { close(l.hurried) }
 
+// modeOf names the mode as the configuration does.
 func modeOf(a reconcile.Apply) string {
 	if a.Observing {
 		return "observe"
@@ -218,6 +222,6 @@ func modeOf(a reconcile.Apply) string {
 func (l *Loop) FetchNow() {
 	select {
 	case l.fetchNow <- struct{}{}:
-	default: // one is asked for already
+	default: // a fetch is asked for already
 	}
 }

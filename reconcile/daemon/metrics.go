@@ -10,13 +10,13 @@ import (
 
 // Metrics counts and measures what the daemon does. Its methods must not block.
 type Metrics interface {
-	Swept(took time.Duration) // one pass over one topology
+	Swept(took time.Duration) // one pass of one topology
 	Planned(t plan.Transition)
 	Applied(t plan.Transition, o reconcile.Outcome)
 	Stepped(a plan.Action, took time.Duration)
 }
 
-// reportMetrics tells the meter of a pass that could judge the topology.
+// reportMetrics reports a pass that could judge the topology.
 func (w *worker) reportMetrics(s TopologyStatus, r reconcile.Result, j passResult) {
 	m := w.loop.metrics
 	if m == nil {
@@ -35,8 +35,8 @@ func (w *worker) reportMetrics(s TopologyStatus, r reconcile.Result, j passResul
 	}
 }
 
-// intentOpenAfter says whether an intent of the topology is open after an apply
-// that ended so.
+// intentOpenAfter says whether an intent of the topology is open after an apply with this
+// outcome.
 func intentOpenAfter(r reconcile.Remembered, topology string, o reconcile.Outcome) bool {
 	switch o {
 	case reconcile.OutcomeApplied:
@@ -48,7 +48,7 @@ func intentOpenAfter(r reconcile.Remembered, topology string, o reconcile.Outcom
 	}
 }
 
-// staleClusters are the clusters of a topology that are marked as stale, sorted.
+// staleClusters returns the clusters of a topology that the ledger marks as stale, sorted.
 func staleClusters(r reconcile.Remembered, topology string) []string {
 	var out []string
 	for _, m := range r.Memory.Stale {

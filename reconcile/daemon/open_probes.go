@@ -10,46 +10,47 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// openProbes are overlapping probes of a primary that hangs. One that serves again answers
-// whichever of them it got, or the next one, so that an apply need not wait to see
-// whether it does: it counts what is unanswered as of now (contract.md §8).
+// openProbes are overlapping probes of a primary that hangs. A primary that serves again
+// answers a probe that it got, or the next one. So an apply need not wait for a new probe:
+// it counts those that are unanswered as of now (contract.md §8).
 type openProbes struct {
-	settings *shared       // that the probes are made with
-	cluster  plan.Cluster  // that is probed
-	shown    plan.Round    // by the newest whole round
+	settings *shared       // the probes are made with these
+	cluster  plan.Cluster  // the hanging primary
+	shown    plan.Round    // the newest whole round
 	waitEach time.Duration // how long a probe must be unanswered to count
 
 	mu       sync.Mutex
 	probes   []openProbe // oldest first
-	lastTurn time.Time   // when the probes were seen to last; zero: never
-	ended    bool        // something came, or nobody sees to them any more
+	lastTurn time.Time   // the last turn of keepProbes; zero: none yet
+	ended    bool        // something answered, or keepProbes returned
 }
 
+// openProbe is one call that is not answered yet.
 type openProbe struct {
 	began time.Time
 	end   context.CancelFunc
 }
 
-// maxProbedPrimaries is how many hanging primaries are probed so at once. Of the others the last
-// round is brief.
+// maxProbedPrimaries is how many hanging primaries have probes in flight at once. The
+// others get a brief last round instead.
 const maxProbedPrimaries = 64
 
 const (
-	// waitsPerLimit: a probe must be unanswered for as long as a brief round waits, a third
-	// of a deadline; a whole round is allowed two deadlines.
+	// waitsPerLimit: a whole round is allowed two deadlines. A probe counts once it was
+	// unanswered for a third of a deadline, which is as long as a brief round waits.
 	waitsPerLimit = 6
 	// waitsPerProbe is how many waits a probe stays in flight.
 	waitsPerProbe = 3
-	// waitsPerRound is how old the probe that counts may be, in waits: with it, the
-	// probes were made in time.
+	// waitsPerRound is how old, in waits, the probe that counts may be. An older one shows
+	// that probes were not made in time.
 	waitsPerRound = 2
-	// turnsPerWait is how often the probes are seen to in a wait; a new one begins in the
-	// last turn of it, so that one is always old enough to count.
+	// turnsPerWait is how many turns of keepProbes are in a wait. A new probe begins in
+	// the last turn of a wait, so that one is always old enough to count.
 	turnsPerWait = 4
 )
 
-// round is the brief round that the probes amount to as of now; false: they amount to
-// none, since something came, or since they, or this process, were not in time (scenarios.md R20).
+// round returns the brief round that the probes amount to as of now. False: something
+// answered, or the probes or this process were not in time (scenarios.md R20).
 func (f *openProbes) round(now time.Time) (plan.Round, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,16 +69,16 @@ func (f *openProbes) round(now time.Time) (plan.Round, bool) {
 	return plan.Round{}, false
 }
 
-// late says whether nobody saw to the probes for longer than two turns: the process was
-// stopped, the machine slept, or its clock was set.
+// late says whether the last turn is more than two turns ago: the process was stopped, the
+// machine slept, or its clock was set.
 func (f *openProbes) late(now time.Time) bool {
 	limit := 2 * f.waitEach / turnsPerWait
 	wall := now.Round(0).Sub(f.lastTurn.Round(0))
 	return now.Sub(f.lastTurn) > limit || wall > limit || wall < 0
 }
 
-// takeTurn takes its turn: it ends the probes that are old, or all of them if it comes late,
-// and says whether a new one is due.
+// takeTurn ends the probes that are too old, or all of them when the turn comes late. It
+// says whether a new probe is due.
 func (f *openProbes) takeTurn(now time.Time) (due bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +98,7 @@ func (f *openProbes) takeTurn(now time.Time) (due bool) {
 	return n == 0 || now.Sub(f.probes[n-1].began) >= (turnsPerWait-1)*f.waitEach/turnsPerWait
 }
 
-// add notes a probe, unless all are over.
+// add adds a probe. False: the probes have ended.
 func (f *openProbes) add(p openProbe) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,7 +109,7 @@ func (f *openProbes) add(p openProbe) bool {
 	return true
 }
 
-// end ends all probes, for good.
+// end ends all probes for good.
 func (f *openProbes) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,7 +120,7 @@ func (f *openProbes) end() {
 	f.probes = nil
 }
 
-// startProbes begins to keep probes in flight if the primary hung in every round.
+// startProbes starts to keep probes in flight if the primary hung in every round.
 func (w *watch) startProbes(ctx context.Context, running *sync.WaitGroup) {
 	l := w.worker.loop
 	s, done := l.use()
@@ -139,7 +140,7 @@ func (w *watch) startProbes(ctx context.Context, running *sync.WaitGroup) {
 	})
 }
 
-// keepProbes keeps the probes in flight for as long as the primary hangs and nothing comes.
+// keepProbes keeps probes in flight for as long as the primary hangs and nothing answers.
 func (w *watch) keepProbes(ctx context.Context, f *openProbes) {
 	clock := w.worker.loop.clock
 	var probes sync.WaitGroup
@@ -165,14 +166,14 @@ func (w *watch) keepProbes(ctx context.Context, f *openProbes) {
 	}
 }
 
-// holdOne makes one probe. Whatever comes before it is ended ends all.
+// holdOne makes one probe. Anything that comes before ctx ends, ends all probes.
 func (f *openProbes) holdOne(ctx context.Context, t plan.Topology) {
 	if !f.settings.Apply.Observer.HoldProbe(ctx, t, f.cluster.ID, f.shown.Reach) {
 		f.end()
 	}
 }
 
-// endProbes ends the probes, so that new ones may begin with the next round.
+// endProbes ends the probes, so that the next round may start new ones.
 func (w *watch) endProbes(f *openProbes) {
 	f.end()
 	w.mu.Lock()
@@ -180,8 +181,8 @@ func (w *watch) endProbes(f *openProbes) {
 	w.probes = nil
 }
 
-// stillWanted says whether the primary is still watched and nothing came. It is asked with
-// every turn, and costs no judgement of the rounds.
+// stillWanted says whether the primary is still watched and nothing answered. It is called
+// in every turn, and judges no rounds.
 func (w *watch) stillWanted(f *openProbes) bool {
 	w.mu.Lock()
 	watched := len(w.wants) > 0 && w.wants[0].Primary == f.cluster.ID
@@ -191,7 +192,7 @@ func (w *watch) stillWanted(f *openProbes) bool {
 	return watched && !f.ended && w.worker.loop.isCurrent(f.settings)
 }
 
-// stillHangs says whether the primary hangs as it did, at the same address.
+// stillHangs says whether the primary hangs as before, at the same address.
 func (w *watch) stillHangs(f *openProbes) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -199,8 +200,8 @@ func (w *watch) stillHangs(f *openProbes) bool {
 	return ok && sameTarget(cluster, f.cluster) && shown.Reach == f.shown.Reach && shown.Limit == f.shown.Limit
 }
 
-// hangingPrimary is the primary that hung in every round of each pair, with what the newest round
-// showed of it. The caller holds the lock.
+// hangingPrimary returns the primary that hung in every round of each pair, and its newest
+// round. The caller holds the lock.
 func (w *watch) hangingPrimary() (c plan.Cluster, shown plan.Round, ok bool) {
 	primary := reconcile.HangingPrimary(w.made, w.worker.loop.clock.Now())
 	if len(w.wants) == 0 || primary != w.wants[0].Primary {
@@ -215,14 +216,15 @@ func (w *watch) hangingPrimary() (c plan.Cluster, shown plan.Round, ok bool) {
 	return w.topology.Clusters[i], shown, true
 }
 
-// watchedTopology is the topology that is watched.
+// watchedTopology returns the document of the topology that is watched.
 func (w *watch) watchedTopology() plan.Topology {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.topology
 }
 
-// roundInFlight is what the probes of a primary show a pass with these settings as of now.
+// roundInFlight returns what tells a pass with these settings what the probes of a primary
+// amount to as of now.
 func (w *watch) roundInFlight(s *shared) func(plan.Topology, string) (plan.Round, bool) {
 	return func(t plan.Topology, primary string) (plan.Round, bool) {
 		w.mu.Lock()
@@ -235,12 +237,12 @@ func (w *watch) roundInFlight(s *shared) func(plan.Topology, string) (plan.Round
 	}
 }
 
-// sameTarget says whether two entries lead to one cluster by one way.
+// sameTarget says whether two entries lead to the same cluster by the same addresses.
 func sameTarget(a, b plan.Cluster) bool {
 	return a.ID == b.ID && a.ClientAddress == b.ClientAddress && a.URI == b.URI
 }
 
-// reserveProbes takes a place among the primaries that are probed so, if one is free.
+// reserveProbes takes one of the maxProbedPrimaries places, if one is free.
 func (l *Loop) reserveProbes() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -251,13 +253,14 @@ func (l *Loop) reserveProbes() bool {
 	return true
 }
 
+// releaseProbes gives the place back.
 func (l *Loop) releaseProbes() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.probedPrimaries--
 }
 
-// isCurrent says whether settings are those of now.
+// isCurrent says whether the settings are the current ones.
 func (l *Loop) isCurrent(s *shared) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,13 +16,14 @@ import (
 type passResult struct {
 	report reconcile.Report
 	err    error
-	acted  bool // with the right to act
+	acted  bool // it had the right to act
 	began  time.Time
 	apply  reconcile.Apply
 	commit string
 }
 
-// publishPass remembers what a pass found, publishes it and tells what is new.
+// publishPass publishes what a pass found, emits events for what is new, and records what
+// the ledger needs.
 func (w *worker) publishPass(j passResult) {
 	l := w.loop
 	now := l.clock.Now()
@@ -36,7 +37,7 @@ func (w *worker) publishPass(j passResult) {
 	result := resultOf(j.report, w.name)
 	spent := j.report.Remembered().Used(w.name, t.Generation)
 	var raised, resolved []reconcile.Drift
-	if result.Outcome != reconcile.OutcomeApplied { // what was seen before it says nothing any more; the next look is due at once
+	if result.Outcome != reconcile.OutcomeApplied { // after an apply the observation is old; the next pass is due at once
 		raised, resolved = w.drift.update(reconcile.Drifts(t, t.Transition != plan.TransitionNone && !spent))
 	}
 	s.LastSuccess = now
@@ -56,8 +57,7 @@ func (w *worker) publishPass(j passResult) {
 	}
 }
 
-// statusAfter is the status with all that a pass which could judge the topology
-// found and did.
+// statusAfter returns the status with all that a pass found and did.
 func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j passResult) TopologyStatus {
 	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.confirmedDrifts()
 	s.Evidence = w.watch.evidence()
@@ -84,13 +84,13 @@ func mayNotApply(a reconcile.Apply, topology string) bool {
 	return a.Observing || slices.Contains(a.Suspended, topology)
 }
 
-// isNews says whether a result is more than that there was nothing to do, or
-// that it waits.
+// isNews says whether an apply did something, tried something or failed. Nothing to do,
+// and waiting, are no news.
 func isNews(r reconcile.Result) bool {
 	return r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnverified || r.Outcome == reconcile.OutcomeError || len(r.Steps) > 0
 }
 
-// publishFailure keeps what was known, and says that it could not be renewed.
+// publishFailure publishes that the pass failed, and keeps what was known before.
 func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	s.Failures++
 	w.failures = s.Failures
@@ -104,6 +104,7 @@ func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	w.publish(s)
 }
 
+// attrs returns the attributes of a log line about this topology.
 func (w *worker) attrs(s TopologyStatus, more ...any) []any {
 	out := []any{slog.String("topology", s.Name), slog.String("commit", s.Commit)}
 	if w.trace != "" {
@@ -112,19 +113,19 @@ func (w *worker) attrs(s TopologyStatus, more ...any) []any {
 	return append(out, more...)
 }
 
-// passLogger logs what goes on during the pass under way.
+// passLogger returns what logs the waits of the pass under way.
 func (w *worker) passLogger(commit string) func(topology, text string) {
 	attrs := w.attrs(TopologyStatus{Name: w.name, Commit: commit})
 	return func(_, text string) { w.loop.log.Info(text, attrs...) }
 }
 
-// emit tells something that a pass found.
+// emit emits an event that the pass under way found.
 func (w *worker) emit(e Event) {
 	e.Trace = w.trace
 	w.loop.emit(e)
 }
 
-// publishApplying tells that what a pass planned is carried out now.
+// publishApplying publishes that a plan is carried out from now on.
 func (w *worker) publishApplying(t plan.TopologyPlan, d approval.Decision) {
 	s := w.last
 	s.Name, s.Commit, s.State, s.Plan, s.Decision, s.Error = w.name, d.Commit, StateApplying, t, d, ""
@@ -134,7 +135,7 @@ func (w *worker) publishApplying(t plan.TopologyPlan, d approval.Decision) {
 	w.publish(s)
 }
 
-// publish shows the status, and tells when the state is another one.
+// publish publishes the status, and emits an event when the state or its reason changed.
 func (w *worker) publish(s TopologyStatus) {
 	l, before := w.loop, w.last
 	w.last = s
@@ -149,7 +150,8 @@ func (w *worker) publish(s TopologyStatus) {
 	w.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
 }
 
-// reason says in a few words what a state rests on.
+// reason says in a few words why the topology has its state; empty: there is nothing to
+// add.
 func (s TopologyStatus) reason() string {
 	blocking := s.Plan.Blocking(s.Decision.Accepted)
 	switch {
@@ -168,6 +170,7 @@ func (s TopologyStatus) reason() string {
 	}
 }
 
+// emitDrift emits an event for each drift that was raised or resolved.
 func (w *worker) emitDrift(raised, resolved []reconcile.Drift, commit string) {
 	for _, d := range raised {
 		severity := plan.SeverityWarning
@@ -184,7 +187,8 @@ func (w *worker) emitDrift(raised, resolved []reconcile.Drift, commit string) {
 	}
 }
 
-// emitResult tells what an apply did, once.
+// emitResult emits an event for what an apply did. After a success the next pass follows
+// at once.
 func (w *worker) emitResult(r reconcile.Result, t plan.TopologyPlan, j passResult) {
 	if !j.acted || !isNews(r) || mayNotApply(j.apply, w.name) {
 		return
@@ -202,8 +206,8 @@ func (w *worker) emitResult(r reconcile.Result, t plan.TopologyPlan, j passResul
 	}
 }
 
-// recordPass writes the black box: the progress of standbys whose source lives,
-// the generation, and where the clusters belong.
+// recordPass records what a later failover needs: the progress of standbys whose source
+// lives, the generation, and which topology each cluster belongs to.
 func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
 	defer cancel()
@@ -224,9 +228,11 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	}
 }
 
-// recordWithin bounds the writes beside a pass.
+// recordWithin bounds the writes to the ledger beside a pass.
 const recordWithin = 10 * time.Second
 
+// newestGeneration returns the greatest generation that the ledger knows of a topology; 0:
+// none.
 func newestGeneration(m plan.Memory, topology string) int64 {
 	var out int64
 	for _, g := range m.Generations {

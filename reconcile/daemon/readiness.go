@@ -2,8 +2,8 @@ package daemon
 
 import "fmt"
 
-// Unready says why the daemon would not act on an approved failover now; empty: it
-// would, or another process on the same ledger would, or it only observes.
+// Unready says why the daemon would not act on an approved failover now. Empty: it would,
+// or another process on the ledger would, or it only observes.
 func (s Snapshot) Unready() string {
 	switch {
 	case s.Stopping:
@@ -20,8 +20,8 @@ func (s Snapshot) Unready() string {
 	return s.allFailing()
 }
 
-// allFailing says why no topology at all could be looked at; empty: one could, or there
-// is none.
+// allFailing says why the newest pass of every topology failed; empty: one succeeded, or
+// there is no topology.
 func (s Snapshot) allFailing() string {
 	for _, t := range s.Topologies {
 		if t.Error == "" {
@@ -34,7 +34,7 @@ func (s Snapshot) allFailing() string {
 	return fmt.Sprintf("none of %d topologies can be looked at: %s", len(s.Topologies), s.Topologies[0].Error)
 }
 
-// electionFailed notes why this process cannot lead, and tells it once.
+// electionFailed publishes why this process cannot lead, and logs each new reason once.
 func (l *Loop) electionFailed(err error) {
 	l.noteNotLeading("the election failed: " + err.Error())
 	before := ""
@@ -44,14 +44,14 @@ func (l *Loop) electionFailed(err error) {
 	}
 }
 
-// electionUndecided notes, while a campaign goes on, why nobody is known to lead; empty:
+// electionUndecided publishes, while a campaign goes on, why no leader is known; empty:
 // another process leads.
 func (l *Loop) electionUndecided(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = why })
 }
 
-// noteRecorded notes whether the ledger could be written, and tells a change of it once.
-// What could not be written is tried again with the next sweep.
+// noteRecorded publishes whether the ledger could be written, and logs each change once.
+// What could not be written, the next pass tries again.
 func (l *Loop) noteRecorded(err error) {
 	said := ""
 	if err != nil {

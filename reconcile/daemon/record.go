@@ -10,8 +10,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// progressRecords are the records of the standbys that answered while their source
-// did too: what is seen after the source is lost must not replace it.
+// progressRecords returns a record for each standby that answered while its source did
+// too. What is seen after the source is lost must not replace what was seen before.
 func progressRecords(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.ProgressRecord {
 	var out []plan.ProgressRecord
 	for _, c := range t.Clusters {
@@ -41,8 +41,8 @@ func progressRecords(t plan.TopologyPlan, m plan.Memory, at time.Time) []plan.Pr
 	return out
 }
 
-// withCaughtUp are channels with what was proven of them before: that a channel had
-// nothing unsent at a time stays true, also when it is behind now or nobody could tell.
+// withCaughtUp adds to channels what was proven of them before. That a channel had nothing
+// unsent at a time stays true when the channel is behind now, or cannot be judged.
 func withCaughtUp(channels, before []plan.ChannelProgress) []plan.ChannelProgress {
 	out := slices.Clone(channels)
 	for i, c := range out {
@@ -57,8 +57,9 @@ func withCaughtUp(channels, before []plan.ChannelProgress) []plan.ChannelProgres
 	return out
 }
 
-// failureRecords are the records of the standbys whose source the rounds of evidence see
-// fail, with since when: the progress in them stays what it was while it lived.
+// failureRecords returns the records of standbys whose source fails in the rounds of
+// evidence, with since when it fails. Their progress stays as it was while the source
+// lived.
 func failureRecords(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now time.Time) []plan.ProgressRecord {
 	var out []plan.ProgressRecord
 	for _, e := range made {
@@ -74,11 +75,13 @@ func failureRecords(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, no
 	return out
 }
 
+// isUp says whether a cluster answered.
 func isUp(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster && c.View.Reach == plan.ReachUp })
 }
 
-// noBacklog is when every channel was shown to have nothing unsent.
+// noBacklog returns the newest time at which every channel was proven to have nothing
+// unsent; false: there is none.
 func noBacklog(channels []plan.ChannelProgress) (time.Time, bool) {
 	var oldest time.Time
 	for _, c := range channels {
@@ -92,13 +95,12 @@ func noBacklog(channels []plan.ChannelProgress) (time.Time, bool) {
 	return oldest, len(channels) > 0
 }
 
-// recordEvery is how far apart two writes of progress are. With many topologies
-// some pass ends every few milliseconds, and each write makes every process
-// read the ledger anew.
+// recordEvery is how far apart two writes of progress are. With many topologies a pass
+// ends every few milliseconds, and each write makes every process read the ledger again.
 const recordEvery = time.Second
 
-// recorder writes progress in few transactions: the first at once, and what
-// comes until recordEvery is over with the next.
+// recorder writes progress in few transactions: the first records at once, and those that
+// come within recordEvery together.
 type recorder struct {
 	write  func(context.Context, ...plan.ProgressRecord) error
 	failed func(error)
@@ -111,6 +113,7 @@ type recorder struct {
 	ending   chan struct{} // closed once nothing is added any more
 }
 
+// add has records written soon. The newest record of a cluster replaces older ones.
 func (r *recorder) add(records []plan.ProgressRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,6 +130,7 @@ func (r *recorder) add(records []plan.ProgressRecord) {
 	r.flushing.Go(r.flush)
 }
 
+// flush writes until nothing is left.
 func (r *recorder) flush() {
 	for {
 		r.mu.Lock()
@@ -147,12 +151,13 @@ func (r *recorder) flush() {
 	}
 }
 
-// wait writes what is left.
+// wait writes what is left and returns when it is written. Nothing may be added after it.
 func (r *recorder) wait() {
 	close(r.ending)
 	r.flushing.Wait()
 }
 
+// workContext returns the context of work that outlives the stop by the grace.
 func (l *Loop) workContext() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()

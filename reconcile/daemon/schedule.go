@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// Clock is the source of time of the loop. Deadlines of calls are always the
-// machine's.
+// Clock is the time of the loop. The deadlines of calls always use the clock of the
+// machine.
 type Clock interface {
 	Now() time.Time
-	// After sends once d has passed.
+	// After returns a channel that receives once d has passed.
 	After(d time.Duration) <-chan time.Time
 }
 
 // WallClock is the machine's clock.
 type WallClock struct{}
 
-// Now is the machine's time.
+// Now returns time.Now().
 func (WallClock) Now() time.Time { return time.Now() }
 
-// After is time.After.
+// After returns time.After(d).
 func (WallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// jittered spreads an interval by a tenth either way, so that what was begun
-// together does not stay together. r is from [0, 1).
+// jittered spreads an interval by a tenth either way, so that passes which began together
+// drift apart. r is from [0, 1).
 func jittered(d time.Duration, r float64) time.Duration {
 	const spread = 0.1
 	return time.Duration(float64(d) * (1 - spread + 2*spread*r))
 }
 
-// firstRetry is how soon a failure is tried again.
+// firstRetry is the delay after a first failure.
 const firstRetry = time.Second
 
-// retryAfter is the delay after that many failures in a row: doubled each
-// time, and never longer than the usual interval.
+// retryAfter returns the delay after a number of failures in a row: it doubles each time,
+// up to the usual interval.
 func retryAfter(failures int, usual time.Duration) time.Duration {
 	d := firstRetry
 	for range failures - 1 {
@@ -44,19 +44,20 @@ func retryAfter(failures int, usual time.Duration) time.Duration {
 	return min(d, usual)
 }
 
-// lane orders passes, so that what is slow or at rest never makes a change wait.
+// lane is a queue of passes. Passes of different lanes never wait for each other.
 type lane int
 
 const (
-	laneCalm   lane = iota // nothing is wanted, and it answered quickly
-	laneSlow               // it took its time, because a cluster does not answer
+	laneCalm   lane = iota // no change is wanted, and the last pass was quick
+	laneSlow               // the last pass was slow, because a cluster does not answer
 	laneChange             // a change is wanted
 	laneCount
 )
 
-// slowPass is from when on a topology counts as slow: one read ran into its deadline.
+// slowPass is from when on a pass counts as slow: one read ran into its deadline.
 const slowPass = 2 * time.Second
 
+// laneOf returns the lane of the next pass of a topology.
 func laneOf(took time.Duration, change bool) lane {
 	switch {
 	case change:
@@ -68,10 +69,11 @@ func laneOf(took time.Duration, change bool) lane {
 	}
 }
 
-// lanes bound how many passes of each kind are begun at once. A pass gives its
-// place up once it is slow, so that not even many of them hold up the others.
+// lanes bound how many passes of each lane run at once. A pass that becomes slow gives its
+// place to the next.
 type lanes [laneCount]chan struct{}
 
+// newLanes makes lanes with as many places each; at least 1.
 func newLanes(concurrency int) *lanes {
 	var l lanes
 	for i := range l {
@@ -80,7 +82,7 @@ func newLanes(concurrency int) *lanes {
 	return &l
 }
 
-// enter waits for its turn; false: ctx ended before.
+// enter waits for a place in a lane; false: ctx ended first.
 func (l *lanes) enter(ctx context.Context, which lane) (leave func(), ok bool) {
 	select {
 	case <-ctx.Done():

@@ -10,8 +10,7 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// Configure takes over new settings: passes that are under way end with the
-// old ones.
+// Configure takes over new settings. Passes under way finish with the old ones.
 func (l *Loop) Configure(s Settings) {
 	l.configure(share(s))
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Mode, b.Config = modeOf(s.Apply), "" })
@@ -20,22 +19,24 @@ func (l *Loop) Configure(s Settings) {
 	l.wakeAll()
 }
 
-// Refused says that a new configuration was not taken over; the old one stands.
+// Refused publishes that a new configuration was not taken over. The old one stays in
+// force.
 func (l *Loop) Refused(err error) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Config = err.Error() })
 	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityCritical, Text: "the new configuration is refused and the old one stands: " + err.Error()})
 }
 
-// shared are settings with how many passes use them.
+// shared are settings and the number of passes that use them.
 type shared struct {
 	Settings
-	// read brings the repository up to date and reads its tip; who asks at once
-	// shares one reading.
+	// read brings the repository up to date and reads its tip. Concurrent callers share
+	// one read.
 	read     func(context.Context) (Revision, error)
 	users    int
 	replaced bool
 }
 
+// share makes settings that passes can share.
 func share(s Settings) *shared {
 	out := &shared{Settings: s}
 	if s.Source != nil {
@@ -44,7 +45,7 @@ func share(s Settings) *shared {
 	return out
 }
 
-// use returns the present settings until done is called.
+// use returns the current settings. They stay open until done is called.
 func (l *Loop) use() (s *shared, done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +59,7 @@ func (l *Loop) use() (s *shared, done func()) {
 	}
 }
 
-// configure replaces the settings; nil only ends the use of the last ones.
+// configure replaces the settings; nil only retires the last ones.
 func (l *Loop) configure(s *shared) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,6 +70,7 @@ func (l *Loop) configure(s *shared) {
 	}
 }
 
+// closeUnused closes settings that were replaced and that no pass uses.
 func (s *shared) closeUnused() {
 	if s.replaced && s.users == 0 && s.Close != nil {
 		s.Close()
@@ -76,8 +78,7 @@ func (s *shared) closeUnused() {
 	}
 }
 
-// busy notes that something is under way that must end by a time; the health
-// of the loop rests on it.
+// busy notes that work is under way that must end within limit. [Loop.Health] checks that.
 func (l *Loop) busy(what string, limit time.Duration) (done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,12 +90,12 @@ func (l *Loop) busy(what string, limit time.Duration) (done func()) {
 	}
 }
 
-// overtime is how much longer than its own bound a piece of work may take
-// before the loop counts as stuck.
+// overtime is how much longer than its limit a piece of work may take before the loop
+// counts as stuck.
 const overtime = time.Minute
 
-// Health says what is stuck: work that should have ended a minute ago. Nil:
-// nothing is.
+// Health fails when a piece of work should have ended more than overtime ago, and names
+// it.
 func (l *Loop) Health() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

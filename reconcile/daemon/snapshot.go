@@ -11,13 +11,13 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// State is how the daemon sees one topology (contract.md §9). Exactly one
-// holds at a time. The zero value is not known.
+// State is how the daemon sees a topology (contract.md §9). A topology has exactly one.
+// The zero value is unknown.
 type State string
 
 // The states of a topology.
 const (
-	StateUnknown   State = ""          // not looked at yet, or something that matters could not be judged
+	StateUnknown   State = ""          // no pass yet, or something that matters could not be judged
 	StateInSync    State = "in_sync"   // seen to be as Git wants it
 	StatePending   State = "pending"   // a change is wanted and waits for its approval or its turn
 	StateBlocked   State = "blocked"   // a change is wanted, or something is wrong, and a finding blocks it
@@ -31,7 +31,7 @@ func States() []State {
 	return []State{StateInSync, StatePending, StateBlocked, StateApplying, StateDrifted, StateSuspended, StateUnknown}
 }
 
-// String gives the contract's word.
+// String returns the word of the contract.
 func (s State) String() string {
 	if s == StateUnknown {
 		return "unknown"
@@ -39,63 +39,63 @@ func (s State) String() string {
 	return string(s)
 }
 
-// TopologyStatus is what the daemon knows of one topology. Its slices and
-// pointers are never changed once it is published.
+// TopologyStatus is what the daemon knows of one topology. Nothing in it changes after it
+// is published.
 type TopologyStatus struct {
 	Name   string
 	State  State
-	Commit string // that governs it
-	// Plan is the newest one; zero before the first sweep of this topology.
+	Commit string // governs the topology
+	// Plan is of the newest pass; zero before the first one.
 	Plan     plan.TopologyPlan
 	Decision approval.Decision
 	Drifts   []reconcile.Drift // confirmed ones, sorted
-	// Evidence are the rounds that go on while its primary does not answer.
+	// Evidence are the rounds that are made while the primary does not answer.
 	Evidence []plan.Evidence
-	// Result is what the newest apply of this process did that was more than
-	// to find nothing to do; nil: there was none.
+	// Result is of the newest apply of this process that did something, tried something or
+	// failed; nil: there was none.
 	Result *reconcile.Result
-	// Served is the greatest generation that was seen to be live here and
-	// verified: what clients may be told of. 0: none yet.
+	// Served is the greatest generation that this process saw live and verified. Clients
+	// may be told of it. 0: none yet.
 	Served int64
-	// Published is what clients may be told: the roles of the greatest
-	// generation that was verified, here or by whoever wrote the ledger.
+	// Published is what clients may be told: the roles of the greatest generation that
+	// this process, or another on the ledger, saw verified.
 	Published reconcile.Published
-	// IntentOpen: a step of this run or an earlier one may be under way or in
-	// doubt.
+	// IntentOpen: a step of this run or an earlier one may be under way or in doubt.
 	IntentOpen bool
-	// Stale are the clusters that the ledger holds as stale, sorted.
+	// Stale are the clusters that the ledger marks as stale, sorted.
 	Stale       []string
 	LastAttempt time.Time     // start of the newest pass
-	LastSuccess time.Time     // end of the newest pass that could judge it
+	LastSuccess time.Time     // end of the newest pass that could judge the topology
 	Took        time.Duration // of the newest pass
 	Failures    int           // passes that failed in a row
 	Error       string        // why the newest pass failed; empty: it did not
 }
 
-// Snapshot is what the daemon knows, at one moment. It is a value: nothing in
-// it is changed after it was published, and readers change nothing either.
+// Snapshot is what the daemon knows at one moment. Neither the daemon nor readers change
+// anything in it.
 type Snapshot struct {
 	At      time.Time
 	Started time.Time
 	Mode    string // observe or apply
 	Ledger  plan.LedgerKind
-	// Commit is the tip of the tracked ref as last fetched, Problems are the
-	// faults of its files.
+	// Commit is the tip of the tracked ref as last fetched. Problems say what is wrong with
+	// its files.
 	Commit   string
 	Problems []string
-	GitFetch time.Time // the newest one that succeeded
-	GitError string    // why the newest one failed; empty: it did not
+	GitFetch time.Time // the newest fetch that succeeded
+	GitError string    // why the newest fetch failed; empty: it did not
 	Leader   bool      // this process may act
-	Leading  string    // what it waits for while it may not
-	// ElectionError is why it can neither lead nor wait for who leads, RecordError
-	// why the ledger could not be written last; empty: neither is so.
+	Leading  string    // what it waits for while it may not act
+	// ElectionError is why the process can neither lead nor wait for the leader; empty: it
+	// can.
 	ElectionError string
-	RecordError   string
-	Config        string           // why the newest configuration was not taken over; empty: it was
-	Swept         bool             // the first sweep of every topology has ended
-	SweptAt       time.Time        // end of the newest pass of any topology
-	Stopping      bool             // the end was asked for: nothing new is begun
-	Topologies    []TopologyStatus // sorted by name
+	// RecordError is why the newest write to the ledger failed; empty: it did not.
+	RecordError string
+	Config      string           // why the newest configuration was not taken over; empty: it was
+	Swept       bool             // every topology has had its first pass
+	SweptAt     time.Time        // end of the newest pass of any topology
+	Stopping    bool             // the loop is stopping: no apply begins any more
+	Topologies  []TopologyStatus // sorted by name
 }
 
 // Topology returns the status of one topology.
@@ -107,13 +107,13 @@ func (s Snapshot) Topology(name string) (TopologyStatus, bool) {
 	return s.Topologies[i], true
 }
 
-// Board is where the daemon publishes what it knows. Readers take a Snapshot
-// at any time, from any goroutine. The zero value is ready.
+// Board is where the daemon publishes what it knows. Readers take a [Snapshot] at any
+// time, from any goroutine. The zero value is ready.
 type Board struct {
 	mu         sync.Mutex
 	common     Snapshot // without topologies
 	topologies map[string]TopologyStatus
-	made       *Snapshot // of both; nil when they changed since
+	made       *Snapshot // of both; nil: they changed since
 	changed    chan struct{}
 }
 
@@ -133,22 +133,22 @@ func (b *Board) Snapshot() Snapshot {
 	return *b.made
 }
 
-// gitError is that of the snapshot, without making one.
+// gitError returns GitError without making a snapshot.
 func (b *Board) gitError() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.common.GitError
 }
 
-// recordError is that of the snapshot, without making one.
+// recordError returns RecordError without making a snapshot.
 func (b *Board) recordError() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.common.RecordError
 }
 
-// Changed returns a channel that is closed with the next change. Take it
-// before the Snapshot, so that no change is missed.
+// Changed returns a channel that is closed at the next change. Take it before the
+// Snapshot, so that no change is missed.
 func (b *Board) Changed() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,7 +158,7 @@ func (b *Board) Changed() <-chan struct{} {
 	return b.changed
 }
 
-// set changes what is known of the whole.
+// set changes what does not belong to one topology.
 func (b *Board) set(at time.Time, change func(*Snapshot)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -180,7 +180,7 @@ func (b *Board) topology(at time.Time, name string, change func(*TopologyStatus)
 	b.touch(at)
 }
 
-// forget drops a topology that no commit knows any more.
+// forget drops a topology that no commit names any more.
 func (b *Board) forget(at time.Time, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,6 +188,7 @@ func (b *Board) forget(at time.Time, name string) {
 	b.touch(at)
 }
 
+// touch wakes those who wait for a change. The caller holds the lock.
 func (b *Board) touch(at time.Time) {
 	b.common.At, b.made = at, nil
 	if b.changed != nil {

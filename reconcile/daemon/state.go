@@ -7,18 +7,18 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// stateOf is the one word for a topology. Drift comes before what the change
-// back would be called, a block before waiting.
+// stateOf returns the one state of a topology. Drift comes before the change that would
+// undo it, and blocked before pending.
 func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconcile.Apply) State {
 	drifted := slices.ContainsFunc(s.Drifts, reconcile.Drift.Matters)
 	switch {
 	case slices.Contains(a.Suspended, t.Name):
 		return StateSuspended
-	case r.Outcome == reconcile.OutcomeApplied && !t.InSync: // the next look, which is due at once, says what came of it
+	case r.Outcome == reconcile.OutcomeApplied && !t.InSync: // the next pass, which is due at once, says what came of it
 		return StateApplying
 	case drifted:
 		return StateDrifted
-	case t.OnlyUnprobed(): // the rounds go on, and then it is carried on
+	case t.OnlyUnprobed(): // the rounds go on, and then the intent is resumed
 		return StatePending
 	case t.Blocked(s.Decision.Accepted), r.Outcome == reconcile.OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked
@@ -31,6 +31,7 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 	}
 }
 
+// severityOf returns the severity of the event for a state.
 func severityOf(s State) plan.Severity {
 	switch s {
 	case StateBlocked, StateDrifted, StateUnknown:

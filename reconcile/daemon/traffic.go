@@ -10,27 +10,26 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// backgroundChecker answers with what was last found out and asks anew beside
-// the pass, so that a target that hangs never holds up a pass.
+// backgroundChecker answers at once with the newest answer of the targets, and asks them
+// again in the background. So a target that hangs delays no pass.
 type backgroundChecker struct {
 	checker reconcile.TrafficChecker
 	mu      sync.Mutex
 	known   map[string]answered // by topology
 }
 
-// answered is the newest answer to one question about a topology.
+// answered is the newest answer to the question about a topology.
 type answered struct {
 	question string // primary and stale clusters
 	states   []plan.TrafficState
-	asking   int // which question is under way; 0: none
-	asked    int // how many were begun
+	asking   int // number of the question that is under way; 0: none
+	asked    int // number of the newest question
 }
 
-// InBackground makes a checker and a setter for a daemon, which sweeps over and
-// over: its Check returns at once with the answer that the sweep before asked for,
-// none if that question is new. A topology is asked about once at a time. What was
-// asked before traffic was set says nothing any more; what Set saw is the answer.
-// r may be nil.
+// InBackground makes a checker, and a redirector, for a daemon. Check returns at once with
+// the answer to the question of an earlier pass, none for a new question. At most one
+// question about a topology is under way. Setting traffic replaces the answer, and a
+// question that was asked before it counts for nothing. r may be nil.
 func InBackground(c reconcile.TrafficChecker, r reconcile.Redirector) (reconcile.TrafficChecker, reconcile.Redirector) {
 	b := &backgroundChecker{checker: c, known: map[string]answered{}}
 	if r == nil {
@@ -39,7 +38,7 @@ func InBackground(c reconcile.TrafficChecker, r reconcile.Redirector) (reconcile
 	return b, settingChecker{Redirector: r, background: b}
 }
 
-// settingChecker tells a checker what setting the traffic came to.
+// settingChecker is a redirector whose Set replaces the answer of the checker.
 type settingChecker struct {
 	reconcile.Redirector
 	background *backgroundChecker
@@ -52,19 +51,20 @@ func (s settingChecker) Set(ctx context.Context, topology, primary string, stale
 	return states
 }
 
+// questionOf identifies a question.
 func questionOf(primary string, stale []string) string {
 	return primary + " not " + strings.Join(stale, " ")
 }
 
-// set replaces what is known, and lets a question that is under way go unheard.
+// set replaces the answer. The answer of a question under way is dropped.
 func (b *backgroundChecker) set(topology, question string, states []plan.TrafficState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known[topology] = answered{question: question, states: slices.Clone(states), asked: b.known[topology].asked}
 }
 
-// Check starts a question and returns what is known. The question outlives the
-// pass; the targets' own timeouts end it.
+// Check starts a question, if none is under way, and returns the newest answer. The
+// question outlives the pass; the timeouts of the targets end it.
 func (b *backgroundChecker) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
 	question := questionOf(primary, stale)
 	b.mu.Lock()
@@ -85,8 +85,7 @@ func (b *backgroundChecker) Check(ctx context.Context, topology, primary string,
 	return slices.Clone(k.states)
 }
 
-// learn keeps an answer, unless another question was asked meanwhile, or the
-// traffic was set.
+// learn keeps an answer, unless the question changed or traffic was set meanwhile.
 func (b *backgroundChecker) learn(topology, question string, asking int, states []plan.TrafficState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

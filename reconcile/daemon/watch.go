@@ -11,32 +11,32 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// watch makes rounds of evidence for one topology, beside its passes, so that
-// they are there when an approved commit asks for them (contract.md §8).
+// watch makes rounds of evidence for one topology beside its passes, so that they exist
+// when an approved commit needs them (contract.md §8).
 type watch struct {
 	worker *worker
 
 	mu       sync.Mutex
 	topology plan.Topology
-	wants    []plan.Want // none: nothing is watched
+	wants    []plan.Want // pairs to probe; none: nothing is watched
 	made     []plan.Evidence
 	running  bool
-	probes   *openProbes // nil: the primary does not hang, or is not probed so
+	probes   *openProbes // nil: the primary does not hang, or has no probes in flight
 	approval waitingApproval
 	commit   string // that governed the topology in the newest pass
 	trace    string // of that pass
 }
 
-// waitingApproval is the approval of a failover that waits.
+// waitingApproval is the approval of a failover that was not carried out yet.
 type waitingApproval struct {
-	payloads []string        // nil: there is none
-	change   approval.Change // that it approves
+	payloads []string        // its payload hashes; nil: there is no approval
+	change   approval.Change // the change that it approves
 	since    time.Time       // when this process first saw it
 	upInARow int             // rounds in a row that saw the old primary up, since then
 }
 
-// update takes over what a pass found: which pairs are worth watching, and
-// whether an approval waits that a living primary would make lapse.
+// update takes over what a pass found: which pairs are worth watching, and whether an
+// approval waits that lapses if the primary lives.
 func (w *watch) update(a reconcile.Apply, t plan.TopologyPlan, d approval.Decision) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,7 +60,7 @@ func (w *watch) update(a reconcile.Apply, t plan.TopologyPlan, d approval.Decisi
 	})
 }
 
-// start starts the rounds if they are wanted and do not go on already.
+// start starts the rounds if some are wanted and none are running.
 func (w *watch) start(ctx context.Context, running *sync.WaitGroup) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +71,7 @@ func (w *watch) start(ctx context.Context, running *sync.WaitGroup) {
 	running.Go(func() { w.run(ctx, running) })
 }
 
-// run makes rounds until nothing is watched any more.
+// run makes rounds until nothing is watched any more or ctx ends.
 func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 	clock := w.worker.loop.clock
 	var sampling sync.WaitGroup
@@ -98,8 +98,8 @@ func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 	}
 }
 
-// sample adds a round if the old primary answers beside the rounds. It says nothing
-// of an approval that waits: an answer among failures is none of two in a row.
+// sample adds a round if the old primary answers between two rounds. It does not count
+// against a waiting approval: that takes whole rounds.
 func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}) {
 	s, done := w.worker.loop.use()
 	defer done()
@@ -111,8 +111,8 @@ func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}
 	}
 }
 
-// makeRounds makes one round of every pair, side by side, and returns when the
-// next are due.
+// makeRounds makes one round of every pair in parallel, and returns the interval to the
+// next rounds.
 func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
 	s, done := w.worker.loop.use()
 	defer done()
@@ -125,7 +125,7 @@ func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval tim
 		interval = min(interval, want.Interval)
 		all.Go(func() {
 			round := s.Apply.Observer.Round(ctx, t, want)
-			if ctx.Err() == nil { // what was cut short shows nothing
+			if ctx.Err() == nil { // a round that was cut short shows nothing
 				w.addRound(ctx, want, round, true)
 			}
 		})
@@ -134,8 +134,8 @@ func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval tim
 	return interval
 }
 
-// addRound keeps a round, and wakes the passes when it changes what the rounds say. whole
-// says that it is no sample.
+// addRound keeps a round, and asks for a pass when the round changes the verdict. whole
+// says that it is a round and no sample.
 func (w *watch) addRound(ctx context.Context, want plan.Want, r plan.Round, whole bool) {
 	now := w.worker.loop.clock.Now()
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
@@ -170,8 +170,8 @@ func (w *watch) addRound(ctx context.Context, want plan.Want, r plan.Round, whol
 	}
 }
 
-// isWatched says whether a pair is still to be watched: a round may end after a pass
-// that changed what is live.
+// isWatched says whether a pair is still watched: a round may end after a pass that
+// changed what is live. The caller holds the lock.
 func (w *watch) isWatched(want plan.Want) bool {
 	return slices.ContainsFunc(w.wants, func(x plan.Want) bool { return x.Primary == want.Primary && x.Candidate == want.Candidate })
 }
@@ -180,7 +180,7 @@ func (w *watch) isWatched(want plan.Want) bool {
 // approval lapses (contract.md §4).
 const lapseAfterRounds = 2
 
-// countRound counts a round against an approval that waits.
+// countRound counts a round, and returns the approval and true when it lapses by it.
 func (s *waitingApproval) countRound(r plan.Round) (waitingApproval, bool) {
 	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).State == plan.LossReachable
 	if s.payloads == nil || r.At.Before(s.since) || !alive {
@@ -191,14 +191,14 @@ func (s *waitingApproval) countRound(r plan.Round) (waitingApproval, bool) {
 	return *s, s.upInARow >= lapseAfterRounds
 }
 
-// evidence are the rounds that were made so far.
+// evidence returns the rounds that were made so far.
 func (w *watch) evidence() []plan.Evidence {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.made)
 }
 
-// emit tells something that a round showed, as of the newest pass.
+// emit emits an event that a round showed, with commit and trace of the newest pass.
 func (w *watch) emit(e Event) {
 	w.mu.Lock()
 	e.Commit, e.Trace = w.commit, w.trace
@@ -206,8 +206,8 @@ func (w *watch) emit(e Event) {
 	w.worker.loop.emit(e)
 }
 
-// lapse records that an approval met a living primary, and denies it so. Only
-// who may act records it; whoever leads next sees the primary too.
+// lapse records that an approval lapses because the old primary lives. Only the process
+// that leads records it; the next leader sees the primary too.
 func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	if w.loop.right() == nil {
 		return
@@ -228,7 +228,8 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	w.wake()
 }
 
-// announceVerdict tells what the rounds say now, and looks again at once.
+// announceVerdict emits an event when the rounds now suffice for a failover, and asks for
+// a pass at once.
 func (w *worker) announceVerdict(want plan.Want, v plan.LossState) {
 	switch v {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
@@ -241,7 +242,8 @@ func (w *worker) announceVerdict(want plan.Want, v plan.LossState) {
 	w.wake()
 }
 
-// approvalPayloads are the payloads of a failover's approval; nil: it is not approved.
+// approvalPayloads returns the payload hashes of the approval of a failover; nil: it is no
+// failover, or not approved.
 func approvalPayloads(t plan.TopologyPlan, d approval.Decision) []string {
 	if t.Transition != plan.TransitionFailover || d.Verdict != approval.VerdictApproved {
 		return nil

@@ -13,14 +13,14 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// worker looks after one topology. What it remembers between passes is its
-// own; only the rounds of evidence are made beside it.
+// worker makes the passes of one topology. Only its goroutine uses what it remembers
+// between passes; the watch has a lock of its own.
 type worker struct {
 	loop    *Loop
 	name    string
 	end     context.CancelFunc
 	woken   chan struct{}
-	changed atomic.Bool // Git asks for something new since the last pass
+	changed atomic.Bool // Git wants something else than at the last pass
 	locked  atomic.Bool // a pass of this topology holds its lock
 
 	trace    string // of the pass under way or the last one
@@ -28,11 +28,12 @@ type worker struct {
 	failures int
 	last     TopologyStatus
 	watch    watch
-	// unlisted is when the clusters are asked next whether they serve channels
-	// that nobody lists; zero: not drawn yet.
+	// unlisted is when the clusters are asked next whether they serve channels that no
+	// configuration lists. Zero: the time was not drawn yet.
 	unlisted time.Time
 }
 
+// newWorker makes the worker of a topology.
 func newWorker(l *Loop, name string) *worker {
 	w := &worker{loop: l, name: name, woken: make(chan struct{}, 1)}
 	w.watch.worker = w
@@ -47,7 +48,8 @@ func (w *worker) wake() {
 	}
 }
 
-// run makes one pass after the other until ctx ends.
+// run makes one pass after the other until ctx ends, and keeps the rounds of evidence
+// going between them.
 func (w *worker) run(ctx context.Context) {
 	var rounds sync.WaitGroup
 	defer rounds.Wait()
@@ -62,7 +64,7 @@ func (w *worker) run(ctx context.Context) {
 			defer leave()
 			select {
 			case <-ended:
-			case <-w.loop.clock.After(slowPass): // whoever takes that long holds up nobody else
+			case <-w.loop.clock.After(slowPass): // a slow pass gives its place to others
 			}
 		}()
 		delay := w.pass(ctx)
@@ -80,12 +82,13 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// unlistedEvery is how often each cluster is asked for channels that nobody
-// lists: their number changes with a restart only, and who has none waits.
+// unlistedEvery is how often each cluster is asked for channels that no configuration
+// lists. Their number changes only with a restart, and a cluster that serves none answers
+// only after a deadline.
 const unlistedEvery = time.Hour
 
-// asksUnlisted says whether this pass asks for them. The first time is drawn
-// within the first hour, so that not all topologies ask at once.
+// asksUnlisted says whether this pass asks for them. The first time is drawn within the
+// first hour, so that not all topologies ask at once.
 func (w *worker) asksUnlisted() bool {
 	now := w.loop.clock.Now()
 	if w.unlisted.IsZero() {
@@ -98,8 +101,8 @@ func (w *worker) asksUnlisted() bool {
 	return true
 }
 
-// pass looks at the topology once and, when this process leads, applies what
-// is approved. It returns when to look again.
+// pass makes one pass of the topology: it applies while this process leads, and else only
+// plans. It returns when the next pass is due.
 func (w *worker) pass(ctx context.Context) time.Duration {
 	l := w.loop
 	s, done := l.use()
@@ -132,7 +135,8 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	return jittered(s.SweepInterval, l.random())
 }
 
-// planOrApply makes the pass: with the right to act it applies, without it plans.
+// planOrApply applies with the right to act, and plans without it. acted says that it had
+// the right.
 func (w *worker) planOrApply(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
 	right := w.loop.right()
 	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
@@ -156,16 +160,15 @@ func (w *worker) planOrApply(ctx context.Context, s *shared, a reconcile.Apply) 
 	return report, true, err
 }
 
-// passLedger is the ledger of one pass: it shows that the topology is being
-// applied for as long as its lock is held, and begins nothing new once the
-// loop stops.
+// passLedger is the ledger of one pass. It publishes that the topology is being applied
+// while its lock is held, and takes no lock once the loop stops.
 type passLedger struct {
 	reconcile.Ledger
 	worker   *worker
 	stopping context.Context //nolint:containedctx // of the loop, as the zero value of a pass has none
 }
 
-// Lock takes the lock unless the loop stops.
+// Lock takes the lock. It fails with errStopped once the loop stops.
 func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
 	a.worker.locked.Store(true)
 	if a.stopping.Err() != nil {
@@ -178,11 +181,12 @@ func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duratio
 		return nil, err
 	}
 	l := a.worker.loop
-	a.worker.last.IntentOpen = true // until the ledger is read anew
+	a.worker.last.IntentOpen = true // until the ledger is read again
 	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State, t.IntentOpen = StateApplying, true })
 	return passRight{Right: right, worker: a.worker}, nil
 }
 
+// passRight is a lock whose release the worker notices.
 type passRight struct {
 	reconcile.Right
 	worker *worker
@@ -194,19 +198,19 @@ func (r passRight) Release() error {
 	return r.Right.Release()
 }
 
-// worthRetry says whether an apply left something that another try may finish.
+// worthRetry says whether another try may finish what an apply left.
 func worthRetry(r reconcile.Result, t plan.TopologyPlan, report reconcile.Report) bool {
 	switch r.Outcome {
 	case reconcile.OutcomeError, reconcile.OutcomeUnverified:
 		return true
-	case reconcile.OutcomeBlocked: // not by a finding: by a lock, or by what was seen under it
+	case reconcile.OutcomeBlocked: // by a lock, or by what was seen under it, not by a finding
 		return t.Transition != plan.TransitionNone && !report.Blocked(t)
 	default:
 		return false
 	}
 }
 
-// resultOf finds what an apply did to one topology.
+// resultOf returns what an apply did to one topology. Without a result it did nothing.
 func resultOf(report reconcile.Report, name string) reconcile.Result {
 	i := slices.IndexFunc(report.Results, func(r reconcile.Result) bool { return r.Topology == name })
 	if i < 0 {
@@ -215,7 +219,7 @@ func resultOf(report reconcile.Report, name string) reconcile.Result {
 	return report.Results[i]
 }
 
-// traceID is the id of the trace that ctx belongs to; empty: of none.
+// traceID returns the id of the trace of ctx; empty: it has none.
 func traceID(ctx context.Context) string {
 	if c := trace.SpanContextFromContext(ctx); c.HasTraceID() {
 		return c.TraceID().String()
