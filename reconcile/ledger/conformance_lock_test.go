@@ -67,7 +67,7 @@ var lockCases = map[string]func(*testing.T, *fixture){
 		if err := k.Begin(t.Context(), failover("orders", 8, "d1")); !errors.Is(err, ErrLockLost) {
 			t.Fatal(err)
 		}
-		same(t, f.kinds(""), []Kind(nil))
+		same(t, f.kinds("orders"), []Kind(nil))
 	},
 	"a name that is a path is refused": func(t *testing.T, f *fixture) {
 		for _, name := range []string{"", "../x", "a/b", "A", "-a"} {

@@ -132,11 +132,11 @@ var beginCases = map[string]func(*testing.T, *fixture){
 
 func refused(t *testing.T, f *fixture, b Beginning) {
 	t.Helper()
-	before := f.kinds("")
+	before := f.kinds("orders")
 	if err := f.lock("orders").Begin(t.Context(), b); !errors.Is(err, ErrTransition) {
 		t.Fatal(err)
 	}
-	same(t, f.kinds(""), before)
+	same(t, f.kinds("orders"), before)
 }
 
 func fence(generation int64) Beginning {

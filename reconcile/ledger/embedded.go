@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -40,6 +41,8 @@ type embedded struct {
 	busy time.Duration
 	turn chan struct{} // whoever has put one in may open the file
 	kept kept          // of whose turn it is
+
+	unsound atomic.Bool // what is kept was not found sound
 }
 
 // errNothing ends a transaction that has nothing to write.
@@ -93,16 +96,13 @@ func (b *embedded) name() string { return b.path }
 func (b *embedded) close() error { return nil }
 
 func (b *embedded) load(ctx context.Context) (im image, err error) {
-	info, err := os.Stat(b.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return image{}, b.checkAbsent()
-	case err != nil:
-		return image{}, fmt.Errorf("open ledger: %w", err)
-	case info.Size() == 0:
-		return image{}, b.checkAbsent() // its maker was killed before the first write
+	if im, ok, err := b.unchanged(ctx); err != nil || ok && !b.unsound.Load() {
+		return im, err
 	}
-	if im, ok, err := b.unchanged(ctx); ok || err != nil {
+	before := b.noted() // what is written meanwhile is not missed
+	im.noted = func() noted { return before }
+	absent, err := b.absent()
+	if absent || err != nil {
 		return im, err
 	}
 	err = b.with(ctx, true, func(db *bbolt.DB, file *os.File) error {
@@ -111,22 +111,40 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 			return err
 		})
 	})
+	im.noted = func() noted { return before }
 	return im, err
+}
+
+// absent says whether there is no file, or an empty one, whose maker was killed before
+// the first write.
+func (b *embedded) absent() (bool, error) {
+	info, err := os.Stat(b.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("open ledger: %w", err)
+	}
+	return info.Size() == 0, nil
 }
 
 func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	if info, err := os.Stat(b.path); err != nil || info.Size() == 0 {
-		if err := b.checkAbsent(); err != nil {
+	absent, err := b.absent()
+	if err != nil {
+		return err
+	}
+	if absent {
+		if _, err := fn(image{noted: b.noted}); err != nil { // nothing is made where one is missing
 			return err
 		}
 		if err := b.make(ctx); err != nil {
 			return err
 		}
 	}
-	err := b.with(ctx, false, func(db *bbolt.DB, file *os.File) error {
+	err = b.with(ctx, false, func(db *bbolt.DB, file *os.File) error {
 		var before image
 		var c change
 		var number int
@@ -136,6 +154,7 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 				return err
 			}
 			im := before
+			im.noted = b.noted
 			c, err = fn(im)
 			if err != nil {
 				return err
@@ -153,11 +172,13 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		switch {
 		case err == nil:
 			b.kept.wrote(before, c, number, file)
-			if n := len(c.append); n > 0 {
-				_ = b.writeHead(c.append[n-1]) // the record is written; the next one notes its own
-			}
+			_ = b.note(newestOf(before.chain, c.append)) // the record is written; the next one makes the note good
 		case !errors.Is(err, errNothing):
 			b.kept = kept{version: b.kept.version}
+		default:
+			if noteErr := b.note(newestOf(before.chain, nil)); noteErr != nil {
+				return noteErr
+			}
 		}
 		return err
 	})

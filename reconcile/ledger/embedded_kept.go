@@ -16,6 +16,7 @@ type kept struct {
 	number  int // of the last transaction that wrote
 	file    os.FileInfo
 	version uint64 // of the image that was made last
+	noted   string // hash of the record that was noted beside the file last
 }
 
 // read returns what the file holds.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -41,6 +42,12 @@ func (e *CorruptError) Error() string {
 		return fmt.Sprintf("ledger %s is damaged: %s", e.Path, e.Reason)
 	}
 	return fmt.Sprintf("ledger %s is damaged at record %d: %s", e.Path, e.Seq, e.Reason)
+}
+
+// said is the fault without the place of the ledger and what to do.
+func (e *CorruptError) said() string {
+	reason, _, _ := strings.Cut(e.Reason, " (hint:")
+	return reason
 }
 
 // FormatError reports a ledger written in a format that this build does not

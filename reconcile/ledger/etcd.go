@@ -27,6 +27,9 @@ type EtcdConfig struct {
 	Endpoints []string      // host:port, or http:// and https:// urls
 	Prefix    string        // of all keys; /reconcile if empty
 	TTL       time.Duration // of a lease; DefaultTTL if 0, at least 1 s
+	// NotePath is a file of this machine that names the newest record, so that an etcd
+	// whose data was put back is found out; empty: only this process remembers.
+	NotePath string
 	// Login is asked for whenever it connects, and again when etcd refused or did
 	// not answer, so that rotated secrets are used; nil: no authentication.
 	Login func() (EtcdLogin, error)
@@ -69,6 +72,7 @@ type etcd struct {
 	whole   moment // that was read last
 	cluster uint64 // of etcd, that it was read from
 	version uint64 // of the image that was made last
+	newest  note   // that this process found sound
 }
 
 // Etcd is the ledger in etcd. Nothing is called until it is used. Close it.
@@ -93,9 +97,6 @@ func Etcd(c EtcdConfig, o Options) (*Ledger, error) {
 }
 
 func (b *etcd) kind() plan.LedgerKind { return plan.LedgerEtcd }
-
-// checkNoted: nothing outside of etcd notes what it holds.
-func (b *etcd) checkNoted(image) error { return nil }
 
 func (b *etcd) name() string {
 	return "etcd " + strings.Join(b.config.Endpoints, ",") + " " + b.config.Prefix

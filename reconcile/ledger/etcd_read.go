@@ -27,7 +27,9 @@ type known struct {
 type moment struct {
 	image
 	revision int64
-	headRev  int64 // modification of the head; 0: there is none
+	headRev  int64  // modification of the head; 0: there is none
+	cluster  uint64 // of etcd
+	writer   string // the cluster of etcd that wrote it; empty: not known
 }
 
 func (b *etcd) load(ctx context.Context) (image, error) {
@@ -54,11 +56,12 @@ func (b *etcd) look(ctx context.Context) (moment, error) {
 func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error) {
 	first, cancel := b.bounded(ctx)
 	defer cancel()
-	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head"))).Commit()
+	before := b.noted() // what is written meanwhile is not missed
+	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head")), clientv3.OpGet(b.key("cluster"))).Commit()
 	if err != nil {
 		return moment{}, b.failed(err)
 	}
-	m := moment{revision: res.Header.Revision}
+	m := moment{revision: res.Header.Revision, cluster: res.Header.ClusterId}
 	format, head := res.Responses[0].GetResponseRange().Kvs, res.Responses[1].GetResponseRange().Kvs
 	if len(head) > 0 {
 		m.head, m.headRev = string(head[0].Value), head[0].ModRevision
@@ -66,11 +69,16 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 	if len(format) > 0 {
 		m.format = string(format[0].Value)
 	}
+	if writer := res.Responses[2].GetResponseRange().Kvs; len(writer) > 0 {
+		m.writer = string(writer[0].Value)
+	}
+	before.moved = m.moved()
+	m.noted = func() noted { return before }
 	if m.format != "" && !readable(m.format) {
 		return m, &FormatError{Path: b.name(), Format: m.format}
 	}
 	if im, ok := b.still(ctx, c, res.Header.ClusterId, m); ok {
-		m.image = im
+		m.image, m.noted = im, func() noted { return before }
 		return m, nil
 	}
 	if m.chain, err = b.records(ctx, c, res.Header.ClusterId, m.revision); err != nil {

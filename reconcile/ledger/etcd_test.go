@@ -119,14 +119,19 @@ func TestEtcdLedgerMadeAnew(t *testing.T) {
 	b := l.store.(*etcd)
 	_, err := client.Delete(t.Context(), b.config.Prefix+"/", clientv3.WithPrefix())
 	must(t, err)
-	s, err := l.Read(t.Context())
-	must(t, err)
-	if _, born := s.Born(); born {
-		t.Fatal("born")
+	var corrupt *CorruptError
+	if _, err := l.Read(t.Context()); !errors.As(err, &corrupt) || !strings.Contains(err.Error(), "it held 5 records") {
+		t.Fatalf("who knew it: %v", err)
 	}
-	_, isNew, err := l.Ensure(t.Context())
+	other := newEtcd(t, b.config, Options{})
+	_, isNew, err := other.Ensure(t.Context())
 	must(t, err)
 	same(t, isNew, true)
+	_, err = l.Accept(t.Context())
+	must(t, err)
+	s, err := l.Read(t.Context())
+	must(t, err)
+	same(t, len(s.History("")), 2)
 }
 
 func TestEtcdCompacted(t *testing.T) {

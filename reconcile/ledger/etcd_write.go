@@ -53,6 +53,7 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment,
 		conditions = append(conditions, lease.held())
 	}
 	if len(ops) == 0 && !held {
+		b.note(newestOf(m.chain, nil))
 		return true, nil
 	}
 	bounded, cancel := b.bounded(ctx)
@@ -68,6 +69,7 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment,
 	case err != nil:
 		return false, b.failed(err)
 	case res.Succeeded:
+		b.note(newestOf(m.chain, w.append))
 		return true, nil
 	case !held:
 		return false, nil
@@ -96,6 +98,9 @@ func (b *etcd) ops(m moment, w change) ([]clientv3.Op, error) {
 		return nil, nil
 	}
 	ops := []clientv3.Op{clientv3.OpPut(b.key("format"), w.format), clientv3.OpPut(b.key("head"), w.head)}
+	if now := clusterName(m.cluster); m.writer != now {
+		ops = append(ops, clientv3.OpPut(b.key("cluster"), now))
+	}
 	size := 0
 	for _, r := range w.append {
 		value := string(packed(r.stored()))

@@ -39,7 +39,7 @@ type fileLock struct {
 func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
-	path := filepath.Join(b.path+".locks", topology+".lock")
+	path := filepath.Join(b.locksPath(), topology+".lock")
 	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
 }
 

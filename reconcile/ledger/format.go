@@ -1,13 +1,17 @@
 package ledger
 
-import "maps"
+import (
+	"bytes"
+	"maps"
+)
 
 // The formats of a ledger. A new one is a new layout, or a new kind of record
 // that an older build would take for damage. Records are never rewritten: a
 // migration moves what is beside the chain.
 const (
 	format1       = "1" // replication progress by cluster was all there was beside the chain
-	formatVersion = "2" // latest values of several sorts; records of more kinds
+	format2       = "2" // latest values of several sorts; records of more kinds
+	formatVersion = "3" // records that accept a ledger as it is
 )
 
 // migration brings an image to the next format.
@@ -19,7 +23,8 @@ type migration struct {
 // migrations leads from each older format to the next. A reader migrates what
 // it read and leaves the ledger alone; the first write stores it.
 var migrations = map[string]migration{
-	format1: {to: formatVersion, run: migrateProgress},
+	format1: {to: format2, run: migrateProgress},
+	format2: {to: formatVersion, run: func(im image) (image, error) { return im, nil }},
 }
 
 // readable says whether this build knows a format.
@@ -61,9 +66,14 @@ func upgrade(im image) (image, map[string][]byte, error) {
 		next.format, next.head = step.to, headOf(next.chain, next.latest)
 		im = next
 	}
-	moved := maps.Clone(im.latest)
+	moved := map[string][]byte{}
+	for key, raw := range im.latest {
+		if old, stands := before[key]; !stands || !bytes.Equal(old, raw) {
+			moved[key] = raw
+		}
+	}
 	for key := range before {
-		if _, kept := moved[key]; !kept {
+		if _, kept := im.latest[key]; !kept {
 			moved[key] = nil
 		}
 	}

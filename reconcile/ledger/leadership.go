@@ -14,6 +14,9 @@ type Leadership struct{ guard guard }
 // HeldError that names who leads, if anybody, joined with the context's. Zero
 // fields of who are filled in.
 func (l *Ledger) Campaign(ctx context.Context, who Holder) (*Leadership, error) {
+	if err := l.made(ctx); err != nil {
+		return nil, err
+	}
 	g, err := l.store.campaign(ctx, l.signed(who))
 	if err != nil {
 		return nil, fmt.Errorf("campaign for leadership: %w", err)

@@ -53,18 +53,35 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	if at, ok := before.Born(); ok {
+	at, exists := before.Born()
+	switch {
+	case before.noted.unproven(before.chain):
+		if err := l.accept(ctx, "nothing beside it told whether it is the newest copy"); err != nil {
+			return time.Time{}, false, err
+		}
+		return at, false, nil
+	case exists && before.noted.whole(newestOf(before.chain, nil)):
 		return at, false, nil
 	}
-	if err := l.write(ctx, nil, bornRule); err != nil {
-		return time.Time{}, false, err
+	if err := l.write(ctx, nil, bornRule); err != nil || exists {
+		return at, false, err
 	}
 	after, err := l.Read(ctx)
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	at, _ := after.Born()
+	at, _ = after.Born()
 	return at, true, nil
+}
+
+// made is Ensure for what must not be there before the ledger is: in files, what shows
+// that there was one.
+func (l *Ledger) made(ctx context.Context) error {
+	if l.store.kind() != plan.LedgerEmbedded {
+		return nil
+	}
+	_, _, err := l.Ensure(ctx)
+	return err
 }
 
 // SpendOnMatch spends the approval of a generation because the live state was
@@ -114,6 +131,9 @@ var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) (*Lock, error) {
 	if !topologyName.MatchString(topology) {
 		return nil, fmt.Errorf("%q is not a topology name", topology)
+	}
+	if err := l.made(ctx); err != nil {
+		return nil, err
 	}
 	g, err := l.store.lock(ctx, topology, l.signed(Holder{}), wait)
 	if err != nil {

@@ -21,6 +21,8 @@ type Snapshot struct {
 	served  map[string]Served
 	version uint64 // of the image
 	latest  latest
+	noted   noted // outside of it, before it was read
+	since   time.Time
 }
 
 // Read verifies the whole ledger and returns it as it stands. What a long-lived
@@ -50,10 +52,13 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 		if out = l.verified.newest; out.version == 0 || !out.SameRecords(now) {
 			out = now
 			out.memory, out.born, out.newest, out.marks = s.memory(l.store.kind(), nil), s.born, s.newest, values(s.marks)
-			out.lapses, out.served = slices.Clone(s.lapses), maps.Clone(s.served)
+			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
 		}
 		out.latest, out.memory.Progress = newest, newest.progress
 		out.chain, out.version = im.chain, im.version
+		if im.noted != nil {
+			out.noted = im.noted()
+		}
 		l.verified.newest = out
 		return nil
 	})
@@ -77,6 +82,10 @@ func (s Snapshot) Memory() plan.Memory { return s.memory }
 
 // Born is when the ledger was made; false: it does not exist.
 func (s Snapshot) Born() (time.Time, bool) { return s.born, !s.born.IsZero() }
+
+// Accepted is when the ledger was taken as it was, though it may have been older than
+// what was written last: approvals from before may have been used. False: it never was.
+func (s Snapshot) Accepted() (time.Time, bool) { return s.since, !s.since.IsZero() }
 
 // Newest is the latest time of any record, zero for an empty ledger.
 func (s Snapshot) Newest() time.Time { return s.newest }

@@ -23,6 +23,7 @@ type Kind string
 // The kinds of records.
 const (
 	KindBorn       Kind = "born"       // the ledger was made; always the first record
+	KindAccepted   Kind = "accepted"   // it was taken as it is, though it may not be the newest
 	KindIntent     Kind = "intent"     // a transition begins; its approval is spent
 	KindSent       Kind = "sent"       // an RPC of the intent may have left
 	KindEffected   Kind = "effected"   // the transition was read back

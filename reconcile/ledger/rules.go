@@ -219,6 +219,11 @@ func servedRule(topology string, served Served) rule {
 	}
 }
 
+// acceptRule takes the ledger as it is.
+func acceptRule(why string) rule {
+	return func(*state) (*entry, error) { return &entry{Kind: KindAccepted, Detail: why}, nil }
+}
+
 // bornRule writes nothing of its own: the birth stands before every first record.
 func bornRule(*state) (*entry, error) { return nil, nil } //nolint:nilnil // nothing is to be written
 

@@ -31,6 +31,7 @@ type Lapse struct {
 // provisions carry the record that made them, so that a reversal takes back its own only.
 type state struct {
 	born        time.Time
+	accepted    time.Time // as it was; zero: it never had to be
 	newest      time.Time
 	intents     map[string]openIntent // by topology
 	marks       []numbered[Mark]
@@ -81,6 +82,8 @@ func (s *state) apply(e entry) error {
 	switch e.Kind {
 	case KindBorn:
 		s.born = e.At
+	case KindAccepted:
+		s.accepted = e.At
 	case KindIntent:
 		return s.begin(e)
 	case KindSent, KindEffected, KindReversed, KindResult:

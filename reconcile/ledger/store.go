@@ -20,6 +20,8 @@ type image struct {
 	// version is another one in this process whenever the content is; 0: the
 	// backend cannot tell. Nothing in an image is changed once it was handed out.
 	version uint64
+	// noted is what stood outside of the ledger before it was read; nil: it is not asked.
+	noted func() noted
 	// whole: this process made it from one that it verified, and made its head.
 	whole bool
 }
@@ -58,8 +60,12 @@ type backend interface {
 	// g (if not nil) still holds its lock in that same transaction. fn may run
 	// more than once.
 	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
-	// checkNoted compares a sound image with what was noted outside of it.
-	checkNoted(im image) error
+	// restoreHint is what to do about a ledger that is not the newest.
+	restoreHint() string
+	// judged hears whether an image was found sound, and its newest record.
+	judged(newest sealed, sound bool)
+	// setAside moves a ledger that cannot be read out of the way, and says whereto.
+	setAside(suffix string) (string, error)
 	// lock takes the lock of a topology, waiting no longer than wait.
 	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
 	// campaign waits until ctx ends to be the one that leads.
@@ -187,19 +193,37 @@ func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 			err = checkHead(im, v.values.sumOf)
 		}
 		if err == nil {
-			err = l.store.checkNoted(im)
+			err = l.checkNoted(im)
 		}
 		if err != nil {
 			v.good = 0
+			l.store.judged(sealed{}, false)
 			return entries, l.named(err)
 		}
 		v.good = im.version
+		l.store.judged(newestOf(im.chain, nil), true)
 	}
 	s, err := v.fold()
 	if err != nil {
 		return v.entries, l.named(err)
 	}
 	return v.entries, use(s)
+}
+
+// checkNoted refuses a sound image that is not the newest that was written, as far as
+// what was noted outside of it tells. The caller holds verified.
+func (l *Ledger) checkNoted(im image) error {
+	if im.noted == nil {
+		return nil
+	}
+	s, err := l.verified.fold()
+	if err != nil {
+		return err
+	}
+	if seq, reason := im.noted().contradicts(im.chain, s.accepted); reason != "" {
+		return &CorruptError{Seq: seq, Reason: reason + l.store.restoreHint()}
+	}
+	return nil
 }
 
 // ended says why nothing is read or written any more; nil: go on.

@@ -58,7 +58,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if free, known := freeSpace(folder); known && free < lowSpace {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d MiB are left on the disk of %s", free>>20, b.path))
 	}
-	locks := b.path + ".locks"
+	locks := b.locksPath()
 	if _, err := os.Stat(locks); errors.Is(err, fs.ErrNotExist) {
 		return out, nil // it is made in the folder that was tried
 	}

@@ -1,0 +1,207 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// What may become of each part of an embedded ledger.
+var (
+	dbStates    = []string{"kept", "empty", "older copy", "absent", "another ledger", "garbage"}
+	headStates  = []string{"kept", "absent", "damaged", "older"}
+	locksStates = []string{"kept", "absent"} // with the copy of the note
+	otherStates = []string{"kept", "absent"} // the file of who leads
+)
+
+// What comes of a loss.
+const (
+	works    = "works"
+	isNew    = "is new"              // nothing shows that there was one (documented)
+	takes    = "takes it as it is"   // approvals from before count no more
+	refuses  = "refuses"             // until it is accepted
+	unknowns = "works, and is older" // nothing can tell (documented)
+)
+
+// comes is what must come of a loss.
+func comes(db, head, locks, other string) string {
+	lost := db != "kept"
+	switch {
+	case db == "garbage":
+		return refuses
+	case head == "kept", locks == "kept": // one of the notes names the newest record
+		if lost {
+			return refuses
+		}
+		return works
+	case head == "older" && db == "older copy":
+		return unknowns
+	case head == "older" && db == "kept":
+		return works
+	case head == "older", head == "damaged", other == "kept": // there was one
+		return refuses
+	case db == "empty", db == "absent":
+		return isNew
+	}
+	return takes
+}
+
+// TestALedgerThatWasLostIsNotNew: each way in which a ledger and what lies beside it
+// can be lost, for a process that knew it and for one that did not.
+func TestALedgerThatWasLostIsNotNew(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	n := map[string]int{}
+	for _, db := range dbStates {
+		for _, head := range headStates {
+			for _, locks := range locksStates {
+				for _, other := range otherStates {
+					want := comes(db, head, locks, other)
+					n[want]++
+					t.Run(fmt.Sprintf("ledger %s, head %s, locks %s, leader %s", db, head, locks, other), func(t *testing.T) {
+						t.Parallel()
+						lose := func(path string) { w.lose(t, path, db, head, locks, other) }
+						w.loses(t, false, want, lose)
+						if db == "kept" {
+							want = works // who read it knows that it is the newest
+						}
+						w.loses(t, true, want, lose)
+					})
+				}
+			}
+		}
+	}
+	t.Logf("of %d: %v", len(dbStates)*len(headStates)*len(locksStates)*len(otherStates), n)
+}
+
+// whole holds the files of a ledger at two moments, and of another ledger.
+type whole struct {
+	newest, older, another map[string][]byte
+}
+
+func newWhole(t *testing.T) whole {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := mustEmbedded(t, path)
+	leads, err := l.Campaign(t.Context(), Holder{})
+	must(t, err)
+	must(t, leads.Resign(t.Context()))
+	lock, err := l.Lock(t.Context(), "orders", 0)
+	must(t, err)
+	must(t, lock.Release())
+	fillGenerations(t, l, 1, 3)
+	out := whole{older: files(t, path)}
+	fillGenerations(t, l, 4, 6)
+	out.newest = files(t, path)
+	path = filepath.Join(t.TempDir(), "ledger.db")
+	fillGenerations(t, mustEmbedded(t, path), 1, 9)
+	out.another = files(t, path)
+	return out
+}
+
+// fillGenerations records generations.
+func fillGenerations(t *testing.T, l *Ledger, from, to int64) {
+	t.Helper()
+	for g := from; g <= to; g++ {
+		must(t, l.RecordGeneration(t.Context(), plan.GenerationMark{Topology: "orders", Generation: g, Document: "d"}))
+	}
+}
+
+// files are a ledger's, by what follows its name.
+func files(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	for _, name := range []string{"", ".head", ".leader", ".locks/head", ".locks/orders.lock"} {
+		data, err := os.ReadFile(path + name)
+		if err == nil {
+			out[name] = data
+		} else if !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func (w whole) lose(t *testing.T, path, db, head, locks, other string) {
+	t.Helper()
+	put := func(name string, data []byte) { must(t, os.WriteFile(path+name, data, 0o600)) }
+	switch db {
+	case "empty":
+		put("", nil)
+	case "older copy":
+		put("", w.older[""])
+	case "absent":
+		must(t, os.Remove(path))
+	case "another ledger":
+		put("", w.another[""])
+	case "garbage":
+		put("", []byte(strings.Repeat("garbage\n", 2048)))
+	}
+	switch head {
+	case "absent":
+		must(t, os.Remove(path+".head"))
+	case "damaged":
+		put(".head", []byte{0})
+	case "older":
+		put(".head", w.older[".head"])
+	}
+	if locks == "absent" {
+		must(t, os.RemoveAll(path+".locks"))
+	}
+	if other == "absent" {
+		must(t, os.Remove(path+".leader"))
+	}
+}
+
+// loses lets a ledger be lost and looks at what comes of it.
+func (w whole) loses(t *testing.T, known bool, want string, lose func(path string)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	must(t, os.MkdirAll(path+".locks", 0o700))
+	for name, data := range w.newest {
+		must(t, os.WriteFile(path+name, data, 0o600))
+	}
+	l := mustEmbedded(t, path)
+	if known {
+		s, err := l.Read(t.Context())
+		must(t, err)
+		same(t, len(s.History("")), 7)
+	}
+	lose(path)
+	before, readErr := l.Read(t.Context())
+	_, made, makeErr := l.Ensure(t.Context())
+	_, lockErr := l.Lock(t.Context(), "users", 0)
+	same(t, made, want == isNew)
+	for what, err := range map[string]error{"read": readErr, "write": makeErr, "lock": lockErr} {
+		var corrupt *CorruptError
+		if refused := errors.As(err, &corrupt); refused != (want == refuses) || err != nil && !refused {
+			t.Errorf("known %v: %s: %v, want that it %s", known, what, err, want)
+		}
+	}
+	if want == refuses {
+		if strings.Contains(readErr.Error(), "hint:") && !strings.Contains(readErr.Error(), "reconcile ledger accept") {
+			t.Errorf("it does not say what to do: %v", readErr)
+		}
+		_, err := l.Accept(t.Context())
+		must(t, err)
+	}
+	for who, ledger := range []*Ledger{l, mustEmbedded(t, path)} { // this process, and then another
+		fillGenerations(t, ledger, 10, 10)
+		lock, err := ledger.Lock(t.Context(), "orders", 0)
+		must(t, err)
+		must(t, lock.Release())
+		s, err := ledger.Read(t.Context())
+		must(t, err)
+		if at, accepted := s.Accepted(); accepted != (want == refuses || want == takes) || accepted && time.Since(at) > time.Hour {
+			t.Errorf("%d: accepted at %v, want that it %s", who, at, want)
+		}
+	}
+	if want == works && len(before.History("")) != 7 {
+		t.Errorf("it holds %d records", len(before.History("")))
+	}
+}

@@ -1,0 +1,147 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// note names the record that was the newest when it was written. It is kept outside of
+// what it speaks of: by it a ledger that was emptied, removed, put back from an old copy
+// or replaced by another one is told from the one in which approvals were spent.
+type note struct {
+	seq  uint64
+	hash string
+	at   time.Time // of the record; zero: not known
+}
+
+// noteOf names a record that stands.
+func noteOf(s sealed) note {
+	var e struct{ At time.Time }
+	_ = json.Unmarshal(s.raw, &e) // a time that is not known is before all others
+	return note{seq: s.seq, hash: s.hash, at: e.At}
+}
+
+// newestOf is the last record of a chain and what is appended to it.
+func newestOf(chain, added []sealed) sealed {
+	switch {
+	case len(added) > 0:
+		return added[len(added)-1]
+	case len(chain) > 0:
+		return chain[len(chain)-1]
+	}
+	return sealed{}
+}
+
+// noted is what stands outside of a ledger and speaks of it.
+type noted struct {
+	notes   []note
+	missing []string // names of the places that hold no note that can be read
+	traces  []string // what shows that there was a ledger, without telling which
+	beside  bool     // a note is kept wherever the ledger is
+	moved   string   // why what holds the ledger is not what held it; empty: it is
+}
+
+// errNote says that a note cannot be read.
+var errNote = errors.New("it names no record")
+
+func readNote(path string) (note, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return note{}, err
+	}
+	words := strings.Fields(string(text))
+	if len(words) < 2 || len(words[1]) != 64 {
+		return note{}, errNote
+	}
+	n := note{hash: words[1]}
+	if n.seq, err = strconv.ParseUint(words[0], 10, 64); err != nil || n.seq == 0 {
+		return note{}, errNote
+	}
+	if len(words) > 2 {
+		if n.at, err = time.Parse(time.RFC3339Nano, words[2]); err != nil {
+			return note{}, errNote
+		}
+	}
+	return n, nil
+}
+
+// writeNote replaces a note, whole or not at all.
+func writeNote(path string, n note) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("note the newest record of the ledger: %w", err)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%d %s %s\n", n.seq, n.hash, n.at.UTC().Format(time.RFC3339Nano))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// newest is the note of the highest number.
+func (n noted) newest() note {
+	var out note
+	for _, one := range n.notes {
+		if one.seq > out.seq {
+			out = one
+		}
+	}
+	return out
+}
+
+// whole says whether every place that holds a note names this record.
+func (n noted) whole(newest sealed) bool {
+	for _, one := range n.notes {
+		if one.hash != newest.hash {
+			return false
+		}
+	}
+	return len(n.missing) == 0
+}
+
+// unproven says that nothing tells whether this copy is the newest: one that was put
+// where none was.
+func (n noted) unproven(chain []sealed) bool {
+	return n.beside && len(chain) > 1 && len(n.notes)+len(n.traces) == 0
+}
+
+// contradicts says why a sound chain cannot be the newest that was written; empty: it
+// may be. Who accepted the chain as it is settled what was noted before.
+func (n noted) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
+	have := uint64(len(chain))
+	if n.moved != "" {
+		return 0, n.moved
+	}
+	for _, one := range n.notes {
+		switch {
+		case have == 0:
+			return 0, fmt.Sprintf("it is gone or empty, and what lies beside it shows that it held %d records", n.newest().seq)
+		case accepted.After(one.at):
+		case one.seq > have:
+			return 0, fmt.Sprintf("it ends with record %d, and record %d was written: it is an older copy", have, one.seq)
+		case chain[one.seq-1].hash != one.hash:
+			return one.seq, "another one was written: it is the copy of another ledger"
+		}
+	}
+	switch {
+	case len(n.notes) > 0 || len(n.traces) == 0:
+		return 0, ""
+	case have == 0:
+		return 0, "it is gone or empty, and the files beside it show that it held records: " + n.traces[0]
+	}
+	return 0, "no file beside it names its newest record any more, so that an older copy would look the same, and there was one: " + n.traces[0]
+}
