@@ -33,8 +33,11 @@ func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 		Plan: t, Change: change, Policy: p.Policy, Now: p.Clock(),
 		NewestRecord: r.Newest, Spent: r.Spent, Stale: r.Memory.Stale,
 	}
+	if from := r.knowsFrom(change); !from.IsZero() {
+		request.LedgerKnows = &from
+	}
 	if p.Unattended {
-		born := r.Born.Truncate(time.Second) // as Git dates its objects
+		born := r.born()
 		request.LedgerBorn, request.Lapsed = &born, r.Lapsed
 	}
 	if !t.Resumed {

@@ -22,6 +22,9 @@ type Remembered struct {
 	Newest time.Time            // of the newest record
 	Born   time.Time            // when the ledger was made
 	New    bool                 // this run made the ledger
+	// Accepted is when the ledger was taken as it was, though newer records were lost;
+	// zero: it never was.
+	Accepted time.Time
 	// Published is what clients were last told, by topology.
 	Published map[string]Published
 	// Lapsed are the payload hashes of approvals that lapsed because the old primary was
@@ -34,6 +37,28 @@ type Remembered struct {
 func (r Remembered) Used(topology string, generation int64) bool {
 	return slices.ContainsFunc(r.Spent, func(m approval.SpentMark) bool {
 		return m.Topology == topology && m.Generation == generation
+	})
+}
+
+// knowsFrom is from when on the ledger knows which approvals of a change were used, where
+// it is not the first ledger, or not whole; zero: it is both. A signed approval of an
+// earlier change from before its birth shows that it is not the first.
+func (r Remembered) knowsFrom(c approval.Change) time.Time {
+	out := r.Accepted
+	if !c.Earlier.IsZero() && c.Earlier.Before(r.born()) && r.Born.After(out) {
+		out = r.Born
+	}
+	return out.Truncate(time.Second) // as Git dates its objects
+}
+
+// born is the second of the ledger's birth, as Git dates its objects.
+func (r Remembered) born() time.Time { return r.Born.Truncate(time.Second) }
+
+// youngerThan says whether the ledger is younger than an approval of a change: it could
+// not know that one as used.
+func (r Remembered) youngerThan(c approval.Change) bool {
+	return !r.Born.IsZero() && slices.ContainsFunc(c.Carriers, func(c approval.Carrier) bool {
+		return !c.Date.IsZero() && c.Date.Before(r.born())
 	})
 }
 

@@ -148,7 +148,7 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 		if at, ok := p.Rewritten[t.Name]; ok && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.HistoryRewritten(at))
 		}
-		if r.New && t.Transition != plan.TransitionNone {
+		if t.Transition != plan.TransitionNone && (r.New || !t.Resumed && !p.Unattended && r.youngerThan(p.Changes[t.Name])) {
 			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.LedgerNew())
 		}
 	}

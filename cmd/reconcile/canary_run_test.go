@@ -22,6 +22,10 @@ var canaryStories = map[string]func(*aviary){
 	"status":   func(a *aviary) { a.everyForm("status", "--verify") },
 	"drift":    func(a *aviary) { a.everyForm("drift") },
 	"history":  func(a *aviary) { a.everyForm("history") },
+	"ledger": func(a *aviary) {
+		a.run("ledger")
+		a.run("ledger", "accept")
+	},
 	"show":     func(a *aviary) { a.everyForm("show", filepath.Join(a.outputs, "plan-json")) },
 	"explain":  func(a *aviary) { a.everyForm("explain", "STALE_PRIMARY") },
 	"schema":   func(a *aviary) { a.run("schema", "config") },

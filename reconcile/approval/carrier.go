@@ -226,6 +226,8 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	switch {
 	case slices.ContainsFunc(e.Spent, used):
 		return CodeAlreadyUsed, "this very statement was used before. A new commit is needed, with a greater generation and its own approval"
+	case e.LedgerKnows != nil && v.carrier.Date.Before(*e.LedgerKnows):
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.again())
 	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
 		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one: sign a new tag with `reconcile approve`, or let a person run `reconcile apply`", stamp(*e.LedgerBorn))
 	}

@@ -74,6 +74,9 @@ type Request struct {
 	// LedgerBorn is set by the daemon only: what is dated before the ledger's
 	// first record may have been used under an earlier ledger.
 	LedgerBorn *time.Time
+	// LedgerKnows is from when on the ledger knows what was used, where an earlier
+	// one is known to be lost, or its end; nil: none is.
+	LedgerKnows *time.Time
 	// Lapsed are the payload hashes whose approval lapsed; set by the daemon only.
 	Lapsed []string
 	// Stale are the ledger's stale marks: an effected failover among them

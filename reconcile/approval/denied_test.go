@@ -97,6 +97,7 @@ func TestDenied(t *testing.T) {
 			r.Spent = []SpentMark{{Topology: "orders", Generation: 7, PayloadHash: good.PayloadHash}}
 		})},
 		{"older than the ledger", CodeAlreadyUsed, "ledger was born", change(request(good), func(r *Request) { born := noon.Add(time.Second); r.LedgerBorn = &born })},
+		{"older than what the ledger knows", CodeAlreadyUsed, "reconcile approve", change(request(good), func(r *Request) { knows := noon.Add(time.Second); r.LedgerKnows = &knows })},
 		{"another plan", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestB))},
 		{"two plans, one of them another", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestA, KeyPlan+": "+digestB))},
 		{"too great a loss", CodeLossTooLarge, "59 s, but up to 1 min may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},

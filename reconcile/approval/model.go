@@ -104,4 +104,7 @@ type Change struct {
 	// document.
 	Authors  []Person
 	Carriers []Carrier
+	// Earlier is the date of the newest tag by which a known key approved a lower
+	// generation; zero: there is none. A ledger that is younger is not the first one.
+	Earlier time.Time
 }

@@ -73,6 +73,9 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 	}
 	out.Authors, out.Carriers = src.authors, slices.Clone(src.carriers)
 	for _, t := range tags {
+		if t.ofEarlier(rec.name, out.Generation) && t.carrier.Date.After(out.Change.Earlier) {
+			out.Change.Earlier = t.carrier.Date
+		}
 		if r.tagHolds(t, rec, keys) {
 			out.Carriers = append(out.Carriers, t.carrier)
 		}

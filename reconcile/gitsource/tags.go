@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -98,6 +99,17 @@ func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
 	c.Commit = info.target.String()
 	c.Signature = r.trust.verify(o)
 	return info
+}
+
+// ofEarlier says whether a known key approved, by its name, a lower generation of a
+// topology.
+func (t *tagInfo) ofEarlier(topology string, generation int64) bool {
+	words := strings.Split(strings.TrimPrefix(t.carrier.Ref, tagPrefix), "/")
+	if len(words) < 2 || words[0] != topology || t.carrier.Problem != "" || len(t.carrier.Signature.Principals) == 0 {
+		return false
+	}
+	approved, err := strconv.ParseInt(words[1], 10, 64)
+	return err == nil && approved < generation
 }
 
 // tagHolds says whether a tag speaks for this very document: it points at a

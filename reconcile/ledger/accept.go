@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Accepted is what Accept did.
@@ -40,6 +41,29 @@ func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 	s, err := l.Read(ctx)
 	out.Records = len(s.chain)
 	return out, err
+}
+
+// Proof says what tells that this copy is the newest that was written, in words, and
+// whether all of it is there.
+func (s Snapshot) Proof() (text string, whole bool) {
+	newest, n := newestOf(s.chain, nil), s.noted
+	switch {
+	case newest.seq == 0:
+		return "it holds no record yet", true
+	case n.unproven(s.chain):
+		return "no file beside it names its newest record: the next run that may write takes it as it is, and what was approved before counts no more", false
+	case n.beside && n.whole(newest):
+		return "two files beside it name its newest record", true
+	case n.beside && len(n.missing) > 0:
+		return "of the two files beside it that name its newest record, one is missing or damaged (" + strings.Join(n.missing, ", ") + "): the next run that may write makes it", false
+	case n.beside:
+		return "the files beside it name a record before its newest: the next run that may write makes them good", false
+	case len(n.missing) == 0 && len(n.notes) > 0:
+		return "a file of this machine names its newest record", true
+	case len(n.missing) > 0:
+		return n.missing[0] + ", which is to name its newest record, is not there yet: the next record that this machine writes makes it", false
+	}
+	return "no file of this machine names its newest record (git.cacheDir is not set): that old data was put back is found out by processes that go on meanwhile, and where the data lies in another etcd cluster", true
 }
 
 // accept records that the ledger is taken as it is, whatever was noted of it.

@@ -8,11 +8,10 @@ import (
 )
 
 // headPath is a file beside the ledger that names its newest record, and copyPath is
-// the same again in the folder of the locks, so that the loss of one is told by the
-// other.
+// the same again, so that the loss of one is told by the other.
 func (b *embedded) headPath() string { return b.path + ".head" }
 
-func (b *embedded) copyPath() string { return filepath.Join(b.locksPath(), "head") }
+func (b *embedded) copyPath() string { return b.path + ".newest" }
 
 func (b *embedded) locksPath() string { return b.path + ".locks" }
 
@@ -61,8 +60,8 @@ func (b *embedded) judged(_ sealed, sound bool) { b.unsound.Store(!sound) }
 
 // restoreHint is what to do, also where no backup is left.
 func (b *embedded) restoreHint() string {
-	return " (hint: put its newest backup back, with all files whose names begin with " + b.path +
-		"; if there is none, 'reconcile ledger accept' takes what is there, or begins a new one: what was approved before counts no more, and is approved again by 'reconcile approve')"
+	return " (hint: put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost: what was approved before counts no more, and is approved again by 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
+		b.path + " away with all files that begin with its name)"
 }
 
 // setAside moves a file that cannot be read out of the way.

@@ -33,7 +33,7 @@ func (b *etcd) judged(newest sealed, sound bool) {
 	n := noteOf(newest)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !n.at.Before(b.newest.at) {
+	if n.follows(b.newest) {
 		b.newest = n
 	}
 }
@@ -45,7 +45,7 @@ func (b *etcd) note(newest sealed) {
 		return
 	}
 	n := noteOf(newest)
-	if known, err := readNote(b.config.NotePath); err != nil || !n.at.Before(known.at) && n != known {
+	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.follows(known) {
 		_ = writeNote(b.config.NotePath, n) // the next write tries again
 	}
 }

@@ -37,10 +37,25 @@ type fileLock struct {
 }
 
 func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
+	if err := b.oneName(); err != nil {
+		return nil, err
+	}
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	path := filepath.Join(b.locksPath(), topology+".lock")
 	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
+}
+
+// oneName refuses a file that has a second name: who uses that one takes other locks.
+func (b *embedded) oneName() error {
+	info, err := os.Stat(b.path)
+	if err != nil {
+		return nil // the ledger itself tells
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Nlink > 1 {
+		return fmt.Errorf("the ledger %s is a hard link: under its other name it has other locks, so that two processes could act at once (hint: 'find / -xdev -samefile %s' names both; remove the other one)", b.path, b.path)
+	}
+	return nil
 }
 
 func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {

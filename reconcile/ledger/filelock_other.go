@@ -37,3 +37,5 @@ func (l *fileLock) release(context.Context) error { return nil }
 func lockFile(*os.File) bool { return true }
 
 func unlockFile(*os.File) {}
+
+func (b *embedded) oneName() error { return nil }

@@ -14,10 +14,10 @@ import (
 
 // What may become of each part of an embedded ledger.
 var (
-	dbStates    = []string{"kept", "empty", "older copy", "absent", "another ledger", "garbage"}
-	headStates  = []string{"kept", "absent", "damaged", "older"}
-	locksStates = []string{"kept", "absent"} // with the copy of the note
-	otherStates = []string{"kept", "absent"} // the file of who leads
+	dbStates     = []string{"kept", "empty", "older copy", "absent", "another ledger", "garbage"}
+	headStates   = []string{"kept", "absent", "damaged", "older"}
+	newestStates = []string{"kept", "absent"} // the copy of the note
+	locksStates  = []string{"kept", "absent"} // with the file of who leads
 )
 
 // What comes of a loss.
@@ -30,12 +30,12 @@ const (
 )
 
 // comes is what must come of a loss.
-func comes(db, head, locks, other string) string {
+func comes(db, head, newest, locks string) string {
 	lost := db != "kept"
 	switch {
 	case db == "garbage":
 		return refuses
-	case head == "kept", locks == "kept": // one of the notes names the newest record
+	case head == "kept", newest == "kept": // one of the notes names the newest record
 		if lost {
 			return refuses
 		}
@@ -44,7 +44,7 @@ func comes(db, head, locks, other string) string {
 		return unknowns
 	case head == "older" && db == "kept":
 		return works
-	case head == "older", head == "damaged", other == "kept": // there was one
+	case head == "older", head == "damaged", locks == "kept": // there was one
 		return refuses
 	case db == "empty", db == "absent":
 		return isNew
@@ -60,13 +60,13 @@ func TestALedgerThatWasLostIsNotNew(t *testing.T) {
 	n := map[string]int{}
 	for _, db := range dbStates {
 		for _, head := range headStates {
-			for _, locks := range locksStates {
-				for _, other := range otherStates {
-					want := comes(db, head, locks, other)
+			for _, newest := range newestStates {
+				for _, locks := range locksStates {
+					want := comes(db, head, newest, locks)
 					n[want]++
-					t.Run(fmt.Sprintf("ledger %s, head %s, locks %s, leader %s", db, head, locks, other), func(t *testing.T) {
+					t.Run(fmt.Sprintf("ledger %s, head %s, its copy %s, locks %s", db, head, newest, locks), func(t *testing.T) {
 						t.Parallel()
-						lose := func(path string) { w.lose(t, path, db, head, locks, other) }
+						lose := func(path string) { w.lose(t, path, db, head, newest, locks) }
 						w.loses(t, false, want, lose)
 						if db == "kept" {
 							want = works // who read it knows that it is the newest
@@ -77,7 +77,7 @@ func TestALedgerThatWasLostIsNotNew(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d: %v", len(dbStates)*len(headStates)*len(locksStates)*len(otherStates), n)
+	t.Logf("of %d: %v", len(dbStates)*len(headStates)*len(newestStates)*len(locksStates), n)
 }
 
 // whole holds the files of a ledger at two moments, and of another ledger.
@@ -116,7 +116,7 @@ func fillGenerations(t *testing.T, l *Ledger, from, to int64) {
 func files(t *testing.T, path string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
-	for _, name := range []string{"", ".head", ".leader", ".locks/head", ".locks/orders.lock"} {
+	for _, name := range []string{"", ".head", ".newest", ".leader", ".locks/orders.lock"} {
 		data, err := os.ReadFile(path + name)
 		if err == nil {
 			out[name] = data
@@ -127,7 +127,7 @@ func files(t *testing.T, path string) map[string][]byte {
 	return out
 }
 
-func (w whole) lose(t *testing.T, path, db, head, locks, other string) {
+func (w whole) lose(t *testing.T, path, db, head, newest, locks string) {
 	t.Helper()
 	put := func(name string, data []byte) { must(t, os.WriteFile(path+name, data, 0o600)) }
 	switch db {
@@ -150,11 +150,11 @@ func (w whole) lose(t *testing.T, path, db, head, locks, other string) {
 	case "older":
 		put(".head", w.older[".head"])
 	}
-	if locks == "absent" {
-		must(t, os.RemoveAll(path+".locks"))
+	if newest == "absent" {
+		must(t, os.Remove(path+".newest"))
 	}
-	if other == "absent" {
-		must(t, os.Remove(path+".leader"))
+	if locks == "absent" {
+		must(t, errors.Join(os.RemoveAll(path+".locks"), os.Remove(path+".leader")))
 	}
 }
 
@@ -204,4 +204,46 @@ func (w whole) loses(t *testing.T, known bool, want string, lose func(path strin
 	if want == works && len(before.History("")) != 7 {
 		t.Errorf("it holds %d records", len(before.History("")))
 	}
+}
+
+// TestALedgerWithASecondName: under a hard link it has other locks, so that nobody acts
+// by either name; a symbolic link is followed.
+func TestALedgerWithASecondName(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "ledger.db")
+	l := mustEmbedded(t, path)
+	fillGenerations(t, l, 1, 2)
+	must(t, os.Symlink(path, filepath.Join(dir, "link.db")))
+	must(t, os.Link(path, filepath.Join(dir, "second.db")))
+	for _, name := range []string{"ledger.db", "link.db", "second.db"} {
+		if _, err := mustEmbedded(t, filepath.Join(dir, name)).Lock(t.Context(), "orders", 0); err == nil || !strings.Contains(err.Error(), "hard link") {
+			t.Errorf("%s is locked: %v", name, err)
+		}
+	}
+	must(t, os.Remove(filepath.Join(dir, "second.db")))
+	lock, err := mustEmbedded(t, filepath.Join(dir, "link.db")).Lock(t.Context(), "orders", 0)
+	must(t, err)
+	defer lock.Release() //nolint:errcheck // the test ends
+	var held *HeldError
+	if _, err := l.Lock(t.Context(), "orders", 0); !errors.As(err, &held) {
+		t.Errorf("the lock under a symbolic link is another one: %v", err)
+	}
+}
+
+// TestAcceptanceSetsTheClock: a record of a clock that ran ahead makes every approval
+// old, until the ledger is accepted by a clock that is right.
+func TestAcceptanceSetsTheClock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	ahead, err := Embedded(path, Options{Clock: func() time.Time { return time.Now().AddDate(1, 0, 0) }})
+	must(t, err)
+	fillGenerations(t, ahead, 1, 2)
+	l := mustEmbedded(t, path)
+	_, err = l.Accept(t.Context())
+	must(t, err)
+	s, err := l.Read(t.Context())
+	must(t, err)
+	if off := time.Since(s.Newest()); off < 0 || off > time.Hour {
+		t.Errorf("the newest record is of %v", s.Newest())
+	}
+	fillGenerations(t, l, 3, 3)
 }

@@ -27,6 +27,10 @@ func noteOf(s sealed) note {
 	return note{seq: s.seq, hash: s.hash, at: e.At}
 }
 
+// follows says whether a note may take the place of another one: it names a later
+// record, or one of a ledger that was accepted since.
+func (n note) follows(o note) bool { return n.seq >= o.seq || n.at.After(o.at) }
+
 // newestOf is the last record of a chain and what is appended to it.
 func newestOf(chain, added []sealed) sealed {
 	switch {
@@ -119,6 +123,14 @@ func (n noted) unproven(chain []sealed) bool {
 	return n.beside && len(chain) > 1 && len(n.notes)+len(n.traces) == 0
 }
 
+// who shows what the notes say.
+func (n noted) who() string {
+	if n.beside {
+		return "the files beside it show"
+	}
+	return "this machine remembers"
+}
+
 // contradicts says why a sound chain cannot be the newest that was written; empty: it
 // may be. Who accepted the chain as it is settled what was noted before.
 func (n noted) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
@@ -129,7 +141,7 @@ func (n noted) contradicts(chain []sealed, accepted time.Time) (seq uint64, reas
 	for _, one := range n.notes {
 		switch {
 		case have == 0:
-			return 0, fmt.Sprintf("it is gone or empty, and what lies beside it shows that it held %d records", n.newest().seq)
+			return 0, fmt.Sprintf("it is gone or empty, and %s that it held %d records", n.who(), n.newest().seq)
 		case accepted.After(one.at):
 		case one.seq > have:
 			return 0, fmt.Sprintf("it ends with record %d, and record %d was written: it is an older copy", have, one.seq)

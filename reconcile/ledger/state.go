@@ -62,7 +62,7 @@ func (s *state) add(e entry) error {
 	if err := s.apply(e); err != nil {
 		return &CorruptError{Seq: e.Seq, Reason: err.Error()}
 	}
-	if e.At.After(s.newest) {
+	if e.At.After(s.newest) || e.Kind == KindAccepted { // by a clock that is right now
 		s.newest = e.At
 	}
 	return nil

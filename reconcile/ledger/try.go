@@ -39,7 +39,10 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if limit := fileSizeLimit(); limit < uint64(2*size+tryRoom) { //nolint:gosec // a size is not negative
 		return Tried{}, fmt.Errorf("a file of this process may hold %d bytes, and the ledger %s could not grow (hint: raise 'ulimit -f')", limit, b.path)
 	}
-	for _, path := range []string{b.path, b.headPath(), b.leaderPath()} {
+	if err := b.oneName(); err != nil {
+		return Tried{}, err
+	}
+	for _, path := range []string{b.path, b.headPath(), b.copyPath(), b.leaderPath()} {
 		if err := opens(path); err != nil {
 			return Tried{}, err
 		}

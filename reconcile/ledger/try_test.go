@@ -66,7 +66,7 @@ func mustEmbedded(t *testing.T, path string) *Ledger {
 
 // TestTryFindsWhatCannotBeOpened: each thing beside the ledger that a writer opens.
 func TestTryFindsWhatCannotBeOpened(t *testing.T) {
-	for _, name := range []string{".head", ".leader", ".locks/orders.lock"} {
+	for _, name := range []string{".head", ".newest", ".leader", ".locks/orders.lock"} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "ledger.db")
 			l := mustEmbedded(t, path)

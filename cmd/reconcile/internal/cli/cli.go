@@ -69,7 +69,7 @@ out, but only for a commit that carries an approved failover annotation.`,
 	root.AddCommand(
 		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
-		newHistory(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
+		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
 	)
 	teachForms(root)
 	g.complete(root)

@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -309,6 +312,24 @@ func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
 	return out
 }
 
+// ledgerClock says what the newest record tells of our clock. Now is never earlier than
+// that record, so that far ahead of us it ends an approval before it is given.
+func (x *examination) ledgerClock(ahead time.Duration) {
+	if ahead <= tolerated {
+		return
+	}
+	c := render.Check{
+		Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning,
+		Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.About(ahead)), Remedy: "set this machine's clock by NTP",
+	}
+	if age := x.e.policy.MaxAgeFor(plan.TransitionFailover); ahead >= age {
+		c.Verdict, c.Blocks = render.CheckFailed, true
+		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.About(age))
+		c.Remedy += "; if it is right, the record was made by a clock that was not: 'reconcile ledger accept' has the ledger go by ours"
+	}
+	x.check(c)
+}
+
 // ledger reads and verifies the record; the empty snapshot stands for one that
 // is not there or not sound.
 func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) ledger.Snapshot {
@@ -323,13 +344,15 @@ func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) le
 		snapshot, err = x.e.g.recall(ctx, l)
 	}
 	if err != nil {
-		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: err.Error(), Remedy: "repair or restore it; 'reconcile history' shows what can be read"})
+		message := err.Error()
+		if corrupt := new(ledger.CorruptError); errors.As(err, &corrupt) {
+			message, _, _ = strings.Cut(message, " (hint:") // the remedy is that
+		}
+		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost ('reconcile history' shows what can be read)"})
 		return ledger.Snapshot{}
 	}
 	x.check(x.readable(snapshot))
 	x.writable(ctx, l, topologies)
-	if ahead := snapshot.Newest().Sub(x.e.g.clock()); ahead > tolerated {
-		x.check(render.Check{Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning, Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.About(ahead)), Remedy: "set this machine's clock by NTP"})
-	}
+	x.ledgerClock(snapshot.Newest().Sub(x.e.g.clock()))
 	return snapshot
 }

@@ -22,7 +22,12 @@ func (x *examination) readable(s ledger.Snapshot) render.Check {
 		c.Remedy = "make the ledger by a first 'reconcile apply', before it is needed"
 		return c
 	}
-	c.Message = fmt.Sprintf("its chain of %d records is whole", len(s.History("")))
+	proof, whole := s.Proof()
+	c.Message = fmt.Sprintf("its chain of %d records is whole; %s", len(s.History("")), proof)
+	if !whole {
+		c.Verdict = render.CheckWarning
+		c.Remedy = "if it was put back from a backup, 'reconcile ledger accept'; else nothing: the next run that may write sees to it"
+	}
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/reconcile"
@@ -153,6 +154,9 @@ func (e *environment) ledger() (*ledger.Ledger, error) {
 	} else if conf, wrong := etcdConfig(*c); wrong != nil {
 		return nil, fmt.Errorf("ledger.etcd: %w", wrong)
 	} else {
+		if dir := e.config.Git.CacheDir; dir != "" {
+			conf.NotePath = dir + ".ledger" + strings.ReplaceAll(strings.TrimSuffix("/"+strings.Trim(c.Prefix, "/"), "/"), "/", "-")
+		}
 		e.opened, err = ledger.Etcd(conf, options)
 	}
 	return e.opened, err

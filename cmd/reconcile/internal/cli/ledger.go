@@ -60,6 +60,7 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 func (l *lastRead) of(s ledger.Snapshot) (reconcile.Remembered, error) {
 	out := reconcile.Remembered{Memory: s.Memory(), Sorted: true, Newest: s.Newest()}
 	out.Born, _ = s.Born()
+	out.Accepted, _ = s.Accepted()
 	for _, m := range s.Spent("") {
 		out.Spent = append(out.Spent, approval.SpentMark{Topology: m.Topology, Generation: m.Generation, PayloadHash: m.PayloadHash})
 	}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+func newLedger(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Where the ledger is, and whether it is the newest that was written",
+		Long: `ledger reads the whole ledger and says where it is, when it was born, which record is
+its newest, and what tells that no newer one was written. It changes nothing. A ledger
+that is damaged, gone, or older than what was written is an error, which names the way
+on.`,
+		Example: "  reconcile ledger",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.withLedger(cmd.Context(), g.showLedger)
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "accept",
+		Short: "Take the ledger as it is, though newer records are lost",
+		Long: `accept is for a ledger that every command refuses, since what was written last is not
+in it, and for one that was put back from a backup. It takes the ledger as it stands, or
+begins a new one where it is gone or cannot be read; a damaged file is kept beside.
+
+What was used or done after the last record that stands is lost. So an approval that is
+dated before now counts no more, for anybody: approve again with 'reconcile approve',
+which makes the next numbered tag. Stale clusters are still known from Git.
+
+Put the newest backup back first, if there is one.`,
+		Example: "  reconcile ledger accept",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.withLedger(cmd.Context(), g.acceptLedger)
+		},
+	})
+	return cmd
+}
+
+// withLedger opens the ledger alone: neither Git nor a cluster is needed.
+func (g *globals) withLedger(ctx context.Context, do func(context.Context, *ledger.Ledger, string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	config, err := g.readConfig()
+	if err != nil {
+		return err
+	}
+	if config.Ledger.IsZero() {
+		return errors.New("there is no ledger (hint: set ledger.path in the operator's configuration)")
+	}
+	e := environment{g: g, config: config}
+	l, err := e.ledger()
+	if err != nil {
+		return err
+	}
+	where := config.Ledger.Path
+	if c := config.Ledger.Etcd; c != nil {
+		where = "etcd " + strings.Join(c.Endpoints, ", ") + ", below " + c.Prefix
+	}
+	return errors.Join(do(ctx, l, where), l.Close())
+}
+
+func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string) error {
+	s, err := g.recall(ctx, l)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	lines := [][2]string{{"ledger", where}}
+	if born, exists := s.Born(); exists {
+		lines = append(lines, [2]string{"born", moment(born)},
+			[2]string{"records", fmt.Sprintf("%d, the newest of %s", len(s.History("")), moment(s.Newest()))})
+	} else {
+		lines = append(lines, [2]string{"records", "none: the first apply or run makes it"})
+	}
+	if at, accepted := s.Accepted(); accepted {
+		lines = append(lines, [2]string{"accepted", moment(at) + ": an approval dated before that counts no more"})
+	}
+	proof, _ := s.Proof()
+	lines = append(lines, [2]string{"proof", proof})
+	if ahead := s.Newest().Sub(g.clock()); ahead > tolerated {
+		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.About(ahead))})
+	}
+	var out strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&out, "%-9s %s\n", l[0], printable(l[1]))
+	}
+	return g.print([]byte(out.String()))
+}
+
+func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where string) error {
+	done, err := l.Accept(ctx)
+	if err != nil {
+		return fmt.Errorf("accept the ledger: %w", err)
+	}
+	var out strings.Builder
+	if done.Why != "" {
+		fmt.Fprintf(&out, "What spoke against it: %s\n", printable(done.Why))
+	}
+	if done.Aside != "" {
+		fmt.Fprintf(&out, "What could not be read is kept as %s\n", printable(done.Aside))
+	}
+	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", printable(where), done.Records)
+	fmt.Fprintln(&out, "An approval that is dated before now counts no more. Approve again: reconcile approve TOPOLOGY/CLUSTER --reason WHY --push")
+	return g.print([]byte(out.String()))
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
