@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -16,8 +17,13 @@ import (
 // provision writes the attestation of one cluster: over an earlier one, or
 // after the role.
 func (e *editor) provision(cluster *yaml.Node, p plan.Provisioned) {
+	value, err := flowProvisioned(p)
+	if err != nil {
+		e.fail(cluster, err.Error())
+		return
+	}
 	if old := childNode(cluster, "provisioned"); old != nil {
-		e.overwrite(old, flowProvisioned(p))
+		e.overwrite(old, value)
 		return
 	}
 	role := childNode(cluster, "role")
@@ -26,7 +32,7 @@ func (e *editor) provision(cluster *yaml.Node, p plan.Provisioned) {
 		e.fail(role, "the value is written over several lines, or with escapes")
 		return
 	}
-	text := "provisioned: " + flowProvisioned(p)
+	text := "provisioned: " + value
 	if cluster.Style&yaml.FlowStyle != 0 {
 		e.splices = append(e.splices, splice{end, end, ", " + text})
 		return
@@ -61,27 +67,31 @@ func (e *editor) overwrite(old *yaml.Node, text string) {
 // ticket is evidence that reads the same with and without quotes.
 var ticket = regexp.MustCompile(`^[A-Z][A-Z0-9]*-[0-9]+$`)
 
-func flowProvisioned(p plan.Provisioned) string {
+// flowProvisioned writes the attestation in braces on one line.
+func flowProvisioned(p plan.Provisioned) (string, error) {
 	text := "{from: " + string(p.From) + ", at: " + p.At.UTC().Format(time.RFC3339)
 	switch {
 	case ticket.MatchString(p.Evidence):
 		text += ", evidence: " + p.Evidence
 	case p.Evidence != "":
-		text += ", evidence: " + doubleQuoted(p.Evidence)
+		quoted, err := doubleQuoted(p.Evidence)
+		if err != nil {
+			return "", err
+		}
+		text += ", evidence: " + quoted
 	}
-	return text + "}"
+	return text + "}", nil
 }
 
 // doubleQuoted is JSON, which YAML reads alike.
-func doubleQuoted(s string) string {
+func doubleQuoted(s string) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(s); err != nil {
-		// A string always has a JSON form.
-		panic("schema: quote: " + err.Error())
+		return "", fmt.Errorf("the evidence cannot be quoted: %w", err)
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(b.String()), nil
 }
 
 // keyNode returns the key itself.

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -102,4 +104,30 @@ func equal(a, b []Document) bool {
 		}
 	}
 	return true
+}
+
+// TestCanonicalFormsHaveJSON: no field of a canonical form is of a kind that JSON
+// may lack, so that digest never fails.
+func TestCanonicalFormsHaveJSON(t *testing.T) {
+	for _, form := range []reflect.Type{reflect.TypeFor[canonicalTopology](), reflect.TypeFor[canonicalTexts]()} {
+		hasJSON(t, form.Name(), form)
+	}
+}
+
+func hasJSON(t *testing.T, path string, kind reflect.Type) {
+	t.Helper()
+	switch kind.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint8:
+	case reflect.Slice:
+		hasJSON(t, path+"[]", kind.Elem())
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(kind) {
+			hasJSON(t, path+"."+f.Name, f.Type)
+		}
+	default:
+		t.Errorf("%s is a %s, which may have no JSON form", path, kind)
+	}
+	if kind.Implements(reflect.TypeFor[json.Marshaler]()) {
+		t.Errorf("%s makes its own JSON, which may fail", path)
+	}
 }

@@ -50,28 +50,29 @@ type compiled struct {
 }
 
 var (
-	topologySchema = sync.OnceValue(func() compiled { return mustCompile(kindTopology) })
-	configSchema   = sync.OnceValue(func() compiled { return mustCompile(kindConfig) })
+	topologySchema = sync.OnceValues(func() (compiled, error) { return compile(kindTopology) })
+	configSchema   = sync.OnceValues(func() (compiled, error) { return compile(kindConfig) })
 )
 
-// mustCompile panics for a broken embedded schema only: a fault of the build
-// that no input can cause.
-func mustCompile(kind string) compiled {
+// compile prepares an embedded schema. It fails only for a build whose schema is
+// broken, which no input can cause: TestSchemas compiles every kind. Such a build
+// takes no file.
+func compile(kind string) (compiled, error) {
 	text, ok := JSON(kind)
 	if !ok {
-		panic("schema: no embedded schema for " + kind)
+		return compiled{}, fmt.Errorf("this build has no schema of a %s", kind)
 	}
 	validator, err := gojsonschema.NewSchema(gojsonschema.NewBytesLoader(text))
 	if err != nil {
-		panic(fmt.Sprintf("schema: %s: %v", kind, err))
+		return compiled{}, fmt.Errorf("the schema of a %s in this build is broken: %w", kind, err)
 	}
 	var tree map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if err := decoder.Decode(&tree); err != nil {
-		panic(fmt.Sprintf("schema: %s: %v", kind, err))
+		return compiled{}, fmt.Errorf("the schema of a %s in this build is broken: %w", kind, err)
 	}
-	return compiled{validator: validator, tree: tree}
+	return compiled{validator: validator, tree: tree}, nil
 }
 
 // rule is the part of a schema that governs one value.

@@ -24,7 +24,10 @@ var draft07 = map[string]bool{
 func TestSchemas(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
-			c := mustCompile(kind)
+			c, err := compile(kind)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if got := c.tree["$schema"]; got != "http://json-schema.org/draft-07/schema#" {
 				t.Errorf("$schema: %v", got)
 			}
@@ -33,6 +36,18 @@ func TestSchemas(t *testing.T) {
 	}
 	if _, ok := JSON("../topology"); ok {
 		t.Error("an unknown kind has a schema")
+	}
+}
+
+// TestBrokenSchemaTakesNoFile: a build without a schema refuses every document.
+func TestBrokenSchemaTakesNoFile(t *testing.T) {
+	if _, err := compile("no such kind"); err == nil {
+		t.Fatal("a schema that is not there was compiled")
+	}
+	d := &document{}
+	d.checkStructure(compile("no such kind"))
+	if len(d.problems) != 1 || !strings.Contains(d.problems[0].Message, "no schema of a no such kind") {
+		t.Errorf("the document was taken: %v", d.problems)
 	}
 }
 
@@ -70,7 +85,10 @@ func checkRule(t *testing.T, c compiled, path string, r map[string]any, strict b
 // TestDefaultsOfTheSchemas writes every default of the schema into a file and
 // demands that it says nothing new.
 func TestDefaultsOfTheSchemas(t *testing.T) {
-	c := topologySchema()
+	c, err := topologySchema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	spec := defaults(c, c.at([]string{"spec"}))
 	spec["generation"] = 7
 	spec["clusters"] = []any{
@@ -82,7 +100,11 @@ func TestDefaultsOfTheSchemas(t *testing.T) {
 		t.Errorf("the schema's defaults are not ours:\n%s", text)
 	}
 
-	config := with(defaults(configSchema(), configSchema().tree), "apiVersion", apiVersion, "kind", docKindConfig)
+	c, err = configSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := with(defaults(c, c.tree), "apiVersion", apiVersion, "kind", docKindConfig)
 	got, problems := ParseConfig("c.yaml", []byte(asYAML(t, config)))
 	if diff := cmp.Diff(defaultConfig(), got); diff != "" || len(problems) > 0 {
 		t.Errorf("%v -want +got:\n%s", problems, diff)

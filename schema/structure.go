@@ -10,8 +10,12 @@ import (
 )
 
 // checkStructure validates the decoded value against a schema and says in
-// plain words what does not fit.
-func (d *document) checkStructure(c compiled) {
+// plain words what does not fit. broken is why there is no schema, if so.
+func (d *document) checkStructure(c compiled, broken error) {
+	if broken != nil {
+		d.fail("", "the document cannot be checked: "+broken.Error(), "install a released build of reconcile")
+		return
+	}
 	result, err := c.validator.Validate(gojsonschema.NewRawLoader(d.value))
 	if err != nil {
 		d.fail("", "the document cannot be checked: "+printable(clip(err.Error())), "simplify the document")
