@@ -48,7 +48,7 @@ func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[strin
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if out[name], err = r.change(rec, tags[name], keys); err != nil {
+		if out[name], err = r.change(rec, tags[name], s.unread[name], keys); err != nil {
 			return nil, fmt.Errorf("topology %s: %w", name, err)
 		}
 	}
@@ -56,7 +56,7 @@ func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[strin
 }
 
 // change turns a record into the facts about its newest change.
-func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, error) {
+func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc) (Change, error) {
 	out := Change{
 		Change:          approval.Change{Topology: rec.name, Commit: rec.governs.String()},
 		Removed:         rec.key == "",
@@ -81,6 +81,11 @@ func (r *Repo) change(rec *record, tags []*tagInfo, keys KeysFunc) (Change, erro
 		}
 	}
 	src.denyUnknown(out.Carriers)
+	for i := range out.Carriers {
+		if unread != nil && out.Carriers[i].Problem == "" {
+			out.Carriers[i].Problem = fmt.Sprintf("an earlier version of the topology cannot be read, so what was approved before is not known: %v", unread)
+		}
+	}
 	return out, nil
 }
 
@@ -111,8 +116,8 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 	s := source{carriers: []approval.Carrier{said.carrier}}
 	if len(governing.parents) > 1 {
 		err = r.branchSource(&s, governing, said, rec, keys)
-		if errors.Is(err, ErrIncomplete) {
-			return source{}, err // to be fetched
+		if errors.Is(err, ErrIncomplete) && !lost(err) {
+			return source{}, err // of a clone that left much out: to be fetched
 		}
 		if err != nil {
 			s.unknown = fmt.Sprintf("what the merge %s brought in cannot be read (%v)", governing.id, err)

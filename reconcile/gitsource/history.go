@@ -36,6 +36,8 @@ type past struct {
 // state is every record at one commit.
 type state struct {
 	records map[string]*record
+	lost    map[string]error // where not every version is known, by file or folder
+	unread  map[string]error // the same by topology
 }
 
 // stateKey names a state.
@@ -54,7 +56,7 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 	if len(chain) == 0 {
 		return base, nil
 	}
-	next := &state{records: make(map[string]*record, len(base.records))}
+	next := &state{records: make(map[string]*record, len(base.records)), lost: map[string]error{}, unread: map[string]error{}}
 	for name, rec := range base.records {
 		next.records[name] = rec
 	}
@@ -75,7 +77,9 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 		}
 		folder = after
 	}
-	r.states.put(stateKey{tip}, next)
+	if len(next.lost) == 0 { // else it may be read the next time
+		r.states.put(stateKey{tip}, next)
+	}
 	return next, nil
 }
 
@@ -115,47 +119,92 @@ func (r *Repo) folderBefore(c *commit) (plumbing.Hash, error) {
 
 // advance applies the changes of one commit against its first parent.
 func (r *Repo) advance(s *state, c *commit, changes []fileChange, keys KeysFunc) error {
-	touched := map[string][]occurrence{}
+	t := touching{state: s, found: map[string][]occurrence{}}
 	for _, ch := range changes {
-		if err := r.apply(s, touched, ch, keys); err != nil {
+		if err := r.apply(t, ch, keys); err != nil {
 			return err
 		}
 	}
-	for name, found := range touched {
+	for name, found := range t.found {
 		s.records[name] = next(s.records[name], name, found, c.id)
 	}
 	return nil
 }
 
-// apply moves the documents of one file, collecting the new occurrences of
-// every name that the change touches.
-func (r *Repo) apply(s *state, touched map[string][]occurrence, ch fileChange, keys KeysFunc) error {
-	before, err := r.documents(ch.before, keys)
-	if err != nil {
-		return err
+// touching collects the new occurrences of every name that a commit touches.
+type touching struct {
+	*state
+	found map[string][]occurrence
+}
+
+func (t touching) touch(name string) {
+	if _, ok := t.found[name]; ok {
+		return
+	}
+	t.found[name] = nil
+	if rec := t.records[name]; rec != nil {
+		t.found[name] = slices.Clone(rec.found)
+	}
+}
+
+// apply moves the documents of one file.
+func (r *Repo) apply(t touching, ch fileChange, keys KeysFunc) error {
+	if ch.lost != nil {
+		t.lose(ch.file, ch.lost, ch.wasLost)
+		return nil
 	}
 	after, err := r.documents(ch.after, keys)
+	if lost(err) {
+		t.lose(ch.file, err, false)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	touch := func(name string) {
-		if _, ok := touched[name]; ok {
-			return
-		}
-		touched[name] = nil
-		if rec := s.records[name]; rec != nil {
-			touched[name] = slices.Clone(rec.found)
-		}
+	before, err := r.documents(ch.before, keys)
+	if lost(err) {
+		t.lose(ch.file, err, true)
+		before, err = nil, nil
+	}
+	if err != nil {
+		return err
 	}
 	for _, d := range before {
-		touch(d.Name)
-		touched[d.Name] = slices.DeleteFunc(touched[d.Name], func(o occurrence) bool { return o.file == ch.file })
+		t.touch(d.Name)
+		t.found[d.Name] = slices.DeleteFunc(t.found[d.Name], func(o occurrence) bool { return o.file == ch.file })
 	}
 	for _, d := range after {
-		touch(d.Name)
-		touched[d.Name] = append(touched[d.Name], occurrence{file: ch.file, blob: ch.after, doc: d})
+		t.touch(d.Name)
+		t.found[d.Name] = append(t.found[d.Name], occurrence{file: ch.file, blob: ch.after, doc: d})
+		for place, why := range t.lost {
+			if within(ch.file, place) {
+				t.unread[d.Name] = why
+			}
+		}
 	}
 	return nil
+}
+
+// lose notes that a version of what stands in a file, or below a folder, is not known.
+// What stands there stays, unless the version after it is known.
+func (t touching) lose(place string, why error, until bool) {
+	t.lost[place] = why
+	for name, rec := range t.records {
+		there := func(o occurrence) bool { return within(o.file, place) }
+		if !slices.ContainsFunc(rec.found, there) {
+			continue
+		}
+		t.unread[name] = why
+		if until {
+			t.touch(name)
+			t.found[name] = slices.DeleteFunc(t.found[name], there)
+		}
+	}
+}
+
+// within says whether a file is a place, or lies below it.
+func within(file, place string) bool {
+	return file == place || strings.HasPrefix(file, place) && (place == "" || strings.HasSuffix(place, "/"))
 }
 
 // next returns the record after a commit. A document that reads the same has

@@ -45,11 +45,32 @@ func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
 		return nil, errClosed
 	}
 	o, err := r.store.EncodedObject(plumbing.AnyObject, id)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return nil, r.explainMissing(id)
+	}
 	if err != nil {
-		r.damaged(id, err)
-		return nil, r.explainMissing(id, err)
+		return nil, r.lose(id, err)
 	}
 	return o, nil
+}
+
+// The faults of one object. A file or folder that has one costs no other.
+var (
+	errLost = errors.New("it cannot be read")
+	errKind = errors.New("it is of another kind")
+)
+
+// lost says whether an error is that of one object that cannot be read: the next time
+// it may be there again.
+func lost(err error) bool { return errors.Is(err, errLost) }
+
+// lose says that an object cannot be read, unless this process cannot read any.
+func (r *Repo) lose(id plumbing.Hash, err error) error {
+	r.damaged(id, err)
+	if exhausted(err) {
+		return fmt.Errorf("object %s: %w%s", id, err, diskHint(err))
+	}
+	return fmt.Errorf("object %s: %w: %w; `git fsck` tells more, and `git fetch --refetch` brings it again from a remote that has it", id, errLost, err)
 }
 
 // content reads up to limit bytes from the beginning of an object. All of it is
@@ -67,7 +88,7 @@ func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id pl
 // checks all of them against its id.
 func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, use func(io.Reader) error) error {
 	if o.Type() != kind {
-		return fmt.Errorf("object %s is a %s, not a %s", id, o.Type(), kind)
+		return fmt.Errorf("object %s is a %s, not a %s: %w", id, o.Type(), kind, errKind)
 	}
 	r.reads[kind]++
 	checked := r.hashed(id, kind)
@@ -76,8 +97,7 @@ func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumb
 	}
 	in, err := o.Reader()
 	if err != nil {
-		r.damaged(id, err)
-		return fmt.Errorf("object %s: %w", id, err)
+		return r.lose(id, err)
 	}
 	defer in.Close()
 	if checked != nil {
@@ -86,12 +106,10 @@ func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumb
 	hasher := plumbing.NewHasher(kind, o.Size())
 	used := use(io.TeeReader(in, hasher.Hash))
 	if _, err := io.Copy(hasher.Hash, in); err != nil {
-		r.damaged(id, err)
-		return fmt.Errorf("object %s: %w", id, err)
+		return r.lose(id, err)
 	}
 	if hasher.Sum() != id {
-		r.damaged(id, errDamaged)
-		return fmt.Errorf("object %s is damaged: its content has another hash; git fsck tells more", id)
+		return r.lose(id, errHash)
 	}
 	return used
 }
@@ -112,17 +130,17 @@ func (r *Repo) hashed(id plumbing.Hash, kind plumbing.ObjectType) plumbing.Encod
 // ErrIncomplete marks history or content that a clone lacks.
 var ErrIncomplete = errors.New("the clone is not complete")
 
-func (r *Repo) explainMissing(id plumbing.Hash, err error) error {
-	if !errors.Is(err, plumbing.ErrObjectNotFound) {
-		return fmt.Errorf("object %s: %w", id, err)
-	}
+// errHash marks an object whose bytes are not those that its id names.
+var errHash = errors.New("it is damaged: its content has another hash")
+
+func (r *Repo) explainMissing(id plumbing.Hash) error {
 	if shallow, _ := r.store.Shallow(); len(shallow) > 0 {
 		return fmt.Errorf("%w: object %s is not there, since the clone is shallow. Run `git fetch --unshallow`, or clone with full history (fetch-depth: 0 in a CI checkout)", ErrIncomplete, id)
 	}
 	if local, ok := r.store.(localStore); ok && local.partial() {
 		return fmt.Errorf("%w: object %s is not there, since the clone is partial (--filter). Run `git fetch --refetch --no-filter` in it, or clone without --filter", ErrIncomplete, id)
 	}
-	return fmt.Errorf("%w: object %s is not there: `git fsck` tells more", ErrIncomplete, id)
+	return fmt.Errorf("%w: object %s is not there: %w; `git fsck` tells more, and `git fetch --refetch` brings it again from a remote that has it", ErrIncomplete, id, errLost)
 }
 
 // commit is what is kept of a commit: its place in the history.
@@ -239,8 +257,8 @@ func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.C
 	return c
 }
 
-// documents returns what the caller reads in a blob. A blob that is too large
-// holds none. Its bytes are not kept: most of a history is read once.
+// documents returns what the caller reads in a blob. What is too large,
+// or no file, holds none. Its bytes are not kept: most of a history is read once.
 func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if id.IsZero() {
 		return nil, nil
@@ -253,7 +271,7 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if !ok {
 		data, err = r.raw(plumbing.BlobObject, id, MaxBlob)
 	}
-	if err != nil && !errors.Is(err, errTooLarge) {
+	if err != nil && !errors.Is(err, errTooLarge) && !errors.Is(err, errKind) {
 		return nil, err
 	}
 	var named []Document

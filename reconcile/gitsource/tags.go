@@ -50,8 +50,10 @@ func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 	info, ok := r.signed.get(ref.Hash())
 	if !ok {
-		info = r.readTag(ref.Hash())
-		r.signed.put(ref.Hash(), info)
+		var err error
+		if info, err = r.readTag(ref.Hash()); err == nil || settled(err) {
+			r.signed.put(ref.Hash(), info)
+		}
 	}
 	own := *info
 	own.carrier.Ref = ref.Name().String()
@@ -69,18 +71,26 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 // speaksOf finds the topologies of approvals, well formed or not.
 var speaksOf = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
 
-// readTag reads a tag object; its own name stands in the carrier's Ref.
-func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
+// settled says whether an object itself is at fault, so that it will never be read
+// otherwise; any other fault may be gone the next time.
+func settled(err error) bool { return unreadable(err) || errors.Is(err, errObject) }
+
+// readTag reads a tag object; its own name stands in the carrier's Ref. The error is
+// why it could not be read.
+func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 	info := &tagInfo{keys: map[string]string{}, carrier: approval.Carrier{Kind: approval.CarrierTag, Object: id.String()}}
 	data, err := r.raw(plumbing.TagObject, id, maxObject)
 	if err != nil {
 		info.carrier.Problem = "it is not a readable annotated tag"
-		return info
+		if !settled(err) {
+			info.carrier.Problem = fmt.Sprintf("it cannot be read: %v", err)
+		}
+		return info, err
 	}
 	o, err := parseTag(data)
 	if err != nil {
 		info.carrier.Problem = err.Error()
-		return info
+		return info, nil
 	}
 	c := &info.carrier
 	c.Ref, c.Message, c.PayloadHash, c.Problem = o.first("tag"), o.body, o.payloadHash(), o.problem
@@ -93,12 +103,12 @@ func (r *Repo) readTag(id plumbing.Hash) *tagInfo {
 	}
 	if o.first("type") != "commit" || !plumbing.IsHash(o.first("object")) {
 		c.Problem = "it does not point directly at a commit"
-		return info
+		return info, nil
 	}
 	info.target = plumbing.NewHash(o.first("object"))
 	c.Commit = info.target.String()
 	c.Signature = r.trust.verify(o)
-	return info
+	return info, nil
 }
 
 // ofEarlier says whether a known key approved, by its name, a lower generation of a
@@ -122,7 +132,7 @@ func (r *Repo) tagHolds(t *tagInfo, rec *record, keys KeysFunc) bool {
 	key, ok := t.keys[rec.name]
 	if !ok {
 		var err error
-		if key, err = r.keyAtTag(t, rec, keys); errors.Is(err, ErrIncomplete) {
+		if key, err = r.keyAtTag(t, rec, keys); err != nil && !settled(err) {
 			return false // it may come with a later fetch
 		}
 		t.keys[rec.name] = key // none, if what it points at cannot be read

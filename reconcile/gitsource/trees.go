@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,26 +26,34 @@ var errTooMany = errors.New("the folder of the topologies unfolds to too many fi
 type fileChange struct {
 	file          string
 	before, after plumbing.Hash
+	// lost is why it is not known what stood (wasLost) or stands in the file, or below
+	// the folder if file ends in a slash; nil: it is known.
+	lost    error
+	wasLost bool
 }
 
 // unreadable says whether an error is a folder's own fault.
 func unreadable(err error) bool {
-	return errors.Is(err, errTree) || errors.Is(err, errTooMany) || errors.Is(err, errTooLarge)
+	return errors.Is(err, errTree) || errors.Is(err, errTooMany) || errors.Is(err, errTooLarge) || errors.Is(err, errKind)
 }
 
 // changedFiles compares a commit's topology files with the folder before, and
-// returns the folder as it counts. One that cannot be read is an error at the tip.
-// Further back it counts as empty: it was put right since, and whoever merged it
-// must not stop everything for ever.
+// returns the folder as it counts. One that cannot be read is an error at the tip;
+// a folder in it costs what it held. Further back it counts as empty: it was put right
+// since, and whoever merged it must not stop everything for ever. Of a commit whose
+// folder was lost nothing is known, and the next one is compared with the one before.
 func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileChange, plumbing.Hash, error) {
 	after, err := r.folder(c)
 	var out []fileChange
 	if err == nil {
-		out, err = r.differing(before, after)
+		out, err = r.differing(before, after, tip)
 	}
-	if unreadable(err) && !tip {
+	switch {
+	case unreadable(err) && !tip:
 		after = plumbing.ZeroHash
-		out, err = r.differing(before, after)
+		out, err = r.differing(before, after, tip)
+	case lost(err) && !tip:
+		return []fileChange{{file: folderPrefix(r.path), lost: err}}, before, nil
 	}
 	if unreadable(err) {
 		err = fmt.Errorf("%w (hint: a commit that puts the folder right is enough, such as `git revert`)", err)
@@ -52,40 +61,72 @@ func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileCh
 	if err != nil {
 		return nil, after, fmt.Errorf("commit %s: %w", c.id, err)
 	}
-	slices.SortFunc(out, func(a, b fileChange) int { return strings.Compare(a.file, b.file) })
+	slices.SortStableFunc(out, func(a, b fileChange) int { return strings.Compare(a.file, b.file) })
 	return out, after, nil
 }
 
-// differing lists the topology files in which two folders differ.
-func (r *Repo) differing(before, after plumbing.Hash) ([]fileChange, error) {
-	var out []fileChange
-	budget := maxFiles
-	err := r.diff(before, after, r.path, maxDepth, &budget, &out)
-	return out, err
+// folderPrefix is what the paths of a folder's files begin with.
+func folderPrefix(folder string) string {
+	if folder == "" {
+		return ""
+	}
+	return folder + "/"
 }
 
-// diff walks two folders side by side, only where they differ.
-func (r *Repo) diff(before, after plumbing.Hash, prefix string, depth int, budget *int, out *[]fileChange) error {
+// differing lists the topology files in which two folders differ.
+func (r *Repo) differing(before, after plumbing.Hash, tip bool) ([]fileChange, error) {
+	d := difference{repo: r, budget: maxFiles, tip: tip}
+	err := d.diff(before, after, r.path, maxDepth)
+	return d.out, err
+}
+
+// difference is what two folders differ in.
+type difference struct {
+	repo   *Repo
+	budget int
+	tip    bool // the later one is what counts now
+	out    []fileChange
+}
+
+// diff walks two folders together, only where they differ.
+func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int) error {
 	if before == after {
 		return nil
 	}
 	if depth == 0 {
 		return errTooMany
 	}
-	old, err := r.tree(before)
+	old, _, err := d.folder(before, prefix, true)
 	if err != nil {
 		return err
 	}
-	now, err := r.tree(after)
-	if err != nil {
+	now, known, err := d.folder(after, prefix, false)
+	if err != nil || !known { // what stood there may stand there
 		return err
 	}
 	for _, pair := range unequal(old, now) {
-		if err := r.diffEntry(pair.before, pair.after, path.Join(prefix, pair.name), depth, budget, out); err != nil {
+		if err := d.entry(pair.before, pair.after, path.Join(prefix, pair.name), depth); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// folder reads a folder. One below the folder of the topologies that cannot be read
+// costs what it holds: if it was lost, or if it is malformed and counts now, that is
+// not known; a malformed one that was there before is empty.
+func (d *difference) folder(id plumbing.Hash, prefix string, was bool) (t tree, known bool, err error) {
+	t, err = d.repo.tree(id)
+	switch {
+	case err == nil:
+		return t, true, nil
+	case prefix == d.repo.path, !unreadable(err) && !lost(err):
+		return "", false, err
+	case lost(err) || d.tip && !was:
+		d.out = append(d.out, fileChange{file: folderPrefix(prefix), lost: err, wasLost: was})
+		return "", false, nil
+	}
+	return "", true, nil
 }
 
 // entryPair is one name in two folders, with the zero entry where it is missing.
@@ -128,14 +169,14 @@ func unequal(old, now tree) []entryPair {
 	return out
 }
 
-func (r *Repo) diffEntry(before, after treeEntry, file string, depth int, budget *int, out *[]fileChange) error {
-	if *budget--; *budget < 0 {
+func (d *difference) entry(before, after treeEntry, file string, depth int) error {
+	if d.budget--; d.budget < 0 {
 		return errTooMany
 	}
-	if ch := (fileChange{file, topologyFile(before, file), topologyFile(after, file)}); ch.before != ch.after {
-		*out = append(*out, ch)
+	if ch := (fileChange{file: file, before: topologyFile(before, file), after: topologyFile(after, file)}); ch.before != ch.after {
+		d.out = append(d.out, ch)
 	}
-	return r.diff(subfolder(before), subfolder(after), file, depth-1, budget, out)
+	return d.diff(subfolder(before), subfolder(after), file, depth-1)
 }
 
 // topologyFile returns the blob of an entry that may hold topologies.
@@ -160,22 +201,25 @@ func IsTopologyFile(file string) bool {
 	return (ext == ".yaml" || ext == ".yml") && fs.ValidPath(file)
 }
 
-// index returns the key of every document in a folder, by name.
+// index returns the key of every document in a folder, by name. Where a part of it was
+// lost, the error says so, and the rest is there.
 func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, error) {
 	if idx, ok := r.indexes.get(folder); ok {
 		return idx, nil
 	}
-	files, err := r.differing(plumbing.ZeroHash, folder)
+	files, err := r.differing(plumbing.ZeroHash, folder, false)
 	if err != nil && !unreadable(err) {
 		return nil, err
 	}
 	if err != nil {
 		files = nil // of a folder that cannot be read, not even a part counts
 	}
-	found := map[string][]occurrence{}
+	found, gone := map[string][]occurrence{}, error(nil)
 	for _, f := range files {
 		docs, err := r.documents(f.after, keys)
-		if err != nil {
+		if err = cmp.Or(f.lost, err); lost(err) {
+			gone = err
+		} else if err != nil {
 			return nil, err
 		}
 		for _, d := range docs {
@@ -186,8 +230,10 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 	for name, o := range found {
 		idx[name] = keyOf(o)
 	}
-	r.indexes.put(folder, idx)
-	return idx, nil
+	if gone == nil {
+		r.indexes.put(folder, idx)
+	}
+	return idx, gone
 }
 
 // keyAt returns the key of one document at a commit; empty: it is not there.
@@ -197,5 +243,8 @@ func (r *Repo) keyAt(c *commit, name string, keys KeysFunc) (string, error) {
 		return "", err
 	}
 	idx, err := r.index(folder, keys)
+	if lost(err) && idx[name] != "" {
+		err = nil // another file was lost
+	}
 	return idx[name], err
 }

@@ -49,45 +49,44 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	for _, t := range topologies {
 		c := changes[t.Name]
 		if t.Previous, err = l.previous(repo, t.Name, c); err != nil {
-			return Revision{}, err
+			out.Problems = append(out.Problems, schema.Problem{File: c.File, Message: err.Error()})
+			continue // what the rules in force are is not known
 		}
 		t.GreatestEarlier = c.GreatestEarlier
 		c.Change.Topology, c.Change.Generation = t.Name, t.Generation
 		out.Changes[t.Name] = c.Change
 		out.Desired.Topologies = append(out.Desired.Topologies, t)
 	}
-	gone, err := l.removed(repo, changes, &out.Desired)
-	if err != nil {
-		return Revision{}, err
-	}
+	gone := l.removed(repo, changes, &out)
 	out.Desired.Commit = commit
 	markMoved(out.Desired.Topologies, gone)
 	return out, nil
 }
 
 // removed notes the topologies whose document is gone, sorted by name, each where
-// its document was last, and returns their last valid versions.
-func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Change, d *plan.Desired) (gone []plan.Topology, err error) {
+// its document was last, and returns their last valid versions. One that cannot be
+// read is a problem of its own.
+func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Change, out *Revision) (gone []plan.Topology) {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		c := changes[name]
 		if !c.Removed {
 			continue
-		}
-		last, err := l.previous(repo, name, c)
-		if err != nil {
-			return nil, err
 		}
 		t := plan.RemovedTopology{Name: name}
 		for v := range c.Earlier() {
 			t.At = plan.Position{File: v.File, Line: 1, Column: 1}
 			break
 		}
+		last, err := l.previous(repo, name, c)
+		if err != nil {
+			out.Problems = append(out.Problems, schema.Problem{File: t.At.File, Message: err.Error()})
+		}
 		if last != nil {
 			t.At, gone = last.At, append(gone, *last)
 		}
-		d.Removed = append(d.Removed, t)
+		out.Desired.Removed = append(out.Desired.Removed, t)
 	}
-	return gone, nil
+	return gone
 }
 
 // documents is what the Git source may know of a file: names, hashes and
