@@ -50,7 +50,7 @@ func list(fsys fs.FS, root string) ([]string, Problems) {
 	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			fail(name, "it cannot be read: "+reason(err), "check the path and its permissions")
+			fail(name, "it cannot be read: "+reason(err), remedy(err, "check the path and its permissions"))
 			if entry != nil && entry.IsDir() {
 				return fs.SkipDir
 			}
@@ -85,11 +85,19 @@ func reason(err error) string {
 	return printable(clip(err.Error()))
 }
 
+// remedy is what an error says to do; usual where it does not say.
+func remedy(err error, usual string) string {
+	if own := interface{ Remedy() string }(nil); errors.As(err, &own) {
+		return printable(own.Remedy())
+	}
+	return usual
+}
+
 // read returns at most one byte more than allowed, so that an oversized file
 // costs no more than a large one; checkText reports it.
 func read(fsys fs.FS, name string) ([]byte, *Problem) {
 	fail := func(err error) ([]byte, *Problem) {
-		return nil, &Problem{File: name, Message: "it cannot be read: " + reason(err), Hint: "check the file and its permissions"}
+		return nil, &Problem{File: name, Message: "it cannot be read: " + reason(err), Hint: remedy(err, "check the file and its permissions")}
 	}
 	file, err := fsys.Open(name)
 	if err != nil {

@@ -117,3 +117,45 @@ func TestOneLostObject(t *testing.T) {
 		}
 	}
 }
+
+// TestMalformedFolderBelow puts a folder that git would not have made among those of
+// the topologies, and then puts it right: topologies elsewhere are not touched, and
+// what it held is not known while it is the newest.
+func TestMalformedFolderBelow(t *testing.T) {
+	for name, folder := range map[string]func(s *shell) string{
+		"a name twice": func(s *shell) string {
+			return entry("100644", "a.yaml", ordersNamed(s, "a")) + entry("100644", "a.yaml", ordersNamed(s, "b"))
+		},
+		"dots":             func(s *shell) string { return entry("100644", "..", ordersNamed(s, "a")) },
+		"cut short":        func(s *shell) string { return entry("100644", "a.yaml", ordersNamed(s, "a"))[:20] },
+		"a mode of no use": func(*shell) string { return "x a.yaml\x00" },
+		"no folder at all": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShell(t)
+			s.commit(bob, "Begin", "topologies/other.yaml", doc("other", 1))
+			began := s.commit(bob, "Begin", "topologies/team/orders.yaml", doc("orders", 1))
+			whole := s.git("rev-parse", "main:topologies/team")
+			bad := s.git("rev-parse", "main:topologies/other.yaml")
+			if folder != nil {
+				bad = s.object("tree", folder(s))
+			}
+			other := entry("100644", "other.yaml", unhex(s.git("rev-parse", "main:topologies/other.yaml")))
+			for _, team := range []string{bad, whole} {
+				root := s.object("tree", entry("40000", "topologies", unhex(s.object("tree", other+entry("40000", "team", unhex(team))))))
+				s.tip(s.as(carol, "commit-tree", "-m", "x", "-p", "main", root))
+				tip := s.git("rev-parse", "main")
+				changes, err := s.open().Changes(t.Context(), tip, keysOf)
+				check(t, err)
+				if got := changes["other"]; got.Commit != s.git("rev-parse", began+"~1") || got.Removed {
+					t.Errorf("other is governed by %s", got.Commit)
+				}
+				orders := changes["orders"]
+				problem := fmt.Sprint(orders.Carriers)
+				if orders.Removed || team == bad != strings.Contains(problem, "cannot be read, so what was approved") {
+					t.Errorf("orders: %+v", orders)
+				}
+			}
+		})
+	}
+}

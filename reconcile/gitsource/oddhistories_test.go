@@ -116,6 +116,10 @@ func oddHistories() []oddHistory {
 			return entry("100664", "a.yaml", ordersBlob(s)) + entry("0100644", "b.yaml", ordersNamed(s, "b")) + entry("100755", "c.yaml", ordersNamed(s, "c")) +
 				entry("040000", "d", unhex(s.object("tree", entry("100600", "e.yaml", ordersNamed(s, "e")))))
 		}),
+		withTree("entries out of order", func(s *shell) string {
+			sub := s.object("tree", entry("100644", "y.yaml", ordersNamed(s, "y"))+entry("100644", "b.yaml", ordersNamed(s, "b"))+entry("40000", "a", unhex(s.object("tree", entry("100644", "x.yaml", ordersNamed(s, "x"))))))
+			return entry("100644", "z.yaml", ordersNamed(s, "z")) + entry("40000", "sub", unhex(sub)) + entry("100644", "orders.yaml", ordersBlob(s)) + entry("100644", "a.yaml", ordersNamed(s, "a"))
+		}),
 		withTree("links, submodules and what is no file", func(s *shell) string {
 			return entry("120000", "a.yaml", ordersBlob(s)) + entry("160000", "b.yaml", unhex(s.git("rev-parse", "main"))) + entry("100644", "c.yaml", ordersBlob(s))
 		}),

@@ -70,8 +70,30 @@ func (r *Repo) lose(id plumbing.Hash, err error) error {
 	if exhausted(err) {
 		return fmt.Errorf("object %s: %w%s", id, err, diskHint(err))
 	}
-	return fmt.Errorf("object %s: %w: %w; `git fsck` tells more, and `git fetch --refetch` brings it again from a remote that has it", id, errLost, err)
+	return lostObject{id, err}
 }
+
+// lostObject is one object that cannot be read.
+type lostObject struct {
+	id  plumbing.Hash
+	err error
+}
+
+// Error names the object and what to do.
+func (e lostObject) Error() string {
+	if errors.Is(e.err, ErrIncomplete) {
+		return fmt.Sprintf("object %s is not there: %s", e.id, e.Remedy())
+	}
+	return fmt.Sprintf("object %s cannot be read: %v: %s", e.id, e.err, e.Remedy())
+}
+
+// Remedy says what to do.
+func (e lostObject) Remedy() string {
+	return "`git fetch --refetch` brings it again from a remote that has it, and `git fsck` tells more"
+}
+
+// Unwrap returns what it is.
+func (e lostObject) Unwrap() []error { return []error{errLost, e.err} }
 
 // content reads up to limit bytes from the beginning of an object. All of it is
 // checked against its id.
@@ -140,7 +162,7 @@ func (r *Repo) explainMissing(id plumbing.Hash) error {
 	if local, ok := r.store.(localStore); ok && local.partial() {
 		return fmt.Errorf("%w: object %s is not there, since the clone is partial (--filter). Run `git fetch --refetch --no-filter` in it, or clone without --filter", ErrIncomplete, id)
 	}
-	return fmt.Errorf("%w: object %s is not there: %w; `git fsck` tells more, and `git fetch --refetch` brings it again from a remote that has it", ErrIncomplete, id, errLost)
+	return lostObject{id, ErrIncomplete}
 }
 
 // commit is what is kept of a commit: its place in the history.
