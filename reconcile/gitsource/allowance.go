@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -16,13 +17,13 @@ import (
 // allowance is how many bytes a remote may still send in one fetch: those of a list of
 // refs, and those of a pack once one begins. go-git would read on without end.
 type allowance struct {
-	left    atomic.Int64
-	ofPack  atomic.Int64 // 0: none has begun
-	fetches context.Context
+	left   atomic.Int64
+	ofPack atomic.Int64 // 0: none has begun
+	ended  <-chan struct{}
 }
 
 func newAllowance(ctx context.Context) *allowance {
-	a := &allowance{fetches: ctx}
+	a := &allowance{ended: ctx.Done()}
 	a.left.Store(maxRefs)
 	return a
 }
@@ -96,10 +97,8 @@ func init() {
 	})
 }
 
-// Dial implements proxy.Dialer.
-func (a *allowance) Dial(network, address string) (net.Conn, error) {
-	return a.DialContext(a.fetches, network, address)
-}
+// Dial implements proxy.Dialer, and is not called: there is DialContext.
+func (a *allowance) Dial(string, string) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
 // DialContext dials as go-git does, by a proxy if the environment names one. The
 // connection ends with the fetch.
@@ -108,7 +107,10 @@ func (a *allowance) DialContext(ctx context.Context, network, address string) (n
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(a.fetches, func() { _ = conn.Close() })
+	go func() {
+		<-a.ended
+		_ = conn.Close() // it is over, or nobody waits for it
+	}()
 	return countedConn{conn, counted{conn, a}}, nil
 }
 
