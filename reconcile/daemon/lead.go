@@ -103,7 +103,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 		l.endRight("the leadership was lost")
 		l.emit(Event{
 			Kind: EventLeader, Severity: plan.SeverityWarning,
-			Text: "the leadership was lost: what was being applied is cut short, and the next leader goes on with it",
+			Text: "the leadership was lost: aborting the apply; its intent stays open and the next leader resumes it",
 		})
 	case <-ctx.Done():
 		l.running.Wait()

@@ -182,7 +182,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	parts.Go(func() { l.lead(ctx) })
 	<-ctx.Done()
 	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Stopping = true })
-	l.log.Info("stopping: what is being applied may finish", slog.Duration("grace", l.grace))
+	l.log.Info("stopping: a running apply may finish", slog.Duration("grace", l.grace))
 	ended := make(chan struct{})
 	go func() {
 		l.running.Wait()
@@ -197,7 +197,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	default:
-		l.log.Warn("what is being applied is cut short; the ledger holds it open and the next run goes on with it")
+		l.log.Warn("grace period over: aborting the apply; its intent stays open and the next run resumes it")
 		cut(errStopped)
 		<-ended
 	}

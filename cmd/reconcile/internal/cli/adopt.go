@@ -19,14 +19,14 @@ func newAdopt(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt TOPOLOGY",
 		Short: "Edit the file to match a failover done by hand",
-		Long: `adopt reads what the clusters of a topology believe, and edits the file in the
-work tree (--repo, else the current folder) to say the same: the cluster that took
-over becomes the primary, the old primary stale, or standby if it replicates from
-the new one. Other standbys that lost their source become stale. The generation is
-raised; comments and layout stay.
+		Long: `adopt reads what the clusters of a topology store, and edits the file in the work
+tree (--repo, else the current folder) to match. The cluster that took over becomes
+the primary. The old primary becomes stale, or standby if it replicates from the new
+one. Other standbys that lost their source become stale. adopt raises the generation
+and keeps comments and layout.
 
-It changes no cluster and pushes nothing; it commits only with --commit. When two
-clusters take writes it edits nothing until --primary names the one whose data
+It changes no cluster and pushes nothing; it commits only with --commit. If two
+clusters take writes, it edits nothing until --primary names the one whose data
 counts.`,
 		Example: `  reconcile adopt orders
   reconcile adopt orders --primary cluster-b --commit`,
@@ -34,7 +34,7 @@ counts.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runAdopt(cmd.Context(), g, o, args[0]) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.primary, "primary", "", "the cluster that took over, when that is not clear")
+	f.StringVar(&o.primary, "primary", "", "the cluster that took over, if that is not clear")
 	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
 	return cmd
 }

@@ -26,17 +26,18 @@ func newApply(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [TOPOLOGY…]",
 		Short: "Carry out what is approved",
-		Long: `apply plans again, checks the approval, takes each topology's lock, looks again,
-writes the intent, acts, reads back, verifies and redirects. A run that was
-killed is resumed by the next one; its approval is not needed a second time.`,
+		Long: `apply plans, checks the approval, and takes the lock of each topology. Under the
+lock it observes again, writes the intent, acts, reads back, verifies and
+redirects traffic. If a run is killed, the next one resumes it, without a second
+approval.`,
 		Example: `  reconcile apply
   reconcile apply orders --plan plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runApply(cmd.Context(), g, o, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.commit, "commit", "", "only if the commit that governs a topology here also governs it at the tip")
-	f.StringVar(&o.plan, "plan", "", "a saved JSON plan whose digests must still hold")
-	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for another's lock")
+	f.StringVar(&o.commit, "commit", "", "apply what this commit asks for, if it governs at the tip of the tracked ref too")
+	f.StringVar(&o.plan, "plan", "", "a saved JSON plan; its digests must still match")
+	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
 	return cmd
 }
 

@@ -38,19 +38,19 @@ func newApprove(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve TOPOLOGY/CLUSTER --reason TEXT",
 		Short: "Sign the approval of a commit, as a tag",
-		Long: `approve writes the signed annotated tag failover/TOPOLOGY/GENERATION/E-MAIL on a
-commit, with the trailers that apply looks for. It needs the repository (--repo,
-else the current folder) and your own git configuration with a signing key, and
-nothing else. CLUSTER is the one that is primary after the change. The tag stays
-valid through merge, squash and rebase while the document is the same. It is
-pushed only with --push. What git signed and what the remote then holds is read back and
-compared; of git's environment variables only those that say where your configuration
-lies and how a remote is reached have an effect. A person who approves once more gets the next tag, with -2 at
-its end: of one person's tags the newest counts.
+		Long: `approve signs a tag failover/TOPOLOGY/GENERATION/E-MAIL on a commit, with the trailers
+that apply reads. It needs only the repository (--repo, else the current folder) and
+your own git configuration with a signing key. CLUSTER is the one that is primary
+after the change. The tag still counts after a merge, a squash or a rebase, as long as
+the document is the same. It is pushed only with --push. approve reads back what git
+signed and what the remote then holds, and compares both with what was meant. Of git's
+environment variables only those have an effect that say where your configuration is
+and how to reach a remote. If you approve again, the new tag ends in -2; the newest of
+your tags counts.
 
-Where the operator's configuration names the repository (approval.repository), the
-tag must as well: --repository says which, else the configuration if it is at hand
-and of this clone's repository, else git config reconcile.repository.`,
+If the operator's configuration names the repository (approval.repository), the tag
+must name it too: from --repository, else from the configuration if it is on this
+machine and for this clone's repository, else from git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push`,
 		Args: cobra.ExactArgs(1),
@@ -61,7 +61,7 @@ and of this clone's repository, else git config reconcile.repository.`,
 	f.StringVar(&o.reason, "reason", "", "why, with the incident's number")
 	f.DurationVar(&o.expires, "expires", 0, "end of the approval, from now (default: the operator's maxAge)")
 	f.StringArrayVar(&o.accept, "accept", nil, "accept a finding that may be accepted; may repeat")
-	f.DurationVar(&o.maxDataLoss, "max-data-loss", 0, "deny if more may be lost")
+	f.DurationVar(&o.maxDataLoss, "max-data-loss", 0, "the approval does not count if more may be lost")
 	f.StringVar(&o.plan, "plan", "", "approve only the plan of this saved JSON")
 	f.StringVar(&o.repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&o.push, "push", "", "push the tag, to origin or the remote named")

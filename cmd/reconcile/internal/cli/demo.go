@@ -12,10 +12,10 @@ import (
 func newDemo(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "The whole failover story on simulated clusters, narrated, in under a minute",
+		Short: "Run a whole failover on simulated clusters, in under a minute",
 		Long: `demo starts two simulated Milvus clusters and a Git repository in a temporary
-folder, loses the primary and fails over to the standby with the same code as the
-real commands. It exits non-zero if any step is not as told.`,
+folder, stops the primary and fails over to the standby, with the code of the real
+commands. It exits non-zero if a step does not do what it should.`,
 		Example: "  reconcile demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -22,22 +22,22 @@ func newDoctor(g *globals) *cobra.Command {
 	upgrade := ""
 	cmd := &cobra.Command{
 		Use:   "doctor [TOPOLOGY…]",
-		Short: "Would a failover work right now?",
+		Short: "Check whether a failover would work right now",
 		Long: `doctor asks the planner, for each standby, what would block a failover to it if the
-primary were lost at this moment, and looks at what else a failover rests on:
-credentials and privileges, the calls that the servers know, clocks, the keys of the
-approvers, the ledger, Git, redirect targets, and whether ledger or Git lie with the
-primary. Writes and redirects are tried without acting: no cluster, traffic, record or
+primary were lost now. It also checks what else a failover needs: credentials and
+privileges, the calls that the servers know, clocks, the keys of the approvers, the
+ledger, Git, redirect targets, and whether ledger or Git are in the region of the
+primary. It tests writes and redirects without acting: no cluster, traffic, record or
 commit changes. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
-of one of them would be blocked, or would promote and end with 5, as where its traffic
-could not be moved. 1: that could not be found out.
+of one of them would be blocked, or would promote and end with 5, for example since
+its traffic could not be redirected. 1: not known.
 
---upgrade-to VERSION adds, for each topology, in which order to upgrade its clusters so
-that replication goes on, which tokens and rights would stop or blind it, and what the
-version mends. For that it also calls each cluster without a token, and with the one
-that the clusters use among themselves.`,
+--upgrade-to VERSION also says, for each topology, in which order to upgrade its
+clusters so that replication continues, which tokens and rights are missing, and which
+defects the version mends. For that it also calls each cluster without a token, and
+with the token that the clusters use among themselves.`,
 		Example: `  reconcile doctor
   reconcile doctor orders -o json
   reconcile doctor orders --upgrade-to 3.0.2`,

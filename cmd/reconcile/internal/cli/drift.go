@@ -15,7 +15,7 @@ import (
 func newDrift(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "drift [TOPOLOGY…]",
-		Short:   "One pass that compares Git with the live clusters; writes nothing",
+		Short:   "Compare Git with the live clusters; changes nothing",
 		Example: "  reconcile drift -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLook(cmd.Context(), g, lookAt{args, render.KindDrift, plainLook(driftExit)})
@@ -28,14 +28,14 @@ func newStatus(g *globals) *cobra.Command {
 	var interval time.Duration
 	cmd := &cobra.Command{
 		Use:   "status [TOPOLOGY…]",
-		Short: "Who believes what, lag and findings",
-		Long: `status shows what each cluster believes, how far each standby is behind, and what
-is wrong. It writes nothing, unless --verify asks to repeat the checks of a
-promotion: as failover.verify says, it then creates and drops a throwaway
-collection on the primary, and may write a row into it.
+		Short: "Show each cluster's observed role, lag and findings",
+		Long: `status shows each cluster's observed role, the lag of each standby, and findings. It
+writes nothing, except with --verify, which repeats the checks of a promotion: as
+failover.verify says, it creates and drops a throwaway collection on the primary, and
+may write a row into it.
 
---watch looks again and again until it is interrupted: on a terminal in place,
-elsewhere as one document after the other. --timeout then bounds each look.`,
+--watch repeats until it is interrupted: on a terminal in place, elsewhere as one
+document after the other. --timeout then limits each repetition.`,
 		Example: `  reconcile status orders
   reconcile status --watch --interval 2s
   reconcile status orders --verify`,
@@ -51,8 +51,8 @@ elsewhere as one document after the other. --timeout then bounds each look.`,
 		},
 	}
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
-	cmd.Flags().BoolVar(&watch, "watch", false, "look again and again")
-	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "how long to wait between two looks of --watch")
+	cmd.Flags().BoolVar(&watch, "watch", false, "repeat until interrupted")
+	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "time between two repetitions of --watch")
 	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
 	return cmd
 }

@@ -38,7 +38,7 @@ func (g *globals) readConfig() (schema.Config, error) {
 	path := g.configPath()
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return schema.Config{}, fmt.Errorf("read the operator's configuration: %w (hint: --config names it; 'reconcile sim --git DIR' makes one to try)", err)
+		return schema.Config{}, fmt.Errorf("read the operator's configuration: %w (hint: pass --config FILE, or create a sandbox with 'reconcile sim --git DIR')", err)
 	}
 	config, problems := schema.ParseConfig(path, data)
 	if len(problems) > 0 {

@@ -14,7 +14,7 @@ import (
 func newExplain(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain CODE",
-		Short: "Cause, risk and remedy of a finding or denial",
+		Short: "Print cause, risk and remedy of a finding or denial",
 		Example: `  reconcile explain PRIMARY_REACHABLE
   reconcile explain                   # lists every code
   reconcile explain -o json           # all of them, for programs`,

@@ -18,14 +18,15 @@ func newFence(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fence TOPOLOGY/CLUSTER",
 		Short: "Demote a stale primary that is back, so that it refuses writes",
-		Long: `fence sends a stale cluster that is back, and it alone, the configuration that it
-stores, turned round: with an edge from the promoted cluster to each other one. It
-demotes itself and refuses writes; the promoted cluster refuses what it forwards.
+		Long: `fence demotes a stale cluster that is back. It sends only that cluster a
+configuration with all clusters of the list that it stores, and an edge from the
+promoted cluster to each of the others. The stale cluster then demotes itself and
+refuses writes; the promoted cluster refuses what it forwards.
 
-It does so only beside a promoted cluster that has just accepted a throwaway
-collection. It needs no approval of its own while the ledger holds the approved
-failover that made the cluster stale; without that record the newest change of the
-file must be approved.
+Nothing is sent unless the promoted cluster has just accepted a throwaway collection.
+A fence needs no approval of its own while the ledger holds the approved failover that
+made the cluster stale. Without that record the newest change of the file must be
+approved.
 
 Milvus' documentation does not describe this; it was seen on a real server (master of
 2026-08-07 and 2.6, on 2026-11-29): see docs/after-failover.md.`,
@@ -35,7 +36,7 @@ Milvus' documentation does not describe this; it was seen on a real server (mast
 			return runFence(cmd.Context(), g, args[0], lockWait)
 		},
 	}
-	cmd.Flags().DurationVar(&lockWait, "lock-timeout", 0, "how long to wait for another's lock")
+	cmd.Flags().DurationVar(&lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
 	return cmd
 }
 

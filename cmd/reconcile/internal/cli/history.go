@@ -18,7 +18,7 @@ import (
 func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "history [TOPOLOGY]",
-		Short:   "The ledger: intents, results, approvals that were used",
+		Short:   "Show the ledger: intents, results, used approvals",
 		Example: "  reconcile history orders -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,15 +31,14 @@ func newImport(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import --name NAME --cluster ID=ADDRESS…",
 		Short: "Write a topology, and a configuration, for live clusters",
-		Long: `import asks live clusters who they are and what they store, and writes a topology
-file that says the same, to stdout or --out. With --config-out it also writes an
-operator's configuration that binds each cluster's credential to its address and
-uri. It changes no cluster.
+		Long: `import reads what live clusters store, and writes a topology file that says the same,
+to stdout or --out. With --config-out it also writes an operator's configuration that
+binds each cluster's credential to its address and uri. It changes no cluster.
 
-The ids are proven: by a channel that only that cluster serves, by its stored list,
-or by the channels of a collection. What cannot be proven or read is told, all at
-once, and nothing is written. Tokens are read from the environment and never
-written: the configuration names the variables.`,
+It proves each id: by a channel that only that cluster serves, by its stored list, or
+by the channels of a collection. If something cannot be proven or read, it reports all
+of it and writes nothing. Tokens are read from the environment and never written: the
+configuration names the variables.`,
 		Example: `  export TOKEN='root:…'
   reconcile import --name orders --cluster cluster-a=a.example:19530 \
     --cluster cluster-b=b.example:19530 --token-env TOKEN \
@@ -51,8 +50,8 @@ written: the configuration names the variables.`,
 	f.StringVar(&o.name, "name", "", "name of the topology")
 	f.StringArrayVar(&o.clusters, "cluster", nil, "a cluster's id and where it is reached, as ID=HOST:PORT; repeat it for each")
 	f.StringArrayVar(&o.tokenEnv, "token-env", nil, "environment variable with the token of all clusters, or ID=VARIABLE for one (default: no authentication)")
-	f.StringVar(&o.caFile, "ca-file", "", "connect by TLS and trust these authorities (PEM)")
-	f.StringVar(&o.primary, "primary", "", "the cluster whose data counts, when several take writes")
+	f.StringVar(&o.caFile, "ca-file", "", "connect with TLS and trust these authorities (PEM)")
+	f.StringVar(&o.primary, "primary", "", "the cluster whose data counts, if several take writes")
 	f.StringVar(&o.out, "out", "", "write the topology to this file instead of stdout")
 	f.StringVar(&o.configOut, "config-out", "", "also write a configuration to this file")
 	_ = cmd.MarkFlagRequired("name")    // the flag is there

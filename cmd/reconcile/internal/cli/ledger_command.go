@@ -16,11 +16,11 @@ import (
 func newLedger(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledger",
-		Short: "Where the ledger is, and whether it is the newest that was written",
-		Long: `ledger reads the whole ledger and says where it is, when it was born, which record is
-its newest, and what tells that no newer one was written. It changes nothing. A ledger
-that is damaged, gone, or older than what was written is an error, which names the way
-on.`,
+		Short: "Show where the ledger is, and whether records are missing",
+		Long: `ledger reads the whole ledger. It says where the ledger is, when it was created, which
+record is the newest, and what shows that no newer record is missing. It changes
+nothing. If the ledger is damaged, missing, or older than the last write, that is an
+error which says what to do.`,
 		Example: "  reconcile ledger",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,16 +29,16 @@ on.`,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "accept",
-		Short: "Take the ledger as it is, though newer records are lost",
-		Long: `accept is for a ledger that every command refuses, since what was written last is not
-in it, and for one that was put back from a backup. It takes the ledger as it stands, or
-begins a new one where it is gone or cannot be read; a damaged file is kept beside.
+		Short: "Accept the ledger as it is, although newer records are lost",
+		Long: `accept is for a ledger that every command refuses, since its last records are missing,
+and for one that was restored from a backup. It takes the ledger as it is, or starts a
+new one if it is missing or cannot be read; a damaged file is kept under another name.
 
-What was used or done after the last record that stands is lost. So an approval that is
-dated before now counts no more, for anybody: approve again with 'reconcile approve',
-which makes the next numbered tag. Stale clusters are still known from Git.
+The ledger does not know what happened after its last record. So no approval dated
+before now counts any more: approve again with 'reconcile approve', which makes the next
+numbered tag. Git still tells which clusters are stale.
 
-Put the newest backup back first, if there is one.`,
+If there is a backup, restore the newest one first.`,
 		Example: "  reconcile ledger accept",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -26,19 +26,19 @@ func newPlan(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [TOPOLOGY…]",
 		Short: "Show what a commit would do to the live clusters",
-		Long: `plan observes the clusters with a client that cannot write, and shows what would
-happen, what may be lost, what blocks it, and whether it is approved. A plan that
-needs evidence that the primary is lost makes the probes, counting down on stderr.
+		Long: `plan observes the clusters with a client that cannot write. It shows what would
+happen, what may be lost, what blocks it, and whether it is approved. If a failover
+needs evidence that the primary is lost, plan probes it and counts down on stderr.
 
-With --offline it calls nothing and reads no configuration: it says which
-transition the documents of a clone ask for and what blocks it by the documents
-alone. That is the plan for a pull request from a fork.
+--offline calls no cluster and reads no configuration. It says which transition the
+documents of a clone ask for, and what in the documents blocks it. Use it for a pull
+request from a fork.
 
-With --observed it plans from what 'reconcile status -o json' found elsewhere, for
-runners that cannot reach the clusters. It calls nothing and reads no configuration
-either, so approvals are not checked and nothing is probed.
+--observed plans from the output of 'reconcile status -o json' on another machine, for
+runners that cannot reach the clusters. It too calls no cluster and reads no
+configuration, so it checks no approval and makes no probes.
 
-Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
+'reconcile apply --plan' refuses both kinds of plan.`,
 		Example: `  reconcile plan
   reconcile plan --commit HEAD --base origin/main -o markdown
   reconcile plan orders -o json --detailed-exitcode
@@ -48,10 +48,10 @@ Neither plan can be applied: 'reconcile apply --plan' refuses it.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
-	f.StringVar(&o.base, "base", "", "only topologies that differ from this commit")
+	f.StringVar(&o.base, "base", "", "plan only topologies that differ from this commit")
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
-	f.BoolVar(&o.offline, "offline", false, "from the documents alone: no call, no configuration")
-	f.StringVar(&o.observed, "observed", "", "from what somebody else's 'status -o json' found; - reads stdin")
+	f.BoolVar(&o.offline, "offline", false, "plan from the documents alone: no call, no configuration")
+	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
 	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
 	return cmd
 }

@@ -26,14 +26,14 @@ func newPropose(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "propose TOPOLOGY/CLUSTER --failover|--switchover",
 		Short: "Edit the file for a switchover or failover",
-		Long: `propose sets the roles in the work tree (--repo, else the current folder) so that
-CLUSTER becomes the primary, raises the generation above the history and, where
-it is known, the ledger, and shows what that asks for. Comments and layout stay.
+		Long: `propose edits the topology file in the work tree (--repo, else the current folder):
+it sets the roles so that CLUSTER becomes the primary, raises the generation, and
+keeps comments and layout. Then it shows what the change asks for.
 
-A switchover swaps two clusters that both live. A failover is for a primary that
-is lost: it becomes stale, and so does every other standby, for they lose their
-source. propose calls no cluster and pushes nothing; it commits only with
---commit, in your name and with your own git configuration.`,
+A switchover swaps two clusters that both work. A failover is for a primary that is
+lost: it becomes stale, and so does every other standby, since they lose their source.
+propose calls no cluster and pushes nothing. It commits only with --commit, in your
+name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
   reconcile propose orders/cluster-b --failover --commit`,
 		Args: cobra.ExactArgs(1),
@@ -41,7 +41,7 @@ source. propose calls no cluster and pushes nothing; it commits only with
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
-	f.BoolVar(&o.switchover, "switchover", false, "both live: swap their roles")
+	f.BoolVar(&o.switchover, "switchover", false, "both work: swap their roles")
 	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
 	cmd.MarkFlagsOneRequired("failover", "switchover")
 	cmd.MarkFlagsMutuallyExclusive("failover", "switchover")

@@ -33,21 +33,21 @@ func newRun(g *globals) *cobra.Command {
 	profiles := false
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "The daemon: follow Git, watch for drift, and apply what is approved",
-		Long: `run follows the tracked ref, by polling and by push webhook, and looks at every
-topology again and again. While a primary does not answer it makes the rounds of
-evidence and keeps them, so that a merged and approved failover is carried out
-within seconds. It corrects nothing that no approved commit asks for.
+		Short: "Run the daemon: follow Git, watch for drift, and apply what is approved",
+		Long: `run follows the tracked ref, by polling and by push webhook, and checks every topology
+at each sweep. While a primary does not answer, it makes rounds of evidence and keeps
+them, so that it can carry out a merged and approved failover within seconds. It
+corrects nothing that no approved commit asks for.
 
-The configuration must say mode: observe (look, tell, apply nothing) or mode: apply,
-and where the ledger is. Of several processes on one ledger one acts; the others
-look, and take over when it ends.
+The configuration must say where the ledger is, and mode: observe (report only) or
+mode: apply. Of several processes on one ledger one acts; the others observe, and one
+of them takes over when it ends.
 
-SIGHUP rereads the configuration; one that is not good is refused and the old one
-stands. SIGTERM ends it: what is being applied may finish within ` + stopGrace.String() + `, and a
-second signal cuts that short. The ledger holds whatever was begun.
+SIGHUP reads the configuration again; a bad one is refused, and the old one remains.
+SIGTERM ends run: a running apply may finish within ` + stopGrace.String() + `, and a second signal aborts
+it. Its intent stays open in the ledger, and the next run resumes it.
 
-At serve.address it serves a status page (/) and the same as JSON (/api/v1/status),
+At serve.address run serves a status page (/), the same as JSON (/api/v1/status),
 /metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
 /t/TOPOLOGY/global-cluster/topology. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
@@ -55,7 +55,7 @@ At serve.address it serves a status page (/) and the same as JSON (/api/v1/statu
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g, profiles) },
 	}
-	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to everybody who may reach it")
+	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to everybody who can reach it")
 	return cmd
 }
 

@@ -23,15 +23,15 @@ func newSalvage(g *globals) *cobra.Command {
 	var o salvageOptions
 	cmd := &cobra.Command{
 		Use:   "salvage TOPOLOGY",
-		Short: "What the stale old primary holds that was never replicated",
-		Long: `salvage reads the log of a stale old primary from the place up to which it was
-replicated when another cluster was promoted, and counts what it finds, by
-collection and kind. --export also writes it, one row a line. It changes nothing,
-on no cluster, and may be run while the old primary is fenced.
+		Short: "Show what a stale old primary holds that was never replicated",
+		Long: `salvage reads the log of a stale old primary, from the last message that was
+replicated when another cluster was promoted. It counts what follows, by collection
+and kind; --export also writes it, one row a line. It changes no cluster, and works on
+a fenced one.
 
-What it counts are messages of the log: a row that was written and deleted is there
-twice. Read the rows before you write any of them into the new primary: it may hold
-a newer version of the same key.`,
+It counts messages of the log: a row that was written and deleted counts twice. Check
+each row before you write it into the new primary, which may hold a newer version of
+the same key.`,
 		Example: `  reconcile salvage orders
   reconcile salvage orders --export lost.jsonl`,
 		Args: cobra.ExactArgs(1),

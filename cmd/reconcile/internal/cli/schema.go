@@ -13,8 +13,8 @@ func newSchema(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema " + strings.Join(schema.Kinds(), "|"),
 		Short: "Print a JSON Schema (draft-07)",
-		Long: `schema prints the JSON Schema of a file that reconcile reads, or of what it writes as
-JSON and YAML:
+		Long: `schema prints the JSON Schema of a file that reconcile reads, or of its output as JSON
+and YAML:
 
   topology  the topology files
   config    the operator's configuration

@@ -14,9 +14,9 @@ func newSim(g *globals) *cobra.Command {
 		Short: "Run simulated Milvus clusters for the topology files",
 		Long: `sim starts every cluster of the topology files at its client address (loopback
 only), speaking Milvus' own gRPC, and prints one JSON line once all of them
-serve. Every cluster knows the user root with the password Milvus. It runs until
-it is interrupted. Its control API breaks, heals and inspects the clusters:
-docs/conformance.md lists its calls.`,
+serve. Every cluster has the user root with the password Milvus. sim runs until it is
+interrupted. Its control API breaks, heals and inspects the clusters:
+docs/conformance.md lists the calls.`,
 		Example: `  reconcile sim --dir topologies --git /tmp/try
   curl -s http://127.0.0.1:9650/world
   curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop
