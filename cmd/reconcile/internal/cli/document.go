@@ -18,7 +18,7 @@ const narrowest = 80
 // documentOf hands a report to the renderers.
 func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind, at time.Time) render.Document {
 	d := render.Document{
-		Plan: report.Plan, Kind: kind, GeneratedAt: at.UTC(),
+		Plan: report.Plan, Kind: kind, GeneratedAt: at.UTC(), Folder: rev.Folder,
 		Approvals: map[string]render.Approval{},
 	}
 	for name, dec := range report.Decisions {

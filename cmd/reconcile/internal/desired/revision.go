@@ -22,6 +22,7 @@ type Revision struct {
 	Desired  plan.Desired
 	Changes  map[string]approval.Change // the governing change, by topology
 	Problems schema.Problems            // of the files that are not valid
+	Folder   string                     // of the topology files, from the top of the repository
 }
 
 // Loader reads revisions. It parses each blob once, over all repositories and
@@ -45,7 +46,7 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	if err != nil {
 		return Revision{}, err
 	}
-	out := Revision{Commit: commit, Problems: problems, Changes: map[string]approval.Change{}}
+	out := Revision{Commit: commit, Problems: problems, Folder: repo.Root(), Changes: map[string]approval.Change{}}
 	for _, t := range topologies {
 		c := changes[t.Name]
 		if t.Previous, err = l.previous(repo, t.Name, c); err != nil {

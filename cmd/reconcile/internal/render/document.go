@@ -58,6 +58,7 @@ type Document struct {
 	GeneratedAt time.Time           // zero: Plan.At
 	Kind        Kind
 	Observed    Observation
+	Folder      string // of the topology files, from the top of the repository; not kept in JSON
 }
 
 func (d Document) observed() Observation {

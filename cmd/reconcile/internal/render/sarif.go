@@ -2,6 +2,8 @@ package render
 
 import (
 	"io"
+	"net/url"
+	"path"
 	"slices"
 
 	"milvus-reconcile/plan"
@@ -34,7 +36,6 @@ func SARIF(w io.Writer, d Document) error {
 
 func sarifResults(d Document) []sarifResult {
 	out := []sarifResult{}
-	elsewhere := d.anyFile()
 	for _, p := range d.Problems {
 		text := p.what()
 		if p.Hint != "" {
@@ -42,25 +43,26 @@ func sarifResults(d Document) []sarifResult {
 		}
 		out = append(out, sarifResult{
 			RuleID: ruleProblem, Level: "error", Message: sarifMessage(text),
-			Locations:           sarifLocations("", plan.Position{File: orElse(p.File, elsewhere), Line: p.Line, Column: p.Column}),
+			Locations:           sarifLocations("", plan.Position{File: orElse(p.File, d.fileFor("")), Line: p.Line, Column: p.Column}),
 			PartialFingerprints: fingerprint(ruleProblem, p.File, p.Path, p.Message),
 		})
 	}
 	for _, t := range d.topologies() {
 		for _, f := range t.Findings {
-			out = append(out, sarifFinding(d, t, f, elsewhere))
+			out = append(out, sarifFinding(d, t, f))
 		}
 	}
 	return out
 }
 
-// folderOfTopologies is where a finding is shown that is about no file, in a
-// document without any: GitHub refuses a whole upload for one result without a
-// physical location ("expected a physical location").
-const folderOfTopologies = "topologies"
+// usualFolder is that of the topology files where none is known.
+const usualFolder = "topologies"
 
-// anyFile is a file that the document speaks of.
-func (d Document) anyFile() string {
+// fileFor is the file at which something is shown that is about no file: one that
+// the document speaks of, or else the one where such a topology would be. GitHub
+// refuses a whole upload for one result without a physical location ("expected a
+// physical location").
+func (d Document) fileFor(topology string) string {
 	for _, t := range d.topologies() {
 		if t.At.File != "" {
 			return t.At.File
@@ -71,10 +73,13 @@ func (d Document) anyFile() string {
 			return p.File
 		}
 	}
-	return folderOfTopologies
+	if topology == "" || url.PathEscape(topology) != topology {
+		topology = "topology"
+	}
+	return path.Join(orElse(d.Folder, usualFolder), topology+".yaml")
 }
 
-func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding, elsewhere string) sarifResult {
+func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding) sarifResult {
 	text := t.Name + ": " + f.Message
 	if remedy := findingRemedy(f); remedy != "" {
 		text += ". To do: " + remedy
@@ -84,7 +89,7 @@ func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding, elsewhere str
 		at = t.At
 	}
 	if at.File == "" {
-		at.File = elsewhere
+		at.File = d.fileFor(t.Name)
 	}
 	r := sarifResult{
 		RuleID: string(f.Code), Level: sarifLevel(f.Severity), Message: sarifMessage(text),

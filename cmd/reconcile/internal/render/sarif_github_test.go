@@ -20,6 +20,13 @@ func TestSARIFIsAsGitHubTakesIt(t *testing.T) {
 	for _, code := range plan.AllCodes() {
 		docs["nowhere "+string(code)] = document(plan.TopologyPlan{Name: "gone", Findings: []plan.Finding{plan.NewFinding(code, "", "gone", "")}})
 	}
+	for _, folder := range []string{".", "a/b", "été/x y", "a:b"} {
+		d := document(plan.TopologyPlan{Name: "gone", Findings: []plan.Finding{plan.NewFinding(plan.CodeTopologyRemoved, "", "gone", "")}})
+		d.Folder = folder
+		docs["nowhere in "+folder] = d
+		d.Plan.Topologies[0].Name = "../../gone"
+		docs["nowhere in "+folder+", with another name"] = d
+	}
 	for name, d := range docs {
 		t.Run(name, func(t *testing.T) {
 			raw := rendered(t, func(w io.Writer) error { return SARIF(w, d) })
@@ -55,6 +62,17 @@ func checkGitHubResult(t *testing.T, rules []sarifRule, r sarifResult) {
 		}
 		if l.PhysicalLocation.Region.StartLine < 1 {
 			t.Errorf("%s is in line %d", r.RuleID, l.PhysicalLocation.Region.StartLine)
+		}
+	}
+}
+
+// TestFileOfWhatIsInNone: it lies in the folder that holds the topologies.
+func TestFileOfWhatIsInNone(t *testing.T) {
+	gone := document(plan.TopologyPlan{Name: "gone"})
+	for folder, want := range map[string]string{"": "topologies/gone.yaml", "a/b": "a/b/gone.yaml", ".": "gone.yaml"} {
+		gone.Folder = folder
+		if got := gone.fileFor("gone"); got != want {
+			t.Errorf("in %q it is %s, want %s", folder, got, want)
 		}
 	}
 }

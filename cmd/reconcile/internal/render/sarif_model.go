@@ -112,10 +112,16 @@ func sarifLocations(topology string, at plan.Position) []sarifLocation {
 		l.LogicalLocations = []sarifLogical{{Name: Safe(topology), Kind: "namespace"}}
 	}
 	l.PhysicalLocation = sarifPhysical{
-		ArtifactLocation: sarifArtifact{URI: (&url.URL{Path: at.File}).String(), URIBaseID: "%SRCROOT%"},
+		ArtifactLocation: sarifArtifact{URI: relativeURI(at.File), URIBaseID: "%SRCROOT%"},
 		Region:           sarifRegion{StartLine: max(at.Line, 1), StartColumn: max(at.Column, 0)},
 	}
 	return []sarifLocation{l}
+}
+
+// relativeURI is a path of the repository. A colon in its first part would begin a
+// scheme.
+func relativeURI(file string) string {
+	return strings.ReplaceAll((&url.URL{Path: "/" + file}).EscapedPath()[1:], ":", "%3A")
 }
 
 // sarifMessage makes no links: in a message, [text](target) is one.
