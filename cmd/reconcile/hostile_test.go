@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -159,6 +161,38 @@ func TestHostileServer(t *testing.T) {
 	b.spoil(hostile.Excesses["many empty entries"])
 	for _, args := range b.commands(t)[3:] {
 		try("many empty entries", args)
+	}
+}
+
+// TestSalvageBesideAnEndlessStream: it ends at --timeout and says so, and what it
+// wrote until then is whole.
+func TestSalvageBesideAnEndlessStream(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
+	defer cancel()
+	b := newBesieged(ctx, t)
+	b.spoil(hostile.Only("DumpMessages", hostile.Excesses["an endless stream"]))
+	export := filepath.Join(t.TempDir(), "lost.jsonl")
+	out, _ := b.run(t, "salvage", testkit.TopologyName(0), "--export", export, "--timeout", hostileTimeout)
+	if said := strings.Join(strings.Fields(out), " "); !strings.Contains(said, "--timeout "+hostileTimeout+" is over") {
+		t.Errorf("it does not say why it ended:\n%s", out)
+	}
+	rows, err := os.Open(export)
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	lines := 0
+	for dec := json.NewDecoder(rows); ; lines++ {
+		var row map[string]any
+		if err := dec.Decode(&row); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("line %d: %v", lines+1, err)
+		}
+	}
+	if lines == 0 {
+		t.Error("nothing was written")
 	}
 }
 

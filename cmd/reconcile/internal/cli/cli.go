@@ -8,6 +8,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -34,7 +36,8 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	silenceLibraries()
 	lines := newQueue(std.Err)
 	defer func() { lines.close(time.After(lastLinesWithin)) }()
-	std.Err, std.Out = lines, afterLines{to: std.Out, lines: lines}
+	out := &results{to: std.Out, lines: lines}
+	std.Err, std.Out = lines, out
 	g := &globals{std: std, lines: lines, clock: time.Now, after: time.After, terminal: isTerminal}
 	lines.tellBy(g.leftOut, nil)
 	root := newRoot(g) //nolint:contextcheck // each command has its own
@@ -44,6 +47,12 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(ctx)
 	g.endTracing(ctx)
+	if errors.Is(err, errReaderGone) { // who went away did not want the rest
+		err = nil
+	}
+	if err == nil && out.failed != nil && !g.acted {
+		err = fmt.Errorf("write the result: %w", out.failed)
+	}
 	if err != nil {
 		g.fail(err)
 		return int(ExitError)

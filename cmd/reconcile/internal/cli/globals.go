@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 )
 
 const (
@@ -53,7 +54,8 @@ type globals struct {
 
 	loader desired.Loader
 
-	exit ExitCode
+	exit  ExitCode
+	acted bool // the exit code says what was done, whether or not it could be shown
 
 	// quiet: no progress is shown (run, status --watch).
 	quiet    bool
@@ -134,7 +136,7 @@ func (g *globals) emit(write writer) error {
 
 // print writes to stdout. A reader that went away did not want the rest.
 func (g *globals) print(out []byte) error {
-	if _, err := g.std.Out.Write(out); err != nil && !readerGone(err) {
+	if _, err := g.std.Out.Write(out); err != nil && !errors.Is(err, errReaderGone) {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
@@ -144,6 +146,7 @@ func (g *globals) print(out []byte) error {
 // done, whether or not the result could be written: 1 would say that nothing was
 // sent.
 func (g *globals) report(write writer) {
+	g.acted = true
 	if err := g.emit(write); err != nil {
 		g.fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
 	}
@@ -162,7 +165,7 @@ func (g *globals) make(write writer) ([]byte, error) {
 		if err := write(&b, form); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		if err := wholefile.Replace(path, b.Bytes()); err != nil {
 			unwritten = append(unwritten, fmt.Errorf("write the result: %w", err))
 		}
 	}

@@ -82,16 +82,11 @@ func runImport(ctx context.Context, g *globals, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	for path, data := range map[string][]byte{o.out: topology, o.configOut: config} {
-		if path == "" {
-			continue
-		}
-		if err := writeNew(path, data); err != nil {
-			return err
-		}
+	if err := writeBoth(o.out, topology, o.configOut, config); err != nil {
+		return err
 	}
 	if o.out == "" {
-		_, err = g.std.Out.Write(topology)
+		err = g.print(topology)
 	}
 	im.report(g)
 	return err

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
 )
@@ -186,17 +187,29 @@ func quote(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
+// writeBoth makes both files, or neither; an empty name is of no file.
+func writeBoth(topologyPath string, topology []byte, configPath string, config []byte) error {
+	if topologyPath != "" {
+		if err := writeNew(topologyPath, topology); err != nil {
+			return err
+		}
+	}
+	if configPath == "" {
+		return nil
+	}
+	err := writeNew(configPath, config)
+	if err != nil && topologyPath != "" {
+		err = errors.Join(err, os.Remove(topologyPath))
+	}
+	return err
+}
+
 // writeNew makes a file that was not there, for its owner to write.
 func writeNew(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make the folder of %s: %w", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := wholefile.Create(path, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -29,10 +29,8 @@ var silenceLibraries = sync.OnceFunc(func() {
 	}
 })
 
-// readerGone says whether a write failed only because nobody reads any more.
-func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-// errReaderGone ends what would go on for its reader.
+// errReaderGone is how a write to stdout fails that nobody reads any more. It ends what
+// would go on for its reader.
 var errReaderGone = errors.New("nobody reads the result any more")
 
 const (
@@ -171,16 +169,24 @@ func (q *queue) close(over <-chan time.Time) {
 	}
 }
 
-// afterLines is stdout beside a queue: what was said before a result stands before it
-// where both go to one place.
-type afterLines struct {
-	to    io.Writer
-	lines *queue
+// results is stdout, beside the lines on stderr: what was said before a result stands
+// before it where both go to one place.
+type results struct {
+	to     io.Writer
+	lines  *queue
+	failed error // of the first write that failed while there was a reader
 }
 
-func (a afterLines) Write(p []byte) (int, error) {
-	a.lines.flush()
-	return a.to.Write(p)
+func (r *results) Write(p []byte) (int, error) {
+	r.lines.flush()
+	n, err := r.to.Write(p)
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return n, errReaderGone
+	case err != nil && r.failed == nil:
+		r.failed = err
+	}
+	return n, err
 }
 
 // fileOf is the file that a writer of ours writes to.
@@ -188,7 +194,7 @@ func fileOf(w io.Writer) (*os.File, bool) {
 	switch ours := w.(type) {
 	case *queue:
 		w = ours.to
-	case afterLines:
+	case *results:
 		w = ours.to
 	}
 	f, ok := w.(*os.File)

@@ -62,7 +62,7 @@ func TestLinesThatNobodyReads(t *testing.T) {
 func TestALineBeforeItsResult(t *testing.T) {
 	both := &shared{}
 	q := newQueue(both)
-	out, want := afterLines{to: both, lines: q}, ""
+	out, want := &results{to: both, lines: q}, ""
 	for i := range 100 {
 		fmt.Fprintf(q, "line %d\n", i)
 		fmt.Fprintf(out, "result %d\n", i)
@@ -72,7 +72,7 @@ func TestALineBeforeItsResult(t *testing.T) {
 	if both.String() != want {
 		t.Errorf("got %q", both.String())
 	}
-	_, ok := fileOf(afterLines{to: io.Discard})
+	_, ok := fileOf(&results{to: io.Discard})
 	if ok {
 		t.Error("what is discarded goes to no file")
 	}

@@ -43,7 +43,7 @@ the same key.`,
 }
 
 func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology string) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("--timeout %s is over (hint: what was read until then is whole; give it longer)", g.timeout))
 	defer cancel()
 	e, err := g.open(ctx)
 	if err != nil {

@@ -34,8 +34,7 @@ and YAML:
 			if !ok {
 				return fmt.Errorf("there is no schema %q (hint: %s)", args[0], strings.Join(schema.Kinds(), ", "))
 			}
-			_, err := g.std.Out.Write(data)
-			return err
+			return g.print(data)
 		},
 	}
 }

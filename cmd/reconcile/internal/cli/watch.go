@@ -70,9 +70,7 @@ func (e *environment) watchOnce(ctx context.Context, l lookAt, n int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.g.std.Out.Write(e.g.frame(out, n)); readerGone(err) {
-		return errReaderGone
-	} else if err != nil {
+	if _, err := e.g.std.Out.Write(e.g.frame(out, n)); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

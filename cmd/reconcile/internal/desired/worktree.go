@@ -2,7 +2,6 @@ package desired
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/schema"
@@ -85,7 +85,7 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	if err != nil {
 		return plan.Topology{}, fmt.Errorf("edit topology %s: %w", w.Topology.Name, err)
 	}
-	if err := replaceFile(path, data); err != nil {
+	if err := wholefile.Replace(path, data); err != nil {
 		return plan.Topology{}, fmt.Errorf("write the topology file: %w", err)
 	}
 	topologies, _ := schema.Parse(w.File, data)
@@ -155,35 +155,4 @@ func (w WorkFile) RolesThatChange(roles map[string]plan.Role) map[string]plan.Ro
 		}
 	}
 	return out
-}
-
-// replaceFile writes a file beside the old one and moves it into its place, so
-// that no reader sees half of it. The mode stays.
-func replaceFile(path string, data []byte) (err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".reconcile-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(info.Mode().Perm()); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

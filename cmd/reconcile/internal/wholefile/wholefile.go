@@ -1,0 +1,91 @@
+// Package wholefile writes files that are there whole or not at all, also where the
+// disk is full.
+package wholefile
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Replace writes a file beside the one of that name and moves it into its place, so
+// that nobody reads half of it; without the room for it, what was there stays. The mode
+// stays, and a link leads where it led. What is no plain file (a pipe, a device) is
+// written to, and so is a file whose folder takes no other, such as one that is mounted
+// by itself: that one is left empty if it cannot be written whole.
+func Replace(path string, data []byte) error {
+	mode := fs.FileMode(0)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	switch info, err := os.Stat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return into(path, data)
+	case err == nil:
+		mode = info.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	beside, err := temporary(path, data, mode)
+	if errors.Is(err, fs.ErrPermission) {
+		return inPlace(path, data)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(beside, path); err != nil {
+		return errors.Join(inPlace(path, data), os.Remove(beside))
+	}
+	return nil
+}
+
+// Create writes a file of a name that is not there yet.
+func Create(path string, data []byte) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	}
+	beside, err := temporary(path, data, 0)
+	if err != nil {
+		return err
+	}
+	return os.Rename(beside, path)
+}
+
+// temporary writes a file beside another, whole and to the disk, or leaves none. Mode 0
+// is that of a new file.
+func temporary(path string, data []byte, mode fs.FileMode) (name string, err error) {
+	name = filepath.Join(filepath.Dir(path), ".reconcile-"+rand.Text())
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	if mode != 0 {
+		err = errors.Join(err, f.Chmod(mode))
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(name))
+	}
+	return name, nil
+}
+
+// into writes to what is there, and cuts nothing.
+func into(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+func inPlace(path string, data []byte) error {
+	err := os.WriteFile(path, data, 0o644)
+	if err != nil {
+		return errors.Join(err, os.Truncate(path, 0))
+	}
+	return nil
+}
