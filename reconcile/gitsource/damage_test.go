@@ -2,13 +2,22 @@ package gitsource
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // damages are the ways in which a file of the copy may be found.
@@ -48,6 +57,23 @@ var damages = map[string]func(path string, content []byte) error{
 		}
 		return syscall.Mkfifo(p, 0o600)
 	},
+	"a socket": func(p string, _ []byte) error {
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+		// A socket's name is short, so it is made elsewhere.
+		short, err := os.MkdirTemp("", "s")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(short) //nolint:errcheck // it is empty
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(short, "s")})
+		if err != nil {
+			return err
+		}
+		l.SetUnlinkOnClose(false)
+		return errors.Join(l.Close(), os.Rename(filepath.Join(short, "s"), p))
+	},
 	"a pipe as another index": func(p string, _ []byte) error {
 		other := filepath.Join(filepath.Dir(p), "pack-"+strings.Repeat("a", 40))
 		if err := os.WriteFile(other+".pack", nil, 0o600); err != nil {
@@ -73,10 +99,68 @@ func filesOf(t *testing.T, dir string) []string {
 	return out
 }
 
-// TestEveryDamageOfTheCopyIsMended damages each file of the copy in each way, before
-// a process starts and under one that runs: the next fetch brings the newest commit,
-// its approval and everything before it.
+// copyDamage damages what lies below a folder of the cache.
+type copyDamage struct {
+	name string
+	do   func(t *testing.T, dir string)
+}
+
+// damage damages the file that stands at a place in the list of files.
+func damage(i int, kind string) copyDamage {
+	return copyDamage{fmt.Sprint("file ", i, " ", kind), func(t *testing.T, dir string) {
+		t.Helper()
+		path := filepath.Join(dir, filesOf(t, dir)[i])
+		content, err := os.ReadFile(path)
+		check(t, err)
+		check(t, damages[kind](path, content))
+	}}
+}
+
+// damagesOfFolders are what may have become of the folders of a copy.
+func damagesOfFolders() []copyDamage {
+	var out []copyDamage
+	replace := map[string]func(path string) error{
+		"missing":           func(string) error { return nil },
+		"a file":            func(p string) error { return os.WriteFile(p, []byte("x"), 0o600) },
+		"a pipe":            func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"a link to nowhere": func(p string) error { return os.Symlink("nowhere", p) },
+		"an empty folder":   func(p string) error { return os.Mkdir(p, 0o700) },
+	}
+	for _, folder := range []string{"", "objects", "objects/pack", "objects/info", "refs", "refs/tags"} {
+		for kind, put := range replace {
+			out = append(out, copyDamage{fmt.Sprintf("the folder %q %s", folder, kind), func(t *testing.T, dir string) {
+				t.Helper()
+				copies, err := filepath.Glob(filepath.Join(dir, "*.copy"))
+				check(t, err)
+				path := filepath.Join(copies[0], folder)
+				check(t, os.RemoveAll(path))
+				check(t, put(path))
+			}})
+		}
+	}
+	for _, ending := range []string{".new", ".old"} {
+		for kind, put := range replace {
+			out = append(out, copyDamage{fmt.Sprint("beside it stands ", ending, " ", kind, ", and a pack is empty"), func(t *testing.T, dir string) {
+				t.Helper()
+				copies, err := filepath.Glob(filepath.Join(dir, "*.copy"))
+				check(t, err)
+				check(t, put(copies[0]+ending))
+				for _, f := range filesOf(t, dir) {
+					if strings.HasSuffix(f, ".pack") {
+						check(t, os.Truncate(filepath.Join(dir, f), 0))
+					}
+				}
+			}})
+		}
+	}
+	return out
+}
+
+// TestEveryDamageOfTheCopyIsMended damages each file of the copy in each way, each
+// folder, and pairs of files, before a process starts and under one that runs: the next
+// fetch brings the newest commit, its approval and everything before it.
 func TestEveryDamageOfTheCopyIsMended(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	s.sshKey(alice)
 	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
@@ -93,42 +177,81 @@ func TestEveryDamageOfTheCopyIsMended(t *testing.T) {
 	if len(files) < 3 { // a pack, its index, the manifest
 		t.Fatalf("the copy has the files %q", files)
 	}
-	for _, moment := range []string{"before it starts", "while it runs"} {
-		for kind, damage := range damages {
-			for i := range files {
-				dir := t.TempDir()
-				told := 0
-				c := Config{URL: url, CacheDir: dir, Tell: func(string) { told++ }}
-				r := s.openWith(c)
-				path := filepath.Join(dir, filesOf(t, dir)[i])
-				content, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := damage(path, content); err != nil {
-					t.Fatal(err)
-				}
-				want := next()
-				if moment == "before it starts" {
-					r = s.openWith(c)
-				} else if err := r.Fetch(t.Context()); err != nil {
-					t.Errorf("%s, %s %s: %v", moment, filepath.Base(path), kind, err)
-					continue
-				}
-				got := changeOf(t, r, "orders")
-				if got.Commit != want || got.GreatestEarlier != int64(generation-1) {
-					t.Errorf("%s, %s %s: governed by %s with %d before, want %s with %d", moment, filepath.Base(path), kind, got.Commit, got.GreatestEarlier, want, generation-1)
-				}
-				if told > 1 {
-					t.Errorf("%s, %s %s: told %d times", moment, filepath.Base(path), kind, told)
-				}
-				if err := r.Close(); err != nil {
-					t.Error(err)
-				}
-				if _, err := s.openWith(c).UseCopy(); err != nil {
-					t.Errorf("%s, %s %s: the copy afterwards: %v", moment, filepath.Base(path), kind, err)
-				}
+	cases := damagesOfFolders()
+	kinds := slices.Sorted(maps.Keys(damages))
+	for i := range files {
+		for _, kind := range kinds {
+			cases = append(cases, damage(i, kind))
+		}
+	}
+	drawn := rand.New(rand.NewPCG(1, 2))
+	for range 40 {
+		i, j := drawn.IntN(len(files)), drawn.IntN(len(files)-1)
+		if j >= i {
+			j++
+		}
+		first, second := damage(max(i, j), kinds[drawn.IntN(len(kinds))]), damage(min(i, j), kinds[drawn.IntN(len(kinds))])
+		cases = append(cases, copyDamage{first.name + " and " + second.name, func(t *testing.T, dir string) {
+			t.Helper()
+			first.do(t, dir) // the later one first: the list of files changes behind it alone
+			second.do(t, dir)
+		}})
+	}
+	for n, c := range cases {
+		for m, moment := range []string{"before it starts", "while it runs"} {
+			if one := strings.HasPrefix(c.name, "file ") && !strings.Contains(c.name, " and "); !one && (n+m)%2 == 0 {
+				continue // each file in each way is tried at both, the rest at one
 			}
+			dir := t.TempDir()
+			told := 0
+			config := Config{URL: url, CacheDir: dir, Tell: func(string) { told++ }}
+			r := s.openWith(config)
+			c.do(t, dir)
+			want := next()
+			if moment == "before it starts" {
+				r = s.openWith(config)
+			} else if err := r.Fetch(t.Context()); err != nil {
+				t.Errorf("%s, %s: %v", moment, c.name, err)
+				continue
+			}
+			got := changeOf(t, r, "orders")
+			if got.Commit != want || got.GreatestEarlier != int64(generation-1) {
+				t.Errorf("%s, %s: governed by %s with %d before, want %s with %d", moment, c.name, got.Commit, got.GreatestEarlier, want, generation-1)
+			}
+			if told > 1 {
+				t.Errorf("%s, %s: told %d times", moment, c.name, told)
+			}
+			if problem := r.CopyProblem(); problem != "" {
+				t.Errorf("%s, %s: %s", moment, c.name, problem)
+			}
+			check(t, r.Close())
+			if _, err := s.openWith(config).UseCopy(); err != nil {
+				t.Errorf("%s, %s: the copy afterwards: %v", moment, c.name, err)
+			}
+		}
+	}
+	t.Logf("%d damages", len(cases))
+}
+
+// TestWhatCountsAsDamage tells a copy that is at fault from a process or a disk that is.
+func TestWhatCountsAsDamage(t *testing.T) {
+	for _, c := range []struct {
+		err              error
+		suspect, checked bool
+	}{
+		{plumbing.ErrObjectNotFound, false, false},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}, false, false},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.ENFILE}, false, false},
+		{fmt.Errorf("read: %w", syscall.ENOMEM), false, false},
+		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, false, true},
+		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, false, true},
+		{io.ErrUnexpectedEOF, true, false},
+		{errHash, true, false},
+	} {
+		r := &Repo{copied: &gitCopy{marked: map[string]packMark{}}}
+		r.damaged(plumbing.ZeroHash, c.err)
+		if (r.suspect != nil) != c.suspect || (r.copied.marked == nil) != c.checked {
+			t.Errorf("%v: suspect %v, checked %t", c.err, r.suspect, r.copied.marked == nil)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func init() { faultydisk.Main() }
 // is after it.
 const copyWrites = 16
 
-// TestDiskFullUnderACopy: a disk that is full or broken from any write of the copy on
+// TestDiskFullUnderACopy: a disk that is full, broken or read-only from any write of the copy on
 // costs the copy and not the fetch, and once it is healed the copy is whole.
 func TestDiskFullUnderACopy(t *testing.T) {
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestDiskFullUnderACopy(t *testing.T) {
 	url := httpRemote(t, s.dir, "", false).URL + "/.git"
 	generation, failing := 1, 0
 	for after := range copyWrites {
-		with := []syscall.Errno{syscall.ENOSPC, syscall.EIO}[after%2]
+		with := []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EACCES, syscall.EDQUOT}[after%5]
 		name := fmt.Sprintf("%s from write %d on", with, after+1)
 		dir := filepath.Join(point, fmt.Sprint(after))
 		c := Config{URL: url, CacheDir: dir, Tell: func(string) {}}
