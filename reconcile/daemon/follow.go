@@ -118,7 +118,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 		l.board.forget(now, name)
 	}
 	l.board.set(now, func(b *Snapshot) {
-		b.Commit, b.Problems, b.GitFetch, b.GitError = rev.Commit, rev.Problems, now, ""
+		b.Commit, b.Problems, b.GitFetch, b.GitError, b.GitCopy = rev.Commit, rev.Problems, now, "", rev.CopyProblem
 		b.Swept = b.Swept || first
 	})
 	if rev.Commit != before.Commit {

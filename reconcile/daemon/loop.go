@@ -22,6 +22,9 @@ type Revision struct {
 	// Rewritten names, by topology, the commit that governs it although the commit last
 	// confirmed does not lead to it: somebody rewrote the history.
 	Rewritten map[string]string
+	// CopyProblem is why the copy of Git is held in memory and not in its folder; empty:
+	// it is not.
+	CopyProblem string
 }
 
 // Source reads the repository.

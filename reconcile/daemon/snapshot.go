@@ -84,6 +84,7 @@ type Snapshot struct {
 	Problems []string
 	GitFetch time.Time // the newest fetch that succeeded
 	GitError string    // why the newest fetch failed; empty: it did not
+	GitCopy  string    // why the copy of Git is held in memory; empty: it is not
 	Leader   bool      // this process may act
 	Leading  string    // what it waits for while it may not act
 	// ElectionError is why the process can neither lead nor wait for the leader; empty: it

@@ -39,6 +39,7 @@ func (d *service) server(c schema.Config, log *slog.Logger, profiles bool) (*ser
 	s, err := serve.Listen(serve.Options{
 		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: conf, Health: d.loop.Health, Webhook: d.webhook, Log: log,
 		Ready: func() error { return serve.Ready(board.Snapshot()) },
+		Note:  func() string { return board.Snapshot().GitCopy },
 	})
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 	if err != nil {
 		return daemon.Revision{}, err
 	}
-	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes}
+	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes, CopyProblem: f.repo.CopyProblem()}
 	for _, p := range rev.Problems {
 		out.Problems = append(out.Problems, p.String())
 	}

@@ -88,7 +88,7 @@ func TestHostsAreChecked(t *testing.T) {
 // under a known one.
 func TestProbesUnderAForeignName(t *testing.T) {
 	bad := func() error { return errors.New("no answer from https://git.example") }
-	h := probe([]string{"reconcile.example"}, "ready", "not ready", bad)
+	h := probe([]string{"reconcile.example"}, "ready", "not ready", bad, nil)
 	for host, want := range map[string]string{"reconcile.example": bad().Error(), "127.0.0.1:9640": bad().Error(), "attacker.example": "not ready"} {
 		r, w := httptest.NewRequest(http.MethodGet, "/readyz", nil), httptest.NewRecorder()
 		r.Host = host

@@ -38,10 +38,12 @@ func hostKnown(names []string, header string) bool {
 
 // probe answers whether all is well, and the reason why not only to who asks under a
 // known name: it may name a cluster, a repository or a file.
-func probe(names []string, well, ill string, why func() error) http.Handler {
+func probe(names []string, well, ill string, why func() error, note func() string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := why()
 		switch {
+		case err == nil && hostKnown(names, r.Host) && note != nil && note() != "":
+			answer(w, http.StatusOK, well+"; "+note())
 		case err == nil:
 			answer(w, http.StatusOK, well)
 		case hostKnown(names, r.Host):

@@ -29,6 +29,7 @@ var (
 	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
 	descSuccess  = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
 	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
+	descCopy     = desc("git_copy_in_memory", "1 if the copy of Git is held in memory since git.cacheDir takes none; /readyz says why.")
 	descReady    = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
 	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads.")
 )
@@ -37,7 +38,7 @@ var (
 func (live) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descWritable, descUp, descRole, descStale, descLag, descFindings,
-		descAttempt, descSuccess, descFetch, descLeader, descReady,
+		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
 	} {
 		out <- d
 	}
@@ -52,6 +53,7 @@ func (l live) Collect(out chan<- prometheus.Metric) {
 	gauge(descLeader, one(s.Leader))
 	gauge(descReady, one(s.Unready() == ""))
 	moment(gauge, descFetch, s.GitFetch)
+	gauge(descCopy, one(s.GitCopy != ""))
 	for _, t := range s.Topologies {
 		for _, state := range daemon.States() {
 			gauge(descState, one(t.State == state), t.Name, state.String())

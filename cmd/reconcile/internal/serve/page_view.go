@@ -95,7 +95,7 @@ func factsOf(s daemon.Snapshot) []fact {
 		{Name: "Commit", Value: orNone(s.Commit)},
 		{Name: "Git fetched", Value: orNone(clock(s.GitFetch))},
 	}
-	for name, problem := range map[string]string{"Git": s.GitError, "Configuration": s.Config} {
+	for name, problem := range map[string]string{"Git": s.GitError, "Copy of Git": s.GitCopy, "Configuration": s.Config} {
 		if problem != "" {
 			facts = append(facts, fact{name, safe(problem), true})
 		}

@@ -38,7 +38,9 @@ type Options struct {
 	// Health says what is stuck; nil: nothing is.
 	Health func() error
 	// Ready says why it is not ready; nil: it is.
-	Ready   func() error
+	Ready func() error
+	// Note says what to know while it is ready; nil: nothing.
+	Note    func() string
 	Webhook *Webhook
 	// Log is told of handlers that broke; of what clients do wrong only where it wants
 	// to know all. Nil: nobody is.
@@ -74,8 +76,8 @@ func Listen(o Options) (*Server, error) {
 		Handler: guarded(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
-	s.Handle("GET /healthz", probe(names, "ok", "stuck", o.Health))
-	s.Handle("GET /readyz", probe(names, "ready", "not ready", o.Ready))
+	s.Handle("GET /healthz", probe(names, "ok", "stuck", o.Health, nil))
+	s.Handle("GET /readyz", probe(names, "ready", "not ready", o.Ready, o.Note))
 	s.Handle("POST /webhook/git", o.Webhook)
 	return s, nil
 }

@@ -20,7 +20,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	var known atomic.Pointer[daemon.Snapshot]
 	known.Store(&daemon.Snapshot{})
 	s, err := Listen(Options{
-		Address: "127.0.0.1:0", Ready: func() error { return Ready(*known.Load()) }, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
+		Address: "127.0.0.1:0", Ready: func() error { return Ready(*known.Load()) }, Note: func() string { return known.Load().GitCopy }, Webhook: &Webhook{Log: slog.New(slog.DiscardHandler)},
 		Health: func() error {
 			if stuck.Load() {
 				return errors.New("the pass over orders is stuck")
@@ -54,6 +54,8 @@ func TestHealthAndReadiness(t *testing.T) {
 	stuck.Store(true)
 	get("/readyz", http.StatusOK, "ready")
 	get("/healthz", http.StatusServiceUnavailable, "orders is stuck")
+	known.Store(&daemon.Snapshot{Swept: true, GitCopy: "git.cacheDir /x: no space left on device"})
+	get("/readyz", http.StatusOK, "ready; git.cacheDir /x: no space left on device")
 	known.Store(&daemon.Snapshot{Swept: true, Stopping: true})
 	get("/readyz", http.StatusServiceUnavailable, "stopping")
 	get("/webhook/git", http.StatusMethodNotAllowed, "")
