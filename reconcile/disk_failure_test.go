@@ -53,9 +53,13 @@ func TestDiskFailsAtAnyMoment(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	moments := *diskMoments
+	if testing.Short() {
+		moments /= 10
+	}
 	draw := rand.New(rand.NewPCG(*diskSeed, 0)) //nolint:gosec // to be drawn again
 	met := map[string]int{}
-	for i := range *diskMoments {
+	for i := range moments {
 		after, with := draw.IntN(diskWrites), []syscall.Errno{syscall.ENOSPC, syscall.EIO}[draw.IntN(2)]
 		name := fmt.Sprintf("%d: %s from write %d on", i, with, after+1)
 		s := newDiskStory(t, filepath.Join(point, fmt.Sprint(i)))

@@ -59,7 +59,8 @@ var forms = []func(token string) string{
 }
 
 // TestNoAnswerBringsATokenBack has a server put our token into each string of each
-// answer, one after the other: it is nowhere in what is made of them.
+// answer, one after the other: it is nowhere in what is made of them. The short form
+// tries every fifth string.
 func TestNoAnswerBringsATokenBack(t *testing.T) {
 	t.Parallel() // some of it is waiting
 	w := pair(t, "").hasty()
@@ -77,8 +78,11 @@ func TestNoAnswerBringsATokenBack(t *testing.T) {
 	tried := 0
 	for _, method := range called {
 		for i, place := range hostile.Texts(method) {
-			form := forms[i%len(forms)]
 			tried++
+			if testing.Short() && tried%5 != 0 {
+				continue
+			}
+			form := forms[i%len(forms)]
 			for _, id := range slices.Sorted(maps.Keys(s)) {
 				s[id].Spoil(hostile.Echo(method, place, form))
 			}
