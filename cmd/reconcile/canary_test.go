@@ -122,6 +122,8 @@ func (a *aviary) run(args ...string) (int, string) {
 	a.mu.Unlock()
 	cmd := a.Command(ctx, append(slices.Clone(args), "--log-level", "debug")...)
 	cmd.Dir = filepath.Join(a.Play, "repo")
+	began := time.Now()
+	defer func() { a.t.Logf("%5.1fs %s", time.Since(began).Seconds(), strings.Join(args, " ")) }()
 	out, _ := cmd.CombinedOutput() // a failure is an outcome, and searched too
 	a.check(strings.Join(args, " "), string(out))
 	return cmd.ProcessState.ExitCode(), string(out)
