@@ -21,11 +21,11 @@ func BenchmarkIdleMinute(b *testing.B) {
 			b.StopTimer()
 			e := newEstate(b, n)
 			d := e.daemon(b, time.Minute)
-			time.Sleep(2 * time.Minute) // two sweeps, until what they allocated is given back
+			<-time.After(2 * time.Minute) // two sweeps, until what they allocated is given back
 			for range b.N {
 				calls, cpu := e.calls(b), d.cpu(b)
 				b.StartTimer()
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				b.StopTimer()
 				b.ReportMetric((d.cpu(b)-cpu).Seconds()/60*100, "%core")
 				b.ReportMetric(float64(e.calls(b)-calls), "rpcs/minute")
@@ -46,13 +46,13 @@ func BenchmarkSweep(b *testing.B) {
 			b.StopTimer()
 			e := newEstate(b, n)
 			d := e.daemon(b, window)
-			time.Sleep(window) // the first sweep writes more
+			<-time.After(window) // the first sweep writes more
 			var cpu time.Duration
 			var passes, calls, connected, wire, allocated, objects float64
 			for range b.N {
 				was, at, rpcs, accepted, sent := d.metrics(b), d.cpu(b), e.calls(b), e.connections(b), e.bytes(b)
 				b.StartTimer()
-				time.Sleep(window)
+				<-time.After(window)
 				b.StopTimer()
 				cpu += d.cpu(b) - at
 				is := d.metrics(b)
@@ -104,7 +104,7 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for began := time.Now(); ; time.Sleep(time.Second) {
+	for began := time.Now(); ; <-time.After(time.Second) {
 		data, err := testkit.Request("GET", "http://"+at+"/readyz", "")
 		if err == nil && !bytes.Contains(data, []byte("not")) {
 			break

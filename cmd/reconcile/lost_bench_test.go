@@ -123,7 +123,7 @@ func BenchmarkLost(b *testing.B) {
 				for i := range n * 3 / 10 {
 					back = append(back, loss.lose(b, e, fmt.Sprintf("t%04d-%c", i, 'a'+rune(i%3)), address(3*i+i%3)))
 				}
-				time.Sleep(100 * time.Millisecond) // the queues fill
+				<-time.After(100 * time.Millisecond) // the queues fill
 				both(loss.name)
 				for _, f := range back {
 					f()

@@ -73,7 +73,7 @@ func (r *recorder) pass(s grpc.ServerStream, to *grpc.ClientConn, upstream strin
 	r.calls = append(r.calls, recordedCall{Connection: connection, Address: upstream, Method: method, Request: request, After: slices.Clone(r.ended)})
 	r.mu.Unlock()
 	err := forward(s, to, method, request)
-	time.Sleep(recordSlow)
+	<-time.After(recordSlow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[i].Code = status.Code(err).String()

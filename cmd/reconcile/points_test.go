@@ -121,7 +121,7 @@ func (d drill) stopped(t *testing.T, topology, point string) (resume func() (int
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
 	d.Await(t, "the process to stop "+point, func() bool { _, err := os.Stat(mark); return err == nil })
 	return func() (int, string) {
-		if err := errors.Join(os.WriteFile(mark+testkit.GoOn, nil, 0o600), cmd.Process.Signal(syscall.SIGCONT)); err != nil {
+		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait() // its exit code is what counts

@@ -194,7 +194,7 @@ func (p *pushes) says(b *testing.B, text string) func() bool {
 
 func (p *pushes) await(b *testing.B, what string, ok func() bool) {
 	b.Helper()
-	for end := time.Now().Add(5 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !ok(); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			data, _ := os.ReadFile(p.log) // only to show it
 			b.Fatalf("waiting for %s\n%s", what, data[max(0, len(data)-4000):])

@@ -15,13 +15,15 @@ import (
 )
 
 const (
-	// wireTimeout is what a run is given whose candidate does not answer,
-	// wirePatience one that must succeed, however busy the machine is, or see
-	// whether a primary lives that does not answer; and wireGrace is how much
-	// later it may end, since it reads once more.
-	wireTimeout  = 8 * time.Second
-	wirePatience = 40 * time.Second
-	wireGrace    = 12 * time.Second
+	// wireTimeout is what a run is given whose candidate stops to answer, at least: it
+	// takes all of it. wireFailovers is how many failovers over a good wire must find
+	// room in it, on a busy machine too.
+	wireTimeout   = 8 * time.Second
+	wireFailovers = 4
+	// wirePatience is what a run is given that ends by itself, and wireGrace how much
+	// later a run may end, since it reads once more.
+	wirePatience = 3 * time.Minute
+	wireGrace    = time.Minute
 	// slowCall makes a call last, so that a fault meets it.
 	slowCall = `{"method":%q,"kind":"delay","for":"700ms","times":1}`
 )
@@ -61,7 +63,7 @@ func TestBadWire(t *testing.T) {
 	zerolog.SetGlobalLevel(zerolog.Disabled)
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	d, addresses := newDrill(ctx, t, len(wires))
+	d, addresses := newDrill(ctx, t, len(wires)+1) // the last has good wires
 	d.Via = map[string]*testkit.Wire{}
 	for i, c := range wires {
 		for j, id := range []string{"a", "b"} {
@@ -73,11 +75,18 @@ func TestBadWire(t *testing.T) {
 			d.Post(t, "/clusters/"+testkit.TopologyName(i)+"-a/stop", "")
 		}
 	}
+	d.Post(t, "/clusters/"+testkit.TopologyName(len(wires))+"-a/stop", "")
 	d.throughWires(t)
 	d.OpenLedger(t, "")
 	d.FailOver(t, addresses)
+	began := time.Now()
+	if code, out := d.Reconcile("apply", testkit.TopologyName(len(wires))); code != 0 {
+		t.Fatalf("the failover over a good wire ended with %d:\n%s", code, out)
+	}
+	timeout := max(wireTimeout, wireFailovers*time.Since(began))
+	t.Logf("a run whose candidate stops to answer is given %s", timeout)
 	d.Each(len(wires), func(i int) {
-		t.Run(fmt.Sprintf("%s/%s/%s", wires[i].cluster, wires[i].name, wires[i].fault.Name), func(t *testing.T) { d.overWire(t, i) })
+		t.Run(fmt.Sprintf("%s/%s/%s", wires[i].cluster, wires[i].name, wires[i].fault.Name), func(t *testing.T) { d.overWire(t, i, timeout) })
 	})
 	if code, out := d.Reconcile("history"); code != 0 {
 		t.Errorf("history ended with %d:\n%s", code, out)
@@ -101,7 +110,7 @@ func (d drill) throughWires(t *testing.T) {
 	}
 }
 
-func (d drill) overWire(t *testing.T, i int) {
+func (d drill) overWire(t *testing.T, i int, timeout time.Duration) {
 	c, topology := wires[i], testkit.TopologyName(i)
 	w := d.Via[topology+"-"+c.cluster]
 	if c.cluster == "a" {
@@ -113,8 +122,8 @@ func (d drill) overWire(t *testing.T, i int) {
 	if c.when == nil {
 		w.Strike()
 	}
-	began, timeout := time.Now(), wireTimeout
-	if c.cluster == "a" || c.code == 0 {
+	began := time.Now()
+	if c.cluster == "a" || c.code == 0 || c.when == nil {
 		timeout = wirePatience
 	}
 	code, out := d.applyAnd(t, topology, timeout, c.when, w.Strike)

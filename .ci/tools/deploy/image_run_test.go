@@ -29,6 +29,7 @@ exec unshare --user --map-user=65532 --map-group=65532 --root="$ROOT" --wd=/ /re
 
 // runsReadOnly has the daemon of the image look at simulated clusters.
 func runsReadOnly(t *testing.T, root string) {
+	needProgram(t, "unshare")
 	if out, err := exec.Command("unshare", "-Urm", "unshare", "-U", "--map-user=65532", "true").CombinedOutput(); err != nil {
 		t.Skipf("this kernel lets nobody make a namespace of their own: %v %s", err, out)
 	}
@@ -115,7 +116,7 @@ func answers(url string) bool {
 // await asks again and again for what must come.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !ok(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}

@@ -2,9 +2,9 @@ package testkit
 
 import (
 	"os"
+	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/cli"
 )
@@ -18,9 +18,6 @@ const (
 	DrillHost = "RECONCILE_TEST_HOST"
 )
 
-// GoOn ends the name of the file by which a stopped process may go on.
-const GoOn = ".go-on"
-
 // drillOf reads the drill of this process; nil: none.
 func drillOf() *cli.Drill {
 	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
@@ -30,7 +27,7 @@ func drillOf() *cli.Drill {
 	}
 	var once sync.Once
 	return &cli.Drill{Host: os.Getenv(DrillHost), At: func(point string) {
-		signal, ok := signals[point]
+		with, ok := signals[point]
 		if !ok {
 			return
 		}
@@ -39,14 +36,10 @@ func drillOf() *cli.Drill {
 			if mark != "" {
 				_ = os.WriteFile(mark, nil, 0o600) // who waits for it notices
 			}
-			_ = syscall.Kill(os.Getpid(), signal)
-			if signal == syscall.SIGKILL {
-				select {} // the signal is on its way
-			}
-			// The thread that calls may run on until another took the signal.
-			for _, err := os.Stat(mark + GoOn); err != nil; _, err = os.Stat(mark + GoOn) {
-				time.Sleep(time.Millisecond)
-			}
+			goOn := make(chan os.Signal, 1)
+			signal.Notify(goOn, syscall.SIGCONT)
+			_ = syscall.Kill(os.Getpid(), with)
+			<-goOn // never, when it is killed; the thread that calls may run on until another took the signal
 		})
 	}}
 }

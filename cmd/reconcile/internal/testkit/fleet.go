@@ -67,8 +67,9 @@ func (d *Fleet) FailOver(t *testing.T, addresses []string) {
 	go d.watch()
 }
 
-// crashTTL is short, so that another process soon follows one that was killed.
-const crashTTL = time.Second
+// crashTTL is short, so that another process soon follows one that was killed, and long
+// enough for a busy machine to keep a lease.
+const crashTTL = 3 * time.Second
 
 // OpenLedger reads the ledger in the etcd with that endpoint, or in the usual file, and
 // has the configuration say so.
@@ -200,9 +201,9 @@ func (d *Fleet) Await(t *testing.T, what string, ok func() bool) {
 // The bounds of what is done to a fleet: of all of it, of the runs that are under
 // way at once, and of the runs that a killed failover may need to end well.
 const (
-	FleetPatience = 3 * time.Minute
+	FleetPatience = 15 * time.Minute // of a busy machine
 	Concurrent    = 5
-	Runs          = 5
+	Runs          = 20
 )
 
 // TopologyName is the name of the ith topology of a fleet.

@@ -58,7 +58,7 @@ func sshsign(args []string) error {
 }
 
 // Patience bounds every wait for a condition of the simulator.
-const Patience = time.Minute
+const Patience = 5 * time.Minute
 
 // Main runs the tests of a package, which find these programs in their
 // PATH: reconcile, sshsign and the given ones. Each is the test binary itself under

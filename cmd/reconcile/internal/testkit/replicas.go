@@ -194,7 +194,7 @@ func (d *Replicas) Applied() bool {
 }
 
 // ReplicasPatience bounds each story of several daemons.
-const ReplicasPatience = 90 * time.Second
+const ReplicasPatience = 10 * time.Minute
 
 // FailOver commits the change in bob's name, approved by alice.
 func (d *Replicas) FailOver(t testing.TB, trailers ...string) {
