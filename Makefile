@@ -7,7 +7,7 @@ DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS  := -s -w -X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) -X $(CLI).Date=$(DATE)
 FUZZTIME ?= 10s
 # Most of what the scripts do is wait: several at once, also on few cores.
-TESTFLAGS ?= -timeout 14m -parallel 8
+TESTFLAGS ?= -timeout 40m -parallel 12
 # One seed for property tests, so that a commit passes or fails for good.
 # RAPID_SEED=0 draws a new one.
 export RAPID_SEED ?= 1
@@ -28,7 +28,7 @@ demo: build ## The whole failover story on simulated clusters, in under a minute
 	./bin/reconcile demo
 
 test: progress ## Run every test in its short form, a few minutes: what to run before a push
-	$(AS_BUILT) ./bin/progress $(GO) test -json -short $(TESTFLAGS) ./...
+	$(AS_BUILT) ./bin/progress $(GO) test -json -short -p 3 $(TESTFLAGS) ./...
 
 test-all: progress ## Run what CI runs: all tests in full under the race detector, every state of apply, coverage, macOS, reproducible builds
 	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ] || ! command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
