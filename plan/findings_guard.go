@@ -125,8 +125,15 @@ func (s situation) credentialFindings(d decision) []Finding {
 	return out
 }
 
+// missingCredential: there is none, or a file that it names cannot be used, as the
+// adapter says.
 func (s situation) missingCredential(id string) Finding {
-	return NewFinding(CodeCredentialMissing, id, "the operator's configuration has no credential for "+id,
+	none := "the operator's configuration has no credential for " + id
+	if why := s.view(id).Error; why != "" && why != none {
+		return NewFinding(CodeCredentialMissing, id, why,
+			"put the file or variable back that the operator's configuration names for it, and check it with 'reconcile doctor "+s.t.Name+"'")
+	}
+	return NewFinding(CodeCredentialMissing, id, none,
 		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.t.Name+"'")
 }
 

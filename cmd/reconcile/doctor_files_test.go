@@ -116,7 +116,7 @@ func TestDoctorReadsCertificates(t *testing.T) {
 		{serve("well.pem", "well.key"), "short.pem", "short.key", "certificates (1)"},
 		{serve("short.pem", "short.key"), "soon.pem", "soon.key", "soon.pem: warning: it ends at"},
 		{serve("soon.pem", "soon.key"), "over.pem", "over.key", "over.pem: failed: it ended at"},
-		{serve("over.pem", "over.key"), "well.pem", "soon.key", "serve.tls: failed: run would not start"},
+		{serve("over.pem", "over.key"), "well.pem", "soon.key", "serve.tls: failed: run would fail each handshake"},
 	} {
 		d.change(t, c.from, serve(c.cert, c.key))
 		says(t, d.doctor(t, 0), c.want)
@@ -168,7 +168,7 @@ func TestDoctorNamesExposedSecrets(t *testing.T) {
 	if err := os.Remove(secret); err != nil {
 		t.Fatal(err)
 	}
-	says(t, d.doctor(t, 0), "serve.webhookSecretFrom: failed: run would not start")
+	says(t, d.doctor(t, 0), "serve.webhookSecretFrom: failed: run would answer each push with an error")
 }
 
 // TestDoctorComparesClocksWithGit: the date of the Git server's answers, and those

@@ -43,6 +43,8 @@ const (
 	CodeNothingConfigured = "NOTHING_CONFIGURED"
 	// CodeGitUnreadable denies what was approved when Git was last read.
 	CodeGitUnreadable = "GIT_UNREADABLE"
+	// CodeKeysUnreadable denies while the operator's lists of keys cannot be read.
+	CodeKeysUnreadable = "KEYS_UNREADABLE"
 )
 
 // Codes lists every code of a denial, in the order of contract.md §4.
@@ -50,7 +52,7 @@ func Codes() []string {
 	return []string{
 		CodeMissing, CodeMalformed, CodeWrongTarget, CodeWrongRepository, CodeUnsigned, CodeSignerNotAllowed,
 		CodeSignerMismatch, CodeSelfApproved, CodeQuorumNotMet, CodeExpired, CodeLapsed,
-		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured, CodeGitUnreadable,
+		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured, CodeGitUnreadable, CodeKeysUnreadable,
 	}
 }
 

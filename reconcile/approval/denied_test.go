@@ -23,6 +23,9 @@ func TestDenied(t *testing.T) {
 	}{
 		{"the zero request with a transition", CodeNothingConfigured, "allowedSigners", Request{Plan: plan.TopologyPlan{Transition: plan.TransitionFailover}}},
 		{"the zero policy", CodeNothingConfigured, "approval.keyring", change(request(good), func(r *Request) { r.Policy = Policy{} })},
+		{"lists without a key", CodeNothingConfigured, "approval.keyring", change(request(good), func(r *Request) { r.Change.NoKeys = true })},
+		{"lists that cannot be read", CodeKeysUnreadable, "line 3", change(request(good), func(r *Request) { r.Change.KeysUnreadable = "line 3" })},
+		{"lists that cannot be read, where no signature is needed", CodeKeysUnreadable, "", change(request(good), func(r *Request) { r.Change.KeysUnreadable, r.Policy.SignatureOptional = "gone", true })},
 		{"no carrier at all", CodeMissing, "reconcile approve orders/cluster-b", request()},
 		{"a commit without trailers", CodeMissing, "Failover-Approved: orders/cluster-b", request(hashed(Carrier{Kind: CarrierCommit, Commit: "c8", Message: "Swap roles\n"}))},
 		{"no governing commit", CodeMissing, "no commit", change(request(good), func(r *Request) { r.Change.Commit = "" })},

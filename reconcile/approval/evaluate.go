@@ -48,7 +48,9 @@ func (d Decision) deny(code, detail string) Decision {
 func refuseAll(r Request) (code, detail string) {
 	p, c := r.Policy, r.Change
 	switch {
-	case !p.Configured && !p.SignatureOptional:
+	case c.KeysUnreadable != "":
+		return CodeKeysUnreadable, fmt.Sprintf("who may approve cannot be read, so nobody can: %s; once it can be read, the approvals that are there count again", c.KeysUnreadable)
+	case (!p.Configured || c.NoKeys) && !p.SignatureOptional:
 		return CodeNothingConfigured, "no approver is configured: set approval.allowedSigners or approval.keyring in the operator's configuration"
 	case r.Plan.Digest == "" || r.Plan.Name == "" || r.Plan.Primary == "":
 		return CodePlanChanged, "the plan has no digest or names no primary, so nothing can be approved: plan again"

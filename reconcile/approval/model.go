@@ -107,4 +107,8 @@ type Change struct {
 	// Earlier is the date of the newest tag by which a known key approved a lower
 	// generation; zero: there is none. A ledger that is younger is not the first one.
 	Earlier time.Time
+	// NoKeys: the operator's lists of keys are empty. KeysUnreadable says why they
+	// could not be read when the carriers were; empty: they could.
+	NoKeys         bool
+	KeysUnreadable string
 }

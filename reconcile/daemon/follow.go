@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -262,17 +263,17 @@ func sameDocument(a, b *plan.Topology) bool {
 	return reflect.DeepEqual(a, b) || plan.DocumentHash(*a) == plan.DocumentHash(*b)
 }
 
-// sameApproval says whether two changes have the same governing commit and the same
-// carriers of approvals.
+// sameApproval says whether two changes have the same governing commit, and the same
+// carriers of approvals with the same signers.
 func sameApproval(a, b approval.Change) bool {
-	return a.Commit == b.Commit && slices.Equal(carriersOf(a), carriersOf(b))
+	return a.Commit == b.Commit && a.NoKeys == b.NoKeys && a.KeysUnreadable == b.KeysUnreadable && slices.Equal(carriersOf(a), carriersOf(b))
 }
 
 // carriersOf returns what identifies each carrier of a change, sorted.
 func carriersOf(c approval.Change) []string {
 	out := make([]string, 0, len(c.Carriers))
 	for _, x := range c.Carriers {
-		out = append(out, x.Ref+"\n"+x.Object+"\n"+x.Problem)
+		out = append(out, fmt.Sprintf("%s\n%s\n%s\n%v", x.Ref, x.Object, x.Problem, x.Signature))
 	}
 	slices.Sort(out)
 	return out

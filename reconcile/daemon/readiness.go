@@ -16,6 +16,8 @@ func (s Snapshot) Unready() string {
 		return "it cannot lead: " + s.ElectionError
 	case s.RecordError != "":
 		return "the ledger cannot be written: " + s.RecordError
+	case s.FileError != "":
+		return "a failover would lack what the configuration names: " + s.FileError
 	}
 	return s.allFailing()
 }
@@ -66,5 +68,13 @@ func (l *Loop) noteRecorded(err error) {
 		l.log.Warn("the ledger could not be written", "error", err)
 	} else {
 		l.log.Info("the ledger can be written again")
+	}
+}
+
+// Unusable notes which secrets and lists of the configuration an approved failover
+// would lack; empty: none.
+func (l *Loop) Unusable(why string) {
+	if l.board.fileError() != why {
+		l.board.set(l.clock.Now(), func(b *Snapshot) { b.FileError = why })
 	}
 }

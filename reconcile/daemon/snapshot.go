@@ -92,11 +92,14 @@ type Snapshot struct {
 	ElectionError string
 	// RecordError is why the newest write to the ledger failed; empty: it did not.
 	RecordError string
-	Config      string           // why the newest configuration was not taken over; empty: it was
-	Swept       bool             // every topology has had its first pass
-	SweptAt     time.Time        // end of the newest pass of any topology
-	Stopping    bool             // the loop is stopping: no apply begins any more
-	Topologies  []TopologyStatus // sorted by name
+	// FileError is why a secret or list of the configuration that an approved failover
+	// needs cannot be used; empty: all can.
+	FileError  string
+	Config     string           // why the newest configuration was not taken over; empty: it was
+	Swept      bool             // every topology has had its first pass
+	SweptAt    time.Time        // end of the newest pass of any topology
+	Stopping   bool             // the loop is stopping: no apply begins any more
+	Topologies []TopologyStatus // sorted by name
 }
 
 // Topology returns the status of one topology.
@@ -146,6 +149,13 @@ func (b *Board) recordError() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.common.RecordError
+}
+
+// fileError is that of the snapshot, without making one.
+func (b *Board) fileError() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.common.FileError
 }
 
 // Changed returns a channel that is closed at the next change. Take it before the

@@ -3,9 +3,11 @@ package gitsource
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"golang.org/x/crypto/ssh"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // dialTimeout bounds how long a connection to an SSH server may take.
@@ -67,7 +71,7 @@ func (a Auth) authorities() ([]byte, error) {
 	if a.CAFile == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(a.CAFile)
+	data, err := plainfile.Read(a.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("git.auth.caFile: %w", err)
 	}
@@ -84,7 +88,7 @@ func (a Auth) sshMethod(loc location) (transport.AuthMethod, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git.url: %w", err)
 	}
-	hosts, err := a.knownHosts()
+	hosts, err := a.knownHosts(loc.url)
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +150,41 @@ type hostKeys struct {
 	algorithms func(hostPort string) []string
 }
 
-func (a Auth) knownHosts() (hostKeys, error) {
+// KnownHosts are the files that say who the host of an ssh remote is: named, or the
+// user's own and the machine's, as ssh has them. Another remote rests on none.
+func KnownHosts(url, named string) []string {
+	loc, err := parseLocation(url)
+	switch {
+	case err != nil || loc.transport != transportSSH:
+		return nil
+	case named != "":
+		return []string{named}
+	case os.Getenv("SSH_KNOWN_HOSTS") != "": // go-git's own
+		return filepath.SplitList(os.Getenv("SSH_KNOWN_HOSTS"))
+	}
+	out := []string{"/etc/ssh/ssh_known_hosts"}
+	if home, err := os.UserHomeDir(); err == nil {
+		out = append(out, filepath.Join(home, ".ssh", "known_hosts"))
+	}
+	return out
+}
+
+func (a Auth) knownHosts(url string) (hostKeys, error) {
 	var files []string
-	if a.KnownHostsFile != "" {
-		files = []string{a.KnownHostsFile}
+	for _, path := range KnownHosts(url, a.KnownHostsFile) {
+		f, err := plainfile.Open(path)
+		switch {
+		case err == nil:
+			_ = f.Close() // it is read below
+		case a.KnownHostsFile == "" && errors.Is(err, fs.ErrNotExist):
+			continue
+		default:
+			return hostKeys{}, fmt.Errorf("git.auth.knownHostsFile: %w", err)
+		}
+		files = append(files, path)
+	}
+	if len(files) == 0 {
+		return hostKeys{}, errors.New("git.auth.knownHostsFile: there is none, so that no host is known (hint: ssh-keyscan prints its key, which you compare with what its owner publishes)")
 	}
 	db, err := gitssh.NewKnownHostsDb(files...)
 	if err != nil {

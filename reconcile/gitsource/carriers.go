@@ -31,6 +31,7 @@ type sourceKey struct {
 func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[string]Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.trustNow()
 	tip, err := r.commitByName(at)
 	if err != nil {
 		return nil, err
@@ -63,6 +64,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 		GreatestEarlier: rec.greatest,
 		earlier:         rec.earlier,
 	}
+	r.trust.judged(&out.Change)
 	if out.Removed {
 		return out, nil
 	}

@@ -28,14 +28,25 @@ type Config struct {
 	Path string
 	// Auth is asked before each fetch, so that rotated secrets are used; nil: none.
 	Auth func() (Auth, error)
-	// AllowedSigners is an OpenSSH allowed_signers file, Keyring an OpenPGP
-	// keyring, armoured or not. Without either no signature is anybody's.
+	// AllowedSigners and Keyring are the keys where they never change.
 	AllowedSigners []byte
 	Keyring        []byte
+	// Keys is asked whenever changes are read, right before something is sent as well:
+	// who is taken out of a list cannot approve any more from then on. Nil: the two
+	// above.
+	Keys func() (Keys, error)
 	// CacheDir holds the copy of a remote; empty: it is held in memory.
 	CacheDir string
 	// Tell hears what a person should know of the copy; nil: nobody does.
 	Tell func(text string)
+}
+
+// Keys are those that the operator lets sign.
+type Keys struct {
+	// AllowedSigners is an OpenSSH allowed_signers file, Keyring an OpenPGP
+	// keyring, armoured or not. Without either no signature is anybody's.
+	AllowedSigners []byte
+	Keyring        []byte
 }
 
 // Auth holds the credentials for a remote. No secret of it ever appears in an
@@ -189,12 +200,6 @@ func cleanPath(p string) (string, error) {
 		return "", nil
 	}
 	return clean, nil
-}
-
-// trust is what the operator's keys say.
-type trust struct {
-	signers []signerLine
-	keyring *keyring
 }
 
 type signerLine struct {

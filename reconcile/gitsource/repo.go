@@ -33,7 +33,8 @@ type Repo struct {
 	ref   string
 	path  string
 	auth  func() (Auth, error)
-	dir   string // where the copy of a remote is kept
+	keys  func() (Keys, error) // nil: trust never changes
+	dir   string               // where the copy of a remote is kept
 	say   func(string)
 	trust trust
 
@@ -73,9 +74,9 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 	return r, r.Fetch(ctx)
 }
 
-// New prepares a repository that is read once it was fetched. It fails if the
-// operator's keys or paths cannot be read, so that this is not found out on
-// the day of a failover.
+// New prepares a repository that is read once it was fetched. It fails if keys that
+// never change, or paths, cannot be read, so that this is not found out on the day of
+// a failover.
 func New(c Config) (*Repo, error) {
 	loc, err := parseLocation(c.URL)
 	if err != nil {
@@ -85,12 +86,11 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, dir: c.CacheDir, say: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
-	if r.trust.signers, err = parseAllowedSigners(c.AllowedSigners); err != nil {
-		return nil, err
-	}
-	if r.trust.keyring, err = parseKeyring(c.Keyring); err != nil {
-		return nil, err
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, say: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
+	if r.keys == nil {
+		if r.trust = (Keys{c.AllowedSigners, c.Keyring}).trust(); r.trust.bad != nil {
+			return nil, r.trust.bad
+		}
 	}
 	r.forget()
 	return r, nil
@@ -99,15 +99,20 @@ func New(c Config) (*Repo, error) {
 // forget empties what is kept.
 func (r *Repo) forget() {
 	r.commits = newWeighedCache[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
-	r.said = newCache[plumbing.Hash, *statement](keepSigned)
 	r.trees = newWeighedCache[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
 	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)
 	r.blobs = newWeighedCache[plumbing.Hash](keepBytes, func(b []byte) int { return len(b) })
 	r.states = newCache[stateKey, *state](keepStates)
 	r.indexes = newCache[plumbing.Hash, map[string]string](keepIndexes)
+	r.merges = newCache[plumbing.Hash, []plumbing.Hash](keepSigned)
+	r.forgetSigned()
+}
+
+// forgetSigned empties what rests on the operator's keys.
+func (r *Repo) forgetSigned() {
+	r.said = newCache[plumbing.Hash, *statement](keepSigned)
 	r.sources = newCache[sourceKey, source](keepSigned)
 	r.signed = newCache[plumbing.Hash, *tagInfo](keepSigned)
-	r.merges = newCache[plumbing.Hash, []plumbing.Hash](keepSigned)
 }
 
 // Fetch brings the repository up to date: a remote's tracked ref and failover

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"go.etcd.io/bbolt"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // kept is what the file held when it was read or written last. It stands for
@@ -53,7 +55,7 @@ func (b *embedded) unchanged(ctx context.Context) (im image, ok bool, err error)
 	if b.kept.file == nil {
 		return image{}, false, nil
 	}
-	file, err := os.Open(b.path)
+	file, err := plainfile.Open(b.path)
 	if err != nil {
 		return image{}, false, nil //nolint:nilerr // the whole reading tells
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // make puts a file without records in place. It is written beside and renamed, so that
@@ -27,7 +29,7 @@ func (b *embedded) make(ctx context.Context) error {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: wait, NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (opened *os.File, err error) {
-			if opened, err = os.OpenFile(name, flag, mode); err != nil {
+			if opened, err = plainfile.OpenFile(name, flag, mode); err != nil {
 				return nil, err
 			}
 			file = opened

@@ -10,6 +10,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // with opens the file for one transaction, when it is this goroutine's turn. A
@@ -61,7 +63,7 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 		ReadOnly: readOnly, Timeout: wait, NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var openErr error
-			file, openErr = os.OpenFile(name, flag, mode)
+			file, openErr = plainfile.OpenFile(name, flag, mode)
 			return file, openErr
 		},
 	})

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // lockPoll is how often a held lock is tried again, lockWatch how often the
@@ -66,7 +68,7 @@ func (b *embedded) leader(context.Context) (Holder, bool, error) { return holder
 
 // holderOfFile says who holds a lock file now; false: nobody.
 func holderOfFile(path string) (Holder, bool, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Holder{}, false, nil
 	}
@@ -104,7 +106,7 @@ func waitForFile(ctx context.Context, expired <-chan time.Time, path string, hel
 
 // tryLock takes the lock, or says who has it.
 func tryLock(path string, h Holder) (guard, Holder, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := plainfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, Holder{}, fmt.Errorf("open lock file: %w", err)
 	}

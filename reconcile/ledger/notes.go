@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // note names the record that was the newest when it was written. It is kept outside of
@@ -55,7 +57,7 @@ type noted struct {
 var errNote = errors.New("it names no record")
 
 func readNote(path string) (note, error) {
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path)
 	if err != nil {
 		return note{}, err
 	}
@@ -85,7 +87,7 @@ func writeNote(path string, n note) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := plainfile.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // Tried is what was seen when a ledger was tried.
@@ -84,7 +86,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 
 // opens opens a file to write it, if there is one.
 func opens(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := plainfile.OpenFile(path, os.O_RDWR, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil

@@ -76,7 +76,7 @@ func TestTryFindsWhatCannotBeOpened(t *testing.T) {
 			if err := errors.Join(os.RemoveAll(path+name), os.MkdirAll(path+name, 0o700)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := l.Try(t.Context(), []string{"orders"}); err == nil || !strings.Contains(err.Error(), "directory") {
+			if _, err := l.Try(t.Context(), []string{"orders"}); err == nil || !strings.Contains(err.Error(), "it is a folder") {
 				t.Errorf("%v", err)
 			}
 		})

@@ -105,11 +105,15 @@ func (f *Fleet) learn() {
 	}
 }
 
-// ticket reads the token of an allowed cluster.
+// ticket reads the token and certificates of an allowed cluster.
 func (f *Fleet) ticket(a access) (ticket, error) {
 	f.learnt.Do(f.learn)
 	f.secrets.learn(a.bound.ReplicationToken) // it may have been rotated
-	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: a.bound.tlsNow()}
+	conf, err := a.bound.tlsNow()
+	if err != nil {
+		return ticket{}, fmt.Errorf("the TLS of %s cannot be used: %w", a.cluster.ID, err)
+	}
+	t := ticket{cluster: a.cluster.ID, address: a.bound.Address, tls: conf}
 	if a.bound.Token == nil {
 		return t, nil
 	}

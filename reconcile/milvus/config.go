@@ -38,14 +38,15 @@ type Credential struct {
 	// ReplicationToken is connection_param.token for the other members; nil: Token.
 	ReplicationToken func() (string, error)
 	// TLS is asked before each connection, so that renewed certificates are used;
-	// it returns the same pointer while nothing changed. Nil: plaintext.
-	TLS func() *tls.Config
+	// it returns the same pointer while nothing changed. With an error the cluster is
+	// not called. Nil: plaintext.
+	TLS func() (*tls.Config, error)
 }
 
 // tlsNow is the TLS of the next connection; nil: plaintext.
-func (c Credential) tlsNow() *tls.Config {
+func (c Credential) tlsNow() (*tls.Config, error) {
 	if c.TLS == nil {
-		return nil
+		return nil, nil //nolint:nilnil // nil is plaintext
 	}
 	return c.TLS()
 }

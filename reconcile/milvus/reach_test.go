@@ -118,9 +118,9 @@ func TestTwoCredentialsForOneClusterAreNone(t *testing.T) {
 }
 
 // fixedTLS is a configuration that never changes.
-func fixedTLS(conf *tls.Config) func() *tls.Config {
+func fixedTLS(conf *tls.Config) func() (*tls.Config, error) {
 	if conf == nil {
 		return nil
 	}
-	return func() *tls.Config { return conf }
+	return func() (*tls.Config, error) { return conf, nil }
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // interpreters run the file that is their first argument but for options of these
@@ -63,7 +65,10 @@ func cause(err error) error {
 // runs looks at how a file begins: a script needs its interpreter, and a text
 // without one is nothing that the system starts.
 func runs(path string, depth int) error {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
+	if errors.Is(err, plainfile.ErrNotRegular) {
+		return fmt.Errorf("start %s: %w", path, bare(err))
+	}
 	if err != nil {
 		return nil //nolint:nilerr // it may be executed and not read
 	}
@@ -145,7 +150,7 @@ func scriptOf(args []string, letters string) error {
 	case info.IsDir():
 		return fmt.Errorf("run %s: it is a folder", args[0])
 	}
-	f, err := os.Open(args[0])
+	f, err := plainfile.Open(args[0])
 	if err != nil {
 		return fmt.Errorf("run %s: %w", args[0], bare(err))
 	}

@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"text/template"
+
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // largest bounds a template and what it renders to.
@@ -59,7 +60,7 @@ func (f file) differs(path string, content []byte) error {
 	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
 		return fmt.Errorf("%s does not hold what its template gives", f.conf.Path)
 	}
-	got, err := os.ReadFile(path)
+	got, err := plainfile.ReadUpTo(path, largest)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the file: %w", err)
@@ -82,7 +83,7 @@ func realPath(path string) string {
 // render fills the template, which is read anew each time. A name that it does
 // not know is an error.
 func (f file) render(w wanted) ([]byte, error) {
-	text, err := readBounded(f.conf.Template)
+	text, err := plainfile.ReadUpTo(f.conf.Template, largest)
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
@@ -110,19 +111,6 @@ func fields(e endpoint) map[string]string {
 		host, port = e.Address, ""
 	}
 	return map[string]string{"cluster": e.Cluster, "address": e.Address, "host": host, "port": port}
-}
-
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	data, err := io.ReadAll(io.LimitReader(f, largest+1))
-	if err == nil && len(data) > largest {
-		err = fmt.Errorf("it is larger than %d bytes", largest)
-	}
-	return data, err
 }
 
 // limited is a buffer with an end.

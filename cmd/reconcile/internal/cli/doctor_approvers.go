@@ -18,7 +18,11 @@ const endsSoon = 30 * 24 * time.Hour
 // approvers asks whether the people whose keys the operator allows can approve
 // each transition: enough of them, and enough besides one who writes the change.
 func (x *examination) approvers(now time.Time, topologies []plan.Topology) error {
-	keys, err := gitsource.Approvers(x.e.git.AllowedSigners, x.e.git.Keyring, now)
+	read, err := x.e.readKeys()
+	if err != nil {
+		return err
+	}
+	keys, err := gitsource.Approvers(read.AllowedSigners, read.Keyring, now)
 	if err != nil {
 		return fmt.Errorf("read who may approve: %w", err)
 	}

@@ -12,11 +12,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/reconcile/program"
 	"milvus-reconcile/schema"
 )
@@ -30,7 +32,7 @@ func (x *examination) files(ctx context.Context, now time.Time) {
 	if _, err := readSecret(x.e.config.Serve.WebhookSecret); err != nil {
 		x.check(render.Check{
 			Area: "credentials", Subject: "serve.webhookSecretFrom", Verdict: render.CheckFailed,
-			Message: "run would not start: " + err.Error(), Remedy: "put the secret where the configuration says",
+			Message: "run would answer each push with an error: " + err.Error(), Remedy: "put the secret where the configuration says",
 		})
 	}
 	for _, c := range x.e.config.Clusters {
@@ -104,7 +106,7 @@ func (x *examination) ownCertificates() []ending {
 	}
 	if t := x.e.config.Serve.TLS; t != nil {
 		if _, err := serverTLS(t); err != nil {
-			out = append(out, ending{subject: "serve.tls", unreadable: fmt.Errorf("run would not start: %w", err)})
+			out = append(out, ending{subject: "serve.tls", unreadable: fmt.Errorf("run would fail each handshake: %w", err)})
 		}
 		add(t.CertFile, "clients of the daemon trust it no more", chainOf)
 		add(t.CAFile, "the daemon lets its clients in no more", authoritiesOf)
@@ -136,7 +138,7 @@ func authoritiesOf(path string) (ending, error) {
 
 func span(path string, add func(*ending, *x509.Certificate)) (ending, error) {
 	var out ending
-	data, err := os.ReadFile(path)
+	data, err := plainfile.Read(path)
 	if err != nil {
 		return out, err
 	}
@@ -242,54 +244,54 @@ func (s server) certificate(ctx context.Context) ending {
 	return ending{subject: "the server " + s.what, begin: c.NotBefore, end: c.NotAfter, consequence: "nobody reaches it then"}
 }
 
-// exposed warns of secrets that every user of this machine can read.
+// exposed warns of secrets that every user of this machine can read, and of files
+// that another user, or a group, could change or replace.
 func (x *examination) exposed() {
-	files := distinct(x.secretFiles())
-	if len(files) == 0 {
-		return
-	}
-	var open []string
+	files := x.e.namedFiles()
+	var open, others []string
+	secrets := 0
+	walk := newPathWalk()
 	for _, f := range files {
-		if readableByAll(f) {
-			open = append(open, f)
+		if f.secret {
+			secrets++
+			if readableByAll(f.path) {
+				open = append(open, f.path)
+			}
+		}
+		for _, who := range walk.follow(f.path).others {
+			if !slices.Contains(others, who) {
+				others = append(others, who)
+			}
 		}
 	}
-	c := render.Check{Area: "permissions", Verdict: render.CheckOK, Message: fmt.Sprintf("no other user can read the %d files with secrets", len(files))}
+	const area = "permissions"
 	if len(open) > 0 {
-		c.Verdict = render.CheckWarning
-		c.Message = "every user of this machine can read secrets: " + strings.Join(open, ", ")
-		c.Remedy = "chmod o-r " + strings.Join(open, " ")
+		x.check(render.Check{
+			Area: area, Subject: "secrets", Verdict: render.CheckWarning,
+			Message: "every user of this machine can read secrets: " + strings.Join(open, ", "), Remedy: "chmod o-r " + strings.Join(open, " "),
+		})
 	}
-	x.check(c)
+	if len(others) > 0 {
+		x.check(render.Check{
+			Area: area, Subject: "files", Verdict: render.CheckWarning,
+			Message: "beside this user and root: " + foldMany(others), Remedy: "let this user or root own each of them with its folders, and nobody else write them",
+		})
+	}
+	if len(open)+len(others) == 0 {
+		x.check(render.Check{
+			Area: area, Verdict: render.CheckOK,
+			Message: fmt.Sprintf("no other user can change the %d files that the configuration rests on, or read the %d with secrets", len(files), secrets),
+		})
+	}
 }
 
-// secretFiles are the files that hold a token, password or private key.
-func (x *examination) secretFiles() []string {
-	c := x.e.config
-	out := []string{c.Git.Auth.SSHKeyFile, c.Git.Auth.SSHKeyPassphrase.File, c.Git.Auth.Password.File, c.Serve.WebhookSecret.File}
-	connections := []*schema.TLS{c.Serve.TLS}
-	for _, credential := range c.Credentials {
-		out = append(out, credential.Token.File, credential.ReplicationToken.File)
-		connections = append(connections, credential.TLS)
+// foldMany names a few of many.
+func foldMany(all []string) string {
+	const shown = 10
+	if more := len(all) - shown; more > 0 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(all[:shown], "; "), more)
 	}
-	if etcd := c.Ledger.Etcd; etcd != nil {
-		out = append(out, etcd.Password.File)
-		connections = append(connections, etcd.TLS)
-	}
-	for _, r := range c.Redirect {
-		if r.Webhook != nil {
-			out = append(out, r.Webhook.Secret.File)
-		}
-	}
-	for _, n := range c.Notify {
-		out = append(out, n.Secret.File)
-	}
-	for _, t := range connections {
-		if t != nil {
-			out = append(out, t.KeyFile)
-		}
-	}
-	return out
+	return strings.Join(all, "; ")
 }
 
 // readableByAll says whether every user of this machine can read a file, through

@@ -14,6 +14,7 @@ import (
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/schema"
 )
 
@@ -26,7 +27,10 @@ type environment struct {
 	repo   *gitsource.Repo
 	fleet  *milvus.Fleet
 	policy approval.Policy
-	opened *ledger.Ledger // nil until it is needed
+	uses   fileUses
+
+	ledgerUses fileUses       // of the ledger, once it is opened
+	opened     *ledger.Ledger // nil until it is needed
 
 	configured *gitsource.Repo // of the configured ref, where that is not repo; nil until it is needed
 	lost       bool            // it could not be read
@@ -36,7 +40,11 @@ func (e *environment) close() { e.fleet.Close() }
 
 func (g *globals) readConfig() (schema.Config, error) {
 	path := g.configPath()
-	data, err := os.ReadFile(path)
+	read := plainfile.ReadOrPipe
+	if g.keepsCopy {
+		read = plainfile.Read // it is read again at each SIGHUP
+	}
+	data, err := read(path)
 	if err != nil {
 		return schema.Config{}, fmt.Errorf("read the operator's configuration: %w (hint: pass --config FILE, or create a sandbox with 'reconcile sim --git DIR')", err)
 	}
@@ -67,28 +75,43 @@ func gitConfig(g *globals, c schema.Config) gitsource.Config {
 	return out
 }
 
-// keys reads who may approve. A default file that is not there is nobody.
-func (e *environment) keys() error {
+// keys makes the policy, and has who may approve read whenever Git is.
+func (e *environment) keys() {
 	a := e.config.Approval
-	var err error
-	e.git.AllowedSigners, err = os.ReadFile(a.AllowedSigners)
-	if err != nil && !(a.AllowedSigners == schema.DefaultAllowedSigners && errors.Is(err, fs.ErrNotExist)) {
-		return fmt.Errorf("read approval.allowedSigners: %w", err)
-	}
-	if a.Keyring != "" {
-		if e.git.Keyring, err = os.ReadFile(a.Keyring); err != nil {
-			return fmt.Errorf("read approval.keyring: %w", err)
-		}
-	}
+	e.git.Keys = e.readKeys
 	e.policy = approval.Policy{
-		Configured:        len(e.git.AllowedSigners) > 0 || len(e.git.Keyring) > 0,
+		Configured:        true, // a list that holds nobody is told by what reads it
 		SignatureOptional: !a.SignatureRequired,
 		AuthorMayApprove:  !a.DistinctAuthor,
 		Repository:        a.Repository,
 		Quorum:            a.Quorum,
 		MaxAge:            a.MaxAge,
 	}
-	return nil
+}
+
+// readKeys reads who may approve. A default file that is not there is nobody.
+func (e *environment) readKeys() (k gitsource.Keys, err error) {
+	a := e.config.Approval
+	k.AllowedSigners, err = plainfile.Read(a.AllowedSigners)
+	if err != nil && !(a.AllowedSigners == schema.DefaultAllowedSigners && errors.Is(err, fs.ErrNotExist)) {
+		return k, fmt.Errorf("read approval.allowedSigners: %w", err)
+	}
+	if a.Keyring == "" {
+		return k, nil
+	}
+	if k.Keyring, err = plainfile.Read(a.Keyring); err != nil {
+		return k, fmt.Errorf("read approval.keyring: %w", err)
+	}
+	return k, nil
+}
+
+// checkKeys says why nobody could approve anything now.
+func (e *environment) checkKeys() error {
+	k, err := e.readKeys()
+	if err == nil {
+		err = k.Check()
+	}
+	return err
 }
 
 // revision reads the topologies at a commit; base keeps those that differ
@@ -151,9 +174,8 @@ func (e *environment) ledger() (*ledger.Ledger, error) {
 	var err error
 	if c := e.config.Ledger.Etcd; c == nil {
 		e.opened, err = ledger.Embedded(e.config.Ledger.Path, options)
-	} else if conf, wrong := etcdConfig(*c); wrong != nil {
-		return nil, fmt.Errorf("ledger.etcd: %w", wrong)
 	} else {
+		conf := e.etcdConfig(*c)
 		if dir := e.config.Git.CacheDir; dir != "" {
 			conf.NotePath = dir + ".ledger" + strings.ReplaceAll(strings.TrimSuffix("/"+strings.Trim(c.Prefix, "/"), "/"), "/", "-")
 		}

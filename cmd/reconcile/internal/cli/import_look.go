@@ -14,9 +14,10 @@ import (
 // then, with these, to prove who answers and to count channels that nobody
 // stores.
 func (im *importing) look(ctx context.Context, g *globals) error {
-	credentials, err := fleetCredentials(im.credentials)
-	if err != nil {
-		return err
+	var uses fileUses
+	credentials := fleetCredentials(im.credentials, &uses)
+	for _, f := range uses.faults(g.clock()) {
+		return fmt.Errorf("%s: %w", f.spoken, f.err) // what is not read now would be written wrong
 	}
 	fleet := milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: g.concurrency})
 	defer fleet.Close()

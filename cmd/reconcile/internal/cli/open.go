@@ -13,7 +13,7 @@ import (
 // open reads the configuration, opens the repository and prepares the fleet.
 // Nothing is called yet but Git.
 func (g *globals) open(ctx context.Context) (*environment, error) {
-	e, err := g.prepare()
+	e, err := g.prepareOnce()
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (g *globals) open(ctx context.Context) (*environment, error) {
 // openToLook is open for commands that change nothing: while the remote cannot
 // be read, they look with the copy of the last fetch, and say so.
 func (g *globals) openToLook(ctx context.Context) (*environment, error) {
-	e, err := g.prepare()
+	e, err := g.prepareOnce()
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,16 @@ func (e *environment) fetch(ctx context.Context) error {
 	return e.repo.Fetch(ctx)
 }
 
+// prepareOnce is prepare for a command that runs once: that nobody's approval could
+// be checked ends it, whereas the daemon denies, and goes on when the list is mended.
+func (g *globals) prepareOnce() (*environment, error) {
+	e, err := g.prepare()
+	if err != nil {
+		return nil, err
+	}
+	return e, e.checkKeys()
+}
+
 // prepare is open without a call to anybody.
 func (g *globals) prepare() (*environment, error) {
 	config, err := g.readConfig()
@@ -64,16 +74,9 @@ func (g *globals) prepare() (*environment, error) {
 	if err := e.trusted(); err != nil {
 		return nil, err
 	}
-	if err := e.keys(); err != nil {
-		return nil, err
-	}
+	e.keys()
 	e.git.Auth = func() (gitsource.Auth, error) { return gitAuth(config.Git.Auth) }
-	if _, err := e.git.Auth(); err != nil {
-		return nil, err
-	}
-	if err := e.dial(); err != nil {
-		return nil, err
-	}
+	e.dial()
 	if e.repo, err = gitsource.New(e.git); err != nil {
 		return nil, err
 	}
@@ -91,15 +94,11 @@ func (g *globals) beside(top string) (*environment, error) {
 	if err := e.trusted(); err != nil {
 		return nil, err
 	}
-	return e, e.dial()
+	e.dial()
+	return e, nil
 }
 
 // dial prepares the fleet; it calls nobody yet.
-func (e *environment) dial() error {
-	credentials, err := fleetCredentials(e.config.Credentials)
-	if err != nil {
-		return err
-	}
-	e.fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: e.g.concurrency, KeepFor: e.g.keepFor})
-	return nil
+func (e *environment) dial() {
+	e.fleet = milvus.NewFleet(milvus.Config{Credentials: fleetCredentials(e.config.Credentials, &e.uses), Concurrency: e.g.concurrency, KeepFor: e.g.keepFor})
 }

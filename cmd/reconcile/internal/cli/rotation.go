@@ -3,9 +3,10 @@ package cli
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"os"
 	"sync"
+	"time"
 
+	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/schema"
 )
 
@@ -18,26 +19,26 @@ type tlsFiles struct {
 
 	mu   sync.Mutex
 	seen [sha256.Size]byte // of the files that good was made of
-	good *tls.Config
+	good *tls.Config       // nil: the files were never good
+	bad  error             // what is wrong with the files as they were last
 }
 
-// followTLS reads the files for the first time; nil is plaintext.
-func followTLS(t *schema.TLS, build func(*schema.TLS) (*tls.Config, error)) (*tlsFiles, error) {
+// followTLS follows the files of a configuration; nil is plaintext.
+func followTLS(t *schema.TLS, build func(*schema.TLS) (*tls.Config, error)) *tlsFiles {
 	if t == nil {
-		return nil, nil //nolint:nilnil // nil is plaintext, as milvus.Credential says
+		return nil
 	}
-	f := &tlsFiles{conf: *t, build: build}
-	f.seen = f.content()
-	var err error
-	f.good, err = build(t)
-	return f, err
+	return &tlsFiles{conf: *t, build: build}
 }
 
 // content is a hash of all files together. One that cannot be read counts as empty.
 func (f *tlsFiles) content() [sha256.Size]byte {
 	h := sha256.New()
 	for _, path := range []string{f.conf.CAFile, f.conf.CertFile, f.conf.KeyFile} {
-		data, _ := os.ReadFile(path) // what is wrong with it, build says
+		var data []byte
+		if path != "" {
+			data, _ = plainfile.Read(path) // what is wrong with it, build says
+		}
 		one := sha256.Sum256(data)
 		h.Write(one[:])
 	}
@@ -45,20 +46,51 @@ func (f *tlsFiles) content() [sha256.Size]byte {
 }
 
 // current is the configuration by the files as they are. It is the same pointer
-// for as long as their content is the same.
-func (f *tlsFiles) current() *tls.Config {
+// for as long as their content is the same. The error is of files that were never
+// good.
+func (f *tlsFiles) current() (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if seen := f.content(); seen != f.seen {
-		if conf, err := f.build(&f.conf); err == nil {
-			f.good, f.seen = conf, seen
+	f.read()
+	if f.good == nil {
+		return nil, f.bad
+	}
+	return f.good, nil
+}
+
+func (f *tlsFiles) read() {
+	seen := f.content()
+	if f.good != nil && seen == f.seen {
+		f.bad = nil
+		return
+	}
+	conf, err := f.build(&f.conf)
+	if f.bad = err; err == nil {
+		f.good, f.seen = conf, seen
+	}
+}
+
+// fault says what is wrong with the files as they are, and whether the connections
+// go on all the same: by the last good certificate, while it counts.
+func (f *tlsFiles) fault(now time.Time) (goesOn bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read()
+	return f.good != nil && counts(f.good, now), f.bad
+}
+
+// counts says whether no certificate of ours has ended.
+func counts(c *tls.Config, now time.Time) bool {
+	for _, own := range c.Certificates {
+		if own.Leaf != nil && now.After(own.Leaf.NotAfter) {
+			return false
 		}
 	}
-	return f.good
+	return true
 }
 
 // getter is current, or nil for plaintext.
-func (f *tlsFiles) getter() func() *tls.Config {
+func (f *tlsFiles) getter() func() (*tls.Config, error) {
 	if f == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -44,6 +45,7 @@ mode: apply. Of several processes on one ledger one acts; the others observe, an
 of them takes over when it ends.
 
 SIGHUP reads the configuration again; a bad one is refused, and the old one remains.
+Secrets, certificates and lists of approvers are read again whenever they are needed.
 SIGTERM ends run: a running apply may finish within ` + stopGrace.String() + `, and a second signal aborts
 it. Its intent stays open in the ledger, and the next run resumes it.
 
@@ -68,6 +70,8 @@ type service struct {
 	loop    *daemon.Loop
 	metrics *serve.Metrics
 	herald  *herald
+	log     *slog.Logger
+	files   fileWatch
 	// recalled is what was last read of the ledger for clients.
 	recalled lastRead
 }
@@ -93,24 +97,26 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 		return err
 	}
 	d.herald.use(ctx, e)
-	log := g.logger(g.std.Err)
-	d.webhook = &serve.Webhook{Log: log}
+	d.log = g.logger(g.std.Err)
+	d.webhook = &serve.Webhook{Log: d.log}
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
 	g.lines.tellBy(logsLeftOut(g), d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
 		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.herald.judged, OnEvent: d.herald.heard,
-		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: log, Grace: stopGrace,
+		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: d.log, Grace: stopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
-	if err := d.hook(e); err != nil {
-		return err
-	}
-	server, err := d.server(e.config, log, profiles)
+	d.hook(e)
+	served := followTLS(e.config.Serve.TLS, serverTLS)
+	server, err := d.server(e.config, served, profiles)
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", server.Address(), "mode", string(e.config.Mode))
+	d.files.fixed = e.ledgerUses
+	d.files.fixed.tls("serve.tls", served, false)
+	d.watch(e)
+	d.log.Info("serving", "address", server.Address(), "mode", string(e.config.Mode))
 	return d.until(ctx, server)
 }
 
@@ -153,6 +159,7 @@ func (d *service) until(ctx context.Context, server *serve.Server) error {
 		defer stop() // without its server it cannot be seen: it ends
 		serveErr = server.Run(serving)
 	})
+	served.Go(func() { d.watchFiles(serving) })
 	ended := make(chan struct{})
 	served.Go(func() { d.heed(ctx, signals, stop, ended) })
 	err := d.loop.Run(working)
@@ -215,15 +222,14 @@ func (d *service) reload(ctx context.Context) {
 	if err == nil {
 		settings, err = d.settings(ctx, e)
 	}
-	if err == nil {
-		err = d.hook(e)
-	}
 	if err != nil {
 		d.loop.Refused(err)
 		return
 	}
+	d.hook(e)
 	d.herald.use(ctx, e)
 	d.loop.Configure(settings)
+	d.watch(e)
 }
 
 // unchanged refuses what a running process cannot take over.

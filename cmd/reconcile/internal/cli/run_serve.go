@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"runtime"
@@ -30,14 +28,10 @@ const (
 )
 
 // server listens where the configuration says.
-func (d *service) server(c schema.Config, log *slog.Logger, profiles bool) (*serve.Server, error) {
-	conf, err := serverTLSOf(c.Serve.TLS)
-	if err != nil {
-		return nil, fmt.Errorf("serve.tls: %w", err)
-	}
+func (d *service) server(c schema.Config, files *tlsFiles, profiles bool) (*serve.Server, error) {
 	board := d.loop.Board()
 	s, err := serve.Listen(serve.Options{
-		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: conf, Health: d.loop.Health, Webhook: d.webhook, Log: log,
+		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: serveBy(files), Health: d.loop.Health, Webhook: d.webhook, Log: d.log,
 		Ready: func() error { return serve.Ready(board.Snapshot()) },
 		Note:  func() string { return board.Snapshot().GitCopy },
 	})

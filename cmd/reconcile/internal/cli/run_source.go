@@ -102,14 +102,10 @@ func logsLeftOut(g *globals) func(lines int) []byte {
 	}
 }
 
-// hook says whose pushes the webhook heeds.
-func (d *service) hook(e *environment) error {
-	secret := e.config.Serve.WebhookSecret
-	if _, err := readSecret(secret); err != nil {
-		return fmt.Errorf("serve.webhookSecretFrom: %w", err)
-	}
-	d.webhook.Configure(serve.Trust{Secret: secretOf(secret), Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
-	return nil
+// hook says whose pushes the webhook heeds. While its secret cannot be read, it
+// answers each push with that.
+func (d *service) hook(e *environment) {
+	d.webhook.Configure(serve.Trust{Secret: secretOf(e.config.Serve.WebhookSecret), Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
 }
 
 // fullRef is a branch's full name; what is not said is the remote's affair.

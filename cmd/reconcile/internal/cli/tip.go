@@ -65,7 +65,7 @@ func (e *environment) tracked(ctx context.Context) (environment, error) {
 		return *e, nil // only --commit is given, and it was just fetched
 	}
 	at := environment{g: e.g, config: e.config, git: gitConfig(&globals{}, e.config), repo: e.configured}
-	at.git.Auth, at.git.AllowedSigners, at.git.Keyring = e.git.Auth, e.git.AllowedSigners, e.git.Keyring
+	at.git.Auth, at.git.Keys = e.git.Auth, e.git.Keys
 	if at.git.URL == "" {
 		at.git.URL = e.git.URL
 	}

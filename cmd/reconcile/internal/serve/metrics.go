@@ -23,6 +23,7 @@ type Metrics struct {
 	steps    *prometheus.HistogramVec
 	sweeps   prometheus.Histogram
 	dropped  prometheus.Counter
+	unusable *prometheus.GaugeVec
 }
 
 // NewMetrics makes the series of a source.
@@ -46,8 +47,11 @@ func NewMetrics(source Source) *Metrics {
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reconcile_log_lines_dropped_total", Help: "Lines of the log that were left out since nobody read it.",
 		}),
+		unusable: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "reconcile_file_unusable", Help: "1 for a secret, certificate or list of the configuration that cannot be used now, by what it is for.",
+		}, []string{"use"}),
 	}
-	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, live{source},
+	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, m.unusable, live{source},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -75,3 +79,12 @@ func (m *Metrics) Swept(took time.Duration) { m.sweeps.Observe(took.Seconds()) }
 
 // LineDropped counts a line of the log that was left out.
 func (m *Metrics) LineDropped() { m.dropped.Inc() }
+
+// Unusable tells which secrets, certificates and lists of the configuration cannot be
+// used now, by what they are for.
+func (m *Metrics) Unusable(what []string) {
+	m.unusable.Reset()
+	for _, one := range what {
+		m.unusable.WithLabelValues(one).Set(1)
+	}
+}
