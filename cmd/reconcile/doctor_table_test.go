@@ -185,7 +185,7 @@ func TestEveryAreaOfTheTableIsInDoctorsOutput(t *testing.T) {
 			}
 		}
 	}
-	_, areas, _ := strings.Cut(testkit.Contents(t, "docs/doctor.md"), "\n## What it looks at\n")
+	_, areas, _ := strings.Cut(testkit.Contents(t, "docs/doctor.md"), "\n## What it checks\n")
 	areas, _, _ = strings.Cut(areas, "\n## ")
 	for area := range seen {
 		if area != "obstacles" && !strings.Contains(areas, "\n| `"+area+"` |") {
