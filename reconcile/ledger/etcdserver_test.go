@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +18,19 @@ import (
 // security it speaks TLS and demands a client certificate.
 func etcdServer(t testing.TB, security *transport.TLSInfo) string {
 	t.Helper()
+	endpoint := free(t)
+	startEtcd(t, filepath.Join(t.TempDir(), "etcd"), endpoint, free(t), security)
+	if security != nil {
+		return "https://" + endpoint
+	}
+	return "http://" + endpoint
+}
+
+// startEtcd starts one whose data lies in dir, and returns what ends it.
+func startEtcd(t testing.TB, dir, endpoint, at string, security *transport.TLSInfo) (stop func()) {
+	t.Helper()
 	c := embed.NewConfig()
-	c.Dir = filepath.Join(t.TempDir(), "etcd")
+	c.Dir = dir
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	c.TickMs, c.ElectionMs = 10, 100
 	c.UnsafeNoFsync = true
@@ -28,7 +40,7 @@ func etcdServer(t testing.TB, security *transport.TLSInfo) string {
 		scheme = "https"
 		c.ClientTLSInfo = *security
 	}
-	client, peer := url.URL{Scheme: scheme, Host: free(t)}, url.URL{Scheme: "http", Host: free(t)}
+	client, peer := url.URL{Scheme: scheme, Host: endpoint}, url.URL{Scheme: "http", Host: at}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
@@ -36,13 +48,14 @@ func etcdServer(t testing.TB, security *transport.TLSInfo) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	stop = sync.OnceFunc(server.Close)
+	t.Cleanup(stop)
 	select {
 	case <-server.Server.ReadyNotify():
 	case <-time.After(20 * time.Second):
 		t.Fatal("etcd does not become ready")
 	}
-	return client.String()
+	return stop
 }
 
 func free(t testing.TB) string {
