@@ -4,7 +4,6 @@ package reconcile_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -40,27 +39,18 @@ var (
 // full or broken from some write on, and once more when it is healed.
 func TestDiskFailsAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	stored, point := t.TempDir(), t.TempDir()
-	disk, err := faultydisk.Mount(stored, point)
-	if errors.Is(err, faultydisk.ErrForbidden) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := disk.Unmount(); err != nil {
-			t.Error(err)
-		}
-	})
+	disk, point := faultydisk.ForTest(t)
 	moments := *diskMoments
 	if testing.Short() {
 		moments /= 10
 	}
 	draw := rand.New(rand.NewPCG(*diskSeed, 0)) //nolint:gosec // to be drawn again
-	met := map[string]int{}
+	met, most := map[string]int{}, 0
 	for i := range moments {
 		after, with := draw.IntN(diskWrites), []syscall.Errno{syscall.ENOSPC, syscall.EIO}[draw.IntN(2)]
+		if i < 2*diskWrites { // each write fails, with a ledger before it and without one
+			after, with = i/2, []syscall.Errno{syscall.ENOSPC, syscall.EIO}[(i/2+i)%2]
+		}
 		name := fmt.Sprintf("%d: %s from write %d on", i, with, after+1)
 		s := newDiskStory(t, filepath.Join(point, fmt.Sprint(i)))
 		if i%2 > 0 { // the other half have no ledger yet
@@ -68,12 +58,17 @@ func TestDiskFailsAtAnyMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		met[s.fails(t, name, disk, after, with)]++
+		ended, made := s.fails(t, name, disk, after, with)
+		met[ended]++
+		most = max(most, made)
 		if t.Failed() {
 			break
 		}
 	}
 	t.Logf("the failing run ended so: %v", met)
+	if most >= diskWrites {
+		t.Errorf("a failover writes %d times, so that not every write failed", most)
+	}
 }
 
 // carried is what a ledger holds of a change that was carried out. An intent of which
@@ -127,7 +122,7 @@ func (s *diskStory) applies(t *testing.T) string {
 
 // fails lets the disk fail while the change is carried out, and demands that nothing was
 // sent without its intent on the disk, and that the next runs finish it once.
-func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, after int, with syscall.Errno) (ended string) {
+func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, after int, with syscall.Errno) (ended string, made int) {
 	t.Helper()
 	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		snapshot, err := s.reopened(t).Read(ctx)
@@ -144,9 +139,11 @@ func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, afte
 	}
 	ended = s.applies(t)
 	told := s.kinds(t, name, s.path)
-	if _, _, err := disk.Heal(); err != nil {
+	made, failed, err := disk.Heal()
+	if err != nil {
 		t.Fatal(err)
 	}
+	made -= failed
 	for range 3 {
 		if s.applies(t) == reconcile.OutcomeUnchanged.String() {
 			break
@@ -166,7 +163,7 @@ func (s *diskStory) fails(t *testing.T, name string, disk *faultydisk.Disk, afte
 	if t.Failed() {
 		t.Logf("the runs said %q", s.told)
 	}
-	return ended
+	return ended, made
 }
 
 // kinds are the records of the ledger, in order. A file that cannot be read holds none:

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,25 +15,6 @@ import (
 )
 
 func init() { faultydisk.Main() }
-
-// mountDisk is a disk that fails as told, and where it is.
-func mountDisk(t *testing.T) (*faultydisk.Disk, string) {
-	t.Helper()
-	stored, point := t.TempDir(), t.TempDir()
-	disk, err := faultydisk.Mount(stored, point)
-	if errors.Is(err, faultydisk.ErrForbidden) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := disk.Unmount(); err != nil {
-			t.Error(err)
-		}
-	})
-	return disk, point
-}
 
 // onDisk has the ledger and the copy of Git lie on a disk.
 func (d drill) onDisk(t *testing.T, point string) {
@@ -52,7 +32,7 @@ var diskFailures = []int{0, 1, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 36, 42}
 // or broken, with one force promote, and the ledger stands.
 func TestDiskFailsUnderAFailover(t *testing.T) {
 	t.Parallel()
-	disk, point := mountDisk(t)
+	disk, point := faultydisk.ForTest(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
 	d, addresses := newDrill(ctx, t, len(diskFailures))
@@ -91,7 +71,7 @@ func TestDiskFullUnderADaemon(t *testing.T) {
 	for _, with := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
 		t.Run(with.Error(), func(t *testing.T) {
 			t.Parallel()
-			disk, point := mountDisk(t)
+			disk, point := faultydisk.ForTest(t)
 			ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 			defer cancel()
 			d, addresses := newDrill(ctx, t, 1)

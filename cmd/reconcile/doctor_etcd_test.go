@@ -75,4 +75,20 @@ func TestDoctorSeesAFullEtcd(t *testing.T) {
 	if n := len(d.Promotions(t)); n > 0 {
 		t.Errorf("%d force promotes were sent without a ledger", n)
 	}
+
+	// As the remedy says: there is room again, and the alarm is disarmed.
+	deleted, err := client.Delete(d.Ctx, "/other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, compactErr := client.Compact(d.Ctx, deleted.Header.Revision, clientv3.WithCompactPhysical())
+	_, defragErr := client.Defragment(d.Ctx, endpoint)
+	_, disarmErr := client.AlarmDisarm(d.Ctx, &clientv3.AlarmMember{})
+	if err := errors.Join(compactErr, defragErr, disarmErr); err != nil {
+		t.Fatal(err)
+	}
+	run(0, "apply")
+	if n := len(d.Promotions(t)); n != 1 {
+		t.Errorf("%d force promotes were sent", n)
+	}
 }

@@ -3,7 +3,6 @@
 package gitsource
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -22,19 +21,7 @@ const copyWrites = 16
 // costs the copy and not the fetch, and once it is healed the copy is whole.
 func TestDiskFullUnderACopy(t *testing.T) {
 	t.Parallel()
-	point := t.TempDir()
-	disk, err := faultydisk.Mount(t.TempDir(), point)
-	if errors.Is(err, faultydisk.ErrForbidden) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := disk.Unmount(); err != nil {
-			t.Error(err)
-		}
-	})
+	disk, point := faultydisk.ForTest(t)
 	s := newShell(t)
 	s.sshKey(alice)
 	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
