@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -34,13 +35,28 @@ const retryEvery = time.Second
 // work is tried again until ctx ends. Of the collections known before, as
 // database/collection, it tells which are missing or silent.
 func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
+	return f.verify(ctx, t, cluster, level, known, 0)
+}
+
+// standing is how many times in a row a primary that should work already says the same
+// of why it does not, until that is taken for what stands.
+const standing = 3
+
+// Check is Verify for a primary that should work already: it gives up on what it is told
+// three times in a row.
+func (f *Fleet) Check(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
+	return f.verify(ctx, t, cluster, level, known, standing)
+}
+
+// verify gives up once it was told the same so often; 0: never.
+func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string, giveUp int) VerifyResult {
 	var out VerifyResult
 	a := f.bind(t)[cluster]
 	if !a.allowed() || a.cluster.ID == "" {
 		out.Err = fmt.Errorf("%s may not be called: %s", cluster, a.reason)
 		return out
 	}
-	if out.Err = f.retry(ctx, func() error { return f.verifyRole(ctx, t, a, level) }); out.Err != nil {
+	if out.Err = f.retry(ctx, giveUp, func() error { return f.verifyRole(ctx, t, a, level) }); out.Err != nil {
 		return out
 	}
 	out.Proven = plan.VerifyRole
@@ -55,7 +71,7 @@ func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, lev
 		return out
 	}
 	defer d.close()
-	d.verify(ctx, level, &out)
+	d.verify(ctx, level, giveUp, &out)
 	if out.Err == nil {
 		out.Missing, out.Silent, out.Err = f.known(ctx, pass, known)
 	}
@@ -63,19 +79,19 @@ func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, lev
 }
 
 // verify goes up the levels.
-func (d *data) verify(ctx context.Context, level plan.VerifyLevel, out *VerifyResult) {
+func (d *data) verify(ctx context.Context, level plan.VerifyLevel, giveUp int, out *VerifyResult) {
 	if level == plan.VerifyRole {
 		return
 	}
 	d.sweepOld(ctx)
-	if out.Err = d.fleet.retry(ctx, func() error { return d.ddl(ctx) }); out.Err != nil {
+	if out.Err = d.fleet.retry(ctx, giveUp, func() error { return d.ddl(ctx) }); out.Err != nil {
 		return
 	}
 	out.Proven = plan.VerifyDDL
 	if level != plan.VerifyDML {
 		return
 	}
-	if out.Err = d.fleet.retry(ctx, func() error { return d.dml(ctx) }); out.Err == nil {
+	if out.Err = d.fleet.retry(ctx, giveUp, func() error { return d.dml(ctx) }); out.Err == nil {
 		out.Proven = plan.VerifyDML
 	}
 }
@@ -96,11 +112,12 @@ func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level
 	}
 }
 
-// retry tries until it works, cannot work, or ctx ends; then it tells why the
-// last try failed that had the time of a read: one that ctx cut short would only
-// tell of a deadline.
-func (f *Fleet) retry(ctx context.Context, try func() error) error {
+// retry tries until it works, cannot work, says the same giveUp times in a row, or ctx
+// ends; then it tells why the last try failed that had the time of a read: one that ctx
+// cut short would only tell of a deadline.
+func (f *Fleet) retry(ctx context.Context, giveUp int, try func() error) error {
 	var last error
+	said, same := "", 0
 	for {
 		end, bounded := ctx.Deadline()
 		whole := !bounded || time.Until(end) > f.readTimeout
@@ -108,8 +125,14 @@ func (f *Fleet) retry(ctx context.Context, try func() error) error {
 		if err == nil || hopeless(err) {
 			return err
 		}
+		if same++; said != withoutNumbers(err) {
+			said, same = withoutNumbers(err), 1
+		}
 		if last == nil || whole && ctx.Err() == nil {
 			last = err
+		}
+		if same == giveUp {
+			return last
 		}
 		select {
 		case <-ctx.Done():
@@ -120,6 +143,16 @@ func (f *Fleet) retry(ctx context.Context, try func() error) error {
 			return last
 		}
 	}
+}
+
+// withoutNumbers is what an error says, without the ids and times that differ each time.
+func withoutNumbers(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 // dml writes one row into a throwaway collection and reads it back.

@@ -85,7 +85,7 @@ type checker struct{ fleet *milvus.Fleet }
 func (c checker) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (reconcile.Verified, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	return verified(c.fleet.Verify(ctx, t, cluster, level, known))
+	return verified(c.fleet.Check(ctx, t, cluster, level, known))
 }
 
 func (a actor) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
