@@ -24,10 +24,20 @@ func IsWildcard(pattern string) bool {
 // MatchPatterns matches a name against an OpenSSH pattern list: * and ?, and
 // a leading ! that excludes. Letters compare case-folded.
 func MatchPatterns(name string, patterns []string) bool {
-	name = FoldEmail(name)
+	folded := make([]string, len(patterns))
+	for i, p := range patterns {
+		folded[i] = FoldEmail(p)
+	}
+	return matchExact(FoldEmail(name), folded)
+}
+
+// namespace is the one that git signs in. Letters of namespaces compare as they are.
+const namespace = "git"
+
+func matchExact(name string, patterns []string) bool {
 	matched := false
 	for _, p := range patterns {
-		p, negated := strings.CutPrefix(FoldEmail(p), "!")
+		p, negated := strings.CutPrefix(p, "!")
 		if !matchGlob(name, p) {
 			continue
 		}
@@ -76,7 +86,7 @@ func (l AllowedLine) validAt(t time.Time) bool {
 
 // signsGit says whether the line may sign Git objects.
 func (l AllowedLine) signsGit() bool {
-	return len(l.Namespaces) == 0 || MatchPatterns("git", l.Namespaces)
+	return len(l.Namespaces) == 0 || matchExact(namespace, l.Namespaces)
 }
 
 // wild says whether the line leaves open who holds the key.

@@ -25,13 +25,22 @@ func CheckPrincipal(p string) string {
 			return fmt.Sprintf("it begins with %q: write the e-mail alone", p[:i+1])
 		case r == '@':
 			at++
+		case at > 0 && !strings.ContainsRune(domainCharacters, r):
+			return fmt.Sprintf("it holds %q as its character %d, which no domain holds", r, n)
 		}
 		if at > 1 {
 			return fmt.Sprintf("it holds a second '@' as its character %d: write ',' between several", n)
 		}
 	}
+	if before, domain, _ := strings.Cut(p, "@"); strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+		return fmt.Sprintf("it holds a '.' beside nothing in its domain, behind %q", before+"@")
+	}
 	return ""
 }
+
+// domainCharacters are those of a domain, of an address in its place, and of patterns;
+// all of them are plain ASCII.
+const domainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._[]:*?"
 
 // CheckCharacters says which character of a text is not plain ASCII, or is not seen.
 func CheckCharacters(s string) string {

@@ -25,6 +25,12 @@ func TestCheckPrincipal(t *testing.T) {
 		"angle brackets":         {"<alice@example.com>", `it holds '<' as its character 1`},
 		"a semicolon":            {"alice@example.com;bob@example.com", `it holds ';' as its character 18`},
 		"a scheme":               {"mailto:alice@example.com", `it begins with "mailto:"`},
+		"quotes":                 {"'alice@example.com'", `it holds '\'' as its character 19, which no domain holds`},
+		"a quote in a name":      {"o'brien@example.com", ""},
+		"an address":             {"alice@[10.0.0.1]", ""},
+		"parentheses":            {"(alice@example.com)", `it holds ')' as its character 19`},
+		"a dot at the end":       {"alice@example.com.", "a '.' beside nothing"},
+		"two dots":               {"alice@example..com", "a '.' beside nothing"},
 		"two e-mails as one":     {"alice@example.com@example.org", "a second '@' as its character 18"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,7 @@ func (c *Claim) approve(value string) error {
 
 func parsePerson(value string) (Person, error) {
 	m := personForm().FindStringSubmatch(value)
-	if m == nil || strings.Count(m[2], "@") != 1 {
+	if m == nil || strings.Count(m[2], "@") != 1 || CheckPrincipal(m[2]) != "" {
 		return Person{}, fmt.Errorf("%+q is not NAME <E-MAIL> with a plain ASCII e-mail", clip(value))
 	}
 	p := Person{Name: strings.TrimSpace(m[1]), Email: m[2]}
