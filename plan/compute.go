@@ -37,15 +37,15 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 func (s situation) plan() (TopologyPlan, []Want) {
 	d := s.decide()
 	t := TopologyPlan{
-		Name: s.t.Name, Generation: s.t.Generation, Transition: d.transition,
-		Document: DocumentHash(s.t), Primary: d.primary.ID, At: s.t.At,
+		Name: s.topology.Name, Generation: s.topology.Generation, Transition: d.transition,
+		Document: DocumentHash(s.topology), Primary: d.primary.ID, At: s.topology.At,
 		Clusters: s.clusterPlans(d),
 	}
 	t.Findings = append(t.Findings, d.findings...)
 	t.Findings = append(t.Findings, s.safety(d)...)
 	if d.transition != TransitionNone {
 		t.OldPrimary = d.oldPrimary()
-		t.Steps = s.formed(d)
+		t.Steps = s.allowedSteps(d)
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
 	if d.transition == TransitionFailover && len(t.Steps) > 0 {
@@ -56,12 +56,12 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Replication = s.replication(d)
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Matches && !t.Has(CodeTrafficNotRedirected)
-	t = s.fence(d, s.resume(d, t))
+	t = s.planFence(d, s.resume(d, t))
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
 	if t.Transition == TransitionFence {
-		t.Findings = unblockFence(append(t.Findings, s.sentFence(d, t.Steps)...))
+		t.Findings = relaxForFence(append(t.Findings, s.resumedFenceFindings(d, t.Steps)...))
 	}
-	t.Findings = unformed(t, s.tidy(t.Findings))
+	t.Findings = withoutSteps(t, s.sortFindings(t.Findings))
 	var wants []Want
 	if t.Changes() {
 		wants = s.wants(d)
@@ -69,24 +69,24 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	return t, wants
 }
 
-// formed builds steps only where the pairs allow them: a blocked pair leaves
+// allowedSteps builds steps only where the pairs allow them: a blocked pair leaves
 // none, but for a failover that waits for its primary to be judged lost, and
 // for what an approver may accept.
-func (s situation) formed(d decision) []Step {
+func (s situation) allowedSteps(d decision) []Step {
 	for _, p := range d.pairs {
 		if p.cell.code == "" || p.cell.code == CodeDetachNeedsBoth {
 			continue
 		}
-		if d.transition != TransitionFailover || p.p != stateBackward && p.p != stateSibling {
+		if d.transition != TransitionFailover || p.primary != stateBackward && p.primary != stateSibling {
 			return nil
 		}
 	}
 	return s.steps(d)
 }
 
-// unformed makes a wanted transition without a sending step impossible to
+// withoutSteps makes a wanted transition without a sending step impossible to
 // accept: an approval of nothing would be spent for nothing.
-func unformed(t TopologyPlan, findings []Finding) []Finding {
+func withoutSteps(t TopologyPlan, findings []Finding) []Finding {
 	if t.Transition == TransitionNone || t.Changes() || t.Resumed {
 		return findings
 	}
@@ -133,7 +133,7 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, View: s.view(c.ID)}
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
 			cp.Lag = s.lossWindow(c.ID, v.At)
@@ -145,9 +145,9 @@ func (s situation) clusterPlans(d decision) []ClusterPlan {
 
 var severityRank = map[Severity]int{SeverityBlocking: 0, SeverityCritical: 1, SeverityWarning: 2, SeverityInfo: 3}
 
-// tidy sorts findings by severity, code and cluster, drops repetitions and
+// sortFindings sorts findings by severity, code and cluster, drops repetitions and
 // gives each the place of its cluster in the file.
-func (s situation) tidy(findings []Finding) []Finding {
+func (s situation) sortFindings(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		if n := severityRank[a.Severity] - severityRank[b.Severity]; n != 0 {
@@ -160,8 +160,8 @@ func (s situation) tidy(findings []Finding) []Finding {
 	})
 	out = slices.CompactFunc(out, func(a, b Finding) bool { return a.Code == b.Code && a.Cluster == b.Cluster })
 	for i, f := range out {
-		out[i].At = s.t.At
-		if c, ok := s.t.Cluster(f.Cluster); ok {
+		out[i].At = s.topology.At
+		if c, ok := s.topology.Cluster(f.Cluster); ok {
 			out[i].At = c.At
 		}
 	}

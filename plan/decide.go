@@ -8,9 +8,10 @@ import (
 
 // pair is the desired primary beside one other member, as it was decided.
 type pair struct {
-	member Cluster
-	p, o   state
-	cell   cell
+	member  Cluster
+	primary state // how the desired primary answers, seen from the pair
+	other   state // how the member does
+	cell    cell
 }
 
 // decision is what the table says of one topology, before the safety pass.
@@ -26,43 +27,43 @@ type decision struct {
 // decide reads the decision table for the desired primary and each other
 // member. The strictest answer wins.
 func (s situation) decide() decision {
-	primary, ok := s.t.Primary()
+	primary, ok := s.topology.Primary()
 	if !ok {
 		return decision{findings: []Finding{NewFinding(CodeRoleUnknown, "",
 			"the document does not name exactly one primary", "give exactly one cluster 'role: primary', and check it with 'reconcile validate'")}}
 	}
 	d := decision{primary: primary, source: s.view(primary.ID).Belief.Source}
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		if c.ID == primary.ID {
 			continue
 		}
 		p, o := s.pairState(primary.ID, primary.ID, c.ID), s.pairState(c.ID, primary.ID, c.ID)
-		v := lookup(c.Role, p, o)
-		if c.Role == RoleStale && p == stateUp && s.supersedes(primary.ID, c.ID) {
-			v = staleLives()
+		v := cellFor(c.Role, p, o)
+		if c.Role == RoleStale && p == stateUp && s.promotedInsteadOf(primary.ID, c.ID) {
+			v = staleCell()
 		}
-		d.pairs = append(d.pairs, pair{member: c, p: p, o: o, cell: v})
+		d.pairs = append(d.pairs, pair{member: c, primary: p, other: o, cell: v})
 	}
-	d.transition = d.leading()
-	s.refine(&d)
-	d.transition = d.leading()
-	if s.growing(d) {
+	d.transition = d.leadingTransition()
+	s.refineCells(&d)
+	d.transition = d.leadingTransition()
+	if s.growsChannels(d) {
 		d.transition = TransitionGrowChannels
 	}
-	d.lost = d.replaced()
+	d.lost = d.replacedCluster()
 	for _, p := range d.pairs {
 		d.findings = append(d.findings, s.pairFindings(d, p)...)
 	}
-	d.findings = append(d.findings, d.mixed()...)
+	d.findings = append(d.findings, d.mixedFindings()...)
 	d.findings = append(d.findings, s.mixedGrowth(d)...)
 	return d
 }
 
-// supersedes says whether the ledger holds that primary was promoted in
+// promotedInsteadOf says whether the ledger holds that primary was promoted in
 // the place of stale, and took effect. It stands in where a server before
 // 2.6.17 cannot say which configuration it stores: nothing is planned then.
-func (s situation) supersedes(primary, stale string) bool {
-	mark, ok := s.m.staleMark(stale)
+func (s situation) promotedInsteadOf(primary, stale string) bool {
+	mark, ok := s.memory.staleMark(stale)
 	return ok && mark.Effected && mark.Promoted == primary
 }
 
@@ -73,9 +74,9 @@ var transitionRank = []Transition{
 	TransitionBootstrap, TransitionAddStandby, TransitionDetach,
 }
 
-// leading is the transition that the pairs ask for. While the desired primary
+// leadingTransition is the transition that the pairs ask for. While the desired primary
 // replicates from a member, that member's pair leads.
-func (d decision) leading() Transition {
+func (d decision) leadingTransition() Transition {
 	for _, p := range d.pairs {
 		if p.member.ID == d.source && p.cell.transition != TransitionNone {
 			return p.cell.transition
@@ -91,9 +92,9 @@ func (d decision) leading() Transition {
 	return TransitionNone
 }
 
-// replaced is the cluster whose place the desired primary takes in a failover:
+// replacedCluster is the cluster whose place the desired primary takes in a failover:
 // its source, or the one that was promoted instead of it.
-func (d decision) replaced() string {
+func (d decision) replacedCluster() string {
 	if d.transition != TransitionFailover || d.source != "" {
 		return d.source
 	}
@@ -105,8 +106,8 @@ func (d decision) replaced() string {
 	return ""
 }
 
-// mixed refuses a change that asks for two transitions at once.
-func (d decision) mixed() []Finding {
+// mixedFindings refuses a change that asks for two transitions at once.
+func (d decision) mixedFindings() []Finding {
 	var asked []string
 	for _, p := range d.pairs {
 		t := p.cell.transition
@@ -134,19 +135,19 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 		return s.lossFindings(d, p)
 	case p.cell.join:
 		return s.joinFindings(d.primary, p.member)
-	case p.cell.stale && p.o != stateNone:
+	case p.cell.stale && p.other != stateNone:
 		return []Finding{s.staleFinding(d.primary, p.member)}
 	default:
 		return nil
 	}
 }
 
-// grows says whether the document gives a member more channels than some
+// listsMoreChannels says whether the document gives a member more channels than some
 // member of the star stores for it.
-func (s situation) grows() bool {
-	for _, c := range s.members() {
+func (s situation) listsMoreChannels() bool {
+	for _, c := range s.primaryAndStandbys() {
 		for _, m := range s.view(c.ID).Belief.Configuration.Clusters {
-			want, listed := s.t.Cluster(m.ID)
+			want, listed := s.topology.Cluster(m.ID)
 			if listed && want.Role != RoleStale && len(m.PChannels) > 0 && extends(want.PChannels, m.PChannels) {
 				return true
 			}
@@ -155,10 +156,10 @@ func (s situation) grows() bool {
 	return false
 }
 
-// growing says whether a topology at rest has channels to add: the desired
+// growsChannels says whether a topology at rest has channels to add: the desired
 // primary is the one that writes, and stores a configuration.
-func (s situation) growing(d decision) bool {
-	if d.transition != TransitionNone || !s.grows() {
+func (s situation) growsChannels(d decision) bool {
+	if d.transition != TransitionNone || !s.listsMoreChannels() {
 		return false
 	}
 	v := s.view(d.primary.ID)
@@ -177,7 +178,7 @@ func extends(want, stored []string) bool {
 // mixedGrowth refuses channels that grow beside another transition. With the
 // removal of a cluster the source would retry for ever (#50041).
 func (s situation) mixedGrowth(d decision) []Finding {
-	if d.transition == TransitionNone || d.transition == TransitionGrowChannels || !s.grows() {
+	if d.transition == TransitionNone || d.transition == TransitionGrowChannels || !s.listsMoreChannels() {
 		return nil
 	}
 	why := ""
@@ -189,18 +190,18 @@ func (s situation) mixedGrowth(d decision) []Finding {
 		"keep 'pchannels' as the clusters store them in this commit, and let them grow in one of its own")}
 }
 
-// refine replaces cells that a pair alone cannot give: what the rest of
+// refineCells replaces cells that a pair alone cannot give: what the rest of
 // the star, the evidence or the memory says of its two clusters.
-func (s situation) refine(d *decision) {
+func (s situation) refineCells(d *decision) {
 	for i, p := range d.pairs {
 		switch {
 		case p.member.ID == d.source:
 			d.pairs[i].cell = s.sourceCell(p)
-		case p.p == stateSibling:
-			d.pairs[i].cell = s.bystander(*d, p)
-		case p.cell.code == CodeStaleRejoin && s.rebuilt(*d, p):
-			d.pairs[i].cell = joins(TransitionAddStandby)
-		case p.p == stateForward && p.o == stateDown && s.lastCopy(d.primary, p.member):
+		case p.primary == stateSibling:
+			d.pairs[i].cell = s.otherMemberCell(*d, p)
+		case p.cell.code == CodeStaleRejoin && s.attestedRebuild(*d, p):
+			d.pairs[i].cell = joinCell(TransitionAddStandby)
+		case p.primary == stateForward && p.other == stateDown && s.wasPromotedInstead(d.primary, p.member):
 			d.pairs[i].cell = cell{transition: TransitionFailover, probe: true}
 		}
 	}
@@ -211,103 +212,103 @@ func (s situation) refine(d *decision) {
 // stored configuration, that it was replaced takes an empty cluster.
 func (s situation) sourceCell(p pair) cell {
 	v := s.view(p.member.ID)
-	if p.member.Role != RoleStale || p.p != stateBackward {
+	if p.member.Role != RoleStale || p.primary != stateBackward {
 		return p.cell
 	}
-	if p.o == stateForward && !s.frozen(v.Cluster) || p.o == stateNone && !seenEmpty(v) {
-		return blocks(TransitionFailover, CodePrimaryReachable)
+	if p.other == stateForward && !s.provenReadOnly(v.Cluster) || p.other == stateNone && !seenEmpty(v) {
+		return blockedCell(TransitionFailover, CodePrimaryReachable)
 	}
 	return p.cell
 }
 
-// rebuilt says whether a cluster that stores an edge with the primary, which
+// attestedRebuild says whether a cluster that stores an edge with the primary, which
 // the primary does not store, may join by the rules: it was stale, was fenced,
 // and carries an attestation of its rebuild that is newer and unused. Fenced
 // means that the ledger holds the fence, or that its own list makes it a
 // standby of the primary, as a restore leaves it; then that list must be the
 // one that is sent, since nothing would ever bring it another.
-func (s situation) rebuilt(d decision, p pair) bool {
-	mark, marked := s.m.staleMark(p.member.ID)
+func (s situation) attestedRebuild(d decision, p pair) bool {
+	mark, marked := s.memory.staleMark(p.member.ID)
 	if p.member.Role != RoleStandby || !s.wasStale(p.member) || !s.attested(p.member) {
 		return false
 	}
-	if p.o == stateBackward {
+	if p.other == stateBackward {
 		return marked && mark.Fenced
 	}
 	stored := s.view(p.member.ID).Belief.Configuration
-	return s.frozen(p.member.ID) && stored.SameSet(star(d.primary, s.t.withRole(RoleStandby)))
+	return s.provenReadOnly(p.member.ID) && stored.SameSet(star(d.primary, s.topology.withRole(RoleStandby)))
 }
 
-// lastCopy says whether other was promoted instead of primary, which has been
+// wasPromotedInstead says whether other was promoted instead of primary, which has been
 // stale since.
-func (s situation) lastCopy(primary, other Cluster) bool {
-	mark, ok := s.m.staleMark(primary.ID)
+func (s situation) wasPromotedInstead(primary, other Cluster) bool {
+	mark, ok := s.memory.staleMark(primary.ID)
 	return ok && other.Role == RoleStale && mark.Promoted == other.ID
 }
 
-// bystander decides a member beside the source of the desired primary. A
+// otherMemberCell decides a member beside the source of the desired primary. A
 // failover orphans the other standbys of the lost source, a switchover takes
 // them along, and what was let go or stale before stands aside.
-func (s situation) bystander(d decision, p pair) cell {
+func (s situation) otherMemberCell(d decision, p pair) cell {
 	switch {
-	case p.member.Role == RoleStale && s.wasStale(p.member) && !s.tied(d, p.member.ID):
-		return staleBystander(d.transition, p)
+	case p.member.Role == RoleStale && s.wasStale(p.member) && !s.storedByEither(d, p.member.ID):
+		return otherStaleCell(d.transition, p)
 	case p.member.Role == RoleStale && d.transition == TransitionSwitchover:
-		return blocks(TransitionSwitchover, CodeStaleNotFailed)
+		return blockedCell(TransitionSwitchover, CodeStaleNotFailed)
 	case p.member.Role == RoleDetached:
-		return s.detachedBystander(d, p)
+		return s.otherDetachedCell(d, p)
 	case p.member.Role == RoleStandby:
-		return s.standbyBystander(d, p)
+		return s.otherStandbyCell(d, p)
 	default:
 		return p.cell
 	}
 }
 
-// standbyBystander: a switchover takes along the standbys of the very source
+// otherStandbyCell: a switchover takes along the standbys of the very source
 // that stores an edge to each of them.
-func (s situation) standbyBystander(d decision, p pair) cell {
-	silent := p.o == stateDown || p.o == stateUnknown || p.o == stateUp
+func (s situation) otherStandbyCell(d decision, p pair) cell {
+	silent := p.other == stateDown || p.other == stateUnknown || p.other == stateUp
 	switch {
 	case d.transition == TransitionFailover && (p.cell.follows || silent):
-		return blocks(TransitionFailover, CodeOrphanedStandby)
-	case d.transition != TransitionSwitchover || p.o != stateSibling:
+		return blockedCell(TransitionFailover, CodeOrphanedStandby)
+	case d.transition != TransitionSwitchover || p.other != stateSibling:
 		return p.cell
 	case s.view(p.member.ID).Belief.Source != d.source:
-		return blocks(TransitionSwitchover, CodeRoleUnknown)
+		return blockedCell(TransitionSwitchover, CodeRoleUnknown)
 	case !s.view(d.source).Belief.Configuration.HasEdge(d.source, p.member.ID):
-		return blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth)
+		return blockedCell(TransitionSwitchover, CodeSwitchoverNeedsBoth)
 	default:
 		return p.cell
 	}
 }
 
-// detachedBystander: a cluster that was let go is no part of the change; one
+// otherDetachedCell: a cluster that was let go is no part of the change; one
 // that still replicates cannot be let go in the same commit.
-func (s situation) detachedBystander(d decision, p pair) cell {
+func (s situation) otherDetachedCell(d decision, p pair) cell {
 	if !p.cell.follows {
 		return p.cell
 	}
-	if p.o != stateSibling && !s.tied(d, p.member.ID) {
-		return unsettled()
+	if p.other != stateSibling && !s.storedByEither(d, p.member.ID) {
+		return unsettledCell()
 	}
 	if d.transition == TransitionFailover {
-		return blocks(TransitionFailover, CodeOrphanedStandby)
+		return blockedCell(TransitionFailover, CodeOrphanedStandby)
 	}
-	return blocks(TransitionSwitchover, CodeMixedChange)
+	return blockedCell(TransitionSwitchover, CodeMixedChange)
 }
 
-// staleBystander: one that was stale before is flagged, and stands against a
+// otherStaleCell: one that was stale before is flagged, and stands against a
 // second writer for as long as it can write itself.
-func staleBystander(t Transition, p pair) cell {
-	switch p.o {
+func otherStaleCell(t Transition, p pair) cell {
+	switch p.other {
 	case stateNone:
-		return none()
+		return settledCell()
 	case stateSelf, stateForeign, stateBackward:
-		return blocks(t, CodeSplitBrain)
+		return blockedCell(t, CodeSplitBrain)
 	case stateUp:
-		return blocks(t, CodeRoleUnknown)
+		return blockedCell(t, CodeRoleUnknown)
 	case stateUnknown:
-		return staleLives()
+		return staleCell()
 	default:
 		return cell{settled: true, stale: true}
 	}
@@ -315,7 +316,7 @@ func staleBystander(t Transition, p pair) cell {
 
 // wasStale says whether a cluster was stale before this change.
 func (s situation) wasStale(c Cluster) bool {
-	if _, marked := s.m.staleMark(c.ID); marked {
+	if _, marked := s.memory.staleMark(c.ID); marked {
 		return true
 	}
 	return s.staleBefore(c.ID)
@@ -323,16 +324,16 @@ func (s situation) wasStale(c Cluster) bool {
 
 // staleBefore says whether the document before this change called it stale.
 func (s situation) staleBefore(id string) bool {
-	if s.t.Previous == nil {
+	if s.topology.Previous == nil {
 		return false
 	}
-	before, ok := s.t.Previous.Cluster(id)
+	before, ok := s.topology.Previous.Cluster(id)
 	return ok && before.Role == RoleStale
 }
 
-// tied says whether the desired primary or its source stores the cluster: it
+// storedByEither says whether the desired primary or its source stores the cluster: it
 // would then get every configuration that either broadcasts.
-func (s situation) tied(d decision, id string) bool {
+func (s situation) storedByEither(d decision, id string) bool {
 	for _, c := range []string{d.primary.ID, d.source} {
 		if _, ok := s.view(c).Belief.Configuration.Member(id); ok {
 			return true

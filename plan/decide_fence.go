@@ -18,51 +18,51 @@ func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
 	var asked, standing []string
 	for _, r := range requests {
 		switch {
-		case r.Topology != s.t.Name:
+		case r.Topology != s.topology.Name:
 		case !r.Standing:
 			asked = append(asked, r.Cluster)
-		case !s.refusesOrSilent(r.Cluster) && s.view(r.Cluster).Belief.Kind != BeliefUnconfigured: // a wiped one waits for its rebuild
+		case !s.fencedOrSilent(r.Cluster) && s.view(r.Cluster).Belief.Kind != BeliefUnconfigured: // a wiped one waits for its rebuild
 			standing = append(standing, r.Cluster)
 		}
 	}
 	switch {
 	case len(asked) > 0:
-		return FenceRequest{Topology: s.t.Name, Cluster: slices.Min(asked)}
+		return FenceRequest{Topology: s.topology.Name, Cluster: slices.Min(asked)}
 	case len(standing) > 0:
-		return FenceRequest{Topology: s.t.Name, Cluster: slices.Min(standing), Standing: true}
+		return FenceRequest{Topology: s.topology.Name, Cluster: slices.Min(standing), Standing: true}
 	default:
 		return FenceRequest{}
 	}
 }
 
-// refusesOrSilent says whether a cluster refuses writes already, or does not
+// fencedOrSilent says whether a cluster refuses writes already, or does not
 // answer: nothing is left to be fenced.
-func (s situation) refusesOrSilent(cluster string) bool {
+func (s situation) fencedOrSilent(cluster string) bool {
 	v := s.view(cluster)
 	return v.Belief.Kind == BeliefStandby || v.Reach != ReachUp && v.IdentityConflict == ""
 }
 
 func (s situation) wantedStale(cluster string) bool {
-	c, _ := s.t.Cluster(cluster)
+	c, _ := s.topology.Cluster(cluster)
 	return c.Role == RoleStale
 }
 
-// fence plans the demotion of a stale cluster that is back and takes writes.
+// planFence plans the demotion of a stale cluster that is back and takes writes.
 // It stands for itself: while the document asks for another change, or an
 // intent is open, that comes first.
-func (s situation) fence(d decision, t TopologyPlan) TopologyPlan {
+func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 	stale := s.fenced.Cluster
 	switch {
-	case stale == "", t.Transition == TransitionFence && fences(t.Steps, stale):
+	case stale == "", t.Transition == TransitionFence && hasFence(t.Steps, stale):
 		return t
 	case t.Transition != TransitionNone && s.fenced.Standing:
 		return t
 	case t.Transition != TransitionNone:
 		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
 			stale+" is to be fenced while the topology has a "+t.Transition.String()+" before it",
-			"carry that out first, 'reconcile apply "+s.t.Name+"', or propose a document without it; then 'reconcile fence "+s.t.Name+"/"+stale+"' again"))
+			"carry that out first, 'reconcile apply "+s.topology.Name+"', or propose a document without it; then 'reconcile fence "+s.topology.Name+"/"+stale+"' again"))
 		return t
-	case s.refusesOrSilent(stale) && s.wantedStale(stale):
+	case s.fencedOrSilent(stale) && s.wantedStale(stale):
 		return t
 	}
 	t.Transition, t.InSync = TransitionFence, false
@@ -75,7 +75,7 @@ func (s situation) fence(d decision, t TopologyPlan) TopologyPlan {
 	return t
 }
 
-func fences(steps []Step, cluster string) bool {
+func hasFence(steps []Step, cluster string) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Action == ActionFence && s.Cluster == cluster })
 }
 
@@ -91,7 +91,7 @@ func (s situation) fenceStep(promoted, stale string) Step {
 			after.Edges = append(after.Edges, Edge{From: promoted, To: m.ID})
 		}
 	}
-	return Step{ID: 1, Wave: 1, Action: ActionFence, Cluster: stale, Reason: ReasonStaleReturned, Before: s.stored(stale), After: &after}
+	return Step{ID: 1, Wave: 1, Action: ActionFence, Cluster: stale, Reason: ReasonStaleReturned, Before: s.storedConfiguration(stale), After: &after}
 }
 
 // fenceFindings stand against a fence: it must leave another cluster that
@@ -108,23 +108,23 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	switch {
 	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
-			"only a failover makes a cluster stale: 'reconcile propose "+s.t.Name+"/NEW-PRIMARY --failover' writes its roles")
+			"only a failover makes a cluster stale: 'reconcile propose "+s.topology.Name+"/NEW-PRIMARY --failover' writes its roles")
 	case !canWrite(p) || !p.IdentityProven:
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
-			"bring "+d.primary.ID+" back first ('reconcile status "+s.t.Name+"'); until then "+isolate+" if it must not be written")
-	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.promotedInstead(d.primary.ID, stale, p):
-		refuse(CodeRoleUnknown, stale, "nothing shows that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and look with 'reconcile status "+s.t.Name+"'")
+			"bring "+d.primary.ID+" back first ('reconcile status "+s.topology.Name+"'); until then "+isolate+" if it must not be written")
+	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.owesForcePromote(d.primary.ID, stale, p):
+		refuse(CodeRoleUnknown, stale, "nothing shows that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and look with 'reconcile status "+s.topology.Name+"'")
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
-		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; 'reconcile doctor "+s.t.Name+"' shows what answers there")
+		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; 'reconcile doctor "+s.topology.Name+"' shows what answers there")
 	case !reaches:
 		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
 	}
 	return append(out, s.tokenFindings(own)...)
 }
 
-// sentFence looks again at the steps of a fence that is resumed: what spoke
+// resumedFenceFindings looks again at the steps of a fence that is resumed: what spoke
 // for it when it was begun may be gone.
-func (s situation) sentFence(d decision, steps []Step) []Finding {
+func (s situation) resumedFenceFindings(d decision, steps []Step) []Finding {
 	var out []Finding
 	for _, step := range steps {
 		if step.Action == ActionFence {
@@ -141,16 +141,16 @@ func (s situation) tokenFindings(c Configuration) []Finding {
 	for _, m := range c.Clusters {
 		if s.view(m.ID).Credential != CredentialBound {
 			out = append(out, NewFinding(CodeFenceTokensUnknown, m.ID, "the fencing configuration lists "+m.ID+", whose token is missing or refused",
-				"isolate the stale cluster by network now; add the token to 'credentials' in the operator's configuration, check it with 'reconcile doctor "+s.t.Name+"', and fence again"))
+				"isolate the stale cluster by network now; add the token to 'credentials' in the operator's configuration, check it with 'reconcile doctor "+s.topology.Name+"', and fence again"))
 		}
 	}
 	return out
 }
 
-// promotedInstead says whether the primary owes its place to a force promote:
+// owesForcePromote says whether the primary owes its place to a force promote:
 // the ledger holds it, or the salvage checkpoint that it left behind does.
-func (s situation) promotedInstead(primary, stale string, v View) bool {
-	if last, ok := s.m.lastFailover(s.t.Name); ok && last.Promoted == primary {
+func (s situation) owesForcePromote(primary, stale string, v View) bool {
+	if last, ok := s.memory.lastFailover(s.topology.Name); ok && last.Promoted == primary {
 		return true
 	}
 	return slices.ContainsFunc(v.Progress, func(c ChannelProgress) bool {
@@ -158,17 +158,17 @@ func (s situation) promotedInstead(primary, stale string, v View) bool {
 	})
 }
 
-// againstFence are the findings that block a fence; all others only warn.
-var againstFence = []Code{
+// blocksFence are the findings that block a fence; all others only warn.
+var blocksFence = []Code{
 	CodeCredentialMismatch, CodeClusterIDMismatch, CodeFenceTokensUnknown, CodeGenerationNotRaised,
 	CodeClusterMoved, CodeStaleNotFailed, CodeClusterNeeded, CodeRoleUnknown, CodeServerWouldReject, CodeCredentialMissing, CodeUnsupportedServer,
 }
 
-// unblockFence: two writers are the reason for a fence, not against it.
-func unblockFence(findings []Finding) []Finding {
+// relaxForFence: two writers are the reason for a fence, not against it.
+func relaxForFence(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {
-		if f.Severity == SeverityBlocking && !containsCode(againstFence, f.Code) {
+		if f.Severity == SeverityBlocking && !containsCode(blocksFence, f.Code) {
 			out[i].Severity, out[i].Acceptable = SeverityCritical, false
 		}
 	}

@@ -6,18 +6,18 @@ import (
 )
 
 // progressOf says how far an open intent got, by what its clusters store now.
-type intentState int
+type intentProgress int
 
 const (
-	intentUnread  intentState = iota // a cluster that decides it does not answer
-	intentWaiting                    // some cluster still stores what it did before
-	intentDone                       // every cluster stores what was wanted
-	intentForeign                    // a cluster stores something else
+	intentUnread  intentProgress = iota // a cluster that decides it does not answer
+	intentWaiting                       // some cluster still stores what it did before
+	intentDone                          // every cluster stores what was wanted
+	intentForeign                       // a cluster stores something else
 )
 
-// readIntent compares the steps of an intent with what is stored now. A
+// intentState compares the steps of an intent with what is stored now. A
 // cluster that stores something else outweighs one that does not answer.
-func (s situation) readIntent(i Intent) intentState {
+func (s situation) intentState(i Intent) intentProgress {
 	state := intentDone
 	for _, step := range i.Steps {
 		if !step.Action.Sends() || step.After == nil {
@@ -60,16 +60,16 @@ func storesBefore(v View, step Step) bool {
 // settledByReading says whether the live state decides an intent that was in
 // doubt: what it wanted is stored.
 func (s situation) settledByReading(i Intent) bool {
-	return s.readIntent(i) == intentDone
+	return s.intentState(i) == intentDone
 }
 
 // begunBy says whether this very document began the intent. The ledger keeps
 // what the document of the greatest generation said: another one under its
 // number asks for something else, whatever it is blocked by.
 func (s situation) begunBy(i Intent) bool {
-	g, known := s.m.generation(s.t.Name)
-	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.t)
-	return i.Generation == s.t.Generation && !other
+	g, known := s.memory.generation(s.topology.Name)
+	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.topology)
+	return i.Generation == s.topology.Generation && !other
 }
 
 // resume carries on the open intent of the very document that governs now, if
@@ -90,7 +90,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected {
 		return t
 	}
-	state, again := s.readIntent(*i), s.toldAgain(*i)
+	state, again := s.intentState(*i), s.resendSteps(*i)
 	effected := len(again) == 0 && (i.Effected || state == intentDone)
 	switch {
 	case effected, len(again) > 0:
@@ -98,7 +98,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	t.Resumed, t.Transition, t.Digest = true, i.Transition, i.Digest
-	t.OldPrimary = promotedInstead(*i, t.OldPrimary)
+	t.OldPrimary = oldPrimaryOf(*i, t.OldPrimary)
 	t.Steps = i.Steps
 	if len(again) > 0 {
 		t.Steps = again
@@ -108,34 +108,34 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	}
 	switch {
 	case effected:
-		t.Steps = remaining(i.Steps)
+		t.Steps = stepsAfterSending(i.Steps)
 		t.DataLoss = nil
 		t.Findings = settledFindings(t.Findings)
 	case i.Transition == TransitionFailover:
-		t.Findings = s.carriedPromote(d, withoutCodes(t.Findings, CodeRecoveryBlock))
+		t.Findings = s.resumedPromotion(d, withoutCodes(t.Findings, CodeRecoveryBlock))
 	default:
-		t.Findings = append(withoutCodes(t.Findings, carriedOn...), s.filledUp(i.Steps)...)
+		t.Findings = append(withoutCodes(t.Findings, dropsOnResume...), s.filledSinceBegun(i.Steps)...)
 	}
 	return t
 }
 
-// carriedPromote has no approval to prepare any more: that was given when the
+// resumedPromotion has no approval to prepare any more: that was given when the
 // failover began.
-func (s situation) carriedPromote(d decision, findings []Finding) []Finding {
+func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 	for i := range findings {
 		if findings[i].Code == CodeForcePromote {
-			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.t.Name + "' carries the promotion on"
+			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.topology.Name + "' carries the promotion on"
 		}
 	}
 	return findings
 }
 
-// filledUp refuses to finish an attach whose new standby, empty when it was
+// filledSinceBegun refuses to finish an attach whose new standby, empty when it was
 // begun, took writes of its own before it was told.
-func (s situation) filledUp(steps []Step) []Finding {
+func (s situation) filledSinceBegun(steps []Step) []Finding {
 	var out []Finding
 	for _, step := range steps {
-		c, _ := s.t.Cluster(step.Cluster)
+		c, _ := s.topology.Cluster(step.Cluster)
 		v := s.view(step.Cluster)
 		if step.Reason != ReasonJoins || v.Belief.Kind != BeliefUnconfigured || seenEmpty(v) || c.Provisioned.From == ProvisionedRestored {
 			continue
@@ -147,10 +147,10 @@ func (s situation) filledUp(steps []Step) []Finding {
 	return out
 }
 
-// carriedOn are the codes that describe a change of ours which stands half
+// dropsOnResume are the codes that describe a change of ours which stands half
 // done, and say nothing against finishing it: each receiver stores what it did
 // before or what was wanted, and is held to receiverFindings again.
-var carriedOn = []Code{
+var dropsOnResume = []Code{
 	CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
 	CodeStaleRejoin, CodeJoinNotEmpty, CodeWouldDemoteWriter, CodePromotionInDoubt, CodeRoleUnknown,
 	CodeSwitchoverNeedsBoth, CodeClusterNeeded,
@@ -169,8 +169,8 @@ func settledFindings(findings []Finding) []Finding {
 	return out
 }
 
-// promotedInstead names the old primary of a resumed failover.
-func promotedInstead(i Intent, known string) string {
+// oldPrimaryOf names the old primary of a resumed failover.
+func oldPrimaryOf(i Intent, known string) string {
 	if known != "" {
 		return known
 	}
@@ -184,8 +184,8 @@ func promotedInstead(i Intent, known string) string {
 	return ""
 }
 
-// remaining are the steps after those that send a configuration.
-func remaining(steps []Step) []Step {
+// stepsAfterSending are the steps after those that send a configuration.
+func stepsAfterSending(steps []Step) []Step {
 	var out []Step
 	for _, s := range steps {
 		if !s.Action.Sends() && s.Action != ActionRecordStale {
@@ -226,14 +226,14 @@ func (s situation) fellBack(step Step) bool {
 	return s.view(source).Belief.Configuration.SameSet(*step.After)
 }
 
-// toldAgain are the steps of an intent of which clusters fell back, as they are
+// resendSteps are the steps of an intent of which clusters fell back, as they are
 // to be sent once more; none: none did, or others store what nobody wanted.
-func (s situation) toldAgain(i Intent) []Step {
+func (s situation) resendSteps(i Intent) []Step {
 	out, fell := slices.Clone(i.Steps), false
 	for n, step := range i.Steps {
 		switch {
 		case s.fellBack(step):
-			out[n].Before, fell = s.stored(step.Cluster), true
+			out[n].Before, fell = s.storedConfiguration(step.Cluster), true
 		case step.Action.Sends() && (step.After == nil || !storesAfter(s.view(step.Cluster), step)):
 			return nil
 		}

@@ -21,21 +21,21 @@ const (
 
 // situation is everything one topology's decision rests on.
 type situation struct {
-	t      Topology
-	rules  Failover // effective failover rules
-	o      Observed
-	m      Memory
-	views  []View // by cluster, in the order of t.Clusters
-	intent *Intent
-	fenced FenceRequest // the cluster that is asked to be fenced, if any
+	topology Topology
+	rules    Failover // effective failover rules
+	observed Observed
+	memory   Memory
+	views    []View // by cluster, in the order of t.Clusters
+	intent   *Intent
+	fenced   FenceRequest // the cluster that is asked to be fenced, if any
 	// offline: the views are those of [intended], and no cluster was asked.
 	offline bool
 }
 
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
-	s := situation{t: t, rules: effectiveRules(t, d.Limits), o: o, m: m}
+	s := situation{topology: t, rules: effectiveRules(t, d.Limits), observed: o, memory: m}
 	for _, c := range t.Clusters {
-		s.views = append(s.views, normal(c, o.View(c.ID)))
+		s.views = append(s.views, normalView(c, o.View(c.ID)))
 	}
 	if i, ok := m.intent(t.Name); ok {
 		s.intent = &i
@@ -44,11 +44,11 @@ func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	return s
 }
 
-// normal is a view with nothing in it that must not be relied on: a cluster
+// normalView is a view with nothing in it that must not be relied on: a cluster
 // that did not answer believes nothing that we know of, what another cluster
 // answered is not its belief, and channels stand in the order of the file, by
 // which Milvus pairs them.
-func normal(c Cluster, v View) View {
+func normalView(c Cluster, v View) View {
 	v.Cluster = c.ID
 	if v.Reach != ReachUp || v.IdentityConflict != "" {
 		v.Belief, v.Contents = Belief{}, Contents{}
@@ -124,10 +124,10 @@ func standbyState(source, c, p, o string) state {
 func (s situation) foreign(c string) []string {
 	var out []string
 	for _, m := range s.view(c).Belief.Configuration.Clusters {
-		if _, listed := s.t.Cluster(m.ID); listed {
+		if _, listed := s.topology.Cluster(m.ID); listed {
 			continue
 		}
-		if _, stale := s.m.staleMark(m.ID); stale {
+		if _, stale := s.memory.staleMark(m.ID); stale {
 			continue
 		}
 		out = append(out, m.ID)

@@ -18,130 +18,130 @@ type cell struct {
 	follows    bool // takes part in what another pair decides
 }
 
-func none() cell { return cell{settled: true} }
+func settledCell() cell { return cell{settled: true} }
 
-func unsettled() cell { return cell{unsettled: true} }
+func unsettledCell() cell { return cell{unsettled: true} }
 
-func does(t Transition) cell { return cell{transition: t} }
+func transitionCell(t Transition) cell { return cell{transition: t} }
 
-func joins(t Transition) cell { return cell{transition: t, join: true} }
+func joinCell(t Transition) cell { return cell{transition: t, join: true} }
 
-func blocks(t Transition, c Code) cell { return cell{transition: t, code: c} }
+func blockedCell(t Transition, c Code) cell { return cell{transition: t, code: c} }
 
-func staleLives() cell { return cell{unsettled: true, stale: true} }
+func staleCell() cell { return cell{unsettled: true, stale: true} }
 
-func follows() cell { return cell{follows: true} }
+func followingCell() cell { return cell{follows: true} }
 
 // standbyTable decides the pair of the desired primary P (rows) and a desired
 // standby O (columns), as the package comment draws it.
 var standbyTable = map[state]map[state]cell{
 	stateNone: {
-		stateNone:     joins(TransitionBootstrap),
-		stateSelf:     joins(TransitionBootstrap),
-		stateForward:  joins(TransitionBootstrap),
-		stateBackward: blocks(TransitionBootstrap, CodeSplitBrain),
-		stateForeign:  blocks(TransitionBootstrap, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionBootstrap, CodeClusterNeeded),
-		stateDown:     blocks(TransitionBootstrap, CodeClusterNeeded),
-		stateUnknown:  blocks(TransitionBootstrap, CodeClusterNeeded),
+		stateNone:     joinCell(TransitionBootstrap),
+		stateSelf:     joinCell(TransitionBootstrap),
+		stateForward:  joinCell(TransitionBootstrap),
+		stateBackward: blockedCell(TransitionBootstrap, CodeSplitBrain),
+		stateForeign:  blockedCell(TransitionBootstrap, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionBootstrap, CodeClusterNeeded),
+		stateDown:     blockedCell(TransitionBootstrap, CodeClusterNeeded),
+		stateUnknown:  blockedCell(TransitionBootstrap, CodeClusterNeeded),
 	},
 	stateSelf: {
-		stateNone:     joins(TransitionAddStandby),
-		stateSelf:     joins(TransitionAddStandby),
-		stateForward:  blocks(TransitionAddStandby, CodeStaleRejoin),
-		stateBackward: blocks(TransitionAddStandby, CodeStaleRejoin),
-		stateForeign:  blocks(TransitionAddStandby, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionAddStandby, CodeClusterNeeded),
-		stateDown:     blocks(TransitionAddStandby, CodeClusterNeeded),
-		stateUnknown:  blocks(TransitionAddStandby, CodeClusterNeeded),
+		stateNone:     joinCell(TransitionAddStandby),
+		stateSelf:     joinCell(TransitionAddStandby),
+		stateForward:  blockedCell(TransitionAddStandby, CodeStaleRejoin),
+		stateBackward: blockedCell(TransitionAddStandby, CodeStaleRejoin),
+		stateForeign:  blockedCell(TransitionAddStandby, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionAddStandby, CodeClusterNeeded),
+		stateDown:     blockedCell(TransitionAddStandby, CodeClusterNeeded),
+		stateUnknown:  blockedCell(TransitionAddStandby, CodeClusterNeeded),
 	},
 	stateForward: {
-		stateNone:     joins(TransitionAddStandby),
-		stateSelf:     blocks(TransitionAddStandby, CodeOutOfBandFailover),
-		stateForward:  none(),
-		stateBackward: blocks(TransitionAddStandby, CodeSplitBrain),
-		stateForeign:  blocks(TransitionAddStandby, CodeClusterUnlisted),
-		stateUp:       unsettled(),
-		stateDown:     unsettled(),
-		stateUnknown:  unsettled(),
+		stateNone:     joinCell(TransitionAddStandby),
+		stateSelf:     blockedCell(TransitionAddStandby, CodeOutOfBandFailover),
+		stateForward:  settledCell(),
+		stateBackward: blockedCell(TransitionAddStandby, CodeSplitBrain),
+		stateForeign:  blockedCell(TransitionAddStandby, CodeClusterUnlisted),
+		stateUp:       unsettledCell(),
+		stateDown:     unsettledCell(),
+		stateUnknown:  unsettledCell(),
 	},
 	stateBackward: {
-		stateNone:     blocks(TransitionSwitchover, CodeNoPrimary),
-		stateSelf:     blocks(TransitionSwitchover, CodeStalePromotion),
-		stateForward:  blocks(TransitionSwitchover, CodeNoPrimary),
-		stateBackward: does(TransitionSwitchover),
-		stateForeign:  blocks(TransitionSwitchover, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionSwitchover, CodeRoleUnknown),
-		stateDown:     blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth),
-		stateUnknown:  blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth),
+		stateNone:     blockedCell(TransitionSwitchover, CodeNoPrimary),
+		stateSelf:     blockedCell(TransitionSwitchover, CodeStalePromotion),
+		stateForward:  blockedCell(TransitionSwitchover, CodeNoPrimary),
+		stateBackward: transitionCell(TransitionSwitchover),
+		stateForeign:  blockedCell(TransitionSwitchover, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionSwitchover, CodeRoleUnknown),
+		stateDown:     blockedCell(TransitionSwitchover, CodeSwitchoverNeedsBoth),
+		stateUnknown:  blockedCell(TransitionSwitchover, CodeSwitchoverNeedsBoth),
 	},
-	stateForeign: allBut(blocks(TransitionNone, CodeClusterUnlisted), nil),
-	stateUp:      blindPrimary(unsettled(), unsettled()),
-	stateDown:    blindPrimary(blocks(TransitionAddStandby, CodeClusterNeeded), blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth)),
-	stateUnknown: blindPrimary(blocks(TransitionAddStandby, CodeClusterNeeded), blocks(TransitionSwitchover, CodeSwitchoverNeedsBoth)),
+	stateForeign: rowOf(blockedCell(TransitionNone, CodeClusterUnlisted), nil),
+	stateUp:      unreadablePrimaryRow(unsettledCell(), unsettledCell()),
+	stateDown:    unreadablePrimaryRow(blockedCell(TransitionAddStandby, CodeClusterNeeded), blockedCell(TransitionSwitchover, CodeSwitchoverNeedsBoth)),
+	stateUnknown: unreadablePrimaryRow(blockedCell(TransitionAddStandby, CodeClusterNeeded), blockedCell(TransitionSwitchover, CodeSwitchoverNeedsBoth)),
 	// P is a standby of a third member: O follows what that pair decides.
 	stateSibling: {
-		stateSibling: follows(),
-		stateNone:    blocks(TransitionSwitchover, CodeMixedChange),
-		stateSelf:    blocks(TransitionSwitchover, CodeOutOfBandFailover),
-		stateForward: follows(),
-		stateForeign: blocks(TransitionSwitchover, CodeClusterUnlisted),
-		stateUp:      blocks(TransitionSwitchover, CodeClusterNeeded),
-		stateDown:    blocks(TransitionSwitchover, CodeClusterNeeded),
-		stateUnknown: blocks(TransitionSwitchover, CodeClusterNeeded),
+		stateSibling: followingCell(),
+		stateNone:    blockedCell(TransitionSwitchover, CodeMixedChange),
+		stateSelf:    blockedCell(TransitionSwitchover, CodeOutOfBandFailover),
+		stateForward: followingCell(),
+		stateForeign: blockedCell(TransitionSwitchover, CodeClusterUnlisted),
+		stateUp:      blockedCell(TransitionSwitchover, CodeClusterNeeded),
+		stateDown:    blockedCell(TransitionSwitchover, CodeClusterNeeded),
+		stateUnknown: blockedCell(TransitionSwitchover, CodeClusterNeeded),
 	},
 }
 
 // staleTable decides the pair of the desired primary P and a desired stale O.
 var staleTable = map[state]map[state]cell{
-	stateNone: allBut(blocks(TransitionFailover, CodeNotAStandby), nil),
+	stateNone: rowOf(blockedCell(TransitionFailover, CodeNotAStandby), nil),
 	stateSelf: {
-		stateNone:     none(),
-		stateSelf:     staleLives(),
+		stateNone:     settledCell(),
+		stateSelf:     staleCell(),
 		stateForward:  {settled: true, stale: true},
-		stateBackward: staleLives(),
-		stateForeign:  staleLives(),
-		stateUp:       staleLives(),
+		stateBackward: staleCell(),
+		stateForeign:  staleCell(),
+		stateUp:       staleCell(),
 		stateDown:     {settled: true, stale: true},
-		stateUnknown:  staleLives(),
+		stateUnknown:  staleCell(),
 		stateSibling:  {settled: true, stale: true},
 	},
 	stateForward: {
-		stateNone:     blocks(TransitionDetach, CodeStaleNotFailed),
-		stateSelf:     blocks(TransitionDetach, CodeSplitBrain),
-		stateForward:  blocks(TransitionDetach, CodeStaleNotFailed),
-		stateBackward: blocks(TransitionDetach, CodeSplitBrain),
-		stateForeign:  blocks(TransitionDetach, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionDetach, CodeStaleNotFailed),
-		stateDown:     blocks(TransitionDetach, CodeStaleNotFailed),
-		stateUnknown:  blocks(TransitionDetach, CodeStaleNotFailed),
+		stateNone:     blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateSelf:     blockedCell(TransitionDetach, CodeSplitBrain),
+		stateForward:  blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateBackward: blockedCell(TransitionDetach, CodeSplitBrain),
+		stateForeign:  blockedCell(TransitionDetach, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateDown:     blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateUnknown:  blockedCell(TransitionDetach, CodeStaleNotFailed),
 	},
 	stateBackward: {
-		stateNone:     blocks(TransitionFailover, CodePrimaryReplaced),
-		stateSelf:     blocks(TransitionFailover, CodePrimaryReachable),
-		stateForward:  does(TransitionFailover),
-		stateBackward: blocks(TransitionFailover, CodePrimaryReachable),
-		stateForeign:  blocks(TransitionFailover, CodePrimaryReachable),
-		stateUp:       blocks(TransitionFailover, CodePrimaryReachable),
+		stateNone:     blockedCell(TransitionFailover, CodePrimaryReplaced),
+		stateSelf:     blockedCell(TransitionFailover, CodePrimaryReachable),
+		stateForward:  transitionCell(TransitionFailover),
+		stateBackward: blockedCell(TransitionFailover, CodePrimaryReachable),
+		stateForeign:  blockedCell(TransitionFailover, CodePrimaryReachable),
+		stateUp:       blockedCell(TransitionFailover, CodePrimaryReachable),
 		stateDown:     {transition: TransitionFailover, probe: true},
 		stateUnknown:  {transition: TransitionFailover, probe: true},
-		stateSibling:  blocks(TransitionFailover, CodeRoleUnknown),
+		stateSibling:  blockedCell(TransitionFailover, CodeRoleUnknown),
 	},
-	stateForeign: allBut(blocks(TransitionFailover, CodeNotAStandby), nil),
-	stateUp:      allBut(blocks(TransitionFailover, CodeRoleUnknown), nil),
-	stateDown:    allBut(blocks(TransitionFailover, CodeCandidateUnreachable), nil),
-	stateUnknown: allBut(blocks(TransitionFailover, CodeCandidateUnreachable), nil),
+	stateForeign: rowOf(blockedCell(TransitionFailover, CodeNotAStandby), nil),
+	stateUp:      rowOf(blockedCell(TransitionFailover, CodeRoleUnknown), nil),
+	stateDown:    rowOf(blockedCell(TransitionFailover, CodeCandidateUnreachable), nil),
+	stateUnknown: rowOf(blockedCell(TransitionFailover, CodeCandidateUnreachable), nil),
 	// P is a standby of a third member: O may be another standby that the same
 	// failover orphans.
 	stateSibling: {
-		stateSibling: follows(),
-		stateDown:    follows(),
-		stateUnknown: follows(),
-		stateUp:      blocks(TransitionFailover, CodeRoleUnknown),
-		stateNone:    follows(),
-		stateForward: follows(),
-		stateSelf:    blocks(TransitionFailover, CodeOutOfBandFailover),
-		stateForeign: blocks(TransitionFailover, CodeClusterUnlisted),
+		stateSibling: followingCell(),
+		stateDown:    followingCell(),
+		stateUnknown: followingCell(),
+		stateUp:      blockedCell(TransitionFailover, CodeRoleUnknown),
+		stateNone:    followingCell(),
+		stateForward: followingCell(),
+		stateSelf:    blockedCell(TransitionFailover, CodeOutOfBandFailover),
+		stateForeign: blockedCell(TransitionFailover, CodeClusterUnlisted),
 	},
 }
 
@@ -149,57 +149,57 @@ var staleTable = map[state]map[state]cell{
 // detached O.
 var detachedTable = map[state]map[state]cell{
 	stateNone: {
-		stateNone: none(), stateSelf: none(),
-		stateForward:  blocks(TransitionDetach, CodeRoleUnknown),
-		stateBackward: blocks(TransitionDetach, CodeStaleNotFailed),
-		stateForeign:  blocks(TransitionDetach, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionDetach, CodeRoleUnknown),
-		stateDown:     blocks(TransitionDetach, CodeRoleUnknown),
-		stateUnknown:  blocks(TransitionDetach, CodeRoleUnknown),
+		stateNone: settledCell(), stateSelf: settledCell(),
+		stateForward:  blockedCell(TransitionDetach, CodeRoleUnknown),
+		stateBackward: blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateForeign:  blockedCell(TransitionDetach, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionDetach, CodeRoleUnknown),
+		stateDown:     blockedCell(TransitionDetach, CodeRoleUnknown),
+		stateUnknown:  blockedCell(TransitionDetach, CodeRoleUnknown),
 	},
 	stateSelf: {
-		stateNone: none(), stateSelf: none(),
-		stateForward:  does(TransitionDetach),
-		stateBackward: blocks(TransitionDetach, CodeStaleNotFailed),
-		stateForeign:  blocks(TransitionDetach, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionDetach, CodeRoleUnknown),
-		stateDown:     unsettled(),
-		stateUnknown:  blocks(TransitionDetach, CodeRoleUnknown),
+		stateNone: settledCell(), stateSelf: settledCell(),
+		stateForward:  transitionCell(TransitionDetach),
+		stateBackward: blockedCell(TransitionDetach, CodeStaleNotFailed),
+		stateForeign:  blockedCell(TransitionDetach, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionDetach, CodeRoleUnknown),
+		stateDown:     unsettledCell(),
+		stateUnknown:  blockedCell(TransitionDetach, CodeRoleUnknown),
 	},
 	stateForward: {
-		stateNone: does(TransitionDetach), stateSelf: does(TransitionDetach),
-		stateForward:  does(TransitionDetach),
-		stateBackward: blocks(TransitionDetach, CodeSplitBrain),
-		stateForeign:  blocks(TransitionDetach, CodeClusterUnlisted),
-		stateUp:       blocks(TransitionDetach, CodeRoleUnknown),
-		stateDown:     blocks(TransitionDetach, CodeDetachNeedsBoth),
-		stateUnknown:  blocks(TransitionDetach, CodeRoleUnknown),
+		stateNone: transitionCell(TransitionDetach), stateSelf: transitionCell(TransitionDetach),
+		stateForward:  transitionCell(TransitionDetach),
+		stateBackward: blockedCell(TransitionDetach, CodeSplitBrain),
+		stateForeign:  blockedCell(TransitionDetach, CodeClusterUnlisted),
+		stateUp:       blockedCell(TransitionDetach, CodeRoleUnknown),
+		stateDown:     blockedCell(TransitionDetach, CodeDetachNeedsBoth),
+		stateUnknown:  blockedCell(TransitionDetach, CodeRoleUnknown),
 	},
-	stateBackward: allBut(blocks(TransitionDetach, CodeStaleNotFailed), nil),
-	stateForeign:  allBut(blocks(TransitionDetach, CodeClusterUnlisted), nil),
-	stateUp:       allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
-	stateDown:     allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
-	stateUnknown:  allBut(blocks(TransitionDetach, CodeClusterNeeded), nil),
+	stateBackward: rowOf(blockedCell(TransitionDetach, CodeStaleNotFailed), nil),
+	stateForeign:  rowOf(blockedCell(TransitionDetach, CodeClusterUnlisted), nil),
+	stateUp:       rowOf(blockedCell(TransitionDetach, CodeClusterNeeded), nil),
+	stateDown:     rowOf(blockedCell(TransitionDetach, CodeClusterNeeded), nil),
+	stateUnknown:  rowOf(blockedCell(TransitionDetach, CodeClusterNeeded), nil),
 	// P is a standby of a third member: O, once let go, is no part of that.
 	stateSibling: {
-		stateNone: none(), stateSelf: none(),
-		stateForeign: blocks(TransitionDetach, CodeClusterUnlisted),
-		stateUp:      follows(),
-		stateDown:    follows(),
-		stateUnknown: follows(),
-		stateSibling: follows(),
+		stateNone: settledCell(), stateSelf: settledCell(),
+		stateForeign: blockedCell(TransitionDetach, CodeClusterUnlisted),
+		stateUp:      followingCell(),
+		stateDown:    followingCell(),
+		stateUnknown: followingCell(),
+		stateSibling: followingCell(),
 	},
 }
 
-// allBut fills a row with one cell; a foreign list always says so, and
+// rowOf fills a row with one cell; a foreign list always says so, and
 // the exceptions win.
-func allBut(v cell, except map[state]cell) map[state]cell {
+func rowOf(v cell, except map[state]cell) map[state]cell {
 	out := map[state]cell{}
 	for s := stateUnknown; s < stateCount; s++ {
 		out[s] = v
 	}
 	if v.transition == TransitionDetach {
-		out[stateForeign] = blocks(TransitionDetach, CodeClusterUnlisted)
+		out[stateForeign] = blockedCell(TransitionDetach, CodeClusterUnlisted)
 	}
 	for s, e := range except {
 		out[s] = e
@@ -207,17 +207,17 @@ func allBut(v cell, except map[state]cell) map[state]cell {
 	return out
 }
 
-// blindPrimary is a row in which the desired primary's belief is not known.
-func blindPrimary(joining, switching cell) map[state]cell {
+// unreadablePrimaryRow is a row in which the desired primary's belief is not known.
+func unreadablePrimaryRow(joining, switching cell) map[state]cell {
 	return map[state]cell{
 		stateNone:     joining,
-		stateSelf:     blocks(TransitionAddStandby, CodeOutOfBandFailover),
-		stateForward:  unsettled(),
+		stateSelf:     blockedCell(TransitionAddStandby, CodeOutOfBandFailover),
+		stateForward:  unsettledCell(),
 		stateBackward: switching,
-		stateForeign:  blocks(TransitionNone, CodeClusterUnlisted),
-		stateUp:       unsettled(),
-		stateDown:     unsettled(),
-		stateUnknown:  unsettled(),
+		stateForeign:  blockedCell(TransitionNone, CodeClusterUnlisted),
+		stateUp:       unsettledCell(),
+		stateDown:     unsettledCell(),
+		stateUnknown:  unsettledCell(),
 	}
 }
 
@@ -235,17 +235,17 @@ func tableOf(role Role) map[state]map[state]cell {
 	}
 }
 
-// lookup reads one cell. A cell that is not there blocks with ROLE_UNKNOWN.
-func lookup(role Role, p, o state) cell {
+// cellFor reads one cell. A cell that is not there blocks with ROLE_UNKNOWN.
+func cellFor(role Role, p, o state) cell {
 	if v, ok := tableOf(role)[p][o]; ok {
 		return v
 	}
-	return blocks(wantedBy(role), CodeRoleUnknown)
+	return blockedCell(transitionFor(role), CodeRoleUnknown)
 }
 
-// wantedBy is the transition that a member's role asks for when its state is
+// transitionFor is the transition that a member's role asks for when its state is
 // not in the table.
-func wantedBy(role Role) Transition {
+func transitionFor(role Role) Transition {
 	switch role {
 	case RoleStale:
 		return TransitionFailover
@@ -258,15 +258,15 @@ func wantedBy(role Role) Transition {
 
 type tableText struct{ message, remedy string }
 
-// noSwitchover is the remedy beside an old primary that answers and is not seen to
+// remedyWithoutEdge is the remedy beside an old primary that answers and is not seen to
 // store its edge to the cluster to promote: a switchover would be blocked too.
-const noSwitchover = "find out with 'reconcile doctor {T}' what {O} is and why it is not seen to replicate to {P}, its token first; " +
+const remedyWithoutEdge = "find out with 'reconcile doctor {T}' what {O} is and why it is not seen to replicate to {P}, its token first; " +
 	"if applications cannot write to {O}, cut it off by network and the same approved commit applies"
 
-// tableTexts are the sentences of blocked cells: {P} is the desired
+// cellTexts are the sentences of blocked cells: {P} is the desired
 // primary, {O} the other member, {T} the topology, {S} who else could be
 // promoted.
-var tableTexts = map[Code]tableText{
+var cellTexts = map[Code]tableText{
 	CodeSplitBrain: {
 		"{P} and {O} each hold a configuration of their own that the other does not follow",
 		"stop writes to {O} by network or load balancer now; see with 'reconcile status {T}' which of them applications use, then rebuild the other; no call to Milvus can undo this",
@@ -340,19 +340,19 @@ var tableTexts = map[Code]tableText{
 // tableFinding words the block of one cell.
 func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
-	text, ok := tableTexts[p.cell.code]
+	text, ok := cellTexts[p.cell.code]
 	if !ok {
 		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status {T}' and resolve it by hand"}
 	}
 	if v := s.view(o); p.cell.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
-		text.remedy = noSwitchover
+		text.remedy = remedyWithoutEdge
 	}
 	cluster := o
 	if p.cell.code == CodeNotAStandby || p.cell.code == CodeCandidateUnreachable {
 		cluster = prim
 	}
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
-	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.t.Name, "{S}", s.otherStandbys(prim))
+	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.topology.Name, "{S}", s.otherStandbys(prim))
 	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
 

@@ -15,25 +15,25 @@ var stateWords = map[string]state{
 func cellOf(role Role, word string) cell {
 	switch word {
 	case "none":
-		return none()
+		return settledCell()
 	case "none?":
-		return unsettled()
+		return unsettledCell()
 	case "stale":
-		return staleLives()
+		return staleCell()
 	case "stale.":
 		return cell{settled: true, stale: true}
 	case "follow":
-		return follows()
+		return followingCell()
 	case "failover/probe":
 		return cell{transition: TransitionFailover, probe: true}
 	}
 	if t, ok := strings.CutSuffix(word, "/join"); ok {
-		return joins(Transition(t))
+		return joinCell(Transition(t))
 	}
 	if word == strings.ToUpper(word) {
 		return cell{code: Code(word)}
 	}
-	return does(Transition(word))
+	return transitionCell(Transition(word))
 }
 
 // TestTablesMatchTheDocComment holds the code to the tables that a reader
@@ -65,7 +65,7 @@ func TestTablesMatchTheDocComment(t *testing.T) {
 		}
 		for i, word := range words[1:] {
 			cells[role]++
-			want, got := cellOf(role, word), lookup(role, p, stateWords[columns[i]])
+			want, got := cellOf(role, word), cellFor(role, p, stateWords[columns[i]])
 			if want.code != "" {
 				got.transition = TransitionNone
 			}

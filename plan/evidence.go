@@ -47,11 +47,11 @@ type Want struct {
 // Hangs says whether the old primary let its deadline pass in every round of the run
 // that goes on. What serves again answers sooner than that: to see it, nobody needs to
 // wait for a whole deadline once more.
-func (e Evidence) Hangs(now time.Time) bool { return hung(JudgeLoss(e, Failover{}, now).Run) }
+func (e Evidence) Hangs(now time.Time) bool { return allTimedOut(JudgeLoss(e, Failover{}, now).Run) }
 
-// hung says whether every round of a run ended in a timeout, at least two of them at
+// allTimedOut says whether every round of a run ended in a timeout, at least two of them at
 // the full deadlines.
-func hung(run []Round) bool {
+func allTimedOut(run []Round) bool {
 	full := 0
 	for _, r := range run {
 		if r.Class != ClassTimeout {
@@ -64,14 +64,14 @@ func hung(run []Round) bool {
 	return full > 1
 }
 
-// Watch returns the rounds of evidence that are worth making while a plan
+// WatchWants returns the rounds of evidence that are worth making while a plan
 // stands as it does, so that they are there when they are asked for: of a
 // failover, the cluster that it replaces with the one that it promotes; else,
 // while the primary does not answer, the primary with each standby that may be
 // promoted. Clusters that may not be called are left out. Nil: none.
-func Watch(t Topology, floors Failover, p TopologyPlan) []Want {
+func WatchWants(t Topology, floors Failover, p TopologyPlan) []Want {
 	if p.Transition == TransitionFailover && p.OldPrimary != "" && p.Changes() {
-		return []Want{watched(t, floors, p.OldPrimary, p.Primary)}
+		return []Want{wantFor(t, floors, p.OldPrimary, p.Primary)}
 	}
 	primary, ok := t.Primary()
 	if !ok || p.Transition != TransitionNone {
@@ -85,17 +85,17 @@ func Watch(t Topology, floors Failover, p TopologyPlan) []Want {
 	var out []Want
 	for _, c := range t.withRole(RoleStandby) {
 		if c.Promotable {
-			out = append(out, watched(t, floors, primary.ID, c.ID))
+			out = append(out, wantFor(t, floors, primary.ID, c.ID))
 		}
 	}
 	return out
 }
 
-func watched(t Topology, floors Failover, old, candidate string) Want {
+func wantFor(t Topology, floors Failover, old, candidate string) Want {
 	rules := effectiveRules(t, floors)
 	return Want{
 		Topology: t.Name, Primary: old, Candidate: candidate,
-		Span: rules.UnavailableFor, Probes: max(rules.Probes, 1), Interval: ProbeCadence(rules),
+		Span: rules.UnavailableFor, Probes: max(rules.Probes, 1), Interval: probeCadence(rules),
 	}
 }
 
@@ -115,7 +115,7 @@ func (e Evidence) Trim(w Want) Evidence {
 	if cut == 0 {
 		return e
 	}
-	began, failing := JudgeLoss(e, Failover{}, e.Rounds[n-1].At).FirstFailed()
+	began, failing := JudgeLoss(e, Failover{}, e.Rounds[n-1].At).firstFailed()
 	e.Rounds, e.Since = append([]Round(nil), e.Rounds[cut:]...), time.Time{}
 	if failing && began.Before(e.Rounds[0].At) {
 		e.Since = began
@@ -134,9 +134,9 @@ const (
 // change alters a role: a failover that still waits must not be loosened by
 // the commit that follows it.
 func effectiveRules(t Topology, floors Failover) Failover {
-	r := said(t.Failover)
+	r := withDefaultVerify(t.Failover)
 	if t.Previous != nil {
-		r = stricter(r, said(t.Previous.Failover))
+		r = stricter(r, withDefaultVerify(t.Previous.Failover))
 	}
 	return stricter(r, floors)
 }
@@ -145,7 +145,7 @@ func effectiveRules(t Topology, floors Failover) Failover {
 // floors included.
 func (t Topology) VerifyLevel(floors Failover) VerifyLevel { return effectiveRules(t, floors).Verify }
 
-func said(r Failover) Failover {
+func withDefaultVerify(r Failover) Failover {
 	if r.Verify == VerifyUnsaid {
 		r.Verify = VerifyDDL
 	}

@@ -31,8 +31,8 @@ type Judgement struct {
 	began time.Time // of the run, if its first rounds were dropped
 }
 
-// FirstFailed returns when the current run began.
-func (j Judgement) FirstFailed() (time.Time, bool) {
+// firstFailed returns when the current run began.
+func (j Judgement) firstFailed() (time.Time, bool) {
 	if len(j.Run) == 0 {
 		return time.Time{}, false
 	}
@@ -60,19 +60,19 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	for _, r := range e.Rounds {
 		if r.Lives() {
 			j = Judgement{}
-			remember(seen, r.Progress)
+			keepNewest(seen, r.Progress)
 			continue
 		}
-		if !r.CandidateAnswered || r.Took > r.Limit || !failed(r) || r.Brief && !hung(j.Run) {
+		if !r.CandidateAnswered || r.Took > r.Limit || !countsAsFailure(r) || r.Brief && !allTimedOut(j.Run) {
 			continue
 		}
-		if n := len(j.Run); n > 0 && gap(j.Run[n-1], r.At, e.Interval) {
+		if n := len(j.Run); n > 0 && isGap(j.Run[n-1], r.At, e.Interval) {
 			j.Run, j.began = nil, time.Time{}
 		}
-		if moved := motion(seen, r.Progress); len(moved) > 0 && len(j.Run) > 0 {
-			j.Run, j.began, j.Restarts, j.Moved = nil, time.Time{}, j.Restarts+1, joinMotion(j.Moved, moved)
+		if moved := movedSince(seen, r.Progress); len(moved) > 0 && len(j.Run) > 0 {
+			j.Run, j.began, j.Restarts, j.Moved = nil, time.Time{}, j.Restarts+1, mergeMotion(j.Moved, moved)
 		}
-		remember(seen, r.Progress)
+		keepNewest(seen, r.Progress)
 		j.Run = append(j.Run, r)
 	}
 	return j.conclude(e, rules, now)
@@ -81,7 +81,7 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 // conclude gives the state. Rounds that do not join the present without a
 // gap say nothing about it, whatever they saw.
 func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
-	if n := len(e.Rounds); n == 0 || gap(e.Rounds[n-1], now, e.Interval) {
+	if n := len(e.Rounds); n == 0 || isGap(e.Rounds[n-1], now, e.Interval) {
 		j.Run = nil
 	} else if e.Rounds[n-1].Lives() {
 		j.State = LossReachable
@@ -90,7 +90,7 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 		j.State = LossStillReplicating
 		return j
 	}
-	if n := len(j.Run); n > 0 && gap(j.Run[n-1], now, e.Interval) {
+	if n := len(j.Run); n > 0 && isGap(j.Run[n-1], now, e.Interval) {
 		j.Run = nil
 	}
 	full := slices.DeleteFunc(slices.Clone(j.Run), func(r Round) bool { return r.Brief })
@@ -98,7 +98,7 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	j.Missing = max(0, rules.UnavailableFor-span)
 	j.Probes = max(0, max(rules.Probes, 1)-n)
 	if j.Missing == 0 && j.Probes == 0 {
-		j.State = worst(j.Run)
+		j.State = stateOfRun(j.Run)
 	}
 	return j
 }
@@ -114,9 +114,9 @@ func (r Round) Lives() bool {
 	}
 }
 
-// failed says whether the old primary's answer may count: it was not up, and
+// countsAsFailure says whether the old primary's answer may count: it was not up, and
 // the failure is of a kind that contract.md §8 names for that reach.
-func failed(r Round) bool {
+func countsAsFailure(r Round) bool {
 	switch r.Reach {
 	case ReachUnreachable:
 		return r.Class == ClassRefused || r.Class == ClassTimeout || r.Class == ClassUnavailable
@@ -129,9 +129,9 @@ func failed(r Round) bool {
 	}
 }
 
-// worst gives the state of a run: one round that could not tell is enough to
+// stateOfRun gives the state of a run: one round that could not tell is enough to
 // doubt the others.
-func worst(run []Round) LossState {
+func stateOfRun(run []Round) LossState {
 	state := LossUnavailable
 	for _, r := range run {
 		switch r.Reach {
@@ -145,10 +145,10 @@ func worst(run []Round) LossState {
 	return state
 }
 
-// gap says whether two intervals passed after a round. An interval is never
+// isGap says whether two intervals passed after a round. An interval is never
 // shorter than the deadlines of a round: a probe of a cluster that swallows
 // packets takes as long as they allow.
-func gap(last Round, next time.Time, interval time.Duration) bool {
+func isGap(last Round, next time.Time, interval time.Duration) bool {
 	return next.Sub(last.At.Add(last.Took)) > 2*max(interval, last.Limit)
 }
 
@@ -176,15 +176,15 @@ func (w Want) SampleEvery() time.Duration {
 	return min(max(w.Span/samplesInSpan, fastestSample), slowestSample)
 }
 
-// ProbeCadence is how often rounds start so that the rules can be met.
-func ProbeCadence(rules Failover) time.Duration {
+// probeCadence is how often rounds start so that the rules can be met.
+func probeCadence(rules Failover) time.Duration {
 	gaps := max(rules.Probes-1, 1)
 	return min(max(rules.UnavailableFor/time.Duration(gaps), fastestProbe), slowestProbe)
 }
 
-// remember keeps the newest known progress of each channel: a round in which
+// keepNewest keeps the newest known progress of each channel: a round in which
 // a channel could not be read must not hide that it moved meanwhile.
-func remember(seen map[string]ChannelProgress, progress []ChannelProgress) {
+func keepNewest(seen map[string]ChannelProgress, progress []ChannelProgress) {
 	for _, p := range progress {
 		if p.Known {
 			seen[p.Channel] = p
@@ -192,8 +192,8 @@ func remember(seen map[string]ChannelProgress, progress []ChannelProgress) {
 	}
 }
 
-// motion lists the channels whose checkpoint is not where it was last seen.
-func motion(seen map[string]ChannelProgress, now []ChannelProgress) []ChannelMotion {
+// movedSince lists the channels whose checkpoint is not where it was last seen.
+func movedSince(seen map[string]ChannelProgress, now []ChannelProgress) []ChannelMotion {
 	var out []ChannelMotion
 	for _, p := range now {
 		before, ok := seen[p.Channel]
@@ -205,9 +205,9 @@ func motion(seen map[string]ChannelProgress, now []ChannelProgress) []ChannelMot
 	return out
 }
 
-// joinMotion extends earlier movement by later: from the first tick seen to
+// mergeMotion extends earlier movement by later: from the first tick seen to
 // the last.
-func joinMotion(earlier, later []ChannelMotion) []ChannelMotion {
+func mergeMotion(earlier, later []ChannelMotion) []ChannelMotion {
 	out := slices.Clone(earlier)
 	for _, m := range later {
 		i := slices.IndexFunc(out, func(o ChannelMotion) bool { return o.Channel == m.Channel })

@@ -107,7 +107,7 @@ func TestProbeCadence(t *testing.T) {
 		probes int
 		want   time.Duration
 	}{{30 * time.Second, 3, 5 * time.Second}, {4 * time.Second, 3, 2 * time.Second}, {0, 3, 200 * time.Millisecond}, {time.Second, 0, time.Second}} {
-		if got := ProbeCadence(Failover{UnavailableFor: c.span, Probes: c.probes}); got != c.want {
+		if got := probeCadence(Failover{UnavailableFor: c.span, Probes: c.probes}); got != c.want {
 			t.Errorf("%d probes over %s: every %s, want %s", c.probes, c.span, got, c.want)
 		}
 	}

@@ -26,9 +26,9 @@ func TestWatch(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := world{t: c.t, views: c.views}
 			var got []string
-			for _, x := range Watch(c.t, Failover{}, w.plan(t)) {
+			for _, x := range WatchWants(c.t, Failover{}, w.plan(t)) {
 				got = append(got, x.Primary+">"+x.Candidate)
-				if x.Interval != ProbeCadence(c.t.Failover) || x.Span != c.t.Failover.UnavailableFor {
+				if x.Interval != probeCadence(c.t.Failover) || x.Span != c.t.Failover.UnavailableFor {
 					t.Errorf("the rounds do not meet the rules: %+v", x)
 				}
 			}
@@ -56,8 +56,8 @@ func TestTrim(t *testing.T) {
 		short.Rounds = append(short.Rounds, r)
 		short = short.Trim(w)
 		long, kept := JudgeLoss(whole, rules, at), JudgeLoss(short, rules, at)
-		began, failing := long.FirstFailed()
-		if b, f := kept.FirstFailed(); kept.State != long.State || f != failing || !b.Equal(began) {
+		began, failing := long.firstFailed()
+		if b, f := kept.firstFailed(); kept.State != long.State || f != failing || !b.Equal(began) {
 			t.Fatalf("round %d: %s since %s, want %s since %s", i, kept.State, b, long.State, began)
 		}
 		at = at.Add(w.Interval)

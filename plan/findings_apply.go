@@ -37,35 +37,35 @@ func VerificationFailed(topology, cluster string, level VerifyLevel, err error) 
 		"'reconcile doctor "+topology+"' shows whether it answers and what its token may do; then look at its proxies and coordinator, and check again with 'reconcile status "+topology+" --verify'")
 }
 
-// NotCaughtUp is the error of a proof that replication flows: channels of target
+// NotCaughtUpError is the error of a proof that replication flows: channels of target
 // that did not get in time what source wrote.
-type NotCaughtUp struct {
+type NotCaughtUpError struct {
 	Source, Target string
 	Behind         []string // channels of target
 	Channels       int      // how many it has
 	Within         time.Duration
-	Still          bool // every channel was read, before and after, and none moved
+	NoneMoved      bool // every channel was read, before and after, and none moved
 }
 
 // Error says which channels stand behind, and the likely cause where nothing
 // moved at all.
-func (e NotCaughtUp) Error() string {
-	if e.Still {
+func (e NotCaughtUpError) Error() string {
+	if e.NoneMoved {
 		return fmt.Sprintf("nothing that %s wrote reached %s within %s: not one of its %d channels moved (%s)",
-			e.Source, e.Target, About(e.Within), e.Channels, NothingFlows(e.Source, e.Target))
+			e.Source, e.Target, DurationText(e.Within), e.Channels, noReplicationCause(e.Source, e.Target))
 	}
 	return fmt.Sprintf("%d of %d channels of %s did not reach what %s wrote within %s: %s",
-		len(e.Behind), e.Channels, e.Target, e.Source, About(e.Within), strings.Join(e.Behind, ", "))
+		len(e.Behind), e.Channels, e.Target, e.Source, DurationText(e.Within), strings.Join(e.Behind, ", "))
 }
 
-// NothingFlows names the likely causes when nothing at all is replicated.
-func NothingFlows(source, target string) string {
+// noReplicationCause names the likely causes when nothing at all is replicated.
+func noReplicationCause(source, target string) string {
 	return "likely no CDC process runs on " + source + "; else it cannot reach " + target +
 		" at the uri of the topology, or its token is refused there"
 }
 
-// StoodStill says whether every channel was read twice and none moved.
-func StoodStill(before, after []ChannelProgress) bool {
+// NoneMoved says whether every channel was read twice and none moved.
+func NoneMoved(before, after []ChannelProgress) bool {
 	for _, b := range before {
 		i := slices.IndexFunc(after, func(a ChannelProgress) bool { return a.Channel == b.Channel })
 		if i < 0 || !b.Known || !after[i].Known {
@@ -78,21 +78,21 @@ func StoodStill(before, after []ChannelProgress) bool {
 	return len(before) > 0 && len(before) == len(after)
 }
 
-// NotFollowing is the error of a proof whose target does not, or no longer,
+// NotFollowingError is the error of a proof whose target does not, or no longer,
 // replicate from source.
-type NotFollowing struct {
+type NotFollowingError struct {
 	Source, Target string
 	Belief         Belief // of target
 }
 
 // Error says what the target is instead.
-func (e NotFollowing) Error() string {
+func (e NotFollowingError) Error() string {
 	return fmt.Sprintf("%s does not follow %s: it believes to be %s", e.Target, e.Source, e.Belief.Kind)
 }
 
-// FellBack is the error of a change that was read back and did not stay: a
+// FellBackError is the error of a change that was read back and did not stay: a
 // cluster stores something else seconds later.
-type FellBack struct {
+type FellBackError struct {
 	Topology string
 	Cluster  string
 	Wanted   Configuration
@@ -100,7 +100,7 @@ type FellBack struct {
 }
 
 // Error says what the cluster became, and what to do.
-func (e FellBack) Error() string {
+func (e FellBackError) Error() string {
 	source, follows := e.Wanted.SourceOf(e.Cluster)
 	switch {
 	case follows && e.Belief.Kind == BeliefStandalone:

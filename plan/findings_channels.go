@@ -62,20 +62,20 @@ func HalfPromotion(topology, cluster, source string) Finding {
 // promotion stands half done, and of channels that are not attached.
 func (s situation) channelFindings(d decision) []Finding {
 	var out []Finding
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		loose := v.Unattached()
 		switch {
 		case v.HalfPromoted():
-			f := HalfPromotion(s.t.Name, c.ID, v.Belief.Source)
+			f := HalfPromotion(s.topology.Name, c.ID, v.Belief.Source)
 			if d.transition == TransitionFailover && c.ID == d.primary.ID {
 				f.Severity = SeverityCritical // it is what this failover asks for
 			}
 			out = append(out, f)
 		case len(loose) > 0:
 			out = append(out, NewFinding(CodeChannelNotAttached, c.ID,
-				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, someOf(loose), c.ID),
-				fmt.Sprintf("read it again with 'reconcile status %[2]s'; if it stays, restart the coordinator process of %[1]s, and if that does not attach them, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.t.Name)))
+				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, namesOf(loose), c.ID),
+				fmt.Sprintf("read it again with 'reconcile status %[2]s'; if it stays, restart the coordinator process of %[1]s, and if that does not attach them, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
 		}
 	}
 	return out
@@ -84,19 +84,19 @@ func (s situation) channelFindings(d decision) []Finding {
 // growthFindings: each member must run with the channels that it is to list, or
 // it refuses the configuration (milvus.md V14).
 func (s situation) growthFindings(c Cluster, v View) []Finding {
-	lacks, shown := s.unserved(c, v)
+	lacks, shown := s.unservedChannels(c, v)
 	if !shown || len(lacks) == 0 {
 		return nil
 	}
 	return []Finding{NewFinding(CodeServerWouldReject, c.ID,
-		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with", c.ID, someOf(lacks)),
-		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.t.Name))}
+		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with", c.ID, namesOf(lacks)),
+		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.topology.Name))}
 }
 
-// unserved lists the channels of the file that a cluster was asked for and did
+// unservedChannels lists the channels of the file that a cluster was asked for and did
 // not answer on. It shows something only if another of its channels answered:
 // servers before 2.6.19 answer on none while they are primary (#50344).
-func (s situation) unserved(c Cluster, v View) (lacks []string, shown bool) {
+func (s situation) unservedChannels(c Cluster, v View) (lacks []string, shown bool) {
 	stored, _ := v.Belief.Configuration.Member(c.ID)
 	for _, p := range v.Progress {
 		switch {
@@ -120,7 +120,7 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 		if p.Known && !slices.Contains(stored.PChannels, p.Channel) {
 			return []Finding{NewFinding(CodeServerWouldReject, c.ID,
 				fmt.Sprintf("%s serves %s and does not store it: Milvus refuses to promote a cluster whose channels were raised and not yet listed", c.ID, p.Channel),
-				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it, then 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.t.Name))}
+				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it, then 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.topology.Name))}
 		}
 	}
 	return nil
@@ -131,12 +131,12 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 // (milvus.md §2.9, V14).
 func (s situation) raisedUnlisted(c Cluster, v View) Finding {
 	return NewFinding(CodePChannelMismatch, c.ID,
-		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it, so that a failover to it is blocked", c.ID, someOf(v.Unlisted)),
-		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.t.Name, len(c.PChannels)))
+		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it, so that a failover to it is blocked", c.ID, namesOf(v.Unlisted)),
+		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.topology.Name, len(c.PChannels)))
 }
 
-// someOf names a few of many.
-func someOf(names []string) string {
+// namesOf names a few of many.
+func namesOf(names []string) string {
 	if len(names) == 1 {
 		return names[0]
 	}

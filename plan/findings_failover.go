@@ -29,7 +29,7 @@ func (s situation) probesSeen(o string, j Judgement) string {
 	if len(j.Run) == 0 {
 		return fmt.Sprintf("no probe of %s counts yet (%s %s)", o, o, s.describe(o))
 	}
-	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, About(runSpan(j.Run)), o, s.describe(o))
+	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, DurationText(runSpan(j.Run)), o, s.describe(o))
 }
 
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
@@ -56,19 +56,19 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
-			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), About(s.rules.UnavailableFor), missing(j)),
-			"wait: 'reconcile apply "+s.t.Name+"' makes the probes by itself; a probe counts only if "+candidate+" answers at the same time"), true
+			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), DurationText(s.rules.UnavailableFor), missingRounds(j)),
+			"wait: 'reconcile apply "+s.topology.Name+"' makes the probes by itself; a probe counts only if "+candidate+" answers at the same time"), true
 	}
 }
 
-// missing says what a run lacks.
-func missing(j Judgement) string {
-	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), AtMost(j.Missing))
+// missingRounds says what a run lacks.
+func missingRounds(j Judgement) string {
+	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), UpperBoundText(j.Missing))
 }
 
 // judge reads the evidence recorded for one old primary and candidate.
 func (s situation) judge(old, candidate string) Judgement {
-	return JudgeLoss(s.evidence(old, candidate), s.rules, s.m.Now)
+	return JudgeLoss(s.evidence(old, candidate), s.rules, s.memory.Now)
 }
 
 // wants asks for the rounds that the judgement lacks. A state that more
@@ -79,16 +79,16 @@ func (s situation) wants(d decision) []Want {
 			continue
 		}
 		return []Want{{
-			Topology: s.t.Name, Primary: p.member.ID, Candidate: d.primary.ID,
-			Span: s.rules.UnavailableFor, Probes: max(s.rules.Probes, 1), Interval: ProbeCadence(s.rules),
+			Topology: s.topology.Name, Primary: p.member.ID, Candidate: d.primary.ID,
+			Span: s.rules.UnavailableFor, Probes: max(s.rules.Probes, 1), Interval: probeCadence(s.rules),
 		}}
 	}
 	return nil
 }
 
-// livenessProof is how recently replication must have moved before the first
+// recentMovement is how recently replication must have moved before the first
 // failed probe to tell a lost primary from one behind our own partition.
-const livenessProof = time.Minute
+const recentMovement = time.Minute
 
 // failoverFindings are the flags that every failover carries.
 func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
@@ -97,12 +97,12 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if slices.ContainsFunc(t.Steps, Step.ForcePromote) {
 		out = append(out, s.promoteFinding(d, t))
 	}
-	if old, ok := s.t.Cluster(d.lost); ok {
+	if old, ok := s.topology.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
 	}
 	began := s.failureBegan(d.lost, c)
 	newest := newestTick(s.candidateProgress(c))
-	if !s.frozen(d.lost) && (newest.IsZero() || began.Sub(newest) > livenessProof) {
+	if !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
 			"ask the application side whether "+d.lost+" still answers them, or look from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
@@ -115,7 +115,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	j := s.judge(d.lost, d.primary.ID)
 	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, d.lost)
-	if len(j.Run) > 0 && !s.frozen(d.lost) {
+	if len(j.Run) > 0 && !s.provenReadOnly(d.lost) {
 		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
@@ -124,9 +124,9 @@ func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	return f
 }
 
-// frozen says whether a cluster is proven to refuse writes: it is the one we
+// provenReadOnly says whether a cluster is proven to refuse writes: it is the one we
 // mean, and its own stored configuration makes it a standby.
-func (s situation) frozen(id string) bool {
+func (s situation) provenReadOnly(id string) bool {
 	v := s.view(id)
 	return v.Belief.Kind == BeliefStandby && !v.Belief.Inferred && v.IdentityProven
 }
@@ -138,8 +138,8 @@ func (s situation) revivalFindings(d decision) []Finding {
 	default:
 		return nil
 	}
-	mark, marked := s.m.staleMark(d.primary.ID)
-	if !marked && !(s.m.Ledger == LedgerNone && s.staleBefore(d.primary.ID)) {
+	mark, marked := s.memory.staleMark(d.primary.ID)
+	if !marked && !(s.memory.Ledger == LedgerNone && s.staleBefore(d.primary.ID)) {
 		return nil
 	}
 	newer := wordOr(mark.Promoted, "the cluster that was promoted instead")
@@ -156,7 +156,7 @@ func (s situation) candidateProgress(candidate string) []ChannelProgress {
 	if len(v.Progress) > 0 {
 		return v.Progress
 	}
-	r, _ := s.m.progress(candidate)
+	r, _ := s.memory.progress(candidate)
 	return r.Channels
 }
 
@@ -164,12 +164,12 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	text := "how much is not known"
 	if w != nil && w.Upper != nil {
 		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
-			AtMost(*w.Upper), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
+			UpperBoundText(*w.Upper), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
 	}
 	if n, until := w.Untouched(); n > 0 {
 		text += fmt.Sprintf("; on %d of %d channels nothing was ever written there, by %s", n, len(w.PerChannel), until.UTC().Format(time.RFC3339))
 	}
-	if s.frozen(d.lost) {
+	if s.provenReadOnly(d.lost) {
 		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
 	}
 	f := NewFinding(CodeDataLossRisk, d.lost,
@@ -183,7 +183,7 @@ func (s situation) lossRemedy(w *Window) string {
 	if bound := w.Bound(); bound != "" {
 		return "who approves bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
 	}
-	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.t.Name + "' shows how far the standby is behind"
+	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.topology.Name + "' shows how far the standby is behind"
 }
 
 func runSpan(run []Round) time.Duration {
@@ -201,12 +201,12 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows their versions"))
+			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.topology.Name+"' shows their versions"))
 	}
-	if last, ok := s.m.lastFailover(s.t.Name); ok && s.m.Now.Sub(last.At) < s.rules.BlockPeriod {
+	if last, ok := s.memory.lastFailover(s.topology.Name); ok && s.memory.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
-			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, About(s.m.Now.Sub(last.At)), About(s.rules.BlockPeriod)),
-			"find out why the first one did not hold, 'reconcile history "+s.t.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
+			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, DurationText(s.memory.Now.Sub(last.At)), DurationText(s.rules.BlockPeriod)),
+			"find out why the first one did not hold, 'reconcile history "+s.topology.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	out = append(out, s.grownUnlisted(c, v)...)
 	return append(out, s.betterStandby(d)...)
@@ -225,7 +225,7 @@ func (s situation) notPromotable(c Cluster) []Finding {
 func (s situation) betterStandby(d decision) []Finding {
 	mine := s.candidateProgress(d.primary.ID)
 	var out []Finding
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if c.ID == d.primary.ID || v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || v.Belief.Source != d.source {
 			continue
@@ -259,7 +259,7 @@ func betterChoice(c Cluster) string {
 // cannot: they answer, follow what it should follow, and are meant to.
 func (s situation) otherStandbys(not string) string {
 	var out []string
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if c.ID != not && c.Promotable && v.Belief.Kind == BeliefStandby && v.Belief.Source != not && !s.offline {
 			out = append(out, c.ID)

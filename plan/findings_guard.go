@@ -40,17 +40,17 @@ func (s situation) safety(d decision) []Finding {
 func (s situation) generationFindings() []Finding {
 	refuse := func(than int64) []Finding {
 		return []Finding{NewFinding(CodeGenerationNotRaised, "",
-			fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", s.t.Generation, than),
+			fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", s.topology.Generation, than),
 			fmt.Sprintf("set 'generation: %d' or more in the same commit", than+1))}
 	}
-	if p := s.t.Previous; p != nil && DocumentHash(*p) != DocumentHash(s.t) && s.t.Generation <= p.Generation {
+	if p := s.topology.Previous; p != nil && DocumentHash(*p) != DocumentHash(s.topology) && s.topology.Generation <= p.Generation {
 		return refuse(p.Generation)
 	}
-	if s.t.Generation <= s.t.GreatestEarlier {
-		return refuse(s.t.GreatestEarlier)
+	if s.topology.Generation <= s.topology.GreatestEarlier {
+		return refuse(s.topology.GreatestEarlier)
 	}
-	g, ok := s.m.generation(s.t.Name)
-	if ok && (s.t.Generation < g.Generation || s.t.Generation == g.Generation && g.Document != DocumentHash(s.t)) {
+	g, ok := s.memory.generation(s.topology.Name)
+	if ok && (s.topology.Generation < g.Generation || s.topology.Generation == g.Generation && g.Document != DocumentHash(s.topology)) {
 		return refuse(g.Generation)
 	}
 	return nil
@@ -60,7 +60,7 @@ func (s situation) generationFindings() []Finding {
 func (s situation) membershipFindings() []Finding {
 	var out []Finding
 	unlisted := map[string]string{}
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		if c.Role == RoleStale {
 			continue
 		}
@@ -68,10 +68,10 @@ func (s situation) membershipFindings() []Finding {
 			unlisted[id] = "the stored list of " + c.ID + " names it"
 		}
 	}
-	if s.t.Previous != nil {
-		for _, c := range s.t.Previous.Clusters {
-			_, listed := s.t.Cluster(c.ID)
-			_, stale := s.m.staleMark(c.ID)
+	if s.topology.Previous != nil {
+		for _, c := range s.topology.Previous.Clusters {
+			_, listed := s.topology.Cluster(c.ID)
+			_, stale := s.memory.staleMark(c.ID)
 			if !listed && !stale && (c.Role == RolePrimary || c.Role == RoleStandby) {
 				unlisted[c.ID] = "the document before listed it as " + c.Role.String()
 			}
@@ -89,10 +89,10 @@ func (s situation) membershipFindings() []Finding {
 // homeFindings: a cluster stays with its topology.
 func (s situation) homeFindings() []Finding {
 	var out []Finding
-	for _, c := range s.t.Clusters {
-		other := s.t.Moved[c.ID]
-		for _, h := range s.m.Homes {
-			if h.Cluster == c.ID && h.Topology != s.t.Name && h.Topology > other {
+	for _, c := range s.topology.Clusters {
+		other := s.topology.Moved[c.ID]
+		for _, h := range s.memory.Homes {
+			if h.Cluster == c.ID && h.Topology != s.topology.Name && h.Topology > other {
 				other = h.Topology
 			}
 		}
@@ -109,7 +109,7 @@ func (s situation) homeFindings() []Finding {
 // missing credential blocks where the cluster must be called.
 func (s situation) credentialFindings(d decision) []Finding {
 	var out []Finding
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		switch s.view(c.ID).Credential {
 		case CredentialMismatch:
 			out = append(out, NewFinding(CodeCredentialMismatch, c.ID,
@@ -131,10 +131,10 @@ func (s situation) missingCredential(id string) Finding {
 	none := "the operator's configuration has no credential for " + id
 	if why := s.view(id).Error; why != "" && why != none {
 		return NewFinding(CodeCredentialMissing, id, why,
-			"put the file or variable back that the operator's configuration names for it, and check it with 'reconcile doctor "+s.t.Name+"'")
+			"put the file or variable back that the operator's configuration names for it, and check it with 'reconcile doctor "+s.topology.Name+"'")
 	}
 	return NewFinding(CodeCredentialMissing, id, none,
-		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.t.Name+"'")
+		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.topology.Name+"'")
 }
 
 // mustCall: every member but stale ones and the lost primary of a failover.
@@ -146,18 +146,18 @@ func (s situation) mustCall(d decision, c Cluster) bool {
 // are never the same cluster.
 func (s situation) identityFindings(d decision) []Finding {
 	out := s.sharedIdentities()
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if v.IdentityConflict != "" {
 			out = append(out, NewFinding(CodeClusterIDMismatch, c.ID,
 				"what answers at the address of "+c.ID+" is not it: "+v.IdentityConflict,
-				"correct 'clientAddress' in the file and 'address' in its credential; 'reconcile doctor "+s.t.Name+"' shows what answers"))
+				"correct 'clientAddress' in the file and 'address' in its credential; 'reconcile doctor "+s.topology.Name+"' shows what answers"))
 		}
 		stored, ok := v.Belief.Configuration.Member(c.ID)
 		if ok && v.Reach == ReachUp && !slices.Equal(stored.PChannels, c.PChannels) && !extends(c.PChannels, stored.PChannels) && s.mustCall(d, c) {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
-				"correct 'pchannels' in the file, 'reconcile status "+s.t.Name+" -o json' shows the live ones; growing them is a change of its own"))
+				"correct 'pchannels' in the file, 'reconcile status "+s.topology.Name+" -o json' shows the live ones; growing them is a change of its own"))
 		} else if len(v.Unlisted) > 0 && v.Reach == ReachUp && s.mustCall(d, c) {
 			out = append(out, s.raisedUnlisted(c, v))
 		}
@@ -169,7 +169,7 @@ func (s situation) identityFindings(d decision) []Finding {
 // one of them is sent, the other gets.
 func (s situation) sharedIdentities() []Finding {
 	answers := map[string][]string{}
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		switch {
 		case v.IdentityConflict != "":
@@ -209,8 +209,8 @@ func sortedKeys(m map[string]string) []string {
 // (milvus.md S21).
 func (s situation) forgottenStale() []Finding {
 	var out []Finding
-	for _, m := range s.m.Stale {
-		if _, listed := s.t.Cluster(m.Cluster); listed || m.Topology != s.t.Name || m.Fenced {
+	for _, m := range s.memory.Stale {
+		if _, listed := s.topology.Cluster(m.Cluster); listed || m.Topology != s.topology.Name || m.Fenced {
 			continue
 		}
 		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
@@ -232,27 +232,27 @@ func (s situation) doubtFindings(d decision) []Finding {
 		target = c
 	}
 	same := s.begunBy(*i) && i.Transition == d.transition
-	if same && !hasBlocking(withoutCodes(d.findings, CodePrimaryNotProbed)) && s.readIntent(*i) != intentForeign {
+	if same && !hasBlocking(withoutCodes(d.findings, CodePrimaryNotProbed)) && s.intentState(*i) != intentForeign {
 		return nil // it is carried on, once its rounds are made
 	}
 	return []Finding{NewFinding(CodePromotionInDoubt, target,
 		fmt.Sprintf("the %s of generation %d was begun at %s and its outcome is not known: %s may still change its role",
 			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), target),
-		"run 'reconcile status "+s.t.Name+"' until "+target+" is decided; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
+		"run 'reconcile status "+s.topology.Name+"' until "+target+" is decided; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
 }
 
-// OnlyUnprobed says whether nothing stands against carrying on an open intent but
+// AwaitsOnlyProbes says whether nothing stands against carrying on an open intent but
 // rounds of evidence, which whoever carries it on makes.
-func (t TopologyPlan) OnlyUnprobed() bool {
+func (t TopologyPlan) AwaitsOnlyProbes() bool {
 	blocking := t.Blocking(nil)
 	return t.Resumed && len(blocking) > 0 && len(withoutCodes(blocking, CodePrimaryNotProbed)) == 0
 }
 
-// Unprobed is the plan as it is told by who makes no rounds of evidence. What only
+// AwaitingProbes is the plan as it is told by who makes no rounds of evidence. What only
 // waits for them in an open intent is not blocked: the next apply makes them, and
 // nobody has to accept anything.
-func (t TopologyPlan) Unprobed() TopologyPlan {
-	if !t.OnlyUnprobed() {
+func (t TopologyPlan) AwaitingProbes() TopologyPlan {
+	if !t.AwaitsOnlyProbes() {
 		return t
 	}
 	t.Findings = slices.Clone(t.Findings)

@@ -30,7 +30,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		message = c.ID + " joins but holds collections; replication carries only changes from now on"
 	}
 	return append(out, NewFinding(CodeJoinNotEmpty, c.ID, message,
-		"empty it (a token that may not list every database sees nothing: 'reconcile doctor "+s.t.Name+"'), or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
+		"empty it (a token that may not list every database sees nothing: 'reconcile doctor "+s.topology.Name+"'), or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
 }
 
 // emptyPrimary refuses to make a cluster with data follow one without.
@@ -61,7 +61,7 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
 			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,
-			"see what only it holds, 'reconcile salvage "+s.t.Name+"', wipe and restore it, then give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
+			"see what only it holds, 'reconcile salvage "+s.topology.Name+"', wipe and restore it, then give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
 	default:
 		return []Finding{NewFinding(CodeJoinNotEmpty, c.ID,
 			c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them: "+why,
@@ -76,7 +76,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 	if d.transition != TransitionSwitchover {
 		return nil
 	}
-	at := s.m.rejoinedAt(d.primary.ID)
+	at := s.memory.rejoinedAt(d.primary.ID)
 	if at.IsZero() {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 // whatever is attached, which then takes writes beside it (seen on master 954c4e7).
 // A wipe of what joins does not help: the change is in the primary's log.
 func (s situation) fenceInLogFindings(d decision) []Finding {
-	mark, wasStale := s.m.staleMark(d.primary.ID)
+	mark, wasStale := s.memory.staleMark(d.primary.ID)
 	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join })
 	dropped := ParseVersion(s.view(d.primary.ID).Version).Has(FeatureStaleDropped) == SupportYes
 	if !wasStale || !joins || dropped {
@@ -114,14 +114,14 @@ func (s situation) attested(c Cluster) bool { return s.unattested(c) == "" }
 func (s situation) unattested(c Cluster) string {
 	at := c.Provisioned.At
 	given := "its 'provisioned' of " + at.UTC().Format(time.RFC3339)
-	mark, stale := s.m.staleMark(c.ID)
-	freed := s.m.freedAt(c.ID)
+	mark, stale := s.memory.staleMark(c.ID)
+	freed := s.memory.freedAt(c.ID)
 	switch {
 	case c.Provisioned.From == ProvisionedUnsaid || at.IsZero():
 		return "it has no 'provisioned'"
-	case at.After(s.m.Now):
+	case at.After(s.memory.Now):
 		return given + " lies in the future"
-	case s.m.provisionUsed(c.ID, at):
+	case s.memory.provisionUsed(c.ID, at):
 		return given + " has served a join before"
 	case stale && !at.After(mark.Since):
 		return given + " is not later than " + mark.Since.UTC().Format(time.RFC3339) + ", when it became stale"
@@ -137,9 +137,9 @@ func (s situation) unattested(c Cluster) string {
 // provisionedBefore says whether the document before this change gave the
 // cluster the same provisioned value.
 func (s situation) provisionedBefore(c Cluster) bool {
-	if s.t.Previous == nil {
+	if s.topology.Previous == nil {
 		return false
 	}
-	before, listed := s.t.Previous.Cluster(c.ID)
+	before, listed := s.topology.Previous.Cluster(c.ID)
 	return listed && before.Provisioned.At.Equal(c.Provisioned.At)
 }

@@ -19,7 +19,7 @@ type knownIssue struct {
 // words name the issue, and the release that mends it where one is known.
 func (k knownIssue) words(v Version) string {
 	out := fmt.Sprintf("#%d: %s", k.number, k.text)
-	if k.mended != "" && v.Released(k.mended) {
+	if k.mended != "" && v.released(k.mended) {
 		out += "; fixed in " + v.Since(k.mended)
 	}
 	return out
@@ -30,7 +30,7 @@ var knownIssues = []knownIssue{
 	{
 		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ", "",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
-			return slices.ContainsFunc(v.Progress, v.outlived)
+			return slices.ContainsFunc(v.Progress, v.outlivedRetention)
 		},
 	},
 	{
@@ -65,13 +65,13 @@ var knownIssues = []knownIssue{
 	{
 		52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves", FeatureStaleDropped,
 		func(s situation, d decision, c Cluster, _ View) bool {
-			return s.joinsNow(d, c) && c.Provisioned.From == ProvisionedRestored
+			return s.attaches(d, c) && c.Provisioned.From == ProvisionedRestored
 		},
 	},
 	{
 		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: one that was rotated is seen only by the refusal", FeatureTokenFill,
 		func(_ situation, d decision, c Cluster, v View) bool {
-			return sendsOrdinary(d.transition) && c.ID == d.writer() && len(v.Belief.Configuration.Clusters) > 1
+			return sendsOrdinary(d.transition) && c.ID == d.writingPrimary() && len(v.Belief.Configuration.Clusters) > 1
 		},
 	},
 	{
@@ -86,18 +86,14 @@ var knownIssues = []knownIssue{
 // fencingBlocks is how long a channel may be blocked by #53118.
 const fencingBlocks = time.Minute
 
-// walKept is how long Milvus keeps messages by default, replicated or not
-// (woodpecker retentionPolicy.ttl, rocksmq.retentionTimeInMinutes).
-const walKept = 72 * time.Hour
-
-// outlived says whether a channel's checkpoint is so old that messages behind it
+// outlivedRetention says whether a channel's checkpoint is so old that messages behind it
 // may be gone. One that nothing waits for may stand still for as long as it likes.
-func (v View) outlived(p ChannelProgress) bool {
-	return p.Known && p.Unsent != nil && p.TimeTick > 0 && v.At.Sub(TickTime(p.TimeTick)) > walKept
+func (v View) outlivedRetention(p ChannelProgress) bool {
+	return p.Known && p.Unsent != nil && p.TimeTick > 0 && v.At.Sub(TickTime(p.TimeTick)) > walRetention
 }
 
-// joinsNow says whether the change attaches the cluster.
-func (s situation) joinsNow(d decision, c Cluster) bool {
+// attaches says whether the change attaches the cluster.
+func (s situation) attaches(d decision, c Cluster) bool {
 	for _, p := range d.pairs {
 		if p.member.ID == c.ID {
 			return p.cell.join
@@ -117,8 +113,8 @@ func sendsOrdinary(t Transition) bool {
 	}
 }
 
-// writer is the primary that a change finds: it takes the configuration first.
-func (d decision) writer() string {
+// writingPrimary is the primary that a change finds: it takes the configuration first.
+func (d decision) writingPrimary() string {
 	if d.transition == TransitionSwitchover {
 		return d.source
 	}
@@ -129,7 +125,7 @@ func (d decision) writer() string {
 // the state, one finding for each cluster.
 func (s situation) knownIssueFindings(d decision) []Finding {
 	var out []Finding
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if v.Reach != ReachUp || s.offline {
 			continue
@@ -143,7 +139,7 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
 				fmt.Sprintf("%s (%s) has %s", c.ID, v.version().Name(), strings.Join(texts, "; ")),
-				"read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor "+s.t.Name+" --upgrade-to VERSION' says in which order, since the wrong one stops replication"))
+				"read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor "+s.topology.Name+" --upgrade-to VERSION' says in which order, since the wrong one stops replication"))
 		}
 	}
 	return out

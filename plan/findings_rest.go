@@ -25,7 +25,7 @@ func (s situation) restFindings(d decision) []Finding {
 
 func (s situation) unreachableFindings(d decision) []Finding {
 	var out []Finding
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if v.Class == ClassNotCalled || c.Role == RoleStale || v.IdentityConflict != "" {
 			continue
@@ -34,8 +34,8 @@ func (s situation) unreachableFindings(d decision) []Finding {
 			out = append(out, s.unreadableFindings(c, v)...)
 			continue
 		}
-		message, remedy := c.ID+" "+s.describe(c.ID), "check the cluster and the network between with 'reconcile status "+s.t.Name+"'; no change is planned because of it"
-		if gone := s.beyondRetention(d.primary.ID, v); c.Role == RoleStandby && gone != "" {
+		message, remedy := c.ID+" "+s.describe(c.ID), "check the cluster and the network between with 'reconcile status "+s.topology.Name+"'; no change is planned because of it"
+		if gone := s.lostToRetention(d.primary.ID, v); c.Role == RoleStandby && gone != "" {
 			message, remedy = message+"; "+gone, rebuildGap(c.ID)
 		}
 		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, message, remedy))
@@ -49,12 +49,12 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 		return nil
 	}
 	why := "its role could not be read: " + wordOr(v.Error, "no error was given")
-	remedy := "let its token call GetReplicateConfiguration, 'reconcile doctor " + s.t.Name + "' names the privilege"
+	remedy := "let its token call GetReplicateConfiguration, 'reconcile doctor " + s.topology.Name + "' names the privilege"
 	switch {
 	case v.Credential == CredentialRefused:
-		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.t.Name+"' checks it"
+		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.topology.Name+"' checks it"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.t.Name+"' tells what works until then"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.topology.Name+"' tells what works until then"
 	}
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
 }
@@ -70,7 +70,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	if rejected := s.rejections(c, v); len(rejected) > 0 {
 		return rejected
 	}
-	want := star(d.primary, s.t.withRole(RoleStandby))
+	want := star(d.primary, s.topology.withRole(RoleStandby))
 	switch {
 	case stored.Equal(want):
 		return nil
@@ -80,7 +80,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"see with 'reconcile history "+s.t.Name+"' what was ours; bring the document in line with what is live, 'reconcile adopt "+s.t.Name+"' after a failover by hand, or make the change that puts it right")}
+			"see with 'reconcile history "+s.topology.Name+"' what was ours; bring the document in line with what is live, 'reconcile adopt "+s.topology.Name+"' after a failover by hand, or make the change that puts it right")}
 	}
 }
 
@@ -89,16 +89,16 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 // that nothing was unsent can be said to lag (milvus.md §6).
 func (s situation) lagFindings(c Cluster) []Finding {
 	v := s.view(c.ID)
-	if len(v.Progress) == 0 || s.t.MaxLag <= 0 {
+	if len(v.Progress) == 0 || s.topology.MaxLag <= 0 {
 		return nil
 	}
 	var out []Finding
 	if source := v.Belief.Source; v.Belief.Kind == BeliefStandby && s.view(source).DumpDenied {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, PrivilegeDump, source),
-			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; 'reconcile doctor "+s.t.Name+"' checks it, and docs/setup.md says what else it allows"))
+			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; 'reconcile doctor "+s.topology.Name+"' checks it, and docs/setup.md says what else it allows"))
 	}
-	record, _ := s.m.progress(c.ID)
+	record, _ := s.memory.progress(c.ID)
 	free := record.backlogFree(v.Belief.Source)
 	var worst time.Duration
 	unknown := 0
@@ -114,12 +114,12 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	if unknown > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),
-			"check with 'reconcile doctor "+s.t.Name+"' that its token may call GetReplicateInfo"))
+			"check with 'reconcile doctor "+s.topology.Name+"' that its token may call GetReplicateInfo"))
 	}
-	if worst > s.t.MaxLag {
+	if worst > s.topology.MaxLag {
 		out = append(out, NewFinding(CodeLagObjective, c.ID,
-			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, AtMost(worst), About(s.t.MaxLag)),
-			"check CDC on the primary and the network between, and watch it with 'reconcile status "+s.t.Name+" --watch': a failover now may lose that much"))
+			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, UpperBoundText(worst), DurationText(s.topology.MaxLag)),
+			"check CDC on the primary and the network between, and watch it with 'reconcile status "+s.topology.Name+" --watch': a failover now may lose that much"))
 	}
 	return out
 }
@@ -128,8 +128,8 @@ func (s situation) lagFindings(c Cluster) []Finding {
 // go. Before a failover it is a warning and delays nothing.
 func (s situation) trafficFindings(d decision) []Finding {
 	var wrong []string
-	for _, t := range s.o.Traffic {
-		if t.Topology == s.t.Name && !t.OK {
+	for _, t := range s.observed.Traffic {
+		if t.Topology == s.topology.Name && !t.OK {
 			wrong = append(wrong, t.Target+": "+wordOr(t.Detail, "no detail"))
 		}
 	}
@@ -138,16 +138,16 @@ func (s situation) trafficFindings(d decision) []Finding {
 	}
 	f := NewFinding(CodeTrafficNotRedirected, "",
 		"traffic is not known to go where it should: "+strings.Join(wrong, "; "),
-		"'reconcile apply "+s.t.Name+"' and the daemon set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
+		"'reconcile apply "+s.topology.Name+"' and the daemon set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
 	if d.transition == TransitionFailover {
 		f.Severity = SeverityWarning
 	}
 	return []Finding{f}
 }
 
-// blindStall is how long a message must have waited before replication counts
+// stallWithoutRecord is how long a message must have waited before replication counts
 // as stalled where no record shows whether the checkpoint moved meanwhile.
-const blindStall = time.Minute
+const stallWithoutRecord = time.Minute
 
 // stalledFindings: the edge is there, the source holds messages, and the
 // checkpoint does not move (milvus.md S60). Sending the configuration again
@@ -166,12 +166,12 @@ func (s situation) stalledFindings(source string, c Cluster) []Finding {
 		return nil
 	}
 	message := fmt.Sprintf("%d of %d channels of %s stand still, while %s holds messages for them that have waited for %s",
-		stalled, len(v.Progress), c.ID, source, About(longest))
+		stalled, len(v.Progress), c.ID, source, DurationText(longest))
 	if stalled == len(v.Progress) {
-		message += "; " + NothingFlows(source, c.ID)
+		message += "; " + noReplicationCause(source, c.ID)
 	}
-	remedy := "look whether the cdc component of " + source + " runs and what it logs, then at the link, and watch it with 'reconcile status " + s.t.Name + " --watch'; sending the same configuration again does nothing"
-	if gone := s.beyondRetention(source, v); gone != "" {
+	remedy := "look whether the cdc component of " + source + " runs and what it logs, then at the link, and watch it with 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
+	if gone := s.lostToRetention(source, v); gone != "" {
 		message, remedy = message+"; "+gone, rebuildGap(c.ID)
 	}
 	return []Finding{NewFinding(CodeReplicationStalled, c.ID, message, remedy)}
@@ -184,32 +184,32 @@ func (s situation) stalled(v View, p ChannelProgress) (waited time.Duration, ok 
 		return 0, false
 	}
 	waited = v.At.Sub(*p.Unsent)
-	record, recorded := s.m.progress(v.Cluster)
+	record, recorded := s.memory.progress(v.Cluster)
 	if !recorded || record.Source != v.Belief.Source || !record.At.Before(v.At) {
-		return waited, waited > max(s.t.MaxLag, blindStall)
+		return waited, waited > max(s.topology.MaxLag, stallWithoutRecord)
 	}
 	i := slices.IndexFunc(record.Channels, func(r ChannelProgress) bool { return r.Channel == p.Channel })
 	if i < 0 || !record.Channels[i].Known {
-		return waited, waited > max(s.t.MaxLag, blindStall)
+		return waited, waited > max(s.topology.MaxLag, stallWithoutRecord)
 	}
 	stands := record.Channels[i].TimeTick == p.TimeTick && record.Channels[i].MessageID == p.MessageID
-	return waited, stands && waited > s.t.MaxLag
+	return waited, stands && waited > s.topology.MaxLag
 }
 
-// promotionWatch is how long after a promotion collections are missed: later
+// missingCollectionsFor is how long after a promotion collections are missed: later
 // they come and go by themselves.
-const promotionWatch = 24 * time.Hour
+const missingCollectionsFor = 24 * time.Hour
 
 // missingFindings: collections that were seen on the promoted cluster while it
 // was a standby, and are not there now.
 func (s situation) missingFindings(d decision) []Finding {
 	id := d.primary.ID
 	v := s.view(id)
-	if promoted, recent := s.m.Promoted(s.t.Name); !recent || promoted != id || !v.Contents.Known {
+	if promoted, recent := s.memory.Promoted(s.topology.Name); !recent || promoted != id || !v.Contents.Known {
 		return nil
 	}
-	last, _ := s.m.lastFailover(s.t.Name)
-	record, _ := s.m.progress(id)
+	last, _ := s.memory.lastFailover(s.topology.Name)
+	record, _ := s.memory.progress(id)
 	var missing []string
 	for _, name := range record.Collections {
 		if !slices.Contains(v.Contents.Collections, name) {
@@ -223,7 +223,7 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; if not, 'reconcile salvage "+s.t.Name+"' shows what the old primary still holds, or take them from a backup")}
+		"ask their owners whether they were dropped on purpose; if not, 'reconcile salvage "+s.topology.Name+"' shows what the old primary still holds, or take them from a backup")}
 }
 
 // Promoted says whether a topology's newest failover is recent enough for the
@@ -232,7 +232,7 @@ func (s situation) missingFindings(d decision) []Finding {
 func (m Memory) Promoted(topology string) (cluster string, ok bool) {
 	last, found := m.lastFailover(topology)
 	record, recorded := m.progress(last.Promoted)
-	return last.Promoted, found && recorded && len(record.Collections) > 0 && m.Now.Sub(last.At) <= promotionWatch
+	return last.Promoted, found && recorded && len(record.Collections) > 0 && m.Now.Sub(last.At) <= missingCollectionsFor
 }
 
 // ReplicationState is what a plan says of replication before a switchover.
@@ -253,7 +253,7 @@ func (s situation) replication(d decision) ReplicationState {
 		return ReplicationNotAsked
 	}
 	v := s.view(d.primary.ID)
-	within, unknown, moved := s.t.Switchover.CatchUpWithin, len(v.Progress) == 0, false
+	within, unknown, moved := s.topology.Switchover.CatchUpWithin, len(v.Progress) == 0, false
 	for _, p := range v.Progress {
 		switch {
 		case !p.Known || p.SourceCluster != d.source:

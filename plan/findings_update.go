@@ -10,11 +10,11 @@ func (s situation) updateFindings(d decision) []Finding {
 	out := s.freedFindings(d)
 	if d.transition == TransitionSwitchover {
 		out = append(out, s.notPromotable(d.primary)...)
-		if source, ok := s.t.Cluster(d.source); ok {
+		if source, ok := s.topology.Cluster(d.source); ok {
 			out = append(out, s.emptyPrimary(d.primary, source)...)
 		}
 	}
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if v.Reach == ReachUp && s.receives(c, v) {
 			out = append(out, s.readiness(c, v)...)
@@ -24,7 +24,7 @@ func (s situation) updateFindings(d decision) []Finding {
 		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
 			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
 				c.ID+" takes writes of its own as soon as it is let go",
-				"keep applications away from it; stop it before 'reconcile apply "+s.t.Name+"' if it must not write"))
+				"keep applications away from it; stop it before 'reconcile apply "+s.topology.Name+"' if it must not write"))
 		}
 	}
 	return out
@@ -44,18 +44,18 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.t.Name+"' tells what works until then")}
+			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.topology.Name+"' tells what works until then")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
-			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.t.Name+"'")}
+			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.topology.Name+"'")}
 	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			fmt.Sprintf("that the cluster at %s is %s cannot be proven: as long as %s stores no configuration it answers no call that shows who it is", c.ClientAddress, c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; 'reconcile doctor "+s.t.Name+"' shows its version")}
+			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; 'reconcile doctor "+s.topology.Name+"' shows its version")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",
-			"check 'id', 'clientAddress' and 'pchannels' in the file; 'reconcile doctor "+s.t.Name+"' shows what answers")}
+			"check 'id', 'clientAddress' and 'pchannels' in the file; 'reconcile doctor "+s.topology.Name+"' shows what answers")}
 	default:
 		return nil
 	}
@@ -69,20 +69,20 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 		if !step.Action.Sends() {
 			continue
 		}
-		c, listed := s.t.Cluster(step.Cluster)
+		c, listed := s.topology.Cluster(step.Cluster)
 		v := s.view(step.Cluster)
 		switch {
 		case !listed:
 			out = append(out, NewFinding(CodeClusterUnlisted, step.Cluster, step.Cluster+" gets a step and is not in the document",
-				"list it in "+s.t.Name+" with its 'role', and raise 'generation', in one commit"))
+				"list it in "+s.topology.Name+" with its 'role', and raise 'generation', in one commit"))
 		case v.Credential == CredentialMissing:
 			out = append(out, s.missingCredential(c.ID))
 		case v.Reach != ReachUp && step.ForcePromote():
 			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
-				"bring it back, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.t.Name+"' shows which answer"))
+				"bring it back, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.topology.Name+"' shows which answer"))
 		case v.Reach != ReachUp:
 			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must be told of this change and "+s.describe(c.ID),
-				"bring it back, or find out with 'reconcile doctor "+s.t.Name+"' what is wrong with its address or credential"))
+				"bring it back, or find out with 'reconcile doctor "+s.topology.Name+"' what is wrong with its address or credential"))
 		case step.ForcePromote() && v.Credential == CredentialRefused:
 			out = append(out, s.refusedToken(c.ID))
 		case !step.ForcePromote():
@@ -99,7 +99,7 @@ func (s situation) freedFindings(d decision) []Finding {
 	for _, id := range []string{d.primary.ID, d.source} {
 		stored := s.view(id).Belief.Configuration
 		for _, target := range stored.TargetsOf(id) {
-			if _, listed := s.t.Cluster(target); listed {
+			if _, listed := s.topology.Cluster(target); listed {
 				continue
 			}
 			out = append(out, NewFinding(CodeClusterUnlisted, target,
@@ -115,7 +115,7 @@ func (s situation) freedFindings(d decision) []Finding {
 func (s situation) rejections(c Cluster, v View) []Finding {
 	var out []Finding
 	for _, m := range v.Belief.Configuration.Clusters {
-		want, ok := s.t.Cluster(m.ID)
+		want, ok := s.topology.Cluster(m.ID)
 		if !ok || want.Role == RoleStale {
 			continue
 		}
@@ -136,5 +136,5 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 
 func (s situation) refusedToken(id string) Finding {
 	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
-		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.t.Name+"'")
+		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.topology.Name+"'")
 }

@@ -11,7 +11,7 @@ import (
 func (s situation) writerFindings(d decision) []Finding {
 	var writers, stale []string
 	up := false
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		up = up || v.Reach == ReachUp
 		if canWrite(v) && !s.writesRightly(d, c, v) {
@@ -27,7 +27,7 @@ func (s situation) writerFindings(d decision) []Finding {
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(stale))}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
-			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.t.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.t.Name+"/STANDBY --failover', or set the old primary to 'role: stale' and raise 'generation'")}
+			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.topology.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.topology.Name+"/STANDBY --failover', or set the old primary to 'role: stale' and raise 'generation'")}
 	}
 	return nil
 }
@@ -35,9 +35,9 @@ func (s situation) writerFindings(d decision) []Finding {
 // splitRemedy ends two writers: by the fence, where Git says which is stale.
 func (s situation) splitRemedy(stale []string) string {
 	if len(stale) > 0 {
-		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.t.Name + "/" + stale[0] + "'"
+		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.topology.Name + "/" + stale[0] + "'"
 	}
-	return "stop writes to all but one by network or load balancer now; 'reconcile status " + s.t.Name + "' shows what each believes; after a failover by hand 'reconcile adopt " + s.t.Name + "'"
+	return "stop writes to all but one by network or load balancer now; 'reconcile status " + s.topology.Name + "' shows what each believes; after a failover by hand 'reconcile adopt " + s.topology.Name + "'"
 }
 
 // writesRightly says whether a writable cluster besides the primary is as it
@@ -97,7 +97,7 @@ type StaleLog struct {
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
 	var state string
-	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes"
+	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes"
 	switch {
 	case s.offline:
 		state = "it was not observed"
@@ -105,20 +105,20 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "it does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:
 		state = "it is up and fenced: it refuses writes"
-		remedy = "see what only it holds, 'reconcile salvage " + s.t.Name + "', and rebuild it before it may join again"
+		remedy = "see what only it holds, 'reconcile salvage " + s.topology.Name + "', and rebuild it before it may join again"
 	case canWrite(v):
-		state = "it is up and takes writes" + s.diverging(primary.ID, stale.ID)
-		remedy = "'reconcile fence " + s.t.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
+		state = "it is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
+		remedy = "'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
 	default:
 		state = "it is up and whether it takes writes could not be read"
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
-		fmt.Sprintf("%s is stale%s, and %s is the primary: %s; it is never put back by itself", stale.ID, s.recorded(stale.ID), primary.ID, state), remedy)
+		fmt.Sprintf("%s is stale%s, and %s is the primary: %s; it is never put back by itself", stale.ID, s.staleSince(stale.ID), primary.ID, state), remedy)
 }
 
-// recorded says since when a cluster is known to be stale, and by whom.
-func (s situation) recorded(cluster string) string {
-	mark, ok := s.m.staleMark(cluster)
+// staleSince says since when a cluster is known to be stale, and by whom.
+func (s situation) staleSince(cluster string) string {
+	mark, ok := s.memory.staleMark(cluster)
 	if !ok {
 		return ", now or after this plan"
 	}
@@ -129,15 +129,15 @@ func (s situation) recorded(cluster string) string {
 	return text
 }
 
-// diverging says what a stale cluster took that nobody else has, and whether it
+// divergingWrites says what a stale cluster took that nobody else has, and whether it
 // goes on: a message that is younger than its staleness was written to it since.
-func (s situation) diverging(primary, stale string) string {
-	i := slices.IndexFunc(s.o.Logs, func(l StaleLog) bool { return l.Cluster == stale })
+func (s situation) divergingWrites(primary, stale string) string {
+	i := slices.IndexFunc(s.observed.Logs, func(l StaleLog) bool { return l.Cluster == stale })
 	if i < 0 {
 		return ""
 	}
-	l := s.o.Logs[i]
-	mark, marked := s.m.staleMark(stale)
+	l := s.observed.Logs[i]
+	mark, marked := s.memory.staleMark(stale)
 	switch {
 	case l.Messages == 0 && !l.Known:
 		return ", and what it took could not be read"

@@ -24,13 +24,13 @@ func harmless(t *rapid.T, d Desired, o Observed, m Memory) {
 		if !s.Action.Sends() {
 			continue
 		}
-		v := normal(Cluster{ID: s.Cluster}, o.View(s.Cluster))
+		v := normalView(Cluster{ID: s.Cluster}, o.View(s.Cluster))
 		c, listed := doc.Cluster(s.Cluster)
 		switch {
 		case v.Reach != ReachUp || v.Credential != CredentialBound || v.IdentityConflict != "":
 			t.Fatalf("%s is sent to %s, which is %s with credential %q", s.Action, s.Cluster, v.Reach, v.Credential)
 		case s.Action == ActionFence:
-			fencing(t, s, c, v, normal(Cluster{ID: p.Primary}, o.View(p.Primary)))
+			fencing(t, s, c, v, normalView(Cluster{ID: p.Primary}, o.View(p.Primary)))
 		case !listed || c.Role == RoleStale || c.Role == RoleUnknown:
 			t.Fatalf("%s is sent to %s, which Git calls %s", s.Action, s.Cluster, c.Role)
 		case s.ForcePromote():
@@ -50,7 +50,7 @@ func promotion(t *rapid.T, p TopologyPlan, s Step, o Observed, m Memory) {
 	if forced := slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !s.Action.Sends() }); len(forced) != 1 {
 		t.Fatalf("a force promote is one of %d sending steps", len(forced))
 	}
-	old := normal(Cluster{ID: p.OldPrimary}, o.View(p.OldPrimary))
+	old := normalView(Cluster{ID: p.OldPrimary}, o.View(p.OldPrimary))
 	frozen := old.Belief.Kind == BeliefStandby && !old.Belief.Inferred && old.IdentityProven
 	switch {
 	case p.OldPrimary == "":

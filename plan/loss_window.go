@@ -11,7 +11,7 @@ import (
 // not known is nil, never 0.
 func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 	v := s.view(candidate)
-	record, recorded := s.m.progress(candidate)
+	record, recorded := s.memory.progress(candidate)
 	if v.HalfPromoted() {
 		if w := SalvageWindow(v.Progress, v.Belief.Source, failedAt, record); w != nil {
 			return w
@@ -26,7 +26,7 @@ func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 		channels, at, w.Method = record.Channels, record.At, MethodRecorded
 	}
 	if len(channels) > 0 {
-		age := max(s.m.Now.Sub(at), 0)
+		age := max(s.memory.Now.Sub(at), 0)
 		w.Age = &age
 	}
 	w.measure(channels, record.backlogFree(v.Belief.Source), failedAt)
@@ -177,8 +177,8 @@ func newestTick(channels []ChannelProgress) time.Time {
 	return newest
 }
 
-// leastBound is the smallest bound on a loss that is offered for copying.
-const leastBound = 2 * time.Minute
+// smallestBound is the smallest bound on a loss that is offered for copying.
+const smallestBound = 2 * time.Minute
 
 // Bound is a value of Failover-Max-Data-Loss that the window fits into, whole
 // minutes such as "2m": twice of it, since an apply begins its own rounds later
@@ -188,7 +188,7 @@ func (w *Window) Bound() string {
 	if w == nil || w.Upper == nil {
 		return ""
 	}
-	roomy := max(2**w.Upper, leastBound) + time.Minute - 1
+	roomy := max(2**w.Upper, smallestBound) + time.Minute - 1
 	return fmt.Sprintf("%dm", roomy/time.Minute)
 }
 
@@ -196,36 +196,36 @@ func (w *Window) Bound() string {
 // process, by those of a daemon that recorded theirs and that these join, or by the
 // intent that is carried on. What was seen before it last lived does not count.
 func (s situation) failureBegan(old, candidate string) time.Time {
-	began := s.m.Now
+	began := s.memory.Now
 	if v := s.view(old); !v.At.IsZero() {
 		began = v.At
 	}
-	record, _ := s.m.progress(candidate)
-	if at, ok := s.evidence(old, candidate).FirstFailure(record, s.m.Now); ok {
+	record, _ := s.memory.progress(candidate)
+	if at, ok := s.evidence(old, candidate).FirstFailure(record, s.memory.Now); ok {
 		began = at
 	}
-	if i := s.intent; i != nil && s.repeats(*i, candidate) && i.FailedAt.Before(began) && !s.livedSince(i.FailedAt, record, candidate) {
+	if i := s.intent; i != nil && s.resumesFailover(*i, candidate) && i.FailedAt.Before(began) && !s.knownAliveSince(i.FailedAt, record, candidate) {
 		began = i.FailedAt
 	}
 	return began
 }
 
-// repeats says whether the failover to a cluster carries on an intent that knows
+// resumesFailover says whether the failover to a cluster carries on an intent that knows
 // when the failure began.
-func (s situation) repeats(i Intent, candidate string) bool {
+func (s situation) resumesFailover(i Intent, candidate string) bool {
 	target, promotes := i.PromotionTarget()
 	return promotes && target == candidate && !i.FailedAt.IsZero() && s.begunBy(i) && (i.MayHaveSent || i.Effected)
 }
 
-// livedSince says whether the source of a standby is known to have lived after a
+// knownAliveSince says whether the source of a standby is known to have lived after a
 // time: a sweep saw it up, or something that it wrote later was replicated.
-func (s situation) livedSince(at time.Time, record ProgressRecord, candidate string) bool {
+func (s situation) knownAliveSince(at time.Time, record ProgressRecord, candidate string) bool {
 	return record.At.After(at) || newestTick(s.candidateProgress(candidate)).After(at)
 }
 
-// joinedWithin is how long after the last round that a daemon recorded those of
+// sameOutageWithin is how long after the last round that a daemon recorded those of
 // another process may begin and still go on with them: two of its sweeps.
-const joinedWithin = time.Minute
+const sameOutageWithin = time.Minute
 
 // FirstFailure is when the old primary was first seen to fail in the run of rounds
 // that goes on now. Rounds that an earlier process recorded beside the progress of
@@ -233,13 +233,13 @@ const joinedWithin = time.Minute
 // life.
 func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time, bool) {
 	j := JudgeLoss(e, Failover{}, now)
-	at, failing := j.FirstFailed()
+	at, failing := j.firstFailed()
 	if !failing {
 		return time.Time{}, false
 	}
 	since, until := record.FailingSince, record.FailingUntil
 	lived := j.Restarts > 0 || slices.ContainsFunc(e.Rounds, func(r Round) bool { return r.Lives() && r.At.After(since) })
-	if record.Source == e.Primary && !since.IsZero() && since.Before(at) && !lived && at.Sub(until) <= joinedWithin {
+	if record.Source == e.Primary && !since.IsZero() && since.Before(at) && !lived && at.Sub(until) <= sameOutageWithin {
 		return since, true
 	}
 	return at, true
@@ -247,12 +247,12 @@ func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time,
 
 // evidence are the rounds recorded for one old primary and candidate.
 func (s situation) evidence(old, candidate string) Evidence {
-	for _, e := range s.o.Evidence {
-		if e.Topology == s.t.Name && e.Primary == old && e.Candidate == candidate {
+	for _, e := range s.observed.Evidence {
+		if e.Topology == s.topology.Name && e.Primary == old && e.Candidate == candidate {
 			return e
 		}
 	}
-	return Evidence{Topology: s.t.Name, Primary: old, Candidate: candidate}
+	return Evidence{Topology: s.topology.Name, Primary: old, Candidate: candidate}
 }
 
 // walRetention is how long Milvus keeps its log by default (woodpecker
@@ -260,12 +260,12 @@ func (s situation) evidence(old, candidate string) Evidence {
 // whether it was replicated or not.
 const walRetention = 72 * time.Hour
 
-// beyondRetention says what a standby may have lost for good, empty if nothing:
+// lostToRetention says what a standby may have lost for good, empty if nothing:
 // what came after the last that it is known to have replicated is gone from the
 // log of its source once that is older than the log. Milvus skips such a gap
 // without a word on Pulsar, and retries for ever on Kafka (milvus.md S62).
-func (s situation) beyondRetention(source string, v View) string {
-	record, _ := s.m.progress(v.Cluster)
+func (s situation) lostToRetention(source string, v View) string {
+	record, _ := s.memory.progress(v.Cluster)
 	free := record.backlogFree(source)
 	var through time.Time
 	for _, c := range s.candidateProgress(v.Cluster) {

@@ -154,7 +154,7 @@ func TestUntouchedChannelsAreNoLoss(t *testing.T) {
 			s := newSituation(Desired{}, pairOf("a", "b"), Observed{Views: []View{v}}, Memory{Now: now, Progress: []ProgressRecord{record}})
 			w := s.lossWindow("b", now)
 			n, until := w.Untouched()
-			finding := s.dataLossFinding(decision{lost: "a", primary: s.t.Clusters[1]}, w)
+			finding := s.dataLossFinding(decision{lost: "a", primary: s.topology.Clusters[1]}, w)
 			if told := strings.Contains(finding.Message, "on 1 of 2 channels nothing was ever written there"); told != c.bounded {
 				t.Errorf("%s", finding.Message)
 			}

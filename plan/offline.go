@@ -21,16 +21,16 @@ func Offline(d Desired, m Memory) Plan {
 	m.Intents, m.Progress, d.Fence = nil, nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
-		s := newSituation(d, t, intended(t), m)
+		s := newSituation(d, t, assumedViews(t), m)
 		s.offline = true
 		tp, _ := s.plan()
-		out.Topologies = append(out.Topologies, unobserved(tp))
+		out.Topologies = append(out.Topologies, withoutObservation(tp))
 	}
 	return out.complete(d.Removed)
 }
 
-// intended are the views under which a change could be carried out.
-func intended(t Topology) Observed {
+// assumedViews are the views under which a change could be carried out.
+func assumedViews(t Topology) Observed {
 	var o Observed
 	for _, c := range t.Clusters {
 		v := View{
@@ -76,16 +76,16 @@ func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 	}
 }
 
-// liveCodes are findings that only a look at the clusters can give or clear.
-var liveCodes = []Code{
+// observedCodes are findings that only a look at the clusters can give or clear.
+var observedCodes = []Code{
 	CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
 	CodeNotMostCaughtUp,
 }
 
-// unobserved takes out of a plan what no cluster was asked for.
-func unobserved(t TopologyPlan) TopologyPlan {
+// withoutObservation takes out of a plan what no cluster was asked for.
+func withoutObservation(t TopologyPlan) TopologyPlan {
 	t.InSync = false
-	t.Findings = withoutCodes(t.Findings, liveCodes...)
+	t.Findings = withoutCodes(t.Findings, observedCodes...)
 	t.Clusters = slices.Clone(t.Clusters)
 	for i, c := range t.Clusters {
 		t.Clusters[i] = ClusterPlan{ID: c.ID, DesiredRole: c.DesiredRole, View: View{Cluster: c.ID}}

@@ -152,7 +152,7 @@ func TestAppliedIsSettled(t *testing.T) {
 // long as the document lists it.
 func detachedRead(doc Topology, o Observed) bool {
 	return !slices.ContainsFunc(doc.withRole(RoleDetached), func(c Cluster) bool {
-		v := normal(c, o.View(c.ID))
+		v := normalView(c, o.View(c.ID))
 		return v.Belief.Kind == BeliefUnknown || v.Credential != CredentialBound
 	})
 }

@@ -68,7 +68,7 @@ func (t Topology) ids() []string {
 // writes. With two writers a person must say which of them holds the truth.
 func ProposeAdoption(t Topology, o Observed, keep string) (map[string]Role, error) {
 	s := newSituation(Desired{}, t, o, Memory{})
-	taken, err := s.tookOver(keep)
+	taken, err := s.memberThatTookOver(keep)
 	if err != nil {
 		return nil, err
 	}
@@ -95,13 +95,13 @@ func (s situation) follows(standby, source string) bool {
 	return b.Kind == BeliefStandby && b.Source == source
 }
 
-// tookOver finds the one standby of the document that takes writes by its own
+// memberThatTookOver finds the one standby of the document that takes writes by its own
 // stored configuration. A cluster that the document calls stale has to be named:
 // that it takes writes is what is feared of it.
-func (s situation) tookOver(keep string) (string, error) {
-	primary, _ := s.t.Primary()
+func (s situation) memberThatTookOver(keep string) (string, error) {
+	primary, _ := s.topology.Primary()
 	var writers, others []string
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		b := s.view(c.ID).Belief
 		if c.Role == RoleDetached || b.Kind != BeliefPrimary && b.Kind != BeliefStandalone {
 			continue
@@ -113,7 +113,7 @@ func (s situation) tookOver(keep string) (string, error) {
 	}
 	switch {
 	case len(others) == 0:
-		return "", fmt.Errorf("no standby of %s was found to take writes: there is nothing to adopt (hint: 'reconcile status %s' shows who believes what; --primary names a stale cluster that was promoted)", s.t.Name, s.t.Name)
+		return "", fmt.Errorf("no standby of %s was found to take writes: there is nothing to adopt (hint: 'reconcile status %s' shows who believes what; --primary names a stale cluster that was promoted)", s.topology.Name, s.topology.Name)
 	case keep != "":
 		for _, w := range others {
 			if w == keep {
@@ -140,7 +140,7 @@ func ProposeImport(o Observed, primary string) (map[string]Role, error) {
 	if err := importable(o); err != nil {
 		return nil, err
 	}
-	primary, err := importedPrimary(o, primary)
+	primary, err := primaryToImport(o, primary)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +194,8 @@ func importable(o Observed) error {
 	return errors.Join(bad...)
 }
 
-// importedPrimary is the one that leads, or the one that was named.
-func importedPrimary(o Observed, named string) (string, error) {
+// primaryToImport is the one that leads, or the one that was named.
+func primaryToImport(o Observed, named string) (string, error) {
 	var writers, configured []string
 	for _, v := range o.Views {
 		if canWrite(v) {

@@ -55,7 +55,7 @@ func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
 		for _, c := range t.withRole(RoleStandby) {
 			r := Rehearsal{Topology: t.Name, Primary: primary.ID, Standby: c.ID}
 			if roles, err := ProposeFailover(t, c.ID); err == nil {
-				r.Plan = rehearsed(d, proposed(t, roles, m), o, m, c.ID)
+				r.Plan = rehearseFailover(d, proposedDocument(t, roles, m), o, m, c.ID)
 			} else {
 				r.Excluded = true
 			}
@@ -65,8 +65,8 @@ func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
 	return out
 }
 
-// proposed is the document after the change that asks for the roles.
-func proposed(t Topology, roles map[string]Role, m Memory) Topology {
+// proposedDocument is the document after the change that asks for the roles.
+func proposedDocument(t Topology, roles map[string]Role, m Memory) Topology {
 	before := t
 	before.Previous = nil
 	seen, _ := m.generation(t.Name)
@@ -83,9 +83,9 @@ func proposed(t Topology, roles map[string]Role, m Memory) Topology {
 	return after
 }
 
-func rehearsed(d Desired, after Topology, o Observed, m Memory, candidate string) TopologyPlan {
+func rehearseFailover(d Desired, after Topology, o Observed, m Memory, candidate string) TopologyPlan {
 	primary, _ := after.Previous.Primary()
-	evidence := lossOf(after, d.Limits, primary.ID, o.View(candidate), m.Now)
+	evidence := failedRounds(after, d.Limits, primary.ID, o.View(candidate), m.Now)
 	d.Topologies, d.Removed, d.Fence = []Topology{after}, nil, nil
 	m.Now = evidence.Rounds[len(evidence.Rounds)-1].At
 	lost := Observed{Views: slices.Clone(o.Views), Evidence: []Evidence{evidence}, Traffic: o.Traffic}
@@ -95,14 +95,14 @@ func rehearsed(d Desired, after Topology, o Observed, m Memory, candidate string
 	})
 	out, _ := Compute(d, lost, m).Topology(after.Name)
 	if begun, open := m.intent(after.Name); open && begun.Generation == after.Previous.Generation {
-		out.Findings = carriedOnFirst(out.Findings, after.Name, begun)
+		out.Findings = openIntentFirst(out.Findings, after.Name, begun)
 	}
 	return out
 }
 
-// carriedOnFirst says of an intent of the document in force that it comes first: the
+// openIntentFirst says of an intent of the document in force that it comes first: the
 // next apply carries it on, and nobody has to accept that it is in doubt.
-func carriedOnFirst(findings []Finding, topology string, begun Intent) []Finding {
+func openIntentFirst(findings []Finding, topology string, begun Intent) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {
 		if f.Code == CodePromotionInDoubt {
@@ -114,10 +114,10 @@ func carriedOnFirst(findings []Finding, topology string, begun Intent) []Finding
 	return out
 }
 
-// lossOf are the rounds by which a primary is judged unavailable, the first of
+// failedRounds are the rounds by which a primary is judged unavailable, the first of
 // them at a time.
-func lossOf(t Topology, floors Failover, primary string, candidate View, from time.Time) Evidence {
-	w := watched(t, floors, primary, candidate.Cluster)
+func failedRounds(t Topology, floors Failover, primary string, candidate View, from time.Time) Evidence {
+	w := wantFor(t, floors, primary, candidate.Cluster)
 	out := Evidence{Topology: t.Name, Primary: primary, Candidate: candidate.Cluster, Interval: w.Interval}
 	for i := 0; ; i++ {
 		out.Rounds = append(out.Rounds, Round{

@@ -182,19 +182,19 @@ func TestAnOpenIntentOnlyWaitsForItsRounds(t *testing.T) {
 	failover.memory = begun(t, failover, func(*Intent) {})
 	failover.evidence = nil
 	p := failover.plan(t)
-	if !p.OnlyUnprobed() || p.Has(CodePromotionInDoubt) {
+	if !p.AwaitsOnlyProbes() || p.Has(CodePromotionInDoubt) {
 		t.Fatalf("blocked by %v", p.Blocking(nil))
 	}
-	if told := p.Unprobed(); told.Blocked(nil) || !told.Has(CodePrimaryNotProbed) || !p.Blocked(nil) {
+	if told := p.AwaitingProbes(); told.Blocked(nil) || !told.Has(CodePrimaryNotProbed) || !p.Blocked(nil) {
 		t.Errorf("told as blocked by %v; the plan itself by %v", told.Blocking(nil), p.Blocking(nil))
 	}
 	fresh := failover
 	fresh.memory = Memory{}
-	if p := fresh.plan(t); p.OnlyUnprobed() || !p.Unprobed().Blocked(nil) {
+	if p := fresh.plan(t); p.AwaitsOnlyProbes() || !p.AwaitingProbes().Blocked(nil) {
 		t.Error("a failover that was not begun is told as if nothing stood against it")
 	}
 	failover.views = []View{down("a"), down("b")}
-	if p := failover.plan(t); p.OnlyUnprobed() || !p.Unprobed().Blocked(nil) {
+	if p := failover.plan(t); p.AwaitsOnlyProbes() || !p.AwaitingProbes().Blocked(nil) {
 		t.Error("without its candidate it is told as if nothing stood against it")
 	}
 }

@@ -25,7 +25,7 @@ func (s situation) steps(d decision) []Step {
 	return out
 }
 
-func (s situation) stored(id string) *Configuration {
+func (s situation) storedConfiguration(id string) *Configuration {
 	c := s.view(id).Belief.Configuration
 	if len(c.Clusters) == 0 {
 		return nil
@@ -39,16 +39,16 @@ func (s situation) stored(id string) *Configuration {
 func (s situation) failoverSteps(d decision) []Step {
 	v := s.view(d.primary.ID)
 	var out []Step
-	for _, c := range s.t.withRole(RoleStale) {
-		if _, marked := s.m.staleMark(c.ID); !marked || c.ID == d.lost {
+	for _, c := range s.topology.withRole(RoleStale) {
+		if _, marked := s.memory.staleMark(c.ID); !marked || c.ID == d.lost {
 			out = append(out, Step{Wave: 1, Action: ActionRecordStale, Cluster: c.ID, Reason: ReasonRemember})
 		}
 	}
 	switch v.Belief.Kind {
 	case BeliefStandby:
-		out = append(out, s.forcePromote(d.primary))
+		out = append(out, s.forcePromoteStep(d.primary))
 	case BeliefPrimary:
-		out = append(out, s.dropLost(d)...)
+		out = append(out, s.dropLostSteps(d)...)
 	default:
 		return nil
 	}
@@ -58,22 +58,22 @@ func (s situation) failoverSteps(d decision) []Step {
 	)
 }
 
-func (s situation) forcePromote(c Cluster) Step {
+func (s situation) forcePromoteStep(c Cluster) Step {
 	own, ok := s.view(c.ID).Belief.Configuration.Member(c.ID)
 	if !ok {
 		own = memberOf(c)
 	}
 	after := Configuration{Clusters: []Member{own}}.Clone()
-	return Step{Wave: 2, Action: ActionForcePromote, Cluster: c.ID, Reason: ReasonPrimaryLost, Before: s.stored(c.ID), After: &after}
+	return Step{Wave: 2, Action: ActionForcePromote, Cluster: c.ID, Reason: ReasonPrimaryLost, Before: s.storedConfiguration(c.ID), After: &after}
 }
 
-// dropLost tells a former primary that still takes writes, and its standbys,
+// dropLostSteps tells a former primary that still takes writes, and its standbys,
 // to go on without the cluster that was promoted instead and is lost.
-func (s situation) dropLost(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
-	out := []Step{s.update(2, d.primary.ID, ReasonPrimaryLost, after)}
-	for _, c := range s.t.withRole(RoleStandby) {
-		out = append(out, s.update(2, c.ID, ReasonKeepsStandby, after))
+func (s situation) dropLostSteps(d decision) []Step {
+	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.primary.ID)
+	out := []Step{s.updateStep(2, d.primary.ID, ReasonPrimaryLost, after)}
+	for _, c := range s.topology.withRole(RoleStandby) {
+		out = append(out, s.updateStep(2, c.ID, ReasonKeepsStandby, after))
 	}
 	return out
 }
@@ -81,9 +81,9 @@ func (s situation) dropLost(d decision) []Step {
 // switchoverSteps send one configuration to all members at once: the call on
 // a standby waits until replication brings it (milvus.md §2.5, §4.2).
 func (s situation) switchoverSteps(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.source)
+	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.source)
 	var out []Step
-	for _, c := range s.members() {
+	for _, c := range s.primaryAndStandbys() {
 		reason := ReasonKeepsStandby
 		switch c.ID {
 		case d.primary.ID:
@@ -91,29 +91,29 @@ func (s situation) switchoverSteps(d decision) []Step {
 		case d.source:
 			reason = ReasonBecomesStandby
 		}
-		out = append(out, s.update(1, c.ID, reason, after))
+		out = append(out, s.updateStep(1, c.ID, reason, after))
 	}
-	return append(out, s.closing(2, d.primary.ID, true)...)
+	return append(out, s.closingSteps(2, d.primary.ID, true)...)
 }
 
 // joinSteps tell the primary first, with the old standbys as the barrier, and
 // the new standbys after the primary was read back (milvus.md §4.1, §4.5).
 func (s situation) joinSteps(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), s.orderedBy(d))
+	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), s.orderedBy(d))
 	reason := ReasonJoins
 	if d.transition == TransitionBootstrap {
 		reason = ReasonNewTopology
 	}
-	out := []Step{s.update(1, d.primary.ID, reason, after)}
+	out := []Step{s.updateStep(1, d.primary.ID, reason, after)}
 	var joining []Step
-	for _, c := range s.t.withRole(RoleStandby) {
+	for _, c := range s.topology.withRole(RoleStandby) {
 		if s.keepsStandby(d, c) {
-			out = append(out, s.update(1, c.ID, ReasonKeepsStandby, after))
+			out = append(out, s.updateStep(1, c.ID, ReasonKeepsStandby, after))
 			continue
 		}
-		joining = append(joining, s.update(2, c.ID, ReasonJoins, after))
+		joining = append(joining, s.updateStep(2, c.ID, ReasonJoins, after))
 	}
-	return append(append(out, joining...), s.closing(3, d.primary.ID, false)...)
+	return append(append(out, joining...), s.closingSteps(3, d.primary.ID, false)...)
 }
 
 // orderedBy is the cluster whose live order a join keeps: a joining one that
@@ -121,7 +121,7 @@ func (s situation) joinSteps(d decision) []Step {
 // order of it; else the primary.
 func (s situation) orderedBy(d decision) string {
 	for _, p := range d.pairs {
-		if p.cell.join && p.o == stateForward && p.p == stateSelf {
+		if p.cell.join && p.other == stateForward && p.primary == stateSelf {
 			return p.member.ID
 		}
 	}
@@ -141,29 +141,29 @@ func (s situation) keepsStandby(d decision, c Cluster) bool {
 // detachSteps let the detached standbys go: the primary and the rest drop
 // them, each of them is the barrier of its own removal (milvus.md §4.4).
 func (s situation) detachSteps(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.primary.ID)
 	var out []Step
-	if stored := s.stored(d.primary.ID); stored == nil || !stored.Equal(after) {
-		out = append(out, s.update(1, d.primary.ID, ReasonLeaves, after))
+	if stored := s.storedConfiguration(d.primary.ID); stored == nil || !stored.Equal(after) {
+		out = append(out, s.updateStep(1, d.primary.ID, ReasonLeaves, after))
 	}
-	for _, c := range s.t.withRole(RoleStandby) {
-		out = append(out, s.update(1, c.ID, ReasonKeepsStandby, after))
+	for _, c := range s.topology.withRole(RoleStandby) {
+		out = append(out, s.updateStep(1, c.ID, ReasonKeepsStandby, after))
 	}
-	for _, c := range s.t.withRole(RoleDetached) {
+	for _, c := range s.topology.withRole(RoleDetached) {
 		if s.view(c.ID).Belief.Kind == BeliefStandby {
-			out = append(out, s.update(1, c.ID, ReasonLeaves, Configuration{Clusters: []Member{memberOf(c)}}))
+			out = append(out, s.updateStep(1, c.ID, ReasonLeaves, Configuration{Clusters: []Member{memberOf(c)}}))
 		}
 	}
-	return append(out, s.closing(2, d.primary.ID, false)...)
+	return append(out, s.closingSteps(2, d.primary.ID, false)...)
 }
 
-func (s situation) update(wave int, id string, reason Reason, after Configuration) Step {
+func (s situation) updateStep(wave int, id string, reason Reason, after Configuration) Step {
 	a := after.Clone()
-	return Step{Wave: wave, Action: ActionUpdate, Cluster: id, Reason: reason, Before: s.stored(id), After: &a}
+	return Step{Wave: wave, Action: ActionUpdate, Cluster: id, Reason: reason, Before: s.storedConfiguration(id), After: &a}
 }
 
-// closing waits, verifies and, when the primary moved, redirects.
-func (s situation) closing(wave int, primary string, moves bool) []Step {
+// closingSteps waits, verifies and, when the primary moved, redirects.
+func (s situation) closingSteps(wave int, primary string, moves bool) []Step {
 	out := []Step{
 		{Wave: wave, Action: ActionWait, Cluster: primary, Reason: ReasonProveReplication},
 		{Wave: wave + 1, Action: ActionVerify, Cluster: primary, Reason: ReasonProveRole, Verify: s.rules.Verify},
@@ -174,10 +174,10 @@ func (s situation) closing(wave int, primary string, moves bool) []Step {
 	return out
 }
 
-// members are the primary and the standbys, by id.
-func (s situation) members() []Cluster {
+// primaryAndStandbys are the primary and the standbys, by id.
+func (s situation) primaryAndStandbys() []Cluster {
 	var out []Cluster
-	for _, c := range s.t.Clusters {
+	for _, c := range s.topology.Clusters {
 		if c.Role == RolePrimary || c.Role == RoleStandby {
 			out = append(out, c)
 		}
@@ -217,10 +217,10 @@ func (s situation) keepOrder(want Configuration, live string) Configuration {
 // (milvus.md §2.5). Nothing but the channels changes, as versions up to 2.6.15
 // demand (milvus.md V21).
 func (s situation) growSteps(d decision) []Step {
-	after := s.keepOrder(star(d.primary, s.t.withRole(RoleStandby)), d.primary.ID)
+	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.primary.ID)
 	var out []Step
-	for _, c := range s.members() {
-		out = append(out, s.update(1, c.ID, ReasonChannelsGrow, after))
+	for _, c := range s.primaryAndStandbys() {
+		out = append(out, s.updateStep(1, c.ID, ReasonChannelsGrow, after))
 	}
-	return append(out, s.closing(2, d.primary.ID, false)...)
+	return append(out, s.closingSteps(2, d.primary.ID, false)...)
 }

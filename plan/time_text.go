@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// AtMost writes an upper bound as people read it, "4.3 s" or "1 h 59 min", and
+// UpperBoundText writes an upper bound as people read it, "4.3 s" or "1 h 59 min", and
 // rounds it up: a bound on a loss must not look smaller than it is.
-func AtMost(d time.Duration) string { return spell(d, math.Ceil) }
+func UpperBoundText(d time.Duration) string { return durationText(d, math.Ceil) }
 
-// About writes a duration that bounds nothing, such as an age, as people read it.
-func About(d time.Duration) string { return spell(d, math.Round) }
+// DurationText writes a duration that bounds nothing, such as an age, as people read it.
+func DurationText(d time.Duration) string { return durationText(d, math.Round) }
 
 // units are what durations are written in, the largest first; each is used from
 // a length on, beside the next one, below which all is rounded.
@@ -26,8 +26,8 @@ var units = []struct {
 	{10 * time.Second, time.Second, time.Second, "s", ""},
 }
 
-// spell rounds first and chooses the unit then, so that nothing reads "60 s".
-func spell(d time.Duration, round func(float64) float64) string {
+// durationText rounds first and chooses the unit then, so that nothing reads "60 s".
+func durationText(d time.Duration, round func(float64) float64) string {
 	d = max(d, 0)
 	for _, u := range units {
 		rounded := time.Duration(round(float64(d)/float64(u.next))) * u.next
@@ -53,7 +53,7 @@ const rfc3339Shape = "0000-00-00T00:00:00"
 // own parser takes more and less. Leap seconds are not taken: Go has none.
 func ParseTime(s string) (time.Time, error) {
 	upper := strings.ToUpper(s)
-	if !rfc3339(upper) {
+	if !isRFC3339(upper) {
 		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339 (hint: write date, time and zone, such as 2026-11-01T09:00:00Z)", s)
 	}
 	t, err := time.Parse(time.RFC3339Nano, upper)
@@ -63,8 +63,8 @@ func ParseTime(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-func rfc3339(s string) bool {
-	if len(s) < len(rfc3339Shape) || !shaped(s[:len(rfc3339Shape)], rfc3339Shape) {
+func isRFC3339(s string) bool {
+	if len(s) < len(rfc3339Shape) || !hasShape(s[:len(rfc3339Shape)], rfc3339Shape) {
 		return false
 	}
 	rest := s[len(rfc3339Shape):]
@@ -77,11 +77,11 @@ func rfc3339(s string) bool {
 	if rest == "Z" {
 		return true
 	}
-	return (shaped(rest, "+00:00") || shaped(rest, "-00:00")) && rest[1:3] < "24" && rest[4:] < "60"
+	return (hasShape(rest, "+00:00") || hasShape(rest, "-00:00")) && rest[1:3] < "24" && rest[4:] < "60"
 }
 
-// shaped says whether s has digits where shape has a 0, and the same elsewhere.
-func shaped(s, shape string) bool {
+// hasShape says whether s has digits where shape has a 0, and the same elsewhere.
+func hasShape(s, shape string) bool {
 	if len(s) != len(shape) {
 		return false
 	}

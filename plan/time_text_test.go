@@ -34,10 +34,10 @@ func TestDurationsReadAsPeopleWriteThem(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.d.String(), func(t *testing.T) {
-			if got := AtMost(c.d); got != c.atMost {
+			if got := UpperBoundText(c.d); got != c.atMost {
 				t.Errorf("at most: got %s, want %s", got, c.atMost)
 			}
-			if got := About(c.d); got != c.about {
+			if got := DurationText(c.d); got != c.about {
 				t.Errorf("about: got %s, want %s", got, c.about)
 			}
 		})
@@ -48,7 +48,7 @@ func TestDurationsReadAsPeopleWriteThem(t *testing.T) {
 func TestAnUpperBoundNeverReadsSmaller(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := time.Duration(rapid.Int64Range(0, int64(400*24*time.Hour)).Draw(t, "d"))
-		if back := readBack(t, AtMost(d)); back < d {
+		if back := readBack(t, UpperBoundText(d)); back < d {
 			t.Fatalf("%s reads %s", d, back)
 		}
 	})

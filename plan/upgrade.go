@@ -59,8 +59,8 @@ func AdviseUpgrade(t Topology, o Observed, streams []StreamState, to Version) Up
 	if len(out.Order) == 0 {
 		return out
 	}
-	out.Beware = u.beware(out.Order)
-	out.Mends = u.mends(out.Order)
+	out.Beware = u.upgradeNotes(out.Order)
+	out.Mends = u.mended(out.Order)
 	return out
 }
 
@@ -91,18 +91,18 @@ func (u upgrading) order() []UpgradeStep {
 		standbys = append(standbys, c.ID)
 	}
 	behind := func(ids []string) []string {
-		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return u.from(id).Same(u.to) })
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return u.from(id).sameRelease(u.to) })
 	}
 	last := u.steps(primary.ID, standbys, behind(append(slices.Clone(standbys), primary.ID)))
 	first := u.steps(primary.ID, standbys, behind(append([]string{primary.ID}, standbys...)))
-	if interrupted(first) < interrupted(last) {
+	if stopsReplication(first) < stopsReplication(last) {
 		return first
 	}
 	return last
 }
 
-// interrupted counts the steps after which some standby is not reached.
-func interrupted(steps []UpgradeStep) int {
+// stopsReplication counts the steps after which some standby is not reached.
+func stopsReplication(steps []UpgradeStep) int {
 	n := 0
 	for _, s := range steps {
 		if len(s.Stops) > 0 {
@@ -162,15 +162,15 @@ func (u upgrading) checks(id string) Support {
 	return u.from(id).Has(FeatureStreamRights)
 }
 
-// beware is what to do before the first step.
-func (u upgrading) beware(order []UpgradeStep) []UpgradeNote {
+// upgradeNotes is what to do before the first step.
+func (u upgrading) upgradeNotes(order []UpgradeStep) []UpgradeNote {
 	var out []UpgradeNote
 	if standing := u.to.Standing(); standing != "" {
 		out = append(out, UpgradeNote{Message: u.to.Label + " is " + standing, Remedy: "rehearse this on a pair for tests"})
 	}
 	crosses := false
 	for _, s := range order {
-		if lost := u.loses(s.From); lost != "" {
+		if lost := u.lostFeatures(s.From); lost != "" {
 			out = append(out, UpgradeNote{s.Cluster, u.to.Label + " lacks what " + s.From.Label + " has: " + lost, "take a release that has it"})
 		}
 		if len(s.Stops) > 0 {
@@ -239,8 +239,8 @@ func (u upgrading) rights(id string) []UpgradeNote {
 	return out
 }
 
-// loses are the features that a version has and the wanted one is known to lack.
-func (u upgrading) loses(from Version) string {
+// lostFeatures are the features that a version has and the wanted one is known to lack.
+func (u upgrading) lostFeatures(from Version) string {
 	var out []string
 	for _, r := range features {
 		if from.Has(r.feature) == SupportYes && u.to.Lacks(r.feature) {
@@ -250,9 +250,9 @@ func (u upgrading) loses(from Version) string {
 	return strings.Join(out, "; ")
 }
 
-// mends are the features that the wanted version has and some cluster lacks, or
+// mended are the features that the wanted version has and some cluster lacks, or
 // is not known to have.
-func (u upgrading) mends(order []UpgradeStep) []string {
+func (u upgrading) mended(order []UpgradeStep) []string {
 	var out []string
 	for _, r := range features {
 		lack := slices.ContainsFunc(order, func(s UpgradeStep) bool { return s.From.Has(r.feature) != SupportYes })

@@ -235,8 +235,8 @@ func (v Version) Since(f Feature) string {
 	return strings.Join(out, " or ") + " or later"
 }
 
-// Released says whether some release has a feature.
-func (v Version) Released(f Feature) bool { return v.Since(f) != laterVersion }
+// released says whether some release has a feature.
+func (v Version) released(f Feature) bool { return v.Since(f) != laterVersion }
 
 // VersionRow is one line of the table for a reader.
 type VersionRow struct {
@@ -268,7 +268,7 @@ func VersionTable() []VersionRow {
 	return out
 }
 
-// Same says whether two labels name one release.
-func (v Version) Same(w Version) bool {
+// sameRelease says whether two labels name one release.
+func (v Version) sameRelease(w Version) bool {
 	return v.exact && w.exact && v.major == w.major && v.minor == w.minor && v.patch == w.patch
 }

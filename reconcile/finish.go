@@ -65,7 +65,7 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 	}
 	for _, c := range joining {
 		if err := r.proveReplication(ctx, prep, prep.plan.Primary, c.ID); err != nil {
-			var fell plan.FellBack
+			var fell plan.FellBackError
 			if errors.As(r.holdsConfiguration(ctx, prep, 0), &fell) { // that is the cause, and it says what to do
 				return StepResult{Status: plan.StepFailed, Detail: fell.Error()}
 			}

@@ -31,7 +31,7 @@ func (a Apply) reread(ctx context.Context) (Apply, error) {
 	if a.RereadGit == nil {
 		return a, nil
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, rereadGitWithin, fmt.Errorf("no answer within %s", plan.About(rereadGitWithin)))
+	bounded, cancel := context.WithTimeoutCause(ctx, rereadGitWithin, fmt.Errorf("no answer within %s", plan.DurationText(rereadGitWithin)))
 	defer cancel()
 	w, err := a.RereadGit(bounded)
 	if err != nil {

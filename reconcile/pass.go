@@ -98,7 +98,7 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	}
 	if p.NoProbes && !p.acting {
 		for i, t := range computed.Topologies {
-			computed.Topologies[i] = t.Unprobed()
+			computed.Topologies[i] = t.AwaitingProbes()
 		}
 	}
 	report := p.authorize(computed, s.remembered)
@@ -130,7 +130,7 @@ func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
 func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 	return func(done, of int, left time.Duration) {
 		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
-			w.Primary, done, of, plan.About(left)))
+			w.Primary, done, of, plan.DurationText(left)))
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // with the proof and sends nothing.
 func TestAnAttachIsProven(t *testing.T) {
 	s := newAttach(t)
-	s.Actor.ReplicationErr = plan.NotCaughtUp{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
+	s.Actor.ReplicationErr = plan.NotCaughtUpError{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
 	got := s.Run(t)
 	if got.Outcome != reconcile.OutcomeUnverified || !s.Ledger.Open() {
 		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.Ledger.Open())
@@ -51,7 +51,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
-			s.Actor.ConfigurationErr = plan.FellBack{
+			s.Actor.ConfigurationErr = plan.FellBackError{
 				Topology: "orders", Cluster: "cluster-b", Belief: plan.Belief{Kind: plan.BeliefStandalone},
 				Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-a", To: "cluster-b"}}},
 			}
@@ -78,7 +78,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 // last of all, since applications do not wait for it.
 func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
 	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
-	s.Actor.ConfigurationErr = plan.FellBack{
+	s.Actor.ConfigurationErr = plan.FellBackError{
 		Topology: "orders", Cluster: "cluster-a", Belief: plan.Belief{Kind: plan.BeliefPrimary},
 		Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-b", To: "cluster-a"}}},
 	}

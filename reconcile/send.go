@@ -58,7 +58,7 @@ func (r run) sendRecorded(ctx context.Context, prep prepared, res *Result) bool 
 func (r run) sendWaves(ctx context.Context, prep prepared, res *Result) bool {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
 	if within := prep.topology.Switchover.Timeout; within > 0 && prep.plan.Transition == plan.TransitionSwitchover {
-		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.About(within)))
+		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.DurationText(within)))
 	}
 	defer cancel()
 	for _, wave := range waves(prep.plan.Steps) {
@@ -224,7 +224,7 @@ func (h *halfPromotion) finding(known bool) string {
 	}
 	f := plan.HalfPromotion(h.run.name, h.step.Cluster, source)
 	if known {
-		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.About(restartHalfPromotedAfter))
+		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.DurationText(restartHalfPromotedAfter))
 	}
 	return fmt.Sprintf("%s: %s (hint: %s)", f.Code, f.Message, f.Remedy)
 }

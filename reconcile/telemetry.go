@@ -33,7 +33,7 @@ func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.
 	}
 	limit := ""
 	if atMost > 0 {
-		limit = fmt.Sprintf(", at most %s", plan.About(atMost))
+		limit = fmt.Sprintf(", at most %s", plan.DurationText(atMost))
 	}
 	p.tell(topology, what+limit)
 	if p.TellOnce {
@@ -50,7 +50,7 @@ func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.
 			case <-over:
 				return
 			case at := <-tick.C:
-				p.tell(topology, fmt.Sprintf("%s, %s so far%s", what, plan.About(at.Sub(began)), limit))
+				p.tell(topology, fmt.Sprintf("%s, %s so far%s", what, plan.DurationText(at.Sub(began)), limit))
 			}
 		}
 	}()

@@ -240,7 +240,7 @@ func (e *evaluation) checkDate(v *vote) (string, string) {
 	case date.IsZero():
 		return CodeExpired, "it has no date"
 	case date.After(e.now.Add(FutureSkew)):
-		return CodeExpired, fmt.Sprintf("it is dated %s, more than %s ahead of now (%s): set the clocks right and sign again", stamp(date), plan.About(FutureSkew), stamp(e.now))
+		return CodeExpired, fmt.Sprintf("it is dated %s, more than %s ahead of now (%s): set the clocks right and sign again", stamp(date), plan.DurationText(FutureSkew), stamp(e.now))
 	}
 	return "", ""
 }
@@ -249,7 +249,7 @@ func (e *evaluation) checkTime(v *vote) (string, string) {
 	date := v.carrier.Date
 	switch {
 	case !e.now.Before(date.Add(e.maxAge)):
-		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.About(e.maxAge), e.again())
+		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.DurationText(e.maxAge), e.again())
 	case !v.claim.Expires.IsZero() && !e.now.Before(v.claim.Expires):
 		return CodeExpired, fmt.Sprintf("its %s was %s. %s", KeyExpires, stamp(v.claim.Expires), e.again())
 	}
@@ -289,10 +289,10 @@ func (e *evaluation) checkLoss(v *vote) (string, string) {
 	w := e.Plan.DataLoss
 	switch {
 	case w == nil || w.Upper == nil:
-		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if the loss is to be taken", plan.About(*limit), KeyMaxDataLoss)
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if the loss is to be taken", plan.DurationText(*limit), KeyMaxDataLoss)
 	case *w.Upper > *limit:
 		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost: if that is to be taken, approve with '%s: %s'",
-			plan.About(*limit), plan.AtMost(*w.Upper), KeyMaxDataLoss, w.Bound())
+			plan.DurationText(*limit), plan.UpperBoundText(*w.Upper), KeyMaxDataLoss, w.Bound())
 	}
 	return "", ""
 }

@@ -109,5 +109,5 @@ func (l *Loop) Health() error {
 		return nil
 	}
 	slices.Sort(stuck)
-	return fmt.Errorf("stuck for more than %s beyond its deadline: %q", plan.About(overtime), stuck)
+	return fmt.Errorf("stuck for more than %s beyond its deadline: %q", plan.DurationText(overtime), stuck)
 }

@@ -54,7 +54,7 @@ func (w *watch) update(a reconcile.Apply, t plan.TopologyPlan, d approval.Decisi
 		w.made = nil
 		return
 	}
-	w.wants = plan.Watch(w.topology, a.Desired.Limits, t)
+	w.wants = plan.WatchWants(w.topology, a.Desired.Limits, t)
 	w.made = slices.DeleteFunc(w.made, func(e plan.Evidence) bool {
 		return !slices.ContainsFunc(w.wants, func(x plan.Want) bool { return x.Primary == e.Primary && x.Candidate == e.Candidate })
 	})

@@ -103,7 +103,7 @@ func (p *flowProof) await(ctx context.Context) error {
 		}
 		v := f.view(ctx, p.topology, p.to, look{progress: true})
 		if v.Belief.Kind != plan.BeliefUnknown && v.Belief.Source != p.from.cluster.ID {
-			return plan.NotFollowing{Source: p.from.cluster.ID, Target: p.to.cluster.ID, Belief: v.Belief}
+			return plan.NotFollowingError{Source: p.from.cluster.ID, Target: p.to.cluster.ID, Belief: v.Belief}
 		}
 		if allKnown(v.Progress) || p.last == nil {
 			behind = behindTick(v, p.to.cluster, p.from.cluster.ID, p.tick)
@@ -125,9 +125,9 @@ func allKnown(channels []plan.ChannelProgress) bool {
 }
 
 func (p *flowProof) notCaughtUp(behind []string) error {
-	return plan.NotCaughtUp{
+	return plan.NotCaughtUpError{
 		Source: p.from.cluster.ID, Target: p.to.cluster.ID, Behind: behind, Channels: len(p.to.cluster.PChannels),
-		Within: p.within, Still: plan.StoodStill(p.before, p.last),
+		Within: p.within, NoneMoved: plan.NoneMoved(p.before, p.last),
 	}
 }
 

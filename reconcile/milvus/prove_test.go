@@ -125,7 +125,7 @@ func TestAProofRestsOnWhatIsWrittenNow(t *testing.T) {
 	ctx, cancel := context.WithCancel(w.ctx())
 	defer cancel()
 	clock.AfterFunc(time.Minute, cancel)
-	var late plan.NotCaughtUp
+	var late plan.NotCaughtUpError
 	if err := w.fleet().ProveReplication(ctx, w.topology, "a", "b", time.Minute); !errors.As(err, &late) {
 		t.Errorf("%v", err)
 	}

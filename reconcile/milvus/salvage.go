@@ -257,7 +257,7 @@ func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateC
 func (s *salvaging) read(ctx context.Context, part stretch, take func(*commonpb.ImmutableMessage) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.About(salvageIdle))) })
+	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.DurationText(salvageIdle))) })
 	defer idle.Stop()
 	err := s.dump(ctx, part, func(m *commonpb.ImmutableMessage) bool {
 		idle.Reset(salvageIdle)

@@ -30,7 +30,7 @@ func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps [
 			case v.Belief.Kind == plan.BeliefUnknown:
 				silent = append(silent, steps[i].Cluster)
 			case !stays(v.Belief, steps[i]):
-				return plan.FellBack{Topology: t.Name, Cluster: steps[i].Cluster, Wanted: *steps[i].After, Belief: v.Belief}
+				return plan.FellBackError{Topology: t.Name, Cluster: steps[i].Cluster, Wanted: *steps[i].After, Belief: v.Belief}
 			}
 		}
 		switch over := !f.clock.Now().Before(until); {

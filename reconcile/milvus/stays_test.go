@@ -47,7 +47,7 @@ func TestStays(t *testing.T) {
 			}
 			before := clock.ManualClock.Now()
 			err := w.fleet().HoldsConfiguration(w.ctx(), w.topology, steps, 6*time.Second)
-			var fell plan.FellBack
+			var fell plan.FellBackError
 			if (err != nil) != c.fails || errors.As(err, &fell) && fell.Belief.Kind != c.fell || c.fell != "" && fell.Cluster != "b" {
 				t.Errorf("%v", err)
 			}

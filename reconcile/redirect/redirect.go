@@ -185,7 +185,7 @@ func (t target) within(ctx context.Context, w wanted, call func(context.Context,
 	defer cancel()
 	err := call(bounded, w)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("it did not end within %s: %w", plan.About(t.Timeout), err)
+		return fmt.Errorf("it did not end within %s: %w", plan.DurationText(t.Timeout), err)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ const (
 )
 
 // errTooOften is why a restart was not made: it was tried as often as is allowed.
-var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", most, plan.About(span))
+var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", most, plan.DurationText(span))
 
 // Restarter restarts clusters. Use [New]. It is safe for use by several
 // goroutines.
@@ -80,7 +80,7 @@ func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made
 		"RECONCILE_CLUSTER_ADDRESS=" + c.Address,
 	})
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return true, fmt.Errorf("it did not end within %s: %w", plan.About(timeout), err)
+		return true, fmt.Errorf("it did not end within %s: %w", plan.DurationText(timeout), err)
 	}
 	return true, err
 }

@@ -320,11 +320,11 @@ func (x *examination) ledgerClock(ahead time.Duration) {
 	}
 	c := render.Check{
 		Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning,
-		Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.About(ahead)), Remedy: "set this machine's clock by NTP",
+		Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.DurationText(ahead)), Remedy: "set this machine's clock by NTP",
 	}
 	if age := x.e.policy.MaxAgeFor(plan.TransitionFailover); ahead >= age {
 		c.Verdict, c.Blocks = render.CheckFailed, true
-		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.About(age))
+		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.DurationText(age))
 		c.Remedy += "; if it is right, the record was made by a clock that was not: 'reconcile ledger accept' has the ledger go by ours"
 	}
 	x.check(c)

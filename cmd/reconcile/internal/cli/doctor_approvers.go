@@ -40,7 +40,7 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 		if age, watch := x.e.policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.config.Limits.UnavailableFor); age <= watch {
 			x.check(render.Check{
 				Area: "approvers", Subject: t.Name, Verdict: render.CheckFailed, Blocks: x.e.config.Mode != schema.ModeApply,
-				Message: fmt.Sprintf("an approval of a failover counts for %s, and apply watches the lost primary for %s before it acts: it would be denied as EXPIRED", plan.About(age), plan.About(watch)),
+				Message: fmt.Sprintf("an approval of a failover counts for %s, and apply watches the lost primary for %s before it acts: it would be denied as EXPIRED", plan.DurationText(age), plan.DurationText(watch)),
 				Remedy:  "raise approval.maxAge, or lower failover.unavailableFor",
 			})
 		}

@@ -22,14 +22,14 @@ const dateTolerated = time.Minute
 func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	defer x.e.g.doing("comparing our clock with that of Git")()
 	if date, asked, ok := x.gitDate(ctx); ok {
-		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.About(dateTolerated))}
+		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.DurationText(dateTolerated))}
 		if off := date.Sub(asked); off.Abs() > dateTolerated {
 			word := "ahead of"
 			if off < 0 {
 				word = "behind"
 			}
 			c.Verdict = render.CheckWarning
-			c.Message = fmt.Sprintf("the Git server is %s %s our clock: one of both is wrong, and by ours approvals begin and end", plan.About(off.Abs()), word)
+			c.Message = fmt.Sprintf("the Git server is %s %s our clock: one of both is wrong, and by ours approvals begin and end", plan.DurationText(off.Abs()), word)
 			c.Remedy = "set this machine's clock by NTP"
 		}
 		x.check(c)
@@ -39,7 +39,7 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 			if ahead := carrier.Date.Sub(x.e.g.clock()); ahead > dateTolerated {
 				x.check(render.Check{
 					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,
-					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.About(ahead)),
+					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.DurationText(ahead)),
 					Remedy:  "set the clocks of this machine and of those who approve by NTP",
 				})
 				break

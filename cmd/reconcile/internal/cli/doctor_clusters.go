@@ -172,10 +172,10 @@ func clockCheck(r milvus.Rights) render.Check {
 			word = "behind"
 		}
 		c.Verdict = render.CheckWarning
-		c.Message = fmt.Sprintf("its time ticks are %s %s our clock: the bound of a data loss is wrong by that much", plan.About(r.Ahead.Abs()), word)
+		c.Message = fmt.Sprintf("its time ticks are %s %s our clock: the bound of a data loss is wrong by that much", plan.DurationText(r.Ahead.Abs()), word)
 		c.Remedy = "set the clocks of both by NTP"
 	default:
-		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.About(tolerated))
+		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.DurationText(tolerated))
 	}
 	return c
 }

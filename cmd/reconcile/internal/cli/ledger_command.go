@@ -89,7 +89,7 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
 	if ahead := s.Newest().Sub(g.clock()); ahead > tolerated {
-		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.About(ahead))})
+		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.DurationText(ahead))})
 	}
 	var out strings.Builder
 	for _, l := range lines {

@@ -57,7 +57,7 @@ func (g *globals) showWait(what string, over <-chan struct{}) {
 		case <-over:
 			return
 		case <-g.after(progressEvery):
-			g.drawWait(what+": "+plan.About(g.clock().Sub(began).Truncate(progressEvery)), over)
+			g.drawWait(what+": "+plan.DurationText(g.clock().Sub(began).Truncate(progressEvery)), over)
 		}
 	}
 }

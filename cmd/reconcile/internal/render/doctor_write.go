@@ -160,7 +160,7 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	if b.Loss != nil {
 		lost = "; how much would be lost is not known"
 		if b.Loss.Upper != nil {
-			lost = "; up to " + plan.AtMost(*b.Loss.Upper) + " of writes would be lost"
+			lost = "; up to " + plan.UpperBoundText(*b.Loss.Upper) + " of writes would be lost"
 		}
 	}
 	label, name := b.Cluster, ""

@@ -133,7 +133,7 @@ func (d Document) lossCell(t plan.TopologyPlan) string {
 	case t.DataLoss == nil || t.DataLoss.Upper == nil:
 		return "✗ **unknown**"
 	default:
-		return "✗ up to " + plan.AtMost(*t.DataLoss.Upper)
+		return "✗ up to " + plan.UpperBoundText(*t.DataLoss.Upper)
 	}
 }
 

@@ -62,7 +62,7 @@ func applyGoldens() map[string]applyCase {
 		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
 		"apply_switchover_lag": {document(switchover()).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: "blocked",
-			Detail: string(plan.CodeSwitchoverLag) + ": " + plan.NotCaughtUp{
+			Detail: string(plan.CodeSwitchoverLag) + ": " + plan.NotCaughtUpError{
 				Source: "cluster-a", Target: "cluster-b", Behind: []string{"cluster-b-rootcoord-dml_1"}, Channels: 2, Within: 30 * time.Second,
 			}.Error(),
 		}}},

@@ -198,7 +198,7 @@ func lagWords(c plan.ClusterPlan) string {
 	case c.Lag.Upper == nil:
 		return "unknown"
 	default:
-		return "≤ " + plan.AtMost(*c.Lag.Upper)
+		return "≤ " + plan.UpperBoundText(*c.Lag.Upper)
 	}
 }
 

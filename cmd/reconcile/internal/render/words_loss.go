@@ -83,9 +83,9 @@ func boundWords(w *plan.Window, old string) string {
 	if *w.Upper == 0 {
 		return fmt.Sprintf("Nothing is known to be lost: all writes to %s up to its last answer were replicated (%s).", old, basis(w))
 	}
-	s := fmt.Sprintf("Up to %s of writes", plan.AtMost(*w.Upper))
+	s := fmt.Sprintf("Up to %s of writes", plan.UpperBoundText(*w.Upper))
 	if w.Lower != nil && *w.Lower > 0 {
-		s = fmt.Sprintf("Between %s and %s of writes", plan.About(*w.Lower), plan.AtMost(*w.Upper))
+		s = fmt.Sprintf("Between %s and %s of writes", plan.DurationText(*w.Lower), plan.UpperBoundText(*w.Upper))
 	}
 	s += " to " + old
 	if !w.ReplicatedUpTo.IsZero() {
@@ -97,7 +97,7 @@ func boundWords(w *plan.Window, old string) string {
 func basis(w *plan.Window) string {
 	s := orElse(methodWords[w.Method], "the method is not known")
 	if w.Age != nil {
-		s += ", " + plan.About(*w.Age) + " old"
+		s += ", " + plan.DurationText(*w.Age) + " old"
 	}
 	return s
 }
@@ -157,5 +157,5 @@ func channelWords(w *plan.Window) string {
 		return ""
 	}
 	return fmt.Sprintf("Worst channel: %s, %s; best: %s, %s.",
-		worst.Channel, plan.AtMost(*worst.Upper), best.Channel, plan.AtMost(*best.Upper))
+		worst.Channel, plan.UpperBoundText(*worst.Upper), best.Channel, plan.UpperBoundText(*best.Upper))
 }
