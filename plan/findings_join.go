@@ -82,7 +82,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 	}
 	return []Finding{NewFinding(CodeRejoinedWithoutRebuild, d.primary.ID,
 		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log holds what fenced it, and makes %s a primary again beside it seconds after this switchover",
-			d.primary.ID, at.UTC().Format(time.RFC3339), d.source),
+			d.primary.ID, at.UTC().Format(time.RFC3339), wordOr(d.source, "the primary before")),
 		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first. 'apply' reads both back for some seconds and says so if it happens")}
 }
 

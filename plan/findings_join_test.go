@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -195,6 +196,21 @@ func TestRejoined(t *testing.T) {
 				t.Errorf("%s: %v", got.Transition, got.Findings)
 			}
 		})
+	}
+}
+
+// TestRejoinedWhereTheSourceIsUnknown: the finding names the other cluster in words
+// where the cluster that becomes primary does not tell which one it follows.
+func TestRejoinedWhereTheSourceIsUnknown(t *testing.T) {
+	memory := Memory{
+		Stale:      []StaleMark{{Cluster: "b", Topology: "orders", Since: now.Add(-48 * time.Hour), Promoted: "a", Effected: true, Fenced: true}},
+		Provisions: []UsedProvision{{Cluster: "b", At: now.Add(-24 * time.Hour)}},
+	}
+	doc := document(8, cluster("a", RoleStandby), cluster("b", RolePrimary)).after(document(7, cluster("a", RolePrimary), cluster("b", RoleStandby)))
+	got := world{t: doc, views: []View{primaryOf("a", "b"), down("b")}, memory: memory}.plan(t)
+	i := slices.IndexFunc(got.Findings, func(f Finding) bool { return f.Code == CodeRejoinedWithoutRebuild })
+	if i < 0 || !strings.Contains(got.Findings[i].Message, "makes the primary before a primary again") {
+		t.Errorf("%s: %v", got.Transition, got.Findings)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // with the proof and sends nothing.
 func TestAnAttachIsProven(t *testing.T) {
 	s := newAttach(t)
-	s.Actor.ReplicationErr = plan.NotCaughtUpError{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, Still: true}
+	s.Actor.ReplicationErr = plan.NotCaughtUpError{Source: "cluster-a", Target: "cluster-b", Channels: 1, Behind: []string{"x"}, NoneMoved: true}
 	got := s.Run(t)
 	if got.Outcome != reconcile.OutcomeUnverified || !s.Ledger.Open() {
 		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.Ledger.Open())
