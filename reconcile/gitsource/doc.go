@@ -10,6 +10,11 @@
 // has is found here (layout.go, objects.go, refs.go, reftable.go), so that what git
 // makes by itself is read; go-git unpacks them, and fetches.
 //
+// Repositories with SHA-256 names of objects are refused, with a command that makes one
+// with SHA-1 names. Reading them through the git program was considered: the names are
+// of 32 bytes all through the walks, caches and indexes here, what a signature is over
+// differs (gpgsig-sha256), and no large forge serves such repositories by default.
+//
 // It does not parse topology files: the caller says which documents a blob
 // holds (KeysFunc). It does not decide whether an approval suffices: that is
 // approval.Evaluate. For the demo, the simulator and tests it can also make a

@@ -161,6 +161,9 @@ func (l layout) readFormat() (format, error) {
 	return f, f.check()
 }
 
+// convert makes a repository that is read out of one with SHA-256 names of objects.
+const convert = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; what was approved is to be approved again there, since signatures are over the names"
+
 // check refuses what would be misread.
 func (f format) check() error {
 	switch f.version {
@@ -172,7 +175,7 @@ func (f format) check() error {
 		value = strings.ToLower(value)
 		switch {
 		case key == "objectformat" && value != "sha1":
-			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: give a repository as `git init --object-format=sha1` makes it", ErrFormat, value)
+			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: %s", ErrFormat, value, convert)
 		case key == "refstorage" && value != "files" && value != "reftable":
 			return fmt.Errorf("%w: its refs are stored as %+q: run `git refs migrate --ref-format=files` in it", ErrFormat, value)
 		case f.version == "1" && !harmless[key] && key != "objectformat" && key != "refstorage":

@@ -99,7 +99,7 @@ func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference)
 	if len(data) > 4 && data[4] == 2 {
 		head, foot = 28, 72
 		if len(data) >= head && string(data[24:28]) != "sha1" {
-			return fmt.Errorf("%w: only SHA-1 object names are read", ErrFormat)
+			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, convert)
 		}
 	}
 	if len(data) < head+foot || string(data[:4]) != "REFT" || data[4] != 1 && data[4] != 2 {
