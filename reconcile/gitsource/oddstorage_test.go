@@ -19,6 +19,7 @@ type way struct {
 	name    string
 	make    func(s *shell) string // returns what is to be opened
 	problem string                // by which it is refused
+	or      bool                  // it is refused, or read: a short history is all there
 }
 
 // in makes a way that stays in the same folder.
@@ -34,7 +35,7 @@ func runs(name string, commands ...string) way {
 func (s *shell) commands(commands ...string) {
 	s.t.Helper()
 	for _, c := range commands {
-		s.git(strings.Fields(c)...)
+		s.git(strings.Fields(strings.ReplaceAll(c, "file://.", "file://"+s.dir))...)
 	}
 }
 
@@ -60,9 +61,12 @@ func (s *shell) append(path, content string) {
 	}
 }
 
-// waysToStore lists what this git can do; git 2.45 and later make tables of refs.
+// waysToStore lists what this git can do, and what later ones do by our own hand.
+// Tables of refs are made by git 2.45 and later; a writer of the tests makes them for
+// any git, and testdata/reftable has some that git 2.55 wrote.
 func waysToStore(t *testing.T) []way {
-	all := [][]way{{{name: "as it is"}}, packWays(), refWays(), layoutWays(), alternateWays(), configWays()}
+	t.Log(run(t, nil, "git", "version"), "makes the repositories, and says what is in them")
+	all := [][]way{{{name: "as it is"}}, packWays(), refWays(), layoutWays(), cloneWays(), alternateWays(), configWays(), writtenTableWays()}
 	probe := newShell(t)
 	if _, err := probe.tryGit(alice, "init", "-q", "--ref-format=reftable", "tables"); err == nil {
 		all = append(all, tableWays())
@@ -83,6 +87,10 @@ func packWays() []way {
 		runs("a pack index of version 1", "-c pack.indexVersion=1 repack -q -a -d -f"),
 		runs("no compression", "-c core.compression=0 repack -q -a -d -F"),
 		runs("no deltas of what is large", "-c core.bigFileThreshold=1 repack -q -a -d -F"),
+		runs("a multi-pack index alone", "repack -q", "multi-pack-index write"),
+		runs("a multi-pack index that joined packs", "repack -q", "repack -q -a", "multi-pack-index write", "multi-pack-index repack", "multi-pack-index expire"),
+		runs("packs in steps of size", "repack -q --geometric=2 -d", "repack -q --geometric=2 -d --write-midx"),
+		runs("packs of few bytes", "-c pack.packSizeLimit=1m repack -q -a -d -f"),
 		runs("a multi-pack index with bitmaps", "repack -q -a -d", "multi-pack-index write --bitmap"),
 		runs("bitmaps and a reverse index", "-c pack.writeReverseIndex=true repack -q -a -d -b"),
 		runs("a commit graph", "commit-graph write --reachable --changed-paths"),
@@ -198,15 +206,15 @@ func refWays() []way {
 			s.commands("pack-refs --all")
 		}),
 		runs("HEAD by a symbolic ref of a symbolic ref", "symbolic-ref refs/heads/one refs/heads/main", "symbolic-ref refs/heads/two refs/heads/one", "symbolic-ref HEAD refs/heads/two"),
-		{"HEAD at a branch without a commit", func(s *shell) string {
+		{name: "HEAD at a branch without a commit", make: func(s *shell) string {
 			s.commands("symbolic-ref HEAD refs/heads/unborn")
 			return s.dir
-		}, "no commit on it yet"},
-		{"a tip whose file is empty", func(s *shell) string {
+		}, problem: "no commit on it yet"},
+		{name: "a tip whose file is empty", make: func(s *shell) string {
 			s.commands("pack-refs --all")
 			s.append(".git/refs/heads/main", "")
 			return s.dir
-		}, "refs/heads/main"},
+		}, problem: "refs/heads/main"},
 	}
 }
 
@@ -264,12 +272,31 @@ func layoutWays() []way {
 			s.commands("config uploadpack.allowFilter true", "clone -q --no-checkout --filter=blob:none file://"+s.dir+" c", "-C c fetch -q origin refs/tags/*:refs/tags/*", "-C c fetch -q --refetch --no-filter")
 			return filepath.Join(s.dir, "c")
 		}},
-		{"a folder that is none", func(s *shell) string { return filepath.Dir(s.dir) }, "not a Git repository"},
-		{"a .git file that points nowhere", func(s *shell) string {
+		{name: "a folder that is none", make: func(s *shell) string { return filepath.Dir(s.dir) }, problem: "not a Git repository"},
+		{name: "a .git file that points nowhere", make: func(s *shell) string {
 			s.append("x/.git", "gitdir: ../nowhere\n")
 			s.rename(filepath.Join(s.dir, ".git"), filepath.Join(s.dir, "moved"))
 			return filepath.Join(s.dir, "x")
-		}, "not a Git repository"},
+		}, problem: "not a Git repository"},
+	}
+}
+
+// cloneWays are clones that leave something out, or that did.
+func cloneWays() []way {
+	const tags = "-C c fetch -q --update-head-ok origin +refs/tags/*:refs/tags/*"
+	left := func(name, problem string, commands ...string) way {
+		w := elsewhere(name, "c", commands...)
+		w.problem, w.or = problem, true
+		return w
+	}
+	return []way{
+		left("a shallow clone", "git fetch --unshallow", "clone -q --no-checkout --depth=1 --branch=main file://. c"),
+		elsewhere("a shallow clone that fetched the rest", "c", "clone -q --no-checkout --depth=1 --branch=main file://. c", "-C c fetch -q --unshallow --update-shallow", tags),
+		left("a partial clone without files", "git fetch --refetch", "config uploadpack.allowFilter true", "clone -q --no-checkout --filter=blob:none file://. c", tags),
+		left("a partial clone without folders", "git fetch --refetch", "config uploadpack.allowFilter true", "clone -q --no-checkout --filter=tree:0 file://. c", tags),
+		elsewhere("a partial clone without what is large", "c", "config uploadpack.allowFilter true", "clone -q --no-checkout --filter=blob:limit=2m file://. c", tags),
+		elsewhere("a sparse partial clone that fetched the rest", "c", "config uploadpack.allowFilter true", "clone -q --no-checkout --sparse --filter=blob:none file://. c", "-C c fetch -q --refetch --no-filter", tags),
+		elsewhere("a clone that was cut off from its reference", "c", "clone -q --mirror . m", "clone -q --mirror --no-local --reference m --dissociate . c"),
 	}
 }
 
@@ -314,22 +341,22 @@ func configWays() []way {
 		file("extensions in version 0", ".git/config", "[core]\n\trepositoryFormatVersion = 0\n[extensions]\n\tworktreeConfig = true\n\tunknown = x\n"),
 		file("remotes, branches and includes that go-git refuses", ".git/config", "[remote \"x\"]\n\tprune = true\n[branch \"y\"]\n\tmerge = nonsense\n\trebase = x\n[include]\n\tpath = nowhere\n[includeIf \"gitdir:/x]/\"]\n\tpath=y\n[pack]\n\twindow = 10k\n[a.b]\n\tc = d\n[core] logAllRefUpdates ; one line\n"),
 		file("a config with ends of lines of Windows", ".git/config", "\r\n[user]\r\n\tname = \"A ; B\" # c\r\n\temail = a\\\r\nb\r\n"),
-		{"another format of objects", func(s *shell) string {
+		{name: "another format of objects", make: func(s *shell) string {
 			s.append(".git/config", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tobjectFormat = sha256\n")
 			return s.dir
-		}, "only SHA-1"},
-		{"a later version", func(s *shell) string {
+		}, problem: "only SHA-1"},
+		{name: "a later version", make: func(s *shell) string {
 			s.append(".git/config", "[core]\n\trepositoryFormatVersion = 2\n")
 			return s.dir
-		}, "repositoryFormatVersion"},
-		{"an extension that is not known", func(s *shell) string {
+		}, problem: "repositoryFormatVersion"},
+		{name: "an extension that is not known", make: func(s *shell) string {
 			s.append(".git/config", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tfromTheFuture = yes\n")
 			return s.dir
-		}, "extensions.fromthefuture"},
-		{"another storage of refs", func(s *shell) string {
+		}, problem: "extensions.fromthefuture"},
+		{name: "another storage of refs", make: func(s *shell) string {
 			s.append(".git/config", "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\trefStorage = fromTheFuture\n")
 			return s.dir
-		}, "git refs migrate"},
+		}, problem: "git refs migrate"},
 	}
 }
 
