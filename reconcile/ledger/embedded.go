@@ -100,7 +100,7 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 		return im, err
 	}
 	before := b.noted() // what is written meanwhile is not missed
-	im.noted = func() noted { return before }
+	im.noted = before.as
 	absent, err := b.absent()
 	if absent || err != nil {
 		return im, err
@@ -111,7 +111,7 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 			return err
 		})
 	})
-	im.noted = func() noted { return before }
+	im.noted = before.as
 	return im, err
 }
 
@@ -132,12 +132,13 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
+	noted := b.noted() // before it is looked for: another process may make it just now
 	absent, err := b.absent()
 	if err != nil {
 		return err
 	}
 	if absent {
-		if _, err := fn(image{noted: b.noted}); err != nil { // nothing is made where one is missing
+		if _, err := fn(image{noted: noted.as}); err != nil { // nothing is made where one is missing
 			return err
 		}
 		if err := b.make(ctx); err != nil {

@@ -17,25 +17,24 @@ func (b *embedded) locksPath() string { return b.path + ".locks" }
 
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
-// noted reads what lies beside the ledger. A lock is taken only once there is a ledger,
-// so that the file of one is a trace.
+// noted reads what lies beside the ledger. The file of a lock is a trace of a ledger: a
+// lock is taken only once there is one, and a note of it. So traces are read first.
 func (b *embedded) noted() noted {
 	out := noted{beside: true}
-	for _, path := range []string{b.headPath(), b.copyPath()} {
-		switch n, err := readNote(path); {
-		case err == nil:
-			out.notes = append(out.notes, n)
-		case errors.Is(err, fs.ErrNotExist):
-			out.missing = append(out.missing, filepath.Base(path))
-		default:
-			out.missing = append(out.missing, filepath.Base(path))
-			out.traces = append(out.traces, path)
-		}
-	}
-	locks, _ := filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
-	out.traces = append(out.traces, locks...)
+	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
 	if _, err := os.Lstat(b.leaderPath()); err == nil {
 		out.traces = append(out.traces, b.leaderPath())
+	}
+	for _, path := range []string{b.headPath(), b.copyPath()} {
+		n, err := readNote(path)
+		if err == nil {
+			out.notes = append(out.notes, n)
+			continue
+		}
+		out.missing = append(out.missing, filepath.Base(path))
+		if !errors.Is(err, fs.ErrNotExist) {
+			out.traces = append(out.traces, path)
+		}
 	}
 	return out
 }

@@ -73,12 +73,12 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 		m.writer = string(writer[0].Value)
 	}
 	before.moved = m.moved()
-	m.noted = func() noted { return before }
+	m.noted = before.as
 	if m.format != "" && !readable(m.format) {
 		return m, &FormatError{Path: b.name(), Format: m.format}
 	}
 	if im, ok := b.still(ctx, c, res.Header.ClusterId, m); ok {
-		m.image, m.noted = im, func() noted { return before }
+		m.image, m.noted = im, before.as
 		return m, nil
 	}
 	if m.chain, err = b.records(ctx, c, res.Header.ClusterId, m.revision); err != nil {

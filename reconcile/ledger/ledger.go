@@ -56,7 +56,7 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 	at, exists := before.Born()
 	switch {
 	case before.noted.unproven(before.chain):
-		if err := l.accept(ctx, "nothing beside it told whether it is the newest copy"); err != nil {
+		if err := l.acceptUnproven(ctx); err != nil {
 			return time.Time{}, false, err
 		}
 		return at, false, nil

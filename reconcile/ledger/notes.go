@@ -53,6 +53,9 @@ type noted struct {
 	moved   string   // why what holds the ledger is not what held it; empty: it is
 }
 
+// as is what an image holds of what was noted.
+func (n noted) as() noted { return n }
+
 // errNote says that a note cannot be read.
 var errNote = errors.New("it names no record")
 
