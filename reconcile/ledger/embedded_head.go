@@ -47,7 +47,7 @@ func (b *embedded) note(newest sealed) error {
 		return nil
 	}
 	n := noteOf(newest)
-	if err := errors.Join(writeNote(b.headPath(), n), writeNote(b.copyPath(), n)); err != nil {
+	if err := errors.Join(writeNote(b.headPath(), n, true), writeNote(b.copyPath(), n, false)); err != nil { // one is enough
 		return err
 	}
 	b.kept.noted = newest.hash

@@ -46,7 +46,7 @@ func (b *etcd) note(newest sealed) {
 	}
 	n := noteOf(newest)
 	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.follows(known) {
-		_ = writeNote(b.config.NotePath, n) // the next write tries again
+		_ = writeNote(b.config.NotePath, n, true) // the next write tries again
 	}
 }
 

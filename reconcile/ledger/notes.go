@@ -80,8 +80,8 @@ func readNote(path string) (note, error) {
 	return n, nil
 }
 
-// writeNote replaces a note, whole or not at all.
-func writeNote(path string, n note) (err error) {
+// writeNote replaces a note, whole or not at all; after a power cut too if it is durable.
+func writeNote(path string, n note, durable bool) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("note the newest record of the ledger: %w", err)
@@ -95,7 +95,10 @@ func writeNote(path string, n note) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(f, "%d %s %s\n", n.seq, n.hash, n.at.UTC().Format(time.RFC3339Nano))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)
