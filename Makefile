@@ -86,4 +86,4 @@ reproducible: ## Build dist/ twice in two places, compare the bytes, and look at
 	$(GO) -C .ci/tools test -count=1 -v -timeout 60m -run TestDist ./dist -args -platforms=$(or $(PLATFORMS),all) -fresh=$(if $(PLATFORMS),false,true)
 
 soak: ## The daemon over 200 topologies with random faults, restarts and commits, for SOAK=4m
-	$(GO) test -count=1 -v -timeout 30m -run TestSoak ./cmd/reconcile -args -soak=$(or $(SOAK),4m) $(if $(SEED),-soak.seed=$(SEED))
+	$(GO) test -count=1 -v -timeout 30m -run TestSoak ./cmd/reconcile/soak -args -soak=$(or $(SOAK),4m) $(if $(SEED),-soak.seed=$(SEED))

@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
+
+// BenchmarkStart is what every command pays: `reconcile version`, the size of
+// the binary, and the packages whose initialisation takes longest.
+func BenchmarkStart(b *testing.B) {
+	b.StopTimer()
+	binary := testkit.BuiltBinary(b)
+	info, err := os.Stat(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var cpu time.Duration
+	var peak int64
+	for range b.N {
+		cmd := exec.Command(binary, "version")
+		b.StartTimer()
+		err := cmd.Run()
+		b.StopTimer()
+		if err != nil {
+			b.Fatal(err)
+		}
+		cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10) //nolint:forcetypeassert // on Linux
+	}
+	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MB")
+	b.ReportMetric(float64(info.Size())/(1<<20), "binary-MB")
+	total, ours := 0.0, 0.0
+	for name, ms := range initCosts(b, binary) {
+		total += ms
+		if strings.HasPrefix(name, "milvus-reconcile/") {
+			ours += ms
+		}
+		if ms >= 0.1 {
+			b.Logf("%6.2f ms  %s", ms, name)
+		}
+	}
+	b.ReportMetric(total, "init-ms")
+	b.ReportMetric(ours, "own-init-ms")
+}
+
+// initCosts is what the initialisation of each package takes in milliseconds:
+// the least of several runs, since others run in between.
+func initCosts(b *testing.B, binary string) map[string]float64 {
+	b.Helper()
+	least := map[string]float64{}
+	for range 10 {
+		cmd := exec.Command(binary, "version")
+		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, m := range initLine.FindAllStringSubmatch(string(out), -1) {
+			ms, _ := strconv.ParseFloat(m[2], 64)
+			if before, known := least[m[1]]; !known || ms < before {
+				least[m[1]] = ms
+			}
+		}
+	}
+	return least
+}
+
+var initLine = regexp.MustCompile(`init (\S+) @\S+ ms, (\S+) ms clock`)

@@ -1,0 +1,217 @@
+package docs
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
+
+// stage is where the guides begin: simulated clusters with a repository, and
+// Bob's clone of it, in which the lines are typed. The functions are what the
+// text between the lines tells people to do.
+const stage = `
+reconcile sim --dir topologies --git play --control $CONTROL $STATE >sim.log &
+ready
+export RECONCILE_CONFIG=$PLAY/reconcile.yaml
+git -C $PLAY/repo config receive.denyCurrentBranch updateInstead
+git clone -q $PLAY/repo clone
+cd clone
+as() {
+	git config user.name $1; git config user.email $1@example.com
+	git config gpg.format ssh; git config user.signingKey $PLAY/$1
+}
+cluster() { curl -sf -o /dev/null -X POST -d "$2" http://$CONTROL/clusters/$1; }
+lost() { cluster cluster-a/stop; }
+back() { cluster cluster-a/start; }
+edit() { sed -i "$1" topologies/orders.yaml; git commit -qam "$2"; git push -q; }
+generation() { sed -i "s/generation: .*/generation: $1/" topologies/orders.yaml; }
+now() { date -u +%Y-%m-%dT%H:%M:%S.%NZ; }
+refused() { if "$@" >/dev/null 2>&1; then exit 9; fi; }
+failover() {
+	lost
+	reconcile propose orders/cluster-b --failover --commit >/dev/null 2>&1
+	git push -q
+	as alice; reconcile approve orders/cluster-b --reason INC-1 --push >/dev/null
+	reconcile apply >/dev/null 2>&1
+	as bob; back
+}
+as bob
+`
+
+// guide runs the lines of a how-to on that stage, with clusters in those roles.
+func guide(t *testing.T, w walk, roles ...string) {
+	t.Helper()
+	t.Parallel()
+	p := newPlace(t)
+	addresses := testkit.FreeAddresses(t, len(roles))
+	var b strings.Builder
+	b.WriteString(modeline + "topology.schema.json\napiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n" +
+		"  switchover: {catchUpWithin: 5s}\n  failover: {unavailableFor: 1s, probes: 3}\n  clusters:\n")
+	for i, role := range roles {
+		id := "cluster-" + string(rune('a'+i))
+		b.WriteString("    - {id: " + id + ", role: " + role + ", uri: \"http://" + addresses[i] + "\"}\n")
+		p.other = append(p.other, string(rune('a'+i))+".example:19530", addresses[i])
+		w.prelude = strings.ReplaceAll(w.prelude, "@"+id, addresses[i])
+	}
+	testkit.Write(t, p.dir+"/topologies/orders.yaml", b.String())
+	p.other = append(p.other, "/etc/reconcile/", p.dir+"/", "root:…", "root:Milvus")
+	w.prelude = stage + w.prelude
+	w.run(t, p)
+}
+
+func TestGuideFirstSwitchover(t *testing.T) {
+	guide(t, walk{page: "docs/first-switchover.md", endings: []ending{
+		{line: "reconcile status orders", says: "1 in sync"},
+		{line: "reconcile propose orders/cluster-b --switchover --commit", says: "generation 1 → 2"},
+		{line: "reconcile plan orders --commit HEAD --repo .", says: "switchover to cluster-b"},
+		{line: `reconcile approve orders/cluster-b --reason "the first switchover, CHG-12" --push`, before: "git push -q; as alice", says: "pushed it to origin"},
+		{line: "reconcile apply orders", says: "done and verified"},
+		{line: "reconcile drift orders", says: "1 in sync"},
+		{line: "reconcile propose orders/cluster-a --switchover --commit", before: "as bob", says: "generation 2 → 3"},
+	}}, "primary", "standby")
+}
+
+func TestGuideFailoverAt3am(t *testing.T) {
+	const approve = `reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211" --expires 1h --push`
+	guide(t, walk{
+		page:    "docs/failover-at-3am.md",
+		prelude: "sed -i 's/distinctAuthor: true/&\\n  quorum: {failover: 2}/' $PLAY/reconcile.yaml; as carol; lost",
+		endings: []ending{
+			{line: "reconcile status orders", says: "unreachable"},
+			{line: "reconcile plan orders"},
+			{line: "reconcile propose orders/cluster-b --failover --commit", says: "generation 1 → 2"},
+			{line: "git push"},
+			{line: "reconcile plan orders", says: "NOT APPROVED"},
+			{line: approve, before: "as alice", says: "failover/orders/2/alice@example.com"},
+			{line: "reconcile apply orders", code: 3, says: "QUORUM_NOT_MET"},
+			{line: "reconcile apply orders", before: "as bob; " + approve, says: "done and verified"},
+			{line: "reconcile status orders --verify", says: "1 in sync"},
+			{line: "reconcile history orders", says: "bob@example.com"},
+		},
+	}, "primary", "standby")
+}
+
+func TestGuideAfterFailover(t *testing.T) {
+	guide(t, walk{page: "docs/after-failover.md", prelude: `failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
+		{line: "reconcile drift orders", code: 2, says: "have written to it since it became stale"},
+		{line: "reconcile fence orders/cluster-a", says: "cluster-a"},
+		{line: "reconcile salvage orders", says: "16 rows"},
+		{line: "reconcile salvage orders --export lost.jsonl", says: "lost.jsonl"},
+	}}, "primary", "standby")
+}
+
+func TestGuideAdopt(t *testing.T) {
+	guide(t, walk{page: "docs/adopt.md", prelude: "lost; promote-by-hand cluster-b @cluster-b", endings: []ending{
+		{line: "reconcile status orders", says: "OUT_OF_BAND_FAILOVER"},
+		{line: "reconcile adopt orders --commit", says: "generation 1 → 2"},
+		// Somebody else sees both of them take writes, and must say whose count.
+		{line: "reconcile adopt orders --primary cluster-b --commit", before: "git reset -q --hard HEAD~1; back; refused reconcile adopt orders --commit", says: "generation 1 → 2"},
+		{line: "reconcile plan orders", before: "git push -q; lost", says: "in sync"},
+		{line: "reconcile drift orders"},
+	}}, "primary", "standby")
+}
+
+func TestGuideRebuild(t *testing.T) {
+	guide(t, walk{
+		page:    "docs/rebuild.md",
+		prelude: `failover; reconcile fence orders/cluster-a >/dev/null`,
+		endings: []ending{
+			{
+				line:   "reconcile plan orders --commit HEAD --repo .",
+				before: `generation 3; edit "s/role: stale, \(.*\)}/role: standby, \1, provisioned: {from: restored, at: $(now), evidence: INFRA-91}}/" rebuilt`, says: "REBUILD_UNVERIFIED",
+			},
+			{line: `reconcile approve orders/cluster-b --reason "cluster-a rebuilt, INFRA-91" --push`, before: "as alice"},
+			{line: "reconcile apply orders", says: "done and verified"},
+		},
+	}, "primary", "standby")
+}
+
+func TestGuideDecommission(t *testing.T) {
+	guide(t, walk{page: "docs/decommission.md", prelude: "failover; reconcile fence orders/cluster-a >/dev/null; lost", endings: []ending{
+		{line: "reconcile plan orders --commit HEAD --repo .", before: "generation 3; edit /cluster-a,/d gone", says: "1 in sync"},
+	}}, "primary", "standby")
+}
+
+func TestGuideAddAStandby(t *testing.T) {
+	guide(t, walk{
+		page: "docs/standbys.md", sections: []string{"Add"},
+		endings: []ending{
+			{
+				line:   "reconcile plan orders --commit HEAD --repo .",
+				before: `generation 2; edit "s/role: detached, \(.*\)}/role: standby, \1, provisioned: {from: restored, at: $(now), evidence: INFRA-88}}/" third`, says: "cluster-c",
+			},
+			{line: `reconcile approve orders/cluster-a --reason "third region, INFRA-88" --push`, before: "as alice"},
+			{line: "reconcile apply orders", says: "done and verified"},
+			{line: "reconcile status orders", says: "in sync: cluster-a → cluster-b, cluster-c"},
+		},
+	}, "primary", "standby", "detached")
+}
+
+func TestGuideTokens(t *testing.T) {
+	guide(t, walk{page: "docs/tokens.md", prelude: "echo root:old >$PLAY/token; refused reconcile doctor; echo root:Milvus >$PLAY/token", endings: []ending{
+		{line: "reconcile doctor", says: "1 of 1"},
+	}}, "primary", "standby")
+}
+
+func TestGuideImport(t *testing.T) {
+	// The operator sets git, and the topology is the first commit of its repository.
+	const begun = `git add -A; git commit -qm imported
+sed -i "s|^# git: .*|git: {url: $PWD}|" ../reconcile.yaml; export RECONCILE_CONFIG=$PLAY/../reconcile.yaml`
+	guide(t, walk{page: "docs/import.md", prelude: "cd ..; git init -q -b main own; cd own; mkdir topologies; as bob", endings: []ending{
+		{line: "reconcile validate topologies", says: "1 topology is valid"},
+		{line: "reconcile plan", before: begun, says: "1 in sync"},
+	}}, "primary", "standby")
+}
+
+func TestGuideDoctor(t *testing.T) {
+	guide(t, walk{page: "docs/doctor.md", endings: []ending{
+		{line: "reconcile doctor", says: "1 of 1"},
+		{line: "reconcile doctor orders -o json", says: `"ready": true`},
+	}}, "primary", "standby")
+}
+
+func TestGuideSetUp(t *testing.T) {
+	guide(t, walk{page: "docs/setup.md", sections: []string{"4. The topology", "5. Look, then begin"}, endings: []ending{
+		{line: "reconcile validate topologies", says: "1 topology is valid"},
+		{line: "reconcile status", says: "1 in sync"},
+		{line: "reconcile plan", says: "1 in sync"},
+		{line: "reconcile doctor"},
+	}}, "primary", "standby")
+}
+
+func TestGuideUpgrades(t *testing.T) {
+	guide(t, walk{page: "docs/upgrades.md", endings: []ending{
+		{line: "reconcile doctor orders --upgrade-to 3.0.2", says: "3.0.2"},
+	}}, "primary", "standby")
+}
+
+// elsewhere are the pages whose lines no guide types, and why.
+var elsewhere = map[string]string{
+	"README.md":         "TestReadmeByHand",
+	"docs/tutorial.md":  "TestTutorial",
+	"docs/ci.md":        "testdata/script/plan-observed.txtar",
+	"docs/cli.md":       "it is made from the commands, and its examples are parsed",
+	"docs/approvals.md": "testdata/script/approve-from-a-clone.txtar",
+	"docs/deploy.md":    ".ci/tools/deploy and .ci/tools/dist try what it installs",
+	"docs/sizing.md":    "it watches until somebody stops it: testdata/script/status-watch.txtar",
+}
+
+// TestEveryGuideIsWalked: no page shows commands that nobody runs.
+func TestEveryGuideIsWalked(t *testing.T) {
+	source, err := os.ReadFile("guides_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages(t) {
+		shows := false
+		for _, line := range (walk{page: page}).lines(t) {
+			shows = shows || strings.HasPrefix(line, "reconcile ")
+		}
+		if shows && elsewhere[page] == "" && !regexp.MustCompile(`page:\s+"`+regexp.QuoteMeta(page)+`"`).Match(source) {
+			t.Errorf("%s shows commands, and no guide runs them", page)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package scenarios
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
+
+// TestDoctorSeesAFullEtcd: an etcd whose quota is used up takes no writes, so that
+// doctor says what apply would end with, before the alarm and after it.
+func TestDoctorSeesAFullEtcd(t *testing.T) {
+	t.Parallel()
+	d := testkit.NewHealthyReplicas(t, 0)
+	endpoint := testkit.StartEtcdWithQuota(t, 4<<20)
+	config := filepath.Join(t.TempDir(), "reconcile.yaml")
+	d.Configure(t, config, testkit.FreeAddresses(t, 1)[0], endpoint)
+	run := func(want int, args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(d.Ctx, "reconcile", append(args, "--config", config)...).CombinedOutput()
+		code := 0
+		if exit := (&exec.ExitError{}); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		if code != want {
+			t.Fatalf("%v ended with %d, want %d:\n%s", args, code, want, out)
+		}
+		return strings.Join(strings.Fields(string(out)), " ")
+	}
+	run(0, "doctor")
+	run(0, "apply")
+	if out := run(0, "doctor"); !strings.Contains(out, "ledger (2)") {
+		t.Errorf("the ledger is not well:\n%s", out)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: testkit.Patience, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // only used here
+	// Full but for less than a record: etcd raises no alarm before it is asked.
+	full := func() bool {
+		s, err := client.Status(d.Ctx, endpoint)
+		return err == nil && s.DbSize+256<<10 > s.DbSizeQuota
+	}
+	for !full() {
+		if _, err := client.Put(d.Ctx, "/other", strings.Repeat("x", 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := run(4, "doctor"); !strings.Contains(out, "of its quota, and will take no writes") || !strings.Contains(out, "would be BLOCKED now") {
+		t.Errorf("it does not say that the quota is used up:\n%s", out)
+	}
+	if alarms, err := client.AlarmList(d.Ctx); err != nil || len(alarms.Alarms) > 0 {
+		t.Errorf("doctor raised the alarm: %v, %v", alarms, err)
+	}
+	for err == nil {
+		_, err = client.Put(d.Ctx, "/other", strings.Repeat("x", 512<<10))
+	}
+	if !errors.Is(err, rpctypes.ErrNoSpace) {
+		t.Fatal(err)
+	}
+	if out := run(4, "doctor"); !strings.Contains(out, "alarm:NOSPACE") || !strings.Contains(out, "etcdctl alarm disarm") {
+		t.Errorf("it does not name the alarm:\n%s", out)
+	}
+	d.Post(t, "/clusters/a/stop", "")
+	d.FailOver(t)
+	run(1, "apply")
+	if n := len(d.Promotions(t)); n > 0 {
+		t.Errorf("%d force promotes were sent without a ledger", n)
+	}
+
+	// As the remedy says: there is room again, and the alarm is disarmed.
+	deleted, err := client.Delete(d.Ctx, "/other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, compactErr := client.Compact(d.Ctx, deleted.Header.Revision, clientv3.WithCompactPhysical())
+	_, defragErr := client.Defragment(d.Ctx, endpoint)
+	_, disarmErr := client.AlarmDisarm(d.Ctx, &clientv3.AlarmMember{})
+	if err := errors.Join(compactErr, defragErr, disarmErr); err != nil {
+		t.Fatal(err)
+	}
+	run(0, "apply")
+	if n := len(d.Promotions(t)); n != 1 {
+		t.Errorf("%d force promotes were sent", n)
+	}
+}

@@ -1,0 +1,154 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
+
+func TestMain(m *testing.M) {
+	testkit.Main(m, map[string]func(){
+		"promote-by-hand": func() {
+			if err := promoteByHand(os.Args[1], os.Args[2]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+		"restart-cluster": func() {
+			if _, err := testkit.Request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/restart", ""); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			fmt.Println(strings.Join(os.Environ(), "\n"))
+		},
+		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
+		"relay":   func() { relay(os.Args[1], os.Args[2]) },
+		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },
+	})
+}
+
+// TestScripts runs every story of testdata/script, each in a folder of its
+// own. `git` is the real one; signatures are made by sshsign below, so that a
+// machine without ssh-keygen runs them too.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	p := scripts()
+	p.Dir = filepath.Join(testkit.Repository(), "testdata", "script")
+	testscript.Run(t, p)
+}
+
+// scripts is how a story is run.
+func scripts() testscript.Params {
+	return testscript.Params{
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup:               setup,
+		Condition:           conditions,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "control": control, "least-rights": grantLeastRights, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
+			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
+			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
+			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes, "exposes": exposes,
+		},
+	}
+}
+
+// setup gives a script free addresses for clusters ($A to $D), a load balancer
+// ($LB) and the control API ($CONTROL), and a git that knows nothing of this
+// machine's user.
+func setup(env *testscript.Env) error {
+	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
+		l, err := testkit.ListenFree()
+		if err != nil {
+			return err
+		}
+		defer l.Close() //nolint:errcheck // only to learn its address
+		env.Setenv(name, l.Addr().String())
+	}
+	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
+	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository(), "docs", "ci"))
+	env.Setenv("PROFILE", usualProfile)
+	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))
+	env.Setenv("RECONCILE_CONFIG", filepath.Join(env.WorkDir, "play", "reconcile.yaml"))
+	for k, v := range map[string]string{"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "HOME": env.WorkDir} {
+		env.Setenv(k, v)
+	}
+	return nil
+}
+
+// exits CODE PROGRAM ARG…: runs a program and demands its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// expand FILE…: replaces $A and the other variables in files.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// field FILE PATH VALUE: demands a value in a JSON file; PATH is dotted, with
+// numbers for list items and len for a length.
+func field(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: field FILE PATH VALUE")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for _, key := range strings.Split(args[1], ".") {
+		v = descend(v, key)
+	}
+	got := fmt.Sprint(v)
+	if s, ok := v.(string); ok {
+		got = s
+	}
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s of %s is %s, want %s", args[1], args[0], got, args[2])
+	}
+}
+
+func descend(v any, key string) any {
+	switch x := v.(type) {
+	case map[string]any:
+		return x[key]
+	case []any:
+		if key == "len" {
+			return len(x)
+		}
+		if i, err := strconv.Atoi(key); err == nil && i < len(x) {
+			return x[i]
+		}
+	}
+	return nil
+}
