@@ -21,12 +21,6 @@ var update = flag.Bool("update", false, "rewrite the expectations of the scripts
 
 func TestMain(m *testing.M) {
 	testkit.Main(m, map[string]func(){
-		"promote-by-hand": func() {
-			if err := promoteByHand(os.Args[1], os.Args[2]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		},
 		"restart-cluster": func() {
 			if _, err := testkit.Request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/restart", ""); err != nil {
 				fmt.Fprintln(os.Stderr, err)

@@ -61,7 +61,7 @@ func sshsign(args []string) error {
 const Patience = 5 * time.Minute
 
 // Main runs the tests of a package, which find these programs in their
-// PATH: reconcile, sshsign and the given ones. Each is the test binary itself under
+// PATH: reconcile, sshsign, promote-by-hand and the given ones. Each is the test binary itself under
 // another name, so that the race detector and the drills work in it too.
 func Main(m *testing.M, others map[string]func()) {
 	programs := map[string]func(){
@@ -70,6 +70,12 @@ func Main(m *testing.M, others map[string]func()) {
 		},
 		"sshsign": func() {
 			if err := sshsign(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+		"promote-by-hand": func() {
+			if err := PromoteByHand(os.Args[1], os.Args[2]); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
