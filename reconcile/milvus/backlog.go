@@ -17,61 +17,61 @@ import (
 // standbys have not replicated (milvus.md §6): a checkpoint that stands
 // still is one of an idle channel, or one that is stuck. It needs both up, and a
 // source that serves DumpMessages. It takes a deadline at most for each source.
-func (f *Fleet) backlogs(ctx context.Context, t *scene) {
-	for _, source := range t.sights {
+func (f *Fleet) backlogs(ctx context.Context, t *topologyRead) {
+	for _, source := range t.reads {
 		if source.link == nil {
 			continue
 		}
-		if asked := f.unsent(ctx, source); source.unprobed && !asked {
-			source.view.ForcePromotes, source.view.DumpDenied = f.probe(ctx, source.link, source.pass, source.view.Version)
+		if asked := f.unsent(ctx, source); source.featuresFromDump && !asked {
+			source.view.ForcePromotes, source.view.DumpDenied = f.probeFeatures(ctx, source.link, source.pass, source.view.Version)
 		}
 	}
 }
 
-// dumps says whether a source can be asked: it answers, it is the one we mean,
+// canDump says whether a source can be asked: it answers, it is the one we mean,
 // and nothing shows that it does not know DumpMessages.
-func (s *sight) dumps() bool {
-	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && !s.view.DumpDenied && (s.unprobed || s.view.ForcePromotes == plan.SupportYes)
+func (s *clusterRead) canDump() bool {
+	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && !s.view.DumpDenied && (s.featuresFromDump || s.view.ForcePromotes == plan.SupportYes)
 }
 
-// place is where the log of a source is asked from. Standbys that have
+// logPosition is where the log of a source is asked from. Standbys that have
 // replicated equally far ask the same, once. Where nothing was replicated yet, it
 // is where the replication to that standby began.
-type place struct {
+type logPosition struct {
 	channel, message string
 	wal              commonpb.WALName
 	tick             uint64
 	standby          string // where nothing was replicated yet
 }
 
-// question is a place, and the channels of standbys that wait for the answer.
-type question struct {
-	place
+// logQuestion is a place, and the channels of standbys that wait for the answer.
+type logQuestion struct {
+	logPosition
 	waiting []*plan.ChannelProgress
 }
 
 // unsent fills in what the channels of the standbys of a source have not
 // replicated, and says whether the source was asked for that. Where it cannot be
 // told, it stays unsaid.
-func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
-	standbys := slices.DeleteFunc(slices.Clone(source.scene.sights), func(s *sight) bool {
+func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
+	standbys := slices.DeleteFunc(slices.Clone(source.topology.reads), func(s *clusterRead) bool {
 		return s.view.Belief.Kind != plan.BeliefStandby || s.view.Belief.Source != source.cluster.ID || s.link == nil || len(s.view.Progress) == 0
 	})
-	if len(standbys) == 0 || !source.dumps() {
+	if len(standbys) == 0 || !source.canDump() {
 		return false
 	}
 	ctx, cancel := source.link.shortly(ctx)
 	defer cancel()
-	until := source.newest(ctx)
+	until := source.newestTick(ctx)
 	if until == 0 {
 		return true
 	}
-	questions := questions(f.stands(ctx, source.cluster.ID, standbys), until)
+	questions := logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until)
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))
 	var called atomic.Bool
-	unhurried(len(questions), f.concurrency, func(i int) {
-		oldest, known, err := source.first(ctx, questions[i].place, until)
+	inParallelOvertaking(len(questions), f.concurrency, func(i int) {
+		oldest, known, err := source.firstLosable(ctx, questions[i].logPosition, until)
 		if errors.Is(err, errNotAsked) {
 			return
 		}
@@ -82,14 +82,14 @@ func (f *Fleet) unsent(ctx context.Context, source *sight) (asked bool) {
 		}
 	})
 	if called.Load() {
-		source.learn(told, slices.Contains(denied, true))
+		source.learnFeatures(told, slices.Contains(denied, true))
 	}
 	return called.Load()
 }
 
-// first is the tick of the oldest message that is not replicated behind a place,
+// firstLosable is the tick of the oldest message that is not replicated behind a place,
 // up to a tick; 0: there is none.
-func (s *sight) first(ctx context.Context, at place, until uint64) (oldest uint64, known bool, err error) {
+func (s *clusterRead) firstLosable(ctx context.Context, at logPosition, until uint64) (oldest uint64, known bool, err error) {
 	if at.standby != "" {
 		return s.link.firstSince(ctx, s.cluster.ID, at, until)
 	}
@@ -97,27 +97,27 @@ func (s *sight) first(ctx context.Context, at place, until uint64) (oldest uint6
 	return oldest, true, err
 }
 
-// newest is the moment of a source: one that gave none, because it does not
+// newestTick is the moment of a source: one that gave none, because it does not
 // believe to be a primary, is asked now.
-func (s *sight) newest(ctx context.Context) uint64 {
-	if s.moment.asked {
-		return s.moment.tick
+func (s *clusterRead) newestTick(ctx context.Context) uint64 {
+	if s.tick.asked {
+		return s.tick.value
 	}
 	tick, _ := s.link.tick(ctx) // without one, nothing is told
 	return tick
 }
 
-// behind is a channel of a standby, and where it stands.
-type behind struct {
+// standbyBehind is a channel of a standby, and where it stands.
+type standbyBehind struct {
 	standby string
 	channel *plan.ChannelProgress
 	from    *commonpb.ReplicateCheckpoint
 }
 
-// stands are the channels of standbys with their checkpoints. Those that were
+// standbysBehind are the channels of standbys with their checkpoints. Those that were
 // read before the moment of the source are read again.
-func (f *Fleet) stands(ctx context.Context, source string, standbys []*sight) []behind {
-	var out []behind
+func (f *Fleet) standbysBehind(ctx context.Context, source string, standbys []*clusterRead) []standbyBehind {
+	var out []standbyBehind
 	var late []func()
 	for _, s := range standbys {
 		for i := range s.view.Progress {
@@ -126,24 +126,24 @@ func (f *Fleet) stands(ctx context.Context, source string, standbys []*sight) []
 				continue
 			}
 			if s.checkpoints != nil {
-				out = append(out, behind{s.cluster.ID, p, s.checkpoints[i]})
+				out = append(out, standbyBehind{s.cluster.ID, p, s.checkpoints[i]})
 				continue
 			}
 			at := len(out)
-			out = append(out, behind{standby: s.cluster.ID, channel: p})
+			out = append(out, standbyBehind{standby: s.cluster.ID, channel: p})
 			late = append(late, func() {
 				info, _ := s.link.info(ctx, p.Channel, source) // without an answer, nothing is told
 				out[at].from = info.GetCheckpoint()
 			})
 		}
 	}
-	unhurried(len(late), f.concurrency, func(i int) { late[i]() })
-	return slices.DeleteFunc(out, func(b behind) bool { return b.from.GetClusterId() != source })
+	inParallelOvertaking(len(late), f.concurrency, func(i int) { late[i]() })
+	return slices.DeleteFunc(out, func(b standbyBehind) bool { return b.from.GetClusterId() != source })
 }
 
-// questions are what is to be asked of a source up to a tick, each once. Those
+// logQuestions are what is to be asked of a source up to a tick, each once. Those
 // that need a long reading come last.
-func questions(stands []behind, until uint64) []*question {
+func logQuestions(stands []standbyBehind, until uint64) []*logQuestion {
 	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
 		for _, b := range stands {
 			if !yield(b.from.GetMessageId()) {
@@ -151,22 +151,22 @@ func questions(stands []behind, until uint64) []*question {
 			}
 		}
 	})
-	known := map[place]*question{}
-	var out []*question
+	known := map[logPosition]*logQuestion{}
+	var out []*logQuestion
 	for _, b := range stands {
-		at := place{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick(), ""}
+		at := logPosition{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick(), ""}
 		if at.message == "" {
 			at.wal, at.standby = wal, b.standby
 		}
 		q := known[at]
 		if q == nil {
-			q = &question{place: at}
+			q = &logQuestion{logPosition: at}
 			known[at], out = q, append(out, q)
 		}
 		q.waiting = append(q.waiting, b.channel)
 	}
-	slices.SortStableFunc(out, func(a, b *question) int { return cmp.Compare(min(len(a.standby), 1), min(len(b.standby), 1)) })
-	return slices.DeleteFunc(out, func(q *question) bool {
+	slices.SortStableFunc(out, func(a, b *logQuestion) int { return cmp.Compare(min(len(a.standby), 1), min(len(b.standby), 1)) })
+	return slices.DeleteFunc(out, func(q *logQuestion) bool {
 		through := q.tick >= until // nothing can be left behind it
 		if through {
 			q.answer(0, until)
@@ -188,7 +188,7 @@ func walOf(ids iter.Seq[*commonpb.MessageID]) commonpb.WALName {
 
 // answer fills in the channels: oldest is the tick of the first message that
 // they lack, 0: there is none up to a tick of the source.
-func (q *question) answer(oldest, until uint64) {
+func (q *logQuestion) answer(oldest, until uint64) {
 	for _, p := range q.waiting {
 		if oldest != 0 {
 			at := plan.TickTime(oldest)
@@ -200,11 +200,11 @@ func (q *question) answer(oldest, until uint64) {
 	}
 }
 
-// learn takes from the dumps of a source whether it knows DumpMessages, and
+// learnFeatures takes from the dumps of a source whether it knows DumpMessages, and
 // whether it lets us.
-func (s *sight) learn(told []plan.Support, denied bool) {
+func (s *clusterRead) learnFeatures(told []plan.Support, denied bool) {
 	s.view.DumpDenied = s.view.DumpDenied || denied
-	if !s.unprobed {
+	if !s.featuresFromDump {
 		return
 	}
 	for _, known := range []plan.Support{plan.SupportNo, plan.SupportYes} {
@@ -212,10 +212,10 @@ func (s *sight) learn(told []plan.Support, denied bool) {
 			s.view.ForcePromotes = known
 		}
 	}
-	s.link.fleet.remember(s.pass, s.view.Version, s.view.ForcePromotes, s.view.DumpDenied)
+	s.link.fleet.rememberBuild(s.pass, s.view.Version, s.view.ForcePromotes, s.view.DumpDenied)
 }
 
-func (f *Fleet) connect(a access) (*link, error) {
+func (f *Fleet) dialBound(a access) (*link, error) {
 	pass, err := f.ticket(a)
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (f *Fleet) connect(a access) (*link, error) {
 
 // firstAfter is the tick of the oldest message behind a checkpoint, up to a
 // tick; 0: there is none.
-func (l *link) firstAfter(ctx context.Context, at place, until uint64) (oldest uint64, err error) {
+func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64) (oldest uint64, err error) {
 	start := &commonpb.MessageID{Id: at.message, WALName: at.wal}
 	var unread error
 	err = l.dump(ctx, stretch{channel: at.channel, start: start, from: at.tick + 1, until: until}, func(m *commonpb.ImmutableMessage) bool {

@@ -102,20 +102,20 @@ func hangsUnconfigured(version string) bool {
 	return v.Has(plan.FeatureReadConfiguration) != plan.SupportNo && v.Has(plan.FeatureUnconfiguredRead) != plan.SupportYes
 }
 
-// hangs is what was asked of a cluster whose stored configuration did not
+// hangCheck is what was asked of a cluster whose stored configuration did not
 // come in time.
-type hangs struct {
-	version                   string
-	configuration, again      outcome
-	coordinator, coordinator2 outcome
+type hangCheck struct {
+	version                        string
+	configuration, second          outcome
+	coordinator, secondCoordinator outcome
 }
 
 // unconfigured says whether the cluster can be believed to have no
 // configuration: both reads ran into their deadline while the coordinator
 // answered both times, and the version is not known to answer.
-func (h hangs) unconfigured() bool {
-	return hangsUnconfigured(h.version) && h.configuration.timedOut() && h.again.timedOut() &&
-		h.coordinator.answered() && h.coordinator2.answered()
+func (h hangCheck) unconfigured() bool {
+	return hangsUnconfigured(h.version) && h.configuration.timedOut() && h.second.timedOut() &&
+		h.coordinator.answered() && h.secondCoordinator.answered()
 }
 
 func (o outcome) timedOut() bool {

@@ -187,7 +187,7 @@ func TestCombine(t *testing.T) {
 // A call that ended as unavailable is about the attempt that failed, not about
 // the one that gRPC has begun since.
 func TestTheAttemptOfACall(t *testing.T) {
-	var tr trace
+	var tr connectionTrace
 	tr.begin()
 	tr.set(func(a *attempt) { a.dial = syscall.ECONNREFUSED })
 	tr.begin()

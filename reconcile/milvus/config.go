@@ -83,19 +83,19 @@ type Fleet struct {
 	updateTimeout time.Duration
 	keepFor       time.Duration
 	mostKept      int
-	soon          time.Duration // see shortWhile
+	awaitSoon     time.Duration // see shortWhile
 	clock         Clock
 	secrets       secrets
 	learnt        sync.Once // all tokens that can be read
 
-	mu         sync.Mutex
-	open       map[*grpc.ClientConn]struct{}
-	kept       map[string]kept     // by cluster
-	dumping    map[string]dumping  // by cluster
-	raised     map[string]raised   // by cluster
-	throwaways map[string]struct{} // in use now
-	origins    map[route]origin
-	ended      bool
+	mu            sync.Mutex
+	open          map[*grpc.ClientConn]struct{}
+	kept          map[string]kept         // by cluster
+	dumpingBuilds map[string]dumpingBuild // by cluster
+	raised        map[string]raised       // by cluster
+	throwaways    map[string]struct{}     // in use now
+	origins       map[route]origin
+	ended         bool
 }
 
 // NewFleet makes a fleet. It calls nobody. Of two credentials for one cluster
@@ -103,7 +103,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumping: map[string]dumping{}, raised: map[string]raised{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
 		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{},
 	}
 	twice := map[string]bool{}
@@ -129,7 +129,7 @@ func NewFleet(c Config) *Fleet {
 	if f.clock == nil {
 		f.clock = wallClock{}
 	}
-	f.soon = min(shortWhile, f.readTimeout/quarter)
+	f.awaitSoon = min(shortWhile, f.readTimeout/quarter)
 	return f
 }
 
@@ -155,9 +155,9 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// limited runs n pieces of work, so many at once. One goroutine does many of
+// inParallel runs n pieces of work, so many at once. One goroutine does many of
 // them: a call needs a deep stack, which each new goroutine would grow anew.
-func limited(n, atOnce int, work func(i int)) {
+func inParallel(n, atOnce int, work func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(n, max(atOnce, 1)) {
@@ -181,10 +181,10 @@ const (
 	maxSlow  = 512
 )
 
-// unhurried is limited for work that may wait for somebody who does not answer:
+// inParallelOvertaking is limited for work that may wait for somebody who does not answer:
 // what takes long gives its place to the next, so that all the lost clusters
 // together cost one deadline and not one for each that has a place.
-func unhurried(n, atOnce int, work func(i int)) {
+func inParallelOvertaking(n, atOnce int, work func(i int)) {
 	waiting := make(chan struct{}, maxSlow)
 	places := make(chan struct{}, max(atOnce, 1))
 	var wg sync.WaitGroup

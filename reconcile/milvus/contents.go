@@ -23,7 +23,7 @@ func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
 	}
 	databases, err := l.databases(ctx)
 	if err != nil {
-		return plan.Contents{Hidden: words(err)}
+		return plan.Contents{Hidden: errorText(err)}
 	}
 	c := plan.Contents{Known: true}
 	for _, database := range databases {

@@ -19,12 +19,12 @@ type link struct {
 	fleet *Fleet
 	conn  *grpc.ClientConn
 	api   milvuspb.MilvusServiceClient
-	trace *trace
+	trace *connectionTrace
 }
 
 // dial prepares a connection; it is made with the first call. Close it.
 func (f *Fleet) dial(t ticket) (*link, error) {
-	l := &link{fleet: f, trace: &trace{}}
+	l := &link{fleet: f, trace: &connectionTrace{}}
 	conn, err := grpc.NewClient("passthrough:///"+t.address, f.dialOptions(t, l.trace)...)
 	if err != nil {
 		return nil, f.secrets.err(err)
@@ -46,9 +46,9 @@ func (l *link) close() {
 	_ = l.conn.Close() // nothing is in flight any more
 }
 
-// connectPatience keeps gRPC from giving up a connection before the deadline
+// connectFactor keeps gRPC from giving up a connection before the deadline
 // of the call that wants it: whose deadline it was decides what it shows.
-const connectPatience = 2
+const connectFactor = 2
 
 // What a server may send before anything of it is looked at. Headers and trailers
 // hold the words of an error; the window is what is on the way to us, for all calls
@@ -65,17 +65,17 @@ const readBuffer = 4 << 10
 // dialOptions: our own dialer, so that names are resolved and connections
 // made as the operator's configuration says, through no proxy from the
 // environment; no retries and no service configuration from outside.
-func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
+func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 	transport := insecure.NewCredentials()
 	if t.tls != nil {
 		transport = credentials.NewTLS(t.tls) // which copies it
 	}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(traced{TransportCredentials: transport, trace: tr}),
+		grpc.WithTransportCredentials(tracedTransport{TransportCredentials: transport, trace: tr}),
 		grpc.WithContextDialer(tr.dial),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second},
-			MinConnectTimeout: connectPatience * f.readTimeout,
+			MinConnectTimeout: connectFactor * f.readTimeout,
 		}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
@@ -86,7 +86,7 @@ func (f *Fleet) dialOptions(t ticket, tr *trace) []grpc.DialOption {
 		grpc.WithUserAgent("milvus-reconcile"),
 		grpc.WithReadBufferSize(readBuffer),
 	}
-	options = append(options, spans(t.cluster)...)
+	options = append(options, spanOptions(t.cluster)...)
 	options = append(options, f.secrets.guards()...)
 	if f.keepFor > 0 {
 		options = append(options, grpc.WithIdleTimeout(f.keepFor))
@@ -138,13 +138,13 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 // RequireTransportSecurity: the operator decides about TLS for each cluster.
 func (bearer) RequireTransportSecurity() bool { return false }
 
-// deadlinesOfMany is how many reads' time a series of reads has whose length the
+// deadlinesPerSeries is how many reads' time a series of reads has whose length the
 // server decides: one for each of its databases, roles or groups.
-const deadlinesOfMany = 3
+const deadlinesPerSeries = 3
 
 // manyReads bounds a series of reads.
 func (f *Fleet) manyReads(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, deadlinesOfMany*f.readTimeout)
+	return context.WithTimeout(ctx, deadlinesPerSeries*f.readTimeout)
 }
 
 // shortly bounds one read.

@@ -35,7 +35,7 @@ func TestConclude(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := &execution{fleet: NewFleet(Config{}), step: plan.Step{Cluster: "b"}, last: c.last, doubted: c.doubted, lastErr: errors.New("its words")}
 			x.result.Sent = c.sent
-			if over := x.conclude(c.seen); over != (c.want != plan.StepNotAttempted) || x.result.Status != c.want {
+			if over := x.decide(c.seen); over != (c.want != plan.StepNotAttempted) || x.result.Status != c.want {
 				t.Errorf("over %t, %s", over, x.result.Status)
 			}
 		})

@@ -30,7 +30,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 		return x.refuse(undecided, err)
 	}
 	began := f.clock.Now()
-	v := f.view(ctx, t, x.access, look{identity: true, features: true, hangs: true, progress: p.KnownHalfPromoted})
+	v := f.view(ctx, t, x.access, probeOptions{identity: true, features: true, askTwice: true, progress: p.KnownHalfPromoted})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
 	said, err := x.judge(ctx, v, true), checkReady(s, v)
@@ -42,8 +42,8 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 		return x.refuse(said, err)
 	case said == halfway:
 		return x.send(ctx, said)
-	case said == unchanged && slow && x.ask(ctx) != nil:
-		return x.refuse(said, fmt.Errorf("looking at %s took so long that the plan had to be looked at again: %w", s.Cluster, x.refused))
+	case said == unchanged && slow && x.recheck(ctx) != nil:
+		return x.refuse(said, fmt.Errorf("looking at %s took so long that the plan had to be looked at again: %w", s.Cluster, x.forbidden))
 	case said == unchanged:
 		return x.send(ctx, x.attempt(ctx))
 	default:
@@ -53,19 +53,19 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 
 // execution is one step under way.
 type execution struct {
-	fleet    *Fleet
-	topology plan.Topology
-	step     plan.Step
-	source   string // of a force promote
-	access   access
-	request  *commonpb.ReplicateConfiguration
-	permit   permit.Permit
-	result   Result
-	last     answer    // to the newest request
-	doubted  bool      // some request may still take effect, whatever later ones say
-	lastErr  error     // its words
-	refused  error     // why the caller forbade a request
-	half     time.Time // since when the promotion is read to stand half done; zero: it is not
+	fleet     *Fleet
+	topology  plan.Topology
+	step      plan.Step
+	source    string // of a force promote
+	access    access
+	request   *commonpb.ReplicateConfiguration
+	permit    permit.Permit
+	result    Result
+	last      answer    // to the newest request
+	doubted   bool      // some request may still take effect, whatever later ones say
+	lastErr   error     // its words
+	forbidden error     // why the caller forbade a request
+	halfSince time.Time // since when the promotion is read to stand half done; zero: it is not
 }
 
 // prepare does everything that needs no call.

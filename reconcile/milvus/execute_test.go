@@ -214,7 +214,7 @@ func TestBootstrapAndSwitchover(t *testing.T) {
 	same(t, w.update("b", nil, &ab).Status, plan.StepAlready)
 	must(t, w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", 20*time.Second))
 	results := make([]Result, 2)
-	both(
+	runAll(
 		func() { results[0] = w.update("a", &ab, &ba) },
 		func() { results[1] = w.update("b", &ab, &ba) },
 	)

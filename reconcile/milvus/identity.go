@@ -13,8 +13,8 @@ import (
 // cluster has, by its stored list, or by the physical channels of a
 // collection; other is another member whose channel is served here. first asks
 // whether the first own channel is answered for.
-func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own bool, other string) {
-	named, alone := listProves(r.view.Belief.Configuration, r.sight.cluster)
+func (r *viewReader) identity(ctx context.Context, first func() <-chan bool) (own bool, other string) {
+	named, alone := listProves(r.view.Belief.Configuration, r.target.cluster)
 	if alone {
 		return true, ""
 	}
@@ -31,17 +31,17 @@ func (r *reading) identity(ctx context.Context, first func() <-chan bool) (own b
 // channelServed asks for the first channel of this cluster, and unless that is
 // answered soon for those of every other member at once: a cluster waits for a
 // channel that is not its own until the deadline (milvus.md §1.3).
-func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
+func (r *viewReader) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
 	asked := r.firstChannels()
 	var mine <-chan bool
-	if _, tells := asked[r.sight.cluster.ID]; tells {
+	if _, tells := asked[r.target.cluster.ID]; tells {
 		mine = first()
-		delete(asked, r.sight.cluster.ID)
+		delete(asked, r.target.cluster.ID)
 	}
 	if mine != nil {
-		soon := time.NewTimer(r.fleet.soon)
+		soon := time.NewTimer(r.fleet.awaitSoon)
 		defer soon.Stop()
 		select {
 		case ok := <-mine:
@@ -70,7 +70,7 @@ func (r *reading) channelServed(ctx context.Context, first func() <-chan bool) (
 
 // servedOf asks for one channel of each member, and sends the member that was
 // answered for, or nothing but an empty name.
-func (r *reading) servedOf(ctx context.Context, asked map[string]string) <-chan string {
+func (r *viewReader) servedOf(ctx context.Context, asked map[string]string) <-chan string {
 	answers := make(chan string, len(asked))
 	for id, channel := range asked {
 		go func() {
@@ -84,24 +84,24 @@ func (r *reading) servedOf(ctx context.Context, asked map[string]string) <-chan 
 }
 
 // firstServed says whether the cluster answers for its first channel.
-func (r *reading) firstServed(ctx context.Context) bool {
+func (r *viewReader) firstServed(ctx context.Context) bool {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
-	_, err := r.info(ctx, r.sight.cluster.PChannels[0], r.sight.cluster.ID)
+	_, err := r.info(ctx, r.target.cluster.PChannels[0], r.target.cluster.ID)
 	return err == nil
 }
 
 // firstChannels is the first channel of every member by which it can be told
 // from the others.
-func (r *reading) firstChannels() map[string]string {
+func (r *viewReader) firstChannels() map[string]string {
 	count := map[string]int{}
-	for _, c := range r.sight.scene.topology.Clusters {
+	for _, c := range r.target.topology.document.Clusters {
 		if len(c.PChannels) > 0 {
 			count[c.PChannels[0]]++
 		}
 	}
 	out := map[string]string{}
-	for _, c := range r.sight.scene.topology.Clusters {
+	for _, c := range r.target.topology.document.Clusters {
 		if len(c.PChannels) > 0 && count[c.PChannels[0]] == 1 {
 			out[c.ID] = c.PChannels[0]
 		}
@@ -111,7 +111,7 @@ func (r *reading) firstChannels() map[string]string {
 
 // collectionChannels looks at the physical channels of any one collection:
 // they carry the cluster's own names.
-func (r *reading) collectionChannels(ctx context.Context) (own bool, other string) {
+func (r *viewReader) collectionChannels(ctx context.Context) (own bool, other string) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
 	shown, err := r.api.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{})
@@ -124,10 +124,10 @@ func (r *reading) collectionChannels(ctx context.Context) (own bool, other strin
 	}
 	channel := coll.GetPhysicalChannelNames()[0]
 	owners := 0
-	for _, c := range r.sight.scene.topology.Clusters {
+	for _, c := range r.target.topology.document.Clusters {
 		if slices.Contains(c.PChannels, channel) {
 			owners++
-			own, other = c.ID == r.sight.cluster.ID, c.ID
+			own, other = c.ID == r.target.cluster.ID, c.ID
 		}
 	}
 	if owners != 1 {

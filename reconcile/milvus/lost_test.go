@@ -156,7 +156,7 @@ func TestWhichConnectionAnswersIsEnough(t *testing.T) {
 			w.config.KeepFor, w.config.ReadTimeout = time.Hour, time.Hour
 			f := w.fleet()
 			w.sweep(f, plan.Depth{})
-			f.soon = c.soon
+			f.awaitSoon = c.soon
 			before := f.kept["b"].link
 			for _, x := range c.faults {
 				must(t, w.AddFault("b", x))
@@ -210,7 +210,7 @@ func TestAClusterThatDiesDuringALookIsGone(t *testing.T) {
 	w.config.ReadTimeout = time.Minute
 	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
 	f, ctx, seen := w.fleet(), w.ctx(), make(chan plan.View, 1)
-	go func() { seen <- f.view(ctx, w.topology, bind(w.topology, f.credentials)["b"], look{}) }()
+	go func() { seen <- f.view(ctx, w.topology, bind(w.topology, f.credentials)["b"], probeOptions{}) }()
 	w.await(func() bool { return w.calls("b", "ListDatabases") == 1 })
 	must(t, w.Stop("b"))
 	b := <-seen

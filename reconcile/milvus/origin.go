@@ -35,7 +35,7 @@ var errLongLog = errors.New("the log is too long to be read from its beginning")
 // since the replication to a standby began, up to a tick, 0: there is none; known
 // says whether that can be told. It is for channels on which nothing was
 // replicated.
-func (l *link) firstSince(ctx context.Context, source string, at place, until uint64) (oldest uint64, known bool, err error) {
+func (l *link) firstSince(ctx context.Context, source string, at logPosition, until uint64) (oldest uint64, known bool, err error) {
 	way := route{source, at.channel, at.standby}
 	before := l.fleet.originOf(way)
 	part := stretch{channel: at.channel, start: beginning(at.wal), after: true, until: until}

@@ -7,18 +7,18 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// deadlinesOfARound is how many reads of a round may follow one another: the
+// deadlinesPerRound is how many reads of a round may follow one another: the
 // stored configuration, beside it the coordinator, and then the channels of the
 // candidate, or once more the coordinator of the old primary.
-const deadlinesOfARound = 2
+const deadlinesPerRound = 2
 
-// patience is how many times the rounds that were asked for are made at most:
+// roundsFactor is how many times the rounds that were asked for are made at most:
 // a message in flight at the beginning starts the run anew (contract.md §8).
-const patience = 3
+const roundsFactor = 3
 
-// briefly is the part of a deadline that a brief round waits for a primary that hung
+// briefPart is the part of a deadline that a brief round waits for a primary that hung
 // in every round before: one that serves again answers within it.
-const briefly = 3
+const briefPart = 3
 
 // Round probes the old primary and its candidate at the same time. The old
 // primary needs no credential for it: a cluster without one is asked without
@@ -26,18 +26,18 @@ const briefly = 3
 func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
 	f := r.fleet
 	bound := f.bind(t)
-	round := plan.Round{At: f.clock.Now(), Limit: deadlinesOfARound * f.readTimeout, Class: plan.ClassNotCalled}
+	round := plan.Round{At: f.clock.Now(), Limit: deadlinesPerRound * f.readTimeout, Class: plan.ClassNotCalled}
 	end, bounded := ctx.Deadline()
-	primaryLook, needs := look{patient: true}, round.Limit
+	primaryLook, needs := probeOptions{secondDeadline: true}, round.Limit
 	if want.Brief {
-		primaryLook = look{within: f.readTimeout / briefly}
+		primaryLook = probeOptions{within: f.readTimeout / briefPart}
 		needs = primaryLook.within
 	}
 	short := bounded && time.Until(end) < needs
 	var primary, candidate plan.View
-	both(
+	runAll(
 		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryLook) },
-		func() { candidate = f.view(ctx, t, bound[want.Candidate], look{progress: true}) },
+		func() { candidate = f.view(ctx, t, bound[want.Candidate], probeOptions{progress: true}) },
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
@@ -45,7 +45,7 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // what was cut short must not count
 	}
 	if round.Brief = want.Brief && round.Class == plan.ClassTimeout; round.Brief {
-		round.Limit = deadlinesOfARound * primaryLook.within
+		round.Limit = deadlinesPerRound * primaryLook.within
 	}
 	round.CandidateAnswered = candidate.Reach == plan.ReachUp
 	round.Progress = candidate.Progress
@@ -76,7 +76,7 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 	clock, planned := r.fleet.clock, plannedRounds(want)
 	lived, enough := r.sampling(ctx, t, want)
 	defer enough()
-	for len(e.Rounds) < planned*patience && ctx.Err() == nil {
+	for len(e.Rounds) < planned*roundsFactor && ctx.Err() == nil {
 		round := r.Round(ctx, t, want)
 		if ctx.Err() != nil {
 			break // what was cut short shows nothing

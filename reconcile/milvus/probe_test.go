@@ -213,11 +213,11 @@ func TestAPrimaryThatSpeaksAtTheDeadlineServes(t *testing.T) {
 	must(t, err)
 	l, err := f.dial(pass)
 	must(t, err)
-	r := &reading{link: l, sight: &sight{}, pass: pass, what: look{patient: true}}
+	r := &viewReader{link: l, target: &clusterRead{}, pass: pass, options: probeOptions{secondDeadline: true}}
 	silent := outcome{reach: plan.ReachUnreachable, class: plan.ClassTimeout}
-	same(t, r.late(silent), false)
+	same(t, r.lateAnswer(silent), false)
 	same(t, r.coordinatorAgain(w.ctx(), time.Now()).answered(), true)
-	same(t, r.late(silent), true)
+	same(t, r.lateAnswer(silent), true)
 }
 
 // TestABriefRound: a primary that hung in every round before is waited for a third of a
@@ -250,7 +250,7 @@ func TestABriefRound(t *testing.T) {
 			if r.Reach != c.reach || r.Class != c.class || r.Brief != c.brief || !r.CandidateAnswered || r.Took > r.Limit {
 				t.Errorf("%+v", r)
 			}
-			if whole := deadlinesOfARound * w.config.ReadTimeout; c.brief && (r.Limit != whole/3 || r.Took >= w.config.ReadTimeout) || !c.brief && r.Limit != whole {
+			if whole := deadlinesPerRound * w.config.ReadTimeout; c.brief && (r.Limit != whole/3 || r.Took >= w.config.ReadTimeout) || !c.brief && r.Limit != whole {
 				t.Errorf("it took %s of %s", r.Took, r.Limit)
 			}
 		})

@@ -16,8 +16,8 @@ import (
 // promotes left behind (milvus.md §1.3). timely says that the moment of
 // the source was given before. first hears at once whether the cluster answered
 // for its first channel.
-func (r *reading) progress(ctx context.Context, sources []string, timely bool, first chan<- bool) []plan.ChannelProgress {
-	channels := r.sight.cluster.PChannels
+func (r *viewReader) progress(ctx context.Context, sources []string, timely bool, first chan<- bool) []plan.ChannelProgress {
+	channels := r.target.cluster.PChannels
 	out := make([]plan.ChannelProgress, len(channels))
 	checkpoints := make([]*commonpb.ReplicateCheckpoint, len(channels))
 	read := func(i int) {
@@ -30,7 +30,7 @@ func (r *reading) progress(ctx context.Context, sources []string, timely bool, f
 	case len(out) == 0:
 		first <- false
 	case r.view.Belief.Kind == plan.BeliefStandby:
-		unhurried(len(out), r.fleet.concurrency, read)
+		inParallelOvertaking(len(out), r.fleet.concurrency, read)
 	default:
 		// A primary before 2.6.19 waits until the deadline on every channel; the
 		// first one tells for all.
@@ -40,10 +40,10 @@ func (r *reading) progress(ctx context.Context, sources []string, timely bool, f
 			}
 			break
 		}
-		unhurried(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
+		inParallelOvertaking(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
 	}
 	if timely {
-		r.sight.checkpoints = checkpoints
+		r.target.checkpoints = checkpoints
 	}
 	return out
 }
@@ -55,13 +55,13 @@ func (r *reading) progress(ctx context.Context, sources []string, timely bool, f
 // stores as its target that decides nothing: it speaks for a fence and tells the
 // loss, both of clusters that are stale. One that is to serve more channels than
 // it stores is asked whether it does.
-func (r *reading) sources() []string {
-	belief, self := r.view.Belief, r.sight.cluster
+func (r *viewReader) sources() []string {
+	belief, self := r.view.Belief, r.target.cluster
 	if belief.Kind == plan.BeliefStandby {
 		return []string{belief.Source}
 	}
 	var out []string
-	for _, c := range r.sight.scene.topology.Clusters {
+	for _, c := range r.target.topology.document.Clusters {
 		if c.ID != self.ID && !(c.Role == plan.RoleStandby && belief.Configuration.HasEdge(self.ID, c.ID)) {
 			out = append(out, c.ID)
 		}
@@ -74,7 +74,7 @@ func (r *reading) sources() []string {
 }
 
 // channel reads one channel, and its checkpoint as it came.
-func (r *reading) channel(ctx context.Context, channel string, sources []string) (plan.ChannelProgress, *commonpb.ReplicateCheckpoint) {
+func (r *viewReader) channel(ctx context.Context, channel string, sources []string) (plan.ChannelProgress, *commonpb.ReplicateCheckpoint) {
 	p := plan.ChannelProgress{Channel: channel}
 	var checkpoint *commonpb.ReplicateCheckpoint
 	for _, source := range sources {
@@ -82,7 +82,7 @@ func (r *reading) channel(ctx context.Context, channel string, sources []string)
 		info, err := r.info(one, channel, source)
 		cancel()
 		if err != nil {
-			p.Error = r.fleet.secrets.scrub(words(err))
+			p.Error = r.fleet.secrets.scrub(errorText(err))
 			break
 		}
 		p.Known = true

@@ -80,7 +80,7 @@ func (p *flowProof) mark(ctx context.Context) error {
 	if p.tick, err = l.tick(ctx); err != nil {
 		return err
 	}
-	p.before = f.view(ctx, p.topology, p.to, look{progress: true}).Progress
+	p.before = f.view(ctx, p.topology, p.to, probeOptions{progress: true}).Progress
 	p.data, err = f.dialData(pass, "")
 	if err == nil {
 		p.data.sweepOld(ctx)
@@ -101,7 +101,7 @@ func (p *flowProof) await(ctx context.Context) error {
 			}
 			again, pause = f.clock.Now().Add(pause), 2*pause
 		}
-		v := f.view(ctx, p.topology, p.to, look{progress: true})
+		v := f.view(ctx, p.topology, p.to, probeOptions{progress: true})
 		if v.Belief.Kind != plan.BeliefUnknown && v.Belief.Source != p.from.cluster.ID {
 			return plan.NotFollowingError{Source: p.from.cluster.ID, Target: p.to.cluster.ID, Belief: v.Belief}
 		}

@@ -57,7 +57,7 @@ func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views [
 		}
 	}
 	out := make([]Rights, len(asked))
-	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
+	inParallel(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
 	slices.SortStableFunc(out, func(a, b Rights) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
@@ -77,7 +77,7 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 		return out
 	}
 	defer l.close()
-	both(
+	runAll(
 		func() {
 			out.Held = l.held(ctx, pass.token, v, open)
 			out.Update, out.Detail = out.Held[0].Held, out.Held[0].Detail
@@ -151,7 +151,7 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Pr
 		return all(plan.SupportYes, "the role "+adminRole)
 	case user == rootUser && len(roles) == 0:
 		if _, err := l.databases(ctx); err != nil {
-			return all(plan.SupportNo, "root has no role, and this server binds it by roles (common.security.rootShouldBindRole): "+words(err))
+			return all(plan.SupportNo, "root has no role, and this server binds it by roles (common.security.rootShouldBindRole): "+errorText(err))
 		}
 		return all(plan.SupportYes, "root, which no role binds here")
 	}

@@ -55,14 +55,14 @@ func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale s
 	if err != nil {
 		return out, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)
 	}
-	v := f.view(ctx, t, bound[stale], look{identity: true, features: true, hangs: true})
+	v := f.view(ctx, t, bound[stale], probeOptions{identity: true, features: true, askTwice: true})
 	switch {
 	case v.Reach != plan.ReachUp:
 		return out, fmt.Errorf("%s is %s: %s", stale, v.Reach, v.Error)
 	case !v.IdentityProven:
 		return out, fmt.Errorf("nothing proves that %s is what answers at its address", stale)
 	}
-	l, err := f.connect(bound[stale])
+	l, err := f.dialBound(bound[stale])
 	if err != nil {
 		return out, f.secrets.err(err)
 	}
@@ -97,7 +97,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	if !a.allowed() || a.cluster.ID == "" {
 		return nil, errors.New(a.reason)
 	}
-	l, err := f.connect(a)
+	l, err := f.dialBound(a)
 	if err != nil {
 		return nil, f.secrets.err(err)
 	}
@@ -110,7 +110,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 		out[i] = salvageMark{promoted: a.cluster.PChannels[i], checkpoint: info.GetSalvageCheckpoint()}
 		switch {
 		case err != nil:
-			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(words(err))
+			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(errorText(err))
 		case out[i].checkpoint == nil:
 			out[i].problem = "the force promote left no salvage checkpoint on it"
 		}
@@ -122,7 +122,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	if err := read(0); err != nil { // the first one tells for all
 		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, plan.Version{}.Since(plan.FeatureInfoOnPrimary))
 	}
-	limited(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
+	inParallel(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
 	if !slices.ContainsFunc(out, func(m salvageMark) bool { return m.checkpoint != nil }) {
 		return nil, fmt.Errorf("it holds none of %s: it was not promoted by force in its place", stale)
 	}

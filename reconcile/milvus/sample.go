@@ -35,7 +35,7 @@ func (r *Reader) Sample(ctx context.Context, t plan.Topology, want plan.Want, ov
 	defer slot.Stop()
 	for {
 		asking.Go(func() {
-			if !inTime(ctx.Done(), rand.N(every)) { //nolint:gosec // it only has to be in step with nothing
+			if !arrivesWithin(ctx.Done(), rand.N(every)) { //nolint:gosec // it only has to be in step with nothing
 				ask()
 			}
 		})
@@ -77,7 +77,7 @@ func (r *Reader) lastAnswer(ctx context.Context, asking *sync.WaitGroup, answere
 // bears the time of the answer.
 func (r *Reader) sample(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
 	f := r.fleet
-	within := f.readTimeout / briefly
-	v := f.view(ctx, t, probeAccess(f.bind(t), want.Primary), look{within: within})
+	within := f.readTimeout / briefPart
+	v := f.view(ctx, t, probeAccess(f.bind(t), want.Primary), probeOptions{within: within})
 	return plan.Round{At: f.clock.Now(), Limit: within, Reach: v.Reach, Class: v.Class, Error: v.Error}
 }

@@ -124,5 +124,5 @@ func (s *secrets) err(err error) error {
 	if err == nil {
 		return nil
 	}
-	return scrubbed{text: s.scrub(words(err)), code: status.Code(err)}
+	return scrubbed{text: s.scrub(errorText(err)), code: status.Code(err)}
 }

@@ -20,23 +20,23 @@ const readEvery = time.Second
 // the identical request go again: while a promotion stands half done, the
 // cluster is read until that ends.
 func (x *execution) send(ctx context.Context, seen stepState) Result {
-	for try := 1; !x.conclude(seen); try++ {
+	for try := 1; !x.decide(seen); try++ {
 		pause := nextDelay(try)
-		if x.stands(seen) {
+		if x.noteHalf(seen) {
 			try, pause = 0, readEvery
-			x.tellHalf(ctx)
+			x.reportHalf(ctx)
 		}
 		if err := x.pause(ctx, pause); err != nil {
 			return x.giveUp(ctx, err)
 		}
 		seen = x.read(ctx, true)
-		if x.conclude(seen) {
+		if x.decide(seen) {
 			break
 		}
 		if seen != unchanged {
 			continue
 		}
-		if err := x.ask(ctx); err != nil {
+		if err := x.recheck(ctx); err != nil {
 			return x.giveUp(ctx, fmt.Errorf("not sent again: %w", err))
 		}
 		seen = x.attempt(ctx)
@@ -44,13 +44,13 @@ func (x *execution) send(ctx context.Context, seen stepState) Result {
 	return x.result
 }
 
-// ask asks the caller whether the request may go, and keeps why not.
-func (x *execution) ask(ctx context.Context) error {
+// recheck asks the caller whether the request may go, and keeps why not.
+func (x *execution) recheck(ctx context.Context) error {
 	if x.permit.Recheck == nil {
 		return nil
 	}
-	x.refused = x.permit.Recheck(ctx)
-	return x.refused
+	x.forbidden = x.permit.Recheck(ctx)
+	return x.forbidden
 }
 
 // attempt sends the request once, on a connection of its own, and reads the
@@ -62,28 +62,28 @@ func (x *execution) attempt(ctx context.Context) stepState {
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		x.last, x.lastErr = x.call(during)
+		x.last, x.lastErr = x.sendRequest(during)
 	}()
 	for {
 		select {
 		case <-answered:
-			x.noted()
+			x.noteAnswer()
 			return x.read(ctx, true)
 		case <-x.fleet.clock.After(readEvery):
 		}
-		seen := x.peek(during)
-		if x.stands(seen) && x.surelyHalf() || seen == effected || seen == elsewhere {
+		seen := x.readDuring(during)
+		if x.noteHalf(seen) && x.isSurelyHalf() || seen == effected || seen == elsewhere {
 			cancel()
 			<-answered
-			x.noted()
+			x.noteAnswer()
 			return seen
 		}
 	}
 }
 
-// noted keeps what the last answer means for all that was sent: once one
+// noteAnswer keeps what the last answer means for all that was sent: once one
 // request is in doubt, the refusal of a later one says nothing about it.
-func (x *execution) noted() {
+func (x *execution) noteAnswer() {
 	x.result.Sent = x.result.Sent || x.last != unsent
 	x.doubted = x.doubted || x.last == doubtful
 }
@@ -91,7 +91,7 @@ func (x *execution) noted() {
 // errTooLate is why a request was not sent although everything else allows it.
 var errTooLate = errors.New("the right to send would have run out before an answer")
 
-func (x *execution) call(ctx context.Context) (answer, error) {
+func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 	pass, err := x.fleet.ticket(x.access)
 	if err != nil {
 		return unsent, x.fleet.secrets.err(err)
@@ -101,7 +101,7 @@ func (x *execution) call(ctx context.Context) (answer, error) {
 		return unsent, err
 	}
 	defer l.close()
-	last := &lastLook{}
+	last := &deadlineGuard{}
 	status, err := l.api.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: x.request, ForcePromote: x.step.ForcePromote(),
 	}, grpc.PerRPCCredentials(last))
@@ -115,14 +115,14 @@ func (x *execution) call(ctx context.Context) (answer, error) {
 	return a, x.fleet.secrets.err(err)
 }
 
-// lastLook is at the clock, when gRPC has a connection and is about to write
+// deadlineGuard is at the clock, when gRPC has a connection and is about to write
 // the headers of a call: that is when it asks for the call's credentials
 // (google.golang.org/grpc internal/transport http2_client.go:
 // createHeaderFields). A process that was stopped before, by whomever, then
 // sends nothing that is late; its timers may have had no turn yet.
-type lastLook struct{ tooLate bool }
+type deadlineGuard struct{ tooLate bool }
 
-func (l *lastLook) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+func (l *deadlineGuard) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	if by, ok := ctx.Deadline(); ok && !time.Now().Before(by) {
 		l.tooLate = true
 		return nil, errTooLate
@@ -131,13 +131,13 @@ func (l *lastLook) GetRequestMetadata(ctx context.Context, _ ...string) (map[str
 }
 
 // RequireTransportSecurity: it gives no credentials away.
-func (*lastLook) RequireTransportSecurity() bool { return false }
+func (*deadlineGuard) RequireTransportSecurity() bool { return false }
 
-// peek reads while the request is under way, without touching what belongs to
+// readDuring reads while the request is under way, without touching what belongs to
 // the sender. A promotion on a server that cannot be read is not probed then:
 // its DDL would wait behind the request.
-func (x *execution) peek(ctx context.Context) stepState {
-	v, said := x.seen(ctx, look{})
+func (x *execution) readDuring(ctx context.Context) stepState {
+	v, said := x.readStep(ctx, probeOptions{})
 	if said != undecided {
 		x.result.After = v
 	}
@@ -149,7 +149,7 @@ func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 	if ctx.Err() != nil {
 		return undecided
 	}
-	v, said := x.seen(ctx, look{hangs: true})
+	v, said := x.readStep(ctx, probeOptions{askTwice: true})
 	x.result.After = v
 	if said != undecided {
 		return said
@@ -157,10 +157,10 @@ func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 	return x.judge(ctx, v, mayWrite)
 }
 
-// conclude says whether the step is over, and how. A refusal counts only
+// decide says whether the step is over, and how. A refusal counts only
 // together with the old state: "current cluster is primary" after a promotion
 // of ours is a success (milvus.md §2.9).
-func (x *execution) conclude(seen stepState) bool {
+func (x *execution) decide(seen stepState) bool {
 	switch {
 	case seen == effected && x.result.Sent:
 		x.result.Status, x.result.Detail = plan.StepDone, "read back"
@@ -185,7 +185,7 @@ func (x *execution) giveUp(ctx context.Context, why error) Result {
 		why = fmt.Errorf("%s: %s (hint: %s): %w", f.Code, f.Message, f.Remedy, why)
 	}
 	switch {
-	case x.conclude(seen):
+	case x.decide(seen):
 	case x.result.Sent, seen == halfway:
 		x.fail(plan.StepInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
 	default:

@@ -16,7 +16,7 @@ import (
 // one that repeats a token would give it away.
 var tracer = otel.Tracer("milvus-reconcile/reconcile/milvus")
 
-func begin(ctx context.Context, cluster, method string) (context.Context, func(error)) {
+func startSpan(ctx context.Context, cluster, method string) (context.Context, func(error)) {
 	if parent := tracing.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
 		return ctx, func(error) {} // nobody takes the trace that this is part of
 	}
@@ -31,18 +31,18 @@ func begin(ctx context.Context, cluster, method string) (context.Context, func(e
 	}
 }
 
-// spans are the dial options that trace the calls to a cluster. Of a stream
+// spanOptions are the dial options that trace the calls to a cluster. Of a stream
 // the span covers only its opening.
-func spans(cluster string) []grpc.DialOption {
+func spanOptions(cluster string) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			ctx, end := begin(ctx, cluster, method)
+			ctx, end := startSpan(ctx, cluster, method)
 			err := call(ctx, method, req, reply, conn, opts...)
 			end(err)
 			return err
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-			ctx, end := begin(ctx, cluster, method)
+			ctx, end := startSpan(ctx, cluster, method)
 			s, err := open(ctx, d, conn, method, opts...)
 			end(err)
 			return s, err

@@ -22,7 +22,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	if err != nil || !bound[stale].allowed() {
 		return out
 	}
-	l, err := f.connect(bound[stale])
+	l, err := f.dialBound(bound[stale])
 	if err != nil {
 		return out
 	}
@@ -36,7 +36,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	out.Known = true
 	var mu sync.Mutex
 	s := newSalvaging(l, promoted, stale, marks, until)
-	limited(len(marks), f.concurrency, func(i int) {
+	inParallel(len(marks), f.concurrency, func(i int) {
 		one := s.count(ctx, marks[i])
 		mu.Lock()
 		defer mu.Unlock()

@@ -28,7 +28,7 @@ func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views 
 		}
 	}
 	out := make([]plan.StreamState, len(asked))
-	limited(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.streams(ctx, asked[i]) })
+	inParallel(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.streams(ctx, asked[i]) })
 	slices.SortStableFunc(out, func(a, b plan.StreamState) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }

@@ -41,7 +41,7 @@ func (w *world) sweep(f *Fleet, depth plan.Depth) (views map[string]plan.View, c
 // that what it asks does not depend on the speed of the machine.
 func (w *world) patientFleet() *Fleet {
 	f := w.fleet()
-	f.soon = time.Minute
+	f.awaitSoon = time.Minute
 	return f
 }
 
@@ -143,7 +143,7 @@ func TestTheMomentComesFirst(t *testing.T) {
 			}
 			f := w.patientFleet()
 			if c.fault.Kind == milvussim.FaultDelay {
-				f.soon = 700 * time.Millisecond
+				f.awaitSoon = 700 * time.Millisecond
 			}
 			views, _ := w.sweep(f, plan.Depth{Progress: true})
 			same(t, w.calls("a", "AllocTimestamp"), 1)
@@ -174,7 +174,7 @@ func TestAPrimaryIsSeenFirst(t *testing.T) {
 	slices.Reverse(w.topology.Clusters)
 	w.config.Concurrency = 1
 	f := w.fleet()
-	f.soon = 20 * time.Millisecond
+	f.awaitSoon = 20 * time.Millisecond
 	views, _ := w.sweep(f, plan.Depth{Progress: true})
 	same(t, w.calls("b", "GetReplicateInfo"), 16)
 	same(t, views["b"].Progress[0].CaughtUpAt != nil, true)
@@ -192,15 +192,15 @@ func TestQuestions(t *testing.T) {
 		channels[i] = plan.ChannelProgress{Channel: "b_" + strconv.Itoa(i), Known: i != 6, MessageID: "00"}
 	}
 	channels[7].MessageID = ""
-	standby := &sight{access: access{cluster: plan.Cluster{ID: "b"}}, view: plan.View{Progress: channels}, checkpoints: []*commonpb.ReplicateCheckpoint{
+	standby := &clusterRead{access: access{cluster: plan.Cluster{ID: "b"}}, view: plan.View{Progress: channels}, checkpoints: []*commonpb.ReplicateCheckpoint{
 		at("a", "x", 50), at("a", "x", 50), at("a", "y", 50), at("a", "x", 100), at("z", "x", 50), nil, at("a", "x", 50), at("a", "", 0),
 	}}
 	standby.checkpoints[2].MessageId.WALName = commonpb.WALName_Kafka
-	stands := NewFleet(Config{}).stands(t.Context(), "a", []*sight{standby})
+	stands := NewFleet(Config{}).standbysBehind(t.Context(), "a", []*clusterRead{standby})
 	same(t, len(stands), 5)
-	asked := questions(stands, until)
+	asked := logQuestions(stands, until)
 	same(t, len(asked), 3)
-	if last := asked[2].place; last != (place{channel: "a_0", wal: commonpb.WALName_Kafka, standby: "b"}) {
+	if last := asked[2].logPosition; last != (logPosition{channel: "a_0", wal: commonpb.WALName_Kafka, standby: "b"}) {
 		t.Errorf("the last is asked from %+v", last)
 	}
 	same(t, len(asked[0].waiting), 2)
@@ -236,12 +236,12 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 	same(t, probes(f), 1)
 
 	of := ticket{cluster: "b", token: "root:old"}
-	f.remember(of, "2.6.19", plan.SupportYes, false)
-	same(t, f.remembered(of, "2.6.19"), true)
+	f.rememberBuild(of, "2.6.19", plan.SupportYes, false)
+	same(t, f.knownBuild(of, "2.6.19"), true)
 	of.token = "root:new"
-	same(t, f.remembered(of, "2.6.19"), false)
-	f.remember(of, "2.6.20", plan.SupportNo, false)
-	same(t, f.remembered(of, "2.6.20"), false)
+	same(t, f.knownBuild(of, "2.6.19"), false)
+	f.rememberBuild(of, "2.6.20", plan.SupportNo, false)
+	same(t, f.knownBuild(of, "2.6.20"), false)
 }
 
 // TestTheLookBeforeARequestProbes: nothing that is remembered speaks for a
@@ -251,7 +251,7 @@ func TestTheLookBeforeARequestProbes(t *testing.T) {
 	f := w.fleet()
 	w.sweep(f, plan.Depth{Progress: true})
 	before := w.calls("b", "DumpMessages")
-	v := f.view(w.ctx(), w.topology, bind(w.topology, f.credentials)["b"], look{features: true})
+	v := f.view(w.ctx(), w.topology, bind(w.topology, f.credentials)["b"], probeOptions{features: true})
 	same(t, v.ForcePromotes, plan.SupportYes)
 	same(t, w.calls("b", "DumpMessages"), before+1)
 }

@@ -31,15 +31,15 @@ type attempt struct {
 	garbage   bool  // something else than HTTP/2 came
 }
 
-// trace watches a connection being made.
-type trace struct {
+// connectionTrace watches a connection being made.
+type connectionTrace struct {
 	mu     sync.Mutex
 	last   attempt
 	before attempt // the attempt before the last
 	ever   bool    // some attempt spoke HTTP/2, so a request may have left
 }
 
-func (t *trace) set(change func(*attempt)) {
+func (t *connectionTrace) set(change func(*attempt)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change(&t.last)
@@ -49,7 +49,7 @@ func (t *trace) set(change func(*attempt)) {
 // seen is the attempt that a call which ended with err was about. gRPC may
 // have begun the next one by the time we look: a call that ends as Unavailable
 // cannot be about an attempt that is still under way.
-func (t *trace) seen(err error) attempt {
+func (t *connectionTrace) seen(err error) attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.last.underWay() && status.Code(err) == codes.Unavailable {
@@ -62,20 +62,20 @@ func (a attempt) underWay() bool {
 	return a.stage < stageSpoke && a.dial == nil && a.handshake == nil && a.broken == nil && !a.garbage
 }
 
-func (t *trace) spoke() bool {
+func (t *connectionTrace) spoke() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ever
 }
 
-func (t *trace) begin() {
+func (t *connectionTrace) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.before, t.last = t.last, attempt{stage: stageDialing}
 }
 
 // dial is the dialer of gRPC.
-func (t *trace) dial(ctx context.Context, address string) (net.Conn, error) {
+func (t *connectionTrace) dial(ctx context.Context, address string) (net.Conn, error) {
 	t.begin()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -86,25 +86,25 @@ func (t *trace) dial(ctx context.Context, address string) (net.Conn, error) {
 	return conn, nil
 }
 
-// traced is the transport security of a connection, watched.
-type traced struct {
+// tracedTransport is the transport security of a connection, watched.
+type tracedTransport struct {
 	credentials.TransportCredentials
-	trace *trace
+	trace *connectionTrace
 }
 
 // ClientHandshake does the handshake and watches what comes after it.
-func (c traced) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (c tracedTransport) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
 		c.trace.set(func(a *attempt) { a.handshake = err })
 		return conn, info, err //nolint:wrapcheck // gRPC looks at its type
 	}
-	return &listening{Conn: conn, trace: c.trace}, info, nil
+	return &firstBytes{Conn: conn, trace: c.trace}, info, nil
 }
 
 // Clone keeps the watch.
-func (c traced) Clone() credentials.TransportCredentials {
-	return traced{TransportCredentials: c.TransportCredentials.Clone(), trace: c.trace}
+func (c tracedTransport) Clone() credentials.TransportCredentials {
+	return tracedTransport{TransportCredentials: c.TransportCredentials.Clone(), trace: c.trace}
 }
 
 // frameHeader is the length of an HTTP/2 frame header, settingsFrame the type
@@ -115,16 +115,16 @@ const (
 	settingsFrame = 4
 )
 
-// listening hears the first words of the other side.
-type listening struct {
+// firstBytes hears the first words of the other side.
+type firstBytes struct {
 	net.Conn
-	trace *trace
+	trace *connectionTrace
 	heard []byte
 	done  bool
 }
 
 // Read passes the bytes on.
-func (l *listening) Read(p []byte) (int, error) {
+func (l *firstBytes) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if !l.done {
 		l.heard = append(l.heard, p[:min(n, frameHeader)]...)
@@ -133,7 +133,7 @@ func (l *listening) Read(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // gRPC looks at its type
 }
 
-func (l *listening) judge(err error) {
+func (l *firstBytes) judge(err error) {
 	switch {
 	case len(l.heard) >= frameHeader:
 		l.done = true
@@ -152,7 +152,7 @@ func (l *listening) judge(err error) {
 
 // Write passes the bytes on. A peer that closes at once may show here only:
 // gRPC then closes the connection itself, and its reader sees no more than that.
-func (l *listening) Write(p []byte) (int, error) {
+func (l *firstBytes) Write(p []byte) (int, error) {
 	n, err := l.Conn.Write(p)
 	if err != nil {
 		l.brokenBy(err)
@@ -161,7 +161,7 @@ func (l *listening) Write(p []byte) (int, error) {
 }
 
 // brokenBy keeps the first reason: the later ones follow from it.
-func (l *listening) brokenBy(err error) {
+func (l *firstBytes) brokenBy(err error) {
 	l.trace.set(func(a *attempt) {
 		if a.broken == nil {
 			a.broken = err

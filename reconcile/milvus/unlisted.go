@@ -15,15 +15,15 @@ import (
 // cluster that does not serve it waits until the deadline, which is made short, so
 // that it is asked when the caller says so; one of which it is known is asked in
 // every observation until it is listed or gone.
-func (r *reading) unlisted(ctx context.Context) []string {
-	self := r.sight.cluster
+func (r *viewReader) unlisted(ctx context.Context) []string {
+	self := r.target.cluster
 	stored, listed := r.view.Belief.Configuration.Member(self.ID)
 	next := nextChannel(self.PChannels)
-	known := r.what.progress && r.fleet.isRaised(r.pass, next)
-	if !listed || next == "" || !slices.Equal(stored.PChannels, self.PChannels) || !r.what.unlisted && !known {
+	known := r.options.progress && r.fleet.isRaised(r.pass, next)
+	if !listed || next == "" || !slices.Equal(stored.PChannels, self.PChannels) || !r.options.unlisted && !known {
 		return nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, r.fleet.soon)
+	bounded, cancel := context.WithTimeout(ctx, r.fleet.awaitSoon)
 	defer cancel()
 	_, err := r.info(bounded, next, self.ID)
 	if err == nil {

@@ -234,7 +234,7 @@ func TestADumpHoldsTokensAndSalvageDoesNot(t *testing.T) {
 	before := w.star("a")
 	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, permit.Permit{}).Status, plan.StepDone)
 	f := w.fleet()
-	l, err := f.connect(bind(w.topology, f.credentials)["a"])
+	l, err := f.dialBound(bind(w.topology, f.credentials)["a"])
 	must(t, err)
 	defer l.close()
 	until, err := l.tick(w.ctx())

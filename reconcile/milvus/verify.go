@@ -73,7 +73,7 @@ func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, lev
 	defer d.close()
 	d.verify(ctx, level, giveUp, &out)
 	if out.Err == nil {
-		out.Missing, out.Silent, out.Err = f.known(ctx, pass, known)
+		out.Missing, out.Silent, out.Err = f.compareKnown(ctx, pass, known)
 	}
 	return out
 }
@@ -99,7 +99,7 @@ func (d *data) verify(ctx context.Context, level plan.VerifyLevel, giveUp int, o
 // verifyRole: a primary stores no edge to itself. Where the stored
 // configuration cannot be read, only a DDL proves the role.
 func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level plan.VerifyLevel) error {
-	v := f.view(ctx, t, a, look{})
+	v := f.view(ctx, t, a, probeOptions{})
 	switch {
 	case v.Reach != plan.ReachUp:
 		return fmt.Errorf("%s is %s: %s", v.Cluster, v.Reach, v.Error)
@@ -194,7 +194,7 @@ func (d *data) load(ctx context.Context, name string) error {
 
 // loaded waits until a collection can be queried.
 func (d *data) loaded(ctx context.Context, name string) error {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, slowestLoadLook) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, slowestLoadPoll) {
 		loaded, err := d.isLoaded(ctx, name)
 		if err != nil || loaded {
 			return err
@@ -207,9 +207,9 @@ func (d *data) loaded(ctx context.Context, name string) error {
 	}
 }
 
-// slowestLoadLook bounds the pause between two looks at a collection that is
+// slowestLoadPoll bounds the pause between two looks at a collection that is
 // being loaded.
-const slowestLoadLook = 200 * time.Millisecond
+const slowestLoadPoll = 200 * time.Millisecond
 
 func (d *data) readBack(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout) // strong consistency waits for the newest tick
@@ -227,8 +227,8 @@ func (d *data) readBack(ctx context.Context, name string) error {
 	return nil
 }
 
-// known looks for the collections that were there before.
-func (f *Fleet) known(ctx context.Context, pass ticket, names []string) (missing, silent []string, err error) {
+// compareKnown looks for the collections that were there before.
+func (f *Fleet) compareKnown(ctx context.Context, pass ticket, names []string) (missing, silent []string, err error) {
 	byDatabase := map[string][]string{}
 	for _, name := range names {
 		database, collection, ok := strings.Cut(name, "/")
@@ -237,7 +237,7 @@ func (f *Fleet) known(ctx context.Context, pass ticket, names []string) (missing
 		}
 	}
 	for database, collections := range byDatabase {
-		m, s, err := f.knownIn(ctx, pass, database, collections)
+		m, s, err := f.compareKnownIn(ctx, pass, database, collections)
 		if err != nil {
 			return nil, nil, fmt.Errorf("look for the collections of database %s: %w", database, err)
 		}

@@ -47,7 +47,7 @@ func TestWire(t *testing.T) {
 			cells = append(cells, cell{s, f})
 		}
 	}
-	limited(len(cells), wiresAtOnce, func(i int) {
+	inParallel(len(cells), wiresAtOnce, func(i int) {
 		t.Run(cells[i].step.name+"/"+cells[i].fault.name, func(t *testing.T) { cells[i].step.over(t, cells[i].fault) })
 	})
 	nothingLeaks(t, before)

@@ -10,9 +10,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// staysEvery is how often the receivers of a change are read back while they
+// holdEvery is how often the receivers of a change are read back while they
 // are held to it.
-const staysEvery = time.Second
+const holdEvery = time.Second
 
 // HoldsConfiguration reads the receivers of steps back for as long as within, and says which
 // of them does not store any more what its step wanted: an older change that
@@ -23,13 +23,13 @@ func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps [
 	until := f.clock.Now().Add(within)
 	views := make([]plan.View, len(steps))
 	for {
-		limited(len(steps), f.concurrency, func(i int) { views[i] = f.view(ctx, t, bound[steps[i].Cluster], look{}) })
+		inParallel(len(steps), f.concurrency, func(i int) { views[i] = f.view(ctx, t, bound[steps[i].Cluster], probeOptions{}) })
 		var silent []string
 		for i, v := range views {
 			switch {
 			case v.Belief.Kind == plan.BeliefUnknown:
 				silent = append(silent, steps[i].Cluster)
-			case !stays(v.Belief, steps[i]):
+			case !holdsStep(v.Belief, steps[i]):
 				return plan.FellBackError{Topology: t.Name, Cluster: steps[i].Cluster, Wanted: *steps[i].After, Belief: v.Belief}
 			}
 		}
@@ -42,14 +42,14 @@ func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps [
 		select {
 		case <-ctx.Done():
 			return errors.Join(errors.New("the members were not read back long enough"), context.Cause(ctx))
-		case <-f.clock.After(staysEvery):
+		case <-f.clock.After(holdEvery):
 		}
 	}
 }
 
-// stays says whether a cluster believes what a step wanted. A server that cannot
+// holdsStep says whether a cluster believes what a step wanted. A server that cannot
 // tell its configuration tells its source.
-func stays(b plan.Belief, s plan.Step) bool {
+func holdsStep(b plan.Belief, s plan.Step) bool {
 	if len(b.Configuration.Clusters) == 0 && b.Source != "" {
 		source, follows := s.After.SourceOf(s.Cluster)
 		return follows && source == b.Source

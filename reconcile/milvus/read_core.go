@@ -15,7 +15,7 @@ import (
 // deadline, which ends at until: a coordinator is asked beside a configuration
 // that does not come soon. A patient look gives the coordinator of a cluster that
 // speaks another one.
-func (r *reading) core(ctx context.Context, until time.Time) {
+func (r *viewReader) core(ctx context.Context, until time.Time) {
 	whole, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	beside, enough := context.WithCancel(whole)
@@ -24,7 +24,7 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 	var configuration, coordinator outcome
 	came := make(chan struct{})
 	var told bool
-	both(
+	runAll(
 		func() { r.view.Version, told = r.version(whole) },
 		func() {
 			defer close(came)
@@ -33,7 +33,7 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 			}
 		},
 		func() {
-			if !inTime(came, r.fleet.soon) {
+			if !arrivesWithin(came, r.fleet.awaitSoon) {
 				coordinator = r.coordinator(beside)
 			}
 		},
@@ -41,34 +41,34 @@ func (r *reading) core(ctx context.Context, until time.Time) {
 	if configuration.reach == plan.ReachDegraded && !coordinator.answered() && whole.Err() == nil { // not asked yet, or over a connection that broke
 		coordinator = r.coordinator(whole)
 	}
-	if r.what.patient && coordinator.reach != plan.ReachUp && r.late(configuration) {
+	if r.options.secondDeadline && coordinator.reach != plan.ReachUp && r.lateAnswer(configuration) {
 		configuration.reach, coordinator = plan.ReachDegraded, r.coordinatorAgain(ctx, until)
 	}
-	var h hangs
-	if r.what.hangs && told && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(r.view.Version) {
-		h = hangs{version: r.view.Version, configuration: configuration, coordinator: coordinator}
-		stored = r.again(ctx, &h)
-		configuration, coordinator = h.again, h.coordinator2
+	var h hangCheck
+	if r.options.askTwice && told && configuration.timedOut() && coordinator.answered() && hangsUnconfigured(r.view.Version) {
+		h = hangCheck{version: r.view.Version, configuration: configuration, coordinator: coordinator}
+		stored = r.askAgain(ctx, &h)
+		configuration, coordinator = h.second, h.secondCoordinator
 	}
 	if ctx.Err() != nil && !configuration.answered() {
 		configuration = outcome{class: plan.ClassOther, err: errCutShort}
 	}
-	r.conclude(stored, configuration, coordinator, h.unconfigured())
+	r.setView(stored, configuration, coordinator, h.unconfigured())
 }
 
-// again asks a second time, by which a cluster without a configuration is told from
+// askAgain asks a second time, by which a cluster without a configuration is told from
 // one that is stuck.
-func (r *reading) again(ctx context.Context, h *hangs) (stored *commonpb.ReplicateConfiguration) {
-	both(
-		func() { stored, h.again = r.configuration(ctx) },
-		func() { h.coordinator2 = r.coordinator(ctx) },
+func (r *viewReader) askAgain(ctx context.Context, h *hangCheck) (stored *commonpb.ReplicateConfiguration) {
+	runAll(
+		func() { stored, h.second = r.configuration(ctx) },
+		func() { h.secondCoordinator = r.coordinator(ctx) },
 	)
 	return stored
 }
 
-// late says whether a cluster that is there did not give its configuration: it
+// lateAnswer says whether a cluster that is there did not give its configuration: it
 // may have begun to speak just when the deadline of the call passed.
-func (r *reading) late(configuration outcome) bool {
+func (r *viewReader) lateAnswer(configuration outcome) bool {
 	return configuration.reach == plan.ReachDegraded ||
 		configuration.class == plan.ClassTimeout && r.trace.seen(nil).stage == stageSpoke
 }
@@ -76,14 +76,14 @@ func (r *reading) late(configuration outcome) bool {
 // coordinatorAgain asks a coordinator that had no deadline of its own: it was asked
 // while the connection was made, and beside a configuration. It ends a little
 // before a second deadline does, so that the round still counts.
-func (r *reading) coordinatorAgain(ctx context.Context, until time.Time) outcome {
-	ctx, cancel := context.WithDeadline(ctx, until.Add(r.fleet.readTimeout-r.fleet.soon))
+func (r *viewReader) coordinatorAgain(ctx context.Context, until time.Time) outcome {
+	ctx, cancel := context.WithDeadline(ctx, until.Add(r.fleet.readTimeout-r.fleet.awaitSoon))
 	defer cancel()
 	return r.coordinator(ctx)
 }
 
-// inTime says whether something came in time.
-func inTime(came <-chan struct{}, patience time.Duration) bool {
+// arrivesWithin says whether something came in time.
+func arrivesWithin(came <-chan struct{}, patience time.Duration) bool {
 	soon := time.NewTimer(patience)
 	defer soon.Stop()
 	select {
@@ -99,11 +99,11 @@ func inTime(came <-chan struct{}, patience time.Duration) bool {
 // answer until then shows nothing.
 var errCutShort = errors.New("the observation was cut short")
 
-func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
+func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
 	v := &r.view
 	v.Reach, v.Class = combine(configuration, coordinator)
 	if configuration.err != nil {
-		v.Error = r.fleet.secrets.scrub(words(configuration.err))
+		v.Error = r.fleet.secrets.scrub(errorText(configuration.err))
 	}
 	if configuration.class == plan.ClassUnauthenticated {
 		v.Credential = plan.CredentialRefused
@@ -111,7 +111,7 @@ func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuratio
 	switch {
 	case configuration.answered():
 		v.ReadsConfiguration = plan.SupportYes
-		v.Belief, v.IdentityConflict = believe(r.sight.cluster.ID, fromProto(stored))
+		v.Belief, v.IdentityConflict = believe(r.target.cluster.ID, fromProto(stored))
 	case configuration.class == plan.ClassUnimplemented:
 		v.ReadsConfiguration = plan.SupportNo
 	case inferred:
@@ -122,7 +122,7 @@ func (r *reading) conclude(stored *commonpb.ReplicateConfiguration, configuratio
 }
 
 // version is the build tag, and whether the cluster gave one: it may be empty.
-func (r *reading) version(ctx context.Context) (tag string, told bool) {
+func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
 	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{

@@ -33,7 +33,7 @@ func TestHalfPromotionIsToldAndNotSentAgain(t *testing.T) {
 			}
 			told := 0
 			r := w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{KnownHalfPromoted: c.begun, HalfPromoted: func(_ context.Context, lasted time.Duration) {
-				if told++; lasted < halfSure || lasted > 3*halfSure {
+				if told++; lasted < halfSureAfter || lasted > 3*halfSureAfter {
 					t.Errorf("told after %s", lasted)
 				}
 				must(t, w.Restart("b"))

@@ -39,7 +39,7 @@ func (r *Reader) HoldProbe(ctx context.Context, t plan.Topology, primary string,
 			end()
 		}
 	}
-	both(
+	runAll(
 		func() {
 			_, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
 			comes(err)
@@ -70,5 +70,5 @@ func (l *link) speaks(ctx context.Context) bool {
 // ReadCandidate reads the cluster to promote as a round does: over a connection of its
 // own, with its progress.
 func (r *Reader) ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
-	return r.fleet.view(ctx, t, bind(t, r.fleet.credentials)[candidate], look{progress: true})
+	return r.fleet.view(ctx, t, bind(t, r.fleet.credentials)[candidate], probeOptions{progress: true})
 }

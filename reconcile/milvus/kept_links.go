@@ -16,9 +16,9 @@ type kept struct {
 	since time.Time
 }
 
-// reach returns a connection for a look: one that was kept, if it was made
+// linkFor returns a connection for a look: one that was kept, if it was made
 // with the same token, address and TLS and is not too old, or a new one.
-func (f *Fleet) reach(pass ticket, mayReuse bool) (l *link, since time.Time, reused bool, err error) {
+func (f *Fleet) linkFor(pass ticket, mayReuse bool) (l *link, since time.Time, reused bool, err error) {
 	now := f.clock.Now()
 	if mayReuse && f.keepFor > 0 {
 		f.mu.Lock()
@@ -36,18 +36,18 @@ func (f *Fleet) reach(pass ticket, mayReuse bool) (l *link, since time.Time, reu
 	return l, now, false, err
 }
 
-// keep leaves a connection over which a cluster answered to the next look, one
+// keepLink leaves a connection over which a cluster answered to the next look, one
 // for each cluster and maxKept of all. gRPC closes it when it was idle for as long
 // as it may be kept; what is too old, since nobody looks at its cluster any more,
 // makes room here.
-func (f *Fleet) keep(l *link, pass ticket, since time.Time) {
-	for _, old := range f.store(l, pass, since) {
+func (f *Fleet) keepLink(l *link, pass ticket, since time.Time) {
+	for _, old := range f.storeLink(l, pass, since) {
 		old.close()
 	}
 }
 
-// store puts a connection in its place, and returns those that are to be closed.
-func (f *Fleet) store(l *link, pass ticket, since time.Time) (closing []*link) {
+// storeLink puts a connection in its place, and returns those that are to be closed.
+func (f *Fleet) storeLink(l *link, pass ticket, since time.Time) (closing []*link) {
 	now := f.clock.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,20 +16,20 @@ import (
 
 // details reads what only a cluster that answers can tell. What is not asked for
 // stays as it is.
-func (r *reading) details(ctx context.Context) {
+func (r *viewReader) details(ctx context.Context) {
 	v := &r.view
 	blind := v.ReadsConfiguration == plan.SupportNo
 	sources := r.sources()
-	reads := (r.what.progress || blind) && len(v.Progress) == 0 && len(sources) > 0
-	timely := reads && r.afterMoment(ctx)
+	reads := (r.options.progress || blind) && len(v.Progress) == 0 && len(sources) > 0
+	timely := reads && r.awaitSourceTick(ctx)
 	var own bool
 	var other string
 	first := make(chan bool, 1) // whether the first own channel was answered for
-	work := []func(){func() { r.giveMoment(ctx) }}
+	work := []func(){func() { r.publishTick(ctx) }}
 	if reads {
 		work = append(work, func() { v.Progress = r.progress(ctx, sources, timely, first) })
 	}
-	if r.what.identity {
+	if r.options.identity {
 		work = append(work, func() {
 			own, other = r.identity(ctx, func() <-chan bool {
 				if !reads {
@@ -39,16 +39,16 @@ func (r *reading) details(ctx context.Context) {
 			})
 		})
 	}
-	if r.what.features {
+	if r.options.features {
 		work = append(work, func() { v.ForcePromotes, v.DumpDenied = r.features(ctx) })
 	}
-	if r.what.progress || r.what.unlisted {
+	if r.options.progress || r.options.unlisted {
 		work = append(work, func() { v.Unlisted = r.unlisted(ctx) })
 	}
-	if r.what.contents {
+	if r.options.contents {
 		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
 	}
-	both(work...)
+	runAll(work...)
 	if blind {
 		v.Belief = believeProgress(v.Progress)
 		own = own || v.Belief.Kind == plan.BeliefStandby
@@ -56,7 +56,7 @@ func (r *reading) details(ctx context.Context) {
 	if v.IdentityConflict == "" {
 		v.IdentityConflict = other
 	}
-	if r.what.identity {
+	if r.options.identity {
 		v.IdentityProven = own && v.IdentityConflict == ""
 	}
 }
@@ -64,48 +64,48 @@ func (r *reading) details(ctx context.Context) {
 // features says whether the cluster could be promoted by force. An observation
 // does not ask again what the same build told this process before, and of a source
 // the dump of its own messages tells; the look before a request always asks.
-func (r *reading) features(ctx context.Context) (promotes plan.Support, denied bool) {
+func (r *viewReader) features(ctx context.Context) (promotes plan.Support, denied bool) {
 	switch {
-	case len(r.sight.scene.sights) > 0 && r.fleet.remembered(r.pass, r.view.Version):
+	case len(r.target.topology.reads) > 0 && r.fleet.knownBuild(r.pass, r.view.Version):
 		return plan.SupportYes, false
 	case r.isSource():
-		r.sight.unprobed = true
+		r.target.featuresFromDump = true
 		return plan.SupportUnknown, false
 	default:
-		return r.fleet.probe(ctx, r.link, r.pass, r.view.Version)
+		return r.fleet.probeFeatures(ctx, r.link, r.pass, r.view.Version)
 	}
 }
 
 // isSource says whether the cluster has standbys that are seen with it.
-func (r *reading) isSource() bool {
-	return r.view.Belief.Kind == plan.BeliefPrimary && len(r.sight.scene.sights) > 1
+func (r *viewReader) isSource() bool {
+	return r.view.Belief.Kind == plan.BeliefPrimary && len(r.target.topology.reads) > 1
 }
 
-// giveMoment tells the standbys of a source its newest tick, and those of any
+// publishTick tells the standbys of a source its newest tick, and those of any
 // other cluster that none is coming.
-func (r *reading) giveMoment(ctx context.Context) {
+func (r *viewReader) publishTick(ctx context.Context) {
 	var tick uint64
-	if r.what.progress && r.isSource() {
-		r.sight.moment.asked = true
+	if r.options.progress && r.isSource() {
+		r.target.tick.asked = true
 		tick, _ = r.tick(ctx) // without one, nothing is known of its backlog
 	}
-	r.sight.moment.tell(tick)
+	r.target.tick.publish(tick)
 }
 
-// afterMoment waits for the moment of the source of a standby, and says whether
+// awaitSourceTick waits for the moment of the source of a standby, and says whether
 // it was given.
-func (r *reading) afterMoment(ctx context.Context) bool {
-	if !r.what.progress || r.view.Belief.Kind != plan.BeliefStandby {
+func (r *viewReader) awaitSourceTick(ctx context.Context) bool {
+	if !r.options.progress || r.view.Belief.Kind != plan.BeliefStandby {
 		return false
 	}
-	source := r.sight.scene.of(r.view.Belief.Source)
-	return source != nil && source.moment.given(ctx, r.fleet.soon)
+	source := r.target.topology.readOf(r.view.Belief.Source)
+	return source != nil && source.tick.await(ctx, r.fleet.awaitSoon)
 }
 
-// probe asks whether DumpMessages is known: it came with force_promote, and
+// probeFeatures asks whether DumpMessages is known: it came with force_promote, and
 // without arguments it is refused before it does anything (contract.md §7,
 // UNSUPPORTED_SERVER). denied: it is known, and our user may not call it.
-func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
+func (f *Fleet) probeFeatures(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
@@ -113,7 +113,7 @@ func (f *Fleet) probe(ctx context.Context, l *link, pass ticket, version string)
 		_, err = stream.Recv()
 	}
 	promotes, denied = l.support(err)
-	f.remember(pass, version, promotes, denied)
+	f.rememberBuild(pass, version, promotes, denied)
 	return promotes, denied
 }
 
@@ -150,28 +150,28 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 // (milvus.md §1.6).
 const milvusDenies = ": permission deny to "
 
-// dumping is a build that answered to DumpMessages.
-type dumping struct {
+// dumpingBuild is a build that answered to DumpMessages.
+type dumpingBuild struct {
 	pass    ticket
 	version string
 }
 
-// remember keeps that a build knows DumpMessages, one for each cluster. One that
+// rememberBuild keeps that a build knows DumpMessages, one for each cluster. One that
 // does not tell what it is is asked again, and one that denied it: a grant is seen
 // at once.
-func (f *Fleet) remember(pass ticket, version string, promotes plan.Support, denied bool) {
+func (f *Fleet) rememberBuild(pass ticket, version string, promotes plan.Support, denied bool) {
 	if promotes != plan.SupportYes || denied || version == "" {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dumping[pass.cluster] = dumping{pass, version}
+	f.dumpingBuilds[pass.cluster] = dumpingBuild{pass, version}
 }
 
-// remembered says whether this very server was seen to answer DumpMessages while
+// knownBuild says whether this very server was seen to answer DumpMessages while
 // it was of this build.
-func (f *Fleet) remembered(pass ticket, version string) bool {
+func (f *Fleet) knownBuild(pass ticket, version string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.dumping[pass.cluster] == dumping{pass, version}
+	return f.dumpingBuilds[pass.cluster] == dumpingBuild{pass, version}
 }

@@ -12,7 +12,7 @@ func TestWhatWaitsHoldsUpNobody(t *testing.T) {
 	last := make(chan struct{})
 	var mu sync.Mutex
 	done := map[int]bool{}
-	unhurried(n, 2, func(i int) {
+	inParallelOvertaking(n, 2, func(i int) {
 		if i == n-1 {
 			close(last)
 		}

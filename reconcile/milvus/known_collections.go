@@ -9,9 +9,9 @@ import (
 	"github.com/milvus-io/milvus/client/v2/index"
 )
 
-// knownIn looks for collections in one database. A database that is not there
+// compareKnownIn looks for collections in one database. A database that is not there
 // any more lacks all of them.
-func (f *Fleet) knownIn(ctx context.Context, pass ticket, database string, collections []string) (missing, silent []string, err error) {
+func (f *Fleet) compareKnownIn(ctx context.Context, pass ticket, database string, collections []string) (missing, silent []string, err error) {
 	l, err := f.dial(pass)
 	if err != nil {
 		return nil, nil, err

@@ -171,7 +171,7 @@ func TestAFreshLookFollowsTheName(t *testing.T) {
 func TestLimitedDoesAll(t *testing.T) {
 	for _, c := range []struct{ n, atOnce, most int }{{0, 4, 0}, {3, 8, 3}, {100, 4, 4}, {5, 0, 1}} {
 		var now, most, sum atomic.Int32
-		limited(c.n, c.atOnce, func(i int) {
+		inParallel(c.n, c.atOnce, func(i int) {
 			at := now.Add(1)
 			for seen := most.Load(); at > seen && !most.CompareAndSwap(seen, at); seen = most.Load() {
 			}

@@ -35,7 +35,7 @@ func TestLastLook(t *testing.T) {
 			if c.sleep {
 				ctx = asleep{ctx}
 			}
-			got, err := x.call(ctx)
+			got, err := x.sendRequest(ctx)
 			if got != c.answer || c.sleep && !errors.Is(err, errTooLate) || !c.sleep && err != nil {
 				t.Errorf("%v: %v", got, err)
 			}
@@ -60,7 +60,7 @@ func TestLastLookAtTheClock(t *testing.T) {
 				ctx, cancel = context.WithDeadline(ctx, time.Now().Add(c.left))
 				defer cancel()
 			}
-			l := &lastLook{}
+			l := &deadlineGuard{}
 			if _, err := l.GetRequestMetadata(ctx); l.tooLate != c.late || (err != nil) != c.late {
 				t.Errorf("too late: %v, %v", l.tooLate, err)
 			}
