@@ -15,9 +15,9 @@ type asleep struct{ context.Context }
 
 func (asleep) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
 
-// TestLastLook: what has become too late is not sent, even if nothing but the
+// TestDeadlineGuard: what has become too late is not sent, even if nothing but the
 // clock says so; what is not too late is.
-func TestLastLook(t *testing.T) {
+func TestDeadlineGuard(t *testing.T) {
 	for name, c := range map[string]struct {
 		sleep  bool
 		answer answer
@@ -46,7 +46,7 @@ func TestLastLook(t *testing.T) {
 	}
 }
 
-func TestLastLookAtTheClock(t *testing.T) {
+func TestDeadlineGuardReadsTheClock(t *testing.T) {
 	for name, c := range map[string]struct {
 		left time.Duration
 		late bool
