@@ -16,12 +16,10 @@ const (
 	DefaultConcurrency   = 8
 )
 
-// shortWhile is how long something may take that nearly always comes at once,
-// before what is only needed without it is asked beside it: the channels of
-// others beside a cluster's own, the coordinator beside the configuration, a new
-// connection beside a kept one, the channels of a standby without the moment of
-// its source. So nothing costs a second call where all is well, nor a second
-// deadline where it is not. It is never more than a quarter of a deadline.
+// shortWhile is how long a read waits for something that nearly always comes at once,
+// before it asks in parallel for what it needs only without it (doc.go shows where). So a
+// healthy cluster costs no second call, and a lost one no second deadline. The wait is
+// never more than a quarter of the read timeout.
 const (
 	shortWhile = 250 * time.Millisecond
 	quarter    = 4
@@ -43,7 +41,7 @@ type Credential struct {
 	TLS func() (*tls.Config, error)
 }
 
-// tlsNow is the TLS of the next connection; nil: plaintext.
+// tlsNow returns the TLS of the next connection; nil: plaintext.
 func (c Credential) tlsNow() (*tls.Config, error) {
 	if c.TLS == nil {
 		return nil, nil //nolint:nilnil // nil is plaintext
@@ -155,8 +153,8 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// inParallel runs n pieces of work, so many at once. One goroutine does many of
-// them: a call needs a deep stack, which each new goroutine would grow anew.
+// inParallel calls work for 0 to n-1, at most atOnce at once. One goroutine makes many of
+// the calls: an RPC needs a deep stack, which every new goroutine would have to grow.
 func inParallel(n, atOnce int, work func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -174,16 +172,16 @@ func inParallel(n, atOnce int, work func(i int)) {
 	wg.Wait()
 }
 
-// slowLook is how long a look may hold up others; maxSlow is how many may go on
-// beside them.
+// slowRead is for how long a read may hold its place; maxSlow is how many slow reads go on
+// without one.
 const (
-	slowLook = 50 * time.Millisecond
+	slowRead = 50 * time.Millisecond
 	maxSlow  = 512
 )
 
-// inParallelOvertaking is limited for work that may wait for somebody who does not answer:
-// what takes long gives its place to the next, so that all the lost clusters
-// together cost one deadline and not one for each that has a place.
+// inParallelOvertaking is inParallel for work that may wait for a cluster that does not
+// answer. Work that takes longer than slowRead gives its place to the next. So all lost
+// clusters together cost one deadline, and not one for each place.
 func inParallelOvertaking(n, atOnce int, work func(i int)) {
 	waiting := make(chan struct{}, maxSlow)
 	places := make(chan struct{}, max(atOnce, 1))
@@ -192,7 +190,7 @@ func inParallelOvertaking(n, atOnce int, work func(i int)) {
 		places <- struct{}{}
 		wg.Go(func() {
 			done := make(chan struct{})
-			slow := time.AfterFunc(slowLook, func() {
+			slow := time.AfterFunc(slowRead, func() {
 				select {
 				case waiting <- struct{}{}:
 					<-places

@@ -1,26 +1,66 @@
 // Package milvus reads and changes Milvus clusters over gRPC.
 //
-// It turns what clusters answer into the planner's values: one View for each
-// cluster, never merged, with how far the cluster answered, what it believes
-// and how far it has replicated. It carries out single steps of a plan and
-// judges them by reading the cluster back, since an RPC's answer proves
-// nothing: a deadline may have promoted, a success may be denied by the next
-// read. It proves that a cluster works as a primary, and that replication
-// flows.
+// It turns what clusters answer into the values of the planner: one View for each
+// cluster, never merged, with how far the cluster answered, what it believes and how far
+// it has replicated. It carries out single steps of a plan and judges them by reading the
+// cluster back, because the answer to a request proves nothing: a call that ran into its
+// deadline may have promoted, and the next read may contradict a success. It proves that a
+// cluster works as a primary, and that replication flows.
 //
-// The control plane is spoken with the generated Milvus API over connections
-// of our own, with our own deadlines and no retries: the Milvus client would
-// resend a force promote by itself. The data plane (databases, collections,
-// throwaway collections) goes through the Milvus client.
+// The control plane uses the generated Milvus API over connections of our own, with our
+// own deadlines and no retries: the Milvus client would resend a force promote by itself.
+// The data plane (databases, collections, throwaway collections) uses the Milvus client.
 //
-// A token goes only to the cluster that the operator's configuration binds it
-// to, and only if the topology names exactly the bound address and uri; one
-// mismatch and no member of that topology is called. No error, view or result
-// holds a token: what servers say is searched for every token that was used.
+// A token goes only to the cluster that the operator's configuration binds it to, and only
+// if the topology names exactly the bound address and uri. After one mismatch no member of
+// that topology is called. No error, view or result holds a token: every text of a server
+// is searched for every token that was used.
 //
-// The package does not plan, approve or remember. It sends a configuration in
-// Execute and writes throwaway collections in Verify and ProveReplication;
-// Reader has none of these methods. Comments cite facts about the
-// server as "milvus.md §2.2" and rules as "contract.md §8": both pages are in
-// docs/design.
+// The package does not plan, approve or remember. It sends a configuration in Execute and
+// writes throwaway collections in Verify and ProveReplication; Reader has none of these
+// methods. Comments cite facts about the server as "milvus.md §2.2" and rules as
+// "contract.md §8": both pages are in docs/design.
+//
+// # Deadlines of one read
+//
+// D is the read timeout (3 s by default), S a short wait (250 ms, at most D/4). Calls in
+// one line run in parallel. readCluster goes down this page; most clusters are done before
+// the first S.
+//
+//	 time   kept connection                    new connection
+//	 0      version, configuration
+//	 S      no configuration yet:              no good answer yet:
+//	        coordinator                        version, configuration
+//	2S                                         no configuration yet: coordinator
+//	 D      deadline of all of these. What answered by now decides; only the new
+//	        connection shows why a cluster does not answer.
+//	 ..2D   once more, over the same connection:
+//	          askTwice        configuration, coordinator: unconfigured or stuck?
+//	          secondDeadline  coordinator, until 2D-S: slow or lost?
+//	 then   for a cluster that answers, each within D:
+//	          identity, features, progress, contents, unlisted channels
+//
+// Without a kept connection only the right column is used, from 0. Every call has its own
+// deadline of D as well.
+//
+// # One topology
+//
+//	primary                standbys
+//	core, then its tick    core, then wait S for the tick of the source
+//	publish the tick  -->  read the channels: as of the tick, or without it
+//	...                    ...
+//	all are read: readAll asks the sources for what is unsent (backlog), and closes or
+//	keeps the connections
+//
+// # Who waits how long for a primary
+//
+//	Observe              D, twice with askTwice
+//	Observe, hanging     D/12: the rounds of evidence decide
+//	Observe, in flight   nothing: its open probes show it
+//	Round                2D with secondDeadline; its Limit is 2D
+//	Round, brief         D/3, of a primary that hung in every round before; Limit 2D/3
+//	Sample               D/3, at random moments between rounds
+//	HoldProbe            until its caller ends it
+//	Execute              D for each read, the update timeout (60 s) for a request; reads go
+//	                     on every second meanwhile; no request outlives Permit.Until
 package milvus

@@ -7,14 +7,13 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// halfSureAfter is for how long a promotion must be read to stand half done before
-// that is said: its channels leave the source a moment before the coordinator
-// stores the promotion.
+// halfSureAfter is for how long reads must show a promotion half done before that is sure:
+// its channels leave the source shortly before the coordinator stores the promotion.
 const halfSureAfter = 3 * time.Second
 
-// readStep reads the cluster and judges the step by what it stores. Of a promotion
-// that is not there yet, the channels tell whether it stands half done; a server
-// that does not answer for them says nothing (before 2.6.19, #50344).
+// readStep reads the cluster and judges the step by what the cluster stores. For a
+// promotion that is not stored yet, the channels show whether it is half done. A server
+// that does not answer for them shows nothing (before 2.6.19, #50344).
 func (x *execution) readStep(ctx context.Context, what probeOptions) (plan.View, stepState) {
 	v := x.fleet.view(ctx, x.topology, x.access, what)
 	said := judgeStep(x.step, x.source, v)
@@ -29,8 +28,8 @@ func (x *execution) readStep(ctx context.Context, what probeOptions) (plan.View,
 	return v, judgeStep(x.step, x.source, v)
 }
 
-// noteHalf notes whether a read saw the promotion half done. One that decided
-// nothing leaves it as it was: the cluster may be restarting.
+// noteHalf notes since when reads show the promotion half done, and says whether this one
+// does. A read that decided nothing changes nothing: the cluster may be restarting.
 func (x *execution) noteHalf(said stepState) bool {
 	switch {
 	case said == halfway && x.halfSince.IsZero():
@@ -41,12 +40,12 @@ func (x *execution) noteHalf(said stepState) bool {
 	return said == halfway
 }
 
-// isSurelyHalf says whether the promotion stands half done for long enough.
+// isSurelyHalf says whether the promotion has been half done for long enough.
 func (x *execution) isSurelyHalf() bool {
 	return !x.halfSince.IsZero() && x.fleet.clock.Now().Sub(x.halfSince) >= halfSureAfter
 }
 
-// reportHalf tells the caller, who may end it.
+// reportHalf tells the caller, who may end that state.
 func (x *execution) reportHalf(ctx context.Context) {
 	if x.permit.HalfPromoted != nil && x.isSurelyHalf() {
 		x.permit.HalfPromoted(ctx, x.fleet.clock.Now().Sub(x.halfSince))

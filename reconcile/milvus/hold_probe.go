@@ -12,10 +12,10 @@ import (
 )
 
 // HoldProbe asks the old primary for its configuration and its coordinator, over a
-// connection of its own, and waits until ctx ends: silent then says that nothing
-// came. An answer, a refusal or the end of the connection ends it at once; so does
-// the beginning of HTTP/2, unless a round that saw reach showed as much. Whom it
-// cannot ask it does not call silent.
+// connection of its own, and keeps both calls open until ctx ends. Then silent is true:
+// nothing came. An answer, a refusal or the end of the connection ends it at once, and
+// silent is false. So does the start of HTTP/2, unless a round that saw reach showed as
+// much. A primary that it cannot ask is not silent.
 func (r *Reader) HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool) {
 	a := probeAccess(bind(t, r.fleet.credentials), primary)
 	if !a.allowed() {

@@ -10,14 +10,13 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// holdEvery is how often the receivers of a change are read back while they
-// are held to it.
+// holdEvery is how often the receivers of a change are read back.
 const holdEvery = time.Second
 
-// HoldsConfiguration reads the receivers of steps back for as long as within, and says which
-// of them does not store any more what its step wanted: an older change that
-// replication still brought can undo one seconds after it was read back (Milvus
-// #52727). A receiver that does not answer counts at the end only.
+// HoldsConfiguration reads the receivers of steps back for as long as within, and fails
+// with the first that does not store what its step wanted any more: an older change that
+// replication still brought can undo one seconds after it was read back (Milvus #52727). A
+// receiver that does not answer counts only at the end.
 func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
 	bound := f.bind(t)
 	until := f.clock.Now().Add(within)
@@ -47,8 +46,8 @@ func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps [
 	}
 }
 
-// holdsStep says whether a cluster believes what a step wanted. A server that cannot
-// tell its configuration tells its source.
+// holdsStep says whether a cluster believes what a step wanted. For a server that cannot
+// give its configuration, its source counts.
 func holdsStep(b plan.Belief, s plan.Step) bool {
 	if len(b.Configuration.Clusters) == 0 && b.Source != "" {
 		source, follows := s.After.SourceOf(s.Cluster)

@@ -2,22 +2,21 @@ package milvus
 
 import "time"
 
-// maxKept bounds the connections that are kept. Each takes 45 kB here, half of it
-// the stacks of five goroutines, and each collection of garbage costs some 24 µs
-// more for it. One that is not kept costs 0.3 ms of processor time with each
-// sweep, without TLS, and is as good: beyond the bound, clusters are connected to
-// anew.
+// maxKept bounds the connections that are kept. Each takes 45 kB here, half of it the
+// stacks of five goroutines, and some 24 µs of each garbage collection. A connection that
+// is not kept costs 0.3 ms of processor time with each sweep, without TLS, and is as good:
+// clusters beyond the bound get a new one each time.
 const maxKept = 128
 
-// kept is a connection that one look leaves for the next.
+// kept is a connection that one read leaves for the next.
 type kept struct {
 	link  *link
 	pass  ticket
 	since time.Time
 }
 
-// linkFor returns a connection for a look: one that was kept, if it was made
-// with the same token, address and TLS and is not too old, or a new one.
+// linkFor returns a connection for a read: the kept one, if it was made with the same
+// token, address and TLS and is not too old, or a new one.
 func (f *Fleet) linkFor(pass ticket, mayReuse bool) (l *link, since time.Time, reused bool, err error) {
 	now := f.clock.Now()
 	if mayReuse && f.keepFor > 0 {
@@ -36,17 +35,17 @@ func (f *Fleet) linkFor(pass ticket, mayReuse bool) (l *link, since time.Time, r
 	return l, now, false, err
 }
 
-// keepLink leaves a connection over which a cluster answered to the next look, one
-// for each cluster and maxKept of all. gRPC closes it when it was idle for as long
-// as it may be kept; what is too old, since nobody looks at its cluster any more,
-// makes room here.
+// keepLink keeps a connection over which a cluster answered for the next read: one for
+// each cluster, and maxKept in all. gRPC closes a kept connection that was idle for
+// keepFor. Connections that are too old, because their cluster is not read any more, make
+// room here.
 func (f *Fleet) keepLink(l *link, pass ticket, since time.Time) {
 	for _, old := range f.storeLink(l, pass, since) {
 		old.close()
 	}
 }
 
-// storeLink puts a connection in its place, and returns those that are to be closed.
+// storeLink keeps a connection and returns those to close.
 func (f *Fleet) storeLink(l *link, pass ticket, since time.Time) (closing []*link) {
 	now := f.clock.Now()
 	f.mu.Lock()

@@ -8,13 +8,12 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// hangingPart is the part of a deadline for which an observation waits for a cluster that
-// hangs. The rounds of evidence, which decide, give it more.
+// hangingPart: an observation waits for a hanging cluster one part in this many of the
+// read timeout. The rounds of evidence, which decide, give it more.
 const hangingPart = 12
 
-// Observe reads every cluster of the topologies, side by side, and returns a
-// view of each, sorted by cluster. A cluster that does not answer is a view,
-// not an error; one that may not be called says why.
+// Observe reads every cluster of the topologies in parallel and returns a view of each,
+// sorted by cluster. That a cluster does not answer, or may not be called, is in its view.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	what := probeOptions{identity: true, features: depth.Progress, askTwice: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
 	return r.readAll(ctx, topologies, depth, func(s *clusterRead) {
@@ -30,10 +29,10 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 	})
 }
 
-// Deepen adds to views that were made a moment ago what they lack, and returns
-// the views of the topologies, sorted by cluster. What a cluster is and believes
-// is not asked again: where that takes a deadline, it was paid for already. A
-// cluster that did not answer then is not called.
+// Deepen adds to views that were just made what they lack for the depth, and returns the
+// views of the topologies, sorted by cluster. It does not read again what a cluster is and
+// believes: where that costs a deadline, it was paid already. It does not call a cluster
+// that did not answer before.
 func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View {
 	return r.readAll(ctx, topologies, depth, func(s *clusterRead) {
 		s.view = plan.Observed{Views: views}.View(s.cluster.ID)
@@ -43,9 +42,8 @@ func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views [
 	})
 }
 
-// readAll sees every cluster of the topologies, and asks for the backlog of a
-// topology once all of it was seen. Primaries come first: their standbys wait
-// for their moment.
+// readAll reads every cluster of the topologies, and the backlog of a topology once all of
+// it is read. Primaries come first, because their standbys wait for their tick.
 func (r *Reader) readAll(ctx context.Context, topologies []plan.Topology, depth plan.Depth, see func(*clusterRead)) []plan.View {
 	var sights []*clusterRead
 	for _, t := range topologies {

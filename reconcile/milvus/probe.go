@@ -7,54 +7,54 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// deadlinesPerRound is how many reads of a round may follow one another: the
-// stored configuration, beside it the coordinator, and then the channels of the
-// candidate, or once more the coordinator of the old primary.
+// deadlinesPerRound is how many reads of a round may follow one another: the configuration
+// with the coordinator in parallel, and then the channels of the candidate, or the
+// coordinator of the old primary once more.
 const deadlinesPerRound = 2
 
-// roundsFactor is how many times the rounds that were asked for are made at most:
-// a message in flight at the beginning starts the run anew (contract.md §8).
+// roundsFactor bounds the rounds of a Probe: that many times those that were asked for. A
+// message in flight at the beginning makes the run of failures begin again (contract.md
+// §8).
 const roundsFactor = 3
 
-// briefPart is the part of a deadline that a brief round waits for a primary that hung
-// in every round before: one that serves again answers within it.
+// briefPart: a brief round waits one part in this many of the read timeout for a primary
+// that hung in every round before. A primary that serves again answers within that.
 const briefPart = 3
 
-// Round probes the old primary and its candidate at the same time. The old
-// primary needs no credential for it: a cluster without one is asked without
-// a token, which is enough to see whether somebody is there.
+// Round probes the old primary and its candidate at the same time. The old primary needs
+// no credential for that: without one it is asked without a token, which suffices to see
+// whether it is there.
 func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
 	f := r.fleet
 	bound := f.bind(t)
 	round := plan.Round{At: f.clock.Now(), Limit: deadlinesPerRound * f.readTimeout, Class: plan.ClassNotCalled}
 	end, bounded := ctx.Deadline()
-	primaryLook, needs := probeOptions{secondDeadline: true}, round.Limit
+	primaryOptions, needs := probeOptions{secondDeadline: true}, round.Limit
 	if want.Brief {
-		primaryLook = probeOptions{within: f.readTimeout / briefPart}
-		needs = primaryLook.within
+		primaryOptions = probeOptions{within: f.readTimeout / briefPart}
+		needs = primaryOptions.within
 	}
 	short := bounded && time.Until(end) < needs
 	var primary, candidate plan.View
 	runAll(
-		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryLook) },
+		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryOptions) },
 		func() { candidate = f.view(ctx, t, bound[want.Candidate], probeOptions{progress: true}) },
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
 	if primary.Reach != plan.ReachUp && (ctx.Err() != nil || short && primary.Class == plan.ClassTimeout) {
-		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // what was cut short must not count
+		round.Reach, round.Class = plan.ReachUnknown, plan.ClassNotCalled // a probe that was cut short must not count
 	}
 	if round.Brief = want.Brief && round.Class == plan.ClassTimeout; round.Brief {
-		round.Limit = deadlinesPerRound * primaryLook.within
+		round.Limit = deadlinesPerRound * primaryOptions.within
 	}
 	round.CandidateAnswered = candidate.Reach == plan.ReachUp
 	round.Progress = candidate.Progress
 	return round
 }
 
-// probeAccess lets an old primary without a credential be probed without a
-// token. A topology that names an address which is bound to something else is
-// not called at all.
+// probeAccess lets an old primary without a credential be probed without a token. A
+// topology with an address that is bound to another cluster is not called at all.
 func probeAccess(bound map[string]access, primary string) access {
 	a, ok := bound[primary]
 	if !ok {
@@ -66,10 +66,10 @@ func probeAccess(bound map[string]access, primary string) access {
 	return a
 }
 
-// Probe makes rounds until they show what is asked for, the old primary
-// answers, they keep failing to show it, or ctx ends. tell (may be nil) hears
-// after each round how many were made, how many are expected, and for how
-// long they go on. Samples beside the rounds (Sample) end them as well.
+// Probe makes rounds until they show what is asked for, the old primary answers,
+// roundsFactor is used up, or ctx ends. After each round it calls tell, which may be nil,
+// with how many were made, how many are expected, and how long that takes. Samples between
+// the rounds (Sample) end it as well.
 func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
 	e := plan.Evidence{Topology: want.Topology, Primary: want.Primary, Candidate: want.Candidate, Interval: want.Interval}
 	rules := plan.Failover{UnavailableFor: want.Span, Probes: want.Probes}
@@ -79,7 +79,7 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 	for len(e.Rounds) < planned*roundsFactor && ctx.Err() == nil {
 		round := r.Round(ctx, t, want)
 		if ctx.Err() != nil {
-			break // what was cut short shows nothing
+			break // a round that was cut short shows nothing
 		}
 		e.Rounds = append(e.Rounds, round)
 		judged := plan.JudgeLoss(e, rules, clock.Now())
@@ -102,7 +102,7 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 	return e
 }
 
-// pause waits for the next round, or until a sample was answered.
+// pause waits until the next round is due, or a sample is answered.
 func (r *Reader) pause(ctx context.Context, d time.Duration, lived <-chan plan.Round) (sample plan.Round, ok bool) {
 	if d > 0 {
 		select {
@@ -120,7 +120,7 @@ func (r *Reader) pause(ctx context.Context, d time.Duration, lived <-chan plan.R
 	}
 }
 
-// sampling makes samples beside the rounds until enough is called.
+// sampling makes samples between the rounds until enough is called.
 func (r *Reader) sampling(ctx context.Context, t plan.Topology, want plan.Want) (lived <-chan plan.Round, enough func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	found, ended := make(chan plan.Round, 1), make(chan struct{})
@@ -136,7 +136,7 @@ func (r *Reader) sampling(ctx context.Context, t plan.Topology, want plan.Want) 
 	}
 }
 
-// plannedRounds is how many rounds are made when each of them counts.
+// plannedRounds returns how many rounds it takes when each of them counts.
 func plannedRounds(want plan.Want) int {
 	n := max(want.Probes, 1)
 	if want.Interval > 0 {

@@ -12,17 +12,18 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// probeOptions is what is asked of one cluster in one observation.
+// probeOptions say what one read asks a cluster, and how long it waits. doc.go shows the
+// deadlines.
 type probeOptions struct {
 	identity       bool // who answers
 	features       bool // what it can do
 	progress       bool
 	contents       bool
-	unlisted       bool          // whether it serves channels that nobody lists
-	reuse          bool          // a connection that an earlier look kept will do
-	askTwice       bool          // ask twice where no configuration comes, to tell unconfigured from stuck
-	within         time.Duration // how long the cluster is waited for; 0: its deadlines
-	secondDeadline bool          // a coordinator that does not answer in time has another deadline, to tell slow from lost
+	unlisted       bool          // whether it serves channels that no configuration lists
+	reuse          bool          // a connection that an earlier read kept will do
+	askTwice       bool          // ask a second time where no configuration comes, to tell unconfigured from stuck
+	within         time.Duration // how long to wait for the cluster; 0: the read timeout
+	secondDeadline bool          // give a coordinator that does not answer in time another deadline, to tell slow from lost
 }
 
 // view reads one cluster by itself.
@@ -49,7 +50,7 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 		r.details(ctx)
 	}
 	good := r.answered()
-	if !good && reused && ctx.Err() == nil { // only a new connection tells why
+	if !good && reused && ctx.Err() == nil { // only a new connection shows why
 		r.close()
 		what.reuse = false
 		f.readCluster(ctx, s, what)
@@ -65,8 +66,8 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 	})
 }
 
-// startView begins the view of a cluster; false: it may not be called, or its token cannot
-// be read.
+// startView makes the empty view of a cluster. False: the cluster may not be called, or
+// its token cannot be read; the view says which.
 func (f *Fleet) startView(s *clusterRead) (pass ticket, ok bool) {
 	s.view = plan.View{Cluster: s.cluster.ID, At: f.clock.Now(), Credential: s.credential, Class: plan.ClassNotCalled}
 	if !s.allowed() {
@@ -80,14 +81,15 @@ func (f *Fleet) startView(s *clusterRead) (pass ticket, ok bool) {
 	return pass, err == nil
 }
 
-// viewInFlight is the view of a cluster that probes in flight show: it is not called.
+// viewInFlight gives a cluster the view that its probes in flight show, and does not call
+// it.
 func (f *Fleet) viewInFlight(s *clusterRead, r plan.Round) {
 	if _, ok := f.startView(s); ok {
 		s.view.Reach, s.view.Class, s.view.Error = r.Reach, r.Class, r.Error
 	}
 }
 
-// viewReader is one view in the making.
+// viewReader makes one view over one connection.
 type viewReader struct {
 	*link
 	target  *clusterRead
@@ -96,19 +98,21 @@ type viewReader struct {
 	pass    ticket
 }
 
-// answered says whether the cluster answered as asked.
+// answered says whether the cluster answered all that was asked, as itself.
 func (r *viewReader) answered() bool {
 	return r.view.Reach == plan.ReachUp && r.view.Class == plan.ClassNone && r.view.IdentityConflict == ""
 }
 
-// withLink is the same look over a connection.
+// withLink returns the same read over a connection.
 func (r viewReader) withLink(l *link) *viewReader {
 	r.link = l
 	return &r
 }
 
-// readCore reads the core of a look, over the connection that an earlier one kept if
-// there is one; reused says that it was.
+// readCore reads reach, version and belief. It uses the connection that an earlier read
+// kept, if there is one. When that does not answer soon, it reads over a new connection as
+// well, within the same deadline. reused says that the kept connection gave the view,
+// since is when the connection was made.
 func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, since time.Time, reused bool, err error) {
 	until := time.Now().Add(cmp.Or(r.options.within, f.readTimeout))
 	l, since, reused, err := f.linkFor(r.pass, r.options.reuse)
@@ -137,16 +141,16 @@ func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, s
 	return fresh, anew, false, nil
 }
 
-// choose waits for two readings of one cluster, ends one of them and says whether the
-// other is the kept one. Only a new connection tells why a cluster does not
-// answer: one is made beside a kept one that is not good soon, so that a cluster
-// that was lost since the last look costs no second deadline.
+// choose waits for the reads over a kept and over a new connection, closes one of them,
+// and says whether the kept one is used. Only a new connection shows why a cluster does
+// not answer. Both share one deadline, so a cluster that was lost since the last read
+// costs no second one.
 func (r *viewReader) choose(fresh *viewReader, read, freshRead <-chan struct{}) bool {
 	select {
 	case <-read:
 	case <-freshRead:
 		if fresh.answered() {
-			r.close() // ends its reading
+			r.close() // ends its read
 		}
 		<-read
 	}
@@ -160,7 +164,7 @@ func (r *viewReader) choose(fresh *viewReader, read, freshRead <-chan struct{}) 
 	return false
 }
 
-// startCore reads the core and closes what it returns.
+// startCore reads the core in the background. The channel is closed at its end.
 func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan struct{} {
 	read := make(chan struct{})
 	go func() {
@@ -170,7 +174,7 @@ func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan stru
 	return read
 }
 
-// errorText is the text of an error without gRPC's frame round it.
+// errorText returns the text of an error without what gRPC puts around it.
 func errorText(err error) string {
 	if s, ok := status.FromError(err); ok {
 		return s.Code().String() + ": " + s.Message()
@@ -178,7 +182,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// runAll runs pieces of work at once and waits for all.
+// runAll runs functions in parallel and returns when all have returned.
 func runAll(work ...func()) {
 	var wg sync.WaitGroup
 	for _, w := range work {

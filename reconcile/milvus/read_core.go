@@ -11,10 +11,10 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// core reads reach, version and belief. A cluster that does not answer costs one
-// deadline, which ends at until: a coordinator is asked beside a configuration
-// that does not come soon. A patient look gives the coordinator of a cluster that
-// speaks another one.
+// core reads reach, version and belief. A cluster that does not answer costs one deadline,
+// which ends at until: while the configuration does not come, core asks the coordinator in
+// parallel. With secondDeadline the coordinator of a cluster that speaks gets another
+// deadline.
 func (r *viewReader) core(ctx context.Context, until time.Time) {
 	whole, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -56,8 +56,8 @@ func (r *viewReader) core(ctx context.Context, until time.Time) {
 	r.setView(stored, configuration, coordinator, h.unconfigured())
 }
 
-// askAgain asks a second time, by which a cluster without a configuration is told from
-// one that is stuck.
+// askAgain asks for configuration and coordinator a second time. That tells a cluster
+// without a configuration from one that is stuck.
 func (r *viewReader) askAgain(ctx context.Context, h *hangCheck) (stored *commonpb.ReplicateConfiguration) {
 	runAll(
 		func() { stored, h.second = r.configuration(ctx) },
@@ -66,25 +66,25 @@ func (r *viewReader) askAgain(ctx context.Context, h *hangCheck) (stored *common
 	return stored
 }
 
-// lateAnswer says whether a cluster that is there did not give its configuration: it
-// may have begun to speak just when the deadline of the call passed.
+// lateAnswer says whether a cluster that is there did not give its configuration. It may
+// have begun to speak just when the deadline of the call passed.
 func (r *viewReader) lateAnswer(configuration outcome) bool {
 	return configuration.reach == plan.ReachDegraded ||
 		configuration.class == plan.ClassTimeout && r.trace.seen(nil).stage == stageSpoke
 }
 
-// coordinatorAgain asks a coordinator that had no deadline of its own: it was asked
-// while the connection was made, and beside a configuration. It ends a little
-// before a second deadline does, so that the round still counts.
+// coordinatorAgain gives the coordinator a deadline of its own: before, it was asked while
+// the connection was made, and in parallel to the configuration. The deadline ends a
+// little before two read timeouts are over, so that the round still counts.
 func (r *viewReader) coordinatorAgain(ctx context.Context, until time.Time) outcome {
 	ctx, cancel := context.WithDeadline(ctx, until.Add(r.fleet.readTimeout-r.fleet.awaitSoon))
 	defer cancel()
 	return r.coordinator(ctx)
 }
 
-// arrivesWithin says whether something came in time.
-func arrivesWithin(came <-chan struct{}, patience time.Duration) bool {
-	soon := time.NewTimer(patience)
+// arrivesWithin says whether a channel is closed within a time.
+func arrivesWithin(came <-chan struct{}, within time.Duration) bool {
+	soon := time.NewTimer(within)
 	defer soon.Stop()
 	select {
 	case <-came:
@@ -94,11 +94,12 @@ func arrivesWithin(came <-chan struct{}, patience time.Duration) bool {
 	}
 }
 
-// errCutShort is why a view is not known although the cluster was called: our
-// caller's patience ended before the deadline of the call. That the cluster did not
-// answer until then shows nothing.
+// errCutShort is why a view is unknown although the cluster was called: ctx ended before
+// the deadline of the call. That the cluster did not answer until then shows nothing.
 var errCutShort = errors.New("the observation was cut short")
 
+// setView derives reach, class and belief from the answers. inferred says that the cluster
+// is believed to have no configuration because it never answers for one.
 func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configuration, coordinator outcome, inferred bool) {
 	v := &r.view
 	v.Reach, v.Class = combine(configuration, coordinator)
@@ -121,7 +122,7 @@ func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configurat
 	}
 }
 
-// version is the build tag, and whether the cluster gave one: it may be empty.
+// version returns the build tag, which may be empty, and whether the cluster gave one.
 func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
@@ -134,6 +135,7 @@ func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags()), true
 }
 
+// configuration reads the stored configuration.
 func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
@@ -144,8 +146,8 @@ func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfigurat
 	return resp.GetConfiguration(), classifyStatus(resp.GetStatus())
 }
 
-// coordinator reads something that every cluster has and that its proxy must
-// ask the coordinator for.
+// coordinator reads something that every cluster has and that its proxy must ask the
+// coordinator for.
 func (l *link) coordinator(ctx context.Context) outcome {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// details reads what only a cluster that answers can tell. What is not asked for
-// stays as it is.
+// details reads what only a cluster that answers can give, in parallel. What the options
+// do not ask for stays as it is.
 func (r *viewReader) details(ctx context.Context) {
 	v := &r.view
 	blind := v.ReadsConfiguration == plan.SupportNo
@@ -61,9 +61,9 @@ func (r *viewReader) details(ctx context.Context) {
 	}
 }
 
-// features says whether the cluster could be promoted by force. An observation
-// does not ask again what the same build told this process before, and of a source
-// the dump of its own messages tells; the look before a request always asks.
+// features says whether the cluster could be promoted by force. An observation does not
+// ask again what the same build told this process before, and learns it of a source from
+// the dump of its own messages. The read before a request always asks.
 func (r *viewReader) features(ctx context.Context) (promotes plan.Support, denied bool) {
 	switch {
 	case len(r.target.topology.reads) > 0 && r.fleet.knownBuild(r.pass, r.view.Version):
@@ -76,13 +76,13 @@ func (r *viewReader) features(ctx context.Context) (promotes plan.Support, denie
 	}
 }
 
-// isSource says whether the cluster has standbys that are seen with it.
+// isSource says whether the cluster has standbys that are read with it.
 func (r *viewReader) isSource() bool {
 	return r.view.Belief.Kind == plan.BeliefPrimary && len(r.target.topology.reads) > 1
 }
 
-// publishTick tells the standbys of a source its newest tick, and those of any
-// other cluster that none is coming.
+// publishTick gives the standbys of a source its newest tick. Those of any other cluster
+// learn that none comes.
 func (r *viewReader) publishTick(ctx context.Context) {
 	var tick uint64
 	if r.options.progress && r.isSource() {
@@ -92,8 +92,8 @@ func (r *viewReader) publishTick(ctx context.Context) {
 	r.target.tick.publish(tick)
 }
 
-// awaitSourceTick waits for the moment of the source of a standby, and says whether
-// it was given.
+// awaitSourceTick waits for the tick of the source of a standby, and says whether there is
+// one.
 func (r *viewReader) awaitSourceTick(ctx context.Context) bool {
 	if !r.options.progress || r.view.Belief.Kind != plan.BeliefStandby {
 		return false
@@ -102,9 +102,10 @@ func (r *viewReader) awaitSourceTick(ctx context.Context) bool {
 	return source != nil && source.tick.await(ctx, r.fleet.awaitSoon)
 }
 
-// probeFeatures asks whether DumpMessages is known: it came with force_promote, and
-// without arguments it is refused before it does anything (contract.md §7,
-// UNSUPPORTED_SERVER). denied: it is known, and our user may not call it.
+// probeFeatures asks whether the server knows DumpMessages. That call came with
+// force_promote, and without arguments the server refuses it before it does anything
+// (contract.md §7, UNSUPPORTED_SERVER). denied: it knows the call, and our user may not
+// use it.
 func (f *Fleet) probeFeatures(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
@@ -117,10 +118,10 @@ func (f *Fleet) probeFeatures(ctx context.Context, l *link, pass ticket, version
 	return promotes, denied
 }
 
-// support is what the end of a DumpMessages says of the server. Only words of
-// the handler count, or of Milvus' own check of privileges, which only a server
-// that knows the call makes for it (#52608): something before it could refuse us
-// on any version.
+// support derives from the end of a DumpMessages what the server supports. Only the words
+// of the handler count, or of the check of privileges, which only a server that knows the
+// call makes for it (#52608). Something in front of the server could refuse us on any
+// version.
 func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
@@ -146,8 +147,7 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	}
 }
 
-// milvusDenies is in what Milvus says to a user without a privilege
-// (milvus.md §1.6).
+// milvusDenies is part of what Milvus says to a user without a privilege (milvus.md §1.6).
 const milvusDenies = ": permission deny to "
 
 // dumpingBuild is a build that answered to DumpMessages.
@@ -156,9 +156,9 @@ type dumpingBuild struct {
 	version string
 }
 
-// rememberBuild keeps that a build knows DumpMessages, one for each cluster. One that
-// does not tell what it is is asked again, and one that denied it: a grant is seen
-// at once.
+// rememberBuild keeps that a build knows DumpMessages, one for each cluster. It keeps
+// nothing of a build without a version, or that denied the call: so a new grant is seen at
+// once.
 func (f *Fleet) rememberBuild(pass ticket, version string, promotes plan.Support, denied bool) {
 	if promotes != plan.SupportYes || denied || version == "" {
 		return
@@ -168,8 +168,8 @@ func (f *Fleet) rememberBuild(pass ticket, version string, promotes plan.Support
 	f.dumpingBuilds[pass.cluster] = dumpingBuild{pass, version}
 }
 
-// knownBuild says whether this very server was seen to answer DumpMessages while
-// it was of this build.
+// knownBuild says whether this very server answered to DumpMessages while it was of this
+// build.
 func (f *Fleet) knownBuild(pass ticket, version string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // topologyRead is one topology in one observation.
 type topologyRead struct {
 	document plan.Topology
-	reads    []*clusterRead // the primary's first
+	reads    []*clusterRead // the primary first
 	unread   atomic.Int32
 }
 
@@ -24,17 +24,18 @@ type clusterRead struct {
 	access
 	topology *topologyRead
 	view     plan.View
-	// link stays open until all of the topology was seen; nil: there is none.
+	// link stays open until every cluster of the topology is read; nil: there is none.
 	link    *link
 	pass    ticket // of link
-	release func() // ends or keeps link
-	// checkpoints of the channels in view.Progress, if they were read after the
-	// moment of their source.
+	release func() // closes or keeps link
+	// checkpoints are those of the channels in view.Progress, if the channels were read
+	// after the tick of their source.
 	checkpoints      []*commonpb.ReplicateCheckpoint
 	tick             sourceTick
-	featuresFromDump bool // a source, of which DumpMessages will tell its features
+	featuresFromDump bool // a source: its features come from the dump of its own messages
 }
 
+// newTopologyRead prepares the reads of a topology, the primary first.
 func newTopologyRead(t plan.Topology, bound map[string]access) *topologyRead {
 	s := &topologyRead{document: t}
 	for _, c := range t.Clusters {
@@ -45,6 +46,7 @@ func newTopologyRead(t plan.Topology, bound map[string]access) *topologyRead {
 	return s
 }
 
+// primaryFirst ranks reads for sorting.
 func primaryFirst(s *clusterRead) int {
 	if s.cluster.Role == plan.RolePrimary {
 		return 0
@@ -52,11 +54,12 @@ func primaryFirst(s *clusterRead) int {
 	return 1
 }
 
+// newClusterRead prepares the read of one cluster.
 func (s *topologyRead) newClusterRead(a access) *clusterRead {
 	return &clusterRead{access: a, topology: s, tick: sourceTick{published: make(chan struct{})}}
 }
 
-// readOf is the sight of a cluster, or nil.
+// readOf returns the read of a cluster, or nil.
 func (s *topologyRead) readOf(cluster string) *clusterRead {
 	i := slices.IndexFunc(s.reads, func(o *clusterRead) bool { return o.cluster.ID == cluster })
 	if i < 0 {
@@ -65,18 +68,19 @@ func (s *topologyRead) readOf(cluster string) *clusterRead {
 	return s.reads[i]
 }
 
+// closeLinks releases every connection of the topology.
 func (s *topologyRead) closeLinks() {
 	for _, o := range s.reads {
 		o.releaseLink()
 	}
 }
 
-// holdLink takes over a connection until the scene is left.
+// holdLink takes over a connection until it is released.
 func (s *clusterRead) holdLink(l *link, pass ticket, leave func()) {
 	s.link, s.pass, s.release = l, pass, leave
 }
 
-// releaseLink leaves the cluster; only the view is kept.
+// releaseLink closes or keeps the connection. Only the view remains.
 func (s *clusterRead) releaseLink() {
 	if s.link != nil {
 		s.release()
@@ -84,18 +88,19 @@ func (s *clusterRead) releaseLink() {
 	s.link, s.release, s.checkpoints = nil, nil, nil
 }
 
-// sourceTick is a tick of a source. What its standbys say of their channels after it
-// was given, and what the source holds up to it, together tell what is unsent.
+// sourceTick is a time tick of a source. What a standby says of its channels after the
+// source gave the tick, and what the source holds up to the tick, show together what is
+// unsent.
 type sourceTick struct {
 	once      sync.Once
-	published chan struct{} // closed once tick stands
-	value     uint64        // 0: none was given
-	// asked: the source was asked for it. One that was and did not answer is not
-	// asked again, which would cost a second deadline.
+	published chan struct{} // closed once value is set
+	value     uint64        // 0: the source gave none
+	// asked: the source was asked for the tick. One that did not answer is not asked
+	// again, because that would cost a second deadline.
 	asked bool
 }
 
-// publish ends the waiting for a moment. Only the first word counts.
+// publish sets the tick and ends the wait for it. Only the first call counts.
 func (m *sourceTick) publish(tick uint64) {
 	m.once.Do(func() {
 		m.value = tick
@@ -103,9 +108,10 @@ func (m *sourceTick) publish(tick uint64) {
 	})
 }
 
-// await waits a little for the moment of a source that may be lost.
-func (m *sourceTick) await(ctx context.Context, patience time.Duration) bool {
-	soon := time.NewTimer(patience)
+// await waits for the tick, for at most within: its source may be lost. It says whether
+// there is one.
+func (m *sourceTick) await(ctx context.Context, within time.Duration) bool {
+	soon := time.NewTimer(within)
 	defer soon.Stop()
 	select {
 	case <-m.published:

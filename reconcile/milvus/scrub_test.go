@@ -36,4 +36,3 @@ func TestScrub(t *testing.T) {
 		t.Error(err)
 	}
 }
-

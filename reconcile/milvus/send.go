@@ -15,10 +15,9 @@ import (
 // readEvery is how often the cluster is read while a request is under way.
 const readEvery = time.Second
 
-// send sends the request until a read decides, the server refuses, the caller
-// forbids another try, or ctx ends. Only a read of the unchanged state lets
-// the identical request go again: while a promotion stands half done, the
-// cluster is read until that ends.
+// send sends the request until a read decides, the server refuses, the caller forbids
+// another try, or ctx ends. Only a read of the unchanged state lets the same request go
+// again. While a promotion is half done, the cluster is only read.
 func (x *execution) send(ctx context.Context, seen stepState) Result {
 	for try := 1; !x.decide(seen); try++ {
 		pause := nextDelay(try)
@@ -53,9 +52,8 @@ func (x *execution) recheck(ctx context.Context) error {
 	return x.forbidden
 }
 
-// attempt sends the request once, on a connection of its own, and reads the
-// cluster over others meanwhile: a call on a standby may wait for minutes
-// after the deed is done.
+// attempt sends the request once, over a connection of its own, and reads the cluster over
+// others meanwhile: a call on a standby may wait for minutes after it took effect.
 func (x *execution) attempt(ctx context.Context) stepState {
 	during, cancel := context.WithTimeout(ctx, x.permit.Left(x.fleet.updateTimeout))
 	defer cancel()
@@ -81,8 +79,8 @@ func (x *execution) attempt(ctx context.Context) stepState {
 	}
 }
 
-// noteAnswer keeps what the last answer means for all that was sent: once one
-// request is in doubt, the refusal of a later one says nothing about it.
+// noteAnswer keeps what the newest answer means for all that was sent: once a request is
+// in doubt, the refusal of a later one says nothing about it.
 func (x *execution) noteAnswer() {
 	x.result.Sent = x.result.Sent || x.last != unsent
 	x.doubted = x.doubted || x.last == doubtful
@@ -91,6 +89,7 @@ func (x *execution) noteAnswer() {
 // errTooLate is why a request was not sent although everything else allows it.
 var errTooLate = errors.New("the right to send would have run out before an answer")
 
+// sendRequest makes the call and classifies its end.
 func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 	pass, err := x.fleet.ticket(x.access)
 	if err != nil {
@@ -101,11 +100,11 @@ func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 		return unsent, err
 	}
 	defer l.close()
-	last := &deadlineGuard{}
+	guard := &deadlineGuard{}
 	status, err := l.api.UpdateReplicateConfiguration(ctx, &milvuspb.UpdateReplicateConfigurationRequest{
 		ReplicateConfiguration: x.request, ForcePromote: x.step.ForcePromote(),
-	}, grpc.PerRPCCredentials(last))
-	if last.tooLate {
+	}, grpc.PerRPCCredentials(guard))
+	if guard.tooLate {
 		return unsent, errTooLate
 	}
 	a := classifyAnswer(status, err, l.trace.spoke())
@@ -115,27 +114,27 @@ func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 	return a, x.fleet.secrets.err(err)
 }
 
-// deadlineGuard is at the clock, when gRPC has a connection and is about to write
-// the headers of a call: that is when it asks for the call's credentials
-// (google.golang.org/grpc internal/transport http2_client.go:
-// createHeaderFields). A process that was stopped before, by whomever, then
-// sends nothing that is late; its timers may have had no turn yet.
+// deadlineGuard aborts a call whose deadline passed before gRPC wrote its headers: gRPC
+// asks for the credentials of a call right before that (google.golang.org/grpc
+// internal/transport http2_client.go: createHeaderFields). So a process that was stopped
+// meanwhile sends nothing late, even if its timers had no turn yet.
 type deadlineGuard struct{ tooLate bool }
 
-func (l *deadlineGuard) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+// GetRequestMetadata adds no header. It fails once the deadline has passed.
+func (g *deadlineGuard) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	if by, ok := ctx.Deadline(); ok && !time.Now().Before(by) {
-		l.tooLate = true
+		g.tooLate = true
 		return nil, errTooLate
 	}
 	return nil, nil //nolint:nilnil // no metadata of its own
 }
 
-// RequireTransportSecurity: it gives no credentials away.
+// RequireTransportSecurity returns false: the guard adds no secret.
 func (*deadlineGuard) RequireTransportSecurity() bool { return false }
 
-// readDuring reads while the request is under way, without touching what belongs to
-// the sender. A promotion on a server that cannot be read is not probed then:
-// its DDL would wait behind the request.
+// readDuring reads while the request is under way, and changes nothing of what belongs to
+// the sender. It does not probe a promotion by a DDL on a server whose configuration
+// cannot be read: the DDL would wait behind the request.
 func (x *execution) readDuring(ctx context.Context) stepState {
 	v, said := x.readStep(ctx, probeOptions{})
 	if said != undecided {
@@ -157,9 +156,9 @@ func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 	return x.judge(ctx, v, mayWrite)
 }
 
-// decide says whether the step is over, and how. A refusal counts only
-// together with the old state: "current cluster is primary" after a promotion
-// of ours is a success (milvus.md §2.9).
+// decide says whether the step is over, and sets its result. A refusal counts only
+// together with the old state: "current cluster is primary" after a promotion of ours is a
+// success (milvus.md §2.9).
 func (x *execution) decide(seen stepState) bool {
 	switch {
 	case seen == effected && x.result.Sent:
@@ -176,8 +175,8 @@ func (x *execution) decide(seen stepState) bool {
 	return true
 }
 
-// giveUp reads once more, since the end of our patience changes nothing about
-// what was sent.
+// giveUp reads once more and sets the result: that the attempts end does not change what
+// was sent.
 func (x *execution) giveUp(ctx context.Context, why error) Result {
 	seen := x.read(context.WithoutCancel(ctx), false)
 	if seen == halfway {
@@ -194,11 +193,13 @@ func (x *execution) giveUp(ctx context.Context, why error) Result {
 	return x.result
 }
 
+// fail sets a result that is not a success.
 func (x *execution) fail(status plan.StepStatus, err error) {
 	x.result.Status, x.result.Err = status, x.fleet.secrets.err(err)
 	x.result.Detail = x.result.Err.Error()
 }
 
+// pause waits before the next read. It fails when ctx ends.
 func (x *execution) pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
