@@ -10,9 +10,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
 
-// attachment finds in the log of a source where its replication to a standby
-// began: behind the newest configuration that made the edge. CDC starts there
-// (InitializedCheckpoint), and what follows is what the standby must get.
+// attachment finds in the log of a source where its replication to a standby began: behind
+// the newest configuration that made the edge. CDC starts there (InitializedCheckpoint),
+// and the standby must get what follows.
 type attachment struct {
 	source, standby string
 
@@ -21,7 +21,7 @@ type attachment struct {
 	at    *commonpb.MessageID // it lies behind this; nil: not known
 }
 
-// see reads the next message of the log.
+// see takes the next message of the log.
 func (a *attachment) see(m *commonpb.ImmutableMessage) error {
 	if messageType(m) != typeAlterReplicateConfig {
 		return nil
@@ -46,9 +46,9 @@ func (a *attachment) see(m *commonpb.ImmutableMessage) error {
 	return err
 }
 
-// propertyHeader holds the header of a message, in base64 (encoder.go). That of
-// AlterReplicateConfig is the configuration with the uri and the token of every
-// cluster in clear: it is looked at here and goes nowhere.
+// propertyHeader holds the header of a message, in base64 (encoder.go). The header of
+// AlterReplicateConfig is the configuration with the uri and the token of every cluster in
+// clear: it is decoded here and goes nowhere else.
 const propertyHeader = "_h"
 
 // The fields of AlterReplicateConfigMessageHeader (messages.proto).

@@ -13,10 +13,10 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// backlogs asks the sources of a topology whether they hold messages that their
-// standbys have not replicated (milvus.md §6): a checkpoint that stands
-// still is one of an idle channel, or one that is stuck. It needs both up, and a
-// source that serves DumpMessages. It takes a deadline at most for each source.
+// backlogs asks the sources of a topology whether they hold messages that their standbys
+// have not replicated (milvus.md §6). Without that, the checkpoint of an idle channel
+// looks like that of a stuck one. It needs both clusters up and a source that serves
+// DumpMessages, and takes one deadline at most for each source.
 func (f *Fleet) backlogs(ctx context.Context, t *topologyRead) {
 	for _, source := range t.reads {
 		if source.link == nil {
@@ -28,15 +28,15 @@ func (f *Fleet) backlogs(ctx context.Context, t *topologyRead) {
 	}
 }
 
-// canDump says whether a source can be asked: it answers, it is the one we mean,
+// canDump says whether a source can be asked: it answers, it is the cluster that we mean,
 // and nothing shows that it does not know DumpMessages.
 func (s *clusterRead) canDump() bool {
 	return s.view.Reach == plan.ReachUp && s.view.IdentityProven && !s.view.DumpDenied && (s.featuresFromDump || s.view.ForcePromotes == plan.SupportYes)
 }
 
-// logPosition is where the log of a source is asked from. Standbys that have
-// replicated equally far ask the same, once. Where nothing was replicated yet, it
-// is where the replication to that standby began.
+// logPosition is where the log of a source is read from. Standbys that have replicated
+// equally far share one position. Where nothing was replicated yet, it is where the
+// replication to that standby began.
 type logPosition struct {
 	channel, message string
 	wal              commonpb.WALName
@@ -44,15 +44,14 @@ type logPosition struct {
 	standby          string // where nothing was replicated yet
 }
 
-// logQuestion is a place, and the channels of standbys that wait for the answer.
+// logQuestion is a position, and the channels of standbys that wait for what is behind it.
 type logQuestion struct {
 	logPosition
 	waiting []*plan.ChannelProgress
 }
 
-// unsent fills in what the channels of the standbys of a source have not
-// replicated, and says whether the source was asked for that. Where it cannot be
-// told, it stays unsaid.
+// unsent sets what the channels of the standbys of a source have not replicated, and says
+// whether the source was asked. What cannot be found out stays unset.
 func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	standbys := slices.DeleteFunc(slices.Clone(source.topology.reads), func(s *clusterRead) bool {
 		return s.view.Belief.Kind != plan.BeliefStandby || s.view.Belief.Source != source.cluster.ID || s.link == nil || len(s.view.Progress) == 0
@@ -87,8 +86,8 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	return called.Load()
 }
 
-// firstLosable is the tick of the oldest message that is not replicated behind a place,
-// up to a tick; 0: there is none.
+// firstLosable returns the tick of the oldest message behind a position, up to a tick,
+// that a failover would lose; 0: there is none.
 func (s *clusterRead) firstLosable(ctx context.Context, at logPosition, until uint64) (oldest uint64, known bool, err error) {
 	if at.standby != "" {
 		return s.link.firstSince(ctx, s.cluster.ID, at, until)
@@ -97,7 +96,7 @@ func (s *clusterRead) firstLosable(ctx context.Context, at logPosition, until ui
 	return oldest, true, err
 }
 
-// newestTick is the moment of a source: one that gave none, because it does not
+// newestTick returns the tick of a source. A source that gave none, because it does not
 // believe to be a primary, is asked now.
 func (s *clusterRead) newestTick(ctx context.Context) uint64 {
 	if s.tick.asked {
@@ -107,15 +106,15 @@ func (s *clusterRead) newestTick(ctx context.Context) uint64 {
 	return tick
 }
 
-// standbyBehind is a channel of a standby, and where it stands.
+// standbyBehind is a channel of a standby, and how far it has replicated.
 type standbyBehind struct {
 	standby string
 	channel *plan.ChannelProgress
 	from    *commonpb.ReplicateCheckpoint
 }
 
-// standbysBehind are the channels of standbys with their checkpoints. Those that were
-// read before the moment of the source are read again.
+// standbysBehind returns the channels of standbys with their checkpoints. It reads again
+// those that were read before the source gave its tick.
 func (f *Fleet) standbysBehind(ctx context.Context, source string, standbys []*clusterRead) []standbyBehind {
 	var out []standbyBehind
 	var late []func()
@@ -141,8 +140,8 @@ func (f *Fleet) standbysBehind(ctx context.Context, source string, standbys []*c
 	return slices.DeleteFunc(out, func(b standbyBehind) bool { return b.from.GetClusterId() != source })
 }
 
-// logQuestions are what is to be asked of a source up to a tick, each once. Those
-// that need a long reading come last.
+// logQuestions returns what to ask a source up to a tick, each question once. Those that
+// read much of a log come last.
 func logQuestions(stands []standbyBehind, until uint64) []*logQuestion {
 	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
 		for _, b := range stands {
@@ -175,7 +174,7 @@ func logQuestions(stands []standbyBehind, until uint64) []*logQuestion {
 	})
 }
 
-// walOf is the message queue of the cluster that ids are of: a checkpoint without
+// walOf returns the message queue of the cluster that the ids are of: a checkpoint without
 // a message does not name it.
 func walOf(ids iter.Seq[*commonpb.MessageID]) commonpb.WALName {
 	for id := range ids {
@@ -186,8 +185,8 @@ func walOf(ids iter.Seq[*commonpb.MessageID]) commonpb.WALName {
 	return commonpb.WALName_Unknown
 }
 
-// answer fills in the channels: oldest is the tick of the first message that
-// they lack, 0: there is none up to a tick of the source.
+// answer sets the channels of a question. oldest is the tick of the first message that
+// they lack; 0: there is none up to until.
 func (q *logQuestion) answer(oldest, until uint64) {
 	for _, p := range q.waiting {
 		if oldest != 0 {
@@ -200,8 +199,8 @@ func (q *logQuestion) answer(oldest, until uint64) {
 	}
 }
 
-// learnFeatures takes from the dumps of a source whether it knows DumpMessages, and
-// whether it lets us.
+// learnFeatures derives from the dumps of a source whether it knows DumpMessages, and
+// whether our user may call it.
 func (s *clusterRead) learnFeatures(told []plan.Support, denied bool) {
 	s.view.DumpDenied = s.view.DumpDenied || denied
 	if !s.featuresFromDump {
@@ -223,8 +222,8 @@ func (f *Fleet) dialBound(a access) (*link, error) {
 	return f.dial(pass)
 }
 
-// firstAfter is the tick of the oldest message behind a checkpoint, up to a
-// tick; 0: there is none.
+// firstAfter returns the tick of the oldest message behind a checkpoint, up to a tick; 0:
+// there is none.
 func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64) (oldest uint64, err error) {
 	start := &commonpb.MessageID{Id: at.message, WALName: at.wal}
 	var unread error

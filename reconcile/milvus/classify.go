@@ -16,7 +16,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// outcome is one call, classified. The zero value says that nothing was asked.
+// outcome is a call, classified. The zero value says that nothing was asked.
 type outcome struct {
 	reach plan.Reach
 	class plan.ErrorClass
@@ -25,9 +25,9 @@ type outcome struct {
 
 func (o outcome) answered() bool { return o.err == nil && o.reach == plan.ReachUp }
 
-// classify turns the end of one call into reach and class (
-// contract.md §1). ReachDegraded says of one call only that the transport answered and the
-// call did not; combine decides about the cluster.
+// classify derives reach and class from the end of a call (contract.md §1). ReachDegraded
+// says of one call only that the transport answered and the call did not; combine decides
+// about the cluster.
 func classify(err error, seen attempt) outcome {
 	if err == nil {
 		return outcome{reach: plan.ReachUp}
@@ -48,8 +48,8 @@ func classify(err error, seen attempt) outcome {
 	return outcome{reach: reach, class: class, err: err}
 }
 
-// classifyCode is for calls over a transport that stands: a process that
-// refuses us lives, unless it says that it is not ready.
+// classifyCode is for calls over a transport that was made: a process that refuses us
+// lives, unless it says that it is not ready.
 func classifyCode(code codes.Code, words string) (plan.Reach, plan.ErrorClass) {
 	switch code {
 	case codes.Unauthenticated:
@@ -67,9 +67,9 @@ func classifyCode(code codes.Code, words string) (plan.Reach, plan.ErrorClass) {
 	}
 }
 
-// notReady are the words with which a Milvus, or a part of it, says that it does
-// not serve (yet), whatever code it puts them under (milvus.md §1.7). Inside
-// Milvus an error crosses gRPC and loses its code; its words stay.
+// notReady are the words with which Milvus, or a part of it, says under any code that it
+// does not serve (yet) (milvus.md §1.7). Inside Milvus an error that crosses gRPC loses
+// its code and keeps its words.
 var notReady = []string{
 	"service not ready", "service unavailable", "is not ready yet",
 	"node not found", "node offline", "node not match", "node not available", "node state unexpected", "session not found",
@@ -82,8 +82,8 @@ var hanging = []string{
 	"context deadline exceeded", "code = DeadlineExceeded", "context canceled", "code = Canceled",
 }
 
-// classifyWords is for refusals whose code does not tell. Words that we do not
-// know are those of a process that lives.
+// classifyWords is for refusals whose code does not suffice. Unknown words are those of a
+// process that lives.
 func classifyWords(words string) (plan.Reach, plan.ErrorClass) {
 	says := func(w string) bool { return strings.Contains(words, w) }
 	switch {
@@ -96,9 +96,8 @@ func classifyWords(words string) (plan.Reach, plan.ErrorClass) {
 	}
 }
 
-// classifyAttempt is for calls that never got a transport. Only what shows
-// that nobody is there is unreachable; words that we do not understand are
-// somebody's words.
+// classifyAttempt is for calls that never got a transport. Unreachable is only what shows
+// that no process listens there; words that we do not understand come from a process.
 func classifyAttempt(seen attempt, code codes.Code) (plan.Reach, plan.ErrorClass) {
 	switch {
 	case seen.dial != nil:
@@ -166,7 +165,7 @@ var legacyNotReady = []commonpb.ErrorCode{
 	commonpb.ErrorCode_DataCoordNA, commonpb.ErrorCode_NodeIDNotMatch,
 }
 
-// classifyStatus looks into the Status of a call that gRPC calls a success.
+// classifyStatus classifies the Status of a call that gRPC calls a success.
 func classifyStatus(s *commonpb.Status) outcome {
 	//lint:ignore SA1019 servers before merr codes answer with it alone
 	code, legacy := s.GetCode(), s.GetErrorCode() //nolint:staticcheck // old servers fill only the legacy one
@@ -204,8 +203,8 @@ func (e statusError) Error() string {
 	return e.reason
 }
 
-// combine decides how far a cluster answered from its stored configuration
-// and, where that did not settle it, a read of its coordinator.
+// combine decides how far a cluster answered, from the read of its configuration and,
+// where that does not settle it, a read of its coordinator.
 func combine(configuration, coordinator outcome) (plan.Reach, plan.ErrorClass) {
 	switch {
 	case configuration.reach != plan.ReachDegraded:

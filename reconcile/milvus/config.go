@@ -64,9 +64,9 @@ type Config struct {
 	ReadTimeout   time.Duration // of a read or probe
 	UpdateTimeout time.Duration // of one attempt to send a configuration
 	Clock         Clock
-	// KeepFor is how old a connection may become that one look leaves for the
-	// next; a process that looks again and again sets it. Zero: none is kept.
-	// Only looks use it: probes, requests and verifications connect anew.
+	// KeepFor is how old a connection may become that one observation leaves for the next.
+	// A process that observes again and again sets it. Zero: none is kept. Probes,
+	// requests and verifications always make a new connection.
 	KeepFor time.Duration
 }
 

@@ -12,9 +12,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// contents lists what a cluster holds, as database/collection. Known is only
-// said of a token that sees everything: Milvus leaves out what a user has no
-// right to, and a cluster must not pass for empty because of that.
+// contents lists what a cluster holds, as database/collection. Known is set only for a
+// token that sees everything: Milvus leaves out what a user has no right to, and such a
+// cluster must not pass for empty.
 func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
 	ctx, cancel := l.fleet.manyReads(ctx)
 	defer cancel()
@@ -51,12 +51,12 @@ const (
 	defaultDatabase = "default"
 )
 
-// hides says why a cluster may not show everything to a token; empty: it does. A
-// server without authentication shows all to everybody. Else the roles of the
-// user decide, as in Milvus: the role of an administrator sees all, and so does one
-// with a grant for all collections of all databases. Root has no role. Where the
-// server binds it by roles nevertheless, it is shown no database, not even the
-// default one, which databases demands.
+// hides says why a cluster may not show everything to a token; empty: it does. A server
+// without authentication shows all to every client. Otherwise the roles of the user
+// decide, as in Milvus: the role of an administrator sees all, and so does a role with a
+// grant for all collections of all databases. Root has no role. Where the server binds it
+// by roles nevertheless, it is shown no database, not even the default one, which
+// databases demands.
 func (l *link) hides(ctx context.Context, token string) string {
 	if token == "" {
 		return ""
@@ -88,8 +88,8 @@ func wordsOr(words, none string) string {
 	return words
 }
 
-// showsAll says whether grants show all collections of all databases: one for
-// collections, by a built-in or an own group too, or everything.
+// showsAll says whether grants show all collections of all databases: a grant for
+// collections, also by a built-in or custom group, or for everything.
 func (l *link) showsAll(ctx context.Context, grants []grant) bool {
 	return slices.ContainsFunc(grants, func(g grant) bool {
 		switch {
@@ -120,8 +120,8 @@ func (l *link) databases(ctx context.Context) ([]string, error) {
 
 var collectionObject = commonpb.ObjectType_Collection.String()
 
-// collections lists one database, without throwaway collections: they are
-// ours, and a crash may have left one.
+// collections lists one database without throwaway collections: those are ours, and a
+// crash may have left one.
 func (l *link) collections(ctx context.Context, database string) ([]string, error) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()

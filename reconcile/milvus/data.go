@@ -34,8 +34,8 @@ func (f *Fleet) dialData(t ticket, database string) (*data, error) {
 	return &data{link: l, database: database}, nil
 }
 
-// refusal is the error of one call: gRPC's, or the one inside its answer's
-// status. Tokens are taken out of it.
+// refusal returns the error of a call: that of gRPC, or the one in the status of its
+// answer. It holds no token.
 func (d *data) refusal(status *commonpb.Status, err error) error {
 	if err == nil {
 		err = classifyStatus(status).err
@@ -79,7 +79,7 @@ func (d *data) createIndex(ctx context.Context, collection, field string, defini
 	return d.refusal(status, err)
 }
 
-// startLoading asks for a collection to be loaded, and does not wait for it.
+// startLoading asks for a collection to be loaded, and does not wait for that.
 func (d *data) startLoading(ctx context.Context, collection string) error {
 	status, err := d.api.LoadCollection(ctx, &milvuspb.LoadCollectionRequest{DbName: d.database, CollectionName: collection})
 	return d.refusal(status, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// link is one short-lived connection to one cluster.
+// link is one connection to one cluster.
 type link struct {
 	fleet *Fleet
 	conn  *grpc.ClientConn
@@ -22,7 +22,7 @@ type link struct {
 	trace *connectionTrace
 }
 
-// dial prepares a connection; it is made with the first call. Close it.
+// dial prepares a connection, which the first call makes. Close it.
 func (f *Fleet) dial(t ticket) (*link, error) {
 	l := &link{fleet: f, trace: &connectionTrace{}}
 	conn, err := grpc.NewClient("passthrough:///"+t.address, f.dialOptions(t, l.trace)...)
@@ -46,25 +46,25 @@ func (l *link) close() {
 	_ = l.conn.Close() // nothing is in flight any more
 }
 
-// connectFactor keeps gRPC from giving up a connection before the deadline
-// of the call that wants it: whose deadline it was decides what it shows.
+// connectFactor keeps gRPC from giving up a connection before the deadline of the call
+// that wants it: which of the two ended first decides what that shows.
 const connectFactor = 2
 
-// What a server may send before anything of it is looked at. Headers and trailers
-// hold the words of an error; the window is what is on the way to us, for all calls
-// of a connection and for each.
+// Bounds of what a server may send before any of it is read. Headers and trailers hold the
+// text of an error. The window is what may be on its way to us, for all calls of a
+// connection and for each.
 const (
 	maxHeaders = 64 << 10
 	window     = 1 << 20
 )
 
-// readBuffer is for one connection. Most answers are a few hundred bytes, and a
-// daemon holds many connections at once.
+// readBuffer is the size for one connection. Most answers are a few hundred bytes, and a
+// daemon holds many connections.
 const readBuffer = 4 << 10
 
-// dialOptions: our own dialer, so that names are resolved and connections
-// made as the operator's configuration says, through no proxy from the
-// environment; no retries and no service configuration from outside.
+// dialOptions uses our own dialer, so that names are resolved and connections made as the
+// operator's configuration says, without a proxy of the environment. There are no retries,
+// and no service configuration from outside.
 func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 	transport := insecure.NewCredentials()
 	if t.tls != nil {
@@ -135,11 +135,11 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 	return b, nil
 }
 
-// RequireTransportSecurity: the operator decides about TLS for each cluster.
+// RequireTransportSecurity returns false: the operator decides about TLS for each cluster.
 func (bearer) RequireTransportSecurity() bool { return false }
 
-// deadlinesPerSeries is how many reads' time a series of reads has whose length the
-// server decides: one for each of its databases, roles or groups.
+// deadlinesPerSeries is how many read timeouts a series of reads may take whose length the
+// server decides: one read for each of its databases, roles or groups.
 const deadlinesPerSeries = 3
 
 // manyReads bounds a series of reads.

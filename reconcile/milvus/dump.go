@@ -38,7 +38,7 @@ func (s stretch) request() *milvuspb.DumpMessagesRequest {
 	return req
 }
 
-// dump streams a stretch until take says no.
+// dump streams a stretch until take returns false.
 func (l *link) dump(ctx context.Context, s stretch, take func(*commonpb.ImmutableMessage) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // what comes after the last message taken is not needed
@@ -92,7 +92,7 @@ func beginning(wal commonpb.WALName) *commonpb.MessageID {
 	return &commonpb.MessageID{Id: id, WALName: wal}
 }
 
-// numbers is a protobuf message of integers, in base64.
+// numbers encodes integers as a protobuf message, in base64.
 func numbers(values ...uint64) string {
 	var raw []byte
 	for i, v := range values {

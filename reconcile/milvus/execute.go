@@ -21,9 +21,8 @@ type Result struct {
 	After  plan.View // as last read
 }
 
-// Execute carries out one step that sends a configuration, and believes what
-// it reads back, never an answer (contract.md §8). Whether the step is
-// approved is for the caller to know: he holds the grant.
+// Execute carries out one step that sends a configuration. It believes what it reads back,
+// never an answer (contract.md §8). The caller knows whether the step is approved.
 func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) Result {
 	x, err := f.prepare(t, s, p)
 	if err != nil {
@@ -62,13 +61,13 @@ type execution struct {
 	permit    permit.Permit
 	result    Result
 	last      answer    // to the newest request
-	doubted   bool      // some request may still take effect, whatever later ones say
+	doubted   bool      // a request may still take effect, whatever the answers to later ones say
 	lastErr   error     // its words
 	forbidden error     // why the caller forbade a request
-	halfSince time.Time // since when the promotion is read to stand half done; zero: it is not
+	halfSince time.Time // since when reads show the promotion half done; zero: they do not
 }
 
-// prepare does everything that needs no call.
+// prepare does all that needs no call.
 func (f *Fleet) prepare(t plan.Topology, s plan.Step, p permit.Permit) (*execution, error) {
 	x := &execution{fleet: f, topology: t, step: s, permit: p}
 	if err := checkShape(t, s); err != nil {
@@ -90,8 +89,8 @@ func (f *Fleet) prepare(t plan.Topology, s plan.Step, p permit.Permit) (*executi
 	return x, err
 }
 
-// refuse ends a step of which nothing was sent. It is a refusal only together
-// with the old state: an earlier process may have sent what this one does not.
+// refuse ends a step of which nothing was sent. That is a refusal only together with the
+// old state: an earlier process may have sent what this one does not.
 func (x *execution) refuse(said stepState, err error) Result {
 	if said == unchanged {
 		x.fail(plan.StepRefused, err)
@@ -101,9 +100,9 @@ func (x *execution) refuse(said stepState, err error) Result {
 	return x.result
 }
 
-// judge reads a view for this step. Where the stored configuration cannot be
-// read, a cluster that accepts a throwaway DDL is a primary (
-// contract.md §7, UNSUPPORTED_SERVER); a standby refuses it.
+// judge says what a view means for this step. Where the stored configuration cannot be
+// read, a cluster that accepts a throwaway DDL is a primary; a standby refuses it
+// (contract.md §7, UNSUPPORTED_SERVER).
 func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) stepState {
 	said := judgeStep(x.step, x.source, v)
 	blind := v.Reach == plan.ReachUp && v.ReadsConfiguration == plan.SupportNo && v.IdentityConflict == ""
@@ -116,6 +115,7 @@ func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) stepS
 	return undecided
 }
 
+// acceptsDDL says whether a cluster creates and drops a throwaway collection.
 func (f *Fleet) acceptsDDL(ctx context.Context, a access) bool {
 	pass, err := f.ticket(a)
 	if err != nil {
@@ -129,6 +129,7 @@ func (f *Fleet) acceptsDDL(ctx context.Context, a access) bool {
 	return d.ddl(ctx) == nil
 }
 
+// describe says in words what a cluster believes.
 func describe(b plan.Belief) string {
 	if b.Source != "" {
 		return fmt.Sprintf("%s of %s", b.Kind, b.Source)

@@ -9,10 +9,10 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// identity asks who answers: own is proven by a channel that only this
-// cluster has, by its stored list, or by the physical channels of a
-// collection; other is another member whose channel is served here. first asks
-// whether the first own channel is answered for.
+// identity finds out who answers. own: it is this cluster, proven by a channel that only
+// this cluster has, by its stored list, or by the physical channels of a collection. other
+// is another member whose channel is served here. first asks whether the cluster answers
+// for its first channel.
 func (r *viewReader) identity(ctx context.Context, first func() <-chan bool) (own bool, other string) {
 	named, alone := listProves(r.view.Belief.Configuration, r.target.cluster)
 	if alone {
@@ -28,9 +28,9 @@ func (r *viewReader) identity(ctx context.Context, first func() <-chan bool) (ow
 	return r.collectionChannels(ctx)
 }
 
-// channelServed asks for the first channel of this cluster, and unless that is
-// answered soon for those of every other member at once: a cluster waits for a
-// channel that is not its own until the deadline (milvus.md §1.3).
+// channelServed asks for the first channel of this cluster and, unless the answer comes
+// soon, for those of every other member at once: a cluster waits until the deadline for a
+// channel that is not its own (milvus.md §1.3).
 func (r *viewReader) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()
@@ -68,8 +68,8 @@ func (r *viewReader) channelServed(ctx context.Context, first func() <-chan bool
 	return false, other
 }
 
-// servedOf asks for one channel of each member, and sends the member that was
-// answered for, or nothing but an empty name.
+// servedOf asks for one channel of each member. It sends the members that the cluster
+// answers for, and an empty name at the end.
 func (r *viewReader) servedOf(ctx context.Context, asked map[string]string) <-chan string {
 	answers := make(chan string, len(asked))
 	for id, channel := range asked {
@@ -91,8 +91,8 @@ func (r *viewReader) firstServed(ctx context.Context) bool {
 	return err == nil
 }
 
-// firstChannels is the first channel of every member by which it can be told
-// from the others.
+// firstChannels returns, for every member, the first channel that tells it from the other
+// members.
 func (r *viewReader) firstChannels() map[string]string {
 	count := map[string]int{}
 	for _, c := range r.target.topology.document.Clusters {
@@ -109,8 +109,8 @@ func (r *viewReader) firstChannels() map[string]string {
 	return out
 }
 
-// collectionChannels looks at the physical channels of any one collection:
-// they carry the cluster's own names.
+// collectionChannels reads the physical channels of any one collection: they have the
+// cluster's own names.
 func (r *viewReader) collectionChannels(ctx context.Context) (own bool, other string) {
 	ctx, cancel := r.shortly(ctx)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/milvus-io/milvus/client/v2/index"
 )
 
-// compareKnownIn looks for collections in one database. A database that is not there
-// any more lacks all of them.
+// compareKnownIn compares the collections of one database. A database that is gone lacks
+// all of them.
 func (f *Fleet) compareKnownIn(ctx context.Context, pass ticket, database string, collections []string) (missing, silent []string, err error) {
 	l, err := f.dial(pass)
 	if err != nil {
@@ -40,8 +40,7 @@ func (f *Fleet) compareKnownIn(ctx context.Context, pass ticket, database string
 	return missing, silent, nil
 }
 
-// answers says whether a collection can be described and, where it is loaded,
-// asked for a row.
+// answers says whether a collection can be described and, if it is loaded, queried.
 func (d *data) answers(ctx context.Context, name string) bool {
 	one, cancel := d.shortly(ctx)
 	defer cancel()

@@ -14,8 +14,8 @@ const (
 	propertyTxn          = "_tx"
 	propertyVChannel     = "_vc"
 	propertyUnreplicable = "_ur"
-	// propertyConfirmed is the last-confirmed id of a message: whoever reads behind
-	// it gets the message and all that is younger.
+	// propertyConfirmed is the last-confirmed id of a message: a read behind it gets the
+	// message and all younger ones.
 	propertyConfirmed = "_lc"
 	tickBase          = 36
 )

@@ -44,23 +44,23 @@ func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views [
 
 // readAll reads every cluster of the topologies, and the backlog of a topology once all of
 // it is read. Primaries come first, because their standbys wait for their tick.
-func (r *Reader) readAll(ctx context.Context, topologies []plan.Topology, depth plan.Depth, see func(*clusterRead)) []plan.View {
-	var sights []*clusterRead
+func (r *Reader) readAll(ctx context.Context, topologies []plan.Topology, depth plan.Depth, read func(*clusterRead)) []plan.View {
+	var reads []*clusterRead
 	for _, t := range topologies {
-		sights = append(sights, newTopologyRead(t, r.fleet.bind(t)).reads...)
+		reads = append(reads, newTopologyRead(t, r.fleet.bind(t)).reads...)
 	}
-	inParallelOvertaking(len(sights), r.fleet.concurrency, func(i int) {
-		see(sights[i])
-		sights[i].tick.publish(0)
+	inParallelOvertaking(len(reads), r.fleet.concurrency, func(i int) {
+		read(reads[i])
+		reads[i].tick.publish(0)
 		if !depth.Progress {
-			sights[i].releaseLink() // nothing else is asked over its connection
-		} else if scene := sights[i].topology; scene.unread.Add(-1) == 0 {
-			r.fleet.backlogs(ctx, scene)
-			scene.closeLinks()
+			reads[i].releaseLink() // nothing else is asked over its connection
+		} else if t := reads[i].topology; t.unread.Add(-1) == 0 {
+			r.fleet.backlogs(ctx, t)
+			t.closeLinks()
 		}
 	})
-	views := make([]plan.View, len(sights))
-	for i, s := range sights {
+	views := make([]plan.View, len(reads))
+	for i, s := range reads {
 		views[i] = s.view
 	}
 	slices.SortStableFunc(views, func(a, b plan.View) int { return strings.Compare(a.Cluster, b.Cluster) })

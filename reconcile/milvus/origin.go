@@ -8,15 +8,15 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
 
-// A log is read from its beginning for a channel on which nothing was replicated
-// yet. Where replication began is kept, so that the next look reads only what
-// follows; a log that takes too long for a look is not read again soon.
+// The log of a channel on which nothing was replicated yet is read from its beginning.
+// Where replication began is kept, so that the next read takes only what follows. A log
+// that takes too long to read is not read again soon.
 const (
 	longestLog  = 10_000 // messages
 	rereadAfter = 10 * time.Minute
 )
 
-// route is the way of replication over one channel of a source.
+// route is the replication of one channel of a source to a standby.
 type route struct{ source, channel, standby string }
 
 // origin is where the replication over a route began.
@@ -31,10 +31,9 @@ var errNotAsked = errors.New("the log was not read")
 
 var errLongLog = errors.New("the log is too long to be read from its beginning")
 
-// firstSince is the tick of the oldest message that a source wrote on a channel
-// since the replication to a standby began, up to a tick, 0: there is none; known
-// says whether that can be told. It is for channels on which nothing was
-// replicated.
+// firstSince returns the tick of the oldest message that a source wrote on a channel since
+// the replication to a standby began, up to a tick; 0: there is none. known says whether
+// that could be found out. It is for channels on which nothing was replicated.
 func (l *link) firstSince(ctx context.Context, source string, at logPosition, until uint64) (oldest uint64, known bool, err error) {
 	way := route{source, at.channel, at.standby}
 	before := l.fleet.originOf(way)
@@ -63,8 +62,8 @@ func (l *link) firstSince(ctx context.Context, source string, at logPosition, un
 	return 0, false, err
 }
 
-// sinceAttached looks in a log for the oldest message behind the place where
-// replication began.
+// sinceAttached searches a log for the oldest message behind the place where replication
+// began.
 type sinceAttached struct {
 	attachment
 	oldest uint64

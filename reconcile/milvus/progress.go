@@ -12,10 +12,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// progress reads how far each own channel has replicated, and what force
-// promotes left behind (milvus.md §1.3). timely says that the moment of
-// the source was given before. first hears at once whether the cluster answered
-// for its first channel.
+// progress reads how far each own channel has replicated, and what force promotes left
+// behind (milvus.md §1.3). timely says that the source gave its tick before. first
+// receives at once whether the cluster answered for its first channel.
 func (r *viewReader) progress(ctx context.Context, sources []string, timely bool, first chan<- bool) []plan.ChannelProgress {
 	channels := r.target.cluster.PChannels
 	out := make([]plan.ChannelProgress, len(channels))
@@ -48,13 +47,12 @@ func (r *viewReader) progress(ctx context.Context, sources []string, timely bool
 	return out
 }
 
-// sources are the clusters whose salvage checkpoints are asked for; none: no
-// channel is read. The live checkpoint comes whatever source is named, so a
-// standby is asked once. A primary has no progress, only what force promotes left
-// behind, and of a member that the document calls a standby and that the primary
-// stores as its target that decides nothing: it speaks for a fence and tells the
-// loss, both of clusters that are stale. One that is to serve more channels than
-// it stores is asked whether it does.
+// sources returns the clusters whose salvage checkpoints are asked for; none: no channel
+// is read. The live checkpoint comes for any source, so a standby is asked once. A primary
+// has no progress, only what force promotes left behind. That decides nothing about a
+// member that the document calls a standby and that the primary stores as its target: it
+// matters for a fence and for the loss, both of stale clusters. A primary that is to serve
+// more channels than it stores is asked whether it does.
 func (r *viewReader) sources() []string {
 	belief, self := r.view.Belief, r.target.cluster
 	if belief.Kind == plan.BeliefStandby {
@@ -73,7 +71,7 @@ func (r *viewReader) sources() []string {
 	return out
 }
 
-// channel reads one channel, and its checkpoint as it came.
+// channel reads one channel, and returns its checkpoint as it came too.
 func (r *viewReader) channel(ctx context.Context, channel string, sources []string) (plan.ChannelProgress, *commonpb.ReplicateCheckpoint) {
 	p := plan.ChannelProgress{Channel: channel}
 	var checkpoint *commonpb.ReplicateCheckpoint
@@ -110,6 +108,6 @@ func take(p *plan.ChannelProgress, info *milvuspb.GetReplicateInfoResponse) {
 	}
 }
 
-// messageID is the id in hex: it is a byte string whose form depends on the
-// message queue.
+// messageID returns the id in hex: it is a byte string whose form depends on the message
+// queue.
 func messageID(id *commonpb.MessageID) string { return hex.EncodeToString([]byte(id.GetId())) }

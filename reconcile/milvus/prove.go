@@ -16,20 +16,20 @@ import (
 // maxShards is the most shards that one collection gets (proxy.maxShardNum).
 const maxShards = 16
 
-// pollEvery is how often the target's channels are read while replication is
-// proven, and how soon its channels are touched a second time; each further time
-// comes after twice as long.
+// pollEvery is how often the target's channels are read while replication is proven. It is
+// also the pause before the source's channels are touched a second time; each further
+// pause is twice as long.
 const pollEvery = 500 * time.Millisecond
 
-// ProveReplication proves that what source writes now reaches every channel of
-// target within the bound (contract.md §8): it takes a tick of source,
-// creates and drops a throwaway collection with a shard on each channel, and
-// waits until every channel of target has replicated beyond that tick.
+// ProveReplication proves that what source writes now reaches every channel of target
+// within a time (contract.md §8). It takes a tick of source, creates and drops a throwaway
+// collection with a shard on each channel, and waits until every channel of target has
+// replicated beyond that tick.
 //
-// A channel that has is proof: a message beyond the tick was written after it. One
-// that has not is none of the contrary. Streaming nodes take their ticks from a
-// batch, so the collection's own messages can bear older ones; while channels
-// stand behind, another collection is made, and a later one has newer ticks.
+// A channel that has is proof: a message beyond the tick was written after it. A channel
+// that has not proves nothing: streaming nodes take their ticks from a batch, so the
+// messages of the collection may bear older ones. While channels stay behind, another
+// collection is made, whose ticks are newer.
 func (f *Fleet) ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -59,13 +59,13 @@ type flowProof struct {
 
 	tick uint64
 	data *data // of from
-	// before and last are what each channel of to said before and after the
-	// first touch; last is of when all of them answered, if they ever did.
+	// before and last are what each channel of to said before and after the first touch.
+	// last is of the newest read that all of them answered, if there is one.
 	before, last []plan.ChannelProgress
 }
 
-// mark takes a tick of the source, and what its standby says before anything is
-// written beyond it.
+// mark takes a tick of the source, and reads the standby before anything is written beyond
+// the tick.
 func (p *flowProof) mark(ctx context.Context) error {
 	f := p.fleet
 	pass, err := f.ticket(p.from)
@@ -88,8 +88,8 @@ func (p *flowProof) mark(ctx context.Context) error {
 	return err
 }
 
-// await touches the source's channels and reads the target's until each has
-// passed the mark.
+// await touches the source's channels and reads the target's until each has passed the
+// tick.
 func (p *flowProof) await(ctx context.Context) error {
 	f, pause := p.fleet, pollEvery
 	var again time.Time
@@ -131,6 +131,7 @@ func (p *flowProof) notCaughtUp(behind []string) error {
 	}
 }
 
+// tick returns the newest time tick of the cluster.
 func (l *link) tick(ctx context.Context) (uint64, error) {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
@@ -147,9 +148,9 @@ func (l *link) tick(ctx context.Context) (uint64, error) {
 	return resp.GetTimestamp(), nil
 }
 
-// touch creates and drops throwaway collections until each channel had one. A
-// cluster puts the shards of a collection on different channels; one with more
-// channels than a collection has shards needs several.
+// touch creates and drops throwaway collections until each channel had one. A cluster puts
+// the shards of a collection on different channels; more channels than shards need several
+// collections.
 func (d *data) touch(ctx context.Context, channels []string) error {
 	left := slices.Clone(channels)
 	var made []string
@@ -186,8 +187,8 @@ func (d *data) channelsOf(ctx context.Context, name string) ([]string, error) {
 	return described.GetPhysicalChannelNames(), nil
 }
 
-// behindTick lists the channels that have not replicated beyond tick, or of
-// which that is not known.
+// behindTick returns the channels that have not replicated beyond tick, or that are not
+// known to have.
 func behindTick(v plan.View, c plan.Cluster, source string, tick uint64) []string {
 	var behind []string
 	for _, channel := range c.PChannels {

@@ -14,18 +14,18 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Rights is what can be known without writing of one cluster that answers: what
-// its token may do, and what time it has.
+// Rights is what can be known of a cluster that answers without writing: what its token
+// may do, and what time it has.
 type Rights struct {
 	Cluster string
-	// Update says whether the token may call UpdateReplicateConfiguration, by the
-	// grants of its user; not known where those cannot be read.
+	// Update says whether the token may call UpdateReplicateConfiguration, by the grants
+	// of its user. Unknown where those cannot be read.
 	Update plan.Support
 	Detail string // what Update rests on; never holds a token
 	// Held are all the privileges that the cluster's version asks for.
 	Held []Held
-	// Ahead is how far the cluster's time ticks are ahead of our clock, and Within
-	// how exactly that is known; both 0 when the cluster gave no tick.
+	// Ahead is how far the time ticks of the cluster are ahead of our clock, and Within
+	// how exactly that is known. Both are 0 when the cluster gave no tick.
 	Ahead  time.Duration
 	Within time.Duration
 	Ticked bool
@@ -38,9 +38,9 @@ type Held struct {
 	Detail    string // what that rests on; never holds a token
 }
 
-// Rights asks every cluster of the topologies that was seen up for what its
-// token may do and for a time tick, side by side; sorted by cluster. Nothing
-// that the cluster keeps is changed.
+// Rights asks in parallel every cluster of the topologies that was seen up what its token
+// may do, and for a time tick. The result is sorted by cluster. It changes nothing that
+// the cluster keeps.
 func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views []plan.View) []Rights {
 	var asked []access
 	var open []bool
@@ -91,8 +91,8 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 	return out
 }
 
-// ahead compares a time tick with the middle of the call that fetched it. Ticks
-// count milliseconds.
+// ahead compares a time tick with the middle of the call that fetched it. Ticks count
+// milliseconds.
 func (l *link) ahead(ctx context.Context) (ahead, within time.Duration, ok bool) {
 	before := l.fleet.clock.Now()
 	tick, err := l.tick(ctx)
@@ -106,9 +106,9 @@ func (l *link) ahead(ctx context.Context) (ahead, within time.Duration, ok bool)
 
 const everything = "*"
 
-// held judges every privilege that a version asks for by what the user's own
-// roles were granted, which Milvus tells everybody. What a dump showed is believed
-// before that. The first is the one to send a configuration.
+// held says which of the privileges that a version asks for our user has, by the grants of
+// its own roles, which Milvus shows to every user. What a dump showed counts more. The
+// first privilege is the one to send a configuration.
 func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
 	ctx, cancel := l.fleet.manyReads(ctx)
 	defer cancel()
@@ -180,8 +180,8 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Pr
 	}
 }
 
-// holding are the names by which a grant gives a privilege. known: the groups that
-// somebody made could be read, or there is no grant by one.
+// holding returns the names by which a grant gives a privilege. known: the custom
+// privilege groups could be read, or no grant is by such a group.
 func (l *link) holding(ctx context.Context, p plan.Privilege, given [][]grant) (names []string, known bool) {
 	names = append([]string{p.Name, everything}, p.Groups...)
 	for _, grants := range given {
@@ -196,13 +196,13 @@ func (l *link) holding(ctx context.Context, p plan.Privilege, given [][]grant) (
 // grant is one line of what a role may do.
 type grant struct{ privilege, object, name, database string }
 
-// everywhere says whether it is for all names of all databases.
+// everywhere says whether the grant is for all names of all databases.
 func (g grant) everywhere() bool { return wide(g.name) && wide(g.database) }
 
 func wide(scope string) bool { return scope == "" || scope == everything }
 
-// reaches says whether a grant serves for what we do: throwaway collections are
-// made in the default database.
+// reaches says whether a grant suffices for what we do: throwaway collections are made in
+// the default database.
 func (g grant) reaches(scope plan.PrivilegeScope) bool {
 	switch scope {
 	case plan.ScopeDatabase:
@@ -216,8 +216,8 @@ func (g grant) reaches(scope plan.PrivilegeScope) bool {
 
 var builtinGroup = regexp.MustCompile(`^(Cluster|Database|Collection)(ReadOnly|ReadWrite|Admin)$`)
 
-// ofTheServersOwn says whether a grant is neither a privilege nor a group that
-// every server has, hence a group that somebody made.
+// ofTheServersOwn says whether a grant is neither a privilege nor a group that every
+// server has. Then it is a custom privilege group.
 func ofTheServersOwn(grant string) bool {
 	_, privilege := commonpb.ObjectPrivilege_value["Privilege"+grant]
 	return !privilege && grant != everything && !builtinGroup.MatchString(grant)
@@ -261,8 +261,7 @@ func (l *link) grantsOf(ctx context.Context, role string) ([]grant, error) {
 	return out, nil
 }
 
-// groupsHolding are the privilege groups that somebody made and that hold a
-// privilege.
+// groupsHolding returns the custom privilege groups that hold a privilege.
 func (l *link) groupsHolding(ctx context.Context, privilege string) ([]string, error) {
 	groups, err := l.groups(ctx)
 	var out []string
@@ -274,7 +273,7 @@ func (l *link) groupsHolding(ctx context.Context, privilege string) ([]string, e
 	return out, err
 }
 
-// isGroup says whether a name is one of a privilege group that somebody made.
+// isGroup says whether a name is that of a custom privilege group.
 func (l *link) isGroup(ctx context.Context, name string) bool {
 	groups, err := l.groups(ctx)
 	_, there := groups[name]

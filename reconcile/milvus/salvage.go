@@ -12,9 +12,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// salvageIdle is how long a stream may bring nothing before it is given up: a
-// server ends it once its channel has passed the wanted tick, and a channel
-// without time ticks never does.
+// salvageIdle is for how long a stream may bring nothing before it is given up. A server
+// ends a stream once its channel has passed the wanted tick; a channel without time ticks
+// never does.
 const salvageIdle = 15 * time.Second
 
 // SalvagedChannel is one channel of a stale primary after it was read.
@@ -43,11 +43,10 @@ type Salvage struct {
 	Channels []SalvagedChannel
 }
 
-// Salvage reads, from each channel of a stale primary, what follows the place
-// up to which it was replicated when promoted was promoted (
-// milvus.md §1.4, §5.7), and gives each message to visit, one after the other: at no
-// time is more than one held. It changes nothing. Names of collections are the
-// stale cluster's own.
+// Salvage reads, from each channel of a stale primary, what follows the place up to which
+// it was replicated when promoted was promoted (milvus.md §1.4, §5.7). It calls visit with
+// one message after the other, and never holds more than one. It changes nothing. Names of
+// collections are those of the stale cluster.
 func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale string, visit func(SalvagedMessage) error) (Salvage, error) {
 	f, out := r.fleet, Salvage{Promoted: promoted, Stale: stale}
 	bound := f.bind(t)
@@ -91,8 +90,8 @@ type salvageMark struct {
 	problem    string
 }
 
-// salvageMarks asks the promoted cluster up to where each of its channels had
-// replicated from the stale one.
+// salvageMarks asks the promoted cluster how far each of its channels had replicated from
+// the stale one.
 func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]salvageMark, error) {
 	if !a.allowed() || a.cluster.ID == "" {
 		return nil, errors.New(a.reason)
@@ -129,7 +128,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	return out, nil
 }
 
-// salvaging is one stale primary being read.
+// salvaging reads one stale primary.
 type salvaging struct {
 	*link
 	promoted, stale string
@@ -150,7 +149,7 @@ func newSalvaging(l *link, promoted, stale string, marks []salvageMark, until ui
 	return &salvaging{link: l, promoted: promoted, stale: stale, wal: wal, until: until}
 }
 
-// channel reads one channel. Only an error of visit ends the whole reading.
+// channel reads one channel. Only an error of visit ends the read of all channels.
 func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel, error) {
 	c := SalvagedChannel{Promoted: m.promoted, Problem: m.problem}
 	if cp := m.checkpoint; cp != nil {
@@ -197,8 +196,8 @@ const closedTransactions = "it holds transactions, upserts among them, whose row
 // the cluster and the channel only (seen on 2.6 and master, 2026-11-29).
 func blank(cp *commonpb.ReplicateCheckpoint) bool { return cp.GetMessageId().GetId() == "" }
 
-// behind is what of a channel's log was not replicated. A problem says why that
-// may not be all; without a start it cannot be read.
+// behind returns the part of a channel's log that was not replicated. problem says why
+// that may not be all. Without a start the part cannot be read.
 func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (out stretch, problem string) {
 	if blank(cp) {
 		return s.sinceAttached(ctx, cp.GetPchannel())
@@ -214,8 +213,8 @@ func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint
 	return out, problem
 }
 
-// sinceAttached is all that a channel took since replication to the promoted
-// cluster began, since nothing of it was replicated.
+// sinceAttached returns all that a channel took since replication to the promoted cluster
+// began. It is for channels of which nothing was replicated.
 func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stretch, problem string) {
 	out = stretch{channel: channel, start: beginning(s.wal), after: true, until: s.until}
 	if out.start == nil {
@@ -237,9 +236,8 @@ func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stre
 	return out, ""
 }
 
-// keepsCheckpoint says whether the log still holds the message that was
-// replicated last: a log that was cut behind it begins later and does not say
-// so (milvus.md §1.4).
+// keepsCheckpoint says whether the log still holds the message that was replicated last. A
+// log that retention cut behind it begins later, and does not say so (milvus.md §1.4).
 func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateCheckpoint) (bool, error) {
 	kept := false
 	last := stretch{channel: cp.GetPchannel(), start: cp.GetMessageId(), from: cp.GetTimeTick(), until: cp.GetTimeTick()}
@@ -253,7 +251,7 @@ func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateC
 	return false, err
 }
 
-// read streams a stretch, as long as something comes. Its error holds no secret.
+// read streams a stretch for as long as messages come. Its error holds no secret.
 func (s *salvaging) read(ctx context.Context, part stretch, take func(*commonpb.ImmutableMessage) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

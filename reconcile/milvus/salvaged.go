@@ -16,8 +16,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/entity"
 )
 
-// SalvagedMessage is one message of a stale primary's log that was never
-// replicated.
+// SalvagedMessage is a message of a stale primary's log that was never replicated.
 type SalvagedMessage struct {
 	Channel     string
 	VChannel    string
@@ -40,8 +39,8 @@ type SalvagedMessage struct {
 
 type collectionName struct{ database, name string }
 
-// collectionNames are the names of the collections by id, as far as the token
-// may see them.
+// collectionNames returns the names of the collections by id, as far as the token may see
+// them.
 func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
 	ctx, cancel := l.shortly(ctx)
 	defer cancel()
@@ -64,8 +63,8 @@ func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
 	return out
 }
 
-// message reads what can be read of a message. A body that is not understood
-// stays in Payload.
+// message decodes what can be decoded of a message. A body that is not understood stays in
+// Payload.
 func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
 	p := raw.GetProperties()
 	m := SalvagedMessage{
@@ -88,7 +87,7 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 	return m
 }
 
-// body fills in what the bodies of Milvus' own messages tell.
+// body sets what the bodies of Milvus' own messages contain.
 func (m *SalvagedMessage) body(number int) {
 	switch number {
 	case typeInsert:
@@ -124,20 +123,20 @@ func (m *SalvagedMessage) name(database, collection string, id int64) {
 	m.Database, m.Collection, m.CollectionID = database, collection, id
 }
 
-// remember keeps the name that a message gives its collection: a collection
-// that is gone by now is in no list any more.
+// remember keeps the name that a message gives its collection: a collection that was
+// dropped meanwhile is in no list.
 func (s *salvaging) remember(m SalvagedMessage) {
 	if _, known := s.names[m.CollectionID]; !known && m.CollectionID != 0 && m.Collection != "" {
 		s.names[m.CollectionID] = collectionName{m.Database, m.Collection}
 	}
 }
 
-// primaryKey names the keys of a delete, whose message does not name their field.
+// primaryKey names the keys of a delete, because the message does not name their field.
 const primaryKey = "primaryKey"
 
-// Rows gives each row of an insert, by the names of its fields, and each key of
-// a delete under "primaryKey". Values are numbers, texts, booleans, lists, JSON
-// as raw text, and nil for null.
+// Rows calls each with every row of an insert, by the names of its fields, and with every
+// key of a delete under "primaryKey". Values are numbers, texts, booleans, lists, JSON as
+// raw text, and nil for null.
 func (m SalvagedMessage) Rows(each func(row map[string]any) error) error {
 	columns, err := m.columns()
 	if err != nil {
@@ -181,7 +180,7 @@ func (m SalvagedMessage) columns() ([]column.Column, error) {
 	return out, nil
 }
 
-// cellOf is one value, in a form that JSON can hold.
+// cellOf returns one value in a form that JSON can hold.
 func cellOf(c column.Column, i int) (any, error) {
 	if null, err := c.IsNull(i); err == nil && null {
 		return nil, nil //nolint:nilnil // null is a value

@@ -12,8 +12,8 @@ import (
 	"milvus-reconcile/reconcile/foreign"
 )
 
-// secrets are the tokens that were used, so that no text that a server or a
-// library makes can carry one out.
+// secrets are the tokens that were used. No text that a server or a library makes may
+// carry one out.
 type secrets struct {
 	mu     sync.Mutex
 	tokens map[string]struct{}
@@ -39,7 +39,7 @@ func (s *secrets) add(token string) {
 	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) })
 }
 
-// learn adds what can be read now. What cannot be read is told when it is used.
+// learn adds a token that can be read now. An error is reported when the token is used.
 func (s *secrets) learn(read func() (string, error)) {
 	if read == nil {
 		return
@@ -49,8 +49,8 @@ func (s *secrets) learn(read func() (string, error)) {
 	}
 }
 
-// publish says that what a document tells is no secret. A password that is a
-// part of a cluster's name would else make that cluster unreadable.
+// publish says that what a document contains is no secret. Otherwise a password that is
+// part of a cluster's name would make that cluster unreadable.
 func (s *secrets) publish(t plan.Topology) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,7 @@ func (s *secrets) publish(t plan.Topology) {
 	s.public[t.Name] = t
 }
 
-// in says whether a value holds a token that no document tells anyhow.
+// in says whether a value holds a token that no document contains anyway.
 func (s *secrets) in(value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *secrets) in(value string) bool {
 	})
 }
 
-// told says whether a document tells a secret.
+// told says whether a document contains a secret.
 func (s *secrets) told(secret string) bool {
 	holds := func(name string) bool { return strings.Contains(name, secret) }
 	for _, t := range s.public {
@@ -82,7 +82,7 @@ func (s *secrets) told(secret string) bool {
 	return false
 }
 
-// fitting are the forms that are not longer than a text.
+// fitting returns the forms of the tokens that are not longer than a text.
 func (s *secrets) fitting(text string) []string {
 	fits, _ := slices.BinarySearchFunc(s.known, len(text), func(secret string, n int) int { return n - len(secret) })
 	return s.known[fits:]
@@ -98,8 +98,8 @@ func (s *secrets) hide(text string) string {
 // scrub returns the text as one line, bounded and without tokens.
 func (s *secrets) scrub(text string) string { return foreign.Line(s.hide(text)) }
 
-// scrubbed is an error whose text and chain hold no token: the original is
-// not kept, since it would print one. Its gRPC code is.
+// scrubbed is an error whose text and chain hold no token. The original is dropped,
+// because it would print one; its gRPC code is kept.
 type scrubbed struct {
 	text string
 	code codes.Code
@@ -111,8 +111,8 @@ func (e scrubbed) Error() string { return e.text }
 // GRPCStatus lets status.Code find the code.
 func (e scrubbed) GRPCStatus() *status.Status { return status.New(e.code, e.text) }
 
-// hidden is the error of a call without tokens, with all of its words: what they
-// say of the server is judged by them.
+// hidden returns the error of a call without tokens. It keeps all other words: they are
+// used to judge the server.
 func (s *secrets) hidden(err error) error {
 	if said, is := status.FromError(err); err != nil && is {
 		return status.Error(said.Code(), s.hide(said.Message())) //nolint:wrapcheck // it is the error of the call

@@ -41,10 +41,9 @@ func checkShape(t plan.Topology, s plan.Step) error {
 	}
 }
 
-// oldSource is the cluster that a force promote takes the standby from. With
-// a stored configuration it stands there; servers that cannot be read have
-// none, and there is exactly one cluster that the file calls stale or had as
-// its primary before.
+// oldSource returns the cluster that a force promote takes the standby from. A stored
+// configuration names it. Servers whose configuration cannot be read have none; then it is
+// the one cluster that the file calls stale or had as its primary before.
 func oldSource(t plan.Topology, s plan.Step) (string, error) {
 	if s.Before != nil {
 		if source, ok := s.Before.SourceOf(s.Cluster); ok {
@@ -80,7 +79,7 @@ func checkReady(s plan.Step, v plan.View) error {
 	}
 }
 
-// toProto is the configuration without tokens.
+// toProto returns the configuration without tokens.
 func toProto(c plan.Configuration) *commonpb.ReplicateConfiguration {
 	out := &commonpb.ReplicateConfiguration{}
 	for _, m := range c.Clusters {
@@ -96,10 +95,10 @@ func toProto(c plan.Configuration) *commonpb.ReplicateConfiguration {
 	return out
 }
 
-// request is what the step sends. A force promote goes without tokens: the
-// server takes its own stored entry (milvus.md §2.9). Every other
-// configuration carries the token of each member, which must be a credentialed
-// member of this topology with exactly the bound uri (contract.md §3).
+// request returns what the step sends. A force promote has no tokens: the server takes its
+// own stored entry (milvus.md §2.9). Every other configuration carries the token of each
+// member, which must be a credentialed member of this topology with exactly the bound uri
+// (contract.md §3).
 func (f *Fleet) request(t plan.Topology, s plan.Step) (*commonpb.ReplicateConfiguration, error) {
 	out := toProto(*s.After)
 	if s.ForcePromote() {

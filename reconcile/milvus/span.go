@@ -11,14 +11,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// tracer makes a span for each call. Spans leave this process, so they hold
-// the method, the cluster and the gRPC code, and never a text of the server:
-// one that repeats a token would give it away.
+// tracer makes a span for each call. Spans leave this process, so they hold the method,
+// the cluster and the gRPC code, and never a text of the server, which could repeat a
+// token.
 var tracer = otel.Tracer("milvus-reconcile/reconcile/milvus")
 
+// startSpan starts the span of one call. The function that it returns ends it.
 func startSpan(ctx context.Context, cluster, method string) (context.Context, func(error)) {
 	if parent := tracing.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
-		return ctx, func(error) {} // nobody takes the trace that this is part of
+		return ctx, func(error) {} // the trace that this belongs to is not recorded
 	}
 	ctx, s := tracer.Start(ctx, method, tracing.WithSpanKind(tracing.SpanKindClient),
 		tracing.WithAttributes(attribute.String("rpc.system", "grpc"), attribute.String("cluster", cluster)))
@@ -31,8 +32,8 @@ func startSpan(ctx context.Context, cluster, method string) (context.Context, fu
 	}
 }
 
-// spanOptions are the dial options that trace the calls to a cluster. Of a stream
-// the span covers only its opening.
+// spanOptions are the dial options that trace the calls to a cluster. The span of a stream
+// covers only its opening.
 func spanOptions(cluster string) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {

@@ -9,12 +9,12 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// maxStaleMessages bounds what is counted of one channel: that a stale cluster
-// took writes, and about how many, is what a look is for.
+// maxStaleMessages bounds what is counted of one channel: an observation only has to know
+// that a stale cluster took writes, and about how many.
 const maxStaleMessages = 1000
 
-// StaleLog counts what each channel of a stale cluster holds behind the salvage
-// checkpoint that promoted keeps of it, within one read timeout.
+// StaleLog counts what each channel of a stale cluster holds behind the salvage checkpoint
+// that promoted keeps of it. It takes one read timeout at most.
 func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
 	f, out := r.fleet, plan.StaleLog{Cluster: stale}
 	bound := f.bind(t)
@@ -50,7 +50,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	return out
 }
 
-// count looks at one channel.
+// count counts the messages of one channel.
 func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 	var out plan.StaleLog
 	if m.problem != "" {

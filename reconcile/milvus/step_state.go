@@ -18,12 +18,12 @@ type stepState int
 const (
 	undecided stepState = iota
 	unchanged           // the state from before the step
-	halfway             // the same, and the force promote stands half done: no request ends that
+	halfway             // the same, and the force promote is half done: no request ends that
 	effected            // the state that the step wants
 	elsewhere           // neither: somebody else changed it
 )
 
-// judgeStep reads a view for one step.
+// judgeStep says what a view means for a step.
 func judgeStep(s plan.Step, source string, v plan.View) stepState {
 	if v.Reach != plan.ReachUp || v.IdentityConflict != "" {
 		return undecided
@@ -38,8 +38,8 @@ func judgeStep(s plan.Step, source string, v plan.View) stepState {
 	return judgeUpdate(s.Before, *s.After, v.Belief)
 }
 
-// judgePromotion: a promoted cluster stores itself alone; only a standby of
-// the same source may get the request again (contract.md §8).
+// judgePromotion judges a force promote: a promoted cluster stores itself alone, and only
+// a standby of the same source may get the request again (contract.md §8).
 func judgePromotion(self, source string, b plan.Belief) stepState {
 	switch b.Kind {
 	case plan.BeliefStandalone:
@@ -59,8 +59,8 @@ func judgePromotion(self, source string, b plan.Belief) stepState {
 	}
 }
 
-// judgeUpdate compares what the lists say, in whatever order: the roles are
-// those of the set, and the planner resumes an intent by the same comparison.
+// judgeUpdate compares the lists in any order: the set gives the roles. The planner
+// resumes an intent by the same comparison.
 func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Belief) stepState {
 	switch {
 	case b.Kind == plan.BeliefUnknown:
@@ -76,8 +76,8 @@ func judgeUpdate(before *plan.Configuration, after plan.Configuration, b plan.Be
 	}
 }
 
-// answer is how the server answered a request that changes it. The zero value
-// is doubt: it may or may not have taken effect.
+// answer is how the server answered a request that changes it. The zero value is doubtful:
+// the request may or may not have taken effect.
 type answer int
 
 const (
@@ -87,9 +87,9 @@ const (
 	unsent  // no transport, so no request left
 )
 
-// refusals are the words with which Milvus refuses a configuration before it
-// does anything (milvus.md §2.2, §2.9). Other words under the same code
-// may hide a deadline between its own parts.
+// refusals are the words with which Milvus refuses a configuration before it does anything
+// (milvus.md §2.2, §2.9). Other words under the same code may hide a deadline between its
+// own parts.
 var refusals = []string{
 	"config cannot be nil", "clusters list cannot be empty", "is nil", "has empty clusterID", "containing whitespace",
 	"has nil connection_param", "has empty URI", "has invalid URI format", "duplicate URI found", "has empty pchannel",
@@ -100,9 +100,8 @@ var refusals = []string{
 	"can only be used on secondary clusters", "current cluster not found", "force promote requires",
 }
 
-// classifyAnswer reads the end of a request. "Can only be used on secondary
-// clusters" is among the refusals: whether an earlier request of ours made it
-// so is for the read-back to say.
+// classifyAnswer classifies the end of a request. "Can only be used on secondary clusters"
+// is a refusal; whether an earlier request of ours caused it, the read-back decides.
 func classifyAnswer(s *commonpb.Status, err error, left bool) answer {
 	if err != nil {
 		switch code := status.Code(err); {
@@ -131,11 +130,10 @@ func classifyAnswer(s *commonpb.Status, err error, left bool) answer {
 	return doubtful
 }
 
-// longestDelay is the pause that the pauses grow to.
+// longestDelay is the longest pause between two tries.
 const longestDelay = 8 * time.Second
 
-// nextDelay is the pause before a try: 1, 2, 4, then every 8 seconds
-// (contract.md §8).
+// nextDelay returns the pause before a try: 1, 2, 4, then 8 seconds (contract.md §8).
 func nextDelay(try int) time.Duration {
 	const doublings = 3
 	if try > doublings {

@@ -13,10 +13,10 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Streams asks every cluster of the topologies that was seen up what an upgrade
-// rests on: whether it asks for a token, over streams too, and what the token of
-// replication and our own may do there. Sorted by cluster. Nothing that the
-// cluster keeps is changed, and a token goes to its own cluster only.
+// Streams asks every cluster of the topologies that was seen up what an upgrade depends
+// on: whether it asks for a token, also for streams, and what the token of replication and
+// our own may do there. The result is sorted by cluster. It changes nothing that the
+// cluster keeps, and a token goes only to its own cluster.
 func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views []plan.View) []plan.StreamState {
 	var asked []access
 	for _, t := range topologies {
@@ -68,8 +68,8 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 	return out
 }
 
-// with runs ask over a connection of its own; one that cannot be made leaves
-// everything unknown.
+// with calls ask with a connection of its own. Without a connection everything stays
+// unknown.
 func (f *Fleet) with(pass ticket, ask func(*link)) {
 	l, err := f.dial(pass)
 	if err != nil {
@@ -79,8 +79,7 @@ func (f *Fleet) with(pass ticket, ask func(*link)) {
 	ask(l)
 }
 
-// asksForTokens calls without a token: something that every user may call, and a
-// stream.
+// asksForTokens calls without a token something that every user may call, and a stream.
 func (l *link) asksForTokens(ctx context.Context) (open, checks plan.Support) {
 	switch o := l.coordinator(ctx); {
 	case o.answered():

@@ -21,17 +21,17 @@ import (
 // underscores are legal for Milvus and unlike what people choose.
 const throwawayPrefix = "__reconcile_throwaway_"
 
-// throwawayMark is the description of every collection that we make: together
-// with the name it proves to anybody, without a record of ours, whose it is.
+// throwawayMark is the description of every collection that we make. Together with the
+// name it proves, without a record of ours, who made it.
 const throwawayMark = "made by reconcile to see whether this cluster takes writes; holds nothing, may be dropped"
 
-// throwawayLife is for how long a throwaway collection may be in use: the
-// longest of the things that are done with one is far below it.
+// throwawayLife is for how long a throwaway collection may be in use. The longest use is
+// far shorter.
 const throwawayLife = 10 * time.Minute
 
 var throwawayForm = regexp.MustCompile(`^` + throwawayPrefix + `([0-9a-f]{8,16})_[0-9a-f]{16}$`)
 
-// throwawayName is new each time, and tells until when it may be in use.
+// throwawayName returns a new name, which tells until when the collection may be in use.
 func throwawayName(now time.Time) string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
@@ -40,8 +40,8 @@ func throwawayName(now time.Time) string {
 
 func isThrowaway(name string) bool { return throwawayForm.MatchString(name) }
 
-// isLeftover says whether a name is that of a throwaway collection that nobody
-// can be using any more.
+// isLeftover says whether a name is that of a throwaway collection that no process can
+// still use.
 func isLeftover(name string, now time.Time) bool {
 	m := throwawayForm.FindStringSubmatch(name)
 	if m == nil {
@@ -71,7 +71,7 @@ func (d *data) create(ctx context.Context, name string, shards int) error {
 	return d.createCollection(ctx, throwawaySchema(name), shards)
 }
 
-// drop outlives its caller: a collection that we made is ours to remove.
+// drop removes a collection that we made, even if its caller has ended.
 func (d *data) drop(ctx context.Context, name string) error {
 	defer d.fleet.inUse(name, false)
 	ctx, cancel := d.shortly(context.WithoutCancel(ctx))
@@ -97,9 +97,9 @@ func (f *Fleet) uses(name string) bool {
 	return is
 }
 
-// Sweep drops the throwaway collections that a crashed run left on a cluster,
-// however young: whoever holds the topology's lock is the only one that works
-// with any. It is best effort: a leftover costs nothing but its name.
+// Sweep drops the throwaway collections that a crashed run left on a cluster, of any age:
+// only the process that holds the topology's lock works with such collections. It tries
+// once; a leftover costs nothing but its name.
 func (f *Fleet) Sweep(ctx context.Context, t plan.Topology, cluster string) {
 	a := f.bind(t)[cluster]
 	if !a.allowed() || a.cluster.ID == "" {
@@ -117,7 +117,7 @@ func (f *Fleet) Sweep(ctx context.Context, t plan.Topology, cluster string) {
 	d.sweep(ctx, func(name string) bool { return isThrowaway(name) && !f.uses(name) })
 }
 
-// sweepOld drops what nobody can be using any more.
+// sweepOld drops the throwaway collections that no process can still use.
 func (d *data) sweepOld(ctx context.Context) {
 	d.sweep(ctx, func(name string) bool { return isLeftover(name, d.fleet.clock.Now()) })
 }
@@ -160,7 +160,7 @@ func (d *data) ddl(ctx context.Context) error {
 	return nil
 }
 
-// hopeless says whether trying again cannot help.
+// hopeless says whether another try cannot help.
 func hopeless(err error) bool {
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:

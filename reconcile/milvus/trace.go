@@ -20,9 +20,9 @@ const (
 	stageSpoke                  // the other side began to speak HTTP/2
 )
 
-// attempt is what the newest attempt to connect saw. gRPC puts all of it into
-// one text under the code Unavailable, which is too little to tell a dead
-// cluster from one that we only cannot understand.
+// attempt is what the newest attempt to connect saw. gRPC puts all of it into one text
+// under the code Unavailable. That does not suffice to tell a dead cluster from one that
+// we only do not understand.
 type attempt struct {
 	stage     stage
 	dial      error // of the TCP connection
@@ -31,7 +31,7 @@ type attempt struct {
 	garbage   bool  // something else than HTTP/2 came
 }
 
-// connectionTrace watches a connection being made.
+// connectionTrace records how a connection is made.
 type connectionTrace struct {
 	mu     sync.Mutex
 	last   attempt
@@ -46,9 +46,9 @@ func (t *connectionTrace) set(change func(*attempt)) {
 	t.ever = t.ever || t.last.stage == stageSpoke
 }
 
-// seen is the attempt that a call which ended with err was about. gRPC may
-// have begun the next one by the time we look: a call that ends as Unavailable
-// cannot be about an attempt that is still under way.
+// seen returns the attempt that belongs to a call which ended with err. By then gRPC may
+// have begun the next attempt: a call that ends as Unavailable cannot belong to an attempt
+// that is still under way.
 func (t *connectionTrace) seen(err error) attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,13 +86,13 @@ func (t *connectionTrace) dial(ctx context.Context, address string) (net.Conn, e
 	return conn, nil
 }
 
-// tracedTransport is the transport security of a connection, watched.
+// tracedTransport is the transport security of a connection, recorded.
 type tracedTransport struct {
 	credentials.TransportCredentials
 	trace *connectionTrace
 }
 
-// ClientHandshake does the handshake and watches what comes after it.
+// ClientHandshake makes the handshake and records what comes after it.
 func (c tracedTransport) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c tracedTransport) ClientHandshake(ctx context.Context, authority string, 
 	return &firstBytes{Conn: conn, trace: c.trace}, info, nil
 }
 
-// Clone keeps the watch.
+// Clone returns a copy that records too.
 func (c tracedTransport) Clone() credentials.TransportCredentials {
 	return tracedTransport{TransportCredentials: c.TransportCredentials.Clone(), trace: c.trace}
 }
@@ -115,7 +115,7 @@ const (
 	settingsFrame = 4
 )
 
-// firstBytes hears the first words of the other side.
+// firstBytes reads the first bytes of the other side, to see whether it speaks HTTP/2.
 type firstBytes struct {
 	net.Conn
 	trace *connectionTrace
@@ -150,8 +150,8 @@ func (l *firstBytes) judge(err error) {
 	}
 }
 
-// Write passes the bytes on. A peer that closes at once may show here only:
-// gRPC then closes the connection itself, and its reader sees no more than that.
+// Write passes the bytes on. A peer that closes at once may show only here: gRPC then
+// closes the connection itself, and its reader sees no more than that.
 func (l *firstBytes) Write(p []byte) (int, error) {
 	n, err := l.Conn.Write(p)
 	if err != nil {
@@ -160,7 +160,7 @@ func (l *firstBytes) Write(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // gRPC looks at its type
 }
 
-// brokenBy keeps the first reason: the later ones follow from it.
+// brokenBy keeps the first reason; later ones follow from it.
 func (l *firstBytes) brokenBy(err error) {
 	l.trace.set(func(a *attempt) {
 		if a.broken == nil {

@@ -10,11 +10,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// unlisted asks whether the cluster serves the channel after the last one of the
-// file, as it does once rootCoord.dmlChannelNum was raised (milvus.md §2.9). A
-// cluster that does not serve it waits until the deadline, which is made short, so
-// that it is asked when the caller says so; one of which it is known is asked in
-// every observation until it is listed or gone.
+// unlisted asks whether the cluster serves the channel after the last one of the file, as
+// it does once rootCoord.dmlChannelNum was raised (milvus.md §2.9). A cluster that does
+// not serve it waits until the deadline, so the deadline is short, and the question is
+// asked only when the options say so. A cluster that is known to serve it is asked in
+// every observation until the channel is listed or gone.
 func (r *viewReader) unlisted(ctx context.Context) []string {
 	self := r.target.cluster
 	stored, listed := r.view.Belief.Configuration.Member(self.ID)
@@ -36,7 +36,7 @@ func (r *viewReader) unlisted(ctx context.Context) []string {
 	return nil
 }
 
-// raised is the channel that a cluster was found to serve and that nobody lists.
+// raised is a channel that a cluster serves and that no configuration lists.
 type raised struct {
 	pass    ticket
 	channel string
@@ -48,7 +48,7 @@ func (f *Fleet) isRaised(pass ticket, channel string) bool {
 	return channel != "" && f.raised[pass.cluster] == raised{pass, channel}
 }
 
-// noteRaised keeps a channel that was found; an empty one forgets it.
+// noteRaised keeps a channel that was found. An empty one forgets it.
 func (f *Fleet) noteRaised(pass ticket, channel string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,8 +61,8 @@ func (f *Fleet) noteRaised(pass ticket, channel string) {
 
 var numbered = regexp.MustCompile(`^(.*\D)?(\d{1,6})$`)
 
-// nextChannel is the name that Milvus gives the channel after the last one:
-// prefix and number. It is empty where the last one has no number.
+// nextChannel returns the name that Milvus gives the channel after the last one: prefix
+// and number. Empty: the last one has no number.
 func nextChannel(channels []string) string {
 	if len(channels) == 0 {
 		return ""

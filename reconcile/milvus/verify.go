@@ -29,26 +29,26 @@ type VerifyResult struct {
 // was just promoted may need some seconds.
 const retryEvery = time.Second
 
-// Verify proves that a cluster works as a primary (contract.md §8): role
-// reads its own belief; ddl also creates and drops a throwaway collection; dml
-// also inserts into one and reads back with strong consistency. What does not
-// work is tried again until ctx ends. Of the collections known before, as
-// database/collection, it tells which are missing or silent.
+// Verify proves that a cluster works as a primary (contract.md §8). Level role reads its
+// belief; ddl also creates and drops a throwaway collection; dml also inserts into one and
+// reads back with strong consistency. What fails is tried again until ctx ends. Of the
+// collections known before, as database/collection, the result names those that are
+// missing or silent.
 func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
 	return f.verify(ctx, t, cluster, level, known, 0)
 }
 
-// standing is how many times in a row a primary that should work already says the same
-// of why it does not, until that is taken for what stands.
-const standing = 3
+// sameErrors is how many times in a row a primary that should work already fails with the
+// same words until Check gives up.
+const sameErrors = 3
 
-// Check is Verify for a primary that should work already: it gives up on what it is told
-// three times in a row.
+// Check is Verify for a primary that should work already. It gives up after the same error
+// sameErrors times in a row.
 func (f *Fleet) Check(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
-	return f.verify(ctx, t, cluster, level, known, standing)
+	return f.verify(ctx, t, cluster, level, known, sameErrors)
 }
 
-// verify gives up once it was told the same so often; 0: never.
+// verify gives up after the same error giveUp times in a row; 0: never.
 func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string, giveUp int) VerifyResult {
 	var out VerifyResult
 	a := f.bind(t)[cluster]
@@ -78,7 +78,7 @@ func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, lev
 	return out
 }
 
-// verify goes up the levels.
+// verify proves one level after the other.
 func (d *data) verify(ctx context.Context, level plan.VerifyLevel, giveUp int, out *VerifyResult) {
 	if level == plan.VerifyRole {
 		return
@@ -96,8 +96,8 @@ func (d *data) verify(ctx context.Context, level plan.VerifyLevel, giveUp int, o
 	}
 }
 
-// verifyRole: a primary stores no edge to itself. Where the stored
-// configuration cannot be read, only a DDL proves the role.
+// verifyRole checks that the cluster stores no edge to itself. Where its configuration
+// cannot be read, only a DDL proves the role.
 func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level plan.VerifyLevel) error {
 	v := f.view(ctx, t, a, probeOptions{})
 	switch {
@@ -112,9 +112,9 @@ func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level
 	}
 }
 
-// retry tries until it works, cannot work, says the same giveUp times in a row, or ctx
-// ends; then it tells why the last try failed that had the time of a read: one that ctx
-// cut short would only tell of a deadline.
+// retry tries until it succeeds, cannot succeed, fails giveUp times in a row with the same
+// words, or ctx ends. Then it returns the error of the last try that had the time of a
+// whole read: a try that ctx cut short would only tell of a deadline.
 func (f *Fleet) retry(ctx context.Context, giveUp int, try func() error) error {
 	var last error
 	said, same := "", 0
@@ -177,8 +177,8 @@ func (d *data) dml(ctx context.Context) (err error) {
 	return d.readBack(ctx, name)
 }
 
-// load makes an index and loads the collection. Only the load is waited for: the
-// index of an empty collection needs no waiting.
+// load makes an index and loads the collection. It waits only for the load: the index of
+// an empty collection is there at once.
 func (d *data) load(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout)
 	defer cancel()
@@ -207,10 +207,10 @@ func (d *data) loaded(ctx context.Context, name string) error {
 	}
 }
 
-// slowestLoadPoll bounds the pause between two looks at a collection that is
-// being loaded.
+// slowestLoadPoll bounds the pause between two questions whether a collection is loaded.
 const slowestLoadPoll = 200 * time.Millisecond
 
+// readBack reads the one row with strong consistency.
 func (d *data) readBack(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.fleet.updateTimeout) // strong consistency waits for the newest tick
 	defer cancel()
@@ -227,7 +227,7 @@ func (d *data) readBack(ctx context.Context, name string) error {
 	return nil
 }
 
-// compareKnown looks for the collections that were there before.
+// compareKnown returns which of the collections known before are missing or silent.
 func (f *Fleet) compareKnown(ctx context.Context, pass ticket, names []string) (missing, silent []string, err error) {
 	byDatabase := map[string][]string{}
 	for _, name := range names {
