@@ -26,7 +26,8 @@ var imports = map[string][]string{
 	"reconcile":                        {"plan", "schema", "reconcile/approval", "reconcile/permit"},
 	"reconcile/permit":                 {},
 	"reconcile/approval":               {"plan"},
-	"reconcile/daemon":                 {"plan", "reconcile", "reconcile/approval"},
+	"reconcile/daemon":                 {"plan", "reconcile", "reconcile/approval", "reconcile/drift"},
+	"reconcile/drift":                  {"plan"},
 	"reconcile/reconciletest":          {"plan", "reconcile", "reconcile/approval", "reconcile/permit"},
 	"reconcile/foreign":                {},
 	"reconcile/gitsource":              {"plan", "reconcile/approval", "reconcile/foreign", "reconcile/plainfile"},
@@ -46,7 +47,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/demo":      {"plan", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
 	"cmd/reconcile/internal/serve":     {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/internal/cli": {
-		"plan", "plan/explain", "schema", "reconcile", "reconcile/approval", "reconcile/daemon",
+		"plan", "plan/explain", "schema", "reconcile", "reconcile/approval", "reconcile/daemon", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/notify", "reconcile/redirect",
 		"reconcile/permit", "reconcile/plainfile", "reconcile/program", "reconcile/restart",
 		"cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/serve",
@@ -67,7 +68,7 @@ var imports = map[string][]string{
 // pure packages import the standard library and plan only, and nothing of
 // the standard library that acts.
 var (
-	pure    = []string{"plan", "plan/explain", "reconcile/approval"}
+	pure    = []string{"plan", "plan/explain", "reconcile/approval", "reconcile/drift"}
 	effects = []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "syscall", "os/exec"}
 )
 

@@ -5,32 +5,32 @@ import (
 	"slices"
 	"strings"
 
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/drift"
 )
 
 // driftMemory raises a drift once two passes in a row saw it. It resolves a drift once a
 // pass that could judge its cluster does not see it.
 type driftMemory struct {
 	seen      map[driftKey]bool // by the last pass
-	confirmed map[driftKey]reconcile.Drift
+	confirmed map[driftKey]drift.Drift
 }
 
 type driftKey struct {
-	kind    reconcile.DriftKind
+	kind    drift.Kind
 	cluster string
 }
 
 // update takes what a pass saw, and returns the drifts that it raises and resolves. A
 // cluster that could not be judged resolves nothing.
-func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconcile.Drift) {
+func (m *driftMemory) update(seen []drift.Drift) (raised, resolved []drift.Drift) {
 	if m.confirmed == nil {
-		m.confirmed = map[driftKey]reconcile.Drift{}
+		m.confirmed = map[driftKey]drift.Drift{}
 	}
 	current, silent := map[driftKey]bool{}, map[string]bool{}
 	for _, d := range seen {
 		k := driftKey{d.Kind, d.Cluster}
 		current[k] = true
-		if d.Kind == reconcile.DriftUnknown {
+		if d.Kind == drift.Unknown {
 			silent[d.Cluster], silent[""] = true, true // a drift without a cluster may be of this one
 		}
 		if _, known := m.confirmed[k]; !known && m.seen[k] {
@@ -41,7 +41,7 @@ func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconci
 		}
 	}
 	for k, d := range m.confirmed {
-		if !current[k] && (k.kind == reconcile.DriftUnknown || !silent[k.cluster]) {
+		if !current[k] && (k.kind == drift.Unknown || !silent[k.cluster]) {
 			resolved = append(resolved, d)
 			delete(m.confirmed, k)
 		}
@@ -52,8 +52,8 @@ func (m *driftMemory) update(seen []reconcile.Drift) (raised, resolved []reconci
 }
 
 // confirmedDrifts returns the drifts that were raised and not resolved, sorted.
-func (m *driftMemory) confirmedDrifts() []reconcile.Drift {
-	var out []reconcile.Drift
+func (m *driftMemory) confirmedDrifts() []drift.Drift {
+	var out []drift.Drift
 	for _, d := range m.confirmed {
 		out = append(out, d)
 	}
@@ -61,6 +61,6 @@ func (m *driftMemory) confirmedDrifts() []reconcile.Drift {
 	return out
 }
 
-func compareDrifts(a, b reconcile.Drift) int {
+func compareDrifts(a, b drift.Drift) int {
 	return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Cluster, b.Cluster))
 }

@@ -10,6 +10,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/drift"
 )
 
 // passResult is what one pass came to.
@@ -36,9 +37,9 @@ func (w *worker) publishPass(j passResult) {
 	}
 	result := resultOf(j.report, w.name)
 	spent := j.report.Remembered().Used(w.name, t.Generation)
-	var raised, resolved []reconcile.Drift
+	var raised, resolved []drift.Drift
 	if result.Outcome != reconcile.OutcomeApplied { // after an apply the observation is old; the next pass is due at once
-		raised, resolved = w.drift.update(reconcile.Drifts(t, t.Transition != plan.TransitionNone && !spent))
+		raised, resolved = w.drift.update(drift.List(t, t.Transition != plan.TransitionNone && !spent))
 	}
 	s.LastSuccess = now
 	s = w.statusAfter(s, t, result, j)
@@ -171,13 +172,13 @@ func (s TopologyStatus) reason() string {
 }
 
 // emitDrift emits an event for each drift that was raised or resolved.
-func (w *worker) emitDrift(raised, resolved []reconcile.Drift, commit string) {
+func (w *worker) emitDrift(raised, resolved []drift.Drift, commit string) {
 	for _, d := range raised {
 		severity := plan.SeverityWarning
-		if d.Kind == reconcile.DriftOrder {
+		if d.Kind == drift.Order {
 			severity = plan.SeverityInfo
 		}
-		if d.Kind == reconcile.DriftRole || d.Kind == reconcile.DriftStalePrimary || d.Kind == reconcile.DriftTraffic {
+		if d.Kind == drift.Role || d.Kind == drift.StalePrimary || d.Kind == drift.Traffic {
 			severity = plan.SeverityCritical
 		}
 		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})

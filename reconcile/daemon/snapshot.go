@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/drift"
 )
 
 // State is how the daemon sees a topology (contract.md §9). A topology has exactly one.
@@ -48,7 +49,7 @@ type TopologyStatus struct {
 	// Plan is of the newest pass; zero before the first one.
 	Plan     plan.TopologyPlan
 	Decision approval.Decision
-	Drifts   []reconcile.Drift // confirmed ones, sorted
+	Drifts   []drift.Drift // confirmed ones, sorted
 	// Evidence are the rounds that are made while the primary does not answer.
 	Evidence []plan.Evidence
 	// Result is of the newest apply of this process that did something, tried something or

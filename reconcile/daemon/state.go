@@ -5,12 +5,13 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/drift"
 )
 
 // stateOf returns the one state of a topology. Drift comes before the change that would
 // undo it, and blocked before pending.
 func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconcile.Apply) State {
-	drifted := slices.ContainsFunc(s.Drifts, reconcile.Drift.Matters)
+	drifted := slices.ContainsFunc(s.Drifts, drift.Drift.Matters)
 	switch {
 	case slices.Contains(a.Suspended, t.Name):
 		return StateSuspended

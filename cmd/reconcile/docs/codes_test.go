@@ -32,7 +32,7 @@ var told = map[string]string{
 	"ROLE_UNKNOWN":              "plan/transitions_test.go: the candidate cannot be read",
 	"SPLIT_BRAIN":               "plan/several_standbys_test.go: a second failover beside a stale one that can write",
 	"TRAFFIC_NOT_REDIRECTED":    "reconcile/traffic_test.go TestTrafficIsSetAgain",
-	"UNMANAGED_DRIFT":           "reconcile/drift_test.go TestDriftKinds",
+	"UNMANAGED_DRIFT":           "reconcile/drift/drift_test.go TestDriftKinds",
 }
 
 // packagesOf are where the codes are decided: findings by the planner and the

@@ -42,7 +42,7 @@ var witnesses = map[string][]string{
 	"S48": {"plan/transitions_test.go: UNSUPPORTED_SERVER: no configuration to read back", "testdata/script/failover-without-reads.txtar"},
 	"S57": {"plan/loss_window_test.go: an idle channel is no alarm", "plan/loss_window_test.go: idle channels that had nothing unsent"},
 	"S58": {"plan/loss_window_test.go: tick 0 is not known, never 0", "plan/loss_window_test.go TestLossTellsNotStartedFromNotKnown"},
-	"S60": {"plan/findings_rest_test.go TestReplicationStalled", "reconcile/milvus/backlog_test.go TestAStalledLinkIsFound", "reconcile/drift_test.go: stalled replication"},
+	"S60": {"plan/findings_rest_test.go TestReplicationStalled", "reconcile/milvus/backlog_test.go TestAStalledLinkIsFound", "reconcile/drift/drift_test.go: stalled replication"},
 	"S62": {"plan/findings_known_issues_test.go: a standby that was away for longer than messages are kept"},
 	"S63": {"testdata/invalid/identity.yaml", "testdata/invalid/addresses.yaml", "testdata/invalid/channels.yaml"},
 }

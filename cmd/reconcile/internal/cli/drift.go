@@ -10,6 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/drift"
 )
 
 func newDrift(g *globals) *cobra.Command {
@@ -141,7 +142,7 @@ func driftExit(report reconcile.Report, rev desired.Revision) ExitCode {
 		code = ExitError
 	}
 	for _, t := range report.Plan.Topologies {
-		if reconcile.Drifted(t) {
+		if drift.Drifted(t) {
 			return ExitChanges
 		}
 		if !t.InSync {

@@ -1,11 +1,11 @@
-package reconcile_test
+package drift_test
 
 import (
 	"slices"
 	"testing"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/drift"
 )
 
 // pair is a topology of primary a and standby b that stores what Git wants,
@@ -40,36 +40,36 @@ func TestDriftKinds(t *testing.T) {
 		name    string
 		change  func(*plan.TopologyPlan)
 		asked   bool
-		want    []reconcile.DriftKind
+		want    []drift.Kind
 		drifted bool
 	}{
 		{"all is as Git wants it", func(*plan.TopologyPlan) {}, false, nil, false},
-		{"another order of the lists", found(plan.CodeConfigOrder, "b"), false, []reconcile.DriftKind{reconcile.DriftOrder}, false},
-		{"other channels", found(plan.CodePChannelMismatch, "b"), false, []reconcile.DriftKind{reconcile.DriftChannels}, true},
-		{"stalled replication", found(plan.CodeReplicationStalled, "b"), false, []reconcile.DriftKind{reconcile.DriftStalled}, true},
-		{"traffic goes elsewhere", found(plan.CodeTrafficNotRedirected, ""), false, []reconcile.DriftKind{reconcile.DriftTraffic}, true},
-		{"another uri, the same edges", found(plan.CodeUnmanagedDrift, "b"), false, []reconcile.DriftKind{reconcile.DriftUnmanaged}, true},
+		{"another order of the lists", found(plan.CodeConfigOrder, "b"), false, []drift.Kind{drift.Order}, false},
+		{"other channels", found(plan.CodePChannelMismatch, "b"), false, []drift.Kind{drift.Channels}, true},
+		{"stalled replication", found(plan.CodeReplicationStalled, "b"), false, []drift.Kind{drift.Stalled}, true},
+		{"traffic goes elsewhere", found(plan.CodeTrafficNotRedirected, ""), false, []drift.Kind{drift.Traffic}, true},
+		{"another uri, the same edges", found(plan.CodeUnmanagedDrift, "b"), false, []drift.Kind{drift.Unmanaged}, true},
 		{"another edge", func(t *plan.TopologyPlan) {
 			found(plan.CodeUnmanagedDrift, "a")(t)
 			t.Clusters[0].View.Belief.Configuration.Edges = append(t.Clusters[0].View.Belief.Configuration.Edges, plan.Edge{From: "a", To: "x"})
-		}, false, []reconcile.DriftKind{reconcile.DriftEdge}, true},
+		}, false, []drift.Kind{drift.Edge}, true},
 		{"an edge that lacks", func(t *plan.TopologyPlan) {
 			found(plan.CodeUnmanagedDrift, "a")(t)
 			t.Clusters[0].View.Belief.Configuration.Edges = nil
-		}, false, []reconcile.DriftKind{reconcile.DriftEdge}, true},
+		}, false, []drift.Kind{drift.Edge}, true},
 		{"a standby that was promoted by hand", func(t *plan.TopologyPlan) {
 			t.InSync, t.Clusters[1].View.Belief = false, standalone
-		}, false, []reconcile.DriftKind{reconcile.DriftRole}, false},
+		}, false, []drift.Kind{drift.Role}, false},
 		{"a role that a new document asks for", func(t *plan.TopologyPlan) {
 			t.InSync, t.Transition, t.Clusters[1].DesiredRole = false, plan.TransitionSwitchover, plan.RolePrimary
 		}, true, nil, true},
 		{"a standby that does not answer", func(t *plan.TopologyPlan) {
 			t.InSync, t.Clusters[1].View = false, plan.View{Cluster: "b", Reach: plan.ReachUnreachable}
-		}, false, []reconcile.DriftKind{reconcile.DriftUnknown}, false},
+		}, false, []drift.Kind{drift.Unknown}, false},
 		{"a stale primary that is back", func(t *plan.TopologyPlan) {
 			found(plan.CodeStalePrimary, "a")(t)
 			t.Clusters[0].DesiredRole = plan.RoleStale
-		}, false, []reconcile.DriftKind{reconcile.DriftStalePrimary}, true},
+		}, false, []drift.Kind{drift.StalePrimary}, true},
 		{"a stale primary that is gone", func(t *plan.TopologyPlan) {
 			found(plan.CodeStalePrimary, "a")(t)
 			t.Clusters[0].DesiredRole, t.Clusters[0].View = plan.RoleStale, plan.View{Cluster: "a", Reach: plan.ReachUnreachable}
@@ -77,14 +77,14 @@ func TestDriftKinds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := pair(test.change)
-			var got []reconcile.DriftKind
-			for _, d := range reconcile.Drifts(p, test.asked) {
+			var got []drift.Kind
+			for _, d := range drift.List(p, test.asked) {
 				got = append(got, d.Kind)
 			}
 			if !slices.Equal(got, test.want) {
 				t.Errorf("drifts are %q, want %q", got, test.want)
 			}
-			if reconcile.Drifted(p) != test.drifted {
+			if drift.Drifted(p) != test.drifted {
 				t.Errorf("Drifted is %t, want %t", !test.drifted, test.drifted)
 			}
 		})

@@ -1,4 +1,6 @@
-package reconcile
+// Package drift says in what live clusters differ from what Git wants, as a plan shows it.
+// It is as pure as package plan.
+package drift
 
 import (
 	"cmp"
@@ -8,26 +10,26 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// DriftKind tells apart how live clusters may differ from Git.
-type DriftKind string
+// Kind tells apart how live clusters may differ from Git.
+type Kind string
 
-// The kinds of drift. DriftUnknown is neither drift nor in sync: a cluster could not be
+// The kinds of drift. Unknown is neither drift nor in sync: a cluster could not be
 // judged.
 const (
-	DriftUnknown      DriftKind = "unknown"       // a cluster could not be judged
-	DriftRole         DriftKind = "role"          // a cluster believes in another role than Git gives it
-	DriftEdge         DriftKind = "edge"          // a stored edge that Git does not want, or one that lacks
-	DriftChannels     DriftKind = "channels"      // other physical channels than the file lists
-	DriftOrder        DriftKind = "order"         // the same topology in another order: nothing to do
-	DriftUnmanaged    DriftKind = "unmanaged"     // a stored configuration that differs in another way
-	DriftStalled      DriftKind = "stalled"       // an edge exists and does not move while its source does
-	DriftStalePrimary DriftKind = "stale_primary" // a stale cluster is there and not fenced
-	DriftTraffic      DriftKind = "traffic"       // a redirect target does not point at the primary
+	Unknown      Kind = "unknown"       // a cluster could not be judged
+	Role         Kind = "role"          // a cluster believes in another role than Git gives it
+	Edge         Kind = "edge"          // a stored edge that Git does not want, or one that lacks
+	Channels     Kind = "channels"      // other physical channels than the file lists
+	Order        Kind = "order"         // the same topology in another order: nothing to do
+	Unmanaged    Kind = "unmanaged"     // a stored configuration that differs in another way
+	Stalled      Kind = "stalled"       // an edge exists and does not move while its source does
+	StalePrimary Kind = "stale_primary" // a stale cluster is there and not fenced
+	Traffic      Kind = "traffic"       // a redirect target does not point at the primary
 )
 
 // Drift is one difference between Git and what is live.
 type Drift struct {
-	Kind    DriftKind
+	Kind    Kind
 	Cluster string // may be empty
 	Code    plan.Code
 	Message string
@@ -35,7 +37,7 @@ type Drift struct {
 
 // Matters says whether the drift makes a topology drifted. An unknown cluster and another
 // order do not.
-func (d Drift) Matters() bool { return d.Kind != DriftUnknown && d.Kind != DriftOrder }
+func (d Drift) Matters() bool { return d.Kind != Unknown && d.Kind != Order }
 
 // Drifted says whether a topology counts as drifted (contract.md §5): it has a transition,
 // traffic or unmanaged drift, or a critical or blocking finding other than a stale primary
@@ -66,10 +68,10 @@ func fencedOrUnreachable(t plan.TopologyPlan, cluster string) bool {
 	return false
 }
 
-// Drifts returns the differences, sorted and each once. asked says that Git asks for a
+// List returns the differences, sorted and each once. asked says that Git asks for a
 // change that was never live: that is no drift, so differences of roles and edges are left
 // out.
-func Drifts(t plan.TopologyPlan, asked bool) []Drift {
+func List(t plan.TopologyPlan, asked bool) []Drift {
 	var out []Drift
 	for _, f := range t.Findings {
 		if kind, ok := kindOf(t, f); ok {
@@ -88,26 +90,26 @@ func Drifts(t plan.TopologyPlan, asked bool) []Drift {
 }
 
 // kindOf returns the kind of drift that a finding stands for; false: it is none.
-func kindOf(t plan.TopologyPlan, f plan.Finding) (DriftKind, bool) {
+func kindOf(t plan.TopologyPlan, f plan.Finding) (Kind, bool) {
 	switch f.Code {
 	case plan.CodeTrafficNotRedirected:
-		return DriftTraffic, true
+		return Traffic, true
 	case plan.CodeReplicationStalled:
-		return DriftStalled, true
+		return Stalled, true
 	case plan.CodePChannelMismatch:
-		return DriftChannels, true
+		return Channels, true
 	case plan.CodeConfigOrder:
-		return DriftOrder, true
+		return Order, true
 	case plan.CodeUnmanagedDrift:
 		return unmanagedKind(t, f.Cluster), true
 	case plan.CodeStalePrimary:
-		return DriftStalePrimary, staleAndWritable(t, f.Cluster)
+		return StalePrimary, staleAndWritable(t, f.Cluster)
 	case plan.CodeClusterUnreachable, plan.CodeRoleUnknown, plan.CodeClusterNeeded, plan.CodeCandidateUnreachable, plan.CodeClusterIDMismatch:
-		return DriftUnknown, true
+		return Unknown, true
 	case plan.CodeOutOfBandFailover, plan.CodeSplitBrain, plan.CodeNoPrimary:
-		return DriftRole, true
+		return Role, true
 	case plan.CodeClusterUnlisted:
-		return DriftEdge, true
+		return Edge, true
 	default:
 		return "", false
 	}
@@ -125,10 +127,10 @@ func staleAndWritable(t plan.TopologyPlan, cluster string) bool {
 
 // unmanagedKind says whether a stored configuration differs in its edges from the star
 // of the document, or in something else.
-func unmanagedKind(t plan.TopologyPlan, cluster string) DriftKind {
+func unmanagedKind(t plan.TopologyPlan, cluster string) Kind {
 	i := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster })
 	if i < 0 {
-		return DriftUnmanaged
+		return Unmanaged
 	}
 	want := map[plan.Edge]bool{}
 	for _, c := range t.Clusters {
@@ -139,14 +141,14 @@ func unmanagedKind(t plan.TopologyPlan, cluster string) DriftKind {
 	stored := t.Clusters[i].View.Belief.Configuration.Edges
 	for _, e := range stored {
 		if !want[e] {
-			return DriftEdge
+			return Edge
 		}
 		delete(want, e)
 	}
 	if len(want) > 0 {
-		return DriftEdge
+		return Edge
 	}
-	return DriftUnmanaged
+	return Unmanaged
 }
 
 // clusterDrift compares what a cluster believes with the role that Git gives it.
@@ -157,7 +159,7 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 		return Drift{}, false
 	case v.Reach != plan.ReachUp, v.Belief.Kind == plan.BeliefUnknown:
 		return Drift{
-			Kind: DriftUnknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
+			Kind: Unknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
 			Message: c.ID + " is " + v.Reach.String() + " and believes it is " + v.Belief.Kind.String(),
 		}, true
 	case asked || t.Transition == plan.TransitionNone && t.InSync:
@@ -165,7 +167,7 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 	case c.DesiredRole == plan.RolePrimary && v.Belief.Kind == plan.BeliefStandby,
 		c.DesiredRole == plan.RoleStandby && v.Belief.Kind != plan.BeliefStandby:
 		return Drift{
-			Kind: DriftRole, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
+			Kind: Role, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
 			Message: c.ID + " is to be " + c.DesiredRole.String() + " and believes it is " + v.Belief.Kind.String(),
 		}, true
 	default:
