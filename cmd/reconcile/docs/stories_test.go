@@ -81,6 +81,7 @@ var stories = map[string][]string{
 	"R75": {"plan/findings_join_test.go TestFenceInLog"},
 	"R80": {"testdata/script/doctor-redirect.txtar", "testdata/script/doctor-haproxy.txtar"},
 	"R81": {"testdata/script/doctor-disk-full.txtar", "testdata/script/doctor-ledger.txtar"},
+	"R82": {"testdata/script/signers-read-again.txtar"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are
