@@ -180,7 +180,13 @@ func TestRotatedSecrets(t *testing.T) {
 // pushed tells the daemon of a push, as GitHub does.
 func (d *rotating) pushed(t *testing.T, secret string) int {
 	t.Helper()
-	body := fmt.Sprintf(`{"ref":"refs/heads/main","at":%d,"repository":{"clone_url":%q}}`, time.Now().UnixNano(), filepath.Join(d.Play, "repo"))
+	return d.pushedTo(t, filepath.Join(d.Play, "repo"), secret)
+}
+
+// pushedTo is pushed for another name of the repository.
+func (d *rotating) pushedTo(t *testing.T, repository, secret string) int {
+	t.Helper()
+	body := fmt.Sprintf(`{"ref":"refs/heads/main","at":%d,"repository":{"clone_url":%q}}`, time.Now().UnixNano(), repository)
 	req, err := testkit.PushRequest("https://"+d.serves, "github", body, secret)
 	if err != nil {
 		t.Fatal(err)
