@@ -1,4 +1,4 @@
-package main
+package scenarios
 
 import (
 	"context"
@@ -358,7 +358,7 @@ func (d *secured) rotate(t *testing.T, n int64) {
 		return
 	}
 	encoded := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	if err := asRoot(d.sims[0], func(ctx context.Context, c milvuspb.MilvusServiceClient) (*commonpb.Status, error) { // which b takes over
+	if err := testkit.AsRoot(d.sims[0], func(ctx context.Context, c milvuspb.MilvusServiceClient) (*commonpb.Status, error) { // which b takes over
 		return c.UpdateCredential(ctx, &milvuspb.UpdateCredentialRequest{Username: "root", OldPassword: encoded("Milvus"), NewPassword: encoded("Changed1")})
 	}); err != nil {
 		t.Fatal(err)
