@@ -2,10 +2,18 @@ package plan
 
 import "slices"
 
-// Compute says which steps turn what the clusters believe into what Git
-// wants, and what stands against them. It takes values and returns a value:
-// the same inputs in any order give the same plan, and no input is written
-// to. What it cannot plan is a finding; what evidence it lacks is in Wants.
+// Compute says which steps turn what the clusters believe into what Git wants, and what
+// stands against those steps.
+//
+// desired is what Git wants at one commit, with the operator's floors. observed has one
+// view for each cluster that was asked; a cluster without a view counts as unknown,
+// never as gone. memory is what earlier runs recorded, and the time: Compute reads no
+// clock.
+//
+// The result depends on the values alone: the same inputs in any order give the same
+// plan, and no input is written to. There is no error. What cannot be planned is a
+// finding, and what evidence a plan lacks is in Plan.Wants. Topologies are planned one
+// by one; the plan of one never depends on another.
 func Compute(desired Desired, observed Observed, memory Memory) Plan {
 	out := Plan{Commit: desired.Commit, At: memory.Now, Ledger: memory.Ledger}
 	observed = sortedObserved(observed)
@@ -18,8 +26,9 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 	return out.complete(desired.Removed)
 }
 
-// complete adds the topologies whose document is gone, sorts, and gives the
-// plan its digest.
+// complete adds the topologies whose documents are gone, sorts all by name, and gives
+// the plan its digest. A document that is gone never leads to a step: absence is not an
+// intent.
 func (p Plan) complete(removed []RemovedTopology) Plan {
 	for _, t := range removed {
 		f := NewFinding(CodeTopologyRemoved, "", "the document of "+t.Name+" is gone; nothing is done and its memory stays",
@@ -32,8 +41,17 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 	return p
 }
 
-// plan is the way of one topology: decide, judge its safety, form the steps,
-// resume what is open.
+// plan is the way of one topology:
+//
+//  1. decide     the decision table gives each pair a cell, and all of them a transition
+//  2. safety     findings that stand against the transition, or describe a topology at rest
+//  3. steps      only where no pair blocks them
+//  4. loss       of a failover: when the failure began, and how much may be lost
+//  5. resume     an open intent of the same document replaces what was computed
+//  6. fence      if one was asked for and nothing else is to do
+//  7. findings   sorted, each once; wants only where steps are left
+//
+// The second result is the evidence that the plan lacks.
 func (s situation) plan() (TopologyPlan, []Want) {
 	d := s.decide()
 	t := TopologyPlan{
@@ -69,9 +87,10 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	return t, wants
 }
 
-// allowedSteps builds steps only where the pairs allow them: a blocked pair leaves
-// none, but for a failover that waits for its primary to be judged lost, and
-// for what an approver may accept.
+// allowedSteps are the steps of the transition, or nil where a blocked pair forbids
+// them. Two blocks leave the steps in the plan, so that people read what they would
+// approve: a failover that waits until its primary is judged lost, and a detach of a
+// standby that does not answer, which an approver may accept.
 func (s situation) allowedSteps(d decision) []Step {
 	for _, p := range d.pairs {
 		if p.cell.code == "" || p.cell.code == CodeDetachNeedsBoth {
@@ -84,8 +103,9 @@ func (s situation) allowedSteps(d decision) []Step {
 	return s.steps(d)
 }
 
-// withoutSteps makes a wanted transition without a sending step impossible to
-// accept: an approval of nothing would be spent for nothing.
+// withoutSteps handles a transition that is wanted and for which no step sends
+// anything: it makes every finding impossible to accept, since an approval of nothing
+// would be used up for nothing, and adds a finding where none blocks yet.
 func withoutSteps(t TopologyPlan, findings []Finding) []Finding {
 	if t.Transition == TransitionNone || t.Changes() || t.Resumed {
 		return findings
@@ -101,7 +121,8 @@ func withoutSteps(t TopologyPlan, findings []Finding) []Finding {
 	return findings
 }
 
-// oldPrimary is the cluster whose place the desired primary takes.
+// oldPrimary is the cluster whose place the desired primary takes in a failover or
+// switchover; empty in any other transition.
 func (d decision) oldPrimary() string {
 	if d.transition == TransitionFailover || d.transition == TransitionSwitchover {
 		return d.lost
@@ -109,7 +130,10 @@ func (d decision) oldPrimary() string {
 	return ""
 }
 
-// matches says whether every cluster that matters was seen to be as Git wants it.
+// matches says whether every cluster that matters was seen to be as Git wants it. It
+// needs proof: the primary answers and can write, every pair is settled, no intent is
+// open, and nothing blocks. A stale cluster that lives, and traffic that goes
+// elsewhere, are told by findings of their own and do not count here.
 func (s situation) matches(d decision, t TopologyPlan) bool {
 	if d.transition != TransitionNone || s.intent != nil || d.primary.ID == "" {
 		return false
@@ -131,6 +155,8 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 	return true
 }
 
+// clusterPlans puts what was seen of each member beside the role that Git gives it, and
+// measures the lag of each standby up to the time of its view.
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan
 	for _, c := range s.topology.Clusters {
@@ -143,10 +169,11 @@ func (s situation) clusterPlans(d decision) []ClusterPlan {
 	return out
 }
 
+// severityRank sorts findings, the gravest first.
 var severityRank = map[Severity]int{SeverityBlocking: 0, SeverityCritical: 1, SeverityWarning: 2, SeverityInfo: 3}
 
-// sortFindings sorts findings by severity, code and cluster, drops repetitions and
-// gives each the place of its cluster in the file.
+// sortFindings sorts findings by severity, code and cluster, keeps one of each code and
+// cluster, and gives each the place in the file where its cluster is listed.
 func (s situation) sortFindings(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	slices.SortStableFunc(out, func(a, b Finding) int {
@@ -168,6 +195,8 @@ func (s situation) sortFindings(findings []Finding) []Finding {
 	return out
 }
 
+// sortedTopologies are copies of the documents, sorted by name, with their clusters
+// sorted by id.
 func sortedTopologies(in []Topology) []Topology {
 	out := slices.Clone(in)
 	for i := range out {
@@ -178,8 +207,9 @@ func sortedTopologies(in []Topology) []Topology {
 	return out
 }
 
-// sortedObserved orders what order must not matter in: views by cluster and
-// channels by name.
+// sortedObserved copies an observation and sorts what has no order of its own: views
+// and logs by cluster, traffic by topology and target. Rounds of evidence are sorted
+// where they are judged.
 func sortedObserved(o Observed) Observed {
 	out := Observed{Views: slices.Clone(o.Views), Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs)}
 	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })

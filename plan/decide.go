@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// pair is the desired primary beside one other member, as it was decided.
+// pair is the desired primary together with one other member, and what the decision
+// table says of the two.
 type pair struct {
 	member  Cluster
 	primary state // how the desired primary answers, seen from the pair
@@ -14,7 +15,8 @@ type pair struct {
 	cell    cell
 }
 
-// decision is what the table says of one topology, before the safety pass.
+// decision is what the table says of one topology, before the findings of safety are
+// added.
 type decision struct {
 	primary    Cluster
 	pairs      []pair
@@ -24,8 +26,10 @@ type decision struct {
 	lost       string // the cluster that a failover replaces
 }
 
-// decide reads the decision table for the desired primary and each other
-// member. The strictest answer wins.
+// decide reads one cell of the decision table for the desired primary and each other
+// member. Cells that a pair alone cannot give are then replaced (refineCells), the
+// transition that leads is chosen, and the cells become findings. A document without
+// exactly one primary, which schema refuses, gets a finding and no pair.
 func (s situation) decide() decision {
 	primary, ok := s.topology.Primary()
 	if !ok {
@@ -59,23 +63,24 @@ func (s situation) decide() decision {
 	return d
 }
 
-// promotedInsteadOf says whether the ledger holds that primary was promoted in
-// the place of stale, and took effect. It stands in where a server before
-// 2.6.17 cannot say which configuration it stores: nothing is planned then.
+// promotedInsteadOf says whether the ledger holds that primary was promoted in the
+// place of stale, and that the promotion took effect. It answers for a primary before
+// 2.6.17, which cannot say what it stores: the stale cluster is then flagged, and no
+// failover is planned a second time.
 func (s situation) promotedInsteadOf(primary, stale string) bool {
 	mark, ok := s.memory.staleMark(stale)
 	return ok && mark.Effected && mark.Promoted == primary
 }
 
-// transitionRank orders transitions when pairs disagree; the first wins and
-// the disagreement is a finding.
+// transitionRank orders the transitions for which pairs may ask. Where pairs disagree
+// the first of this list is planned, and MIXED_CHANGE blocks it.
 var transitionRank = []Transition{
 	TransitionFailover, TransitionSwitchover,
 	TransitionBootstrap, TransitionAddStandby, TransitionDetach,
 }
 
-// leadingTransition is the transition that the pairs ask for. While the desired primary
-// replicates from a member, that member's pair leads.
+// leadingTransition is the transition that the pairs ask for, or TransitionNone. While
+// the desired primary replicates from a member, the pair with that member decides.
 func (d decision) leadingTransition() Transition {
 	for _, p := range d.pairs {
 		if p.member.ID == d.source && p.cell.transition != TransitionNone {
@@ -92,8 +97,9 @@ func (d decision) leadingTransition() Transition {
 	return TransitionNone
 }
 
-// replacedCluster is the cluster whose place the desired primary takes in a failover:
-// its source, or the one that was promoted instead of it.
+// replacedCluster is the cluster whose place the desired primary takes: the source that
+// it replicates from or, in a failover of a cluster without a source, the one that was
+// promoted instead of it. Empty: none.
 func (d decision) replacedCluster() string {
 	if d.transition != TransitionFailover || d.source != "" {
 		return d.source
@@ -106,7 +112,8 @@ func (d decision) replacedCluster() string {
 	return ""
 }
 
-// mixedFindings refuses a change that asks for two transitions at once.
+// mixedFindings refuse a change that asks for more than one transition. Each transition
+// needs its own approval, and Milvus takes one change of the topology at a time.
 func (d decision) mixedFindings() []Finding {
 	var asked []string
 	for _, p := range d.pairs {
@@ -124,7 +131,8 @@ func (d decision) mixedFindings() []Finding {
 		"split it into one commit for each transition, each with its own 'spec.generation' and approval")}
 }
 
-// pairFindings turns one cell into findings.
+// pairFindings are the findings of one cell: what blocks it, how the rounds of evidence
+// judge a primary, the rules for a cluster that joins, or the flag of a stale cluster.
 func (s situation) pairFindings(d decision, p pair) []Finding {
 	switch {
 	case p.cell.code != "":
@@ -142,8 +150,8 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 	}
 }
 
-// listsMoreChannels says whether the document gives a member more channels than some
-// member of the star stores for it.
+// listsMoreChannels says whether the document gives some member more channels than the
+// primary or a standby stores for it.
 func (s situation) listsMoreChannels() bool {
 	for _, c := range s.primaryAndStandbys() {
 		for _, m := range s.view(c.ID).Belief.Configuration.Clusters {
@@ -156,8 +164,9 @@ func (s situation) listsMoreChannels() bool {
 	return false
 }
 
-// growsChannels says whether a topology at rest has channels to add: the desired
-// primary is the one that writes, and stores a configuration.
+// growsChannels says whether the transition is grow_channels: nothing else is to do,
+// the document lists more channels, no pair is blocked, and the desired primary takes
+// writes and stores a configuration.
 func (s situation) growsChannels(d decision) bool {
 	if d.transition != TransitionNone || !s.listsMoreChannels() {
 		return false
@@ -169,14 +178,14 @@ func (s situation) growsChannels(d decision) bool {
 	return !slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.code != "" })
 }
 
-// extends says whether want is stored with more channels behind: Milvus lets a
-// list of channels grow, and nothing else (milvus.md V18).
+// extends says whether want is the stored list of channels with more of them behind.
+// Milvus lets a list grow at its end, and nothing else (milvus.md V18).
 func extends(want, stored []string) bool {
 	return len(want) > len(stored) && slices.Equal(want[:len(stored)], stored)
 }
 
-// mixedGrowth refuses channels that grow beside another transition. With the
-// removal of a cluster the source would retry for ever (#50041).
+// mixedGrowth refuses channels that grow beside another transition. Together with the
+// removal of a cluster, Milvus would retry for ever (#50041).
 func (s situation) mixedGrowth(d decision) []Finding {
 	if d.transition == TransitionNone || d.transition == TransitionGrowChannels || !s.listsMoreChannels() {
 		return nil
@@ -190,8 +199,13 @@ func (s situation) mixedGrowth(d decision) []Finding {
 		"keep 'pchannels' as the clusters store them in this commit, and let them grow in one of its own")}
 }
 
-// refineCells replaces cells that a pair alone cannot give: what the rest of
-// the star, the evidence or the memory says of its two clusters.
+// refineCells replaces cells that a pair alone cannot give: the other members, the
+// evidence or the ledger know more of its two clusters.
+//
+//	the source of the desired primary       its answer needs proof
+//	any member beside that source           joins the failover or switchover, or blocks it
+//	a rebuilt cluster with an old edge      may join under the join rules
+//	a cluster promoted instead, now down    may be replaced: a failover back
 func (s situation) refineCells(d *decision) {
 	for i, p := range d.pairs {
 		switch {
@@ -207,9 +221,10 @@ func (s situation) refineCells(d *decision) {
 	}
 }
 
-// sourceCell demands proof for the two answers of an old primary that
-// would let a failover pass it by: that it is read-only must stand in its own
-// stored configuration, that it was replaced takes an empty cluster.
+// sourceCell demands proof for two answers of an old primary that would let a failover
+// pass it by. That it refuses writes must be in its own stored configuration, with its
+// identity proven; that it was replaced takes a cluster that is seen to be empty.
+// Without the proof it counts as reachable.
 func (s situation) sourceCell(p pair) cell {
 	v := s.view(p.member.ID)
 	if p.member.Role != RoleStale || p.primary != stateBackward {
@@ -222,11 +237,11 @@ func (s situation) sourceCell(p pair) cell {
 }
 
 // attestedRebuild says whether a cluster that stores an edge with the primary, which
-// the primary does not store, may join by the rules: it was stale, was fenced,
-// and carries an attestation of its rebuild that is newer and unused. Fenced
-// means that the ledger holds the fence, or that its own list makes it a
-// standby of the primary, as a restore leaves it; then that list must be the
-// one that is sent, since nothing would ever bring it another.
+// the primary does not store, may join. It must have been stale and carry an
+// attestation of its rebuild that is newer and unused, and it must be fenced. Fenced
+// means that the ledger holds the fence, or that its own list makes it a standby of the
+// primary, as a restore leaves it. In the second case its list must be the one that is
+// sent, since nothing would ever bring it another.
 func (s situation) attestedRebuild(d decision, p pair) bool {
 	mark, marked := s.memory.staleMark(p.member.ID)
 	if p.member.Role != RoleStandby || !s.wasStale(p.member) || !s.attested(p.member) {
@@ -239,16 +254,16 @@ func (s situation) attestedRebuild(d decision, p pair) bool {
 	return s.provenReadOnly(p.member.ID) && stored.SameSet(star(d.primary, s.topology.withRole(RoleStandby)))
 }
 
-// wasPromotedInstead says whether other was promoted instead of primary, which has been
-// stale since.
+// wasPromotedInstead says whether other was promoted in the place of primary, which has
+// been stale since. Primary is then the last copy if other is lost.
 func (s situation) wasPromotedInstead(primary, other Cluster) bool {
 	mark, ok := s.memory.staleMark(primary.ID)
 	return ok && other.Role == RoleStale && mark.Promoted == other.ID
 }
 
-// otherMemberCell decides a member beside the source of the desired primary. A
-// failover orphans the other standbys of the lost source, a switchover takes
-// them along, and what was let go or stale before stands aside.
+// otherMemberCell decides a member that is not the source of the desired primary. A
+// failover orphans the other standbys of the lost source. A switchover takes them
+// along. A member that was let go, or was stale before, takes no part.
 func (s situation) otherMemberCell(d decision, p pair) cell {
 	switch {
 	case p.member.Role == RoleStale && s.wasStale(p.member) && !s.storedByEither(d, p.member.ID):
@@ -264,8 +279,9 @@ func (s situation) otherMemberCell(d decision, p pair) cell {
 	}
 }
 
-// otherStandbyCell: a switchover takes along the standbys of the very source
-// that stores an edge to each of them.
+// otherStandbyCell: a switchover takes along exactly the standbys of the source that is
+// replaced, and that source must store the edge to each. A failover refuses a standby
+// that it would orphan.
 func (s situation) otherStandbyCell(d decision, p pair) cell {
 	silent := p.other == stateDown || p.other == stateUnknown || p.other == stateUp
 	switch {
@@ -282,7 +298,7 @@ func (s situation) otherStandbyCell(d decision, p pair) cell {
 	}
 }
 
-// otherDetachedCell: a cluster that was let go is no part of the change; one
+// otherDetachedCell: a cluster that was let go before takes no part in the change. One
 // that still replicates cannot be let go in the same commit.
 func (s situation) otherDetachedCell(d decision, p pair) cell {
 	if !p.cell.follows {
@@ -297,8 +313,8 @@ func (s situation) otherDetachedCell(d decision, p pair) cell {
 	return blockedCell(TransitionSwitchover, CodeMixedChange)
 }
 
-// otherStaleCell: one that was stale before is flagged, and stands against a
-// second writer for as long as it can write itself.
+// otherStaleCell: a cluster that was stale before the change is flagged. While it can
+// write, it blocks the change: two clusters would take writes.
 func otherStaleCell(t Transition, p pair) cell {
 	switch p.other {
 	case stateNone:
@@ -314,7 +330,8 @@ func otherStaleCell(t Transition, p pair) cell {
 	}
 }
 
-// wasStale says whether a cluster was stale before this change.
+// wasStale says whether a cluster was stale before this change, by the ledger or by the
+// document before.
 func (s situation) wasStale(c Cluster) bool {
 	if _, marked := s.memory.staleMark(c.ID); marked {
 		return true
@@ -331,8 +348,8 @@ func (s situation) staleBefore(id string) bool {
 	return ok && before.Role == RoleStale
 }
 
-// storedByEither says whether the desired primary or its source stores the cluster: it
-// would then get every configuration that either broadcasts.
+// storedByEither says whether the desired primary or its source lists the cluster. If
+// so, the cluster gets every configuration that either of them broadcasts.
 func (s situation) storedByEither(d decision, id string) bool {
 	for _, c := range []string{d.primary.ID, d.source} {
 		if _, ok := s.view(c).Belief.Configuration.Member(id); ok {

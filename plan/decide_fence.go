@@ -2,18 +2,20 @@ package plan
 
 import "slices"
 
-// FenceRequest asks for the demotion of one stale cluster: what the command
-// fence, or an operator's configuration with fence: auto, wants.
+// FenceRequest asks for the demotion of one stale cluster. The command fence makes one,
+// and so does an operator's configuration with fence: auto, for every stale cluster.
 type FenceRequest struct {
 	Topology string
 	Cluster  string
-	// Standing is what a configuration asks of every pass: it waits for its turn
-	// and stands against no other change. Without it a person asks now.
+	// Standing: the configuration asks for it in every pass. The request waits for
+	// its turn and blocks no other change. False: a person asks now.
 	Standing bool
 }
 
-// fenceWanted is the request that this topology's plan answers: a person's
-// before a standing one, and of those the first with something to do.
+// fenceWanted is the one request that this plan answers: a person's before one of the
+// configuration, and of several the cluster with the least id. A request of the
+// configuration counts only while the cluster answers, takes writes and stores
+// something: a wiped one waits for its rebuild. The zero request: none.
 func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
 	var asked, standing []string
 	for _, r := range requests {
@@ -35,21 +37,22 @@ func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
 	}
 }
 
-// fencedOrSilent says whether a cluster refuses writes already, or does not
-// answer: nothing is left to be fenced.
+// fencedOrSilent says whether a cluster refuses writes already or does not answer: then
+// nothing is left to fence. What answers as another cluster does not count as silent.
 func (s situation) fencedOrSilent(cluster string) bool {
 	v := s.view(cluster)
 	return v.Belief.Kind == BeliefStandby || v.Reach != ReachUp && v.IdentityConflict == ""
 }
 
+// wantedStale says whether the document gives a cluster the role stale.
 func (s situation) wantedStale(cluster string) bool {
 	c, _ := s.topology.Cluster(cluster)
 	return c.Role == RoleStale
 }
 
-// planFence plans the demotion of a stale cluster that is back and takes writes.
-// It stands for itself: while the document asks for another change, or an
-// intent is open, that comes first.
+// planFence plans the demotion of a stale cluster that is back and takes writes. It is
+// a change of its own: while the document asks for another one, or an intent is open,
+// that comes first.
 func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 	stale := s.fenced.Cluster
 	switch {
@@ -75,13 +78,14 @@ func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 	return t
 }
 
+// hasFence says whether one of the steps fences the cluster.
 func hasFence(steps []Step, cluster string) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Action == ActionFence && s.Cluster == cluster })
 }
 
-// fenceStep sends the stale cluster alone its own stored list, every cluster
-// of it, same order and entries, with edges from the promoted one to each
-// other: it demotes itself, and none that it still reaches is let go
+// fenceStep sends the stale cluster, and no other, its own stored list, with the same
+// entries in the same order and with edges from the promoted cluster to each other one.
+// So the stale cluster demotes itself, and none that it still reaches is let go
 // (milvus.md §5, §4).
 func (s situation) fenceStep(promoted, stale string) Step {
 	after := s.view(stale).Belief.Configuration.Clone()
@@ -94,8 +98,9 @@ func (s situation) fenceStep(promoted, stale string) Step {
 	return Step{ID: 1, Wave: 1, Action: ActionFence, Cluster: stale, Reason: ReasonStaleReturned, Before: s.storedConfiguration(stale), After: &after}
 }
 
-// fenceFindings stand against a fence: it must leave another cluster that
-// takes writes, and owes that to a force promote.
+// fenceFindings are what blocks a fence. Another cluster must take writes and owe its
+// place to a force promote, and the stale one must be the one that we mean: else a
+// fence could leave nobody who takes writes.
 func (s situation) fenceFindings(d decision, stale string) []Finding {
 	var out []Finding
 	refuse := func(code Code, cluster, message, remedy string) {
@@ -122,8 +127,8 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	return append(out, s.tokenFindings(own)...)
 }
 
-// resumedFenceFindings looks again at the steps of a fence that is resumed: what spoke
-// for it when it was begun may be gone.
+// resumedFenceFindings check the steps of a fence that is resumed once more: what
+// allowed it when it was begun may be gone.
 func (s situation) resumedFenceFindings(d decision, steps []Step) []Finding {
 	var out []Finding
 	for _, step := range steps {
@@ -134,8 +139,8 @@ func (s situation) resumedFenceFindings(d decision, steps []Step) []Finding {
 	return out
 }
 
-// tokenFindings: the fencing configuration carries the token of each cluster
-// that it lists, unchanged, or the server refuses it.
+// tokenFindings: the configuration that fences carries the token of each cluster in it.
+// With a token that is missing or wrong the server would refuse it.
 func (s situation) tokenFindings(c Configuration) []Finding {
 	var out []Finding
 	for _, m := range c.Clusters {
@@ -147,8 +152,9 @@ func (s situation) tokenFindings(c Configuration) []Finding {
 	return out
 }
 
-// owesForcePromote says whether the primary owes its place to a force promote:
-// the ledger holds it, or the salvage checkpoint that it left behind does.
+// owesForcePromote says whether the primary owes its place to a force promote: the
+// ledger holds the failover, or one of its channels keeps the salvage checkpoint of the
+// stale cluster.
 func (s situation) owesForcePromote(primary, stale string, v View) bool {
 	if last, ok := s.memory.lastFailover(s.topology.Name); ok && last.Promoted == primary {
 		return true
@@ -158,13 +164,14 @@ func (s situation) owesForcePromote(primary, stale string, v View) bool {
 	})
 }
 
-// blocksFence are the findings that block a fence; all others only warn.
+// blocksFence are the codes that block a fence. All others only warn.
 var blocksFence = []Code{
 	CodeCredentialMismatch, CodeClusterIDMismatch, CodeFenceTokensUnknown, CodeGenerationNotRaised,
 	CodeClusterMoved, CodeStaleNotFailed, CodeClusterNeeded, CodeRoleUnknown, CodeServerWouldReject, CodeCredentialMissing, CodeUnsupportedServer,
 }
 
-// relaxForFence: two writers are the reason for a fence, not against it.
+// relaxForFence makes blocking findings that do not block a fence critical ones. Two
+// writers, for instance, are the reason for a fence and not an objection.
 func relaxForFence(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// progressOf says how far an open intent got, by what its clusters store now.
+// intentProgress says how far an open intent got, by what its clusters store now.
 type intentProgress int
 
 const (
@@ -15,8 +15,8 @@ const (
 	intentForeign                       // a cluster stores something else
 )
 
-// intentState compares the steps of an intent with what is stored now. A
-// cluster that stores something else outweighs one that does not answer.
+// intentState compares what each step of an intent wanted with what its cluster stores
+// now. A cluster that stores something else outweighs one that does not answer.
 func (s situation) intentState(i Intent) intentProgress {
 	state := intentDone
 	for _, step := range i.Steps {
@@ -39,6 +39,8 @@ func (s situation) intentState(i Intent) intentProgress {
 	return state
 }
 
+// storesAfter says whether a cluster stores what the step wanted. A promoted cluster
+// stores only itself.
 func storesAfter(v View, step Step) bool {
 	if step.ForcePromote() {
 		return v.Belief.Kind == BeliefStandalone
@@ -46,6 +48,7 @@ func storesAfter(v View, step Step) bool {
 	return v.Belief.Configuration.SameSet(*step.After)
 }
 
+// storesBefore says whether a cluster still stores what it did when the plan was made.
 func storesBefore(v View, step Step) bool {
 	switch {
 	case step.Before != nil:
@@ -57,30 +60,33 @@ func storesBefore(v View, step Step) bool {
 	}
 }
 
-// settledByReading says whether the live state decides an intent that was in
-// doubt: what it wanted is stored.
+// settledByReading says whether an intent whose outcome was in doubt is decided by what
+// the clusters store: every one stores what was wanted.
 func (s situation) settledByReading(i Intent) bool {
 	return s.intentState(i) == intentDone
 }
 
-// begunBy says whether this very document began the intent. The ledger keeps
-// what the document of the greatest generation said: another one under its
-// number asks for something else, whatever it is blocked by.
+// begunBy says whether this very document began the intent. Generation and content must
+// agree: the ledger keeps the hash of the document of the greatest generation, so
+// another document with the same number does not count.
 func (s situation) begunBy(i Intent) bool {
 	g, known := s.memory.generation(s.topology.Name)
 	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.topology)
 	return i.Generation == s.topology.Generation && !other
 }
 
-// resume carries on the open intent of the very document that governs now, if
-// it may have sent something. One that has sent nothing changed nothing: it is
-// taken back, and its approval judged as if it had not been used, so that it
-// cannot act in a later outage than the one it was given for.
-// Its digest and steps replace newly computed ones, so that its grant holds.
-// An intent that took effect is only verified and redirected; a failover is
-// repeated only while the table asks for that failover; anything else only
-// while each cluster stores what it did before or what was wanted.
-// A standby that fell back after its attach is told once more.
+// resume carries on the open intent of the document that governs now, if it may have
+// sent something. Its digest and steps replace the computed ones, so that the approval
+// that began it still holds.
+//
+// An intent that sent nothing changed nothing. It is not resumed: its approval is
+// judged as if it were unused, so that it cannot act in a later outage than the one it
+// was given for.
+//
+//	it took effect                      only verification and redirect are left
+//	a failover                          repeated while the table asks for that failover
+//	any other transition                while each cluster stores what it did before, or what was wanted
+//	a standby that fell back            is sent its configuration once more
 func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	i := s.intent
 	if i == nil {
@@ -119,8 +125,8 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	return t
 }
 
-// resumedPromotion has no approval to prepare any more: that was given when the
-// failover began.
+// resumedPromotion replaces the remedy of a force promote that goes on: its approval
+// was given when it began, so none is to prepare.
 func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 	for i := range findings {
 		if findings[i].Code == CodeForcePromote {
@@ -130,8 +136,8 @@ func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 	return findings
 }
 
-// filledSinceBegun refuses to finish an attach whose new standby, empty when it was
-// begun, took writes of its own before it was told.
+// filledSinceBegun refuses to finish an attach whose new standby was empty when it was
+// begun and took writes of its own since.
 func (s situation) filledSinceBegun(steps []Step) []Finding {
 	var out []Finding
 	for _, step := range steps {
@@ -147,17 +153,17 @@ func (s situation) filledSinceBegun(steps []Step) []Finding {
 	return out
 }
 
-// dropsOnResume are the codes that describe a change of ours which stands half
-// done, and say nothing against finishing it: each receiver stores what it did
-// before or what was wanted, and is held to receiverFindings again.
+// dropsOnResume are the codes that describe a change of ours that is half done. They
+// say nothing against finishing it: each receiver stores what it did before or what was
+// wanted, and receiverFindings check it again.
 var dropsOnResume = []Code{
 	CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
 	CodeStaleRejoin, CodeJoinNotEmpty, CodeWouldDemoteWriter, CodePromotionInDoubt, CodeRoleUnknown,
 	CodeSwitchoverNeedsBoth, CodeClusterNeeded,
 }
 
-// settledFindings are those of a change that took effect and is only verified
-// and redirected: nothing blocks that, and two writers are shown all the same.
+// settledFindings are the findings of a change that took effect and is only verified
+// and redirected. Nothing blocks that; two writers are still shown.
 func settledFindings(findings []Finding) []Finding {
 	out := withoutCodes(findings, CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt,
 		CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven)
@@ -169,7 +175,8 @@ func settledFindings(findings []Finding) []Finding {
 	return out
 }
 
-// oldPrimaryOf names the old primary of a resumed failover.
+// oldPrimaryOf names the old primary of a resumed failover: known, or the source that
+// the promoted cluster replicated from.
 func oldPrimaryOf(i Intent, known string) string {
 	if known != "" {
 		return known
@@ -184,7 +191,7 @@ func oldPrimaryOf(i Intent, known string) string {
 	return ""
 }
 
-// stepsAfterSending are the steps after those that send a configuration.
+// stepsAfterSending are the steps that are left once every configuration was sent.
 func stepsAfterSending(steps []Step) []Step {
 	var out []Step
 	for _, s := range steps {
@@ -195,6 +202,7 @@ func stepsAfterSending(steps []Step) []Step {
 	return out
 }
 
+// withoutCodes are the findings without those of some codes.
 func withoutCodes(findings []Finding, codes ...Code) []Finding {
 	var out []Finding
 	for _, f := range findings {
@@ -205,10 +213,11 @@ func withoutCodes(findings []Finding, codes ...Code) []Finding {
 	return out
 }
 
-// fellBack says whether a cluster that an intent made a standby stands alone
-// again, while its source stores the edge, because an older removal was replayed
-// to it. A force promote by hand looks the same but for the salvage checkpoints
-// that it leaves: where they were not read on every channel, it counts as one.
+// fellBack says whether a cluster that an intent made a standby stands alone again,
+// because an older removal was replayed to it (#52727). Its source still stores the
+// edge. A force promote by hand looks the same but for the salvage checkpoints that it
+// leaves: where they were not read on every channel, it counts as a force promote, and
+// this says no.
 func (s situation) fellBack(step Step) bool {
 	if step.Reason != ReasonJoins || step.After == nil {
 		return false
@@ -226,8 +235,8 @@ func (s situation) fellBack(step Step) bool {
 	return s.view(source).Belief.Configuration.SameSet(*step.After)
 }
 
-// resendSteps are the steps of an intent of which clusters fell back, as they are
-// to be sent once more; none: none did, or others store what nobody wanted.
+// resendSteps are the steps of an intent that are sent once more because a standby fell
+// back. nil: none fell back, or some cluster stores what nobody wanted.
 func (s situation) resendSteps(i Intent) []Step {
 	out, fell := slices.Clone(i.Steps), false
 	for n, step := range i.Steps {

@@ -2,10 +2,12 @@ package plan
 
 import "slices"
 
-// state is how one cluster of a pair answers, seen from that pair: the rows
-// and columns of the decision table. The zero value is stateUnknown.
+// state is how one cluster of a pair answers, seen from that pair: a row or a column of
+// the decision table. The zero value is stateUnknown.
 type state int
 
+// The states, named in the table of the package comment by the letter or edge at the
+// beginning of each line. P is the desired primary, O the other member.
 const (
 	stateUnknown  state = iota // K: reach unknown or degraded
 	stateNone                  // stores no configuration
@@ -19,7 +21,8 @@ const (
 	stateCount
 )
 
-// situation is everything one topology's decision rests on.
+// situation is everything that the decision about one topology rests on. It is a value:
+// its methods read it and never change it.
 type situation struct {
 	topology Topology
 	rules    Failover // effective failover rules
@@ -32,6 +35,7 @@ type situation struct {
 	offline bool
 }
 
+// newSituation takes from the inputs what belongs to one topology.
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	s := situation{topology: t, rules: effectiveRules(t, d.Limits), observed: o, memory: m}
 	for _, c := range t.Clusters {
@@ -44,10 +48,10 @@ func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
 	return s
 }
 
-// normalView is a view with nothing in it that must not be relied on: a cluster
-// that did not answer believes nothing that we know of, what another cluster
-// answered is not its belief, and channels stand in the order of the file, by
-// which Milvus pairs them.
+// normalView is a view without anything that must not be relied on. A cluster that did
+// not answer has no belief that we know of; what another cluster answered at its
+// address is not its belief. Channels are put in the order of the file, by which Milvus
+// pairs them.
 func normalView(c Cluster, v View) View {
 	v.Cluster = c.ID
 	if v.Reach != ReachUp || v.IdentityConflict != "" {
@@ -64,7 +68,8 @@ func normalView(c Cluster, v View) View {
 	return v
 }
 
-// view returns what is known of a member; of any other cluster nothing is.
+// view returns what was seen of a member. Of any other cluster nothing is known: the
+// zero view.
 func (s situation) view(id string) View {
 	for _, v := range s.views {
 		if v.Cluster == id {
@@ -74,8 +79,9 @@ func (s situation) view(id string) View {
 	return View{Cluster: id}
 }
 
-// pairState classifies cluster c in the pair of primary p and other member o;
-// c is one of the two.
+// pairState classifies cluster c in the pair of the primary p and the other member o; c
+// is one of the two. It looks at the reach first, then at the belief, then at the
+// stored edges.
 func (s situation) pairState(c, p, o string) state {
 	v := s.view(c)
 	if v.Reach == ReachUnreachable {
@@ -107,7 +113,7 @@ func (s situation) pairState(c, p, o string) state {
 	return stateSelf
 }
 
-// standbyState places a standby whose source is known.
+// standbyState classifies a standby by the cluster that it replicates from.
 func standbyState(source, c, p, o string) state {
 	switch {
 	case c == o && source == p:
@@ -136,8 +142,9 @@ func (s situation) foreign(c string) []string {
 	return slices.Compact(out)
 }
 
-// canWrite says whether a cluster answered and can take writes by its own
-// belief: it is nobody's target.
+// canWrite says whether a cluster answered and takes writes by its own belief, which it
+// does when no edge targets it. False for a cluster that does not answer: nothing is
+// known then.
 func canWrite(v View) bool {
 	if v.Reach != ReachUp {
 		return false

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cell is what one cell of the decision table says. The zero value is
-// undecided, which blocks with ROLE_UNKNOWN.
+// cell is what the decision table says of one pair of states. The zero value decides
+// nothing, which blocks with ROLE_UNKNOWN.
 type cell struct {
 	transition Transition
 	code       Code // blocks with it
@@ -18,18 +18,27 @@ type cell struct {
 	follows    bool // takes part in what another pair decides
 }
 
+// settledCell: the pair is as Git wants it, and nothing is to do.
 func settledCell() cell { return cell{settled: true} }
 
+// unsettledCell: nothing is to do, and nobody saw that the pair is as Git wants it. The
+// topology is never in sync.
 func unsettledCell() cell { return cell{unsettled: true} }
 
+// transitionCell: the pair asks for the transition.
 func transitionCell(t Transition) cell { return cell{transition: t} }
 
+// joinCell: the pair asks for the transition if the rules for a cluster that joins
+// allow it.
 func joinCell(t Transition) cell { return cell{transition: t, join: true} }
 
+// blockedCell: the pair asks for the transition, and the code blocks it.
 func blockedCell(t Transition, c Code) cell { return cell{transition: t, code: c} }
 
+// staleCell: a stale cluster lives, or may. It is flagged; only a fence changes it.
 func staleCell() cell { return cell{unsettled: true, stale: true} }
 
+// followingCell: the member takes part in what another pair decides.
 func followingCell() cell { return cell{follows: true} }
 
 // standbyTable decides the pair of the desired primary P (rows) and a desired
@@ -191,8 +200,8 @@ var detachedTable = map[state]map[state]cell{
 	},
 }
 
-// rowOf fills a row with one cell; a foreign list always says so, and
-// the exceptions win.
+// rowOf fills a row with one cell. In a detach, a configuration that names an unlisted
+// cluster says so; exceptions win over both.
 func rowOf(v cell, except map[state]cell) map[state]cell {
 	out := map[state]cell{}
 	for s := stateUnknown; s < stateCount; s++ {
@@ -207,7 +216,9 @@ func rowOf(v cell, except map[state]cell) map[state]cell {
 	return out
 }
 
-// unreadablePrimaryRow is a row in which the desired primary's belief is not known.
+// unreadablePrimaryRow is the row of a desired primary whose belief is not known.
+// joining is the cell for a member that stores nothing, switching the one for a member
+// that stores the edge to the primary.
 func unreadablePrimaryRow(joining, switching cell) map[state]cell {
 	return map[state]cell{
 		stateNone:     joining,
@@ -235,7 +246,9 @@ func tableOf(role Role) map[state]map[state]cell {
 	}
 }
 
-// cellFor reads one cell. A cell that is not there blocks with ROLE_UNKNOWN.
+// cellFor reads one cell, by the role that Git gives to the other member. A cell that
+// the table lacks blocks with ROLE_UNKNOWN: no state of the world leads to a step by
+// accident.
 func cellFor(role Role, p, o state) cell {
 	if v, ok := tableOf(role)[p][o]; ok {
 		return v
@@ -243,8 +256,8 @@ func cellFor(role Role, p, o state) cell {
 	return blockedCell(transitionFor(role), CodeRoleUnknown)
 }
 
-// transitionFor is the transition that a member's role asks for when its state is
-// not in the table.
+// transitionFor is the transition that a member's role asks for where its state is not
+// in the table. It decides only which transition the block is shown for.
 func transitionFor(role Role) Transition {
 	switch role {
 	case RoleStale:
@@ -256,6 +269,8 @@ func transitionFor(role Role) Transition {
 	}
 }
 
+// tableText is the finding of one blocked cell: what was seen, and what to do. The
+// names in braces are replaced.
 type tableText struct{ message, remedy string }
 
 // remedyWithoutEdge is the remedy beside an old primary that answers and is not seen to
@@ -337,7 +352,8 @@ var cellTexts = map[Code]tableText{
 	},
 }
 
-// tableFinding words the block of one cell.
+// tableFinding is the finding of a blocked cell, in the words of cellTexts, with how
+// both clusters answered.
 func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
 	text, ok := cellTexts[p.cell.code]
@@ -356,7 +372,7 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
 
-// describe says in a few words how a cluster answered.
+// describe says in a few words how a cluster answered, to continue "cluster-a …".
 func (s situation) describe(id string) string {
 	v := s.view(id)
 	if s.offline {

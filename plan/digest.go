@@ -4,15 +4,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
 
-// digestEncoding names the encoding of a digest, so that a later one cannot
-// be mistaken for it.
+// digestEncoding names what a digest covers. It changes whenever that changes, so that
+// an approval of one encoding never counts for another.
 const digestEncoding = "reconcile-plan-digest/1"
 
+// digestStep is what a digest covers of one step: what is sent to which cluster, and
+// what is stored there before.
 type digestStep struct {
 	Cluster string         `json:"cluster"`
 	Before  *Configuration `json:"before"`
@@ -20,10 +23,10 @@ type digestStep struct {
 	Force   bool           `json:"force"`
 }
 
-// topologyDigest hashes what an approval pins: the transition and the steps
-// that send a configuration (contract.md §4). Bystanders, traffic,
-// verification, reach, findings, lag, memory and commit are left out. It is
-// empty without a transition.
+// topologyDigest is the hash that an approval pins, "sha256:" and 64 hexadecimal
+// digits: the transition, and the steps that send a configuration (contract.md §4).
+// Verification, traffic, reach, findings, lag, memory and commit are left out, so that
+// a plan that was approved does not change by them. Empty without a transition.
 func topologyDigest(name string, transition Transition, steps []Step) string {
 	if transition == TransitionNone {
 		return ""
@@ -42,8 +45,8 @@ func topologyDigest(name string, transition Transition, steps []Step) string {
 	return hashJSON(content)
 }
 
-// planDigest hashes the sorted "name digest" lines of the topologies with a
-// transition.
+// planDigest hashes the lines "name digest" of the topologies with a transition,
+// sorted.
 func planDigest(topologies []TopologyPlan) string {
 	var lines []string
 	for _, t := range topologies {
@@ -56,8 +59,9 @@ func planDigest(topologies []TopologyPlan) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// DocumentHash identifies what a document says: every field that Git decides,
-// without positions and without the version before it.
+// DocumentHash identifies what a document says: every field that Git decides, without
+// the places in the file and without the version before it. It is "sha256:" and 64
+// hexadecimal digits. The ledger keeps it beside the generation.
 func DocumentHash(t Topology) string {
 	c := Topology{
 		Name: t.Name, Generation: t.Generation, MaxLag: t.MaxLag,
@@ -72,17 +76,20 @@ func DocumentHash(t Topology) string {
 	return hashJSON(c)
 }
 
-// hashJSON hashes the JSON of plain values; their types have no way to fail.
+// hashJSON hashes the JSON of plain values. Structs of strings, numbers, booleans,
+// times, lists and maps of strings always have one; if not, their Go form is hashed, so
+// that two values that differ never hash alike.
 func hashJSON(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return ""
+		data = fmt.Appendf(nil, "%#v", v)
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// withLists writes absent lists as empty ones, so that both hash alike.
+// withLists copies a configuration and writes absent lists as empty ones, so that both
+// hash alike.
 func withLists(c *Configuration) *Configuration {
 	if c == nil {
 		return nil

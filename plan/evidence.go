@@ -2,8 +2,8 @@ package plan
 
 import "time"
 
-// Round is one probe of an old primary together with its candidate, made at
-// the same time, with the candidate's progress (contract.md §8).
+// Round is one probe of an old primary together with one of its candidate, made at the
+// same time, with the candidate's progress (contract.md §8).
 type Round struct {
 	At    time.Time     // start, wall clock
 	Took  time.Duration // by monotonic clock
@@ -21,7 +21,7 @@ type Round struct {
 	Progress []ChannelProgress // of the candidate
 }
 
-// Evidence is what the rounds of one failover candidate saw.
+// Evidence is what the rounds about one old primary and one candidate saw.
 type Evidence struct {
 	Topology  string
 	Primary   string // the old primary that was probed
@@ -33,7 +33,8 @@ type Evidence struct {
 	Since time.Time
 }
 
-// Want asks for rounds of evidence that a plan lacks.
+// Want asks for rounds of evidence that a plan lacks. The adapter makes them; the plan
+// is then computed again.
 type Want struct {
 	Topology  string
 	Primary   string
@@ -44,13 +45,13 @@ type Want struct {
 	Brief     bool // the round may be brief: the old primary hangs (Evidence.Hangs)
 }
 
-// Hangs says whether the old primary let its deadline pass in every round of the run
-// that goes on. What serves again answers sooner than that: to see it, nobody needs to
-// wait for a whole deadline once more.
+// Hangs says whether the old primary let the deadline pass in every round of the run
+// that goes on. A primary that serves again answers sooner than that, so a brief round
+// is enough to see it.
 func (e Evidence) Hangs(now time.Time) bool { return allTimedOut(JudgeLoss(e, Failover{}, now).Run) }
 
-// allTimedOut says whether every round of a run ended in a timeout, at least two of them at
-// the full deadlines.
+// allTimedOut says whether every round of a run ended in a timeout, at least two of
+// them after the full deadline.
 func allTimedOut(run []Round) bool {
 	full := 0
 	for _, r := range run {
@@ -64,11 +65,11 @@ func allTimedOut(run []Round) bool {
 	return full > 1
 }
 
-// WatchWants returns the rounds of evidence that are worth making while a plan
-// stands as it does, so that they are there when they are asked for: of a
-// failover, the cluster that it replaces with the one that it promotes; else,
-// while the primary does not answer, the primary with each standby that may be
-// promoted. Clusters that may not be called are left out. Nil: none.
+// WatchWants are the rounds of evidence that are worth making while a plan is as it is,
+// so that they are there when a failover asks for them. For a failover: the cluster
+// that it replaces, with the one that it promotes. Without a transition and while the
+// primary does not answer: the primary, with each standby that may be promoted. A
+// primary that may not be called gets none. nil: none.
 func WatchWants(t Topology, floors Failover, p TopologyPlan) []Want {
 	if p.Transition == TransitionFailover && p.OldPrimary != "" && p.Changes() {
 		return []Want{wantFor(t, floors, p.OldPrimary, p.Primary)}
@@ -91,6 +92,8 @@ func WatchWants(t Topology, floors Failover, p TopologyPlan) []Want {
 	return out
 }
 
+// wantFor asks for the rounds that the rules of the topology need about one old primary
+// and candidate.
 func wantFor(t Topology, floors Failover, old, candidate string) Want {
 	rules := effectiveRules(t, floors)
 	return Want{
@@ -99,9 +102,9 @@ func wantFor(t Topology, floors Failover, old, candidate string) Want {
 	}
 }
 
-// Trim drops rounds that no judgement under these rules needs any more, so
-// that evidence which is made for days stays small. When the newest run began
-// is kept in Since.
+// Trim drops rounds that no judgement under these rules needs any more, so that
+// evidence stays small when it is made for days. When the run that goes on began is
+// kept in Since.
 func (e Evidence) Trim(w Want) Evidence {
 	n := len(e.Rounds)
 	if n == 0 {
@@ -129,10 +132,10 @@ const (
 	keptRounds = 64
 )
 
-// effectiveRules are the stricter of the document before and the new one, and
-// never below the operator's floors. It makes no difference whether this
-// change alters a role: a failover that still waits must not be loosened by
-// the commit that follows it.
+// effectiveRules are the rules for a failover: the stricter of the document before and
+// the new one, and never below the operator's floors. It does not matter whether this
+// change alters a role: a failover that still waits must not be loosened by the commit
+// that follows it.
 func effectiveRules(t Topology, floors Failover) Failover {
 	r := withDefaultVerify(t.Failover)
 	if t.Previous != nil {
@@ -145,6 +148,7 @@ func effectiveRules(t Topology, floors Failover) Failover {
 // floors included.
 func (t Topology) VerifyLevel(floors Failover) VerifyLevel { return effectiveRules(t, floors).Verify }
 
+// withDefaultVerify fills in the level of verification where the document gives none.
 func withDefaultVerify(r Failover) Failover {
 	if r.Verify == VerifyUnsaid {
 		r.Verify = VerifyDDL
@@ -152,6 +156,7 @@ func withDefaultVerify(r Failover) Failover {
 	return r
 }
 
+// stricter takes the stricter value of each rule.
 func stricter(a, b Failover) Failover {
 	return Failover{
 		UnavailableFor: max(a.UnavailableFor, b.UnavailableFor),
@@ -161,6 +166,7 @@ func stricter(a, b Failover) Failover {
 	}
 }
 
+// stricterVerify takes the level that proves more.
 func stricterVerify(a, b VerifyLevel) VerifyLevel {
 	rank := map[VerifyLevel]int{VerifyUnsaid: 0, VerifyRole: 1, VerifyDDL: 2, VerifyDML: 3}
 	if rank[b] > rank[a] {

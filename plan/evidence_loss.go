@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// LossState is what the rounds of evidence say of an old primary. The zero
-// value is LossNotProbed: nothing is judged lost by default.
+// LossState is what the rounds of evidence say about an old primary. The zero value is
+// LossNotProbed: without evidence nothing is judged lost.
 type LossState string
 
 // The states. None of them says "dead": they say what was seen from here.
@@ -19,7 +19,8 @@ const (
 	LossStillReplicating LossState = "still_replicating" // the candidate's checkpoint kept moving
 )
 
-// Judgement is the outcome of JudgeLoss with what it rests on.
+// Judgement is what JudgeLoss concludes from rounds of evidence, with what that rests
+// on.
 type Judgement struct {
 	State    LossState
 	Run      []Round // the rounds of the current run, oldest first
@@ -31,7 +32,7 @@ type Judgement struct {
 	began time.Time // of the run, if its first rounds were dropped
 }
 
-// firstFailed returns when the current run began.
+// firstFailed is when the run that goes on began; ok is false without one.
 func (j Judgement) firstFailed() (time.Time, bool) {
 	if len(j.Run) == 0 {
 		return time.Time{}, false
@@ -42,16 +43,20 @@ func (j Judgement) firstFailed() (time.Time, bool) {
 	return j.Run[0].At, true
 }
 
-// movementRestarts is how often the candidate's checkpoint may move during
-// the probes: one message in flight is no sign of life, a second movement is.
+// movementRestarts is how many movements of the candidate's checkpoint during the
+// probes prove that the primary lives. One message in flight is no sign of life; a
+// second movement is.
 const movementRestarts = 2
 
-// JudgeLoss reads recorded rounds by the rules of contract.md §8. A round
-// counts only if the old primary did not answer, the candidate did, and it
-// took no longer than its deadlines; a success, a movement of the candidate's
-// checkpoint or a gap of two intervals starts the run anew, and a success
-// forgets earlier movement too. A brief round only goes on with a run of timeouts; the
-// rules ask for whole ones. now bounds how old the last round may be.
+// JudgeLoss reads recorded rounds by the rules of contract.md §8. now is the present
+// time: rounds that ended too long before it say nothing.
+//
+// A round counts only if the old primary did not answer, the candidate did, and the
+// round took no longer than its deadlines. Counted rounds form a run. A run starts
+// again after a round that the old primary answered, after a movement of the
+// candidate's checkpoint, and after a gap of two intervals; an answer also forgets
+// earlier movement. Brief rounds extend a run of timeouts, but the rules for span and
+// number ask for whole rounds.
 func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	j := Judgement{began: e.Since}
 	e.Rounds = slices.Clone(e.Rounds)
@@ -78,8 +83,8 @@ func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
 	return j.conclude(e, rules, now)
 }
 
-// conclude gives the state. Rounds that do not join the present without a
-// gap say nothing about it, whatever they saw.
+// conclude gives the state. Rounds that do not reach up to the present without a gap
+// say nothing about it, whatever they saw.
 func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
 	if n := len(e.Rounds); n == 0 || isGap(e.Rounds[n-1], now, e.Interval) {
 		j.Run = nil
@@ -103,8 +108,8 @@ func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement
 	return j
 }
 
-// Lives says whether the old primary answered, if only with a refusal: a
-// process that refuses us is alive.
+// Lives says whether the old primary answered, if only with a refusal: a process that
+// refuses us is alive.
 func (r Round) Lives() bool {
 	switch r.Class {
 	case ClassUnauthenticated, ClassPermissionDenied, ClassUnimplemented:
@@ -114,8 +119,8 @@ func (r Round) Lives() bool {
 	}
 }
 
-// countsAsFailure says whether the old primary's answer may count: it was not up, and
-// the failure is of a kind that contract.md §8 names for that reach.
+// countsAsFailure says whether a round may count against the old primary: it was not
+// up, and it failed in a way that contract.md §8 names for that reach.
 func countsAsFailure(r Round) bool {
 	switch r.Reach {
 	case ReachUnreachable:
@@ -129,8 +134,8 @@ func countsAsFailure(r Round) bool {
 	}
 }
 
-// stateOfRun gives the state of a run: one round that could not tell is enough to
-// doubt the others.
+// stateOfRun is the state of a run that is long enough. One round that could not tell
+// is enough to doubt the others.
 func stateOfRun(run []Round) LossState {
 	state := LossUnavailable
 	for _, r := range run {
@@ -145,9 +150,9 @@ func stateOfRun(run []Round) LossState {
 	return state
 }
 
-// isGap says whether two intervals passed after a round. An interval is never
-// shorter than the deadlines of a round: a probe of a cluster that swallows
-// packets takes as long as they allow.
+// isGap says whether two intervals passed between the end of a round and the next one.
+// An interval counts as no shorter than the deadlines of a round: a probe of a cluster
+// that swallows packets takes as long as they allow.
 func isGap(last Round, next time.Time, interval time.Duration) bool {
 	return next.Sub(last.At.Add(last.Took)) > 2*max(interval, last.Limit)
 }
@@ -176,14 +181,15 @@ func (w Want) SampleEvery() time.Duration {
 	return min(max(w.Span/samplesInSpan, fastestSample), slowestSample)
 }
 
-// probeCadence is how often rounds start so that the rules can be met.
+// probeCadence is how often rounds start so that both rules, span and number, can be
+// met: between 0.2 and 5 s.
 func probeCadence(rules Failover) time.Duration {
 	gaps := max(rules.Probes-1, 1)
 	return min(max(rules.UnavailableFor/time.Duration(gaps), fastestProbe), slowestProbe)
 }
 
-// keepNewest keeps the newest known progress of each channel: a round in which
-// a channel could not be read must not hide that it moved meanwhile.
+// keepNewest records the newest known progress of each channel, by channel. A round in
+// which a channel could not be read must not hide that the channel moved meanwhile.
 func keepNewest(seen map[string]ChannelProgress, progress []ChannelProgress) {
 	for _, p := range progress {
 		if p.Known {
@@ -192,7 +198,8 @@ func keepNewest(seen map[string]ChannelProgress, progress []ChannelProgress) {
 	}
 }
 
-// movedSince lists the channels whose checkpoint is not where it was last seen.
+// movedSince lists the channels whose checkpoint is not where it was last seen, sorted
+// by channel.
 func movedSince(seen map[string]ChannelProgress, now []ChannelProgress) []ChannelMotion {
 	var out []ChannelMotion
 	for _, p := range now {
@@ -205,7 +212,7 @@ func movedSince(seen map[string]ChannelProgress, now []ChannelProgress) []Channe
 	return out
 }
 
-// mergeMotion extends earlier movement by later: from the first tick seen to
+// mergeMotion extends earlier movement by later movement: from the first tick seen to
 // the last.
 func mergeMotion(earlier, later []ChannelMotion) []ChannelMotion {
 	out := slices.Clone(earlier)

@@ -7,17 +7,20 @@ import (
 	"time"
 )
 
-// What the planner cannot know, since it comes from the history, the ledger or
-// an apply, is said here, so that it is said once.
+// The findings and errors of this file come from the history of Git, from the ledger
+// or from an apply, and not from Compute. They are here so that every message about a
+// topology is worded in this package.
 
-// SupersededBy is the finding for a commit that governs a topology no more.
+// SupersededBy is the finding for a commit that no longer governs a topology; newer is
+// the commit that does.
 func SupersededBy(topology, newer string) Finding {
 	return NewFinding(CodeSuperseded, "",
 		"commit "+newer+" governs "+topology+" at the tip of the tracked ref, not the commit given",
 		"apply what is in force, 'reconcile apply "+topology+"', or look at it first with 'reconcile plan "+topology+"'")
 }
 
-// HistoryRewritten is the finding for a tracked ref that was moved to commit.
+// HistoryRewritten is the finding for a tracked ref that was moved to a commit which
+// does not descend from the one seen before.
 func HistoryRewritten(commit string) Finding {
 	return NewFinding(CodeHistoryRewritten, "",
 		"the tracked ref was moved to commit "+commit+", which does not descend from the one that was seen before",
@@ -30,7 +33,8 @@ func LedgerNew() Finding {
 		"check by 'git log' that this approval was not carried out already")
 }
 
-// VerificationFailed is the finding for a primary that does not work as one.
+// VerificationFailed is the finding for a primary that does not work as one. err says
+// which check failed.
 func VerificationFailed(topology, cluster string, level VerifyLevel, err error) Finding {
 	return NewFinding(CodeVerificationFailed, cluster,
 		fmt.Sprintf("%s does not work as the primary (%s): %s", cluster, level, err),
@@ -64,7 +68,8 @@ func noReplicationCause(source, target string) string {
 		" at the uri of the topology, or its token is refused there"
 }
 
-// NoneMoved says whether every channel was read twice and none moved.
+// NoneMoved says whether every channel was read twice and none moved. False if some
+// channel is missing from one of the readings: then nothing is proven.
 func NoneMoved(before, after []ChannelProgress) bool {
 	for _, b := range before {
 		i := slices.IndexFunc(after, func(a ChannelProgress) bool { return a.Channel == b.Channel })

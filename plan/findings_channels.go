@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Unattached lists the channels that a standby stores for itself and on which
-// it replicates nothing from the source that it stores. A channel that is
-// attached has a live checkpoint that names its source, whatever was replicated
-// by then; a salvage checkpoint beside it says nothing (real-milvus.md).
+// Unattached lists the channels that a standby stores for itself and on which it
+// replicates nothing from the source that it stores. A channel that is attached has a
+// live checkpoint that names its source, whatever was replicated by then; a salvage
+// checkpoint beside it says nothing (real-milvus.md).
 func (v View) Unattached() []string {
 	var out []string
 	for _, p := range v.ownProgress() {
@@ -19,9 +19,9 @@ func (v View) Unattached() []string {
 	return out
 }
 
-// HalfPromoted says whether a force promote of a standby stands half done: it
-// still stores the edge, and every channel was seen to have left its source,
-// with a salvage checkpoint of it kept (real-milvus.md, half promotion).
+// HalfPromoted says whether a force promote of a standby stands half done: it still
+// stores the edge, every channel was seen to have left its source, and some channel
+// keeps the salvage checkpoint of that source (real-milvus.md, half promotion).
 func (v View) HalfPromoted() bool {
 	channels := v.ownProgress()
 	kept := false
@@ -35,8 +35,8 @@ func (v View) HalfPromoted() bool {
 	return kept && len(channels) == len(own.PChannels)
 }
 
-// ownProgress is the progress of the channels that a standby stores for itself;
-// none where it is no standby, or could not say what it stores.
+// ownProgress is the progress of the channels that a standby stores for itself; nil if
+// it is no standby, or did not tell what it stores.
 func (v View) ownProgress() []ChannelProgress {
 	own, listed := v.Belief.Configuration.Member(v.Cluster)
 	if v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || !listed {
@@ -81,8 +81,8 @@ func (s situation) channelFindings(d decision) []Finding {
 	return out
 }
 
-// growthFindings: each member must run with the channels that it is to list, or
-// it refuses the configuration (milvus.md V14).
+// growthFindings: each member must run with the channels that it is to list, or it
+// refuses the configuration (milvus.md V14).
 func (s situation) growthFindings(c Cluster, v View) []Finding {
 	lacks, shown := s.unservedChannels(c, v)
 	if !shown || len(lacks) == 0 {
@@ -93,9 +93,9 @@ func (s situation) growthFindings(c Cluster, v View) []Finding {
 		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.topology.Name))}
 }
 
-// unservedChannels lists the channels of the file that a cluster was asked for and did
-// not answer on. It shows something only if another of its channels answered:
-// servers before 2.6.19 answer on none while they are primary (#50344).
+// unservedChannels are the channels of the file on which a cluster did not answer.
+// shown is false if it answered on none of its channels: servers before 2.6.19 do that
+// while they are primary (#50344), and it proves nothing.
 func (s situation) unservedChannels(c Cluster, v View) (lacks []string, shown bool) {
 	stored, _ := v.Belief.Configuration.Member(c.ID)
 	for _, p := range v.Progress {
@@ -109,8 +109,8 @@ func (s situation) unservedChannels(c Cluster, v View) (lacks []string, shown bo
 	return lacks, shown
 }
 
-// grownUnlisted refuses a promotion that Milvus would refuse: a candidate runs
-// with more channels than it stores for itself (milvus.md §2.9).
+// grownUnlisted refuses a promotion that Milvus would refuse: the candidate runs with
+// more channels than it stores for itself (milvus.md §2.9).
 func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 	stored, ok := v.Belief.Configuration.Member(c.ID)
 	if !ok {
@@ -126,8 +126,8 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 	return nil
 }
 
-// raisedUnlisted refuses what Milvus would refuse: a cluster whose channels were
-// raised, and that nobody lists, takes no configuration and no force promote
+// raisedUnlisted refuses what Milvus would refuse: a cluster that serves channels which
+// neither the file nor its stored list has takes no configuration and no force promote
 // (milvus.md §2.9, V14).
 func (s situation) raisedUnlisted(c Cluster, v View) Finding {
 	return NewFinding(CodePChannelMismatch, c.ID,
@@ -135,7 +135,7 @@ func (s situation) raisedUnlisted(c Cluster, v View) Finding {
 		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.topology.Name, len(c.PChannels)))
 }
 
-// namesOf names a few of many.
+// namesOf names the first of some channels and counts the rest.
 func namesOf(names []string) string {
 	if len(names) == 1 {
 		return names[0]

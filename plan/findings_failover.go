@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// lossFindings judges whether the old primary of a failover was really lost.
+// lossFindings judge whether the old primary of a failover is lost, with the rounds
+// that this rests on.
 func (s situation) lossFindings(d decision, p pair) []Finding {
 	j := s.judge(p.member.ID, d.primary.ID)
 	f, ok := s.lossFinding(d, p, j)
@@ -18,8 +19,8 @@ func (s situation) lossFindings(d decision, p pair) []Finding {
 	return []Finding{f}
 }
 
-// evidence is what a judgement rests on: every round that counts, and which
-// channels moved.
+// evidence is what a judgement rests on: every round that counts, and which channels
+// moved.
 func (j Judgement) evidence() *FindingEvidence {
 	return &FindingEvidence{Rounds: j.Run, Counted: len(j.Run), Restarts: j.Restarts, Moved: j.Moved}
 }
@@ -32,6 +33,8 @@ func (s situation) probesSeen(o string, j Judgement) string {
 	return fmt.Sprintf("%d probes of %s failed over %s (%s %s)", len(j.Run), o, DurationText(runSpan(j.Run)), o, s.describe(o))
 }
 
+// lossFinding words a judgement. ok is false when the old primary is judged
+// unavailable: then nothing stands against the failover.
 func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) {
 	o, candidate := p.member.ID, d.primary.ID
 	seen := s.probesSeen(o, j)
@@ -61,18 +64,18 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	}
 }
 
-// missingRounds says what a run lacks.
+// missingRounds says what a run lacks until it can be judged.
 func missingRounds(j Judgement) string {
 	return fmt.Sprintf("at least %d more must count, over %s more", max(j.Probes, 1), UpperBoundText(j.Missing))
 }
 
-// judge reads the evidence recorded for one old primary and candidate.
+// judge reads the evidence about one old primary and candidate.
 func (s situation) judge(old, candidate string) Judgement {
 	return JudgeLoss(s.evidence(old, candidate), s.rules, s.memory.Now)
 }
 
-// wants asks for the rounds that the judgement lacks. A state that more
-// rounds cannot change asks for none.
+// wants asks for the rounds that the judgement lacks. A state that more rounds cannot
+// change asks for none.
 func (s situation) wants(d decision) []Want {
 	for _, p := range d.pairs {
 		if !p.cell.probe || s.judge(p.member.ID, d.primary.ID).State != LossNotProbed {
@@ -86,11 +89,13 @@ func (s situation) wants(d decision) []Want {
 	return nil
 }
 
-// recentMovement is how recently replication must have moved before the first
-// failed probe to tell a lost primary from one behind our own partition.
+// recentMovement is how long before the first failed probe replication must have moved
+// to tell a lost primary from one that only we cannot reach.
 const recentMovement = time.Minute
 
-// failoverFindings are the flags that every failover carries.
+// failoverFindings are the flags that every failover carries: what may be lost, the
+// force promote, the old primary that becomes stale, and whether anything proves that
+// the primary was reachable before.
 func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	c := d.primary.ID
 	out := []Finding{s.dataLossFinding(d, t.DataLoss)}
@@ -110,8 +115,8 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	return out
 }
 
-// promoteFinding says what a force promote rests on: what was seen of the old
-// primary, never that it is gone.
+// promoteFinding says what a force promote rests on: what was seen of the old primary,
+// never that it is gone.
 func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	j := s.judge(d.lost, d.primary.ID)
 	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, d.lost)
@@ -124,14 +129,15 @@ func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	return f
 }
 
-// provenReadOnly says whether a cluster is proven to refuse writes: it is the one we
-// mean, and its own stored configuration makes it a standby.
+// provenReadOnly says whether a cluster is proven to refuse writes: it is the cluster
+// that we mean, and its own stored configuration makes it a standby.
 func (s situation) provenReadOnly(id string) bool {
 	v := s.view(id)
 	return v.Belief.Kind == BeliefStandby && !v.Belief.Inferred && v.IdentityProven
 }
 
-// revivalFindings: a stale cluster is to be the primary again.
+// revivalFindings: a cluster that is stale is to be the primary again. What was written
+// elsewhere since is not in it.
 func (s situation) revivalFindings(d decision) []Finding {
 	switch d.transition {
 	case TransitionFailover, TransitionBootstrap, TransitionAddStandby:
@@ -148,6 +154,9 @@ func (s situation) revivalFindings(d decision) []Finding {
 		"bring back "+newer+"; only when it is lost for good may an approver accept with 'Failover-Accept: STALE_PROMOTION'")}
 }
 
+// candidateProgress is how far a standby has replicated: its salvage checkpoints if a
+// force promote of it stands half done, else its live channels, else the newest record
+// in the ledger.
 func (s situation) candidateProgress(candidate string) []ChannelProgress {
 	v := s.view(candidate)
 	if v.HalfPromoted() {
@@ -160,6 +169,8 @@ func (s situation) candidateProgress(candidate string) []ChannelProgress {
 	return r.Channels
 }
 
+// dataLossFinding says which writes a failover may lose, as a bound in time where one
+// is known.
 func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	text := "how much is not known"
 	if w != nil && w.Upper != nil {
@@ -178,7 +189,8 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	return f
 }
 
-// lossRemedy offers no bound where none is known: every one would deny.
+// lossRemedy offers a bound for the approval. Where none is known it offers none: every
+// one would deny.
 func (s situation) lossRemedy(w *Window) string {
 	if bound := w.Bound(); bound != "" {
 		return "who approves bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
@@ -186,6 +198,7 @@ func (s situation) lossRemedy(w *Window) string {
 	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.topology.Name + "' shows how far the standby is behind"
 }
 
+// runSpan is the time from the first round of a run to the last.
 func runSpan(run []Round) time.Duration {
 	if len(run) == 0 {
 		return 0
@@ -193,7 +206,9 @@ func runSpan(run []Round) time.Duration {
 	return run[len(run)-1].At.Sub(run[0].At)
 }
 
-// promotionFindings stand against a force promote.
+// promotionFindings stand against a force promote: the candidate is not promotable or
+// too old, a failover was made a short time ago, its channels would be refused, or
+// another standby has replicated further.
 func (s situation) promotionFindings(d decision) []Finding {
 	var out []Finding
 	c, v := d.primary, s.view(d.primary.ID)
@@ -212,6 +227,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 	return append(out, s.betterStandby(d)...)
 }
 
+// notPromotable refuses a cluster that the document marks as not promotable.
 func (s situation) notPromotable(c Cluster) []Finding {
 	if c.Promotable {
 		return nil
@@ -220,8 +236,9 @@ func (s situation) notPromotable(c Cluster) []Finding {
 		"promote "+s.otherStandbys(c.ID)+", or set 'promotable: true' in a commit of its own before")}
 }
 
-// betterStandby compares the candidate with the other standbys of the same
-// source, channel by channel.
+// betterStandby compares the candidate with the other standbys of the same source,
+// channel by channel. One that is ahead on any channel, or that cannot be compared,
+// blocks until an approver accepts.
 func (s situation) betterStandby(d decision) []Finding {
 	mine := s.candidateProgress(d.primary.ID)
 	var out []Finding
@@ -248,6 +265,7 @@ func (s situation) betterStandby(d decision) []Finding {
 	return out
 }
 
+// betterChoice is the remedy where another standby has replicated further.
 func betterChoice(c Cluster) string {
 	if !c.Promotable {
 		return c.ID + " is marked 'promotable: false': accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP', or change the mark in a commit of its own"
@@ -255,8 +273,8 @@ func betterChoice(c Cluster) string {
 	return "make " + c.ID + " the primary instead, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 }
 
-// otherStandbys names the standbys that could be promoted in place of one that
-// cannot: they answer, follow what it should follow, and are meant to.
+// otherStandbys names the standbys that could be promoted in place of one that cannot:
+// they are promotable and were seen to be standbys of another cluster than that one.
 func (s situation) otherStandbys(not string) string {
 	var out []string
 	for _, c := range s.topology.Clusters {
@@ -271,8 +289,9 @@ func (s situation) otherStandbys(not string) string {
 	return strings.Join(out, " or ") + " in its place"
 }
 
-// compareProgress counts the channels on which a is ahead of b and behind it.
-// Channels pair by index, as Milvus maps them (milvus.md §2.2).
+// compareProgress counts the channels on which a is ahead of b, and behind it. Channels
+// pair by index, as Milvus maps them (milvus.md §2.2). known is false when the lists
+// differ in length or a channel could not be read.
 func compareProgress(a, b []ChannelProgress) (ahead, behind int, known bool) {
 	if len(a) == 0 || len(a) != len(b) {
 		return 0, 0, false

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// safety is the second pass: what stands against a decided transition, or is
-// worth saying of a topology at rest.
+// safety is the second pass over a decided topology: findings that stand against the
+// transition, or that describe a topology at rest. Each group looks at one danger and
+// knows nothing of the others; sortFindings puts them in order.
 func (s situation) safety(d decision) []Finding {
 	var out []Finding
 	out = append(out, s.generationFindings()...)
@@ -35,8 +36,10 @@ func (s situation) safety(d decision) []Finding {
 	return out
 }
 
-// generationFindings demand that every change raises the generation, so that
-// a revert or a merge of two branches is refused.
+// generationFindings demand that every change raises the generation, above the document
+// before, all earlier ones in the history, and what the ledger has seen. So a revert,
+// or a merge of two branches, is refused instead of undoing a failover (contract.md
+// §2).
 func (s situation) generationFindings() []Finding {
 	refuse := func(than int64) []Finding {
 		return []Finding{NewFinding(CodeGenerationNotRaised, "",
@@ -56,7 +59,8 @@ func (s situation) generationFindings() []Finding {
 	return nil
 }
 
-// membershipFindings look for clusters that a change would forget.
+// membershipFindings look for clusters that a change would forget: a stored
+// configuration names them, or the document before did. Absence is never an intent.
 func (s situation) membershipFindings() []Finding {
 	var out []Finding
 	unlisted := map[string]string{}
@@ -86,7 +90,8 @@ func (s situation) membershipFindings() []Finding {
 	return append(out, s.homeFindings()...)
 }
 
-// homeFindings: a cluster stays with its topology.
+// homeFindings: a cluster stays with its topology, by the ledger and by the history of
+// the documents.
 func (s situation) homeFindings() []Finding {
 	var out []Finding
 	for _, c := range s.topology.Clusters {
@@ -105,8 +110,9 @@ func (s situation) homeFindings() []Finding {
 	return out
 }
 
-// credentialFindings: a mismatch stops the whole topology before any call; a
-// missing credential blocks where the cluster must be called.
+// credentialFindings: an address that the credential is not bound to blocks the whole
+// topology, and no cluster of it was called. A missing credential blocks where the
+// cluster must be called.
 func (s situation) credentialFindings(d decision) []Finding {
 	var out []Finding
 	for _, c := range s.topology.Clusters {
@@ -137,13 +143,14 @@ func (s situation) missingCredential(id string) Finding {
 		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.topology.Name+"'")
 }
 
-// mustCall: every member but stale ones and the lost primary of a failover.
+// mustCall says whether the change needs the cluster: every member but the stale ones
+// and the lost primary of a failover.
 func (s situation) mustCall(d decision, c Cluster) bool {
 	return c.Role != RoleStale && !(d.transition == TransitionFailover && c.ID != d.primary.ID)
 }
 
-// identityFindings: what answers must be what the file says, and two members
-// are never the same cluster.
+// identityFindings: what answers at an address must be the cluster of the file, with
+// the channels of the file, and no two members may be the same cluster.
 func (s situation) identityFindings(d decision) []Finding {
 	out := s.sharedIdentities()
 	for _, c := range s.topology.Clusters {
@@ -165,8 +172,8 @@ func (s situation) identityFindings(d decision) []Finding {
 	return out
 }
 
-// sharedIdentities: two addresses that lead to one and the same cluster. What
-// one of them is sent, the other gets.
+// sharedIdentities finds addresses that lead to one and the same cluster. What one
+// member is sent, the other would get.
 func (s situation) sharedIdentities() []Finding {
 	answers := map[string][]string{}
 	for _, c := range s.topology.Clusters {
@@ -191,10 +198,13 @@ func (s situation) sharedIdentities() []Finding {
 	return out
 }
 
+// hasBlocking says whether one of the findings blocks.
 func hasBlocking(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == SeverityBlocking })
 }
 
+// sortedKeys are the keys of a map in order, since a plan must not depend on the order
+// of a map.
 func sortedKeys(m map[string]string) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -204,9 +214,8 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// forgottenStale flags clusters that the ledger holds as stale and the
-// document no longer lists: leaving one out does not make it harmless
-// (milvus.md S21).
+// forgottenStale flags clusters that the ledger holds as stale and the document no
+// longer lists. Leaving one out does not make it harmless (milvus.md S21).
 func (s situation) forgottenStale() []Finding {
 	var out []Finding
 	for _, m := range s.memory.Stale {
@@ -220,8 +229,9 @@ func (s situation) forgottenStale() []Finding {
 	return out
 }
 
-// doubtFindings: an open intent that may have sent an RPC holds back every
-// other transition until its outcome is read.
+// doubtFindings: while an intent is open that may have sent a request, every other
+// transition waits until the clusters show what came of it. The transition of the
+// intent itself is carried on, unless something blocks it.
 func (s situation) doubtFindings(d decision) []Finding {
 	i := s.intent
 	if i == nil || !i.MayHaveSent || i.Effected || s.settledByReading(*i) {
@@ -241,16 +251,16 @@ func (s situation) doubtFindings(d decision) []Finding {
 		"run 'reconcile status "+s.topology.Name+"' until "+target+" is decided; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
 }
 
-// AwaitsOnlyProbes says whether nothing stands against carrying on an open intent but
-// rounds of evidence, which whoever carries it on makes.
+// AwaitsOnlyProbes says whether an open intent can be carried on once rounds of
+// evidence are made: nothing else blocks it. Apply makes them itself.
 func (t TopologyPlan) AwaitsOnlyProbes() bool {
 	blocking := t.Blocking(nil)
 	return t.Resumed && len(blocking) > 0 && len(withoutCodes(blocking, CodePrimaryNotProbed)) == 0
 }
 
-// AwaitingProbes is the plan as it is told by who makes no rounds of evidence. What only
-// waits for them in an open intent is not blocked: the next apply makes them, and
-// nobody has to accept anything.
+// AwaitingProbes is the plan for a reader that makes no rounds of evidence. Where an
+// open intent waits for nothing else, PRIMARY_NOT_PROBED becomes a warning that names
+// the apply which makes them; any other plan is returned as it is.
 func (t TopologyPlan) AwaitingProbes() TopologyPlan {
 	if !t.AwaitsOnlyProbes() {
 		return t

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// joinFindings are the join rules of contract.md §2: a cluster that joins
-// must be seen to be empty or be attested as restored; one that stores a
-// configuration of its own, or was stale, needs an attestation newer than what
-// made it so. What is not known is not empty.
+// joinFindings are the join rules of contract.md §2. A cluster that joins must be seen
+// to be empty, or be attested as restored. One that stores a configuration of its own,
+// or was stale, needs an attestation that is newer than what made it so. What is not
+// known is not empty.
 func (s situation) joinFindings(primary, c Cluster) []Finding {
 	v := s.view(c.ID)
 	out := s.emptyPrimary(primary, c)
@@ -33,7 +33,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		"empty it (a token that may not list every database sees nothing: 'reconcile doctor "+s.topology.Name+"'), or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
 }
 
-// emptyPrimary refuses to make a cluster with data follow one without.
+// emptyPrimary refuses to make a cluster with data the standby of one without.
 func (s situation) emptyPrimary(primary, c Cluster) []Finding {
 	v := s.view(c.ID)
 	if !v.Contents.Known || len(v.Contents.Collections) == 0 || !seenEmpty(s.view(primary.ID)) {
@@ -44,11 +44,13 @@ func (s situation) emptyPrimary(primary, c Cluster) []Finding {
 		"give 'role: primary' to "+c.ID+", which has the data, and raise 'generation', or restore "+primary.ID+" first")}
 }
 
+// seenEmpty says whether a cluster was seen to hold no collection. False when it could
+// not be seen.
 func seenEmpty(v View) bool {
 	return v.Contents.Known && len(v.Contents.Collections) == 0
 }
 
-// rejoinFindings judge a cluster that has a past of its own.
+// rejoinFindings judge a cluster that was stale, or takes writes of its own.
 func (s situation) rejoinFindings(c Cluster) []Finding {
 	why, wasStale := s.unattested(c), s.wasStale(c)
 	switch {
@@ -69,9 +71,9 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	}
 }
 
-// rejoinedFindings warn of a switchover to a cluster that was stale and came back
-// on somebody's word: unless it was wiped, its log holds the change that fenced
-// it, and replays that to the other cluster once it is primary again.
+// rejoinedFindings warn of a switchover to a cluster that was stale and came back on an
+// attestation alone. Unless it was wiped, its log holds the change that fenced it, and
+// replays that to the other cluster once it is primary again (seen on master 954c4e7).
 func (s situation) rejoinedFindings(d decision) []Finding {
 	if d.transition != TransitionSwitchover {
 		return nil
@@ -87,9 +89,9 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 }
 
 // fenceInLogFindings refuse to attach a cluster to a primary that was stale and was
-// promoted again: its log may hold the change that fenced it, and replays that to
-// whatever is attached, which then takes writes beside it (seen on master 954c4e7).
-// A wipe of what joins does not help: the change is in the primary's log.
+// promoted again. Its log may hold the change that fenced it, and replays that to
+// whatever is attached, which then takes writes beside it (seen on master 954c4e7). A
+// wipe of the cluster that joins does not help: the change is in the primary's log.
 func (s situation) fenceInLogFindings(d decision) []Finding {
 	mark, wasStale := s.memory.staleMark(d.primary.ID)
 	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join })
@@ -104,13 +106,15 @@ func (s situation) fenceInLogFindings(d decision) []Finding {
 			d.primary.ID, walRetention.Hours()))}
 }
 
+// attested says whether this change brings a usable attestation that a cluster was
+// rebuilt.
 func (s situation) attested(c Cluster) bool { return s.unattested(c) == "" }
 
-// unattested says why this change brings no usable provisioned value for a
-// cluster; empty: it brings one. It must be new in the document, later than
-// what made the cluster stale, detached or promoted, not in the future and not
-// used before. That the value is new holds without a ledger too: an old line
-// of the file never serves a second join.
+// unattested says why this change brings no usable attestation for a cluster; empty: it
+// brings one. The attestation must be new in the document, later than what made the
+// cluster stale, detached or promoted, not in the future, and not used before. That it
+// is new is checked without a ledger too: an old line of the file never serves a second
+// join.
 func (s situation) unattested(c Cluster) string {
 	at := c.Provisioned.At
 	given := "its 'provisioned' of " + at.UTC().Format(time.RFC3339)
@@ -134,8 +138,8 @@ func (s situation) unattested(c Cluster) string {
 	}
 }
 
-// provisionedBefore says whether the document before this change gave the
-// cluster the same provisioned value.
+// provisionedBefore says whether the document before this change gave the cluster the
+// same attestation.
 func (s situation) provisionedBefore(c Cluster) bool {
 	if s.topology.Previous == nil {
 		return false

@@ -86,8 +86,9 @@ var knownIssues = []knownIssue{
 // fencingBlocks is how long a channel may be blocked by #53118.
 const fencingBlocks = time.Minute
 
-// outlivedRetention says whether a channel's checkpoint is so old that messages behind it
-// may be gone. One that nothing waits for may stand still for as long as it likes.
+// outlivedRetention says whether messages that a channel waits for may be gone, because
+// its checkpoint is older than the log. A channel that nothing waits for may stand
+// still for as long as it likes.
 func (v View) outlivedRetention(p ChannelProgress) bool {
 	return p.Known && p.Unsent != nil && p.TimeTick > 0 && v.At.Sub(TickTime(p.TimeTick)) > walRetention
 }
@@ -113,7 +114,7 @@ func sendsOrdinary(t Transition) bool {
 	}
 }
 
-// writingPrimary is the primary that a change finds: it takes the configuration first.
+// writingPrimary is the primary that a change finds. It takes the configuration first.
 func (d decision) writingPrimary() string {
 	if d.transition == TransitionSwitchover {
 		return d.source
@@ -121,8 +122,8 @@ func (d decision) writingPrimary() string {
 	return d.primary.ID
 }
 
-// knownIssueFindings name the published defects that matter to the change or
-// the state, one finding for each cluster.
+// knownIssueFindings name the published defects of Milvus that matter to the change or
+// the state, one finding for each cluster. An offline plan has none.
 func (s situation) knownIssueFindings(d decision) []Finding {
 	var out []Finding
 	for _, c := range s.topology.Clusters {

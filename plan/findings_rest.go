@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// restFindings are what is worth saying of a topology for which nothing is
-// to be done.
+// restFindings describe a topology for which nothing is to be done: who does not
+// answer, drift, lag, replication that does not move, and collections that are missing.
 func (s situation) restFindings(d decision) []Finding {
 	out := append(s.unreachableFindings(d), s.missingFindings(d)...)
 	for _, p := range d.pairs {
@@ -23,6 +23,8 @@ func (s situation) restFindings(d decision) []Finding {
 	return out
 }
 
+// unreachableFindings name the members that do not answer, and those that answer and do
+// not tell what they believe. Stale ones and ones that may not be called are left out.
 func (s situation) unreachableFindings(d decision) []Finding {
 	var out []Finding
 	for _, c := range s.topology.Clusters {
@@ -59,8 +61,8 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
 }
 
-// driftFindings compare what a settled member stores with what the document
-// would send: another order is no difference to act on, other content is.
+// driftFindings compare what a settled member stores with what the document would send.
+// Another order of the lists is information; other content is drift.
 func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	v := s.view(c.ID)
 	stored := v.Belief.Configuration
@@ -84,9 +86,9 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	}
 }
 
-// lagFindings hold a standby's lag against the objective. A checkpoint stands
-// still on an idle channel, so that only a channel for which it was once shown
-// that nothing was unsent can be said to lag (milvus.md §6).
+// lagFindings compare the lag of a standby with the objective. The checkpoint of an
+// idle channel stands still, so a channel counts as lagging only if it was once shown
+// that nothing was unsent on it (milvus.md §6).
 func (s situation) lagFindings(c Cluster) []Finding {
 	v := s.view(c.ID)
 	if len(v.Progress) == 0 || s.topology.MaxLag <= 0 {
@@ -124,8 +126,8 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	return out
 }
 
-// trafficFindings: redirect targets that do not send traffic where it should
-// go. Before a failover it is a warning and delays nothing.
+// trafficFindings name the redirect targets that do not send traffic to the primary.
+// Before a failover this is a warning and delays nothing.
 func (s situation) trafficFindings(d decision) []Finding {
 	var wrong []string
 	for _, t := range s.observed.Traffic {
@@ -149,9 +151,9 @@ func (s situation) trafficFindings(d decision) []Finding {
 // as stalled where no record shows whether the checkpoint moved meanwhile.
 const stallWithoutRecord = time.Minute
 
-// stalledFindings: the edge is there, the source holds messages, and the
-// checkpoint does not move (milvus.md S60). Sending the configuration again
-// would change nothing, so no step follows from it.
+// stalledFindings: the edge is there, the source holds messages, and the checkpoint
+// does not move (milvus.md S60). No step follows from it: to send the same
+// configuration again would change nothing.
 func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	v := s.view(c.ID)
 	var longest time.Duration
@@ -177,8 +179,9 @@ func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	return []Finding{NewFinding(CodeReplicationStalled, c.ID, message, remedy)}
 }
 
-// stalled says how long a channel's oldest unsent message has waited, if its
-// checkpoint is known not to have moved, or it waited too long to ask.
+// stalled says how long the oldest unsent message of a channel has waited. ok:
+// replication of the channel is stalled, because its checkpoint is where it was
+// recorded before, or because the message waited too long without a record.
 func (s situation) stalled(v View, p ChannelProgress) (waited time.Duration, ok bool) {
 	if !p.Known || p.Unsent == nil {
 		return 0, false
@@ -196,11 +199,11 @@ func (s situation) stalled(v View, p ChannelProgress) (waited time.Duration, ok 
 	return waited, stands && waited > s.topology.MaxLag
 }
 
-// missingCollectionsFor is how long after a promotion collections are missed: later
+// missingCollectionsFor is how long after a promotion collections are missed. Later
 // they come and go by themselves.
 const missingCollectionsFor = 24 * time.Hour
 
-// missingFindings: collections that were seen on the promoted cluster while it
+// missingFindings name the collections that were seen on the promoted cluster while it
 // was a standby, and are not there now.
 func (s situation) missingFindings(d decision) []Finding {
 	id := d.primary.ID
@@ -226,9 +229,9 @@ func (s situation) missingFindings(d decision) []Finding {
 		"ask their owners whether they were dropped on purpose; if not, 'reconcile salvage "+s.topology.Name+"' shows what the old primary still holds, or take them from a backup")}
 }
 
-// Promoted says whether a topology's newest failover is recent enough for the
-// contents of the promoted cluster to be looked at: its collections are held
-// against those that the memory knows.
+// Promoted names the cluster that the newest failover of a topology promoted. ok: that
+// was recent, and the memory knows collections of it, so that its contents are worth
+// reading.
 func (m Memory) Promoted(topology string) (cluster string, ok bool) {
 	last, found := m.lastFailover(topology)
 	record, recorded := m.progress(last.Promoted)
@@ -247,7 +250,8 @@ const (
 	ReplicationUnproven ReplicationState = "unproven" // nothing shows that it flows: an idle source looks like a dead link
 )
 
-// replication judges the way from the old to the new primary of a switchover.
+// replication judges whether the writes of the old primary of a switchover reach the
+// new one.
 func (s situation) replication(d decision) ReplicationState {
 	if d.transition != TransitionSwitchover || s.offline {
 		return ReplicationNotAsked

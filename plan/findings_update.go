@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// updateFindings stand against steps that send an ordinary configuration.
+// updateFindings stand against steps that send an ordinary configuration: everything
+// but a force promote.
 func (s situation) updateFindings(d decision) []Finding {
 	out := s.freedFindings(d)
 	if d.transition == TransitionSwitchover {
@@ -30,13 +31,15 @@ func (s situation) updateFindings(d decision) []Finding {
 	return out
 }
 
-// receives says whether an update may concern the cluster: what is stale, or
-// was let go, gets no configuration.
+// receives says whether an update may concern the cluster. One that is stale, or was
+// let go before, gets no configuration.
 func (s situation) receives(c Cluster, v View) bool {
 	return c.Role == RolePrimary || c.Role == RoleStandby || c.Role == RoleDetached && v.Belief.Kind == BeliefStandby
 }
 
-// readiness says what keeps a cluster that is up from being sent an update.
+// readiness says what keeps a cluster that is up from being sent an update: a refused
+// token, a version that cannot be read back, or an identity that is not proven. nil:
+// nothing.
 func (s situation) readiness(c Cluster, v View) []Finding {
 	switch {
 	case v.Credential == CredentialRefused:
@@ -61,8 +64,9 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	}
 }
 
-// receiverFindings hold the steps that are left to what every receiver must
-// show, whatever they came from: the table or an open intent.
+// receiverFindings check the steps that are left, whether they come from the table or
+// from an open intent, against what every receiver must show: it is listed, may be
+// called, is up, and can be read back.
 func (s situation) receiverFindings(steps []Step) []Finding {
 	var out []Finding
 	for _, step := range steps {
@@ -92,8 +96,8 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 	return out
 }
 
-// freedFindings refuse a configuration that would drop a target which the
-// document does not let go: Milvus makes what is dropped a writable cluster.
+// freedFindings refuse a configuration that would drop a target which the document does
+// not let go. Milvus makes a cluster that is dropped writable.
 func (s situation) freedFindings(d decision) []Finding {
 	var out []Finding
 	for _, id := range []string{d.primary.ID, d.source} {
@@ -110,8 +114,8 @@ func (s situation) freedFindings(d decision) []Finding {
 	return out
 }
 
-// rejections predict what the server would refuse for a listed member: its
-// uri never changes, its channels only grow (milvus.md V18, V19).
+// rejections predict what the server would refuse for a member that is listed: its uri
+// never changes, and its channels only grow (milvus.md V18, V19).
 func (s situation) rejections(c Cluster, v View) []Finding {
 	var out []Finding
 	for _, m := range v.Belief.Configuration.Clusters {
@@ -134,6 +138,7 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 	return out
 }
 
+// refusedToken is the finding of a cluster that refused our token.
 func (s situation) refusedToken(id string) Finding {
 	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
 		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.topology.Name+"'")

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// writerFindings tell two writers from none.
+// writerFindings tell more than one cluster that can take writes (SPLIT_BRAIN) and none
+// that can (NO_PRIMARY).
 func (s situation) writerFindings(d decision) []Finding {
 	var writers, stale []string
 	up := false
@@ -32,7 +33,8 @@ func (s situation) writerFindings(d decision) []Finding {
 	return nil
 }
 
-// splitRemedy ends two writers: by the fence, where Git says which is stale.
+// splitRemedy is how to end two writers: by a fence, where Git says which of them is
+// stale; else by adopting the one that people chose.
 func (s situation) splitRemedy(stale []string) string {
 	if len(stale) > 0 {
 		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.topology.Name + "/" + stale[0] + "'"
@@ -40,8 +42,8 @@ func (s situation) splitRemedy(stale []string) string {
 	return "stop writes to all but one by network or load balancer now; 'reconcile status " + s.topology.Name + "' shows what each believes; after a failover by hand 'reconcile adopt " + s.topology.Name + "'"
 }
 
-// writesRightly says whether a writable cluster besides the primary is as it
-// should be: detached on its own, wiped, or joining under the join rules.
+// writesRightly says whether a writable cluster other than the primary is as it should
+// be: detached and on its own, wiped, or joining under the join rules.
 func (s situation) writesRightly(d decision, c Cluster, v View) bool {
 	if c.ID == d.primary.ID {
 		return false
@@ -58,6 +60,7 @@ func (s situation) writesRightly(d decision, c Cluster, v View) bool {
 	}
 }
 
+// joinPasses says whether a cluster joins and the join rules allow it.
 func (s situation) joinPasses(d decision, c Cluster) bool {
 	for _, p := range d.pairs {
 		if p.member.ID == c.ID && p.cell.join {
@@ -72,7 +75,8 @@ func (s situation) joinPasses(d decision, c Cluster) bool {
 	return false
 }
 
-// rolesKnown: no member that answers hides its belief.
+// rolesKnown says whether every member that answers told what it believes. Else "no
+// cluster can take writes" would be a guess.
 func (s situation) rolesKnown() bool {
 	for _, v := range s.views {
 		if v.Reach == ReachUp && v.Belief.Kind == BeliefUnknown {
@@ -82,9 +86,9 @@ func (s situation) rolesKnown() bool {
 	return true
 }
 
-// StaleLog is what the log of a stale cluster that takes writes was found to
-// hold behind its salvage checkpoints: nobody else has it. The zero value is
-// not read.
+// StaleLog is what the log of a stale cluster that takes writes was found to hold
+// behind its salvage checkpoints: no other cluster has it. The zero value says that it
+// was not read.
 type StaleLog struct {
 	Cluster  string
 	Known    bool      // every channel could be read
@@ -93,7 +97,8 @@ type StaleLog struct {
 	Newest   time.Time // of those counted, by the cluster's own ticks; zero: none
 }
 
-// staleFinding flags a cluster that is, or will be, a stale old primary.
+// staleFinding flags a cluster that is stale, or becomes stale by this plan: how it
+// answers, what only it holds, and the command that makes it refuse writes.
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
 	var state string
@@ -116,7 +121,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		fmt.Sprintf("%s is stale%s, and %s is the primary: %s; it is never put back by itself", stale.ID, s.staleSince(stale.ID), primary.ID, state), remedy)
 }
 
-// staleSince says since when a cluster is known to be stale, and by whom.
+// staleSince says, to continue "… is stale", since when that is recorded and by whom.
 func (s situation) staleSince(cluster string) string {
 	mark, ok := s.memory.staleMark(cluster)
 	if !ok {
@@ -129,8 +134,9 @@ func (s situation) staleSince(cluster string) string {
 	return text
 }
 
-// divergingWrites says what a stale cluster took that nobody else has, and whether it
-// goes on: a message that is younger than its staleness was written to it since.
+// divergingWrites says, to continue "it takes writes", what a stale cluster took that
+// the primary never got, and whether it goes on: a message that is younger than the
+// stale mark was written since.
 func (s situation) divergingWrites(primary, stale string) string {
 	i := slices.IndexFunc(s.observed.Logs, func(l StaleLog) bool { return l.Cluster == stale })
 	if i < 0 {

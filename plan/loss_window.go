@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// lossWindow bounds what a failover from primary to candidate may lose:
-// first failed round − replicated-through, per channel and overall. What is
-// not known is nil, never 0.
+// lossWindow bounds what a failover to candidate may lose: from what it had replicated
+// to the first failed round, for each channel and overall. A bound that is not known is
+// nil, never 0.
 func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 	v := s.view(candidate)
 	record, recorded := s.memory.progress(candidate)
@@ -33,9 +33,9 @@ func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 	return w
 }
 
-// backlogFree tells of a channel when it was last recorded to have nothing unsent
-// by the very source that its standby replicates from now; zero: never. One channel
-// that is behind says nothing of the others.
+// backlogFree returns a function that says of a channel when it was last recorded to
+// have nothing unsent by the source that its standby replicates from now; the zero
+// time: never. One channel that is behind says nothing about the others.
 func (r ProgressRecord) backlogFree(source string) func(channel string) time.Time {
 	return func(channel string) time.Time {
 		if r.Source == "" || r.Source != source {
@@ -51,8 +51,8 @@ func (r ProgressRecord) backlogFree(source string) func(channel string) time.Tim
 	}
 }
 
-// measure fills the per-channel windows and the overall bound, which is the
-// largest of them and unknown as soon as one of them is.
+// measure fills in the window of each channel and the overall bound. That is the
+// greatest of them, and unknown as soon as one is.
 func (w *Window) measure(channels []ChannelProgress, backlogFree func(channel string) time.Time, failedAt time.Time) {
 	known := len(channels) > 0
 	for _, c := range channels {
@@ -79,9 +79,9 @@ func (w *Window) measure(channels []ChannelProgress, backlogFree func(channel st
 	}
 }
 
-// Untouched are the channels on which nothing was ever replicated and of which the
-// log of their source showed that nothing was ever written there, and until when:
-// nothing older than that is lost on them.
+// Untouched counts the channels on which nothing was ever replicated and where the log
+// of the source showed that nothing was ever written, and says until when it showed
+// that: nothing written before is lost on them.
 func (w *Window) Untouched() (channels int, until time.Time) {
 	if w == nil {
 		return 0, time.Time{}
@@ -97,12 +97,12 @@ func (w *Window) Untouched() (channels int, until time.Time) {
 	return channels, until
 }
 
-// clockSkew is how far ahead of our clock a source's tick may be before the
-// two clocks are known to disagree, and their difference to mean nothing.
+// clockSkew is how far the time tick of a source may be ahead of our clock. Beyond it
+// the two clocks disagree, and their difference means nothing.
 const clockSkew = 5 * time.Second
 
-// channelWindow bounds one channel. A channel on which nothing was ever
-// replicated has a bound only if it was shown that nothing was unsent.
+// channelWindow bounds one channel. Where nothing was ever replicated there is a bound
+// only if it was shown that nothing was unsent.
 func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWindow {
 	cw := ChannelWindow{Channel: c.Channel, Known: c.Known, Started: c.Known && c.TimeTick > 0}
 	if !c.Known {
@@ -129,11 +129,11 @@ func channelWindow(c ChannelProgress, backlogFree, failedAt time.Time) ChannelWi
 	return cw
 }
 
-// SalvageWindow is the exact window after a promotion, from the salvage
-// checkpoints that the promoted cluster kept for source: what the old primary
-// wrote after them is not there. The checkpoint of an idle channel stands still, so
-// that it counts from when the record shows that nothing was unsent. It is nil when
-// a channel's checkpoint is not known.
+// SalvageWindow is the exact window after a promotion. The promoted cluster keeps a
+// salvage checkpoint for source on each channel: what the old primary wrote after it is
+// not there. The checkpoint of an idle channel stands still, so it counts from when the
+// record shows that nothing was unsent. nil: the checkpoint of some channel is not
+// known.
 func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time, record ProgressRecord) *Window {
 	salvaged := salvagedProgress(channels, source)
 	if len(salvaged) == 0 {
@@ -147,8 +147,8 @@ func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time
 	return w
 }
 
-// salvagedProgress is how far channels had replicated source when they left it;
-// none if one of them does not tell.
+// salvagedProgress is how far channels had replicated source when they left it; nil if
+// one of them does not tell.
 func salvagedProgress(channels []ChannelProgress, source string) []ChannelProgress {
 	var out []ChannelProgress
 	for _, c := range channels {
@@ -177,13 +177,13 @@ func newestTick(channels []ChannelProgress) time.Time {
 	return newest
 }
 
-// smallestBound is the smallest bound on a loss that is offered for copying.
+// smallestBound is the least bound on a loss that a message offers for copying.
 const smallestBound = 2 * time.Minute
 
-// Bound is a value of Failover-Max-Data-Loss that the window fits into, whole
-// minutes such as "2m": twice of it, since an apply begins its own rounds later
-// than the plan that was read. It is empty when the window has no upper bound,
-// since every value would deny then.
+// Bound is a value of Failover-Max-Data-Loss that the window fits into, in whole
+// minutes such as "2m". It is twice the window, since an apply begins its own rounds
+// later than the plan that was read. Empty: the window has no upper bound, and every
+// value would deny.
 func (w *Window) Bound() string {
 	if w == nil || w.Upper == nil {
 		return ""
@@ -193,8 +193,9 @@ func (w *Window) Bound() string {
 }
 
 // failureBegan is when the old primary was first seen to fail: by the rounds of this
-// process, by those of a daemon that recorded theirs and that these join, or by the
-// intent that is carried on. What was seen before it last lived does not count.
+// process, by the recorded rounds of a daemon that these go on with, or by the intent
+// that is resumed. Failures before it was last known to live do not count. Without any,
+// it is the time of the view.
 func (s situation) failureBegan(old, candidate string) time.Time {
 	began := s.memory.Now
 	if v := s.view(old); !v.At.IsZero() {
@@ -210,8 +211,8 @@ func (s situation) failureBegan(old, candidate string) time.Time {
 	return began
 }
 
-// resumesFailover says whether the failover to a cluster carries on an intent that knows
-// when the failure began.
+// resumesFailover says whether the failover to candidate resumes an intent that
+// recorded when the failure began.
 func (s situation) resumesFailover(i Intent, candidate string) bool {
 	target, promotes := i.PromotionTarget()
 	return promotes && target == candidate && !i.FailedAt.IsZero() && s.begunBy(i) && (i.MayHaveSent || i.Effected)
@@ -223,14 +224,15 @@ func (s situation) knownAliveSince(at time.Time, record ProgressRecord, candidat
 	return record.At.After(at) || newestTick(s.candidateProgress(candidate)).After(at)
 }
 
-// sameOutageWithin is how long after the last round that a daemon recorded those of
-// another process may begin and still go on with them: two of its sweeps.
+// sameOutageWithin is how long after the last recorded round of a daemon the rounds of
+// another process may begin and still belong to the same outage: two sweeps of the
+// daemon.
 const sameOutageWithin = time.Minute
 
-// FirstFailure is when the old primary was first seen to fail in the run of rounds
-// that goes on now. Rounds that an earlier process recorded beside the progress of
-// the candidate are part of it if these join them, and none of these saw a sign of
-// life.
+// FirstFailure is when the old primary was first seen to fail in the run that goes on.
+// Rounds that an earlier process recorded beside the progress of the candidate belong
+// to the run if these follow them closely and none of these saw a sign of life. ok is
+// false where nothing failed.
 func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time, bool) {
 	j := JudgeLoss(e, Failover{}, now)
 	at, failing := j.firstFailed()
@@ -260,10 +262,10 @@ func (s situation) evidence(old, candidate string) Evidence {
 // whether it was replicated or not.
 const walRetention = 72 * time.Hour
 
-// lostToRetention says what a standby may have lost for good, empty if nothing:
-// what came after the last that it is known to have replicated is gone from the
-// log of its source once that is older than the log. Milvus skips such a gap
-// without a word on Pulsar, and retries for ever on Kafka (milvus.md S62).
+// lostToRetention says in words what a standby may have lost for good; empty: nothing.
+// The source drops its log once it is older than walRetention. What the standby had not
+// replicated by then is gone: Milvus skips the gap without a word on Pulsar and retries
+// for ever on Kafka (milvus.md S62).
 func (s situation) lostToRetention(source string, v View) string {
 	record, _ := s.memory.progress(v.Cluster)
 	free := record.backlogFree(source)
@@ -282,7 +284,7 @@ func (s situation) lostToRetention(source string, v View) string {
 		through.UTC().Format(time.RFC3339), source, walRetention.Hours())
 }
 
-// rebuildGap is what to do about a standby that may have such a gap.
+// rebuildGap is the remedy for a standby that may have such a gap.
 func rebuildGap(standby string) string {
 	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', raising 'generation' each time, unless the log of its source is kept for longer"
 }

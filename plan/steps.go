@@ -2,8 +2,10 @@ package plan
 
 import "slices"
 
-// steps builds the ordered steps of a decided transition. It answers nil when
-// the state does not allow the transition to be formed.
+// steps are the steps of a decided transition in their order, numbered from 1. Steps of
+// one wave run at the same time, waves one after the other. nil: the clusters store
+// nothing from which the steps could be formed, or the transition has rules of its own
+// (fence).
 func (s situation) steps(d decision) []Step {
 	var out []Step
 	switch d.transition {
@@ -25,6 +27,9 @@ func (s situation) steps(d decision) []Step {
 	return out
 }
 
+// storedConfiguration is a copy of what a cluster stores; nil: nothing, or not known.
+// It becomes Step.Before, which apply compares with the live configuration before it
+// sends.
 func (s situation) storedConfiguration(id string) *Configuration {
 	c := s.view(id).Belief.Configuration
 	if len(c.Clusters) == 0 {
@@ -34,8 +39,10 @@ func (s situation) storedConfiguration(id string) *Configuration {
 	return &out
 }
 
-// failoverSteps promote the desired primary with exactly itself and no edges:
-// the server rebuilds the configuration from its stored entry (milvus.md §2.9).
+// failoverSteps record the stale clusters, promote, verify and redirect. The force
+// promote carries the cluster's own entry and no edges: the server rebuilds the
+// configuration from what it stores (milvus.md §2.9). A primary that writes already,
+// because the cluster that replaced it is lost, gets an ordinary update.
 func (s situation) failoverSteps(d decision) []Step {
 	v := s.view(d.primary.ID)
 	var out []Step
@@ -58,6 +65,7 @@ func (s situation) failoverSteps(d decision) []Step {
 	)
 }
 
+// forcePromoteStep sends a standby the list of itself alone, with its stored channels.
 func (s situation) forcePromoteStep(c Cluster) Step {
 	own, ok := s.view(c.ID).Belief.Configuration.Member(c.ID)
 	if !ok {
@@ -67,8 +75,8 @@ func (s situation) forcePromoteStep(c Cluster) Step {
 	return Step{Wave: 2, Action: ActionForcePromote, Cluster: c.ID, Reason: ReasonPrimaryLost, Before: s.storedConfiguration(c.ID), After: &after}
 }
 
-// dropLostSteps tells a former primary that still takes writes, and its standbys,
-// to go on without the cluster that was promoted instead and is lost.
+// dropLostSteps tell a primary that still takes writes, and its standbys, to go on
+// without the cluster that was promoted instead of it and is lost.
 func (s situation) dropLostSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.primary.ID)
 	out := []Step{s.updateStep(2, d.primary.ID, ReasonPrimaryLost, after)}
@@ -96,8 +104,8 @@ func (s situation) switchoverSteps(d decision) []Step {
 	return append(out, s.closingSteps(2, d.primary.ID, true)...)
 }
 
-// joinSteps tell the primary first, with the old standbys as the barrier, and
-// the new standbys after the primary was read back (milvus.md §4.1, §4.5).
+// joinSteps tell the primary and its standbys of today first, and the new standbys in
+// the next wave, once the primary was read back (milvus.md §4.1, §4.5).
 func (s situation) joinSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), s.orderedBy(d))
 	reason := ReasonJoins
@@ -157,12 +165,14 @@ func (s situation) detachSteps(d decision) []Step {
 	return append(out, s.closingSteps(2, d.primary.ID, false)...)
 }
 
+// updateStep sends a cluster a whole configuration, in the given wave.
 func (s situation) updateStep(wave int, id string, reason Reason, after Configuration) Step {
 	a := after.Clone()
 	return Step{Wave: wave, Action: ActionUpdate, Cluster: id, Reason: reason, Before: s.storedConfiguration(id), After: &a}
 }
 
-// closingSteps waits, verifies and, when the primary moved, redirects.
+// closingSteps wait until all members store what was sent, verify the primary and, when
+// the primary moved, redirect traffic: one wave each, from the given one on.
 func (s situation) closingSteps(wave int, primary string, moves bool) []Step {
 	out := []Step{
 		{Wave: wave, Action: ActionWait, Cluster: primary, Reason: ReasonProveReplication},
@@ -174,7 +184,8 @@ func (s situation) closingSteps(wave int, primary string, moves bool) []Step {
 	return out
 }
 
-// primaryAndStandbys are the primary and the standbys, by id.
+// primaryAndStandbys are the members that get the configuration of the topology, sorted
+// by id.
 func (s situation) primaryAndStandbys() []Cluster {
 	var out []Cluster
 	for _, c := range s.topology.Clusters {
@@ -185,9 +196,9 @@ func (s situation) primaryAndStandbys() []Cluster {
 	return out
 }
 
-// keepOrder gives the wanted configuration the live order of one cluster's
-// stored list where that is a permutation of it: order is part of equality
-// on the server (milvus.md §2.3).
+// keepOrder puts the wanted configuration into the order in which the cluster live
+// stores it, if both have the same members. The order of both lists is part of equality
+// on the server (milvus.md §2.3), so another order would be a needless change.
 func (s situation) keepOrder(want Configuration, live string) Configuration {
 	stored := s.view(live).Belief.Configuration
 	if len(stored.Clusters) != len(want.Clusters) {
@@ -212,9 +223,9 @@ func (s situation) keepOrder(want Configuration, live string) Configuration {
 	return out
 }
 
-// growSteps send the longer lists to the primary and its standbys at once, in
-// the live order: a call on a standby waits until replication brings it
-// (milvus.md §2.5). Nothing but the channels changes, as versions up to 2.6.15
+// growSteps send the longer lists of channels to the primary and its standbys at the
+// same time, in the live order: a call on a standby waits until replication brings the
+// change (milvus.md §2.5). Nothing but the channels changes, as versions up to 2.6.15
 // demand (milvus.md V21).
 func (s situation) growSteps(d decision) []Step {
 	after := s.keepOrder(star(d.primary, s.topology.withRole(RoleStandby)), d.primary.ID)
