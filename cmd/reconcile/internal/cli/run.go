@@ -74,6 +74,7 @@ type service struct {
 	files   fileWatch
 	// recalled is what was last read of the ledger for clients.
 	recalled lastRead
+	told     told
 }
 
 func runRun(ctx context.Context, g *globals, profiles bool) error {

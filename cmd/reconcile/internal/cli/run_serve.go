@@ -6,9 +6,11 @@ import (
 	"net/http/pprof"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
@@ -38,13 +40,13 @@ func (d *service) server(c schema.Config, files *tlsFiles, profiles bool) (*serv
 	if err != nil {
 		return nil, err
 	}
-	s.Handle("GET /metrics", d.metrics.Handler())
-	s.Handle("GET /{$}", serve.NewPage(board, d.records))
+	s.HandleGated("GET /metrics", d.metrics.Handler())
+	s.HandleGated("GET /{$}", serve.NewPage(board, d.records))
 	events := serve.NewEvents(board, readers)
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
-	s.Handle("GET /api/v1/status", serve.Status(board))
-	s.Handle("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
+	s.HandleGated("GET /api/v1/status", serve.Status(board))
+	s.HandleGated("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
 	if profiles {
 		runtime.SetMutexProfileFraction(mutexEvery)
 		runtime.SetBlockProfileRate(int(blockedFor.Nanoseconds()))
@@ -72,11 +74,40 @@ func endpointsOf(c schema.Config) map[string]string {
 	return out
 }
 
+// told is what clients are told of the ledger. It is read once a second at most, however
+// many ask: whatever is carried out needs the ledger, too.
+type told struct {
+	mu      sync.Mutex
+	at      time.Time // of the newest read
+	memory  reconcile.Remembered
+	history []ledger.Record
+	err     error
+}
+
+// fresh is how old what clients are told of the ledger may be.
+const fresh = time.Second
+
+// tell reads the ledger, unless that was done within the last second. A client that
+// goes ends no read: others wait for it.
+func (d *service) tell(ctx context.Context) (reconcile.Remembered, []ledger.Record, error) {
+	t := &d.told
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := d.g.clock(); t.at.IsZero() || now.Sub(t.at) >= fresh || now.Before(t.at) {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordsWithin)
+		defer cancel()
+		var s ledger.Snapshot
+		if t.memory, t.err = (ledgerRecord{g: d.g, ledger: d.ledger, last: &d.recalled}).Read(bounded); t.err == nil {
+			s, t.err = d.ledger.Read(bounded)
+		}
+		t.history, t.at = s.History(""), d.g.clock()
+	}
+	return t.memory, t.history, t.err
+}
+
 // recall is what the ledger says of a topology that the loop does not know.
 func (d *service) recall(ctx context.Context, topology string) (daemon.TopologyStatus, bool) {
-	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
-	defer cancel()
-	m, err := ledgerRecord{g: d.g, ledger: d.ledger, last: &d.recalled}.Read(bounded)
+	m, _, err := d.tell(ctx)
 	if err != nil {
 		return daemon.TopologyStatus{}, false
 	}
@@ -86,14 +117,11 @@ func (d *service) recall(ctx context.Context, topology string) (daemon.TopologyS
 // records are the newest entries of the ledger by topology, newest first. A
 // ledger that does not answer leaves the page without them.
 func (d *service) records(ctx context.Context) map[string][]serve.Record {
-	bounded, cancel := context.WithTimeout(ctx, recordsWithin)
-	defer cancel()
-	snapshot, err := d.ledger.Read(bounded)
+	_, history, err := d.tell(ctx)
 	if err != nil {
 		return nil
 	}
 	out := map[string][]serve.Record{}
-	history := snapshot.History("")
 	for i := len(history) - 1; i >= 0; i-- {
 		if r := history[i]; r.Topology != "" && len(out[r.Topology]) < recordsShown {
 			out[r.Topology] = append(out[r.Topology], serve.Record{At: r.At, Text: recordWords(r)})

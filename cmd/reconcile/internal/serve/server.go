@@ -85,6 +85,9 @@ func Listen(o Options) (*Server, error) {
 // Handle adds a handler before Run. Patterns are those of http.ServeMux.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
+// HandleGated adds a handler of answers that take work: few of them are made at once.
+func (s *Server) HandleGated(pattern string, h http.Handler) { s.mux.Handle(pattern, gated(h)) }
+
 // OnStop has f called when the server stops, to end what would not by itself.
 func (s *Server) OnStop(f func()) { s.http.RegisterOnShutdown(f) }
 
