@@ -60,7 +60,7 @@ func (u *fileUses) reads(of string, from any, stops bool, read func() error) {
 // further adds what is read while it runs, beside what the clusters need.
 func (e *environment) further() {
 	u, c := &e.uses, e.config
-	u.reads(gitAuthUse, gitAuthUse, true, func() error {
+	u.reads(gitAuthUse, gitAuthUse, false, func() error {
 		_, err := e.git.Auth()
 		return err
 	})
@@ -91,7 +91,7 @@ func (u *fileUse) spoken() string {
 	return fmt.Sprintf("%s and %d more", strings.Join(u.of[:few], ", "), len(u.of)-few)
 }
 
-// gitAuthUse is what each fetch needs, and tells of.
+// gitAuthUse is what each fetch of a remote needs, and tells of.
 const gitAuthUse = "git.auth"
 
 // unusable is a use that has a fault.
