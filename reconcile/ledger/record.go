@@ -52,6 +52,14 @@ type Record struct {
 	Hash       string
 }
 
+// TransitionText is the transition in a word; empty for a record of none.
+func (r Record) TransitionText() string {
+	if r.Transition == plan.TransitionNone {
+		return ""
+	}
+	return r.Transition.String()
+}
+
 // Served is the SDK document that a topology is served.
 type Served struct {
 	Version  int64

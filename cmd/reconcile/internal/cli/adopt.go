@@ -46,12 +46,12 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 	if err != nil {
 		return err
 	}
-	e, err := g.beside(w.Top)
+	e, err := g.options().OpenForWorkTree(w.Top)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	views := observer{e.fleet.Reader(), g}.Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{})
+	defer e.Close()
+	views := e.Observer().Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{})
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/reconcile"
 )
 
@@ -44,26 +45,26 @@ approval.`,
 func runApply(ctx context.Context, g *globals, o applyOptions, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	g.keepFor = keptConnections // the look under the lock goes where the first one went
-	e, err := g.open(ctx)
+	g.keepFor = wire.KeptConnections // the look under the lock goes where the first one went
+	e, err := g.options().Open(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	rev, err := e.revision(ctx, o.commit, "", names)
+	defer e.Close()
+	rev, err := e.Revision(ctx, o.commit, "", names)
 	if err != nil {
 		return err
 	}
-	a, err := e.apply(ctx, rev)
+	a, err := e.Apply(ctx, rev)
 	if err != nil {
 		return err
 	}
 	a.LockWait = o.lockWait
-	t, err := e.trackedTip(ctx, rev, o.commit)
+	t, err := e.TrackedTip(ctx, rev, o.commit)
 	if err != nil {
 		return err
 	}
-	a.Superseded, a.Rewritten, a.RereadGit = t.superseded, t.rewritten, e.again(rev, o.commit)
+	a.Superseded, a.Rewritten, a.RereadGit = t.Superseded, t.Rewritten, e.RereadGit(rev, o.commit)
 	if o.plan != "" {
 		if a.Pinned, err = pinned(o.plan); err != nil {
 			return err
@@ -73,8 +74,8 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	if err != nil {
 		return err
 	}
-	e.remember(ctx, a, report, t)
-	e.notifyApplied(ctx, report)
+	e.Remember(ctx, a, report, t)
+	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.clock())
 	g.report(func(w io.Writer, form string) error {

@@ -184,8 +184,8 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 	if err != nil {
 		own = "" // git says so of what is not set
 	}
-	if _, err := os.Stat(g.configPath()); err == nil {
-		config, err := g.readConfig()
+	if _, err := os.Stat(g.options().ConfigPath()); err == nil {
+		config, err := g.options().ReadConfig()
 		switch {
 		case err == nil && config.Approval.Repository != "" && cloneOf(ctx, dir, config.Git.URL):
 			return config.Approval.Repository, nil

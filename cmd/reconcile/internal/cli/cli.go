@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
 // Stdio is where a command reads and writes.
@@ -26,7 +27,7 @@ type Stdio struct {
 	Err io.Writer
 	// Drill is for tests that stop or kill the process at a named point; nil
 	// for everybody else.
-	Drill *Drill
+	Drill *wire.Drill
 }
 
 // Main runs one command line and returns its exit code.

@@ -110,8 +110,8 @@ func (g *globals) localRepositories() []gitsource.Config {
 		return []gitsource.Config{{URL: g.repo, Ref: g.ref, Path: g.pathOr("topologies")}}
 	}
 	var out []gitsource.Config
-	if config, err := g.readConfig(); err == nil {
-		out = append(out, gitConfig(g, config))
+	if config, err := g.options().ReadConfig(); err == nil {
+		out = append(out, g.options().GitConfig(config))
 	}
 	return append(out, gitsource.Config{URL: ".", Ref: g.ref, Path: g.pathOr("topologies")})
 }

@@ -2,20 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/doctor"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/ledger"
-	"milvus-reconcile/reconcile/milvus"
 )
 
 func newDoctor(g *globals) *cobra.Command {
@@ -54,20 +49,12 @@ func runDoctor(ctx context.Context, g *globals, names []string, upgrade string) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.prepare()
+	e, err := g.options().Prepare()
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	x := examination{e: e}
-	if err := x.git(ctx); err != nil {
-		return err
-	}
-	rev, err := e.revision(ctx, "", "", names)
-	if err != nil {
-		return err
-	}
-	d, err := x.examine(ctx, rev, to)
+	defer e.Close()
+	d, rev, err := doctor.Examine(ctx, e, names, to)
 	if err != nil {
 		return err
 	}
@@ -85,274 +72,4 @@ func doctorExit(d render.Diagnosis, rev desired.Revision) ExitCode {
 	default:
 		return ExitOK
 	}
-}
-
-// examination collects what is found.
-type examination struct {
-	e      *environment
-	checks []render.Check
-}
-
-func (x *examination) check(c render.Check) { x.checks = append(x.checks, c) }
-
-// git fetches; a remote that cannot be read stops every apply, but what a
-// failover would meet is told from the last copy.
-func (x *examination) git(ctx context.Context) error {
-	down := x.e.fetch(ctx)
-	if down == nil {
-		x.check(render.Check{Area: "git", Subject: x.e.git.URL, Verdict: render.CheckOK, Message: "the tracked ref was fetched"})
-		return nil
-	}
-	if _, err := x.e.repo.UseCopy(); err != nil {
-		return fmt.Errorf("%w (hint: %s)", down, breakGlass[0])
-	}
-	x.check(render.Check{
-		Area: "git", Subject: x.e.git.URL, Verdict: render.CheckFailed, Blocks: true,
-		Message: "it cannot be read, and apply does not rest on a copy: " + down.Error(), Remedy: breakGlass[0],
-	})
-	return nil
-}
-
-// breakGlass is what is left when reconcile cannot act: Git first.
-var breakGlass = []string{
-	"If Git is lost, act from a clone that has the commit and its tags: 'reconcile apply TOPOLOGY --repo CLONE'.",
-	"If the ledger or this machine is lost, promote by hand: send the standby UpdateReplicateConfiguration with itself as the only cluster, no topology and force_promote, as Milvus' failover guide says. Then 'reconcile adopt TOPOLOGY'.",
-	"Keep a clone, the operator's configuration and its secrets outside the primary's region.",
-}
-
-// examine looks at everything of the revision.
-func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan.Version) (render.Diagnosis, error) {
-	topologies := rev.Desired.Topologies
-	if len(topologies) == 0 && len(rev.Problems) == 0 {
-		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.Commit)
-	}
-	for _, p := range rev.Problems {
-		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
-	}
-	snapshot := x.ledger(ctx, topologies)
-	views, rights, err := x.look(ctx, topologies)
-	if err != nil {
-		return render.Diagnosis{}, err
-	}
-	memory := snapshot.Memory()
-	memory.Now = x.e.g.clock()
-	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, memory)
-	for _, r := range rehearsals {
-		x.begun(r)
-	}
-	x.clusters(topologies, views, rights)
-	if err := x.approvers(memory.Now, topologies); err != nil {
-		return render.Diagnosis{}, err
-	}
-	x.gitClock(ctx, rev)
-	x.files(ctx, memory.Now)
-	traffic, err := x.redirects(ctx, topologies)
-	if err != nil {
-		return render.Diagnosis{}, err
-	}
-	x.places(ctx, topologies)
-	rewritten, err := x.rewritten(ctx, rev)
-	if err != nil {
-		return render.Diagnosis{}, err
-	}
-	d := render.Diagnosis{Commit: rev.Commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
-	for _, t := range topologies {
-		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name], views}))
-	}
-	if to.Exact() {
-		d.Upgrades = x.upgrades(ctx, topologies, views, to)
-	}
-	return d, nil
-}
-
-// look reads the clusters, and brings the documents to what they store.
-func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
-	defer x.e.g.doing("looking at the clusters")()
-	reader := x.e.fleet.Reader()
-	views := reader.Observe(ctx, topologies, plan.Depth{Progress: true, Unlisted: true})
-	for i, t := range topologies {
-		topologies[i] = t.AsLive(plan.Observed{Views: views})
-	}
-	rights := reader.Rights(ctx, topologies, views)
-	if err := ctx.Err(); err != nil {
-		return nil, nil, fmt.Errorf("observe the clusters: %w", err)
-	}
-	return views, rights, nil
-}
-
-// upgrades says how to bring each topology to a version.
-func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to plan.Version) []plan.Upgrade {
-	streams := x.e.fleet.Reader().Streams(ctx, topologies, views)
-	var out []plan.Upgrade
-	for _, t := range topologies {
-		out = append(out, plan.AdviseUpgrade(t, plan.Observed{Views: views}, streams, to))
-	}
-	return out
-}
-
-// rewritten names the topologies whose history was moved; a ledger that cannot
-// be read is reported by its own check.
-func (x *examination) rewritten(ctx context.Context, rev desired.Revision) (map[string]string, error) {
-	if x.e.config.Ledger.IsZero() || x.e.elsewhere("") {
-		return map[string]string{}, nil
-	}
-	l, err := x.e.ledger()
-	if err != nil {
-		return map[string]string{}, nil //nolint:nilerr // see above
-	}
-	if _, err := x.e.g.recall(ctx, l); err != nil {
-		return map[string]string{}, nil //nolint:nilerr // see above
-	}
-	return x.e.rewritten(ctx, l, rev)
-}
-
-// found is what the planner cannot know of.
-type found struct {
-	rights    []milvus.Rights
-	traffic   map[string][]render.Obstacle // by topology/standby
-	rewritten string                       // how the history of the topology was moved
-	views     []plan.View
-}
-
-// diagnosed puts together what stands against the standbys of one topology.
-func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f found) render.DiagnosedTopology {
-	primary, _ := t.Primary()
-	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
-	for _, r := range rehearsals {
-		if r.Topology != t.Name {
-			continue
-		}
-		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded}
-		if !r.Excluded {
-			s.Loss = r.Plan.DataLoss
-			s.Obstacles = x.obstacles(r, f)
-			s.Obstacles = append(s.Obstacles, unseen(plan.Observed{Views: f.views}.View(primary.ID))...)
-			s.Obstacles = append(s.Obstacles, f.traffic[t.Name+"/"+r.Standby]...)
-			if t.VerifyLevel(x.e.config.Limits) != plan.VerifyRole {
-				s.Obstacles = append(s.Obstacles, unverified(r.Standby, f.rights)...)
-			}
-		}
-		out.Standbys = append(out.Standbys, s)
-	}
-	return out
-}
-
-// begun reports an intent that is open and that the next apply carries on.
-func (x *examination) begun(r plan.Rehearsal) {
-	for _, f := range r.Plan.Findings {
-		if f.Code == plan.CodePromotionInDoubt && f.Severity == plan.SeverityWarning {
-			x.check(render.Check{Area: "ledger", Subject: r.Topology, Verdict: render.CheckWarning, Message: f.Message, Remedy: f.Remedy})
-		}
-	}
-}
-
-// obstacles are the planner's findings, and what it cannot know of.
-func (x *examination) obstacles(r plan.Rehearsal, known found) []render.Obstacle {
-	var out []render.Obstacle
-	unread := x.secrets(r.Standby)
-	if unread != nil {
-		out = append(out, render.Obstacle{Message: unread.Error(), Remedy: "put the secret where the configuration says"})
-	}
-	for _, f := range r.Blocking() {
-		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby {
-			continue // that is why
-		}
-		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
-	}
-	for _, f := range r.Plan.Findings {
-		if f.Cluster == r.Standby && f.Severity != plan.SeverityBlocking && (f.Code == plan.CodeChannelNotAttached || f.Code == plan.CodePromotionHalfDone) {
-			out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy})
-		}
-	}
-	if known.rewritten != "" {
-		f := plan.HistoryRewritten(known.rewritten)
-		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
-	}
-	if slices.Contains(x.e.config.Suspend, r.Topology) {
-		out = append(out, render.Obstacle{Message: r.Topology + " is suspended by the operator's configuration", Remedy: "take it out of 'suspend' when the work on it is done"})
-	}
-	for _, may := range known.rights {
-		for _, h := range may.Held {
-			if may.Cluster == r.Standby && h.Privilege.Stops && h.Held == plan.SupportNo {
-				out = append(out, render.Obstacle{Message: r.Standby + " would refuse us: " + h.Detail, Remedy: grantRemedy(h.Privilege.Grant("ROLE"))})
-			}
-		}
-	}
-	return out
-}
-
-// unseen says that the loss of a primary could not be told from here: its name does
-// not resolve or TLS fails today, and would when it is lost.
-func unseen(primary plan.View) []render.Obstacle {
-	if primary.Reach != plan.ReachUnknown || primary.Credential != plan.CredentialBound {
-		return nil
-	}
-	code := plan.CodePrimaryStateUnknown
-	return []render.Obstacle{{
-		Code: code, Acceptable: plan.Acceptable(code),
-		Message: "whether " + primary.Cluster + " is lost could not be told from here: its name does not resolve, or TLS fails",
-		Remedy:  "mend the name or the certificates by which this machine reaches " + primary.Cluster,
-	}}
-}
-
-// unverified says which rights are missing without which a promotion would be done
-// and not proven.
-func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
-	var out []render.Obstacle
-	for _, may := range rights {
-		for _, h := range may.Held {
-			if may.Cluster == standby && h.Privilege.Verifies && h.Held == plan.SupportNo {
-				out = append(out, render.Obstacle{
-					Message: fmt.Sprintf("our user lacks %s on %s: %s", h.Privilege.Name, standby, h.Privilege.Cost),
-					Remedy:  grantRemedy(h.Privilege.Grant("ROLE")), After: true,
-				})
-			}
-		}
-	}
-	return out
-}
-
-// ledgerClock says what the newest record tells of our clock. Now is never earlier than
-// that record, so that far ahead of us it ends an approval before it is given.
-func (x *examination) ledgerClock(ahead time.Duration) {
-	if ahead <= tolerated {
-		return
-	}
-	c := render.Check{
-		Area: "clocks", Subject: "this machine", Verdict: render.CheckWarning,
-		Message: fmt.Sprintf("the newest record of the ledger is %s ahead of our clock", plan.DurationText(ahead)), Remedy: "set this machine's clock by NTP",
-	}
-	if age := x.e.policy.MaxAgeFor(plan.TransitionFailover); ahead >= age {
-		c.Verdict, c.Blocks = render.CheckFailed, true
-		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.DurationText(age))
-		c.Remedy += "; if it is right, the record was made by a clock that was not: 'reconcile ledger accept' has the ledger go by ours"
-	}
-	x.check(c)
-}
-
-// ledger reads and verifies the record; the empty snapshot stands for one that
-// is not there or not sound.
-func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) ledger.Snapshot {
-	const area = "ledger"
-	if x.e.config.Ledger.IsZero() {
-		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: "there is none, and apply needs one", Remedy: "set ledger.path, or ledger.etcd for several replicas"})
-		return ledger.Snapshot{}
-	}
-	var snapshot ledger.Snapshot
-	l, err := x.e.ledger()
-	if err == nil {
-		snapshot, err = x.e.g.recall(ctx, l)
-	}
-	if err != nil {
-		message := err.Error()
-		if corrupt := new(ledger.CorruptError); errors.As(err, &corrupt) {
-			message, _, _ = strings.Cut(message, " (hint:") // the remedy is that
-		}
-		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost ('reconcile history' shows what can be read)"})
-		return ledger.Snapshot{}
-	}
-	x.check(x.readable(snapshot))
-	x.writable(ctx, l, topologies)
-	x.ledgerClock(snapshot.Newest().Sub(x.e.g.clock()))
-	return snapshot
 }

@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/drift"
 )
@@ -59,18 +60,18 @@ document after the other. --timeout then limits each repetition.`,
 }
 
 // judged is what a look says after its pass, and the exit code.
-type judged func(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
+type judged func(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
 
 // plainLook adds nothing to what the pass found.
 func plainLook(exit func(reconcile.Report, desired.Revision) ExitCode) judged {
-	return func(_ context.Context, _ *environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
+	return func(_ context.Context, _ *wire.Environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 		return report, exit(report, rev)
 	}
 }
 
 // verifiedStatus repeats the checks of a promotion.
-func verifiedStatus(ctx context.Context, e *environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
-	report, held := p.Verify(ctx, checker{e.fleet}, report)
+func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
+	report, held := p.Verify(ctx, e.Checker(), report)
 	if !held {
 		return report, ExitError
 	}
@@ -88,12 +89,12 @@ type lookAt struct {
 func runLook(ctx context.Context, g *globals, l lookAt) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.openToLook(ctx)
+	e, err := g.options().OpenToRead(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	write, err := e.look(ctx, l)
+	defer e.Close()
+	write, err := g.look(ctx, e, l)
 	if err != nil {
 		return err
 	}
@@ -106,12 +107,12 @@ func runLook(ctx context.Context, g *globals, l lookAt) error {
 const fewTopologies = 32
 
 // look is the pass and what it says; it sets the exit code.
-func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
-	rev, err := e.revision(ctx, "", "", l.names)
+func (g *globals) look(ctx context.Context, e *wire.Environment, l lookAt) (writer, error) {
+	rev, err := e.Revision(ctx, "", "", l.names)
 	if err != nil {
 		return nil, err
 	}
-	pass, err := e.pass(ctx, rev)
+	pass, err := e.Pass(ctx, rev)
 	if err != nil {
 		return nil, err
 	}
@@ -121,10 +122,10 @@ func (e *environment) look(ctx context.Context, l lookAt) (writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, e.g.exit = l.then(ctx, e, pass, report, rev)
-	d := documentOf(report, rev, l.kind, e.g.clock())
+	report, g.exit = l.then(ctx, e, pass, report, rev)
+	d := documentOf(report, rev, l.kind, g.clock())
 	return func(w io.Writer, form string) error {
-		return e.g.writeDocument(w, form, d)
+		return g.writeDocument(w, form, d)
 	}, nil
 }
 

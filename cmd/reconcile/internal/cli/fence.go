@@ -9,8 +9,6 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
-	"milvus-reconcile/schema"
 )
 
 func newFence(g *globals) *cobra.Command {
@@ -47,28 +45,28 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.open(ctx)
+	e, err := g.options().Open(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	rev, err := e.revision(ctx, "", "", []string{topology})
+	defer e.Close()
+	rev, err := e.Revision(ctx, "", "", []string{topology})
 	if err != nil {
 		return err
 	}
 	if err := rev.Lists(topology, cluster); err != nil {
 		return err
 	}
-	a, err := e.apply(ctx, rev)
+	a, err := e.Apply(ctx, rev)
 	if err != nil {
 		return err
 	}
 	a.LockWait = lockWait
-	t, err := e.trackedTip(ctx, rev, "")
+	t, err := e.TrackedTip(ctx, rev, "")
 	if err != nil {
 		return err
 	}
-	a.Superseded, a.Rewritten, a.RereadGit = t.superseded, t.rewritten, e.again(rev, "")
+	a.Superseded, a.Rewritten, a.RereadGit = t.Superseded, t.Rewritten, e.RereadGit(rev, "")
 	report, err := a.Fence(ctx, topology, cluster)
 	if err != nil {
 		return err
@@ -79,21 +77,4 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 		return g.writeApply(w, form, d, report)
 	})
 	return nil
-}
-
-// standingFences asks for the fence of every stale cluster, where the
-// operator's configuration wants that of every run.
-func standingFences(how schema.Fence, topologies []plan.Topology) []plan.FenceRequest {
-	if how != schema.FenceAuto {
-		return nil
-	}
-	var out []plan.FenceRequest
-	for _, t := range topologies {
-		for _, c := range t.Clusters {
-			if c.Role == plan.RoleStale {
-				out = append(out, plan.FenceRequest{Topology: t.Name, Cluster: c.ID, Standing: true})
-			}
-		}
-	}
-	return out
 }

@@ -16,10 +16,10 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
 const (
-	defaultConfig      = "/etc/reconcile/reconcile.yaml"
 	defaultTimeout     = 15 * time.Minute
 	defaultConcurrency = 16
 )
@@ -43,9 +43,6 @@ type globals struct {
 	logLevel    string
 	color       string
 
-	// keepsCopy: the copy of a remote repository lies beside the ledger, unless
-	// the configuration names a place (run).
-	keepsCopy bool
 	// keepFor is how old the connections of looks may become (apply, run).
 	keepFor time.Duration
 
@@ -67,7 +64,7 @@ type globals struct {
 
 func (g *globals) flags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&g.config, "config", "", "the operator's configuration (default $RECONCILE_CONFIG, then "+defaultConfig+")")
+	f.StringVar(&g.config, "config", "", "the operator's configuration (default $RECONCILE_CONFIG, then "+wire.DefaultConfig+")")
 	f.StringVar(&g.repo, "repo", "", "topology repository, instead of git.url")
 	f.StringVar(&g.ref, "ref", "", "tracked ref, instead of git.ref")
 	f.StringVar(&g.path, "path", "", "folder of the topology files, instead of git.path")
@@ -113,15 +110,13 @@ func (g *globals) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// configPath is where the operator's configuration is looked for.
-func (g *globals) configPath() string {
-	if g.config != "" {
-		return g.config
+// options are what the adapters are told of the command line.
+func (g *globals) options() wire.Options {
+	return wire.Options{
+		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
+		TellOnce: !isTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.clock, Loader: &g.loader,
+		Messages: messages{g}, Drill: g.std.Drill,
 	}
-	if env := os.Getenv("RECONCILE_CONFIG"); env != "" {
-		return env
-	}
-	return defaultConfig
 }
 
 // writer renders a result in one form.

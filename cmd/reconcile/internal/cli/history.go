@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/ledger"
 )
 
@@ -30,19 +29,15 @@ func newHistory(g *globals) *cobra.Command {
 // runHistory needs neither Git nor a cluster. A damaged ledger is shown up to
 // the damage, with the error.
 func runHistory(ctx context.Context, g *globals, topology string) error {
-	config, err := g.readConfig()
+	e, err := g.options().ForLedger()
 	if err != nil {
 		return err
 	}
-	if config.Ledger.IsZero() {
-		return errors.New("there is no ledger (hint: set ledger.path in the operator's configuration)")
-	}
-	e := environment{g: g, config: config}
-	l, err := e.ledger()
+	l, err := e.Ledger()
 	if err != nil {
 		return err
 	}
-	snapshot, damaged := g.recall(ctx, l)
+	snapshot, damaged := e.Recall(ctx, l)
 	rows := historyRows(snapshot.History(topology))
 	err = g.emit(func(w io.Writer, form string) error { return render.History(w, form, rows, g.tableOptions()) })
 	if damaged != nil {
@@ -56,7 +51,7 @@ func historyRows(records []ledger.Record) []render.HistoryRow {
 	for _, r := range records {
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
-			Transition: transitionWord(r), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
+			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
 		})
 	}
 	return rows
@@ -81,12 +76,4 @@ func newShow(g *globals) *cobra.Command {
 			return g.emit(func(w io.Writer, form string) error { return g.writeDocument(w, form, d) })
 		},
 	}
-}
-
-// transitionWord is empty for a record that is of no transition.
-func transitionWord(r ledger.Record) string {
-	if r.Transition == plan.TransitionNone {
-		return ""
-	}
-	return r.Transition.String()
 }

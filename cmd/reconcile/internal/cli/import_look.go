@@ -7,21 +7,18 @@ import (
 	"slices"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/milvus"
 )
 
 // look observes twice: first to learn uris and channels from what is stored,
 // then, with these, to prove who answers and to count channels that nobody
 // stores.
 func (im *importing) look(ctx context.Context, g *globals) error {
-	var uses fileUses
-	credentials := fleetCredentials(im.credentials, &uses)
-	for _, f := range uses.faults(g.clock()) {
-		return fmt.Errorf("%s: %w", f.spoken, f.err) // what is not read now would be written wrong
+	e, err := g.options().ForClusters(im.credentials)
+	if err != nil {
+		return err // what is not read now would be written wrong
 	}
-	fleet := milvus.NewFleet(milvus.Config{Credentials: credentials, Concurrency: g.concurrency})
-	defer fleet.Close()
-	eyes := observer{fleet.Reader(), g}
+	defer e.Close()
+	clusters := e.Observer()
 	scheme := "http://"
 	if im.o.caFile != "" {
 		scheme = "https://"
@@ -34,11 +31,11 @@ func (im *importing) look(ctx context.Context, g *globals) error {
 	}
 	// A stored uri may lead elsewhere than to the address: it is written, and
 	// never called.
-	stored := im.learn(asked, eyes.Observe(ctx, []plan.Topology{asked}, plan.Depth{}))
+	stored := im.learn(asked, clusters.Observe(ctx, []plan.Topology{asked}, plan.Depth{}))
 	for i, c := range im.topology.Clusters {
 		asked.Clusters[i].PChannels = c.PChannels
 	}
-	im.observed = plan.Observed{Views: eyes.Observe(ctx, []plan.Topology{asked}, plan.Depth{Progress: len(stored) < len(asked.Clusters)})}
+	im.observed = plan.Observed{Views: clusters.Observe(ctx, []plan.Topology{asked}, plan.Depth{Progress: len(stored) < len(asked.Clusters)})}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/doctor"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/ledger"
 )
@@ -49,30 +50,27 @@ If there is a backup, restore the newest one first.`,
 }
 
 // withLedger opens the ledger alone: neither Git nor a cluster is needed.
-func (g *globals) withLedger(ctx context.Context, do func(context.Context, *ledger.Ledger, string) error) error {
+func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l *ledger.Ledger, where string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	config, err := g.readConfig()
+	e, err := g.options().ForLedger()
 	if err != nil {
 		return err
 	}
-	if config.Ledger.IsZero() {
-		return errors.New("there is no ledger (hint: set ledger.path in the operator's configuration)")
-	}
-	e := environment{g: g, config: config}
-	l, err := e.ledger()
+	l, err := e.Ledger()
 	if err != nil {
 		return err
 	}
-	where := config.Ledger.Path
-	if c := config.Ledger.Etcd; c != nil {
+	where := e.Config.Ledger.Path
+	if c := e.Config.Ledger.Etcd; c != nil {
 		where = "etcd " + strings.Join(c.Endpoints, ", ") + ", below " + c.Prefix
 	}
 	return errors.Join(do(ctx, l, where), l.Close())
 }
 
 func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string) error {
-	s, err := g.recall(ctx, l)
+	defer g.doing("reading the ledger")()
+	s, err := l.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
@@ -88,7 +86,7 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 	}
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
-	if ahead := s.Newest().Sub(g.clock()); ahead > tolerated {
+	if ahead := s.Newest().Sub(g.clock()); ahead > doctor.ClockTolerated {
 		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.DurationText(ahead))})
 	}
 	var out strings.Builder

@@ -60,6 +60,13 @@ func (g *globals) leftOut(lines int) []byte {
 	return g.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
 }
 
+// messages lets the adapters tell what they do.
+type messages struct{ g *globals }
+
+func (m messages) Doing(what string) func() { return m.g.doing(what) }
+func (m messages) Tell(topic, text string)  { m.g.tell(topic, text) }
+func (m messages) Warn(topic, text string)  { m.g.warn(topic, text) }
+
 // printable makes control characters of foreign text visible, line by line.
 func printable(s string) string {
 	lines := strings.Split(s, "\n")

@@ -71,16 +71,16 @@ func runAnyPlan(ctx context.Context, g *globals, o planOptions, names []string) 
 }
 
 func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
-	e, err := g.openToLook(ctx)
+	e, err := g.options().OpenToRead(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	rev, err := e.revision(ctx, o.commit, o.base, names)
+	defer e.Close()
+	rev, err := e.Revision(ctx, o.commit, o.base, names)
 	if err != nil {
 		return err
 	}
-	pass, err := e.pass(ctx, rev)
+	pass, err := e.Pass(ctx, rev)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/ledger"
 )
 
 // progressEvery is after how long a wait is shown, and how often again.
@@ -80,10 +78,4 @@ func (g *globals) erase() {
 		fmt.Fprint(g.std.Err, eraseLine)
 		g.drawn = false
 	}
-}
-
-// recall reads the ledger, and shows that it does.
-func (g *globals) recall(ctx context.Context, l *ledger.Ledger) (ledger.Snapshot, error) {
-	defer g.doing("reading the ledger")()
-	return l.Read(ctx)
 }

@@ -117,8 +117,8 @@ func TestWaitsForReceiversAreShown(t *testing.T) {
 			return ticks
 		},
 	}
-	e := &environment{g: g, config: schema.Config{Notify: []schema.NotifyTarget{{Name: "slow", URL: receiver.URL, Format: "slack"}}}}
-	e.notifyApplied(t.Context(), reconcile.Report{Results: []reconcile.Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied}}})
+	e := g.options().With(schema.Config{Notify: []schema.NotifyTarget{{Name: "slow", URL: receiver.URL, Format: "slack"}}})
+	e.NotifyApplied(t.Context(), reconcile.Report{Results: []reconcile.Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied}}})
 	if got := err.String(); !strings.Contains(got, "telling the targets of notify: 0 s") || !strings.HasSuffix(got, eraseLine) {
 		t.Errorf("got %q", got)
 	}

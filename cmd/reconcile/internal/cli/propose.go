@@ -124,7 +124,7 @@ type proposal struct {
 // proposeEdit edits the file, commits it if that was asked for, and shows what
 // it asks for and what to type next.
 func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposal) error {
-	memory, err := g.knownMemory(ctx, w.Top)
+	memory, err := g.options().KnownMemory(ctx, w.Top)
 	if err != nil {
 		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
 	}

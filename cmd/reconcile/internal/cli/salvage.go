@@ -45,12 +45,12 @@ the same key.`,
 func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology string) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("--timeout %s is over (hint: what was read until then is whole; give it longer)", g.timeout))
 	defer cancel()
-	e, err := g.open(ctx)
+	e, err := g.options().Open(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
-	rev, err := e.revision(ctx, "", "", []string{topology})
+	defer e.Close()
+	rev, err := e.Revision(ctx, "", "", []string{topology})
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 	}
 	g.tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
 	done := g.doing("reading the log of " + stale)
-	found, err := e.fleet.Reader().Salvage(ctx, t, primary.ID, stale, visit)
+	found, err := e.Fleet.Reader().Salvage(ctx, t, primary.ID, stale, visit)
 	done()
 	if err != nil {
 		return fmt.Errorf("salvage %s: %w", stale, err)

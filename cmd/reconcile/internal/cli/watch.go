@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
 // The codes that redraw a terminal without flicker: to the top, over each line
@@ -27,13 +29,13 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 	g.quiet = true // the page itself says when it is from
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	e, err := g.openToLook(ctx)
+	e, err := g.options().OpenToRead(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.close()
+	defer e.Close()
 	for n := 0; ; n++ {
-		err := e.watchOnce(ctx, l, n)
+		err := g.watchOnce(ctx, e, l, n)
 		switch {
 		case ctx.Err() != nil:
 			g.exit = ExitOK
@@ -54,23 +56,23 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 	}
 }
 
-func (e *environment) watchOnce(ctx context.Context, l lookAt, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, e.g.timeout)
+func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l lookAt, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	if n > 0 {
-		if err := e.fetch(ctx); err != nil {
+		if err := e.Fetch(ctx); err != nil {
 			return err
 		}
 	}
-	write, err := e.look(ctx, l)
+	write, err := g.look(ctx, e, l)
 	if err != nil {
 		return err
 	}
-	out, err := e.g.make(write)
+	out, err := g.make(write)
 	if err != nil {
 		return err
 	}
-	if _, err := e.g.std.Out.Write(e.g.frame(out, n)); err != nil {
+	if _, err := g.std.Out.Write(g.frame(out, n)); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

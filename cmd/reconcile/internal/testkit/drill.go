@@ -6,7 +6,7 @@ import (
 	"sync"
 	"syscall"
 
-	"milvus-reconcile/cmd/reconcile/internal/cli"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
 // The variables by which a test tells a process of its own binary at which point to
@@ -19,14 +19,14 @@ const (
 )
 
 // drillOf reads the drill of this process; nil: none.
-func drillOf() *cli.Drill {
+func drillOf() *wire.Drill {
 	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
 	delete(signals, "")
 	if len(signals) == 0 && os.Getenv(DrillHost) == "" {
 		return nil
 	}
 	var once sync.Once
-	return &cli.Drill{Host: os.Getenv(DrillHost), At: func(point string) {
+	return &wire.Drill{Host: os.Getenv(DrillHost), At: func(point string) {
 		with, ok := signals[point]
 		if !ok {
 			return

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"errors"
@@ -12,25 +12,25 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// namedFile is a file that reconcile rests on, as the operator's configuration names
+// NamedFile is a file that reconcile rests on, as the operator's configuration names
 // it, or the configuration itself.
-type namedFile struct {
-	path   string
-	secret bool // it holds a token, password or private key
+type NamedFile struct {
+	Path   string
+	Secret bool // it holds a token, password or private key
 }
 
-// namedFiles are all of them, each once.
-func (e *environment) namedFiles() []namedFile {
-	c := e.config
-	var out []namedFile
+// NamedFiles are all of them, each once.
+func (e *Environment) NamedFiles() []NamedFile {
+	c := e.Config
+	var out []NamedFile
 	plain := func(paths ...string) {
 		for _, p := range paths {
-			out = append(out, namedFile{path: p})
+			out = append(out, NamedFile{Path: p})
 		}
 	}
 	secret := func(paths ...string) {
 		for _, p := range paths {
-			out = append(out, namedFile{path: p, secret: true})
+			out = append(out, NamedFile{Path: p, Secret: true})
 		}
 	}
 	connection := func(t *schema.TLS) {
@@ -39,8 +39,8 @@ func (e *environment) namedFiles() []namedFile {
 			secret(t.KeyFile)
 		}
 	}
-	plain(e.g.configPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.CacheDir, c.Git.Auth.CAFile, c.Git.Auth.KnownHostsFile)
-	plain(gitsource.KnownHosts(e.git.URL, c.Git.Auth.KnownHostsFile)...)
+	plain(e.options.ConfigPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.CacheDir, c.Git.Auth.CAFile, c.Git.Auth.KnownHostsFile)
+	plain(gitsource.KnownHosts(e.Git.URL, c.Git.Auth.KnownHostsFile)...)
 	secret(c.Git.Auth.SSHKeyFile, c.Git.Auth.SSHKeyPassphrase.File, c.Git.Auth.Username.File, c.Git.Auth.Password.File, c.Serve.WebhookSecret.File)
 	connection(c.Serve.TLS)
 	if etcd := c.Ledger.Etcd; etcd != nil {
@@ -70,17 +70,17 @@ func (e *environment) namedFiles() []namedFile {
 
 // distinct drops what stands twice or is empty: thousands of credentials may name
 // one file, and following a path costs a call for each of its folders.
-func distinct(files []namedFile) []namedFile {
+func distinct(files []NamedFile) []NamedFile {
 	at := map[string]int{}
-	var out []namedFile
+	var out []NamedFile
 	for _, f := range files {
-		i, known := at[f.path]
+		i, known := at[f.Path]
 		switch {
-		case f.path == "":
+		case f.Path == "":
 		case known:
-			out[i].secret = out[i].secret || f.secret
+			out[i].Secret = out[i].Secret || f.Secret
 		default:
-			at[f.path] = len(out)
+			at[f.Path] = len(out)
 			out = append(out, f)
 		}
 	}
@@ -90,20 +90,20 @@ func distinct(files []namedFile) []namedFile {
 // trusted refuses a configuration that a pull request could change: itself,
 // or a file that it rests on, inside the work tree of the repository; and one that
 // any user of this machine could change, or put another in its place.
-func (e *environment) trusted() error {
+func (e *Environment) trusted() error {
 	var tops []string
-	for _, url := range slices.Compact([]string{e.git.URL, e.config.Git.URL}) {
+	for _, url := range slices.Compact([]string{e.Git.URL, e.Config.Git.URL}) {
 		if top, ok := workTree(strings.TrimPrefix(url, "file://")); ok {
 			tops = append(tops, top)
 		}
 	}
 	var bad []error
-	walk := newPathWalk()
-	for _, f := range e.namedFiles() {
-		way := walk.follow(f.path)
+	walk := NewPathWalk()
+	for _, f := range e.NamedFiles() {
+		way := walk.Follow(f.Path)
 		for _, top := range tops {
 			if slices.ContainsFunc(way.passed, func(p string) bool { return within(top, p) }) {
-				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", f.path))
+				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", f.Path))
 			}
 		}
 		bad = append(bad, way.anybody...)
@@ -116,7 +116,7 @@ func workTree(path string) (string, bool) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return "", false
 	}
-	dir := real(path)
+	dir := RealPath(path)
 	for {
 		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
 			return dir, true
@@ -135,9 +135,9 @@ func within(top, path string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// real is a path without links; one that does not exist yet is taken by its
+// RealPath is a path without links; one that does not exist yet is taken by its
 // folder.
-func real(path string) string {
+func RealPath(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return path

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"errors"
@@ -47,7 +47,7 @@ func (u *fileUses) tls(of string, files *tlsFiles, stops bool) {
 func (u *fileUses) secret(of string, r schema.SecretRef, stops bool) {
 	if !r.IsZero() {
 		u.reads(of, r, stops, func() error {
-			_, err := readSecret(r)
+			_, err := ReadSecret(r)
 			return err
 		})
 	}
@@ -58,10 +58,10 @@ func (u *fileUses) reads(of string, from any, stops bool, read func() error) {
 }
 
 // further adds what is read while it runs, beside what the clusters need.
-func (e *environment) further() {
-	u, c := &e.uses, e.config
+func (e *Environment) further() {
+	u, c := &e.uses, e.Config
 	u.reads(gitAuthUse, gitAuthUse, false, func() error {
-		_, err := e.git.Auth()
+		_, err := e.Git.Auth()
 		return err
 	})
 	u.reads("approval", "approval", true, e.checkKeys)

@@ -1,12 +1,9 @@
-package cli
+package wire
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/serve"
@@ -18,24 +15,24 @@ import (
 
 // follower lets the loop follow the repository of one configuration.
 type follower struct {
-	*environment
+	*Environment
 	ledger *ledger.Ledger
 }
 
 // Fetch reads the tip of the tracked ref.
 func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
-	if err := f.repo.Fetch(ctx); err != nil {
+	if err := f.Repo.Fetch(ctx); err != nil {
 		return daemon.Revision{}, err
 	}
-	rev, err := f.revision(ctx, "", "", nil)
+	rev, err := f.Revision(ctx, "", "", nil)
 	if err != nil {
 		return daemon.Revision{}, err
 	}
-	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes, CopyProblem: f.repo.CopyProblem()}
+	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes, CopyProblem: f.Repo.CopyProblem()}
 	for _, p := range rev.Problems {
 		out.Problems = append(out.Problems, p.String())
 	}
-	out.Rewritten, err = f.rewritten(ctx, f.ledger, rev)
+	out.Rewritten, err = f.Rewritten(ctx, f.ledger, rev)
 	return out, err
 }
 
@@ -80,32 +77,10 @@ func (e election) Leader(ctx context.Context) string {
 	return fmt.Sprintf("%s (process %d on %s, since %s)", h.Process, h.PID, h.Host, h.Since.UTC().Format("2006-01-02T15:04:05Z"))
 }
 
-// logger writes one line for each message.
-func (g *globals) logger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
-		level = slog.LevelInfo // check has refused other words
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if g.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
-}
-
-// logsLeftOut tells as the log does how many of its lines were left out.
-func logsLeftOut(g *globals) func(lines int) []byte {
-	return func(lines int) []byte {
-		var b bytes.Buffer
-		g.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)
-		return b.Bytes()
-	}
-}
-
 // hook says whose pushes the webhook heeds. While its secret cannot be read, it
 // answers each push with that.
-func (d *service) hook(e *environment) {
-	d.webhook.Configure(serve.Trust{Secret: secretOf(e.config.Serve.WebhookSecret), Repository: e.git.URL, Ref: fullRef(e.git.Ref)})
+func (d *service) hook(e *Environment) {
+	d.webhook.Configure(serve.Trust{Secret: secretOf(e.Config.Serve.WebhookSecret), Repository: e.Git.URL, Ref: fullRef(e.Git.Ref)})
 }
 
 // fullRef is a branch's full name; what is not said is the remote's affair.

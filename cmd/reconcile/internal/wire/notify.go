@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -16,15 +16,15 @@ import (
 const notifyGrace = 10 * time.Second
 
 // notifier tells the targets of the operator's configuration.
-func (e *environment) notifier() *notify.Notifier {
+func (e *Environment) notifier() *notify.Notifier {
 	var targets []notify.Target
-	for _, t := range e.config.Notify {
+	for _, t := range e.Config.Notify {
 		targets = append(targets, notifyTarget(t))
 	}
 	return notify.New(targets, notify.Options{
-		Source: notifySource(), Poster: notify.Poster{Clock: e.g.clock},
+		Source: notifySource(), Poster: notify.Poster{Clock: e.options.Clock},
 		Failed: func(target string, event notify.Event, err error) {
-			e.g.tell(event.Topology, fmt.Sprintf("%s was not told of %s: %s", target, event.Kind, err))
+			e.options.Messages.Tell(event.Topology, fmt.Sprintf("%s was not told of %s: %s", target, event.Kind, err))
 		},
 	})
 }
@@ -42,9 +42,9 @@ func notifySource() string {
 	return "/reconcile/" + host
 }
 
-// notifyApplied tells what came of an apply, and waits a little for it to
+// NotifyApplied tells what came of an apply, and waits a little for it to
 // arrive. What does not arrive is said on stderr and changes no exit code.
-func (e *environment) notifyApplied(ctx context.Context, report reconcile.Report) {
+func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report) {
 	n := e.notifier()
 	for _, r := range report.Results {
 		t, _ := report.Plan.Topology(r.Topology)
@@ -52,11 +52,11 @@ func (e *environment) notifyApplied(ctx context.Context, report reconcile.Report
 			n.Notify(event)
 		}
 	}
-	defer e.g.doing("telling the targets of notify")()
+	defer e.options.Messages.Doing("telling the targets of notify")()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
 	defer cancel()
 	if err := n.Close(ctx); err != nil {
-		e.g.tell("notify", err.Error())
+		e.options.Messages.Tell("notify", err.Error())
 	}
 }
 

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"errors"
@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus"
 )
 
-// tolerated is how far clocks may differ before the bound of a data loss, which
+// ClockTolerated is how far clocks may differ before the bound of a data loss, which
 // is told by our clock and their ticks, says something else than it should.
-const tolerated = time.Second
+const ClockTolerated = time.Second
 
 // clusters reports on every member that is to be called.
 func (x *examination) clusters(topologies []plan.Topology, views []plan.View, rights []milvus.Rights) {
@@ -166,7 +167,7 @@ func clockCheck(r milvus.Rights) render.Check {
 	switch {
 	case !r.Ticked:
 		c.Message = "it gave no time tick"
-	case off > tolerated:
+	case off > ClockTolerated:
 		word := "ahead of"
 		if r.Ahead < 0 {
 			word = "behind"
@@ -175,23 +176,26 @@ func clockCheck(r milvus.Rights) render.Check {
 		c.Message = fmt.Sprintf("its time ticks are %s %s our clock: the bound of a data loss is wrong by that much", plan.DurationText(r.Ahead.Abs()), word)
 		c.Remedy = "set the clocks of both by NTP"
 	default:
-		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.DurationText(tolerated))
+		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.DurationText(ClockTolerated))
 	}
 	return c
 }
 
 // secrets reads what a failover to a cluster would need, and forgets it.
 func (x *examination) secrets(cluster string) error {
-	for _, c := range x.e.config.Credentials {
+	for _, c := range x.e.Config.Credentials {
 		if c.ClusterID != cluster {
 			continue
 		}
-		_, own := readSecret(c.Token)
-		_, other := readSecret(c.ReplicationToken)
+		_, own := wire.ReadSecret(c.Token)
+		_, other := wire.ReadSecret(c.ReplicationToken)
 		if own != nil && other != nil && own.Error() == other.Error() {
 			other = nil // one secret serves both
 		}
-		return wrapped(errors.Join(own, other), "the token of "+cluster)
+		if err := errors.Join(own, other); err != nil {
+			return fmt.Errorf("the token of %s: %w", cluster, err)
+		}
+		return nil
 	}
 	return nil // the planner says CREDENTIAL_MISSING
 }

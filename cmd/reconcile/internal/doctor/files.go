@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/reconcile/program"
 	"milvus-reconcile/schema"
@@ -26,16 +27,16 @@ import (
 // files looks at what lies in files beside the ledger: certificates, secrets and
 // programs.
 func (x *examination) files(ctx context.Context, now time.Time) {
-	defer x.e.g.doing("looking at certificates and secrets")()
+	defer x.e.Doing("looking at certificates and secrets")()
 	x.certificates(ctx, now)
 	x.exposed()
-	if _, err := readSecret(x.e.config.Serve.WebhookSecret); err != nil {
+	if _, err := wire.ReadSecret(x.e.Config.Serve.WebhookSecret); err != nil {
 		x.check(render.Check{
 			Area: "credentials", Subject: "serve.webhookSecretFrom", Verdict: render.CheckFailed,
 			Message: "run would answer each push with an error: " + err.Error(), Remedy: "put the secret where the configuration says",
 		})
 	}
-	for _, c := range x.e.config.Clusters {
+	for _, c := range x.e.Config.Clusters {
 		if c.Restart == nil {
 			continue
 		}
@@ -98,20 +99,20 @@ func (x *examination) ownCertificates() []ending {
 			add(t.CAFile, "we trust "+peer+" no more", authoritiesOf)
 		}
 	}
-	for _, c := range x.e.config.Credentials {
+	for _, c := range x.e.Config.Credentials {
 		connection(c.TLS, c.ClusterID)
 	}
-	if etcd := x.e.config.Ledger.Etcd; etcd != nil {
+	if etcd := x.e.Config.Ledger.Etcd; etcd != nil {
 		connection(etcd.TLS, "etcd")
 	}
-	if t := x.e.config.Serve.TLS; t != nil {
-		if _, err := serverTLS(t); err != nil {
+	if t := x.e.Config.Serve.TLS; t != nil {
+		if _, err := wire.ServerTLS(t); err != nil {
 			out = append(out, ending{subject: "serve.tls", unreadable: fmt.Errorf("run would fail each handshake: %w", err)})
 		}
 		add(t.CertFile, "clients of the daemon trust it no more", chainOf)
 		add(t.CAFile, "the daemon lets its clients in no more", authoritiesOf)
 	}
-	add(x.e.config.Git.Auth.CAFile, "we trust the Git server no more", authoritiesOf)
+	add(x.e.Config.Git.Auth.CAFile, "we trust the Git server no more", authoritiesOf)
 	return out
 }
 
@@ -167,20 +168,20 @@ type server struct {
 // servers are those that a failover speaks to by TLS.
 func (x *examination) servers() []server {
 	var out []server
-	for _, c := range x.e.config.Credentials {
+	for _, c := range x.e.Config.Credentials {
 		if c.TLS != nil {
 			out = append(out, server{c.ClusterID, c.Address, c.TLS})
 		}
 	}
-	if etcd := x.e.config.Ledger.Etcd; etcd != nil {
+	if etcd := x.e.Config.Ledger.Etcd; etcd != nil {
 		for _, e := range etcd.Endpoints {
 			if rest, secure := strings.CutPrefix(e, "https://"); secure || etcd.TLS != nil {
 				out = append(out, server{"etcd " + e, strings.TrimPrefix(rest, "http://"), etcd.TLS})
 			}
 		}
 	}
-	urls := map[string]string{"Git": x.e.git.URL}
-	for _, r := range x.e.config.Redirect {
+	urls := map[string]string{"Git": x.e.Git.URL}
+	for _, r := range x.e.Config.Redirect {
 		if r.Webhook != nil {
 			urls[r.Name] = r.Webhook.URL
 		}
@@ -196,7 +197,7 @@ func (x *examination) servers() []server {
 		}
 		s := server{what: what + " " + u.Hostname(), address: net.JoinHostPort(u.Hostname(), port)}
 		if what == "Git" {
-			s.tls = &schema.TLS{CAFile: x.e.config.Git.Auth.CAFile}
+			s.tls = &schema.TLS{CAFile: x.e.Config.Git.Auth.CAFile}
 		}
 		out = append(out, s)
 	}
@@ -229,7 +230,7 @@ func (x *examination) shownCertificates(ctx context.Context) []ending {
 
 // certificate shakes hands and says nothing more.
 func (s server) certificate(ctx context.Context) ending {
-	conf, err := tlsConfig(s.tls)
+	conf, err := wire.TLSConfig(s.tls)
 	if err != nil {
 		return ending{}
 	}
@@ -247,18 +248,18 @@ func (s server) certificate(ctx context.Context) ending {
 // exposed warns of secrets that every user of this machine can read, and of files
 // that another user, or a group, could change or replace.
 func (x *examination) exposed() {
-	files := x.e.namedFiles()
+	files := x.e.NamedFiles()
 	var open, others []string
 	secrets := 0
-	walk := newPathWalk()
+	walk := wire.NewPathWalk()
 	for _, f := range files {
-		if f.secret {
+		if f.Secret {
 			secrets++
-			if readableByAll(f.path) {
-				open = append(open, f.path)
+			if readableByAll(f.Path) {
+				open = append(open, f.Path)
 			}
 		}
-		for _, who := range walk.follow(f.path).others {
+		for _, who := range walk.Follow(f.Path).Others {
 			if !slices.Contains(others, who) {
 				others = append(others, who)
 			}
@@ -298,7 +299,7 @@ func foldMany(all []string) string {
 // all the folders that it lies in.
 func readableByAll(path string) bool {
 	const reads, enters fs.FileMode = 0o004, 0o001
-	path = real(path)
+	path = wire.RealPath(path)
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&reads == 0 {
 		return false

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"crypto/tls"
@@ -28,7 +28,7 @@ func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credentia
 		}
 		if c.TLS != nil {
 			if shared[*c.TLS] == nil {
-				shared[*c.TLS] = followTLS(c.TLS, tlsConfig)
+				shared[*c.TLS] = followTLS(c.TLS, TLSConfig)
 			}
 			one.TLS = shared[*c.TLS].getter()
 			uses.tls(use+"tls", shared[*c.TLS], true)
@@ -53,10 +53,11 @@ func secretOf(r schema.SecretRef) func() (string, error) {
 	if r.IsZero() {
 		return nil
 	}
-	return func() (string, error) { return readSecret(r) }
+	return func() (string, error) { return ReadSecret(r) }
 }
 
-func readSecret(r schema.SecretRef) (string, error) {
+// ReadSecret reads a secret now; empty for a reference to nothing.
+func ReadSecret(r schema.SecretRef) (string, error) {
 	if r.IsZero() {
 		return "", nil
 	}
@@ -74,7 +75,9 @@ func readSecret(r schema.SecretRef) (string, error) {
 	return value, nil
 }
 
-func tlsConfig(t *schema.TLS) (*tls.Config, error) {
+// TLSConfig reads the files of a client's TLS configuration; nil, for nil, is
+// plaintext.
+func TLSConfig(t *schema.TLS) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil //nolint:nilnil // nil is plaintext, as milvus.Credential says
 	}
@@ -115,9 +118,9 @@ func keyPair(t *schema.TLS) (tls.Certificate, error) {
 
 // etcdConfig says how to reach a ledger in etcd. Secrets and certificates are read
 // again whenever it logs in.
-func (e *environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
+func (e *Environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 	const use = "ledger.etcd"
-	files := followTLS(c.TLS, tlsConfig)
+	files := followTLS(c.TLS, TLSConfig)
 	e.ledgerUses.tls(use+".tls", files, false)
 	e.ledgerUses.secret(use+".usernameFrom", c.Username, false)
 	e.ledgerUses.secret(use+".passwordFrom", c.Password, false)
@@ -126,17 +129,17 @@ func (e *environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 		if files != nil {
 			out.TLS, tlsErr = files.current()
 		}
-		out.Username, userErr = readSecret(c.Username)
-		out.Password, passwordErr = readSecret(c.Password)
+		out.Username, userErr = ReadSecret(c.Username)
+		out.Password, passwordErr = ReadSecret(c.Password)
 		return out, wrapped(errors.Join(tlsErr, userErr, passwordErr), use)
 	}
 	return ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL, Login: login}
 }
 
-// serverTLS is the daemon's own; with a caFile its clients must show a
+// ServerTLS is the daemon's own; with a caFile its clients must show a
 // certificate of that authority.
-func serverTLS(t *schema.TLS) (*tls.Config, error) {
-	conf, err := tlsConfig(t)
+func ServerTLS(t *schema.TLS) (*tls.Config, error) {
+	conf, err := TLSConfig(t)
 	if err != nil || conf == nil {
 		return conf, err
 	}
@@ -174,7 +177,7 @@ func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 		ref  schema.SecretRef
 		into *string
 	}{{a.SSHKeyPassphrase, &out.SSHKeyPassphrase}, {a.Username, &out.Username}, {a.Password, &out.Password}} {
-		if *s.into, err = readSecret(s.ref); err != nil {
+		if *s.into, err = ReadSecret(s.ref); err != nil {
 			return out, fmt.Errorf("git.auth: %w", err)
 		}
 	}

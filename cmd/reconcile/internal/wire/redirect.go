@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -12,33 +12,33 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// redirector prepares the redirect targets of the operator's configuration;
+// Redirector prepares the redirect targets of the operator's configuration;
 // nil: there are none. They are told its addresses and nothing of a topology's.
-func (e *environment) redirector() (*redirect.Redirector, error) {
-	if len(e.config.Redirect) == 0 {
+func (e *Environment) Redirector() (*redirect.Redirector, error) {
+	if len(e.Config.Redirect) == 0 {
 		return nil, nil //nolint:nilnil // nil is no redirector
 	}
 	addresses := map[string]string{}
-	for _, c := range e.config.Credentials {
+	for _, c := range e.Config.Credentials {
 		addresses[c.ClusterID] = c.Address
 	}
 	var targets []redirect.Target
-	for _, t := range e.config.Redirect {
+	for _, t := range e.Config.Redirect {
 		targets = append(targets, redirectTarget(t))
 	}
-	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.g.clock}})
+	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.options.Clock}})
 }
 
 // restarter restarts coordinators as the operator's configuration says; nil: it
 // says nothing of any.
-func (e *environment) restarter() *restart.Restarter {
+func (e *Environment) restarter() *restart.Restarter {
 	var clusters []restart.Cluster
-	for _, c := range e.config.Clusters {
+	for _, c := range e.Config.Clusters {
 		if c.Restart == nil {
 			continue
 		}
 		known := restart.Cluster{ID: c.ID, Command: c.Restart.Command, Timeout: c.Restart.Timeout}
-		for _, credential := range e.config.Credentials {
+		for _, credential := range e.Config.Credentials {
 			if credential.ClusterID == c.ID {
 				known.Address = credential.Address
 			}
@@ -48,7 +48,7 @@ func (e *environment) restarter() *restart.Restarter {
 	if clusters == nil {
 		return nil
 	}
-	return restart.New(clusters, e.g.clock)
+	return restart.New(clusters, e.options.Clock)
 }
 
 // trafficChecker lets a pass ask where traffic goes, and no more.

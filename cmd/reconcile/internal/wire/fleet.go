@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -16,22 +16,22 @@ const verifyTimeout = 3 * time.Minute
 
 // observer lets a pass read clusters, and shows that it does.
 type observer struct {
-	reader *milvus.Reader
-	g      *globals
+	reader   *milvus.Reader
+	messages Messages
 }
 
 func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
-	defer o.g.doing("looking at the clusters")()
+	defer o.messages.Doing("looking at the clusters")()
 	return o.reader.Observe(ctx, topologies, depth)
 }
 
 func (o observer) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View {
-	defer o.g.doing("reading what the clusters hold and how far they replicated")()
+	defer o.messages.Doing("reading what the clusters hold and how far they replicated")()
 	return o.reader.Deepen(ctx, topologies, views, depth)
 }
 
 func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog {
-	defer o.g.doing("reading the log of " + stale)()
+	defer o.messages.Doing("reading the log of " + stale)()
 	return o.reader.StaleLog(ctx, t, promoted, stale)
 }
 

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 type walked struct {
 	t    *testing.T
 	dir  string
-	walk *pathWalk
+	walk *PathWalk
 }
 
 func newWalked(t *testing.T) *walked {
@@ -21,7 +21,7 @@ func newWalked(t *testing.T) *walked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &walked{t: t, dir: dir, walk: newPathWalk()}
+	w := &walked{t: t, dir: dir, walk: NewPathWalk()}
 	w.must(os.Chmod(dir, 0o755), os.MkdirAll(w.at("up/in"), 0o755), os.WriteFile(w.at("up/in/file"), nil, 0o600), os.Mkdir(w.at("links"), 0o755))
 	return w
 }
@@ -92,7 +92,7 @@ func TestWhoMayChangeAFile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWalked(t)
 			c.spoil(w)
-			way := w.walk.follow(w.at(c.path))
+			way := w.walk.Follow(w.at(c.path))
 			said := ""
 			if err := errors.Join(way.anybody...); err != nil {
 				said = err.Error()
@@ -100,7 +100,7 @@ func TestWhoMayChangeAFile(t *testing.T) {
 			if (said != "") != (c.anybody != "") || !strings.Contains(said, c.anybody) {
 				t.Errorf("of everybody it says %q, want %q", said, c.anybody)
 			}
-			others := strings.Join(way.others, "; ")
+			others := strings.Join(way.Others, "; ")
 			if os.Geteuid() != 0 && c.others == "" && w.walk.user != os.Geteuid() {
 				return // then all of this user's folders are another's
 			}
@@ -115,7 +115,7 @@ func TestWhoMayChangeAFile(t *testing.T) {
 func TestAWayNamesEveryLink(t *testing.T) {
 	w := newWalked(t)
 	w.link("../up", "links/up")
-	way := w.walk.follow(w.at("links/up/in/file"))
+	way := w.walk.Follow(w.at("links/up/in/file"))
 	for _, name := range []string{"links/up", "up/in", "up/in/file"} {
 		if !strings.Contains(strings.Join(way.passed, "\n")+"\n", w.at(name)+"\n") {
 			t.Errorf("it does not pass %s: %v", name, way.passed)

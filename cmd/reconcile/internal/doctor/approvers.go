@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ const endsSoon = 30 * 24 * time.Hour
 // approvers asks whether the people whose keys the operator allows can approve
 // each transition: enough of them, and enough besides one who writes the change.
 func (x *examination) approvers(now time.Time, topologies []plan.Topology) error {
-	read, err := x.e.readKeys()
+	read, err := x.e.ReadKeys()
 	if err != nil {
 		return err
 	}
@@ -26,20 +26,20 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 	if err != nil {
 		return fmt.Errorf("read who may approve: %w", err)
 	}
-	if x.e.policy.SignatureOptional {
+	if x.e.Policy.SignatureOptional {
 		x.check(render.Check{
 			Area: "approvers", Subject: "approval.signature", Verdict: render.CheckWarning,
 			Message: "signatures are optional: everybody who can push a commit or a tag can approve in any name", Remedy: "set approval.signature to required",
 		})
 	}
 	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover, plan.TransitionAddStandby} {
-		need := x.e.policy.QuorumFor(t)
-		x.check(quorumCheck(x.e.policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
+		need := x.e.Policy.QuorumFor(t)
+		x.check(quorumCheck(x.e.Policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
 	}
 	for _, t := range topologies {
-		if age, watch := x.e.policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.config.Limits.UnavailableFor); age <= watch {
+		if age, watch := x.e.Policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.Config.Limits.UnavailableFor); age <= watch {
 			x.check(render.Check{
-				Area: "approvers", Subject: t.Name, Verdict: render.CheckFailed, Blocks: x.e.config.Mode != schema.ModeApply,
+				Area: "approvers", Subject: t.Name, Verdict: render.CheckFailed, Blocks: x.e.Config.Mode != schema.ModeApply,
 				Message: fmt.Sprintf("an approval of a failover counts for %s, and apply watches the lost primary for %s before it acts: it would be denied as EXPIRED", plan.DurationText(age), plan.DurationText(watch)),
 				Remedy:  "raise approval.maxAge, or lower failover.unavailableFor",
 			})

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"fmt"
@@ -11,30 +11,31 @@ import (
 // mostLinks is how many links a path may lead through; the system follows 40.
 const mostLinks = 40
 
-// pathWalk follows paths as the system does, and looks at what each of them rests on:
+// PathWalk follows paths as the system does, and looks at what each of them rests on:
 // folders, links, and the file itself. It remembers folders.
-type pathWalk struct {
+type PathWalk struct {
 	user  int // whose files, beside root's, are ours
 	known map[string]fs.FileInfo
 	told  map[string]bool // folders that everybody may write
 }
 
-func newPathWalk() *pathWalk {
-	return &pathWalk{user: os.Geteuid(), known: map[string]fs.FileInfo{}, told: map[string]bool{}}
+// NewPathWalk starts a walk as the user of this process.
+func NewPathWalk() *PathWalk {
+	return &PathWalk{user: os.Geteuid(), known: map[string]fs.FileInfo{}, told: map[string]bool{}}
 }
 
-// way is what a path rests on.
-type way struct {
+// Way is what a path rests on.
+type Way struct {
 	passed []string // folders, links and the file; none of them through a link
 	// anybody says what every user of this machine could change, or put something else
-	// in the place of. others: the same of a group, or of another user.
+	// in the place of. Others: the same of a group, or of another user.
 	anybody []error
-	others  []string
+	Others  []string
 }
 
-// follow walks to a file. What cannot be looked at is for whoever reads it.
-func (w *pathWalk) follow(path string) way {
-	var out way
+// Follow walks to a file. What cannot be looked at is for whoever reads it.
+func (w *PathWalk) Follow(path string) Way {
+	var out Way
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return out
@@ -82,7 +83,7 @@ func parts(path string) []string {
 	return out
 }
 
-func (w *pathWalk) info(path string) fs.FileInfo {
+func (w *PathWalk) info(path string) fs.FileInfo {
 	info, seen := w.known[path]
 	if !seen {
 		info, _ = os.Lstat(path)
@@ -93,12 +94,12 @@ func (w *pathWalk) info(path string) fs.FileInfo {
 
 // judge looks at one step of the way: who may replace what lies in the folder, and
 // who may write it. In a sticky folder, such as /tmp, only its owner may replace it.
-func (w *pathWalk) judge(out *way, named, at string, folder, info fs.FileInfo, last bool) {
+func (w *PathWalk) judge(out *Way, named, at string, folder, info fs.FileInfo, last bool) {
 	const all, group = 0o002, 0o020
 	parent := filepath.Dir(at)
 	switch mode := folder.Mode(); {
 	case mode.Perm()&all == 0 && mode.Perm()&group != 0 && mode&fs.ModeSticky == 0:
-		out.others = append(out.others, fmt.Sprintf("a group may replace what lies in %s (chmod g-w %s)", parent, parent))
+		out.Others = append(out.Others, fmt.Sprintf("a group may replace what lies in %s (chmod g-w %s)", parent, parent))
 	case mode.Perm()&all == 0:
 	case mode&fs.ModeSticky == 0 && w.told[parent]:
 	case mode&fs.ModeSticky == 0:
@@ -115,7 +116,7 @@ func (w *pathWalk) judge(out *way, named, at string, folder, info fs.FileInfo, l
 		return
 	}
 	if !ownedBy(w.user, info) {
-		out.others = append(out.others, fmt.Sprintf("%s is another user's (chown it)", at))
+		out.Others = append(out.Others, fmt.Sprintf("%s is another user's (chown it)", at))
 	}
 	if !last {
 		return
@@ -123,6 +124,6 @@ func (w *pathWalk) judge(out *way, named, at string, folder, info fs.FileInfo, l
 	if info.Mode().Perm()&all != 0 && (!info.IsDir() || info.Mode()&fs.ModeSticky == 0) {
 		out.anybody = append(out.anybody, fmt.Errorf("%s is writable by every user of this machine (hint: chmod o-w %s)", named, named))
 	} else if info.Mode().Perm()&group != 0 {
-		out.others = append(out.others, fmt.Sprintf("a group may write %s (chmod g-w %s)", at, at))
+		out.Others = append(out.Others, fmt.Sprintf("a group may write %s (chmod g-w %s)", at, at))
 	}
 }

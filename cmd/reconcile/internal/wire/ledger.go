@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -19,10 +19,10 @@ import (
 
 // ledgerRecord lets a pass use a ledger.
 type ledgerRecord struct {
-	g      *globals
-	ledger *ledger.Ledger
-	isNew  bool      // it was made by this run
-	last   *lastRead // of this ledger
+	options Options
+	ledger  *ledger.Ledger
+	isNew   bool      // it was made by this run
+	last    *lastRead // of this ledger
 }
 
 // lastRead is what passes remember of the ledger while nothing in it changes:
@@ -36,7 +36,7 @@ type lastRead struct {
 
 // Read returns what the ledger holds. Nobody changes what is in it.
 func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
-	s, err := l.g.recall(ctx, l.ledger)
+	s, err := l.options.recall(ctx, l.ledger)
 	if err != nil {
 		return reconcile.Remembered{}, err
 	}
@@ -119,34 +119,34 @@ func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Publishe
 	return out, nil
 }
 
-// withoutLedger says which ways are left when a ledger cannot be used.
-func withoutLedger(err error) error {
+// WithoutLedger says which ways are left when a ledger cannot be used.
+func WithoutLedger(err error) error {
 	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt' afterwards; 'reconcile doctor' tells how)", err)
 }
 
-// knownMemory is what the operator's ledger remembers, if this machine has the
+// KnownMemory is what the operator's ledger remembers, if this machine has the
 // configuration and the ledger; a clone alone has neither.
-func (g *globals) knownMemory(ctx context.Context, top string) (plan.Memory, error) {
-	named := g.config != "" || os.Getenv("RECONCILE_CONFIG") != ""
-	if _, err := os.Stat(g.configPath()); errors.Is(err, fs.ErrNotExist) && !named {
+func (o Options) KnownMemory(ctx context.Context, top string) (plan.Memory, error) {
+	named := o.ConfigFile != "" || os.Getenv("RECONCILE_CONFIG") != ""
+	if _, err := os.Stat(o.ConfigPath()); errors.Is(err, fs.ErrNotExist) && !named {
 		return plan.Memory{}, nil
 	}
-	config, err := g.readConfig()
+	config, err := o.ReadConfig()
 	if err != nil {
 		return plan.Memory{}, err
 	}
-	e := environment{g: g, config: config, git: gitsource.Config{URL: top}}
+	e := Environment{options: o, Config: config, Git: gitsource.Config{URL: top}}
 	if err := e.trusted(); err != nil {
 		return plan.Memory{}, err
 	}
 	if config.Ledger.IsZero() {
 		return plan.Memory{}, nil
 	}
-	l, err := e.ledger()
+	l, err := e.Ledger()
 	if err != nil {
 		return plan.Memory{}, err
 	}
-	s, err := g.recall(ctx, l)
+	s, err := o.recall(ctx, l)
 	if err != nil {
 		return plan.Memory{}, fmt.Errorf("read the ledger: %w", err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type fileWatch struct {
 }
 
 // watch takes over what a configuration rests on.
-func (d *service) watch(e *environment) {
+func (d *service) watch(e *Environment) {
 	e.further()
 	d.files.mu.Lock()
 	d.files.uses = e.uses
@@ -35,7 +35,7 @@ func (d *service) watchFiles(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.g.after(filesEvery):
+		case <-d.run.After(filesEvery):
 			d.lookAtFiles()
 		}
 	}
@@ -44,7 +44,7 @@ func (d *service) watchFiles(ctx context.Context) {
 func (d *service) lookAtFiles() {
 	d.files.mu.Lock()
 	defer d.files.mu.Unlock()
-	now := d.g.clock()
+	now := d.options.Clock()
 	faults := slices.Concat(d.files.fixed.faults(now), d.files.uses.faults(now))
 	causes := map[string]string{}
 	var names []string

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -30,12 +30,12 @@ func newHerald() *herald {
 
 // use takes over the targets of a configuration. What is queued for the old
 // ones is still sent; the same ones stay, with what they were told.
-func (h *herald) use(ctx context.Context, e *environment) {
+func (h *herald) use(ctx context.Context, e *Environment) {
 	h.mu.Lock()
 	old := h.notifier
-	same := old != nil && reflect.DeepEqual(h.targets, e.config.Notify)
+	same := old != nil && reflect.DeepEqual(h.targets, e.Config.Notify)
 	if !same {
-		h.notifier, h.targets = e.notifier(), e.config.Notify
+		h.notifier, h.targets = e.notifier(), e.Config.Notify
 	}
 	h.mu.Unlock()
 	if old != nil && !same {

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 // topology and standby.
 func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) (map[string][]render.Obstacle, error) {
 	const area = "redirect"
-	defer x.e.g.doing("asking the redirect targets")()
-	r, err := x.e.redirector()
+	defer x.e.Doing("asking the redirect targets")()
+	r, err := x.e.Redirector()
 	if err != nil {
 		return nil, err
 	}

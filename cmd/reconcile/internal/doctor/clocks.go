@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/schema"
 )
@@ -20,7 +21,7 @@ const dateTolerated = time.Minute
 // gitClock compares our clock with that of a Git server that speaks HTTP, and with
 // the dates of the approvals that it holds.
 func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
-	defer x.e.g.doing("comparing our clock with that of Git")()
+	defer x.e.Doing("comparing our clock with that of Git")()
 	if date, asked, ok := x.gitDate(ctx); ok {
 		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.DurationText(dateTolerated))}
 		if off := date.Sub(asked); off.Abs() > dateTolerated {
@@ -36,7 +37,7 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	}
 	for _, t := range rev.Desired.Topologies {
 		for _, carrier := range rev.Changes[t.Name].Carriers {
-			if ahead := carrier.Date.Sub(x.e.g.clock()); ahead > dateTolerated {
+			if ahead := carrier.Date.Sub(x.e.Now()); ahead > dateTolerated {
 				x.check(render.Check{
 					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,
 					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.DurationText(ahead)),
@@ -50,14 +51,14 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 
 // gitDate asks for nothing, without credentials: any answer bears a date.
 func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bool) {
-	u, err := url.Parse(x.e.git.URL)
+	u, err := url.Parse(x.e.Git.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return date, asked, false
 	}
 	u.User = nil
 	u = u.JoinPath("info", "refs")
 	u.RawQuery = "service=git-upload-pack"
-	conf, err := tlsConfig(&schema.TLS{CAFile: x.e.config.Git.Auth.CAFile})
+	conf, err := wire.TLSConfig(&schema.TLS{CAFile: x.e.Config.Git.Auth.CAFile})
 	if err != nil {
 		return date, asked, false // the fetch tells
 	}
@@ -72,7 +73,7 @@ func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bo
 	if err != nil {
 		return date, asked, false // the fetch tells
 	}
-	asked = x.e.g.clock()
+	asked = x.e.Now()
 	_ = res.Body.Close() // it is empty
 	date, err = http.ParseTime(res.Header.Get("Date"))
 	return date, asked, err == nil

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -30,7 +30,7 @@ const (
 )
 
 // server listens where the configuration says.
-func (d *service) server(c schema.Config, files *tlsFiles, profiles bool) (*serve.Server, error) {
+func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error) {
 	board := d.loop.Board()
 	s, err := serve.Listen(serve.Options{
 		Address: c.Serve.Address, Hosts: c.Serve.Hosts, TLS: serveBy(files), Health: d.loop.Health, Webhook: d.webhook, Log: d.log,
@@ -47,7 +47,7 @@ func (d *service) server(c schema.Config, files *tlsFiles, profiles bool) (*serv
 	s.Handle("GET /events", events)
 	s.HandleGated("GET /api/v1/status", serve.Status(board))
 	s.HandleGated("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
-	if profiles {
+	if d.run.Profiles {
 		runtime.SetMutexProfileFraction(mutexEvery)
 		runtime.SetBlockProfileRate(int(blockedFor.Nanoseconds()))
 		s.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
@@ -93,14 +93,14 @@ func (d *service) tell(ctx context.Context) (reconcile.Remembered, []ledger.Reco
 	t := &d.told
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := d.g.clock(); t.at.IsZero() || now.Sub(t.at) >= fresh || now.Before(t.at) {
+	if now := d.options.Clock(); t.at.IsZero() || now.Sub(t.at) >= fresh || now.Before(t.at) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordsWithin)
 		defer cancel()
 		var s ledger.Snapshot
-		if t.memory, t.err = (ledgerRecord{g: d.g, ledger: d.ledger, last: &d.recalled}).Read(bounded); t.err == nil {
+		if t.memory, t.err = (ledgerRecord{options: d.options, ledger: d.ledger, last: &d.recalled}).Read(bounded); t.err == nil {
 			s, t.err = d.ledger.Read(bounded)
 		}
-		t.history, t.at = s.History(""), d.g.clock()
+		t.history, t.at = s.History(""), d.options.Clock()
 	}
 	return t.memory, t.history, t.err
 }
@@ -132,7 +132,7 @@ func (d *service) records(ctx context.Context) map[string][]serve.Record {
 
 func recordWords(r ledger.Record) string {
 	words := []string{string(r.Kind)}
-	for _, more := range []string{transitionWord(r), r.Result, strings.Join(r.By, ", "), r.Detail} {
+	for _, more := range []string{r.TransitionText(), r.Result, strings.Join(r.By, ", "), r.Detail} {
 		if more != "" {
 			words = append(words, more)
 		}

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -33,9 +33,9 @@ func (x *examination) readable(s ledger.Snapshot) render.Check {
 
 // writable tries what an apply would write, and leaves nothing in the ledger.
 func (x *examination) writable(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology) {
-	c := render.Check{Area: "ledger", Subject: x.e.config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
-	if x.e.config.Ledger.Etcd != nil {
-		c.Subject = strings.Join(x.e.config.Ledger.Etcd.Endpoints, ", ")
+	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
+	if x.e.Config.Ledger.Etcd != nil {
+		c.Subject = strings.Join(x.e.Config.Ledger.Etcd.Endpoints, ", ")
 	}
 	var names []string
 	for _, t := range topologies {
@@ -58,11 +58,11 @@ func (x *examination) writable(ctx context.Context, l *ledger.Ledger, topologies
 // places asks whether the ledger or Git would be lost with a primary, as far as
 // addresses tell.
 func (x *examination) places(ctx context.Context, topologies []plan.Topology) {
-	defer x.e.g.doing("looking up where the ledger and Git lie")()
-	if !x.e.config.Ledger.IsZero() {
-		x.place(ctx, "the ledger", ledgerHosts(x.e.config.Ledger), topologies)
+	defer x.e.Doing("looking up where the ledger and Git lie")()
+	if !x.e.Config.Ledger.IsZero() {
+		x.place(ctx, "the ledger", ledgerHosts(x.e.Config.Ledger), topologies)
 	}
-	x.place(ctx, "Git", gitHosts(x.e.git.URL), topologies)
+	x.place(ctx, "Git", gitHosts(x.e.Git.URL), topologies)
 }
 
 // thisMachine stands for what lies in a file.

@@ -1,0 +1,208 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+// Tip is the tip of the tracked ref that the operator configured, as it bears
+// on a revision.
+type Tip struct {
+	Superseded map[string]string // the newer commit, by topology
+	Rewritten  map[string]string // the governing commit, by topology
+	commit     string            // the tip, where it may be remembered
+}
+
+// Elsewhere says whether the command line looks at something else than the tip
+// of the configured ref.
+func (e *Environment) Elsewhere(commit string) bool {
+	return e.options.Repo != "" || e.options.Ref != "" || e.options.Path != "" || commit != ""
+}
+
+// TrackedTip looks at the configured ref, whatever --repo, --ref and --commit
+// say. When that Git is lost with its region, a clone named by --repo is all
+// there is: its own tracked ref counts then.
+func (e *Environment) TrackedTip(ctx context.Context, rev desired.Revision, commit string) (Tip, error) {
+	l, err := e.Ledger()
+	if err != nil {
+		return Tip{}, err
+	}
+	if !e.Elsewhere(commit) {
+		rewritten, err := e.Rewritten(ctx, l, rev)
+		return Tip{Rewritten: rewritten, commit: rev.Commit}, err
+	}
+	at, err := e.tracked(ctx)
+	if err != nil {
+		return Tip{}, err
+	}
+	newest, err := at.options.Loader.Load(ctx, at.Repo, "")
+	if err != nil {
+		return Tip{}, err
+	}
+	if e.options.Repo != "" && at.Git.URL != e.options.Repo {
+		rev.RefuseWithdrawn(newest, at.Git.URL)
+	}
+	rewritten, err := at.Rewritten(ctx, l, newest)
+	return Tip{Superseded: rev.Superseded(newest), Rewritten: rewritten}, err
+}
+
+// lostAgainWithin bounds the wait for a Git that could not be read before: the
+// evidence that a failover rests on must not grow old meanwhile.
+const lostAgainWithin = 5 * time.Second
+
+// tracked is the repository of the configured ref, brought up to date; the clone
+// where that one cannot be read. It is opened once.
+func (e *Environment) tracked(ctx context.Context) (Environment, error) {
+	if !e.Elsewhere("") {
+		return *e, nil // only --commit is given, and it was just fetched
+	}
+	plain := e.options // as the configuration says, without --repo, --ref and --path
+	plain.Repo, plain.Ref, plain.Path, plain.Daemon = "", "", "", false
+	at := Environment{options: e.options, Config: e.Config, Git: plain.GitConfig(e.Config), Repo: e.configured}
+	at.Git.Auth, at.Git.Keys = e.Git.Auth, e.Git.Keys
+	if at.Git.URL == "" {
+		at.Git.URL = e.Git.URL
+	}
+	var err error
+	if at.Repo == nil {
+		if at.Repo, err = gitsource.New(at.Git); err != nil {
+			return at, err
+		}
+		e.configured = at.Repo
+	}
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if e.lost {
+		bounded, cancel = context.WithTimeout(ctx, lostAgainWithin)
+	}
+	defer cancel()
+	if err = at.Repo.Fetch(bounded); err == nil {
+		e.lost = false
+		return at, nil
+	}
+	if e.options.Repo == "" || ctx.Err() != nil {
+		return at, err
+	}
+	if !e.lost {
+		e.options.Messages.Tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+at.Git.Ref+" counts as the tip")
+	}
+	e.lost = true
+	at.Git.URL = e.options.Repo
+	at.Repo, err = gitsource.Open(ctx, at.Git)
+	return at, err
+}
+
+// Rewritten names the topologies that are governed by a commit to which the
+// last confirmed head of the tracked ref does not lead.
+func (e *Environment) Rewritten(ctx context.Context, l *ledger.Ledger, rev desired.Revision) (map[string]string, error) {
+	known, err := e.options.recall(ctx, l)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", WithoutLedger(err))
+	}
+	head, ok := known.GitHead(e.Git.URL, e.Git.Ref)
+	if !ok {
+		return map[string]string{}, nil
+	}
+	at, err := e.Repo.Resolve("")
+	if err != nil {
+		return nil, err
+	}
+	if leads, err := e.Repo.IsAncestor(head.Commit, at); err == nil && leads {
+		return map[string]string{}, nil
+	}
+	out := map[string]string{}
+	for name, c := range rev.Changes {
+		// A head that is gone leads nowhere.
+		if was, err := e.Repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
+			out[name] = c.Commit
+		}
+	}
+	return out, nil
+}
+
+// confirm remembers the head of the tracked ref for every process on the ledger.
+func (e *Environment) confirm(ctx context.Context, l *ledger.Ledger, commit string) error {
+	return l.RecordGitHead(ctx, ledger.GitHead{URL: e.Git.URL, Ref: e.Git.Ref, Commit: commit, At: e.options.Clock()})
+}
+
+// Remember keeps what an apply has seen to be so: where clusters belong whose
+// document is live, and the tip, unless it is of a rewritten history that
+// nobody has accepted yet. What cannot be kept is told; nothing rests on it
+// but a later warning.
+func (e *Environment) Remember(ctx context.Context, a reconcile.Apply, report reconcile.Report, t Tip) {
+	live := map[string]bool{}
+	for _, r := range report.Results {
+		planned, ok := report.Plan.Topology(r.Topology)
+		live[r.Topology] = r.Outcome == reconcile.OutcomeApplied || ok && planned.Matches && a.Superseded[r.Topology] == ""
+	}
+	err := e.rememberHomes(ctx, a.Desired, live)
+	for name := range t.Rewritten {
+		if !live[name] {
+			t.commit = ""
+		}
+	}
+	l, opened := e.Ledger()
+	if err == nil && opened == nil && t.commit != "" {
+		err = e.confirm(ctx, l, t.commit)
+	}
+	if err != nil {
+		e.options.Messages.Tell("ledger", "what was seen could not be remembered: "+err.Error())
+	}
+}
+
+func (e *Environment) rememberHomes(ctx context.Context, d plan.Desired, live map[string]bool) error {
+	l, err := e.Ledger()
+	if err != nil {
+		return err
+	}
+	known, err := e.options.recall(ctx, l)
+	if err != nil {
+		return err
+	}
+	homes := map[string]bool{}
+	for _, h := range known.Memory().Homes {
+		homes[h.Cluster] = true
+	}
+	var unknown []plan.Home
+	for _, t := range d.Topologies {
+		for _, c := range t.Clusters {
+			if live[t.Name] && !homes[c.ID] {
+				unknown = append(unknown, plan.Home{Cluster: c.ID, Topology: t.Name})
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return l.RecordHome(ctx, unknown...)
+}
+
+// RereadGit reads Git once more: what governs and who approves may be others by
+// then. Topologies that ask at once share a look.
+func (e *Environment) RereadGit(rev desired.Revision, commit string) func(context.Context) (reconcile.Wanted, error) {
+	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
+}
+
+func (e *Environment) lookAgain(ctx context.Context, rev desired.Revision, commit string) (reconcile.Wanted, error) {
+	if err := e.Fetch(ctx); err != nil {
+		return reconcile.Wanted{}, err
+	}
+	fresh, err := e.options.Loader.Load(ctx, e.Repo, commit)
+	if err != nil {
+		return reconcile.Wanted{}, err
+	}
+	t, err := e.TrackedTip(ctx, fresh, commit)
+	if err != nil {
+		return reconcile.Wanted{}, err
+	}
+	superseded := rev.Superseded(fresh)
+	maps.Copy(superseded, t.Superseded)
+	return reconcile.Wanted{Changes: fresh.Changes, Superseded: superseded, Rewritten: t.Rewritten}, nil
+}
