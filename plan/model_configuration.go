@@ -16,8 +16,8 @@ type Member struct {
 	PChannels []string
 }
 
-// Configuration is a Milvus ReplicateConfiguration (milvus-proto
-// common.proto), a full replacement whenever it is sent. The order of both
+// Configuration is a Milvus ReplicateConfiguration (milvus-proto common.proto). Whoever
+// sends one replaces all that is stored; an empty one clears it. The order of both
 // lists matters to the server (milvus.md §2.3).
 type Configuration struct {
 	Clusters []Member
@@ -34,7 +34,8 @@ func (c Configuration) Member(id string) (Member, bool) {
 	return Member{}, false
 }
 
-// SourceOf returns the cluster whose edge targets id.
+// SourceOf returns the cluster that replicates to id; ok is false for a cluster that no
+// edge targets.
 func (c Configuration) SourceOf(id string) (string, bool) {
 	for _, e := range c.Edges {
 		if e.To == id {
@@ -66,9 +67,9 @@ func (c Configuration) Equal(o Configuration) bool {
 	return slices.EqualFunc(c.Clusters, o.Clusters, memberEqual) && slices.Equal(c.Edges, o.Edges)
 }
 
-// SameSet says whether both describe the same topology in whatever order the
-// clusters and edges stand. Channels are compared by position, since peers
-// map them by index (milvus.md §2.2).
+// SameSet says whether both describe the same topology, in whatever order their
+// clusters and edges stand. Channels are compared in order, since peers pair them by
+// index (milvus.md §2.2).
 func (c Configuration) SameSet(o Configuration) bool {
 	return c.canonical().Equal(o.canonical())
 }
@@ -95,10 +96,12 @@ func (c Configuration) canonical() Configuration {
 	return out
 }
 
+// memberEqual compares two entries, channels in order.
 func memberEqual(a, b Member) bool {
 	return a.ID == b.ID && a.URI == b.URI && slices.Equal(a.PChannels, b.PChannels)
 }
 
+// compareStrings orders strings by their bytes: -1, 0 or 1.
 func compareStrings(a, b string) int {
 	switch {
 	case a < b:
@@ -110,8 +113,8 @@ func compareStrings(a, b string) int {
 	}
 }
 
-// star builds the canonical configuration in which primary replicates to each
-// standby.
+// star is the configuration in which the primary replicates to each standby, in
+// canonical order. It is what the document wants the members to store.
 func star(primary Cluster, standbys []Cluster) Configuration {
 	out := Configuration{Clusters: []Member{memberOf(primary)}}
 	for _, s := range standbys {
@@ -121,6 +124,7 @@ func star(primary Cluster, standbys []Cluster) Configuration {
 	return out.canonical()
 }
 
+// memberOf is the entry of a cluster as the document gives it.
 func memberOf(c Cluster) Member {
 	return Member{ID: c.ID, URI: c.URI, PChannels: slices.Clone(c.PChannels)}
 }

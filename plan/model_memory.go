@@ -18,7 +18,8 @@ const (
 // String gives the word of the plan's JSON.
 func (k LedgerKind) String() string { return wordOr(string(k), "none") }
 
-// StaleMark records a cluster that became stale, for ever.
+// StaleMark records that a cluster became stale. The mark is never removed; whether the
+// cluster is stale now is decided by staleMark.
 type StaleMark struct {
 	Cluster  string
 	Topology string
@@ -34,7 +35,8 @@ type StaleMark struct {
 	Fenced      bool
 }
 
-// Intent is a transition that was begun and has no result yet.
+// Intent is a transition that was begun and has no result yet. The ledger holds at most
+// one for each topology, written before the first request leaves.
 type Intent struct {
 	Topology    string
 	Transition  Transition
@@ -48,7 +50,8 @@ type Intent struct {
 	Effected    bool      // read-back showed the transition; what is left is to verify and redirect
 }
 
-// PromotionTarget returns the cluster that the intent promotes by force.
+// PromotionTarget returns the cluster that the intent promotes by force; ok is false if
+// it promotes none.
 func (i Intent) PromotionTarget() (string, bool) {
 	for _, s := range i.Steps {
 		if s.Action == ActionForcePromote {
@@ -58,8 +61,8 @@ func (i Intent) PromotionTarget() (string, bool) {
 	return "", false
 }
 
-// Frees returns the clusters that are no standbys any more once the intent took
-// effect, sorted: what it promotes, and what it lets go.
+// Frees returns the clusters that are no standbys any more once the intent took effect,
+// sorted: those that it promotes, and those that it lets go.
 func (i Intent) Frees() []string {
 	var out []string
 	for _, s := range i.Steps {
@@ -83,8 +86,8 @@ func (i Intent) Frees() []string {
 	return slices.Compact(out)
 }
 
-// ProgressRecord is the replication progress of one standby as last seen
-// while its source was healthy: the black box that bounds the data loss.
+// ProgressRecord is the replication progress of one standby, as last seen while its
+// source was healthy. When the source is lost, it bounds what a failover may lose.
 type ProgressRecord struct {
 	Cluster  string
 	Source   string
@@ -135,8 +138,9 @@ type FreedMark struct {
 	At      time.Time
 }
 
-// Memory is what is remembered from earlier runs, and the time now. The zero
-// memory knows nothing and allows nothing that needs a record.
+// Memory is what earlier runs recorded, and the present time. The zero memory knows
+// nothing and allows nothing that needs a record. Without a ledger it is filled from
+// the history of Git, as far as that tells (Ledger is then LedgerNone).
 type Memory struct {
 	Now         time.Time
 	Ledger      LedgerKind
@@ -150,9 +154,9 @@ type Memory struct {
 	Freed       []FreedMark
 }
 
-// staleMark returns the newest mark of a cluster, unless an attested rebuild
-// has served a join since, or a later failover promoted it as the last copy:
-// the mark stays for ever, the cluster's staleness does not.
+// staleMark returns the newest mark of a cluster that is stale now. ok is false once an
+// attested rebuild has served a join, or a later failover promoted the cluster as the
+// last copy.
 func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 	var newest StaleMark
 	found := false
@@ -173,8 +177,8 @@ func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 	return newest, true
 }
 
-// rejoinedAt is the last 'provisioned' on which a cluster joined after it had been
-// stale; zero: it never did.
+// rejoinedAt is the time in the last attestation on which a cluster joined after it had
+// been stale; the zero time: it never did.
 func (m Memory) rejoinedAt(cluster string) time.Time {
 	var newest time.Time
 	for _, p := range m.Provisions {
@@ -186,6 +190,7 @@ func (m Memory) rejoinedAt(cluster string) time.Time {
 	return newest
 }
 
+// intent returns the open intent of a topology.
 func (m Memory) intent(topology string) (Intent, bool) {
 	for _, i := range m.Intents {
 		if i.Topology == topology {
@@ -213,6 +218,7 @@ func (m Memory) progress(cluster string) (ProgressRecord, bool) {
 	return newest, found
 }
 
+// lastFailover returns the newest failover of a topology that took effect.
 func (m Memory) lastFailover(topology string) (LastFailover, bool) {
 	var newest LastFailover
 	found := false
@@ -224,7 +230,7 @@ func (m Memory) lastFailover(topology string) (LastFailover, bool) {
 	return newest, found
 }
 
-// generation returns the greatest generation ever seen.
+// generation returns the greatest generation of a topology ever seen.
 func (m Memory) generation(topology string) (GenerationMark, bool) {
 	var greatest GenerationMark
 	found := false
@@ -236,8 +242,8 @@ func (m Memory) generation(topology string) (GenerationMark, bool) {
 	return greatest, found
 }
 
-// freedAt is when a cluster last ceased to be a standby by a step of ours;
-// zero: not that we know.
+// freedAt is when a step of ours last made a cluster cease to be a standby; the zero
+// time: none is known.
 func (m Memory) freedAt(cluster string) time.Time {
 	var newest time.Time
 	for _, f := range m.Freed {
@@ -248,6 +254,8 @@ func (m Memory) freedAt(cluster string) time.Time {
 	return newest
 }
 
+// provisionUsed says whether an attestation with that time has served a join of the
+// cluster.
 func (m Memory) provisionUsed(cluster string, at time.Time) bool {
 	for _, p := range m.Provisions {
 		if p.Cluster == cluster && p.At.Equal(at) {

@@ -2,8 +2,9 @@ package plan
 
 import "time"
 
-// Window is the interval in which writes may be lost, as seconds before the
-// old primary was last able to replicate. Nil bounds are not known, never 0.
+// Window says how much a failover may lose, as a length of time before the failure of
+// the old primary: at least Lower, at most Upper. A bound that is not known is nil,
+// never 0.
 type Window struct {
 	ReplicatedUpTo time.Time // zero: not known
 	Lower          *time.Duration
@@ -37,7 +38,7 @@ type ChannelWindow struct {
 	Upper          *time.Duration
 }
 
-// ClusterPlan is one cluster beside what Git wants of it.
+// ClusterPlan is one cluster: what Git wants of it, and what was seen.
 type ClusterPlan struct {
 	ID          string
 	DesiredRole Role
@@ -45,7 +46,8 @@ type ClusterPlan struct {
 	Lag         *Window // of a standby
 }
 
-// TopologyPlan is the plan of one topology.
+// TopologyPlan is the plan of one topology. Steps may be there beside findings that
+// block them: people read what they would approve, and apply asks Blocked.
 type TopologyPlan struct {
 	Name       string
 	Generation int64
@@ -96,14 +98,14 @@ func (p Plan) Topology(name string) (TopologyPlan, bool) {
 	return TopologyPlan{}, false
 }
 
-// Blocked says whether a blocking finding that is not among the accepted
-// codes stands. It is the one place that decides what blocks. A code that is
-// not acceptable cannot be accepted.
+// Blocked says whether some finding blocks, given the codes that an approval accepts.
+// It is the one place that decides what blocks: a code that is not acceptable stays in
+// force whatever was accepted.
 func (t TopologyPlan) Blocked(accepted []Code) bool {
 	return len(t.Blocking(accepted)) > 0
 }
 
-// Blocking returns the findings that block, given the accepted codes.
+// Blocking returns the findings that block, given the codes that an approval accepts.
 func (t TopologyPlan) Blocking(accepted []Code) []Finding {
 	var out []Finding
 	for _, f := range t.Findings {
@@ -114,8 +116,8 @@ func (t TopologyPlan) Blocking(accepted []Code) []Finding {
 	return out
 }
 
-// Accept returns a copy in which acceptable findings of those codes are
-// marked as accepted.
+// Accept returns a copy in which the acceptable findings of those codes are marked as
+// accepted. Marks are for display; Blocked decides by the codes.
 func (t TopologyPlan) Accept(codes []Code) TopologyPlan {
 	out := t
 	out.Findings = append([]Finding(nil), t.Findings...)
@@ -125,7 +127,7 @@ func (t TopologyPlan) Accept(codes []Code) TopologyPlan {
 	return out
 }
 
-// Has says whether a finding of that code stands.
+// Has says whether the plan holds a finding of that code.
 func (t TopologyPlan) Has(code Code) bool {
 	for _, f := range t.Findings {
 		if f.Code == code {
@@ -135,7 +137,7 @@ func (t TopologyPlan) Has(code Code) bool {
 	return false
 }
 
-// Changes says whether the plan sends anything to a cluster.
+// Changes says whether some step sends a configuration to a cluster.
 func (t TopologyPlan) Changes() bool {
 	for _, s := range t.Steps {
 		if s.Action.Sends() {
@@ -145,6 +147,7 @@ func (t TopologyPlan) Changes() bool {
 	return false
 }
 
+// containsCode says whether a code is in the list.
 func containsCode(codes []Code, code Code) bool {
 	for _, c := range codes {
 		if c == code {
@@ -211,9 +214,9 @@ const (
 	ReasonRemember         Reason = "remember"
 )
 
-// Step is one action of a plan: data, never code. A step that sends a
-// configuration carries the whole of it in After, since the server replaces
-// everything; Before is what the cluster stored when the plan was made.
+// Step is one action of a plan: data, never code. A step that sends a configuration
+// carries the whole of it in After, since the server replaces everything; Before is
+// what the cluster stored when the plan was made, and apply stops if that has changed.
 type Step struct {
 	ID      int // from 1, in order
 	Wave    int // steps of one wave run at once; waves run one after the other
@@ -256,7 +259,8 @@ const (
 	SeverityBlocking Severity = "blocking"
 )
 
-// Finding is a coded observation about one topology.
+// Finding is a coded observation about one topology. What its code means in general is
+// in the row of the code (SpecOf) and in package explain.
 type Finding struct {
 	Code       Code
 	Severity   Severity
@@ -278,7 +282,8 @@ type FindingEvidence struct {
 	Lag      *Window         `json:"window,omitempty"`
 }
 
-// ChannelMotion is one channel's checkpoint over the rounds.
+// ChannelMotion is the movement of one channel's checkpoint over the rounds of
+// evidence, in Milvus time ticks.
 type ChannelMotion struct {
 	Channel string
 	From    uint64 // first tick seen

@@ -69,7 +69,9 @@ const (
 	VerifyDML    VerifyLevel = "dml"
 )
 
-// Failover holds the rules under which an old primary counts as lost.
+// Failover holds the rules under which an old primary counts as lost, and how the new
+// one is proven. Zero fields set no rule; effectiveRules joins those of the document
+// with the operator's floors.
 type Failover struct {
 	UnavailableFor time.Duration // every probe must have failed for this long
 	Probes         int           // at least this many of them
@@ -77,7 +79,8 @@ type Failover struct {
 	Verify         VerifyLevel
 }
 
-// Switchover holds the bounds of a planned role swap.
+// Switchover holds the bounds of a planned change of roles: how far the new primary may
+// be behind when it begins, and how long it may take.
 type Switchover struct {
 	CatchUpWithin time.Duration
 	Timeout       time.Duration
@@ -111,7 +114,7 @@ type RemovedTopology struct {
 	At   Position // of the document when it was last there
 }
 
-// Desired is everything that Git wants, with the operator's floors.
+// Desired is everything that Git wants at one commit, with the operator's floors.
 type Desired struct {
 	Commit     string
 	Topologies []Topology // sorted by name
@@ -146,7 +149,7 @@ func (t Topology) Cluster(id string) (Cluster, bool) {
 	return Cluster{}, false
 }
 
-// withRole returns the members with one role, in order of their id.
+// withRole returns the members with one role, sorted by id.
 func (t Topology) withRole(role Role) []Cluster {
 	var out []Cluster
 	for _, c := range t.Clusters {
@@ -157,6 +160,7 @@ func (t Topology) withRole(role Role) []Cluster {
 	return out
 }
 
+// wordOr returns word, or another word where it is empty.
 func wordOr(word, unknown string) string {
 	if word == "" {
 		return unknown

@@ -51,8 +51,8 @@ const (
 // String gives the contract's word.
 func (k BeliefKind) String() string { return wordOr(string(k), "unknown") }
 
-// Belief is one cluster's own view of the topology. Beliefs of different
-// clusters are never merged.
+// Belief is what one cluster itself says about the topology. Beliefs of different
+// clusters are never merged: two that both believe to be primary must stay visible.
 type Belief struct {
 	Kind          BeliefKind
 	Configuration Configuration // empty when Kind is unknown or unconfigured
@@ -64,8 +64,9 @@ type Belief struct {
 	Source   string // for a standby: the cluster it replicates from
 }
 
-// ClassifyBelief derives the role that a stored configuration gives to self,
-// as the server does: a secondary is a target of some edge (milvus.md §2.1).
+// ClassifyBelief derives the role that a stored configuration gives to the cluster
+// self, as the server does: a cluster is a standby if some edge targets it (milvus.md
+// §2.1).
 func ClassifyBelief(self string, c Configuration) Belief {
 	if source, ok := c.SourceOf(self); ok {
 		return Belief{Kind: BeliefStandby, Configuration: c, Source: source}
@@ -134,7 +135,8 @@ type Contents struct {
 	Hidden      string // why it is not known, where our user's rights are the reason
 }
 
-// View is one cluster as it answered in one observation.
+// View is one cluster as it answered in one observation. The zero view knows nothing:
+// reach and belief are unknown, which never counts as down or empty.
 type View struct {
 	Cluster    string
 	At         time.Time
@@ -164,10 +166,11 @@ type View struct {
 	Unlisted []string
 }
 
-// version is what the build tag says.
+// version is what the build tag of the cluster says.
 func (v View) version() Version { return ParseVersion(v.Version) }
 
-// Observed is everything that one observation found.
+// Observed is everything that one observation found. A cluster without a view was not
+// asked.
 type Observed struct {
 	Views    []View     // sorted by cluster
 	Evidence []Evidence // rounds of probes, sorted by cluster
@@ -204,8 +207,8 @@ type TrafficState struct {
 	Detail   string // why not; never holds a token
 }
 
-// View returns the view of a cluster. A cluster that was not observed has
-// the zero view: reach and belief unknown.
+// View returns the view of a cluster, or the zero view for a cluster that was not
+// observed.
 func (o Observed) View(cluster string) View {
 	for _, v := range o.Views {
 		if v.Cluster == cluster {

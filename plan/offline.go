@@ -2,21 +2,21 @@ package plan
 
 import "slices"
 
-// Offline says what a change intends, from the documents alone: the transition,
-// its steps and its flags, for a pull request that may not call a cluster.
+// Offline says what a change intends, from the documents alone: the transition, its
+// steps and its flags, for a pull request that may not call a cluster.
 //
 // Nothing is observed. Each cluster is taken to store what the document before
-// (Topology.Previous) gives it, a cluster that joins to be empty, one that
-// becomes stale not to answer: the answers under which the change could be
-// carried out. So a finding here comes from the documents and the memory, and
-// stands whatever the clusters say; a live plan may find more. A document with
-// none before it is taken to be new.
+// (Topology.Previous) gives it, a cluster that joins to be empty, and one that becomes
+// stale not to answer: the answers under which the change could be carried out. So a
+// finding here comes from the documents and the memory, and holds whatever the clusters
+// say; a live plan may find more. A document without an earlier version is taken to be
+// new.
 //
-// The plan is marked as Offline. Its views are the zero view (reach, belief and
-// version unknown), what depends on them is nil, and it is never in sync. Step
-// by step, Before is what the document before gives; the digest is that of the
-// live plan if the clusters do store that, in canonical order. Open intents and
-// progress of the memory are left out: they say nothing without the clusters.
+// The plan is marked as Offline. Its views are the zero view, what depends on them is
+// nil, and it is never in sync. Before of each step is what the document before gives;
+// the digest is that of the live plan if the clusters do store that, in canonical
+// order. Open intents and recorded progress are left out: they mean nothing without the
+// clusters.
 func Offline(d Desired, m Memory) Plan {
 	m.Intents, m.Progress, d.Fence = nil, nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
@@ -29,7 +29,7 @@ func Offline(d Desired, m Memory) Plan {
 	return out.complete(d.Removed)
 }
 
-// assumedViews are the views under which a change could be carried out.
+// assumedViews are the answers under which a change could be carried out.
 func assumedViews(t Topology) Observed {
 	var o Observed
 	for _, c := range t.Clusters {
@@ -48,8 +48,8 @@ func assumedViews(t Topology) Observed {
 	return o
 }
 
-// storedBefore is what the document before gives a cluster to store. up is
-// false for one that need not answer: it is stale after the change.
+// storedBefore is what the document before gives a cluster to store. up is false for a
+// cluster that need not answer, because it is stale after the change.
 func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 	if c.Role == RoleStale {
 		return Configuration{}, false
@@ -76,13 +76,14 @@ func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 	}
 }
 
-// observedCodes are findings that only a look at the clusters can give or clear.
+// observedCodes are the findings that only an observation of the clusters can raise or
+// clear.
 var observedCodes = []Code{
 	CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
 	CodeNotMostCaughtUp,
 }
 
-// withoutObservation takes out of a plan what no cluster was asked for.
+// withoutObservation takes out of a plan what comes from the assumed views.
 func withoutObservation(t TopologyPlan) TopologyPlan {
 	t.InSync = false
 	t.Findings = withoutCodes(t.Findings, observedCodes...)

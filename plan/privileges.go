@@ -74,7 +74,8 @@ func (p Privilege) Grant(role string) string {
 	return fmt.Sprintf("client.grant_privilege_v2(role_name=%q, privilege=%q, collection_name=\"*\", db_name=\"*\")", role, p.Name)
 }
 
-// GrantOf is the call that grants a privilege by its name.
+// GrantOf is the call of pymilvus that grants a privilege to the role ROLE; empty for a
+// name that is not in the list.
 func GrantOf(privilege string) string {
 	for _, p := range privileges {
 		if p.Name == privilege {

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// ProposeFailover gives the roles that a document has after a failover to a
-// standby, by cluster: it is primary, the old primary is stale, and so is every
-// other standby, for each loses its source. Roles that stay are not named.
+// ProposeFailover gives the roles that a document has after a failover to a standby, by
+// cluster: that standby is primary, and the old primary and every other standby are
+// stale, for each loses its source. Roles that stay are not in the result. The error
+// says why the cluster cannot be promoted, with a hint.
 func ProposeFailover(t Topology, to string) (map[string]Role, error) {
 	old, err := t.successor(to)
 	if err != nil {
@@ -24,8 +25,8 @@ func ProposeFailover(t Topology, to string) (map[string]Role, error) {
 	return roles, nil
 }
 
-// ProposeSwitchover gives the roles after a switchover to a standby: the two
-// swap.
+// ProposeSwitchover gives the roles after a switchover to a standby: it and the primary
+// swap. The error says why the cluster cannot be promoted, with a hint.
 func ProposeSwitchover(t Topology, to string) (map[string]Role, error) {
 	old, err := t.successor(to)
 	if err != nil {
@@ -34,7 +35,7 @@ func ProposeSwitchover(t Topology, to string) (map[string]Role, error) {
 	return map[string]Role{to: RolePrimary, old.ID: RoleStandby}, nil
 }
 
-// successor returns the primary that a standby is to follow.
+// successor returns the primary that a standby is to replace, or why it cannot.
 func (t Topology) successor(to string) (old Cluster, err error) {
 	old, _ = t.Primary()
 	c, listed := t.Cluster(to)
@@ -51,6 +52,7 @@ func (t Topology) successor(to string) (old Cluster, err error) {
 	return old, nil
 }
 
+// ids are the ids of all members.
 func (t Topology) ids() []string {
 	var out []string
 	for _, c := range t.Clusters {
@@ -59,13 +61,14 @@ func (t Topology) ids() []string {
 	return out
 }
 
-// ProposeAdoption gives the roles that a document must have to say what was
-// done by hand: the member that took over is primary. The old primary is
-// standby if it replicates from the new one, else stale. Other standbys that do
-// not replicate from the new one are stale too, unless they hold nothing.
+// ProposeAdoption gives the roles that a document must have to say what was done by
+// hand. The member that took over is primary. The old primary is standby if it
+// replicates from that member, else stale. Other standbys that do not replicate from it
+// are stale too, unless they store nothing.
 //
-// keep names the cluster that took over; it may be empty when only one takes
-// writes. With two writers a person must say which of them holds the truth.
+// keep names the cluster that took over; it may be empty when only one takes writes.
+// With two writers a person must say which of them holds the data that counts, and the
+// error asks for that.
 func ProposeAdoption(t Topology, o Observed, keep string) (map[string]Role, error) {
 	s := newSituation(Desired{}, t, o, Memory{})
 	taken, err := s.memberThatTookOver(keep)
@@ -90,14 +93,15 @@ func ProposeAdoption(t Topology, o Observed, keep string) (map[string]Role, erro
 	return roles, nil
 }
 
+// follows says whether a cluster believes that it is a standby of source.
 func (s situation) follows(standby, source string) bool {
 	b := s.view(standby).Belief
 	return b.Kind == BeliefStandby && b.Source == source
 }
 
 // memberThatTookOver finds the one standby of the document that takes writes by its own
-// stored configuration. A cluster that the document calls stale has to be named:
-// that it takes writes is what is feared of it.
+// stored configuration. A cluster that the document calls stale counts only if keep
+// names it: that it takes writes is a danger, not a takeover.
 func (s situation) memberThatTookOver(keep string) (string, error) {
 	primary, _ := s.topology.Primary()
 	var writers, others []string
@@ -127,15 +131,15 @@ func (s situation) memberThatTookOver(keep string) (string, error) {
 	return others[0], nil
 }
 
-// ProposeImport gives the roles that live clusters have, for a document that is
-// written for the first time, by cluster. All that stands against it is told at
-// once.
+// ProposeImport gives the roles that live clusters have, by cluster, for a document
+// that is written for the first time. The error holds everything that stands against
+// it, each with a hint.
 //
-// The primary is the one that stores a configuration of its own and replicates
-// to others or to nobody; primary names it when that is not clear, and may be
-// empty. What replicates from it is standby, what stores nothing is a standby
-// that is to join. Another one that takes writes is stale if it still names
-// targets, else detached.
+// The primary is the cluster that stores a configuration of its own and replicates to
+// others or to nobody; primary names it when that is not clear, and may be empty. A
+// cluster that replicates from it is standby. One that stores nothing is a standby that
+// is to join. Another one that takes writes is stale if it still names targets, else
+// detached.
 func ProposeImport(o Observed, primary string) (map[string]Role, error) {
 	if err := importable(o); err != nil {
 		return nil, err
@@ -164,8 +168,8 @@ func ProposeImport(o Observed, primary string) (map[string]Role, error) {
 	return roles, errors.Join(bad...)
 }
 
-// importable demands that every cluster answered, proved who it is, and told all
-// that it stores; what others store must be among them.
+// importable demands that every cluster answered, proved its identity and told what it
+// stores, and that every cluster which they store is among them.
 func importable(o Observed) error {
 	var bad []error
 	given := map[string]bool{}
@@ -194,7 +198,8 @@ func importable(o Observed) error {
 	return errors.Join(bad...)
 }
 
-// primaryToImport is the one that leads, or the one that was named.
+// primaryToImport is the cluster that leads, or the one that was named if it can take
+// writes.
 func primaryToImport(o Observed, named string) (string, error) {
 	var writers, configured []string
 	for _, v := range o.Views {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Rehearsal is what a failover to one standby would come to.
+// Rehearsal is the failover to one standby as it would be planned today.
 type Rehearsal struct {
 	Topology string
 	Primary  string // the primary of the document, taken to be lost
@@ -18,12 +18,12 @@ type Rehearsal struct {
 	Plan TopologyPlan
 }
 
-// Blocking are the findings that would stand against it.
+// Blocking are the findings that would block it; none of them is accepted.
 func (r Rehearsal) Blocking() []Finding { return r.Plan.Blocking(nil) }
 
-// AsLive is the topology with the roles that its clusters have while a
-// switchover or failover that the document asks for is not carried out yet: the
-// member that the desired primary replicates from is the primary still.
+// AsLive is the topology with the roles that its clusters have in fact while a
+// switchover or failover of the document is not carried out yet: the member that the
+// desired primary replicates from is still the primary.
 func (t Topology) AsLive(o Observed) Topology {
 	wanted, _ := t.Primary()
 	b := o.View(wanted.ID).Belief
@@ -42,12 +42,12 @@ func (t Topology) AsLive(o Observed) Topology {
 	return t
 }
 
-// Rehearse asks [Compute], for each standby of each topology, what a failover to
-// it would come to if the primary were lost at Memory.Now: the roles are those
-// that [ProposeFailover] gives, the generation is raised, the primary answers
-// nobody, and the rounds of evidence that the rules ask for have all failed,
-// each with the standby answering as it was observed to. Everything else is as
-// it was observed. It follows the order of topologies and clusters.
+// Rehearse plans, for each standby of each topology, the failover to it that would
+// follow if the primary were lost at Memory.Now. The roles are those of ProposeFailover
+// and the generation is raised. The primary answers nobody, and all rounds of evidence
+// that the rules ask for have failed, with the standby answering as it was observed to.
+// Everything else is as it was observed. The result follows the order of topologies and
+// clusters.
 func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
 	var out []Rehearsal
 	for _, t := range sortedTopologies(d.Topologies) {
@@ -65,7 +65,8 @@ func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
 	return out
 }
 
-// proposedDocument is the document after the change that asks for the roles.
+// proposedDocument is the document after the change that gives some clusters other
+// roles.
 func proposedDocument(t Topology, roles map[string]Role, m Memory) Topology {
 	before := t
 	before.Previous = nil
@@ -83,6 +84,8 @@ func proposedDocument(t Topology, roles map[string]Role, m Memory) Topology {
 	return after
 }
 
+// rehearseFailover plans the failover to candidate with the primary lost, after the
+// rounds of evidence have failed.
 func rehearseFailover(d Desired, after Topology, o Observed, m Memory, candidate string) TopologyPlan {
 	primary, _ := after.Previous.Primary()
 	evidence := failedRounds(after, d.Limits, primary.ID, o.View(candidate), m.Now)
@@ -100,8 +103,8 @@ func rehearseFailover(d Desired, after Topology, o Observed, m Memory, candidate
 	return out
 }
 
-// openIntentFirst says of an intent of the document in force that it comes first: the
-// next apply carries it on, and nobody has to accept that it is in doubt.
+// openIntentFirst makes an intent of the document in force a warning: the next apply
+// carries it on before any failover, and no one has to accept that it is in doubt.
 func openIntentFirst(findings []Finding, topology string, begun Intent) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {
@@ -114,8 +117,8 @@ func openIntentFirst(findings []Finding, topology string, begun Intent) []Findin
 	return out
 }
 
-// failedRounds are the rounds by which a primary is judged unavailable, the first of
-// them at a time.
+// failedRounds are the rounds by which a primary is judged unavailable under the rules
+// of the topology, the first of them at from.
 func failedRounds(t Topology, floors Failover, primary string, candidate View, from time.Time) Evidence {
 	w := wantFor(t, floors, primary, candidate.Cluster)
 	out := Evidence{Topology: t.Name, Primary: primary, Candidate: candidate.Cluster, Interval: w.Interval}

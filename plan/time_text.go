@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// UpperBoundText writes an upper bound as people read it, "4.3 s" or "1 h 59 min", and
-// rounds it up: a bound on a loss must not look smaller than it is.
+// UpperBoundText writes an upper bound as people read it, "4.3 s" or "1 h 59 min",
+// rounded up: a bound on a loss must not look smaller than it is.
 func UpperBoundText(d time.Duration) string { return durationText(d, math.Ceil) }
 
-// DurationText writes a duration that bounds nothing, such as an age, as people read it.
+// DurationText writes a duration that bounds nothing, such as an age, as people read
+// it, rounded to the nearest.
 func DurationText(d time.Duration) string { return durationText(d, math.Round) }
 
 // units are what durations are written in, the largest first; each is used from
@@ -26,7 +27,7 @@ var units = []struct {
 	{10 * time.Second, time.Second, time.Second, "s", ""},
 }
 
-// durationText rounds first and chooses the unit then, so that nothing reads "60 s".
+// durationText rounds first and then chooses the unit, so that nothing reads "60 s".
 func durationText(d time.Duration, round func(float64) float64) string {
 	d = max(d, 0)
 	for _, u := range units {
@@ -63,6 +64,8 @@ func ParseTime(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// isRFC3339 says whether s, in upper case, has the form of RFC 3339. Whether the day
+// exists is left to package time.
 func isRFC3339(s string) bool {
 	if len(s) < len(rfc3339Shape) || !hasShape(s[:len(rfc3339Shape)], rfc3339Shape) {
 		return false

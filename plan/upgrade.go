@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// StreamState is what was found out about the streams of one cluster, beside its
-// view. The zero value knows nothing.
+// StreamState is what was found out about the replication streams into one cluster,
+// beside its view. The zero value knows nothing.
 type StreamState struct {
 	Cluster string
 	// Open: it asks nobody for a token, so that it checks no stream either.
@@ -49,9 +49,9 @@ type UpgradeNote struct {
 	Remedy  string
 }
 
-// AdviseUpgrade says in which order to upgrade the members of a topology, what
-// that breaks and what it mends. streams has what was found out of each; what is
-// not known there is taken to be in the way.
+// AdviseUpgrade says in which order to upgrade the members of a topology, what that
+// breaks and what it mends. streams has what was found out about each; what is not
+// known there is taken to stand in the way. Nothing is sent: people upgrade.
 func AdviseUpgrade(t Topology, o Observed, streams []StreamState, to Version) Upgrade {
 	u := upgrading{t: t, o: o, streams: streams, to: to}
 	out := Upgrade{Topology: t.Name, To: to}
@@ -72,6 +72,7 @@ type upgrading struct {
 	to      Version
 }
 
+// stream is what was found out about the streams into a cluster.
 func (u upgrading) stream(id string) StreamState {
 	i := slices.IndexFunc(u.streams, func(s StreamState) bool { return s.Cluster == id })
 	if i < 0 {
@@ -80,10 +81,11 @@ func (u upgrading) stream(id string) StreamState {
 	return u.streams[i]
 }
 
+// from is the version of a cluster today.
 func (u upgrading) from(id string) Version { return u.o.View(id).version() }
 
 // order puts standbys before their primary, or after it where only that keeps
-// replication going. It leaves out who is there already.
+// replication going. Clusters that have the version already are left out.
 func (u upgrading) order() []UpgradeStep {
 	primary, _ := u.t.Primary()
 	var standbys []string
@@ -101,7 +103,7 @@ func (u upgrading) order() []UpgradeStep {
 	return last
 }
 
-// stopsReplication counts the steps after which some standby is not reached.
+// stopsReplication counts the steps after which some standby gets nothing.
 func stopsReplication(steps []UpgradeStep) int {
 	n := 0
 	for _, s := range steps {
@@ -112,6 +114,8 @@ func stopsReplication(steps []UpgradeStep) int {
 	return n
 }
 
+// steps are the turns of an order, each with its reason and the standbys that get
+// nothing until the next turn.
 func (u upgrading) steps(primary string, standbys, order []string) []UpgradeStep {
 	var out []UpgradeStep
 	for i, id := range order {
@@ -135,9 +139,9 @@ func (u upgrading) steps(primary string, standbys, order []string) []UpgradeStep
 	return out
 }
 
-// refuses says whether a standby lets nothing in from its primary while those of
-// done are upgraded: it asks for a token over streams, and the primary's CDC
-// sends none (#52387).
+// refuses says whether a standby lets nothing in from its primary once the clusters in
+// done are upgraded: it asks for a token over streams, and the CDC of the primary sends
+// none (#52387).
 func (u upgrading) refuses(primary, standby string, done []string) bool {
 	if u.stream(standby).Open == SupportYes {
 		return false
@@ -153,8 +157,8 @@ func (u upgrading) refuses(primary, standby string, done []string) bool {
 	return asks != SupportNo && sends != SupportYes
 }
 
-// checks says whether a cluster asks for a token over streams now, by asking it
-// and else by its version. A source that asks for one sends one, too.
+// checks says whether a cluster asks for a token over streams now: by asking it, else
+// by its version. A source that asks for one also sends one.
 func (u upgrading) checks(id string) Support {
 	if s := u.stream(id).Checks; s != SupportUnknown {
 		return s
@@ -162,7 +166,7 @@ func (u upgrading) checks(id string) Support {
 	return u.from(id).Has(FeatureStreamRights)
 }
 
-// upgradeNotes is what to do before the first step.
+// upgradeNotes are what to do, or to know, before the first step.
 func (u upgrading) upgradeNotes(order []UpgradeStep) []UpgradeNote {
 	var out []UpgradeNote
 	if standing := u.to.Standing(); standing != "" {
@@ -198,7 +202,7 @@ func (u upgrading) upgradeNotes(order []UpgradeStep) []UpgradeNote {
 	return out
 }
 
-// rights are what the tokens of a cluster lack once it checks streams.
+// rights say what the tokens of a cluster lack once it checks streams.
 func (u upgrading) rights(id string) []UpgradeNote {
 	s := u.stream(id)
 	var out []UpgradeNote
@@ -239,7 +243,8 @@ func (u upgrading) rights(id string) []UpgradeNote {
 	return out
 }
 
-// lostFeatures are the features that a version has and the wanted one is known to lack.
+// lostFeatures names the features that a version has and the wanted one is known to
+// lack.
 func (u upgrading) lostFeatures(from Version) string {
 	var out []string
 	for _, r := range features {
@@ -250,8 +255,8 @@ func (u upgrading) lostFeatures(from Version) string {
 	return strings.Join(out, "; ")
 }
 
-// mended are the features that the wanted version has and some cluster lacks, or
-// is not known to have.
+// mended are the features that the wanted version has and some cluster lacks, or is not
+// known to have.
 func (u upgrading) mended(order []UpgradeStep) []string {
 	var out []string
 	for _, r := range features {

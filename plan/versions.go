@@ -73,8 +73,8 @@ const (
 	newest30 = 2
 )
 
-// Version is what the build tag of a server says. The zero value is a tag that
-// says nothing.
+// Version is what the build tag of a server says. The zero value is a tag that says
+// nothing: every feature is then unknown, and the calls that the server answers decide.
 type Version struct {
 	Label string // as the server gave it
 	// ordered: the tag names a release, or a build of one. exact: it is the release.
@@ -125,9 +125,9 @@ func (v Version) Name() string {
 	return wordOr(v.Label, "version unknown")
 }
 
-// line is the column of the table that holds the version, and its patch there.
-// Versions after the table count as the newest in it; those before it have
-// nothing that is in it.
+// line is the column of the table for the version, and its patch in that line. A
+// version after the table counts as the newest in it; one before the table has nothing
+// that is in it.
 func (v Version) line() (in func(featureRow) int, patch int) {
 	switch {
 	case v.major < 2 || v.major == 2 && v.minor < 6:
@@ -146,11 +146,14 @@ func (v Version) line() (in func(featureRow) int, patch int) {
 // line30 says whether the version is of the 3.0 line.
 func (v Version) line30() bool { return v.ordered && v.major == 3 && v.minor == 0 }
 
+// row26 is the first patch of the 2.6 line with a feature.
 func row26(r featureRow) int { return r.in26 }
+
+// row30 is the first patch of the 3.0 line with a feature.
 func row30(r featureRow) int { return r.in30 }
 
-// Has says whether the version does or mends something. What cannot be ordered
-// is not known; a build of a release may lack what came with it, and have what
+// Has says whether the version has a feature. A tag that cannot be ordered gives
+// unknown. A build near a release may lack what came with that release and have what
 // came later.
 func (v Version) Has(f Feature) Support {
 	i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
@@ -206,6 +209,7 @@ func (v Version) Standing() string {
 	}
 }
 
+// nearest names the newest release in the table of the line of the version.
 func (v Version) nearest() string {
 	if v.major == 2 {
 		return fmt.Sprintf("2.6.%d", newest26)
@@ -213,6 +217,7 @@ func (v Version) nearest() string {
 	return fmt.Sprintf("3.0.%d", newest30)
 }
 
+// laterVersion stands for a release that is not known yet.
 const laterVersion = "a later version"
 
 // Since names the first release with a feature, of the line of the version or,
