@@ -110,7 +110,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"an approval of another topology, under its own name", approval.CodeMissing,
-			"a tag speaks for what its name and trailers say, and for nothing else", func(a *attack) {
+			"a tag approves what its name and trailers say, and nothing else", func(a *attack) {
 				a.tag(alice, "failover/payments/2/alice", a.head, strings.Replace(approve(alice), "orders/", "payments/", 1))
 			},
 		},

@@ -57,7 +57,7 @@ func attacksByHistory() []attackCase {
 		},
 		{
 			"an unsigned commit on a signed one", approval.CodeUnsigned,
-			"a signature speaks for its own object, not for its children", func(a *attack) {
+			"a signature covers its own object, not its children", func(a *attack) {
 				a.signedCommit(alice, "Docs", "README", "x")
 				a.commit(mallory, approve(alice), ordersFile, doc("orders", 3))
 			},
@@ -116,7 +116,7 @@ func attacksByTag() []attackCase {
 			},
 		},
 		{
-			"an older approval that allows more, beside a newer one", approval.CodeLossTooLarge,
+			"an older approval that allows more, in addition to a newer one", approval.CodeLossTooLarge,
 			"of one person's approvals the newest counts, and what it allows", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.tag(alice, tagName+"-2", a.head, strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1))
@@ -285,7 +285,7 @@ func attacksByTag() []attackCase {
 			},
 		},
 		{
-			"a malformed tag beside a good one (R35)", "",
+			"a malformed tag in addition to a good one (R35)", "",
 			"a bad carrier denies itself; Alice's approval stands", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.ref("failover/orders/2/x", a.object("tag", "rubbish"))

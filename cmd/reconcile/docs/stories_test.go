@@ -44,7 +44,7 @@ var stories = map[string][]string{
 	"R32": {"plan/scenarios_test.go: R32: the token of the dead primary is lost"},
 	"R33": {"reconcile/gitsource/attackhistory_test.go: one key with two principals, for a quorum of two (R33)", "reconcile/approval/denied_test.go: a line with wildcards"},
 	"R34": {"reconcile/approval/evaluate_test.go TestAcceptanceOfAQuorum"},
-	"R35": {"reconcile/gitsource/attackhistory_test.go: a malformed tag beside a good one (R35)"},
+	"R35": {"reconcile/gitsource/attackhistory_test.go: a malformed tag in addition to a good one (R35)"},
 	"R36": {"reconcile/gitsource/attackhistory_test.go: a stolen key that expired, and a tag dated before (R36)"},
 	"R37": {"reconcile/gitsource/merges_test.go: two branches that raise to the same generation (R37)", "plan/transitions_test.go: GENERATION_NOT_RAISED"},
 	"R38": {"reconcile/join_test.go TestARefusedPrimaryKeepsTheStandbyUncalled", "testdata/script/r38-attach-rejected-by-the-primary.txtar"},

@@ -122,9 +122,9 @@ const exitCodes = "## Exit codes\n\n" + `| | 0 | 1 | 2 | 3 | 4 | 5 |
 | ` + "`doctor`" + ` | ready | error | – | – | a failover would be blocked now, or would end with 5 | – |
 | others | done | error | – | – | – | – |
 
-Of several topologies the first of 5, 1, 4, 3, 2, 0 wins, except that drift outranks "not judged".
+If several topologies differ, the first of 5, 1, 4, 3, 2, 0 wins, except that drift outranks "not judged".
 
-Options are checked before anything is looked at or done: a form that the command does not have, or an ` + "`--output-file`" + ` that cannot be written, is exit code 1 and nothing was sent. If the result of ` + "`apply` or `fence`" + ` cannot be written all the same, say to a disk that is full, stderr says so and the exit code remains that of what was done.
+Options are checked first: if the command does not have a form, or an ` + "`--output-file`" + ` cannot be written, the exit code is 1 and nothing was sent. If the result of ` + "`apply` or `fence`" + ` cannot be written later, for example since the disk is full, stderr says so and the exit code stays that of the change.
 
 `
 
