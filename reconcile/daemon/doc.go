@@ -6,13 +6,15 @@
 // What a pass finds and what an apply does is decided by package reconcile, through
 // [reconcile.Pass.Plan] and [reconcile.Apply.Run]. The daemon only decides when:
 //
-//	follow    reads Git again and again and adopts each new revision
-//	lead      campaigns for the leadership and holds it
-//	worker    makes the passes of one topology, one after the other
-//	watch     makes rounds of evidence beside the passes of one topology
-//	inflight  keeps probes of a hanging primary unanswered, so that they count at once
-//	publish   turns what a pass found into the status, events and records
-//	settings  takes over a new configuration while passes with the old one end
+//	loop         starts and stops all of it
+//	follow       reads Git again and again, and adopts each new revision
+//	lead         campaigns for the leadership, and holds it
+//	worker       makes the passes of one topology, one after the other
+//	publish      turns what a pass found into status, events and records
+//	watch        makes rounds of evidence for one topology, between and during its passes
+//	open_probes  keeps probes of a hanging primary open, so that an apply can count them
+//	settings     takes over a new configuration while passes with the old one end
+//	snapshot     is what others can see: status, readiness and events, by topology
 //
 // What this package does not do: it speaks no protocol, opens no file and serves
 // nothing. Git, the ledger and the election reach it through small interfaces,

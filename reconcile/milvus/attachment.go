@@ -21,8 +21,8 @@ type attachment struct {
 	at    *commonpb.MessageID // it lies behind this; nil: not known
 }
 
-// see takes the next message of the log.
-func (a *attachment) see(m *commonpb.ImmutableMessage) error {
+// add takes the next message of the log.
+func (a *attachment) add(m *commonpb.ImmutableMessage) error {
 	if messageType(m) != typeAlterReplicateConfig {
 		return nil
 	}

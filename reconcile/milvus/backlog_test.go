@@ -54,10 +54,10 @@ func TestAStalledLinkIsFound(t *testing.T) {
 	w := pair(t, "")
 	w.config.Clock = nil // the time of the simulator, to hold ticks against
 	w.topology.Generation, w.topology.MaxLag = 1, time.Millisecond
-	look := func() []plan.View {
+	observe := func() []plan.View {
 		return w.fleet().Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true})
 	}
-	first := look()
+	first := observe()
 	must(t, w.SetLink("a", "b", false))
 	_, _, err := w.Write("a", 160)
 	must(t, err)
@@ -72,7 +72,7 @@ func TestAStalledLinkIsFound(t *testing.T) {
 	}
 	var p plan.TopologyPlan
 	for ctx := w.ctx(); ctx.Err() == nil && !p.Has(plan.CodeReplicationStalled); {
-		p = compute(look()) // until the messages have waited for longer than the objective
+		p = compute(observe()) // until the messages have waited for longer than the objective
 	}
 	if !p.Has(plan.CodeReplicationStalled) || !p.Has(plan.CodeLagObjective) {
 		t.Errorf("a cut link under load is not called stalled: %v", p.Findings)

@@ -22,7 +22,7 @@ func trio(t *testing.T) *world {
 	return newWorld(t, milvussim.Options{}, milvussim.Converged(append(milvussim.Pair("a", "b"), milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby}))...)
 }
 
-// sweep looks once more through a fleet, and returns the views and the calls that
+// sweep observes once more through a fleet, and returns the views and the calls that
 // it took, by method.
 func (w *world) sweep(f *Fleet, depth plan.Depth) (views map[string]plan.View, calls map[string]int) {
 	w.t.Helper()
@@ -37,15 +37,15 @@ func (w *world) sweep(f *Fleet, depth plan.Depth) (views map[string]plan.View, c
 	return views, calls
 }
 
-// patientFleet waits as long as it takes for what nearly always comes soon, so
+// fleetWithLongWait waits as long as it takes for what nearly always comes soon, so
 // that what it asks does not depend on the speed of the machine.
-func (w *world) patientFleet() *Fleet {
+func (w *world) fleetWithLongWait() *Fleet {
 	f := w.fleet()
 	f.awaitSoon = time.Minute
 	return f
 }
 
-// TestFewestCalls holds a look to the calls that it needs (docs/performance.md,
+// TestFewestCalls holds an observation to the calls that it needs (docs/performance.md,
 // the floor of a sweep), of three clusters with 16 channels each.
 func TestFewestCalls(t *testing.T) {
 	rest := map[string]int{"Connect": 3, "GetReplicateConfiguration": 3, "AllocTimestamp": 1, "GetReplicateInfo": 1 + 2*16, "DumpMessages": 16}
@@ -67,17 +67,17 @@ func TestFewestCalls(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			w := trio(t)
-			f := w.patientFleet()
+			f := w.fleetWithLongWait()
 			for i, want := range c.calls {
 				views, calls := w.sweep(f, c.depth)
 				same(t, calls, want)
 				for id, v := range views {
 					if v.Reach != plan.ReachUp || !v.IdentityProven || (v.ForcePromotes == plan.SupportYes) != c.depth.Progress {
-						t.Errorf("look %d, %s: %+v", i, id, v)
+						t.Errorf("observation %d, %s: %+v", i, id, v)
 					}
 					for _, p := range v.Progress {
 						if p.CaughtUpAt == nil || p.Unsent != nil {
-							t.Errorf("look %d, %s: %+v", i, id, p)
+							t.Errorf("observation %d, %s: %+v", i, id, p)
 						}
 					}
 				}
@@ -99,7 +99,7 @@ func with(calls, more map[string]int) map[string]int {
 // of the log are answered each for itself.
 func TestStandbysThatDifferAreAskedForApart(t *testing.T) {
 	w := trio(t)
-	f := w.patientFleet()
+	f := w.fleetWithLongWait()
 	w.sweep(f, plan.Depth{Progress: true})
 	must(t, w.SetLink("a", "c", false))
 	_, refused, err := w.Write("a", 160)
@@ -118,10 +118,10 @@ func TestStandbysThatDifferAreAskedForApart(t *testing.T) {
 	}
 }
 
-// TestTheMomentComesFirst: what a standby says is held against a tick that its
+// TestTheTickComesFirst: what a standby says is held against a tick that its
 // source gave before. One that comes late has the channels read again, and a
 // source that gives none is not asked for its backlog.
-func TestTheMomentComesFirst(t *testing.T) {
+func TestTheTickComesFirst(t *testing.T) {
 	const channels = 16
 	for name, c := range map[string]struct {
 		fault   milvussim.Fault
@@ -141,7 +141,7 @@ func TestTheMomentComesFirst(t *testing.T) {
 			if c.fault.Method = "AllocTimestamp"; c.fault.Kind != "" {
 				must(t, w.AddFault("a", c.fault))
 			}
-			f := w.patientFleet()
+			f := w.fleetWithLongWait()
 			if c.fault.Kind == milvussim.FaultDelay {
 				f.awaitSoon = 700 * time.Millisecond
 			}
@@ -162,7 +162,7 @@ func TestTheMomentComesFirst(t *testing.T) {
 			at := slices.IndexFunc(calls, func(x milvussim.Call) bool { return x.Method == "AllocTimestamp" })
 			read := slices.IndexFunc(calls, func(x milvussim.Call) bool { return x.Cluster == "b" && x.Method == "GetReplicateInfo" })
 			if at < 0 || read < at {
-				t.Errorf("the moment is call %d, the first channel is read by call %d", at, read)
+				t.Errorf("the tick is call %d, the first channel is read by call %d", at, read)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestAPrimaryIsSeenFirst(t *testing.T) {
 }
 
 // TestQuestions: what stands at the same place is asked for once, what has
-// replicated beyond the moment not at all, and what has replicated nothing last.
+// replicated beyond the tick not at all, and what has replicated nothing last.
 func TestQuestions(t *testing.T) {
 	const until = 100
 	at := func(cluster, id string, tick uint64) *commonpb.ReplicateCheckpoint {
@@ -224,13 +224,13 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 		same(t, views["b"].ForcePromotes, plan.SupportYes)
 		return calls["DumpMessages"] - 16
 	}
-	f := w.patientFleet()
+	f := w.fleetWithLongWait()
 	same(t, probes(f), 1)
 	same(t, probes(f), 0)
 	must(t, w.SetProfile("b", "2.6.22"))
 	same(t, probes(f), 1)
 	same(t, probes(f), 0)
-	same(t, probes(w.patientFleet()), 1)
+	same(t, probes(w.fleetWithLongWait()), 1)
 	must(t, w.AddFault("b", milvussim.Fault{Method: "Connect", Kind: milvussim.FaultError, Code: codes.Internal}))
 	same(t, probes(f), 1) // it does not tell its build
 	same(t, probes(f), 1)
@@ -244,9 +244,9 @@ func TestFeaturesAreProbedOncePerBuild(t *testing.T) {
 	same(t, f.knownBuild(of, "2.6.20"), false)
 }
 
-// TestTheLookBeforeARequestProbes: nothing that is remembered speaks for a
+// TestTheReadBeforeARequestProbes: nothing that is remembered speaks for a
 // request that cannot be taken back.
-func TestTheLookBeforeARequestProbes(t *testing.T) {
+func TestTheReadBeforeARequestProbes(t *testing.T) {
 	w := pair(t, "")
 	f := w.fleet()
 	w.sweep(f, plan.Depth{Progress: true})
@@ -300,7 +300,7 @@ func TestWhatAPrimaryIsAskedFor(t *testing.T) {
 			w := trio(t)
 			w.config.ReadTimeout = time.Second
 			c.change(w)
-			views, _ := w.sweep(w.patientFleet(), plan.Depth{Progress: true})
+			views, _ := w.sweep(w.fleetWithLongWait(), plan.Depth{Progress: true})
 			same(t, w.calls("a", "GetReplicateInfo"), c.reads)
 			known := 0
 			for _, p := range views["a"].Progress {

@@ -160,7 +160,7 @@ func TestTheCallerMayForbidAnotherTry(t *testing.T) {
 	}
 }
 
-// What was true when the plan was looked at may not be after a slow look at the
+// What was true when the plan was made may not be after a slow read at the
 // cluster: the caller is asked before anything is sent.
 func TestASlowLookIsFollowedByAQuestion(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"soon": time.Millisecond, "slow": 700 * time.Millisecond} {

@@ -30,7 +30,7 @@ func TestLooksKeepTheirConnections(t *testing.T) {
 		}
 		return out
 	}
-	look := func() map[string]*grpc.ClientConn {
+	kept := func() map[string]*grpc.ClientConn {
 		t.Helper()
 		observe()
 		out := map[string]*grpc.ClientConn{}
@@ -42,36 +42,36 @@ func TestLooksKeepTheirConnections(t *testing.T) {
 		}
 		return out
 	}
-	first := look()
+	first := kept()
 	same(t, len(first), 2)
-	second := look()
+	second := kept()
 	same(t, second["a"] == first["a"] && second["b"] == first["b"], true)
 
 	<-w.clock.After(2 * time.Minute)
-	third := look()
+	third := kept()
 	same(t, third["a"] != first["a"] && third["b"] != first["b"], true)
 
 	must(t, w.Stop("a"))
 	gone := observe()["a"]
 	same(t, gone.Reach, plan.ReachUnreachable)
 	same(t, gone.Class, plan.ClassRefused)
-	fourth := look()
+	fourth := kept()
 	same(t, len(fourth), 1)
 	same(t, fourth["b"] == third["b"], true)
 
 	must(t, w.Revive("a"))
-	same(t, len(look()), 2)
+	same(t, len(kept()), 2)
 	token = "root:rotated"
 	same(t, observe()["b"].Credential, plan.CredentialRefused)
 	same(t, len(f.kept), 0)
 
 	token = "root:Milvus"
-	same(t, len(look()), 2)
+	same(t, len(kept()), 2)
 	f.Close()
 	same(t, observe()["b"].Reach, plan.ReachUnknown)
 }
 
-// TestNothingIsKeptUnasked: a command that looks once keeps nothing, and
+// TestNothingIsKeptUnasked: a command that observes once keeps nothing, and
 // probes never do.
 func TestNothingIsKeptUnasked(t *testing.T) {
 	w := pair(t, "")
@@ -84,32 +84,32 @@ func TestNothingIsKeptUnasked(t *testing.T) {
 	same(t, len(f.open)+len(f.kept), 0)
 }
 
-// TestKeptIsBounded: beyond the bound connections end with the look, and those of
-// clusters that nobody looks at any more make room once they are too old.
+// TestKeptIsBounded: beyond the bound connections end with the observation, and those of
+// clusters that nobody observes any more make room once they are too old.
 func TestKeptIsBounded(t *testing.T) {
 	w := newWorld(t, milvussim.Options{}, milvussim.Converged(append(milvussim.Pair("a", "b"), milvussim.ClusterSpec{ID: "c", Role: milvussim.Standby}))...)
 	w.config.KeepFor = time.Minute
 	f := w.fleet()
 	f.mostKept = 2
-	look := func(topology plan.Topology) {
+	observe := func(topology plan.Topology) {
 		t.Helper()
 		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{topology}, plan.Depth{}) {
 			same(t, v.Reach, plan.ReachUp)
 		}
 		same(t, len(f.open), len(f.kept))
 	}
-	look(w.topology)
+	observe(w.topology)
 	same(t, len(f.kept), 2)
 	<-w.clock.After(2 * time.Minute)
 	smaller := w.topology
 	smaller.Clusters = smaller.Clusters[:1]
-	look(smaller)
+	observe(smaller)
 	same(t, len(f.kept), 1)
 }
 
-// TestOneLookOneConnection: whatever a look reads, it connects to each cluster
+// TestOneReadOneConnection: whatever an observation reads, it connects to each cluster
 // once.
-func TestOneLookOneConnection(t *testing.T) {
+func TestOneReadOneConnection(t *testing.T) {
 	w := pair(t, "")
 	_, _, err := w.Write("a", 3)
 	must(t, err)
@@ -138,9 +138,9 @@ func TestOneLookOneConnection(t *testing.T) {
 	same(t, int(connected.Load()), len(w.topology.Clusters))
 }
 
-// TestAFreshLookFollowsTheName: over a kept connection a look reaches the cluster
+// TestAFreshObservationFollowsTheName: over a kept connection an observation reaches the cluster
 // that bore the name before, a fresh one that which bears it now.
-func TestAFreshLookFollowsTheName(t *testing.T) {
+func TestAFreshObservationFollowsTheName(t *testing.T) {
 	w := pair(t, "")
 	w.config.KeepFor = time.Hour
 	var target atomic.Value

@@ -31,7 +31,7 @@ func TestLoadedIsAskedForSoon(t *testing.T) {
 		pauses []time.Duration
 		fails  string
 	}{
-		{"it is loaded at the eighth look", true, []time.Duration{5, 10, 20, 40, 80, 160, 200}, ""},
+		{"it is loaded at the eighth question", true, []time.Duration{5, 10, 20, 40, 80, 160, 200}, ""},
 		{"nobody waits any more", false, []time.Duration{5, 10, 20, 40, 80, 160, 200}, "context canceled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

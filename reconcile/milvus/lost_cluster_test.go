@@ -113,7 +113,7 @@ func TestALostClusterCostsOneDeadline(t *testing.T) {
 }
 
 // TestAKeptConnectionCostsNoSecondDeadline: a cluster is lost behind a connection
-// that an earlier look kept. Why is told by a new one, which is made beside it.
+// that an earlier read kept. Why is told by a new one, which is made beside it.
 func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 	t.Parallel()
 	w := pair(t, "")
@@ -203,9 +203,9 @@ func TestTheCoordinatorDecides(t *testing.T) {
 	}
 }
 
-// TestAClusterThatDiesDuringALookIsGone: both questions that were under way end
+// TestAClusterThatDiesDuringAReadIsGone: both questions that were under way end
 // with their connection, and only a new one tells that nobody is there.
-func TestAClusterThatDiesDuringALookIsGone(t *testing.T) {
+func TestAClusterThatDiesDuringAReadIsGone(t *testing.T) {
 	w := pair(t, "")
 	w.config.ReadTimeout = time.Minute
 	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))

@@ -77,7 +77,7 @@ func (s *sinceAttached) take(m *commonpb.ImmutableMessage) bool {
 		return false
 	}
 	before := s.since
-	switch s.unread = s.see(m); {
+	switch s.unread = s.add(m); {
 	case s.unread != nil:
 	case s.since != before:
 		s.oldest = 0

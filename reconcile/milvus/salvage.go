@@ -223,7 +223,7 @@ func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stre
 	a := attachment{source: s.stale, standby: s.promoted}
 	var unread error
 	err := s.read(ctx, out, func(m *commonpb.ImmutableMessage) bool {
-		unread = a.see(m)
+		unread = a.add(m)
 		return unread == nil
 	})
 	switch err = errors.Join(err, unread); {

@@ -28,7 +28,7 @@ func failedOver(t *testing.T, w *world, replicated, only int) {
 	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 }
 
-// await looks until something holds, or the test's time is over.
+// await reads until something holds, or the test's time is over.
 func (w *world) await(holds func() bool) {
 	w.t.Helper()
 	ctx := w.ctx()
@@ -198,28 +198,28 @@ func allRead(s Salvage) bool {
 	return true
 }
 
-// TestStaleLog: a look at a stale cluster that takes writes counts what it holds
+// TestStaleLog: an observation at a stale cluster that takes writes counts what it holds
 // alone, and sees that it goes on.
 func TestStaleLog(t *testing.T) {
 	w := pair(t, "")
 	failedOver(t, w, 32, 0)
-	look := func() plan.StaleLog { return w.fleet().Reader().StaleLog(w.ctx(), w.topology, "b", "a") }
-	same(t, look(), plan.StaleLog{Cluster: "a", Known: true})
+	observe := func() plan.StaleLog { return w.fleet().Reader().StaleLog(w.ctx(), w.topology, "b", "a") }
+	same(t, observe(), plan.StaleLog{Cluster: "a", Known: true})
 	before := time.Now()
 	_, _, err := w.Write("a", 48)
 	must(t, err)
-	got := look()
+	got := observe()
 	if !got.Known || got.Messages == 0 || got.More || got.Newest.Before(before.Add(-time.Second)) {
 		t.Errorf("%+v", got)
 	}
 	must(t, w.AddFault("a", milvussim.Fault{Method: "DumpMessages", Kind: milvussim.FaultError}))
-	same(t, look().Known, false)
+	same(t, observe().Known, false)
 	must(t, w.Stop("a"))
-	same(t, look(), plan.StaleLog{Cluster: "a"})
+	same(t, observe(), plan.StaleLog{Cluster: "a"})
 }
 
 // TestStaleLogIsBounded: of a channel that was written to for long, no more is
-// read than a look needs.
+// read than an observation needs.
 func TestStaleLogIsBounded(t *testing.T) {
 	w := pair(t, "")
 	w.config.ReadTimeout = time.Minute // the bound is on messages here, not on time

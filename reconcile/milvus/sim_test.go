@@ -39,15 +39,15 @@ func (c *instant) After(d time.Duration) <-chan time.Time {
 	return out
 }
 
-// patient is a clock that ends a context after so many pauses, so that giving up
+// givingUpClock is a clock that ends a context after so many pauses, so that giving up
 // does not depend on the speed of the machine.
-type patient struct {
+type givingUpClock struct {
 	*instant
 	left   atomic.Int32
 	giveUp context.CancelFunc
 }
 
-func (c *patient) After(d time.Duration) <-chan time.Time {
+func (c *givingUpClock) After(d time.Duration) <-chan time.Time {
 	if c.left.Add(-1) == 0 {
 		c.giveUp()
 	}
@@ -58,7 +58,7 @@ func (c *patient) After(d time.Duration) <-chan time.Time {
 func (w *world) tries() context.Context {
 	ctx, cancel := context.WithCancel(w.ctx())
 	w.t.Cleanup(cancel)
-	clock := &patient{instant: w.clock, giveUp: cancel}
+	clock := &givingUpClock{instant: w.clock, giveUp: cancel}
 	clock.left.Store(3)
 	w.config.Clock = clock
 	return ctx

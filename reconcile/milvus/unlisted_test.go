@@ -12,39 +12,39 @@ import (
 func TestUnlistedChannelIsFound(t *testing.T) {
 	w := pair(t, "")
 	f := w.fleet()
-	look := func(unlisted bool) map[string]plan.View {
+	observe := func(unlisted bool) map[string]plan.View {
 		out := map[string]plan.View{}
 		for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{Progress: true, Unlisted: unlisted}) {
 			out[v.Cluster] = v
 		}
 		return out
 	}
-	asked := func(look func()) int {
+	asked := func(observe func()) int {
 		before := w.calls("b", "GetReplicateInfo")
-		look()
+		observe()
 		return w.calls("b", "GetReplicateInfo") - before
 	}
-	usual := asked(func() { look(false) })
+	usual := asked(func() { observe(false) })
 	if n := asked(func() {
-		if v := look(true); len(v["a"].Unlisted)+len(v["b"].Unlisted) != 0 {
+		if v := observe(true); len(v["a"].Unlisted)+len(v["b"].Unlisted) != 0 {
 			t.Errorf("of a pair at rest: %+v", v)
 		}
 	}); n != usual+1 {
 		t.Errorf("asked %d times more than usual", n-usual)
 	}
 	must(t, w.Grow("b", "b-rootcoord-dml_16"))
-	if n := asked(func() { same(t, look(false)["b"].Unlisted, []string(nil)) }); n != usual {
+	if n := asked(func() { same(t, observe(false)["b"].Unlisted, []string(nil)) }); n != usual {
 		t.Errorf("asked %d times more than usual, and nobody said so", n-usual)
 	}
-	w.await(func() bool { return len(look(true)["b"].Unlisted) == 1 })
+	w.await(func() bool { return len(observe(true)["b"].Unlisted) == 1 })
 	w.await(func() bool {
-		v := look(false)
+		v := observe(false)
 		same(t, v["a"].Unlisted, []string(nil))
 		return len(v["b"].Unlisted) == 1
 	})
-	same(t, look(false)["b"].Unlisted, []string{"b-rootcoord-dml_16"})
+	same(t, observe(false)["b"].Unlisted, []string{"b-rootcoord-dml_16"})
 	w.cluster("b").PChannels = append(w.cluster("b").PChannels, "b-rootcoord-dml_16") // the file says more than is stored
-	if v := look(true); len(v["b"].Unlisted) != 0 {
+	if v := observe(true); len(v["b"].Unlisted) != 0 {
 		t.Errorf("channels that are to grow are no surprise: %v", v["b"].Unlisted)
 	}
 }

@@ -53,14 +53,14 @@ func New(clusters []Cluster, clock func() time.Time) *Restarter {
 
 // Knows says whether the configuration tells how to restart a cluster.
 func (r *Restarter) Knows(cluster string) bool {
-	_, ok := r.of(cluster)
+	_, ok := r.clusterOf(cluster)
 	return ok
 }
 
 // Restart starts the cluster's program and waits for it; made says that it was
 // started. One that was started a moment ago is left alone.
 func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made bool, err error) {
-	c, ok := r.of(cluster)
+	c, ok := r.clusterOf(cluster)
 	if !ok {
 		return false, fmt.Errorf("the configuration does not say how to restart %s (hint: add it to 'clusters' with restart.exec.command)", cluster)
 	}
@@ -85,7 +85,7 @@ func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made
 	return true, err
 }
 
-func (r *Restarter) of(cluster string) (Cluster, bool) {
+func (r *Restarter) clusterOf(cluster string) (Cluster, bool) {
 	i := slices.IndexFunc(r.clusters, func(c Cluster) bool { return c.ID == cluster })
 	if i < 0 || len(r.clusters[i].Command) == 0 {
 		return Cluster{}, false
