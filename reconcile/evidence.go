@@ -44,8 +44,8 @@ func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remember
 	}
 	var out []plan.Evidence
 	for _, e := range o.Evidence {
-		if joined, ok := r.finalRound(ctx, p, e); ok {
-			out = append(out, joined)
+		if whole, ok := r.finalRound(ctx, p, e); ok {
+			out = append(out, whole)
 		}
 	}
 	return out

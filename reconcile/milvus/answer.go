@@ -252,7 +252,7 @@ func (s *secrets) admitValue(f protoreflect.FieldDescriptor, v protoreflect.Valu
 		return nil
 	case longest > 0 && len(v.String()) > longest:
 		return fmt.Errorf("%s%s is of %d bytes, and at most %d are read", notTaken, f.Name(), len(v.String()), longest)
-	case s.in(v.String()):
+	case s.holdsToken(v.String()):
 		return fmt.Errorf("%s%s holds one of our tokens", notTaken, f.Name())
 	default:
 		return nil

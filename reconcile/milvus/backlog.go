@@ -59,7 +59,7 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	if len(standbys) == 0 || !source.canDump() {
 		return false
 	}
-	ctx, cancel := source.link.shortly(ctx)
+	ctx, cancel := source.link.withReadTimeout(ctx)
 	defer cancel()
 	until := source.newestTick(ctx)
 	if until == 0 {

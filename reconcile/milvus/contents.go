@@ -16,7 +16,7 @@ import (
 // token that sees everything: Milvus leaves out what a user has no right to, and such a
 // cluster must not pass for empty.
 func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
-	ctx, cancel := l.fleet.manyReads(ctx)
+	ctx, cancel := l.fleet.withSeriesTimeout(ctx)
 	defer cancel()
 	if hidden := l.hides(ctx, t.token); hidden != "" {
 		return plan.Contents{Hidden: l.fleet.secrets.scrub(hidden)}
@@ -103,7 +103,7 @@ func (l *link) showsAll(ctx context.Context, grants []grant) bool {
 }
 
 func (l *link) databases(ctx context.Context) ([]string, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
 	if err == nil {
@@ -123,7 +123,7 @@ var collectionObject = commonpb.ObjectType_Collection.String()
 // collections lists one database without throwaway collections: those are ours, and a
 // crash may have left one.
 func (l *link) collections(ctx context.Context, database string) ([]string, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{DbName: database})
 	if err == nil {

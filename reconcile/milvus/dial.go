@@ -101,12 +101,12 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 func (s *secrets) guards() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return s.hidden(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
+			return s.withoutTokens(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			stream, err := open(ctx, d, conn, method, append(opts, grpc.MaxCallRecvMsgSize(limitOf(&milvuspb.DumpMessagesResponse{}).size))...)
 			if err != nil {
-				return nil, s.hidden(err)
+				return nil, s.withoutTokens(err)
 			}
 			return guarded{stream, s}, nil
 		}),
@@ -120,7 +120,7 @@ type guarded struct {
 }
 
 // RecvMsg reads the next message.
-func (g guarded) RecvMsg(m any) error { return g.secrets.hidden(g.ClientStream.RecvMsg(m)) }
+func (g guarded) RecvMsg(m any) error { return g.secrets.withoutTokens(g.ClientStream.RecvMsg(m)) }
 
 // bearer sends a token as Milvus wants it: base64, without a scheme
 // (milvus.md §1.6). Streams carry it too.
@@ -142,12 +142,12 @@ func (bearer) RequireTransportSecurity() bool { return false }
 // server decides: one read for each of its databases, roles or groups.
 const deadlinesPerSeries = 3
 
-// manyReads bounds a series of reads.
-func (f *Fleet) manyReads(ctx context.Context) (context.Context, context.CancelFunc) {
+// withSeriesTimeout bounds a series of reads.
+func (f *Fleet) withSeriesTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, deadlinesPerSeries*f.readTimeout)
 }
 
-// shortly bounds one read.
-func (l *link) shortly(ctx context.Context) (context.Context, context.CancelFunc) {
+// withReadTimeout bounds one read.
+func (l *link) withReadTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, l.fleet.readTimeout)
 }

@@ -32,7 +32,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 	v := f.view(ctx, t, x.access, probeOptions{identity: true, features: true, askTwice: true, progress: p.KnownHalfPromoted})
 	x.result.After = v
 	slow := f.clock.Now().Sub(began) > f.readTimeout
-	said, err := x.judge(ctx, v, true), checkReady(s, v)
+	said, err := x.judgeView(ctx, v, true), checkReady(s, v)
 	switch {
 	case said == effected && (err == nil || s.ForcePromote()): // a list of itself alone proves who answers
 		x.result.Status, x.result.Detail = plan.StepAlready, "it was so before anything was sent"
@@ -100,10 +100,10 @@ func (x *execution) refuse(said stepState, err error) Result {
 	return x.result
 }
 
-// judge says what a view means for this step. Where the stored configuration cannot be
+// judgeView says what a view means for this step. Where the stored configuration cannot be
 // read, a cluster that accepts a throwaway DDL is a primary; a standby refuses it
 // (contract.md §7, UNSUPPORTED_SERVER).
-func (x *execution) judge(ctx context.Context, v plan.View, mayWrite bool) stepState {
+func (x *execution) judgeView(ctx context.Context, v plan.View, mayWrite bool) stepState {
 	said := judgeStep(x.step, x.source, v)
 	blind := v.Reach == plan.ReachUp && v.ReadsConfiguration == plan.SupportNo && v.IdentityConflict == ""
 	if said != undecided || !blind || !mayWrite || !x.step.ForcePromote() {

@@ -32,7 +32,7 @@ func (r *viewReader) identity(ctx context.Context, first func() <-chan bool) (ow
 // soon, for those of every other member at once: a cluster waits until the deadline for a
 // channel that is not its own (milvus.md §1.3).
 func (r *viewReader) channelServed(ctx context.Context, first func() <-chan bool) (own bool, other string) {
-	ctx, cancel := r.shortly(ctx)
+	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
 	asked := r.firstChannels()
 	var mine <-chan bool
@@ -85,7 +85,7 @@ func (r *viewReader) servedOf(ctx context.Context, asked map[string]string) <-ch
 
 // firstServed says whether the cluster answers for its first channel.
 func (r *viewReader) firstServed(ctx context.Context) bool {
-	ctx, cancel := r.shortly(ctx)
+	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
 	_, err := r.info(ctx, r.target.cluster.PChannels[0], r.target.cluster.ID)
 	return err == nil
@@ -112,7 +112,7 @@ func (r *viewReader) firstChannels() map[string]string {
 // collectionChannels reads the physical channels of any one collection: they have the
 // cluster's own names.
 func (r *viewReader) collectionChannels(ctx context.Context) (own bool, other string) {
-	ctx, cancel := r.shortly(ctx)
+	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
 	shown, err := r.api.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{})
 	if err != nil || len(shown.GetCollectionNames()) == 0 {

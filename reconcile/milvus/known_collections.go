@@ -42,7 +42,7 @@ func (f *Fleet) compareKnownIn(ctx context.Context, pass ticket, database string
 
 // answers says whether a collection can be described and, if it is loaded, queried.
 func (d *data) answers(ctx context.Context, name string) bool {
-	one, cancel := d.shortly(ctx)
+	one, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	loaded, err := d.isLoaded(one, name)
 	if err != nil {

@@ -45,7 +45,7 @@ func (l *link) firstSince(ctx context.Context, source string, at logPosition, un
 		return 0, false, errNotAsked
 	}
 	since := sinceAttached{attachment: attachment{source: source, standby: at.standby}}
-	err = l.dump(ctx, part, since.take)
+	err = l.dump(ctx, part, since.next)
 	if err == nil {
 		err = since.unread
 	}
@@ -71,7 +71,8 @@ type sinceAttached struct {
 	unread error
 }
 
-func (s *sinceAttached) take(m *commonpb.ImmutableMessage) bool {
+// next takes the next message of the log, and says whether to go on.
+func (s *sinceAttached) next(m *commonpb.ImmutableMessage) bool {
 	if s.read++; s.read > longestLog {
 		s.unread = errLongLog
 		return false
@@ -87,6 +88,7 @@ func (s *sinceAttached) take(m *commonpb.ImmutableMessage) bool {
 	return s.unread == nil
 }
 
+// originOf returns where the replication over a route began, as far as it is known.
 func (f *Fleet) originOf(way route) origin {
 	f.mu.Lock()
 	defer f.mu.Unlock()

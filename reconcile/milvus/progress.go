@@ -76,7 +76,7 @@ func (r *viewReader) channel(ctx context.Context, channel string, sources []stri
 	p := plan.ChannelProgress{Channel: channel}
 	var checkpoint *commonpb.ReplicateCheckpoint
 	for _, source := range sources {
-		one, cancel := r.shortly(ctx)
+		one, cancel := r.withReadTimeout(ctx)
 		info, err := r.info(one, channel, source)
 		cancel()
 		if err != nil {
@@ -85,7 +85,7 @@ func (r *viewReader) channel(ctx context.Context, channel string, sources []stri
 		}
 		p.Known = true
 		checkpoint = info.GetCheckpoint()
-		take(&p, info)
+		setProgress(&p, info)
 	}
 	slices.SortFunc(p.Salvage, func(a, b plan.Salvage) int { return cmp.Compare(a.SourceCluster, b.SourceCluster) })
 	return p, checkpoint
@@ -95,7 +95,7 @@ func (l *link) info(ctx context.Context, channel, source string) (*milvuspb.GetR
 	return l.api.GetReplicateInfo(ctx, &milvuspb.GetReplicateInfoRequest{SourceClusterId: source, TargetPchannel: channel}) //nolint:wrapcheck // classified by the caller
 }
 
-func take(p *plan.ChannelProgress, info *milvuspb.GetReplicateInfoResponse) {
+func setProgress(p *plan.ChannelProgress, info *milvuspb.GetReplicateInfoResponse) {
 	if c := info.GetCheckpoint(); c != nil {
 		p.SourceCluster, p.SourceChannel = interned(c.GetClusterId()), interned(c.GetPchannel())
 		p.MessageID, p.TimeTick = messageID(c.GetMessageId()), c.GetTimeTick()

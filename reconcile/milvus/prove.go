@@ -133,7 +133,7 @@ func (p *flowProof) notCaughtUp(behind []string) error {
 
 // tick returns the newest time tick of the cluster.
 func (l *link) tick(ctx context.Context) (uint64, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.AllocTimestamp(ctx, &milvuspb.AllocTimestampRequest{})
 	if err == nil {
@@ -178,7 +178,7 @@ func (d *data) touch(ctx context.Context, channels []string) error {
 }
 
 func (d *data) channelsOf(ctx context.Context, name string) ([]string, error) {
-	ctx, cancel := d.shortly(ctx)
+	ctx, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	described, err := d.describeCollection(ctx, name)
 	if err != nil {

@@ -124,7 +124,7 @@ func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configurat
 
 // version returns the build tag, which may be empty, and whether the cluster gave one.
 func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
-	ctx, cancel := r.shortly(ctx)
+	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{
 		ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: r.fleet.clock.Now().String()},
@@ -137,7 +137,7 @@ func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 
 // configuration reads the stored configuration.
 func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
 	if err != nil {
@@ -149,7 +149,7 @@ func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfigurat
 // coordinator reads something that every cluster has and that its proxy must ask the
 // coordinator for.
 func (l *link) coordinator(ctx context.Context) outcome {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
 	if err != nil {

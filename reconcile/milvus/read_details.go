@@ -107,7 +107,7 @@ func (r *viewReader) awaitSourceTick(ctx context.Context) bool {
 // (contract.md §7, UNSUPPORTED_SERVER). denied: it knows the call, and our user may not
 // use it.
 func (f *Fleet) probeFeatures(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
 	if err == nil {

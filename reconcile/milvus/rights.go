@@ -110,7 +110,7 @@ const everything = "*"
 // its own roles, which Milvus shows to every user. What a dump showed counts more. The
 // first privilege is the one to send a configuration.
 func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
-	ctx, cancel := l.fleet.manyReads(ctx)
+	ctx, cancel := l.fleet.withSeriesTimeout(ctx)
 	defer cancel()
 	version := plan.ParseVersion(v.Version)
 	may := l.grants(ctx, token, open)
@@ -224,7 +224,7 @@ func ofTheServersOwn(grant string) bool {
 }
 
 func (l *link) rolesOf(ctx context.Context, user string) ([]string, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.SelectUser(ctx, &milvuspb.SelectUserRequest{User: &milvuspb.UserEntity{Name: user}, IncludeRoleInfo: true})
 	if err == nil {
@@ -245,7 +245,7 @@ func (l *link) rolesOf(ctx context.Context, user string) ([]string, error) {
 }
 
 func (l *link) grantsOf(ctx context.Context, role string) ([]grant, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.SelectGrant(ctx, &milvuspb.SelectGrantRequest{Entity: &milvuspb.GrantEntity{Role: &milvuspb.RoleEntity{Name: role}, DbName: everything}})
 	if err == nil {
@@ -281,7 +281,7 @@ func (l *link) isGroup(ctx context.Context, name string) bool {
 }
 
 func (l *link) groups(ctx context.Context) (map[string][]string, error) {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	resp, err := l.api.ListPrivilegeGroups(ctx, &milvuspb.ListPrivilegeGroupsRequest{})
 	if err == nil {

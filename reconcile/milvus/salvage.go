@@ -103,7 +103,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	defer l.close()
 	out := make([]salvageMark, len(a.cluster.PChannels))
 	read := func(i int) error {
-		one, cancel := l.shortly(ctx)
+		one, cancel := l.withReadTimeout(ctx)
 		defer cancel()
 		info, err := l.info(one, a.cluster.PChannels[i], stale)
 		out[i] = salvageMark{promoted: a.cluster.PChannels[i], checkpoint: info.GetSalvageCheckpoint()}

@@ -42,7 +42,7 @@ type collectionName struct{ database, name string }
 // collectionNames returns the names of the collections by id, as far as the token may see
 // them.
 func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	out := map[int64]collectionName{}
 	databases, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})

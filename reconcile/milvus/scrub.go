@@ -60,17 +60,17 @@ func (s *secrets) publish(t plan.Topology) {
 	s.public[t.Name] = t
 }
 
-// in says whether a value holds a token that no document contains anyway.
-func (s *secrets) in(value string) bool {
+// holdsToken says whether a value holds a token that no document contains anyway.
+func (s *secrets) holdsToken(value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.fitting(value), func(secret string) bool {
-		return strings.Contains(value, secret) && !s.told(secret)
+		return strings.Contains(value, secret) && !s.inDocument(secret)
 	})
 }
 
-// told says whether a document contains a secret.
-func (s *secrets) told(secret string) bool {
+// inDocument says whether a document contains a secret.
+func (s *secrets) inDocument(secret string) bool {
 	holds := func(name string) bool { return strings.Contains(name, secret) }
 	for _, t := range s.public {
 		for _, c := range t.Clusters {
@@ -111,9 +111,9 @@ func (e scrubbed) Error() string { return e.text }
 // GRPCStatus lets status.Code find the code.
 func (e scrubbed) GRPCStatus() *status.Status { return status.New(e.code, e.text) }
 
-// hidden returns the error of a call without tokens. It keeps all other words: they are
+// withoutTokens returns the error of a call without tokens. It keeps all other words: they are
 // used to judge the server.
-func (s *secrets) hidden(err error) error {
+func (s *secrets) withoutTokens(err error) error {
 	if said, is := status.FromError(err); err != nil && is {
 		return status.Error(said.Code(), s.hide(said.Message())) //nolint:wrapcheck // it is the error of the call
 	}

@@ -153,7 +153,7 @@ func (x *execution) read(ctx context.Context, mayWrite bool) stepState {
 	if said != undecided {
 		return said
 	}
-	return x.judge(ctx, v, mayWrite)
+	return x.judgeView(ctx, v, mayWrite)
 }
 
 // decide says whether the step is over, and sets its result. A refusal counts only

@@ -31,7 +31,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	if err != nil {
 		return out
 	}
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	out.Known = true
 	var mu sync.Mutex

@@ -51,7 +51,7 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 	may := func(token, privilege string) (held plan.Support, why string) {
 		pass.token = token
 		f.with(pass, func(l *link) {
-			ctx, cancel := f.manyReads(ctx)
+			ctx, cancel := f.withSeriesTimeout(ctx)
 			defer cancel()
 			for _, p := range plan.Privileges() {
 				if p.Name == privilege {
@@ -87,7 +87,7 @@ func (l *link) asksForTokens(ctx context.Context) (open, checks plan.Support) {
 	case o.class != plan.ClassUnauthenticated:
 		return plan.SupportUnknown, plan.SupportUnknown
 	}
-	ctx, cancel := l.shortly(ctx)
+	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
 	if err == nil {

@@ -66,7 +66,7 @@ func throwawaySchema(name string) *entity.Schema {
 
 func (d *data) create(ctx context.Context, name string, shards int) error {
 	d.fleet.inUse(name, true)
-	ctx, cancel := d.shortly(ctx)
+	ctx, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	return d.createCollection(ctx, throwawaySchema(name), shards)
 }
@@ -74,7 +74,7 @@ func (d *data) create(ctx context.Context, name string, shards int) error {
 // drop removes a collection that we made, even if its caller has ended.
 func (d *data) drop(ctx context.Context, name string) error {
 	defer d.fleet.inUse(name, false)
-	ctx, cancel := d.shortly(context.WithoutCancel(ctx))
+	ctx, cancel := d.withReadTimeout(context.WithoutCancel(ctx))
 	defer cancel()
 	return d.dropCollection(ctx, name)
 }
@@ -123,9 +123,9 @@ func (d *data) sweepOld(ctx context.Context) {
 }
 
 func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
-	ctx, enough := d.fleet.manyReads(ctx)
+	ctx, enough := d.fleet.withSeriesTimeout(ctx)
 	defer enough()
-	one, cancel := d.shortly(ctx)
+	one, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	names, err := d.listCollections(one)
 	if err != nil {
@@ -140,7 +140,7 @@ func (d *data) sweep(ctx context.Context, whether func(name string) bool) {
 
 // isOurs says whether a collection carries our mark: a name alone is no proof.
 func (d *data) isOurs(ctx context.Context, name string) bool {
-	ctx, cancel := d.shortly(ctx)
+	ctx, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	described, err := d.describeCollection(ctx, name)
 	return err == nil && described.GetSchema().GetDescription() == throwawayMark

@@ -128,12 +128,12 @@ func (l *firstBytes) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if !l.done {
 		l.heard = append(l.heard, p[:min(n, frameHeader)]...)
-		l.judge(err)
+		l.inspect(err)
 	}
 	return n, err //nolint:wrapcheck // gRPC looks at its type
 }
 
-func (l *firstBytes) judge(err error) {
+func (l *firstBytes) inspect(err error) {
 	switch {
 	case len(l.heard) >= frameHeader:
 		l.done = true

@@ -166,7 +166,7 @@ func (d *data) dml(ctx context.Context) (err error) {
 		return fmt.Errorf("load the throwaway collection: %w", err)
 	}
 	const key = 1
-	one, cancel := d.shortly(ctx)
+	one, cancel := d.withReadTimeout(ctx)
 	defer cancel()
 	err = d.insert(one, name,
 		column.NewColumnInt64(keyField, []int64{key}),
