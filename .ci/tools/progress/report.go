@@ -232,7 +232,12 @@ func (r *report) verdict(ok bool) {
 	if len(r.skips) > 0 {
 		r.say("\nskipped:")
 		for _, reason := range slices.Sorted(maps.Keys(r.skips)) {
-			r.say("  %s\n            %s", reason, strings.Join(r.skips[reason], ", "))
+			names := r.skips[reason]
+			line := fmt.Sprintf("  %s: %s", reason, names[0])
+			if len(names) > 1 {
+				line += fmt.Sprintf(" and %d more", len(names)-1)
+			}
+			r.say("%s", line)
 		}
 	}
 	if len(r.failed) > 0 {

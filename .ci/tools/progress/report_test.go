@@ -72,7 +72,7 @@ func TestReport(t *testing.T) {
 				`{"Action":"skip","Package":"m/a","Test":"TestX","Elapsed":0}`,
 				`{"Action":"pass","Package":"m/a","Elapsed":0}`,
 			},
-			ok: true, shown: []string{"skipped:\n  jq is not installed\n            a TestX\n", "1 skipped"},
+			ok: true, shown: []string{"skipped:\n  jq is not installed: a TestX\n", "1 skipped"},
 		},
 		"what is no event is passed on": {events: []string{"go: downloading everything"}, ok: true, shown: []string{"go: downloading everything"}},
 	} {
