@@ -62,7 +62,7 @@ func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	case t.Transition != TransitionNone:
 		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
-			stale+" is to be fenced while the topology has a "+t.Transition.String()+" before it",
+			stale+" is to be fenced, but the topology has a "+t.Transition.String()+" to carry out first",
 			"carry that out first, 'reconcile apply "+s.topology.Name+"', or propose a document without it; then 'reconcile fence "+s.topology.Name+"/"+stale+"' again"))
 		return t
 	case s.fencedOrSilent(stale) && s.wantedStale(stale):
@@ -118,7 +118,7 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
 			"bring "+d.primary.ID+" back first ('reconcile status "+s.topology.Name+"'); until then "+isolate+" if it must not be written")
 	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.owesForcePromote(d.primary.ID, stale, p):
-		refuse(CodeRoleUnknown, stale, "nothing shows that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and look with 'reconcile status "+s.topology.Name+"'")
+		refuse(CodeRoleUnknown, stale, "nothing proves that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and check with 'reconcile status "+s.topology.Name+"'")
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
 		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; 'reconcile doctor "+s.topology.Name+"' shows what answers there")
 	case !reaches:

@@ -130,7 +130,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 	for i := range findings {
 		if findings[i].Code == CodeForcePromote {
-			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.topology.Name + "' carries the promotion on"
+			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.topology.Name + "' resumes the promotion"
 		}
 	}
 	return findings

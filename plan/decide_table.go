@@ -303,7 +303,7 @@ var cellTexts = map[Code]tableText{
 		"bring Git in line with what happened, in a clone: 'reconcile adopt {T}' sets {O} to primary and the old primary to stale in the file",
 	},
 	CodeNoPrimary: {
-		"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: nobody takes writes for this data",
+		"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: no cluster takes writes for this data",
 		"if a switchover is under way, restore the link between them and watch it complete with 'reconcile status {T} --watch'; else fail over to {P}: set {O} to 'role: stale' and raise 'generation', in one commit",
 	},
 	CodeStalePromotion: {
@@ -311,8 +311,8 @@ var cellTexts = map[Code]tableText{
 		"make {O} primary in Git and raise 'generation'; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
 	},
 	CodeRoleUnknown: {
-		"what {P} and {O} believe does not add up to a state that may be acted on",
-		"look at both with 'reconcile status {T}'; the token must be allowed to read the replicate configuration",
+		"what {P} and {O} believe is not a state from which a change is safe",
+		"read both with 'reconcile status {T}'; the token must be allowed to read the replicate configuration",
 	},
 	CodeSwitchoverNeedsBoth: {
 		"a switchover needs {P} and {O} up and storing the same edge",
@@ -358,7 +358,7 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
 	text, ok := cellTexts[p.cell.code]
 	if !ok {
-		text = tableText{"the state of {P} and {O} is not one that may be acted on", "read both with 'reconcile status {T}' and resolve it by hand"}
+		text = tableText{"the state of {P} and {O} is not one from which a change is safe", "read both with 'reconcile status {T}' and resolve it by hand"}
 	}
 	if v := s.view(o); p.cell.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
 		text.remedy = remedyWithoutEdge

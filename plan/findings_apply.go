@@ -16,7 +16,7 @@ import (
 func SupersededBy(topology, newer string) Finding {
 	return NewFinding(CodeSuperseded, "",
 		"commit "+newer+" governs "+topology+" at the tip of the tracked ref, not the commit given",
-		"apply what is in force, 'reconcile apply "+topology+"', or look at it first with 'reconcile plan "+topology+"'")
+		"apply what is in force, 'reconcile apply "+topology+"', or read it first with 'reconcile plan "+topology+"'")
 }
 
 // HistoryRewritten is the finding for a tracked ref that was moved to a commit which
@@ -38,7 +38,7 @@ func LedgerNew() Finding {
 func VerificationFailed(topology, cluster string, level VerifyLevel, err error) Finding {
 	return NewFinding(CodeVerificationFailed, cluster,
 		fmt.Sprintf("%s does not work as the primary (%s): %s", cluster, level, err),
-		"'reconcile doctor "+topology+"' shows whether it answers and what its token may do; then look at its proxies and coordinator, and check again with 'reconcile status "+topology+" --verify'")
+		"'reconcile doctor "+topology+"' shows whether it answers and what its token may do; then check its proxies and coordinator, and verify again with 'reconcile status "+topology+" --verify'")
 }
 
 // NotCaughtUpError is the error of a proof that replication flows: channels of target

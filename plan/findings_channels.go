@@ -54,7 +54,7 @@ func (v View) ownProgress() []ChannelProgress {
 // HalfPromotion is the finding of a force promote that stands half done.
 func HalfPromotion(topology, cluster, source string) Finding {
 	return NewFinding(CodePromotionHalfDone, cluster,
-		fmt.Sprintf("a force promote of %[1]s stands half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and to send the request again helps nothing", cluster, source),
+		fmt.Sprintf("a force promote of %[1]s stands half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and sending the request again changes nothing", cluster, source),
 		fmt.Sprintf("restart the coordinator process of %s (mixCoord; of a standalone, its only process), in Kubernetes by a rollout restart of its deployment: within about a minute it stands alone and takes writes, and an apply that promotes it goes on by itself; 'reconcile status %s' shows how it stands", cluster, topology))
 }
 

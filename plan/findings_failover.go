@@ -44,7 +44,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	case LossReachable:
 		f := s.tableFinding(d, pair{member: p.member, cell: cell{code: CodePrimaryReachable}})
 		if s.view(o).Reach != ReachUp {
-			f.Message = fmt.Sprintf("%s answered one probe and not others (%s %s): it lives, and the way to it comes and goes, so it is not lost", o, o, s.describe(o))
+			f.Message = fmt.Sprintf("%s answered one probe and not others (%s %s): it lives, and the network to it fails now and then, so it is not lost", o, o, s.describe(o))
 		}
 		return f, true
 	case LossStillReplicating:
@@ -110,7 +110,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
-			"ask the application side whether "+d.lost+" still answers them, or look from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
+			"ask the application side whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
 	}
 	return out
 }
@@ -124,7 +124,7 @@ func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
-		"cut "+d.lost+" off from its applications before this goes on; who approves pins what was read with 'Failover-Plan: "+t.Digest+"'")
+		"cut "+d.lost+" off from its applications before this goes on; the approver pins what was read with 'Failover-Plan: "+t.Digest+"'")
 	f.Evidence = j.evidence()
 	return f
 }
@@ -193,7 +193,7 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 // one would deny.
 func (s situation) lossRemedy(w *Window) string {
 	if bound := w.Bound(); bound != "" {
-		return "who approves bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
+		return "the approver bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
 	}
 	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.topology.Name + "' shows how far the standby is behind"
 }

@@ -223,7 +223,7 @@ func (s situation) forgottenStale() []Finding {
 			continue
 		}
 		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
-			m.Cluster+" was recorded as stale and is no longer in the document, so it is not looked at: it may take writes",
+			m.Cluster+" was recorded as stale and is no longer in the document, so reconcile does not observe it: it may take writes",
 			"list it again with 'role: stale' and a higher 'generation', until it is decommissioned or rebuilt"))
 	}
 	return out

@@ -56,9 +56,9 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 	case v.Credential == CredentialRefused:
 		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.topology.Name+"' checks it"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.topology.Name+"' tells what works until then"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.topology.Name+"' says what works until then"
 	}
-	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then nobody can say whether it is as Git wants it")}
+	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then it is not known whether it is as Git wants it")}
 }
 
 // driftFindings compare what a settled member stores with what the document would send.
@@ -82,7 +82,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"see with 'reconcile history "+s.topology.Name+"' what was ours; bring the document in line with what is live, 'reconcile adopt "+s.topology.Name+"' after a failover by hand, or make the change that puts it right")}
+			"see with 'reconcile history "+s.topology.Name+"' what was ours; bring the document in line with the live state, 'reconcile adopt "+s.topology.Name+"' after a failover by hand, or make the change that puts it right")}
 	}
 }
 
@@ -172,7 +172,7 @@ func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	if stalled == len(v.Progress) {
 		message += "; " + noReplicationCause(source, c.ID)
 	}
-	remedy := "look whether the cdc component of " + source + " runs and what it logs, then at the link, and watch it with 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
+	remedy := "check whether the cdc component of " + source + " runs and what it logs, then check the link, and watch it with 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
 	if gone := s.lostToRetention(source, v); gone != "" {
 		message, remedy = message+"; "+gone, rebuildGap(c.ID)
 	}
@@ -247,7 +247,7 @@ const (
 	ReplicationNotAsked ReplicationState = ""
 	ReplicationMoving   ReplicationState = "moving"   // every channel was read, nothing waits too long, and something moved within catchUpWithin
 	ReplicationBehind   ReplicationState = "behind"   // messages wait for longer than catchUpWithin
-	ReplicationUnproven ReplicationState = "unproven" // nothing shows that it flows: an idle source looks like a dead link
+	ReplicationUnproven ReplicationState = "unproven" // nothing proves that it flows: an idle source looks like a dead link
 )
 
 // replication judges whether the writes of the old primary of a switchover reach the

@@ -47,13 +47,13 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.topology.Name+"' tells what works until then")}
+			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.topology.Name+"' says what works until then")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
-			"let its token call GetReplicateConfiguration, and look with 'reconcile status "+s.topology.Name+"'")}
+			"let its token call GetReplicateConfiguration, and check with 'reconcile status "+s.topology.Name+"'")}
 	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
-			fmt.Sprintf("that the cluster at %s is %s cannot be proven: as long as %s stores no configuration it answers no call that shows who it is", c.ClientAddress, c.ID, v.version().Name()),
+			fmt.Sprintf("that the cluster at %s is %s cannot be proven: while %s stores no configuration, it answers no call that shows its identity", c.ClientAddress, c.ID, v.version().Name()),
 			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; 'reconcile doctor "+s.topology.Name+"' shows its version")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
@@ -85,7 +85,7 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
 				"bring it back, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.topology.Name+"' shows which answer"))
 		case v.Reach != ReachUp:
-			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must be told of this change and "+s.describe(c.ID),
+			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must get this change, and "+s.describe(c.ID),
 				"bring it back, or find out with 'reconcile doctor "+s.topology.Name+"' what is wrong with its address or credential"))
 		case step.ForcePromote() && v.Credential == CredentialRefused:
 			out = append(out, s.refusedToken(c.ID))

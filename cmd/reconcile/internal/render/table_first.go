@@ -78,7 +78,7 @@ func (d Document) yetToApprove(t plan.TopologyPlan, remedy string) string {
 	}
 	var kept []string
 	for _, part := range strings.Split(remedy, "; ") {
-		if !strings.HasPrefix(part, "who approves ") {
+		if !strings.HasPrefix(part, "the approver ") {
 			kept = append(kept, part)
 		}
 	}
