@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,15 +19,6 @@ const (
 	defaultBusyWait = 5 * time.Second
 	maxValue        = 64 << 20 // of a record; more is a damaged length
 	maxLinks        = 40       // symbolic links to what is not there, one after another; Linux follows as many
-)
-
-var (
-	bucketMeta     = []byte("meta")
-	bucketRecords  = []byte("records")
-	bucketLatest   = []byte("latest")
-	bucketProgress = []byte("progress") // the latest values in format 1
-	keyFormat      = []byte("format")
-	keyHead        = []byte("head")
 )
 
 // embedded keeps the ledger in a bbolt file. The file is open only within a
@@ -187,67 +176,4 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		return nil
 	}
 	return err
-}
-
-// readImage copies everything out of the transaction: bbolt's bytes are gone
-// after it. Buckets are missing only until the first commit.
-func readImage(tx *bbolt.Tx) (image, error) {
-	meta, records, latest := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketLatest)
-	if meta == nil && records == nil && latest == nil && !committed(tx) {
-		return image{}, nil
-	}
-	missing := &CorruptError{Path: tx.DB().Path(), Reason: "a part of it is missing"}
-	if meta == nil {
-		return image{}, missing
-	}
-	im := image{format: string(meta.Get(keyFormat)), head: string(meta.Get(keyHead))}
-	if !readable(im.format) {
-		return image{}, &FormatError{Path: tx.DB().Path(), Format: im.format}
-	}
-	if im.format == format1 {
-		latest = tx.Bucket(bucketProgress)
-	}
-	if records == nil || latest == nil {
-		return image{}, missing
-	}
-	var err error
-	if im.chain, err = readRecords(records); err != nil {
-		return im, err
-	}
-	im.latest = map[string][]byte{}
-	err = latest.ForEach(func(k, v []byte) error {
-		if len(v) > maxValue {
-			return &CorruptError{Path: tx.DB().Path(), Reason: "one of the latest values is torn"}
-		}
-		im.latest[string(k)] = bytes.Clone(v)
-		return nil
-	})
-	return im, err
-}
-
-// committed says whether anything was written since bbolt made the file,
-// which is transaction 1 (go.etcd.io/bbolt db.go: init).
-func committed(tx *bbolt.Tx) bool {
-	last := tx.ID()
-	if tx.Writable() {
-		last--
-	}
-	return last > 1
-}
-
-func readRecords(records *bbolt.Bucket) ([]sealed, error) {
-	var chain []sealed
-	err := records.ForEach(func(k, v []byte) error {
-		torn := &CorruptError{Path: records.Tx().DB().Path(), Seq: uint64(len(chain)) + 1, Reason: "it is torn"}
-		if len(k) != 8 || len(v) > maxValue {
-			return torn
-		}
-		s, ok := unseal(binary.BigEndian.Uint64(k), bytes.Clone(v))
-		if !ok {
-			return torn
-		}
-		chain = append(chain, s)
-		return nil
-	})
-	return chain, err
 }

@@ -16,7 +16,7 @@ type image struct {
 	format string            // empty: the ledger does not exist
 	head   string            // headOf what was written last
 	chain  []sealed          // in order
-	latest map[string][]byte // by key, see latest.go
+	latest map[string][]byte // by key, see latest_values.go
 	// version is another one in this process whenever the content is; 0: the
 	// backend cannot tell. Nothing in an image is changed once it was handed out.
 	version uint64

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -164,4 +165,134 @@ func (n noted) contradicts(chain []sealed, accepted time.Time) (seq uint64, reas
 		return 0, "it is gone or empty, and the files beside it show that it held records: " + n.traces[0]
 	}
 	return 0, "no file beside it names its newest record any more, so that an older copy would look the same, and there was one: " + n.traces[0]
+}
+
+// headPath is a file beside the ledger that names its newest record, and copyPath is
+// the same again, so that the loss of one is told by the other.
+func (b *embedded) headPath() string { return b.path + ".head" }
+
+func (b *embedded) copyPath() string { return b.path + ".newest" }
+
+func (b *embedded) locksPath() string { return b.path + ".locks" }
+
+func (b *embedded) leaderPath() string { return b.path + ".leader" }
+
+// noted reads what lies beside the ledger. The file of a lock is a trace of a ledger: a
+// lock is taken only once there is one, and a note of it. So traces are read first.
+func (b *embedded) noted() noted {
+	out := noted{beside: true}
+	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
+	if _, err := os.Lstat(b.leaderPath()); err == nil {
+		out.traces = append(out.traces, b.leaderPath())
+	}
+	for _, path := range []string{b.headPath(), b.copyPath()} {
+		n, err := readNote(path)
+		if err == nil {
+			out.notes = append(out.notes, n)
+			continue
+		}
+		out.missing = append(out.missing, filepath.Base(path))
+		if !errors.Is(err, fs.ErrNotExist) {
+			out.traces = append(out.traces, path)
+		}
+	}
+	return out
+}
+
+// note names the newest record beside the ledger. That is done after the record is
+// written, so that the note never names more than there is; a crash in between leaves
+// an older one, which is as good. The caller holds bbolt's lock on the file.
+func (b *embedded) note(newest sealed) error {
+	if newest.seq == 0 || b.kept.noted == newest.hash {
+		return nil
+	}
+	n := noteOf(newest)
+	if err := errors.Join(writeNote(b.headPath(), n, true), writeNote(b.copyPath(), n, false)); err != nil { // one is enough
+		return err
+	}
+	b.kept.noted = newest.hash
+	return nil
+}
+
+// judged has the notes read again with an image that was not found sound.
+func (b *embedded) judged(_ sealed, sound bool) { b.unsound.Store(!sound) }
+
+// restoreHint is what to do, also where no backup is left.
+func (b *embedded) restoreHint() string {
+	return " (hint: put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost: what was approved before counts no more, and is approved again by 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
+		b.path + " away with all files that begin with its name)"
+}
+
+// setAside moves a file that cannot be read out of the way.
+func (b *embedded) setAside(suffix string) (string, error) {
+	to := b.path + "." + suffix
+	if _, err := os.Lstat(to); err == nil {
+		return "", fs.ErrExist
+	}
+	return to, os.Rename(b.path, to)
+}
+
+// noted is what this process and this machine remember of the ledger.
+func (b *etcd) noted() noted {
+	var out noted
+	b.mu.Lock()
+	if b.newest.seq > 0 {
+		out.notes = append(out.notes, b.newest)
+	}
+	b.mu.Unlock()
+	if b.config.NotePath == "" {
+		return out
+	}
+	if n, err := readNote(b.config.NotePath); err == nil {
+		out.notes = append(out.notes, n)
+	} else {
+		out.missing = append(out.missing, b.config.NotePath)
+	}
+	return out
+}
+
+// judged remembers the newest record that was found sound. One that was read earlier and
+// is compared later takes nothing back.
+func (b *etcd) judged(newest sealed, sound bool) {
+	if !sound || newest.seq == 0 {
+		return
+	}
+	n := noteOf(newest)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n.follows(b.newest) {
+		b.newest = n
+	}
+}
+
+// note names the newest record on this machine. The ledger does without: it is not
+// kept where etcd is, and doctor tells that it is missing.
+func (b *etcd) note(newest sealed) {
+	if b.config.NotePath == "" || newest.seq == 0 {
+		return
+	}
+	n := noteOf(newest)
+	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.follows(known) {
+		_ = writeNote(b.config.NotePath, n, true) // the next write tries again
+	}
+}
+
+// moved says why etcd is not the one that wrote the ledger; empty: it is, or that is
+// not known. Data that is put back from a snapshot begins a cluster of its own.
+func (m moment) moved() string {
+	if m.cluster == 0 || m.writer == "" || m.writer == clusterName(m.cluster) {
+		return ""
+	}
+	return fmt.Sprintf("cluster %s of etcd holds it, and cluster %s wrote it: its data was put back from a snapshot, or copied", clusterName(m.cluster), m.writer)
+}
+
+func clusterName(id uint64) string { return strconv.FormatUint(id, 16) }
+
+func (b *etcd) restoreHint() string {
+	return " (hint: put the newest snapshot back; if this is the newest there is, 'reconcile ledger accept' takes it: what was approved before counts no more, and is approved again by 'reconcile approve')"
+}
+
+// setAside: what lies in etcd is for its operator to delete.
+func (b *etcd) setAside(string) (string, error) {
+	return "", fmt.Errorf("what etcd holds cannot be read (hint: save a snapshot of it, 'etcdctl del --prefix %s/', then 'reconcile ledger accept')", b.config.Prefix)
 }
