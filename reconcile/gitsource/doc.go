@@ -7,7 +7,7 @@
 // fetched into a bare copy of our own. Blobs are read from objects; nothing is
 // ever checked out, no hook, filter or attribute of the repository takes
 // effect, and the git program is not used. Which objects and refs a local repository
-// has is found here (layout.go, objects.go, refs.go, reftable.go), so that what git
+// has is found here (local_*.go), so that what git
 // makes by itself is read; go-git unpacks them, and fetches.
 //
 // Repositories with SHA-256 names of objects are refused, with a command that makes one

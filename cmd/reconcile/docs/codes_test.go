@@ -17,7 +17,7 @@ import (
 // told names, for each code that no script prints, the named test that ends with
 // it (R11 and the like are rows of scenarios.md); a script that prints the code is found by itself.
 var told = map[string]string{
-	"ALREADY_USED":              "reconcile/gitsource/attackforged_test.go: a re-armoured signature on a spent payload (R11)",
+	"ALREADY_USED":              "reconcile/gitsource/attack_forged_objects_test.go: a re-armoured signature on a spent payload (R11)",
 	"COLLECTIONS_MISSING":       "plan/findings_rest_test.go TestCollectionsMissing",
 	"CONFIG_ORDER":              "plan/several_standbys_test.go TestLiveOrderIsKept",
 	"FENCE_IN_LOG":              "plan/findings_join_test.go TestFenceInLog",
