@@ -27,7 +27,7 @@ type choice struct {
 	request uint8 // by its place in the wave
 }
 
-func (c choice) of(i int) fate {
+func (c choice) fateOf(i int) fate {
 	if int(c.request) == i {
 		return c.fate
 	}
@@ -128,7 +128,7 @@ func (p *machine) attempt(ctx context.Context, wave []*arrival, try int) error {
 				s.seen = p.stand(a)
 			}
 			if !a.over && (s.seen == standsBefore || try > 1 && s.seen == standsUnread) {
-				s.answer = p.send(a, p.choice.of(i))
+				s.answer = p.send(a, p.choice.fateOf(i))
 			}
 			out = append(out, s)
 		}
