@@ -1,19 +1,17 @@
 package milvus
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/badwire"
 )
 
 // wire is a TCP proxy between the fleet and one cluster. Its toxics are never
@@ -23,14 +21,14 @@ type wire struct {
 	t        *testing.T
 	upstream string
 	proxy    *toxiproxy.Proxy
-	gate     *gate
+	gate     *badwire.Gate
 }
 
 // through puts a proxy between the fleet and a cluster; the other clusters reach
 // it as before.
 func (w *world) through(id string) *wire {
 	w.t.Helper()
-	x := &wire{t: w.t, upstream: w.Address(id), gate: &gate{}}
+	x := &wire{t: w.t, upstream: w.Address(id), gate: &badwire.Gate{}}
 	x.start("127.0.0.1:0", nil)
 	w.t.Cleanup(func() { x.proxy.Stop() })
 	w.cluster(id).ClientAddress = x.proxy.Listen
@@ -44,13 +42,9 @@ func (w *world) through(id string) *wire {
 
 func (x *wire) start(address string, toxics []string) {
 	x.t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	x.proxy = toxiproxy.NewProxy(server, "wire", address, x.upstream)
-	for _, text := range toxics {
-		_, err := x.proxy.Toxics.AddToxicJson(strings.NewReader(text))
-		must(x.t, err)
-	}
-	must(x.t, x.proxy.Start())
+	proxy, err := badwire.Start(address, x.upstream, toxics)
+	must(x.t, err)
+	x.proxy = proxy
 }
 
 // suffer has a fault begin: the open connections are reset, later ones suffer.
@@ -78,7 +72,7 @@ func (x *wire) watch(f fault) {
 		toxics = nil
 	}
 	for _, direction := range f.drops {
-		toxics = append(toxics, x.gate.toxic(direction))
+		toxics = append(toxics, x.gate.Toxic(direction))
 	}
 	x.proxy.Stop()
 	x.start(x.proxy.Listen, toxics)
@@ -89,46 +83,9 @@ func (x *wire) strike(f fault) {
 	switch {
 	case f.slow:
 	case f.drops != nil:
-		x.gate.closed.Store(true)
+		x.gate.Close()
 	default:
 		x.suffer(f)
-	}
-}
-
-// gate drops everything once it is closed, on open connections too.
-type gate struct{ closed atomic.Bool }
-
-var gates sync.Map // their names, as the toxics know them
-
-// gateToxic is a gate in one direction of one connection.
-type gateToxic struct {
-	Name string `json:"name"`
-}
-
-func init() { toxics.Register("gate", new(gateToxic)) }
-
-func (g *gate) toxic(direction string) string {
-	name := fmt.Sprintf("%p", g)
-	gates.Store(name, g)
-	return toxic("gate", direction, fmt.Sprintf(`"name":%q`, name))
-}
-
-// Pipe lets through until the gate is closed.
-func (t *gateToxic) Pipe(stub *toxics.ToxicStub) {
-	g, _ := gates.Load(t.Name)
-	for {
-		select {
-		case <-stub.Interrupt:
-			return
-		case c := <-stub.Input:
-			if c == nil {
-				stub.Close()
-				return
-			}
-			if !g.(*gate).closed.Load() {
-				stub.Output <- c
-			}
-		}
 	}
 }
 
@@ -143,12 +100,8 @@ type fault struct {
 	drops []string
 }
 
-func toxic(kind, stream, attributes string) string {
-	return fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes)
-}
-
 func bothWays(kind, attributes string) []string {
-	return []string{toxic(kind, "upstream", attributes), toxic(kind, "downstream", attributes)}
+	return []string{badwire.Toxic(kind, "upstream", attributes), badwire.Toxic(kind, "downstream", attributes)}
 }
 
 // faults are those of the wire. A half-open connection is one on which nothing
@@ -161,9 +114,9 @@ var faults = []fault{
 	{name: "reset at once", toxics: bothWays("reset_peer", `"timeout":0`)},
 	{name: "reset after a while", toxics: bothWays("reset_peer", `"timeout":60`)},
 	{name: "black hole", toxics: bothWays("timeout", `"timeout":0`), drops: []string{"upstream", "downstream"}},
-	{name: "half-open: nothing gets there", toxics: []string{toxic("timeout", "upstream", `"timeout":0`)}, drops: []string{"upstream"}},
-	{name: "half-open: nothing comes back", toxics: []string{toxic("timeout", "downstream", `"timeout":0`)}, drops: []string{"downstream"}},
-	{name: "closed in the middle of an answer", toxics: []string{toxic("limit_data", "downstream", `"bytes":150`)}},
+	{name: "half-open: nothing gets there", toxics: []string{badwire.Toxic("timeout", "upstream", `"timeout":0`)}, drops: []string{"upstream"}},
+	{name: "half-open: nothing comes back", toxics: []string{badwire.Toxic("timeout", "downstream", `"timeout":0`)}, drops: []string{"downstream"}},
+	{name: "closed in the middle of an answer", toxics: []string{badwire.Toxic("limit_data", "downstream", `"bytes":150`)}},
 }
 
 // TestMain keeps the proxy from telling what it does: parts of it use the global

@@ -1,16 +1,12 @@
 package testkit
 
 import (
-	"fmt"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/Shopify/toxiproxy/v2/toxics"
-	"github.com/rs/zerolog"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/badwire"
 )
 
 // Wire is a TCP proxy between the reconciler and one cluster. Its toxics stay
@@ -21,16 +17,16 @@ type Wire struct {
 	Upstream string
 	fault    WireFault
 	Proxy    *toxiproxy.Proxy
-	gate     *gate
+	gate     *badwire.Gate
 }
 
 // NewWire is a wire to a cluster that is good until its fault begins.
 func NewWire(t *testing.T, upstream string, f WireFault) *Wire {
 	t.Helper()
-	w := &Wire{t: t, Upstream: upstream, fault: f, gate: &gate{}}
+	w := &Wire{t: t, Upstream: upstream, fault: f, gate: &badwire.Gate{}}
 	all := f.toxics
 	for _, direction := range f.drops {
-		all = append(all, w.gate.toxic(direction))
+		all = append(all, w.gate.Toxic(direction))
 	}
 	if err := w.start("127.0.0.1:0", all); err != nil {
 		t.Fatal(err)
@@ -40,13 +36,8 @@ func NewWire(t *testing.T, upstream string, f WireFault) *Wire {
 }
 
 func (w *Wire) start(address string, toxics []string) error {
-	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "wire", address, w.Upstream)
-	for _, text := range toxics {
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
-			return err
-		}
-	}
-	if err := proxy.Start(); err != nil {
+	proxy, err := badwire.Start(address, w.Upstream, toxics)
+	if err != nil {
 		return err
 	}
 	w.Proxy = proxy
@@ -70,15 +61,15 @@ func (w *Wire) renew(toxics []string) {
 func (w *Wire) Strike() {
 	switch {
 	case w.fault.drops != nil:
-		w.gate.closed.Store(true)
+		w.gate.Close()
 	case w.fault.resets:
-		w.renew([]string{toxic("reset_peer", "downstream", `"timeout":0`), toxic("reset_peer", "upstream", `"timeout":0`)})
+		w.renew([]string{badwire.Toxic("reset_peer", "downstream", `"timeout":0`), badwire.Toxic("reset_peer", "upstream", `"timeout":0`)})
 	}
 }
 
 // Heal ends it for new connections.
 func (w *Wire) Heal() {
-	w.gate.closed.Store(false)
+	w.gate.Open()
 	if w.fault.resets {
 		w.renew(nil)
 	}
@@ -97,52 +88,11 @@ type WireFault struct {
 	drops []string
 }
 
-func toxic(kind, stream, attributes string) string {
-	return fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, kind, stream, attributes)
-}
-
 // What a network does to a wire.
 var (
-	Latency   = WireFault{Name: "latency", toxics: []string{toxic("latency", "upstream", `"latency":60,"jitter":20`), toxic("latency", "downstream", `"latency":60,"jitter":20`)}}
+	Latency   = WireFault{Name: "latency", toxics: []string{badwire.Toxic("latency", "upstream", `"latency":60,"jitter":20`), badwire.Toxic("latency", "downstream", `"latency":60,"jitter":20`)}}
 	Reset     = WireFault{Name: "reset", resets: true}
 	BlackHole = WireFault{Name: "black hole", drops: []string{"upstream", "downstream"}}
 	Deaf      = WireFault{Name: "half-open, nothing gets there", drops: []string{"upstream"}}
 	Mute      = WireFault{Name: "half-open, nothing comes back", drops: []string{"downstream"}}
 )
-
-// gate drops everything once it is closed, on open connections too.
-type gate struct{ closed atomic.Bool }
-
-var gates sync.Map // their names, as the toxics know them
-
-// gateToxic is a gate in one direction of one connection.
-type gateToxic struct {
-	Name string `json:"name"`
-}
-
-func init() { toxics.Register("gate", new(gateToxic)) }
-
-func (g *gate) toxic(direction string) string {
-	name := fmt.Sprintf("%p", g)
-	gates.Store(name, g)
-	return toxic("gate", direction, fmt.Sprintf(`"name":%q`, name))
-}
-
-// Pipe lets through until the gate is closed.
-func (t *gateToxic) Pipe(stub *toxics.ToxicStub) {
-	g, _ := gates.Load(t.Name)
-	for {
-		select {
-		case <-stub.Interrupt:
-			return
-		case c := <-stub.Input:
-			if c == nil {
-				stub.Close()
-				return
-			}
-			if !g.(*gate).closed.Load() {
-				stub.Output <- c
-			}
-		}
-	}
-}
