@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"milvus-reconcile/reconcile/approval"
 )
 
 // treeAttack is a try to lead the reader out of the folder, to exhaust it, or to
@@ -172,7 +174,8 @@ func TestTagsAreCheap(t *testing.T) {
 	}
 }
 
-// TestATamperedObjectIsNoticed changes the content of a loose object on disk.
+// TestATamperedObjectIsNoticed changes the content of a loose object on disk: it is
+// never taken for what the commit names.
 func TestATamperedObjectIsNoticed(t *testing.T) {
 	s := newShell(t)
 	at := s.commit(bob, "Begin", ordersFile, doc("orders", 1))
@@ -189,7 +192,15 @@ func TestATamperedObjectIsNoticed(t *testing.T) {
 	if err := os.WriteFile(path(id), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.open().Changes(t.Context(), at, keysOf); err == nil || !strings.Contains(err.Error(), "damaged") {
+	r := s.open()
+	changes, err := r.Changes(t.Context(), at, keysOf)
+	check(t, err)
+	if d := decide(changes["orders"], s.now, approval.Policy{}); d.Code == "" {
+		t.Errorf("a change to what nobody wrote is judged: %+v", d)
+	}
+	tree, err := r.Tree(at)
+	check(t, err)
+	if _, err := tree.Open(ordersFile); err == nil || !strings.Contains(err.Error(), "damaged") || !strings.Contains(err.Error(), id) {
 		t.Errorf("got %v", err)
 	}
 }
