@@ -22,6 +22,7 @@ func TestDoctorSeesAFullEtcd(t *testing.T) {
 	endpoint := testkit.StartEtcdWithQuota(t, 4<<20)
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
 	d.Configure(t, config, testkit.FreeAddresses(t, 1)[0], endpoint)
+	testkit.Rewrite(t, config, "ttl: 3s", "ttl: 1m") // a busy machine keeps its lock
 	run := func(want int, args ...string) string {
 		t.Helper()
 		out, err := exec.CommandContext(d.Ctx, "reconcile", append(args, "--config", config)...).CombinedOutput()
