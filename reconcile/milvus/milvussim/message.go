@@ -1,7 +1,17 @@
 package milvussim
 
 import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // kind is a WAL message type, with the numbers of messages.proto MessageType.
@@ -118,4 +128,179 @@ func (ch *channel) retain() {
 	if keep := ch.owner.retention; keep > 0 {
 		ch.truncate(ch.owner.world.clock.Now().Add(-keep))
 	}
+}
+
+// Properties of a WAL message (pkg/streaming/util/message/properties.go).
+const (
+	propVersion       = "_v"
+	propType          = "_t"
+	propTick          = "_tt"
+	propLastConfirmed = "_lc"
+	propTxn           = "_tx"
+	propVChannel      = "_vc"
+	propHeader        = "_h"
+	messageVersion    = "2"
+)
+
+// immutable is a WAL message as it leaves the cluster: by DumpMessages, and in a
+// replicate stream. Inserts and deletes carry Milvus' own bodies; of a DDL the
+// properties say what it was.
+func (m message) immutable(wal commonpb.WALName) *commonpb.ImmutableMessage {
+	out := &commonpb.ImmutableMessage{
+		Id: &commonpb.MessageID{Id: encodeID(wal, m.id), WALName: wal},
+		Properties: map[string]string{
+			propVersion:       messageVersion,
+			propType:          strconv.Itoa(int(m.kind)),
+			propTick:          strconv.FormatUint(m.tick, walIDBase),
+			propLastConfirmed: encodeID(wal, m.lastConfirmed),
+		},
+	}
+	if m.txn != 0 {
+		out.Properties[propTxn] = strconv.FormatUint(m.txn, walIDBase)
+	}
+	var body proto.Message
+	switch b := m.body.(type) {
+	case *insertion:
+		body = b.request(m.tick)
+	case *deletion:
+		body = b.request(m.tick)
+	case *broadcastMessage:
+		if d, ok := b.ddl.(*dropCollection); ok {
+			body = &msgpb.DropCollectionRequest{DbName: d.database, CollectionName: d.name, CollectionID: d.collection}
+		}
+		if a, ok := b.ddl.(*alterReplicateConfig); ok {
+			out.Properties[propHeader] = a.header()
+		}
+		if d, ok := b.ddl.(*createCollection); ok {
+			body = &msgpb.CreateCollectionRequest{DbName: d.database, CollectionName: d.name, CollectionID: d.id, CollectionSchema: d.schema}
+		}
+	}
+	if body != nil {
+		// Marshalling fails for invalid UTF-8 only, which a request never brings.
+		out.Payload, _ = proto.Marshal(body)
+	}
+	return out
+}
+
+// The fields of AlterReplicateConfigMessageHeader (messages.proto).
+const (
+	headerConfiguration = 1
+	headerForcePromote  = 3
+)
+
+// header is what the message says, with the uri and the token of every cluster in
+// clear, as Milvus writes it into its log and gives it to whoever dumps it (seen
+// on master and 2.6, 2026-11-29).
+func (a *alterReplicateConfig) header() string {
+	body, _ := proto.Marshal(a.cfg) // as for a payload
+	raw := protowire.AppendBytes(protowire.AppendTag(nil, headerConfiguration, protowire.BytesType), body)
+	if a.force {
+		raw = protowire.AppendVarint(protowire.AppendTag(raw, headerForcePromote, protowire.VarintType), 1)
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+func (in *insertion) request(tick uint64) *msgpb.InsertRequest {
+	rows := make([]row, len(in.index))
+	ticks := make([]uint64, len(in.index))
+	for i, at := range in.index {
+		rows[i], ticks[i] = row{batch: in.batch, at: at}, tick
+	}
+	req := &msgpb.InsertRequest{
+		CollectionID: in.collection, PartitionID: in.partition, SegmentID: in.segment,
+		NumRows: uint64(len(rows)), Timestamps: ticks, Version: msgpb.InsertDataVersion_ColumnBased,
+	}
+	for _, f := range in.batch.fields {
+		schema := &schemapb.FieldSchema{Name: f.GetFieldName(), FieldID: f.GetFieldId(), DataType: f.GetType(), IsDynamic: f.GetIsDynamic()}
+		if isVector(f.GetType()) {
+			schema.TypeParams = []*commonpb.KeyValuePair{{Key: "dim", Value: strconv.FormatInt(f.GetVectors().GetDim(), 10)}}
+		}
+		req.FieldsData = append(req.FieldsData, column(schema, rows))
+	}
+	return req
+}
+
+func (d *deletion) request(tick uint64) *msgpb.DeleteRequest {
+	ticks := make([]uint64, len(d.keys))
+	for i := range ticks {
+		ticks[i] = tick
+	}
+	return &msgpb.DeleteRequest{
+		CollectionID: d.collection, PartitionID: d.partition, NumRows: int64(len(d.keys)),
+		Timestamps: ticks, PrimaryKeys: idsOf(d.keys),
+	}
+}
+
+// walIDBase is the base in which Milvus writes numbers in messages, the ids of
+// RocksMQ and Kafka among them (pkg/streaming/util/message/encoder.go).
+const walIDBase = 36
+
+// encodeID writes an id as the message queue does: a number, or, in base64, a
+// protobuf message with the number as the entry of a ledger (Pulsar) or segment
+// (Woodpecker) (pkg/streaming/walimpls/impls/*/message_id.go).
+func encodeID(wal commonpb.WALName, id int64) string {
+	var raw []byte
+	switch wal {
+	case commonpb.WALName_Pulsar:
+		raw = appendNumber(raw, pulsarLedger, 1)
+		raw = appendNumber(raw, pulsarEntry, id)
+		raw = appendNumber(raw, pulsarPartition, -1)
+		raw = appendNumber(raw, pulsarBatch, 0)
+	case commonpb.WALName_WoodPecker: // segment 0, which protobuf leaves out
+		raw = appendNumber(raw, woodpeckerEntry, id)
+	default:
+		return strconv.FormatInt(id, walIDBase)
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// The fields of the ids that are protobuf messages.
+const (
+	pulsarLedger, pulsarEntry, pulsarPartition, pulsarBatch = 1, 2, 3, 4
+	woodpeckerSegment, woodpeckerEntry                      = 1, 2
+)
+
+func appendNumber(raw []byte, number protowire.Number, v int64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(raw, number, protowire.VarintType), uint64(v)) //nolint:gosec // as protobuf has negative numbers
+}
+
+// decodeID reads an id of a message queue. An id from before the log, such as
+// Kafka's -2 and Pulsar's earliest, is negative.
+func decodeID(wal commonpb.WALName, text string) (int64, error) {
+	switch wal {
+	case commonpb.WALName_Pulsar:
+		fields, err := decodeNumbers(text)
+		if err == nil && (fields[pulsarLedger] == 0 || len(fields) < pulsarBatch) {
+			err = errors.New("a ledger and an entry are required")
+		}
+		return fields[pulsarEntry], err
+	case commonpb.WALName_WoodPecker:
+		fields, err := decodeNumbers(text)
+		if fields[woodpeckerSegment] > 0 {
+			err = errors.Join(err, errors.New("there is one segment only"))
+		}
+		return fields[woodpeckerEntry], err
+	default:
+		return strconv.ParseInt(text, walIDBase, 64)
+	}
+}
+
+func decodeNumbers(text string) (map[protowire.Number]int64, error) {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("decode id %q: %w", text, err)
+	}
+	out := map[protowire.Number]int64{}
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 || kind != protowire.VarintType {
+			return nil, fmt.Errorf("decode id %q: not of numbers", text)
+		}
+		v, m := protowire.ConsumeVarint(raw[n:])
+		if m < 0 {
+			return nil, fmt.Errorf("decode id %q: cut off", text)
+		}
+		out[number], raw = int64(v), raw[n+m:] //nolint:gosec // as protobuf has negative numbers
+	}
+	return out, nil
 }

@@ -6,15 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -124,5 +123,40 @@ func TestReplicateStreamNeedsATarget(t *testing.T) {
 	}
 	if status.Code(err) != codes.InvalidArgument {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestReplicationStreamRefusals: what a target tells a source that it does not
+// take anything from (milvus.md §1.5).
+func TestReplicationStreamRefusals(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		addressee string
+		source    string
+		channel   string
+		want      string
+	}{
+		{"another cluster is meant", "z", "a", "a-rootcoord-dml_0", "cluster id mismatch, current: b, expected: z"},
+		{"a source that is not listed", "b", "z", "z-rootcoord-dml_0", "source cluster z not found in replicate configuration"},
+		{"a channel that is not listed", "b", "a", "a-other_0", "failed to get target channel, "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+			stream, err := dial(t, w, "b").CreateReplicateStream(asTarget(t, tc.addressee))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = stream.Send(&milvuspb.ReplicateRequest{Request: &milvuspb.ReplicateRequest_ReplicateMessage{
+				ReplicateMessage: &milvuspb.ReplicateMessage{SourceClusterId: tc.source, Message: &commonpb.ImmutableMessage{
+					Id: &commonpb.MessageID{Id: "1"}, Properties: map[string]string{"_t": "900", "_tt": "zzzzzzzzzzz", "_tx": "1", "_vc": tc.channel},
+				}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = stream.Recv(); err == nil || !strings.Contains(err.Error(), "STREAMING_CODE_REPLICATE_VIOLATION") || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
 	}
 }

@@ -103,49 +103,6 @@ func TestRenameAndAlter(t *testing.T) {
 	}
 }
 
-func TestUsersAndGrants(t *testing.T) {
-	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
-	a, ctx := client(t, w, "a", milvussim.RootToken)
-	must(t, a.CreateUser(ctx, milvusclient.NewCreateUserOption("ops", "Secret1")))
-	must(t, a.CreateRole(ctx, milvusclient.NewCreateRoleOption("failover")))
-	must(t, a.GrantRole(ctx, milvusclient.NewGrantRoleOption("ops", "failover")))
-	must(t, a.GrantPrivilegeV2(ctx, milvusclient.NewGrantPrivilegeV2Option("failover", "ClusterAdmin", "*").WithDbName("*")))
-	must(t, a.GrantPrivilege(ctx, milvusclient.NewGrantPrivilegeOption("failover", "Collection", "Query", "books")))
-	role, err := a.DescribeRole(ctx, milvusclient.NewDescribeRoleOption("failover"))
-	must(t, err)
-	if len(role.Privileges) != 2 || role.Privileges[0].Privilege != "ClusterAdmin" || role.Privileges[1].ObjectName != "books" {
-		t.Errorf("grants %+v", role.Privileges)
-	}
-	user, err := a.DescribeUser(ctx, milvusclient.NewDescribeUserOption("ops"))
-	if err != nil || !slices.Equal(user.Roles, []string{"failover"}) {
-		t.Errorf("user %+v, %v", user, err)
-	}
-	ops, _ := client(t, w, "a", "ops:Secret1")
-	fails(t, "a wrong old password", ops.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("ops", "wrong", "Secret2")), "old password not correct for ops")
-	must(t, ops.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("ops", "Secret1", "Secret2")))
-	_, err = milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("a"), APIKey: "ops:Secret1"})
-	fails(t, "the old password", err, "auth check failure")
-	// Users are replicated too.
-	waitFor(t, func() bool {
-		c, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("b"), APIKey: "ops:Secret2"})
-		if err == nil {
-			_ = c.Close(ctx)
-		}
-		return err == nil
-	})
-}
-
-// TestOneselfNeedsNoPrivilege: a user changes the own password, and nobody
-// else's.
-func TestOneselfNeedsNoPrivilege(t *testing.T) {
-	specs := milvussim.Converged(milvussim.Pair("a", "b"))
-	specs[0].Users = []milvussim.User{{Name: "poor", Password: "Poor"}, {Name: "other", Password: "Other"}}
-	w := start(t, milvussim.Options{}, specs...)
-	poor, ctx := client(t, w, "a", "poor:Poor")
-	fails(t, "another's password", poor.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("other", "Other", "x")), "PrivilegeUpdateUser: permission deny to poor")
-	must(t, poor.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("poor", "Poor", "Rich")))
-}
-
 // TestStandbyRefusesEveryBroadcast: the role is looked at before anything else,
 // so that not even what is missing is told (milvus.md §3).
 func TestStandbyRefusesEveryBroadcast(t *testing.T) {

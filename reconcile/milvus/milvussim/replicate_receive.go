@@ -4,16 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // CreateReplicateStream takes what a source's CDC component sends for one
@@ -191,4 +191,158 @@ func (c *cluster) byCollectionID(id int64) *collection {
 		}
 	}
 	return nil
+}
+
+// errWaiting is a delivery that would wait inside the target: it has no
+// configuration yet, or its channel is held up.
+var errWaiting = errors.New("target is not ready to append")
+
+// receive appends a message that another cluster sends, after the checks of the
+// target's proxy and of its channel (replicate_service.go, replicates, milvus.md §1.5).
+// addressee is the id that the sender means to talk to.
+func (c *cluster) receive(addressee, pchannel string, m message, from origin) error {
+	if addressee != c.id {
+		return violation("cluster id mismatch, current: %s, expected: %s", c.id, addressee)
+	}
+	if m.kind.skipped() {
+		return nil
+	}
+	if c.stored == nil {
+		return errWaiting
+	}
+	if c.source() == "" {
+		return violation(textPrimaryReceive)
+	}
+	if entry(c.stored, from.cluster) == nil {
+		return violation("source cluster %s not found in replicate configuration", from.cluster)
+	}
+	ch := c.channel(pchannel)
+	switch {
+	case ch == nil:
+		return violation("failed to get target channel, current cluster pchannel %s not found in the graph", pchannel)
+	case !ch.secondary:
+		return violation(textChannelPrimary)
+	case ch.source != from.cluster:
+		return violation("cluster id mismatch, current: %s, expected: %s", from.cluster, ch.source)
+	case from.tick <= ch.checkpoint.tick:
+		return nil // too old: ignored with success
+	}
+	return ch.replicate(m, from)
+}
+
+// replicate appends the message and moves the checkpoint; a transaction moves it
+// at its commit only (milvus.md §1.5).
+func (ch *channel) replicate(m message, from origin) error {
+	c := ch.owner
+	msg, broadcasted := m.body.(*broadcastMessage)
+	if broadcasted && ch.held {
+		return errWaiting
+	}
+	if broadcasted {
+		if err := ch.admitControl(from.cluster); err != nil {
+			return err
+		}
+		local, err := c.localize(msg, from.cluster)
+		if err != nil {
+			return err
+		}
+		msg = local
+	}
+	if m.txn == 0 || m.kind == kindCommitTxn {
+		ch.checkpoint.id, ch.checkpoint.tick, ch.checkpoint.confirmed = from.lastConfirmed, from.tick, true
+	}
+	if broadcasted {
+		c.received(msg, ch, &from)
+		return nil
+	}
+	ch.append(message{kind: m.kind, txn: m.txn, body: m.body, origin: &from})
+	return nil
+}
+
+// localize rewrites a replicated configuration that omits this cluster into its
+// own entry without edges, so that a removed standby becomes a primary of its
+// own (overwriteAlterReplicateConfigMessage, milvus.md §2.10). A removal together with
+// a growth of channels cannot be rewritten, and its source tries for ever
+// (#50041).
+func (c *cluster) localize(msg *broadcastMessage, source string) (*broadcastMessage, error) {
+	if known := c.known(msg.id); known != nil {
+		return known, nil
+	}
+	a, ok := msg.ddl.(*alterReplicateConfig)
+	if !ok {
+		return c.mapped(msg, source), nil
+	}
+	if entry(a.cfg, c.id) != nil || a.cfg == nil && c.profile.dropEmpty {
+		return msg, nil
+	}
+	own := entry(c.stored, c.id)
+	if len(own.GetPchannels()) != len(msg.channels) {
+		return nil, fmt.Errorf("failed to parse new replicate config: pchannel count of cluster %s is %d, the message has %d",
+			c.id, len(own.GetPchannels()), len(msg.channels))
+	}
+	return &broadcastMessage{id: msg.id, channels: msg.channels, ddl: &alterReplicateConfig{cfg: alone(own)}}, nil
+}
+
+// controlChannel is the place of the channel on which every broadcast goes, the
+// first one of a cluster (milvus.md §2.2).
+const controlChannel = 0
+
+// admitControl refuses what comes from the source's control channel to another
+// channel than this cluster's own: the lists of the two clusters are in different
+// orders, and no DDL gets through (replicate_service.go, milvus.md §2.2).
+func (ch *channel) admitControl(source string) error {
+	from := ch.owner.world.byID[source]
+	if from == nil || ch.index == controlChannel || ch.sourceChannel != from.channels[controlChannel].name {
+		return nil
+	}
+	return violation("invalid control channel %s_vcchan, expected pchannel %s", ch.name, ch.owner.channels[controlChannel].name)
+}
+
+// mapped is a broadcast message with the source's channels turned into those that
+// the stored configuration has at the same places (milvus.md §2.2). Most lists are in the
+// order of the channels themselves, and the message stays as it is.
+func (c *cluster) mapped(msg *broadcastMessage, source string) *broadcastMessage {
+	at := c.channelsFor(source)
+	if at == nil {
+		return msg
+	}
+	out := &broadcastMessage{id: msg.id, channels: onto(at, msg.channels), ddl: msg.ddl}
+	if d, ok := msg.ddl.(*createCollection); ok {
+		own := *d
+		own.shards = onto(at, d.shards)
+		out.ddl = &own
+	}
+	return out
+}
+
+// channelsFor is the place of the own channel for each channel of the source; nil
+// if each is at the same place.
+func (c *cluster) channelsFor(source string) []int {
+	from := c.world.byID[source]
+	if from == nil {
+		return nil
+	}
+	theirs, own := entry(c.stored, source).GetPchannels(), entry(c.stored, c.id).GetPchannels()
+	at, same := make([]int, len(from.channels)), true
+	for i, ch := range from.channels {
+		at[i] = i
+		if p := slices.Index(theirs, ch.name); p >= 0 && p < len(own) {
+			if to := c.channel(own[p]); to != nil {
+				at[i] = to.index
+			}
+		}
+		same = same && at[i] == i
+	}
+	if same {
+		return nil
+	}
+	return at
+}
+
+func onto(at, channels []int) []int {
+	out := make([]int, len(channels))
+	for i, from := range channels {
+		out[i] = at[from]
+	}
+	return out
 }

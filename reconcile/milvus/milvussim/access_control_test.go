@@ -1,13 +1,15 @@
 package milvussim_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus/client/v2/milvusclient"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -135,4 +137,86 @@ func TestPrivilegeGroups(t *testing.T) {
 	if got := may(); got != codes.PermissionDenied {
 		t.Error(got)
 	}
+}
+
+func TestPrivileges(t *testing.T) {
+	specs := milvussim.Converged(milvussim.Pair("a", "b"))
+	specs[0].Users = []milvussim.User{
+		{Name: "reader", Password: "p", Grants: []milvussim.Grant{{Privilege: "ClusterReadOnly"}}},
+		{Name: "ops", Password: "p", Grants: []milvussim.Grant{{Privilege: "ClusterAdmin"}}},
+		{Name: "one", Password: "p", Grants: []milvussim.Grant{{Privilege: "CollectionReadOnly", Database: "default", Collection: "sim_rows"}}},
+	}
+	w := start(t, milvussim.Options{}, specs...)
+	mustWrite(t, w, "a", 1)
+	a := dial(t, w, "a")
+	for _, tc := range []struct {
+		user         string
+		read, update codes.Code
+		collections  int
+	}{
+		{"root:Milvus", codes.OK, codes.OK, 1},
+		{"ops:p", codes.OK, codes.OK, 0},
+		{"reader:p", codes.OK, codes.PermissionDenied, 0},
+		{"one:p", codes.PermissionDenied, codes.PermissionDenied, 1},
+		{"one:wrong", codes.Unauthenticated, codes.Unauthenticated, 0},
+		{"apikey", codes.Unauthenticated, codes.Unauthenticated, 0},
+	} {
+		t.Run(tc.user, func(t *testing.T) {
+			ctx := func() context.Context { return as(t.Context(), tc.user) }
+			_, err := a.GetReplicateConfiguration(ctx(), &milvuspb.GetReplicateConfigurationRequest{})
+			if status.Code(err) != tc.read {
+				t.Errorf("read: %v, want %v", err, tc.read)
+			}
+			if _, err := update(t, ctx(), a, star(w, []string{"a", "b"}, "a"), false); status.Code(err) != tc.update {
+				t.Errorf("update: %v, want %v", err, tc.update)
+			}
+			shown, err := a.ShowCollections(ctx(), &milvuspb.ShowCollectionsRequest{})
+			if got := len(shown.GetCollectionNames()); got != tc.collections {
+				t.Errorf("sees %d collections, want %d (%v)", got, tc.collections, err)
+			}
+		})
+	}
+}
+
+func TestUsersAndGrants(t *testing.T) {
+	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+	a, ctx := client(t, w, "a", milvussim.RootToken)
+	must(t, a.CreateUser(ctx, milvusclient.NewCreateUserOption("ops", "Secret1")))
+	must(t, a.CreateRole(ctx, milvusclient.NewCreateRoleOption("failover")))
+	must(t, a.GrantRole(ctx, milvusclient.NewGrantRoleOption("ops", "failover")))
+	must(t, a.GrantPrivilegeV2(ctx, milvusclient.NewGrantPrivilegeV2Option("failover", "ClusterAdmin", "*").WithDbName("*")))
+	must(t, a.GrantPrivilege(ctx, milvusclient.NewGrantPrivilegeOption("failover", "Collection", "Query", "books")))
+	role, err := a.DescribeRole(ctx, milvusclient.NewDescribeRoleOption("failover"))
+	must(t, err)
+	if len(role.Privileges) != 2 || role.Privileges[0].Privilege != "ClusterAdmin" || role.Privileges[1].ObjectName != "books" {
+		t.Errorf("grants %+v", role.Privileges)
+	}
+	user, err := a.DescribeUser(ctx, milvusclient.NewDescribeUserOption("ops"))
+	if err != nil || !slices.Equal(user.Roles, []string{"failover"}) {
+		t.Errorf("user %+v, %v", user, err)
+	}
+	ops, _ := client(t, w, "a", "ops:Secret1")
+	fails(t, "a wrong old password", ops.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("ops", "wrong", "Secret2")), "old password not correct for ops")
+	must(t, ops.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("ops", "Secret1", "Secret2")))
+	_, err = milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("a"), APIKey: "ops:Secret1"})
+	fails(t, "the old password", err, "auth check failure")
+	// Users are replicated too.
+	waitFor(t, func() bool {
+		c, err := milvusclient.New(ctx, &milvusclient.ClientConfig{Address: w.Address("b"), APIKey: "ops:Secret2"})
+		if err == nil {
+			_ = c.Close(ctx)
+		}
+		return err == nil
+	})
+}
+
+// TestOneselfNeedsNoPrivilege: a user changes the own password, and nobody
+// else's.
+func TestOneselfNeedsNoPrivilege(t *testing.T) {
+	specs := milvussim.Converged(milvussim.Pair("a", "b"))
+	specs[0].Users = []milvussim.User{{Name: "poor", Password: "Poor"}, {Name: "other", Password: "Other"}}
+	w := start(t, milvussim.Options{}, specs...)
+	poor, ctx := client(t, w, "a", "poor:Poor")
+	fails(t, "another's password", poor.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("other", "Other", "x")), "PrivilegeUpdateUser: permission deny to poor")
+	must(t, poor.UpdatePassword(ctx, milvusclient.NewUpdatePasswordOption("poor", "Poor", "Rich")))
 }

@@ -3,10 +3,12 @@ package milvussim
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/protobuf/proto"
 )
 
 // UpdateReplicateConfiguration replaces the replicate configuration, or promotes
@@ -166,4 +168,138 @@ func onlySelf(cfg *commonpb.ReplicateConfiguration) error {
 		return errors.New(forceEdges(n))
 	}
 	return nil
+}
+
+// GetReplicateConfiguration answers what the coordinator has stored, tokens
+// blanked, order kept. Until newer versions, a cluster that never had a
+// configuration waits for one (milvus.md §1.2, #52686).
+func (s service) GetReplicateConfiguration(ctx context.Context, req *milvuspb.GetReplicateConfigurationRequest) (*milvuspb.GetReplicateConfigurationResponse, error) {
+	c := rpcOf(ctx).cluster
+	if c.profile.read == readStub {
+		return s.UnimplementedMilvusServiceServer.GetReplicateConfiguration(ctx, req)
+	}
+	ctx, cancel := c.ownDeadline(ctx)
+	defer cancel()
+	err := c.needCoordinator(ctx)
+	if err == nil && c.profile.read == readHangs {
+		err = c.wait(ctx, func() bool { return c.stored != nil && c.coordinator == CoordinatorUp })
+	}
+	if c.passedOwnDeadline(err) {
+		err = failf(codeTimeout, textDeadline)
+	}
+	st, err := split(err)
+	if err != nil {
+		return nil, err
+	}
+	resp := &milvuspb.GetReplicateConfigurationResponse{Status: st}
+	if st.GetCode() == 0 {
+		resp.Configuration = redacted(c.stored)
+	}
+	return resp, nil
+}
+
+// GetReplicateInfo answers how far a channel of the called cluster has
+// replicated its source, and what a forced promotion kept for salvage (milvus.md §1.3).
+// It needs no coordinator. The source named by the request picks the salvage
+// entry and nothing else.
+func (service) GetReplicateInfo(ctx context.Context, req *milvuspb.GetReplicateInfoRequest) (*milvuspb.GetReplicateInfoResponse, error) {
+	c := rpcOf(ctx).cluster
+	// The handler looks the channel up among the cluster's own, and retries until
+	// the deadline where it is unknown or, in older versions, not a secondary.
+	err := c.wait(ctx, func() bool {
+		ch := c.channel(req.GetTargetPchannel())
+		return ch != nil && (ch.secondary || c.profile.infoOnPrimary)
+	})
+	if err != nil {
+		return nil, grpcError(err)
+	}
+	ch := c.channel(req.GetTargetPchannel())
+	resp := &milvuspb.GetReplicateInfoResponse{}
+	if ch.secondary {
+		resp.Checkpoint = ch.checkpoint.proto(c.world.walOf(ch.checkpoint.cluster))
+	}
+	if kept, ok := ch.salvage[req.GetSourceClusterId()]; ok && c.profile.dump {
+		resp.SalvageCheckpoint = kept.proto(c.world.walOf(kept.cluster))
+	}
+	return resp, nil
+}
+
+// cloneConfiguration copies a configuration; nil stays nil.
+func cloneConfiguration(cfg *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+	if cfg == nil {
+		return nil
+	}
+	return proto.Clone(cfg).(*commonpb.ReplicateConfiguration)
+}
+
+// sameConfiguration is Milvus' own idea of "same": proto equality, tokens
+// included, the order of the lists significant; nil on both sides is equal
+// (assignment.go, milvus.md §2.3).
+func sameConfiguration(stored, incoming *commonpb.ReplicateConfiguration) bool {
+	if stored == nil || incoming == nil {
+		return stored == nil && incoming == nil
+	}
+	return proto.Equal(stored, incoming)
+}
+
+// redacted is a copy with every token blanked (sanitize.go, milvus.md §1.2).
+func redacted(cfg *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+	cfg = cloneConfiguration(cfg)
+	for _, c := range cfg.GetClusters() {
+		if c.GetConnectionParam() != nil {
+			c.ConnectionParam.Token = ""
+		}
+	}
+	return cfg
+}
+
+// withStoredTokens is a copy in which a blank token of a cluster that is stored
+// already is the stored one (newer sanitize.go, milvus.md §2.4). The uri must be the
+// stored one too, or the token would go to an address that it was not given for
+// (#53340).
+func withStoredTokens(cfg, stored *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+	cfg = cloneConfiguration(cfg)
+	for _, c := range cfg.GetClusters() {
+		known := entry(stored, c.GetClusterId()).GetConnectionParam()
+		if p := c.GetConnectionParam(); p != nil && p.Token == "" && p.Uri == known.GetUri() {
+			p.Token = known.GetToken()
+		}
+	}
+	return cfg
+}
+
+// entry is the cluster of that id in a configuration, or nil.
+func entry(cfg *commonpb.ReplicateConfiguration, id string) *commonpb.MilvusCluster {
+	for _, c := range cfg.GetClusters() {
+		if c.GetClusterId() == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// sourceOf is the cluster that id replicates from, "" if no edge targets it
+// (helper, milvus.md §2.1).
+func sourceOf(cfg *commonpb.ReplicateConfiguration, id string) string {
+	for _, e := range cfg.GetCrossClusterTopology() {
+		if e.GetTargetClusterId() == id {
+			return e.GetSourceClusterId()
+		}
+	}
+	return ""
+}
+
+// hasEdge tells whether the configuration replicates from one cluster to another.
+func hasEdge(cfg *commonpb.ReplicateConfiguration, from, to string) bool {
+	return slices.ContainsFunc(cfg.GetCrossClusterTopology(), func(e *commonpb.CrossClusterTopology) bool {
+		return e.GetSourceClusterId() == from && e.GetTargetClusterId() == to
+	})
+}
+
+// alone is the configuration of a cluster without replication: its stored entry
+// and no edges.
+func alone(own *commonpb.MilvusCluster) *commonpb.ReplicateConfiguration {
+	return &commonpb.ReplicateConfiguration{
+		Clusters: []*commonpb.MilvusCluster{proto.Clone(own).(*commonpb.MilvusCluster)},
+	}
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -94,5 +93,35 @@ func TestADeadlineInsideTheServerIsAStatus(t *testing.T) {
 				t.Errorf("an update: %v, %v", told, err)
 			}
 		})
+	}
+}
+
+func TestCoordinatorGoneBehindAProxy(t *testing.T) {
+	w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
+	a := dial(t, w, "a")
+	if err := w.Coordinator("a", milvussim.CoordinatorGone); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ListDatabases(shortly(t), &milvuspb.ListDatabasesRequest{}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("list: %v", err)
+	}
+	if _, err := a.GetReplicateConfiguration(shortly(t), &milvuspb.GetReplicateConfigurationRequest{}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := a.GetVersion(root(t), &milvuspb.GetVersionRequest{}); err != nil {
+		t.Errorf("the proxy does not answer: %v", err)
+	}
+	if err := w.Coordinator("a", milvussim.CoordinatorNotReady); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := a.GetReplicateConfiguration(root(t), &milvuspb.GetReplicateConfigurationRequest{})
+	if err != nil || resp.GetStatus().GetCode() != 1 || !strings.Contains(resp.GetStatus().GetReason(), "service not ready") || !strings.Contains(resp.GetStatus().GetReason(), "state code: ") {
+		t.Errorf("not ready: %v, %v", resp, err)
+	}
+	if err := w.Coordinator("a", milvussim.CoordinatorUp); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ListDatabases(root(t), &milvuspb.ListDatabasesRequest{}); err != nil {
+		t.Error(err)
 	}
 }

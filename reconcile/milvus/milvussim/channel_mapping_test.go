@@ -68,38 +68,3 @@ func TestChannelsAreMappedByTheirPlace(t *testing.T) {
 }
 
 func swap(names []string, at [2]int) { names[at[0]], names[at[1]] = names[at[1]], names[at[0]] }
-
-// TestReplicationStreamRefusals: what a target tells a source that it does not
-// take anything from (milvus.md §1.5).
-func TestReplicationStreamRefusals(t *testing.T) {
-	for _, tc := range []struct {
-		name      string
-		addressee string
-		source    string
-		channel   string
-		want      string
-	}{
-		{"another cluster is meant", "z", "a", "a-rootcoord-dml_0", "cluster id mismatch, current: b, expected: z"},
-		{"a source that is not listed", "b", "z", "z-rootcoord-dml_0", "source cluster z not found in replicate configuration"},
-		{"a channel that is not listed", "b", "a", "a-other_0", "failed to get target channel, "},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			w := start(t, milvussim.Options{}, milvussim.Converged(milvussim.Pair("a", "b"))...)
-			stream, err := dial(t, w, "b").CreateReplicateStream(asTarget(t, tc.addressee))
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = stream.Send(&milvuspb.ReplicateRequest{Request: &milvuspb.ReplicateRequest_ReplicateMessage{
-				ReplicateMessage: &milvuspb.ReplicateMessage{SourceClusterId: tc.source, Message: &commonpb.ImmutableMessage{
-					Id: &commonpb.MessageID{Id: "1"}, Properties: map[string]string{"_t": "900", "_tt": "zzzzzzzzzzz", "_tx": "1", "_vc": tc.channel},
-				}},
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err = stream.Recv(); err == nil || !strings.Contains(err.Error(), "STREAMING_CODE_REPLICATE_VIOLATION") || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want %q", err, tc.want)
-			}
-		})
-	}
-}
