@@ -157,3 +157,32 @@ func forms(d Document) map[string]func(io.Writer) error {
 		FormSARIF:    func(w io.Writer) error { return SARIF(w, d) },
 	}
 }
+
+func TestInert(t *testing.T) {
+	cases := []struct{ name, in, text, prose string }{
+		{"plain", "cluster-a is up", "cluster-a is up", "cluster-a is up"},
+		{"mention", "@org/team", "@<!-- -->org/team", "@<!-- -->org/team"},
+		{"issue", "see #12", "see #<!-- -->12", "see #<!-- -->12"},
+		{"link", "[a](http://x)", `\[a\](http:<!-- -->//x)`, `\[a\](http:<!-- -->//x)`},
+		{"www", "www.x.example", "www<!-- -->.x.example", "www<!-- -->.x.example"},
+		{"image and html", "![a](b)<img src=x>", `!\[a\](b)\<img src=x\>`, `!\[a\](b)\<img src=x\>`},
+		{"entity", "&lt;", `\&lt;`, `\&lt;`},
+		{"table", "a|b", `a\|b`, `a\|b`},
+		{"lines", "a\n# b", `a\\n#<!-- --> b`, `a\\n#<!-- --> b`},
+		{"code", "run `a_b`", "run \\`a\\_b\\`", "run `a_b`"},
+		{"quoted command", "run 'reconcile plan a_b'", `run 'reconcile plan a\_b'`, "run `reconcile plan a_b`"},
+		{"a backtick alone", "a ` b_c", "a \\` b\\_c", "a \\` b\\_c"},
+		{"empty code", "a `` b", "a \\`\\` b", "a \\`\\` b"},
+		{"two and a half", "`a` `b", "\\`a\\` \\`b", "`a` \\`b"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := inert(c.in); got != c.text {
+				t.Errorf("in a table: got %s, want %s", got, c.text)
+			}
+			if got := inertProse(c.in); got != c.prose {
+				t.Errorf("in a sentence: got %s, want %s", got, c.prose)
+			}
+		})
+	}
+}

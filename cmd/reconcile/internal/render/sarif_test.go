@@ -76,3 +76,15 @@ func TestFileOfWhatIsInNone(t *testing.T) {
 		}
 	}
 }
+
+func TestSARIFPointsAtTheLineAndKeepsItsFingerprint(t *testing.T) {
+	first, moved := failover(), failover()
+	moved.Findings[2].At.Line, moved.Findings[2].Message = 40, "other numbers"
+	a, b := sarifResults(document(first))[2], sarifResults(document(moved))[2]
+	if a.Locations[0].PhysicalLocation.Region != (sarifRegion{9, 7}) || b.Locations[0].PhysicalLocation.Region != (sarifRegion{40, 7}) {
+		t.Errorf("got %+v and %+v", a.Locations[0].PhysicalLocation.Region, b.Locations[0].PhysicalLocation.Region)
+	}
+	if a.PartialFingerprints["reconcile/v1"] != b.PartialFingerprints["reconcile/v1"] {
+		t.Error("the fingerprint changed with the line")
+	}
+}

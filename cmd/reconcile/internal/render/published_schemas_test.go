@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
 )
 
 // The published schema lets later versions add fields, so it is closed first:
@@ -216,5 +218,40 @@ func validate(t *testing.T, schema *gojsonschema.Schema, document []byte) {
 	}
 	for _, e := range result.Errors() {
 		t.Error(e)
+	}
+}
+
+// closed is a published schema that allows no field which it does not describe.
+func closed(t *testing.T, kind string) *gojsonschema.Schema {
+	t.Helper()
+	text, ok := schema.JSON(kind)
+	if !ok {
+		t.Fatalf("no schema for %s", kind)
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	closeObjects(tree)
+	text, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled(t, text)
+}
+
+func closeObjects(node any) {
+	switch v := node.(type) {
+	case map[string]any:
+		if _, object := v["properties"].(map[string]any); object {
+			v["additionalProperties"] = false
+		}
+		for _, child := range v {
+			closeObjects(child)
+		}
+	case []any:
+		for _, child := range v {
+			closeObjects(child)
+		}
 	}
 }

@@ -1,0 +1,333 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// TableOptions says what the page is printed on.
+type TableOptions struct {
+	Width int  // columns; below 60 or unknown: 80
+	Color bool // meaning is in the words and symbols too, never in colour alone
+}
+
+const (
+	defaultWidth = 80
+	leastWidth   = 60
+	// mostProse keeps lines readable on a wide terminal; tables use all of it.
+	mostProse  = 110
+	labelWidth = 15
+)
+
+// style is a meaning; the terminal's colour for it stands in one table.
+type style int
+
+const (
+	plain style = iota
+	strong
+	good
+	attention
+	bad
+	faint
+)
+
+var sequences = [...]string{plain: "", strong: "1", good: "32", attention: "33", bad: "1;31", faint: "2"}
+
+// mark is the symbol that says the same as the colour.
+func (s style) mark() string {
+	return [...]string{plain: "·", strong: "·", good: "✓", attention: "!", bad: "✗", faint: "·"}[s]
+}
+
+// page collects lines; nothing is written before all of it is there.
+type page struct {
+	b     bytes.Buffer
+	width int
+	color bool
+}
+
+func newPage(o TableOptions) *page {
+	if o.Width < leastWidth {
+		o.Width = defaultWidth
+	}
+	return &page{width: o.Width, color: o.Color}
+}
+
+func (p *page) flush(w io.Writer) error {
+	if _, err := w.Write(p.b.Bytes()); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	return nil
+}
+
+// paint colours text. Text must be safe already.
+func (p *page) paint(s style, text string) string {
+	if !p.color || s == plain || text == "" {
+		return text
+	}
+	return "\x1b[" + sequences[s] + "m" + text + "\x1b[0m"
+}
+
+func (p *page) line(parts ...string) {
+	p.b.WriteString(strings.TrimRight(strings.Join(parts, ""), " "))
+	p.b.WriteByte('\n')
+}
+
+func (p *page) blank() { p.b.WriteByte('\n') }
+
+func (p *page) prose() int { return min(p.width, mostProse) }
+
+// title prints what it is about, then how it stands.
+func (p *page) title(name string, s style, state string) {
+	name = Safe(name)
+	hang := columns(name) + 4
+	if hang > p.width/2 { // a long name has the first line for itself
+		p.line(p.paint(s, s.mark()+" "), p.paint(strong, name))
+		hang, name = 4, ""
+	}
+	for i, l := range wrap(Safe(state), p.width-hang) {
+		if i == 0 && name != "" {
+			p.line(p.paint(s, s.mark()+" "), p.paint(strong, name), "  ", p.paint(s, l))
+			continue
+		}
+		p.line(pad("", hang), p.paint(s, l))
+	}
+}
+
+// field prints a labelled paragraph. Its mark stands before the first line
+// and the others hang below the text.
+func (p *page) field(label string, s style, mark, text string) {
+	label = pad("  "+label, labelWidth)
+	mark = pad(mark, 2)
+	hang := labelWidth + columns(mark)
+	for i, l := range wrap(Safe(text), p.prose()-hang) {
+		if i == 0 {
+			p.line(p.paint(strong, label), p.paint(s, mark), p.paint(s, l))
+			continue
+		}
+		p.line(strings.Repeat(" ", hang), p.paint(s, l))
+	}
+}
+
+// copyable prints lines that are to be copied: unbroken and from the first
+// column, since the spaces before a trailer would make it malformed. What
+// follows stands behind an empty line.
+func (p *page) copyable(lines ...string) {
+	p.blank()
+	for _, l := range lines {
+		p.line(p.paint(strong, Safe(l)))
+	}
+}
+
+// note prints a faint remark below a grid.
+func (p *page) note(text string) { p.hanging(2, faint, text) }
+
+// hanging prints a paragraph whose later lines stand deeper than its first.
+func (p *page) hanging(indent int, s style, text string) {
+	for i, l := range wrap(Safe(text), p.prose()-indent-2) {
+		p.line(pad("", indent+2*one(i > 0)), p.paint(s, l))
+	}
+}
+
+// cell is one entry of a grid.
+type cell struct {
+	text  string
+	style style
+}
+
+// grid is a small table. Its last column is wrapped to what is left of the
+// page; if too little is left, every row becomes a short record instead.
+type grid struct {
+	head []string
+	rows [][]cell
+	// least is the fewest columns that the last column may be wrapped to.
+	least int
+}
+
+const (
+	gridIndent = 2
+	gridGap    = 2
+)
+
+func (g *grid) add(cells ...cell) { g.rows = append(g.rows, cells) }
+
+func (p *page) grid(g grid) {
+	widths := g.widths()
+	last := len(widths) - 1
+	left := gridIndent
+	for _, w := range widths[:last] {
+		left += w + gridGap
+	}
+	room := p.width - left
+	if room < min(widths[last], g.least) {
+		p.records(g)
+		return
+	}
+	p.gridLine(headCells(g.head), widths, room)
+	for _, row := range g.rows {
+		p.gridLine(row, widths, room)
+	}
+}
+
+func (g grid) widths() []int {
+	widths := make([]int, len(g.head))
+	for i, h := range g.head {
+		widths[i] = columns(h)
+	}
+	for _, row := range g.rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], columns(Safe(c.text)))
+		}
+	}
+	return widths
+}
+
+func headCells(head []string) []cell {
+	out := make([]cell, 0, len(head))
+	for _, h := range head {
+		out = append(out, cell{text: strings.ToUpper(h), style: faint})
+	}
+	return out
+}
+
+// gridLine pads before it paints: escape sequences take no columns.
+func (p *page) gridLine(row []cell, widths []int, room int) {
+	var b strings.Builder
+	b.WriteString(strings.Repeat(" ", gridIndent))
+	last := len(row) - 1
+	for i, c := range row[:last] {
+		b.WriteString(p.paint(c.style, pad(Safe(c.text), widths[i])))
+		b.WriteString(strings.Repeat(" ", gridGap))
+	}
+	indent := gridIndent
+	for _, w := range widths[:last] {
+		indent += w + gridGap
+	}
+	for i, l := range wrap(Safe(row[last].text), room) {
+		if i > 0 {
+			b.WriteString(strings.Repeat(" ", indent))
+		}
+		p.line(b.String(), p.paint(row[last].style, l))
+		b.Reset()
+	}
+}
+
+// records prints each row as a paragraph, for long names on a narrow page.
+func (p *page) records(g grid) {
+	for _, row := range g.rows {
+		p.line("  ", p.paint(strong, g.head[0]+" "+Safe(row[0].text)))
+		var facts []string
+		for i, c := range row[1:] {
+			facts = append(facts, g.head[i+1]+": "+c.text)
+		}
+		for _, l := range wrap(Safe(strings.Join(facts, " · ")), p.prose()-6) {
+			p.line("      ", l)
+		}
+	}
+}
+
+// wrap breaks text into lines of at most width columns. What stands between
+// backticks, or between single quotes as findings write commands, is never
+// broken, so that it can be copied as it is; neither is a single long word.
+// Such a line is wider.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range words(text) {
+		switch {
+		case line == "":
+			line = word
+		case columns(line)+1+columns(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
+// words splits at spaces outside of quotes.
+func words(text string) []string {
+	var out []string
+	for rest := strings.TrimLeft(text, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		n := wordLength(rest)
+		out = append(out, rest[:n])
+		rest = rest[n:]
+	}
+	return out
+}
+
+// wordLength measures the word at the beginning of text, quotes in it taken
+// as a whole. A quote opens at the start of a word only, which tells it from
+// an apostrophe; one without a partner is an ordinary character.
+func wordLength(text string) int {
+	for i := 0; i < len(text); i++ {
+		opens := text[i] == '`' || text[i] == '\'' && strings.Trim(text[:i], "(") == ""
+		if opens {
+			if end := strings.IndexByte(text[i+1:], text[i]); end >= 0 {
+				i += end + 1
+				continue
+			}
+		}
+		if text[i] == ' ' && !(i > 0 && isDigit(text[i-1]) && unit.MatchString(text[i+1:])) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// unit is what durations are counted in; a number and its unit stay together.
+var unit = regexp.MustCompile(`^(s|min|h|d)\b`)
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// columns counts characters; the ids and words of a plan are one column each.
+func columns(s string) int { return utf8.RuneCountInString(s) }
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-columns(s), 0))
+}
+
+// clockTime is cut to the second, which moves it to the past: replicated-up-to
+// must not look later than it is.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+// short abbreviates an object id or a digest for reading; what must be typed
+// is printed in full elsewhere.
+func short(id string) string {
+	algorithm, hex, ok := strings.Cut(id, ":")
+	if !ok {
+		algorithm, hex = "", id
+	}
+	if len(hex) > 12 {
+		hex = hex[:12]
+	}
+	if algorithm == "" {
+		return hex
+	}
+	return algorithm + ":" + hex
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, one)
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// list joins words as a sentence does.
+func list(items []string) string {
+	switch len(items) {
+	case 0:
+		return ""
+	case 1:
+		return items[0]
+	default:
+		return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+	}
+}
