@@ -31,7 +31,7 @@ var witnesses = map[string][]string{
 	"S12": {"plan/several_standbys_test.go: NOT_MOST_CAUGHT_UP: incomparable"},
 	"S14": {"testdata/script/detach.txtar"},
 	"S16": {"plan/transitions_test.go: SPLIT_BRAIN: each stores an edge to the other"},
-	"S17": {"schema/golden_test.go TestInvalid", "testdata/invalid/roles.yaml"},
+	"S17": {"schema/invalid_files_test.go TestInvalid", "testdata/invalid/roles.yaml"},
 	"S18": {"plan/transitions_test.go: SWITCHOVER_NEEDS_BOTH"},
 	"S19": {"reconcile/switchover_test.go: the second refuses, the first is in doubt"},
 	"S20": {"testdata/script/failover-denied.txtar", "testdata/script/apply-plan-pinned.txtar"},
