@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 // Metrics are the series of contract.md §9. What a snapshot says is read
@@ -87,4 +89,151 @@ func (m *Metrics) Unusable(what []string) {
 	for _, one := range what {
 		m.unusable.WithLabelValues(one).Set(1)
 	}
+}
+
+// live turns a snapshot into series. A series whose value is not known is
+// left out, never frozen; the number of writable primaries is always there.
+type live struct{ source Source }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("reconcile_"+name, help, labels, nil)
+}
+
+var (
+	descState    = desc("topology_state", "1 for the state that a topology is in, 0 for the others.", "topology", "state")
+	descWritable = desc("writable_primaries", "Reachable members that can take writes; detached ones are not counted.", "topology")
+	descUp       = desc("cluster_up", "1 if the cluster's control plane answers, 0 if it is degraded or unreachable.", "topology", "cluster")
+	descRole     = desc("cluster_role", "1 for the role that the cluster's own stored configuration gives it.", "topology", "cluster", "role")
+	descStale    = desc("stale_primary", "1 for a former primary that is not seen to be fenced, 0 for one that is.", "topology", "cluster")
+	descLag      = desc("replication_lag_seconds", "Bounds of what a standby lacks of its source.", "topology", "cluster", "bound")
+	descFindings = desc("findings", "Findings that stand, by code and severity.", "topology", "code", "severity")
+	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
+	descSuccess  = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
+	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
+	descCopy     = desc("git_copy_in_memory", "1 if the copy of Git is held in memory since git.cacheDir takes none; /readyz says why.")
+	descReady    = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
+	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads.")
+)
+
+// Describe implements prometheus.Collector.
+func (live) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descState, descWritable, descUp, descRole, descStale, descLag, descFindings,
+		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
+	} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (l live) Collect(out chan<- prometheus.Metric) {
+	s := l.source.Snapshot()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	gauge(descLeader, one(s.Leader))
+	gauge(descReady, one(s.Unready() == ""))
+	moment(gauge, descFetch, s.GitFetch)
+	gauge(descCopy, one(s.GitCopy != ""))
+	for _, t := range s.Topologies {
+		for _, state := range daemon.States() {
+			gauge(descState, one(t.State == state), t.Name, state.String())
+		}
+		gauge(descWritable, float64(writablePrimaries(t.Plan)), t.Name)
+		moment(gauge, descAttempt, t.LastAttempt, t.Name)
+		moment(gauge, descSuccess, t.LastSuccess, t.Name)
+		for _, c := range t.Plan.Clusters {
+			collectCluster(gauge, t.Name, c)
+		}
+		collectFindings(gauge, t)
+	}
+}
+
+type gaugeFunc func(d *prometheus.Desc, value float64, labels ...string)
+
+func moment(gauge gaugeFunc, d *prometheus.Desc, at time.Time, labels ...string) {
+	if !at.IsZero() {
+		gauge(d, float64(at.UnixMilli())/1000, labels...)
+	}
+}
+
+func collectCluster(gauge gaugeFunc, topology string, c plan.ClusterPlan) {
+	switch c.View.Reach {
+	case plan.ReachUp:
+		gauge(descUp, 1, topology, c.ID)
+	case plan.ReachDegraded, plan.ReachUnreachable:
+		gauge(descUp, 0, topology, c.ID)
+	case plan.ReachUnknown:
+	}
+	if k := c.View.Belief.Kind; k != plan.BeliefUnknown {
+		gauge(descRole, 1, topology, c.ID, k.String())
+	}
+	if c.Lag == nil {
+		return
+	}
+	if c.Lag.Lower != nil {
+		gauge(descLag, c.Lag.Lower.Seconds(), topology, c.ID, "lower")
+	}
+	if c.Lag.Upper != nil {
+		gauge(descLag, c.Lag.Upper.Seconds(), topology, c.ID, "upper")
+	}
+}
+
+func collectFindings(gauge gaugeFunc, t daemon.TopologyStatus) {
+	type key struct{ code, severity string }
+	counts, stale := map[key]int{}, map[string]bool{}
+	for _, f := range t.Plan.Findings {
+		counts[key{string(f.Code), string(f.Severity)}]++
+		if f.Code == plan.CodeStalePrimary && f.Cluster != "" {
+			stale[f.Cluster] = true
+		}
+	}
+	for k, n := range counts {
+		gauge(descFindings, float64(n), t.Name, k.code, k.severity)
+	}
+	for cluster := range stale {
+		// Before the failover it is the primary that is lost, not a stale one.
+		if cluster != pendingOld(t.Plan) {
+			gauge(descStale, one(!fenced(t.Plan, cluster)), t.Name, cluster)
+		}
+	}
+}
+
+// fenced says whether a cluster's own stored configuration makes it read-only.
+func fenced(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.ID == cluster && c.View.Belief.Kind == plan.BeliefStandby
+	})
+}
+
+// pendingOld is the old primary of a failover that has not happened yet.
+func pendingOld(t plan.TopologyPlan) string {
+	if t.Transition == plan.TransitionFailover {
+		return t.OldPrimary
+	}
+	return ""
+}
+
+// writablePrimaries counts the reachable members that can take writes: their
+// own stored configuration makes them no standby. What could not be read is
+// not counted, so that an alert on "not 1" fires for it.
+func writablePrimaries(t plan.TopologyPlan) int {
+	n := 0
+	for _, c := range t.Clusters {
+		if c.View.Reach == plan.ReachUp && c.DesiredRole != plan.RoleDetached && takesWrites(c.View.Belief.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+func takesWrites(k plan.BeliefKind) bool {
+	return k == plan.BeliefPrimary || k == plan.BeliefStandalone || k == plan.BeliefUnconfigured
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -6,9 +6,17 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/daemon"
 )
 
 //go:embed page
@@ -81,4 +89,205 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	_, _ = w.Write(out.Bytes()) // the client is gone if this fails
+}
+
+// view is the whole page in words.
+type view struct {
+	Title, Summary, At string
+	Facts              []fact
+	Topologies         []topologyView
+	Style              template.CSS
+	Script             template.JS
+}
+
+type fact struct {
+	Name, Value string
+	Bad         bool
+}
+
+type topologyView struct {
+	Name, State, Symbol, Tone, Headline, Error, Caption string
+	Diagram                                             template.HTML
+	Clusters                                            []clusterView
+	Findings                                            []findingView
+	Transition, Digest, Approval, Result                string
+	Steps                                               []string
+	Records                                             []recordView
+	Commit, LookedAt                                    string
+	Generation                                          int64
+}
+
+type clusterView struct {
+	ID, Desired, Believed, Reach, Lag string
+	Differs                           bool
+}
+
+type findingView struct {
+	Severity, Symbol, Code, Cluster, Message, Remedy, Title, Cause, Risk, Todo string
+}
+
+type recordView struct{ At, Text string }
+
+func viewOf(s daemon.Snapshot, records map[string][]Record) view {
+	v := view{Title: "reconcile", At: clock(s.At)}
+	counts := map[daemon.State]int{}
+	for _, t := range s.Topologies {
+		counts[t.State]++
+		v.Topologies = append(v.Topologies, topologyViewOf(t, records[t.Name]))
+	}
+	// What needs somebody comes first.
+	slices.SortStableFunc(v.Topologies, func(a, b topologyView) int { return urgency(a.Tone) - urgency(b.Tone) })
+	v.Summary = summary(counts, len(s.Topologies))
+	if counts[daemon.StateBlocked]+counts[daemon.StateDrifted] > 0 {
+		v.Title = "(!) reconcile"
+	}
+	v.Facts = factsOf(s)
+	return v
+}
+
+func summary(counts map[daemon.State]int, all int) string {
+	var parts []string
+	for _, state := range daemon.States() {
+		if n := counts[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, words(state.String())))
+		}
+	}
+	if len(parts) == 0 {
+		return "No topology is known yet."
+	}
+	return fmt.Sprintf("%d topologies: %s.", all, strings.Join(parts, ", "))
+}
+
+func factsOf(s daemon.Snapshot) []fact {
+	lead := "this process leads"
+	if !s.Leader {
+		lead = "another process leads"
+		if s.Leading != "" {
+			lead = s.Leading
+		}
+	}
+	facts := []fact{
+		{Name: "Mode", Value: s.Mode},
+		{Name: "Leader", Value: lead},
+		{Name: "Ledger", Value: orNone(string(s.Ledger))},
+		{Name: "Commit", Value: orNone(s.Commit)},
+		{Name: "Git fetched", Value: orNone(clock(s.GitFetch))},
+	}
+	for name, problem := range map[string]string{"Git": s.GitError, "Copy of Git": s.GitCopy, "Configuration": s.Config} {
+		if problem != "" {
+			facts = append(facts, fact{name, safe(problem), true})
+		}
+	}
+	for _, problem := range s.Problems {
+		facts = append(facts, fact{"File", safe(problem), true})
+	}
+	slices.SortStableFunc(facts[5:], func(a, b fact) int { return strings.Compare(a.Name, b.Name) })
+	return facts
+}
+
+func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
+	p := t.Plan
+	v := topologyView{
+		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
+		LookedAt: orNone(clock(t.LastSuccess)), Diagram: diagram(p), Caption: caption(p),
+	}
+	v.Symbol, v.Tone = tone(t.State)
+	v.Headline = render.Happening(p)
+	if p.Transition == plan.TransitionNone && p.InSync {
+		v.Headline = "Everything is as Git says."
+	}
+	if p.Transition == plan.TransitionFailover {
+		v.Headline += " What may be lost: " + render.Loss(p)
+	}
+	for _, c := range p.Clusters {
+		v.Clusters = append(v.Clusters, clusterView{
+			ID: safe(c.ID), Desired: string(c.DesiredRole), Believed: c.View.Belief.Kind.String(),
+			Reach: c.View.Reach.String(), Lag: render.Lag(c), Differs: differs(c),
+		})
+	}
+	for _, f := range p.Findings {
+		v.Findings = append(v.Findings, findingViewOf(f))
+	}
+	if len(p.Steps) > 0 {
+		v.Steps, v.Digest, v.Transition = render.Steps(p), p.Digest, render.Transition(p)
+	}
+	if p.Transition != plan.TransitionNone {
+		v.Approval = t.Decision.Verdict.String() + ": " + safe(t.Decision.Detail)
+	}
+	if t.Result != nil {
+		v.Result = t.Result.Outcome.String() + ". " + safe(t.Result.Detail)
+	}
+	for _, r := range records {
+		v.Records = append(v.Records, recordView{clock(r.At), safe(r.Text)})
+	}
+	return v
+}
+
+func findingViewOf(f plan.Finding) findingView {
+	v := findingView{
+		Severity: string(f.Severity), Code: string(f.Code), Cluster: safe(f.Cluster), Message: safe(f.Message), Remedy: safe(f.Remedy),
+		Symbol: map[plan.Severity]string{plan.SeverityBlocking: "✗", plan.SeverityCritical: "‼", plan.SeverityWarning: "!", plan.SeverityInfo: "i"}[f.Severity],
+	}
+	if f.Accepted {
+		v.Severity += ", accepted"
+	}
+	if e, ok := explain.Lookup(string(f.Code)); ok {
+		v.Title, v.Cause, v.Risk, v.Todo = e.Title, e.Cause, e.Risk, e.Remedy
+	}
+	return v
+}
+
+// tone gives a state its symbol and its colour; the word always stands beside.
+func tone(s daemon.State) (symbol, class string) {
+	switch s {
+	case daemon.StateInSync:
+		return "✓", "good"
+	case daemon.StateBlocked, daemon.StateDrifted:
+		return "✗", "bad"
+	case daemon.StatePending, daemon.StateApplying:
+		return "→", "warn"
+	case daemon.StateSuspended:
+		return "‖", "warn"
+	default:
+		return "?", "warn"
+	}
+}
+
+func urgency(class string) int { return slices.Index([]string{"bad", "warn", "good"}, class) }
+
+// differs says whether a cluster believes in another role than Git gives it.
+func differs(c plan.ClusterPlan) bool {
+	switch c.View.Belief.Kind {
+	case plan.BeliefUnknown:
+		return false
+	case plan.BeliefStandby:
+		return c.DesiredRole != plan.RoleStandby && c.DesiredRole != plan.RoleStale
+	default:
+		return c.DesiredRole == plan.RoleStandby || c.DesiredRole == plan.RoleStale
+	}
+}
+
+// safe makes control characters visible, line by line.
+func safe(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = render.Safe(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func clock(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
