@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/schema"
 )
@@ -138,4 +140,134 @@ func (s *story) begin(ctx context.Context) error {
 		return err
 	}
 	return expect(out, "orders")
+}
+
+func (s *story) write(ctx context.Context) error {
+	if err := s.writeRows(demoOld, 1000); err != nil { //nolint:contextcheck // inside the simulator nobody waits
+		return err
+	}
+	if err := s.until(ctx, "cluster-b to hold 1000 rows", func() bool { return s.world.State(demoNew).Rows == 1000 }); err != nil {
+		return err
+	}
+	s.say("Wrote 1000 rows to cluster-a; cluster-b has all 1000.\n")
+	if accepted, _, err := s.world.Write(demoNew, 1); err != nil || accepted != 0 { //nolint:contextcheck // inside the simulator nobody waits
+		return fmt.Errorf("the standby accepted %d rows (%v)", accepted, err)
+	}
+	s.say("Tried to write to cluster-b: refused, it is a read-only standby.\n")
+	return nil
+}
+
+func (s *story) lose(ctx context.Context) error {
+	if err := s.world.SetLag(demoOld, demoNew, time.Hour); err != nil {
+		return err
+	}
+	if err := s.writeRows(demoOld, 37); err != nil { //nolint:contextcheck // inside the simulator nobody waits
+		return err
+	}
+	if err := s.world.Stop(demoOld); err != nil {
+		return err
+	}
+	s.say("The link slowed down, 37 more rows reached cluster-a only, then cluster-a stopped\nanswering. Nobody can write now.\n")
+	return nil
+}
+
+func (s *story) ask(ctx context.Context) error {
+	file := s.document(2, plan.RoleStale, plan.RolePrimary)
+	_, err := s.play.tree.Commit(map[string][]byte{"topologies/orders.yaml": file},
+		"Fail over orders to cluster-b\n", bob, bob, time.Now(), nil)
+	if err != nil {
+		return err
+	}
+	s.say("Bob sets cluster-a to stale and cluster-b to primary. This is the plan that CI shows on\nhis pull request:\n\n")
+	out, err := s.command(ctx, exitOK, "plan")
+	if err != nil {
+		return err
+	}
+	if err := expect(out, approval.CodeMissing, string(plan.CodeForcePromote), string(plan.CodeDataLossRisk)); err != nil {
+		return err
+	}
+	s.say("It is planned, and not approved. Applying it anyway:\n\n")
+	if out, err = s.command(ctx, exitNotApproved, "apply"); err != nil {
+		return err
+	}
+	if n := s.promotions(); n != 0 {
+		return fmt.Errorf("%d force promotes were sent without an approval", n)
+	}
+	s.say("Refused, and nothing was sent to any cluster.\n")
+	return expect(out, approval.CodeMissing)
+}
+
+func (s *story) approve(ctx context.Context) error {
+	message := `Fail over orders to cluster-b
+
+Failover-Approved: orders/cluster-b
+Failover-Approved-By: ` + alice.String() + `
+Failover-Reason: cluster-a's region lost power
+`
+	file := s.document(3, plan.RoleStale, plan.RolePrimary)
+	_, err := s.play.tree.Commit(map[string][]byte{"topologies/orders.yaml": file},
+		message, bob, alice, time.Now(), s.play.signers[alice.Email])
+	if err != nil {
+		return err
+	}
+	s.say("Alice, who did not write the change, merges it with a signed commit that carries:\n\n%s\n", indent(strings.SplitN(message, "\n\n", 2)[1]))
+	s.say("\nNow the same command acts:\n\n")
+	if _, err := s.command(ctx, exitOK, "apply"); err != nil {
+		return err
+	}
+	if n := s.promotions(); n != 1 {
+		return fmt.Errorf("%d force promotes were sent, want exactly 1", n)
+	}
+	return nil
+}
+
+func (s *story) proveWrites(ctx context.Context) error {
+	if state := s.world.State(demoNew); !state.Writable || state.BelievedRole != "standalone" {
+		return fmt.Errorf("cluster-b is %s, writable %t", state.BelievedRole, state.Writable)
+	}
+	if err := s.writeRows(demoNew, 10); err != nil { //nolint:contextcheck // inside the simulator nobody waits
+		return err
+	}
+	s.say("cluster-b believes that it stands alone as a primary, and accepted 10 new rows.\nApplying once more changes nothing:\n\n")
+	_, err := s.command(ctx, exitOK, "apply")
+	return err
+}
+
+func (s *story) comeBack(ctx context.Context) error {
+	before := s.changesSent(demoOld)
+	if err := s.world.Revive(demoOld); err != nil {
+		return err
+	}
+	if state := s.world.State(demoOld); state.BelievedRole != "primary" || !state.Writable {
+		return fmt.Errorf("cluster-a came back as %s, writable %t", state.BelievedRole, state.Writable)
+	}
+	s.say("cluster-a is back, still believes that it is the primary, and takes writes:\n\n")
+	out, err := s.command(ctx, exitOK, "plan")
+	if err != nil {
+		return err
+	}
+	if err := expect(out, string(plan.CodeStalePrimary), string(plan.CodeSplitBrain)); err != nil {
+		return err
+	}
+	if _, err := s.command(ctx, exitChanges, "drift"); err != nil {
+		return err
+	}
+	if _, err := s.command(ctx, exitOK, "apply"); err != nil {
+		return err
+	}
+	if after := s.changesSent(demoOld); after != before {
+		return fmt.Errorf("cluster-a was sent %d changes", after-before)
+	}
+	s.say("It is flagged as stale, and nothing was sent to it: it never rejoins by itself.\n")
+	return nil
+}
+
+func (s *story) account(ctx context.Context) error {
+	old, promoted := s.world.State(demoOld), s.world.State(demoNew)
+	s.lost = old.Rows - (promoted.Rows - 10)
+	s.say("cluster-a holds %d rows that never reached cluster-b: they were written after the last\nreplicated time tick, while replication lagged. The plan said so before anybody approved\nit (DATA_LOSS_RISK). cluster-a still has them, which is why it must be kept until they are\nsalvaged, and rebuilt before it may be a standby again.\n", s.lost)
+	if s.lost != 37 {
+		return fmt.Errorf("%d rows were lost, want 37", s.lost)
+	}
+	return nil
 }
