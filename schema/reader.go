@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/schema/recent"
 )
 
 // Content is the bytes of a file, and a name for them that no other bytes have,
@@ -32,11 +33,10 @@ const keepParsed = 16 << 20
 // that were not asked for longest are parsed again. What it returns shares memory
 // with what it keeps, and must not be changed.
 type Reader struct {
-	mu         sync.Mutex // never held while a file system or a Content is read
-	young, old map[string]*content
-	channels   map[string][]string // of the young, by the first of them
-	weight     int                 // of the young
-	parsed     int
+	mu       sync.Mutex                    // never held while a file system or a Content is read
+	known    *recent.Map[string, *content] // nil: nothing was kept yet
+	channels map[string][]string           // of the young half, by the first of them
+	parsed   int
 }
 
 // Parsed is how many contents have been parsed so far.
@@ -126,10 +126,15 @@ func (r *Reader) enter(id string, c *content, bytes int) *content {
 	if id == "" {
 		return c
 	}
-	if known := r.young[id]; known != nil {
+	if known := r.kept(id); known != nil {
 		return known
 	}
-	r.keep(id, c, c.weigh(bytes)+r.share(c))
+	c.weight = c.weigh(bytes) + r.share(c)
+	if r.known == nil {
+		r.known = recent.NewWeighed[string](keepParsed, func(c *content) int { return c.weight })
+		r.known.Rotated = func() { r.channels = nil }
+	}
+	r.known.Put(id, c)
 	return c
 }
 
@@ -169,28 +174,14 @@ func (r *Reader) share(c *content) int {
 func (r *Reader) find(id string) *content {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known := r.young[id]; known != nil {
-		return known
-	}
-	known := r.old[id]
-	if known != nil {
-		r.keep(id, known, known.weight)
-	}
-	return known
+	return r.kept(id)
 }
 
-// keep puts a content among the young. When they are full, the old are dropped
-// and the young are the old.
-func (r *Reader) keep(id string, c *content, weight int) {
-	c.weight = weight
-	if weight > keepParsed {
-		return
+// kept is the content of that name, or nil. The lock is held.
+func (r *Reader) kept(id string) *content {
+	if r.known == nil {
+		return nil
 	}
-	if r.young == nil {
-		r.young = map[string]*content{}
-	}
-	if r.weight += weight; r.weight > keepParsed {
-		r.old, r.young, r.channels, r.weight = r.young, map[string]*content{}, nil, weight
-	}
-	r.young[id] = c
+	known, _ := r.known.Get(id)
+	return known
 }

@@ -305,13 +305,8 @@ func TestAReaderIsBounded(t *testing.T) {
 	if r.Parsed() != 601 {
 		t.Errorf("%d were parsed: what is used all the time was dropped", r.Parsed())
 	}
-	weight := 0
-	for _, half := range []map[string]*content{r.young, r.old} {
-		for _, c := range half {
-			weight += c.weight
-		}
-	}
-	if weight > 2*keepParsed || weight < keepParsed/2 || len(r.young)+len(r.old) > 590 {
-		t.Errorf("%d contents of %d bytes are kept", len(r.young)+len(r.old), weight)
+	weight := r.known.Weight()
+	if weight > 2*keepParsed || weight < keepParsed/2 || r.known.Len() > 590 {
+		t.Errorf("%d contents of %d bytes are kept", r.known.Len(), weight)
 	}
 }

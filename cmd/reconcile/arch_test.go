@@ -22,7 +22,8 @@ const module = "milvus-reconcile"
 var imports = map[string][]string{
 	"plan":                             {},
 	"plan/explain":                     {"plan"},
-	"schema":                           {"plan", "reconcile/approval"},
+	"schema":                           {"plan", "reconcile/approval", "schema/recent"},
+	"schema/recent":                    {},
 	"reconcile":                        {"plan", "schema", "reconcile/approval", "reconcile/permit"},
 	"reconcile/permit":                 {},
 	"reconcile/approval":               {"plan"},
@@ -30,7 +31,7 @@ var imports = map[string][]string{
 	"reconcile/drift":                  {"plan"},
 	"reconcile/reconciletest":          {"plan", "reconcile", "reconcile/approval", "reconcile/permit"},
 	"reconcile/foreign":                {},
-	"reconcile/gitsource":              {"plan", "reconcile/approval", "reconcile/foreign", "reconcile/plainfile"},
+	"reconcile/gitsource":              {"plan", "reconcile/approval", "reconcile/foreign", "reconcile/plainfile", "schema/recent"},
 	"reconcile/milvus":                 {"plan", "reconcile/approval", "reconcile/foreign", "reconcile/permit"},
 	"reconcile/milvus/milvussim":       {},
 	"reconcile/ledger":                 {"plan", "reconcile/foreign", "reconcile/plainfile"},

@@ -61,7 +61,7 @@ const (
 // broughtIn lists the commits that are reachable from another parent of a
 // merge and not from the first, deepest first.
 func (r *Repo) broughtIn(merge *commit) ([]plumbing.Hash, error) {
-	if out, ok := r.merges.get(merge.id); ok {
+	if out, ok := r.merges.Get(merge.id); ok {
 		return out, nil
 	}
 	w := walk{repo: r, marks: map[plumbing.Hash]int{}}
@@ -92,7 +92,7 @@ func (r *Repo) broughtIn(merge *commit) ([]plumbing.Hash, error) {
 			}
 		}
 	}
-	r.merges.put(merge.id, out)
+	r.merges.Put(merge.id, out)
 	return out, nil
 }
 

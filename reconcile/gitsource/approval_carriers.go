@@ -104,7 +104,7 @@ func (s source) denyUnknown(carriers []approval.Carrier) {
 // sourceOf finds the authors and the carriers among commits.
 func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 	k := sourceKey{rec.name, rec.key, rec.governs}
-	if s, ok := r.sources.get(k); ok {
+	if s, ok := r.sources.Get(k); ok {
 		return s, nil
 	}
 	governing, err := r.commit(rec.governs)
@@ -129,7 +129,7 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 		s.addAuthors(rec.governs, said)
 	}
 	if err == nil { // else it may be read the next time
-		r.sources.put(k, s)
+		r.sources.Put(k, s)
 	}
 	return s, nil
 }

@@ -78,7 +78,7 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 		folder = after
 	}
 	if len(next.lost) == 0 { // else it may be read the next time
-		r.states.put(stateKey{tip}, next)
+		r.states.Put(stateKey{tip}, next)
 	}
 	return next, nil
 }
@@ -87,7 +87,7 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 func (r *Repo) chainTo(ctx context.Context, tip plumbing.Hash) ([]*commit, *state, error) {
 	var chain []*commit
 	for id := tip; ; {
-		if s, ok := r.states.get(stateKey{id}); ok {
+		if s, ok := r.states.Get(stateKey{id}); ok {
 			return chain, s, nil
 		}
 		if err := ctx.Err(); err != nil {

@@ -48,11 +48,11 @@ func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 // tag reads the tag that a ref names. What is wrong with it is said in the
 // carrier, and is nobody else's matter.
 func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
-	info, ok := r.signed.get(ref.Hash())
+	info, ok := r.signed.Get(ref.Hash())
 	if !ok {
 		var err error
 		if info, err = r.readTag(ref.Hash()); err == nil || settled(err) {
-			r.signed.put(ref.Hash(), info)
+			r.signed.Put(ref.Hash(), info)
 		}
 	}
 	own := *info

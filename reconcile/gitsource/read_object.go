@@ -177,7 +177,7 @@ type commit struct {
 // commit reads a commit's place in the history. Whatever else the commit holds, and
 // however much: who merged it must not stop everything after.
 func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
-	if c, ok := r.commits.get(id); ok {
+	if c, ok := r.commits.Get(id); ok {
 		return c, nil
 	}
 	o, err := r.encoded(id)
@@ -192,7 +192,7 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", id, err)
 	}
-	r.commits.put(id, c)
+	r.commits.Put(id, c)
 	return c, nil
 }
 
@@ -206,7 +206,7 @@ type statement struct {
 }
 
 func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
-	if s, ok := r.said.get(id); ok {
+	if s, ok := r.said.Get(id); ok {
 		return s, nil
 	}
 	o, err := r.readCommit(id)
@@ -225,7 +225,7 @@ func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
 	_, claimErr := approval.ParseTrailers(o.body)
 	s.claims = !errors.Is(claimErr, approval.ErrNoClaim)
 	s.carrier = r.commitCarrier(id, o, s.claims)
-	r.said.put(id, s)
+	r.said.Put(id, s)
 	return s, nil
 }
 
@@ -285,10 +285,10 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if id.IsZero() {
 		return nil, nil
 	}
-	if d, ok := r.docs.get(id); ok {
+	if d, ok := r.docs.Get(id); ok {
 		return d, nil
 	}
-	data, ok := r.blobs.get(id)
+	data, ok := r.blobs.Get(id)
 	var err error
 	if !ok {
 		data, err = r.raw(plumbing.BlobObject, id, MaxBlob)
@@ -304,7 +304,7 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 			}
 		}
 	}
-	r.docs.put(id, named)
+	r.docs.Put(id, named)
 	return named, nil
 }
 
@@ -320,12 +320,12 @@ func (r *Repo) Blob(id string) ([]byte, error) {
 
 // blob reads a file's content, and keeps it.
 func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
-	if data, ok := r.blobs.get(id); ok {
+	if data, ok := r.blobs.Get(id); ok {
 		return slices.Clone(data), nil
 	}
 	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
 	if err == nil {
-		r.blobs.put(id, slices.Clone(data))
+		r.blobs.Put(id, slices.Clone(data))
 	}
 	return data, err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"milvus-reconcile/schema/recent"
 )
 
 // The bounds of what is kept in memory. None of them limits what is possible.
@@ -51,16 +53,16 @@ type Repo struct {
 	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
 	tracked string                 // full name of the tracked ref, once known
 
-	commits *cache[plumbing.Hash, *commit]
-	said    *cache[plumbing.Hash, *statement]
-	trees   *cache[plumbing.Hash, tree]
-	docs    *cache[plumbing.Hash, []Document]
-	blobs   *cache[plumbing.Hash, []byte]
-	states  *cache[stateKey, *state]
-	indexes *cache[plumbing.Hash, map[string]string]
-	sources *cache[sourceKey, source]
-	signed  *cache[plumbing.Hash, *tagInfo]
-	merges  *cache[plumbing.Hash, []plumbing.Hash]
+	commits *recent.Map[plumbing.Hash, *commit]
+	said    *recent.Map[plumbing.Hash, *statement]
+	trees   *recent.Map[plumbing.Hash, tree]
+	docs    *recent.Map[plumbing.Hash, []Document]
+	blobs   *recent.Map[plumbing.Hash, []byte]
+	states  *recent.Map[stateKey, *state]
+	indexes *recent.Map[plumbing.Hash, map[string]string]
+	sources *recent.Map[sourceKey, source]
+	signed  *recent.Map[plumbing.Hash, *tagInfo]
+	merges  *recent.Map[plumbing.Hash, []plumbing.Hash]
 
 	reads map[plumbing.ObjectType]int // objects, counted for the tests of what things cost
 }
@@ -98,21 +100,21 @@ func New(c Config) (*Repo, error) {
 
 // forget empties what is kept.
 func (r *Repo) forget() {
-	r.commits = newWeighedCache[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
-	r.trees = newWeighedCache[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
-	r.docs = newCache[plumbing.Hash, []Document](keepBlobs)
-	r.blobs = newWeighedCache[plumbing.Hash](keepBytes, func(b []byte) int { return len(b) })
-	r.states = newCache[stateKey, *state](keepStates)
-	r.indexes = newCache[plumbing.Hash, map[string]string](keepIndexes)
-	r.merges = newCache[plumbing.Hash, []plumbing.Hash](keepSigned)
+	r.commits = recent.NewWeighed[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
+	r.trees = recent.NewWeighed[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
+	r.docs = recent.New[plumbing.Hash, []Document](keepBlobs)
+	r.blobs = recent.NewWeighed[plumbing.Hash](keepBytes, func(b []byte) int { return len(b) })
+	r.states = recent.New[stateKey, *state](keepStates)
+	r.indexes = recent.New[plumbing.Hash, map[string]string](keepIndexes)
+	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](keepSigned)
 	r.forgetSigned()
 }
 
 // forgetSigned empties what rests on the operator's keys.
 func (r *Repo) forgetSigned() {
-	r.said = newCache[plumbing.Hash, *statement](keepSigned)
-	r.sources = newCache[sourceKey, source](keepSigned)
-	r.signed = newCache[plumbing.Hash, *tagInfo](keepSigned)
+	r.said = recent.New[plumbing.Hash, *statement](keepSigned)
+	r.sources = recent.New[sourceKey, source](keepSigned)
+	r.signed = recent.New[plumbing.Hash, *tagInfo](keepSigned)
 }
 
 // Fetch brings the repository up to date: a remote's tracked ref and failover

@@ -204,7 +204,7 @@ func IsTopologyFile(file string) bool {
 // index returns the key of every document in a folder, by name. Where a part of it was
 // lost, the error says so, and the rest is there.
 func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, error) {
-	if idx, ok := r.indexes.get(folder); ok {
+	if idx, ok := r.indexes.Get(folder); ok {
 		return idx, nil
 	}
 	files, err := r.differing(plumbing.ZeroHash, folder, false)
@@ -231,7 +231,7 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 		idx[name] = keyOf(o)
 	}
 	if gone == nil {
-		r.indexes.put(folder, idx)
+		r.indexes.Put(folder, idx)
 	}
 	return idx, gone
 }

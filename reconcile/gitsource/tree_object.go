@@ -54,7 +54,7 @@ func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 	if id.IsZero() {
 		return "", nil
 	}
-	if t, ok := r.trees.get(id); ok {
+	if t, ok := r.trees.Get(id); ok {
 		return t, nil
 	}
 	data, err := r.raw(plumbing.TreeObject, id, maxTree)
@@ -65,7 +65,7 @@ func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 	if err != nil {
 		return "", fmt.Errorf("folder %s: %w", id, err)
 	}
-	r.trees.put(id, t)
+	r.trees.Put(id, t)
 	return t, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/schema/recent"
 )
 
 // TestOddRepositories makes repositories of many histories, each stored in many ways,
@@ -167,7 +168,7 @@ func TestGitPacksMeanwhile(t *testing.T) {
 				tree, err := r.Tree(tip)
 				check(t, err)
 				s.commands(step)
-				r.blobs = newWeighedCache[plumbing.Hash](0, func([]byte) int { return 1 }) // each is read again
+				r.blobs = recent.NewWeighed[plumbing.Hash](0, func([]byte) int { return 1 }) // each is read again
 				if data, err := fs.ReadFile(tree, ordersFile); err != nil || string(data) != doc("orders", 2)+long {
 					t.Errorf("%s: %d bytes, %v", step, len(data), err)
 				}

@@ -2,43 +2,26 @@ package gitsource
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/schema/recent"
 )
-
-func (c *cache[K, V]) size() int { return len(c.young) + len(c.old) }
-
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache[int, int](4)
-	for i := range 100 {
-		c.put(i, -i)
-		if v, ok := c.get(0); !ok || v != 0 {
-			t.Fatalf("what is used all the time was dropped at %d", i)
-		}
-		if c.size() > 2*4 {
-			t.Fatalf("it holds %d", c.size())
-		}
-	}
-	if _, ok := c.get(50); ok {
-		t.Error("what was used once is still there")
-	}
-}
 
 // tiny bounds every cache to a single young entry.
 func (r *Repo) tiny() {
-	r.commits = newCache[plumbing.Hash, *commit](1)
-	r.trees = newCache[plumbing.Hash, tree](1)
-	r.said = newCache[plumbing.Hash, *statement](1)
-	r.docs = newCache[plumbing.Hash, []Document](1)
-	r.blobs = newCache[plumbing.Hash, []byte](1)
-	r.states = newCache[stateKey, *state](1)
-	r.indexes = newCache[plumbing.Hash, map[string]string](1)
-	r.sources = newCache[sourceKey, source](1)
-	r.signed = newCache[plumbing.Hash, *tagInfo](1)
-	r.merges = newCache[plumbing.Hash, []plumbing.Hash](1)
+	r.commits = recent.New[plumbing.Hash, *commit](1)
+	r.trees = recent.New[plumbing.Hash, tree](1)
+	r.said = recent.New[plumbing.Hash, *statement](1)
+	r.docs = recent.New[plumbing.Hash, []Document](1)
+	r.blobs = recent.New[plumbing.Hash, []byte](1)
+	r.states = recent.New[stateKey, *state](1)
+	r.indexes = recent.New[plumbing.Hash, map[string]string](1)
+	r.sources = recent.New[sourceKey, source](1)
+	r.signed = recent.New[plumbing.Hash, *tagInfo](1)
+	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](1)
 }
 
 // TestCachesChangeNothing holds that answers are the same with caches that keep
@@ -75,7 +58,7 @@ func TestCachesChangeNothing(t *testing.T) {
 				t.Errorf("%s, at %s: %s", name, at, diff)
 			}
 		}
-		if n := forgetful.commits.size() + forgetful.trees.size() + forgetful.docs.size(); n > 6 {
+		if n := forgetful.commits.Len() + forgetful.trees.Len() + forgetful.docs.Len(); n > 6 {
 			t.Errorf("%d entries are kept", n)
 		}
 	}
@@ -119,26 +102,5 @@ func TestLookingAgainCostsNoHistory(t *testing.T) {
 	short, long := allocated(size{100, 20}), allocated(size{1_000, 20})
 	if long > short*1.1 {
 		t.Errorf("%.0f allocations after 1,000 commits, %.0f after 100", long, short)
-	}
-}
-
-// TestCachesAreBoundedByWeight holds that large folders do not fill the memory.
-func TestCachesAreBoundedByWeight(t *testing.T) {
-	c := newWeighedCache[int](100, func(s string) int { return len(s) })
-	for i := range 100 {
-		c.put(i, strings.Repeat("x", 30))
-		weight := 0
-		for _, half := range []map[int]string{c.young, c.old} {
-			for _, s := range half {
-				weight += len(s)
-			}
-		}
-		if weight > 2*100 {
-			t.Fatalf("%d bytes are held", weight)
-		}
-	}
-	c.put(100, strings.Repeat("x", 101))
-	if _, ok := c.get(100); ok || c.size() == 0 {
-		t.Error("one that is too heavy was kept, or drove the others out")
 	}
 }
