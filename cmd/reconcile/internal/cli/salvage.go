@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/cmd/reconcile/internal/salvage"
 )
 
 type salvageOptions struct {
@@ -59,74 +57,20 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 		return err
 	}
 	primary, _ := t.Primary()
-	tally, out := newSalvageTally(), (*salvageExport)(nil)
-	visit := func(m milvus.SalvagedMessage) error { return tally.add(m) }
-	if o.export != "" {
-		if out, err = newSalvageExport(o.export); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, out.end(err == nil)) }()
-		visit = func(m milvus.SalvagedMessage) error { return errors.Join(tally.add(m), out.write(m)) }
+	reading, err := salvage.New(o.export)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, reading.Close(err == nil)) }()
 	g.tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
 	done := g.doing("reading the log of " + stale)
-	found, err := e.Fleet.Reader().Salvage(ctx, t, primary.ID, stale, visit)
+	report, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale)
 	done()
 	if err != nil {
 		return fmt.Errorf("salvage %s: %w", stale, err)
-	}
-	report := tally.report(topology, found)
-	if out != nil {
-		report.Export, report.Exported = o.export, out.lines
 	}
 	if !report.Whole() {
 		g.exit = ExitError
 	}
 	return g.emit(func(w io.Writer, form string) error { return render.Salvage(w, form, report, g.tableOptions()) })
-}
-
-// salvageTally counts by collection and kind. Its size depends on how many of
-// both there are, not on how many messages.
-type salvageTally struct {
-	counts map[salvageKey]*render.SalvageCount
-}
-
-type salvageKey struct {
-	database, collection string
-	id                   int64
-	kind                 string
-}
-
-func newSalvageTally() *salvageTally {
-	return &salvageTally{counts: map[salvageKey]*render.SalvageCount{}}
-}
-
-func (s *salvageTally) add(m milvus.SalvagedMessage) error {
-	k := salvageKey{m.Database, m.Collection, m.CollectionID, m.Kind}
-	c, ok := s.counts[k]
-	if !ok {
-		c = &render.SalvageCount{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID, Kind: m.Kind}
-		s.counts[k] = c
-	}
-	c.Messages++
-	c.Rows += m.RowCount
-	if at := plan.TickTime(m.TimeTick); at.After(c.Newest) {
-		c.Newest = at
-	}
-	return nil
-}
-
-func (s *salvageTally) report(topology string, found milvus.Salvage) render.SalvageReport {
-	out := render.SalvageReport{Topology: topology, Stale: found.Stale, Promoted: found.Promoted, Until: found.Until}
-	for _, c := range s.counts {
-		out.Counts = append(out.Counts, *c)
-	}
-	slices.SortFunc(out.Counts, render.SalvageCount.Compare)
-	for _, c := range found.Channels {
-		out.Channels = append(out.Channels, render.SalvageChannel{
-			Channel: c.Channel, Promoted: c.Promoted, Messages: c.Messages, Untouched: c.Untouched, Problem: c.Problem,
-			ReplicatedUpTo: plan.TickTime(c.Replicated), First: plan.TickTime(c.First), Last: plan.TickTime(c.Last),
-		})
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-package cli
+package salvage
 
 import (
 	"bufio"
@@ -13,10 +13,10 @@ import (
 	"milvus-reconcile/reconcile/milvus"
 )
 
-// salvageLine is one line of an export: one row of an insert, one key of a
-// delete, or a message without rows. Ticks and ids are texts: they are larger
-// than the integers that many JSON readers keep exact.
-type salvageLine struct {
+// exportLine is one line of an export: one row of an insert, one key of a delete, or
+// a message without rows. Ticks and ids are strings, since many JSON readers round
+// integers of that size.
+type exportLine struct {
 	Kind         string         `json:"kind"`
 	Database     string         `json:"database,omitempty"`
 	Collection   string         `json:"collection,omitempty"`
@@ -32,9 +32,9 @@ type salvageLine struct {
 	Problem      string         `json:"problem,omitempty"` // why its rows are not known
 }
 
-// salvageExport writes lines to a file that gets its name once it is whole.
-// Nobody but its owner may read it: it holds users' rows.
-type salvageExport struct {
+// export writes lines to PATH.partial, which becomes PATH once it is whole. The file
+// holds users' rows, so only its owner may read it.
+type export struct {
 	path  string
 	file  *os.File
 	buf   *bufio.Writer
@@ -42,7 +42,7 @@ type salvageExport struct {
 	lines int64
 }
 
-func newSalvageExport(path string) (*salvageExport, error) {
+func newExport(path string) (*export, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("%s exists already (hint: --export names a new file)", path)
 	}
@@ -50,14 +50,14 @@ func newSalvageExport(path string) (*salvageExport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	out := &salvageExport{path: path, file: f, buf: bufio.NewWriter(f)}
+	out := &export{path: path, file: f, buf: bufio.NewWriter(f)}
 	out.json = json.NewEncoder(out.buf)
 	out.json.SetEscapeHTML(false)
 	return out, nil
 }
 
-func (x *salvageExport) write(m milvus.SalvagedMessage) error {
-	line := salvageLine{
+func (x *export) write(m milvus.SalvagedMessage) error {
+	line := exportLine{
 		Kind: m.Kind, Database: m.Database, Collection: m.Collection, Partition: m.Partition, Channel: m.Channel,
 		MessageID: m.MessageID, TimeTick: strconv.FormatUint(m.TimeTick, 10), At: plan.TickTime(m.TimeTick), Transaction: m.Transaction,
 	}
@@ -80,7 +80,7 @@ func (x *salvageExport) write(m milvus.SalvagedMessage) error {
 	return err
 }
 
-func (x *salvageExport) line(l salvageLine) error {
+func (x *export) line(l exportLine) error {
 	if err := x.json.Encode(l); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -88,8 +88,8 @@ func (x *salvageExport) line(l salvageLine) error {
 	return nil
 }
 
-// end closes the file; only a whole one gets its name.
-func (x *salvageExport) end(whole bool) error {
+// end closes the file. It renames a whole one to PATH and removes another.
+func (x *export) end(whole bool) error {
 	err := errors.Join(x.buf.Flush(), x.file.Sync(), x.file.Close())
 	if err == nil && whole {
 		err = os.Rename(x.file.Name(), x.path)

@@ -1,4 +1,4 @@
-package cli
+package importer
 
 import (
 	"context"
@@ -6,21 +6,22 @@ import (
 	"fmt"
 	"slices"
 
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 )
 
-// look observes twice: first to learn uris and channels from what is stored,
-// then, with these, to prove who answers and to count channels that nobody
-// stores.
-func (im *importing) look(ctx context.Context, g *globals) error {
-	e, err := g.options().ForClusters(im.credentials)
+// observe reads the clusters twice. The first read learns uris and channels from
+// what they store. The second uses these to prove the id of each cluster, and counts
+// the channels of clusters that no cluster stores.
+func (im *imported) observe(ctx context.Context, options wire.Options) error {
+	e, err := options.ForClusters(im.credentials)
 	if err != nil {
 		return err // what is not read now would be written wrong
 	}
 	defer e.Close()
 	clusters := e.Observer()
 	scheme := "http://"
-	if im.o.caFile != "" {
+	if im.request.CAFile != "" {
 		scheme = "https://"
 	}
 	asked := im.topology
@@ -39,8 +40,8 @@ func (im *importing) look(ctx context.Context, g *globals) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("observe the clusters: %w", err)
 	}
-	roles, err := plan.ProposeImport(im.observed, im.o.primary)
-	if err = errors.Join(err, im.count(stored)); err != nil {
+	roles, err := plan.ProposeImport(im.observed, im.request.Primary)
+	if err = errors.Join(err, im.countChannels(stored)); err != nil {
 		return err
 	}
 	for i, c := range im.topology.Clusters {
@@ -49,8 +50,7 @@ func (im *importing) look(ctx context.Context, g *globals) error {
 	return nil
 }
 
-// defaultChannels is rootCoord.dmlChannelNum of a cluster that was not told
-// otherwise.
+// defaultChannels is the default of rootCoord.dmlChannelNum in Milvus.
 const defaultChannels = 16
 
 func channelsOf(id string, count int) []string {
@@ -61,15 +61,16 @@ func channelsOf(id string, count int) []string {
 	return out
 }
 
-// learn takes uri and channels from what a cluster, or a peer of it, stores, and
-// returns whose are stored. The others keep those that were asked for.
-func (im *importing) learn(asked plan.Topology, views []plan.View) map[string]bool {
+// learn takes the uri and channels of each cluster from what it, or a peer of it,
+// stores. It returns the ids that some cluster stores. The others keep the uri and
+// channels of the request.
+func (im *imported) learn(asked plan.Topology, views []plan.View) map[string]bool {
 	stored := map[string]bool{}
 	for i, c := range asked.Clusters {
 		im.topology.Clusters[i].URI, im.topology.Clusters[i].PChannels = c.URI, c.PChannels
 		for _, v := range views {
 			m, ok := v.Belief.Configuration.Member(c.ID)
-			if ok && (v.Cluster == c.ID || !stored[c.ID]) { // its own word counts most
+			if ok && (v.Cluster == c.ID || !stored[c.ID]) { // what the cluster itself stores comes first
 				im.topology.Clusters[i].URI, im.topology.Clusters[i].PChannels = m.URI, m.PChannels
 				stored[c.ID] = true
 			}
@@ -78,9 +79,9 @@ func (im *importing) learn(asked plan.Topology, views []plan.View) map[string]bo
 	return stored
 }
 
-// count gives clusters that are stored nowhere the channels that they were seen
-// to serve, and the usual number when they do not tell.
-func (im *importing) count(stored map[string]bool) error {
+// countChannels sets the channels of the clusters that no cluster stores: those that
+// they were seen to serve, or the default number if they served none.
+func (im *imported) countChannels(stored map[string]bool) error {
 	var bad []error
 	for i, c := range im.topology.Clusters {
 		if stored[c.ID] {

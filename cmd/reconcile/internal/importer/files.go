@@ -1,4 +1,4 @@
-package cli
+package importer
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/plan"
@@ -38,8 +39,9 @@ var roleNotes = map[plan.Role]string{
 	plan.RoleDetached: "a writable cluster of its own",
 }
 
-// topologyFile writes the topology and demands that it reads as it was meant.
-func (im *importing) topologyFile() ([]byte, error) {
+// topologyFile returns the text of the topology file. It parses the text again and
+// fails if the result differs from what was found.
+func (im *imported) topologyFile() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, topologyHead, word(im.topology.Name), im.topology.Generation)
 	for _, c := range im.topology.Clusters {
@@ -52,7 +54,7 @@ func (im *importing) topologyFile() ([]byte, error) {
 	b.WriteString("  # objectives: {maxLag: 10s}\n  # switchover: {catchUpWithin: 30s, timeout: 10m}\n" +
 		"  # failover: {unavailableFor: 30s, probes: 3, blockPeriod: 1h, verify: ddl}\n")
 	data := []byte(b.String())
-	read, problems := schema.Parse(im.o.name+".yaml", data)
+	read, problems := schema.Parse(im.request.Name+".yaml", data)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("these clusters cannot be written as a topology:\n%w", problems)
 	}
@@ -69,15 +71,16 @@ func (im *importing) topologyFile() ([]byte, error) {
 	return data, nil
 }
 
-// note says what a role means, and what is not so yet.
-func (im *importing) note(c plan.Cluster) string {
+// note explains the role of a cluster, for a comment in the file.
+func (im *imported) note(c plan.Cluster) string {
 	if c.Role == plan.RoleStandby && im.observed.View(c.ID).Belief.Kind == plan.BeliefUnconfigured {
 		return "stores nothing yet: an approved apply attaches it"
 	}
 	return roleNotes[c.Role]
 }
 
-// channelLines is empty for the names and the number that are usual.
+// channelLines returns the pchannels of a cluster as YAML; empty for the default names
+// and number.
 func channelLines(c plan.Cluster) string {
 	prefix := strings.TrimSuffix(c.PChannels[0], "0")
 	numbered := true
@@ -112,9 +115,9 @@ kind: Config
 credentials: # a token goes to this address alone, and with this uri alone
 `
 
-// configFile writes a configuration with the credentials bound, and demands
-// that it reads as it was meant.
-func (im *importing) configFile() ([]byte, error) {
+// configFile returns the text of a configuration with the credentials. It parses the
+// text again and fails if a credential is bound to another address or uri.
+func (im *imported) configFile() ([]byte, error) {
 	var b strings.Builder
 	b.WriteString(configHead)
 	var want []schema.Credential
@@ -131,7 +134,7 @@ func (im *importing) configFile() ([]byte, error) {
 		want = append(want, c)
 	}
 	data := []byte(b.String())
-	read, problems := schema.ParseConfig(im.o.configOut, data)
+	read, problems := schema.ParseConfig(im.request.ConfigPath, data)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("these clusters cannot be written as a configuration:\n%w", problems)
 	}
@@ -149,19 +152,21 @@ func sameBinding(a, b schema.Credential) bool {
 	return a.ClusterID == b.ClusterID && a.Address == b.Address && a.URI == b.URI && a.Token == b.Token && (a.TLS == nil) == (b.TLS == nil)
 }
 
-// report tells on stderr what was found and what comes next.
-func (im *importing) report(g *globals) {
+// notes says how each cluster was found and what comes next.
+func (im *imported) notes(now time.Time) []string {
+	var out []string
 	for _, c := range im.topology.Clusters {
 		v := im.observed.View(c.ID)
-		g.tell(im.topology.Name, fmt.Sprintf("%s at %s is proven; it believes it is %s, so it is written as %s", c.ID, c.ClientAddress, v.Belief.Kind, c.Role))
+		out = append(out, fmt.Sprintf("%s at %s is proven; it believes it is %s, so it is written as %s", c.ID, c.ClientAddress, v.Belief.Kind, c.Role))
 	}
-	computed := plan.Compute(plan.Desired{Topologies: []plan.Topology{im.topology}}, im.observed, plan.Memory{Now: g.clock()})
+	computed := plan.Compute(plan.Desired{Topologies: []plan.Topology{im.topology}}, im.observed, plan.Memory{Now: now})
 	if t, ok := computed.Topology(im.topology.Name); ok && t.Transition != plan.TransitionNone {
-		g.tell(im.topology.Name, "the clusters are not as this file says: 'reconcile plan' will ask for "+strings.ReplaceAll(t.Transition.String(), "_", " "))
+		out = append(out, "the clusters are not as this file says: 'reconcile plan' will ask for "+strings.ReplaceAll(t.Transition.String(), "_", " "))
 	}
-	if im.o.configOut != "" {
-		g.tell(im.topology.Name, "next: set git, ledger and approval in "+im.o.configOut+", commit the topology, and run 'reconcile plan'")
+	if im.request.ConfigPath != "" {
+		out = append(out, "next: set git, ledger and approval in "+im.request.ConfigPath+", commit the topology, and run 'reconcile plan'")
 	}
+	return out
 }
 
 var (
@@ -169,8 +174,7 @@ var (
 	notAWord  = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )
 
-// word leaves names without quotes where no YAML reader takes them for
-// something else.
+// word returns s without quotes if every YAML reader takes it for a string, else with.
 func word(s string) string {
 	if plainWord.MatchString(s) && !slices.Contains(notAWord, s) {
 		return s
@@ -178,7 +182,7 @@ func word(s string) string {
 	return quote(s)
 }
 
-// quote is JSON, which YAML reads alike.
+// quote returns s as a JSON string, which is also a YAML string.
 func quote(s string) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -187,7 +191,7 @@ func quote(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// writeBoth makes both files, or neither; an empty name is of no file.
+// writeBoth creates both files or neither. An empty path means no file.
 func writeBoth(topologyPath string, topology []byte, configPath string, config []byte) error {
 	if topologyPath != "" {
 		if err := writeNew(topologyPath, topology); err != nil {
@@ -204,7 +208,7 @@ func writeBoth(topologyPath string, topology []byte, configPath string, config [
 	return err
 }
 
-// writeNew makes a file that was not there, for its owner to write.
+// writeNew creates a file and its folder. It fails if the file exists.
 func writeNew(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make the folder of %s: %w", path, err)

@@ -1,4 +1,4 @@
-package cli
+package importer
 
 import (
 	"strings"
@@ -8,9 +8,9 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// TestImportedFilesReadAsMeant: names that YAML takes for something else, odd
-// channels and addresses are written so that they are read back as they were.
-// The writers refuse anything else themselves.
+// TestImportedFilesReadAsMeant: a file keeps ids that YAML could take for a number or a
+// boolean, unusual channel names, and addresses. topologyFile and configFile compare the
+// parsed text themselves and fail if it differs.
 func TestImportedFilesReadAsMeant(t *testing.T) {
 	for name, c := range map[string]plan.Cluster{
 		"usual":            {ID: "cluster-a", URI: "http://a:1", ClientAddress: "a:1", PChannels: channelsOf("cluster-a", 16)},
@@ -25,8 +25,8 @@ func TestImportedFilesReadAsMeant(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.Role, c.Promotable = plan.RolePrimary, true
-			im := &importing{
-				o:           importOptions{name: "orders", configOut: "c.yaml"},
+			im := &imported{
+				request:     Request{Name: "orders", ConfigPath: "c.yaml"},
 				topology:    plan.Topology{Name: "orders", Generation: 1, Clusters: []plan.Cluster{c}},
 				credentials: []schema.Credential{{ClusterID: c.ID, Address: c.ClientAddress, Token: schema.SecretRef{Env: "TOKEN"}}},
 			}
