@@ -60,7 +60,7 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 	if err != nil {
 		return err
 	}
-	git, _ := g.beyond()
+	git, _ := g.repoOptions()
 	return g.proposeEdit(ctx, w, proposal{
 		roles: roles, commit: o.commit,
 		what: "Adopt what was done to " + name + " by hand",

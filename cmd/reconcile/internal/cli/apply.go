@@ -66,7 +66,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	}
 	a.Superseded, a.Rewritten, a.RereadGit = t.Superseded, t.Rewritten, e.RereadGit(rev, o.commit)
 	if o.plan != "" {
-		if a.Pinned, err = pinned(o.plan); err != nil {
+		if a.Pinned, err = readDigests(o.plan); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.clock())
-	g.report(func(w io.Writer, form string) error {
+	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
 	return nil
@@ -91,7 +91,7 @@ func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	}
 	for _, r := range report.Results {
 		codes = append(codes, exitOf(r.Outcome))
-		if t, ok := report.Plan.Topology(r.Topology); ok && r.Outcome == reconcile.OutcomeUnchanged && refused(t, report) {
+		if t, ok := report.Plan.Topology(r.Topology); ok && r.Outcome == reconcile.OutcomeUnchanged && blocksRequest(t, report) {
 			codes = append(codes, ExitBlocked)
 		}
 	}
@@ -99,7 +99,7 @@ func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 }
 
 // pinned reads the digests of a saved plan.
-func pinned(path string) (map[string]string, error) {
+func readDigests(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the saved plan: %w", err)

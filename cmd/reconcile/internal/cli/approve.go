@@ -84,7 +84,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	message, err := approvalText(claim, document)
+	message, err := tagMessage(claim, document)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		return err
 	}
 	if o.push != "" {
-		g.begin("pushing the tag to " + o.push)
+		g.announce("pushing the tag to " + o.push)
 		err = wanted.push(ctx, o.push, object) // before anything is printed: a reader may be slow
 	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.Commit, strings.Join(desired.RoleChanges(document.Previous, document), ", "))
@@ -108,7 +108,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if len(earlier) > 0 {
 		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval, delete all of them.\n", printable(strings.Join(earlier, ", ")))
 	}
-	git, _ := g.beyond()
+	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
 		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(o.push), tag)
@@ -187,7 +187,7 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 	if _, err := os.Stat(g.options().ConfigPath()); err == nil {
 		config, err := g.options().ReadConfig()
 		switch {
-		case err == nil && config.Approval.Repository != "" && cloneOf(ctx, dir, config.Git.URL):
+		case err == nil && config.Approval.Repository != "" && isCloneOf(ctx, dir, config.Git.URL):
 			return config.Approval.Repository, nil
 		case err != nil && own == "":
 			g.warn("approve", "the operator's configuration cannot be read, so it does not say which repository this is: "+err.Error())
@@ -203,7 +203,7 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 
 // cloneOf says whether a folder is a repository, or a clone of it by one of its
 // remotes. An approval in a copy for staging must not name production.
-func cloneOf(ctx context.Context, dir, url string) bool {
+func isCloneOf(ctx context.Context, dir, url string) bool {
 	places := []string{dir}
 	if top, err := desired.Git(ctx, dir, "", "rev-parse", "--show-toplevel"); err == nil {
 		places = append(places, top)
@@ -215,13 +215,13 @@ func cloneOf(ctx context.Context, dir, url string) bool {
 			places = append(places, at)
 		}
 	}
-	want := placeOf(url)
-	return slices.ContainsFunc(places, func(p string) bool { return placeOf(p) == want })
+	want := repositoryAddress(url)
+	return slices.ContainsFunc(places, func(p string) bool { return repositoryAddress(p) == want })
 }
 
 // placeOf is the host and path of a repository, however it is reached: a path on
 // this machine, a URL, or user@host:path.
-func placeOf(url string) string {
+func repositoryAddress(url string) string {
 	url = strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git")
 	rest, remote := url, false
 	if scheme, after, ok := strings.Cut(url, "://"); ok {
@@ -250,7 +250,7 @@ func placeOf(url string) string {
 // approvedDocument reads what would be approved, and demands that the target
 // is what it asks for.
 func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (desired.Revision, plan.Topology, error) {
-	defer g.doing("reading the topology files and their history")()
+	defer g.showProgress("reading the topology files and their history")()
 	name, cluster, err := splitTarget(target)
 	if err != nil {
 		return desired.Revision{}, plan.Topology{}, err
@@ -317,7 +317,7 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 
 // approvalText is the tag's message. It is read back before anybody signs it: a
 // reason of several lines must not become a trailer of its own.
-func approvalText(c approval.Claim, t plan.Topology) (string, error) {
+func tagMessage(c approval.Claim, t plan.Topology) (string, error) {
 	message := fmt.Sprintf("Approve %s, generation %d\n\n%s", c.Approved[0], t.Generation, c.Trailers())
 	said, err := approval.ParseTrailers(message)
 	if err == nil && !reflect.DeepEqual(said, c) {

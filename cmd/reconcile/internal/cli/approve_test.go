@@ -41,13 +41,13 @@ func TestPlaceOf(t *testing.T) {
 		{"/srv/topologies.git", "file:///srv/topologies", "/srv/x/../topologies/"},
 	} {
 		for _, url := range same {
-			if placeOf(url) != placeOf(same[0]) {
-				t.Errorf("%s is %s, want %s", url, placeOf(url), placeOf(same[0]))
+			if repositoryAddress(url) != repositoryAddress(same[0]) {
+				t.Errorf("%s is %s, want %s", url, repositoryAddress(url), repositoryAddress(same[0]))
 			}
 		}
 	}
 	for _, other := range []string{"ssh://git@git.example/staging/topologies.git", "git@staging.example:platform/topologies", "/platform/topologies"} {
-		if placeOf(other) == placeOf("git@git.example:platform/topologies") {
+		if repositoryAddress(other) == repositoryAddress("git@git.example:platform/topologies") {
 			t.Errorf("%s is taken for another", other)
 		}
 	}

@@ -27,20 +27,20 @@ type Stdio struct {
 	Err io.Writer
 	// Drill is for tests that stop or kill the process at a named point; nil
 	// for everybody else.
-	Drill *wire.Drill
+	TestHooks *wire.TestHooks
 }
 
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
 	desired.DropCallersGit()
-	outliveReaders()
-	silenceLibraries()
+	ignoreSIGPIPE()
+	discardGRPCLogs()
 	lines := newQueue(std.Err)
-	defer func() { lines.close(time.After(lastLinesWithin)) }()
+	defer func() { lines.close(time.After(exitFlushTimeout)) }()
 	out := &results{to: std.Out, lines: lines}
 	std.Err, std.Out = lines, out
 	g := &globals{std: std, lines: lines, clock: time.Now, after: time.After, terminal: isTerminal}
-	lines.tellBy(g.leftOut, nil)
+	lines.onDropped(g.droppedNotice, nil)
 	root := newRoot(g) //nolint:contextcheck // each command has its own
 	root.SetArgs(args)
 	root.SetIn(std.In)
@@ -81,15 +81,15 @@ out, but only for a commit that carries an approved failover annotation.`,
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
 		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newDoctor(g),
 	)
-	teachForms(root)
+	documentForms(root)
 	g.complete(root)
-	teachBuiltIn(root, g.std.Out)
+	addBuiltInExamples(root, g.std.Out)
 	return root
 }
 
 // teachBuiltIn gives the commands that cobra brings their examples. They print
 // to out.
-func teachBuiltIn(root *cobra.Command, out io.Writer) {
+func addBuiltInExamples(root *cobra.Command, out io.Writer) {
 	root.SetOut(out)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

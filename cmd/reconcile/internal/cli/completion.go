@@ -18,7 +18,7 @@ import (
 )
 
 // completePatience bounds what a person waits for after a tab.
-const completePatience = 2 * time.Second
+const completionTimeout = 2 * time.Second
 
 // completion is what a shell asks for.
 type completion = func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective)
@@ -94,7 +94,7 @@ func completeCodes(acceptable bool) completion {
 // knownTopologies are those that this machine holds: no completion goes over
 // the network. What cannot be read offers nothing.
 func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
-	ctx, cancel := context.WithTimeout(ctx, completePatience)
+	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
 	for _, c := range g.localRepositories() {
 		if topologies, err := readTopologies(ctx, c); err == nil && len(topologies) > 0 {

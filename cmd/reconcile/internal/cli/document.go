@@ -14,7 +14,7 @@ import (
 )
 
 // narrowest is the width of a table where none is known, or a smaller one is.
-const narrowest = 80
+const minWidth = 80
 
 // documentOf hands a report to the renderers.
 func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind, at time.Time) render.Document {
@@ -35,7 +35,7 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 }
 
 func (g *globals) tableOptions() render.TableOptions {
-	return render.TableOptions{Width: max(g.width(), narrowest), Color: g.colored()}
+	return render.TableOptions{Width: max(g.width(), minWidth), Color: g.colored()}
 }
 
 // width is what $COLUMNS says, else what the terminal has; 0 is not known.

@@ -73,7 +73,7 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	}
 	g.exit = applyExit(report, desired.Revision{})
 	d := documentOf(report, rev, render.KindPlan, g.clock())
-	g.report(func(w io.Writer, form string) error {
+	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
 	return nil

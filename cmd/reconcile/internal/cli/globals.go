@@ -57,8 +57,8 @@ type globals struct {
 	// quiet: no progress is shown (run, status --watch).
 	quiet    bool
 	terminal func(io.Writer) bool
-	tells    sync.Mutex      // over stderr, waits and drawn
-	waits    <-chan struct{} // the wait that is under way; nil: none
+	stderr   sync.Mutex      // over stderr, waits and drawn
+	waiting  <-chan struct{} // the wait that is under way; nil: none
 	drawn    bool            // its line stands on the terminal
 }
 
@@ -79,7 +79,7 @@ func (g *globals) flags(root *cobra.Command) {
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.tell("traces", err.Error()) })
+		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.info("traces", err.Error()) })
 		g.stopTracing = stop
 		return err
 	}
@@ -115,7 +115,7 @@ func (g *globals) options() wire.Options {
 	return wire.Options{
 		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
 		TellOnce: !isTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.clock, Loader: &g.loader,
-		Messages: messages{g}, Drill: g.std.Drill,
+		Messages: messages{g}, TestHooks: g.std.TestHooks,
 	}
 }
 
@@ -125,7 +125,7 @@ type writer func(w io.Writer, kind string) error
 // emit writes the result to stdout in the form of --output, and to the files
 // of --output-file. A file that cannot be written keeps nothing from stdout.
 func (g *globals) emit(write writer) error {
-	out, err := g.make(write)
+	out, err := g.renderOutputs(write)
 	return errors.Join(err, g.print(out))
 }
 
@@ -140,7 +140,7 @@ func (g *globals) print(out []byte) error {
 // report is emit for a command that has acted. Its exit code says what was
 // done, whether or not the result could be written: 1 would say that nothing was
 // sent.
-func (g *globals) report(write writer) {
+func (g *globals) emitAfterAction(write writer) {
 	g.acted = true
 	if err := g.emit(write); err != nil {
 		g.fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
@@ -148,7 +148,7 @@ func (g *globals) report(write writer) {
 }
 
 // make renders a result for stdout, and writes the files of --output-file.
-func (g *globals) make(write writer) ([]byte, error) {
+func (g *globals) renderOutputs(write writer) ([]byte, error) {
 	var out bytes.Buffer
 	if err := write(&out, g.output); err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func runImport(ctx context.Context, g *globals, r importer.Request) error {
 		err = g.print(topology)
 	}
 	for _, note := range notes {
-		g.tell(r.Name, note)
+		g.info(r.Name, note)
 	}
 	return err
 }

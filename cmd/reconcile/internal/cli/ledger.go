@@ -69,20 +69,20 @@ func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l
 }
 
 func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string) error {
-	defer g.doing("reading the ledger")()
+	defer g.showProgress("reading the ledger")()
 	s, err := l.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
 	lines := [][2]string{{"ledger", where}}
 	if born, exists := s.Born(); exists {
-		lines = append(lines, [2]string{"born", moment(born)},
-			[2]string{"records", fmt.Sprintf("%d, the newest of %s", len(s.History("")), moment(s.Newest()))})
+		lines = append(lines, [2]string{"born", formatTime(born)},
+			[2]string{"records", fmt.Sprintf("%d, the newest of %s", len(s.History("")), formatTime(s.Newest()))})
 	} else {
 		lines = append(lines, [2]string{"records", "none: the first apply or run makes it"})
 	}
 	if at, accepted := s.Accepted(); accepted {
-		lines = append(lines, [2]string{"accepted", moment(at) + ": an approval dated before that counts no more"})
+		lines = append(lines, [2]string{"accepted", formatTime(at) + ": an approval dated before that counts no more"})
 	}
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
@@ -113,4 +113,4 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 	return g.print([]byte(out.String()))
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

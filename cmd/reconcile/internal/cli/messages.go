@@ -20,27 +20,27 @@ type message struct {
 
 // tell prints what a command waits for or found out on its way. It may be
 // called at once from several topologies.
-func (g *globals) tell(topology, text string) {
+func (g *globals) info(topology, text string) {
 	if g.logLevel != "warn" && g.logLevel != "error" {
-		g.say("info", topology, text)
+		g.writeMessage("info", topology, text)
 	}
 }
 
 // warn prints what must not be missed.
 func (g *globals) warn(topology, text string) {
 	if g.logLevel != "error" {
-		g.say("warn", topology, text)
+		g.writeMessage("warn", topology, text)
 	}
 }
 
 // fail prints the error that a command ends with.
 func (g *globals) fail(err error) {
-	g.say("error", "", err.Error())
+	g.writeMessage("error", "", err.Error())
 }
 
-func (g *globals) say(level, topology, text string) {
-	g.tells.Lock()
-	defer g.tells.Unlock()
+func (g *globals) writeMessage(level, topology, text string) {
+	g.stderr.Lock()
+	defer g.stderr.Unlock()
 	g.erase()
 	_, _ = g.std.Err.Write(g.line(level, topology, text)) // who cannot read stderr cannot be told of it
 }
@@ -56,15 +56,15 @@ func (g *globals) line(level, topology, text string) []byte {
 }
 
 // leftOut tells how many lines were left out since nobody read the others.
-func (g *globals) leftOut(lines int) []byte {
+func (g *globals) droppedNotice(lines int) []byte {
 	return g.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
 }
 
 // messages lets the adapters tell what they do.
 type messages struct{ g *globals }
 
-func (m messages) Doing(what string) func() { return m.g.doing(what) }
-func (m messages) Tell(topic, text string)  { m.g.tell(topic, text) }
+func (m messages) Doing(what string) func() { return m.g.showProgress(what) }
+func (m messages) Tell(topic, text string)  { m.g.info(topic, text) }
 func (m messages) Warn(topic, text string)  { m.g.warn(topic, text) }
 
 // printable makes control characters of foreign text visible, line by line.

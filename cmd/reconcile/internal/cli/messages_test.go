@@ -15,7 +15,7 @@ func TestMessagesAreJSON(t *testing.T) {
 	const text = "a\x07 b\x1b[2J c\u009b \"d\"\n\u202ee \\ <f> ü"
 	var out bytes.Buffer
 	g := &globals{std: Stdio{Err: &out}, logFormat: "json", clock: func() time.Time { return time.Unix(0, 0) }}
-	g.tell("orders", text)
+	g.info("orders", text)
 	g.warn("orders", text)
 	g.fail(errors.New(text))
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")

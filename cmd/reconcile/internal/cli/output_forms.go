@@ -38,7 +38,7 @@ func formsOf(cmd *cobra.Command) []string {
 }
 
 // teachForms says in the help of each command which forms it has.
-func teachForms(root *cobra.Command) {
+func documentForms(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		forms := formsOf(cmd)
 		if forms == nil {

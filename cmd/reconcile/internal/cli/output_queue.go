@@ -17,13 +17,13 @@ import (
 // asked for that signal (os/signal, "SIGPIPE"). A reader that went away must not
 // end an apply between its intent and its promotion. Programs that we start get
 // the signal as usual.
-func outliveReaders() {
+func ignoreSIGPIPE() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
 // silenceLibraries keeps what gRPC would write to stderr by itself from it: such a
 // write waits for its reader. What it finds out comes back as an error.
-var silenceLibraries = sync.OnceFunc(func() {
+var discardGRPCLogs = sync.OnceFunc(func() {
 	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
 		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	}
@@ -38,8 +38,8 @@ const (
 	queuedLines = 4096
 	// lastLinesWithin is for how long the end of the process waits for the reader of
 	// its lines, and flushWithin for how long a result does.
-	lastLinesWithin = 2 * time.Second
-	flushWithin     = time.Second
+	exitFlushTimeout = 2 * time.Second
+	flushTimeout     = time.Second
 )
 
 // queue is a writer that never waits for its reader: what is sent to a cluster must
@@ -55,10 +55,10 @@ type queue struct {
 	pending int           // lines that are not written yet
 	drained chan struct{} // closed when none is; nil while none is
 	stuck   bool          // a flush waited in vain since none was pending
-	left    int           // lines left out that nobody was told of
+	dropped int           // lines left out that nobody was told of
 	// told makes the line that tells how many were left out; counted hears of each.
-	told    func(lines int) []byte
-	counted func()
+	makeNotice func(lines int) []byte
+	count      func()
 }
 
 func newQueue(to io.Writer) *queue {
@@ -92,19 +92,19 @@ func (q *queue) written() []byte {
 
 // notice takes what is to be told of lines left out; the lock is held.
 func (q *queue) notice() []byte {
-	n := q.left
-	if n == 0 || q.told == nil {
+	n := q.dropped
+	if n == 0 || q.makeNotice == nil {
 		return nil
 	}
-	q.left = 0
-	return q.told(n)
+	q.dropped = 0
+	return q.makeNotice(n)
 }
 
 // tellBy has lines that were left out told by the line that told makes, and counted.
-func (q *queue) tellBy(told func(lines int) []byte, counted func()) {
+func (q *queue) onDropped(makeNotice func(lines int) []byte, count func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.told, q.counted = told, counted
+	q.makeNotice, q.count = makeNotice, count
 }
 
 // Write takes one line. It always says that it wrote it.
@@ -115,10 +115,10 @@ func (q *queue) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	room := cap(q.lines) - len(q.lines) // nobody else puts lines in
-	if room == 0 || q.left > 0 && room == 1 {
-		q.left++
-		if q.counted != nil {
-			q.counted()
+	if room == 0 || q.dropped > 0 && room == 1 {
+		q.dropped++
+		if q.count != nil {
+			q.count()
 		}
 		return len(p), nil
 	}
@@ -148,7 +148,7 @@ func (q *queue) flush() {
 	}
 	select {
 	case <-drained:
-	case <-time.After(flushWithin):
+	case <-time.After(flushTimeout):
 		q.mu.Lock()
 		q.stuck = q.drained != nil
 		q.mu.Unlock()
@@ -156,7 +156,7 @@ func (q *queue) flush() {
 }
 
 // close writes what waits, until the time is over.
-func (q *queue) close(over <-chan time.Time) {
+func (q *queue) close(limit <-chan time.Time) {
 	q.mu.Lock()
 	if !q.closed {
 		q.closed = true
@@ -165,7 +165,7 @@ func (q *queue) close(over <-chan time.Time) {
 	q.mu.Unlock()
 	select {
 	case <-q.done:
-	case <-over:
+	case <-limit:
 	}
 }
 

@@ -25,7 +25,7 @@ func (s slowReader) Write(p []byte) (int, error) {
 func TestLinesThatNobodyReads(t *testing.T) {
 	reader := slowReader{next: make(chan struct{}), got: make(chan string, 2*queuedLines)}
 	q, counted := newQueue(reader), 0
-	q.tellBy(func(n int) []byte { return fmt.Appendf(nil, "%d dropped\n", n) }, func() { counted++ })
+	q.onDropped(func(n int) []byte { return fmt.Appendf(nil, "%d dropped\n", n) }, func() { counted++ })
 	write := func(n int, text string) {
 		for range n {
 			fmt.Fprintln(q, text)

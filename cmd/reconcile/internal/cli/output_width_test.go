@@ -46,7 +46,7 @@ func TestColored(t *testing.T) {
 // TestWidth: $COLUMNS outranks all, and nothing makes a table narrower than it
 // can be read.
 func TestWidth(t *testing.T) {
-	for columns, want := range map[string]int{"": narrowest, "132": 132, "40": narrowest, "0": narrowest, "-9": narrowest, "wide": narrowest} {
+	for columns, want := range map[string]int{"": minWidth, "132": 132, "40": minWidth, "0": minWidth, "-9": minWidth, "wide": minWidth} {
 		t.Setenv("COLUMNS", columns)
 		g := &globals{color: "never", std: Stdio{Out: &bytes.Buffer{}}}
 		if got := g.tableOptions().Width; got != want {

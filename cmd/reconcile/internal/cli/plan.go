@@ -103,7 +103,7 @@ func planExit(report reconcile.Report, rev desired.Revision, detailed bool) Exit
 	}
 	for _, t := range report.Plan.Topologies {
 		switch {
-		case refused(t, report):
+		case blocksRequest(t, report):
 			codes = append(codes, ExitBlocked)
 		case detailed && t.Transition != plan.TransitionNone:
 			codes = append(codes, ExitChanges)
@@ -114,7 +114,7 @@ func planExit(report reconcile.Report, rev desired.Revision, detailed bool) Exit
 
 // refused says whether something that Git wants is blocked. Two writers beside
 // a topology at rest are shown, and are nothing that this commit asks for.
-func refused(t plan.TopologyPlan, report reconcile.Report) bool {
+func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
 	for _, f := range t.Blocking(report.Decisions[t.Name].Accepted) {
 		if t.Transition != plan.TransitionNone || f.Code != plan.CodeSplitBrain {
 			return true

@@ -66,7 +66,7 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o p
 // cloneRevision reads the topologies of a clone without a configuration. With a
 // base, what the base says is what the change starts from.
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
-	defer g.doing("reading the topology files and their history")()
+	defer g.showProgress("reading the topology files and their history")()
 	url := g.repo
 	if url == "" {
 		url = "."

@@ -18,29 +18,29 @@ const eraseLine = "\r\x1b[K"
 // stderr is no terminal, or somebody else tells of the work (run, a watch that
 // redraws its page), nothing is shown. A wait within a wait is shown as the
 // outer one.
-func (g *globals) doing(what string) (done func()) {
-	g.tells.Lock()
-	defer g.tells.Unlock()
-	if !g.showsProgress() || g.waits != nil {
+func (g *globals) showProgress(what string) (done func()) {
+	g.stderr.Lock()
+	defer g.stderr.Unlock()
+	if !g.showsProgress() || g.waiting != nil {
 		return func() {}
 	}
-	over := make(chan struct{})
-	g.waits = over
-	go g.showWait(what, over)
+	ended := make(chan struct{})
+	g.waiting = ended
+	go g.drawWaits(what, ended)
 	return func() {
-		close(over)
-		g.tells.Lock()
-		defer g.tells.Unlock()
+		close(ended)
+		g.stderr.Lock()
+		defer g.stderr.Unlock()
 		g.erase()
-		g.waits = nil
+		g.waiting = nil
 	}
 }
 
 // begin says on a terminal what is begun, where a line that comes and goes
 // would overwrite the question for a passphrase.
-func (g *globals) begin(what string) {
+func (g *globals) announce(what string) {
 	if g.showsProgress() {
-		g.say("info", "git", what)
+		g.writeMessage("info", "git", what)
 	}
 }
 
@@ -49,23 +49,23 @@ func (g *globals) showsProgress() bool {
 }
 
 // showWait draws the line until the wait is over.
-func (g *globals) showWait(what string, over <-chan struct{}) {
+func (g *globals) drawWaits(what string, done <-chan struct{}) {
 	for began := g.clock(); ; {
 		select {
-		case <-over:
+		case <-done:
 			return
 		case <-g.after(progressEvery):
-			g.drawWait(what+": "+plan.DurationText(g.clock().Sub(began).Truncate(progressEvery)), over)
+			g.drawWait(what+": "+plan.DurationText(g.clock().Sub(began).Truncate(progressEvery)), done)
 		}
 	}
 }
 
 // drawWait draws nothing once the wait is over: its line is gone by then.
-func (g *globals) drawWait(text string, over <-chan struct{}) {
-	g.tells.Lock()
-	defer g.tells.Unlock()
+func (g *globals) drawWait(text string, done <-chan struct{}) {
+	g.stderr.Lock()
+	defer g.stderr.Unlock()
 	select {
-	case <-over:
+	case <-done:
 	default:
 		fmt.Fprint(g.std.Err, eraseLine+printable(text))
 		g.drawn = true

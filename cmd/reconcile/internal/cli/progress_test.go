@@ -53,19 +53,19 @@ func TestProgressComesAndGoes(t *testing.T) {
 		mu.Unlock()
 		ticks <- time.Time{}
 	}
-	done := g.doing("looking at \x1b[2Jclusters")
+	done := g.showProgress("looking at \x1b[2Jclusters")
 	tick()
 	tick()
 	<-asked // the second line is drawn
-	within := g.doing("something within")
+	within := g.showProgress("something within")
 	within()
-	g.tell("orders", "said meanwhile")
+	g.info("orders", "said meanwhile")
 	done()
 	const first, second = eraseLine + `looking at \x1b[2Jclusters: 1 s`, eraseLine + `looking at \x1b[2Jclusters: 2 s`
 	if got, want := err.String(), first+second+eraseLine+"orders: said meanwhile\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	g.doing("another")()
+	g.showProgress("another")()
 }
 
 // TestProgressIsForTerminals: nobody else gets a line, and no goroutine waits.
@@ -84,8 +84,8 @@ func TestProgressIsForTerminals(t *testing.T) {
 				after: func(time.Duration) <-chan time.Time { t.Error("it waits"); return nil },
 			}
 			change(g)
-			g.doing("looking")()
-			g.begin("pushing")
+			g.showProgress("looking")()
+			g.announce("pushing")
 			if err.String() != "" {
 				t.Errorf("got %q", err.String())
 			}

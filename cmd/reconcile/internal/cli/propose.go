@@ -67,7 +67,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
-	git, there := g.beyond()
+	git, there := g.repoOptions()
 	repository, err := approveOptions{}.repositoryName(ctx, g, cmp.Or(g.repo, "."))
 	if err != nil {
 		return err
@@ -89,13 +89,13 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 // workFile finds a topology in the work tree that --repo, or the current folder,
 // lies in.
 func (g *globals) workFile(ctx context.Context, name string) (desired.WorkFile, error) {
-	defer g.doing("reading the topology files and their history")()
+	defer g.showProgress("reading the topology files and their history")()
 	return g.loader.OpenWorkFile(ctx, cmp.Or(g.repo, "."), g.pathOr("topologies"), name)
 }
 
 // beyond is how git and reconcile are told of a work tree that is not the
 // current folder.
-func (g *globals) beyond() (git, option string) {
+func (g *globals) repoOptions() (git, option string) {
 	if g.repo == "" {
 		return "git", ""
 	}

@@ -46,7 +46,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	g.quiet = true
 	return g.options().Run(ctx, wire.RunOptions{
 		Log: g.logger(g.std.Err), After: g.after, PassTimeout: g.timeout, Profiles: profiles,
-		CountDropped: func(count func()) { g.lines.tellBy(logsLeftOut(g), count) },
+		CountDropped: func(count func()) { g.lines.onDropped(droppedLogNotice(g), count) },
 	})
 }
 
@@ -64,7 +64,7 @@ func (g *globals) logger(w io.Writer) *slog.Logger {
 }
 
 // logsLeftOut tells as the log does how many of its lines were left out.
-func logsLeftOut(g *globals) func(lines int) []byte {
+func droppedLogNotice(g *globals) func(lines int) []byte {
 	return func(lines int) []byte {
 		var b bytes.Buffer
 		g.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)

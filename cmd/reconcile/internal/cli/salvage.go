@@ -62,8 +62,8 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 		return err
 	}
 	defer func() { err = errors.Join(err, reading.Close(err == nil)) }()
-	g.tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
-	done := g.doing("reading the log of " + stale)
+	g.info(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
+	done := g.showProgress("reading the log of " + stale)
 	report, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale)
 	done()
 	if err != nil {

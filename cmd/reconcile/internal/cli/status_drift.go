@@ -20,7 +20,7 @@ func newDrift(g *globals) *cobra.Command {
 		Short:   "Compare Git with the live clusters; changes nothing",
 		Example: "  reconcile drift -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runLook(cmd.Context(), g, lookAt{args, render.KindDrift, plainLook(driftExit)})
+			return runQuery(cmd.Context(), g, query{args, render.KindDrift, withExit(driftExit)})
 		},
 	}
 }
@@ -42,14 +42,14 @@ document after the other. --timeout then limits each repetition.`,
   reconcile status --watch --interval 2s
   reconcile status orders --verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l := lookAt{args, render.KindStatus, plainLook(statusExit)}
+			l := query{args, render.KindStatus, withExit(statusExit)}
 			switch {
 			case watch:
 				return runWatch(cmd.Context(), g, l, interval)
 			case verify:
-				l.then = verifiedStatus
+				l.finish = verifiedStatus
 			}
-			return runLook(cmd.Context(), g, l)
+			return runQuery(cmd.Context(), g, l)
 		},
 	}
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
@@ -60,10 +60,10 @@ document after the other. --timeout then limits each repetition.`,
 }
 
 // judged is what a look says after its pass, and the exit code.
-type judged func(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
+type finishFunc func(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
 
 // plainLook adds nothing to what the pass found.
-func plainLook(exit func(reconcile.Report, desired.Revision) ExitCode) judged {
+func withExit(exit func(reconcile.Report, desired.Revision) ExitCode) finishFunc {
 	return func(_ context.Context, _ *wire.Environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 		return report, exit(report, rev)
 	}
@@ -79,14 +79,14 @@ func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, 
 }
 
 // lookAt is one kind of look: what is asked for and how it is judged.
-type lookAt struct {
-	names []string
-	kind  render.Kind
-	then  judged
+type query struct {
+	names  []string
+	kind   render.Kind
+	finish finishFunc
 }
 
 // runLook is one pass over everything, with the progress of every standby.
-func runLook(ctx context.Context, g *globals, l lookAt) error {
+func runQuery(ctx context.Context, g *globals, l query) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.options().OpenToRead(ctx)
@@ -94,7 +94,7 @@ func runLook(ctx context.Context, g *globals, l lookAt) error {
 		return err
 	}
 	defer e.Close()
-	write, err := g.look(ctx, e, l)
+	write, err := g.runPass(ctx, e, l)
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func runLook(ctx context.Context, g *globals, l lookAt) error {
 // fewTopologies is of how many topologies at most drift asks each cluster whether
 // it serves channels that nobody lists, which waits for a quarter of a second;
 // for more of them the daemon asks in the course of an hour.
-const fewTopologies = 32
+const maxUnlistedChecks = 32
 
 // look is the pass and what it says; it sets the exit code.
-func (g *globals) look(ctx context.Context, e *wire.Environment, l lookAt) (writer, error) {
+func (g *globals) runPass(ctx context.Context, e *wire.Environment, l query) (writer, error) {
 	rev, err := e.Revision(ctx, "", "", l.names)
 	if err != nil {
 		return nil, err
@@ -117,12 +117,12 @@ func (g *globals) look(ctx context.Context, e *wire.Environment, l lookAt) (writ
 		return nil, err
 	}
 	pass.AllProgress, pass.NoProbes = true, true
-	pass.Unlisted = l.kind == render.KindDrift && len(rev.Desired.Topologies) <= fewTopologies
+	pass.Unlisted = l.kind == render.KindDrift && len(rev.Desired.Topologies) <= maxUnlistedChecks
 	report, err := pass.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	report, g.exit = l.then(ctx, e, pass, report, rev)
+	report, g.exit = l.finish(ctx, e, pass, report, rev)
 	d := documentOf(report, rev, l.kind, g.clock())
 	return func(w io.Writer, form string) error {
 		return g.writeDocument(w, form, d)

@@ -56,16 +56,16 @@ func startTracing(ctx context.Context, ids bool, fault func(error)) (func(contex
 
 // tracesWithin bounds how long a command that ends waits for its spans to
 // be taken.
-const tracesWithin = 3 * time.Second
+const traceFlushTimeout = 3 * time.Second
 
 // endTracing sends what is left. Traces that nobody takes change no exit code.
 func (g *globals) endTracing(ctx context.Context) {
 	if g.stopTracing == nil {
 		return
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), tracesWithin)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
 	defer cancel()
 	if err := g.stopTracing(bounded); err != nil {
-		g.tell("traces", err.Error())
+		g.info("traces", err.Error())
 	}
 }

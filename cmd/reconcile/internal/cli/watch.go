@@ -22,7 +22,7 @@ const (
 
 // runWatch looks until it is interrupted, which is how it ends well. The first
 // look must succeed; a later one that fails is told and tried again.
-func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration) error {
+func runWatch(ctx context.Context, g *globals, l query, interval time.Duration) error {
 	if interval <= 0 {
 		return errors.New("--interval must be above 0")
 	}
@@ -45,7 +45,7 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 		case err != nil && n == 0:
 			return err
 		case err != nil:
-			g.tell("watch", err.Error())
+			g.info("watch", err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -56,7 +56,7 @@ func runWatch(ctx context.Context, g *globals, l lookAt, interval time.Duration)
 	}
 }
 
-func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l lookAt, n int) error {
+func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l query, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	if n > 0 {
@@ -64,11 +64,11 @@ func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l lookAt, 
 			return err
 		}
 	}
-	write, err := g.look(ctx, e, l)
+	write, err := g.runPass(ctx, e, l)
 	if err != nil {
 		return err
 	}
-	out, err := g.make(write)
+	out, err := g.renderOutputs(write)
 	if err != nil {
 		return err
 	}

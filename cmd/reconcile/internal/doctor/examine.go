@@ -114,7 +114,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 
 // look reads the clusters, and brings the documents to what they store.
 func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
-	defer x.e.Doing("looking at the clusters")()
+	defer x.e.Doing("observing the clusters")()
 	reader := x.e.Fleet.Reader()
 	views := reader.Observe(ctx, topologies, plan.Depth{Progress: true, Unlisted: true})
 	for i, t := range topologies {
@@ -140,7 +140,7 @@ func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, 
 // rewritten names the topologies whose history was moved; a ledger that cannot
 // be read is reported by its own check.
 func (x *examination) rewritten(ctx context.Context, rev desired.Revision) (map[string]string, error) {
-	if x.e.Config.Ledger.IsZero() || x.e.Elsewhere("") {
+	if x.e.Config.Ledger.IsZero() || x.e.OverridesTip("") {
 		return map[string]string{}, nil
 	}
 	l, err := x.e.Ledger()

@@ -251,7 +251,7 @@ func (x *examination) exposed() {
 	files := x.e.NamedFiles()
 	var open, others []string
 	secrets := 0
-	walk := wire.NewPathWalk()
+	walk := wire.NewPathChecker()
 	for _, f := range files {
 		if f.Secret {
 			secrets++
@@ -259,7 +259,7 @@ func (x *examination) exposed() {
 				open = append(open, f.Path)
 			}
 		}
-		for _, who := range walk.Follow(f.Path).Others {
+		for _, who := range walk.Check(f.Path).Others {
 			if !slices.Contains(others, who) {
 				others = append(others, who)
 			}

@@ -43,9 +43,9 @@ var roleNotes = map[plan.Role]string{
 // fails if the result differs from what was found.
 func (im *imported) topologyFile() ([]byte, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, topologyHead, word(im.topology.Name), im.topology.Generation)
+	fmt.Fprintf(&b, topologyHead, plainOrQuoted(im.topology.Name), im.topology.Generation)
 	for _, c := range im.topology.Clusters {
-		fmt.Fprintf(&b, "    - id: %s\n      role: %s # %s\n      uri: %s\n", word(c.ID), c.Role, im.note(c), quote(c.URI))
+		fmt.Fprintf(&b, "    - id: %s\n      role: %s # %s\n      uri: %s\n", plainOrQuoted(c.ID), c.Role, im.note(c), quote(c.URI))
 		if _, host, _ := strings.Cut(c.URI, "://"); strings.TrimSuffix(host, "/") != c.ClientAddress {
 			fmt.Fprintf(&b, "      clientAddress: %s\n", quote(c.ClientAddress))
 		}
@@ -124,7 +124,7 @@ func (im *imported) configFile() ([]byte, error) {
 	for _, c := range im.credentials {
 		cluster, _ := im.topology.Cluster(c.ClusterID)
 		c.URI = cluster.URI
-		fmt.Fprintf(&b, "  - clusterId: %s\n    address: %s\n    uri: %s\n", word(c.ClusterID), quote(c.Address), quote(c.URI))
+		fmt.Fprintf(&b, "  - clusterId: %s\n    address: %s\n    uri: %s\n", plainOrQuoted(c.ClusterID), quote(c.Address), quote(c.URI))
 		if !c.Token.IsZero() {
 			fmt.Fprintf(&b, "    tokenFrom: {env: %s}\n", c.Token.Env)
 		}
@@ -170,13 +170,13 @@ func (im *imported) notes(now time.Time) []string {
 }
 
 var (
-	plainWord = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	notAWord  = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+	plainWord    = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	yamlKeywords = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )
 
 // word returns s without quotes if every YAML reader takes it for a string, else with.
-func word(s string) string {
-	if plainWord.MatchString(s) && !slices.Contains(notAWord, s) {
+func plainOrQuoted(s string) string {
+	if plainWord.MatchString(s) && !slices.Contains(yamlKeywords, s) {
 		return s
 	}
 	return quote(s)

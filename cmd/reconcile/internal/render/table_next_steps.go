@@ -44,7 +44,7 @@ func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 	a := d.approval(t)
 	switch {
 	case d.observed() != ObservedLive:
-		return "not checked: this plan was made without looking at the clusters itself", plain
+		return "not checked: this plan was made without observing the clusters itself", plain
 	case a.Verdict == approval.VerdictApproved:
 		return approvedWords(a), good
 	case a.Verdict == approval.VerdictNotRequired:

@@ -19,14 +19,14 @@ const (
 )
 
 // drillOf reads the drill of this process; nil: none.
-func drillOf() *wire.Drill {
+func drillOf() *wire.TestHooks {
 	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
 	delete(signals, "")
 	if len(signals) == 0 && os.Getenv(DrillHost) == "" {
 		return nil
 	}
 	var once sync.Once
-	return &wire.Drill{Host: os.Getenv(DrillHost), At: func(point string) {
+	return &wire.TestHooks{Host: os.Getenv(DrillHost), AtPoint: func(point string) {
 		with, ok := signals[point]
 		if !ok {
 			return

@@ -66,7 +66,7 @@ const Patience = 5 * time.Minute
 func Main(m *testing.M, others map[string]func()) {
 	programs := map[string]func(){
 		"reconcile": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Drill: drillOf()}))
+			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: drillOf()}))
 		},
 		"sshsign": func() {
 			if err := sshsign(os.Args[1:]); err != nil {

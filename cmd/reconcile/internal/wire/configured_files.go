@@ -14,14 +14,13 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// NamedFile is a file that reconcile rests on, as the operator's configuration names
-// it, or the configuration itself.
+// NamedFile is the configuration, or a file that the configuration names.
 type NamedFile struct {
 	Path   string
 	Secret bool // it holds a token, password or private key
 }
 
-// NamedFiles are all of them, each once.
+// NamedFiles returns the configuration and every file that it names, each once.
 func (e *Environment) NamedFiles() []NamedFile {
 	c := e.Config
 	var out []NamedFile
@@ -67,12 +66,12 @@ func (e *Environment) NamedFiles() []NamedFile {
 		}
 		plain(redirectFiles(r)...)
 	}
-	return distinct(out)
+	return withoutDuplicates(out)
 }
 
-// distinct drops what stands twice or is empty: thousands of credentials may name
-// one file, and following a path costs a call for each of its folders.
-func distinct(files []NamedFile) []NamedFile {
+// withoutDuplicates drops duplicates and empty paths. Thousands of credentials may name
+// one file, and checking a path costs a system call for each of its folders.
+func withoutDuplicates(files []NamedFile) []NamedFile {
 	at := map[string]int{}
 	var out []NamedFile
 	for _, f := range files {
@@ -89,10 +88,10 @@ func distinct(files []NamedFile) []NamedFile {
 	return out
 }
 
-// trusted refuses a configuration that a pull request could change: itself,
-// or a file that it rests on, inside the work tree of the repository; and one that
-// any user of this machine could change, or put another in its place.
-func (e *Environment) trusted() error {
+// checkFileTrust returns an error if a pull request could change a file of NamedFiles,
+// since it lies in the work tree of the repository, or if any user of this machine could
+// change or replace it.
+func (e *Environment) checkFileTrust() error {
 	var tops []string
 	for _, url := range slices.Compact([]string{e.Git.URL, e.Config.Git.URL}) {
 		if top, ok := workTree(strings.TrimPrefix(url, "file://")); ok {
@@ -100,20 +99,20 @@ func (e *Environment) trusted() error {
 		}
 	}
 	var bad []error
-	walk := NewPathWalk()
+	walk := NewPathChecker()
 	for _, f := range e.NamedFiles() {
-		way := walk.Follow(f.Path)
+		way := walk.Check(f.Path)
 		for _, top := range tops {
 			if slices.ContainsFunc(way.passed, func(p string) bool { return within(top, p) }) {
 				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", f.Path))
 			}
 		}
-		bad = append(bad, way.anybody...)
+		bad = append(bad, way.anyUser...)
 	}
 	return errors.Join(bad...)
 }
 
-// workTree finds the top of the work tree that a local path lies in.
+// workTree returns the top folder of the work tree that holds a local path.
 func workTree(path string) (string, bool) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return "", false
@@ -131,14 +130,14 @@ func workTree(path string) (string, bool) {
 	}
 }
 
-// within says whether a path without links lies in a folder without links.
+// within reports whether path lies in the folder top. Both are free of symbolic links.
 func within(top, path string) bool {
 	rel, err := filepath.Rel(top, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// RealPath is a path without links; one that does not exist yet is taken by its
-// folder.
+// RealPath returns a path without symbolic links. If the file does not exist yet, only
+// the links of its folder are resolved.
 func RealPath(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -153,17 +152,17 @@ func RealPath(path string) string {
 	return abs
 }
 
-// fileUse is a secret, certificate or list of the operator's configuration, and what
-// it is for.
+// fileUse is a secret, certificate or list that the configuration names, with the
+// settings that use it.
 type fileUse struct {
-	of    []string // what rests on it, as credentials.cluster-a.token
+	users []string // the settings that use it, as credentials.cluster-a.token
 	stops bool     // without it an approved failover is not carried out
-	// fault says why it cannot be used now. goesOn: what it is for goes on all the
-	// same, by what was read before.
+	// fault returns why it cannot be used now. goesOn is true if its users continue
+	// with what was read before.
 	fault func(now time.Time) (goesOn bool, err error)
 }
 
-// fileUses are those of a configuration, each once.
+// fileUses holds the secrets, certificates and lists of a configuration, each once.
 type fileUses struct {
 	all    []*fileUse
 	shared map[any]*fileUse // by what it is read from
@@ -171,13 +170,13 @@ type fileUses struct {
 
 func (u *fileUses) add(of string, from any, stops bool, fault func(time.Time) (bool, error)) {
 	if known := u.shared[from]; known != nil {
-		known.of, known.stops = append(known.of, of), known.stops || stops
+		known.users, known.stops = append(known.users, of), known.stops || stops
 		return
 	}
 	if u.shared == nil {
 		u.shared = map[any]*fileUse{}
 	}
-	u.shared[from] = &fileUse{of: []string{of}, stops: stops, fault: fault}
+	u.shared[from] = &fileUse{users: []string{of}, stops: stops, fault: fault}
 	u.all = append(u.all, u.shared[from])
 }
 
@@ -200,8 +199,9 @@ func (u *fileUses) reads(of string, from any, stops bool, read func() error) {
 	u.add(of, from, stops, func(time.Time) (bool, error) { return false, read() })
 }
 
-// further adds what is read while it runs, beside what the clusters need.
-func (e *Environment) further() {
+// addRuntimeUses adds what the daemon reads while it runs: Git credentials, approvers,
+// webhook secrets and redirect templates.
+func (e *Environment) addRuntimeUses() {
 	u, c := &e.uses, e.Config
 	u.reads(gitAuthUse, gitAuthUse, false, func() error {
 		_, err := e.Git.Auth()
@@ -225,43 +225,43 @@ func (e *Environment) further() {
 	}
 }
 
-// spoken names all that rest on it, as far as that is readable.
-func (u *fileUse) spoken() string {
+// names lists the users, at most five of them by name.
+func (u *fileUse) names() string {
 	const few = 5
-	if len(u.of) <= few {
-		return strings.Join(u.of, ", ")
+	if len(u.users) <= few {
+		return strings.Join(u.users, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(u.of[:few], ", "), len(u.of)-few)
+	return fmt.Sprintf("%s and %d more", strings.Join(u.users[:few], ", "), len(u.users)-few)
 }
 
-// gitAuthUse is what each fetch of a remote needs, and tells of.
+// gitAuthUse names the credentials of a Git remote. A fetch reports their faults itself.
 const gitAuthUse = "git.auth"
 
-// unusable is a use that has a fault.
+// unusable is a fileUse with a fault.
 type unusable struct {
-	name, spoken string // the first of those that share it, and all
-	stops        bool
-	err          error
+	name, names string // the first of those that share it, and all
+	stops       bool
+	err         error
 }
 
-// faults looks at every use.
+// faults checks every use and returns those that have a fault.
 func (u *fileUses) faults(now time.Time) []unusable {
 	var out []unusable
 	for _, one := range u.all {
 		if goesOn, err := one.fault(now); err != nil {
-			out = append(out, unusable{name: one.of[0], spoken: one.spoken(), stops: one.stops && !goesOn, err: err})
+			out = append(out, unusable{name: one.users[0], names: one.names(), stops: one.stops && !goesOn, err: err})
 		}
 	}
 	return out
 }
 
-// stopping says why an approved failover would not be carried out; empty: nothing
-// of these keeps it from that.
-func stopping(faults []unusable) string {
+// failoverBlockers returns which of the faults would stop an approved failover; empty if
+// none would.
+func failoverBlockers(faults []unusable) string {
 	var out []error
 	for _, f := range faults {
 		if f.stops {
-			out = append(out, fmt.Errorf("%s: %w", f.spoken, f.err))
+			out = append(out, fmt.Errorf("%s: %w", f.names, f.err))
 		}
 	}
 	const shown = 3

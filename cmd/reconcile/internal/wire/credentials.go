@@ -16,7 +16,7 @@ import (
 )
 
 // fleetCredentials turns references into functions that read a secret when it is needed.
-// One that cannot be read costs its own cluster, for as long as that is so.
+// While a secret cannot be read, only its own cluster is out of reach.
 func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credential {
 	var out []milvus.Credential
 	shared := map[schema.TLS]*tlsFiles{}
@@ -24,7 +24,7 @@ func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credentia
 		use := "credentials." + c.ClusterID + "."
 		one := milvus.Credential{
 			ClusterID: c.ClusterID, Address: c.Address, URI: c.URI,
-			Token: secretOf(c.Token), ReplicationToken: secretOf(c.ReplicationToken),
+			Token: secretReader(c.Token), ReplicationToken: secretReader(c.ReplicationToken),
 		}
 		if c.TLS != nil {
 			if shared[*c.TLS] == nil {
@@ -47,16 +47,16 @@ func wrapped(err error, what string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// secretOf reads a secret anew at each use, so that a rotated file is seen;
-// nil for a reference to nothing.
-func secretOf(r schema.SecretRef) func() (string, error) {
+// secretReader returns a function that reads the secret at each call, so that a rotated
+// file takes effect. It returns nil for an empty reference.
+func secretReader(r schema.SecretRef) func() (string, error) {
 	if r.IsZero() {
 		return nil
 	}
 	return func() (string, error) { return ReadSecret(r) }
 }
 
-// ReadSecret reads a secret now; empty for a reference to nothing.
+// ReadSecret reads a secret; "" for an empty reference.
 func ReadSecret(r schema.SecretRef) (string, error) {
 	if r.IsZero() {
 		return "", nil
@@ -75,8 +75,8 @@ func ReadSecret(r schema.SecretRef) (string, error) {
 	return value, nil
 }
 
-// TLSConfig reads the files of a client's TLS configuration; nil, for nil, is
-// plaintext.
+// TLSConfig reads the files of a client's TLS configuration. It returns nil for nil,
+// which means plaintext.
 func TLSConfig(t *schema.TLS) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil //nolint:nilnil // nil is plaintext, as milvus.Credential says
@@ -116,8 +116,8 @@ func keyPair(t *schema.TLS) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// etcdConfig says how to reach a ledger in etcd. Secrets and certificates are read
-// again whenever it logs in.
+// etcdConfig returns how to reach a ledger in etcd. Each login reads the secrets and
+// certificates again.
 func (e *Environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 	const use = "ledger.etcd"
 	files := followTLS(c.TLS, TLSConfig)
@@ -136,8 +136,8 @@ func (e *Environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 	return ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL, Login: login}
 }
 
-// ServerTLS is the daemon's own; with a caFile its clients must show a
-// certificate of that authority.
+// ServerTLS reads the files of the daemon's own TLS configuration. With a caFile, clients
+// must present a certificate of that authority.
 func ServerTLS(t *schema.TLS) (*tls.Config, error) {
 	conf, err := TLSConfig(t)
 	if err != nil || conf == nil {
@@ -152,8 +152,8 @@ func ServerTLS(t *schema.TLS) (*tls.Config, error) {
 	return conf, nil
 }
 
-// serveBy serves by the files as they are at each handshake. While they were never
-// good every handshake fails.
+// serveBy returns a server configuration that reads the files at each handshake. As long
+// as the files have never been valid, every handshake fails.
 func serveBy(files *tlsFiles) *tls.Config {
 	if files == nil {
 		return nil
@@ -164,7 +164,7 @@ func serveBy(files *tlsFiles) *tls.Config {
 	}
 }
 
-// gitAuth reads what a remote asks for, again for every fetch.
+// gitAuth reads the credentials of a Git remote. Each fetch calls it.
 func gitAuth(a schema.GitAuth) (gitsource.Auth, error) {
 	out := gitsource.Auth{SSHAgent: a.SSHAgent, KnownHostsFile: a.KnownHostsFile, CAFile: a.CAFile}
 	var err error

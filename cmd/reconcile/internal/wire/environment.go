@@ -20,8 +20,8 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// Environment is what the commands that read clusters share: the operator's
-// configuration, the repository and the clusters.
+// Environment holds what commands share: the operator's configuration, the repository,
+// the clusters and the ledger.
 type Environment struct {
 	Config schema.Config
 	Git    gitsource.Config
@@ -34,19 +34,19 @@ type Environment struct {
 	ledgerUses fileUses       // of the ledger, once it is opened
 	opened     *ledger.Ledger // nil until it is needed
 
-	configured *gitsource.Repo // of the configured ref, where that is not Repo; nil until it is needed
-	lost       bool            // it could not be read
+	configured *gitsource.Repo // of the configured ref, if that is not Repo; nil until needed
+	gitLost    bool            // it could not be read
 }
 
 // Close ends all connections to clusters.
 func (e *Environment) Close() { e.Fleet.Close() }
 
-// keys makes the policy, and has who may approve read whenever Git is.
-func (e *Environment) keys() {
+// setPolicy sets the approval policy. Each read of Git also reads who may approve.
+func (e *Environment) setPolicy() {
 	a := e.Config.Approval
 	e.Git.Keys = e.ReadKeys
 	e.Policy = approval.Policy{
-		Configured:        true, // a list that holds nobody is told by what reads it
+		Configured:        true, // ReadKeys reports an empty list
 		SignatureOptional: !a.SignatureRequired,
 		AuthorMayApprove:  !a.DistinctAuthor,
 		Repository:        a.Repository,
@@ -55,7 +55,8 @@ func (e *Environment) keys() {
 	}
 }
 
-// ReadKeys reads who may approve. A default file that is not there is nobody.
+// ReadKeys reads who may approve. If the default file does not exist, that is no error:
+// no person may approve.
 func (e *Environment) ReadKeys() (k gitsource.Keys, err error) {
 	a := e.Config.Approval
 	k.AllowedSigners, err = plainfile.Read(a.AllowedSigners)
@@ -71,7 +72,7 @@ func (e *Environment) ReadKeys() (k gitsource.Keys, err error) {
 	return k, nil
 }
 
-// checkKeys says why nobody could approve anything now.
+// checkKeys returns an error if no approval could be checked now.
 func (e *Environment) checkKeys() error {
 	k, err := e.ReadKeys()
 	if err == nil {
@@ -80,8 +81,8 @@ func (e *Environment) checkKeys() error {
 	return err
 }
 
-// Revision reads the topologies at a commit; base keeps those that differ
-// from another commit, names those that were asked for.
+// Revision reads the topologies at a commit; an empty commit is the tip of the tracked
+// ref. base keeps only those that differ from another commit, names only those named.
 func (e *Environment) Revision(ctx context.Context, commit, base string, names []string) (desired.Revision, error) {
 	defer e.options.Messages.Doing("reading the topology files and their history")()
 	rev, err := e.options.Loader.Load(ctx, e.Repo, commit)
@@ -103,8 +104,7 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 	return rev, nil
 }
 
-// Pass prepares one pass. It reads the ledger if there is one and never makes
-// one.
+// Pass prepares one pass. It reads the ledger if there is one, and never creates one.
 func (e *Environment) Pass(ctx context.Context, rev desired.Revision) (reconcile.Pass, error) {
 	p := reconcile.Pass{
 		Desired: rev.Desired, Changes: rev.Changes, Policy: e.Policy,
@@ -126,18 +126,18 @@ func (e *Environment) Pass(ctx context.Context, rev desired.Revision) (reconcile
 		return p, err
 	}
 	p.Ledger = ledgerRecord{options: e.options, ledger: l, last: &lastRead{}}
-	if rev.Commit != "" && !e.Elsewhere("") {
+	if rev.Commit != "" && !e.OverridesTip("") {
 		p.Rewritten, err = e.Rewritten(ctx, l, rev)
 	}
 	return p, err
 }
 
-// Ledger opens the ledger of the configuration, once.
+// Ledger returns the ledger of the configuration. It opens it at the first call.
 func (e *Environment) Ledger() (*ledger.Ledger, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	options := ledger.Options{Clock: e.options.Clock, Host: e.options.Drill.host()}
+	options := ledger.Options{Clock: e.options.Clock, Host: e.options.TestHooks.host()}
 	var err error
 	if c := e.Config.Ledger.Etcd; c == nil {
 		e.opened, err = ledger.Embedded(e.Config.Ledger.Path, options)
@@ -151,7 +151,7 @@ func (e *Environment) Ledger() (*ledger.Ledger, error) {
 	return e.opened, err
 }
 
-// Apply prepares a run that may act. The ledger is made if it is new.
+// Apply prepares a run that may change clusters. It creates the ledger if there is none.
 func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcile.Apply, error) {
 	if e.Config.Ledger.IsZero() {
 		return reconcile.Apply{}, errors.New("apply needs a ledger (hint: set ledger.path in the operator's configuration)")
@@ -173,7 +173,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	if r := e.restarter(); r != nil {
 		a.Restart = r
 	}
-	e.options.Drill.attach(&a)
+	e.options.TestHooks.install(&a)
 	r, err := e.Redirector()
 	if r != nil {
 		a.Redirect = r
@@ -181,7 +181,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	return a, err
 }
 
-// identity names this process for people who read the ledger later.
+// identity names this process in the records of the ledger.
 func identity() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -190,8 +190,8 @@ func identity() string {
 	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
 }
 
-// standingFences asks for the fence of every stale cluster, where the
-// operator's configuration wants that of every run.
+// standingFences returns a fence request for every stale cluster if the configuration
+// says fence: auto.
 func standingFences(how schema.Fence, topologies []plan.Topology) []plan.FenceRequest {
 	if how != schema.FenceAuto {
 		return nil
@@ -210,24 +210,24 @@ func standingFences(how schema.Fence, topologies []plan.Topology) []plan.FenceRe
 // Now is the time by the clock of the command.
 func (e *Environment) Now() time.Time { return e.options.Clock() }
 
-// Doing shows what is waited for, until done is called.
+// Doing shows what the command waits for, until done is called.
 func (e *Environment) Doing(what string) (done func()) { return e.options.Messages.Doing(what) }
 
-// Recall reads the ledger, and shows that it does.
+// Recall reads the ledger and shows progress.
 func (e *Environment) Recall(ctx context.Context, l *ledger.Ledger) (ledger.Snapshot, error) {
 	return e.options.recall(ctx, l)
 }
 
-// Observer reads the clusters, and shows that it does.
+// Observer returns a reader of the clusters that shows progress.
 func (e *Environment) Observer() reconcile.Observer {
 	return observer{e.Fleet.Reader(), e.options.Messages}
 }
 
-// Checker repeats the checks of a promotion, without a lock.
+// Checker returns a verifier that repeats the checks of a promotion without a lock.
 func (e *Environment) Checker() reconcile.Verifier { return checker{e.Fleet} }
 
-// Open reads the configuration, opens the repository and prepares the fleet.
-// Nothing is called yet but Git.
+// Open reads the configuration, fetches the repository and prepares the clients of the
+// clusters. It calls no cluster.
 func (o Options) Open(ctx context.Context) (*Environment, error) {
 	e, err := o.prepareOnce()
 	if err != nil {
@@ -240,8 +240,8 @@ func (o Options) Open(ctx context.Context) (*Environment, error) {
 	return e, nil
 }
 
-// OpenToRead is Open for commands that change nothing: while the remote cannot
-// be read, they read the copy of the last fetch, and say so.
+// OpenToRead is Open for commands that change nothing. If the remote cannot be read, it
+// uses the copy of the last fetch and warns.
 func (o Options) OpenToRead(ctx context.Context) (*Environment, error) {
 	e, err := o.prepareOnce()
 	if err != nil {
@@ -261,14 +261,14 @@ func (o Options) OpenToRead(ctx context.Context) (*Environment, error) {
 	return e, nil
 }
 
-// Fetch brings the tracked ref and the approvals, and shows that it does.
+// Fetch fetches the tracked ref and the approvals, and shows progress.
 func (e *Environment) Fetch(ctx context.Context) error {
 	defer e.options.Messages.Doing("fetching the topology repository")()
 	return e.Repo.Fetch(ctx)
 }
 
-// prepareOnce is Prepare for a command that runs once: that nobody's approval could
-// be checked ends it, whereas the daemon denies, and goes on when the list is mended.
+// prepareOnce is Prepare for a command that runs once. It fails if no approval could be
+// checked. The daemon denies instead, and continues once the list can be read.
 func (o Options) prepareOnce() (*Environment, error) {
 	e, err := o.Prepare()
 	if err != nil {
@@ -277,7 +277,7 @@ func (o Options) prepareOnce() (*Environment, error) {
 	return e, e.checkKeys()
 }
 
-// Prepare is Open without a call to anybody.
+// Prepare is Open without any call over the network.
 func (o Options) Prepare() (*Environment, error) {
 	config, err := o.ReadConfig()
 	if err != nil {
@@ -287,39 +287,39 @@ func (o Options) Prepare() (*Environment, error) {
 	if e.Git.URL == "" {
 		return nil, errors.New("no topology repository is named (hint: set git.url in the configuration, or give --repo)")
 	}
-	if err := e.trusted(); err != nil {
+	if err := e.checkFileTrust(); err != nil {
 		return nil, err
 	}
-	e.keys()
+	e.setPolicy()
 	e.Git.Auth = func() (gitsource.Auth, error) { return gitAuth(config.Git.Auth) }
-	e.dial()
+	e.prepareFleet()
 	if e.Repo, err = gitsource.New(e.Git); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-// OpenForWorkTree is the environment of a command that works on a file of a work tree:
-// the clusters, and no repository of its own.
+// OpenForWorkTree returns the environment of a command that edits a file of a work tree.
+// It has the clusters and no repository.
 func (o Options) OpenForWorkTree(top string) (*Environment, error) {
 	config, err := o.ReadConfig()
 	if err != nil {
 		return nil, err
 	}
 	e := &Environment{options: o, Config: config, Git: gitsource.Config{URL: top}}
-	if err := e.trusted(); err != nil {
+	if err := e.checkFileTrust(); err != nil {
 		return nil, err
 	}
-	e.dial()
+	e.prepareFleet()
 	return e, nil
 }
 
-// dial prepares the fleet; it calls nobody yet.
-func (e *Environment) dial() {
+// prepareFleet prepares the clients of the clusters. It calls none.
+func (e *Environment) prepareFleet() {
 	e.Fleet = milvus.NewFleet(milvus.Config{Credentials: fleetCredentials(e.Config.Credentials, &e.uses), Concurrency: e.options.Concurrency, KeepFor: e.options.KeepFor})
 }
 
-// ForLedger is the environment of a command that needs the ledger alone: neither Git
+// ForLedger returns the environment of a command that needs only the ledger, neither Git
 // nor a cluster.
 func (o Options) ForLedger() (*Environment, error) {
 	config, err := o.ReadConfig()
@@ -332,19 +332,20 @@ func (o Options) ForLedger() (*Environment, error) {
 	return o.With(config), nil
 }
 
-// With is the environment of a configuration that was read already; nothing is opened.
+// With returns the environment of a configuration that was read already. It opens
+// nothing.
 func (o Options) With(config schema.Config) *Environment {
 	return &Environment{options: o, Config: config}
 }
 
-// ForClusters is the environment of a command that knows clusters without a
-// configuration. A secret or certificate that cannot be read is an error.
+// ForClusters returns the environment of a command that has credentials but no
+// configuration. It fails if a secret or certificate cannot be read.
 func (o Options) ForClusters(credentials []schema.Credential) (*Environment, error) {
 	e := &Environment{options: o, Config: schema.Config{Credentials: credentials}}
-	e.dial()
+	e.prepareFleet()
 	for _, f := range e.uses.faults(o.Clock()) {
 		e.Close()
-		return nil, fmt.Errorf("%s: %w", f.spoken, f.err)
+		return nil, fmt.Errorf("%s: %w", f.names, f.err)
 	}
 	return e, nil
 }

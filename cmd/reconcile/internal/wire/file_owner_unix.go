@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ownedBy says whether a file is a user's, or root's.
+// ownedBy reports whether a file belongs to the user or to root.
 func ownedBy(user int, info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || stat.Uid == 0 || int(stat.Uid) == user

@@ -10,18 +10,18 @@ import (
 	"milvus-reconcile/reconcile/permit"
 )
 
-// verifyTimeout bounds a verification, which is tried again within it: upstream
-// allows a promotion 180 s until it takes writes (milvus.md §2.9).
+// verifyTimeout is the time limit of a verification with its retries. Milvus allows a
+// promoted cluster 180 s until it takes writes (milvus.md §2.9).
 const verifyTimeout = 3 * time.Minute
 
-// observer lets a pass read clusters, and shows that it does.
+// observer is the reconcile.Observer of the clusters. It shows progress.
 type observer struct {
 	reader   *milvus.Reader
 	messages Messages
 }
 
 func (o observer) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
-	defer o.messages.Doing("looking at the clusters")()
+	defer o.messages.Doing("observing the clusters")()
 	return o.reader.Observe(ctx, topologies, depth)
 }
 
@@ -43,8 +43,8 @@ func (o observer) Round(ctx context.Context, t plan.Topology, want plan.Want) pl
 	return o.reader.Round(ctx, t, want)
 }
 
-func (o observer) Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (plan.Round, bool) {
-	return o.reader.Sample(ctx, t, want, over)
+func (o observer) Sample(ctx context.Context, t plan.Topology, want plan.Want, end <-chan struct{}) (plan.Round, bool) {
+	return o.reader.Sample(ctx, t, want, end)
 }
 
 func (o observer) HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) bool {
@@ -55,7 +55,7 @@ func (o observer) ReadCandidate(ctx context.Context, t plan.Topology, candidate 
 	return o.reader.ReadCandidate(ctx, t, candidate)
 }
 
-// actor lets an apply change clusters.
+// actor is the reconcile.Actor of the clusters.
 type actor struct{ fleet *milvus.Fleet }
 
 func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) reconcile.StepResult {
@@ -63,8 +63,8 @@ func (a actor) Execute(ctx context.Context, t plan.Topology, s plan.Step, p perm
 	return reconcile.StepResult{Step: s, Status: r.Status, Sent: r.Sent, Detail: r.Detail, View: r.After}
 }
 
-// Verify is called by the holder of the lock, who alone works with throwaway
-// collections: whatever lies about is a crashed run's.
+// Verify verifies a promotion. The caller holds the lock, and only the holder creates
+// throwaway collections; so one that is left over is of a crashed run and is dropped.
 func (a actor) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) (reconcile.Verified, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
@@ -76,7 +76,7 @@ func verified(r milvus.VerifyResult) (reconcile.Verified, error) {
 	return reconcile.Verified{Missing: r.Missing, Silent: r.Silent}, r.Err
 }
 
-// checkTimeout bounds a verification of a primary that should work already.
+// checkTimeout is the time limit of a check of a primary that should work already.
 const checkTimeout = 30 * time.Second
 
 // checker repeats the checks of a promotion without a lock.

@@ -17,16 +17,16 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// ledgerRecord lets a pass use a ledger.
+// ledgerRecord is the reconcile.Ledger of a pass.
 type ledgerRecord struct {
 	options Options
 	ledger  *ledger.Ledger
-	isNew   bool      // it was made by this run
+	isNew   bool      // this run created it
 	last    *lastRead // of this ledger
 }
 
-// lastRead is what passes remember of the ledger while nothing in it changes:
-// a daemon makes a pass every few milliseconds and writes every second.
+// lastRead caches the decoded ledger while its records stay the same. A daemon makes a
+// pass every few milliseconds, and writes once a second.
 type lastRead struct {
 	mu         sync.Mutex
 	snapshot   ledger.Snapshot // of version 0: none
@@ -34,7 +34,7 @@ type lastRead struct {
 	published  map[ledger.Served]reconcile.Published // of documents that were decoded
 }
 
-// Read returns what the ledger holds. Nobody changes what is in it.
+// Read returns what the ledger holds. Callers must not change it.
 func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	s, err := l.options.recall(ctx, l.ledger)
 	if err != nil {
@@ -44,7 +44,7 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	defer l.last.mu.Unlock()
 	switch known := l.last.snapshot; {
 	case s.Version() == 0 || known.Version() == 0 || !s.SameRecords(known):
-		if l.last.remembered, err = l.last.of(s); err != nil {
+		if l.last.remembered, err = l.last.decode(s); err != nil {
 			l.last.snapshot = ledger.Snapshot{}
 			return reconcile.Remembered{}, err
 		}
@@ -57,7 +57,7 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	return out, nil
 }
 
-func (l *lastRead) of(s ledger.Snapshot) (reconcile.Remembered, error) {
+func (l *lastRead) decode(s ledger.Snapshot) (reconcile.Remembered, error) {
 	out := reconcile.Remembered{Memory: s.Memory(), Sorted: true, Newest: s.Newest()}
 	out.Born, _ = s.Born()
 	out.Accepted, _ = s.Accepted()
@@ -68,7 +68,7 @@ func (l *lastRead) of(s ledger.Snapshot) (reconcile.Remembered, error) {
 		out.Lapsed = append(out.Lapsed, p.Payloads...)
 	}
 	var err error
-	out.Published, err = l.publishedIn(s)
+	out.Published, err = l.decodePublished(s)
 	return out, err
 }
 
@@ -98,8 +98,8 @@ func (r ledgerRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 	})
 }
 
-// publishedIn decodes what clients were last told.
-func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Published, error) {
+// decodePublished decodes the topology documents that were last published to clients.
+func (l *lastRead) decodePublished(s ledger.Snapshot) (map[string]reconcile.Published, error) {
 	out := map[string]reconcile.Published{}
 	decoded := make(map[ledger.Served]reconcile.Published, len(l.published))
 	for topology, served := range s.Served() {
@@ -119,13 +119,13 @@ func (l *lastRead) publishedIn(s ledger.Snapshot) (map[string]reconcile.Publishe
 	return out, nil
 }
 
-// WithoutLedger says which ways are left when a ledger cannot be used.
+// WithoutLedger adds a hint to an error of the ledger: what a person can do without it.
 func WithoutLedger(err error) error {
 	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt' afterwards; 'reconcile doctor' tells how)", err)
 }
 
-// KnownMemory is what the operator's ledger remembers, if this machine has the
-// configuration and the ledger; a clone alone has neither.
+// KnownMemory returns what the ledger remembers, if this machine has the configuration
+// and the ledger. Otherwise it returns an empty memory.
 func (o Options) KnownMemory(ctx context.Context, top string) (plan.Memory, error) {
 	named := o.ConfigFile != "" || os.Getenv("RECONCILE_CONFIG") != ""
 	if _, err := os.Stat(o.ConfigPath()); errors.Is(err, fs.ErrNotExist) && !named {
@@ -136,7 +136,7 @@ func (o Options) KnownMemory(ctx context.Context, top string) (plan.Memory, erro
 		return plan.Memory{}, err
 	}
 	e := Environment{options: o, Config: config, Git: gitsource.Config{URL: top}}
-	if err := e.trusted(); err != nil {
+	if err := e.checkFileTrust(); err != nil {
 		return plan.Memory{}, err
 	}
 	if config.Ledger.IsZero() {

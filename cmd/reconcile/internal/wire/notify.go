@@ -15,7 +15,7 @@ import (
 // notifyGrace is how long a command that ends waits for its notifications.
 const notifyGrace = 10 * time.Second
 
-// notifier tells the targets of the operator's configuration.
+// notifier returns a notifier of the targets in the configuration.
 func (e *Environment) notifier() *notify.Notifier {
 	var targets []notify.Target
 	for _, t := range e.Config.Notify {
@@ -30,7 +30,7 @@ func (e *Environment) notifier() *notify.Notifier {
 }
 
 func notifyTarget(t schema.NotifyTarget) notify.Target {
-	return notify.Target{Name: t.Name, URL: t.URL, Secret: secretOf(t.Secret), Format: notify.Format(t.Format), MinSeverity: t.MinSeverity}
+	return notify.Target{Name: t.Name, URL: t.URL, Secret: secretReader(t.Secret), Format: notify.Format(t.Format), MinSeverity: t.MinSeverity}
 }
 
 // notifySource names this host, so that receivers tell several apart.

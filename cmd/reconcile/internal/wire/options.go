@@ -1,6 +1,6 @@
-// Package wire makes what a command needs of the operator's configuration: the
-// repository, the clusters, the ledger, redirects and notifications, and the
-// daemon's parts. It joins packages and decides nothing about topologies.
+// Package wire turns the operator's configuration into what a command needs: the
+// repository, the clusters, the ledger, redirects and notifications, and the parts of
+// the daemon. It connects packages and decides nothing about topologies.
 package wire
 
 import (
@@ -16,44 +16,42 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// DefaultConfig is where the operator's configuration is, unless --config or
-// $RECONCILE_CONFIG names another place.
+// DefaultConfig is the path of the operator's configuration, unless --config or
+// $RECONCILE_CONFIG names another.
 const DefaultConfig = "/etc/reconcile/reconcile.yaml"
 
-// Messages tell a person what a command does. All may be called from several
-// goroutines at once.
+// Messages shows a person what a command does. Its methods are safe for concurrent use.
 type Messages interface {
-	// Doing shows what is waited for, until done is called.
+	// Doing shows what the command waits for, until done is called.
 	Doing(what string) (done func())
-	// Tell prints what was found out on the way; topic is a topology, or what else
-	// it is about.
+	// Tell prints information. topic is a topology, or another subject.
 	Tell(topic, text string)
-	// Warn prints what must not be missed.
+	// Warn prints a warning.
 	Warn(topic, text string)
 }
 
-// Options are what the command line says beside the configuration.
+// Options holds what the command line adds to the configuration.
 type Options struct {
-	ConfigFile  string // of --config; "": as the environment says, or DefaultConfig
+	ConfigFile  string // of --config; "": $RECONCILE_CONFIG, else DefaultConfig
 	Repo        string // instead of git.url
 	Ref         string // instead of git.ref
 	Path        string // instead of git.path
 	Concurrency int    // maximum number of topologies processed in parallel
-	TellOnce    bool   // a countdown is told once, and not at each round
-	// Daemon: the configuration is read again at each SIGHUP, so it is no pipe, and
-	// the copy of a remote repository lies in the ledger's folder, unless the
-	// configuration names a place.
+	TellOnce    bool   // a countdown is printed once, not at each round
+	// Daemon means that the process is the daemon. It reads the configuration again at
+	// each SIGHUP, so that cannot be a pipe. It keeps the copy of a remote repository in
+	// the ledger's folder, unless the configuration names another.
 	Daemon bool
-	// KeepFor is how old a connection may become over which clusters are read; 0:
-	// each read makes its own.
-	KeepFor  time.Duration
-	Clock    func() time.Time
-	Loader   *desired.Loader
-	Messages Messages
-	Drill    *Drill // nil for everybody but tests
+	// KeepFor is the maximum age of a connection that reads a cluster; 0 means that each
+	// read opens its own.
+	KeepFor   time.Duration
+	Clock     func() time.Time
+	Loader    *desired.Loader
+	Messages  Messages
+	TestHooks *TestHooks // nil outside tests
 }
 
-// ConfigPath is where the operator's configuration is looked for.
+// ConfigPath returns the path of the operator's configuration.
 func (o Options) ConfigPath() string {
 	if o.ConfigFile != "" {
 		return o.ConfigFile
@@ -64,8 +62,8 @@ func (o Options) ConfigPath() string {
 	return DefaultConfig
 }
 
-// ReadConfig reads the operator's configuration. The error is of type
-// schema.Problems where the file is there and not valid.
+// ReadConfig reads the operator's configuration. If the file exists and is not valid,
+// the error is of type schema.Problems.
 func (o Options) ReadConfig() (schema.Config, error) {
 	path := o.ConfigPath()
 	read := plainfile.ReadOrPipe
@@ -83,7 +81,8 @@ func (o Options) ReadConfig() (schema.Config, error) {
 	return config, nil
 }
 
-// GitConfig says which repository is read.
+// GitConfig returns which repository to read: the command line's, else the
+// configuration's.
 func (o Options) GitConfig(c schema.Config) gitsource.Config {
 	out := gitsource.Config{
 		URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir,
@@ -93,7 +92,7 @@ func (o Options) GitConfig(c schema.Config) gitsource.Config {
 		out.URL, out.CacheDir = o.Repo, ""
 	}
 	if o.Daemon && out.CacheDir == "" {
-		out.CacheDir = besideLedger(c)
+		out.CacheDir = defaultCacheDir(c)
 	}
 	if o.Ref != "" {
 		out.Ref = o.Ref
@@ -104,7 +103,7 @@ func (o Options) GitConfig(c schema.Config) gitsource.Config {
 	return out
 }
 
-// recall reads the ledger, and shows that it does.
+// recall reads the ledger and shows progress.
 func (o Options) recall(ctx context.Context, l *ledger.Ledger) (ledger.Snapshot, error) {
 	defer o.Messages.Doing("reading the ledger")()
 	return l.Read(ctx)

@@ -12,7 +12,7 @@ import (
 type walked struct {
 	t    *testing.T
 	dir  string
-	walk *PathWalk
+	walk *PathChecker
 }
 
 func newWalked(t *testing.T) *walked {
@@ -21,7 +21,7 @@ func newWalked(t *testing.T) *walked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &walked{t: t, dir: dir, walk: NewPathWalk()}
+	w := &walked{t: t, dir: dir, walk: NewPathChecker()}
 	w.must(os.Chmod(dir, 0o755), os.MkdirAll(w.at("up/in"), 0o755), os.WriteFile(w.at("up/in/file"), nil, 0o600), os.Mkdir(w.at("links"), 0o755))
 	return w
 }
@@ -92,9 +92,9 @@ func TestWhoMayChangeAFile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWalked(t)
 			c.spoil(w)
-			way := w.walk.Follow(w.at(c.path))
+			way := w.walk.Check(w.at(c.path))
 			said := ""
-			if err := errors.Join(way.anybody...); err != nil {
+			if err := errors.Join(way.anyUser...); err != nil {
 				said = err.Error()
 			}
 			if (said != "") != (c.anybody != "") || !strings.Contains(said, c.anybody) {
@@ -115,7 +115,7 @@ func TestWhoMayChangeAFile(t *testing.T) {
 func TestAWayNamesEveryLink(t *testing.T) {
 	w := newWalked(t)
 	w.link("../up", "links/up")
-	way := w.walk.Follow(w.at("links/up/in/file"))
+	way := w.walk.Check(w.at("links/up/in/file"))
 	for _, name := range []string{"links/up", "up/in", "up/in/file"} {
 		if !strings.Contains(strings.Join(way.passed, "\n")+"\n", w.at(name)+"\n") {
 			t.Errorf("it does not pass %s: %v", name, way.passed)

@@ -12,8 +12,8 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// Redirector prepares the redirect targets of the operator's configuration;
-// nil: there are none. They are told its addresses and nothing of a topology's.
+// Redirector prepares the redirect targets of the configuration; nil if there are none.
+// The targets get the addresses of the configuration, never those of a topology file.
 func (e *Environment) Redirector() (*redirect.Redirector, error) {
 	if len(e.Config.Redirect) == 0 {
 		return nil, nil //nolint:nilnil // nil is no redirector
@@ -29,8 +29,7 @@ func (e *Environment) Redirector() (*redirect.Redirector, error) {
 	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.options.Clock}})
 }
 
-// restarter restarts coordinators as the operator's configuration says; nil: it
-// says nothing of any.
+// restarter runs the restart commands of the configuration; nil if there are none.
 func (e *Environment) restarter() *restart.Restarter {
 	var clusters []restart.Cluster
 	for _, c := range e.Config.Clusters {
@@ -51,7 +50,7 @@ func (e *Environment) restarter() *restart.Restarter {
 	return restart.New(clusters, e.options.Clock)
 }
 
-// trafficChecker lets a pass ask where traffic goes, and no more.
+// trafficChecker lets a pass ask where traffic goes, but not redirect it.
 type trafficChecker struct{ redirector *redirect.Redirector }
 
 func (c trafficChecker) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
@@ -64,7 +63,7 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 	case t.Exec != nil:
 		out.Exec = &redirect.Exec{Command: t.Exec.Command, Check: t.Exec.Check}
 	case t.Webhook != nil:
-		out.Webhook = &redirect.Webhook{URL: t.Webhook.URL, Secret: secretOf(t.Webhook.Secret), CheckURL: t.Webhook.CheckURL}
+		out.Webhook = &redirect.Webhook{URL: t.Webhook.URL, Secret: secretReader(t.Webhook.Secret), CheckURL: t.Webhook.CheckURL}
 	case t.File != nil:
 		out.File = &redirect.File{Template: t.File.Template, Path: t.File.Path, Mode: t.File.Mode}
 	case t.HAProxy != nil:
@@ -73,8 +72,8 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 	return out
 }
 
-// redirectFiles are the files that a redirect target rests on: programs and
-// what they are given, templates, secrets.
+// redirectFiles returns the files of a redirect target: programs with the files among
+// their arguments, templates and secrets.
 func redirectFiles(r schema.RedirectTarget) []string {
 	var out []string
 	if x := r.Exec; x != nil {
@@ -89,8 +88,8 @@ func redirectFiles(r schema.RedirectTarget) []string {
 	return out
 }
 
-// programFiles are the program as it will be found, and arguments that look
-// like paths, since an interpreter runs what it is given.
+// programFiles returns the program as $PATH resolves it, and the arguments that look like
+// paths, since an interpreter may run them.
 func programFiles(argv []string) []string {
 	var out []string
 	for i, arg := range argv {

@@ -20,25 +20,26 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// StopGrace is how long an apply may go on after the end was asked for: less
-// than the 30 s after which Kubernetes kills.
+// StopGrace is how long a running apply may continue after SIGTERM. It is less than the
+// 30 s after which Kubernetes kills the process.
 const StopGrace = 20 * time.Second
 
-// KeptConnections is how old a connection may become over which clusters are
-// looked at: as long as it lives, a name that leads elsewhere is not noticed.
+// KeptConnections is the maximum age of a connection that reads a cluster. While it
+// lives, a change of the cluster's DNS name has no effect.
 const KeptConnections = 5 * time.Minute
 
-// RunOptions are what the daemon is told beside Options.
+// RunOptions holds what the daemon needs besides Options.
 type RunOptions struct {
 	Log         *slog.Logger
 	After       func(time.Duration) <-chan time.Time
 	PassTimeout time.Duration
-	Profiles    bool // serve profiles of this process, too
-	// CountDropped is given what counts each line of the log that is dropped.
+	Profiles    bool // also serve profiles of this process
+	// CountDropped is called once with a function. That function is to be called for each
+	// dropped line of the log.
 	CountDropped func(count func())
 }
 
-// service is what stays while configurations come and go.
+// service is the running daemon. It outlives each configuration.
 type service struct {
 	options Options
 	run     RunOptions
@@ -50,20 +51,20 @@ type service struct {
 	herald  *herald
 	log     *slog.Logger
 	files   fileWatch
-	// recalled is what was last read of the ledger for clients.
-	recalled lastRead
-	told     told
+	// lastLedgerRead is the ledger as it was last read for clients.
+	lastLedgerRead lastRead
+	cache          ledgerCache
 }
 
 // Run runs the daemon until SIGTERM, SIGINT or the end of ctx.
 func (o Options) Run(ctx context.Context, run RunOptions) error {
 	o.Daemon, o.KeepFor = true, KeptConnections
-	defer collectAt(daemonGC)()
+	defer setGCPercent(daemonGC)()
 	e, err := o.Prepare()
 	if err != nil {
 		return err
 	}
-	if err := runnable(e.Config); err != nil {
+	if err := checkRunnable(e.Config); err != nil {
 		return err
 	}
 	d := &service{options: o, run: run, config: e.Config, herald: newHerald(), log: run.Log}
@@ -86,7 +87,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
-	d.hook(e)
+	d.configureWebhook(e)
 	served := followTLS(e.Config.Serve.TLS, ServerTLS)
 	server, err := d.server(e.Config, served)
 	if err != nil {
@@ -94,17 +95,17 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	}
 	d.files.fixed = e.ledgerUses
 	d.files.fixed.tls("serve.tls", served, false)
-	d.watch(e)
+	d.useFilesOf(e)
 	d.log.Info("serving", "address", server.Address(), "mode", string(e.Config.Mode))
-	return d.until(ctx, server)
+	return d.runUntilSignal(ctx, server)
 }
 
-// daemonGC is how much garbage there may be next to what is in use, in percent. A
-// daemon at rest makes little, so that memory is dearer than collecting it.
+// daemonGC is the daemon's GOGC in percent. An idle daemon makes little garbage, so
+// collecting it more often saves memory at little cost.
 const daemonGC = 50
 
-// collectAt sets the pace of the collection, unless the environment does.
-func collectAt(percent int) (before func()) {
+// setGCPercent sets GOGC unless the environment does. before restores the old value.
+func setGCPercent(percent int) (before func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
@@ -112,11 +113,11 @@ func collectAt(percent int) (before func()) {
 	return func() { debug.SetGCPercent(old) }
 }
 
-// runnable refuses what only the daemon needs.
-func runnable(c schema.Config) error {
+// checkRunnable returns what the configuration lacks for the daemon.
+func checkRunnable(c schema.Config) error {
 	var bad []error
 	if c.Mode == schema.ModeUnsaid {
-		bad = append(bad, errors.New("run needs a mode (hint: write 'mode: observe' to look and apply nothing, 'mode: apply' to carry out what is approved)"))
+		bad = append(bad, errors.New("run needs a mode (hint: write 'mode: observe' to report only, 'mode: apply' to carry out what is approved)"))
 	}
 	if c.Ledger.IsZero() {
 		bad = append(bad, errors.New("run needs a ledger (hint: set ledger.path in the operator's configuration)"))
@@ -124,8 +125,8 @@ func runnable(c schema.Config) error {
 	return errors.Join(bad...)
 }
 
-// until runs the loop and the server until a signal, or the end of ctx.
-func (d *service) until(ctx context.Context, server *serve.Server) error {
+// runUntilSignal runs the loop and the server until SIGTERM, SIGINT or the end of ctx.
+func (d *service) runUntilSignal(ctx context.Context, server *serve.Server) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -135,12 +136,12 @@ func (d *service) until(ctx context.Context, server *serve.Server) error {
 	var served sync.WaitGroup
 	var serveErr error
 	served.Go(func() {
-		defer stop() // without its server it cannot be seen: it ends
+		defer stop() // a daemon without its server would be invisible
 		serveErr = server.Run(serving)
 	})
 	served.Go(func() { d.watchFiles(serving) })
 	ended := make(chan struct{})
-	served.Go(func() { d.heed(ctx, signals, stop, ended) })
+	served.Go(func() { d.handleSignals(ctx, signals, stop, ended) })
 	err := d.loop.Run(working)
 	close(ended)
 	shut()
@@ -148,9 +149,10 @@ func (d *service) until(ctx context.Context, server *serve.Server) error {
 	return errors.Join(err, serveErr)
 }
 
-// heed does what signals ask for, until the loop has ended.
-func (d *service) heed(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
-	hurry := sync.OnceFunc(d.loop.Hurry)
+// handleSignals handles signals until the loop has ended. SIGHUP reloads, the first other
+// signal stops, the next one ends the grace period.
+func (d *service) handleSignals(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
+	endGrace := sync.OnceFunc(d.loop.Hurry)
 	asked := false
 	for {
 		select {
@@ -161,7 +163,7 @@ func (d *service) heed(ctx context.Context, signals <-chan os.Signal, stop func(
 			case s == syscall.SIGHUP:
 				d.reload(ctx)
 			case asked:
-				hurry()
+				endGrace()
 			default:
 				asked = true
 				stop()
@@ -170,7 +172,7 @@ func (d *service) heed(ctx context.Context, signals <-chan os.Signal, stop func(
 	}
 }
 
-// settings are what a configuration makes of the loop.
+// settings returns the settings of the loop for a configuration.
 func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings, error) {
 	e.opened = d.ledger
 	a, err := e.Apply(ctx, desired.Revision{})
@@ -191,11 +193,11 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 	}, nil
 }
 
-// reload rereads the configuration. One that is not good changes nothing.
+// reload reads the configuration again. A bad one changes nothing.
 func (d *service) reload(ctx context.Context) {
 	e, err := d.options.Prepare()
 	if err == nil {
-		err = errors.Join(runnable(e.Config), d.unchanged(e.Config))
+		err = errors.Join(checkRunnable(e.Config), d.checkUnchanged(e.Config))
 	}
 	var settings daemon.Settings
 	if err == nil {
@@ -205,26 +207,26 @@ func (d *service) reload(ctx context.Context) {
 		d.loop.Refused(err)
 		return
 	}
-	d.hook(e)
+	d.configureWebhook(e)
 	d.herald.use(ctx, e)
 	d.loop.Configure(settings)
-	d.watch(e)
+	d.useFilesOf(e)
 }
 
-// unchanged refuses what a running process cannot take over.
-func (d *service) unchanged(c schema.Config) error {
+// checkUnchanged returns an error for each changed setting that needs a restart.
+func (d *service) checkUnchanged(c schema.Config) error {
 	var bad []error
 	if !reflect.DeepEqual(d.config.Ledger, c.Ledger) {
-		bad = append(bad, errors.New("another ledger takes a restart"))
+		bad = append(bad, errors.New("another ledger needs a restart"))
 	}
 	if d.config.Serve.Address != c.Serve.Address || !reflect.DeepEqual(d.config.Serve.TLS, c.Serve.TLS) {
-		bad = append(bad, errors.New("another serve.address or serve.tls takes a restart"))
+		bad = append(bad, errors.New("another serve.address or serve.tls needs a restart"))
 	}
 	return errors.Join(bad...)
 }
 
-// besideLedger is where run keeps its copy of a remote repository.
-func besideLedger(c schema.Config) string {
+// defaultCacheDir returns where the daemon keeps its copy of a remote repository.
+func defaultCacheDir(c schema.Config) string {
 	if c.Ledger.Path == "" {
 		return ""
 	}

@@ -7,41 +7,41 @@ import (
 	"time"
 )
 
-// filesEvery is how often the daemon looks whether it can still use its secrets,
-// certificates and lists: some are needed only on the day of a failover.
+// filesEvery is how often the daemon checks that it can use its secrets, certificates and
+// lists. Some are needed only for a failover.
 const filesEvery = 5 * time.Second
 
-// fileWatch tells of files that cannot be used: in the log once for each cause, in
-// metrics, and in readiness where they would stop a failover.
+// fileWatch reports files that cannot be used: in the log once for each cause, in
+// metrics, and in the readiness probe if they would stop a failover.
 type fileWatch struct {
 	mu     sync.Mutex
-	fixed  fileUses // that a reload does not change: of the ledger and the server
+	fixed  fileUses // of the ledger and the server; a reload does not change them
 	uses   fileUses
-	causes map[string]string // by what it is for, as told last
+	causes map[string]string // by the name of the use, as last reported
 }
 
-// watch takes over what a configuration rests on.
-func (d *service) watch(e *Environment) {
-	e.further()
+// useFilesOf replaces the files to watch by those of another configuration.
+func (d *service) useFilesOf(e *Environment) {
+	e.addRuntimeUses()
 	d.files.mu.Lock()
 	d.files.uses = e.uses
 	d.files.mu.Unlock()
-	d.lookAtFiles()
+	d.checkFiles()
 }
 
-// watchFiles looks again and again, until ctx ends.
+// watchFiles checks the files every filesEvery, until ctx ends.
 func (d *service) watchFiles(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.run.After(filesEvery):
-			d.lookAtFiles()
+			d.checkFiles()
 		}
 	}
 }
 
-func (d *service) lookAtFiles() {
+func (d *service) checkFiles() {
 	d.files.mu.Lock()
 	defer d.files.mu.Unlock()
 	now := d.options.Clock()
@@ -51,13 +51,13 @@ func (d *service) lookAtFiles() {
 	for _, f := range faults {
 		names, causes[f.name] = append(names, f.name), f.err.Error()
 		if f.name == gitAuthUse || d.files.causes[f.name] == causes[f.name] {
-			continue // a fetch tells of it, or it was told
+			continue // a fetch reports it, or it was reported
 		}
-		consequence := "what rests on it waits, or goes on with what was read before"
+		consequence := "what needs it waits, or continues with what was read before"
 		if f.stops {
 			consequence = "an approved failover that needs it is not carried out"
 		}
-		d.log.Warn("a file or secret of the configuration cannot be used", "for", f.spoken, "error", f.err, "until_then", consequence)
+		d.log.Warn("a file or secret of the configuration cannot be used", "for", f.names, "error", f.err, "until_then", consequence)
 	}
 	for name := range d.files.causes {
 		if causes[name] == "" && name != gitAuthUse {
@@ -66,5 +66,5 @@ func (d *service) lookAtFiles() {
 	}
 	d.files.causes = causes
 	d.metrics.Unusable(names)
-	d.loop.Unusable(stopping(faults))
+	d.loop.Unusable(failoverBlockers(faults))
 }

@@ -13,7 +13,7 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// follower lets the loop follow the repository of one configuration.
+// follower is the daemon.Source of one configuration: the repository that it follows.
 type follower struct {
 	*Environment
 	ledger *ledger.Ledger
@@ -36,19 +36,19 @@ func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 	return out, err
 }
 
-// Confirm remembers the head for every process on the ledger.
+// Confirm records the head in the ledger, for every process that uses it.
 func (f *follower) Confirm(ctx context.Context, commit string) error {
 	return f.confirm(ctx, f.ledger, commit)
 }
 
-// loopRecords lets the loop write beside what an apply writes.
+// loopRecords writes the records that the loop itself makes.
 type loopRecords struct{ *ledger.Ledger }
 
 func (l loopRecords) RecordLapse(ctx context.Context, c approval.Change, payloads []string) error {
 	return l.Ledger.RecordLapse(ctx, ledger.Lapse{Topology: c.Topology, Generation: c.Generation, Commit: c.Commit, Payloads: payloads})
 }
 
-// RecordPublished remembers what clients are told.
+// RecordPublished records the topology document that clients get.
 func (l loopRecords) RecordPublished(ctx context.Context, topology string, p reconcile.Published) error {
 	document, err := json.Marshal(p)
 	if err != nil {
@@ -57,7 +57,7 @@ func (l loopRecords) RecordPublished(ctx context.Context, topology string, p rec
 	return l.RecordServed(ctx, topology, ledger.Served{Version: p.Version, Document: string(document)})
 }
 
-// election lets the loop campaign on the ledger.
+// election is the daemon.Election of the ledger.
 type election struct{ ledger *ledger.Ledger }
 
 func (e election) Campaign(ctx context.Context) (daemon.Leadership, error) {
@@ -68,7 +68,7 @@ func (e election) Campaign(ctx context.Context) (daemon.Leadership, error) {
 	return won, nil
 }
 
-// Leader names the process that leads.
+// Leader names the process that leads; "" if there is none or the ledger cannot be read.
 func (e election) Leader(ctx context.Context) string {
 	h, ok, err := e.ledger.Leader(ctx)
 	if err != nil || !ok {
@@ -77,13 +77,13 @@ func (e election) Leader(ctx context.Context) string {
 	return fmt.Sprintf("%s (process %d on %s, since %s)", h.Process, h.PID, h.Host, h.Since.UTC().Format("2006-01-02T15:04:05Z"))
 }
 
-// hook says whose pushes the webhook heeds. While its secret cannot be read, it
-// answers each push with that.
-func (d *service) hook(e *Environment) {
-	d.webhook.Configure(serve.Trust{Secret: secretOf(e.Config.Serve.WebhookSecret), Repository: e.Git.URL, Ref: fullRef(e.Git.Ref)})
+// configureWebhook sets which pushes the webhook accepts. While the secret cannot be
+// read, the webhook answers every push with that error.
+func (d *service) configureWebhook(e *Environment) {
+	d.webhook.Configure(serve.Trust{Secret: secretReader(e.Config.Serve.WebhookSecret), Repository: e.Git.URL, Ref: fullRef(e.Git.Ref)})
 }
 
-// fullRef is a branch's full name; what is not said is the remote's affair.
+// fullRef returns the full name of a branch. "" and HEAD stay: the remote resolves them.
 func fullRef(ref string) string {
 	if ref == "" || ref == "HEAD" || strings.HasPrefix(ref, "refs/") {
 		return ref

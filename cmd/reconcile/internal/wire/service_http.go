@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// readers bounds the streams of events, each of which holds a connection.
+	// readers is the maximum number of event streams. Each holds a connection.
 	readers = 64
-	// recordsShown is how many entries of the ledger the page shows of a topology.
+	// recordsShown is how many ledger records the page shows for each topology.
 	recordsShown = 5
-	// recordsWithin bounds a read of the ledger for whoever asks.
+	// recordsWithin is the time limit of a ledger read for clients.
 	recordsWithin = 3 * time.Second
-	// mutexEvery and blockedFor say what the profiles of --pprof sample: one in so
-	// many contentions, and one wait in so much time spent waiting.
+	// mutexEvery and blockedFor are the sampling rates of --pprof: one of so many
+	// mutex contentions, and one blocking event for so much time spent blocked.
 	mutexEvery = 10
 	blockedFor = time.Millisecond
 )
@@ -41,12 +41,12 @@ func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error
 		return nil, err
 	}
 	s.HandleGated("GET /metrics", d.metrics.Handler())
-	s.HandleGated("GET /{$}", serve.NewPage(board, d.records))
+	s.HandleGated("GET /{$}", serve.NewPage(board, d.pageRecords))
 	events := serve.NewEvents(board, readers)
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
 	s.HandleGated("GET /api/v1/status", serve.Status(board))
-	s.HandleGated("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.recall))
+	s.HandleGated("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.statusFromLedger))
 	if d.run.Profiles {
 		runtime.SetMutexProfileFraction(mutexEvery)
 		runtime.SetBlockProfileRate(int(blockedFor.Nanoseconds()))
@@ -57,8 +57,8 @@ func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error
 	return s, nil
 }
 
-// endpointsOf are what SDKs connect to: the bound uri of each cluster, else
-// its address with the scheme of its TLS. Topology files have no say in it.
+// endpointsOf returns what SDKs connect to, by cluster id: the uri of the credential, else
+// its address with http or https. Topology files have no influence on it.
 func endpointsOf(c schema.Config) map[string]string {
 	out := map[string]string{}
 	for _, cred := range c.Credentials {
@@ -74,9 +74,9 @@ func endpointsOf(c schema.Config) map[string]string {
 	return out
 }
 
-// told is what clients are told of the ledger. It is read once a second at most, however
-// many ask: whatever is carried out needs the ledger, too.
-type told struct {
+// ledgerCache is the ledger as clients see it. It is read at most once a second, however
+// many clients ask, so that they do not slow down an apply.
+type ledgerCache struct {
 	mu      sync.Mutex
 	at      time.Time // of the newest read
 	memory  reconcile.Remembered
@@ -84,20 +84,20 @@ type told struct {
 	err     error
 }
 
-// fresh is how old what clients are told of the ledger may be.
-const fresh = time.Second
+// ledgerCacheFor is the maximum age of the ledgerCache.
+const ledgerCacheFor = time.Second
 
-// tell reads the ledger, unless that was done within the last second. A client that
-// goes ends no read: others wait for it.
-func (d *service) tell(ctx context.Context) (reconcile.Remembered, []ledger.Record, error) {
-	t := &d.told
+// readLedger returns the ledger as it was within the last second. A client that
+// disconnects does not end the read, since others wait for it.
+func (d *service) readLedger(ctx context.Context) (reconcile.Remembered, []ledger.Record, error) {
+	t := &d.cache
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := d.options.Clock(); t.at.IsZero() || now.Sub(t.at) >= fresh || now.Before(t.at) {
+	if now := d.options.Clock(); t.at.IsZero() || now.Sub(t.at) >= ledgerCacheFor || now.Before(t.at) {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordsWithin)
 		defer cancel()
 		var s ledger.Snapshot
-		if t.memory, t.err = (ledgerRecord{options: d.options, ledger: d.ledger, last: &d.recalled}).Read(bounded); t.err == nil {
+		if t.memory, t.err = (ledgerRecord{options: d.options, ledger: d.ledger, last: &d.lastLedgerRead}).Read(bounded); t.err == nil {
 			s, t.err = d.ledger.Read(bounded)
 		}
 		t.history, t.at = s.History(""), d.options.Clock()
@@ -105,19 +105,19 @@ func (d *service) tell(ctx context.Context) (reconcile.Remembered, []ledger.Reco
 	return t.memory, t.history, t.err
 }
 
-// recall is what the ledger says of a topology that the loop does not know.
-func (d *service) recall(ctx context.Context, topology string) (daemon.TopologyStatus, bool) {
-	m, _, err := d.tell(ctx)
+// statusFromLedger returns what the ledger says of a topology that the loop does not know.
+func (d *service) statusFromLedger(ctx context.Context, topology string) (daemon.TopologyStatus, bool) {
+	m, _, err := d.readLedger(ctx)
 	if err != nil {
 		return daemon.TopologyStatus{}, false
 	}
 	return daemon.StatusFromLedger(m, topology)
 }
 
-// records are the newest entries of the ledger by topology, newest first. A
-// ledger that does not answer leaves the page without them.
-func (d *service) records(ctx context.Context) map[string][]serve.Record {
-	_, history, err := d.tell(ctx)
+// pageRecords returns the newest ledger records by topology, newest first; nil if the
+// ledger cannot be read.
+func (d *service) pageRecords(ctx context.Context) map[string][]serve.Record {
+	_, history, err := d.readLedger(ctx)
 	if err != nil {
 		return nil
 	}

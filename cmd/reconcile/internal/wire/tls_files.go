@@ -10,20 +10,20 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// tlsFiles is a TLS configuration that follows its files: a certificate that was
-// renewed is used from the next connection on. While a file cannot be read or
-// used, as in the middle of a renewal, the last good configuration stays.
+// tlsFiles is a TLS configuration that follows its files. A renewed certificate takes
+// effect with the next connection. While a file cannot be read or used, as in the middle
+// of a renewal, the last good configuration stays.
 type tlsFiles struct {
 	conf  schema.TLS
 	build func(*schema.TLS) (*tls.Config, error)
 
 	mu   sync.Mutex
-	seen [sha256.Size]byte // of the files that good was made of
-	good *tls.Config       // nil: the files were never good
-	bad  error             // what is wrong with the files as they were last
+	seen [sha256.Size]byte // hash of the files that good was built from
+	good *tls.Config       // nil if the files have never been valid
+	bad  error             // why the files are not valid now
 }
 
-// followTLS follows the files of a configuration; nil is plaintext.
+// followTLS returns a configuration that follows its files; nil, for nil, is plaintext.
 func followTLS(t *schema.TLS, build func(*schema.TLS) (*tls.Config, error)) *tlsFiles {
 	if t == nil {
 		return nil
@@ -31,13 +31,13 @@ func followTLS(t *schema.TLS, build func(*schema.TLS) (*tls.Config, error)) *tls
 	return &tlsFiles{conf: *t, build: build}
 }
 
-// content is a hash of all files together. One that cannot be read counts as empty.
+// content returns a hash of all files. A file that cannot be read counts as empty.
 func (f *tlsFiles) content() [sha256.Size]byte {
 	h := sha256.New()
 	for _, path := range []string{f.conf.CAFile, f.conf.CertFile, f.conf.KeyFile} {
 		var data []byte
 		if path != "" {
-			data, _ = plainfile.Read(path) // what is wrong with it, build says
+			data, _ = plainfile.Read(path) // build reports the error
 		}
 		one := sha256.Sum256(data)
 		h.Write(one[:])
@@ -45,9 +45,8 @@ func (f *tlsFiles) content() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// current is the configuration by the files as they are. It is the same pointer
-// for as long as their content is the same. The error is of files that were never
-// good.
+// current returns the last good configuration. The pointer is the same as long as the
+// content of the files is. It fails if the files have never been valid.
 func (f *tlsFiles) current() (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,17 +69,17 @@ func (f *tlsFiles) read() {
 	}
 }
 
-// fault says what is wrong with the files as they are, and whether the connections
-// go on all the same: by the last good certificate, while it counts.
+// fault returns why the files are not valid now. goesOn is true if connections continue
+// with the last good certificate, which has not expired.
 func (f *tlsFiles) fault(now time.Time) (goesOn bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read()
-	return f.good != nil && counts(f.good, now), f.bad
+	return f.good != nil && unexpired(f.good, now), f.bad
 }
 
-// counts says whether no certificate of ours has ended.
-func counts(c *tls.Config, now time.Time) bool {
+// unexpired reports whether none of the own certificates has expired.
+func unexpired(c *tls.Config, now time.Time) bool {
 	for _, own := range c.Certificates {
 		if own.Leaf != nil && now.After(own.Leaf.NotAfter) {
 			return false
@@ -89,7 +88,7 @@ func counts(c *tls.Config, now time.Time) bool {
 	return true
 }
 
-// getter is current, or nil for plaintext.
+// getter returns the method current, or nil for plaintext.
 func (f *tlsFiles) getter() func() (*tls.Config, error) {
 	if f == nil {
 		return nil

@@ -13,29 +13,28 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// Tip is the tip of the tracked ref that the operator configured, as it bears
-// on a revision.
+// Tip says what the tip of the configured ref means for a revision.
 type Tip struct {
 	Superseded map[string]string // the newer commit, by topology
 	Rewritten  map[string]string // the governing commit, by topology
-	commit     string            // the tip, where it may be remembered
+	commit     string            // the tip, if it may be recorded
 }
 
-// Elsewhere says whether the command line looks at something else than the tip
-// of the configured ref.
-func (e *Environment) Elsewhere(commit string) bool {
+// OverridesTip reports whether the command line names something other than the tip of
+// the configured ref.
+func (e *Environment) OverridesTip(commit string) bool {
 	return e.options.Repo != "" || e.options.Ref != "" || e.options.Path != "" || commit != ""
 }
 
-// TrackedTip looks at the configured ref, whatever --repo, --ref and --commit
-// say. When that Git is lost with its region, a clone named by --repo is all
-// there is: its own tracked ref counts then.
+// TrackedTip reads the tip of the configured ref, whatever --repo, --ref and --commit
+// say. If that repository cannot be read, the tracked ref of the clone named by --repo
+// counts instead.
 func (e *Environment) TrackedTip(ctx context.Context, rev desired.Revision, commit string) (Tip, error) {
 	l, err := e.Ledger()
 	if err != nil {
 		return Tip{}, err
 	}
-	if !e.Elsewhere(commit) {
+	if !e.OverridesTip(commit) {
 		rewritten, err := e.Rewritten(ctx, l, rev)
 		return Tip{Rewritten: rewritten, commit: rev.Commit}, err
 	}
@@ -54,14 +53,14 @@ func (e *Environment) TrackedTip(ctx context.Context, rev desired.Revision, comm
 	return Tip{Superseded: rev.Superseded(newest), Rewritten: rewritten}, err
 }
 
-// lostAgainWithin bounds the wait for a Git that could not be read before: the
-// evidence that a failover rests on must not grow old meanwhile.
-const lostAgainWithin = 5 * time.Second
+// lostGitTimeout is the time limit of a fetch that failed before in this run. The
+// evidence of a failover must not expire while the run waits for Git.
+const lostGitTimeout = 5 * time.Second
 
-// tracked is the repository of the configured ref, brought up to date; the clone
-// where that one cannot be read. It is opened once.
+// tracked fetches the repository of the configured ref, and returns an environment with
+// it, or with the clone of --repo if it cannot be read. It opens the repository once.
 func (e *Environment) tracked(ctx context.Context) (Environment, error) {
-	if !e.Elsewhere("") {
+	if !e.OverridesTip("") {
 		return *e, nil // only --commit is given, and it was just fetched
 	}
 	plain := e.options // as the configuration says, without --repo, --ref and --path
@@ -79,28 +78,28 @@ func (e *Environment) tracked(ctx context.Context) (Environment, error) {
 		e.configured = at.Repo
 	}
 	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if e.lost {
-		bounded, cancel = context.WithTimeout(ctx, lostAgainWithin)
+	if e.gitLost {
+		bounded, cancel = context.WithTimeout(ctx, lostGitTimeout)
 	}
 	defer cancel()
 	if err = at.Repo.Fetch(bounded); err == nil {
-		e.lost = false
+		e.gitLost = false
 		return at, nil
 	}
 	if e.options.Repo == "" || ctx.Err() != nil {
 		return at, err
 	}
-	if !e.lost {
+	if !e.gitLost {
 		e.options.Messages.Tell("git", "the configured repository cannot be read ("+err.Error()+"); the clone's own "+at.Git.Ref+" counts as the tip")
 	}
-	e.lost = true
+	e.gitLost = true
 	at.Git.URL = e.options.Repo
 	at.Repo, err = gitsource.Open(ctx, at.Git)
 	return at, err
 }
 
-// Rewritten names the topologies that are governed by a commit to which the
-// last confirmed head of the tracked ref does not lead.
+// Rewritten returns the topologies whose history was rewritten, with the commit that
+// governs each. The commit is then no ancestor of the last confirmed head of the ref.
 func (e *Environment) Rewritten(ctx context.Context, l *ledger.Ledger, rev desired.Revision) (map[string]string, error) {
 	known, err := e.options.recall(ctx, l)
 	if err != nil {
@@ -119,7 +118,7 @@ func (e *Environment) Rewritten(ctx context.Context, l *ledger.Ledger, rev desir
 	}
 	out := map[string]string{}
 	for name, c := range rev.Changes {
-		// A head that is gone leads nowhere.
+		// A head that is gone has no ancestors.
 		if was, err := e.Repo.IsAncestor(c.Commit, head.Commit); err != nil || !was {
 			out[name] = c.Commit
 		}
@@ -127,15 +126,14 @@ func (e *Environment) Rewritten(ctx context.Context, l *ledger.Ledger, rev desir
 	return out, nil
 }
 
-// confirm remembers the head of the tracked ref for every process on the ledger.
+// confirm records the head of the tracked ref in the ledger, for every process.
 func (e *Environment) confirm(ctx context.Context, l *ledger.Ledger, commit string) error {
 	return l.RecordGitHead(ctx, ledger.GitHead{URL: e.Git.URL, Ref: e.Git.Ref, Commit: commit, At: e.options.Clock()})
 }
 
-// Remember keeps what an apply has seen to be so: where clusters belong whose
-// document is live, and the tip, unless it is of a rewritten history that
-// nobody has accepted yet. What cannot be kept is told; nothing rests on it
-// but a later warning.
+// Remember records what an apply confirmed: which topology each cluster belongs to, if
+// its document is live, and the tip, unless its history was rewritten and not accepted
+// yet. It reports a failure as a message only, since just later warnings need the record.
 func (e *Environment) Remember(ctx context.Context, a reconcile.Apply, report reconcile.Report, t Tip) {
 	live := map[string]bool{}
 	for _, r := range report.Results {
@@ -153,7 +151,7 @@ func (e *Environment) Remember(ctx context.Context, a reconcile.Apply, report re
 		err = e.confirm(ctx, l, t.commit)
 	}
 	if err != nil {
-		e.options.Messages.Tell("ledger", "what was seen could not be remembered: "+err.Error())
+		e.options.Messages.Tell("ledger", "what was seen could not be recorded: "+err.Error())
 	}
 }
 
@@ -184,13 +182,13 @@ func (e *Environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 	return l.RecordHome(ctx, unknown...)
 }
 
-// RereadGit reads Git once more: what governs and who approves may be others by
-// then. Topologies that ask at once share a look.
+// RereadGit returns a function that reads Git again, since the governing commit and the
+// approvers may have changed. Concurrent calls share one read.
 func (e *Environment) RereadGit(rev desired.Revision, commit string) func(context.Context) (reconcile.Wanted, error) {
-	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.lookAgain(ctx, rev, commit) })
+	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.readGitAgain(ctx, rev, commit) })
 }
 
-func (e *Environment) lookAgain(ctx context.Context, rev desired.Revision, commit string) (reconcile.Wanted, error) {
+func (e *Environment) readGitAgain(ctx context.Context, rev desired.Revision, commit string) (reconcile.Wanted, error) {
 	if err := e.Fetch(ctx); err != nil {
 		return reconcile.Wanted{}, err
 	}
