@@ -20,6 +20,8 @@ const (
 	KindResolved Kind = "finding.resolved" // it stands no longer
 	KindApplied  Kind = "apply.finished"   // what came of carrying out a transition
 	KindLapsed   Kind = "approval.lapsed"  // the old primary lives: a person must approve again
+	KindWanted   Kind = "approval.wanted"  // a change waits for people to approve it
+	KindSettled  Kind = "approval.settled" // it waits for them no longer
 	KindStatus   Kind = "commit.status"    // how far a commit has come, for the forge
 )
 
@@ -37,23 +39,27 @@ const (
 // Event is one thing worth telling about one topology. Its texts must hold no
 // token; those of findings and results never do.
 type Event struct {
-	Kind     Kind
-	ID       string    // unique; empty: derived from every other field
-	Time     time.Time // when it was seen; zero: when it was handed over
-	Topology string
-	Cluster  string        // may be empty
-	Code     plan.Code     // of a finding or of a denial
-	Severity plan.Severity // what a target's least severity is held against; empty counts as info
-	Message  string
-	Remedy   string
-	Commit   string
-	// Transition and Outcome belong to KindApplied, State and Link (a page that
-	// tells more) to KindStatus.
-	Transition plan.Transition
-	Outcome    string
-	State      State
-	Link       string
+	Kind       Kind
+	ID         string    // unique; empty: derived from every other field
+	Time       time.Time // when it was seen; zero: when it was handed over
+	Topology   string
+	Cluster    string        // may be empty
+	Code       plan.Code     // of a finding or of a denial
+	Severity   plan.Severity // what a target's least severity is held against; empty counts as info
+	Message    string
+	Remedy     string
+	Commit     string
+	Command    string          // what a person types next, alone on its line
+	Transition plan.Transition // of KindApplied and KindWanted
+	Outcome    string          // of KindApplied
+	State      State           // of KindStatus
+	Link       string          // a page that tells more
+
+	alert string // key of the PagerDuty alert that it belongs to
 }
+
+// OutcomeDone is the outcome of an apply that did all it had to.
+const OutcomeDone = "applied"
 
 // typePrefix begins the type of every CloudEvent of this program.
 const typePrefix = "reconcile."
@@ -100,13 +106,14 @@ type data struct {
 	Outcome    string `json:"outcome,omitempty"`
 	State      string `json:"state,omitempty"`
 	Link       string `json:"link,omitempty"`
+	Command    string `json:"command,omitempty"`
 }
 
 func (e Event) cloudEvent(source string) CloudEvent {
 	return NewCloudEvent(e.ID, source, string(e.Kind), e.subject(), e.Time, data{
 		Topology: e.Topology, Cluster: e.Cluster, Code: string(e.Code), Severity: string(e.Severity),
 		Message: e.Message, Remedy: e.Remedy, Commit: e.Commit, Transition: string(e.Transition),
-		Outcome: e.Outcome, State: string(e.State), Link: e.Link,
+		Outcome: e.Outcome, State: string(e.State), Link: e.Link, Command: e.Command,
 	})
 }
 
@@ -130,7 +137,7 @@ func (e Event) completed(now time.Time) Event {
 		sum := sha256.Sum256([]byte(strings.Join([]string{
 			string(e.Kind), e.Time.UTC().Format(time.RFC3339Nano),
 			e.Topology, e.Cluster, string(e.Code), string(e.Severity), e.Message, e.Commit,
-			string(e.Transition), e.Outcome, string(e.State),
+			string(e.Transition), e.Outcome, string(e.State), e.Command,
 		}, "\x00")))
 		e.ID = hex.EncodeToString(sum[:16])
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +15,14 @@ import (
 type Format string
 
 // The formats. The zero value is CloudEvents. The forges' get KindStatus
-// alone, the others every event of their least severity and above.
+// alone, the others every event of their least severity and above, people's
+// without KindStatus.
 const (
 	FormatCloudEvents Format = "cloudevents"
 	FormatSlack       Format = "slack"
+	FormatTeams       Format = "teams"
+	FormatPagerDuty   Format = "pagerduty"
+	FormatEmail       Format = "email"
 	FormatGitHub      Format = "github"
 	FormatGitLab      Format = "gitlab"
 	FormatGitea       Format = "gitea"
@@ -27,11 +32,31 @@ func (f Format) forge() bool {
 	return f == FormatGitHub || f == FormatGitLab || f == FormatGitea
 }
 
-// message makes the body of one event in the target's format.
-func (t Target) message(e Event, source string) (Message, error) {
+// people says whether a format is read by people, who get one message for all
+// that a pass found.
+func (f Format) people() bool {
+	return f == FormatSlack || f == FormatTeams || f == FormatPagerDuty || f == FormatEmail
+}
+
+// messages makes the bodies of one bundle in the target's format. PagerDuty takes one
+// for each alert; the others get one.
+func (t Target) messages(b bundle, source string) ([]Message, error) {
+	if t.Format == FormatPagerDuty {
+		return t.pagerDuty(b)
+	}
+	m, err := t.message(b, source)
+	return []Message{m}, err
+}
+
+func (t Target) message(b bundle, source string) (Message, error) {
+	e := b.first()
 	switch {
 	case t.Format == FormatSlack:
-		return jsonMessage(e.ID, map[string]string{"text": slackText(e)})
+		return jsonMessage(e.ID, slackMessage(noticeOf(b.events)))
+	case t.Format == FormatTeams:
+		return teamsMessage(e.ID, noticeOf(b.events))
+	case t.Format == FormatEmail:
+		return t.Email.message(e, noticeOf(b.events))
 	case t.Format.forge():
 		return jsonMessage(e.ID, t.status(e))
 	default:
@@ -40,37 +65,23 @@ func (t Target) message(e Event, source string) (Message, error) {
 }
 
 func jsonMessage(id string, v any) (Message, error) {
-	body, err := json.Marshal(v)
+	body, err := encoded(v)
 	if err != nil {
-		return Message{}, fmt.Errorf("encode the event: %w", err)
+		return Message{}, err
 	}
 	return Message{ID: id, ContentType: "application/json; charset=utf-8", Body: body}, nil
 }
 
-// slackEscape is what Slack asks of text outside its markup.
-var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
-func slackText(e Event) string {
-	var b strings.Builder
-	switch e.Kind {
-	case KindRaised:
-		fmt.Fprintf(&b, "*%s* %s on %s", e.Severity, e.Code, e.subject())
-	case KindResolved:
-		fmt.Fprintf(&b, "resolved: %s on %s", e.Code, e.subject())
-	case KindApplied:
-		fmt.Fprintf(&b, "%s of %s: %s", e.Transition, e.subject(), e.Outcome)
-	case KindLapsed:
-		fmt.Fprintf(&b, "the approval for %s lapsed", e.subject())
-	default:
-		fmt.Fprintf(&b, "%s: %s", e.subject(), e.State)
+// encoded is JSON in which <, > and & stand as they are: escaped they would count six
+// times against a receiver's limits.
+func encoded(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode the event: %w", err)
 	}
-	if e.Message != "" {
-		b.WriteString("\n" + e.Message)
-	}
-	if e.Remedy != "" {
-		b.WriteString("\n→ " + e.Remedy)
-	}
-	return slackEscape.Replace(b.String())
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // longestDescription is GitHub's limit; the other forges allow more.
@@ -108,14 +119,27 @@ func (t Target) address(e Event) (string, error) {
 	return strings.ReplaceAll(t.URL, "{commit}", e.Commit), nil
 }
 
-// bearer gives a forge its token, over TLS or on this machine only.
-func (t Target) bearer(h http.Header) error {
+// overTLS refuses to send a secret but over TLS or to this machine.
+func (t Target) overTLS(what string) error {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return errors.New("the URL is malformed")
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && u.Hostname() != "localhost" && !(ip != nil && ip.IsLoopback()) {
-		return errors.New("the token of a forge goes over https only (hint: write https://… as url)")
+	if u.Scheme != "https" && !loopback(u.Hostname()) {
+		return errors.New(what + " goes over https only (hint: write https://… as url)")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// bearer gives a forge its token, over TLS or on this machine only.
+func (t Target) bearer(h http.Header) error {
+	if err := t.overTLS("the token of a forge"); err != nil {
+		return err
 	}
 	if t.Secret == nil {
 		return nil

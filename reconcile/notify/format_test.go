@@ -55,9 +55,6 @@ func TestBodies(t *testing.T) {
 				"message": "cluster-b <takes> writes & more", "commit": "3f9c", "transition": "failover", "outcome": "applied",
 			},
 		}},
-		{"slack", notify.Target{Format: notify.FormatSlack}, "/T0/B0", promoted, "/T0/B0", map[string]any{
-			"text": "failover of orders/cluster-b: applied\ncluster-b &lt;takes&gt; writes &amp; more",
-		}},
 		{"github", notify.Target{Format: notify.FormatGitHub}, "/repos/o/r/statuses/{commit}", inForce, "/repos/o/r/statuses/3f9c", map[string]any{
 			"state": "failure", "context": "reconcile/orders", "description": "blocked by PRIMARY_REACHABLE", "target_url": "https://reconcile.example/",
 		}},

@@ -1,11 +1,28 @@
 package notify
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"sync"
 
 	"milvus-reconcile/plan"
 )
+
+// bundle is what one message tells of one topology. A machine's holds one event.
+type bundle struct {
+	topology string
+	events   []Event
+	over     []string // keys of PagerDuty alerts that end with it, sorted
+}
+
+// first is the event that names the bundle: the most important one.
+func (b bundle) first() Event {
+	if len(b.events) == 0 {
+		return Event{Kind: KindResolved, Topology: b.topology}
+	}
+	return b.events[0]
+}
 
 // about is what findings are told apart by.
 type about struct {
@@ -14,7 +31,25 @@ type about struct {
 	cluster  string
 }
 
-func (e Event) about() about { return about{e.Topology, e.Code, e.Cluster} }
+// about of an approval or an apply is the topology and the kind: each has one.
+func (e Event) about() about {
+	switch e.Kind {
+	case KindWanted, KindSettled:
+		return about{topology: e.Topology, code: plan.Code(KindWanted)}
+	case KindApplied:
+		return about{topology: e.Topology, code: plan.Code(KindApplied)}
+	default:
+		return about{e.Topology, e.Code, e.Cluster}
+	}
+}
+
+// raised is something that a target was told and that has not ended.
+type raised struct {
+	severity plan.Severity
+	code     plan.Code // of the denial, while an approval is wanted
+	commit   string
+	alert    string
+}
 
 // standing is the status of a commit that a target was last told.
 type standing struct {
@@ -29,28 +64,32 @@ type mailbox struct {
 
 	mu       sync.Mutex
 	nonEmpty *sync.Cond
-	queue    []Event
+	queue    []bundle
 	closed   bool
-	raised   map[about]plan.Severity
+	raised   map[about]raised
 	status   map[string]standing // by topology
+	owed     map[string][]string // alerts whose end did not arrive, by topology
 }
 
 func newMailbox(t Target, limit int) *mailbox {
-	m := &mailbox{target: t, limit: limit, raised: map[about]plan.Severity{}, status: map[string]standing{}}
+	m := &mailbox{target: t, limit: limit, raised: map[about]raised{}, status: map[string]standing{}, owed: map[string][]string{}}
 	m.nonEmpty = sync.NewCond(&m.mu)
 	return m
 }
 
-// offer queues an event unless the target does not want it or knows it. It
-// returns the oldest events that a full queue loses for it.
-func (m *mailbox) offer(e Event) []Event {
+// offer queues events of one topology, without those that the target does not want or
+// knows: as one bundle for people, as one each for machines. It returns the oldest
+// bundles that a full queue loses for it.
+func (m *mailbox) offer(topology string, events ...Event) []bundle {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || !m.wants(e) || !m.learn(e) {
+	if m.closed {
 		return nil
 	}
-	m.queue = append(m.queue, e)
-	m.nonEmpty.Signal()
+	for _, b := range m.bundles(topology, events) {
+		m.queue = append(m.queue, b)
+		m.nonEmpty.Signal()
+	}
 	if over := len(m.queue) - m.limit; over > 0 {
 		lost := slices.Clone(m.queue[:over])
 		m.queue = slices.Delete(m.queue, 0, over)
@@ -59,28 +98,70 @@ func (m *mailbox) offer(e Event) []Event {
 	return nil
 }
 
-func (m *mailbox) wants(e Event) bool {
-	if m.target.Format.forge() {
-		return e.Kind == KindStatus
+// bundles learns the events that are news and groups them. The caller holds the lock.
+func (m *mailbox) bundles(topology string, events []Event) []bundle {
+	one, before := bundle{topology: topology}, m.alerts(topology)
+	var out []bundle
+	leader := ""
+	for _, e := range events {
+		if e.opensAlert() {
+			e.alert = cmp.Or(leader, e.alertKey())
+		}
+		if !m.wants(e) || !m.learn(&e) {
+			continue
+		}
+		if e.opensAlert() {
+			leader = e.alert
+		}
+		one.events = append(one.events, e)
+		out = append(out, bundle{topology: topology, events: []Event{e}})
 	}
-	if e.Kind == KindResolved { // those who heard of it hear its end
+	if !m.target.Format.people() {
+		return out
+	}
+	one.over = m.ended(one, before)
+	if len(one.events) == 0 && len(one.over) == 0 {
+		return nil
+	}
+	return []bundle{one}
+}
+
+func (m *mailbox) wants(e Event) bool {
+	switch {
+	case m.target.Format.forge():
+		return e.Kind == KindStatus
+	case m.target.Format.people() && e.Kind == KindStatus:
+		return false
+	case e.Kind == KindResolved, e.Kind == KindSettled: // those who heard of it hear its end
 		return true
 	}
 	return ranks[e.Severity] >= ranks[m.target.MinSeverity]
 }
 
-// learn notes what the target is about to be told; false: it knows.
-func (m *mailbox) learn(e Event) bool {
+// learn notes what the target is about to be told; false: it knows. An event that ends
+// something gets the alert of what it ends.
+func (m *mailbox) learn(e *Event) bool {
 	known, stands := m.raised[e.about()]
+	now := raised{e.Severity, e.Code, e.Commit, e.alert}
 	switch e.Kind {
 	case KindRaised:
-		if stands && ranks[e.Severity] <= ranks[known] {
+		if stands && ranks[e.Severity] <= ranks[known.severity] {
 			return false
 		}
-		m.raised[e.about()] = e.Severity
-	case KindResolved:
+		m.raised[e.about()] = now
+	case KindWanted:
+		if stands && known.commit == e.Commit && known.code == e.Code {
+			return false
+		}
+		m.raised[e.about()] = now
+	case KindResolved, KindSettled:
+		e.alert = known.alert
 		delete(m.raised, e.about())
 		return stands
+	case KindApplied:
+		if delete(m.raised, e.about()); e.Outcome != OutcomeDone {
+			m.raised[e.about()] = now
+		}
 	case KindStatus:
 		now := standing{e.Commit, e.Message, e.State}
 		if m.status[e.Topology] == now {
@@ -92,84 +173,110 @@ func (m *mailbox) learn(e Event) bool {
 	return true
 }
 
-// forget takes back what was learnt from an event that did not arrive, so that
+// forget takes back what was learnt from a bundle that did not arrive, so that
 // the next pass tells it again.
-func (m *mailbox) forget(e Event) {
+func (m *mailbox) forget(b bundle) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(b.over) > 0 {
+		m.owed[b.topology] = append(m.owed[b.topology], b.over...)
+	}
+	for _, e := range b.events {
+		m.forgetEvent(e)
+	}
+}
+
+func (m *mailbox) forgetEvent(e Event) {
 	known, stands := m.raised[e.about()]
+	was := raised{e.Severity, e.Code, e.Commit, e.alert}
 	switch e.Kind {
-	case KindRaised:
-		if stands && known == e.Severity {
+	case KindRaised, KindWanted:
+		if stands && known == was {
 			delete(m.raised, e.about())
 		}
-	case KindResolved:
+	case KindResolved, KindSettled:
 		if !stands {
-			m.raised[e.about()] = e.Severity
+			m.raised[e.about()] = was
 		}
 	case KindStatus:
 		if m.status[e.Topology] == (standing{e.Commit, e.Message, e.State}) {
 			delete(m.status, e.Topology)
 		}
-	default: // nothing was learnt
+	default: // nothing was learnt that a pass tells again
 	}
 }
 
 // difference are the events between what the target was told of a topology and
-// what stands in it now, sorted.
-func (m *mailbox) difference(topology, commit string, current []plan.Finding) []Event {
+// what stands in it now, the most important first.
+func (m *mailbox) difference(p Pass) []Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := map[about]bool{}
-	var out []Event
-	for _, f := range current {
+	out := slices.Clone(p.News)
+	if p.Wanted != nil {
+		now[p.Wanted.about()] = true
+		out = append(out, *p.Wanted)
+	}
+	for _, f := range p.Findings {
 		e := Event{
-			Kind: KindRaised, Topology: topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
-			Message: f.Message, Remedy: f.Remedy, Commit: commit,
+			Kind: KindRaised, Topology: p.Topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
+			Message: f.Message, Remedy: f.Remedy, Commit: p.Commit,
 		}
 		if m.wants(e) {
 			now[e.about()] = true
 			out = append(out, e)
 		}
 	}
-	for k, severity := range m.raised {
-		if k.topology == topology && !now[k] {
-			out = append(out, Event{
-				Kind: KindResolved, Topology: topology, Cluster: k.cluster, Code: k.code,
-				Severity: severity, Commit: commit,
-			})
+	for k, was := range m.raised {
+		if k.topology == p.Topology && !now[k] {
+			out = append(out, m.end(k, was, p)...)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Event) int { return compareEvents(a, b) })
+	slices.SortStableFunc(out, compareEvents)
 	return out
 }
 
-// compareEvents puts the worst first, then by code and cluster.
-func compareEvents(a, b Event) int {
-	switch {
-	case ranks[a.Severity] != ranks[b.Severity]:
-		return ranks[b.Severity] - ranks[a.Severity]
-	case a.Code != b.Code && a.Code < b.Code, a.Code == b.Code && a.Cluster < b.Cluster:
-		return -1
-	case a.Code == b.Code && a.Cluster == b.Cluster:
-		return 0
+// end is what is told of something that does not stand any more. That an apply failed
+// is over with the next that succeeds, or once the topology is in sync; only PagerDuty
+// needs to be told of the latter.
+func (m *mailbox) end(k about, was raised, p Pass) []Event {
+	e := Event{Kind: KindResolved, Topology: p.Topology, Cluster: k.cluster, Code: k.code, Severity: was.severity, Commit: p.Commit}
+	switch k.code {
+	case plan.Code(KindWanted):
+		e.Kind, e.Code, e.Message = KindSettled, was.code, p.Settled
+	case plan.Code(KindApplied):
+		if !p.InSync || m.target.Format != FormatPagerDuty {
+			return nil
+		}
 	}
-	return 1
+	return []Event{e}
 }
 
-// take waits for the next event; false: closed and empty.
-func (m *mailbox) take() (Event, bool) {
+// importance is the order of the kinds in one message.
+var importance = map[Kind]int{KindWanted: 0, KindRaised: 1, KindLapsed: 2, KindApplied: 3, KindSettled: 4, KindResolved: 5, KindStatus: 6}
+
+// compareEvents puts wanted approvals first, then the worst, then by code and cluster;
+// what is over stands last.
+func compareEvents(a, b Event) int {
+	return cmp.Or(
+		importance[a.Kind]-importance[b.Kind], ranks[b.Severity]-ranks[a.Severity],
+		strings.Compare(string(a.Code), string(b.Code)), strings.Compare(a.Cluster, b.Cluster),
+	)
+}
+
+// take waits for the next bundle; false: closed and empty.
+func (m *mailbox) take() (bundle, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(m.queue) == 0 && !m.closed {
 		m.nonEmpty.Wait()
 	}
 	if len(m.queue) == 0 {
-		return Event{}, false
+		return bundle{}, false
 	}
-	e := m.queue[0]
+	b := m.queue[0]
 	m.queue = m.queue[1:]
-	return e, true
+	return b, true
 }
 
 func (m *mailbox) close() {
@@ -179,7 +286,7 @@ func (m *mailbox) close() {
 	m.nonEmpty.Broadcast()
 }
 
-// abandon empties the queue and says how many events were in it.
+// abandon empties the queue and says how many bundles were in it.
 func (m *mailbox) abandon() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

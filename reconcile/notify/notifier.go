@@ -9,15 +9,18 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// defaultQueue is how many events may wait for one target.
+// defaultQueue is how many messages may wait for one target.
 const defaultQueue = 256
 
 // Target is one receiver.
 type Target struct {
-	Name   string
-	URL    string                 // the forges' hold {commit}
-	Secret func() (string, error) // key of the signature, a forge's token; nil: none
+	Name string
+	URL  string // the forges' hold {commit}
+	// Secret is the key of the signature, a forge's token, PagerDuty's routing key
+	// or the password of the mail server; nil: none.
+	Secret func() (string, error)
 	Format Format
+	Email  Email // of FormatEmail
 	// MinSeverity is the least severity that is sent; the zero value sends
 	// all. It does not apply to forges.
 	MinSeverity plan.Severity
@@ -27,9 +30,10 @@ type Target struct {
 type Options struct {
 	Source string // of the CloudEvents, a URI reference; empty: /reconcile
 	Poster Poster
-	Queue  int // how many events may wait for one target; 0: 256
+	Queue  int // how many messages may wait for one target; 0: 256
 	// Failed hears of an event that a target did not get: given up, or the
 	// oldest of a full queue. It is called from several goroutines. nil: nobody.
+	// Of a message that told several, it hears the first.
 	Failed func(target string, e Event, err error)
 }
 
@@ -66,66 +70,108 @@ func New(targets []Target, o Options) *Notifier {
 func (n *Notifier) Notify(e Event) {
 	e = e.completed(n.options.Poster.now())
 	for _, m := range n.mailboxes {
-		n.dropped(m, m.offer(e))
+		n.dropped(m, m.offer(e.Topology, e))
 	}
 }
 
-// Findings tells the difference between what stands in a topology now and what
-// each target was told of it before: new and worse findings are raised, those
-// that are gone resolved. Call it after a pass that could judge the topology;
-// one that is blind would resolve what it cannot see. Findings that were never
-// raised by a process are not resolved by it.
+// Pass is what one pass found and did of one topology.
+type Pass struct {
+	Topology string
+	Commit   string
+	Link     string // a page that tells more of the topology
+	// Findings are all that stand, also those that were told before.
+	Findings []plan.Finding
+	// Wanted is the approval that an open change waits for; nil: it waits for none.
+	Wanted *Event
+	// Settled says why no approval is wanted any more.
+	Settled string
+	// InSync: the topology was seen to be as Git wants it.
+	InSync bool
+	News   []Event // what else happened
+}
+
+// Findings tells what stands in a topology, as [Notifier.Pass] does.
 func (n *Notifier) Findings(topology, commit string, current []plan.Finding) {
+	n.Pass(Pass{Topology: topology, Commit: commit, Findings: current})
+}
+
+// Pass tells the difference between what stands in a topology now and what each
+// target was told of it before: new and worse findings are raised, those that
+// are gone resolved. People get all of it as one message, machines one event
+// each. Call it after a pass that could judge the topology; one that is blind
+// would resolve what it cannot see. Findings that were never raised by a
+// process are not resolved by it.
+func (n *Notifier) Pass(p Pass) {
 	now := n.options.Poster.now()
 	for _, m := range n.mailboxes {
 		if m.target.Format.forge() {
 			continue
 		}
-		for _, e := range m.difference(topology, commit, current) {
-			n.dropped(m, m.offer(e.completed(now)))
+		var events []Event
+		for _, e := range m.difference(p) {
+			if e.Link == "" {
+				e.Link = p.Link
+			}
+			events = append(events, e.completed(now))
 		}
+		n.dropped(m, m.offer(p.Topology, events...))
 	}
 }
 
-func (n *Notifier) dropped(m *mailbox, lost []Event) {
-	for _, e := range lost {
-		n.failed(m, e, fmt.Errorf("%d events wait already", n.options.Queue))
+func (n *Notifier) dropped(m *mailbox, lost []bundle) {
+	for _, b := range lost {
+		n.failed(m, b, fmt.Errorf("%d messages wait already", n.options.Queue))
 	}
 }
 
-func (n *Notifier) failed(m *mailbox, e Event, err error) {
-	m.forget(e)
+func (n *Notifier) failed(m *mailbox, b bundle, err error) {
+	m.forget(b)
 	if n.options.Failed != nil {
-		n.options.Failed(m.target.Name, e, err)
+		n.options.Failed(m.target.Name, b.first(), err)
 	}
 }
 
-// work delivers one target's events in order.
+// work delivers one target's messages in order.
 func (n *Notifier) work(m *mailbox) {
 	for {
-		e, ok := m.take()
+		b, ok := m.take()
 		if !ok {
 			return
 		}
-		if err := n.send(m.target, e); err != nil {
-			n.failed(m, e, err)
+		if err := n.send(m.target, b); err != nil {
+			n.failed(m, b, err)
 		}
 	}
 }
 
-func (n *Notifier) send(t Target, e Event) error {
-	url, err := t.address(e)
+func (n *Notifier) send(t Target, b bundle) error {
+	url, err := t.address(b.first())
 	if err != nil {
 		return err
 	}
-	m, err := t.message(e, n.options.Source)
+	messages, err := t.messages(b, n.options.Source)
 	if err != nil {
 		return err
 	}
-	if t.Format.forge() {
+	for _, m := range messages {
+		if err := n.deliver(t, url, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Notifier) deliver(t Target, url string, m Message) error {
+	switch {
+	case t.Format.forge():
 		return n.options.Poster.deliver(n.ctx, url, m, func(h http.Header) error { return t.bearer(h) })
+	case t.Format == FormatPagerDuty:
+		return n.options.Poster.deliver(n.ctx, url, m, func(http.Header) error { return t.overTLS("the routing key of PagerDuty") })
+	case t.Format == FormatEmail:
+		return n.options.Poster.mail(n.ctx, t, m)
+	default:
+		return n.options.Poster.Post(n.ctx, url, m, t.Secret)
 	}
-	return n.options.Poster.Post(n.ctx, url, m, t.Secret)
 }
 
 // Close takes no more events and waits until those queued are delivered or

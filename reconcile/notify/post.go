@@ -61,17 +61,25 @@ func (p Poster) sign(h http.Header, body []byte, secret func() (string, error)) 
 
 // deliver makes the attempts; authorize is asked anew for each.
 func (p Poster) deliver(ctx context.Context, target string, m Message, authorize func(http.Header) error) error {
+	return p.retry(ctx, "post to "+hostOf(target), func(ctx context.Context) (time.Duration, bool, error) {
+		return p.attempt(ctx, target, m, authorize)
+	})
+}
+
+// retry makes attempts until one succeeds, is refused for good, or was the last. what
+// says in its error what was tried.
+func (p Poster) retry(ctx context.Context, what string, attempt func(context.Context) (time.Duration, bool, error)) error {
 	attempts := p.Attempts
 	if attempts < 1 {
 		attempts = defaultAttempts
 	}
 	var failed error
 	for n := 1; n <= attempts; n++ {
-		after, again, err := p.attempt(ctx, target, m, authorize)
+		after, again, err := attempt(ctx)
 		if err == nil {
 			return nil
 		}
-		failed = fmt.Errorf("post to %s: attempt %d of %d: %w", hostOf(target), n, attempts, err)
+		failed = fmt.Errorf("%s: attempt %d of %d: %w", what, n, attempts, err)
 		if !again || n == attempts {
 			return failed
 		}

@@ -1,0 +1,311 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"net/smtp"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/reconcile/foreign"
+)
+
+// Email is what a target needs beside the URL of its mail server, smtp:// or smtps://,
+// and the password.
+type Email struct {
+	From     string
+	To       []string
+	Username func() (string, error)      // nil: no login
+	TLS      func() (*tls.Config, error) // nil: the roots of this machine
+}
+
+// mailTimeout bounds one delivery to a mail server.
+const mailTimeout = 30 * time.Second
+
+// longestSubject keeps a subject readable in a list.
+const longestSubject = 120
+
+// message is the whole mail. The subject is encoded, so that no text can add a header;
+// its replies and those of the same topology stand in one thread.
+func (m Email) message(e Event, n notice) (Message, error) {
+	from, err := mail.ParseAddress(m.From)
+	if err != nil {
+		return Message{}, fmt.Errorf("%q is no e-mail address", m.From)
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	var to []string
+	for _, t := range m.To {
+		a, err := mail.ParseAddress(t)
+		if err != nil {
+			return Message{}, fmt.Errorf("%q is no e-mail address", t)
+		}
+		to = append(to, a.String())
+	}
+	var b bytes.Buffer
+	for _, h := range [][2]string{
+		{"From", from.String()},
+		{"To", strings.Join(to, ", ")},
+		{"Subject", mime.QEncoding.Encode("utf-8", clip("[reconcile] "+n.title, longestSubject))},
+		{"Date", e.Time.UTC().Format(time.RFC1123Z)},
+		{"Message-ID", fmt.Sprintf("<%s@%s>", e.ID, domain)},
+		{"References", fmt.Sprintf("<%s.reconcile@%s>", e.Topology, domain)},
+		{"Auto-Submitted", "auto-generated"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", "text/plain; charset=utf-8"},
+		{"Content-Transfer-Encoding", "quoted-printable"},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	}
+	b.WriteString("\r\n")
+	w := quotedprintable.NewWriter(&b)
+	if _, err := w.Write([]byte(strings.ReplaceAll(mailText(n), "\n", "\r\n"))); err != nil {
+		return Message{}, fmt.Errorf("encode the mail: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return Message{}, fmt.Errorf("encode the mail: %w", err)
+	}
+	return Message{ID: e.ID, Body: b.Bytes()}, nil
+}
+
+// mailText is the mail as it is read.
+func mailText(n notice) string {
+	var b strings.Builder
+	b.WriteString(n.title + "\n")
+	for _, i := range n.items {
+		b.WriteString("\n" + i.head + "\n")
+		for _, text := range []string{i.text, i.remedy} {
+			if text != "" {
+				b.WriteString("  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
+			}
+		}
+		if len(i.commands) > 0 {
+			b.WriteString("\n      " + strings.Join(i.commands, "\n      ") + "\n")
+		}
+	}
+	b.WriteString("\n")
+	if n.link != "" {
+		b.WriteString("Status page: " + n.link + "\n")
+	}
+	b.WriteString(strings.Join(n.footer(), " · ") + "\n")
+	return b.String()
+}
+
+// mail delivers one mail, in attempts like those of a post.
+func (p Poster) mail(ctx context.Context, t Target, m Message) error {
+	return p.retry(ctx, "mail to "+hostOf(t.URL), func(ctx context.Context) (time.Duration, bool, error) {
+		again, err := t.mailOnce(ctx, m.Body)
+		return 0, again, err
+	})
+}
+
+// mailOnce says whether a failed delivery may be tried again.
+func (t Target) mailOnce(ctx context.Context, body []byte) (bool, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return false, errors.New("the URL is malformed")
+	}
+	var user, password string
+	if t.Email.Username != nil {
+		if user, err = t.Email.Username(); err != nil {
+			return false, fmt.Errorf("read the user of the mail server: %w", err)
+		}
+	}
+	if t.Secret != nil {
+		if password, err = t.Secret(); err != nil {
+			return false, fmt.Errorf("read the password of the mail server: %w", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
+	defer cancel()
+	c, err := t.mailServer(ctx, u)
+	if err == nil {
+		defer c.Close() //nolint:errcheck // Quit said what counts
+		err = t.session(c, u, user, password, body)
+	}
+	return mailFault(err, foreign.Name(user), password)
+}
+
+// mailServer opens a connection: TLS from the first byte for smtps.
+func (t Target) mailServer(ctx context.Context, u *url.URL) (*smtp.Client, error) {
+	conf, err := t.mailTLS(u)
+	if err != nil {
+		return nil, final{err}
+	}
+	port := "587"
+	if u.Scheme == "smtps" {
+		port = "465"
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	if u.Scheme == "smtps" {
+		conn = tls.Client(conn, conf)
+	}
+	c, err := smtp.NewClient(conn, u.Hostname())
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	if u.Scheme == "smtps" {
+		return c, nil
+	}
+	if err := startTLS(c, u, conf); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// startTLS makes the connection secret. Only to this machine mail goes in the clear,
+// where the server offers nothing else.
+func startTLS(c *smtp.Client, u *url.URL, conf *tls.Config) error {
+	offered, _ := c.Extension("STARTTLS")
+	switch {
+	case offered:
+		return c.StartTLS(conf)
+	case loopback(u.Hostname()):
+		return nil
+	default:
+		return final{errors.New("the server offers no STARTTLS, and mail goes over TLS only (hint: use its port for smtps://, or ask who runs it)")}
+	}
+}
+
+func (t Target) mailTLS(u *url.URL) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.Email.TLS != nil {
+		made, err := t.Email.TLS()
+		if err != nil {
+			return nil, err
+		}
+		conf = made
+	}
+	if conf.ServerName == "" {
+		conf.ServerName = u.Hostname()
+	}
+	return conf, nil
+}
+
+func (t Target) session(c *smtp.Client, u *url.URL, user, password string, body []byte) error {
+	if user != "" {
+		auth, err := mailAuth(c, u.Hostname(), user, password)
+		if err != nil {
+			return err
+		}
+		if err := c.Auth(auth); err != nil {
+			return err
+		}
+	}
+	if err := c.Mail(bare(t.Email.From)); err != nil {
+		return err
+	}
+	for _, to := range t.Email.To {
+		if err := c.Rcpt(bare(to)); err != nil {
+			return err
+		}
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	_ = c.Quit() // it is delivered
+	return nil
+}
+
+// bare is the address without the name.
+func bare(s string) string {
+	a, err := mail.ParseAddress(s)
+	if err != nil {
+		return s
+	}
+	return a.Address
+}
+
+// mailAuth is PLAIN, or LOGIN where the server knows only that.
+func mailAuth(c *smtp.Client, host, user, password string) (smtp.Auth, error) {
+	offered, methods := c.Extension("AUTH")
+	if !offered {
+		return nil, final{errors.New("the server takes no login here (hint: leave out usernameFrom, or use its port for senders)")}
+	}
+	known := strings.Fields(strings.ToUpper(methods))
+	if slices.Contains(known, "LOGIN") && !slices.Contains(known, "PLAIN") {
+		return loginAuth{user, password}, nil
+	}
+	return smtp.PlainAuth("", user, password, host), nil
+}
+
+// loginAuth is the method LOGIN, which some servers offer instead of PLAIN.
+type loginAuth struct{ user, password string }
+
+// Start sends nothing but the method, and that over TLS or to this machine only.
+func (a loginAuth) Start(s *smtp.ServerInfo) (string, []byte, error) {
+	if !s.TLS && !loopback(s.Name) {
+		return "", nil, errors.New("the connection is not secret")
+	}
+	return "LOGIN", nil, nil
+}
+
+// Next answers the two questions, for the user and then for the password.
+func (a loginAuth) Next(question []byte, more bool) ([]byte, error) {
+	switch {
+	case !more:
+		return nil, nil
+	case strings.HasPrefix(strings.ToLower(string(question)), "user"):
+		return []byte(a.user), nil
+	default:
+		return []byte(a.password), nil
+	}
+}
+
+// final is an error that another attempt does not end.
+type final struct{ error }
+
+// Unwrap returns what it is.
+func (f final) Unwrap() error { return f.error }
+
+// mailFault says what failed in our words, since the server's may repeat the login, and
+// whether another attempt may end it.
+func mailFault(err error, secrets ...string) (bool, error) {
+	var answer *textproto.Error
+	var stop final
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case err == nil:
+		return false, nil
+	case errors.As(err, &answer):
+		return answer.Code/100 == 4, fmt.Errorf("it answered %d%s", answer.Code, mailWords[answer.Code])
+	default:
+		again := !errors.As(err, &stop) && !errors.As(err, &untrusted)
+		return again, foreign.Error(err, secrets...)
+	}
+}
+
+// mailWords say what the answers mean that people can end.
+var mailWords = map[int]string{
+	421: ", it is not available now", 450: ", the mailbox is busy", 451: ", an error of its own", 452: ", it has no room",
+	530: ", it wants a login (hint: write usernameFrom and secretFrom)", 534: ", it takes no such login", 535: ", it refused the login",
+	550: ", it refused the mailbox", 552: ", the mail is too large", 553: ", it refused the address", 554: ", it refused the mail",
+}

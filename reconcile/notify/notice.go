@@ -1,0 +1,189 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"milvus-reconcile/plan"
+)
+
+// notice is what one message says to people, before it has a format. Its texts are
+// plain: each format escapes them.
+type notice struct {
+	title  string
+	tone   tone
+	items  []item
+	more   int // items that are left out
+	link   string
+	commit string
+	at     time.Time
+}
+
+// tone is how a message is coloured where colours exist.
+type tone string
+
+const (
+	toneBad  tone = "bad"
+	toneWarn tone = "warning"
+	toneGood tone = "good"
+	toneInfo tone = "info"
+)
+
+// item is one thing that happened.
+type item struct {
+	head     string
+	text     string
+	remedy   string
+	commands []string // to type, each alone on its line
+}
+
+const (
+	longestText  = 1200 // runes of a text or remedy in a message
+	mostItems    = 12
+	mostCommands = 4 // of one item
+	shortCommit  = 12
+)
+
+// noticeOf says in one message what the events of one topology are. They are sorted by
+// importance.
+func noticeOf(events []Event) notice {
+	first := events[0]
+	out := notice{title: title(events), tone: toneOf(first), at: first.Time}
+	for _, e := range events {
+		out.link, out.commit = cmp.Or(out.link, e.Link), cmp.Or(out.commit, e.Commit)
+		if len(out.items) < mostItems {
+			out.items = append(out.items, itemOf(e))
+		}
+	}
+	out.more = len(events) - len(out.items)
+	return out
+}
+
+// title is the most important event, and how many more there are of its kind.
+func title(events []Event) string {
+	first := events[0]
+	out := first.Topology + ": " + head(first)
+	same := 0
+	for _, e := range events[1:] {
+		if e.Kind == first.Kind || first.Kind == KindWanted && e.Kind == KindRaised {
+			same++
+		}
+	}
+	if same > 0 {
+		out += fmt.Sprintf(" (+%d)", same)
+	}
+	return oneLine(plain(out))
+}
+
+// head says what happened in a few words.
+func head(e Event) string {
+	on := ""
+	if e.Cluster != "" {
+		on = " on " + e.Cluster
+	}
+	switch e.Kind {
+	case KindWanted:
+		return fmt.Sprintf("APPROVAL WANTED for the %s to %s", e.Transition, e.Cluster)
+	case KindRaised:
+		return fmt.Sprintf("%s %s%s", e.Code, e.Severity, on)
+	case KindResolved:
+		return fmt.Sprintf("over: %s%s", e.Code, on)
+	case KindApplied:
+		return fmt.Sprintf("%s %s%s", e.Transition, e.Outcome, on)
+	case KindLapsed:
+		return "the approval lapsed" + on
+	case KindSettled:
+		return "no approval is wanted any more"
+	default:
+		return string(e.State)
+	}
+}
+
+func itemOf(e Event) item {
+	text := plain(e.Message)
+	if e.Kind != KindWanted { // others may have written it, and a line of theirs could look like a command
+		text = oneLine(text)
+	}
+	out := item{head: oneLine(plain(head(e))), text: clip(text, longestText), remedy: clip(oneLine(plain(e.Remedy)), longestText)}
+	if e.Command != "" {
+		out.commands = append(out.commands, e.Command)
+	}
+	for _, m := range quotedCommand.FindAllStringSubmatch(e.Remedy, -1) {
+		if !slices.Contains(out.commands, m[1]) && len(out.commands) < mostCommands {
+			out.commands = append(out.commands, m[1])
+		}
+	}
+	for i, c := range out.commands {
+		out.commands[i] = clip(oneLine(plain(c)), longestText)
+	}
+	return out
+}
+
+// quotedCommand finds the commands that a remedy quotes.
+var quotedCommand = regexp.MustCompile("['`](reconcile [^'`\n]+)['`]")
+
+func toneOf(e Event) tone {
+	switch e.Kind {
+	case KindResolved, KindSettled:
+		return toneGood
+	case KindApplied:
+		if e.Outcome == OutcomeDone {
+			return toneGood
+		}
+	default: // by severity
+	}
+	switch e.Severity {
+	case plan.SeverityCritical, plan.SeverityBlocking:
+		return toneBad
+	case plan.SeverityWarning:
+		return toneWarn
+	default:
+		return toneInfo
+	}
+}
+
+// footer are the facts below the items.
+func (n notice) footer() []string {
+	var out []string
+	if n.more > 0 {
+		out = append(out, fmt.Sprintf("%d more are left out here", n.more))
+	}
+	if n.commit != "" {
+		out = append(out, "commit "+plain(n.commit)[:min(len(plain(n.commit)), shortCommit)])
+	}
+	return append(out, n.at.UTC().Format("2006-01-02 15:04:05Z"))
+}
+
+// plain drops what can hide or reorder text: control characters but the newline, and
+// the format characters of Unicode.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+			return -1
+		default:
+			return r
+		}
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.TrimSpace(s)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// clip cuts a text to at most n runes; the last one then is an ellipsis.
+func clip(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-1]) + "…"
+}

@@ -1,0 +1,366 @@
+package notify_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/xeipuuv/gojsonschema"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/notify"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const page = "https://reconcile.example/#orders"
+
+// hostile is a text of somebody else that tries to leave its place in every format.
+const hostile = "<!channel> <https://evil.example|here> [here](https://evil.example) **x** ``` & \r\nBcc: eve@evil.example\u202e"
+
+var wanted = notify.Event{
+	Kind: notify.KindWanted, Topology: "orders", Cluster: "cluster-b", Code: "QUORUM_NOT_MET", Severity: plan.SeverityCritical, Commit: "3f9c2d1e5b6a7081",
+	Transition: plan.TransitionFailover, Message: "1 of 2 people approved: bob@example.com. carol@example.com and dave@example.com may, too, unless they wrote the change.\nMay lose up to 3 s of writes.",
+	Remedy: "who approves types this", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
+}
+
+var noPrimary = plan.Finding{
+	Code: plan.CodeNoPrimary, Severity: plan.SeverityCritical, Message: "no cluster that answers can take writes",
+	Remedy: "bring the primary back; if it is lost for good, fail over: 'reconcile propose orders --failover'",
+}
+
+var unreachable = plan.Finding{
+	Code: plan.CodeClusterUnreachable, Cluster: "cluster-a", Severity: plan.SeverityWarning,
+	Message: "cluster-a does not answer: " + hostile, Remedy: "look at its network; `reconcile status orders` shows when it answers",
+}
+
+// stories are what happens between two passes, for each kind of event.
+var stories = []struct {
+	name   string
+	passes []notify.Pass
+}{
+	{"finding-raised", []notify.Pass{{Findings: []plan.Finding{noPrimary, unreachable}}}},
+	{"finding-resolved", []notify.Pass{{Findings: []plan.Finding{noPrimary, unreachable}}, {InSync: true}}},
+	{"approval-wanted", []notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}}}},
+	{"approval-settled", []notify.Pass{{Wanted: &wanted}, {Settled: "approved by bob@example.com and carol@example.com", News: []notify.Event{done("applied", plan.SeverityWarning, "")}}}},
+	{"approval-lapsed", []notify.Pass{{News: []notify.Event{{
+		Kind: notify.KindLapsed, Topology: "orders", Cluster: "cluster-b", Severity: plan.SeverityWarning,
+		Message: "the approval to promote cluster-b lapsed, since cluster-a answers again", Remedy: "approve again if it is still wanted",
+	}}}}},
+	{"apply-applied", []notify.Pass{{News: []notify.Event{done("applied", plan.SeverityWarning, "cluster-b takes writes")}}}},
+	{"apply-unverified", []notify.Pass{{News: []notify.Event{done("unverified", plan.SeverityCritical, "no row could be written: "+hostile)}}}},
+	{"apply-error-then-in-sync", []notify.Pass{{News: []notify.Event{done("error", plan.SeverityWarning, "the lock was lost")}}, {InSync: true}}},
+}
+
+func done(outcome string, s plan.Severity, message string) notify.Event {
+	return notify.Event{
+		Kind: notify.KindApplied, Topology: "orders", Cluster: "cluster-b", Severity: s, Transition: plan.TransitionFailover,
+		Outcome: outcome, Message: message,
+	}
+}
+
+// passed returns what a target of a format gets of the passes of one story.
+func passed(t *testing.T, target notify.Target, passes []notify.Pass) []received {
+	t.Helper()
+	r := newReceiver(t, nil)
+	target.Name, target.URL = "t", r.URL
+	n := notify.New([]notify.Target{target}, notify.Options{
+		Source: "/reconcile/host-1", Poster: newClock().poster(),
+		Failed: func(_ string, _ notify.Event, err error) { t.Error(err) },
+	})
+	for _, p := range passes {
+		p.Topology, p.Commit, p.Link = "orders", "3f9c2d1e5b6a7081", page
+		n.Pass(p)
+	}
+	closed(t, n)
+	return r.all()
+}
+
+// TestMessagesOfEachKind compares what each format gets of each kind of event with
+// testdata/messages, which people read.
+func TestMessagesOfEachKind(t *testing.T) {
+	for _, format := range []notify.Format{notify.FormatCloudEvents, notify.FormatSlack, notify.FormatTeams, notify.FormatPagerDuty} {
+		for _, s := range stories {
+			t.Run(string(format)+"/"+s.name, func(t *testing.T) {
+				var out bytes.Buffer
+				for _, g := range passed(t, notify.Target{Format: format, Secret: secret("ROUTING-KEY")}, s.passes) {
+					if err := json.Indent(&out, g.Body, "", "  "); err != nil {
+						t.Fatal(err)
+					}
+					out.WriteString("\n")
+				}
+				golden(t, filepath.Join(string(format), s.name+".json"), out.Bytes())
+			})
+		}
+	}
+}
+
+// TestMailsOfEachKind compares the mails of each kind of event, headers and decoded
+// body, with testdata/messages/email.
+func TestMailsOfEachKind(t *testing.T) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			server := newMailServer(t, mailOptions{})
+			mailed(t, server.target(t), s.passes)
+			var out bytes.Buffer
+			for _, m := range server.all() {
+				out.WriteString(readable(t, m))
+			}
+			golden(t, filepath.Join("email", s.name+".txt"), out.Bytes())
+		})
+	}
+}
+
+// readable is a mail as a person sees it.
+func readable(t *testing.T, m sentMail) string {
+	t.Helper()
+	parsed, err := mail.ReadMessage(strings.NewReader(m.data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, h := range []string{"From", "To", "Subject", "Date", "References", "Auto-Submitted"} {
+		value, err := new(mime.WordDecoder).DecodeHeader(parsed.Header.Get(h))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(h + ": " + value + "\n")
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(parsed.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + "\n" + strings.ReplaceAll(string(body), "\r\n", "\n") + "\n"
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "messages", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // a golden file
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s (renew it with -update):\n%s", path, d)
+	}
+}
+
+// TestOneMessageForAllThatAPassFinds: people get one, machines one event each.
+func TestOneMessageForAllThatAPassFinds(t *testing.T) {
+	pass := notify.Pass{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}, News: []notify.Event{done("error", plan.SeverityWarning, "")}}
+	for format, want := range map[notify.Format]int{notify.FormatSlack: 1, notify.FormatTeams: 1, notify.FormatPagerDuty: 1, notify.FormatCloudEvents: 4} {
+		got := passed(t, notify.Target{Format: format, Secret: secret("key")}, []notify.Pass{pass, {Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}}})
+		if len(got) != want {
+			t.Errorf("%s: %d messages, want %d", format, len(got), want)
+		}
+	}
+}
+
+// TestApprovalIsWantedOnce for each commit and reason, and settled for those who heard
+// of it.
+func TestApprovalIsWantedOnce(t *testing.T) {
+	missing, next := wanted, wanted
+	missing.Code, next.Commit = "APPROVAL_MISSING", "other"
+	got := passed(t, notify.Target{}, []notify.Pass{{Wanted: &missing}, {Wanted: &missing}, {Wanted: &wanted}, {Wanted: &wanted}, {Wanted: &next}, {}, {}})
+	var kinds []string
+	for _, g := range got {
+		kinds = append(kinds, g.json(t)["type"].(string))
+	}
+	if d := cmp.Diff([]string{"reconcile.approval.wanted", "reconcile.approval.wanted", "reconcile.approval.wanted", "reconcile.approval.settled"}, kinds); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestLargestMessagesFit: whatever the texts and their number, the limits of the
+// receivers hold, and no secret form of markup comes through.
+func TestLargestMessagesFit(t *testing.T) {
+	var many []plan.Finding
+	for i := range 60 {
+		f := finding(plan.Code("CODE_"+strings.Repeat("X", i)), "cluster-a", plan.SeverityCritical)
+		f.Message = strings.Repeat(hostile+"<&>", 100)
+		f.Remedy = strings.Repeat("'reconcile plan orders' <&>", 300)
+		many = append(many, f)
+	}
+	passes := []notify.Pass{{Findings: many}}
+
+	for _, block := range blocks(t, passed(t, notify.Target{Format: notify.FormatSlack}, passes)[0]) {
+		if text, ok := block["text"].(map[string]any); ok {
+			limit := 3000
+			if block["type"] == "header" {
+				limit = 150
+			}
+			if got := utf8.RuneCountInString(text["text"].(string)); got > limit {
+				t.Errorf("a %s of %d characters", block["type"], got)
+			}
+			if s := text["text"].(string); block["type"] != "header" && strings.ContainsAny(s, "<>") {
+				t.Errorf("not escaped: %.100s", s)
+			}
+		}
+	}
+	if got := passed(t, notify.Target{Format: notify.FormatTeams}, passes)[0]; len(got.Body) > 28<<10 {
+		t.Errorf("a card of %d bytes", len(got.Body))
+	}
+	page := passed(t, notify.Target{Format: notify.FormatPagerDuty, Secret: secret("key")}, passes)[0].json(t)
+	if summary := page["payload"].(map[string]any)["summary"].(string); utf8.RuneCountInString(summary) > 1024 {
+		t.Errorf("a summary of %d characters", len(summary))
+	}
+	if key := page["dedup_key"].(string); utf8.RuneCountInString(key) > 255 {
+		t.Errorf("a key of %d characters", len(key))
+	}
+}
+
+// blocks are those of a Slack message, of which there may be 50.
+func blocks(t *testing.T, g received) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for _, b := range g.json(t)["blocks"].([]any) {
+		out = append(out, b.(map[string]any))
+	}
+	if len(out) > 50 {
+		t.Errorf("%d blocks", len(out))
+	}
+	return out
+}
+
+// TestPayloadsFitTheirSchemas holds what is sent to what the receivers document. The
+// schemas in testdata are those parts of it that are used, and refuse all else.
+func TestPayloadsFitTheirSchemas(t *testing.T) {
+	for format, file := range map[notify.Format]string{
+		notify.FormatSlack: "slack.schema.json", notify.FormatTeams: "teams.schema.json", notify.FormatPagerDuty: "pagerduty.schema.json",
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema, err := gojsonschema.NewSchema(gojsonschema.NewBytesLoader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range stories {
+			for _, g := range passed(t, notify.Target{Format: format, Secret: secret("key")}, s.passes) {
+				result, err := schema.Validate(gojsonschema.NewBytesLoader(g.Body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range result.Errors() {
+					t.Errorf("%s %s: %s", format, s.name, e)
+				}
+			}
+		}
+	}
+}
+
+// pages are the keys that a PagerDuty target triggered and resolved, in order.
+func pages(t *testing.T, got []received) []string {
+	t.Helper()
+	var out []string
+	for _, g := range got {
+		v := g.json(t)
+		out = append(out, v["event_action"].(string)+" "+v["dedup_key"].(string))
+	}
+	return out
+}
+
+// TestPagesEndByTheKeyThatOpenedThem: one alert for what one pass finds, over when all
+// of it is.
+func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
+	lag := finding(plan.CodeLagObjective, "b", plan.SeverityWarning)
+	worse := finding(plan.CodeLagObjective, "b", plan.SeverityCritical)
+	const (
+		outage   = "reconcile/orders/NO_PRIMARY//critical"
+		slow     = "reconcile/orders/LAG_OBJECTIVE/b/warning"
+		slower   = "reconcile/orders/LAG_OBJECTIVE/b/critical"
+		down     = "reconcile/orders/CLUSTER_UNREACHABLE/cluster-a/warning"
+		approval = "reconcile/orders/approval.wanted//critical"
+		apply    = "reconcile/orders/apply.finished//warning"
+	)
+	for _, c := range []struct {
+		name   string
+		passes []notify.Pass
+		want   []string
+	}{
+		{
+			"one alert for two findings, over with the last",
+			[]notify.Pass{{Findings: []plan.Finding{noPrimary, lag}}, {Findings: []plan.Finding{lag}}, {}},
+			[]string{"trigger " + outage, "resolve " + slow, "resolve " + outage},
+		},
+		{
+			"what comes later calls again",
+			[]notify.Pass{{Findings: []plan.Finding{lag}}, {Findings: []plan.Finding{lag, noPrimary}}, {Findings: []plan.Finding{lag}}, {}},
+			[]string{"trigger " + slow, "trigger " + outage, "resolve " + outage, "resolve " + slow},
+		},
+		{
+			"what grows worse calls again",
+			[]notify.Pass{{Findings: []plan.Finding{lag}}, {Findings: []plan.Finding{worse}}, {}},
+			[]string{"trigger " + slow, "trigger " + slower, "resolve " + slow, "resolve " + slower},
+		},
+		{
+			"approval wanted and given",
+			[]notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{unreachable}}, {Findings: []plan.Finding{unreachable}}, {}},
+			[]string{"trigger " + approval, "resolve " + down, "resolve " + approval},
+		},
+		{
+			"an apply that failed is over with one that does not",
+			[]notify.Pass{{News: []notify.Event{done("error", plan.SeverityWarning, "")}}, {News: []notify.Event{done("applied", plan.SeverityWarning, "")}}},
+			[]string{"trigger " + apply, "resolve " + apply},
+		},
+		{"a success calls nobody", []notify.Pass{{News: []notify.Event{done("applied", plan.SeverityWarning, "")}}}, nil},
+	} {
+		got := pages(t, passed(t, notify.Target{Format: notify.FormatPagerDuty, Secret: secret("key")}, c.passes))
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+}
+
+// TestAnEndThatDidNotArriveIsSentAgain, so that no page stays open for ever.
+func TestAnEndThatDidNotArriveIsSentAgain(t *testing.T) {
+	r := newReceiver(t, statuses(202, 500, 202))
+	failed := make(chan error, 4)
+	p := newClock().poster()
+	p.Attempts = 1
+	n := notify.New([]notify.Target{{Name: "t", URL: r.URL, Format: notify.FormatPagerDuty, Secret: secret("key")}}, notify.Options{
+		Poster: p, Failed: func(_ string, _ notify.Event, err error) { failed <- err },
+	})
+	n.Pass(notify.Pass{Topology: "orders", Findings: []plan.Finding{noPrimary}})
+	n.Pass(notify.Pass{Topology: "orders"})
+	if err := <-failed; strings.Contains(err.Error(), "key") {
+		t.Error(err)
+	}
+	n.Pass(notify.Pass{Topology: "orders"})
+	closed(t, n)
+	got := pages(t, r.all())
+	if len(got) != 3 || got[1] != got[2] || !strings.HasPrefix(got[2], "resolve ") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestRoutingKeyGoesOverTLSOnly, and stands in no error.
+func TestRoutingKeyGoesOverTLSOnly(t *testing.T) {
+	failed := make(chan error, 1)
+	n := notify.New([]notify.Target{{Name: "t", URL: "http://events.example/v2/enqueue", Format: notify.FormatPagerDuty, Secret: secret("CANARY")}},
+		notify.Options{Failed: func(_ string, _ notify.Event, err error) { failed <- err }})
+	n.Notify(done("error", plan.SeverityWarning, ""))
+	if err := <-failed; !strings.Contains(err.Error(), "over https only") || strings.Contains(err.Error(), "CANARY") {
+		t.Error(err)
+	}
+	closed(t, n)
+}

@@ -1,0 +1,175 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// The limits of PagerDuty's Events API v2, in characters.
+const (
+	pagerSummary = 1024
+	pagerKey     = 255
+)
+
+// pagerEvent is an event of the Events API v2.
+type pagerEvent struct {
+	RoutingKey string        `json:"routing_key"`
+	Action     string        `json:"event_action"`
+	Key        string        `json:"dedup_key"`
+	Client     string        `json:"client,omitempty"`
+	ClientURL  string        `json:"client_url,omitempty"`
+	Links      []pagerLink   `json:"links,omitempty"`
+	Payload    *pagerPayload `json:"payload,omitempty"`
+}
+
+type pagerLink struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+type pagerPayload struct {
+	Summary   string            `json:"summary"`
+	Source    string            `json:"source"`
+	Severity  string            `json:"severity"`
+	Timestamp string            `json:"timestamp"`
+	Component string            `json:"component,omitempty"`
+	Group     string            `json:"group"`
+	Class     string            `json:"class"`
+	Details   map[string]string `json:"custom_details"` // each thing that happened, by number
+}
+
+// pagerSeverities are PagerDuty's words. What blocks a change is no outage by itself.
+var pagerSeverities = map[plan.Severity]string{
+	plan.SeverityInfo: "info", plan.SeverityWarning: "warning", plan.SeverityBlocking: "error", plan.SeverityCritical: "critical",
+}
+
+// pagerDuty are the events of a bundle: one that triggers, for all that is wrong, and
+// one for each alert that is over.
+func (t Target) pagerDuty(b bundle) ([]Message, error) {
+	if t.Secret == nil {
+		return nil, errors.New("there is no routing key (hint: write secretFrom)")
+	}
+	key, err := t.Secret()
+	if err != nil {
+		return nil, fmt.Errorf("read the routing key of PagerDuty: %w", err)
+	}
+	var out []Message
+	wrong := slices.DeleteFunc(slices.Clone(b.events), func(e Event) bool { return !e.opensAlert() })
+	if len(wrong) > 0 {
+		out, err = appendJSON(out, wrong[0].ID, pagerTrigger(key, wrong))
+	}
+	for i, over := range b.over {
+		if err == nil {
+			out, err = appendJSON(out, fmt.Sprintf("%s-over-%d", b.first().ID, i), pagerEvent{RoutingKey: key, Action: "resolve", Key: over})
+		}
+	}
+	return out, err
+}
+
+func appendJSON(to []Message, id string, v any) ([]Message, error) {
+	m, err := jsonMessage(id, v)
+	return append(to, m), err
+}
+
+func pagerTrigger(key string, wrong []Event) pagerEvent {
+	first, n := wrong[0], noticeOf(wrong)
+	out := pagerEvent{
+		RoutingKey: key, Action: "trigger", Key: first.alert, Client: "reconcile", ClientURL: n.link,
+		Payload: &pagerPayload{
+			Summary: clip(n.title+pagerMessage(first), pagerSummary), Source: first.Topology, Severity: pagerSeverities[worst(wrong)],
+			Timestamp: first.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
+			Component: first.Cluster, Group: first.Topology, Class: string(first.about().code),
+			Details: map[string]string{"facts": strings.Join(n.footer(), " · ")},
+		},
+	}
+	if n.link != "" {
+		out.Links = []pagerLink{{n.link, "Status page"}}
+	}
+	for at, i := range n.items {
+		out.Payload.Details[fmt.Sprintf("%02d %s", at+1, i.head)] = pagerDetail(i)
+	}
+	return out
+}
+
+// pagerDetail is what was seen, what to do, and the commands on lines of their own.
+func pagerDetail(i item) string {
+	lines := append([]string{i.text, i.remedy}, i.commands...)
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return l == "" }), "\n")
+}
+
+func pagerMessage(e Event) string {
+	if e.Message == "" {
+		return ""
+	}
+	return ": " + oneLine(plain(e.Message))
+}
+
+// worst is the greatest severity for PagerDuty, where critical is above blocking.
+func worst(events []Event) plan.Severity {
+	out := plan.SeverityInfo
+	for _, e := range events {
+		if e.Severity == plan.SeverityCritical {
+			return e.Severity
+		}
+		if ranks[e.Severity] > ranks[out] {
+			out = e.Severity
+		}
+	}
+	return out
+}
+
+// opensAlert says whether an event is something wrong that ends one day.
+func (e Event) opensAlert() bool {
+	switch e.Kind {
+	case KindRaised, KindWanted:
+		return true
+	case KindApplied:
+		return e.Outcome != OutcomeDone
+	default:
+		return false
+	}
+}
+
+// alertKey is the key of the alert that the event opens, the same after a restart. What
+// grows worse opens a new one, since PagerDuty calls nobody again for one it knows.
+func (e Event) alertKey() string {
+	a := e.about()
+	return clip(strings.Join([]string{"reconcile", a.topology, string(a.code), a.cluster, string(e.Severity)}, "/"), pagerKey)
+}
+
+// alerts are the keys of the alerts that are open in a topology.
+func (m *mailbox) alerts(topology string) map[string]bool {
+	out := map[string]bool{}
+	for about, r := range m.raised {
+		if about.topology == topology {
+			out[r.alert] = true
+		}
+	}
+	return out
+}
+
+// ended are the alerts that a bundle ends: those in which nothing stands any more, those
+// whose end did not arrive, and those that were opened for the same before a restart.
+func (m *mailbox) ended(b bundle, before map[string]bool) []string {
+	if m.target.Format != FormatPagerDuty {
+		return nil
+	}
+	after := m.alerts(b.topology)
+	over := m.owed[b.topology]
+	delete(m.owed, b.topology)
+	for key := range before {
+		over = append(over, key)
+	}
+	for _, e := range b.events {
+		if e.Kind == KindResolved || e.Kind == KindSettled {
+			over = append(over, e.alertKey())
+		}
+	}
+	over = slices.DeleteFunc(over, func(key string) bool { return key == "" || after[key] })
+	slices.Sort(over)
+	return slices.Compact(over)
+}
