@@ -206,6 +206,9 @@ type NotifyFormat string
 const (
 	NotifyCloudEvents NotifyFormat = "cloudevents"
 	NotifySlack       NotifyFormat = "slack"
+	NotifyTeams       NotifyFormat = "teams"
+	NotifyPagerDuty   NotifyFormat = "pagerduty"
+	NotifyEmail       NotifyFormat = "email"  // the URL is smtp:// or smtps://
 	NotifyGitHub      NotifyFormat = "github" // commit statuses; the URL holds {commit}
 	NotifyGitLab      NotifyFormat = "gitlab"
 	NotifyGitea       NotifyFormat = "gitea"
@@ -223,11 +226,21 @@ type NotifyTarget struct {
 	Secret      SecretRef
 	Format      NotifyFormat
 	MinSeverity plan.Severity
+	Email       *NotifyMail // of NotifyEmail; else nil
+}
+
+// NotifyMail is what a mail needs beside its server and the password.
+type NotifyMail struct {
+	From     string
+	To       []string
+	Username SecretRef
+	TLS      *TLS
 }
 
 // Serve is the HTTP server of the daemon.
 type Serve struct {
 	Address       string   // host:port
+	PublicURL     string   // where people reach it; empty: not said
 	Hosts         []string // names under which clients may ask for it
 	WebhookSecret SecretRef
 	TLS           *TLS

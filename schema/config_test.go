@@ -73,7 +73,8 @@ notify:
   - {name: chat, url: "https://chat.example/x", secretFrom: {file: f}, format: slack, minSeverity: critical}
   - {name: bus, url: "https://bus.example/x"}
   - {name: forge, url: "https://api.github.com/repos/o/r/statuses/{commit}", secretFrom: {env: FORGE}, format: github}
-serve: {address: "0.0.0.0:9000", hosts: [reconcile.example], webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
+  - {name: mail, url: "smtp://mail.example:587", secretFrom: {env: MP}, format: email, email: {from: r@example.com, to: ["On Call <o@example.com>"], usernameFrom: {env: MU}, tls: {caFile: ca}}}
+serve: {address: "0.0.0.0:9000", publicUrl: "https://reconcile.example/", hosts: [reconcile.example], webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
 clusters:
   - {id: cluster-a}
   - {id: cluster-b, restart: {exec: {command: [kubectl, restart]}, timeout: 1m}}
@@ -130,9 +131,9 @@ func wantFullConfig() Config {
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
 		}},
 		Clusters: []ClusterCare{
-			{ID: "cluster-a", At: at(64)},
-			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(65)},
-			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(66)},
+			{ID: "cluster-a", At: at(65)},
+			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(66)},
+			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(67)},
 		},
 		Redirect: []RedirectTarget{
 			{
@@ -153,8 +154,12 @@ func wantFullConfig() Config {
 			{Name: "chat", URL: "https://chat.example/x", Secret: SecretRef{File: "f"}, Format: NotifySlack, MinSeverity: plan.SeverityCritical},
 			{Name: "bus", URL: "https://bus.example/x", Format: NotifyCloudEvents, MinSeverity: plan.SeverityWarning},
 			{Name: "forge", URL: "https://api.github.com/repos/o/r/statuses/{commit}", Secret: SecretRef{Env: "FORGE"}, Format: NotifyGitHub, MinSeverity: plan.SeverityWarning},
+			{
+				Name: "mail", URL: "smtp://mail.example:587", Secret: SecretRef{Env: "MP"}, Format: NotifyEmail, MinSeverity: plan.SeverityWarning,
+				Email: &NotifyMail{From: "r@example.com", To: []string{"On Call <o@example.com>"}, Username: SecretRef{Env: "MU"}, TLS: &TLS{CAFile: "ca"}},
+			},
 		},
-		Serve: Serve{Address: "0.0.0.0:9000", Hosts: []string{"reconcile.example"}, WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
+		Serve: Serve{Address: "0.0.0.0:9000", PublicURL: "https://reconcile.example/", Hosts: []string{"reconcile.example"}, WebhookSecret: SecretRef{Env: "W"}, TLS: &TLS{CertFile: "c", KeyFile: "k"}},
 	}
 }
 
@@ -228,6 +233,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"no servers", "redirect: [{name: a, haproxy: {address: 'h:1', backend: b, servers: {}}}]", "it is empty"},
 		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "stands twice"},
 		{"forge without commit", "notify: [{name: a, url: 'https://a/statuses', format: github}]", "where the commit stands"},
+		{"mail without addresses", "notify: [{name: a, url: 'smtp://a', format: email}]", "who writes to whom"},
+		{"mail by http", "notify: [{name: a, url: 'https://a', format: email, email: {from: a@b.example, to: [a@b.example]}}]", "not the URL of a mail server"},
+		{"a mail server for a chat", "notify: [{name: a, url: 'smtp://a', format: slack}]", "not an http or https URL"},
+		{"mail with a password in the URL", "notify: [{name: a, url: 'smtp://u:p@a', format: email, email: {from: a@b.example, to: [a@b.example]}}]", "holds a user or password"},
+		{"mail with half a login", "notify: [{name: a, url: 'smtp://a', format: email, secretFrom: {env: X}, email: {from: a@b.example, to: [a@b.example]}}]", "a login needs a user and a password"},
+		{"mail to nobody", "notify: [{name: a, url: 'smtp://a', format: email, email: {from: a@b.example, to: ['a b']}}]", "is no e-mail address"},
+		{"addresses for a chat", "notify: [{name: a, url: 'https://a', format: teams, email: {from: a@b.example, to: [a@b.example]}}]", "the target sends no mail"},
+		{"PagerDuty without its key", "notify: [{name: a, url: 'https://a', format: pagerduty}]", "the routing key of PagerDuty is missing"},
+		{"PagerDuty in the clear", "notify: [{name: a, url: 'http://a', format: pagerduty, secretFrom: {env: X}}]", "does not go over http"},
 		{"forge in the clear", "notify: [{name: a, url: 'http://a/{commit}', format: gitlab}]", "does not go over http"},
 		{"mode of a file", "redirect: [{name: a, file: {template: t, path: p, mode: rw}}]", "right form"},
 		{"unknown section", "webhooks: []", `unknown key "webhooks"`},

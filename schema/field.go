@@ -265,6 +265,24 @@ func (f field) webURL() string {
 	return s
 }
 
+// mailURL is a mail server: smtp for STARTTLS, smtps for TLS from the first byte.
+func (f field) mailURL() string {
+	s := f.text()
+	if s == "" {
+		return s
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps":
+		f.fail("it is not the URL of a mail server", "write smtp://host:587, or smtps://host:465")
+	case u.User != nil:
+		f.fail("the URL holds a user or password", "remove it; refer to them with email.usernameFrom and secretFrom")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "":
+		f.fail("the URL of a mail server ends with its port", "write smtp://host:587, or smtps://host:465")
+	}
+	return s
+}
+
 // uriKey is the form in which two uris count as the same server.
 func uriKey(u *url.URL) string {
 	return fmt.Sprintf("%s://%s%s", strings.ToLower(u.Scheme), strings.ToLower(u.Host), strings.TrimRight(u.EscapedPath(), "/"))

@@ -76,6 +76,7 @@ func (d *document) config() Config {
 		Notify:        notify(root.get("notify")),
 		Serve: Serve{
 			Address:       addressOr(root.get("serve").get("address"), "127.0.0.1:9640"),
+			PublicURL:     root.get("serve").get("publicUrl").webURL(),
 			Hosts:         uniqueNames(root.get("serve").get("hosts")),
 			WebhookSecret: secret(root.get("serve").get("webhookSecretFrom")),
 			TLS:           tlsOf(root.get("serve").get("tls")),

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"net"
+	"net/mail"
 	"net/url"
 	"strings"
 	"time"
@@ -211,16 +212,70 @@ func notify(f field) []NotifyTarget {
 	var out []NotifyTarget
 	for _, item := range f.items() {
 		checkForge(item)
+		checkPager(item)
+		format := NotifyFormat(item.get("format").textOr(string(NotifyCloudEvents)))
 		out = append(out, NotifyTarget{
 			Name:        item.get("name").text(),
-			URL:         item.get("url").webURL(),
+			URL:         notifyURL(item.get("url"), format),
 			Secret:      secret(item.get("secretFrom")),
-			Format:      NotifyFormat(item.get("format").textOr(string(NotifyCloudEvents))),
+			Format:      format,
 			MinSeverity: plan.Severity(item.get("minSeverity").textOr(string(plan.SeverityWarning))),
+			Email:       notifyMail(item, format),
 		})
 	}
 	checkNames(f)
 	return out
+}
+
+func notifyURL(f field, format NotifyFormat) string {
+	if format == NotifyEmail {
+		return f.mailURL()
+	}
+	return f.webURL()
+}
+
+// checkPager: PagerDuty takes nothing without its routing key, which is for TLS.
+func checkPager(f field) {
+	if NotifyFormat(f.get("format").text()) != NotifyPagerDuty {
+		return
+	}
+	if !f.get("secretFrom").set {
+		f.fail("the routing key of PagerDuty is missing", "write secretFrom: {env: NAME} or {file: PATH}")
+	}
+	u := f.get("url")
+	if parsed, err := url.Parse(u.text()); err == nil && parsed.Scheme == "http" && !isLoopback(parsed.Hostname()) {
+		u.fail("PagerDuty's routing key does not go over http", "write https://events.pagerduty.com/v2/enqueue")
+	}
+}
+
+// notifyMail reads what only mail needs, and refuses it elsewhere.
+func notifyMail(f field, format NotifyFormat) *NotifyMail {
+	email := f.get("email")
+	switch {
+	case format != NotifyEmail && email.set:
+		email.fail("the target sends no mail", "write format: email, or remove it")
+	case format == NotifyEmail && !email.set:
+		f.fail("it does not say who writes to whom", "write email: {from: reconcile@example.com, to: [ops@example.com]}")
+	}
+	if format != NotifyEmail || !email.set {
+		return nil
+	}
+	if email.get("usernameFrom").set != f.get("secretFrom").set {
+		email.fail("a login needs a user and a password", "write email.usernameFrom and secretFrom, or neither")
+	}
+	out := &NotifyMail{From: mailbox(email.get("from")), Username: secret(email.get("usernameFrom")), TLS: tlsOf(email.get("tls"))}
+	for _, to := range email.get("to").items() {
+		out.To = append(out.To, mailbox(to))
+	}
+	return out
+}
+
+// mailbox is one address, with or without a name.
+func mailbox(f field) string {
+	if _, err := mail.ParseAddress(f.text()); f.text() != "" && err != nil {
+		f.fail(quoted(f.text())+" is no e-mail address", "write name@example.com, or 'NAME <name@example.com>'")
+	}
+	return f.text()
 }
 
 // checkForge: a forge's status belongs to one commit, and its token is for TLS.

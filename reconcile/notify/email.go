@@ -195,7 +195,7 @@ func (t Target) mailTLS(u *url.URL) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		conf = made
+		conf = made.Clone()
 	}
 	if conf.ServerName == "" {
 		conf.ServerName = u.Hostname()

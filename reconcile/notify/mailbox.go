@@ -113,7 +113,9 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 		if e.opensAlert() {
 			leader = e.alert
 		}
-		one.events = append(one.events, e)
+		if e.Kind != KindResolved || !slices.Contains(risks, e.Code) {
+			one.events = append(one.events, e)
+		}
 		out = append(out, bundle{topology: topology, events: []Event{e}})
 	}
 	if !m.target.Format.people() {
@@ -124,6 +126,12 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 		return nil
 	}
 	return []bundle{one}
+}
+
+// risks are what a change brings with it. They end with it, whether it was carried out or
+// given up: that is no good news, and people are not told of it.
+var risks = []plan.Code{
+	plan.CodeForcePromote, plan.CodeDataLossRisk, plan.CodePrimaryLivenessUnproven, plan.CodeStandbyBecomesWritable,
 }
 
 func (m *mailbox) wants(e Event) bool {

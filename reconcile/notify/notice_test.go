@@ -268,6 +268,18 @@ func TestPayloadsFitTheirSchemas(t *testing.T) {
 	}
 }
 
+// TestRisksOfAChangeAreNotCalledOver: they end with the change, also when it was carried
+// out and lost writes.
+func TestRisksOfAChangeAreNotCalledOver(t *testing.T) {
+	risk := finding(plan.CodeDataLossRisk, "cluster-b", plan.SeverityWarning)
+	passes := []notify.Pass{{Findings: []plan.Finding{risk}}, {}}
+	for format, want := range map[notify.Format]int{notify.FormatSlack: 1, notify.FormatCloudEvents: 2, notify.FormatPagerDuty: 2} {
+		if got := passed(t, notify.Target{Format: format, Secret: secret("key")}, passes); len(got) != want {
+			t.Errorf("%s: %d messages, want %d", format, len(got), want)
+		}
+	}
+}
+
 // pages are the keys that a PagerDuty target triggered and resolved, in order.
 func pages(t *testing.T, got []received) []string {
 	t.Helper()
