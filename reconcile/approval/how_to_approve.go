@@ -56,9 +56,15 @@ func (e *evaluation) again() string {
 
 // command is what writes an approval that would be judged here.
 func (e *evaluation) command() string {
-	out := fmt.Sprintf("reconcile approve %s --reason TEXT", e.target())
-	if e.Policy.Repository != "" {
-		out += " --repository " + e.Policy.Repository
+	return Command(e.target(), e.Policy.Repository)
+}
+
+// Command is what a person types to approve a change of a target. The repository is the
+// one that approvals must name; empty: none.
+func Command(t Target, repository string) string {
+	out := fmt.Sprintf("reconcile approve %s --reason TEXT", t)
+	if repository != "" {
+		out += " --repository " + repository
 	}
 	return out + " --push"
 }

@@ -82,7 +82,10 @@ func mailText(n notice) string {
 	var b strings.Builder
 	b.WriteString(n.title + "\n")
 	for _, i := range n.items {
-		b.WriteString("\n" + i.head + "\n")
+		b.WriteString("\n")
+		if i.head != "" {
+			b.WriteString(i.head + "\n")
+		}
 		for _, text := range []string{i.text, i.remedy} {
 			if text != "" {
 				b.WriteString("  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")

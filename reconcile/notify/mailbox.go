@@ -105,12 +105,15 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 	leader := ""
 	for _, e := range events {
 		if e.opensAlert() {
-			e.alert = cmp.Or(leader, e.alertKey())
+			e.alert = e.alertKey()
+			if e.Kind == KindRaised {
+				e.alert = cmp.Or(leader, e.alert)
+			}
 		}
 		if !m.wants(e) || !m.learn(&e) {
 			continue
 		}
-		if e.opensAlert() {
+		if e.Kind == KindRaised {
 			leader = e.alert
 		}
 		if e.Kind != KindResolved || !slices.Contains(risks, e.Code) {
@@ -128,17 +131,19 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 	return []bundle{one}
 }
 
+// unspoken are findings that people are not told of by themselves: the first two stand in
+// the message that asks for the approval, and the third passes while the daemon waits.
+var unspoken = []plan.Code{plan.CodeForcePromote, plan.CodeDataLossRisk, plan.CodePrimaryNotProbed}
+
 // risks are what a change brings with it. They end with it, whether it was carried out or
 // given up: that is no good news, and people are not told of it.
-var risks = []plan.Code{
-	plan.CodeForcePromote, plan.CodeDataLossRisk, plan.CodePrimaryLivenessUnproven, plan.CodeStandbyBecomesWritable,
-}
+var risks = []plan.Code{plan.CodePrimaryLivenessUnproven, plan.CodeStandbyBecomesWritable}
 
 func (m *mailbox) wants(e Event) bool {
 	switch {
 	case m.target.Format.forge():
 		return e.Kind == KindStatus
-	case m.target.Format.people() && e.Kind == KindStatus:
+	case m.target.Format.people() && (e.Kind == KindStatus || e.Kind == KindRaised && slices.Contains(unspoken, e.Code)):
 		return false
 	case e.Kind == KindResolved, e.Kind == KindSettled: // those who heard of it hear its end
 		return true

@@ -36,7 +36,7 @@ const (
 
 // item is one thing that happened.
 type item struct {
-	head     string
+	head     string // empty: the title says it
 	text     string
 	remedy   string
 	commands []string // to type, each alone on its line
@@ -59,6 +59,9 @@ func noticeOf(events []Event) notice {
 		if len(out.items) < mostItems {
 			out.items = append(out.items, itemOf(e))
 		}
+	}
+	if len(events) == 1 {
+		out.items[0].head = ""
 	}
 	out.more = len(events) - len(out.items)
 	return out

@@ -163,10 +163,11 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// TestOneMessageForAllThatAPassFinds: people get one, machines one event each.
+// TestOneMessageForAllThatAPassFinds: people get one, machines one event each. PagerDuty
+// has an alert for the findings, the approval and the apply, since each ends by itself.
 func TestOneMessageForAllThatAPassFinds(t *testing.T) {
 	pass := notify.Pass{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}, News: []notify.Event{done("error", plan.SeverityWarning, "")}}
-	for format, want := range map[notify.Format]int{notify.FormatSlack: 1, notify.FormatTeams: 1, notify.FormatPagerDuty: 1, notify.FormatCloudEvents: 4} {
+	for format, want := range map[notify.Format]int{notify.FormatSlack: 1, notify.FormatTeams: 1, notify.FormatPagerDuty: 3, notify.FormatCloudEvents: 4} {
 		got := passed(t, notify.Target{Format: format, Secret: secret("key")}, []notify.Pass{pass, {Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}}})
 		if len(got) != want {
 			t.Errorf("%s: %d messages, want %d", format, len(got), want)
@@ -271,7 +272,7 @@ func TestPayloadsFitTheirSchemas(t *testing.T) {
 // TestRisksOfAChangeAreNotCalledOver: they end with the change, also when it was carried
 // out and lost writes.
 func TestRisksOfAChangeAreNotCalledOver(t *testing.T) {
-	risk := finding(plan.CodeDataLossRisk, "cluster-b", plan.SeverityWarning)
+	risk := finding(plan.CodePrimaryLivenessUnproven, "cluster-b", plan.SeverityWarning)
 	passes := []notify.Pass{{Findings: []plan.Finding{risk}}, {}}
 	for format, want := range map[notify.Format]int{notify.FormatSlack: 1, notify.FormatCloudEvents: 2, notify.FormatPagerDuty: 2} {
 		if got := passed(t, notify.Target{Format: format, Secret: secret("key")}, passes); len(got) != want {
@@ -327,7 +328,7 @@ func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
 		{
 			"approval wanted and given",
 			[]notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{unreachable}}, {Findings: []plan.Finding{unreachable}}, {}},
-			[]string{"trigger " + approval, "resolve " + down, "resolve " + approval},
+			[]string{"trigger " + approval, "trigger " + down, "resolve " + approval, "resolve " + down},
 		},
 		{
 			"an apply that failed is over with one that does not",

@@ -47,8 +47,8 @@ var pagerSeverities = map[plan.Severity]string{
 	plan.SeverityInfo: "info", plan.SeverityWarning: "warning", plan.SeverityBlocking: "error", plan.SeverityCritical: "critical",
 }
 
-// pagerDuty are the events of a bundle: one that triggers, for all that is wrong, and
-// one for each alert that is over.
+// pagerDuty are the events of a bundle: one that triggers for all findings, one for an
+// approval that is wanted or an apply that failed, and one for each alert that is over.
 func (t Target) pagerDuty(b bundle) ([]Message, error) {
 	if t.Secret == nil {
 		return nil, errors.New("there is no routing key (hint: write secretFrom)")
@@ -59,8 +59,11 @@ func (t Target) pagerDuty(b bundle) ([]Message, error) {
 	}
 	var out []Message
 	wrong := slices.DeleteFunc(slices.Clone(b.events), func(e Event) bool { return !e.opensAlert() })
-	if len(wrong) > 0 {
-		out, err = appendJSON(out, wrong[0].ID, pagerTrigger(key, wrong))
+	for len(wrong) > 0 && err == nil {
+		first := wrong[0]
+		one := slices.DeleteFunc(slices.Clone(wrong), func(e Event) bool { return e.alert != first.alert })
+		wrong = slices.DeleteFunc(wrong, func(e Event) bool { return e.alert == first.alert })
+		out, err = appendJSON(out, first.ID, pagerTrigger(key, one))
 	}
 	for i, over := range b.over {
 		if err == nil {
@@ -90,7 +93,7 @@ func pagerTrigger(key string, wrong []Event) pagerEvent {
 		out.Links = []pagerLink{{n.link, "Status page"}}
 	}
 	for at, i := range n.items {
-		out.Payload.Details[fmt.Sprintf("%02d %s", at+1, i.head)] = pagerDetail(i)
+		out.Payload.Details[strings.TrimSpace(fmt.Sprintf("%02d %s", at+1, i.head))] = pagerDetail(i)
 	}
 	return out
 }

@@ -55,14 +55,20 @@ func slackMessage(n notice) slackBody {
 
 // slackSections are an item, and below it the commands, which a triple click copies.
 func slackSections(i item) []slackBlock {
-	text := "*" + escapedUpTo(i.head, 200) + "*"
+	var lines []string
+	if i.head != "" {
+		lines = append(lines, "*"+escapedUpTo(i.head, 200)+"*")
+	}
 	if i.text != "" {
-		text += "\n" + escapedUpTo(i.text, slackSection/3)
+		lines = append(lines, escapedUpTo(i.text, slackSection/3))
 	}
 	if i.remedy != "" {
-		text += "\n→ " + escapedUpTo(i.remedy, slackSection/3)
+		lines = append(lines, "→ "+escapedUpTo(i.remedy, slackSection/3))
 	}
-	out := []slackBlock{{Type: "section", Text: &slackText{Type: "mrkdwn", Text: text, Verbatim: true}}}
+	var out []slackBlock
+	if len(lines) > 0 {
+		out = append(out, slackBlock{Type: "section", Text: &slackText{Type: "mrkdwn", Text: strings.Join(lines, "\n"), Verbatim: true}})
+	}
 	if len(i.commands) > 0 {
 		block := "```\n" + escapedUpTo(strings.ReplaceAll(strings.Join(i.commands, "\n"), "`", "'"), slackSection-10) + "\n```"
 		out = append(out, slackBlock{Type: "section", Text: &slackText{Type: "mrkdwn", Text: block, Verbatim: true}})
@@ -79,10 +85,7 @@ func slackPlain(n notice) string {
 	var b strings.Builder
 	b.WriteString(n.title)
 	for _, i := range n.items {
-		if len(n.items) > 1 {
-			b.WriteString("\n" + i.head)
-		}
-		for _, line := range []string{i.text, i.remedy} {
+		for _, line := range []string{i.head, i.text, i.remedy} {
 			if line != "" {
 				b.WriteString("\n" + line)
 			}

@@ -86,9 +86,12 @@ func teamsCardOf(n notice) teamsCard {
 }
 
 func teamsItem(i item) []teamsText {
-	head := paragraph(teamsRun{Text: i.head, Weight: "Bolder"})
-	head.Separator = true
-	out := []teamsText{head}
+	var out []teamsText
+	if i.head != "" {
+		head := paragraph(teamsRun{Text: i.head, Weight: "Bolder"})
+		head.Separator = true
+		out = append(out, head)
+	}
 	for _, text := range []string{i.text, i.remedy} {
 		for line := range strings.SplitSeq(text, "\n") {
 			if line = strings.TrimSpace(line); line != "" {

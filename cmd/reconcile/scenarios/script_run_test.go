@@ -82,7 +82,7 @@ func configure(ts *testscript.TestScript, neg bool, args []string) {
 	if args[1] != "none" {
 		text += "mode: " + args[1] + "\n"
 	}
-	text += fmt.Sprintf("sweepInterval: 400ms\nserve: {address: %q, webhookSecretFrom: {env: HOOK_SECRET}}\n%s\n", daemonOf(ts, args[0]).address, strings.Join(lines, "\n"))
+	text += fmt.Sprintf("sweepInterval: 400ms\nserve: {address: %q, publicUrl: \"https://reconcile.example/\", webhookSecretFrom: {env: HOOK_SECRET}}\n%s\n", daemonOf(ts, args[0]).address, strings.Join(lines, "\n"))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".yaml"), []byte(text), 0o644))
 }
 

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
 		"relay":   func() { relay(os.Args[1], os.Args[2]) },
 		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },
+		"mailserver": func() { mailServer(os.Args[1], os.Args[2]) },
 	})
 }
 

@@ -54,6 +54,10 @@ func (e *Environment) NamedFiles() []NamedFile {
 	}
 	for _, n := range c.Notify {
 		secret(n.Secret.File)
+		if m := n.Email; m != nil {
+			secret(m.Username.File)
+			connection(m.TLS)
+		}
 	}
 	for _, c := range c.Clusters {
 		if c.Restart != nil {
@@ -211,6 +215,10 @@ func (e *Environment) addRuntimeUses() {
 	u.secret("serve.webhookSecretFrom", c.Serve.WebhookSecret, false)
 	for _, n := range c.Notify {
 		u.secret("notify."+n.Name+".secretFrom", n.Secret, false)
+		if m := n.Email; m != nil {
+			u.secret("notify."+n.Name+".email.usernameFrom", m.Username, false)
+			u.tls("notify."+n.Name+".email.tls", followTLS(m.TLS, TLSConfig), false)
+		}
 	}
 	for _, r := range c.Redirect {
 		switch {

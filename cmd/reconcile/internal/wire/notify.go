@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -30,7 +31,19 @@ func (e *Environment) notifier() *notify.Notifier {
 }
 
 func notifyTarget(t schema.NotifyTarget) notify.Target {
-	return notify.Target{Name: t.Name, URL: t.URL, Secret: secretReader(t.Secret), Format: notify.Format(t.Format), MinSeverity: t.MinSeverity}
+	out := notify.Target{Name: t.Name, URL: t.URL, Secret: secretReader(t.Secret), Format: notify.Format(t.Format), MinSeverity: t.MinSeverity}
+	if m := t.Email; m != nil {
+		out.Email = notify.Email{From: m.From, To: m.To, Username: secretReader(m.Username), TLS: followTLS(m.TLS, TLSConfig).getter()}
+	}
+	return out
+}
+
+// statusPage is where a topology stands on the page of the daemon; empty: not said.
+func (e *Environment) statusPage(topology string) string {
+	if e.Config.Serve.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimRight(e.Config.Serve.PublicURL, "/") + "/#" + topology
 }
 
 // notifySource names this host, so that receivers tell several apart.
@@ -49,6 +62,7 @@ func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report
 	for _, r := range report.Results {
 		t, _ := report.Plan.Topology(r.Topology)
 		if event, ok := appliedEvent(r, t, report.Decisions[r.Topology].Commit); ok {
+			event.Link = e.statusPage(r.Topology)
 			n.Notify(event)
 		}
 	}

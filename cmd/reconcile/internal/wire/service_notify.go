@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 
 	"milvus-reconcile/plan"
@@ -16,16 +15,22 @@ import (
 // herald tells the targets of the configuration what the daemon finds and
 // does. Only the process that leads tells, so that replicas don't repeat it.
 type herald struct {
-	mu       sync.Mutex
-	notifier *notify.Notifier
-	targets  []schema.NotifyTarget     // of the notifier
-	seen     map[string][]plan.Finding // by the pass before, for each topology
-	told     map[string]*reconcile.Result
-	closing  sync.WaitGroup
+	mu          sync.Mutex
+	notifier    *notify.Notifier
+	targets     []schema.NotifyTarget     // of the notifier
+	environment *Environment              // of the newest configuration
+	seen        map[string][]plan.Finding // by the pass before, for each topology
+	stood       map[string][]plan.Finding // what was told of it
+	wanted      map[string]bool           // whether its approval was wanted
+	told        map[string]*reconcile.Result
+	closing     sync.WaitGroup
 }
 
 func newHerald() *herald {
-	return &herald{seen: map[string][]plan.Finding{}, told: map[string]*reconcile.Result{}}
+	return &herald{
+		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{},
+	}
 }
 
 // use takes over the targets of a configuration. What is queued for the old
@@ -37,6 +42,7 @@ func (h *herald) use(ctx context.Context, e *Environment) {
 	if !same {
 		h.notifier, h.targets = e.notifier(), e.Config.Notify
 	}
+	h.environment = e
 	h.mu.Unlock()
 	if old != nil && !same {
 		h.closing.Go(func() { h.end(ctx, old) })
@@ -62,25 +68,34 @@ func (h *herald) close(ctx context.Context) {
 }
 
 // judged tells what a pass found and did. A finding is raised when two passes
-// saw it, and is over when one doesn't.
+// saw it, and resolved when it is over.
 func (h *herald) judged(s daemon.TopologyStatus, leads bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before := h.seen[s.Name]
-	h.seen[s.Name] = s.Plan.Findings
-	result, known := h.told[s.Name]
-	h.told[s.Name] = s.Result
-	if h.notifier == nil || !leads {
+	if h.notifier == nil {
 		return
 	}
-	h.notifier.Findings(s.Name, s.Commit, seenTwice(before, s.Plan.Findings))
+	wanted := h.wantedApproval(s)
+	stand := confirmed(h.seen[s.Name], h.stood[s.Name], s, wanted != nil && !h.wanted[s.Name])
+	h.seen[s.Name], h.stood[s.Name], h.wanted[s.Name] = s.Plan.Findings, stand, wanted != nil
+	result, known := h.told[s.Name]
+	h.told[s.Name] = s.Result
+	if !leads {
+		return
+	}
+	link := h.environment.statusPage(s.Name)
+	pass := notify.Pass{
+		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
+		Wanted: wanted, Settled: settled(s), InSync: s.Plan.InSync,
+	}
 	if s.Result != nil && (!known || s.Result != result) {
 		if event, ok := appliedEvent(*s.Result, s.Plan, s.Commit); ok {
-			h.notifier.Notify(event)
+			pass.News = append(pass.News, event)
 		}
 	}
+	h.notifier.Pass(pass)
 	h.notifier.Notify(notify.Event{
-		Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s),
+		Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
 	})
 }
 
@@ -94,15 +109,9 @@ func (h *herald) heard(e daemon.Event) {
 	if h.notifier != nil {
 		h.notifier.Notify(notify.Event{
 			Kind: notify.KindLapsed, Topology: e.Topology, Cluster: e.Cluster, Code: plan.Code(e.Code),
-			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At,
+			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At, Link: h.environment.statusPage(e.Topology),
 		})
 	}
-}
-
-func seenTwice(before, now []plan.Finding) []plan.Finding {
-	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool {
-		return !slices.ContainsFunc(before, func(b plan.Finding) bool { return b.Code == f.Code && b.Cluster == f.Cluster })
-	})
 }
 
 // commitState is how far a commit has come, for the forge.

@@ -1,0 +1,152 @@
+package wire
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/schema"
+)
+
+// notEndedByApproval are the denials that another approval does not end, or not surely.
+var notEndedByApproval = []string{
+	approval.CodeAlreadyUsed, approval.CodeNothingConfigured, approval.CodeGitUnreadable, approval.CodeKeysUnreadable,
+}
+
+// wantsApproval says whether a change waits for nothing but people who approve it: what
+// blocks it otherwise is being probed, or can be accepted with the approval.
+func wantsApproval(s daemon.TopologyStatus) bool {
+	t := s.Plan
+	if t.Transition == plan.TransitionNone || t.Resumed || t.Primary == "" || s.Decision.Approved() || slices.Contains(notEndedByApproval, s.Decision.Code) {
+		return false
+	}
+	switch s.State {
+	case daemon.StateApplying, daemon.StateSuspended, daemon.StateInSync:
+		return false
+	}
+	return !slices.ContainsFunc(t.Blocking(s.Decision.Accepted), func(f plan.Finding) bool {
+		return !f.Acceptable && f.Code != plan.CodePrimaryNotProbed
+	})
+}
+
+// wantedApproval is what people are told of it; nil: no approval is wanted.
+func (h *herald) wantedApproval(s daemon.TopologyStatus) *notify.Event {
+	if !wantsApproval(s) {
+		return nil
+	}
+	t, e := s.Plan, h.environment
+	severity := plan.SeverityWarning
+	if t.Transition == plan.TransitionFailover {
+		severity = plan.SeverityCritical
+	}
+	out := &notify.Event{
+		Kind: notify.KindWanted, Topology: s.Name, Cluster: t.Primary, Code: plan.Code(s.Decision.Code), Severity: severity,
+		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository),
+	}
+	lines := []string{whoApproves(e, t.Transition)}
+	if s.Decision.Code != approval.CodeMissing {
+		lines = append(lines, s.Decision.Code+": "+strings.Join(strings.Fields(s.Decision.Detail), " "))
+	}
+	out.Message = strings.Join(append(lines, stakes(t)...), "\n")
+	out.Remedy = "Each of them types this, with the reason"
+	if accept := acceptable(s); len(accept) > 0 {
+		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")
+	}
+	if e.Config.Mode == schema.ModeApply {
+		out.Remedy += ". This daemon then carries it out."
+	} else {
+		out.Remedy += ". Then an operator types 'reconcile apply " + s.Name + "': this daemon only observes."
+	}
+	return out
+}
+
+// stakes say what a failover does that cannot be taken back, and what comes before it.
+func stakes(t plan.TopologyPlan) []string {
+	if t.Transition != plan.TransitionFailover {
+		return nil
+	}
+	loss := "How many writes are lost is not known."
+	if w := t.DataLoss; w != nil && w.Upper != nil {
+		loss = "May lose up to " + plan.UpperBoundText(*w.Upper) + " of writes."
+	}
+	out := []string{"It promotes " + t.Primary + " by force, which cannot be undone. " + loss}
+	if t.OldPrimary != "" {
+		out = append(out, "First cut applications off "+t.OldPrimary+".")
+	}
+	return out
+}
+
+// acceptable are the options that accept what blocks.
+func acceptable(s daemon.TopologyStatus) []string {
+	var out []string
+	for _, f := range s.Plan.Blocking(s.Decision.Accepted) {
+		if option := "--accept " + string(f.Code); f.Acceptable && !slices.Contains(out, option) {
+			out = append(out, option)
+		}
+	}
+	return out
+}
+
+// namedApprovers bounds how many people a message names.
+const namedApprovers = 8
+
+// whoApproves says how many people a change needs, and who they may be.
+func whoApproves(e *Environment, t plan.Transition) string {
+	many := "One"
+	if need := e.Policy.QuorumFor(t); need > 1 {
+		many = strconv.Itoa(need)
+	}
+	but := ""
+	if !e.Policy.AuthorMayApprove {
+		but = ", other than who wrote the change"
+	}
+	names, more := approvers(e), ""
+	if len(names) == 0 {
+		return "It needs the approval of people of approval.allowedSigners: " + strings.ToLower(many) + but + "."
+	}
+	if over := len(names) - namedApprovers; over > 0 {
+		names, more = names[:namedApprovers], fmt.Sprintf(" and %d more", over)
+	}
+	return many + " of these people must approve it" + but + ": " + strings.Join(names, ", ") + more + "."
+}
+
+// approvers are the e-mails whose keys count now; none: they cannot be told.
+func approvers(e *Environment) []string {
+	now := time.Now
+	if e.options.Clock != nil {
+		now = e.options.Clock
+	}
+	read, err := e.ReadKeys()
+	if err != nil {
+		return nil
+	}
+	keys, err := gitsource.Approvers(read.AllowedSigners, read.Keyring, now())
+	if err != nil {
+		return nil
+	}
+	return approval.Elect(keys, now(), 1, 0).Names
+}
+
+// settled says why no approval is wanted.
+func settled(s daemon.TopologyStatus) string {
+	blocking := s.Plan.Blocking(s.Decision.Accepted)
+	switch {
+	case s.Plan.Transition == plan.TransitionNone:
+		return "no change is open"
+	case s.Decision.Verdict == approval.VerdictApproved && len(s.Decision.By) > 0:
+		return "approved by " + strings.Join(s.Decision.By, ", ")
+	case s.Decision.Approved() || s.Plan.Resumed:
+		return "the " + s.Plan.Transition.String() + " goes on"
+	case len(blocking) > 0:
+		return "the " + s.Plan.Transition.String() + " is blocked by " + string(blocking[0].Code)
+	default:
+		return s.Decision.Code
+	}
+}

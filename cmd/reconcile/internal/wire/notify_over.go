@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"slices"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/daemon"
+)
+
+// confirmed are the findings that stand by now: those that two passes saw, and those
+// that were told before and are not over in truth. The findings of a change are news from
+// Git and stand at once when its approval is first asked for.
+func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool) []plan.Finding {
+	out := slices.Clone(s.Plan.Findings)
+	if !fresh {
+		out = seenTwice(before, s.Plan.Findings)
+	}
+	out = slices.DeleteFunc(out, func(f plan.Finding) bool { return foretold(f, s.Plan) && !holds(stood, f) })
+	for _, f := range stood {
+		if !holds(out, f) && (holds(s.Plan.Findings, f) || !over(f, s)) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// foretold says whether a finding tells what a failover will leave behind: it is told once
+// that is so.
+func foretold(f plan.Finding, t plan.TopologyPlan) bool {
+	return f.Code == plan.CodeStalePrimary && t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary
+}
+
+func holds(in []plan.Finding, f plan.Finding) bool {
+	return slices.ContainsFunc(in, func(g plan.Finding) bool { return g.Code == f.Code && g.Cluster == f.Cluster })
+}
+
+func seenTwice(before, now []plan.Finding) []plan.Finding {
+	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool { return !holds(before, f) })
+}
+
+// over says whether what a finding tells is over in truth. That a pass does not find it
+// proves nothing while a change is under way, for which the planner leaves out what the
+// change will end, nor where the clusters that it is about were not seen.
+func over(f plan.Finding, s daemon.TopologyStatus) bool {
+	if s.Plan.Resumed || s.State == daemon.StateApplying {
+		return false
+	}
+	switch f.Code {
+	case plan.CodeNoPrimary:
+		return slices.ContainsFunc(s.Plan.Clusters, writes)
+	case plan.CodeSplitBrain, plan.CodeOutOfBandFailover:
+		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return !seen(c) && c.DesiredRole != plan.RoleDetached })
+	case plan.CodeStalePrimary, plan.CodePromotionHalfDone:
+		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster && !seen(c) })
+	case plan.CodeReplicationStalled, plan.CodeLagObjective, plan.CodeChannelNotAttached:
+		return replicates(f.Cluster, s.Plan)
+	default:
+		return true
+	}
+}
+
+// seen says whether a cluster answers and told what it believes.
+func seen(c plan.ClusterPlan) bool {
+	return c.View.Reach == plan.ReachUp && c.View.Belief.Kind != plan.BeliefUnknown
+}
+
+// writes says whether a cluster was seen that is to be the primary and can take writes.
+func writes(c plan.ClusterPlan) bool {
+	kind := c.View.Belief.Kind
+	return c.DesiredRole == plan.RolePrimary && c.View.Reach == plan.ReachUp &&
+		(kind == plan.BeliefPrimary || kind == plan.BeliefStandalone || kind == plan.BeliefUnconfigured)
+}
+
+// replicates says whether a finding about the replication to a standby can have ended: the
+// standby and the primary answer, or it is no standby any more.
+func replicates(cluster string, t plan.TopologyPlan) bool {
+	i := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster })
+	if i < 0 || t.Clusters[i].DesiredRole != plan.RoleStandby {
+		return true
+	}
+	return seen(t.Clusters[i]) && slices.ContainsFunc(t.Clusters, writes)
+}
