@@ -190,13 +190,14 @@ func TestGuideUpgrades(t *testing.T) {
 
 // elsewhere are the pages whose lines no guide types, and why.
 var elsewhere = map[string]string{
-	"README.md":         "TestReadmeByHand",
-	"docs/tutorial.md":  "TestTutorial",
-	"docs/ci.md":        "testdata/script/plan-observed.txtar",
-	"docs/cli.md":       "it is made from the commands, and its examples are parsed",
-	"docs/approvals.md": "testdata/script/approve-from-a-clone.txtar",
-	"docs/deploy.md":    ".ci/tools/deploy and .ci/tools/dist try what it installs",
-	"docs/sizing.md":    "it watches until somebody stops it: testdata/script/status-watch.txtar",
+	"README.md":             "TestReadmeByHand",
+	"docs/tutorial.md":      "TestTutorial",
+	"docs/ci.md":            "testdata/script/plan-observed.txtar",
+	"docs/cli.md":           "it is made from the commands, and its examples are parsed",
+	"docs/approvals.md":     "testdata/script/approve-from-a-clone.txtar",
+	"docs/deploy.md":        ".ci/tools/deploy and .ci/tools/dist try what it installs",
+	"docs/notifications.md": "a sample of a message: testdata/script/run-notify-people.txtar types what it says",
+	"docs/sizing.md":        "it watches until somebody stops it: testdata/script/status-watch.txtar",
 }
 
 // TestEveryGuideIsWalked: no page shows commands that nobody runs.
