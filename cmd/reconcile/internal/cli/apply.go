@@ -45,7 +45,7 @@ approval.`,
 func runApply(ctx context.Context, g *globals, o applyOptions, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	g.keepFor = wire.KeptConnections // the look under the lock goes where the first one went
+	g.keepFor = wire.KeptConnections // the read under the lock uses the connections of the first read
 	e, err := g.options().Open(ctx)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	return worstExit(codes...)
 }
 
-// pinned reads the digests of a saved plan.
+// readDigests returns the digest of each topology in a saved plan.
 func readDigests(path string) (map[string]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

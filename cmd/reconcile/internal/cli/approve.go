@@ -120,10 +120,9 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	return nil
 }
 
-// tagName finds a name for the tag that is free here and, if it is to be pushed,
-// there: the first, or the first with a number. It returns the earlier tags of that
-// name, too. None is replaced: a forge may forbid that, and what was fetched once
-// stays where it is.
+// tagName returns a name for the tag that is free in the clone and, with --push, at the
+// remote: first, or first with a number. earlier are the existing tags of that name. It
+// replaces none of them: a forge may forbid that, and other clones keep what they fetched.
 func (o approveOptions) tagName(ctx context.Context, dir, first string) (name string, earlier []string, err error) {
 	taken, err := desired.Git(ctx, dir, "", "for-each-ref", "--format=%(refname)", "refs/tags/failover")
 	if err != nil {
@@ -140,9 +139,9 @@ func (o approveOptions) tagName(ctx context.Context, dir, first string) (name st
 	return name, earlier, nil
 }
 
-// freeTag is the first name, or the first with the next number, beside refs that
-// are there. A ref is a file or a folder, never both: where somebody's odd tag stands
-// in the way of the folder, all of the name goes into one.
+// freeTag returns first, or first with the next number if refs has it already. Git cannot
+// have both a tag a and a tag a/b: if a tag has the name of a folder of first, the slashes
+// of first become hyphens.
 func freeTag(first string, refs []string) (name string, earlier []string) {
 	const below = "refs/tags/"
 	for dir := path.Dir(first); dir != "failover" && dir != "."; dir = path.Dir(dir) {
@@ -173,16 +172,16 @@ func freeTag(first string, refs []string) (name string, earlier []string) {
 	return fmt.Sprintf("%s-%d", first, next), earlier
 }
 
-// repositoryName is what the approval is to be bound to: what the command line
-// says, else what the operator's configuration says of this clone's repository if
-// this machine has it, else what the clone's own git says.
+// repositoryName returns the name that the approval is bound to: from --repository, else
+// from the configuration if it is on this machine and for this clone's repository, else
+// from git config reconcile.repository.
 func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir string) (string, error) {
 	if o.repository != "" {
 		return o.repository, approval.CheckRepository(o.repository)
 	}
 	own, err := desired.Git(ctx, dir, "", "config", "reconcile.repository")
 	if err != nil {
-		own = "" // git says so of what is not set
+		own = "" // git fails if it is not set
 	}
 	if _, err := os.Stat(g.options().ConfigPath()); err == nil {
 		config, err := g.options().ReadConfig()
@@ -201,8 +200,8 @@ func (o approveOptions) repositoryName(ctx context.Context, g *globals, dir stri
 	return own, approval.CheckRepository(own)
 }
 
-// cloneOf says whether a folder is a repository, or a clone of it by one of its
-// remotes. An approval in a copy for staging must not name production.
+// isCloneOf reports whether a folder is the repository at url, or has it as a remote. An
+// approval in a clone of staging must not name production.
 func isCloneOf(ctx context.Context, dir, url string) bool {
 	places := []string{dir}
 	if top, err := desired.Git(ctx, dir, "", "rev-parse", "--show-toplevel"); err == nil {
@@ -219,8 +218,8 @@ func isCloneOf(ctx context.Context, dir, url string) bool {
 	return slices.ContainsFunc(places, func(p string) bool { return repositoryAddress(p) == want })
 }
 
-// placeOf is the host and path of a repository, however it is reached: a path on
-// this machine, a URL, or user@host:path.
+// repositoryAddress returns the host and path of a repository given as a local path, a
+// URL, or user@host:path.
 func repositoryAddress(url string) string {
 	url = strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git")
 	rest, remote := url, false
@@ -247,8 +246,8 @@ func repositoryAddress(url string) string {
 	return strings.ToLower(host) + "/" + strings.Trim(at, "/")
 }
 
-// approvedDocument reads what would be approved, and demands that the target
-// is what it asks for.
+// approvedDocument reads the document to approve. It fails if the target is not its
+// primary.
 func approvedDocument(ctx context.Context, g *globals, dir, commit, target string) (desired.Revision, plan.Topology, error) {
 	defer g.showProgress("reading the topology files and their history")()
 	name, cluster, err := splitTarget(target)
@@ -276,12 +275,12 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 	return rev, t, nil
 }
 
-// claim is what the tag is to say, in the name that the user's git knows.
+// claim returns what the tag shall say, in the name of the user that git knows.
 func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t plan.Topology) (approval.Claim, error) {
 	primary, _ := t.Primary()
 	c := approval.Claim{Approved: []approval.Target{{Topology: t.Name, Cluster: primary.ID}}, Reason: strings.TrimSpace(o.reason)}
 	if c.Reason == "" {
-		return c, errors.New("--reason is needed: it stands in the ledger for whoever asks later")
+		return c, errors.New("--reason is needed: the ledger keeps it for people who ask later")
 	}
 	for key, to := range map[string]*string{"user.name": &c.By.Name, "user.email": &c.By.Email} {
 		var err error
@@ -315,8 +314,8 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 	return c, nil
 }
 
-// approvalText is the tag's message. It is read back before anybody signs it: a
-// reason of several lines must not become a trailer of its own.
+// tagMessage returns the message of the tag. It parses the message again and fails if it
+// says more than the claim: a reason of several lines must not become a trailer.
 func tagMessage(c approval.Claim, t plan.Topology) (string, error) {
 	message := fmt.Sprintf("Approve %s, generation %d\n\n%s", c.Approved[0], t.Generation, c.Trailers())
 	said, err := approval.ParseTrailers(message)
@@ -329,7 +328,7 @@ func tagMessage(c approval.Claim, t plan.Topology) (string, error) {
 	return message, nil
 }
 
-// savedDigest finds the digest of one topology in a saved plan.
+// savedDigest returns the digest of one topology in a saved plan.
 func savedDigest(path, topology string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

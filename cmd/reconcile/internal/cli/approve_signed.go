@@ -17,11 +17,11 @@ import (
 	"milvus-reconcile/reconcile/gitsource"
 )
 
-// dateTolerance is how far the date of a tag may lie outside the time in which it was
-// made: git counts in seconds, by a clock that may lag.
+// dateTolerance is how far the date of a tag may lie outside the time in which git made
+// it. Git counts in seconds, and its clock may lag.
 const dateTolerance = time.Minute
 
-// wantedTag is an approval as it is meant to be signed.
+// wantedTag is the tag that git is asked to sign.
 type wantedTag struct {
 	dir      string
 	name     string // below refs/tags/
@@ -32,9 +32,8 @@ type wantedTag struct {
 
 func (w wantedTag) ref() string { return "refs/tags/" + w.name }
 
-// sign has git make the tag, and reads it back as apply reads it. One that is not what
-// was meant is taken away again, before anybody can push it. It returns the tag's
-// object id.
+// sign has git create the tag, reads it back as apply does, and returns its object id. It
+// deletes a tag that differs from the wanted one, so that it cannot be pushed.
 func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
 	began := g.clock()
 	if _, err := desired.Git(ctx, w.dir, w.message, "tag", "--sign", "--cleanup=verbatim", "--file=-", w.name, w.commit); err != nil {
@@ -51,7 +50,7 @@ func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
 	return carrier.Object, nil
 }
 
-// read finds the tag where apply would find it.
+// read returns the tag as apply would read it.
 func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, error) {
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: w.dir, Path: g.pathOr("topologies")})
 	if err != nil {
@@ -70,7 +69,7 @@ func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, erro
 	return carriers[i], nil
 }
 
-// differs says in what a tag is not the one that was meant.
+// differs returns how a tag differs from the wanted one; nil if it does not.
 func (w wantedTag) differs(ctx context.Context, c approval.Carrier, began, ended time.Time) error {
 	signature := c.Signature
 	switch {
@@ -97,14 +96,13 @@ func (w wantedTag) differs(ctx context.Context, c approval.Carrier, began, ended
 	return nil
 }
 
-// push pushes the tag, and nothing else, and demands that the remote then has this
-// very object.
+// push pushes only the tag. It fails if the remote then has another object under its name.
 func (w wantedTag) push(ctx context.Context, remote, object string) error {
 	if _, err := desired.Git(ctx, w.dir, "", "push", "--no-follow-tags", "--", remote, w.ref()); err != nil {
 		return err
 	}
 	places, err := desired.Git(ctx, w.dir, "", "remote", "get-url", "--push", "--all", "--", remote)
-	if err != nil { // it is no remote of the clone's, but an address
+	if err != nil { // it is an address, not the name of a remote
 		places = remote
 	}
 	for place := range strings.Lines(places) {
@@ -126,8 +124,8 @@ func orNothing(found []string) string {
 	return found[0]
 }
 
-// configuredKey is the fingerprint of the SSH key that the user's git is told to sign
-// with; empty where that cannot be told, as with an OpenPGP key.
+// configuredKey returns the fingerprint of the SSH key in user.signingKey; "" if that is
+// not known, as with an OpenPGP key.
 func configuredKey(ctx context.Context, dir string) string {
 	if format, err := desired.Git(ctx, dir, "", "config", "gpg.format"); err != nil || format != "ssh" {
 		return ""
@@ -154,8 +152,8 @@ func configuredKey(ctx context.Context, dir string) string {
 	return ""
 }
 
-// fingerprint is that of a public key, or of a private key's public one where it can
-// be read without a passphrase.
+// fingerprint returns the SHA-256 fingerprint of an SSH public key, or of a private key
+// whose public key can be read without a passphrase; else "".
 func fingerprint(text []byte) string {
 	key, _, _, _, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {

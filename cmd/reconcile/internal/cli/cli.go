@@ -1,9 +1,8 @@
-// Package cli is the command line: it parses, wires the adapters together and
-// maps what came of it to an exit code. One file holds one command.
+// Package cli is the command line. Each file holds one command: its flags, one call, the
+// output and the exit code.
 //
-// It decides nothing about topologies: what is planned, approved and blocked
-// comes from the packages below it, and how it looks from render. Results go
-// to stdout, all else to stderr.
+// It decides nothing about topologies. The packages that it calls plan, approve and
+// block, and render writes the output. Results go to stdout, everything else to stderr.
 package cli
 
 import (
@@ -20,13 +19,12 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
-// Stdio is where a command reads and writes.
+// Stdio holds what a command reads from and writes to.
 type Stdio struct {
 	In  io.Reader
 	Out io.Writer
 	Err io.Writer
-	// Drill is for tests that stop or kill the process at a named point; nil
-	// for everybody else.
+	// TestHooks lets tests stop or kill the process at a named point; nil outside tests.
 	TestHooks *wire.TestHooks
 }
 
@@ -48,7 +46,7 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(ctx)
 	g.endTracing(ctx)
-	if errors.Is(err, errReaderGone) { // who went away did not want the rest
+	if errors.Is(err, errReaderGone) { // the reader closed the pipe and does not want the rest
 		err = nil
 	}
 	if err == nil && out.failed != nil && !g.acted {
@@ -87,8 +85,7 @@ out, but only for a commit that carries an approved failover annotation.`,
 	return root
 }
 
-// teachBuiltIn gives the commands that cobra brings their examples. They print
-// to out.
+// addBuiltInExamples adds examples to the commands that cobra provides. They print to out.
 func addBuiltInExamples(root *cobra.Command, out io.Writer) {
 	root.SetOut(out)
 	root.InitDefaultHelpCmd()

@@ -17,13 +17,14 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// completePatience bounds what a person waits for after a tab.
+// completionTimeout is the time limit of one completion.
 const completionTimeout = 2 * time.Second
 
-// completion is what a shell asks for.
+// completion returns the words that a shell offers after a tab.
 type completion = func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective)
 
-// completeTopologies offers names that the command line does not have yet.
+// completeTopologies offers topologies that the command line does not name yet, up to most
+// of them on one line.
 func (g *globals) completeTopologies(most int) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
@@ -37,7 +38,7 @@ func (g *globals) completeTopologies(most int) completion {
 	}
 }
 
-// anyNumber of topologies.
+// anyNumber means that a command takes any number of topologies.
 const anyNumber = 1 << 20
 
 // completeClusters offers TOPOLOGY/CLUSTER for clusters of those roles.
@@ -55,8 +56,8 @@ func (g *globals) completeClusters(roles ...plan.Role) completion {
 	}
 }
 
-// completeMembers offers clusters of the topology that the command line names, or
-// of every one before it does; without roles, whatever their role is.
+// completeMembers offers clusters of the topology that the command line names, or of all
+// topologies if it names none; without roles, clusters of any role.
 func (g *globals) completeMembers(roles ...plan.Role) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
@@ -74,8 +75,8 @@ func (g *globals) completeMembers(roles ...plan.Role) completion {
 	}
 }
 
-// completeCodes offers findings and denials, or only those that an approver may
-// accept.
+// completeCodes offers the codes of findings and denials, or only those that an approver
+// may accept.
 func completeCodes(acceptable bool) completion {
 	return func(_ *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
@@ -91,8 +92,8 @@ func completeCodes(acceptable bool) completion {
 	}
 }
 
-// knownTopologies are those that this machine holds: no completion goes over
-// the network. What cannot be read offers nothing.
+// knownTopologies returns the topologies of a repository on this machine. It makes no
+// call over the network and ignores what cannot be read.
 func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
@@ -104,7 +105,7 @@ func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
 	return nil
 }
 
-// localRepositories are where a command would look, nearest first.
+// localRepositories returns the repositories that a command would read, in its order.
 func (g *globals) localRepositories() []gitsource.Config {
 	if g.repo != "" {
 		return []gitsource.Config{{URL: g.repo, Ref: g.ref, Path: g.pathOr("topologies")}}
@@ -116,7 +117,8 @@ func (g *globals) localRepositories() []gitsource.Config {
 	return append(out, gitsource.Config{URL: ".", Ref: g.ref, Path: g.pathOr("topologies")})
 }
 
-// readTopologies reads a commit of a local repository, else plain files.
+// readTopologies reads the tracked commit of a local repository; without a repository it
+// reads plain files.
 func readTopologies(ctx context.Context, c gitsource.Config) ([]plan.Topology, error) {
 	dir := strings.TrimPrefix(c.URL, "file://")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -139,7 +141,7 @@ func readTopologies(ctx context.Context, c gitsource.Config) ([]plan.Topology, e
 	return topologies, nil
 }
 
-// completeFlags offers the words of the global options.
+// completeFlags offers the values of the global options.
 func completeFlags(root *cobra.Command) {
 	_ = root.RegisterFlagCompletionFunc("output", completeForms) // the flag is there
 	for name, words := range map[string][]cobra.Completion{
@@ -151,7 +153,7 @@ func completeFlags(root *cobra.Command) {
 	}
 }
 
-// complete gives each command the names that it takes.
+// complete sets what each command offers for its arguments and options.
 func (g *globals) complete(root *cobra.Command) {
 	topologies, one := g.completeTopologies(anyNumber), g.completeTopologies(1)
 	standbys := g.completeClusters(plan.RoleStandby)

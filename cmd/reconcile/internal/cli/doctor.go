@@ -62,7 +62,8 @@ func runDoctor(ctx context.Context, g *globals, names []string, upgrade string) 
 	return g.emit(func(w io.Writer, form string) error { return render.Doctor(w, form, d, g.tableOptions()) })
 }
 
-// doctorExit: a document that cannot be read keeps the answer open.
+// doctorExit returns the exit code of doctor. A document that cannot be read is an error,
+// since the answer for it is not known.
 func doctorExit(d render.Diagnosis, rev desired.Revision) ExitCode {
 	switch {
 	case len(rev.Problems) > 0:

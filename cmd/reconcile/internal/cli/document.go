@@ -13,10 +13,10 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// narrowest is the width of a table where none is known, or a smaller one is.
+// minWidth is the width of a table if the terminal is narrower or its width is not known.
 const minWidth = 80
 
-// documentOf hands a report to the renderers.
+// documentOf converts a report for the renderers.
 func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind, at time.Time) render.Document {
 	d := render.Document{
 		Plan: report.Plan, Kind: kind, GeneratedAt: at.UTC(), Folder: rev.Folder,
@@ -38,7 +38,7 @@ func (g *globals) tableOptions() render.TableOptions {
 	return render.TableOptions{Width: max(g.width(), minWidth), Color: g.colored()}
 }
 
-// width is what $COLUMNS says, else what the terminal has; 0 is not known.
+// width returns $COLUMNS, else the width of the terminal; 0 if neither is known.
 func (g *globals) width() int {
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
 		return columns
@@ -54,7 +54,7 @@ func (g *globals) width() int {
 	return columns
 }
 
-// writeApply renders what an apply did, beside the plan that it carried out.
+// writeApply renders what an apply did, with the plan that it carried out.
 func (g *globals) writeApply(w io.Writer, form string, d render.Document, report reconcile.Report) error {
 	results := make([]render.Result, 0, len(report.Results))
 	for _, r := range report.Results {

@@ -15,12 +15,11 @@ const (
 	ExitUnverified  ExitCode = 5 // something may have changed and was not verified
 )
 
-// exitRank orders exit codes when several topologies differ; the first that
-// occurs wins.
+// exitRank orders exit codes. If topologies have different ones, the first in this order
+// wins.
 var exitRank = []ExitCode{ExitUnverified, ExitError, ExitBlocked, ExitNotApproved, ExitChanges, ExitOK}
 
-// worstExit picks the exit code of a whole command from those of its
-// topologies.
+// worstExit returns the exit code of a command from those of its topologies.
 func worstExit(codes ...ExitCode) ExitCode {
 	for _, rank := range exitRank {
 		for _, c := range codes {
@@ -32,7 +31,7 @@ func worstExit(codes ...ExitCode) ExitCode {
 	return ExitOK
 }
 
-// exitOf is the exit code of one applied topology.
+// exitOf returns the exit code of one outcome of apply.
 func exitOf(o reconcile.Outcome) ExitCode {
 	switch o {
 	case reconcile.OutcomeUnchanged, reconcile.OutcomeApplied:

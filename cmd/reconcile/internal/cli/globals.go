@@ -24,10 +24,10 @@ const (
 	defaultConcurrency = 16
 )
 
-// globals are the options of every command and what it leaves behind.
+// globals holds the options that every command has, and the state of the output.
 type globals struct {
 	std   Stdio
-	lines *queue // that std.Err is
+	lines *queue // the same as std.Err
 	clock func() time.Time
 	after func(time.Duration) <-chan time.Time
 
@@ -43,23 +43,23 @@ type globals struct {
 	logLevel    string
 	color       string
 
-	// keepFor is how old the connections of looks may become (apply, run).
+	// keepFor is the maximum age of a connection that reads a cluster (apply, run).
 	keepFor time.Duration
 
-	// stopTracing sends the spans that are left; nil: there are none.
+	// stopTracing sends the remaining spans; nil if tracing did not start.
 	stopTracing func(context.Context) error
 
 	loader desired.Loader
 
 	exit  ExitCode
-	acted bool // the exit code says what was done, whether or not it could be shown
+	acted bool // the exit code says what was done, even if the result could not be written
 
 	// quiet: no progress is shown (run, status --watch).
 	quiet    bool
 	terminal func(io.Writer) bool
 	stderr   sync.Mutex      // over stderr, waits and drawn
-	waiting  <-chan struct{} // the wait that is under way; nil: none
-	drawn    bool            // its line stands on the terminal
+	waiting  <-chan struct{} // closed when the current wait ends; nil if there is none
+	drawn    bool            // the terminal shows a progress line
 }
 
 func (g *globals) flags(root *cobra.Command) {
@@ -85,8 +85,8 @@ func (g *globals) flags(root *cobra.Command) {
 	}
 }
 
-// check refuses global options that make no sense, all at once, before the
-// command looks at anything.
+// check returns one error for all bad values of global options, before the command does
+// anything.
 func (g *globals) check(cmd *cobra.Command) error {
 	bad := g.checkForms(cmd)
 	for _, c := range []struct{ name, value, allowed string }{
@@ -110,7 +110,7 @@ func (g *globals) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// options are what the adapters are told of the command line.
+// options returns what the command line says to package wire.
 func (g *globals) options() wire.Options {
 	return wire.Options{
 		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
@@ -122,14 +122,14 @@ func (g *globals) options() wire.Options {
 // writer renders a result in one form.
 type writer func(w io.Writer, kind string) error
 
-// emit writes the result to stdout in the form of --output, and to the files
-// of --output-file. A file that cannot be written keeps nothing from stdout.
+// emit writes the result to stdout in the form of --output, and to the files of
+// --output-file. If a file cannot be written, stdout still gets the result.
 func (g *globals) emit(write writer) error {
 	out, err := g.renderOutputs(write)
 	return errors.Join(err, g.print(out))
 }
 
-// print writes to stdout. A reader that went away did not want the rest.
+// print writes to stdout. A closed pipe is no error: its reader does not want the rest.
 func (g *globals) print(out []byte) error {
 	if _, err := g.std.Out.Write(out); err != nil && !errors.Is(err, errReaderGone) {
 		return fmt.Errorf("write the result: %w", err)
@@ -137,9 +137,8 @@ func (g *globals) print(out []byte) error {
 	return nil
 }
 
-// report is emit for a command that has acted. Its exit code says what was
-// done, whether or not the result could be written: 1 would say that nothing was
-// sent.
+// emitAfterAction is emit for a command that has changed clusters. Its exit code says what
+// was done even if the result cannot be written, since 1 would mean that nothing was sent.
 func (g *globals) emitAfterAction(write writer) {
 	g.acted = true
 	if err := g.emit(write); err != nil {
@@ -147,7 +146,7 @@ func (g *globals) emitAfterAction(write writer) {
 	}
 }
 
-// make renders a result for stdout, and writes the files of --output-file.
+// renderOutputs returns the result for stdout and writes the files of --output-file.
 func (g *globals) renderOutputs(write writer) ([]byte, error) {
 	var out bytes.Buffer
 	if err := write(&out, g.output); err != nil {
@@ -167,7 +166,7 @@ func (g *globals) renderOutputs(write writer) ([]byte, error) {
 	return out.Bytes(), errors.Join(unwritten...)
 }
 
-// colored says whether the table may use colour.
+// colored reports whether the table may use colour.
 func (g *globals) colored() bool {
 	switch g.color {
 	case "always":

@@ -26,8 +26,8 @@ func newHistory(g *globals) *cobra.Command {
 	}
 }
 
-// runHistory needs neither Git nor a cluster. A damaged ledger is shown up to
-// the damage, with the error.
+// runHistory reads only the ledger. It shows a damaged ledger up to the damage, with the
+// error.
 func runHistory(ctx context.Context, g *globals, topology string) error {
 	e, err := g.options().ForLedger()
 	if err != nil {

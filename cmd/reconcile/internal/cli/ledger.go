@@ -49,7 +49,7 @@ If there is a backup, restore the newest one first.`,
 	return cmd
 }
 
-// withLedger opens the ledger alone: neither Git nor a cluster is needed.
+// withLedger opens only the ledger, neither Git nor a cluster, and calls do.
 func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l *ledger.Ledger, where string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -79,10 +79,10 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 		lines = append(lines, [2]string{"born", formatTime(born)},
 			[2]string{"records", fmt.Sprintf("%d, the newest of %s", len(s.History("")), formatTime(s.Newest()))})
 	} else {
-		lines = append(lines, [2]string{"records", "none: the first apply or run makes it"})
+		lines = append(lines, [2]string{"records", "none: the first apply or run creates it"})
 	}
 	if at, accepted := s.Accepted(); accepted {
-		lines = append(lines, [2]string{"accepted", formatTime(at) + ": an approval dated before that counts no more"})
+		lines = append(lines, [2]string{"accepted", formatTime(at) + ": an approval dated before that no longer counts"})
 	}
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
@@ -103,13 +103,13 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 	}
 	var out strings.Builder
 	if done.Why != "" {
-		fmt.Fprintf(&out, "What spoke against it: %s\n", printable(done.Why))
+		fmt.Fprintf(&out, "Why it was refused: %s\n", printable(done.Why))
 	}
 	if done.Aside != "" {
-		fmt.Fprintf(&out, "What could not be read is kept as %s\n", printable(done.Aside))
+		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", printable(done.Aside))
 	}
 	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", printable(where), done.Records)
-	fmt.Fprintln(&out, "An approval that is dated before now counts no more. Approve again: reconcile approve TOPOLOGY/CLUSTER --reason WHY --push")
+	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again: reconcile approve TOPOLOGY/CLUSTER --reason WHY --push")
 	return g.print([]byte(out.String()))
 }
 

@@ -18,15 +18,14 @@ type message struct {
 	Msg      string `json:"msg"`
 }
 
-// tell prints what a command waits for or found out on its way. It may be
-// called at once from several topologies.
+// info prints information. It is safe for concurrent use.
 func (g *globals) info(topology, text string) {
 	if g.logLevel != "warn" && g.logLevel != "error" {
 		g.writeMessage("info", topology, text)
 	}
 }
 
-// warn prints what must not be missed.
+// warn prints a warning.
 func (g *globals) warn(topology, text string) {
 	if g.logLevel != "error" {
 		g.writeMessage("warn", topology, text)
@@ -42,10 +41,10 @@ func (g *globals) writeMessage(level, topology, text string) {
 	g.stderr.Lock()
 	defer g.stderr.Unlock()
 	g.erase()
-	_, _ = g.std.Err.Write(g.line(level, topology, text)) // who cannot read stderr cannot be told of it
+	_, _ = g.std.Err.Write(g.line(level, topology, text)) // stderr is the only place to report it
 }
 
-// line is a message in the form of --log-format.
+// line formats a message as --log-format says.
 func (g *globals) line(level, topology, text string) []byte {
 	if g.logFormat == "json" {
 		var b bytes.Buffer
@@ -55,19 +54,19 @@ func (g *globals) line(level, topology, text string) []byte {
 	return fmt.Appendf(nil, "%s: %s\n", printable(cmp.Or(topology, "reconcile")), printable(text))
 }
 
-// leftOut tells how many lines were left out since nobody read the others.
+// droppedNotice returns the message that says how many lines were dropped.
 func (g *globals) droppedNotice(lines int) []byte {
 	return g.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
 }
 
-// messages lets the adapters tell what they do.
+// messages is the wire.Messages of the command line.
 type messages struct{ g *globals }
 
 func (m messages) Doing(what string) func() { return m.g.showProgress(what) }
 func (m messages) Tell(topic, text string)  { m.g.info(topic, text) }
 func (m messages) Warn(topic, text string)  { m.g.warn(topic, text) }
 
-// printable makes control characters of foreign text visible, line by line.
+// printable escapes control characters, but keeps line ends.
 func printable(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {

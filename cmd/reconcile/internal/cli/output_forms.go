@@ -13,15 +13,15 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 )
 
-// The forms that results have: those of a plan, and those of other answers.
+// The output forms of a plan, of other results, and of the history.
 var (
 	planForms    = []string{render.FormTable, render.FormJSON, render.FormYAML, render.FormMarkdown, render.FormJUnit, render.FormSARIF}
 	answerForms  = []string{render.FormTable, render.FormJSON, render.FormYAML}
 	historyForms = append(slices.Clone(answerForms), render.FormMarkdown)
 )
 
-// commandForms are the forms of each command's result. A command that is not
-// here prints what has one form only, and takes neither -o nor --output-file.
+// commandForms lists the output forms of each command. A command that is not listed has
+// one form only, and takes neither -o nor --output-file.
 var commandForms = map[string][]string{
 	"plan": planForms, "drift": planForms, "status": planForms, "show": planForms, "propose": planForms, "adopt": planForms,
 	"apply": answerForms, "fence": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
@@ -29,7 +29,7 @@ var commandForms = map[string][]string{
 	"history": historyForms,
 }
 
-// formsOf are the forms of a command below the root.
+// formsOf returns the output forms of a top-level command; nil if it has one form only.
 func formsOf(cmd *cobra.Command) []string {
 	if !cmd.HasParent() || cmd.Parent().HasParent() {
 		return nil
@@ -37,7 +37,7 @@ func formsOf(cmd *cobra.Command) []string {
 	return commandForms[cmd.Name()]
 }
 
-// teachForms says in the help of each command which forms it has.
+// documentForms adds the output forms to the help of each command.
 func documentForms(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		forms := formsOf(cmd)
@@ -51,7 +51,7 @@ func documentForms(root *cobra.Command) {
 	}
 }
 
-// completeForms offers the forms that the command has.
+// completeForms offers the output forms of the command.
 func completeForms(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var out []cobra.Completion
 	for _, form := range formsOf(cmd) {
@@ -62,8 +62,8 @@ func completeForms(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Compl
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// checkForms refuses a form that the command does not have, and a file that
-// cannot be written: a command must not act and then be unable to say what it did.
+// checkForms returns an error for each unknown form and each file that cannot be written.
+// It runs before the command acts, so that the command can say what it did.
 func (g *globals) checkForms(cmd *cobra.Command) []string {
 	forms := formsOf(cmd)
 	var bad []string
@@ -101,15 +101,14 @@ func hasForm(cmd *cobra.Command, form string) error {
 	return nil
 }
 
-// listed joins words as a sentence does.
+// listed joins words with commas, and the last one with the word last.
 func listed(words []string, last string) string {
 	n := len(words) - 1
 	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
 
-// writable says why a file could not be written, and leaves everything as it
-// was. Whatever is no plain file (a pipe, a device) is believed: to open it may
-// already mean something to its reader.
+// writable returns why a file could not be written. It changes nothing. It does not open
+// a pipe or a device, since its reader could notice, and takes it to be writable.
 func writable(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -129,7 +128,7 @@ func writable(path string) error {
 	return f.Close()
 }
 
-// creatable makes the file and takes it away again.
+// creatable creates the file and removes it.
 func creatable(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

@@ -12,39 +12,37 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// outliveReaders lets a write to a closed pipe fail instead of ending the process:
-// Go ends a program that writes to a closed stdout or stderr by SIGPIPE, unless it
-// asked for that signal (os/signal, "SIGPIPE"). A reader that went away must not
-// end an apply between its intent and its promotion. Programs that we start get
-// the signal as usual.
+// ignoreSIGPIPE makes a write to a closed pipe fail instead of ending the process. By
+// default Go ends a program that writes to a closed stdout or stderr, unless it handles
+// the signal (os/signal, "SIGPIPE"). That must not happen between the intent and the
+// promotion of an apply. Child processes get the signal as usual.
 func ignoreSIGPIPE() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
-// silenceLibraries keeps what gRPC would write to stderr by itself from it: such a
-// write waits for its reader. What it finds out comes back as an error.
+// discardGRPCLogs discards what gRPC writes to stderr by itself, since such a write waits
+// for its reader. gRPC also returns its errors.
 var discardGRPCLogs = sync.OnceFunc(func() {
 	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
 		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	}
 })
 
-// errReaderGone is how a write to stdout fails that nobody reads any more. It ends what
-// would go on for its reader.
-var errReaderGone = errors.New("nobody reads the result any more")
+// errReaderGone is the error of a write to stdout after its reader closed the pipe. It
+// ends a command that repeats its output.
+var errReaderGone = errors.New("the reader of the result has closed the pipe")
 
 const (
-	// queuedLines is how many lines wait for a reader who is slow.
+	// queuedLines is how many lines wait for a slow reader of stderr.
 	queuedLines = 4096
-	// lastLinesWithin is for how long the end of the process waits for the reader of
-	// its lines, and flushWithin for how long a result does.
+	// exitFlushTimeout is how long the end of the process waits until its lines are
+	// read; flushTimeout is how long a result waits.
 	exitFlushTimeout = 2 * time.Second
 	flushTimeout     = time.Second
 )
 
-// queue is a writer that never waits for its reader: what is sent to a cluster must
-// not wait since whoever reads stderr does not. What finds the queue full is left
-// out, and counted.
+// queue is a writer that never waits for its reader, so that a slow reader of stderr does
+// not delay requests to clusters. It drops and counts lines that find the queue full.
 type queue struct {
 	to    io.Writer
 	lines chan []byte
@@ -52,11 +50,11 @@ type queue struct {
 
 	mu      sync.Mutex
 	closed  bool
-	pending int           // lines that are not written yet
-	drained chan struct{} // closed when none is; nil while none is
-	stuck   bool          // a flush waited in vain since none was pending
-	dropped int           // lines left out that nobody was told of
-	// told makes the line that tells how many were left out; counted hears of each.
+	pending int           // lines not written yet
+	drained chan struct{} // closed when no line is pending; nil while none is
+	stuck   bool          // a flush timed out, and lines are still pending
+	dropped int           // dropped lines that no notice reported yet
+	// makeNotice makes the line that reports dropped lines; count is called for each.
 	makeNotice func(lines int) []byte
 	count      func()
 }
@@ -77,8 +75,7 @@ func (q *queue) write() {
 	}
 }
 
-// written notes that a line was. With none left to write it returns the notice of
-// those that were left out.
+// written counts a written line. If none is pending, it returns a notice of dropped lines.
 func (q *queue) written() []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -90,7 +87,8 @@ func (q *queue) written() []byte {
 	return q.notice()
 }
 
-// notice takes what is to be told of lines left out; the lock is held.
+// notice returns the notice of dropped lines, or nil, and resets their number. The caller
+// holds the lock.
 func (q *queue) notice() []byte {
 	n := q.dropped
 	if n == 0 || q.makeNotice == nil {
@@ -100,21 +98,21 @@ func (q *queue) notice() []byte {
 	return q.makeNotice(n)
 }
 
-// tellBy has lines that were left out told by the line that told makes, and counted.
+// onDropped sets what makes the notice of dropped lines, and what counts each of them.
 func (q *queue) onDropped(makeNotice func(lines int) []byte, count func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.makeNotice, q.count = makeNotice, count
 }
 
-// Write takes one line. It always says that it wrote it.
+// Write queues one line. It never fails.
 func (q *queue) Write(p []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return len(p), nil
 	}
-	room := cap(q.lines) - len(q.lines) // nobody else puts lines in
+	room := cap(q.lines) - len(q.lines) // only the holder of the lock adds lines
 	if room == 0 || q.dropped > 0 && room == 1 {
 		q.dropped++
 		if q.count != nil {
@@ -129,7 +127,7 @@ func (q *queue) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// put queues a line; the lock is held, and there is room.
+// put queues a line. The caller holds the lock, and there is room.
 func (q *queue) put(line []byte) {
 	if q.pending == 0 {
 		q.drained = make(chan struct{})
@@ -138,7 +136,7 @@ func (q *queue) put(line []byte) {
 	q.lines <- line
 }
 
-// flush waits until all lines are written, but not for a reader who does not read.
+// flush waits until all lines are written, at most flushTimeout.
 func (q *queue) flush() {
 	q.mu.Lock()
 	drained, stuck := q.drained, q.stuck
@@ -155,7 +153,7 @@ func (q *queue) flush() {
 	}
 }
 
-// close writes what waits, until the time is over.
+// close writes the pending lines, until limit fires.
 func (q *queue) close(limit <-chan time.Time) {
 	q.mu.Lock()
 	if !q.closed {
@@ -169,12 +167,12 @@ func (q *queue) close(limit <-chan time.Time) {
 	}
 }
 
-// results is stdout, beside the lines on stderr: what was said before a result stands
-// before it where both go to one place.
+// results writes to stdout. It first flushes stderr, so that messages before a result
+// also precede it if both go to one file.
 type results struct {
 	to     io.Writer
 	lines  *queue
-	failed error // of the first write that failed while there was a reader
+	failed error // the first write error other than a closed pipe
 }
 
 func (r *results) Write(p []byte) (int, error) {
@@ -189,7 +187,7 @@ func (r *results) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// fileOf is the file that a writer of ours writes to.
+// fileOf returns the file that a queue or results writes to.
 func fileOf(w io.Writer) (*os.File, bool) {
 	switch ours := w.(type) {
 	case *queue:

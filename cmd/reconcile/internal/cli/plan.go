@@ -56,7 +56,7 @@ configuration, so it checks no approval and makes no probes.
 	return cmd
 }
 
-// runAnyPlan plans against the clusters, or from less.
+// runAnyPlan plans against the clusters, from the documents alone, or from a saved status.
 func runAnyPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -95,7 +95,7 @@ func runPlan(ctx context.Context, g *globals, o planOptions, names []string) err
 	})
 }
 
-// planExit is the exit code of a plan: a blocked transition outranks changes.
+// planExit returns the exit code of a plan. A blocked transition outranks changes.
 func planExit(report reconcile.Report, rev desired.Revision, detailed bool) ExitCode {
 	codes := []ExitCode{ExitOK}
 	if len(rev.Problems) > 0 {
@@ -112,8 +112,8 @@ func planExit(report reconcile.Report, rev desired.Revision, detailed bool) Exit
 	return worstExit(codes...)
 }
 
-// refused says whether something that Git wants is blocked. Two writers beside
-// a topology at rest are shown, and are nothing that this commit asks for.
+// blocksRequest reports whether a finding blocks what the commit asks for. If it asks for
+// no transition, a split brain is shown but does not count: the commit does not ask for it.
 func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
 	for _, f := range t.Blocking(report.Decisions[t.Name].Accepted) {
 		if t.Transition != plan.TransitionNone || f.Code != plan.CodeSplitBrain {

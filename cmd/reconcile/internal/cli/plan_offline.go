@@ -13,8 +13,8 @@ import (
 	"milvus-reconcile/reconcile/gitsource"
 )
 
-// runOfflinePlan plans from the documents alone: it reads no configuration and
-// calls no cluster, so it can serve a pull request from a fork.
+// runOfflinePlan plans from the documents alone. It reads no configuration and calls no
+// cluster, so it is safe for a pull request from a fork.
 func runOfflinePlan(ctx context.Context, g *globals, o planOptions, names []string) error {
 	rev, err := g.cloneRevision(ctx, o, names)
 	if err != nil {
@@ -23,7 +23,7 @@ func runOfflinePlan(ctx context.Context, g *globals, o planOptions, names []stri
 	return g.writeUnapplicable(plan.Offline(rev.Desired, plan.Memory{Now: g.clock()}), rev, o, render.ObservedNone)
 }
 
-// runObservedPlan plans from what somebody else saw.
+// runObservedPlan plans from a status that another machine observed.
 func runObservedPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
 	views, err := g.readObserved(o.observed)
 	if err != nil {
@@ -54,7 +54,7 @@ func (g *globals) readObserved(path string) ([]plan.View, error) {
 	return views, nil
 }
 
-// writeUnapplicable prints a plan that this process did not look for itself.
+// writeUnapplicable prints a plan that rests on no observation of this process.
 func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o planOptions, by render.Observation) error {
 	report := reconcile.Report{Plan: planned}
 	g.exit = planExit(report, rev, o.detailedExitcode)
@@ -63,8 +63,8 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o p
 	return g.emit(func(w io.Writer, kind string) error { return g.writeDocument(w, kind, d) })
 }
 
-// cloneRevision reads the topologies of a clone without a configuration. With a
-// base, what the base says is what the change starts from.
+// cloneRevision reads the topologies of a clone without a configuration. With --base, the
+// change starts from the documents at that commit.
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
 	defer g.showProgress("reading the topology files and their history")()
 	url := g.repo

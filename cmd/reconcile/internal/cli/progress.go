@@ -7,17 +7,15 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// progressEvery is after how long a wait is shown, and how often again.
+// progressEvery is when a wait is first shown, and the time between two updates.
 const progressEvery = time.Second
 
-// eraseLine takes away what stands on the line of a terminal.
+// eraseLine clears the current line of a terminal.
 const eraseLine = "\r\x1b[K"
 
-// doing says on a terminal what a command waits for, as soon as that takes
-// longer than a second, on one line that goes away when done is called. Where
-// stderr is no terminal, or somebody else tells of the work (run, a watch that
-// redraws its page), nothing is shown. A wait within a wait is shown as the
-// outer one.
+// showProgress shows on a terminal what a command waits for, once that takes longer than
+// progressEvery, on one line that disappears when done is called. It shows nothing if
+// stderr is no terminal, or in run and status --watch. Of nested waits it shows the outer.
 func (g *globals) showProgress(what string) (done func()) {
 	g.stderr.Lock()
 	defer g.stderr.Unlock()
@@ -36,8 +34,8 @@ func (g *globals) showProgress(what string) (done func()) {
 	}
 }
 
-// begin says on a terminal what is begun, where a line that comes and goes
-// would overwrite the question for a passphrase.
+// announce prints on a terminal what begins. It is for work that may ask for a passphrase,
+// which a progress line would overwrite.
 func (g *globals) announce(what string) {
 	if g.showsProgress() {
 		g.writeMessage("info", "git", what)
@@ -48,7 +46,7 @@ func (g *globals) showsProgress() bool {
 	return !g.quiet && g.logFormat == "text" && g.logLevel != "warn" && g.logLevel != "error" && g.terminal(g.std.Err)
 }
 
-// showWait draws the line until the wait is over.
+// drawWaits draws the progress line until the wait is done.
 func (g *globals) drawWaits(what string, done <-chan struct{}) {
 	for began := g.clock(); ; {
 		select {
@@ -60,7 +58,7 @@ func (g *globals) drawWaits(what string, done <-chan struct{}) {
 	}
 }
 
-// drawWait draws nothing once the wait is over: its line is gone by then.
+// drawWait draws the progress line, unless the wait is done and its line erased.
 func (g *globals) drawWait(text string, done <-chan struct{}) {
 	g.stderr.Lock()
 	defer g.stderr.Unlock()
@@ -72,7 +70,7 @@ func (g *globals) drawWait(text string, done <-chan struct{}) {
 	}
 }
 
-// erase clears the line for what is to stand there; the lock is held.
+// erase clears the progress line. The caller holds the lock.
 func (g *globals) erase() {
 	if g.drawn {
 		fmt.Fprint(g.std.Err, eraseLine)

@@ -86,15 +86,15 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	})
 }
 
-// workFile finds a topology in the work tree that --repo, or the current folder,
-// lies in.
+// workFile opens the file of a topology in the work tree of --repo, else of the current
+// folder.
 func (g *globals) workFile(ctx context.Context, name string) (desired.WorkFile, error) {
 	defer g.showProgress("reading the topology files and their history")()
 	return g.loader.OpenWorkFile(ctx, cmp.Or(g.repo, "."), g.pathOr("topologies"), name)
 }
 
-// beyond is how git and reconcile are told of a work tree that is not the
-// current folder.
+// repoOptions returns the git command and the reconcile option that select the work tree
+// of --repo, for commands that a person copies.
 func (g *globals) repoOptions() (git, option string) {
 	if g.repo == "" {
 		return "git", ""
@@ -102,7 +102,7 @@ func (g *globals) repoOptions() (git, option string) {
 	return "git -C " + printable(g.repo), " --repo " + printable(g.repo)
 }
 
-// splitTarget takes TOPOLOGY/CLUSTER apart.
+// splitTarget splits TOPOLOGY/CLUSTER.
 func splitTarget(target string) (name, cluster string, err error) {
 	name, cluster, ok := strings.Cut(target, "/")
 	if !ok || name == "" || cluster == "" {
@@ -116,13 +116,13 @@ type proposal struct {
 	roles  map[string]plan.Role
 	what   string // the subject of its commit
 	commit bool
-	// plan says what the edited file asks for: offline, or against what was seen.
+	// plan computes what the edited file asks for: offline, or against an observation.
 	plan func(plan.Desired, plan.Memory) plan.Plan
 	next []string // what to type once the edit is committed
 }
 
-// proposeEdit edits the file, commits it if that was asked for, and shows what
-// it asks for and what to type next.
+// proposeEdit edits the file, commits it with --commit, and shows what the change asks for
+// and which commands come next.
 func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposal) error {
 	memory, err := g.options().KnownMemory(ctx, w.Top)
 	if err != nil {
@@ -147,8 +147,8 @@ func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposa
 	return g.showProposal(w, p, after, p.plan(desired, memory))
 }
 
-// showProposal prints the plan in the form that was asked for; beside a form
-// for machines, the words for people go to stderr.
+// showProposal prints the plan in the form of --output. If that form is for programs, the
+// sentences for people go to stderr.
 func (g *globals) showProposal(w desired.WorkFile, p proposal, after plan.Topology, planned plan.Plan) error {
 	people := g.std.Out
 	if g.output != "table" {
@@ -170,7 +170,7 @@ func (g *globals) showProposal(w desired.WorkFile, p proposal, after plan.Topolo
 	return nil
 }
 
-// nextAfter is what to type now.
+// nextAfter returns the commands that come next.
 func nextAfter(w desired.WorkFile, p proposal) []string {
 	lines := []string{"Next:"}
 	if !p.commit {

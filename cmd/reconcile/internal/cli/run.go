@@ -50,7 +50,7 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	})
 }
 
-// logger writes one line for each message.
+// logger returns a logger with the level and form of the command line.
 func (g *globals) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
@@ -63,7 +63,7 @@ func (g *globals) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// logsLeftOut tells as the log does how many of its lines were left out.
+// droppedLogNotice returns what makes the log line that reports dropped lines.
 func droppedLogNotice(g *globals) func(lines int) []byte {
 	return func(lines int) []byte {
 		var b bytes.Buffer

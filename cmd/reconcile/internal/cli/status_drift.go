@@ -59,17 +59,17 @@ document after the other. --timeout then limits each repetition.`,
 	return cmd
 }
 
-// judged is what a look says after its pass, and the exit code.
+// finishFunc completes the report of a pass and returns the exit code.
 type finishFunc func(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode)
 
-// plainLook adds nothing to what the pass found.
+// withExit returns a finishFunc that keeps the report and uses exit.
 func withExit(exit func(reconcile.Report, desired.Revision) ExitCode) finishFunc {
 	return func(_ context.Context, _ *wire.Environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 		return report, exit(report, rev)
 	}
 }
 
-// verifiedStatus repeats the checks of a promotion.
+// verifiedStatus is the finishFunc of status --verify. It repeats the checks of a promotion.
 func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
 	report, held := p.Verify(ctx, e.Checker(), report)
 	if !held {
@@ -78,14 +78,14 @@ func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, 
 	return report, statusExit(report, rev)
 }
 
-// lookAt is one kind of look: what is asked for and how it is judged.
+// query is what drift or status asks for: which topologies, and how the pass ends.
 type query struct {
 	names  []string
 	kind   render.Kind
 	finish finishFunc
 }
 
-// runLook is one pass over everything, with the progress of every standby.
+// runQuery makes one pass with the progress of every standby, and prints it.
 func runQuery(ctx context.Context, g *globals, l query) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -101,12 +101,12 @@ func runQuery(ctx context.Context, g *globals, l query) error {
 	return g.emit(write)
 }
 
-// fewTopologies is of how many topologies at most drift asks each cluster whether
-// it serves channels that nobody lists, which waits for a quarter of a second;
-// for more of them the daemon asks in the course of an hour.
+// maxUnlistedChecks is the maximum number of topologies for which drift asks each cluster
+// whether it serves channels that no document lists. Each question takes 250 ms. With more
+// topologies only the daemon asks, in the course of an hour.
 const maxUnlistedChecks = 32
 
-// look is the pass and what it says; it sets the exit code.
+// runPass makes the pass, sets the exit code, and returns what writes the result.
 func (g *globals) runPass(ctx context.Context, e *wire.Environment, l query) (writer, error) {
 	rev, err := e.Revision(ctx, "", "", l.names)
 	if err != nil {
@@ -136,7 +136,7 @@ func statusExit(_ reconcile.Report, rev desired.Revision) ExitCode {
 	return ExitOK
 }
 
-// driftExit: drift outranks what could not be judged, which is an error.
+// driftExit returns the exit code of drift. Drift outranks an error.
 func driftExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	code := ExitOK
 	if len(rev.Problems) > 0 {

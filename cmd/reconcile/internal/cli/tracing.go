@@ -14,8 +14,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// tracesWanted says whether the standard environment variables of
-// OpenTelemetry ask for traces: an endpoint is set and nothing turns them off.
+// tracesWanted reports whether the standard environment variables of OpenTelemetry ask for
+// traces: they set an endpoint and do not disable the SDK.
 func tracesWanted() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
@@ -23,9 +23,9 @@ func tracesWanted() bool {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// startTracing exports spans by OTLP over gRPC, as the environment says. With
-// ids, spans have ids for the log even when nobody wants them. The function
-// that it returns sends what is left.
+// startTracing exports spans by OTLP over gRPC, as the environment says. With ids, spans
+// have ids for the log even if they are not exported. The returned function sends the
+// remaining spans.
 func startTracing(ctx context.Context, ids bool, fault func(error)) (func(context.Context) error, error) {
 	if !tracesWanted() && !ids {
 		return func(context.Context) error { return nil }, nil
@@ -54,11 +54,10 @@ func startTracing(ctx context.Context, ids bool, fault func(error)) (func(contex
 	return provider.Shutdown, nil
 }
 
-// tracesWithin bounds how long a command that ends waits for its spans to
-// be taken.
+// traceFlushTimeout is how long the end of a command waits until its spans are sent.
 const traceFlushTimeout = 3 * time.Second
 
-// endTracing sends what is left. Traces that nobody takes change no exit code.
+// endTracing sends the remaining spans. A failure does not change the exit code.
 func (g *globals) endTracing(ctx context.Context) {
 	if g.stopTracing == nil {
 		return

@@ -21,7 +21,7 @@ func newValidate(g *globals) *cobra.Command {
 	}
 }
 
-// runValidate reports every problem of every file at once.
+// runValidate reports every problem of every file.
 func runValidate(g *globals, paths []string) error {
 	if len(paths) == 0 {
 		paths = []string{g.pathOr("topologies")}

@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 )
 
-// Version, Commit and Date are set by the build; a build without them says so.
+// Version, Commit and Date are set by the linker flags of a release build.
 var (
 	Version = "dev"
 	Commit  = "" // else what the Go toolchain recorded
@@ -29,7 +29,7 @@ func newVersion(g *globals) *cobra.Command {
 	}
 }
 
-// built is what is known of this build.
+// built returns what is known of this build.
 func built() render.Build {
 	out := render.Build{Version: Version, Commit: Commit, Date: Date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok && Commit == "" {

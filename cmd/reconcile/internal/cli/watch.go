@@ -12,21 +12,21 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
-// The codes that redraw a terminal without flicker: to the top, over each line
-// to its end, and away with what is left below.
+// The control sequences that redraw a terminal without flicker: go to the top, clear the
+// rest of each line, clear what remains below.
 const (
 	toTop     = "\x1b[H"
 	restOfRow = "\x1b[K"
 	restBelow = "\x1b[J"
 )
 
-// runWatch looks until it is interrupted, which is how it ends well. The first
-// look must succeed; a later one that fails is told and tried again.
+// runWatch repeats a query until it is interrupted, which is exit code 0. If the first
+// pass fails, the command fails; a later failure is printed and tried again.
 func runWatch(ctx context.Context, g *globals, l query, interval time.Duration) error {
 	if interval <= 0 {
 		return errors.New("--interval must be above 0")
 	}
-	g.quiet = true // the page itself says when it is from
+	g.quiet = true // the page shows its own time
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	e, err := g.options().OpenToRead(ctx)
@@ -78,8 +78,8 @@ func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l query, n
 	return nil
 }
 
-// frame puts one document after the last: over it on a terminal, else below it,
-// so that a stream of YAML stays one of documents.
+// frame returns a document with what separates it from the one before: on a terminal it
+// overwrites that one; elsewhere it follows, in YAML as a document of its own.
 func (g *globals) frame(document []byte, n int) []byte {
 	switch {
 	case g.output == "table" && isTerminal(g.std.Out):

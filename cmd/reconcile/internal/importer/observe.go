@@ -16,7 +16,7 @@ import (
 func (im *imported) observe(ctx context.Context, options wire.Options) error {
 	e, err := options.ForClusters(im.credentials)
 	if err != nil {
-		return err // what is not read now would be written wrong
+		return err // without it the files would be wrong
 	}
 	defer e.Close()
 	clusters := e.Observer()

@@ -73,7 +73,7 @@ func (x *export) write(m milvus.SalvagedMessage) error {
 		line.Row = row
 		return x.line(line)
 	})
-	if err != nil && x.lines == lines { // its form is not one that we can read
+	if err != nil && x.lines == lines { // its format is not known
 		line.Row, line.Payload, line.Problem = nil, m.Payload, err.Error()
 		return x.line(line)
 	}
