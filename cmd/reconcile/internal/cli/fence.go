@@ -54,7 +54,7 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 	if err != nil {
 		return err
 	}
-	if err := rev.Lists(topology, cluster); err != nil {
+	if err := rev.RequireCluster(topology, cluster); err != nil {
 		return err
 	}
 	a, err := e.Apply(ctx, rev)

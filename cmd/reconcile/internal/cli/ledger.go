@@ -86,7 +86,7 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 	}
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
-	if ahead := s.Newest().Sub(g.clock()); ahead > doctor.ClockTolerated {
+	if ahead := s.Newest().Sub(g.clock()); ahead > doctor.MaxClockDifference {
 		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.DurationText(ahead))})
 	}
 	var out strings.Builder

@@ -90,6 +90,6 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 		return desired.Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
 	}
 	rev.KeepChanged(base)
-	rev.StartFrom(base)
+	rev.UseAsPrevious(base)
 	return rev, nil
 }

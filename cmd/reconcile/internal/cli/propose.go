@@ -129,7 +129,7 @@ func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposa
 		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
 	}
 	if p.commit {
-		if err := w.Clean(ctx); err != nil {
+		if err := w.CheckCommitted(ctx); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ const (
 	demoOld = "cluster-a"
 	demoNew = "cluster-b"
 	// demoPatience bounds every wait for the simulator.
-	demoPatience = 20 * time.Second
+	demoTimeout = 20 * time.Second
 )
 
 // story is the demo as it is told.

@@ -68,7 +68,7 @@ func (s *story) changesSent(cluster string) int {
 
 // until waits for the simulator, which has its own clock.
 func (s *story) until(ctx context.Context, what string, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

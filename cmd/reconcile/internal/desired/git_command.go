@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// outputWait is how long the output of a git that has ended is waited for: a
-// child that it left behind, such as a credential daemon, may hold it open.
-const outputWait = 250 * time.Millisecond
+// outputTimeout is how long to wait for the output of git after it ended. A child that it
+// left behind, such as a credential daemon, may hold the output open.
+const outputTimeout = 250 * time.Millisecond
 
-// keptVariables are the environment variables of git that stay: where the user's own
-// configuration lies, how a remote is reached, and tracing. All others tell git which
-// repository, index, configuration, identity or date to use. Git sets many of them
-// for its hooks and aliases, which a command of ours may run in.
+// keptVariables lists the environment variables of git that stay: the path of the user's
+// configuration, how to reach a remote, and tracing. The others choose a repository, an
+// index, a configuration, an identity or a date. Git sets many of them for its hooks and
+// aliases, in which a command of ours may run.
 var keptVariables = []string{
 	"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
 	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_PROXY_COMMAND",
@@ -27,35 +27,34 @@ var keptVariables = []string{
 	"GIT_EXEC_PATH", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM",
 }
 
-// keptFamilies are the beginnings of more names of that kind.
+// keptFamilies lists prefixes of more such names.
 var keptFamilies = []string{"GIT_SSL_", "GIT_HTTP_", "GIT_TRACE"}
 
-// DropCallersGit removes from this process, before anything runs, all variables of
-// git that are not kept: what a command works on is what --repo and the
-// configuration name, and what is signed is as the user's own configuration of git
-// says, also in a hook, and also where a git of go-git's is started (a file:// remote
-// runs git-upload-pack).
+// DropCallersGit removes all variables of git that are not kept from this process. So
+// --repo and the configuration choose the repository, and the user's git configuration
+// chooses the signature, also inside a hook, and also when go-git starts a git (a file://
+// remote runs git-upload-pack).
 func DropCallersGit() {
 	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "GIT_") && !kept(name) {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "GIT_") && !isKept(name) {
 			_ = os.Unsetenv(name) // it fails for malformed names only
 		}
 	}
 }
 
-func kept(name string) bool {
+func isKept(name string) bool {
 	return slices.Contains(keptVariables, name) ||
 		slices.ContainsFunc(keptFamilies, func(family string) bool { return strings.HasPrefix(name, family) })
 }
 
-// Git runs the user's git in a folder: what is signed and how is their own
-// configuration's affair.
+// Git runs git in a folder with the user's configuration, which decides what is signed and
+// how. It returns stdout without surrounding space.
 func Git(ctx context.Context, dir, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, bad bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &bad
-	cmd.WaitDelay = outputWait
+	cmd.WaitDelay = outputTimeout
 	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(bad.String()))
 	}

@@ -25,13 +25,12 @@ type Revision struct {
 	Folder   string                     // of the topology files, from the top of the repository
 }
 
-// Loader reads revisions. It parses each blob once, over all repositories and
-// commits. The zero value is ready; any number of goroutines may use one.
+// Loader reads revisions. It parses each blob once, across repositories and commits. The
+// zero value is ready to use, and safe for concurrent use.
 type Loader struct{ reader schema.Reader }
 
-// Load reads the topologies at a commit, each with the version before
-// its governing commit. What was parsed for another commit, or an earlier look,
-// is not parsed again.
+// Load reads the topologies at a commit, each with the version before its governing
+// commit. It does not parse again what it parsed before.
 func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Revision, error) {
 	commit, err := repo.Resolve(rev)
 	if err != nil {
@@ -51,7 +50,7 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 		c := changes[t.Name]
 		if t.Previous, err = l.previous(repo, t.Name, c); err != nil {
 			out.Problems = append(out.Problems, schema.Problem{File: c.File, Message: err.Error()})
-			continue // what the rules in force are is not known
+			continue // the previous rules are not known
 		}
 		t.GreatestEarlier = c.GreatestEarlier
 		c.Change.Topology, c.Change.Generation = t.Name, t.Generation
@@ -64,9 +63,9 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	return out, nil
 }
 
-// removed notes the topologies whose document is gone, sorted by name, each where
-// its document was last, and returns their last valid versions. One that cannot be
-// read is a problem of its own.
+// removed adds the topologies whose document is gone to out, sorted by name, each with the
+// last position of its document. It returns their last valid versions. One that cannot be
+// read becomes a problem.
 func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Change, out *Revision) (gone []plan.Topology) {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		c := changes[name]
@@ -90,8 +89,7 @@ func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Chan
 	return gone
 }
 
-// documents is what the Git source may know of a file: names, hashes and
-// generations.
+// documents returns what the Git source needs of a file: names, hashes and generations.
 func (l *Loader) documents(blob string, data []byte) []gitsource.Document {
 	known, err := l.reader.Documents(schema.Content{ID: blob, Read: func() ([]byte, error) { return data, nil }})
 	if err != nil {
@@ -104,9 +102,9 @@ func (l *Loader) documents(blob string, data []byte) []gitsource.Document {
 	return out
 }
 
-// previous parses the version of a document before its governing commit; of
-// versions that were not valid it takes the last one that was, so that passing
-// through a broken document does not wash off the rules in force.
+// previous returns the last valid version of a document before its governing commit. It
+// skips invalid versions, so that a broken document in between does not remove the rules
+// of the version before it.
 func (l *Loader) previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
 	for v := range c.Earlier() {
 		topologies, _, err := l.reader.Parse(v.File, schema.Content{ID: v.Blob, Read: func() ([]byte, error) { return repo.Blob(v.Blob) }})
@@ -120,7 +118,7 @@ func (l *Loader) previous(repo *gitsource.Repo, name string, c gitsource.Change)
 	return nil, nil //nolint:nilnil // there was none, as plan.Topology.Previous says
 }
 
-// named finds a topology, nil when it is not among them.
+// named returns the topology of that name, or nil.
 func named(topologies []plan.Topology, name string) *plan.Topology {
 	i := slices.IndexFunc(topologies, func(t plan.Topology) bool { return t.Name == name })
 	if i < 0 {
@@ -129,9 +127,8 @@ func named(topologies []plan.Topology, name string) *plan.Topology {
 	return &topologies[i]
 }
 
-// markMoved notes clusters that another topology held before: in the version
-// before the newest change of one that is still there, or the last version of
-// one that is gone.
+// markMoved sets Moved for clusters that another topology listed before: in the version
+// before its newest change, or in its last version if it is gone.
 func markMoved(topologies []plan.Topology, gone []plan.Topology) {
 	home := map[string]string{}
 	note := func(t plan.Topology) {
@@ -181,7 +178,7 @@ func (r *Revision) Choose(names []string) error {
 	return nil
 }
 
-// KeepChanged keeps the topologies whose document is another one at base.
+// KeepChanged keeps the topologies whose document differs from that at base.
 func (r *Revision) KeepChanged(base Revision) {
 	r.Desired.Topologies = slices.DeleteFunc(r.Desired.Topologies, func(t plan.Topology) bool {
 		return slices.ContainsFunc(base.Desired.Topologies, func(b plan.Topology) bool {
@@ -193,9 +190,9 @@ func (r *Revision) KeepChanged(base Revision) {
 	})
 }
 
-// Superseded names the newer commit for each topology whose governing commit
-// here is not the one at the tip, or whose document is another one there: one
-// commit may hold two documents of that name below different folders.
+// Superseded returns the newer commit of each topology whose governing commit or document
+// differs at the tip. Both are compared, since one commit may hold two documents of a name
+// in different folders.
 func (r Revision) Superseded(tip Revision) map[string]string {
 	out := map[string]string{}
 	for name, c := range r.Changes {
@@ -215,9 +212,8 @@ func (r Revision) Superseded(tip Revision) map[string]string {
 	return out
 }
 
-// RefuseWithdrawn refuses the tags that stand in the clone alone and not in the
-// configured repository, whose tip is given: there they were deleted, or never
-// arrived.
+// RefuseWithdrawn refuses tags that exist in the clone but not in the configured
+// repository, whose tip is given. They were deleted there, or never pushed.
 func (r Revision) RefuseWithdrawn(tip Revision, url string) {
 	for name, c := range r.Changes {
 		if tip.Changes[name].Commit != c.Commit {
@@ -234,9 +230,9 @@ func (r Revision) RefuseWithdrawn(tip Revision, url string) {
 	}
 }
 
-// StartFrom takes the documents of a base as the previous versions: a branch of
+// UseAsPrevious sets the documents of a base as the previous versions, since a branch of
 // several commits is merged as one change.
-func (r *Revision) StartFrom(base Revision) {
+func (r *Revision) UseAsPrevious(base Revision) {
 	for i, t := range r.Desired.Topologies {
 		t.Previous = nil
 		if j := slices.IndexFunc(base.Desired.Topologies, func(b plan.Topology) bool { return b.Name == t.Name }); j >= 0 {
@@ -248,8 +244,8 @@ func (r *Revision) StartFrom(base Revision) {
 	}
 }
 
-// Lists demands that a topology is there and has that cluster.
-func (r Revision) Lists(topology, cluster string) error {
+// RequireCluster fails if there is no such topology, or it does not list the cluster.
+func (r Revision) RequireCluster(topology, cluster string) error {
 	for _, t := range r.Desired.Topologies {
 		if t.Name != topology {
 			continue
@@ -262,7 +258,7 @@ func (r Revision) Lists(topology, cluster string) error {
 	return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.Commit)
 }
 
-// StaleCluster finds the stale cluster that is meant.
+// StaleCluster returns a topology and its stale cluster; from chooses one of several.
 func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, error) {
 	i := slices.IndexFunc(r.Desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
 	if i < 0 {

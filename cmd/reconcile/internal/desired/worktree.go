@@ -23,8 +23,8 @@ type WorkFile struct {
 	history  Revision // at HEAD
 }
 
-// OpenWorkFile finds a topology by name in the work tree that dir lies in; path is
-// the folder of the topology files in it.
+// OpenWorkFile opens the file of a topology in the work tree that holds dir. path is the
+// folder of the topology files, relative to the top of the work tree.
 func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (WorkFile, error) {
 	top, err := Git(ctx, dir, "", "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -49,7 +49,7 @@ func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (Work
 	return w, nil
 }
 
-// committed is the document at HEAD, nil when there is none.
+// committed returns the document at HEAD, or nil.
 func (w WorkFile) committed() *plan.Topology {
 	for _, t := range w.history.Desired.Topologies {
 		if t.Name == w.Topology.Name {
@@ -59,7 +59,7 @@ func (w WorkFile) committed() *plan.Topology {
 	return nil
 }
 
-// NextGeneration is above the file, its history and the ledger's memory.
+// NextGeneration returns a generation above those in the file, its history and the ledger.
 func (w WorkFile) NextGeneration(m plan.Memory) int64 {
 	greatest := w.Topology.Generation
 	if t := w.committed(); t != nil {
@@ -73,8 +73,8 @@ func (w WorkFile) NextGeneration(m plan.Memory) int64 {
 	return greatest + 1
 }
 
-// Edit writes roles and generation into the file and returns the document as
-// it reads now, with the committed one as its previous version.
+// Edit writes roles and generation into the file. It returns the edited document, with the
+// committed one as its previous version.
 func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	path := filepath.Join(w.Top, filepath.FromSlash(w.File))
 	data, err := os.ReadFile(path)
@@ -96,9 +96,8 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	return out, nil
 }
 
-// Clean refuses a file that holds changes of the user's own, which a commit of
-// it would sweep in.
-func (w WorkFile) Clean(ctx context.Context) error {
+// CheckCommitted fails if the file has uncommitted changes, which Commit would include.
+func (w WorkFile) CheckCommitted(ctx context.Context) error {
 	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)
 	if err != nil {
 		return err
@@ -109,8 +108,8 @@ func (w WorkFile) Clean(ctx context.Context) error {
 	return nil
 }
 
-// Commit commits that one file as the user's own configuration of git says,
-// signature and hooks included.
+// Commit commits only that file, with the user's git configuration, signature and hooks.
+// It returns the commit id.
 func (w WorkFile) Commit(ctx context.Context, message string) (string, error) {
 	if _, err := Git(ctx, w.Top, message, "commit", "--quiet", "--only", "--file=-", "--", w.File); err != nil {
 		return "", fmt.Errorf("the file is edited but not committed: %w", err)
@@ -118,13 +117,13 @@ func (w WorkFile) Commit(ctx context.Context, message string) (string, error) {
 	return Git(ctx, w.Top, "", "rev-parse", "HEAD")
 }
 
-// Describe says in words what an edit did.
+// Describe returns a sentence about an edit.
 func (w WorkFile) Describe(after plan.Topology) string {
 	return w.File + ": " + strings.Join(RoleChanges(&w.Topology, after), ", ")
 }
 
-// RoleChanges says in words how the roles and the generation differ from an
-// earlier document; without one, what the first document says.
+// RoleChanges describes how roles and generation differ from an earlier document; nil
+// means that there is none.
 func RoleChanges(before *plan.Topology, after plan.Topology) []string {
 	if before == nil {
 		before = &plan.Topology{}
@@ -146,7 +145,7 @@ func RoleChanges(before *plan.Topology, after plan.Topology) []string {
 	return append(parts, fmt.Sprintf("generation %d → %d", before.Generation, after.Generation))
 }
 
-// RolesThatChange drops roles that the document has already.
+// RolesThatChange returns the roles that differ from those in the document.
 func (w WorkFile) RolesThatChange(roles map[string]plan.Role) map[string]plan.Role {
 	out := maps.Clone(roles)
 	for _, c := range w.Topology.Clusters {

@@ -12,11 +12,11 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// endsSoon is how long before its end a key is spoken of.
-const endsSoon = 30 * 24 * time.Hour
+// expiryWarning is how long before its expiry a key or certificate is reported.
+const expiryWarning = 30 * 24 * time.Hour
 
-// approvers asks whether the people whose keys the operator allows can approve
-// each transition: enough of them, and enough besides one who writes the change.
+// approvers checks whether the allowed keys belong to enough people to approve each
+// transition, also without the author of the change.
 func (x *examination) approvers(now time.Time, topologies []plan.Topology) error {
 	read, err := x.e.ReadKeys()
 	if err != nil {
@@ -34,7 +34,7 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 	}
 	for _, t := range []plan.Transition{plan.TransitionFailover, plan.TransitionSwitchover, plan.TransitionAddStandby} {
 		need := x.e.Policy.QuorumFor(t)
-		x.check(quorumCheck(x.e.Policy, t, need, approval.Elect(keys, now, need+1, endsSoon)))
+		x.check(quorumCheck(x.e.Policy, t, need, approval.Elect(keys, now, need+1, expiryWarning)))
 	}
 	for _, t := range topologies {
 		if age, watch := x.e.Policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.Config.Limits.UnavailableFor); age <= watch {
@@ -45,7 +45,7 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 			})
 		}
 	}
-	who := approval.Elect(keys, now, 1, endsSoon)
+	who := approval.Elect(keys, now, 1, expiryWarning)
 	for _, u := range who.Unusable {
 		x.check(render.Check{Area: "approvers", Subject: u.Line, Verdict: render.CheckWarning, Message: u.Why, Remedy: "renew the line, or take it out"})
 	}

@@ -13,11 +13,11 @@ import (
 	"milvus-reconcile/reconcile/milvus"
 )
 
-// ClockTolerated is how far clocks may differ before the bound of a data loss, which
-// is told by our clock and their ticks, says something else than it should.
-const ClockTolerated = time.Second
+// MaxClockDifference is how far clocks may differ without a warning. The bound of a data
+// loss compares our clock with the ticks of the clusters.
+const MaxClockDifference = time.Second
 
-// clusters reports on every member that is to be called.
+// clusters checks every primary and standby.
 func (x *examination) clusters(topologies []plan.Topology, views []plan.View, rights []milvus.Rights) {
 	for _, t := range topologies {
 		for _, c := range t.Clusters {
@@ -70,7 +70,7 @@ func credentialCheck(v plan.View, unread error) render.Check {
 	return c
 }
 
-// callsCheck: the two calls that a failover rests on, as they were probed.
+// callsCheck checks the two calls that a failover needs, as they were probed.
 func callsCheck(v plan.View) render.Check {
 	c := render.Check{Area: "rpcs", Subject: v.Cluster}
 	version := plan.ParseVersion(v.Version)
@@ -93,7 +93,7 @@ func callsCheck(v plan.View) render.Check {
 	return c
 }
 
-// versionCheck says how a version was judged that the table does not order.
+// versionCheck warns if the version is not in the table of releases.
 func versionCheck(v plan.View) render.Check {
 	c := render.Check{Area: "versions", Subject: v.Cluster}
 	version := plan.ParseVersion(v.Version)
@@ -128,8 +128,8 @@ func privilegeCheck(r milvus.Rights) render.Check {
 	return c
 }
 
-// missingChecks name each further privilege that our user lacks, and what it will
-// cost on the day; and those of which that is not known, in one line.
+// missingChecks returns one check for each further privilege that our user lacks, with its
+// consequence, and one check for all privileges that are not known.
 func missingChecks(r milvus.Rights) []render.Check {
 	var out []render.Check
 	var unknown []string
@@ -167,7 +167,7 @@ func clockCheck(r milvus.Rights) render.Check {
 	switch {
 	case !r.Ticked:
 		c.Message = "it gave no time tick"
-	case off > ClockTolerated:
+	case off > MaxClockDifference:
 		word := "ahead of"
 		if r.Ahead < 0 {
 			word = "behind"
@@ -176,12 +176,12 @@ func clockCheck(r milvus.Rights) render.Check {
 		c.Message = fmt.Sprintf("its time ticks are %s %s our clock: the bound of a data loss is wrong by that much", plan.DurationText(r.Ahead.Abs()), word)
 		c.Remedy = "set the clocks of both by NTP"
 	default:
-		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.DurationText(ClockTolerated))
+		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("within %s of ours", plan.DurationText(MaxClockDifference))
 	}
 	return c
 }
 
-// secrets reads what a failover to a cluster would need, and forgets it.
+// secrets reads the secrets that a failover to a cluster would need, and drops them.
 func (x *examination) secrets(cluster string) error {
 	for _, c := range x.e.Config.Credentials {
 		if c.ClusterID != cluster {
@@ -200,8 +200,8 @@ func (x *examination) secrets(cluster string) error {
 	return nil // the planner says CREDENTIAL_MISSING
 }
 
-// channelsCheck says of a standby whether each of its channels is attached to
-// what it stores as its source: a failover rests on every one.
+// channelsCheck checks whether each channel of a standby is attached to the source that
+// the standby stores. A failover needs all of them.
 func channelsCheck(c plan.Cluster, v plan.View) render.Check {
 	out := render.Check{Area: "channels", Subject: c.ID}
 	unread := 0

@@ -114,7 +114,7 @@ func TestWhereThingsLie(t *testing.T) {
 		{"A.invalid", "a.invalid", true},
 		{"a.invalid", "b.invalid", false},
 	} {
-		if got := together(t.Context(), c.a, c.b); got != c.want {
+		if got := sameHost(t.Context(), c.a, c.b); got != c.want {
 			t.Errorf("%q and %q: %t", c.a, c.b, got)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package doctor finds out whether a failover would work right now: it asks the
-// planner about each standby, and tries what an apply would need without acting.
+// Package doctor checks whether a failover would work right now. It asks the planner
+// about each standby, and tries what an apply would need without changing anything.
 package doctor
 
 import (
@@ -18,9 +18,9 @@ import (
 	"milvus-reconcile/reconcile/milvus"
 )
 
-// Examine finds out whether a failover of each topology named, or of all, would work
-// now, and with to how their clusters are upgraded to that version. It changes
-// nothing. The revision is the one that was read.
+// Examine checks whether a failover of each named topology, or of all, would work now. If
+// to is an exact version, it also says how to upgrade the clusters to it. It changes
+// nothing, and returns the revision that it read.
 func Examine(ctx context.Context, e *wire.Environment, names []string, to plan.Version) (render.Diagnosis, desired.Revision, error) {
 	x := examination{e: e}
 	if err := x.git(ctx); err != nil {
@@ -34,7 +34,7 @@ func Examine(ctx context.Context, e *wire.Environment, names []string, to plan.V
 	return d, rev, err
 }
 
-// examination collects what is found.
+// examination collects the checks.
 type examination struct {
 	e      *wire.Environment
 	checks []render.Check
@@ -42,8 +42,8 @@ type examination struct {
 
 func (x *examination) check(c render.Check) { x.checks = append(x.checks, c) }
 
-// git fetches; a remote that cannot be read stops every apply, but what a
-// failover would meet is told from the last copy.
+// git fetches the repository. If the remote cannot be read, every apply would stop; the
+// other checks then use the copy of the last fetch.
 func (x *examination) git(ctx context.Context) error {
 	down := x.e.Fetch(ctx)
 	if down == nil {
@@ -60,14 +60,14 @@ func (x *examination) git(ctx context.Context) error {
 	return nil
 }
 
-// breakGlass is what is left when reconcile cannot act: Git first.
+// breakGlass says what a person can do if reconcile cannot act. The first is about Git.
 var breakGlass = []string{
 	"If Git is lost, act from a clone that has the commit and its tags: 'reconcile apply TOPOLOGY --repo CLONE'.",
 	"If the ledger or this machine is lost, promote by hand: send the standby UpdateReplicateConfiguration with itself as the only cluster, no topology and force_promote, as Milvus' failover guide says. Then 'reconcile adopt TOPOLOGY'.",
 	"Keep a clone, the operator's configuration and its secrets outside the primary's region.",
 }
 
-// examine looks at everything of the revision.
+// examine makes all checks for the revision.
 func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan.Version) (render.Diagnosis, error) {
 	topologies := rev.Desired.Topologies
 	if len(topologies) == 0 && len(rev.Problems) == 0 {
@@ -77,7 +77,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
 	snapshot := x.ledger(ctx, topologies)
-	views, rights, err := x.look(ctx, topologies)
+	views, rights, err := x.observe(ctx, topologies)
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
@@ -85,26 +85,26 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	memory.Now = x.e.Now()
 	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, memory)
 	for _, r := range rehearsals {
-		x.begun(r)
+		x.reportOpenIntent(r)
 	}
 	x.clusters(topologies, views, rights)
 	if err := x.approvers(memory.Now, topologies); err != nil {
 		return render.Diagnosis{}, err
 	}
 	x.gitClock(ctx, rev)
-	x.files(ctx, memory.Now)
+	x.checkFiles(ctx, memory.Now)
 	traffic, err := x.redirects(ctx, topologies)
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
-	x.places(ctx, topologies)
+	x.checkLocations(ctx, topologies)
 	rewritten, err := x.rewritten(ctx, rev)
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
 	d := render.Diagnosis{Commit: rev.Commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
 	for _, t := range topologies {
-		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, found{rights, traffic, rewritten[t.Name], views}))
+		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, observedFacts{rights, traffic, rewritten[t.Name], views}))
 	}
 	if to.Exact() {
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
@@ -112,8 +112,9 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	return d, nil
 }
 
-// look reads the clusters, and brings the documents to what they store.
-func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
+// observe reads the clusters, and replaces the roles in topologies by those that the
+// clusters store.
+func (x *examination) observe(ctx context.Context, topologies []plan.Topology) ([]plan.View, []milvus.Rights, error) {
 	defer x.e.Doing("observing the clusters")()
 	reader := x.e.Fleet.Reader()
 	views := reader.Observe(ctx, topologies, plan.Depth{Progress: true, Unlisted: true})
@@ -127,7 +128,7 @@ func (x *examination) look(ctx context.Context, topologies []plan.Topology) ([]p
 	return views, rights, nil
 }
 
-// upgrades says how to bring each topology to a version.
+// upgrades returns how to upgrade each topology to a version.
 func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to plan.Version) []plan.Upgrade {
 	streams := x.e.Fleet.Reader().Streams(ctx, topologies, views)
 	var out []plan.Upgrade
@@ -137,8 +138,8 @@ func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, 
 	return out
 }
 
-// rewritten names the topologies whose history was moved; a ledger that cannot
-// be read is reported by its own check.
+// rewritten returns the topologies whose history was rewritten. It ignores a ledger that
+// cannot be read, which has its own check.
 func (x *examination) rewritten(ctx context.Context, rev desired.Revision) (map[string]string, error) {
 	if x.e.Config.Ledger.IsZero() || x.e.OverridesTip("") {
 		return map[string]string{}, nil
@@ -153,16 +154,16 @@ func (x *examination) rewritten(ctx context.Context, rev desired.Revision) (map[
 	return x.e.Rewritten(ctx, l, rev)
 }
 
-// found is what the planner cannot know of.
-type found struct {
+// observedFacts is what the planner does not know.
+type observedFacts struct {
 	rights    []milvus.Rights
 	traffic   map[string][]render.Obstacle // by topology/standby
-	rewritten string                       // how the history of the topology was moved
+	rewritten string                       // the commit that governs, if the history was rewritten
 	views     []plan.View
 }
 
-// diagnosed puts together what stands against the standbys of one topology.
-func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f found) render.DiagnosedTopology {
+// diagnosed returns the obstacles of each standby of one topology.
+func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f observedFacts) render.DiagnosedTopology {
 	primary, _ := t.Primary()
 	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
 	for _, r := range rehearsals {
@@ -173,10 +174,10 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f 
 		if !r.Excluded {
 			s.Loss = r.Plan.DataLoss
 			s.Obstacles = x.obstacles(r, f)
-			s.Obstacles = append(s.Obstacles, unseen(plan.Observed{Views: f.views}.View(primary.ID))...)
+			s.Obstacles = append(s.Obstacles, lossNotVisible(plan.Observed{Views: f.views}.View(primary.ID))...)
 			s.Obstacles = append(s.Obstacles, f.traffic[t.Name+"/"+r.Standby]...)
 			if t.VerifyLevel(x.e.Config.Limits) != plan.VerifyRole {
-				s.Obstacles = append(s.Obstacles, unverified(r.Standby, f.rights)...)
+				s.Obstacles = append(s.Obstacles, missingVerifyRights(r.Standby, f.rights)...)
 			}
 		}
 		out.Standbys = append(out.Standbys, s)
@@ -184,8 +185,8 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f 
 	return out
 }
 
-// begun reports an intent that is open and that the next apply carries on.
-func (x *examination) begun(r plan.Rehearsal) {
+// reportOpenIntent adds a warning if an intent is open, which the next apply resumes.
+func (x *examination) reportOpenIntent(r plan.Rehearsal) {
 	for _, f := range r.Plan.Findings {
 		if f.Code == plan.CodePromotionInDoubt && f.Severity == plan.SeverityWarning {
 			x.check(render.Check{Area: "ledger", Subject: r.Topology, Verdict: render.CheckWarning, Message: f.Message, Remedy: f.Remedy})
@@ -193,8 +194,8 @@ func (x *examination) begun(r plan.Rehearsal) {
 	}
 }
 
-// obstacles are the planner's findings, and what it cannot know of.
-func (x *examination) obstacles(r plan.Rehearsal, known found) []render.Obstacle {
+// obstacles returns the planner's findings, and what the planner does not know.
+func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.Obstacle {
 	var out []render.Obstacle
 	unread := x.secrets(r.Standby)
 	if unread != nil {
@@ -228,9 +229,9 @@ func (x *examination) obstacles(r plan.Rehearsal, known found) []render.Obstacle
 	return out
 }
 
-// unseen says that the loss of a primary could not be told from here: its name does
-// not resolve or TLS fails today, and would when it is lost.
-func unseen(primary plan.View) []render.Obstacle {
+// lossNotVisible returns an obstacle if this machine could not notice the loss of a
+// primary, since its name does not resolve or TLS fails already today.
+func lossNotVisible(primary plan.View) []render.Obstacle {
 	if primary.Reach != plan.ReachUnknown || primary.Credential != plan.CredentialBound {
 		return nil
 	}
@@ -242,9 +243,9 @@ func unseen(primary plan.View) []render.Obstacle {
 	}}
 }
 
-// unverified says which rights are missing without which a promotion would be done
-// and not proven.
-func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
+// missingVerifyRights returns the missing rights without which a promotion could not be
+// verified.
+func missingVerifyRights(standby string, rights []milvus.Rights) []render.Obstacle {
 	var out []render.Obstacle
 	for _, may := range rights {
 		for _, h := range may.Held {
@@ -259,10 +260,11 @@ func unverified(standby string, rights []milvus.Rights) []render.Obstacle {
 	return out
 }
 
-// ledgerClock says what the newest record tells of our clock. Now is never earlier than
-// that record, so that far ahead of us it ends an approval before it is given.
+// ledgerClock compares our clock with the newest record. The time of an apply is never
+// earlier than that record: a record far ahead would expire approvals before they are
+// given.
 func (x *examination) ledgerClock(ahead time.Duration) {
-	if ahead <= ClockTolerated {
+	if ahead <= MaxClockDifference {
 		return
 	}
 	c := render.Check{
@@ -277,8 +279,8 @@ func (x *examination) ledgerClock(ahead time.Duration) {
 	x.check(c)
 }
 
-// ledger reads and verifies the record; the empty snapshot stands for one that
-// is not there or not sound.
+// ledger reads and verifies the ledger. It returns an empty snapshot if there is none or
+// it is damaged.
 func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) ledger.Snapshot {
 	const area = "ledger"
 	if x.e.Config.Ledger.IsZero() {
@@ -298,8 +300,8 @@ func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) le
 		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost ('reconcile history' shows what can be read)"})
 		return ledger.Snapshot{}
 	}
-	x.check(x.readable(snapshot))
-	x.writable(ctx, l, topologies)
+	x.check(x.ledgerCheck(snapshot))
+	x.checkLedgerWrites(ctx, l, topologies)
 	x.ledgerClock(snapshot.Newest().Sub(x.e.Now()))
 	return snapshot
 }

@@ -24,12 +24,11 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// files looks at what lies in files beside the ledger: certificates, secrets and
-// programs.
-func (x *examination) files(ctx context.Context, now time.Time) {
-	defer x.e.Doing("looking at certificates and secrets")()
+// checkFiles checks certificates, secrets and programs.
+func (x *examination) checkFiles(ctx context.Context, now time.Time) {
+	defer x.e.Doing("checking certificates and secrets")()
 	x.certificates(ctx, now)
-	x.exposed()
+	x.checkPermissions()
 	if _, err := wire.ReadSecret(x.e.Config.Serve.WebhookSecret); err != nil {
 		x.check(render.Check{
 			Area: "credentials", Subject: "serve.webhookSecretFrom", Verdict: render.CheckFailed,
@@ -49,15 +48,15 @@ func (x *examination) files(ctx context.Context, now time.Time) {
 	}
 }
 
-// ending is a certificate, or a file of them, and from when to when it counts.
-type ending struct {
+// validity is the period in which a certificate, or a file of certificates, is valid.
+type validity struct {
 	subject     string
 	begin, end  time.Time
 	unreadable  error
 	consequence string
 }
 
-// certificates warns of what ends soon: our own files, and what servers show us.
+// certificates warns of certificates that expire soon: in our files, and of servers.
 func (x *examination) certificates(ctx context.Context, now time.Time) {
 	found := x.ownCertificates()
 	found = append(found, x.shownCertificates(ctx)...)
@@ -71,7 +70,7 @@ func (x *examination) certificates(ctx context.Context, now time.Time) {
 			c.Verdict, c.Message = render.CheckFailed, "it ended at "+e.end.UTC().Format(time.RFC3339)+": "+e.consequence
 		case now.Before(e.begin):
 			c.Verdict, c.Message = render.CheckFailed, "it counts only from "+e.begin.UTC().Format(time.RFC3339)+": "+e.consequence
-		case left < min(endsSoon, e.end.Sub(e.begin)/4):
+		case left < min(expiryWarning, e.end.Sub(e.begin)/4):
 			c.Verdict, c.Message, c.Remedy = render.CheckWarning, "it ends at "+e.end.UTC().Format(time.RFC3339)+": "+e.consequence, "renew it before that"
 		default:
 			c.Verdict, c.Message, c.Remedy = render.CheckOK, "it counts until "+e.end.UTC().Format(time.RFC3339), ""
@@ -80,11 +79,11 @@ func (x *examination) certificates(ctx context.Context, now time.Time) {
 	}
 }
 
-// ownCertificates are those in files of the configuration, each once.
-func (x *examination) ownCertificates() []ending {
-	var out []ending
+// ownCertificates returns those in files of the configuration, each once.
+func (x *examination) ownCertificates() []validity {
+	var out []validity
 	seen := map[string]bool{}
-	add := func(path, consequence string, read func(string) (ending, error)) {
+	add := func(path, consequence string, read func(string) (validity, error)) {
 		if path == "" || seen[path] {
 			return
 		}
@@ -95,8 +94,8 @@ func (x *examination) ownCertificates() []ending {
 	}
 	connection := func(t *schema.TLS, peer string) {
 		if t != nil {
-			add(t.CertFile, peer+" lets us in no more", chainOf)
-			add(t.CAFile, "we trust "+peer+" no more", authoritiesOf)
+			add(t.CertFile, peer+" lets us in no more", chainValidity)
+			add(t.CAFile, "we trust "+peer+" no more", authoritiesValidity)
 		}
 	}
 	for _, c := range x.e.Config.Credentials {
@@ -107,18 +106,18 @@ func (x *examination) ownCertificates() []ending {
 	}
 	if t := x.e.Config.Serve.TLS; t != nil {
 		if _, err := wire.ServerTLS(t); err != nil {
-			out = append(out, ending{subject: "serve.tls", unreadable: fmt.Errorf("run would fail each handshake: %w", err)})
+			out = append(out, validity{subject: "serve.tls", unreadable: fmt.Errorf("run would fail each handshake: %w", err)})
 		}
-		add(t.CertFile, "clients of the daemon trust it no more", chainOf)
-		add(t.CAFile, "the daemon lets its clients in no more", authoritiesOf)
+		add(t.CertFile, "clients of the daemon trust it no more", chainValidity)
+		add(t.CAFile, "the daemon lets its clients in no more", authoritiesValidity)
 	}
-	add(x.e.Config.Git.Auth.CAFile, "we trust the Git server no more", authoritiesOf)
+	add(x.e.Config.Git.Auth.CAFile, "we trust the Git server no more", authoritiesValidity)
 	return out
 }
 
-// chainOf counts as long as each certificate of a chain does.
-func chainOf(path string) (ending, error) {
-	return span(path, func(e *ending, c *x509.Certificate) {
+// chainValidity returns when all certificates of a chain are valid.
+func chainValidity(path string) (validity, error) {
+	return validityOf(path, func(e *validity, c *x509.Certificate) {
 		if e.end.IsZero() || c.NotAfter.Before(e.end) {
 			e.end = c.NotAfter
 		}
@@ -128,17 +127,17 @@ func chainOf(path string) (ending, error) {
 	})
 }
 
-// authoritiesOf counts as long as one of the authorities does.
-func authoritiesOf(path string) (ending, error) {
-	return span(path, func(e *ending, c *x509.Certificate) {
+// authoritiesValidity returns when the authority that expires last is valid.
+func authoritiesValidity(path string) (validity, error) {
+	return validityOf(path, func(e *validity, c *x509.Certificate) {
 		if c.NotAfter.After(e.end) {
 			e.begin, e.end = c.NotBefore, c.NotAfter
 		}
 	})
 }
 
-func span(path string, add func(*ending, *x509.Certificate)) (ending, error) {
-	var out ending
+func validityOf(path string, add func(*validity, *x509.Certificate)) (validity, error) {
+	var out validity
 	data, err := plainfile.Read(path)
 	if err != nil {
 		return out, err
@@ -159,13 +158,13 @@ func span(path string, add func(*ending, *x509.Certificate)) (ending, error) {
 	return out, nil
 }
 
-// server is one that shows a certificate when it is reached.
+// server is a TLS server.
 type server struct {
 	what, address string
 	tls           *schema.TLS
 }
 
-// servers are those that a failover speaks to by TLS.
+// servers returns the TLS servers that a failover calls.
 func (x *examination) servers() []server {
 	var out []server
 	for _, c := range x.e.Config.Credentials {
@@ -204,11 +203,11 @@ func (x *examination) servers() []server {
 	return out
 }
 
-// shownCertificates are those of the servers that can be reached and are trusted;
-// what the others stop, their own checks say.
-func (x *examination) shownCertificates(ctx context.Context) []ending {
+// shownCertificates returns the certificates of the servers that can be reached and are
+// trusted. The others have checks of their own.
+func (x *examination) shownCertificates(ctx context.Context) []validity {
 	servers := x.servers()
-	shown := make([]ending, len(servers))
+	shown := make([]validity, len(servers))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 16)
 	for i, s := range servers {
@@ -219,7 +218,7 @@ func (x *examination) shownCertificates(ctx context.Context) []ending {
 		})
 	}
 	wg.Wait()
-	var out []ending
+	var out []validity
 	for _, e := range shown {
 		if !e.end.IsZero() {
 			out = append(out, e)
@@ -228,26 +227,26 @@ func (x *examination) shownCertificates(ctx context.Context) []ending {
 	return out
 }
 
-// certificate shakes hands and says nothing more.
-func (s server) certificate(ctx context.Context) ending {
+// certificate makes a TLS handshake and sends nothing else.
+func (s server) certificate(ctx context.Context) validity {
 	conf, err := wire.TLSConfig(s.tls)
 	if err != nil {
-		return ending{}
+		return validity{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", s.address)
 	if err != nil {
-		return ending{}
+		return validity{}
 	}
 	defer conn.Close() //nolint:errcheck // nothing was sent
 	c := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
-	return ending{subject: "the server " + s.what, begin: c.NotBefore, end: c.NotAfter, consequence: "nobody reaches it then"}
+	return validity{subject: "the server " + s.what, begin: c.NotBefore, end: c.NotAfter, consequence: "nobody reaches it then"}
 }
 
-// exposed warns of secrets that every user of this machine can read, and of files
-// that another user, or a group, could change or replace.
-func (x *examination) exposed() {
+// checkPermissions warns of secrets that every user of this machine can read, and of files
+// that another user or a group could change or replace.
+func (x *examination) checkPermissions() {
 	files := x.e.NamedFiles()
 	var open, others []string
 	secrets := 0
@@ -275,7 +274,7 @@ func (x *examination) exposed() {
 	if len(others) > 0 {
 		x.check(render.Check{
 			Area: area, Subject: "files", Verdict: render.CheckWarning,
-			Message: "beside this user and root: " + foldMany(others), Remedy: "let this user or root own each of them with its folders, and nobody else write them",
+			Message: "not only this user and root: " + listFirst(others), Remedy: "let this user or root own each of them with its folders, and nobody else write them",
 		})
 	}
 	if len(open)+len(others) == 0 {
@@ -286,8 +285,8 @@ func (x *examination) exposed() {
 	}
 }
 
-// foldMany names a few of many.
-func foldMany(all []string) string {
+// listFirst joins the first ten, and says how many more there are.
+func listFirst(all []string) string {
 	const shown = 10
 	if more := len(all) - shown; more > 0 {
 		return fmt.Sprintf("%s; and %d more", strings.Join(all[:shown], "; "), more)
@@ -295,8 +294,8 @@ func foldMany(all []string) string {
 	return strings.Join(all, "; ")
 }
 
-// readableByAll says whether every user of this machine can read a file, through
-// all the folders that it lies in.
+// readableByAll reports whether every user of this machine can read a file and enter all
+// folders above it.
 func readableByAll(path string) bool {
 	const reads, enters fs.FileMode = 0o004, 0o001
 	path = wire.RealPath(path)

@@ -14,17 +14,17 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// dateTolerated is how far a date of a Git server, or of an approval, may be from
-// our clock: both have seconds, and an approval more than 5 minutes ahead is denied.
-const dateTolerated = time.Minute
+// maxDateDifference is how far the date of a Git server, or of an approval, may differ
+// from our clock without a warning. An approval more than 5 minutes ahead is denied.
+const maxDateDifference = time.Minute
 
-// gitClock compares our clock with that of a Git server that speaks HTTP, and with
-// the dates of the approvals that it holds.
+// gitClock compares our clock with that of a Git server over HTTP, and with the dates of
+// commits and approvals.
 func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	defer x.e.Doing("comparing our clock with that of Git")()
 	if date, asked, ok := x.gitDate(ctx); ok {
-		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.DurationText(dateTolerated))}
-		if off := date.Sub(asked); off.Abs() > dateTolerated {
+		c := render.Check{Area: "clocks", Subject: "Git", Verdict: render.CheckOK, Message: fmt.Sprintf("within %s of ours", plan.DurationText(maxDateDifference))}
+		if off := date.Sub(asked); off.Abs() > maxDateDifference {
 			word := "ahead of"
 			if off < 0 {
 				word = "behind"
@@ -37,7 +37,7 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	}
 	for _, t := range rev.Desired.Topologies {
 		for _, carrier := range rev.Changes[t.Name].Carriers {
-			if ahead := carrier.Date.Sub(x.e.Now()); ahead > dateTolerated {
+			if ahead := carrier.Date.Sub(x.e.Now()); ahead > maxDateDifference {
 				x.check(render.Check{
 					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,
 					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.DurationText(ahead)),
@@ -49,7 +49,7 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 	}
 }
 
-// gitDate asks for nothing, without credentials: any answer bears a date.
+// gitDate makes a HEAD request without credentials, and returns the Date of the answer.
 func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bool) {
 	u, err := url.Parse(x.e.Git.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -60,9 +60,9 @@ func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bo
 	u.RawQuery = "service=git-upload-pack"
 	conf, err := wire.TLSConfig(&schema.TLS{CAFile: x.e.Config.Git.Auth.CAFile})
 	if err != nil {
-		return date, asked, false // the fetch tells
+		return date, asked, false // the fetch reports it
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.String(), http.NoBody)
 	if err != nil {
@@ -71,7 +71,7 @@ func (x *examination) gitDate(ctx context.Context) (date, asked time.Time, ok bo
 	transport := &http.Transport{TLSClientConfig: conf, Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		return date, asked, false // the fetch tells
+		return date, asked, false // the fetch reports it
 	}
 	asked = x.e.Now()
 	_ = res.Body.Close() // it is empty

@@ -15,7 +15,7 @@ import (
 	"milvus-reconcile/schema"
 )
 
-func (x *examination) readable(s ledger.Snapshot) render.Check {
+func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 	c := render.Check{Area: "ledger", Verdict: render.CheckOK}
 	if _, exists := s.Born(); !exists {
 		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before its birth"
@@ -31,8 +31,8 @@ func (x *examination) readable(s ledger.Snapshot) render.Check {
 	return c
 }
 
-// writable tries what an apply would write, and leaves nothing in the ledger.
-func (x *examination) writable(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology) {
+// checkLedgerWrites tries what an apply would write, and leaves nothing in the ledger.
+func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology) {
 	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
 	if x.e.Config.Ledger.Etcd != nil {
 		c.Subject = strings.Join(x.e.Config.Ledger.Etcd.Endpoints, ", ")
@@ -55,17 +55,17 @@ func (x *examination) writable(ctx context.Context, l *ledger.Ledger, topologies
 	}
 }
 
-// places asks whether the ledger or Git would be lost with a primary, as far as
-// addresses tell.
-func (x *examination) places(ctx context.Context, topologies []plan.Topology) {
-	defer x.e.Doing("looking up where the ledger and Git lie")()
+// checkLocations checks by their addresses whether the ledger or Git would be lost with a
+// primary.
+func (x *examination) checkLocations(ctx context.Context, topologies []plan.Topology) {
+	defer x.e.Doing("resolving the addresses of the ledger and Git")()
 	if !x.e.Config.Ledger.IsZero() {
-		x.place(ctx, "the ledger", ledgerHosts(x.e.Config.Ledger), topologies)
+		x.checkLocation(ctx, "the ledger", ledgerHosts(x.e.Config.Ledger), topologies)
 	}
-	x.place(ctx, "Git", gitHosts(x.e.Git.URL), topologies)
+	x.checkLocation(ctx, "Git", gitHosts(x.e.Git.URL), topologies)
 }
 
-// thisMachine stands for what lies in a file.
+// thisMachine is the host of a file.
 const thisMachine = ""
 
 func ledgerHosts(l schema.Ledger) []string {
@@ -87,7 +87,7 @@ func ledgerHosts(l schema.Ledger) []string {
 	return out
 }
 
-// gitHosts reads a URL or user@host:path; all else is a path.
+// gitHosts returns the host of a URL or of user@host:path, else thisMachine.
 func gitHosts(raw string) []string {
 	if u, err := url.Parse(raw); err == nil && u.Hostname() != "" {
 		return []string{u.Hostname()}
@@ -98,13 +98,13 @@ func gitHosts(raw string) []string {
 	return []string{thisMachine}
 }
 
-func (x *examination) place(ctx context.Context, what string, hosts []string, topologies []plan.Topology) {
+func (x *examination) checkLocation(ctx context.Context, what string, hosts []string, topologies []plan.Topology) {
 	c := render.Check{Area: "location", Subject: what}
 	var with []string
 	for _, t := range topologies {
 		primary, _ := t.Primary()
 		host, _, err := net.SplitHostPort(primary.ClientAddress)
-		if err == nil && slices.ContainsFunc(hosts, func(h string) bool { return together(ctx, h, host) }) {
+		if err == nil && slices.ContainsFunc(hosts, func(h string) bool { return sameHost(ctx, h, host) }) {
 			with = append(with, primary.ID+" of "+t.Name)
 		}
 	}
@@ -122,12 +122,12 @@ func (x *examination) place(ctx context.Context, what string, hosts []string, to
 	x.check(c)
 }
 
-// resolvePatience bounds one look-up.
-const resolvePatience = 2 * time.Second
+// dialTimeout is the time limit of one lookup, handshake or request.
+const dialTimeout = 2 * time.Second
 
-// together says whether two hosts have an address in common, or are both this
-// machine. Names that do not resolve are compared by letters.
-func together(ctx context.Context, a, b string) bool {
+// sameHost reports whether two hosts share an address, or are both this machine. Names
+// that do not resolve are compared as text.
+func sameHost(ctx context.Context, a, b string) bool {
 	if a != thisMachine && strings.EqualFold(a, b) {
 		return true
 	}
@@ -135,8 +135,8 @@ func together(ctx context.Context, a, b string) bool {
 	return slices.ContainsFunc(mine, func(ip string) bool { return slices.Contains(theirs, ip) })
 }
 
-// addressesOf are a host's addresses; every loopback address is one and the
-// same, which this machine has beside those of its interfaces.
+// addressesOf returns the addresses of a host. All loopback addresses count as one, and
+// this machine has it too.
 func addressesOf(ctx context.Context, host string) []string {
 	var found []string
 	if host == thisMachine {
@@ -148,7 +148,7 @@ func addressesOf(ctx context.Context, host string) []string {
 			}
 		}
 	} else {
-		ctx, cancel := context.WithTimeout(ctx, resolvePatience)
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
 		found, _ = net.DefaultResolver.LookupHost(ctx, host) // one that does not resolve has none
 	}

@@ -12,9 +12,9 @@ import (
 	"milvus-reconcile/reconcile/redirect"
 )
 
-// redirects asks the targets that can be asked, and tries without acting whether
-// each could be pointed at each standby; what stands against that comes back by
-// topology and standby.
+// redirects asks each target with a check where it sends traffic, and tries without a
+// change whether it could be redirected to each standby. It returns the obstacles by
+// topology/standby.
 func (x *examination) redirects(ctx context.Context, topologies []plan.Topology) (map[string][]render.Obstacle, error) {
 	const area = "redirect"
 	defer x.e.Doing("asking the redirect targets")()
@@ -49,8 +49,8 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 	return out, nil
 }
 
-// rehearseRedirects adds what stands against pointing the targets of a topology at
-// its standbys, and says whether there is a target.
+// rehearseRedirects adds the obstacles to redirecting each target of a topology to its
+// standbys, and reports whether there is a target.
 func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirector, t plan.Topology, obstacles map[string][]render.Obstacle) (served bool) {
 	primary, _ := t.Primary()
 	gone := append(staleOf(t), primary.ID)
@@ -92,7 +92,7 @@ func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirec
 
 const trafficRemedy = "until then a failover promotes and ends with 5, and applications do not follow"
 
-// staleOf are the clusters of a topology that no traffic may go to.
+// staleOf returns the stale clusters of a topology. No traffic may go to them.
 func staleOf(t plan.Topology) []string {
 	var out []string
 	for _, c := range t.Clusters {

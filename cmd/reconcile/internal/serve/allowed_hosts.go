@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// openToAnyHost are the paths that answer under every name: a probe tells its reason
-// only under a known one, and a push is signed.
+// openToAnyHost lists the paths that answer under every host name. A probe gives its
+// reason only under a known name, and a push is signed.
 var openToAnyHost = []string{"/healthz", "/readyz", "/webhook/git"}
 
-// knownHosts refuses requests under a name that the operator did not give this
-// server: a page of somebody else's, whose name is made to lead here (DNS
-// rebinding), must not be able to read ours through a browser. An address is no
-// name, so that it can be made to lead nowhere else.
+// knownHosts refuses requests under a host name that the configuration does not list.
+// Otherwise a foreign page whose DNS name resolves to this server (DNS rebinding) could
+// read it through a browser. An IP address is safe, since DNS cannot redirect it.
 func knownHosts(names []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(openToAnyHost, r.URL.Path) && !hostKnown(names, r.Host) {
@@ -25,8 +24,8 @@ func knownHosts(names []string, next http.Handler) http.Handler {
 	})
 }
 
-// hostKnown says whether a Host header names this server: by an address, as
-// localhost, or by one of the names.
+// hostKnown reports whether a Host header is an IP address, localhost, or one of the
+// names.
 func hostKnown(names []string, header string) bool {
 	host := header
 	if h, _, err := net.SplitHostPort(header); err == nil {
@@ -36,8 +35,8 @@ func hostKnown(names []string, header string) bool {
 	return net.ParseIP(host) != nil || host == "localhost" || slices.ContainsFunc(names, func(n string) bool { return n != "" && strings.ToLower(strings.TrimSuffix(n, ".")) == host })
 }
 
-// probe answers whether all is well, and the reason why not only to who asks under a
-// known name: it may name a cluster, a repository or a file.
+// probe answers 200 or 503. It gives the reason only to requests under a known host name,
+// since the reason may name a cluster, a repository or a file.
 func probe(names []string, well, ill string, why func() error, note func() string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := why()

@@ -5,21 +5,21 @@ import (
 	"net/http"
 )
 
-// atOnce is how many answers of one kind are made at once. The others wait: what
-// promotes shares processor and ledger with them.
-const atOnce = 2
+// maxConcurrent is how many requests one handler serves at a time. The others wait, since
+// an apply shares the processor and the ledger with them.
+const maxConcurrent = 2
 
-// gated has at most atOnce answers of a handler made at once. They are made in memory
-// first, so that a client who takes its answer slowly holds up no other.
-func gated(next http.Handler) http.Handler {
-	free := make(chan struct{}, atOnce)
+// limitConcurrency lets a handler serve at most maxConcurrent requests at a time. It
+// buffers each answer, so that a slow client does not delay the others.
+func limitConcurrency(next http.Handler) http.Handler {
+	free := make(chan struct{}, maxConcurrent)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case free <- struct{}{}:
 		case <-r.Context().Done():
 			return
 		}
-		made := made{header: w.Header(), code: http.StatusOK}
+		made := bufferedAnswer{header: w.Header(), code: http.StatusOK}
 		func() {
 			defer func() { <-free }()
 			next.ServeHTTP(&made, r)
@@ -29,13 +29,13 @@ func gated(next http.Handler) http.Handler {
 	})
 }
 
-// made is an answer that was not sent yet.
-type made struct {
+// bufferedAnswer is an answer that was not sent yet.
+type bufferedAnswer struct {
 	header http.Header
 	code   int
 	body   bytes.Buffer
 }
 
-func (m *made) Header() http.Header         { return m.header }
-func (m *made) WriteHeader(code int)        { m.code = code }
-func (m *made) Write(p []byte) (int, error) { return m.body.Write(p) }
+func (m *bufferedAnswer) Header() http.Header         { return m.header }
+func (m *bufferedAnswer) WriteHeader(code int)        { m.code = code }
+func (m *bufferedAnswer) Write(p []byte) (int, error) { return m.body.Write(p) }

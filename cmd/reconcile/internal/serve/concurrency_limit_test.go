@@ -13,7 +13,7 @@ import (
 func TestFewAnswersAreMadeAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	now, most := 0, 0
-	h := gated(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h := limitConcurrency(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		now++
 		most = max(most, now)
@@ -26,7 +26,7 @@ func TestFewAnswersAreMadeAtOnce(t *testing.T) {
 		mu.Unlock()
 	}))
 	blocked := make(chan struct{})
-	for range 2 * atOnce {
+	for range 2 * maxConcurrent {
 		go h.ServeHTTP(slowClient{httptest.NewRecorder(), blocked}, httptest.NewRequest(http.MethodGet, "/", nil))
 	}
 	var clients sync.WaitGroup
@@ -41,7 +41,7 @@ func TestFewAnswersAreMadeAtOnce(t *testing.T) {
 	}
 	clients.Wait()
 	close(blocked)
-	if most > atOnce {
+	if most > maxConcurrent {
 		t.Errorf("%d are made at once", most)
 	}
 }

@@ -8,72 +8,70 @@ import (
 	"sync"
 )
 
-// mostConnections bounds the connections of clients. What promotes needs
-// descriptors, too: clients get a quarter of them at most.
+// mostConnections is the maximum number of client connections. An apply needs file
+// descriptors too, so clients get at most a quarter of them.
 const (
 	mostConnections  = 256
 	descriptorsShare = 4
 )
 
-// sameSubscriber is the part of an IPv6 address that names one client: who has one
-// address of such a network has them all.
-const sameSubscriber = 64
+// ipv6ClientBits is the prefix length that identifies an IPv6 client. A subscriber usually
+// has all addresses of such a network.
+const ipv6ClientBits = 64
 
-// crowd keeps what clients hold, as connections, within a bound. The newest always
-// gets in, so that many slow clients keep no probe out. What makes room for it belongs
-// to the client who holds the most; of that client's, one that is idle after an answer
-// goes first, the one that is idle for longest, and then the oldest: a probe is answered
-// long before it is that.
-type crowd[M comparable] struct {
+// holders limits what clients hold, such as connections. It always admits a new one, so
+// that many slow clients cannot keep a probe out. At the limit it ends one of the client
+// that holds the most: the one that has been idle longest, else the oldest.
+type holders[M comparable] struct {
 	most int
 
 	mu   sync.Mutex
-	held map[M]holding
+	held map[M]holder
 	turn uint64
 }
 
-type holding struct {
+type holder struct {
 	client netip.Prefix
 	idle   bool
-	since  uint64 // the turn at which it came, or became idle
+	since  uint64 // the turn at which it was added, or became idle
 }
 
-func newCrowd[M comparable](most int) *crowd[M] {
-	return &crowd[M]{most: most, held: map[M]holding{}}
+func newHolders[M comparable](most int) *holders[M] {
+	return &holders[M]{most: most, held: map[M]holder{}}
 }
 
-// note says that a client holds something, and whether it is idle. It returns what has
-// to go for it.
-func (c *crowd[M]) note(what M, client netip.Prefix, idle bool) (surplus M, over bool) {
+// add records that a client holds something, and whether it is idle. At the limit it
+// returns what the caller must end, and over is true.
+func (c *holders[M]) add(what M, client netip.Prefix, idle bool) (surplus M, over bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
 	known, there := c.held[what]
 	if !there || idle != known.idle {
-		c.held[what] = holding{client, idle, c.turn}
+		c.held[what] = holder{client, idle, c.turn}
 	}
 	if len(c.held) <= c.most {
 		return surplus, false
 	}
-	surplus = c.surplus(what)
+	surplus = c.choose(what)
 	delete(c.held, surplus)
 	return surplus, true
 }
 
-func (c *crowd[M]) leave(what M) {
+func (c *holders[M]) remove(what M) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.held, what)
 }
 
-// surplus is what goes for the newest; the lock is held.
-func (c *crowd[M]) surplus(newest M) M {
+// choose returns what to end in favour of the newest. The caller holds the lock.
+func (c *holders[M]) choose(newest M) M {
 	of, most := map[netip.Prefix]int{}, 0
 	for _, p := range c.held {
 		of[p.client]++
 		most = max(most, of[p.client])
 	}
-	out, found := newest, holding{}
+	out, found := newest, holder{}
 	for what, p := range c.held {
 		if what == newest || of[p.client] < most {
 			continue
@@ -85,44 +83,45 @@ func (c *crowd[M]) surplus(newest M) M {
 	return out
 }
 
-// connections keeps the connections of a server within a bound.
-type connections struct{ *crowd[net.Conn] }
+// connections limits the connections of a server.
+type connections struct{ *holders[net.Conn] }
 
 func newConnections() connections {
-	return connections{newCrowd[net.Conn](max(1, min(mostConnections, descriptors()/descriptorsShare)))}
+	return connections{newHolders[net.Conn](max(1, min(mostConnections, descriptorLimit()/descriptorsShare)))}
 }
 
-// changed is told by the server what a connection does (http.Server.ConnState).
+// changed is the http.Server.ConnState of the server.
 func (c connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew, http.StateIdle, http.StateActive:
-		if surplus, over := c.note(conn, clientOf(conn.RemoteAddr().String()), state == http.StateIdle); over {
-			cut(surplus)
+		if surplus, over := c.add(conn, clientOf(conn.RemoteAddr().String()), state == http.StateIdle); over {
+			closeAbruptly(surplus)
 		}
 	default:
-		c.leave(conn)
+		c.remove(conn)
 	}
 }
 
-// cut ends a connection without a word: to a client that reads nothing, TLS would wait
-// for seconds to say that it ends.
-func cut(conn net.Conn) {
+// closeAbruptly closes a connection without the TLS close message, which would wait
+// seconds for a client that reads nothing.
+func closeAbruptly(conn net.Conn) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	_ = conn.Close() // whatever came of it, it is no longer ours
+	_ = conn.Close() // the connection is given up either way
 }
 
-// clientOf is the client of an address: the address itself, or its network.
+// clientOf returns the prefix that identifies the client: an IPv4 address, or the network
+// of an IPv6 address.
 func clientOf(address string) netip.Prefix {
 	from, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return netip.Prefix{} // all whose address is none are one
+		return netip.Prefix{} // clients without a valid address count as one
 	}
 	ip := from.Addr().Unmap().WithZone("")
 	bits := ip.BitLen()
 	if ip.Is6() {
-		bits = sameSubscriber
+		bits = ipv6ClientBits
 	}
 	client, _ := ip.Prefix(bits) // so many bits it has
 	return client

@@ -137,7 +137,7 @@ func TestClientsAreBounded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bound, conns := connections{newCrowd[net.Conn](3)}, []*closable{}
+			bound, conns := connections{newHolders[net.Conn](3)}, []*closable{}
 			for i, from := range c.clients {
 				if i == 3 {
 					for j, state := range c.does {

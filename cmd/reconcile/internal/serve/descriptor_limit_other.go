@@ -2,5 +2,5 @@
 
 package serve
 
-// descriptors is how many files this process may open: the system sets no bound.
+// descriptorLimit returns how many files this process may open. This system sets no limit.
 func descriptors() int { return mostConnections * descriptorsShare }

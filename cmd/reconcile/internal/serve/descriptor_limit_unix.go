@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// descriptors is how many files this process may open.
-func descriptors() int {
+// descriptorLimit returns how many files this process may open.
+func descriptorLimit() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return mostConnections * descriptorsShare

@@ -17,9 +17,9 @@ const (
 	margin              = 8
 )
 
-// diagram draws a topology as the clusters themselves believe it to be: the
-// desired primary on the left, the others on the right, and an arrow for each
-// edge that a cluster stores. The table beside it says the same in words.
+// diagram returns an SVG of a topology as its clusters store it: the desired primary on
+// the left, the others on the right, and an arrow for each edge that a cluster stores. The
+// page has a table with the same content.
 func diagram(t plan.TopologyPlan) template.HTML {
 	if len(t.Clusters) == 0 {
 		return ""
@@ -61,7 +61,7 @@ func sides(t plan.TopologyPlan) (left, right []plan.ClusterPlan) {
 	return left, right
 }
 
-// believedEdges are the edges that any cluster stores, each once, sorted.
+// believedEdges returns the edges that any cluster stores, each once, sorted.
 func believedEdges(t plan.TopologyPlan) []plan.Edge {
 	var all []plan.Edge
 	for _, c := range t.Clusters {
@@ -104,7 +104,8 @@ func drawCluster(b *strings.Builder, at [2]int, c plan.ClusterPlan) {
 		html.EscapeString(class), at[0], at[1], boxWidth, boxHeight, html.EscapeString(shorten(c.ID, 24)), html.EscapeString(boxWords(c)))
 }
 
-// boxWords says the role that a cluster believes in, or why that is not known.
+// boxWords returns the role that a cluster stores, or why it is not known, and the role in
+// Git.
 func boxWords(c plan.ClusterPlan) string {
 	if c.View.Belief.Kind == plan.BeliefUnknown {
 		return c.View.Reach.String() + ", Git: " + string(c.DesiredRole)

@@ -7,61 +7,60 @@ import (
 	"time"
 )
 
-// The bounds of a stream of events. One that ends is opened again by the page.
+// The time limits of an event stream. The page opens a new stream when one ends.
 const (
 	streamLife         = 10 * time.Minute
 	streamWriteTimeout = 10 * time.Second
 )
 
-// Events answers GET /events: a stream of server-sent events (HTML standard,
-// section 9.2) that says that something changed, and nothing else. Each
-// reader gets at most one a second.
+// Events answers GET /events with server-sent events (HTML standard, section 9.2). An
+// event says only that something changed. Each reader gets at most one a second.
 type Events struct {
 	source Source
 	pause  func(time.Duration) <-chan time.Time
-	open   *crowd[*stream]
+	open   *holders[*stream]
 	closed chan struct{}
 }
 
-// stream is one reader's; end ends it.
+// stream is the stream of one reader.
 type stream struct{ end context.CancelFunc }
 
-// NewEvents makes the stream of a source for so many readers at once. For one more, the
-// oldest of the client who has the most is ended.
+// NewEvents returns the events of a source for a maximum number of readers. One reader
+// more ends the oldest stream of the client that has the most.
 func NewEvents(source Source, readers int) *Events {
-	return &Events{source: source, pause: time.After, open: newCrowd[*stream](readers), closed: make(chan struct{})}
+	return &Events{source: source, pause: time.After, open: newHolders[*stream](readers), closed: make(chan struct{})}
 }
 
 // Close ends every stream. It is called once.
 func (e *Events) Close() { close(e.closed) }
 
-// ServeHTTP streams until the reader goes, or takes nothing, or the server stops.
+// ServeHTTP streams until the reader disconnects or stops reading, or the server stops.
 func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := context.WithTimeout(r.Context(), streamLife)
 	defer end()
 	own := &stream{end}
-	if surplus, over := e.open.note(own, clientOf(r.RemoteAddr), false); over {
+	if surplus, over := e.open.add(own, clientOf(r.RemoteAddr), false); over {
 		surplus.end()
 	}
-	defer e.open.leave(own)
+	defer e.open.remove(own)
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	for {
 		changed := e.source.Changed()
-		// The stream lives longer than the server's own bound for an answer.
+		// The stream outlives the server's write timeout.
 		_ = out.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
 		if _, err := fmt.Fprint(w, "event: changed\ndata: \n\n"); err != nil || out.Flush() != nil {
 			return
 		}
-		if !until(ctx, e.closed, changed) || !until(ctx, e.closed, e.pause(time.Second)) {
+		if !waitFor(ctx, e.closed, changed) || !waitFor(ctx, e.closed, e.pause(time.Second)) {
 			return
 		}
 	}
 }
 
-// until waits until something happens, unless the stream ends first.
-func until[T any](ctx context.Context, closed <-chan struct{}, happens <-chan T) bool {
+// waitFor waits for a channel. It returns false if the stream ends first.
+func waitFor[T any](ctx context.Context, closed <-chan struct{}, happens <-chan T) bool {
 	select {
 	case <-happens:
 		return true

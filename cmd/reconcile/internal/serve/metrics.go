@@ -14,10 +14,10 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// Metrics are the series of contract.md §9. What a snapshot says is read
-// when Prometheus asks; what happened is counted when it happens. No label
-// holds an address, a token or a message. The registry is our own: the Milvus
-// client registers foreign series in the default one.
+// Metrics holds the series of contract.md §9. Gauges are read from a snapshot at each
+// scrape; counters count as things happen. No label holds an address, a token or a
+// message. It has its own registry, since the Milvus client registers its series in the
+// default one.
 type Metrics struct {
 	registry *prometheus.Registry
 	plans    *prometheus.CounterVec
@@ -47,13 +47,13 @@ func NewMetrics(source Source) *Metrics {
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "reconcile_log_lines_dropped_total", Help: "Lines of the log that were left out since nobody read it.",
+			Name: "reconcile_log_lines_dropped_total", Help: "Lines of the log that were dropped since its reader was too slow.",
 		}),
 		unusable: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "reconcile_file_unusable", Help: "1 for a secret, certificate or list of the configuration that cannot be used now, by what it is for.",
 		}, []string{"use"}),
 	}
-	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, m.unusable, live{source},
+	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, m.unusable, snapshotCollector{source},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -79,11 +79,11 @@ func (m *Metrics) Stepped(a plan.Action, took time.Duration) {
 // Swept measures a sweep of one topology.
 func (m *Metrics) Swept(took time.Duration) { m.sweeps.Observe(took.Seconds()) }
 
-// LineDropped counts a line of the log that was left out.
+// LineDropped counts a dropped line of the log.
 func (m *Metrics) LineDropped() { m.dropped.Inc() }
 
-// Unusable tells which secrets, certificates and lists of the configuration cannot be
-// used now, by what they are for.
+// Unusable sets which secrets, certificates and lists of the configuration cannot be used
+// now, by the setting that uses them.
 func (m *Metrics) Unusable(what []string) {
 	m.unusable.Reset()
 	for _, one := range what {
@@ -91,9 +91,9 @@ func (m *Metrics) Unusable(what []string) {
 	}
 }
 
-// live turns a snapshot into series. A series whose value is not known is
-// left out, never frozen; the number of writable primaries is always there.
-type live struct{ source Source }
+// snapshotCollector turns a snapshot into series. A series whose value is not known is
+// absent; the number of writable primaries is always present.
+type snapshotCollector struct{ source Source }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("reconcile_"+name, help, labels, nil)
@@ -116,7 +116,7 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (live) Describe(out chan<- *prometheus.Desc) {
+func (snapshotCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descWritable, descUp, descRole, descStale, descLag, descFindings,
 		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
@@ -126,22 +126,22 @@ func (live) Describe(out chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (l live) Collect(out chan<- prometheus.Metric) {
+func (l snapshotCollector) Collect(out chan<- prometheus.Metric) {
 	s := l.source.Snapshot()
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(descLeader, one(s.Leader))
-	gauge(descReady, one(s.Unready() == ""))
-	moment(gauge, descFetch, s.GitFetch)
-	gauge(descCopy, one(s.GitCopy != ""))
+	gauge(descLeader, boolValue(s.Leader))
+	gauge(descReady, boolValue(s.Unready() == ""))
+	timestamp(gauge, descFetch, s.GitFetch)
+	gauge(descCopy, boolValue(s.GitCopy != ""))
 	for _, t := range s.Topologies {
 		for _, state := range daemon.States() {
-			gauge(descState, one(t.State == state), t.Name, state.String())
+			gauge(descState, boolValue(t.State == state), t.Name, state.String())
 		}
 		gauge(descWritable, float64(writablePrimaries(t.Plan)), t.Name)
-		moment(gauge, descAttempt, t.LastAttempt, t.Name)
-		moment(gauge, descSuccess, t.LastSuccess, t.Name)
+		timestamp(gauge, descAttempt, t.LastAttempt, t.Name)
+		timestamp(gauge, descSuccess, t.LastSuccess, t.Name)
 		for _, c := range t.Plan.Clusters {
 			collectCluster(gauge, t.Name, c)
 		}
@@ -151,7 +151,7 @@ func (l live) Collect(out chan<- prometheus.Metric) {
 
 type gaugeFunc func(d *prometheus.Desc, value float64, labels ...string)
 
-func moment(gauge gaugeFunc, d *prometheus.Desc, at time.Time, labels ...string) {
+func timestamp(gauge gaugeFunc, d *prometheus.Desc, at time.Time, labels ...string) {
 	if !at.IsZero() {
 		gauge(d, float64(at.UnixMilli())/1000, labels...)
 	}
@@ -192,21 +192,21 @@ func collectFindings(gauge gaugeFunc, t daemon.TopologyStatus) {
 		gauge(descFindings, float64(n), t.Name, k.code, k.severity)
 	}
 	for cluster := range stale {
-		// Before the failover it is the primary that is lost, not a stale one.
+		// Before the failover it is the lost primary, not yet a stale one.
 		if cluster != pendingOld(t.Plan) {
-			gauge(descStale, one(!fenced(t.Plan, cluster)), t.Name, cluster)
+			gauge(descStale, boolValue(!fenced(t.Plan, cluster)), t.Name, cluster)
 		}
 	}
 }
 
-// fenced says whether a cluster's own stored configuration makes it read-only.
+// fenced reports whether a cluster stores a configuration that makes it a standby.
 func fenced(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
 		return c.ID == cluster && c.View.Belief.Kind == plan.BeliefStandby
 	})
 }
 
-// pendingOld is the old primary of a failover that has not happened yet.
+// pendingOld returns the old primary of a planned failover; else "".
 func pendingOld(t plan.TopologyPlan) string {
 	if t.Transition == plan.TransitionFailover {
 		return t.OldPrimary
@@ -214,9 +214,9 @@ func pendingOld(t plan.TopologyPlan) string {
 	return ""
 }
 
-// writablePrimaries counts the reachable members that can take writes: their
-// own stored configuration makes them no standby. What could not be read is
-// not counted, so that an alert on "not 1" fires for it.
+// writablePrimaries counts the reachable members that can take writes: their stored
+// configuration does not make them a standby. A member that could not be read does not
+// count, so that an alert on "not 1" fires.
 func writablePrimaries(t plan.TopologyPlan) int {
 	n := 0
 	for _, c := range t.Clusters {
@@ -231,7 +231,7 @@ func takesWrites(k plan.BeliefKind) bool {
 	return k == plan.BeliefPrimary || k == plan.BeliefStandalone || k == plan.BeliefUnconfigured
 }
 
-func one(is bool) float64 {
+func boolValue(is bool) float64 {
 	if is {
 		return 1
 	}

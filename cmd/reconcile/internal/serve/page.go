@@ -22,15 +22,15 @@ import (
 //go:embed page
 var assets embed.FS
 
-// Record is an entry of the ledger as the page shows it.
+// Record is a ledger record as the page shows it.
 type Record struct {
 	At   time.Time
 	Text string
 }
 
-// Page answers GET / with the status of every topology: HTML that is complete
-// without JavaScript and follows changes with it. It loads nothing from
-// elsewhere, and its policy lets it load nothing.
+// Page answers GET / with the status of every topology. The HTML is complete without
+// JavaScript; with it, the page follows changes. It loads nothing from other servers, and
+// its content security policy forbids that.
 type Page struct {
 	source  Source
 	records func(context.Context) map[string][]Record
@@ -40,8 +40,8 @@ type Page struct {
 	policy  string
 }
 
-// NewPage makes the page of a source. records returns the newest entries of
-// the ledger by topology, newest first; nil: none are shown.
+// NewPage returns the page of a source. records returns the newest ledger records by
+// topology, newest first; nil shows none.
 func NewPage(source Source, records func(context.Context) map[string][]Record) *Page {
 	style, script := asset("page/page.css"), asset("page/page.js")
 	return &Page{
@@ -54,7 +54,7 @@ func NewPage(source Source, records func(context.Context) map[string][]Record) *
 	}
 }
 
-// asset reads an embedded file; that it is there is part of the build.
+// asset reads an embedded file. It panics if the build lacks it.
 func asset(name string) string {
 	raw, err := assets.ReadFile(name)
 	if err != nil {
@@ -63,7 +63,7 @@ func asset(name string) string {
 	return string(raw)
 }
 
-// hashOf is the source expression of an inline element (CSP level 2, 4.2.5).
+// hashOf returns the CSP source expression of an inline element (CSP level 2, 4.2.5).
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
@@ -91,7 +91,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Bytes()) // the client is gone if this fails
 }
 
-// view is the whole page in words.
+// view is what the template of the page shows.
 type view struct {
 	Title, Summary, At string
 	Facts              []fact
@@ -113,7 +113,7 @@ type topologyView struct {
 	Transition, Digest, Approval, Result                string
 	Steps                                               []string
 	Records                                             []recordView
-	Commit, LookedAt                                    string
+	Commit, ObservedAt                                  string
 	Generation                                          int64
 }
 
@@ -135,7 +135,7 @@ func viewOf(s daemon.Snapshot, records map[string][]Record) view {
 		counts[t.State]++
 		v.Topologies = append(v.Topologies, topologyViewOf(t, records[t.Name]))
 	}
-	// What needs somebody comes first.
+	// Topologies that need a person come first.
 	slices.SortStableFunc(v.Topologies, func(a, b topologyView) int { return urgency(a.Tone) - urgency(b.Tone) })
 	v.Summary = summary(counts, len(s.Topologies))
 	if counts[daemon.StateBlocked]+counts[daemon.StateDrifted] > 0 {
@@ -189,9 +189,9 @@ func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
 	p := t.Plan
 	v := topologyView{
 		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
-		LookedAt: orNone(clock(t.LastSuccess)), Diagram: diagram(p), Caption: caption(p),
+		ObservedAt: orNone(clock(t.LastSuccess)), Diagram: diagram(p), Caption: caption(p),
 	}
-	v.Symbol, v.Tone = tone(t.State)
+	v.Symbol, v.Tone = stateStyle(t.State)
 	v.Headline = render.Happening(p)
 	if p.Transition == plan.TransitionNone && p.InSync {
 		v.Headline = "Everything is as Git says."
@@ -237,8 +237,9 @@ func findingViewOf(f plan.Finding) findingView {
 	return v
 }
 
-// tone gives a state its symbol and its colour; the word always stands beside.
-func tone(s daemon.State) (symbol, class string) {
+// stateStyle returns the symbol and the colour class of a state. The page always shows the
+// state's name too.
+func stateStyle(s daemon.State) (symbol, class string) {
 	switch s {
 	case daemon.StateInSync:
 		return "✓", "good"
@@ -255,7 +256,7 @@ func tone(s daemon.State) (symbol, class string) {
 
 func urgency(class string) int { return slices.Index([]string{"bad", "warn", "good"}, class) }
 
-// differs says whether a cluster believes in another role than Git gives it.
+// differs reports whether a cluster stores another role than Git gives it.
 func differs(c plan.ClusterPlan) bool {
 	switch c.View.Belief.Kind {
 	case plan.BeliefUnknown:
@@ -267,7 +268,7 @@ func differs(c plan.ClusterPlan) bool {
 	}
 }
 
-// safe makes control characters visible, line by line.
+// safe escapes control characters, but keeps line ends.
 func safe(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {

@@ -17,8 +17,8 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// The bounds of a request. None of ours is long: a slow client must not hold
-// a connection of the daemon.
+// The limits of a request. All requests are short; a slow client must not hold a
+// connection of the daemon.
 const (
 	headerTimeout   = 5 * time.Second
 	readTimeout     = 30 * time.Second
@@ -28,33 +28,33 @@ const (
 	shutdownTimeout = 5 * time.Second
 )
 
-// Options of a server.
+// Options configures a server.
 type Options struct {
 	Address string      // host:port; port 0 takes a free one
 	TLS     *tls.Config // nil: plaintext
-	// Hosts are the names under which clients may ask for it, beside addresses,
+	// Hosts are the host names that requests may use, in addition to IP addresses,
 	// localhost and the host of Address.
 	Hosts []string
-	// Health says what is stuck; nil: nothing is.
+	// Health returns what is stuck; nil if nothing is.
 	Health func() error
-	// Ready says why it is not ready; nil: it is.
+	// Ready returns why the daemon is not ready; nil if it is.
 	Ready func() error
-	// Note says what to know while it is ready; nil: nothing.
+	// Note returns what /readyz adds while the daemon is ready; nil adds nothing.
 	Note    func() string
 	Webhook *Webhook
-	// Log is told of handlers that broke; of what clients do wrong only where it wants
-	// to know all. Nil: nobody is.
+	// Log gets panics of handlers as errors, and mistakes of clients at debug level; nil
+	// discards them.
 	Log *slog.Logger
 }
 
-// Server listens from the moment that it is made, and answers while Run runs.
+// Server listens from its creation on. It answers while Run runs.
 type Server struct {
 	mux      *http.ServeMux
 	http     *http.Server
 	listener net.Listener
 }
 
-// Listen takes the address, so that one that is taken is found out at once.
+// Listen creates a server and listens on its address. It fails if the address is in use.
 func Listen(o Options) (*Server, error) {
 	l, err := net.Listen("tcp", o.Address)
 	if err != nil {
@@ -70,10 +70,10 @@ func Listen(o Options) (*Server, error) {
 	own, _, _ := net.SplitHostPort(o.Address) // Listen took it
 	names := append([]string{own}, o.Hosts...)
 	var plain http.Protocols
-	plain.SetHTTP1(true) // one request at a time, so that connections bound requests
+	plain.SetHTTP1(true) // one request at a time, so that the limit on connections limits requests
 	s.http = &http.Server{
 		ConnState: newConnections().changed, Protocols: &plain, ErrorLog: log.New(serverLog{o.Log}, "", 0),
-		Handler: guarded(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		Handler: withSecurityHeaders(knownHosts(names, s.mux)), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 	}
 	s.Handle("GET /healthz", probe(names, "ok", "stuck", o.Health, nil))
@@ -85,16 +85,18 @@ func Listen(o Options) (*Server, error) {
 // Handle adds a handler before Run. Patterns are those of http.ServeMux.
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
-// HandleGated adds a handler of answers that take work: few of them are made at once.
-func (s *Server) HandleGated(pattern string, h http.Handler) { s.mux.Handle(pattern, gated(h)) }
+// HandleLimited adds a handler that serves only a few requests at a time.
+func (s *Server) HandleLimited(pattern string, h http.Handler) {
+	s.mux.Handle(pattern, limitConcurrency(h))
+}
 
-// OnStop has f called when the server stops, to end what would not by itself.
+// OnStop calls f when the server stops, to end streams.
 func (s *Server) OnStop(f func()) { s.http.RegisterOnShutdown(f) }
 
-// Address is where it listens.
+// Address returns the address that the server listens on.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Run answers until ctx ends; requests that are under way may finish.
+// Run serves until ctx ends. Running requests may then finish within shutdownTimeout.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
@@ -111,9 +113,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// guarded sets what every answer carries: nothing of ours is to be sniffed,
-// framed or kept.
-func guarded(next http.Handler) http.Handler {
+// withSecurityHeaders sets headers that forbid sniffing, framing and caching.
+func withSecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -124,7 +125,7 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
-// Ready says why a daemon is not ready: it would not act on an approved failover.
+// Ready returns why the daemon would not act on an approved failover; nil if it would.
 func Ready(s daemon.Snapshot) error {
 	if why := s.Unready(); why != "" {
 		return errors.New(why)
@@ -132,10 +133,10 @@ func Ready(s daemon.Snapshot) error {
 	return nil
 }
 
-// serverLog is where net/http says what went wrong.
+// serverLog is the error log of net/http.
 type serverLog struct{ log *slog.Logger }
 
-// Write takes one line. A client may cause as many of the others as it likes.
+// Write logs one line. Only a panic is an error: clients can cause any number of others.
 func (l serverLog) Write(line []byte) (int, error) {
 	level := slog.LevelDebug
 	if bytes.Contains(line, []byte("panic serving")) {
@@ -145,7 +146,7 @@ func (l serverLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// answer is one line of plain text.
+// answer writes one line of plain text.
 func answer(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)

@@ -9,16 +9,15 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// Source is what the daemon knows, read at any time from any goroutine.
-// daemon.Board is one.
+// Source is what the daemon knows, such as daemon.Board. It is safe for concurrent use.
 type Source interface {
 	Snapshot() daemon.Snapshot
 	// Changed is closed with the next change after the call.
 	Changed() <-chan struct{}
 }
 
-// Status answers GET /api/v1/status: what `status -o json` prints, of what
-// the daemon last saw.
+// Status answers GET /api/v1/status in the format of `status -o json`, with what the
+// daemon observed last.
 func Status(source Source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var out bytes.Buffer
@@ -31,7 +30,8 @@ func Status(source Source) http.Handler {
 	})
 }
 
-// documentOf leaves out topologies that nobody has looked at yet.
+// documentOf converts a snapshot for the renderers. It leaves out topologies that were not
+// observed yet.
 func documentOf(s daemon.Snapshot) render.Document {
 	d := render.Document{
 		Kind: render.KindStatus, GeneratedAt: s.At, Approvals: map[string]render.Approval{},

@@ -17,8 +17,7 @@ const (
 	capabilityWrite = 2
 )
 
-// Served is the newest topology document that clients were given: which
-// clusters they may use, for one generation.
+// Served is a topology document for clients: which clusters they may use.
 type Served struct {
 	Version  int64           `json:"version"`
 	Clusters []ServedCluster `json:"clusters"`
@@ -31,34 +30,32 @@ type ServedCluster struct {
 	Capability int    `json:"capability"`
 }
 
-// Documents answers GET /t/{topology}/global-cluster/topology. A version is
-// served only after its roles were seen to be live and verified, by whatever
-// process on the ledger; the newest one stays when nothing can be seen, be it
-// the clusters, Git or a document in it, and versions never fall.
+// Documents answers GET /t/{topology}/global-cluster/topology. It serves a version only
+// after some process on the ledger has verified that its roles are live. The newest
+// version stays while clusters, Git or the document cannot be read. Versions never fall.
 //
 // Requests of SDKs carry a token. It is not read.
 type Documents struct {
-	endpoints map[string]string // by cluster id; of the operator's configuration
-	source    Source
-	recall    Recall
+	endpoints  map[string]string // by cluster id; of the operator's configuration
+	source     Source
+	fromLedger LedgerStatus
 }
 
-// Recall is what the ledger holds of a topology that the source says nothing
-// of; false: nothing, or it cannot be read.
-type Recall func(ctx context.Context, topology string) (daemon.TopologyStatus, bool)
+// LedgerStatus returns what the ledger holds of a topology that the source does not know;
+// false if it holds nothing or cannot be read.
+type LedgerStatus func(ctx context.Context, topology string) (daemon.TopologyStatus, bool)
 
-// NewDocuments makes the documents of a source. Endpoints are what SDKs
-// connect to, by cluster id; a cluster without one is left out.
-func NewDocuments(source Source, endpoints map[string]string, recall Recall) *Documents {
-	return &Documents{endpoints: endpoints, source: source, recall: recall}
+// NewDocuments returns the documents of a source. endpoints are what SDKs connect to, by
+// cluster id; a cluster without one is left out.
+func NewDocuments(source Source, endpoints map[string]string, fromLedger LedgerStatus) *Documents {
+	return &Documents{endpoints: endpoints, source: source, fromLedger: fromLedger}
 }
 
-// Document is what is served of a topology now; false when nothing was ever
-// verified.
+// Document returns the document of a topology; false if none was ever verified.
 func (d *Documents) Document(ctx context.Context, topology string) (Served, bool) {
 	t, known := d.source.Snapshot().Topology(topology)
 	if !known || t.Published.Version == 0 {
-		if t, known = d.recall(ctx, topology); !known {
+		if t, known = d.fromLedger(ctx, topology); !known {
 			return Served{}, false
 		}
 	}
@@ -73,14 +70,13 @@ func (d *Documents) Document(ctx context.Context, topology string) (Served, bool
 		add(id, capabilityRead)
 	}
 	slices.SortFunc(s.Clusters, func(a, b ServedCluster) int { return strings.Compare(a.ClusterID, b.ClusterID) })
-	return withoutDoubt(s, t), true
+	return withoutUncertainWrites(s, t), true
 }
 
-// withoutDoubt takes the writable bit from stale clusters, and from all of
-// them while an intent is open: nobody can say then who the primary is. A
-// version is never raised in doubt: SDKs take it once and look at no other
-// document of that version.
-func withoutDoubt(s Served, t daemon.TopologyStatus) Served {
+// withoutUncertainWrites clears the writable bit of stale clusters, and of all clusters
+// while an intent is open, since the primary is not known then. It keeps the version: SDKs
+// read a version once, and ignore other documents of the same version.
+func withoutUncertainWrites(s Served, t daemon.TopologyStatus) Served {
 	out := Served{Version: s.Version, Clusters: slices.Clone(s.Clusters)}
 	for i, c := range out.Clusters {
 		if t.IntentOpen || slices.Contains(t.Stale, c.ClusterID) {

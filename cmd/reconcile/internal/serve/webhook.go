@@ -19,22 +19,21 @@ import (
 	"sync/atomic"
 )
 
-// maxPush bounds the body of a push. Forges cut the list of commits long
-// before it is that long.
+// maxPush is the maximum size of the body of a push, in bytes. Forges shorten the list of
+// commits long before.
 const maxPush = 1 << 20
 
-// Trust says whose pushes count. The zero value trusts nobody.
+// Trust says which pushes the webhook accepts. The zero value accepts none.
 type Trust struct {
-	// Secret is shared with the forge. It is asked for each push, so that a rotated
-	// one counts at once; nil: the webhook is closed.
+	// Secret returns the secret shared with the forge. Each push calls it, so that a
+	// rotated secret takes effect at once. nil closes the webhook.
 	Secret     func() (string, error)
 	Repository string // as git.url says it
 	Ref        string // the tracked ref by its full name; empty or HEAD: any branch
 }
 
-// Webhook takes push notifications of GitHub, GitLab and Gitea. It believes
-// nothing that they say: a push of the tracked ref, or of a failover tag, by
-// somebody who knows the secret, makes the daemon fetch.
+// Webhook receives push notifications of GitHub, GitLab and Gitea. A signed push of the
+// tracked ref, or of a failover tag, only makes the daemon fetch; its content is not used.
 type Webhook struct {
 	Push func() // asks for a fetch; must not block
 	Log  *slog.Logger
@@ -45,8 +44,8 @@ type Webhook struct {
 	long  longBodies
 }
 
-// A body up to shortBody is read beside any others. Of longer ones, which anybody may
-// send, mostLong are held at once.
+// Bodies up to shortBody are read without a limit on their number. At most mostLong longer
+// ones are in memory at a time, since any client may send them.
 const (
 	shortBody = 64 << 10
 	mostLong  = 16
@@ -70,22 +69,21 @@ func (l *longBodies) read(body io.Reader) ([]byte, error) {
 	return append(begins, rest...), err
 }
 
-// Configure replaces whom it trusts.
+// Configure replaces the Trust.
 func (h *Webhook) Configure(t Trust) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.trust = t
 }
 
-// ServeHTTP answers 202 when a fetch was asked for, 200 when there was
-// nothing to do, and refuses the rest: 403 without a good signature or from
-// another repository, 409 for a delivery that was seen, 413 for one that is
-// too long, 400 for what cannot be read.
+// ServeHTTP answers 202 if it asked for a fetch, 200 if there was nothing to do, 403 for a
+// bad signature or another repository, 409 for a repeated delivery, 413 for a long body,
+// 400 for one that cannot be read, and 503 if it is busy or the secret cannot be read.
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	t := h.trust
 	h.mu.Unlock()
-	code, text := h.take(t, w, r)
+	code, text := h.accept(t, w, r)
 	if code >= http.StatusBadRequest {
 		h.Log.Warn("a push notification was refused", "status", code, "reason", text, "from", r.RemoteAddr)
 	} else {
@@ -94,7 +92,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, code, text)
 }
 
-func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code int, text string) {
+func (h *Webhook) accept(t Trust, w http.ResponseWriter, r *http.Request) (code int, text string) {
 	if t.Secret == nil {
 		return http.StatusForbidden, "the webhook is closed: serve.webhookSecretFrom is not set"
 	}
@@ -120,11 +118,11 @@ func (h *Webhook) take(t Trust, w http.ResponseWriter, r *http.Request) (code in
 	if !d.signed(secret, body) {
 		return http.StatusForbidden, "the signature does not hold: the forge and serve.webhookSecretFrom need the same secret"
 	}
-	return h.heed(t, d, body)
+	return h.evaluate(t, d, body)
 }
 
-// heed judges what a signed delivery says.
-func (h *Webhook) heed(t Trust, d delivery, body []byte) (code int, text string) {
+// evaluate handles a signed delivery.
+func (h *Webhook) evaluate(t Trust, d delivery, body []byte) (code int, text string) {
 	switch d.event {
 	case "ping":
 		return http.StatusOK, "pong"
@@ -136,22 +134,22 @@ func (h *Webhook) heed(t Trust, d delivery, body []byte) (code int, text string)
 	if err := json.Unmarshal(body, &p); err != nil {
 		return http.StatusBadRequest, "the body is no JSON of a push: let the forge send application/json"
 	}
-	if !p.of(t.Repository) {
+	if !p.isAbout(t.Repository) {
 		return http.StatusForbidden, "it is about another repository than git.url"
 	}
-	if !tracked(p.Ref, t.Ref) {
+	if !isTracked(p.Ref, t.Ref) {
 		return http.StatusOK, "nothing to do: not the tracked ref and not a failover tag"
 	}
-	if !h.first(d, body) {
+	if !h.isNew(d, body) {
 		return http.StatusConflict, "this delivery was taken before"
 	}
 	h.Push()
 	return http.StatusAccepted, "fetching"
 }
 
-// first remembers a delivery by its id and by its content: the id is not
-// signed, so a replay could carry another one.
-func (h *Webhook) first(d delivery, body []byte) bool {
+// isNew remembers a delivery by its id and its body, and reports whether both were new.
+// The id is not signed, so a replay could carry another id.
+func (h *Webhook) isNew(d delivery, body []byte) bool {
 	sum := sha256.Sum256(body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,10 +163,10 @@ func (h *Webhook) first(d delivery, body []byte) bool {
 	return !known
 }
 
-// keptDeliveries bounds what is remembered, ids and bodies together.
+// keptDeliveries is how many ids and bodies are remembered together.
 const keptDeliveries = 4096
 
-// deliveries are the newest that were taken.
+// deliveries remembers the newest accepted deliveries.
 type deliveries struct {
 	known map[string]bool
 	order []string // a ring, oldest at next once it is full
@@ -191,15 +189,15 @@ func (d *deliveries) add(key string) {
 	d.known[key] = true
 }
 
-// delivery is what the headers of a forge say.
+// delivery holds the headers of a push.
 type delivery struct {
 	event, id string
 	mac       string // hex of HMAC-SHA256 over the body
 	token     string // GitLab sends the secret itself
 }
 
-// deliveryOf tells the forges apart. Gitea also sends GitHub's headers, so it
-// is asked for first.
+// deliveryOf reads the headers of each forge. Gitea comes first, since it also sends
+// GitHub's headers.
 func deliveryOf(h http.Header) (delivery, bool) {
 	switch {
 	case h.Get("X-Gitea-Signature") != "":
@@ -228,11 +226,10 @@ func (d delivery) signed(secret string, body []byte) bool {
 	return hmac.Equal(mac.Sum(nil), got)
 }
 
-// failoverTags is where approvals by tag stand.
+// failoverTags is the prefix of the tags that approve.
 const failoverTags = "refs/tags/failover/"
 
-// push is what the three forges say of a push; each names the repository in
-// its own keys.
+// push is the body of a push. Each forge names the repository in keys of its own.
 type push struct {
 	Ref        string     `json:"ref"`
 	Repository repository `json:"repository"`
@@ -248,19 +245,19 @@ type repository struct {
 	URL        string `json:"url"`
 }
 
-// of says whether the push names the repository by any of its URLs.
-func (p push) of(repo string) bool {
-	want := place(repo)
+// isAbout reports whether the push names the repository by any of its URLs.
+func (p push) isAbout(repo string) bool {
+	want := repositoryAddress(repo)
 	var named []string
 	for _, r := range []repository{p.Repository, p.Project} {
 		named = append(named, r.CloneURL, r.SSHURL, r.HTMLURL, r.GitHTTPURL, r.GitSSHURL, r.URL)
 	}
-	return want != "" && slices.ContainsFunc(named, func(u string) bool { return u != "" && place(u) == want })
+	return want != "" && slices.ContainsFunc(named, func(u string) bool { return u != "" && repositoryAddress(u) == want })
 }
 
-// place is a repository's host and path, without what differs between the
-// ways to reach it: scheme, user, port and the ending .git.
-func place(raw string) string {
+// repositoryAddress returns the host and path of a repository, without scheme, user, port
+// and the ending .git.
+func repositoryAddress(raw string) string {
 	host, rest := "", raw
 	switch u, err := url.Parse(raw); {
 	case err == nil && u.Scheme != "" && strings.Contains(raw, "://"):
@@ -276,8 +273,8 @@ func place(raw string) string {
 	return strings.ToLower(host) + "/" + rest
 }
 
-// tracked says whether a push of this ref can change what the daemon sees.
-func tracked(ref, want string) bool {
+// isTracked reports whether a push of this ref can change what the daemon reads.
+func isTracked(ref, want string) bool {
 	switch {
 	case strings.HasPrefix(ref, failoverTags):
 		return true

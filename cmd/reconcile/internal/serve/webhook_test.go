@@ -140,7 +140,7 @@ func TestPlace(t *testing.T) {
 		"":                                                   "",
 		"https://git.example/":                               "",
 	} {
-		if got := place(raw); got != want {
+		if got := repositoryAddress(raw); got != want {
 			t.Errorf("%q is %q, want %q", raw, got, want)
 		}
 	}

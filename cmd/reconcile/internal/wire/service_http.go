@@ -40,13 +40,13 @@ func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error
 	if err != nil {
 		return nil, err
 	}
-	s.HandleGated("GET /metrics", d.metrics.Handler())
-	s.HandleGated("GET /{$}", serve.NewPage(board, d.pageRecords))
+	s.HandleLimited("GET /metrics", d.metrics.Handler())
+	s.HandleLimited("GET /{$}", serve.NewPage(board, d.pageRecords))
 	events := serve.NewEvents(board, readers)
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
-	s.HandleGated("GET /api/v1/status", serve.Status(board))
-	s.HandleGated("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.statusFromLedger))
+	s.HandleLimited("GET /api/v1/status", serve.Status(board))
+	s.HandleLimited("GET /t/{topology}/global-cluster/topology", serve.NewDocuments(board, endpointsOf(c), d.statusFromLedger))
 	if d.run.Profiles {
 		runtime.SetMutexProfileFraction(mutexEvery)
 		runtime.SetBlockProfileRate(int(blockedFor.Nanoseconds()))
