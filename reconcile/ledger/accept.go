@@ -10,7 +10,7 @@ import (
 // Accepted is what Accept did.
 type Accepted struct {
 	Records int    // that stand, the acceptance included
-	Aside   string // where a file that cannot be read was moved to; empty: none was
+	MovedTo string // where a file that cannot be read was moved to; empty: none was
 	Why     string // what spoke against the ledger; empty: nothing
 }
 
@@ -24,13 +24,13 @@ func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 	switch {
 	case against == nil:
 	case errors.As(against, &corrupt):
-		out.Why = corrupt.said()
+		out.Why = corrupt.reasonOnly()
 	default:
 		return out, against
 	}
 	err := l.accept(ctx, out.Why)
 	if errors.As(err, &corrupt) { // it cannot be read, whatever was noted of it
-		if out.Aside, err = l.store.setAside("damaged-" + l.clock().UTC().Format("20060102T150405.000Z")); err != nil {
+		if out.MovedTo, err = l.store.setAside("damaged-" + l.clock().UTC().Format("20060102T150405.000Z")); err != nil {
 			return out, fmt.Errorf("move the damaged ledger away: %w", err)
 		}
 		err = l.accept(ctx, out.Why)
@@ -46,17 +46,17 @@ func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 // Proof says what tells that this copy is the newest that was written, in words, and
 // whether all of it is there.
 func (s Snapshot) Proof() (text string, whole bool) {
-	newest, n := newestOf(s.chain, nil), s.noted
+	newest, n := lastRecord(s.chain, nil), s.noted
 	switch {
 	case newest.seq == 0:
 		return "it holds no record yet", true
 	case n.unproven(s.chain):
 		return "no file beside it names its newest record: the next run that may write takes it as it is, and what was approved before counts no more", false
-	case n.beside && n.whole(newest):
+	case n.alwaysKept && n.complete(newest):
 		return "two files beside it name its newest record", true
-	case n.beside && len(n.missing) > 0:
+	case n.alwaysKept && len(n.missing) > 0:
 		return "of the two files beside it that name its newest record, one is missing or damaged (" + strings.Join(n.missing, ", ") + "): the next run that may write makes it", false
-	case n.beside:
+	case n.alwaysKept:
 		return "the files beside it name a record before its newest: the next run that may write makes them good", false
 	case len(n.missing) == 0 && len(n.notes) > 0:
 		return "a file of this machine names its newest record", true
@@ -70,7 +70,7 @@ func (s Snapshot) Proof() (text string, whole bool) {
 func (l *Ledger) accept(ctx context.Context, why string) error {
 	err := l.store.commit(ctx, nil, func(im image) (change, error) {
 		im.noted, im.version = nil, 0
-		return l.next(im, nil, acceptRule(why))
+		return l.nextChange(im, nil, acceptRule(why))
 	})
 	l.verified.forget()
 	return err
@@ -81,9 +81,9 @@ func (l *Ledger) accept(ctx context.Context, why string) error {
 func (l *Ledger) acceptUnproven(ctx context.Context) error {
 	err := l.store.commit(ctx, nil, func(im image) (change, error) {
 		if !im.noted().unproven(im.chain) {
-			return l.next(im, nil, bornRule)
+			return l.nextChange(im, nil, bornRule)
 		}
-		return l.next(im, nil, acceptRule("nothing beside it told whether it is the newest copy"))
+		return l.nextChange(im, nil, acceptRule("nothing beside it told whether it is the newest copy"))
 	})
 	l.verified.forget()
 	return err
@@ -93,5 +93,5 @@ func (l *Ledger) acceptUnproven(ctx context.Context) error {
 func (v *verified) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.good, v.newest = 0, Snapshot{}
+	v.soundVersion, v.newest = 0, Snapshot{}
 }

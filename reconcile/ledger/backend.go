@@ -20,8 +20,8 @@ type image struct {
 	// version is another one in this process whenever the content is; 0: the
 	// backend cannot tell. Nothing in an image is changed once it was handed out.
 	version uint64
-	// noted is what stood outside of the ledger before it was read; nil: it is not asked.
-	noted func() noted
+	// noteSet is what stood outside of the ledger before it was read; nil: it is not asked.
+	noted func() noteSet
 	// whole: this process made it from one that it verified, and made its head.
 	whole bool
 }
@@ -62,8 +62,8 @@ type backend interface {
 	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
 	// restoreHint is what to do about a ledger that is not the newest.
 	restoreHint() string
-	// judged hears whether an image was found sound, and its newest record.
-	judged(newest sealed, sound bool)
+	// reportSoundness hears whether an image was found sound, and its newest record.
+	reportSoundness(newest sealed, sound bool)
 	// setAside moves a ledger that cannot be read out of the way, and says whereto.
 	setAside(suffix string) (string, error)
 	// lock takes the lock of a topology, waiting no longer than wait.
@@ -90,7 +90,7 @@ type guard interface {
 // headOf names the last record and all of the latest values, which the chain
 // alone cannot: a chain whose end is cut off is still a chain.
 func headOf(chain []sealed, latest map[string][]byte) string {
-	return headOfFormat1(chain) + " " + sumOf(latest, sortedKeys(latest), func(key string) string { return hashOf(latest[key]) })
+	return headOfFormat1(chain) + " " + hashLatest(latest, sortedKeys(latest), func(key string) string { return hashOf(latest[key]) })
 }
 
 func headOfFormat1(chain []sealed) string {
@@ -125,20 +125,20 @@ func (s sealed) stored() []byte { return append([]byte(s.hash+"\n"), s.raw...) }
 // write runs rules against the ledger in one transaction. Each of them sees
 // what stood before all of them.
 func (l *Ledger) write(ctx context.Context, g guard, rules ...rule) error {
-	return l.store.commit(ctx, g, func(im image) (change, error) { return l.next(im, nil, rules...) })
+	return l.store.commit(ctx, g, func(im image) (change, error) { return l.nextChange(im, nil, rules...) })
 }
 
 // writeLatest replaces latest values in one transaction.
 func (l *Ledger) writeLatest(ctx context.Context, latest map[string][]byte) error {
-	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.next(im, latest, bornRule) })
+	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.nextChange(im, latest, bornRule) })
 }
 
-// next verifies what stands, asks the rules, and chains their records. The birth
+// nextChange verifies what stands, asks the rules, and chains their records. The birth
 // goes before the first record of all.
-func (l *Ledger) next(im image, latest map[string][]byte, rules ...rule) (change, error) {
+func (l *Ledger) nextChange(im image, latest map[string][]byte, rules ...rule) (change, error) {
 	im, moved, err := upgrade(im)
 	if err != nil {
-		return change{}, l.named(err)
+		return change{}, l.withPath(err)
 	}
 	var c change
 	_, err = l.replay(im, func(s *state) error {
@@ -155,28 +155,28 @@ func (l *Ledger) next(im image, latest map[string][]byte, rules ...rule) (change
 				todo = append(todo, *e)
 			}
 		}
-		c, err = l.chain(im, todo, merge(moved, latest))
+		c, err = l.appendRecords(im, todo, merge(moved, latest))
 		return err
 	})
 	return c, err
 }
 
-func (l *Ledger) chain(im image, todo []entry, latest map[string][]byte) (change, error) {
+func (l *Ledger) appendRecords(im image, todo []entry, latest map[string][]byte) (change, error) {
 	var last sealed
 	if n := len(im.chain); n > 0 {
 		last = im.chain[n-1]
 	}
 	c := change{format: formatVersion, latest: latest}
-	now := wall(l.clock())
+	at := wallTime(l.clock())
 	for _, e := range todo {
-		e.At = now
+		e.At = at
 		next, err := seal(last, e)
 		if err != nil {
 			return change{}, err
 		}
 		c.append, last = append(c.append, next), next
 	}
-	c.head = headOfFormat1([]sealed{last}) + " " + l.verified.values.sumOf(merge(im.latest, latest))
+	c.head = headOfFormat1([]sealed{last}) + " " + l.verified.values.hashLatest(merge(im.latest, latest))
 	return c, nil
 }
 
@@ -187,36 +187,36 @@ func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 	v := &l.verified
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if im.version == 0 || im.version != v.good {
-		entries, err := v.check(im.chain)
+	if im.version == 0 || im.version != v.soundVersion {
+		entries, err := v.verifyChain(im.chain)
 		if err == nil && im.format != "" && !im.whole {
-			err = checkHead(im, v.values.sumOf)
+			err = checkHead(im, v.values.hashLatest)
 		}
 		if err == nil {
-			err = l.checkNoted(im)
+			err = l.checkNotes(im)
 		}
 		if err != nil {
-			v.good = 0
-			l.store.judged(sealed{}, false)
-			return entries, l.named(err)
+			v.soundVersion = 0
+			l.store.reportSoundness(sealed{}, false)
+			return entries, l.withPath(err)
 		}
-		v.good = im.version
-		l.store.judged(newestOf(im.chain, nil), true)
+		v.soundVersion = im.version
+		l.store.reportSoundness(lastRecord(im.chain, nil), true)
 	}
-	s, err := v.fold()
+	s, err := v.replay()
 	if err != nil {
-		return v.entries, l.named(err)
+		return v.entries, l.withPath(err)
 	}
 	return v.entries, use(s)
 }
 
-// checkNoted refuses a sound image that is not the newest that was written, as far as
+// checkNotes refuses a sound image that is not the newest that was written, as far as
 // what was noted outside of it tells. The caller holds verified.
-func (l *Ledger) checkNoted(im image) error {
+func (l *Ledger) checkNotes(im image) error {
 	if im.noted == nil {
 		return nil
 	}
-	s, err := l.verified.fold()
+	s, err := l.verified.replay()
 	if err != nil {
 		return err
 	}
@@ -226,8 +226,8 @@ func (l *Ledger) checkNoted(im image) error {
 	return nil
 }
 
-// ended says why nothing is read or written any more; nil: go on.
-func ended(ctx context.Context) error {
+// contextError says why nothing is read or written any more; nil: go on.
+func contextError(ctx context.Context) error {
 	err, why := ctx.Err(), context.Cause(ctx)
 	switch {
 	case err == nil:
@@ -239,8 +239,8 @@ func ended(ctx context.Context) error {
 	}
 }
 
-// named puts the ledger's place into errors that have one.
-func (l *Ledger) named(err error) error {
+// withPath puts the ledger's place into errors that have one.
+func (l *Ledger) withPath(err error) error {
 	var damaged *CorruptError
 	var format *FormatError
 	switch {

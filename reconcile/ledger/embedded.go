@@ -26,16 +26,16 @@ const (
 // orders them. Goroutines of one process take turns before it: they would
 // find that lock held, and it is only tried again every 50 ms.
 type embedded struct {
-	path string
-	busy time.Duration
-	turn chan struct{} // whoever has put one in may open the file
-	kept kept          // of whose turn it is
+	path   string
+	busy   time.Duration
+	turn   chan struct{} // whoever has put one in may open the file
+	cached cachedImage   // of whose turn it is
 
 	unsound atomic.Bool // what is kept was not found sound
 }
 
-// errNothing ends a transaction that has nothing to write.
-var errNothing = errors.New("nothing to write")
+// errUnchanged ends a transaction that has nothing to write.
+var errUnchanged = errors.New("nothing to write")
 
 // Embedded is the ledger in the file at path. Nothing is touched until it is
 // used; the first write makes the file, readable by its owner only. Symbolic links
@@ -52,30 +52,30 @@ func Embedded(path string, o Options) (*Ledger, error) {
 	if busy <= 0 {
 		busy = defaultBusyWait
 	}
-	return newLedger(&embedded{path: withoutLinks(absolute, maxLinks), busy: busy, turn: make(chan struct{}, 1)}, o), nil
+	return newLedger(&embedded{path: resolveLinks(absolute, maxLinks), busy: busy, turn: make(chan struct{}, 1)}, o), nil
 }
 
-// withoutLinks is a path with every symbolic link in it followed, also where the
+// resolveLinks is a path with every symbolic link in it followed, also where the
 // file, a folder above it or the target of a link is still to be made. A path that
 // cannot be followed stays as it is: whoever opens it is told why.
-func withoutLinks(path string, links int) string {
-	real, err := filepath.EvalSymlinks(path)
+func resolveLinks(path string, links int) string {
+	resolved, err := filepath.EvalSymlinks(path)
 	if err == nil {
-		return real
+		return resolved
 	}
 	folder := filepath.Dir(path)
 	if !errors.Is(err, fs.ErrNotExist) || folder == path {
 		return path
 	}
-	folder = withoutLinks(folder, links)
+	folder = resolveLinks(folder, links)
 	target, err := os.Readlink(filepath.Join(folder, filepath.Base(path)))
 	switch {
 	case err != nil || links == 0:
 		return filepath.Join(folder, filepath.Base(path))
 	case filepath.IsAbs(target):
-		return withoutLinks(target, links-1)
+		return resolveLinks(target, links-1)
 	}
-	return withoutLinks(filepath.Join(folder, target), links-1)
+	return resolveLinks(filepath.Join(folder, target), links-1)
 }
 
 func (b *embedded) kind() plan.LedgerKind { return plan.LedgerEmbedded }
@@ -89,18 +89,18 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 		return im, err
 	}
 	before := b.noted() // what is written meanwhile is not missed
-	im.noted = before.as
+	im.noted = before.get
 	absent, err := b.absent()
 	if absent || err != nil {
 		return im, err
 	}
-	err = b.with(ctx, true, func(db *bbolt.DB, file *os.File) error {
+	err = b.inTransaction(ctx, true, func(db *bbolt.DB, file *os.File) error {
 		return db.View(func(tx *bbolt.Tx) error {
-			im, err = b.kept.read(tx, file)
+			im, err = b.cached.read(tx, file)
 			return err
 		})
 	})
-	im.noted = before.as
+	im.noted = before.get
 	return im, err
 }
 
@@ -127,20 +127,20 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		return err
 	}
 	if absent {
-		if _, err := fn(image{noted: noted.as}); err != nil { // nothing is made where one is missing
+		if _, err := fn(image{noted: noted.get}); err != nil { // nothing is made where one is missing
 			return err
 		}
-		if err := b.make(ctx); err != nil {
+		if err := b.create(ctx); err != nil {
 			return err
 		}
 	}
-	err = b.with(ctx, false, func(db *bbolt.DB, file *os.File) error {
+	err = b.inTransaction(ctx, false, func(db *bbolt.DB, file *os.File) error {
 		var before image
 		var c change
 		var number int
 		err := db.Update(func(tx *bbolt.Tx) (err error) {
 			number = tx.ID()
-			if before, err = b.kept.read(tx, file); err != nil {
+			if before, err = b.cached.read(tx, file); err != nil {
 				return err
 			}
 			im := before
@@ -155,24 +155,24 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 				}
 			}
 			if c.empty(im) {
-				return errNothing // so that bbolt writes nothing either
+				return errUnchanged // so that bbolt writes nothing either
 			}
 			return writeChange(tx, im.format, c)
 		})
 		switch {
 		case err == nil:
-			b.kept.wrote(before, c, number, file)
-			_ = b.note(newestOf(before.chain, c.append)) // the record is written; the next one makes the note good
-		case !errors.Is(err, errNothing):
-			b.kept = kept{version: b.kept.version}
+			b.cached.update(before, c, number, file)
+			_ = b.note(lastRecord(before.chain, c.append)) // the record is written; the next one makes the note good
+		case !errors.Is(err, errUnchanged):
+			b.cached = cachedImage{version: b.cached.version}
 		default:
-			if noteErr := b.note(newestOf(before.chain, nil)); noteErr != nil {
+			if noteErr := b.note(lastRecord(before.chain, nil)); noteErr != nil {
 				return noteErr
 			}
 		}
 		return err
 	})
-	if errors.Is(err, errNothing) {
+	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return err

@@ -192,7 +192,7 @@ func TestWrittenProgressIsKnownAsItIsRead(t *testing.T) {
 		_, body, _ := cutHash(raw)
 		want, err := decodeProgress(body)
 		must(t, err)
-		if got := asRead(p); !reflect.DeepEqual(got, want) {
+		if got := asDecoded(p); !reflect.DeepEqual(got, want) {
 			rt.Fatalf("got %#v\nwant %#v", got, want)
 		}
 	})

@@ -181,7 +181,7 @@ func (p *pages) elements(raw []byte) error {
 	for i := range count {
 		from := raw[pageHeader+i*elementSize:]
 		if kind == branchPage {
-			if _, err := within(from, binary.NativeEndian.Uint32(from), 0, binary.NativeEndian.Uint32(from[4:])); err != nil {
+			if _, err := valueAt(from, binary.NativeEndian.Uint32(from), 0, binary.NativeEndian.Uint32(from[4:])); err != nil {
 				return err
 			}
 			if err := p.tree(binary.NativeEndian.Uint64(from[8:])); err != nil {
@@ -198,7 +198,7 @@ func (p *pages) elements(raw []byte) error {
 
 // leaf checks one element, from which on the rest of its page is given.
 func (p *pages) leaf(from []byte) error {
-	value, err := within(from, binary.NativeEndian.Uint32(from[4:]), binary.NativeEndian.Uint32(from[8:]), binary.NativeEndian.Uint32(from[12:]))
+	value, err := valueAt(from, binary.NativeEndian.Uint32(from[4:]), binary.NativeEndian.Uint32(from[8:]), binary.NativeEndian.Uint32(from[12:]))
 	if err != nil || binary.NativeEndian.Uint32(from)&bucketElement == 0 {
 		return err
 	}
@@ -240,8 +240,8 @@ func (p *pages) freelist(id uint64) error {
 // errTorn: something leads out of its page.
 var errTorn = errors.New("it is torn")
 
-// within is a value that stands some bytes behind its element, after a key.
-func within(from []byte, at, key, value uint32) ([]byte, error) {
+// valueAt is a value that stands some bytes behind its element, after a key.
+func valueAt(from []byte, at, key, value uint32) ([]byte, error) {
 	begin, end := uint64(at)+uint64(key), uint64(at)+uint64(key)+uint64(value)
 	if end > uint64(len(from)) {
 		return nil, errTorn

@@ -15,17 +15,17 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// with opens the file for one transaction, when it is this goroutine's turn. A
+// inTransaction opens the file for one transaction, when it is this goroutine's turn. A
 // file that was not checked yet is looked at before it is opened to write,
 // since bbolt then believes the list of free pages at once.
-func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) error {
-	leave, err := b.take(ctx)
+func (b *embedded) inTransaction(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) error {
+	leave, err := b.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	info, err := os.Stat(b.path)
-	if err == nil && info.Size() > 0 && !readOnly && !b.kept.stands(info) {
+	if err == nil && info.Size() > 0 && !readOnly && !b.cached.matches(info) {
 		if err := b.open(ctx, true, func(*bbolt.DB, *os.File) error { return nil }); err != nil {
 			return err
 		}
@@ -33,11 +33,11 @@ func (b *embedded) with(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 	return b.open(ctx, readOnly, fn)
 }
 
-// take waits until it is this goroutine's turn.
-func (b *embedded) take(ctx context.Context) (leave func(), err error) {
+// takeTurn waits until it is this goroutine's turn.
+func (b *embedded) takeTurn(ctx context.Context) (leave func(), err error) {
 	select {
 	case <-ctx.Done():
-		return nil, ended(ctx)
+		return nil, contextError(ctx)
 	case b.turn <- struct{}{}:
 		return func() { <-b.turn }, nil
 	}
@@ -56,7 +56,7 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 			_ = file.Close() // the panic is what is reported
 		}
 	}()
-	wait, err := b.wait(ctx)
+	wait, err := b.busyTimeout(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 	if err != nil {
 		return b.openError(err)
 	}
-	if err := checkFile(b.path, file, b.kept.stands); err != nil {
+	if err := checkFile(b.path, file, b.cached.matches); err != nil {
 		_ = db.Close() // nothing was read
 		return err
 	}
@@ -85,12 +85,12 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 	return nil
 }
 
-func (b *embedded) wait(ctx context.Context) (time.Duration, error) {
+func (b *embedded) busyTimeout(ctx context.Context) (time.Duration, error) {
 	wait := b.busy
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline))
 	}
-	if err := ended(ctx); err != nil {
+	if err := contextError(ctx); err != nil {
 		return 0, err
 	}
 	return max(wait, time.Millisecond), nil // 0 would wait for ever
@@ -107,16 +107,16 @@ func (b *embedded) openError(err error) error {
 	}
 }
 
-// make puts a file without records in place. It is written beside and renamed, so that
+// create puts a file without records in place. It is written beside and renamed, so that
 // one whose disk was full is never there by half: a file that is cut off is damage, and
 // no other write makes one. Whoever holds the lock of the file beside makes it.
-func (b *embedded) make(ctx context.Context) error {
-	leave, err := b.take(ctx)
+func (b *embedded) create(ctx context.Context) error {
+	leave, err := b.takeTurn(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	wait, err := b.wait(ctx)
+	wait, err := b.busyTimeout(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,13 +129,13 @@ func (b *embedded) make(ctx context.Context) error {
 				return nil, err
 			}
 			file = opened
-			return opened, cleared(opened, path)
+			return opened, clearUnfinished(opened, path)
 		},
 	})
 	if err != nil {
 		return b.openError(err)
 	}
-	if b.awaits(file) {
+	if b.isMissing(file) {
 		err = os.Rename(path, b.path)
 	}
 	if closeErr := db.Close(); err == nil {
@@ -147,11 +147,11 @@ func (b *embedded) make(ctx context.Context) error {
 	return syncDirectory(filepath.Dir(b.path))
 }
 
-// cleared takes out what somebody left who did not get to the end. A file that was
+// clearUnfinished takes out what somebody left who did not get to the end. A file that was
 // renamed since it was opened is the ledger by now: only who holds its lock renames it,
 // so that its name is what tells, once we hold the lock.
-func cleared(file *os.File, path string) error {
-	if !lockFile(file) || !isAt(file, path) {
+func clearUnfinished(file *os.File, path string) error {
+	if !lockFile(file) || !hasPath(file, path) {
 		return nil // its maker is at work, or done
 	}
 	if err := file.Truncate(0); err != nil {
@@ -161,16 +161,16 @@ func cleared(file *os.File, path string) error {
 	return nil
 }
 
-// awaits says whether the ledger is still to be made, and by this file.
-func (b *embedded) awaits(file *os.File) bool {
+// isMissing says whether the ledger is still to be made, and by this file.
+func (b *embedded) isMissing(file *os.File) bool {
 	if info, err := os.Stat(b.path); err == nil && info.Size() > 0 {
 		return false
 	}
-	return isAt(file, b.path+".new")
+	return hasPath(file, b.path+".new")
 }
 
-// isAt says whether a file still bears a name.
-func isAt(file *os.File, path string) bool {
+// hasPath says whether a file still bears a name.
+func hasPath(file *os.File, path string) bool {
 	mine, err := file.Stat()
 	if err != nil {
 		return false

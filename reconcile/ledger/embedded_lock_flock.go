@@ -39,7 +39,7 @@ type fileLock struct {
 }
 
 func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
-	if err := b.oneName(); err != nil {
+	if err := b.refuseHardLink(); err != nil {
 		return nil, err
 	}
 	deadline := time.NewTimer(wait)
@@ -48,8 +48,8 @@ func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait tim
 	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
 }
 
-// oneName refuses a file that has a second name: who uses that one takes other locks.
-func (b *embedded) oneName() error {
+// refuseHardLink refuses a file that has a second name: who uses that one takes other locks.
+func (b *embedded) refuseHardLink() error {
 	info, err := os.Stat(b.path)
 	if err != nil {
 		return nil // the ledger itself tells
@@ -183,7 +183,7 @@ func (l *fileLock) check() error {
 	}
 	there, err := os.Stat(l.path)
 	if err != nil || !os.SameFile(mine, there) {
-		l.closeGone()
+		l.markLost()
 		return fmt.Errorf("%w: %s was removed or replaced", ErrLockLost, l.path)
 	}
 	return nil
@@ -200,12 +200,12 @@ func (l *fileLock) release(context.Context) error {
 		return nil
 	}
 	l.released = true
-	l.closeGone()
+	l.markLost()
 	err := l.file.Truncate(0) // so that nobody is told an old holder
 	return errors.Join(err, l.file.Close())
 }
 
-func (l *fileLock) closeGone() { l.once.Do(func() { close(l.gone) }) }
+func (l *fileLock) markLost() { l.once.Do(func() { close(l.gone) }) }
 
 // lockFile takes bbolt's own lock on a file, unless another has it.
 func lockFile(f *os.File) bool {

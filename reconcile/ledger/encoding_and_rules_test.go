@@ -102,7 +102,7 @@ func run(rt *rapid.T, l *Ledger) (*state, []sealed) {
 	}
 	for range rapid.IntRange(0, 30).Draw(rt, "length") {
 		r := rules[rapid.SampledFrom(sortedKeys(rules)).Draw(rt, "rule")](rapid.Int64Range(1, 5).Draw(rt, "generation"))
-		if c, err := l.next(im, nil, r); err == nil {
+		if c, err := l.nextChange(im, nil, r); err == nil {
 			im.format, im.head, im.chain = c.format, c.head, append(im.chain, c.append...)
 		}
 	}

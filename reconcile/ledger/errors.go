@@ -44,8 +44,8 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("ledger %s is damaged at record %d: %s", e.Path, e.Seq, e.Reason)
 }
 
-// said is the fault without the place of the ledger and what to do.
-func (e *CorruptError) said() string {
+// reasonOnly is the fault without the place of the ledger and what to do.
+func (e *CorruptError) reasonOnly() string {
 	reason, _, _ := strings.Cut(e.Reason, " (hint:")
 	return reason
 }

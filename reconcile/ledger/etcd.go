@@ -64,15 +64,15 @@ type etcd struct {
 	config EtcdConfig
 	wait   time.Duration // for one request
 
-	mu      sync.Mutex
-	client  *clientv3.Client // nil until it is used
-	login   EtcdLogin        // of client
-	retired []*clientv3.Client
-	known   known
-	whole   moment // that was read last
-	cluster uint64 // of etcd, that it was read from
-	version uint64 // of the image that was made last
-	newest  note   // that this process found sound
+	mu           sync.Mutex
+	client       *clientv3.Client // nil until it is used
+	login        EtcdLogin        // of client
+	retired      []*clientv3.Client
+	knownRecords recordCache
+	lastRead     revisionImage // that was read last
+	cluster      uint64        // of etcd, that it was read from
+	version      uint64        // of the image that was made last
+	newest       note          // that this process found sound
 }
 
 // Etcd is the ledger in etcd. Nothing is called until it is used. Close it.
@@ -107,7 +107,7 @@ func (b *etcd) key(parts ...string) string { return b.config.Prefix + "/" + stri
 // connect makes the client at its first use. With authentication that is a
 // call of its own.
 func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
-	if err := ended(ctx); err != nil {
+	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -115,7 +115,7 @@ func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
 	if b.client != nil {
 		return b.client, nil
 	}
-	login, err := b.loginNow()
+	login, err := b.currentLogin()
 	if err != nil {
 		return nil, b.unreachable(err)
 	}
@@ -131,7 +131,7 @@ func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
 	return c, nil
 }
 
-func (b *etcd) loginNow() (EtcdLogin, error) {
+func (b *etcd) currentLogin() (EtcdLogin, error) {
 	if b.config.Login == nil {
 		return EtcdLogin{}, nil
 	}
@@ -143,7 +143,7 @@ func (b *etcd) loginNow() (EtcdLogin, error) {
 func (b *etcd) retire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if login, err := b.loginNow(); b.client != nil && err == nil && login != b.login {
+	if login, err := b.currentLogin(); b.client != nil && err == nil && login != b.login {
 		b.retired, b.client = append(b.retired, b.client), nil
 	}
 }
@@ -165,26 +165,26 @@ func (b *etcd) close() error {
 	return errors.Join(bad...)
 }
 
-// bounded gives one request its time.
-func (b *etcd) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// requestContext gives one request its time.
+func (b *etcd) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, b.wait)
 }
 
-// failed says that etcd did not do what it was asked, perhaps since a secret was
+// requestFailed says that etcd did not do what it was asked, perhaps since a secret was
 // rotated.
-func (b *etcd) failed(err error) error {
+func (b *etcd) requestFailed(err error) error {
 	b.retire()
 	return b.unreachable(err)
 }
 
 func (b *etcd) unreachable(err error) error {
-	login, _ := b.loginNow() // one that cannot be read was not sent
+	login, _ := b.currentLogin() // one that cannot be read was not sent
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err, login.Password, foreign.Name(login.Username)))
 }
 
-// packed is a value as etcd holds it: as it is, so that a person can read it,
+// compress is a value as etcd holds it: as it is, so that a person can read it,
 // or compressed if it is large.
-func packed(raw []byte) []byte {
+func compress(raw []byte) []byte {
 	if len(raw) < compressFrom {
 		return raw
 	}
@@ -195,9 +195,9 @@ func packed(raw []byte) []byte {
 	return out.Bytes()
 }
 
-// unpacked undoes packed. A stored value begins with a hash in hex, never with
+// decompress undoes packed. A stored value begins with a hash in hex, never with
 // the mark of gzip.
-func unpacked(value []byte) ([]byte, error) {
+func decompress(value []byte) ([]byte, error) {
 	if !bytes.HasPrefix(value, []byte{0x1f, 0x8b}) {
 		return value, nil
 	}

@@ -27,11 +27,11 @@ type claim struct {
 func (b *etcd) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
 	expired := time.NewTimer(wait)
 	defer expired.Stop()
-	return b.await(ctx, expired.C, claim{key: b.key("locks", topology), holder: h, held: &HeldError{Topology: topology}})
+	return b.waitForLock(ctx, expired.C, claim{key: b.key("locks", topology), holder: h, held: &HeldError{Topology: topology}})
 }
 
 func (b *etcd) campaign(ctx context.Context, h Holder) (guard, error) {
-	return b.await(ctx, nil, claim{key: b.key("leader"), holder: h, held: &HeldError{}})
+	return b.waitForLock(ctx, nil, claim{key: b.key("leader"), holder: h, held: &HeldError{}})
 }
 
 func (b *etcd) leader(ctx context.Context) (Holder, bool, error) {
@@ -39,11 +39,11 @@ func (b *etcd) leader(ctx context.Context) (Holder, bool, error) {
 	if err != nil {
 		return Holder{}, false, err
 	}
-	ctx, cancel := b.bounded(ctx)
+	ctx, cancel := b.requestContext(ctx)
 	defer cancel()
 	res, err := c.Get(ctx, b.key("leader"))
 	if err != nil {
-		return Holder{}, false, b.failed(err)
+		return Holder{}, false, b.requestFailed(err)
 	}
 	if len(res.Kvs) == 0 {
 		return Holder{}, false, nil
@@ -59,14 +59,14 @@ func holderOf(raw []byte) Holder {
 	return h
 }
 
-// await tries until expired or ctx ends.
-func (b *etcd) await(ctx context.Context, expired <-chan time.Time, want claim) (guard, error) {
+// waitForLock tries until expired or ctx ends.
+func (b *etcd) waitForLock(ctx context.Context, expired <-chan time.Time, want claim) (guard, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		l, seen, err := b.try(ctx, c, want)
+		l, seen, err := b.tryLease(ctx, c, want)
 		if l != nil {
 			return l, nil
 		}
@@ -97,14 +97,14 @@ func waitForChange(ctx context.Context, c *clientv3.Client, expired <-chan time.
 	return nil
 }
 
-// try takes the lock if it is free; otherwise it notes in want.held who has it
+// tryLease takes the lock if it is free; otherwise it notes in want.held who has it
 // and returns the revision at which that was seen.
-func (b *etcd) try(ctx context.Context, c *clientv3.Client, want claim) (*leaseLock, int64, error) {
-	ctx, cancel := b.bounded(ctx)
+func (b *etcd) tryLease(ctx context.Context, c *clientv3.Client, want claim) (*leaseLock, int64, error) {
+	ctx, cancel := b.requestContext(ctx)
 	defer cancel()
 	res, err := c.Get(ctx, want.key)
 	if err != nil {
-		return nil, 0, b.failed(err)
+		return nil, 0, b.requestFailed(err)
 	}
 	if len(res.Kvs) > 0 {
 		want.held.Holder = holderOf(res.Kvs[0].Value)
@@ -113,21 +113,21 @@ func (b *etcd) try(ctx context.Context, c *clientv3.Client, want claim) (*leaseL
 	asked := time.Now() // before the server begins to count
 	lease, err := c.Grant(ctx, int64((b.config.TTL+time.Second-1)/time.Second))
 	if err != nil {
-		return nil, 0, b.failed(err)
+		return nil, 0, b.requestFailed(err)
 	}
 	l := newLeaseLock(b, c, want, lease.ID)
 	l.extend(asked, lease.TTL)
-	seen, err := l.take(ctx)
-	if err != nil || !l.taken() {
+	seen, err := l.acquire(ctx)
+	if err != nil || !l.acquired() {
 		_ = l.revoke(context.WithoutCancel(ctx)) // or it runs out
 		return nil, seen, err
 	}
-	go l.keep() //nolint:contextcheck // the lease outlives the call that took it
+	go l.keepAlive() //nolint:contextcheck // the lease outlives the call that took it
 	return l, seen, nil
 }
 
-// take makes the key, provided that nobody has.
-func (l *leaseLock) take(ctx context.Context) (int64, error) {
+// acquire makes the key, provided that nobody has.
+func (l *leaseLock) acquire(ctx context.Context) (int64, error) {
 	raw, err := json.Marshal(l.want.holder)
 	if err != nil {
 		return 0, fmt.Errorf("encode lock holder: %w", err)
@@ -135,7 +135,7 @@ func (l *leaseLock) take(ctx context.Context) (int64, error) {
 	res, err := l.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(l.key), "=", 0)).
 		Then(clientv3.OpPut(l.key, string(raw), clientv3.WithLease(l.lease))).Else(clientv3.OpGet(l.key)).Commit()
 	if err != nil {
-		return 0, l.store.failed(err)
+		return 0, l.store.requestFailed(err)
 	}
 	if !res.Succeeded {
 		for _, kv := range res.Responses[0].GetResponseRange().Kvs {
@@ -180,9 +180,9 @@ func newLeaseLock(b *etcd, c *clientv3.Client, want claim, lease clientv3.LeaseI
 	return l
 }
 
-func (l *leaseLock) taken() bool { return l.token != 0 }
+func (l *leaseLock) acquired() bool { return l.token != 0 }
 
-func (l *leaseLock) held() clientv3.Cmp {
+func (l *leaseLock) heldCondition() clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(l.key), "=", l.token)
 }
 
@@ -201,10 +201,10 @@ func (l *leaseLock) until() time.Time {
 	return l.safe
 }
 
-// keep keeps the lease alive until the lock is released or lost: the lease
+// keepAlive keeps the lease alive until the lock is released or lost: the lease
 // ran out, or somebody took the key away.
-func (l *leaseLock) keep() {
-	defer l.lose()
+func (l *leaseLock) keepAlive() {
+	defer l.markLost()
 	watching, cancel := context.WithCancel(l.running)
 	defer cancel()
 	touched := l.client.Watch(watching, l.key, clientv3.WithRev(l.token+1))
@@ -212,23 +212,23 @@ func (l *leaseLock) keep() {
 		l.mu.Lock()
 		next, end := time.NewTimer(l.ttl/6), time.NewTimer(time.Until(l.safe))
 		l.mu.Unlock()
-		over := false
+		ended := false
 		select {
 		case <-l.running.Done():
-			over = true
+			ended = true
 		case <-end.C:
-			over = true
+			ended = true
 		case res, open := <-touched:
-			over = open && len(res.Events) > 0
+			ended = open && len(res.Events) > 0
 			if !open {
 				touched = nil // the client ends; the lease will, too
 			}
 		case <-next.C:
-			over = l.renew()
+			ended = l.renew()
 		}
 		next.Stop()
 		end.Stop()
-		if over {
+		if ended {
 			return
 		}
 	}
@@ -262,7 +262,7 @@ func (l *leaseLock) renew() bool {
 
 func (l *leaseLock) lost() <-chan struct{} { return l.gone }
 
-func (l *leaseLock) lose() { l.once.Do(func() { close(l.gone) }) }
+func (l *leaseLock) markLost() { l.once.Do(func() { close(l.gone) }) }
 
 // release gives the key back at once. Without etcd, its lease does it later.
 func (l *leaseLock) release(ctx context.Context) error {
@@ -274,16 +274,16 @@ func (l *leaseLock) release(ctx context.Context) error {
 		return nil
 	}
 	l.stop()
-	l.lose()
+	l.markLost()
 	return l.revoke(context.WithoutCancel(ctx))
 }
 
 // revoke ends the lease. One that is gone already is no error.
 func (l *leaseLock) revoke(ctx context.Context) error {
-	ctx, cancel := l.store.bounded(ctx)
+	ctx, cancel := l.store.requestContext(ctx)
 	defer cancel()
 	if _, err := l.client.Revoke(ctx, l.lease); err != nil && !leaseGone(err) {
-		return fmt.Errorf("release lock: %w", l.store.failed(err))
+		return fmt.Errorf("release lock: %w", l.store.requestFailed(err))
 	}
 	return nil
 }

@@ -15,16 +15,16 @@ import (
 // pageSize is how many keys are read at once.
 const pageSize = 200
 
-// known are the records that were read last. What follows them is all that the
+// recordCache are the records that were read last. What follows them is all that the
 // next load fetches, provided that nothing among them was touched since.
-type known struct {
+type recordCache struct {
 	cluster  uint64 // of etcd
 	revision int64  // of etcd's store, at which they were read
 	chain    []sealed
 }
 
-// moment is the ledger at one revision of etcd's store.
-type moment struct {
+// revisionImage is the ledger at one revision of etcd's store.
+type revisionImage struct {
 	image
 	revision int64
 	headRev  int64  // modification of the head; 0: there is none
@@ -33,19 +33,19 @@ type moment struct {
 }
 
 func (b *etcd) load(ctx context.Context) (image, error) {
-	m, err := b.look(ctx)
+	m, err := b.readNewest(ctx)
 	return m.image, err
 }
 
-// look reads everything at one revision. One that was compacted meanwhile is
+// readNewest reads everything at one revision. One that was compacted meanwhile is
 // read anew.
-func (b *etcd) look(ctx context.Context) (moment, error) {
+func (b *etcd) readNewest(ctx context.Context) (revisionImage, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
-		return moment{}, err
+		return revisionImage{}, err
 	}
 	for {
-		m, err := b.lookOnce(ctx, c)
+		m, err := b.readOnce(ctx, c)
 		if errors.Is(err, rpctypes.ErrCompacted) {
 			continue
 		}
@@ -53,15 +53,15 @@ func (b *etcd) look(ctx context.Context) (moment, error) {
 	}
 }
 
-func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error) {
-	first, cancel := b.bounded(ctx)
+func (b *etcd) readOnce(ctx context.Context, c *clientv3.Client) (revisionImage, error) {
+	first, cancel := b.requestContext(ctx)
 	defer cancel()
 	before := b.noted() // what is written meanwhile is not missed
 	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head")), clientv3.OpGet(b.key("cluster"))).Commit()
 	if err != nil {
-		return moment{}, b.failed(err)
+		return revisionImage{}, b.requestFailed(err)
 	}
-	m := moment{revision: res.Header.Revision, cluster: res.Header.ClusterId}
+	m := revisionImage{revision: res.Header.Revision, cluster: res.Header.ClusterId}
 	format, head := res.Responses[0].GetResponseRange().Kvs, res.Responses[1].GetResponseRange().Kvs
 	if len(head) > 0 {
 		m.head, m.headRev = string(head[0].Value), head[0].ModRevision
@@ -72,19 +72,19 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 	if writer := res.Responses[2].GetResponseRange().Kvs; len(writer) > 0 {
 		m.writer = string(writer[0].Value)
 	}
-	before.moved = m.moved()
-	m.noted = before.as
+	before.foreignWriter = m.foreignWriter()
+	m.noted = before.get
 	if m.format != "" && !readable(m.format) {
 		return m, &FormatError{Path: b.name(), Format: m.format}
 	}
-	if im, ok := b.still(ctx, c, res.Header.ClusterId, m); ok {
-		m.image, m.noted = im, before.as
+	if im, ok := b.unchangedImage(ctx, c, res.Header.ClusterId, m); ok {
+		m.image, m.noted = im, before.get
 		return m, nil
 	}
-	if m.chain, err = b.records(ctx, c, res.Header.ClusterId, m.revision); err != nil {
+	if m.chain, err = b.readRecords(ctx, c, res.Header.ClusterId, m.revision); err != nil {
 		return m, err
 	}
-	m.latest, err = b.latest(ctx, c, m.revision)
+	m.latest, err = b.readLatest(ctx, c, m.revision)
 	if m.format == "" && err == nil && len(m.chain)+len(m.latest)+len(head) > 0 {
 		err = &CorruptError{Path: b.name(), Reason: "a part of it is missing"}
 	}
@@ -93,31 +93,31 @@ func (b *etcd) lookOnce(ctx context.Context, c *clientv3.Client) (moment, error)
 		defer b.mu.Unlock()
 		b.version++
 		m.version = b.version
-		if b.cluster != res.Header.ClusterId || m.revision >= b.whole.revision {
-			b.whole, b.cluster = m, res.Header.ClusterId
+		if b.cluster != res.Header.ClusterId || m.revision >= b.lastRead.revision {
+			b.lastRead, b.cluster = m, res.Header.ClusterId
 		}
 	}
 	return m, err
 }
 
-// still is the image that was read last, if nothing of it was written, added or
+// unchangedImage is the image that was read last, if nothing of it was written, added or
 // taken out since: not even by somebody who leaves the head alone.
-func (b *etcd) still(ctx context.Context, c *clientv3.Client, cluster uint64, now moment) (image, bool) {
+func (b *etcd) unchangedImage(ctx context.Context, c *clientv3.Client, cluster uint64, current revisionImage) (image, bool) {
 	b.mu.Lock()
-	last, known := b.whole, b.cluster == cluster
+	last, known := b.lastRead, b.cluster == cluster
 	b.mu.Unlock()
-	if !known || last.version == 0 || last.headRev != now.headRev || last.head != now.head || last.format != now.format || last.revision > now.revision {
+	if !known || last.version == 0 || last.headRev != current.headRev || last.head != current.head || last.format != current.format || last.revision > current.revision {
 		return image{}, false
 	}
 	counts := map[string]int{"records": len(last.chain), "latest": len(last.image.latest)}
 	var ops []clientv3.Op
 	for _, part := range sortedKeys(counts) {
 		prefix := b.key(part) + "/"
-		at := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(now.revision)}
+		at := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithRev(current.revision)}
 		ops = append(ops, clientv3.OpGet(prefix, append(at, clientv3.WithCountOnly())...),
 			clientv3.OpGet(prefix, append(at, clientv3.WithKeysOnly(), clientv3.WithMinModRev(last.revision+1), clientv3.WithLimit(1))...))
 	}
-	bounded, cancel := b.bounded(ctx)
+	bounded, cancel := b.requestContext(ctx)
 	defer cancel()
 	res, err := c.Txn(bounded).Then(ops...).Commit()
 	if err != nil {
@@ -132,17 +132,17 @@ func (b *etcd) still(ctx context.Context, c *clientv3.Client, cluster uint64, no
 	return last.image, true
 }
 
-// records returns the chain, of which only what is new is fetched.
-func (b *etcd) records(ctx context.Context, c *clientv3.Client, cluster uint64, revision int64) ([]sealed, error) {
+// readRecords returns the chain, of which only what is new is fetched.
+func (b *etcd) readRecords(ctx context.Context, c *clientv3.Client, cluster uint64, revision int64) ([]sealed, error) {
 	b.mu.Lock()
-	k := b.known
+	k := b.knownRecords
 	b.mu.Unlock()
-	if k.cluster != cluster || k.revision > revision || !b.untouched(ctx, c, k, revision) {
-		k = known{}
+	if k.cluster != cluster || k.revision > revision || !b.recordsUnchanged(ctx, c, k, revision) {
+		k = recordCache{}
 	}
 	chain := slices.Clip(k.chain)
-	err := b.pages(ctx, c, b.recordKey(uint64(len(chain))+1), clientv3.GetPrefixRangeEnd(b.key("records")+"/"), revision, func(key string, value []byte) error {
-		s, ok := b.unsealed(key, value)
+	err := b.readPages(ctx, c, b.recordKey(uint64(len(chain))+1), clientv3.GetPrefixRangeEnd(b.key("records")+"/"), revision, func(key string, value []byte) error {
+		s, ok := b.parseRecord(key, value)
 		if !ok {
 			return &CorruptError{Path: b.name(), Seq: uint64(len(chain)) + 1, Reason: "it is torn"}
 		}
@@ -154,17 +154,17 @@ func (b *etcd) records(ctx context.Context, c *clientv3.Client, cluster uint64, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known = known{cluster: cluster, revision: revision, chain: chain}
+	b.knownRecords = recordCache{cluster: cluster, revision: revision, chain: chain}
 	return chain, nil
 }
 
-// untouched says whether the known records stand as they were read: as many,
+// recordsUnchanged says whether the known records stand as they were read: as many,
 // and none of them written since.
-func (b *etcd) untouched(ctx context.Context, c *clientv3.Client, k known, revision int64) bool {
+func (b *etcd) recordsUnchanged(ctx context.Context, c *clientv3.Client, k recordCache, revision int64) bool {
 	if len(k.chain) == 0 {
 		return true
 	}
-	ctx, cancel := b.bounded(ctx)
+	ctx, cancel := b.requestContext(ctx)
 	defer cancel()
 	from, to := b.key("records")+"/", b.recordKey(uint64(len(k.chain))+1)
 	at := []clientv3.OpOption{clientv3.WithRange(to), clientv3.WithRev(revision), clientv3.WithKeysOnly()}
@@ -179,22 +179,22 @@ func (b *etcd) untouched(ctx context.Context, c *clientv3.Client, k known, revis
 // recordKey sorts as its number does.
 func (b *etcd) recordKey(seq uint64) string { return b.key("records", fmt.Sprintf("%020d", seq)) }
 
-func (b *etcd) unsealed(key string, value []byte) (sealed, bool) {
+func (b *etcd) parseRecord(key string, value []byte) (sealed, bool) {
 	seq, err := strconv.ParseUint(strings.TrimPrefix(key, b.key("records")+"/"), 10, 64)
 	if err != nil || b.recordKey(seq) != key {
 		return sealed{}, false
 	}
-	raw, err := unpacked(value)
+	raw, err := decompress(value)
 	if err != nil {
 		return sealed{}, false
 	}
 	return unseal(seq, raw)
 }
 
-func (b *etcd) latest(ctx context.Context, c *clientv3.Client, revision int64) (map[string][]byte, error) {
+func (b *etcd) readLatest(ctx context.Context, c *clientv3.Client, revision int64) (map[string][]byte, error) {
 	out, prefix := map[string][]byte{}, b.key("latest")+"/"
-	err := b.pages(ctx, c, prefix, clientv3.GetPrefixRangeEnd(prefix), revision, func(key string, value []byte) error {
-		raw, err := unpacked(value)
+	err := b.readPages(ctx, c, prefix, clientv3.GetPrefixRangeEnd(prefix), revision, func(key string, value []byte) error {
+		raw, err := decompress(value)
 		if err != nil {
 			return &CorruptError{Path: b.name(), Reason: fmt.Sprintf("the latest value %q: %v", strings.TrimPrefix(key, prefix), err)}
 		}
@@ -204,14 +204,14 @@ func (b *etcd) latest(ctx context.Context, c *clientv3.Client, revision int64) (
 	return out, err
 }
 
-// pages hands every key of a range to each, in order.
-func (b *etcd) pages(ctx context.Context, c *clientv3.Client, from, to string, revision int64, each func(string, []byte) error) error {
+// readPages hands every key of a range to each, in order.
+func (b *etcd) readPages(ctx context.Context, c *clientv3.Client, from, to string, revision int64, each func(string, []byte) error) error {
 	for {
-		page, cancel := b.bounded(ctx)
+		page, cancel := b.requestContext(ctx)
 		res, err := c.Get(page, from, clientv3.WithRange(to), clientv3.WithRev(revision), clientv3.WithLimit(pageSize))
 		cancel()
 		if err != nil {
-			return b.failed(err)
+			return b.requestFailed(err)
 		}
 		for _, kv := range res.Kvs {
 			if err := each(string(kv.Key), kv.Value); err != nil {

@@ -22,7 +22,7 @@ func (b *etcd) commit(ctx context.Context, g guard, fn func(image) (change, erro
 		return err
 	}
 	for range commitTries {
-		m, err := b.look(ctx)
+		m, err := b.readNewest(ctx)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (b *etcd) commit(ctx context.Context, g guard, fn func(image) (change, erro
 }
 
 // write says whether it is done; false: another writer was faster.
-func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment, w change) (bool, error) {
+func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m revisionImage, w change) (bool, error) {
 	ops, err := b.ops(m, w)
 	if err != nil {
 		return false, err
@@ -50,13 +50,13 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment,
 	}
 	lease, held := g.(*leaseLock)
 	if held {
-		conditions = append(conditions, lease.held())
+		conditions = append(conditions, lease.heldCondition())
 	}
 	if len(ops) == 0 && !held {
-		b.note(newestOf(m.chain, nil))
+		b.note(lastRecord(m.chain, nil))
 		return true, nil
 	}
-	bounded, cancel := b.bounded(ctx)
+	bounded, cancel := b.requestContext(ctx)
 	defer cancel()
 	otherwise := []clientv3.Op{}
 	if held {
@@ -64,46 +64,46 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m moment,
 	}
 	res, err := c.Txn(bounded).If(conditions...).Then(ops...).Else(otherwise...).Commit()
 	switch {
-	case err != nil && b.wroteAnyway(ctx, w):
+	case err != nil && b.wasWritten(ctx, w):
 		return true, nil
 	case err != nil:
-		return false, b.failed(err)
+		return false, b.requestFailed(err)
 	case res.Succeeded:
-		b.note(newestOf(m.chain, w.append))
+		b.note(lastRecord(m.chain, w.append))
 		return true, nil
 	case !held:
 		return false, nil
 	}
 	if kvs := res.Responses[0].GetResponseRange().Kvs; len(kvs) == 0 || kvs[0].CreateRevision != lease.token {
-		lease.lose()
+		lease.markLost()
 		return false, fmt.Errorf("%w: %s is not ours any more", ErrLockLost, lease.key)
 	}
 	return false, nil
 }
 
-// wroteAnyway reads what came of a write whose answer was lost.
-func (b *etcd) wroteAnyway(ctx context.Context, w change) bool {
+// wasWritten reads what came of a write whose answer was lost.
+func (b *etcd) wasWritten(ctx context.Context, w change) bool {
 	if len(w.append) == 0 {
 		return false // the same values may be written again
 	}
-	ctx, cancel := b.bounded(context.WithoutCancel(ctx))
+	ctx, cancel := b.requestContext(context.WithoutCancel(ctx))
 	defer cancel()
-	m, err := b.look(ctx)
+	m, err := b.readNewest(ctx)
 	return err == nil && m.head == w.head
 }
 
 // ops are the writes of a change; none for one that changes nothing.
-func (b *etcd) ops(m moment, w change) ([]clientv3.Op, error) {
+func (b *etcd) ops(m revisionImage, w change) ([]clientv3.Op, error) {
 	if w.empty(m.image) {
 		return nil, nil
 	}
 	ops := []clientv3.Op{clientv3.OpPut(b.key("format"), w.format), clientv3.OpPut(b.key("head"), w.head)}
-	if now := clusterName(m.cluster); m.writer != now {
-		ops = append(ops, clientv3.OpPut(b.key("cluster"), now))
+	if cluster := clusterName(m.cluster); m.writer != cluster {
+		ops = append(ops, clientv3.OpPut(b.key("cluster"), cluster))
 	}
 	size := 0
 	for _, r := range w.append {
-		value := string(packed(r.stored()))
+		value := string(compress(r.stored()))
 		size += len(value)
 		ops = append(ops, clientv3.OpPut(b.recordKey(r.seq), value))
 	}
@@ -112,7 +112,7 @@ func (b *etcd) ops(m moment, w change) ([]clientv3.Op, error) {
 			ops = append(ops, clientv3.OpDelete(b.key("latest", key)))
 			continue
 		}
-		value := string(packed(w.latest[key]))
+		value := string(compress(w.latest[key]))
 		size += len(key) + len(value)
 		ops = append(ops, clientv3.OpPut(b.key("latest", key), value))
 	}

@@ -22,7 +22,7 @@ func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error)
 	if err != nil {
 		return Tried{}, err
 	}
-	out, err := b.members(ctx, c)
+	out, err := b.checkMembers(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -31,10 +31,10 @@ func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error)
 	for _, key := range []string{b.key("format"), b.key("head"), b.recordKey(0), b.key("latest", "try"), b.key("locks", "try"), b.key("leader")} {
 		ops = append(ops, clientv3.OpPut(key, ""))
 	}
-	bounded, cancel := b.bounded(ctx)
+	bounded, cancel := b.requestContext(ctx)
 	defer cancel()
 	if _, err := c.Txn(bounded).If(never).Then(ops...).Commit(); err != nil {
-		err = b.failed(err)
+		err = b.requestFailed(err)
 		if errors.Is(err, rpctypes.ErrNoSpace) {
 			err = fmt.Errorf("%w %s", err, noSpaceHint)
 		}
@@ -43,7 +43,7 @@ func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error)
 	for _, t := range topologies {
 		res, err := c.Get(bounded, b.key("locks", t))
 		if err != nil {
-			return out, b.failed(err)
+			return out, b.requestFailed(err)
 		}
 		for _, kv := range res.Kvs {
 			out.Held = append(out.Held, &HeldError{Topology: t, Holder: holderOf(kv.Value)})
@@ -52,12 +52,12 @@ func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error)
 	return out, nil
 }
 
-// members asks each endpoint for its alarms and how full it is. One that does not
+// checkMembers asks each endpoint for its alarms and how full it is. One that does not
 // answer is noted: whether enough of them do, the write tells.
-func (b *etcd) members(ctx context.Context, c *clientv3.Client) (Tried, error) {
+func (b *etcd) checkMembers(ctx context.Context, c *clientv3.Client) (Tried, error) {
 	var out Tried
 	for _, endpoint := range b.config.Endpoints {
-		bounded, cancel := b.bounded(ctx)
+		bounded, cancel := b.requestContext(ctx)
 		s, err := c.Status(bounded, endpoint)
 		cancel()
 		if err != nil {
@@ -70,10 +70,10 @@ func (b *etcd) members(ctx context.Context, c *clientv3.Client) (Tried, error) {
 			}
 			out.Notes = append(out.Notes, fmt.Sprintf("%s says: %s", endpoint, strings.TrimSpace(e)))
 		}
-		switch full := s.DbSizeQuota > 0; {
-		case full && s.DbSize+tryRoom > s.DbSizeQuota:
+		switch bounded := s.DbSizeQuota > 0; {
+		case bounded && s.DbSize+tryRoom > s.DbSizeQuota:
 			return out, b.unreachable(fmt.Errorf("%s holds %d of %d bytes of its quota, and will take no writes %s", endpoint, s.DbSize, s.DbSizeQuota, noSpaceHint))
-		case full && s.DbSize > s.DbSizeQuota/10*9:
+		case bounded && s.DbSize > s.DbSizeQuota/10*9:
 			out.Notes = append(out.Notes, fmt.Sprintf("%s holds %d of %d bytes of its quota", endpoint, s.DbSize, s.DbSizeQuota))
 		}
 	}

@@ -56,7 +56,7 @@ func upgrade(im image) (image, map[string][]byte, error) {
 		if !ok {
 			return image{}, nil, &FormatError{Format: im.format}
 		}
-		if err := checkHead(im, (&valueCache{}).sumOf); err != nil {
+		if err := checkHead(im, (&valueCache{}).hashLatest); err != nil {
 			return im, nil, err
 		}
 		next, err := step.run(im)

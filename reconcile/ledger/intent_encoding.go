@@ -115,7 +115,7 @@ func configurationFromWire(c *configurationWire) *plan.Configuration {
 func staleToWire(marks []plan.StaleMark) []staleWire {
 	var out []staleWire
 	for _, m := range marks {
-		w := staleWire{Cluster: m.Cluster, Topology: m.Topology, Since: wall(m.Since), Promoted: m.Promoted, Commit: m.Commit, SeenBy: m.SeenBy}
+		w := staleWire{Cluster: m.Cluster, Topology: m.Topology, Since: wallTime(m.Since), Promoted: m.Promoted, Commit: m.Commit, SeenBy: m.SeenBy}
 		for _, c := range m.Checkpoints {
 			w.Checkpoints = append(w.Checkpoints, salvageWire(c))
 		}
@@ -135,7 +135,7 @@ func (w staleWire) mark() plan.StaleMark {
 func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 	var out []provisionWire
 	for _, u := range used {
-		out = append(out, provisionWire{Cluster: u.Cluster, At: wall(u.At)})
+		out = append(out, provisionWire{Cluster: u.Cluster, At: wallTime(u.At)})
 	}
 	return out
 }
@@ -144,26 +144,26 @@ func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 func (e entry) intent() plan.Intent {
 	return plan.Intent{
 		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
-		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, FailedAt: orZero(e.Begin.FailedAt),
+		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, FailedAt: timeOrZero(e.Begin.FailedAt),
 	}
 }
 
-// knownOnly leaves out a time that is not known.
-func knownOnly(at time.Time) *time.Time {
+// timeOrNil leaves out a time that is not known.
+func timeOrNil(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
 	}
-	w := wall(at)
+	w := wallTime(at)
 	return &w
 }
 
-// orZero is the zero time where none was stored.
-func orZero(at *time.Time) time.Time {
+// timeOrZero is the zero time where none was stored.
+func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
 	}
 	return *at
 }
 
-// wall drops the monotonic reading and the zone, which do not survive a file.
-func wall(t time.Time) time.Time { return t.UTC().Round(0) }
+// wallTime drops the monotonic reading and the zone, which do not survive a file.
+func wallTime(t time.Time) time.Time { return t.UTC().Round(0) }

@@ -76,7 +76,7 @@ func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRec
 		if err := l.writeLatest(ctx, encoded); err != nil {
 			return err
 		}
-		l.verified.wrote(batch, encoded)
+		l.verified.rememberProgress(batch, encoded)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (l *Ledger) RecordGitHead(ctx context.Context, h GitHead) error {
 	if h.URL == "" || h.Ref == "" || h.Commit == "" {
 		return fmt.Errorf("%w: a Git head needs a url, a ref and a commit", ErrTransition)
 	}
-	h.At = wall(h.At)
+	h.At = wallTime(h.At)
 	return l.replace(ctx, gitKey(h.URL, h.Ref), gitHeadWire(h), func(s Snapshot) bool {
 		known, ok := s.GitHead(h.URL, h.Ref)
 		return ok && known.Commit == h.Commit
@@ -100,7 +100,7 @@ func (l *Ledger) RecordCollections(ctx context.Context, c Collections) error {
 	if c.Topology == "" {
 		return fmt.Errorf("%w: collections need a topology", ErrTransition)
 	}
-	c.At, c.Names = wall(c.At), slices.Sorted(slices.Values(c.Names))
+	c.At, c.Names = wallTime(c.At), slices.Sorted(slices.Values(c.Names))
 	return l.replace(ctx, latestCollections+c.Topology, collectionsWire(c), func(s Snapshot) bool {
 		known, ok := s.Collections(c.Topology)
 		return ok && slices.Equal(known.Names, c.Names)
@@ -132,13 +132,13 @@ func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
 	c.forget(stored)
 	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}, collections: map[string]Collections{}}
 	for _, key := range c.sorted(stored) {
-		v := c.of(key, stored[key])
+		v := c.lookup(key, stored[key])
 		if v.content == nil {
 			var err error
 			if v.content, err = decodeValue(key, stored[key]); err != nil {
 				return latest{}, &CorruptError{Reason: fmt.Sprintf("the latest value %q: %v", key, err)}
 			}
-			c.keep(key, v)
+			c.put(key, v)
 		}
 		out.add(key, v.content)
 	}
@@ -177,9 +177,9 @@ func decodeValue(key string, stored []byte) (any, error) {
 	return nil, errors.New("values of this sort are not known")
 }
 
-// sumOf is a hash over all latest values, given their sorted keys and the hash of
+// hashLatest is a hash over all latest values, given their sorted keys and the hash of
 // each.
-func sumOf(stored map[string][]byte, sorted []string, hash func(key string) string) string {
+func hashLatest(stored map[string][]byte, sorted []string, hash func(key string) string) string {
 	sum := sha256.New()
 	var line []byte
 	for _, key := range sorted {

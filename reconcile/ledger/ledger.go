@@ -60,7 +60,7 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 			return time.Time{}, false, err
 		}
 		return at, false, nil
-	case exists && before.noted.whole(newestOf(before.chain, nil)):
+	case exists && before.noted.complete(lastRecord(before.chain, nil)):
 		return at, false, nil
 	}
 	if err := l.write(ctx, nil, bornRule); err != nil || exists {
@@ -74,9 +74,9 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 	return at, true, nil
 }
 
-// made is Ensure for what must not be there before the ledger is: in files, what shows
+// ensureExists is Ensure for what must not be there before the ledger is: in files, what shows
 // that there was one.
-func (l *Ledger) made(ctx context.Context) error {
+func (l *Ledger) ensureExists(ctx context.Context) error {
 	if l.store.kind() != plan.LedgerEmbedded {
 		return nil
 	}
@@ -132,10 +132,10 @@ func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) 
 	if !topologyName.MatchString(topology) {
 		return nil, fmt.Errorf("%q is not a topology name", topology)
 	}
-	if err := l.made(ctx); err != nil {
+	if err := l.ensureExists(ctx); err != nil {
 		return nil, err
 	}
-	g, err := l.store.lock(ctx, topology, l.signed(Holder{}), wait)
+	g, err := l.store.lock(ctx, topology, l.completeHolder(Holder{}), wait)
 	if err != nil {
 		return nil, fmt.Errorf("lock topology %s: %w", topology, err)
 	}

@@ -68,10 +68,10 @@ type Leadership struct{ guard guard }
 // HeldError that names who leads, if anybody, joined with the context's. Zero
 // fields of who are filled in.
 func (l *Ledger) Campaign(ctx context.Context, who Holder) (*Leadership, error) {
-	if err := l.made(ctx); err != nil {
+	if err := l.ensureExists(ctx); err != nil {
 		return nil, err
 	}
-	g, err := l.store.campaign(ctx, l.signed(who))
+	g, err := l.store.campaign(ctx, l.completeHolder(who))
 	if err != nil {
 		return nil, fmt.Errorf("campaign for leadership: %w", err)
 	}
@@ -98,8 +98,8 @@ func (p *Leadership) Resign(ctx context.Context) error {
 	return nil
 }
 
-// signed fills in who we are.
-func (l *Ledger) signed(h Holder) Holder {
+// completeHolder fills in who we are.
+func (l *Ledger) completeHolder(h Holder) Holder {
 	own := l.holder
 	if h.Process != "" {
 		own.Process = h.Process
@@ -114,6 +114,6 @@ func (l *Ledger) signed(h Holder) Holder {
 	if own.Since.IsZero() {
 		own.Since = l.clock()
 	}
-	own.Since = wall(own.Since)
+	own.Since = wallTime(own.Since)
 	return own
 }

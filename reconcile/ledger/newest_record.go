@@ -23,19 +23,19 @@ type note struct {
 	at   time.Time // of the record; zero: not known
 }
 
-// noteOf names a record that stands.
-func noteOf(s sealed) note {
+// noteFor names a record that stands.
+func noteFor(s sealed) note {
 	var e struct{ At time.Time }
 	_ = json.Unmarshal(s.raw, &e) // a time that is not known is before all others
 	return note{seq: s.seq, hash: s.hash, at: e.At}
 }
 
-// follows says whether a note may take the place of another one: it names a later
+// supersedes says whether a note may take the place of another one: it names a later
 // record, or one of a ledger that was accepted since.
-func (n note) follows(o note) bool { return n.seq >= o.seq || n.at.After(o.at) }
+func (n note) supersedes(o note) bool { return n.seq >= o.seq || n.at.After(o.at) }
 
-// newestOf is the last record of a chain and what is appended to it.
-func newestOf(chain, added []sealed) sealed {
+// lastRecord is the last record of a chain and what is appended to it.
+func lastRecord(chain, added []sealed) sealed {
 	switch {
 	case len(added) > 0:
 		return added[len(added)-1]
@@ -45,17 +45,17 @@ func newestOf(chain, added []sealed) sealed {
 	return sealed{}
 }
 
-// noted is what stands outside of a ledger and speaks of it.
-type noted struct {
-	notes   []note
-	missing []string // names of the places that hold no note that can be read
-	traces  []string // what shows that there was a ledger, without telling which
-	beside  bool     // a note is kept wherever the ledger is
-	moved   string   // why what holds the ledger is not what held it; empty: it is
+// noteSet is what stands outside of a ledger and speaks of it.
+type noteSet struct {
+	notes         []note
+	missing       []string // names of the places that hold no note that can be read
+	traces        []string // what shows that there was a ledger, without telling which
+	alwaysKept    bool     // a note is kept wherever the ledger is
+	foreignWriter string   // why what holds the ledger is not what held it; empty: it is
 }
 
-// as is what an image holds of what was noted.
-func (n noted) as() noted { return n }
+// get is what an image holds of what was noted.
+func (n noteSet) get() noteSet { return n }
 
 // errNote says that a note cannot be read.
 var errNote = errors.New("it names no record")
@@ -106,7 +106,7 @@ func writeNote(path string, n note, durable bool) (err error) {
 }
 
 // newest is the note of the highest number.
-func (n noted) newest() note {
+func (n noteSet) newest() note {
 	var out note
 	for _, one := range n.notes {
 		if one.seq > out.seq {
@@ -116,8 +116,8 @@ func (n noted) newest() note {
 	return out
 }
 
-// whole says whether every place that holds a note names this record.
-func (n noted) whole(newest sealed) bool {
+// complete says whether every place that holds a note names this record.
+func (n noteSet) complete(newest sealed) bool {
 	for _, one := range n.notes {
 		if one.hash != newest.hash {
 			return false
@@ -128,13 +128,13 @@ func (n noted) whole(newest sealed) bool {
 
 // unproven says that nothing tells whether this copy is the newest: one that was put
 // where none was.
-func (n noted) unproven(chain []sealed) bool {
-	return n.beside && len(chain) > 1 && len(n.notes)+len(n.traces) == 0
+func (n noteSet) unproven(chain []sealed) bool {
+	return n.alwaysKept && len(chain) > 1 && len(n.notes)+len(n.traces) == 0
 }
 
-// who shows what the notes say.
-func (n noted) who() string {
-	if n.beside {
+// witness shows what the notes say.
+func (n noteSet) witness() string {
+	if n.alwaysKept {
 		return "the files beside it show"
 	}
 	return "this machine remembers"
@@ -142,15 +142,15 @@ func (n noted) who() string {
 
 // contradicts says why a sound chain cannot be the newest that was written; empty: it
 // may be. Who accepted the chain as it is settled what was noted before.
-func (n noted) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
+func (n noteSet) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
 	have := uint64(len(chain))
-	if n.moved != "" {
-		return 0, n.moved
+	if n.foreignWriter != "" {
+		return 0, n.foreignWriter
 	}
 	for _, one := range n.notes {
 		switch {
 		case have == 0:
-			return 0, fmt.Sprintf("it is gone or empty, and %s that it held %d records", n.who(), n.newest().seq)
+			return 0, fmt.Sprintf("it is gone or empty, and %s that it held %d records", n.witness(), n.newest().seq)
 		case accepted.After(one.at):
 		case one.seq > have:
 			return 0, fmt.Sprintf("it ends with record %d, and record %d was written: it is an older copy", have, one.seq)
@@ -177,10 +177,10 @@ func (b *embedded) locksPath() string { return b.path + ".locks" }
 
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
-// noted reads what lies beside the ledger. The file of a lock is a trace of a ledger: a
+// noteSet reads what lies beside the ledger. The file of a lock is a trace of a ledger: a
 // lock is taken only once there is one, and a note of it. So traces are read first.
-func (b *embedded) noted() noted {
-	out := noted{beside: true}
+func (b *embedded) noted() noteSet {
+	out := noteSet{alwaysKept: true}
 	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
 	if _, err := os.Lstat(b.leaderPath()); err == nil {
 		out.traces = append(out.traces, b.leaderPath())
@@ -203,19 +203,19 @@ func (b *embedded) noted() noted {
 // written, so that the note never names more than there is; a crash in between leaves
 // an older one, which is as good. The caller holds bbolt's lock on the file.
 func (b *embedded) note(newest sealed) error {
-	if newest.seq == 0 || b.kept.noted == newest.hash {
+	if newest.seq == 0 || b.cached.notedHash == newest.hash {
 		return nil
 	}
-	n := noteOf(newest)
+	n := noteFor(newest)
 	if err := errors.Join(writeNote(b.headPath(), n, true), writeNote(b.copyPath(), n, false)); err != nil { // one is enough
 		return err
 	}
-	b.kept.noted = newest.hash
+	b.cached.notedHash = newest.hash
 	return nil
 }
 
-// judged has the notes read again with an image that was not found sound.
-func (b *embedded) judged(_ sealed, sound bool) { b.unsound.Store(!sound) }
+// reportSoundness has the notes read again with an image that was not found sound.
+func (b *embedded) reportSoundness(_ sealed, sound bool) { b.unsound.Store(!sound) }
 
 // restoreHint is what to do, also where no backup is left.
 func (b *embedded) restoreHint() string {
@@ -232,9 +232,9 @@ func (b *embedded) setAside(suffix string) (string, error) {
 	return to, os.Rename(b.path, to)
 }
 
-// noted is what this process and this machine remember of the ledger.
-func (b *etcd) noted() noted {
-	var out noted
+// noteSet is what this process and this machine remember of the ledger.
+func (b *etcd) noted() noteSet {
+	var out noteSet
 	b.mu.Lock()
 	if b.newest.seq > 0 {
 		out.notes = append(out.notes, b.newest)
@@ -251,16 +251,16 @@ func (b *etcd) noted() noted {
 	return out
 }
 
-// judged remembers the newest record that was found sound. One that was read earlier and
+// reportSoundness remembers the newest record that was found sound. One that was read earlier and
 // is compared later takes nothing back.
-func (b *etcd) judged(newest sealed, sound bool) {
+func (b *etcd) reportSoundness(newest sealed, sound bool) {
 	if !sound || newest.seq == 0 {
 		return
 	}
-	n := noteOf(newest)
+	n := noteFor(newest)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n.follows(b.newest) {
+	if n.supersedes(b.newest) {
 		b.newest = n
 	}
 }
@@ -271,15 +271,15 @@ func (b *etcd) note(newest sealed) {
 	if b.config.NotePath == "" || newest.seq == 0 {
 		return
 	}
-	n := noteOf(newest)
-	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.follows(known) {
+	n := noteFor(newest)
+	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.supersedes(known) {
 		_ = writeNote(b.config.NotePath, n, true) // the next write tries again
 	}
 }
 
-// moved says why etcd is not the one that wrote the ledger; empty: it is, or that is
+// foreignWriter says why etcd is not the one that wrote the ledger; empty: it is, or that is
 // not known. Data that is put back from a snapshot begins a cluster of its own.
-func (m moment) moved() string {
+func (m revisionImage) foreignWriter() string {
 	if m.cluster == 0 || m.writer == "" || m.writer == clusterName(m.cluster) {
 		return ""
 	}

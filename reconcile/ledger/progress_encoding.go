@@ -44,8 +44,8 @@ type salvageWire struct {
 // encodeProgress returns the stored bytes of one standby's progress.
 func encodeProgress(p plan.ProgressRecord) ([]byte, error) {
 	w := progressWire{
-		Cluster: p.Cluster, Source: p.Source, At: wall(p.At), NoBacklogAt: wall(p.NoBacklogAt), Collections: p.Collections,
-		FailingSince: knownOnly(p.FailingSince), FailingUntil: knownOnly(p.FailingUntil),
+		Cluster: p.Cluster, Source: p.Source, At: wallTime(p.At), NoBacklogAt: wallTime(p.NoBacklogAt), Collections: p.Collections,
+		FailingSince: timeOrNil(p.FailingSince), FailingUntil: timeOrNil(p.FailingUntil),
 	}
 	for _, c := range p.Channels {
 		w.Channels = append(w.Channels, channelToWire(c))
@@ -62,31 +62,31 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 		Channel: c.Channel, Known: c.Known, Error: c.Error, SourceCluster: c.SourceCluster,
 		SourceChannel: c.SourceChannel, MessageID: c.MessageID, TimeTick: c.TimeTick,
 	}
-	w.CaughtUpAt, w.Unsent = wallOf(c.CaughtUpAt), wallOf(c.Unsent)
+	w.CaughtUpAt, w.Unsent = wallTimePointer(c.CaughtUpAt), wallTimePointer(c.Unsent)
 	for _, s := range c.Salvage {
 		w.Salvage = append(w.Salvage, salvageWire(s))
 	}
 	return w
 }
 
-// asRead is what decodeProgress reads from the encoded record. What is the same is
+// asDecoded is what decodeProgress reads from the encoded record. What is the same is
 // shared with it.
-func asRead(p plan.ProgressRecord) plan.ProgressRecord {
-	p.At, p.NoBacklogAt = wall(p.At), wall(p.NoBacklogAt)
-	p.FailingSince, p.FailingUntil = wall(p.FailingSince), wall(p.FailingUntil)
+func asDecoded(p plan.ProgressRecord) plan.ProgressRecord {
+	p.At, p.NoBacklogAt = wallTime(p.At), wallTime(p.NoBacklogAt)
+	p.FailingSince, p.FailingUntil = wallTime(p.FailingSince), wallTime(p.FailingUntil)
 	if len(p.Collections) == 0 {
 		p.Collections = nil
 	}
 	if len(p.Channels) == 0 {
 		p.Channels = nil
 	}
-	if !slices.ContainsFunc(p.Channels, differsRead) {
+	if !slices.ContainsFunc(p.Channels, changesWhenDecoded) {
 		return p
 	}
 	p.Channels = slices.Clone(p.Channels)
 	for i := range p.Channels {
 		c := &p.Channels[i]
-		c.CaughtUpAt, c.Unsent = wallOf(c.CaughtUpAt), wallOf(c.Unsent)
+		c.CaughtUpAt, c.Unsent = wallTimePointer(c.CaughtUpAt), wallTimePointer(c.Unsent)
 		if len(c.Salvage) == 0 {
 			c.Salvage = nil
 		}
@@ -94,9 +94,9 @@ func asRead(p plan.ProgressRecord) plan.ProgressRecord {
 	return p
 }
 
-// differsRead says whether a channel is read in another form than it is written.
-func differsRead(c plan.ChannelProgress) bool {
-	same := func(at *time.Time) bool { return at == nil || *at == wall(*at) } //nolint:staticcheck // in every part
+// changesWhenDecoded says whether a channel is read in another form than it is written.
+func changesWhenDecoded(c plan.ChannelProgress) bool {
+	same := func(at *time.Time) bool { return at == nil || *at == wallTime(*at) } //nolint:staticcheck // in every part
 	return !same(c.CaughtUpAt) || !same(c.Unsent) || c.Salvage != nil && len(c.Salvage) == 0
 }
 
@@ -107,7 +107,7 @@ func decodeProgress(body []byte) (plan.ProgressRecord, error) {
 	}
 	p := plan.ProgressRecord{
 		Cluster: w.Cluster, Source: w.Source, At: w.At, NoBacklogAt: w.NoBacklogAt, Collections: w.Collections,
-		FailingSince: orZero(w.FailingSince), FailingUntil: orZero(w.FailingUntil),
+		FailingSince: timeOrZero(w.FailingSince), FailingUntil: timeOrZero(w.FailingUntil),
 	}
 	for _, c := range w.Channels {
 		p.Channels = append(p.Channels, c.progress())
@@ -135,11 +135,11 @@ func cutHash(raw []byte) (hash string, body []byte, ok bool) {
 	return string(raw[:length]), raw[length+1:], true
 }
 
-// wallOf is wall of a time that may not be known.
-func wallOf(at *time.Time) *time.Time {
+// wallTimePointer is wall of a time that may not be known.
+func wallTimePointer(at *time.Time) *time.Time {
 	if at == nil {
 		return nil
 	}
-	w := wall(*at)
+	w := wallTime(*at)
 	return &w
 }

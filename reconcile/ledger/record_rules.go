@@ -44,7 +44,7 @@ func beginRule(b Beginning) rule {
 			Kind: KindIntent, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit,
 			Transition: string(in.Transition), By: b.By, Document: b.Document,
 			Begin: &beginWire{
-				Digest: in.Digest, FailedAt: knownOnly(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
+				Digest: in.Digest, FailedAt: timeOrNil(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
 				Stale: staleToWire(b.Stale), Provisions: provisionsToWire(b.Provisions),
 			},
 		}, nil
@@ -116,7 +116,7 @@ func onceRule(topology string, kind Kind, already func(openIntent) bool) rule {
 		case already(in):
 			return nil, nil
 		}
-		return follow(kind, in), nil
+		return followUp(kind, in), nil
 	}
 }
 
@@ -131,7 +131,7 @@ func reverseRule(topology, reason string) rule {
 		case in.Effected:
 			return nil, fmt.Errorf("%w: the %s of %s took effect and cannot be taken back", ErrTransition, in.Transition, topology)
 		}
-		e := follow(KindReversed, in)
+		e := followUp(KindReversed, in)
 		e.Result, e.Detail = "reversed", reason
 		return e, nil
 	}
@@ -146,7 +146,7 @@ func finishRule(topology, result, detail string) rule {
 		case result == "":
 			return nil, fmt.Errorf("%w: a result has a word", ErrTransition)
 		}
-		e := follow(KindResult, in)
+		e := followUp(KindResult, in)
 		e.Result, e.Detail = result, detail
 		return e, nil
 	}
@@ -227,7 +227,7 @@ func acceptRule(why string) rule {
 // bornRule writes nothing of its own: the birth stands before every first record.
 func bornRule(*state) (*entry, error) { return nil, nil } //nolint:nilnil // nothing is to be written
 
-func follow(kind Kind, in openIntent) *entry {
+func followUp(kind Kind, in openIntent) *entry {
 	return &entry{
 		Kind: kind, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit, Transition: string(in.Transition),
 	}

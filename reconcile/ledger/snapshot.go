@@ -21,7 +21,7 @@ type Snapshot struct {
 	served  map[string]Served
 	version uint64 // of the image
 	latest  latest
-	noted   noted // outside of it, before it was read
+	noted   noteSet // outside of it, before it was read
 	since   time.Time
 }
 
@@ -33,24 +33,24 @@ type Snapshot struct {
 func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	im, err := l.store.load(ctx)
 	if err != nil {
-		return Snapshot{}, l.named(err)
+		return Snapshot{}, l.withPath(err)
 	}
 	im, _, err = upgrade(im)
 	if err != nil {
-		return Snapshot{}, l.named(err)
+		return Snapshot{}, l.withPath(err)
 	}
-	if s, ok := l.verified.known(im.version); ok {
+	if s, ok := l.verified.cachedSnapshot(im.version); ok {
 		return s, nil
 	}
 	var out Snapshot
 	entries, err := l.replay(im, func(s *state) error {
 		newest, err := l.verified.values.decode(im.latest)
 		if err != nil {
-			return l.named(err)
+			return l.withPath(err)
 		}
-		now := Snapshot{entries: l.verified.entries, chain: im.chain, version: im.version}
-		if out = l.verified.newest; out.version == 0 || !out.SameRecords(now) {
-			out = now
+		current := Snapshot{entries: l.verified.entries, chain: im.chain, version: im.version}
+		if out = l.verified.newest; out.version == 0 || !out.SameRecords(current) {
+			out = current
 			out.memory, out.born, out.newest, out.marks = s.memory(l.store.kind(), nil), s.born, s.newest, values(s.marks)
 			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
 		}
@@ -68,8 +68,8 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	return out, nil
 }
 
-// known is the snapshot of the image of that version.
-func (v *verified) known(version uint64) (Snapshot, bool) {
+// cachedSnapshot is the snapshot of the image of that version.
+func (v *verified) cachedSnapshot(version uint64) (Snapshot, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.newest, version != 0 && v.newest.version == version

@@ -88,12 +88,12 @@ func (s *state) apply(e entry) error {
 	case KindIntent:
 		return s.begin(e)
 	case KindSent, KindEffected, KindReversed, KindResult:
-		return s.carryOn(e)
+		return s.continueIntent(e)
 	case KindMatched:
 		s.spend(e, "")
-		s.raise(e)
+		s.raiseGeneration(e)
 	case KindGeneration:
-		s.raise(e)
+		s.raiseGeneration(e)
 	case KindHome:
 		s.homes[e.Cluster] = e.Topology
 	case KindLapsed:
@@ -126,11 +126,11 @@ func (s *state) begin(e entry) error {
 	for _, p := range e.Begin.Provisions {
 		s.provisions = append(s.provisions, numbered[plan.UsedProvision]{e.Seq, plan.UsedProvision(p)})
 	}
-	s.raise(e)
+	s.raiseGeneration(e)
 	return nil
 }
 
-func (s *state) carryOn(e entry) error {
+func (s *state) continueIntent(e entry) error {
 	in, open := s.intents[e.Topology]
 	if !open {
 		return fmt.Errorf("a record of kind %s without an open intent on %s", e.Kind, e.Topology)
@@ -138,11 +138,11 @@ func (s *state) carryOn(e entry) error {
 	switch e.Kind {
 	case KindSent:
 		in.MayHaveSent = true
-		s.free(in, e.At)
+		s.markFreed(in, e.At)
 	case KindEffected:
 		in.MayHaveSent, in.Effected, in.effectedAt = true, true, e.At
-		s.effect(in)
-		s.free(in, e.At)
+		s.markEffected(in)
+		s.markFreed(in, e.At)
 	case KindReversed:
 		s.reverse(in)
 		return nil
@@ -156,9 +156,9 @@ func (s *state) carryOn(e entry) error {
 	return nil
 }
 
-// effect marks what the read-back proved: the stale clusters of a failover
+// markEffected marks what the read-back proved: the stale clusters of a failover
 // are really superseded, those of a fence really demoted.
-func (s *state) effect(in openIntent) {
+func (s *state) markEffected(in openIntent) {
 	for i, m := range s.stale {
 		if m.seq == in.seq {
 			s.stale[i].value.Effected = true
@@ -177,17 +177,17 @@ func (i openIntent) fences(cluster string) bool {
 
 func (s *state) reverse(in openIntent) {
 	delete(s.intents, in.Topology)
-	s.marks = without(s.marks, in.seq)
-	s.stale = without(s.stale, in.seq)
-	s.provisions = without(s.provisions, in.seq)
-	s.freed = without(s.freed, in.seq)
+	s.marks = withoutSeq(s.marks, in.seq)
+	s.stale = withoutSeq(s.stale, in.seq)
+	s.provisions = withoutSeq(s.provisions, in.seq)
+	s.freed = withoutSeq(s.freed, in.seq)
 }
 
-// free notes which clusters are no standbys any more: from when a call may
+// markFreed notes which clusters are no standbys any more: from when a call may
 // have left, since it may take effect unseen, and last from when it was read
 // back.
-func (s *state) free(in openIntent, at time.Time) {
-	s.freed = without(s.freed, in.seq)
+func (s *state) markFreed(in openIntent, at time.Time) {
+	s.freed = withoutSeq(s.freed, in.seq)
 	for _, c := range in.Frees() {
 		s.freed = append(s.freed, numbered[plan.FreedMark]{in.seq, plan.FreedMark{Cluster: c, At: at}})
 	}
@@ -211,17 +211,17 @@ func (s *state) spend(e entry, payload string) {
 	}})
 }
 
-// raise keeps the greatest generation, and of equal ones the document that
+// raiseGeneration keeps the greatest generation, and of equal ones the document that
 // was seen first: a second document under the same number is the planner's
 // finding, not a reason to forget the first.
-func (s *state) raise(e entry) {
+func (s *state) raiseGeneration(e entry) {
 	if known, ok := s.generations[e.Topology]; ok && known.Generation >= e.Generation {
 		return
 	}
 	s.generations[e.Topology] = plan.GenerationMark{Topology: e.Topology, Generation: e.Generation, Document: e.Document}
 }
 
-func without[T any](list []numbered[T], seq uint64) []numbered[T] {
+func withoutSeq[T any](list []numbered[T], seq uint64) []numbered[T] {
 	return slices.DeleteFunc(list, func(n numbered[T]) bool { return n.seq == seq })
 }
 

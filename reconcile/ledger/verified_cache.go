@@ -11,18 +11,18 @@ import (
 // same is not hashed, parsed and added up again by every transaction of a
 // long-lived process.
 type verified struct {
-	mu      sync.Mutex
-	chain   []sealed
-	entries []entry
-	state   *state // of the first folded entries; nil: none
-	folded  int
-	values  valueCache
-	good    uint64 // version of the image that was found whole last; 0: none
-	newest  Snapshot
+	mu           sync.Mutex
+	chain        []sealed
+	entries      []entry
+	state        *state // of the first folded entries; nil: none
+	folded       int
+	values       valueCache
+	soundVersion uint64 // version of the image that was found whole last; 0: none
+	newest       Snapshot
 }
 
-// check verifies a chain. On a fault it returns what stands before it.
-func (v *verified) check(chain []sealed) ([]entry, error) {
+// verifyChain verifies a chain. On a fault it returns what stands before it.
+func (v *verified) verifyChain(chain []sealed) ([]entry, error) {
 	same := 0
 	for same < min(len(chain), len(v.chain)) && sameSealed(chain[same], v.chain[same]) {
 		same++
@@ -43,8 +43,8 @@ func sameSealed(a, b sealed) bool {
 	return a.seq == b.seq && a.hash == b.hash && bytes.Equal(a.raw, b.raw)
 }
 
-// fold adds up the entries that were checked last.
-func (v *verified) fold() (*state, error) {
+// replay adds up the entries that were checked last.
+func (v *verified) replay() (*state, error) {
 	if v.state == nil {
 		v.state, v.folded = newState(), 0
 	}
@@ -58,16 +58,16 @@ func (v *verified) fold() (*state, error) {
 	return v.state, nil
 }
 
-// wrote remembers what progress says that was written just now, which is then not
+// rememberProgress remembers what progress says that was written just now, which is then not
 // decoded again.
-func (v *verified) wrote(batch []plan.ProgressRecord, encoded map[string][]byte) {
+func (v *verified) rememberProgress(batch []plan.ProgressRecord, encoded map[string][]byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, p := range batch {
 		key := progressKey(p.Cluster)
 		if known, ok := v.values.values[key]; ok && known.content == nil && bytes.Equal(known.raw, encoded[key]) {
-			known.content = asRead(p)
-			v.values.keep(key, known)
+			known.content = asDecoded(p)
+			v.values.put(key, known)
 		}
 	}
 }
@@ -85,17 +85,17 @@ type value struct {
 	content any    // nil: not decoded
 }
 
-// of returns what is known of a value.
-func (c *valueCache) of(key string, raw []byte) value {
+// lookup returns what is known of a value.
+func (c *valueCache) lookup(key string, raw []byte) value {
 	if v, ok := c.values[key]; ok && bytes.Equal(v.raw, raw) { // the same bytes at the same place are compared at once
 		return v
 	}
 	v := value{raw: raw, hash: hashOf(raw)}
-	c.keep(key, v)
+	c.put(key, v)
 	return v
 }
 
-func (c *valueCache) keep(key string, v value) {
+func (c *valueCache) put(key string, v value) {
 	if c.values == nil {
 		c.values = map[string]value{}
 	}
@@ -126,7 +126,7 @@ func (c *valueCache) sorted(stored map[string][]byte) []string {
 	return c.keys
 }
 
-// sumOf is sumOf of all latest values and their keys.
-func (c *valueCache) sumOf(stored map[string][]byte) string {
-	return sumOf(stored, c.sorted(stored), func(key string) string { return c.of(key, stored[key]).hash })
+// hashLatest is sumOf of all latest values and their keys.
+func (c *valueCache) hashLatest(stored map[string][]byte) string {
+	return hashLatest(stored, c.sorted(stored), func(key string) string { return c.lookup(key, stored[key]).hash })
 }

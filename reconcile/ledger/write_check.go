@@ -41,21 +41,21 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if limit := fileSizeLimit(); limit < uint64(2*size+tryRoom) { //nolint:gosec // a size is not negative
 		return Tried{}, fmt.Errorf("a file of this process may hold %d bytes, and the ledger %s could not grow (hint: raise 'ulimit -f')", limit, b.path)
 	}
-	if err := b.oneName(); err != nil {
+	if err := b.refuseHardLink(); err != nil {
 		return Tried{}, err
 	}
 	for _, path := range []string{b.path, b.headPath(), b.copyPath(), b.leaderPath()} {
-		if err := opens(path); err != nil {
+		if err := checkWritable(path); err != nil {
 			return Tried{}, err
 		}
 	}
-	folder := existing(filepath.Dir(b.path))
-	if err := fits(folder, tryRoom); err != nil {
+	folder := nearestFolder(filepath.Dir(b.path))
+	if err := checkRoom(folder, tryRoom); err != nil {
 		return Tried{}, err
 	}
-	if real, err := filepath.EvalSymlinks(b.path); err == nil && real != b.path {
-		folder = filepath.Dir(real) // the file grows where a link leads
-		if err := fits(folder, tryRoom); err != nil {
+	if resolved, err := filepath.EvalSymlinks(b.path); err == nil && resolved != b.path {
+		folder = filepath.Dir(resolved) // the file grows where a link leads
+		if err := checkRoom(folder, tryRoom); err != nil {
 			return Tried{}, err
 		}
 	}
@@ -67,12 +67,12 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if _, err := os.Stat(locks); errors.Is(err, fs.ErrNotExist) {
 		return out, nil // it is made in the folder that was tried
 	}
-	if err := fits(locks, 0); err != nil {
+	if err := checkRoom(locks, 0); err != nil {
 		return out, err
 	}
 	for _, t := range topologies {
 		path := filepath.Join(locks, t+".lock")
-		if err := opens(path); err != nil {
+		if err := checkWritable(path); err != nil {
 			return out, err
 		}
 		if h, held, err := holderOfFile(path); err != nil {
@@ -84,8 +84,8 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	return out, nil
 }
 
-// opens opens a file to write it, if there is one.
-func opens(path string) error {
+// checkWritable opens a file to write it, if there is one.
+func checkWritable(path string) error {
 	f, err := plainfile.OpenFile(path, os.O_RDWR, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -96,8 +96,8 @@ func opens(path string) error {
 	return f.Close() // nothing was written
 }
 
-// existing is a folder, or the nearest one above it that is there.
-func existing(folder string) string {
+// nearestFolder is a folder, or the nearest one above it that is there.
+func nearestFolder(folder string) string {
 	for {
 		parent := filepath.Dir(folder)
 		if _, err := os.Lstat(folder); err == nil || parent == folder {
@@ -107,8 +107,8 @@ func existing(folder string) string {
 	}
 }
 
-// fits writes and syncs a file of a size in a folder, and removes it.
-func fits(folder string, size int) (err error) {
+// checkRoom writes and syncs a file of a size in a folder, and removes it.
+func checkRoom(folder string, size int) (err error) {
 	f, err := os.CreateTemp(folder, ".reconcile-try-*")
 	if err != nil {
 		return fmt.Errorf("write ledger: %w", err)

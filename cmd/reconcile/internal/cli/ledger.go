@@ -105,8 +105,8 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 	if done.Why != "" {
 		fmt.Fprintf(&out, "Why it was refused: %s\n", printable(done.Why))
 	}
-	if done.Aside != "" {
-		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", printable(done.Aside))
+	if done.MovedTo != "" {
+		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", printable(done.MovedTo))
 	}
 	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", printable(where), done.Records)
 	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again: reconcile approve TOPOLOGY/CLUSTER --reason WHY --push")
