@@ -28,7 +28,7 @@ func parseAllowedSigners(data []byte) ([]signerLine, error) {
 		}
 		l, err := parseSignerLine(line)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("allowed signers, line %d: %w%s", n, err, oddIn(line, err)))
+			problems = append(problems, fmt.Errorf("allowed signers, line %d: %w%s", n, err, oddCharacterIn(line, err)))
 			continue
 		}
 		l.ID = fmt.Sprintf("allowed_signers:%d", n)
@@ -37,9 +37,9 @@ func parseAllowedSigners(data []byte) ([]signerLine, error) {
 	return out, errors.Join(problems...)
 }
 
-// oddIn points to the first character before the comment of a line in error that
+// oddCharacterIn points to the first character before the comment of a line in error that
 // people take for another one, unless the error does.
-func oddIn(line string, err error) string {
+func oddCharacterIn(line string, err error) string {
 	if errors.Is(err, errPrincipal) {
 		return ""
 	}

@@ -11,9 +11,9 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// source is what the commits say about one change: who made it, and which of
+// changeSource is what the commits say about one change: who made it, and which of
 // them may carry its approval.
-type source struct {
+type changeSource struct {
 	authors  []approval.Person
 	carriers []approval.Carrier
 	unknown  string // why not all authors are known; empty: they are
@@ -31,7 +31,7 @@ type sourceKey struct {
 func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[string]Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.trustNow()
+	r.reloadKeys()
 	tip, err := r.commitByName(at)
 	if err != nil {
 		return nil, err
@@ -64,21 +64,21 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 		GreatestEarlier: rec.greatest,
 		earlier:         rec.earlier,
 	}
-	r.trust.judged(&out.Change)
+	r.trust.markKeys(&out.Change)
 	if out.Removed {
 		return out, nil
 	}
 	out.File, out.Generation = rec.found[0].file, rec.found[0].doc.Generation
-	src, err := r.sourceOf(rec, keys)
+	src, err := r.findSource(rec, keys)
 	if err != nil {
 		return Change{}, err
 	}
 	out.Authors, out.Carriers = src.authors, slices.Clone(src.carriers)
 	for _, t := range tags {
-		if t.ofEarlier(rec.name, out.Generation) && t.carrier.Date.After(out.Change.Earlier) {
+		if t.approvesEarlier(rec.name, out.Generation) && t.carrier.Date.After(out.Change.Earlier) {
 			out.Change.Earlier = t.carrier.Date
 		}
-		if r.tagHolds(t, rec, keys) {
+		if r.tagMatches(t, rec, keys) {
 			out.Carriers = append(out.Carriers, t.carrier)
 		}
 	}
@@ -93,7 +93,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 
 // denyUnknown denies what would approve a change of which an author is not known:
 // the approver could not be told from the author.
-func (s source) denyUnknown(carriers []approval.Carrier) {
+func (s changeSource) denyUnknown(carriers []approval.Carrier) {
 	for i := range carriers {
 		if s.unknown != "" && carriers[i].Problem == "" {
 			carriers[i].Problem = s.unknown + ", so the approver cannot be told from the author: make the change again, in a commit of plain git and with a greater generation"
@@ -101,32 +101,32 @@ func (s source) denyUnknown(carriers []approval.Carrier) {
 	}
 }
 
-// sourceOf finds the authors and the carriers among commits.
-func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
+// findSource finds the authors and the carriers among commits.
+func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	k := sourceKey{rec.name, rec.key, rec.governs}
 	if s, ok := r.sources.Get(k); ok {
 		return s, nil
 	}
 	governing, err := r.commit(rec.governs)
 	if err != nil {
-		return source{}, err
+		return changeSource{}, err
 	}
-	said, err := r.statement(rec.governs)
+	stated, err := r.statement(rec.governs)
 	if err != nil {
-		return source{}, err
+		return changeSource{}, err
 	}
-	s := source{carriers: []approval.Carrier{said.carrier}}
+	s := changeSource{carriers: []approval.Carrier{stated.carrier}}
 	if len(governing.parents) > 1 {
-		err = r.branchSource(&s, governing, said, rec, keys)
-		if errors.Is(err, ErrIncomplete) && !lost(err) {
-			return source{}, err // of a clone that left much out: to be fetched
+		err = r.branchSource(&s, governing, stated, rec, keys)
+		if errors.Is(err, ErrIncomplete) && !isUnreadable(err) {
+			return changeSource{}, err // of a clone that left much out: to be fetched
 		}
 		if err != nil {
 			s.unknown = fmt.Sprintf("what the merge %s brought in cannot be read (%v)", governing.id, err)
 		}
 	}
 	if len(s.authors) == 0 {
-		s.addAuthors(rec.governs, said)
+		s.addAuthors(rec.governs, stated)
 	}
 	if err == nil { // else it may be read the next time
 		r.sources.Put(k, s)
@@ -140,7 +140,7 @@ func (r *Repo) sourceOf(rec *record, keys KeysFunc) (source, error) {
 // document: what was taken back and put back is approved by whoever put it back. If
 // the merge itself says something that none of its parents said, its author is one
 // of them.
-func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *record, keys KeysFunc) error {
+func (r *Repo) branchSource(s *changeSource, merge *commit, itself *statement, rec *record, keys KeysFunc) error {
 	branch, err := r.broughtIn(merge)
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 		if err != nil {
 			return err
 		}
-		said, err := r.statement(id)
+		stated, err := r.statement(id)
 		if err != nil {
 			return err
 		}
@@ -164,15 +164,15 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 			for _, parent := range c.parents {
 				undone[parent] = true
 			}
-		case said.claims:
-			s.carriers = append(s.carriers, said.carrier)
+		case stated.claims:
+			s.carriers = append(s.carriers, stated.carrier)
 		}
 		own, err := r.differsFromParents(c, key, rec.name, keys)
 		if err != nil {
 			return err
 		}
 		if own {
-			s.addAuthors(id, said)
+			s.addAuthors(id, stated)
 		}
 	}
 	own, err := r.differsFromParents(merge, rec.key, rec.name, keys)
@@ -182,11 +182,11 @@ func (r *Repo) branchSource(s *source, merge *commit, itself *statement, rec *re
 	return err
 }
 
-func (s *source) addAuthors(of plumbing.Hash, said *statement) {
-	if said.authorless && s.unknown == "" {
+func (s *changeSource) addAuthors(of plumbing.Hash, stated *statement) {
+	if stated.authorless && s.unknown == "" {
 		s.unknown = fmt.Sprintf("the author of commit %s cannot be read", of)
 	}
-	for _, p := range said.authors {
+	for _, p := range stated.authors {
 		if !slices.Contains(s.authors, p) {
 			s.authors = append(s.authors, p)
 		}

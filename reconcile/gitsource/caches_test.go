@@ -14,12 +14,12 @@ import (
 func (r *Repo) tiny() {
 	r.commits = recent.New[plumbing.Hash, *commit](1)
 	r.trees = recent.New[plumbing.Hash, tree](1)
-	r.said = recent.New[plumbing.Hash, *statement](1)
+	r.statements = recent.New[plumbing.Hash, *statement](1)
 	r.docs = recent.New[plumbing.Hash, []Document](1)
 	r.blobs = recent.New[plumbing.Hash, []byte](1)
 	r.states = recent.New[stateKey, *state](1)
 	r.indexes = recent.New[plumbing.Hash, map[string]string](1)
-	r.sources = recent.New[sourceKey, source](1)
+	r.sources = recent.New[sourceKey, changeSource](1)
 	r.signed = recent.New[plumbing.Hash, *tagInfo](1)
 	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](1)
 }
@@ -48,7 +48,7 @@ func TestCachesChangeNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lost.forget()
+		lost.clearCaches()
 		for name, r := range map[string]*Repo{"tiny": forgetful, "lost": lost} {
 			got, err := r.Changes(t.Context(), at, keysOf)
 			if err != nil {

@@ -88,7 +88,7 @@ type Change struct {
 	// GreatestEarlier is the greatest generation of all earlier versions of
 	// the document on the first-parent history; 0: none, or not known.
 	GreatestEarlier int64
-	earlier         *past
+	earlier         *earlierVersion
 }
 
 // Earlier gives the earlier versions of the document, newest first. The first is

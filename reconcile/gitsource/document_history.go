@@ -23,14 +23,14 @@ type record struct {
 	found    []occurrence // by file; more than one is a mistake of the repository
 	key      string       // of found; empty: it is not there
 	governs  plumbing.Hash
-	earlier  *past
+	earlier  *earlierVersion
 	greatest int64
 }
 
-// past is one earlier version, linked to the one before it.
-type past struct {
+// earlierVersion is one earlier version, linked to the one before it.
+type earlierVersion struct {
 	Version
-	earlier *past
+	earlier *earlierVersion
 }
 
 // state is every record at one commit.
@@ -119,25 +119,25 @@ func (r *Repo) folderBefore(c *commit) (plumbing.Hash, error) {
 
 // advance applies the changes of one commit against its first parent.
 func (r *Repo) advance(s *state, c *commit, changes []fileChange, keys KeysFunc) error {
-	t := touching{state: s, found: map[string][]occurrence{}}
+	t := touchedNames{state: s, found: map[string][]occurrence{}}
 	for _, ch := range changes {
 		if err := r.apply(t, ch, keys); err != nil {
 			return err
 		}
 	}
 	for name, found := range t.found {
-		s.records[name] = next(s.records[name], name, found, c.id)
+		s.records[name] = nextRecord(s.records[name], name, found, c.id)
 	}
 	return nil
 }
 
-// touching collects the new occurrences of every name that a commit touches.
-type touching struct {
+// touchedNames collects the new occurrences of every name that a commit touches.
+type touchedNames struct {
 	*state
 	found map[string][]occurrence
 }
 
-func (t touching) touch(name string) {
+func (t touchedNames) touch(name string) {
 	if _, ok := t.found[name]; ok {
 		return
 	}
@@ -148,22 +148,22 @@ func (t touching) touch(name string) {
 }
 
 // apply moves the documents of one file.
-func (r *Repo) apply(t touching, ch fileChange, keys KeysFunc) error {
+func (r *Repo) apply(t touchedNames, ch fileChange, keys KeysFunc) error {
 	if ch.lost != nil {
-		t.lose(ch.file, ch.lost, ch.wasLost)
+		t.markUnread(ch.file, ch.lost, ch.wasLost)
 		return nil
 	}
 	after, err := r.documents(ch.after, keys)
-	if lost(err) {
-		t.lose(ch.file, err, false)
+	if isUnreadable(err) {
+		t.markUnread(ch.file, err, false)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	before, err := r.documents(ch.before, keys)
-	if lost(err) {
-		t.lose(ch.file, err, true)
+	if isUnreadable(err) {
+		t.markUnread(ch.file, err, true)
 		before, err = nil, nil
 	}
 	if err != nil {
@@ -185,9 +185,9 @@ func (r *Repo) apply(t touching, ch fileChange, keys KeysFunc) error {
 	return nil
 }
 
-// lose notes that a version of what stands in a file, or below a folder, is not known.
+// markUnread notes that a version of what stands in a file, or below a folder, is not known.
 // What stands there stays, unless the version after it is known.
-func (t touching) lose(place string, why error, until bool) {
+func (t touchedNames) markUnread(place string, why error, until bool) {
 	t.lost[place] = why
 	for name, rec := range t.records {
 		there := func(o occurrence) bool { return within(o.file, place) }
@@ -207,15 +207,15 @@ func within(file, place string) bool {
 	return file == place || strings.HasPrefix(file, place) && (place == "" || strings.HasSuffix(place, "/"))
 }
 
-// next returns the record after a commit. A document that reads the same has
+// nextRecord returns the record after a commit. A document that reads the same has
 // not changed, wherever it moved.
-func next(rec *record, name string, found []occurrence, at plumbing.Hash) *record {
+func nextRecord(rec *record, name string, found []occurrence, at plumbing.Hash) *record {
 	if rec == nil {
 		rec = &record{name: name}
 	}
 	slices.SortFunc(found, func(a, b occurrence) int { return strings.Compare(a.file, b.file) })
 	out := *rec
-	out.found, out.key = found, keyOf(found)
+	out.found, out.key = found, documentKey(found)
 	if out.key == rec.key {
 		return &out
 	}
@@ -225,16 +225,16 @@ func next(rec *record, name string, found []occurrence, at plumbing.Hash) *recor
 	}
 	if len(rec.found) > 0 {
 		o := rec.found[0]
-		out.earlier = &past{earlier: rec.earlier, Version: Version{
+		out.earlier = &earlierVersion{earlier: rec.earlier, Version: Version{
 			Commit: rec.governs.String(), File: o.file, Blob: o.blob.String(), Hash: o.doc.Hash, Generation: o.doc.Generation,
 		}}
 	}
 	return &out
 }
 
-// keyOf is equal for equal documents. A name that stands several times has
+// documentKey is equal for equal documents. A name that stands several times has
 // the key of all of them, which is no single document's.
-func keyOf(found []occurrence) string {
+func documentKey(found []occurrence) string {
 	switch len(found) {
 	case 0:
 		return ""

@@ -18,10 +18,10 @@ const tagPrefix = "refs/tags/failover/"
 
 // tagInfo is a tag below failover/.
 type tagInfo struct {
-	carrier approval.Carrier
-	target  plumbing.Hash     // zero: it does not point at a commit
-	speaks  []string          // of these topologies
-	keys    map[string]string // of documents at the target, once asked for
+	carrier    approval.Carrier
+	target     plumbing.Hash     // zero: it does not point at a commit
+	topologies []string          // of these topologies
+	keys       map[string]string // of documents at the target, once asked for
 }
 
 // failoverTags returns the tags by the topologies that they speak of.
@@ -38,7 +38,7 @@ func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 	out := map[string][]*tagInfo{}
 	for _, ref := range found {
 		info := r.tag(ref)
-		for _, name := range info.speaks {
+		for _, name := range info.topologies {
 			out[name] = append(out[name], info)
 		}
 	}
@@ -51,7 +51,7 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 	info, ok := r.signed.Get(ref.Hash())
 	if !ok {
 		var err error
-		if info, err = r.readTag(ref.Hash()); err == nil || settled(err) {
+		if info, err = r.readTag(ref.Hash()); err == nil || isPermanent(err) {
 			r.signed.Put(ref.Hash(), info)
 		}
 	}
@@ -62,27 +62,27 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 		own.carrier.Problem = fmt.Sprintf("it was signed under another name, %+q", info.carrier.Ref)
 	}
 	topology, _, _ := strings.Cut(strings.TrimPrefix(own.carrier.Ref, tagPrefix), "/")
-	own.speaks = append(slices.Clone(info.speaks), topology)
-	slices.Sort(own.speaks)
-	own.speaks = slices.Compact(own.speaks)
+	own.topologies = append(slices.Clone(info.topologies), topology)
+	slices.Sort(own.topologies)
+	own.topologies = slices.Compact(own.topologies)
 	return &own
 }
 
-// speaksOf finds the topologies of approvals, well formed or not.
-var speaksOf = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
+// approvedTopology finds the topologies of approvals, well formed or not.
+var approvedTopology = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
 
-// settled says whether an object itself is at fault, so that it will never be read
+// isPermanent says whether an object itself is at fault, so that it will never be read
 // otherwise; any other fault may be gone the next time.
-func settled(err error) bool { return unreadable(err) || errors.Is(err, errObject) }
+func isPermanent(err error) bool { return isMalformedFolder(err) || errors.Is(err, errObject) }
 
 // readTag reads a tag object; its own name stands in the carrier's Ref. The error is
 // why it could not be read.
 func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 	info := &tagInfo{keys: map[string]string{}, carrier: approval.Carrier{Kind: approval.CarrierTag, Object: id.String()}}
-	data, err := r.raw(plumbing.TagObject, id, maxObject)
+	data, err := r.readObject(plumbing.TagObject, id, maxObject)
 	if err != nil {
 		info.carrier.Problem = "it is not a readable annotated tag"
-		if !settled(err) {
+		if !isPermanent(err) {
 			info.carrier.Problem = fmt.Sprintf("it cannot be read: %v", err)
 		}
 		return info, err
@@ -93,27 +93,27 @@ func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 		return info, nil
 	}
 	c := &info.carrier
-	c.Ref, c.Message, c.PayloadHash, c.Problem = o.first("tag"), o.body, o.payloadHash(), o.problem
+	c.Ref, c.Message, c.PayloadHash, c.Problem = o.headerValue("tag"), o.body, o.payloadHash(), o.problem
 	c.UnknownHeaders = o.unknownHeaders("object", "type", "tag", "tagger")
-	for _, m := range speaksOf.FindAllStringSubmatch(o.body, -1) {
-		info.speaks = append(info.speaks, m[1])
+	for _, m := range approvedTopology.FindAllStringSubmatch(o.body, -1) {
+		info.topologies = append(info.topologies, m[1])
 	}
-	if _, c.Date, err = parseIdent(o.first("tagger")); err != nil {
+	if _, c.Date, err = parseIdent(o.headerValue("tagger")); err != nil {
 		c.Problem = "its tagger line cannot be read"
 	}
-	if o.first("type") != "commit" || !plumbing.IsHash(o.first("object")) {
+	if o.headerValue("type") != "commit" || !plumbing.IsHash(o.headerValue("object")) {
 		c.Problem = "it does not point directly at a commit"
 		return info, nil
 	}
-	info.target = plumbing.NewHash(o.first("object"))
+	info.target = plumbing.NewHash(o.headerValue("object"))
 	c.Commit = info.target.String()
 	c.Signature = r.trust.verify(o)
 	return info, nil
 }
 
-// ofEarlier says whether a known key approved, by its name, a lower generation of a
+// approvesEarlier says whether a known key approved, by its name, a lower generation of a
 // topology.
-func (t *tagInfo) ofEarlier(topology string, generation int64) bool {
+func (t *tagInfo) approvesEarlier(topology string, generation int64) bool {
 	words := strings.Split(strings.TrimPrefix(t.carrier.Ref, tagPrefix), "/")
 	if len(words) < 2 || words[0] != topology || t.carrier.Problem != "" || len(t.carrier.Signature.Principals) == 0 {
 		return false
@@ -122,17 +122,17 @@ func (t *tagInfo) ofEarlier(topology string, generation int64) bool {
 	return err == nil && approved < generation
 }
 
-// tagHolds says whether a tag speaks for this very document: it points at a
+// tagMatches says whether a tag speaks for this very document: it points at a
 // commit that has it as it is now. A tag that cannot be read belongs to the
 // topology of its name, so that it is shown as denied.
-func (r *Repo) tagHolds(t *tagInfo, rec *record, keys KeysFunc) bool {
+func (r *Repo) tagMatches(t *tagInfo, rec *record, keys KeysFunc) bool {
 	if t.target.IsZero() {
 		return true
 	}
 	key, ok := t.keys[rec.name]
 	if !ok {
 		var err error
-		if key, err = r.keyAtTag(t, rec, keys); err != nil && !settled(err) {
+		if key, err = r.keyAtTag(t, rec, keys); err != nil && !isPermanent(err) {
 			return false // it may come with a later fetch
 		}
 		t.keys[rec.name] = key // none, if what it points at cannot be read
@@ -165,5 +165,5 @@ func (r *Repo) keyAtTag(t *tagInfo, rec *record, keys KeysFunc) (string, error) 
 			found = append(found, occurrence{doc: d})
 		}
 	}
-	return keyOf(found), nil
+	return documentKey(found), nil
 }

@@ -223,7 +223,7 @@ func versionsOf(c Change) []Version {
 }
 
 // inside lets changes be compared with all that they hold.
-var inside = cmp.AllowUnexported(Change{}, past{})
+var inside = cmp.AllowUnexported(Change{}, earlierVersion{})
 
 func run(t testing.TB, env []string, name string, args ...string) string {
 	t.Helper()

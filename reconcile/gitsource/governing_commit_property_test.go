@@ -40,7 +40,7 @@ func keysIn(files map[string]string) map[string]string {
 	}
 	out := map[string]string{}
 	for name, o := range found {
-		out[name] = keyOf(o)
+		out[name] = documentKey(o)
 	}
 	return out
 }

@@ -60,11 +60,11 @@ func gitFile(path string) (string, error) {
 	if target = strings.TrimRight(target, "\r\n"); !ok || target == "" {
 		return "", fmt.Errorf("%s does not say `gitdir: PATH`", path)
 	}
-	return beside(path, target), nil
+	return resolveFrom(path, target), nil
 }
 
-// beside resolves a path that stands in a file.
-func beside(file, path string) string {
+// resolveFrom resolves a path that stands in a file.
+func resolveFrom(file, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
@@ -77,8 +77,8 @@ func layoutOf(folder string) (layout, error) {
 	file := filepath.Join(folder, "commondir")
 	text, err := readSmall(file)
 	if err == nil {
-		l.common = beside(file, strings.TrimRight(text, "\r\n"))
-	} else if !missing(err) {
+		l.common = resolveFrom(file, strings.TrimRight(text, "\r\n"))
+	} else if !isMissingFile(err) {
 		return layout{}, err
 	}
 	if _, err := os.Lstat(filepath.Join(folder, "HEAD")); err != nil || !isDir(filepath.Join(l.common, "objects")) || !isDir(filepath.Join(l.common, "refs")) {
@@ -92,8 +92,8 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// missing says whether an error means that there is no such file.
-func missing(err error) bool {
+// isMissingFile says whether an error means that there is no such file.
+func isMissingFile(err error) bool {
 	return errors.Is(err, os.ErrNotExist) || strings.HasSuffix(err.Error(), "not a directory")
 }
 
@@ -116,7 +116,7 @@ func readSmall(path string) (string, error) {
 // shallow lists the commits whose parents a clone left out.
 func (l layout) shallow() ([]plumbing.Hash, error) {
 	text, err := readSmall(filepath.Join(l.common, "shallow"))
-	if err != nil && !missing(err) {
+	if err != nil && !isMissingFile(err) {
 		return nil, err
 	}
 	var out []plumbing.Hash
@@ -138,7 +138,7 @@ var ErrFormat = errors.New("the repository has a format that is not read")
 
 // The extensions that git knows (git-config(1), extensions.*) and that change
 // nothing for a reader of objects and refs. Those in old count in version 0 too.
-var harmless = map[string]bool{
+var harmlessExtensions = map[string]bool{
 	"noop": true, "noop-v1": true, "preciousobjects": true, "partialclone": true, "worktreeconfig": true,
 	"relativeworktrees": true, "compatobjectformat": true, "submodulepathconfig": true,
 }
@@ -146,7 +146,7 @@ var harmless = map[string]bool{
 // readFormat reads the format of a repository.
 func (l layout) readFormat() (format, error) {
 	text, err := readSmall(filepath.Join(l.common, "config"))
-	if err != nil && !missing(err) {
+	if err != nil && !isMissingFile(err) {
 		return format{}, fmt.Errorf("its config cannot be read: %w", err)
 	}
 	f := format{extensions: map[string]string{}}
@@ -161,8 +161,8 @@ func (l layout) readFormat() (format, error) {
 	return f, f.check()
 }
 
-// convert makes a repository that is read out of one with SHA-256 names of objects.
-const convert = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; what was approved is to be approved again there, since signatures are over the names"
+// convertHint makes a repository that is read out of one with SHA-256 names of objects.
+const convertHint = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; what was approved is to be approved again there, since signatures are over the names"
 
 // check refuses what would be misread.
 func (f format) check() error {
@@ -175,10 +175,10 @@ func (f format) check() error {
 		value = strings.ToLower(value)
 		switch {
 		case key == "objectformat" && value != "sha1":
-			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: %s", ErrFormat, value, convert)
+			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: %s", ErrFormat, value, convertHint)
 		case key == "refstorage" && value != "files" && value != "reftable":
 			return fmt.Errorf("%w: its refs are stored as %+q: run `git refs migrate --ref-format=files` in it", ErrFormat, value)
-		case f.version == "1" && !harmless[key] && key != "objectformat" && key != "refstorage":
+		case f.version == "1" && !harmlessExtensions[key] && key != "objectformat" && key != "refstorage":
 			return fmt.Errorf("%w: its config says extensions.%s, which is not known: give a clone of it that `git clone` made", ErrFormat, key)
 		}
 	}

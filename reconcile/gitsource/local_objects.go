@@ -147,7 +147,7 @@ func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 		if err == nil {
 			return found, nil
 		}
-		if !missing(err) {
+		if !isMissingFile(err) {
 			failed = err
 		}
 	}
@@ -162,7 +162,7 @@ func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 // list looks for packs that were not there before, and says whether there are any.
 func (o *objectFiles) list() bool {
 	o.listed = true
-	news := false
+	found := false
 	for _, folder := range o.folders {
 		files, _ := folder.files.ReadDir("pack") // there may be none
 		for _, f := range files {
@@ -171,10 +171,10 @@ func (o *objectFiles) list() bool {
 				continue
 			}
 			p, err := folder.openPack(name, o.decoded)
-			if err != nil && missing(err) {
+			if err != nil && isMissingFile(err) {
 				continue // git is about to write or to remove it
 			}
-			folder.seen[name], news = true, true
+			folder.seen[name], found = true, true
 			if err != nil {
 				folder.bad = fmt.Errorf("%s: %w", name, err)
 				continue
@@ -182,7 +182,7 @@ func (o *objectFiles) list() bool {
 			folder.packs = append(folder.packs, p)
 		}
 	}
-	return news
+	return found
 }
 
 func (f *objectFolder) openPack(name string, decoded *objectcache.ObjectLRU) (*pack, error) {
@@ -203,7 +203,7 @@ func (f *objectFolder) openPack(name string, decoded *objectcache.ObjectLRU) (*p
 		_ = file.Close()
 		return nil, errors.New("the pack is not the one of its index: `git fsck` tells more")
 	}
-	held := heldFile{Filesystem: f.files, file: file, size: info.Size()}
+	held := openPackFile{Filesystem: f.files, file: file, size: info.Size()}
 	return &pack{index, packfile.NewPackfileWithCache(index, held, file, decoded, maxTree)}, nil
 }
 
@@ -316,27 +316,27 @@ func (o *looseObject) Size() int64                     { return o.size }
 func (o *looseObject) SetSize(int64)                   {}
 func (o *looseObject) Writer() (io.WriteCloser, error) { return nil, errors.ErrUnsupported }
 
-// heldFile opens the one file that is open already, so that it can be read when git
+// openPackFile opens the one file that is open already, so that it can be read when git
 // has removed it.
-type heldFile struct {
+type openPackFile struct {
 	billy.Filesystem
 	file billy.File
 	size int64
 }
 
 // Open implements billy.Filesystem.
-func (h heldFile) Open(string) (billy.File, error) {
-	return view{h.file, io.NewSectionReader(h.file, 0, h.size)}, nil
+func (h openPackFile) Open(string) (billy.File, error) {
+	return sectionFile{h.file, io.NewSectionReader(h.file, 0, h.size)}, nil
 }
 
-// view reads an open file from a place of its own.
-type view struct {
+// sectionFile reads an open file from a place of its own.
+type sectionFile struct {
 	billy.File
 	at *io.SectionReader
 }
 
 // Read, ReadAt, Seek and Close implement billy.File.
-func (v view) Read(p []byte) (int, error)                { return v.at.Read(p) }
-func (v view) ReadAt(p []byte, off int64) (int, error)   { return v.at.ReadAt(p, off) }
-func (v view) Seek(off int64, whence int) (int64, error) { return v.at.Seek(off, whence) }
-func (v view) Close() error                              { return nil }
+func (v sectionFile) Read(p []byte) (int, error)                { return v.at.Read(p) }
+func (v sectionFile) ReadAt(p []byte, off int64) (int, error)   { return v.at.ReadAt(p, off) }
+func (v sectionFile) Seek(off int64, whence int) (int64, error) { return v.at.Seek(off, whence) }
+func (v sectionFile) Close() error                              { return nil }

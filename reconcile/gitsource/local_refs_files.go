@@ -99,7 +99,7 @@ func readRef(path string, name plumbing.ReferenceName) (*plumbing.Reference, err
 		return nil, plumbing.ErrReferenceNotFound
 	}
 	text, err := readSmall(path)
-	if err != nil && missing(err) {
+	if err != nil && isMissingFile(err) {
 		return nil, plumbing.ErrReferenceNotFound
 	}
 	if err != nil {
@@ -118,7 +118,7 @@ func readRef(path string, name plumbing.ReferenceName) (*plumbing.Reference, err
 // packed gives the wanted refs of packed-refs to use. What is no ref there is passed over.
 func (l layout) packed(wanted func(*plumbing.Reference) bool, use func(*plumbing.Reference)) error {
 	f, err := os.Open(filepath.Join(l.common, "packed-refs"))
-	if err != nil && missing(err) {
+	if err != nil && isMissingFile(err) {
 		return nil
 	}
 	if err != nil {

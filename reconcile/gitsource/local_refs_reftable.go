@@ -18,16 +18,16 @@ import (
 // there is one ref of interest, and the tags below failover/.
 type refTables struct {
 	layout
-	known map[string]stack // by folder
+	known map[string]tableStack // by folder
 }
 
-// stack is what the tables of a folder say together.
-type stack struct {
+// tableStack is what the tables of a folder say together.
+type tableStack struct {
 	list string // its tables.list
 	refs map[plumbing.ReferenceName]*plumbing.Reference
 }
 
-func newRefTables(l layout) *refTables { return &refTables{layout: l, known: map[string]stack{}} }
+func newRefTables(l layout) *refTables { return &refTables{layout: l, known: map[string]tableStack{}} }
 
 // Reference implements refReader.
 func (r *refTables) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
@@ -67,10 +67,10 @@ func (r *refTables) read(folder string) (map[plumbing.ReferenceName]*plumbing.Re
 		}
 		refs, err := readTables(folder, strings.Fields(list))
 		if err == nil {
-			r.known[folder] = stack{list, refs}
+			r.known[folder] = tableStack{list, refs}
 			return refs, nil
 		}
-		if !missing(err) || try == tableTries {
+		if !isMissingFile(err) || try == tableTries {
 			return nil, fmt.Errorf("refs: %w", err)
 		}
 	}
@@ -99,7 +99,7 @@ func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference)
 	if len(data) > 4 && data[4] == 2 {
 		head, foot = 28, 72
 		if len(data) >= head && string(data[24:28]) != "sha1" {
-			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, convert)
+			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, convertHint)
 		}
 	}
 	if len(data) < head+foot || string(data[:4]) != "REFT" || data[4] != 1 && data[4] != 2 {

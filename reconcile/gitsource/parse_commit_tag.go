@@ -83,15 +83,15 @@ func parseCommit(raw []byte) object {
 	return o
 }
 
-// place reads where a commit stands, its tree and its parents, as git does: from
+// treeAndParents reads where a commit stands, its tree and its parents, as git does: from
 // its first lines, whatever follows them. head is how many bytes these lines have.
-func place(in *bufio.Reader) (tree plumbing.Hash, parents []plumbing.Hash, head int64, err error) {
-	tree, head, err = placeLine(in, "tree ")
+func treeAndParents(in *bufio.Reader) (tree plumbing.Hash, parents []plumbing.Hash, head int64, err error) {
+	tree, head, err = idLine(in, "tree ")
 	if err != nil || head == 0 {
 		return tree, nil, 0, fmt.Errorf("%w: it does not begin with a tree", errObject)
 	}
 	for len(parents) < maxParents {
-		parent, size, err := placeLine(in, "parent ")
+		parent, size, err := idLine(in, "parent ")
 		if err != nil || size == 0 {
 			return tree, parents, head, err
 		}
@@ -100,8 +100,8 @@ func place(in *bufio.Reader) (tree plumbing.Hash, parents []plumbing.Hash, head 
 	return tree, nil, 0, fmt.Errorf("%w: it has %d parents or more", errTooLarge, maxParents)
 }
 
-// placeLine reads a line of key and id. Its size is 0 if the next line has another key.
-func placeLine(in *bufio.Reader, key string) (id plumbing.Hash, size int64, err error) {
+// idLine reads a line of key and id. Its size is 0 if the next line has another key.
+func idLine(in *bufio.Reader, key string) (id plumbing.Hash, size int64, err error) {
 	line, _ := in.Peek(len(key) + 2*len(id) + 1)
 	if !bytes.HasPrefix(line, []byte(key)) {
 		return id, 0, nil
@@ -180,7 +180,7 @@ func (o *object) takeHeaderSignature(raw []byte) {
 
 // inspect refuses what people would not see as it is.
 func (o *object) inspect() {
-	switch encoding := o.first("encoding"); {
+	switch encoding := o.headerValue("encoding"); {
 	case o.problem != "":
 	case strings.ContainsRune(o.body, 0) || bytes.ContainsRune(o.payload, 0):
 		o.problem = "it holds a NUL byte, where git ends the message"
@@ -200,7 +200,7 @@ func (o *object) unknownHeaders(known ...string) []string {
 	return out
 }
 
-func (o *object) first(key string) string {
+func (o *object) headerValue(key string) string {
 	for _, h := range o.headers {
 		if h.key == key {
 			return h.value
@@ -209,7 +209,7 @@ func (o *object) first(key string) string {
 	return ""
 }
 
-func (o *object) all(key string) []string {
+func (o *object) headerValues(key string) []string {
 	var out []string
 	for _, h := range o.headers {
 		if h.key == key {

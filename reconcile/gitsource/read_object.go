@@ -26,21 +26,21 @@ const (
 // errTooLarge marks objects beyond the bounds.
 var errTooLarge = errors.New("the object is too large")
 
-// raw reads the bytes of one object and checks that they are the ones that
+// readObject reads the bytes of one object and checks that they are the ones that
 // its id names.
-func (r *Repo) raw(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
-	o, err := r.encoded(id)
+func (r *Repo) readObject(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+	o, err := r.findObject(id)
 	if err != nil {
 		return nil, err
 	}
 	if o.Size() > limit {
 		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, o.Size(), limit)
 	}
-	return r.content(o, kind, id, limit)
+	return r.readContent(o, kind, id, limit)
 }
 
-// encoded finds an object. A large one is not read yet, see maxTree in use.
-func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
+// findObject finds an object. A large one is not read yet, see maxTree in use.
+func (r *Repo) findObject(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	if r.store == nil {
 		return nil, errClosed
 	}
@@ -49,38 +49,38 @@ func (r *Repo) encoded(id plumbing.Hash) (plumbing.EncodedObject, error) {
 		return nil, r.explainMissing(id)
 	}
 	if err != nil {
-		return nil, r.lose(id, err)
+		return nil, r.objectError(id, err)
 	}
 	return o, nil
 }
 
 // The faults of one object. A file or folder that has one costs no other.
 var (
-	errLost = errors.New("it cannot be read")
-	errKind = errors.New("it is of another kind")
+	errUnreadable = errors.New("it cannot be read")
+	errKind       = errors.New("it is of another kind")
 )
 
-// lost says whether an error is that of one object that cannot be read: the next time
+// isUnreadable says whether an error is that of one object that cannot be read: the next time
 // it may be there again.
-func lost(err error) bool { return errors.Is(err, errLost) }
+func isUnreadable(err error) bool { return errors.Is(err, errUnreadable) }
 
-// lose says that an object cannot be read, unless this process cannot read any.
-func (r *Repo) lose(id plumbing.Hash, err error) error {
-	r.damaged(id, err)
+// objectError says that an object cannot be read, unless this process cannot read any.
+func (r *Repo) objectError(id plumbing.Hash, err error) error {
+	r.noteDamage(id, err)
 	if exhausted(err) {
 		return fmt.Errorf("object %s: %w%s", id, err, diskHint(err))
 	}
-	return lostObject{id, err}
+	return unreadableObject{id, err}
 }
 
-// lostObject is one object that cannot be read.
-type lostObject struct {
+// unreadableObject is one object that cannot be read.
+type unreadableObject struct {
 	id  plumbing.Hash
 	err error
 }
 
 // Error names the object and what to do.
-func (e lostObject) Error() string {
+func (e unreadableObject) Error() string {
 	if errors.Is(e.err, ErrIncomplete) {
 		return fmt.Sprintf("object %s is not there: %s", e.id, e.Remedy())
 	}
@@ -88,38 +88,38 @@ func (e lostObject) Error() string {
 }
 
 // Remedy says what to do.
-func (e lostObject) Remedy() string {
+func (e unreadableObject) Remedy() string {
 	return "`git fetch --refetch` brings it again from a remote that has it, and `git fsck` tells more"
 }
 
 // Unwrap returns what it is.
-func (e lostObject) Unwrap() []error { return []error{errLost, e.err} }
+func (e unreadableObject) Unwrap() []error { return []error{errUnreadable, e.err} }
 
-// content reads up to limit bytes from the beginning of an object. All of it is
+// readContent reads up to limit bytes from the beginning of an object. All of it is
 // checked against its id.
-func (r *Repo) content(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+func (r *Repo) readContent(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
 	data := make([]byte, min(o.Size(), limit))
-	err := r.read(o, kind, id, func(in io.Reader) error {
+	err := r.readVerified(o, kind, id, func(in io.Reader) error {
 		_, err := io.ReadFull(in, data)
 		return err
 	})
 	return data, err
 }
 
-// read gives the bytes of an object to use, which need not take them all, and
+// readVerified gives the bytes of an object to use, which need not take them all, and
 // checks all of them against its id.
-func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, use func(io.Reader) error) error {
+func (r *Repo) readVerified(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, use func(io.Reader) error) error {
 	if o.Type() != kind {
 		return fmt.Errorf("object %s is a %s, not a %s: %w", id, o.Type(), kind, errKind)
 	}
 	r.reads[kind]++
-	checked := r.hashed(id, kind)
+	checked := r.decodedObject(id, kind)
 	if checked != nil {
 		o = checked
 	}
 	in, err := o.Reader()
 	if err != nil {
-		return r.lose(id, err)
+		return r.objectError(id, err)
 	}
 	defer in.Close()
 	if checked != nil {
@@ -128,17 +128,17 @@ func (r *Repo) read(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumb
 	hasher := plumbing.NewHasher(kind, o.Size())
 	used := use(io.TeeReader(in, hasher.Hash))
 	if _, err := io.Copy(hasher.Hash, in); err != nil {
-		return r.lose(id, err)
+		return r.objectError(id, err)
 	}
 	if hasher.Sum() != id {
-		return r.lose(id, errHash)
+		return r.objectError(id, errHash)
 	}
 	return used
 }
 
-// hashed finds an object that go-git has decoded into its cache, where it stands
+// decodedObject finds an object that go-git has decoded into its cache, where it stands
 // under the hash of its own bytes: it need not be computed twice.
-func (r *Repo) hashed(id plumbing.Hash, kind plumbing.ObjectType) plumbing.EncodedObject {
+func (r *Repo) decodedObject(id plumbing.Hash, kind plumbing.ObjectType) plumbing.EncodedObject {
 	if r.decoded == nil {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (r *Repo) explainMissing(id plumbing.Hash) error {
 	if local, ok := r.store.(localStore); ok && local.partial() {
 		return fmt.Errorf("%w: object %s is not there, since the clone is partial (--filter). Run `git fetch --refetch --no-filter` in it, or clone without --filter", ErrIncomplete, id)
 	}
-	return lostObject{id, ErrIncomplete}
+	return unreadableObject{id, ErrIncomplete}
 }
 
 // commit is what is kept of a commit: its place in the history.
@@ -180,13 +180,13 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if c, ok := r.commits.Get(id); ok {
 		return c, nil
 	}
-	o, err := r.encoded(id)
+	o, err := r.findObject(id)
 	if err != nil {
 		return nil, err
 	}
 	c := &commit{id: id}
-	err = r.read(o, plumbing.CommitObject, id, func(in io.Reader) (err error) {
-		c.tree, c.parents, c.head, err = place(bufio.NewReaderSize(in, 1024))
+	err = r.readVerified(o, plumbing.CommitObject, id, func(in io.Reader) (err error) {
+		c.tree, c.parents, c.head, err = treeAndParents(bufio.NewReaderSize(in, 1024))
 		return err
 	})
 	if err != nil {
@@ -206,7 +206,7 @@ type statement struct {
 }
 
 func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
-	if s, ok := r.said.Get(id); ok {
+	if s, ok := r.statements.Get(id); ok {
 		return s, nil
 	}
 	o, err := r.readCommit(id)
@@ -214,18 +214,18 @@ func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
 		return nil, err
 	}
 	s := &statement{}
-	for i, author := range o.all("author") {
+	for i, author := range o.headerValues("author") {
 		people := emails(author)
 		named := slices.ContainsFunc(people, func(p approval.Person) bool { return p.Email != "" })
 		s.authorless = s.authorless || i == 0 && !named // git takes the first
 		s.authors = append(s.authors, people...)
 	}
-	s.authorless = s.authorless || o.first("author") == ""
+	s.authorless = s.authorless || o.headerValue("author") == ""
 	s.authors = append(s.authors, coAuthors(o.body)...)
 	_, claimErr := approval.ParseTrailers(o.body)
 	s.claims = !errors.Is(claimErr, approval.ErrNoClaim)
 	s.carrier = r.commitCarrier(id, o, s.claims)
-	r.said.Put(id, s)
+	r.statements.Put(id, s)
 	return s, nil
 }
 
@@ -236,12 +236,12 @@ func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	at, err := r.encoded(id)
+	at, err := r.findObject(id)
 	if err != nil {
 		return object{}, err
 	}
 	limit := c.head + maxObject
-	data, err := r.content(at, plumbing.CommitObject, id, limit)
+	data, err := r.readContent(at, plumbing.CommitObject, id, limit)
 	if err != nil {
 		return object{}, err
 	}
@@ -259,7 +259,7 @@ func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
 // commitCarrier makes a carrier of a commit. Its signature is checked only if
 // the message claims anything; of the many other commits nobody asks.
 func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.Carrier {
-	_, date, err := parseIdent(o.first("committer"))
+	_, date, err := parseIdent(o.headerValue("committer"))
 	c := approval.Carrier{
 		Kind:           approval.CarrierCommit,
 		Object:         id.String(),
@@ -291,7 +291,7 @@ func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	data, ok := r.blobs.Get(id)
 	var err error
 	if !ok {
-		data, err = r.raw(plumbing.BlobObject, id, MaxBlob)
+		data, err = r.readObject(plumbing.BlobObject, id, MaxBlob)
 	}
 	if err != nil && !errors.Is(err, errTooLarge) && !errors.Is(err, errKind) {
 		return nil, err
@@ -323,7 +323,7 @@ func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
 	if data, ok := r.blobs.Get(id); ok {
 		return slices.Clone(data), nil
 	}
-	data, err := r.raw(plumbing.BlobObject, id, MaxBlob)
+	data, err := r.readObject(plumbing.BlobObject, id, MaxBlob)
 	if err == nil {
 		r.blobs.Put(id, slices.Clone(data))
 	}

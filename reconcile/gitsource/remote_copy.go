@@ -24,8 +24,8 @@ import (
 // manifestFile lies in the copy on disk, beside its objects.
 const manifestFile = "reconcile-manifest"
 
-// leftoverAfter is how old the file of a fetch that never ended is when it goes.
-const leftoverAfter = time.Hour
+// unfinishedAfter is how old the file of a fetch that never ended is when it goes.
+const unfinishedAfter = time.Hour
 
 // gitCopy is our copy of a remote in one place: a folder, or memory.
 type gitCopy struct {
@@ -35,7 +35,7 @@ type gitCopy struct {
 	dir     string                 // empty: in memory
 	tracked string                 // full name of the tracked ref, once known
 	packs   []string               // after the last fetch
-	came    []*idxfile.MemoryIndex // of the packs that came since the fetch began
+	arrived []*idxfile.MemoryIndex // of the packs that came since the fetch began
 	allowed *allowance             // of the fetch; nil: there is none
 	marked  map[string]packMark    // of their files
 }
@@ -49,7 +49,7 @@ func newCopy(dir string, m manifest) (*gitCopy, error) {
 		c.files = newCopyFiles(memfs.New(), maxPackInMemory, nil)
 	} else {
 		c.files = newCopyFiles(osfs.New(dir), maxPack, m.packs)
-		c.marked = c.marks(m.packs)
+		c.marked = c.fileMarks(m.packs)
 	}
 	return c, c.open(m.refs)
 }
@@ -63,7 +63,7 @@ func (c *gitCopy) open(refs memory.ReferenceStorage) error {
 // reopen lists the packs again.
 func (c *gitCopy) reopen() error {
 	closed := c.Close()
-	return cmp.Or(c.open(c.light.ReferenceStorage), closed)
+	return cmp.Or(c.open(c.inMemory.ReferenceStorage), closed)
 }
 
 func packDir(dir string) string { return filepath.Join(dir, "objects", "pack") }
@@ -83,7 +83,7 @@ func (r *Repo) copyOnDisk() (*gitCopy, error) {
 			return c, nil // else another process may have joined its packs
 		}
 	}
-	r.removeOldForm()
+	r.removeOldLayout()
 	m, err := readCopy(r.copyDir())
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !hasPacks(r.copyDir()):
@@ -94,7 +94,7 @@ func (r *Repo) copyOnDisk() (*gitCopy, error) {
 	if err := os.MkdirAll(r.copyDir(), 0o700); err != nil {
 		return nil, err
 	}
-	removeLeftovers(packDir(r.copyDir()), m)
+	removeUnfinished(packDir(r.copyDir()), m)
 	if !r.mayTrack(m.tracked) {
 		m.tracked = ""
 	}
@@ -121,17 +121,17 @@ func hasPacks(dir string) bool {
 	return err != nil || len(packs) > 0
 }
 
-// removeOldForm removes the copy that versions before the manifest kept.
-func (r *Repo) removeOldForm() {
+// removeOldLayout removes the copy that versions before the manifest kept.
+func (r *Repo) removeOldLayout() {
 	_ = os.RemoveAll(strings.TrimSuffix(r.copyDir(), ".copy") + ".git") // one that stays costs room only
 }
 
-// removeLeftovers removes what fetches left that never ended.
-func removeLeftovers(dir string, m manifest) {
+// removeUnfinished removes what fetches left that never ended.
+func removeUnfinished(dir string, m manifest) {
 	files, _ := os.ReadDir(dir) // there may be none
 	for _, f := range files {
 		info, err := f.Info()
-		if err == nil && !slices.Contains(m.packs, packOf(f.Name())) && time.Since(info.ModTime()) > leftoverAfter {
+		if err == nil && !slices.Contains(m.packs, packOf(f.Name())) && time.Since(info.ModTime()) > unfinishedAfter {
 			_ = os.RemoveAll(filepath.Join(dir, f.Name())) // one that stays costs room only
 		}
 	}
@@ -146,13 +146,13 @@ func (c *gitCopy) save(but ...plumbing.Hash) error {
 	if err != nil {
 		return err
 	}
-	m := manifest{tracked: c.tracked, refs: c.light.ReferenceStorage}
+	m := manifest{tracked: c.tracked, refs: c.inMemory.ReferenceStorage}
 	for _, id := range packs {
 		if !slices.Contains(but, id) {
 			m.packs = append(m.packs, "pack-"+id.String())
 		}
 	}
-	c.packs, c.marked = m.packs, c.marks(m.packs)
+	c.packs, c.marked = m.packs, c.fileMarks(m.packs)
 	// Written beside and renamed: a reader finds the old one or the new one.
 	path := filepath.Join(c.dir, manifestFile)
 	for _, p := range []string{path, path + ".new"} {
@@ -172,8 +172,8 @@ type packMark struct {
 	changed time.Time
 }
 
-// marks are those of the files of packs as they are now.
-func (c *gitCopy) marks(packs []string) map[string]packMark {
+// fileMarks are those of the files of packs as they are now.
+func (c *gitCopy) fileMarks(packs []string) map[string]packMark {
 	out := map[string]packMark{}
 	for _, name := range packs {
 		for _, ending := range []string{".pack", ".idx"} {
@@ -188,26 +188,26 @@ func (c *gitCopy) marks(packs []string) map[string]packMark {
 // recheck says what is wrong with the copy if its files are others than at the last
 // fetch of this process.
 func (c *gitCopy) recheck() error {
-	if maps.Equal(c.marked, c.marks(c.packs)) {
+	if maps.Equal(c.marked, c.fileMarks(c.packs)) {
 		return nil
 	}
-	return c.whole()
+	return c.checkAll()
 }
 
-// whole reads every pack, and says what is wrong with one.
-func (c *gitCopy) whole() error {
+// checkAll reads every pack, and says what is wrong with one.
+func (c *gitCopy) checkAll() error {
 	if err := checkPacks(packDir(c.dir), manifest{packs: c.packs}); err != nil {
 		return err
 	}
-	c.marked = c.marks(c.packs)
+	c.marked = c.fileMarks(c.packs)
 	return nil
 }
 
-// staged begins a fetch that may fail: it gives the same copy with refs of its own.
-func (c *gitCopy) staged() *gitCopy {
-	c.files.begin()
+// stage begins a fetch that may fail: it gives the same copy with refs of its own.
+func (c *gitCopy) stage() *gitCopy {
+	c.files.beginFetch()
 	s := *c
-	s.copyStore, s.came = newCopyStore(c.Storage, maps.Clone(c.light.ReferenceStorage)), nil
+	s.copyStore, s.arrived = newCopyStore(c.Storage, maps.Clone(c.inMemory.ReferenceStorage)), nil
 	return &s
 }
 
@@ -245,11 +245,11 @@ func (r *Repo) UseCopy() (fetched time.Time, err error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("git.cacheDir: %w", err)
 	}
-	return info.ModTime().UTC(), r.adopt(c)
+	return info.ModTime().UTC(), r.useCopy(c)
 }
 
-// adopt reads a copy from now on.
-func (r *Repo) adopt(c *gitCopy) error {
+// useCopy reads a copy from now on.
+func (r *Repo) useCopy(c *gitCopy) error {
 	var err error
 	if r.copied != c {
 		err = r.release()
@@ -258,11 +258,11 @@ func (r *Repo) adopt(c *gitCopy) error {
 	return err
 }
 
-// damaged notes that the copy gave something that it must not. An object that is not
+// noteDamage notes that the copy gave something that it must not. An object that is not
 // there says nothing: nobody has to have it. Nor does a process that may open no more
 // files. What the disk did not read has the packs read once more; any other fault has
 // the next fetch not rest on the copy.
-func (r *Repo) damaged(id plumbing.Hash, err error) {
+func (r *Repo) noteDamage(id plumbing.Hash, err error) {
 	switch {
 	case r.copied == nil || r.suspect != nil, errors.Is(err, plumbing.ErrObjectNotFound), exhausted(err):
 	case fromSystem(err):

@@ -253,7 +253,7 @@ func TestWhatCountsAsDamage(t *testing.T) {
 		{errHash, true, false},
 	} {
 		r := &Repo{copied: &gitCopy{marked: map[string]packMark{}}}
-		r.damaged(plumbing.ZeroHash, c.err)
+		r.noteDamage(plumbing.ZeroHash, c.err)
 		if (r.suspect != nil) != c.suspect || (r.copied.marked == nil) != c.checked {
 			t.Errorf("%v: suspect %v, checked %t", c.err, r.suspect, r.copied.marked == nil)
 		}

@@ -50,8 +50,8 @@ func newCopyFiles(files billy.Filesystem, most int64, packs []string) *copyFiles
 	return f
 }
 
-// begin begins a fetch.
-func (f *copyFiles) begin() {
+// beginFetch begins a fetch.
+func (f *copyFiles) beginFetch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.temps, f.made, f.refused = nil, nil, nil
@@ -92,8 +92,8 @@ func (f *copyFiles) hidden(name string) bool {
 	return pack != "" && !f.known[pack]
 }
 
-// makes notes that a file gets its name; what stands there unknown goes.
-func (f *copyFiles) makes(name string) error {
+// registerName notes that a file gets its name; what stands there unknown goes.
+func (f *copyFiles) registerName(name string) error {
 	pack := packOf(name)
 	if pack == "" {
 		return nil
@@ -133,8 +133,8 @@ func (f *copyFiles) Stat(name string) (os.FileInfo, error) {
 	return f.Filesystem.Stat(name)
 }
 
-// end closes and removes what a fetch left, and says why the disk took no more.
-func (f *copyFiles) end() error {
+// endFetch closes and removes what a fetch left, and says why the disk took no more.
+func (f *copyFiles) endFetch() error {
 	f.mu.Lock()
 	temps, refused := f.temps, f.refused
 	f.temps = nil
@@ -146,20 +146,20 @@ func (f *copyFiles) end() error {
 	return refused
 }
 
-// usual are errors that are not the disk's.
-var usual = []error{io.EOF, os.ErrNotExist, os.ErrExist, os.ErrClosed, ErrRemoteTooLarge}
+// otherErrors are errors that are not the disk's.
+var otherErrors = []error{io.EOF, os.ErrNotExist, os.ErrExist, os.ErrClosed, ErrRemoteTooLarge}
 
-// note remembers an error of the disk.
-func (f *copyFiles) note(err error) error {
+// noteDiskError remembers an error of the disk.
+func (f *copyFiles) noteDiskError(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil && f.refused == nil && !slices.ContainsFunc(usual, func(is error) bool { return errors.Is(err, is) }) {
+	if err != nil && f.refused == nil && !slices.ContainsFunc(otherErrors, func(is error) bool { return errors.Is(err, is) }) {
 		f.refused = err
 	}
 	return err
 }
 
-func (f *copyFiles) keep(file billy.File) billy.File {
+func (f *copyFiles) trackFile(file billy.File) billy.File {
 	t := &copyFile{File: file, of: f}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,19 +170,19 @@ func (f *copyFiles) keep(file billy.File) billy.File {
 // TempFile, Create, Open, Rename and MkdirAll implement billy.Filesystem.
 func (f *copyFiles) TempFile(dir, prefix string) (billy.File, error) {
 	file, err := f.Filesystem.TempFile(dir, prefix)
-	if f.note(err) != nil {
+	if f.noteDiskError(err) != nil {
 		return nil, err
 	}
-	return f.keep(file), nil
+	return f.trackFile(file), nil
 }
 
 // Create makes a file.
 func (f *copyFiles) Create(name string) (billy.File, error) {
-	if err := f.note(f.makes(name)); err != nil {
+	if err := f.noteDiskError(f.registerName(name)); err != nil {
 		return nil, err
 	}
 	file, err := f.Filesystem.Create(name)
-	if f.note(err) != nil {
+	if f.noteDiskError(err) != nil {
 		return nil, err
 	}
 	return &copyFile{File: file, of: f}, nil
@@ -190,15 +190,15 @@ func (f *copyFiles) Create(name string) (billy.File, error) {
 
 // Rename gives a file its name.
 func (f *copyFiles) Rename(from, to string) error {
-	if err := f.note(f.makes(to)); err != nil {
+	if err := f.noteDiskError(f.registerName(to)); err != nil {
 		return err
 	}
-	return f.note(f.Filesystem.Rename(from, to))
+	return f.noteDiskError(f.Filesystem.Rename(from, to))
 }
 
 // MkdirAll makes folders.
 func (f *copyFiles) MkdirAll(name string, mode os.FileMode) error {
-	return f.note(f.Filesystem.MkdirAll(name, mode))
+	return f.noteDiskError(f.Filesystem.MkdirAll(name, mode))
 }
 
 // copyFile is a file that is written.
@@ -214,23 +214,23 @@ func (f *copyFile) Write(p []byte) (int, error) {
 		return 0, tooLarge("a pack", f.of.most)
 	}
 	n, err := f.File.Write(p)
-	return n, f.of.note(err)
+	return n, f.of.noteDiskError(err)
 }
 
 // Read, ReadAt and Close note what the disk did not give back.
 func (f *copyFile) Read(p []byte) (int, error) {
 	n, err := f.File.Read(p)
-	return n, f.of.note(err)
+	return n, f.of.noteDiskError(err)
 }
 
 // ReadAt reads from a place.
 func (f *copyFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
-	return n, f.of.note(err)
+	return n, f.of.noteDiskError(err)
 }
 
 // Close ends it.
-func (f *copyFile) Close() error { return f.of.note(f.File.Close()) }
+func (f *copyFile) Close() error { return f.of.noteDiskError(f.File.Close()) }
 
 // tooLarge names the limit and what to do.
 func tooLarge(what string, limit int64) error {
@@ -283,7 +283,7 @@ type backoff struct {
 
 const firstBackoff, longestBackoff = time.Minute, 30 * time.Minute
 
-func (b *backoff) tried(now time.Time) {
+func (b *backoff) failed(now time.Time) {
 	wait := longestBackoff
 	if b.failures < 5 {
 		wait = firstBackoff << b.failures
@@ -291,4 +291,4 @@ func (b *backoff) tried(now time.Time) {
 	b.failures, b.until = b.failures+1, now.Add(wait)
 }
 
-func (b *backoff) over(now time.Time) bool { return !now.Before(b.until) }
+func (b *backoff) elapsed(now time.Time) bool { return !now.Before(b.until) }

@@ -30,7 +30,7 @@ const (
 // makes room for as many objects as the first bytes of a pack promise, and leaves its
 // files behind when a pack is cut.
 func (c *gitCopy) PackfileWriter() (io.WriteCloser, error) {
-	c.allowed.pack(c.files.most)
+	c.allowed.allowPack(c.files.most)
 	f, err := c.files.TempFile(path.Join("objects", "pack"), "tmp_pack_")
 	return &packWriter{c: c, to: f}, err
 }
@@ -107,7 +107,7 @@ func (c *gitCopy) keepPack(file string, sum plumbing.Hash, index *idxfile.Memory
 	if err := errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	c.came = append(c.came, index)
+	c.arrived = append(c.arrived, index)
 	c.Reindex()
 	return nil
 }
@@ -152,7 +152,7 @@ func checkPacked(objects *packfile.Scanner) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errPack, err)
 	}
-	var begin beginning
+	var begin prefixBuffer
 	size := head.Length
 	if size <= maxUnpacked {
 		if _, _, err := objects.NextObject(&begin); err != nil {
@@ -170,10 +170,10 @@ func checkPacked(objects *packfile.Scanner) error {
 	return nil
 }
 
-// beginning keeps the first bytes of what is written.
-type beginning []byte
+// prefixBuffer keeps the first bytes of what is written.
+type prefixBuffer []byte
 
-func (b *beginning) Write(p []byte) (int, error) {
+func (b *prefixBuffer) Write(p []byte) (int, error) {
 	if room := 20 - len(*b); room > 0 {
 		*b = append(*b, p[:min(room, len(p))]...)
 	}
@@ -205,14 +205,14 @@ const deltaWindow = 10
 // commits. An object that cannot be read has the copy made again by the next fetch.
 func (r *Repo) joinPacks(old []plumbing.Hash) error {
 	c := r.copied
-	c.files.begin()
+	c.files.beginFetch()
 	objects, err := r.reachable()
 	if err != nil {
 		r.suspect = fmt.Errorf("join packs: %w", err)
 		return nil //nolint:nilerr // what was fetched is there
 	}
-	joined, err := c.join(objects)
-	if refused := c.files.end(); err != nil {
+	joined, err := c.writePack(objects)
+	if refused := c.files.endFetch(); err != nil {
 		if refused == nil {
 			r.suspect = fmt.Errorf("join packs: %w", err)
 		}
@@ -232,8 +232,8 @@ func (r *Repo) joinPacks(old []plumbing.Hash) error {
 	return err
 }
 
-// join writes objects into a pack.
-func (c *gitCopy) join(objects []plumbing.Hash) (plumbing.Hash, error) {
+// writePack writes objects into a pack.
+func (c *gitCopy) writePack(objects []plumbing.Hash) (plumbing.Hash, error) {
 	out, err := c.PackfileWriter()
 	if err != nil {
 		return plumbing.ZeroHash, err
@@ -247,7 +247,7 @@ func (c *gitCopy) join(objects []plumbing.Hash) (plumbing.Hash, error) {
 func (r *Repo) reachable() ([]plumbing.Hash, error) {
 	seen := map[plumbing.Hash]bool{}
 	var todo, out []plumbing.Hash
-	for _, ref := range r.copied.light.ReferenceStorage {
+	for _, ref := range r.copied.inMemory.ReferenceStorage {
 		todo = append(todo, ref.Hash())
 	}
 	for len(todo) > 0 {
@@ -265,7 +265,7 @@ func (r *Repo) reachable() ([]plumbing.Hash, error) {
 			return nil, err
 		}
 		out = append(out, id)
-		below, files, err := r.named(o, id)
+		below, files, err := r.referencedObjects(o, id)
 		if err != nil {
 			return nil, err
 		}
@@ -280,12 +280,12 @@ func (r *Repo) reachable() ([]plumbing.Hash, error) {
 	return out, nil
 }
 
-// named lists the objects that an object names, those of files apart.
-func (r *Repo) named(o plumbing.EncodedObject, id plumbing.Hash) (below, files []plumbing.Hash, err error) {
+// referencedObjects lists the objects that an object names, those of files apart.
+func (r *Repo) referencedObjects(o plumbing.EncodedObject, id plumbing.Hash) (below, files []plumbing.Hash, err error) {
 	switch o.Type() { //nolint:exhaustive // the others name nothing
 	case plumbing.TagObject:
-		err = r.read(o, o.Type(), id, func(in io.Reader) error {
-			target, _, err := placeLine(bufio.NewReader(in), "object ")
+		err = r.readVerified(o, o.Type(), id, func(in io.Reader) error {
+			target, _, err := idLine(bufio.NewReader(in), "object ")
 			below = append(below, target)
 			return err
 		})
@@ -296,7 +296,7 @@ func (r *Repo) named(o plumbing.EncodedObject, id plumbing.Hash) (below, files [
 		}
 	case plumbing.TreeObject:
 		var t tree
-		if t, err = r.tree(id); unreadable(err) {
+		if t, err = r.tree(id); isMalformedFolder(err) {
 			return nil, nil, nil // so nothing below it is ever read
 		}
 		for _, e := range t.entries() {

@@ -29,32 +29,32 @@ import (
 // may be, two that differ in case. They change all at once, when a fetch succeeded.
 type copyStore struct {
 	*filesystem.Storage
-	light *memory.Storage // refs, shallow commits and configuration
+	inMemory *memory.Storage // refs, shallow commits and configuration
 }
 
 func newCopyStore(objects *filesystem.Storage, refs memory.ReferenceStorage) *copyStore {
 	light := memory.NewStorage()
 	light.ReferenceStorage = refs
-	return &copyStore{Storage: objects, light: light}
+	return &copyStore{Storage: objects, inMemory: light}
 }
 
 // SetReference implements storer.ReferenceStorer, as the methods below do.
-func (s *copyStore) SetReference(ref *plumbing.Reference) error { return s.light.SetReference(ref) }
+func (s *copyStore) SetReference(ref *plumbing.Reference) error { return s.inMemory.SetReference(ref) }
 
 // CheckAndSetReference sets a ref that is still what it was.
 func (s *copyStore) CheckAndSetReference(ref, old *plumbing.Reference) error {
-	return s.light.CheckAndSetReference(ref, old)
+	return s.inMemory.CheckAndSetReference(ref, old)
 }
 
 // Reference finds a ref.
 func (s *copyStore) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
-	return s.light.Reference(name)
+	return s.inMemory.Reference(name)
 }
 
 // References implements refReader.
 func (s *copyStore) References(prefix string) ([]*plumbing.Reference, error) {
 	var out []*plumbing.Reference
-	for name, ref := range s.light.ReferenceStorage {
+	for name, ref := range s.inMemory.ReferenceStorage {
 		if strings.HasPrefix(string(name), prefix) {
 			out = append(out, ref)
 		}
@@ -63,11 +63,13 @@ func (s *copyStore) References(prefix string) ([]*plumbing.Reference, error) {
 }
 
 // IterReferences goes through all refs.
-func (s *copyStore) IterReferences() (storer.ReferenceIter, error) { return s.light.IterReferences() }
+func (s *copyStore) IterReferences() (storer.ReferenceIter, error) {
+	return s.inMemory.IterReferences()
+}
 
 // RemoveReference forgets a ref.
 func (s *copyStore) RemoveReference(name plumbing.ReferenceName) error {
-	return s.light.RemoveReference(name)
+	return s.inMemory.RemoveReference(name)
 }
 
 // CountLooseRefs says that there is nothing to pack.
@@ -77,16 +79,16 @@ func (s *copyStore) CountLooseRefs() (int, error) { return 0, nil }
 func (s *copyStore) PackRefs() error { return nil }
 
 // Shallow implements storer.ShallowStorer: a fetch of ours is never shallow.
-func (s *copyStore) Shallow() ([]plumbing.Hash, error) { return s.light.Shallow() }
+func (s *copyStore) Shallow() ([]plumbing.Hash, error) { return s.inMemory.Shallow() }
 
 // SetShallow notes commits whose parents are not there.
-func (s *copyStore) SetShallow(commits []plumbing.Hash) error { return s.light.SetShallow(commits) }
+func (s *copyStore) SetShallow(commits []plumbing.Hash) error { return s.inMemory.SetShallow(commits) }
 
 // Config implements config.ConfigStorer.
-func (s *copyStore) Config() (*config.Config, error) { return s.light.Config() }
+func (s *copyStore) Config() (*config.Config, error) { return s.inMemory.Config() }
 
 // SetConfig replaces the configuration.
-func (s *copyStore) SetConfig(c *config.Config) error { return s.light.SetConfig(c) }
+func (s *copyStore) SetConfig(c *config.Config) error { return s.inMemory.SetConfig(c) }
 
 // errDamaged marks a copy on disk that is not as the last fetch left it.
 var errDamaged = errors.New("the copy is damaged")

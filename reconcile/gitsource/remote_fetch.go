@@ -29,7 +29,7 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.dir == "" || !r.disk.over(r.now()) {
+	if r.dir == "" || !r.diskBackoff.elapsed(r.now()) {
 		return r.fetchInMemory(ctx, l)
 	}
 	var refused diskFault
@@ -38,29 +38,29 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 	case errors.As(err, &refused):
 		r.diskRefused(refused)
 		return r.fetchInMemory(ctx, l)
-	case err == nil && r.refused != nil:
+	case err == nil && r.diskRefusal != nil:
 		r.tell(fmt.Sprintf("git.cacheDir %s takes the copy again", r.dir))
-		r.refused, r.disk = nil, backoff{}
+		r.diskRefusal, r.diskBackoff = nil, backoff{}
 	}
 	return err
 }
 
 // diskRefused leaves the disk alone for a while, and tells a new reason once.
 func (r *Repo) diskRefused(f diskFault) {
-	if r.refused == nil || r.refused.Error() != f.Error() {
+	if r.diskRefusal == nil || r.diskRefusal.Error() != f.Error() {
 		r.tell(fmt.Sprintf("%v; a copy in memory is used until the disk takes one again", f))
 	}
-	r.refused = f
-	r.disk.tried(r.now())
+	r.diskRefusal = f
+	r.diskBackoff.failed(r.now())
 }
 
 // fetchInMemory fetches into a copy in memory, and begins one if there is none. The
 // one on disk stays in use until that has succeeded.
 func (r *Repo) fetchInMemory(ctx context.Context, l login) error {
-	c, suspect := r.copied, r.suspected()
+	c, suspect := r.copied, r.takeSuspicion()
 	if suspect != nil {
-		r.forget()
-		r.renewal.tried(r.now())
+		r.clearCaches()
+		r.renewBackoff.failed(r.now())
 	}
 	if c == nil || c.dir != "" || suspect != nil {
 		var err error
@@ -71,17 +71,17 @@ func (r *Repo) fetchInMemory(ctx context.Context, l login) error {
 	if err := r.update(ctx, l, c); err != nil {
 		return err
 	}
-	return r.adopt(c)
+	return r.useCopy(c)
 }
 
 // fetchOnDisk fetches into the copy on disk. The copy is made again only if it is at
 // fault itself: what the remote does wrong costs a fetch, and the copy stays.
 func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
-	suspect := r.suspected()
+	suspect := r.takeSuspicion()
 	c, cause := r.copyOnDisk()
 	if cause = cmp.Or(suspect, cause); cause == nil {
 		if r.copied == nil { // what is there is read while nothing newer comes
-			cause = r.adopt(c)
+			cause = r.useCopy(c)
 		}
 	}
 	if cause == nil {
@@ -89,12 +89,12 @@ func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
 		var refused diskFault
 		switch {
 		case err == nil:
-			r.renewal = backoff{}
-			return r.failed(c, r.adopt(c))
+			r.renewBackoff = backoff{}
+			return r.diskFaultOf(c, r.useCopy(c))
 		case ctx.Err() != nil, errors.As(err, &refused):
 			return err
 		}
-		if cause = c.whole(); cause == nil && errors.Is(err, errNotAll) && r.renewal.over(r.now()) {
+		if cause = c.checkAll(); cause == nil && errors.Is(err, errNotAll) && r.renewBackoff.elapsed(r.now()) {
 			cause = err // what it says to have may be what it lacks
 		}
 		if cause == nil {
@@ -110,43 +110,43 @@ func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
 // renew fetches into a new folder beside the copy that is at fault, and puts it in
 // its place once all is there. Until then the old one stays in use.
 func (r *Repo) renew(ctx context.Context, l login, cause error) error {
-	r.renewal.tried(r.now())
-	beside := r.copyDir() + ".new"
-	if err := cmp.Or(os.RemoveAll(beside), os.MkdirAll(beside, 0o700)); err != nil {
+	r.renewBackoff.failed(r.now())
+	newDir := r.copyDir() + ".new"
+	if err := cmp.Or(os.RemoveAll(newDir), os.MkdirAll(newDir, 0o700)); err != nil {
 		return diskFault{r.dir, err}
 	}
-	c, err := newCopy(beside, manifest{refs: memory.ReferenceStorage{}})
+	c, err := newCopy(newDir, manifest{refs: memory.ReferenceStorage{}})
 	if err != nil {
 		return diskFault{r.dir, err}
 	}
-	if text := fmt.Sprintf("the copy in git.cacheDir %s cannot be used and is fetched again: %v", r.dir, cause); text != r.told && !errors.Is(cause, errNotAll) {
+	if text := fmt.Sprintf("the copy in git.cacheDir %s cannot be used and is fetched again: %v", r.dir, cause); text != r.lastMessage && !errors.Is(cause, errNotAll) {
 		r.tell(text)
-		r.told = text
+		r.lastMessage = text
 	}
 	err = errors.Join(r.update(ctx, l, c), c.Close())
 	if err == nil {
-		err = r.swap(beside)
+		err = r.replaceCopy(newDir)
 	}
 	if err != nil {
-		_ = os.RemoveAll(beside) // what stays costs room, and is removed the next time
+		_ = os.RemoveAll(newDir) // what stays costs room, and is removed the next time
 		return err
 	}
-	r.told = ""
+	r.lastMessage = ""
 	return nil
 }
 
-// suspected is why the copy must not be rested on, which is asked once. A remote whose
+// takeSuspicion is why the copy must not be rested on, which is asked once. A remote whose
 // objects are never right is not fetched whole at every poll.
-func (r *Repo) suspected() error {
+func (r *Repo) takeSuspicion() error {
 	err := r.suspect
-	if r.suspect = nil; !r.renewal.over(r.now()) {
+	if r.suspect = nil; !r.renewBackoff.elapsed(r.now()) {
 		return nil
 	}
 	return err
 }
 
-// swap puts a new copy in the place of the old one.
-func (r *Repo) swap(beside string) error {
+// replaceCopy puts a new copy in the place of the old one.
+func (r *Repo) replaceCopy(newDir string) error {
 	old := r.copyDir() + ".old"
 	err := os.RemoveAll(old)
 	if err == nil {
@@ -155,7 +155,7 @@ func (r *Repo) swap(beside string) error {
 		}
 	}
 	if err == nil {
-		err = os.Rename(beside, r.copyDir())
+		err = os.Rename(newDir, r.copyDir())
 	}
 	if err != nil {
 		return diskFault{r.dir, err}
@@ -169,8 +169,8 @@ func (r *Repo) swap(beside string) error {
 	if err != nil {
 		return diskFault{r.dir, err}
 	}
-	r.forget() // what was read of the old one may be wrong
-	return r.adopt(c)
+	r.clearCaches() // what was read of the old one may be wrong
+	return r.useCopy(c)
 }
 
 // CopyProblem says why the copy is held in memory although a folder for it is
@@ -178,16 +178,16 @@ func (r *Repo) swap(beside string) error {
 func (r *Repo) CopyProblem() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.refused == nil {
+	if r.diskRefusal == nil {
 		return ""
 	}
-	return r.refused.Error()
+	return r.diskRefusal.Error()
 }
 
 // tell says once what a person should know of the copy.
 func (r *Repo) tell(text string) {
-	if r.say != nil {
-		r.say(text)
+	if r.message != nil {
+		r.message(text)
 	}
 }
 
@@ -218,40 +218,40 @@ func (r *Repo) login() (l login, err error) {
 
 // update brings a copy up to date, all of it or nothing.
 func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
-	staged, tracked := c.staged(), c.tracked
-	err := abandonable(ctx, func() (err error) {
+	staged, tracked := c.stage(), c.tracked
+	err := waitOrAbandon(ctx, func() (err error) {
 		tracked, err = fetchInto(ctx, staged, r.loc, r.ref, tracked, l)
 		return err
 	})
 	if err == nil {
 		err = staged.requireComplete(r.path)
 	}
-	refused := c.files.end()
+	refused := c.files.endFetch()
 	if err != nil && ctx.Err() == nil { // else what goes on may still use the copy
 		if refused = cmp.Or(refused, c.discard()); refused != nil {
-			return r.failed(c, refused)
+			return r.diskFaultOf(c, refused)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", r.loc.shown(), explainFetch(foreign.Error(err, l.secrets...), r.ref))
+		return fmt.Errorf("fetch %s: %w", r.loc.display(), explainFetch(foreign.Error(err, l.secrets...), r.ref))
 	}
-	c.light, c.tracked = staged.light, tracked
+	c.inMemory, c.tracked = staged.inMemory, tracked
 	if r.copied == c {
 		r.tracked = tracked
 	}
-	return r.failed(c, r.keep(c))
+	return r.diskFaultOf(c, r.saveCopy(c))
 }
 
-// failed is an error of the disk below a copy.
-func (r *Repo) failed(c *gitCopy, err error) error {
+// diskFaultOf is an error of the disk below a copy.
+func (r *Repo) diskFaultOf(c *gitCopy, err error) error {
 	if err == nil || c.dir == "" {
 		return err
 	}
 	return diskFault{r.dir, err}
 }
 
-// keep writes down what a fetch brought, and joins packs if there are many.
-func (r *Repo) keep(c *gitCopy) error {
+// saveCopy writes down what a fetch brought, and joins packs if there are many.
+func (r *Repo) saveCopy(c *gitCopy) error {
 	packs, err := c.ObjectPacks()
 	if err != nil || c.dir == "" || len(packs) <= repackAbove || r.copied != c {
 		return cmp.Or(err, c.save())
@@ -271,7 +271,7 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 	var dialer transport.ProxyOptions
 	if from.transport == transportSSH {
 		var end func()
-		dialer, end = into.allowed.throughSSH()
+		dialer, end = into.allowed.sshDialer()
 		defer end()
 	}
 	remote := git.NewRemote(into, &config.RemoteConfig{Name: "origin", URLs: []string{from.url}})
@@ -300,9 +300,9 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return "", cmp.Or(into.allowed.exceeded(), err) // which go-git puts in words of its own
 	}
-	for name := range into.light.ReferenceStorage {
+	for name := range into.inMemory.ReferenceStorage {
 		if string(name) != tracked && !strings.HasPrefix(string(name), tagPrefix) {
-			delete(into.light.ReferenceStorage, name) // what was tracked before
+			delete(into.inMemory.ReferenceStorage, name) // what was tracked before
 		}
 	}
 	return tracked, nil
@@ -311,11 +311,11 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 // isDefault says whether a git.ref means the remote's default branch.
 func isDefault(ref string) bool { return ref == "" || ref == "HEAD" }
 
-// abandonable stops waiting for work that does not heed its context. A server
+// waitOrAbandon stops waiting for work that does not heed its context. A server
 // that accepts a connection and then keeps silent holds go-git's SSH dialog up
 // for ever; whatever goes on after that heeds the context, so the work that is
 // left behind touches nothing of ours.
-func abandonable(ctx context.Context, work func() error) error {
+func waitOrAbandon(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
 	ended := func(err error) error {
@@ -378,13 +378,13 @@ func explainFetch(err error, ref string) error {
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return fmt.Errorf("%w: check git.url, and that git.auth may read it", err)
 	case strings.Contains(err.Error(), "object-format"), strings.Contains(err.Error(), "malformed hash"), strings.Contains(err.Error(), "invalid hash"):
-		return fmt.Errorf("%w: if the remote uses SHA-256 object names (%w), only SHA-1 ones are read: in a clone of it %s", ErrFormat, err, convert)
+		return fmt.Errorf("%w: if the remote uses SHA-256 object names (%w), only SHA-1 ones are read: in a clone of it %s", ErrFormat, err, convertHint)
 	}
 	return err
 }
 
-// shown is the remote for messages: a URL holds no password, see parseLocation.
-func (l location) shown() string {
+// display is the remote for messages: a URL holds no password, see parseLocation.
+func (l location) display() string {
 	if l.transport == transportLocal {
 		return l.path
 	}

@@ -17,8 +17,8 @@ var errNotAll = errors.New("the remote did not send all that its refs need")
 // refs reach is there, with the folder that it names, and that the tips have every
 // file below git.path. What lies in a pack from before was checked then.
 func (c *gitCopy) requireComplete(path string) error {
-	w := arrival{c: c, seen: map[plumbing.Hash]bool{}, path: path}
-	for name, ref := range c.light.ReferenceStorage {
+	w := arrivalCheck{c: c, seen: map[plumbing.Hash]bool{}, path: path}
+	for name, ref := range c.inMemory.ReferenceStorage {
 		if err := w.follow(ref.Hash(), string(name)); err != nil {
 			return err
 		}
@@ -26,16 +26,16 @@ func (c *gitCopy) requireComplete(path string) error {
 	return nil
 }
 
-// arrival goes through what a fetch brought.
-type arrival struct {
+// arrivalCheck goes through what a fetch brought.
+type arrivalCheck struct {
 	c    *gitCopy
 	seen map[plumbing.Hash]bool
 	path string
 }
 
-// came says whether an object came with the fetch; one that did not must be there.
-func (w *arrival) came(id plumbing.Hash, of string) (bool, error) {
-	for _, index := range w.c.came {
+// arrived says whether an object came with the fetch; one that did not must be there.
+func (w *arrivalCheck) arrived(id plumbing.Hash, of string) (bool, error) {
+	for _, index := range w.c.arrived {
 		if found, _ := index.Contains(id); found { // of an index in memory
 			return true, nil
 		}
@@ -47,7 +47,7 @@ func (w *arrival) came(id plumbing.Hash, of string) (bool, error) {
 }
 
 // follow goes from an object that a ref names through all commits that came.
-func (w *arrival) follow(id plumbing.Hash, of string) error {
+func (w *arrivalCheck) follow(id plumbing.Hash, of string) error {
 	tip := true
 	for todo := []plumbing.Hash{id}; len(todo) > 0; {
 		id := todo[len(todo)-1]
@@ -56,13 +56,13 @@ func (w *arrival) follow(id plumbing.Hash, of string) error {
 			continue
 		}
 		w.seen[id] = true
-		if came, err := w.came(id, of); err != nil || !came {
+		if came, err := w.arrived(id, of); err != nil || !came {
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		named, tree, err := w.named(id)
+		named, tree, err := w.references(id)
 		if err != nil {
 			return err
 		}
@@ -70,9 +70,9 @@ func (w *arrival) follow(id plumbing.Hash, of string) error {
 		if tree.IsZero() {
 			continue
 		}
-		came, err := w.came(tree, of)
+		came, err := w.arrived(tree, of)
 		if err == nil && came && tip {
-			err = w.files(tree, of)
+			err = w.checkFiles(tree, of)
 		}
 		if err != nil {
 			return err
@@ -82,9 +82,9 @@ func (w *arrival) follow(id plumbing.Hash, of string) error {
 	return nil
 }
 
-// named lists the commits and tags that an object names, and its folder. What cannot
+// references lists the commits and tags that an object names, and its folder. What cannot
 // be read names nothing.
-func (w *arrival) named(id plumbing.Hash) (named []plumbing.Hash, tree plumbing.Hash, err error) {
+func (w *arrivalCheck) references(id plumbing.Hash) (named []plumbing.Hash, tree plumbing.Hash, err error) {
 	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
 	if err != nil {
 		return nil, tree, err
@@ -96,18 +96,18 @@ func (w *arrival) named(id plumbing.Hash) (named []plumbing.Hash, tree plumbing.
 	defer in.Close()
 	switch o.Type() { //nolint:exhaustive // the others name none
 	case plumbing.TagObject:
-		target, size, err := placeLine(bufio.NewReader(in), "object ")
+		target, size, err := idLine(bufio.NewReader(in), "object ")
 		if err == nil && size > 0 {
 			named = append(named, target)
 		}
 	case plumbing.CommitObject:
-		tree, named, _, _ = place(bufio.NewReader(in))
+		tree, named, _, _ = treeAndParents(bufio.NewReader(in))
 	}
 	return named, tree, nil
 }
 
-// files demands every file below git.path that came with a folder.
-func (w *arrival) files(root plumbing.Hash, of string) error {
+// checkFiles demands every file below git.path that came with a folder.
+func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 	at, parts := root, strings.Split(w.path, "/")
 	if w.path == "" {
 		parts = nil
@@ -120,7 +120,7 @@ func (w *arrival) files(root plumbing.Hash, of string) error {
 		if at = subfolder(entries.entry(part)); at.IsZero() {
 			return nil
 		}
-		if came, err := w.came(at, of); err != nil || !came {
+		if came, err := w.arrived(at, of); err != nil || !came {
 			return err
 		}
 	}
@@ -139,7 +139,7 @@ func (w *arrival) files(root plumbing.Hash, of string) error {
 			if !e.dir() && !e.regular() {
 				continue
 			}
-			came, err := w.came(e.id, of)
+			came, err := w.arrived(e.id, of)
 			if err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ func (w *arrival) files(root plumbing.Hash, of string) error {
 }
 
 // entries are those of a folder; none of one that git would not have made.
-func (w *arrival) entries(id plumbing.Hash) (tree, error) {
+func (w *arrivalCheck) entries(id plumbing.Hash) (tree, error) {
 	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
 	if err != nil || o.Type() != plumbing.TreeObject || o.Size() > maxTree {
 		return "", err

@@ -33,15 +33,15 @@ func newAllowance(ctx context.Context) *allowance {
 	return a
 }
 
-// pack allows a pack of that size.
-func (a *allowance) pack(most int64) {
+// allowPack allows a pack of that size.
+func (a *allowance) allowPack(most int64) {
 	if a != nil && a.ofPack.CompareAndSwap(0, most) {
 		a.left.Add(most)
 	}
 }
 
-// take counts what was read.
-func (a *allowance) take(n int) error {
+// consume counts what was read.
+func (a *allowance) consume(n int) error {
 	a.left.Add(-int64(n))
 	return a.exceeded()
 }
@@ -58,17 +58,19 @@ func (a *allowance) exceeded() error {
 }
 
 // reader counts what is read.
-func (a *allowance) reader(in io.ReadCloser) io.ReadCloser { return begun{counted{in, a}, in} }
+func (a *allowance) reader(in io.ReadCloser) io.ReadCloser {
+	return partialBody{countingReader{in, a}, in}
+}
 
-type counted struct {
+type countingReader struct {
 	io.Reader
-	by *allowance
+	budget *allowance
 }
 
 // Read fails once more was read than is allowed.
-func (c counted) Read(p []byte) (int, error) {
+func (c countingReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	if over := c.by.take(n); over != nil {
+	if over := c.budget.consume(n); over != nil {
 		return 0, over
 	}
 	return n, err
@@ -77,9 +79,9 @@ func (c counted) Read(p []byte) (int, error) {
 // allowanceKey is where the context of a request holds its allowance.
 type allowanceKey struct{}
 
-// throughSSH has go-git dial an SSH server as we do: it takes no context and no
+// sshDialer has go-git dial an SSH server as we do: it takes no context and no
 // connection, but the name of a dialer. The name is good until end is called.
-func (a *allowance) throughSSH() (o transport.ProxyOptions, end func()) {
+func (a *allowance) sshDialer() (o transport.ProxyOptions, end func()) {
 	id := strconv.FormatInt(dials.Add(1), 10)
 	dialing.Store(id, a)
 	return transport.ProxyOptions{URL: dialerName + "://" + id}, func() { dialing.Delete(id) }
@@ -116,16 +118,16 @@ func (a *allowance) DialContext(ctx context.Context, network, address string) (n
 		<-a.ended
 		_ = conn.Close() // it is over, or nobody waits for it
 	}()
-	return countedConn{conn, counted{conn, a}}, nil
+	return countingConn{conn, countingReader{conn, a}}, nil
 }
 
-type countedConn struct {
+type countingConn struct {
 	net.Conn
-	in counted
+	in countingReader
 }
 
 // Read implements net.Conn.
-func (c countedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+func (c countingConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // What a forge may answer beside what git asks for. go-git takes the whole body of
 // a refusal into its error.
@@ -136,7 +138,7 @@ const (
 
 // init has go-git reach remotes over HTTP as we do.
 func init() {
-	w := &web{byCA: map[string]*http.Transport{}}
+	w := &boundedTransport{byCA: map[string]*http.Transport{}}
 	for _, scheme := range []string{"http", "https"} {
 		client.InstallProtocol(scheme, githttp.NewClient(&http.Client{Transport: w}))
 	}
@@ -153,34 +155,34 @@ func withAuthorities(ctx context.Context, ca []byte) context.Context {
 	return context.WithValue(ctx, caKey{}, ca)
 }
 
-// web bounds what comes from a forge.
-type web struct {
+// boundedTransport bounds what comes from a forge.
+type boundedTransport struct {
 	mu   sync.Mutex
 	byCA map[string]*http.Transport
 }
 
 // RoundTrip makes one request.
-func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w *boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ca, _ := req.Context().Value(caKey{}).([]byte)
 	res, err := w.transport(ca).RoundTrip(req)
 	allowed, _ := req.Context().Value(allowanceKey{}).(*allowance)
 	switch {
 	case err != nil:
 	case res.StatusCode/100 != 2:
-		res.Body = begun{io.LimitReader(res.Body, maxRefusal), res.Body}
+		res.Body = partialBody{io.LimitReader(res.Body, maxRefusal), res.Body}
 	case allowed != nil:
 		res.Body = allowed.reader(res.Body)
 	}
 	return res, err //nolint:wrapcheck // http.Client wraps it
 }
 
-// begun is the beginning of a body.
-type begun struct {
+// partialBody is the beginning of a body.
+type partialBody struct {
 	io.Reader
 	io.Closer
 }
 
-func (w *web) transport(ca []byte) *http.Transport {
+func (w *boundedTransport) transport(ca []byte) *http.Transport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.byCA[string(ca)]

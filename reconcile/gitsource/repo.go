@@ -31,38 +31,38 @@ const (
 
 // Repo is an open repository. It may be used by several goroutines at once.
 type Repo struct {
-	loc   location
-	ref   string
-	path  string
-	auth  func() (Auth, error)
-	keys  func() (Keys, error) // nil: trust never changes
-	dir   string               // where the copy of a remote is kept
-	say   func(string)
-	trust trust
+	loc     location
+	ref     string
+	path    string
+	auth    func() (Auth, error)
+	keys    func() (Keys, error) // nil: trust never changes
+	dir     string               // where the copy of a remote is kept
+	message func(string)
+	trust   trust
 
 	mu     sync.Mutex
 	store  store
 	copied *gitCopy // the same; nil: it is no copy of a remote
 	// suspect is why the copy must be made again, refused why the disk took none.
-	suspect error
-	refused error
-	disk    backoff // of the disk that took none
-	renewal backoff // of a copy that the remote did not send
-	told    string  // of the copy, last
-	now     func() time.Time
-	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
-	tracked string                 // full name of the tracked ref, once known
+	suspect      error
+	diskRefusal  error
+	diskBackoff  backoff // of the disk that took none
+	renewBackoff backoff // of a copy that the remote did not send
+	lastMessage  string  // of the copy, last
+	now          func() time.Time
+	decoded      *objectcache.ObjectLRU // the objects that go-git has unpacked
+	tracked      string                 // full name of the tracked ref, once known
 
-	commits *recent.Map[plumbing.Hash, *commit]
-	said    *recent.Map[plumbing.Hash, *statement]
-	trees   *recent.Map[plumbing.Hash, tree]
-	docs    *recent.Map[plumbing.Hash, []Document]
-	blobs   *recent.Map[plumbing.Hash, []byte]
-	states  *recent.Map[stateKey, *state]
-	indexes *recent.Map[plumbing.Hash, map[string]string]
-	sources *recent.Map[sourceKey, source]
-	signed  *recent.Map[plumbing.Hash, *tagInfo]
-	merges  *recent.Map[plumbing.Hash, []plumbing.Hash]
+	commits    *recent.Map[plumbing.Hash, *commit]
+	statements *recent.Map[plumbing.Hash, *statement]
+	trees      *recent.Map[plumbing.Hash, tree]
+	docs       *recent.Map[plumbing.Hash, []Document]
+	blobs      *recent.Map[plumbing.Hash, []byte]
+	states     *recent.Map[stateKey, *state]
+	indexes    *recent.Map[plumbing.Hash, map[string]string]
+	sources    *recent.Map[sourceKey, changeSource]
+	signed     *recent.Map[plumbing.Hash, *tagInfo]
+	merges     *recent.Map[plumbing.Hash, []plumbing.Hash]
 
 	reads map[plumbing.ObjectType]int // objects, counted for the tests of what things cost
 }
@@ -88,18 +88,18 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, say: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, message: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
 	if r.keys == nil {
-		if r.trust = (Keys{c.AllowedSigners, c.Keyring}).trust(); r.trust.bad != nil {
-			return nil, r.trust.bad
+		if r.trust = (Keys{c.AllowedSigners, c.Keyring}).trust(); r.trust.problem != nil {
+			return nil, r.trust.problem
 		}
 	}
-	r.forget()
+	r.clearCaches()
 	return r, nil
 }
 
-// forget empties what is kept.
-func (r *Repo) forget() {
+// clearCaches empties what is kept.
+func (r *Repo) clearCaches() {
 	r.commits = recent.NewWeighed[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
 	r.trees = recent.NewWeighed[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
 	r.docs = recent.New[plumbing.Hash, []Document](keepBlobs)
@@ -107,13 +107,13 @@ func (r *Repo) forget() {
 	r.states = recent.New[stateKey, *state](keepStates)
 	r.indexes = recent.New[plumbing.Hash, map[string]string](keepIndexes)
 	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](keepSigned)
-	r.forgetSigned()
+	r.clearSignatureCaches()
 }
 
-// forgetSigned empties what rests on the operator's keys.
-func (r *Repo) forgetSigned() {
-	r.said = recent.New[plumbing.Hash, *statement](keepSigned)
-	r.sources = recent.New[sourceKey, source](keepSigned)
+// clearSignatureCaches empties what rests on the operator's keys.
+func (r *Repo) clearSignatureCaches() {
+	r.statements = recent.New[plumbing.Hash, *statement](keepSigned)
+	r.sources = recent.New[sourceKey, changeSource](keepSigned)
 	r.signed = recent.New[plumbing.Hash, *tagInfo](keepSigned)
 }
 

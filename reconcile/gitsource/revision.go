@@ -160,7 +160,7 @@ const maxChain = 1000
 // neither its size nor what else is odd about it matters.
 func (r *Repo) peel(id plumbing.Hash) (*commit, error) {
 	for range maxChain {
-		o, err := r.encoded(id)
+		o, err := r.findObject(id)
 		if err != nil {
 			return nil, err
 		}
@@ -168,8 +168,8 @@ func (r *Repo) peel(id plumbing.Hash) (*commit, error) {
 			break
 		}
 		of := id
-		if err := r.read(o, plumbing.TagObject, of, func(in io.Reader) (err error) {
-			id, _, err = placeLine(bufio.NewReader(in), "object ")
+		if err := r.readVerified(o, plumbing.TagObject, of, func(in io.Reader) (err error) {
+			id, _, err = idLine(bufio.NewReader(in), "object ")
 			return err
 		}); err != nil {
 			return nil, fmt.Errorf("tag %s: %w", of, err)

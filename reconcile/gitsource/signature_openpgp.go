@@ -116,7 +116,7 @@ func (k *keyring) verify(o object) approval.Signature {
 		return out
 	}
 	out.Valid = true
-	out.Principals, out.Problem = linesOf(entity, sig)
+	out.Principals, out.Problem = linesOfKey(entity, sig)
 	return out
 }
 
@@ -187,9 +187,9 @@ func unarmorPGP(text string) ([]byte, *packet.Signature, error) {
 	return raw, sig, nil
 }
 
-// linesOf turns the user ids of a key into lines, bounded by the validity of
+// linesOfKey turns the user ids of a key into lines, bounded by the validity of
 // everything that the signature rests on.
-func linesOf(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLine, string) {
+func linesOfKey(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLine, string) {
 	if len(e.Revocations) > 0 {
 		return nil, "the key is revoked"
 	}

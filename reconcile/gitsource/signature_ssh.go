@@ -52,14 +52,14 @@ func (t *trust) verifySSH(o object) approval.Signature {
 		return out
 	}
 	if out.Problem = weakKey(key); out.Problem == "" {
-		out.Problem = untouched(key, sig.Signature)
+		out.Problem = touchProblem(key, sig.Signature)
 	}
 	if out.Problem != "" {
 		return out
 	}
 	out.Valid = true
 	if cert, ok := sig.PublicKey.(*ssh.Certificate); ok {
-		out.Principals, out.Problem = t.certified(cert)
+		out.Principals, out.Problem = t.certificateLines(cert)
 		return out
 	}
 	for _, l := range t.signers {
@@ -107,9 +107,9 @@ func weakKey(key ssh.PublicKey) string {
 	return ""
 }
 
-// untouched refuses a signature of a hardware key that nobody touched: any
+// touchProblem refuses a signature of a hardware key that nobody touched: any
 // program on the owner's machine could have asked for it.
-func untouched(key ssh.PublicKey, sig *ssh.Signature) string {
+func touchProblem(key ssh.PublicKey, sig *ssh.Signature) string {
 	if !strings.HasPrefix(key.Type(), "sk-") {
 		return ""
 	}
@@ -120,9 +120,9 @@ func untouched(key ssh.PublicKey, sig *ssh.Signature) string {
 	return ""
 }
 
-// certified returns the lines whose authority signed the certificate, with
+// certificateLines returns the lines whose authority signed the certificate, with
 // the certificate's own principals and bounds.
-func (t *trust) certified(cert *ssh.Certificate) ([]approval.AllowedLine, string) {
+func (t *trust) certificateLines(cert *ssh.Certificate) ([]approval.AllowedLine, string) {
 	if problem := badCertificate(cert); problem != "" {
 		return nil, problem
 	}
@@ -141,7 +141,7 @@ func (t *trust) certified(cert *ssh.Certificate) ([]approval.AllowedLine, string
 		if len(line.Patterns) == 0 {
 			continue
 		}
-		line = boundBy(line, cert)
+		line = limitToCertificate(line, cert)
 		out = append(out, line)
 	}
 	return out, ""
@@ -166,8 +166,8 @@ func badCertificate(cert *ssh.Certificate) string {
 	return ""
 }
 
-// boundBy narrows a line to the time of a certificate.
-func boundBy(l approval.AllowedLine, cert *ssh.Certificate) approval.AllowedLine {
+// limitToCertificate narrows a line to the time of a certificate.
+func limitToCertificate(l approval.AllowedLine, cert *ssh.Certificate) approval.AllowedLine {
 	const farFuture = 253402300799 // the end of the year 9999
 	if after := time.Unix(int64(min(cert.ValidAfter, farFuture)), 0).UTC(); cert.ValidAfter > 0 && after.After(l.ValidAfter) {
 		l.ValidAfter = after

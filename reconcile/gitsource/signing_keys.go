@@ -16,28 +16,28 @@ import (
 
 // trust is what the operator's keys say.
 type trust struct {
-	signers []signerLine
-	keyring *keyring
-	nobody  bool              // no key is there at all
-	of      [sha256.Size]byte // what they were parsed from
-	known   bool              // they could be
-	bad     error             // why they cannot be read: then no signature is anybody's
+	signers    []signerLine
+	keyring    *keyring
+	noKeys     bool              // no key is there at all
+	parsedFrom [sha256.Size]byte // what they were parsed from
+	parsed     bool              // they could be
+	problem    error             // why they cannot be read: then no signature is anybody's
 }
 
 // Check says why the keys cannot be read.
-func (k Keys) Check() error { return k.trust().bad }
+func (k Keys) Check() error { return k.trust().problem }
 
 // trust parses the keys.
 func (k Keys) trust() trust {
 	signers, err := parseAllowedSigners(k.AllowedSigners)
 	if err != nil {
-		return trust{bad: fmt.Errorf("approval.allowedSigners: %w", err)}
+		return trust{problem: fmt.Errorf("approval.allowedSigners: %w", err)}
 	}
 	ring, err := parseKeyring(k.Keyring)
 	if err != nil {
-		return trust{bad: fmt.Errorf("approval.keyring: %w", err)}
+		return trust{problem: fmt.Errorf("approval.keyring: %w", err)}
 	}
-	return trust{signers: signers, keyring: ring, nobody: len(k.AllowedSigners)+len(k.Keyring) == 0}
+	return trust{signers: signers, keyring: ring, noKeys: len(k.AllowedSigners)+len(k.Keyring) == 0}
 }
 
 // hash tells keys apart.
@@ -46,30 +46,30 @@ func (k Keys) hash() [sha256.Size]byte {
 	return sha256.Sum256(append(one[:], other[:]...))
 }
 
-// trustNow reads the keys again, and forgets who signed what if they are others.
-func (r *Repo) trustNow() {
+// reloadKeys reads the keys again, and forgets who signed what if they are others.
+func (r *Repo) reloadKeys() {
 	if r.keys == nil {
 		return
 	}
 	k, err := r.keys()
-	of := k.hash()
-	if err == nil && r.trust.known && r.trust.of == of {
+	hash := k.hash()
+	if err == nil && r.trust.parsed && r.trust.parsedFrom == hash {
 		return
 	}
-	next := trust{bad: err}
+	next := trust{problem: err}
 	if err == nil {
 		next = k.trust()
-		next.of, next.known = of, next.bad == nil
+		next.parsedFrom, next.parsed = hash, next.problem == nil
 	}
 	r.trust = next
-	r.forgetSigned()
+	r.clearSignatureCaches()
 }
 
-// judged notes what the keys mean for a change.
-func (t *trust) judged(c *approval.Change) {
-	c.NoKeys = t.nobody
-	if t.bad != nil {
-		c.KeysUnreadable = strings.ReplaceAll(t.bad.Error(), "\n", "; ")
+// markKeys notes what the keys mean for a change.
+func (t *trust) markKeys(c *approval.Change) {
+	c.NoKeys = t.noKeys
+	if t.problem != nil {
+		c.KeysUnreadable = strings.ReplaceAll(t.problem.Error(), "\n", "; ")
 	}
 }
 
@@ -128,6 +128,6 @@ func pgpApprover(e *openpgp.Entity, at time.Time) approval.Key {
 	if k.Problem = weakPGPKey(e, signing.PublicKey.KeyId); k.Problem != "" {
 		return k
 	}
-	k.Lines, k.Problem = linesOf(e, &packet.Signature{IssuerKeyId: &signing.PublicKey.KeyId, CreationTime: at})
+	k.Lines, k.Problem = linesOfKey(e, &packet.Signature{IssuerKeyId: &signing.PublicKey.KeyId, CreationTime: at})
 	return k
 }

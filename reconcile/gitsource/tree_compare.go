@@ -32,8 +32,8 @@ type fileChange struct {
 	wasLost bool
 }
 
-// unreadable says whether an error is a folder's own fault.
-func unreadable(err error) bool {
+// isMalformedFolder says whether an error is a folder's own fault.
+func isMalformedFolder(err error) bool {
 	return errors.Is(err, errTree) || errors.Is(err, errTooMany) || errors.Is(err, errTooLarge) || errors.Is(err, errKind)
 }
 
@@ -49,13 +49,13 @@ func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileCh
 		out, err = r.differing(before, after, tip)
 	}
 	switch {
-	case unreadable(err) && !tip:
+	case isMalformedFolder(err) && !tip:
 		after = plumbing.ZeroHash
 		out, err = r.differing(before, after, tip)
-	case lost(err) && !tip:
+	case isUnreadable(err) && !tip:
 		return []fileChange{{file: folderPrefix(r.path), lost: err}}, before, nil
 	}
-	if unreadable(err) {
+	if isMalformedFolder(err) {
 		err = fmt.Errorf("%w (hint: a commit that puts the folder right is enough, such as `git revert`)", err)
 	}
 	if err != nil {
@@ -96,15 +96,15 @@ func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int)
 	if depth == 0 {
 		return errTooMany
 	}
-	old, _, err := d.folder(before, prefix, true)
+	earlier, _, err := d.folder(before, prefix, true)
 	if err != nil {
 		return err
 	}
-	now, known, err := d.folder(after, prefix, false)
+	later, known, err := d.folder(after, prefix, false)
 	if err != nil || !known { // what stood there may stand there
 		return err
 	}
-	for _, pair := range unequal(old, now) {
+	for _, pair := range unequalEntries(earlier, later) {
 		if err := d.entry(pair.before, pair.after, path.Join(prefix, pair.name), depth); err != nil {
 			return err
 		}
@@ -120,9 +120,9 @@ func (d *difference) folder(id plumbing.Hash, prefix string, was bool) (t tree, 
 	switch {
 	case err == nil:
 		return t, true, nil
-	case prefix == d.repo.path, !unreadable(err) && !lost(err):
+	case prefix == d.repo.path, !isMalformedFolder(err) && !isUnreadable(err):
 		return "", false, err
-	case lost(err) || d.tip && !was:
+	case isUnreadable(err) || d.tip && !was:
 		d.out = append(d.out, fileChange{file: folderPrefix(prefix), lost: err, wasLost: was})
 		return "", false, nil
 	}
@@ -135,29 +135,29 @@ type entryPair struct {
 	before, after treeEntry
 }
 
-// unequal lists what differs between two folders. Most commits change a few of
+// unequalEntries lists what differs between two folders. Most commits change a few of
 // many entries and their order is the same, so both are gone through side by
 // side, byte for byte, until a name is new or gone.
-func unequal(old, now tree) []entryPair {
+func unequalEntries(before, after tree) []entryPair {
 	var out []entryPair
-	for old != "" && now != "" {
-		was, rest := old.first()
-		if same := old[:len(old)-len(rest)]; strings.HasPrefix(string(now), string(same)) {
-			old, now = rest, now[len(same):]
+	for before != "" && after != "" {
+		was, rest := before.first()
+		if same := before[:len(before)-len(rest)]; strings.HasPrefix(string(after), string(same)) {
+			before, after = rest, after[len(same):]
 			continue
 		}
-		is, next := now.first()
+		is, next := after.first()
 		if was.name != is.name {
 			break
 		}
 		out = append(out, entryPair{was.name, was, is})
-		old, now = rest, next
+		before, after = rest, next
 	}
 	was := map[string]treeEntry{}
-	for _, e := range old.entries() {
+	for _, e := range before.entries() {
 		was[e.name] = e
 	}
-	for _, e := range now.entries() {
+	for _, e := range after.entries() {
 		if was[e.name] != e {
 			out = append(out, entryPair{e.name, was[e.name], e})
 		}
@@ -208,7 +208,7 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 		return idx, nil
 	}
 	files, err := r.differing(plumbing.ZeroHash, folder, false)
-	if err != nil && !unreadable(err) {
+	if err != nil && !isMalformedFolder(err) {
 		return nil, err
 	}
 	if err != nil {
@@ -217,7 +217,7 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 	found, gone := map[string][]occurrence{}, error(nil)
 	for _, f := range files {
 		docs, err := r.documents(f.after, keys)
-		if err = cmp.Or(f.lost, err); lost(err) {
+		if err = cmp.Or(f.lost, err); isUnreadable(err) {
 			gone = err
 		} else if err != nil {
 			return nil, err
@@ -228,7 +228,7 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 	}
 	idx := make(map[string]string, len(found))
 	for name, o := range found {
-		idx[name] = keyOf(o)
+		idx[name] = documentKey(o)
 	}
 	if gone == nil {
 		r.indexes.Put(folder, idx)
@@ -239,11 +239,11 @@ func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, er
 // keyAt returns the key of one document at a commit; empty: it is not there.
 func (r *Repo) keyAt(c *commit, name string, keys KeysFunc) (string, error) {
 	folder, err := r.folder(c)
-	if err != nil && !unreadable(err) {
+	if err != nil && !isMalformedFolder(err) {
 		return "", err
 	}
 	idx, err := r.index(folder, keys)
-	if lost(err) && idx[name] != "" {
+	if isUnreadable(err) && idx[name] != "" {
 		err = nil // another file was lost
 	}
 	return idx[name], err

@@ -58,7 +58,7 @@ func TestUnequalIsTheDifference(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := map[string]entryPair{}
-		for _, p := range unequal(before, after) {
+		for _, p := range unequalEntries(before, after) {
 			if _, twice := got[p.name]; twice {
 				t.Fatalf("%s twice", p.name)
 			}
@@ -80,7 +80,7 @@ func TestNoNameStandsTwice(t *testing.T) {
 			for i, n := range names {
 				entries = append(entries, treeEntry{n, filemode.Regular, plumbing.Hash{byte(i)}})
 			}
-			if _, err := parseTree(rawTree(entries)); !unreadable(err) {
+			if _, err := parseTree(rawTree(entries)); !isMalformedFolder(err) {
 				t.Errorf("%v", err)
 			}
 		})

@@ -25,11 +25,11 @@ func (r *Repo) Tree(commit string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	said, err := r.statement(c.id)
+	stated, err := r.statement(c.id)
 	if err != nil {
 		return nil, err
 	}
-	return &treeFS{repo: r, root: c.tree, folders: map[plumbing.Hash]map[string]treeEntry{}, when: said.carrier.Date}, nil
+	return &treeFS{repo: r, root: c.tree, folders: map[plumbing.Hash]map[string]treeEntry{}, when: stated.carrier.Date}, nil
 }
 
 // Root returns the folder of the topology files, as fs.FS names it.
@@ -179,13 +179,13 @@ func (t *treeFS) Stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.sized(name, e)
+	return t.withSize(name, e)
 }
 
-func (t *treeFS) sized(name string, e treeEntry) (entryInfo, error) {
+func (t *treeFS) withSize(name string, e treeEntry) (entryInfo, error) {
 	info := t.info(name, e)
 	if e.regular() || e.symlink() {
-		o, err := t.repo.encoded(e.id)
+		o, err := t.repo.findObject(e.id)
 		if err != nil {
 			return info, &fs.PathError{Op: "stat", Path: name, Err: err}
 		}
@@ -201,7 +201,7 @@ func (t *treeFS) list(e treeEntry) ([]fs.DirEntry, error) {
 	}
 	out := make([]fs.DirEntry, 0, len(entries))
 	for _, e := range entries {
-		out = append(out, dirEntry{entryInfo: t.info(e.name, e), of: t, entry: e})
+		out = append(out, dirEntry{entryInfo: t.info(e.name, e), fs: t, entry: e})
 	}
 	slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return out, nil
@@ -245,15 +245,15 @@ func (i entryInfo) Sys() any           { return nil }
 // dirEntry looks up its size only when asked.
 type dirEntry struct {
 	entryInfo
-	of    *treeFS
+	fs    *treeFS
 	entry treeEntry
 }
 
 // Info describes the entry.
 func (d dirEntry) Info() (fs.FileInfo, error) {
-	d.of.repo.mu.Lock()
-	defer d.of.repo.mu.Unlock()
-	return d.of.sized(d.name, d.entry)
+	d.fs.repo.mu.Lock()
+	defer d.fs.repo.mu.Unlock()
+	return d.fs.withSize(d.name, d.entry)
 }
 
 type openFile struct {

@@ -57,7 +57,7 @@ func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 	if t, ok := r.trees.Get(id); ok {
 		return t, nil
 	}
-	data, err := r.raw(plumbing.TreeObject, id, maxTree)
+	data, err := r.readObject(plumbing.TreeObject, id, maxTree)
 	if err != nil {
 		return "", err
 	}

@@ -78,7 +78,7 @@ func TestOddHistoriesAreFetched(t *testing.T) {
 			c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir()}
 			r := s.openWith(c)
 			c.Tell = func(text string) { t.Error(text) }
-			r.say = c.Tell
+			r.message = c.Tell
 			s.tip(tip)
 			for _, step := range []string{"all of it", "a plain commit", "joined", "opened again"} {
 				switch step {
