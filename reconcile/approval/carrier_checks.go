@@ -23,7 +23,7 @@ type evaluation struct {
 func newEvaluation(r Request) *evaluation {
 	e := &evaluation{
 		Request: r,
-		now:     later(r.Now, r.NewestRecord),
+		now:     latest(r.Now, r.NewestRecord),
 		need:    r.Policy.QuorumFor(r.Plan.Transition),
 		maxAge:  r.Policy.MaxAgeFor(r.Plan.Transition),
 	}
@@ -43,9 +43,9 @@ type vote struct {
 	counts  bool          // for a quorum
 }
 
-// ranked is a denial with how far its carrier came: the further, the more
+// rankedDenial is a denial with how far its carrier came: the further, the more
 // telling is what stopped it.
-type ranked struct {
+type rankedDenial struct {
 	Denial
 	rank int
 }
@@ -53,9 +53,9 @@ type ranked struct {
 // check is one rule for one carrier. It returns an empty code if it holds.
 type check func(*evaluation, *vote) (code, detail string)
 
-// authentic are the rules that make a carrier its person's word on this change,
+// authenticityRules are the rules that make a carrier its person's word on this change,
 // in the order in which they are asked.
-func authentic() []check {
+func authenticityRules() []check {
 	return []check{
 		(*evaluation).checkTarget,
 		(*evaluation).checkRepository,
@@ -66,8 +66,8 @@ func authentic() []check {
 	}
 }
 
-// terms are the rules for the newest word of a person.
-func terms() []check {
+// termRules are the rules for the newest word of a person.
+func termRules() []check {
 	return []check{
 		(*evaluation).checkTime,
 		(*evaluation).checkLapse,
@@ -81,26 +81,26 @@ func terms() []check {
 type judgement struct {
 	votes    []vote
 	replaced []vote // by a newer word of the same person
-	denials  []ranked
+	denials  []rankedDenial
 }
 
 // judgeAll judges every carrier. What it returns does not depend on their
 // order; the denial of the carrier that came furthest is the first.
 func (e *evaluation) judgeAll() judgement {
 	var out judgement
-	var said []vote
+	var authenticVotes []vote
 	for _, c := range e.Change.Carriers {
 		v, denial := e.judge(c)
 		if denial.Code != "" {
 			out.denials = append(out.denials, denial)
 			continue
 		}
-		said = append(said, v)
+		authenticVotes = append(authenticVotes, v)
 	}
-	for _, v := range said {
-		if slices.ContainsFunc(said, v.replacedBy) {
+	for _, v := range authenticVotes {
+		if slices.ContainsFunc(authenticVotes, v.replacedBy) {
 			out.replaced = append(out.replaced, v)
-		} else if denial := e.ask(&v, terms(), len(authentic())); denial.Code != "" {
+		} else if denial := e.applyRules(&v, termRules(), len(authenticityRules())); denial.Code != "" {
 			out.denials = append(out.denials, denial)
 		} else {
 			out.votes = append(out.votes, v)
@@ -129,13 +129,13 @@ func (v vote) replacedBy(o vote) bool {
 
 func (v vote) signed() bool { return v.carrier.Signature.Kind != SignatureNone }
 
-func sortDenials(denials []ranked) {
-	slices.SortFunc(denials, func(a, b ranked) int {
+func sortDenials(denials []rankedDenial) {
+	slices.SortFunc(denials, func(a, b rankedDenial) int {
 		return cmp.Or(cmp.Compare(b.rank, a.rank), strings.Compare(a.Carrier, b.Carrier), strings.Compare(a.Detail, b.Detail))
 	})
 }
 
-func (e *evaluation) judge(c Carrier) (vote, ranked) {
+func (e *evaluation) judge(c Carrier) (vote, rankedDenial) {
 	v := vote{carrier: c}
 	var err error
 	v.claim, err = ParseTrailers(c.Message)
@@ -143,32 +143,32 @@ func (e *evaluation) judge(c Carrier) (vote, ranked) {
 	case c.Kind == CarrierTag && c.Problem != "":
 		return v, e.denied(c, 1, CodeMalformed, carrierProblem(c))
 	case errors.Is(err, ErrNoClaim) && c.Kind != CarrierTag:
-		return v, e.denied(c, 0, CodeMissing, e.missing())
+		return v, e.denied(c, 0, CodeMissing, e.missingText())
 	case err != nil:
 		return v, e.denied(c, 1, CodeMalformed, err.Error()+". "+e.howTo())
 	}
 	if problem := carrierProblem(c); problem != "" {
 		return v, e.denied(c, 1, CodeMalformed, problem)
 	}
-	return v, e.ask(&v, authentic(), 0)
+	return v, e.applyRules(&v, authenticityRules(), 0)
 }
 
-// ask holds a carrier to rules of which so many were asked before.
-func (e *evaluation) ask(v *vote, rules []check, before int) ranked {
+// applyRules holds a carrier to rules of which so many were asked before.
+func (e *evaluation) applyRules(v *vote, rules []check, before int) rankedDenial {
 	for i, rule := range rules {
 		if code, detail := rule(e, v); code != "" {
 			return e.denied(v.carrier, before+i+2, code, detail)
 		}
 	}
-	return ranked{}
+	return rankedDenial{}
 }
 
-func (e *evaluation) denied(c Carrier, rank int, code, detail string) ranked {
+func (e *evaluation) denied(c Carrier, rank int, code, detail string) rankedDenial {
 	name := c.label()
 	if code != CodeMissing {
 		detail = name + ": " + detail
 	}
-	return ranked{Denial: Denial{Code: code, Carrier: name, Detail: detail}, rank: rank}
+	return rankedDenial{Denial: Denial{Code: code, Carrier: name, Detail: detail}, rank: rank}
 }
 
 // label names a carrier for people.
@@ -212,11 +212,11 @@ func (e *evaluation) checkRepository(v *vote) (string, string) {
 	case here == said:
 		return "", ""
 	case here == "":
-		return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and the operator's configuration does not say which one this is: set approval.repository. %s", said, e.again())
+		return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and the operator's configuration does not say which one this is: set approval.repository. %s", said, e.approveAgain())
 	case said == "":
-		return CodeWrongRepository, fmt.Sprintf("it names no repository, and only approvals for %s count here (approval.repository). %s", here, e.again())
+		return CodeWrongRepository, fmt.Sprintf("it names no repository, and only approvals for %s count here (approval.repository). %s", here, e.approveAgain())
 	}
-	return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and this one is %s. %s", said, here, e.again())
+	return CodeWrongRepository, fmt.Sprintf("it is for the repository %s, and this one is %s. %s", said, here, e.approveAgain())
 }
 
 func (e *evaluation) checkUnused(v *vote) (string, string) {
@@ -227,7 +227,7 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	case slices.ContainsFunc(e.Spent, used):
 		return CodeAlreadyUsed, "this very statement was used before. A new commit is needed, with a greater generation and its own approval"
 	case e.LedgerKnows != nil && v.carrier.Date.Before(*e.LedgerKnows):
-		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.again())
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.approveAgain())
 	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
 		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one: sign a new tag with `reconcile approve`, or let a person run `reconcile apply`", stamp(*e.LedgerBorn))
 	}
@@ -249,15 +249,15 @@ func (e *evaluation) checkTime(v *vote) (string, string) {
 	date := v.carrier.Date
 	switch {
 	case !e.now.Before(date.Add(e.maxAge)):
-		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.DurationText(e.maxAge), e.again())
+		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.DurationText(e.maxAge), e.approveAgain())
 	case !v.claim.Expires.IsZero() && !e.now.Before(v.claim.Expires):
-		return CodeExpired, fmt.Sprintf("its %s was %s. %s", KeyExpires, stamp(v.claim.Expires), e.again())
+		return CodeExpired, fmt.Sprintf("its %s was %s. %s", KeyExpires, stamp(v.claim.Expires), e.approveAgain())
 	}
 	return "", ""
 }
 
-// until is when a vote ends.
-func (e *evaluation) until(v vote) time.Time {
+// validUntil is when a vote ends.
+func (e *evaluation) validUntil(v vote) time.Time {
 	end := v.carrier.Date.Add(e.maxAge)
 	if x := v.claim.Expires; !x.IsZero() && x.Before(end) {
 		end = x
@@ -267,7 +267,7 @@ func (e *evaluation) until(v vote) time.Time {
 
 func (e *evaluation) checkLapse(v *vote) (string, string) {
 	if slices.Contains(e.Lapsed, v.carrier.PayloadHash) {
-		return CodeLapsed, "the old primary was seen up after it was given, so it no longer stands for the present state. " + e.again() + ", or let a person run `reconcile apply`"
+		return CodeLapsed, "the old primary was seen up after it was given, so it no longer stands for the present state. " + e.approveAgain() + ", or let a person run `reconcile apply`"
 	}
 	return "", ""
 }

@@ -102,7 +102,7 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 	votes, denials := j.votes, j.denials
 	if len(votes) == 0 {
 		if len(denials) == 0 {
-			return d.deny(CodeMissing, e.missing())
+			return d.deny(CodeMissing, e.missingText())
 		}
 		return d.deny(denials[0].Code, denials[0].Detail)
 	}
@@ -117,8 +117,8 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 	}
 	for _, v := range chosen {
 		d.By = appendNew(d.By, v.claim.By.String())
-		d.Since = later(d.Since, v.carrier.Date)
-		if until := e.until(v); d.Until.IsZero() || until.Before(d.Until) {
+		d.Since = latest(d.Since, v.carrier.Date)
+		if until := e.validUntil(v); d.Until.IsZero() || until.Before(d.Until) {
 			d.Until = until
 		}
 	}
@@ -190,7 +190,7 @@ func appendNew[T comparable](list []T, v T) []T {
 	return append(list, v)
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

@@ -38,8 +38,8 @@ func (e *evaluation) target() Target {
 	return Target{Topology: e.Plan.Name, Cluster: e.Plan.Primary}
 }
 
-// missing says that nothing speaks for the change, and what would.
-func (e *evaluation) missing() string {
+// missingText says that nothing speaks for the change, and what would.
+func (e *evaluation) missingText() string {
 	return fmt.Sprintf("commit %s, which governs %s, carries no approval of this %s. %s",
 		short(e.Change.Commit), e.Plan.Name, e.Plan.Transition, e.howTo())
 }
@@ -50,7 +50,7 @@ func (e *evaluation) howTo() string {
 	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
 }
 
-func (e *evaluation) again() string {
+func (e *evaluation) approveAgain() string {
 	return fmt.Sprintf("Approve again with `%s`", e.command())
 }
 
@@ -70,7 +70,7 @@ func Command(t Target, repository string) string {
 }
 
 // quorumDetail says who counted, who did not and why.
-func (e *evaluation) quorumDetail(votes []vote, denials []ranked) string {
+func (e *evaluation) quorumDetail(votes []vote, denials []rankedDenial) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a %s needs %d distinct people, and %d approved:", e.Plan.Transition, e.need, people(votes, e.need))
 	for _, v := range votes {

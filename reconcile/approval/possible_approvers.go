@@ -95,7 +95,7 @@ func (l AllowedLine) unusable(now time.Time) string {
 		return fmt.Sprintf("it expired at %s", stamp(l.ValidBefore))
 	case len(l.emails()) == 0:
 		return "none of its principals is a person's e-mail"
-	case l.wild():
+	case l.hasWildcards():
 		return "it has wildcards and names nobody, so it counts for no quorum"
 	}
 	return ""

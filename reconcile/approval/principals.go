@@ -76,8 +76,8 @@ func matchGlob(s, p string) bool {
 	return strings.Trim(p[j:], "*") == ""
 }
 
-// names says whether the line stands for an e-mail.
-func (l AllowedLine) names(email string) bool {
+// matchesEmail says whether the line stands for an e-mail.
+func (l AllowedLine) matchesEmail(email string) bool {
 	return MatchPatterns(email, l.Patterns)
 }
 
@@ -94,8 +94,8 @@ func (l AllowedLine) signsGit() bool {
 	return len(l.Namespaces) == 0 || matchExact(namespace, l.Namespaces)
 }
 
-// wild says whether the line leaves open who holds the key.
-func (l AllowedLine) wild() bool {
+// hasWildcards says whether the line leaves open who holds the key.
+func (l AllowedLine) hasWildcards() bool {
 	if l.Wildcard {
 		return true
 	}
@@ -166,7 +166,7 @@ func (l AllowedLine) CanMatch() bool {
 			return !slices.Contains(l.Patterns, "!*") && !slices.Contains(l.Patterns, "!"+p)
 		}
 		before, after, ok := strings.Cut(p, "@")
-		return ok && before != "" && after != "" && l.names(p)
+		return ok && before != "" && after != "" && l.matchesEmail(p)
 	})
 }
 

@@ -53,13 +53,13 @@ func (e *evaluation) checkSigner(v *vote) (string, string) {
 	}
 	named := 0
 	for _, l := range s.Principals {
-		if !l.names(by.Email) {
+		if !l.matchesEmail(by.Email) {
 			continue
 		}
 		named++
 		if l.signsGit() && l.validAt(v.carrier.Date) && l.validAt(e.now) {
 			v.lines = append(v.lines, l)
-			v.counts = v.counts || !l.wild()
+			v.counts = v.counts || !l.hasWildcards()
 		}
 	}
 	switch {
@@ -87,22 +87,22 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 		return "", ""
 	}
 	for _, a := range e.Change.Authors {
-		if v.is(a.Email) {
+		if v.belongsTo(a.Email) {
 			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor): have somebody else sign a tag with `reconcile approve`. An author's name is not proven by anything; only a quorum of two makes sure of four eyes", v.claim.By, clip(a.Email))
 		}
 	}
 	return "", ""
 }
 
-// is says whether an e-mail stands for the voter: the claimed one, or one of
+// belongsTo says whether an e-mail stands for the voter: the claimed one, or one of
 // those that the configuration gives to the key. Lines that don't apply now
 // tie a key to its owner all the same.
-func (v vote) is(email string) bool {
+func (v vote) belongsTo(email string) bool {
 	if FoldEmail(email) == FoldEmail(v.claim.By.Email) {
 		return true
 	}
 	return slices.ContainsFunc(v.carrier.Signature.Principals, func(l AllowedLine) bool {
-		return !l.wild() && l.names(email)
+		return !l.hasWildcards() && l.matchesEmail(email)
 	})
 }
 
@@ -111,7 +111,7 @@ func (v vote) is(email string) bool {
 // common.
 func samePerson(a, b vote) bool {
 	sa, sb := a.carrier.Signature, b.carrier.Signature
-	if a.is(b.claim.By.Email) || b.is(a.claim.By.Email) {
+	if a.belongsTo(b.claim.By.Email) || b.belongsTo(a.claim.By.Email) {
 		return true
 	}
 	if sa.Kind != SignatureNone && sa.Kind == sb.Kind && sa.Fingerprint == sb.Fingerprint {
@@ -124,7 +124,7 @@ func samePerson(a, b vote) bool {
 
 // sharesOwner says whether a name without wildcards stands in both lines.
 func (l AllowedLine) sharesOwner(o AllowedLine) bool {
-	if l.wild() || o.wild() {
+	if l.hasWildcards() || o.hasWildcards() {
 		return false
 	}
 	return slices.ContainsFunc(l.Patterns, func(p string) bool {
