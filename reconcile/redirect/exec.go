@@ -10,13 +10,13 @@ import (
 // command is an exec target.
 type command struct{ conf Exec }
 
-func (command) concerns(wanted) bool { return true }
+func (command) concerns(desiredTraffic) bool { return true }
 
-func (c command) set(ctx context.Context, w wanted) error {
+func (c command) set(ctx context.Context, w desiredTraffic) error {
 	return program.Run(ctx, c.conf.Command, variables("set", w))
 }
 
-func (c command) check(ctx context.Context, w wanted) error {
+func (c command) check(ctx context.Context, w desiredTraffic) error {
 	if len(c.conf.Check) == 0 {
 		return errCannotAsk
 	}
@@ -24,7 +24,7 @@ func (c command) check(ctx context.Context, w wanted) error {
 }
 
 // variables are what a program is told (docs/redirect.md).
-func variables(action string, w wanted) []string {
+func variables(action string, w desiredTraffic) []string {
 	var ids, addresses []string
 	for _, s := range w.stale {
 		ids, addresses = append(ids, s.Cluster), append(addresses, s.Address)

@@ -14,23 +14,23 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// largest bounds a template and what it renders to.
-const largest = 1 << 20
+// maxFileBytes bounds a template and what it renders to.
+const maxFileBytes = 1 << 20
 
 // file is a file target.
 type file struct{ conf File }
 
-func (file) concerns(wanted) bool { return true }
+func (file) concerns(desiredTraffic) bool { return true }
 
 // set writes the file anew only if it differs, so that whoever watches it is
 // not woken for nothing: beside it first, synced, with its permissions, then
 // renamed over it.
-func (f file) set(ctx context.Context, w wanted) error {
+func (f file) set(ctx context.Context, w desiredTraffic) error {
 	content, err := f.render(w)
 	if err != nil {
 		return err
 	}
-	path := realPath(f.conf.Path)
+	path := resolvePath(f.conf.Path)
 	if f.differs(path, content) == nil {
 		return nil
 	}
@@ -43,12 +43,12 @@ func (f file) set(ctx context.Context, w wanted) error {
 	return nil
 }
 
-func (f file) check(_ context.Context, w wanted) error {
+func (f file) check(_ context.Context, w desiredTraffic) error {
 	content, err := f.render(w)
 	if err != nil {
 		return err
 	}
-	return f.differs(realPath(f.conf.Path), content)
+	return f.differs(resolvePath(f.conf.Path), content)
 }
 
 // differs says how the file is not as wanted; nil: it is.
@@ -60,7 +60,7 @@ func (f file) differs(path string, content []byte) error {
 	if !info.Mode().IsRegular() || info.Size() != int64(len(content)) {
 		return fmt.Errorf("%s does not hold what its template gives", f.conf.Path)
 	}
-	got, err := plainfile.ReadUpTo(path, largest)
+	got, err := plainfile.ReadUpTo(path, maxFileBytes)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the file: %w", err)
@@ -72,18 +72,18 @@ func (f file) differs(path string, content []byte) error {
 	return nil
 }
 
-// realPath is the file that a link leads to, so that the link stays.
-func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+// resolvePath is the file that a link leads to, so that the link stays.
+func resolvePath(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
 	}
 	return path
 }
 
 // render fills the template, which is read anew each time. A name that it does
 // not know is an error.
-func (f file) render(w wanted) ([]byte, error) {
-	text, err := plainfile.ReadUpTo(f.conf.Template, largest)
+func (f file) render(w desiredTraffic) ([]byte, error) {
+	text, err := plainfile.ReadUpTo(f.conf.Template, maxFileBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
@@ -95,7 +95,7 @@ func (f file) render(w wanted) ([]byte, error) {
 	for _, s := range w.stale {
 		stale = append(stale, fields(s))
 	}
-	out := &limited{}
+	out := &boundedBuffer{}
 	err = t.Execute(out, map[string]any{
 		"target": w.target, "topology": w.topology, "primary": fields(w.primary), "stale": stale,
 	})
@@ -113,12 +113,12 @@ func fields(e endpoint) map[string]string {
 	return map[string]string{"cluster": e.Cluster, "address": e.Address, "host": host, "port": port}
 }
 
-// limited is a buffer with an end.
-type limited struct{ bytes.Buffer }
+// boundedBuffer is a buffer with an end.
+type boundedBuffer struct{ bytes.Buffer }
 
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > largest {
-		return 0, fmt.Errorf("the result is larger than %d bytes", largest)
+func (l *boundedBuffer) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxFileBytes {
+		return 0, fmt.Errorf("the result is larger than %d bytes", maxFileBytes)
 	}
 	return l.Buffer.Write(p)
 }
@@ -126,7 +126,7 @@ func (l *limited) Write(p []byte) (int, error) {
 // replace puts content in the place of a file: whoever reads it sees the old
 // or the new, whole, also after a crash.
 func replace(path string, content []byte, mode fs.FileMode) error {
-	temporary, err := beside(path, content, mode)
+	temporary, err := writeTemporary(path, content, mode)
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}
@@ -139,9 +139,9 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// beside writes and syncs a file that is to be renamed to path, and names it; it
+// writeTemporary writes and syncs a file that is to be renamed to path, and names it; it
 // may be there although that failed.
-func beside(path string, content []byte, mode fs.FileMode) (string, error) {
+func writeTemporary(path string, content []byte, mode fs.FileMode) (string, error) {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return "", err

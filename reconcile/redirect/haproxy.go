@@ -18,7 +18,7 @@ type backend struct{ conf HAProxy }
 
 func newBackend(c HAProxy) (backend, error) {
 	used := map[string]string{}
-	for _, id := range others(c.Servers, "") {
+	for _, id := range otherClusters(c.Servers, "") {
 		server := c.Servers[id]
 		if other, twice := used[server]; twice {
 			return backend{}, fmt.Errorf("%s and %s have the same server %s (hint: each cluster needs its own)", other, id, server)
@@ -30,7 +30,7 @@ func newBackend(c HAProxy) (backend, error) {
 
 // concerns: a target for all topologies has to do with those whose clusters it
 // knows a server of.
-func (b backend) concerns(w wanted) bool {
+func (b backend) concerns(w desiredTraffic) bool {
 	_, known := b.conf.Servers[w.primary.Cluster]
 	for _, s := range w.stale {
 		_, stale := b.conf.Servers[s.Cluster]
@@ -39,7 +39,7 @@ func (b backend) concerns(w wanted) bool {
 	return known || w.named
 }
 
-func (b backend) primary(w wanted) (string, error) {
+func (b backend) primary(w desiredTraffic) (string, error) {
 	server, ok := b.conf.Servers[w.primary.Cluster]
 	if !ok {
 		return "", fmt.Errorf("no server of backend %s is configured for %s (hint: add it to servers)", b.conf.Backend, w.primary.Cluster)
@@ -50,7 +50,7 @@ func (b backend) primary(w wanted) (string, error) {
 // set takes every other server out of use before it puts the primary's into
 // use, so that no two take writes. Connections to the others are cut: gRPC
 // keeps one open for ever. A server that is as wanted is left alone.
-func (b backend) set(ctx context.Context, w wanted) error {
+func (b backend) set(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (b backend) set(ctx context.Context, w wanted) error {
 		return err
 	}
 	var commands []string
-	for _, id := range others(b.conf.Servers, w.primary.Cluster) {
+	for _, id := range otherClusters(b.conf.Servers, w.primary.Cluster) {
 		name := b.conf.Backend + "/" + b.conf.Servers[id]
 		s, there := servers[b.conf.Servers[id]]
 		if !there {
@@ -88,7 +88,7 @@ func (b backend) set(ctx context.Context, w wanted) error {
 
 // check reads every server of the backend: the primary's must be in use, and
 // no other.
-func (b backend) check(ctx context.Context, w wanted) error {
+func (b backend) check(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
 		return err
@@ -97,28 +97,28 @@ func (b backend) check(ctx context.Context, w wanted) error {
 	if err != nil {
 		return err
 	}
-	return b.judge(servers, server, w)
+	return b.problems(servers, server, w)
 }
 
-// judge says what is wrong with the servers of the backend, of which one is the
+// problems says what is wrong with the servers of the backend, of which one is the
 // primary's.
-func (b backend) judge(servers map[string]serverState, server string, w wanted) error {
+func (b backend) problems(servers map[string]serverState, server string, w desiredTraffic) error {
 	var wrong []string
 	if s, ok := servers[server]; !ok {
 		wrong = append(wrong, fmt.Sprintf("backend %s has no server %s", b.conf.Backend, server))
 	} else if why := s.outOfUse(); why != "" {
 		wrong = append(wrong, fmt.Sprintf("server %s of %s %s", server, w.primary.Cluster, why))
 	}
-	for _, id := range others(b.conf.Servers, w.primary.Cluster) {
+	for _, id := range otherClusters(b.conf.Servers, w.primary.Cluster) {
 		if s, ok := servers[b.conf.Servers[id]]; ok && !s.maintenance() {
 			wrong = append(wrong, fmt.Sprintf("server %s of %s is not disabled", b.conf.Servers[id], id))
 		}
 	}
-	strangers := b.strangers(servers)
-	for _, name := range strangers[:min(len(strangers), maxStrangers)] {
+	unmapped := b.unmappedInUse(servers)
+	for _, name := range unmapped[:min(len(unmapped), maxUnmappedNamed)] {
 		wrong = append(wrong, fmt.Sprintf("server %s, which no cluster is mapped to, is in use", bounded(name)))
 	}
-	if more := len(strangers) - maxStrangers; more > 0 {
+	if more := len(unmapped) - maxUnmappedNamed; more > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d other servers, which no cluster is mapped to, are in use", more))
 	}
 	if len(wrong) > 0 {
@@ -127,8 +127,8 @@ func (b backend) judge(servers map[string]serverState, server string, w wanted) 
 	return nil
 }
 
-// maxStrangers is how many servers are named that are in use and should not be.
-const maxStrangers = 10
+// maxUnmappedNamed is how many servers are named that are in use and should not be.
+const maxUnmappedNamed = 10
 
 // ask sends one command over a connection of its own, as the runtime API
 // wants it, and reads the answer to its end.

@@ -115,8 +115,8 @@ func parseServer(columns map[string]int, values []string) (string, serverState, 
 	return name, s, errors.Join(bad...)
 }
 
-// strangers are the servers in use that no cluster is mapped to.
-func (b backend) strangers(servers map[string]serverState) []string {
+// unmappedInUse are the servers in use that no cluster is mapped to.
+func (b backend) unmappedInUse(servers map[string]serverState) []string {
 	mapped := slices.Collect(maps.Values(b.conf.Servers))
 	var out []string
 	for name, s := range servers {

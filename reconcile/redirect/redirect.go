@@ -79,13 +79,13 @@ type target struct {
 // mover is one kind of target.
 type mover interface {
 	// concerns says whether the target has anything to do with this traffic.
-	concerns(w wanted) bool
-	set(ctx context.Context, w wanted) error
+	concerns(w desiredTraffic) bool
+	set(ctx context.Context, w desiredTraffic) error
 	// check returns nil if traffic goes as wanted, errCannotAsk if nobody can
 	// know.
-	check(ctx context.Context, w wanted) error
+	check(ctx context.Context, w desiredTraffic) error
 	// rehearse returns why set would fail, as far as that shows without it.
-	rehearse(ctx context.Context, w wanted) error
+	rehearse(ctx context.Context, w desiredTraffic) error
 }
 
 // errCannotAsk: the target has no check.
@@ -97,8 +97,8 @@ type endpoint struct {
 	Address string `json:"address"`
 }
 
-// wanted is where the traffic of one topology should go.
-type wanted struct {
+// desiredTraffic is where the traffic of one topology should go.
+type desiredTraffic struct {
 	target   string
 	named    bool // the target's configuration names the topology
 	topology string
@@ -152,21 +152,21 @@ func (t Target) mover(o Options) (mover, error) {
 // stale, asks it where the traffic goes then, and says what came of each, by
 // name. None: no target serves the topology.
 func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.each(topology, primary, stale, func(t target, w wanted) error { return r.settle(ctx, t, w) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return r.settle(ctx, t, w) })
 }
 
 // Check asks the targets that can be asked whether traffic goes to primary and
 // to no stale cluster.
 func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.each(topology, primary, stale, func(t target, w wanted) error { return t.within(ctx, w, t.mover.check) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return t.withTimeout(ctx, w, t.mover.check) })
 }
 
 // settle sets and checks until both are well, a few times.
-func (r *Redirector) settle(ctx context.Context, t target, w wanted) error {
+func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) error {
 	for n := 1; ; n++ {
-		err := t.within(ctx, w, t.mover.set)
+		err := t.withTimeout(ctx, w, t.mover.set)
 		if err == nil {
-			if err = t.within(ctx, w, t.mover.check); errors.Is(err, errCannotAsk) {
+			if err = t.withTimeout(ctx, w, t.mover.check); errors.Is(err, errCannotAsk) {
 				return nil
 			}
 		}
@@ -179,8 +179,8 @@ func (r *Redirector) settle(ctx context.Context, t target, w wanted) error {
 	}
 }
 
-// within bounds one call by the target's timeout, and says so when it ends it.
-func (t target) within(ctx context.Context, w wanted, call func(context.Context, wanted) error) error {
+// withTimeout bounds one call by the target's timeout, and says so when it ends it.
+func (t target) withTimeout(ctx context.Context, w desiredTraffic, call func(context.Context, desiredTraffic) error) error {
 	bounded, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
 	err := call(bounded, w)
@@ -190,9 +190,9 @@ func (t target) within(ctx context.Context, w wanted, call func(context.Context,
 	return err
 }
 
-// each does something for every target that serves the topology, side by side.
-func (r *Redirector) each(topology, primary string, stale []string, do func(target, wanted) error) []plan.TrafficState {
-	w := wanted{topology: topology, id: rand.Text()}
+// forEachTarget does something for every target that serves the topology, side by side.
+func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) error) []plan.TrafficState {
+	w := desiredTraffic{topology: topology, id: rand.Text()}
 	address, known := r.options.Addresses[primary]
 	w.primary = endpoint{primary, address}
 	for _, id := range slices.Sorted(slices.Values(stale)) {
@@ -239,8 +239,8 @@ func states(topology string, targets []target, errs []error) []plan.TrafficState
 	return out
 }
 
-// others are the cluster ids of a map but one, sorted.
-func others(servers map[string]string, but string) []string {
+// otherClusters are the cluster ids of a map but one, sorted.
+func otherClusters(servers map[string]string, but string) []string {
 	ids := slices.Sorted(maps.Keys(servers))
 	return slices.DeleteFunc(ids, func(id string) bool { return id == but })
 }

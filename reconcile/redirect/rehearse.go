@@ -19,11 +19,11 @@ import (
 // would need to point it at primary, and moves nothing: OK says that nothing is
 // known that would stop it.
 func (r *Redirector) Rehearse(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.each(topology, primary, stale, func(t target, w wanted) error { return t.within(ctx, w, t.mover.rehearse) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return t.withTimeout(ctx, w, t.mover.rehearse) })
 }
 
 // rehearse looks for the programs, and starts none.
-func (c command) rehearse(_ context.Context, _ wanted) error {
+func (c command) rehearse(_ context.Context, _ desiredTraffic) error {
 	if err := program.Usable(c.conf.Command); err != nil {
 		return err
 	}
@@ -38,19 +38,19 @@ func (c command) rehearse(_ context.Context, _ wanted) error {
 
 // rehearse renders the template, and puts what it gives beside the file for a
 // moment, so that a full disk is seen too.
-func (f file) rehearse(_ context.Context, w wanted) error {
+func (f file) rehearse(_ context.Context, w desiredTraffic) error {
 	content, err := f.render(w)
 	if err != nil {
 		return err
 	}
-	path := realPath(f.conf.Path)
+	path := resolvePath(f.conf.Path)
 	if f.differs(path, content) == nil {
 		return nil
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("write %s: it is a folder", f.conf.Path)
 	}
-	temporary, err := beside(path, content, f.conf.Mode.Perm())
+	temporary, err := writeTemporary(path, content, f.conf.Mode.Perm())
 	if info, statErr := os.Stat(temporary); err == nil && statErr == nil && info.Mode().Perm() != f.conf.Mode.Perm() {
 		err = fmt.Errorf("its disk does not keep the permissions %04o", f.conf.Mode.Perm())
 	}
@@ -65,7 +65,7 @@ func (f file) rehearse(_ context.Context, w wanted) error {
 
 // rehearse does to the state that HAProxy tells what set would do to HAProxy, and
 // judges it as check would.
-func (b backend) rehearse(ctx context.Context, w wanted) error {
+func (b backend) rehearse(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
 		return err
@@ -74,13 +74,13 @@ func (b backend) rehearse(ctx context.Context, w wanted) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range others(b.conf.Servers, "") {
+	for _, id := range otherClusters(b.conf.Servers, "") {
 		name := b.conf.Servers[id]
 		if s, there := servers[name]; there {
-			servers[name] = s.after(name == server)
+			servers[name] = s.afterSet(name == server)
 		}
 	}
-	if err := b.judge(servers, server, w); err != nil {
+	if err := b.problems(servers, server, w); err != nil {
 		return err
 	}
 	level, err := b.ask(ctx, "show cli level")
@@ -90,9 +90,9 @@ func (b backend) rehearse(ctx context.Context, w wanted) error {
 	return err
 }
 
-// after is the state of a server once it was set: ready, or in maintenance.
+// afterSet is the state of a server once it was set: ready, or in maintenance.
 // Whether its health check passes then is not known while it is out of use.
-func (s serverState) after(ready bool) serverState {
+func (s serverState) afterSet(ready bool) serverState {
 	if !ready {
 		s.admin |= adminForced
 		return s
@@ -106,24 +106,24 @@ func (s serverState) after(ready bool) serverState {
 
 // rehearse reads the secret, reaches the receiver without a word, and has the check
 // answer, whatever it says: after a set it is asked as well.
-func (h hook) rehearse(ctx context.Context, w wanted) error {
+func (h hook) rehearse(ctx context.Context, w desiredTraffic) error {
 	if h.conf.Secret != nil {
 		if _, err := h.conf.Secret(); err != nil {
 			return fmt.Errorf("read the secret of the signature: %w", err)
 		}
 	}
-	if err := reach(ctx, h.conf.URL); err != nil || h.conf.CheckURL == "" {
+	if err := connect(ctx, h.conf.URL); err != nil || h.conf.CheckURL == "" {
 		return err
 	}
-	if _, _, err := h.where(ctx, w); err != nil {
+	if _, _, err := h.askPrimary(ctx, w); err != nil {
 		return fmt.Errorf("its check: %w", err)
 	}
 	return nil
 }
 
-// reach connects to the host of a URL, or to the proxy that leads there, as a
+// connect connects to the host of a URL, or to the proxy that leads there, as a
 // client would. Errors name the host and not the rest, which may be secret.
-func reach(ctx context.Context, raw string) error {
+func connect(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" {
 		return errors.New("the URL is malformed")

@@ -21,18 +21,18 @@ type hook struct {
 	poster notify.Poster
 }
 
-func (hook) concerns(wanted) bool { return true }
+func (hook) concerns(desiredTraffic) bool { return true }
 
-// order is the data of the CloudEvent.
-type order struct {
+// redirectEvent is the data of the CloudEvent.
+type redirectEvent struct {
 	Target   string     `json:"target"`
 	Topology string     `json:"topology"`
 	Primary  endpoint   `json:"primary"`
 	Stale    []endpoint `json:"stale"`
 }
 
-func (h hook) set(ctx context.Context, w wanted) error {
-	o := order{Target: w.target, Topology: w.topology, Primary: w.primary, Stale: append([]endpoint{}, w.stale...)}
+func (h hook) set(ctx context.Context, w desiredTraffic) error {
+	o := redirectEvent{Target: w.target, Topology: w.topology, Primary: w.primary, Stale: append([]endpoint{}, w.stale...)}
 	now := time.Now
 	if h.poster.Clock != nil {
 		now = h.poster.Clock
@@ -48,19 +48,19 @@ func (h hook) set(ctx context.Context, w wanted) error {
 
 // check asks the check URL, with the topology as a query parameter, whether the
 // traffic goes to the primary.
-func (h hook) check(ctx context.Context, w wanted) error {
+func (h hook) check(ctx context.Context, w desiredTraffic) error {
 	if h.conf.CheckURL == "" {
 		return errCannotAsk
 	}
-	host, told, err := h.where(ctx, w)
-	if err == nil && told != w.primary.Cluster {
-		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(told, h.key()), w.primary.Cluster)
+	host, answered, err := h.askPrimary(ctx, w)
+	if err == nil && answered != w.primary.Cluster {
+		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(answered, h.key()), w.primary.Cluster)
 	}
 	return err
 }
 
-// where asks the check URL which cluster the traffic goes to.
-func (h hook) where(ctx context.Context, w wanted) (host, told string, err error) {
+// askPrimary asks the check URL which cluster the traffic goes to.
+func (h hook) askPrimary(ctx context.Context, w desiredTraffic) (host, answered string, err error) {
 	u, err := url.Parse(h.conf.CheckURL)
 	if err != nil {
 		return "", "", errors.New("checkUrl is malformed")
