@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// outputKept is how much of a program's output is kept; the rest is read
+	// maxOutputKept is how much of a program's output is kept; the rest is read
 	// and thrown away, so that a talkative program does not block.
-	outputKept = 4 << 10
-	// outputShown is how much of it an error shows.
-	outputShown = 300
+	maxOutputKept = 4 << 10
+	// maxOutputShown is how much of it an error shows.
+	maxOutputShown = 300
 	// outputWait is how long the output of a program that has ended is waited
 	// for: a child that it left behind may hold it open.
 	outputWait = 250 * time.Millisecond
@@ -33,7 +33,7 @@ var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ"}
 // it exits; what it leaves running goes on, and exit code 0 is nil. When ctx ends
 // it is killed, and its children with it.
 func Run(ctx context.Context, argv, variables []string) error {
-	var out kept
+	var out outputPrefix
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = environment(variables)
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -45,11 +45,11 @@ func Run(ctx context.Context, argv, variables []string) error {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil: // it exited with 0 and left a child
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s was killed%s", argv[0], out.said())
+		return fmt.Errorf("%s was killed%s", argv[0], out.line())
 	case errors.As(err, &exit):
-		return fmt.Errorf("%s ended with %s%s", argv[0], exit.ProcessState, out.said())
+		return fmt.Errorf("%s ended with %s%s", argv[0], exit.ProcessState, out.line())
 	default:
-		return fmt.Errorf("start %s: %w%s", argv[0], err, out.said())
+		return fmt.Errorf("start %s: %w%s", argv[0], err, out.line())
 	}
 }
 
@@ -65,24 +65,24 @@ func environment(variables []string) []string {
 	return out
 }
 
-// kept keeps the beginning of what is written to it.
-type kept struct{ text []byte }
+// outputPrefix keeps the beginning of what is written to it.
+type outputPrefix struct{ text []byte }
 
-func (k *kept) Write(p []byte) (int, error) {
-	if room := outputKept - len(k.text); room > 0 {
+func (k *outputPrefix) Write(p []byte) (int, error) {
+	if room := maxOutputKept - len(k.text); room > 0 {
 		k.text = append(k.text, p[:min(room, len(p))]...)
 	}
 	return len(p), nil
 }
 
-// said is the beginning of the output on one line.
-func (k *kept) said() string {
+// line is the beginning of the output on one line.
+func (k *outputPrefix) line() string {
 	text := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(string(k.text), "?")), " "))
 	if len(text) == 0 {
 		return ""
 	}
-	if len(text) > outputShown {
-		text = append(text[:outputShown], '…')
+	if len(text) > maxOutputShown {
+		text = append(text[:maxOutputShown], '…')
 	}
 	return ": " + string(text)
 }

@@ -21,16 +21,16 @@ var interpreters = map[string]string{
 	"python": "BEIOSsuv", "python3": "BEIOSsuv", "perl": "Tw", "ruby": "w", "node": "",
 }
 
-// firstLine bounds what the kernel reads of a script's first line.
-const firstLine = 256
+// maxFirstLine bounds what the kernel reads of a script's first line.
+const maxFirstLine = 256
 
-// deepest is how many interpreters may run one another.
-const deepest = 4
+// maxInterpreters is how many interpreters may run one another.
+const maxInterpreters = 4
 
 // Usable says why a program could not be started, and starts nothing: whether it is
 // there, may be executed, and whether the interpreter of a script, and the script
 // that an interpreter is given, are there. What it would do is not known by that.
-func Usable(argv []string) error { return usable(argv, deepest) }
+func Usable(argv []string) error { return usable(argv, maxInterpreters) }
 
 func usable(argv []string, depth int) error {
 	if depth == 0 || len(argv) == 0 {
@@ -38,9 +38,9 @@ func usable(argv []string, depth int) error {
 	}
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
-		return fmt.Errorf("start %s: %w", argv[0], cause(err))
+		return fmt.Errorf("start %s: %w", argv[0], withoutName(err))
 	}
-	if err := runs(path, depth); err != nil {
+	if err := checkExecutable(path, depth); err != nil {
 		return err
 	}
 	name := filepath.Base(argv[0])
@@ -53,8 +53,8 @@ func usable(argv []string, depth int) error {
 	return nil
 }
 
-// cause takes the name of the program out of the error, which names it already.
-func cause(err error) error {
+// withoutName takes the name of the program out of the error, which names it already.
+func withoutName(err error) error {
 	var e *exec.Error
 	if errors.As(err, &e) {
 		return e.Err
@@ -62,18 +62,18 @@ func cause(err error) error {
 	return err
 }
 
-// runs looks at how a file begins: a script needs its interpreter, and a text
+// checkExecutable looks at how a file begins: a script needs its interpreter, and a text
 // without one is nothing that the system starts.
-func runs(path string, depth int) error {
+func checkExecutable(path string, depth int) error {
 	f, err := plainfile.Open(path)
 	if errors.Is(err, plainfile.ErrNotRegular) {
-		return fmt.Errorf("start %s: %w", path, bare(err))
+		return fmt.Errorf("start %s: %w", path, withoutPath(err))
 	}
 	if err != nil {
 		return nil //nolint:nilerr // it may be executed and not read
 	}
 	defer f.Close() //nolint:errcheck // only read
-	begin, _ := bufio.NewReaderSize(f, firstLine).Peek(firstLine)
+	begin, _ := bufio.NewReaderSize(f, maxFirstLine).Peek(maxFirstLine)
 	line, _, _ := strings.Cut(string(begin), "\n")
 	script := strings.HasPrefix(line, "#!")
 	interpreter, argument := interpreterOf(line)
@@ -86,7 +86,7 @@ func runs(path string, depth int) error {
 		return fmt.Errorf("start %s: its first line names no interpreter", path)
 	}
 	if _, err := os.Stat(interpreter); err != nil {
-		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, bare(err))
+		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, withoutPath(err))
 	}
 	if filepath.Base(interpreter) == "env" {
 		if interpreter = argument; strings.HasPrefix(argument, "-") {
@@ -95,12 +95,12 @@ func runs(path string, depth int) error {
 	}
 	found, err := exec.LookPath(interpreter)
 	if err != nil {
-		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, cause(err))
+		return fmt.Errorf("start %s: its interpreter %q: %w", path, interpreter, withoutName(err))
 	}
 	if depth == 1 {
 		return nil
 	}
-	return runs(found, depth-1)
+	return checkExecutable(found, depth-1)
 }
 
 // interpreterOf splits the first line of a script as the kernel does: all that
@@ -146,19 +146,19 @@ func scriptOf(args []string, letters string) error {
 	info, err := os.Stat(args[0])
 	switch {
 	case err != nil:
-		return fmt.Errorf("run %s: %w", args[0], bare(err))
+		return fmt.Errorf("run %s: %w", args[0], withoutPath(err))
 	case info.IsDir():
 		return fmt.Errorf("run %s: it is a folder", args[0])
 	}
 	f, err := plainfile.Open(args[0])
 	if err != nil {
-		return fmt.Errorf("run %s: %w", args[0], bare(err))
+		return fmt.Errorf("run %s: %w", args[0], withoutPath(err))
 	}
 	return f.Close()
 }
 
-// bare takes the path out of an error that names it already.
-func bare(err error) error {
+// withoutPath takes the path out of an error that names it already.
+func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		return e.Err
