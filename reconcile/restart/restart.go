@@ -26,15 +26,15 @@ type Cluster struct {
 
 const (
 	defaultTimeout = 2 * time.Minute
-	// most is how often one process restarts a cluster within span.
-	most = 2
-	span = time.Hour
-	// apart is how long a restart has to show what comes of it.
-	apart = 2 * time.Minute
+	// maxRestarts is how often one process restarts a cluster within span.
+	maxRestarts = 2
+	window      = time.Hour
+	// minInterval is how long a restart has to show what comes of it.
+	minInterval = 2 * time.Minute
 )
 
 // errTooOften is why a restart was not made: it was tried as often as is allowed.
-var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", most, plan.DurationText(span))
+var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", maxRestarts, plan.DurationText(window))
 
 // Restarter restarts clusters. Use [New]. It is safe for use by several
 // goroutines.
@@ -64,7 +64,7 @@ func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made
 	if !ok {
 		return false, fmt.Errorf("the configuration does not say how to restart %s (hint: add it to 'clusters' with restart.exec.command)", cluster)
 	}
-	if allowed, err := r.count(cluster); !allowed {
+	if allowed, err := r.allow(cluster); !allowed {
 		return false, err
 	}
 	timeout := c.Timeout
@@ -93,17 +93,17 @@ func (r *Restarter) clusterOf(cluster string) (Cluster, bool) {
 	return r.clusters[i], true
 }
 
-// count notes a restart, or says that there is none.
-func (r *Restarter) count(cluster string) (allowed bool, err error) {
+// allow notes a restart, or says that there is none.
+func (r *Restarter) allow(cluster string) (allowed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock()
-	made := slices.DeleteFunc(r.made[cluster], func(at time.Time) bool { return now.Sub(at) >= span })
+	made := slices.DeleteFunc(r.made[cluster], func(at time.Time) bool { return now.Sub(at) >= window })
 	r.made[cluster] = made
 	switch n := len(made); {
-	case n > 0 && now.Sub(made[n-1]) < apart:
+	case n > 0 && now.Sub(made[n-1]) < minInterval:
 		return false, nil
-	case n >= most:
+	case n >= maxRestarts:
 		return false, errTooOften
 	}
 	r.made[cluster] = append(made, now)
