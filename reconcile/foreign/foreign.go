@@ -80,19 +80,19 @@ func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	return said{err, Text(err.Error(), secrets...)}
+	return boundedError{err, Text(err.Error(), secrets...)}
 }
 
-type said struct {
+type boundedError struct {
 	error
 	text string
 }
 
 // Error returns the text.
-func (s said) Error() string { return s.text }
+func (s boundedError) Error() string { return s.text }
 
 // Unwrap lets errors.Is find what it is.
-func (s said) Unwrap() error { return s.error }
+func (s boundedError) Unwrap() error { return s.error }
 
 func longestFirst(forms []string) {
 	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
