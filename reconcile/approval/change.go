@@ -18,7 +18,7 @@ func (p Person) String() string {
 }
 
 // SameEmail says whether two people give the same e-mail, in whatever case.
-func (p Person) SameEmail(o Person) bool { return FoldEmail(p.Email) == FoldEmail(o.Email) }
+func (p Person) SameEmail(o Person) bool { return foldEmail(p.Email) == foldEmail(o.Email) }
 
 // SignatureKind says how an object is signed. The zero value is not at all.
 type SignatureKind string

@@ -57,7 +57,7 @@ func Elect(keys []Key, now time.Time, enough int, soon time.Duration) Electorate
 				out.Ending = append(out.Ending, Ending{l.ID, l.ValidBefore})
 			}
 			for _, email := range l.emails() {
-				out.Names = appendNew(out.Names, FoldEmail(email))
+				out.Names = appendNew(out.Names, foldEmail(email))
 				votes = append(votes, k.vote(email))
 			}
 		}
@@ -80,7 +80,7 @@ func (k Key) vote(email string) vote {
 // as.
 func (l AllowedLine) emails() []string {
 	return slices.DeleteFunc(slices.Clone(l.Patterns), func(p string) bool {
-		return slices.Contains(forges, FoldEmail(p)) || !AllowedLine{Patterns: []string{p}}.CanMatch()
+		return slices.Contains(forges, foldEmail(p)) || !AllowedLine{Patterns: []string{p}}.CanMatch()
 	})
 }
 

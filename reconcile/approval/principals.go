@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// FoldEmail lowers the ASCII letters of an e-mail, and only those: Unicode
+// foldEmail lowers the ASCII letters of an e-mail, and only those: Unicode
 // folding would make look-alikes equal (the Kelvin sign folds to k).
-func FoldEmail(s string) string {
+func foldEmail(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
 			return r + ('a' - 'A')
@@ -31,9 +31,9 @@ func IsWildcard(pattern string) bool {
 func MatchPatterns(name string, patterns []string) bool {
 	folded := make([]string, len(patterns))
 	for i, p := range patterns {
-		folded[i] = FoldEmail(p)
+		folded[i] = foldEmail(p)
 	}
-	return matchExact(FoldEmail(name), folded)
+	return matchExact(foldEmail(name), folded)
 }
 
 // namespace is the one that git signs in. Letters of namespaces compare as they are.

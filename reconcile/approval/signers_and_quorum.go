@@ -45,7 +45,7 @@ var forges = []string{"noreply@github.com", "noreply@gitlab.com"}
 // signed date and now.
 func (e *evaluation) checkSigner(v *vote) (string, string) {
 	s, by := v.carrier.Signature, v.claim.By
-	if slices.Contains(forges, FoldEmail(by.Email)) {
+	if slices.Contains(forges, foldEmail(by.Email)) {
 		return CodeSignerMismatch, fmt.Sprintf("%s is a forge, not a person: the approver signs with their own key", by.Email)
 	}
 	if s.Kind == SignatureNone {
@@ -98,7 +98,7 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 // those that the configuration gives to the key. Lines that don't apply now
 // tie a key to its owner all the same.
 func (v vote) belongsTo(email string) bool {
-	if FoldEmail(email) == FoldEmail(v.claim.By.Email) {
+	if foldEmail(email) == foldEmail(v.claim.By.Email) {
 		return true
 	}
 	return slices.ContainsFunc(v.carrier.Signature.Principals, func(l AllowedLine) bool {
@@ -128,7 +128,7 @@ func (l AllowedLine) sharesOwner(o AllowedLine) bool {
 		return false
 	}
 	return slices.ContainsFunc(l.Patterns, func(p string) bool {
-		return slices.ContainsFunc(o.Patterns, func(q string) bool { return FoldEmail(p) == FoldEmail(q) })
+		return slices.ContainsFunc(o.Patterns, func(q string) bool { return foldEmail(p) == foldEmail(q) })
 	})
 }
 

@@ -18,5 +18,5 @@
 // It does not parse topology files: the caller says which documents a blob
 // holds (KeysFunc). It does not decide whether an approval suffices: that is
 // approval.Evaluate. For the demo, the simulator and tests it can also make a
-// repository with signed commits and tags (Init).
+// repository with signed commits (Init).
 package gitsource

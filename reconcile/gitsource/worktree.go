@@ -24,7 +24,7 @@ import (
 )
 
 // Worktree is a repository on disk with its files checked out, to which
-// commits and tags are added without the git program.
+// commits are added without the git program.
 type Worktree struct {
 	dir  string
 	repo *git.Repository
@@ -83,35 +83,6 @@ func (w *Worktree) Commit(files map[string][]byte, message string, author, commi
 		return "", err
 	}
 	return id.String(), w.repo.Storer.SetReference(plumbing.NewHashReference(mainBranch, id))
-}
-
-// TagSigned puts an annotated tag on a commit; a nil signer leaves it
-// unsigned. The name is without refs/tags/.
-func (w *Worktree) TagSigned(name, commit, message string, tagger approval.Person, when time.Time, signer ssh.Signer) (string, error) {
-	ref := plumbing.NewTagReferenceName(name)
-	if err := ref.Validate(); err != nil {
-		return "", fmt.Errorf("tag %+q: %w", name, err)
-	}
-	if !plumbing.IsHash(commit) {
-		return "", fmt.Errorf("tag %+q: %+q is not a commit id", name, commit)
-	}
-	line, err := identLine(tagger, when)
-	if err != nil {
-		return "", err
-	}
-	payload := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger %s\n\n%s", commit, name, line, endLine(message))
-	if signer != nil {
-		armored, err := signPayload([]byte(payload), signer)
-		if err != nil {
-			return "", err
-		}
-		payload += armored
-	}
-	id, err := w.store(plumbing.TagObject, []byte(payload))
-	if err != nil {
-		return "", err
-	}
-	return id.String(), w.repo.Storer.SetReference(plumbing.NewHashReference(ref, id))
 }
 
 // stage writes files and puts them into the index.

@@ -78,19 +78,6 @@ var latestCases = map[string]func(*testing.T, *fixture){
 			t.Fatal(err)
 		}
 	},
-	"known collections are the last ones seen": func(t *testing.T, f *fixture) {
-		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", Names: []string{"db/y", "db/x"}, At: start}))
-		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", Names: []string{"db/x", "db/y"}, At: start.Add(time.Hour)}))
-		got, ok := f.read().Collections("orders")
-		same(t, ok, true)
-		same(t, got, Collections{Topology: "orders", Names: []string{"db/x", "db/y"}, At: start})
-		must(t, f.RecordCollections(t.Context(), Collections{Topology: "orders", At: start.Add(time.Hour)}))
-		got, ok = f.read().Collections("orders")
-		same(t, ok, true)
-		same(t, got, Collections{Topology: "orders", At: start.Add(time.Hour)})
-		_, ok = f.read().Collections("users")
-		same(t, ok, false)
-	},
 	"the sweep of a large fleet is stored": func(t *testing.T, f *fixture) {
 		var sweep []plan.ProgressRecord
 		for i := range 3*maxBatch + 1 {

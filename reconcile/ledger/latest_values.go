@@ -19,9 +19,8 @@ import (
 // daemon writes all the time. Each carries its hash, and the head one over
 // all of them, so that none can be edited or taken out unseen.
 const (
-	latestProgress    = "progress/"    // by cluster
-	latestGitHead     = "git/"         // by url and ref
-	latestCollections = "collections/" // by topology
+	latestProgress = "progress/" // by cluster
+	latestGitHead  = "git/"      // by url and ref
 )
 
 // maxBatch bounds what one transaction replaces, for backends that bound it.
@@ -40,25 +39,11 @@ type GitHead struct {
 	At     time.Time // when it was seen
 }
 
-// Collections are the collections, as database/name, that a topology's
-// primary was last seen to hold (contract.md §7, COLLECTIONS_MISSING).
-type Collections struct {
-	Topology string
-	Names    []string
-	At       time.Time // when they were seen
-}
-
 type gitHeadWire struct {
 	URL    string    `json:"url"`
 	Ref    string    `json:"ref"`
 	Commit string    `json:"commit"`
 	At     time.Time `json:"at"`
-}
-
-type collectionsWire struct {
-	Topology string    `json:"topology"`
-	Names    []string  `json:"names,omitempty"`
-	At       time.Time `json:"at"`
 }
 
 // RecordProgress replaces the progress of those standbys. It is not chained:
@@ -94,19 +79,6 @@ func (l *Ledger) RecordGitHead(ctx context.Context, h GitHead) error {
 	})
 }
 
-// RecordCollections replaces the known collections of a topology. The same
-// names are not written again.
-func (l *Ledger) RecordCollections(ctx context.Context, c Collections) error {
-	if c.Topology == "" {
-		return fmt.Errorf("%w: collections need a topology", ErrTransition)
-	}
-	c.At, c.Names = wallTime(c.At), slices.Sorted(slices.Values(c.Names))
-	return l.replace(ctx, latestCollections+c.Topology, collectionsWire(c), func(s Snapshot) bool {
-		known, ok := s.Collections(c.Topology)
-		return ok && slices.Equal(known.Names, c.Names)
-	})
-}
-
 // replace writes one latest value unless the same stands already.
 func (l *Ledger) replace(ctx context.Context, key string, wire any, stands func(Snapshot) bool) error {
 	before, err := l.Read(ctx)
@@ -122,15 +94,14 @@ func (l *Ledger) replace(ctx context.Context, key string, wire any, stands func(
 
 // latest are the decoded values beside the chain.
 type latest struct {
-	progress    []plan.ProgressRecord  // by cluster
-	heads       map[string]GitHead     // by gitKey
-	collections map[string]Collections // by topology
+	progress []plan.ProgressRecord // by cluster
+	heads    map[string]GitHead    // by gitKey
 }
 
 // decode reads the stored values, of which only what is new is parsed.
 func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
 	c.forget(stored)
-	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}, collections: map[string]Collections{}}
+	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}}
 	for _, key := range c.sorted(stored) {
 		v := c.lookup(key, stored[key])
 		if v.content == nil {
@@ -151,12 +122,10 @@ func (t *latest) add(key string, content any) {
 		t.progress = append(t.progress, v)
 	case GitHead:
 		t.heads[key] = v
-	case Collections:
-		t.collections[v.Topology] = v
 	}
 }
 
-// decodeValue reads one stored value: a plan.ProgressRecord, GitHead or Collections.
+// decodeValue reads one stored value: a plan.ProgressRecord or a GitHead.
 func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
 	if !ok || hashOf(body) != hash {
@@ -169,10 +138,6 @@ func decodeValue(key string, stored []byte) (any, error) {
 		var w gitHeadWire
 		err := decodeStrict(body, &w)
 		return GitHead(w), err
-	case latestCollections:
-		var w collectionsWire
-		err := decodeStrict(body, &w)
-		return Collections(w), err
 	}
 	return nil, errors.New("values of this sort are not known")
 }

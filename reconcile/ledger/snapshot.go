@@ -134,13 +134,6 @@ func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 	return h, ok
 }
 
-// Collections are those last seen on a topology's primary; false: none were
-// ever recorded.
-func (s Snapshot) Collections(topology string) (Collections, bool) {
-	c, ok := s.latest.collections[topology]
-	return c, ok
-}
-
 // History lists the records of a topology, oldest first; of all, for "".
 func (s Snapshot) History(topology string) []Record {
 	var out []Record

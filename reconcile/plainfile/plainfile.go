@@ -86,16 +86,6 @@ func ReadOrPipe(path string) ([]byte, error) {
 	return data, err //nolint:wrapcheck // it names the file
 }
 
-// Write is os.WriteFile for a regular file, or one that it makes.
-func Write(path string, data []byte, mode fs.FileMode) error {
-	f, err := OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
-}
-
 func notRegular(path string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is %s, %w (hint: put a regular file there, or a link to one)", kind(info.Mode()), ErrNotRegular)}
 }
