@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Accepted is what Accept did.
+// Accepted is the result of Accept.
 type Accepted struct {
-	Records int    // that stand, the acceptance included
-	MovedTo string // where a file that cannot be read was moved to; empty: none was
-	Why     string // what spoke against the ledger; empty: nothing
+	Records int    // number of records in the ledger, with the acceptance
+	MovedTo string // new path of the unreadable ledger file; empty: no file was moved
+	Why     string // why the ledger was refused before; empty: it was not
 }
 
-// Accept takes the ledger as it stands for the newest there is, or begins a new one
-// where it is lost or cannot be read. What was approved before now may have been used
-// and recorded in what is lost: it does not count any more.
+// Accept declares the ledger as it is now to be the newest copy. It starts a new ledger
+// if the old one is lost or unreadable. Approvals signed before this moment no longer
+// count: the lost records may say that they were used.
 func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 	out := Accepted{}
 	_, against := l.Read(ctx)
@@ -29,7 +29,7 @@ func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 		return out, against
 	}
 	err := l.accept(ctx, out.Why)
-	if errors.As(err, &corrupt) { // it cannot be read, whatever was noted of it
+	if errors.As(err, &corrupt) { // unreadable, with and without the notes
 		if out.MovedTo, err = l.store.setAside("damaged-" + l.clock().UTC().Format("20060102T150405.000Z")); err != nil {
 			return out, fmt.Errorf("move the damaged ledger away: %w", err)
 		}
@@ -43,30 +43,30 @@ func (l *Ledger) Accept(ctx context.Context) (Accepted, error) {
 	return out, err
 }
 
-// Proof says what tells that this copy is the newest that was written, in words, and
-// whether all of it is there.
-func (s Snapshot) Proof() (text string, whole bool) {
+// Proof describes what shows that this copy of the ledger is the newest one. complete
+// is false if one of the notes of the newest record is missing.
+func (s Snapshot) Proof() (text string, complete bool) {
 	newest, n := lastRecord(s.chain, nil), s.noted
 	switch {
 	case newest.seq == 0:
 		return "it holds no record yet", true
 	case n.unproven(s.chain):
-		return "no file beside it names its newest record: the next run that may write takes it as it is, and what was approved before counts no more", false
+		return "no note next to the ledger names its newest record: the next run that may write accepts the ledger as it is, and approvals given before no longer count", false
 	case n.alwaysKept && n.complete(newest):
-		return "two files beside it name its newest record", true
+		return "two notes next to the ledger name its newest record", true
 	case n.alwaysKept && len(n.missing) > 0:
-		return "of the two files beside it that name its newest record, one is missing or damaged (" + strings.Join(n.missing, ", ") + "): the next run that may write makes it", false
+		return "one of the two notes next to the ledger is missing or damaged (" + strings.Join(n.missing, ", ") + "): the next run that may write restores it", false
 	case n.alwaysKept:
-		return "the files beside it name a record before its newest: the next run that may write makes them good", false
+		return "the notes next to the ledger name an earlier record than its newest: the next run that may write corrects them", false
 	case len(n.missing) == 0 && len(n.notes) > 0:
-		return "a file of this machine names its newest record", true
+		return "a note on this machine names its newest record", true
 	case len(n.missing) > 0:
-		return n.missing[0] + ", which is to name its newest record, is not there yet: the next record that this machine writes makes it", false
+		return "the note of its newest record, " + n.missing[0] + ", does not exist yet: this machine creates it with the next record that it writes", false
 	}
-	return "no file of this machine names its newest record (git.cacheDir is not set): that old data was put back is found out by processes that go on meanwhile, and where the data lies in another etcd cluster", true
+	return "no note on this machine names its newest record (git.cacheDir is not set): restored old data is detected only by a process that keeps running, or if another etcd cluster holds it", true
 }
 
-// accept records that the ledger is taken as it is, whatever was noted of it.
+// accept records the acceptance. It ignores the notes of the newest record.
 func (l *Ledger) accept(ctx context.Context, why string) error {
 	err := l.store.commit(ctx, nil, func(im image) (change, error) {
 		im.noted, im.version = nil, 0
@@ -76,20 +76,20 @@ func (l *Ledger) accept(ctx context.Context, why string) error {
 	return err
 }
 
-// acceptUnproven takes a ledger as it is beside which nothing tells whether it is the
-// newest, unless somebody wrote meanwhile who knew it.
+// acceptUnproven accepts a ledger for which no note exists. It does nothing if another
+// process has written a note in the meantime.
 func (l *Ledger) acceptUnproven(ctx context.Context) error {
 	err := l.store.commit(ctx, nil, func(im image) (change, error) {
 		if !im.noted().unproven(im.chain) {
 			return l.nextChange(im, nil, bornRule)
 		}
-		return l.nextChange(im, nil, acceptRule("nothing beside it told whether it is the newest copy"))
+		return l.nextChange(im, nil, acceptRule("no note showed whether it is the newest copy"))
 	})
 	l.verified.forget()
 	return err
 }
 
-// forget has the next reading compare with what is noted.
+// forget makes the next read verify the ledger and compare it with the notes.
 func (v *verified) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()

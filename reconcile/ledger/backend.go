@@ -11,22 +11,23 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// image is all that a backend holds, as bytes.
+// image is the whole content of a backend, as bytes.
 type image struct {
 	format string            // empty: the ledger does not exist
-	head   string            // headOf what was written last
+	head   string            // headOf the last write
 	chain  []sealed          // in order
 	latest map[string][]byte // by key, see latest_values.go
-	// version is another one in this process whenever the content is; 0: the
-	// backend cannot tell. Nothing in an image is changed once it was handed out.
+	// version changes in this process whenever the content changes; 0: not known. An
+	// image is not modified after it was returned.
 	version uint64
-	// noteSet is what stood outside of the ledger before it was read; nil: it is not asked.
+	// noted returns the notes as they were before the ledger was read; nil: no notes
+	// are compared.
 	noted func() noteSet
-	// whole: this process made it from one that it verified, and made its head.
+	// whole: this process derived the image and its head from a verified image.
 	whole bool
 }
 
-// with is the image after a change.
+// with returns the image after a change.
 func (im image) with(c change) image {
 	out := image{format: c.format, head: c.head, chain: append(im.chain, c.append...), latest: im.latest, whole: true}
 	if len(c.latest) > 0 {
@@ -36,59 +37,59 @@ func (im image) with(c change) image {
 	return out
 }
 
-// change is what one transaction writes.
+// change is the content that one transaction writes.
 type change struct {
 	format string
 	head   string
 	append []sealed
-	latest map[string][]byte // replacing; nil: taken out
+	latest map[string][]byte // new values by key; a nil value deletes the key
 }
 
-// empty says whether there is nothing to write.
+// empty reports whether there is nothing to write.
 func (c change) empty(im image) bool {
 	return len(c.append) == 0 && len(c.latest) == 0 && c.format == im.format
 }
 
-// backend keeps the bytes and the locks; the meaning of both is Ledger's.
+// backend stores the bytes and provides the locks. Ledger gives them their meaning.
 type backend interface {
 	kind() plan.LedgerKind
-	// name says where the ledger is, for errors.
+	// name returns the location of the ledger, for errors.
 	name() string
-	// load reads everything at one moment. A ledger that does not exist is empty.
+	// load reads a consistent image. A ledger that does not exist is empty.
 	load(ctx context.Context) (image, error)
-	// commit writes what fn returns, all or nothing and durably, provided that
-	// g (if not nil) still holds its lock in that same transaction. fn may run
-	// more than once.
+	// commit writes the result of fn atomically and durably. If g is not nil, its lock
+	// must still be held within the transaction. fn may run more than once.
 	commit(ctx context.Context, g guard, fn func(image) (change, error)) error
-	// restoreHint is what to do about a ledger that is not the newest.
+	// restoreHint returns the remedy for a ledger that is not the newest copy.
 	restoreHint() string
-	// reportSoundness hears whether an image was found sound, and its newest record.
+	// reportSoundness is called with the result of each verification, and with the
+	// newest record of a sound image.
 	reportSoundness(newest sealed, sound bool)
-	// setAside moves a ledger that cannot be read out of the way, and says whereto.
+	// setAside moves an unreadable ledger away and returns its new path.
 	setAside(suffix string) (string, error)
-	// lock takes the lock of a topology, waiting no longer than wait.
+	// lock takes the lock of a topology. It waits for wait at most.
 	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
-	// campaign waits until ctx ends to be the one that leads.
+	// campaign waits for the leadership until ctx ends.
 	campaign(ctx context.Context, h Holder) (guard, error)
-	// leader says who leads; false: nobody.
+	// leader returns the holder of the leadership; false: there is none.
 	leader(ctx context.Context) (Holder, bool, error)
-	// writable does what a writer needs, and writes nothing.
+	// writable checks what a writer needs. It writes nothing to the ledger.
 	writable(ctx context.Context, topologies []string) (Tried, error)
 	close() error
 }
 
 // guard is a held lock.
 type guard interface {
-	// lost is closed once the lock may be another's.
+	// lost is closed as soon as another process may hold the lock.
 	lost() <-chan struct{}
-	// until is when the lock is no longer surely ours, by the monotonic clock;
-	// zero: it does not run out.
+	// until returns when another process may get the lock, by the monotonic clock;
+	// zero: the lock does not expire.
 	until() time.Time
 	release(ctx context.Context) error
 }
 
-// headOf names the last record and all of the latest values, which the chain
-// alone cannot: a chain whose end is cut off is still a chain.
+// headOf returns number and hash of the last record, and a hash over all latest
+// values. It reveals records cut off at the end, which leave a valid chain.
 func headOf(chain []sealed, latest map[string][]byte) string {
 	return headOfFormat1(chain) + " " + hashLatest(latest, sortedKeys(latest), func(key string) string { return hashOf(latest[key]) })
 }
@@ -101,7 +102,7 @@ func headOfFormat1(chain []sealed) string {
 	return fmt.Sprintf("%d %s", last.seq, last.hash)
 }
 
-// checkHead compares what stands with what was written last.
+// checkHead compares the image with the head of the last write.
 func checkHead(im image, sum func(map[string][]byte) string) error {
 	records := headOfFormat1(im.chain)
 	switch {
@@ -119,11 +120,11 @@ func unseal(seq uint64, raw []byte) (sealed, bool) {
 	return sealed{seq: seq, hash: hash, raw: body}, ok
 }
 
-// stored is the form that unseal reads.
+// stored returns the bytes that unseal reads.
 func (s sealed) stored() []byte { return append([]byte(s.hash+"\n"), s.raw...) }
 
-// write runs rules against the ledger in one transaction. Each of them sees
-// what stood before all of them.
+// write applies rules in one transaction. Each rule sees the state before the
+// transaction.
 func (l *Ledger) write(ctx context.Context, g guard, rules ...rule) error {
 	return l.store.commit(ctx, g, func(im image) (change, error) { return l.nextChange(im, nil, rules...) })
 }
@@ -133,8 +134,8 @@ func (l *Ledger) writeLatest(ctx context.Context, latest map[string][]byte) erro
 	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.nextChange(im, latest, bornRule) })
 }
 
-// nextChange verifies what stands, asks the rules, and chains their records. The birth
-// goes before the first record of all.
+// nextChange verifies the image, applies the rules and seals their records. The record
+// of the birth precedes the first one.
 func (l *Ledger) nextChange(im image, latest map[string][]byte, rules ...rule) (change, error) {
 	im, moved, err := upgrade(im)
 	if err != nil {
@@ -180,9 +181,9 @@ func (l *Ledger) appendRecords(im image, todo []entry, latest map[string][]byte)
 	return c, nil
 }
 
-// replay verifies and adds up the records, naming the ledger in what it finds.
-// The state is use's only while it runs. On a fault it returns the records
-// that stand before it.
+// replay verifies the records, computes their state and passes it to use, which must
+// not keep it. Its errors name the ledger. On damage it returns the records before the
+// damaged one.
 func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 	v := &l.verified
 	v.mu.Lock()
@@ -210,8 +211,8 @@ func (l *Ledger) replay(im image, use func(*state) error) ([]entry, error) {
 	return v.entries, use(s)
 }
 
-// checkNotes refuses a sound image that is not the newest that was written, as far as
-// what was noted outside of it tells. The caller holds verified.
+// checkNotes refuses a sound image if the notes show that it is not the newest one.
+// The caller holds the mutex of verified.
 func (l *Ledger) checkNotes(im image) error {
 	if im.noted == nil {
 		return nil
@@ -226,7 +227,7 @@ func (l *Ledger) checkNotes(im image) error {
 	return nil
 }
 
-// contextError says why nothing is read or written any more; nil: go on.
+// contextError returns why ctx ended; nil: it has not ended.
 func contextError(ctx context.Context) error {
 	err, why := ctx.Err(), context.Cause(ctx)
 	switch {
@@ -239,7 +240,7 @@ func contextError(ctx context.Context) error {
 	}
 }
 
-// withPath puts the ledger's place into errors that have one.
+// withPath sets the location of the ledger in errors that hold one.
 func (l *Ledger) withPath(err error) error {
 	var damaged *CorruptError
 	var format *FormatError

@@ -4,8 +4,8 @@ package ledger
 
 import "math"
 
-// freeSpace: it is not known.
+// freeSpace returns false: the free space is not known.
 func freeSpace(string) (uint64, bool) { return 0, false }
 
-// fileSizeLimit: it is not known.
+// fileSizeLimit returns no limit, since it is not known.
 func fileSizeLimit() uint64 { return math.MaxUint64 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// freeSpace is what an ordinary user may still write to the disk of a folder.
+// freeSpace returns the bytes that an ordinary user may write to the disk of a folder.
 func freeSpace(folder string) (uint64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(folder, &s); err != nil {
@@ -16,7 +16,7 @@ func freeSpace(folder string) (uint64, bool) {
 	return s.Bavail * uint64(s.Bsize), true //nolint:gosec // a block size is not negative
 }
 
-// fileSizeLimit is how large a file this process may make.
+// fileSizeLimit returns the largest file size in bytes that this process may write.
 func fileSizeLimit() uint64 {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {

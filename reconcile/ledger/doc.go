@@ -1,31 +1,28 @@
-// Package ledger is the durable memory of reconcile: what was intended, which
-// approvals were spent on it, which clusters became stale by it, what came of
-// it, and how far each standby had replicated when last seen.
+// Package ledger is the durable memory of reconcile. It stores the intents, the
+// approvals that they spent, the clusters that they made stale, their results, and
+// the last known replication progress of each standby.
 //
-// Records are only ever appended. Each names the hash of the one before, and
-// the whole chain is verified whenever the ledger is opened: a record that is
-// torn, edited or missing is a CorruptError, never skipped. What the planner
-// is told (Memory) is computed from the records alone, so there is nothing
-// that could contradict them. Beside the chain stand values of which only the
-// newest matters, since a chain of all sweeps would only grow: replication
-// progress, where Git refs were, known collections. The head carries one hash
-// over all of them.
+// Records are only appended. Each record holds the hash of its predecessor, and the
+// whole chain is verified whenever the ledger is opened. A torn, edited or missing
+// record is a CorruptError; it is never skipped. The planner's input (Memory) is
+// computed from the records alone, so nothing can contradict them. Values of which
+// only the newest matters are kept outside the chain, which would grow with every
+// sweep otherwise: replication progress and the positions of Git refs. The head holds
+// one hash over all of these values.
 //
-// An approval is spent for its topology and generation, and by the hash of
-// its signed payload, in the same transaction as the intent that it is spent
-// on (contract.md §4). Generations, stale marks and spent approvals are
-// never forgotten. Only Reverse takes an intent back, and it stays readable in
-// the history.
+// An approval is spent in the transaction that writes its intent (contract.md §4).
+// It is identified by topology and generation, and by the hash of its signed payload.
+// Generations, stale marks and spent approvals are never deleted. Only Reverse undoes
+// an intent, and the intent stays in the history.
 //
-// The right to act on a topology is a Lock, apart from the transactions:
-// readers never need one, and a transaction never outlives the call that made
-// it. Embedded keeps a bbolt file, opened for one transaction at a time, and a
-// flock'd file for each topology beside it; it serves one machine and needs a
-// local file system. Etcd serves several: a lock is a key with a lease, and its
-// fencing token goes with every write. Both pass one conformance suite.
-// docs/ledger.md describes what is stored.
+// A Lock is the right to act on a topology. It is separate from transactions: readers
+// need no lock, and a transaction ends with the call that started it. Embedded keeps a
+// bbolt file, opened for one transaction at a time, and one flock'd file for each
+// topology; it serves one machine and needs a local file system. Etcd serves several
+// machines: a lock is a key with a lease, and every write carries its fencing token.
+// Both pass one conformance suite. docs/ledger.md describes the stored format.
 //
-// The package does not decide what is approved, and it does not call a
-// cluster. It stores no tokens: its types have no place for one, and texts are
-// stored as they are given, so the giver scrubs them.
+// The package decides no approval and calls no cluster. It stores no token: its types
+// have no field for one, and the caller removes secrets from texts before it passes
+// them.
 package ledger

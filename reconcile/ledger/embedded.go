@@ -22,24 +22,24 @@ const (
 )
 
 // embedded keeps the ledger in a bbolt file. The file is open only within a
-// transaction, so a daemon and a command share it; bbolt's own file lock
-// orders them. Goroutines of one process take turns before it: they would
-// find that lock held, and it is only tried again every 50 ms.
+// transaction, so a daemon and a command can share it; bbolt's own file lock
+// orders them. Goroutines of one process take turns first, because bbolt retries
+// a held file lock only every 50 ms.
 type embedded struct {
 	path   string
 	busy   time.Duration
-	turn   chan struct{} // whoever has put one in may open the file
-	cached cachedImage   // of whose turn it is
+	turn   chan struct{} // holds one element while a goroutine may open the file
+	cached cachedImage   // owned by the goroutine whose turn it is
 
-	unsound atomic.Bool // what is kept was not found sound
+	unsound atomic.Bool // the cached image failed its last verification
 }
 
 // errUnchanged ends a transaction that has nothing to write.
 var errUnchanged = errors.New("nothing to write")
 
-// Embedded is the ledger in the file at path. Nothing is touched until it is
-// used; the first write makes the file, readable by its owner only. Symbolic links
-// are followed here, so that one file has one set of locks, whatever name it is given.
+// Embedded returns the ledger in the file at path. The first write creates the file,
+// readable by its owner only. Symbolic links are resolved here, so that one file has
+// one set of locks under all its names.
 func Embedded(path string, o Options) (*Ledger, error) {
 	if path == "" {
 		return nil, errors.New("the ledger needs a path")
@@ -55,9 +55,9 @@ func Embedded(path string, o Options) (*Ledger, error) {
 	return newLedger(&embedded{path: resolveLinks(absolute, maxLinks), busy: busy, turn: make(chan struct{}, 1)}, o), nil
 }
 
-// resolveLinks is a path with every symbolic link in it followed, also where the
-// file, a folder above it or the target of a link is still to be made. A path that
-// cannot be followed stays as it is: whoever opens it is told why.
+// resolveLinks resolves every symbolic link in a path. The file, its folders and the
+// target of a link need not exist. It returns a path that it cannot resolve unchanged;
+// opening that path gives the error.
 func resolveLinks(path string, links int) string {
 	resolved, err := filepath.EvalSymlinks(path)
 	if err == nil {
@@ -88,7 +88,7 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 	if im, ok, err := b.unchanged(ctx); err != nil || ok && !b.unsound.Load() {
 		return im, err
 	}
-	before := b.noted() // what is written meanwhile is not missed
+	before := b.noted() // read first, so that a later write cannot contradict it
 	im.noted = before.get
 	absent, err := b.absent()
 	if absent || err != nil {
@@ -104,8 +104,8 @@ func (b *embedded) load(ctx context.Context) (im image, err error) {
 	return im, err
 }
 
-// absent says whether there is no file, or an empty one, whose maker was killed before
-// the first write.
+// absent reports whether the file does not exist or is empty. It is empty if its
+// creator was killed before the first write.
 func (b *embedded) absent() (bool, error) {
 	info, err := os.Stat(b.path)
 	switch {
@@ -121,13 +121,13 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
 		return fmt.Errorf("make ledger directory: %w", err)
 	}
-	noted := b.noted() // before it is looked for: another process may make it just now
+	noted := b.noted() // read before the file: another process may create it now
 	absent, err := b.absent()
 	if err != nil {
 		return err
 	}
 	if absent {
-		if _, err := fn(image{noted: noted.get}); err != nil { // nothing is made where one is missing
+		if _, err := fn(image{noted: noted.get}); err != nil { // refuse before a file is created in place of a lost one
 			return err
 		}
 		if err := b.create(ctx); err != nil {
@@ -162,7 +162,7 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		switch {
 		case err == nil:
 			b.cached.update(before, c, number, file)
-			_ = b.note(lastRecord(before.chain, c.append)) // the record is written; the next one makes the note good
+			_ = b.note(lastRecord(before.chain, c.append)) // the record is written; the next write corrects the note
 		case !errors.Is(err, errUnchanged):
 			b.cached = cachedImage{version: b.cached.version}
 		default:

@@ -18,8 +18,8 @@ var (
 	keyHead        = []byte("head")
 )
 
-// writeChange adds to the buckets, making them with the first record. What was
-// latest in format 1 is in c again.
+// writeChange writes a change, and creates the buckets with the first record. For a
+// ledger of format 1, c also holds its latest values.
 func writeChange(tx *bbolt.Tx, before string, c change) error {
 	var buckets [3]*bbolt.Bucket
 	for i, name := range [][]byte{bucketMeta, bucketRecords, bucketLatest} {
@@ -51,8 +51,8 @@ func writeChange(tx *bbolt.Tx, before string, c change) error {
 	return nil
 }
 
-// putRecord appends. It never replaces: a record that stands already means
-// that the caller read another ledger than it writes.
+// putRecord appends a record and never replaces one. If the record exists, the caller
+// read another ledger than it writes.
 func putRecord(records *bbolt.Bucket, s sealed) error {
 	key := binary.BigEndian.AppendUint64(nil, s.seq)
 	if records.Get(key) != nil {
@@ -79,8 +79,8 @@ func putLatest(bucket *bbolt.Bucket, values map[string][]byte) error {
 	return nil
 }
 
-// syncDirectory makes the file's name as durable as its content: bbolt syncs
-// the file only, and a new one could be gone after a power cut.
+// syncDirectory makes the name of a new file durable. bbolt syncs only the content, so
+// the file could be missing after a power cut.
 func syncDirectory(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -93,8 +93,8 @@ func syncDirectory(dir string) error {
 	return nil
 }
 
-// readImage copies everything out of the transaction: bbolt's bytes are gone
-// after it. Buckets are missing only until the first commit.
+// readImage copies everything out of the transaction, since bbolt's bytes are invalid
+// after it. Buckets are missing only before the first commit.
 func readImage(tx *bbolt.Tx) (image, error) {
 	meta, records, latest := tx.Bucket(bucketMeta), tx.Bucket(bucketRecords), tx.Bucket(bucketLatest)
 	if meta == nil && records == nil && latest == nil && !committed(tx) {
@@ -129,8 +129,8 @@ func readImage(tx *bbolt.Tx) (image, error) {
 	return im, err
 }
 
-// committed says whether anything was written since bbolt made the file,
-// which is transaction 1 (go.etcd.io/bbolt db.go: init).
+// committed reports whether a transaction wrote after bbolt created the file, which
+// counts as transaction 1 (go.etcd.io/bbolt db.go: init).
 func committed(tx *bbolt.Tx) bool {
 	last := tx.ID()
 	if tx.Writable() {

@@ -9,19 +9,19 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// cachedImage is what the file held when it was read or written last. It stands for
-// the file as long as nobody wrote: bbolt counts transactions, and the file's
-// identity, size and time of change tell an edit that was none. The caller
-// holds bbolt's lock on the file, so nobody is writing.
+// cachedImage is the content of the file after the last read or write. It is valid
+// until another transaction: bbolt counts them. Identity, size and modification time
+// of the file reveal an edit without bbolt. The caller holds bbolt's lock on the file,
+// so no other process writes.
 type cachedImage struct {
 	image     image
-	number    int // of the last transaction that wrote
+	number    int // number of the last writing transaction
 	file      os.FileInfo
-	version   uint64 // of the image that was made last
-	notedHash string // hash of the record that was noted beside the file last
+	version   uint64 // of the last image
+	notedHash string // hash of the record that the notes name
 }
 
-// read returns what the file holds.
+// read returns the content of the file.
 func (k *cachedImage) read(tx *bbolt.Tx, file *os.File) (image, error) {
 	number := tx.ID()
 	if tx.Writable() {
@@ -42,10 +42,9 @@ func (k *cachedImage) read(tx *bbolt.Tx, file *os.File) (image, error) {
 	return im, nil
 }
 
-// unchanged returns the image that is kept while the file is as it was read or
-// written last. It takes no lock on the file and maps nothing: a transaction of
-// another process counts from when its meta page is written, and until then the
-// one before it stands. Whatever is not plain is for the whole reading.
+// unchanged returns the cached image if the file did not change since. It takes no
+// lock and maps nothing: a transaction of another process takes effect when its meta
+// page is written. ok is false in every doubtful case; the caller then reads the file.
 func (b *embedded) unchanged(ctx context.Context) (im image, ok bool, err error) {
 	leave, err := b.takeTurn(ctx)
 	if err != nil {
@@ -57,22 +56,22 @@ func (b *embedded) unchanged(ctx context.Context) (im image, ok bool, err error)
 	}
 	file, err := plainfile.Open(b.path)
 	if err != nil {
-		return image{}, false, nil //nolint:nilerr // the whole reading tells
+		return image{}, false, nil //nolint:nilerr // the full read reports it
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	info, err := file.Stat()
 	number, whole := lastTransaction(file)
 	if err != nil || !whole || number != uint64(b.cached.number) || !b.cached.matches(info) { //nolint:gosec // it is not negative
-		return image{}, false, nil //nolint:nilerr // the whole reading tells
+		return image{}, false, nil //nolint:nilerr // the full read reports it
 	}
 	return b.cached.image, true, nil
 }
 
-// update takes over what a transaction of this process changed.
+// update applies a transaction of this process to the cached image.
 func (k *cachedImage) update(before image, c change, number int, file *os.File) {
 	info, err := file.Stat()
 	if err != nil {
-		info = nil // the next one reads
+		info = nil // makes the next transaction read the file
 	}
 	k.version++
 	k.image = before.with(c)
@@ -80,8 +79,7 @@ func (k *cachedImage) update(before image, c change, number int, file *os.File) 
 	k.number, k.file = number, info
 }
 
-// matches says whether a file is the one that was read or written last, and
-// nobody changed it since.
+// matches reports whether info describes the cached file, unchanged.
 func (k *cachedImage) matches(info os.FileInfo) bool {
 	return k.file != nil && os.SameFile(k.file, info) && k.file.Size() == info.Size() && k.file.ModTime().Equal(info.ModTime())
 }

@@ -24,12 +24,11 @@ const (
 // last transaction, and with it an approval that was spent. A meta is smaller
 // than a disk sector, so a power cut does not leave half of one.
 //
-// It also refuses a file that ends before the last page in use: bbolt maps
-// whole pages, so what is cut off reads as zeros, and a page of zeros as one
-// without entries. What the pages lead to is for checkPages, unless the file is
-// one that was checked or written here last.
+// It also refuses a file that ends before the last page in use: bbolt maps whole
+// pages, so missing bytes read as zeros, and a page of zeros as a page without entries.
+// checkPages checks the tree below, unless this process checked or wrote the file last.
 //
-// The caller holds bbolt's lock on the file, so nobody is writing.
+// The caller holds bbolt's lock on the file, so no other process writes.
 func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
 	first, ok := readMeta(f, 0)
 	if !ok {
@@ -61,8 +60,8 @@ func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
 	return nil
 }
 
-// lastTransaction is the number of the one that wrote last; false: a meta page is
-// damaged, or being written.
+// lastTransaction returns the number of the last writing transaction; false: a meta
+// page is damaged, or is being written.
 func lastTransaction(f io.ReaderAt) (uint64, bool) {
 	first, ok := readMeta(f, 0)
 	if !ok {
@@ -108,12 +107,12 @@ type pages struct {
 	seen map[uint64]bool
 }
 
-// checkPages refuses a file whose pages lead in a circle, twice to the same
-// place, or out of their page. bbolt follows whatever stands there: a branch
-// that leads to itself is walked until the memory ends, which nothing can
-// recover from, and a wrong list of free pages has it write over records.
+// checkPages refuses a file with a cycle of pages, with a page that is reached twice,
+// or with an element that leaves its page. bbolt trusts the file: it follows a cycle
+// until memory is exhausted, which no caller can recover from, and with a wrong list of
+// free pages it overwrites records.
 //
-// The caller holds bbolt's lock on the file, so nobody is writing.
+// The caller holds bbolt's lock on the file, so no other process writes.
 func checkPages(f io.ReaderAt, meta [metaSize]byte) error {
 	p := pages{
 		file: f, size: uint64(binary.NativeEndian.Uint32(meta[metaPageSize:])),
@@ -128,7 +127,7 @@ func checkPages(f io.ReaderAt, meta [metaSize]byte) error {
 	return nil
 }
 
-// page reads one page with what overflows it. No page is read twice.
+// page reads one page with its overflow pages. It refuses to read a page twice.
 func (p *pages) page(id uint64) ([]byte, error) {
 	var head [pageHeader]byte
 	if id >= p.used {
@@ -154,7 +153,7 @@ func (p *pages) page(id uint64) ([]byte, error) {
 	return raw, nil
 }
 
-// tree walks what is below a page.
+// tree checks the pages below a page.
 func (p *pages) tree(id uint64) error {
 	raw, err := p.page(id)
 	if err != nil {
@@ -166,7 +165,7 @@ func (p *pages) tree(id uint64) error {
 	return nil
 }
 
-// elements walks what a page, or a small bucket within one, leads to.
+// elements checks the elements of a page, or of a small bucket within one.
 func (p *pages) elements(raw []byte) error {
 	if len(raw) < pageHeader {
 		return errTorn
@@ -196,7 +195,7 @@ func (p *pages) elements(raw []byte) error {
 	return nil
 }
 
-// leaf checks one element, from which on the rest of its page is given.
+// leaf checks one element; from is the rest of its page.
 func (p *pages) leaf(from []byte) error {
 	value, err := valueAt(from, binary.NativeEndian.Uint32(from[4:]), binary.NativeEndian.Uint32(from[8:]), binary.NativeEndian.Uint32(from[12:]))
 	if err != nil || binary.NativeEndian.Uint32(from)&bucketElement == 0 {
@@ -237,10 +236,10 @@ func (p *pages) freelist(id uint64) error {
 	return nil
 }
 
-// errTorn: something leads out of its page.
+// errTorn: an element leaves its page.
 var errTorn = errors.New("it is torn")
 
-// valueAt is a value that stands some bytes behind its element, after a key.
+// valueAt returns the value of an element: at bytes behind its start, after the key.
 func valueAt(from []byte, at, key, value uint32) ([]byte, error) {
 	begin, end := uint64(at)+uint64(key), uint64(at)+uint64(key)+uint64(value)
 	if end > uint64(len(from)) {

@@ -15,9 +15,9 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// inTransaction opens the file for one transaction, when it is this goroutine's turn. A
-// file that was not checked yet is looked at before it is opened to write,
-// since bbolt then believes the list of free pages at once.
+// inTransaction waits for its turn and opens the file for one transaction. It checks an
+// unknown file read-only before it opens it for writing, since bbolt then trusts the
+// list of free pages at once.
 func (b *embedded) inTransaction(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) error {
 	leave, err := b.takeTurn(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *embedded) inTransaction(ctx context.Context, readOnly bool, fn func(*bb
 	return b.open(ctx, readOnly, fn)
 }
 
-// takeTurn waits until it is this goroutine's turn.
+// takeTurn waits for the turn of this goroutine. Call leave to end it.
 func (b *embedded) takeTurn(ctx context.Context) (leave func(), err error) {
 	select {
 	case <-ctx.Done():
@@ -43,9 +43,9 @@ func (b *embedded) takeTurn(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// open is one opening of the file. bbolt maps it and believes it: on a damaged
-// one it panics or touches memory that is not there, which must come back as
-// damage and must not keep the file lock.
+// open opens the file for one call of fn. bbolt maps the file and trusts it: a damaged
+// file makes it panic or fault. open turns both into a CorruptError and frees the file
+// lock.
 func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *os.File) error) (err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -107,9 +107,9 @@ func (b *embedded) openError(err error) error {
 	}
 }
 
-// create puts a file without records in place. It is written beside and renamed, so that
-// one whose disk was full is never there by half: a file that is cut off is damage, and
-// no other write makes one. Whoever holds the lock of the file beside makes it.
+// create creates the file without records. It writes a temporary file and renames it, so
+// that a full disk never leaves half a ledger, which would count as damage. The process
+// that holds the lock on the temporary file creates the ledger.
 func (b *embedded) create(ctx context.Context) error {
 	leave, err := b.takeTurn(ctx)
 	if err != nil {
@@ -147,12 +147,12 @@ func (b *embedded) create(ctx context.Context) error {
 	return syncDirectory(filepath.Dir(b.path))
 }
 
-// clearUnfinished takes out what somebody left who did not get to the end. A file that was
-// renamed since it was opened is the ledger by now: only who holds its lock renames it,
-// so that its name is what tells, once we hold the lock.
+// clearUnfinished empties the temporary file of a process that did not finish. If the
+// file was renamed since it was opened, it has become the ledger and is left alone. Only
+// the holder of its lock renames it, so the name is compared while holding the lock.
 func clearUnfinished(file *os.File, path string) error {
 	if !lockFile(file) || !hasPath(file, path) {
-		return nil // its maker is at work, or done
+		return nil // its creator is at work, or has finished
 	}
 	if err := file.Truncate(0); err != nil {
 		_ = file.Close() // it holds nothing
@@ -161,7 +161,7 @@ func clearUnfinished(file *os.File, path string) error {
 	return nil
 }
 
-// isMissing says whether the ledger is still to be made, and by this file.
+// isMissing reports whether the ledger does not exist yet and file can become it.
 func (b *embedded) isMissing(file *os.File) bool {
 	if info, err := os.Stat(b.path); err == nil && info.Size() > 0 {
 		return false
@@ -169,7 +169,7 @@ func (b *embedded) isMissing(file *os.File) bool {
 	return hasPath(file, b.path+".new")
 }
 
-// hasPath says whether a file still bears a name.
+// hasPath reports whether path still names file.
 func hasPath(file *os.File, path string) bool {
 	mine, err := file.Stat()
 	if err != nil {

@@ -18,16 +18,16 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// lockPoll is how often a held lock is tried again, lockWatch how often the
-// file of a lock of ours is looked at.
+// lockPoll is the interval between attempts to take a held lock. lockWatch is the
+// interval at which a held lock file is checked for removal.
 const (
 	lockPoll  = 100 * time.Millisecond
 	lockWatch = 250 * time.Millisecond
 )
 
-// fileLock is a flock'd file. The kernel frees it when the process dies, and
-// closes the connections of that process with it, so nothing needs to be
-// cleaned up, nothing times out, and nothing of a dead holder goes on.
+// fileLock is a flock'd file. When its process dies, the kernel frees the lock and
+// closes the connections of the process. So a dead holder needs no timeout and no
+// cleanup, and sends nothing any more.
 type fileLock struct {
 	file *os.File
 	path string
@@ -48,11 +48,11 @@ func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait tim
 	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
 }
 
-// refuseHardLink refuses a file that has a second name: who uses that one takes other locks.
+// refuseHardLink refuses a ledger with a second name, under which it has other locks.
 func (b *embedded) refuseHardLink() error {
 	info, err := os.Stat(b.path)
 	if err != nil {
-		return nil // the ledger itself tells
+		return nil // opening the ledger gives the error
 	}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Nlink > 1 {
 		return fmt.Errorf("the ledger %s is a hard link: under its other name it has other locks, so that two processes could act at once (hint: 'find / -xdev -samefile %s' names both; remove the other one)", b.path, b.path)
@@ -66,7 +66,7 @@ func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
 
 func (b *embedded) leader(context.Context) (Holder, bool, error) { return holderOfFile(b.leaderPath()) }
 
-// holderOfFile says who holds a lock file now; false: nobody.
+// holderOfFile returns the present holder of a lock file; false: it is free.
 func holderOfFile(path string) (Holder, bool, error) {
 	f, err := plainfile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -80,8 +80,8 @@ func holderOfFile(path string) (Holder, bool, error) {
 	return readHolder(f), errors.Is(err, syscall.EWOULDBLOCK), nil
 }
 
-// waitForFile tries until expired or ctx ends; held is told with the holder
-// that was seen last.
+// waitForFile tries to take the lock until expired fires or ctx ends. It then returns
+// held, with the holder seen last.
 func waitForFile(ctx context.Context, expired <-chan time.Time, path string, held *HeldError, h Holder) (guard, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make lock directory: %w", err)
@@ -104,7 +104,7 @@ func waitForFile(ctx context.Context, expired <-chan time.Time, path string, hel
 	}
 }
 
-// tryLock takes the lock, or says who has it.
+// tryLock takes the lock, or returns its holder.
 func tryLock(path string, h Holder) (guard, Holder, error) {
 	f, err := plainfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -128,7 +128,7 @@ func tryLock(path string, h Holder) (guard, Holder, error) {
 	return l, h, nil
 }
 
-// watch finds out that the file was removed or replaced.
+// watch detects that the lock file was removed or replaced.
 func (l *fileLock) watch() {
 	tick := time.NewTicker(lockWatch)
 	defer tick.Stop()
@@ -140,7 +140,7 @@ func (l *fileLock) watch() {
 	}
 }
 
-// sign writes who holds the lock, for those who find it held.
+// sign writes the holder into the lock file, for processes that find it held.
 func (l *fileLock) sign(h Holder) error {
 	raw, err := json.Marshal(h)
 	if err != nil {
@@ -155,7 +155,8 @@ func (l *fileLock) sign(h Holder) error {
 	return nil
 }
 
-// readHolder is best effort: the holder may be writing its name just now.
+// readHolder reads the holder from a lock file. It returns the zero Holder if the file
+// is unreadable, as while the holder writes it.
 func readHolder(f *os.File) Holder {
 	const enough = 4096
 	raw, err := io.ReadAll(io.NewSectionReader(f, 0, enough))
@@ -169,8 +170,8 @@ func readHolder(f *os.File) Holder {
 	return h
 }
 
-// check makes sure that the locked file is still the one that others would
-// lock: somebody who deletes it lets two processes in.
+// check verifies that the locked file still has its path. If it was deleted, another
+// process can lock a new file.
 func (l *fileLock) check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -201,7 +202,7 @@ func (l *fileLock) release(context.Context) error {
 	}
 	l.released = true
 	l.markLost()
-	err := l.file.Truncate(0) // so that nobody is told an old holder
+	err := l.file.Truncate(0) // so that no process reads an old holder
 	return errors.Join(err, l.file.Close())
 }
 

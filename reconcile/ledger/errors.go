@@ -13,23 +13,22 @@ import (
 // than the bounded wait.
 var ErrBusy = errors.New("the ledger is in use by another process")
 
-// ErrUnreachable says that the ledger did not answer in time or refused us. A
-// write that ends with it may have been done.
+// ErrUnreachable says that the ledger did not answer in time, or refused the request.
+// A write that returns it may have taken effect.
 var ErrUnreachable = errors.New("the ledger cannot be reached")
 
 // ErrLockLost says that the right to act on a topology is gone, so nothing
 // was written.
 var ErrLockLost = errors.New("the lock on the topology is lost")
 
-// ErrNoIntent says that there is no open intent to go on with.
+// ErrNoIntent says that the topology has no open intent to continue.
 var ErrNoIntent = errors.New("the topology has no open intent")
 
-// ErrTransition says that a record is not one that may follow what the
-// ledger holds.
+// ErrTransition says that a record may not follow the records of the ledger.
 var ErrTransition = errors.New("not a legal next record")
 
-// CorruptError reports a ledger that cannot be believed. Nothing is read past
-// Seq and nothing is written.
+// CorruptError reports a damaged or outdated ledger. Nothing is read from Seq on, and
+// nothing is written.
 type CorruptError struct {
 	Path   string
 	Seq    uint64 // the record at fault; 0: not one record
@@ -44,7 +43,7 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("ledger %s is damaged at record %d: %s", e.Path, e.Seq, e.Reason)
 }
 
-// reasonOnly is the fault without the place of the ledger and what to do.
+// reasonOnly returns the fault without the path and the hint.
 func (e *CorruptError) reasonOnly() string {
 	reason, _, _ := strings.Cut(e.Reason, " (hint:")
 	return reason
@@ -57,7 +56,7 @@ type FormatError struct {
 	Format string
 }
 
-// Error names both formats, and the way out.
+// Error names both formats and the remedy.
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("ledger %s has format %q, this build knows %q (hint: use the version of reconcile that wrote it, or a newer one; nothing was changed)", e.Path, e.Format, formatVersion)
 }
@@ -75,7 +74,8 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s (process %d on %s) since %s", h.Process, h.PID, h.Host, h.Since.UTC().Format(time.RFC3339))
 }
 
-// HeldError says that somebody else may act on the topology now, or leads.
+// HeldError says that another process holds the lock of the topology, or the
+// leadership.
 type HeldError struct {
 	Topology string // empty: it is the leadership that is held
 	Holder   Holder // zero when the holder has not yet said who it is

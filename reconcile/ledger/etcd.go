@@ -27,15 +27,15 @@ type EtcdConfig struct {
 	Endpoints []string      // host:port, or http:// and https:// urls
 	Prefix    string        // of all keys; /reconcile if empty
 	TTL       time.Duration // of a lease; DefaultTTL if 0, at least 1 s
-	// NotePath is a file of this machine that names the newest record, so that an etcd
-	// whose data was put back is found out; empty: only this process remembers.
+	// NotePath is a file on this machine that names the newest record. It reveals
+	// restored data in etcd; empty: only this process remembers the record.
 	NotePath string
-	// Login is asked for whenever it connects, and again when etcd refused or did
-	// not answer, so that rotated secrets are used; nil: no authentication.
+	// Login is called at each connect, and again after etcd refused a request or did not
+	// answer, so that rotated secrets are used; nil: no authentication.
 	Login func() (EtcdLogin, error)
 }
 
-// EtcdLogin is what etcd asks of its clients.
+// EtcdLogin holds the credentials of an etcd client.
 type EtcdLogin struct {
 	TLS      *tls.Config // nil: plaintext, or the machine's authorities for https://
 	Username string      // empty: no authentication
@@ -43,22 +43,21 @@ type EtcdLogin struct {
 }
 
 const (
-	// compressFrom is the size from which a value is stored compressed, and
-	// maxRequest what etcd takes in one request by default (1.5 MiB) with room
-	// for keys.
+	// compressFrom is the size in bytes from which a value is stored compressed.
+	// maxRequest is etcd's default limit of a request (1.5 MiB), less room for keys.
 	compressFrom = 8 << 10
 	maxRequest   = 1400 << 10
-	// maxOps is of a transaction; etcd takes 128 by default. More go into
-	// transactions of nestedOps within it, of which there are up to nested: what
-	// is within counts with what holds it (server/etcdserver/api/v3rpc key.go:
+	// maxOps is the number of operations in one transaction; etcd allows 128 by default.
+	// A larger change uses up to nested transactions of nestedOps operations within it:
+	// etcd counts them with the outer one (server/etcdserver/api/v3rpc key.go:
 	// checkTxnRequest).
 	maxOps    = 120
 	nested    = 40
 	nestedOps = 80
 )
 
-// etcd keeps the ledger in etcd, so that several machines share it. Below the
-// prefix stand format, head, records/<number>, latest/<key>, locks/<topology>
+// etcd keeps the ledger in etcd, so that several machines share it. Its keys below the
+// prefix are format, head, cluster, records/<number>, latest/<key>, locks/<topology>
 // and leader.
 type etcd struct {
 	config EtcdConfig
@@ -75,7 +74,7 @@ type etcd struct {
 	newest       note          // that this process found sound
 }
 
-// Etcd is the ledger in etcd. Nothing is called until it is used. Close it.
+// Etcd returns the ledger in etcd. The first use connects. The caller closes it.
 func Etcd(c EtcdConfig, o Options) (*Ledger, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, errors.New("the ledger needs an endpoint of etcd")
@@ -104,8 +103,8 @@ func (b *etcd) name() string {
 
 func (b *etcd) key(parts ...string) string { return b.config.Prefix + "/" + strings.Join(parts, "/") }
 
-// connect makes the client at its first use. With authentication that is a
-// call of its own.
+// connect returns the client, and creates it at the first use. With authentication that
+// takes a request.
 func (b *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
 	if err := contextError(ctx); err != nil {
 		return nil, err
@@ -138,8 +137,8 @@ func (b *etcd) currentLogin() (EtcdLogin, error) {
 	return b.config.Login()
 }
 
-// retire has the next request log in with what the secrets are now, if they are
-// others than those of the client. Leases that it keeps go on over it.
+// retire makes the next request log in again if the secrets changed. The old client
+// stays open for the leases that it keeps alive.
 func (b *etcd) retire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,13 +164,13 @@ func (b *etcd) close() error {
 	return errors.Join(bad...)
 }
 
-// requestContext gives one request its time.
+// requestContext bounds ctx by the time limit of one request.
 func (b *etcd) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, b.wait)
 }
 
-// requestFailed says that etcd did not do what it was asked, perhaps since a secret was
-// rotated.
+// requestFailed returns ErrUnreachable with the cause. The secrets may have been
+// rotated, so the next request logs in again.
 func (b *etcd) requestFailed(err error) error {
 	b.retire()
 	return b.unreachable(err)
@@ -182,8 +181,8 @@ func (b *etcd) unreachable(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err, login.Password, foreign.Name(login.Username)))
 }
 
-// compress is a value as etcd holds it: as it is, so that a person can read it,
-// or compressed if it is large.
+// compress returns the form of a value in etcd: small values unchanged, so that a
+// person can read them, large ones compressed.
 func compress(raw []byte) []byte {
 	if len(raw) < compressFrom {
 		return raw
@@ -195,8 +194,8 @@ func compress(raw []byte) []byte {
 	return out.Bytes()
 }
 
-// decompress undoes packed. A stored value begins with a hash in hex, never with
-// the mark of gzip.
+// decompress undoes compress. A stored value begins with a hash in hex, never with the
+// magic bytes of gzip.
 func decompress(value []byte) ([]byte, error) {
 	if !bytes.HasPrefix(value, []byte{0x1f, 0x8b}) {
 		return value, nil

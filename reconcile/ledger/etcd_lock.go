@@ -13,15 +13,15 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// lockRetry is how often a held lock is looked at while it is waited for,
-// besides being told when it is given back.
+// lockRetry is the interval at which a waiting process reads a held lock again, in
+// addition to the watch on its key.
 const lockRetry = 2 * time.Second
 
-// claim is a key to be held.
+// claim is the request for a lock.
 type claim struct {
 	key    string
 	holder Holder
-	held   *HeldError // for those who do not get it
+	held   *HeldError // returned if another process holds it
 }
 
 func (b *etcd) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
@@ -54,12 +54,12 @@ func (b *etcd) leader(ctx context.Context) (Holder, bool, error) {
 func holderOf(raw []byte) Holder {
 	var h Holder
 	if json.Unmarshal(raw, &h) != nil {
-		return Holder{} // held, by somebody who does not say
+		return Holder{} // held, by an unknown process
 	}
 	return h
 }
 
-// waitForLock tries until expired or ctx ends.
+// waitForLock tries to take the lock until expired fires or ctx ends.
 func (b *etcd) waitForLock(ctx context.Context, expired <-chan time.Time, want claim) (guard, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
@@ -97,8 +97,8 @@ func waitForChange(ctx context.Context, c *clientv3.Client, expired <-chan time.
 	return nil
 }
 
-// tryLease takes the lock if it is free; otherwise it notes in want.held who has it
-// and returns the revision at which that was seen.
+// tryLease takes the lock if it is free. Otherwise it sets the holder in want.held and
+// returns the revision at which it read the holder.
 func (b *etcd) tryLease(ctx context.Context, c *clientv3.Client, want claim) (*leaseLock, int64, error) {
 	ctx, cancel := b.requestContext(ctx)
 	defer cancel()
@@ -126,7 +126,7 @@ func (b *etcd) tryLease(ctx context.Context, c *clientv3.Client, want claim) (*l
 	return l, seen, nil
 }
 
-// acquire makes the key, provided that nobody has.
+// acquire creates the key if it does not exist.
 func (l *leaseLock) acquire(ctx context.Context) (int64, error) {
 	raw, err := json.Marshal(l.want.holder)
 	if err != nil {
@@ -149,12 +149,12 @@ func (l *leaseLock) acquire(ctx context.Context) (int64, error) {
 
 func leaseGone(err error) bool { return errors.Is(err, rpctypes.ErrLeaseNotFound) }
 
-// maxMargin is how long before a lease could end it counts as lost (
-// contract.md §8); a third of a lease that is shorter than three of it.
+// maxMargin is the time before the end of a lease from which it counts as lost
+// (contract.md §8). For a lease shorter than three margins it is a third of the lease.
 const maxMargin = 5 * time.Second
 
-// leaseLock is a key in etcd that goes with its lease. The revision at which
-// it was made is the fencing token.
+// leaseLock is a key in etcd that is deleted with its lease. The revision at which the
+// key was created is the fencing token.
 type leaseLock struct {
 	store  *etcd
 	client *clientv3.Client
@@ -186,8 +186,8 @@ func (l *leaseLock) heldCondition() clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(l.key), "=", l.token)
 }
 
-// extend counts the lease from when it was asked for: the server began later,
-// so it ends later.
+// extend counts the lease from the time of the request. The server starts it later, so
+// it ends later there.
 func (l *leaseLock) extend(asked time.Time, seconds int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -201,8 +201,8 @@ func (l *leaseLock) until() time.Time {
 	return l.safe
 }
 
-// keepAlive keeps the lease alive until the lock is released or lost: the lease
-// ran out, or somebody took the key away.
+// keepAlive renews the lease until the lock is released or lost. It is lost if the
+// lease expires or the key is changed.
 func (l *leaseLock) keepAlive() {
 	defer l.markLost()
 	watching, cancel := context.WithCancel(l.running)
@@ -234,8 +234,8 @@ func (l *leaseLock) keepAlive() {
 	}
 }
 
-// renew says whether the lease is gone. An answer that does not come in time
-// says nothing: the lease is ours for as long as the last one told.
+// renew renews the lease and reports whether it is gone. Without an answer in time the
+// lease lasts as long as the last answer said.
 func (l *leaseLock) renew() bool {
 	ctx, cancel := context.WithDeadline(l.running, l.until())
 	defer cancel()
@@ -264,7 +264,8 @@ func (l *leaseLock) lost() <-chan struct{} { return l.gone }
 
 func (l *leaseLock) markLost() { l.once.Do(func() { close(l.gone) }) }
 
-// release gives the key back at once. Without etcd, its lease does it later.
+// release deletes the key at once. If etcd does not answer, the key expires with its
+// lease.
 func (l *leaseLock) release(ctx context.Context) error {
 	l.mu.Lock()
 	done := l.released

@@ -15,8 +15,8 @@ import (
 // pageSize is how many keys are read at once.
 const pageSize = 200
 
-// recordCache are the records that were read last. What follows them is all that the
-// next load fetches, provided that nothing among them was touched since.
+// recordCache holds the records of the last read. The next load fetches only the
+// records after them, if none of them was modified since.
 type recordCache struct {
 	cluster  uint64 // of etcd
 	revision int64  // of etcd's store, at which they were read
@@ -37,8 +37,8 @@ func (b *etcd) load(ctx context.Context) (image, error) {
 	return m.image, err
 }
 
-// readNewest reads everything at one revision. One that was compacted meanwhile is
-// read anew.
+// readNewest reads the ledger at one revision. If etcd compacts that revision during
+// the read, it starts again.
 func (b *etcd) readNewest(ctx context.Context) (revisionImage, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *etcd) readNewest(ctx context.Context) (revisionImage, error) {
 func (b *etcd) readOnce(ctx context.Context, c *clientv3.Client) (revisionImage, error) {
 	first, cancel := b.requestContext(ctx)
 	defer cancel()
-	before := b.noted() // what is written meanwhile is not missed
+	before := b.noted() // read first, so that a later write cannot contradict it
 	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head")), clientv3.OpGet(b.key("cluster"))).Commit()
 	if err != nil {
 		return revisionImage{}, b.requestFailed(err)
@@ -100,8 +100,8 @@ func (b *etcd) readOnce(ctx context.Context, c *clientv3.Client) (revisionImage,
 	return m, err
 }
 
-// unchangedImage is the image that was read last, if nothing of it was written, added or
-// taken out since: not even by somebody who leaves the head alone.
+// unchangedImage returns the image of the last read if no key of it was written, added
+// or deleted since, even by a program that leaves the head alone.
 func (b *etcd) unchangedImage(ctx context.Context, c *clientv3.Client, cluster uint64, current revisionImage) (image, bool) {
 	b.mu.Lock()
 	last, known := b.lastRead, b.cluster == cluster
@@ -132,7 +132,7 @@ func (b *etcd) unchangedImage(ctx context.Context, c *clientv3.Client, cluster u
 	return last.image, true
 }
 
-// readRecords returns the chain, of which only what is new is fetched.
+// readRecords returns the chain. It fetches only new records.
 func (b *etcd) readRecords(ctx context.Context, c *clientv3.Client, cluster uint64, revision int64) ([]sealed, error) {
 	b.mu.Lock()
 	k := b.knownRecords
@@ -158,8 +158,8 @@ func (b *etcd) readRecords(ctx context.Context, c *clientv3.Client, cluster uint
 	return chain, nil
 }
 
-// recordsUnchanged says whether the known records stand as they were read: as many,
-// and none of them written since.
+// recordsUnchanged reports whether the cached records are unchanged in etcd: the same
+// number, and none written since.
 func (b *etcd) recordsUnchanged(ctx context.Context, c *clientv3.Client, k recordCache, revision int64) bool {
 	if len(k.chain) == 0 {
 		return true
@@ -176,7 +176,7 @@ func (b *etcd) recordsUnchanged(ctx context.Context, c *clientv3.Client, k recor
 	return err == nil && len(newer.Kvs) == 0
 }
 
-// recordKey sorts as its number does.
+// recordKey returns the key of a record. Keys sort in the order of their numbers.
 func (b *etcd) recordKey(seq uint64) string { return b.key("records", fmt.Sprintf("%020d", seq)) }
 
 func (b *etcd) parseRecord(key string, value []byte) (sealed, bool) {
@@ -204,7 +204,7 @@ func (b *etcd) readLatest(ctx context.Context, c *clientv3.Client, revision int6
 	return out, err
 }
 
-// readPages hands every key of a range to each, in order.
+// readPages passes every key of a range to each, in order.
 func (b *etcd) readPages(ctx context.Context, c *clientv3.Client, from, to string, revision int64, each func(string, []byte) error) error {
 	for {
 		page, cancel := b.requestContext(ctx)

@@ -8,14 +8,12 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// commitTries is how often a transaction is tried again when another writer
-// was faster.
+// commitTries bounds the attempts at a transaction that other writers overtake.
 const commitTries = 50
 
-// commit writes under the condition that the head is the one that was read,
-// and that the lock of g still has its fencing token: the revision at which
-// its key was made. A holder whose lease ran out writes nothing, however late
-// it wakes up.
+// commit writes under two conditions: the head is unchanged since it was read, and the
+// lock of g still has its fencing token, the revision at which its key was created. So
+// a holder whose lease expired writes nothing, however late it resumes.
 func (b *etcd) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
 	c, err := b.connect(ctx)
 	if err != nil {
@@ -38,7 +36,7 @@ func (b *etcd) commit(ctx context.Context, g guard, fn func(image) (change, erro
 	return fmt.Errorf("%w: %s", ErrBusy, b.name())
 }
 
-// write says whether it is done; false: another writer was faster.
+// write reports whether the change was written; false: another writer was faster.
 func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m revisionImage, w change) (bool, error) {
 	ops, err := b.ops(m, w)
 	if err != nil {
@@ -81,7 +79,7 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m revisio
 	return false, nil
 }
 
-// wasWritten reads what came of a write whose answer was lost.
+// wasWritten reads whether a write took effect although its answer was lost.
 func (b *etcd) wasWritten(ctx context.Context, w change) bool {
 	if len(w.append) == 0 {
 		return false // the same values may be written again
@@ -92,7 +90,7 @@ func (b *etcd) wasWritten(ctx context.Context, w change) bool {
 	return err == nil && m.head == w.head
 }
 
-// ops are the writes of a change; none for one that changes nothing.
+// ops returns the operations of a change; none if it changes nothing.
 func (b *etcd) ops(m revisionImage, w change) ([]clientv3.Op, error) {
 	if w.empty(m.image) {
 		return nil, nil

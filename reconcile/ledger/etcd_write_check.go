@@ -10,13 +10,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// noSpaceHint is what to do about an etcd that is full.
+// noSpaceHint is the remedy for a full etcd.
 const noSpaceHint = "(hint: compact and defragment it, then 'etcdctl alarm disarm'; or raise its quota)"
 
-// writable sends the writes of an apply under a condition that never holds: etcd checks
-// alarms, quota and rights, and agrees with its peers, before it looks at the
-// condition, and writes nothing. An etcd that is all but full is not asked, since
-// the question might raise its alarm.
+// writable sends the writes of an apply under a condition that never holds. etcd checks
+// alarms, quota and rights, and reaches consensus, before it evaluates the condition. So
+// nothing is written. A nearly full etcd gets no such request, which might raise its
+// alarm.
 func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
@@ -52,8 +52,8 @@ func (b *etcd) writable(ctx context.Context, topologies []string) (Tried, error)
 	return out, nil
 }
 
-// checkMembers asks each endpoint for its alarms and how full it is. One that does not
-// answer is noted: whether enough of them do, the write tells.
+// checkMembers reads the alarms and the used space of each endpoint. An endpoint that
+// does not answer becomes a note; the write shows whether enough of them answer.
 func (b *etcd) checkMembers(ctx context.Context, c *clientv3.Client) (Tried, error) {
 	var out Tried
 	for _, endpoint := range b.config.Endpoints {
@@ -61,7 +61,7 @@ func (b *etcd) checkMembers(ctx context.Context, c *clientv3.Client) (Tried, err
 		s, err := c.Status(bounded, endpoint)
 		cancel()
 		if err != nil {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s does not tell its state: %v", endpoint, err))
+			out.Notes = append(out.Notes, fmt.Sprintf("%s does not report its state: %v", endpoint, err))
 			continue
 		}
 		for _, e := range s.Errors {

@@ -5,13 +5,13 @@ import (
 	"maps"
 )
 
-// The formats of a ledger. A new one is a new layout, or a new kind of record
-// that an older build would take for damage. Records are never rewritten: a
-// migration moves what is beside the chain.
+// The formats of a ledger. A new layout, or a new kind of record that an older build
+// would take for damage, needs a new format. A migration never rewrites records; it
+// changes only the latest values.
 const (
-	format1       = "1" // replication progress by cluster was all there was beside the chain
-	format2       = "2" // latest values of several sorts; records of more kinds
-	formatVersion = "3" // records that accept a ledger as it is
+	format1       = "1" // the latest values are replication progress alone, by cluster
+	format2       = "2" // several sorts of latest values; more kinds of records
+	formatVersion = "3" // records of an acceptance
 )
 
 // migration brings an image to the next format.
@@ -20,8 +20,8 @@ type migration struct {
 	run func(image) (image, error)
 }
 
-// migrations leads from each older format to the next. A reader migrates what
-// it read and leaves the ledger alone; the first write stores it.
+// migrations holds the step from each older format to the next. A reader migrates its
+// copy in memory; the first write stores the new format.
 var migrations = map[string]migration{
 	format1: {to: format2, run: migrateProgress},
 	format2: {to: formatVersion, run: func(im image) (image, error) { return im, nil }},
@@ -33,7 +33,7 @@ func readable(format string) bool {
 	return older || format == formatVersion
 }
 
-// migrateProgress files the progress of a cluster under its sort.
+// migrateProgress adds the prefix of their sort to the keys of the progress values.
 func migrateProgress(im image) (image, error) {
 	moved := make(map[string][]byte, len(im.latest))
 	for cluster, raw := range im.latest {
@@ -43,9 +43,9 @@ func migrateProgress(im image) (image, error) {
 	return im, nil
 }
 
-// upgrade brings an image to the format of this build, and says what of the
-// latest values has to be written for it. The head is checked in the old
-// format first and made anew, so damage is not migrated into validity.
+// upgrade migrates an image to the format of this build, and returns the latest values
+// to write for it. It checks the head in the old format before it computes the new one,
+// so that a migration never hides damage.
 func upgrade(im image) (image, map[string][]byte, error) {
 	if im.format == "" || im.format == formatVersion {
 		return im, nil, nil
@@ -80,7 +80,8 @@ func upgrade(im image) (image, map[string][]byte, error) {
 	return im, moved, nil
 }
 
-// merge lays values over others; nil takes out.
+// merge returns under with the values of over in their place. A nil value stays as the
+// mark of a deletion.
 func merge(under, over map[string][]byte) map[string][]byte {
 	if len(over) == 0 {
 		return under

@@ -6,8 +6,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// The stored forms stand apart from the planner's types, so that a renamed
-// field there cannot change what an old ledger means.
+// The stored types are separate from the planner's types, so that a renamed field there
+// cannot change the meaning of an old ledger.
 
 type beginWire struct {
 	Digest     string          `json:"digest"`
@@ -111,7 +111,7 @@ func configurationFromWire(c *configurationWire) *plan.Configuration {
 	return out
 }
 
-// staleToWire leaves Effected and Fenced out: later records tell them.
+// staleToWire omits Effected and Fenced, which later records give.
 func staleToWire(marks []plan.StaleMark) []staleWire {
 	var out []staleWire
 	for _, m := range marks {
@@ -140,7 +140,7 @@ func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 	return out
 }
 
-// intent rebuilds what the planner sees of an intent record.
+// intent returns the planner's form of an intent record.
 func (e entry) intent() plan.Intent {
 	return plan.Intent{
 		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
@@ -148,7 +148,7 @@ func (e entry) intent() plan.Intent {
 	}
 }
 
-// timeOrNil leaves out a time that is not known.
+// timeOrNil returns nil for an unknown time.
 func timeOrNil(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
@@ -157,7 +157,7 @@ func timeOrNil(at time.Time) *time.Time {
 	return &w
 }
 
-// timeOrZero is the zero time where none was stored.
+// timeOrZero returns the zero time for nil.
 func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
@@ -165,5 +165,5 @@ func timeOrZero(at *time.Time) time.Time {
 	return *at
 }
 
-// wallTime drops the monotonic reading and the zone, which do not survive a file.
+// wallTime removes the monotonic reading and the zone, which are not stored.
 func wallTime(t time.Time) time.Time { return t.UTC().Round(0) }

@@ -15,23 +15,23 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Beside the chain stand values of which only the newest matters and that a
-// daemon writes all the time. Each carries its hash, and the head one over
-// all of them, so that none can be edited or taken out unseen.
+// The latest values are stored outside the chain: only the newest of each matters, and
+// a daemon writes them all the time. Each carries its hash, and the head a hash over
+// all of them, which reveals an edited or deleted value.
 const (
 	latestProgress = "progress/" // by cluster
 	latestGitHead  = "git/"      // by url and ref
 )
 
-// maxBatch bounds what one transaction replaces, for backends that bound it.
+// maxBatch is the number of values that one transaction replaces at most.
 const maxBatch = 50
 
 func progressKey(cluster string) string { return latestProgress + cluster }
 
 func gitKey(url, ref string) string { return latestGitHead + url + " " + ref }
 
-// GitHead is the commit at which a tracked ref was last seen, so that a ref
-// that moves elsewhere is noticed (contract.md §4, HISTORY_REWRITTEN).
+// GitHead is the last known commit of a tracked ref. It reveals a rewritten ref
+// (contract.md §4, HISTORY_REWRITTEN).
 type GitHead struct {
 	URL    string // without a user or password: it is stored as given
 	Ref    string
@@ -46,8 +46,8 @@ type gitHeadWire struct {
 	At     time.Time `json:"at"`
 }
 
-// RecordProgress replaces the progress of those standbys. It is not chained:
-// only the newest matters, and there is one with every sweep.
+// RecordProgress replaces the progress of standbys. It is no record of the chain: only
+// the newest matters, and every sweep writes it.
 func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error {
 	for batch := range slices.Chunk(records, maxBatch) {
 		encoded := make(map[string][]byte, len(batch))
@@ -66,8 +66,7 @@ func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRec
 	return nil
 }
 
-// RecordGitHead remembers where a tracked ref was last seen. A head that
-// stands already is not written again.
+// RecordGitHead stores the commit of a tracked ref, unless the same is stored.
 func (l *Ledger) RecordGitHead(ctx context.Context, h GitHead) error {
 	if h.URL == "" || h.Ref == "" || h.Commit == "" {
 		return fmt.Errorf("%w: a Git head needs a url, a ref and a commit", ErrTransition)
@@ -79,10 +78,10 @@ func (l *Ledger) RecordGitHead(ctx context.Context, h GitHead) error {
 	})
 }
 
-// replace writes one latest value unless the same stands already.
-func (l *Ledger) replace(ctx context.Context, key string, wire any, stands func(Snapshot) bool) error {
+// replace writes one latest value unless stored reports that the ledger holds it.
+func (l *Ledger) replace(ctx context.Context, key string, wire any, stored func(Snapshot) bool) error {
 	before, err := l.Read(ctx)
-	if err != nil || stands(before) {
+	if err != nil || stored(before) {
 		return err
 	}
 	raw, err := json.Marshal(wire)
@@ -92,13 +91,13 @@ func (l *Ledger) replace(ctx context.Context, key string, wire any, stands func(
 	return l.writeLatest(ctx, map[string][]byte{key: withHash(raw)})
 }
 
-// latest are the decoded values beside the chain.
+// latest holds the decoded latest values.
 type latest struct {
 	progress []plan.ProgressRecord // by cluster
 	heads    map[string]GitHead    // by gitKey
 }
 
-// decode reads the stored values, of which only what is new is parsed.
+// decode returns the stored values. It parses only new ones.
 func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
 	c.forget(stored)
 	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}}
@@ -142,8 +141,8 @@ func decodeValue(key string, stored []byte) (any, error) {
 	return nil, errors.New("values of this sort are not known")
 }
 
-// hashLatest is a hash over all latest values, given their sorted keys and the hash of
-// each.
+// hashLatest returns a hash over all latest values, from their sorted keys and the hash
+// of each value.
 func hashLatest(stored map[string][]byte, sorted []string, hash func(key string) string) string {
 	sum := sha256.New()
 	var line []byte
@@ -159,5 +158,5 @@ func hashLatest(stored map[string][]byte, sorted []string, hash func(key string)
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// withHash is the stored form of a latest value: its hash, a newline, JSON.
+// withHash returns the stored form of a latest value: its hash, a newline, JSON.
 func withHash(raw []byte) []byte { return append([]byte(hashOf(raw)+"\n"), raw...) }

@@ -15,12 +15,12 @@ import (
 type Options struct {
 	Clock    func() time.Time // time.Now if nil
 	BusyWait time.Duration    // for another process's transaction; 5 s if 0
-	Process  string           // who we are, for others who find a lock held; the program's name if empty
+	Process  string           // name of this process, shown to others that find a lock held; the program's name if empty
 	Host     string           // the machine's name if empty
 }
 
-// Ledger is one ledger, whatever keeps it. Its methods may be called from any
-// goroutine; every one of them is a transaction of its own.
+// Ledger is a ledger on any backend. Goroutines may share it. Each method is one
+// transaction.
 type Ledger struct {
 	store    backend
 	clock    func() time.Time
@@ -42,12 +42,12 @@ func newLedger(store backend, o Options) *Ledger {
 	return l
 }
 
-// Close gives up the connections of a ledger in etcd. Release its locks before:
-// they end with their leases otherwise.
+// Close closes the connections of a ledger in etcd. The caller releases its locks
+// first; a lock that is not released ends with its lease.
 func (l *Ledger) Close() error { return l.store.close() }
 
-// Ensure makes the ledger if it does not exist and returns when it was born,
-// and whether that is now (contract.md §4, LEDGER_NEW).
+// Ensure creates the ledger if it does not exist. It returns the time of its birth, and
+// whether this call created it (contract.md §4, LEDGER_NEW).
 func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err error) {
 	before, err := l.Read(ctx)
 	if err != nil {
@@ -74,8 +74,8 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 	return at, true, nil
 }
 
-// ensureExists is Ensure for what must not be there before the ledger is: in files, what shows
-// that there was one.
+// ensureExists creates an embedded ledger before its lock files, which count as traces
+// of a ledger.
 func (l *Ledger) ensureExists(ctx context.Context) error {
 	if l.store.kind() != plan.LedgerEmbedded {
 		return nil
@@ -84,21 +84,20 @@ func (l *Ledger) ensureExists(ctx context.Context) error {
 	return err
 }
 
-// SpendOnMatch spends the approval of a generation because the live state was
-// seen to match its document. It does nothing when it is spent, and is an
-// OpenIntentError while an intent has no result.
+// SpendOnMatch spends the approval of a generation whose document the live state
+// matches. It does nothing if the approval is spent. While an intent has no result, it
+// returns an OpenIntentError.
 func (l *Ledger) SpendOnMatch(ctx context.Context, g plan.GenerationMark, commit string) error {
 	return l.write(ctx, nil, matchRule(g, commit))
 }
 
-// RecordGeneration remembers the greatest generation of a topology, and the
-// document first seen with it.
+// RecordGeneration records the greatest generation of a topology, and the hash of the
+// first document with it.
 func (l *Ledger) RecordGeneration(ctx context.Context, g plan.GenerationMark) error {
 	return l.write(ctx, nil, generationRule(g))
 }
 
-// RecordHome remembers which topologies cluster ids belong to, in one
-// transaction.
+// RecordHome records the topology of each cluster id, in one transaction.
 func (l *Ledger) RecordHome(ctx context.Context, homes ...plan.Home) error {
 	rules := make([]rule, len(homes))
 	for i, h := range homes {
@@ -107,27 +106,26 @@ func (l *Ledger) RecordHome(ctx context.Context, homes ...plan.Home) error {
 	return l.write(ctx, nil, rules...)
 }
 
-// RecordLapse remembers that an approval lapsed, since the old primary was
-// seen up after it was complete (contract.md §4). Payloads that lapsed
-// before are not recorded again.
+// RecordLapse records that approvals lapsed: the old primary was up after they were
+// complete (contract.md §4). Payloads that lapsed before are not recorded again.
 func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
 	return l.write(ctx, nil, lapseRule(p))
 }
 
-// RecordServed remembers the version of the SDK document that a topology is
-// served under, and what it says, which the ledger does not read. A lower
-// version than before is ErrTransition: it never goes back, whichever process
-// serves it (contract.md §9). The same version is not recorded again.
+// RecordServed records version and text of the SDK document that is served for a
+// topology. The ledger does not parse the text. A lower version than the recorded one
+// is ErrTransition: no process serves an earlier version (contract.md §9). The same
+// version is not recorded again.
 func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) error {
 	return l.write(ctx, nil, servedRule(topology, s))
 }
 
-// topologyName is what may name a lock: a DNS-1123 label (contract.md §2),
-// hence no path.
+// topologyName matches the names that a lock may have: DNS-1123 labels
+// (contract.md §2), hence no paths.
 var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// Lock takes the right to act on one topology, waiting for it no longer than
-// wait; a HeldError says who has it. Release it.
+// Lock takes the right to act on one topology. It waits for wait at most, and then
+// returns a HeldError that names the holder. The caller releases the lock.
 func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) (*Lock, error) {
 	if !topologyName.MatchString(topology) {
 		return nil, fmt.Errorf("%q is not a topology name", topology)

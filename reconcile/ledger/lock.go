@@ -14,25 +14,24 @@ type Lock struct {
 	topology string
 }
 
-// Begin writes the intent, the approval that it spends, the clusters that
-// become stale and the provisions that it uses, in one transaction. An intent
-// that is already open under the same transition, generation and digest is
-// resumed: nothing is written. SpentError and OpenIntentError tell why not.
+// Begin writes the intent, the approval that it spends, the clusters that become stale
+// and the provisions that it uses, in one transaction. If an intent with the same
+// transition, generation and digest is open, it is resumed and nothing is written. A
+// refusal is a SpentError or an OpenIntentError.
 func (k *Lock) Begin(ctx context.Context, b Beginning) error {
 	b.Intent.Topology = k.topology
 	return k.write(ctx, beginRule(b))
 }
 
-// Sent is written before the first RPC leaves: from here on, only reading
-// the cluster decides what came of it.
+// Sent records that a request may have been sent. It is written before the first one:
+// from here on only a read of the cluster shows the result.
 func (k *Lock) Sent(ctx context.Context) error { return k.write(ctx, sentRule(k.topology)) }
 
-// Effected is written once the transition was read back.
+// Effected records that a read of the clusters showed the transition in effect.
 func (k *Lock) Effected(ctx context.Context) error { return k.write(ctx, effectedRule(k.topology)) }
 
-// Reverse takes back what Begin wrote. It is for a definite refusal by the
-// server after which the old state was read back, and for nothing else: an
-// effected intent cannot be reversed.
+// Reverse undoes Begin. Its only use is a definite refusal by the server after which a
+// read showed the old state. An effected intent cannot be reversed.
 func (k *Lock) Reverse(ctx context.Context, reason string) error {
 	return k.write(ctx, reverseRule(k.topology, reason))
 }
@@ -47,26 +46,25 @@ func (k *Lock) write(ctx context.Context, r rule) error {
 	return k.ledger.write(ctx, k.guard, r)
 }
 
-// Lost is closed once the right may be another's, and by Release. It is
-// closed while there is still time to end a call that is under way.
+// Lost is closed when another process may soon get the lock, and by Release. It leaves
+// time to end a running request.
 func (k *Lock) Lost() <-chan struct{} { return k.guard.lost() }
 
-// Until is when the right is no longer surely ours, by the monotonic clock;
-// zero: it does not run out while the process lives. It moves on as long as
-// the lease is kept alive.
+// Until returns when another process may get the lock, by the monotonic clock; zero:
+// not before this process ends. Each renewal of the lease moves it on.
 func (k *Lock) Until() time.Time { return k.guard.until() }
 
-// Release gives the right back. It is safe to call twice.
+// Release releases the lock. It is safe to call twice.
 func (k *Lock) Release() error { return k.guard.release(context.Background()) }
 
-// Leadership is the right to be the one that acts by itself, of all the
-// processes that share a ledger. It does not replace the lock of a topology:
-// a person's apply needs no leadership.
+// Leadership is the right of one daemon, among those that share a ledger, to act on its
+// own. It does not replace the lock of a topology: a person's apply needs no
+// leadership.
 type Leadership struct{ guard guard }
 
-// Campaign waits until this process leads, or ctx ends: then the error is a
-// HeldError that names who leads, if anybody, joined with the context's. Zero
-// fields of who are filled in.
+// Campaign waits for the leadership until ctx ends. It then returns the error of ctx,
+// joined with a HeldError that names the leader, if any. Zero fields of who get their
+// defaults.
 func (l *Ledger) Campaign(ctx context.Context, who Holder) (*Leadership, error) {
 	if err := l.ensureExists(ctx); err != nil {
 		return nil, err
@@ -78,7 +76,7 @@ func (l *Ledger) Campaign(ctx context.Context, who Holder) (*Leadership, error) 
 	return &Leadership{guard: g}, nil
 }
 
-// Leader says who leads now; false: nobody. It is for those who wait.
+// Leader returns the present leader; false: there is none. A waiting process shows it.
 func (l *Ledger) Leader(ctx context.Context) (Holder, bool, error) {
 	h, ok, err := l.store.leader(ctx)
 	if err != nil {
@@ -87,10 +85,10 @@ func (l *Ledger) Leader(ctx context.Context) (Holder, bool, error) {
 	return h, ok, nil
 }
 
-// Lost is closed once another may lead, and by Resign.
+// Lost is closed as soon as another process may lead, and by Resign.
 func (p *Leadership) Lost() <-chan struct{} { return p.guard.lost() }
 
-// Resign lets another lead at once. It is safe to call twice.
+// Resign gives up the leadership. It is safe to call twice.
 func (p *Leadership) Resign(ctx context.Context) error {
 	if err := p.guard.release(ctx); err != nil {
 		return fmt.Errorf("resign leadership: %w", err)
@@ -98,7 +96,7 @@ func (p *Leadership) Resign(ctx context.Context) error {
 	return nil
 }
 
-// completeHolder fills in who we are.
+// completeHolder fills the zero fields of a holder with those of this process.
 func (l *Ledger) completeHolder(h Holder) Holder {
 	own := l.holder
 	if h.Process != "" {

@@ -14,27 +14,27 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// note names the record that was the newest when it was written. It is kept outside of
-// what it speaks of: by it a ledger that was emptied, removed, put back from an old copy
-// or replaced by another one is told from the one in which approvals were spent.
+// note identifies the newest record of a ledger at the time of writing. It is stored
+// outside the ledger. It reveals a ledger that was emptied, removed, restored from an
+// old copy or replaced by another one.
 type note struct {
 	seq  uint64
 	hash string
 	at   time.Time // of the record; zero: not known
 }
 
-// noteFor names a record that stands.
+// noteFor returns the note of a record.
 func noteFor(s sealed) note {
 	var e struct{ At time.Time }
-	_ = json.Unmarshal(s.raw, &e) // a time that is not known is before all others
+	_ = json.Unmarshal(s.raw, &e) // an unknown time stays zero, before all others
 	return note{seq: s.seq, hash: s.hash, at: e.At}
 }
 
-// supersedes says whether a note may take the place of another one: it names a later
-// record, or one of a ledger that was accepted since.
+// supersedes reports whether n may replace o: its record has a higher number or a later
+// date, as in a ledger that was accepted since.
 func (n note) supersedes(o note) bool { return n.seq >= o.seq || n.at.After(o.at) }
 
-// lastRecord is the last record of a chain and what is appended to it.
+// lastRecord returns the last record of chain followed by added.
 func lastRecord(chain, added []sealed) sealed {
 	switch {
 	case len(added) > 0:
@@ -45,16 +45,16 @@ func lastRecord(chain, added []sealed) sealed {
 	return sealed{}
 }
 
-// noteSet is what stands outside of a ledger and speaks of it.
+// noteSet holds all that is known of a ledger from outside it.
 type noteSet struct {
 	notes         []note
-	missing       []string // names of the places that hold no note that can be read
-	traces        []string // what shows that there was a ledger, without telling which
-	alwaysKept    bool     // a note is kept wherever the ledger is
-	foreignWriter string   // why what holds the ledger is not what held it; empty: it is
+	missing       []string // places without a readable note
+	traces        []string // files that show that a ledger existed, but not which one
+	alwaysKept    bool     // the ledger is a file, and its notes lie next to it
+	foreignWriter string   // why another etcd cluster wrote the ledger; empty: this one did, or not known
 }
 
-// get is what an image holds of what was noted.
+// get returns the set, as image.noted wants it.
 func (n noteSet) get() noteSet { return n }
 
 // errNote says that a note cannot be read.
@@ -81,7 +81,7 @@ func readNote(path string) (note, error) {
 	return n, nil
 }
 
-// writeNote replaces a note, whole or not at all; after a power cut too if it is durable.
+// writeNote replaces a note atomically. With durable it survives a power cut.
 func writeNote(path string, n note, durable bool) (err error) {
 	defer func() {
 		if err != nil {
@@ -105,7 +105,7 @@ func writeNote(path string, n note, durable bool) (err error) {
 	return os.Rename(path+".new", path)
 }
 
-// newest is the note of the highest number.
+// newest returns the note with the highest number.
 func (n noteSet) newest() note {
 	var out note
 	for _, one := range n.notes {
@@ -116,7 +116,7 @@ func (n noteSet) newest() note {
 	return out
 }
 
-// complete says whether every place that holds a note names this record.
+// complete reports whether every place holds a note, and each names this record.
 func (n noteSet) complete(newest sealed) bool {
 	for _, one := range n.notes {
 		if one.hash != newest.hash {
@@ -126,22 +126,22 @@ func (n noteSet) complete(newest sealed) bool {
 	return len(n.missing) == 0
 }
 
-// unproven says that nothing tells whether this copy is the newest: one that was put
-// where none was.
+// unproven reports that neither a note nor a trace exists for a ledger with records, as
+// for a copy that was put into an empty folder.
 func (n noteSet) unproven(chain []sealed) bool {
 	return n.alwaysKept && len(chain) > 1 && len(n.notes)+len(n.traces) == 0
 }
 
-// witness shows what the notes say.
+// witness returns the subject of a sentence about the notes.
 func (n noteSet) witness() string {
 	if n.alwaysKept {
-		return "the files beside it show"
+		return "the notes next to it show"
 	}
 	return "this machine remembers"
 }
 
-// contradicts says why a sound chain cannot be the newest that was written; empty: it
-// may be. Who accepted the chain as it is settled what was noted before.
+// contradicts returns why a sound chain cannot be the newest copy; empty: it can be.
+// Notes from before accepted, the time of the last acceptance, do not count.
 func (n noteSet) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
 	have := uint64(len(chain))
 	if n.foreignWriter != "" {
@@ -155,20 +155,20 @@ func (n noteSet) contradicts(chain []sealed, accepted time.Time) (seq uint64, re
 		case one.seq > have:
 			return 0, fmt.Sprintf("it ends with record %d, and record %d was written: it is an older copy", have, one.seq)
 		case chain[one.seq-1].hash != one.hash:
-			return one.seq, "another one was written: it is the copy of another ledger"
+			return one.seq, "another record was written: it is the copy of another ledger"
 		}
 	}
 	switch {
 	case len(n.notes) > 0 || len(n.traces) == 0:
 		return 0, ""
 	case have == 0:
-		return 0, "it is gone or empty, and the files beside it show that it held records: " + n.traces[0]
+		return 0, "it is gone or empty, and a file next to it shows that it held records: " + n.traces[0]
 	}
-	return 0, "no file beside it names its newest record any more, so that an older copy would look the same, and there was one: " + n.traces[0]
+	return 0, "the notes that named its newest record are gone, so that an older copy would look the same; this file shows that there was a ledger: " + n.traces[0]
 }
 
-// headPath is a file beside the ledger that names its newest record, and copyPath is
-// the same again, so that the loss of one is told by the other.
+// headPath is the path of the note next to the ledger. copyPath is the path of its
+// copy, which remains if the first one is lost.
 func (b *embedded) headPath() string { return b.path + ".head" }
 
 func (b *embedded) copyPath() string { return b.path + ".newest" }
@@ -177,8 +177,9 @@ func (b *embedded) locksPath() string { return b.path + ".locks" }
 
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
-// noteSet reads what lies beside the ledger. The file of a lock is a trace of a ledger: a
-// lock is taken only once there is one, and a note of it. So traces are read first.
+// noted reads the notes next to the ledger and the traces of one. A lock file is a
+// trace: a lock is taken only after the ledger and its note exist. So traces are read
+// first.
 func (b *embedded) noted() noteSet {
 	out := noteSet{alwaysKept: true}
 	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
@@ -199,9 +200,9 @@ func (b *embedded) noted() noteSet {
 	return out
 }
 
-// note names the newest record beside the ledger. That is done after the record is
-// written, so that the note never names more than there is; a crash in between leaves
-// an older one, which is as good. The caller holds bbolt's lock on the file.
+// note writes the notes next to the ledger. It runs after the record is written, so
+// that a note never names a record that does not exist; a crash in between leaves an
+// older note, which is valid. The caller holds bbolt's lock on the file.
 func (b *embedded) note(newest sealed) error {
 	if newest.seq == 0 || b.cached.notedHash == newest.hash {
 		return nil
@@ -214,16 +215,16 @@ func (b *embedded) note(newest sealed) error {
 	return nil
 }
 
-// reportSoundness has the notes read again with an image that was not found sound.
+// reportSoundness makes the next load read the file again after a failed verification.
 func (b *embedded) reportSoundness(_ sealed, sound bool) { b.unsound.Store(!sound) }
 
-// restoreHint is what to do, also where no backup is left.
+// restoreHint returns the remedy, with and without a backup.
 func (b *embedded) restoreHint() string {
-	return " (hint: put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost: what was approved before counts no more, and is approved again by 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
+	return " (hint: put its newest backup back; if there is none, 'reconcile ledger accept' goes on without the lost records: approvals given before no longer count, and are given again by 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
 		b.path + " away with all files that begin with its name)"
 }
 
-// setAside moves a file that cannot be read out of the way.
+// setAside renames an unreadable ledger file.
 func (b *embedded) setAside(suffix string) (string, error) {
 	to := b.path + "." + suffix
 	if _, err := os.Lstat(to); err == nil {
@@ -232,7 +233,7 @@ func (b *embedded) setAside(suffix string) (string, error) {
 	return to, os.Rename(b.path, to)
 }
 
-// noteSet is what this process and this machine remember of the ledger.
+// noted returns the notes of this process and of this machine.
 func (b *etcd) noted() noteSet {
 	var out noteSet
 	b.mu.Lock()
@@ -251,8 +252,8 @@ func (b *etcd) noted() noteSet {
 	return out
 }
 
-// reportSoundness remembers the newest record that was found sound. One that was read earlier and
-// is compared later takes nothing back.
+// reportSoundness remembers the newest record of a sound ledger. An older record, read
+// earlier and verified later, does not replace it.
 func (b *etcd) reportSoundness(newest sealed, sound bool) {
 	if !sound || newest.seq == 0 {
 		return
@@ -265,8 +266,8 @@ func (b *etcd) reportSoundness(newest sealed, sound bool) {
 	}
 }
 
-// note names the newest record on this machine. The ledger does without: it is not
-// kept where etcd is, and doctor tells that it is missing.
+// note writes the note on this machine. An error is ignored: the ledger in etcd works
+// without the note, and doctor reports a missing one.
 func (b *etcd) note(newest sealed) {
 	if b.config.NotePath == "" || newest.seq == 0 {
 		return
@@ -277,8 +278,8 @@ func (b *etcd) note(newest sealed) {
 	}
 }
 
-// foreignWriter says why etcd is not the one that wrote the ledger; empty: it is, or that is
-// not known. Data that is put back from a snapshot begins a cluster of its own.
+// foreignWriter returns why another etcd cluster wrote the ledger; empty: this one did,
+// or the writer is not known. A cluster restored from a snapshot has a new id.
 func (m revisionImage) foreignWriter() string {
 	if m.cluster == 0 || m.writer == "" || m.writer == clusterName(m.cluster) {
 		return ""
@@ -289,10 +290,10 @@ func (m revisionImage) foreignWriter() string {
 func clusterName(id uint64) string { return strconv.FormatUint(id, 16) }
 
 func (b *etcd) restoreHint() string {
-	return " (hint: put the newest snapshot back; if this is the newest there is, 'reconcile ledger accept' takes it: what was approved before counts no more, and is approved again by 'reconcile approve')"
+	return " (hint: put the newest snapshot back; if this is the newest there is, 'reconcile ledger accept' accepts it: approvals given before no longer count, and are given again by 'reconcile approve')"
 }
 
-// setAside: what lies in etcd is for its operator to delete.
+// setAside fails: only the operator of etcd may delete data there.
 func (b *etcd) setAside(string) (string, error) {
 	return "", fmt.Errorf("what etcd holds cannot be read (hint: save a snapshot of it, 'etcdctl del --prefix %s/', then 'reconcile ledger accept')", b.config.Prefix)
 }

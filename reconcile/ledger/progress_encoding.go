@@ -69,8 +69,8 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 	return w
 }
 
-// asDecoded is what decodeProgress reads from the encoded record. What is the same is
-// shared with it.
+// asDecoded returns the record that decodeProgress would read from its encoding. It
+// shares unchanged parts with p.
 func asDecoded(p plan.ProgressRecord) plan.ProgressRecord {
 	p.At, p.NoBacklogAt = wallTime(p.At), wallTime(p.NoBacklogAt)
 	p.FailingSince, p.FailingUntil = wallTime(p.FailingSince), wallTime(p.FailingUntil)
@@ -94,7 +94,7 @@ func asDecoded(p plan.ProgressRecord) plan.ProgressRecord {
 	return p
 }
 
-// changesWhenDecoded says whether a channel is read in another form than it is written.
+// changesWhenDecoded reports whether a channel differs after encoding and decoding.
 func changesWhenDecoded(c plan.ChannelProgress) bool {
 	same := func(at *time.Time) bool { return at == nil || *at == wallTime(*at) } //nolint:staticcheck // in every part
 	return !same(c.CaughtUpAt) || !same(c.Unsent) || c.Salvage != nil && len(c.Salvage) == 0
@@ -126,7 +126,7 @@ func (w channelWire) progress() plan.ChannelProgress {
 	return c
 }
 
-// cutHash splits a stored value into the hash and the bytes that it is of.
+// cutHash splits a stored value into its hash and its content.
 func cutHash(raw []byte) (hash string, body []byte, ok bool) {
 	const length = 64
 	if len(raw) <= length || raw[length] != '\n' {
@@ -135,7 +135,7 @@ func cutHash(raw []byte) (hash string, body []byte, ok bool) {
 	return string(raw[:length]), raw[length+1:], true
 }
 
-// wallTimePointer is wall of a time that may not be known.
+// wallTimePointer is wallTime for a time that may be unknown.
 func wallTimePointer(at *time.Time) *time.Time {
 	if at == nil {
 		return nil

@@ -13,26 +13,26 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// hashPrefix keeps a record's hash apart from any other sha256 over the same
-// bytes. It outlives the formats: records are never rewritten.
+// hashPrefix distinguishes the hash of a record from any other sha256 of the same
+// bytes. It is the same in all formats, since records are never rewritten.
 const hashPrefix = "reconcile-ledger-record/1\n"
 
-// Kind says what a record tells.
+// Kind is the kind of a record.
 type Kind string
 
 // The kinds of records.
 const (
 	KindBorn       Kind = "born"       // the ledger was made; always the first record
-	KindAccepted   Kind = "accepted"   // it was taken as it is, though it may not be the newest
+	KindAccepted   Kind = "accepted"   // the ledger was accepted, though it may not be the newest copy
 	KindIntent     Kind = "intent"     // a transition begins; its approval is spent
 	KindSent       Kind = "sent"       // an RPC of the intent may have left
 	KindEffected   Kind = "effected"   // the transition was read back
-	KindReversed   Kind = "reversed"   // the intent is taken back: definitely refused
+	KindReversed   Kind = "reversed"   // the intent is undone: the server definitely refused
 	KindResult     Kind = "result"     // the intent is closed
 	KindMatched    Kind = "matched"    // the live state was seen to match: the approval is spent
 	KindGeneration Kind = "generation" // the greatest generation seen of a topology
 	KindHome       Kind = "home"       // the topology that a cluster id belongs to
-	KindLapsed     Kind = "lapsed"     // approvals that no longer stand for the present state
+	KindLapsed     Kind = "lapsed"     // approvals lapsed: they no longer apply to the present state
 	KindServed     Kind = "served"     // the version of the SDK document that is served
 )
 
@@ -52,7 +52,7 @@ type Record struct {
 	Hash       string
 }
 
-// TransitionText is the transition in a word; empty for a record of none.
+// TransitionText returns the name of the transition; empty: the record has none.
 func (r Record) TransitionText() string {
 	if r.Transition == plan.TransitionNone {
 		return ""
@@ -60,13 +60,13 @@ func (r Record) TransitionText() string {
 	return r.Transition.String()
 }
 
-// Served is the SDK document that a topology is served.
+// Served is the SDK document that is served for a topology.
 type Served struct {
 	Version  int64
-	Document string // as the server of it wrote it
+	Document string // text as the server wrote it
 }
 
-// entry is a record as it is stored; its bytes are what is hashed.
+// entry is the stored form of a record. The hash is over its bytes.
 type entry struct {
 	Seq        uint64     `json:"seq"`
 	At         time.Time  `json:"at"`
@@ -93,7 +93,7 @@ type sealed struct {
 	raw  []byte
 }
 
-// record is the outward form of a stored entry.
+// record returns the exported form of an entry.
 func (e entry) record(hash string) Record {
 	return Record{
 		Seq: e.Seq, At: e.At, Kind: e.Kind, Topology: e.Topology, Generation: e.Generation, Commit: e.Commit,
@@ -119,9 +119,8 @@ func seal(last sealed, e entry) (sealed, error) {
 	return sealed{seq: e.Seq, hash: hashOf(raw), raw: raw}, nil
 }
 
-// verify checks the chain and decodes it, behind the entries that are known to
-// be its beginning. On a fault it returns what stands before it, so that a
-// person can read that much.
+// verify checks and decodes the chain after its known beginning. On damage it returns
+// the entries before the damaged one, so that a person can read them.
 func verify(chain []sealed, known []entry) ([]entry, error) {
 	var last sealed
 	if n := len(known); n > 0 {
@@ -158,8 +157,8 @@ func verifyOne(last, s sealed) (entry, error) {
 	return e, nil
 }
 
-// decodeStrict refuses what it does not know: a field that is dropped
-// silently could be the one that forbids something.
+// decodeStrict refuses unknown fields: a dropped field could be one that forbids an
+// action.
 func decodeStrict(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()

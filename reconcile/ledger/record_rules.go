@@ -9,8 +9,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Beginning is everything that one transaction writes before the first RPC of
-// a transition leaves.
+// Beginning holds all that one transaction writes before the first request of a
+// transition is sent.
 type Beginning struct {
 	Intent     plan.Intent
 	Document   string   // plan.DocumentHash of the document that asks for it
@@ -20,14 +20,13 @@ type Beginning struct {
 	Provisions []plan.UsedProvision
 }
 
-// A rule says which record follows, given what the ledger holds; nil: none,
-// since it is recorded already. Rules are pure: they are tried again when
-// another writer was faster.
+// A rule returns the next record for a state; nil: the fact is recorded already. Rules
+// are pure functions: they run again if another writer was faster.
 type rule func(*state) (*entry, error)
 
 var payloadHash = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
 
-// beginRule writes the intent, or nothing when this very intent is open.
+// beginRule returns the intent record; nil if the same intent is open.
 func beginRule(b Beginning) rule {
 	return func(s *state) (*entry, error) {
 		in := b.Intent
@@ -64,7 +63,7 @@ func checkBeginning(s *state, b Beginning) error {
 		return fmt.Errorf("%w: generation %d of %s is older than %d", ErrTransition, in.Generation, in.Topology, known.Generation)
 	}
 	if in.Transition == plan.TransitionFence && len(b.Payloads) == 0 {
-		return nil // rests on the failover that made the cluster stale (contract.md §4)
+		return nil // covered by the failover that made the cluster stale (contract.md §4)
 	}
 	if len(b.Payloads) == 0 {
 		return fmt.Errorf("%w: a %s needs an approval to spend", ErrTransition, in.Transition)
@@ -77,8 +76,8 @@ func checkBeginning(s *state, b Beginning) error {
 	return checkUnspent(s, in, b.Payloads)
 }
 
-// checkUnspent: one use for each topology and generation, and for each signed
-// payload within a topology, since one carrier may approve several topologies.
+// checkUnspent allows one use for each topology and generation, and one for each signed
+// payload within a topology: one carrier may approve several topologies.
 func checkUnspent(s *state, in plan.Intent, payloads []string) error {
 	for _, m := range s.marks {
 		if m.value.Topology != in.Topology {
@@ -96,17 +95,17 @@ func checkUnspent(s *state, in plan.Intent, payloads []string) error {
 
 func bareHash(h string) string { return strings.TrimPrefix(h, "sha256:") }
 
-// sentRule is written before an RPC leaves.
+// sentRule records that a request may have been sent.
 func sentRule(topology string) rule {
 	return onceRule(topology, KindSent, func(in openIntent) bool { return in.MayHaveSent })
 }
 
-// effectedRule is written once the transition was read back.
+// effectedRule records that a read showed the transition in effect.
 func effectedRule(topology string) rule {
 	return onceRule(topology, KindEffected, func(in openIntent) bool { return in.Effected })
 }
 
-// onceRule moves an open intent on, and writes nothing when it is there already.
+// onceRule advances an open intent; nil if already reports true.
 func onceRule(topology string, kind Kind, already func(openIntent) bool) rule {
 	return func(s *state) (*entry, error) {
 		in, ok := s.intents[topology]
@@ -120,8 +119,8 @@ func onceRule(topology string, kind Kind, already func(openIntent) bool) rule {
 	}
 }
 
-// reverseRule takes the whole transaction back: the approval may be used
-// again and no cluster became stale by it.
+// reverseRule undoes the transaction of Begin: the approval may be used again, and no
+// cluster became stale.
 func reverseRule(topology, reason string) rule {
 	return func(s *state) (*entry, error) {
 		in, ok := s.intents[topology]
@@ -152,8 +151,8 @@ func finishRule(topology, result, detail string) rule {
 	}
 }
 
-// matchRule spends the approval of a generation whose live state was seen to
-// match, unless it is spent.
+// matchRule spends the approval of a generation that the live state matches, unless it
+// is spent.
 func matchRule(g plan.GenerationMark, commit string) rule {
 	return func(s *state) (*entry, error) {
 		if in, open := s.intents[g.Topology]; open {
@@ -219,12 +218,12 @@ func servedRule(topology string, served Served) rule {
 	}
 }
 
-// acceptRule takes the ledger as it is.
+// acceptRule records an acceptance.
 func acceptRule(why string) rule {
 	return func(*state) (*entry, error) { return &entry{Kind: KindAccepted, Detail: why}, nil }
 }
 
-// bornRule writes nothing of its own: the birth stands before every first record.
+// bornRule adds no record: appendRecords writes the birth before the first record.
 func bornRule(*state) (*entry, error) { return nil, nil } //nolint:nilnil // nothing is to be written
 
 func followUp(kind Kind, in openIntent) *entry {

@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Snapshot is the ledger at one moment.
+// Snapshot is the content of the ledger at one time.
 type Snapshot struct {
 	memory  plan.Memory
 	born    time.Time
@@ -25,11 +25,10 @@ type Snapshot struct {
 	since   time.Time
 }
 
-// Read verifies the whole ledger and returns it as it stands. What a long-lived
-// process verified before and finds unchanged is not verified again. A ledger that
-// does not exist yet is empty and is not made. On damage the error is a
-// CorruptError and the snapshot holds nothing but the history before the
-// fault, for a person to read.
+// Read verifies the whole ledger and returns it. A process does not verify unchanged
+// records twice. A ledger that does not exist is empty, and Read does not create it. On
+// damage the error is a CorruptError, and the snapshot holds only the history before
+// the damaged record, for a person to read.
 func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	im, err := l.store.load(ctx)
 	if err != nil {
@@ -68,41 +67,39 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	return out, nil
 }
 
-// cachedSnapshot is the snapshot of the image of that version.
+// cachedSnapshot returns the snapshot of an image by its version.
 func (v *verified) cachedSnapshot(version uint64) (Snapshot, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.newest, version != 0 && v.newest.version == version
 }
 
-// Memory is what the planner may remember: progress and homes in the order of
-// clusters, generations in that of topologies. Now is left to the caller, who
-// takes the later of its clock and Newest.
+// Memory returns the planner's input: progress and homes sorted by cluster, generations
+// by topology. The caller sets Now to the later of its clock and Newest.
 func (s Snapshot) Memory() plan.Memory { return s.memory }
 
 // Born is when the ledger was made; false: it does not exist.
 func (s Snapshot) Born() (time.Time, bool) { return s.born, !s.born.IsZero() }
 
-// Accepted is when the ledger was taken as it was, though it may have been older than
-// what was written last: approvals from before may have been used. False: it never was.
+// Accepted returns when the ledger was last accepted; false: never. Approvals from
+// before that time may have been used.
 func (s Snapshot) Accepted() (time.Time, bool) { return s.since, !s.since.IsZero() }
 
 // Newest is the latest time of any record, zero for an empty ledger.
 func (s Snapshot) Newest() time.Time { return s.newest }
 
-// Version is another one whenever what a Ledger holds is; two snapshots of one
-// Ledger with the same version are the same. 0: that cannot be told.
+// Version changes with the content. Two snapshots of one Ledger with the same version
+// are equal; 0: not known.
 func (s Snapshot) Version() uint64 { return s.version }
 
-// SameRecords says whether two snapshots of one Ledger hold the same records. What
-// is not recorded, as progress, may differ.
+// SameRecords reports whether two snapshots of one Ledger hold the same records. Their
+// latest values, such as progress, may differ.
 func (s Snapshot) SameRecords(o Snapshot) bool {
 	n := len(s.entries)
 	return n == len(o.entries) && (n == 0 || s.chain[n-1].hash == o.chain[n-1].hash)
 }
 
-// Spent lists the approvals of a topology that were used, oldest first; of
-// all, for "".
+// Spent lists the used approvals of a topology, oldest first; "" means all topologies.
 func (s Snapshot) Spent(topology string) []Mark {
 	var out []Mark
 	for _, m := range s.marks {
@@ -113,8 +110,7 @@ func (s Snapshot) Spent(topology string) []Mark {
 	return out
 }
 
-// Lapsed lists the approvals of a topology that lapsed, oldest first; of all,
-// for "".
+// Lapsed lists the lapsed approvals of a topology, oldest first; "" means all.
 func (s Snapshot) Lapsed(topology string) []Lapse {
 	var out []Lapse
 	for _, p := range s.lapses {
@@ -125,16 +121,16 @@ func (s Snapshot) Lapsed(topology string) []Lapse {
 	return out
 }
 
-// Served are the SDK documents that topologies were last served, by name.
+// Served returns the last served SDK document of each topology, by name.
 func (s Snapshot) Served() map[string]Served { return maps.Clone(s.served) }
 
-// GitHead is where a tracked ref was last seen; false: it never was.
+// GitHead returns the last known commit of a tracked ref; false: none is known.
 func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 	h, ok := s.latest.heads[gitKey(url, ref)]
 	return h, ok
 }
 
-// History lists the records of a topology, oldest first; of all, for "".
+// History lists the records of a topology, oldest first; "" means all.
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
 	for i, e := range s.entries {

@@ -18,8 +18,8 @@ type Mark struct {
 	At          time.Time
 }
 
-// Lapse says that approvals lapsed: the old primary was seen up after they
-// were complete, so they no longer stand for the present state.
+// Lapse says that approvals lapsed: the old primary was up after they were complete, so
+// they no longer apply to the present state.
 type Lapse struct {
 	Topology   string
 	Generation int64
@@ -28,11 +28,11 @@ type Lapse struct {
 	At         time.Time // when it was recorded
 }
 
-// state is what the records add up to. Marks, stale and freed clusters and
-// provisions carry the record that made them, so that a reversal takes back its own only.
+// state is the sum of the records. Marks, stale and freed clusters and provisions carry
+// the number of their record, so that a reversal removes only its own.
 type state struct {
 	born        time.Time
-	accepted    time.Time // as it was; zero: it never had to be
+	accepted    time.Time // of the last acceptance; zero: none
 	newest      time.Time
 	intents     map[string]openIntent // by topology
 	marks       []numbered[Mark]
@@ -57,13 +57,13 @@ type numbered[T any] struct {
 	value T
 }
 
-// add adds one record. One that cannot follow the ones before it is damage:
-// nothing that this package writes gets there.
+// add applies one record. A record that cannot follow its predecessors is damage: this
+// package never writes one.
 func (s *state) add(e entry) error {
 	if err := s.apply(e); err != nil {
 		return &CorruptError{Seq: e.Seq, Reason: err.Error()}
 	}
-	if e.At.After(s.newest) || e.Kind == KindAccepted { // by a clock that is right now
+	if e.At.After(s.newest) || e.Kind == KindAccepted { // an acceptance corrects a clock that was ahead
 		s.newest = e.At
 	}
 	return nil
@@ -156,8 +156,8 @@ func (s *state) continueIntent(e entry) error {
 	return nil
 }
 
-// markEffected marks what the read-back proved: the stale clusters of a failover
-// are really superseded, those of a fence really demoted.
+// markEffected marks the stale clusters of the intent as superseded, and those that it
+// fences as fenced: a read of the clusters proved it.
 func (s *state) markEffected(in openIntent) {
 	for i, m := range s.stale {
 		if m.seq == in.seq {
@@ -183,9 +183,9 @@ func (s *state) reverse(in openIntent) {
 	s.freed = withoutSeq(s.freed, in.seq)
 }
 
-// markFreed notes which clusters are no standbys any more: from when a call may
-// have left, since it may take effect unseen, and last from when it was read
-// back.
+// markFreed marks the clusters that the intent frees from replication. The time is that
+// of the first request, which may take effect unseen, and later that of the read that
+// showed the effect.
 func (s *state) markFreed(in openIntent, at time.Time) {
 	s.freed = withoutSeq(s.freed, in.seq)
 	for _, c := range in.Frees() {
@@ -193,8 +193,8 @@ func (s *state) markFreed(in openIntent, at time.Time) {
 	}
 }
 
-// finish closes the intent. The failover counts from when it took effect, not
-// from when its verification ended.
+// finish closes the intent. A failover is dated when it took effect, not when its
+// verification ended.
 func (s *state) finish(in openIntent) {
 	delete(s.intents, in.Topology)
 	target, promotes := in.PromotionTarget()
@@ -211,9 +211,9 @@ func (s *state) spend(e entry, payload string) {
 	}})
 }
 
-// raiseGeneration keeps the greatest generation, and of equal ones the document that
-// was seen first: a second document under the same number is the planner's
-// finding, not a reason to forget the first.
+// raiseGeneration keeps the greatest generation with its first document. A second
+// document with the same number is a finding of the planner; it does not replace the
+// first.
 func (s *state) raiseGeneration(e entry) {
 	if known, ok := s.generations[e.Topology]; ok && known.Generation >= e.Generation {
 		return
@@ -233,8 +233,7 @@ func values[T any](list []numbered[T]) []T {
 	return out
 }
 
-// memory is the planner's view of the state, in an order that depends on the
-// content alone.
+// memory returns the planner's form of the state. Its order depends only on the content.
 func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) plan.Memory {
 	m := plan.Memory{Ledger: kind, Stale: values(s.stale), Provisions: values(s.provisions), Freed: values(s.freed), Progress: progress}
 	for _, name := range sortedKeys(s.intents) {

@@ -7,9 +7,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// verified is what was verified last. A record or a value whose bytes are the
-// same is not hashed, parsed and added up again by every transaction of a
-// long-lived process.
+// verified caches the last verification, so that a long-lived process does not hash,
+// parse and apply unchanged records and values in every transaction.
 type verified struct {
 	mu           sync.Mutex
 	chain        []sealed
@@ -17,11 +16,11 @@ type verified struct {
 	state        *state // of the first folded entries; nil: none
 	folded       int
 	values       valueCache
-	soundVersion uint64 // version of the image that was found whole last; 0: none
+	soundVersion uint64 // version of the last sound image; 0: none
 	newest       Snapshot
 }
 
-// verifyChain verifies a chain. On a fault it returns what stands before it.
+// verifyChain verifies a chain. On damage it returns the entries before the damaged one.
 func (v *verified) verifyChain(chain []sealed) ([]entry, error) {
 	same := 0
 	for same < min(len(chain), len(v.chain)) && sameSealed(chain[same], v.chain[same]) {
@@ -31,7 +30,7 @@ func (v *verified) verifyChain(chain []sealed) ([]entry, error) {
 		v.state = nil
 	}
 	known := v.entries
-	if same < len(known) { // others follow: what was handed out must not change
+	if same < len(known) { // other entries follow; returned slices must not change
 		known = known[:same:same]
 	}
 	entries, err := verify(chain, known)
@@ -43,7 +42,7 @@ func sameSealed(a, b sealed) bool {
 	return a.seq == b.seq && a.hash == b.hash && bytes.Equal(a.raw, b.raw)
 }
 
-// replay adds up the entries that were checked last.
+// replay applies the verified entries to the state.
 func (v *verified) replay() (*state, error) {
 	if v.state == nil {
 		v.state, v.folded = newState(), 0
@@ -58,8 +57,7 @@ func (v *verified) replay() (*state, error) {
 	return v.state, nil
 }
 
-// rememberProgress remembers what progress says that was written just now, which is then not
-// decoded again.
+// rememberProgress caches progress that was just written, so that it is not decoded.
 func (v *verified) rememberProgress(batch []plan.ProgressRecord, encoded map[string][]byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -72,11 +70,10 @@ func (v *verified) rememberProgress(batch []plan.ProgressRecord, encoded map[str
 	}
 }
 
-// valueCache remembers the latest values by key: their hashes and what they
-// say.
+// valueCache caches the latest values by key, with their hashes and decoded contents.
 type valueCache struct {
 	values map[string]value
-	keys   []string // of the values that were added up last, sorted
+	keys   []string // of the last stored values, sorted
 }
 
 type value struct {
@@ -85,9 +82,9 @@ type value struct {
 	content any    // nil: not decoded
 }
 
-// lookup returns what is known of a value.
+// lookup returns the cached value with its hash, and caches a new one.
 func (c *valueCache) lookup(key string, raw []byte) value {
-	if v, ok := c.values[key]; ok && bytes.Equal(v.raw, raw) { // the same bytes at the same place are compared at once
+	if v, ok := c.values[key]; ok && bytes.Equal(v.raw, raw) { // equal slices of the same memory compare fast
 		return v
 	}
 	v := value{raw: raw, hash: hashOf(raw)}
@@ -102,7 +99,7 @@ func (c *valueCache) put(key string, v value) {
 	c.values[key] = v
 }
 
-// forget drops what does not stand any more.
+// forget drops values that are no longer stored.
 func (c *valueCache) forget(stored map[string][]byte) {
 	if len(c.values) <= len(stored) {
 		return
@@ -114,7 +111,7 @@ func (c *valueCache) forget(stored map[string][]byte) {
 	}
 }
 
-// sorted are the keys of the stored values, which seldom are others.
+// sorted returns the sorted keys of the stored values, which seldom change.
 func (c *valueCache) sorted(stored map[string][]byte) []string {
 	same := len(c.keys) == len(stored)
 	for i := 0; same && i < len(c.keys); i++ {
@@ -126,7 +123,7 @@ func (c *valueCache) sorted(stored map[string][]byte) []string {
 	return c.keys
 }
 
-// hashLatest is sumOf of all latest values and their keys.
+// hashLatest returns the hash over all latest values, from cached hashes.
 func (c *valueCache) hashLatest(stored map[string][]byte) string {
 	return hashLatest(stored, c.sorted(stored), func(key string) string { return c.lookup(key, stored[key]).hash })
 }

@@ -11,28 +11,28 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// Tried is what was seen when a ledger was tried.
+// Tried is the result of Try.
 type Tried struct {
-	Held  []*HeldError // locks that somebody has at this moment
-	Notes []string     // what will stand in the way soon
+	Held  []*HeldError // locks that other processes hold now
+	Notes []string     // problems that may soon prevent writes
 }
 
 const (
-	// tryRoom is what must fit beside the embedded ledger: more than an intent and
-	// its result, whose transactions copy some pages each.
+	// tryRoom is the free space in bytes that the embedded ledger needs: more than an
+	// intent and its result, whose transactions copy some pages each.
 	tryRoom = 256 << 10
-	// lowSpace is the free space below which a note says so.
+	// lowSpace is the free space in bytes below which Try adds a note.
 	lowSpace = 64 << 20
 )
 
-// Try tries whether records could be written and the topologies be locked, as an
-// apply would, and leaves nothing in the ledger. The error says why not.
+// Try checks whether an apply could write records and lock the topologies. It leaves
+// the ledger unchanged. The error is the obstacle.
 func (l *Ledger) Try(ctx context.Context, topologies []string) (Tried, error) {
 	return l.store.writable(ctx, topologies)
 }
 
-// writable opens what a writer would open, and puts a file beside the ledger for a
-// moment: rights are not all that a write needs.
+// writable opens the files that a writer opens, and writes a temporary file next to the
+// ledger, since a write needs disk space as well as permissions.
 func (b *embedded) writable(_ context.Context, topologies []string) (Tried, error) {
 	size := int64(0)
 	if info, err := os.Stat(b.path); err == nil {
@@ -65,7 +65,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	}
 	locks := b.locksPath()
 	if _, err := os.Stat(locks); errors.Is(err, fs.ErrNotExist) {
-		return out, nil // it is made in the folder that was tried
+		return out, nil // its folder was checked
 	}
 	if err := checkRoom(locks, 0); err != nil {
 		return out, err
@@ -84,7 +84,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	return out, nil
 }
 
-// checkWritable opens a file to write it, if there is one.
+// checkWritable opens an existing file for writing.
 func checkWritable(path string) error {
 	f, err := plainfile.OpenFile(path, os.O_RDWR, 0)
 	switch {
@@ -96,7 +96,7 @@ func checkWritable(path string) error {
 	return f.Close() // nothing was written
 }
 
-// nearestFolder is a folder, or the nearest one above it that is there.
+// nearestFolder returns folder, or its nearest existing parent.
 func nearestFolder(folder string) string {
 	for {
 		parent := filepath.Dir(folder)
@@ -107,7 +107,7 @@ func nearestFolder(folder string) string {
 	}
 }
 
-// checkRoom writes and syncs a file of a size in a folder, and removes it.
+// checkRoom writes and syncs a file of size bytes in a folder, and removes it.
 func checkRoom(folder string, size int) (err error) {
 	f, err := os.CreateTemp(folder, ".reconcile-try-*")
 	if err != nil {

@@ -47,7 +47,7 @@ func TestEtcdLedgerThatWasLostIsNotNew(t *testing.T) {
 		}
 	}
 	run(0, "apply")
-	says(run(0, "ledger"), "a file of this machine names its newest record")
+	says(run(0, "ledger"), "a note on this machine names its newest record")
 
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: testkit.Patience, Logger: zap.NewNop()})
 	if err != nil {
