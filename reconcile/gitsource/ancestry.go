@@ -7,8 +7,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// depth counts the longest way to a root. Every ancestor has a smaller one,
-// whatever its dates say; dates are what an attacker writes.
+// depth returns the number of commits on the longest path to a root. Every ancestor has
+// a smaller depth. Commit dates are not used, since an attacker can choose them.
 func (r *Repo) depth(id plumbing.Hash) (int, error) {
 	stack := []plumbing.Hash{id}
 	known := map[plumbing.Hash]int{} // independent of what the cache drops
@@ -58,8 +58,8 @@ const (
 	fromOthers
 )
 
-// broughtIn lists the commits that are reachable from another parent of a
-// merge and not from the first, deepest first.
+// broughtIn lists the commits that a merge adds to its first parent: those reachable
+// only from its other parents, deepest first.
 func (r *Repo) broughtIn(merge *commit) ([]plumbing.Hash, error) {
 	if out, ok := r.merges.Get(merge.id); ok {
 		return out, nil
@@ -96,8 +96,8 @@ func (r *Repo) broughtIn(merge *commit) ([]plumbing.Hash, error) {
 	return out, nil
 }
 
-// walk visits commits by falling depth, so that every mark of a commit is
-// there before it is visited.
+// walk visits commits by decreasing depth, so that a commit has all its marks before
+// its visit.
 type walk struct {
 	repo   *Repo
 	marks  map[plumbing.Hash]int
@@ -145,9 +145,9 @@ func (q *walkQueue) Pop() any {
 	return x
 }
 
-// IsAncestor says whether commit a is b or one of its ancestors: a tracked
-// ref that moved from a to b has then only gone forward. A commit that cannot be
-// read is an error only if a is not found elsewhere.
+// IsAncestor reports whether commit a is b or one of its ancestors. A tracked ref that
+// moved from a to b was then not rewritten. An unreadable commit is an error only if a
+// is not found on another path.
 func (r *Repo) IsAncestor(a, b string) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

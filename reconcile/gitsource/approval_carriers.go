@@ -11,15 +11,15 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// changeSource is what the commits say about one change: who made it, and which of
-// them may carry its approval.
+// changeSource holds the authors of one change, and the commits that may carry its
+// approval.
 type changeSource struct {
 	authors  []approval.Person
 	carriers []approval.Carrier
 	unknown  string // why not all authors are known; empty: they are
 }
 
-// sourceKey names the change that a source belongs to.
+// sourceKey identifies the change of a changeSource.
 type sourceKey struct {
 	name    string
 	key     string
@@ -56,7 +56,7 @@ func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[strin
 	return out, nil
 }
 
-// change turns a record into the facts about its newest change.
+// change returns the newest change of a record.
 func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc) (Change, error) {
 	out := Change{
 		Change:          approval.Change{Topology: rec.name, Commit: rec.governs.String()},
@@ -91,8 +91,8 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 	return out, nil
 }
 
-// denyUnknown denies what would approve a change of which an author is not known:
-// the approver could not be told from the author.
+// denyUnknown denies the approvals of a change with an unknown author, who may be the
+// approver.
 func (s changeSource) denyUnknown(carriers []approval.Carrier) {
 	for i := range carriers {
 		if s.unknown != "" && carriers[i].Problem == "" {
@@ -101,7 +101,7 @@ func (s changeSource) denyUnknown(carriers []approval.Carrier) {
 	}
 }
 
-// findSource finds the authors and the carriers among commits.
+// findSource returns the authors and carriers of the change that a record describes.
 func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	k := sourceKey{rec.name, rec.key, rec.governs}
 	if s, ok := r.sources.Get(k); ok {
@@ -119,7 +119,7 @@ func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	if len(governing.parents) > 1 {
 		err = r.branchSource(&s, governing, stated, rec, keys)
 		if errors.Is(err, ErrIncomplete) && !isUnreadable(err) {
-			return changeSource{}, err // of a clone that left much out: to be fetched
+			return changeSource{}, err // an incomplete clone, which the operator completes
 		}
 		if err != nil {
 			s.unknown = fmt.Sprintf("what the merge %s brought in cannot be read (%v)", governing.id, err)
@@ -134,12 +134,12 @@ func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	return s, nil
 }
 
-// branchSource adds what a merge brought in: commits of the other parents
-// that changed the document are its authors', those with a document equal to
-// the merge's may carry its approval, unless a later one of them had another
-// document: what was taken back and put back is approved by whoever put it back. If
-// the merge itself says something that none of its parents said, its author is one
-// of them.
+// branchSource adds the commits that a merge brought in. The authors of commits that
+// changed the document are authors of the change. A commit whose document equals that of
+// the merge may carry the approval, unless a later commit of the branch had another
+// document: a document that was removed and restored needs an approval after that. If
+// the document of the merge differs from that of every parent, the author of the merge
+// is an author too.
 func (r *Repo) branchSource(s *changeSource, merge *commit, itself *statement, rec *record, keys KeysFunc) error {
 	branch, err := r.broughtIn(merge)
 	if err != nil {
@@ -193,8 +193,8 @@ func (s *changeSource) addAuthors(of plumbing.Hash, stated *statement) {
 	}
 }
 
-// differsFromParents says whether a commit itself changed the document: no
-// parent has it like that.
+// differsFromParents reports whether the document of a commit differs from that of
+// every parent.
 func (r *Repo) differsFromParents(c *commit, key, name string, keys KeysFunc) (bool, error) {
 	if len(c.parents) == 0 {
 		return key != "", nil

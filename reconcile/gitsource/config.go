@@ -13,8 +13,8 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// Config says where topologies come from and whose signatures count. All of
-// it is the operator's; nothing in it is read from the repository.
+// Config locates the topologies and the keys whose signatures count. All of it comes
+// from the operator; nothing is read from the repository.
 type Config struct {
 	// URL is a local path (of a bare repository, a work tree, or a folder in
 	// one), a file URL, or an https or ssh remote; http and git on loopback.
@@ -26,22 +26,22 @@ type Config struct {
 	// Path is the folder of the topology files in the repository; empty or "."
 	// for its root.
 	Path string
-	// Auth is asked before each fetch, so that rotated secrets are used; nil: none.
+	// Auth is called before each fetch, so that rotated secrets are used; nil: none.
 	Auth func() (Auth, error)
 	// AllowedSigners and Keyring are the keys where they never change.
 	AllowedSigners []byte
 	Keyring        []byte
-	// Keys is asked whenever changes are read, right before something is sent as well:
-	// who is taken out of a list cannot approve any more from then on. Nil: the two
+	// Keys is called whenever changes are read, also right before a request is sent. So
+	// a person who is removed from a list cannot approve from then on. Nil: the two
 	// above.
 	Keys func() (Keys, error)
 	// CacheDir holds the copy of a remote; empty: it is held in memory.
 	CacheDir string
-	// Tell hears what a person should know of the copy; nil: nobody does.
+	// Tell receives messages about the copy for the operator; nil: they are dropped.
 	Tell func(text string)
 }
 
-// Keys are those that the operator lets sign.
+// Keys holds the keys that may sign.
 type Keys struct {
 	// AllowedSigners is an OpenSSH allowed_signers file, Keyring an OpenPGP
 	// keyring, armoured or not. Without either no signature is anybody's.
@@ -71,10 +71,9 @@ type Document struct {
 	Generation int64
 }
 
-// KeysFunc returns the documents of a file's bytes, whose id Git knows as blob.
-// It must be a pure function and the same in every call on one Repo, for its
-// answers are kept by blob id. What it cannot read it leaves out. It may keep
-// data, and must not write to it.
+// KeysFunc returns the documents in the content of a file; blob is its id in Git. It
+// must be pure and the same in every call on one Repo, since its results are cached by
+// blob id. It omits unreadable documents. It may keep data but must not modify it.
 type KeysFunc func(blob string, data []byte) []Document
 
 // Change is the newest change of one topology on the first-parent history.
@@ -91,9 +90,9 @@ type Change struct {
 	earlier         *earlierVersion
 }
 
-// Earlier gives the earlier versions of the document, newest first. The first is
-// the one before the governing commit; of a document that had been gone in
-// between, its last version, so that a removal does not wash off its rules.
+// Earlier yields the earlier versions of the document, newest first. The first is the
+// version before the governing commit. If the document was removed in between, it is
+// the version before the removal, so that a removal does not discard its rules.
 func (c Change) Earlier() iter.Seq[Version] {
 	return func(yield func(Version) bool) {
 		for p := c.earlier; p != nil && yield(p.Version); p = p.earlier {
@@ -110,7 +109,7 @@ type Version struct {
 	Generation int64
 }
 
-// reachedBy is how a repository is reached.
+// reachedBy is the transport of a repository.
 type reachedBy int
 
 const (
@@ -127,10 +126,9 @@ type location struct {
 	url       string
 }
 
-// parseLocation tells local paths from remotes. An ssh remote may be written
-// as a URL or as user@host:path. Plain http and git prove nobody's identity:
-// they are for a server on this machine and refused to any other, as is a URL
-// that carries a password (contract.md §3).
+// parseLocation distinguishes local paths from remotes. An ssh remote is a URL or
+// user@host:path. Plain http and git authenticate no server, so they are allowed for
+// this machine only. A URL with a password is refused (contract.md §3).
 func parseLocation(raw string) (location, error) {
 	if raw == "" {
 		return location{}, errors.New("no repository is given: set git.url or --repo")

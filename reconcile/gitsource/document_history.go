@@ -9,15 +9,15 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// occurrence is a document where it stands.
+// occurrence is a document and its place.
 type occurrence struct {
 	file string
 	blob plumbing.Hash
 	doc  Document
 }
 
-// record is what is known of one topology at one commit of the first-parent
-// history. Records are never changed once they are shared.
+// record is the state of one topology at one commit of the first-parent history. Shared
+// records are not modified.
 type record struct {
 	name     string
 	found    []occurrence // by file; more than one is a mistake of the repository
@@ -36,8 +36,8 @@ type earlierVersion struct {
 // state is every record at one commit.
 type state struct {
 	records map[string]*record
-	lost    map[string]error // where not every version is known, by file or folder
-	unread  map[string]error // the same by topology
+	lost    map[string]error // why a version is not known, by file or folder
+	unread  map[string]error // the same, by topology
 }
 
 // stateKey names a state.
@@ -45,9 +45,9 @@ type stateKey struct {
 	commit plumbing.Hash
 }
 
-// stateAt returns the records at a commit. It walks the first parents back to
-// a commit whose state is kept, or to the root, then forward again, comparing
-// each folder with the one before: its cost grows with what is new.
+// stateAt returns the records at a commit. It walks back along the first parents to a
+// cached state or the root, then forward, comparing each folder with its predecessor. So
+// its cost grows with the number of new commits.
 func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*state, error) {
 	chain, base, err := r.chainTo(ctx, tip)
 	if err != nil {
@@ -77,13 +77,13 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 		}
 		folder = after
 	}
-	if len(next.lost) == 0 { // else it may be read the next time
+	if len(next.lost) == 0 { // else a later read may succeed
 		r.states.Put(stateKey{tip}, next)
 	}
 	return next, nil
 }
 
-// chainTo lists the first parents from tip back to a kept state, newest first.
+// chainTo lists the first parents from tip back to a cached state, newest first.
 func (r *Repo) chainTo(ctx context.Context, tip plumbing.Hash) ([]*commit, *state, error) {
 	var chain []*commit
 	for id := tip; ; {
@@ -131,7 +131,7 @@ func (r *Repo) advance(s *state, c *commit, changes []fileChange, keys KeysFunc)
 	return nil
 }
 
-// touchedNames collects the new occurrences of every name that a commit touches.
+// touchedNames collects the new occurrences of the names that a commit changes.
 type touchedNames struct {
 	*state
 	found map[string][]occurrence
@@ -185,8 +185,8 @@ func (r *Repo) apply(t touchedNames, ch fileChange, keys KeysFunc) error {
 	return nil
 }
 
-// markUnread notes that a version of what stands in a file, or below a folder, is not known.
-// What stands there stays, unless the version after it is known.
+// markUnread marks the topologies in a file, or below a folder, of which a version is
+// not known. Their occurrences stay, unless the next version is known (until).
 func (t touchedNames) markUnread(place string, why error, until bool) {
 	t.lost[place] = why
 	for name, rec := range t.records {
@@ -202,13 +202,13 @@ func (t touchedNames) markUnread(place string, why error, until bool) {
 	}
 }
 
-// within says whether a file is a place, or lies below it.
+// within reports whether file is place, or lies below it.
 func within(file, place string) bool {
 	return file == place || strings.HasPrefix(file, place) && (place == "" || strings.HasSuffix(place, "/"))
 }
 
-// nextRecord returns the record after a commit. A document that reads the same has
-// not changed, wherever it moved.
+// nextRecord returns the record after a commit. A document with the same content is
+// unchanged, also in another file.
 func nextRecord(rec *record, name string, found []occurrence, at plumbing.Hash) *record {
 	if rec == nil {
 		rec = &record{name: name}
@@ -232,8 +232,8 @@ func nextRecord(rec *record, name string, found []occurrence, at plumbing.Hash) 
 	return &out
 }
 
-// documentKey is equal for equal documents. A name that stands several times has
-// the key of all of them, which is no single document's.
+// documentKey returns a key that is equal for equal documents. A name with several
+// documents has a combined key, which equals no single document's.
 func documentKey(found []occurrence) string {
 	switch len(found) {
 	case 0:

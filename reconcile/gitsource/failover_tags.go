@@ -13,7 +13,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// tagPrefix is where approvals by tag stand.
+// tagPrefix is the prefix of the refs of tags that approve.
 const tagPrefix = "refs/tags/failover/"
 
 // tagInfo is a tag below failover/.
@@ -24,7 +24,7 @@ type tagInfo struct {
 	keys       map[string]string // of documents at the target, once asked for
 }
 
-// failoverTags returns the tags by the topologies that they speak of.
+// failoverTags returns the tags by the topologies that they name.
 func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 	if r.store == nil {
 		return nil, errClosed
@@ -45,8 +45,8 @@ func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 	return out, nil
 }
 
-// tag reads the tag that a ref names. What is wrong with it is said in the
-// carrier, and is nobody else's matter.
+// tag reads the tag that a ref names. A fault of the tag becomes the problem of its
+// carrier and affects no other tag.
 func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 	info, ok := r.signed.Get(ref.Hash())
 	if !ok {
@@ -71,8 +71,8 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 // approvedTopology finds the topologies of approvals, well formed or not.
 var approvedTopology = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
 
-// isPermanent says whether an object itself is at fault, so that it will never be read
-// otherwise; any other fault may be gone the next time.
+// isPermanent reports whether an error is a fault of the object itself. Other errors may
+// be gone at the next read.
 func isPermanent(err error) bool { return isMalformedFolder(err) || errors.Is(err, errObject) }
 
 // readTag reads a tag object; its own name stands in the carrier's Ref. The error is
@@ -111,8 +111,8 @@ func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 	return info, nil
 }
 
-// approvesEarlier says whether a known key approved, by its name, a lower generation of a
-// topology.
+// approvesEarlier reports whether the tag is signed by a known key and names a lower
+// generation of the topology.
 func (t *tagInfo) approvesEarlier(topology string, generation int64) bool {
 	words := strings.Split(strings.TrimPrefix(t.carrier.Ref, tagPrefix), "/")
 	if len(words) < 2 || words[0] != topology || t.carrier.Problem != "" || len(t.carrier.Signature.Principals) == 0 {
@@ -122,9 +122,8 @@ func (t *tagInfo) approvesEarlier(topology string, generation int64) bool {
 	return err == nil && approved < generation
 }
 
-// tagMatches says whether a tag speaks for this very document: it points at a
-// commit that has it as it is now. A tag that cannot be read belongs to the
-// topology of its name, so that it is shown as denied.
+// tagMatches reports whether a tag points at a commit with the document of rec. An
+// unreadable tag matches the topology in its name, so that it is shown as denied.
 func (r *Repo) tagMatches(t *tagInfo, rec *record, keys KeysFunc) bool {
 	if t.target.IsZero() {
 		return true
@@ -133,16 +132,16 @@ func (r *Repo) tagMatches(t *tagInfo, rec *record, keys KeysFunc) bool {
 	if !ok {
 		var err error
 		if key, err = r.keyAtTag(t, rec, keys); err != nil && !isPermanent(err) {
-			return false // it may come with a later fetch
+			return false // a later fetch may bring it
 		}
 		t.keys[rec.name] = key // none, if what it points at cannot be read
 	}
 	return key == rec.key
 }
 
-// keyAtTag returns the key of a document at a tag's commit. Anybody may push
-// tags, so of one that no known key signed a single file is read: the one in
-// which the document stands now.
+// keyAtTag returns the key of a document at a tag's commit. Anyone may push tags, so for
+// a tag without a known signer it reads only one file: the one that holds the document
+// now.
 func (r *Repo) keyAtTag(t *tagInfo, rec *record, keys KeysFunc) (string, error) {
 	c, err := r.commit(t.target)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// layout is where a local repository keeps its files (gitrepository-layout(5)).
+// layout holds the folders of a local repository (gitrepository-layout(5)).
 type layout struct {
 	own    string // the folder of this work tree: HEAD
 	common string // shared by all work trees: objects, refs, config
@@ -63,7 +63,7 @@ func gitFile(path string) (string, error) {
 	return resolveFrom(path, target), nil
 }
 
-// resolveFrom resolves a path that stands in a file.
+// resolveFrom resolves a path that is written in a file.
 func resolveFrom(file, path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -102,7 +102,7 @@ const maxSmall = 1 << 20
 
 func readSmall(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is no regular file", path) // a pipe would be waited for
+		return "", fmt.Errorf("%s is no regular file", path) // reading a pipe would block
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -126,8 +126,8 @@ func (l layout) shallow() ([]plumbing.Hash, error) {
 	return out, nil
 }
 
-// format is what a repository's config says of how it is stored. Nothing else of
-// the config is read.
+// format holds the storage format in a repository's config. Nothing else of the config
+// is read.
 type format struct {
 	version    string
 	extensions map[string]string
@@ -136,8 +136,8 @@ type format struct {
 // ErrFormat marks a repository in a format that is not read.
 var ErrFormat = errors.New("the repository has a format that is not read")
 
-// The extensions that git knows (git-config(1), extensions.*) and that change
-// nothing for a reader of objects and refs. Those in old count in version 0 too.
+// harmlessExtensions lists the extensions of git (git-config(1), extensions.*) that do
+// not affect a reader of objects and refs.
 var harmlessExtensions = map[string]bool{
 	"noop": true, "noop-v1": true, "preciousobjects": true, "partialclone": true, "worktreeconfig": true,
 	"relativeworktrees": true, "compatobjectformat": true, "submodulepathconfig": true,
@@ -161,10 +161,10 @@ func (l layout) readFormat() (format, error) {
 	return f, f.check()
 }
 
-// convertHint makes a repository that is read out of one with SHA-256 names of objects.
-const convertHint = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; what was approved is to be approved again there, since signatures are over the names"
+// convertHint is the command that converts a repository with SHA-256 object names.
+const convertHint = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; approve there again, since signatures cover the object names"
 
-// check refuses what would be misread.
+// check refuses a format that this package would misread.
 func (f format) check() error {
 	switch f.version {
 	case "", "0", "1":
@@ -188,7 +188,7 @@ func (f format) check() error {
 func (f format) reftable() bool { return strings.EqualFold(f.extensions["refstorage"], "reftable") }
 
 // parseConfig reads the variables of a git config file that stand in sections
-// without a subsection, with names in lower case. What it cannot read it passes over.
+// without a subsection, with names in lower case. It skips unreadable lines.
 func parseConfig(text string, set func(section, key, value string)) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	section, subsection := "", false

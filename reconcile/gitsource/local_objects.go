@@ -21,11 +21,10 @@ import (
 	"github.com/go-git/go-git/v5/utils/ioutil"
 )
 
-// objectFiles are the objects of a local repository and of those that it shares
-// objects with. The bytes of packs and files are unpacked by go-git. Which of them
-// there are is found here: go-git's own storage fails as a whole at an index of
-// version 1, a pack under another name than its checksum, a pack whose index git is
-// about to write, or a list of alternates that is not one of absolute paths.
+// objectFiles reads the objects of a local repository and of its alternates. go-git
+// unpacks them, but this type finds the packs and files: go-git's own storage fails
+// entirely at an index of version 1, a pack whose name is not its checksum, a pack whose
+// index git is about to write, or relative paths in the list of alternates.
 type objectFiles struct {
 	folders []*objectFolder
 	decoded *objectcache.ObjectLRU
@@ -57,8 +56,8 @@ func newObjectFiles(folder string) *objectFiles {
 // maxAlternates is how deep git follows the alternates of alternates.
 const maxAlternates = 5
 
-// withAlternates lists a folder of objects and those that it borrows from, as git
-// reads objects/info/alternates. What is not there is passed over.
+// withAlternates lists a folder of objects and its alternates, as git reads
+// objects/info/alternates. It skips missing folders.
 func withAlternates(folder string) []string {
 	out := []string{folder}
 	var follow func(folder string, depth int)
@@ -120,14 +119,14 @@ func (o *objectFiles) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (pl
 		o.list()
 	}
 	found, err := o.find(id)
-	if err != nil && o.list() { // git has packed it meanwhile
+	if err != nil && o.list() { // git may have packed it since
 		found, err = o.find(id)
 	}
 	return found, err
 }
 
-// find looks for an object in all packs, then in the files of single objects. A
-// copy that cannot be read is passed over if there is another.
+// find reads an object from the packs, else from its own file. It skips an unreadable
+// copy if there is another.
 func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	failed := plumbing.ErrObjectNotFound
 	for _, folder := range o.folders {
@@ -159,7 +158,7 @@ func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	return nil, failed
 }
 
-// list looks for packs that were not there before, and says whether there are any.
+// list opens new packs and reports whether there are any.
 func (o *objectFiles) list() bool {
 	o.listed = true
 	found := false
@@ -257,7 +256,7 @@ func (o *objectFiles) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	return out, nil
 }
 
-// partial says whether objects were left out when the repository was cloned.
+// partial reports whether the repository is a partial clone.
 func (o *objectFiles) partial() bool {
 	for _, folder := range o.folders {
 		files, _ := folder.files.ReadDir("pack") // there may be none
@@ -290,7 +289,7 @@ type looseObject struct {
 	size  int64
 }
 
-// open reads the head of the file, and stands at its content then.
+// open reads the header of the file and returns a reader of its content.
 func (o *looseObject) open() (io.ReadCloser, error) {
 	f, err := o.files.Open(o.path)
 	if err != nil {
@@ -316,8 +315,8 @@ func (o *looseObject) Size() int64                     { return o.size }
 func (o *looseObject) SetSize(int64)                   {}
 func (o *looseObject) Writer() (io.WriteCloser, error) { return nil, errors.ErrUnsupported }
 
-// openPackFile opens the one file that is open already, so that it can be read when git
-// has removed it.
+// openPackFile serves the pack file that is open already, so that it stays readable
+// after git removed it.
 type openPackFile struct {
 	billy.Filesystem
 	file billy.File
@@ -329,7 +328,7 @@ func (h openPackFile) Open(string) (billy.File, error) {
 	return sectionFile{h.file, io.NewSectionReader(h.file, 0, h.size)}, nil
 }
 
-// sectionFile reads an open file from a place of its own.
+// sectionFile reads an open file at its own offset.
 type sectionFile struct {
 	billy.File
 	at *io.SectionReader

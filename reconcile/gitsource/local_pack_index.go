@@ -28,7 +28,7 @@ func (f *objectFolder) readIndex(path string) (*idxfile.MemoryIndex, error) {
 	}
 	var from io.Reader = bufio.NewReader(in)
 	if n := int64(binary.BigEndian.Uint32(head[len(head)-4:])); string(head[:4]) == indexMagic && info.Size() < n*28 {
-		return nil, idxfile.ErrMalformedIdxFile // nothing is made for what is not there
+		return nil, idxfile.ErrMalformedIdxFile // allocate no memory for missing entries
 	}
 	if string(head[:4]) != indexMagic {
 		data, err := io.ReadAll(in)

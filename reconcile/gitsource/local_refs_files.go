@@ -21,8 +21,8 @@ type refReader interface {
 	References(prefix string) ([]*plumbing.Reference, error)
 }
 
-// refFiles are refs in files of their own, and in packed-refs, as most repositories
-// have them. A file goes before a line of packed-refs.
+// refFiles reads refs from their files and from packed-refs. A file takes precedence
+// over a line of packed-refs.
 type refFiles struct{ layout }
 
 // Reference implements refReader.
@@ -45,10 +45,10 @@ func (r refFiles) Reference(name plumbing.ReferenceName) (*plumbing.Reference, e
 func (r refFiles) References(prefix string) ([]*plumbing.Reference, error) {
 	var out []*plumbing.Reference
 	loose := map[plumbing.ReferenceName]bool{}
-	// Files first: one that is packed meanwhile is found there.
+	// Files first: a ref that git packs in the meantime is then found in packed-refs.
 	err := filepath.WalkDir(filepath.Join(r.common, filepath.FromSlash(prefix)), func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
-			return nil //nolint:nilerr // it was removed meanwhile, or is nobody's business
+			return nil //nolint:nilerr // it was removed since, or is no ref
 		}
 		below, err := filepath.Rel(r.common, path)
 		name := plumbing.ReferenceName(filepath.ToSlash(below))
@@ -74,7 +74,7 @@ func (r refFiles) References(prefix string) ([]*plumbing.Reference, error) {
 	return out, err
 }
 
-// folderOf says where a ref's file is: a work tree has some of its own.
+// folderOf returns the folder of a ref's file: a work tree has some refs of its own.
 func (l layout) folderOf(name string) string {
 	if !strings.HasPrefix(name, "refs/") {
 		return l.own
@@ -115,7 +115,7 @@ func readRef(path string, name plumbing.ReferenceName) (*plumbing.Reference, err
 	return nil, fmt.Errorf("ref %+q: %w", string(name), errRef)
 }
 
-// packed gives the wanted refs of packed-refs to use. What is no ref there is passed over.
+// packed passes the wanted refs of packed-refs to use. It skips lines that are no refs.
 func (l layout) packed(wanted func(*plumbing.Reference) bool, use func(*plumbing.Reference)) error {
 	f, err := os.Open(filepath.Join(l.common, "packed-refs"))
 	if err != nil && isMissingFile(err) {

@@ -14,14 +14,13 @@ import (
 )
 
 // refTables are refs in the tables of git 2.45 and later (reftable,
-// gitformat-reftable(5)), which go-git does not read. All of them are read at once:
-// there is one ref of interest, and the tags below failover/.
+// gitformat-reftable(5)), which go-git does not read. It reads all refs at once.
 type refTables struct {
 	layout
 	known map[string]tableStack // by folder
 }
 
-// tableStack is what the tables of a folder say together.
+// tableStack holds the refs of all tables of a folder.
 type tableStack struct {
 	list string // its tables.list
 	refs map[plumbing.ReferenceName]*plumbing.Reference
@@ -53,7 +52,7 @@ func (r *refTables) References(prefix string) ([]*plumbing.Reference, error) {
 	return out, err
 }
 
-// tableTries is how often the list is read again when git joins tables meanwhile.
+// tableTries bounds how often the list is read again while git compacts tables.
 const tableTries = 10
 
 func (r *refTables) read(folder string) (map[plumbing.ReferenceName]*plumbing.Reference, error) {
@@ -78,7 +77,7 @@ func (r *refTables) read(folder string) (map[plumbing.ReferenceName]*plumbing.Re
 
 func readTables(folder string, tables []string) (map[plumbing.ReferenceName]*plumbing.Reference, error) {
 	refs := map[plumbing.ReferenceName]*plumbing.Reference{}
-	for _, name := range tables { // later ones have the last word
+	for _, name := range tables { // later tables override earlier ones
 		data, err := os.ReadFile(filepath.Join(folder, filepath.Base(name)))
 		if err != nil {
 			return nil, err
@@ -93,7 +92,7 @@ func readTables(folder string, tables []string) (map[plumbing.ReferenceName]*plu
 // errTable marks a table that git would not have written.
 var errTable = errors.New("the table is damaged: `git fsck` tells more")
 
-// readTable applies the refs of one table to what the tables before it say.
+// readTable applies one table to the refs of the tables before it.
 func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference) error {
 	head, foot := 24, 68
 	if len(data) > 4 && data[4] == 2 {
@@ -133,8 +132,7 @@ func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference)
 	return nil
 }
 
-// readRefBlock reads the records of a block from at on. Behind them stands an index
-// of them, which is not needed.
+// readRefBlock reads the records of a block from at on, up to the index behind them.
 func readRefBlock(block []byte, at int, refs map[plumbing.ReferenceName]*plumbing.Reference) error {
 	end := len(block) - 2 - 3*int(binary.BigEndian.Uint16(block[len(block)-2:]))
 	if end < at {
