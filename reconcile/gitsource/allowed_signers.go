@@ -14,8 +14,8 @@ import (
 )
 
 // parseAllowedSigners reads an allowed_signers file (ssh-keygen(1), ALLOWED
-// SIGNERS). A line that cannot be read, or can never match an approval, is an
-// error: left out, it would deny an approver on the day that matters.
+// SIGNERS). An unreadable line, or one that can never match an approval, is an error:
+// skipped silently, it would deny an approver during an incident.
 func parseAllowedSigners(data []byte) ([]signerLine, error) {
 	var out []signerLine
 	var problems []error
@@ -37,8 +37,8 @@ func parseAllowedSigners(data []byte) ([]signerLine, error) {
 	return out, errors.Join(problems...)
 }
 
-// oddCharacterIn points to the first character before the comment of a line in error that
-// people take for another one, unless the error does.
+// oddCharacterIn names the first confusable character before the comment of a faulty
+// line, unless err names it.
 func oddCharacterIn(line string, err error) string {
 	if errors.Is(err, errPrincipal) {
 		return ""
@@ -86,7 +86,7 @@ func parseSignerLine(line string) (signerLine, error) {
 	return l, err
 }
 
-// nextField takes the principals, which may stand in quotes.
+// nextField cuts the principals off, which may be quoted.
 func nextField(line string) (field, rest string, err error) {
 	if !strings.HasPrefix(line, `"`) {
 		field, rest = nextWord(line)
@@ -99,7 +99,7 @@ func nextField(line string) (field, rest string, err error) {
 	return field, strings.TrimLeft(rest, " \t"), nil
 }
 
-// nextWord takes what stands before the next blank outside quotes.
+// nextWord cuts the text before the next blank outside quotes off.
 func nextWord(s string) (word, rest string) {
 	quoted := false
 	for i := range len(s) {

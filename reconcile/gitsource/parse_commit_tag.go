@@ -38,8 +38,8 @@ type object struct {
 // errObject marks bytes that are no commit or tag.
 var errObject = errors.New("malformed object")
 
-// splitObject reads headers up to the empty line. Where it fails it returns what
-// was read so far, a header that does not end among it.
+// splitObject reads headers up to the empty line. On an error it returns the headers so
+// far, including one without an end.
 func splitObject(raw []byte) ([]header, string, error) {
 	var out []header
 	for pos := 0; pos < len(raw); {
@@ -67,8 +67,8 @@ func splitObject(raw []byte) ([]header, string, error) {
 	return out, "", nil // a message may be missing altogether
 }
 
-// parseCommit reads the raw bytes of a commit. One that git would not have made
-// says so in its problem, and what can be read of it is there all the same.
+// parseCommit reads the raw bytes of a commit. For a commit that git would not have
+// made, problem holds the fault, and the readable parts are set.
 func parseCommit(raw []byte) object {
 	headers, body, err := splitObject(raw)
 	o := object{headers: headers, body: body, payload: raw}
@@ -138,8 +138,8 @@ func parseTag(raw []byte) (object, error) {
 	return o, nil
 }
 
-// requireOrder asks that an object begins with these headers in this order,
-// each once, but parents, of which there may be any number.
+// requireOrder returns an error unless the object begins with these headers in this
+// order. Each occurs once, except parent, which may occur any number of times.
 func (o *object) requireOrder(keys ...string) error {
 	i := 0
 	for _, key := range keys {
@@ -178,7 +178,7 @@ func (o *object) takeHeaderSignature(raw []byte) {
 	}
 }
 
-// inspect refuses what people would not see as it is.
+// inspect sets a problem if the message would be shown differently from its bytes.
 func (o *object) inspect() {
 	switch encoding := o.headerValue("encoding"); {
 	case o.problem != "":
@@ -219,7 +219,7 @@ func (o *object) headerValues(key string) []string {
 	return out
 }
 
-// payloadHash identifies what was said, whatever signature goes with it.
+// payloadHash identifies the signed content, independent of the signature.
 func (o *object) payloadHash() string {
 	sum := sha256.Sum256(o.payload)
 	return hex.EncodeToString(sum[:])
@@ -267,12 +267,12 @@ func parseIdent(s string) (approval.Person, time.Time, error) {
 	return p, time.Unix(int64(n), 0).UTC(), nil
 }
 
-// maxName is the length above which a name is not shown; the e-mail counts.
+// maxName is the length in bytes above which a name is dropped and only the e-mail kept.
 const maxName = 256
 
-// emails returns every e-mail that an ident could be read to hold, so that a
-// crooked one hides no author: the one that git takes, between the first < and the
-// next >, and whatever else has the form of one.
+// emails returns every possible e-mail of an ident, so that a malformed one hides no
+// author: the one that git takes, between the first < and the next >, and each other
+// word with the form of an e-mail.
 func emails(ident string) []approval.Person {
 	if p, _, err := parseIdent(ident); err == nil {
 		if len(p.Name) > maxName {
@@ -294,7 +294,7 @@ func emails(ident string) []approval.Person {
 	return out
 }
 
-// coAuthors returns the people of Co-authored-by lines, wherever they stand.
+// coAuthors returns the people of all Co-authored-by lines of a message.
 func coAuthors(message string) []approval.Person {
 	const key = "co-authored-by:"
 	var out []approval.Person

@@ -54,17 +54,18 @@ func (r *Repo) findObject(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	return o, nil
 }
 
-// The faults of one object. A file or folder that has one costs no other.
+// The faults of one object. They do not affect other files or folders.
 var (
 	errUnreadable = errors.New("it cannot be read")
 	errKind       = errors.New("it is of another kind")
 )
 
-// isUnreadable says whether an error is that of one object that cannot be read: the next time
-// it may be there again.
+// isUnreadable reports whether an error concerns one unreadable object. A later read
+// may succeed.
 func isUnreadable(err error) bool { return errors.Is(err, errUnreadable) }
 
-// objectError says that an object cannot be read, unless this process cannot read any.
+// objectError marks an object as unreadable, unless the process lacks resources to read
+// any object.
 func (r *Repo) objectError(id plumbing.Hash, err error) error {
 	r.noteDamage(id, err)
 	if exhausted(err) {
@@ -106,8 +107,8 @@ func (r *Repo) readContent(o plumbing.EncodedObject, kind plumbing.ObjectType, i
 	return data, err
 }
 
-// readVerified gives the bytes of an object to use, which need not take them all, and
-// checks all of them against its id.
+// readVerified passes the content of an object to use, which may stop early, and checks
+// the whole content against the id.
 func (r *Repo) readVerified(o plumbing.EncodedObject, kind plumbing.ObjectType, id plumbing.Hash, use func(io.Reader) error) error {
 	if o.Type() != kind {
 		return fmt.Errorf("object %s is a %s, not a %s: %w", id, o.Type(), kind, errKind)
@@ -136,8 +137,8 @@ func (r *Repo) readVerified(o plumbing.EncodedObject, kind plumbing.ObjectType, 
 	return used
 }
 
-// decodedObject finds an object that go-git has decoded into its cache, where it stands
-// under the hash of its own bytes: it need not be computed twice.
+// decodedObject returns an object from go-git's cache, if it is there. The cache keys
+// objects by the hash of their bytes, so the hash needs no second check.
 func (r *Repo) decodedObject(id plumbing.Hash, kind plumbing.ObjectType) plumbing.EncodedObject {
 	if r.decoded == nil {
 		return nil
@@ -149,7 +150,7 @@ func (r *Repo) decodedObject(id plumbing.Hash, kind plumbing.ObjectType) plumbin
 	return o
 }
 
-// ErrIncomplete marks history or content that a clone lacks.
+// ErrIncomplete marks history or content that is missing in a clone.
 var ErrIncomplete = errors.New("the clone is not complete")
 
 // errHash marks an object whose bytes are not those that its id names.
@@ -165,17 +166,17 @@ func (r *Repo) explainMissing(id plumbing.Hash) error {
 	return unreadableObject{id, ErrIncomplete}
 }
 
-// commit is what is kept of a commit: its place in the history.
+// commit is the cached place of a commit in the history.
 type commit struct {
 	id      plumbing.Hash
 	tree    plumbing.Hash
 	parents []plumbing.Hash
-	head    int64 // bytes of the lines that say so
+	head    int64 // bytes of the tree and parent lines
 	depth   int   // 1 + the greatest of the parents'; 0: not counted yet
 }
 
-// commit reads a commit's place in the history. Whatever else the commit holds, and
-// however much: who merged it must not stop everything after.
+// commit reads the place of a commit in the history. It ignores the rest of the commit:
+// a malformed or huge commit must not block the commits after it.
 func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if c, ok := r.commits.Get(id); ok {
 		return c, nil
@@ -196,13 +197,13 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	return c, nil
 }
 
-// statement is what a commit says, and who does. Only those of commits that bear
-// on a change are read: the governing one, and what a merge of it brought in.
+// statement holds the authors and the claim of a commit. It is read only for commits
+// that matter to a change: the governing one, and those that a merge brought in.
 type statement struct {
 	authors    []approval.Person
-	authorless bool // it has an author who cannot be read
+	authorless bool // an author of it is unreadable
 	carrier    approval.Carrier
-	claims     bool // its message speaks of failovers
+	claims     bool // its message has failover trailers
 }
 
 func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
@@ -229,8 +230,8 @@ func (r *Repo) statement(id plumbing.Hash) (*statement, error) {
 	return s, nil
 }
 
-// readCommit reads what a commit says, 1 MiB of it beyond its parents. One that has
-// more can be no carrier.
+// readCommit reads a commit, up to 1 MiB behind its parents. A larger commit can be no
+// carrier.
 func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
 	c, err := r.commit(id)
 	if err != nil {
@@ -257,7 +258,7 @@ func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
 }
 
 // commitCarrier makes a carrier of a commit. Its signature is checked only if
-// the message claims anything; of the many other commits nobody asks.
+// the message claims an approval; the signatures of other commits do not matter.
 func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.Carrier {
 	_, date, err := parseIdent(o.headerValue("committer"))
 	c := approval.Carrier{
@@ -279,8 +280,8 @@ func (r *Repo) commitCarrier(id plumbing.Hash, o object, claims bool) approval.C
 	return c
 }
 
-// documents returns what the caller reads in a blob. What is too large,
-// or no file, holds none. Its bytes are not kept: most of a history is read once.
+// documents returns the documents of a blob. A blob that is too large, or no file, has
+// none. Its bytes are not cached, since most of a history is read once.
 func (r *Repo) documents(id plumbing.Hash, keys KeysFunc) ([]Document, error) {
 	if id.IsZero() {
 		return nil, nil
@@ -318,7 +319,7 @@ func (r *Repo) Blob(id string) ([]byte, error) {
 	return r.blob(plumbing.NewHash(id))
 }
 
-// blob reads a file's content, and keeps it.
+// blob reads the content of a file, and caches it.
 func (r *Repo) blob(id plumbing.Hash) ([]byte, error) {
 	if data, ok := r.blobs.Get(id); ok {
 		return slices.Clone(data), nil

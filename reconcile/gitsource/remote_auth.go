@@ -22,10 +22,10 @@ import (
 // dialTimeout bounds how long a connection to an SSH server may take.
 const dialTimeout = 10 * time.Second
 
-// defaultUser is what forges take beside a token or a key.
+// defaultUser is the user name that forges accept with a token or a key.
 const defaultUser = "git"
 
-// method gives what go-git needs to authenticate; nil for nothing.
+// method returns go-git's authentication for a location; nil: none.
 func (a Auth) method(loc location) (transport.AuthMethod, error) {
 	switch loc.transport {
 	case transportHTTP:
@@ -41,8 +41,8 @@ func (a Auth) method(loc location) (transport.AuthMethod, error) {
 	return nil, nil //nolint:nilnil // go-git takes nil for no authentication
 }
 
-// httpMethod sends a password where nobody on the way can read it: plain http
-// stays on this machine, see parseLocation.
+// httpMethod authenticates by password. The password never crosses the network in the
+// clear: parseLocation allows plain http only for this machine.
 func (a Auth) httpMethod(loc location) (transport.AuthMethod, error) {
 	if a.Password == "" {
 		return nil, nil //nolint:nilnil // go-git takes nil for no authentication
@@ -81,8 +81,8 @@ func (a Auth) authorities() ([]byte, error) {
 	return data, nil
 }
 
-// sshMethod uses the key, else the agent, else the password. A host that is
-// not in known_hosts is refused: there is nobody to ask.
+// sshMethod uses the key, else the agent, else the password. It refuses a host that is
+// not in known_hosts, without asking a person.
 func (a Auth) sshMethod(loc location) (transport.AuthMethod, error) {
 	endpoint, err := transport.NewEndpoint(loc.url)
 	if err != nil {
@@ -144,14 +144,14 @@ func (a Auth) signer() (ssh.Signer, error) {
 	return s, nil
 }
 
-// hostKeys is what is known of hosts.
+// hostKeys holds the known host keys.
 type hostKeys struct {
 	callback   ssh.HostKeyCallback
 	algorithms func(hostPort string) []string
 }
 
-// KnownHosts are the files that say who the host of an ssh remote is: named, or the
-// user's own and the machine's, as ssh has them. Another remote rests on none.
+// KnownHosts returns the files with the known host keys for an ssh remote: named, else
+// those of the user and of the machine, as ssh reads them; none for another remote.
 func KnownHosts(url, named string) []string {
 	loc, err := parseLocation(url)
 	switch {
@@ -204,10 +204,10 @@ type sshMethod struct {
 // Name names the method as go-git has it.
 func (m *sshMethod) Name() string { return "reconcile-ssh" }
 
-// String says nothing that is secret.
+// String returns the method without secrets.
 func (m *sshMethod) String() string { return m.Name() + " user " + m.user }
 
-// ClientConfig gives the dialog's configuration.
+// ClientConfig returns the configuration of the SSH client.
 func (m *sshMethod) ClientConfig() (*ssh.ClientConfig, error) {
 	return &ssh.ClientConfig{
 		User:              m.user,

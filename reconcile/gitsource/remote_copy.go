@@ -21,13 +21,13 @@ import (
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
-// manifestFile lies in the copy on disk, beside its objects.
+// manifestFile is the file in the copy on disk that lists packs and refs.
 const manifestFile = "reconcile-manifest"
 
-// unfinishedAfter is how old the file of a fetch that never ended is when it goes.
+// unfinishedAfter is the age from which the file of an unfinished fetch is removed.
 const unfinishedAfter = time.Hour
 
-// gitCopy is our copy of a remote in one place: a folder, or memory.
+// gitCopy is our copy of a remote, in a folder or in memory.
 type gitCopy struct {
 	*copyStore
 	files   *copyFiles
@@ -44,8 +44,8 @@ type gitCopy struct {
 func newCopy(dir string, m manifest) (*gitCopy, error) {
 	c := &gitCopy{dir: dir, tracked: m.tracked, packs: m.packs}
 	if dir == "" {
-		// As packs, compressed and as deltas: unpacked, the folders of a long
-		// history take hundreds of megabytes.
+		// Packed in memory too: unpacked, the folders of a long history take hundreds of
+		// megabytes.
 		c.files = newCopyFiles(memfs.New(), maxPackInMemory, nil)
 	} else {
 		c.files = newCopyFiles(osfs.New(dir), maxPack, m.packs)
@@ -68,15 +68,14 @@ func (c *gitCopy) reopen() error {
 
 func packDir(dir string) string { return filepath.Join(dir, "objects", "pack") }
 
-// copyDir is where the copy of the remote is kept on disk.
+// copyDir returns the folder of the copy on disk.
 func (r *Repo) copyDir() string {
 	sum := sha256.Sum256([]byte(r.loc.url))
 	return filepath.Join(r.dir, hex.EncodeToString(sum[:8])+".copy")
 }
 
-// copyOnDisk is the copy on disk: the one in use, or the one that an earlier process
-// left, or a new one where there is none. What is on disk is believed only if all of
-// it is as the last fetch left it.
+// copyOnDisk returns the copy on disk: the one in use, else that of an earlier process,
+// else a new one. It refuses a copy that differs from the result of the last fetch.
 func (r *Repo) copyOnDisk() (*gitCopy, error) {
 	if c := r.copied; c != nil && c.dir != "" {
 		if c.recheck() == nil {
@@ -101,8 +100,8 @@ func (r *Repo) copyOnDisk() (*gitCopy, error) {
 	return newCopy(r.copyDir(), m)
 }
 
-// mayTrack says whether git.ref can mean the ref of that full name: the copy may be
-// from before it was changed.
+// mayTrack reports whether git.ref can mean the ref of that full name. The copy may be
+// older than a change of git.ref.
 func (r *Repo) mayTrack(full string) bool {
 	return isDefault(r.ref) || slices.Contains([]string{r.ref, "refs/heads/" + r.ref, "refs/tags/" + r.ref}, full)
 }
@@ -121,12 +120,12 @@ func hasPacks(dir string) bool {
 	return err != nil || len(packs) > 0
 }
 
-// removeOldLayout removes the copy that versions before the manifest kept.
+// removeOldLayout removes the copy of versions without a manifest.
 func (r *Repo) removeOldLayout() {
 	_ = os.RemoveAll(strings.TrimSuffix(r.copyDir(), ".copy") + ".git") // one that stays costs room only
 }
 
-// removeUnfinished removes what fetches left that never ended.
+// removeUnfinished removes the files of unfinished fetches.
 func removeUnfinished(dir string, m manifest) {
 	files, _ := os.ReadDir(dir) // there may be none
 	for _, f := range files {
@@ -137,7 +136,7 @@ func removeUnfinished(dir string, m manifest) {
 	}
 }
 
-// save writes down what a fetch left: every pack but the ones named.
+// save writes the manifest after a fetch, with every pack except but.
 func (c *gitCopy) save(but ...plumbing.Hash) error {
 	if c.dir == "" {
 		return nil
@@ -157,7 +156,7 @@ func (c *gitCopy) save(but ...plumbing.Hash) error {
 	path := filepath.Join(c.dir, manifestFile)
 	for _, p := range []string{path, path + ".new"} {
 		if info, err := os.Lstat(p); err == nil && !info.Mode().IsRegular() {
-			_ = os.RemoveAll(p) // a pipe would be waited for
+			_ = os.RemoveAll(p) // opening a pipe would block
 		}
 	}
 	if err := os.WriteFile(path+".new", []byte(m.String()), 0o600); err != nil {
@@ -166,13 +165,13 @@ func (c *gitCopy) save(but ...plumbing.Hash) error {
 	return os.Rename(path+".new", path)
 }
 
-// packMark tells whether a file is still the one that was checked.
+// packMark identifies a file that was checked.
 type packMark struct {
 	size    int64
 	changed time.Time
 }
 
-// fileMarks are those of the files of packs as they are now.
+// fileMarks returns the present marks of the files of packs.
 func (c *gitCopy) fileMarks(packs []string) map[string]packMark {
 	out := map[string]packMark{}
 	for _, name := range packs {
@@ -185,8 +184,7 @@ func (c *gitCopy) fileMarks(packs []string) map[string]packMark {
 	return out
 }
 
-// recheck says what is wrong with the copy if its files are others than at the last
-// fetch of this process.
+// recheck checks the copy if its files changed since the last fetch of this process.
 func (c *gitCopy) recheck() error {
 	if maps.Equal(c.marked, c.fileMarks(c.packs)) {
 		return nil
@@ -194,7 +192,7 @@ func (c *gitCopy) recheck() error {
 	return c.checkAll()
 }
 
-// checkAll reads every pack, and says what is wrong with one.
+// checkAll reads every pack and returns the first fault.
 func (c *gitCopy) checkAll() error {
 	if err := checkPacks(packDir(c.dir), manifest{packs: c.packs}); err != nil {
 		return err
@@ -203,7 +201,7 @@ func (c *gitCopy) checkAll() error {
 	return nil
 }
 
-// stage begins a fetch that may fail: it gives the same copy with refs of its own.
+// stage begins a fetch that may fail: it returns the same copy with its own refs.
 func (c *gitCopy) stage() *gitCopy {
 	c.files.beginFetch()
 	s := *c
@@ -211,7 +209,7 @@ func (c *gitCopy) stage() *gitCopy {
 	return &s
 }
 
-// discard removes the packs that came with a fetch which failed.
+// discard removes the packs of a failed fetch.
 func (c *gitCopy) discard() error {
 	some, err := c.files.undo()
 	if err != nil || !some {
@@ -220,10 +218,9 @@ func (c *gitCopy) discard() error {
 	return c.reopen()
 }
 
-// UseCopy reads the copy of a remote on disk as the last fetch left it, for when
-// the remote cannot be reached, and says when that fetch was. The copy may be out
-// of date, and may hold approvals that were withdrawn since: it is good for
-// looking, never for acting.
+// UseCopy reads the copy of an unreachable remote on disk. It returns the time of the
+// last fetch. The copy may be out of date and may hold withdrawn approvals: use it to
+// show state, never to act.
 func (r *Repo) UseCopy() (fetched time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -248,7 +245,7 @@ func (r *Repo) UseCopy() (fetched time.Time, err error) {
 	return info.ModTime().UTC(), r.useCopy(c)
 }
 
-// useCopy reads a copy from now on.
+// useCopy makes c the copy that is read.
 func (r *Repo) useCopy(c *gitCopy) error {
 	var err error
 	if r.copied != c {
@@ -258,10 +255,9 @@ func (r *Repo) useCopy(c *gitCopy) error {
 	return err
 }
 
-// noteDamage notes that the copy gave something that it must not. An object that is not
-// there says nothing: nobody has to have it. Nor does a process that may open no more
-// files. What the disk did not read has the packs read once more; any other fault has
-// the next fetch not rest on the copy.
+// noteDamage notes a fault of the copy. A missing object is no fault, nor is a process
+// that may open no more files. After a read error of the disk the packs are checked
+// again. After any other fault the next fetch renews the copy.
 func (r *Repo) noteDamage(id plumbing.Hash, err error) {
 	switch {
 	case r.copied == nil || r.suspect != nil, errors.Is(err, plumbing.ErrObjectNotFound), exhausted(err):

@@ -24,13 +24,13 @@ const (
 	maxPackInMemory = 512 << 20 // the same, where the copy is held in memory
 )
 
-// ErrRemoteTooLarge marks a remote that sends more than is taken.
+// ErrRemoteTooLarge marks a remote that sends more than the limits allow.
 var ErrRemoteTooLarge = errors.New("the remote sends too much")
 
-// copyFiles are the files of a copy. They show only the packs that a manifest names or
-// that were made through them: go-git opens whatever has the name of a pack. They know
-// what the disk refused to take, which go-git does not tell from what the remote did
-// wrong, and what a fetch that failed leaves.
+// copyFiles is the file system of a copy. It hides packs that neither the manifest names
+// nor this process wrote, since go-git opens every file with the name of a pack. It
+// records errors of the disk, which go-git does not distinguish from errors of the
+// remote, and the files of a failed fetch.
 type copyFiles struct {
 	billy.Filesystem
 	most int64 // bytes of a pack
@@ -57,7 +57,8 @@ func (f *copyFiles) beginFetch() {
 	f.temps, f.made, f.refused = nil, nil, nil
 }
 
-// undo removes the packs that came since the fetch began, and says whether there were any.
+// undo removes the packs that came since the fetch began, and reports whether there were
+// any.
 func (f *copyFiles) undo() (bool, error) {
 	f.mu.Lock()
 	made := f.made
@@ -75,7 +76,7 @@ func (f *copyFiles) undo() (bool, error) {
 	return len(made) > 0, err
 }
 
-// packOf is the name of a pack without its ending; empty: a file is none.
+// packOf returns the name of a pack file without its ending; empty: it is no pack.
 func packOf(name string) string {
 	base := path.Base(name)
 	if !strings.HasPrefix(base, "pack-") {
@@ -92,7 +93,7 @@ func (f *copyFiles) hidden(name string) bool {
 	return pack != "" && !f.known[pack]
 }
 
-// registerName notes that a file gets its name; what stands there unknown goes.
+// registerName registers a new file name, and removes unknown files of that pack.
 func (f *copyFiles) registerName(name string) error {
 	pack := packOf(name)
 	if pack == "" {
@@ -133,7 +134,7 @@ func (f *copyFiles) Stat(name string) (os.FileInfo, error) {
 	return f.Filesystem.Stat(name)
 }
 
-// endFetch closes and removes what a fetch left, and says why the disk took no more.
+// endFetch closes and removes temporary files of a fetch, and returns the disk's error.
 func (f *copyFiles) endFetch() error {
 	f.mu.Lock()
 	temps, refused := f.temps, f.refused
@@ -146,7 +147,7 @@ func (f *copyFiles) endFetch() error {
 	return refused
 }
 
-// otherErrors are errors that are not the disk's.
+// otherErrors lists errors that are not the disk's.
 var otherErrors = []error{io.EOF, os.ErrNotExist, os.ErrExist, os.ErrClosed, ErrRemoteTooLarge}
 
 // noteDiskError remembers an error of the disk.
@@ -208,7 +209,7 @@ type copyFile struct {
 	written int64
 }
 
-// Write notes what the disk did not take, and takes no more than a pack may have.
+// Write records an error of the disk. It fails beyond the size limit of a pack.
 func (f *copyFile) Write(p []byte) (int, error) {
 	if f.written += int64(len(p)); f.written > f.of.most {
 		return 0, tooLarge("a pack", f.of.most)
@@ -217,7 +218,7 @@ func (f *copyFile) Write(p []byte) (int, error) {
 	return n, f.of.noteDiskError(err)
 }
 
-// Read, ReadAt and Close note what the disk did not give back.
+// Read, ReadAt and Close record errors of the disk.
 func (f *copyFile) Read(p []byte) (int, error) {
 	n, err := f.File.Read(p)
 	return n, f.of.noteDiskError(err)
@@ -232,9 +233,9 @@ func (f *copyFile) ReadAt(p []byte, off int64) (int, error) {
 // Close ends it.
 func (f *copyFile) Close() error { return f.of.noteDiskError(f.File.Close()) }
 
-// tooLarge names the limit and what to do.
+// tooLarge returns an error with the limit and the remedy.
 func tooLarge(what string, limit int64) error {
-	return fmt.Errorf("%w: %s of more than %d MiB (hint: keep the topologies in a repository of their own, and let refs that nobody needs go)", ErrRemoteTooLarge, what, limit>>20)
+	return fmt.Errorf("%w: %s of more than %d MiB (hint: keep the topologies in a repository of their own, and delete unused refs)", ErrRemoteTooLarge, what, limit>>20)
 }
 
 // diskFault is an error of the disk below git.cacheDir.
@@ -263,7 +264,7 @@ func diskHint(err error) string {
 	return ""
 }
 
-// exhausted says whether this process, or the machine, has no room for more.
+// exhausted reports whether the process or the machine lacks files or memory.
 func exhausted(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
@@ -274,8 +275,8 @@ func fromSystem(err error) bool {
 	return errors.As(err, &no)
 }
 
-// backoff is how long what was tried in vain is left alone: a minute, then twice as long each
-// time, up to half an hour.
+// backoff is the pause after failed attempts: one minute, doubled with each failure, up
+// to 30 minutes.
 type backoff struct {
 	failures int
 	until    time.Time

@@ -17,18 +17,18 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
-// What a pack may hold. go-git keeps an entry for each object, and unpacks each in
-// memory once.
+// The limits of a pack. go-git keeps an entry for each object, and unpacks each once in
+// memory.
 const (
 	maxObjects  = 16 << 20  // objects of a pack
 	maxUnpacked = 256 << 20 // bytes of one of them
 	leastPacked = 9         // bytes that an object takes in a pack
 )
 
-// PackfileWriter implements storer.PackfileWriter: a pack is kept once all of it is
-// there, is what its checksum says, and is within the bounds. go-git's own writer
-// makes room for as many objects as the first bytes of a pack promise, and leaves its
-// files behind when a pack is cut.
+// PackfileWriter implements storer.PackfileWriter. It keeps a pack only if it is complete,
+// matches its checksum and is within the limits. go-git's own writer allocates memory for
+// the number of objects that the first bytes claim, and leaves its files if a pack is cut
+// off.
 func (c *gitCopy) PackfileWriter() (io.WriteCloser, error) {
 	c.allowed.allowPack(c.files.most)
 	f, err := c.files.TempFile(path.Join("objects", "pack"), "tmp_pack_")
@@ -115,8 +115,7 @@ func (c *gitCopy) keepPack(file string, sum plumbing.Hash, index *idxfile.Memory
 // errPack marks a pack that is not whole.
 var errPack = errors.New("the remote sent a pack that is not whole")
 
-// checkPack demands that a pack has the checksum that it ends with, and is within
-// the bounds.
+// checkPack verifies the checksum at the end of a pack, and the limits.
 func checkPack(in io.Reader, size int64) error {
 	sum := sha1.New() //nolint:gosec // see above
 	body := io.TeeReader(io.LimitReader(in, size-sha1.Size), sum)
@@ -146,7 +145,7 @@ func checkPack(in io.Reader, size int64) error {
 	return nil
 }
 
-// checkPacked reads over the next object, and what a delta comes to.
+// checkPacked checks the size of the next object, and of the result of a delta.
 func checkPacked(objects *packfile.Scanner) error {
 	head, err := objects.NextObjectHeader()
 	if err != nil {
@@ -170,7 +169,7 @@ func checkPacked(objects *packfile.Scanner) error {
 	return nil
 }
 
-// prefixBuffer keeps the first bytes of what is written.
+// prefixBuffer keeps the first bytes that are written.
 type prefixBuffer []byte
 
 func (b *prefixBuffer) Write(p []byte) (int, error) {
@@ -180,7 +179,7 @@ func (b *prefixBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// deltaSize reads a size as deltas begin with two of them (gitformat-pack(5)).
+// deltaSize reads one of the two sizes at the start of a delta (gitformat-pack(5)).
 func deltaSize(b []byte) (size int64, rest []byte) {
 	for i, c := range b {
 		if i == 9 {
@@ -200,9 +199,9 @@ const repackAbove = 50
 // deltaWindow is how many objects an object is compared with, as git has it.
 const deltaWindow = 10
 
-// joinPacks writes what the refs reach into one pack, and removes the others once it
-// is written down. go-git's own way stops at symbolic links, submodules and odd
-// commits. An object that cannot be read has the copy made again by the next fetch.
+// joinPacks writes all reachable objects into one pack, and removes the others after the
+// manifest names it. go-git's own repack fails at symbolic links, submodules and malformed
+// commits. After an unreadable object the next fetch renews the copy.
 func (r *Repo) joinPacks(old []plumbing.Hash) error {
 	c := r.copied
 	c.files.beginFetch()
@@ -242,8 +241,8 @@ func (c *gitCopy) writePack(objects []plumbing.Hash) (plumbing.Hash, error) {
 	return joined, errors.Join(err, out.Close())
 }
 
-// reachable lists the objects that the refs of the copy reach. What is not there,
-// such as a submodule's commit, is nothing to keep.
+// reachable lists the objects that the refs of the copy reach. It skips missing ones, such
+// as a submodule's commit.
 func (r *Repo) reachable() ([]plumbing.Hash, error) {
 	seen := map[plumbing.Hash]bool{}
 	var todo, out []plumbing.Hash

@@ -23,10 +23,10 @@ import (
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
-// copyStore is our copy of a remote: objects in pack files, all else in memory.
-// Refs are no files here, since a file system cannot hold every set of names that
-// a remote may have: a name where another's folder was, a name longer than a file's
-// may be, two that differ in case. They change all at once, when a fetch succeeded.
+// copyStore is the storage of a copy: objects in pack files, all else in memory. Refs are
+// not files, since a file system cannot hold every set of ref names: a name that was a
+// folder, a name that is too long, two names that differ in case. All refs change at once
+// after a successful fetch.
 type copyStore struct {
 	*filesystem.Storage
 	inMemory *memory.Storage // refs, shallow commits and configuration
@@ -38,7 +38,7 @@ func newCopyStore(objects *filesystem.Storage, refs memory.ReferenceStorage) *co
 	return &copyStore{Storage: objects, inMemory: light}
 }
 
-// SetReference implements storer.ReferenceStorer, as the methods below do.
+// SetReference implements storer.ReferenceStorer, with the methods below.
 func (s *copyStore) SetReference(ref *plumbing.Reference) error { return s.inMemory.SetReference(ref) }
 
 // CheckAndSetReference sets a ref that is still what it was.
@@ -90,11 +90,10 @@ func (s *copyStore) Config() (*config.Config, error) { return s.inMemory.Config(
 // SetConfig replaces the configuration.
 func (s *copyStore) SetConfig(c *config.Config) error { return s.inMemory.SetConfig(c) }
 
-// errDamaged marks a copy on disk that is not as the last fetch left it.
+// errDamaged marks a copy on disk that differs from the result of the last fetch.
 var errDamaged = errors.New("the copy is damaged")
 
-// manifest is what a fetch leaves beside the objects: which ref was tracked, which
-// packs there are, and every ref.
+// manifest is the record of the last fetch: the tracked ref, the packs and all refs.
 type manifest struct {
 	tracked string
 	packs   []string // names of their files, without the ending
@@ -160,8 +159,8 @@ func readManifest(path string) (manifest, error) {
 	return parseManifest(text)
 }
 
-// openRegular opens a file of the copy, and never waits for a pipe or reads from a
-// device that was put in its place.
+// openRegular opens a regular file of the copy. It never blocks on a pipe, and reads from
+// no device.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -174,8 +173,8 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// checkPacks says whether the pack files below dir are whole: every one that the
-// manifest names is there, and each carries the checksum of its content.
+// checkPacks returns an error unless every pack of the manifest exists below dir and
+// matches its checksum.
 func checkPacks(dir string, m manifest) error {
 	for _, name := range m.packs {
 		pack, err := checkSum(filepath.Join(dir, name+".pack"))
@@ -189,8 +188,8 @@ func checkPacks(dir string, m manifest) error {
 	return nil
 }
 
-// checkSum demands that a file ends with the SHA-1 of all before it, preceded by
-// what it is about (gitformat-pack(5)), and returns that SHA-1.
+// checkSum verifies that a file ends with about and the SHA-1 of all before that SHA-1
+// (gitformat-pack(5)). It returns the SHA-1.
 func checkSum(path string, about ...byte) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
@@ -199,7 +198,7 @@ func checkSum(path string, about ...byte) ([]byte, error) {
 	defer f.Close() //nolint:errcheck // only read
 	info, err := f.Stat()
 	if err != nil || info.Size() < int64(len(about))+sha1.Size {
-		return nil, fmt.Errorf("%w: %s is no whole file", errDamaged, filepath.Base(path))
+		return nil, fmt.Errorf("%w: %s is cut off", errDamaged, filepath.Base(path))
 	}
 	hash, tail := sha1.New(), make([]byte, len(about)+sha1.Size) //nolint:gosec // see above
 	in := bufio.NewReaderSize(f, 1<<16)

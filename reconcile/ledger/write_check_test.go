@@ -116,7 +116,7 @@ func TestTryFindsAnEtcdThatMayNotBeWritten(t *testing.T) {
 		t.Errorf("the user that docs/ledger.md makes: %+v, %v", got, err)
 	}
 	writer := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint, "127.0.0.1:1"}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "root", Password: "root"}, nil }}, Options{})
-	if got, err := writer.Try(ctx, nil); err != nil || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "127.0.0.1:1 does not tell") {
+	if got, err := writer.Try(ctx, nil); err != nil || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "127.0.0.1:1 does not report") {
 		t.Errorf("one of two members: %+v, %v", got, err)
 	}
 	gone, cancel := context.WithCancel(ctx)
