@@ -21,9 +21,9 @@ import (
 	"milvus-reconcile/reconcile/foreign"
 )
 
-// fetchRemote fetches the tracked ref and the failover tags, and nothing else:
-// what is not tracked cannot grow our copy. A disk that takes no copy costs the copy
-// there and not the fetch: one in memory is used until the disk takes one again.
+// fetchRemote fetches only the tracked ref and the failover tags, so that other refs do
+// not grow our copy. If the disk fails, it fetches into a copy in memory until the disk
+// works again.
 func (r *Repo) fetchRemote(ctx context.Context) error {
 	l, err := r.login()
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *Repo) fetchRemote(ctx context.Context) error {
 	return err
 }
 
-// diskRefused leaves the disk alone for a while, and tells a new reason once.
+// diskRefused pauses the use of the disk, and reports a new reason once.
 func (r *Repo) diskRefused(f diskFault) {
 	if r.diskRefusal == nil || r.diskRefusal.Error() != f.Error() {
 		r.tell(fmt.Sprintf("%v; a copy in memory is used until the disk takes one again", f))
@@ -54,8 +54,8 @@ func (r *Repo) diskRefused(f diskFault) {
 	r.diskBackoff.failed(r.now())
 }
 
-// fetchInMemory fetches into a copy in memory, and begins one if there is none. The
-// one on disk stays in use until that has succeeded.
+// fetchInMemory fetches into the copy in memory, or into a new one. The copy on disk stays
+// in use until the fetch succeeds.
 func (r *Repo) fetchInMemory(ctx context.Context, l login) error {
 	c, suspect := r.copied, r.takeSuspicion()
 	if suspect != nil {
@@ -74,13 +74,13 @@ func (r *Repo) fetchInMemory(ctx context.Context, l login) error {
 	return r.useCopy(c)
 }
 
-// fetchOnDisk fetches into the copy on disk. The copy is made again only if it is at
-// fault itself: what the remote does wrong costs a fetch, and the copy stays.
+// fetchOnDisk fetches into the copy on disk. It renews the copy only if the copy is
+// damaged: a fault of the remote fails the fetch and keeps the copy.
 func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
 	suspect := r.takeSuspicion()
 	c, cause := r.copyOnDisk()
 	if cause = cmp.Or(suspect, cause); cause == nil {
-		if r.copied == nil { // what is there is read while nothing newer comes
+		if r.copied == nil { // readable while the fetch runs or fails
 			cause = r.useCopy(c)
 		}
 	}
@@ -95,7 +95,7 @@ func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
 			return err
 		}
 		if cause = c.checkAll(); cause == nil && errors.Is(err, errNotAll) && r.renewBackoff.elapsed(r.now()) {
-			cause = err // what it says to have may be what it lacks
+			cause = err // the copy may lack objects that it claims to have
 		}
 		if cause == nil {
 			return err
@@ -107,8 +107,8 @@ func (r *Repo) fetchOnDisk(ctx context.Context, l login) error {
 	return r.renew(ctx, l, cause)
 }
 
-// renew fetches into a new folder beside the copy that is at fault, and puts it in
-// its place once all is there. Until then the old one stays in use.
+// renew fetches into a new folder, and replaces the damaged copy after the fetch is
+// complete. Until then the old copy stays in use.
 func (r *Repo) renew(ctx context.Context, l login, cause error) error {
 	r.renewBackoff.failed(r.now())
 	newDir := r.copyDir() + ".new"
@@ -135,8 +135,9 @@ func (r *Repo) renew(ctx context.Context, l login, cause error) error {
 	return nil
 }
 
-// takeSuspicion is why the copy must not be rested on, which is asked once. A remote whose
-// objects are never right is not fetched whole at every poll.
+// takeSuspicion returns why the copy must be renewed, and resets the reason. It returns
+// nil during the backoff, so that a remote with damaged objects is not fetched entirely
+// at every poll.
 func (r *Repo) takeSuspicion() error {
 	err := r.suspect
 	if r.suspect = nil; !r.renewBackoff.elapsed(r.now()) {
@@ -145,7 +146,7 @@ func (r *Repo) takeSuspicion() error {
 	return err
 }
 
-// replaceCopy puts a new copy in the place of the old one.
+// replaceCopy replaces the old copy by a new one.
 func (r *Repo) replaceCopy(newDir string) error {
 	old := r.copyDir() + ".old"
 	err := os.RemoveAll(old)
@@ -169,12 +170,12 @@ func (r *Repo) replaceCopy(newDir string) error {
 	if err != nil {
 		return diskFault{r.dir, err}
 	}
-	r.clearCaches() // what was read of the old one may be wrong
+	r.clearCaches() // cached objects of the old copy may be wrong
 	return r.useCopy(c)
 }
 
-// CopyProblem says why the copy is held in memory although a folder for it is
-// configured; empty: it is not.
+// CopyProblem returns why the copy is in memory although a folder is configured; empty: it
+// is on disk, or no folder is configured.
 func (r *Repo) CopyProblem() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,14 +185,14 @@ func (r *Repo) CopyProblem() string {
 	return r.diskRefusal.Error()
 }
 
-// tell says once what a person should know of the copy.
+// tell sends a message about the copy to the operator.
 func (r *Repo) tell(text string) {
 	if r.message != nil {
 		r.message(text)
 	}
 }
 
-// login is what a fetch shows to the remote.
+// login holds the credentials of one fetch.
 type login struct {
 	auth    transport.AuthMethod
 	ca      []byte
@@ -216,7 +217,7 @@ func (r *Repo) login() (l login, err error) {
 	return l, err
 }
 
-// update brings a copy up to date, all of it or nothing.
+// update fetches into a copy, atomically.
 func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
 	staged, tracked := c.stage(), c.tracked
 	err := waitOrAbandon(ctx, func() (err error) {
@@ -227,7 +228,7 @@ func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
 		err = staged.requireComplete(r.path)
 	}
 	refused := c.files.endFetch()
-	if err != nil && ctx.Err() == nil { // else what goes on may still use the copy
+	if err != nil && ctx.Err() == nil { // else the abandoned fetch may still use the copy
 		if refused = cmp.Or(refused, c.discard()); refused != nil {
 			return r.diskFaultOf(c, refused)
 		}
@@ -242,7 +243,7 @@ func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
 	return r.diskFaultOf(c, r.saveCopy(c))
 }
 
-// diskFaultOf is an error of the disk below a copy.
+// diskFaultOf wraps an error of the disk below a copy.
 func (r *Repo) diskFaultOf(c *gitCopy, err error) error {
 	if err == nil || c.dir == "" {
 		return err
@@ -250,7 +251,7 @@ func (r *Repo) diskFaultOf(c *gitCopy, err error) error {
 	return diskFault{r.dir, err}
 }
 
-// saveCopy writes down what a fetch brought, and joins packs if there are many.
+// saveCopy saves the manifest after a fetch, and joins packs if there are many.
 func (r *Repo) saveCopy(c *gitCopy) error {
 	packs, err := c.ObjectPacks()
 	if err != nil || c.dir == "" || len(packs) <= repackAbove || r.copied != c {
@@ -262,7 +263,7 @@ func (r *Repo) saveCopy(c *gitCopy) error {
 	return r.joinPacks(packs)
 }
 
-// fetchInto fetches into a copy, and returns the full name of what is tracked.
+// fetchInto fetches into a copy, and returns the full name of the tracked ref.
 func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked string, l login) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -298,7 +299,7 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 		Force:        true,
 	})
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-		return "", cmp.Or(into.allowed.exceeded(), err) // which go-git puts in words of its own
+		return "", cmp.Or(into.allowed.exceeded(), err) // go-git would hide the limit behind its own error
 	}
 	for name := range into.inMemory.ReferenceStorage {
 		if string(name) != tracked && !strings.HasPrefix(string(name), tagPrefix) {
@@ -311,10 +312,9 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 // isDefault says whether a git.ref means the remote's default branch.
 func isDefault(ref string) bool { return ref == "" || ref == "HEAD" }
 
-// waitOrAbandon stops waiting for work that does not heed its context. A server
-// that accepts a connection and then keeps silent holds go-git's SSH dialog up
-// for ever; whatever goes on after that heeds the context, so the work that is
-// left behind touches nothing of ours.
+// waitOrAbandon stops waiting for work that ignores its context. A server that accepts a
+// connection and stays silent blocks go-git's SSH handshake for ever. All later steps
+// check the context, so abandoned work modifies nothing.
 func waitOrAbandon(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()
@@ -360,7 +360,7 @@ func chooseRef(refs []*plumbing.Reference, want string) (string, error) {
 	return "", fmt.Errorf("%w: the remote has no ref %+q", ErrNotFound, want)
 }
 
-// explainFetch says what to do about the errors that people meet.
+// explainFetch adds the remedy to common errors.
 func explainFetch(err error, ref string) error {
 	var refSpec git.NoMatchingRefSpecError
 	var host *knownhosts.KeyError
@@ -383,7 +383,7 @@ func explainFetch(err error, ref string) error {
 	return err
 }
 
-// display is the remote for messages: a URL holds no password, see parseLocation.
+// display returns the remote for messages. Its URL holds no password, see parseLocation.
 func (l location) display() string {
 	if l.transport == transportLocal {
 		return l.path

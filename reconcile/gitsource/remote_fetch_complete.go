@@ -10,12 +10,12 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// errNotAll marks a fetch that brought less than its refs need.
+// errNotAll marks a fetch that lacks objects of its refs.
 var errNotAll = errors.New("the remote did not send all that its refs need")
 
-// requireComplete demands of a fetch, as git does, that every commit and tag that the
-// refs reach is there, with the folder that it names, and that the tips have every
-// file below git.path. What lies in a pack from before was checked then.
+// requireComplete checks, as git does, that every reachable commit and tag exists with its
+// folder, and that the tips have all files below git.path. It does not check objects of
+// earlier fetches again.
 func (c *gitCopy) requireComplete(path string) error {
 	w := arrivalCheck{c: c, seen: map[plumbing.Hash]bool{}, path: path}
 	for name, ref := range c.inMemory.ReferenceStorage {
@@ -26,14 +26,14 @@ func (c *gitCopy) requireComplete(path string) error {
 	return nil
 }
 
-// arrivalCheck goes through what a fetch brought.
+// arrivalCheck checks the objects of a fetch.
 type arrivalCheck struct {
 	c    *gitCopy
 	seen map[plumbing.Hash]bool
 	path string
 }
 
-// arrived says whether an object came with the fetch; one that did not must be there.
+// arrived reports whether an object came with the fetch. Other objects must exist.
 func (w *arrivalCheck) arrived(id plumbing.Hash, of string) (bool, error) {
 	for _, index := range w.c.arrived {
 		if found, _ := index.Contains(id); found { // of an index in memory
@@ -46,7 +46,7 @@ func (w *arrivalCheck) arrived(id plumbing.Hash, of string) (bool, error) {
 	return false, nil
 }
 
-// follow goes from an object that a ref names through all commits that came.
+// follow checks the commits and tags of the fetch that an object reaches.
 func (w *arrivalCheck) follow(id plumbing.Hash, of string) error {
 	tip := true
 	for todo := []plumbing.Hash{id}; len(todo) > 0; {
@@ -106,7 +106,7 @@ func (w *arrivalCheck) references(id plumbing.Hash) (named []plumbing.Hash, tree
 	return named, tree, nil
 }
 
-// checkFiles demands every file below git.path that came with a folder.
+// checkFiles checks that every file below git.path exists in the folders of the fetch.
 func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 	at, parts := root, strings.Split(w.path, "/")
 	if w.path == "" {
@@ -151,7 +151,7 @@ func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 	return nil
 }
 
-// entries are those of a folder; none of one that git would not have made.
+// entries returns the entries of a folder; none for a malformed one.
 func (w *arrivalCheck) entries(id plumbing.Hash) (tree, error) {
 	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
 	if err != nil || o.Type() != plumbing.TreeObject || o.Size() > maxTree {

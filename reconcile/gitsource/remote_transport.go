@@ -19,8 +19,8 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// allowance is how many bytes a remote may still send in one fetch: those of a list of
-// refs, and those of a pack once one begins. go-git would read on without end.
+// allowance is the number of bytes that a remote may still send in one fetch: for a list
+// of refs, and for a pack once one begins. go-git itself has no limit.
 type allowance struct {
 	left   atomic.Int64
 	ofPack atomic.Int64 // 0: none has begun
@@ -33,20 +33,20 @@ func newAllowance(ctx context.Context) *allowance {
 	return a
 }
 
-// allowPack allows a pack of that size.
+// allowPack adds the size limit of a pack, once.
 func (a *allowance) allowPack(most int64) {
 	if a != nil && a.ofPack.CompareAndSwap(0, most) {
 		a.left.Add(most)
 	}
 }
 
-// consume counts what was read.
+// consume counts n read bytes.
 func (a *allowance) consume(n int) error {
 	a.left.Add(-int64(n))
 	return a.exceeded()
 }
 
-// exceeded says which bound the remote went beyond.
+// exceeded returns an error with the limit that the remote exceeded; nil: none.
 func (a *allowance) exceeded() error {
 	if a.left.Load() >= 0 {
 		return nil
@@ -57,7 +57,7 @@ func (a *allowance) exceeded() error {
 	return tooLarge("a list of refs", maxRefs)
 }
 
-// reader counts what is read.
+// reader counts the bytes that are read from in.
 func (a *allowance) reader(in io.ReadCloser) io.ReadCloser {
 	return partialBody{countingReader{in, a}, in}
 }
@@ -67,7 +67,7 @@ type countingReader struct {
 	budget *allowance
 }
 
-// Read fails once more was read than is allowed.
+// Read fails after the limit is exceeded.
 func (c countingReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if over := c.budget.consume(n); over != nil {
@@ -79,8 +79,8 @@ func (c countingReader) Read(p []byte) (int, error) {
 // allowanceKey is where the context of a request holds its allowance.
 type allowanceKey struct{}
 
-// sshDialer has go-git dial an SSH server as we do: it takes no context and no
-// connection, but the name of a dialer. The name is good until end is called.
+// sshDialer makes go-git dial an SSH server through DialContext. go-git accepts neither a
+// context nor a connection, only the name of a dialer, which is valid until end is called.
 func (a *allowance) sshDialer() (o transport.ProxyOptions, end func()) {
 	id := strconv.FormatInt(dials.Add(1), 10)
 	dialing.Store(id, a)
@@ -104,7 +104,7 @@ func init() {
 	})
 }
 
-// Dial implements proxy.Dialer, and is not called: there is DialContext.
+// Dial implements proxy.Dialer. It is not called, since DialContext exists.
 func (a *allowance) Dial(string, string) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
 // DialContext dials as go-git does, by a proxy if the environment names one. The
@@ -116,7 +116,7 @@ func (a *allowance) DialContext(ctx context.Context, network, address string) (n
 	}
 	go func() {
 		<-a.ended
-		_ = conn.Close() // it is over, or nobody waits for it
+		_ = conn.Close() // the fetch has ended
 	}()
 	return countingConn{conn, countingReader{conn, a}}, nil
 }
@@ -129,14 +129,14 @@ type countingConn struct {
 // Read implements net.Conn.
 func (c countingConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
-// What a forge may answer beside what git asks for. go-git takes the whole body of
-// a refusal into its error.
+// The limits of a forge's refusals and headers. go-git puts the whole body of a refusal
+// into its error.
 const (
 	maxRefusal = 4 << 10
 	maxHeaders = 64 << 10
 )
 
-// init has go-git reach remotes over HTTP as we do.
+// init makes go-git use boundedTransport for HTTP.
 func init() {
 	w := &boundedTransport{byCA: map[string]*http.Transport{}}
 	for _, scheme := range []string{"http", "https"} {
@@ -144,8 +144,8 @@ func init() {
 	}
 }
 
-// caKey is where a context holds the authorities of a remote, in PEM. go-git would
-// take them itself, but only with a transport of its own kind.
+// caKey is the context key of a remote's certificate authorities, in PEM. go-git accepts
+// them only with its own transport.
 type caKey struct{}
 
 func withAuthorities(ctx context.Context, ca []byte) context.Context {
@@ -155,7 +155,7 @@ func withAuthorities(ctx context.Context, ca []byte) context.Context {
 	return context.WithValue(ctx, caKey{}, ca)
 }
 
-// boundedTransport bounds what comes from a forge.
+// boundedTransport limits the size of a forge's answers.
 type boundedTransport struct {
 	mu   sync.Mutex
 	byCA map[string]*http.Transport

@@ -17,7 +17,7 @@ import (
 	"milvus-reconcile/schema/recent"
 )
 
-// The bounds of what is kept in memory. None of them limits what is possible.
+// The limits of the caches. They do not limit what can be read.
 const (
 	keepCommits = 50_000
 	keepTrees   = 4 << 20 // bytes
@@ -76,9 +76,8 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 	return r, r.Fetch(ctx)
 }
 
-// New prepares a repository that is read once it was fetched. It fails if keys that
-// never change, or paths, cannot be read, so that this is not found out on the day of
-// a failover.
+// New prepares a repository, which can be read after Fetch. It fails on unreadable static
+// keys and on invalid paths, so that these faults do not appear during a failover.
 func New(c Config) (*Repo, error) {
 	loc, err := parseLocation(c.URL)
 	if err != nil {
@@ -98,7 +97,7 @@ func New(c Config) (*Repo, error) {
 	return r, nil
 }
 
-// clearCaches empties what is kept.
+// clearCaches empties all caches.
 func (r *Repo) clearCaches() {
 	r.commits = recent.NewWeighed[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
 	r.trees = recent.NewWeighed[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
@@ -110,16 +109,15 @@ func (r *Repo) clearCaches() {
 	r.clearSignatureCaches()
 }
 
-// clearSignatureCaches empties what rests on the operator's keys.
+// clearSignatureCaches empties the caches that depend on the operator's keys.
 func (r *Repo) clearSignatureCaches() {
 	r.statements = recent.New[plumbing.Hash, *statement](keepSigned)
 	r.sources = recent.New[sourceKey, changeSource](keepSigned)
 	r.signed = recent.New[plumbing.Hash, *tagInfo](keepSigned)
 }
 
-// Fetch brings the repository up to date: a remote's tracked ref and failover
-// tags are fetched and pruned, a local repository is opened anew, since git
-// may have packed it meanwhile.
+// Fetch updates the repository. It fetches and prunes the tracked ref and the failover
+// tags of a remote. It reopens a local repository, which git may have packed since.
 func (r *Repo) Fetch(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +130,7 @@ func (r *Repo) Fetch(ctx context.Context) error {
 	return r.openLocal()
 }
 
-// store is what is read of a repository.
+// store reads the refs and objects of a repository.
 type store interface {
 	refReader
 	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
@@ -141,8 +139,8 @@ type store interface {
 	Close() error
 }
 
-// localStore is a repository on disk. Its files are read here and not by go-git's
-// own storage, which opens only some of the repositories that git makes.
+// localStore is a repository on disk. This package reads its files, since go-git's own
+// storage opens only some of the repositories that git makes.
 type localStore struct {
 	refReader
 	*objectFiles
@@ -178,15 +176,15 @@ func (r *Repo) openLocal() error {
 	return nil
 }
 
-// storage reads the objects of a copy. Its pack files stay open, which makes reading
-// many objects cheap.
+// storage returns the object storage of a copy. Its pack files stay open, so that reads of
+// many objects are cheap.
 func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectLRU) {
 	decoded := objectcache.NewObjectLRU(keepDecoded)
 	options := filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: maxTree}
 	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
 }
 
-// release closes the files of the repository that was used so far.
+// release closes the files of the present repository.
 func (r *Repo) release() error {
 	if r.store == nil {
 		return nil
@@ -196,7 +194,7 @@ func (r *Repo) release() error {
 	return held.Close()
 }
 
-// errClosed is what a closed Repo answers.
+// errClosed is the error of a closed Repo.
 var errClosed = errors.New("the repository is closed")
 
 // Close releases the files that are held open. The Repo can be used again

@@ -55,7 +55,7 @@ func (r *Repo) resolve(rev string) (plumbing.Hash, error) {
 	return r.byPrefix(rev)
 }
 
-// tip is the tracked ref's.
+// tip returns the commit or tag of the tracked ref.
 func (r *Repo) tip() (plumbing.Hash, error) {
 	name := r.ref
 	if r.tracked != "" {
@@ -66,8 +66,8 @@ func (r *Repo) tip() (plumbing.Hash, error) {
 	}
 	forms := []string{name}
 	if name != "HEAD" && !strings.HasPrefix(name, "refs/") {
-		// A branch comes before a tag of the same name: whoever may push tags
-		// must not thereby choose what is tracked.
+		// A branch precedes a tag of the same name: a person who may push tags must not
+		// choose the tracked ref.
 		forms = []string{"refs/heads/" + name, name}
 	}
 	for _, form := range forms {
@@ -78,8 +78,8 @@ func (r *Repo) tip() (plumbing.Hash, error) {
 	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet", ErrNotFound, name)
 }
 
-// lookup tries the names in git's own order. One that is there and cannot be read is
-// an error: another ref, or what stood in it before, is not what was asked for.
+// lookup tries the names in git's own order. An unreadable ref is an error: another ref,
+// or an earlier value, is not the requested one.
 func (r *Repo) lookup(name string) (plumbing.Hash, error) {
 	for _, form := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
 		full := plumbing.ReferenceName(fmt.Sprintf(form, name))
@@ -156,8 +156,8 @@ func (r *Repo) withPrefix(rev string) ([]plumbing.Hash, error) {
 // maxChain bounds tags of tags of tags.
 const maxChain = 1000
 
-// peel follows tags to their commit. Of a tag only its first line is read, so that
-// neither its size nor what else is odd about it matters.
+// peel follows tags to their commit. It reads only the first line of a tag, so a malformed
+// or huge tag does no harm.
 func (r *Repo) peel(id plumbing.Hash) (*commit, error) {
 	for range maxChain {
 		o, err := r.findObject(id)

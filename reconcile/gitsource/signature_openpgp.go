@@ -61,8 +61,8 @@ func parseKeyring(data []byte) (*keyring, error) {
 	return &out, out.check()
 }
 
-// check refuses a key that can never approve, since no user id of it could stand in
-// an approval. One that ended or was revoked may stay.
+// check refuses a key that can never approve, since none of its user ids can occur in an
+// approval. An expired or revoked key is allowed.
 func (k *keyring) check() error {
 	var problems []error
 	for _, e := range k.entities {
@@ -120,8 +120,8 @@ func (k *keyring) verify(o object) approval.Signature {
 	return out
 }
 
-// weakHash refuses hashes that can be forged. The library has the list, and leaves
-// it to its caller to hold to it; so it does with keys.
+// weakHash refuses hashes that can be forged. The library has the list but leaves the
+// check to its caller, as for keys.
 func weakHash(sig *packet.Signature) string {
 	if (*packet.Config)(nil).RejectMessageHashAlgorithm(sig.Hash) {
 		return fmt.Sprintf("it is over a hash by %s, which can be forged: sign with SHA-256 or more", sig.Hash)
@@ -129,8 +129,8 @@ func weakHash(sig *packet.Signature) string {
 	return ""
 }
 
-// weakPGPKey refuses an entity that no longer proves anything with the signing key
-// of this id: by that key or by the primary one, which vouches for it.
+// weakPGPKey refuses an entity whose signing key of this id is weak, or whose primary key,
+// which certifies it, is.
 func weakPGPKey(e *openpgp.Entity, id uint64) string {
 	var rules *packet.Config
 	keys := []*packet.PublicKey{e.PrimaryKey}
@@ -153,9 +153,8 @@ func weakPGPKey(e *openpgp.Entity, id uint64) string {
 	return ""
 }
 
-// unarmorPGP reads exactly one signature over binary data with nothing around
-// it. A text signature would hold for other line endings too, hence for more
-// than one payload.
+// unarmorPGP reads exactly one signature over binary data, with nothing around it. A text
+// signature is valid for several line endings, hence for several payloads.
 func unarmorPGP(text string) ([]byte, *packet.Signature, error) {
 	const end = "-----END PGP SIGNATURE-----"
 	text = strings.TrimSpace(text)
@@ -187,8 +186,8 @@ func unarmorPGP(text string) ([]byte, *packet.Signature, error) {
 	return raw, sig, nil
 }
 
-// linesOfKey turns the user ids of a key into lines, bounded by the validity of
-// everything that the signature rests on.
+// linesOfKey returns the user ids of a key as lines, limited to the validity of the keys
+// and self-signatures that the signature depends on.
 func linesOfKey(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLine, string) {
 	if len(e.Revocations) > 0 {
 		return nil, "the key is revoked"
@@ -237,8 +236,8 @@ func linesOfKey(e *openpgp.Entity, sig *packet.Signature) ([]approval.AllowedLin
 	return out, ""
 }
 
-// emailOf is the e-mail of a user id that stands; as gpg has it, one may be an
-// e-mail and nothing else.
+// emailOf returns the e-mail of a user id that is not revoked. As in gpg, a user id may be
+// a bare e-mail.
 func emailOf(id *openpgp.Identity) string {
 	if len(id.Revocations) > 0 || id.SelfSignature == nil || id.UserId == nil {
 		return ""

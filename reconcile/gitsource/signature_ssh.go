@@ -22,7 +22,7 @@ const (
 	sshNamespace = "git"
 )
 
-// minRSABits is where OpenPGP implementations and current guidance begin.
+// minRSABits is the minimum of OpenPGP implementations and current guidance.
 const minRSABits = 2048
 
 // verify checks the signature of an object against the operator's keys.
@@ -94,7 +94,7 @@ func signingKey(key ssh.PublicKey) ssh.PublicKey {
 	return key
 }
 
-// weakKey refuses keys that no longer prove anything.
+// weakKey refuses keys of weak types or sizes.
 func weakKey(key ssh.PublicKey) string {
 	if !isKeyType(key.Type()) {
 		return fmt.Sprintf("keys of type %s are not accepted", key.Type())
@@ -107,8 +107,8 @@ func weakKey(key ssh.PublicKey) string {
 	return ""
 }
 
-// touchProblem refuses a signature of a hardware key that nobody touched: any
-// program on the owner's machine could have asked for it.
+// touchProblem refuses a signature of a hardware key without a touch: any program on the
+// owner's machine could have requested it.
 func touchProblem(key ssh.PublicKey, sig *ssh.Signature) string {
 	if !strings.HasPrefix(key.Type(), "sk-") {
 		return ""

@@ -14,14 +14,14 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// trust is what the operator's keys say.
+// trust holds the operator's parsed keys.
 type trust struct {
 	signers    []signerLine
 	keyring    *keyring
-	noKeys     bool              // no key is there at all
-	parsedFrom [sha256.Size]byte // what they were parsed from
-	parsed     bool              // they could be
-	problem    error             // why they cannot be read: then no signature is anybody's
+	noKeys     bool              // there is no key
+	parsedFrom [sha256.Size]byte // hash of their source
+	parsed     bool              // parsing succeeded
+	problem    error             // why they are unreadable; then no signature counts
 }
 
 // Check says why the keys cannot be read.
@@ -40,13 +40,13 @@ func (k Keys) trust() trust {
 	return trust{signers: signers, keyring: ring, noKeys: len(k.AllowedSigners)+len(k.Keyring) == 0}
 }
 
-// hash tells keys apart.
+// hash identifies keys.
 func (k Keys) hash() [sha256.Size]byte {
 	one, other := sha256.Sum256(k.AllowedSigners), sha256.Sum256(k.Keyring)
 	return sha256.Sum256(append(one[:], other[:]...))
 }
 
-// reloadKeys reads the keys again, and forgets who signed what if they are others.
+// reloadKeys reads the keys again. If they changed, it clears the signature caches.
 func (r *Repo) reloadKeys() {
 	if r.keys == nil {
 		return
@@ -65,7 +65,7 @@ func (r *Repo) reloadKeys() {
 	r.clearSignatureCaches()
 }
 
-// markKeys notes what the keys mean for a change.
+// markKeys marks a change if keys are missing or unreadable.
 func (t *trust) markKeys(c *approval.Change) {
 	c.NoKeys = t.noKeys
 	if t.problem != nil {
@@ -73,9 +73,9 @@ func (t *trust) markKeys(c *approval.Change) {
 	}
 }
 
-// Approvers lists the keys that the operator's files allow to sign, in the order
-// of the files, each with every line that ties it to people. A key that could
-// sign nothing at that time says why. It reads nothing but its arguments.
+// Approvers lists the keys that the operator's files allow to sign, in the order of the
+// files, each with all its lines. Problem of a key says why it cannot sign at that time.
+// Approvers reads no file.
 func Approvers(allowedSigners, ring []byte, at time.Time) ([]approval.Key, error) {
 	signers, err := parseAllowedSigners(allowedSigners)
 	if err != nil {
@@ -94,8 +94,8 @@ func Approvers(allowedSigners, ring []byte, at time.Time) ([]approval.Key, error
 	return out, nil
 }
 
-// sshApprovers puts the lines of one key together. An authority is no signer's
-// key: each of its lines stands for itself.
+// sshApprovers groups lines by key. Each line of a certificate authority stays separate,
+// since an authority is no signer's key.
 func sshApprovers(signers []signerLine) []approval.Key {
 	var out []approval.Key
 	for i, l := range signers {

@@ -12,8 +12,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// The bounds of a repository's folders: a few small trees that name each
-// other many times unfold to billions of files.
+// The limits of a repository's folders: a few small trees that refer to each other many
+// times expand to billions of files.
 const (
 	maxFiles = 100_000
 	maxDepth = 64
@@ -26,22 +26,22 @@ var errTooMany = errors.New("the folder of the topologies unfolds to too many fi
 type fileChange struct {
 	file          string
 	before, after plumbing.Hash
-	// lost is why it is not known what stood (wasLost) or stands in the file, or below
-	// the folder if file ends in a slash; nil: it is known.
+	// lost is why the content before (wasLost) or after is not known, for a file, or for a
+	// folder if file ends in a slash; nil: it is known.
 	lost    error
 	wasLost bool
 }
 
-// isMalformedFolder says whether an error is a folder's own fault.
+// isMalformedFolder reports whether an error is a fault of a folder itself.
 func isMalformedFolder(err error) bool {
 	return errors.Is(err, errTree) || errors.Is(err, errTooMany) || errors.Is(err, errTooLarge) || errors.Is(err, errKind)
 }
 
-// changedFiles compares a commit's topology files with the folder before, and
-// returns the folder as it counts. One that cannot be read is an error at the tip;
-// a folder in it costs what it held. Further back it counts as empty: it was put right
-// since, and whoever merged it must not stop everything for ever. Of a commit whose
-// folder was lost nothing is known, and the next one is compared with the one before.
+// changedFiles compares the topology files of a commit with those of the folder before,
+// and returns the folder for the next comparison. A malformed folder is an error at the
+// tip; a malformed folder within it loses only its own files. In an earlier commit it
+// counts as empty: it was corrected since, and must not block the history for ever. If the
+// folder is unreadable, its files are lost, and the next commit is compared with before.
 func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileChange, plumbing.Hash, error) {
 	after, err := r.folder(c)
 	var out []fileChange
@@ -88,7 +88,7 @@ type difference struct {
 	out    []fileChange
 }
 
-// diff walks two folders together, only where they differ.
+// diff compares two folders, and descends only into differing entries.
 func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int) error {
 	if before == after {
 		return nil
@@ -101,7 +101,7 @@ func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int)
 		return err
 	}
 	later, known, err := d.folder(after, prefix, false)
-	if err != nil || !known { // what stood there may stand there
+	if err != nil || !known { // the earlier files may still exist
 		return err
 	}
 	for _, pair := range unequalEntries(earlier, later) {
@@ -112,9 +112,9 @@ func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int)
 	return nil
 }
 
-// folder reads a folder. One below the folder of the topologies that cannot be read
-// costs what it holds: if it was lost, or if it is malformed and counts now, that is
-// not known; a malformed one that was there before is empty.
+// folder reads a folder. A fault of a subfolder loses only its own files: they are not
+// known if it is unreadable, or malformed in the later commit at the tip. Any other
+// malformed subfolder counts as empty.
 func (d *difference) folder(id plumbing.Hash, prefix string, was bool) (t tree, known bool, err error) {
 	t, err = d.repo.tree(id)
 	switch {
@@ -135,9 +135,9 @@ type entryPair struct {
 	before, after treeEntry
 }
 
-// unequalEntries lists what differs between two folders. Most commits change a few of
-// many entries and their order is the same, so both are gone through side by
-// side, byte for byte, until a name is new or gone.
+// unequalEntries lists the differing entries of two folders. Most commits change few
+// entries and keep their order. So it compares both folders in parallel until a name is
+// new or missing, and compares the rest by name.
 func unequalEntries(before, after tree) []entryPair {
 	var out []entryPair
 	for before != "" && after != "" {
@@ -201,8 +201,8 @@ func IsTopologyFile(file string) bool {
 	return (ext == ".yaml" || ext == ".yml") && fs.ValidPath(file)
 }
 
-// index returns the key of every document in a folder, by name. Where a part of it was
-// lost, the error says so, and the rest is there.
+// index returns the key of every document in a folder, by name. If a part is unreadable,
+// it returns the rest with an error.
 func (r *Repo) index(folder plumbing.Hash, keys KeysFunc) (map[string]string, error) {
 	if idx, ok := r.indexes.Get(folder); ok {
 		return idx, nil

@@ -14,10 +14,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// Tree returns the files of a commit as they stand in Git's objects, from the
-// root of the repository, so that paths are those that people see. Symbolic
-// links are not followed, submodules are irregular files, and neither can be
-// read; a file above MaxBlob cannot be read. Its ContentID names the blob of a file.
+// Tree returns the files of a commit from Git's objects. Paths start at the root of the
+// repository. Symbolic links are not followed and submodules are irregular files; neither
+// can be read, nor a file larger than MaxBlob. ContentID returns the blob id of a file.
 func (r *Repo) Tree(commit string) (fs.FS, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,11 +43,11 @@ type treeFS struct {
 	repo    *Repo
 	root    plumbing.Hash
 	when    time.Time
-	folders map[plumbing.Hash]map[string]treeEntry // those that were looked into
+	folders map[plumbing.Hash]map[string]treeEntry // that were read
 }
 
-// folder returns a folder's entries by name: whoever reads one file of it mostly
-// reads them all.
+// folder returns the entries of a folder by name. They are cached, since most callers read
+// all files of a folder.
 func (t *treeFS) folder(id plumbing.Hash) (map[string]treeEntry, error) {
 	if known, ok := t.folders[id]; ok {
 		return known, nil

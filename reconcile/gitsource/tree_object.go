@@ -16,9 +16,8 @@ type treeEntry struct {
 	id   plumbing.Hash
 }
 
-// tree is a folder as git keeps it, and checked: entries of mode, name and id.
-// It stays as it is, since of the thousands of entries of most folders nobody
-// asks: a history is compared by them, one commit's with the next one's.
+// tree is the checked content of a tree object: entries of mode, name and id. It stays
+// encoded, since a comparison of histories decodes only few of its entries.
 type tree string
 
 // first cuts the first entry off. The tree must not be empty.
@@ -72,8 +71,8 @@ func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 // errTree marks a folder that git would not have made.
 var errTree = errors.New("malformed folder")
 
-// parseTree checks the raw bytes of a tree object. A name that stands twice,
-// or that could lead out of the folder, is refused.
+// parseTree checks the raw bytes of a tree object. It refuses a duplicate name, and a name
+// that could lead out of the folder.
 func parseTree(data []byte) (tree, error) {
 	all := tree(data)
 	ascending, before := true, ""
