@@ -11,11 +11,11 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// evaluation is a request with what follows from it for every carrier.
+// evaluation is a request with the values that the checks of all carriers share.
 type evaluation struct {
 	Request
 	now        time.Time
-	need       int           // people
+	need       int           // number of distinct people
 	maxAge     time.Duration // of a carrier
 	acceptable []plan.Code   // findings that block unless accepted
 }
@@ -35,7 +35,7 @@ func newEvaluation(r Request) *evaluation {
 	return e
 }
 
-// vote is a carrier that holds.
+// vote is a carrier with its claim, while it is checked and after it passed.
 type vote struct {
 	carrier Carrier
 	claim   Claim
@@ -43,18 +43,18 @@ type vote struct {
 	counts  bool          // for a quorum
 }
 
-// rankedDenial is a denial with how far its carrier came: the further, the more
-// telling is what stopped it.
+// rankedDenial is a denial with the number of checks that its carrier passed. The denial
+// with the highest rank explains the most.
 type rankedDenial struct {
 	Denial
 	rank int
 }
 
-// check is one rule for one carrier. It returns an empty code if it holds.
+// check is one rule for one carrier. An empty code means that the carrier passes.
 type check func(*evaluation, *vote) (code, detail string)
 
-// authenticityRules are the rules that make a carrier its person's word on this change,
-// in the order in which they are asked.
+// authenticityRules returns the rules that prove that a person gave this approval for this
+// change, in their order.
 func authenticityRules() []check {
 	return []check{
 		(*evaluation).checkTarget,
@@ -66,7 +66,7 @@ func authenticityRules() []check {
 	}
 }
 
-// termRules are the rules for the newest word of a person.
+// termRules returns the rules for the newest approval of a person.
 func termRules() []check {
 	return []check{
 		(*evaluation).checkTime,
@@ -77,15 +77,15 @@ func termRules() []check {
 	}
 }
 
-// judgement is what came of all carriers of a change.
+// judgement is the result of checking all carriers of a change.
 type judgement struct {
 	votes    []vote
-	replaced []vote // by a newer word of the same person
+	replaced []vote // by a newer approval of the same person
 	denials  []rankedDenial
 }
 
-// judgeAll judges every carrier. What it returns does not depend on their
-// order; the denial of the carrier that came furthest is the first.
+// judgeAll checks every carrier. The result does not depend on their order. The denial
+// with the highest rank comes first.
 func (e *evaluation) judgeAll() judgement {
 	var out judgement
 	var authenticVotes []vote
@@ -116,9 +116,9 @@ func byPayload(a, b vote) int {
 	return cmp.Or(strings.Compare(a.carrier.PayloadHash, b.carrier.PayloadHash), strings.Compare(a.describe(), b.describe()))
 }
 
-// replacedBy says whether another carrier is a newer word of the same person: what
-// was signed later counts alone, whatever it allows. What is unsigned, or signed by
-// a key that names nobody, takes the place of nothing better.
+// replacedBy reports whether o is a newer approval of the same person. Only the newest
+// counts, whatever it allows. An unsigned approval replaces no signed one, and an approval
+// that does not count replaces none that counts.
 func (v vote) replacedBy(o vote) bool {
 	if !v.claim.By.SameEmail(o.claim.By) || v.signed() && !o.signed() || v.counts && !o.counts {
 		return false
@@ -153,7 +153,7 @@ func (e *evaluation) judge(c Carrier) (vote, rankedDenial) {
 	return v, e.applyRules(&v, authenticityRules(), 0)
 }
 
-// applyRules holds a carrier to rules of which so many were asked before.
+// applyRules applies rules to a carrier; before is the number of rules it passed already.
 func (e *evaluation) applyRules(v *vote, rules []check, before int) rankedDenial {
 	for i, rule := range rules {
 		if code, detail := rule(e, v); code != "" {
@@ -171,7 +171,7 @@ func (e *evaluation) denied(c Carrier, rank int, code, detail string) rankedDeni
 	return rankedDenial{Denial: Denial{Code: code, Carrier: name, Detail: detail}, rank: rank}
 }
 
-// label names a carrier for people.
+// label returns the name of a carrier for messages.
 func (c Carrier) label() string {
 	if c.Kind == CarrierTag {
 		return "tag " + fmt.Sprintf("%+q", strings.TrimPrefix(c.Ref, "refs/tags/"))
@@ -184,7 +184,7 @@ func carrierProblem(c Carrier) string {
 	case c.Problem != "":
 		return "the object is no carrier: " + c.Problem
 	case len(c.UnknownHeaders) > 0:
-		return fmt.Sprintf("the object has headers that are not known here (%+q): sign it anew with plain git or `reconcile approve`", c.UnknownHeaders)
+		return fmt.Sprintf("the object has headers that are not known here (%+q): sign it again with plain git or `reconcile approve`", c.UnknownHeaders)
 	case c.PayloadHash == "":
 		return "the hash of its payload is not known, so its use could not be recorded"
 	}
@@ -204,8 +204,8 @@ func (e *evaluation) checkTarget(v *vote) (string, string) {
 	return CodeMalformed, "it is neither a commit nor a tag"
 }
 
-// checkRepository asks that the approval was given for this repository. What
-// names one is for no repository that has no name here.
+// checkRepository requires that the approval is for this repository. An approval that
+// names a repository does not count where the configuration names none.
 func (e *evaluation) checkRepository(v *vote) (string, string) {
 	here, said := e.Policy.Repository, v.claim.Repository
 	switch {
@@ -256,7 +256,7 @@ func (e *evaluation) checkTime(v *vote) (string, string) {
 	return "", ""
 }
 
-// validUntil is when a vote ends.
+// validUntil returns when a vote expires.
 func (e *evaluation) validUntil(v vote) time.Time {
 	end := v.carrier.Date.Add(e.maxAge)
 	if x := v.claim.Expires; !x.IsZero() && x.Before(end) {
@@ -267,7 +267,7 @@ func (e *evaluation) validUntil(v vote) time.Time {
 
 func (e *evaluation) checkLapse(v *vote) (string, string) {
 	if slices.Contains(e.Lapsed, v.carrier.PayloadHash) {
-		return CodeLapsed, "the old primary was seen up after it was given, so it no longer stands for the present state. " + e.approveAgain() + ", or let a person run `reconcile apply`"
+		return CodeLapsed, "the old primary was seen up after it was given, so it no longer applies to the present state. " + e.approveAgain() + ", or let a person run `reconcile apply`"
 	}
 	return "", ""
 }

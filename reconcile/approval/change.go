@@ -2,8 +2,8 @@ package approval
 
 import "time"
 
-// Person is somebody named in a commit, a tag or a trailer. Nothing proves
-// it; only a Signature does.
+// Person is a name and e-mail in a commit, a tag or a trailer. Only a Signature proves
+// them.
 type Person struct {
 	Name  string
 	Email string
@@ -31,14 +31,14 @@ const (
 	SignatureOther   SignatureKind = "other" // of a kind that is not checked here
 )
 
-// Signature is what was found out about the signature of one object. The zero
-// value is an object without one.
+// Signature is the result of checking the signature of one object. The zero value is an
+// unsigned object.
 type Signature struct {
 	Kind SignatureKind
-	// Valid: the signature is a true one over the object's payload, made by
-	// the key of Fingerprint. It says nothing about whose key that is.
+	// Valid: the key of Fingerprint made the signature over the object's payload. Valid
+	// does not say whose key that is.
 	Valid bool
-	// KeyUnknown: nothing could be checked, since no configured key made it.
+	// KeyUnknown: the signature cannot be checked, since no configured key made it.
 	KeyUnknown bool
 	// Problem says why the signature is not valid, or why its key stands for
 	// nobody (not in the keyring, revoked).
@@ -88,14 +88,13 @@ type Carrier struct {
 	Message     string
 	Date        time.Time // as signed: committer or tagger
 	Signature   Signature
-	// UnknownHeaders are headers of the object that we don't know the meaning
-	// of. Such an object carries nothing.
+	// UnknownHeaders are headers of unknown meaning. Such an object carries no approval.
 	UnknownHeaders []string
 	// Problem says why the object cannot be a carrier at all; empty: it can.
 	Problem string
 }
 
-// Change is the newest change of one topology and all that speaks for it.
+// Change is the newest change of one topology, with its possible approvals.
 type Change struct {
 	Topology   string
 	Commit     string // the governing commit; empty: none is known
@@ -105,10 +104,10 @@ type Change struct {
 	Authors  []Person
 	Carriers []Carrier
 	// Earlier is the date of the newest tag by which a known key approved a lower
-	// generation; zero: there is none. A ledger that is younger is not the first one.
+	// generation; zero: there is none. A younger ledger replaced an earlier one.
 	Earlier time.Time
-	// NoKeys: the operator's lists of keys are empty. KeysUnreadable says why they
-	// could not be read when the carriers were; empty: they could.
+	// NoKeys: the operator's lists of keys are empty. KeysUnreadable says why the lists
+	// could not be read together with the carriers; empty: they were read.
 	NoKeys         bool
 	KeysUnreadable string
 }

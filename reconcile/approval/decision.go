@@ -41,9 +41,9 @@ const (
 	CodePlanChanged       = "PLAN_CHANGED"
 	CodeLossTooLarge      = "LOSS_TOO_LARGE"
 	CodeNothingConfigured = "NOTHING_CONFIGURED"
-	// CodeGitUnreadable denies what was approved when Git was last read.
+	// CodeGitUnreadable denies while Git is unreadable, also after an earlier approval.
 	CodeGitUnreadable = "GIT_UNREADABLE"
-	// CodeKeysUnreadable denies while the operator's lists of keys cannot be read.
+	// CodeKeysUnreadable denies while the operator's lists of keys are unreadable.
 	CodeKeysUnreadable = "KEYS_UNREADABLE"
 )
 
@@ -63,21 +63,21 @@ type SpentMark struct {
 	PayloadHash string // empty: spent by generation alone
 }
 
-// Request is everything that a decision rests on.
+// Request holds everything that a decision depends on.
 type Request struct {
 	Plan   plan.TopologyPlan
 	Change Change
 	Policy Policy
 	Now    time.Time
-	// NewestRecord is the time of the ledger's newest record. A clock that
-	// was moved back behind it is not believed.
+	// NewestRecord is the time of the ledger's newest record. It replaces Now if the
+	// clock is behind it.
 	NewestRecord time.Time
 	Spent        []SpentMark
-	// LedgerBorn is set by the daemon only: what is dated before the ledger's
-	// first record may have been used under an earlier ledger.
+	// LedgerBorn is set by the daemon only: an approval dated before the ledger's first
+	// record may have been used under an earlier ledger.
 	LedgerBorn *time.Time
-	// LedgerKnows is from when on the ledger knows what was used, where an earlier
-	// one is known to be lost, or its end; nil: none is.
+	// LedgerKnows is the time from which the ledger knows all used approvals, if an
+	// earlier ledger, or its end, is lost; nil: none is.
 	LedgerKnows *time.Time
 	// Lapsed are the payload hashes whose approval lapsed; set by the daemon only.
 	Lapsed []string
@@ -124,9 +124,8 @@ func (d Decision) Approved() bool {
 	return d.Verdict == VerdictApproved || d.Verdict == VerdictNotRequired
 }
 
-// Grant returns the right to carry out the plan that was evaluated. It covers
-// nothing unless the plan was approved, or sends something that an earlier
-// approval covers.
+// Grant returns the right to carry out the evaluated plan. It is the zero Grant unless the
+// plan was approved, or an earlier approval covers it.
 func (d Decision) Grant() Grant { return d.grant }
 
 // Grant is the right to carry out exactly one plan. The zero value covers
@@ -147,9 +146,9 @@ func (g Grant) Covers(t plan.TopologyPlan) bool {
 	return g.topology == t.Name && g.digest == t.Digest && (g.anyGen || g.generation == t.Generation)
 }
 
-// ResumeGrant returns the right to go on with an open intent of the ledger,
-// whose approval was spent when it was written. It covers the same topology
-// and digest only; the generation may have moved on since.
+// ResumeGrant returns the right to continue an open intent of the ledger, whose approval
+// was spent with it. It covers the same topology and digest only; the generation may have
+// increased since.
 func ResumeGrant(intent plan.Intent) Grant {
 	return Grant{topology: intent.Topology, digest: intent.Digest, anyGen: true}
 }

@@ -1,13 +1,12 @@
 // Package approval decides whether a change of a topology may be carried out.
 //
-// It takes facts as values (the plan, the commit that governs the topology,
-// the messages and signatures that speak for it, what the ledger holds as
-// spent, the time) and returns a Decision. It reads the failover trailers of
-// a message as strictly as a lock reads a key: a message that is not exactly
-// as the contract says claims nothing.
+// Its input is the plan, the commit that governs the topology, the messages and
+// signatures that may approve it, the spent approvals of the ledger, and the time. Its
+// result is a Decision. It parses the failover trailers of a message strictly: a message
+// that differs from the contract approves nothing.
 //
-// It does not read Git, verify cryptography, look at a clock or write
-// anything; gitsource brings the facts, and the caller records what is spent.
-// It does not judge whether the plan is safe: that is plan.TopologyPlan.Blocked.
+// It does not read Git, verify signatures, read a clock or write anything: gitsource
+// provides the facts, and the caller records spent approvals. It does not decide whether
+// the plan is safe; plan.TopologyPlan.Blocked does.
 // Only Evaluate and ResumeGrant make a Grant that covers a plan.
 package approval

@@ -12,9 +12,9 @@ import (
 // Evaluate decides whether a plan is approved. It is a function of its
 // request alone.
 //
-// Every carrier is judged by itself, so that a bad one denies nobody else;
-// those that hold are counted as people. If too few hold, the denial of the
-// carrier that came nearest to holding is the one reported.
+// It checks every carrier separately, so that an invalid one denies no other. It counts
+// the people behind the valid ones. If they are too few, it reports the denial of the
+// carrier that passed the most checks.
 func Evaluate(r Request) Decision {
 	d := Decision{Commit: r.Change.Commit, Repository: r.Policy.Repository}
 	if r.Plan.Transition == plan.TransitionNone {
@@ -44,7 +44,7 @@ func (d Decision) deny(code, detail string) Decision {
 	return d
 }
 
-// refuseAll holds the reasons for which no carrier could help.
+// refuseAll returns the reason for which no carrier can approve; empty: none.
 func refuseAll(r Request) (code, detail string) {
 	p, c := r.Policy, r.Change
 	switch {
@@ -61,14 +61,14 @@ func refuseAll(r Request) (code, detail string) {
 	}
 	for _, m := range r.Spent {
 		if m.Topology == r.Plan.Name && m.Generation >= r.Plan.Generation {
-			return CodeAlreadyUsed, fmt.Sprintf("the approval of generation %d of %s was used: commit the change anew with a generation above %d, and have that approved", m.Generation, m.Topology, m.Generation)
+			return CodeAlreadyUsed, fmt.Sprintf("the approval of generation %d of %s was used: commit the change again with a generation above %d, and have that approved", m.Generation, m.Topology, m.Generation)
 		}
 	}
 	return "", ""
 }
 
-// fenceOnRecord says whether the plan only fences clusters that a recorded,
-// effected failover to its primary left behind, and that the file keeps stale.
+// fenceOnRecord reports whether the plan only fences clusters that a recorded, effected
+// failover to its primary made stale, and whose desired role is stale.
 func fenceOnRecord(r Request) (plan.StaleMark, bool) {
 	if r.Plan.Transition != plan.TransitionFence || r.Plan.Digest == "" || r.Plan.Name == "" {
 		return plan.StaleMark{}, false
@@ -128,9 +128,9 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 	return d
 }
 
-// chooseVotes prefers a quorum that accepts all that blocks the plan, so that
-// a second approval with the acceptance repairs a first one without it. If
-// there is none, everybody who approved is the quorum.
+// chooseVotes prefers a quorum that accepts all blocking findings, so that a second
+// approval with the acceptance repairs a first one without it. Without such a quorum, it
+// returns all votes that count.
 func (e *evaluation) chooseVotes(votes []vote) []vote {
 	var counted []vote
 	for _, v := range votes {
@@ -150,8 +150,8 @@ func (e *evaluation) chooseVotes(votes []vote) []vote {
 	return counted
 }
 
-// accepted is the intersection of what the quorum accepts, less the codes
-// that nobody can accept.
+// accepted returns the codes that every vote accepts, without those that cannot be
+// accepted.
 func (e *evaluation) accepted(votes []vote) (codes []plan.Code, notes []string) {
 	var named []plan.Code
 	for _, v := range votes {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Trailers renders the claim as the last paragraph of a message. Whoever
-// writes it parses it once more: what a person typed may not fit.
+// Trailers renders the claim as the last paragraph of a message. The caller parses the
+// result again, since a value that a person typed may be invalid.
 func (c Claim) Trailers() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s: %s\n", key, value) }
@@ -38,13 +38,13 @@ func (e *evaluation) target() Target {
 	return Target{Topology: e.Plan.Name, Cluster: e.Plan.Primary}
 }
 
-// missingText says that nothing speaks for the change, and what would.
+// missingText says that the change has no approval, and how to give one.
 func (e *evaluation) missingText() string {
 	return fmt.Sprintf("commit %s, which governs %s, carries no approval of this %s. %s",
 		short(e.Change.Commit), e.Plan.Name, e.Plan.Transition, e.howTo())
 }
 
-// howTo gives the command and the trailers that would satisfy.
+// howTo returns the command and the trailers of a sufficient approval.
 func (e *evaluation) howTo() string {
 	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "TEXT", Repository: e.Policy.Repository}
 	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
@@ -54,7 +54,7 @@ func (e *evaluation) approveAgain() string {
 	return fmt.Sprintf("Approve again with `%s`", e.command())
 }
 
-// command is what writes an approval that would be judged here.
+// command returns the command that writes an approval for this change.
 func (e *evaluation) command() string {
 	return Command(e.target(), e.Policy.Repository)
 }
@@ -69,7 +69,7 @@ func Command(t Target, repository string) string {
 	return out + " --push"
 }
 
-// quorumDetail says who counted, who did not and why.
+// quorumDetail lists the approvals that count, and those that do not with the reason.
 func (e *evaluation) quorumDetail(votes []vote, denials []rankedDenial) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "a %s needs %d distinct people, and %d approved:", e.Plan.Transition, e.need, people(votes, e.need))

@@ -11,13 +11,13 @@ import (
 type Policy struct {
 	// Configured: allowed signers or a keyring are there.
 	Configured bool
-	// SignatureOptional lets unsigned carriers count. A signature that is
-	// there and does not hold still denies.
+	// SignatureOptional lets unsigned carriers count. An invalid signature denies all
+	// the same.
 	SignatureOptional bool
 	// AuthorMayApprove lets the authors of a change approve it.
 	AuthorMayApprove bool
-	// Repository is the name that approvals must be given for; empty: one made
-	// in another repository counts as well.
+	// Repository is the name that approvals must carry; empty: approvals made in another
+	// repository count as well.
 	Repository string
 	Quorum     Quorum
 	MaxAge     MaxAge
@@ -37,7 +37,7 @@ type MaxAge struct {
 	Other    time.Duration
 }
 
-// The ages that stand where the operator says nothing.
+// The maximum ages if the operator sets none.
 const (
 	DefaultMaxAgeFailover = 2 * time.Hour
 	DefaultMaxAgeOther    = 24 * time.Hour

@@ -15,16 +15,16 @@ type Key struct {
 	Problem     string // why the key stands for nobody (revoked, no e-mail); empty: none
 }
 
-// Electorate is who could approve at one moment, by the keys alone.
+// Electorate holds the people who could approve at one time, by their keys alone.
 type Electorate struct {
 	// People counts those who count for a quorum as distinct people, up to the
 	// number that was asked for.
 	People int
 	// Names are the e-mails that count, sorted; several may be one person's.
 	Names []string
-	// Unusable says of each line or key that counts for nobody now why.
+	// Unusable lists the lines and keys that count for no person now, with the reason.
 	Unusable []Unusable
-	// Ending are the lines that count now and whose time ends soon, by line.
+	// Ending lists the lines that count now and expire soon, by line.
 	Ending []Ending
 }
 
@@ -37,10 +37,10 @@ type Ending struct {
 	At   time.Time
 }
 
-// Elect counts the distinct people, up to enough, who could approve with those
-// keys at a time, by the very rules that count the votes of a quorum. Lines with
-// wildcards name nobody; a certificate authority counts as one person, since
-// approvals that share a line are one person's.
+// Elect counts the distinct people, up to enough, who could approve with keys at a time,
+// by the rules that count the votes of a quorum. A line with wildcards names no person. A
+// certificate authority counts as one person, since approvals that share a line count as
+// one person's. A line that expires within soon is in Ending.
 func Elect(keys []Key, now time.Time, enough int, soon time.Duration) Electorate {
 	var out Electorate
 	var votes []vote
@@ -67,7 +67,7 @@ func Elect(keys []Key, now time.Time, enough int, soon time.Duration) Electorate
 	return out
 }
 
-// vote is what an approval signed by the key in that name would come to.
+// vote returns the vote of an approval that the key would sign for that e-mail.
 func (k Key) vote(email string) vote {
 	return vote{
 		carrier: Carrier{Signature: Signature{Kind: k.Kind, Valid: true, Fingerprint: k.Fingerprint, Principals: k.Lines}},
@@ -84,7 +84,7 @@ func (l AllowedLine) emails() []string {
 	})
 }
 
-// unusable says why a line counts for nobody at a time; empty: it counts.
+// unusable returns why a line counts for no person at a time; empty: it counts.
 func (l AllowedLine) unusable(now time.Time) string {
 	switch {
 	case !l.signsGit():

@@ -54,8 +54,8 @@ func matchExact(name string, patterns []string) bool {
 	return matched
 }
 
-// matchGlob is linear in the product of both lengths: it keeps one point of
-// return, so no pattern is costly.
+// matchGlob takes time proportional to the product of both lengths: it backtracks only to
+// the last star.
 func matchGlob(s, p string) bool {
 	i, j, star, mark := 0, 0, -1, 0
 	for i < len(s) {
@@ -94,7 +94,7 @@ func (l AllowedLine) signsGit() bool {
 	return len(l.Namespaces) == 0 || matchExact(namespace, l.Namespaces)
 }
 
-// hasWildcards says whether the line leaves open who holds the key.
+// hasWildcards reports whether the line does not say who holds the key.
 func (l AllowedLine) hasWildcards() bool {
 	if l.Wildcard {
 		return true
@@ -107,8 +107,8 @@ func (l AllowedLine) hasWildcards() bool {
 	return false
 }
 
-// CheckPrincipal says which character of a principal, or of an e-mail of a key,
-// keeps it from ever being the e-mail of an approval. Empty: none does.
+// CheckPrincipal returns the fault for which a principal, or an e-mail of a key, can never
+// be the e-mail of an approval; empty: none.
 func CheckPrincipal(p string) string {
 	if odd := CheckCharacters(p); odd != "" {
 		return odd
@@ -131,7 +131,7 @@ func CheckPrincipal(p string) string {
 		}
 	}
 	if before, domain, _ := strings.Cut(p, "@"); strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
-		return fmt.Sprintf("it holds a '.' beside nothing in its domain, behind %q", before+"@")
+		return fmt.Sprintf("its domain, behind %q, begins or ends with a '.', or holds two in a row", before+"@")
 	}
 	return ""
 }
@@ -140,7 +140,8 @@ func CheckPrincipal(p string) string {
 // all of them are plain ASCII.
 const domainCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._[]:*?"
 
-// CheckCharacters says which character of a text is not plain ASCII, or is not seen.
+// CheckCharacters names the first character of a text that is not printable ASCII; empty:
+// none.
 func CheckCharacters(s string) string {
 	n := 0
 	for _, r := range s {
@@ -155,8 +156,8 @@ func CheckCharacters(s string) string {
 	return ""
 }
 
-// CanMatch says whether a principal could be the e-mail of an approval: it is one,
-// or has wildcards, and neither excludes nor is excluded.
+// CanMatch reports whether a pattern of the line can match the e-mail of an approval: it
+// is an e-mail or has wildcards, and no other pattern excludes it.
 func (l AllowedLine) CanMatch() bool {
 	return slices.ContainsFunc(l.Patterns, func(p string) bool {
 		switch {
@@ -170,7 +171,7 @@ func (l AllowedLine) CanMatch() bool {
 	})
 }
 
-// oddNames are characters that cannot be told from others, or from nothing.
+// oddNames names characters that are invisible or look like others.
 var oddNames = map[rune]string{
 	'\t': "a tab", ' ': "a space", '\u00a0': "a no-break space", '\u202f': "a narrow no-break space", '\u00ad': "a soft hyphen",
 	'\u200b': "a zero-width space", '\u200c': "a zero-width non-joiner", '\u200d': "a zero-width joiner",

@@ -29,8 +29,8 @@ func TestCheckPrincipal(t *testing.T) {
 		"a quote in a name":      {"o'brien@example.com", ""},
 		"an address":             {"alice@[10.0.0.1]", ""},
 		"parentheses":            {"(alice@example.com)", `it holds ')' as its character 19`},
-		"a dot at the end":       {"alice@example.com.", "a '.' beside nothing"},
-		"two dots":               {"alice@example..com", "a '.' beside nothing"},
+		"a dot at the end":       {"alice@example.com.", "begins or ends with a '.'"},
+		"two dots":               {"alice@example..com", "begins or ends with a '.'"},
 		"two e-mails as one":     {"alice@example.com@example.org", "a second '@' as its character 18"},
 	} {
 		t.Run(name, func(t *testing.T) {

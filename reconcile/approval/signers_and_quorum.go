@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// checkSignature asks for a true signature by a key that somebody configured.
+// checkSignature requires a valid signature by a configured key.
 func (e *evaluation) checkSignature(v *vote) (string, string) {
 	s := v.carrier.Signature
 	switch {
@@ -37,12 +37,12 @@ func (e *evaluation) notAllowed(s Signature) string {
 	return fmt.Sprintf("it is signed by key %+q, which the operator's configuration allows for nobody%s: add a line for its owner to approval.allowedSigners, or have an approver sign", clip(s.Fingerprint), why)
 }
 
-// forges sign in their own name for whoever presses a button; such a
-// signature says nothing about the person.
+// forges lists the e-mails in whose name forges sign merges. Such a signature says nothing
+// about the person.
 var forges = []string{"noreply@github.com", "noreply@gitlab.com"}
 
-// checkSigner asks that the key is the one of the person in -By, at the
-// signed date and now.
+// checkSigner requires that the key belongs to the person in -By, at the signed date and
+// now.
 func (e *evaluation) checkSigner(v *vote) (string, string) {
 	s, by := v.carrier.Signature, v.claim.By
 	if slices.Contains(forges, foldEmail(by.Email)) {
@@ -80,8 +80,8 @@ func owners(lines []AllowedLine) string {
 	return strings.Join(all, ", ")
 }
 
-// checkAuthor asks that the approver did not write the change, under whatever
-// of their e-mails.
+// checkAuthor requires that the approver is not an author of the change, under any of
+// their e-mails.
 func (e *evaluation) checkAuthor(v *vote) (string, string) {
 	if e.Policy.AuthorMayApprove {
 		return "", ""
@@ -94,9 +94,8 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 	return "", ""
 }
 
-// belongsTo says whether an e-mail stands for the voter: the claimed one, or one of
-// those that the configuration gives to the key. Lines that don't apply now
-// tie a key to its owner all the same.
+// belongsTo reports whether an e-mail is the voter's: the claimed one, or one that the
+// configuration ties to the key. Expired lines count here, since the owner is the same.
 func (v vote) belongsTo(email string) bool {
 	if foldEmail(email) == foldEmail(v.claim.By.Email) {
 		return true
@@ -132,10 +131,9 @@ func (l AllowedLine) sharesOwner(o AllowedLine) bool {
 	})
 }
 
-// people counts the distinct people among votes that count, and stops at
-// enough: the size of the largest set of votes of which no two may be one
-// person's. A vote more can't make the number smaller, so nobody's approval
-// takes away another's.
+// people counts the distinct people among the votes that count, up to enough. It is the
+// size of the largest set of votes in which no two may be one person's. A further vote
+// never lowers the number.
 func people(votes []vote, enough int) int {
 	var counted []vote
 	for _, v := range votes {
@@ -146,8 +144,8 @@ func people(votes []vote, enough int) int {
 	return distinct(counted, enough)
 }
 
-// sameIdentity says whether two votes tell the same of who gave them, so that
-// one of them is enough to count.
+// sameIdentity reports whether two votes have the same e-mail, key and lines, so that one
+// of them suffices for counting.
 func sameIdentity(a, b vote) bool {
 	sa, sb := a.carrier.Signature, b.carrier.Signature
 	return a.claim.By.SameEmail(b.claim.By) &&
@@ -157,8 +155,8 @@ func sameIdentity(a, b vote) bool {
 		})
 }
 
-// distinct is the size of the largest set, up to enough, of votes that are
-// pairwise of different people: the first vote is in it, or is not.
+// distinct returns the size, up to enough, of the largest set of votes of pairwise
+// different people. It tries the sets with the first vote, then those without it.
 func distinct(votes []vote, enough int) int {
 	if len(votes) == 0 || enough <= 0 {
 		return 0

@@ -28,8 +28,7 @@ const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 var repeatable = []string{KeyApproved, KeyPlan, KeyAccept}
 
-// form is a pattern that is compiled when it is first needed, which is in few
-// commands.
+// form is a pattern that is compiled at its first use, since few commands need it.
 type form = func() *regexp.Regexp
 
 func formOf(pattern string) form {
@@ -137,8 +136,8 @@ func requireForm(f form, value, want string) error {
 	return nil
 }
 
-// printable refuses what would not look like itself on a terminal or a page:
-// control characters, escape codes, bidirectional and invisible marks.
+// printable reports whether a terminal or a page shows s as it is: without control
+// characters, escape codes, bidirectional or invisible marks.
 func printable(s string) bool {
 	for _, r := range s {
 		if r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) && r != ' ' {

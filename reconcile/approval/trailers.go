@@ -26,7 +26,7 @@ type Claim struct {
 	Approved    []Target
 	By          Person
 	Reason      string
-	Repository  string    // that it is for; empty: any
+	Repository  string    // for which it is given; empty: any
 	Expires     time.Time // zero: only the policy's age
 	Plans       []string  // digests, each of which must be the plan's
 	Accept      []plan.Code
@@ -36,8 +36,8 @@ type Claim struct {
 // ErrNoClaim is returned for a message that has no failover trailer at all.
 var ErrNoClaim = errors.New("the message has no failover trailer")
 
-// blank is what git takes for white space (sane_ctype of ctype.c, git 2.39): a
-// line of a vertical tab or a form feed alone ends no paragraph.
+// blank holds git's white space (sane_ctype of ctype.c, git 2.39). A line with only a
+// vertical tab or a form feed does not end a paragraph.
 const blank = " \t\r\n"
 
 // maxMessage bounds what is parsed; a longer message claims nothing.
@@ -45,8 +45,8 @@ const maxMessage = 64 << 10
 
 // ParseTrailers reads the failover trailers of a message: its last paragraph,
 // after at least one other, made of trailers only, with exact keys and no
-// folded lines. ErrNoClaim: the message says nothing about failovers; any
-// other error: it does, and not as the contract wants it.
+// folded lines. ErrNoClaim: the message has no failover trailer; any other error: its
+// failover trailers differ from the contract.
 func ParseTrailers(message string) (Claim, error) {
 	if !mentionsFailover(message) {
 		return Claim{}, ErrNoClaim
@@ -64,8 +64,8 @@ func ParseTrailers(message string) (Claim, error) {
 	return parseParagraph(paragraph)
 }
 
-// mentionsFailover looks for a line that a person could take for one of our
-// trailers, in any case and place, so that it is refused rather than skipped.
+// mentionsFailover reports whether a line resembles one of our trailers, in any case and
+// place, so that it is refused and not skipped.
 func mentionsFailover(message string) bool {
 	for line := range strings.Lines(message) {
 		if isFailoverLine(strings.TrimRight(line, "\r\n")) {
