@@ -1,6 +1,6 @@
-// Package foreign makes what others say fit to be told: a text of a server, of a
-// receiver of webhooks or of a program passes it before it becomes an error, a log
-// line or a result.
+// Package foreign makes texts of others safe to show. The text of a server, of a receiver
+// of webhooks or of a program passes through it before it becomes an error, a log line or
+// a result.
 package foreign
 
 import (
@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// Longest is how many bytes of a text are told.
+// Longest is the number of bytes of a text that are shown.
 const Longest = 400
 
-// shortestPassword is the shortest password that is searched for without its user.
-// Shorter ones are words that stand in every second message.
+// shortestPassword is the length in bytes from which a password is hidden without its
+// user. Shorter ones may be common words.
 const shortestPassword = 8
 
-// hidden stands where a secret stood.
+// hidden replaces a secret.
 const hidden = "[token]"
 
-// Forms are how a secret may stand in a text: as it is, as a header and as a URL has
-// it, and a password without its user.
+// Forms returns the forms of a secret in a text: unchanged, encoded as in a header and in
+// a URL, and the password without its user.
 func Forms(secret string) []string {
 	if secret == "" {
 		return nil
@@ -38,8 +38,8 @@ func Forms(secret string) []string {
 	return forms
 }
 
-// Hide returns a text in UTF-8 and without any of these forms, of which the longest
-// must come first: one may hold another.
+// Hide returns a text as UTF-8, without any of the forms. The longest form must come
+// first, since a form may contain another.
 func Hide(text string, forms []string) string {
 	for _, form := range forms {
 		text = strings.ReplaceAll(text, form, hidden)
@@ -47,7 +47,7 @@ func Hide(text string, forms []string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// Line returns a text as one line and bounded.
+// Line returns a text on one line, cut to Longest bytes.
 func Line(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > Longest {
@@ -56,8 +56,8 @@ func Line(text string) string {
 	return text
 }
 
-// Name returns the name of a user as a secret, since some servers take a token for
-// one; a short name is a word, and none.
+// Name returns a user name to hide as a secret, since some servers accept a token as a
+// user name. It returns empty for a short name, which may be a common word.
 func Name(user string) string {
 	if len(user) < shortestPassword {
 		return ""
@@ -75,7 +75,7 @@ func Text(text string, secrets ...string) string {
 	return Line(Hide(text, forms))
 }
 
-// Error returns an error that says Text of what err says. It is still what err is.
+// Error returns an error with the Text of err, which errors.Is and errors.As still find.
 func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
@@ -91,7 +91,7 @@ type boundedError struct {
 // Error returns the text.
 func (s boundedError) Error() string { return s.text }
 
-// Unwrap lets errors.Is find what it is.
+// Unwrap returns the original error.
 func (s boundedError) Unwrap() error { return s.error }
 
 func longestFirst(forms []string) {

@@ -19,15 +19,15 @@ type Permit struct {
 	// asked before every request: no request is sent after that time, and no request
 	// outlives it. Nil, or the zero time: the lock does not expire.
 	Until func() time.Time
-	// HalfPromoted is called at every read that surely shows a force promote half done, with
-	// for how long it has been so. It may do what ends that state. May be nil.
+	// HalfPromoted is called at every read that certainly shows a half-done force promote,
+	// with the duration of that state. It may act to end the state. May be nil.
 	HalfPromoted func(ctx context.Context, lasted time.Duration)
 	// KnownHalfPromoted says that the cluster was half promoted when the plan was made: its
 	// channels are read before anything is sent.
 	KnownHalfPromoted bool
 }
 
-// Left is how long a request may take that would take at most usual.
+// Left returns the time limit of a request: usual, or less if the lock expires earlier.
 func (p Permit) Left(usual time.Duration) time.Duration {
 	if p.Until == nil {
 		return usual

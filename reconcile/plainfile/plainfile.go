@@ -1,7 +1,6 @@
-// Package plainfile opens the files that the operator's configuration names, and
-// those that lie beside the ledger: regular files alone, and none larger than it may
-// be. A pipe would be waited for, for ever; a device may do anything when it is
-// opened; a folder holds nothing that can be read.
+// Package plainfile opens the files that the operator's configuration names, and the files
+// next to the ledger. It opens only regular files, and reads no file beyond a size limit.
+// A pipe would block for ever, and opening a device may have any effect.
 package plainfile
 
 import (
@@ -14,17 +13,17 @@ import (
 	"time"
 )
 
-// Largest is how much a file may hold of which the reader says nothing else: enough
-// for every key, certificate and list of them.
+// Largest is the default size limit in bytes: enough for keys, certificates and lists of
+// them.
 const Largest = 4 << 20
 
-// ErrNotRegular is the error of something that lies where a file should.
+// ErrNotRegular says that a path is no regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// Open opens a regular file to read it, and never waits.
+// Open opens a regular file for reading. It never blocks.
 func Open(path string) (*os.File, error) { return OpenFile(path, os.O_RDONLY, 0) }
 
-// OpenFile is os.OpenFile for a regular file, or one that it makes. It never waits.
+// OpenFile is os.OpenFile for a regular or new file. It never blocks.
 func OpenFile(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, notRegular(path, info)
@@ -47,25 +46,25 @@ func OpenFile(path string, flag int, mode fs.FileMode) (*os.File, error) {
 // Read reads a regular file of at most Largest bytes.
 func Read(path string) ([]byte, error) { return ReadUpTo(path, Largest) }
 
-// ReadUpTo reads a regular file of at most so many bytes.
-func ReadUpTo(path string, most int64) ([]byte, error) {
+// ReadUpTo reads a regular file of at most limit bytes.
+func ReadUpTo(path string, limit int64) ([]byte, error) {
 	f, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, most)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return data, err //nolint:wrapcheck // it names the file
 }
 
-// pipePatience is how long whoever fills a pipe may take.
-const pipePatience = 30 * time.Second
+// pipeTimeout bounds the wait for the writer of a pipe.
+const pipeTimeout = 30 * time.Second
 
-// ReadOrPipe reads like Read, and also what comes through a pipe, as in
-// --config <(decrypt reconcile.yaml): for what is read once, while somebody waits.
+// ReadOrPipe is Read, and also reads a pipe, as in --config <(decrypt reconcile.yaml). It
+// is for a file that a command reads once while a person waits.
 func ReadOrPipe(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
@@ -76,7 +75,7 @@ func ReadOrPipe(path string) ([]byte, error) {
 		return nil, err //nolint:wrapcheck // it names the file
 	}
 	defer f.Close() //nolint:errcheck // only read
-	if err := f.SetReadDeadline(time.Now().Add(pipePatience)); err != nil {
+	if err := f.SetReadDeadline(time.Now().Add(pipeTimeout)); err != nil {
 		return nil, err //nolint:wrapcheck // it names the file
 	}
 	data, err := io.ReadAll(io.LimitReader(f, Largest+1))

@@ -1,6 +1,5 @@
-// Package program runs a program that the operator's configuration names: never
-// through a shell, with nothing on its input, and with none of our own
-// environment but a few harmless variables. It decides nothing.
+// Package program runs a program of the operator's configuration: never through a shell,
+// with empty input, and with only a few harmless variables of our own environment.
 package program
 
 import (
@@ -15,8 +14,8 @@ import (
 )
 
 const (
-	// maxOutputKept is how much of a program's output is kept; the rest is read
-	// and thrown away, so that a talkative program does not block.
+	// maxOutputKept is the number of bytes of a program's output that are kept. The
+	// rest is read and dropped, so that the program does not block.
 	maxOutputKept = 4 << 10
 	// maxOutputShown is how much of it an error shows.
 	maxOutputShown = 300
@@ -25,13 +24,13 @@ const (
 	outputWait = 250 * time.Millisecond
 )
 
-// inherited are the variables that a program gets from our own environment.
-// Everything else in it, tokens among them, stays here.
+// inherited lists the variables that a program gets from our own environment. It gets no
+// others, which may hold tokens.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ"}
 
-// Run starts a program with its arguments, tells it the variables and waits until
-// it exits; what it leaves running goes on, and exit code 0 is nil. When ctx ends
-// it is killed, and its children with it.
+// Run starts a program with arguments and environment variables, and waits for its exit.
+// Exit code 0 returns nil; processes that it left running continue. When ctx ends, the
+// program and its children are killed.
 func Run(ctx context.Context, argv, variables []string) error {
 	var out outputPrefix
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -53,7 +52,7 @@ func Run(ctx context.Context, argv, variables []string) error {
 	}
 }
 
-// environment is all that a program is told.
+// environment returns the whole environment of a program.
 func environment(variables []string) []string {
 	out := slices.Clone(variables)
 	for _, name := range inherited {
@@ -75,7 +74,7 @@ func (k *outputPrefix) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// line is the beginning of the output on one line.
+// line returns the beginning of the output on one line.
 func (k *outputPrefix) line() string {
 	text := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(string(k.text), "?")), " "))
 	if len(text) == 0 {

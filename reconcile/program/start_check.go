@@ -14,8 +14,8 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// interpreters run the file that is their first argument but for options of these
-// letters.
+// interpreters holds programs that run the file in their first argument, and the letters
+// of the options that may precede it.
 var interpreters = map[string]string{
 	"sh": "aefnuvx", "bash": "aefnuvx", "dash": "aefnuvx", "ash": "aefnuvx", "ksh": "aefnuvx", "zsh": "aefnuvx",
 	"python": "BEIOSsuv", "python3": "BEIOSsuv", "perl": "Tw", "ruby": "w", "node": "",
@@ -27,9 +27,9 @@ const maxFirstLine = 256
 // maxInterpreters is how many interpreters may run one another.
 const maxInterpreters = 4
 
-// Usable says why a program could not be started, and starts nothing: whether it is
-// there, may be executed, and whether the interpreter of a script, and the script
-// that an interpreter is given, are there. What it would do is not known by that.
+// Usable returns why a program cannot be started; nil: no reason is known. It starts
+// nothing. It checks that the program exists and may be executed, and that the interpreter
+// of a script, and the script of an interpreter, exist.
 func Usable(argv []string) error { return usable(argv, maxInterpreters) }
 
 func usable(argv []string, depth int) error {
@@ -53,7 +53,7 @@ func usable(argv []string, depth int) error {
 	return nil
 }
 
-// withoutName takes the name of the program out of the error, which names it already.
+// withoutName removes the name of the program from an error; the caller adds it.
 func withoutName(err error) error {
 	var e *exec.Error
 	if errors.As(err, &e) {
@@ -62,8 +62,8 @@ func withoutName(err error) error {
 	return err
 }
 
-// checkExecutable looks at how a file begins: a script needs its interpreter, and a text
-// without one is nothing that the system starts.
+// checkExecutable reads the first line of a file. A script needs its interpreter, and the
+// system does not start a text without one.
 func checkExecutable(path string, depth int) error {
 	f, err := plainfile.Open(path)
 	if errors.Is(err, plainfile.ErrNotRegular) {
@@ -114,13 +114,13 @@ func interpreterOf(line string) (interpreter, argument string) {
 	return line[:i], strings.TrimLeft(line[i:], " \t")
 }
 
-// isText: an empty file too is nothing that can be started.
+// isText reports whether begin is plain text; an empty file counts as text.
 func isText(begin []byte) bool {
 	return strings.IndexFunc(string(begin), func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) && !unicode.IsSpace(r) }) < 0
 }
 
-// startedByEnv are the program and arguments that env starts; none: that is not
-// known, as behind an option or where it looks elsewhere for programs.
+// startedByEnv returns the program and arguments that env starts; nil: not known, because
+// of an option or another PATH.
 func startedByEnv(args []string) []string {
 	for i, a := range args {
 		switch {
@@ -134,8 +134,8 @@ func startedByEnv(args []string) []string {
 	return nil
 }
 
-// scriptOf looks for the script that an interpreter is given, behind options of some
-// letters. Behind others it is not known which argument that is.
+// scriptOf checks the script of an interpreter, behind options of these letters. Behind
+// other options the position of the script is not known, and nil is returned.
 func scriptOf(args []string, letters string) error {
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' && strings.Trim(args[0][1:], letters) == "" {
 		args = args[1:]
@@ -157,7 +157,7 @@ func scriptOf(args []string, letters string) error {
 	return f.Close()
 }
 
-// withoutPath takes the path out of an error that names it already.
+// withoutPath removes the path from an error; the caller adds it.
 func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {

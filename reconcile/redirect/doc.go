@@ -1,18 +1,16 @@
 // Package redirect points the traffic of applications at the primary, by four
 // kinds of targets: exec starts a program, webhook posts a signed CloudEvent,
-// file renders a template, haproxy speaks to HAProxy's runtime API.
+// file renders a template, haproxy uses HAProxy's runtime API.
 //
-// [Redirector.Set] is idempotent and is told who is primary and who is stale;
-// [Redirector.Check] asks where the traffic goes and changes nothing. Targets
-// are worked on side by side, each call within the target's own timeout; a
-// failed one is tried again a few times and never hides another.
+// [Redirector.Set] is idempotent; its arguments name the primary and the stale
+// clusters. [Redirector.Check] asks where the traffic goes and changes nothing.
+// Targets are processed in parallel, each call within the target's own timeout. A
+// failed target is tried again a few times and hides no other.
 //
-// What targets are told comes from the operator's configuration alone: a
-// cluster id that it does not hold is not passed on, addresses are those of
-// its credentials, and there is never a token, neither in a program's
+// Targets receive only data of the operator's configuration: no cluster id that it
+// lacks, the addresses of its credentials, and never a token, neither in a program's
 // environment nor in an event or template.
 //
-// What this package does not do: it does not know which cluster should be
-// primary, never talks to Milvus, and undoes nothing. DNS and cloud load
-// balancers are moved by an exec target or a webhook.
+// The package does not decide which cluster is primary, never calls Milvus, and
+// undoes nothing. An exec target or a webhook moves DNS and cloud load balancers.
 package redirect

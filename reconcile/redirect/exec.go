@@ -23,7 +23,7 @@ func (c command) check(ctx context.Context, w desiredTraffic) error {
 	return program.Run(ctx, c.conf.Check, variables("check", w))
 }
 
-// variables are what a program is told (docs/redirect.md).
+// variables returns the environment variables of a program (docs/redirect.md).
 func variables(action string, w desiredTraffic) []string {
 	var ids, addresses []string
 	for _, s := range w.stale {

@@ -14,7 +14,7 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// maxFileBytes bounds a template and what it renders to.
+// maxFileBytes bounds a template and its result, in bytes.
 const maxFileBytes = 1 << 20
 
 // file is a file target.
@@ -22,9 +22,8 @@ type file struct{ conf File }
 
 func (file) concerns(desiredTraffic) bool { return true }
 
-// set writes the file anew only if it differs, so that whoever watches it is
-// not woken for nothing: beside it first, synced, with its permissions, then
-// renamed over it.
+// set writes the file only if it differs, so that its watchers are not woken without a
+// change. It writes and syncs a temporary file with the permissions, and renames it.
 func (f file) set(ctx context.Context, w desiredTraffic) error {
 	content, err := f.render(w)
 	if err != nil {
@@ -51,7 +50,7 @@ func (f file) check(_ context.Context, w desiredTraffic) error {
 	return f.differs(resolvePath(f.conf.Path), content)
 }
 
-// differs says how the file is not as wanted; nil: it is.
+// differs returns how the file differs from content and mode; nil: it does not.
 func (f file) differs(path string, content []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -72,7 +71,7 @@ func (f file) differs(path string, content []byte) error {
 	return nil
 }
 
-// resolvePath is the file that a link leads to, so that the link stays.
+// resolvePath returns the target of a link, so that a rename does not replace the link.
 func resolvePath(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		return resolved
@@ -80,8 +79,7 @@ func resolvePath(path string) string {
 	return path
 }
 
-// render fills the template, which is read anew each time. A name that it does
-// not know is an error.
+// render reads and fills the template. An unknown name is an error.
 func (f file) render(w desiredTraffic) ([]byte, error) {
 	text, err := plainfile.ReadUpTo(f.conf.Template, maxFileBytes)
 	if err != nil {
@@ -113,7 +111,7 @@ func fields(e endpoint) map[string]string {
 	return map[string]string{"cluster": e.Cluster, "address": e.Address, "host": host, "port": port}
 }
 
-// boundedBuffer is a buffer with an end.
+// boundedBuffer is a buffer of at most maxFileBytes.
 type boundedBuffer struct{ bytes.Buffer }
 
 func (l *boundedBuffer) Write(p []byte) (int, error) {
@@ -123,8 +121,8 @@ func (l *boundedBuffer) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// replace puts content in the place of a file: whoever reads it sees the old
-// or the new, whole, also after a crash.
+// replace replaces a file atomically: a reader sees the old or the new content, also after
+// a crash.
 func replace(path string, content []byte, mode fs.FileMode) error {
 	temporary, err := writeTemporary(path, content, mode)
 	if err == nil {
@@ -139,8 +137,8 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// writeTemporary writes and syncs a file that is to be renamed to path, and names it; it
-// may be there although that failed.
+// writeTemporary writes and syncs a file in the folder of path, and returns its name. The
+// file may exist although an error is returned.
 func writeTemporary(path string, content []byte, mode fs.FileMode) (string, error) {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -157,7 +155,7 @@ func writeTemporary(path string, content []byte, mode fs.FileMode) (string, erro
 	return temporary.Name(), errors.Join(err, temporary.Close())
 }
 
-// syncFolder makes a rename last. It failing does not take the rename back.
+// syncFolder makes a rename durable. A failure does not undo the rename.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

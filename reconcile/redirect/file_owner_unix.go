@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a file the owner of the one that it replaces, where we may:
-// whoever reads by ownership goes on reading, else the permissions decide.
+// keepOwner gives a file the owner of the file that it replaces, if permitted, so that a
+// reader with access by ownership keeps it.
 func keepOwner(f *os.File, replaced string) {
 	info, err := os.Stat(replaced)
 	if err != nil {

@@ -28,8 +28,8 @@ func newBackend(c HAProxy) (backend, error) {
 	return backend{c}, nil
 }
 
-// concerns: a target for all topologies has to do with those whose clusters it
-// knows a server of.
+// concerns reports whether the target is configured for the topology, or has a server of
+// one of its clusters.
 func (b backend) concerns(w desiredTraffic) bool {
 	_, known := b.conf.Servers[w.primary.Cluster]
 	for _, s := range w.stale {
@@ -47,9 +47,9 @@ func (b backend) primary(w desiredTraffic) (string, error) {
 	return server, nil
 }
 
-// set takes every other server out of use before it puts the primary's into
-// use, so that no two take writes. Connections to the others are cut: gRPC
-// keeps one open for ever. A server that is as wanted is left alone.
+// set disables every other server before it enables the primary's, so that no two take
+// writes. It closes the connections to the others, since gRPC keeps them open for ever. It
+// does not change a server that is in the desired state.
 func (b backend) set(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
@@ -86,8 +86,7 @@ func (b backend) set(ctx context.Context, w desiredTraffic) error {
 	return nil
 }
 
-// check reads every server of the backend: the primary's must be in use, and
-// no other.
+// check reads every server of the backend. Only the primary's may be in use.
 func (b backend) check(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
@@ -100,8 +99,7 @@ func (b backend) check(ctx context.Context, w desiredTraffic) error {
 	return b.problems(servers, server, w)
 }
 
-// problems says what is wrong with the servers of the backend, of which one is the
-// primary's.
+// problems returns the faults of the servers of the backend; server is the primary's.
 func (b backend) problems(servers map[string]serverState, server string, w desiredTraffic) error {
 	var wrong []string
 	if s, ok := servers[server]; !ok {
@@ -127,11 +125,11 @@ func (b backend) problems(servers map[string]serverState, server string, w desir
 	return nil
 }
 
-// maxUnmappedNamed is how many servers are named that are in use and should not be.
+// maxUnmappedNamed bounds how many servers in use without a cluster a message names.
 const maxUnmappedNamed = 10
 
-// ask sends one command over a connection of its own, as the runtime API
-// wants it, and reads the answer to its end.
+// ask sends one command over a new connection, as the runtime API requires, and reads the
+// whole answer.
 func (b backend) ask(ctx context.Context, command string) (string, error) {
 	network, address := "tcp", b.conf.Address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {

@@ -33,11 +33,11 @@ type serverState struct {
 	weight int
 }
 
-// maintenance says whether the server was taken out of use, which only a
-// person, we or a lost state puts back.
+// maintenance reports whether the server was disabled. Only a person, this program or a
+// lost state enables it again.
 func (s serverState) maintenance() bool { return s.admin&adminMaintenance != 0 }
 
-// outOfUse says why no traffic goes to the server; empty: it does.
+// outOfUse returns why no traffic goes to the server; empty: traffic goes to it.
 func (s serverState) outOfUse() string {
 	switch {
 	case s.maintenance() || s.admin&adminResolution != 0:
@@ -115,7 +115,7 @@ func parseServer(columns map[string]int, values []string) (string, serverState, 
 	return name, s, errors.Join(bad...)
 }
 
-// unmappedInUse are the servers in use that no cluster is mapped to.
+// unmappedInUse returns the servers in use to which no cluster is mapped.
 func (b backend) unmappedInUse(servers map[string]serverState) []string {
 	mapped := slices.Collect(maps.Values(b.conf.Servers))
 	var out []string

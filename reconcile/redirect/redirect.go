@@ -55,10 +55,10 @@ type HAProxy struct {
 	Servers map[string]string // HAProxy's server names by cluster id
 }
 
-// Options are the rest of what a [Redirector] needs.
+// Options holds the dependencies of a [Redirector].
 type Options struct {
-	// Addresses are the clusters' addresses, host:port by cluster id, as the
-	// operator's configuration has them. No other cluster is spoken of.
+	// Addresses holds host:port by cluster id, from the operator's configuration. Targets
+	// receive no other cluster.
 	Addresses map[string]string
 	// Poster delivers webhooks; its clock and sleep are used for all targets.
 	Poster notify.Poster
@@ -78,26 +78,26 @@ type target struct {
 
 // mover is one kind of target.
 type mover interface {
-	// concerns says whether the target has anything to do with this traffic.
+	// concerns reports whether the target serves this traffic.
 	concerns(w desiredTraffic) bool
 	set(ctx context.Context, w desiredTraffic) error
-	// check returns nil if traffic goes as wanted, errCannotAsk if nobody can
-	// know.
+	// check returns nil if traffic goes to the primary, and errCannotAsk if the target
+	// has no check.
 	check(ctx context.Context, w desiredTraffic) error
-	// rehearse returns why set would fail, as far as that shows without it.
+	// rehearse returns why set would fail, as far as it can be found without a change.
 	rehearse(ctx context.Context, w desiredTraffic) error
 }
 
 // errCannotAsk: the target has no check.
 var errCannotAsk = errors.New("the target cannot be asked")
 
-// endpoint is one cluster as the operator's configuration has it.
+// endpoint is one cluster of the operator's configuration.
 type endpoint struct {
 	Cluster string `json:"cluster"`
 	Address string `json:"address"`
 }
 
-// desiredTraffic is where the traffic of one topology should go.
+// desiredTraffic says where the traffic of one topology should go.
 type desiredTraffic struct {
 	target   string
 	named    bool // the target's configuration names the topology
@@ -112,7 +112,7 @@ const (
 	attempts       = 4 // over 1, 2 and 4 s
 )
 
-// New prepares targets; nothing is called yet.
+// New prepares targets and calls none.
 func New(targets []Target, o Options) (*Redirector, error) {
 	r := &Redirector{options: o}
 	var bad []error
@@ -148,20 +148,20 @@ func (t Target) mover(o Options) (mover, error) {
 	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy)")
 }
 
-// Set points every target that serves the topology at primary and away from
-// stale, asks it where the traffic goes then, and says what came of each, by
-// name. None: no target serves the topology.
+// Set points every target that serves the topology at primary and away from stale, and
+// checks where the traffic goes. It returns one state for each target, by name; none: no
+// target serves the topology.
 func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
 	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return r.settle(ctx, t, w) })
 }
 
-// Check asks the targets that can be asked whether traffic goes to primary and
-// to no stale cluster.
+// Check asks the targets that have a check whether traffic goes to primary and to no stale
+// cluster.
 func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
 	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return t.withTimeout(ctx, w, t.mover.check) })
 }
 
-// settle sets and checks until both are well, a few times.
+// settle sets and checks until both succeed, attempts times at most.
 func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) error {
 	for n := 1; ; n++ {
 		err := t.withTimeout(ctx, w, t.mover.set)
@@ -179,7 +179,7 @@ func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) err
 	}
 }
 
-// withTimeout bounds one call by the target's timeout, and says so when it ends it.
+// withTimeout bounds one call by the target's timeout. Its error names an exceeded timeout.
 func (t target) withTimeout(ctx context.Context, w desiredTraffic, call func(context.Context, desiredTraffic) error) error {
 	bounded, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
@@ -190,7 +190,7 @@ func (t target) withTimeout(ctx context.Context, w desiredTraffic, call func(con
 	return err
 }
 
-// forEachTarget does something for every target that serves the topology, side by side.
+// forEachTarget calls do for every target that serves the topology, in parallel.
 func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) error) []plan.TrafficState {
 	w := desiredTraffic{topology: topology, id: rand.Text()}
 	address, known := r.options.Addresses[primary]
@@ -224,7 +224,7 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 	return states(topology, serving, errs)
 }
 
-// states are the results of the targets that could be asked.
+// states returns the results of the targets that have a check.
 func states(topology string, targets []target, errs []error) []plan.TrafficState {
 	var out []plan.TrafficState
 	for i, t := range targets {
@@ -239,7 +239,7 @@ func states(topology string, targets []target, errs []error) []plan.TrafficState
 	return out
 }
 
-// otherClusters are the cluster ids of a map but one, sorted.
+// otherClusters returns the sorted cluster ids of a map, except but.
 func otherClusters(servers map[string]string, but string) []string {
 	ids := slices.Sorted(maps.Keys(servers))
 	return slices.DeleteFunc(ids, func(id string) bool { return id == but })

@@ -15,14 +15,13 @@ import (
 	"milvus-reconcile/reconcile/program"
 )
 
-// Rehearse tries, for every target that serves the topology, what [Redirector.Set]
-// would need to point it at primary, and moves nothing: OK says that nothing is
-// known that would stop it.
+// Rehearse checks, for every target that serves the topology, what [Redirector.Set] needs
+// to point it at primary. It moves no traffic. OK means that it found no obstacle.
 func (r *Redirector) Rehearse(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
 	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return t.withTimeout(ctx, w, t.mover.rehearse) })
 }
 
-// rehearse looks for the programs, and starts none.
+// rehearse checks that the programs can be started, and starts none.
 func (c command) rehearse(_ context.Context, _ desiredTraffic) error {
 	if err := program.Usable(c.conf.Command); err != nil {
 		return err
@@ -36,8 +35,8 @@ func (c command) rehearse(_ context.Context, _ desiredTraffic) error {
 	return nil
 }
 
-// rehearse renders the template, and puts what it gives beside the file for a
-// moment, so that a full disk is seen too.
+// rehearse renders the template into a temporary file next to the target, which also
+// reveals a full disk.
 func (f file) rehearse(_ context.Context, w desiredTraffic) error {
 	content, err := f.render(w)
 	if err != nil {
@@ -63,8 +62,8 @@ func (f file) rehearse(_ context.Context, w desiredTraffic) error {
 	return nil
 }
 
-// rehearse does to the state that HAProxy tells what set would do to HAProxy, and
-// judges it as check would.
+// rehearse reads the state of HAProxy, applies the effect of set to it in memory, and
+// checks the result.
 func (b backend) rehearse(ctx context.Context, w desiredTraffic) error {
 	server, err := b.primary(w)
 	if err != nil {
@@ -90,8 +89,8 @@ func (b backend) rehearse(ctx context.Context, w desiredTraffic) error {
 	return err
 }
 
-// afterSet is the state of a server once it was set: ready, or in maintenance.
-// Whether its health check passes then is not known while it is out of use.
+// afterSet returns the state of a server after set: ready, or in maintenance. The result
+// of its health check is not known while it is out of use.
 func (s serverState) afterSet(ready bool) serverState {
 	if !ready {
 		s.admin |= adminForced
@@ -104,8 +103,8 @@ func (s serverState) afterSet(ready bool) serverState {
 	return s
 }
 
-// rehearse reads the secret, reaches the receiver without a word, and has the check
-// answer, whatever it says: after a set it is asked as well.
+// rehearse reads the secret, connects to the receiver without sending data, and requires
+// an answer of the check URL, which a set needs too. The answer itself does not matter.
 func (h hook) rehearse(ctx context.Context, w desiredTraffic) error {
 	if h.conf.Secret != nil {
 		if _, err := h.conf.Secret(); err != nil {
@@ -121,8 +120,8 @@ func (h hook) rehearse(ctx context.Context, w desiredTraffic) error {
 	return nil
 }
 
-// connect connects to the host of a URL, or to the proxy that leads there, as a
-// client would. Errors name the host and not the rest, which may be secret.
+// connect connects to the host of a URL, or to its proxy, as a client does. Its errors name
+// only the host, since the rest of the URL may be secret.
 func connect(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" {

@@ -59,7 +59,7 @@ func (h hook) check(ctx context.Context, w desiredTraffic) error {
 	return err
 }
 
-// askPrimary asks the check URL which cluster the traffic goes to.
+// askPrimary asks the check URL to which cluster the traffic goes.
 func (h hook) askPrimary(ctx context.Context, w desiredTraffic) (host, answered string, err error) {
 	u, err := url.Parse(h.conf.CheckURL)
 	if err != nil {
@@ -81,7 +81,7 @@ func (h hook) askPrimary(ctx context.Context, w desiredTraffic) (host, answered 
 	return u.Host, answer.Primary, nil
 }
 
-// key is the key of the signature, so that no answer repeats it; empty: none.
+// key returns the key of the signature, to remove it from answers; empty: none.
 func (h hook) key() string {
 	if h.conf.Secret == nil {
 		return ""
@@ -90,7 +90,7 @@ func (h hook) key() string {
 	return key
 }
 
-// bounded cuts foreign text that a message shows, and takes secrets out of it.
+// bounded cuts a foreign text for a message, and removes secrets from it.
 func bounded(s string, secrets ...string) string {
 	s = foreign.Text(s, secrets...)
 	if r := []rune(s); len(r) > 63 {

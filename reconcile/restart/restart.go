@@ -1,8 +1,7 @@
-// Package restart restarts the coordinator process of a cluster, as the
-// operator's configuration says: a force promote that stands half done ends with
-// that (docs/design/real-milvus.md). It starts programs and decides nothing: the
-// caller holds the lock and an approved, open intent whose promotion stands half
-// done.
+// Package restart restarts the coordinator process of a cluster with the program of the
+// operator's configuration. A restart ends a half-done force promote
+// (docs/design/real-milvus.md). The package decides nothing: the caller holds the lock,
+// and an approved, open intent whose promotion is half done.
 package restart
 
 import (
@@ -29,11 +28,11 @@ const (
 	// maxRestarts is how often one process restarts a cluster within span.
 	maxRestarts = 2
 	window      = time.Hour
-	// minInterval is how long a restart has to show what comes of it.
+	// minInterval is the time that a restart has to take effect.
 	minInterval = 2 * time.Minute
 )
 
-// errTooOften is why a restart was not made: it was tried as often as is allowed.
+// errTooOften says that the limit of restarts is reached.
 var errTooOften = fmt.Errorf("not made: %d were made within %s already (hint: restart it by hand, and see why it does not help)", maxRestarts, plan.DurationText(window))
 
 // Restarter restarts clusters. Use [New]. It is safe for use by several
@@ -46,19 +45,19 @@ type Restarter struct {
 	made map[string][]time.Time // by cluster, oldest first
 }
 
-// New knows the clusters that may be restarted; nothing is started yet.
+// New returns a Restarter for clusters. It starts nothing.
 func New(clusters []Cluster, clock func() time.Time) *Restarter {
 	return &Restarter{clock: clock, clusters: slices.Clone(clusters), made: map[string][]time.Time{}}
 }
 
-// Knows says whether the configuration tells how to restart a cluster.
+// Knows reports whether the configuration says how to restart a cluster.
 func (r *Restarter) Knows(cluster string) bool {
 	_, ok := r.clusterOf(cluster)
 	return ok
 }
 
-// Restart starts the cluster's program and waits for it; made says that it was
-// started. One that was started a moment ago is left alone.
+// Restart starts the cluster's program and waits for it. made reports whether it was
+// started; it is not if the last start is more recent than minInterval.
 func (r *Restarter) Restart(ctx context.Context, topology, cluster string) (made bool, err error) {
 	c, ok := r.clusterOf(cluster)
 	if !ok {
@@ -93,7 +92,7 @@ func (r *Restarter) clusterOf(cluster string) (Cluster, bool) {
 	return r.clusters[i], true
 }
 
-// allow notes a restart, or says that there is none.
+// allow reports whether a restart is allowed, and counts it.
 func (r *Restarter) allow(cluster string) (allowed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
