@@ -15,7 +15,7 @@ type SecretRef struct {
 	File string // a path, as written
 }
 
-// IsZero says whether the reference refers to nothing.
+// IsZero reports whether the reference refers to nothing.
 func (r SecretRef) IsZero() bool { return r == SecretRef{} }
 
 // String names the place, not the secret.
@@ -47,7 +47,7 @@ type Config struct {
 	Serve         Serve
 }
 
-// Mode says whether the daemon may change anything. The zero value is not
+// Mode reports whether the daemon may change anything. The zero value is not
 // said, and allows nothing.
 type Mode string
 
@@ -116,7 +116,7 @@ type Approval struct {
 // allowed to sign.
 const DefaultAllowedSigners = "/etc/reconcile/allowed_signers"
 
-// Fence says whether a returning stale primary is demoted without being
+// Fence reports whether a returning stale primary is demoted without being
 // asked. The zero value is manual.
 type Fence string
 
@@ -132,7 +132,7 @@ type Ledger struct {
 	Etcd *LedgerEtcd
 }
 
-// IsZero says whether no ledger was configured.
+// IsZero reports whether no ledger was configured.
 func (l Ledger) IsZero() bool { return l.Path == "" && l.Etcd == nil }
 
 // LedgerEtcd is a ledger in etcd.
@@ -214,7 +214,7 @@ const (
 	NotifyGitea       NotifyFormat = "gitea"
 )
 
-// Forge says whether the format is a forge's commit status.
+// Forge reports whether the format is a forge's commit status.
 func (f NotifyFormat) Forge() bool {
 	return f == NotifyGitHub || f == NotifyGitLab || f == NotifyGitea
 }

@@ -203,7 +203,7 @@ func (f field) address() string {
 	return ""
 }
 
-// clusterScheme says whether a uri begins as every client of Milvus takes it. The
+// clusterScheme reports whether a uri begins as every client of Milvus takes it. The
 // Go client, by which Milvus replicates, takes nothing but these two, in lower
 // case; it reads anything else as a host and the rest as the name of a database.
 func clusterScheme(uri string) bool {

@@ -77,7 +77,7 @@ func parseTopology(d *document) (parsed, bool) {
 	return out, true
 }
 
-// ofKind says whether the document is worth checking field by field. A
+// ofKind reports whether the document is worth checking field by field. A
 // document of another kind or version gets one problem, not one for each of
 // its keys.
 func (d *document) ofKind(kind string) bool {

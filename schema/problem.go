@@ -93,7 +93,7 @@ func clip(s string) string {
 	return string(runes[:shownLength]) + "…"
 }
 
-// isPlainKey says whether a key stands in a pointer as it is.
+// isPlainKey reports whether a key stands in a pointer as it is.
 func isPlainKey(key string) bool {
 	for i := range len(key) {
 		switch c := key[i]; {

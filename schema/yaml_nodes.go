@@ -230,7 +230,7 @@ func (d *document) walkMapping(n *yaml.Node, path string, depth int) {
 	}
 }
 
-// checkKey says whether a key is a plain string that every YAML version reads
+// checkKey reports whether a key is a plain string that every YAML version reads
 // alike.
 func (d *document) checkKey(key *yaml.Node, path string) bool {
 	before := len(d.problems)

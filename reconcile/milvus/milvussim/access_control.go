@@ -103,7 +103,7 @@ func (c *cluster) userOf(token string) *user {
 	return nil
 }
 
-// admitsToken tells whether a peer's CDC would get in with the token that is
+// admitsToken reports whether a peer's CDC would get in with the token that is
 // stored in its configuration.
 func (c *cluster) admitsToken(token string) bool { return c.open || c.userOf(token) != nil }
 
@@ -158,7 +158,7 @@ func (c *cluster) allows(u *user, privilege, db, collection string) bool {
 	})
 }
 
-// covers tells whether a grant includes a privilege, by a group that somebody
+// covers reports whether a grant includes a privilege, by a group that somebody
 // made too.
 func (c *cluster) covers(g Grant, privilege string) bool {
 	return g.covers(privilege) || slices.Contains(c.groups[g.Privilege], privilege)
@@ -182,7 +182,7 @@ func (c *cluster) grantsOf(u *user) []Grant {
 	return all
 }
 
-// sees tells whether a collection is listed for a user: one that no grant
+// sees reports whether a collection is listed for a user: one that no grant
 // reaches is hidden, not refused.
 func (c *cluster) sees(u *user, db, collection string) bool {
 	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool {
@@ -191,7 +191,7 @@ func (c *cluster) sees(u *user, db, collection string) bool {
 	})
 }
 
-// seesDatabase tells whether a database is listed for a user.
+// seesDatabase reports whether a database is listed for a user.
 func (c *cluster) seesDatabase(u *user, db string) bool {
 	return slices.ContainsFunc(c.grantsOf(u), func(g Grant) bool { return within(g.Database, db) })
 }
@@ -273,17 +273,17 @@ var builtinGroups = map[string][]string{
 // group that Milvus does not have.
 func Privileges(group string) []string { return slices.Clone(builtinGroups[group]) }
 
-// covers tells whether a grant includes a privilege.
+// covers reports whether a grant includes a privilege.
 func (g Grant) covers(privilege string) bool {
 	return g.Privilege == "*" || g.Privilege == privilege || slices.Contains(builtinGroups[g.Privilege], privilege)
 }
 
-// onCollections tells whether a grant is about collections at all.
+// onCollections reports whether a grant is about collections at all.
 func (g Grant) onCollections() bool {
 	return slices.ContainsFunc(collectionAdmin, g.covers)
 }
 
-// ofOneself tells whether a request is about the user's own account or what its
+// ofOneself reports whether a request is about the user's own account or what its
 // own roles may do, which needs no privilege (privilege_interceptor.go
 // isCurUserObject, isSelectMyRoleGrants).
 func (u *user) ofOneself(req any) bool {

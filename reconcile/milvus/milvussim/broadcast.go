@@ -214,7 +214,7 @@ func (*alterReplicateConfig) kind() kind { return kindAlterReplicateConfig }
 func (a *alterReplicateConfig) apply(c *cluster, b *broadcast) {
 	if a.force {
 		c.completeHalfReplicated()
-		c.part()
+		c.recordDivergence()
 	}
 	before := c.stored
 	c.stored = cloneConfiguration(a.cfg)
@@ -298,7 +298,7 @@ func (c *cluster) unlock(exclusive bool) {
 	c.notify()
 }
 
-// relock builds the lock anew after a restart: the broadcasts that are not done
+// relock rebuilds the lock after a restart: the broadcasts that are not done
 // hold what they held, everybody else is gone (milvus.md §2.6).
 func (c *cluster) relock() {
 	c.lock = clusterLock{}

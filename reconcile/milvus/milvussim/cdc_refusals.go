@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// retryInterval is how long a CDC task waits after a refusal. The back-off of a
-// source starts anew with each stream that opens, so it does not grow
+// retryInterval is how long a CDC task waits after a refusal. The back-off of a source
+// restarts with each stream that opens, so it does not grow
 // (cdc-stream, milvus.md §5).
 const retryInterval = 100 * time.Millisecond
 

@@ -150,11 +150,10 @@ func clientHost(uri string) (string, error) {
 	return u.Host, nil
 }
 
-// wake has the task look at its channel after the latency of its link, unless it
-// will look anyway.
+// wake schedules a run of the task after the latency of its link, unless one is scheduled.
 func (t *task) wake() {
 	if t.connected && t.due == nil {
-		t.lookAt(t.source.now().Add(t.delay()))
+		t.scheduleRun(t.source.now().Add(t.delay()))
 	}
 }
 
@@ -167,10 +166,10 @@ func (t *task) kick() {
 	if t.leftOver() {
 		at = at.Add(leftOverRetry)
 	}
-	t.lookAt(at)
+	t.scheduleRun(at)
 }
 
-// leftOver tells whether the task belongs to an edge that its cluster has no
+// leftOver reports whether the task belongs to an edge that its cluster has no
 // more, or has once more.
 func (t *task) leftOver() bool { return t.outdated || t.source.source() != "" }
 
@@ -182,7 +181,7 @@ func (c *cluster) kickTasks() {
 	}
 }
 
-func (t *task) lookAt(at time.Time) {
+func (t *task) scheduleRun(at time.Time) {
 	t.due = t.source.world.schedule(at, func() {
 		t.due = nil
 		t.run()
@@ -219,7 +218,7 @@ func (t *task) run() {
 	}
 	for _, m := range rest {
 		if at := m.written.Add(t.delay()); at.After(t.source.now()) {
-			t.lookAt(at)
+			t.scheduleRun(at)
 			return
 		}
 		if t.sends(m) {
@@ -229,7 +228,7 @@ func (t *task) run() {
 				return
 			}
 			t.refused = refusals{}
-			if t.leaves(m) {
+			if t.endsEdge(m) {
 				return
 			}
 		}
@@ -237,7 +236,7 @@ func (t *task) run() {
 	}
 }
 
-// reachable tells whether a connection to the target would open.
+// reachable reports whether a connection to the target would open.
 func (t *task) reachable() bool {
 	if !t.source.serves() || t.source.cdcAbsent {
 		return false
@@ -320,7 +319,7 @@ func (c *cluster) forgetCursors() {
 	}
 }
 
-// sends tells whether a message goes to the target at all: it is behind the
+// sends reports whether a message goes to the target at all: it is behind the
 // checkpoint and replicable, and where #52728 is fixed it is no topology change
 // that predates the task (IsStaleTopologyChange).
 func (t *task) sends(m message) bool {
@@ -336,10 +335,10 @@ func (t *task) deliver(m message) error {
 	return t.target.receive(t.targetID, t.pchannel, m, from)
 }
 
-// leaves ends the task behind a confirmed configuration in which its edge is no
-// more (cdc-stream, milvus.md §4.4), be it one from before the task, which is replayed
-// where a target goes on at an older checkpoint (#52727).
-func (t *task) leaves(m message) bool {
+// endsEdge ends the task after a confirmed configuration without its edge (cdc-stream,
+// milvus.md §4.4). The configuration may be older than the task: it is replayed if a
+// target resumes at an older checkpoint (#52727).
+func (t *task) endsEdge(m message) bool {
 	b, ok := m.body.(*broadcastMessage)
 	if !ok {
 		return false

@@ -54,15 +54,15 @@ type cluster struct {
 	inbound       []*task
 	parted        map[string]bool // from whom it was promoted away by force
 
-	half      halfPromotion
-	faults    []*fault
-	open      bool
-	users     map[string]*user
-	roles     map[string]*role
-	groups    map[string][]string // privilege groups that somebody made
-	bindsRoot bool                // common.security.rootShouldBindRole
-	databases map[string]*database
-	stats     stats
+	halfPromotion halfPromotion
+	faults        []*fault
+	open          bool
+	users         map[string]*user
+	roles         map[string]*role
+	groups        map[string][]string // privilege groups that somebody made
+	bindsRoot     bool                // common.security.rootShouldBindRole
+	databases     map[string]*database
+	stats         stats
 
 	resourceGroups map[string]bool
 }
@@ -196,7 +196,7 @@ func (c *cluster) starting(d time.Duration) {
 	})
 }
 
-// serves says whether the parts of the cluster that hold its channels work.
+// serves reports whether the parts of the cluster that hold its channels work.
 func (c *cluster) serves() bool { return c.running && c.coordinator != CoordinatorStarting }
 
 // revive starts the process again: interrupted broadcasts go on, CDC reconnects.

@@ -256,7 +256,7 @@ func (c *cluster) installConfiguration() {
 	c.startTasks(b, nil)
 }
 
-// hasFollowers tells whether a cluster of the World replicates from this one and
+// hasFollowers reports whether a cluster of the World replicates from this one and
 // both have that edge.
 func (c *cluster) hasFollowers() bool {
 	return slices.ContainsFunc(c.stored.GetCrossClusterTopology(), func(e *commonpb.CrossClusterTopology) bool {

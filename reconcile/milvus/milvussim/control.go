@@ -271,7 +271,7 @@ func (c *cluster) broken() *Broken {
 	switch {
 	case c.halfPromoted():
 		b.Promotion = "half"
-	case c.half.next:
+	case c.halfPromotion.next:
 		b.Promotion = "next"
 	}
 	if reflect.ValueOf(b).IsZero() {

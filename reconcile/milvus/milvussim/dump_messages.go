@@ -146,7 +146,7 @@ func (d *dumper) part(m message) []message {
 	}
 }
 
-// within tells whether a message has a tick that is asked for.
+// within reports whether a message has a tick that is asked for.
 func (d *dumper) within(m message) bool {
 	end := d.req.GetEndTimetick()
 	return m.tick >= d.req.GetStartTimetick() && (end == 0 || m.tick <= end)

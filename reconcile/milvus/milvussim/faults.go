@@ -76,7 +76,7 @@ func (w *World) AddFault(id string, f Fault) error {
 	})
 }
 
-// servedMethod says whether MilvusService has a method of that short name.
+// servedMethod reports whether MilvusService has a method of that short name.
 func servedMethod(name string) bool {
 	d := milvuspb.MilvusService_ServiceDesc
 	return slices.ContainsFunc(d.Methods, func(m grpc.MethodDesc) bool { return m.MethodName == name }) ||
@@ -208,7 +208,7 @@ func (c *cluster) relink(target string) {
 		for _, t := range ch.tasks {
 			if t.targetID == target {
 				c.world.cancel(t.due)
-				t.lookAt(c.now())
+				t.scheduleRun(c.now())
 			}
 		}
 	}

@@ -21,17 +21,17 @@ type halfPromotion struct {
 // call that needs that lock comes back. A restart of the cluster, or of its
 // coordinator, finishes it, so long after. With now one is begun at once, as if
 // somebody had sent it; the cluster must be a standby.
-func (w *World) HalfPromote(id string, now bool, after time.Duration) error {
+func (w *World) HalfPromote(id string, begin bool, after time.Duration) error {
 	if after < 0 {
 		return fmt.Errorf("%w: after is negative", ErrBadRequest)
 	}
 	return w.change(id, func(c *cluster) error {
-		c.half = halfPromotion{next: true, after: after}
-		if !now {
+		c.halfPromotion = halfPromotion{next: true, after: after}
+		if !begin {
 			return nil
 		}
 		if c.source() == "" || c.lock.exclusive || c.lock.shared > 0 {
-			c.half.next = false
+			c.halfPromotion.next = false
 			return fmt.Errorf("%w: %s is no standby at rest", ErrBadRequest, id)
 		}
 		c.lock.exclusive = true
@@ -66,12 +66,12 @@ func (w *World) DetachChannel(id, pchannel string, detached bool) error {
 // broadcastPromotion begins a forced promotion; whether it will end is decided
 // here. The caller holds the lock.
 func (c *cluster) broadcastPromotion(cfg *commonpb.ReplicateConfiguration) *broadcast {
-	stays := c.half.next || slices.ContainsFunc(c.channels, func(ch *channel) bool { return !ch.secondary })
-	c.half.next = false
+	stays := c.halfPromotion.next || slices.ContainsFunc(c.channels, func(ch *channel) bool { return !ch.secondary })
+	c.halfPromotion.next = false
 	return c.begin(&alterReplicateConfig{cfg: cfg, force: true}, c.allChannels(), true, stays)
 }
 
-// halfPromoted says whether a forced promotion of the cluster stays half done.
+// halfPromoted reports whether a forced promotion of the cluster stays half done.
 func (c *cluster) halfPromoted() bool {
 	return slices.ContainsFunc(c.broadcasts, func(b *broadcast) bool { return b.stuck })
 }
@@ -82,7 +82,7 @@ func (c *cluster) finishPromotion() {
 		if !b.stuck {
 			continue
 		}
-		c.world.schedule(c.now().Add(c.half.after), func() {
+		c.world.schedule(c.now().Add(c.halfPromotion.after), func() {
 			b.stuck = false
 			c.advance()
 			c.notify()

@@ -53,7 +53,7 @@ const (
 	kindTxn                  kind = 999
 )
 
-// system tells whether a message belongs to its own WAL only: it is never
+// system reports whether a message belongs to its own WAL only: it is never
 // replicated and never dumped (milvus.md §1.4, §6). TimeTick messages would be of this
 // kind too; the simulator does not write them, a channel without news costs
 // nothing.
@@ -61,7 +61,7 @@ func (k kind) system() bool {
 	return k == kindFlush || k == kindCreateSegment || k == kindRollbackTxn
 }
 
-// skipped tells whether a standby drops such a message when it is sent one: it
+// skipped reports whether a standby drops such a message when it is sent one: it
 // is done with, and no checkpoint moves (streaming.replication.skipMessageTypes,
 // replicate_service.go).
 func (k kind) skipped() bool {

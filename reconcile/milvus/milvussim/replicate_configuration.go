@@ -51,7 +51,7 @@ func (c *cluster) passedOwnDeadline(err error) bool {
 // do the first two again, broadcast. What is wrong with a configuration is told
 // before the role is looked at, so a standby tells it at once (milvus.md §2.2).
 func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
-	_, same, err := c.examine(incoming)
+	_, same, err := c.prepareUpdate(incoming)
 	if same || err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfig
 		c.unlock(true)
 		return c.barrier(ctx, incoming)
 	}
-	cfg, same, err := c.examine(incoming)
+	cfg, same, err := c.prepareUpdate(incoming)
 	if same || err != nil {
 		c.unlock(true)
 		return err
@@ -71,17 +71,17 @@ func (c *cluster) update(ctx context.Context, incoming *commonpb.ReplicateConfig
 	return c.await(ctx, b)
 }
 
-// examine is the part of a normal call that any role does: the configuration to
-// store, whether it is stored already, and what is wrong with it.
-func (c *cluster) examine(incoming *commonpb.ReplicateConfiguration) (cfg *commonpb.ReplicateConfiguration, same bool, err error) {
-	cfg = c.meant(incoming)
+// prepareUpdate is the part of a normal call that does not depend on the role. It returns
+// the configuration to store, whether it is stored already, and what is wrong with it.
+func (c *cluster) prepareUpdate(incoming *commonpb.ReplicateConfiguration) (cfg *commonpb.ReplicateConfiguration, same bool, err error) {
+	cfg = c.fillTokens(incoming)
 	if sameConfiguration(c.stored, cfg) {
 		return cfg, true, nil
 	}
 	if cfg == nil && incoming != nil {
 		return nil, false, nil
 	}
-	if err := c.checks(cfg).validate(); err != nil {
+	if err := c.newValidator(cfg).validate(); err != nil {
 		return nil, false, rejectUpdate(streamingUnknown, err.Error())
 	}
 	if err := checkGraph(c.id, cfg); err != nil {
@@ -92,7 +92,7 @@ func (c *cluster) examine(incoming *commonpb.ReplicateConfiguration) (cfg *commo
 
 // meant is the configuration that an incoming one stands for: blank tokens may
 // mean those that are stored, and an empty configuration none at all (#48994).
-func (c *cluster) meant(incoming *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
+func (c *cluster) fillTokens(incoming *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
 	switch {
 	case incoming == nil:
 		return nil
@@ -104,7 +104,7 @@ func (c *cluster) meant(incoming *commonpb.ReplicateConfiguration) *commonpb.Rep
 	return incoming
 }
 
-func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
+func (c *cluster) newValidator(cfg *commonpb.ReplicateConfiguration) *validator {
 	return &validator{profile: c.profile, self: c.id, live: c.pchannels(), stored: c.stored, incoming: cfg}
 }
 
@@ -113,7 +113,7 @@ func (c *cluster) checks(cfg *commonpb.ReplicateConfiguration) *validator {
 // (waitUntilPrimaryChangeOrConfigurationSame, milvus.md §2.5).
 func (c *cluster) barrier(ctx context.Context, incoming *commonpb.ReplicateConfiguration) error {
 	return c.wait(ctx, func() bool {
-		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, c.meant(incoming))
+		return c.coordinator == CoordinatorUp && sameConfiguration(c.stored, c.fillTokens(incoming))
 	})
 }
 
@@ -153,7 +153,7 @@ func (c *cluster) promoted(incoming *commonpb.ReplicateConfiguration) (*commonpb
 		return nil, invalid(err.Error())
 	}
 	cfg := alone(entry(c.stored, c.id))
-	if err := c.checks(cfg).validate(); err != nil {
+	if err := c.newValidator(cfg).validate(); err != nil {
 		return nil, rejectUpdate(streamingUnknown, err.Error())
 	}
 	return cfg, nil
@@ -289,7 +289,7 @@ func sourceOf(cfg *commonpb.ReplicateConfiguration, id string) string {
 	return ""
 }
 
-// hasEdge tells whether the configuration replicates from one cluster to another.
+// hasEdge reports whether the configuration replicates from one cluster to another.
 func hasEdge(cfg *commonpb.ReplicateConfiguration, from, to string) bool {
 	return slices.ContainsFunc(cfg.GetCrossClusterTopology(), func(e *commonpb.CrossClusterTopology) bool {
 		return e.GetSourceClusterId() == from && e.GetTargetClusterId() == to

@@ -98,7 +98,7 @@ func (c *cluster) ownPChannel(source string, m *commonpb.ImmutableMessage) strin
 	return ""
 }
 
-// onPChannel tells whether a virtual channel, <pchannel>_<collection>v<shard>, is
+// onPChannel reports whether a virtual channel, <pchannel>_<collection>v<shard>, is
 // on that pchannel.
 func onPChannel(vchannel, pchannel string) bool {
 	return vchannel == pchannel || len(vchannel) > len(pchannel) && vchannel[:len(pchannel)+1] == pchannel+"_"

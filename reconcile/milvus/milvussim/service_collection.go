@@ -74,7 +74,7 @@ func (service) DropCollection(ctx context.Context, req *milvuspb.DropCollectionR
 	return answer(c.runDDL(ctx, &dropCollection{database: coll.database, name: coll.name, collection: coll.id}, coll.shards...))
 }
 
-// HasCollection tells whether a collection is there.
+// HasCollection reports whether a collection is there.
 func (service) HasCollection(ctx context.Context, req *milvuspb.HasCollectionRequest) (*milvuspb.BoolResponse, error) {
 	c, err := begin(ctx)
 	st, err := split(err)
@@ -286,7 +286,7 @@ func (service) DropPartition(ctx context.Context, req *milvuspb.DropPartitionReq
 	return answer(c.runDDL(ctx, d, coll.shards...))
 }
 
-// HasPartition tells whether a partition is there.
+// HasPartition reports whether a partition is there.
 func (service) HasPartition(ctx context.Context, req *milvuspb.HasPartitionRequest) (*milvuspb.BoolResponse, error) {
 	_, coll, err := beginCollection(ctx, req)
 	st, err := split(err)

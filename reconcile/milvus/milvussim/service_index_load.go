@@ -64,7 +64,7 @@ func (service) GetLoadingProgress(ctx context.Context, req *milvuspb.GetLoadingP
 	return resp, err
 }
 
-// GetLoadState tells whether a collection is loaded; a missing one is a state.
+// GetLoadState reports whether a collection is loaded; a missing one is a state.
 func (service) GetLoadState(ctx context.Context, req *milvuspb.GetLoadStateRequest) (*milvuspb.GetLoadStateResponse, error) {
 	c, err := begin(ctx)
 	st, err := split(err)

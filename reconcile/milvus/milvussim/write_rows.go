@@ -81,7 +81,7 @@ func (c *cluster) rowsCollection() (*collection, error) {
 	return coll, c.alter(context.Background(), coll, kindAlterLoadConfig, func(coll *collection) { coll.loaded = true })
 }
 
-// anyHeld tells whether some channel takes no broadcast, so that a DDL would not
+// anyHeld reports whether some channel takes no broadcast, so that a DDL would not
 // come back.
 func (c *cluster) anyHeld() bool {
 	return slices.ContainsFunc(c.channels, func(ch *channel) bool { return ch.held })

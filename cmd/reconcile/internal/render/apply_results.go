@@ -92,14 +92,14 @@ func (p *page) result(d Document, r Result) {
 	t, planned := d.Plan.Topology(r.Topology)
 	t = t.Accept(d.accepted(t))
 	words, s := d.resultWords(t, planned, r)
-	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.quiet(t)) {
+	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.oneLineOnly(t)) {
 		p.title(r.Topology, s, words)
 		return
 	}
 	p.blank()
 	p.title(r.Topology, s, words)
 	p.blank()
-	if r.Detail != "" && !d.tellsWhy(t, r) {
+	if r.Detail != "" && !d.planShowsWhy(t, r) {
 		p.field(map[bool]string{true: "Blocked by", false: "What came"}[r.Outcome == outcomeBlocked], s, s.mark(), r.Detail)
 	}
 	p.resultLoss(t, r)
@@ -120,7 +120,7 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 	switch {
 	case !planned:
 		return words, s
-	case r.Outcome == outcomeUnchanged && !d.quiet(t):
+	case r.Outcome == outcomeUnchanged && !d.oneLineOnly(t):
 		words, s = d.stateWords(t)
 		return words + "; nothing was sent", s
 	case t.Transition != plan.TransitionNone:
@@ -130,9 +130,9 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 	}
 }
 
-// tellsWhy says whether the plan itself shows, with more detail, why nothing
-// was done.
-func (d Document) tellsWhy(t plan.TopologyPlan, r Result) bool {
+// planShowsWhy reports whether the plan itself shows, with more detail, why nothing was
+// done.
+func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 	switch r.Outcome {
 	case outcomeBlocked:
 		return d.blocked(t)
@@ -155,7 +155,7 @@ func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
 	}
 }
 
-// touched says whether a step may have changed a cluster.
+// touched reports whether a step may have changed a cluster.
 func (r Result) touched() bool {
 	return slices.ContainsFunc(r.Steps, func(s StepResult) bool {
 		return s.Action.Sends() && s.Status != plan.StepNotAttempted && s.Status != plan.StepRefused

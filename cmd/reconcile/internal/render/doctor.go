@@ -17,7 +17,7 @@ type Diagnosis struct {
 	Topologies []DiagnosedTopology // by name
 	Checks     []Check             // in the order of their areas
 	BreakGlass []string            // what to do when reconcile itself cannot act
-	Upgrades   []plan.Upgrade      // by topology; nil: nobody asked
+	Upgrades   []plan.Upgrade      // by topology; nil without --upgrade-to
 }
 
 // DiagnosedTopology is one topology with its standbys.
@@ -58,7 +58,7 @@ const (
 // String gives the word of the JSON.
 func (v CheckState) String() string { return orElse(string(v), "unknown") }
 
-// Check is one thing that was looked at beside what the planner knows.
+// Check is the result of one check outside the planner.
 type Check struct {
 	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, location, certificates, permissions, restart
 	Subject string // the cluster, topology, file or target that it is about
@@ -83,29 +83,29 @@ func (s DiagnosedStandby) Verdict() string {
 	}
 }
 
-// Promoted says whether a failover to the standby would promote it, and only what
+// Promoted reports whether a failover to the standby would promote it, and only what
 // follows would fail.
 func (s DiagnosedStandby) Promoted() bool {
 	return s.Verdict() == "blocked" && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
 }
 
-// Promotes says whether a failover of a topology that is not ready would at least
+// Promotes reports whether a failover of a topology that is not ready would at least
 // promote some standby.
 func (t DiagnosedTopology) Promotes() bool {
 	return slices.ContainsFunc(t.Standbys, DiagnosedStandby.Promoted)
 }
 
-// Ready says whether some standby could be promoted as things are.
+// Ready reports whether some standby could be promoted as things are.
 func (t DiagnosedTopology) Ready() bool {
 	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
 }
 
-// Stopped says whether something stops every failover, whatever the clusters do.
+// Stopped reports whether something stops every failover, whatever the clusters do.
 func (d Diagnosis) Stopped() bool {
 	return slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Blocks && c.Verdict == CheckFailed })
 }
 
-// Ready says whether each topology could fail over now.
+// Ready reports whether each topology could fail over now.
 func (d Diagnosis) Ready() bool {
 	blocked := slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.Ready() })
 	return !d.Stopped() && !blocked && len(d.Topologies) > 0

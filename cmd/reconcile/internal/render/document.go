@@ -17,14 +17,14 @@ const (
 	KindStatus Kind = "status" // what is believed, without steps
 )
 
-// Observation says who looked at the clusters. The zero value is read as
+// Observation says which process observed the clusters. The zero value is read as
 // ObservedLive.
 type Observation string
 
 // The ways in which a document came to know the clusters.
 const (
 	ObservedLive      Observation = "live"
-	ObservedNone      Observation = "none"      // plan --offline: nobody asked them
+	ObservedNone      Observation = "none"      // plan --offline: no cluster was called
 	ObservedElsewhere Observation = "elsewhere" // plan --observed: somebody else's status
 )
 
@@ -72,7 +72,7 @@ func (d Document) observed() Observation {
 	}
 }
 
-// Applicable says whether `apply --plan` may rest on the document: only on
+// Applicable reports whether `apply --plan` may rest on the document: only on
 // what its own process saw.
 func (d Document) Applicable() bool { return d.observed() == ObservedLive }
 
@@ -129,7 +129,7 @@ func (d Document) generatedAt() time.Time {
 	return d.GeneratedAt
 }
 
-// approval fails closed: a transition whose approval nobody decided is denied.
+// approval returns the approval of a topology. A transition without a decision is denied.
 func (d Document) approval(t plan.TopologyPlan) Approval {
 	a, ok := d.Approvals[t.Name]
 	if !ok && t.Transition == plan.TransitionNone {

@@ -8,11 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Safe returns s with everything that a terminal or a viewer would obey
-// rather than show written out: control characters, escape sequences, line
-// ends, direction overrides, odd spaces and bytes that are not UTF-8. Text
-// from a repository or a server could otherwise repaint the page that an
-// operator decides by.
+// Safe returns s with control characters, escape sequences, line ends, direction
+// overrides, unusual spaces and invalid UTF-8 written out. Otherwise text from a repository
+// or a server could change what a terminal shows to an operator.
 func Safe(s string) string {
 	if isSafe(s) {
 		return s
@@ -60,15 +58,13 @@ func visible(r rune, raw string) string {
 	}
 }
 
-// markup is every character that Markdown or HTML gives a meaning within a
-// line; inert text never begins one.
+// markup holds every character that has a meaning in Markdown or HTML within a line.
 const markup = "\\`*_[]<>|~$&"
 
-// inert makes text that others wrote into Markdown that shows exactly that
-// text: nothing is formatted, linked or hidden, and nobody is notified. An
-// empty comment splits what forges link by themselves, since the backslash is
-// gone by the time they look.
-func inert(s string) string {
+// escapeMarkdown returns Markdown that shows exactly the text s of another party, without
+// formats, links, hidden text or notifications. An empty comment splits what forges link
+// by themselves, since they do that after they have removed the backslashes.
+func escapeMarkdown(s string) string {
 	var b strings.Builder
 	for _, r := range Safe(s) {
 		if r < 0x80 && strings.ContainsRune(markup, r) {
@@ -84,13 +80,12 @@ func inert(s string) string {
 
 const split = "<!-- -->"
 
-// quotedCommand is how findings write what is to be typed.
+// quotedCommand matches a command as findings quote it.
 var quotedCommand = regexp.MustCompile(`'((?:reconcile |Failover-|provisioned: )[^'` + "`" + `]*)'`)
 
-// inertProse is inert for sentences: what stands between backticks, or is a
-// quoted command, becomes code, which is inert too. It must not be used in a
-// table, where code cannot hold a bar.
-func inertProse(s string) string {
+// escapeMarkdownProse is escapeMarkdown for sentences. Text between backticks, and quoted
+// commands, become code. It must not be used in a table, where code cannot hold a bar.
+func escapeMarkdownProse(s string) string {
 	parts := strings.Split(quotedCommand.ReplaceAllString(Safe(s), "`$1`"), "`")
 	var b strings.Builder
 	for i, part := range parts {
@@ -98,12 +93,12 @@ func inertProse(s string) string {
 		case i%2 == 1 && i < len(parts)-1 && part != "":
 			b.WriteString("`" + part + "`")
 		case i%2 == 1:
-			b.WriteString(inert("`" + part))
+			b.WriteString(escapeMarkdown("`" + part))
 			if i < len(parts)-1 {
-				b.WriteString(inert("`"))
+				b.WriteString(escapeMarkdown("`"))
 			}
 		default:
-			b.WriteString(inert(part))
+			b.WriteString(escapeMarkdown(part))
 		}
 	}
 	return b.String()
@@ -116,7 +111,7 @@ func codeName(code string) string {
 	if plainCode.MatchString(code) {
 		return "`" + code + "`"
 	}
-	return inert(code)
+	return escapeMarkdown(code)
 }
 
 func markdownRow(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

@@ -102,7 +102,7 @@ func TestTableFitsThePage(t *testing.T) {
 	}
 }
 
-// alone says whether a line holds one thing that is copied as a whole, beside
+// alone reports whether a line holds one thing that is copied as a whole, beside
 // its label and its mark.
 func alone(line string) bool {
 	if strings.HasPrefix(line, "Failover-") {
@@ -177,10 +177,10 @@ func TestInert(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := inert(c.in); got != c.text {
+			if got := escapeMarkdown(c.in); got != c.text {
 				t.Errorf("in a table: got %s, want %s", got, c.text)
 			}
-			if got := inertProse(c.in); got != c.prose {
+			if got := escapeMarkdownProse(c.in); got != c.prose {
 				t.Errorf("in a sentence: got %s, want %s", got, c.prose)
 			}
 		})

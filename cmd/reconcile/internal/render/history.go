@@ -96,7 +96,7 @@ func historyMarkdown(rows []HistoryRow) string {
 	for _, r := range rows {
 		cells := r.columns()
 		for i := range cells {
-			cells[i] = inert(cells[i])
+			cells[i] = escapeMarkdown(cells[i])
 		}
 		b.WriteString(markdownRow(cells...))
 	}

@@ -109,7 +109,7 @@ func (d Document) junitSuite(t plan.TopologyPlan) junitSuite {
 	return s
 }
 
-// drifts says whether a finding counts as drift: what is critical does, but
+// drifts reports whether a finding counts as drift: what is critical does, but
 // for a stale cluster that Git knows and that can take no writes.
 func drifts(t plan.TopologyPlan, f plan.Finding) bool {
 	if f.Code == plan.CodeStalePrimary {

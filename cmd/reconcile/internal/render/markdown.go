@@ -34,7 +34,7 @@ func Markdown(w io.Writer, d Document) error {
 	m.add(d.markdownHead())
 	var loud []plan.TopologyPlan
 	for _, t := range d.topologies() {
-		if !d.quiet(t) || d.kind() == KindStatus {
+		if !d.oneLineOnly(t) || d.kind() == KindStatus {
 			loud = append(loud, t)
 		}
 	}
@@ -84,9 +84,9 @@ func (m *markdown) String() string {
 func (d Document) markdownHead() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- reconcile:%s -->\n", d.kind())
-	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), inert(d.summaryWords()))
+	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), escapeMarkdown(d.summaryWords()))
 	if basis := d.basisWords(); basis != "" {
-		fmt.Fprintf(&b, "\n%s\n", inert(basis))
+		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(basis))
 	}
 	return b.String()
 }
@@ -97,9 +97,9 @@ func problemLines(problems []Problem) []string {
 	}
 	out := []string{"\n**✗ Problems in topology files.** These documents are left out until they are corrected.\n\n"}
 	for _, p := range problems {
-		line := fmt.Sprintf("- %s: %s", inert(p.where()), inertProse(p.what()))
+		line := fmt.Sprintf("- %s: %s", escapeMarkdown(p.where()), escapeMarkdownProse(p.what()))
 		if p.Hint != "" {
-			line += "\n  → " + inertProse(p.Hint)
+			line += "\n  → " + escapeMarkdownProse(p.Hint)
 		}
 		out = append(out, line+"\n")
 	}
@@ -115,7 +115,7 @@ func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	if len(codes) > 0 {
 		blocked = "✗ " + strings.Join(codes, ", ")
 	}
-	return markdownRow("**"+inert(t.Name)+"**", inert(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
+	return markdownRow("**"+escapeMarkdown(t.Name)+"**", escapeMarkdown(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
 }
 
 func (d Document) lossCell(t plan.TopologyPlan) string {
@@ -157,8 +157,8 @@ func (d Document) approvalCell(t plan.TopologyPlan) string {
 func (d Document) markdownQuiet() []string {
 	var out []string
 	for _, t := range d.topologies() {
-		if d.quiet(t) && d.kind() != KindStatus {
-			out = append(out, "- ✓ **"+inert(t.Name)+"** "+inert(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
+		if d.oneLineOnly(t) && d.kind() != KindStatus {
+			out = append(out, "- ✓ **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
 		}
 	}
 	if len(out) > 0 {
@@ -187,7 +187,7 @@ func cutMarkdown(text string) string {
 func (d Document) markdownTopology(t plan.TopologyPlan) string {
 	var b strings.Builder
 	headline, s := d.headline(t)
-	fmt.Fprintf(&b, "\n### %s %s: %s\n", s.mark(), inert(t.Name), inert(headline))
+	fmt.Fprintf(&b, "\n### %s %s: %s\n", s.mark(), escapeMarkdown(t.Name), escapeMarkdown(headline))
 	b.WriteString(d.markdownHappening(t))
 	for _, part := range []struct {
 		label, mark string
@@ -195,8 +195,8 @@ func (d Document) markdownTopology(t plan.TopologyPlan) string {
 	}{
 		{"Blocked by", "✗", t.Blocking(d.accepted(t))},
 		{"Accepted by the approver", "✓", acceptedFindings(t)},
-		{"Beware", "!", aside(t, plan.SeverityCritical)},
-		{"Note", "!", aside(t, plan.SeverityWarning, plan.SeverityInfo)},
+		{"Beware", "!", otherFindings(t, plan.SeverityCritical)},
+		{"Note", "!", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo)},
 	} {
 		if len(part.findings) > 0 {
 			fmt.Fprintf(&b, "\n**%s**\n\n%s", part.label, markdownFindings(part.findings, part.mark, ""))
@@ -215,12 +215,12 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 		return ""
 	}
 	label, text := d.happeningWords(t)
-	out := fmt.Sprintf("\n**%s** %s\n", label, inertProse(text)) + d.markdownRemedy(t, plan.CodeForcePromote)
+	out := fmt.Sprintf("\n**%s** %s\n", label, escapeMarkdownProse(text)) + d.markdownRemedy(t, plan.CodeForcePromote)
 	if t.Transition != plan.TransitionNone {
 		loss, s := d.lossText(t)
-		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), inertProse(loss)) + d.markdownRemedy(t, plan.CodeDataLossRisk)
+		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), escapeMarkdownProse(loss)) + d.markdownRemedy(t, plan.CodeDataLossRisk)
 		if text, s := d.replicationWords(t); text != "" {
-			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), inertProse(text))
+			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), escapeMarkdownProse(text))
 		}
 	}
 	return out
@@ -228,8 +228,8 @@ func (d Document) markdownHappening(t plan.TopologyPlan) string {
 
 // markdownRemedy is what to do about a finding that has a place of its own.
 func (d Document) markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
-	if remedy := d.yetToApprove(t, ownRemedy(t, code)); remedy != "" {
-		return "\n→ " + inertProse(remedy) + "\n"
+	if remedy := d.withoutApproverAdvice(t, ownRemedy(t, code)); remedy != "" {
+		return "\n→ " + escapeMarkdownProse(remedy) + "\n"
 	}
 	return ""
 }
@@ -241,12 +241,12 @@ func markdownFindings(findings []plan.Finding, mark, indent string) string {
 		if f.Severity == plan.SeverityInfo {
 			symbol = plain.mark()
 		}
-		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, codeName(string(f.Code)), inertProse(f.Message))
+		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, codeName(string(f.Code)), escapeMarkdownProse(f.Message))
 		if at := place(f.At.File, f.At.Line, f.At.Column); at != "" {
-			fmt.Fprintf(&b, " (%s)", inert(at))
+			fmt.Fprintf(&b, " (%s)", escapeMarkdown(at))
 		}
 		if remedy := findingRemedy(f); remedy != "" && !f.Accepted {
-			fmt.Fprintf(&b, "\n%s  → %s", indent, inertProse(remedy))
+			fmt.Fprintf(&b, "\n%s  → %s", indent, escapeMarkdownProse(remedy))
 		}
 		b.WriteByte('\n')
 	}
@@ -261,11 +261,11 @@ func (d Document) markdownApproval(t plan.TopologyPlan) string {
 	var b strings.Builder
 	if t.Transition != plan.TransitionNone {
 		words, s := d.approvalWords(t)
-		fmt.Fprintf(&b, "\n**Approval** %s\n", strings.TrimPrefix(s.mark()+" ", "· ")+inertProse(words))
+		fmt.Fprintf(&b, "\n**Approval** %s\n", strings.TrimPrefix(s.mark()+" ", "· ")+escapeMarkdownProse(words))
 	}
 	b.WriteString("\n**Next**\n\n")
 	for _, step := range steps {
-		fmt.Fprintf(&b, "- %s\n", inertProse(step.words))
+		fmt.Fprintf(&b, "- %s\n", escapeMarkdownProse(step.words))
 		if len(step.lines) > 0 {
 			b.WriteString("\n" + codeBlock(step.lines))
 		}
@@ -290,7 +290,7 @@ func folded(title string, g grid) string {
 	fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n", title)
 	b.WriteString(markdownRow(g.head...) + strings.Repeat("|---", len(g.head)) + "|\n")
 	for _, row := range g.rows {
-		b.WriteString(markdownRow(mapList(row, func(c cell) string { return inert(c.text) })...))
+		b.WriteString(markdownRow(mapList(row, func(c cell) string { return escapeMarkdown(c.text) })...))
 	}
 	b.WriteString("\n</details>\n")
 	return b.String()

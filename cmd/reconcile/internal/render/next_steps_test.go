@@ -41,7 +41,7 @@ func TestWhatIsUrgentHasANextStep(t *testing.T) {
 		}
 		d := documentWith(t, code)
 		topology := d.Plan.Topologies[0]
-		if d.quiet(topology) || len(topology.Blocking(d.accepted(topology)))+len(aside(topology, plan.SeverityCritical)) == 0 {
+		if d.oneLineOnly(topology) || len(topology.Blocking(d.accepted(topology)))+len(otherFindings(topology, plan.SeverityCritical)) == 0 {
 			continue
 		}
 		if page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) })); !strings.Contains(page, "\n  Next ") {

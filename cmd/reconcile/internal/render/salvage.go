@@ -49,7 +49,7 @@ type SalvageChannel struct {
 	Problem        string // why it may hold more; empty: it does not
 }
 
-// Whole says whether every channel was read from its checkpoint to its end.
+// Whole reports whether every channel was read from its checkpoint to its end.
 func (r SalvageReport) Whole() bool {
 	for _, c := range r.Channels {
 		if c.Problem != "" {

@@ -127,7 +127,7 @@ func DecodeObserved(r io.Reader, now time.Time) ([]plan.View, error) {
 		return nil, err
 	}
 	if d.Kind != KindStatus || !d.Applicable() {
-		return nil, errors.New("this is not what a live look found: save one by `reconcile status -o json`")
+		return nil, errors.New("this is not the status of live clusters: save one by `reconcile status -o json`")
 	}
 	var out []plan.View
 	var bad []error

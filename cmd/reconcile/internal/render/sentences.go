@@ -19,7 +19,7 @@ func Loss(t plan.TopologyPlan) string {
 	return text
 }
 
-// Lag says how far a standby is behind, or that nobody knows.
+// Lag says how far a standby is behind, or that this is not known.
 func Lag(c plan.ClusterPlan) string { return lagWords(c) }
 
 // Steps are the steps of a plan in order, a sentence each.
@@ -176,7 +176,7 @@ func clustersWhere(t plan.TopologyPlan, keep func(plan.ClusterPlan) bool) []stri
 func before(s plan.Step) *plan.Configuration { return s.Before }
 func after(s plan.Step) *plan.Configuration  { return s.After }
 
-// targeted says whether some step's configuration replicates to a cluster.
+// targeted reports whether some step's configuration replicates to a cluster.
 func targeted(t plan.TopologyPlan, id string, side func(plan.Step) *plan.Configuration) bool {
 	for _, s := range t.Steps {
 		if c := side(s); c != nil {
@@ -263,7 +263,7 @@ func stepWords(t plan.TopologyPlan, s plan.Step) string {
 		grows := channelCount(s.Before) != channelCount(s.After) && s.Before != nil
 		text += ": stores " + configurationWords(s.Before, grows) + ", gets " + configurationWords(s.After, grows)
 	}
-	if with := together(t, s); with != "" {
+	if with := sameWaveWords(t, s); with != "" {
 		text += " (at once with step " + with + ")"
 	}
 	return text
@@ -276,8 +276,8 @@ func channelCount(c *plan.Configuration) int {
 	return len(c.Clusters[0].PChannels)
 }
 
-// together names the other steps of the same wave: they run at once.
-func together(t plan.TopologyPlan, s plan.Step) string {
+// sameWaveWords names the other steps of the same wave, which run concurrently.
+func sameWaveWords(t plan.TopologyPlan, s plan.Step) string {
 	var others []string
 	for _, o := range t.Steps {
 		if o.Wave == s.Wave && o.ID != s.ID && s.Wave != 0 {

@@ -55,10 +55,10 @@ func codeWords(findings []plan.Finding) string {
 // worst are the critical findings of a topology that is not in sync, or else
 // its warnings.
 func worst(t plan.TopologyPlan) []plan.Finding {
-	if critical := aside(t, plan.SeverityCritical); len(critical) > 0 {
+	if critical := otherFindings(t, plan.SeverityCritical); len(critical) > 0 {
 		return critical
 	}
-	return aside(t, plan.SeverityWarning)
+	return otherFindings(t, plan.SeverityWarning)
 }
 
 // headline is the state with the transition before it.
@@ -100,18 +100,18 @@ func inSyncWords(t plan.TopologyPlan) string {
 	return s
 }
 
-// unobserved says whether none of the clusters was looked at.
+// unobserved reports whether no cluster of the topology was observed.
 func unobserved(t plan.TopologyPlan) bool {
 	for _, c := range t.Clusters {
-		if !unseenView(c.View) {
+		if !notObserved(c.View) {
 			return false
 		}
 	}
 	return len(t.Clusters) > 0
 }
 
-// quiet says whether a topology deserves no more than a line.
-func (d Document) quiet(t plan.TopologyPlan) bool {
+// oneLineOnly reports whether one line suffices for a topology.
+func (d Document) oneLineOnly(t plan.TopologyPlan) bool {
 	return (t.InSync || unobserved(t)) && t.Transition == plan.TransitionNone && !d.blocked(t)
 }
 
@@ -158,8 +158,8 @@ func (d Document) basisWords() string {
 	return strings.Join(parts, " · ")
 }
 
-// aside picks the findings that neither block nor have a place of their own.
-func aside(t plan.TopologyPlan, severities ...plan.Severity) []plan.Finding {
+// otherFindings returns the findings of these severities that no other part shows.
+func otherFindings(t plan.TopologyPlan, severities ...plan.Severity) []plan.Finding {
 	var out []plan.Finding
 	for _, f := range t.Findings {
 		own := t.Transition == plan.TransitionFailover && (f.Code == plan.CodeForcePromote || f.Code == plan.CodeDataLossRisk)

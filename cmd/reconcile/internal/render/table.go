@@ -31,7 +31,7 @@ func (p *page) document(d Document) {
 	}
 	loud := 0
 	for _, t := range d.topologies() {
-		if !d.quiet(t) || d.kind() == KindStatus {
+		if !d.oneLineOnly(t) || d.kind() == KindStatus {
 			loud++
 			continue
 		}
@@ -44,7 +44,7 @@ func (p *page) document(d Document) {
 		switch {
 		case d.kind() == KindStatus:
 			p.status(d, t)
-		case !d.quiet(t):
+		case !d.oneLineOnly(t):
 			p.topology(d, t)
 		}
 	}
@@ -116,7 +116,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 // status prints what is believed, with a word on what a plan would do.
 func (p *page) status(d Document, t plan.TopologyPlan) {
 	headline, s := d.headline(t)
-	if d.quiet(t) {
+	if d.oneLineOnly(t) {
 		headline = inSyncWords(t)
 	}
 	p.blank()
@@ -131,7 +131,7 @@ func (p *page) status(d Document, t plan.TopologyPlan) {
 	switch {
 	case t.Transition == plan.TransitionNone:
 	case t.Resumed && !d.blocked(t):
-		p.field("Next", plain, "→", goOnWords(d, t))
+		p.field("Next", plain, "→", approvedNextWords(d, t))
 	default:
 		p.field("Next", plain, "→", "See what would happen: `reconcile plan "+t.Name+"`")
 	}
@@ -147,7 +147,7 @@ func (p *page) happening(d Document, t plan.TopologyPlan) {
 	}
 	label, text := d.happeningWords(t)
 	p.field(label, s, "", text)
-	p.remedy(d.yetToApprove(t, ownRemedy(t, plan.CodeForcePromote)))
+	p.remedy(d.withoutApproverAdvice(t, ownRemedy(t, plan.CodeForcePromote)))
 }
 
 // happeningWords says under which condition what happens.
@@ -195,7 +195,7 @@ func (p *page) loss(d Document, t plan.TopologyPlan) {
 	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
 		p.field("", plain, " ", channels)
 	}
-	p.remedy(d.yetToApprove(t, ownRemedy(t, plan.CodeDataLossRisk)))
+	p.remedy(d.withoutApproverAdvice(t, ownRemedy(t, plan.CodeDataLossRisk)))
 }
 
 func (p *page) replication(d Document, t plan.TopologyPlan) {
@@ -222,7 +222,7 @@ func (p *page) accepted(d Document, t plan.TopologyPlan) {
 }
 
 func (p *page) findings(label string, t plan.TopologyPlan, severities ...plan.Severity) {
-	p.list(label, aside(t, severities...), attention)
+	p.list(label, otherFindings(t, severities...), attention)
 }
 
 // list prints findings one below the other. What several of them ask for is
@@ -291,7 +291,7 @@ func clusterRows(t plan.TopologyPlan) grid {
 }
 
 func reachWords(v plan.View) (string, style) {
-	if unseenView(v) {
+	if notObserved(v) {
 		return "· not observed", faint
 	}
 	s := map[plan.Reach]style{plan.ReachUp: good, plan.ReachUnreachable: bad}[v.Reach]
@@ -301,12 +301,12 @@ func reachWords(v plan.View) (string, style) {
 	return s.mark() + " " + v.Reach.String(), s
 }
 
-// unseenView is the view of a cluster that was not looked at.
-func unseenView(v plan.View) bool { return v.At.IsZero() && v.Reach == plan.ReachUnknown }
+// notObserved reports whether a cluster was not observed.
+func notObserved(v plan.View) bool { return v.At.IsZero() && v.Reach == plan.ReachUnknown }
 
 func beliefWords(v plan.View) string {
 	switch {
-	case unseenView(v):
+	case notObserved(v):
 		return "not observed"
 	case v.Belief.Kind == plan.BeliefStandby && v.Belief.Source != "":
 		return "standby of " + v.Belief.Source + inferred(v)

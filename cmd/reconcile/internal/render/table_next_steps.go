@@ -12,18 +12,17 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// codeApprovalMissing is the denial that a person can end by writing the
-// trailers; every other one has its own way out.
+// codeApprovalMissing is the denial that the trailers of an approval end. Other denials
+// have other remedies.
 const codeApprovalMissing = "APPROVAL_MISSING"
 
-// nextStep is one thing to do: what to read or to type, and the lines to copy
-// that belong to it.
+// nextStep is one instruction, with the lines to copy that belong to it.
 type nextStep struct {
 	words string
 	lines []string
 }
 
-// next prints how the approval stands and what to type.
+// next prints the state of the approval and the next commands.
 func (p *page) next(d Document, t plan.TopologyPlan) {
 	if t.Transition != plan.TransitionNone {
 		words, s := d.approvalWords(t)
@@ -39,7 +38,7 @@ func (p *page) next(d Document, t plan.TopologyPlan) {
 	}
 }
 
-// approvalWords says how the approval of a transition stands.
+// approvalWords returns the state of the approval of a transition.
 func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 	a := d.approval(t)
 	switch {
@@ -48,7 +47,7 @@ func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 	case a.Verdict == approval.VerdictApproved:
 		return approvedWords(a), good
 	case a.Verdict == approval.VerdictNotRequired:
-		return "not needed" + because(a.Detail), good
+		return "not needed" + withDetail(a.Detail), good
 	default:
 		prose, _ := splitDetail(a)
 		return deniedWords(a.Code, prose), bad
@@ -58,7 +57,7 @@ func (d Document) approvalWords(t plan.TopologyPlan) (string, style) {
 func approvedWords(a Approval) string {
 	s := a.Detail
 	if !strings.HasPrefix(s, "approved") {
-		s = "approved by " + orElse(list(a.By), "the approver") + because(a.Detail)
+		s = "approved by " + orElse(list(a.By), "the approver") + withDetail(a.Detail)
 	}
 	if a.Commit != "" {
 		s += ", for commit " + short(a.Commit)
@@ -66,7 +65,7 @@ func approvedWords(a Approval) string {
 	return s
 }
 
-func because(detail string) string {
+func withDetail(detail string) string {
 	if detail == "" {
 		return ""
 	}
@@ -75,46 +74,46 @@ func because(detail string) string {
 
 func deniedWords(code, prose string) string {
 	if code == "" {
-		return "not approved" + because(prose)
+		return "not approved" + withDetail(prose)
 	}
-	return "not approved: " + code + because(prose)
+	return "not approved: " + code + withDetail(prose)
 }
 
-// nextSteps say how a transition goes on, in order. What is blocked gets no
-// command that acts, and what no approval can help none that approves.
+// nextSteps returns the next instructions, in order. A blocked transition gets no command
+// that acts. If no approval helps, there is no command that approves.
 func (d Document) nextSteps(t plan.TopologyPlan) []nextStep {
 	if t.Transition == plan.TransitionNone {
 		return d.urgentSteps(t)
 	}
-	look := "`" + planCommand(d, t) + "`"
+	command := "`" + planCommand(d, t) + "`"
 	switch a := d.approval(t); {
 	case d.observed() != ObservedLive:
-		return []nextStep{{words: "Plan it against the clusters: " + look}}
+		return []nextStep{{words: "Plan it against the clusters: " + command}}
 	case slices.ContainsFunc(t.Blocking(d.accepted(t)), func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }):
-		return []nextStep{{words: "No approval helps this commit: do what is said above, then look again: `reconcile plan " + t.Name + "`"}}
+		return []nextStep{{words: "No approval helps this commit: do what is said above, then plan again: `reconcile plan " + t.Name + "`"}}
 	case a.Verdict == approval.VerdictApproved, a.Verdict == approval.VerdictNotRequired:
-		return []nextStep{{words: goOnWords(d, t)}}
+		return []nextStep{{words: approvedNextWords(d, t)}}
 	default:
 		return deniedSteps(d, t, a)
 	}
 }
 
-// goOnWords give the command once the approval stands.
-func goOnWords(d Document, t plan.TopologyPlan) string {
+// approvedNextWords returns the next instruction once the transition is approved.
+func approvedNextWords(d Document, t plan.TopologyPlan) string {
 	switch {
 	case d.blocked(t):
-		return "First clear what blocks, as said above; the approval holds. Then look again: `reconcile plan " + t.Name + "`"
+		return "First clear what blocks, as said above; the approval holds. Then plan again: `reconcile plan " + t.Name + "`"
 	case t.Resumed:
 		return "Carry it on; no new approval is needed: `reconcile apply " + t.Name + "`"
 	case t.Replication == plan.ReplicationBehind:
-		return "Wait until replication has caught up, `reconcile status " + t.Name + " --watch`, then: `" + actCommand(d, t) + "`"
+		return "Wait until replication has caught up, `reconcile status " + t.Name + " --watch`, then: `" + executeCommand(d, t) + "`"
 	default:
-		return "`" + actCommand(d, t) + "`"
+		return "`" + executeCommand(d, t) + "`"
 	}
 }
 
-// actCommand is what carries a plan out.
-func actCommand(d Document, t plan.TopologyPlan) string {
+// executeCommand returns the command that carries out a plan.
+func executeCommand(d Document, t plan.TopologyPlan) string {
 	if t.Transition == plan.TransitionFence {
 		return "reconcile fence " + t.Name + "/" + list(fenced(t))
 	}
@@ -132,7 +131,7 @@ func planCommand(d Document, t plan.TopologyPlan) string {
 	return strings.Replace(applyCommand(d, t), "reconcile apply", "reconcile plan", 1)
 }
 
-// deniedSteps end a denial: first what blocks, then what approves.
+// deniedSteps returns what ends a denial: first what unblocks, then what approves.
 func deniedSteps(d Document, t plan.TopologyPlan, a Approval) []nextStep {
 	var steps []nextStep
 	if words := blockedApproval(d, t); words != "" {
@@ -146,20 +145,20 @@ func deniedSteps(d Document, t plan.TopologyPlan, a Approval) []nextStep {
 	}
 	return append(steps,
 		nextStep{words: "Another person approves it, before or after the merge: `" + approveCommand(t, a.Repository) + "`"},
-		nextStep{words: "Then, unless `reconcile run` does it by itself: `" + actCommand(d, t) + "`"},
+		nextStep{words: "Then, unless `reconcile run` does it by itself: `" + executeCommand(d, t) + "`"},
 		nextStep{
 			words: "Instead of that tag, the message of the signed commit (or merge) that changes this file may end with these lines, and nothing else in that paragraph:",
 			lines: Trailers(t, a.Repository),
 		})
 }
 
-// blockedApproval says what an approval is worth while something blocks, and
-// how it may accept that.
+// blockedApproval says what an approval is worth while a finding blocks, and how it may
+// accept the finding.
 func blockedApproval(d Document, t plan.TopologyPlan) string {
 	var options, lines []string
 	for _, f := range t.Blocking(d.accepted(t)) {
 		if !f.Acceptable {
-			return clearFirst(t, f.Code)
+			return unblockWords(t, f.Code)
 		}
 		if option := "--accept " + string(f.Code); !slices.Contains(options, option) {
 			options, lines = append(options, option), append(lines, "'Failover-Accept: "+string(f.Code)+"'")
@@ -183,7 +182,7 @@ func splitDetail(a Approval) (prose string, howTo bool) {
 	return prose, howTo || a.Code == codeApprovalMissing
 }
 
-// denialWords say what ends a denial, unless its detail did already.
+// denialWords returns what ends a denial, unless its detail says so already.
 func denialWords(t plan.TopologyPlan, a Approval) []string {
 	e, ok := explain.Lookup(a.Code)
 	if !ok {
@@ -196,7 +195,7 @@ func denialWords(t plan.TopologyPlan, a Approval) []string {
 	return []string{filledIn(e.FirstRemedy(), t, a.Repository), more}
 }
 
-// filledIn puts the names of a topology into a general text, so that its
+// filledIn replaces placeholders in a general text by the names of a topology, so that its
 // commands can be copied.
 func filledIn(text string, t plan.TopologyPlan, repository string) string {
 	return strings.NewReplacer(
@@ -236,37 +235,37 @@ func forRepository(name string) string {
 
 func number(n int) string { return strconv.Itoa(n) }
 
-// exactCommand is a command in a remedy that can be typed as it stands: a word
-// in capitals is one that the reader would have to fill in.
+// exactCommand matches a quoted command in a remedy. A command with a placeholder, a word
+// in capitals, cannot be typed as it is.
 var exactCommand = regexp.MustCompile(`'(reconcile [^']+)'`)
 
 var placeholder = regexp.MustCompile(`\b[A-Z]{2,}\b`)
 
-// urgentSteps say where to begin when nothing is to be sent and yet something
-// blocks or is critical: with the first command that the findings name.
+// urgentSteps returns the first command of the findings if something blocks or is critical
+// although there is no transition.
 func (d Document) urgentSteps(t plan.TopologyPlan) []nextStep {
 	if d.observed() != ObservedLive {
 		return nil
 	}
-	found := append(urgentFirst(t.Blocking(d.accepted(t))), aside(t, plan.SeverityCritical)...)
+	found := append(urgentFirst(t.Blocking(d.accepted(t))), otherFindings(t, plan.SeverityCritical)...)
 	if len(found) == 0 {
 		return nil
 	}
 	again := "`reconcile plan " + t.Name + "`"
 	for _, f := range found {
 		if command := firstCommand(t, f); command != "" {
-			return []nextStep{{words: "`" + command + "`"}, {words: "Do what else is said above, then look again: " + again}}
+			return []nextStep{{words: "`" + command + "`"}, {words: "Do what else is said above, then plan again: " + again}}
 		}
 	}
-	return []nextStep{{words: "Do what is said above, then look again: " + again}}
+	return []nextStep{{words: "Do what is said above, then plan again: " + again}}
 }
 
-// firstCommand is the first that can be typed now: a cluster that does not
-// answer cannot be fenced yet.
+// firstCommand returns the first command of a remedy that can be typed now. It skips the
+// fence of a cluster that does not answer.
 func firstCommand(t plan.TopologyPlan, f plan.Finding) string {
 	for _, match := range exactCommand.FindAllStringSubmatch(f.Remedy, -1) {
 		command := match[1]
-		if strings.HasPrefix(command, "reconcile fence ") && !answers(t, command[strings.LastIndexByte(command, '/')+1:]) {
+		if strings.HasPrefix(command, "reconcile fence ") && !clusterAnswers(t, command[strings.LastIndexByte(command, '/')+1:]) {
 			continue
 		}
 		if !placeholder.MatchString(command) {
@@ -276,7 +275,7 @@ func firstCommand(t plan.TopologyPlan, f plan.Finding) string {
 	return ""
 }
 
-func answers(t plan.TopologyPlan, cluster string) bool {
+func clusterAnswers(t plan.TopologyPlan, cluster string) bool {
 	for _, c := range t.Clusters {
 		if c.ID == cluster {
 			return c.View.Reach == plan.ReachUp
@@ -285,10 +284,10 @@ func answers(t plan.TopologyPlan, cluster string) bool {
 	return false
 }
 
-// clearFirst says what comes before an approval that cannot help against what
-// blocks, and what an approval given meanwhile is worth.
-func clearFirst(t plan.TopologyPlan, code plan.Code) string {
-	first := "First clear " + string(code) + ", as said above: no approval makes up for it. Then look again: `reconcile plan " + t.Name + "`. "
+// unblockWords says what to do before an approval if an approval does not help against the
+// blocking finding, and what an approval given earlier is worth.
+func unblockWords(t plan.TopologyPlan, code plan.Code) string {
+	first := "First clear " + string(code) + ", as said above: no approval makes up for it. Then plan again: `reconcile plan " + t.Name + "`. "
 	switch code {
 	case plan.CodePrimaryNotProbed:
 		return "The probes come first, as said above. The approval may be given meanwhile: it counts once nothing blocks, for this commit only."
@@ -299,8 +298,8 @@ func clearFirst(t plan.TopologyPlan, code plan.Code) string {
 	}
 }
 
-// yetToApprove leaves out of a remedy what only the approver can still do.
-func (d Document) yetToApprove(t plan.TopologyPlan, remedy string) string {
+// withoutApproverAdvice drops advice to the approver from a remedy once it is approved.
+func (d Document) withoutApproverAdvice(t plan.TopologyPlan, remedy string) string {
 	if d.approval(t).Verdict != approval.VerdictApproved && d.approval(t).Verdict != approval.VerdictNotRequired {
 		return remedy
 	}

@@ -22,7 +22,7 @@ type Call struct {
 	Code            any // null while it is under way
 }
 
-// Moment says whether a failover has got as far as is wanted.
+// Moment reports whether a failover has got as far as is wanted.
 type Moment func(now Seen, topology string) bool
 
 // Candidate is the cluster that the approved failover of a topology promotes.

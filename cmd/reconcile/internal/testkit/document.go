@@ -59,7 +59,7 @@ func (d *Replicas) SameDocument(t *testing.T, version int64, primary string) {
 	}
 }
 
-// gone says whether a daemon does not serve any more.
+// gone reports whether a daemon does not serve any more.
 func (d *Replicas) gone(r *Replica) bool {
 	_, err := Request("GET", "http://"+r.Serves+"/healthz", "")
 	return err != nil && strings.Contains(err.Error(), "connection refused")

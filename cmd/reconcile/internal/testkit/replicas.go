@@ -30,7 +30,7 @@ type Replica struct {
 	Serves string // where
 }
 
-// Says tells whether it has written a text.
+// Says reports whether it has written a text.
 func (r *Replica) Says(text string) func() bool {
 	return func() bool {
 		data, err := os.ReadFile(r.Log)
@@ -183,12 +183,12 @@ func (d *Replicas) Leader(t *testing.T) *Replica {
 	return found
 }
 
-// Leads says whether another daemon than the one that was taken away leads.
+// Leads reports whether another daemon than the one that was taken away leads.
 func (d *Replicas) Leads(taken *Replica) bool {
 	return slices.ContainsFunc(d.All, func(r *Replica) bool { return r != taken && r.Says(leading)() })
 }
 
-// Applied says whether a daemon has finished the failover.
+// Applied reports whether a daemon has finished the failover.
 func (d *Replicas) Applied() bool {
 	return slices.ContainsFunc(d.All, func(r *Replica) bool { return r.Says("failover: applied")() })
 }

@@ -20,7 +20,7 @@ var notEndedByApproval = []string{
 	approval.CodeAlreadyUsed, approval.CodeNothingConfigured, approval.CodeGitUnreadable, approval.CodeKeysUnreadable,
 }
 
-// wantsApproval says whether a change waits for nothing but people who approve it: what
+// wantsApproval reports whether a change waits for nothing but people who approve it: what
 // blocks it otherwise is being probed, or can be accepted with the approval.
 func wantsApproval(s daemon.TopologyStatus) bool {
 	t := s.Plan

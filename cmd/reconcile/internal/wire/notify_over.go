@@ -24,7 +24,7 @@ func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool
 	return out
 }
 
-// foretold says whether a finding tells what a failover will leave behind: it is told once
+// foretold reports whether a finding tells what a failover will leave behind: it is told once
 // that is so.
 func foretold(f plan.Finding, t plan.TopologyPlan) bool {
 	return f.Code == plan.CodeStalePrimary && t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary
@@ -38,7 +38,7 @@ func seenTwice(before, now []plan.Finding) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool { return !holds(before, f) })
 }
 
-// over says whether what a finding tells is over in truth. That a pass does not find it
+// over reports whether what a finding tells is over in truth. That a pass does not find it
 // proves nothing while a change is under way, for which the planner leaves out what the
 // change will end, nor where the clusters that it is about were not seen.
 func over(f plan.Finding, s daemon.TopologyStatus) bool {
@@ -59,19 +59,19 @@ func over(f plan.Finding, s daemon.TopologyStatus) bool {
 	}
 }
 
-// seen says whether a cluster answers and told what it believes.
+// seen reports whether a cluster answers and told what it believes.
 func seen(c plan.ClusterPlan) bool {
 	return c.View.Reach == plan.ReachUp && c.View.Belief.Kind != plan.BeliefUnknown
 }
 
-// writes says whether a cluster was seen that is to be the primary and can take writes.
+// writes reports whether a cluster was seen that is to be the primary and can take writes.
 func writes(c plan.ClusterPlan) bool {
 	kind := c.View.Belief.Kind
 	return c.DesiredRole == plan.RolePrimary && c.View.Reach == plan.ReachUp &&
 		(kind == plan.BeliefPrimary || kind == plan.BeliefStandalone || kind == plan.BeliefUnconfigured)
 }
 
-// replicates says whether a finding about the replication to a standby can have ended: the
+// replicates reports whether a finding about the replication to a standby can have ended: the
 // standby and the primary answer, or it is no standby any more.
 func replicates(cluster string, t plan.TopologyPlan) bool {
 	i := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster })

@@ -118,7 +118,7 @@ func (e *env) writable(c *Cluster) bool {
 	return false
 }
 
-// has tells whether a cluster has a collection.
+// has reports whether a cluster has a collection.
 func (e *env) has(c *Cluster, name string) bool {
 	e.t.Helper()
 	resp, err := c.rpc.ShowCollections(e.long(c), &milvuspb.ShowCollectionsRequest{})

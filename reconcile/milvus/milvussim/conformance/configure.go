@@ -117,13 +117,13 @@ func (e *env) settle(next func(picture) []move) {
 		e.limits.settle, strings.Join(stores, ", "), strings.Join(answers, "; "))
 }
 
-// keeps tells whether nothing is left to do for as long as an attach may be
+// keeps reports whether nothing is left to do for as long as an attach may be
 // undone by what a log still holds.
 func (e *env) keeps(next func(picture) []move) bool {
 	return !e.within(e.limits.hold, func() bool { return len(next(e.picture())) > 0 })
 }
 
-// resolves tells whether replication makes a force promote needless: a change
+// resolves reports whether replication makes a force promote needless: a change
 // that a source has sent must arrive first, or it would be replayed later.
 func (e *env) resolves(next func(picture) []move, moves []move) bool {
 	before := fmt.Sprint(moves)
@@ -201,7 +201,7 @@ func source(cfg *commonpb.ReplicateConfiguration, id string) string {
 	return ""
 }
 
-// sameShape tells whether two configurations are the same but for their tokens,
+// sameShape reports whether two configurations are the same but for their tokens,
 // which are not told.
 func sameShape(x, y *commonpb.ReplicateConfiguration) bool {
 	return x != nil && proto.Equal(blank(cloned(x)), blank(cloned(y)))

@@ -82,7 +82,7 @@ func (e *env) restart(c *Cluster) error {
 	return e.ready(c, e.limits.start)
 }
 
-// half tells whether a promotion stays half done: the old edge is stored, and
+// half reports whether a promotion stays half done: the old edge is stored, and
 // every channel has a salvage checkpoint and no live one.
 func (e *env) half(c *Cluster) bool {
 	e.t.Helper()

@@ -273,7 +273,7 @@ func (e *env) prepare(s start, expendable bool) {
 	}
 }
 
-// fresh tells whether a cluster was never configured: it has nothing to read, or
+// fresh reports whether a cluster was never configured: it has nothing to read, or
 // blocks the read while its coordinator answers (milvus.md §1.2). It stays so until it is
 // told something, and once configured it is never fresh again.
 func (e *env) fresh(c *Cluster) bool {

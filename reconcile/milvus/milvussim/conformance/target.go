@@ -202,7 +202,7 @@ func (e *env) send(ctx context.Context, c *Cluster, cfg *commonpb.ReplicateConfi
 	return r
 }
 
-// led tells whether a configuration has edges from A, and no other.
+// led reports whether a configuration has edges from A, and no other.
 func (e *env) led(cfg *commonpb.ReplicateConfiguration) bool {
 	edges := cfg.GetCrossClusterTopology()
 	return len(edges) > 0 && !slices.ContainsFunc(edges, func(edge *commonpb.CrossClusterTopology) bool {
@@ -230,7 +230,7 @@ func (e *env) force(c *Cluster) {
 	e.done(r)
 }
 
-// inDoubt tells whether an answer leaves open what becomes of the request: a
+// inDoubt reports whether an answer leaves open what becomes of the request: a
 // deadline, in one of the forms that servers give it.
 func (r reply) inDoubt() bool {
 	if r.err == nil {
