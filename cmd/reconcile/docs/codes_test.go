@@ -18,7 +18,7 @@ import (
 // it (R11 and the like are rows of scenarios.md); a script that prints the code is found by itself.
 var told = map[string]string{
 	"ALREADY_USED":              "reconcile/gitsource/attack_forged_objects_test.go: a re-armoured signature on a spent payload (R11)",
-	"COLLECTIONS_MISSING":       "plan/findings_rest_test.go TestCollectionsMissing",
+	"COLLECTIONS_MISSING":       "plan/findings_at_rest_test.go TestCollectionsMissing",
 	"CONFIG_ORDER":              "plan/several_standbys_test.go TestLiveOrderIsKept",
 	"FENCE_IN_LOG":              "plan/findings_join_test.go TestFenceInLog",
 	"FENCE_TOKENS_UNKNOWN":      "plan/fence_test.go TestFence",
