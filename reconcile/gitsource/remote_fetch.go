@@ -217,11 +217,11 @@ func (r *Repo) login() (l login, err error) {
 	return l, err
 }
 
-// update fetches into a copy, atomically.
-func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
+// attempt fetches the refs of a choice into a copy, atomically.
+func (r *Repo) attempt(ctx context.Context, l login, c *gitCopy, refs *choice) error {
 	staged, tracked := c.stage(), c.tracked
 	err := waitOrAbandon(ctx, func() (err error) {
-		tracked, err = fetchInto(ctx, staged, r.loc, r.ref, tracked, l)
+		tracked, err = fetchInto(ctx, staged, r.loc, r.ref, tracked, l, refs)
 		return err
 	})
 	if err == nil {
@@ -235,6 +235,9 @@ func (r *Repo) update(ctx context.Context, l login, c *gitCopy) error {
 	}
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", r.loc.display(), explainFetch(foreign.Error(err, l.secrets...), r.ref))
+	}
+	for _, tag := range refs.broken {
+		r.leaveOut(tag, errors.New("its file there holds no id"))
 	}
 	c.inMemory, c.tracked = staged.inMemory, tracked
 	if r.copied == c {
@@ -264,7 +267,7 @@ func (r *Repo) saveCopy(c *gitCopy) error {
 }
 
 // fetchInto fetches into a copy, and returns the full name of the tracked ref.
-func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked string, l login) (string, error) {
+func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked string, l login, refs *choice) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	into.allowed = newAllowance(ctx)
@@ -286,7 +289,7 @@ func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked s
 		}
 		into.allowed.left.Store(maxRefs) // which come once more
 	}
-	err := remote.FetchContext(ctx, &git.FetchOptions{
+	err := remote.FetchContext(context.WithValue(ctx, choiceKey{}, refs), &git.FetchOptions{
 		RemoteName: "origin",
 		RefSpecs: []config.RefSpec{
 			config.RefSpec(fmt.Sprintf("+%s:%s", tracked, tracked)),

@@ -140,7 +140,7 @@ const (
 func init() {
 	w := &boundedTransport{byCA: map[string]*http.Transport{}}
 	for _, scheme := range []string{"http", "https"} {
-		client.InstallProtocol(scheme, githttp.NewClient(&http.Client{Transport: w}))
+		client.InstallProtocol(scheme, choosing{githttp.NewClient(&http.Client{Transport: w})})
 	}
 }
 

@@ -49,6 +49,9 @@ type Repo struct {
 	diskBackoff  backoff // of the disk that took none
 	renewBackoff backoff // of a copy that the remote did not send
 	lastMessage  string  // of the copy, last
+	// leftOut are the failover tags that the remote lists and cannot send, and why.
+	leftOut      map[plumbing.ReferenceName]absent
+	leftOutAgain backoff // of asking for them again
 	now          func() time.Time
 	decoded      *objectcache.ObjectLRU // the objects that go-git has unpacked
 	tracked      string                 // full name of the tracked ref, once known
