@@ -31,7 +31,8 @@ type embedded struct {
 	turn   chan struct{} // holds one element while a goroutine may open the file
 	cached cachedImage   // owned by the goroutine whose turn it is
 
-	unsound atomic.Bool // the cached image failed its last verification
+	unsound atomic.Bool          // the cached image failed its last verification
+	own     atomic.Pointer[note] // the newest record that this process read or wrote
 }
 
 // errUnchanged ends a transaction that has nothing to write.

@@ -48,6 +48,7 @@ func lastRecord(chain, added []sealed) sealed {
 // noteSet holds all that is known of a ledger from outside it.
 type noteSet struct {
 	notes         []note
+	own           note     // the newest record that this process read or wrote
 	missing       []string // places without a readable note
 	traces        []string // files that show that a ledger existed, but not which one
 	alwaysKept    bool     // the ledger is a file, and its notes lie next to it
@@ -147,10 +148,14 @@ func (n noteSet) contradicts(chain []sealed, accepted time.Time) (seq uint64, re
 	if n.foreignWriter != "" {
 		return 0, n.foreignWriter
 	}
-	for _, one := range n.notes {
+	notes, witness := n.notes, n.witness()
+	if n.own.seq > n.newest().seq {
+		notes, witness = append([]note{n.own}, notes...), "this process remembers"
+	}
+	for _, one := range notes {
 		switch {
 		case have == 0:
-			return 0, fmt.Sprintf("it is gone or empty, and %s that it held %d records", n.witness(), n.newest().seq)
+			return 0, fmt.Sprintf("it is gone or empty, and %s that it held %d records", witness, max(n.own.seq, n.newest().seq))
 		case accepted.After(one.at):
 		case one.seq > have:
 			return 0, fmt.Sprintf("it ends with record %d, and record %d was written: it is an older copy", have, one.seq)
@@ -182,6 +187,9 @@ func (b *embedded) leaderPath() string { return b.path + ".leader" }
 // first.
 func (b *embedded) noted() noteSet {
 	out := noteSet{alwaysKept: true}
+	if own := b.own.Load(); own != nil {
+		out.own = *own
+	}
 	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
 	if _, err := os.Lstat(b.leaderPath()); err == nil {
 		out.traces = append(out.traces, b.leaderPath())
@@ -204,6 +212,7 @@ func (b *embedded) noted() noteSet {
 // that a note never names a record that does not exist; a crash in between leaves an
 // older note, which is valid. The caller holds bbolt's lock on the file.
 func (b *embedded) note(newest sealed) error {
+	b.remember(newest)
 	if newest.seq == 0 || b.cached.notedHash == newest.hash {
 		return nil
 	}
@@ -216,7 +225,27 @@ func (b *embedded) note(newest sealed) error {
 }
 
 // reportSoundness makes the next load read the file again after a failed verification.
-func (b *embedded) reportSoundness(_ sealed, sound bool) { b.unsound.Store(!sound) }
+func (b *embedded) reportSoundness(newest sealed, sound bool) {
+	b.unsound.Store(!sound)
+	if sound {
+		b.remember(newest)
+	}
+}
+
+// remember keeps the newest record in memory, since the folder of the ledger may be
+// replaced with all its files. An image that was read earlier and is reported later
+// never replaces a newer record.
+func (b *embedded) remember(newest sealed) {
+	if newest.seq == 0 {
+		return
+	}
+	for n := noteFor(newest); ; {
+		own := b.own.Load()
+		if own != nil && !n.supersedes(*own) || b.own.CompareAndSwap(own, &n) {
+			return
+		}
+	}
+}
 
 // restoreHint returns the remedy, with and without a backup.
 func (b *embedded) restoreHint() string {
