@@ -254,13 +254,11 @@ func (m *mailbox) difference(p Pass) []Event {
 // needs to be told of the latter.
 func (m *mailbox) end(k about, was raised, p Pass) []Event {
 	e := Event{Kind: KindResolved, Topology: p.Topology, Cluster: k.cluster, Code: k.code, Severity: was.severity, Commit: p.Commit}
-	switch k.code {
-	case plan.Code(KindWanted):
+	if k.code == plan.Code(KindWanted) {
 		e.Kind, e.Code, e.Message = KindSettled, was.code, p.Settled
-	case plan.Code(KindApplied):
-		if !p.InSync || m.target.Format != FormatPagerDuty {
-			return nil
-		}
+	}
+	if k.code == plan.Code(KindApplied) && (!p.InSync || m.target.Format != FormatPagerDuty) {
+		return nil
 	}
 	return []Event{e}
 }

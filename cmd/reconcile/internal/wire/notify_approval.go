@@ -27,8 +27,7 @@ func wantsApproval(s daemon.TopologyStatus) bool {
 	if t.Transition == plan.TransitionNone || t.Resumed || t.Primary == "" || s.Decision.Approved() || slices.Contains(notEndedByApproval, s.Decision.Code) {
 		return false
 	}
-	switch s.State {
-	case daemon.StateApplying, daemon.StateSuspended, daemon.StateInSync:
+	if s.State == daemon.StateApplying || s.State == daemon.StateSuspended || s.State == daemon.StateInSync {
 		return false
 	}
 	return !slices.ContainsFunc(t.Blocking(s.Decision.Accepted), func(f plan.Finding) bool {

@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/schema"
+)
+
+// listener is a receiver of CloudEvents.
+type listener struct {
+	mu  sync.Mutex
+	got []map[string]any
+}
+
+func (l *listener) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	var e map[string]any
+	if json.NewDecoder(r.Body).Decode(&e) != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.got = append(l.got, e)
+}
+
+// heralded returns what a receiver is told of passes over topology orders, as
+// "kind code", and the data of the first event.
+func heralded(t *testing.T, c schema.Config, passes ...daemon.TopologyStatus) ([]string, map[string]any) {
+	t.Helper()
+	l := &listener{}
+	server := httptest.NewServer(l)
+	defer server.Close()
+	c.Notify = []schema.NotifyTarget{{Name: "bus", URL: server.URL, MinSeverity: plan.SeverityWarning}}
+	h := newHerald()
+	h.use(t.Context(), &Environment{Config: c, Policy: approval.Policy{Quorum: c.Approval.Quorum, Repository: c.Approval.Repository}})
+	for _, p := range passes {
+		p.Name, p.Plan.Name, p.Commit = "orders", "orders", "3f9c"
+		h.judged(p, true)
+	}
+	h.close(t.Context())
+	var out []string
+	var first map[string]any
+	for _, e := range l.got {
+		data := e["data"].(map[string]any)
+		if first == nil {
+			first = data
+		}
+		code, _ := data["code"].(string)
+		out = append(out, strings.TrimPrefix(e["type"].(string), "reconcile.")+" "+code)
+	}
+	return out, first
+}
+
+func clusterSeen(id string, role plan.Role, reach plan.Reach, belief plan.BeliefKind) plan.ClusterPlan {
+	return plan.ClusterPlan{ID: id, DesiredRole: role, View: plan.View{Cluster: id, Reach: reach, Belief: plan.Belief{Kind: belief}}}
+}
+
+var (
+	writer   = clusterSeen("b", plan.RolePrimary, plan.ReachUp, plan.BeliefStandalone)
+	waiting  = clusterSeen("b", plan.RolePrimary, plan.ReachUp, plan.BeliefStandby)
+	lostA    = clusterSeen("a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown)
+	fencedA  = clusterSeen("a", plan.RoleStale, plan.ReachUp, plan.BeliefStandby)
+	standbyA = clusterSeen("a", plan.RoleStandby, plan.ReachUp, plan.BeliefStandby)
+	lostStby = clusterSeen("a", plan.RoleStandby, plan.ReachUnreachable, plan.BeliefUnknown)
+)
+
+func status(t plan.Transition, clusters []plan.ClusterPlan, codes ...plan.Code) daemon.TopologyStatus {
+	out := daemon.TopologyStatus{State: daemon.StateUnknown, Plan: plan.TopologyPlan{Transition: t, Clusters: clusters}}
+	for _, c := range codes {
+		out.Plan.Findings = append(out.Plan.Findings, plan.NewFinding(c, "a", "seen", "look"))
+	}
+	return out
+}
+
+// TestOverIsWhatWasSeenToBeOver: that a pass does not find something proves nothing where
+// its clusters were not seen, or while a change is under way.
+func TestOverIsWhatWasSeenToBeOver(t *testing.T) {
+	const none, failover = plan.TransitionNone, plan.TransitionFailover
+	in := func(c ...plan.ClusterPlan) []plan.ClusterPlan { return c }
+	resumed := status(failover, in(lostA, writer))
+	resumed.Plan.Resumed = true
+	for _, c := range []struct {
+		name  string
+		code  plan.Code
+		first []plan.ClusterPlan
+		then  daemon.TopologyStatus
+		over  bool
+	}{
+		{"the failover is merged and nobody takes writes", plan.CodeNoPrimary, in(lostA, waiting), status(failover, in(lostA, waiting)), false},
+		{"the failover is under way", plan.CodeNoPrimary, in(lostA, waiting), resumed, false},
+		{"the new primary takes writes", plan.CodeNoPrimary, in(lostA, waiting), status(none, in(lostA, writer)), true},
+		{"the other writer is out of sight", plan.CodeSplitBrain, in(fencedA, writer), status(none, in(lostA, writer)), false},
+		{"the other writer is fenced", plan.CodeSplitBrain, in(fencedA, writer), status(none, in(fencedA, writer)), true},
+		{"the stale one is out of sight", plan.CodeStalePrimary, in(fencedA, writer), status(none, in(lostA, writer)), false},
+		{"the stale one left the file", plan.CodeStalePrimary, in(fencedA, writer), status(none, in(writer)), true},
+		{"the standby that lagged is out of sight", plan.CodeLagObjective, in(standbyA, writer), status(none, in(lostStby, writer)), false},
+		{"the standby caught up", plan.CodeLagObjective, in(standbyA, writer), status(none, in(standbyA, writer)), true},
+		{"the standby that lagged became stale", plan.CodeReplicationStalled, in(standbyA, writer), status(none, in(lostA, writer)), true},
+		{"what blocked a change", plan.CodePrimaryReachable, in(fencedA, writer), status(none, in(lostA, writer)), true},
+	} {
+		first := status(none, c.first, c.code)
+		got, _ := heralded(t, schema.Config{}, first, first, c.then, c.then)
+		want := []string{"finding.raised " + string(c.code)}
+		if c.over {
+			want = append(want, "finding.resolved "+string(c.code))
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+}
+
+// TestFlappingIsNotToldTwice: what was told and comes back before it is over is one thing.
+func TestFlappingIsNotToldTwice(t *testing.T) {
+	lost := []plan.ClusterPlan{lostA, waiting}
+	outage, merged := status(plan.TransitionNone, lost, plan.CodeNoPrimary), status(plan.TransitionFailover, lost)
+	got, _ := heralded(t, schema.Config{}, outage, outage, merged, outage, merged, outage)
+	if d := cmp.Diff([]string{"finding.raised NO_PRIMARY"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestStalePrimaryIsToldOnceItIsOne: not while its failover is only wanted.
+func TestStalePrimaryIsToldOnceItIsOne(t *testing.T) {
+	planned := status(plan.TransitionFailover, []plan.ClusterPlan{lostA, waiting}, plan.CodeStalePrimary)
+	planned.Plan.OldPrimary = "a"
+	done := status(plan.TransitionNone, []plan.ClusterPlan{lostA, writer}, plan.CodeStalePrimary)
+	got, _ := heralded(t, schema.Config{}, planned, planned, planned)
+	if got != nil {
+		t.Errorf("told %q", got)
+	}
+	got, _ = heralded(t, schema.Config{}, planned, planned, done, done)
+	if d := cmp.Diff([]string{"finding.raised STALE_PRIMARY"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestApprovalIsWanted where people are all that is missing, with what they need to know.
+func TestApprovalIsWanted(t *testing.T) {
+	open := func(transition plan.Transition, code string, blocking ...plan.Code) daemon.TopologyStatus {
+		s := status(transition, []plan.ClusterPlan{lostA, waiting}, blocking...)
+		s.State, s.Plan.Primary, s.Plan.OldPrimary = daemon.StatePending, "b", "a"
+		s.Decision = approval.Decision{Code: code, Detail: "the reason"}
+		return s
+	}
+	resumed, suspended := open(plan.TransitionFailover, approval.CodeMissing), open(plan.TransitionFailover, approval.CodeMissing)
+	resumed.Plan.Resumed, suspended.State = true, daemon.StateSuspended
+	approved := open(plan.TransitionFailover, "")
+	approved.Decision.Verdict = approval.VerdictApproved
+	for _, c := range []struct {
+		name   string
+		status daemon.TopologyStatus
+		want   string // what the message, remedy or command holds; empty: none is wanted
+	}{
+		{"nobody approved", open(plan.TransitionFailover, approval.CodeMissing), "reconcile approve orders/b --reason TEXT --repository platform/topologies --push"},
+		{"how many", open(plan.TransitionFailover, approval.CodeMissing), "approval.allowedSigners: 2, other than who wrote the change"},
+		{"the loss is not known", open(plan.TransitionFailover, approval.CodeMissing), "How many writes are lost is not known."},
+		{"isolate first", open(plan.TransitionFailover, approval.CodeMissing), "First cut applications off a."},
+		{"it expired", open(plan.TransitionSwitchover, approval.CodeExpired), "EXPIRED: the reason"},
+		{"one of two", open(plan.TransitionFailover, approval.CodeQuorumNotMet), "QUORUM_NOT_MET: the reason"},
+		{"while it is probed", open(plan.TransitionFailover, approval.CodeMissing, plan.CodePrimaryNotProbed), "reconcile approve orders/b"},
+		{"what people can accept", open(plan.TransitionFailover, approval.CodeMissing, plan.CodeNotMostCaughtUp), "--accept NOT_MOST_CAUGHT_UP"},
+		{"an observer applies nothing", open(plan.TransitionFailover, approval.CodeMissing), "'reconcile apply orders': this daemon only observes"},
+		{"something else blocks it", open(plan.TransitionFailover, approval.CodeMissing, plan.CodePrimaryReachable), ""},
+		{"it was used", open(plan.TransitionFailover, approval.CodeAlreadyUsed), ""},
+		{"Git cannot be read", open(plan.TransitionFailover, approval.CodeGitUnreadable), ""},
+		{"no change is open", status(plan.TransitionNone, nil), ""},
+		{"it is carried on", resumed, ""},
+		{"it is suspended", suspended, ""},
+		{"it is approved", approved, ""},
+	} {
+		config := schema.Config{Mode: schema.ModeObserve, Approval: schema.Approval{Quorum: approval.Quorum{Failover: 2}, Repository: "platform/topologies", AllowedSigners: schema.DefaultAllowedSigners}}
+		got, data := heralded(t, config, c.status)
+		told := len(got) > 0 && strings.HasPrefix(got[0], "approval.wanted ")
+		if told != (c.want != "") {
+			t.Errorf("%s: told %q", c.name, got)
+			continue
+		}
+		if !told {
+			continue
+		}
+		if text := strings.Join([]string{data["message"].(string), data["remedy"].(string), data["command"].(string)}, "\n"); !strings.Contains(text, c.want) {
+			t.Errorf("%s: %s lacks %s", c.name, text, c.want)
+		}
+	}
+}
