@@ -97,6 +97,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
+	x.checkNotify()
 	x.checkLocations(ctx, topologies)
 	rewritten, err := x.rewritten(ctx, rev)
 	if err != nil {
