@@ -242,6 +242,9 @@ func TestMailIsRefused(t *testing.T) {
 		{"a wrong password by LOGIN", mailOptions{starttls: true, methods: []string{sasl.Login}}, wrong, "attempt 1 of 6: it answered 535"},
 		{"it wants a login", mailOptions{starttls: true, methods: []string{sasl.Plain}}, func(x *notify.Target) { x.Email.Username = nil }, "attempt 1 of 6: it answered 502"},
 		{"it takes no login", mailOptions{}, func(x *notify.Target) { x.Email.Username, x.Secret = secret("alice"), secret("CANARY-1") }, "attempt 1 of 6: the server takes no login"},
+		{"no STARTTLS on what is not this machine by its address", mailOptions{methods: []string{sasl.Plain}}, func(x *notify.Target) {
+			x.URL = strings.Replace(x.URL, "127.0.0.1", "0.0.0.0", 1)
+		}, "attempt 1 of 6: the server offers no STARTTLS"},
 		{"a certificate of nobody we know", mailOptions{starttls: true}, func(x *notify.Target) { x.Email.TLS = nil }, "attempt 1 of 6: tls:"},
 		{"refused", mailOptions{refuse: []error{&smtp.SMTPError{Code: 554, Message: "CANARY"}}}, nil, "attempt 1 of 6: it answered 554, it refused the mail"},
 		{"down", mailOptions{}, func(x *notify.Target) { x.URL = "smtp://127.0.0.1:1" }, "attempt 6 of 6: dial"},
