@@ -1,15 +1,17 @@
-// Package notify tells people and machines what happened: CloudEvents 1.0 in
-// structured JSON, signed with HMAC-SHA256; Slack-compatible JSON; and commit
-// statuses for GitHub, GitLab and Gitea.
+// Package notify tells people and machines what happened. Machines get CloudEvents
+// 1.0 in structured JSON, signed with HMAC-SHA256. People get Slack blocks, Teams
+// cards, PagerDuty alerts or mails. GitHub, GitLab and Gitea get commit statuses.
 //
 // A [Notifier] is made once and lives as long as its process. Its methods only
 // put events into bounded queues, one for each target, so that a receiver that
 // hangs delays neither a pass nor another receiver:
 //
 //	n := notify.New(targets, notify.Options{Source: "/reconcile/host-1"})
-//	n.Findings("orders", commit, findings)  // after each pass that could judge
+//	n.Pass(notify.Pass{Topology: "orders", Findings: findings, …}) // after each pass that could judge
 //	n.Notify(notify.Event{Kind: notify.KindApplied, …})
 //	err := n.Close(ctx)                     // sends what is queued, or says what was not sent
+//
+// People get all that a pass tells as one message; machines get one event each.
 //
 // Delivery is at least once: each attempt of one event carries the same id as
 // its Idempotency-Key. What a target was told is kept for each topology, code
