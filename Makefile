@@ -62,7 +62,7 @@ tools:
 fmt: tools ## Format the code
 	./bin/gofumpt -w $$(git ls-files '*.go')
 
-generate: ## Write anew what the tests compare with: golden files, manual pages, references
+generate: ## Renew what the tests compare with: golden files, manual pages, references
 	.ci/generate
 
 cover: ## Statement coverage of the packages that decide, at least 95 % each

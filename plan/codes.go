@@ -323,7 +323,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeChannelNotAttached, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideRebuild,
-		When: "a channel that a standby stores for itself answers without a live checkpoint of the stored source (an attached one has it before anything was replicated; a salvage checkpoint beside it says nothing): a failover to it may stay half done. `doctor` fails for that standby",
+		When: "a channel that a standby stores for itself answers without a live checkpoint of the stored source (an attached one has it before anything was replicated; a salvage checkpoint proves nothing): a failover to it may stay half done. `doctor` fails for that standby",
 	},
 	{
 		Code: CodeReplicationStalled, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideRebuild,

@@ -155,7 +155,7 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 	return true
 }
 
-// clusterPlans puts what was seen of each member beside the role that Git gives it, and
+// clusterPlans pairs what was seen of each member with the role that Git gives it, and
 // measures the lag of each standby up to the time of its view.
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan

@@ -184,7 +184,7 @@ func extends(want, stored []string) bool {
 	return len(want) > len(stored) && slices.Equal(want[:len(stored)], stored)
 }
 
-// mixedGrowth refuses channels that grow beside another transition. Together with the
+// mixedGrowth refuses channels that grow together with another transition. Together with the
 // removal of a cluster, Milvus would retry for ever (#50041).
 func (s situation) mixedGrowth(d decision) []Finding {
 	if d.transition == TransitionNone || d.transition == TransitionGrowChannels || !s.listsMoreChannels() {
@@ -203,7 +203,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 // evidence or the ledger know more of its two clusters.
 //
 //	the source of the desired primary       its answer needs proof
-//	any member beside that source           joins the failover or switchover, or blocks it
+//	any other member of that source         joins the failover or switchover, or blocks it
 //	a rebuilt cluster with an old edge      may join under the join rules
 //	a cluster promoted instead, now down    may be replaced: a failover back
 func (s situation) refineCells(d *decision) {

@@ -273,7 +273,7 @@ func transitionFor(role Role) Transition {
 // names in braces are replaced.
 type tableText struct{ message, remedy string }
 
-// remedyWithoutEdge is the remedy beside an old primary that answers and is not seen to
+// remedyWithoutEdge is the remedy for an old primary that answers and is not seen to
 // store its edge to the cluster to promote: a switchover would be blocked too.
 const remedyWithoutEdge = "find out with 'reconcile doctor {T}' what {O} is and why it is not seen to replicate to {P}, its token first; " +
 	"if applications cannot write to {O}, cut it off by network and the same approved commit applies"
@@ -323,7 +323,7 @@ var cellTexts = map[Code]tableText{
 		"see with 'reconcile status {T}' which cluster is a standby of {O}, and promote that one",
 	},
 	CodeStaleNotFailed: {
-		"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} beside {P} does not fit",
+		"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} breaks this rule while {P} is the primary",
 		"set a standby that should go to 'role: detached' and raise 'generation'; for a source that failed 'reconcile propose {T}/NEW-PRIMARY --failover' writes the roles",
 	},
 	CodePrimaryReplaced: {

@@ -61,7 +61,7 @@ func planDigest(topologies []TopologyPlan) string {
 
 // DocumentHash identifies what a document says: every field that Git decides, without
 // the places in the file and without the version before it. It is "sha256:" and 64
-// hexadecimal digits. The ledger keeps it beside the generation.
+// hexadecimal digits. The ledger keeps it with the generation.
 func DocumentHash(t Topology) string {
 	c := Topology{
 		Name: t.Name, Generation: t.Generation, MaxLag: t.MaxLag,

@@ -3,7 +3,7 @@
 // values, a plan comes out as a value.
 //
 // [Compute] decides by three tables, one for each role that Git can give to a
-// cluster beside the desired primary P. A row is what P stores or how it
+// cluster other than the desired primary P. A row is what P stores or how it
 // answers, a column the other member O:
 //
 //	none   stores no configuration       {X}  takes writes, no edge to the other
@@ -67,10 +67,10 @@
 //
 // Where the tables leave a topology at rest and the document gives longer
 // lists of channels than its members store, the transition is grow_channels;
-// beside any other transition that is MIXED_CHANGE. Lists grow at their end
+// together with any other transition that is MIXED_CHANGE. Lists grow at their end
 // only, and each member must run with the new channels before it is told.
 //
-// A fence is planned only when [Desired.Fence] asks for it, beside no other
+// A fence is planned only when [Desired.Fence] asks for it, with no other
 // transition, for a cluster that Git calls stale, that answers, takes writes
 // and stores the promoted one, while that one takes writes and owes it to a
 // force promote.

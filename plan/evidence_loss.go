@@ -24,7 +24,7 @@ const (
 type Judgement struct {
 	State    LossState
 	Run      []Round // the rounds of the current run, oldest first
-	Restarts int     // how often movement started the run anew
+	Restarts int     // how often movement started the run again
 	Moved    []ChannelMotion
 	Missing  time.Duration // how much longer the run must span
 	Probes   int           // how many more rounds must count
@@ -163,14 +163,14 @@ const (
 	slowestProbe = 5 * time.Second
 )
 
-// The samples of an old primary between and beside the rounds.
+// The samples of an old primary between the rounds.
 const (
 	samplesInSpan = 60
 	fastestSample = 50 * time.Millisecond
 	slowestSample = 500 * time.Millisecond
 )
 
-// SampleEvery is how often the old primary is asked beside the rounds, each time at a
+// SampleEvery is how often the old primary is asked between the rounds, each time at a
 // random moment: 2 to 20 times a second, as a rule 60 times within the span. A link
 // that comes and goes in step with the rounds would else hide a primary that lives.
 // Zero: the rules ask for no time, so that there is nothing to sample.

@@ -21,7 +21,7 @@ func TestWatch(t *testing.T) {
 		{"a standby does not answer", pairOf("a", "b"), []View{primaryOf("a", "b"), down("b")}, nil},
 		{"a failover is asked for", failingOver("b", "a"), []View{down("a"), standbyOf("a", "b")}, []string{"a>b"}},
 		{"a failover is asked for, and the old primary lives", failingOver("b", "a"), []View{primaryOf("a", "b"), standbyOf("a", "b")}, []string{"a>b"}},
-		{"nobody may be called", pairOf("a", "b"), []View{{Cluster: "a", Class: ClassNotCalled}, {Cluster: "b", Class: ClassNotCalled}}, nil},
+		{"no cluster may be called", pairOf("a", "b"), []View{{Cluster: "a", Class: ClassNotCalled}, {Cluster: "b", Class: ClassNotCalled}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := world{t: c.t, views: c.views}

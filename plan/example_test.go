@@ -33,7 +33,7 @@ func ExampleCompute() {
 		fmt.Println(f.Severity, f.Code)
 	}
 	w := p.Wants[0]
-	fmt.Printf("wanted: %d probes of %s over %s, beside %s\n", w.Probes, w.Primary, w.Span, w.Candidate)
+	fmt.Printf("wanted: %d probes of %s over %s, to promote %s\n", w.Probes, w.Primary, w.Span, w.Candidate)
 
 	// Output:
 	// failover of orders, blocked: true
@@ -46,7 +46,7 @@ func ExampleCompute() {
 	// critical FORCE_PROMOTE
 	// critical PRIMARY_LIVENESS_UNPROVEN
 	// critical STALE_PRIMARY
-	// wanted: 3 probes of cluster-a over 30s, beside cluster-b
+	// wanted: 3 probes of cluster-a over 30s, to promote cluster-b
 }
 
 // A healthy pair, and a commit that swaps the roles: both clusters are sent the new

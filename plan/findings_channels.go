@@ -8,7 +8,7 @@ import (
 // Unattached lists the channels that a standby stores for itself and on which it
 // replicates nothing from the source that it stores. A channel that is attached has a
 // live checkpoint that names its source, whatever was replicated by then; a salvage
-// checkpoint beside it says nothing (real-milvus.md).
+// checkpoint on the same channel proves nothing (real-milvus.md).
 func (v View) Unattached() []string {
 	var out []string
 	for _, p := range v.ownProgress() {

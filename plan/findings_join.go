@@ -83,14 +83,14 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeRejoinedWithoutRebuild, d.primary.ID,
-		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log holds what fenced it, and makes %s a primary again beside it seconds after this switchover",
-			d.primary.ID, at.UTC().Format(time.RFC3339), wordOr(d.source, "the primary before")),
+		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log still holds its fence, and seconds after this switchover %s becomes a second primary",
+			d.primary.ID, at.UTC().Format(time.RFC3339), wordOr(d.source, "the previous primary")),
 		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first. 'apply' reads both back for some seconds and reports it if it happens")}
 }
 
 // fenceInLogFindings refuse to attach a cluster to a primary that was stale and was
 // promoted again. Its log may hold the change that fenced it, and replays that to
-// whatever is attached, which then takes writes beside it (seen on master 954c4e7). A
+// every cluster that is attached, which then takes writes too (seen on master 954c4e7). A
 // wipe of the cluster that joins does not help: the change is in the primary's log.
 func (s situation) fenceInLogFindings(d decision) []Finding {
 	mark, wasStale := s.memory.staleMark(d.primary.ID)
@@ -100,7 +100,7 @@ func (s situation) fenceInLogFindings(d decision) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeFenceInLog, d.primary.ID,
-		fmt.Sprintf("%s was stale since %s and is the primary again: its log may hold the change that fenced it, and makes %s a primary beside it once a cluster is attached",
+		fmt.Sprintf("%s was stale since %s and is the primary again: its log may hold the change that fenced it, and once a cluster is attached %s becomes a second primary",
 			d.primary.ID, mark.Since.UTC().Format(time.RFC3339), wordOr(mark.Promoted, "the cluster that was promoted then")),
 		fmt.Sprintf("attach when the log of %s holds nothing from before its promotion any more (%.0f h by default), or build a new primary from a backup; an approver who knows that it was never fenced, or that its log no longer holds the fence, accepts with 'Failover-Accept: FENCE_IN_LOG'",
 			d.primary.ID, walRetention.Hours()))}

@@ -209,7 +209,7 @@ func TestRejoinedWhereTheSourceIsUnknown(t *testing.T) {
 	doc := document(8, cluster("a", RoleStandby), cluster("b", RolePrimary)).after(document(7, cluster("a", RolePrimary), cluster("b", RoleStandby)))
 	got := world{t: doc, views: []View{primaryOf("a", "b"), down("b")}, memory: memory}.plan(t)
 	i := slices.IndexFunc(got.Findings, func(f Finding) bool { return f.Code == CodeRejoinedWithoutRebuild })
-	if i < 0 || !strings.Contains(got.Findings[i].Message, "makes the primary before a primary again") {
+	if i < 0 || !strings.Contains(got.Findings[i].Message, "the previous primary becomes a second primary") {
 		t.Errorf("%s: %v", got.Transition, got.Findings)
 	}
 }

@@ -230,7 +230,7 @@ func (s situation) knownAliveSince(at time.Time, record ProgressRecord, candidat
 const sameOutageWithin = time.Minute
 
 // FirstFailure is when the old primary was first seen to fail in the run that goes on.
-// Rounds that an earlier process recorded beside the progress of the candidate belong
+// Rounds that an earlier process recorded with the progress of the candidate belong
 // to the run if these follow them closely and none of these saw a sign of life. ok is
 // false where nothing failed.
 func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time, bool) {

@@ -46,7 +46,7 @@ type ClusterPlan struct {
 	Lag         *Window // of a standby
 }
 
-// TopologyPlan is the plan of one topology. Steps may be there beside findings that
+// TopologyPlan is the plan of one topology. Steps may be there together with findings that
 // block them: people read what they would approve, and apply asks Blocked.
 type TopologyPlan struct {
 	Name       string

@@ -42,7 +42,7 @@ func TestResume(t *testing.T) {
 		blocking   []string
 		steps      []string
 	}{
-		{"a failover, begun and not sent, is planned anew", failover, unsent, failover.views, false, TransitionFailover, nil, failoverSteps},
+		{"a failover, begun and not sent, is planned again", failover, unsent, failover.views, false, TransitionFailover, nil, failoverSteps},
 		{
 			"begun and not sent, and the old primary answers again", failover, unsent,
 			[]View{primaryOf("a", "b"), standbyOf("a", "b")},

@@ -7,7 +7,7 @@ import (
 )
 
 // StreamState is what was found out about the replication streams into one cluster,
-// beside its view. The zero value knows nothing.
+// in addition to its view. The zero value knows nothing.
 type StreamState struct {
 	Cluster string
 	// Open: it asks nobody for a token, so that it checks no stream either.

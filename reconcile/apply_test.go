@@ -161,7 +161,7 @@ func TestFailover(t *testing.T) {
 				}
 			}
 		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED"}},
-		{"evidence that is old after a wait for the lock is made anew", func(s *reconciletest.Story) {
+		{"evidence that is old after a wait for the lock is made again", func(s *reconciletest.Story) {
 			s.Ledger.OnLock = func(func()) { s.Clusters.Clock.Pass(time.Minute) }
 		}, outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1}},
 		{"an approval that ends while the lock is awaited sends nothing", func(s *reconciletest.Story) {

@@ -24,7 +24,7 @@ func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.O
 	return o
 }
 
-// newestEvidence returns the rounds that a daemon made until now beside its passes. There
+// newestEvidence returns the rounds that a daemon made until now between its passes. There
 // are none without a daemon: then it returns those that the plan without the lock made.
 func (r run) newestEvidence(p Pass) []plan.Evidence {
 	if p.Evidence != nil {

@@ -37,7 +37,7 @@ func (m *model) now() time.Time {
 }
 
 // history is what Git holds: the governing document, the one before it and
-// what speaks for the change.
+// the approvals of the change.
 type history struct {
 	commit     uint8 // number of the governing commit; 0: the first
 	roles      roleSet
@@ -110,7 +110,7 @@ func payload(commit uint8) string { return "payload-" + string('0'+rune(commit))
 
 func commitOf(hash string) uint8 { return hash[len(hash)-1] - '0' }
 
-// change is the governing commit with what speaks for it.
+// change is the governing commit with its approvals.
 func (h history) change() approval.Change {
 	id := "commit-" + string('0'+rune(h.commit))
 	c := approval.Change{Topology: topic, Commit: id, Generation: int64(h.generation)}

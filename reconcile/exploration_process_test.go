@@ -93,7 +93,7 @@ type capture struct {
 
 var errPaused = errors.New("the run is paused: nothing of this happens")
 
-// machine runs apply anew from its beginning: it repeats the replies that the
+// machine runs apply again from its beginning: it repeats the replies that the
 // run has heard, then lets the next segment happen in a copy of the model, and
 // falls silent before the boundary after it.
 type machine struct {

@@ -104,7 +104,7 @@ func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Clus
 			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, cluster.ID)}
 		default:
 			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf(
-				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join anew)",
+				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join again)",
 				plan.CodeJoinNotEmpty, cluster.ID, prep.plan.Primary, strings.Join(own, ", "))}
 		}
 	}

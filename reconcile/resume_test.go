@@ -75,14 +75,14 @@ func TestResume(t *testing.T) {
 // than its approval, and never acts in a later outage than the one it was
 // given for.
 func TestUnsentIntentIsTakenBack(t *testing.T) {
-	anew := []string{"reverse", "begin", "sent", "effected", "finish"}
+	again := []string{"reverse", "begin", "sent", "effected", "finish"}
 	for _, test := range []struct {
 		name  string
 		after time.Duration
 		then  func(*reconciletest.Story)
 		want  outcome
 	}{
-		{"the approval still holds", time.Minute, func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, anew, false, 1, 1}},
+		{"the approval still holds", time.Minute, func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, again, false, 1, 1}},
 		{"the approval has ended", 3 * time.Hour, func(*reconciletest.Story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
 		{
 			"the approval was withdrawn", time.Minute, func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") },

@@ -145,7 +145,7 @@ type LedgerEtcd struct {
 	TTL       time.Duration
 }
 
-// ClusterCare is what the operator lets be done to a cluster beside Milvus' own
+// ClusterCare is what the operator lets be done to a cluster apart from Milvus' own
 // calls.
 type ClusterCare struct {
 	ID      string
@@ -229,7 +229,7 @@ type NotifyTarget struct {
 	Email       *NotifyMail // of NotifyEmail; else nil
 }
 
-// NotifyMail is what a mail needs beside its server and the password.
+// NotifyMail is what a mail needs apart from its server and the password.
 type NotifyMail struct {
 	From     string
 	To       []string

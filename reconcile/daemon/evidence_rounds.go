@@ -11,7 +11,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// watch makes rounds of evidence for one topology beside its passes, so that they exist
+// watch makes rounds of evidence for one topology between its passes, so that they exist
 // when an approved commit needs them (contract.md §8).
 type watch struct {
 	worker *worker
@@ -235,7 +235,7 @@ func (w *worker) announceVerdict(want plan.Want, v plan.LossState) {
 	case plan.LossUnavailable, plan.LossNotServing, plan.LossStateUnknown, plan.LossStillReplicating:
 		w.watch.emit(Event{
 			Kind: EventLost, Severity: plan.SeverityCritical, Topology: w.name, Cluster: want.Primary, Code: string(v),
-			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + " as seen beside " + want.Candidate,
+			Text: "the rounds of evidence are complete: " + want.Primary + " is " + string(v) + ", and " + want.Candidate + " answers",
 		})
 	default: // not long enough yet, or it answered
 	}

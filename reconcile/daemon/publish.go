@@ -229,7 +229,7 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	}
 }
 
-// recordWithin bounds the writes to the ledger beside a pass.
+// recordWithin bounds the writes to the ledger outside a pass.
 const recordWithin = 10 * time.Second
 
 // newestGeneration returns the greatest generation that the ledger knows of a topology; 0:

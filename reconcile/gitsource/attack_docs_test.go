@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/attacks.md anew")
+var update = flag.Bool("update", false, "renew the tables of docs/attacks.md")
 
 // TestAttacksAreDocumented holds the tables of the page to what is tried here,
 // and the tests that it names elsewhere to be there.

@@ -120,7 +120,7 @@ func TestABadFolderIsLeftBehind(t *testing.T) {
 			good := s.git("rev-parse", "main~2^{tree}")
 			at := s.as(carol, "commit-tree", "-m", "Repair", "-p", "main", good)
 			s.tip(at)
-			for how, r := range map[string]*Repo{"as before": r, "anew": s.open()} {
+			for how, r := range map[string]*Repo{"as before": r, "again": s.open()} {
 				if err := r.Fetch(t.Context()); err != nil {
 					t.Fatal(err)
 				}

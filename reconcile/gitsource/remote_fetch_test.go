@@ -60,7 +60,7 @@ func TestFetchFollowsTheRemote(t *testing.T) {
 // default, and then has the remote name none: that is an error, and what was stays.
 func TestFetchFollowsTheDefaultBranch(t *testing.T) {
 	for _, ref := range []string{"", "HEAD"} {
-		for _, kind := range []string{"memory", "disk", "disk, begun anew"} {
+		for _, kind := range []string{"memory", "disk", "disk, begun again"} {
 			t.Run(ref+" "+kind, func(t *testing.T) {
 				s := newShell(t)
 				s.commit(bob, "Begin", ordersFile, doc("orders", 1))
@@ -71,7 +71,7 @@ func TestFetchFollowsTheDefaultBranch(t *testing.T) {
 				r := s.openWith(c)
 				s.git("branch", "-m", "main", "trunk")
 				want := s.commit(bob, "More", ordersFile, doc("orders", 2))
-				if kind == "disk, begun anew" {
+				if kind == "disk, begun again" {
 					r = s.openWith(c)
 				} else if err := r.Fetch(t.Context()); err != nil {
 					t.Fatal(err)

@@ -113,7 +113,7 @@ func TestDamageInEtcdIsReported(t *testing.T) {
 	}
 }
 
-// A ledger of the same name that is made anew is not the one that was known.
+// A ledger of the same name that is made again is not the one that was known.
 func TestEtcdLedgerMadeAnew(t *testing.T) {
 	l, client := writtenEtcd(t, etcdServer(t, nil))
 	b := l.store.(*etcd)

@@ -30,7 +30,7 @@ type Credential struct {
 	ClusterID string
 	Address   string // where the token may go
 	URI       string // the only uri that may go with it; empty: Address with http:// or https://
-	// Token is asked before each use, so that a rotated file is read anew. Nil
+	// Token is asked before each use, so that a rotated file is read again. Nil
 	// is a server without authentication.
 	Token func() (string, error)
 	// ReplicationToken is connection_param.token for the other members; nil: Token.

@@ -128,7 +128,7 @@ func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, s
 	if arrivesWithin(keptRead, f.awaitSoon) && kept.answered() {
 		return kept, since, true, nil
 	}
-	anew := f.clock.Now()
+	dialled := f.clock.Now()
 	if l, err = f.dial(r.pass); err != nil {
 		kept.close()
 		<-keptRead
@@ -138,7 +138,7 @@ func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, s
 	if kept.choose(fresh, keptRead, fresh.startCore(ctx, until)) {
 		return kept, since, true, nil
 	}
-	return fresh, anew, false, nil
+	return fresh, dialled, false, nil
 }
 
 // choose waits for the reads over a kept and over a new connection, closes one of them,

@@ -16,7 +16,7 @@ import (
 
 // wire is a TCP proxy between the fleet and one cluster. Its toxics are never
 // changed while connections are open, which the proxy may wait for in vain: it is
-// started anew at its address, or a gate within it closes.
+// started again at its address, or a gate within it closes.
 type wire struct {
 	t        *testing.T
 	upstream string

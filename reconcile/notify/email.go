@@ -20,7 +20,7 @@ import (
 	"milvus-reconcile/reconcile/foreign"
 )
 
-// Email is what a target needs beside the URL of its mail server, smtp:// or smtps://,
+// Email is what a target needs apart from the URL of its mail server, smtp:// or smtps://,
 // and the password.
 type Email struct {
 	From     string

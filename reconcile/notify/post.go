@@ -59,7 +59,7 @@ func (p Poster) sign(h http.Header, body []byte, secret func() (string, error)) 
 	return nil
 }
 
-// deliver makes the attempts; authorize is asked anew for each.
+// deliver makes the attempts; authorize is asked again for each.
 func (p Poster) deliver(ctx context.Context, target string, m Message, authorize func(http.Header) error) error {
 	return p.retry(ctx, "post to "+hostOf(target), func(ctx context.Context) (time.Duration, bool, error) {
 		return p.attempt(ctx, target, m, authorize)

@@ -12,7 +12,7 @@ import (
 
 var (
 	platforms = flag.String("platforms", "linux/"+runtime.GOARCH, "what to build, as `GOOS/GOARCH…` parted by commas, or all")
-	fresh     = flag.Bool("fresh", false, "compile everything anew for the second build")
+	fresh     = flag.Bool("fresh", false, "compile everything again for the second build")
 )
 
 // version is that of the release which the test makes up.

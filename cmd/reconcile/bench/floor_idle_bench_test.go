@@ -171,7 +171,7 @@ func (f *bareFleet) close() {
 	}
 }
 
-// atOnce runs all parts side by side and returns an error of one that failed.
+// atOnce runs all parts in parallel and returns an error of one that failed.
 func atOnce(n int, part func(int) error) error {
 	errs := make(chan error, n)
 	for i := range n {

@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
-// unreachableGit writes the configuration of a playground anew, as a runner has
+// unreachableGit writes the configuration of a playground again, as a runner has
 // it: git.url is one that it has no key for, and that does not resolve.
 func unreachableGit(t *testing.T, play string) string {
 	t.Helper()

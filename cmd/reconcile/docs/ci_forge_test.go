@@ -184,7 +184,7 @@ func TestOneCommentIsKeptUpToDate(t *testing.T) {
 }
 
 // TestOneIssueIsKeptUpToDate holds that drift has one issue, closed when it is
-// over and opened anew when it comes back.
+// over and opened again when it comes back.
 func TestOneIssueIsKeptUpToDate(t *testing.T) {
 	for kind, list := range map[string]string{"github": "/repos/team/topologies/issues", "gitlab": "/projects/42/issues"} {
 		t.Run(kind, func(t *testing.T) {

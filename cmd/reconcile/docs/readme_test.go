@@ -60,7 +60,7 @@ func TestDemoAndReadme(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("README.md does not show what plan prints (write it anew by -update):\n%s", block)
+		t.Errorf("README.md does not show what plan prints (renew it with -update):\n%s", block)
 	}
 }
 

@@ -31,7 +31,7 @@ var stories = map[string][]string{
 	"R19": {"plan/scenarios_test.go: R19: cut off from an idle primary", "plan/evidence_loss_test.go: R19: with traffic it is still replicating", "testdata/script/failover-still-replicating.txtar"},
 	"R20": {"plan/evidence_loss_test.go: R20: rounds that took longer than their deadlines do not count", "plan/evidence_loss_test.go: R20: the candidate did not answer either"},
 	"R21": {"plan/evidence_loss_test.go: R21: the last round sees it up", "reconcile/apply_test.go: the old primary recovers for the last round alone"},
-	"R22": {"plan/evidence_loss_test.go: R22: one movement starts the run anew, then it goes on"},
+	"R22": {"plan/evidence_loss_test.go: R22: one movement starts the run again, then it goes on"},
 	"R23": {"plan/transitions_test.go: its coordinator is gone", "testdata/script/failover-primary-half-alive.txtar", "testdata/script/failover-primary-starting.txtar", "reconcile/milvus/classify_test.go TestNotReadyIsDegraded"},
 	"R24": {"plan/scenarios_test.go: R24: a stuck switchover", "plan/scenarios_test.go TestR24SaysThatTheLossIsBounded"},
 	"R25": {"plan/scenarios_test.go: R25: the password was rotated", "plan/evidence_loss_test.go: a refused token is an answer"},

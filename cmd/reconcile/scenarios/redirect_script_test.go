@@ -160,7 +160,7 @@ func writer(address, log string) {
 	}
 }
 
-// writeRows connects anew, as a client does that lost its connection.
+// writeRows connects again, as a client does that lost its connection.
 func writeRows(address string, log io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -8,13 +8,13 @@ import (
 )
 
 // TestWhereASourceGoesOn: a source whose stream opens again goes on behind what
-// was confirmed, even if its target has started anew; one whose CDC component was
+// was confirmed, even if its target has started again; one whose CDC component was
 // restarted sends everything since the attach once more (milvus.md §5.5).
 func TestWhereASourceGoesOn(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		between func(*milvussim.World) error
-		anew    bool
+		again   bool
 	}{
 		{"the stream opens again", func(*milvussim.World) error { return nil }, false},
 		{"the target restarts", func(w *milvussim.World) error { return w.Restart("b") }, false},
@@ -48,13 +48,13 @@ func TestWhereASourceGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			clock.Advance(time.Second)
-			if got := w.State("b").Checkpoints[3].SourceTimeTick > 0; got != tc.anew {
-				t.Errorf("sent once more: %v, want %v", got, tc.anew)
+			if got := w.State("b").Checkpoints[3].SourceTimeTick > 0; got != tc.again {
+				t.Errorf("sent once more: %v, want %v", got, tc.again)
 			}
 			mustWrite(t, w, "a", 16)
 			clock.Advance(time.Second)
 			want := 32
-			if tc.anew {
+			if tc.again {
 				want += 16 // the first ones are there twice
 			}
 			if got := w.State("b").Rows; got != want {

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-var update = flag.Bool("update", false, "write the reference of the commands anew")
+var update = flag.Bool("update", false, "renew the reference of the commands")
 
 // docs is where pages for users lie.
 var docs = filepath.Join("..", "..", "..", "..", "docs")
@@ -69,7 +69,7 @@ func current(t *testing.T, path string, want []byte) {
 		return
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the commands say (write it anew by 'go test ./cmd/reconcile/internal/cli -run TestReference -update'): %v", path, err)
+		t.Errorf("%s is not what the commands say (renew it with 'go test ./cmd/reconcile/internal/cli -run TestReference -update'): %v", path, err)
 	}
 }
 

@@ -25,7 +25,7 @@ spec:
 
 // TestABlobIsParsedOnce wherever it is: at the tip, at a base, in the history, as
 // the version before, and in every later look of one process, also after the
-// repository was opened anew.
+// repository was opened again.
 func TestABlobIsParsedOnce(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := gitsource.Init(dir)

@@ -44,7 +44,7 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 	tried, err := l.Try(ctx, names)
 	if err != nil {
 		c.Verdict, c.Blocks, c.Message = render.CheckFailed, true, "it cannot be written: "+err.Error()
-		c.Remedy = "make room, and let the user of reconcile write it and all that lies beside it"
+		c.Remedy = "make room, and let the user of reconcile write it and every file in its folder"
 	}
 	x.check(c)
 	for _, note := range tried.Notes {

@@ -54,7 +54,7 @@ func TestEveryFindingHasItsPage(t *testing.T) {
 	}
 }
 
-// documentWith is the plan of the situation that is kept for a code, made anew.
+// documentWith is the plan of the situation that is kept for a code, made again.
 func documentWith(t *testing.T, code plan.Code) Document {
 	t.Helper()
 	d := document(switchover())

@@ -14,7 +14,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "renew the golden files")
 
 // goldens are the documents that are kept in every form; read them as the
 // engineer who gets them.
@@ -103,6 +103,6 @@ func compare(t *testing.T, name string, write func(io.Writer) error) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs from the golden file (write it anew by -update):\n--- got\n%s--- want\n%s", name, got, want)
+		t.Errorf("%s differs from the golden file (renew it with -update):\n--- got\n%s--- want\n%s", name, got, want)
 	}
 }

@@ -12,10 +12,6 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// codeApprovalMissing is the denial that the trailers of an approval end. Other denials
-// have other remedies.
-const codeApprovalMissing = "APPROVAL_MISSING"
-
 // nextStep is one instruction, with the lines to copy that belong to it.
 type nextStep struct {
 	words string
@@ -179,7 +175,7 @@ const howToBegins = "To approve, "
 func splitDetail(a Approval) (prose string, howTo bool) {
 	prose, _, howTo = strings.Cut(a.Detail, howToBegins)
 	prose = strings.TrimRight(strings.ReplaceAll(prose, "\n", " "), " .")
-	return prose, howTo || a.Code == codeApprovalMissing
+	return prose, howTo || a.Code == approval.CodeMissing
 }
 
 // denialWords returns what ends a denial, unless its detail says so already.

@@ -100,7 +100,7 @@ func send(h http.Handler, r *http.Request) int {
 	return w.Code
 }
 
-// TestReplayedPush: a delivery counts once, be it under another id, which no
+// TestReplayedPush: a delivery counts once, even under another id, which no
 // forge signs; and what is remembered is bounded.
 func TestReplayedPush(t *testing.T) {
 	h, fetches := webhook(secret)

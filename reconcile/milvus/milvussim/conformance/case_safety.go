@@ -52,7 +52,7 @@ func safetyCases() []Case {
 			e.stores(e.b, e.names("A→B"))
 			cp := e.info(e.b, e.a.ID, e.b.pchannels()[0]).GetCheckpoint()
 			if cp.GetClusterId() != e.a.ID || cp.GetTimeTick() != 0 && e.world != nil {
-				e.t.Errorf("checkpoint %v, want one of %s that starts anew", cp, e.a.ID)
+				e.t.Errorf("checkpoint %v, want one of %s that starts again", cp, e.a.ID)
 			}
 			e.diverged("a", "b")
 		}},
