@@ -105,20 +105,20 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes"
 	switch {
 	case s.offline:
-		state = "it was not observed"
+		state = "was not observed"
 	case v.Reach != ReachUp:
-		state = "it does not answer (" + v.Reach.String() + ")"
+		state = "does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:
-		state = "it is up and fenced: it refuses writes"
+		state = "is up and fenced: it refuses writes"
 		remedy = "see what only it holds, 'reconcile salvage " + s.topology.Name + "', and rebuild it before it may join again"
 	case canWrite(v):
-		state = "it is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
+		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
 		remedy = "'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
 	default:
-		state = "it is up and whether it takes writes could not be read"
+		state = "is up, but whether it takes writes could not be read"
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
-		fmt.Sprintf("%s is stale%s, and %s is the primary: %s; it is never put back by itself", stale.ID, s.staleSince(stale.ID), primary.ID, state), remedy)
+		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s; reconcile never puts it back by itself", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
 }
 
 // staleSince says, to continue "… is stale", since when that is recorded and by whom.

@@ -43,8 +43,8 @@ that apply reads. It needs only the repository (--repo, else the current folder)
 your own git configuration with a signing key. CLUSTER is the one that is primary
 after the change. The tag still counts after a merge, a squash or a rebase, as long as
 the document is the same. It is pushed only with --push. approve reads back what git
-signed and what the remote then holds, and compares both with what was meant. Of git's
-environment variables only those have an effect that say where your configuration is
+signed and what the remote then holds, and compares both with what was meant. It
+ignores git's environment variables, except those that say where your configuration is
 and how to reach a remote. If you approve again, the new tag ends in -2; the newest of
 your tags counts.
 

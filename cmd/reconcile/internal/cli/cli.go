@@ -65,7 +65,7 @@ func newRoot(g *globals) *cobra.Command {
 		Short: "GitOps for the replication topology of Milvus clusters",
 		Long: `reconcile compares the replication topology that Git wants with what each live
 Milvus cluster believes, shows the difference as a plan, and carries the plan
-out, but only for a commit that carries an approved failover annotation.`,
+out, but only for a change that carries a signed approval.`,
 		Example: `  reconcile demo                      # the whole failover story, on simulated clusters
   reconcile validate topologies/      # check topology files, offline
   reconcile plan --commit HEAD        # what would this commit do?

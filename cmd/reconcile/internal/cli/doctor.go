@@ -26,7 +26,7 @@ primary. It tests writes and redirects without acting: no cluster, traffic, reco
 commit changes. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
-of one of them would be blocked, or would promote and end with 5, for example since
+of some topology would be blocked, or would promote and end with 5, for example because
 its traffic could not be redirected. 1: not known.
 
 --upgrade-to VERSION also says, for each topology, in which order to upgrade its

@@ -16,10 +16,10 @@ func newFence(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fence TOPOLOGY/CLUSTER",
 		Short: "Demote a stale primary that is back, so that it refuses writes",
-		Long: `fence demotes a stale cluster that is back. It sends only that cluster a
-configuration with all clusters of the list that it stores, and an edge from the
-promoted cluster to each of the others. The stale cluster then demotes itself and
-refuses writes; the promoted cluster refuses what it forwards.
+		Long: `fence demotes a stale cluster that is back. It sends a configuration to that cluster
+alone. The configuration holds every cluster that the stale one stores, with an edge
+from the promoted cluster to each other one. The stale cluster then demotes itself and
+refuses writes, and the promoted cluster refuses what the stale one forwards.
 
 Nothing is sent unless the promoted cluster has just accepted a throwaway collection.
 A fence needs no approval of its own while the ledger holds the approved failover that

@@ -31,8 +31,8 @@ error which says what to do.`,
 	cmd.AddCommand(&cobra.Command{
 		Use:   "accept",
 		Short: "Accept the ledger as it is, although newer records are lost",
-		Long: `accept is for a ledger that every command refuses, since its last records are missing,
-and for one that was restored from a backup. It takes the ledger as it is, or starts a
+		Long: `Use accept for a ledger that every command refuses because its last records are missing,
+or for one that was restored from a backup. It takes the ledger as it is, or starts a
 new one if it is missing or cannot be read; a damaged file is kept under another name.
 
 The ledger does not know what happened after its last record. So no approval dated

@@ -22,8 +22,8 @@ them, so that it can carry out a merged and approved failover within seconds. It
 corrects nothing that no approved commit asks for.
 
 The configuration must say where the ledger is, and mode: observe (report only) or
-mode: apply. Of several processes on one ledger one acts; the others observe, and one
-of them takes over when it ends.
+mode: apply. If several processes share one ledger, one acts and the others observe.
+When it ends, another one takes over.
 
 SIGHUP reads the configuration again; a bad one is refused, and the old one remains.
 Secrets, certificates and lists of approvers are read again whenever they are needed.

@@ -81,7 +81,7 @@ func (s *story) tell(ctx context.Context) error {
 			return fmt.Errorf("the demo is not as told, at %q: %w", c.title, err)
 		}
 	}
-	s.say("\nEverything was as told.\n")
+	s.say("\nEvery step did what it should.\n")
 	return nil
 }
 

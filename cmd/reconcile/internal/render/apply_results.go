@@ -100,7 +100,7 @@ func (p *page) result(d Document, r Result) {
 	p.title(r.Topology, s, words)
 	p.blank()
 	if r.Detail != "" && !d.planShowsWhy(t, r) {
-		p.field(map[bool]string{true: "Blocked by", false: "What came"}[r.Outcome == outcomeBlocked], s, s.mark(), r.Detail)
+		p.field(map[bool]string{true: "Blocked by", false: "What happened"}[r.Outcome == outcomeBlocked], s, s.mark(), r.Detail)
 	}
 	p.resultLoss(t, r)
 	p.resultFindings(d, t, r)
@@ -204,7 +204,7 @@ func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
 	}
 	switch r.Outcome {
 	case outcomeUnverified:
-		p.field("Next", plain, "→", "Look first: `reconcile status "+r.Topology+"`. Then carry on; no new approval is needed: "+again)
+		p.field("Next", plain, "→", "Check first: `reconcile status "+r.Topology+"`. Then carry on; no new approval is needed: "+again)
 	case outcomeError:
 		p.field("Next", plain, "→", "Clear the cause, then: "+again)
 	case outcomeNotApproved:

@@ -126,7 +126,7 @@ func encodeSalvage(r SalvageReport) wireSalvage {
 func (r SalvageReport) notKnown() []string {
 	return []string{
 		"whether the rows are still wanted: " + r.Promoted + " may hold newer ones under the same keys, written since it was promoted",
-		"which of them an application was told to be written: the log holds what was accepted, answered or not",
+		"which of them were confirmed to an application: the log holds every accepted write, confirmed or not",
 		"transactions that were not committed: the stream leaves them out",
 		"data that came by bulk import: it is in object storage, not in the log",
 		"what " + r.Stale + " takes after " + clockTime(r.Until) + ", unless it is fenced",
@@ -202,7 +202,7 @@ func (p *page) salvageProblems(r SalvageReport) {
 	}
 	for _, c := range r.Channels {
 		if n := of[c.Problem]; c.Problem != "" && n > 0 {
-			p.field("Not whole", bad, "✗", fmt.Sprintf("%s, %s: %s", plural(n, "channel", "channels"), orElse(c.Channel, c.Promoted), c.Problem))
+			p.field("Incomplete", bad, "✗", fmt.Sprintf("%s, %s: %s", plural(n, "channel", "channels"), orElse(c.Channel, c.Promoted), c.Problem))
 			of[c.Problem] = 0
 		}
 	}

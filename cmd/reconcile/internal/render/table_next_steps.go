@@ -143,7 +143,7 @@ func deniedSteps(d Document, t plan.TopologyPlan, a Approval) []nextStep {
 		nextStep{words: "Another person approves it, before or after the merge: `" + approveCommand(t, a.Repository) + "`"},
 		nextStep{words: "Then, unless `reconcile run` does it by itself: `" + executeCommand(d, t) + "`"},
 		nextStep{
-			words: "Instead of that tag, the message of the signed commit (or merge) that changes this file may end with these lines, and nothing else in that paragraph:",
+			words: "Or, instead of a tag, end the message of the signed commit (or merge) that changes this file with these lines, as a paragraph of their own:",
 			lines: Trailers(t, a.Repository),
 		})
 }
@@ -163,7 +163,7 @@ func blockedApproval(d Document, t plan.TopologyPlan) string {
 	if len(options) == 0 {
 		return ""
 	}
-	return "Who accepts what blocks adds `" + strings.Join(options, " ") + "` to the command below, or the trailer " + list(lines) + "."
+	return "To accept what blocks, add `" + strings.Join(options, " ") + "` to the command below, or the trailer " + list(lines) + "."
 }
 
 // howToBegins is where a denial's detail turns from what is wrong to the
@@ -250,7 +250,7 @@ func (d Document) urgentSteps(t plan.TopologyPlan) []nextStep {
 	again := "`reconcile plan " + t.Name + "`"
 	for _, f := range found {
 		if command := firstCommand(t, f); command != "" {
-			return []nextStep{{words: "`" + command + "`"}, {words: "Do what else is said above, then plan again: " + again}}
+			return []nextStep{{words: "`" + command + "`"}, {words: "Do the rest of what is said above, then plan again: " + again}}
 		}
 	}
 	return []nextStep{{words: "Do what is said above, then plan again: " + again}}
