@@ -73,7 +73,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 		return err
 	}
 	defer d.ledger.Close() //nolint:errcheck // the process ends
-	settings, err := d.settings(ctx, e)
+	settings, err := d.firstSettings(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -191,6 +191,32 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 			_ = e.Repo.Close() // only read
 		},
 	}, nil
+}
+
+// ledgerRetryEvery is the pause between two tries to reach the ledger at the start.
+const ledgerRetryEvery = 2 * time.Second
+
+// firstSettings are the settings that the daemon starts with. While the ledger cannot be
+// reached it tries again, and logs each cause once: etcd, or a secret for it, may come
+// later. Nothing is served until then, so no probe calls the daemon ready.
+func (d *service) firstSettings(ctx context.Context, e *Environment) (daemon.Settings, error) {
+	logged := ""
+	for {
+		settings, err := d.settings(ctx, e)
+		mayPass := errors.Is(err, ledger.ErrUnreachable) || errors.Is(err, ledger.ErrBusy)
+		if !mayPass || ctx.Err() != nil {
+			return settings, err
+		}
+		if cause := err.Error(); cause != logged {
+			logged = cause
+			d.log.Warn("the daemon waits for its ledger", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return daemon.Settings{}, err
+		case <-d.run.After(ledgerRetryEvery):
+		}
+	}
 }
 
 // reload reads the configuration again. A bad one changes nothing.
