@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -53,9 +54,13 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	}
 	before := l.board.gitError()
 	if err != nil {
-		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError = err.Error() })
+		unread := "Git"
+		if ledger := (LedgerError{}); errors.As(err, &ledger) {
+			unread = "the ledger"
+		}
+		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError, b.GitAsked = err.Error(), unread })
 		if before != err.Error() {
-			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Text: "Git could not be read, what was read last stands: " + err.Error()})
+			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Text: unread + " could not be read, what was read last stands: " + err.Error()})
 		}
 		return s.PollInterval, err
 	}

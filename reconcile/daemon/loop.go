@@ -27,9 +27,19 @@ type Revision struct {
 	CopyProblem string
 }
 
+// LedgerError is an error of Source.Fetch that is the ledger's and not Git's.
+type LedgerError struct{ Err error }
+
+// Error returns the ledger's error.
+func (e LedgerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the ledger's error.
+func (e LedgerError) Unwrap() error { return e.Err }
+
 // Source reads the repository.
 type Source interface {
-	// Fetch brings the repository up to date and reads its tip.
+	// Fetch brings the repository up to date and reads its tip. What the ledger says of
+	// the tip is part of it: an error of the ledger is a LedgerError.
 	Fetch(ctx context.Context) (Revision, error)
 	// Confirm records a commit, so that every process notices when the tracked ref no
 	// longer leads on from it.

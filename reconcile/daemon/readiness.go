@@ -1,6 +1,9 @@
 package daemon
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Unready says why the daemon would not act on an approved failover now. Empty: it would,
 // or another process on the ledger would, or it only observes.
@@ -11,7 +14,7 @@ func (s Snapshot) Unready() string {
 	case !s.Swept:
 		return "not every topology has been looked at yet"
 	case s.GitError != "":
-		return "Git cannot be read, so that no new approval is seen: " + s.GitError
+		return cmp.Or(s.GitAsked, "Git") + " cannot be read, so that no new approval is seen: " + s.GitError
 	case s.ElectionError != "":
 		return "it cannot lead: " + s.ElectionError
 	case s.RecordError != "":

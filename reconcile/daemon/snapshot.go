@@ -85,6 +85,7 @@ type Snapshot struct {
 	Problems []string
 	GitFetch time.Time // the newest fetch that succeeded
 	GitError string    // why the newest fetch failed; empty: it did not
+	GitAsked string    // what could not be read then: Git, or the ledger that says of its tip whether it was seen before
 	GitCopy  string    // why the copy of Git is held in memory; empty: it is not
 	Leader   bool      // this process may act
 	Leading  string    // what it waits for while it may not act

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Longest is the number of bytes of a text that are shown.
@@ -47,9 +48,15 @@ func Hide(text string, forms []string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// Line returns a text on one line, cut to Longest bytes.
+// Line returns a text on one line, cut to Longest bytes. A control character becomes
+// U+FFFD: not everything that shows a line makes them visible, as probes do not.
 func Line(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.Join(strings.Fields(text), " "))
 	if len(text) > Longest {
 		text = strings.ToValidUTF8(text[:Longest], "") + "…"
 	}

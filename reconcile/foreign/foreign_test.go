@@ -20,6 +20,7 @@ func TestText(t *testing.T) {
 		"in a path":             {"/ops:correct%20horse%2Fbattery/", "/[token]/"},
 		"lines":                 {"a\r\n\tb", "a b"},
 		"no UTF-8":              {"a\xffb", "a\uFFFDb"},
+		"control characters":    {"a\x00b\x1b[2Jc\x7f\u0085d", "a\uFFFDb\uFFFD[2Jc\uFFFD d"},
 		"a secret in a secret":  {"other:" + token, "[token]"},
 		"words that are no one": {"the word ops alone", "the word ops alone"},
 	} {

@@ -178,7 +178,7 @@ func citing(t *testing.T) []string {
 			return err
 		}
 		rel, _ := filepath.Rel(testkit.Repository(), name)
-		if d.IsDir() && (rel == ".git" || rel == "bin" || rel == "dist") {
+		if d.IsDir() && (rel == ".git" || rel == "bin" || rel == "dist" || d.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || d.Name() == "citations_test.go" {

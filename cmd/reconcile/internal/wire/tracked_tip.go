@@ -9,6 +9,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/ledger"
 )
@@ -103,7 +104,7 @@ func (e *Environment) tracked(ctx context.Context) (Environment, error) {
 func (e *Environment) Rewritten(ctx context.Context, l *ledger.Ledger, rev desired.Revision) (map[string]string, error) {
 	known, err := e.options.recall(ctx, l)
 	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", WithoutLedger(err))
+		return nil, daemon.LedgerError{Err: fmt.Errorf("read the ledger: %w", WithoutLedger(err))}
 	}
 	head, ok := known.GitHead(e.Git.URL, e.Git.Ref)
 	if !ok {
