@@ -96,7 +96,7 @@ func TestGuideFailoverAt3am(t *testing.T) {
 
 func TestGuideAfterFailover(t *testing.T) {
 	guide(t, walk{page: "docs/after-failover.md", prelude: `failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
-		{line: "reconcile drift orders", code: 2, says: "have written to it since it became stale"},
+		{line: "reconcile drift orders", code: 2, says: "applications have written to it since"},
 		{line: "reconcile fence orders/cluster-a", says: "cluster-a"},
 		{line: "reconcile salvage orders", says: "16 rows"},
 		{line: "reconcile salvage orders --export lost.jsonl", says: "lost.jsonl"},
