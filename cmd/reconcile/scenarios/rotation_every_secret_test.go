@@ -395,9 +395,8 @@ func TestEverySecretIsRotated(t *testing.T) {
 	d.Await(t, "the metric", func() bool {
 		return strings.Contains(d.metrics(t), `reconcile_file_unusable{use="credentials.b.tls"} 1`)
 	})
-	if got := d.readyz(t); got != http.StatusOK {
-		t.Errorf("readyz is %d while the last good certificate counts", got)
-	}
+	// A busy machine may lose its lease of 3 s for a moment.
+	d.Await(t, "it to be ready while the last good certificate counts", func() bool { return d.readyz(t) == http.StatusOK })
 	d.put(t, "b.key", string(good))
 	d.Await(t, "the log to tell that it is well", d.logs("can be used again"))
 
