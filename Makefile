@@ -41,8 +41,8 @@ test-all: progress ## Run what CI runs: all tests in full under the race detecto
 progress:
 	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
-explore: ## Visit every state of apply to the full depth: [DEPTH=1] events beyond it
-	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration' ./reconcile -explore.depth=$(or $(DEPTH),0)
+explore: ## Visit every state of apply to the full depth, and fail its disk at 1,000 moments: [DEPTH=1] events beyond it
+	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
 
 lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment
 	@unformatted=$$(./bin/gofumpt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }

@@ -41,7 +41,7 @@ func TestDiskFailsAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	disk, point := faultydisk.ForTest(t)
 	moments := *diskMoments
-	if testing.Short() {
+	if underRace || testing.Short() { // make explore has all of them
 		moments /= 10
 	}
 	draw := rand.New(rand.NewPCG(*diskSeed, 0)) //nolint:gosec // to be drawn again
