@@ -16,8 +16,8 @@ type Member struct {
 	PChannels []string
 }
 
-// Configuration is a Milvus ReplicateConfiguration (milvus-proto common.proto). Whoever
-// sends one replaces all that is stored; an empty one clears it. The order of both
+// Configuration is a Milvus ReplicateConfiguration (milvus-proto common.proto). A
+// request with one replaces all that is stored; an empty one clears it. The order of both
 // lists matters to the server (milvus.md §2.3).
 type Configuration struct {
 	Clusters []Member

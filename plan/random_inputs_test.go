@@ -34,7 +34,7 @@ func drawDocument(t *rapid.T, label string, n int) Topology {
 }
 
 // drawConfiguration is what a cluster may store: nothing, itself, or a star
-// of which it is a part, even with a stranger.
+// with it, even with a stranger.
 func drawConfiguration(t *rapid.T, id string, n int) Configuration {
 	switch rapid.IntRange(0, 5).Draw(t, "stored") {
 	case 0:

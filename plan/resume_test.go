@@ -175,7 +175,7 @@ func TestResumeIsForTheDocumentThatBegan(t *testing.T) {
 	}
 }
 
-// TestAnOpenIntentOnlyWaitsForItsRounds: whoever makes none says so, and offers
+// TestAnOpenIntentOnlyWaitsForItsRounds: a caller that makes none says so, and offers
 // nothing to accept. What else stands against it blocks as before.
 func TestAnOpenIntentOnlyWaitsForItsRounds(t *testing.T) {
 	failover := world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{lost("a", "b")}}

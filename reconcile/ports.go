@@ -113,7 +113,7 @@ type Right interface {
 	Sent(ctx context.Context) error
 	// Effected records that the clusters store what the intent wants.
 	Effected(ctx context.Context) error
-	// Reverse takes an intent back of which nothing took effect, and the spent approval
+	// Reverse takes back an intent without any effect, and the spent approval
 	// with it.
 	Reverse(ctx context.Context, reason string) error
 	// Finish closes the intent.

@@ -163,7 +163,7 @@ func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Re
 	r.reverseIntent(ctx, prep, res)
 }
 
-// reverseIntent reverses an intent of which nothing took effect. An intent for which an
+// reverseIntent reverses an intent without any effect. An intent for which an
 // earlier process may have sent a request stays open.
 func (r run) reverseIntent(ctx context.Context, prep prepared, res *Result) {
 	if prep.mayHaveSent {

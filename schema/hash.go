@@ -141,7 +141,7 @@ func Hash(t plan.Topology) string {
 }
 
 // canonical are the types that have a digest. They are made of strings, whole
-// numbers, booleans and lists of them, all of which have a JSON form;
+// numbers, booleans and lists of them, and all of these have a JSON form;
 // TestCanonicalFormsHaveJSON holds every field to that.
 type canonical interface {
 	canonicalTopology | canonicalTexts

@@ -161,7 +161,7 @@ func countChannels(n int) string {
 	return fmt.Sprintf("it has %d channels", n)
 }
 
-// checkAcross applies the rules between documents. Whoever shares a name or a
+// checkAcross applies the rules between documents. A document that shares a name or a
 // cluster id with another document is left out with it: which of the two is
 // meant cannot be told, and a bad document may be the one that is meant.
 func checkAcross(docs []parsed) {

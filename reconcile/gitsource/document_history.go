@@ -185,8 +185,8 @@ func (r *Repo) apply(t touchedNames, ch fileChange, keys KeysFunc) error {
 	return nil
 }
 
-// markUnread marks the topologies in a file, or below a folder, of which a version is
-// not known. Their occurrences stay, unless the next version is known (until).
+// markUnread marks the topologies in a file, or below a folder, whose version is not
+// known. Their occurrences stay, unless the next version is known (until).
 func (t touchedNames) markUnread(place string, why error, until bool) {
 	t.lost[place] = why
 	for name, rec := range t.records {

@@ -68,7 +68,7 @@ func stillWorth(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && !errors.As(err, &refused)
 }
 
-// updateByHalves fetches tags of which at least one cannot be had, and leaves out those
+// updateByHalves fetches tags although at least one cannot be had. It leaves out those
 // that fail alone.
 func (r *Repo) updateByHalves(ctx context.Context, l login, c *gitCopy, tags []*plumbing.Reference, why error) error {
 	type part struct {

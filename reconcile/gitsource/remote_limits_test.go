@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// packOf1 is a pack of one object, of which the head and the packed bytes are given.
+// packOf1 is a pack of one object, made of its head and its packed bytes.
 func packOf1(head []byte, content []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("PACK\x00\x00\x00\x02\x00\x00\x00\x01")

@@ -5,8 +5,8 @@
 // Records are only appended. Each record holds the hash of its predecessor, and the
 // whole chain is verified whenever the ledger is opened. A torn, edited or missing
 // record is a CorruptError; it is never skipped. The planner's input (Memory) is
-// computed from the records alone, so nothing can contradict them. Values of which
-// only the newest matters are kept outside the chain, which would grow with every
+// computed from the records alone, so nothing can contradict them. Values whose
+// newest version alone matters are kept outside the chain, which would grow with every
 // sweep otherwise: replication progress and the positions of Git refs. The head holds
 // one hash over all of these values.
 //

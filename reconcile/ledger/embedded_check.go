@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// The layout of bbolt's meta page, of which there are two
+// The layout of bbolt's two meta pages
 // (go.etcd.io/bbolt internal/common: Page and Meta).
 const (
 	metaOffset   = 16 // behind the page header

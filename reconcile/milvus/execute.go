@@ -89,7 +89,7 @@ func (f *Fleet) prepare(t plan.Topology, s plan.Step, p permit.Permit) (*executi
 	return x, err
 }
 
-// refuse ends a step of which nothing was sent. That is a refusal only together with the
+// refuse ends a step before anything was sent. That is a refusal only together with the
 // old state: an earlier process may have sent what this one does not.
 func (x *execution) refuse(said stepState, err error) Result {
 	if said == unchanged {

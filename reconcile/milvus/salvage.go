@@ -214,7 +214,7 @@ func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint
 }
 
 // sinceAttached returns all that a channel took since replication to the promoted cluster
-// began. It is for channels of which nothing was replicated.
+// began. It is for channels that replicated nothing.
 func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stretch, problem string) {
 	out = stretch{channel: channel, start: beginning(s.wal), after: true, until: s.until}
 	if out.start == nil {

@@ -228,7 +228,7 @@ func TestLargestMessagesFit(t *testing.T) {
 	}
 }
 
-// blocks are those of a Slack message, of which there may be 50.
+// blocks are those of a Slack message, at most 50.
 func blocks(t *testing.T, g received) []map[string]any {
 	t.Helper()
 	var out []map[string]any

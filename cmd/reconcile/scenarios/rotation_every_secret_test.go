@@ -183,7 +183,7 @@ func (d *door) seen() int64 {
 	return d.serial
 }
 
-// secured is a daemon of which every connection has its secrets in files.
+// secured is a daemon. Each of its connections has its secrets in files.
 type secured struct {
 	*rotating
 	a, b, store, forge *door

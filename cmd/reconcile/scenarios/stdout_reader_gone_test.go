@@ -29,7 +29,7 @@ func closedPipe(t *testing.T) *os.File {
 }
 
 // TestReadersThatWentAway: an apply carries out what is approved and says by its
-// exit code what it did, whoever stopped reading what it prints, also where
+// exit code what it did, even if nobody reads what it prints any more, also where
 // SIGPIPE was ignored when it started, and where the reader of stderr stands still.
 func TestReadersThatWentAway(t *testing.T) {
 	t.Parallel()

@@ -189,7 +189,7 @@ const (
 )
 
 // header is what the message says, with the uri and the token of every cluster in
-// clear, as Milvus writes it into its log and gives it to whoever dumps it (seen
+// clear, as Milvus writes it into its log and gives it to every reader of the log (seen
 // on master and 2.6, 2026-11-29).
 func (a *alterReplicateConfig) header() string {
 	body, _ := proto.Marshal(a.cfg) // as for a payload

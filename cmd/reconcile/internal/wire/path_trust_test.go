@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// walked is a folder of this user's with a file, of which a test spoils something.
+// walked is a folder of this user with a file. A test spoils something of it.
 type walked struct {
 	t    *testing.T
 	dir  string
