@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
@@ -185,4 +191,137 @@ func (p Pass) topology(name string) plan.Topology {
 		}
 	}
 	return plan.Topology{Name: name}
+}
+
+// collectionsOf returns the collections that the ledger last knew on a cluster.
+func collectionsOf(r Remembered, cluster string) []string {
+	for _, p := range r.Memory.Progress {
+		if p.Cluster == cluster {
+			return p.Collections
+		}
+	}
+	return nil
+}
+
+// collectionFindings says which collections are missing, or do not answer. Neither undoes
+// a promotion or holds back its redirect.
+func collectionFindings(cluster string, v Verified) []plan.Finding {
+	var parts []string
+	if len(v.Missing) > 0 {
+		parts = append(parts, "seen before and not on "+cluster+": "+strings.Join(v.Missing, ", "))
+	}
+	if len(v.Silent) > 0 {
+		parts = append(parts, "on "+cluster+" and not answering: "+strings.Join(v.Silent, ", "))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []plan.Finding{plan.NewFinding(plan.CodeCollectionsMissing, cluster, strings.Join(parts, "; "),
+		"ask their owners whether they were dropped or released on purpose; if not, take them from the old primary by 'reconcile salvage', or from a backup")}
+}
+
+// Verify checks the primary of every topology that has no transition, as after a
+// promotion. It returns the report with what it found, and whether every check held. A
+// topology that waits for a change is not checked.
+func (p Pass) Verify(ctx context.Context, v Verifier, report Report) (Report, bool) {
+	found := make([][]plan.Finding, len(report.Plan.Topologies))
+	p.inParallel(len(found), func(i int) { found[i] = p.verifyOne(ctx, v, report.Plan.Topologies[i], report.remembered) })
+	held := true
+	report.Plan.Topologies = slices.Clone(report.Plan.Topologies)
+	for i, t := range report.Plan.Topologies {
+		if len(found[i]) > 0 {
+			t.Findings, t.InSync = append(slices.Clone(t.Findings), found[i]...), false
+			report.Plan.Topologies[i] = t
+		}
+		held = held && !t.Has(plan.CodeVerificationFailed)
+	}
+	return report, held
+}
+
+// verifyOne checks one topology.
+func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r Remembered) []plan.Finding {
+	switch {
+	case t.Primary == "":
+		return nil
+	case t.Transition != plan.TransitionNone:
+		p.tell(t.Name, "not verified: its "+t.Transition.String()+" comes first")
+		return nil
+	}
+	topology := p.topology(t.Name)
+	level := topology.VerifyLevel(p.Desired.Limits)
+	var verified Verified
+	var err error
+	p.tellWhile(ctx, t.Name, fmt.Sprintf("verifying %s (%s)", t.Primary, level), 0, func() {
+		verified, err = v.Verify(ctx, topology, t.Primary, level, collectionsOf(r, t.Primary))
+	})
+	if err != nil {
+		return []plan.Finding{plan.VerificationFailed(t.Name, t.Primary, level, err)}
+	}
+	return collectionFindings(t.Primary, verified)
+}
+
+// tellEvery is how often a wait is told of again.
+const tellEvery = 10 * time.Second
+
+// tell calls Tell, if it is set.
+func (p Pass) tell(topology, text string) {
+	if p.Tell != nil {
+		p.Tell(topology, text)
+	}
+}
+
+// tellWhile calls do, which takes a while. It tells what it waits for and for how long at
+// most, and tells it again every tellEvery unless TellOnce is set, so that nobody has to
+// guess whether a run hangs. atMost 0: as long as ctx allows.
+func (p Pass) tellWhile(ctx context.Context, topology, what string, atMost time.Duration, do func()) {
+	deadline, bounded := ctx.Deadline()
+	if left := time.Until(deadline); bounded && (atMost == 0 || left < atMost) {
+		atMost = left
+	}
+	limit := ""
+	if atMost > 0 {
+		limit = fmt.Sprintf(", at most %s", plan.DurationText(atMost))
+	}
+	p.tell(topology, what+limit)
+	if p.TellOnce {
+		do()
+		return
+	}
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		tick := time.NewTicker(tellEvery)
+		defer tick.Stop()
+		for began := time.Now(); ; {
+			select {
+			case <-over:
+				return
+			case at := <-tick.C:
+				p.tell(topology, fmt.Sprintf("%s, %s so far%s", what, plan.DurationText(at.Sub(began)), limit))
+			}
+		}
+	}()
+	do()
+}
+
+// tracer makes the spans of passes, applies and steps. Without a provider, which the
+// command line sets, spans cost nothing and go nowhere. Attributes are names and outcomes,
+// never texts of a server.
+var tracer = otel.Tracer("milvus-reconcile/reconcile")
+
+// StartSpan starts a span. topology may be empty. The function that it returns ends the
+// span with an outcome; an empty outcome marks the span as an error.
+func StartSpan(ctx context.Context, name, topology string, more ...attribute.KeyValue) (context.Context, func(outcome string)) {
+	if topology != "" {
+		more = append(more, attribute.String("topology", topology))
+	}
+	ctx, s := tracer.Start(ctx, name, trace.WithAttributes(more...))
+	return ctx, func(outcome string) {
+		if outcome == "" {
+			s.SetStatus(codes.Error, "")
+		} else {
+			s.SetAttributes(attribute.String("outcome", outcome))
+		}
+		s.End()
+	}
 }

@@ -2,7 +2,13 @@ package milvus
 
 import (
 	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc/connectivity"
 
 	"milvus-reconcile/plan"
 )
@@ -143,4 +149,139 @@ func plannedRounds(want plan.Want) int {
 		n = max(n, int((want.Span+want.Interval-1)/want.Interval)+1)
 	}
 	return n
+}
+
+// HoldProbe asks the old primary for its configuration and its coordinator, over a
+// connection of its own, and keeps both calls open until ctx ends. Then silent is true:
+// nothing came. An answer, a refusal or the end of the connection ends it at once, and
+// silent is false. So does the start of HTTP/2, unless a round that saw reach showed as
+// much. A primary that it cannot ask is not silent.
+func (r *Reader) HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool) {
+	a := probeAccess(bind(t, r.fleet.credentials), primary)
+	if !a.allowed() {
+		return false
+	}
+	pass, err := r.fleet.ticket(a)
+	if err != nil {
+		return false
+	}
+	l, err := r.fleet.dial(pass)
+	if err != nil {
+		return false
+	}
+	defer l.close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var came atomic.Bool
+	comes := func(err error) {
+		if err == nil || ctx.Err() == nil {
+			came.Store(true)
+			end()
+		}
+	}
+	runAll(
+		func() {
+			_, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
+			comes(err)
+		},
+		func() {
+			_, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
+			comes(err)
+		},
+		func() {
+			if reach != plan.ReachDegraded && l.speaks(ctx) {
+				comes(nil)
+			}
+		},
+	)
+	return !came.Load()
+}
+
+// speaks waits until HTTP/2 is spoken over the connection, or ctx ends.
+func (l *link) speaks(ctx context.Context) bool {
+	for state := l.conn.GetState(); state != connectivity.Ready; state = l.conn.GetState() {
+		if !l.conn.WaitForStateChange(ctx, state) {
+			return false
+		}
+	}
+	return true
+}
+
+// ReadCandidate reads the cluster to promote as a round does: over a connection of its
+// own, with its progress.
+func (r *Reader) ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
+	return r.fleet.view(ctx, t, bind(t, r.fleet.credentials)[candidate], probeOptions{progress: true})
+}
+
+// Sample asks the old primary alone, at a random moment of every plan.Want.SampleEvery,
+// and returns the round in which it answered. ok is false when it never did until over
+// was closed or ctx ended. A sample that fails counts nothing: only a round may, in
+// which the candidate answers too. So sampling can end a failover, and never begin one.
+func (r *Reader) Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool) {
+	every := want.SampleEvery()
+	if every <= 0 {
+		return plan.Round{}, false
+	}
+	ctx, enough := context.WithCancel(ctx)
+	answered := make(chan plan.Round, 1)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer enough()
+	ask := func() {
+		if round := r.sample(ctx, t, want); round.Lives() {
+			select {
+			case answered <- round:
+			default: // one is enough
+			}
+		}
+	}
+	slot := time.NewTicker(every)
+	defer slot.Stop()
+	for {
+		asking.Go(func() {
+			if !arrivesWithin(ctx.Done(), rand.N(every)) { //nolint:gosec // it only has to be in step with nothing
+				ask()
+			}
+		})
+		select {
+		case round := <-answered:
+			return round, true
+		case <-ctx.Done():
+			return plan.Round{}, false
+		case <-over:
+			return r.lastAnswer(ctx, &asking, answered)
+		case <-slot.C:
+		}
+	}
+}
+
+// lastAnswer waits for what was asked already.
+func (r *Reader) lastAnswer(ctx context.Context, asking *sync.WaitGroup, answered <-chan plan.Round) (lived plan.Round, ok bool) {
+	none := make(chan struct{})
+	go func() {
+		defer close(none)
+		asking.Wait()
+	}()
+	select {
+	case round := <-answered:
+		return round, true
+	case <-ctx.Done():
+	case <-none:
+		select {
+		case round := <-answered:
+			return round, true
+		default:
+		}
+	}
+	return plan.Round{}, false
+}
+
+// sample asks over a new connection and waits for a part of a deadline, so that a
+// cluster which swallows packets is asked as often as one that refuses. The round
+// bears the time of the answer.
+func (r *Reader) sample(ctx context.Context, t plan.Topology, want plan.Want) plan.Round {
+	f := r.fleet
+	within := f.readTimeout / briefPart
+	v := f.view(ctx, t, probeAccess(f.bind(t), want.Primary), probeOptions{within: within})
+	return plan.Round{At: f.clock.Now(), Limit: within, Reach: v.Reach, Class: v.Class, Error: v.Error}
 }

@@ -37,7 +37,7 @@ var witnesses = map[string][]string{
 	"S20": {"testdata/script/failover-denied.txtar", "testdata/script/apply-plan-pinned.txtar"},
 	"S21": {"plan/transitions_test.go: failover done, the old primary is away", "testdata/script/failover-approved.txtar"},
 	"S22": {"plan/transitions_test.go: JOIN_NOT_EMPTY", "testdata/script/bootstrap.txtar"},
-	"S38": {"plan/findings_configuration_step_test.go: #50041: growth and a removal"},
+	"S38": {"plan/findings_update_test.go: #50041: growth and a removal"},
 	"S46": {"reconcile/milvus/observe_test.go TestObserveUnconfigured"},
 	"S48": {"plan/transitions_test.go: UNSUPPORTED_SERVER: no configuration to read back", "testdata/script/failover-without-reads.txtar"},
 	"S57": {"plan/loss_window_test.go: an idle channel is no alarm", "plan/loss_window_test.go: idle channels that had nothing unsent"},
