@@ -31,9 +31,10 @@ func (SystemClock) AfterFunc(d time.Duration, f func()) func() {
 // that advances it, in order of their due time, so that nothing is left to the
 // scheduler.
 type ManualClock struct {
-	mu     sync.Mutex
-	now    time.Time
-	timers []*manualTimer
+	advancing sync.Mutex // held for one Advance at a time, so that time never goes back
+	mu        sync.Mutex
+	now       time.Time
+	timers    []*manualTimer
 }
 
 type manualTimer struct {
@@ -66,8 +67,10 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) func() {
 }
 
 // Advance moves the clock by d and runs every timer that falls due on the way,
-// those that such a timer sets included.
+// those that such a timer sets included. Calls wait for each other.
 func (c *ManualClock) Advance(d time.Duration) {
+	c.advancing.Lock()
+	defer c.advancing.Unlock()
 	c.mu.Lock()
 	end := c.now.Add(d)
 	for {

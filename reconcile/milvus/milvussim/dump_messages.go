@@ -47,7 +47,7 @@ func (service) DumpMessages(req *milvuspb.DumpMessagesRequest, stream milvuspb.M
 			}
 		}
 		seen := from
-		if err := c.wait(ctx, func() bool { return ch.nextID() > seen+1 || over() }); err != nil {
+		if err := c.wait(ctx, func() bool { return ch.holdsAfter(seen) || over() }); err != nil {
 			return err
 		}
 	}

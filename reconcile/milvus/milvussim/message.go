@@ -123,6 +123,13 @@ func (ch *channel) after(id int64) (rest []message, gap bool) {
 	return ch.log[skip:], false
 }
 
+// holdsAfter reports whether the WAL still holds a message behind an id. It may have
+// had some that its retention has removed.
+func (ch *channel) holdsAfter(id int64) bool {
+	rest, _ := ch.after(id)
+	return len(rest) > 0
+}
+
 // retain applies the cluster's retention, if it has one.
 func (ch *channel) retain() {
 	if keep := ch.owner.retention; keep > 0 {
