@@ -152,6 +152,15 @@ func (t Topology) Cluster(id string) (Cluster, bool) {
 	return Cluster{}, false
 }
 
+// IDs returns the ids of all members, in the order of the document.
+func (t Topology) IDs() []string {
+	var out []string
+	for _, c := range t.Clusters {
+		out = append(out, c.ID)
+	}
+	return out
+}
+
 // withRole returns the members with one role, sorted by id.
 func (t Topology) withRole(role Role) []Cluster {
 	var out []Cluster

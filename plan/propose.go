@@ -42,7 +42,7 @@ func (t Topology) successor(to string) (old Cluster, err error) {
 	c, listed := t.Cluster(to)
 	switch {
 	case !listed:
-		return old, fmt.Errorf("topology %s has no cluster %s (hint: it has %s)", t.Name, to, strings.Join(t.ids(), ", "))
+		return old, fmt.Errorf("topology %s has no cluster %s (hint: it has %s)", t.Name, to, strings.Join(t.IDs(), ", "))
 	case c.Role == RolePrimary:
 		return old, fmt.Errorf("%s is the primary of %s already (hint: name a standby)", to, t.Name)
 	case c.Role != RoleStandby:
@@ -51,15 +51,6 @@ func (t Topology) successor(to string) (old Cluster, err error) {
 		return old, fmt.Errorf("%s is marked 'promotable: false' (hint: name another standby, or change the mark in a commit of its own first)", to)
 	}
 	return old, nil
-}
-
-// ids are the ids of all members.
-func (t Topology) ids() []string {
-	var out []string
-	for _, c := range t.Clusters {
-		out = append(out, c.ID)
-	}
-	return out
 }
 
 // ProposeAdoption gives the roles that a document must have to say what was done by

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/suggest"
 )
 
 // Change is what Edit sets in one document. What it does not name stays.
@@ -133,7 +134,7 @@ func (change Change) of(file string, out plan.Topology) (plan.Topology, error) {
 		}
 	}
 	for id := range asked {
-		return out, &EditError{File: file, Reason: "topology " + quoted(out.Name) + " has no cluster " + quoted(id), Hint: "name a cluster that it lists"}
+		return out, &EditError{File: file, Reason: "topology " + quoted(out.Name) + " has no cluster " + quoted(id), Hint: suggest.Hint(id, out.IDs(), "name a cluster that it lists")}
 	}
 	return out, nil
 }

@@ -241,18 +241,6 @@ func countDocuments(data []byte) int {
 	}
 }
 
-// FuzzDistance: it is a distance.
-func FuzzDistance(f *testing.F) {
-	f.Add("standby", "stanby")
-	f.Add("", "x")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		d := distance(a, b)
-		if d != distance(b, a) || (d == 0) != (a == b) && d != 1000 || d != 1000 && d > max(len(a), len(b)) {
-			t.Errorf("%q, %q: %d", a, b, d)
-		}
-	})
-}
-
 // FuzzEdit: whatever the text is, an edit is refused, or it says what was
 // asked for and leaves the other topologies alone.
 func FuzzEdit(f *testing.F) {

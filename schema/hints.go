@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"milvus-reconcile/plan/suggest"
 )
 
 // roleWords maps the words that people use for a role to ours.
@@ -26,7 +28,7 @@ func choiceHint(value any, allowed []string, otherwise string) string {
 	if role := roleWords[word]; slices.Contains(allowed, role) {
 		return fmt.Sprintf("did you mean %s?", role)
 	}
-	if near := nearest(word, allowed); near != "" {
+	if near := suggest.Nearest(word, allowed); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return otherwise
@@ -42,7 +44,7 @@ var (
 func unknownKeyHint(key string, allowed []string) string {
 	slices.Sort(allowed)
 	word := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(key))
-	if near := nearest(word, allowed); near != "" {
+	if near := suggest.Nearest(word, allowed); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	switch {
@@ -64,40 +66,4 @@ func unknownKeyHint(key string, allowed []string) string {
 
 func containsAny(word string, parts []string) bool {
 	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(word, p) })
-}
-
-// nearest returns the allowed word within a third of the length in edits.
-func nearest(word string, allowed []string) string {
-	best, bestDistance := "", 1000
-	for _, a := range allowed {
-		d := distance(word, strings.ToLower(a))
-		if d < bestDistance && d <= max(1, min(len(a), len(word))/3) {
-			best, bestDistance = a, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance; long words are far from everything.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 1000
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -23,7 +23,8 @@ const module = "milvus-reconcile"
 var imports = map[string][]string{
 	"plan":                             {},
 	"plan/explain":                     {"plan"},
-	"schema":                           {"plan", "reconcile/approval", "schema/recent"},
+	"plan/suggest":                     {},
+	"schema":                           {"plan", "plan/suggest", "reconcile/approval", "schema/recent"},
 	"schema/recent":                    {},
 	"reconcile":                        {"plan", "reconcile/approval", "reconcile/permit"},
 	"reconcile/permit":                 {},
@@ -44,13 +45,13 @@ var imports = map[string][]string{
 	"reconcile/restart":                {"plan", "reconcile/program"},
 	"cmd/reconcile":                    {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":    {"plan", "plan/explain", "reconcile/approval"},
-	"cmd/reconcile/internal/desired":   {"plan", "schema", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
+	"cmd/reconcile/internal/desired":   {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
 	"cmd/reconcile/internal/wholefile": {},
-	"cmd/reconcile/internal/demo":      {"plan", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
+	"cmd/reconcile/internal/demo":      {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
 	"cmd/reconcile/internal/serve":     {"plan", "plan/explain", "reconcile", "reconcile/daemon", "cmd/reconcile/internal/render"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
-		"plan", "plan/explain", "schema", "reconcile", "reconcile/approval", "reconcile/drift",
+		"plan", "plan/explain", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
 		"cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
 		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/salvage",
@@ -84,7 +85,7 @@ var imports = map[string][]string{
 // pure packages import the standard library and plan only, and nothing of
 // the standard library that acts.
 var (
-	pure    = []string{"plan", "plan/explain", "reconcile/approval", "reconcile/drift"}
+	pure    = []string{"plan", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/drift"}
 	effects = []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "syscall", "os/exec"}
 )
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/plan"
 )
 
@@ -45,6 +46,9 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 	w, err := g.workFile(ctx, name)
 	if err != nil {
 		return err
+	}
+	if _, listed := w.Topology.Cluster(o.primary); o.primary != "" && !listed {
+		return desired.UnknownCluster(w.Topology, o.primary, "")
 	}
 	e, err := g.options().OpenForWorkTree(w.Top)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 )
@@ -269,6 +270,9 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 		return desired.Revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.Commit)
 	}
 	t := rev.Desired.Topologies[0]
+	if _, listed := t.Cluster(cluster); !listed {
+		return desired.Revision{}, t, desired.UnknownCluster(t, cluster, "")
+	}
 	if primary, _ := t.Primary(); primary.ID != cluster {
 		return desired.Revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.Commit, name, primary.ID, cluster)
 	}
@@ -297,7 +301,7 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 	}
 	for _, code := range o.accept {
 		if !plan.Acceptable(plan.Code(code)) {
-			return c, fmt.Errorf("%s cannot be accepted (hint: 'reconcile explain %s')", code, code)
+			return c, notAcceptable(code)
 		}
 		c.Accept = append(c.Accept, plan.Code(code))
 	}
@@ -312,6 +316,20 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 		c.Plans = []string{digest}
 	}
 	return c, nil
+}
+
+// notAcceptable says why a code cannot be accepted.
+func notAcceptable(code string) error {
+	if e, known := explain.Lookup(code); known && e.Code == code {
+		return fmt.Errorf("%s cannot be accepted (hint: 'reconcile explain %s')", code, code)
+	}
+	var acceptable []string
+	for _, c := range explain.Codes() {
+		if plan.Acceptable(plan.Code(c)) {
+			acceptable = append(acceptable, c)
+		}
+	}
+	return unknownName("code", code, acceptable, "'reconcile explain' lists them all")
 }
 
 // tagMessage returns the message of the tag. It parses the message again and fails if it

@@ -44,7 +44,7 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
-	err := root.ExecuteContext(ctx)
+	err := withSuggestion(root, root.ExecuteContext(ctx))
 	g.endTracing(ctx)
 	if errors.Is(err, errReaderGone) { // the reader closed the pipe and does not want the rest
 		err = nil
@@ -72,7 +72,10 @@ out, but only for a change that carries a signed approval.`,
   reconcile apply                     # carry out what is approved`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// withSuggestion and unknownFlag propose names in the one form of all errors.
+		DisableSuggestions: true,
 	}
+	root.SetFlagErrorFunc(unknownFlag)
 	g.flags(root)
 	root.AddCommand(
 		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g),
@@ -102,4 +105,5 @@ func addBuiltInExamples(root *cobra.Command, out io.Writer) {
 			cmd.Example = example
 		}
 	}
+	askForKnownNames(root)
 }

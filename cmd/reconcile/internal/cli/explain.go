@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -25,7 +24,7 @@ func newExplain(g *globals) *cobra.Command {
 			}
 			e, ok := explain.Lookup(strings.ToUpper(args[0]))
 			if !ok {
-				return fmt.Errorf("there is no code %q (hint: 'reconcile explain' lists them all)", args[0])
+				return unknownName("code", args[0], explain.Codes(), "'reconcile explain' lists them all")
 			}
 			return g.emit(func(w io.Writer, form string) error { return render.Explain(w, form, e, g.tableOptions()) })
 		},

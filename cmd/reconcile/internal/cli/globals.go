@@ -17,6 +17,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan/suggest"
 )
 
 const (
@@ -95,7 +96,7 @@ func (g *globals) check(cmd *cobra.Command) error {
 		{"--color", g.color, "auto always never"},
 	} {
 		if !strings.Contains(" "+c.allowed+" ", " "+c.value+" ") || c.value == "" {
-			bad = append(bad, fmt.Sprintf("%s is %q, want one of: %s", c.name, c.value, c.allowed))
+			bad = append(bad, suggest.WithHint(fmt.Sprintf("%s is %q", c.name, c.value), suggest.Hint(c.value, strings.Fields(c.allowed), "")))
 		}
 	}
 	if g.timeout <= 0 {

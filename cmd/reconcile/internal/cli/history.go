@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/ledger"
 )
 
@@ -39,11 +42,37 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 	}
 	snapshot, damaged := e.Recall(ctx, l)
 	rows := historyRows(snapshot.History(topology))
+	if len(rows) == 0 && topology != "" && damaged == nil {
+		if err := g.withoutRecords(ctx, topology, snapshot.History("")); err != nil {
+			return err
+		}
+	}
 	err = g.emit(func(w io.Writer, form string) error { return render.History(w, form, rows, g.tableOptions()) })
 	if damaged != nil {
 		damaged = fmt.Errorf("read the ledger: %w", damaged)
 	}
 	return errors.Join(damaged, err)
+}
+
+// withoutRecords fails for a topology that neither the ledger nor a repository on this
+// machine knows.
+func (g *globals) withoutRecords(ctx context.Context, topology string, all []ledger.Record) error {
+	known := map[string]bool{}
+	for _, t := range g.knownTopologies(ctx) {
+		known[t.Name] = true
+	}
+	if known[topology] {
+		return nil
+	}
+	for _, r := range all {
+		if r.Topology != "" {
+			known[r.Topology] = true
+		}
+	}
+	return errors.New(suggest.WithHint(
+		fmt.Sprintf("the ledger holds no record of a topology %q", topology),
+		suggest.Hint(topology, slices.Sorted(maps.Keys(known)), ""),
+	))
 }
 
 func historyRows(records []ledger.Record) []render.HistoryRow {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan/suggest"
 )
 
 // The output forms of a plan, of other results, and of the history.
@@ -96,7 +97,7 @@ func (g *globals) checkForms(cmd *cobra.Command) []string {
 
 func hasForm(cmd *cobra.Command, form string) error {
 	if forms := formsOf(cmd); !slices.Contains(forms, form) {
-		return fmt.Errorf("%s has no form %q: use %s", cmd.Name(), form, listed(forms, "or"))
+		return errors.New(suggest.WithHint(fmt.Sprintf("%s has no form %q", cmd.Name(), form), suggest.Hint(form, forms, "")))
 	}
 	return nil
 }

@@ -59,6 +59,9 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
+	if _, listed := w.Topology.Cluster(cluster); !listed {
+		return desired.UnknownCluster(w.Topology, cluster, "")
+	}
 	propose, what := plan.ProposeSwitchover, "Switch "+name+" over to "+cluster
 	if o.failover {
 		propose, what = plan.ProposeFailover, "Fail "+name+" over to "+cluster

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,7 +31,7 @@ and YAML:
 		RunE: func(_ *cobra.Command, args []string) error {
 			data, ok := schema.JSON(args[0])
 			if !ok {
-				return fmt.Errorf("there is no schema %q (hint: %s)", args[0], strings.Join(schema.Kinds(), ", "))
+				return unknownName("schema", args[0], schema.Kinds(), "")
 			}
 			return g.print(data)
 		},

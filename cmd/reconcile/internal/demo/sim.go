@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/schema"
 )
@@ -84,7 +85,7 @@ var simStates = map[string]func(...[]milvussim.ClusterSpec) []milvussim.ClusterS
 func (s Sim) check() error {
 	var bad []error
 	if simStates[s.State] == nil {
-		bad = append(bad, fmt.Errorf("--state is %q, want converged or unconfigured", s.State))
+		bad = append(bad, errors.New(suggest.WithHint(fmt.Sprintf("--state is %q", s.State), suggest.Hint(s.State, []string{"converged", "unconfigured"}, ""))))
 	}
 	if _, err := milvussim.ParseProfile(s.Profile); err != nil {
 		bad = append(bad, fmt.Errorf("--profile: %w", err))

@@ -5,12 +5,14 @@ package desired
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/schema"
@@ -170,12 +172,37 @@ func (r *Revision) Choose(names []string) error {
 	for _, n := range names {
 		known := slices.ContainsFunc(kept, func(t plan.Topology) bool { return t.Name == n })
 		if !known && !slices.ContainsFunc(r.Desired.Removed, func(t plan.RemovedTopology) bool { return t.Name == n }) {
-			return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", n, r.Commit)
+			return r.UnknownTopology(n)
 		}
 	}
 	r.Desired.Topologies = kept
 	r.Desired.Removed = slices.DeleteFunc(slices.Clone(r.Desired.Removed), func(t plan.RemovedTopology) bool { return !slices.Contains(names, t.Name) })
 	return nil
+}
+
+// UnknownTopology returns the error for a name that no valid document has. It proposes the
+// names that may have been meant. If files are not valid, the name may stand in one of them.
+func (r Revision) UnknownTopology(name string) error {
+	return unknownTopology(name, fmt.Sprintf("at commit %.12s", r.Commit), r.Desired.Topologies, len(r.Problems) > 0)
+}
+
+func unknownTopology(name, place string, known []plan.Topology, invalid bool) error {
+	names := make([]string, len(known))
+	for i, t := range known {
+		names[i] = t.Name
+	}
+	slices.Sort(names)
+	hint := suggest.Hint(name, names, "")
+	if invalid || hint == "" {
+		hint = strings.TrimPrefix(hint+"; 'reconcile validate' lists the files that are not valid", "; ")
+	}
+	return errors.New(suggest.WithHint(fmt.Sprintf("there is no valid topology %q %s", name, place), hint))
+}
+
+// UnknownCluster returns the error for a cluster that a topology does not list. otherwise
+// is the hint if no name is near.
+func UnknownCluster(t plan.Topology, cluster, otherwise string) error {
+	return errors.New(suggest.WithHint(fmt.Sprintf("topology %s has no cluster %q", t.Name, cluster), suggest.Hint(cluster, t.IDs(), otherwise)))
 }
 
 // KeepChanged keeps the topologies whose document differs from that at base.
@@ -253,16 +280,16 @@ func (r Revision) RequireCluster(topology, cluster string) error {
 		if _, ok := t.Cluster(cluster); ok {
 			return nil
 		}
-		return fmt.Errorf("topology %s has no cluster %q (hint: list it as stale first)", topology, cluster)
+		return UnknownCluster(t, cluster, "list it as stale first")
 	}
-	return fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.Commit)
+	return r.UnknownTopology(topology)
 }
 
 // StaleCluster returns a topology and its stale cluster; from chooses one of several.
 func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, error) {
 	i := slices.IndexFunc(r.Desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
 	if i < 0 {
-		return plan.Topology{}, "", fmt.Errorf("there is no valid topology %q at commit %.12s (hint: 'reconcile validate' lists problems)", topology, r.Commit)
+		return plan.Topology{}, "", r.UnknownTopology(topology)
 	}
 	t := r.Desired.Topologies[i]
 	var stale []string
@@ -274,6 +301,8 @@ func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, er
 	switch {
 	case len(stale) == 0:
 		return t, "", fmt.Errorf("no cluster of %s is stale in the file, so there is nothing to salvage", topology)
+	case from != "" && !slices.Contains(t.IDs(), from):
+		return t, "", UnknownCluster(t, from, "--from "+strings.Join(stale, " or --from "))
 	case from != "" && !slices.Contains(stale, from):
 		return t, "", fmt.Errorf("%s is not stale in the file of %s (hint: --from %s)", from, topology, strings.Join(stale, " or --from "))
 	case from != "":

@@ -35,8 +35,11 @@ func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (Work
 	if i < 0 && len(problems) > 0 {
 		return WorkFile{}, fmt.Errorf("there is no valid topology %q below %s:\n%w", name, filepath.Join(top, path), problems)
 	}
-	if i < 0 {
+	if i < 0 && len(topologies) == 0 {
 		return WorkFile{}, fmt.Errorf("there is no topology %q below %s (hint: --path names the folder of the topology files)", name, filepath.Join(top, path))
+	}
+	if i < 0 {
+		return WorkFile{}, unknownTopology(name, "below "+filepath.Join(top, path), topologies, false)
 	}
 	w := WorkFile{Top: top, Topology: topologies[i], File: topologies[i].At.File}
 	repo, err := gitsource.Open(ctx, gitsource.Config{URL: top, Path: path})
