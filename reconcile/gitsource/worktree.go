@@ -43,6 +43,20 @@ func Init(dir string) (*Worktree, error) {
 	return &Worktree{dir: dir, repo: repo}, nil
 }
 
+// TakePushes lets git push to the branch that is checked out. Git then changes the files
+// too, and refuses the push if somebody has changed them.
+func (w *Worktree) TakePushes() error {
+	config, err := w.repo.Config()
+	if err == nil {
+		config.Raw.SetOption("receive", "", "denyCurrentBranch", "updateInstead")
+		err = w.repo.SetConfig(config)
+	}
+	if err != nil {
+		return fmt.Errorf("let %s take a push: %w", w.dir, err)
+	}
+	return nil
+}
+
 // Commit writes files (nil content removes one) and commits them on main. A
 // nil signer leaves the commit unsigned. Paths have slashes and stay inside.
 func (w *Worktree) Commit(files map[string][]byte, message string, author, committer approval.Person, when time.Time, signer ssh.Signer) (string, error) {

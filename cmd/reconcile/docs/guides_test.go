@@ -9,20 +9,11 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
-// stage is where the guides begin: simulated clusters with a repository, and
-// Bob's clone of it, in which the lines are typed. The functions are what the
+// stage goes on where docs/rehearse.md begins: simulated clusters with a repository,
+// and Bob's clone of it, in which the lines are typed. The functions are what the
 // text between the lines tells people to do.
 const stage = `
-reconcile sim --dir topologies --git play --control $CONTROL $STATE >sim.log &
-ready
-export RECONCILE_CONFIG=$PLAY/reconcile.yaml
-git -C $PLAY/repo config receive.denyCurrentBranch updateInstead
-git clone -q $PLAY/repo clone
-cd clone
-as() {
-	git config user.name $1; git config user.email $1@example.com
-	git config gpg.format ssh; git config user.signingKey $PLAY/$1
-}
+as() { export GIT_CONFIG_GLOBAL=$PLAY/$1.gitconfig; }
 cluster() { curl -sf -o /dev/null -X POST -d "$2" http://$CONTROL/clusters/$1; }
 lost() { cluster cluster-a/stop; }
 back() { cluster cluster-a/start; }
@@ -34,11 +25,10 @@ failover() {
 	lost
 	reconcile propose orders/cluster-b --failover --commit >/dev/null 2>&1
 	git push -q
-	as alice; reconcile approve orders/cluster-b --reason INC-1 --push >/dev/null
+	for who in alice carol; do as $who; reconcile approve orders/cluster-b --reason INC-1 --push >/dev/null; done
 	reconcile apply >/dev/null 2>&1
 	as bob; back
 }
-as bob
 `
 
 // guide runs the lines of a how-to on that stage, with clusters in those roles.
@@ -58,8 +48,28 @@ func guide(t *testing.T, w walk, roles ...string) {
 	}
 	testkit.Write(t, p.dir+"/topologies/orders.yaml", b.String())
 	p.other = append(p.other, "/etc/reconcile/", p.dir+"/", "root:…", "root:Milvus")
-	w.prelude = stage + w.prelude
+	w.prelude = rehearsal(t, p) + stage + w.prelude
 	w.run(t, p)
+}
+
+// rehearsal types what docs/rehearse.md shows before any guide.
+func rehearsal(t *testing.T, p place) string {
+	t.Helper()
+	lines := walk{page: "docs/rehearse.md", sections: []string{"Begin", "Be three people"}}.lines(t)
+	typed := strings.NewReplacer(p.rehearsed()...).Replace(strings.Join(lines, "\n"))
+	return strings.Replace(typed, "&\n", "&\nready\n", 1)
+}
+
+// rehearsed says where the lines of docs/rehearse.md go in a place.
+func (p place) rehearsed() []string {
+	return []string{"127.0.0.1:9650", p.control, "/tmp/try", p.dir + "/play", "reconcile sim ", "reconcile sim --control " + p.control + " "}
+}
+
+func TestGuideRehearse(t *testing.T) {
+	t.Parallel()
+	p := newcomer(t)
+	p.other = p.rehearsed()
+	walk{page: "docs/rehearse.md"}.run(t, p)
 }
 
 func TestGuideFirstSwitchover(t *testing.T) {
@@ -78,7 +88,7 @@ func TestGuideFailoverAt3am(t *testing.T) {
 	const approve = `reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211" --expires 1h --push`
 	guide(t, walk{
 		page:    "docs/failover-at-3am.md",
-		prelude: "sed -i 's/distinctAuthor: true/&\\n  quorum: {failover: 2}/' $PLAY/reconcile.yaml; as carol; lost",
+		prelude: "lost",
 		endings: []ending{
 			{line: "reconcile status orders", says: "unreachable"},
 			{line: "reconcile plan orders"},
@@ -87,9 +97,9 @@ func TestGuideFailoverAt3am(t *testing.T) {
 			{line: "reconcile plan orders", says: "NOT APPROVED"},
 			{line: approve, before: "as alice", says: "failover/orders/2/alice@example.com"},
 			{line: "reconcile apply orders", code: 3, says: "QUORUM_NOT_MET"},
-			{line: "reconcile apply orders", before: "as bob; " + approve, says: "done and verified"},
+			{line: "reconcile apply orders", before: "as carol; " + approve, says: "done and verified"},
 			{line: "reconcile status orders --verify", says: "1 in sync"},
-			{line: "reconcile history orders", says: "bob@example.com"},
+			{line: "reconcile history orders", says: "carol@example.com"},
 		},
 	}, "primary", "standby")
 }

@@ -16,8 +16,12 @@ func newSim(g *globals) *cobra.Command {
 only), speaking Milvus' own gRPC, and prints one JSON line once all of them
 serve. Every cluster has the user root with the password Milvus. sim runs until it is
 interrupted. Its control API breaks, heals and inspects the clusters:
-docs/conformance.md lists the calls.`,
-		Example: `  reconcile sim --dir topologies --git /tmp/try
+docs/conformance.md lists the calls.
+
+--git DIR also makes DIR/repo, which takes a push from a clone, a configuration that
+fits it, and the keys of Alice, Bob and Carol, each of whom may approve what another
+wrote. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you write and approve as Alice.`,
+		Example: `  reconcile sim --dir topologies --git /tmp/try --quorum 2
   curl -s http://127.0.0.1:9650/world
   curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop
   curl -s -X POST http://127.0.0.1:9650/clusters/cluster-b/callbacks -d '{"held":true}'`,
@@ -29,6 +33,7 @@ docs/conformance.md lists the calls.`,
 	f.StringVar(&s.State, "state", "converged", "converged: as the files say; unconfigured: nothing stored yet")
 	f.StringVar(&s.Profile, "profile", milvussim.DefaultProfile, "Milvus version to behave as")
 	f.StringVar(&s.Control, "control", "127.0.0.1:9650", "address of the control API, loopback only")
-	f.StringVar(&s.Git, "git", "", "also make a repository, a configuration and signing keys in this folder")
+	f.StringVar(&s.Git, "git", "", "also make a repository, a configuration and the keys of three people in this folder")
+	f.IntVar(&s.Quorum, "quorum", 1, "with --git: how many people must approve a failover, 1 or 2")
 	return cmd
 }

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -19,20 +20,22 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// The two people of a playground: one changes files, either may approve what
-// the other wrote.
+// The three people of a playground: one changes files, and the two others are a
+// quorum that may approve it.
 var (
 	alice = approval.Person{Name: "Alice Smith", Email: "alice@example.com"}
 	bob   = approval.Person{Name: "Bob Jones", Email: "bob@example.com"}
+	carol = approval.Person{Name: "Carol Brown", Email: "carol@example.com"}
 )
 
 // people are the names of the key files.
-var people = map[string]approval.Person{"alice": alice, "bob": bob}
+var people = map[string]approval.Person{"alice": alice, "bob": bob, "carol": carol}
 
 // playground is a folder in which a newcomer can go on by hand: a repository,
-// an operator's configuration that fits it, and two signing keys.
+// an operator's configuration that fits it, and the signing keys of three people.
 type playground struct {
 	dir     string
+	quorum  int // how many people must approve a failover
 	tree    *gitsource.Worktree
 	signers map[string]ssh.Signer // by e-mail
 }
@@ -40,27 +43,28 @@ type playground struct {
 func (p playground) repo() string   { return filepath.Join(p.dir, "repo") }
 func (p playground) config() string { return filepath.Join(p.dir, "reconcile.yaml") }
 
-// makePlayground makes dir/repo with the files committed on main,
-// dir/reconcile.yaml, dir/allowed_signers and the keys dir/alice and dir/bob.
+// makePlayground makes dir/repo with the files committed on main, which takes a push
+// from a clone, dir/reconcile.yaml and dir/allowed_signers. For each person NAME it
+// makes the key dir/NAME, and dir/NAME.gitconfig, with which git signs as NAME.
 // It returns the repository's folder.
-func makePlayground(from, dir string, topologies []plan.Topology) (string, error) {
+func makePlayground(from, dir string, quorum int, topologies []plan.Topology) (string, error) {
 	files, err := filesBelow(from)
 	if err != nil {
 		return "", err
 	}
-	p, err := newPlayground(dir, files, topologies)
+	p, err := newPlayground(dir, quorum, files, topologies)
 	if err != nil {
 		return "", err
 	}
 	return p.repo(), nil
 }
 
-func newPlayground(dir string, files map[string][]byte, topologies []plan.Topology) (playground, error) {
+func newPlayground(dir string, quorum int, files map[string][]byte, topologies []plan.Topology) (playground, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return playground{}, fmt.Errorf("make the playground: %w", err)
 	}
-	p := playground{dir: dir, signers: map[string]ssh.Signer{}}
+	p := playground{dir: dir, quorum: quorum, signers: map[string]ssh.Signer{}}
 	if _, err := os.Stat(p.repo()); err == nil {
 		return p, fmt.Errorf("%s exists already (hint: give --git an empty folder)", p.repo())
 	}
@@ -73,6 +77,9 @@ func newPlayground(dir string, files map[string][]byte, topologies []plan.Topolo
 	if p.tree, err = gitsource.Init(p.repo()); err != nil {
 		return p, err
 	}
+	if err := p.tree.TakePushes(); err != nil {
+		return p, err
+	}
 	if _, err = p.tree.Commit(files, "Start with the topologies as they are\n", bob, bob, time.Now(), nil); err != nil {
 		return p, err
 	}
@@ -82,7 +89,7 @@ func newPlayground(dir string, files map[string][]byte, topologies []plan.Topolo
 	return p, p.writeConfig(topologies)
 }
 
-// keys makes a signing key for each person and the file that allows them.
+// keys makes what each person signs with, and the file that allows them.
 func (p playground) keys() error {
 	var allowed bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(people)) {
@@ -92,15 +99,23 @@ func (p playground) keys() error {
 			return err
 		}
 		p.signers[person.Email] = signer
-		if err := os.WriteFile(filepath.Join(p.dir, name), private, 0o600); err != nil {
-			return fmt.Errorf("write a signing key: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(p.dir, name+".pub"), []byte(public+" "+person.Email+"\n"), 0o644); err != nil {
+		if err := p.writeKey(name, person, private, public); err != nil {
 			return fmt.Errorf("write a signing key: %w", err)
 		}
 		allowed.WriteString(gitsource.AllowedSignersLine(person.Email, public))
 	}
 	return os.WriteFile(filepath.Join(p.dir, "allowed_signers"), allowed.Bytes(), 0o644)
+}
+
+// writeKey writes both parts of a key, and the configuration with which git uses it.
+func (p playground) writeKey(name string, person approval.Person, private []byte, public string) error {
+	key := filepath.Join(p.dir, name)
+	git := fmt.Sprintf("[user]\n\tname = %s\n\temail = %s\n\tsigningKey = %q\n[gpg]\n\tformat = ssh\n", person.Name, person.Email, key)
+	return errors.Join(
+		os.WriteFile(key, private, 0o600),
+		os.WriteFile(key+".pub", []byte(public+" "+person.Email+"\n"), 0o644),
+		os.WriteFile(key+".gitconfig", []byte(git), 0o644),
+	)
 }
 
 var playgroundConfig = template.Must(template.New("config").Parse(`# The operator's configuration of this playground: what a pull request must not
@@ -123,6 +138,9 @@ approval:
   signature: required
   allowedSigners: {{printf "%q" .Allowed}}
   distinctAuthor: true
+{{- if gt .Quorum 1}}
+  quorum: {failover: {{.Quorum}}}
+{{- end}}
 ledger:
   path: {{printf "%q" .Ledger}}
 `))
@@ -135,7 +153,7 @@ func (p playground) writeConfig(topologies []plan.Topology) error {
 	var b bytes.Buffer
 	err := playgroundConfig.Execute(&b, map[string]any{
 		"Repo": p.repo(), "Clusters": clusters, "Token": filepath.Join(p.dir, "token"),
-		"Allowed": filepath.Join(p.dir, "allowed_signers"), "Ledger": filepath.Join(p.dir, "ledger.db"),
+		"Quorum": p.quorum, "Allowed": filepath.Join(p.dir, "allowed_signers"), "Ledger": filepath.Join(p.dir, "ledger.db"),
 	})
 	if err == nil {
 		err = os.WriteFile(p.config(), b.Bytes(), 0o644)

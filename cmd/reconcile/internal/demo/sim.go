@@ -22,6 +22,7 @@ type Sim struct {
 	Profile string // Milvus version to behave as (milvussim.ParseProfile)
 	Control string // host:port of the control API, loopback only
 	Git     string // folder for a repository, a configuration and signing keys; "": none
+	Quorum  int    // how many people must approve a failover, in that configuration
 }
 
 // simReady is the line that sim prints once everything serves.
@@ -58,7 +59,7 @@ func (s Sim) Run(ctx context.Context, out io.Writer) error {
 	}
 	ready := simReady{Ready: true}
 	if s.Git != "" {
-		if ready.Git, err = makePlayground(s.Dir, s.Git, topologies); err != nil {
+		if ready.Git, err = makePlayground(s.Dir, s.Git, s.Quorum, topologies); err != nil {
 			return err
 		}
 	}
@@ -92,6 +93,9 @@ func (s Sim) check() error {
 	}
 	if err := loopback(s.Control); err != nil {
 		bad = append(bad, fmt.Errorf("--control: %w", err))
+	}
+	if s.Quorum < 1 || s.Quorum >= len(people) {
+		bad = append(bad, fmt.Errorf("--quorum is %d, want 1 or 2: there are three people, and the author of a change does not count", s.Quorum))
 	}
 	return errors.Join(bad...)
 }
