@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Feature is something that a version of Milvus does or mends.
@@ -83,9 +84,9 @@ type Version struct {
 }
 
 var (
-	releaseTag = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)$`)
-	betaTag    = regexp.MustCompile(`^v?3\.0(\.0)?-(alpha|beta|rc)`)
-	builtTag   = regexp.MustCompile(`^(?:hotfix-)?v?(\d+)\.(\d+)\.(\d+)(-.*)?$`)
+	releaseTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)$`) })
+	betaTag    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v?3\.0(\.0)?-(alpha|beta|rc)`) })
+	builtTag   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:hotfix-)?v?(\d+)\.(\d+)\.(\d+)(-.*)?$`) })
 )
 
 // ParseVersion reads a build tag of any form: v2.6.22, 3.0.2, v3.0.2-dev,
@@ -93,14 +94,14 @@ var (
 // line and a day, or a branch, cannot be ordered.
 func ParseVersion(label string) Version {
 	v := Version{Label: label}
-	if betaTag.MatchString(label) {
+	if betaTag().MatchString(label) {
 		v.ordered, v.exact, v.major, v.patch = true, true, 3, beta
 		return v
 	}
-	m := releaseTag.FindStringSubmatch(label)
+	m := releaseTag().FindStringSubmatch(label)
 	v.exact = m != nil
 	if m == nil {
-		m = builtTag.FindStringSubmatch(label)
+		m = builtTag().FindStringSubmatch(label)
 	}
 	if m == nil {
 		return Version{Label: label}

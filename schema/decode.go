@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-var plainInteger = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+var plainInteger = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`) })
 
 // decode turns the text into JSON values. A document that cannot have the
 // value it seems to have has its problem already; it is decoded all the same,
@@ -71,7 +72,7 @@ func (d *document) checkSpelling(n *yaml.Node, v any, path string) {
 			d.fail(path, fmt.Sprintf("%s would be read as %t", quoted(n.Value), v), fmt.Sprintf("write true or false, or %q in quotes", n.Value))
 		}
 	case json.Number:
-		if !plainInteger.MatchString(n.Value) {
+		if !plainInteger().MatchString(n.Value) {
 			d.fail(path, fmt.Sprintf("%s would be read as the number %s", quoted(n.Value), v), "write whole numbers in plain decimal digits, or put text in quotes")
 		}
 	}

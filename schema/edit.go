@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -294,13 +295,13 @@ func (e *editor) overwrite(old *yaml.Node, text string) {
 }
 
 // ticket is evidence that reads the same with and without quotes.
-var ticket = regexp.MustCompile(`^[A-Z][A-Z0-9]*-[0-9]+$`)
+var ticket = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z][A-Z0-9]*-[0-9]+$`) })
 
 // flowProvisioned writes the attestation in braces on one line.
 func flowProvisioned(p plan.Provisioned) (string, error) {
 	text := "{from: " + string(p.From) + ", at: " + p.At.UTC().Format(time.RFC3339)
 	switch {
-	case ticket.MatchString(p.Evidence):
+	case ticket().MatchString(p.Evidence):
 		text += ", evidence: " + p.Evidence
 	case p.Evidence != "":
 		quoted, err := doubleQuoted(p.Evidence)

@@ -142,7 +142,7 @@ func checkTopology(t *testing.T, x plan.Topology) {
 		if len(c.PChannels) == 0 || len(c.PChannels) != len(x.Clusters[0].PChannels) {
 			t.Errorf("%s has %d channels", c.ID, len(c.PChannels))
 		}
-		if !clusterID.MatchString(c.ID) || c.URI == "" || c.ClientAddress == "" || c.Role == plan.RoleUnknown || c.At.Line < 1 {
+		if !clusterID().MatchString(c.ID) || c.URI == "" || c.ClientAddress == "" || c.Role == plan.RoleUnknown || c.At.Line < 1 {
 			t.Errorf("incomplete: %+v", c)
 		}
 		for _, other := range x.Clusters {

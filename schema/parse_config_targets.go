@@ -200,7 +200,7 @@ func redirectHAProxy(f field) *RedirectHAProxy {
 	}
 	ids, servers := f.get("servers").entries()
 	for i, id := range ids {
-		if !clusterID.MatchString(id) {
+		if !clusterID().MatchString(id) {
 			servers[i].fail(quoted(id)+" is not a cluster id", "use the cluster's id as key")
 		}
 		out.Servers[id] = servers[i].text()

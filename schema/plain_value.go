@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -11,11 +12,13 @@ import (
 // Words that every version of YAML reads alike, whatever stands around them: all
 // that most documents hold. Anything else is left to decode's other way.
 var (
-	alikeText     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9 ._/:@-]*$`)
-	alikeDuration = regexp.MustCompile(`^([0-9]+(ms|s|m|h))+$`)
-	alikeTime     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`)
-	alikeAddress  = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(:[0-9]+)?$`)
-	alikeInteger  = regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`)
+	alikeText     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9 ._/:@-]*$`) })
+	alikeDuration = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(ms|s|m|h))+$`) })
+	alikeTime     = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`)
+	})
+	alikeAddress = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(:[0-9]+)?$`) })
+	alikeInteger = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(0|[1-9][0-9]{0,17})$`) })
 )
 
 // plainValue reads the decoded value off the nodes, if it can be no other: it saves
@@ -70,14 +73,14 @@ func plainScalar(n *yaml.Node) (value any, ok bool) {
 	case n.Tag == "!!bool":
 		return text == "true", text == "true" || text == "false"
 	case n.Tag == "!!int":
-		return json.Number(text), alikeInteger.MatchString(text)
+		return json.Number(text), alikeInteger().MatchString(text)
 	case n.Tag == "!!timestamp":
-		return text, alikeTime.MatchString(text)
+		return text, alikeTime().MatchString(text)
 	default:
 		return text, n.Tag == "!!str" && !isOldBoolean(n) && alikeString(text)
 	}
 }
 
 func alikeString(text string) bool {
-	return alikeText.MatchString(text) || alikeDuration.MatchString(text) || alikeAddress.MatchString(text)
+	return alikeText().MatchString(text) || alikeDuration().MatchString(text) || alikeAddress().MatchString(text)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -114,14 +115,14 @@ func (d *document) parseNodes() {
 	d.endStage()
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`) })
 
 // syntaxError places a parser's message, whose line counts from the start of
 // the chunk.
 func (d *document) syntaxError(err error) {
 	d.broken = true
 	at, text := position{d.chunk.line, 1}, err.Error()
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
+	if m := yamlLine().FindStringSubmatch(text); m != nil {
 		text = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			last := d.chunk.line + max(0, bytes.Count(bytes.TrimRight(d.chunk.data, "\n"), []byte("\n")))

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/plan"
 )
@@ -73,7 +74,7 @@ func yesNo(yes bool) string {
 
 // sections are the citations of the contract that the table of codes holds. In the
 // contract itself each is a link to the section.
-var sections = regexp.MustCompile(`contract\.md §([0-9]+)`)
+var sections = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`contract\.md §([0-9]+)`) })
 
 // ContractTable is the table of contract.md §7.
 func ContractTable() string {
@@ -84,7 +85,7 @@ func ContractTable() string {
 		if s.Severity == plan.SeverityBlocking {
 			acceptable = yesNo(s.Acceptable)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, sections.ReplaceAllString(s.When, "[§$1](#sec-$1)"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, sections().ReplaceAllString(s.When, "[§$1](#sec-$1)"))
 	}
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -69,7 +70,7 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 }
 
 // approvedTopology finds the topologies of approvals, well formed or not.
-var approvedTopology = regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`)
+var approvedTopology = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`) })
 
 // isPermanent reports whether an error is a fault of the object itself. Other errors may
 // be gone at the next read.
@@ -95,7 +96,7 @@ func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 	c := &info.carrier
 	c.Ref, c.Message, c.PayloadHash, c.Problem = o.headerValue("tag"), o.body, o.payloadHash(), o.problem
 	c.UnknownHeaders = o.unknownHeaders("object", "type", "tag", "tagger")
-	for _, m := range approvedTopology.FindAllStringSubmatch(o.body, -1) {
+	for _, m := range approvedTopology().FindAllStringSubmatch(o.body, -1) {
 		info.topologies = append(info.topologies, m[1])
 	}
 	if _, c.Date, err = parseIdent(o.headerValue("tagger")); err != nil {

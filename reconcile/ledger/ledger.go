@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -122,12 +123,12 @@ func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) er
 
 // topologyName matches the names that a lock may have: DNS-1123 labels
 // (contract.md §2), hence no paths.
-var topologyName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+var topologyName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`) })
 
 // Lock takes the right to act on one topology. It waits for wait at most, and then
 // returns a HeldError that names the holder. The caller releases the lock.
 func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) (*Lock, error) {
-	if !topologyName.MatchString(topology) {
+	if !topologyName().MatchString(topology) {
 		return nil, fmt.Errorf("%q is not a topology name", topology)
 	}
 	if err := l.ensureExists(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/plan"
 )
@@ -24,7 +25,7 @@ type Beginning struct {
 // are pure functions: they run again if another writer was faster.
 type rule func(*state) (*entry, error)
 
-var payloadHash = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
+var payloadHash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`) })
 
 // beginRule returns the intent record; nil if the same intent is open.
 func beginRule(b Beginning) rule {
@@ -69,7 +70,7 @@ func checkBeginning(s *state, b Beginning) error {
 		return fmt.Errorf("%w: a %s needs an approval to spend", ErrTransition, in.Transition)
 	}
 	for _, p := range b.Payloads {
-		if !payloadHash.MatchString(p) {
+		if !payloadHash().MatchString(p) {
 			return fmt.Errorf("%w: a payload hash is a sha256 in hex", ErrTransition)
 		}
 	}
@@ -188,7 +189,7 @@ func homeRule(h plan.Home) rule {
 // lapseRule records those payloads that have not lapsed before.
 func lapseRule(p Lapse) rule {
 	return func(s *state) (*entry, error) {
-		if p.Topology == "" || len(p.Payloads) == 0 || slices.ContainsFunc(p.Payloads, func(h string) bool { return !payloadHash.MatchString(h) }) {
+		if p.Topology == "" || len(p.Payloads) == 0 || slices.ContainsFunc(p.Payloads, func(h string) bool { return !payloadHash().MatchString(h) }) {
 			return nil, fmt.Errorf("%w: a lapse names a topology and the hashes of signed payloads", ErrTransition)
 		}
 		fresh := slices.DeleteFunc(slices.Clone(p.Payloads), func(h string) bool { return s.lapsed(p.Topology, h) })

@@ -97,7 +97,7 @@ func (l *link) showsAll(ctx context.Context, grants []grant) bool {
 		switch {
 		case !g.everywhere():
 			return false
-		case g.object == collectionObject, g.privilege == everything, strings.HasPrefix(g.privilege, "Collection") && builtinGroup.MatchString(g.privilege):
+		case g.object == collectionObject, g.privilege == everything, strings.HasPrefix(g.privilege, "Collection") && builtinGroup().MatchString(g.privilege):
 			return true
 		}
 		return ofTheServersOwn(g.privilege) && l.isGroup(ctx, g.privilege)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc/codes"
@@ -227,7 +228,7 @@ func (f *Fleet) noteRaised(pass ticket, channel string) {
 	f.raised[pass.cluster] = raised{pass, channel}
 }
 
-var numbered = regexp.MustCompile(`^(.*\D)?(\d{1,6})$`)
+var numbered = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.*\D)?(\d{1,6})$`) })
 
 // nextChannel returns the name that Milvus gives the channel after the last one: prefix
 // and number. Empty: the last one has no number.
@@ -235,7 +236,7 @@ func nextChannel(channels []string) string {
 	if len(channels) == 0 {
 		return ""
 	}
-	m := numbered.FindStringSubmatch(channels[len(channels)-1])
+	m := numbered().FindStringSubmatch(channels[len(channels)-1])
 	if m == nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -214,13 +215,15 @@ func (g grant) reaches(scope plan.PrivilegeScope) bool {
 	}
 }
 
-var builtinGroup = regexp.MustCompile(`^(Cluster|Database|Collection)(ReadOnly|ReadWrite|Admin)$`)
+var builtinGroup = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(Cluster|Database|Collection)(ReadOnly|ReadWrite|Admin)$`)
+})
 
 // ofTheServersOwn says whether a grant is neither a privilege nor a group that every
 // server has. Then it is a custom privilege group.
 func ofTheServersOwn(grant string) bool {
 	_, privilege := commonpb.ObjectPrivilege_value["Privilege"+grant]
-	return !privilege && grant != everything && !builtinGroup.MatchString(grant)
+	return !privilege && grant != everything && !builtinGroup().MatchString(grant)
 }
 
 func (l *link) rolesOf(ctx context.Context, user string) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -29,7 +30,9 @@ const throwawayMark = "made by reconcile to see whether this cluster takes write
 // far shorter.
 const throwawayLife = 10 * time.Minute
 
-var throwawayForm = regexp.MustCompile(`^` + throwawayPrefix + `([0-9a-f]{8,16})_[0-9a-f]{16}$`)
+var throwawayForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^` + throwawayPrefix + `([0-9a-f]{8,16})_[0-9a-f]{16}$`)
+})
 
 // throwawayName returns a new name, which tells until when the collection may be in use.
 func throwawayName(now time.Time) string {
@@ -38,12 +41,12 @@ func throwawayName(now time.Time) string {
 	return throwawayPrefix + strconv.FormatInt(now.Add(throwawayLife).Unix(), 16) + "_" + hex.EncodeToString(random[:])
 }
 
-func isThrowaway(name string) bool { return throwawayForm.MatchString(name) }
+func isThrowaway(name string) bool { return throwawayForm().MatchString(name) }
 
 // isLeftover says whether a name is that of a throwaway collection that no process can
 // still use.
 func isLeftover(name string, now time.Time) bool {
-	m := throwawayForm.FindStringSubmatch(name)
+	m := throwawayForm().FindStringSubmatch(name)
 	if m == nil {
 		return false
 	}

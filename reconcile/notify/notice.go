@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -116,7 +117,7 @@ func itemOf(e Event) item {
 	if e.Command != "" {
 		out.commands = append(out.commands, e.Command)
 	}
-	for _, m := range quotedCommand.FindAllStringSubmatch(e.Remedy, -1) {
+	for _, m := range quotedCommand().FindAllStringSubmatch(e.Remedy, -1) {
 		if !slices.Contains(out.commands, m[1]) && len(out.commands) < mostCommands {
 			out.commands = append(out.commands, m[1])
 		}
@@ -128,7 +129,7 @@ func itemOf(e Event) item {
 }
 
 // quotedCommand finds the commands that a remedy quotes.
-var quotedCommand = regexp.MustCompile("['`](reconcile [^'`\n]+)['`]")
+var quotedCommand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("['`](reconcile [^'`\n]+)['`]") })
 
 func toneOf(e Event) tone {
 	switch e.Kind {

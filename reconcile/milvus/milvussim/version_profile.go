@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // configurationRead says how a version answers GetReplicateConfiguration.
@@ -73,9 +74,9 @@ const (
 )
 
 var (
-	releasePattern = regexp.MustCompile(`^2\.([0-9]+)\.([0-9]+)$`)
-	built26        = regexp.MustCompile(`^2\.6-[0-9]{8}-[0-9a-f]+$`)
-	builtMaster    = regexp.MustCompile(`^master-[0-9]{8}-[0-9a-f]+$`)
+	releasePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^2\.([0-9]+)\.([0-9]+)$`) })
+	built26        = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^2\.6-[0-9]{8}-[0-9a-f]+$`) })
+	builtMaster    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^master-[0-9]{8}-[0-9a-f]+$`) })
 )
 
 // ParseProfile returns the profile of a version: "2.6.19", "v2.6.19",
@@ -135,8 +136,8 @@ func unreleased(name string) (Profile, bool) {
 	case name == Unlabelled:
 		p = release26(lastKnownPatch)
 		p.Version = name
-	case built26.MatchString(name):
-	case builtMaster.MatchString(name):
+	case built26().MatchString(name):
+	case builtMaster().MatchString(name):
 		p.ownDeadline = false
 	default:
 		return Profile{}, false
@@ -145,7 +146,7 @@ func unreleased(name string) (Profile, bool) {
 }
 
 func numberedRelease(name string) (Profile, bool) {
-	m := releasePattern.FindStringSubmatch(name)
+	m := releasePattern().FindStringSubmatch(name)
 	if m == nil {
 		return Profile{}, false
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
@@ -170,13 +171,13 @@ func (im *imported) notes(now time.Time) []string {
 }
 
 var (
-	plainWord    = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	plainWord    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) })
 	yamlKeywords = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )
 
 // word returns s without quotes if every YAML reader takes it for a string, else with.
 func plainOrQuoted(s string) string {
-	if plainWord.MatchString(s) && !slices.Contains(yamlKeywords, s) {
+	if plainWord().MatchString(s) && !slices.Contains(yamlKeywords, s) {
 		return s
 	}
 	return quote(s)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
@@ -65,7 +66,7 @@ type imported struct {
 	observed    plan.Observed
 }
 
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // parse reads the request. Its error holds everything that is wrong with it.
 func (r Request) parse() (*imported, error) {
@@ -107,7 +108,7 @@ func (r Request) tokens() (map[string]string, []error) {
 		if !one {
 			id, name = "", spec
 		}
-		if !variable.MatchString(name) {
+		if !variable().MatchString(name) {
 			bad = append(bad, fmt.Errorf("--token-env wants the name of an environment variable, never a token (hint: export TOKEN=…, then --token-env TOKEN)"))
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -81,12 +82,14 @@ func escapeMarkdown(s string) string {
 const split = "<!-- -->"
 
 // quotedCommand matches a command as findings quote it.
-var quotedCommand = regexp.MustCompile(`'((?:reconcile |Failover-|provisioned: )[^'` + "`" + `]*)'`)
+var quotedCommand = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`'((?:reconcile |Failover-|provisioned: )[^'` + "`" + `]*)'`)
+})
 
 // escapeMarkdownProse is escapeMarkdown for sentences. Text between backticks, and quoted
 // commands, become code. It must not be used in a table, where code cannot hold a bar.
 func escapeMarkdownProse(s string) string {
-	parts := strings.Split(quotedCommand.ReplaceAllString(Safe(s), "`$1`"), "`")
+	parts := strings.Split(quotedCommand().ReplaceAllString(Safe(s), "`$1`"), "`")
 	var b strings.Builder
 	for i, part := range parts {
 		switch {
@@ -104,11 +107,11 @@ func escapeMarkdownProse(s string) string {
 	return b.String()
 }
 
-var plainCode = regexp.MustCompile(`^[A-Z0-9_]+$`)
+var plainCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9_]+$`) })
 
 // codeName sets a finding's or denial's code as code.
 func codeName(code string) string {
-	if plainCode.MatchString(code) {
+	if plainCode().MatchString(code) {
 		return "`" + code + "`"
 	}
 	return escapeMarkdown(code)

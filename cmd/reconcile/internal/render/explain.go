@@ -4,6 +4,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/plan/explain"
 )
@@ -86,7 +87,7 @@ func (p *page) explanation(e explain.Entry) {
 func guideWords(e explain.Entry) string { return e.Guide.Title + ": docs/" + e.Guide.Page }
 
 // listItem is the beginning of a line of a list.
-var listItem = regexp.MustCompile(`^(-|\d+\.) `)
+var listItem = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(-|\d+\.) `) })
 
 // markdownText wraps paragraphs and the items of lists; what else Markdown
 // has does not occur in the texts.
@@ -96,7 +97,7 @@ func (p *page) markdownText(text string) {
 			p.blank()
 			continue
 		}
-		hang := 2 + len(listItem.FindString(l))
+		hang := 2 + len(listItem().FindString(l))
 		for i, part := range wrap(Safe(l), p.prose()-hang) {
 			indent := hang
 			if i == 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -104,13 +105,15 @@ func writeYAML(w io.Writer, value any) error {
 
 // older is text that is no text for a reader of YAML 1.1, of which there are
 // many: a boolean, or a number to the base of 60.
-var older = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+var older = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+})
 
 // blockStyle gives lists and maps their indented form, and text its quotes
 // only where it needs them. Text with anything invisible keeps the quotes of
 // JSON, where it can be escaped.
 func blockStyle(n *yaml.Node) {
-	visibleText := n.Kind != yaml.ScalarNode || isSafe(n.Value) && !older.MatchString(n.Value)
+	visibleText := n.Kind != yaml.ScalarNode || isSafe(n.Value) && !older().MatchString(n.Value)
 	empty := n.Kind != yaml.ScalarNode && len(n.Content) == 0
 	if visibleText && !empty {
 		n.Style = 0

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -274,7 +275,7 @@ func wordLength(text string) int {
 				continue
 			}
 		}
-		if text[i] == ' ' && !(i > 0 && isDigit(text[i-1]) && unit.MatchString(text[i+1:])) {
+		if text[i] == ' ' && !(i > 0 && isDigit(text[i-1]) && unit().MatchString(text[i+1:])) {
 			return i
 		}
 	}
@@ -282,7 +283,7 @@ func wordLength(text string) int {
 }
 
 // unit is what durations are counted in; a number and its unit stay together.
-var unit = regexp.MustCompile(`^(s|min|h|d)\b`)
+var unit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(s|min|h|d)\b`) })
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -114,7 +115,7 @@ func (r *decodeReader) progress(w wireProgress) plan.ChannelProgress {
 // clockSkew is how far ahead another machine's clock may be.
 const clockSkew = 5 * time.Minute
 
-var clusterID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+var clusterID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
 
 // DecodeObserved reads the views of somebody else's `status -o json`. It takes
 // nothing on trust that the document itself can show to be wrong: every word is
@@ -167,7 +168,7 @@ func checkView(v plan.View, now time.Time) error {
 		known("readsConfiguration", supports, v.ReadsConfiguration), known("forcePromotes", supports, v.ForcePromotes), known("errorClass", classes, v.Class),
 		checkBelief(v),
 	}
-	if !clusterID.MatchString(v.Cluster) {
+	if !clusterID().MatchString(v.Cluster) {
 		bad = append(bad, errors.New("that is no cluster id"))
 	}
 	if v.At.IsZero() || v.At.After(now.Add(clockSkew)) {

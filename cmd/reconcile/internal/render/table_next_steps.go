@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
@@ -233,9 +234,9 @@ func number(n int) string { return strconv.Itoa(n) }
 
 // exactCommand matches a quoted command in a remedy. A command with a placeholder, a word
 // in capitals, cannot be typed as it is.
-var exactCommand = regexp.MustCompile(`'(reconcile [^']+)'`)
+var exactCommand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`'(reconcile [^']+)'`) })
 
-var placeholder = regexp.MustCompile(`\b[A-Z]{2,}\b`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b[A-Z]{2,}\b`) })
 
 // urgentSteps returns the first command of the findings if something blocks or is critical
 // although there is no transition.
@@ -259,12 +260,12 @@ func (d Document) urgentSteps(t plan.TopologyPlan) []nextStep {
 // firstCommand returns the first command of a remedy that can be typed now. It skips the
 // fence of a cluster that does not answer.
 func firstCommand(t plan.TopologyPlan, f plan.Finding) string {
-	for _, match := range exactCommand.FindAllStringSubmatch(f.Remedy, -1) {
+	for _, match := range exactCommand().FindAllStringSubmatch(f.Remedy, -1) {
 		command := match[1]
 		if strings.HasPrefix(command, "reconcile fence ") && !clusterAnswers(t, command[strings.LastIndexByte(command, '/')+1:]) {
 			continue
 		}
-		if !placeholder.MatchString(command) {
+		if !placeholder().MatchString(command) {
 			return command
 		}
 	}
