@@ -97,7 +97,7 @@ func TestResumedSwitchoverProvesAgain(t *testing.T) {
 // switchover.timeout leaves the switchover unverified, for the next run.
 func TestSwitchoverHasABound(t *testing.T) {
 	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
-	s.Topology("orders").Switchover.Timeout = 20 * time.Millisecond
+	s.Topology("orders").Switchover.Timeout = time.Second
 	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		<-ctx.Done()
 		return reconcile.StepResult{Status: plan.StepInDoubt, Sent: true, Detail: context.Cause(ctx).Error()}
