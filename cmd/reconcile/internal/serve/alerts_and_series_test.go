@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -73,8 +74,8 @@ func TestEveryAlertHasACaseAndARunbook(t *testing.T) {
 			if !strings.Contains(cases, r.Alert+" fires") || !strings.Contains(cases, r.Alert+" is silent") {
 				t.Errorf("%s has no case in which it fires and one in which it does not", r.Alert)
 			}
-			if want := "docs/runbooks.md#" + strings.ToLower(r.Alert); r.Annotations["runbook"] != want || !strings.Contains(runbooks, "\n## "+r.Alert+"\n") {
-				t.Errorf("%s points to %q; want %q with a section", r.Alert, r.Annotations["runbook"], want)
+			if want := runbookOf(r.Alert); r.Annotations["runbook_url"] != want || !strings.Contains(runbooks, "\n## "+r.Alert+"\n") {
+				t.Errorf("%s points to %q; want %q with a section", r.Alert, r.Annotations["runbook_url"], want)
 			}
 		}
 	}
@@ -95,6 +96,118 @@ func TestEveryAlertHasACaseAndARunbook(t *testing.T) {
 	if fmt.Sprint(plain.Groups) != fmt.Sprint(operator.Spec.Groups) {
 		t.Error("docs/deploy/kubernetes/rules.yaml has other rules than docs/observability/alerts.yaml")
 	}
+}
+
+// docsBase is what people replace with where they serve docs/.
+const docsBase = "https://docs.example/reconcile"
+
+func runbookOf(alert string) string { return docsBase + "/runbooks.md#" + strings.ToLower(alert) }
+
+// TestDocsBaseIsOneSetting types the command of docs/observability.md: afterwards no
+// alert and no panel leads to the example.
+func TestDocsBaseIsOneSetting(t *testing.T) {
+	typed := regexp.MustCompile(`(?m)^sed -i '[^']+' (.*)$`).FindStringSubmatch(read(t, "observability.md"))
+	if typed == nil {
+		t.Fatal("docs/observability.md has no such command")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"observability/alerts.yaml", "observability/alerts_test.yaml", "observability/dashboard.json", "deploy/kubernetes/rules.yaml"} {
+		file := filepath.Join(dir, "docs", name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(read(t, name)), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(read(t, name), docsBase) {
+			t.Errorf("%s leads nowhere below %s", name, docsBase)
+		}
+	}
+	cmd := exec.Command("sh", "-c", typed[0])
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd = exec.Command("grep", "-rlF", docsBase, dir)
+	if out, _ := cmd.Output(); len(out) > 0 {
+		t.Errorf("these files still lead to the example:\n%s", out)
+	}
+}
+
+// dashboard is what people see of docs/observability/dashboard.json.
+type dashboard struct {
+	Links      []dashboardLink `json:"links"`
+	Templating struct {
+		List []struct {
+			Name  string `json:"name"`
+			Type  string `json:"type"`
+			Query any    `json:"query"`
+		} `json:"list"`
+	} `json:"templating"`
+	Panels []struct {
+		Title       string          `json:"title"`
+		Description string          `json:"description"`
+		Links       []dashboardLink `json:"links"`
+		FieldConfig struct {
+			Defaults struct {
+				Unit       string          `json:"unit"`
+				Links      []dashboardLink `json:"links"`
+				Thresholds struct {
+					Mode  string `json:"mode"`
+					Steps []struct {
+						Color string   `json:"color"`
+						Value *float64 `json:"value"`
+					} `json:"steps"`
+				} `json:"thresholds"`
+			} `json:"defaults"`
+		} `json:"fieldConfig"`
+	} `json:"panels"`
+}
+
+type dashboardLink struct{ Title, URL string }
+
+// TestDashboardIsComplete: each panel says what it shows, in a unit, with thresholds that
+// rise, and leads to a page or a runbook that exists.
+func TestDashboardIsComplete(t *testing.T) {
+	var d dashboard
+	if err := json.Unmarshal([]byte(read(t, "observability/dashboard.json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]any{}
+	for _, v := range d.Templating.List {
+		variables[v.Name] = v.Query
+	}
+	if variables["docs"] != docsBase || variables["page"] == nil || len(d.Links) < 2 || len(d.Panels) < 13 {
+		t.Errorf("variables %v, %d links, %d panels", variables, len(d.Links), len(d.Panels))
+	}
+	for _, p := range d.Panels {
+		defaults := p.FieldConfig.Defaults
+		if p.Description == "" || defaults.Unit == "" || defaults.Thresholds.Mode != "absolute" || len(p.Links) == 0 {
+			t.Errorf("panel %q lacks a description, a unit, thresholds or links: %+v", p.Title, p)
+		}
+		for i, s := range defaults.Thresholds.Steps {
+			if (s.Value == nil) != (i == 0) || s.Color == "" || i > 1 && *s.Value <= *defaults.Thresholds.Steps[i-1].Value {
+				t.Errorf("panel %q: threshold %d is not right", p.Title, i)
+			}
+		}
+		for _, l := range slices.Concat(d.Links, p.Links, defaults.Links) {
+			if !leadsSomewhere(t, l.URL) {
+				t.Errorf("panel %q: %q leads to %s", p.Title, l.Title, l.URL)
+			}
+		}
+	}
+}
+
+// leadsSomewhere reports whether a link of the dashboard goes to the status page, or to
+// a section of our pages that is there.
+func leadsSomewhere(t *testing.T, url string) bool {
+	t.Helper()
+	if strings.HasPrefix(url, "${page}/") {
+		return true
+	}
+	name, ours := strings.CutPrefix(url, "${docs}/")
+	name, section, _ := strings.Cut(name, "#")
+	headings := regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(read(t, name), -1)
+	return ours && (section == "" || slices.ContainsFunc(headings, func(h []string) bool {
+		return strings.ReplaceAll(strings.ToLower(h[1]), " ", "-") == section
+	}))
 }
 
 // TestOnlySeriesThatExistAreAsked holds alerts and dashboard to the metrics.
