@@ -175,7 +175,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodePrimaryReachable, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
-		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
+		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: take the change back (`propose --cancel`) and use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
 	},
 	{
 		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,

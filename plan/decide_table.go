@@ -332,7 +332,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodePrimaryReachable: {
 		"{O} answers, so it is not lost: a failover to {P} would make two primaries and may lose data",
-		"use a switchover: set {O} to 'role: standby' and raise 'generation', in one commit; if {O} cannot write, cut it off by network and the same approved commit applies",
+		"take it back in a clone: 'reconcile propose {T} --cancel'; if the primary is to change, use a switchover then: 'reconcile propose {T}/{P} --switchover'; if {O} cannot write, cut it off by network and the same approved commit applies",
 	},
 	CodeCandidateUnreachable: {
 		"{P}, the cluster to promote in place of {O}, does not answer",

@@ -41,22 +41,23 @@ func (s situation) safety(d decision) []Finding {
 // or a merge of two branches, is refused instead of undoing a failover (contract.md
 // §2).
 func (s situation) generationFindings() []Finding {
-	refuse := func(than int64) []Finding {
-		return []Finding{NewFinding(CodeGenerationNotRaised, "",
-			fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", s.topology.Generation, than),
-			fmt.Sprintf("set 'generation: %d' or more in the same commit", than+1))}
+	t, highest, refused := s.topology, int64(0), false
+	demand := func(above int64, enough bool) {
+		highest, refused = max(highest, above), refused || !enough
 	}
-	if p := s.topology.Previous; p != nil && DocumentHash(*p) != DocumentHash(s.topology) && s.topology.Generation <= p.Generation {
-		return refuse(p.Generation)
+	if p := t.Previous; p != nil && DocumentHash(*p) != DocumentHash(t) {
+		demand(p.Generation, t.Generation > p.Generation)
 	}
-	if s.topology.Generation <= s.topology.GreatestEarlier {
-		return refuse(s.topology.GreatestEarlier)
+	demand(t.GreatestEarlier, t.Generation > t.GreatestEarlier)
+	if g, ok := s.memory.generation(t.Name); ok {
+		demand(g.Generation, t.Generation > g.Generation || t.Generation == g.Generation && g.Document == DocumentHash(t))
 	}
-	g, ok := s.memory.generation(s.topology.Name)
-	if ok && (s.topology.Generation < g.Generation || s.topology.Generation == g.Generation && g.Document != DocumentHash(s.topology)) {
-		return refuse(g.Generation)
+	if !refused {
+		return nil
 	}
-	return nil
+	return []Finding{NewFinding(CodeGenerationNotRaised, "",
+		fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", t.Generation, highest),
+		fmt.Sprintf("set 'generation: %d' or more in the same commit; if the change is a revert, 'reconcile propose %s --cancel' in a clone writes what takes it back", highest+1, t.Name))}
 }
 
 // membershipFindings look for clusters that a change would forget: a stored

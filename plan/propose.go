@@ -44,7 +44,7 @@ func (t Topology) successor(to string) (old Cluster, err error) {
 	case !listed:
 		return old, fmt.Errorf("topology %s has no cluster %s (hint: it has %s)", t.Name, to, strings.Join(t.IDs(), ", "))
 	case c.Role == RolePrimary:
-		return old, fmt.Errorf("%s is the primary of %s already (hint: name a standby)", to, t.Name)
+		return old, fmt.Errorf("%s is the primary of %s in the file already (hint: name a standby; if that change was a mistake, 'reconcile propose %s --cancel' takes it back)", to, t.Name, t.Name)
 	case c.Role != RoleStandby:
 		return old, fmt.Errorf("%s is %s, not a standby of %s (hint: only a standby holds what the primary replicated; as a last resort edit the roles by hand)", to, c.Role, t.Name)
 	case !c.Promotable:

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestProposeFailoverAndSwitchover(t *testing.T) {
@@ -16,7 +18,7 @@ func TestProposeFailoverAndSwitchover(t *testing.T) {
 		err                  string
 	}{
 		{name: "to a standby", to: "b", failover: map[string]Role{"a": RoleStale, "b": RolePrimary, "c": RoleStale, "f": RoleStale}, switchover: map[string]Role{"a": RoleStandby, "b": RolePrimary}},
-		{name: "to the primary", to: "a", err: "primary of orders already"},
+		{name: "to the primary", to: "a", err: "primary of orders in the file already (hint: name a standby; if that change was a mistake, 'reconcile propose orders --cancel' takes it back)"},
 		{name: "to a stale cluster", to: "d", err: "d is stale, not a standby"},
 		{name: "to a detached cluster", to: "e", err: "e is detached"},
 		{name: "to one that must not lead", to: "f", err: "promotable: false"},
@@ -158,4 +160,91 @@ func TestProposeImport(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestProposeCancel(t *testing.T) {
+	failed := document(8, cluster("a", RoleStale), cluster("b", RolePrimary), cluster("c", RoleStale)).after(pairOf("a", "b", "c"))
+	healthy := []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}
+	back := map[string]Role{"a": RolePrimary, "b": RoleStandby, "c": RoleStandby}
+	twice := failed
+	twice.Generation, twice.Previous = 9, &failed
+	reverted := pairOf("a", "b", "c").after(failed)
+	reverted.Generation, reverted.GreatestEarlier = 7, 8
+	letGo := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached)).after(pairOf("a", "b"))
+	joins := document(8, cluster("a", RolePrimary), cluster("b", RoleStandby)).after(document(7, cluster("a", RolePrimary)))
+	rejoins := document(8, cluster("a", RolePrimary), cluster("b", RoleStandby)).after(document(7, cluster("a", RolePrimary), cluster("b", RoleStale)))
+	open := func(sent, effected bool) Memory {
+		return Memory{Intents: []Intent{{Topology: "orders", Transition: TransitionFailover, Generation: 8, At: now, MayHaveSent: sent, Effected: effected}}}
+	}
+	for _, tt := range []struct {
+		name   string
+		doc    Topology
+		views  []View
+		memory Memory
+		want   map[string]Role
+		err    string
+	}{
+		{name: "a failover of a primary that serves", doc: failed, views: healthy, want: back},
+		{name: "with a standby away", doc: failed, views: []View{healthy[0], healthy[1], down("c")}, want: back},
+		{name: "with the desired primary away", doc: failed, views: []View{healthy[0], down("b"), healthy[2]}, want: back},
+		{name: "one that another commit kept", doc: twice, views: healthy, want: back},
+		{name: "one that was reverted", doc: reverted, views: healthy, want: back},
+		{name: "a switchover", doc: document(8, cluster("a", RoleStandby), cluster("b", RolePrimary)).after(pairOf("a", "b")), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, want: map[string]Role{"a": RolePrimary, "b": RoleStandby}},
+		{name: "a detach", doc: letGo, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, want: map[string]Role{"a": RolePrimary, "b": RoleStandby}},
+		{name: "a join of what was stale", doc: rejoins, views: []View{primaryOf("a"), primaryOf("b", "a")}, err: "a and b take writes"},
+		{name: "a join of what was stale and is away", doc: rejoins, views: []View{primaryOf("a"), down("b")}, want: map[string]Role{"a": RolePrimary, "b": RoleStale}},
+		{name: "a join of a new one", doc: joins, views: []View{primaryOf("a"), empty("b")}, err: "also added b"},
+		{name: "an intent that sent nothing", doc: failed, views: healthy, memory: open(false, false), want: back},
+		{name: "an intent that may have sent", doc: failed, views: healthy, memory: open(true, false), err: "may have changed a cluster"},
+		{name: "an intent that took effect", doc: failed, views: healthy, memory: open(false, true), err: "reconcile apply orders"},
+		{name: "a promotion by hand", doc: failed, views: []View{primaryOf("a", "b", "c"), primaryOf("b"), healthy[2]}, err: "a and b take writes"},
+		{name: "a standby that lost its configuration", doc: failed, views: []View{healthy[0], healthy[1], standbyOf("x", "c")}, err: "something was done already"},
+		{name: "the primary is lost", doc: failed, views: []View{down("a"), healthy[1], healthy[2]}, err: "no cluster of orders is seen to take writes"},
+		{name: "nothing is known", doc: failed, err: "no cluster of orders is seen to take writes"},
+		{name: "a failover that was carried out", doc: failed, views: []View{down("a"), primaryOf("b"), down("c")}, err: ErrNothingToCancel.Error()},
+		{name: "a failover that was carried out, and the old primary is back", doc: failed, views: []View{primaryOf("a", "b", "c"), primaryOf("b"), down("c")}, err: "take writes"},
+		{name: "nothing changed", doc: pairOf("a", "b", "c"), views: healthy, err: ErrNothingToCancel.Error()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ProposeCancel(tt.doc, Observed{Views: tt.views}, tt.memory)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("%v, %v, want %q", got, err, tt.err)
+				}
+				return
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+				t.Fatalf("%v (-want +got)\n%s", err, diff)
+			}
+			after := proposedDocument(tt.doc, got, tt.memory)
+			planned := Compute(Desired{Topologies: []Topology{after}}, Observed{Views: tt.views}, Memory{Now: now}).Topologies[0]
+			if planned.Transition != TransitionNone {
+				t.Errorf("what was proposed asks for a %s", planned.Transition)
+			}
+		})
+	}
+}
+
+// TestCancelIsRefusedOrAtRest: whatever the world is, what takes a change back makes nobody
+// the primary who does not take writes, and asks for no force promote.
+func TestCancelIsRefusedOrAtRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, o, m := drawWorld(t)
+		for _, doc := range d.Topologies {
+			roles, err := ProposeCancel(doc, o, m)
+			if err != nil {
+				continue
+			}
+			after := proposedDocument(doc, roles, m)
+			primary, one := after.Primary()
+			b := normalView(primary, o.View(primary.ID)).Belief.Kind
+			if !one || b != BeliefPrimary && b != BeliefStandalone {
+				t.Errorf("%s of %v is made the primary, and is %s", primary.ID, roles, b)
+			}
+			planned, _ := Compute(Desired{Topologies: []Topology{after}}, o, m).Topology(doc.Name)
+			if slices.ContainsFunc(planned.Steps, Step.ForcePromote) {
+				t.Errorf("%v asks for a force promote", roles)
+			}
+		}
+	})
 }

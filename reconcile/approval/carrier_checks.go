@@ -69,6 +69,7 @@ func authenticityRules() []check {
 // termRules returns the rules for the newest approval of a person.
 func termRules() []check {
 	return []check{
+		(*evaluation).checkWithdrawn,
 		(*evaluation).checkTime,
 		(*evaluation).checkLapse,
 		(*evaluation).checkAuthor,
@@ -243,6 +244,19 @@ func (e *evaluation) checkDate(v *vote) (string, string) {
 		return CodeExpired, fmt.Sprintf("it is dated %s, more than %s ahead of now (%s): set the clocks right and sign again", stamp(date), plan.DurationText(FutureSkew), stamp(e.now))
 	}
 	return "", ""
+}
+
+// withdrawalSpan is how long git may take to date a withdrawal. A vote that ended earlier
+// before its date was written with a wrong time.
+const withdrawalSpan = time.Minute
+
+// checkWithdrawn denies a vote that ended when it was signed. As the newest of a person, it
+// takes back all earlier ones, also where a forge lets nobody delete their tags.
+func (e *evaluation) checkWithdrawn(v *vote) (string, string) {
+	if end := v.claim.Expires; end.IsZero() || end.After(v.carrier.Date) || v.carrier.Date.Sub(end) > withdrawalSpan {
+		return "", ""
+	}
+	return CodeWithdrawn, fmt.Sprintf("%s took the approval back at %s. If the change is wanted after all: `%s`", v.claim.By, stamp(v.carrier.Date), e.command())
 }
 
 func (e *evaluation) checkTime(v *vote) (string, string) {

@@ -36,6 +36,7 @@ const (
 	CodeSelfApproved      = "SELF_APPROVED"
 	CodeQuorumNotMet      = "QUORUM_NOT_MET"
 	CodeExpired           = "EXPIRED"
+	CodeWithdrawn         = "WITHDRAWN"
 	CodeLapsed            = "LAPSED"
 	CodeAlreadyUsed       = "ALREADY_USED"
 	CodePlanChanged       = "PLAN_CHANGED"
@@ -51,7 +52,7 @@ const (
 func Codes() []string {
 	return []string{
 		CodeMissing, CodeMalformed, CodeWrongTarget, CodeWrongRepository, CodeUnsigned, CodeSignerNotAllowed,
-		CodeSignerMismatch, CodeSelfApproved, CodeQuorumNotMet, CodeExpired, CodeLapsed,
+		CodeSignerMismatch, CodeSelfApproved, CodeQuorumNotMet, CodeExpired, CodeWithdrawn, CodeLapsed,
 		CodeAlreadyUsed, CodePlanChanged, CodeLossTooLarge, CodeNothingConfigured, CodeGitUnreadable, CodeKeysUnreadable,
 	}
 }

@@ -82,3 +82,8 @@ func with(c Carrier, change func(*Carrier)) Carrier {
 	change(&c)
 	return c
 }
+
+// withdrawn returns the tag by which a person takes back what tagOf approves.
+func withdrawn(p Person) Carrier {
+	return newer(tagOf(p, KeyExpires+": "+noon.Add(time.Second).Format(time.RFC3339)), time.Second)
+}

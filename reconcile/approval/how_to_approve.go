@@ -46,7 +46,7 @@ func (e *evaluation) missingText() string {
 
 // howTo returns the command and the trailers of a sufficient approval.
 func (e *evaluation) howTo() string {
-	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "TEXT", Repository: e.Policy.Repository}
+	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "WHY", Repository: e.Policy.Repository}
 	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
 }
 
@@ -62,7 +62,16 @@ func (e *evaluation) command() string {
 // Command is what a person types to approve a change of a target. The repository is the
 // one that approvals must name; empty: none.
 func Command(t Target, repository string) string {
-	out := fmt.Sprintf("reconcile approve %s --reason TEXT", t)
+	out := fmt.Sprintf(`reconcile approve %s --reason "WHY"`, t)
+	if repository != "" {
+		out += " --repository " + repository
+	}
+	return out + " --push"
+}
+
+// Withdrawal is what a person types to take an approval back.
+func Withdrawal(t Target, repository string) string {
+	out := fmt.Sprintf("reconcile approve %s --withdraw", t)
 	if repository != "" {
 		out += " --repository " + repository
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 )
 
@@ -55,11 +56,10 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 		return err
 	}
 	defer e.Close()
-	views := e.Observer().Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{})
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("observe the clusters: %w", err)
+	observed, err := g.observeMembers(ctx, e, w.Topology)
+	if err != nil {
+		return err
 	}
-	observed := plan.Observed{Views: views}
 	roles, err := plan.ProposeAdoption(w.Topology, observed, o.primary)
 	if err != nil {
 		return err
@@ -74,4 +74,14 @@ func runAdopt(ctx context.Context, g *globals, o adoptOptions, name string) erro
 			fmt.Sprintf("  reconcile status %s    # once it is on the tracked branch", name),
 		},
 	})
+}
+
+// observeMembers reads what the clusters of one topology store.
+func (g *globals) observeMembers(ctx context.Context, e *wire.Environment, t plan.Topology) (plan.Observed, error) {
+	defer g.showProgress("reading what the clusters store")()
+	views := e.Observer().Observe(ctx, []plan.Topology{t}, plan.Depth{})
+	if err := ctx.Err(); err != nil {
+		return plan.Observed{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return plan.Observed{Views: views}, nil
 }

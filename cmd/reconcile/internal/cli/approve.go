@@ -32,13 +32,14 @@ type approveOptions struct {
 	plan        string
 	repository  string
 	push        string
+	withdraw    bool
 }
 
 func newApprove(g *globals) *cobra.Command {
 	var o approveOptions
 	cmd := &cobra.Command{
-		Use:   "approve TOPOLOGY/CLUSTER --reason TEXT",
-		Short: "Sign the approval of a commit, as a tag",
+		Use:   "approve TOPOLOGY/CLUSTER --reason \"WHY\"|--withdraw",
+		Short: "Sign the approval of a commit, as a tag, or take it back",
 		Long: `approve signs a tag failover/TOPOLOGY/GENERATION/E-MAIL on a commit, with the trailers
 that apply reads. It needs only the repository (--repo, else the current folder) and
 your own git configuration with a signing key. CLUSTER is the one that is primary
@@ -46,14 +47,19 @@ after the change. The tag still counts after a merge, a squash or a rebase, as l
 the document is the same. It is pushed only with --push. approve reads back what git
 signed and what the remote then holds, and compares both with what was meant. It
 ignores git's environment variables, except those that say where your configuration is
-and how to reach a remote. If you approve again, the new tag ends in -2; the newest of
-your tags counts.
+and how to reach a remote.
+
+Approve again as often as you need: after an approval expired, was denied, or allowed
+too small a loss. The new tag ends in -2, and only the newest of your tags counts.
+--withdraw signs such a newest tag too; it allows nothing, so that none of your approvals
+of this change counts any more. It works until the change begins.
 
 If the operator's configuration names the repository (approval.repository), the tag
 must name it too: from --repository, else from the configuration if it is on this
 machine and for this clone's repository, else from git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
-  reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push`,
+  reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push
+  reconcile approve orders/cluster-b --withdraw --push`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runApprove(cmd.Context(), g, o, args[0]) },
 	}
@@ -67,6 +73,10 @@ machine and for this clone's repository, else from git config reconcile.reposito
 	f.StringVar(&o.repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&o.push, "push", "", "push the tag, to origin or the remote named")
 	f.Lookup("push").NoOptDefVal = "origin"
+	f.BoolVar(&o.withdraw, "withdraw", false, "take back your approvals of this change, by a newest tag that allows nothing")
+	for _, other := range []string{"expires", "accept", "max-data-loss", "plan"} {
+		cmd.MarkFlagsMutuallyExclusive("withdraw", other)
+	}
 	return cmd
 }
 
@@ -85,7 +95,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	message, err := tagMessage(claim, document)
+	message, err := o.tagMessage(claim, document)
 	if err != nil {
 		return err
 	}
@@ -93,7 +103,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	if err != nil {
 		return err
 	}
-	wanted := wantedTag{dir: dir, name: tag, commit: rev.Commit, topology: document.Name, message: message}
+	wanted := wantedTag{dir: dir, name: tag, commit: rev.Commit, topology: document.Name, by: claim.By, message: message}
 	object, err := wanted.sign(ctx, g)
 	if err != nil {
 		return err
@@ -102,13 +112,7 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 		g.announce("pushing the tag to " + o.push)
 		err = wanted.push(ctx, o.push, object) // before anything is printed: a reader may be slow
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(tag), rev.Commit, strings.Join(desired.RoleChanges(document.Previous, document), ", "))
-	if slices.ContainsFunc(rev.Changes[document.Name].Authors, claim.By.SameEmail) {
-		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
-	}
-	if len(earlier) > 0 {
-		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval, delete all of them.\n", printable(strings.Join(earlier, ", ")))
-	}
+	g.showApproval(o, wanted, rev, document, claim, earlier)
 	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
@@ -120,6 +124,29 @@ func runApprove(ctx context.Context, g *globals, o approveOptions, target string
 	}
 	return nil
 }
+
+// showApproval says what was signed, and what became of earlier approvals.
+func (g *globals) showApproval(o approveOptions, w wantedTag, rev desired.Revision, t plan.Topology, c approval.Claim, earlier []string) {
+	asks := strings.Join(desired.RoleChanges(t.Previous, t), ", ")
+	if o.withdraw {
+		fmt.Fprintf(g.std.Out, "signed %s on %.12s: none of your approvals of this change counts any more (%s)\n", printable(w.name), rev.Commit, asks)
+		fmt.Fprintf(g.std.Err, "A change that has begun goes on: 'reconcile history %s' shows it. Approvals of other people still count.\n", t.Name)
+		return
+	}
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(w.name), rev.Commit, asks)
+	if slices.ContainsFunc(rev.Changes[t.Name].Authors, c.By.SameEmail) {
+		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
+	}
+	if c.Reason == placeholderReason {
+		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
+	}
+	if len(earlier) > 0 {
+		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval: %s\n", printable(strings.Join(earlier, ", ")), approval.Withdrawal(c.Approved[0], c.Repository))
+	}
+}
+
+// placeholderReason stands for the reason in the commands that are printed.
+const placeholderReason = "WHY"
 
 // tagName returns a name for the tag that is free in the clone and, with --push, at the
 // remote: first, or first with a number. earlier are the existing tags of that name. It
@@ -283,6 +310,9 @@ func approvedDocument(ctx context.Context, g *globals, dir, commit, target strin
 func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t plan.Topology) (approval.Claim, error) {
 	primary, _ := t.Primary()
 	c := approval.Claim{Approved: []approval.Target{{Topology: t.Name, Cluster: primary.ID}}, Reason: strings.TrimSpace(o.reason)}
+	if c.Reason == "" && o.withdraw {
+		c.Reason = "withdrawn"
+	}
 	if c.Reason == "" {
 		return c, errors.New("--reason is needed: the ledger keeps it for people who ask later")
 	}
@@ -296,7 +326,10 @@ func (o approveOptions) claim(ctx context.Context, g *globals, dir string, t pla
 	if c.Repository, err = o.repositoryName(ctx, g, dir); err != nil {
 		return c, fmt.Errorf("the repository that is approved for: %w", err)
 	}
-	if o.expires > 0 {
+	switch {
+	case o.withdraw:
+		c.Expires = g.clock().UTC().Truncate(time.Second) // not after the date that git writes
+	case o.expires > 0:
 		c.Expires = g.clock().Add(o.expires).UTC().Truncate(time.Second)
 	}
 	for _, code := range o.accept {
@@ -334,8 +367,12 @@ func notAcceptable(code string) error {
 
 // tagMessage returns the message of the tag. It parses the message again and fails if it
 // says more than the claim: a reason of several lines must not become a trailer.
-func tagMessage(c approval.Claim, t plan.Topology) (string, error) {
-	message := fmt.Sprintf("Approve %s, generation %d\n\n%s", c.Approved[0], t.Generation, c.Trailers())
+func (o approveOptions) tagMessage(c approval.Claim, t plan.Topology) (string, error) {
+	does := "Approve"
+	if o.withdraw {
+		does = "Withdraw the approval of"
+	}
+	message := fmt.Sprintf("%s %s, generation %d\n\n%s", does, c.Approved[0], t.Generation, c.Trailers())
 	said, err := approval.ParseTrailers(message)
 	if err == nil && !reflect.DeepEqual(said, c) {
 		err = errors.New("it would say more than was asked for (hint: --reason is one line of text)")

@@ -27,6 +27,7 @@ type wantedTag struct {
 	name     string // below refs/tags/
 	commit   string
 	topology string
+	by       approval.Person
 	message  string
 }
 
@@ -65,6 +66,11 @@ func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, erro
 	i := slices.IndexFunc(carriers, func(c approval.Carrier) bool { return c.Ref == w.ref() })
 	if i < 0 {
 		return approval.Carrier{}, fmt.Errorf("%s does not hold it, or not for this document", w.dir)
+	}
+	for _, c := range carriers {
+		if claim, err := approval.ParseTrailers(c.Message); err == nil && claim.By.SameEmail(w.by) && c.Date.After(carriers[i].Date) {
+			return approval.Carrier{}, fmt.Errorf("your approval %s is dated %s, later than this machine's clock, so it would still be the newest of yours (hint: set the clocks right, and try again)", c.Ref, c.Date.UTC().Format(time.RFC3339))
+		}
 	}
 	return carriers[i], nil
 }

@@ -12,45 +12,58 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/schema"
 )
 
 type proposeOptions struct {
 	failover   bool
 	switchover bool
+	cancel     bool
 	commit     bool
 }
 
 func newPropose(g *globals) *cobra.Command {
 	var o proposeOptions
 	cmd := &cobra.Command{
-		Use:   "propose TOPOLOGY/CLUSTER --failover|--switchover",
-		Short: "Edit the file for a switchover or failover",
+		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--cancel",
+		Short: "Edit the file for a switchover or failover, or to take a change back",
 		Long: `propose edits the topology file in the work tree (--repo, else the current folder):
 it sets the roles so that CLUSTER becomes the primary, raises the generation, and
 keeps comments and layout. Then it shows what the change asks for.
 
 A switchover swaps two clusters that both work. A failover is for a primary that is
 lost: it becomes stale, and so does every other standby, since they lose their source.
-propose calls no cluster and pushes nothing. It commits only with --commit, in your
-name and with your own git configuration.`,
+
+--cancel takes back a change that was committed by mistake and has not begun, such as the
+failover of a primary that serves. It reads what the clusters store and what the ledger
+holds, gives every cluster the role that it has in fact, and raises the generation; git
+revert would not. It refuses once a request of the change may have been sent.
+
+propose changes no cluster and pushes nothing; only --cancel reads the clusters. It commits
+only with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
-  reconcile propose orders/cluster-b --failover --commit`,
+  reconcile propose orders/cluster-b --failover --commit
+  reconcile propose orders --cancel`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runPropose(cmd.Context(), g, o, args[0]) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
 	f.BoolVar(&o.switchover, "switchover", false, "both work: swap their roles")
+	f.BoolVar(&o.cancel, "cancel", false, "take back a change that has not begun")
 	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
-	cmd.MarkFlagsOneRequired("failover", "switchover")
-	cmd.MarkFlagsMutuallyExclusive("failover", "switchover")
+	cmd.MarkFlagsOneRequired("failover", "switchover", "cancel")
+	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "cancel")
 	return cmd
 }
 
 func runPropose(ctx context.Context, g *globals, o proposeOptions, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
+	if o.cancel {
+		return runCancel(ctx, g, o, target)
+	}
 	name, cluster, err := splitTarget(target)
 	if err != nil {
 		return err
@@ -75,15 +88,12 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if err != nil {
 		return err
 	}
-	if repository != "" {
-		there += " --repository " + repository
-	}
 	return g.proposeEdit(ctx, w, proposal{
 		roles: roles, what: what, commit: o.commit, plan: plan.Offline,
 		next: []string{
 			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
 			"  " + git + " push                  # or open a pull request with it",
-			fmt.Sprintf("  reconcile approve %s/%s%s --reason \"WHY\" --push", name, cluster, there),
+			"  " + approval.Command(approval.Target{Topology: name, Cluster: cluster}, repository) + there,
 			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
 		},
 	})

@@ -99,6 +99,23 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	return out, nil
 }
 
+// Unchanged returns the document at HEAD, with what was before it. It fails if the file
+// differs from that.
+func (w WorkFile) Unchanged(ctx context.Context) (plan.Topology, error) {
+	t := w.committed()
+	if t == nil {
+		return plan.Topology{}, fmt.Errorf("topology %s is not committed, so there is nothing to take back (hint: git restore or remove %s)", w.Topology.Name, w.File)
+	}
+	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)
+	if err != nil {
+		return plan.Topology{}, err
+	}
+	if status != "" {
+		return plan.Topology{}, fmt.Errorf("%s holds changes that are not committed (hint: 'git -C %s restore -- %s' takes them back)", w.File, w.Top, w.File)
+	}
+	return *t, nil
+}
+
 // CheckCommitted fails if the file has uncommitted changes, which Commit would include.
 func (w WorkFile) CheckCommitted(ctx context.Context) error {
 	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)

@@ -161,7 +161,7 @@ func TestApprovalIsWanted(t *testing.T) {
 		status daemon.TopologyStatus
 		want   string // what the message, remedy or command holds; empty: none is wanted
 	}{
-		{"nobody approved", open(plan.TransitionFailover, approval.CodeMissing), "reconcile approve orders/b --reason TEXT --repository platform/topologies --push"},
+		{"nobody approved", open(plan.TransitionFailover, approval.CodeMissing), `reconcile approve orders/b --reason "WHY" --repository platform/topologies --push`},
 		{"how many", open(plan.TransitionFailover, approval.CodeMissing), "approval.allowedSigners: 2, other than who wrote the change"},
 		{"the loss is not known", open(plan.TransitionFailover, approval.CodeMissing), "How many writes are lost is not known."},
 		{"isolate first", open(plan.TransitionFailover, approval.CodeMissing), "First cut applications off a."},
