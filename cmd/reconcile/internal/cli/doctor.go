@@ -39,6 +39,7 @@ with the token that the clusters use among themselves.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDoctor(cmd.Context(), g, args, upgrade) },
 	}
 	cmd.Flags().StringVar(&upgrade, "upgrade-to", "", "say how to upgrade the clusters to this release of Milvus")
+	g.addListing(cmd)
 	return cmd
 }
 

@@ -35,23 +35,20 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 }
 
 func (g *globals) tableOptions() render.TableOptions {
-	return render.TableOptions{Width: max(g.width(), minWidth), Color: g.colored()}
+	width, height := g.size()
+	return render.TableOptions{Width: max(width, minWidth), Color: g.colored(), Height: height, Listing: g.listing.chosen()}
 }
 
-// width returns $COLUMNS, else the width of the terminal; 0 if neither is known.
-func (g *globals) width() int {
+// size returns $COLUMNS, else the width of the terminal, and the height of the terminal; 0
+// for what is not known.
+func (g *globals) size() (width, height int) {
+	if f, ok := fileOf(g.std.Out); ok {
+		width, height, _ = term.GetSize(int(f.Fd())) // 0 if it is no terminal
+	}
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
-		return columns
+		width = columns
 	}
-	f, ok := fileOf(g.std.Out)
-	if !ok {
-		return 0
-	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return columns
+	return width, height
 }
 
 // writeApply renders what an apply did, with the plan that it carried out.

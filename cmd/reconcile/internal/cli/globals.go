@@ -43,6 +43,7 @@ type globals struct {
 	logFormat   string
 	logLevel    string
 	color       string
+	listing     listing
 
 	// keepFor is the maximum age of a connection that reads a cluster (apply, run).
 	keepFor time.Duration

@@ -53,6 +53,7 @@ configuration, so it checks no approval and makes no probes.
 	f.BoolVar(&o.offline, "offline", false, "plan from the documents alone: no call, no configuration")
 	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
 	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
+	g.addListing(cmd)
 	return cmd
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func newDrift(g *globals) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "drift [TOPOLOGY…]",
 		Short:   "Compare Git with the live clusters; changes nothing",
 		Example: "  reconcile drift -o json",
@@ -23,6 +23,8 @@ func newDrift(g *globals) *cobra.Command {
 			return runQuery(cmd.Context(), g, query{args, render.KindDrift, withExit(driftExit)})
 		},
 	}
+	g.addListing(cmd)
+	return cmd
 }
 
 func newStatus(g *globals) *cobra.Command {
@@ -39,6 +41,7 @@ may write a row into it.
 --watch repeats until it is interrupted: on a terminal in place, elsewhere as one
 document after the other. --timeout then limits each repetition.`,
 		Example: `  reconcile status orders
+  reconcile status 'orders-*' --problems
   reconcile status --watch --interval 2s
   reconcile status orders --verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,6 +59,7 @@ document after the other. --timeout then limits each repetition.`,
 	cmd.Flags().BoolVar(&watch, "watch", false, "repeat until interrupted")
 	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "time between two repetitions of --watch")
 	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
+	g.addListing(cmd)
 	return cmd
 }
 

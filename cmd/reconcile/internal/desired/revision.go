@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -158,25 +159,26 @@ func markMoved(topologies []plan.Topology, gone []plan.Topology) {
 	}
 }
 
-// Choose keeps the named topologies; none named keeps all.
+// Choose keeps the topologies that the names or patterns select; none given keeps all. A
+// pattern is as path.Match has it. One that selects nothing is an error.
 func (r *Revision) Choose(names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	var kept []plan.Topology
-	for _, t := range r.Desired.Topologies {
-		if slices.Contains(names, t.Name) {
-			kept = append(kept, t)
-		}
-	}
 	for _, n := range names {
-		known := slices.ContainsFunc(kept, func(t plan.Topology) bool { return t.Name == n })
-		if !known && !slices.ContainsFunc(r.Desired.Removed, func(t plan.RemovedTopology) bool { return t.Name == n }) {
+		if _, err := path.Match(n, ""); err != nil {
+			return fmt.Errorf("the pattern %q is malformed (hint: quote a pattern such as 'orders-*'; '[' needs its ']')", n)
+		}
+		known := slices.ContainsFunc(r.Desired.Topologies, func(t plan.Topology) bool { return selects(n, t.Name) })
+		if !known && !slices.ContainsFunc(r.Desired.Removed, func(t plan.RemovedTopology) bool { return selects(n, t.Name) }) {
 			return r.UnknownTopology(n)
 		}
 	}
-	r.Desired.Topologies = kept
-	r.Desired.Removed = slices.DeleteFunc(slices.Clone(r.Desired.Removed), func(t plan.RemovedTopology) bool { return !slices.Contains(names, t.Name) })
+	unselected := func(name string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return selects(n, name) })
+	}
+	r.Desired.Topologies = slices.DeleteFunc(slices.Clone(r.Desired.Topologies), func(t plan.Topology) bool { return unselected(t.Name) })
+	r.Desired.Removed = slices.DeleteFunc(slices.Clone(r.Desired.Removed), func(t plan.RemovedTopology) bool { return unselected(t.Name) })
 	return nil
 }
 
@@ -186,13 +188,16 @@ func (r Revision) UnknownTopology(name string) error {
 	return unknownTopology(name, fmt.Sprintf("at commit %.12s", r.Commit), r.Desired.Topologies, len(r.Problems) > 0)
 }
 
+// wildcards takes from a pattern what only path.Match understands.
+var wildcards = strings.NewReplacer("*", "", "?", "", "[", "", "]", "")
+
 func unknownTopology(name, place string, known []plan.Topology, invalid bool) error {
 	names := make([]string, len(known))
 	for i, t := range known {
 		names[i] = t.Name
 	}
 	slices.Sort(names)
-	hint := suggest.Hint(name, names, "")
+	hint := suggest.Hint(wildcards.Replace(name), names, "")
 	if invalid || hint == "" {
 		hint = strings.TrimPrefix(hint+"; 'reconcile validate' lists the files that are not valid", "; ")
 	}
@@ -203,6 +208,12 @@ func unknownTopology(name, place string, known []plan.Topology, invalid bool) er
 // is the hint if no name is near.
 func UnknownCluster(t plan.Topology, cluster, otherwise string) error {
 	return errors.New(suggest.WithHint(fmt.Sprintf("topology %s has no cluster %q", t.Name, cluster), suggest.Hint(cluster, t.IDs(), otherwise)))
+}
+
+// selects reports whether a name or pattern selects a topology.
+func selects(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
 }
 
 // KeepChanged keeps the topologies whose document differs from that at base.

@@ -167,6 +167,8 @@ type observedFacts struct {
 func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f observedFacts) render.DiagnosedTopology {
 	primary, _ := t.Primary()
 	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
+	reach := plan.Observed{Views: f.views}.View(primary.ID).Reach
+	out.PrimaryDown = reach == plan.ReachUnreachable || reach == plan.ReachDegraded
 	for _, r := range rehearsals {
 		if r.Topology != t.Name {
 			continue

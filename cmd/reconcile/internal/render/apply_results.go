@@ -48,6 +48,10 @@ func outcomeWords(outcome string) (string, style) {
 // applied prints the results: what went well first, one line each where
 // nothing was done, so that what needs somebody stands next to the prompt.
 func (p *page) applied(d Document, results []Result) {
+	if len(results) > 1 {
+		p.appliedFleet(d, results)
+		return
+	}
 	p.hanging(0, strong, appliedWords(results, len(d.Problems)))
 	if basis := d.basisWords(); basis != "" {
 		p.hanging(0, faint, basis)
@@ -183,15 +187,19 @@ func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
 	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
 }
 
+func statusWords(status plan.StepStatus) (string, style) {
+	if s, ok := stepStatuses[status]; ok {
+		return s.words, s.style
+	}
+	return status.String(), attention
+}
+
 func (p *page) resultSteps(t plan.TopologyPlan, r Result) {
 	g := grid{head: []string{"step", "does", "on", "result", "detail"}, least: 20}
 	for _, x := range r.Steps {
-		status, ok := stepStatuses[x.Status]
-		if !ok {
-			status.words, status.style = x.Status.String(), attention
-		}
+		words, style := statusWords(x.Status)
 		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
-			cell{text: status.style.mark() + " " + status.words, style: status.style}, cell{text: x.Detail})
+			cell{text: style.mark() + " " + words, style: style}, cell{text: x.Detail})
 	}
 	p.grid(g)
 }

@@ -25,6 +25,8 @@ type DiagnosedTopology struct {
 	Name     string
 	Primary  string
 	Standbys []DiagnosedStandby // by cluster
+	// PrimaryDown: the primary was seen not to serve when the diagnosis was made.
+	PrimaryDown bool
 }
 
 // DiagnosedStandby is what a failover to one standby would come to.
@@ -98,6 +100,12 @@ func (t DiagnosedTopology) Promotes() bool {
 // Ready reports whether some standby could be promoted as things are.
 func (t DiagnosedTopology) Ready() bool {
 	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
+}
+
+// Acceptable reports whether some standby could be promoted if an approver accepts what
+// stands against it.
+func (t DiagnosedTopology) Acceptable() bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "acceptable" })
 }
 
 // Stopped reports whether something stops every failover, whatever the clusters do.
@@ -254,6 +262,10 @@ func Doctor(w io.Writer, form string, d Diagnosis, o TableOptions) error {
 const mostFixes = 5
 
 func (p *page) diagnosis(d Diagnosis) {
+	if len(d.Topologies) > 1 && p.listing != ListAll {
+		p.diagnosedFleet(d)
+		return
+	}
 	could, of := d.Score()
 	words, s, each := "a failover would work now", good, "could be promoted"
 	if !d.Ready() {
@@ -305,7 +317,7 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	s, words := good, "could fail over now"
 	switch {
 	case t.Ready():
-	case slices.ContainsFunc(t.Standbys, func(b DiagnosedStandby) bool { return b.Verdict() == "acceptable" }):
+	case t.Acceptable():
 		s, words = attention, "could fail over only if an approver accepts what is below"
 	case t.Promotes():
 		s, words = bad, "could fail over now, but not to its end"
@@ -358,13 +370,8 @@ var checkStyles = map[CheckState]style{CheckOK: good, CheckUnknown: plain, Check
 
 // checks prints what is not well in full, and of the rest how many there are.
 func (p *page) checks(checks []Check) {
-	var well []string
-	count := map[string]int{}
 	for _, c := range checks {
 		if c.Verdict == CheckOK {
-			if count[c.Area]++; count[c.Area] == 1 {
-				well = append(well, c.Area)
-			}
 			continue
 		}
 		s := checkStyles[c.Verdict]
@@ -373,11 +380,25 @@ func (p *page) checks(checks []Check) {
 			p.field("", plain, "→", c.Remedy)
 		}
 	}
-	slices.Sort(well)
-	for i, area := range well {
-		well[i] = fmt.Sprintf("%s (%d)", area, count[area])
+	if well := countAreas(checks, CheckOK); well != "" {
+		p.field("well", good, good.mark(), well)
 	}
-	if len(well) > 0 {
-		p.field("well", good, good.mark(), strings.Join(well, ", "))
+}
+
+// countAreas counts the checks of a verdict, by area.
+func countAreas(checks []Check, verdict CheckState) string {
+	var areas []string
+	count := map[string]int{}
+	for _, c := range checks {
+		if c.Verdict == verdict {
+			if count[c.Area]++; count[c.Area] == 1 {
+				areas = append(areas, c.Area)
+			}
+		}
 	}
+	slices.Sort(areas)
+	for i, area := range areas {
+		areas[i] = fmt.Sprintf("%s (%d)", area, count[area])
+	}
+	return strings.Join(areas, ", ")
 }

@@ -1,7 +1,9 @@
 package render
 
 import (
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +46,14 @@ func TestGoldenDoctor(t *testing.T) {
 			compare(t, "doctor."+form, func(w io.Writer) error { return Doctor(w, form, diagnosed(), TableOptions{}) })
 		})
 	}
+	t.Run("all", func(t *testing.T) {
+		compare(t, "doctor_all.table", func(w io.Writer) error { return Doctor(w, FormTable, diagnosed(), TableOptions{Listing: ListAll}) })
+	})
+	t.Run("one", func(t *testing.T) {
+		one := diagnosed()
+		one.Topologies = one.Topologies[2:]
+		compare(t, "doctor_one.table", func(w io.Writer) error { return Doctor(w, FormTable, one, TableOptions{}) })
+	})
 	if err := Doctor(io.Discard, FormSARIF, diagnosed(), TableOptions{}); err == nil {
 		t.Error("a diagnosis as SARIF was accepted")
 	}
@@ -71,5 +81,35 @@ func TestDiagnosisIsReadyOnlyIfAllIs(t *testing.T) {
 				t.Errorf("ready %t, %d of %d", c.d.Ready(), could, of)
 			}
 		})
+	}
+}
+
+// TestDoctorOfAThousandFitsOneScreen: what is wrong with all of them in the same way is
+// told once, and what is wrong with one by its name.
+func TestDoctorOfAThousandFitsOneScreen(t *testing.T) {
+	upper := 400 * time.Millisecond
+	var d Diagnosis
+	for i := range 1000 {
+		name := fmt.Sprintf("orders-%03d", i)
+		s := DiagnosedStandby{Cluster: name + "-b", Loss: &plan.Window{Upper: &upper}}
+		if i%2 == 0 {
+			s.Obstacles = []Obstacle{{Message: fmt.Sprintf("our user lacks CreateCollection on %s-b: a promotion could not be verified (%d rights)", name, i), Remedy: "grant it to its role", After: true}}
+		}
+		d.Topologies = append(d.Topologies, DiagnosedTopology{Name: name, Primary: name + "-a", Standbys: []DiagnosedStandby{s}, PrimaryDown: i == 11})
+		d.Checks = append(d.Checks, Check{Area: "clocks", Subject: name + "-a", Verdict: CheckWarning, Message: fmt.Sprintf("%s-a is %d s ahead of this machine", name, i+2), Remedy: "run NTP"})
+	}
+	d.Checks = append(d.Checks, Check{Area: "ledger", Verdict: CheckFailed, Blocks: true, Message: "it is damaged", Remedy: "put its newest backup back"})
+	for i := range 997 {
+		d.Checks = append(d.Checks, Check{Area: "rpcs", Subject: fmt.Sprintf("orders-%03d-a", i), Verdict: CheckOK})
+	}
+	out := rendered(t, func(w io.Writer) error { return Doctor(w, FormTable, d, TableOptions{}) })
+	fitsScreen(t, out)
+	for _, want := range []string{
+		"1000 topologies: 1 WHOSE PRIMARY DOES NOT SERVE NOW", "orders-011: orders-011-a, its primary", "STOPS EVERY FAILOVER: it is damaged",
+		"(and 499 more alike)", "(and 999 more alike)",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("there is no %q in:\n%s", want, out)
+		}
 	}
 }

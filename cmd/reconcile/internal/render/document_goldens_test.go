@@ -22,11 +22,12 @@ func goldens() map[string]Document {
 	elsewhere := document(failover())
 	elsewhere.Observed = ObservedElsewhere
 	unasked := Document{Plan: offline(), GeneratedAt: night}
+	unasked.Plan.Topologies = unasked.Plan.Topologies[1:] // without billing
 	waits := night.Add(-2 * time.Minute)
 
-	drifted := document(inSync("billing"), switchover())
+	drifted := document(switchover())
 	drifted.Kind = KindDrift
-	status := document(inSync("billing"), standing())
+	status := document(standing())
 	status.Kind = KindStatus
 	broken := document(inSync("orders"))
 	broken.Problems = []Problem{
@@ -42,7 +43,7 @@ func goldens() map[string]Document {
 		"switchover":            document(must(switchover(), plan.TransitionSwitchover)).approve("orders", approved()),
 		"switchover_behind":     document(swapping(time.Second, &waits)).approve("orders", approved()),
 		"switchover_unproven":   document(swapping(5*time.Minute, nil)).approve("orders", approved()),
-		"failover":              document(inSync("billing"), must(failover(), plan.TransitionFailover, plan.CodeForcePromote)),
+		"failover":              document(must(failover(), plan.TransitionFailover, plan.CodeForcePromote)),
 		"failover_approved":     document(failover()).approve("orders", approved()),
 		"failover_blocked":      document(must(notProbed(), plan.TransitionFailover, plan.CodePrimaryNotProbed)),
 		"failover_behind":       document(must(behindAnother(), plan.TransitionFailover, plan.CodeNotMostCaughtUp)).approve("orders", Approval{Verdict: approval.VerdictDenied, Code: "SELF_APPROVED", Detail: "alice@example.com wrote the change herself"}),

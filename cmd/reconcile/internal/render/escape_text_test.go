@@ -105,7 +105,7 @@ func TestTableFitsThePage(t *testing.T) {
 // alone reports whether a line holds one thing that is copied as a whole, beside
 // its label and its mark.
 func alone(line string) bool {
-	if strings.HasPrefix(line, "Failover-") {
+	if strings.HasPrefix(line, "Failover-") || strings.HasPrefix(strings.TrimLeft(line, " "), "reconcile ") {
 		return true
 	}
 	if columns(line) > labelWidth+2 && line[0] == ' ' {
@@ -124,6 +124,12 @@ func everyPage(t *testing.T) map[string]func(io.Writer, TableOptions) error {
 	}
 	for name, d := range everyDocument(t) {
 		pages[name] = func(w io.Writer, o TableOptions) error { return Table(w, d, o) }
+	}
+	for name, d := range fleets() {
+		pages[name] = func(w io.Writer, o TableOptions) error { return Table(w, d, o) }
+	}
+	for name, c := range appliedFleets() {
+		pages[name] = func(w io.Writer, o TableOptions) error { return Apply(w, FormTable, c.document, c.results, o) }
 	}
 	for name, c := range applyGoldens() {
 		pages[name] = func(w io.Writer, o TableOptions) error { return Apply(w, FormTable, c.document, c.results, o) }

@@ -15,6 +15,9 @@ import (
 type TableOptions struct {
 	Width int  // columns; below 60 or unknown: 80
 	Color bool // meaning is in the words and symbols too, never in colour alone
+	// Height is how many lines a list of many topologies may have; 0: as many as it needs.
+	Height  int
+	Listing Listing
 }
 
 const (
@@ -49,13 +52,16 @@ type page struct {
 	b     bytes.Buffer
 	width int
 	color bool
+
+	height  int
+	listing Listing
 }
 
 func newPage(o TableOptions) *page {
 	if o.Width < leastWidth {
 		o.Width = defaultWidth
 	}
-	return &page{width: o.Width, color: o.Color}
+	return &page{width: o.Width, color: o.Color, height: o.Height, listing: o.Listing}
 }
 
 func (p *page) flush(w io.Writer) error {

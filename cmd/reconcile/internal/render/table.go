@@ -21,6 +21,10 @@ func Table(w io.Writer, d Document, o TableOptions) error {
 }
 
 func (p *page) document(d Document) {
+	if len(d.Plan.Topologies) > 1 {
+		p.fleet(d)
+		return
+	}
 	p.hanging(0, strong, d.summaryWords())
 	if basis := d.basisWords(); basis != "" {
 		p.hanging(0, faint, basis)

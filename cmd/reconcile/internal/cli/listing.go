@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+)
+
+// listing says which of several topologies a table lists.
+type listing struct{ problems, all bool }
+
+func (l listing) chosen() render.Listing {
+	switch {
+	case l.problems:
+		return render.ListProblems
+	case l.all:
+		return render.ListAll
+	default:
+		return render.ListTrouble
+	}
+}
+
+// listingHelp is the part of a command's help about several topologies.
+const listingHelp = `
+
+TOPOLOGY is a name or a pattern: 'orders-*' selects every topology whose name begins so.
+Quote it, so that the shell leaves it alone. One topology gets a page. Of several, the
+table counts how they stand and lists those that need somebody, the worst first, at most
+as many as the terminal has lines. --problems lists all that is wrong, --all every
+topology. The other forms always hold everything.`
+
+// addListing gives a command the options of a table of several topologies.
+func (g *globals) addListing(cmd *cobra.Command) {
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	cmd.Long += listingHelp
+	cmd.Flags().BoolVar(&g.listing.problems, "problems", false, "of several topologies, list all that have a problem, and only them")
+	cmd.Flags().BoolVar(&g.listing.all, "all", false, "of several topologies, list all")
+	cmd.MarkFlagsMutuallyExclusive("problems", "all")
+}

@@ -1,0 +1,91 @@
+package render
+
+import (
+	"strings"
+
+	"milvus-reconcile/plan"
+)
+
+// appliedFleet prints what an apply did to many topologies. Where it did nothing, a
+// topology has the row of its plan.
+func (p *page) appliedFleet(d Document, results []Result) {
+	rows := make([]fleetRow, 0, len(results))
+	for _, r := range results {
+		rows = append(rows, d.appliedRow(r))
+	}
+	p.fleetRows(d, "reconcile history NAME", rows)
+}
+
+func (d Document) appliedRow(r Result) fleetRow {
+	t, planned := d.Plan.Topology(r.Topology)
+	t = t.Accept(d.accepted(t))
+	row := fleetRow{name: r.Topology}
+	again := "reconcile apply " + r.Topology
+	if planned {
+		row, again = d.fleetRow(t), applyCommand(d, t)
+	}
+	switch r.Outcome {
+	case outcomeApplied:
+		row = fleetRow{name: r.Topology, condition: standsDone, words: d.outcomeLine(t, planned, r)}
+		if t.Transition == plan.TransitionFailover {
+			row.words += "; lost: " + windowBound(r.DataLoss)
+		}
+	case outcomeUnchanged:
+		if !planned {
+			row.condition, row.words = standsUnjudged, "nothing was done"
+		}
+	case outcomeUnverified:
+		row = fleetRow{name: r.Topology, condition: standsUnverified, words: d.outcomeLine(t, planned, r), commands: []string{"reconcile status " + r.Topology, again}}
+	case outcomeNotApproved, outcomeBlocked:
+		if !planned || !d.planShowsWhy(t, r) {
+			row = d.refusedRow(t, planned, r, row)
+		}
+	default: // an error, and what is not known
+		failed := fleetRow{name: r.Topology, condition: standsFailed, words: d.outcomeLine(t, planned, r), commands: []string{again}}
+		row = failed.outranked(row)
+	}
+	return row
+}
+
+// refusedRow says what the plan does not show. A topology without a primary stays counted
+// as one.
+func (d Document) refusedRow(t plan.TopologyPlan, planned bool, r Result, row fleetRow) fleetRow {
+	refused := fleetRow{name: r.Topology, condition: standsBlocked, words: d.outcomeLine(t, planned, r)}
+	if r.Outcome == outcomeNotApproved {
+		refused.condition, refused.commands = standsUnapproved, row.commands
+	}
+	return refused.outranked(row)
+}
+
+// outranked counts a topology as its plan does if that is worse, such as one without a
+// primary.
+func (r fleetRow) outranked(planned fleetRow) fleetRow {
+	if planned.name != "" && planned.condition < r.condition && planned.words != "" {
+		label, _, _ := strings.Cut(planned.words, ":")
+		r.condition, r.words = planned.condition, label+": "+r.words
+	}
+	return r
+}
+
+// outcomeLine is the headline of a result with its reason: that of the first step that
+// was not done, or that of the whole.
+func (d Document) outcomeLine(t plan.TopologyPlan, planned bool, r Result) string {
+	words, _ := d.resultWords(t, planned, r)
+	if r.Outcome == outcomeApplied {
+		return words
+	}
+	for _, s := range r.Steps {
+		if _, style := statusWords(s.Status); style == bad {
+			return words + ": " + actionText(s.Action) + " " + s.Cluster + ": " + orElse(s.Detail, s.Status.String())
+		}
+	}
+	return words + withDetail(r.Detail)
+}
+
+// windowBound is the upper bound of what was lost.
+func windowBound(w *plan.Window) string {
+	if w == nil || w.Upper == nil {
+		return "not known"
+	}
+	return "up to " + plan.UpperBoundText(*w.Upper) + " of writes"
+}

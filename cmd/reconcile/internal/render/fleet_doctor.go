@@ -1,0 +1,241 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// diagnosedFleet prints what is wrong with many topologies, one row for each cause, and
+// counts the rest.
+func (p *page) diagnosedFleet(d Diagnosis) {
+	words, s := d.fleetHeadline()
+	p.title("doctor", s, words)
+	could, of := d.Score()
+	p.note(fmt.Sprintf("%d of %s could be promoted · commit %s · %s", could, plural(of, "standby", "standbys"), short(d.Commit), clockTime(d.At)))
+	if rows := d.causes(); len(rows) > 0 {
+		p.blank()
+		drawn := make([][]string, 0, len(rows))
+		for _, r := range rows {
+			drawn = append(drawn, p.drawCause(r))
+		}
+		p.listRows(rows, drawn, func(left []fleetRow) string { return "the first is " + left[0].name })
+	}
+	p.diagnosedEnd(d)
+}
+
+// fleetHeadline counts the topologies by what a failover of them would come to.
+func (d Diagnosis) fleetHeadline() (string, style) {
+	var down, never, accepted, badly, ready int
+	for _, t := range d.Topologies {
+		down += one(t.PrimaryDown)
+		switch {
+		case t.Ready() && !d.Stopped():
+			ready++
+		case t.Acceptable() && !d.Stopped():
+			accepted++
+		case t.Promotes() && !d.Stopped():
+			badly++
+		default:
+			never++
+		}
+	}
+	var parts []string
+	for _, count := range []struct {
+		n     int
+		words string
+	}{
+		{down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
+		{never, "could NOT fail over"},
+		{badly, "would END BADLY"},
+		{accepted, "could fail over only if an approver accepts what stands against it"},
+		{ready, "could fail over"},
+	} {
+		if count.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count.n, count.words))
+		}
+	}
+	s := good
+	if down > 0 || !d.Ready() {
+		s = bad
+	}
+	return plural(len(d.Topologies), "topology", "topologies") + ": " + strings.Join(parts, " · "), s
+}
+
+// causes returns a row for each thing that is wrong, the most urgent first. What is wrong
+// with several topologies, standbys or clusters in the same way is one row.
+func (d Diagnosis) causes() []fleetRow {
+	c := causes{same: d.sameness(), at: map[string]int{}}
+	for _, t := range d.Topologies {
+		if t.PrimaryDown {
+			c.add(fleetRow{name: t.Name, condition: standsWithoutPrimary, words: t.Primary + ", its primary, does not serve now", commands: []string{"reconcile plan " + t.Name}})
+		}
+	}
+	c.obstacles(d)
+	c.checks(d.Checks)
+	slices.SortStableFunc(c.rows, func(a, b fleetRow) int { return cmp.Compare(a.condition, b.condition) })
+	return c.rows
+}
+
+// causes collects rows; at finds the row of a cause again.
+type causes struct {
+	same *strings.Replacer
+	at   map[string]int
+	rows []fleetRow
+	told map[string]bool // messages of obstacles, which a check may say too
+}
+
+var digits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+`) })
+
+// sameness returns what makes texts equal that differ only in the names that they mention.
+func (d Diagnosis) sameness() *strings.Replacer {
+	var names []string
+	for _, t := range d.Topologies {
+		names = append(names, t.Name, t.Primary)
+		for _, s := range t.Standbys {
+			names = append(names, s.Cluster)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var pairs []string
+	for _, n := range slices.Compact(names) {
+		if n != "" {
+			pairs = append(pairs, n, "\x00")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+func (c *causes) add(r fleetRow) {
+	text := r.words + "\n" + strings.Join(r.commands, "\n")
+	key := number(int(r.condition)) + digits().ReplaceAllString(c.same.Replace(text), "\x01")
+	if i, ok := c.at[key]; ok {
+		c.rows[i].more++
+		return
+	}
+	c.at[key] = len(c.rows)
+	c.rows = append(c.rows, r)
+}
+
+func (c *causes) obstacles(d Diagnosis) {
+	c.told = map[string]bool{}
+	for _, t := range d.Topologies {
+		condition := standsWarned // another standby could be promoted
+		if !t.Ready() {
+			condition = standsBlocked
+		}
+		if len(t.Standbys) == 0 {
+			c.add(fleetRow{name: t.Name, condition: standsBlocked, words: "it has no standby to fail over to", commands: []string{"add a standby"}})
+		}
+		for _, s := range t.Standbys {
+			for _, o := range s.Obstacles {
+				words := o.Message
+				if o.Code != "" {
+					words = string(o.Code) + ": " + words
+				}
+				c.told[o.Message] = true
+				c.add(fleetRow{name: t.Name + "/" + s.Cluster, condition: condition, words: words, commands: wordsOrNone(o.Remedy)})
+			}
+		}
+	}
+}
+
+func (c *causes) checks(checks []Check) {
+	for _, x := range checks {
+		if x.Verdict == CheckOK || x.Verdict == CheckUnknown || c.told[x.Message] {
+			continue
+		}
+		r := fleetRow{name: strings.TrimSpace(x.Area + " " + x.Subject), words: x.Message, commands: wordsOrNone(x.Remedy)}
+		switch {
+		case x.Verdict == CheckFailed && x.Blocks:
+			r.condition, r.words = standsFailed, "STOPS EVERY FAILOVER: "+r.words
+		case x.Verdict == CheckFailed:
+			r.condition = standsCritical
+		default:
+			r.condition = standsWarned
+		}
+		c.add(r)
+	}
+}
+
+func wordsOrNone(words string) []string {
+	if words == "" {
+		return nil
+	}
+	return []string{words}
+}
+
+// drawCause draws a cause, and below it what to do, in at most two lines each. A command
+// is never cut.
+func (p *page) drawCause(r fleetRow) []string {
+	s := r.condition.style()
+	more := ""
+	if r.more > 0 {
+		more = " (and " + number(r.more) + " more alike)"
+	}
+	text := twoLines(Safe(r.name+": "+r.words), p.width-4-columns(more))
+	text[len(text)-1] += more
+	var lines []string
+	for i, l := range text {
+		mark := "  "
+		if i == 0 {
+			mark = s.mark() + " "
+		}
+		lines = append(lines, "  "+p.paint(s, mark+l))
+	}
+	for _, remedy := range r.commands {
+		mark := "→ "
+		for _, l := range twoLines(Safe(remedy), p.width-6) {
+			lines = append(lines, "    "+mark+l)
+			mark = "  "
+		}
+	}
+	return lines
+}
+
+// twoLines wraps text and leaves out what does not fit into two lines. If a command is
+// left out, the second line is the command.
+func twoLines(text string, width int) []string {
+	lines := wrap(text, width)
+	if len(lines) <= 2 {
+		return lines
+	}
+	if m := exactCommand().FindStringSubmatch(text); m != nil && !placeholder().MatchString(m[1]) && !strings.Contains(lines[0]+lines[1], m[0]) {
+		return []string{cut(lines[0]+" …", width), m[1]}
+	}
+	return []string{lines[0], cut(lines[1]+" "+lines[2], width)}
+}
+
+// diagnosedEnd says what is well, and how to see everything.
+func (p *page) diagnosedEnd(d Diagnosis) {
+	ready := 0
+	var most *time.Duration
+	for _, t := range d.Topologies {
+		if !t.Ready() || d.Stopped() || t.PrimaryDown {
+			continue
+		}
+		ready++
+		for _, s := range t.Standbys {
+			if s.Verdict() == "ready" && s.Loss != nil && s.Loss.Upper != nil && (most == nil || *s.Loss.Upper > *most) {
+				most = s.Loss.Upper
+			}
+		}
+	}
+	if ready > 0 {
+		words := number(ready) + " could fail over"
+		if most != nil {
+			words += "; up to " + plan.UpperBoundText(*most) + " of writes would be lost"
+		}
+		p.line("  ", p.paint(good, good.mark()+" "+words))
+	}
+	if unknown := countAreas(d.Checks, CheckUnknown); unknown != "" {
+		p.line("  ", p.paint(plain, plain.mark()+" not known: "+unknown))
+	}
+	p.note("details: reconcile doctor NAME · --all lists every topology and check, and what to do if Git or the ledger is lost")
+}

@@ -1,0 +1,188 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+)
+
+// condition is how one topology of many stands. Each topology has exactly one, so that the
+// counts of a headline add up. They are ordered, the worst first.
+type condition int
+
+const (
+	standsSplit condition = iota
+	standsWithoutPrimary
+	standsPrimaryUnknown
+	standsUnverified // from here to standsDone: after an apply
+	standsFailed
+	standsBlocked
+	standsCritical
+	standsNoStandby
+	standsBehind
+	standsWarned
+	standsUnjudged
+	standsBegun
+	standsUnapproved
+	standsUnchecked
+	standsReady
+	standsDone
+	standsUnobserved
+	standsInSync
+)
+
+// conditionWords are the words of a headline for a number of topologies, and the style of
+// their rows.
+var conditionWords = [...]struct {
+	words string
+	style style
+}{
+	standsSplit:          {"WITH TWO PRIMARIES", bad},
+	standsWithoutPrimary: {"WITHOUT A PRIMARY", bad},
+	standsPrimaryUnknown: {"WHOSE PRIMARY IS NOT KNOWN", bad},
+	standsUnverified:     {"NOT VERIFIED", bad},
+	standsFailed:         {"FAILED", bad},
+	standsBlocked:        {"BLOCKED", bad},
+	standsCritical:       {"critical", bad},
+	standsNoStandby:      {"with a standby down", attention},
+	standsBehind:         {"behind", attention},
+	standsWarned:         {"with a warning", attention},
+	standsUnjudged:       {"not judged", attention},
+	standsBegun:          {"begun and not finished", attention},
+	standsUnapproved:     {"not approved", attention},
+	standsUnchecked:      {"to change", attention},
+	standsReady:          {"ready to apply", attention},
+	standsDone:           {"done", good},
+	standsUnobserved:     {"not observed", plain},
+	standsInSync:         {"in sync", good},
+}
+
+func (s condition) style() style { return conditionWords[s].style }
+
+// problem reports whether something is wrong, not only to be done.
+func (s condition) problem() bool { return s <= standsBegun }
+
+// quiet reports whether a topology is counted without a row of its own.
+func (s condition) quiet() bool { return s >= standsUnobserved }
+
+// countWords counts the conditions, the worst first.
+func countWords(conditions []condition) string {
+	count := [len(conditionWords)]int{}
+	for _, s := range conditions {
+		count[s]++
+	}
+	var parts []string
+	for s, n := range count {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, conditionWords[s].words))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// condition says how a topology stands. A missing primary outranks what is planned.
+func (d Document) condition(t plan.TopologyPlan) condition {
+	if s, ok := writerCondition(t); ok {
+		return s
+	}
+	if d.blocked(t) {
+		return standsBlocked
+	}
+	if t.Transition != plan.TransitionNone {
+		return d.changeCondition(t)
+	}
+	if f, ok := worstFinding(t); ok {
+		return findingCondition(t, f)
+	}
+	switch {
+	case unobserved(t):
+		return standsUnobserved
+	case t.InSync:
+		return standsInSync
+	default:
+		return standsUnjudged
+	}
+}
+
+// writerCondition says whether two clusters take writes, or none, or whether that is not
+// known; ok is false if one does.
+func writerCondition(t plan.TopologyPlan) (s condition, ok bool) {
+	switch {
+	case t.Has(plan.CodeSplitBrain):
+		return standsSplit, true
+	case unobserved(t) || len(t.Clusters) == 0 || slices.ContainsFunc(t.Clusters, writes):
+		return 0, false
+	case slices.ContainsFunc(t.Clusters, mayWrite):
+		return standsPrimaryUnknown, true
+	default:
+		return standsWithoutPrimary, true
+	}
+}
+
+// writes reports whether a member answers and takes writes. An empty cluster that is to be
+// a standby, or was wiped, serves nobody.
+func writes(c plan.ClusterPlan) bool {
+	if c.View.Reach != plan.ReachUp {
+		return false
+	}
+	switch c.View.Belief.Kind {
+	case plan.BeliefPrimary, plan.BeliefStandalone:
+		return c.DesiredRole != plan.RoleDetached
+	case plan.BeliefUnconfigured:
+		return c.DesiredRole == plan.RolePrimary
+	default:
+		return false
+	}
+}
+
+// mayWrite reports whether it is not known if a member takes writes: it lives, or may
+// live, and its role could not be read.
+func mayWrite(c plan.ClusterPlan) bool {
+	v := c.View
+	if c.DesiredRole == plan.RoleStandby || c.DesiredRole == plan.RoleDetached {
+		return false
+	}
+	return v.Reach == plan.ReachUnknown || v.Reach == plan.ReachUp && v.Belief.Kind == plan.BeliefUnknown
+}
+
+// changeCondition is the condition of a topology with a transition that nothing blocks.
+func (d Document) changeCondition(t plan.TopologyPlan) condition {
+	switch {
+	case t.Resumed:
+		return standsBegun
+	case unobserved(t) || d.observed() == ObservedElsewhere:
+		return standsUnchecked
+	case d.approval(t).Verdict == approval.VerdictDenied:
+		return standsUnapproved
+	default:
+		return standsReady
+	}
+}
+
+// worstFinding returns the gravest finding that is more than information.
+func worstFinding(t plan.TopologyPlan) (plan.Finding, bool) {
+	for _, severity := range []plan.Severity{plan.SeverityBlocking, plan.SeverityCritical, plan.SeverityWarning} {
+		for _, f := range urgentFirst(t.Findings) {
+			if f.Severity == severity && !f.Accepted {
+				return f, true
+			}
+		}
+	}
+	return plan.Finding{}, false
+}
+
+func findingCondition(t plan.TopologyPlan, f plan.Finding) condition {
+	switch {
+	case f.Code == plan.CodeReplicationStalled, f.Code == plan.CodeLagObjective:
+		return standsBehind
+	case f.Code == plan.CodeClusterUnreachable && f.Cluster != t.Primary:
+		return standsNoStandby
+	case f.Severity == plan.SeverityWarning:
+		return standsWarned
+	default:
+		return standsCritical
+	}
+}
