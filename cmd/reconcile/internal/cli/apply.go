@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,14 +100,9 @@ func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 
 // readDigests returns the digest of each topology in a saved plan.
 func readDigests(path string) (map[string]string, error) {
-	f, err := os.Open(path)
+	d, err := readPlan(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the saved plan: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // only read
-	d, err := render.Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("read the saved plan %s: %w", path, err)
+		return nil, err
 	}
 	if !d.Applicable() {
 		return nil, fmt.Errorf("the plan %s was made offline or from somebody else's observation: it cannot be applied (hint: save one by 'reconcile plan -o json' where the clusters can be reached)", path)

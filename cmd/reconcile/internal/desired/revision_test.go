@@ -2,11 +2,13 @@ package desired
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 )
@@ -88,4 +90,53 @@ func TestABlobIsParsedOnce(t *testing.T) {
 	commit(map[string][]byte{"topologies/orders.yaml": versionOf("orders", 4)})
 	repo = open()
 	look("", blobs+1)
+}
+
+// TestChoose: a name selects itself, a pattern what it matches, among topologies that are
+// there and that are gone; what selects nothing is an error that proposes names.
+func TestChoose(t *testing.T) {
+	var all Revision
+	for _, name := range []string{"orders-001", "orders-002", "users", "video"} {
+		all.Desired.Topologies = append(all.Desired.Topologies, plan.Topology{Name: name})
+	}
+	all.Desired.Removed = []plan.RemovedTopology{{Name: "orders-old"}}
+	for _, c := range []struct{ names, want, refused string }{
+		{"", "orders-001 orders-002 users video -orders-old", ""},
+		{"users", "users", ""},
+		{"orders-*", "orders-001 orders-002 -orders-old", ""},
+		{"orders-00?", "orders-001 orders-002", ""},
+		{"orders-00[2-9] video", "orders-002 video", ""},
+		{"*-old", "-orders-old", ""},
+		{"*", "orders-001 orders-002 users video -orders-old", ""},
+		{"users user*", "users", ""},
+		{"order-*", "", "did you mean orders-001 or orders-002?"},
+		{"usres", "", "did you mean users?"},
+		{"users zebra*", "", "use orders-001, orders-002, users or video"},
+		{"orders", "", "did you mean orders-001 or orders-002?"},
+		{"[", "", "malformed"},
+	} {
+		t.Run(c.names, func(t *testing.T) {
+			r := all
+			err := r.Choose(strings.Fields(c.names))
+			if c.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Errorf("got %v, want %s", err, c.refused)
+				}
+				return
+			}
+			var got []string
+			for _, t := range r.Desired.Topologies {
+				got = append(got, t.Name)
+			}
+			for _, t := range r.Desired.Removed {
+				got = append(got, "-"+t.Name)
+			}
+			if err != nil || strings.Join(got, " ") != c.want {
+				t.Errorf("got %s, %v, want %s", got, err, c.want)
+			}
+		})
+	}
+	if len(all.Desired.Topologies) != 4 || len(all.Desired.Removed) != 1 {
+		t.Error("Choose changed what it was given")
+	}
 }

@@ -7,13 +7,26 @@ import (
 )
 
 // appliedFleet prints what an apply did to many topologies. Where it did nothing, a
-// topology has the row of its plan.
+// topology has the row of its plan. If something was to be done to one topology only, its
+// page follows, since no other command shows it again.
 func (p *page) appliedFleet(d Document, results []Result) {
+	var acted []Result
 	rows := make([]fleetRow, 0, len(results))
 	for _, r := range results {
 		rows = append(rows, d.appliedRow(r))
+		if r.Outcome != outcomeUnchanged {
+			acted = append(acted, r)
+		}
 	}
-	p.fleetRows(d, "reconcile history NAME", rows)
+	switch len(acted) {
+	case 0:
+		p.fleetRows(d, "nothing was to be done · details: reconcile plan NAME", rows, "")
+	case 1:
+		p.fleetRows(d, "details: reconcile plan NAME", rows, acted[0].Topology)
+		p.result(d, acted[0])
+	default:
+		p.fleetRows(d, "details: reconcile history NAME", rows, "")
+	}
 }
 
 func (d Document) appliedRow(r Result) fleetRow {

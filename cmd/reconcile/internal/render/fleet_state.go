@@ -162,13 +162,22 @@ func (d Document) changeCondition(t plan.TopologyPlan) condition {
 	}
 }
 
-// worstFinding returns the gravest finding that is more than information.
+// worstFinding returns the gravest finding that is more than information. That a cluster is
+// stale stays so until it is rebuilt, and comes last.
 func worstFinding(t plan.TopologyPlan) (plan.Finding, bool) {
 	for _, severity := range []plan.Severity{plan.SeverityBlocking, plan.SeverityCritical, plan.SeverityWarning} {
+		var stale *plan.Finding
 		for _, f := range urgentFirst(t.Findings) {
-			if f.Severity == severity && !f.Accepted {
+			switch {
+			case f.Severity != severity || f.Accepted:
+			case f.Code == plan.CodeStalePrimary:
+				stale = &f
+			default:
 				return f, true
 			}
+		}
+		if stale != nil {
+			return *stale, true
 		}
 	}
 	return plan.Finding{}, false

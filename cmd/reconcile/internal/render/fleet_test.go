@@ -284,7 +284,11 @@ func appliedFleets() map[string]applyCase {
 		{Topology: "search-001", Outcome: outcomeBlocked, Detail: "the lock is held by reconcile run on host-a since 21:58:00Z"},
 		{Topology: "users-023", Outcome: outcomeUnchanged},
 		{Topology: "vanished", Outcome: outcomeUnchanged},
-	}}}
+	}}, "fleet_apply_one": {d, []Result{
+		{Topology: "billing-001", Outcome: outcomeUnchanged},
+		{Topology: "orders-001", Outcome: outcomeApplied, Steps: promoted("done", "read back"), DataLoss: window(3100 * time.Millisecond)},
+		{Topology: "users-023", Outcome: outcomeUnchanged},
+	}}, "fleet_apply_nothing": {d, []Result{{Topology: "billing-001", Outcome: outcomeUnchanged}, {Topology: "users-023", Outcome: outcomeUnchanged}}}}
 }
 
 func TestGoldenAppliedFleets(t *testing.T) {

@@ -18,6 +18,9 @@ type TableOptions struct {
 	// Height is how many lines a list of many topologies may have; 0: as many as it needs.
 	Height  int
 	Listing Listing
+	// Details is the command that shows one topology of several, with NAME for its name;
+	// empty: the command whose answer the table is.
+	Details string
 }
 
 const (
@@ -55,13 +58,14 @@ type page struct {
 
 	height  int
 	listing Listing
+	details string
 }
 
 func newPage(o TableOptions) *page {
 	if o.Width < leastWidth {
 		o.Width = defaultWidth
 	}
-	return &page{width: o.Width, color: o.Color, height: o.Height, listing: o.Listing}
+	return &page{width: o.Width, color: o.Color, height: o.Height, listing: o.Listing, details: o.Details}
 }
 
 func (p *page) flush(w io.Writer) error {
