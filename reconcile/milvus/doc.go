@@ -43,6 +43,11 @@
 // Without a kept connection only the right column is used, from 0. Every call has its own
 // deadline of D as well.
 //
+// A deadline that passes while this process does not run (an overloaded machine, a stopped
+// process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
+// to four times in all (localPause). A round of evidence needs no such rule: it counts only
+// if the candidate answered in it.
+//
 // # One topology
 //
 //	primary                standbys

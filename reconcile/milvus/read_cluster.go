@@ -34,6 +34,34 @@ func (f *Fleet) view(ctx context.Context, t plan.Topology, a access, what probeO
 	return s.view
 }
 
+// observeCluster reads one cluster for an observation. A deadline that passed while this
+// process mostly did not run shows nothing: then it reads again.
+func (f *Fleet) observeCluster(ctx context.Context, s *clusterRead, what probeOptions, pause *localPause) {
+	for range readsWhilePaused {
+		span := pause.span(time.Now())
+		f.readCluster(ctx, s, what)
+		if !missedDeadline(s.view) && !lacksIdentity(s.view) || !span.mostly(time.Now()) || ctx.Err() != nil {
+			return
+		}
+		s.releaseLink()
+	}
+	if missedDeadline(s.view) {
+		f.startView(s)
+		s.view.Class, s.view.Error = plan.ClassOther, errLocalPause.Error()
+	}
+}
+
+// missedDeadline says whether a view may come from a deadline that passed: the cluster
+// answered nothing in time, or was not even called.
+func missedDeadline(v plan.View) bool {
+	return v.Reach != plan.ReachUp && v.Class == plan.ClassTimeout || v.Reach == plan.ReachUnknown && v.Class == plan.ClassOther
+}
+
+// lacksIdentity says whether a cluster answered, and who it is was not told in time.
+func lacksIdentity(v plan.View) bool {
+	return v.Reach == plan.ReachUp && !v.IdentityProven && v.IdentityConflict == "" && !v.Belief.Inferred
+}
+
 // readCluster reads one cluster. It never fails: what went wrong is in the view.
 func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptions) {
 	s.checkpoints = nil

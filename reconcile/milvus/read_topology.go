@@ -131,6 +131,8 @@ const hangingPart = 12
 // sorted by cluster. That a cluster does not answer, or may not be called, is in its view.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	what := probeOptions{identity: true, features: depth.Progress, askTwice: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
+	pause := watchLocalPause()
+	defer pause.stop()
 	return r.readAll(ctx, topologies, depth, func(s *clusterRead) {
 		if s.cluster.ID == depth.Hanging && depth.InFlight != nil {
 			r.fleet.viewInFlight(s, *depth.InFlight)
@@ -140,7 +142,7 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 			r.fleet.readCluster(ctx, s, probeOptions{identity: true, within: r.fleet.readTimeout / hangingPart})
 			return
 		}
-		r.fleet.readCluster(ctx, s, what)
+		r.fleet.observeCluster(ctx, s, what, pause)
 	})
 }
 

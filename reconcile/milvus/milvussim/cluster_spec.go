@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -161,7 +160,7 @@ func pickAddresses(specs []ClusterSpec) {
 		if specs[i].Address != "" {
 			continue
 		}
-		l, err := net.Listen("tcp", anyPort)
+		l, err := listen(anyPort)
 		if err != nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package milvussim
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 )
 
@@ -16,6 +17,7 @@ type endpoint struct {
 
 	mu       sync.Mutex
 	listener net.Listener
+	held     *heldPort // while the cluster is down; nil: the port is not kept
 	conns    map[net.Conn]struct{}
 }
 
@@ -54,12 +56,9 @@ func (e *endpoint) open() error {
 	if err := loopback(e.cluster.address); err != nil {
 		return err
 	}
-	l := e.reserved.take()
-	if l == nil {
-		var err error
-		if l, err = net.Listen("tcp", e.cluster.address); err != nil {
-			return fmt.Errorf("listen: %w", err)
-		}
+	l, err := e.listen()
+	if err != nil {
+		return err
 	}
 	e.cluster.address = l.Addr().String()
 	e.mu.Lock()
@@ -73,12 +72,57 @@ func (e *endpoint) open() error {
 	return nil
 }
 
-// close refuses new connections and resets the open ones.
+// listen returns the listener that the spec reserved, or one at the port that was held
+// while the cluster was down, or a new one.
+func (e *endpoint) listen() (net.Listener, error) {
+	if l := e.reserved.take(); l != nil {
+		return l, nil
+	}
+	e.mu.Lock()
+	held := e.held
+	e.held = nil
+	e.mu.Unlock()
+	if held != nil {
+		return held.listen()
+	}
+	return listen(e.cluster.address)
+}
+
+// listen listens at an address. A port that the kernel chose is taken a second time, by its
+// number: only such a port stays with its socket when that ends to listen.
+func listen(address string) (net.Listener, error) {
+	for {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+		if !strings.HasSuffix(address, ":0") {
+			return l, nil
+		}
+		chosen := l.Addr().String()
+		_ = l.Close()
+		if l, err := net.Listen("tcp", chosen); err == nil { // else somebody took it in between
+			return l, nil
+		}
+	}
+}
+
+// release gives the port of a cluster that is down to others.
+func (e *endpoint) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.held != nil {
+		e.held.release()
+		e.held = nil
+	}
+}
+
+// close refuses new connections and resets the open ones. The port stays the cluster's.
 func (e *endpoint) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.listener != nil {
-		_ = e.listener.Close()
+		e.held = holdPort(e.listener)
 		e.listener = nil
 	}
 	for conn := range e.conns {

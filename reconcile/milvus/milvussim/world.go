@@ -121,6 +121,7 @@ func (w *World) add(specs []ClusterSpec) error {
 func (w *World) removeFrom(n int) {
 	for _, c := range w.clusters[n:] {
 		c.kill()
+		c.endpoint.release()
 		delete(w.byID, c.id)
 		if w.byURI[c.uri] == c {
 			delete(w.byURI, c.uri)
@@ -135,6 +136,7 @@ func (w *World) Close() {
 	if !w.closed {
 		for _, c := range w.clusters {
 			c.kill()
+			c.endpoint.release()
 		}
 		w.closed = true
 		w.arm()
