@@ -74,7 +74,11 @@ var imports = map[string][]string{
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/redirect",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
-	"cmd/reconcile/internal/testkit":         {"cmd/reconcile/internal/cli", "cmd/reconcile/internal/wire", "reconcile/ledger", "reconcile/milvus/milvussim/badwire"},
+	"cmd/reconcile/internal/testkit": {"cmd/reconcile/internal/cli", "cmd/reconcile/internal/wire", "reconcile/ledger", "reconcile/milvus/milvussim/badwire", "reconcile/reconciletest/etcdserver", "reconcile/reconciletest/freeport"},
+
+	"reconcile/reconciletest/etcdserver": {"reconcile/reconciletest/freeport"},
+	"reconcile/reconciletest/freeport":   {},
+
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {},
 	"reconcile/milvus/milvussim/badwire":     {},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // gitDaemon serves a repository by the real `git daemon` on loopback.
@@ -15,14 +17,7 @@ func gitDaemon(t *testing.T, s *shell) string {
 	program(t, "git")
 	path := strings.TrimSpace(run(t, s.env(), "git", "--exec-path"))
 	program(t, filepath.Join(path, "git-daemon"))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	host, port, _ := net.SplitHostPort(freeport.Address(t))
 	cmd := exec.CommandContext(t.Context(), filepath.Join(path, "git-daemon"), "--reuseaddr", "--export-all", "--base-path="+s.dir, "--listen="+host, "--port="+port, s.dir)
 	cmd.Env = s.env()
 	if err := cmd.Start(); err != nil {

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"milvus-reconcile/reconcile/reconciletest/etcdserver"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // What is known outside of etcd of a ledger whose data was put back.
@@ -110,14 +112,14 @@ type restorable struct {
 
 func newRestorable(t *testing.T) *restorable {
 	t.Helper()
-	e := &restorable{dir: filepath.Join(t.TempDir(), "etcd"), kept: filepath.Join(t.TempDir(), "kept"), endpoint: free(t), peer: free(t)}
+	e := &restorable{dir: filepath.Join(t.TempDir(), "etcd"), kept: filepath.Join(t.TempDir(), "kept"), endpoint: freeport.Address(t), peer: freeport.Address(t)}
 	e.start(t)
 	return e
 }
 
 func (e *restorable) start(t *testing.T) {
 	t.Helper()
-	e.stop = startEtcd(t, e.dir, e.endpoint, e.peer, (*transport.TLSInfo)(nil))
+	_, e.stop = etcdserver.Start(t, etcdserver.Options{Dir: e.dir, Address: e.endpoint, Peer: e.peer})
 }
 
 func (e *restorable) client(t *testing.T) *clientv3.Client {
@@ -149,7 +151,7 @@ func (e *restorable) restoreOlder(t *testing.T) {
 func (e *restorable) restoreElsewhere(t *testing.T) {
 	e.stop()
 	must(t, os.RemoveAll(e.dir))
-	e.peer = free(t) // by which a cluster is told from another
+	e.peer = freeport.Address(t) // by which a cluster is told from another
 	e.start(t)
 	_, err := e.client(t).Txn(t.Context()).Then(e.copied...).Commit()
 	must(t, err)

@@ -23,6 +23,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 func TestEtcd(t *testing.T) {
@@ -155,7 +156,7 @@ func fillMore(t *testing.T, l *Ledger) {
 }
 
 func TestEtcdOutOfReach(t *testing.T) {
-	l := newEtcd(t, EtcdConfig{Endpoints: []string{free(t)}}, Options{BusyWait: 300 * time.Millisecond})
+	l := newEtcd(t, EtcdConfig{Endpoints: []string{freeport.Address(t)}}, Options{BusyWait: 300 * time.Millisecond})
 	_, err := l.Read(t.Context())
 	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), l.store.name()) {
 		t.Fatal(err)

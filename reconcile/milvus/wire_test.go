@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"milvus-reconcile/reconcile/milvus/milvussim/badwire"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // wire is a TCP proxy between the fleet and one cluster. Its toxics are never
@@ -29,7 +30,7 @@ type wire struct {
 func (w *world) through(id string) *wire {
 	w.t.Helper()
 	x := &wire{t: w.t, upstream: w.Address(id), gate: &badwire.Gate{}}
-	x.start("127.0.0.1:0", nil)
+	x.start(freeport.Address(w.t), nil)
 	w.t.Cleanup(func() { x.proxy.Stop() })
 	w.cluster(id).ClientAddress = x.proxy.Listen
 	for i := range w.config.Credentials {

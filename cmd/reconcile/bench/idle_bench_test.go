@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // BenchmarkIdleMinute is the daemon at rest: it leads, sweeps every 60 s and
@@ -94,7 +95,7 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 	if err != nil {
 		b.Fatal(err)
 	}
-	at := testkit.FreeAddresses(b, 1)[0]
+	at := freeport.Address(b)
 	config := strings.Replace(string(text), "mode: observe\n", fmt.Sprintf("mode: apply\nsweepInterval: %s\n", interval), 1) + fmt.Sprintf("serve: {address: %q}\n", at)
 	if err := os.WriteFile(e.config, []byte(config), 0o600); err != nil {
 		b.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // BenchmarkWebhookToPromote is the time from the moment when a forge sends its
@@ -64,7 +65,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 	b.Helper()
 	e := newEstate(b, topologies, noWaiting)
 	dir := b.TempDir()
-	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: testkit.FreeAddresses(b, 1)[0], log: filepath.Join(dir, "run.log")}
+	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: freeport.Address(b), log: filepath.Join(dir, "run.log")}
 	repo := filepath.Join(filepath.Dir(e.config), "repo")
 	if out, err := exec.Command("git", "clone", "--quiet", "--bare", repo, p.forge).CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)

@@ -21,6 +21,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // BenchmarkPushToWrite is the time from `git push` of an approved failover,
@@ -93,7 +94,7 @@ func newPushed(b *testing.B, how lossOfPrimary) (d pushedPair, forge, serve stri
 	ctx, cancel := context.WithTimeout(b.Context(), testkit.ReplicasPatience)
 	b.Cleanup(cancel)
 	dir := b.TempDir()
-	at := testkit.FreeAddresses(b, 6)
+	at := freeport.Addresses(b, 6)
 	d = pushedPair{&testkit.Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + at[0]}}
 	files := filepath.Join(dir, "topologies")
 	testkit.WritePair(b, files, at[1:3], 1, "primary", "standby")

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // sizes are the numbers of topologies, each of three clusters with 16 channels.
@@ -40,7 +41,7 @@ func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 			b.Fatal(err)
 		}
 	}
-	at := testkit.FreeAddresses(b, 1)[0]
+	at := freeport.Address(b)
 	e.control = "http://" + at
 	e.sim = exec.Command(e.binary, "sim", "--dir", e.files, "--git", filepath.Join(dir, "play"), "--control", at)
 	out, err := e.sim.StdoutPipe()

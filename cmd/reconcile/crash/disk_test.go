@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/ledger/faultydisk"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 func init() { faultydisk.Main() }
@@ -77,7 +78,7 @@ func TestDiskFullUnderADaemon(t *testing.T) {
 			d, addresses := newDrill(ctx, t, 1)
 			d.onDisk(t, point)
 			d.LedgerAt(t, filepath.Join(point, "ledger.db"))
-			serves := testkit.FreeAddresses(t, 1)[0]
+			serves := freeport.Address(t)
 			testkit.Rewrite(t, filepath.Join(d.Play, "reconcile.yaml"), "mode: apply\n", "mode: apply\nserve: {address: \""+serves+"\"}\n")
 			ready := func(want string) func() bool {
 				return func() bool {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // unreachableGit writes the configuration of a playground again, as a runner has
@@ -31,7 +32,7 @@ func unreachableGit(t *testing.T, play string) string {
 func TestDriftKeepsAnIssue(t *testing.T) {
 	forge, env := startForge(t, "github")
 	const issues = "/repos/team/topologies/issues"
-	control := testkit.FreeAddresses(t, 1)[0]
+	control := freeport.Address(t)
 	play := testkit.StartPair(t, control)
 	env = append(env, "OUT="+t.TempDir(), "RECONCILE_CONFIG="+unreachableGit(t, play), "REPO="+filepath.Join(play, "repo"))
 

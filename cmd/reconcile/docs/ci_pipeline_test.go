@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // pipelineJob runs the script of a job of the pipeline for GitLab in one shell,
@@ -55,7 +56,7 @@ func TestPipelineRuns(t *testing.T) {
 	t.Parallel()
 	const notes, issues = "/projects/42/merge_requests/7/notes", "/projects/42/issues"
 	forge, env := startForge(t, "gitlab")
-	play := testkit.StartPair(t, testkit.FreeAddresses(t, 1)[0])
+	play := testkit.StartPair(t, freeport.Address(t))
 	r := startRunner(t, play, env)
 	base, head := r.words["github.event.pull_request.base.sha"], r.words["github.event.pull_request.head.sha"]
 	mustRun(t, r.dir, "git", "fetch", "-q", "origin", "refs/pull/7/head")

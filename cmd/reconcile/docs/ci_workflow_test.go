@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // workflow is what of a workflow file the steps need.
@@ -192,7 +193,7 @@ func TestWorkflowsRun(t *testing.T) {
 	t.Parallel()
 	const comments, issues = "/repos/team/topologies/issues/7/comments", "/repos/team/topologies/issues"
 	forge, env := startForge(t, "github")
-	control := testkit.FreeAddresses(t, 1)[0]
+	control := freeport.Address(t)
 	r := startRunner(t, testkit.StartPair(t, control), env)
 
 	said, secrets := r.job(t, "github-pull-request.yml", "plan")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // stage goes on where docs/rehearse.md begins: simulated clusters with a repository,
@@ -36,7 +37,7 @@ func guide(t *testing.T, w walk, roles ...string) {
 	t.Helper()
 	t.Parallel()
 	p := newPlace(t)
-	addresses := testkit.FreeAddresses(t, len(roles))
+	addresses := freeport.Addresses(t, len(roles))
 	var b strings.Builder
 	b.WriteString(modeline + "topology.schema.json\napiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n" +
 		"  switchover: {catchUpWithin: 5s}\n  failover: {unavailableFor: 1s, probes: 3}\n  clusters:\n")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // walk runs the lines that a page shows in its blocks without a language, one
@@ -40,7 +41,7 @@ type place struct {
 // newPlace is a folder with room for topologies, and a home that is empty.
 func newPlace(t *testing.T) place {
 	t.Helper()
-	p := place{dir: t.TempDir(), control: testkit.FreeAddresses(t, 1)[0]}
+	p := place{dir: t.TempDir(), control: freeport.Address(t)}
 	for _, folder := range []string{"topologies", "home"} {
 		if err := os.Mkdir(filepath.Join(p.dir, folder), 0o755); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestTutorial runs every line of the tutorial, in its order and in one shell,
@@ -68,7 +69,7 @@ func newcomer(t *testing.T) place {
 		}
 		changed := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllStringFunc(string(text), func(address string) string {
 			if moved[address] == "" {
-				moved[address] = testkit.FreeAddresses(t, 1)[0]
+				moved[address] = freeport.Address(t)
 			}
 			return moved[address]
 		})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestBusyClientsStarveNobody: while clients ask without a pause for what takes work, the
@@ -20,7 +21,7 @@ import (
 func TestBusyClientsStarveNobody(t *testing.T) {
 	t.Parallel()
 	d := testkit.NewHealthyReplicas(t, 0)
-	serves := testkit.FreeAddresses(t, 1)[0]
+	serves := freeport.Address(t)
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
 	d.Configure(t, config, serves, testkit.NewLine(t, testkit.StartEtcd(t)).Address())
 	d.Start(t, filepath.Join(t.TempDir(), "run.log"), "run", "--config", config)

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/zap"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/etcdserver"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestDoctorSeesAFullEtcd: an etcd whose quota is used up takes no writes, so that
@@ -19,9 +21,9 @@ import (
 func TestDoctorSeesAFullEtcd(t *testing.T) {
 	t.Parallel()
 	d := testkit.NewHealthyReplicas(t, 0)
-	endpoint := testkit.StartEtcdWithQuota(t, 4<<20)
+	endpoint, _ := etcdserver.Start(t, etcdserver.Options{Quota: 4 << 20})
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
-	d.Configure(t, config, testkit.FreeAddresses(t, 1)[0], endpoint)
+	d.Configure(t, config, freeport.Address(t), endpoint)
 	testkit.Rewrite(t, config, "ttl: 3s", "ttl: 1m") // a busy machine keeps its lock
 	run := func(want int, args ...string) string {
 		t.Helper()

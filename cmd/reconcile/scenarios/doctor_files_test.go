@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // examined is a healthy pair and a configuration to run doctor with.
@@ -34,7 +35,7 @@ func newExamined(t *testing.T) *examined {
 	t.Helper()
 	d := &examined{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir()}
 	d.config = filepath.Join(d.dir, "reconcile.yaml")
-	d.Configure(t, d.config, testkit.FreeAddresses(t, 1)[0], testkit.StartEtcd(t))
+	d.Configure(t, d.config, freeport.Address(t), testkit.StartEtcd(t))
 	testkit.Rewrite(t, d.config, "ttl: 3s", "ttl: 1m") // a busy machine keeps its lock
 	return d
 }

@@ -13,6 +13,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestEtcdLedgerThatWasLostIsNotNew: its keys are gone, and a file of this machine tells.
@@ -23,7 +24,7 @@ func TestEtcdLedgerThatWasLostIsNotNew(t *testing.T) {
 	d := &examined{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir()}
 	d.config = filepath.Join(d.dir, "reconcile.yaml")
 	endpoint := testkit.StartEtcd(t)
-	d.Configure(t, d.config, testkit.FreeAddresses(t, 1)[0], endpoint)
+	d.Configure(t, d.config, freeport.Address(t), endpoint)
 	testkit.Rewrite(t, d.config, "ttl: 3s", "ttl: 1m") // a busy machine keeps its lock
 	d.change(t, "\ngit:\n", "\ngit:\n  cacheDir: "+filepath.Join(d.dir, "copy")+"\n")
 	run := func(want int, args ...string) string {

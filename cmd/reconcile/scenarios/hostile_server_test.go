@@ -22,6 +22,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/milvus/milvussim/hostile"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // The bounds of every command beside a server that sends too much. The kernel
@@ -274,7 +275,7 @@ func TestHostileEcho(t *testing.T) {
 // daemon reads what the daemon serves once it has swept.
 func (b *besieged) daemon(t *testing.T, clean func(where, text string)) {
 	t.Helper()
-	address := testkit.FreeAddresses(t, 1)[0]
+	address := freeport.Address(t)
 	config := filepath.Join(b.Play, "reconcile.yaml")
 	data, err := os.ReadFile(config)
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestIdleClientsStarveNobody: 400 clients that hold a connection each do not keep a
@@ -16,7 +17,7 @@ import (
 func TestIdleClientsStarveNobody(t *testing.T) {
 	t.Parallel()
 	d := testkit.NewHealthyReplicas(t, 0)
-	serves := testkit.FreeAddresses(t, 1)[0]
+	serves := freeport.Address(t)
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
 	d.Configure(t, config, serves, testkit.NewLine(t, testkit.StartEtcd(t)).Address())
 	cmd := exec.CommandContext(d.Ctx, "sh", "-c", `ulimit -n 200; exec "$@"`, "sh", "reconcile", "run", "--config", config)

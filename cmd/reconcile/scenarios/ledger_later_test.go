@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestRunWaitsForItsLedger: a daemon that starts before its etcd answers, and before the
@@ -15,7 +16,7 @@ import (
 // approved failover.
 func TestRunWaitsForItsLedger(t *testing.T) {
 	t.Parallel()
-	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}
+	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeport.Address(t)}
 	endpoint := testkit.StartEtcd(t)
 	d.lockEtcd(t, endpoint)
 	line := testkit.NewLine(t, endpoint)

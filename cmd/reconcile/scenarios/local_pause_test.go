@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // TestAStoppedProcessCallsNoClusterLost stops the program in the middle of its reads, for
@@ -17,7 +18,7 @@ import (
 // answered meanwhile, so the plan must say what they answered.
 func TestAStoppedProcessCallsNoClusterLost(t *testing.T) {
 	t.Parallel()
-	control := testkit.FreeAddresses(t, 1)[0]
+	control := freeport.Address(t)
 	play := testkit.StartPair(t, control)
 	for _, cluster := range []string{"cluster-a", "cluster-b"} {
 		if _, err := testkit.Request("POST", "http://"+control+"/clusters/"+cluster+"/faults", `{"method":"GetReplicateConfiguration","kind":"delay","for":"1s","times":1}`); err != nil {

@@ -32,6 +32,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	signing "milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // authority issues certificates for 127.0.0.1.
@@ -202,7 +203,7 @@ func (d *secured) connections() map[string]*door {
 
 func newSecured(t *testing.T) *secured {
 	t.Helper()
-	d := &secured{rotating: &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}}
+	d := &secured{rotating: &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeport.Address(t)}}
 	endpoint := testkit.StartEtcd(t)
 	d.lockEtcd(t, endpoint)
 	files, err := os.ReadFile(filepath.Join(d.Play, "repo", "topologies", "orders.yaml"))

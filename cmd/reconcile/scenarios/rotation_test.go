@@ -25,6 +25,7 @@ import (
 	"go.uber.org/zap"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // rotating is a daemon whose secrets lie in files: the password of etcd, its own
@@ -38,7 +39,7 @@ type rotating struct {
 
 func newRotating(t *testing.T) *rotating {
 	t.Helper()
-	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}
+	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeport.Address(t)}
 	endpoint := testkit.StartEtcd(t)
 	d.lockEtcd(t, endpoint)
 	d.put(t, "password", "first")

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // running are the daemons of all scripts, by the folder of the script and
@@ -44,7 +45,7 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: daemon NAME MODE [LINE…]")
 	}
-	l, err := testkit.ListenFree()
+	l, err := freeport.Listen()
 	ts.Check(err)
 	p := &process{address: l.Addr().String(), ended: make(chan error, 1)}
 	ts.Check(l.Close())

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations of the scripts")
@@ -67,7 +68,7 @@ func scripts() testscript.Params {
 // machine's user.
 func setup(env *testscript.Env) error {
 	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
-		l, err := testkit.ListenFree()
+		l, err := freeport.Listen()
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 func (a *aviary) address(name string) string { return a.addresses[name] }
@@ -23,7 +24,7 @@ func (a *aviary) address(name string) string { return a.addresses[name] }
 func newAviary(ctx context.Context, t *testing.T) *aviary {
 	t.Helper()
 	dir := t.TempDir()
-	addresses := testkit.FreeAddresses(t, 4)
+	addresses := freeport.Addresses(t, 4)
 	a := &aviary{
 		Fleet: &testkit.Fleet{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0]},
 		t:     t, outputs: filepath.Join(dir, "outputs"), ran: map[string]bool{}, forms: []string{"table", "json", "yaml", "markdown", "junit", "sarif"},

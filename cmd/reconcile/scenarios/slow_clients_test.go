@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 type slowWay func(ctx context.Context, secured, plain net.Conn)
@@ -103,7 +104,7 @@ func beSlow(ctx context.Context, serves string, way slowWay, handshake bool, in 
 // is carried out.
 func TestSlowClientsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
-	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: testkit.FreeAddresses(t, 1)[0]}
+	d := &rotating{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir(), serves: freeport.Address(t)}
 	d.certify(t, 1)
 	d.put(t, "webhook", "a secret")
 	config := filepath.Join(d.dir, "reconcile.yaml")

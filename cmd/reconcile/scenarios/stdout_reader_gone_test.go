@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // closedPipe is a writer whose reader has gone.
@@ -75,7 +76,7 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 		"full": func() *os.File { return fullPipe(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			serves := testkit.FreeAddresses(t, 1)[0]
+			serves := freeport.Address(t)
 			config := filepath.Join(t.TempDir(), "reconcile.yaml")
 			d.Configure(t, config, serves, strings.TrimPrefix(etcd, "http://"))
 			tellNobody(t, config)
@@ -109,7 +110,7 @@ func TestADaemonWhoseLogNobodyReads(t *testing.T) {
 func TestLinesThatNobodyReadsAreCounted(t *testing.T) {
 	t.Parallel()
 	d := testkit.NewHealthyReplicas(t, 0)
-	serves := testkit.FreeAddresses(t, 1)[0]
+	serves := freeport.Address(t)
 	config := filepath.Join(t.TempDir(), "reconcile.yaml")
 	d.Configure(t, config, serves, strings.TrimPrefix(testkit.StartEtcd(t), "http://"))
 	r, w, err := os.Pipe()

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // traceCollector takes spans by OTLP, as any collector does.
@@ -41,7 +42,7 @@ func (c *traceCollector) Export(_ context.Context, r *collector.ExportTraceServi
 // enough to have a pass and an apply traced: one trace each, with the calls to
 // each cluster in it, and no token.
 func TestOneTraceForAPass(t *testing.T) {
-	l, err := testkit.ListenFree()
+	l, err := freeport.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // soak is a simulator and a daemon, with what was done to them.
@@ -42,7 +43,7 @@ type footprint struct {
 func newSoak(ctx context.Context, t *testing.T, n int, random *rand.Rand) *soak {
 	t.Helper()
 	dir := t.TempDir()
-	addresses := testkit.FreeAddresses(t, 2*n+2)
+	addresses := freeport.Addresses(t, 2*n+2)
 	s := &soak{
 		ctx: ctx, random: random, play: filepath.Join(dir, "play"), control: "http://" + addresses[0], address: addresses[1],
 		config: filepath.Join(dir, "soak.yaml"), log: filepath.Join(dir, "run.log"), did: map[string]int{},

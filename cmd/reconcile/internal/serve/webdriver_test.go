@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // browser is a headless Chromium behind its WebDriver (W3C WebDriver).
@@ -27,19 +29,12 @@ type browser struct {
 func startBrowser(t *testing.T) browser {
 	t.Helper()
 	driver, chromium := program(t, "chromedriver"), program(t, "chromium")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, port, _ := net.SplitHostPort(freeport.Address(t))
 	cmd := exec.Command(driver, fmt.Sprint("--port=", port), "--log-level=OFF")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b := browser{t, fmt.Sprintf("http://127.0.0.1:%d", port)}
+	b := browser{t, fmt.Sprintf("http://127.0.0.1:%s", port)}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

@@ -2,46 +2,17 @@ package testkit
 
 import (
 	"net"
-	"net/url"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
-	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
+	"milvus-reconcile/reconcile/reconciletest/etcdserver"
 )
 
 // StartEtcd starts a real etcd of one member and returns its host:port.
-func StartEtcd(t *testing.T) string { return StartEtcdWithQuota(t, 0) }
-
-// StartEtcdWithQuota starts one that takes so many bytes and reports its size at once;
-// 0: the default of etcd.
-func StartEtcdWithQuota(t *testing.T, quota int64) string {
+func StartEtcd(t *testing.T) string {
 	t.Helper()
-	free := FreeAddresses(t, 2)
-	c := embed.NewConfig()
-	c.Dir = filepath.Join(t.TempDir(), "etcd")
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	c.TickMs, c.ElectionMs, c.UnsafeNoFsync = 10, 100, true
-	if c.QuotaBackendBytes = quota; quota > 0 {
-		c.BackendBatchLimit = 1
-	}
-	client, peer := url.URL{Scheme: "http", Host: free[0]}, url.URL{Scheme: "http", Host: free[1]}
-	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
-	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
-	c.InitialCluster = c.InitialClusterFromName(c.Name)
-	server, err := embed.StartEtcd(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	select {
-	case <-server.Server.ReadyNotify():
-	case <-time.After(Patience):
-		t.Fatal("etcd does not become ready")
-	}
-	return free[0]
+	address, _ := etcdserver.Start(t, etcdserver.Options{})
+	return address
 }
 
 // Line leads to etcd and can be cut: then nothing arrives, and nobody is told,

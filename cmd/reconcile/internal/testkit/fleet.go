@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // Fleet is a simulator with n topologies of two clusters each, their Git
@@ -50,7 +51,7 @@ func NewLostFleet(ctx context.Context, t *testing.T, n int, etcd string) *Fleet 
 func NewFleet(ctx context.Context, t *testing.T, n int) (d *Fleet, addresses []string) {
 	t.Helper()
 	dir := t.TempDir()
-	addresses = FreeAddresses(t, 2*n+1)
+	addresses = freeport.Addresses(t, 2*n+1)
 	d = &Fleet{Ctx: ctx, n: n, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], changed: make(chan struct{})}
 	files := filepath.Join(dir, "topologies")
 	d.WriteTopologies(t, files, addresses[1:], 1, "primary", "standby")

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // StartPair simulates two clusters at rest until the test ends, and returns
@@ -35,14 +37,7 @@ func topologiesAt(t *testing.T) string {
 	dir := t.TempDir()
 	text := "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"
 	for i, role := range []string{"primary", "standby"} {
-		l, err := ListenFree()
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += "    - {id: cluster-" + string(rune('a'+i)) + ", role: " + role + ", uri: \"http://" + l.Addr().String() + "\"}\n"
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
+		text += "    - {id: cluster-" + string(rune('a'+i)) + ", role: " + role + ", uri: \"http://" + freeport.Address(t) + "\"}\n"
 	}
 	Write(t, filepath.Join(dir, "orders.yaml"), text)
 	return dir

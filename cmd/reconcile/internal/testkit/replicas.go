@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // Replicas are several daemons on one ledger and one pair of clusters.
@@ -61,7 +63,7 @@ func NewHealthyReplicas(t *testing.T, n int) *Replicas {
 	ctx, cancel := context.WithTimeout(t.Context(), ReplicasPatience)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
-	addresses := FreeAddresses(t, 3+n)
+	addresses := freeport.Addresses(t, 3+n)
 	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0]}
 	files := filepath.Join(dir, "topologies")
 	WritePair(t, files, addresses[1:3], 1, "primary", "standby")

@@ -2,11 +2,11 @@ package testkit
 
 import (
 	"testing"
-	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 
 	"milvus-reconcile/reconcile/milvus/milvussim/badwire"
+	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
 // Wire is a TCP proxy between the reconciler and one cluster. Its toxics stay
@@ -28,7 +28,7 @@ func NewWire(t *testing.T, upstream string, f WireFault) *Wire {
 	for _, direction := range f.drops {
 		all = append(all, w.gate.Toxic(direction))
 	}
-	if err := w.start("127.0.0.1:0", all); err != nil {
+	if err := w.start(freeport.Address(t), all); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Proxy.Stop() })
@@ -44,15 +44,10 @@ func (w *Wire) start(address string, toxics []string) error {
 	return nil
 }
 
-// renew starts the proxy again at its address, which an outgoing connection of
-// another process may hold for a moment. Open connections are reset.
+// renew starts the proxy again at its address. Open connections are reset.
 func (w *Wire) renew(toxics []string) {
 	w.Proxy.Stop()
-	err := w.start(w.Proxy.Listen, toxics)
-	for end := time.Now().Add(Patience); err != nil && time.Now().Before(end); err = w.start(w.Proxy.Listen, toxics) {
-		<-time.After(10 * time.Millisecond)
-	}
-	if err != nil {
+	if err := w.start(w.Proxy.Listen, toxics); err != nil {
 		w.t.Error(err)
 	}
 }

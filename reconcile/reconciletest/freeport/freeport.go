@@ -1,4 +1,6 @@
-package testkit
+// Package freeport gives tests loopback ports that nobody else takes, not even while the
+// test does not listen there.
+package freeport
 
 import (
 	"errors"
@@ -29,8 +31,8 @@ var reserved struct {
 	locks     []*os.File // held until the process ends
 }
 
-// ListenFree listens at a free loopback port, which no other call is given.
-func ListenFree() (net.Listener, error) {
+// Listen listens at a free loopback port, which no other call is given.
+func Listen() (net.Listener, error) {
 	reserved.Lock()
 	defer reserved.Unlock()
 	for {
@@ -72,13 +74,13 @@ func reserveBlock() error {
 	return errors.New("all ports of the tests are reserved")
 }
 
-// FreeAddresses finds loopback addresses that nobody serves, and that no other test
+// Addresses finds loopback addresses that nobody serves, and that no other test
 // is given.
-func FreeAddresses(t testing.TB, n int) []string {
+func Addresses(t testing.TB, n int) []string {
 	t.Helper()
 	var out []string
 	for range n {
-		l, err := ListenFree()
+		l, err := Listen()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,4 +88,10 @@ func FreeAddresses(t testing.TB, n int) []string {
 		out = append(out, l.Addr().String())
 	}
 	return out
+}
+
+// Address finds one.
+func Address(t testing.TB) string {
+	t.Helper()
+	return Addresses(t, 1)[0]
 }
