@@ -52,7 +52,7 @@ func Listen() (net.Listener, error) {
 // reserveBlock takes the next ports that no other process has reserved, by a lock
 // on a file that ends with the process.
 func reserveBlock() error {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("reconcile-test-ports-%d", os.Getuid()))
+	dir := locksDir()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -73,6 +73,14 @@ func reserveBlock() error {
 	}
 	return errors.New("all ports of the tests are reserved")
 }
+
+func locksDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("reconcile-test-ports-%d", os.Getuid()))
+}
+
+// Holds says whether a file is one of the locks, which stay open until the process ends:
+// for tests that count open files.
+func Holds(file string) bool { return filepath.Dir(file) == locksDir() }
 
 // Addresses finds loopback addresses that nobody serves, and that no other test
 // is given.
