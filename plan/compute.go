@@ -69,8 +69,9 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
 	if d.transition == TransitionFailover && len(t.Steps) > 0 {
-		t.FailedAt = s.failureBegan(d.lost, d.primary.ID)
-		t.DataLoss = s.lossWindow(d.primary.ID, t.FailedAt)
+		began := s.outageOf(d.lost, d.primary.ID)
+		t.FailedAt = began.Since
+		t.DataLoss = s.lossWindow(d.primary.ID, began)
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
 	t.Replication = s.replication(d)
@@ -164,7 +165,7 @@ func (s situation) clusterPlans(d decision) []ClusterPlan {
 	for _, c := range s.topology.Clusters {
 		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, View: s.view(c.ID)}
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
-			cp.Lag = s.lossWindow(c.ID, v.At)
+			cp.Lag = s.lossWindow(c.ID, Outage{Since: v.At})
 		}
 		out = append(out, cp)
 	}
@@ -238,7 +239,7 @@ func sortedObserved(o Observed) Observed {
 // order. Open intents and recorded progress are left out: they mean nothing without the
 // clusters.
 func Offline(d Desired, m Memory) Plan {
-	m.Intents, m.Progress, d.Fence = nil, nil, nil
+	m.Intents, m.Progress, m.Outages, d.Fence = nil, nil, nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
 		s := newSituation(d, t, assumedViews(t), m)

@@ -105,7 +105,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if old, ok := s.topology.Cluster(d.lost); ok {
 		out = append(out, s.staleFinding(d.primary, old))
 	}
-	began := s.failureBegan(d.lost, c)
+	began := t.FailedAt
 	newest := newestTick(s.candidateProgress(c))
 	if !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
@@ -174,8 +174,8 @@ func (s situation) candidateProgress(candidate string) []ChannelProgress {
 func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	text := "how much is not known"
 	if w != nil && w.Upper != nil {
-		text = fmt.Sprintf("at most the last %s before the failure, replicated up to %s (by %s)",
-			UpperBoundText(*w.Upper), w.ReplicatedUpTo.Format(time.RFC3339Nano), w.Method)
+		text = fmt.Sprintf("up to %s; %s surely has all until %s (by %s)%s",
+			UpperBoundText(*w.Upper), d.primary.ID, w.ReplicatedUpTo.UTC().Format(time.RFC3339Nano), w.Method, w.seenText(d.lost))
 	}
 	if n, until := w.Untouched(); n > 0 {
 		text += fmt.Sprintf("; on %d of %d channels nothing was ever written there, by %s", n, len(w.PerChannel), until.UTC().Format(time.RFC3339))

@@ -20,12 +20,8 @@ func TestTheFirstFailureIsRemembered(t *testing.T) {
 		}
 		return Memory{Intents: []Intent{i}}
 	}
-	recorded := func(r ProgressRecord) Memory {
-		r.Cluster = "b"
-		return Memory{Progress: []ProgressRecord{r}}
-	}
-	daemon := func(since, until time.Duration) ProgressRecord {
-		return ProgressRecord{Source: "a", At: ago(since + time.Minute), FailingSince: ago(since), FailingUntil: ago(until)}
+	recorded := func(cluster string, since, until time.Duration) Memory {
+		return Memory{Outages: []Outage{{Cluster: cluster, Topology: "orders", Since: ago(since), Until: ago(until)}}}
 	}
 	seen := func(m Memory, at time.Duration) Memory {
 		m.Progress = []ProgressRecord{{Cluster: "b", Source: "a", At: ago(at)}}
@@ -57,11 +53,13 @@ func TestTheFirstFailureIsRemembered(t *testing.T) {
 		"the old primary wrote since":                       {intent(ago(5 * time.Minute)), wrote(4 * time.Minute), lost("a", "b"), own},
 		"a sweep saw it up since":                           {seen(intent(ago(5*time.Minute)), 4*time.Minute), wrote(time.Hour), lost("a", "b"), own},
 		"a sweep saw it up before":                          {seen(intent(ago(5*time.Minute)), 6*time.Minute), wrote(time.Hour), lost("a", "b"), ago(5 * time.Minute)},
-		"by a daemon whose rounds these join":               {recorded(daemon(10*time.Minute, time.Minute)), wrote(time.Hour), lost("a", "b"), ago(10 * time.Minute)},
-		"a daemon that ended long before":                   {recorded(daemon(10*time.Minute, 5*time.Minute)), wrote(time.Hour), lost("a", "b"), own},
-		"of another source":                                 {recorded(ProgressRecord{Source: "z", FailingSince: ago(10 * time.Minute), FailingUntil: ago(time.Minute)}), wrote(time.Hour), lost("a", "b"), own},
-		"a round of ours saw it up since":                   {recorded(daemon(10*time.Minute, time.Minute)), wrote(time.Hour), lost("a", "b", up), ago(30 * time.Second)},
-		"a message moved the checkpoint in a round of ours": {recorded(daemon(10*time.Minute, time.Minute)), wrote(time.Hour), lost("a", "b", moved), ago(30 * time.Second)},
+		"by an outage that is recorded":                     {recorded("a", 10*time.Minute, time.Minute), wrote(time.Hour), lost("a", "b"), ago(10 * time.Minute)},
+		"by an outage that nobody watched for hours":        {recorded("a", 10*time.Hour, 9*time.Hour), progress("b", 24*time.Hour, 25*time.Hour), lost("a", "b"), ago(10 * time.Hour)},
+		"of another primary":                                {recorded("z", 10*time.Minute, time.Minute), wrote(time.Hour), lost("a", "b"), own},
+		"it wrote after the outage began":                   {recorded("a", 10*time.Minute, time.Minute), wrote(9 * time.Minute), lost("a", "b"), own},
+		"a sweep saw it up after the outage began":          {seen(recorded("a", 10*time.Minute, time.Minute), 9*time.Minute), wrote(time.Hour), lost("a", "b"), own},
+		"a round of ours saw it up since":                   {recorded("a", 10*time.Minute, time.Minute), wrote(time.Hour), lost("a", "b", up), ago(30 * time.Second)},
+		"a message moved the checkpoint in a round of ours": {recorded("a", 10*time.Minute, time.Minute), wrote(time.Hour), lost("a", "b", moved), ago(30 * time.Second)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := standbyOf("a", "b")

@@ -2,23 +2,25 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
-// lossWindow bounds what a failover to candidate may lose: from what it had replicated
-// to the first failed round, for each channel and overall. A bound that is not known is
-// nil, never 0.
-func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
+// lossWindow bounds what a failover to candidate may lose of the writes before the old
+// primary was first seen down: from what the candidate had replicated to that probe,
+// for each channel and overall. A bound that is not known is nil, never 0.
+func (s situation) lossWindow(candidate string, o Outage) *Window {
 	v := s.view(candidate)
 	record, recorded := s.memory.progress(candidate)
 	if v.HalfPromoted() {
-		if w := SalvageWindow(v.Progress, v.Belief.Source, failedAt, record); w != nil {
+		if w := SalvageWindow(v.Progress, v.Belief.Source, o.Since, record); w != nil {
 			return w
 		}
 	}
 	zero := time.Duration(0)
-	w := &Window{Method: MethodUnknown, Lower: &zero}
+	w := &Window{Method: MethodUnknown, Lower: &zero, SeenUp: o.SeenUp, Unwatched: o.Unwatched}
+	if o.Cluster != "" {
+		w.SeenDown = o.Since
+	}
 	channels, at := v.Progress, v.At
 	if len(channels) > 0 {
 		w.Method = MethodCheckpoint
@@ -29,7 +31,7 @@ func (s situation) lossWindow(candidate string, failedAt time.Time) *Window {
 		age := max(s.memory.Now.Sub(at), 0)
 		w.Age = &age
 	}
-	w.measure(channels, record.backlogFree(v.Belief.Source), failedAt)
+	w.measure(channels, record.backlogFree(v.Belief.Source), o.Since)
 	return w
 }
 
@@ -139,7 +141,7 @@ func SalvageWindow(channels []ChannelProgress, source string, failedAt time.Time
 	if len(salvaged) == 0 {
 		return nil
 	}
-	w := &Window{Method: MethodSalvage}
+	w := &Window{Method: MethodSalvage, SeenDown: failedAt}
 	w.measure(salvaged, record.backlogFree(source), failedAt)
 	w.Method = MethodSalvage
 	zero := time.Duration(0)
@@ -180,81 +182,49 @@ func newestTick(channels []ChannelProgress) time.Time {
 // smallestBound is the least bound on a loss that a message offers for copying.
 const smallestBound = 2 * time.Minute
 
-// Bound is a value of Failover-Max-Data-Loss that the window fits into, in whole
-// minutes such as "2m". It is twice the window, since an apply begins its own rounds
-// later than the plan that was read. Empty: the window has no upper bound, and every
-// value would deny.
-func (w *Window) Bound() string {
-	if w == nil || w.Upper == nil {
+// seenText says, to continue a bound, when the old primary was seen, and what the bound
+// therefore does not cover.
+func (w *Window) seenText(old string) string {
+	if w.SeenDown.IsZero() {
 		return ""
 	}
-	roomy := max(2**w.Upper, smallestBound) + time.Minute - 1
+	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	text := ", and nobody looked at it before"
+	if !w.SeenUp.IsZero() {
+		text = ", last seen up at " + stamp(w.SeenUp)
+	}
+	text = "; " + old + " was first seen down at " + stamp(w.SeenDown) + text
+	if w.Unwatched > 0 {
+		text += ", and nobody watched it for " + UpperBoundText(w.Unwatched) + " since"
+	}
+	return text + "; what it took after that comes on top"
+}
+
+// AtRisk is what Failover-Max-Data-Loss is compared with: Upper, and the time in which
+// nobody watched the old primary. nil: not known.
+func (w *Window) AtRisk() *time.Duration {
+	if w == nil || w.Upper == nil {
+		return nil
+	}
+	d := *w.Upper + w.Unwatched
+	return &d
+}
+
+// Bound is a value of Failover-Max-Data-Loss that the window fits into, in whole
+// minutes such as "2m". It is twice the window, so that another plan of the same outage
+// fits too. Empty: the window has no upper bound, and every value would deny.
+func (w *Window) Bound() string {
+	d := w.AtRisk()
+	if d == nil {
+		return ""
+	}
+	roomy := max(2**d, smallestBound) + time.Minute - 1
 	return fmt.Sprintf("%dm", roomy/time.Minute)
-}
-
-// failureBegan is when the old primary was first seen to fail: by the rounds of this
-// process, by the recorded rounds of a daemon that these go on with, or by the intent
-// that is resumed. Failures before it was last known to live do not count. Without any,
-// it is the time of the view.
-func (s situation) failureBegan(old, candidate string) time.Time {
-	began := s.memory.Now
-	if v := s.view(old); !v.At.IsZero() {
-		began = v.At
-	}
-	record, _ := s.memory.progress(candidate)
-	if at, ok := s.evidence(old, candidate).FirstFailure(record, s.memory.Now); ok {
-		began = at
-	}
-	if i := s.intent; i != nil && s.resumesFailover(*i, candidate) && i.FailedAt.Before(began) && !s.knownAliveSince(i.FailedAt, record, candidate) {
-		began = i.FailedAt
-	}
-	return began
-}
-
-// resumesFailover says whether the failover to candidate resumes an intent that
-// recorded when the failure began.
-func (s situation) resumesFailover(i Intent, candidate string) bool {
-	target, promotes := i.PromotionTarget()
-	return promotes && target == candidate && !i.FailedAt.IsZero() && s.begunBy(i) && (i.MayHaveSent || i.Effected)
-}
-
-// knownAliveSince says whether the source of a standby is known to have lived after a
-// time: a sweep saw it up, or something that it wrote later was replicated.
-func (s situation) knownAliveSince(at time.Time, record ProgressRecord, candidate string) bool {
-	return record.At.After(at) || newestTick(s.candidateProgress(candidate)).After(at)
-}
-
-// sameOutageWithin is how long after the last recorded round of a daemon the rounds of
-// another process may begin and still belong to the same outage: two sweeps of the
-// daemon.
-const sameOutageWithin = time.Minute
-
-// FirstFailure is when the old primary was first seen to fail in the run that goes on.
-// Rounds that an earlier process recorded with the progress of the candidate belong
-// to the run if these follow them closely and none of these saw a sign of life. ok is
-// false where nothing failed.
-func (e Evidence) FirstFailure(record ProgressRecord, now time.Time) (time.Time, bool) {
-	j := JudgeLoss(e, Failover{}, now)
-	at, failing := j.firstFailed()
-	if !failing {
-		return time.Time{}, false
-	}
-	since, until := record.FailingSince, record.FailingUntil
-	lived := j.Restarts > 0 || slices.ContainsFunc(e.Rounds, func(r Round) bool { return r.Lives() && r.At.After(since) })
-	if record.Source == e.Primary && !since.IsZero() && since.Before(at) && !lived && at.Sub(until) <= sameOutageWithin {
-		return since, true
-	}
-	return at, true
 }
 
 // evidence are the rounds recorded for one old primary and candidate.
 func (s situation) evidence(old, candidate string) Evidence {
-	for _, e := range s.observed.Evidence {
-		if e.Topology == s.topology.Name && e.Primary == old && e.Candidate == candidate {
-			return e
-		}
-	}
-	return Evidence{Topology: s.topology.Name, Primary: old, Candidate: candidate}
+	return roundsAbout(s.observed.Evidence, s.topology.Name, old, candidate)
 }
 
 // walRetention is how long Milvus keeps its log by default (woodpecker

@@ -49,7 +49,7 @@ func TestLossWindow(t *testing.T) {
 			v.Progress = c.progress
 			c.memory.Now = now
 			s := newSituation(Desired{}, pairOf("a", "b"), Observed{Views: []View{v}}, c.memory)
-			w := s.lossWindow("b", now)
+			w := s.lossWindow("b", Outage{Since: now})
 			if w.Method != c.method || len(w.PerChannel) != c.channels || w.Lower == nil || *w.Lower != 0 {
 				t.Errorf("got %s over %d channels, want %s over %d", w.Method, len(w.PerChannel), c.method, c.channels)
 			}
@@ -152,7 +152,7 @@ func TestUntouchedChannelsAreNoLoss(t *testing.T) {
 				record.Channels[1].CaughtUpAt = &seen
 			}
 			s := newSituation(Desired{}, pairOf("a", "b"), Observed{Views: []View{v}}, Memory{Now: now, Progress: []ProgressRecord{record}})
-			w := s.lossWindow("b", now)
+			w := s.lossWindow("b", Outage{Since: now})
 			n, until := w.Untouched()
 			finding := s.dataLossFinding(decision{lost: "a", primary: s.topology.Clusters[1]}, w)
 			if told := strings.Contains(finding.Message, "on 1 of 2 channels nothing was ever written there"); told != c.bounded {

@@ -97,10 +97,6 @@ type ProgressRecord struct {
 	// unsent; zero: never.
 	NoBacklogAt time.Time
 	Collections []string
-	// FailingSince is when Source was first seen to fail in the rounds of evidence
-	// that went on until FailingUntil; zero: it answered when this was recorded.
-	FailingSince time.Time
-	FailingUntil time.Time
 }
 
 // LastFailover is the newest failover of one topology that took effect.
@@ -152,6 +148,7 @@ type Memory struct {
 	Homes       []Home
 	Provisions  []UsedProvision
 	Freed       []FreedMark
+	Outages     []Outage
 }
 
 // staleMark returns the newest mark of a cluster that is stale now. ok is false once an

@@ -2,13 +2,21 @@ package plan
 
 import "time"
 
-// Window says how much a failover may lose, as a length of time before the failure of
-// the old primary: at least Lower, at most Upper. A bound that is not known is nil,
-// never 0.
+// Window says how much a failover may lose, as a length of time: at least Lower, and up
+// to Upper of what the old primary took before it was first seen down. A bound that is
+// not known is nil, never 0.
+//
+// What the standby has until ReplicatedUpTo is proven. That the old primary took nothing
+// after SeenDown is not: others may reach it where we do not.
 type Window struct {
-	ReplicatedUpTo time.Time // zero: not known
-	Lower          *time.Duration
-	Upper          *time.Duration
+	ReplicatedUpTo time.Time // the standby surely has all until then; zero: not known
+	SeenDown       time.Time // the first failed probe of the old primary; zero: none, or it does not matter
+	SeenUp         time.Time // when it last answered before SeenDown; zero: nobody looked before
+	// Unwatched is how much of the time since SeenDown passed without any probe, in
+	// pauses longer than [sameOutageWithin]. What was written then is not in Upper.
+	Unwatched time.Duration
+	Lower     *time.Duration
+	Upper     *time.Duration
 	Method         LossMethod
 	Age            *time.Duration // of the evidence
 	PerChannel     []ChannelWindow

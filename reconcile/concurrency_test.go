@@ -49,6 +49,15 @@ func (p perTopology) SpendOnMatch(ctx context.Context, g plan.GenerationMark, co
 	return p[g.Topology].SpendOnMatch(ctx, g, commit)
 }
 
+func (p perTopology) RecordOutages(ctx context.Context, seen []plan.Outage, _ []string) error {
+	for _, o := range seen {
+		if err := p[o.Topology].RecordOutages(ctx, []plan.Outage{o}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // TestOneTopologyDoesNotStopAnother: the failure of one leaves the other whole.
 func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 	for _, test := range []struct {

@@ -221,6 +221,10 @@ func (o *onDisk) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, com
 	return o.ledger.SpendOnMatch(ctx, mark, commit)
 }
 
+func (o *onDisk) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
+	return o.ledger.RecordOutages(ctx, seen, over)
+}
+
 type rightOnDisk struct{ *ledger.Lock }
 
 func (r rightOnDisk) Begin(ctx context.Context, b reconcile.Beginning) error {

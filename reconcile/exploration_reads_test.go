@@ -147,6 +147,10 @@ func (p *machine) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, _ 
 	})
 }
 
+// RecordOutages keeps nothing: an outage bounds a loss and decides nothing
+// (TestAnOutageOnlyBoundsTheLoss of package plan).
+func (p *machine) RecordOutages(context.Context, []plan.Outage, []string) error { return nil }
+
 // write does one transaction of the ledger.
 func (p *machine) write(ctx context.Context, at boundary, do func(records) (records, error)) error {
 	return p.say(ctx, at, func() (any, any, error) {

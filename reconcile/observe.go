@@ -91,8 +91,7 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 // attaches a cluster, and those that failed over a short while ago.
 func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 	var out []plan.Topology
-	m := r.Memory
-	m.Now = p.Clock()
+	m := p.at(r.Memory)
 	for _, t := range p.Desired.Topologies {
 		tp, _ := computed.Topology(t.Name)
 		_, promoted := m.Promoted(t.Name)

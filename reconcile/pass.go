@@ -94,6 +94,9 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	if len(wants) > 0 && !p.NoProbes {
 		o.Evidence = one.probe(ctx, wants)
 	}
+	if !p.NoProbes {
+		p.recordOutages(ctx, t, o.Evidence, s.remembered)
+	}
 	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
 	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
 	if len(wants) > 0 && !p.NoProbes || len(o.Traffic) > 0 {
@@ -110,6 +113,30 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	report := p.authorize(computed, s.remembered)
 	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
 	return report
+}
+
+// recordOutageWithin bounds the write of an outage.
+const recordOutageWithin = 5 * time.Second
+
+// recordOutages keeps in the ledger the first failed probe of a primary that was seen
+// down, so that the bound of a loss does not grow with the clock of each plan. A process
+// that may not write to the ledger plans all the same.
+func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []plan.Evidence, r Remembered) {
+	seen, over := plan.Outages(t, made, p.at(r.Memory))
+	if p.Ledger == nil || len(seen)+len(over) == 0 {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, recordOutageWithin)
+	defer cancel()
+	if err := p.Ledger.RecordOutages(bounded, seen, over); err != nil && len(seen) > 0 && ctx.Err() == nil {
+		p.tell(t.Name, fmt.Sprintf("the ledger does not keep since when %s is down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
+	}
+}
+
+// at returns the memory with the present time.
+func (p Pass) at(m plan.Memory) plan.Memory {
+	m.Now = p.Clock()
+	return m
 }
 
 // evidenceOf returns the rounds that the failover of t rests on.
@@ -143,9 +170,7 @@ func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 // compute plans as of now and adds the findings that only the pass knows: a newer commit
 // governs, the history was rewritten, the ledger is new.
 func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
-	m := r.Memory
-	m.Now = p.Clock()
-	out := plan.Compute(p.Desired, o, m)
+	out := plan.Compute(p.Desired, o, p.at(r.Memory))
 	for i, t := range out.Topologies {
 		if newer, ok := p.Superseded[t.Name]; ok {
 			out.Topologies[i].Findings = append([]plan.Finding{plan.SupersededBy(t.Name, newer)}, t.Findings...) // first, as nothing matters more

@@ -304,11 +304,19 @@ func (e *evaluation) checkLoss(v *vote) (string, string) {
 	switch {
 	case w == nil || w.Upper == nil:
 		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if the loss is to be taken", plan.DurationText(*limit), KeyMaxDataLoss)
-	case *w.Upper > *limit:
-		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost: if that is to be taken, approve with '%s: %s'",
-			plan.DurationText(*limit), plan.UpperBoundText(*w.Upper), KeyMaxDataLoss, w.Bound())
+	case *w.AtRisk() > *limit:
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost%s: if that is to be taken, approve with '%s: %s'",
+			plan.DurationText(*limit), plan.UpperBoundText(*w.AtRisk()), unwatched(w), KeyMaxDataLoss, w.Bound())
 	}
 	return "", ""
+}
+
+// unwatched says how much of the window is time in which nobody probed the old primary.
+func unwatched(w *plan.Window) string {
+	if w.Unwatched == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s of it while nobody probed the old primary", plan.UpperBoundText(w.Unwatched))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -109,6 +109,10 @@ func (n *notes) RecordProgress(_ context.Context, records ...plan.ProgressRecord
 	return nil
 }
 
+func (n *notes) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
+	return n.ledger.RecordOutages(ctx, seen, over)
+}
+
 func (n *notes) RecordGeneration(_ context.Context, m plan.GenerationMark) error {
 	n.ledger.Mu.Lock()
 	defer n.ledger.Mu.Unlock()

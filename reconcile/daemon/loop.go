@@ -49,6 +49,9 @@ type Source interface {
 // Records are what the loop writes to the ledger besides what an apply writes.
 type Records interface {
 	RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error
+	// RecordOutages joins outages that were seen with those that are recorded, and forgets
+	// those of the clusters in over.
+	RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error
 	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
 	RecordHome(ctx context.Context, homes ...plan.Home) error
 	// RecordPublished records what clients are told of a topology.
@@ -160,7 +163,7 @@ func New(o Options, first Settings) *Loop {
 	if l.board == nil {
 		l.board = &Board{}
 	}
-	l.progress = recorder{write: l.records.RecordProgress, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
+	l.progress = recorder{records: l.records, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }
 

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"milvus-reconcile/plan"
@@ -156,19 +157,21 @@ func TestLoopRecordsProgress(t *testing.T) {
 	d.await(t, "a record", func() bool { return recorded() > 1 })
 	d.change("cluster-a", dies)
 	d.await(t, "the loss", func() bool { return d.heard(daemon.EventLost, "") == 1 })
-	last := func() plan.ProgressRecord {
-		d.notes.mu.Lock()
-		defer d.notes.mu.Unlock()
-		return d.notes.progress[len(d.notes.progress)-1]
+	known := func() (progress plan.ProgressRecord, outages []plan.Outage) {
+		d.notes.ledger.Mu.Lock()
+		defer d.notes.ledger.Mu.Unlock()
+		return d.notes.ledger.Memory.ProgressOf("cluster-b"), slices.Clone(d.notes.ledger.Memory.Outages)
 	}
-	d.await(t, "the first failure in the record", func() bool { return !last().FailingSince.IsZero() })
-	first := last()
-	d.await(t, "a later sweep that says the same", func() bool { return last().FailingUntil.After(first.FailingUntil) })
-	if p := last(); p.Cluster != "cluster-b" || p.Source != "cluster-a" || len(p.Channels) != 1 || !p.At.Equal(first.At) || !p.FailingSince.Equal(first.FailingSince) {
-		t.Errorf("what was recorded while the source lived became %+v, was %+v", p, first)
+	d.await(t, "the first failure in the ledger", func() bool { _, o := known(); return len(o) == 1 })
+	before, outages := known()
+	first := outages[0]
+	d.await(t, "a later sweep that says the same", func() bool { _, o := known(); return len(o) == 1 && o[0].Until.After(first.Until) })
+	progress, outages := known()
+	if first.Cluster != "cluster-a" || !outages[0].Since.Equal(first.Since) || first.SeenUp.IsZero() || !progress.At.Equal(before.At) {
+		t.Errorf("the outage became %+v, was %+v; progress of %s became %s", outages[0], first, before.At, progress.At)
 	}
 	d.change("cluster-a", lives)
-	d.await(t, "a record of a source that lives", func() bool { return last().FailingSince.IsZero() && last().At.After(first.At) })
+	d.await(t, "the end of the outage", func() bool { p, o := known(); return len(o) == 0 && p.At.After(before.At) })
 }
 
 // TestLoopWithoutGit: what was read last stands while Git cannot be read.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -57,24 +58,6 @@ func withCaughtUp(channels, before []plan.ChannelProgress) []plan.ChannelProgres
 	return out
 }
 
-// failureRecords returns the records of standbys whose source fails in the rounds of
-// evidence, with since when it fails. Their progress stays as it was while the source
-// lived.
-func failureRecords(t plan.TopologyPlan, m plan.Memory, made []plan.Evidence, now time.Time) []plan.ProgressRecord {
-	var out []plan.ProgressRecord
-	for _, e := range made {
-		r := m.ProgressOf(e.Candidate)
-		if r.Source != e.Primary || isUp(t, e.Primary) || len(e.Rounds) == 0 {
-			continue
-		}
-		if since, ok := e.FirstFailure(r, now); ok {
-			r.FailingSince, r.FailingUntil = since, e.Rounds[len(e.Rounds)-1].At
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // isUp says whether a cluster answered.
 func isUp(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool { return c.ID == cluster && c.View.Reach == plan.ReachUp })
@@ -99,31 +82,40 @@ func noBacklog(channels []plan.ChannelProgress) (time.Time, bool) {
 // ends every few milliseconds, and each write makes every process read the ledger again.
 const recordEvery = time.Second
 
-// recorder writes progress in few transactions: the first records at once, and those that
-// come within recordEvery together.
+// recorder writes progress and outages in few transactions: the first at once, and those
+// that come within recordEvery together.
 type recorder struct {
-	write  func(context.Context, ...plan.ProgressRecord) error
-	failed func(error)
-	clock  Clock
+	records Records
+	failed  func(error)
+	clock   Clock
 
 	mu       sync.Mutex
 	pending  map[string]plan.ProgressRecord // by cluster
+	seen     map[string]plan.Outage         // by cluster
+	over     map[string]bool                // clusters whose outage ended
 	busy     bool
 	flushing sync.WaitGroup
 	ending   chan struct{} // closed once nothing is added any more
 }
 
 // add has records written soon. The newest record of a cluster replaces older ones.
-func (r *recorder) add(records []plan.ProgressRecord) {
+func (r *recorder) add(records []plan.ProgressRecord, seen []plan.Outage, over []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending == nil {
-		r.pending = map[string]plan.ProgressRecord{}
+		r.pending, r.seen, r.over = map[string]plan.ProgressRecord{}, map[string]plan.Outage{}, map[string]bool{}
 	}
 	for _, p := range records {
 		r.pending[p.Cluster] = p
 	}
-	if r.busy || len(r.pending) == 0 {
+	for _, o := range seen {
+		r.seen[o.Cluster] = o
+	}
+	for _, cluster := range over {
+		r.over[cluster] = true
+		delete(r.seen, cluster)
+	}
+	if r.busy || len(r.pending)+len(r.seen)+len(r.over) == 0 {
 		return
 	}
 	r.busy = true
@@ -134,21 +126,35 @@ func (r *recorder) add(records []plan.ProgressRecord) {
 func (r *recorder) flush() {
 	for {
 		r.mu.Lock()
-		batch := slices.Collect(maps.Values(r.pending))
+		progress, seen, over := slices.Collect(maps.Values(r.pending)), slices.Collect(maps.Values(r.seen)), slices.Collect(maps.Keys(r.over))
 		clear(r.pending)
-		r.busy = len(batch) > 0
+		clear(r.seen)
+		clear(r.over)
+		r.busy = len(progress)+len(seen)+len(over) > 0
 		r.mu.Unlock()
-		if len(batch) == 0 {
+		if len(progress)+len(seen)+len(over) == 0 {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
-		r.failed(r.write(ctx, batch...))
+		r.failed(r.write(ctx, progress, seen, over))
 		cancel()
 		select {
 		case <-r.clock.After(recordEvery):
 		case <-r.ending:
 		}
 	}
+}
+
+// write writes progress, and outages where there are some.
+func (r *recorder) write(ctx context.Context, progress []plan.ProgressRecord, seen []plan.Outage, over []string) error {
+	var errs []error
+	if len(progress) > 0 {
+		errs = append(errs, r.records.RecordProgress(ctx, progress...))
+	}
+	if len(seen)+len(over) > 0 {
+		errs = append(errs, r.records.RecordOutages(ctx, seen, over))
+	}
+	return errors.Join(errs...)
 }
 
 // wait writes what is left and returns when it is written. Nothing may be added after it.

@@ -214,7 +214,9 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	defer cancel()
 	m := j.report.Remembered().Memory
 	w.recordPublished(ctx, j.report.Remembered().Published[w.name])
-	w.loop.progress.add(append(progressRecords(t, m, w.last.LastAttempt), failureRecords(t, m, w.watch.evidence(), w.loop.clock.Now())...))
+	m.Now = w.loop.clock.Now()
+	seen, over := plan.Outages(t, w.watch.evidence(), m)
+	w.loop.progress.add(progressRecords(t, m, w.last.LastAttempt), seen, over)
 	if g := newestGeneration(m, t.Name); t.Generation > g {
 		w.loop.noteRecorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}

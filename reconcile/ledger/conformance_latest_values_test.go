@@ -78,6 +78,41 @@ var latestCases = map[string]func(*testing.T, *fixture){
 			t.Fatal(err)
 		}
 	},
+	"an outage keeps its first failed probe, whoever looks again": func(t *testing.T, f *fixture) {
+		seen := func(since, until time.Duration) plan.Outage {
+			return plan.Outage{Cluster: "a", Topology: "orders", Since: start.Add(since), Until: start.Add(until)}
+		}
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{seen(0, time.Second), {Cluster: "z", Topology: "users", Since: start, Until: start}}, nil))
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{seen(time.Minute, 2*time.Minute)}, nil))
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{seen(time.Second, time.Minute)}, nil))
+		got := f.read().Memory().Outages
+		same(t, len(got), 2)
+		same(t, got[0], seen(0, 2*time.Minute))
+		must(t, f.RecordOutages(t.Context(), nil, []string{"a", "no-such"}))
+		got = f.read().Memory().Outages
+		same(t, len(got), 1)
+		same(t, got[0].Cluster, "z")
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{seen(time.Hour, time.Hour)}, nil))
+		same(t, f.read().Memory().Outages[0], seen(time.Hour, time.Hour))
+		same(t, f.kinds("orders"), []Kind{KindHome})
+	},
+	"an outage with a sign of life since begins again": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start}}, nil))
+		again := plan.Outage{
+			Cluster: "a", Topology: "orders", Since: start.Add(time.Hour), Until: start.Add(time.Hour),
+			SeenUp: start.Add(time.Minute), LivedAt: start.Add(2 * time.Minute), Unwatched: 0,
+		}
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{again}, nil))
+		same(t, f.read().Memory().Outages, []plan.Outage{again})
+	},
+	"an outage makes no ledger": func(t *testing.T, f *fixture) {
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start}}, []string{"b"}))
+		if _, exists := f.read().Born(); exists {
+			t.Fatal("there is one now")
+		}
+	},
 	"the sweep of a large fleet is stored": func(t *testing.T, f *fixture) {
 		var sweep []plan.ProgressRecord
 		for i := range 3*maxBatch + 1 {

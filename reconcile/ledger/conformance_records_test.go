@@ -45,7 +45,7 @@ var recordCases = map[string]func(*testing.T, *fixture){
 		at := start.Add(time.Minute)
 		must(t, f.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: "c", Source: "a", At: start}, plan.ProgressRecord{Cluster: "b", Source: "a", At: start}))
 		newer := plan.ProgressRecord{
-			Cluster: "b", Source: "a", At: at, NoBacklogAt: at, Collections: []string{"db/x"}, FailingSince: at, FailingUntil: at.Add(time.Second),
+			Cluster: "b", Source: "a", At: at, NoBacklogAt: at, Collections: []string{"db/x"},
 			Channels: []plan.ChannelProgress{{
 				Channel: "b_0", Known: true, SourceCluster: "a", SourceChannel: "a_0", MessageID: "0a", TimeTick: 1 << 60,
 				CaughtUpAt: &at, Salvage: []plan.Salvage{{SourceCluster: "z", SourceChannel: "z_0", MessageID: "0b", TimeTick: 2}},

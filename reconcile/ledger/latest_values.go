@@ -21,6 +21,7 @@ import (
 const (
 	latestProgress = "progress/" // by cluster
 	latestGitHead  = "git/"      // by url and ref
+	latestOutage   = "outage/"   // by cluster
 )
 
 // maxBatch is the number of values that one transaction replaces at most.
@@ -94,6 +95,7 @@ func (l *Ledger) replace(ctx context.Context, key string, wire any, stored func(
 // latest holds the decoded latest values.
 type latest struct {
 	progress []plan.ProgressRecord // by cluster
+	outages  []plan.Outage         // by cluster
 	heads    map[string]GitHead    // by gitKey
 }
 
@@ -119,12 +121,14 @@ func (t *latest) add(key string, content any) {
 	switch v := content.(type) {
 	case plan.ProgressRecord:
 		t.progress = append(t.progress, v)
+	case plan.Outage:
+		t.outages = append(t.outages, v)
 	case GitHead:
 		t.heads[key] = v
 	}
 }
 
-// decodeValue reads one stored value: a plan.ProgressRecord or a GitHead.
+// decodeValue reads one stored value: a plan.ProgressRecord, a plan.Outage or a GitHead.
 func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
 	if !ok || hashOf(body) != hash {
@@ -133,6 +137,8 @@ func decodeValue(key string, stored []byte) (any, error) {
 	switch sort, _, _ := strings.Cut(key, "/"); sort + "/" {
 	case latestProgress:
 		return decodeProgress(body)
+	case latestOutage:
+		return decodeOutage(body)
 	case latestGitHead:
 		var w gitHeadWire
 		err := decodeStrict(body, &w)

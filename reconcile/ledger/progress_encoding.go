@@ -17,6 +17,7 @@ type progressWire struct {
 	Collections []string      `json:"collections,omitempty"`
 	Channels    []channelWire `json:"channels,omitempty"`
 
+	// Older builds wrote these. An outage is a value of its own now.
 	FailingSince *time.Time `json:"failingSince,omitempty"`
 	FailingUntil *time.Time `json:"failingUntil,omitempty"`
 }
@@ -45,7 +46,6 @@ type salvageWire struct {
 func encodeProgress(p plan.ProgressRecord) ([]byte, error) {
 	w := progressWire{
 		Cluster: p.Cluster, Source: p.Source, At: wallTime(p.At), NoBacklogAt: wallTime(p.NoBacklogAt), Collections: p.Collections,
-		FailingSince: timeOrNil(p.FailingSince), FailingUntil: timeOrNil(p.FailingUntil),
 	}
 	for _, c := range p.Channels {
 		w.Channels = append(w.Channels, channelToWire(c))
@@ -73,7 +73,6 @@ func channelToWire(c plan.ChannelProgress) channelWire {
 // shares unchanged parts with p.
 func asDecoded(p plan.ProgressRecord) plan.ProgressRecord {
 	p.At, p.NoBacklogAt = wallTime(p.At), wallTime(p.NoBacklogAt)
-	p.FailingSince, p.FailingUntil = wallTime(p.FailingSince), wallTime(p.FailingUntil)
 	if len(p.Collections) == 0 {
 		p.Collections = nil
 	}
@@ -107,7 +106,6 @@ func decodeProgress(body []byte) (plan.ProgressRecord, error) {
 	}
 	p := plan.ProgressRecord{
 		Cluster: w.Cluster, Source: w.Source, At: w.At, NoBacklogAt: w.NoBacklogAt, Collections: w.Collections,
-		FailingSince: timeOrZero(w.FailingSince), FailingUntil: timeOrZero(w.FailingUntil),
 	}
 	for _, c := range w.Channels {
 		p.Channels = append(p.Channels, c.progress())

@@ -53,7 +53,7 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 			out.memory, out.born, out.newest, out.marks = s.memory(l.store.kind(), nil), s.born, s.newest, values(s.marks)
 			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
 		}
-		out.latest, out.memory.Progress = newest, newest.progress
+		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
 		out.chain, out.version = im.chain, im.version
 		if im.noted != nil {
 			out.noted = im.noted()

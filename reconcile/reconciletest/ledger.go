@@ -66,6 +66,23 @@ func (b *Ledger) SpendOnMatch(_ context.Context, g plan.GenerationMark, _ string
 	return b.note("match")
 }
 
+// RecordOutages joins outages with those that the memory holds, as the ledger does.
+func (b *Ledger) RecordOutages(_ context.Context, seen []plan.Outage, over []string) error {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	kept := slices.DeleteFunc(slices.Clone(b.Memory.Outages), func(o plan.Outage) bool { return slices.Contains(over, o.Cluster) })
+	for _, o := range seen {
+		i := slices.IndexFunc(kept, func(k plan.Outage) bool { return k.Cluster == o.Cluster })
+		if i < 0 {
+			kept = append(kept, o)
+			continue
+		}
+		kept[i] = kept[i].Then(o)
+	}
+	b.Memory.Outages = kept
+	return b.Refuse["outages"]
+}
+
 // right is a held lock of the ledger.
 type right struct {
 	ledger *Ledger

@@ -154,7 +154,7 @@ func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
 		if w == nil {
 			w, label = t.DataLoss, "May be lost"
 		}
-		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary")))
+		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary"), orElse(t.Primary, "the standby")))
 		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds is not lost for good: keep it, isolated, until it is salvaged")
 	}
 }

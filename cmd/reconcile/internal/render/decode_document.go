@@ -296,6 +296,7 @@ func (r *decodeReader) loss(w *wireLoss) *plan.Window {
 	out := &plan.Window{
 		ReplicatedUpTo: r.time(w.ReplicatedUpTo), Lower: duration(w.LowerSeconds),
 		Upper: duration(w.UpperSeconds), Method: method(w.Method), Age: duration(w.AgeSeconds),
+		SeenDown: r.time(w.FirstSeenDown), SeenUp: r.time(w.LastSeenUp), Unwatched: *duration(&w.UnwatchedSeconds),
 	}
 	for _, c := range w.PerChannel {
 		out.PerChannel = append(out.PerChannel, plan.ChannelWindow{

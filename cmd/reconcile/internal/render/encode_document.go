@@ -149,6 +149,10 @@ func encodeLoss(w *plan.Window) *wireLoss {
 		Method:         w.Method.String(),
 		PerChannel:     mapList(w.PerChannel, encodeChannel),
 		AgeSeconds:     secondsOrNil(w.Age),
+
+		FirstSeenDown:    timeOrNil(w.SeenDown),
+		LastSeenUp:       timeOrNil(w.SeenUp),
+		UnwatchedSeconds: w.Unwatched.Seconds(),
 	}
 }
 

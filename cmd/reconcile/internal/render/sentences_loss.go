@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func lossWords(t plan.TopologyPlan) (string, style) {
 			return "NOT OBSERVED: a plan against the clusters bounds how many of the last writes to " +
 				orElse(t.OldPrimary, "the old primary") + " would be missing.", bad
 		}
-		return windowWords(t.DataLoss, orElse(t.OldPrimary, "the old primary")), bad
+		return windowWords(t.DataLoss, orElse(t.OldPrimary, "the old primary"), orElse(t.Primary, "the standby")), bad
 	case plan.TransitionSwitchover:
 		return "Nothing: the new primary first receives all that the old one wrote.", good
 	case plan.TransitionFence:
@@ -71,27 +72,48 @@ func (d Document) replicationWords(t plan.TopologyPlan) (string, style) {
 	}
 }
 
-func windowWords(w *plan.Window, old string) string {
-	return strings.TrimSuffix(boundWords(w, old)+" "+untouchedWords(w), " ")
+// windowWords says what a failover from old to promoted may lose.
+func windowWords(w *plan.Window, old, promoted string) string {
+	words := []string{boundWords(w, old, promoted), seenWords(w, old), untouchedWords(w)}
+	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 }
 
-func boundWords(w *plan.Window, old string) string {
+// boundWords says what is proven: until when the promoted cluster has everything.
+func boundWords(w *plan.Window, old, promoted string) string {
 	if w == nil || w.Upper == nil {
 		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s.",
 			old, unknownChannels(w))
 	}
 	if *w.Upper == 0 {
-		return fmt.Sprintf("Nothing is known to be lost: all writes to %s up to its last answer were replicated (%s).", old, basis(w))
+		return fmt.Sprintf("Nothing is known to be lost: %s surely has all that %s took until it was first seen down (%s).", promoted, old, basis(w))
 	}
 	s := fmt.Sprintf("Up to %s of writes", plan.UpperBoundText(*w.Upper))
 	if w.Lower != nil && *w.Lower > 0 {
 		s = fmt.Sprintf("Between %s and %s of writes", plan.DurationText(*w.Lower), plan.UpperBoundText(*w.Upper))
 	}
-	s += " to " + old
 	if !w.ReplicatedUpTo.IsZero() {
-		s += ": those after " + clockTime(w.ReplicatedUpTo)
+		s += ": " + promoted + " surely has all until " + clockTime(w.ReplicatedUpTo)
 	}
 	return s + " (" + basis(w) + ")."
+}
+
+// seenWords says when the old primary was seen, and what the bound does not cover: that
+// we do not reach it proves nothing about others.
+func seenWords(w *plan.Window, old string) string {
+	if w == nil || w.SeenDown.IsZero() {
+		return ""
+	}
+	s := old + " was down already when it was first looked at, " + clockTime(w.SeenDown)
+	if !w.SeenUp.IsZero() {
+		s = old + " was first seen down " + clockTime(w.SeenDown) + ", last seen up " + clockTime(w.SeenUp)
+	}
+	if w.Unwatched > 0 {
+		s += "; nobody watched it for " + plan.UpperBoundText(w.Unwatched) + " since"
+	}
+	if w.Upper == nil {
+		return s + "."
+	}
+	return s + "; what it took after that comes on top."
 }
 
 func basis(w *plan.Window) string {

@@ -105,6 +105,10 @@ type wireLoss struct {
 	Method         string        `json:"method"`
 	PerChannel     []wireChannel `json:"perChannel"`
 	AgeSeconds     *float64      `json:"ageSeconds"`
+
+	FirstSeenDown    *string `json:"firstSeenDown"`
+	LastSeenUp       *string `json:"lastSeenUp"`
+	UnwatchedSeconds float64 `json:"unwatchedSeconds"`
 }
 
 type wireChannel struct {

@@ -88,6 +88,10 @@ func (l ledgerRecord) SpendOnMatch(ctx context.Context, mark plan.GenerationMark
 	return l.ledger.SpendOnMatch(ctx, mark, commit)
 }
 
+func (l ledgerRecord) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
+	return l.ledger.RecordOutages(ctx, seen, over)
+}
+
 // ledgerRight is a held lock.
 type ledgerRight struct{ *ledger.Lock }
 
