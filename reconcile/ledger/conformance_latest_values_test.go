@@ -108,10 +108,14 @@ var latestCases = map[string]func(*testing.T, *fixture){
 		same(t, f.read().Memory().Outages, []plan.Outage{again})
 	},
 	"an outage makes no ledger": func(t *testing.T, f *fixture) {
-		must(t, f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start}}, []string{"b"}))
+		_ = f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start}}, []string{"b"}) // it has no folder, or there is none to record
 		if _, exists := f.read().Born(); exists {
 			t.Fatal("there is one now")
 		}
+		before := f.read().Memory().Outages // a file keeps them
+		_, _, err := f.Ensure(t.Context())
+		must(t, err)
+		same(t, f.read().Memory().Outages, before)
 	},
 	"the sweep of a large fleet is stored": func(t *testing.T, f *fixture) {
 		var sweep []plan.ProgressRecord

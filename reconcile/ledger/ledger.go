@@ -72,7 +72,7 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 		return time.Time{}, false, err
 	}
 	at, _ = after.Born()
-	return at, true, nil
+	return at, true, l.takeOutagesOver(ctx)
 }
 
 // ensureExists creates an embedded ledger before its lock files, which count as traces

@@ -26,12 +26,16 @@ func outageKey(cluster string) string { return latestOutage + cluster }
 // RecordOutages joins outages that were seen with those that are stored, and forgets
 // those of the clusters in over. It does so in one transaction for each batch, so that
 // two processes that look at the same primary keep its first failed probe. A command that
-// only plans calls it too: a ledger that does not exist is not created, one of an older
-// format is not upgraded, and one that must be accepted first is left as it is.
+// only plans calls it too: a ledger that does not exist is not created (outagesSuffix),
+// one of an older format is not upgraded, and one that must be accepted first is left as
+// it is.
 func (l *Ledger) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
 	before, err := l.Read(ctx)
-	if _, exists := before.Born(); err != nil || !exists || before.noted.unproven(before.chain) {
+	if err != nil || before.noted.unproven(before.chain) {
 		return err
+	}
+	if _, exists := before.Born(); !exists {
+		return l.keepOutagesAside(seen, over)
 	}
 	for batch := range slices.Chunk(over, maxBatch) {
 		if err := l.store.commit(ctx, nil, func(im image) (change, error) { return l.forgetOutages(im, batch) }); err != nil {
@@ -102,11 +106,22 @@ func asStored(o plan.Outage) plan.Outage {
 	return o
 }
 
-func encodeOutage(o plan.Outage) ([]byte, error) {
-	raw, err := json.Marshal(outageWire{
+func outageToWire(o plan.Outage) outageWire {
+	return outageWire{
 		Cluster: o.Cluster, Topology: o.Topology, Since: o.Since, Until: o.Until,
 		SeenUp: timeOrNil(o.SeenUp), LivedAt: timeOrNil(o.LivedAt), Unwatched: o.Unwatched,
-	})
+	}
+}
+
+func (w outageWire) outage() plan.Outage {
+	return plan.Outage{
+		Cluster: w.Cluster, Topology: w.Topology, Since: w.Since, Until: w.Until,
+		SeenUp: timeOrZero(w.SeenUp), LivedAt: timeOrZero(w.LivedAt), Unwatched: w.Unwatched,
+	}
+}
+
+func encodeOutage(o plan.Outage) ([]byte, error) {
+	raw, err := json.Marshal(outageToWire(o))
 	if err != nil {
 		return nil, fmt.Errorf("encode the outage of %s: %w", o.Cluster, err)
 	}
@@ -118,8 +133,5 @@ func decodeOutage(body []byte) (plan.Outage, error) {
 	if err := decodeStrict(body, &w); err != nil {
 		return plan.Outage{}, err
 	}
-	return plan.Outage{
-		Cluster: w.Cluster, Topology: w.Topology, Since: w.Since, Until: w.Until,
-		SeenUp: timeOrZero(w.SeenUp), LivedAt: timeOrZero(w.LivedAt), Unwatched: w.Unwatched,
-	}, nil
+	return w.outage(), nil
 }

@@ -54,6 +54,9 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
 		}
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
+		if len(im.chain) == 0 {
+			out.memory.Outages = l.outagesAside()
+		}
 		out.chain, out.version = im.chain, im.version
 		if im.noted != nil {
 			out.noted = im.noted()

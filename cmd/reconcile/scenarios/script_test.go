@@ -55,7 +55,7 @@ func scripts() testscript.Params {
 		Setup:               setup,
 		Condition:           conditions,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "control": control, "least-rights": grantLeastRights, "eventually": eventually, "commit": commit, "expand": expand, "field": field,
+			"exits": exits, "control": control, "least-rights": grantLeastRights, "eventually": eventually, "commit": commit, "expand": expand, "field": field, "agree": agree,
 			"topology": topology, "byhand": byhand, "person": person, "approval": approvalMessage,
 			"daemon": daemon, "configure": configure, "notify": notify, "ends": ends, "webhook": webhook,
 			"order": order, "conforms": conforms, "operator": operator, "writes": writes, "arrives": arrives, "becomes": becomes, "exposes": exposes,
@@ -131,6 +131,23 @@ func field(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if (got == args[2]) == neg {
 		ts.Fatalf("%s of %s is %s, want %s", args[1], args[0], got, args[2])
+	}
+}
+
+// agree FILE FILE PATH: demands the same value, and a known one, in two JSON files.
+func agree(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: agree FILE FILE PATH")
+	}
+	var values [2]any
+	for i := range values {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[i])), &values[i]))
+		for _, key := range strings.Split(args[2], ".") {
+			values[i] = descend(values[i], key)
+		}
+	}
+	if same := values[0] == values[1] && values[0] != nil; same == neg {
+		ts.Fatalf("%s is %v in %s and %v in %s", args[2], values[0], args[0], values[1], args[1])
 	}
 }
 
