@@ -14,12 +14,12 @@ type Window struct {
 	SeenUp         time.Time // when it last answered before SeenDown; zero: nobody looked before
 	// Unwatched is how much of the time since SeenDown passed without any probe, in
 	// pauses longer than [sameOutageWithin]. What was written then is not in Upper.
-	Unwatched time.Duration
-	Lower     *time.Duration
-	Upper     *time.Duration
-	Method         LossMethod
-	Age            *time.Duration // of the evidence
-	PerChannel     []ChannelWindow
+	Unwatched  time.Duration
+	Lower      *time.Duration
+	Upper      *time.Duration
+	Method     LossMethod
+	Age        *time.Duration // of the evidence
+	PerChannel []ChannelWindow
 }
 
 // LossMethod says what the window rests on.
