@@ -92,7 +92,8 @@ type Settings struct {
 // loop uses those of the machine.
 type Options struct {
 	Records  Records
-	Election Election // nil: no other process works on the ledger
+	Ledger   plan.LedgerKind // that Records and Settings.Apply use
+	Election Election        // nil: no other process works on the ledger
 	Clock    Clock
 	Log      *slog.Logger
 	Random   func() float64
@@ -163,6 +164,7 @@ func New(o Options, first Settings) *Loop {
 	if l.board == nil {
 		l.board = &Board{}
 	}
+	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Ledger = o.Ledger })
 	l.progress = recorder{records: l.records, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }

@@ -47,6 +47,9 @@ func newLedger(store backend, o Options) *Ledger {
 // first; a lock that is not released ends with its lease.
 func (l *Ledger) Close() error { return l.store.close() }
 
+// Kind says where the ledger is kept.
+func (l *Ledger) Kind() plan.LedgerKind { return l.store.kind() }
+
 // Ensure creates the ledger if it does not exist. It returns the time of its birth, and
 // whether this call created it (contract.md §4, LEDGER_NEW).
 func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err error) {

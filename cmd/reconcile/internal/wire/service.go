@@ -84,7 +84,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	run.CountDropped(d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
 		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.herald.judged, OnEvent: d.herald.heard,
-		Records: loopRecords{d.ledger}, Election: election{d.ledger}, Log: d.log, Grace: StopGrace,
+		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
 	d.configureWebhook(e)
