@@ -23,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-const page = "https://reconcile.example/#orders"
+const page = "https://reconcile.example/topologies/orders"
 
 // hostile is a text of somebody else that tries to leave its place in every format.
 const hostile = "<!channel> <https://evil.example|here> [here](https://evil.example) **x** ``` & \r\nBcc: eve@evil.example\u202e"

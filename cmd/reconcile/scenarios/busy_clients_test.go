@@ -32,7 +32,7 @@ func TestBusyClientsStarveNobody(t *testing.T) {
 	defer clients.Wait()
 	defer enough()
 	for i := range 40 {
-		path := []string{"/", "/t/none/global-cluster/topology", "/api/v1/status", "/metrics"}[i%4]
+		path := []string{"/", "/topologies/orders", "/t/none/global-cluster/topology", "/api/v1/status", "/metrics"}[i%5]
 		clients.Go(func() { askWithoutPause(asking, serves, path) })
 	}
 	d.Post(t, "/clusters/a/stop", "")

@@ -294,7 +294,7 @@ func (b *besieged) daemon(t *testing.T, clean func(where, text string)) {
 		body, err := testkit.Request("GET", "http://"+address+"/api/v1/status", "")
 		return err == nil && strings.Contains(string(body), "holds one of our tokens")
 	})
-	for _, path := range []string{"/", "/readyz", "/metrics", "/api/v1/status", "/t/" + testkit.TopologyName(0)} {
+	for _, path := range []string{"/", "/topologies/" + testkit.TopologyName(0), "/readyz", "/metrics", "/api/v1/status", "/t/" + testkit.TopologyName(0)} {
 		body, err := testkit.Request("GET", "http://"+address+path, "")
 		clean("GET "+path, string(body)+fmt.Sprint(err))
 	}

@@ -168,7 +168,7 @@ func (a *aviary) daemon() {
 	}
 	base := "http://" + a.address("SERVE")
 	a.Await(a.t, "the daemon", func() bool { _, err := testkit.Request("GET", base+"/healthz", ""); return err == nil })
-	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/t/orders/global-cluster/topology", "/no-such-page", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/", "/topologies/orders", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/t/orders/global-cluster/topology", "/no-such-page", "/debug/pprof/cmdline"} {
 		body, err := testkit.Request("GET", base+path, "")
 		a.check("GET "+path, string(body)+fmt.Sprint(err))
 	}

@@ -30,8 +30,8 @@ Secrets, certificates and lists of approvers are read again whenever they are ne
 SIGTERM ends run: a running apply may finish within ` + wire.StopGrace.String() + `, and a second signal aborts
 it. Its intent stays open in the ledger, and the next run resumes it.
 
-At serve.address run serves a status page (/), the same as JSON (/api/v1/status),
-/metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
+At serve.address run serves status pages (/, /topologies/TOPOLOGY), the same as JSON
+(/api/v1/status), /metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
 /t/TOPOLOGY/global-cluster/topology. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
   reconcile run --log-format json --log-level debug`,

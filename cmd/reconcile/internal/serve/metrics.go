@@ -217,15 +217,7 @@ func pendingOld(t plan.TopologyPlan) string {
 // writablePrimaries counts the reachable members that can take writes: their stored
 // configuration does not make them a standby. A member that could not be read does not
 // count, so that an alert on "not 1" fires.
-func writablePrimaries(t plan.TopologyPlan) int {
-	n := 0
-	for _, c := range t.Clusters {
-		if c.View.Reach == plan.ReachUp && c.DesiredRole != plan.RoleDetached && takesWrites(c.View.Belief.Kind) {
-			n++
-		}
-	}
-	return n
-}
+func writablePrimaries(t plan.TopologyPlan) int { return len(writers(t)) }
 
 func takesWrites(k plan.BeliefKind) bool {
 	return k == plan.BeliefPrimary || k == plan.BeliefStandalone || k == plan.BeliefUnconfigured

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -21,39 +22,161 @@ func withEdge(t daemon.TopologyStatus, from, to string, believers ...string) dae
 	for i, c := range t.Plan.Clusters {
 		for _, b := range believers {
 			if c.ID == b {
-				t.Plan.Clusters[i].View.Belief.Configuration.Edges = []plan.Edge{{From: from, To: to}}
+				t.Plan.Clusters[i].View.Belief.Configuration = plan.Configuration{Clusters: []plan.Member{{ID: from}, {ID: to}}, Edges: []plan.Edge{{From: from, To: to}}}
 			}
 		}
 	}
 	return t
 }
 
+// healthy, waiting and split are a pair that is well, one whose failover waits for its
+// approval, and one of which both clusters take writes.
+func healthy(name string) daemon.TopologyStatus {
+	t := withEdge(pair(7), "cluster-a", "cluster-b", "cluster-a", "cluster-b")
+	t.Name, t.Plan.Name = name, name
+	return t
+}
+
+func waiting(name string) daemon.TopologyStatus {
+	t := withEdge(lost(), "cluster-a", "cluster-b", "cluster-b")
+	t.Name, t.Plan.Name, t.State = name, name, daemon.StatePending
+	t.Plan.Digest = "sha256:3f9c"
+	t.Plan.Findings = t.Plan.Findings[:1]
+	t.Plan.Steps = []plan.Step{{ID: 1, Wave: 1, Action: plan.ActionForcePromote, Cluster: "cluster-b", Reason: plan.ReasonPrimaryLost}}
+	t.Plan.DataLoss = &plan.Window{Lower: seconds(0), Upper: seconds(4.2), Method: plan.MethodRecorded}
+	t.Decision = approval.Decision{Code: approval.CodeMissing, Detail: "Alice Smith <alice@example.com> must approve it", Commit: "c8"}
+	return t
+}
+
+func split(name string) daemon.TopologyStatus {
+	t := withEdge(failedOver(), "cluster-a", "cluster-b", "cluster-a")
+	t.Name, t.Plan.Name = name, name
+	return t
+}
+
 // gallery are topologies in several states, for eyes and for tests.
 func gallery() *board {
-	failover := withEdge(lost(), "cluster-a", "cluster-b", "cluster-b")
-	failover.Plan.Digest = "sha256:3f9c"
-	failover.Plan.Steps = []plan.Step{{ID: 1, Wave: 1, Action: plan.ActionForcePromote, Cluster: "cluster-b", Reason: plan.ReasonPrimaryLost}}
-	failover.Plan.DataLoss = &plan.Window{Lower: seconds(0), Upper: seconds(4.2), Method: plan.MethodRecorded}
-	failover.Decision = approval.Decision{Verdict: approval.VerdictApproved, Detail: "approved by Alice Smith <alice@example.com>", By: []string{"Alice Smith <alice@example.com>"}}
-	failover.Name = "payments"
-	stale := withEdge(failedOver(), "cluster-a", "cluster-b", "cluster-a")
-	stale.Name = "catalog"
-	return boardOf(stale, withEdge(pair(7), "cluster-a", "cluster-b", "cluster-a", "cluster-b"), failover)
+	return boardOf(split("catalog"), healthy("orders"), waiting("payments"))
 }
 
-func ledgerOf(context.Context) map[string][]Record {
-	return map[string][]Record{"payments": {{noon, "intent of payments"}, {noon.Add(-time.Hour), "matched"}}}
+// fleet are many topologies of which two have a problem.
+func fleet(n int) *board {
+	all := make([]daemon.TopologyStatus, n)
+	for i := range all {
+		all[i] = healthy(fmt.Sprintf("orders-%04d", i))
+	}
+	all[n/2], all[n-1] = waiting(all[n/2].Name), split(all[n-1].Name)
+	return boardOf(all...)
 }
 
-func TestPageSaysItAll(t *testing.T) {
-	code, html := get(t, NewPage(gallery(), ledgerOf), "/")
+func recordsOf(_ context.Context, topology string) []Record {
+	if topology != "payments" {
+		return nil
+	}
+	return []Record{{noon.Add(-time.Hour), "seen to be as Git says"}, {noon, "the failover to cluster-b began"}}
+}
+
+// pages serves the pages of a source as the daemon does.
+func pages(b *board) http.Handler {
+	mux, p := http.NewServeMux(), NewPage(b, recordsOf)
+	mux.Handle("GET /{$}", p.Overview())
+	mux.Handle("GET /topologies/{topology}", p.Topology())
+	mux.Handle("GET /events", NewEvents(b, 4))
+	return mux
+}
+
+func TestOverviewSaysTheWorstFirst(t *testing.T) {
+	code, html := get(t, pages(gallery()), "/")
 	if code != http.StatusOK {
 		t.Fatalf("status %d", code)
 	}
 	for _, want := range []string{
-		"3 topologies: 1 in sync, 1 blocked, 1 drifted.",
-		"cluster-b is PROMOTED BY FORCE", "Alice Smith &lt;alice@example.com&gt;", "sha256:3f9c",
-		"PRIMARY_NOT_PROBED", "STALE_PRIMARY", "intent of payments", `aria-label="As the clusters that answer believe: cluster-a replicates to cluster-b."`,
+		"3 topologies: 1 WITHOUT A PRIMARY · 1 with SEVERAL WRITERS · 1 well", "<title>(!) reconcile</title>",
+		"Failover to cluster-b: WAITS FOR APPROVAL", "STALE_PRIMARY cluster-a: it takes writes", "As Git says.", "≤ 1.5 s",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if at := func(name string) int { return strings.Index(html, `<tr role="row" id="`+name+`"`) }; at("orders") < at("payments") || at("orders") < at("catalog") || at("catalog") < 0 {
+		t.Error("what is in sync stands before what is not")
+	}
+}
+
+// TestOverviewIsNeverTooCheerful holds that a topology is well only if nothing says
+// otherwise.
+func TestOverviewIsNeverTooCheerful(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*daemon.TopologyStatus)
+		want   string
+	}{
+		{"well", func(*daemon.TopologyStatus) {}, "1 topology: 1 well"},
+		{"a critical finding", func(t *daemon.TopologyStatus) {
+			t.Plan.Findings = []plan.Finding{{Code: plan.CodeReplicationStalled, Severity: plan.SeverityCritical, Message: "it does not move"}}
+		}, "1 topology: 1 to look at"},
+		{"a warning", func(t *daemon.TopologyStatus) {
+			t.Plan.Findings = []plan.Finding{{Code: plan.CodeLagObjective, Severity: plan.SeverityWarning}}
+		}, "1 topology: 1 to look at"},
+		{"a remark", func(t *daemon.TopologyStatus) {
+			t.Plan.Findings = []plan.Finding{{Code: plan.CodeConfigOrder, Severity: plan.SeverityInfo}}
+		}, "1 topology: 1 well"},
+		{"a pass that failed", func(t *daemon.TopologyStatus) { t.Error = "the region burns" }, "1 topology: 1 to look at"},
+		{"no primary", func(t *daemon.TopologyStatus) {
+			t.Plan.Clusters[0] = member("cluster-a", plan.RolePrimary, plan.ReachUnreachable, plan.BeliefUnknown)
+			t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeNoPrimary, "", "cluster-a refuses connections", "")}
+		}, "1 topology: 1 WITHOUT A PRIMARY"},
+		{"never observed", func(t *daemon.TopologyStatus) { *t = daemon.TopologyStatus{Name: t.Name} }, "1 topology: 1 to look at"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthy("orders")
+			c.change(&s)
+			_, all := get(t, pages(boardOf(s)), "/")
+			_, one := get(t, pages(boardOf(s)), "/topologies/orders")
+			if well := strings.HasSuffix(c.want, "1 well"); !strings.Contains(all, c.want+"<") || strings.Contains(one, "Everything is as Git says") != well {
+				t.Errorf("want %q, and the headline of a topology that is well: %t", c.want, well)
+			}
+		})
+	}
+}
+
+func TestOverviewFilters(t *testing.T) {
+	for _, c := range []struct{ query, found, first string }{
+		{"?show=problems", "2 of 1,000 shown.", "orders-0999"},
+		{"?show=in_sync", "998 of 1,000 shown.", "orders-0000"},
+		{"?q=orders-012", "10 of 1,000 shown.", "orders-0120"},
+		{"?q=ORDERS-05++failover", "1 of 1,000 shown.", "orders-0500"},
+		{"?q=stale_primary&show=drifted", "1 of 1,000 shown.", "orders-0999"},
+		{"?q=cluster-b&show=pending", "1 of 1,000 shown.", "orders-0500"},
+		{"?q=no-such", "0 of 1,000 shown.", ""},
+		{"?show=none", "0 of 1,000 shown.", ""},
+		{"?q=%3Cscript%3E", "0 of 1,000 shown.", ""},
+	} {
+		t.Run(c.query, func(t *testing.T) {
+			_, html := get(t, pages(fleet(1000)), "/"+c.query)
+			first := ""
+			if found := regexp.MustCompile(`<tr role="row" id="([^"]*)"`).FindStringSubmatch(html); found != nil {
+				first = found[1]
+			}
+			if !strings.Contains(html, c.found) || first != c.first {
+				t.Errorf("the first is %q, want %q, and %q", first, c.first, c.found)
+			}
+			if n := strings.Count(html, "<script>"); n != 1 {
+				t.Errorf("the page has %d scripts", n)
+			}
+		})
+	}
+}
+
+func TestPageOfATopologySaysItAll(t *testing.T) {
+	code, html := get(t, pages(gallery()), "/topologies/payments")
+	if code != http.StatusOK {
+		t.Fatalf("status %d", code)
+	}
+	for _, want := range []string{
+		"cluster-b is PROMOTED BY FORCE", "Up to 4.2 s of writes", "Alice Smith &lt;alice@example.com&gt; must approve it", "sha256:3f9c",
+		"STALE_PRIMARY", "seen to be as Git says", "the failover to cluster-b began", "standby, lag unknown",
+		`aria-label="No cluster was seen to take writes. cluster-b is a standby of cluster-a, which does not answer."`,
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)
@@ -62,34 +185,72 @@ func TestPageSaysItAll(t *testing.T) {
 	if e, _ := explain.Lookup("STALE_PRIMARY"); !strings.Contains(html, e.Title) {
 		t.Errorf("STALE_PRIMARY is not explained")
 	}
-	if strings.Index(html, `id="orders"`) < strings.Index(html, `id="payments"`) {
-		t.Error("what is in sync stands before what is blocked")
+	if code, html := get(t, pages(gallery()), "/topologies/paymets"); code != http.StatusNotFound || !strings.Contains(html, `href="../?q=paymets"`) {
+		t.Errorf("status %d for a topology that nobody knows", code)
 	}
 }
 
-// TestPageLoadsNothing holds that the page refers to nothing elsewhere, and
-// that its policy allows its own style and script alone.
+// TestDiagramShowsWhatReplicates holds that an arrow is drawn only where no cluster
+// contradicts it: never between two that take writes.
+func TestDiagramShowsWhatReplicates(t *testing.T) {
+	none := lost()
+	none.Plan.Clusters[1].View.Reach, none.Plan.Clusters[1].View.Belief = plan.ReachUnreachable, plan.Belief{}
+	reversed := withEdge(pair(7), "cluster-b", "cluster-a", "cluster-b") // both say that they are the standby of the other
+	reversed.Plan.Clusters[0].View.Belief = plan.Belief{Kind: plan.BeliefStandby, Source: "cluster-b"}
+	reversed.Plan.Clusters[1].View.Belief = plan.Belief{Kind: plan.BeliefStandby, Source: "cluster-a"}
+	waits := healthy("orders")
+	waits.Plan.Clusters[0].View.Belief = plan.Belief{Kind: plan.BeliefStandalone}
+	silent := healthy("orders")
+	silent.Plan.Clusters[1].View.Reach, silent.Plan.Clusters[1].View.Belief = plan.ReachUnreachable, plan.Belief{}
+	for _, c := range []struct {
+		name            string
+		t               daemon.TopologyStatus
+		solid, unproven int
+		caption         string
+	}{
+		{"a pair", healthy("orders"), 1, 0, "cluster-a takes writes. cluster-a replicates to cluster-b."},
+		{"two writers, and one stores an edge to the other", split("orders"), 0, 0, "cluster-a and cluster-b take writes, and none of them replicates to another."},
+		{"the primary is lost", waiting("orders"), 0, 1, "No cluster was seen to take writes. cluster-b is a standby of cluster-a, which does not answer."},
+		{"the standby is lost", silent, 0, 1, "cluster-a takes writes. cluster-a says that it replicates to cluster-b, which does not answer."},
+		{"both are lost", none, 0, 0, "No cluster was seen to take writes."},
+		{"two standbys", reversed, 0, 0, "No cluster was seen to take writes. cluster-a waits for cluster-b, which does not replicate to it. cluster-b waits for cluster-a, which does not replicate to it."},
+		{"a standby of one that sends nothing", waits, 0, 0, "cluster-a takes writes. cluster-b waits for cluster-a, which does not replicate to it."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			svg := string(diagram(c.t.Plan))
+			solid, unproven := strings.Count(svg, `class="link"`), strings.Count(svg, `class="link unknown"`)
+			if got := caption(c.t.Plan); solid != c.solid || unproven != c.unproven || got != c.caption {
+				t.Errorf("%d arrows and %d that one of two says, %q", solid, unproven, got)
+			}
+		})
+	}
+}
+
+// TestPageLoadsNothing holds that the pages refer to nothing elsewhere, and
+// that their policy allows their own style and script alone.
 func TestPageLoadsNothing(t *testing.T) {
-	w := httptest.NewRecorder()
-	NewPage(gallery(), nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	html := w.Body.String()
-	for _, tag := range regexp.MustCompile(`(?:src|href|action|url)\s*[=(]\s*["']?([^"'\s>)]+)`).FindAllStringSubmatch(html, -1) {
-		if !strings.HasPrefix(tag[1], "/") && !strings.HasPrefix(tag[1], "#") {
-			t.Errorf("the page refers to %s", tag[1])
+	for _, path := range []string{"/", "/topologies/payments", "/topologies/none"} {
+		w := httptest.NewRecorder()
+		pages(gallery()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		html := w.Body.String()
+		for _, tag := range regexp.MustCompile(`(?:src|href|action|url)\s*=\s*["']([^"']+)|url\(([^)]+)`).FindAllStringSubmatch(html, -1) {
+			if regexp.MustCompile(`^[a-z]+:|^//`).MatchString(tag[1]) {
+				t.Errorf("%s refers to %s", path, tag[1])
+			}
 		}
-	}
-	if strings.Contains(html, " style=") || regexp.MustCompile(` on[a-z]+=`).MatchString(html) {
-		t.Error("the page has inline styles or handlers, which its policy forbids")
-	}
-	policy := w.Header().Get("Content-Security-Policy")
-	for element, directive := range map[string]string{"style": "style-src", "script": "script-src"} {
-		text := regexp.MustCompile(`(?s)<` + element + `>(.*?)</` + element + `>`).FindStringSubmatch(html)
-		if text == nil || !strings.Contains(policy, directive+" "+hashOf(text[1])) {
-			t.Errorf("the policy %q does not allow the page's own %s", policy, element)
+		if strings.Contains(html, " style=") || regexp.MustCompile(` on[a-z]+=`).MatchString(html) {
+			t.Errorf("%s has inline styles or handlers, which its policy forbids", path)
 		}
-	}
-	if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
-		t.Errorf("policy %q", policy)
+		policy := w.Header().Get("Content-Security-Policy")
+		for element, directive := range map[string]string{"style": "style-src", "script": "script-src"} {
+			text := regexp.MustCompile(`(?s)<` + element + `>(.*?)</` + element + `>`).FindStringSubmatch(html)
+			if text == nil || !strings.Contains(policy, directive+" "+hashOf(text[1])) {
+				t.Errorf("the policy %q does not allow the own %s of %s", policy, element, path)
+			}
+		}
+		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("policy %q", policy)
+		}
 	}
 }
 
@@ -98,10 +259,12 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 	s.Plan.Findings[1].Message = "<script>alert(1)</script>\x1b[2J\u202e"
 	s.Plan.Clusters[0].ID = `"><svg onload=x>`
 	s.Error = "<img src=x>"
-	_, html := get(t, NewPage(boardOf(s), nil), "/")
-	for _, bad := range []string{"<script>alert", "\x1b", "\u202e", "<img", "<svg onload"} {
-		if strings.Contains(html, bad) {
-			t.Errorf("the page holds %q", bad)
+	for _, path := range []string{"/", "/topologies/orders", "/topologies/%3Cimg%20src=x%3E", "/?q=%22%3E%3Cimg%20src=x%3E"} {
+		_, html := get(t, pages(boardOf(s)), path)
+		for _, bad := range []string{"<script>alert", "\x1b", "\u202e", "<img", "<svg onload"} {
+			if strings.Contains(html, bad) {
+				t.Errorf("%s holds %q", path, bad)
+			}
 		}
 	}
 }

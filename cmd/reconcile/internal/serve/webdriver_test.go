@@ -203,4 +203,6 @@ func (b browser) screenshot(name string) image.Image {
 const (
 	keyTab   = "\ue004"
 	keyEnter = "\ue007"
+	keyUp    = "\ue013"
+	keyDown  = "\ue015"
 )

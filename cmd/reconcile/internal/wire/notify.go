@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -38,12 +39,17 @@ func notifyTarget(t schema.NotifyTarget) notify.Target {
 	return out
 }
 
-// statusPage is where a topology stands on the page of the daemon; empty: not said.
+// statusPage is the page of a topology, or of all without one; empty: not said. Links of
+// earlier messages, /#TOPOLOGY, lead from the page of all to that of the topology.
 func (e *Environment) statusPage(topology string) string {
 	if e.Config.Serve.PublicURL == "" {
 		return ""
 	}
-	return strings.TrimRight(e.Config.Serve.PublicURL, "/") + "/#" + topology
+	page := strings.TrimRight(e.Config.Serve.PublicURL, "/") + "/"
+	if topology != "" {
+		page += "topologies/" + url.PathEscape(topology)
+	}
+	return page
 }
 
 // notifySource names this host, so that receivers tell several apart.

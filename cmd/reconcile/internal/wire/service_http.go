@@ -19,8 +19,6 @@ import (
 const (
 	// readers is the maximum number of event streams. Each holds a connection.
 	readers = 64
-	// recordsShown is how many ledger records the page shows for each topology.
-	recordsShown = 5
 	// recordsWithin is the time limit of a ledger read for clients.
 	recordsWithin = 3 * time.Second
 	// mutexEvery and blockedFor are the sampling rates of --pprof: one of so many
@@ -41,7 +39,9 @@ func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error
 		return nil, err
 	}
 	s.HandleLimited("GET /metrics", d.metrics.Handler())
-	s.HandleLimited("GET /{$}", serve.NewPage(board, d.pageRecords))
+	page := serve.NewPage(board, d.pageRecords)
+	s.HandleLimited("GET /{$}", page.Overview())
+	s.HandleLimited("GET /topologies/{topology}", page.Topology())
 	events := serve.NewEvents(board, readers)
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
@@ -114,17 +114,17 @@ func (d *service) statusFromLedger(ctx context.Context, topology string) (daemon
 	return daemon.StatusFromLedger(m, topology)
 }
 
-// pageRecords returns the newest ledger records by topology, newest first; nil if the
-// ledger cannot be read.
-func (d *service) pageRecords(ctx context.Context) map[string][]serve.Record {
+// pageRecords returns the ledger records of a topology, oldest first; nil if the ledger
+// cannot be read.
+func (d *service) pageRecords(ctx context.Context, topology string) []serve.Record {
 	_, history, err := d.readLedger(ctx)
 	if err != nil {
 		return nil
 	}
-	out := map[string][]serve.Record{}
-	for i := len(history) - 1; i >= 0; i-- {
-		if r := history[i]; r.Topology != "" && len(out[r.Topology]) < recordsShown {
-			out[r.Topology] = append(out[r.Topology], serve.Record{At: r.At, Text: recordWords(r)})
+	var out []serve.Record
+	for _, r := range history {
+		if r.Topology == topology {
+			out = append(out, serve.Record{At: r.At, Text: recordWords(r)})
 		}
 	}
 	return out

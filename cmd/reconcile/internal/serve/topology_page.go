@@ -1,0 +1,142 @@
+package serve
+
+import (
+	"cmp"
+	"html/template"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/daemon"
+)
+
+// topologyView is what the page of one topology shows.
+type topologyView struct {
+	Name, State, Symbol, Tone, Headline, Loss, Error, Caption string
+	Missing                                                   bool // no document names it
+	Split                                                     bool // several clusters take writes
+	Diagram                                                   template.HTML
+	Clusters                                                  []clusterView
+	Findings                                                  []findingView
+	Transition, Digest, Approval, Result                      string
+	Steps                                                     []string
+	Story                                                     []storyView
+	Older                                                     int // records that the story leaves out
+	Commit, ObservedAt                                        string
+	Generation                                                int64
+}
+
+type clusterView struct {
+	ID, Desired, Believed, Reach, Lag, Version string
+	Differs                                    bool
+}
+
+type findingView struct {
+	Severity, Symbol, Code, Cluster, Message, Remedy, Title, Cause, Risk, Todo string
+}
+
+func (v topologyView) title() string {
+	if v.Tone == toneBad {
+		return "(!) " + v.Name
+	}
+	return v.Name + " · reconcile"
+}
+
+func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
+	p := t.Plan
+	v := topologyView{
+		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
+		ObservedAt: cmp.Or(clock(t.LastSuccess), "never"), Diagram: diagram(p), Caption: safe(caption(p)), Split: len(writers(p)) > 1,
+	}
+	v.Symbol, v.Tone = toneOf(t)
+	v.Headline = headline(t, v.Tone)
+	if p.Transition == plan.TransitionFailover {
+		v.Loss = render.Loss(p)
+	}
+	for _, c := range p.Clusters {
+		v.Clusters = append(v.Clusters, clusterViewOf(c))
+	}
+	for _, f := range append(openFindings(p), restOf(p)...) {
+		v.Findings = append(v.Findings, findingViewOf(f))
+	}
+	if len(p.Steps) > 0 {
+		v.Steps, v.Digest, v.Transition = render.Steps(p), p.Digest, render.Transition(p)
+	}
+	if p.Transition != plan.TransitionNone {
+		v.Approval = t.Decision.Verdict.String() + ": " + safe(t.Decision.Detail)
+	}
+	if t.Result != nil {
+		v.Result = t.Result.Outcome.String() + ". " + safe(t.Result.Detail)
+	}
+	v.Story, v.Older = storyOf(t, records)
+	return v
+}
+
+// headline is the sentence that says how a topology stands. "Everything is as Git says"
+// stands alone: nothing contradicts it.
+func headline(t daemon.TopologyStatus, tone string) string {
+	switch {
+	case t.Plan.Name == "":
+		return "It was not observed yet."
+	case t.Plan.Transition != plan.TransitionNone:
+		return render.Happening(t.Plan)
+	case len(writers(t.Plan)) > 1:
+		return safe(andWords(writers(t.Plan))) + " take writes. What the one takes, the other lacks."
+	case withoutPrimary(t):
+		return "No cluster was seen to take writes."
+	case t.State == daemon.StateSuspended:
+		return "The operator's configuration says to leave it alone."
+	case t.Plan.InSync && tone == toneGood:
+		return "Everything is as Git says."
+	default:
+		return "No change is planned."
+	}
+}
+
+// restOf returns the findings that openFindings leaves out.
+func restOf(t plan.TopologyPlan) []plan.Finding {
+	var out []plan.Finding
+	for _, f := range t.Findings {
+		if findingTone(f) == toneGood {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func clusterViewOf(c plan.ClusterPlan) clusterView {
+	believed := c.View.Belief.Kind.String()
+	if source := sourceOf(c); c.View.Belief.Kind == plan.BeliefStandby && source != "" {
+		believed += " of " + safe(source)
+	}
+	return clusterView{
+		ID: safe(c.ID), Desired: string(c.DesiredRole), Believed: believed, Version: cmp.Or(safe(c.View.Version), "-"),
+		Reach: c.View.Reach.String(), Lag: render.Lag(c), Differs: differs(c),
+	}
+}
+
+func findingViewOf(f plan.Finding) findingView {
+	v := findingView{
+		Severity: string(f.Severity), Code: string(f.Code), Cluster: safe(f.Cluster), Message: safe(f.Message), Remedy: safe(f.Remedy),
+		Symbol: map[plan.Severity]string{plan.SeverityBlocking: "✗", plan.SeverityCritical: "‼", plan.SeverityWarning: "!", plan.SeverityInfo: "i"}[f.Severity],
+	}
+	if f.Accepted {
+		v.Severity += ", accepted"
+	}
+	if e, ok := explain.Lookup(string(f.Code)); ok {
+		v.Title, v.Cause, v.Risk, v.Todo = e.Title, e.Cause, e.Risk, e.Remedy
+	}
+	return v
+}
+
+// differs reports whether a cluster stores another role than Git gives it.
+func differs(c plan.ClusterPlan) bool {
+	switch c.View.Belief.Kind {
+	case plan.BeliefUnknown:
+		return false
+	case plan.BeliefStandby:
+		return c.DesiredRole != plan.RoleStandby && c.DesiredRole != plan.RoleStale
+	default:
+		return c.DesiredRole == plan.RoleStandby || c.DesiredRole == plan.RoleStale
+	}
+}
