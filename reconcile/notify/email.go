@@ -103,16 +103,61 @@ func mailText(n notice) string {
 	return b.String()
 }
 
-// mail delivers one mail, in attempts like those of a post.
-func (p Poster) mail(ctx context.Context, t Target, m Message) error {
-	return p.retry(ctx, "mail to "+hostOf(t.URL), func(ctx context.Context) (time.Duration, bool, error) {
-		again, err := t.mailOnce(ctx, m.Body)
-		return 0, again, err
-	})
+// mailDelays are the waits between the attempts of a mail. Servers that greylist refuse a
+// sender they do not know for up to five minutes.
+var mailDelays = []time.Duration{
+	time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second,
+	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute,
 }
 
+// mail delivers one mail, in attempts like those of a post. Who took it does not get it
+// again, and who is refused for good is not asked again: the others get it all the same.
+func (p Poster) mail(ctx context.Context, t Target, m Message) error {
+	d := delivery{waiting: slices.Clone(t.Email.To)}
+	err := p.retry(ctx, "mail to "+hostOf(t.URL), mailDelays, func(ctx context.Context) (time.Duration, bool, error) {
+		again, err := t.mailOnce(ctx, &d, m.Body)
+		return 0, again, err
+	})
+	if err == nil {
+		p.accepted(fmt.Sprintf("250, it took the mail for %s", strings.Join(d.took, ", ")))
+	} else if len(d.took) > 0 {
+		err = partialError{fmt.Errorf("%w (%s got it)", err, strings.Join(d.took, ", "))}
+	}
+	return err
+}
+
+// delivery is how far one mail has come.
+type delivery struct {
+	waiting []string // recipients who did not get it yet
+	took    []string
+	refused refusals // for good
+}
+
+// refusals are the recipients whom a server does not take, as error.
+type refusals []refusal
+
+type refusal struct {
+	to   string
+	code int
+}
+
+func (r refusals) Error() string {
+	out := make([]string, len(r))
+	for i, x := range r {
+		out[i] = fmt.Sprintf("it answered %d%s, for %s", x.code, mailWords[x.code], bare(x.to))
+	}
+	return strings.Join(out, "; ")
+}
+
+// partialError is the error of a mail that some recipients got. To send it again would
+// tell these a second time.
+type partialError struct{ error }
+
+// Unwrap returns why the others did not get it.
+func (p partialError) Unwrap() error { return p.error }
+
 // mailOnce says whether a failed delivery may be tried again.
-func (t Target) mailOnce(ctx context.Context, body []byte) (bool, error) {
+func (t Target) mailOnce(ctx context.Context, d *delivery, body []byte) (bool, error) {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return false, errors.New("the URL is malformed")
@@ -133,7 +178,7 @@ func (t Target) mailOnce(ctx context.Context, body []byte) (bool, error) {
 	c, err := t.mailServer(ctx, u)
 	if err == nil {
 		defer c.Close() //nolint:errcheck // Quit said what counts
-		err = t.session(c, u, user, password, body)
+		err = t.session(c, u, user, password, d, body)
 	}
 	return mailFault(err, foreign.Name(user), password)
 }
@@ -206,7 +251,8 @@ func (t Target) mailTLS(u *url.URL) (*tls.Config, error) {
 	return conf, nil
 }
 
-func (t Target) session(c *smtp.Client, u *url.URL, user, password string, body []byte) error {
+// session logs in and sends the mail to everybody who waits for it.
+func (t Target) session(c *smtp.Client, u *url.URL, user, password string, d *delivery, body []byte) error {
 	if user != "" {
 		auth, err := mailAuth(c, u.Hostname(), user, password)
 		if err != nil {
@@ -219,11 +265,53 @@ func (t Target) session(c *smtp.Client, u *url.URL, user, password string, body 
 	if err := c.Mail(bare(t.Email.From)); err != nil {
 		return err
 	}
-	for _, to := range t.Email.To {
-		if err := c.Rcpt(bare(to)); err != nil {
+	took, later, err := d.address(c)
+	if err != nil {
+		return err
+	}
+	if len(took) > 0 {
+		if err := sendBody(c, body); err != nil {
 			return err
 		}
+		d.took = append(d.took, took...)
+		d.waiting = slices.DeleteFunc(d.waiting, func(to string) bool { return slices.Contains(took, to) })
 	}
+	_ = c.Quit() // what was taken is delivered
+	if left := slices.Concat(d.refused, later); len(left) > 0 {
+		return left
+	}
+	return nil
+}
+
+// address names the recipients who wait to the server. It returns those whom the server
+// takes, and those whom it takes later. Those whom it refuses for good wait no longer.
+func (d *delivery) address(c *smtp.Client) (took []string, later refusals, err error) {
+	var never refusals
+	for _, to := range d.waiting {
+		err := c.Rcpt(bare(to))
+		var answer *textproto.Error
+		switch {
+		case err == nil:
+			took = append(took, to)
+		case !errors.As(err, &answer) || answer.Code == closing:
+			return nil, nil, err
+		case answer.Code/100 == 4:
+			later = append(later, refusal{to, answer.Code})
+		default:
+			never = append(never, refusal{to, answer.Code})
+		}
+	}
+	d.refused = append(d.refused, never...)
+	d.waiting = slices.DeleteFunc(slices.Clone(d.waiting), func(to string) bool {
+		return slices.ContainsFunc(never, func(r refusal) bool { return r.to == to })
+	})
+	return took, later, nil
+}
+
+// closing is the answer of a server that ends the connection.
+const closing = 421
+
+func sendBody(c *smtp.Client, body []byte) error {
 	w, err := c.Data()
 	if err != nil {
 		return err
@@ -231,11 +319,7 @@ func (t Target) session(c *smtp.Client, u *url.URL, user, password string, body 
 	if _, err := w.Write(body); err != nil {
 		return err
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_ = c.Quit() // it is delivered
-	return nil
+	return w.Close()
 }
 
 // bare is the address without the name.
@@ -295,9 +379,12 @@ func mailFault(err error, secrets ...string) (bool, error) {
 	var answer *textproto.Error
 	var stop final
 	var untrusted *tls.CertificateVerificationError
+	var some refusals
 	switch {
 	case err == nil:
 		return false, nil
+	case errors.As(err, &some):
+		return slices.ContainsFunc(some, func(r refusal) bool { return r.code/100 == 4 }), some
 	case errors.As(err, &answer):
 		return answer.Code/100 == 4, fmt.Errorf("it answered %d%s", answer.Code, mailWords[answer.Code])
 	default:
@@ -308,7 +395,7 @@ func mailFault(err error, secrets ...string) (bool, error) {
 
 // mailWords say what the answers mean that people can end.
 var mailWords = map[int]string{
-	421: ", it is not available now", 450: ", the mailbox is busy", 451: ", an error of its own", 452: ", it has no room",
+	closing: ", it is not available now", 450: ", not now (it may be greylisting)", 451: ", not now (it may be greylisting)", 452: ", it has no room",
 	530: ", it wants a login (hint: write usernameFrom and secretFrom)", 534: ", it takes no such login", 535: ", it refused the login",
 	550: ", it refused the mailbox", 552: ", the mail is too large", 553: ", it refused the address", 554: ", it refused the mail",
 }

@@ -24,6 +24,8 @@ type mailOptions struct {
 	implicit bool     // TLS from the first byte
 	methods  []string // of login, as alice with the password CANARY-1; none: no login is needed
 	refuse   []error  // what it answers to the n-th mail; nil, and all after: it takes it
+	// recipients are what it answers to the n-th mail to somebody; the last for ever.
+	recipients map[string][]error
 }
 
 // sentMail is one mail that a server took.
@@ -44,6 +46,7 @@ type mailServer struct {
 	mu    sync.Mutex
 	got   []sentMail
 	tries int
+	asked map[string]int // how often somebody was named
 }
 
 func newMailServer(t *testing.T, o mailOptions) *mailServer {
@@ -54,7 +57,7 @@ func newMailServer(t *testing.T, o mailOptions) *mailServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &mailServer{options: o, scheme: "smtp", address: l.Addr().String(), roots: x509.NewCertPool()}
+	out := &mailServer{options: o, scheme: "smtp", address: l.Addr().String(), roots: x509.NewCertPool(), asked: map[string]int{}}
 	out.roots.AddCert(web.Certificate())
 	s := smtp.NewServer(out)
 	s.Domain = "mail.example"
@@ -157,6 +160,15 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	if answers := s.server.options.recipients[to]; len(answers) > 0 {
+		n := s.server.asked[to]
+		s.server.asked[to]++
+		if err := answers[min(n, len(answers)-1)]; err != nil {
+			return err
+		}
+	}
 	s.mail.to = append(s.mail.to, to)
 	return nil
 }
@@ -238,16 +250,16 @@ func TestMailIsRefused(t *testing.T) {
 		change  func(*notify.Target)
 		want    string
 	}{
-		{"a wrong password", mailOptions{starttls: true, methods: []string{sasl.Plain}}, wrong, "attempt 1 of 6: it answered 535, it refused the login"},
-		{"a wrong password by LOGIN", mailOptions{starttls: true, methods: []string{sasl.Login}}, wrong, "attempt 1 of 6: it answered 535"},
-		{"it wants a login", mailOptions{starttls: true, methods: []string{sasl.Plain}}, func(x *notify.Target) { x.Email.Username = nil }, "attempt 1 of 6: it answered 502"},
-		{"it takes no login", mailOptions{}, func(x *notify.Target) { x.Email.Username, x.Secret = secret("alice"), secret("CANARY-1") }, "attempt 1 of 6: the server takes no login"},
+		{"a wrong password", mailOptions{starttls: true, methods: []string{sasl.Plain}}, wrong, "attempt 1 of 10: it answered 535, it refused the login"},
+		{"a wrong password by LOGIN", mailOptions{starttls: true, methods: []string{sasl.Login}}, wrong, "attempt 1 of 10: it answered 535"},
+		{"it wants a login", mailOptions{starttls: true, methods: []string{sasl.Plain}}, func(x *notify.Target) { x.Email.Username = nil }, "attempt 1 of 10: it answered 502"},
+		{"it takes no login", mailOptions{}, func(x *notify.Target) { x.Email.Username, x.Secret = secret("alice"), secret("CANARY-1") }, "attempt 1 of 10: the server takes no login"},
 		{"no STARTTLS on what is not this machine by its address", mailOptions{methods: []string{sasl.Plain}}, func(x *notify.Target) {
 			x.URL = strings.Replace(x.URL, "127.0.0.1", "0.0.0.0", 1)
-		}, "attempt 1 of 6: the server offers no STARTTLS"},
-		{"a certificate of nobody we know", mailOptions{starttls: true}, func(x *notify.Target) { x.Email.TLS = nil }, "attempt 1 of 6: tls:"},
-		{"refused", mailOptions{refuse: []error{&smtp.SMTPError{Code: 554, Message: "CANARY"}}}, nil, "attempt 1 of 6: it answered 554, it refused the mail"},
-		{"down", mailOptions{}, func(x *notify.Target) { x.URL = "smtp://127.0.0.1:1" }, "attempt 6 of 6: dial"},
+		}, "attempt 1 of 10: the server offers no STARTTLS"},
+		{"a certificate of nobody we know", mailOptions{starttls: true}, func(x *notify.Target) { x.Email.TLS = nil }, "attempt 1 of 10: tls:"},
+		{"refused", mailOptions{refuse: []error{&smtp.SMTPError{Code: 554, Message: "CANARY"}}}, nil, "attempt 1 of 10: it answered 554, it refused the mail"},
+		{"down", mailOptions{}, func(x *notify.Target) { x.URL = "smtp://127.0.0.1:1" }, "attempt 10 of 10: dial"},
 		{"no password", mailOptions{methods: []string{sasl.Plain}}, func(x *notify.Target) {
 			x.Secret = func() (string, error) { return "", errors.New("the file is gone") }
 		}, "read the password of the mail server: the file is gone"},
@@ -265,6 +277,51 @@ func TestMailIsRefused(t *testing.T) {
 			}
 			if got := server.all(); len(got) != 0 {
 				t.Errorf("it took %+v", got)
+			}
+		})
+	}
+}
+
+// TestMailToSome: who is refused keeps the mail from nobody else, and nobody gets it
+// twice, also not by the next pass.
+func TestMailToSome(t *testing.T) {
+	const ops, oncall = "ops@example.com", "oncall@example.com"
+	never, later := &smtp.SMTPError{Code: 550, Message: "CANARY"}, &smtp.SMTPError{Code: 451, Message: "CANARY"}
+	for _, c := range []struct {
+		name       string
+		recipients map[string][]error
+		got        []string
+		failed     string
+	}{
+		{"one is refused for good", map[string][]error{ops: {never}}, []string{oncall}, "attempt 1 of 10: it answered 550, it refused the mailbox, for ops@example.com"},
+		{"one is greylisted", map[string][]error{ops: {later, later, nil}}, []string{oncall, ops}, ""},
+		{"both are greylisted", map[string][]error{ops: {later, nil}, oncall: {later, nil}}, []string{ops + " " + oncall}, ""},
+		{"one is refused, one greylisted", map[string][]error{ops: {never}, oncall: {later, nil}}, []string{oncall}, "attempt 2 of 10: it answered 550"},
+		{"one is never taken", map[string][]error{ops: {later}}, []string{oncall}, "attempt 10 of 10: it answered 451, not now (it may be greylisting), for ops@example.com"},
+		{"the server goes away", map[string][]error{ops: {never, nil}, oncall: {&smtp.SMTPError{Code: 421, Message: "CANARY"}, nil}}, []string{ops + " " + oncall}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := newMailServer(t, mailOptions{recipients: c.recipients})
+			failed := make(chan error, 2)
+			n := notify.New([]notify.Target{server.target(t)}, notify.Options{Poster: newClock().poster(), Failed: func(_ string, _ notify.Event, err error) { failed <- err }})
+			pass := notify.Pass{Topology: "orders", Findings: []plan.Finding{noPrimary}}
+			n.Pass(pass)
+			if c.failed != "" {
+				if err := <-failed; !strings.Contains(err.Error(), c.failed) || strings.Contains(err.Error(), "CANARY") {
+					t.Errorf("got %v, want %q", err, c.failed)
+				}
+			}
+			n.Pass(pass)
+			closed(t, n)
+			var got []string
+			for _, m := range server.all() {
+				got = append(got, strings.Join(m.to, " "))
+			}
+			if strings.Join(got, ", ") != strings.Join(c.got, ", ") {
+				t.Errorf("it took mails to %q, want %q", got, c.got)
+			}
+			if len(failed) > 0 {
+				t.Errorf("also failed: %v", <-failed)
 			}
 		})
 	}

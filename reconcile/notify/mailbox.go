@@ -36,8 +36,8 @@ func (e Event) about() about {
 	switch e.Kind {
 	case KindWanted, KindSettled:
 		return about{topology: e.Topology, code: plan.Code(KindWanted)}
-	case KindApplied:
-		return about{topology: e.Topology, code: plan.Code(KindApplied)}
+	case KindApplied, KindTest:
+		return about{topology: e.Topology, code: plan.Code(e.Kind)}
 	default:
 		return about{e.Topology, e.Code, e.Cluster}
 	}

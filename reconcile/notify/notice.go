@@ -103,6 +103,8 @@ func head(e Event) string {
 		return "the approval lapsed" + on
 	case KindSettled:
 		return "no approval is wanted any more"
+	case KindTest:
+		return "a test message"
 	default:
 		return string(e.State)
 	}

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -11,6 +12,9 @@ import (
 
 // defaultQueue is how many messages may wait for one target.
 const defaultQueue = 256
+
+// defaultSource is the source of the CloudEvents, unless the options name another.
+const defaultSource = "/reconcile"
 
 // Target is one receiver.
 type Target struct {
@@ -32,7 +36,7 @@ type Options struct {
 	Poster Poster
 	Queue  int // how many messages may wait for one target; 0: 256
 	// Failed hears of an event that a target did not get: given up, or the
-	// oldest of a full queue. It is called from several goroutines. nil: nobody.
+	// oldest of a full queue, or that some recipients of a mail did not get. It is called from several goroutines. nil: nobody.
 	// Of a message that told several, it hears the first.
 	Failed func(target string, e Event, err error)
 }
@@ -49,7 +53,7 @@ type Notifier struct {
 // New starts a worker for each target.
 func New(targets []Target, o Options) *Notifier {
 	if o.Source == "" {
-		o.Source = "/reconcile"
+		o.Source = defaultSource
 	}
 	if o.Queue < 1 {
 		o.Queue = defaultQueue
@@ -125,7 +129,10 @@ func (n *Notifier) dropped(m *mailbox, lost []bundle) {
 }
 
 func (n *Notifier) failed(m *mailbox, b bundle, err error) {
-	m.forget(b)
+	var some partialError
+	if !errors.As(err, &some) {
+		m.forget(b)
+	}
 	if n.options.Failed != nil {
 		n.options.Failed(m.target.Name, b.first(), err)
 	}

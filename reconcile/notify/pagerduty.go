@@ -128,7 +128,7 @@ func worst(events []Event) plan.Severity {
 // opensAlert says whether an event is something wrong that ends one day.
 func (e Event) opensAlert() bool {
 	switch e.Kind {
-	case KindRaised, KindWanted:
+	case KindRaised, KindWanted, KindTest:
 		return true
 	case KindApplied:
 		return e.Outcome != OutcomeDone

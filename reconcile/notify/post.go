@@ -16,11 +16,10 @@ import (
 )
 
 const (
-	defaultAttempts = 6
-	attemptTimeout  = 10 * time.Second
-	firstDelay      = time.Second
-	longestDelay    = 30 * time.Second
-	answerLimit     = 64 << 10
+	attemptTimeout = 10 * time.Second
+	firstDelay     = time.Second
+	longestDelay   = 30 * time.Second
+	answerLimit    = 64 << 10
 )
 
 // Message is one body to deliver.
@@ -31,12 +30,13 @@ type Message struct {
 }
 
 // Poster delivers messages. The zero value works: six attempts of at most 10 s
-// over 1, 2, 4, 8 and 16 s. It is safe for use by several goroutines.
+// over 1, 2, 4, 8 and 16 s, and ten over nine minutes for a mail. It is safe for use by several goroutines.
 type Poster struct {
 	Client   *http.Client // nil: one that follows no redirect
 	Clock    func() time.Time
 	Sleep    func(context.Context, time.Duration) error // nil: the real one
-	Attempts int                                        // 0: six
+	Attempts int                                        // 0: six, and ten for a mail
+	Accepted func(answer string)                        // hears what a receiver answered that took a message; nil: nobody
 }
 
 // Post delivers one message, signed with secret unless that is nil. It tries
@@ -61,17 +61,20 @@ func (p Poster) sign(h http.Header, body []byte, secret func() (string, error)) 
 
 // deliver makes the attempts; authorize is asked again for each.
 func (p Poster) deliver(ctx context.Context, target string, m Message, authorize func(http.Header) error) error {
-	return p.retry(ctx, "post to "+hostOf(target), func(ctx context.Context) (time.Duration, bool, error) {
+	return p.retry(ctx, "post to "+hostOf(target), postDelays, func(ctx context.Context) (time.Duration, bool, error) {
 		return p.attempt(ctx, target, m, authorize)
 	})
 }
 
-// retry makes attempts until one succeeds, is refused for good, or was the last. what
-// says in its error what was tried.
-func (p Poster) retry(ctx context.Context, what string, attempt func(context.Context) (time.Duration, bool, error)) error {
-	attempts := p.Attempts
-	if attempts < 1 {
-		attempts = defaultAttempts
+// postDelays are the waits between the attempts of a post.
+var postDelays = []time.Duration{delay(1), delay(2), delay(3), delay(4), delay(5)}
+
+// retry makes attempts until one succeeds, is refused for good, or was the last: one more
+// than there are delays. what says in its error what was tried.
+func (p Poster) retry(ctx context.Context, what string, delays []time.Duration, attempt func(context.Context) (time.Duration, bool, error)) error {
+	attempts := len(delays) + 1
+	if p.Attempts > 0 {
+		attempts = min(p.Attempts, attempts)
 	}
 	var failed error
 	for n := 1; n <= attempts; n++ {
@@ -79,15 +82,33 @@ func (p Poster) retry(ctx context.Context, what string, attempt func(context.Con
 		if err == nil {
 			return nil
 		}
-		failed = fmt.Errorf("%s: attempt %d of %d: %w", what, n, attempts, err)
-		if !again || n == attempts {
+		failed = fmt.Errorf("%s: %w", what, err)
+		if attempts > 1 {
+			failed = fmt.Errorf("%s: attempt %d of %d: %w", what, n, attempts, err)
+		}
+		if again && n == attempts {
+			return passingError{failed}
+		}
+		if !again {
 			return failed
 		}
-		if err := p.sleep(ctx, max(after, delay(n))); err != nil {
+		if err := p.sleep(ctx, max(after, delays[n-1])); err != nil {
 			return failed
 		}
 	}
 	return failed
+}
+
+// passingError is the error of the last attempt, if another could end it.
+type passingError struct{ error }
+
+// Unwrap returns what it is.
+func (p passingError) Unwrap() error { return p.error }
+
+func (p Poster) accepted(answer string) {
+	if p.Accepted != nil {
+		p.Accepted(answer)
+	}
 }
 
 // delay is how long to wait after the n-th attempt.
@@ -120,6 +141,7 @@ func (p Poster) attempt(ctx context.Context, target string, m Message, authorize
 	defer res.Body.Close() //nolint:errcheck // read as far as it matters
 	_, _ = io.CopyN(io.Discard, res.Body, answerLimit)
 	if res.StatusCode/100 == 2 {
+		p.accepted(answered(res.StatusCode))
 		return 0, false, nil
 	}
 	return retryAfter(res.Header), passing(res.StatusCode), fmt.Errorf("it answered %s", answered(res.StatusCode))

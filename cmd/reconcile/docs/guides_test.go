@@ -207,7 +207,7 @@ var elsewhere = map[string]string{
 	"docs/cli.md":           "it is made from the commands, and its examples are parsed",
 	"docs/approvals.md":     "testdata/script/approve-from-a-clone.txtar",
 	"docs/deploy.md":        ".ci/tools/deploy and .ci/tools/dist try what it installs",
-	"docs/notifications.md": "a sample of a message: testdata/script/run-notify-people.txtar types what it says",
+	"docs/notifications.md": "testdata/script/notify-test.txtar, and run-notify-people.txtar types what the sample says",
 	"docs/sizing.md":        "it watches until somebody stops it: testdata/script/status-watch.txtar",
 }
 

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"net/url"
 	"slices"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
@@ -13,7 +12,8 @@ import (
 // forPeople are the formats that somebody reads.
 var forPeople = []schema.NotifyFormat{schema.NotifySlack, schema.NotifyTeams, schema.NotifyPagerDuty, schema.NotifyEmail}
 
-// checkNotify says who is told, and of what. Nothing is sent.
+// checkNotify says who is told, and of what. Nothing is sent: 'reconcile notify test' does
+// that.
 func (x *examination) checkNotify() {
 	const area = "notify"
 	people := false
@@ -49,11 +49,7 @@ func unreadable(n schema.NotifyTarget) error {
 
 // told names the format, the host and the least severity. The rest of a URL may be secret.
 func told(n schema.NotifyTarget) string {
-	host := "its receiver"
-	if u, err := url.Parse(n.URL); err == nil && u.Host != "" {
-		host = u.Host
-	}
-	out := string(n.Format) + " to " + host
+	out := wire.NotifyWhere(n)
 	if n.Format.Forge() {
 		return out + ": the state of each commit"
 	}

@@ -182,13 +182,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 }
 
 // identity names this process in the records of the ledger.
-func identity() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "a machine without a name"
-	}
-	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
-}
+func identity() string { return fmt.Sprintf("process %d on %s", os.Getpid(), hostName()) }
 
 // standingFences returns a fence request for every stale cluster if the configuration
 // says fence: auto.
