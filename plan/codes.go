@@ -111,6 +111,18 @@ var (
 	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
 )
 
+// DriftMeaning is what a finding says of a topology at rest, and so how `reconcile drift`
+// ends where it stands. A transition, which Git asks for and the clusters lack, is drift
+// whatever stands beside it.
+type DriftMeaning string
+
+// The meanings for drift; the zero value is none, and [TopologyPlan.DriftOf] takes it for drift.
+const (
+	DriftFound    DriftMeaning = "drift"    // Git and the clusters differ: exit 2
+	DriftUnjudged DriftMeaning = "unjudged" // nobody can say whether they do: exit 1
+	DriftNone     DriftMeaning = "none"     // it says nothing against it: exit 0
+)
+
 // CodeSpec is the row of one finding code: everything that the program, its
 // messages and its documents say of the code itself. What was seen in one case
 // is in the [Finding].
@@ -120,257 +132,258 @@ type CodeSpec struct {
 	Acceptable bool // an approver may accept it by Failover-Accept
 	Audience   Audience
 	Guide      Guide
+	Drift      DriftMeaning
 	When       string // when it is raised: its line in contract.md §7, as Markdown
 }
 
 // codeSpecs has one row for each code, in the order of the constants.
 var codeSpecs = []CodeSpec{
 	{
-		Code: CodeForcePromote, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodeForcePromote, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		When: "the plan contains a force promote",
 	},
 	{
-		Code: CodeDataLossRisk, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodeDataLossRisk, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence (contract.md §8)",
 	},
 	{
-		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		When: "with a failover, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
 	},
 	{
-		Code: CodeStalePrimary, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type",
 	},
 	{
-		Code: CodeRebuildUnverified, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideRebuild,
+		Code: CodeRebuildUnverified, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
 		When: "a fenced stale cluster joins by its `provisioned` alone",
 	},
 	{
-		Code: CodeRejoinedWithoutRebuild, Severity: SeverityCritical, Audience: AudienceApprover, Guide: guideRebuild,
+		Code: CodeRejoinedWithoutRebuild, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
 		When: "a switchover makes a cluster the primary that joined so after it had been stale: unless it was wiped, its log replays its fence",
 	},
 	{
-		Code: CodeFenceInLog, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		Code: CodeFenceInLog, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
 		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it, which Milvus without #52728 replays to what is attached: two primaries",
 	},
 	{
-		Code: CodeSplitBrain, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Code: CodeSplitBrain, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. Two that each store an edge to the other have no API exit: isolate and rebuild",
 	},
 	{
-		Code: CodeNoPrimary, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodeNoPrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05): names the safe exits",
 	},
 	{
-		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideAdopt,
+		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideAdopt,
 		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), which Git would undo. Never undone: `adopt` it",
 	},
 	{
-		Code: CodePromotionInDoubt, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodePromotionInDoubt, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "an intent is open that may have sent an RPC: every other transition waits",
 	},
 	{
-		Code: CodePromotionHalfDone, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodePromotionHalfDone, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "a standby stores its edge, every channel that it stores was read, none has a live checkpoint, and one at least kept the salvage checkpoint of that source: a force promote of it stands half done ([seen](real-milvus.md#half-promotion)). Names the remedy: restart its coordinator process. Critical in the failover that promotes this very cluster",
 	},
 	{
-		Code: CodePrimaryReachable, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodePrimaryReachable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: take the change back (`propose --cancel`) and use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
 	},
 	{
-		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "`degraded` for `unavailableFor` and no checkpoint moved; accepting says that its clients and its CDC are cut off",
 	},
 	{
-		Code: CodePrimaryStateUnknown, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodePrimaryStateUnknown, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "`unknown` (name resolution, TLS) over the same span of rounds; it may still take writes: isolate it first",
 	},
 	{
-		Code: CodePrimaryNotProbed, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodePrimaryNotProbed, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "the old primary was not probed long enough: wait",
 	},
 	{
-		Code: CodePrimaryStillReplicating, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodePrimaryStillReplicating, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "the old primary is unreachable from here, but the standby's checkpoint moves: it lives",
 	},
 	{
-		Code: CodePrimaryReplaced, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodePrimaryReplaced, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "the old primary's address answers as unconfigured and empty",
 	},
 	{
-		Code: CodeCandidateUnreachable, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodeCandidateUnreachable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "the cluster to promote is not `up`",
 	},
 	{
-		Code: CodeClusterNeeded, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideStandbys,
+		Code: CodeClusterNeeded, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideStandbys,
 		When: "a cluster that the transition must call is not `up`",
 	},
 	{
-		Code: CodeRoleUnknown, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeRoleUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		When: "a belief that the transition rests on could not be read, or an identity not proven",
 	},
 	{
-		Code: CodeClusterUnlisted, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		Code: CodeClusterUnlisted, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
 		When: "a cluster in the stored list of a listed one, or in the document before, that the document lacks (recorded stale ones excepted); listing it as `stale` is enough",
 	},
 	{
-		Code: CodeSwitchoverNeedsBoth, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSwitchover,
+		Code: CodeSwitchoverNeedsBoth, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
 		When: "one side is not `up`, or the pair does not both store the same edge",
 	},
 	{
-		Code: CodeSwitchoverLag, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSwitchover,
+		Code: CodeSwitchoverLag, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
 		When: "replication was not proven to flow within `catchUpWithin`: the old primary would demote itself alone",
 	},
 	{
-		Code: CodeDetachNeedsBoth, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		Code: CodeDetachNeedsBoth, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
 		When: "the standby to detach is unreachable: it would become writable on its return",
 	},
 	{
-		Code: CodeNotAStandby, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		Code: CodeNotAStandby, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
 		When: "the cluster to promote does not replicate from the old primary",
 	},
 	{
-		Code: CodeNotPromotable, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		Code: CodeNotPromotable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
 		When: "the cluster to promote has `promotable: false`",
 	},
 	{
-		Code: CodeNotMostCaughtUp, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodeNotMostCaughtUp, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "another reachable standby of the same source has replicated further, or the two cannot be compared",
 	},
 	{
-		Code: CodeOrphanedStandby, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		Code: CodeOrphanedStandby, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
 		When: "another standby would lose its source and is not set to `stale`",
 	},
 	{
-		Code: CodeStaleNotFailed, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideFailover,
+		Code: CodeStaleNotFailed, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
 		When: "only the source that failed, or a standby orphaned by it, may become `stale`; the old primary of a failover must",
 	},
 	{
-		Code: CodeStaleRejoin, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideRebuild,
+		Code: CodeStaleRejoin, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideRebuild,
 		When: "a stale cluster is brought back without proof (contract.md §2)",
 	},
 	{
-		Code: CodeStalePromotion, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		Code: CodeStalePromotion, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
 		When: "a stale cluster is to be primary: the last resort when it holds the last copy",
 	},
 	{
-		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideStandbys,
+		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideStandbys,
 		When: "a joining cluster holds data and is not `provisioned: restored` (contract.md §2)",
 	},
 	{
-		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAdopt,
+		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
 		When: "the primary-to-be is empty while a cluster to be demoted holds data",
 	},
 	{
-		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Audience: AudienceApprover, Guide: guideStandbys,
+		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
 		When: "a detached standby will take writes",
 	},
 	{
-		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
 		When: "the change leaves `generation` as it was or lowers it (contract.md §2); names the value to set",
 	},
 	{
-		Code: CodeMixedChange, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Code: CodeMixedChange, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
 		When: "the change asks for more than one transition (contract.md §2); names the way to split it",
 	},
 	{
-		Code: CodeServerWouldReject, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		Code: CodeServerWouldReject, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
 		When: "Milvus would refuse the configuration (contract.md §2); names the legal way",
 	},
 	{
-		Code: CodeSuperseded, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Code: CodeSuperseded, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
 		When: "a newer commit governs this topology (contract.md §5)",
 	},
 	{
-		Code: CodeClusterMoved, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		Code: CodeClusterMoved, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
 		When: "a cluster id stood under the name of another topology before",
 	},
 	{
-		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
+		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
 		When: "the tracked ref was moved to a commit that does not descend from the one seen before (contract.md §4)",
 	},
 	{
-		Code: CodeTopologyRemoved, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideDecommission,
+		Code: CodeTopologyRemoved, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideDecommission,
 		When: "the document of a known topology is gone; nothing is done, its memory stays",
 	},
 	{
-		Code: CodeRecoveryBlock, Severity: SeverityBlocking, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Code: CodeRecoveryBlock, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
 		When: "another failover less than `blockPeriod` ago",
 	},
 	{
-		Code: CodePChannelMismatch, Severity: SeverityBlocking, Audience: AudienceAuthor, Guide: guideStandbys,
+		Code: CodePChannelMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
 		When: "the channels that a cluster stores are not those of the file, or it serves a channel that neither the file nor its stored list has (S37: a force promote would be refused)",
 	},
 	{
-		Code: CodeClusterIDMismatch, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeClusterIDMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		When: "what answers at an address is not the cluster of the file, or two members prove the same identity",
 	},
 	{
-		Code: CodeCredentialMissing, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeCredentialMissing, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		When: "there is no credential for a cluster that gets a step or must be read for it. The old primary of a failover is probed without a token if there is none",
 	},
 	{
-		Code: CodeCredentialMismatch, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeCredentialMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		When: "the file gives a cluster another address or `uri` than its credential is bound to: no cluster of the topology is called",
 	},
 	{
-		Code: CodeFenceTokensUnknown, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Code: CodeFenceTokensUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		When: "a token that the fencing configuration needs is missing or refused; it blocks `fence` only: isolate by network",
 	},
 	{
-		Code: CodeUnsupportedServer, Severity: SeverityBlocking, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeUnsupportedServer, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		When: "judged on the cluster that receives the step, never on an unreachable one, and by probing features rather than comparing tags: GetReplicateConfiguration answers ≥ 2.6.17; DumpMessages without arguments answers by the handler, or is denied by Milvus' own check of privileges, ≥ 2.6.14, hence `force_promote` (2.6.12 and 2.6.13 ignore it, S06): a server that denies the call knows it. What needs a dump is then unknown, with the grant to type, never \"too old\". Without GetReplicateConfiguration only a failover is possible: standby of X is proven by GetReplicateInfo on its own channels, read-back is an accepted throwaway DDL",
 	},
 	{
-		Code: CodeChannelNotAttached, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideRebuild,
+		Code: CodeChannelNotAttached, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
 		When: "a channel that a standby stores for itself answers without a live checkpoint of the stored source (an attached one has it before anything was replicated; a salvage checkpoint proves nothing): a failover to it may stay half done. `doctor` fails for that standby",
 	},
 	{
-		Code: CodeReplicationStalled, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideRebuild,
+		Code: CodeReplicationStalled, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
 		When: "an edge exists and does not move while its source does (S60)",
 	},
 	{
-		Code: CodeLagObjective, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSizing,
+		Code: CodeLagObjective, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSizing,
 		When: "a standby lags by more than `maxLag`",
 	},
 	{
-		Code: CodeLagUnknown, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSizing,
+		Code: CodeLagUnknown, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSizing,
 		When: "the lag of a standby is not measurable, also for want of the privilege ManageOwnership on the source",
 	},
 	{
-		Code: CodeCollectionsMissing, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "after a promotion, collections seen before are not there",
 	},
 	{
-		Code: CodeVerificationFailed, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideFailover,
+		Code: CodeVerificationFailed, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		When: "`status --verify`: the primary fails one of the checks that are made after a promotion",
 	},
 	{
-		Code: CodeTrafficNotRedirected, Severity: SeverityCritical, Audience: AudienceOperator, Guide: guideRedirect,
+		Code: CodeTrafficNotRedirected, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRedirect,
 		When: "a redirect target was not set, or no longer points at the primary; set again by `apply` and `run`: it changes no role. Before a failover an unreachable target is a warning and never delays the promotion",
 	},
 	{
-		Code: CodeConfigOrder, Severity: SeverityInfo, Audience: AudienceOperator, Guide: guideAdopt,
+		Code: CodeConfigOrder, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAdopt,
 		When: "same topology, other list order: no action",
 	},
 	{
-		Code: CodeUnmanagedDrift, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideAdopt,
+		Code: CodeUnmanagedDrift, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
 		When: "the live configuration was changed outside Git",
 	},
 	{
-		Code: CodeClusterUnreachable, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeClusterUnreachable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
 		When: "a cluster does not answer, and no transition needs it",
 	},
 	{
-		Code: CodeClusterUnreadable, Severity: SeverityWarning, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeClusterUnreadable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
 		When: "a cluster answers and cannot say what it believes, and no transition needs it",
 	},
 	{
-		Code: CodeLedgerNew, Severity: SeverityWarning, Audience: AudienceApprover, Guide: guideLedger,
+		Code: CodeLedgerNew, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideLedger,
 		When: "the ledger has no past: it cannot say which approvals were used before (contract.md §4)",
 	},
 	{
-		Code: CodeKnownIssue, Severity: SeverityInfo, Audience: AudienceOperator, Guide: guideSetup,
+		Code: CodeKnownIssue, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSetup,
 		When: "this server version has a known defect that matters here, with its number and the release that mends it; it advises no order of an upgrade but points to `doctor --upgrade-to`",
 	},
 }

@@ -28,8 +28,8 @@ func TestEveryCodeIsComplete(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s has no row in codeSpecs (plan/codes.go)", c.name)
 			}
-			if spec.Severity == "" || spec.Audience == "" || spec.When == "" || spec.Guide.Page == "" {
-				t.Errorf("the row of %s lacks its severity, audience, guide or sentence: %+v", c.name, spec)
+			if spec.Severity == "" || spec.Audience == "" || spec.When == "" || spec.Guide.Page == "" || spec.Drift == "" {
+				t.Errorf("the row of %s lacks its severity, audience, guide, meaning for drift or sentence: %+v", c.name, spec)
 			}
 			if spec.Acceptable && spec.Severity != SeverityBlocking {
 				t.Errorf("%s is %s, and only what blocks can be accepted", c.name, spec.Severity)

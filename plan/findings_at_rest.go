@@ -105,10 +105,11 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	var worst time.Duration
 	unknown := 0
 	for _, p := range v.Progress {
-		w := channelWindow(p, free(p.Channel), v.At)
+		w := channelWindow(p, free(p.Channel), v.sourceTime())
 		switch {
 		case !p.Known:
 			unknown++
+		case v.unanswered(p):
 		case w.Upper != nil && (p.Unsent != nil || p.CaughtUpAt != nil || !free(p.Channel).IsZero()):
 			worst = max(worst, *w.Upper)
 		}
@@ -117,6 +118,11 @@ func (s situation) lagFindings(c Cluster) []Finding {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),
 			"check with 'reconcile doctor "+s.topology.Name+"' that its token may call GetReplicateInfo"))
+	}
+	if silent := s.unansweredAgain(v); silent > 0 {
+		out = append(out, NewFinding(CodeLagUnknown, c.ID,
+			fmt.Sprintf("%s was asked several times what %s lacks, and did not say it of %d of %d channels", v.Belief.Source, c.ID, silent, len(v.Progress)),
+			"check with 'reconcile doctor "+s.topology.Name+"' that "+v.Belief.Source+" answers DumpMessages, and run this again"))
 	}
 	if worst > s.topology.MaxLag {
 		out = append(out, NewFinding(CodeLagObjective, c.ID,
@@ -153,50 +159,114 @@ const stallWithoutRecord = time.Minute
 
 // stalledFindings: the edge is there, the source holds messages, and the checkpoint
 // does not move (milvus.md S60). No step follows from it: to send the same
-// configuration again would change nothing.
+// configuration again would change nothing. It is a warning where the messages were
+// watched and have not waited for longer than the objective allows.
 func (s situation) stalledFindings(source string, c Cluster) []Finding {
 	v := s.view(c.ID)
-	var longest time.Duration
-	stalled := 0
+	_, watched := s.viewBefore(v)
+	var longest, longestYet time.Duration
+	stalled, still := 0, 0
 	for _, p := range v.Progress {
-		if waited, ok := s.stalled(v, p); ok {
+		waited, limit, stands := s.standsStill(v, p)
+		switch {
+		case !stands:
+		case waited > limit:
 			stalled++
 			longest = max(longest, waited)
+		case watched:
+			still++
+			longestYet = max(longestYet, waited)
 		}
 	}
-	if stalled == 0 {
+	switch {
+	case stalled > 0:
+		return []Finding{s.stalledFinding(source, v, stalled, longest)}
+	case still > 0:
+		f := s.stalledFinding(source, v, still, longestYet)
+		f.Severity = SeverityWarning
+		f.Message += fmt.Sprintf("; the objective is %s, so this is not judged yet", DurationText(s.topology.MaxLag))
+		return []Finding{f}
+	default:
 		return nil
 	}
+}
+
+// stalledFinding says how many channels of a standby stand still, and for how long the
+// messages for them have waited.
+func (s situation) stalledFinding(source string, v View, stalled int, longest time.Duration) Finding {
 	message := fmt.Sprintf("%d of %d channels of %s stand still, while %s holds messages for them that have waited for %s",
-		stalled, len(v.Progress), c.ID, source, DurationText(longest))
+		stalled, len(v.Progress), v.Cluster, source, DurationText(longest))
 	if stalled == len(v.Progress) {
-		message += "; " + noReplicationCause(source, c.ID)
+		message += "; " + noReplicationCause(source, v.Cluster)
 	}
 	remedy := "check whether the cdc component of " + source + " runs and what it logs, then check the link, and watch it with 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
 	if gone := s.lostToRetention(source, v); gone != "" {
-		message, remedy = message+"; "+gone, rebuildGap(c.ID)
+		message, remedy = message+"; "+gone, rebuildGap(v.Cluster)
 	}
-	return []Finding{NewFinding(CodeReplicationStalled, c.ID, message, remedy)}
+	return NewFinding(CodeReplicationStalled, v.Cluster, message, remedy)
 }
 
-// stalled says how long the oldest unsent message of a channel has waited. ok:
-// replication of the channel is stalled, because its checkpoint is where it was
-// recorded before, or because the message waited too long without a record.
-func (s situation) stalled(v View, p ChannelProgress) (waited time.Duration, ok bool) {
-	if !p.Known || p.Unsent == nil {
-		return 0, false
+// standsStill says for how long the oldest unsent message of a channel has waited and for
+// how long it may, and whether nothing shows that the channel moved: its checkpoint is
+// where it was before, or nobody knows where it was. That it stands still is then only
+// likely, and takes longer to be believed.
+func (s situation) standsStill(v View, p ChannelProgress) (waited, limit time.Duration, stands bool) {
+	if !p.Lacks() {
+		return 0, 0, false
 	}
-	waited = v.At.Sub(*p.Unsent)
+	waited = v.sourceTime().Sub(*p.Unsent)
+	before, known := s.channelBefore(v, p.Channel)
+	if !known {
+		return waited, max(s.topology.MaxLag, stallWithoutRecord), true
+	}
+	return waited, s.topology.MaxLag, before.TimeTick == p.TimeTick && before.MessageID == p.MessageID
+}
+
+// channelBefore returns how far a channel of a standby was at an earlier time.
+func (s situation) channelBefore(v View, channel string) (ChannelProgress, bool) {
+	earlier, _ := s.progressBefore(v)
+	i := slices.IndexFunc(earlier, func(p ChannelProgress) bool { return p.Channel == channel })
+	if i < 0 || !earlier[i].Known {
+		return ChannelProgress{}, false
+	}
+	return earlier[i], true
+}
+
+// progressBefore returns how far a standby had replicated the same source at an earlier
+// time: as this process saw it, or else as was recorded. known is false where nobody knows.
+func (s situation) progressBefore(v View) (channels []ChannelProgress, known bool) {
+	if b, ok := s.viewBefore(v); ok {
+		return b.Progress, true
+	}
 	record, recorded := s.memory.progress(v.Cluster)
 	if !recorded || record.Source != v.Belief.Source || !record.At.Before(v.At) {
-		return waited, waited > max(s.topology.MaxLag, stallWithoutRecord)
+		return nil, false
 	}
-	i := slices.IndexFunc(record.Channels, func(r ChannelProgress) bool { return r.Channel == p.Channel })
-	if i < 0 || !record.Channels[i].Known {
-		return waited, waited > max(s.topology.MaxLag, stallWithoutRecord)
+	return record.Channels, true
+}
+
+// viewBefore is the view of the same standby that was made a while before. ok: it was
+// watched since.
+func (s situation) viewBefore(v View) (before View, ok bool) {
+	before = Observed{Views: s.observed.Before}.View(v.Cluster)
+	return before, before.Belief.Kind == BeliefStandby && before.Belief.Source == v.Belief.Source && before.At.Before(v.At)
+}
+
+// unansweredAgain counts the channels of which the source did not say what they lack,
+// although it was asked again.
+func (s situation) unansweredAgain(v View) int {
+	before, watched := s.viewBefore(v)
+	if !watched {
+		return 0
 	}
-	stands := record.Channels[i].TimeTick == p.TimeTick && record.Channels[i].MessageID == p.MessageID
-	return waited, stands && waited > s.topology.MaxLag
+	count := 0
+	for _, p := range v.Progress {
+		i := slices.IndexFunc(before.Progress, func(b ChannelProgress) bool { return b.Channel == p.Channel })
+		if v.unanswered(p) && i >= 0 && before.unanswered(before.Progress[i]) {
+			count++
+		}
+	}
+	return count
 }
 
 // missingCollectionsFor is how long after a promotion collections are missed. Later

@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Window says how much a failover may lose, as a length of time: at least Lower, and up
 // to Upper of what the old primary took before it was first seen down. A bound that is
@@ -76,8 +79,8 @@ type TopologyPlan struct {
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool
-	// InSync: nothing is to do and everything that matters was seen to be as
-	// Git wants it. Unknown is not in sync.
+	// InSync: nothing is to do, everything that matters was seen to be as Git wants
+	// it, and no standby is known to be behind its objective. Unknown is not in sync.
 	InSync bool
 	// Replication is how the old primary's writes reach the new one, before a
 	// switchover.
@@ -133,6 +136,44 @@ func (t TopologyPlan) Accept(codes []Code) TopologyPlan {
 		out.Findings[i].Accepted = f.Acceptable && containsCode(codes, f.Code)
 	}
 	return out
+}
+
+// Live says whether roles, configurations and traffic were seen to be as Git wants them,
+// however far behind a standby is.
+func (t TopologyPlan) Live() bool {
+	return t.Matches && t.Transition == TransitionNone && !t.Has(CodeTrafficNotRedirected)
+}
+
+// DriftOf returns what a finding says of this topology at rest. One that is less severe in
+// this case than its code usually is proves less: it is unjudged. A code that the table
+// lacks is drift.
+func (t TopologyPlan) DriftOf(f Finding) DriftMeaning {
+	spec, ok := specByCode[f.Code]
+	switch {
+	case !ok || spec.Drift == "":
+		return DriftFound
+	case f.Code == CodeStalePrimary && t.staleAsGitSays(f.Cluster):
+		return DriftNone
+	case spec.Drift == DriftFound && f.Severity != SeverityCritical && severityRank[f.Severity] > severityRank[spec.Severity]:
+		return DriftUnjudged
+	default:
+		return spec.Drift
+	}
+}
+
+// staleAsGitSays says whether Git calls a cluster stale, and it is unreachable or fenced.
+func (t TopologyPlan) staleAsGitSays(cluster string) bool {
+	for _, c := range t.Clusters {
+		if c.ID == cluster && c.DesiredRole == RoleStale {
+			return c.View.Reach == ReachUnreachable || c.View.Belief.Kind == BeliefStandby
+		}
+	}
+	return false
+}
+
+// undisputed says whether no finding speaks against what Git wants.
+func (t TopologyPlan) undisputed() bool {
+	return !slices.ContainsFunc(t.Findings, func(f Finding) bool { return t.DriftOf(f) != DriftNone })
 }
 
 // Has says whether the plan holds a finding of that code.

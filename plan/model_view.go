@@ -160,7 +160,10 @@ type View struct {
 	// IdentityConflict names what answered instead, when it is not this cluster.
 	IdentityConflict string
 	Progress         []ChannelProgress // by channel in numeric order; empty: not read
-	Contents         Contents
+	// SourceAt is the time of the cluster that a standby replicates from, by its own
+	// clock, up to which it was asked what it has not sent; zero: it was not asked.
+	SourceAt time.Time
+	Contents Contents
 	// Unlisted are channels that it was found to serve and that neither the file
 	// nor its stored list has; nil: none, or nobody asked.
 	Unlisted []string
@@ -176,6 +179,9 @@ type Observed struct {
 	Evidence []Evidence // rounds of probes, sorted by cluster
 	// Traffic is what the redirect targets that can be asked were found to do.
 	Traffic []TrafficState
+	// Before holds views of standbys that lacked messages, from a while before Views: what
+	// stood still since then was watched. Empty: nothing was watched.
+	Before []View
 	// Logs holds what stale clusters that take writes hold alone.
 	Logs []StaleLog
 }
@@ -216,4 +222,33 @@ func (o Observed) View(cluster string) View {
 		}
 	}
 	return View{Cluster: cluster}
+}
+
+// sourceTime is the time of a view by the clock of the source, whose ticks are held
+// against it; without it, by our own.
+func (v View) sourceTime() time.Time {
+	if v.SourceAt.IsZero() {
+		return v.At
+	}
+	return v.SourceAt
+}
+
+// Lacks says whether the source is known to hold a message that a channel has not
+// replicated.
+func (p ChannelProgress) Lacks() bool { return p.Known && p.Unsent != nil }
+
+// Unanswered says whether the source was asked what its standby lacks, and did not say it
+// of some channel that has replicated something.
+func (v View) Unanswered() bool {
+	for _, p := range v.Progress {
+		if v.unanswered(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// unanswered says whether the source did not say of one channel what it lacks.
+func (v View) unanswered(p ChannelProgress) bool {
+	return !v.SourceAt.IsZero() && p.Known && p.MessageID != "" && p.Unsent == nil && p.CaughtUpAt == nil
 }

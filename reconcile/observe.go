@@ -35,6 +35,7 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	} else {
 		observed.Views = p.deepenSome(ctx, observed.Views, p.withContents(computed, remembered), plan.Depth{Contents: true})
 	}
+	observed.Views, observed.Before = p.watchReplication(ctx, observed.Views, computed)
 	observed.Logs = p.staleLogs(ctx, observed)
 	if err := ctx.Err(); err != nil {
 		return observation{}, fmt.Errorf("observe the clusters: %w", err)

@@ -34,6 +34,9 @@ type Pass struct {
 	// AllContents reads what every cluster holds, so that a later promotion can be
 	// compared with it (run).
 	AllContents bool
+	// Watch is how long a standby at rest that lacks messages is watched at most, until it
+	// is known whether they flow (drift). 0: one read has to do.
+	Watch time.Duration
 	// Unlisted asks each cluster whether it serves channels that no configuration lists.
 	// Such a cluster would refuse a configuration and a force promote (drift; run once
 	// an hour).

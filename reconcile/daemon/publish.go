@@ -71,7 +71,7 @@ func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result recon
 		s.Result = &result
 	}
 	s.Published = newerPublished(s.Published, j.report.Remembered().Published[w.name])
-	if t.InSync || result.Outcome == reconcile.OutcomeApplied {
+	if t.Live() || result.Outcome == reconcile.OutcomeApplied {
 		s.Served = max(s.Served, t.Generation)
 		s.Published = newerPublished(s.Published, publishedOf(t))
 	}

@@ -23,6 +23,7 @@ const (
 	Order        Kind = "order"         // the same topology in another order: nothing to do
 	Unmanaged    Kind = "unmanaged"     // a stored configuration that differs in another way
 	Stalled      Kind = "stalled"       // an edge exists and does not move while its source does
+	Behind       Kind = "behind"        // a standby is further behind than Git allows
 	StalePrimary Kind = "stale_primary" // a stale cluster is there and not fenced
 	Traffic      Kind = "traffic"       // a redirect target does not point at the primary
 )
@@ -39,33 +40,37 @@ type Drift struct {
 // order do not.
 func (d Drift) Matters() bool { return d.Kind != Unknown && d.Kind != Order }
 
-// Drifted says whether a topology counts as drifted (contract.md §5): it has a transition,
-// traffic or unmanaged drift, or a critical or blocking finding other than a stale primary
-// that is unreachable or fenced.
-func Drifted(t plan.TopologyPlan) bool {
+// Verdict is what drift says of a topology (contract.md §5). The zero value says nothing.
+type Verdict string
+
+// The verdicts.
+const (
+	Unjudged Verdict = ""        // something that matters could not be judged
+	InSync   Verdict = "in_sync" // everything that matters was seen to be as Git wants it
+	Drifted  Verdict = "drifted" // Git and the clusters differ
+)
+
+// Judge says whether Git and the clusters differ. A transition is drift. So is what the
+// table of codes calls so (plan/codes.go), except a stale primary that is unreachable or
+// fenced: there Git says that it is stale. Drift outranks what could not be judged.
+func Judge(t plan.TopologyPlan) Verdict {
 	if t.Transition != plan.TransitionNone {
-		return true
+		return Drifted
+	}
+	verdict := Unjudged
+	if t.InSync {
+		verdict = InSync
 	}
 	for _, f := range t.Findings {
-		switch {
-		case f.Code == plan.CodeUnmanagedDrift, f.Code == plan.CodeTrafficNotRedirected:
-			return true
-		case f.Code == plan.CodeStalePrimary && fencedOrUnreachable(t, f.Cluster):
-		case f.Severity == plan.SeverityBlocking, f.Severity == plan.SeverityCritical:
-			return true
+		switch t.DriftOf(f) {
+		case plan.DriftFound:
+			return Drifted
+		case plan.DriftUnjudged:
+			verdict = Unjudged
+		case plan.DriftNone:
 		}
 	}
-	return false
-}
-
-// fencedOrUnreachable says whether a cluster is stale by Git and unreachable or fenced.
-func fencedOrUnreachable(t plan.TopologyPlan, cluster string) bool {
-	for _, c := range t.Clusters {
-		if c.ID == cluster && c.DesiredRole == plan.RoleStale {
-			return c.View.Reach == plan.ReachUnreachable || c.View.Belief.Kind == plan.BeliefStandby
-		}
-	}
-	return false
+	return verdict
 }
 
 // List returns the differences, sorted and each once. asked says that Git asks for a
@@ -95,7 +100,11 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (Kind, bool) {
 	case plan.CodeTrafficNotRedirected:
 		return Traffic, true
 	case plan.CodeReplicationStalled:
-		return Stalled, true
+		return Stalled, f.Severity == plan.SeverityCritical
+	case plan.CodeLagObjective:
+		return Behind, true
+	case plan.CodeChannelNotAttached:
+		return Channels, true
 	case plan.CodePChannelMismatch:
 		return Channels, true
 	case plan.CodeConfigOrder:
@@ -103,7 +112,7 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (Kind, bool) {
 	case plan.CodeUnmanagedDrift:
 		return unmanagedKind(t, f.Cluster), true
 	case plan.CodeStalePrimary:
-		return StalePrimary, staleAndWritable(t, f.Cluster)
+		return StalePrimary, staleAndWritable(t, f)
 	case plan.CodeClusterUnreachable, plan.CodeRoleUnknown, plan.CodeClusterNeeded, plan.CodeCandidateUnreachable, plan.CodeClusterIDMismatch:
 		return Unknown, true
 	case plan.CodeOutOfBandFailover, plan.CodeSplitBrain, plan.CodeNoPrimary:
@@ -116,10 +125,10 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (Kind, bool) {
 }
 
 // staleAndWritable says whether a stale cluster is there and takes writes, or may.
-func staleAndWritable(t plan.TopologyPlan, cluster string) bool {
+func staleAndWritable(t plan.TopologyPlan, f plan.Finding) bool {
 	for _, c := range t.Clusters {
-		if c.ID == cluster {
-			return c.DesiredRole == plan.RoleStale && !fencedOrUnreachable(t, cluster)
+		if c.ID == f.Cluster {
+			return c.DesiredRole == plan.RoleStale && t.DriftOf(f) == plan.DriftFound
 		}
 	}
 	return true // it is in no document, and nobody looks at it

@@ -84,8 +84,8 @@ func TestDriftKinds(t *testing.T) {
 			if !slices.Equal(got, test.want) {
 				t.Errorf("drifts are %q, want %q", got, test.want)
 			}
-			if drift.Drifted(p) != test.drifted {
-				t.Errorf("Drifted is %t, want %t", !test.drifted, test.drifted)
+			if (drift.Judge(p) == drift.Drifted) != test.drifted {
+				t.Errorf("the verdict is %q, want drifted %t", drift.Judge(p), test.drifted)
 			}
 		})
 	}

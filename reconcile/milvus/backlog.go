@@ -66,6 +66,9 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	if until == 0 {
 		return true
 	}
+	for _, s := range standbys {
+		s.view.SourceAt = plan.TickTime(until)
+	}
 	questions := logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until)
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))

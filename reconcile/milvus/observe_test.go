@@ -116,7 +116,7 @@ func TestObserveOneClusterByWhatItAnswers(t *testing.T) {
 			if got.Belief.Inferred == false {
 				got.Belief.Configuration = plan.Configuration{}
 			}
-			got.Cluster, got.At, got.Error, got.Version, got.Progress = "", time.Time{}, "", "", nil
+			got.Cluster, got.At, got.SourceAt, got.Error, got.Version, got.Progress = "", time.Time{}, time.Time{}, "", "", nil
 			same(t, got, c.want)
 		})
 	}

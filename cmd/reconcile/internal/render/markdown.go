@@ -111,7 +111,7 @@ func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	for _, f := range t.Blocking(d.accepted(t)) {
 		codes = append(codes, codeName(string(f.Code)))
 	}
-	blocked := "✓ nothing"
+	blocked := "nothing"
 	if len(codes) > 0 {
 		blocked = "✗ " + strings.Join(codes, ", ")
 	}
@@ -158,7 +158,7 @@ func (d Document) markdownQuiet() []string {
 	var out []string
 	for _, t := range d.topologies() {
 		if d.oneLineOnly(t) && d.kind() != KindStatus {
-			out = append(out, "- ✓ **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
+			out = append(out, "- "+restStyle(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
 		}
 	}
 	if len(out) > 0 {

@@ -26,6 +26,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "BLOCKED by " + codeWords(stops) + ", and not approved", bad
 	case blocking > 0:
 		return "BLOCKED by " + codeWords(stops), bad
+	case t.InSync && troubled(t):
+		return "in sync, but beware: " + codeWords(worst(t)), attention
 	case t.InSync:
 		return "in sync", good
 	case none:
@@ -36,9 +38,31 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "BEGUN, and carried on by the next apply", attention
 	case t.Replication == plan.ReplicationBehind:
 		return "approved, but replication is BEHIND", attention
+	case t.Has(plan.CodeForcePromote):
+		return "approved, PROMOTES BY FORCE", attention
+	case troubled(t):
+		return "approved, but beware: " + codeWords(worst(t)), attention
 	default:
 		return "ready to apply", good
 	}
+}
+
+// restStyle is the style of a topology in one line.
+func restStyle(t plan.TopologyPlan) style {
+	switch {
+	case troubled(t):
+		return attention
+	case unobserved(t):
+		return plain
+	default:
+		return good
+	}
+}
+
+// troubled says whether something was found that a person has to know of. Where it is,
+// nothing is marked as good: ✓ promises that there is no such finding (contract.md §5).
+func troubled(t plan.TopologyPlan) bool {
+	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Severity != plan.SeverityInfo })
 }
 
 // codeWords names what was found, each code once.
@@ -96,6 +120,9 @@ func inSyncWords(t plan.TopologyPlan) string {
 		if len(standbys) > 0 {
 			s += " → " + strings.Join(standbys, ", ")
 		}
+	}
+	if troubled(t) {
+		s += "; but beware: " + codeWords(worst(t))
 	}
 	return s
 }

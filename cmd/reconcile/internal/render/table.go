@@ -55,7 +55,7 @@ func (p *page) document(d Document) {
 }
 
 func (p *page) inSync(t plan.TopologyPlan) {
-	p.title(t.Name, good, inSyncWords(t))
+	p.title(t.Name, restStyle(t), inSyncWords(t))
 	p.findings("Note", t, plan.SeverityCritical, plan.SeverityWarning, plan.SeverityInfo)
 }
 
@@ -121,7 +121,7 @@ func (p *page) topology(d Document, t plan.TopologyPlan) {
 func (p *page) status(d Document, t plan.TopologyPlan) {
 	headline, s := d.headline(t)
 	if d.oneLineOnly(t) {
-		headline = inSyncWords(t)
+		headline, s = inSyncWords(t), restStyle(t)
 	}
 	p.blank()
 	p.title(t.Name, s, headline)
