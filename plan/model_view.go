@@ -250,5 +250,5 @@ func (v View) Unanswered() bool {
 
 // unanswered says whether the source did not say of one channel what it lacks.
 func (v View) unanswered(p ChannelProgress) bool {
-	return !v.SourceAt.IsZero() && p.Known && p.MessageID != "" && p.Unsent == nil && p.CaughtUpAt == nil
+	return !v.SourceAt.IsZero() && p.Known && p.MessageID != "" && p.SourceChannel != "" && p.Unsent == nil && p.CaughtUpAt == nil
 }
