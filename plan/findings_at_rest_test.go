@@ -97,6 +97,52 @@ func TestReplicationStalled(t *testing.T) {
 	}
 }
 
+// TestWatchedReplication: what was watched and stood still is drift once messages waited
+// for longer than the objective allows, and not judged before. What moved is well.
+func TestWatchedReplication(t *testing.T) {
+	first := standbyOf("a", "b")
+	first.At = now.Add(-12 * time.Second)
+	moved := first
+	moved.Progress = progress("b", time.Hour, time.Hour)
+	silentAt := func(v View, at time.Time) View {
+		v.SourceAt, v.Progress = at, slices.Clone(v.Progress)
+		for i := range v.Progress {
+			v.Progress[i].MessageID, v.Progress[i].SourceChannel = "07", "a-"+v.Progress[i].Channel
+		}
+		return v
+	}
+	asked, silent := silentAt(first, first.At), silentAt(standbyOf("a", "b"), now)
+	skewed := unsent(standbyOf("a", "b"), time.Hour)
+	skewed.SourceAt = now.Add(-time.Hour + time.Second)
+	for _, c := range []struct {
+		name      string
+		before, b View
+		want      DriftMeaning
+	}{
+		{"nothing waits", first, standbyOf("a", "b"), DriftNone},
+		{"it stood, and messages wait for longer than the objective", first, unsent(standbyOf("a", "b"), 11*time.Second), DriftFound},
+		{"it stood, and messages wait for less", first, unsent(standbyOf("a", "b"), 9*time.Second), DriftUnjudged},
+		{"it moved, and messages wait for less", moved, unsent(standbyOf("a", "b"), 9*time.Second), DriftNone},
+		{"the clock of the source is an hour behind ours", moved, skewed, DriftNone},
+		{"the source said twice nothing", asked, silent, DriftUnjudged},
+		{"the source said nothing, and was not asked before", first, silent, DriftNone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := Desired{Topologies: []Topology{pairOf("a", "b")}}
+			p := Compute(d, Observed{Views: []View{primaryOf("a", "b"), c.b}, Before: []View{c.before}}, Memory{Now: now}).Topologies[0]
+			got := DriftNone
+			for _, f := range p.Findings {
+				if m := p.DriftOf(f); m == DriftFound || got == DriftNone {
+					got = m
+				}
+			}
+			if got != c.want || p.InSync != (c.want == DriftNone) || p.Changes() {
+				t.Errorf("it is %s, in sync %t: %v", got, p.InSync, p.Findings)
+			}
+		})
+	}
+}
+
 // TestUnsentBoundsTheLag: everything before the oldest unsent message is there,
 // so an idle channel's old checkpoint is no lag.
 func TestUnsentBoundsTheLag(t *testing.T) {

@@ -25,6 +25,8 @@ the trailer. The others stop nothing. The column *must know* names who comes fir
 **author** of the commit (only another commit clears the finding), the **approver** of the
 change (who answers for the risk), or the **operator** of the clusters and of reconcile. Each
 names the guide that it belongs to; [runbooks](runbooks.md#by-finding) lists them by guide.
+The column ` + "`drift`" + ` is how that command ends beside the finding of a topology at rest; a change that is
+not live is 2 whatever stands beside it ([exit codes and symbols](exit-codes.md)).
 `)
 	for _, group := range []struct {
 		title string
@@ -45,14 +47,18 @@ var order = []plan.Severity{plan.SeverityBlocking, plan.SeverityCritical, plan.S
 
 // writeIndex writes a heading and a table of links, the gravest codes first.
 func writeIndex(b *strings.Builder, title string, kind Kind) {
-	fmt.Fprintf(b, "\n## %s\n\n| code | severity | acceptable | must know | means |\n|---|---|---|---|---|\n", title)
+	head, line := "", ""
+	if kind == KindFinding {
+		head, line = " `drift` |", "---|"
+	}
+	fmt.Fprintf(b, "\n## %s\n\n| code | severity | acceptable |%s must know | means |\n|---|---|---|%s---|---|\n", title, head, line)
 	for _, severity := range order {
 		for _, code := range Codes() {
 			e, _ := Lookup(code)
 			if e.Kind != kind || e.Severity != severity {
 				continue
 			}
-			fmt.Fprintf(b, "| [`%s`](#%s) | %s | %s | %s | %s |\n", code, strings.ToLower(code), severity, yesNo(e.Acceptable), e.Audience, e.Title)
+			fmt.Fprintf(b, "| [`%s`](#%s) | %s | %s |%s %s | %s |\n", code, strings.ToLower(code), severity, yesNo(e.Acceptable), driftExit(e), e.Audience, e.Title)
 		}
 	}
 }
@@ -63,6 +69,16 @@ func writeEntry(b *strings.Builder, e Entry) {
 		b.WriteString(", an approver may accept it")
 	}
 	fmt.Fprintf(b, ")\n\n*What was seen.* %s\n\n*Why it matters.* %s\n\n*What to do.* %s\n\n*Guide.* [%s](%s)\n\n```text\n%s\n```\n", e.Cause, e.Risk, e.Remedy, e.Guide.Title, e.Guide.Page, e.Example)
+}
+
+// driftExit is the cell that says how drift ends beside a finding of a topology at rest.
+// A denial has none: it is about a transition, which is drift itself.
+func driftExit(e Entry) string {
+	spec, ok := plan.SpecOf(plan.Code(e.Code))
+	if !ok {
+		return ""
+	}
+	return map[plan.DriftMeaning]string{plan.DriftFound: " 2 |", plan.DriftUnjudged: " 1 |", plan.DriftNone: " 0 |"}[spec.Drift]
 }
 
 func yesNo(yes bool) string {
