@@ -26,7 +26,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "BLOCKED by " + codeWords(stops) + ", and not approved", bad
 	case blocking > 0:
 		return "BLOCKED by " + codeWords(stops), bad
-	case t.InSync && troubled(t):
+	case t.InSync && hasTrouble(t):
 		return "in sync, but beware: " + codeWords(worst(t)), attention
 	case t.InSync:
 		return "in sync", good
@@ -40,7 +40,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "approved, but replication is BEHIND", attention
 	case t.Has(plan.CodeForcePromote):
 		return "approved, PROMOTES BY FORCE", attention
-	case troubled(t):
+	case hasTrouble(t):
 		return "approved, but beware: " + codeWords(worst(t)), attention
 	default:
 		return "ready to apply", good
@@ -50,7 +50,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 // restStyle is the style of a topology in one line.
 func restStyle(t plan.TopologyPlan) style {
 	switch {
-	case troubled(t):
+	case hasTrouble(t):
 		return attention
 	case unobserved(t):
 		return plain
@@ -59,9 +59,9 @@ func restStyle(t plan.TopologyPlan) style {
 	}
 }
 
-// troubled says whether something was found that a person has to know of. Where it is,
+// hasTrouble says whether something was found that a person has to know of. Where it is,
 // nothing is marked as good: ✓ promises that there is no such finding (contract.md §5).
-func troubled(t plan.TopologyPlan) bool {
+func hasTrouble(t plan.TopologyPlan) bool {
 	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Severity != plan.SeverityInfo })
 }
 
@@ -121,7 +121,7 @@ func inSyncWords(t plan.TopologyPlan) string {
 			s += " → " + strings.Join(standbys, ", ")
 		}
 	}
-	if troubled(t) {
+	if hasTrouble(t) {
 		s += "; but beware: " + codeWords(worst(t))
 	}
 	return s
