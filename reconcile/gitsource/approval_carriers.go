@@ -17,6 +17,7 @@ type changeSource struct {
 	authors  []approval.Person
 	carriers []approval.Carrier
 	unknown  string // why not all authors are known; empty: they are
+	claims   bool   // the governing commit has failover trailers
 }
 
 // sourceKey identifies the change of a changeSource.
@@ -36,11 +37,21 @@ func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.stateAt(ctx, tip.id, keys)
+	tags, err := r.failoverTags()
 	if err != nil {
 		return nil, err
 	}
-	tags, err := r.failoverTags()
+	out, err := r.changesAt(ctx, tip.id, tags, keys)
+	if errors.Is(err, errHistoryFile) {
+		r.forgetHistory()
+		out, err = r.changesAt(ctx, tip.id, tags, keys)
+	}
+	return out, err
+}
+
+// changesAt returns the changes at a commit.
+func (r *Repo) changesAt(ctx context.Context, at plumbing.Hash, tags map[string][]*tagInfo, keys KeysFunc) (map[string]Change, error) {
+	s, err := r.stateAt(ctx, at, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +60,11 @@ func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[strin
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if out[name], err = r.change(rec, tags[name], s.unread[name], keys); err != nil {
+		out[name], err = r.change(rec, tags[name], s.unread[name], keys)
+		if err != nil && rec.fromDisk {
+			return nil, errors.Join(errHistoryFile, err)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("topology %s: %w", name, err)
 		}
 	}
@@ -83,6 +98,11 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 		}
 	}
 	src.denyUnknown(out.Carriers)
+	if rec.fromDisk && (len(out.Carriers) > 1 || src.claims) {
+		if err := r.proveGoverns(rec, keys); err != nil {
+			return Change{}, err
+		}
+	}
 	for i := range out.Carriers {
 		if unread != nil && out.Carriers[i].Problem == "" {
 			out.Carriers[i].Problem = fmt.Sprintf("an earlier version of the topology cannot be read, so what was approved before is not known: %v", unread)
@@ -115,7 +135,7 @@ func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	if err != nil {
 		return changeSource{}, err
 	}
-	s := changeSource{carriers: []approval.Carrier{stated.carrier}}
+	s := changeSource{carriers: []approval.Carrier{stated.carrier}, claims: stated.claims}
 	if len(governing.parents) > 1 {
 		err = r.branchSource(&s, governing, stated, rec, keys)
 		if errors.Is(err, ErrIncomplete) && !isUnreadable(err) {

@@ -22,6 +22,7 @@ func (r *Repo) tiny() {
 	r.sources = recent.New[sourceKey, changeSource](1)
 	r.signed = recent.New[plumbing.Hash, *tagInfo](1)
 	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](1)
+	r.proven = recent.New[sourceKey, bool](1)
 }
 
 // TestCachesChangeNothing holds that answers are the same with caches that keep

@@ -37,6 +37,9 @@ type Config struct {
 	Keys func() (Keys, error)
 	// CacheDir holds the copy of a remote; empty: it is held in memory.
 	CacheDir string
+	// Build identifies the program, whose reading of documents may change. With it and
+	// CacheDir, what was read of the history is kept on disk for the next process.
+	Build string
 	// Tell receives messages about the copy for the operator; nil: they are dropped.
 	Tell func(text string)
 }

@@ -25,6 +25,7 @@ type record struct {
 	governs  plumbing.Hash
 	earlier  *earlierVersion
 	greatest int64
+	fromDisk bool // governs was read from the file of the history, not from objects
 }
 
 // earlierVersion is one earlier version, linked to the one before it.
@@ -79,12 +80,16 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 	}
 	if len(next.lost) == 0 { // else a later read may succeed
 		r.states.Put(stateKey{tip}, next)
+		if len(chain) >= r.saveAfter {
+			r.saveHistory(tip, next)
+		}
 	}
 	return next, nil
 }
 
 // chainTo lists the first parents from tip back to a cached state, newest first.
 func (r *Repo) chainTo(ctx context.Context, tip plumbing.Hash) ([]*commit, *state, error) {
+	r.loadHistory()
 	var chain []*commit
 	for id := tip; ; {
 		if s, ok := r.states.Get(stateKey{id}); ok {
@@ -219,7 +224,7 @@ func nextRecord(rec *record, name string, found []occurrence, at plumbing.Hash) 
 	if out.key == rec.key {
 		return &out
 	}
-	out.governs = at
+	out.governs, out.fromDisk = at, false
 	for _, o := range rec.found {
 		out.greatest = max(out.greatest, o.doc.Generation)
 	}

@@ -38,6 +38,7 @@ type Repo struct {
 	keys    func() (Keys, error) // nil: trust never changes
 	dir     string               // where the copy of a remote is kept
 	message func(string)
+	build   string // of the program; empty: no history is kept on disk
 	trust   trust
 
 	mu     sync.Mutex
@@ -66,6 +67,10 @@ type Repo struct {
 	sources    *recent.Map[sourceKey, changeSource]
 	signed     *recent.Map[plumbing.Hash, *tagInfo]
 	merges     *recent.Map[plumbing.Hash, []plumbing.Hash]
+	proven     *recent.Map[sourceKey, bool] // governing commits from the file of the history
+	// historyRead: that file was read since the caches were emptied.
+	historyRead bool
+	saveAfter   int // commits that are worth writing it
 
 	reads map[plumbing.ObjectType]int // objects, counted for the tests of what things cost
 }
@@ -90,7 +95,7 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, message: c.Tell, now: time.Now, reads: map[plumbing.ObjectType]int{}}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, message: c.Tell, build: c.Build, saveAfter: saveAfter, now: time.Now, reads: map[plumbing.ObjectType]int{}}
 	if r.keys == nil {
 		if r.trust = (Keys{c.AllowedSigners, c.Keyring}).trust(); r.trust.problem != nil {
 			return nil, r.trust.problem
@@ -109,6 +114,8 @@ func (r *Repo) clearCaches() {
 	r.states = recent.New[stateKey, *state](keepStates)
 	r.indexes = recent.New[plumbing.Hash, map[string]string](keepIndexes)
 	r.merges = recent.New[plumbing.Hash, []plumbing.Hash](keepSigned)
+	r.proven = recent.New[sourceKey, bool](keepSigned)
+	r.historyRead = false
 	r.clearSignatureCaches()
 }
 

@@ -5,8 +5,12 @@ package wire
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
@@ -85,7 +89,7 @@ func (o Options) ReadConfig() (schema.Config, error) {
 // configuration's.
 func (o Options) GitConfig(c schema.Config) gitsource.Config {
 	out := gitsource.Config{
-		URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir,
+		URL: c.Git.URL, Ref: c.Git.Ref, Path: c.Git.Path, CacheDir: c.Git.CacheDir, Build: thisBuild(),
 		Tell: func(text string) { o.Messages.Warn("git", text) },
 	}
 	if o.Repo != "" {
@@ -102,6 +106,25 @@ func (o Options) GitConfig(c schema.Config) gitsource.Config {
 	}
 	return out
 }
+
+// thisBuild identifies the running program by what it was built from, and by its file;
+// empty: it is not known.
+var thisBuild = sync.OnceValue(func() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	built := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		built = info.String()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", file.Size(), file.ModTime().UnixNano(), built))
+	return hex.EncodeToString(sum[:])
+})
 
 // recall reads the ledger and shows progress.
 func (o Options) recall(ctx context.Context, l *ledger.Ledger) (ledger.Snapshot, error) {
