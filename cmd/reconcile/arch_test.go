@@ -53,9 +53,13 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
-		"cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
+		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
 		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/salvage",
 		"cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
+	},
+	"cmd/reconcile/internal/approve": {
+		"plan", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/gitsource",
+		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/importer": {"plan", "schema", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/salvage":  {"plan", "reconcile/milvus", "cmd/reconcile/internal/render"},

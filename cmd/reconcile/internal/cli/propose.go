@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/approve"
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
@@ -84,7 +85,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		return err
 	}
 	git, there := g.repoOptions()
-	repository, err := approveOptions{}.repositoryName(ctx, g, cmp.Or(g.repo, "."))
+	repository, err := approve.RepositoryName(ctx, g.options(), cmp.Or(g.repo, "."), "")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package cli
+package approve
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/reconcile/approval"
-	"milvus-reconcile/reconcile/gitsource"
 )
 
 // dateTolerance is how far the date of a tag may lie outside the time in which git made
@@ -35,14 +35,14 @@ func (w wantedTag) ref() string { return "refs/tags/" + w.name }
 
 // sign has git create the tag, reads it back as apply does, and returns its object id. It
 // deletes a tag that differs from the wanted one, so that it cannot be pushed.
-func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
-	began := g.clock()
+func (w wantedTag) sign(ctx context.Context, o wire.Options) (string, error) {
+	began := o.Clock()
 	if _, err := desired.Git(ctx, w.dir, w.message, "tag", "--sign", "--cleanup=verbatim", "--file=-", w.name, w.commit); err != nil {
 		return "", fmt.Errorf("sign the tag %s: %w (hint: git needs user.signingKey, and gpg.format ssh for an SSH key)", w.name, err)
 	}
-	carrier, err := w.read(ctx, g)
+	carrier, err := w.read(ctx, o)
 	if err == nil {
-		err = w.differs(ctx, carrier, began, g.clock())
+		err = w.differs(ctx, carrier, began, o.Clock())
 	}
 	if err != nil {
 		_, undone := desired.Git(ctx, w.dir, "", "update-ref", "-d", w.ref())
@@ -52,13 +52,13 @@ func (w wantedTag) sign(ctx context.Context, g *globals) (string, error) {
 }
 
 // read returns the tag as apply would read it.
-func (w wantedTag) read(ctx context.Context, g *globals) (approval.Carrier, error) {
-	repo, err := gitsource.Open(ctx, gitsource.Config{URL: w.dir, Path: g.pathOr("topologies")})
+func (w wantedTag) read(ctx context.Context, o wire.Options) (approval.Carrier, error) {
+	repo, err := openClone(ctx, o, w.dir)
 	if err != nil {
 		return approval.Carrier{}, err
 	}
 	defer repo.Close() //nolint:errcheck // only read
-	rev, err := g.loader.Load(ctx, repo, w.commit)
+	rev, err := o.Loader.Load(ctx, repo, w.commit)
 	if err != nil {
 		return approval.Carrier{}, err
 	}

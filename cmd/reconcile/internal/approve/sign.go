@@ -1,0 +1,111 @@
+// Package approve signs approvals of changes, and takes them back: from what a person asks
+// for to the tag in the clone and at its remote. Every tag is read back as apply reads it.
+package approve
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+// Request is what a person asks to approve.
+type Request struct {
+	Dir         string // the clone in which the tag is made
+	Commit      string // a name of the commit that is approved
+	Target      approval.Target
+	Reason      string
+	Expires     time.Duration // from now; 0: the operator's maxAge
+	Accept      []string      // codes of findings
+	MaxDataLoss time.Duration // 0: no limit
+	SavedPlan   string        // the file of a saved plan, of which alone it is; "": of any
+	Repository  string        // the name of the repository; "": see RepositoryName
+	Remote      string        // where the tag will be pushed; "": nowhere
+	Withdraw    bool          // take earlier approvals back, and approve nothing
+}
+
+// Signed is a tag that git signed, and that says what was asked for.
+type Signed struct {
+	Tag      string // below refs/tags/
+	Commit   string
+	Document plan.Topology // that the commit holds
+	Claim    approval.Claim
+	Earlier  []string // tags of the same person for the same change, which no longer count
+	ByAuthor bool     // the person wrote the change
+
+	wanted wantedTag
+	object string
+}
+
+// Sign makes the tag in the clone. It pushes nothing.
+func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
+	rev, document, err := r.document(ctx, o)
+	if err != nil {
+		return Signed{}, err
+	}
+	claim, err := r.claim(ctx, o)
+	if err != nil {
+		return Signed{}, err
+	}
+	message, err := r.message(claim, document.Generation)
+	if err != nil {
+		return Signed{}, err
+	}
+	s := Signed{Commit: rev.Commit, Document: document, Claim: claim}
+	s.Tag, s.Earlier, err = r.tagName(ctx, fmt.Sprintf("failover/%s/%d/%s", document.Name, document.Generation, claim.By.Email))
+	if err != nil {
+		return Signed{}, err
+	}
+	s.ByAuthor = slices.ContainsFunc(rev.Changes[document.Name].Authors, claim.By.SameEmail)
+	s.wanted = wantedTag{dir: r.Dir, name: s.Tag, commit: rev.Commit, topology: document.Name, by: claim.By, message: message}
+	s.object, err = s.wanted.sign(ctx, o)
+	return s, err
+}
+
+// Push pushes the tag to a remote. It fails if the remote then has another object under
+// its name.
+func (s Signed) Push(ctx context.Context, remote string) error {
+	return s.wanted.push(ctx, remote, s.object)
+}
+
+// document reads the document to approve. It fails if the target is not its
+// primary.
+func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision, plan.Topology, error) {
+	defer o.Messages.Doing("reading the topology files and their history")()
+	name, cluster := r.Target.Topology, r.Target.Cluster
+	repo, err := openClone(ctx, o, r.Dir)
+	if err != nil {
+		return desired.Revision{}, plan.Topology{}, err
+	}
+	defer repo.Close() //nolint:errcheck // only read
+	rev, err := o.Loader.Load(ctx, repo, r.Commit)
+	if err != nil {
+		return desired.Revision{}, plan.Topology{}, err
+	}
+	if err := rev.Choose([]string{name}); err != nil {
+		return desired.Revision{}, plan.Topology{}, err
+	}
+	if len(rev.Desired.Topologies) == 0 {
+		return desired.Revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.Commit)
+	}
+	t := rev.Desired.Topologies[0]
+	if _, listed := t.Cluster(cluster); !listed {
+		return desired.Revision{}, t, desired.UnknownCluster(t, cluster, "")
+	}
+	if primary, _ := t.Primary(); primary.ID != cluster {
+		return desired.Revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.Commit, name, primary.ID, cluster)
+	}
+	return rev, t, nil
+}
+
+// openClone opens the clone as apply would.
+func openClone(ctx context.Context, o wire.Options, dir string) (*gitsource.Repo, error) {
+	return gitsource.Open(ctx, gitsource.Config{URL: dir, Path: cmp.Or(o.Path, "topologies")})
+}
