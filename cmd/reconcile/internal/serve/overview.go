@@ -9,7 +9,6 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 )
 
@@ -78,19 +77,20 @@ type row struct {
 	Name, State, Symbol, Tone, What, Primary, Lag string
 	More                                          int // findings that What does not name
 	state                                         daemon.State
-	outage                                        bool // no cluster takes writes, or two do
-	text                                          string
+	standing                                      render.Standing
+	text                                          string // what a search looks through
 }
 
 func overviewOf(s daemon.Snapshot, f filter) overview {
 	v := overview{At: clock(s.At), Filter: f, all: len(s.Topologies), Facts: factsOf(s)}
 	v.Bad = len(v.Facts) > 0 && v.Facts[0].Bad
 	rows := make([]row, 0, len(s.Topologies))
+	d := documentOf(s)
 	for _, t := range s.Topologies {
-		rows = append(rows, rowOf(t))
+		rows = append(rows, rowOf(d, t))
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { // by name otherwise
-		return cmp.Or(order(a.outage, b.outage), urgency(a.Tone)-urgency(b.Tone), stateOrder(a.state)-stateOrder(b.state))
+		return cmp.Or(urgency(a.Tone)-urgency(b.Tone), a.standing.Rank-b.standing.Rank, stateOrder(a.state)-stateOrder(b.state))
 	})
 	v.Counts = countsOf(rows, f)
 	v.Summary, v.alarm = summary(rows)
@@ -180,33 +180,24 @@ func countsOf(rows []row, f filter) []count {
 	return out
 }
 
-// summary is the headline of all. An outage comes first.
+// summary counts how the topologies stand, the worst first.
 func summary(rows []row) (text string, alarm bool) {
 	if len(rows) == 0 {
 		return "No topology is known yet.", false
 	}
-	var without, two, problems int
-	for _, r := range rows {
-		switch {
-		case r.outage && r.Primary == noWriter:
-			without++
-		case r.outage:
-			two++
-		case r.Tone != toneGood:
-			problems++
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b row) int { return cmp.Compare(a.standing.Rank, b.standing.Rank) })
+	count := map[string]int{}
+	var labels, parts []string
+	for _, r := range sorted {
+		if count[r.standing.Label]++; count[r.standing.Label] == 1 {
+			labels = append(labels, r.standing.Label)
 		}
 		alarm = alarm || r.Tone == toneBad
 	}
-	var parts []string
-	add := func(n int, words string) {
-		if n > 0 {
-			parts = append(parts, number(n)+" "+words)
-		}
+	for _, l := range labels {
+		parts = append(parts, number(count[l])+" "+l)
 	}
-	add(without, "WITHOUT A PRIMARY")
-	add(two, "with SEVERAL WRITERS")
-	add(problems, "to look at")
-	add(len(rows)-without-two-problems, "well")
 	noun := "topologies"
 	if len(rows) == 1 {
 		noun = "topology"
@@ -223,21 +214,15 @@ func number(n int) string {
 	return s
 }
 
-// noWriter stands for the primary of a topology where no cluster takes writes.
-const noWriter = "none"
-
-func rowOf(t daemon.TopologyStatus) row {
-	r := row{Name: t.Name, State: words(t.State.String()), Primary: "not known", Lag: worstLag(t.Plan), state: t.State}
-	r.Symbol, r.Tone = toneOf(t)
+func rowOf(d render.Document, t daemon.TopologyStatus) row {
+	r := row{Name: t.Name, State: words(t.State.String()), Primary: "not known", Lag: worstLag(t.Plan), state: t.State, standing: standingOf(d, t)}
+	r.Symbol, r.Tone = toneOf(t, r.standing)
 	if w := writers(t.Plan); len(w) > 0 {
-		r.Primary, r.outage = safe(strings.Join(w, ", ")), len(w) > 1
-	} else if withoutPrimary(t) {
-		r.Primary, r.outage = noWriter, true
+		r.Primary = safe(strings.Join(w, ", "))
+	} else if r.standing.NoWriter {
+		r.Primary = "none"
 	}
-	if r.outage && t.State != daemon.StateApplying {
-		r.Symbol, r.Tone = "✗", toneBad
-	}
-	r.What, r.More = whatIs(t)
+	r.What, r.More = safe(r.standing.Words), r.standing.More
 	r.text = strings.ToLower(r.searchText(t))
 	return r
 }
@@ -253,26 +238,41 @@ func (r row) searchText(t daemon.TopologyStatus) string {
 	return strings.Join(parts, "\n")
 }
 
-// withoutPrimary reports whether no cluster was seen to take writes although one should.
-func withoutPrimary(t daemon.TopologyStatus) bool {
-	p := t.Plan
-	return len(writers(p)) == 0 && (p.Has(plan.CodeNoPrimary) || p.Transition == plan.TransitionFailover)
+// standingOf says how a topology stands, with what only the daemon knows.
+func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
+	if t.Plan.Name == "" {
+		s := render.Unjudged("not observed yet", "Not observed yet.")
+		if t.Error != "" {
+			s.Words = "The newest pass failed: " + firstLine(t.Error)
+		}
+		return s
+	}
+	s := d.Standing(t.Plan)
+	switch {
+	case t.State == daemon.StateApplying && t.Plan.Transition != plan.TransitionNone:
+		s.Words, s.More = "UNDER WAY: "+render.Transition(t.Plan), 0
+	case t.Error != "" && !s.Bad:
+		return render.Unjudged("whose newest pass failed", "The newest pass failed: "+firstLine(t.Error))
+	case t.Error != "":
+		s.Words, s.More = s.Words+". The newest pass failed: "+firstLine(t.Error), 0
+	case s.Good && t.State == daemon.StateUnknown:
+		return render.Unjudged("not judged", "It could not be seen whether it is as Git says.")
+	case s.Good && t.State == daemon.StateSuspended:
+		s.Words = "The configuration says to leave it alone. " + s.Words
+	}
+	return s
 }
 
-// toneOf returns the symbol and the colour class of a topology. Nothing is well while a
-// finding or a failed pass says otherwise.
-func toneOf(t daemon.TopologyStatus) (symbol, class string) {
+// toneOf returns the symbol and the colour class of a topology. It is well only if its
+// state and its standing say so.
+func toneOf(t daemon.TopologyStatus, s render.Standing) (symbol, class string) {
 	symbol, class = stateStyle(t.State)
-	for _, f := range t.Plan.Findings {
-		switch tone := findingTone(f); {
-		case tone == toneBad && class != toneBad && t.State != daemon.StateApplying:
-			symbol, class = "✗", toneBad
-		case tone == toneWarn && class == toneGood:
-			symbol, class = "!", toneWarn
-		}
-	}
-	if class == toneGood && (t.Error != "" || len(t.Drifts) > 0) {
-		symbol, class = "!", toneWarn
+	switch {
+	case t.State == daemon.StateApplying:
+	case s.Bad:
+		return "✗", toneBad
+	case !s.Good && class == toneGood, len(t.Drifts) > 0 && class == toneGood:
+		return "!", toneWarn
 	}
 	return symbol, class
 }
@@ -304,52 +304,6 @@ func worstLag(t plan.TopologyPlan) string {
 	return worst
 }
 
-// whatIs says in one line how a topology stands, and how many findings more there are.
-func whatIs(t daemon.TopologyStatus) (text string, more int) {
-	p := t.Plan
-	open := openFindings(p)
-	switch {
-	case t.Error != "":
-		return "The newest pass failed: " + firstLine(t.Error), len(open)
-	case p.Name == "":
-		return "Not observed yet.", 0
-	case t.State == daemon.StateApplying && p.Transition != plan.TransitionNone:
-		return "Under way: " + render.Transition(p), 0
-	case p.Transition != plan.TransitionNone:
-		return upperFirst(render.Transition(p)) + ": " + waitsFor(t), 0
-	case len(open) > 0:
-		return findingLine(open[0]), len(open) - 1
-	case t.State == daemon.StateSuspended:
-		return "The configuration says to leave it alone.", 0
-	case p.InSync:
-		return "As Git says.", 0
-	default:
-		return "It could not be seen whether it is as Git says.", 0
-	}
-}
-
-// waitsFor says what a change waits for.
-func waitsFor(t daemon.TopologyStatus) string {
-	var codes []string
-	for _, f := range t.Plan.Blocking(t.Decision.Accepted) {
-		if !slices.Contains(codes, string(f.Code)) {
-			codes = append(codes, string(f.Code))
-		}
-	}
-	switch {
-	case t.Plan.AwaitsOnlyProbes():
-		return "its rounds of evidence are being made"
-	case len(codes) > 0:
-		return "BLOCKED by " + strings.Join(codes, ", ")
-	case t.Decision.Verdict == approval.VerdictDenied && t.Decision.Code == approval.CodeMissing:
-		return "WAITS FOR APPROVAL"
-	case t.Decision.Verdict == approval.VerdictDenied:
-		return "NOT APPROVED, " + t.Decision.Code
-	default:
-		return "to be applied"
-	}
-}
-
 // openFindings returns the findings that somebody should know of, worst first.
 func openFindings(t plan.TopologyPlan) []plan.Finding {
 	out := slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool { return findingTone(f) == toneGood })
@@ -364,24 +318,9 @@ func severityOrder(f plan.Finding) int {
 	return slices.Index([]plan.Severity{plan.SeverityBlocking, plan.SeverityCritical, plan.SeverityWarning, plan.SeverityInfo}, f.Severity)
 }
 
-func findingLine(f plan.Finding) string {
-	s := string(f.Code)
-	if f.Cluster != "" {
-		s += " " + safe(f.Cluster)
-	}
-	return s + ": " + firstLine(f.Message)
-}
-
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return safe(line)
-}
-
-func upperFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // factsOf says how the daemon itself stands, what is wrong first.

@@ -92,7 +92,7 @@ func (p *Page) Topology() http.Handler {
 		if p.records != nil {
 			records = p.records(r.Context(), name)
 		}
-		v := topologyViewOf(t, records)
+		v := topologyViewOf(documentOf(s), t, records)
 		l.Title, l.Page = v.title(), v
 		p.answer(w, http.StatusOK, p.topology, l)
 	})

@@ -51,6 +51,7 @@ func waiting(name string) daemon.TopologyStatus {
 func split(name string) daemon.TopologyStatus {
 	t := withEdge(failedOver(), "cluster-a", "cluster-b", "cluster-a")
 	t.Name, t.Plan.Name = name, name
+	t.Plan.Findings = append(t.Plan.Findings, plan.NewFinding(plan.CodeSplitBrain, "", "cluster-a and cluster-b can take writes at the same time", "cut applications off cluster-a"))
 	return t
 }
 
@@ -91,8 +92,8 @@ func TestOverviewSaysTheWorstFirst(t *testing.T) {
 		t.Fatalf("status %d", code)
 	}
 	for _, want := range []string{
-		"3 topologies: 1 WITHOUT A PRIMARY · 1 with SEVERAL WRITERS · 1 well", "<title>(!) reconcile</title>",
-		"Failover to cluster-b: WAITS FOR APPROVAL", "STALE_PRIMARY cluster-a: it takes writes", "As Git says.", "≤ 1.5 s",
+		"3 topologies: 1 WITH TWO PRIMARIES · 1 WITHOUT A PRIMARY · 1 in sync", "<title>(!) reconcile</title>",
+		"NO PRIMARY: failover to cluster-b: NOT APPROVED", "SPLIT_BRAIN: cluster-a and cluster-b can take writes", "in sync: cluster-a → cluster-b", "≤ 1.5 s",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)
@@ -111,29 +112,29 @@ func TestOverviewIsNeverTooCheerful(t *testing.T) {
 		change func(*daemon.TopologyStatus)
 		want   string
 	}{
-		{"well", func(*daemon.TopologyStatus) {}, "1 topology: 1 well"},
+		{"well", func(*daemon.TopologyStatus) {}, "1 topology: 1 in sync"},
 		{"a critical finding", func(t *daemon.TopologyStatus) {
 			t.Plan.Findings = []plan.Finding{{Code: plan.CodeReplicationStalled, Severity: plan.SeverityCritical, Message: "it does not move"}}
-		}, "1 topology: 1 to look at"},
+		}, "1 topology: 1 behind"},
 		{"a warning", func(t *daemon.TopologyStatus) {
 			t.Plan.Findings = []plan.Finding{{Code: plan.CodeLagObjective, Severity: plan.SeverityWarning}}
-		}, "1 topology: 1 to look at"},
+		}, "1 topology: 1 behind"},
 		{"a remark", func(t *daemon.TopologyStatus) {
 			t.Plan.Findings = []plan.Finding{{Code: plan.CodeConfigOrder, Severity: plan.SeverityInfo}}
-		}, "1 topology: 1 well"},
-		{"a pass that failed", func(t *daemon.TopologyStatus) { t.Error = "the region burns" }, "1 topology: 1 to look at"},
+		}, "1 topology: 1 in sync"},
+		{"a pass that failed", func(t *daemon.TopologyStatus) { t.Error = "the region burns" }, "1 topology: 1 whose newest pass failed"},
 		{"no primary", func(t *daemon.TopologyStatus) {
 			t.Plan.Clusters[0] = member("cluster-a", plan.RolePrimary, plan.ReachUnreachable, plan.BeliefUnknown)
 			t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeNoPrimary, "", "cluster-a refuses connections", "")}
 		}, "1 topology: 1 WITHOUT A PRIMARY"},
-		{"never observed", func(t *daemon.TopologyStatus) { *t = daemon.TopologyStatus{Name: t.Name} }, "1 topology: 1 to look at"},
+		{"never observed", func(t *daemon.TopologyStatus) { *t = daemon.TopologyStatus{Name: t.Name} }, "1 topology: 1 not observed yet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := healthy("orders")
 			c.change(&s)
 			_, all := get(t, pages(boardOf(s)), "/")
 			_, one := get(t, pages(boardOf(s)), "/topologies/orders")
-			if well := strings.HasSuffix(c.want, "1 well"); !strings.Contains(all, c.want+"<") || strings.Contains(one, "Everything is as Git says") != well {
+			if well := strings.HasSuffix(c.want, "1 in sync"); !strings.Contains(all, c.want+"<") || strings.Contains(one, "Everything is as Git says") != well {
 				t.Errorf("want %q, and the headline of a topology that is well: %t", c.want, well)
 			}
 		})

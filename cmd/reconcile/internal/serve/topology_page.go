@@ -42,14 +42,15 @@ func (v topologyView) title() string {
 	return v.Name + " · reconcile"
 }
 
-func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
+func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record) topologyView {
 	p := t.Plan
 	v := topologyView{
 		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
 		ObservedAt: cmp.Or(clock(t.LastSuccess), "never"), Diagram: diagram(p), Caption: safe(caption(p)), Split: len(writers(p)) > 1,
 	}
-	v.Symbol, v.Tone = toneOf(t)
-	v.Headline = headline(t, v.Tone)
+	standing := standingOf(d, t)
+	v.Symbol, v.Tone = toneOf(t, standing)
+	v.Headline = headline(t, standing, v.Tone)
 	if p.Transition == plan.TransitionFailover {
 		v.Loss = render.Loss(p)
 	}
@@ -74,7 +75,7 @@ func topologyViewOf(t daemon.TopologyStatus, records []Record) topologyView {
 
 // headline is the sentence that says how a topology stands. "Everything is as Git says"
 // stands alone: nothing contradicts it.
-func headline(t daemon.TopologyStatus, tone string) string {
+func headline(t daemon.TopologyStatus, s render.Standing, tone string) string {
 	switch {
 	case t.Plan.Name == "":
 		return "It was not observed yet."
@@ -82,8 +83,8 @@ func headline(t daemon.TopologyStatus, tone string) string {
 		return render.Happening(t.Plan)
 	case len(writers(t.Plan)) > 1:
 		return safe(andWords(writers(t.Plan))) + " take writes. What the one takes, the other lacks."
-	case withoutPrimary(t):
-		return "No cluster was seen to take writes."
+	case s.NoWriter:
+		return safe(s.Words)
 	case t.State == daemon.StateSuspended:
 		return "The operator's configuration says to leave it alone."
 	case t.Plan.InSync && tone == toneGood:
