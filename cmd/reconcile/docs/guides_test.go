@@ -3,10 +3,12 @@ package docs
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
@@ -191,6 +193,35 @@ func TestGuideSetUp(t *testing.T) {
 		{line: "reconcile plan", says: "1 in sync"},
 		{line: "reconcile doctor"},
 	}}, "primary", "standby")
+}
+
+func TestGuideInit(t *testing.T) {
+	guide(t, walk{
+		page: "docs/setup.md", sections: []string{"3. The operator's configuration"},
+		prelude: "unset RECONCILE_CONFIG; cd ..; git init -q --bare -b main forge; git clone -q forge own 2>/dev/null; cd own; cp $PLAY/*.pub .",
+		endings: []ending{
+			{line: "reconcile plan", says: "in sync"},
+			{line: "reconcile doctor"},
+		},
+	}, "primary", "standby")
+}
+
+// TestSetUpGrantsThePrivileges: docs/setup.md grants what a plan, doctor and messages
+// say that is needed, what 'verify: dml' needs besides, and nothing else.
+func TestSetUpGrantsThePrivileges(t *testing.T) {
+	want := []string{"CreateIndex", "Insert", "Load"}
+	for _, p := range plan.Privileges() {
+		want = append(want, p.Name)
+	}
+	var got []string
+	for _, m := range regexp.MustCompile(`grant_privilege_v2\(role_name="reconcile", privilege="(\w+)"`).FindAllStringSubmatch(testkit.Contents(t, "docs/setup.md"), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("docs/setup.md grants %q, want %q", got, want)
+	}
 }
 
 func TestGuideUpgrades(t *testing.T) {

@@ -170,7 +170,7 @@ func (g *globals) complete(root *cobra.Command) {
 		for name, values := range map[string]completion{
 			"accept": completeCodes(true), "primary": g.completeMembers(), "from": g.completeMembers(plan.RoleStale),
 		} {
-			if cmd.Flags().Lookup(name) != nil && cmd.Name() != "import" {
+			if cmd.Flags().Lookup(name) != nil && cmd.Name() != "import" && cmd.Name() != "init" {
 				_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there
 			}
 		}

@@ -19,8 +19,8 @@ binds each cluster's credential to its address and uri. It changes no cluster.
 
 It proves each id: by a channel that only that cluster serves, by its stored list, or
 by the channels of a collection. If something cannot be proven or read, it reports all
-of it and writes nothing. Tokens are read from the environment and never written: the
-configuration names the variables.`,
+of it and writes nothing. Tokens are read from the environment or files and never written: the
+configuration names the variables and files.`,
 		Example: `  export TOKEN='root:…'
   reconcile import --name orders --cluster cluster-a=a.example:19530 \
     --cluster cluster-b=b.example:19530 --token-env TOKEN \
@@ -28,17 +28,24 @@ configuration names the variables.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runImport(cmd.Context(), g, r) },
 	}
+	importFlags(cmd, &r)
 	f := cmd.Flags()
-	f.StringVar(&r.Name, "name", "", "name of the topology")
-	f.StringArrayVar(&r.Clusters, "cluster", nil, "a cluster's id and where it is reached, as ID=HOST:PORT; repeat it for each")
-	f.StringArrayVar(&r.TokenEnv, "token-env", nil, "environment variable with the token of all clusters, or ID=VARIABLE for one (default: no authentication)")
-	f.StringVar(&r.CAFile, "ca-file", "", "connect with TLS and trust these authorities (PEM)")
-	f.StringVar(&r.Primary, "primary", "", "the cluster whose data counts, if several take writes")
 	f.StringVar(&r.TopologyPath, "out", "", "write the topology to this file instead of stdout")
 	f.StringVar(&r.ConfigPath, "config-out", "", "also write a configuration to this file")
 	_ = cmd.MarkFlagRequired("name")    // the flag is there
 	_ = cmd.MarkFlagRequired("cluster") // the flag is there
 	return cmd
+}
+
+// importFlags are the options that say which clusters there are.
+func importFlags(cmd *cobra.Command, r *importer.Request) {
+	f := cmd.Flags()
+	f.StringVar(&r.Name, "name", "", "name of the topology")
+	f.StringArrayVar(&r.Clusters, "cluster", nil, "a cluster's id and where it is reached, as ID=HOST:PORT; repeat it for each")
+	f.StringArrayVar(&r.TokenEnv, "token-env", nil, "environment variable with the token of all clusters, or ID=VARIABLE for one (default: no authentication)")
+	f.StringArrayVar(&r.TokenFile, "token-file", nil, "file with the token of all clusters, or ID=PATH for one")
+	f.StringVar(&r.CAFile, "ca-file", "", "connect with TLS and trust these authorities (PEM)")
+	f.StringVar(&r.Primary, "primary", "", "the cluster whose data counts, if several take writes")
 }
 
 func runImport(ctx context.Context, g *globals, r importer.Request) error {

@@ -108,26 +108,21 @@ const configHead = `# yaml-language-server: $schema=config.schema.json
 # what a pull request must not be able to change. It names secrets and holds none.
 apiVersion: reconcile/v1alpha1
 kind: Config
-# git: {url: ssh://git@git.example/platform/topologies.git, ref: refs/heads/main}
-# ledger: {path: /var/lib/reconcile/ledger.db}   # needed by apply, fence and run
-# approval:                                      # who may approve; nobody without it
-#   allowedSigners: /etc/reconcile/allowed_signers
-#   quorum: {switchover: 1, failover: 1, other: 1}
-credentials: # a token goes to this address alone, and with this uri alone
+%scredentials: # a token goes to this address alone, and with this uri alone
 `
 
 // configFile returns the text of a configuration with the credentials. It parses the
 // text again and fails if a credential is bound to another address or uri.
 func (im *imported) configFile() ([]byte, error) {
 	var b strings.Builder
-	b.WriteString(configHead)
+	fmt.Fprintf(&b, configHead, im.request.Operator.lines())
 	var want []schema.Credential
 	for _, c := range im.credentials {
 		cluster, _ := im.topology.Cluster(c.ClusterID)
 		c.URI = cluster.URI
 		fmt.Fprintf(&b, "  - clusterId: %s\n    address: %s\n    uri: %s\n", plainOrQuoted(c.ClusterID), quote(c.Address), quote(c.URI))
 		if !c.Token.IsZero() {
-			fmt.Fprintf(&b, "    tokenFrom: {env: %s}\n", c.Token.Env)
+			fmt.Fprintf(&b, "    tokenFrom: {%s}\n", secretLine(c.Token))
 		}
 		if c.TLS != nil {
 			fmt.Fprintf(&b, "    tls: {caFile: %s}\n", quote(c.TLS.CAFile))
@@ -139,7 +134,7 @@ func (im *imported) configFile() ([]byte, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("these clusters cannot be written as a configuration:\n%w", problems)
 	}
-	same := len(read.Credentials) == len(want)
+	same := len(read.Credentials) == len(want) && im.request.Operator.readsAs(read)
 	for i := range want {
 		same = same && sameBinding(read.Credentials[i], want[i])
 	}
@@ -147,6 +142,14 @@ func (im *imported) configFile() ([]byte, error) {
 		return nil, errors.New("the configuration would not bind what was proven; nothing was written")
 	}
 	return data, nil
+}
+
+// secretLine names where a secret is.
+func secretLine(s schema.SecretRef) string {
+	if s.File != "" {
+		return "file: " + quote(s.File)
+	}
+	return "env: " + s.Env
 }
 
 func sameBinding(a, b schema.Credential) bool {
@@ -164,7 +167,7 @@ func (im *imported) notes(now time.Time) []string {
 	if t, ok := computed.Topology(im.topology.Name); ok && t.Transition != plan.TransitionNone {
 		out = append(out, "the clusters are not as this file says: 'reconcile plan' will ask for "+strings.ReplaceAll(t.Transition.String(), "_", " "))
 	}
-	if im.request.ConfigPath != "" {
+	if im.request.ConfigPath != "" && im.request.Operator.isZero() {
 		out = append(out, "next: set git, ledger and approval in "+im.request.ConfigPath+", commit the topology, and run 'reconcile plan'")
 	}
 	return out
@@ -192,21 +195,34 @@ func quote(s string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// writeBoth creates both files or neither. An empty path means no file.
-func writeBoth(topologyPath string, topology []byte, configPath string, config []byte) error {
-	if topologyPath != "" {
-		if err := writeNew(topologyPath, topology); err != nil {
-			return err
+// file is a file to write. An empty path means none.
+type file struct {
+	path string
+	data []byte
+}
+
+// writeAll creates all of the files, or removes those that it created. It returns their
+// paths.
+func writeAll(files ...file) ([]string, error) {
+	var written []string
+	for _, f := range files {
+		if f.path == "" {
+			continue
 		}
+		if err := writeNew(f.path, f.data); err != nil {
+			return nil, errors.Join(err, removeAll(written))
+		}
+		written = append(written, f.path)
 	}
-	if configPath == "" {
-		return nil
+	return written, nil
+}
+
+func removeAll(paths []string) error {
+	var bad []error
+	for _, p := range paths {
+		bad = append(bad, os.Remove(p))
 	}
-	err := writeNew(configPath, config)
-	if err != nil && topologyPath != "" {
-		err = errors.Join(err, os.Remove(topologyPath))
-	}
-	return err
+	return errors.Join(bad...)
 }
 
 // writeNew creates a file and its folder. It fails if the file exists.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,21 +24,24 @@ type Request struct {
 	Name         string   // of the topology
 	Clusters     []string // each as ID=HOST:PORT
 	TokenEnv     []string // environment variables: VARIABLE for all clusters, ID=VARIABLE for one
+	TokenFile    []string // files: PATH for all clusters, ID=PATH for one
 	CAFile       string   // PEM; empty connects without TLS
 	Primary      string   // the cluster whose data counts, if several take writes
 	TopologyPath string   // empty writes no topology file
 	ConfigPath   string   // empty writes no configuration
+	Operator     Operator // what the configuration says besides the credentials
 }
 
 // Run reads the clusters and writes the files of the request. It returns the text
 // of the topology file, and notes on what was found and what comes next. It writes
-// nothing if a cluster cannot be read, if its id is not proven, or if a file exists.
+// nothing if a cluster cannot be read, if its id is not proven, if a file exists, or if
+// the configuration could not be used.
 func Run(ctx context.Context, options wire.Options, r Request) (topology []byte, notes []string, err error) {
 	im, err := r.parse()
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, path := range []string{r.TopologyPath, r.ConfigPath} {
+	for _, path := range []string{r.TopologyPath, r.ConfigPath, r.Operator.AllowedSigners} {
 		if _, err := os.Lstat(path); path != "" && err == nil {
 			return nil, nil, fmt.Errorf("%s is there already; it is not overwritten", path)
 		}
@@ -52,16 +56,30 @@ func Run(ctx context.Context, options wire.Options, r Request) (topology []byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := writeBoth(r.TopologyPath, topology, r.ConfigPath, config); err != nil {
-		return nil, nil, err
+	written, err := writeAll(file{r.TopologyPath, topology}, file{r.Operator.AllowedSigners, im.signers}, file{r.ConfigPath, config})
+	if err == nil && !r.Operator.isZero() {
+		err = usable(options, r.ConfigPath)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, removeAll(written))
 	}
 	return topology, im.notes(options.Clock()), nil
+}
+
+// usable fails if a command could not use a configuration that was just written.
+func usable(options wire.Options, path string) error {
+	options.ConfigFile, options.Repo, options.Ref, options.Path = path, "", "", ""
+	if err := options.Check(); err != nil {
+		return fmt.Errorf("the files could not be used, so none was written: %w", err)
+	}
+	return nil
 }
 
 // imported is what is known of the clusters of a request.
 type imported struct {
 	request     Request
 	credentials []schema.Credential
+	signers     []byte // the list of approvers
 	topology    plan.Topology
 	observed    plan.Observed
 }
@@ -72,15 +90,19 @@ var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 func (r Request) parse() (*imported, error) {
 	im := &imported{request: r, topology: plan.Topology{Name: r.Name, Generation: 1}}
 	tokens, bad := r.tokens()
+	var err error
+	if im.signers, err = r.Operator.signers(); err != nil {
+		bad = append(bad, err)
+	}
 	for _, spec := range r.Clusters {
 		id, address, ok := strings.Cut(spec, "=")
 		if _, _, err := net.SplitHostPort(address); !ok || err != nil {
 			bad = append(bad, fmt.Errorf("--cluster %q is not ID=HOST:PORT", spec))
 			continue
 		}
-		c := schema.Credential{ClusterID: id, Address: address, Token: schema.SecretRef{Env: tokens[""]}}
+		c := schema.Credential{ClusterID: id, Address: address, Token: tokens[""]}
 		if own, ok := tokens[id]; ok {
-			c.Token.Env = own
+			c.Token = own
 		}
 		delete(tokens, id)
 		if r.CAFile != "" {
@@ -91,28 +113,45 @@ func (r Request) parse() (*imported, error) {
 	}
 	delete(tokens, "")
 	for id := range tokens {
-		bad = append(bad, fmt.Errorf("--token-env names %s, which no --cluster does", id))
+		bad = append(bad, fmt.Errorf("--token-env or --token-file names %s, which no --cluster does", id))
 	}
 	slices.SortFunc(im.topology.Clusters, func(a, b plan.Cluster) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(im.credentials, func(a, b schema.Credential) int { return strings.Compare(a.ClusterID, b.ClusterID) })
 	return im, errors.Join(bad...)
 }
 
-// tokens returns the environment variable of each cluster id. The empty id stands
-// for all clusters that have none of their own.
-func (r Request) tokens() (map[string]string, []error) {
-	out := map[string]string{}
+// tokens returns where the token of each cluster id is. The empty id stands for all
+// clusters that have none of their own.
+func (r Request) tokens() (map[string]schema.SecretRef, []error) {
+	out := map[string]schema.SecretRef{}
 	var bad []error
 	for _, spec := range r.TokenEnv {
-		id, name, one := strings.Cut(spec, "=")
-		if !one {
-			id, name = "", spec
-		}
+		id, name := cutID(spec)
 		if !variable().MatchString(name) {
 			bad = append(bad, fmt.Errorf("--token-env wants the name of an environment variable, never a token (hint: export TOKEN=…, then --token-env TOKEN)"))
 			continue
 		}
-		out[id] = name
+		out[id] = schema.SecretRef{Env: name}
+	}
+	for _, spec := range r.TokenFile {
+		id, path := cutID(spec)
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			bad = append(bad, fmt.Errorf("--token-file wants the path of a file with a token, never a token (hint: --token-file /etc/reconcile/token)"))
+			continue
+		}
+		path, err := filepath.Abs(path)
+		if err != nil {
+			bad = append(bad, err)
+		}
+		out[id] = schema.SecretRef{File: path}
 	}
 	return out, bad
+}
+
+// cutID cuts ID=VALUE; without an id the value is for all clusters.
+func cutID(spec string) (id, value string) {
+	if id, value, one := strings.Cut(spec, "="); one {
+		return id, value
+	}
+	return "", spec
 }

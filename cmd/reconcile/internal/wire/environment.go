@@ -293,6 +293,16 @@ func (o Options) Prepare() (*Environment, error) {
 	return e, nil
 }
 
+// Check fails if the configuration, a file that it names or the list of approvers cannot
+// be used. It makes no call over the network.
+func (o Options) Check() error {
+	e, err := o.prepareOnce()
+	if e != nil {
+		e.Close()
+	}
+	return err
+}
+
 // OpenForWorkTree returns the environment of a command that edits a file of a work tree.
 // It has the clusters and no repository.
 func (o Options) OpenForWorkTree(top string) (*Environment, error) {
