@@ -62,6 +62,7 @@ func (w *worker) publishPass(j passResult) {
 func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j passResult) TopologyStatus {
 	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.confirmedDrifts()
 	s.Evidence = w.watch.evidence()
+	s.Authors, s.ProposedAt = proposalOf(j.apply.Changes[w.name])
 	s.Failures = 0
 	if j.acted && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
 		s.Failures = w.last.Failures + 1
@@ -78,6 +79,20 @@ func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result recon
 	s.State = stateOf(t, s, result, j.apply)
 	s.IntentOpen, s.Stale = intentOpenAfter(j.report.Remembered(), w.name, result.Outcome), staleClusters(j.report.Remembered(), w.name)
 	return s
+}
+
+// proposalOf returns who wrote a change, and when its commit was made.
+func proposalOf(c approval.Change) (authors []string, at time.Time) {
+	for _, a := range c.Authors {
+		authors = append(authors, a.String())
+	}
+	slices.Sort(authors)
+	for _, carrier := range c.Carriers {
+		if carrier.Kind == approval.CarrierCommit && carrier.Commit == c.Commit {
+			at = carrier.Date
+		}
+	}
+	return authors, at
 }
 
 // mayNotApply says whether the configuration forbids to apply a topology.

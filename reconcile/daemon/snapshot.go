@@ -46,6 +46,9 @@ type TopologyStatus struct {
 	Name   string
 	State  State
 	Commit string // governs the topology
+	// Authors wrote the newest change, sorted, and ProposedAt is when; zero: not known.
+	Authors    []string
+	ProposedAt time.Time
 	// Plan is of the newest pass; zero before the first one.
 	Plan     plan.TopologyPlan
 	Decision approval.Decision

@@ -22,8 +22,9 @@ var assets embed.FS
 
 // Record is a ledger record as the page shows it.
 type Record struct {
-	At   time.Time
-	Text string
+	At     time.Time // zero: not known
+	Text   string
+	Result bool // it closes a change
 }
 
 // Page answers with the status pages: an overview of all topologies, and a page of each.

@@ -71,10 +71,19 @@ func fleet(n int) *board {
 }
 
 func recordsOf(_ context.Context, topology string) []Record {
-	if topology != "payments" {
+	switch topology {
+	case "payments", "orders-0007":
+	case "orders-0999":
+		return []Record{
+			{At: noon.Add(-3 * time.Minute), Text: "the failover to cluster-b began: cluster-a was silent since 11:56:20; proposed by Bob <bob@example.com>; approved by Alice <alice@example.com>: INC-4711, the region burns"},
+			{At: noon.Add(-2 * time.Minute), Text: "the request to promote cluster-b was sent"},
+			{At: noon.Add(-2 * time.Minute), Text: "cluster-b was read back as the primary"},
+			{At: noon.Add(-time.Minute), Text: "the failover to cluster-b ended", Result: true},
+		}
+	default:
 		return nil
 	}
-	return []Record{{noon.Add(-time.Hour), "seen to be as Git says"}, {noon, "the failover to cluster-b began"}}
+	return []Record{{At: noon.Add(-time.Hour), Text: "seen to be as Git says"}, {At: noon, Text: "the failover to cluster-b began"}}
 }
 
 // pages serves the pages of a source as the daemon does.

@@ -124,7 +124,7 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	var out []serve.Record
 	for _, r := range history {
 		if r.Topology == topology {
-			out = append(out, serve.Record{At: r.At, Text: recordWords(r)})
+			out = append(out, serve.Record{At: r.At, Text: recordWords(r), Result: r.Kind == ledger.KindResult})
 		}
 	}
 	return out
