@@ -2,6 +2,7 @@ package serve
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
@@ -83,12 +84,14 @@ func headline(t daemon.TopologyStatus, s render.Standing, tone string) string {
 		return render.Happening(t.Plan)
 	case len(writers(t.Plan)) > 1:
 		return safe(andWords(writers(t.Plan))) + " take writes. What the one takes, the other lacks."
-	case s.NoWriter:
-		return safe(s.Words)
 	case t.State == daemon.StateSuspended:
 		return "The operator's configuration says to leave it alone."
 	case t.Plan.InSync && tone == toneGood:
 		return "Everything is as Git says."
+	case !s.Good && s.More > 0:
+		return fmt.Sprintf("%s, and %d more", safe(s.Words), s.More)
+	case !s.Good:
+		return safe(s.Words)
 	default:
 		return "No change is planned."
 	}
