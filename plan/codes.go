@@ -49,6 +49,7 @@ const (
 	CodeJoinNotEmpty            Code = "JOIN_NOT_EMPTY"
 	CodeWouldDemoteWriter       Code = "WOULD_DEMOTE_WRITER"
 	CodeStandbyBecomesWritable  Code = "STANDBY_BECOMES_WRITABLE"
+	CodeNoStandbyLeft           Code = "NO_STANDBY_LEFT"
 	CodeGenerationNotRaised     Code = "GENERATION_NOT_RAISED"
 	CodeMixedChange             Code = "MIXED_CHANGE"
 	CodeServerWouldReject       Code = "SERVER_WOULD_REJECT"
@@ -277,6 +278,10 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
 		When: "a detached standby will take writes",
+	},
+	{
+		Code: CodeNoStandbyLeft, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
+		When: "after a failover or a detach the topology has no standby: if the primary is lost then, nothing can be promoted",
 	},
 	{
 		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,

@@ -74,6 +74,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.DataLoss = s.lossWindow(d.primary.ID, began)
 		t.Findings = append(t.Findings, s.failoverFindings(d, t)...)
 	}
+	t.Findings = append(t.Findings, s.noStandbyLeft(d)...)
 	t.Replication = s.replication(d)
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Live() && t.undisputed()

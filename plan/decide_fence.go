@@ -113,7 +113,7 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	switch {
 	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
-			"only a failover makes a cluster stale: 'reconcile propose "+s.topology.Name+"/NEW-PRIMARY --failover' writes its roles")
+			"only a failover makes a cluster stale: 'reconcile propose "+s.topology.Name+" --failover' writes its roles")
 	case !canWrite(p) || !p.IdentityProven:
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
 			"bring "+d.primary.ID+" back first ('reconcile status "+s.topology.Name+"'); until then "+isolate+" if it must not be written")

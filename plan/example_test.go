@@ -46,6 +46,7 @@ func ExampleCompute() {
 	// critical FORCE_PROMOTE
 	// critical PRIMARY_LIVENESS_UNPROVEN
 	// critical STALE_PRIMARY
+	// warning NO_STANDBY_LEFT
 	// wanted: 3 probes of cluster-a over 30s, to promote cluster-b
 }
 

@@ -115,6 +115,16 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	return out
 }
 
+// noStandbyLeft says that a failover or a detach leaves the primary without a standby.
+func (s situation) noStandbyLeft(d decision) []Finding {
+	if d.transition != TransitionFailover && d.transition != TransitionDetach || len(s.topology.withRole(RoleStandby)) > 0 {
+		return nil
+	}
+	return []Finding{NewFinding(CodeNoStandbyLeft, d.primary.ID,
+		d.primary.ID+" will have no standby: if it is lost then, nothing can be promoted",
+		"rebuild the stale clusters or add another one as soon as this is done, and check it with 'reconcile doctor "+s.topology.Name+"'")}
+}
+
 // promoteFinding says what a force promote rests on: what was seen of the old primary,
 // never that it is gone.
 func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
@@ -236,43 +246,6 @@ func (s situation) notPromotable(c Cluster) []Finding {
 		"promote "+s.otherStandbys(c.ID)+", or set 'promotable: true' in a commit of its own before")}
 }
 
-// betterStandby compares the candidate with the other standbys of the same source,
-// channel by channel. One that is ahead on any channel, or that cannot be compared,
-// blocks until an approver accepts.
-func (s situation) betterStandby(d decision) []Finding {
-	mine := s.candidateProgress(d.primary.ID)
-	var out []Finding
-	for _, c := range s.topology.Clusters {
-		v := s.view(c.ID)
-		if c.ID == d.primary.ID || v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || v.Belief.Source != d.source {
-			continue
-		}
-		ahead, behind, known := compareProgress(mine, v.Progress)
-		switch {
-		case !known:
-			out = append(out, NewFinding(CodeNotMostCaughtUp, c.ID,
-				fmt.Sprintf("%s and %s cannot be compared: the progress of one is not known", d.primary.ID, c.ID),
-				"let the tokens of both call GetReplicateInfo, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"))
-		case behind > 0 && ahead > 0:
-			out = append(out, NewFinding(CodeNotMostCaughtUp, c.ID,
-				fmt.Sprintf("%s is ahead of %s on %d of %d channels and behind on %d: either choice loses something", d.primary.ID, c.ID, ahead, len(mine), behind),
-				"choose by the collections that matter, and accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"))
-		case behind > 0:
-			out = append(out, NewFinding(CodeNotMostCaughtUp, c.ID,
-				fmt.Sprintf("%s has replicated further than %s on %d of %d channels", c.ID, d.primary.ID, behind, len(mine)), betterChoice(c)))
-		}
-	}
-	return out
-}
-
-// betterChoice is the remedy where another standby has replicated further.
-func betterChoice(c Cluster) string {
-	if !c.Promotable {
-		return c.ID + " is marked 'promotable: false': accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP', or change the mark in a commit of its own"
-	}
-	return "make " + c.ID + " the primary instead, or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
-}
-
 // otherStandbys names the standbys that could be promoted in place of one that cannot:
 // they are promotable and were seen to be standbys of another cluster than that one.
 func (s situation) otherStandbys(not string) string {
@@ -287,25 +260,4 @@ func (s situation) otherStandbys(not string) string {
 		return "another standby, once one answers"
 	}
 	return strings.Join(out, " or ") + " in its place"
-}
-
-// compareProgress counts the channels on which a is ahead of b, and behind it. Channels
-// pair by index, as Milvus maps them (milvus.md §2.2). known is false when the lists
-// differ in length or a channel could not be read.
-func compareProgress(a, b []ChannelProgress) (ahead, behind int, known bool) {
-	if len(a) == 0 || len(a) != len(b) {
-		return 0, 0, false
-	}
-	for i := range a {
-		if !a[i].Known || !b[i].Known {
-			return 0, 0, false
-		}
-		switch {
-		case a[i].TimeTick > b[i].TimeTick:
-			ahead++
-		case a[i].TimeTick < b[i].TimeTick:
-			behind++
-		}
-	}
-	return ahead, behind, true
 }

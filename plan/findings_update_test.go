@@ -121,3 +121,18 @@ func TestStandbyBecomesWritable(t *testing.T) {
 		t.Errorf("got %+v", p.Findings)
 	}
 }
+
+// TestNoStandbyLeft: a detach of the last standby, and every failover, leave the primary
+// without one; a detach of one of two does not.
+func TestNoStandbyLeft(t *testing.T) {
+	last := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached)).after(pairOf("a", "b"))
+	p := world{t: last, views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}.plan(t)
+	if f := find(p, CodeNoStandbyLeft, "a"); f == nil || f.Severity != SeverityWarning || p.Blocked(nil) {
+		t.Errorf("the last standby is let go, and nothing says so: %+v", p.Findings)
+	}
+	one := document(8, cluster("a", RolePrimary), cluster("b", RoleDetached), cluster("c", RoleStandby))
+	p = world{t: one, views: []View{primaryOf("a", "b", "c"), standbyOf("a", "b", "c"), standbyOf("a", "c", "b")}}.plan(t)
+	if p.Transition != TransitionDetach || p.Has(CodeNoStandbyLeft) {
+		t.Errorf("a standby stays: %s, %+v", p.Transition, p.Findings)
+	}
+}

@@ -28,7 +28,7 @@ func (s situation) writerFindings(d decision) []Finding {
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(stale))}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
-			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.topology.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.topology.Name+"/STANDBY --failover', or set the old primary to 'role: stale' and raise 'generation'")}
+			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.topology.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.topology.Name+" --failover', or set the old primary to 'role: stale' and raise 'generation'")}
 	}
 	return nil
 }

@@ -111,6 +111,9 @@ type Decision struct {
 	Until time.Time
 	// Repository is what approvals must be for; empty: the operator names none.
 	Repository string
+	// Needed is how many people must approve, and Given how many did; 0 and 0: no
+	// approval is needed.
+	Needed, Given int
 	// Denials are the carriers that did not count, for whatever verdict.
 	Denials []Denial
 	// Notes are remarks that change nothing, as an acceptance without effect.

@@ -100,6 +100,7 @@ func keptStale(t plan.TopologyPlan, cluster string) bool {
 // decide counts the votes.
 func (e *evaluation) decide(d Decision, j judgement) Decision {
 	votes, denials := j.votes, j.denials
+	d.Needed = e.need
 	if len(votes) == 0 {
 		if len(denials) == 0 {
 			return d.deny(CodeMissing, e.missingText())
@@ -107,7 +108,8 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 		return d.deny(denials[0].Code, denials[0].Detail)
 	}
 	chosen := e.chooseVotes(votes)
-	if people(chosen, e.need) < e.need {
+	d.Given = people(chosen, e.need)
+	if d.Given < e.need {
 		return d.deny(CodeQuorumNotMet, e.quorumDetail(votes, denials))
 	}
 	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)

@@ -23,6 +23,7 @@ var varying = []struct {
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "DIGEST"},
 	{regexp.MustCompile(`commit [0-9a-f]{12}`), "COMMIT"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`), "TIME"},
+	{regexp.MustCompile(`\d\d:\d\d:\d\dZ`), "CLOCK"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\d+(\.\d+)? s\b`), "DURATION"},
 	{regexp.MustCompile(`\s+`), " "},

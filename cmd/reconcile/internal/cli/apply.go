@@ -39,6 +39,7 @@ approval.`,
 	f.StringVar(&o.plan, "plan", "", "a saved JSON plan; its digests must still match")
 	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
 	g.addListing(cmd)
+	g.pageFlags(cmd)
 	return cmd
 }
 

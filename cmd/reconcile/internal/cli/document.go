@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
@@ -26,6 +27,7 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 		d.Approvals[name] = render.Approval{
 			Verdict: dec.Verdict, Code: dec.Code, By: dec.By,
 			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
+			Needed: dec.Needed, Given: dec.Given,
 		}
 	}
 	for _, p := range rev.Problems {
@@ -36,7 +38,20 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 
 func (g *globals) tableOptions() render.TableOptions {
 	width, height := g.size()
-	return render.TableOptions{Width: max(width, minWidth), Color: g.colored(), Height: height, Listing: g.listing.chosen()}
+	return render.TableOptions{
+		Width: max(width, minWidth), Color: g.colored(), Height: height, Listing: g.listing.chosen(), Parts: g.parts,
+	}
+}
+
+// pageFlags adds the options that show what the page of a topology leaves out.
+func (g *globals) pageFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&g.parts.Findings, "findings", false, "also show every finding in full, with its remedy")
+	if cmd.Name() != "status" {
+		f.BoolVar(&g.parts.Steps, "steps", false, "also show every step of the plan")
+		f.BoolVar(&g.parts.Trailers, "trailers", false, "also show the lines that approve the change by a commit instead of a tag")
+	}
+	f.BoolVarP(&g.parts.All, "verbose", "v", false, "also show all of these, and what each cluster answered")
 }
 
 // size returns $COLUMNS, else the width of the terminal, and the height of the terminal; 0

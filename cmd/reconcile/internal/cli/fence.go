@@ -35,6 +35,7 @@ Milvus' documentation does not describe this; it was seen on a real server (mast
 		},
 	}
 	cmd.Flags().DurationVar(&lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
+	g.pageFlags(cmd)
 	return cmd
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan/suggest"
@@ -44,6 +45,7 @@ type globals struct {
 	logLevel    string
 	color       string
 	listing     listing
+	parts       render.Parts // of the page of a topology
 
 	// keepFor is the maximum age of a connection that reads a cluster (apply, run).
 	keepFor time.Duration

@@ -30,6 +30,10 @@ func newPlan(g *globals) *cobra.Command {
 happen, what may be lost, what blocks it, and whether it is approved. If a failover
 needs evidence that the primary is lost, plan probes it and counts down on stderr.
 
+The page of one topology fits 24 lines of 80 columns. Its last line says what it leaves
+out, and which option shows it: --findings, --steps, --trailers, or -v for all. The
+forms for programs always hold everything.
+
 --offline calls no cluster and reads no configuration. It says which transition the
 documents of a clone ask for, and what in the documents blocks it. Use it for a pull
 request from a fork.
@@ -52,6 +56,7 @@ configuration, so it checks no approval and makes no probes.
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
 	f.BoolVar(&o.offline, "offline", false, "plan from the documents alone: no call, no configuration")
 	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
+	g.pageFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
 	g.addListing(cmd)
 	return cmd

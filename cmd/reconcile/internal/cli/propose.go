@@ -36,14 +36,18 @@ keeps comments and layout. Then it shows what the change asks for.
 A switchover swaps two clusters that both work. A failover is for a primary that is
 lost: it becomes stale, and so does every other standby, since they lose their source.
 
+Without CLUSTER, a failover goes to the standby that has the most of the data. For that
+propose reads the clusters, as plan does, and says why it chose.
+
 --cancel takes back a change that was committed by mistake and has not begun, such as the
 failover of a primary that serves. It reads what the clusters store and what the ledger
 holds, gives every cluster the role that it has in fact, and raises the generation; git
 revert would not. It refuses once a request of the change may have been sent.
 
-propose changes no cluster and pushes nothing; only --cancel reads the clusters. It commits
-only with --commit, in your name and with your own git configuration.`,
+propose changes no cluster and pushes nothing; with a CLUSTER it reads none either. It
+commits only with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
+  reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit
   reconcile propose orders --cancel`,
 		Args: cobra.ExactArgs(1),
@@ -65,24 +69,28 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	if o.cancel {
 		return runCancel(ctx, g, o, target)
 	}
-	name, cluster, err := splitTarget(target)
-	if err != nil {
-		return err
+	name, cluster := target, ""
+	if !o.failover || strings.Contains(target, "/") {
+		var err error
+		if name, cluster, err = splitTarget(target); err != nil {
+			return err
+		}
 	}
 	w, err := g.workFile(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, listed := w.Topology.Cluster(cluster); !listed {
+	if _, listed := w.Topology.Cluster(cluster); !listed && cluster != "" {
 		return desired.UnknownCluster(w.Topology, cluster, "")
 	}
-	propose, what := plan.ProposeSwitchover, "Switch "+name+" over to "+cluster
-	if o.failover {
-		propose, what = plan.ProposeFailover, "Fail "+name+" over to "+cluster
-	}
-	roles, err := propose(w.Topology, cluster)
+	c, err := g.choose(ctx, o, w, cluster)
 	if err != nil {
 		return err
+	}
+	cluster = c.cluster
+	what := "Switch " + name + " over to " + cluster
+	if o.failover {
+		what = "Fail " + name + " over to " + cluster
 	}
 	git, there := g.repoOptions()
 	repository, err := approve.RepositoryName(ctx, g.options(), cmp.Or(g.repo, "."), "")
@@ -90,7 +98,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		return err
 	}
 	return g.proposeEdit(ctx, w, proposal{
-		roles: roles, what: what, commit: o.commit, plan: plan.Offline,
+		roles: c.roles, what: what, commit: o.commit, plan: plan.Offline, why: c.why,
 		next: []string{
 			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
 			"  " + git + " push                  # or open a pull request with it",
@@ -98,6 +106,53 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
 		},
 	})
+}
+
+// choice is the cluster that becomes the primary, why, and the roles after that.
+type choice struct {
+	cluster string
+	why     string // empty: the caller named it
+	roles   map[string]plan.Role
+}
+
+// choose returns the cluster that was named, or the standby that has the most of the data.
+func (g *globals) choose(ctx context.Context, o proposeOptions, w desired.WorkFile, cluster string) (c choice, err error) {
+	c.cluster = cluster
+	switch {
+	case cluster == "":
+		observed, memory, err := g.observeWork(ctx, w)
+		if err != nil {
+			return c, err
+		}
+		c.cluster, c.why, c.roles, err = plan.ProposeBestFailover(w.Topology, observed, memory)
+		return c, err
+	case o.failover:
+		c.roles, err = plan.ProposeFailover(w.Topology, cluster)
+	default:
+		c.roles, err = plan.ProposeSwitchover(w.Topology, cluster)
+	}
+	return c, err
+}
+
+// observeWork reads the clusters of a topology of the work tree, with the progress of
+// each.
+func (g *globals) observeWork(ctx context.Context, w desired.WorkFile) (plan.Observed, plan.Memory, error) {
+	memory, err := g.options().KnownMemory(ctx, w.Top)
+	if err != nil {
+		return plan.Observed{}, memory, err
+	}
+	e, err := g.options().OpenForWorkTree(w.Top)
+	if err != nil {
+		return plan.Observed{}, memory, fmt.Errorf("%w (hint: without a configuration name the standby to promote: TOPOLOGY/CLUSTER)", err)
+	}
+	defer e.Close()
+	memory.Now = g.clock()
+	defer g.showProgress("reading the clusters")()
+	observed := plan.Observed{Views: e.Observer().Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{Progress: true})}
+	if err := ctx.Err(); err != nil {
+		return observed, memory, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return observed, memory, nil
 }
 
 // workFile opens the file of a topology in the work tree of --repo, else of the current
@@ -129,6 +184,7 @@ func splitTarget(target string) (name, cluster string, err error) {
 type proposal struct {
 	roles  map[string]plan.Role
 	what   string // the subject of its commit
+	why    string // this cluster was chosen; empty: it was named
 	commit bool
 	// plan computes what the edited file asks for: offline, or against an observation.
 	plan func(plan.Desired, plan.Memory) plan.Plan
@@ -171,6 +227,10 @@ func (g *globals) showProposal(w desired.WorkFile, p proposal, after plan.Topolo
 	did := "edited "
 	if planned.Commit != "" {
 		did = fmt.Sprintf("committed as %.12s: ", planned.Commit)
+	}
+	if p.why != "" {
+		primary, _ := after.Primary()
+		fmt.Fprintln(people, printable(primary.ID+" has the most of the data: "+p.why))
 	}
 	fmt.Fprintln(people, printable(did+w.Describe(after)))
 	fmt.Fprintln(people)

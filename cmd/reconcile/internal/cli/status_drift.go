@@ -24,6 +24,7 @@ func newDrift(g *globals) *cobra.Command {
 		},
 	}
 	g.addListing(cmd)
+	g.pageFlags(cmd)
 	return cmd
 }
 
@@ -58,6 +59,7 @@ document after the other. --timeout then limits each repetition.`,
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
 	cmd.Flags().BoolVar(&watch, "watch", false, "repeat until interrupted")
 	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "time between two repetitions of --watch")
+	g.pageFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
 	g.addListing(cmd)
 	return cmd

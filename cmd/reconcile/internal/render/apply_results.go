@@ -52,14 +52,19 @@ func (p *page) applied(d Document, results []Result) {
 		p.appliedFleet(d, results)
 		return
 	}
-	p.hanging(0, strong, appliedWords(results, len(d.Problems)))
-	if basis := d.basisWords(); basis != "" {
-		p.hanging(0, faint, basis)
+	if len(results) != 1 || len(d.Problems) > 0 {
+		p.hanging(0, strong, appliedWords(results, len(d.Problems)))
+		if basis := d.basisWords(); basis != "" {
+			p.hanging(0, faint, basis)
+		}
 	}
 	p.problems(d.Problems)
 	results = slices.Clone(results)
 	slices.SortStableFunc(results, func(a, b Result) int { return urgency(a) - urgency(b) })
 	for _, r := range results {
+		if p.lines() > 0 && len(r.Steps) > 0 {
+			p.blank()
+		}
 		p.result(d, r)
 	}
 }
@@ -97,24 +102,57 @@ func (p *page) result(d Document, r Result) {
 	t = t.Accept(d.accepted(t))
 	words, s := d.resultWords(t, planned, r)
 	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.oneLineOnly(t)) {
-		p.title(r.Topology, s, words)
+		p.headline(brief{name: r.Topology, headline: words, style: s}, d.clockWords())
 		return
 	}
-	p.blank()
-	p.title(r.Topology, s, words)
-	p.blank()
+	p.fitted(d, func(level detail) brief { return d.resultBrief(t, planned, r, level) })
+	p.wholeParts(d, t)
+}
+
+// resultBrief is what came of a topology: what happened, what was lost, what is left to
+// beware of, what to type, and what came of each step.
+func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level detail) brief {
+	headline, s := d.resultWords(t, planned, r)
+	b := brief{name: r.Topology, headline: headline, style: s}
 	if r.Detail != "" && !d.planShowsWhy(t, r) {
-		p.field(map[bool]string{true: "Blocked by", false: "What happened"}[r.Outcome == outcomeBlocked], s, s.mark(), r.Detail)
+		b.rows = append(b.rows, row{label: map[bool]string{true: "Blocked", false: "Result"}[r.Outcome == outcomeBlocked], text: r.Detail, style: s, most: 7 - 4*one(level.tight)})
 	}
-	p.resultLoss(t, r)
-	p.resultFindings(d, t, r)
-	p.resultNext(d, t, r)
-	p.blank()
-	if len(r.Steps) > 0 {
-		p.resultSteps(t, r)
+	b.rows = append(b.rows, lostRows(t, r)...)
+	t.Findings = d.findingsAfter(t, r)
+	b.actions = d.resultActions(t, r)
+	shown := shownFindings{}
+	for _, f := range t.Findings {
+		if t.Transition == plan.TransitionFailover && r.touched() && ownPlace(t, f) {
+			shown.mark(f) // it has happened: the headline and what was lost say so
+		}
+	}
+	for _, f := range t.Findings {
+		if strings.HasPrefix(r.Detail, string(f.Code)+":") || r.Outcome == outcomeApplied && f.Severity == plan.SeverityBlocking && !f.Accepted {
+			shown.mark(f)
+		}
+	}
+	if r.Outcome != outcomeApplied && d.blocked(t) {
+		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	} else {
-		p.clusters(t)
+		b.rows = append(b.rows, acceptedRows(t, level, shown)...)
 	}
+	if r.Outcome == outcomeNotApproved {
+		b.rows = append(b.rows, d.approvalRows(t)...)
+	}
+	b.rows = append(b.rows, b.findingRows("Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
+	if level.notes {
+		b.rows = append(b.rows, b.findingRows("Note", resultFindings(t, r, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
+	}
+	b.clip(level)
+	if len(r.Steps) > 0 {
+		b.steps = resultSteps(r, level.lines)
+	} else if planned {
+		var left int
+		b.members, left = memberRows(t, level)
+		b.notes = append(b.notes, clusterNotes(left)...)
+	}
+	b.notes = append(b.notes, findingNotes(t, shown)...)
+	return b
 }
 
 // resultWords is the headline of a result. That nothing was to be sent must
@@ -128,7 +166,7 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 		words, s = d.stateWords(t)
 		return words + "; nothing was sent", s
 	case t.Transition != plan.TransitionNone:
-		return transitionWords(t) + ": " + words, s
+		return d.transitionHeadline(t) + " · " + words, s
 	default:
 		return words, s
 	}
@@ -147,16 +185,17 @@ func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 	}
 }
 
-// resultLoss prints the measured window, or what is left of the estimate.
-func (p *page) resultLoss(t plan.TopologyPlan, r Result) {
-	if t.Transition == plan.TransitionFailover && r.touched() {
-		w, label := r.DataLoss, "Lost"
-		if w == nil {
-			w, label = t.DataLoss, "May be lost"
-		}
-		p.field(label, bad, "✗", windowWords(w, orElse(t.OldPrimary, "the old primary"), orElse(t.Primary, "the standby")))
-		p.field("", plain, "→", "What only "+orElse(t.OldPrimary, "the old primary")+" holds is not lost for good: keep it, isolated, until it is salvaged")
+// lostRows say the measured window, or what is left of the estimate, and what to keep.
+func lostRows(t plan.TopologyPlan, r Result) []row {
+	if t.Transition != plan.TransitionFailover || !r.touched() {
+		return nil
 	}
+	old := orElse(t.OldPrimary, "the old primary")
+	out := row{label: "Lost", text: windowWords(r.DataLoss, old, orElse(t.Primary, "the standby")), style: bad}
+	if r.DataLoss == nil {
+		out.label, out.text = "May lose", failoverLoses(t)
+	}
+	return []row{out, {label: "First", text: "keep " + old + ", isolated: until it is salvaged, what only it holds is not lost for good", style: attention}}
 }
 
 // touched reports whether a step may have changed a cluster.
@@ -166,25 +205,24 @@ func (r Result) touched() bool {
 	})
 }
 
-// resultFindings repeats what blocks and what to beware of. What the apply
-// was approved for has happened and is not told again.
-func (p *page) resultFindings(d Document, t plan.TopologyPlan, r Result) {
-	if r.Outcome != outcomeApplied && d.blocked(t) {
-		p.blocking(d, t)
+// findingsAfter are the findings that an apply has left. What it was approved for has
+// happened and is not told again.
+func (d Document) findingsAfter(t plan.TopologyPlan, r Result) []plan.Finding {
+	if r.Outcome != outcomeApplied {
+		return t.Findings
 	}
-	p.accepted(d, t)
-	if r.Outcome == outcomeApplied && t.Transition == plan.TransitionFence {
-		t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
-			return f.Code == plan.CodeSplitBrain || f.Code == plan.CodeStalePrimary && slices.Contains(fenced(t), f.Cluster)
-		})
-	}
-	if r.Outcome == outcomeApplied {
-		t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
-			return f.Code == plan.CodePromotionHalfDone && f.Cluster == t.Primary
-		})
-	}
-	p.findings("Beware", t, plan.SeverityCritical)
-	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
+	return slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
+		switch f.Code {
+		case plan.CodeSplitBrain:
+			return t.Transition == plan.TransitionFence
+		case plan.CodeStalePrimary:
+			return t.Transition == plan.TransitionFence && slices.Contains(fenced(t), f.Cluster)
+		case plan.CodePromotionHalfDone:
+			return f.Cluster == t.Primary
+		default:
+			return false
+		}
+	})
 }
 
 func statusWords(status plan.StepStatus) (string, style) {
@@ -194,43 +232,63 @@ func statusWords(status plan.StepStatus) (string, style) {
 	return status.String(), attention
 }
 
-func (p *page) resultSteps(t plan.TopologyPlan, r Result) {
-	g := grid{head: []string{"step", "does", "on", "result", "detail"}, least: 20}
+// resultFindings are the findings that no other row of a result tells.
+func resultFindings(t plan.TopologyPlan, r Result, severities ...plan.Severity) []plan.Finding {
+	return slices.DeleteFunc(otherFindings(t, severities...), func(f plan.Finding) bool {
+		if strings.HasPrefix(r.Detail, string(f.Code)+":") {
+			return true
+		}
+		return !r.touched() && r.Outcome != outcomeNotApproved && f.Code == plan.CodeNoStandbyLeft
+	})
+}
+
+func resultSteps(r Result, most int) grid {
+	g := grid{least: 20, most: most}
 	for _, x := range r.Steps {
 		words, style := statusWords(x.Status)
+		if x.Detail != "" && strings.Contains(r.Detail, x.Detail) {
+			x.Detail = "as said above"
+		}
 		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
 			cell{text: style.mark() + " " + words, style: style}, cell{text: x.Detail})
 	}
-	p.grid(g)
+	return g
 }
 
-// resultNext says what to type after an apply.
-func (p *page) resultNext(d Document, t plan.TopologyPlan, r Result) {
-	again := "`" + applyCommand(d, t) + "`"
-	if t.Name == "" {
-		again = "`reconcile apply " + r.Topology + "`"
-	}
+// resultActions are what to type after an apply.
+func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
+	again := "reconcile apply " + r.Topology
+	now := action{label: labelNow}
 	switch r.Outcome {
 	case outcomeUnverified:
-		p.field("Next", plain, "→", "Check first: `reconcile status "+r.Topology+"`. Then carry on; no new approval is needed: "+again)
+		now.words, now.command = "see how the clusters stand:", "reconcile status "+r.Topology
+		return []action{now, {label: labelThen, words: "carry on; no new approval is needed:", command: again}}
 	case outcomeError:
-		p.field("Next", plain, "→", "Clear the cause, then: "+again)
+		now.words, now.command = "clear the cause, then apply again:", again
+		return []action{now}
 	case outcomeNotApproved:
-		p.next(d, t)
+		return d.actions(t)
 	case outcomeBlocked:
-		label, mark := "Next", "→"
-		code, _, _ := strings.Cut(r.Detail, ":")
-		if e, ok := explain.Lookup(code); ok && !d.blocked(t) { // a step met what the plan could not know
-			p.field(label, plain, "→", filledIn(e.FirstRemedy(), t, d.approval(t).Repository))
-			label, mark = "", " "
+		if d.blocked(t) {
+			return d.actions(t)
 		}
-		p.field(label, plain, mark, "When nothing blocks any more: "+again)
+		code, _, _ := strings.Cut(r.Detail, ":")
+		if e, ok := explain.Lookup(code); ok { // a step met what the plan could not know
+			now = actionOf(t, filledIn(e.FirstRemedy(), t, d.approval(t).Repository))
+			now.label = labelNow
+			return []action{now, {label: labelThen, words: "when nothing blocks any more:", command: again}}
+		}
+		now.words, now.command = "when nothing blocks any more:", again
+		return []action{now}
 	case outcomeApplied:
 		if t.Transition == plan.TransitionFence {
-			p.field("Next", plain, "→", list(fenced(t))+" refuses writes and is not put back by itself. See what only it holds, `reconcile salvage "+r.Topology+"`, then rebuild it or take it out of service")
-			return
+			now.words, now.command = "see what only "+list(fenced(t))+" holds, then rebuild it or take it out of service:", "reconcile salvage "+r.Topology
+			return []action{now}
 		}
-		p.field("Next", plain, "→", "Check that it stays so: `reconcile status "+r.Topology+"`")
+		now.words, now.command = "check that it stays so:", "reconcile status "+r.Topology
+		return []action{now}
+	default:
+		return d.actions(t)
 	}
 }
 

@@ -197,6 +197,7 @@ func decodeApproval(w wireTopology) Approval {
 	a := Approval{
 		Verdict: verdictOf(w.Approval.Verdict), Code: text(w.Approval.Code),
 		By: w.Approval.By, Commit: text(w.Approval.Commit), Detail: text(w.Approval.Detail), Repository: w.Approval.Repository,
+		Needed: w.Approval.Needed, Given: w.Approval.Given,
 	}
 	for _, f := range w.Findings {
 		if f.Accepted {
@@ -212,6 +213,7 @@ func (r *decodeReader) cluster(w wireCluster) plan.ClusterPlan {
 		At:      r.time(w.ObservedAt),
 		Reach:   plan.Reach(zeroWord(w.Reach, "unknown")),
 		Error:   text(w.Error),
+		Class:   plan.ErrorClass(w.ErrorClass),
 		Version: text(w.Version),
 		Belief: plan.Belief{
 			Kind:     plan.BeliefKind(zeroWord(w.BelievedRole, "unknown")),

@@ -47,7 +47,9 @@ type Approval struct {
 	Detail  string
 	// Repository is what approvals must be for; empty: the operator names none.
 	Repository string
-	Accepted   []plan.Code // counted only when Verdict is approval.VerdictApproved
+	// Needed is how many people must approve, and Given how many did; 0: not known.
+	Needed, Given int
+	Accepted      []plan.Code // counted only when Verdict is approval.VerdictApproved
 }
 
 // Document is everything that one command found out, in neutral words.

@@ -87,7 +87,9 @@ func TestTrailersAreCompleteButForTheName(t *testing.T) {
 // A line that is to be copied begins at the first column: spaces before it
 // would make the trailer malformed.
 func TestTrailersAreNotIndented(t *testing.T) {
-	out := rendered(t, func(w io.Writer) error { return Table(w, document(failover()), TableOptions{}) })
+	out := rendered(t, func(w io.Writer) error {
+		return Table(w, document(failover()), TableOptions{Parts: Parts{Trailers: true}})
+	})
 	if !bytes.Contains(out, []byte("\nFailover-Approved: orders/cluster-b\n")) ||
 		!bytes.Contains(out, []byte("\nFailover-Plan: "+failover().Digest+"\n")) {
 		t.Errorf("the trailers cannot be copied:\n%s", out)

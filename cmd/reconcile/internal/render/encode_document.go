@@ -68,6 +68,7 @@ func encodeApproval(a Approval) wireApproval {
 	return wireApproval{
 		Verdict: a.Verdict.String(), Code: textOrNil(a.Code), By: mapList(a.By, same),
 		Commit: textOrNil(a.Commit), Detail: textOrNil(a.Detail), Repository: a.Repository,
+		Needed: a.Needed, Given: a.Given,
 	}
 }
 
@@ -80,6 +81,7 @@ func encodeCluster(c plan.ClusterPlan) wireCluster {
 		ObservedAt:   timeOrNil(c.View.At),
 		Version:      textOrNil(c.View.Version),
 		Error:        textOrNil(c.View.Error),
+		ErrorClass:   string(c.View.Class),
 		Lag:          encodeLag(c.Lag),
 		Inferred:     c.View.Belief.Inferred,
 		Source:       textOrNil(c.View.Belief.Source),

@@ -35,7 +35,7 @@ func (d Document) appliedRow(r Result) fleetRow {
 	row := fleetRow{name: r.Topology}
 	again := "reconcile apply " + r.Topology
 	if planned {
-		row, again = d.fleetRow(t), applyCommand(d, t)
+		row = d.fleetRow(t)
 	}
 	switch r.Outcome {
 	case outcomeApplied:

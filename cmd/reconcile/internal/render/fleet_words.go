@@ -158,13 +158,13 @@ func (d Document) changeCommands(t plan.TopologyPlan) []string {
 		return []string{"reconcile apply " + t.Name}
 	case a.Verdict == approval.VerdictDenied:
 		if _, howTo := splitDetail(a); howTo {
-			return []string{approveCommand(t, a.Repository)}
+			return []string{approveCommand(t, a.Repository, "")}
 		}
 		return nil
 	case t.Replication == plan.ReplicationBehind:
 		return []string{"reconcile status " + t.Name + " --watch"}
 	default:
-		return []string{executeCommand(d, t)}
+		return []string{executeCommand(t)}
 	}
 }
 

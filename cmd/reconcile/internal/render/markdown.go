@@ -158,7 +158,7 @@ func (d Document) markdownQuiet() []string {
 	var out []string
 	for _, t := range d.topologies() {
 		if d.oneLineOnly(t) && d.kind() != KindStatus {
-			out = append(out, "- "+restStyle(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+markdownFindings(t.Findings, "!", "  "))
+			out = append(out, "- "+restStyle(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
 		}
 	}
 	if len(out) > 0 {
@@ -183,92 +183,50 @@ func cutMarkdown(text string) string {
 	return text[:strings.LastIndexByte(text, '\n')+1] + "\n> **Cut:** the rest did not fit.\n"
 }
 
-// markdownTopology is one topology as a section; the tables are folded away.
+// markdownTopology is one topology as a section, with the rows and commands of its page;
+// what the page shows on request is folded away.
 func (d Document) markdownTopology(t plan.TopologyPlan) string {
-	var b strings.Builder
-	headline, s := d.headline(t)
-	fmt.Fprintf(&b, "\n### %s %s: %s\n", s.mark(), escapeMarkdown(t.Name), escapeMarkdown(headline))
-	b.WriteString(d.markdownHappening(t))
-	for _, part := range []struct {
-		label, mark string
-		findings    []plan.Finding
-	}{
-		{"Blocked by", "✗", t.Blocking(d.accepted(t))},
-		{"Accepted by the approver", "✓", acceptedFindings(t)},
-		{"Beware", "!", otherFindings(t, plan.SeverityCritical)},
-		{"Note", "!", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo)},
-	} {
-		if len(part.findings) > 0 {
-			fmt.Fprintf(&b, "\n**%s**\n\n%s", part.label, markdownFindings(part.findings, part.mark, ""))
+	b := d.brief(t, detail{notes: true})
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n### %s %s: %s\n", b.style.mark(), escapeMarkdown(t.Name), escapeMarkdown(b.headline))
+	if len(b.rows) > 0 {
+		out.WriteString("\n")
+	}
+	for _, r := range b.rows {
+		fmt.Fprintf(&out, "- **%s** %s\n", r.label, escapeMarkdownProse(r.text))
+	}
+	for _, a := range b.actions {
+		fmt.Fprintf(&out, "\n**%s** %s\n", a.label, escapeMarkdownProse(a.words))
+		if a.command != "" {
+			out.WriteString("\n" + codeBlock([]string{a.command}))
 		}
 	}
-	b.WriteString(d.markdownApproval(t))
-	b.WriteString(folded("Clusters", clusterRows(t)))
+	out.WriteString(folded("Clusters", clusterRows(t)))
+	if len(t.Findings) > 0 {
+		fmt.Fprintf(&out, "\n<details><summary>Findings in full: %d</summary>\n\n%s\n</details>\n", len(t.Findings), d.markdownFindings(t, ""))
+	}
 	if len(t.Steps) > 0 {
-		b.WriteString(folded("Steps", stepRows(t)))
+		out.WriteString(folded(plural(len(t.Steps), "step", "steps"), stepRows(t)))
 	}
-	return b.String()
+	if t.Transition != plan.TransitionNone && d.kind() != KindStatus {
+		out.WriteString("\n<details><summary>Approve by a commit instead of a tag</summary>\n\nEnd the message of the signed commit (or merge) that changes this file with these lines, as a paragraph of their own:\n\n" +
+			codeBlock(Trailers(t, d.approval(t).Repository)) + "\n</details>\n")
+	}
+	return out.String()
 }
 
-func (d Document) markdownHappening(t plan.TopologyPlan) string {
-	if d.kind() == KindStatus {
-		return ""
-	}
-	label, text := d.happeningWords(t)
-	out := fmt.Sprintf("\n**%s** %s\n", label, escapeMarkdownProse(text)) + d.markdownRemedy(t, plan.CodeForcePromote)
-	if t.Transition != plan.TransitionNone {
-		loss, s := d.lossText(t)
-		out += fmt.Sprintf("\n**May be lost** %s %s\n", s.mark(), escapeMarkdownProse(loss)) + d.markdownRemedy(t, plan.CodeDataLossRisk)
-		if text, s := d.replicationWords(t); text != "" {
-			out += fmt.Sprintf("\n**Replication** %s %s\n", s.mark(), escapeMarkdownProse(text))
-		}
-	}
-	return out
-}
-
-// markdownRemedy is what to do about a finding that has a place of its own.
-func (d Document) markdownRemedy(t plan.TopologyPlan, code plan.Code) string {
-	if remedy := d.withoutApproverAdvice(t, ownRemedy(t, code)); remedy != "" {
-		return "\n→ " + escapeMarkdownProse(remedy) + "\n"
-	}
-	return ""
-}
-
-func markdownFindings(findings []plan.Finding, mark, indent string) string {
+func (d Document) markdownFindings(t plan.TopologyPlan, indent string) string {
 	var b strings.Builder
-	for _, f := range urgentFirst(findings) {
-		symbol := mark
-		if f.Severity == plan.SeverityInfo {
-			symbol = plain.mark()
-		}
+	for _, f := range urgentFirst(t.Findings) {
+		symbol := severityStyle(f.Severity).mark()
 		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, codeName(string(f.Code)), escapeMarkdownProse(f.Message))
 		if at := place(f.At.File, f.At.Line, f.At.Column); at != "" {
 			fmt.Fprintf(&b, " (%s)", escapeMarkdown(at))
 		}
-		if remedy := findingRemedy(f); remedy != "" && !f.Accepted {
+		if remedy := d.remedyOf(t, f); remedy != "" && !f.Accepted {
 			fmt.Fprintf(&b, "\n%s  → %s", indent, escapeMarkdownProse(remedy))
 		}
 		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-func (d Document) markdownApproval(t plan.TopologyPlan) string {
-	steps := d.nextSteps(t)
-	if len(steps) == 0 || d.kind() == KindStatus {
-		return ""
-	}
-	var b strings.Builder
-	if t.Transition != plan.TransitionNone {
-		words, s := d.approvalWords(t)
-		fmt.Fprintf(&b, "\n**Approval** %s\n", strings.TrimPrefix(s.mark()+" ", "· ")+escapeMarkdownProse(words))
-	}
-	b.WriteString("\n**Next**\n\n")
-	for _, step := range steps {
-		fmt.Fprintf(&b, "- %s\n", escapeMarkdownProse(step.words))
-		if len(step.lines) > 0 {
-			b.WriteString("\n" + codeBlock(step.lines))
-		}
 	}
 	return b.String()
 }

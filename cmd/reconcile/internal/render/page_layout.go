@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,16 @@ type TableOptions struct {
 	// Details is the command that shows one topology of several, with NAME for its name;
 	// empty: the command whose answer the table is.
 	Details string
+	Parts   Parts
+}
+
+// Parts are what a page adds below the brief of a topology. The zero value adds nothing:
+// the brief says how much it leaves out.
+type Parts struct {
+	Findings bool // every finding in full, with its remedy
+	Steps    bool // every step
+	Trailers bool // the lines that approve a change by a commit
+	All      bool // all of these, and what each cluster answered
 }
 
 const (
@@ -59,13 +70,14 @@ type page struct {
 	height  int
 	listing Listing
 	details string
+	parts   Parts
 }
 
 func newPage(o TableOptions) *page {
 	if o.Width < leastWidth {
 		o.Width = defaultWidth
 	}
-	return &page{width: o.Width, color: o.Color, height: o.Height, listing: o.Listing, details: o.Details}
+	return &page{width: o.Width, color: o.Color, height: o.Height, listing: o.Listing, details: o.Details, parts: o.Parts}
 }
 
 func (p *page) flush(w io.Writer) error {
@@ -124,6 +136,73 @@ func (p *page) field(label string, s style, mark, text string) {
 	}
 }
 
+const (
+	rowLabel    = 12
+	actionLabel = 8
+)
+
+// headline prints what a page is about, how it stands, and at the right the time.
+func (p *page) headline(b brief, clock string) {
+	name := Safe(b.name)
+	hang := columns(name) + 4
+	if hang > p.width/2 { // a long name has the first line for itself
+		p.line(p.paint(b.style, b.style.mark()+" "), p.paint(strong, name))
+		hang, name = 4, ""
+	}
+	room := p.width - hang - len(clock) - 2
+	for i, l := range clipped(wrap(Safe(b.headline), room), 2, room) {
+		lead, right := pad("", hang), ""
+		if i == 0 {
+			right = pad("", p.width-hang-columns(l)-len(clock)) + p.paint(faint, clock)
+			if name != "" {
+				lead = p.paint(b.style, b.style.mark()+" ") + p.paint(strong, name) + "  "
+			}
+		}
+		p.line(lead, p.paint(b.style, l), right)
+	}
+}
+
+// row prints a labelled paragraph. Its lines hang below the text; what it has no room
+// for ends in an ellipsis.
+func (p *page) row(r row, again bool) {
+	label := pad("  "+r.label, rowLabel)
+	if again {
+		label = pad("", rowLabel)
+	}
+	for _, l := range clipped(wrap(Safe(r.text), p.prose()-rowLabel), r.most, p.prose()-rowLabel) {
+		p.line(p.paint(strong, label), p.paint(r.style, l))
+		label = pad("", rowLabel)
+	}
+}
+
+// action prints what to do, and the command alone on its line.
+func (p *page) action(a action) {
+	label := pad("  "+a.label, actionLabel)
+	if a.words != "" {
+		for _, l := range clipped(wrap(Safe(a.words), p.prose()-actionLabel), a.most, p.prose()-actionLabel) {
+			p.line(p.paint(strong, label), l)
+			label = pad("", actionLabel)
+		}
+	}
+	if a.command != "" {
+		p.line(p.paint(strong, label), p.paint(strong, Safe(a.command)))
+	}
+}
+
+// clipped cuts lines to a number of them; 0: none is cut.
+func clipped(lines []string, most, width int) []string {
+	if most <= 0 || len(lines) <= most {
+		return lines
+	}
+	out := slices.Clone(lines[:most])
+	last := out[most-1]
+	for columns(last) > width-2 && strings.Contains(last, " ") {
+		last = last[:strings.LastIndexByte(last, ' ')]
+	}
+	out[most-1] = strings.TrimRight(last, " ,;:") + " …"
+	return out
+}
+
 // copyable prints lines that are to be copied: unbroken and from the first
 // column, since the spaces before a trailer would make it malformed. What
 // follows stands behind an empty line.
@@ -155,8 +234,9 @@ type cell struct {
 type grid struct {
 	head []string
 	rows [][]cell
-	// least is the fewest columns that the last column may be wrapped to.
-	least int
+	// least is the fewest columns that the last column may be wrapped to, and most the
+	// lines that it may take; 0: as many as it needs.
+	least, most int
 }
 
 const (
@@ -178,14 +258,16 @@ func (p *page) grid(g grid) {
 		p.records(g)
 		return
 	}
-	p.gridLine(headCells(g.head), widths, room)
+	if len(g.head) > 0 {
+		p.gridLine(headCells(g.head), widths, room, 0)
+	}
 	for _, row := range g.rows {
-		p.gridLine(row, widths, room)
+		p.gridLine(row, widths, room, g.most)
 	}
 }
 
 func (g grid) widths() []int {
-	widths := make([]int, len(g.head))
+	widths := make([]int, len(g.rows[0]))
 	for i, h := range g.head {
 		widths[i] = columns(h)
 	}
@@ -206,7 +288,7 @@ func headCells(head []string) []cell {
 }
 
 // gridLine pads before it paints: escape sequences take no columns.
-func (p *page) gridLine(row []cell, widths []int, room int) {
+func (p *page) gridLine(row []cell, widths []int, room, most int) {
 	var b strings.Builder
 	b.WriteString(strings.Repeat(" ", gridIndent))
 	last := len(row) - 1
@@ -218,7 +300,7 @@ func (p *page) gridLine(row []cell, widths []int, room int) {
 	for _, w := range widths[:last] {
 		indent += w + gridGap
 	}
-	for i, l := range wrap(Safe(row[last].text), room) {
+	for i, l := range clipped(wrap(Safe(row[last].text), room), most, room) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", indent))
 		}
@@ -230,11 +312,19 @@ func (p *page) gridLine(row []cell, widths []int, room int) {
 // records prints each row as a paragraph, for long names on a narrow page.
 func (p *page) records(g grid) {
 	for _, row := range g.rows {
-		p.line("  ", p.paint(strong, g.head[0]+" "+Safe(row[0].text)))
-		var facts []string
+		first, facts := row[0].text, []string(nil)
 		for i, c := range row[1:] {
-			facts = append(facts, g.head[i+1]+": "+c.text)
+			if len(g.head) > 0 {
+				c.text = g.head[i+1] + ": " + c.text
+			}
+			if c.text != "" {
+				facts = append(facts, c.text)
+			}
 		}
+		if len(g.head) > 0 {
+			first = g.head[0] + " " + first
+		}
+		p.line("  ", p.paint(strong, Safe(first)))
 		for _, l := range wrap(Safe(strings.Join(facts, " · ")), p.prose()-6) {
 			p.line("      ", l)
 		}

@@ -58,6 +58,11 @@ func transitionWords(t plan.TopologyPlan) string {
 	}
 }
 
+// transitionName is the transition without the clusters that it names.
+func transitionName(t plan.TopologyPlan) string {
+	return strings.ReplaceAll(t.Transition.String(), "_", " ")
+}
+
 // happening is the one sentence that says what the plan does.
 func happening(t plan.TopologyPlan) string {
 	s := happeningNew(t)

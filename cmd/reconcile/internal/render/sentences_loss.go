@@ -16,15 +16,6 @@ var methodWords = map[plan.LossMethod]string{
 	plan.MethodCheckpoint: "from the standby's own checkpoint",
 }
 
-// lossText says what may be lost. A change that is blocked loses nothing,
-// whatever stands against it; only of a failover the window is told already.
-func (d Document) lossText(t plan.TopologyPlan) (string, style) {
-	if t.Transition != plan.TransitionFailover && d.blocked(t) {
-		return "Nothing, while it is blocked.", plain
-	}
-	return lossText(t)
-}
-
 // lossText is lossWords with the finding's code, where there is one.
 func lossText(t plan.TopologyPlan) (string, style) {
 	text, s := lossWords(t)

@@ -35,7 +35,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	case denied:
 		return "NOT APPROVED", attention
 	case t.Resumed:
-		return "BEGUN, and carried on by the next apply", attention
+		return "BEGUN, carried on by apply", attention
 	case t.Replication == plan.ReplicationBehind:
 		return "approved, but replication is BEHIND", attention
 	case t.Has(plan.CodeForcePromote):
@@ -43,7 +43,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	case hasTrouble(t):
 		return "approved, but beware: " + codeWords(worst(t)), attention
 	default:
-		return "ready to apply", good
+		return "approved, ready to apply", good
 	}
 }
 
@@ -67,13 +67,18 @@ func hasTrouble(t plan.TopologyPlan) bool {
 
 // codeWords names what was found, each code once.
 func codeWords(findings []plan.Finding) string {
+	return list(codesOf(findings))
+}
+
+// codesOf returns each code once.
+func codesOf(findings []plan.Finding) []string {
 	var codes []string
 	for _, f := range urgentFirst(findings) {
 		if !slices.Contains(codes, string(f.Code)) {
 			codes = append(codes, string(f.Code))
 		}
 	}
-	return list(codes)
+	return codes
 }
 
 // worst are the critical findings of a topology that is not in sync, or else
@@ -85,13 +90,56 @@ func worst(t plan.TopologyPlan) []plan.Finding {
 	return otherFindings(t, plan.SeverityWarning)
 }
 
-// headline is the state with the transition before it.
+// headline is what a transition does and what it waits for, or how a topology without a
+// transition stands.
 func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	state, s := d.stateWords(t)
-	if t.Transition == plan.TransitionNone {
+	switch {
+	case t.Transition == plan.TransitionNone && t.Has(plan.CodeSplitBrain):
+		return "SPLIT BRAIN · more than one cluster takes writes", bad
+	case t.Transition == plan.TransitionNone && t.Has(plan.CodeNoPrimary):
+		return "NO PRIMARY · no cluster takes writes", bad
+	case t.Transition == plan.TransitionNone && d.blocked(t):
+		return "BLOCKED · nothing is sent", bad
+	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
+		return "NOT IN SYNC · nothing is sent", s
+	case t.Transition == plan.TransitionNone:
 		return state, s
 	}
-	return transitionWords(t) + ": " + state, s
+	return d.transitionHeadline(t) + " · " + d.waitsFor(t, state), s
+}
+
+// transitionHeadline is the transition in capitals, with its cluster as it is written.
+func (d Document) transitionHeadline(t plan.TopologyPlan) string {
+	name := transitionName(t)
+	return strings.ToUpper(name) + strings.TrimPrefix(transitionWords(t), name)
+}
+
+// waitsFor says what has to come before a transition is carried out.
+func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
+	a := d.approval(t)
+	denied := a.Verdict == approval.VerdictDenied && d.observed() == ObservedLive
+	switch {
+	case d.blocked(t) && denied && !needsCommit(t.Blocking(nil)):
+		return "BLOCKED, and not approved"
+	case d.blocked(t):
+		return "BLOCKED"
+	case a.Verdict == approval.VerdictApproved && !t.Resumed && t.Replication != plan.ReplicationBehind:
+		return "APPROVED, waits for apply"
+	case !denied:
+		return state
+	case a.Code == approval.CodeMissing || a.Code == approval.CodeQuorumNotMet:
+		if a.Needed > 1 {
+			return fmt.Sprintf("WAITS FOR %d APPROVALS (%d so far)", a.Needed, a.Given)
+		}
+		return "WAITS FOR APPROVAL"
+	default:
+		return "NOT APPROVED"
+	}
+}
+
+func needsCommit(findings []plan.Finding) bool {
+	return slices.ContainsFunc(findings, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) })
 }
 
 // changeWords is the transition, or how a topology without one stands.
@@ -163,6 +211,14 @@ func (d Document) summaryWords() string {
 	return plural(s.Topologies, "topology", "topologies") + ": " + strings.Join(parts, ", ")
 }
 
+// clockWords is the time of the document.
+func (d Document) clockWords() string {
+	if at := d.generatedAt(); !at.IsZero() {
+		return timeOfDay(at)
+	}
+	return ""
+}
+
 // basisWords says what the document was made from and when.
 func (d Document) basisWords() string {
 	var parts []string
@@ -189,11 +245,8 @@ func (d Document) basisWords() string {
 func otherFindings(t plan.TopologyPlan, severities ...plan.Severity) []plan.Finding {
 	var out []plan.Finding
 	for _, f := range t.Findings {
-		own := t.Transition == plan.TransitionFailover && (f.Code == plan.CodeForcePromote || f.Code == plan.CodeDataLossRisk)
-		for _, s := range severities {
-			if f.Severity == s && !own {
-				out = append(out, f)
-			}
+		if slices.Contains(severities, f.Severity) && !ownPlace(t, f) {
+			out = append(out, f)
 		}
 	}
 	return out

@@ -7,13 +7,10 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 )
 
-// Table writes the document for a person: what will happen, what may be lost,
-// what blocks, what to type next, and only then the details. Topologies that
-// are in sync come first, one line each, so that what needs somebody stands
-// together at the end, next to the prompt.
+// Table writes the document for a person: what happens, what may be lost, what blocks and
+// what to type. The page of one topology fits a screen; the options add details.
 func Table(w io.Writer, d Document, o TableOptions) error {
 	p := newPage(o)
 	p.document(d)
@@ -21,8 +18,16 @@ func Table(w io.Writer, d Document, o TableOptions) error {
 }
 
 func (p *page) document(d Document) {
-	if len(d.Plan.Topologies) > 1 {
+	switch {
+	case len(d.Plan.Topologies) > 1:
 		p.fleet(d)
+		return
+	case len(d.Plan.Topologies) == 1:
+		p.problems(d.Problems)
+		if len(d.Problems) > 0 {
+			p.blank()
+		}
+		p.topology(d, d.topologies()[0])
 		return
 	}
 	p.hanging(0, strong, d.summaryWords())
@@ -30,40 +35,15 @@ func (p *page) document(d Document) {
 		p.hanging(0, faint, basis)
 	}
 	p.problems(d.Problems)
-	if len(d.Problems) > 0 && len(d.Plan.Topologies) > 0 {
-		p.blank()
-	}
-	loud := 0
-	for _, t := range d.topologies() {
-		if !d.oneLineOnly(t) || d.kind() == KindStatus {
-			loud++
-			continue
-		}
-		p.inSync(t)
-	}
-	if loud == 0 {
-		return
-	}
-	for _, t := range d.topologies() {
-		switch {
-		case d.kind() == KindStatus:
-			p.status(d, t)
-		case !d.oneLineOnly(t):
-			p.topology(d, t)
-		}
-	}
-}
-
-func (p *page) inSync(t plan.TopologyPlan) {
-	p.title(t.Name, restStyle(t), inSyncWords(t))
-	p.findings("Note", t, plan.SeverityCritical, plan.SeverityWarning, plan.SeverityInfo)
 }
 
 func (p *page) problems(problems []Problem) {
 	if len(problems) == 0 {
 		return
 	}
-	p.blank()
+	if p.lines() > 0 {
+		p.blank()
+	}
 	p.title("topology files", bad, "the documents below are left out until they are corrected")
 	for _, problem := range problems {
 		p.hanging(2, strong, problem.where())
@@ -95,155 +75,126 @@ func (p Problem) what() string {
 	return p.Path + ": " + p.Message
 }
 
-// topology prints one topology that is not simply in sync.
+// topology prints the brief of one topology, and below it the details that were asked
+// for.
 func (p *page) topology(d Document, t plan.TopologyPlan) {
-	headline, s := d.headline(t)
-	p.blank()
-	p.title(t.Name, s, headline)
-	p.blank()
-	p.happening(d, t)
-	p.loss(d, t)
-	p.replication(d, t)
-	p.blocking(d, t)
-	p.accepted(d, t)
-	p.findings("Beware", t, plan.SeverityCritical)
-	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
-	p.next(d, t)
-	p.blank()
-	p.clusters(t)
-	if len(t.Steps) > 0 {
+	p.fitted(d, func(level detail) brief { return d.brief(t, level) })
+	p.wholeParts(d, t)
+}
+
+// fitted prints the brief with as many details as fit one screen. Of several topologies
+// each has a screen for itself.
+func (p *page) fitted(d Document, make func(detail) brief) {
+	above := 0
+	if len(d.Plan.Topologies) == 1 {
+		above = p.lines()
+	}
+	b := make(details[0])
+	for _, level := range details[1:] {
+		measured := &page{width: p.width, parts: p.parts}
+		measured.brief(d, b)
+		if p.parts.All || above+measured.lines() <= pageLines {
+			break
+		}
+		b = make(level)
+	}
+	p.brief(d, b)
+}
+
+// lines counts the lines of a page without colours on a terminal of its width: a command
+// that is wider takes more than one.
+func (p *page) lines() int {
+	n := 0
+	for l := range strings.Lines(p.b.String()) {
+		n += max(1, (columns(strings.TrimRight(l, "\n"))+p.width-1)/p.width)
+	}
+	return n
+}
+
+func (p *page) brief(d Document, b brief) {
+	clock := ""
+	if len(d.Plan.Topologies) == 1 {
+		clock = d.clockWords()
+	}
+	p.headline(b, clock)
+	if len(b.rows) > 0 {
+		p.blank()
+	}
+	label := ""
+	for _, r := range b.rows {
+		p.row(r, r.label == label)
+		label = r.label
+	}
+	if len(b.actions) > 0 {
+		p.blank()
+	}
+	for _, a := range b.actions {
+		p.action(a)
+	}
+	for _, g := range []grid{b.members, b.steps} {
+		if len(g.rows) > 0 {
+			p.blank()
+			p.grid(g)
+		}
+	}
+	if notes := p.parts.notAskedFor(b.notes); len(notes) > 0 {
+		lines := clipped(wrap(Safe(strings.Join(notes, " · ")), p.prose()-4), b.noteMost, p.prose()-4)
+		for i, l := range lines {
+			p.line(pad("", 2+2*one(i > 0)), p.paint(faint, l))
+		}
+	}
+}
+
+// notAskedFor returns the notes on details that the page does not show.
+func (o Parts) notAskedFor(notes []string) []string {
+	return slices.DeleteFunc(slices.Clone(notes), func(note string) bool {
+		return o.All || o.Findings && strings.HasPrefix(note, optionFindings) || o.Steps && strings.HasPrefix(note, optionSteps)
+	})
+}
+
+// wholeParts prints what was asked for by an option, each part whole.
+func (p *page) wholeParts(d Document, t plan.TopologyPlan) {
+	o := p.parts
+	if (o.Findings || o.All) && len(t.Findings) > 0 {
+		p.section("Findings")
+		for _, f := range urgentFirst(t.Findings) {
+			p.finding(f, d.remedyOf(t, f))
+		}
+	}
+	if (o.Steps || o.All) && len(t.Steps) > 0 {
 		p.blank()
 		p.grid(stepRows(t))
 	}
-}
-
-// status prints what is believed, with a word on what a plan would do.
-func (p *page) status(d Document, t plan.TopologyPlan) {
-	headline, s := d.headline(t)
-	if d.oneLineOnly(t) {
-		headline, s = inSyncWords(t), restStyle(t)
+	if (o.Trailers || o.All) && t.Transition != plan.TransitionNone && d.kind() != KindStatus {
+		p.section("To approve without a tag, end the message of the signed commit (or merge) that changes this file with these lines, as a paragraph of their own:")
+		p.copyable(Trailers(t, d.approval(t).Repository)...)
 	}
-	p.blank()
-	p.title(t.Name, s, headline)
-	if len(t.Findings) > 0 || t.Transition != plan.TransitionNone {
+	if o.All {
 		p.blank()
+		p.clusters(t)
+		if channels := channelWords(t.DataLoss); channels != "" {
+			p.note(channels)
+		}
+		p.note(d.basisWords())
 	}
-	p.blocking(d, t)
-	p.accepted(d, t)
-	p.findings("Beware", t, plan.SeverityCritical)
-	p.findings("Note", t, plan.SeverityWarning, plan.SeverityInfo)
-	switch {
-	case t.Transition == plan.TransitionNone:
-	case t.Resumed && !d.blocked(t):
-		p.field("Next", plain, "→", approvedNextWords(d, t))
-	default:
-		p.field("Next", plain, "→", "See what would happen: `reconcile plan "+t.Name+"`")
-	}
+}
+
+func (p *page) section(title string) {
 	p.blank()
-	p.clusters(t)
+	p.hanging(2, strong, title)
 }
 
-// happening never says "will" of something that is held back.
-func (p *page) happening(d Document, t plan.TopologyPlan) {
-	s := plain
-	if t.Has(plan.CodeForcePromote) {
-		s = bad
-	}
-	label, text := d.happeningWords(t)
-	p.field(label, s, "", text)
-	p.remedy(d.withoutApproverAdvice(t, ownRemedy(t, plan.CodeForcePromote)))
-}
-
-// happeningWords says under which condition what happens.
-func (d Document) happeningWords(t plan.TopologyPlan) (label, text string) {
-	label, text = "Will happen", happening(t)
-	switch {
-	case t.Transition == plan.TransitionNone:
-	case d.blocked(t):
-		text = "Nothing, while it is blocked. It would be: " + text
-	case d.kind() == KindDrift:
-		label = "Would do"
-	case unobserved(t):
-		label = "Intended"
-	case d.approval(t).Verdict == approval.VerdictDenied:
-		label = "If approved"
-	}
-	if t.Has(plan.CodeForcePromote) {
-		text += " (" + string(plan.CodeForcePromote) + ")"
-	}
-	return label, text
-}
-
-// ownRemedy is what to do about a finding that has a place of its own.
-func ownRemedy(t plan.TopologyPlan, code plan.Code) string {
-	for _, f := range t.Findings {
-		if f.Code == code {
-			return f.Remedy
-		}
-	}
-	return ""
-}
-
-func (p *page) remedy(text string) {
-	if text != "" {
-		p.field("", plain, "→", text)
+// finding prints the code, what was seen, and under it what to do.
+func (p *page) finding(f plan.Finding, remedy string) {
+	s := severityStyle(f.Severity)
+	p.hanging(4, s, s.mark()+" "+findingWords(f))
+	if remedy != "" {
+		p.hanging(6, plain, "→ "+remedy)
 	}
 }
 
-func (p *page) loss(d Document, t plan.TopologyPlan) {
-	if t.Transition == plan.TransitionNone {
-		return
-	}
-	text, s := d.lossText(t)
-	p.field("May be lost", s, s.mark(), text)
-	if channels := channelWords(t.DataLoss); t.Transition == plan.TransitionFailover && channels != "" {
-		p.field("", plain, " ", channels)
-	}
-	p.remedy(d.withoutApproverAdvice(t, ownRemedy(t, plan.CodeDataLossRisk)))
-}
-
-func (p *page) replication(d Document, t plan.TopologyPlan) {
-	if text, s := d.replicationWords(t); text != "" {
-		p.field("Replication", s, s.mark(), text)
-	}
-}
-
-func (p *page) blocking(d Document, t plan.TopologyPlan) {
-	found := t.Blocking(d.accepted(t))
-	p.list("Blocked by", found, bad)
-	if len(found) == 0 && t.Transition != plan.TransitionNone {
-		p.field("Blocked by", good, "✓", "nothing")
-	}
-}
-
-func (p *page) accepted(d Document, t plan.TopologyPlan) {
-	label := "Accepted"
-	for _, f := range acceptedFindings(t) {
-		f.Message = "accepted by " + orElse(list(d.approval(t).By), "the approver") + ": " + f.Message
-		p.finding(label, attention, f, "")
-		label = ""
-	}
-}
-
-func (p *page) findings(label string, t plan.TopologyPlan, severities ...plan.Severity) {
-	p.list(label, otherFindings(t, severities...), attention)
-}
-
-// list prints findings one below the other. What several of them ask for is
-// said once, below the last.
-func (p *page) list(label string, findings []plan.Finding, s style) {
-	findings = urgentFirst(findings)
-	for i, f := range findings {
-		remedy := findingRemedy(f)
-		if i+1 < len(findings) && findingRemedy(findings[i+1]) == remedy {
-			remedy = ""
-		}
-		if f.Severity == plan.SeverityInfo {
-			s = plain
-		}
-		p.finding(label, s, f, remedy)
-		label = ""
-	}
+func severityStyle(s plan.Severity) style {
+	return map[plan.Severity]style{plan.SeverityBlocking: bad, plan.SeverityCritical: attention, plan.SeverityWarning: attention}[s]
 }
 
 // urgentFirst puts before all else that two clusters take writes: every minute
@@ -254,16 +205,6 @@ func urgentFirst(findings []plan.Finding) []plan.Finding {
 		return one(b.Code == plan.CodeSplitBrain) - one(a.Code == plan.CodeSplitBrain)
 	})
 	return out
-}
-
-// finding prints the code, what was seen, and under it what to do.
-func (p *page) finding(label string, s style, f plan.Finding, remedy string) {
-	text := string(f.Code)
-	if f.Cluster != "" && !strings.Contains(f.Message, f.Cluster) {
-		text += " " + f.Cluster
-	}
-	p.field(label, s, s.mark(), text+": "+f.Message)
-	p.remedy(remedy)
 }
 
 // findingRemedy adds the way out that only an approver can take.
@@ -292,17 +233,6 @@ func clusterRows(t plan.TopologyPlan) grid {
 			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: lagWords(c)})
 	}
 	return g
-}
-
-func reachWords(v plan.View) (string, style) {
-	if notObserved(v) {
-		return "· not observed", faint
-	}
-	s := map[plan.Reach]style{plan.ReachUp: good, plan.ReachUnreachable: bad}[v.Reach]
-	if s == plain {
-		s = attention
-	}
-	return s.mark() + " " + v.Reach.String(), s
 }
 
 // notObserved reports whether a cluster was not observed.

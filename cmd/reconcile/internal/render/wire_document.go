@@ -58,6 +58,9 @@ type wireApproval struct {
 	Detail  *string  `json:"detail"`
 	// Repository is what approvals must name, where the operator wants that.
 	Repository string `json:"repository,omitempty"`
+	// Needed is how many people must approve, and Given how many did.
+	Needed int `json:"needed,omitempty"`
+	Given  int `json:"given,omitempty"`
 }
 
 type wireCluster struct {
@@ -68,6 +71,7 @@ type wireCluster struct {
 	ObservedAt    *string            `json:"observedAt"`
 	Version       *string            `json:"version"`
 	Error         *string            `json:"error"`
+	ErrorClass    string             `json:"errorClass,omitempty"`
 	Configuration *wireConfiguration `json:"configuration"`
 	Lag           *wireLag           `json:"lag"`
 	Inferred      bool               `json:"inferred"`              // the believed role is inferred, not read

@@ -1,0 +1,438 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// brief is what the page of one topology says, in this order: what happens and what it
+// waits for, what it does, may lose and rests on, what blocks it, what to do first, what
+// to type, and what becomes of each cluster. Table and Markdown show the same brief.
+type brief struct {
+	name     string
+	headline string
+	style    style
+	rows     []row
+	actions  []action
+	members  grid
+	steps    grid // what an apply did; empty for a plan
+	notes    []string
+	noteMost int
+}
+
+// row is one labelled paragraph. Several in a row may share a label.
+type row struct {
+	label string
+	text  string
+	style style
+	most  int // lines that it may take; 0: as many as it needs
+}
+
+// action is one thing to do, with the command that does it.
+type action struct {
+	label   string // NOW, OR or THEN
+	words   string
+	command string
+	remedy  string // of the finding that asks for it, which then is not told again
+	most    int
+}
+
+// detail is how much a brief says. What it leaves out, it counts.
+type detail struct {
+	remedies bool // below what to beware of
+	notes    bool // warnings and remarks
+	lines    int  // of one finding or instruction; 0: all
+	findings int  // of one kind; 0: all
+	members  int  // 0: all
+	short    bool // one line for what is left out
+	tight    bool // one line for everything
+}
+
+// details are tried in order until the page fits.
+var details = []detail{
+	{remedies: true, notes: true},
+	{notes: true, lines: 3},
+	{notes: true, lines: 2},
+	{lines: 3, short: true},
+	{lines: 2, short: true, members: 8},
+	{lines: 2, short: true, findings: 2, members: 6},
+	{lines: 2, short: true, findings: 1, members: 4},
+	{lines: 1, short: true, findings: 1, members: 3},
+	{lines: 1, short: true, findings: 1, members: 2, tight: true},
+}
+
+// pageLines is what fits a terminal of 24 lines together with the prompt below.
+const pageLines = 23
+
+// brief assembles what is to be said of a topology.
+func (d Document) brief(t plan.TopologyPlan, level detail) brief {
+	headline, s := d.headline(t)
+	b := brief{name: t.Name, headline: headline, style: s}
+	if d.oneLineOnly(t) {
+		b.headline, b.style = inSyncWords(t), restStyle(t)
+	}
+	shown := shownFindings{}
+	b.actions = d.actions(t)
+	if d.kind() != KindStatus {
+		b.rows = append(b.rows, d.changeRows(t, shown)...)
+	}
+	b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
+	b.rows = append(b.rows, d.approvalRows(t)...)
+	b.rows = append(b.rows, b.findingRows("Beware", otherFindings(t, plan.SeverityCritical), level, shown)...)
+	if level.notes {
+		b.rows = append(b.rows, b.findingRows("Note", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
+	}
+	if d.kind() != KindStatus {
+		b.rows = append(b.rows, firstRows(t)...)
+	}
+	b.clip(level)
+	if d.observed() != ObservedNone && !d.oneLineOnly(t) || d.kind() == KindStatus {
+		var left int
+		b.members, left = memberRows(t, level)
+		b.notes = append(b.notes, clusterNotes(left)...)
+	}
+	if len(t.Steps) > 0 {
+		b.notes = append(b.notes, optionSteps+" "+plural(len(t.Steps), "step", "steps"))
+	}
+	b.notes = append(b.notes, findingNotes(t, shown)...)
+	return b
+}
+
+func clusterNotes(left int) []string {
+	if left == 0 {
+		return nil
+	}
+	return []string{optionAll + " " + plural(left, "more cluster", "more clusters")}
+}
+
+// findingNotes count what the page leaves out, and name what it tells in other words.
+func findingNotes(t plan.TopologyPlan, shown shownFindings) []string {
+	var hidden, reworded []plan.Finding
+	for _, f := range t.Findings {
+		switch {
+		case !shown.has(f):
+			hidden = append(hidden, f)
+		case ownPlace(t, f):
+			reworded = append(reworded, f)
+		}
+	}
+	var parts []string
+	if len(hidden) > 0 {
+		parts = append(parts, fmt.Sprintf("%d NOT SHOWN (%s)", len(hidden), strings.Join(codesOf(hidden), ", ")))
+	}
+	if len(reworded) > 0 {
+		parts = append(parts, strings.Join(codesOf(reworded), ", "))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{optionFindings + " " + strings.Join(parts, "; ")}
+}
+
+// The options that show what a page leaves out.
+const (
+	optionFindings = "--findings"
+	optionSteps    = "--steps"
+	optionAll      = "-v"
+)
+
+// shownFindings are the findings that the page tells.
+type shownFindings map[string]bool
+
+func (s shownFindings) mark(f plan.Finding) {
+	s[string(f.Code)+"\x00"+f.Cluster+"\x00"+f.Message] = true
+}
+
+func (s shownFindings) has(f plan.Finding) bool {
+	return s[string(f.Code)+"\x00"+f.Cluster+"\x00"+f.Message]
+}
+
+// changeRows say what a transition does, may lose and rests on.
+func (d Document) changeRows(t plan.TopologyPlan, shown shownFindings) []row {
+	if t.Transition == plan.TransitionNone {
+		return nil
+	}
+	for _, f := range t.Findings {
+		if ownPlace(t, f) {
+			shown.mark(f)
+		}
+	}
+	s := plain
+	if t.Has(plan.CodeForcePromote) {
+		s = bad
+	}
+	var out []row
+	for _, text := range d.doesWords(t) {
+		out = append(out, row{label: "Does", text: text, style: s})
+	}
+	loss, s := d.mayLose(t)
+	out = append(out, row{label: "May lose", text: loss, style: s})
+	if text := d.evidenceWords(t); text != "" {
+		out = append(out, row{label: "Evidence", text: text})
+	}
+	return out
+}
+
+// ownPlace reports whether a finding of a transition is told by another row than those
+// of the findings.
+func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
+	switch f.Code {
+	case plan.CodeForcePromote, plan.CodeDataLossRisk:
+		return t.Transition == plan.TransitionFailover
+	case plan.CodeStalePrimary:
+		return t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary
+	case plan.CodeNoStandbyLeft:
+		return t.Transition != plan.TransitionNone
+	default:
+		return false
+	}
+}
+
+func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
+	var out []row
+	found := t.Blocking(d.accepted(t))
+	if len(found) == 0 && t.Transition != plan.TransitionNone && d.observed() == ObservedLive && d.kind() != KindStatus {
+		out = append(out, row{label: "Blocked", text: "by nothing", style: plain})
+	}
+	for _, f := range limited(urgentFirst(found), level.findings) {
+		shown.mark(f)
+		out = append(out, row{label: "Blocked", text: "by " + findingWords(f), style: bad, most: level.lines})
+	}
+	if n := len(found) - level.findings; level.findings > 0 && n > 0 {
+		out = append(out, row{label: "Blocked", text: fmt.Sprintf("and by %d more: %s", n, codeWords(urgentFirst(found)[level.findings:])), style: bad, most: 2})
+	}
+	return append(out, acceptedRows(t, level, shown)...)
+}
+
+func acceptedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
+	var out []row
+	for _, f := range limited(acceptedFindings(t), level.findings) {
+		shown.mark(f)
+		out = append(out, row{label: "Accepted", text: findingWords(f), style: attention, most: level.lines})
+	}
+	return out
+}
+
+// clip limits what has no limit yet.
+func (b *brief) clip(level detail) {
+	b.noteMost = 2 - one(level.short)
+	if level.lines == 0 {
+		return
+	}
+	for i := range b.rows {
+		if b.rows[i].most == 0 {
+			b.rows[i].most = max(level.lines, 2-one(level.tight))
+		}
+	}
+	for i := range b.actions {
+		b.actions[i].most = level.lines
+	}
+}
+
+// does reports whether an action is the remedy of a finding.
+func (b brief) does(f plan.Finding) bool {
+	return slices.ContainsFunc(b.actions, func(a action) bool { return a.remedy == f.Remedy })
+}
+
+func (b brief) findingRows(label string, findings []plan.Finding, level detail, shown shownFindings) []row {
+	var out []row
+	findings = urgentFirst(findings)
+	for i, f := range findings {
+		if level.findings > 0 && i >= level.findings {
+			break
+		}
+		shown.mark(f)
+		if f.Severity == plan.SeverityInfo {
+			out = append(out, row{label: label, text: findingWords(f), most: 1})
+			continue
+		}
+		out = append(out, row{label: label, text: findingWords(f), style: attention, most: level.lines})
+		if remedy := withoutAcceptance(f.Remedy); level.remedies && remedy != "" && !b.does(f) && (i+1 == len(findings) || findings[i+1].Remedy != f.Remedy) {
+			out = append(out, row{label: label, text: "→ " + remedy})
+		}
+	}
+	return out
+}
+
+func limited(findings []plan.Finding, most int) []plan.Finding {
+	if most > 0 && len(findings) > most {
+		return findings[:most]
+	}
+	return findings
+}
+
+// findingWords are the code and what was seen.
+func findingWords(f plan.Finding) string {
+	text := string(f.Code)
+	if f.Cluster != "" && !strings.Contains(f.Message, f.Cluster) {
+		text += " " + f.Cluster
+	}
+	return text + ": " + f.Message
+}
+
+// firstRows say what a person does before anything is approved or sent.
+func firstRows(t plan.TopologyPlan) []row {
+	if t.Transition != plan.TransitionFailover || refusesWrites(t, t.OldPrimary) {
+		return nil
+	}
+	old := orElse(t.OldPrimary, orElse(only(t, plan.RoleStale), "the old primary"))
+	return []row{{label: "First", text: "cut applications off " + old, style: attention}}
+}
+
+// refusesWrites reports whether a cluster was seen to be a standby of another one.
+func refusesWrites(t plan.TopologyPlan, cluster string) bool {
+	for _, c := range t.Clusters {
+		if c.ID == cluster {
+			return c.View.Belief.Kind == plan.BeliefStandby && !c.View.Belief.Inferred
+		}
+	}
+	return false
+}
+
+// memberRows are the clusters: what each is and becomes, and how it answers. left is how
+// many are not shown; those that change or have trouble come first.
+func memberRows(t plan.TopologyPlan, level detail) (g grid, left int) {
+	g.most = min(level.lines, 1)
+	clusters, most := t.Clusters, level.members
+	if most > 0 && len(clusters) > most {
+		left = len(clusters) - most
+		clusters = slices.Clone(clusters)
+		slices.SortStableFunc(clusters, func(a, b plan.ClusterPlan) int { return importance(t, b) - importance(t, a) })
+		clusters = clusters[:most]
+	}
+	for _, c := range clusters {
+		reach, s := reachWords(c.View)
+		g.add(cell{text: c.ID}, cell{text: roleWords(t, c)}, cell{text: reach, style: s}, cell{text: memberNote(c)})
+	}
+	return g, left
+}
+
+func importance(t plan.TopologyPlan, c plan.ClusterPlan) int {
+	return 4*one(c.ID == t.Primary || c.ID == t.OldPrimary) + 2*one(c.View.Reach != plan.ReachUp) + one(c.DesiredRole != plan.RoleStandby)
+}
+
+// memberNote is the version and the lag of a cluster that answers, or why it does not.
+func memberNote(c plan.ClusterPlan) string {
+	var parts []string
+	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone {
+		parts = append(parts, classText(c.View.Class))
+	}
+	if c.View.Version != "" {
+		parts = append(parts, c.View.Version)
+	}
+	if c.Lag != nil {
+		parts = append(parts, "lag "+lagWords(c))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// roleWords say what a cluster is and what it becomes. Without a transition nothing
+// becomes anything: a cluster that is not as Git wants it says both.
+func roleWords(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	is, wanted := presentRole(t, c), c.DesiredRole.String()
+	if is != "" && c.View.Belief.Inferred {
+		is += " (inferred)"
+	}
+	switch {
+	case is == wanted, notObserved(c.View):
+		return wanted
+	case is == "" && c.View.Reach == plan.ReachUp:
+		return wanted + " (not read)"
+	case is == "":
+		return wanted
+	case c.DesiredRole == plan.RoleStale && is == plan.RoleStandby.String() && t.Transition != plan.TransitionFailover:
+		return "stale, read-only"
+	case t.Transition == plan.TransitionNone:
+		return is + ", Git wants " + wanted
+	default:
+		return is + " → " + wanted
+	}
+}
+
+// presentRole is the role that a cluster is seen to have; empty: not known.
+func presentRole(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	b := c.View.Belief
+	switch b.Kind {
+	case plan.BeliefPrimary:
+		return "primary"
+	case plan.BeliefStandalone:
+		if c.DesiredRole == plan.RolePrimary || c.ID == t.OldPrimary {
+			return "primary"
+		}
+		return "standalone"
+	case plan.BeliefStandby:
+		if b.Source != "" && b.Source != t.Primary && b.Source != t.OldPrimary {
+			return "standby of " + b.Source
+		}
+		return "standby"
+	case plan.BeliefUnconfigured:
+		return "unconfigured"
+	case plan.BeliefUnknown:
+		if c.ID == t.OldPrimary && t.Transition == plan.TransitionFailover {
+			return "primary"
+		}
+	}
+	return ""
+}
+
+func reachWords(v plan.View) (string, style) {
+	if notObserved(v) {
+		return "· not asked", faint
+	}
+	s := map[plan.Reach]style{plan.ReachUp: good, plan.ReachUnreachable: bad}[v.Reach]
+	if s == plain {
+		s = attention
+	}
+	return s.mark() + " " + v.Reach.String(), s
+}
+
+var classWords = map[plan.ErrorClass]string{
+	plan.ClassRefused:         "connection refused",
+	plan.ClassTimeout:         "no answer in time",
+	plan.ClassDNS:             "its name does not resolve",
+	plan.ClassTLS:             "TLS fails",
+	plan.ClassUnauthenticated: "token refused",
+	plan.ClassOther:           "another error",
+}
+
+func classText(c plan.ErrorClass) string {
+	return orElse(classWords[c], strings.ReplaceAll(string(c), "_", " "))
+}
+
+// evidenceWords say on which probes a failover rests, or how replication looks before a
+// switchover.
+func (d Document) evidenceWords(t plan.TopologyPlan) string {
+	text, _ := d.replicationWords(t)
+	if t.Transition != plan.TransitionFailover {
+		return text
+	}
+	for _, f := range t.Findings {
+		if f.Evidence == nil || len(f.Evidence.Rounds) == 0 {
+			continue
+		}
+		rounds := f.Evidence.Rounds
+		failed, cause := 0, ""
+		for _, r := range rounds {
+			if r.Reach != plan.ReachUp {
+				failed, cause = failed+1, classText(r.Class)
+			}
+		}
+		return fmt.Sprintf("%s: %d of %s failed in %s%s", orElse(t.OldPrimary, "the old primary"), failed,
+			plural(len(rounds), "probe", "probes"), plan.DurationText(rounds[len(rounds)-1].At.Sub(rounds[0].At)), inBrackets(cause))
+	}
+	return ""
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+// timeOfDay is cut to the second, as clockTime is.
+func timeOfDay(t time.Time) string { return t.UTC().Format("15:04:05Z") }

@@ -1,0 +1,271 @@
+package render
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/approval"
+)
+
+const (
+	labelNow  = "NOW"
+	labelOr   = "OR"
+	labelThen = "THEN"
+)
+
+// actions are what to type, in order. A blocked transition gets no command that acts. If
+// no approval helps, there is no command that approves.
+func (d Document) actions(t plan.TopologyPlan) []action {
+	switch {
+	case d.kind() == KindStatus && t.Transition != plan.TransitionNone && !(t.Resumed && !d.blocked(t)):
+		return []action{{label: labelNow, words: "see what would happen:", command: "reconcile plan " + t.Name}}
+	case t.Transition == plan.TransitionNone:
+		return d.urgentActions(t)
+	case d.observed() != ObservedLive:
+		return []action{{label: labelNow, words: "plan it against the clusters:", command: planCommand(d, t)}}
+	}
+	found := urgentFirst(t.Blocking(d.accepted(t)))
+	if i := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }); i >= 0 {
+		return append([]action{remedyAction(t, found[i])}, planAgain(t, "no approval helps this commit; after the next one plan again:"))
+	}
+	switch d.approval(t).Verdict {
+	case approval.VerdictApproved, approval.VerdictNotRequired:
+		return d.approvedActions(t, found)
+	default:
+		return d.deniedActions(t, found)
+	}
+}
+
+func planAgain(t plan.TopologyPlan, words string) action {
+	return action{label: labelThen, words: words, command: "reconcile plan " + t.Name}
+}
+
+// approvedActions are what is left to do once the transition is approved.
+func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []action {
+	execute := action{label: labelNow, words: "a running daemon does it by itself; by hand:", command: executeCommand(t)}
+	switch {
+	case len(found) > 0 && found[0].Code == plan.CodePrimaryNotProbed:
+		execute.words = "wait, or let this make the probes that are missing:"
+		return []action{execute}
+	case len(found) > 0:
+		return []action{remedyAction(t, found[0]), planAgain(t, "the approval holds; plan again:")}
+	case t.Resumed:
+		execute.words = "carry it on; no new approval is needed:"
+		return []action{execute}
+	case t.Replication == plan.ReplicationBehind:
+		execute.label = labelThen
+		return []action{{label: labelNow, words: "wait until replication has caught up:", command: "reconcile status " + t.Name + " --watch"}, execute}
+	default:
+		return []action{execute}
+	}
+}
+
+// deniedActions are what ends a denial: first what unblocks, then what approves.
+func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []action {
+	a := d.approval(t)
+	execute := action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)}
+	if len(found) > 0 && !found[0].Acceptable && found[0].Code != plan.CodePrimaryNotProbed {
+		return []action{remedyAction(t, found[0]), planAgain(t, "no approval makes up for that; plan again:")}
+	}
+	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
+		return []action{{label: labelNow, words: "approve again; " + approversWords(a), command: approveCommand(t, a.Repository, "")}, execute}
+	}
+	if _, howTo := splitDetail(a); !howTo && len(found) == 0 {
+		return append(denialActions(t, a), execute)
+	}
+	approve := action{label: labelNow, words: approversWords(a), command: approveCommand(t, a.Repository, acceptOptions(found))}
+	if len(found) == 0 {
+		return []action{approve, execute}
+	}
+	if found[0].Code == plan.CodePrimaryNotProbed {
+		execute.words = "this makes the probes that are missing, unless a running daemon does:"
+		return []action{approve, execute}
+	}
+	remedy := remedyAction(t, found[0])
+	approve.label, approve.words = labelOr, "take that risk; "+approve.words
+	if strings.Contains(found[0].Remedy, ", then accept") {
+		approve.label, approve.words = labelThen, "accept what is left; "+approversWords(a)
+	}
+	if remedy.words == "" && remedy.command == "" {
+		approve.label = labelNow
+		return []action{approve, execute}
+	}
+	return []action{remedy, approve, execute}
+}
+
+// approversWords say who types the command that approves.
+func approversWords(a Approval) string {
+	left := a.Needed - a.Given
+	switch {
+	case left == 2:
+		return "two people who did not write the change, each:"
+	case left > 2:
+		return number(left) + " people who did not write the change, each:"
+	case a.Given > 0:
+		return "one more person, who did not write the change:"
+	default:
+		return "another person, who did not write the change:"
+	}
+}
+
+// acceptOptions name what an approval must accept.
+func acceptOptions(found []plan.Finding) string {
+	var out string
+	for _, f := range found {
+		if option := " --accept " + string(f.Code); f.Acceptable && !strings.Contains(out, option) {
+			out += option
+		}
+	}
+	return out
+}
+
+// denialActions are what ends a denial that no first approval ends.
+func denialActions(t plan.TopologyPlan, a Approval) []action {
+	e, ok := explain.Lookup(a.Code)
+	if !ok {
+		return []action{{label: labelNow, words: "find out why the approval does not count:", command: "reconcile explain APPROVAL_MISSING"}}
+	}
+	out := actionOf(t, filledIn(e.FirstRemedy(), t, a.Repository))
+	out.label = labelNow
+	if out.command == "" {
+		out.command = "reconcile explain " + a.Code
+		out.words = strings.TrimRight(out.words, ".:") + "; more about it:"
+	}
+	return []action{out}
+}
+
+// urgentActions are what to type when something blocks or is critical although there is
+// no transition.
+func (d Document) urgentActions(t plan.TopologyPlan) []action {
+	if d.observed() != ObservedLive {
+		return nil
+	}
+	found := append(urgentFirst(t.Blocking(d.accepted(t))), otherFindings(t, plan.SeverityCritical)...)
+	if len(found) == 0 {
+		return nil
+	}
+	for _, f := range found {
+		if firstCommand(t, f) != "" {
+			return []action{remedyAction(t, f), planAgain(t, "plan again:")}
+		}
+	}
+	return []action{remedyAction(t, found[0]), planAgain(t, "plan again:")}
+}
+
+// remedyAction is what a finding asks for, without what only an approver can do.
+func remedyAction(t plan.TopologyPlan, f plan.Finding) action {
+	out := actionOf(t, withoutAcceptance(f.Remedy))
+	out.label, out.remedy = labelNow, f.Remedy
+	return out
+}
+
+// actionOf splits a text into words and its first command that can be typed.
+func actionOf(t plan.TopologyPlan, text string) action {
+	command := firstCommand(t, plan.Finding{Remedy: text})
+	if command == "" {
+		return action{words: strings.TrimRight(text, ".")}
+	}
+	before, after, found := strings.Cut(text, "'"+command+"'")
+	if !found {
+		before, after, _ = strings.Cut(text, "`"+command+"`")
+	}
+	switch before, after = strings.TrimRight(before, " "), strings.TrimRight(after, "."); {
+	case after == "" && strings.HasSuffix(before, ":"):
+		return action{words: before, command: command}
+	case after == "":
+		return action{words: strings.TrimRight(before, ",") + ":", command: command}
+	case before == "":
+		return action{words: "this" + after + ":", command: command}
+	default:
+		return action{words: before + " the command below" + after + ":", command: command}
+	}
+}
+
+// acceptance is what a remedy says of the risk that an approver may take.
+var acceptance = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`,? ?((or|then|and) )?([^,;]*approver[^,;]* )?(may )?accepts? (it )?(with|by) '?Failover-Accept: [A-Z_]+'?`)
+})
+
+// withoutAcceptance drops from a remedy what only an approver can do.
+func withoutAcceptance(remedy string) string {
+	var kept []string
+	for _, part := range strings.Split(remedy, "; ") {
+		part = strings.TrimRight(acceptance().ReplaceAllString(part, ""), " ,")
+		if part != "" && !strings.HasPrefix(part, "the approver ") && !strings.HasPrefix(part, "an approver ") {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+// executeCommand returns the command that carries out a plan. It names no commit: what
+// is merged by a squash is another commit than the one that was planned.
+func executeCommand(t plan.TopologyPlan) string {
+	if t.Transition == plan.TransitionFence {
+		return "reconcile fence " + t.Name + "/" + list(fenced(t))
+	}
+	return "reconcile apply " + t.Name
+}
+
+func planCommand(d Document, t plan.TopologyPlan) string {
+	if d.Plan.Commit == "" {
+		return "reconcile plan " + t.Name
+	}
+	return "reconcile plan " + t.Name + " --commit " + short(d.Plan.Commit)
+}
+
+func approveCommand(t plan.TopologyPlan, repository, accept string) string {
+	return "reconcile approve " + t.Name + "/" + t.Primary + accept + ` --reason "WHY"` + forRepository(repository) + " --push"
+}
+
+func forRepository(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " --repository " + name
+}
+
+// approvalRows say how an approval stands, unless the headline says all.
+func (d Document) approvalRows(t plan.TopologyPlan) []row {
+	a := d.approval(t)
+	if t.Transition == plan.TransitionNone || d.observed() != ObservedLive || d.kind() == KindStatus {
+		return nil
+	}
+	switch a.Verdict {
+	case approval.VerdictApproved:
+		return []row{{label: "Approval", text: approvedWords(a), style: good}}
+	case approval.VerdictNotRequired:
+		return []row{{label: "Approval", text: "not needed" + withDetail(a.Detail)}}
+	default:
+		prose, _ := splitDetail(a)
+		if a.Code == approval.CodeMissing && d.blocked(t) {
+			return nil // the headline says so
+		}
+		if a.Code == approval.CodeMissing && strings.Contains(prose, "carries no approval") {
+			prose = "none counts for commit " + short(a.Commit)
+		}
+		if prose == "" && a.Code == "" {
+			return nil
+		}
+		return []row{{label: "Approval", text: strings.TrimPrefix(a.Code+withDetail(prose), ": "), style: bad}}
+	}
+}
+
+// remedyOf is the whole remedy of a finding, with the way out that only an approver can
+// take. Once the change is approved it asks no approver.
+func (d Document) remedyOf(t plan.TopologyPlan, f plan.Finding) string {
+	if v := d.approval(t).Verdict; v != approval.VerdictApproved && v != approval.VerdictNotRequired {
+		return findingRemedy(f)
+	}
+	var kept []string
+	for _, part := range strings.Split(findingRemedy(f), "; ") {
+		if !strings.HasPrefix(part, "the approver ") {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
