@@ -77,12 +77,12 @@ func TestGuideRehearse(t *testing.T) {
 
 func TestGuideFirstSwitchover(t *testing.T) {
 	guide(t, walk{page: "docs/first-switchover.md", endings: []ending{
-		{line: "reconcile status orders", says: "1 in sync"},
+		{line: "reconcile status orders", says: "in sync"},
 		{line: "reconcile propose orders/cluster-b --switchover --commit", says: "generation 1 → 2"},
-		{line: "reconcile plan orders --commit HEAD --repo .", says: "switchover to cluster-b"},
+		{line: "reconcile plan orders --commit HEAD --repo .", says: "SWITCHOVER to cluster-b"},
 		{line: `reconcile approve orders/cluster-b --reason "the first switchover, CHG-12" --push`, before: "git push -q; as alice", says: "pushed it to origin"},
 		{line: "reconcile apply orders", says: "done and verified"},
-		{line: "reconcile drift orders", says: "1 in sync"},
+		{line: "reconcile drift orders", says: "in sync"},
 		{line: "reconcile propose orders/cluster-a --switchover --commit", before: "as bob", says: "generation 2 → 3"},
 	}}, "primary", "standby")
 }
@@ -97,11 +97,11 @@ func TestGuideFailoverAt3am(t *testing.T) {
 			{line: "reconcile plan orders"},
 			{line: "reconcile propose orders/cluster-b --failover --commit", says: "generation 1 → 2"},
 			{line: "git push"},
-			{line: "reconcile plan orders", says: "NOT APPROVED"},
+			{line: "reconcile plan orders", says: "WAITS FOR 2 APPROVALS (0 so far)"},
 			{line: approve, before: "as alice", says: "failover/orders/2/alice@example.com"},
 			{line: "reconcile apply orders", code: 3, says: "QUORUM_NOT_MET"},
 			{line: "reconcile apply orders", before: "as carol; " + approve, says: "done and verified"},
-			{line: "reconcile status orders --verify", says: "1 in sync"},
+			{line: "reconcile status orders --verify", says: "in sync"},
 			{line: "reconcile history orders", says: "carol@example.com"},
 		},
 	}, "primary", "standby")
@@ -144,7 +144,7 @@ func TestGuideRebuild(t *testing.T) {
 
 func TestGuideDecommission(t *testing.T) {
 	guide(t, walk{page: "docs/decommission.md", prelude: "failover; reconcile fence orders/cluster-a >/dev/null; lost", endings: []ending{
-		{line: "reconcile plan orders --commit HEAD --repo .", before: "generation 3; edit /cluster-a,/d gone", says: "1 in sync"},
+		{line: "reconcile plan orders --commit HEAD --repo .", before: "generation 3; edit /cluster-a,/d gone", says: "in sync"},
 	}}, "primary", "standby")
 }
 
@@ -175,7 +175,7 @@ func TestGuideImport(t *testing.T) {
 sed -i "s|^# git: .*|git: {url: $PWD}|" ../reconcile.yaml; export RECONCILE_CONFIG=$PLAY/../reconcile.yaml`
 	guide(t, walk{page: "docs/import.md", prelude: "cd ..; git init -q -b main own; cd own; mkdir topologies; as bob", endings: []ending{
 		{line: "reconcile validate topologies", says: "1 topology is valid"},
-		{line: "reconcile plan", before: begun, says: "1 in sync"},
+		{line: "reconcile plan", before: begun, says: "in sync"},
 	}}, "primary", "standby")
 }
 
@@ -189,8 +189,8 @@ func TestGuideDoctor(t *testing.T) {
 func TestGuideSetUp(t *testing.T) {
 	guide(t, walk{page: "docs/setup.md", sections: []string{"4. The topology", "5. Look, then begin"}, endings: []ending{
 		{line: "reconcile validate topologies", says: "1 topology is valid"},
-		{line: "reconcile status", says: "1 in sync"},
-		{line: "reconcile plan", says: "1 in sync"},
+		{line: "reconcile status", says: "in sync"},
+		{line: "reconcile plan", says: "in sync"},
 		{line: "reconcile doctor"},
 	}}, "primary", "standby")
 }

@@ -23,7 +23,7 @@ func TestTutorial(t *testing.T) {
 		{line: "./bin/reconcile plan", says: "2 in sync"},
 		{line: "./bin/reconcile drift", code: 2, says: "NO PRIMARY"},
 		{line: "./bin/reconcile propose orders/cluster-b --failover --commit --repo try/repo", says: "git -C try/repo push"},
-		{line: "./bin/reconcile plan", says: "NOT APPROVED"},
+		{line: "./bin/reconcile plan", says: "WAITS FOR APPROVAL"},
 		{line: "./bin/reconcile apply", code: 3, says: "APPROVAL_MISSING"},
 		{line: "./bin/reconcile approve orders/cluster-b --repo try/repo --reason INC-4211", says: "signed failover/orders/2/alice@example.com"},
 		{line: "./bin/reconcile apply", says: "done and verified"},

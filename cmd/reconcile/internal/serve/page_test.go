@@ -102,7 +102,7 @@ func TestOverviewSaysTheWorstFirst(t *testing.T) {
 	}
 	for _, want := range []string{
 		"3 topologies: 1 WITH TWO PRIMARIES · 1 WITHOUT A PRIMARY · 1 in sync", "<title>(!) reconcile</title>",
-		"NO PRIMARY: failover to cluster-b: NOT APPROVED", "SPLIT_BRAIN: cluster-a and cluster-b can take writes", "in sync: cluster-a → cluster-b", "≤ 1.5 s",
+		"NO PRIMARY: FAILOVER to cluster-b · WAITS FOR APPROVAL", "SPLIT_BRAIN: cluster-a and cluster-b can take writes", "in sync: cluster-a → cluster-b", "≤ 1.5 s",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)
