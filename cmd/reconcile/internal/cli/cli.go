@@ -37,7 +37,7 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	defer func() { lines.close(time.After(exitFlushTimeout)) }()
 	out := &results{to: std.Out, lines: lines}
 	std.Err, std.Out = lines, out
-	g := &globals{std: std, lines: lines, clock: time.Now, after: time.After, terminal: isTerminal}
+	g := newGlobals(std, lines)
 	lines.onDropped(g.droppedNotice, nil)
 	root := newRoot(g) //nolint:contextcheck // each command has its own
 	root.SetArgs(args)
@@ -83,7 +83,7 @@ out, but only for a change that carries a signed approval.`,
 		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newInit(g), newDoctor(g), newNotify(g),
 	)
 	documentForms(root)
-	g.complete(root)
+	completer{g.options}.complete(root)
 	addBuiltInExamples(root, g.std.Out)
 	return root
 }

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -23,7 +22,7 @@ var docs = filepath.Join("..", "..", "..", "..", "docs")
 
 // commandTree is the tree of commands as a user has it.
 func commandTree() *cobra.Command {
-	return newRoot(&globals{clock: time.Now})
+	return newRoot(newGlobals(Stdio{}, nil))
 }
 
 // everyCommand lists a command and all below it that a user can see.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/gitsource"
@@ -23,12 +25,15 @@ const completionTimeout = 2 * time.Second
 // completion returns the words that a shell offers after a tab.
 type completion = func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective)
 
-// completeTopologies offers topologies that the command line does not name yet, up to most
+// completer offers topologies, clusters and receivers that it finds on this machine.
+type completer struct{ options func() wire.Options }
+
+// topologies offers topologies that the command line does not name yet, up to most
 // of them on one line.
-func (g *globals) completeTopologies(most int) completion {
+func (c completer) topologies(most int) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
-		for _, t := range g.knownTopologies(cmd.Context()) {
+		for _, t := range c.knownTopologies(cmd.Context()) {
 			if strings.HasPrefix(t.Name, prefix) && !slices.Contains(args, t.Name) && len(args) < most {
 				primary, _ := t.Primary()
 				out = append(out, cobra.CompletionWithDesc(t.Name, "primary "+primary.ID))
@@ -41,14 +46,14 @@ func (g *globals) completeTopologies(most int) completion {
 // anyNumber means that a command takes any number of topologies.
 const anyNumber = 1 << 20
 
-// completeClusters offers TOPOLOGY/CLUSTER for clusters of those roles.
-func (g *globals) completeClusters(roles ...plan.Role) completion {
+// clusters offers TOPOLOGY/CLUSTER for clusters of those roles.
+func (c completer) clusters(roles ...plan.Role) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
-		for _, t := range g.knownTopologies(cmd.Context()) {
-			for _, c := range t.Clusters {
-				if name := t.Name + "/" + c.ID; len(args) == 0 && slices.Contains(roles, c.Role) && strings.HasPrefix(name, prefix) {
-					out = append(out, cobra.CompletionWithDesc(name, c.Role.String()))
+		for _, t := range c.knownTopologies(cmd.Context()) {
+			for _, member := range t.Clusters {
+				if name := t.Name + "/" + member.ID; len(args) == 0 && slices.Contains(roles, member.Role) && strings.HasPrefix(name, prefix) {
+					out = append(out, cobra.CompletionWithDesc(name, member.Role.String()))
 				}
 			}
 		}
@@ -56,18 +61,18 @@ func (g *globals) completeClusters(roles ...plan.Role) completion {
 	}
 }
 
-// completeMembers offers clusters of the topology that the command line names, or of all
+// members offers clusters of the topology that the command line names, or of all
 // topologies if it names none; without roles, clusters of any role.
-func (g *globals) completeMembers(roles ...plan.Role) completion {
+func (c completer) members(roles ...plan.Role) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var out []cobra.Completion
-		for _, t := range g.knownTopologies(cmd.Context()) {
+		for _, t := range c.knownTopologies(cmd.Context()) {
 			if len(args) > 0 && args[0] != t.Name {
 				continue
 			}
-			for _, c := range t.Clusters {
-				if (len(roles) == 0 || slices.Contains(roles, c.Role)) && strings.HasPrefix(c.ID, prefix) {
-					out = append(out, cobra.CompletionWithDesc(c.ID, c.Role.String()+" of "+t.Name))
+			for _, member := range t.Clusters {
+				if (len(roles) == 0 || slices.Contains(roles, member.Role)) && strings.HasPrefix(member.ID, prefix) {
+					out = append(out, cobra.CompletionWithDesc(member.ID, member.Role.String()+" of "+t.Name))
 				}
 			}
 		}
@@ -94,11 +99,11 @@ func completeCodes(acceptable bool) completion {
 
 // knownTopologies returns the topologies of a repository on this machine. It makes no
 // call over the network and ignores what cannot be read.
-func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
+func (c completer) knownTopologies(ctx context.Context) []plan.Topology {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	for _, c := range g.localRepositories() {
-		if topologies, err := readTopologies(ctx, c); err == nil && len(topologies) > 0 {
+	for _, repository := range localRepositories(c.options()) {
+		if topologies, err := readTopologies(ctx, repository); err == nil && len(topologies) > 0 {
 			return topologies
 		}
 	}
@@ -106,15 +111,16 @@ func (g *globals) knownTopologies(ctx context.Context) []plan.Topology {
 }
 
 // localRepositories returns the repositories that a command would read, in its order.
-func (g *globals) localRepositories() []gitsource.Config {
-	if g.repo != "" {
-		return []gitsource.Config{{URL: g.repo, Ref: g.ref, Path: g.pathOr("topologies")}}
+func localRepositories(o wire.Options) []gitsource.Config {
+	own := gitsource.Config{URL: cmp.Or(o.Repo, "."), Ref: o.Ref, Path: cmp.Or(o.Path, "topologies")}
+	if o.Repo != "" {
+		return []gitsource.Config{own}
 	}
 	var out []gitsource.Config
-	if config, err := g.options().ReadConfig(); err == nil {
-		out = append(out, g.options().GitConfig(config))
+	if config, err := o.ReadConfig(); err == nil {
+		out = append(out, o.GitConfig(config))
 	}
-	return append(out, gitsource.Config{URL: ".", Ref: g.ref, Path: g.pathOr("topologies")})
+	return append(out, own)
 }
 
 // readTopologies reads the tracked commit of a local repository; without a repository it
@@ -154,13 +160,13 @@ func completeFlags(root *cobra.Command) {
 }
 
 // complete sets what each command offers for its arguments and options.
-func (g *globals) complete(root *cobra.Command) {
-	topologies, one := g.completeTopologies(anyNumber), g.completeTopologies(1)
-	standbys := g.completeClusters(plan.RoleStandby)
+func (c completer) complete(root *cobra.Command) {
+	topologies, one := c.topologies(anyNumber), c.topologies(1)
+	standbys := c.clusters(plan.RoleStandby)
 	args := map[string]completion{
 		"plan": topologies, "apply": topologies, "drift": topologies, "status": topologies, "doctor": topologies,
 		"history": one, "adopt": one, "salvage": one, "propose": standbys,
-		"approve": g.completeClusters(plan.RolePrimary), "fence": g.completeClusters(plan.RoleStale),
+		"approve": c.clusters(plan.RolePrimary), "fence": c.clusters(plan.RoleStale),
 		"explain": completeCodes(false),
 	}
 	for _, cmd := range root.Commands() {
@@ -168,7 +174,7 @@ func (g *globals) complete(root *cobra.Command) {
 			cmd.ValidArgsFunction = names
 		}
 		for name, values := range map[string]completion{
-			"accept": completeCodes(true), "primary": g.completeMembers(), "from": g.completeMembers(plan.RoleStale),
+			"accept": completeCodes(true), "primary": c.members(), "from": c.members(plan.RoleStale),
 		} {
 			if cmd.Flags().Lookup(name) != nil && cmd.Name() != "import" && cmd.Name() != "init" {
 				_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there

@@ -1,6 +1,8 @@
 package cli
 
-import "milvus-reconcile/reconcile"
+import (
+	"milvus-reconcile/reconcile"
+)
 
 // ExitCode is a process's exit code (contract.md §5).
 type ExitCode int

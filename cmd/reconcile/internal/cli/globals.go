@@ -1,22 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
-	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/cmd/reconcile/internal/wholefile"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan/suggest"
 )
@@ -26,26 +18,20 @@ const (
 	defaultConcurrency = 16
 )
 
-// globals holds the options that every command has, and the state of the output.
+// globals holds the options that every command has, and what one run of the program keeps.
 type globals struct {
+	messages
+	resultWriter
+
 	std   Stdio
 	lines *queue // the same as std.Err
-	clock func() time.Time
-	after func(time.Duration) <-chan time.Time
 
 	config      string
 	repo        string
 	ref         string
 	path        string
-	output      string
-	outputFiles []string
 	timeout     time.Duration
 	concurrency int
-	logFormat   string
-	logLevel    string
-	color       string
-	listing     listing
-	parts       render.Parts // of the page of a topology
 
 	// keepFor is the maximum age of a connection that reads a cluster (apply, run).
 	keepFor time.Duration
@@ -57,13 +43,16 @@ type globals struct {
 
 	exit  ExitCode
 	acted bool // the exit code says what was done, even if the result could not be written
+}
 
-	// quiet: no progress is shown (run, status --watch).
-	quiet    bool
-	terminal func(io.Writer) bool
-	stderr   sync.Mutex      // over stderr, waits and drawn
-	waiting  <-chan struct{} // closed when the current wait ends; nil if there is none
-	drawn    bool            // the terminal shows a progress line
+// newGlobals returns the state of a command that uses the clock and the terminal of this
+// machine.
+func newGlobals(std Stdio, lines *queue) *globals {
+	return &globals{
+		std: std, lines: lines,
+		messages:     messages{stderr: std.Err, clock: time.Now, after: time.After, terminal: isTerminal},
+		resultWriter: resultWriter{stdout: std.Out, toTerminal: isTerminal},
+	}
 }
 
 func (g *globals) flags(root *cobra.Command) {
@@ -119,26 +108,8 @@ func (g *globals) options() wire.Options {
 	return wire.Options{
 		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
 		TellOnce: !isTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.clock, Loader: &g.loader,
-		Messages: messages{g}, TestHooks: g.std.TestHooks,
+		Messages: &g.messages, TestHooks: g.std.TestHooks,
 	}
-}
-
-// writer renders a result in one form.
-type writer func(w io.Writer, kind string) error
-
-// emit writes the result to stdout in the form of --output, and to the files of
-// --output-file. If a file cannot be written, stdout still gets the result.
-func (g *globals) emit(write writer) error {
-	out, err := g.renderOutputs(write)
-	return errors.Join(err, g.print(out))
-}
-
-// print writes to stdout. A closed pipe is no error: its reader does not want the rest.
-func (g *globals) print(out []byte) error {
-	if _, err := g.std.Out.Write(out); err != nil && !errors.Is(err, errReaderGone) {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
 }
 
 // emitAfterAction is emit for a command that has changed clusters. Its exit code says what
@@ -148,48 +119,4 @@ func (g *globals) emitAfterAction(write writer) {
 	if err := g.emit(write); err != nil {
 		g.fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
 	}
-}
-
-// renderOutputs returns the result for stdout and writes the files of --output-file.
-func (g *globals) renderOutputs(write writer) ([]byte, error) {
-	var out bytes.Buffer
-	if err := write(&out, g.output); err != nil {
-		return nil, err
-	}
-	var unwritten []error
-	for _, spec := range g.outputFiles {
-		form, path, _ := strings.Cut(spec, "=") // checkForms has refused others
-		var b bytes.Buffer
-		if err := write(&b, form); err != nil {
-			return nil, err
-		}
-		if err := wholefile.Replace(path, b.Bytes()); err != nil {
-			unwritten = append(unwritten, fmt.Errorf("write the result: %w", err))
-		}
-	}
-	return out.Bytes(), errors.Join(unwritten...)
-}
-
-// colored reports whether the table may use colour.
-func (g *globals) colored() bool {
-	switch g.color {
-	case "always":
-		return true
-	case "never":
-		return false
-	}
-	switch force := os.Getenv("CLICOLOR_FORCE"); {
-	case os.Getenv("NO_COLOR") != "":
-		return false
-	case force != "" && force != "0":
-		return true
-	case os.Getenv("CLICOLOR") == "0" || os.Getenv("TERM") == "dumb":
-		return false
-	}
-	return g.terminal(g.std.Out)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := fileOf(w)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -60,7 +60,7 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 // machine knows.
 func (g *globals) withoutRecords(ctx context.Context, topology string, all []ledger.Record) error {
 	known := map[string]bool{}
-	for _, t := range g.knownTopologies(ctx) {
+	for _, t := range (completer{g.options}).knownTopologies(ctx) {
 		known[t.Name] = true
 	}
 	if known[topology] {

@@ -30,12 +30,12 @@ as many as the terminal has lines. --problems lists all that is wrong, --all eve
 topology. The other forms always hold everything.`
 
 // addListing gives a command the options of a table of several topologies.
-func (g *globals) addListing(cmd *cobra.Command) {
+func (r *resultWriter) addListing(cmd *cobra.Command) {
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
 	cmd.Long += listingHelp
-	cmd.Flags().BoolVar(&g.listing.problems, "problems", false, "of several topologies, list all that have a problem, and only them")
-	cmd.Flags().BoolVar(&g.listing.all, "all", false, "of several topologies, list all")
+	cmd.Flags().BoolVar(&r.listing.problems, "problems", false, "of several topologies, list all that have a problem, and only them")
+	cmd.Flags().BoolVar(&r.listing.all, "all", false, "of several topologies, list all")
 	cmd.MarkFlagsMutuallyExclusive("problems", "all")
 }

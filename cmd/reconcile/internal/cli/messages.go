@@ -4,11 +4,29 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 )
+
+// messages writes to stderr what is no result: information, warnings, errors and, on a
+// terminal, progress. It is the wire.Messages of the command line, safe for concurrent use.
+type messages struct {
+	stderr    io.Writer
+	logFormat string
+	logLevel  string
+	clock     func() time.Time
+	after     func(time.Duration) <-chan time.Time
+	terminal  func(io.Writer) bool
+	quiet     bool // no progress is shown (run, status --watch)
+
+	mu      sync.Mutex      // over stderr, waiting and drawn
+	waiting <-chan struct{} // closed when the current wait ends; nil if there is none
+	drawn   bool            // the terminal shows a progress line
+}
 
 // message is a line on stderr with --log-format json.
 type message struct {
@@ -19,52 +37,54 @@ type message struct {
 }
 
 // info prints information. It is safe for concurrent use.
-func (g *globals) info(topology, text string) {
-	if g.logLevel != "warn" && g.logLevel != "error" {
-		g.writeMessage("info", topology, text)
+func (m *messages) info(topology, text string) {
+	if m.logLevel != "warn" && m.logLevel != "error" {
+		m.writeMessage("info", topology, text)
 	}
 }
 
 // warn prints a warning.
-func (g *globals) warn(topology, text string) {
-	if g.logLevel != "error" {
-		g.writeMessage("warn", topology, text)
+func (m *messages) warn(topology, text string) {
+	if m.logLevel != "error" {
+		m.writeMessage("warn", topology, text)
 	}
 }
 
 // fail prints the error that a command ends with.
-func (g *globals) fail(err error) {
-	g.writeMessage("error", "", err.Error())
+func (m *messages) fail(err error) {
+	m.writeMessage("error", "", err.Error())
 }
 
-func (g *globals) writeMessage(level, topology, text string) {
-	g.stderr.Lock()
-	defer g.stderr.Unlock()
-	g.erase()
-	_, _ = g.std.Err.Write(g.line(level, topology, text)) // stderr is the only place to report it
+func (m *messages) writeMessage(level, topology, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.erase()
+	_, _ = m.stderr.Write(m.line(level, topology, text)) // stderr is the only place to report it
 }
 
 // line formats a message as --log-format says.
-func (g *globals) line(level, topology, text string) []byte {
-	if g.logFormat == "json" {
+func (m *messages) line(level, topology, text string) []byte {
+	if m.logFormat == "json" {
 		var b bytes.Buffer
-		_ = render.JSONLine(&b, message{g.clock().UTC().Format(time.RFC3339Nano), level, topology, text}) // it has a JSON form
+		_ = render.JSONLine(&b, message{m.clock().UTC().Format(time.RFC3339Nano), level, topology, text}) // it has a JSON form
 		return b.Bytes()
 	}
 	return fmt.Appendf(nil, "%s: %s\n", printable(cmp.Or(topology, "reconcile")), printable(text))
 }
 
 // droppedNotice returns the message that says how many lines were dropped.
-func (g *globals) droppedNotice(lines int) []byte {
-	return g.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
+func (m *messages) droppedNotice(lines int) []byte {
+	return m.line("warn", "", fmt.Sprintf("%d lines dropped here: nobody read stderr", lines))
 }
 
-// messages is the wire.Messages of the command line.
-type messages struct{ g *globals }
+// Doing shows what the command waits for, until done is called.
+func (m *messages) Doing(what string) (done func()) { return m.showProgress(what) }
 
-func (m messages) Doing(what string) func() { return m.g.showProgress(what) }
-func (m messages) Tell(topic, text string)  { m.g.info(topic, text) }
-func (m messages) Warn(topic, text string)  { m.g.warn(topic, text) }
+// Tell prints information.
+func (m *messages) Tell(topic, text string) { m.info(topic, text) }
+
+// Warn prints a warning.
+func (m *messages) Warn(topic, text string) { m.warn(topic, text) }
 
 // printable escapes control characters, but keeps line ends.
 func printable(s string) string {

@@ -14,10 +14,10 @@ import (
 func TestMessagesAreJSON(t *testing.T) {
 	const text = "a\x07 b\x1b[2J c\u009b \"d\"\n\u202ee \\ <f> ü"
 	var out bytes.Buffer
-	g := &globals{std: Stdio{Err: &out}, logFormat: "json", clock: func() time.Time { return time.Unix(0, 0) }}
-	g.info("orders", text)
-	g.warn("orders", text)
-	g.fail(errors.New(text))
+	m := &messages{stderr: &out, logFormat: "json", clock: func() time.Time { return time.Unix(0, 0) }}
+	m.info("orders", text)
+	m.warn("orders", text)
+	m.fail(errors.New(text))
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	want := []message{{"1970-01-01T00:00:00Z", "info", "orders", text}, {"1970-01-01T00:00:00Z", "warn", "orders", text}, {"1970-01-01T00:00:00Z", "error", "", text}}
 	if len(lines) != len(want) {

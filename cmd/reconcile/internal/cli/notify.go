@@ -34,15 +34,15 @@ Exit code 0: every receiver took the message. 1: one did not.`,
 		Example: `  reconcile notify test
   reconcile notify test chat page`,
 		RunE:              func(cmd *cobra.Command, names []string) error { return runNotifyTest(cmd.Context(), g, names) },
-		ValidArgsFunction: g.completeReceivers,
+		ValidArgsFunction: completer{g.options}.receivers,
 	})
 	return cmd
 }
 
-// completeReceivers offers the receivers that the command line does not name yet.
-func (g *globals) completeReceivers(_ *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// receivers offers the receivers that the command line does not name yet.
+func (c completer) receivers(_ *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var out []cobra.Completion
-	if config, err := g.options().ReadConfig(); err == nil {
+	if config, err := c.options().ReadConfig(); err == nil {
 		for _, t := range config.Notify {
 			if strings.HasPrefix(t.Name, prefix) && !slices.Contains(args, t.Name) {
 				out = append(out, cobra.CompletionWithDesc(t.Name, wire.NotifyWhere(t)))

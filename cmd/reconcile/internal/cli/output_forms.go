@@ -63,38 +63,6 @@ func completeForms(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Compl
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// checkForms returns an error for each unknown form and each file that cannot be written.
-// It runs before the command acts, so that the command can say what it did.
-func (g *globals) checkForms(cmd *cobra.Command) []string {
-	forms := formsOf(cmd)
-	var bad []string
-	if forms == nil {
-		for _, name := range []string{"output", "output-file"} {
-			if cmd.Flags().Changed(name) {
-				bad = append(bad, fmt.Sprintf("%s has one form only and takes no --%s", cmd.CommandPath(), name))
-			}
-		}
-		return bad
-	}
-	if err := hasForm(cmd, g.output); err != nil {
-		bad = append(bad, err.Error())
-	}
-	for _, spec := range g.outputFiles {
-		form, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" {
-			bad = append(bad, fmt.Sprintf("--output-file %q is not KIND=PATH (hint: %s=PATH)", spec, strings.Join(forms, "=PATH or ")))
-			continue
-		}
-		if err := hasForm(cmd, form); err != nil {
-			bad = append(bad, fmt.Sprintf("--output-file %q: %v", spec, err))
-		}
-		if err := writable(path); err != nil {
-			bad = append(bad, fmt.Sprintf("--output-file %q cannot be written: %v", spec, err))
-		}
-	}
-	return bad
-}
-
 func hasForm(cmd *cobra.Command, form string) error {
 	if forms := formsOf(cmd); !slices.Contains(forms, form) {
 		return errors.New(suggest.WithHint(fmt.Sprintf("%s has no form %q", cmd.Name(), form), suggest.Hint(form, forms, "")))

@@ -15,15 +15,15 @@ import (
 // TestFormsAreThoseOfTheRenderers: a form that a command declares is one that it
 // can write, and what it can write is declared.
 func TestFormsAreThoseOfTheRenderers(t *testing.T) {
-	g := &globals{color: "never"}
-	document := func(w io.Writer, form string) error { return g.writeDocument(w, form, render.Document{}) }
+	r := &resultWriter{color: "never"}
+	document := func(w io.Writer, form string) error { return r.writeDocument(w, form, render.Document{}) }
 	writers := map[string]writer{
 		"plan": document, "drift": document, "status": document, "show": document, "propose": document, "adopt": document,
 		"apply": func(w io.Writer, form string) error {
-			return g.writeApply(w, form, render.Document{}, reconcile.Report{})
+			return r.writeApply(w, form, render.Document{}, reconcile.Report{})
 		},
 		"fence": func(w io.Writer, form string) error {
-			return g.writeApply(w, form, render.Document{}, reconcile.Report{})
+			return r.writeApply(w, form, render.Document{}, reconcile.Report{})
 		},
 		"salvage": func(w io.Writer, form string) error {
 			return render.Salvage(w, form, render.SalvageReport{}, render.TableOptions{})

@@ -35,8 +35,8 @@ func TestColored(t *testing.T) {
 				t.Setenv(name, c.env[name])
 			}
 			out := &bytes.Buffer{}
-			g := &globals{color: c.flag, std: Stdio{Out: out}, terminal: func(w io.Writer) bool { return w == out && c.terminal }}
-			if got := g.colored(); got != c.want {
+			r := &resultWriter{color: c.flag, stdout: out, toTerminal: func(w io.Writer) bool { return w == out && c.terminal }}
+			if got := r.colored(); got != c.want {
 				t.Errorf("colour: %t", got)
 			}
 		})
@@ -48,8 +48,8 @@ func TestColored(t *testing.T) {
 func TestWidth(t *testing.T) {
 	for columns, want := range map[string]int{"": minWidth, "132": 132, "40": minWidth, "0": minWidth, "-9": minWidth, "wide": minWidth} {
 		t.Setenv("COLUMNS", columns)
-		g := &globals{color: "never", std: Stdio{Out: &bytes.Buffer{}}}
-		if got := g.tableOptions().Width; got != want {
+		r := &resultWriter{color: "never", stdout: &bytes.Buffer{}}
+		if got := r.tableOptions().Width; got != want {
 			t.Errorf("COLUMNS=%q: %d", columns, got)
 		}
 	}

@@ -130,10 +130,10 @@ func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
 }
 
 // writeDocument renders a plan, drift or status in one form.
-func (g *globals) writeDocument(w io.Writer, kind string, d render.Document) error {
+func (r *resultWriter) writeDocument(w io.Writer, kind string, d render.Document) error {
 	switch kind {
 	case "table":
-		return render.Table(w, d, g.tableOptions())
+		return render.Table(w, d, r.tableOptions())
 	case "json":
 		return render.JSON(w, d)
 	case "yaml":

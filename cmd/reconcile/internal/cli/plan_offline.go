@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -67,11 +68,7 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o p
 // change starts from the documents at that commit.
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
 	defer g.showProgress("reading the topology files and their history")()
-	url := g.repo
-	if url == "" {
-		url = "."
-	}
-	repo, err := gitsource.Open(ctx, gitsource.Config{URL: url, Ref: g.ref, Path: g.pathOr("topologies")})
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: cmp.Or(g.repo, "."), Ref: g.ref, Path: cmp.Or(g.path, "topologies")})
 	if err != nil {
 		return desired.Revision{}, err
 	}

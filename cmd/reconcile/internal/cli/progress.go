@@ -16,64 +16,64 @@ const eraseLine = "\r\x1b[K"
 // showProgress shows on a terminal what a command waits for, once that takes longer than
 // progressEvery, on one line that disappears when done is called. It shows nothing if
 // stderr is no terminal, or in run and status --watch. Of nested waits it shows the outer.
-func (g *globals) showProgress(what string) (done func()) {
-	g.stderr.Lock()
-	defer g.stderr.Unlock()
-	if !g.showsProgress() || g.waiting != nil {
+func (m *messages) showProgress(what string) (done func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.showsProgress() || m.waiting != nil {
 		return func() {}
 	}
 	ended := make(chan struct{})
-	g.waiting = ended
-	go g.drawWaits(what, ended)
+	m.waiting = ended
+	go m.drawWaits(what, ended)
 	return func() {
 		close(ended)
-		g.stderr.Lock()
-		defer g.stderr.Unlock()
-		g.erase()
-		g.waiting = nil
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.erase()
+		m.waiting = nil
 	}
 }
 
 // announce prints on a terminal what begins. It is for work that may ask for a passphrase,
 // which a progress line would overwrite.
-func (g *globals) announce(what string) {
-	if g.showsProgress() {
-		g.writeMessage("info", "git", what)
+func (m *messages) announce(what string) {
+	if m.showsProgress() {
+		m.writeMessage("info", "git", what)
 	}
 }
 
-func (g *globals) showsProgress() bool {
-	return !g.quiet && g.logFormat == "text" && g.logLevel != "warn" && g.logLevel != "error" && g.terminal(g.std.Err)
+func (m *messages) showsProgress() bool {
+	return !m.quiet && m.logFormat == "text" && m.logLevel != "warn" && m.logLevel != "error" && m.terminal(m.stderr)
 }
 
 // drawWaits draws the progress line until the wait is done.
-func (g *globals) drawWaits(what string, done <-chan struct{}) {
-	for began := g.clock(); ; {
+func (m *messages) drawWaits(what string, done <-chan struct{}) {
+	for began := m.clock(); ; {
 		select {
 		case <-done:
 			return
-		case <-g.after(progressEvery):
-			g.drawWait(what+": "+plan.DurationText(g.clock().Sub(began).Truncate(progressEvery)), done)
+		case <-m.after(progressEvery):
+			m.drawWait(what+": "+plan.DurationText(m.clock().Sub(began).Truncate(progressEvery)), done)
 		}
 	}
 }
 
 // drawWait draws the progress line, unless the wait is done and its line erased.
-func (g *globals) drawWait(text string, done <-chan struct{}) {
-	g.stderr.Lock()
-	defer g.stderr.Unlock()
+func (m *messages) drawWait(text string, done <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	select {
 	case <-done:
 	default:
-		fmt.Fprint(g.std.Err, eraseLine+printable(text))
-		g.drawn = true
+		fmt.Fprint(m.stderr, eraseLine+printable(text))
+		m.drawn = true
 	}
 }
 
 // erase clears the progress line. The caller holds the lock.
-func (g *globals) erase() {
-	if g.drawn {
-		fmt.Fprint(g.std.Err, eraseLine)
-		g.drawn = false
+func (m *messages) erase() {
+	if m.drawn {
+		fmt.Fprint(m.stderr, eraseLine)
+		m.drawn = false
 	}
 }

@@ -39,8 +39,8 @@ func TestProgressComesAndGoes(t *testing.T) {
 	asked := make(chan time.Duration, 4)
 	var mu sync.Mutex
 	now := time.Date(2026, 11, 22, 22, 0, 0, 0, time.UTC)
-	g := &globals{
-		std: Stdio{Err: err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true },
+	m := &messages{
+		stderr: err, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true },
 		clock: func() time.Time { mu.Lock(); defer mu.Unlock(); return now },
 		after: func(d time.Duration) <-chan time.Time { asked <- d; return ticks },
 	}
@@ -53,39 +53,39 @@ func TestProgressComesAndGoes(t *testing.T) {
 		mu.Unlock()
 		ticks <- time.Time{}
 	}
-	done := g.showProgress("looking at \x1b[2Jclusters")
+	done := m.showProgress("looking at \x1b[2Jclusters")
 	tick()
 	tick()
 	<-asked // the second line is drawn
-	within := g.showProgress("something within")
+	within := m.showProgress("something within")
 	within()
-	g.info("orders", "said meanwhile")
+	m.info("orders", "said meanwhile")
 	done()
 	const first, second = eraseLine + `looking at \x1b[2Jclusters: 1 s`, eraseLine + `looking at \x1b[2Jclusters: 2 s`
 	if got, want := err.String(), first+second+eraseLine+"orders: said meanwhile\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	g.showProgress("another")()
+	m.showProgress("another")()
 }
 
 // TestProgressIsForTerminals: nobody else gets a line, and no goroutine waits.
 func TestProgressIsForTerminals(t *testing.T) {
-	for name, change := range map[string]func(*globals){
-		"no terminal":     func(g *globals) { g.terminal = func(io.Writer) bool { return false } },
-		"JSON":            func(g *globals) { g.logFormat = "json" },
-		"only warnings":   func(g *globals) { g.logLevel = "warn" },
-		"only errors":     func(g *globals) { g.logLevel = "error" },
-		"run and --watch": func(g *globals) { g.quiet = true },
+	for name, change := range map[string]func(*messages){
+		"no terminal":     func(m *messages) { m.terminal = func(io.Writer) bool { return false } },
+		"JSON":            func(m *messages) { m.logFormat = "json" },
+		"only warnings":   func(m *messages) { m.logLevel = "warn" },
+		"only errors":     func(m *messages) { m.logLevel = "error" },
+		"run and --watch": func(m *messages) { m.quiet = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err strings.Builder
-			g := &globals{
-				std: Stdio{Err: &err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
+			m := &messages{
+				stderr: &err, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
 				after: func(time.Duration) <-chan time.Time { t.Error("it waits"); return nil },
 			}
-			change(g)
-			g.showProgress("looking")()
-			g.announce("pushing")
+			change(m)
+			m.showProgress("looking")()
+			m.announce("pushing")
 			if err.String() != "" {
 				t.Errorf("got %q", err.String())
 			}
@@ -106,8 +106,8 @@ func TestWaitsForReceiversAreShown(t *testing.T) {
 	}))
 	defer receiver.Close()
 	asked := 0
-	g := &globals{
-		std: Stdio{Err: err}, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
+	g := &globals{messages: messages{
+		stderr: err, logFormat: "text", logLevel: "info", terminal: func(io.Writer) bool { return true }, clock: time.Now,
 		after: func(time.Duration) <-chan time.Time {
 			if asked++; asked == 1 {
 				go func() { ticks <- time.Time{} }()
@@ -116,7 +116,7 @@ func TestWaitsForReceiversAreShown(t *testing.T) {
 			}
 			return ticks
 		},
-	}
+	}}
 	e := g.options().With(schema.Config{Notify: []schema.NotifyTarget{{Name: "slow", URL: receiver.URL, Format: "slack"}}})
 	e.NotifyApplied(t.Context(), reconcile.Report{Results: []reconcile.Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied}}})
 	if got := err.String(); !strings.Contains(got, "telling the targets of notify: 0 s") || !strings.HasSuffix(got, eraseLine) {

@@ -10,11 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/approve"
-	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/propose"
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
-	"milvus-reconcile/schema"
 )
 
 type proposeOptions struct {
@@ -76,90 +74,26 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 			return err
 		}
 	}
-	w, err := g.workFile(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, listed := w.Topology.Cluster(cluster); !listed && cluster != "" {
-		return desired.UnknownCluster(w.Topology, cluster, "")
-	}
-	c, err := g.choose(ctx, o, w, cluster)
-	if err != nil {
-		return err
-	}
-	cluster = c.cluster
-	what := "Switch " + name + " over to " + cluster
-	if o.failover {
-		what = "Fail " + name + " over to " + cluster
-	}
-	git, there := g.repoOptions()
 	repository, err := approve.RepositoryName(ctx, g.options(), cmp.Or(g.repo, "."), "")
 	if err != nil {
 		return err
 	}
-	return g.proposeEdit(ctx, w, proposal{
-		roles: c.roles, what: what, commit: o.commit, plan: plan.Offline, why: c.why,
-		next: []string{
-			fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
-			"  " + git + " push                  # or open a pull request with it",
-			"  " + approval.Command(approval.Target{Topology: name, Cluster: cluster}, repository) + there,
-			"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
-		},
-	})
-}
-
-// choice is the cluster that becomes the primary, why, and the roles after that.
-type choice struct {
-	cluster string
-	why     string // empty: the caller named it
-	roles   map[string]plan.Role
-}
-
-// choose returns the cluster that was named, or the standby that has the most of the data.
-func (g *globals) choose(ctx context.Context, o proposeOptions, w desired.WorkFile, cluster string) (c choice, err error) {
-	c.cluster = cluster
-	switch {
-	case cluster == "":
-		observed, memory, err := g.observeWork(ctx, w)
-		if err != nil {
-			return c, err
-		}
-		c.cluster, c.why, c.roles, err = plan.ProposeBestFailover(w.Topology, observed, memory)
-		return c, err
-	case o.failover:
-		c.roles, err = plan.ProposeFailover(w.Topology, cluster)
-	default:
-		c.roles, err = plan.ProposeSwitchover(w.Topology, cluster)
+	edit := propose.Switchover
+	if o.failover {
+		edit = propose.Failover
 	}
-	return c, err
-}
-
-// observeWork reads the clusters of a topology of the work tree, with the progress of
-// each.
-func (g *globals) observeWork(ctx context.Context, w desired.WorkFile) (plan.Observed, plan.Memory, error) {
-	memory, err := g.options().KnownMemory(ctx, w.Top)
+	e, err := edit(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster, Commit: o.commit})
 	if err != nil {
-		return plan.Observed{}, memory, err
+		return err
 	}
-	e, err := g.options().OpenForWorkTree(w.Top)
-	if err != nil {
-		return plan.Observed{}, memory, fmt.Errorf("%w (hint: without a configuration name the standby to promote: TOPOLOGY/CLUSTER)", err)
-	}
-	defer e.Close()
-	memory.Now = g.clock()
-	defer g.showProgress("reading the clusters")()
-	observed := plan.Observed{Views: e.Observer().Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{Progress: true})}
-	if err := ctx.Err(); err != nil {
-		return observed, memory, fmt.Errorf("observe the clusters: %w", err)
-	}
-	return observed, memory, nil
-}
-
-// workFile opens the file of a topology in the work tree of --repo, else of the current
-// folder.
-func (g *globals) workFile(ctx context.Context, name string) (desired.WorkFile, error) {
-	defer g.showProgress("reading the topology files and their history")()
-	return g.loader.OpenWorkFile(ctx, cmp.Or(g.repo, "."), g.pathOr("topologies"), name)
+	git, there := g.repoOptions()
+	primary, _ := e.After.Primary()
+	return g.showEdit(e,
+		fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
+		"  "+git+" push                  # or open a pull request with it",
+		"  "+approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository)+there,
+		"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
+	)
 }
 
 // repoOptions returns the git command and the reconcile option that select the work tree
@@ -180,75 +114,31 @@ func splitTarget(target string) (name, cluster string, err error) {
 	return name, cluster, nil
 }
 
-// proposal is an edit of one topology's roles.
-type proposal struct {
-	roles  map[string]plan.Role
-	what   string // the subject of its commit
-	why    string // this cluster was chosen; empty: it was named
-	commit bool
-	// plan computes what the edited file asks for: offline, or against an observation.
-	plan func(plan.Desired, plan.Memory) plan.Plan
-	next []string // what to type once the edit is committed
-}
-
-// proposeEdit edits the file, commits it with --commit, and shows what the change asks for
-// and which commands come next.
-func (g *globals) proposeEdit(ctx context.Context, w desired.WorkFile, p proposal) error {
-	memory, err := g.options().KnownMemory(ctx, w.Top)
-	if err != nil {
-		return fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
-	}
-	if p.commit {
-		if err := w.CheckCommitted(ctx); err != nil {
-			return err
-		}
-	}
-	after, err := w.Edit(schema.Change{Generation: w.NextGeneration(memory), Roles: w.RolesThatChange(p.roles)})
-	if err != nil {
-		return err
-	}
-	desired := plan.Desired{Topologies: []plan.Topology{after}}
-	if p.commit {
-		if desired.Commit, err = w.Commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", p.what, after.Generation)); err != nil {
-			return err
-		}
-	}
-	memory.Now = g.clock()
-	return g.showProposal(w, p, after, p.plan(desired, memory))
-}
-
-// showProposal prints the plan in the form of --output. If that form is for programs, the
-// sentences for people go to stderr.
-func (g *globals) showProposal(w desired.WorkFile, p proposal, after plan.Topology, planned plan.Plan) error {
+// showEdit prints what was edited, the plan in the form of --output, and what to type next.
+// If that form is for programs, the sentences for people go to stderr.
+func (g *globals) showEdit(e propose.Edit, next ...string) error {
 	people := g.std.Out
 	if g.output != "table" {
 		people = g.std.Err
 	}
 	did := "edited "
-	if planned.Commit != "" {
-		did = fmt.Sprintf("committed as %.12s: ", planned.Commit)
+	if e.Planned.Commit != "" {
+		did = fmt.Sprintf("committed as %.12s: ", e.Planned.Commit)
+	} else {
+		next = append([]string{fmt.Sprintf("  git commit -m %q -- %s", e.Subject, e.File.File)}, next...)
 	}
-	if p.why != "" {
-		primary, _ := after.Primary()
-		fmt.Fprintln(people, printable(primary.ID+" has the most of the data: "+p.why))
+	if e.Why != "" {
+		primary, _ := e.After.Primary()
+		fmt.Fprintln(people, printable(primary.ID+" has the most of the data: "+e.Why))
 	}
-	fmt.Fprintln(people, printable(did+w.Describe(after)))
+	fmt.Fprintln(people, printable(did+e.File.Describe(e.After)))
 	fmt.Fprintln(people)
 	err := g.emit(func(out io.Writer, kind string) error {
-		return g.writeDocument(out, kind, render.Document{Plan: planned, GeneratedAt: planned.At})
+		return g.writeDocument(out, kind, render.Document{Plan: e.Planned, GeneratedAt: e.Planned.At})
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(people, printable("\n"+strings.Join(nextAfter(w, p), "\n")))
+	fmt.Fprintln(people, printable("\nNext:\n"+strings.Join(next, "\n")))
 	return nil
-}
-
-// nextAfter returns the commands that come next.
-func nextAfter(w desired.WorkFile, p proposal) []string {
-	lines := []string{"Next:"}
-	if !p.commit {
-		lines = append(lines, fmt.Sprintf("  git commit -m %q -- %s", p.what, w.File))
-	}
-	return append(lines, p.next...)
 }

@@ -46,28 +46,28 @@ func runRun(ctx context.Context, g *globals, profiles bool) error {
 	g.quiet = true
 	return g.options().Run(ctx, wire.RunOptions{
 		Log: g.logger(g.std.Err), After: g.after, PassTimeout: g.timeout, Profiles: profiles,
-		CountDropped: func(count func()) { g.lines.onDropped(droppedLogNotice(g), count) },
+		CountDropped: func(count func()) { g.lines.onDropped(droppedLogNotice(&g.messages), count) },
 	})
 }
 
 // logger returns a logger with the level and form of the command line.
-func (g *globals) logger(w io.Writer) *slog.Logger {
+func (m *messages) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
+	if err := level.UnmarshalText([]byte(m.logLevel)); err != nil {
 		level = slog.LevelInfo // check has refused other words
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if g.logFormat == "json" {
+	if m.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // droppedLogNotice returns what makes the log line that reports dropped lines.
-func droppedLogNotice(g *globals) func(lines int) []byte {
+func droppedLogNotice(m *messages) func(lines int) []byte {
 	return func(lines int) []byte {
 		var b bytes.Buffer
-		g.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)
+		m.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)
 		return b.Bytes()
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ func newValidate(g *globals) *cobra.Command {
 // runValidate reports every problem of every file.
 func runValidate(g *globals, paths []string) error {
 	if len(paths) == 0 {
-		paths = []string{g.pathOr("topologies")}
+		paths = []string{cmp.Or(g.path, "topologies")}
 	}
 	var problems schema.Problems
 	count := 0
@@ -46,13 +47,6 @@ func runValidate(g *globals, paths []string) error {
 		v.Problems = append(v.Problems, render.Problem(p))
 	}
 	return g.emit(func(w io.Writer, form string) error { return render.Validate(w, form, v, g.tableOptions()) })
-}
-
-func (g *globals) pathOr(fallback string) string {
-	if g.path != "" {
-		return g.path
-	}
-	return fallback
 }
 
 func validatePath(path string) (int, schema.Problems, error) {

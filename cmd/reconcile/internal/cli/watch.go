@@ -78,20 +78,6 @@ func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l query, n
 	return nil
 }
 
-// frame returns a document with what separates it from the one before: on a terminal it
-// overwrites that one; elsewhere it follows, in YAML as a document of its own.
-func (g *globals) frame(document []byte, n int) []byte {
-	switch {
-	case g.output == "table" && isTerminal(g.std.Out):
-		return redrawn(document)
-	case n > 0 && g.output == "yaml":
-		return append([]byte("---\n"), document...)
-	case n > 0 && g.output != "json":
-		return append([]byte("\n"), document...)
-	}
-	return document
-}
-
 func redrawn(document []byte) []byte {
 	lines := bytes.ReplaceAll(document, []byte("\n"), []byte(restOfRow+"\n"))
 	return append(append([]byte(toTop), lines...), restBelow...)

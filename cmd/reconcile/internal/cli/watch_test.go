@@ -15,11 +15,11 @@ func TestFramesFollowEachOther(t *testing.T) {
 		{"yaml", "a\nb\n", "---\na\nb\n"},
 		{"json", "a\nb\n", "a\nb\n"},
 	} {
-		g := &globals{output: tt.form, std: Stdio{Out: &bytes.Buffer{}}}
-		if got := string(g.frame([]byte("a\nb\n"), 0)); got != tt.first {
+		r := &resultWriter{output: tt.form, stdout: &bytes.Buffer{}}
+		if got := string(r.frame([]byte("a\nb\n"), 0)); got != tt.first {
 			t.Errorf("first %s: %q", tt.form, got)
 		}
-		if got := string(g.frame([]byte("a\nb\n"), 1)); got != tt.later {
+		if got := string(r.frame([]byte("a\nb\n"), 1)); got != tt.later {
 			t.Errorf("later %s: %q", tt.form, got)
 		}
 	}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wholefile"
+)
+
+// resultWriter writes what a command found out or did: to stdout in the form of --output, and to
+// the files of --output-file.
+type resultWriter struct {
+	stdout      io.Writer
+	output      string
+	outputFiles []string
+	color       string
+	listing     listing
+	parts       render.Parts // of the page of a topology
+	toTerminal  func(io.Writer) bool
+}
+
+// writer renders a result in one form.
+type writer func(w io.Writer, kind string) error
+
+// emit writes the result to stdout in the form of --output, and to the files of
+// --output-file. If a file cannot be written, stdout still gets the result.
+func (r *resultWriter) emit(write writer) error {
+	out, err := r.renderOutputs(write)
+	return errors.Join(err, r.print(out))
+}
+
+// print writes to stdout. A closed pipe is no error: its reader does not want the rest.
+func (r *resultWriter) print(out []byte) error {
+	if _, err := r.stdout.Write(out); err != nil && !errors.Is(err, errReaderGone) {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// renderOutputs returns the result for stdout and writes the files of --output-file.
+func (r *resultWriter) renderOutputs(write writer) ([]byte, error) {
+	var out bytes.Buffer
+	if err := write(&out, r.output); err != nil {
+		return nil, err
+	}
+	var unwritten []error
+	for _, spec := range r.outputFiles {
+		form, path, _ := strings.Cut(spec, "=") // checkForms has refused others
+		var b bytes.Buffer
+		if err := write(&b, form); err != nil {
+			return nil, err
+		}
+		if err := wholefile.Replace(path, b.Bytes()); err != nil {
+			unwritten = append(unwritten, fmt.Errorf("write the result: %w", err))
+		}
+	}
+	return out.Bytes(), errors.Join(unwritten...)
+}
+
+// colored reports whether the table may use colour.
+func (r *resultWriter) colored() bool {
+	switch r.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	switch force := os.Getenv("CLICOLOR_FORCE"); {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	case os.Getenv("CLICOLOR") == "0" || os.Getenv("TERM") == "dumb":
+		return false
+	}
+	return r.toTerminal(r.stdout)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := fileOf(w)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// checkForms returns an error for each unknown form and each file that cannot be written.
+// It runs before the command acts, so that the command can say what it did.
+func (r *resultWriter) checkForms(cmd *cobra.Command) []string {
+	forms := formsOf(cmd)
+	var bad []string
+	if forms == nil {
+		for _, name := range []string{"output", "output-file"} {
+			if cmd.Flags().Changed(name) {
+				bad = append(bad, fmt.Sprintf("%s has one form only and takes no --%s", cmd.CommandPath(), name))
+			}
+		}
+		return bad
+	}
+	if err := hasForm(cmd, r.output); err != nil {
+		bad = append(bad, err.Error())
+	}
+	for _, spec := range r.outputFiles {
+		form, path, ok := strings.Cut(spec, "=")
+		if !ok || path == "" {
+			bad = append(bad, fmt.Sprintf("--output-file %q is not KIND=PATH (hint: %s=PATH)", spec, strings.Join(forms, "=PATH or ")))
+			continue
+		}
+		if err := hasForm(cmd, form); err != nil {
+			bad = append(bad, fmt.Sprintf("--output-file %q: %v", spec, err))
+		}
+		if err := writable(path); err != nil {
+			bad = append(bad, fmt.Sprintf("--output-file %q cannot be written: %v", spec, err))
+		}
+	}
+	return bad
+}
+
+func (r *resultWriter) tableOptions() render.TableOptions {
+	width, height := r.size()
+	return render.TableOptions{
+		Width: max(width, minWidth), Color: r.colored(), Height: height, Listing: r.listing.chosen(), Parts: r.parts,
+	}
+}
+
+// pageFlags adds the options that show what the page of a topology leaves out.
+func (r *resultWriter) pageFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&r.parts.Findings, "findings", false, "also show every finding in full, with its remedy")
+	if cmd.Name() != "status" {
+		f.BoolVar(&r.parts.Steps, "steps", false, "also show every step of the plan")
+		f.BoolVar(&r.parts.Trailers, "trailers", false, "also show the lines that approve the change by a commit instead of a tag")
+	}
+	f.BoolVarP(&r.parts.All, "verbose", "v", false, "also show all of these, and what each cluster answered")
+}
+
+// size returns $COLUMNS, else the width of the terminal, and the height of the terminal; 0
+// for what is not known.
+func (r *resultWriter) size() (width, height int) {
+	if f, ok := fileOf(r.stdout); ok {
+		width, height, _ = term.GetSize(int(f.Fd())) // 0 if it is no terminal
+	}
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		width = columns
+	}
+	return width, height
+}
+
+// frame returns a document with what separates it from the one before: on a terminal it
+// overwrites that one; elsewhere it follows, in YAML as a document of its own.
+func (r *resultWriter) frame(document []byte, n int) []byte {
+	switch {
+	case r.output == "table" && isTerminal(r.stdout):
+		return redrawn(document)
+	case n > 0 && r.output == "yaml":
+		return append([]byte("---\n"), document...)
+	case n > 0 && r.output != "json":
+		return append([]byte("\n"), document...)
+	}
+	return document
+}

@@ -1,0 +1,207 @@
+// Package propose edits a topology file in a work tree: for a switchover or a failover, to
+// take a change back, and to match what was done by hand. It changes no cluster and pushes
+// nothing.
+package propose
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
+)
+
+// Request says which file is edited.
+type Request struct {
+	Dir      string // a folder of the work tree
+	Topology string
+	Cluster  string // the one that becomes the primary; "": it is found (Failover, Adopt, Cancel)
+	Commit   bool   // commit the edited file, with the user's git configuration
+}
+
+// Edit is what was written into a file.
+type Edit struct {
+	File    desired.WorkFile
+	Before  plan.Topology // the document that was edited; Cancel: the one that is taken back
+	After   plan.Topology
+	Subject string    // of a commit of it
+	Why     string    // this cluster became the primary; "": the request named it
+	Planned plan.Plan // what the edited document asks for; its Commit is empty without Request.Commit
+}
+
+// Switchover swaps the roles of the primary and of a standby.
+func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	roles, err := plan.ProposeSwitchover(w.Topology, r.Cluster)
+	if err != nil {
+		return Edit{}, err
+	}
+	return r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline})
+}
+
+// Failover makes a standby the primary of a topology whose primary is lost. Without a
+// cluster it reads all and takes the standby that has the most of the data.
+func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	c := change{file: w, before: w.Topology, compute: plan.Offline}
+	if r.Cluster != "" {
+		c.roles, err = plan.ProposeFailover(w.Topology, r.Cluster)
+	} else {
+		r.Cluster, c.why, c.roles, err = bestFailover(ctx, o, w)
+	}
+	if err != nil {
+		return Edit{}, err
+	}
+	c.subject = "Fail " + r.Topology + " over to " + r.Cluster
+	return r.write(ctx, o, c)
+}
+
+// bestFailover returns the standby that has the most of the data, why, and the roles after
+// its failover.
+func bestFailover(ctx context.Context, o wire.Options, w desired.WorkFile) (cluster, why string, roles map[string]plan.Role, err error) {
+	memory, err := o.KnownMemory(ctx, w.Top)
+	if err != nil {
+		return "", "", nil, err
+	}
+	e, err := o.OpenForWorkTree(w.Top)
+	if err != nil {
+		return "", "", nil, fmt.Errorf("%w (hint: without a configuration name the standby to promote: TOPOLOGY/CLUSTER)", err)
+	}
+	defer e.Close()
+	memory.Now = o.Clock()
+	observed, err := observe(ctx, o, e, w.Topology, plan.Depth{Progress: true})
+	if err != nil {
+		return "", "", nil, err
+	}
+	return plan.ProposeBestFailover(w.Topology, observed, memory)
+}
+
+// Adopt gives each cluster the role that it has after a failover done by hand. Cluster names
+// the primary if the clusters do not show it.
+func Adopt(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	e, err := o.OpenForWorkTree(w.Top)
+	if err != nil {
+		return Edit{}, err
+	}
+	defer e.Close()
+	observed, err := observe(ctx, o, e, w.Topology, plan.Depth{})
+	if err != nil {
+		return Edit{}, err
+	}
+	roles, err := plan.ProposeAdoption(w.Topology, observed, r.Cluster)
+	if err != nil {
+		return Edit{}, err
+	}
+	return r.write(ctx, o, change{
+		file: w, before: w.Topology, roles: roles, subject: "Adopt what was done to " + r.Topology + " by hand",
+		compute: func(d plan.Desired, m plan.Memory) plan.Plan { return plan.Compute(d, observed, m) },
+	})
+}
+
+// Cancel takes a change back that is committed and has not begun.
+func Cancel(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	committed, err := w.Unchanged(ctx)
+	if err != nil {
+		return Edit{}, err
+	}
+	e, err := o.OpenForWorkTree(w.Top)
+	if err != nil {
+		return Edit{}, fmt.Errorf("whether the change has begun is not known: %w", err)
+	}
+	defer e.Close()
+	memory, err := o.KnownMemory(ctx, w.Top)
+	if err != nil {
+		return Edit{}, err
+	}
+	observed, err := observe(ctx, o, e, committed, plan.Depth{})
+	if err != nil {
+		return Edit{}, err
+	}
+	roles, err := plan.ProposeCancel(committed, observed, memory)
+	if errors.Is(err, plan.ErrNothingToCancel) {
+		return Edit{}, fmt.Errorf("%s: %w (hint: 'reconcile plan %s' says what is left)", w.File, err, r.Topology)
+	}
+	if err != nil {
+		return Edit{}, err
+	}
+	return r.write(ctx, o, change{
+		file: w, before: committed, roles: roles, subject: "Take the change of " + r.Topology + " back",
+		compute: func(d plan.Desired, m plan.Memory) plan.Plan { return plan.Compute(d, observed, m) },
+	})
+}
+
+// open opens the file. It fails if the topology does not list the cluster.
+func (r Request) open(ctx context.Context, o wire.Options) (desired.WorkFile, error) {
+	defer o.Messages.Doing("reading the topology files and their history")()
+	w, err := o.Loader.OpenWorkFile(ctx, r.Dir, cmp.Or(o.Path, "topologies"), r.Topology)
+	if err != nil {
+		return w, err
+	}
+	if _, listed := w.Topology.Cluster(r.Cluster); r.Cluster != "" && !listed {
+		return w, desired.UnknownCluster(w.Topology, r.Cluster, "")
+	}
+	return w, nil
+}
+
+// observe reads the clusters of one topology.
+func observe(ctx context.Context, o wire.Options, e *wire.Environment, t plan.Topology, depth plan.Depth) (plan.Observed, error) {
+	defer o.Messages.Doing("reading the clusters")()
+	views := e.Observer().Observe(ctx, []plan.Topology{t}, depth)
+	if err := ctx.Err(); err != nil {
+		return plan.Observed{}, fmt.Errorf("observe the clusters: %w", err)
+	}
+	return plan.Observed{Views: views}, nil
+}
+
+// change is what write writes.
+type change struct {
+	file    desired.WorkFile
+	before  plan.Topology
+	roles   map[string]plan.Role
+	subject string
+	why     string
+	compute func(plan.Desired, plan.Memory) plan.Plan // what the edited document asks for
+}
+
+// write edits the file, and commits it if that is asked for.
+func (r Request) write(ctx context.Context, o wire.Options, c change) (Edit, error) {
+	memory, err := o.KnownMemory(ctx, c.file.Top)
+	if err != nil {
+		return Edit{}, fmt.Errorf("%w (hint: without a configuration the generation is raised above the history alone: unset RECONCILE_CONFIG)", err)
+	}
+	if r.Commit {
+		if err := c.file.CheckCommitted(ctx); err != nil {
+			return Edit{}, err
+		}
+	}
+	after, err := c.file.Edit(schema.Change{Generation: c.file.NextGeneration(memory), Roles: c.file.RolesThatChange(c.roles)})
+	if err != nil {
+		return Edit{}, err
+	}
+	wanted := plan.Desired{Topologies: []plan.Topology{after}}
+	if r.Commit {
+		if wanted.Commit, err = c.file.Commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", c.subject, after.Generation)); err != nil {
+			return Edit{}, err
+		}
+	}
+	memory.Now = o.Clock()
+	return Edit{File: c.file, Before: c.before, After: after, Subject: c.subject, Why: c.why, Planned: c.compute(wanted, memory)}, nil
+}
