@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func (g *globals) initRequest(o initOptions, tree initWorkTree) (importer.Reques
 		return r, err
 	}
 	r.ConfigPath = filepath.Join(dir, filepath.Base(g.options().ConfigPath()))
-	path := g.pathOr("topologies")
+	path := cmp.Or(g.path, "topologies")
 	r.TopologyPath = filepath.Join(tree.top, filepath.FromSlash(path), r.Name+".yaml")
 	r.Operator.AllowedSigners = filepath.Join(dir, "allowed_signers")
 	if r.Operator.Ledger == "" {
