@@ -67,6 +67,9 @@ func TestDigestOfThePlan(t *testing.T) {
 
 func TestDocumentHash(t *testing.T) {
 	want := DocumentHash(pairOf("a", "b"))
+	if kept := "sha256:9e2666ee88653d4fcd67c5cbe882e94722588853517f7cc5fba14bf5a9a95365"; want != kept {
+		t.Errorf("the hash of a document is %s, and ledgers hold %s for it", want, kept)
+	}
 	same := pairOf("a", "b").after(pairOf("b", "a"))
 	same.At.Line, same.Clusters[0].At.Line, same.Moved = 3, 4, map[string]string{"a": "x"}
 	same.Clusters[0], same.Clusters[1] = same.Clusters[1], same.Clusters[0]

@@ -117,7 +117,9 @@ type (
 )
 
 // Hash is the sha256 of everything that a document says, defaults included.
-// Where it stands, its earlier version and moved clusters are not part of it.
+// Where it stands, its earlier version and moved clusters are not part of it. It tells
+// whether two commits say the same, also of documents that are not valid; nothing compares
+// it with plan.DocumentHash, which the ledger keeps.
 func Hash(t plan.Topology) string {
 	out := canonicalTopology{
 		Encoding: apiVersion, Name: t.Name, Generation: t.Generation,

@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"reconcile/redirect":               {"plan", "reconcile/foreign", "reconcile/notify", "reconcile/plainfile", "reconcile/program"},
 	"reconcile/restart":                {"plan", "reconcile/program"},
 	"cmd/reconcile":                    {"cmd/reconcile/internal/cli"},
-	"cmd/reconcile/internal/render":    {"plan", "plan/explain", "reconcile/approval"},
+	"cmd/reconcile/internal/render":    {"plan", "plan/explain", "reconcile", "reconcile/approval"},
 	"cmd/reconcile/internal/desired":   {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
 	"cmd/reconcile/internal/wholefile": {},
 	"cmd/reconcile/internal/demo":      {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},

@@ -29,6 +29,9 @@ type stepWire struct {
 	Verify  string             `json:"verify,omitempty"`
 }
 
+// configurationWire is plan.Configuration as the ledger keeps it. The document of a plan
+// (render.wireConfiguration) and the control API of the simulator have forms of their own,
+// because each has its own version: a change of one must not change records that exist.
 type configurationWire struct {
 	Clusters []memberWire `json:"clusters"`
 	Edges    []edgeWire   `json:"edges"`

@@ -37,7 +37,8 @@ type ClusterState struct {
 	Broken *Broken `json:"broken,omitempty"`
 }
 
-// Configuration is a stored configuration without its tokens.
+// Configuration is a stored configuration without its tokens, as the control API shows it.
+// The simulator knows nothing of package plan, whose code it must be able to contradict.
 type Configuration struct {
 	Clusters []Member `json:"clusters"`
 	Edges    []Edge   `json:"edges"`

@@ -8,21 +8,22 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
 // outcomes are the words for what came of a topology, and what they mean for
 // the reader.
-var outcomes = map[string]struct {
+var outcomes = map[reconcile.Outcome]struct {
 	words string
 	style style
 }{
-	outcomeApplied:     {"done and verified", good},
-	outcomeUnchanged:   {"nothing to do", good},
-	outcomeNotApproved: {"NOT APPROVED, nothing was sent", bad},
-	outcomeBlocked:     {"BLOCKED, nothing was sent", bad},
-	outcomeUnverified:  {"NOT VERIFIED: something may have changed", bad},
-	outcomeError:       {"FAILED, nothing was changed", bad},
+	reconcile.OutcomeApplied:     {"done and verified", good},
+	reconcile.OutcomeUnchanged:   {"nothing to do", good},
+	reconcile.OutcomeNotApproved: {"NOT APPROVED, nothing was sent", bad},
+	reconcile.OutcomeBlocked:     {"BLOCKED, nothing was sent", bad},
+	reconcile.OutcomeUnverified:  {"NOT VERIFIED: something may have changed", bad},
+	reconcile.OutcomeError:       {"FAILED, nothing was changed", bad},
 }
 
 var stepStatuses = map[plan.StepStatus]struct {
@@ -38,11 +39,11 @@ var stepStatuses = map[plan.StepStatus]struct {
 	plan.StepNotAttempted: {"not attempted", attention},
 }
 
-func outcomeWords(outcome string) (string, style) {
+func outcomeWords(outcome reconcile.Outcome) (string, style) {
 	if o, ok := outcomes[outcome]; ok {
 		return o.words, o.style
 	}
-	return outcome, attention
+	return outcome.String(), attention
 }
 
 // applied prints the results: what went well first, one line each where
@@ -70,22 +71,25 @@ func (p *page) applied(d Document, results []Result) {
 }
 
 func urgency(r Result) int {
-	return slices.Index([]string{outcomeUnchanged, outcomeApplied, outcomeNotApproved, outcomeBlocked, outcomeError, outcomeUnverified}, r.Outcome)
+	return slices.Index([]reconcile.Outcome{reconcile.OutcomeUnchanged, reconcile.OutcomeApplied, reconcile.OutcomeNotApproved, reconcile.OutcomeBlocked, reconcile.OutcomeError, reconcile.OutcomeUnverified}, r.Outcome)
 }
 
 func appliedWords(results []Result, problems int) string {
-	counts := map[string]int{}
+	counts := map[reconcile.Outcome]int{}
 	for _, r := range results {
 		counts[r.Outcome]++
 	}
 	var parts []string
-	for _, kind := range []struct{ outcome, words string }{
-		{outcomeApplied, "done"},
-		{outcomeUnchanged, "unchanged"},
-		{outcomeNotApproved, "not approved"},
-		{outcomeBlocked, "blocked"},
-		{outcomeError, "failed"},
-		{outcomeUnverified, "NOT VERIFIED"},
+	for _, kind := range []struct {
+		outcome reconcile.Outcome
+		words   string
+	}{
+		{reconcile.OutcomeApplied, "done"},
+		{reconcile.OutcomeUnchanged, "unchanged"},
+		{reconcile.OutcomeNotApproved, "not approved"},
+		{reconcile.OutcomeBlocked, "blocked"},
+		{reconcile.OutcomeError, "failed"},
+		{reconcile.OutcomeUnverified, "NOT VERIFIED"},
 	} {
 		if n := counts[kind.outcome]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind.words))
@@ -101,7 +105,7 @@ func (p *page) result(d Document, r Result) {
 	t, planned := d.Plan.Topology(r.Topology)
 	t = t.Accept(d.accepted(t))
 	words, s := d.resultWords(t, planned, r)
-	if r.Outcome == outcomeUnchanged && r.Detail == "" && (!planned || d.oneLineOnly(t)) {
+	if r.Outcome == reconcile.OutcomeUnchanged && r.Detail == "" && (!planned || d.oneLineOnly(t)) {
 		p.headline(brief{name: r.Topology, headline: words, style: s}, d.clockWords())
 		return
 	}
@@ -115,7 +119,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	headline, s := d.resultWords(t, planned, r)
 	b := brief{name: r.Topology, headline: headline, style: s}
 	if r.Detail != "" && !d.planShowsWhy(t, r) {
-		b.rows = append(b.rows, row{label: map[bool]string{true: "Blocked", false: "Result"}[r.Outcome == outcomeBlocked], text: r.Detail, style: s, most: 7 - 4*one(level.tight)})
+		b.rows = append(b.rows, row{label: map[bool]string{true: "Blocked", false: "Result"}[r.Outcome == reconcile.OutcomeBlocked], text: r.Detail, style: s, most: 7 - 4*one(level.tight)})
 	}
 	b.rows = append(b.rows, lostRows(t, r)...)
 	t.Findings = d.findingsAfter(t, r)
@@ -127,16 +131,16 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		}
 	}
 	for _, f := range t.Findings {
-		if strings.HasPrefix(r.Detail, string(f.Code)+":") || r.Outcome == outcomeApplied && f.Severity == plan.SeverityBlocking && !f.Accepted {
+		if strings.HasPrefix(r.Detail, string(f.Code)+":") || r.Outcome == reconcile.OutcomeApplied && f.Severity == plan.SeverityBlocking && !f.Accepted {
 			shown.mark(f)
 		}
 	}
-	if r.Outcome != outcomeApplied && d.blocked(t) {
+	if r.Outcome != reconcile.OutcomeApplied && d.blocked(t) {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	} else {
 		b.rows = append(b.rows, acceptedRows(t, level, shown)...)
 	}
-	if r.Outcome == outcomeNotApproved {
+	if r.Outcome == reconcile.OutcomeNotApproved {
 		b.rows = append(b.rows, d.approvalRows(t)...)
 	}
 	b.rows = append(b.rows, b.findingRows("Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
@@ -162,7 +166,7 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 	switch {
 	case !planned:
 		return words, s
-	case r.Outcome == outcomeUnchanged && !d.oneLineOnly(t):
+	case r.Outcome == reconcile.OutcomeUnchanged && !d.oneLineOnly(t):
 		words, s = d.stateWords(t)
 		return words + "; nothing was sent", s
 	case t.Transition != plan.TransitionNone:
@@ -176,9 +180,9 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 // done.
 func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 	switch r.Outcome {
-	case outcomeBlocked:
+	case reconcile.OutcomeBlocked:
 		return d.blocked(t)
-	case outcomeNotApproved:
+	case reconcile.OutcomeNotApproved:
 		return d.approval(t).Verdict == approval.VerdictDenied
 	default:
 		return false
@@ -208,7 +212,7 @@ func (r Result) touched() bool {
 // findingsAfter are the findings that an apply has left. What it was approved for has
 // happened and is not told again.
 func (d Document) findingsAfter(t plan.TopologyPlan, r Result) []plan.Finding {
-	if r.Outcome != outcomeApplied {
+	if r.Outcome != reconcile.OutcomeApplied {
 		return t.Findings
 	}
 	return slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
@@ -238,7 +242,7 @@ func resultFindings(t plan.TopologyPlan, r Result, severities ...plan.Severity) 
 		if strings.HasPrefix(r.Detail, string(f.Code)+":") {
 			return true
 		}
-		return !r.touched() && r.Outcome != outcomeNotApproved && f.Code == plan.CodeNoStandbyLeft
+		return !r.touched() && r.Outcome != reconcile.OutcomeNotApproved && f.Code == plan.CodeNoStandbyLeft
 	})
 }
 
@@ -260,15 +264,15 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 	again := "reconcile apply " + r.Topology
 	now := action{label: labelNow}
 	switch r.Outcome {
-	case outcomeUnverified:
+	case reconcile.OutcomeUnverified:
 		now.words, now.command = "see how the clusters stand:", "reconcile status "+r.Topology
 		return []action{now, {label: labelThen, words: "carry on; no new approval is needed:", command: again}}
-	case outcomeError:
+	case reconcile.OutcomeError:
 		now.words, now.command = "clear the cause, then apply again:", again
 		return []action{now}
-	case outcomeNotApproved:
+	case reconcile.OutcomeNotApproved:
 		return d.actions(t)
-	case outcomeBlocked:
+	case reconcile.OutcomeBlocked:
 		if d.blocked(t) {
 			return d.actions(t)
 		}
@@ -280,7 +284,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		}
 		now.words, now.command = "when nothing blocks any more:", again
 		return []action{now}
-	case outcomeApplied:
+	case reconcile.OutcomeApplied:
 		if t.Transition == plan.TransitionFence {
 			now.words, now.command = "see what only "+list(fenced(t))+" holds, then rebuild it or take it out of service:", "reconcile salvage "+r.Topology
 			return []action{now}
@@ -304,23 +308,13 @@ type StepResult struct {
 // Result is what an apply did to one topology.
 type Result struct {
 	Topology string
-	Outcome  string // one of the outcomes below; another word is printed as it is
+	Outcome  reconcile.Outcome
 	Detail   string
 	Steps    []StepResult
 	DataLoss *plan.Window // as measured after a failover; nil: not known
 	Missing  []string     // collections known before that are not there
 	Silent   []string     // collections known before that are there and do not answer
 }
-
-// The outcomes, as the report of an apply names them.
-const (
-	outcomeApplied     = "applied"
-	outcomeUnchanged   = "unchanged"
-	outcomeNotApproved = "not_approved"
-	outcomeBlocked     = "blocked"
-	outcomeUnverified  = "unverified"
-	outcomeError       = "error"
-)
 
 // Apply writes what an apply or a fence did, as "table", "json" or "yaml". As
 // JSON it is the plan's document with "results" added, so that one reader
@@ -338,7 +332,7 @@ func encodeApply(d Document, results []Result) wireDocument {
 
 func encodeResult(r Result) wireResult {
 	return wireResult{
-		Topology: r.Topology, Outcome: r.Outcome, Detail: textOrNil(r.Detail),
+		Topology: r.Topology, Outcome: r.Outcome.String(), Detail: textOrNil(r.Detail),
 		Steps: mapList(r.Steps, func(s StepResult) wireStepResult {
 			return wireStepResult{
 				ID: s.ID, Action: string(s.Action), Cluster: textOrNil(s.Cluster), Status: s.Status.String(), Detail: textOrNil(s.Detail),

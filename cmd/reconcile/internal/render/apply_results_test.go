@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 func step(id int, action plan.Action, cluster string, status plan.StepStatus, detail string) StepResult {
@@ -41,32 +42,32 @@ func applyGoldens() map[string]applyCase {
 		"seen before and not on cluster-b: default/invoices_2026", "ask their owners whether they were dropped on purpose"))
 	return map[string]applyCase{
 		"apply_done": {document(lacking).approve("orders", approved()), []Result{
-			{Topology: "orders", Outcome: "applied", Steps: whole, DataLoss: exact, Missing: []string{"default/invoices_2026"}},
+			{Topology: "orders", Outcome: reconcile.OutcomeApplied, Steps: whole, DataLoss: exact, Missing: []string{"default/invoices_2026"}},
 		}},
 		"apply_in_doubt": {granted, []Result{{
-			Topology: "orders", Outcome: "unverified", Steps: doubt,
+			Topology: "orders", Outcome: reconcile.OutcomeUnverified, Steps: doubt,
 			Detail: "force_promote on cluster-b: no answer within 60s, and it could not be decided whether it took effect",
 		}}},
 		"apply_refused": {granted, []Result{{
-			Topology: "orders", Outcome: "error", Steps: promoted("refused", "force promote can only be used on secondary clusters"),
+			Topology: "orders", Outcome: reconcile.OutcomeError, Steps: promoted("refused", "force promote can only be used on secondary clusters"),
 			Detail: "force_promote on cluster-b: force promote can only be used on secondary clusters",
 		}}},
-		"apply_not_approved": {document(failover()), []Result{{Topology: "orders", Outcome: "not_approved", Detail: "APPROVAL_MISSING: nobody approved"}}},
+		"apply_not_approved": {document(failover()), []Result{{Topology: "orders", Outcome: reconcile.OutcomeNotApproved, Detail: "APPROVAL_MISSING: nobody approved"}}},
 		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{
-			Topology: "orders", Outcome: "blocked", Detail: "blocked by PRIMARY_NOT_PROBED",
+			Topology: "orders", Outcome: reconcile.OutcomeBlocked, Detail: "blocked by PRIMARY_NOT_PROBED",
 		}}},
-		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: "applied", Steps: []StepResult{
+		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied, Steps: []StepResult{
 			step(1, plan.ActionFence, "cluster-a", "done", "read back"),
 		}}}},
-		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: "unchanged"}}},
+		"apply_split_brain": {document(splitBrain()), []Result{{Topology: "orders", Outcome: reconcile.OutcomeUnchanged}}},
 		"apply_switchover_lag": {document(switchover()).approve("orders", approved()), []Result{{
-			Topology: "orders", Outcome: "blocked",
+			Topology: "orders", Outcome: reconcile.OutcomeBlocked,
 			Detail: string(plan.CodeSwitchoverLag) + ": " + plan.NotCaughtUpError{
 				Source: "cluster-a", Target: "cluster-b", Behind: []string{"cluster-b-rootcoord-dml_1"}, Channels: 2, Within: 30 * time.Second,
 			}.Error(),
 		}}},
 		"apply_nothing": {document(inSync("billing"), inSync("orders")), []Result{
-			{Topology: "billing", Outcome: "unchanged"}, {Topology: "orders", Outcome: "unchanged"},
+			{Topology: "billing", Outcome: reconcile.OutcomeUnchanged}, {Topology: "orders", Outcome: reconcile.OutcomeUnchanged},
 		}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
 // appliedFleet prints what an apply did to many topologies. Where it did nothing, a
@@ -14,7 +15,7 @@ func (p *page) appliedFleet(d Document, results []Result) {
 	rows := make([]fleetRow, 0, len(results))
 	for _, r := range results {
 		rows = append(rows, d.appliedRow(r))
-		if r.Outcome != outcomeUnchanged {
+		if r.Outcome != reconcile.OutcomeUnchanged {
 			acted = append(acted, r)
 		}
 	}
@@ -38,18 +39,18 @@ func (d Document) appliedRow(r Result) fleetRow {
 		row = d.fleetRow(t)
 	}
 	switch r.Outcome {
-	case outcomeApplied:
+	case reconcile.OutcomeApplied:
 		row = fleetRow{name: r.Topology, condition: standsDone, words: d.outcomeLine(t, planned, r)}
 		if t.Transition == plan.TransitionFailover {
 			row.words += "; lost: " + windowBound(r.DataLoss)
 		}
-	case outcomeUnchanged:
+	case reconcile.OutcomeUnchanged:
 		if !planned {
 			row.condition, row.words = standsUnjudged, "nothing was done"
 		}
-	case outcomeUnverified:
+	case reconcile.OutcomeUnverified:
 		row = fleetRow{name: r.Topology, condition: standsUnverified, words: d.outcomeLine(t, planned, r), commands: []string{"reconcile status " + r.Topology, again}}
-	case outcomeNotApproved, outcomeBlocked:
+	case reconcile.OutcomeNotApproved, reconcile.OutcomeBlocked:
 		if !planned || !d.planShowsWhy(t, r) {
 			row = d.refusedRow(t, planned, r, row)
 		}
@@ -64,7 +65,7 @@ func (d Document) appliedRow(r Result) fleetRow {
 // as one.
 func (d Document) refusedRow(t plan.TopologyPlan, planned bool, r Result, row fleetRow) fleetRow {
 	refused := fleetRow{name: r.Topology, condition: standsBlocked, words: d.outcomeLine(t, planned, r)}
-	if r.Outcome == outcomeNotApproved {
+	if r.Outcome == reconcile.OutcomeNotApproved {
 		refused.condition, refused.commands = standsUnapproved, row.commands
 	}
 	return refused.outranked(row)
@@ -84,7 +85,7 @@ func (r fleetRow) outranked(planned fleetRow) fleetRow {
 // was not done, or that of the whole.
 func (d Document) outcomeLine(t plan.TopologyPlan, planned bool, r Result) string {
 	words, _ := d.resultWords(t, planned, r)
-	if r.Outcome == outcomeApplied {
+	if r.Outcome == reconcile.OutcomeApplied {
 		return words
 	}
 	for _, s := range r.Steps {

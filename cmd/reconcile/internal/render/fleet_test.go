@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -160,7 +161,7 @@ func TestAThousandTopologiesFitOneScreen(t *testing.T) {
 	}
 	var results []Result
 	for _, topology := range d.Plan.Topologies {
-		results = append(results, Result{Topology: topology.Name, Outcome: outcomeUnchanged})
+		results = append(results, Result{Topology: topology.Name, Outcome: reconcile.OutcomeUnchanged})
 	}
 	out := rendered(t, func(w io.Writer) error { return Apply(w, FormTable, d, results, TableOptions{}) })
 	fitsScreen(t, out)
@@ -275,20 +276,20 @@ func appliedFleets() map[string]applyCase {
 		d.approve(name, approved())
 	}
 	return map[string]applyCase{"fleet_apply": {d, []Result{
-		{Topology: "billing-001", Outcome: outcomeUnchanged},
-		{Topology: "orders-001", Outcome: outcomeApplied, Steps: promoted("done", "read back"), DataLoss: window(3100 * time.Millisecond)},
-		{Topology: "orders-002", Outcome: outcomeUnverified, Steps: promoted("in_doubt", "no answer within 60s"), Detail: "force_promote on cluster-b: no answer within 60s"},
-		{Topology: "orders-003", Outcome: outcomeError, Steps: promoted("refused", "force promote can only be used on secondary clusters"), Detail: "refused"},
-		{Topology: "orders-004", Outcome: outcomeNotApproved, Detail: "APPROVAL_MISSING: nobody approved"},
-		{Topology: "orders-005", Outcome: outcomeBlocked, Detail: "blocked by PRIMARY_NOT_PROBED"},
-		{Topology: "search-001", Outcome: outcomeBlocked, Detail: "the lock is held by reconcile run on host-a since 21:58:00Z"},
-		{Topology: "users-023", Outcome: outcomeUnchanged},
-		{Topology: "vanished", Outcome: outcomeUnchanged},
+		{Topology: "billing-001", Outcome: reconcile.OutcomeUnchanged},
+		{Topology: "orders-001", Outcome: reconcile.OutcomeApplied, Steps: promoted("done", "read back"), DataLoss: window(3100 * time.Millisecond)},
+		{Topology: "orders-002", Outcome: reconcile.OutcomeUnverified, Steps: promoted("in_doubt", "no answer within 60s"), Detail: "force_promote on cluster-b: no answer within 60s"},
+		{Topology: "orders-003", Outcome: reconcile.OutcomeError, Steps: promoted("refused", "force promote can only be used on secondary clusters"), Detail: "refused"},
+		{Topology: "orders-004", Outcome: reconcile.OutcomeNotApproved, Detail: "APPROVAL_MISSING: nobody approved"},
+		{Topology: "orders-005", Outcome: reconcile.OutcomeBlocked, Detail: "blocked by PRIMARY_NOT_PROBED"},
+		{Topology: "search-001", Outcome: reconcile.OutcomeBlocked, Detail: "the lock is held by reconcile run on host-a since 21:58:00Z"},
+		{Topology: "users-023", Outcome: reconcile.OutcomeUnchanged},
+		{Topology: "vanished", Outcome: reconcile.OutcomeUnchanged},
 	}}, "fleet_apply_one": {d, []Result{
-		{Topology: "billing-001", Outcome: outcomeUnchanged},
-		{Topology: "orders-001", Outcome: outcomeApplied, Steps: promoted("done", "read back"), DataLoss: window(3100 * time.Millisecond)},
-		{Topology: "users-023", Outcome: outcomeUnchanged},
-	}}, "fleet_apply_nothing": {d, []Result{{Topology: "billing-001", Outcome: outcomeUnchanged}, {Topology: "users-023", Outcome: outcomeUnchanged}}}}
+		{Topology: "billing-001", Outcome: reconcile.OutcomeUnchanged},
+		{Topology: "orders-001", Outcome: reconcile.OutcomeApplied, Steps: promoted("done", "read back"), DataLoss: window(3100 * time.Millisecond)},
+		{Topology: "users-023", Outcome: reconcile.OutcomeUnchanged},
+	}}, "fleet_apply_nothing": {d, []Result{{Topology: "billing-001", Outcome: reconcile.OutcomeUnchanged}, {Topology: "users-023", Outcome: reconcile.OutcomeUnchanged}}}}
 }
 
 func TestGoldenAppliedFleets(t *testing.T) {

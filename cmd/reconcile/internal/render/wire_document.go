@@ -79,6 +79,8 @@ type wireCluster struct {
 	Observation   *wireObservation   `json:"observation,omitempty"` // of a status only
 }
 
+// wireConfiguration is plan.Configuration in the published schema of a plan. See
+// ledger.configurationWire for why the ledger has its own.
 type wireConfiguration struct {
 	Clusters []wireMember `json:"clusters"`
 	Edges    []wireEdge   `json:"edges"`
