@@ -324,7 +324,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeStaleNotFailed: {
 		"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} breaks this rule while {P} is the primary",
-		"set a standby that should go to 'role: detached' and raise 'generation'; for a source that failed 'reconcile propose {T} --failover' writes the roles",
+		"take it back in a clone: 'reconcile propose {T} --cancel'; if {O} should go, set it to 'role: detached' and raise 'generation'; if {P} is lost, 'reconcile propose {T} --failover' writes the roles",
 	},
 	CodePrimaryReplaced: {
 		"the address of {O} answers as unconfigured and empty: it was rebuilt, or another cluster stands there now",

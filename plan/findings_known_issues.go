@@ -132,16 +132,28 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 			continue
 		}
 		var texts []string
+		var mended []Feature
 		for _, k := range knownIssues {
 			if k.matters(s, d, c, v) {
 				texts = append(texts, k.words(v.version()))
+				if k.mended != "" && v.version().released(k.mended) {
+					mended = append(mended, k.mended)
+				}
 			}
 		}
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
 				fmt.Sprintf("%s (%s) has %s", c.ID, v.version().Name(), strings.Join(texts, "; ")),
-				"read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor "+s.topology.Name+" --upgrade-to VERSION' says in which order, since the wrong one stops replication"))
+				s.upgradeRemedy(v.version().releaseWith(mended), len(mended) > 0)))
 		}
 	}
 	return out
+}
+
+// upgradeRemedy says how to get to a release that mends what is known of a version.
+func (s situation) upgradeRemedy(release string, mended bool) string {
+	if !mended || release == "" {
+		return "read it in milvus-io/milvus; no release is known to mend it; 'reconcile status " + s.topology.Name + "' shows the versions"
+	}
+	return "read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor " + s.topology.Name + " --upgrade-to " + release + "' says in which order, since the wrong one stops replication"
 }

@@ -16,6 +16,7 @@ var typed = regexp.MustCompile(`'(reconcile (status|plan|apply|fence|propose|ado
 // TestRemediesSayWhatToType: whatever the state of the world, each finding says
 // what was seen, and the next thing to type; no blank is left in it.
 func TestRemediesSayWhatToType(t *testing.T) {
+	placeholder := regexp.MustCompile(`'reconcile [^']*\b[A-Z]{3,}\b[^']*'`)
 	blank := regexp.MustCompile(`\{[POTS]\}|%!|\bof  |''`)
 	rapid.Check(t, func(t *rapid.T) {
 		d, o, m := drawWorld(t)
@@ -23,6 +24,9 @@ func TestRemediesSayWhatToType(t *testing.T) {
 			for _, f := range p.Findings {
 				if f.Code != CodeConfigOrder && !typed.MatchString(f.Remedy) {
 					t.Errorf("%s: nothing to type in %q", f.Code, f.Remedy)
+				}
+				if placeholder.MatchString(f.Remedy) {
+					t.Errorf("%s: a name is left to be filled in: %q", f.Code, f.Remedy)
 				}
 				if f.Code == CodeForcePromote && !p.Resumed && !strings.Contains(f.Remedy, "'Failover-Plan: "+p.Digest+"'") {
 					t.Errorf("%s: the digest %s is not there to be copied: %q", f.Code, p.Digest, f.Remedy)

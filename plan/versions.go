@@ -241,6 +241,35 @@ func (v Version) Since(f Feature) string {
 	return strings.Join(out, " or ") + " or later"
 }
 
+// releaseWith returns the first release with all of the features, in the line of the
+// version if that has them all, else in 3.0; "" if no release has them.
+func (v Version) releaseWith(wanted []Feature) string {
+	patch26, patch30 := 0, 0
+	for _, f := range wanted {
+		i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
+		if i < 0 {
+			return ""
+		}
+		if r := features[i]; r.in26 == never {
+			patch26 = never
+		} else if patch26 != never {
+			patch26 = max(patch26, r.in26)
+		}
+		if r := features[i]; r.in30 == never {
+			patch30 = never
+		} else if patch30 != never {
+			patch30 = max(patch30, r.in30)
+		}
+	}
+	switch {
+	case patch26 != never && !(v.ordered && v.major >= 3):
+		return fmt.Sprintf("2.6.%d", patch26)
+	case patch30 != never:
+		return fmt.Sprintf("3.0.%d", patch30)
+	}
+	return ""
+}
+
 // released says whether some release has a feature.
 func (v Version) released(f Feature) bool { return v.Since(f) != laterVersion }
 
