@@ -49,7 +49,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		}
 	}
 	r.measureLoss(ctx, prep, res)
-	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.Detail); err != nil {
+	if err := r.right.Finish(ctx, OutcomeApplied.String(), whatCame(prep, *res)); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
 }
@@ -212,4 +212,33 @@ func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
 			res.DataLoss = plan.SalvageWindow(v.Progress, prep.plan.OldPrimary, prep.plan.FailedAt, prep.remembered.Memory.ProgressOf(prep.plan.Primary))
 		}
 	}
+}
+
+// whatCame says for the ledger what the change ended with: that it was verified, where
+// traffic goes, and what was lost.
+func whatCame(prep prepared, res Result) string {
+	var parts []string
+	if res.Detail != "" {
+		parts = append(parts, res.Detail)
+	}
+	for _, x := range res.Steps {
+		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect {
+			parts = append(parts, x.Detail)
+		}
+	}
+	if prep.plan.Transition == plan.TransitionFailover && prep.plan.OldPrimary != "" {
+		parts = append(parts, lostWords(res.DataLoss, prep.plan.OldPrimary))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// lostWords says what was lost of the writes to the old primary.
+func lostWords(w *plan.Window, old string) string {
+	switch {
+	case w == nil || w.Upper == nil:
+		return "how much of the writes to " + old + " was lost is not known"
+	case *w.Upper == 0:
+		return "nothing was lost"
+	}
+	return fmt.Sprintf("lost: up to %s of the writes to %s, those after %s", plan.UpperBoundText(*w.Upper), old, w.ReplicatedUpTo.UTC().Format(time.RFC3339))
 }

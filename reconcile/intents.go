@@ -33,7 +33,10 @@ func (r run) writeIntent(ctx context.Context, prep prepared) error {
 			Commit: prep.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at,
 			FailedAt: t.FailedAt,
 		},
-		By: prep.decision.By, Payloads: prep.decision.Payloads, Document: t.Document,
+		By: prep.decision.By, Reasons: prep.decision.Reasons, Payloads: prep.decision.Payloads, Document: t.Document,
+	}
+	for _, author := range prep.authors {
+		b.ProposedBy = append(b.ProposedBy, author.String())
 	}
 	for _, s := range t.Steps {
 		if s.Action == plan.ActionRecordStale {

@@ -133,9 +133,11 @@ type Right interface {
 // Beginning is what one ledger transaction records before the first request.
 type Beginning struct {
 	Intent   plan.Intent
-	By       []string             // who approved
-	Payloads []string             // hashes of the approval that is spent
-	Document string               // plan.DocumentHash of the document
-	Stale    []plan.StaleMark     // clusters that become stale
-	Used     []plan.UsedProvision // restored copies that joins use up
+	By         []string             // who approved
+	Reasons    []string             // why, for each of By
+	ProposedBy []string             // who wrote the change
+	Payloads   []string             // hashes of the approval that is spent
+	Document   string               // plan.DocumentHash of the document
+	Stale      []plan.StaleMark     // clusters that become stale
+	Used       []plan.UsedProvision // restored copies that joins use up
 }

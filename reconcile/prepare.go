@@ -16,6 +16,7 @@ type prepared struct {
 	topology   plan.Topology
 	plan       plan.TopologyPlan
 	decision   approval.Decision
+	authors    []approval.Person // of the change
 	remembered Remembered
 	observed   plan.Observed
 	// mayHaveSent: an earlier process may have sent a request for the intent that this
@@ -41,7 +42,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	intent, open := openIntent(remembered, r.name)
 	prep := prepared{
 		topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o,
-		mayHaveSent: open && intent.MayHaveSent,
+		mayHaveSent: open && intent.MayHaveSent, authors: p.Changes[r.name].Authors,
 	}
 	only, pinned := r.apply.only, r.apply.Pinned
 	switch {
@@ -164,7 +165,7 @@ func (r run) rereadGit(ctx context.Context, prep prepared) (prepared, *stopped) 
 	if t.Digest != prep.plan.Digest {
 		return prep, &stopped{OutcomeBlocked, staleDetail(prep.plan, t)}
 	}
-	prep.plan, prep.decision = t, report.Decisions[r.name]
+	prep.plan, prep.decision, prep.authors = t, report.Decisions[r.name], p.Changes[r.name].Authors
 	return prep, unauthorized(t, report)
 }
 

@@ -100,6 +100,7 @@ type Decision struct {
 	Code    string // of a denial; empty otherwise
 	Detail  string // which rule failed, and what would satisfy it
 	By      []string
+	Reasons []string // for each of By
 	Commit  string // the governing commit
 	// Accepted are the findings that the approvers accept.
 	Accepted []plan.Code

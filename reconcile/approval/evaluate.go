@@ -118,13 +118,15 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)
 	}
 	for _, v := range chosen {
-		d.By = appendNew(d.By, v.claim.By.String())
+		if who := v.claim.By.String(); !slices.Contains(d.By, who) {
+			at, _ := slices.BinarySearch(d.By, who)
+			d.By, d.Reasons = slices.Insert(d.By, at, who), slices.Insert(d.Reasons, at, v.claim.Reason)
+		}
 		d.Since = latest(d.Since, v.carrier.Date)
 		if until := e.validUntil(v); d.Until.IsZero() || until.Before(d.Until) {
 			d.Until = until
 		}
 	}
-	slices.Sort(d.By)
 	slices.Sort(d.Payloads)
 	d.Detail = fmt.Sprintf("approved by %s until %s", strings.Join(d.By, ", "), d.Until.UTC().Format(time.RFC3339))
 	return d

@@ -14,6 +14,8 @@ type beginWire struct {
 	FailedAt   *time.Time      `json:"failedAt,omitempty"`
 	Steps      []stepWire      `json:"steps,omitempty"`
 	Payloads   []string        `json:"payloads,omitempty"`
+	ProposedBy []string        `json:"proposedBy,omitempty"`
+	Reasons    []string        `json:"reasons,omitempty"` // for each of By
 	Stale      []staleWire     `json:"stale,omitempty"`
 	Provisions []provisionWire `json:"provisions,omitempty"`
 }

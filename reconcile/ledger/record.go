@@ -45,6 +45,15 @@ type Record struct {
 	Generation int64
 	Commit     string
 	By         []string // who approved
+	Reasons    []string // why, for each of By; of an intent only
+	ProposedBy []string // who wrote the change; of an intent only
+	Primary    string   // the primary after the change; of an intent only
+	// Lost is the old primary of a failover, and FailedAt when it was first seen to fail;
+	// of an intent only.
+	Lost       string
+	FailedAt   time.Time
+	Cluster    string // that belongs to the topology
+	Version    int64  // that clients are told
 	Transition plan.Transition
 	Result     string
 	Detail     string
@@ -95,11 +104,13 @@ type sealed struct {
 
 // record returns the exported form of an entry.
 func (e entry) record(hash string) Record {
-	return Record{
+	out := Record{
 		Seq: e.Seq, At: e.At, Kind: e.Kind, Topology: e.Topology, Generation: e.Generation, Commit: e.Commit,
 		By: e.By, Transition: plan.Transition(e.Transition), Result: e.Result, Detail: e.Detail,
-		PrevHash: e.PrevHash, Hash: hash,
+		Cluster: e.Cluster, Version: e.Version, PrevHash: e.PrevHash, Hash: hash,
 	}
+	out.tellBeginning(e.Begin)
+	return out
 }
 
 func hashOf(raw []byte) string {

@@ -17,6 +17,8 @@ type Beginning struct {
 	Document   string   // plan.DocumentHash of the document that asks for it
 	Payloads   []string // sha256 in hex of each signed payload that approved it
 	By         []string // the people who approved it
+	Reasons    []string // why, for each of By
+	ProposedBy []string // the people who wrote the change
 	Stale      []plan.StaleMark
 	Provisions []plan.UsedProvision
 }
@@ -44,7 +46,7 @@ func beginRule(b Beginning) rule {
 			Kind: KindIntent, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit,
 			Transition: string(in.Transition), By: b.By, Document: b.Document,
 			Begin: &beginWire{
-				Digest: in.Digest, FailedAt: timeOrNil(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads,
+				Digest: in.Digest, FailedAt: timeOrNil(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads, ProposedBy: b.ProposedBy, Reasons: b.Reasons,
 				Stale: staleToWire(b.Stale), Provisions: provisionsToWire(b.Provisions),
 			},
 		}, nil

@@ -146,3 +146,9 @@ func (f *Fleet) replicationToken(cred Credential, uri string) (string, error) {
 	f.secrets.add(token)
 	return token, nil
 }
+
+// Hide returns a text without the tokens of the clusters.
+func (f *Fleet) Hide(text string) string {
+	f.learn() // a token may have been rotated
+	return f.secrets.scrub(text)
+}

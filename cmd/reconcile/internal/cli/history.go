@@ -22,8 +22,13 @@ import (
 func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "history [TOPOLOGY]",
-		Short:   "Show the ledger: intents, results, used approvals",
-		Example: "  reconcile history orders -o json",
+		Short:   "Tell what was done, by whom and why, from the ledger",
+		Long: `history tells from the ledger what happened to a topology, or to all of them, the oldest
+first: since when the old primary was silent, who proposed a change, who approved it and
+why, when a request was sent, that it took effect, was verified and redirected, and what
+was lost. It reads the ledger only. The JSON form has every record with its hash.`,
+		Example: `  reconcile history orders
+  reconcile history orders -o json`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runHistory(cmd.Context(), g, strings.Join(args, ""))
@@ -83,6 +88,7 @@ func historyRows(records []ledger.Record) []render.HistoryRow {
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
+			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), Lost: r.Lost, FailedAt: r.FailedAt,
 		})
 	}
 	return rows

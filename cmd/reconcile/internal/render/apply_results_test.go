@@ -108,14 +108,24 @@ func TestUnknownFormsAreRefused(t *testing.T) {
 func historyRows() []HistoryRow {
 	hash := func(c string) string { return strings.Repeat(c, 64) }
 	return []HistoryRow{
-		{Seq: 1, At: night.Add(-time.Hour), Kind: "born", Hash: hash("a")},
+		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Story: []string{"the ledger was made"}},
 		{
-			Seq: 2, At: night, Kind: "intent", Topology: "orders", Commit: fixtureCommit, By: []string{"Alice Smith <alice@example.com>"},
-			Transition: "failover", PrevHash: hash("a"), Hash: hash("b"),
+			Seq: 2, At: night, Kind: "intent", Topology: "orders", Commit: fixtureCommit, By: []string{"Alice Smith <alice@example.com>", "Carol <carol@example.com>"},
+			Transition: "failover", PrevHash: hash("a"), Hash: hash("b"), Generation: 8,
+			Reasons: []string{"eu-1 lost power, INC-4211, and the vendor says that it stays so until the morning", ""}, ProposedBy: []string{"Bob Jones <bob@example.com>"},
+			Lost: "cluster-a", FailedAt: night.Add(-41 * time.Second),
+			Story: []string{
+				"failover to cluster-b begun, generation 8, commit 4f1c2e9d0a1b", "proposed by Bob Jones <bob@example.com>",
+				"approved by Alice Smith <alice@example.com>: eu-1 lost power, INC-4211, and the vendor says that it stays so until the morning",
+				"approved by Carol <carol@example.com>",
+			},
 		},
+		{Seq: 3, At: night.Add(time.Second), Kind: "sent", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("b"), Hash: hash("c"), Story: []string{"sent: from here on a request of the failover may have left"}},
+		{Seq: 4, At: night.Add(2 * time.Second), Kind: "effected", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("c"), Hash: hash("d"), Story: []string{"read back: the failover took effect"}},
 		{
-			Seq: 3, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
-			Transition: "failover", Result: "applied", PrevHash: hash("b"), Hash: hash("c"), Detail: "a|b\x1b[2J",
+			Seq: 5, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
+			Transition: "failover", Result: "applied", Generation: 8, PrevHash: hash("d"), Hash: hash("e"), Detail: "a|b\x1b[2J",
+			Story: []string{"the failover is done, generation 8", "cluster-b works as the primary (ddl)", "lb: cluster-b", "lost: up to 0.2 s of the writes to cluster-a, those after 2026-11-22T18:10:00Z", "a|b\x1b[2J"},
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -15,11 +14,19 @@ type HistoryRow struct {
 	Topology   string
 	Commit     string
 	By         []string
+	Reasons    []string // why, for each of By
+	ProposedBy []string
+	Generation int64
 	Transition string
 	Result     string
 	PrevHash   string
 	Hash       string
 	Detail     string
+	// Story says what the record means to a person: what happened, then who wanted it.
+	Story []string
+	// Lost was first seen to fail at FailedAt; zero: the record does not tell.
+	Lost     string
+	FailedAt time.Time
 }
 
 type wireRow struct {
@@ -34,6 +41,11 @@ type wireRow struct {
 	PrevHash   *string  `json:"prevHash"`
 	Hash       string   `json:"hash"`
 	Detail     *string  `json:"detail"`
+	Reasons    []string `json:"reasons"`
+	ProposedBy []string `json:"proposedBy"`
+	Generation *int64   `json:"generation"`
+	FailedAt   *string  `json:"failedAt"`
+	Story      []string `json:"story"`
 }
 
 // History writes the records of a ledger, in the order given, as "table",
@@ -50,55 +62,115 @@ func encodeRow(r HistoryRow) wireRow {
 		Seq: r.Seq, At: timeOrNil(r.At), Kind: r.Kind, Topology: textOrNil(r.Topology), Commit: textOrNil(r.Commit),
 		By: mapList(r.By, same), Transition: textOrNil(r.Transition), Result: textOrNil(r.Result),
 		PrevHash: textOrNil(r.PrevHash), Hash: r.Hash, Detail: textOrNil(r.Detail),
+		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: generationOrNil(r.Generation),
+		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Story, same),
 	}
 }
 
-var historyHead = []string{"record", "at", "topology", "what", "result, commit, approvers"}
+func generationOrNil(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
 
+// event is what happened at one time, in words.
+type event struct {
+	at       time.Time
+	topology string
+	lines    []string
+	style    style
+}
+
+// storyOf returns what the records tell, in their order. That a primary fell silent is put
+// before the change that follows from it.
+func storyOf(rows []HistoryRow) []event {
+	var out []event
+	for _, r := range rows {
+		if !r.FailedAt.IsZero() {
+			out = append(out, event{r.FailedAt, r.Topology, []string{r.Lost + " was silent from here on"}, attention})
+		}
+		out = append(out, event{r.At, r.Topology, r.Story, r.style()})
+	}
+	return out
+}
+
+// style marks what a reader looks for.
+func (r HistoryRow) style() style {
+	switch {
+	case r.Kind == "intent":
+		return strong
+	case r.Kind == "result" && r.Result == "applied":
+		return good
+	case r.Kind == "result", r.Kind == "reversed", r.Kind == "lapsed":
+		return attention
+	}
+	return plain
+}
+
+// history prints the story: each day, and each topology if there are several, is a title,
+// and each event begins with its time.
 func (p *page) history(rows []HistoryRow) {
 	if len(rows) == 0 {
 		p.line("The ledger holds no record.")
 		return
 	}
-	g := grid{head: historyHead, least: 20}
-	for _, r := range rows {
-		var cells []cell
-		for _, text := range r.columns() {
-			cells = append(cells, cell{text: text})
+	several, day := topologiesOf(rows) > 1, ""
+	for _, e := range storyOf(rows) {
+		if d := e.at.UTC().Format("2006-01-02"); d != day {
+			if day != "" {
+				p.blank()
+			}
+			p.line(p.paint(strong, d))
+			day = d
 		}
-		g.add(cells...)
+		for i, text := range e.lines {
+			p.event(e, i, text, several)
+		}
 	}
-	p.grid(g)
 }
 
-func (r HistoryRow) columns() []string {
-	what := r.Kind
-	if r.Transition != "" && r.Transition != "none" {
-		what = r.Transition + ", " + r.Kind
+// event prints one line of an event; the lines after its first stand below it.
+func (p *page) event(e event, i int, text string, named bool) {
+	at, s := e.at.UTC().Format("15:04:05Z"), e.style
+	if named && i == 0 && e.topology != "" {
+		text = e.topology + ": " + text
 	}
-	result := r.Result
-	if r.Detail != "" {
-		result = strings.TrimPrefix(result+": "+r.Detail, ": ")
+	hang := 2 + len(at) + 2
+	if i > 0 {
+		hang, at, s = hang+2, "", plain
 	}
-	var last []string
-	for _, part := range []struct{ before, text string }{{"", result}, {"commit ", short(r.Commit)}, {"by ", list(r.By)}} {
-		if part.text != "" {
-			last = append(last, part.before+part.text)
+	for j, l := range wrap(Safe(text), p.prose()-hang-2) {
+		start := strings.Repeat(" ", hang)
+		if j == 0 && i == 0 {
+			start = "  " + p.paint(faint, at) + "  "
+		} else if j > 0 {
+			start += "  "
+		}
+		p.line(start, p.paint(s, l))
+	}
+}
+
+func topologiesOf(rows []HistoryRow) int {
+	seen := map[string]bool{}
+	for _, r := range rows {
+		if r.Topology != "" {
+			seen[r.Topology] = true
 		}
 	}
-	return []string{fmt.Sprint(r.Seq), clockTime(r.At), orElse(r.Topology, "-"), what, strings.Join(last, "; ")}
+	return len(seen)
 }
 
 func historyMarkdown(rows []HistoryRow) string {
 	var b strings.Builder
-	b.WriteString(markdownRow(historyHead...))
-	b.WriteString(strings.Repeat("|---", len(historyHead)) + "|\n")
-	for _, r := range rows {
-		cells := r.columns()
-		for i := range cells {
-			cells[i] = escapeMarkdown(cells[i])
+	b.WriteString(markdownRow("at", "topology", "what"))
+	b.WriteString("|---|---|---|\n")
+	for _, e := range storyOf(rows) {
+		lines := make([]string, len(e.lines))
+		for i, text := range e.lines {
+			lines[i] = escapeMarkdown(text)
 		}
-		b.WriteString(markdownRow(cells...))
+		b.WriteString(markdownRow(clockTime(e.at), escapeMarkdown(orElse(e.topology, "-")), strings.Join(lines, "<br>")))
 	}
 	return cutMarkdown(b.String())
 }

@@ -168,7 +168,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	if err != nil {
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", WithoutLedger(err))
 	}
-	p.Ledger = ledgerRecord{options: e.options, ledger: l, isNew: isNew, last: &lastRead{}}
+	p.Ledger = ledgerRecord{options: e.options, ledger: l, isNew: isNew, last: &lastRead{}, hide: e.Fleet.Hide}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Identity: identity()}
 	if r := e.restarter(); r != nil {
 		a.Restart = r

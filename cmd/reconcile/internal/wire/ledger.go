@@ -23,6 +23,7 @@ type ledgerRecord struct {
 	ledger  *ledger.Ledger
 	isNew   bool      // this run created it
 	last    *lastRead // of this ledger
+	hide    func(string) string
 }
 
 // lastRead caches the decoded ledger while its records stay the same. A daemon makes a
@@ -81,7 +82,7 @@ func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Durat
 	if err != nil {
 		return nil, err
 	}
-	return ledgerRight{lock}, nil
+	return ledgerRight{lock, l.hide}, nil
 }
 
 func (l ledgerRecord) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, commit string) error {
@@ -93,11 +94,24 @@ func (l ledgerRecord) RecordOutages(ctx context.Context, seen []plan.Outage, ove
 }
 
 // ledgerRight is a held lock.
-type ledgerRight struct{ *ledger.Lock }
+type ledgerRight struct {
+	*ledger.Lock
+	hide func(string) string // takes the operator's tokens out of a text
+}
+
+// withoutSecrets returns the reasons of approvers without any token of the operator.
+func (r ledgerRight) withoutSecrets(reasons []string) []string {
+	out := make([]string, len(reasons))
+	for i, reason := range reasons {
+		out[i] = r.hide(reason)
+	}
+	return out
+}
 
 func (r ledgerRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 	return r.Lock.Begin(ctx, ledger.Beginning{
 		Intent: b.Intent, Document: b.Document, Payloads: b.Payloads, By: b.By,
+		ProposedBy: b.ProposedBy, Reasons: r.withoutSecrets(b.Reasons),
 		Stale: b.Stale, Provisions: b.Used,
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -124,18 +123,9 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	var out []serve.Record
 	for _, r := range history {
 		if r.Topology == topology {
-			out = append(out, serve.Record{At: r.At, Text: recordWords(r), Result: r.Kind == ledger.KindResult})
+			out = append(out, serve.Record{At: r.At, Text: r.Words(), Result: r.Kind == ledger.KindResult})
 		}
 	}
 	return out
 }
 
-func recordWords(r ledger.Record) string {
-	words := []string{string(r.Kind)}
-	for _, more := range []string{r.TransitionText(), r.Result, strings.Join(r.By, ", "), r.Detail} {
-		if more != "" {
-			words = append(words, more)
-		}
-	}
-	return strings.Join(words, ": ")
-}

@@ -1,0 +1,80 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// TestStory: each kind of record is told in words that a person knows.
+func TestStory(t *testing.T) {
+	failover := plan.TransitionFailover
+	for _, c := range []struct {
+		record Record
+		want   []string
+	}{
+		{Record{Kind: KindBorn}, []string{"the ledger was made"}},
+		{Record{Kind: KindAccepted, Detail: "3 records are lost"}, []string{"the ledger was accepted as it is, although newer records may be lost: 3 records are lost"}},
+		{
+			Record{
+				Kind: KindIntent, Transition: failover, Primary: "b", Generation: 8, Commit: "4f1c2e9d0a1b2c3d", ProposedBy: []string{"Bob <b@x>"},
+				By: []string{"Alice <a@x>", "Carol <c@x>"}, Reasons: []string{"INC-1", ""},
+			},
+			[]string{"failover to b begun, generation 8, commit 4f1c2e9d0a1b", "proposed by Bob <b@x>", "approved by Alice <a@x>: INC-1", "approved by Carol <c@x>"},
+		},
+		{Record{Kind: KindIntent, Transition: plan.TransitionFence, Generation: 8}, []string{"fence begun, generation 8"}},
+		{Record{Kind: KindSent, Transition: failover}, []string{"sent: from here on a request of the failover may have left"}},
+		{Record{Kind: KindEffected, Transition: failover}, []string{"read back: the failover took effect"}},
+		{Record{Kind: KindReversed, Transition: failover, Detail: "nothing was sent"}, []string{"the failover was taken back, and its approval is unused again: nothing was sent"}},
+		{Record{Kind: KindResult, Transition: failover, Generation: 8, Result: "applied", Detail: "b works; nothing was lost"}, []string{"the failover is done, generation 8", "b works", "nothing was lost"}},
+		{Record{Kind: KindResult, Transition: failover, Result: "superseded", Detail: "generation 9 governs"}, []string{"the failover is closed, for a later change governs: generation 9 governs"}},
+		{Record{Kind: KindResult, Transition: failover, Result: "in_doubt"}, []string{"the failover is closed without its outcome being known, as approvers accepted"}},
+		{Record{Kind: KindResult, Result: "odd", Detail: "why"}, []string{"odd: why"}},
+		{Record{Kind: KindMatched, Generation: 8}, []string{"the clusters were as generation 8 wants; an approval of it is used up"}},
+		{Record{Kind: KindGeneration, Generation: 8}, []string{"generation 8 was seen in Git"}},
+		{Record{Kind: KindHome, Cluster: "a"}, []string{"a belongs to this topology"}},
+		{Record{Kind: KindLapsed, Generation: 8}, []string{"the approval of generation 8 lapsed: the old primary was seen up again"}},
+		{Record{Kind: KindServed, Version: 8}, []string{"clients are told version 8 of the topology"}},
+		{Record{Kind: "later"}, []string{"later"}},
+	} {
+		if got := c.record.Story(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.record.Kind, got, c.want)
+		}
+		if got, want := c.record.Words(), strings.Join(c.want, "; "); got != want {
+			t.Errorf("%s: got %q, want %q", c.record.Kind, got, want)
+		}
+	}
+}
+
+// TestIntentIsTold: what an intent holds of who, why and since when comes back as it was
+// given.
+func TestIntentIsTold(t *testing.T) {
+	failed := time.Date(2026, 11, 22, 17, 1, 45, 0, time.UTC)
+	b := Beginning{
+		Intent: plan.Intent{
+			Topology: "orders", Transition: plan.TransitionFailover, Generation: 8, Digest: "sha256:1", FailedAt: failed,
+			Steps: []plan.Step{{ID: 1, Action: plan.ActionForcePromote, Cluster: "b"}},
+		},
+		Payloads: []string{strings.Repeat("a", 64)}, By: []string{"Alice <a@x>"}, Reasons: []string{"INC-1"}, ProposedBy: []string{"Bob <b@x>"},
+		Stale: []plan.StaleMark{{Cluster: "a", Topology: "orders", Promoted: "b"}},
+	}
+	e, err := beginRule(b)(&state{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := seal(sealed{}, *e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := verifyOne(sealed{}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := back.record(s.hash)
+	if r.Lost != "a" || !r.FailedAt.Equal(failed) || r.Primary != "b" || !slices.Equal(r.Reasons, b.Reasons) || !slices.Equal(r.ProposedBy, b.ProposedBy) {
+		t.Errorf("%+v", r)
+	}
+}
