@@ -36,7 +36,7 @@ func (r Record) plainWords() string {
 	case KindEffected:
 		return "read back: the " + r.TransitionText() + " took effect"
 	case KindMatched:
-		return fmt.Sprintf("the clusters were as generation %d wants; an approval of it is used up", r.Generation)
+		return fmt.Sprintf("the clusters were seen to be as generation %d wants", r.Generation)
 	case KindGeneration:
 		return fmt.Sprintf("generation %d was seen in Git", r.Generation)
 	case KindHome:

@@ -33,7 +33,7 @@ func TestStory(t *testing.T) {
 		{Record{Kind: KindResult, Transition: failover, Result: "superseded", Detail: "generation 9 governs"}, []string{"the failover is closed, for a later change governs: generation 9 governs"}},
 		{Record{Kind: KindResult, Transition: failover, Result: "in_doubt"}, []string{"the failover is closed without its outcome being known, as approvers accepted"}},
 		{Record{Kind: KindResult, Result: "odd", Detail: "why"}, []string{"odd: why"}},
-		{Record{Kind: KindMatched, Generation: 8}, []string{"the clusters were as generation 8 wants; an approval of it is used up"}},
+		{Record{Kind: KindMatched, Generation: 8}, []string{"the clusters were seen to be as generation 8 wants"}},
 		{Record{Kind: KindGeneration, Generation: 8}, []string{"generation 8 was seen in Git"}},
 		{Record{Kind: KindHome, Cluster: "a"}, []string{"a belongs to this topology"}},
 		{Record{Kind: KindLapsed, Generation: 8}, []string{"the approval of generation 8 lapsed: the old primary was seen up again"}},
