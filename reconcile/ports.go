@@ -132,7 +132,7 @@ type Right interface {
 
 // Beginning is what one ledger transaction records before the first request.
 type Beginning struct {
-	Intent   plan.Intent
+	Intent     plan.Intent
 	By         []string             // who approved
 	Reasons    []string             // why, for each of By
 	ProposedBy []string             // who wrote the change

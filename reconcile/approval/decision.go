@@ -101,7 +101,7 @@ type Decision struct {
 	Detail  string // which rule failed, and what would satisfy it
 	By      []string
 	Reasons []string // for each of By
-	Commit  string // the governing commit
+	Commit  string   // the governing commit
 	// Accepted are the findings that the approvers accept.
 	Accepted []plan.Code
 	// Payloads are the hashes to mark as spent together with the intent.

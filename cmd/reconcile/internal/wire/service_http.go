@@ -128,4 +128,3 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	}
 	return out
 }
-
