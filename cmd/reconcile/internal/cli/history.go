@@ -21,15 +21,15 @@ import (
 
 func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:     "history [TOPOLOGY]",
-		Short:   "Tell what was done, by whom and why, from the ledger",
+		Use:   "history [TOPOLOGY]",
+		Short: "Tell what was done, by whom and why, from the ledger",
 		Long: `history tells from the ledger what happened to a topology, or to all of them, the oldest
 first: since when the old primary was silent, who proposed a change, who approved it and
 why, when a request was sent, that it took effect, was verified and redirected, and what
 was lost. It reads the ledger only. The JSON form has every record with its hash.`,
 		Example: `  reconcile history orders
   reconcile history orders -o json`,
-		Args:    cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runHistory(cmd.Context(), g, strings.Join(args, ""))
 		},
