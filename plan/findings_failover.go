@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -110,9 +111,18 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
-			"ask the application side whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://ITS-HOST:9091/healthz'"))
+			"ask the application side whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://"+s.hostOf(d.lost)+":9091/healthz'"))
 	}
 	return out
+}
+
+// hostOf returns the host at which a cluster is called.
+func (s situation) hostOf(id string) string {
+	c, _ := s.topology.Cluster(id)
+	if u, err := url.Parse(c.URI); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return id
 }
 
 // noStandbyLeft says that a failover or a detach leaves the primary without a standby.

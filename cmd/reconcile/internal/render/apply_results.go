@@ -125,6 +125,9 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	t.Findings = d.findingsAfter(t, r)
 	b.actions = d.resultActions(t, r)
 	shown := shownFindings{}
+	if r.Outcome == reconcile.OutcomeNotApproved || r.Outcome == reconcile.OutcomeBlocked && d.blocked(t) {
+		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
+	}
 	for _, f := range t.Findings {
 		if t.Transition == plan.TransitionFailover && r.touched() && ownPlace(t, f) {
 			shown.mark(f) // it has happened: the headline and what was lost say so
@@ -147,6 +150,9 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	if level.notes {
 		b.rows = append(b.rows, b.findingRows("Note", resultFindings(t, r, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
 	}
+	if !r.touched() && r.Outcome != reconcile.OutcomeApplied {
+		b.rows = append(b.rows, b.firstRows(d, t)...)
+	}
 	b.clip(level)
 	if len(r.Steps) > 0 {
 		b.steps = resultSteps(r, level.lines)
@@ -167,9 +173,12 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 	case !planned:
 		return words, s
 	case r.Outcome == reconcile.OutcomeUnchanged && !d.oneLineOnly(t):
-		words, s = d.stateWords(t)
-		return words + "; nothing was sent", s
+		words, s = d.headline(t)
+		return strings.TrimSuffix(words, " · nothing is sent") + " · nothing was sent", s
 	case t.Transition != plan.TransitionNone:
+		if r.Outcome == reconcile.OutcomeApplied && (t.Transition == plan.TransitionFailover || hasTrouble(plan.TopologyPlan{Findings: d.findingsAfter(t, r)})) {
+			s = attention
+		}
 		return d.transitionHeadline(t) + " · " + words, s
 	default:
 		return words, s
@@ -195,7 +204,7 @@ func lostRows(t plan.TopologyPlan, r Result) []row {
 		return nil
 	}
 	old := orElse(t.OldPrimary, "the old primary")
-	out := row{label: "Lost", text: windowWords(r.DataLoss, old, orElse(t.Primary, "the standby")), style: bad}
+	out := row{label: "Lost", text: lowerFirst(windowWords(r.DataLoss, old, orElse(t.Primary, "the standby"))), style: bad}
 	if r.DataLoss == nil {
 		out.label, out.text = "May lose", failoverLoses(t)
 	}
@@ -278,7 +287,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		}
 		code, _, _ := strings.Cut(r.Detail, ":")
 		if e, ok := explain.Lookup(code); ok { // a step met what the plan could not know
-			now = actionOf(t, filledIn(e.FirstRemedy(), t, d.approval(t).Repository))
+			now = actionOf(t, lowerFirst(filledIn(e.FirstRemedy(), t, d.approval(t).Repository)))
 			now.label = labelNow
 			return []action{now, {label: labelThen, words: "when nothing blocks any more:", command: again}}
 		}

@@ -22,6 +22,8 @@ type brief struct {
 	steps    grid // what an apply did; empty for a plan
 	notes    []string
 	noteMost int
+
+	remarkLines int // of a remark beside a transition; 0: all
 }
 
 // row is one labelled paragraph. Several in a row may share a label.
@@ -71,14 +73,14 @@ const pageLines = 23
 // brief assembles what is to be said of a topology.
 func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	headline, s := d.headline(t)
-	b := brief{name: t.Name, headline: headline, style: s}
+	b := brief{name: t.Name, headline: headline, style: s, remarkLines: one(t.Transition != plan.TransitionNone)}
 	if d.oneLineOnly(t) {
 		b.headline, b.style = inSyncWords(t), restStyle(t)
 	}
 	shown := shownFindings{}
 	b.actions = d.actions(t)
 	if d.kind() != KindStatus {
-		b.rows = append(b.rows, d.changeRows(t, shown)...)
+		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
 	}
 	b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	b.rows = append(b.rows, d.approvalRows(t)...)
@@ -86,9 +88,7 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	if level.notes {
 		b.rows = append(b.rows, b.findingRows("Note", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
 	}
-	if d.kind() != KindStatus {
-		b.rows = append(b.rows, firstRows(t)...)
-	}
+	b.rows = append(b.rows, b.firstRows(d, t)...)
 	b.clip(level)
 	if d.observed() != ObservedNone && !d.oneLineOnly(t) || d.kind() == KindStatus {
 		var left int
@@ -152,7 +152,7 @@ func (s shownFindings) has(f plan.Finding) bool {
 }
 
 // changeRows say what a transition does, may lose and rests on.
-func (d Document) changeRows(t plan.TopologyPlan, shown shownFindings) []row {
+func (d Document) changeRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
 	if t.Transition == plan.TransitionNone {
 		return nil
 	}
@@ -172,6 +172,9 @@ func (d Document) changeRows(t plan.TopologyPlan, shown shownFindings) []row {
 	loss, s := d.mayLose(t)
 	out = append(out, row{label: "May lose", text: loss, style: s})
 	if text := d.evidenceWords(t); text != "" {
+		out = append(out, row{label: "Evidence", text: text})
+	}
+	if text := seenNote(t.DataLoss); text != "" && !level.short && t.Transition == plan.TransitionFailover {
 		out = append(out, row{label: "Evidence", text: text})
 	}
 	return out
@@ -235,7 +238,9 @@ func (b *brief) clip(level detail) {
 
 // does reports whether an action is the remedy of a finding.
 func (b brief) does(f plan.Finding) bool {
-	return slices.ContainsFunc(b.actions, func(a action) bool { return a.remedy == f.Remedy })
+	return slices.ContainsFunc(b.actions, func(a action) bool {
+		return a.remedy == f.Remedy || a.command != "" && strings.Contains(f.Remedy, a.command)
+	})
 }
 
 func (b brief) findingRows(label string, findings []plan.Finding, level detail, shown shownFindings) []row {
@@ -247,7 +252,11 @@ func (b brief) findingRows(label string, findings []plan.Finding, level detail, 
 		}
 		shown.mark(f)
 		if f.Severity == plan.SeverityInfo {
-			out = append(out, row{label: label, text: findingWords(f), most: 1})
+			remark := level.lines
+			if b.remarkLines > 0 {
+				remark = b.remarkLines
+			}
+			out = append(out, row{label: label, text: findingWords(f), most: remark})
 			continue
 		}
 		out = append(out, row{label: label, text: findingWords(f), style: attention, most: level.lines})
@@ -275,12 +284,18 @@ func findingWords(f plan.Finding) string {
 }
 
 // firstRows say what a person does before anything is approved or sent.
-func firstRows(t plan.TopologyPlan) []row {
-	if t.Transition != plan.TransitionFailover || refusesWrites(t, t.OldPrimary) {
+func (b brief) firstRows(d Document, t plan.TopologyPlan) []row {
+	for _, f := range t.Findings {
+		if f.Code == plan.CodeSplitBrain && !slices.ContainsFunc(b.actions, func(a action) bool { return a.remedy == f.Remedy }) {
+			first, _, _ := strings.Cut(f.Remedy, "; ")
+			first, _, _ = strings.Cut(first, ", and make")
+			return []row{{label: "First", text: first, style: bad}}
+		}
+	}
+	if d.kind() == KindStatus || t.Transition != plan.TransitionFailover || t.OldPrimary == "" || refusesWrites(t, t.OldPrimary) {
 		return nil
 	}
-	old := orElse(t.OldPrimary, orElse(only(t, plan.RoleStale), "the old primary"))
-	return []row{{label: "First", text: "cut applications off " + old, style: attention}}
+	return []row{{label: "First", text: "cut applications off " + t.OldPrimary, style: attention}}
 }
 
 // refusesWrites reports whether a cluster was seen to be a standby of another one.
@@ -406,9 +421,8 @@ func classText(c plan.ErrorClass) string {
 // evidenceWords say on which probes a failover rests, or how replication looks before a
 // switchover.
 func (d Document) evidenceWords(t plan.TopologyPlan) string {
-	text, _ := d.replicationWords(t)
-	if t.Transition != plan.TransitionFailover {
-		return text
+	if text, _ := d.replicationWords(t); t.Transition != plan.TransitionFailover && text != "" {
+		return "replication is " + text
 	}
 	for _, f := range t.Findings {
 		if f.Evidence == nil || len(f.Evidence.Rounds) == 0 {
@@ -425,6 +439,18 @@ func (d Document) evidenceWords(t plan.TopologyPlan) string {
 			plural(len(rounds), "probe", "probes"), plan.DurationText(rounds[len(rounds)-1].At.Sub(rounds[0].At)), inBrackets(cause))
 	}
 	return ""
+}
+
+// seenNote says when the old primary was first seen down, and last seen up.
+func seenNote(w *plan.Window) string {
+	switch {
+	case w == nil || w.SeenDown.IsZero():
+		return ""
+	case w.SeenUp.IsZero():
+		return "it was down already when first looked at, " + timeOfDay(w.SeenDown)
+	default:
+		return "it was last seen up " + timeOfDay(w.SeenUp) + ", first seen down " + timeOfDay(w.SeenDown)
+	}
 }
 
 func inBrackets(text string) string {

@@ -72,7 +72,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		return []action{remedyAction(t, found[0]), planAgain(t, "no approval makes up for that; plan again:")}
 	}
 	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
-		return []action{{label: labelNow, words: "approve again; " + approversWords(a), command: approveCommand(t, a.Repository, "")}, execute}
+		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, "")}, execute}
 	}
 	if _, howTo := splitDetail(a); !howTo && len(found) == 0 {
 		return append(denialActions(t, a), execute)
@@ -86,9 +86,9 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		return []action{approve, execute}
 	}
 	remedy := remedyAction(t, found[0])
-	approve.label, approve.words = labelOr, "take that risk; "+approve.words
+	approve.label, approve.words = labelOr, "to take that risk, "+approve.words
 	if strings.Contains(found[0].Remedy, ", then accept") {
-		approve.label, approve.words = labelThen, "accept what is left; "+approversWords(a)
+		approve.label, approve.words = labelThen, "to accept the rest, "+approversWords(a)
 	}
 	if remedy.words == "" && remedy.command == "" {
 		approve.label = labelNow
@@ -102,13 +102,13 @@ func approversWords(a Approval) string {
 	left := a.Needed - a.Given
 	switch {
 	case left == 2:
-		return "two people who did not write the change, each:"
+		return "two people who did not write the change approve it, each:"
 	case left > 2:
-		return number(left) + " people who did not write the change, each:"
+		return number(left) + " people who did not write the change approve it, each:"
 	case a.Given > 0:
-		return "one more person, who did not write the change:"
+		return "one more person, who did not write the change, approves it:"
 	default:
-		return "another person, who did not write the change:"
+		return "somebody who did not write the change approves it:"
 	}
 }
 
@@ -129,13 +129,21 @@ func denialActions(t plan.TopologyPlan, a Approval) []action {
 	if !ok {
 		return []action{{label: labelNow, words: "find out why the approval does not count:", command: "reconcile explain APPROVAL_MISSING"}}
 	}
-	out := actionOf(t, filledIn(e.FirstRemedy(), t, a.Repository))
+	out := actionOf(t, lowerFirst(filledIn(e.FirstRemedy(), t, a.Repository)))
 	out.label = labelNow
 	if out.command == "" {
 		out.command = "reconcile explain " + a.Code
 		out.words = strings.TrimRight(out.words, ".:") + "; more about it:"
 	}
 	return []action{out}
+}
+
+// lowerFirst begins a text as part of a sentence.
+func lowerFirst(text string) string {
+	if len(text) > 1 && 'A' <= text[0] && text[0] <= 'Z' && 'a' <= text[1] && text[1] <= 'z' {
+		return strings.ToLower(text[:1]) + text[1:]
+	}
+	return text
 }
 
 // urgentActions are what to type when something blocks or is critical although there is
@@ -146,7 +154,7 @@ func (d Document) urgentActions(t plan.TopologyPlan) []action {
 	}
 	found := append(urgentFirst(t.Blocking(d.accepted(t))), otherFindings(t, plan.SeverityCritical)...)
 	if len(found) == 0 {
-		return nil
+		return d.warningActions(t)
 	}
 	for _, f := range found {
 		if firstCommand(t, f) != "" {
@@ -154,6 +162,16 @@ func (d Document) urgentActions(t plan.TopologyPlan) []action {
 		}
 	}
 	return []action{remedyAction(t, found[0]), planAgain(t, "plan again:")}
+}
+
+// warningActions are what to type about the first warning that has a command.
+func (d Document) warningActions(t plan.TopologyPlan) []action {
+	for _, f := range otherFindings(t, plan.SeverityWarning) {
+		if firstCommand(t, f) != "" {
+			return []action{remedyAction(t, f)}
+		}
+	}
+	return nil
 }
 
 // remedyAction is what a finding asks for, without what only an approver can do.
@@ -179,10 +197,18 @@ func actionOf(t plan.TopologyPlan, text string) action {
 	case after == "":
 		return action{words: strings.TrimRight(before, ",") + ":", command: command}
 	case before == "":
-		return action{words: "this" + after + ":", command: command}
+		return action{words: introducing("this" + after), command: command}
 	default:
-		return action{words: before + " the command below" + after + ":", command: command}
+		return action{words: introducing(before + " the command below" + after), command: command}
 	}
+}
+
+// introducing ends words in a colon, unless another command or a new thought stands last.
+func introducing(words string) string {
+	if strings.HasSuffix(words, "'") || strings.HasSuffix(words, "`") {
+		return words
+	}
+	return words + ":"
 }
 
 // acceptance is what a remedy says of the risk that an approver may take.

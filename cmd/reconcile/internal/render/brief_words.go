@@ -73,6 +73,13 @@ func noStandbyWords(t plan.TopologyPlan) string {
 	return "; no standby is left"
 }
 
+func to(cluster string) string {
+	if cluster == "" {
+		return ""
+	}
+	return " to " + cluster
+}
+
 // mayLose says what a transition may lose, in one line where that is possible.
 func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 	switch {
@@ -95,9 +102,9 @@ func failoverLoses(t plan.TopologyPlan) string {
 	case unobserved(t):
 		return "NOT OBSERVED: only a plan against the clusters tells which of the last writes to " + old + " would be missing"
 	case w == nil || w.Upper == nil:
-		return "UNKNOWN how many of the last writes to " + old + unknownChannels(w)
+		return "UNKNOWN how many of the last writes" + to(t.OldPrimary) + unknownChannels(w)
 	case *w.Upper == 0:
-		return "nothing known: all writes to " + old + " up to its last answer were replicated" + inBrackets(basis(w))
+		return "nothing known: " + t.Primary + " surely has all that " + old + " took until it was first seen down" + unwatchedWords(w, old)
 	}
 	s := "up to " + plan.UpperBoundText(*w.Upper) + " of writes"
 	if w.Lower != nil && *w.Lower > 0 {
@@ -106,5 +113,13 @@ func failoverLoses(t plan.TopologyPlan) string {
 	if !w.ReplicatedUpTo.IsZero() {
 		s += ": " + t.Primary + " surely has all until " + timeOfDay(w.ReplicatedUpTo)
 	}
-	return s
+	return s + unwatchedWords(w, old)
+}
+
+// unwatchedWords say what the bound does not cover.
+func unwatchedWords(w *plan.Window, old string) string {
+	if w.Unwatched == 0 {
+		return ""
+	}
+	return "; nobody watched " + old + " for " + plan.UpperBoundText(w.Unwatched) + " since: what it took then comes on top"
 }

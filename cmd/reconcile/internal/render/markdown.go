@@ -192,8 +192,13 @@ func (d Document) markdownTopology(t plan.TopologyPlan) string {
 	if len(b.rows) > 0 {
 		out.WriteString("\n")
 	}
-	for _, r := range b.rows {
-		fmt.Fprintf(&out, "- **%s** %s\n", r.label, escapeMarkdownProse(r.text))
+	for i, r := range b.rows {
+		switch again := i > 0 && b.rows[i-1].label == r.label; {
+		case !again:
+			fmt.Fprintf(&out, "- **%s** %s\n", r.label, escapeMarkdownProse(r.text))
+		default:
+			fmt.Fprintf(&out, "  <br>%s\n", escapeMarkdownProse(r.text))
+		}
 	}
 	for _, a := range b.actions {
 		fmt.Fprintf(&out, "\n**%s** %s\n", a.label, escapeMarkdownProse(a.words))

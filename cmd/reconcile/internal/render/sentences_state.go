@@ -124,7 +124,9 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 		return "BLOCKED, and not approved"
 	case d.blocked(t):
 		return "BLOCKED"
-	case a.Verdict == approval.VerdictApproved && !t.Resumed && t.Replication != plan.ReplicationBehind:
+	case a.Verdict == approval.VerdictApproved && !t.Resumed && t.Replication == plan.ReplicationBehind:
+		return "APPROVED, replication BEHIND"
+	case a.Verdict == approval.VerdictApproved && !t.Resumed:
 		return "APPROVED, waits for apply"
 	case !denied:
 		return state
