@@ -62,7 +62,7 @@ var imports = map[string][]string{
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/propose":  {"plan", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wire"},
-	"cmd/reconcile/internal/importer": {"plan", "reconcile/gitsource", "schema", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
+	"cmd/reconcile/internal/importer": {"plan", "reconcile/gitsource", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/salvage":  {"plan", "reconcile/milvus", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/bench":             {},
 	"cmd/reconcile/crash":             {},

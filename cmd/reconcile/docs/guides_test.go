@@ -2,6 +2,8 @@ package docs
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -125,6 +127,64 @@ func TestGuideAdopt(t *testing.T) {
 		{line: "reconcile plan orders", before: "git push -q; lost", says: "in sync"},
 		{line: "reconcile drift orders"},
 	}}, "primary", "standby")
+}
+
+func TestGuideBreakGlassWithAClone(t *testing.T) {
+	const approve = `reconcile approve orders/cluster-b --reason "eu-1 is lost, and Git with it, INC-4211" --expires 1h`
+	guide(t, walk{
+		page: "docs/break-glass.md", sections: []string{"With this program and a clone"},
+		// Git and the ledger are lost; the approvers come to Bob's clone.
+		prelude: "lost; mv $PLAY/repo $PLAY/gone; sed -i 's|ledger.db|another.db|' $PLAY/reconcile.yaml",
+		endings: []ending{
+			{line: "reconcile propose orders/cluster-b --failover --commit", says: "generation 1 → 2"},
+			{line: approve, before: "as carol; " + approve + "; refused reconcile apply orders --repo .; as alice"},
+			{line: "reconcile apply orders --repo .", says: "done and verified"},
+		},
+	}, "primary", "standby")
+}
+
+func TestGuideBreakGlassByHand(t *testing.T) {
+	testkit.NeedProgram(t, "python3")
+	guide(t, walk{
+		page: "docs/break-glass.md", sections: []string{"With Milvus' own call"},
+		prelude: "lost; pymilvus new ../module; export PYTHONPATH=$PWD/../module PYTHONDONTWRITEBYTECODE=1",
+		endings: []ending{
+			{line: "reconcile break-glass orders/cluster-b >promote-cluster-b.py"},
+			{line: "python3 promote-cluster-b.py", says: "reconcile adopt orders --primary cluster-b --commit"},
+			{line: "reconcile status orders", says: "OUT_OF_BAND_FAILOVER"},
+			{line: "reconcile adopt orders --primary cluster-b --commit", says: "generation 1 → 2"},
+			{line: "git push"},
+			{line: "reconcile plan orders", says: "in sync"},
+		},
+	}, "primary", "standby")
+}
+
+// TestBreakGlassIsShown: docs/break-glass.md shows what the command prints.
+func TestBreakGlassIsShown(t *testing.T) {
+	testkit.NeedProgram(t, "git")
+	const begin, end = "<!-- break-glass:begin -->\n```python\n", "```\n<!-- break-glass:end -->"
+	dir := newPlace(t).dir
+	testkit.Write(t, dir+"/topologies/orders.yaml", "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"+
+		"    - {id: cluster-a, role: primary, uri: \"http://cluster-a.example:19530\"}\n    - {id: cluster-b, role: standby, uri: \"http://cluster-b.example:19530\"}\n")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "git init -q -b main . && git add -A && git -c user.name=bob -c user.email=bob@example.com commit -qm begin && reconcile break-glass orders/cluster-b")
+	cmd.Dir = dir
+	want, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := testkit.Contents(t, "docs/break-glass.md")
+	before, rest, _ := strings.Cut(page, begin)
+	got, after, found := strings.Cut(rest, end)
+	if !found {
+		t.Fatal("docs/break-glass.md shows no script")
+	}
+	if *update {
+		testkit.Write(t, filepath.Join(testkit.Repository(), "docs", "break-glass.md"), before+begin+string(want)+end+after)
+		return
+	}
+	if got != string(want) {
+		t.Errorf("docs/break-glass.md shows\n%s\nwant\n%s", got, want)
+	}
 }
 
 func TestGuideRebuild(t *testing.T) {

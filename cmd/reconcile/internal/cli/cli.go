@@ -80,7 +80,7 @@ out, but only for a change that carries a signed approval.`,
 	root.AddCommand(
 		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
-		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newInit(g), newDoctor(g), newNotify(g),
+		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newInit(g), newBreakGlass(g), newDoctor(g), newNotify(g),
 	)
 	documentForms(root)
 	completer{g.options}.complete(root)

@@ -166,7 +166,7 @@ func (c completer) complete(root *cobra.Command) {
 	args := map[string]completion{
 		"plan": topologies, "apply": topologies, "drift": topologies, "status": topologies, "doctor": topologies,
 		"history": one, "adopt": one, "salvage": one, "propose": standbys,
-		"approve": c.clusters(plan.RolePrimary), "fence": c.clusters(plan.RoleStale),
+		"approve": c.clusters(plan.RolePrimary), "break-glass": standbys, "fence": c.clusters(plan.RoleStale),
 		"explain": completeCodes(false),
 	}
 	for _, cmd := range root.Commands() {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,24 +13,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/importer"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
-	"milvus-reconcile/schema"
 )
 
-// initOptions is what init is told besides the clusters.
-type initOptions struct {
-	request importer.Request
-	dir     string
-	gitURL  string
-	gitKey  string
-	hosts   string
-	gitEnv  string
-}
-
 func newInit(g *globals) *cobra.Command {
-	var o initOptions
+	var i importer.Init
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a configuration, the list of approvers and a first topology for live clusters",
@@ -53,44 +40,30 @@ that holds it. Of approvers it takes the public keys.`,
     --cluster cluster-a=a.example:19530 --cluster cluster-b=b.example:19530 --token-env TOKEN \
     --approver alice@example.com=alice.pub --approver bob@example.com=bob.pub --approver carol@example.com=carol.pub`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runInit(cmd.Context(), g, i) },
 	}
-	importFlags(cmd, &o.request)
+	importFlags(cmd, &i.Request)
 	f := cmd.Flags()
-	f.StringArrayVar(&o.request.Operator.Approvers, "approver", nil, "a person who may approve, as E-MAIL=FILE with the public SSH key in the file; repeat it for each")
-	f.IntVar(&o.request.Operator.Quorum, "quorum", 0, "how many people must approve a failover (default: two if there are three approvers, else one)")
-	f.StringVar(&o.dir, "dir", "", "folder of the configuration (default: that of --config)")
-	f.StringVar(&o.request.Operator.Ledger, "ledger", "", "path of the ledger (default /var/lib/reconcile/ledger.db for a configuration in /etc/reconcile, else ledger.db in --dir)")
-	f.StringVar(&o.gitURL, "git-url", "", "where the tracked branch is read (default: origin of the work tree, else the work tree)")
-	f.StringVar(&o.gitKey, "git-key", "", "private SSH key with which reconcile reads Git")
-	f.StringVar(&o.hosts, "git-known-hosts", "", "known_hosts with the key of the Git server (default: those of ssh)")
-	f.StringVar(&o.gitEnv, "git-token-env", "", "environment variable with the token with which reconcile reads Git over https")
+	f.StringArrayVar(&i.Operator.Approvers, "approver", nil, "a person who may approve, as E-MAIL=FILE with the public SSH key in the file; repeat it for each")
+	f.IntVar(&i.Operator.Quorum, "quorum", 0, "how many people must approve a failover (default: two if there are three approvers, else one)")
+	f.StringVar(&i.Dir, "dir", "", "folder of the configuration (default: that of --config)")
+	f.StringVar(&i.Operator.Ledger, "ledger", "", "path of the ledger (default /var/lib/reconcile/ledger.db for a configuration in /etc/reconcile, else ledger.db in --dir)")
+	f.StringVar(&i.GitURL, "git-url", "", "where the tracked branch is read (default: origin of the work tree, else the work tree)")
+	f.StringVar(&i.GitKey, "git-key", "", "private SSH key with which reconcile reads Git")
+	f.StringVar(&i.GitKnownHosts, "git-known-hosts", "", "known_hosts with the key of the Git server (default: those of ssh)")
+	f.StringVar(&i.GitTokenEnv, "git-token-env", "", "environment variable with the token with which reconcile reads Git over https")
 	return cmd
 }
 
-func runInit(ctx context.Context, g *globals, o initOptions) error {
-	if err := g.askForInit(&o); err != nil {
+func runInit(ctx context.Context, g *globals, i importer.Init) error {
+	if err := g.askForInit(&i); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	tree, err := g.initTree(ctx, o)
+	r, tree, notes, err := i.Begin(ctx, g.options())
 	if err != nil {
 		return err
-	}
-	r, err := g.initRequest(o, tree)
-	if err != nil {
-		return err
-	}
-	_, notes, err := importer.Run(ctx, g.options(), r)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(r.Operator.Ledger), 0o750); err != nil {
-		notes = append(notes, "the folder of the ledger could not be made, and apply needs it: "+err.Error())
-	}
-	if len(r.Operator.Approvers) == 1 {
-		notes = append(notes, "only one person can approve, and not what that person wrote: add others to "+r.Operator.AllowedSigners)
 	}
 	for _, note := range notes {
 		g.info(r.Name, note)
@@ -98,104 +71,19 @@ func runInit(ctx context.Context, g *globals, o initOptions) error {
 	return g.print([]byte(initNext(r, tree)))
 }
 
-// initWorkTree is the clone in which init writes the topology.
-type initWorkTree struct {
-	top    string
-	branch string
-	url    string // what the configuration tracks
-	pushes bool   // the tracked branch is elsewhere
-}
-
-// initTree finds the work tree, and what of it reconcile shall track.
-func (g *globals) initTree(ctx context.Context, o initOptions) (initWorkTree, error) {
-	dir := "."
-	if g.repo != "" {
-		dir = g.repo
-	}
-	top, err := desired.Git(ctx, dir, "", "rev-parse", "--show-toplevel")
-	if err != nil {
-		return initWorkTree{}, fmt.Errorf("%w (hint: name a clone of your topology repository by --repo, or begin one with 'git init -b main DIR')", err)
-	}
-	out := initWorkTree{top: top, url: o.gitURL, pushes: true}
-	if out.branch, err = desired.Git(ctx, top, "", "symbolic-ref", "--short", "HEAD"); err != nil {
-		return out, fmt.Errorf("%w (hint: check out the branch that shall be tracked)", err)
-	}
-	if g.ref != "" {
-		out.branch = strings.TrimPrefix(g.ref, "refs/heads/")
-	}
-	if out.url == "" {
-		out.url, err = desired.Git(ctx, top, "", "remote", "get-url", "origin")
-		if err != nil {
-			out.url, out.pushes = top, false
-		}
-	}
-	if !strings.Contains(out.url, ":") && !filepath.IsAbs(out.url) {
-		out.url = filepath.Join(top, out.url)
-	}
-	return out, nil
-}
-
-// initRequest completes what is asked of the importer.
-func (g *globals) initRequest(o initOptions, tree initWorkTree) (importer.Request, error) {
-	r := o.request
-	dir, err := filepath.Abs(o.dir)
-	if err != nil {
-		return r, err
-	}
-	r.ConfigPath = filepath.Join(dir, filepath.Base(g.options().ConfigPath()))
-	path := cmp.Or(g.path, "topologies")
-	r.TopologyPath = filepath.Join(tree.top, filepath.FromSlash(path), r.Name+".yaml")
-	r.Operator.AllowedSigners = filepath.Join(dir, "allowed_signers")
-	if r.Operator.Ledger == "" {
-		r.Operator.Ledger = filepath.Join(dir, "ledger.db")
-		if dir == filepath.Dir(wire.DefaultConfig) {
-			r.Operator.Ledger = "/var/lib/reconcile/ledger.db"
-		}
-	}
-	if r.Operator.Ledger, err = filepath.Abs(r.Operator.Ledger); err != nil {
-		return r, err
-	}
-	r.Operator.Git = schema.Git{URL: tree.url, Ref: "refs/heads/" + tree.branch, Path: path}
-	r.Operator.Git.Auth, err = o.gitAuth(tree.url)
-	return r, err
-}
-
-// gitAuth says how to log in to the Git server.
-func (o initOptions) gitAuth(url string) (schema.GitAuth, error) {
-	out := schema.GitAuth{Password: schema.SecretRef{Env: o.gitEnv}}
-	for path, into := range map[string]*string{o.gitKey: &out.SSHKeyFile, o.hosts: &out.KnownHostsFile} {
-		if path == "" {
-			continue
-		}
-		absolute, err := filepath.Abs(path)
-		if err != nil {
-			return out, err
-		}
-		*into = absolute
-	}
-	scheme, _, whole := strings.Cut(url, "://")
-	if ssh := whole && scheme == "ssh" || !whole && !filepath.IsAbs(url); ssh && o.gitKey == "" {
-		if os.Getenv("SSH_AUTH_SOCK") == "" {
-			return out, fmt.Errorf("reconcile reads %s by ssh and has no key for it (hint: --git-key FILE, or run an agent)", url)
-		}
-		out.SSHAgent = true
-	}
-	return out, nil
-}
-
 // initNext is what was written, and the commands that come next, each alone on its line.
-func initNext(r importer.Request, tree initWorkTree) string {
+func initNext(r importer.Request, tree importer.WorkTree) string {
 	var b strings.Builder
 	b.WriteString("Written:\n\n")
 	for _, path := range []string{r.TopologyPath, r.ConfigPath, r.Operator.AllowedSigners} {
 		fmt.Fprintf(&b, "  %s\n", path)
 	}
 	fmt.Fprintf(&b, "\nA failover needs %d of %d people, other than who wrote the change. Next:\n\n", r.Operator.FailoverQuorum(), len(r.Operator.Approvers))
-	git := "git -C " + shellQuoted(tree.top)
-	file, _ := filepath.Rel(tree.top, r.TopologyPath)
+	git := "git -C " + shellQuoted(tree.Top)
+	file, _ := filepath.Rel(tree.Top, r.TopologyPath)
 	fmt.Fprintf(&b, "  %s add %s\n  %s commit -m 'Add the topology %s'\n", git, shellQuoted(file), git, r.Name)
-	if tree.pushes {
-		fmt.Fprintf(&b, "  %s push origin HEAD:%s\n", git, shellQuoted(tree.branch))
+	if tree.Pushes {
+		fmt.Fprintf(&b, "  %s push origin HEAD:%s\n", git, shellQuoted(tree.Branch))
 	}
 	if r.ConfigPath != wire.DefaultConfig {
 		fmt.Fprintf(&b, "  export RECONCILE_CONFIG=%s\n", shellQuoted(r.ConfigPath))
@@ -214,11 +102,11 @@ func shellQuoted(s string) string {
 
 // askForInit asks for what the options do not say, if there is somebody to ask. Else it
 // names all options that are missing.
-func (g *globals) askForInit(o *initOptions) error {
-	if o.dir == "" {
-		o.dir = filepath.Dir(g.options().ConfigPath())
+func (g *globals) askForInit(i *importer.Init) error {
+	if i.Dir == "" {
+		i.Dir = filepath.Dir(g.options().ConfigPath())
 	}
-	r := &o.request
+	r := &i.Request
 	var missing []string
 	for _, m := range []struct {
 		option string
@@ -242,9 +130,9 @@ func (g *globals) askForInit(o *initOptions) error {
 		q.token(r)
 	}
 	q.several(&r.Operator.Approvers, "An approver, as E-MAIL=FILE with the public key")
-	asked := o.dir
-	o.dir = ""
-	q.one(&o.dir, "Folder of the configuration", asked)
+	asked := i.Dir
+	i.Dir = ""
+	q.one(&i.Dir, "Folder of the configuration", asked)
 	return q.failed
 }
 

@@ -14,6 +14,10 @@ import (
 
 // AsRoot calls the cluster at an address as its root user.
 func AsRoot(address string, call func(context.Context, milvuspb.MilvusServiceClient) (*commonpb.Status, error)) error {
+	return asUser(address, "root:Milvus", call)
+}
+
+func asUser(address, token string, call func(context.Context, milvuspb.MilvusServiceClient) (*commonpb.Status, error)) error {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
@@ -21,7 +25,7 @@ func AsRoot(address string, call func(context.Context, milvuspb.MilvusServiceCli
 	defer conn.Close() //nolint:errcheck // nothing is in flight any more
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte("root:Milvus")))
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(token)))
 	status, err := call(ctx, milvuspb.NewMilvusServiceClient(conn))
 	if err == nil && status.GetCode() != 0 {
 		err = fmt.Errorf("it was refused: %s", status.GetReason())

@@ -61,25 +61,22 @@ func sshsign(args []string) error {
 const Patience = 5 * time.Minute
 
 // Main runs the tests of a package, which find these programs in their
-// PATH: reconcile, sshsign, promote-by-hand and the given ones. Each is the test binary itself under
+// PATH: reconcile, sshsign, promote-by-hand, pymilvus and the given ones. Each is the test binary itself under
 // another name, so that the race detector and the drills work in it too.
 func Main(m *testing.M, others map[string]func()) {
+	ended := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	programs := map[string]func(){
 		"reconcile": func() {
 			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: drillOf()}))
 		},
-		"sshsign": func() {
-			if err := sshsign(os.Args[1:]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		},
-		"promote-by-hand": func() {
-			if err := PromoteByHand(os.Args[1], os.Args[2]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-		},
+		"sshsign":         func() { ended(sshsign(os.Args[1:])) },
+		"promote-by-hand": func() { ended(PromoteByHand(os.Args[1], os.Args[2])) },
+		"pymilvus":        func() { ended(runPymilvus(os.Args[1:], os.Stdin)) },
 	}
 	maps.Copy(programs, others)
 	testscript.Main(m, programs)

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/propose"
+)
+
+func newBreakGlass(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "break-glass TOPOLOGY/CLUSTER",
+		Short: "Print the Python that promotes a standby by hand, if all else is lost",
+		Long: `break-glass prints the call of Milvus' own failover guide, in Python for pymilvus, with the
+id, the addresses and the channels that the topology file gives the cluster. It sends
+nothing: print it on a quiet day and keep it outside the region of the primary.
+
+Use it only if the primary is lost for good, and this program, Git or the approvers are
+lost with it. It promotes CLUSTER by force: nobody approves that, nothing checks whether the
+primary lives, and it cannot be undone. Then 'reconcile adopt' brings the file up to date.
+
+The token is read from the environment variable TOKEN when the script runs, and the one
+that the clusters use among themselves from REPLICATION_TOKEN, if it is another.`,
+		Example: `  reconcile break-glass orders/cluster-b > promote-cluster-b.py
+  TOKEN='root:…' python3 promote-cluster-b.py`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runBreakGlass(cmd.Context(), g, args[0]) },
+	}
+}
+
+func runBreakGlass(ctx context.Context, g *globals, target string) error {
+	name, cluster, err := splitTarget(target)
+	if err != nil {
+		return err
+	}
+	script, err := propose.ByHand(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster})
+	if err != nil {
+		return err
+	}
+	return g.print(script)
+}

@@ -1,0 +1,104 @@
+package propose
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
+)
+
+// ByHand returns the Python by which a person promotes a standby without reconcile, with
+// the values of the file and without a token. It edits nothing.
+func ByHand(ctx context.Context, o wire.Options, r Request) ([]byte, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c, listed := w.Topology.Cluster(r.Cluster)
+	if !listed {
+		return nil, desired.UnknownCluster(w.Topology, r.Cluster, "")
+	}
+	if c.Role != plan.RoleStandby && c.Role != plan.RolePrimary {
+		return nil, fmt.Errorf("%s is %s in the file: only a standby may be promoted", c.ID, c.Role)
+	}
+	scheme, _, _ := strings.Cut(c.URI, "://")
+	var b bytes.Buffer
+	err = byHand.Execute(&b, map[string]string{
+		"Topology": r.Topology, "Cluster": c.ID, "ID": pythonText(c.ID), "URI": pythonText(c.URI),
+		"Client": pythonText(scheme + "://" + c.ClientAddress), "Channels": pythonChannels(c.PChannels),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write the script: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// byHand is the call of Milvus' guide. A pymilvus that does not know force_promote
+// drops it in silence, so the script looks first.
+var byHand = template.Must(template.New("by hand").Parse(`# Promotes {{.Cluster}} of {{.Topology}} BY FORCE. This cannot be undone, and nothing checks
+# whether the primary lives: cut it off from its applications first.
+import inspect
+import os
+
+from pymilvus import MilvusClient
+
+if "force_promote" not in inspect.signature(MilvusClient.update_replicate_configuration).parameters:
+    raise SystemExit("this pymilvus cannot promote by force: install a newer one")
+
+cluster_id = {{.ID}}
+cluster_addr = {{.URI}}
+cluster_client_addr = {{.Client}}
+cluster_token = os.environ["TOKEN"]
+cluster_pchannels = {{.Channels}}
+
+failover_config = {
+    "clusters": [
+        {
+            "cluster_id": cluster_id,
+            "connection_param": {
+                "uri": cluster_addr,
+                "token": os.environ.get("REPLICATION_TOKEN", cluster_token),
+            },
+            "pchannels": cluster_pchannels,
+        }
+    ],
+    "cross_cluster_topology": [],
+    "force_promote": True,
+}
+
+client = MilvusClient(uri=cluster_client_addr, token=cluster_token)
+try:
+    client.update_replicate_configuration(**failover_config)
+finally:
+    client.close()
+print("{{.Topology}}: promoted. Send writes there alone, and when you have a clone again, type:")
+print("reconcile adopt {{.Topology}} --primary {{.Cluster}} --commit")
+`))
+
+// pythonText is a string in Python, which takes those of JSON.
+func pythonText(s string) string {
+	data, _ := json.Marshal(s) //nolint:errchkjson // a string always has a JSON form
+	return string(data)
+}
+
+// pythonChannels is a list of channels in Python, short where they are numbered.
+func pythonChannels(names []string) string {
+	prefix := strings.TrimSuffix(names[0], "0")
+	var listed []string
+	numbered := prefix != names[0] && !strings.ContainsAny(prefix, `{}\"`)
+	for i, name := range names {
+		numbered = numbered && name == prefix+strconv.Itoa(i)
+		listed = append(listed, pythonText(name))
+	}
+	if numbered {
+		return fmt.Sprintf(`[f"%s{i}" for i in range(%d)]`, prefix, len(names))
+	}
+	return "[" + strings.Join(listed, ", ") + "]"
+}
