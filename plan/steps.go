@@ -297,8 +297,8 @@ func planDigest(topologies []TopologyPlan) string {
 // the places in the file and without the version before it. It is "sha256:" and 64
 // hexadecimal digits. The ledger keeps it with the generation, so it must stay the same
 // from build to build; TestDocumentHash holds one value. schema.Hash is another hash of the
-// same document: it compares commits of Git, also files that are not valid, and nothing
-// keeps it.
+// same document: it compares commits of Git, also files that are not valid, and only
+// this build keeps it.
 func DocumentHash(t Topology) string {
 	c := Topology{
 		Name: t.Name, Generation: t.Generation, MaxLag: t.MaxLag,

@@ -27,14 +27,14 @@ func (f form) has(i int) bool { return f.members&bit(i) != 0 }
 // standby says whether the form makes i a target.
 func (f form) standby(i int) bool { return f.has(i) && int(f.center) != i }
 
-// sight is how reconcile sees a cluster that runs.
-type sight uint8
+// clientReach says what reconcile reads from a cluster that runs.
+type clientReach uint8
 
 const (
-	seenClearly sight = iota
-	seenCut           // every call times out
-	seenBlurred       // name resolution fails: nobody can tell
-	seenMute          // it answers, and cannot say what it stores
+	reachFull       clientReach = iota
+	reachCut                    // every call times out
+	reachUnresolved             // name resolution fails: nobody can tell
+	reachSilent                 // it answers, and cannot say what it stores
 )
 
 // request is a configuration that was accepted, is durable, and is not in
@@ -50,7 +50,7 @@ type request struct {
 type node struct {
 	form     form
 	up, data bool
-	sight    sight
+	reach    clientReach
 	lone     bool    // its peers do not reach it, nor it them
 	salvage  uint8   // 1 + the source from which it was promoted by force
 	pending  request // at most one: the server's exclusive lock

@@ -61,12 +61,12 @@ func (m model) faults(i int) []event {
 	if n.up && n.pending.half {
 		add("has its coordinator restarted", func(n *node) { n.pending.half = false })
 	}
-	if n.sight != seenClearly {
-		add("is seen by reconcile again", func(n *node) { n.sight = seenClearly })
+	if n.reach != reachFull {
+		add("is seen by reconcile again", func(n *node) { n.reach = reachFull })
 	} else {
-		add("is cut off from reconcile", func(n *node) { n.sight = seenCut })
-		add("does not resolve for reconcile", func(n *node) { n.sight = seenBlurred })
-		add("answers reconcile without its configuration", func(n *node) { n.sight = seenMute })
+		add("is cut off from reconcile", func(n *node) { n.reach = reachCut })
+		add("does not resolve for reconcile", func(n *node) { n.reach = reachUnresolved })
+		add("answers reconcile without its configuration", func(n *node) { n.reach = reachSilent })
 	}
 	if n.lone {
 		add("reaches its peers again", func(n *node) { n.lone = false })

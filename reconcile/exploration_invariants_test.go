@@ -56,7 +56,7 @@ func (p *machine) checkCandidate(i int) {
 	switch {
 	case !seen.nodes[i].form.standby(i):
 		p.breaks(name(i) + " is to be promoted by force and is no standby")
-	case n.sight == seenBlurred || n.sight == seenMute && !n.down:
+	case n.reach == reachUnresolved || n.reach == reachSilent && !n.down:
 		p.breaks(name(i) + " is to be promoted by force, and what became of " + name(old) + " is not known")
 	case reached(seen, old) && !n.form.standby(old):
 		p.breaks(name(i) + " is to be promoted by force beside " + name(old) + ", which answers and takes writes")

@@ -132,7 +132,7 @@ type visible struct {
 }
 
 type seen struct {
-	sight         sight
+	reach         clientReach
 	down, data    bool
 	serves        bool
 	half          bool // a force promote of it stands half done
@@ -144,7 +144,7 @@ func (m *model) see() visible {
 	v := visible{n: m.n}
 	for i := range int(m.n) {
 		n := m.nodes[i]
-		s := seen{sight: n.sight, down: !n.up, data: n.data, serves: m.serves, half: n.pending.half, form: n.form, salvage: n.salvage}
+		s := seen{reach: n.reach, down: !n.up, data: n.data, serves: m.serves, half: n.pending.half, form: n.form, salvage: n.salvage}
 		if n.form.standby(i) && m.follows(int(n.form.center), i) {
 			s.flow = 1 + n.form.center
 		}
@@ -158,16 +158,16 @@ func (v visible) view(i int, at time.Time, depth plan.Depth) plan.View {
 	n := v.nodes[i]
 	out := plan.View{Cluster: name(i), At: at, Credential: plan.CredentialBound}
 	switch {
-	case n.sight == seenBlurred:
+	case n.reach == reachUnresolved:
 		out.Class = plan.ClassDNS
 		return out
-	case n.down || n.sight == seenCut:
+	case n.down || n.reach == reachCut:
 		out.Reach, out.Class = plan.ReachUnreachable, plan.ClassTimeout
 		return out
 	}
 	out.Reach, out.Version, out.IdentityProven = plan.ReachUp, "2.6.19", true
 	out.ReadsConfiguration, out.ForcePromotes = plan.SupportYes, plan.SupportYes
-	if n.sight != seenMute {
+	if n.reach != reachSilent {
 		out.Belief = plan.ClassifyBelief(name(i), n.form.configuration())
 	}
 	if depth.Contents {

@@ -93,7 +93,7 @@ func TestExploredUnknownPlansNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, s := drawn(t)
 		i := rapid.IntRange(0, int(s.model.n)-1).Draw(t, "unknown")
-		s.model.nodes[i].sight = rapid.SampledFrom([]sight{seenBlurred, seenMute}).Draw(t, "sight")
+		s.model.nodes[i].reach = rapid.SampledFrom([]clientReach{reachUnresolved, reachSilent}).Draw(t, "reach")
 		s.model.nodes[i].up = true
 		p := x.planOf(s.model)
 		if p.Blocked(nil) || !p.Changes() {
@@ -137,7 +137,7 @@ func (x *explorer) calm(s state) state {
 	s.runs, s.model.lock = [2]process{}, 0
 	for i := range int(s.model.n) {
 		n := &s.model.nodes[i]
-		n.up, n.lone, n.sight, n.pending.half = true, false, seenClearly, false
+		n.up, n.lone, n.reach, n.pending.half = true, false, reachFull, false
 	}
 	return x.arrived(s)
 }

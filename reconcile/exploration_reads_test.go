@@ -97,7 +97,7 @@ func (p *machine) HoldsConfiguration(context.Context, plan.Topology, []plan.Step
 	return nil
 }
 
-func reached(v visible, i int) bool { return !v.nodes[i].down && v.nodes[i].sight == seenClearly }
+func reached(v visible, i int) bool { return !v.nodes[i].down && v.nodes[i].reach == reachFull }
 
 func (p *machine) Verify(ctx context.Context, _ plan.Topology, cluster string, _ plan.VerifyLevel, _ []string) (reconcile.Verified, error) {
 	return reconcile.Verified{}, p.say(ctx, atVerify, func() (any, any, error) {

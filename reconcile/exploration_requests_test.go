@@ -136,7 +136,7 @@ func (p *machine) attempt(ctx context.Context, wave []*arrival, try int) error {
 	})
 	out, _ := r.value.([]sending)
 	for i, s := range out {
-		p.heard(wave[i], s, try)
+		p.receive(wave[i], s, try)
 	}
 	if r.lost {
 		for _, a := range wave {
@@ -155,7 +155,7 @@ func hintOf(out []sending) any {
 	return h
 }
 
-func (p *machine) heard(a *arrival, s sending, try int) {
+func (p *machine) receive(a *arrival, s sending, try int) {
 	switch {
 	case a.over:
 		return

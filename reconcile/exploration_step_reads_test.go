@@ -25,7 +25,7 @@ func (p *machine) stand(a *arrival) standing {
 		before, _ = formOf(*a.step.Before)
 	}
 	switch {
-	case !n.up || n.sight != seenClearly:
+	case !n.up || n.reach != reachFull:
 		return standsUnread
 	case n.pending.half && a.step.ForcePromote() && n.form.center == before.center:
 		return standsHalf
@@ -48,7 +48,7 @@ func (p *machine) send(a *arrival, f fate) serverAnswer {
 	if f == isLost {
 		return silent
 	}
-	if !n.up || n.sight != seenClearly {
+	if !n.up || n.reach != reachFull {
 		return serverUnreached
 	}
 	p.checkSend(a)

@@ -32,13 +32,13 @@ func (p Pass) askTraffic(ctx context.Context, t plan.TopologyPlan) trafficQuesti
 	return a
 }
 
-// states ends the question and returns the answer. In a hurry it does not wait for one.
-func (a trafficQuestion) states(hurry bool) []plan.TrafficState {
+// states ends the question and returns the answer. With atOnce it does not wait for one.
+func (a trafficQuestion) states(atOnce bool) []plan.TrafficState {
 	defer a.stop()
 	if a.answer == nil {
 		return nil
 	}
-	if !hurry {
+	if !atOnce {
 		return <-a.answer
 	}
 	select {

@@ -51,7 +51,7 @@ func TestLoopTellsInOrder(t *testing.T) {
 	d.start(t, settings)
 	d.await(t, "the promotion", func() bool { return d.state("orders") == daemon.StateInSync })
 	d.sweeps(t, 3)
-	if lb.sets != 1 || d.heard(daemon.EventDriftRaised, "traffic") != 0 {
+	if lb.sets != 1 || d.countEvents(daemon.EventDriftRaised, "traffic") != 0 {
 		t.Errorf("the traffic was set %d times", lb.sets)
 	}
 	d.mu.Lock()

@@ -217,8 +217,8 @@ func (d *testLoop) start(t *testing.T, s daemon.Settings) {
 	})
 }
 
-// heard counts the events of a kind that hold a text.
-func (d *testLoop) heard(kind daemon.EventKind, text string) int {
+// countEvents counts the events of a kind that hold a text.
+func (d *testLoop) countEvents(kind daemon.EventKind, text string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := 0

@@ -61,7 +61,7 @@ func TestLoopOfAFleet(t *testing.T) {
 	if webhook.asked.Load() != 1 {
 		t.Errorf("the webhook that does not answer was asked %d times at once", webhook.asked.Load())
 	}
-	if b := d.loop.Board().Snapshot(); len(b.Topologies) > 499 || len(b.Problems) != 1 || d.heard(daemon.EventGit, "malformed.yaml") != 1 {
+	if b := d.loop.Board().Snapshot(); len(b.Topologies) > 499 || len(b.Problems) != 1 || d.countEvents(daemon.EventGit, "malformed.yaml") != 1 {
 		t.Errorf("%d topologies and the problems %q are known", len(b.Topologies), b.Problems)
 	}
 }

@@ -129,7 +129,7 @@ type Loop struct {
 	lanes        *lanes
 	fetchNow     chan struct{}
 	confirmed    string // the tip that was confirmed last; used by follow alone
-	hurried      chan struct{}
+	graceEnded   chan struct{}
 	progress     recorder
 
 	mu              sync.Mutex
@@ -149,7 +149,7 @@ func New(o Options, first Settings) *Loop {
 	l := &Loop{
 		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
 		onEvent: o.OnEvent, board: o.Board, metrics: o.Metrics, onPass: o.OnPass, onFirstSweep: sync.OnceFunc(orNoop(o.OnFirstSweep)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
-		fetchNow: make(chan struct{}, 1), hurried: make(chan struct{}), settings: share(first),
+		fetchNow: make(chan struct{}, 1), graceEnded: make(chan struct{}), settings: share(first),
 		workers: map[string]*worker{}, deadlines: map[string]time.Time{},
 	}
 	if l.clock == nil {
@@ -210,7 +210,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-l.clock.After(l.grace):
-	case <-l.hurried:
+	case <-l.graceEnded:
 	}
 	select {
 	case <-ended:
@@ -224,9 +224,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	return nil
 }
 
-// Hurry ends the grace at once: an apply is aborted, and its intent stays open. Call it at
+// EndGrace ends the grace at once: an apply is aborted, and its intent stays open. Call it at
 // most once.
-func (l *Loop) Hurry() { close(l.hurried) }
+func (l *Loop) EndGrace() { close(l.graceEnded) }
 
 // modeOf names the mode as the configuration does.
 func modeOf(a reconcile.Apply) string {

@@ -21,7 +21,7 @@ func TestLoopFailsOver(t *testing.T) {
 	if got := d.sentTo(); len(got) != 1 || got[0] != reconciletest.Promote {
 		t.Errorf("sent %q", got)
 	}
-	if d.heard(daemon.EventLost, "cluster-a is unavailable") != 1 || d.heard(daemon.EventResult, "failover: applied") != 1 {
+	if d.countEvents(daemon.EventLost, "cluster-a is unavailable") != 1 || d.countEvents(daemon.EventResult, "failover: applied") != 1 {
 		t.Errorf("events: %+v", d.events)
 	}
 	s := d.loop.Board().Snapshot()
@@ -49,7 +49,7 @@ func TestLoopActsOnlyAsTold(t *testing.T) {
 			d := newTestLoop(t, reconciletest.NewStory(t))
 			c.arrange(d)
 			d.start(t, d.settings())
-			d.await(t, "the evidence", func() bool { return d.heard(daemon.EventLost, "") == 1 })
+			d.await(t, "the evidence", func() bool { return d.countEvents(daemon.EventLost, "") == 1 })
 			d.await(t, "a judgement of it", func() bool {
 				s, _ := d.loop.Board().Snapshot().Topology("orders")
 				return s.State == c.state && !s.Plan.Has(plan.CodePrimaryNotProbed) && s.Plan.Transition == plan.TransitionFailover
@@ -71,7 +71,7 @@ func TestLoopLapses(t *testing.T) {
 	s.Up("cluster-a")
 	d := newTestLoop(t, s)
 	d.start(t, d.settings())
-	d.await(t, "the lapse", func() bool { return d.heard(daemon.EventLapsed, "cluster-a was up") > 0 })
+	d.await(t, "the lapse", func() bool { return d.countEvents(daemon.EventLapsed, "cluster-a was up") > 0 })
 	d.change("cluster-a", dies)
 	d.await(t, "the denial", func() bool {
 		o, _ := d.loop.Board().Snapshot().Topology("orders")
@@ -106,12 +106,12 @@ func TestLoopDrift(t *testing.T) {
 	d.sweeps(t, 3)
 	d.change("cluster-b", dies)
 	sweeps := d.sweeps(t, 3)
-	if n := d.heard(daemon.EventDriftResolved, "role"); n > 0 || d.state("orders") != daemon.StateDrifted {
+	if n := d.countEvents(daemon.EventDriftResolved, "role"); n > 0 || d.state("orders") != daemon.StateDrifted {
 		t.Errorf("silence resolved it; the state is %s", d.state("orders"))
 	}
 	d.change("cluster-b", func(v *plan.View) { lives(v); v.Belief = was })
 	d.await(t, "in sync again", func() bool { return d.state("orders") == daemon.StateInSync })
-	if n, m := d.heard(daemon.EventDriftRaised, "role: "), d.heard(daemon.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
+	if n, m := d.countEvents(daemon.EventDriftRaised, "role: "), d.countEvents(daemon.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
 		t.Errorf("raised %d and resolved %d times in %d sweeps: %+v", n, m, sweeps, d.events)
 	}
 	if got := d.sentTo(); len(got) > 0 {
@@ -156,7 +156,7 @@ func TestLoopRecordsProgress(t *testing.T) {
 	}
 	d.await(t, "a record", func() bool { return recorded() > 1 })
 	d.change("cluster-a", dies)
-	d.await(t, "the loss", func() bool { return d.heard(daemon.EventLost, "") == 1 })
+	d.await(t, "the loss", func() bool { return d.countEvents(daemon.EventLost, "") == 1 })
 	known := func() (progress plan.ProgressRecord, outages []plan.Outage) {
 		d.notes.ledger.Mu.Lock()
 		defer d.notes.ledger.Mu.Unlock()
@@ -189,7 +189,7 @@ func TestLoopWithoutGit(t *testing.T) {
 	d.loop.FetchNow()
 	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
 	d.sweeps(t, 3)
-	if d.state("orders") != daemon.StateInSync || d.heard(daemon.EventGit, "could not be read") != 2 {
+	if d.state("orders") != daemon.StateInSync || d.countEvents(daemon.EventGit, "could not be read") != 2 {
 		t.Errorf("%s, events %+v", d.state("orders"), d.events)
 	}
 }

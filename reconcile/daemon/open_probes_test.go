@@ -43,7 +43,7 @@ func newHung(t *testing.T) hung {
 	h := hung{newTestLoop(t, s), s.Apply.Changes}
 	h.git.revision.Changes = nil
 	h.start(t, h.settings())
-	h.await(t, "the evidence", func() bool { return h.heard(daemon.EventLost, "cluster-a is unavailable") == 1 })
+	h.await(t, "the evidence", func() bool { return h.countEvents(daemon.EventLost, "cluster-a is unavailable") == 1 })
 	h.await(t, "a judgement of it", func() bool { return h.state("orders") == daemon.StatePending })
 	h.hold(t)
 	return h
@@ -170,7 +170,7 @@ func TestProbesInFlightThatCountForNothing(t *testing.T) {
 		},
 		"they were made with other settings": func(t *testing.T, h hung) {
 			h.loop.Configure(h.settings())
-			h.await(t, "the event", func() bool { return h.heard(daemon.EventConfig, "taken over") == 1 })
+			h.await(t, "the event", func() bool { return h.countEvents(daemon.EventConfig, "taken over") == 1 })
 		},
 		"the candidate answers late": func(_ *testing.T, h hung) {
 			h.Clusters.OnCandidate = func() { h.clock.Pass(oneWait) }

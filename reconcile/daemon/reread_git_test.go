@@ -40,7 +40,7 @@ func TestLoopReadsGitAgain(t *testing.T) {
 			d.start(t, d.settings())
 			d.await(t, "the refusal", func() bool {
 				o, _ := d.loop.Board().Snapshot().Topology("orders")
-				return d.heard(daemon.EventResult, test.said) > 0 || strings.HasSuffix(test.said, o.Decision.Code) && o.Decision.Code != "" || test.name == "another commit governs" && once.Load()
+				return d.countEvents(daemon.EventResult, test.said) > 0 || strings.HasSuffix(test.said, o.Decision.Code) && o.Decision.Code != "" || test.name == "another commit governs" && once.Load()
 			})
 			if got := d.sentTo(); len(got) > 0 {
 				t.Fatalf("sent %q", got)

@@ -72,12 +72,12 @@ func TestStopLetsAnApplyFinish(t *testing.T) {
 // TestStopCutsShort: after the grace, or a second signal, what is being applied
 // is cut short; the ledger holds it open for the next run.
 func TestStopCutsShort(t *testing.T) {
-	for name, hurry := range map[string]bool{"the grace is over": false, "a second signal": true} {
+	for name, second := range map[string]bool{"the grace is over": false, "a second signal": true} {
 		t.Run(name, func(t *testing.T) {
 			u := newUnderWay(t)
 			u.stop()
-			if hurry {
-				u.loop.Hurry()
+			if second {
+				u.loop.EndGrace()
 			}
 			u.await(t, "the end", func() bool { return len(u.ended) == 1 })
 			if u.intents() != 1 || !u.Ledger.Memory.Intents[0].MayHaveSent {
@@ -95,7 +95,7 @@ func TestStopCutsShort(t *testing.T) {
 func TestLostLeadership(t *testing.T) {
 	u := newUnderWay(t)
 	u.reign.lose()
-	u.await(t, "the loss", func() bool { return u.heard(daemon.EventLeader, "the leadership was lost") == 1 })
+	u.await(t, "the loss", func() bool { return u.countEvents(daemon.EventLeader, "the leadership was lost") == 1 })
 	u.await(t, "the end of the apply", func() bool { return u.state("orders") != daemon.StateApplying })
 	u.sweeps(t, 3)
 	if got := u.sentTo(); len(got) != 1 || u.intents() != 1 {
@@ -115,7 +115,7 @@ func TestConfigure(t *testing.T) {
 	first := d.settings()
 	first.Close = func() { closed.Add(1) }
 	d.start(t, first)
-	d.await(t, "the evidence", func() bool { return d.heard(daemon.EventLost, "") > 0 })
+	d.await(t, "the evidence", func() bool { return d.countEvents(daemon.EventLost, "") > 0 })
 	d.loop.Refused(reconciletest.ErrDrill)
 	d.sweeps(t, 2)
 	if s := d.loop.Board().Snapshot(); s.Config == "" || closed.Load() != 0 || len(d.sentTo()) != 0 {

@@ -13,7 +13,7 @@ const tagName = "failover/orders/2/alice"
 
 // TestAttacks are tries to have a failover without a true approval.
 func TestAttacks(t *testing.T) {
-	start := scene(t)
+	start := newAttack(t)
 	for _, c := range attacks() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

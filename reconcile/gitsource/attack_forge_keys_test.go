@@ -79,7 +79,7 @@ func (a *attack) certifiedTag(by approval.Person, authority string, options ...s
 // TestForgeSignaturesAreTrueOnes keeps the attacks above honest: what the forge
 // signed does hold, so it is the person that is refused.
 func TestForgeSignaturesAreTrueOnes(t *testing.T) {
-	a := scene(t)
+	a := newAttack(t)
 	a.forgeCommit(approve(alice))
 	r := a.openWith(Config{AllowedSigners: a.keys, Keyring: a.keyring})
 	s := changeOf(t, r, "orders").Carriers[0].Signature

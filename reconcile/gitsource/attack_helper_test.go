@@ -29,8 +29,8 @@ type attack struct {
 	keyring []byte
 }
 
-// scene is where every attack begins.
-func scene(t *testing.T) *attack {
+// newAttack returns the repository in which every attack begins.
+func newAttack(t *testing.T) *attack {
 	s := newShell(t)
 	program(t, "ssh-keygen")
 	s.sshKey(alice)

@@ -118,16 +118,16 @@ const (
 // firstBytes reads the first bytes of the other side, to see whether it speaks HTTP/2.
 type firstBytes struct {
 	net.Conn
-	trace *connectionTrace
-	heard []byte
-	done  bool
+	trace    *connectionTrace
+	received []byte
+	done     bool
 }
 
 // Read passes the bytes on.
 func (l *firstBytes) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if !l.done {
-		l.heard = append(l.heard, p[:min(n, frameHeader)]...)
+		l.received = append(l.received, p[:min(n, frameHeader)]...)
 		l.inspect(err)
 	}
 	return n, err //nolint:wrapcheck // gRPC looks at its type
@@ -135,16 +135,16 @@ func (l *firstBytes) Read(p []byte) (int, error) {
 
 func (l *firstBytes) inspect(err error) {
 	switch {
-	case len(l.heard) >= frameHeader:
+	case len(l.received) >= frameHeader:
 		l.done = true
-		if l.heard[frameTypeAt] == settingsFrame {
+		if l.received[frameTypeAt] == settingsFrame {
 			l.trace.set(func(a *attempt) { a.stage = stageSpoke })
 		} else {
 			l.trace.set(func(a *attempt) { a.garbage = true })
 		}
 	case err != nil:
 		l.done = true
-		garbage := len(l.heard) > 0
+		garbage := len(l.received) > 0
 		l.trace.set(func(a *attempt) { a.garbage = garbage })
 		l.brokenBy(err)
 	}

@@ -92,18 +92,18 @@ func TestALostClusterCostsOneDeadline(t *testing.T) {
 				if a := views["a"]; a.Reach != plan.ReachUp || !a.IdentityProven || (a.ForcePromotes == plan.SupportYes) != depth.Progress || a.Contents.Known != depth.Contents {
 					t.Errorf("%+v", a)
 				}
-				heard := map[string]int{}
+				received := map[string]int{}
 				var first, last time.Time
 				for _, x := range w.Calls() {
 					if x.Cluster == "b" {
-						heard[x.Method]++
+						received[x.Method]++
 						last = x.At
 					}
 					if first.IsZero() {
 						first = x.At
 					}
 				}
-				same(t, heard, c.calls)
+				same(t, received, c.calls)
 				if asked := last.Sub(first); asked >= w.config.ReadTimeout {
 					t.Errorf("it was asked again %s after the first question: %v", asked, calls)
 				}
@@ -127,8 +127,8 @@ func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	same(t, calls["ListDatabases"], 2) // over each of the two
-	heard := w.Calls()[before:]
-	if asked := heard[len(heard)-1].At.Sub(heard[0].At); asked >= w.config.ReadTimeout {
+	received := w.Calls()[before:]
+	if asked := received[len(received)-1].At.Sub(received[0].At); asked >= w.config.ReadTimeout {
 		t.Errorf("it was asked again after %s", asked)
 	}
 	same(t, len(f.open), 1) // a's

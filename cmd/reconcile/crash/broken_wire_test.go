@@ -31,8 +31,8 @@ const (
 // wires are the faults between a reconciler and a cluster, when they begin,
 // and how the run ends that meets them.
 var wires = []struct {
-	cluster string         // a is the old primary, b the candidate
-	when    testkit.Moment // nil: from the beginning
+	cluster string        // a is the old primary, b the candidate
+	when    testkit.Stage // nil: from the beginning
 	name    string
 	fault   testkit.WireFault
 	code    int
@@ -150,7 +150,7 @@ func (d drill) overWire(t *testing.T, i int, timeout time.Duration) {
 }
 
 // applyAnd runs an apply and does something at a moment of it.
-func (d drill) applyAnd(t *testing.T, topology string, timeout time.Duration, when testkit.Moment, do func()) (int, string) {
+func (d drill) applyAnd(t *testing.T, topology string, timeout time.Duration, when testkit.Stage, do func()) (int, string) {
 	t.Helper()
 	ended := make(chan struct{})
 	struck := make(chan struct{})

@@ -32,47 +32,47 @@ func newLostDrill(ctx context.Context, t *testing.T, n int, etcd string) drill {
 var crashes = []struct {
 	name  string
 	fault string
-	kills []testkit.Moment
+	kills []testkit.Stage
 }{
-	{"at the first look", "", []testkit.Moment{testkit.Called("", 1)}},
+	{"at the first look", "", []testkit.Stage{testkit.Called("", 1)}},
 
-	{"while it probes", "", []testkit.Moment{testkit.Called("", 25)}},
+	{"while it probes", "", []testkit.Stage{testkit.Called("", 25)}},
 
-	{"after some rounds", "", []testkit.Moment{testkit.Called("", 45)}},
+	{"after some rounds", "", []testkit.Stage{testkit.Called("", 45)}},
 
-	{"under the lock", "", []testkit.Moment{testkit.Called("", 60)}},
+	{"under the lock", "", []testkit.Stage{testkit.Called("", 60)}},
 
-	{"just before the intent", "", []testkit.Moment{testkit.Called("", 75)}},
+	{"just before the intent", "", []testkit.Stage{testkit.Called("", 75)}},
 
-	{"with the intent written", "", []testkit.Moment{testkit.Recorded(ledger.KindIntent)}},
+	{"with the intent written", "", []testkit.Stage{testkit.Recorded(ledger.KindIntent)}},
 
-	{"with the intent written, twice", "", []testkit.Moment{testkit.Recorded(ledger.KindIntent), testkit.Called("", 60)}},
+	{"with the intent written, twice", "", []testkit.Stage{testkit.Recorded(ledger.KindIntent), testkit.Called("", 60)}},
 
-	{"about to send", "", []testkit.Moment{testkit.Recorded(ledger.KindSent)}},
+	{"about to send", "", []testkit.Stage{testkit.Recorded(ledger.KindSent)}},
 
-	{"about to send, twice", "", []testkit.Moment{testkit.Recorded(ledger.KindSent), testkit.Promoting(false)}},
+	{"about to send, twice", "", []testkit.Stage{testkit.Recorded(ledger.KindSent), testkit.Promoting(false)}},
 
-	{"while the promotion is slow", delayed, []testkit.Moment{testkit.Promoting(false)}},
+	{"while the promotion is slow", delayed, []testkit.Stage{testkit.Promoting(false)}},
 
-	{"while the promotion is slow, twice", delayed, []testkit.Moment{testkit.Promoting(false), testkit.Promoting(true)}},
+	{"while the promotion is slow, twice", delayed, []testkit.Stage{testkit.Promoting(false), testkit.Promoting(true)}},
 
-	{"while the promotion hangs", `{"method":"UpdateReplicateConfiguration","kind":"hang","times":1}`, []testkit.Moment{testkit.Promoting(false)}},
+	{"while the promotion hangs", `{"method":"UpdateReplicateConfiguration","kind":"hang","times":1}`, []testkit.Stage{testkit.Promoting(false)}},
 
-	{"while the answer is lost", `{"method":"UpdateReplicateConfiguration","kind":"drop_reply","times":1}`, []testkit.Moment{testkit.Promoting(true)}},
+	{"while the answer is lost", `{"method":"UpdateReplicateConfiguration","kind":"drop_reply","times":1}`, []testkit.Stage{testkit.Promoting(true)}},
 
-	{"with the promotion done", "", []testkit.Moment{testkit.Promoting(true)}},
+	{"with the promotion done", "", []testkit.Stage{testkit.Promoting(true)}},
 
-	{"with the promotion done, and again while it verifies", "", []testkit.Moment{testkit.Promoting(true), testkit.Called("CreateCollection", 1)}},
+	{"with the promotion done, and again while it verifies", "", []testkit.Stage{testkit.Promoting(true), testkit.Called("CreateCollection", 1)}},
 
-	{"with the effect recorded", "", []testkit.Moment{testkit.Recorded(ledger.KindEffected)}},
+	{"with the effect recorded", "", []testkit.Stage{testkit.Recorded(ledger.KindEffected)}},
 
-	{"with the effect recorded, twice", "", []testkit.Moment{testkit.Recorded(ledger.KindEffected), testkit.Called("DropCollection", 1)}},
+	{"with the effect recorded, twice", "", []testkit.Stage{testkit.Recorded(ledger.KindEffected), testkit.Called("DropCollection", 1)}},
 
-	{"while it verifies", "", []testkit.Moment{testkit.Called("CreateCollection", 1)}},
+	{"while it verifies", "", []testkit.Stage{testkit.Called("CreateCollection", 1)}},
 
-	{"when it has verified", "", []testkit.Moment{testkit.Called("DropCollection", 1)}},
+	{"when it has verified", "", []testkit.Stage{testkit.Called("DropCollection", 1)}},
 
-	{"with the result recorded", "", []testkit.Moment{testkit.Recorded(ledger.KindResult)}},
+	{"with the result recorded", "", []testkit.Stage{testkit.Recorded(ledger.KindResult)}},
 }
 
 const delayed = `{"method":"UpdateReplicateConfiguration","kind":"delay","for":"400ms","times":1}`
@@ -105,7 +105,7 @@ func TestKilledFailover(t *testing.T) {
 
 // kill runs the failover of a topology and kills it at each moment; then it
 // is left to finish.
-func (d drill) kill(t *testing.T, topology, fault string, kills []testkit.Moment) {
+func (d drill) kill(t *testing.T, topology, fault string, kills []testkit.Stage) {
 	if fault != "" {
 		d.Post(t, "/clusters/"+testkit.Candidate(topology)+"/faults", fault)
 	}

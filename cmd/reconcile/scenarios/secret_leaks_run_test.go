@@ -111,11 +111,11 @@ func TestNoSecretIsEverSaid(t *testing.T) {
 	a.files()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.heard) == 0 {
-		t.Error("no receiver heard anything")
+	if len(a.received) == 0 {
+		t.Error("no receiver got anything")
 	}
-	for _, text := range a.heard {
-		a.check("a receiver heard", text)
+	for _, text := range a.received {
+		a.check("a receiver got", text)
 	}
 	for _, name := range names {
 		if !a.ran[name] {

@@ -73,9 +73,9 @@ type aviary struct {
 	// addresses of the clusters and of what the daemon serves.
 	addresses map[string]string
 
-	mu    sync.Mutex
-	heard []string
-	ran   map[string]bool // commands
+	mu       sync.Mutex
+	received []string
+	ran      map[string]bool // commands
 }
 
 // listener keeps what a receiver hears, but for headers that carry a secret by
@@ -94,7 +94,7 @@ func (a *aviary) listener(code int) string {
 			}
 		}
 		a.mu.Lock()
-		a.heard = append(a.heard, body.String())
+		a.received = append(a.received, body.String())
 		a.mu.Unlock()
 		rw.WriteHeader(code)
 		user, password, _ := r.BasicAuth()

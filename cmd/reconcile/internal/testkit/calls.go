@@ -22,21 +22,21 @@ type Call struct {
 	Code            any // null while it is under way
 }
 
-// Moment reports whether a failover has got as far as is wanted.
-type Moment func(now Seen, topology string) bool
+// Stage says whether a failover has got as far as is wanted.
+type Stage func(now Seen, topology string) bool
 
 // Candidate is the cluster that the approved failover of a topology promotes.
 func Candidate(topology string) string { return topology + "-b" }
 
-// Recorded is the moment of a record in the ledger.
-func Recorded(kind ledger.Kind) Moment {
+// Recorded is the stage of a record in the ledger.
+func Recorded(kind ledger.Kind) Stage {
 	return func(now Seen, topology string) bool {
 		return slices.ContainsFunc(now.records, func(r ledger.Record) bool { return r.Topology == topology && r.Kind == kind })
 	}
 }
 
-// Called is the moment of the nth call of a method, "" for any, at the candidate.
-func Called(method string, n int) Moment {
+// Called is the stage of the nth call of a method, "" for any, at the candidate.
+func Called(method string, n int) Stage {
 	return func(now Seen, topology string) bool {
 		found := 0
 		for _, c := range now.Calls {
@@ -48,8 +48,8 @@ func Called(method string, n int) Moment {
 	}
 }
 
-// Promoting is the moment of a force promote: under way, or answered.
-func Promoting(answered bool) Moment {
+// Promoting is the stage of a force promote: under way, or answered.
+func Promoting(answered bool) Stage {
 	return func(now Seen, topology string) bool {
 		return slices.ContainsFunc(now.Calls, func(c Call) bool {
 			return c.Cluster == Candidate(topology) && c.ForcePromote && (c.Code != nil) == answered
@@ -89,8 +89,8 @@ func (d *Fleet) Read() (Seen, error) {
 	return now, err
 }
 
-// Reached waits for a moment, or for the end of the process.
-func (d *Fleet) Reached(topology string, m Moment, ended <-chan struct{}) {
+// Reached waits for a stage, or for the end of the process.
+func (d *Fleet) Reached(topology string, m Stage, ended <-chan struct{}) {
 	for {
 		d.mu.Lock()
 		now, changed := d.now, d.changed

@@ -36,11 +36,11 @@ func wantsApproval(s daemon.TopologyStatus) bool {
 }
 
 // wantedApproval is what people are told of it; nil: no approval is wanted.
-func (h *herald) wantedApproval(s daemon.TopologyStatus) *notify.Event {
+func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	if !wantsApproval(s) {
 		return nil
 	}
-	t, e := s.Plan, h.environment
+	t, e := s.Plan, p.environment
 	severity := plan.SeverityWarning
 	if t.Transition == plan.TransitionFailover {
 		severity = plan.SeverityCritical

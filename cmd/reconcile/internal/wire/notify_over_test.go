@@ -32,19 +32,19 @@ func (l *listener) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	l.got = append(l.got, e)
 }
 
-// heralded returns what a receiver is told of passes over topology orders, as
+// notified returns what a receiver is told of passes over topology orders, as
 // "kind code", and the data of the first event.
-func heralded(t *testing.T, c schema.Config, passes ...daemon.TopologyStatus) ([]string, map[string]any) {
+func notified(t *testing.T, c schema.Config, passes ...daemon.TopologyStatus) ([]string, map[string]any) {
 	t.Helper()
 	l := &listener{}
 	server := httptest.NewServer(l)
 	defer server.Close()
 	c.Notify = []schema.NotifyTarget{{Name: "bus", URL: server.URL, MinSeverity: plan.SeverityWarning}}
-	h := newHerald()
+	h := newPassNotifier()
 	h.use(t.Context(), &Environment{Config: c, Policy: approval.Policy{Quorum: c.Approval.Quorum, Repository: c.Approval.Repository}})
 	for _, p := range passes {
 		p.Name, p.Plan.Name, p.Commit = "orders", "orders", "3f9c"
-		h.judged(p, true)
+		h.onPass(p, true)
 	}
 	h.close(t.Context())
 	var out []string
@@ -98,17 +98,17 @@ func TestOverIsWhatWasSeenToBeOver(t *testing.T) {
 		{"the failover is merged and nobody takes writes", plan.CodeNoPrimary, in(lostA, waiting), status(failover, in(lostA, waiting)), false},
 		{"the failover is under way", plan.CodeNoPrimary, in(lostA, waiting), resumed, false},
 		{"the new primary takes writes", plan.CodeNoPrimary, in(lostA, waiting), status(none, in(lostA, writer)), true},
-		{"the other writer is out of sight", plan.CodeSplitBrain, in(fencedA, writer), status(none, in(lostA, writer)), false},
+		{"the other writer is not observed", plan.CodeSplitBrain, in(fencedA, writer), status(none, in(lostA, writer)), false},
 		{"the other writer is fenced", plan.CodeSplitBrain, in(fencedA, writer), status(none, in(fencedA, writer)), true},
-		{"the stale one is out of sight", plan.CodeStalePrimary, in(fencedA, writer), status(none, in(lostA, writer)), false},
+		{"the stale one is not observed", plan.CodeStalePrimary, in(fencedA, writer), status(none, in(lostA, writer)), false},
 		{"the stale one left the file", plan.CodeStalePrimary, in(fencedA, writer), status(none, in(writer)), true},
-		{"the standby that lagged is out of sight", plan.CodeLagObjective, in(standbyA, writer), status(none, in(lostStby, writer)), false},
+		{"the standby that lagged is not observed", plan.CodeLagObjective, in(standbyA, writer), status(none, in(lostStby, writer)), false},
 		{"the standby caught up", plan.CodeLagObjective, in(standbyA, writer), status(none, in(standbyA, writer)), true},
 		{"the standby that lagged became stale", plan.CodeReplicationStalled, in(standbyA, writer), status(none, in(lostA, writer)), true},
 		{"what blocked a change", plan.CodePrimaryReachable, in(fencedA, writer), status(none, in(lostA, writer)), true},
 	} {
 		first := status(none, c.first, c.code)
-		got, _ := heralded(t, schema.Config{}, first, first, c.then, c.then)
+		got, _ := notified(t, schema.Config{}, first, first, c.then, c.then)
 		want := []string{"finding.raised " + string(c.code)}
 		if c.over {
 			want = append(want, "finding.resolved "+string(c.code))
@@ -123,7 +123,7 @@ func TestOverIsWhatWasSeenToBeOver(t *testing.T) {
 func TestFlappingIsNotToldTwice(t *testing.T) {
 	lost := []plan.ClusterPlan{lostA, waiting}
 	outage, merged := status(plan.TransitionNone, lost, plan.CodeNoPrimary), status(plan.TransitionFailover, lost)
-	got, _ := heralded(t, schema.Config{}, outage, outage, merged, outage, merged, outage)
+	got, _ := notified(t, schema.Config{}, outage, outage, merged, outage, merged, outage)
 	if d := cmp.Diff([]string{"finding.raised NO_PRIMARY"}, got); d != "" {
 		t.Error(d)
 	}
@@ -134,11 +134,11 @@ func TestStalePrimaryIsToldOnceItIsOne(t *testing.T) {
 	planned := status(plan.TransitionFailover, []plan.ClusterPlan{lostA, waiting}, plan.CodeStalePrimary)
 	planned.Plan.OldPrimary = "a"
 	done := status(plan.TransitionNone, []plan.ClusterPlan{lostA, writer}, plan.CodeStalePrimary)
-	got, _ := heralded(t, schema.Config{}, planned, planned, planned)
+	got, _ := notified(t, schema.Config{}, planned, planned, planned)
 	if got != nil {
 		t.Errorf("told %q", got)
 	}
-	got, _ = heralded(t, schema.Config{}, planned, planned, done, done)
+	got, _ = notified(t, schema.Config{}, planned, planned, done, done)
 	if d := cmp.Diff([]string{"finding.raised STALE_PRIMARY"}, got); d != "" {
 		t.Error(d)
 	}
@@ -179,7 +179,7 @@ func TestApprovalIsWanted(t *testing.T) {
 		{"it is approved", approved, ""},
 	} {
 		config := schema.Config{Mode: schema.ModeObserve, Approval: schema.Approval{Quorum: approval.Quorum{Failover: 2}, Repository: "platform/topologies", AllowedSigners: schema.DefaultAllowedSigners}}
-		got, data := heralded(t, config, c.status)
+		got, data := notified(t, config, c.status)
 		told := len(got) > 0 && strings.HasPrefix(got[0], "approval.wanted ")
 		if told != (c.want != "") {
 			t.Errorf("%s: told %q", c.name, got)

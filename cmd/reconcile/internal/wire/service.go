@@ -41,16 +41,16 @@ type RunOptions struct {
 
 // service is the running daemon. It outlives each configuration.
 type service struct {
-	options Options
-	run     RunOptions
-	config  schema.Config // as first read: what a reload cannot change
-	ledger  *ledger.Ledger
-	webhook *serve.Webhook
-	loop    *daemon.Loop
-	metrics *serve.Metrics
-	herald  *herald
-	log     *slog.Logger
-	files   fileWatch
+	options  Options
+	run      RunOptions
+	config   schema.Config // as first read: what a reload cannot change
+	ledger   *ledger.Ledger
+	webhook  *serve.Webhook
+	loop     *daemon.Loop
+	metrics  *serve.Metrics
+	notifier *passNotifier
+	log      *slog.Logger
+	files    fileWatch
 	// lastLedgerRead is the ledger as it was last read for clients.
 	lastLedgerRead lastRead
 	cache          ledgerCache
@@ -67,8 +67,8 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	if err := checkRunnable(e.Config); err != nil {
 		return err
 	}
-	d := &service{options: o, run: run, config: e.Config, herald: newHerald(), log: run.Log}
-	defer d.herald.close(ctx)
+	d := &service{options: o, run: run, config: e.Config, notifier: newPassNotifier(), log: run.Log}
+	defer d.notifier.close(ctx)
 	if d.ledger, err = e.Ledger(); err != nil {
 		return err
 	}
@@ -77,13 +77,13 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	if err != nil {
 		return err
 	}
-	d.herald.use(ctx, e)
+	d.notifier.use(ctx, e)
 	d.webhook = &serve.Webhook{Log: d.log}
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
 	run.CountDropped(d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
-		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.herald.judged, OnEvent: d.herald.heard,
+		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.notifier.onPass, OnEvent: d.notifier.onEvent,
 		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
@@ -152,7 +152,7 @@ func (d *service) runUntilSignal(ctx context.Context, server *serve.Server) erro
 // handleSignals handles signals until the loop has ended. SIGHUP reloads, the first other
 // signal stops, the next one ends the grace period.
 func (d *service) handleSignals(ctx context.Context, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
-	endGrace := sync.OnceFunc(d.loop.Hurry)
+	endGrace := sync.OnceFunc(d.loop.EndGrace)
 	asked := false
 	for {
 		select {
@@ -234,7 +234,7 @@ func (d *service) reload(ctx context.Context) {
 		return
 	}
 	d.configureWebhook(e)
-	d.herald.use(ctx, e)
+	d.notifier.use(ctx, e)
 	d.loop.Configure(settings)
 	d.useFilesOf(e)
 }

@@ -12,9 +12,9 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// herald tells the targets of the configuration what the daemon finds and
+// passNotifier tells the targets of the configuration what the daemon finds and
 // does. Only the process that leads tells, so that replicas don't repeat it.
-type herald struct {
+type passNotifier struct {
 	mu          sync.Mutex
 	notifier    *notify.Notifier
 	targets     []schema.NotifyTarget     // of the notifier
@@ -26,8 +26,8 @@ type herald struct {
 	closing     sync.WaitGroup
 }
 
-func newHerald() *herald {
-	return &herald{
+func newPassNotifier() *passNotifier {
+	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
 		wanted: map[string]bool{}, told: map[string]*reconcile.Result{},
 	}
@@ -35,55 +35,55 @@ func newHerald() *herald {
 
 // use takes over the targets of a configuration. What is queued for the old
 // ones is still sent; the same ones stay, with what they were told.
-func (h *herald) use(ctx context.Context, e *Environment) {
-	h.mu.Lock()
-	old := h.notifier
-	same := old != nil && reflect.DeepEqual(h.targets, e.Config.Notify)
+func (p *passNotifier) use(ctx context.Context, e *Environment) {
+	p.mu.Lock()
+	old := p.notifier
+	same := old != nil && reflect.DeepEqual(p.targets, e.Config.Notify)
 	if !same {
-		h.notifier, h.targets = e.notifier(), e.Config.Notify
+		p.notifier, p.targets = e.notifier(), e.Config.Notify
 	}
-	h.environment = e
-	h.mu.Unlock()
+	p.environment = e
+	p.mu.Unlock()
 	if old != nil && !same {
-		h.closing.Go(func() { h.end(ctx, old) })
+		p.closing.Go(func() { p.end(ctx, old) })
 	}
 }
 
-func (h *herald) end(ctx context.Context, n *notify.Notifier) {
+func (p *passNotifier) end(ctx context.Context, n *notify.Notifier) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)
 	defer cancel()
 	_ = n.Close(ctx) // what is not delivered is told through Options.Failed
 }
 
 // close sends what is queued, within the grace.
-func (h *herald) close(ctx context.Context) {
-	h.mu.Lock()
-	n := h.notifier
-	h.notifier = nil
-	h.mu.Unlock()
+func (p *passNotifier) close(ctx context.Context) {
+	p.mu.Lock()
+	n := p.notifier
+	p.notifier = nil
+	p.mu.Unlock()
 	if n != nil {
-		h.end(ctx, n)
+		p.end(ctx, n)
 	}
-	h.closing.Wait()
+	p.closing.Wait()
 }
 
-// judged tells what a pass found and did. A finding is raised when two passes
+// onPass tells what a pass found and did. A finding is raised when two passes
 // saw it, and resolved when it is over.
-func (h *herald) judged(s daemon.TopologyStatus, leads bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.notifier == nil {
+func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.notifier == nil {
 		return
 	}
-	wanted := h.wantedApproval(s)
-	stand := confirmed(h.seen[s.Name], h.stood[s.Name], s, wanted != nil && !h.wanted[s.Name])
-	h.seen[s.Name], h.stood[s.Name], h.wanted[s.Name] = s.Plan.Findings, stand, wanted != nil
-	result, known := h.told[s.Name]
-	h.told[s.Name] = s.Result
+	wanted := p.wantedApproval(s)
+	stand := confirmed(p.seen[s.Name], p.stood[s.Name], s, wanted != nil && !p.wanted[s.Name])
+	p.seen[s.Name], p.stood[s.Name], p.wanted[s.Name] = s.Plan.Findings, stand, wanted != nil
+	result, known := p.told[s.Name]
+	p.told[s.Name] = s.Result
 	if !leads {
 		return
 	}
-	link := h.environment.statusPage(s.Name)
+	link := p.environment.statusPage(s.Name)
 	pass := notify.Pass{
 		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
 		Wanted: wanted, Settled: settled(s), InSync: s.Plan.InSync,
@@ -93,23 +93,23 @@ func (h *herald) judged(s daemon.TopologyStatus, leads bool) {
 			pass.News = append(pass.News, event)
 		}
 	}
-	h.notifier.Pass(pass)
-	h.notifier.Notify(notify.Event{
+	p.notifier.Pass(pass)
+	p.notifier.Notify(notify.Event{
 		Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
 	})
 }
 
-// heard tells what is no finding: an approval that lapsed.
-func (h *herald) heard(e daemon.Event) {
+// onEvent tells what is no finding: an approval that lapsed.
+func (p *passNotifier) onEvent(e daemon.Event) {
 	if e.Kind != daemon.EventLapsed {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.notifier != nil {
-		h.notifier.Notify(notify.Event{
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.notifier != nil {
+		p.notifier.Notify(notify.Event{
 			Kind: notify.KindLapsed, Topology: e.Topology, Cluster: e.Cluster, Code: plan.Code(e.Code),
-			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At, Link: h.environment.statusPage(e.Topology),
+			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At, Link: p.environment.statusPage(e.Topology),
 		})
 	}
 }
