@@ -236,7 +236,7 @@ func whyBest(best standbyProgress, able []standbyProgress, passed []error) strin
 		case ahead == 0 && behind == 0:
 			parts = append(parts, c.ID+" has the same")
 		case behind > 0:
-			parts = append(parts, fmt.Sprintf("%s is behind it%s on %d channels, and ahead on %d", c.ID, leadText(best.progress, c.progress), ahead, behind))
+			parts = append(parts, fmt.Sprintf("%s is behind it%s on %d of %d channels, and ahead on %d", c.ID, leadText(best.progress, c.progress), ahead, len(best.progress), behind))
 		default:
 			parts = append(parts, c.ID+" is behind it"+leadText(best.progress, c.progress))
 		}

@@ -340,7 +340,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeOrphanedStandby: {
 		"{O} would lose its source when {P} is promoted",
-		"set {O} to 'role: stale' too and raise 'generation', as 'reconcile propose' does in one commit; it must be rebuilt from {P} afterwards",
+		"set {O} to 'role: stale' too and raise 'generation', as 'reconcile propose {T} --failover' does in one commit; it must be rebuilt from {P} afterwards",
 	},
 	CodeDetachNeedsBoth: {
 		"{O} does not answer: it would become writable by itself on its return, while {P} writes on",

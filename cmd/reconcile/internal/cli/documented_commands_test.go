@@ -35,6 +35,40 @@ func TestCommandsOfTheDocumentation(t *testing.T) {
 	}
 }
 
+// TestCommandsOfThePages: each command that the page of a topology gives to type is one
+// that the program has, with all its arguments.
+func TestCommandsOfThePages(t *testing.T) {
+	const pages = "../render/testdata"
+	files, err := filepath.Glob(filepath.Join(pages, "*.table"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob(filepath.Join(pages, "codes", "*.table"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, f := range append(files, more...) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			command, found := strings.CutPrefix(strings.TrimSpace(line), "reconcile ")
+			if !found || !strings.HasPrefix(line, "        reconcile ") {
+				continue
+			}
+			checked++
+			if err := exists(shown{split(command), true}); err != nil {
+				t.Errorf("%s says to type %q: %v", filepath.Base(f), "reconcile "+command, err)
+			}
+		}
+	}
+	if checked < 100 {
+		t.Errorf("only %d commands were found", checked)
+	}
+}
+
 // shown is one command line of a page.
 type shown struct {
 	words []string

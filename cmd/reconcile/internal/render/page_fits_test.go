@@ -103,6 +103,38 @@ func fitsAScreen(t *testing.T, what string, draw func(io.Writer) error) string {
 	return out
 }
 
+// TestMarkdownKeepsTheOrderOfThePage: the rows and the commands of the comment on a pull
+// request come in the order of the page, with its words.
+func TestMarkdownKeepsTheOrderOfThePage(t *testing.T) {
+	for name, d := range everyDocument(t) {
+		for _, topology := range d.topologies() {
+			if d.oneLineOnly(topology) {
+				continue
+			}
+			comment, b := d.markdownTopology(topology), d.brief(topology, detail{notes: true})
+			parts := []string{escapeMarkdown(b.headline)}
+			for _, r := range b.rows {
+				parts = append(parts, escapeMarkdownProse(r.text))
+			}
+			for _, a := range b.actions {
+				parts = append(parts, "**"+a.label+"** "+escapeMarkdownProse(a.words))
+				if a.command != "" {
+					parts = append(parts, "\n"+a.command+"\n")
+				}
+			}
+			rest := comment
+			for _, part := range parts {
+				_, after, found := strings.Cut(rest, part)
+				if !found {
+					t.Errorf("%s: %q is missing, or not in the order of the page:\n%s", name, part, comment)
+					break
+				}
+				rest = after
+			}
+		}
+	}
+}
+
 // TestEveryCommandStandsAlone: what is to be typed is a line of its own, which a triple
 // click copies, and holds no placeholder but the reason.
 func TestEveryCommandStandsAlone(t *testing.T) {
