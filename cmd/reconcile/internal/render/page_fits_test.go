@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ func TestThePageOfOneTopologyFitsAScreen(t *testing.T) {
 // TestTheWorstMixtureFitsAScreen: all findings at once, about many clusters with long
 // names, in every state of the approval.
 func TestTheWorstMixtureFitsAScreen(t *testing.T) {
+	findings := everyFinding(t)
 	for _, kind := range []Kind{KindPlan, KindDrift, KindStatus} {
 		for _, transition := range []plan.Transition{
 			plan.TransitionNone, plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
@@ -45,7 +47,7 @@ func TestTheWorstMixtureFitsAScreen(t *testing.T) {
 				"denied": {Verdict: approval.VerdictDenied, Code: approval.CodeSelfApproved, Detail: strings.Repeat("alice wrote the change herself, and so did others; ", 8)},
 			} {
 				for _, size := range []int{2, 12} {
-					topology := worstMixture(t, transition, size)
+					topology := worstMixture(findings, transition, size)
 					d := document(topology).approve(topology.Name, a)
 					d.Kind = kind
 					what := fmt.Sprintf("%s %s, approval %s, %d clusters", kind, transition, name, size)
@@ -59,22 +61,29 @@ func TestTheWorstMixtureFitsAScreen(t *testing.T) {
 	}
 }
 
-// worstMixture is a failover of many clusters with every finding that is kept.
-func worstMixture(t *testing.T, transition plan.Transition, size int) plan.TopologyPlan {
-	t.Helper()
+// worstMixture is a transition of many clusters with every finding that is kept.
+func worstMixture(findings []plan.Finding, transition plan.Transition, size int) plan.TopologyPlan {
 	w := failover()
 	w.Name, w.Transition = "orders-and-invoices-eu-central", transition
 	w.Clusters = append(w.Clusters[:2:2], extraMembers(size-2)...)
+	w.Findings = append(slices.Clone(w.Findings), findings...)
+	return w
+}
+
+// everyFinding are the findings of all situations that are kept, each longer than it was.
+func everyFinding(t *testing.T) []plan.Finding {
+	t.Helper()
+	var out []plan.Finding
 	for _, code := range plan.AllCodes() {
 		if _, ok := unsaid[code]; ok {
 			continue
 		}
 		for _, f := range documentWith(t, code).Plan.Topologies[0].Findings {
-			f.Message = f.Message + ", and more is to be said of it, which takes another line of the page at least"
-			w.Findings = append(w.Findings, f)
+			f.Message += ", and more is to be said of it, which takes another line of the page at least"
+			out = append(out, f)
 		}
 	}
-	return w
+	return out
 }
 
 func extraMembers(n int) []plan.ClusterPlan {
