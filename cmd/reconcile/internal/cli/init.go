@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,11 +126,14 @@ func (g *globals) askForInit(i *importer.Init) error {
 	}
 	q := questions{in: bufio.NewReader(in), out: g.std.Err}
 	q.one(&r.Name, "Name of the topology", "orders")
-	q.several(&r.Clusters, "A cluster, as ID=HOST:PORT")
+	q.several(&r.Clusters, "A cluster, as ID=HOST:PORT", importer.CheckCluster)
 	if len(r.TokenEnv)+len(r.TokenFile) == 0 {
 		q.token(r)
 	}
-	q.several(&r.Operator.Approvers, "An approver, as E-MAIL=FILE with the public key")
+	if r.Primary == "" && len(r.Clusters) > 1 {
+		r.Primary = q.ask("The cluster whose data counts, if several take writes (empty: the clusters tell)", nil)
+	}
+	q.several(&r.Operator.Approvers, "An approver, as E-MAIL=FILE with the public key", importer.CheckApprover)
 	asked := i.Dir
 	i.Dir = ""
 	q.one(&i.Dir, "Folder of the configuration", asked)
@@ -143,35 +147,43 @@ type questions struct {
 	failed error
 }
 
-// ask returns one answer without surrounding blanks.
-func (q *questions) ask(question string) string {
-	if q.failed != nil {
-		return ""
+// ask returns one answer without surrounding blanks. It asks again while an answer that is
+// not empty does not pass the check; nil passes all.
+func (q *questions) ask(question string, check func(string) error) string {
+	for q.failed == nil {
+		fmt.Fprint(q.out, question+": ")
+		line, err := q.in.ReadString('\n')
+		if err != nil {
+			q.failed = errors.New("the answers ended; nothing was written")
+			break
+		}
+		answer := strings.TrimSpace(line)
+		if check == nil || answer == "" {
+			return answer
+		}
+		wrong := check(answer)
+		if wrong == nil {
+			return answer
+		}
+		fmt.Fprintln(q.out, "  "+printable(wrong.Error()))
 	}
-	fmt.Fprint(q.out, question+": ")
-	line, err := q.in.ReadString('\n')
-	if err != nil {
-		q.failed = errors.New("the answers ended; nothing was written")
-	}
-	return strings.TrimSpace(line)
+	return ""
 }
 
 // one asks for what is not known yet; an empty answer means the usual one.
 func (q *questions) one(into *string, question, usual string) {
 	if *into == "" {
-		if *into = q.ask(fmt.Sprintf("%s [%s]", question, usual)); *into == "" {
-			*into = usual
-		}
+		*into = cmp.Or(q.ask(fmt.Sprintf("%s [%s]", question, usual), nil), usual)
 	}
 }
 
 // several asks until an answer is empty, for at least one.
-func (q *questions) several(into *[]string, question string) {
+func (q *questions) several(into *[]string, question string, check func(string) error) {
 	if len(*into) > 0 {
 		return
 	}
 	for q.failed == nil {
-		answer := q.ask(question + map[bool]string{true: " (empty: no more)"}[len(*into) > 0])
+		answer := q.ask(question+map[bool]string{true: " (empty: no more)"}[len(*into) > 0], check)
 		if answer == "" && len(*into) > 0 {
 			return
 		}
@@ -183,12 +195,12 @@ func (q *questions) several(into *[]string, question string) {
 
 // token asks where the token of the clusters is, and never for the token.
 func (q *questions) token(r *importer.Request) {
-	answer := q.ask("Where the token of the clusters is, never the token: an environment variable or a file (empty: they need none)")
+	answer := q.ask("Where the token of the clusters is, never the token: an environment variable or a file (empty: they need none)", importer.CheckToken)
 	switch {
 	case answer == "":
-	case strings.ContainsAny(answer, "/."):
-		r.TokenFile = append(r.TokenFile, answer)
-	default:
+	case importer.IsVariable(answer):
 		r.TokenEnv = append(r.TokenEnv, answer)
+	default:
+		r.TokenFile = append(r.TokenFile, answer)
 	}
 }

@@ -58,7 +58,7 @@ func Run(ctx context.Context, options wire.Options, r Request) (topology []byte,
 	}
 	written, err := writeAll(file{r.TopologyPath, topology}, file{r.Operator.AllowedSigners, im.signers}, file{r.ConfigPath, config})
 	if err == nil && !r.Operator.isZero() {
-		err = usable(options, r.ConfigPath)
+		err = errors.Join(usable(options, r.ConfigPath), valid(filepath.Dir(r.TopologyPath)))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, removeAll(written))
@@ -71,6 +71,14 @@ func usable(options wire.Options, path string) error {
 	options.ConfigFile, options.Repo, options.Ref, options.Path = path, "", "", ""
 	if err := options.Check(); err != nil {
 		return fmt.Errorf("the files could not be used, so none was written: %w", err)
+	}
+	return nil
+}
+
+// valid fails if the topology files of a folder are not valid together.
+func valid(dir string) error {
+	if _, problems := schema.Load(os.DirFS(dir), "."); len(problems) > 0 {
+		return fmt.Errorf("with it the files below %s would not be valid, so nothing was written:\n%w", dir, problems)
 	}
 	return nil
 }
@@ -95,11 +103,11 @@ func (r Request) parse() (*imported, error) {
 		bad = append(bad, err)
 	}
 	for _, spec := range r.Clusters {
-		id, address, ok := strings.Cut(spec, "=")
-		if _, _, err := net.SplitHostPort(address); !ok || err != nil {
-			bad = append(bad, fmt.Errorf("--cluster %q is not ID=HOST:PORT", spec))
+		if err := CheckCluster(spec); err != nil {
+			bad = append(bad, fmt.Errorf("--cluster %w", err))
 			continue
 		}
+		id, address, _ := strings.Cut(spec, "=")
 		c := schema.Credential{ClusterID: id, Address: address, Token: tokens[""]}
 		if own, ok := tokens[id]; ok {
 			c.Token = own
@@ -120,6 +128,44 @@ func (r Request) parse() (*imported, error) {
 	return im, errors.Join(bad...)
 }
 
+// CheckCluster says why a text is not ID=HOST:PORT.
+func CheckCluster(spec string) error {
+	_, address, ok := strings.Cut(spec, "=")
+	if _, _, err := net.SplitHostPort(address); !ok || err != nil {
+		return fmt.Errorf("%q is not ID=HOST:PORT", spec)
+	}
+	return nil
+}
+
+// IsVariable reports whether a text can be the name of an environment variable.
+func IsVariable(s string) bool { return variable().MatchString(s) }
+
+// CheckToken says why no token can be read where a text says. It never repeats the text,
+// which may be a token.
+func CheckToken(where string) error {
+	if IsVariable(where) {
+		if os.Getenv(where) == "" {
+			return errors.New("no environment variable of that name holds a token (hint: end with Ctrl-C, export it, and begin again; or name a file)")
+		}
+		return nil
+	}
+	if info, err := os.Stat(homePath(where)); err != nil || !info.Mode().IsRegular() {
+		return errors.New("this is neither the name of an environment variable nor a file; a token itself is never typed here")
+	}
+	return nil
+}
+
+// homePath replaces a ~ at the beginning, which no shell has replaced in an answer or
+// after an equals sign.
+func homePath(path string) string {
+	rest, short := strings.CutPrefix(path, "~/")
+	home, err := os.UserHomeDir()
+	if !short || err != nil {
+		return path
+	}
+	return filepath.Join(home, rest)
+}
+
 // tokens returns where the token of each cluster id is. The empty id stands for all
 // clusters that have none of their own.
 func (r Request) tokens() (map[string]schema.SecretRef, []error) {
@@ -127,7 +173,7 @@ func (r Request) tokens() (map[string]schema.SecretRef, []error) {
 	var bad []error
 	for _, spec := range r.TokenEnv {
 		id, name := cutID(spec)
-		if !variable().MatchString(name) {
+		if !IsVariable(name) {
 			bad = append(bad, fmt.Errorf("--token-env wants the name of an environment variable, never a token (hint: export TOKEN=…, then --token-env TOKEN)"))
 			continue
 		}
@@ -135,6 +181,7 @@ func (r Request) tokens() (map[string]schema.SecretRef, []error) {
 	}
 	for _, spec := range r.TokenFile {
 		id, path := cutID(spec)
+		path = homePath(path)
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 			bad = append(bad, fmt.Errorf("--token-file wants the path of a file with a token, never a token (hint: --token-file /etc/reconcile/token)"))
 			continue

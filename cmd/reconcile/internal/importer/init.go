@@ -89,7 +89,7 @@ func (i Init) findTree(ctx context.Context, o wire.Options) (WorkTree, error) {
 // request completes what is asked for.
 func (i Init) request(o wire.Options, tree WorkTree) (Request, error) {
 	r := i.Request
-	dir, err := filepath.Abs(i.Dir)
+	dir, err := filepath.Abs(homePath(i.Dir))
 	if err != nil {
 		return r, err
 	}
@@ -116,12 +116,12 @@ func (i Init) gitAuth(url string) (schema.GitAuth, error) {
 	out := schema.GitAuth{Password: schema.SecretRef{Env: i.GitTokenEnv}}
 	var err error
 	if i.GitKey != "" {
-		if out.SSHKeyFile, err = filepath.Abs(i.GitKey); err != nil {
+		if out.SSHKeyFile, err = filepath.Abs(homePath(i.GitKey)); err != nil {
 			return out, err
 		}
 	}
 	if i.GitKnownHosts != "" {
-		if out.KnownHostsFile, err = filepath.Abs(i.GitKnownHosts); err != nil {
+		if out.KnownHostsFile, err = filepath.Abs(homePath(i.GitKnownHosts)); err != nil {
 			return out, err
 		}
 	}

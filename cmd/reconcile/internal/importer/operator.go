@@ -117,12 +117,19 @@ func (o Operator) signers() ([]byte, error) {
 	return out.Bytes(), errors.Join(bad...)
 }
 
+// CheckApprover says why a text is not E-MAIL=FILE with a public key.
+func CheckApprover(spec string) error {
+	email, path, _ := strings.Cut(spec, "=")
+	_, err := approver(email, path)
+	return err
+}
+
 // approver reads the public key of a person, as one line without a comment.
 func approver(email, path string) (string, error) {
 	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || strings.ContainsAny(email, "*?!,\"") {
 		return "", errors.New("want E-MAIL=FILE, as alice@example.com=alice.pub, with the e-mail that the person commits with")
 	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(homePath(path))
 	if err != nil {
 		return "", fmt.Errorf("read the public key: %w", err)
 	}
