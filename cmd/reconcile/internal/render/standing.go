@@ -1,6 +1,10 @@
 package render
 
-import "milvus-reconcile/plan"
+import (
+	"strings"
+
+	"milvus-reconcile/plan"
+)
 
 // Standing is how one topology of many stands, in the words of the table of several.
 type Standing struct {
@@ -17,6 +21,9 @@ type Standing struct {
 func (d Document) Standing(t plan.TopologyPlan) Standing {
 	r := d.fleetRow(t)
 	s := r.condition.style()
+	if r.condition == standsInSync { // the label says that it is in sync, and columns say the lag
+		r.words = strings.TrimPrefix(inSyncWords(t), "in sync: ")
+	}
 	return Standing{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
 		Bad: s == bad, Good: s == good, NoWriter: r.condition == standsWithoutPrimary,
@@ -26,4 +33,37 @@ func (d Document) Standing(t plan.TopologyPlan) Standing {
 // Unjudged is the standing of a topology about which a document does not say enough.
 func Unjudged(label, words string) Standing {
 	return Standing{Rank: int(standsUnjudged), Label: label, Words: words}
+}
+
+// Brief is what the page of one topology says, for pages of another form. Its findings are
+// told elsewhere.
+type Brief struct {
+	Headline string
+	Rows     []BriefRow
+	Actions  []BriefAction
+}
+
+// BriefRow is one labelled paragraph. Several in a row may share a label.
+type BriefRow struct {
+	Label, Text    string
+	Bad, Attention bool
+}
+
+// BriefAction is one thing to do, with the command that does it; empty: no command does.
+type BriefAction struct{ Label, Words, Command string }
+
+// Brief says what happens to a topology, what may be lost, what blocks it and what to type.
+func (d Document) Brief(t plan.TopologyPlan) Brief {
+	d.Kind = KindPlan
+	b := d.brief(t, detail{})
+	out := Brief{Headline: b.headline}
+	for _, r := range b.rows {
+		if r.label != "Beware" {
+			out.Rows = append(out.Rows, BriefRow{Label: r.label, Text: r.text, Bad: r.style == bad, Attention: r.style == attention})
+		}
+	}
+	for _, a := range b.actions {
+		out.Actions = append(out.Actions, BriefAction{a.label, a.words, a.command})
+	}
+	return out
 }

@@ -289,6 +289,6 @@ func TestPageInABrowser(t *testing.T) {
 			return strings.Contains(b.html(), "1 of 3 shown.")
 		})
 		b.open(url + "/topologies/payments")
-		wait(t, "the page without JavaScript", func() bool { return strings.Contains(b.html(), "PROMOTED BY FORCE") })
+		wait(t, "the page without JavaScript", func() bool { return strings.Contains(b.html(), "promotes cluster-b BY FORCE") })
 	})
 }

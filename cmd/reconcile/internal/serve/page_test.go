@@ -41,10 +41,10 @@ func waiting(name string) daemon.TopologyStatus {
 	t := withEdge(lost(), "cluster-a", "cluster-b", "cluster-b")
 	t.Name, t.Plan.Name, t.State = name, name, daemon.StatePending
 	t.Plan.Digest = "sha256:3f9c"
-	t.Plan.Findings = t.Plan.Findings[:1]
+	t.Plan.Findings = append(t.Plan.Findings[:1], plan.NewFinding(plan.CodeForcePromote, "cluster-b", "cluster-b will be promoted by force in place of cluster-a", "cut applications off cluster-a"))
 	t.Plan.Steps = []plan.Step{{ID: 1, Wave: 1, Action: plan.ActionForcePromote, Cluster: "cluster-b", Reason: plan.ReasonPrimaryLost}}
 	t.Plan.DataLoss = &plan.Window{Lower: seconds(0), Upper: seconds(4.2), Method: plan.MethodRecorded}
-	t.Decision = approval.Decision{Code: approval.CodeMissing, Detail: "Alice Smith <alice@example.com> must approve it", Commit: "c8"}
+	t.Decision = approval.Decision{Code: approval.CodeMissing, Detail: "commit c8, which governs " + name + ", carries no approval of this failover. To approve, run `reconcile approve " + name + "/cluster-b`, or sign a tag", Commit: "c8", Needed: 1}
 	return t
 }
 
@@ -102,7 +102,7 @@ func TestOverviewSaysTheWorstFirst(t *testing.T) {
 	}
 	for _, want := range []string{
 		"3 topologies: 1 WITH TWO PRIMARIES · 1 WITHOUT A PRIMARY · 1 in sync", "<title>(!) reconcile</title>",
-		"NO PRIMARY: FAILOVER to cluster-b · WAITS FOR APPROVAL", "SPLIT_BRAIN: cluster-a and cluster-b can take writes", "in sync: cluster-a → cluster-b", "≤ 1.5 s",
+		"NO PRIMARY: FAILOVER to cluster-b · WAITS FOR APPROVAL", "SPLIT_BRAIN: cluster-a and cluster-b can take writes", "cluster-a → cluster-b", "≤ 1.5 s",
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not say %q", want)
@@ -184,7 +184,7 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 		t.Fatalf("status %d", code)
 	}
 	for _, want := range []string{
-		"cluster-b is PROMOTED BY FORCE", "Up to 4.2 s of writes", "Alice Smith &lt;alice@example.com&gt; must approve it", "sha256:3f9c",
+		"FAILOVER to cluster-b · WAITS FOR APPROVAL", "promotes cluster-b BY FORCE", "up to 4.2 s of writes", "<code>reconcile approve payments/cluster-b --reason &#34;WHY&#34; --push</code>", "sha256:3f9c",
 		"STALE_PRIMARY", "seen to be as Git says", "the failover to cluster-b began", "standby, lag unknown",
 		`aria-label="No cluster was seen to take writes. cluster-b is a standby of cluster-a, which does not answer."`,
 	} {

@@ -91,10 +91,22 @@ func changeToCome(t daemon.TopologyStatus) []Record {
 	case approval.VerdictApproved:
 		out = append(out, Record{At: d.Since, Text: "Approved by " + strings.Join(d.By, ", ")})
 	case approval.VerdictDenied:
-		out = append(out, Record{At: t.LastSuccess, Text: "Not approved: " + d.Detail})
+		out = append(out, Record{At: t.LastSuccess, Text: deniedWords(d)})
 	case approval.VerdictNotRequired:
 	}
 	return out
+}
+
+// deniedWords says what a change waits for. The page says elsewhere what to type.
+func deniedWords(d approval.Decision) string {
+	switch {
+	case d.Code != approval.CodeMissing && d.Code != approval.CodeQuorumNotMet:
+		return "Not approved, " + d.Code + ": " + firstLine(d.Detail)
+	case d.Needed > 1:
+		return fmt.Sprintf("Waits for %d approvals; %d given so far", d.Needed, d.Given)
+	default:
+		return "Waits for an approval"
+	}
 }
 
 // silence tells since when a primary does not answer, and how often it was asked.

@@ -17,6 +17,7 @@ import (
 func silentFor(rounds int) daemon.TopologyStatus {
 	t := waiting("orders")
 	t.Plan.FailedAt = noon.Add(-30 * time.Second)
+	t.Decision.Needed, t.Decision.Given = 2, 1
 	t.Authors, t.ProposedAt = []string{"Bob <bob@example.com>"}, noon.Add(-10*time.Second)
 	e := plan.Evidence{Topology: "orders", Primary: "cluster-a"}
 	for range rounds {
@@ -65,7 +66,7 @@ func TestStory(t *testing.T) {
 		{"a failover waits", silentFor(3), nil, []string{
 			"11:59:30 cluster-a is silent since then: 3 of 3 probes failed",
 			"11:59:50 Proposed by Bob <bob@example.com>: failover to cluster-b",
-			"11:59:59 Not approved: Alice Smith <alice@example.com> must approve it",
+			"11:59:59 Waits for 2 approvals; 1 given so far",
 		}},
 		{"it is approved", approved, nil, []string{
 			"11:59:30 cluster-a is silent since then: 3 of 3 probes failed",

@@ -13,18 +13,39 @@ import (
 
 // topologyView is what the page of one topology shows.
 type topologyView struct {
-	Name, State, Symbol, Tone, Headline, Loss, Error, Caption string
-	Missing                                                   bool // no document names it
-	Split                                                     bool // several clusters take writes
-	Diagram                                                   template.HTML
-	Clusters                                                  []clusterView
-	Findings                                                  []findingView
-	Transition, Digest, Approval, Result                      string
-	Steps                                                     []string
-	Story                                                     []storyView
-	Older                                                     int // records that the story leaves out
-	Commit, ObservedAt                                        string
-	Generation                                                int64
+	Name, State, Symbol, Tone, Headline, Error, Caption string
+	Missing                                             bool // no document names it
+	Split                                               bool // several clusters take writes
+	Diagram                                             template.HTML
+	Clusters                                            []clusterView
+	Findings                                            []findingView
+	Brief                                               []labelled
+	Actions                                             []render.BriefAction
+	Transition, Digest, Result                          string
+	Steps                                               []string
+	Story                                               []storyView
+	Older                                               int // records that the story leaves out
+	Commit, ObservedAt                                  string
+	Generation                                          int64
+}
+
+// labelled is what the brief says under one label.
+type labelled struct {
+	Label string
+	Lines []render.BriefRow
+}
+
+// grouped puts rows that follow each other under their common label.
+func grouped(rows []render.BriefRow) []labelled {
+	var out []labelled
+	for _, r := range rows {
+		if n := len(out); n > 0 && out[n-1].Label == r.Label {
+			out[n-1].Lines = append(out[n-1].Lines, r)
+			continue
+		}
+		out = append(out, labelled{r.Label, []render.BriefRow{r}})
+	}
+	return out
 }
 
 type clusterView struct {
@@ -51,10 +72,9 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	}
 	standing := standingOf(d, t)
 	v.Symbol, v.Tone = toneOf(t, standing)
-	v.Headline = headline(t, standing, v.Tone)
-	if p.Transition == plan.TransitionFailover {
-		v.Loss = render.Loss(p)
-	}
+	brief := briefOf(d, t)
+	v.Brief, v.Actions = grouped(brief.Rows), brief.Actions
+	v.Headline = headline(t, standing, v.Tone, brief.Headline)
 	for _, c := range p.Clusters {
 		v.Clusters = append(v.Clusters, clusterViewOf(c))
 	}
@@ -64,9 +84,6 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	if len(p.Steps) > 0 {
 		v.Steps, v.Digest, v.Transition = render.Steps(p), p.Digest, render.Transition(p)
 	}
-	if p.Transition != plan.TransitionNone {
-		v.Approval = t.Decision.Verdict.String() + ": " + safe(t.Decision.Detail)
-	}
 	if t.Result != nil {
 		v.Result = t.Result.Outcome.String() + ". " + safe(t.Result.Detail)
 	}
@@ -74,20 +91,40 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	return v
 }
 
+// briefOf says what happens to a topology and what to type. Nothing is to be typed while a
+// change is under way.
+func briefOf(d render.Document, t daemon.TopologyStatus) render.Brief {
+	if t.Plan.Name == "" {
+		return render.Brief{}
+	}
+	b := d.Brief(t.Plan)
+	b.Headline = safe(b.Headline)
+	for i := range b.Rows {
+		b.Rows[i].Text = safe(b.Rows[i].Text)
+	}
+	for i := range b.Actions {
+		b.Actions[i].Words, b.Actions[i].Command = safe(b.Actions[i].Words), safe(b.Actions[i].Command)
+	}
+	if t.State == daemon.StateApplying {
+		b.Actions = nil
+	}
+	return b
+}
+
 // headline is the sentence that says how a topology stands. "Everything is as Git says"
 // stands alone: nothing contradicts it.
-func headline(t daemon.TopologyStatus, s render.Standing, tone string) string {
+func headline(t daemon.TopologyStatus, s render.Standing, tone, change string) string {
 	switch {
-	case t.Plan.Name == "":
-		return "It was not observed yet."
+	case t.Plan.Name == "" || t.State == daemon.StateApplying:
+		return safe(s.Words)
 	case t.Plan.Transition != plan.TransitionNone:
-		return render.Happening(t.Plan)
-	case len(writers(t.Plan)) > 1:
-		return safe(andWords(writers(t.Plan))) + " take writes. What the one takes, the other lacks."
+		return change
 	case t.State == daemon.StateSuspended:
 		return "The operator's configuration says to leave it alone."
 	case t.Plan.InSync && tone == toneGood:
 		return "Everything is as Git says."
+	case len(writers(t.Plan)) > 1:
+		return safe(andWords(writers(t.Plan))) + " take writes. What the one takes, the other lacks."
 	case !s.Good && s.More > 0:
 		return fmt.Sprintf("%s, and %d more", safe(s.Words), s.More)
 	case !s.Good:
