@@ -26,6 +26,15 @@ func (r Record) Story() []string {
 	return []string{withDetail(r.plainWords(), r.Detail)}
 }
 
+// Silence says of which primary the change was made necessary, that fell silent at
+// FailedAt; "" if the record does not tell.
+func (r Record) Silence() string {
+	if r.FailedAt.IsZero() {
+		return ""
+	}
+	return r.Lost + " was silent from here on"
+}
+
 // plainWords says what a record of a kind without further parts means.
 func (r Record) plainWords() string {
 	switch r.Kind {

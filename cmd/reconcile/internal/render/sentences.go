@@ -19,11 +19,6 @@ func Loss(t plan.TopologyPlan) string {
 	return text
 }
 
-// Lost says what a failover from old to promoted lost, as measured.
-func Lost(w *plan.Window, old, promoted string) string {
-	return windowWords(w, orElse(old, "the old primary"), promoted)
-}
-
 // Lag says how far a standby is behind, or that this is not known.
 func Lag(c plan.ClusterPlan) string { return lagWords(c) }
 

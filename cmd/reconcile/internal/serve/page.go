@@ -22,9 +22,8 @@ var assets embed.FS
 
 // Record is a ledger record as the page shows it.
 type Record struct {
-	At     time.Time // zero: not known
-	Text   string
-	Result bool // it closes a change
+	At   time.Time // zero: not known
+	Text string    // a line for each thing that it says
 }
 
 // Page answers with the status pages: an overview of all topologies, and a page of each.

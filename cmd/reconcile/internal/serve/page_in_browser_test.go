@@ -64,7 +64,7 @@ func star(name string) daemon.TopologyStatus {
 func exhibition() *board {
 	all := fleet(1000)
 	all.s.Topologies[3], all.s.Topologies[7] = star("orders-0003"), applying("orders-0007")
-	told, over := silentFor(3), applied()
+	told, over := silentFor(3), split("orders")
 	told.Name, told.Plan.Name, over.Name, over.Plan.Name = "orders-0500", "orders-0500", "orders-0999", "orders-0999"
 	all.s.Topologies[500], all.s.Topologies[999] = told, over
 	all.s.Problems = []string{"topologies/users.yaml:6: spec.clusters holds no cluster"}

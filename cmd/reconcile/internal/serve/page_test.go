@@ -75,10 +75,11 @@ func recordsOf(_ context.Context, topology string) []Record {
 	case "payments", "orders-0007":
 	case "orders-0999":
 		return []Record{
-			{At: noon.Add(-3 * time.Minute), Text: "the failover to cluster-b began: cluster-a was silent since 11:56:20; proposed by Bob <bob@example.com>; approved by Alice <alice@example.com>: INC-4711, the region burns"},
-			{At: noon.Add(-2 * time.Minute), Text: "the request to promote cluster-b was sent"},
-			{At: noon.Add(-2 * time.Minute), Text: "cluster-b was read back as the primary"},
-			{At: noon.Add(-time.Minute), Text: "the failover to cluster-b ended", Result: true},
+			{At: noon.Add(-4 * time.Minute), Text: "cluster-a was silent from here on"},
+			{At: noon.Add(-3 * time.Minute), Text: "failover to cluster-b begun, generation 8, commit 3f9c1a\nproposed by Bob <bob@example.com>\napproved by Alice <alice@example.com>: INC-4711, the region burns"},
+			{At: noon.Add(-2 * time.Minute), Text: "sent: from here on a request of the failover may have left"},
+			{At: noon.Add(-2 * time.Minute), Text: "read back: the failover took effect"},
+			{At: noon.Add(-time.Minute), Text: "the failover is done, generation 8\ncluster-b works as the primary (dml)\ntraffic points at cluster-b by file\nlost: up to 2 s of the writes to cluster-a"},
 		}
 	default:
 		return nil

@@ -8,7 +8,6 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 )
@@ -22,56 +21,12 @@ type storyView struct{ At, Text string }
 // storyOf tells what happened to a topology, oldest first, and how many older entries it
 // leaves out.
 func storyOf(t daemon.TopologyStatus, records []Record) (story []storyView, older int) {
-	all := slices.Concat(withResult(t, records), changeToCome(t))
+	all := slices.Concat(records, changeToCome(t))
 	older = max(len(all)-storyShown, 0)
 	for _, r := range all[older:] {
 		story = append(story, storyView{clock(r.At.Truncate(time.Second)), safe(r.Text)})
 	}
 	return story, older
-}
-
-// withResult puts what the newest apply of this process did beside its requests before the
-// record of its result: the ledger does not hold it.
-func withResult(t daemon.TopologyStatus, records []Record) []Record {
-	if t.Result == nil {
-		return records
-	}
-	at, when := len(records), time.Time{}
-	for i, r := range records {
-		if r.Result {
-			at, when = i, r.At
-		}
-	}
-	if !when.IsZero() && t.IntentOpen { // the result on record is of an earlier apply
-		at, when = len(records), time.Time{}
-	}
-	return slices.Concat(records[:at], doneBy(*t.Result, when), records[at:])
-}
-
-func doneBy(r reconcile.Result, at time.Time) []Record {
-	var out []Record
-	var promoted, stale string
-	for _, s := range r.Steps {
-		switch s.Step.Action {
-		case plan.ActionForcePromote:
-			promoted = s.Step.Cluster
-		case plan.ActionRecordStale:
-			stale = s.Step.Cluster
-		default:
-		}
-		what := map[plan.Action]string{plan.ActionWait: "Read back", plan.ActionVerify: "Verified", plan.ActionRedirect: "Redirected"}[s.Step.Action]
-		switch {
-		case what == "":
-		case s.Status == plan.StepDone:
-			out = append(out, Record{At: at, Text: what + ": " + s.FullDetail()})
-		default:
-			out = append(out, Record{At: at, Text: what + " (" + s.Status.String() + "): " + s.FullDetail()})
-		}
-	}
-	if promoted != "" && r.DataLoss != nil {
-		out = append(out, Record{At: at, Text: "Lost: " + render.Lost(r.DataLoss, stale, promoted)})
-	}
-	return out
 }
 
 // changeToCome tells of a change that has not begun, and of a primary that is silent: the
@@ -85,11 +40,16 @@ func changeToCome(t daemon.TopologyStatus) []Record {
 		return out
 	}
 	if len(t.Authors) > 0 {
-		out = append(out, Record{At: t.ProposedAt, Text: fmt.Sprintf("Proposed by %s: %s", strings.Join(t.Authors, ", "), render.Transition(t.Plan))})
+		out = append(out, Record{At: t.ProposedAt, Text: fmt.Sprintf("%s proposed by %s", render.Transition(t.Plan), strings.Join(t.Authors, ", "))})
 	}
 	switch d := t.Decision; d.Verdict {
 	case approval.VerdictApproved:
-		out = append(out, Record{At: d.Since, Text: "Approved by " + strings.Join(d.By, ", ")})
+		for i, who := range d.By {
+			if i < len(d.Reasons) && d.Reasons[i] != "" {
+				who += ": " + d.Reasons[i]
+			}
+			out = append(out, Record{At: d.Since, Text: "approved by " + who})
+		}
 	case approval.VerdictDenied:
 		out = append(out, Record{At: t.LastSuccess, Text: deniedWords(d)})
 	case approval.VerdictNotRequired:
@@ -101,11 +61,11 @@ func changeToCome(t daemon.TopologyStatus) []Record {
 func deniedWords(d approval.Decision) string {
 	switch {
 	case d.Code != approval.CodeMissing && d.Code != approval.CodeQuorumNotMet:
-		return "Not approved, " + d.Code + ": " + firstLine(d.Detail)
+		return "not approved, " + d.Code + ": " + firstLine(d.Detail)
 	case d.Needed > 1:
-		return fmt.Sprintf("Waits for %d approvals; %d given so far", d.Needed, d.Given)
+		return fmt.Sprintf("waits for %d approvals; %d given so far", d.Needed, d.Given)
 	default:
-		return "Waits for an approval"
+		return "waits for an approval"
 	}
 }
 
@@ -135,5 +95,5 @@ func silence(t daemon.TopologyStatus) []Record {
 	if since.IsZero() || silent == "" {
 		return nil
 	}
-	return []Record{{At: since, Text: silent + " is silent since then" + text}}
+	return []Record{{At: since, Text: silent + " was silent from here on" + text}}
 }

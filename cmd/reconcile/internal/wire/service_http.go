@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,9 +123,13 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	}
 	var out []serve.Record
 	for _, r := range history {
-		if r.Topology == topology {
-			out = append(out, serve.Record{At: r.At, Text: r.Words(), Result: r.Kind == ledger.KindResult})
+		if r.Topology != topology {
+			continue
 		}
+		if silence := r.Silence(); silence != "" {
+			out = append(out, serve.Record{At: r.FailedAt, Text: silence})
+		}
+		out = append(out, serve.Record{At: r.At, Text: strings.Join(r.Story(), "\n")})
 	}
 	return out
 }
