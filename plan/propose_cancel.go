@@ -85,7 +85,9 @@ func (s situation) roleBefore(c Cluster, primary string) (Role, error) {
 	switch {
 	case c.ID == primary:
 		return RolePrimary, nil
-	case s.follows(c.ID, primary), stored && v.Belief.Kind == BeliefUnknown:
+	case s.staleNow(c):
+		return RoleStale, nil
+	case stored && (s.follows(c.ID, primary) || v.Belief.Kind == BeliefUnknown):
 		return RoleStandby, nil
 	case stored && v.Belief.Kind != BeliefUnconfigured:
 		return c.Role, fmt.Errorf("%s %s although %s replicates to it, so something was done already (hint: 'reconcile status %s' shows who believes what)", c.ID, s.describe(c.ID), primary, s.topology.Name)
@@ -102,4 +104,11 @@ func (s situation) roleBefore(c Cluster, primary string) (Role, error) {
 		return before.Role, nil
 	}
 	return c.Role, nil // it was no standby of what serves
+}
+
+// staleNow says whether the ledger holds that a cluster which Git calls stale became so by
+// a failover that took effect. It may follow the primary by its fence, and is no standby.
+func (s situation) staleNow(c Cluster) bool {
+	mark, recorded := s.memory.staleMark(c.ID)
+	return recorded && mark.Effected && c.Role == RoleStale
 }

@@ -203,6 +203,11 @@ func TestProposeCancel(t *testing.T) {
 		{name: "nothing is known", doc: failed, err: "no cluster of orders is seen to take writes"},
 		{name: "a failover that was carried out", doc: failed, views: []View{down("a"), primaryOf("b"), down("c")}, err: ErrNothingToCancel.Error()},
 		{name: "a failover that was carried out, and the old primary is back", doc: failed, views: []View{primaryOf("a", "b", "c"), primaryOf("b"), down("c")}, err: "take writes"},
+		{name: "a failover that was carried out, and the old primary is fenced", doc: failed, views: []View{standbyOf("b", "a", "c"), primaryOf("b"), down("c")}, err: ErrNothingToCancel.Error()},
+		{
+			name: "the same with the ledger, whatever is stored", doc: failed, views: []View{standbyOf("b", "a"), primaryOf("b", "a"), down("c")},
+			memory: Memory{Stale: []StaleMark{{Cluster: "a", Topology: "orders", Promoted: "b", Since: now, Effected: true}}}, err: ErrNothingToCancel.Error(),
+		},
 		{name: "nothing changed", doc: pairOf("a", "b", "c"), views: healthy, err: ErrNothingToCancel.Error()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

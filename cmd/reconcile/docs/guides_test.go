@@ -110,11 +110,26 @@ func TestGuideFailoverAt3am(t *testing.T) {
 }
 
 func TestGuideAfterFailover(t *testing.T) {
-	guide(t, walk{page: "docs/after-failover.md", prelude: `failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
+	guide(t, walk{page: "docs/after-failover.md", sections: []string{
+		"1. Keep applications away", "2. Fence it", "3. Salvage", "4. Rebuild it, or let it go",
+	}, prelude: `failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
 		{line: "reconcile drift orders", code: 2, says: "applications have written to it since"},
 		{line: "reconcile fence orders/cluster-a", says: "cluster-a"},
 		{line: "reconcile salvage orders", says: "16 rows"},
 		{line: "reconcile salvage orders --export lost.jsonl", says: "lost.jsonl"},
+	}}, "primary", "standby")
+}
+
+func TestGuideMistakenFailover(t *testing.T) {
+	guide(t, walk{page: "docs/after-failover.md", sections: []string{"A failover that was merged by mistake"}, prelude: `
+reconcile propose orders/cluster-b --failover --commit >/dev/null 2>&1
+git push -q
+for who in alice carol; do as $who; reconcile approve orders/cluster-b --reason INC-1 --push >/dev/null; done
+`, endings: []ending{
+		{line: "reconcile approve orders/cluster-b --withdraw --push", says: "none of your approvals of this change counts any more"},
+		{line: "reconcile propose orders --cancel --commit", before: "as bob", says: "cluster-a stale → primary, cluster-b primary → standby, generation 2 → 3"},
+		{line: "git push"},
+		{line: "reconcile plan orders", says: "in sync"},
 	}}, "primary", "standby")
 }
 

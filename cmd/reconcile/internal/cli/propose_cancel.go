@@ -25,6 +25,6 @@ func runCancel(ctx context.Context, g *globals, o proposeOptions, name string) e
 		"  "+git+" push                  # or open a pull request with it; it needs no approval",
 		fmt.Sprintf("  reconcile plan %s    # once it is on the tracked branch", name),
 		fmt.Sprintf("Until it is merged, generation %d is in force. Who approved that one takes the approval back at once:", e.Before.Generation),
-		fmt.Sprintf("  reconcile approve %s/%s --withdraw --push%s", name, primary.ID, there),
+		fmt.Sprintf("  reconcile approve %s/%s --withdraw --commit %.12s --push%s", name, primary.ID, e.File.Governing(), there),
 	)
 }

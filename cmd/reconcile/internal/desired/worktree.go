@@ -99,6 +99,9 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	return out, nil
 }
 
+// Governing returns the commit that the document at HEAD comes from.
+func (w WorkFile) Governing() string { return w.history.Changes[w.Topology.Name].Commit }
+
 // Unchanged returns the document at HEAD, with what was before it. It fails if the file
 // differs from that.
 func (w WorkFile) Unchanged(ctx context.Context) (plan.Topology, error) {
