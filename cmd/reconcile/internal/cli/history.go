@@ -120,6 +120,7 @@ func newShow(g *globals) *cobra.Command {
 		},
 	}
 	g.addListing(cmd)
+	g.pageFlags(cmd)
 	return cmd
 }
 

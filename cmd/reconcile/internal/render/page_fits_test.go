@@ -160,3 +160,16 @@ func TestEveryCommandStandsAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestGoldenParts keeps what each option adds below the brief.
+func TestGoldenParts(t *testing.T) {
+	for name, parts := range map[string]Parts{
+		"parts_findings": {Findings: true}, "parts_steps": {Steps: true}, "parts_trailers": {Trailers: true}, "parts_all": {All: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			compare(t, name+".table", func(w io.Writer) error {
+				return Table(w, goldens()["failover_behind"], TableOptions{Parts: parts})
+			})
+		})
+	}
+}
