@@ -48,6 +48,9 @@ func planAgain(t plan.TopologyPlan, words string) action {
 func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []action {
 	execute := action{label: labelNow, words: "a running daemon does it by itself; by hand:", command: executeCommand(t)}
 	switch {
+	case t.Transition == plan.TransitionFence && len(found) == 0:
+		execute.words = "make it refuse writes:"
+		return []action{execute}
 	case len(found) > 0 && found[0].Code == plan.CodePrimaryNotProbed:
 		execute.words = "wait, or let this make the probes that are missing:"
 		return []action{execute}

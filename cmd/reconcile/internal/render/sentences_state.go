@@ -100,13 +100,21 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeNoPrimary):
 		return "NO PRIMARY · no cluster takes writes", bad
 	case t.Transition == plan.TransitionNone && d.blocked(t):
-		return "BLOCKED · nothing is sent", bad
+		return "BLOCKED" + d.nothingSent(), bad
 	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
-		return "NOT IN SYNC · nothing is sent", s
+		return "NOT IN SYNC" + d.nothingSent(), s
 	case t.Transition == plan.TransitionNone:
 		return state, s
 	}
 	return d.transitionHeadline(t) + " · " + d.waitsFor(t, state), s
+}
+
+// nothingSent tells the reader of a plan that it changes nothing.
+func (d Document) nothingSent() string {
+	if d.kind() != KindPlan {
+		return ""
+	}
+	return " · nothing is sent"
 }
 
 // transitionHeadline is the transition in capitals, with its cluster as it is written.
@@ -128,6 +136,8 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 		return "APPROVED, replication BEHIND"
 	case a.Verdict == approval.VerdictApproved && !t.Resumed:
 		return "APPROVED, waits for apply"
+	case a.Verdict == approval.VerdictNotRequired && !t.Resumed:
+		return "READY, needs no approval"
 	case !denied:
 		return state
 	case a.Code == approval.CodeMissing || a.Code == approval.CodeQuorumNotMet:
