@@ -102,7 +102,7 @@ func (s situation) freedFindings(d decision) []Finding {
 	var out []Finding
 	for _, id := range []string{d.primary.ID, d.source} {
 		stored := s.view(id).Belief.Configuration
-		for _, target := range stored.TargetsOf(id) {
+		for _, target := range stored.targetsOf(id) {
 			if _, listed := s.topology.Cluster(target); listed {
 				continue
 			}

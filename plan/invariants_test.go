@@ -103,7 +103,7 @@ func fencing(t *rapid.T, s Step, c Cluster, v, primary View) {
 	if c.Role != RoleStale || !canWrite(primary) || !canWrite(v) || v.Cluster == primary.Cluster {
 		t.Fatalf("%s, which Git calls %s, is fenced beside %s", v.Cluster, c.Role, primary.Cluster)
 	}
-	if !slices.EqualFunc(s.After.Clusters, own.Clusters, memberEqual) || len(s.After.TargetsOf(primary.Cluster)) != len(own.Clusters)-1 {
+	if !slices.EqualFunc(s.After.Clusters, own.Clusters, memberEqual) || len(s.After.targetsOf(primary.Cluster)) != len(own.Clusters)-1 {
 		t.Fatalf("%s stores %+v and is sent %+v", v.Cluster, own, s.After)
 	}
 }

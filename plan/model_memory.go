@@ -76,7 +76,7 @@ func (i Intent) Frees() []string {
 		if _, follows := s.After.SourceOf(s.Cluster); followed && !follows {
 			out = append(out, s.Cluster)
 		}
-		for _, target := range s.Before.TargetsOf(s.Cluster) {
+		for _, target := range s.Before.targetsOf(s.Cluster) {
 			if _, kept := s.After.Member(target); !kept {
 				out = append(out, target)
 			}

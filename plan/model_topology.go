@@ -223,8 +223,8 @@ func (c Configuration) SourceOf(id string) (string, bool) {
 	return "", false
 }
 
-// TargetsOf returns the clusters that id replicates to, sorted.
-func (c Configuration) TargetsOf(id string) []string {
+// targetsOf returns the clusters that id replicates to, sorted.
+func (c Configuration) targetsOf(id string) []string {
 	var out []string
 	for _, e := range c.Edges {
 		if e.From == id {
