@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestAllowedSignersAsOpenSSHReadsThem compares with ssh-keygen, which decides
 // for the same file, signature, principal and time.
 func TestAllowedSignersAsOpenSSHReadsThem(t *testing.T) {
 	s := newShell(t)
-	keygen := program(t, "ssh-keygen")
+	keygen := needs.Program(t, "ssh-keygen")
 	s.commit(bob, "Begin", ordersFile, doc("orders", 1))
 	s.sshKey(alice)
 	s.sshKey(carol)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // forge is who a forge says it is, and whose key signs what people do by its
@@ -42,7 +43,7 @@ func attacksByKey() []attackCase {
 			"a certificate by an authority of one's own", approval.CodeSignerNotAllowed,
 			"only a cert-authority line of the operator makes an authority", func(a *attack) {
 				authority := filepath.Join(a.t.TempDir(), "authority")
-				run(a.t, nil, program(a.t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
+				run(a.t, nil, needs.Program(a.t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
 				a.certifiedTag(mallory, authority, "-n", alice.Email, "-V", always)
 			},
 		},
@@ -71,7 +72,7 @@ func (a *attack) forgeCommit(message string) {
 func (a *attack) certifiedTag(by approval.Person, authority string, options ...string) {
 	a.t.Helper()
 	key := a.sshKey(by)
-	run(a.t, nil, program(a.t, "ssh-keygen"), append(append([]string{"-q", "-s", authority, "-I", "id"}, options...), key+".pub")...)
+	run(a.t, nil, needs.Program(a.t, "ssh-keygen"), append(append([]string{"-q", "-s", authority, "-I", "id"}, options...), key+".pub")...)
 	a.as(by, "-c", "gpg.format=ssh", "-c", "user.signingKey="+key+"-cert.pub",
 		"tag", "-s", "--cleanup=verbatim", "-m", approve(alice), tagName, a.head)
 }

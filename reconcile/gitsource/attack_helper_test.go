@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // mallory may open and merge pull requests and push tags, and has a key that
@@ -32,7 +33,7 @@ type attack struct {
 // newAttack returns the repository in which every attack begins.
 func newAttack(t *testing.T) *attack {
 	s := newShell(t)
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	s.sshKey(alice)
 	s.sshKey(carol)
 	a := &attack{shell: s, policy: approval.Policy{Configured: true}}

@@ -7,6 +7,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/google/go-cmp/cmp"
 
+	"milvus-reconcile/reconcile/reconciletest/needs"
 	"milvus-reconcile/schema/recent"
 )
 
@@ -29,7 +30,7 @@ func (r *Repo) tiny() {
 // next to nothing, and with ones that were lost.
 func TestCachesChangeNothing(t *testing.T) {
 	s := newShell(t)
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	s.sshKey(alice)
 	commits := []string{s.commit(bob, "Begin", ordersFile, doc("orders", 1))}
 	for i := range 4 {

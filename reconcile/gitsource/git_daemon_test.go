@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // gitDaemon serves a repository by the real `git daemon` on loopback.
 func gitDaemon(t *testing.T, s *shell) string {
 	t.Helper()
-	program(t, "git")
+	needs.Program(t, "git")
 	path := strings.TrimSpace(run(t, s.env(), "git", "--exec-path"))
-	program(t, filepath.Join(path, "git-daemon"))
+	needs.Program(t, filepath.Join(path, "git-daemon"))
 	host, port, _ := net.SplitHostPort(freeport.Address(t))
 	cmd := exec.CommandContext(t.Context(), filepath.Join(path, "git-daemon"), "--reuseaddr", "--export-all", "--base-path="+s.dir, "--listen="+host, "--port="+port, s.dir)
 	cmd.Env = s.env()

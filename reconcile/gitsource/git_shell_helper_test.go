@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // shell is a repository driven by the real git.
@@ -29,7 +30,7 @@ type shell struct {
 
 func newShell(t testing.TB) *shell {
 	t.Helper()
-	program(t, "git")
+	needs.Program(t, "git")
 	s := &shell{t: t, dir: t.TempDir(), now: noon, key: map[string]string{}, line: map[string]string{}}
 	s.git("init", "-q", "--template=", "-b", "main", ".")
 	return s
@@ -113,7 +114,7 @@ func (s *shell) sshKey(p approval.Person, kind ...string) string {
 		kind = []string{"-t", "ed25519"}
 	}
 	file := filepath.Join(s.t.TempDir(), "key")
-	run(s.t, nil, program(s.t, "ssh-keygen"), append(kind, "-q", "-N", "", "-C", "", "-f", file)...)
+	run(s.t, nil, needs.Program(s.t, "ssh-keygen"), append(kind, "-q", "-N", "", "-C", "", "-f", file)...)
 	public, err := os.ReadFile(file + ".pub")
 	if err != nil {
 		s.t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // gnupg is a real GnuPG with a home and a clock of its own.
@@ -19,7 +20,7 @@ type gnupg struct {
 
 func newGnupg(t testing.TB) *gnupg {
 	t.Helper()
-	program(t, "gpg")
+	needs.Program(t, "gpg")
 	home, err := os.MkdirTemp("", "gpg") // the agent's socket needs a short path
 	if err != nil {
 		t.Fatal(err)

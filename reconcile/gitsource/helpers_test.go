@@ -3,11 +3,8 @@ package gitsource
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"milvus-reconcile/reconcile/approval"
@@ -19,20 +16,6 @@ var (
 	carol = approval.Person{Name: "Carol Lee", Email: "carol@example.com"}
 	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 )
-
-// program skips a test by name when a program is absent, but not in CI.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is needed in CI", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
 
 // keysOf reads a toy format, one document a paragraph: "name: N", then lines
 // of content; "generation: G" is one of them. Blank space does not matter.

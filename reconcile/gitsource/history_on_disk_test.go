@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/google/go-cmp/cmp"
+
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // keptHistory is a remote whose history is kept on disk.
@@ -190,7 +192,7 @@ func TestHistoryOnDiskIsReplaced(t *testing.T) {
 // author, is dropped.
 func TestForgedHistoryApprovesNothing(t *testing.T) {
 	k := newKeptHistory(t)
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	k.sshKey(alice)
 	k.config.AllowedSigners = k.allowed()
 	before := k.commit(bob, "Before", "topologies/b.yaml", doc("users", 1))

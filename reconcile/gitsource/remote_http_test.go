@@ -19,13 +19,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // httpRemote serves a repository by the real git http-backend, asking for a
 // password if one is given.
 func httpRemote(t testing.TB, dir, password string, tls bool) *httptest.Server {
 	t.Helper()
-	gitPath := program(t, "git")
+	gitPath := needs.Program(t, "git")
 	quiet := log.New(io.Discard, "", 0)
 	backend := &cgi.Handler{
 		Logger: quiet, Stderr: io.Discard,

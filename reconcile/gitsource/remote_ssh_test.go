@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // sshRemote serves repositories by git-upload-pack behind an SSH server.
@@ -22,7 +24,7 @@ type sshRemote struct {
 
 func newSSHRemote(t *testing.T, client ssh.PublicKey, password string) sshRemote {
 	t.Helper()
-	program(t, "git")
+	needs.Program(t, "git")
 	host, _ := newSigner(t)
 	config := &ssh.ServerConfig{
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -139,7 +141,7 @@ func TestSSHRemotes(t *testing.T) {
 	rewriteHost(t, other.hosts, other.address, remote.address, reused)
 	url := "ssh://git@" + remote.address + s.dir
 	locked := filepath.Join(t.TempDir(), "locked")
-	run(t, nil, program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "passphrase", "-f", locked)
+	run(t, nil, needs.Program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "passphrase", "-f", locked)
 	lockedKey, err := os.ReadFile(locked)
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +220,7 @@ func TestSSHAgent(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	held := exec.CommandContext(t.Context(), program(t, "ssh-agent"), "-D", "-a", socket)
+	held := exec.CommandContext(t.Context(), needs.Program(t, "ssh-agent"), "-D", "-a", socket)
 	out, err := held.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +241,7 @@ func TestSSHAgent(t *testing.T) {
 	if _, err := Open(t.Context(), c); err == nil {
 		t.Error("an agent without keys was enough")
 	}
-	run(t, nil, program(t, "ssh-add"), "-q", s.key[alice.Email])
+	run(t, nil, needs.Program(t, "ssh-add"), "-q", s.key[alice.Email])
 	r, err := Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 const skApplication = "ssh:"
@@ -106,7 +107,7 @@ func opensshAccepts(t *testing.T, allowed, payload, armored string) bool {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(program(t, "ssh-keygen"), "-Y", "verify", "-f", filepath.Join(dir, "allowed"), "-I", alice.Email, "-n", "git", "-s", filepath.Join(dir, "signature"))
+	cmd := exec.Command(needs.Program(t, "ssh-keygen"), "-Y", "verify", "-f", filepath.Join(dir, "allowed"), "-I", alice.Email, "-n", "git", "-s", filepath.Join(dir, "signature"))
 	cmd.Stdin = strings.NewReader(payload)
 	return cmd.Run() == nil
 }
@@ -117,7 +118,7 @@ func opensshAccepts(t *testing.T, allowed, payload, armored string) bool {
 func TestSecurityKeys(t *testing.T) {
 	const payload = "object x\n\nMessage\n"
 	authority := filepath.Join(t.TempDir(), "authority")
-	run(t, nil, program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
+	run(t, nil, needs.Program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
 	ca, err := os.ReadFile(authority + ".pub")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/hiddeco/sshsig"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestKeyTypes has the real git sign with every type of key that needs no
@@ -85,7 +86,7 @@ func TestCertificates(t *testing.T) {
 			s := newShell(t)
 			s.commit(bob, "Begin", ordersFile, doc("orders", 1))
 			authority := filepath.Join(t.TempDir(), "authority")
-			run(t, nil, program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
+			run(t, nil, needs.Program(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
 			public, err := os.ReadFile(authority + ".pub")
 			if err != nil {
 				t.Fatal(err)
@@ -196,7 +197,7 @@ func TestNewKeyIsOpenSSHs(t *testing.T) {
 	if err := os.WriteFile(file, private, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := run(t, nil, program(t, "ssh-keygen"), "-y", "-f", file); strings.TrimSpace(got) != line {
+	if got := run(t, nil, needs.Program(t, "ssh-keygen"), "-y", "-f", file); strings.TrimSpace(got) != line {
 		t.Errorf("ssh-keygen reads %q, want %q", got, line)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // lostWays are how the file of one object may be found.
@@ -33,7 +34,7 @@ func (s *shell) lose(rev string, how func(t *testing.T, path string)) (id string
 // the topology that it is of, which is refused with the id and what to do; every other
 // one is read and approved as before, and once the object is back all is.
 func TestOneLostObject(t *testing.T) {
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	base := newShell(t)
 	base.sshKey(alice)
 	base.commit(bob, "Begin", "topologies/other.yaml", doc("other", 1))

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestMangledCommits has a commit whose bytes stop no other program: git reads its
 // place in the history, git log goes on. It governs, or is merged, or lies behind,
 // and nothing but its own approval is denied.
 func TestMangledCommits(t *testing.T) {
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	author := fmt.Sprintf("author %s 1700000000 +0000\n", bob)
 	for _, c := range []struct {
 		name    string
@@ -113,7 +114,7 @@ func TestMangledCommits(t *testing.T) {
 // either. It denies the approval of what the merge changed, and nothing else.
 func TestABranchThatCannotBeRead(t *testing.T) {
 	s := newShell(t)
-	program(t, "ssh-keygen")
+	needs.Program(t, "ssh-keygen")
 	s.sshKey(alice)
 	s.commit(carol, "Begin", ordersFile, doc("orders", 1))
 	before := s.commit(carol, "Other", "topologies/other.yaml", doc("other", 1))
@@ -184,7 +185,7 @@ func TestOddCommits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newShell(t)
-			program(t, "ssh-keygen")
+			needs.Program(t, "ssh-keygen")
 			s.sshKey(alice)
 			s.commit(bob, "Begin", ordersFile, doc("orders", 1))
 			s.write(ordersFile, doc("orders", 2))

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 	"milvus-reconcile/schema/recent"
 )
 
@@ -24,7 +25,7 @@ import (
 // Each history is stored in a quarter of the ways, each way holds a quarter of the
 // histories; in the short form it is a twelfth.
 func TestOddRepositories(t *testing.T) {
-	program(t, "git")
+	needs.Program(t, "git")
 	ways := waysToStore(t)
 	histories := oddHistories()
 	answers := make([]*answer, len(histories))

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestWrittenRepositoryIsGits has the real git judge what Worktree makes.
 func TestWrittenRepositoryIsGits(t *testing.T) {
-	program(t, "git")
-	program(t, "ssh-keygen")
+	needs.Program(t, "git")
+	needs.Program(t, "ssh-keygen")
 	dir := t.TempDir()
 	signer, line := newSigner(t)
 	allowed := filepath.Join(t.TempDir(), "allowed")

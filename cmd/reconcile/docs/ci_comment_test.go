@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestACommentIsCutByWholeParts holds that a plan far larger than a comment is
@@ -17,7 +18,7 @@ import (
 // there, and no character is cut.
 func TestACommentIsCutByWholeParts(t *testing.T) {
 	t.Parallel()
-	testkit.NeedProgram(t, "bash")
+	needs.Program(t, "bash")
 	repo, out := t.TempDir(), t.TempDir()
 	mustRun(t, repo, "git", "init", "-q", "-b", "main")
 	commit := []string{"-c", "user.name=Zoë", "-c", "user.email=zoe@example.com", "commit", "-q", "-m", "change"}

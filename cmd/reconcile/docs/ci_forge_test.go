@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // entry is a comment or an issue of a forge.
@@ -133,7 +134,7 @@ func (f *fakeForge) edit(w http.ResponseWriter, r *http.Request, e *entry) {
 func startForge(t *testing.T, kind string) (*fakeForge, []string) {
 	t.Helper()
 	for _, program := range []string{"bash", "curl", "jq"} {
-		testkit.NeedProgram(t, program)
+		needs.Program(t, program)
 	}
 	f := &fakeForge{lists: map[string][]*entry{}, user: map[string]string{"gitlab": "project_42_bot"}[kind], header: map[string]string{"github": "Authorization: Bearer t0ken", "gitlab": "Private-Token: t0ken"}[kind]}
 	server := httptest.NewServer(f)

@@ -21,6 +21,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // workflow is what of a workflow file the steps need.
@@ -50,7 +51,7 @@ type runner struct {
 // release of reconcile for download.
 func startRunner(t *testing.T, play string, forge []string) *runner {
 	t.Helper()
-	testkit.NeedProgram(t, "tar")
+	needs.Program(t, "tar")
 	repo, bin := filepath.Join(play, "repo"), t.TempDir()
 	r := &runner{dir: filepath.Join(t.TempDir(), "clone"), words: map[string]string{"runner.temp": t.TempDir()}}
 	mustRun(t, repo, "sh", "-ec", `mkdir -p docs && cp -R "$0" docs/ci && git add -A && git -c user.name=dan -c user.email=dan@example.com commit -qm "Plan pull requests"`, mustAbs(t, ci("")))

@@ -12,6 +12,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // stage goes on where docs/rehearse.md begins: simulated clusters with a repository,
@@ -159,7 +160,7 @@ func TestGuideBreakGlassWithAClone(t *testing.T) {
 }
 
 func TestGuideBreakGlassByHand(t *testing.T) {
-	testkit.NeedProgram(t, "python3")
+	needs.Program(t, "python3")
 	guide(t, walk{
 		page: "docs/break-glass.md", sections: []string{"With Milvus' own call"},
 		prelude: "lost; pymilvus new ../module; export PYTHONPATH=$PWD/../module PYTHONDONTWRITEBYTECODE=1",
@@ -176,7 +177,7 @@ func TestGuideBreakGlassByHand(t *testing.T) {
 
 // TestBreakGlassIsShown: docs/break-glass.md shows what the command prints.
 func TestBreakGlassIsShown(t *testing.T) {
-	testkit.NeedProgram(t, "git")
+	needs.Program(t, "git")
 	const begin, end = "<!-- break-glass:begin -->\n```python\n", "```\n<!-- break-glass:end -->"
 	dir := newPlace(t).dir
 	testkit.Write(t, dir+"/topologies/orders.yaml", "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"+

@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // walk runs the lines that a page shows in its blocks without a language, one
@@ -53,7 +54,7 @@ func newPlace(t *testing.T) place {
 func (w walk) run(t *testing.T, p place) {
 	t.Helper()
 	for _, program := range []string{"bash", "git", "curl", "ssh-keygen"} {
-		testkit.NeedProgram(t, program)
+		needs.Program(t, program)
 	}
 	lines, rest := w.lines(t), w.endings
 	if len(lines) == 0 {

@@ -15,6 +15,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 	"milvus-reconcile/schema"
 )
 
@@ -104,24 +105,10 @@ func TestSARIFIsAsItsSchemasSay(t *testing.T) {
 	}
 }
 
-// xmllint checks reports as Jenkins and GitLab would.
-func xmllint(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("xmllint")
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("xmllint is not installed")
-	}
-	t.Skip("xmllint is not installed")
-	return ""
-}
-
 // Jenkins published what it reads of JUnit. Our own schema is stricter: it
 // allows exactly what we mean to write of it.
 func TestJUnitIsAsItsSchemasSay(t *testing.T) {
-	program, dir := xmllint(t), t.TempDir()
+	program, dir := needs.Program(t, "xmllint"), t.TempDir()
 	docs := everyDocument(t)
 	docs["hostile"] = hostileDocument()
 	docs["nothing"] = Document{}
@@ -159,7 +146,7 @@ func wrong(out []byte) string {
 
 // The schemas refuse what is no report, or no report of ours.
 func TestTheJUnitSchemasRefuse(t *testing.T) {
-	program := xmllint(t)
+	program := needs.Program(t, "xmllint")
 	const suite = `<testsuites name="n" tests="1" failures="0" errors="0"><testsuite name="s" tests="1" failures="0" errors="0">%s</testsuite></testsuites>`
 	for _, c := range []struct{ name, schema, report string }{
 		{"a place as an attribute", "jenkins-junit.xsd", fmt.Sprintf(suite, `<testcase classname="c" name="n" file="f" line="3"/>`)},

@@ -23,6 +23,7 @@ import (
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 func docs(name string) string { return filepath.Join("..", "..", "..", "..", "docs", name) }
@@ -49,7 +50,7 @@ type ruleGroups struct {
 
 // TestAlertsAreProven has promtool check every alert and run its cases.
 func TestAlertsAreProven(t *testing.T) {
-	promtool := program(t, "promtool")
+	promtool := needs.Program(t, "promtool")
 	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
 		cmd := exec.Command(promtool, args...)
 		cmd.Dir = docs("observability")
@@ -272,7 +273,7 @@ func withStale(t daemon.TopologyStatus) daemon.TopologyStatus {
 
 // TestPrometheusScrapes has a real Prometheus read the metrics and fire.
 func TestPrometheusScrapes(t *testing.T) {
-	prometheus := program(t, "prometheus")
+	prometheus := needs.Program(t, "prometheus")
 	source := boardOf(failedOver())
 	server := httptest.NewServer(NewMetrics(source).Handler())
 	t.Cleanup(server.Close)

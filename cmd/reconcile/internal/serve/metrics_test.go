@@ -18,6 +18,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -112,7 +113,7 @@ func TestMetricsHoldNothingForeign(t *testing.T) {
 
 // TestPromtoolAcceptsTheMetrics has Prometheus' own checker read them.
 func TestPromtoolAcceptsTheMetrics(t *testing.T) {
-	promtool := program(t, "promtool")
+	promtool := needs.Program(t, "promtool")
 	_, text := get(t, NewMetrics(boardOf(failedOver())).Handler(), "/metrics")
 	cmd := exec.Command(promtool, "check", "metrics")
 	cmd.Stdin = strings.NewReader(ours(text))
@@ -121,17 +122,4 @@ func TestPromtoolAcceptsTheMetrics(t *testing.T) {
 	if err := cmd.Run(); err != nil || out.Len() > 0 {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-}
-
-// program finds a program, skips the test where it is missing, and fails in CI.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-	return path
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/reconciletest/freeport"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // browser is a headless Chromium behind its WebDriver (W3C WebDriver).
@@ -28,7 +29,7 @@ type browser struct {
 
 func startBrowser(t *testing.T) browser {
 	t.Helper()
-	driver, chromium := program(t, "chromedriver"), program(t, "chromium")
+	driver, chromium := needs.Program(t, "chromedriver"), needs.Program(t, "chromium")
 	_, port, _ := net.SplitHostPort(freeport.Address(t))
 	cmd := exec.Command(driver, fmt.Sprint("--port=", port), "--log-level=OFF")
 	if err := cmd.Start(); err != nil {

@@ -19,17 +19,6 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/cli"
 )
 
-// NeedProgram skips a test by name where a program is missing, except in CI.
-func NeedProgram(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-}
-
 // sshsign is `ssh-keygen -Y sign -n git -f KEY FILE`, which git calls.
 func sshsign(args []string) error {
 	key, file := "", args[len(args)-1]
