@@ -46,6 +46,7 @@ var imports = map[string][]string{
 	"cmd/reconcile":                    {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":    {"plan", "plan/explain", "reconcile", "reconcile/approval"},
 	"cmd/reconcile/internal/desired":   {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
+	"cmd/reconcile/internal/screen":    {},
 	"cmd/reconcile/internal/wholefile": {},
 	"cmd/reconcile/internal/demo":      {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
 	"cmd/reconcile/internal/serve":     {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
@@ -54,7 +55,7 @@ var imports = map[string][]string{
 		"plan", "plan/explain", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
 		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
-		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/salvage",
+		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen",
 		"cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/approve": {

@@ -21,11 +21,12 @@ type messages struct {
 	clock     func() time.Time
 	after     func(time.Duration) <-chan time.Time
 	terminal  func(io.Writer) bool
-	quiet     bool // no progress is shown (run, status --watch)
+	quiet     bool // no progress is shown (run, --watch)
 
-	mu      sync.Mutex      // over stderr, waiting and drawn
-	waiting <-chan struct{} // closed when the current wait ends; nil if there is none
-	drawn   bool            // the terminal shows a progress line
+	mu      sync.Mutex                      // over stderr, held, waiting and drawn
+	held    func(level, topic, text string) // gets messages while a screen is shown; nil: none is
+	waiting <-chan struct{}                 // closed when the current wait ends; nil if there is none
+	drawn   bool                            // the terminal shows a progress line
 }
 
 // message is a line on stderr with --log-format json.
@@ -58,8 +59,19 @@ func (m *messages) fail(err error) {
 func (m *messages) writeMessage(level, topology, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.held != nil {
+		m.held(level, topology, text)
+		return
+	}
 	m.erase()
 	_, _ = m.stderr.Write(m.line(level, topology, text)) // stderr is the only place to report it
+}
+
+// hold has messages go to a screen; nil: to stderr again.
+func (m *messages) hold(to func(level, topic, text string)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held = to
 }
 
 // line formats a message as --log-format says.

@@ -19,6 +19,7 @@ type planOptions struct {
 	detailedExitcode bool
 	offline          bool
 	observed         string
+	watching
 }
 
 func newPlan(g *globals) *cobra.Command {
@@ -57,13 +58,18 @@ configuration, so it checks no approval and makes no probes.
 	f.BoolVar(&o.offline, "offline", false, "plan from the documents alone: no call, no configuration")
 	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
 	g.pageFlags(cmd)
-	cmd.MarkFlagsMutuallyExclusive("offline", "observed")
+	addWatch(cmd, &o.watching)
+	cmd.MarkFlagsMutuallyExclusive("offline", "observed", "watch")
+	cmd.MarkFlagsMutuallyExclusive("detailed-exitcode", "watch")
 	g.addListing(cmd)
 	return cmd
 }
 
 // runAnyPlan plans against the clusters, from the documents alone, or from a saved status.
 func runAnyPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
+	if o.watching.on {
+		return o.watch(ctx, g, o.query(names))
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	switch {
@@ -72,33 +78,15 @@ func runAnyPlan(ctx context.Context, g *globals, o planOptions, names []string) 
 	case o.observed != "":
 		return runObservedPlan(ctx, g, o, names)
 	default:
-		return runPlan(ctx, g, o, names)
+		return runQuery(ctx, g, o.query(names))
 	}
 }
 
-func runPlan(ctx context.Context, g *globals, o planOptions, names []string) error {
-	e, err := g.options().OpenToRead(ctx)
-	if err != nil {
-		return err
+func (o planOptions) query(names []string) query {
+	exit := func(report reconcile.Report, rev desired.Revision) ExitCode {
+		return planExit(report, rev, o.detailedExitcode)
 	}
-	defer e.Close()
-	rev, err := e.Revision(ctx, o.commit, o.base, names)
-	if err != nil {
-		return err
-	}
-	pass, err := e.Pass(ctx, rev)
-	if err != nil {
-		return err
-	}
-	report, err := pass.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	g.exit = planExit(report, rev, o.detailedExitcode)
-	d := documentOf(report, rev, render.KindPlan, g.clock())
-	return g.emit(func(w io.Writer, form string) error {
-		return g.writeDocument(w, form, d)
-	})
+	return query{names: names, kind: render.KindPlan, finish: withExit(exit), commit: o.commit, base: o.base}
 }
 
 // planExit returns the exit code of a plan. A blocked transition outranks changes.

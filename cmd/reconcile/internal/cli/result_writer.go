@@ -25,6 +25,7 @@ type resultWriter struct {
 	color       string
 	listing     listing
 	parts       render.Parts // of the page of a topology
+	fitWidth    int          // of a table on a screen that is redrawn; 0: none is
 	toTerminal  func(io.Writer) bool
 }
 
@@ -52,18 +53,23 @@ func (r *resultWriter) renderOutputs(write writer) ([]byte, error) {
 	if err := write(&out, r.output); err != nil {
 		return nil, err
 	}
+	return out.Bytes(), r.writeFiles(write)
+}
+
+// writeFiles writes the files of --output-file.
+func (r *resultWriter) writeFiles(write writer) error {
 	var unwritten []error
 	for _, spec := range r.outputFiles {
 		form, path, _ := strings.Cut(spec, "=") // checkForms has refused others
 		var b bytes.Buffer
 		if err := write(&b, form); err != nil {
-			return nil, err
+			return err
 		}
 		if err := wholefile.Replace(path, b.Bytes()); err != nil {
 			unwritten = append(unwritten, fmt.Errorf("write the result: %w", err))
 		}
 	}
-	return out.Bytes(), errors.Join(unwritten...)
+	return errors.Join(unwritten...)
 }
 
 // colored reports whether the table may use colour.
@@ -124,9 +130,11 @@ func (r *resultWriter) checkForms(cmd *cobra.Command) []string {
 
 func (r *resultWriter) tableOptions() render.TableOptions {
 	width, height := r.size()
-	return render.TableOptions{
-		Width: max(width, minWidth), Color: r.colored(), Height: height, Listing: r.listing.chosen(), Parts: r.parts,
+	width = max(width, minWidth)
+	if r.fitWidth > 0 { // a screen scrolls
+		width, height = r.fitWidth, 0
 	}
+	return render.TableOptions{Width: width, Color: r.colored(), Height: height, Listing: r.listing.chosen(), Parts: r.parts}
 }
 
 // pageFlags adds the options that show what the page of a topology leaves out.
@@ -152,12 +160,10 @@ func (r *resultWriter) size() (width, height int) {
 	return width, height
 }
 
-// frame returns a document with what separates it from the one before: on a terminal it
-// overwrites that one; elsewhere it follows, in YAML as a document of its own.
-func (r *resultWriter) frame(document []byte, n int) []byte {
+// separated returns a document with what separates it from the one before; in YAML each is
+// a document of its own.
+func (r *resultWriter) separated(document []byte, n int) []byte {
 	switch {
-	case r.output == "table" && isTerminal(r.stdout):
-		return redrawn(document)
 	case n > 0 && r.output == "yaml":
 		return append([]byte("---\n"), document...)
 	case n > 0 && r.output != "json":

@@ -20,7 +20,7 @@ func newDrift(g *globals) *cobra.Command {
 		Short:   "Compare Git with the live clusters; changes nothing",
 		Example: "  reconcile drift -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runQuery(cmd.Context(), g, query{args, render.KindDrift, withExit(driftExit)})
+			return runQuery(cmd.Context(), g, query{names: args, kind: render.KindDrift, finish: withExit(driftExit)})
 		},
 	}
 	g.addListing(cmd)
@@ -29,36 +29,32 @@ func newDrift(g *globals) *cobra.Command {
 }
 
 func newStatus(g *globals) *cobra.Command {
-	var verify, watch bool
-	var interval time.Duration
+	var verify bool
+	var w watching
 	cmd := &cobra.Command{
 		Use:   "status [TOPOLOGY…]",
 		Short: "Show each cluster's observed role, lag and findings",
 		Long: `status shows each cluster's observed role, the lag of each standby, and findings. It
 writes nothing, except with --verify, which repeats the checks of a promotion: as
 failover.verify says, it creates and drops a throwaway collection on the primary, and
-may write a row into it.
-
---watch repeats until it is interrupted: on a terminal in place, elsewhere as one
-document after the other. --timeout then limits each repetition.`,
+may write a row into it.`,
 		Example: `  reconcile status orders
   reconcile status 'orders-*' --problems
   reconcile status --watch --interval 2s
   reconcile status orders --verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l := query{args, render.KindStatus, withExit(statusExit)}
+			q := query{names: args, kind: render.KindStatus, finish: withExit(statusExit)}
 			switch {
-			case watch:
-				return runWatch(cmd.Context(), g, l, interval)
+			case w.on:
+				return w.watch(cmd.Context(), g, q)
 			case verify:
-				l.finish = verifiedStatus
+				q.finish = verifiedStatus
 			}
-			return runQuery(cmd.Context(), g, l)
+			return runQuery(cmd.Context(), g, q)
 		},
 	}
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
-	cmd.Flags().BoolVar(&watch, "watch", false, "repeat until interrupted")
-	cmd.Flags().DurationVar(&interval, "interval", 5*time.Second, "time between two repetitions of --watch")
+	addWatch(cmd, &w)
 	g.pageFlags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
 	g.addListing(cmd)
@@ -84,14 +80,17 @@ func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, 
 	return report, statusExit(report, rev)
 }
 
-// query is what drift or status asks for: which topologies, and how the pass ends.
+// query is what plan, drift or status asks for: which topologies, of which commit, and how
+// the pass ends.
 type query struct {
 	names  []string
 	kind   render.Kind
 	finish finishFunc
+
+	commit, base string // of plan
 }
 
-// runQuery makes one pass with the progress of every standby, and prints it.
+// runQuery makes one pass and prints it.
 func runQuery(ctx context.Context, g *globals, l query) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -100,10 +99,11 @@ func runQuery(ctx context.Context, g *globals, l query) error {
 		return err
 	}
 	defer e.Close()
-	write, err := g.runPass(ctx, e, l)
+	write, exit, err := g.runPass(ctx, e, l)
 	if err != nil {
 		return err
 	}
+	g.exit = exit
 	return g.emit(write)
 }
 
@@ -117,30 +117,31 @@ const maxUnlistedChecks = 32
 // one run.
 const replicationWatch = 15 * time.Second
 
-// runPass makes the pass, sets the exit code, and returns what writes the result.
-func (g *globals) runPass(ctx context.Context, e *wire.Environment, l query) (writer, error) {
-	rev, err := e.Revision(ctx, "", "", l.names)
+// runPass makes the pass, and returns what writes the result and the exit code. drift and
+// status read the progress of every standby; only plan probes a lost primary.
+func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (writer, ExitCode, error) {
+	rev, err := e.Revision(ctx, q.commit, q.base, q.names)
 	if err != nil {
-		return nil, err
+		return nil, ExitError, err
 	}
 	pass, err := e.Pass(ctx, rev)
 	if err != nil {
-		return nil, err
+		return nil, ExitError, err
 	}
-	pass.AllProgress, pass.NoProbes = true, true
-	if l.kind == render.KindDrift {
+	pass.AllProgress, pass.NoProbes = q.kind != render.KindPlan, q.kind != render.KindPlan
+	if q.kind == render.KindDrift {
 		pass.Watch = replicationWatch
+		pass.Unlisted = len(rev.Desired.Topologies) <= maxUnlistedChecks
 	}
-	pass.Unlisted = l.kind == render.KindDrift && len(rev.Desired.Topologies) <= maxUnlistedChecks
 	report, err := pass.Plan(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ExitError, err
 	}
-	report, g.exit = l.finish(ctx, e, pass, report, rev)
-	d := documentOf(report, rev, l.kind, g.clock())
+	report, exit := q.finish(ctx, e, pass, report, rev)
+	d := documentOf(report, rev, q.kind, g.clock())
 	return func(w io.Writer, form string) error {
 		return g.writeDocument(w, form, d)
-	}, nil
+	}, exit, nil
 }
 
 func statusExit(_ reconcile.Report, rev desired.Revision) ExitCode {

@@ -1,46 +1,72 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
-// The control sequences that redraw a terminal without flicker: go to the top, clear the
-// rest of each line, clear what remains below.
-const (
-	toTop     = "\x1b[H"
-	restOfRow = "\x1b[K"
-	restBelow = "\x1b[J"
-)
+// watching says whether and how often a query is repeated.
+type watching struct {
+	on       bool
+	interval time.Duration
+}
 
-// runWatch repeats a query until it is interrupted, which is exit code 0. If the first
-// pass fails, the command fails; a later failure is printed and tried again.
-func runWatch(ctx context.Context, g *globals, l query, interval time.Duration) error {
-	if interval <= 0 {
+// watchHelp is the part of a command's help about --watch.
+const watchHelp = `
+
+--watch repeats until it is interrupted. On a terminal the table fits the window and
+scrolls: the arrow keys or j and k, page up and down, g and G, space to pause, r to repeat
+now, q to end. Elsewhere one document follows the other. --timeout then limits each
+repetition.`
+
+// addWatch gives a command the options of a repeated query.
+func addWatch(cmd *cobra.Command, w *watching) {
+	cmd.Long += watchHelp
+	cmd.Flags().BoolVar(&w.on, "watch", false, "repeat until interrupted")
+	cmd.Flags().DurationVar(&w.interval, "interval", 5*time.Second, "time between two repetitions of --watch")
+}
+
+// watch repeats a query until it is interrupted, which is exit code 0. If the first pass
+// fails, the command fails; a later failure is shown and tried again.
+func (w watching) watch(ctx context.Context, g *globals, q query) error {
+	if w.interval <= 0 {
 		return errors.New("--interval must be above 0")
 	}
 	g.quiet = true // the page shows its own time
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	e, err := g.options().OpenToRead(ctx)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
+	if out, ok := fileOf(g.std.Out); ok && g.output == "table" && isTerminal(g.std.Out) && os.Getenv("TERM") != "dumb" {
+		err = newWatchScreen(g, e, q, w.interval, out).run(ctx)
+	} else {
+		err = w.print(ctx, g, e, q)
+	}
+	if ctx.Err() != nil || err == nil {
+		g.exit = ExitOK
+		return nil
+	}
+	return err
+}
+
+// print prints one document after the other.
+func (w watching) print(ctx context.Context, g *globals, e *wire.Environment, q query) error {
 	for n := 0; ; n++ {
-		err := g.watchOnce(ctx, e, l, n)
+		err := g.printPass(ctx, e, q, n)
 		switch {
-		case ctx.Err() != nil:
-			g.exit = ExitOK
-			return nil
-		case errors.Is(err, errReaderGone):
+		case ctx.Err() != nil, errors.Is(err, errReaderGone):
 			return nil
 		case err != nil && n == 0:
 			return err
@@ -49,22 +75,14 @@ func runWatch(ctx context.Context, g *globals, l query, interval time.Duration) 
 		}
 		select {
 		case <-ctx.Done():
-			g.exit = ExitOK
 			return nil
-		case <-g.after(interval):
+		case <-g.after(w.interval):
 		}
 	}
 }
 
-func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l query, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	if n > 0 {
-		if err := e.Fetch(ctx); err != nil {
-			return err
-		}
-	}
-	write, err := g.runPass(ctx, e, l)
+func (g *globals) printPass(ctx context.Context, e *wire.Environment, q query, n int) error {
+	write, err := g.watchPass(ctx, e, q, n)
 	if err != nil {
 		return err
 	}
@@ -72,13 +90,21 @@ func (g *globals) watchOnce(ctx context.Context, e *wire.Environment, l query, n
 	if err != nil {
 		return err
 	}
-	if _, err := g.std.Out.Write(g.frame(out, n)); err != nil {
+	if _, err := g.std.Out.Write(g.separated(out, n)); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }
 
-func redrawn(document []byte) []byte {
-	lines := bytes.ReplaceAll(document, []byte("\n"), []byte(restOfRow+"\n"))
-	return append(append([]byte(toTop), lines...), restBelow...)
+// watchPass makes the nth pass. Each but the first reads Git again.
+func (g *globals) watchPass(ctx context.Context, e *wire.Environment, q query, n int) (writer, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	if n > 0 {
+		if err := e.Fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	write, _, err := g.runPass(ctx, e, q)
+	return write, err
 }
