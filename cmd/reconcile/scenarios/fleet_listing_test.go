@@ -27,7 +27,7 @@ func TestManyTopologiesFitOneScreen(t *testing.T) {
 		exit    int
 		want    []string
 	}{
-		{"plan", 0, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync", "reconcile propose t011/t011-b --failover"}},
+		{"plan", 0, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync", "reconcile propose t011 --failover"}},
 		{"drift", 2, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync"}},
 		{"status", 0, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync"}},
 		{"apply", 0, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync", "nothing was to be done"}},

@@ -17,7 +17,7 @@ import (
 // its keys, scrolls, pauses, sees what changes, and gives the terminal back as it was.
 func TestWatchOnATerminal(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	d, addresses := testkit.NewFleet(ctx, t, 12)
 	watch := func(t *testing.T, width, height int, args ...string) *terminal {
@@ -135,14 +135,14 @@ func TestWatchOnATerminal(t *testing.T) {
 			t.Errorf("the page changed in a pause: %v\n%s", err, now)
 		}
 		x.press(" ")
-		x.shows(d, "!PAUSED", "1 WITHOUT A PRIMARY", "reconcile propose t003/t003-b --failover")
+		x.shows(d, "!PAUSED", "1 WITHOUT A PRIMARY", "reconcile propose t003 --failover")
 		d.Await(t, "the file", func() bool {
 			data, err := os.ReadFile(file)
 			return err == nil && strings.Contains(string(data), "NO_PRIMARY")
 		})
 		d.WriteTopologies(t, filepath.Join(d.Play, "repo", "topologies"), addresses, 2, "stale", "primary")
 		d.Commit(t)
-		x.shows(d, "NO PRIMARY: failover to t003-b")
+		x.shows(d, "NO PRIMARY: FAILOVER to t003-b")
 		head := filepath.Join(d.Play, "repo", ".git", "HEAD")
 		if err := os.Rename(head, head+".gone"); err != nil {
 			t.Fatal(err)

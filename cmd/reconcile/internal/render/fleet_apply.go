@@ -24,6 +24,7 @@ func (p *page) appliedFleet(d Document, results []Result) {
 		p.fleetRows(d, "nothing was to be done · details: reconcile plan NAME", rows, "")
 	case 1:
 		p.fleetRows(d, "details: reconcile plan NAME", rows, acted[0].Topology)
+		p.blank()
 		p.result(d, acted[0])
 	default:
 		p.fleetRows(d, "details: reconcile history NAME", rows, "")

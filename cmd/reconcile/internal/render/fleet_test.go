@@ -153,7 +153,7 @@ func TestAThousandTopologiesFitOneScreen(t *testing.T) {
 		d.Kind = kind
 		out := rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) })
 		fitsScreen(t, out)
-		for _, want := range []string{"1000 topologies: 1 WITHOUT A PRIMARY", "reconcile propose orders-011/cluster-b --failover", "users-023", "998 in sync"} {
+		for _, want := range []string{"1000 topologies: 1 WITHOUT A PRIMARY", "reconcile propose orders-011 --failover", "users-023", "998 in sync"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: there is no %q in:\n%s", kind, want, out)
 			}

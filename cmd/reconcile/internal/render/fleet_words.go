@@ -1,10 +1,8 @@
 package render
 
 import (
-	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
@@ -30,9 +28,13 @@ func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
 	return r
 }
 
-// headlineOf is the headline of the page of the topology, with the code of a denial.
+// headlineOf is the headline of the page of the topology, with the codes of what blocks it,
+// or of a denial.
 func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
+	if stops := t.Blocking(d.accepted(t)); len(stops) > 0 {
+		return words + ": " + codeWords(stops)
+	}
 	if a := d.approval(t); d.observed() == ObservedLive && a.Verdict == approval.VerdictDenied && a.Code != "" && a.Code != approval.CodeMissing {
 		words += ": " + a.Code
 	}
@@ -68,8 +70,8 @@ func (d Document) outageWords(t plan.TopologyPlan, s condition) (string, []strin
 		return label + why + "; " + d.headlineOf(t), d.remedyCommand(t)
 	}
 	if known && (lost.View.Reach == plan.ReachUnreachable || lost.View.Reach == plan.ReachDegraded) {
-		if standby, ok := bestStandby(t); ok {
-			return label + why, []string{"reconcile propose " + t.Name + "/" + standby + " --failover"}
+		if slices.ContainsFunc(t.Clusters, standsBy) {
+			return label + why, []string{"reconcile propose " + t.Name + " --failover"}
 		}
 		return label + why + ", and no standby answers", nil
 	}
@@ -110,38 +112,9 @@ func whyLost(c plan.ClusterPlan) string {
 	}
 }
 
-// bestStandby returns the standby that answers and is least behind. One whose lag is not
-// known comes last.
-func bestStandby(t plan.TopologyPlan) (string, bool) {
-	var standbys []plan.ClusterPlan
-	for _, c := range t.Clusters {
-		if c.DesiredRole == plan.RoleStandby && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefStandby {
-			standbys = append(standbys, c)
-		}
-	}
-	if len(standbys) == 0 {
-		return "", false
-	}
-	return slices.MinFunc(standbys, func(a, b plan.ClusterPlan) int {
-		x, y := lagBound(a), lagBound(b)
-		switch {
-		case x == nil && y == nil:
-			return 0
-		case x == nil:
-			return 1
-		case y == nil:
-			return -1
-		default:
-			return cmp.Compare(*x, *y)
-		}
-	}).ID, true
-}
-
-func lagBound(c plan.ClusterPlan) *time.Duration {
-	if c.Lag == nil {
-		return nil
-	}
-	return c.Lag.Upper
+// standsBy reports whether a standby answers.
+func standsBy(c plan.ClusterPlan) bool {
+	return c.DesiredRole == plan.RoleStandby && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefStandby
 }
 
 // changeCommands returns the command that carries a transition on.
