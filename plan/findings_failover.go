@@ -1,8 +1,8 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -116,13 +116,15 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	return out
 }
 
-// hostOf returns the host at which a cluster is called.
+// hostOf returns the host at which a cluster is called, as it stands in a URL.
 func (s situation) hostOf(id string) string {
 	c, _ := s.topology.Cluster(id)
-	if u, err := url.Parse(c.URI); err == nil && u.Hostname() != "" {
-		return u.Hostname()
+	_, host, _ := strings.Cut(c.URI, "://")
+	host, _, _ = strings.Cut(host, "/")
+	if port := strings.LastIndex(host, ":"); port > strings.LastIndex(host, "]") {
+		host = host[:port]
 	}
-	return id
+	return cmp.Or(host, id)
 }
 
 // noStandbyLeft says that a failover or a detach leaves the primary without a standby.

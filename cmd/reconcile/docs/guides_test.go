@@ -53,7 +53,7 @@ func guide(t *testing.T, w walk, roles ...string) {
 		w.prelude = strings.ReplaceAll(w.prelude, "@"+id, addresses[i])
 	}
 	testkit.Write(t, p.dir+"/topologies/orders.yaml", b.String())
-	p.other = append(p.other, "/etc/reconcile/", p.dir+"/", "root:…", "root:Milvus")
+	p.other = append(p.other, "/etc/reconcile/", p.dir+"/", "root:…", "root:Milvus", "'orders-*'", "'orders*'")
 	w.prelude = rehearsal(t, p) + stage + w.prelude
 	w.run(t, p)
 }
