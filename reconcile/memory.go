@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -70,6 +69,15 @@ type Published struct {
 	Standbys []string `json:"standbys"` // sorted
 }
 
+// LedgerUnread is the error of a pass that could not read its ledger.
+type LedgerUnread struct{ Err error }
+
+// Error returns the ledger's error.
+func (e LedgerUnread) Error() string { return "read the ledger: " + e.Err.Error() }
+
+// Unwrap returns the ledger's error.
+func (e LedgerUnread) Unwrap() error { return e.Err }
+
 // readMemory reads the ledger. Without one it returns the zero value.
 func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	if p.Ledger == nil {
@@ -77,7 +85,7 @@ func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	}
 	r, err := p.Ledger.Read(ctx)
 	if err != nil {
-		return r, fmt.Errorf("read the ledger: %w", err)
+		return r, LedgerUnread{err}
 	}
 	if len(p.Desired.Topologies) == 1 {
 		r.Memory = r.memoryOf(p.Desired.Topologies[0])

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/reconcile/drift"
 )
@@ -11,8 +12,14 @@ import (
 // driftMemory raises a drift once two passes in a row saw it. It resolves a drift once a
 // pass that could judge its cluster does not see it.
 type driftMemory struct {
-	seen      map[driftKey]bool // by the last pass
+	seen      map[driftKey]time.Time // by the last pass, and since when
 	confirmed map[driftKey]drift.Drift
+}
+
+// resolvedDrift is a drift that is no more, and since when it was seen.
+type resolvedDrift struct {
+	drift.Drift
+	since time.Time
 }
 
 type driftKey struct {
@@ -22,32 +29,42 @@ type driftKey struct {
 
 // update takes what a pass saw, and returns the drifts that it raises and resolves. A
 // cluster that could not be judged resolves nothing.
-func (m *driftMemory) update(seen []drift.Drift) (raised, resolved []drift.Drift) {
+func (m *driftMemory) update(seen []drift.Drift, now time.Time) (raised []drift.Drift, resolved []resolvedDrift) {
 	if m.confirmed == nil {
 		m.confirmed = map[driftKey]drift.Drift{}
 	}
-	current, silent := map[driftKey]bool{}, map[string]bool{}
+	current, silent := map[driftKey]time.Time{}, map[string]bool{}
 	for _, d := range seen {
 		k := driftKey{d.Kind, d.Cluster}
-		current[k] = true
+		since, before := m.seen[k]
+		if !before {
+			since = now
+		}
+		current[k] = since
 		if d.Kind == drift.Unknown {
 			silent[d.Cluster], silent[""] = true, true // a drift without a cluster may be of this one
 		}
-		if _, known := m.confirmed[k]; !known && m.seen[k] {
+		_, known := m.confirmed[k]
+		if !known && before {
 			raised = append(raised, d)
 		}
-		if _, known := m.confirmed[k]; known || m.seen[k] {
+		if known || before {
 			m.confirmed[k] = d
 		}
 	}
 	for k, d := range m.confirmed {
-		if !current[k] && (k.kind == drift.Unknown || !silent[k.cluster]) {
-			resolved = append(resolved, d)
+		_, goesOn := current[k]
+		switch {
+		case goesOn:
+		case k.kind == drift.Unknown || !silent[k.cluster]:
+			resolved = append(resolved, resolvedDrift{d, m.seen[k]})
 			delete(m.confirmed, k)
+		default:
+			current[k] = m.seen[k] // nobody could see that it is over
 		}
 	}
 	m.seen = current
-	slices.SortFunc(resolved, compareDrifts)
+	slices.SortFunc(resolved, func(a, b resolvedDrift) int { return compareDrifts(a.Drift, b.Drift) })
 	return raised, resolved
 }
 

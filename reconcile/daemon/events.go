@@ -14,6 +14,8 @@ type EventKind string
 const (
 	EventDriftRaised   EventKind = "drift_raised"   // a drift was seen by two sweeps in a row
 	EventDriftResolved EventKind = "drift_resolved" // a drift that was raised is gone
+	EventFault         EventKind = "fault"          // something began to fail: a cluster, Git's server, the ledger
+	EventFaultOver     EventKind = "fault_over"     // it works again
 	EventState         EventKind = "state"          // the state of a topology is another one
 	EventResult        EventKind = "result"         // an apply did something, or ended in doubt
 	EventLost          EventKind = "primary_lost"   // the rounds of evidence are complete
@@ -34,6 +36,9 @@ type Event struct {
 	Commit   string
 	Trace    string // of the pass that found it; empty: no pass did
 	Text     string // one sentence
+	// Quiet: another event tells of the same cause, and the log holds this one at level
+	// debug.
+	Quiet bool
 }
 
 // logLevels maps the severity of an event to how it is logged.
@@ -54,7 +59,11 @@ func (l *Loop) emit(e Event) {
 			attrs = append(attrs, a)
 		}
 	}
-	logLevels[e.Severity](l.log.With(attrs...), e.Text)
+	if e.Quiet {
+		l.log.Debug(e.Text, attrs...)
+	} else {
+		logLevels[e.Severity](l.log.With(attrs...), e.Text)
+	}
 	if l.onEvent != nil {
 		l.onEvent(e)
 	}

@@ -52,24 +52,34 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	if ctx.Err() != nil {
 		return s.PollInterval, ctx.Err()
 	}
-	before := l.board.gitError()
 	if err != nil {
-		unread := "Git"
-		if ledger := (LedgerError{}); errors.As(err, &ledger) {
-			unread = "the ledger"
-		}
+		unread := l.fetchFailed(err)
 		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError, b.GitAsked = err.Error(), unread })
-		if before != err.Error() {
-			l.emit(Event{Kind: EventGit, Severity: plan.SeverityWarning, Text: unread + " could not be read, what was read last stands: " + err.Error()})
-		}
 		return s.PollInterval, err
 	}
-	if before != "" {
-		l.emit(Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
-	}
+	l.faults.over(gitKey, fetchHolder, Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
+	l.ledgerWorks(fetchHolder)
 	l.adopt(ctx, rev)
 	l.confirm(bounded, s.Source, rev)
 	return s.PollInterval, nil
+}
+
+// gitKey is the key of the fault that Git cannot be read, and fetchHolder who meets it.
+const (
+	gitKey      = "git"
+	fetchHolder = "fetch"
+)
+
+// fetchFailed tells that a fetch failed, and returns what could not be read.
+func (l *Loop) fetchFailed(err error) (unread string) {
+	if ledger := (LedgerError{}); errors.As(err, &ledger) {
+		l.ledgerFails(fetchHolder, "could not be read, what was read last stands", err)
+		return "the ledger"
+	}
+	l.faults.meets(gitKey, fetchHolder, err.Error(), Event{
+		Kind: EventGit, Severity: plan.SeverityWarning, Text: "Git could not be read, what was read last stands: " + err.Error(),
+	})
+	return "Git"
 }
 
 // rereadGit returns how an apply of this topology reads Git once more. When the documents
@@ -122,6 +132,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	now := l.clock.Now()
 	for _, name := range gone {
 		l.board.forget(now, name)
+		l.faults.forget(name)
 	}
 	l.board.set(now, func(b *Snapshot) {
 		b.Commit, b.Problems, b.GitFetch, b.GitError, b.GitCopy = rev.Commit, rev.Problems, now, "", rev.CopyProblem

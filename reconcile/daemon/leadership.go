@@ -1,9 +1,9 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -64,20 +64,27 @@ func (l *Loop) campaign(ctx context.Context) (Leadership, error) {
 		return a.won, a.err
 	case <-l.clock.After(tellLeaderAfter):
 	}
-	who := l.election.Leader(ctx)
+	l.tellLeader(l.election.Leader(ctx))
+	a := <-answered
+	return a.won, a.err
+}
+
+// tellLeader tells who leads while this process waits. Where nobody is known to lead, the
+// ledger's own fault tells why.
+func (l *Loop) tellLeader(who string) {
 	if who == "" {
-		l.electionUndecided("nobody is known to lead, and the election has not ended")
-	} else {
-		l.electionUndecided("")
+		why := "nobody is known to lead, and the election has not ended"
+		l.electionUndecided(why)
+		l.noteNotLeading(why)
+		l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: why, Quiet: true})
+		return
 	}
-	who = cmp.Or(who, "another process on the same ledger")
+	l.electionUndecided("")
 	l.noteNotLeading(who + " leads")
 	l.emit(Event{
 		Kind: EventLeader, Severity: plan.SeverityInfo,
 		Text: who + " leads: this process looks and waits, and takes over when the other ends",
 	})
-	a := <-answered
-	return a.won, a.err
 }
 
 // noteNotLeading publishes that this process may not act, and why.
@@ -94,11 +101,14 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	l.leading = held
 	l.mu.Unlock()
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading, b.ElectionError = true, "", "" })
+	l.ledgerWorks(electionHolder)
 	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads: it applies what is approved"})
 	l.wakeAll()
 	l.FetchNow() // who leads remembers the tip
+	level := slog.LevelWarn
 	select {
 	case <-won.Lost():
+		level = slog.LevelDebug // what is lost need not be given back
 		end(errNotLeading)
 		l.endRight("the leadership was lost")
 		l.emit(Event{
@@ -112,7 +122,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
 	defer cancel()
 	if err := won.Resign(bounded); err != nil {
-		l.log.Warn("the leadership could not be given back; it ends by itself", "error", err)
+		l.log.Log(bounded, level, "the leadership could not be given back; it ends by itself", "error", err)
 	}
 }
 

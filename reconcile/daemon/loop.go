@@ -131,6 +131,7 @@ type Loop struct {
 	confirmed    string // the tip that was confirmed last; used by follow alone
 	graceEnded   chan struct{}
 	progress     recorder
+	faults       faults
 
 	mu              sync.Mutex
 	settings        *shared
@@ -164,6 +165,7 @@ func New(o Options, first Settings) *Loop {
 	if l.board == nil {
 		l.board = &Board{}
 	}
+	l.faults.clock, l.faults.emit = l.clock, l.emit
 	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Ledger = o.Ledger })
 	l.progress = recorder{records: l.records, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l

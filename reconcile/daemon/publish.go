@@ -3,8 +3,10 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -37,16 +39,20 @@ func (w *worker) publishPass(j passResult) {
 	}
 	result := resultOf(j.report, w.name)
 	spent := j.report.Remembered().Used(w.name, t.Generation)
-	var raised, resolved []drift.Drift
+	var raised []drift.Drift
+	var resolved []resolvedDrift
 	if result.Outcome != reconcile.OutcomeApplied { // after an apply the observation is old; the next pass is due at once
-		raised, resolved = w.drift.update(drift.List(t, t.Transition != plan.TransitionNone && !spent))
+		raised, resolved = w.drift.update(drift.List(t, t.Transition != plan.TransitionNone && !spent), now)
 	}
 	s.LastSuccess = now
+	w.passWorks()
+	faulty := w.tellClusters(t, j.commit)
 	s = w.statusAfter(s, t, result, j)
 	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
 		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
 	w.emitResult(result, t, j)
-	w.publish(s)
+	unconfirmed := s.State == StateUnknown && drift.Judge(t) == drift.Drifted // the next pass decides
+	w.publishQuietly(s, s.State == StateUnknown && faulty || unconfirmed || s.State == StateDrifted && len(raised) > 0)
 	w.reportMetrics(s, result, j)
 	if w.loop.onPass != nil {
 		w.loop.onPass(s, j.acted)
@@ -114,10 +120,40 @@ func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	if j.err != nil {
 		s.Error = j.err.Error()
 	}
-	if s.Error != w.last.Error {
-		w.loop.log.Warn("the pass failed", w.attrs(s, slog.String("error", s.Error))...)
+	if j.err == nil {
+		w.publish(s)
+		return
 	}
-	w.publish(s)
+	w.loop.log.Debug("could not look at it", w.attrs(s, slog.String("error", s.Error))...)
+	w.passFails(s, j.err)
+	w.publishQuietly(s, true)
+}
+
+// passFails tells that no pass succeeds. Topologies that fail alike are told of once.
+func (w *worker) passFails(s TopologyStatus, err error) {
+	if unread := (reconcile.LedgerUnread{}); errors.As(err, &unread) {
+		w.loop.ledgerFails(w.name, "could not be read, so nothing is judged or applied", unread.Err)
+		return
+	}
+	key := "pass/" + withoutDigits(err.Error())
+	if w.failing != key {
+		w.passWorks()
+	}
+	w.failing = key
+	w.loop.faults.meets(key, w.name, "", Event{
+		Kind: EventFault, Severity: plan.SeverityWarning, Topology: w.name, Commit: s.Commit, Trace: w.trace, Text: "the pass failed: " + err.Error(),
+	})
+}
+
+// passWorks notes that a pass succeeded.
+func (w *worker) passWorks() {
+	w.loop.ledgerWorks(w.name)
+	if w.failing != "" {
+		w.loop.faults.over(w.failing, w.name, Event{
+			Kind: EventFaultOver, Severity: plan.SeverityInfo, Topology: w.name, Commit: w.last.Commit, Trace: w.trace, Text: "passes succeed again",
+		})
+		w.failing = ""
+	}
 }
 
 // attrs returns the attributes of a log line about this topology.
@@ -152,7 +188,11 @@ func (w *worker) publishApplying(t plan.TopologyPlan, d approval.Decision) {
 }
 
 // publish publishes the status, and emits an event when the state or its reason changed.
-func (w *worker) publish(s TopologyStatus) {
+func (w *worker) publish(s TopologyStatus) { w.publishQuietly(s, false) }
+
+// publishQuietly publishes the status. told says that another event tells why the state is
+// as it is; the log then does not say it again, nor that it is over.
+func (w *worker) publishQuietly(s TopologyStatus, told bool) {
 	l, before := w.loop, w.last
 	w.last = s
 	l.board.topology(l.clock.Now(), w.name, func(t *TopologyStatus) { *t = s })
@@ -163,7 +203,13 @@ func (w *worker) publish(s TopologyStatus) {
 	if why := s.reason(); why != "" {
 		text += ": " + why
 	}
-	w.emit(Event{Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text})
+	w.emit(Event{
+		Kind: EventState, Severity: severityOf(s.State), Topology: w.name, Commit: s.Commit, Code: s.Decision.Code, Text: text,
+		Quiet: told || text == w.said,
+	})
+	if !told {
+		w.said = text
+	}
 }
 
 // reason says in a few words why the topology has its state; empty: there is nothing to
@@ -181,13 +227,27 @@ func (s TopologyStatus) reason() string {
 		return s.Plan.Transition.String() + ", approved"
 	case s.Plan.Transition != plan.TransitionNone:
 		return s.Plan.Transition.String() + ", " + cmp.Or(s.Decision.Code, "not approved")
+	case s.State == StateDrifted:
+		return driftCodes(s.Drifts)
 	default:
 		return ""
 	}
 }
 
-// emitDrift emits an event for each drift that was raised or resolved.
-func (w *worker) emitDrift(raised, resolved []drift.Drift, commit string) {
+// driftCodes names the codes of the drifts that matter, each once.
+func driftCodes(drifts []drift.Drift) string {
+	var codes []string
+	for _, d := range drifts {
+		if d.Matters() && !slices.Contains(codes, string(d.Code)) {
+			codes = append(codes, string(d.Code))
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+// emitDrift emits an event for each drift that was raised or resolved. Of what is unknown
+// the fault of the cluster tells.
+func (w *worker) emitDrift(raised []drift.Drift, resolved []resolvedDrift, commit string) {
 	for _, d := range raised {
 		severity := plan.SeverityWarning
 		if d.Kind == drift.Order {
@@ -196,10 +256,10 @@ func (w *worker) emitDrift(raised, resolved []drift.Drift, commit string) {
 		if d.Kind == drift.Role || d.Kind == drift.StalePrimary || d.Kind == drift.Traffic {
 			severity = plan.SeverityCritical
 		}
-		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message})
+		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message, Quiet: d.Kind == drift.Unknown})
 	}
 	for _, d := range resolved {
-		w.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more"})
+		w.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more, after " + plan.DurationText(w.loop.clock.Now().Sub(d.since)), Quiet: d.Kind == drift.Unknown})
 	}
 }
 

@@ -3,6 +3,9 @@ package daemon
 import (
 	"cmp"
 	"fmt"
+	"strings"
+
+	"milvus-reconcile/plan"
 )
 
 // Unready says why the daemon would not act on an approved failover now. Empty: it would,
@@ -39,14 +42,33 @@ func (s Snapshot) allFailing() string {
 	return fmt.Sprintf("none of %d topologies can be looked at: %s", len(s.Topologies), s.Topologies[0].Error)
 }
 
-// electionFailed publishes why this process cannot lead, and logs each new reason once.
+// electionFailed publishes why this process cannot lead.
 func (l *Loop) electionFailed(err error) {
 	l.noteNotLeading("the election failed: " + err.Error())
-	before := ""
-	l.board.set(l.clock.Now(), func(b *Snapshot) { before, b.ElectionError = b.ElectionError, err.Error() })
-	if before != err.Error() {
-		l.log.Warn("the election failed, so nothing is applied", "error", err)
-	}
+	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = err.Error() })
+	l.ledgerFails(electionHolder, "holds no election, so nothing is applied", err)
+}
+
+// ledgerKey is the key of the fault that the ledger cannot be used, and these are the parts
+// of the loop that meet it, besides the fetches and the topologies.
+const (
+	ledgerKey      = "ledger"
+	electionHolder = "election"
+	recordHolder   = "records"
+)
+
+// ledgerFails tells that the ledger cannot be used. Whatever part of the loop meets it
+// first says what does not work.
+func (l *Loop) ledgerFails(holder, what string, err error) {
+	cause, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "read the ledger: "), ": ") // what follows differs between two calls
+	l.faults.meets(ledgerKey, holder, cause, Event{
+		Kind: EventFault, Severity: plan.SeverityWarning, Code: ledgerKey, Text: "the ledger " + what + ": " + err.Error(),
+	})
+}
+
+// ledgerWorks notes that a part of the loop could use the ledger.
+func (l *Loop) ledgerWorks(holder string) {
+	l.faults.over(ledgerKey, holder, Event{Kind: EventFaultOver, Severity: plan.SeverityInfo, Code: ledgerKey, Text: "the ledger can be used again"})
 }
 
 // electionUndecided publishes, while a campaign goes on, why no leader is known; empty:
@@ -55,23 +77,20 @@ func (l *Loop) electionUndecided(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = why })
 }
 
-// noteRecorded publishes whether the ledger could be written, and logs each change once.
+// noteRecorded publishes whether the ledger could be written.
 // What could not be written, the next pass tries again.
 func (l *Loop) noteRecorded(err error) {
 	said := ""
-	if err != nil {
+	if err == nil {
+		l.ledgerWorks(recordHolder)
+	} else {
 		said = err.Error()
+		l.ledgerFails(recordHolder, "could not be written", err)
 	}
-	before := l.board.recordError()
-	if before == said {
+	if l.board.recordError() == said {
 		return
 	}
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.RecordError = said })
-	if err != nil {
-		l.log.Warn("the ledger could not be written", "error", err)
-	} else {
-		l.log.Info("the ledger can be written again")
-	}
 }
 
 // Unusable notes which secrets and lists of the configuration an approved failover

@@ -24,6 +24,8 @@ type worker struct {
 	locked  atomic.Bool // a pass of this topology holds its lock
 
 	trace    string // of the pass under way or the last one
+	said     string // the state that the log told last
+	failing  string // the key of the fault of the passes; empty: the last one succeeded
 	drift    driftMemory
 	failures int
 	last     TopologyStatus

@@ -83,6 +83,11 @@ func List(t plan.TopologyPlan, asked bool) []Drift {
 			out = append(out, Drift{Kind: kind, Cluster: f.Cluster, Code: f.Code, Message: f.Message})
 		}
 	}
+	still := map[string]bool{} // is behind too
+	for _, d := range out {
+		still[d.Cluster] = still[d.Cluster] || d.Kind == Stalled
+	}
+	out = slices.DeleteFunc(out, func(d Drift) bool { return d.Kind == Behind && still[d.Cluster] })
 	for _, c := range t.Clusters {
 		if d, ok := clusterDrift(t, c, asked); ok {
 			out = append(out, d)

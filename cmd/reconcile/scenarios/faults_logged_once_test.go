@@ -1,0 +1,147 @@
+package scenarios
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/cmd/reconcile/internal/testkit"
+)
+
+// TestFaultsAreLoggedOnce makes each fault under a running daemon, for ten sweeps or so. The log
+// names the cause and the cluster once when it begins, and once when it is over with how
+// long it lasted.
+func TestFaultsAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	d := testkit.NewHealthyReplicas(t, 1)
+	r := d.All[0]
+	token, repo := filepath.Join(d.Play, "token"), filepath.Join(d.Play, "repo")
+	good, err := os.ReadFile(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) func() {
+		return func() {
+			if err := os.WriteFile(token, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	post := func(path, body string) func() { return func() { d.Post(t, path, body) } }
+	rename := func(from, to string) func() {
+		return func() {
+			if err := os.Rename(from, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name       string
+		begin, end func()
+		during     []string // each in one line, and no other line
+		after      []string
+		passes     int
+	}{
+		{
+			"a wrong token", write("root:wrong"), write(string(good)),
+			[]string{"a refuses our token", "b refuses our token"},
+			[]string{"a can be judged again, after", "b can be judged again, after"},
+			10,
+		},
+		{
+			"a right that is denied",
+			post("/clusters/b/faults", `{"method":"GetReplicateConfiguration","kind":"error","code":"PermissionDenied"}`),
+			func() {
+				if _, err := testkit.Request("DELETE", d.Control+"/clusters/b/faults", ""); err != nil {
+					t.Fatal(err)
+				}
+			},
+			[]string{"b denies our user a right"},
+			[]string{"b can be judged again, after"},
+			10,
+		},
+		{
+			"the standby is down", post("/clusters/b/stop", ""), post("/clusters/b/start", ""),
+			[]string{"level=WARN msg=\"b does not answer"},
+			[]string{"b can be judged again, after"},
+			10,
+		},
+		{
+			"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""),
+			[]string{"level=ERROR msg=\"a does not answer", "code=NO_PRIMARY", "the rounds of evidence are complete"},
+			[]string{"a can be judged again, after", "role is no more, after"},
+			10,
+		},
+		{
+			"the link is cut", func() { d.Post(t, "/links/a/b", `{"up":false}`); d.Post(t, "/clusters/a/write", `{"rows":50}`) },
+			post("/links/a/b", `{"up":true}`),
+			[]string{"code=REPLICATION_STALLED"},
+			[]string{"stalled is no more, after"},
+			10,
+		},
+		{
+			"Git is gone", rename(repo, repo+".gone"), rename(repo+".gone", repo),
+			[]string{"Git could not be read, what was read last stands"},
+			[]string{"Git can be read again, after"},
+			10,
+		},
+		{
+			"the ledger is gone", r.Line.Cut, r.Line.Heal,
+			[]string{"the leadership was lost", "event=fault code=ledger"},
+			[]string{"the ledger can be used again, after", "this process leads"},
+			3, // each waits until its read gives up
+		},
+	} {
+		before := len(logged(t, r.Log))
+		c.begin()
+		for _, want := range c.during {
+			d.Await(t, c.name+": "+want, func() bool { return holds(logged(t, r.Log)[before:], want) == 1 })
+		}
+		swept := passesIn(t, r.Log)
+		d.Await(t, c.name+": more passes", func() bool { return passesIn(t, r.Log) >= swept+c.passes })
+		during := logged(t, r.Log)[before:]
+		c.end()
+		for _, want := range c.after {
+			d.Await(t, c.name+": "+want, func() bool { return holds(logged(t, r.Log)[before+len(during):], want) == 1 })
+		}
+		after := logged(t, r.Log)[before+len(during):]
+		if len(during) != len(c.during) || len(after) != len(c.after) {
+			t.Errorf("%s: the log says in %d lines\n%s\nand when it is over in %d\n%s", c.name, len(during), strings.Join(during, "\n"), len(after), strings.Join(after, "\n"))
+		}
+	}
+}
+
+// logged are the lines of a log that people see.
+func logged(t *testing.T, file string) []string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(strings.SplitAfter(string(raw), "\n"), func(line string) bool {
+		return strings.Contains(line, "level=DEBUG") || !strings.HasSuffix(line, "\n")
+	})
+}
+
+// passesIn counts the passes in a log.
+func passesIn(t *testing.T, file string) int {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(raw), `msg="looked at it"`) + strings.Count(string(raw), `msg="could not look at it"`)
+}
+
+// holds counts the lines that hold a text.
+func holds(lines []string, text string) int {
+	n := 0
+	for _, line := range lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}

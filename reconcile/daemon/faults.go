@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// faults tells of what fails for a while: once when it begins, once when it is over, and
+// in between seldom. A fault may be met in several places (holders), as a ledger that the
+// passes of a thousand topologies read; it is over when none of them meets it any more.
+type faults struct {
+	clock Clock
+	emit  func(Event)
+
+	mu   sync.Mutex
+	open map[string]*fault
+}
+
+// fault is one that goes on.
+type fault struct {
+	began   time.Time
+	event   Event             // as it was told last
+	holders map[string]string // the cause that each holder met last
+	causes  []string          // that were told
+	met     int
+	again   time.Time // when it is told again
+}
+
+const (
+	// The first reminder of a fault comes soon, and the later ones seldom.
+	remindFirst = 10 * time.Minute
+	remindLater = time.Hour
+	// mostCauses is how many causes of one fault are told.
+	mostCauses = 5
+)
+
+// meets notes that a holder met a fault. cause tells apart why. e tells of it.
+func (f *faults) meets(key, holder, cause string, e Event) {
+	if told, ok := f.note(key, holder, cause, e); ok {
+		f.emit(told)
+	}
+}
+
+// note notes a fault, and returns what is to be told now.
+func (f *faults) note(key, holder, cause string, e Event) (Event, bool) {
+	cause = withoutDigits(cause)
+	now := f.clock.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := f.open[key]
+	if old == nil {
+		if f.open == nil {
+			f.open = map[string]*fault{}
+		}
+		f.open[key] = &fault{
+			began: now, event: e, holders: map[string]string{holder: cause}, causes: []string{cause}, met: 1, again: now.Add(remindFirst),
+		}
+		return e, true
+	}
+	before, known := old.holders[holder]
+	old.holders[holder] = cause
+	old.met++
+	switch {
+	case known && before != cause && !slices.Contains(old.causes, cause) && len(old.causes) < mostCauses:
+		old.causes, old.event = append(old.causes, cause), e
+		return e, true
+	case !now.Before(old.again):
+		old.again = now.Add(remindLater)
+		e.Text = "still, for " + plan.DurationText(now.Sub(old.began)) + " and " + timesText(old.met) + ": " + e.Text
+		return e, true
+	default:
+		return Event{}, false
+	}
+}
+
+// over notes that a holder does not meet a fault any more. It tells e when it was the last,
+// with how long the fault lasted.
+func (f *faults) over(key, holder string, e Event) {
+	f.mu.Lock()
+	old := f.open[key]
+	if old == nil {
+		f.mu.Unlock()
+		return
+	}
+	_, known := old.holders[holder]
+	delete(old.holders, holder)
+	last := known && len(old.holders) == 0
+	if last {
+		delete(f.open, key)
+	}
+	f.mu.Unlock()
+	if last {
+		e.Text += ", after " + plan.DurationText(f.clock.Now().Sub(old.began)) + " and " + timesText(old.met)
+		f.emit(e)
+	}
+}
+
+// isOpen says whether a fault goes on.
+func (f *faults) isOpen(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open[key] != nil
+}
+
+// forget drops a holder, without a word.
+func (f *faults) forget(holder string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, old := range f.open {
+		if delete(old.holders, holder); len(old.holders) == 0 {
+			delete(f.open, key)
+		}
+	}
+}
+
+func timesText(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return strconv.Itoa(n) + " tries"
+}
+
+// withoutDigits makes causes alike that differ in a port, a time or a count only.
+func withoutDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, s)
+}
