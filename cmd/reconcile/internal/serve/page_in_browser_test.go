@@ -19,12 +19,17 @@ import (
 
 func servePage(t *testing.T, b *board) string {
 	t.Helper()
+	return serveUntilEnd(t, b).URL
+}
+
+func serveUntilEnd(t *testing.T, b *board) *httptest.Server {
+	t.Helper()
 	server := httptest.NewServer(pages(b))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	return server.URL
+	return server
 }
 
 // applying is a failover under way.
@@ -235,7 +240,8 @@ func TestOverviewOfAThousandInABrowser(t *testing.T) {
 func TestPageInABrowser(t *testing.T) {
 	b := startBrowser(t)
 	source := gallery()
-	url := servePage(t, source)
+	server := serveUntilEnd(t, source)
+	url := server.URL
 	b.open(url)
 
 	t.Run("keyboard", func(t *testing.T) {
@@ -290,5 +296,17 @@ func TestPageInABrowser(t *testing.T) {
 		})
 		b.open(url + "/topologies/payments")
 		wait(t, "the page without JavaScript", func() bool { return strings.Contains(b.html(), "promotes cluster-b BY FORCE") })
+	})
+	t.Run("the daemon is gone", func(t *testing.T) {
+		b.devtools("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
+		b.open(url)
+		hidden := func() string { return b.text(`document.querySelector("#_lost").hidden`) }
+		if hidden() != "true" {
+			t.Error("a page that follows says that it does not")
+		}
+		server.CloseClientConnections()
+		server.Listener.Close() //nolint:errcheck // closed again at the end
+		wait(t, "the page to say that the daemon does not answer", func() bool { return hidden() == "false" })
+		b.screenshot("lost")
 	})
 }

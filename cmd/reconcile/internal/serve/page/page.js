@@ -5,7 +5,7 @@
   const root = document.body.dataset.root;
   const search = document.querySelector("#_search");
 
-  // Messages of before this page had more than one link to /#TOPOLOGY.
+  // Earlier messages link to /#TOPOLOGY.
   const follow = () => {
     const row = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (row && row.matches(".rows tr")) location.replace(`${root}topologies/${encodeURIComponent(row.id)}`);
@@ -37,10 +37,16 @@
     while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   };
 
-  let busy = false, again = false;
+  // A page that takes long to make and to show is asked for less often.
+  let busy = false, again = false, rest = 0, due;
+  const changed = () => {
+    clearTimeout(due);
+    due = setTimeout(refresh, Math.max(0, rest - performance.now()));
+  };
   const refresh = async () => {
     if (busy || document.hidden) { again = true; return; }
     busy = true; again = false;
+    const began = performance.now();
     try {
       const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -55,7 +61,8 @@
       }
     } catch { /* the daemon restarts; the next event asks again */ }
     busy = false;
-    if (again) refresh();
+    rest = performance.now() + 10 * (performance.now() - began);
+    if (again) changed();
   };
   document.addEventListener("visibilitychange", () => { if (again) refresh(); });
 
@@ -97,7 +104,22 @@
     });
   }
 
-  const events = new EventSource(`${root}events`);
-  events.addEventListener("changed", refresh);
-  events.addEventListener("open", refresh);
+  // A page that cannot follow any more says so: nothing on it looks current that is not.
+  const lost = document.querySelector("#_lost");
+  let silent;
+  const listen = () => {
+    const events = new EventSource(`${root}events`);
+    events.addEventListener("changed", changed);
+    events.addEventListener("open", () => {
+      clearTimeout(silent);
+      silent = undefined;
+      lost.hidden = true;
+      refresh();
+    });
+    events.addEventListener("error", () => {
+      silent ??= setTimeout(() => { lost.hidden = false; }, 3000);
+      if (events.readyState === EventSource.CLOSED) setTimeout(listen, 5000); // a proxy answered
+    });
+  };
+  listen();
 })();
