@@ -143,6 +143,9 @@ func TestPagesInEveryForm(t *testing.T) {
 	} {
 		for scheme, ground := range map[string]uint32{"light": 0xffff, "dark": 0x0d0d} {
 			for device, size := range map[string][2]int{"wide": {1280, 800}, "phone": {360, 740}} {
+				if testing.Short() && os.Getenv("SCREENSHOTS") == "" && (scheme == "light") == (device == "wide") {
+					continue
+				}
 				name := strings.Join([]string{page.name, scheme, device}, "-")
 				t.Run(name, func(t *testing.T) {
 					b := b
@@ -160,7 +163,7 @@ func TestPagesInEveryForm(t *testing.T) {
 					if cells := b.text(`[...document.querySelectorAll("main tbody > *:first-child > *")].filter((c) => { const r = c.getBoundingClientRect(); return !r.width || r.left < 0 || r.right > innerWidth + 1 }).map((c) => c.className + c.textContent)`); cells != "" {
 						t.Errorf("cells that cannot be seen: %s", cells)
 					}
-					if page.name != "overview" || scheme == "light" { // axe takes a while over many rows
+					if page.name != "overview" || device == "phone" && scheme == "light" { // axe takes a while over many rows
 						b.accessible(axe)
 					}
 				})
