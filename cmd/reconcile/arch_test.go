@@ -192,7 +192,7 @@ func TestPurePackagesDoNothing(t *testing.T) {
 	found := packages(t)
 	for _, name := range pure {
 		for _, i := range found[name].Imports {
-			if slices.Contains(effects, i) || strings.HasPrefix(i, "net/") {
+			if slices.Contains(effects, i) || strings.HasPrefix(i, "net/") && i != "net/url" { // which parses, and calls nobody
 				t.Errorf("%s is pure and imports %s", name, i)
 			}
 			if strings.Contains(strings.Split(i, "/")[0], ".") {
