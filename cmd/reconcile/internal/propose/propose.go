@@ -79,7 +79,7 @@ func bestFailover(ctx context.Context, o wire.Options, w desired.WorkFile) (clus
 	}
 	defer e.Close()
 	memory.Now = o.Clock()
-	observed, err := observe(ctx, o, e, w.Topology, plan.Depth{Progress: true})
+	observed, err := observe(ctx, e, w.Topology, plan.Depth{Progress: true})
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -98,7 +98,7 @@ func Adopt(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, err
 	}
 	defer e.Close()
-	observed, err := observe(ctx, o, e, w.Topology, plan.Depth{})
+	observed, err := observe(ctx, e, w.Topology, plan.Depth{})
 	if err != nil {
 		return Edit{}, err
 	}
@@ -131,7 +131,7 @@ func Cancel(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	observed, err := observe(ctx, o, e, committed, plan.Depth{})
+	observed, err := observe(ctx, e, committed, plan.Depth{})
 	if err != nil {
 		return Edit{}, err
 	}
@@ -161,9 +161,8 @@ func (r Request) open(ctx context.Context, o wire.Options) (desired.WorkFile, er
 	return w, nil
 }
 
-// observe reads the clusters of one topology.
-func observe(ctx context.Context, o wire.Options, e *wire.Environment, t plan.Topology, depth plan.Depth) (plan.Observed, error) {
-	defer o.Messages.Doing("reading the clusters")()
+// observe reads the clusters of one topology. The observer says what it does.
+func observe(ctx context.Context, e *wire.Environment, t plan.Topology, depth plan.Depth) (plan.Observed, error) {
 	views := e.Observer().Observe(ctx, []plan.Topology{t}, depth)
 	if err := ctx.Err(); err != nil {
 		return plan.Observed{}, fmt.Errorf("observe the clusters: %w", err)
