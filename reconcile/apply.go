@@ -63,8 +63,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	reports, results := make([]Report, len(order)), make([]Result, len(order))
 	a.inParallel(len(order), func(i int) {
 		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
-		reports[i] = a.planTopology(ctx, s, order[i])
-		results[i] = a.applyTopology(ctx, order[i].Name, reports[i])
+		reports[i], results[i] = a.planAndApply(ctx, s, order[i])
 		if d := results[i].decided; d != nil {
 			reports[i].Decisions[order[i].Name] = *d
 		}
@@ -74,6 +73,53 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
 	report.Results = results
 	return report.withCollections(), nil
+}
+
+// planAndApply plans one topology and applies it. What is ready but for its rounds of
+// evidence asks for the lock before it makes them: nobody waits for rounds that another
+// process makes in vain. What is not ready leaves the lock to others.
+func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyPlan) (Report, Result) {
+	if a.only != plan.TransitionNone && t.Transition != a.only {
+		a.NoProbes = true // it is refused, whatever rounds would show
+	}
+	if !a.awaitsOnlyProbes(s, t) {
+		report := a.planTopology(ctx, s, t)
+		return report, a.applyTopology(ctx, t.Name, report)
+	}
+	right, stop := a.lock(ctx, t.Name)
+	if stop != nil {
+		a.NoProbes = true
+		return a.planTopology(ctx, s, t), Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
+	}
+	defer right.Release() //nolint:errcheck // a lock that is gone already is released
+	held, cancel := whileHeld(ctx, right)
+	defer cancel()
+	report := a.planTopology(held, s, t)
+	if err := held.Err(); err != nil {
+		return report, Result{Topology: t.Name, Detail: fmt.Errorf("make the rounds of evidence: %w", context.Cause(held)).Error()}
+	}
+	if stop := a.stopsBeforeLock(ctx, a.planned(report, t.Name), report); stop != nil {
+		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
+	}
+	return report, a.applyHeld(held, right, t.Name, report)
+}
+
+// awaitsOnlyProbes says whether a change would be carried out now if its rounds of
+// evidence were made.
+func (a Apply) awaitsOnlyProbes(s observation, t plan.TopologyPlan) bool {
+	wanted := slices.ContainsFunc(s.computed.Wants, func(w plan.Want) bool { return w.Topology == t.Name })
+	if a.NoProbes || !wanted || a.Observing || slices.Contains(a.Suspended, t.Name) {
+		return false
+	}
+	t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
+	report := a.authorize(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
+	return refused(a.planned(report, t.Name), report) == nil
+}
+
+// planned returns the plan of one topology in a report.
+func (a Apply) planned(report Report, name string) plan.TopologyPlan {
+	t, _ := report.Plan.Topology(name)
+	return t
 }
 
 // failoversFirst returns the topologies with the failovers in front.
@@ -99,16 +145,18 @@ func (a Apply) applyTopology(ctx context.Context, name string, report Report) Re
 	if stop := a.stopsBeforeLock(ctx, t, report); stop != nil {
 		return Result{Topology: name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	right, err := a.lock(ctx, t.Name)
-	switch {
-	case errors.Is(err, ErrLockHeld):
-		return Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: err.Error()}
-	case err != nil:
-		return Result{Topology: t.Name, Outcome: OutcomeError, Detail: err.Error()}
+	right, stop := a.lock(ctx, t.Name)
+	if stop != nil {
+		return Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
-	ctx, cancel := whileHeld(ctx, right)
+	held, cancel := whileHeld(ctx, right)
 	defer cancel()
+	return a.applyHeld(held, right, t.Name, report)
+}
+
+// applyHeld applies one topology under its lock.
+func (a Apply) applyHeld(ctx context.Context, right Right, name string, report Report) Result {
 	if a.LockWait > 0 {
 		// An error is no reason to stop: Git is read again before an intent is written, and
 		// an open intent does not need it.
@@ -116,7 +164,7 @@ func (a Apply) applyTopology(ctx context.Context, name string, report Report) Re
 			a = newer
 		}
 	}
-	return run{apply: a, name: t.Name, right: right, first: t, evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
+	return run{apply: a, name: name, right: right, first: a.planned(report, name), evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
 }
 
 // stopped is why a topology is left as it is: the outcome, and the reason in words.
@@ -162,15 +210,23 @@ func (a Apply) spendIfLive(ctx context.Context, t plan.TopologyPlan, r Remembere
 	return &stopped{OutcomeUnchanged, ""}
 }
 
-// lock takes the right to act, and tells when it has to wait for it.
-func (a Apply) lock(ctx context.Context, topology string) (Right, error) {
-	if a.LockWait == 0 {
-		return a.Ledger.Lock(ctx, topology, 0)
-	}
-	var right Right
+// lock takes the right to act. It tells when it has to wait for it, and stops with who
+// holds it.
+func (a Apply) lock(ctx context.Context, topology string) (right Right, stop *stopped) {
 	var err error
-	a.tellWhile(ctx, topology, "waiting for the lock", a.LockWait, func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) })
-	return right, err
+	take := func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) }
+	if a.LockWait == 0 {
+		take()
+	} else {
+		a.tellWhile(ctx, topology, "waiting for the lock", a.LockWait, take)
+	}
+	switch {
+	case errors.Is(err, ErrLockHeld):
+		return nil, &stopped{OutcomeBlocked, err.Error()}
+	case err != nil:
+		return nil, &stopped{OutcomeError, err.Error()}
+	}
+	return right, nil
 }
 
 // whileHeld ends the context when the lock is lost.

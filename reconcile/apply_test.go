@@ -142,15 +142,18 @@ func TestFailover(t *testing.T) {
 			outcome{outcome: blocked, detail: "stale"},
 		},
 		{"a plan that is another one under the lock blocks", func(s *reconciletest.Story) {
-			s.Ledger.OnLock = func(func()) {
-				s.Clusters.Set("cluster-b", func(v *plan.View) { v.Belief.Configuration.Clusters[1].URI = "http://elsewhere:19530" })
+			s.Clusters.OnProbed = func() {
+				s.Clusters.Set("cluster-b", func(v *plan.View) {
+					v.Belief.Configuration.Clusters = slices.Clone(v.Belief.Configuration.Clusters)
+					v.Belief.Configuration.Clusters[1].URI = "http://elsewhere:19530"
+				})
 			}
 		}, outcome{outcome: blocked, detail: "the plan is stale"}},
 		{"the old primary recovers between the looks", func(s *reconciletest.Story) {
-			s.Ledger.OnLock = func(func()) { s.Up("cluster-a") }
+			s.Clusters.OnProbed = func() { s.Up("cluster-a") }
 		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
 		{"the old primary recovers for the last round alone", func(s *reconciletest.Story) {
-			s.Ledger.OnLock = func(func()) {
+			s.Clusters.OnProbed = func() {
 				s.Clusters.OnRound = func(*reconciletest.Clusters, int) { s.Up("cluster-a") }
 			}
 		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
@@ -267,7 +270,7 @@ func TestTheLastRoundOfAHangingPrimary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := reconciletest.NewStory(t)
 			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
-			s.Ledger.OnLock = func(func()) {
+			s.Clusters.OnProbed = func() {
 				s.Clusters.Mu.Lock()
 				defer s.Clusters.Mu.Unlock()
 				s.Clusters.Depths, s.Clusters.Briefs, s.Clusters.Instant = nil, 0, true

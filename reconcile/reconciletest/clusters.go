@@ -56,6 +56,9 @@ type Clusters struct {
 	// changes the clusters before that.
 	CandidateReads int
 	OnCandidate    func()
+	// OnProbed changes the clusters once, between the rounds of the plan and the
+	// observation under the lock.
+	OnProbed func()
 }
 
 // Pending is a probe in flight; it is closed when its cluster answers.
@@ -202,6 +205,13 @@ func (w *Clusters) Probe(ctx context.Context, t plan.Topology, want plan.Want, t
 		if plan.JudgeLoss(e, rules, w.Clock.Now()).State != plan.LossNotProbed {
 			break
 		}
+	}
+	w.Mu.Lock()
+	between := w.OnProbed
+	w.OnProbed = nil
+	w.Mu.Unlock()
+	if between != nil {
+		between()
 	}
 	return e
 }
