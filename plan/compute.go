@@ -51,7 +51,7 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 //  4. loss       of a failover: when the failure began, and how much may be lost
 //  5. resume     an open intent of the same document replaces what was computed
 //  6. fence      if one was asked for and nothing else is to do
-//  7. findings   sorted, each once; wants only where steps are left
+//  7. findings   sorted, each once; wants only where steps are left and nobody else acts
 //
 // The second result is the evidence that the plan lacks.
 func (s situation) plan() (TopologyPlan, []Want) {
@@ -84,8 +84,9 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Findings = relaxForFence(append(t.Findings, s.resumedFenceFindings(d, t.Steps)...))
 	}
 	t.Findings = withoutSteps(t, s.sortFindings(t.Findings))
+	t = s.withUnderWay(t)
 	var wants []Want
-	if t.Changes() {
+	if t.Changes() && t.UnderWay == nil {
 		wants = s.wants(d)
 	}
 	return t, wants
@@ -240,7 +241,7 @@ func sortedObserved(o Observed) Observed {
 // order. Open intents and recorded progress are left out: they mean nothing without the
 // clusters.
 func Offline(d Desired, m Memory) Plan {
-	m.Intents, m.Progress, m.Outages, d.Fence = nil, nil, nil, nil
+	m.Intents, m.Progress, m.Outages, m.Holders, d.Fence = nil, nil, nil, nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
 		s := newSituation(d, t, assumedViews(t), m)

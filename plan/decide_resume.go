@@ -130,7 +130,10 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 	for i := range findings {
 		if findings[i].Code == CodeForcePromote {
-			findings[i].Remedy = "keep " + d.lost + " cut off from its applications; 'reconcile apply " + s.topology.Name + "' resumes the promotion"
+			findings[i].Remedy = "keep " + d.lost + " cut off from its applications"
+			if s.underWay() == nil {
+				findings[i].Remedy += "; 'reconcile apply " + s.topology.Name + "' resumes the promotion"
+			}
 		}
 	}
 	return findings

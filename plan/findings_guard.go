@@ -246,6 +246,9 @@ func (s situation) doubtFindings(d decision) []Finding {
 	if same && !hasBlocking(withoutCodes(d.findings, CodePrimaryNotProbed)) && s.intentState(*i) != intentForeign {
 		return nil // it is carried on, once its rounds are made
 	}
+	if w := s.underWay(); w != nil {
+		return []Finding{s.underWayFinding(*w, target)}
+	}
 	return []Finding{NewFinding(CodePromotionInDoubt, target,
 		fmt.Sprintf("the %s of generation %d was begun at %s and its outcome is not known: %s may still change its role",
 			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), target),

@@ -46,6 +46,7 @@ type Intent struct {
 	Steps       []Step
 	At          time.Time
 	FailedAt    time.Time // of a failover: when the old primary was first seen to fail; zero: not recorded
+	StepAt      time.Time // of its newest record; zero: not known
 	MayHaveSent bool      // an RPC may have left: the outcome is decided by reading
 	Effected    bool      // read-back showed the transition; what is left is to verify and redirect
 }
@@ -149,6 +150,9 @@ type Memory struct {
 	Provisions  []UsedProvision
 	Freed       []FreedMark
 	Outages     []Outage
+	// Holders are who holds the lock of a topology with an open intent, other than this
+	// process.
+	Holders []LockHolder
 }
 
 // staleMark returns the newest mark of a cluster that is stale now. ok is false once an

@@ -76,6 +76,8 @@ type TopologyPlan struct {
 	// FailedAt is when the old primary of a failover was first seen to fail, of
 	// one that is resumed when it was begun; zero: there is no failover.
 	FailedAt time.Time
+	// UnderWay is the change that another process carries out now; nil: none.
+	UnderWay *UnderWay
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool

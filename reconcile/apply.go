@@ -89,7 +89,11 @@ func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyP
 	right, stop := a.lock(ctx, t.Name)
 	if stop != nil {
 		a.NoProbes = true
-		return a.planTopology(ctx, s, t), Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
+		report := a.planTopology(ctx, s, t)
+		for i, t := range report.Plan.Topologies {
+			report.Plan.Topologies[i].Findings = withoutProbes(t.Findings) // it is the lock that stops it
+		}
+		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
 	held, cancel := whileHeld(ctx, right)
@@ -111,9 +115,14 @@ func (a Apply) awaitsOnlyProbes(s observation, t plan.TopologyPlan) bool {
 	if a.NoProbes || !wanted || a.Observing || slices.Contains(a.Suspended, t.Name) {
 		return false
 	}
-	t.Findings = slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
+	t.Findings = withoutProbes(t.Findings)
 	report := a.authorize(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
 	return refused(a.planned(report, t.Name), report) == nil
+}
+
+// withoutProbes returns the findings but the one that rounds of evidence are missing.
+func withoutProbes(findings []plan.Finding) []plan.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
 }
 
 // planned returns the plan of one topology in a report.
@@ -180,6 +189,11 @@ func (a Apply) stopsBeforeLock(ctx context.Context, t plan.TopologyPlan, report 
 	switch {
 	case !suspended && !a.Observing && (a.closesIntent(t, report.remembered) || a.misdirected(t)):
 		return nil
+	case t.UnderWay != nil && !a.Observing && !suspended:
+		if a.LockWait > 0 {
+			return nil // what is left to do is judged once the lock is free
+		}
+		return &stopped{OutcomeBlocked, beingApplied(*t.UnderWay)}
 	case t.Transition == plan.TransitionNone:
 		return a.spendIfLive(ctx, t, report.remembered)
 	case a.Observing:
@@ -191,6 +205,12 @@ func (a Apply) stopsBeforeLock(ctx context.Context, t plan.TopologyPlan, report 
 	default:
 		return refused(t, report)
 	}
+}
+
+// beingApplied says what another process does, and what to do meanwhile.
+func beingApplied(w plan.UnderWay) string {
+	return fmt.Sprintf("%s carries out the %s of generation %d since %s: %s (hint: wait for it, or give --lock-timeout)",
+		w.By, w.Transition, w.Generation, w.Since.UTC().Format(time.RFC3339), w.Step)
 }
 
 // spendIfLive ends an apply that has nothing to change. It spends the approval of a
@@ -222,7 +242,7 @@ func (a Apply) lock(ctx context.Context, topology string) (right Right, stop *st
 	}
 	switch {
 	case errors.Is(err, ErrLockHeld):
-		return nil, &stopped{OutcomeBlocked, err.Error()}
+		return nil, &stopped{OutcomeBlocked, err.Error() + " (hint: it ends by itself; --lock-timeout waits for it)"}
 	case err != nil:
 		return nil, &stopped{OutcomeError, err.Error()}
 	}

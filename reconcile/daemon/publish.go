@@ -115,6 +115,7 @@ func isNews(r reconcile.Result) bool {
 // publishFailure publishes that the pass failed, and keeps what was known before.
 func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	s.Failures++
+	s.Plan.UnderWay = nil
 	w.failures = s.Failures
 	s.State, s.Error = StateUnknown, "the topology is in no document"
 	if j.err != nil {
@@ -168,7 +169,24 @@ func (w *worker) attrs(s TopologyStatus, more ...any) []any {
 // passLogger returns what logs the waits of the pass under way.
 func (w *worker) passLogger(commit string) func(topology, text string) {
 	attrs := w.attrs(TopologyStatus{Name: w.name, Commit: commit})
-	return func(_, text string) { w.loop.log.Info(text, attrs...) }
+	return func(_, text string) {
+		w.loop.log.Info(text, attrs...)
+		w.publishStep(text)
+	}
+}
+
+// publishStep publishes what the apply under way does now. It may be called by several
+// goroutines.
+func (w *worker) publishStep(text string) {
+	now := w.loop.clock.Now()
+	w.loop.board.topology(now, w.name, func(t *TopologyStatus) {
+		if t.Plan.UnderWay == nil {
+			return
+		}
+		u := *t.Plan.UnderWay
+		u.Step, u.StepSince = text, now
+		t.Plan.UnderWay = &u
+	})
 }
 
 // emit emits an event that the pass under way found.
@@ -177,9 +195,10 @@ func (w *worker) emit(e Event) {
 	w.loop.emit(e)
 }
 
-// publishApplying publishes that a plan is carried out from now on.
-func (w *worker) publishApplying(t plan.TopologyPlan, d approval.Decision) {
+// publishApplying publishes that this process carries a plan out from now on.
+func (w *worker) publishApplying(identity string, t plan.TopologyPlan, d approval.Decision) {
 	s := w.last
+	t.UnderWay = &plan.UnderWay{Transition: t.Transition, Generation: t.Generation, By: "this daemon (" + identity + ")", Since: w.loop.clock.Now(), Step: "begins"}
 	s.Name, s.Commit, s.State, s.Plan, s.Decision, s.Error = w.name, d.Commit, StateApplying, t, d, ""
 	if s.Commit == "" {
 		s.Commit = w.last.Commit

@@ -22,7 +22,7 @@ const (
 	StateInSync    State = "in_sync"   // seen to be as Git wants it
 	StatePending   State = "pending"   // a change is wanted and waits for its approval or its turn
 	StateBlocked   State = "blocked"   // a change is wanted, or something is wrong, and a finding blocks it
-	StateApplying  State = "applying"  // this process holds its lock, or has just given it back
+	StateApplying  State = "applying"  // this process or another carries a change out, or has just done so
 	StateDrifted   State = "drifted"   // what was as Git wants it is not so any more, seen twice
 	StateSuspended State = "suspended" // the operator's configuration says to leave it alone
 )

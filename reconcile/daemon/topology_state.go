@@ -15,6 +15,8 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 	switch {
 	case slices.Contains(a.Suspended, t.Name):
 		return StateSuspended
+	case t.UnderWay != nil: // another process acts
+		return StateApplying
 	case r.Outcome == reconcile.OutcomeApplied && !t.InSync: // the next pass, which is due at once, says what came of it
 		return StateApplying
 	case drifted:

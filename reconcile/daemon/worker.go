@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // worker makes the passes of one topology. Only its goroutine uses what it remembers
@@ -124,7 +125,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Unlisted = w.asksUnlisted()
 	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.roundInFlight(s), w.rereadGit(s, rev)
 	commit := rev.Changes[w.name].Commit
-	a.Tell, a.OnBegin = w.passLogger(commit), w.publishApplying
+	a.Tell, a.OnBegin = w.passLogger(commit), func(t plan.TopologyPlan, d approval.Decision) { w.publishApplying(a.Identity, t, d) }
 	report, acted, err := w.planOrApply(ctx, s, a)
 	if ctx.Err() != nil && err != nil {
 		return 0

@@ -69,6 +69,8 @@ type backend interface {
 	setAside(suffix string) (string, error)
 	// lock takes the lock of a topology. It waits for wait at most.
 	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
+	// holder returns the holder of the lock of a topology; false: it is free.
+	holder(ctx context.Context, topology string) (Holder, bool, error)
 	// campaign waits for the leadership until ctx ends.
 	campaign(ctx context.Context, h Holder) (guard, error)
 	// leader returns the holder of the leadership; false: there is none.

@@ -66,6 +66,14 @@ func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
 
 func (b *embedded) leader(context.Context) (Holder, bool, error) { return holderOfFile(b.leaderPath()) }
 
+func (b *embedded) holder(_ context.Context, topology string) (Holder, bool, error) {
+	path := filepath.Join(b.locksPath(), topology+".lock")
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return Holder{}, false, nil // it was released; trying its lock could be in the way of a process that takes it
+	}
+	return holderOfFile(path)
+}
+
 // holderOfFile returns the present holder of a lock file; false: it is free.
 func holderOfFile(path string) (Holder, bool, error) {
 	f, err := plainfile.Open(path)

@@ -24,6 +24,10 @@ func (b *embedded) leader(context.Context) (Holder, bool, error) {
 	return Holder{}, false, errNoFlock
 }
 
+func (b *embedded) holder(context.Context, string) (Holder, bool, error) {
+	return Holder{}, false, errNoFlock
+}
+
 func holderOfFile(string) (Holder, bool, error) { return Holder{}, false, errNoFlock }
 
 func (l *fileLock) check() error { return ErrLockLost }

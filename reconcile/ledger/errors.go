@@ -71,7 +71,15 @@ type Holder struct {
 
 // String names the holder for people.
 func (h Holder) String() string {
-	return fmt.Sprintf("%s (process %d on %s) since %s", h.Process, h.PID, h.Host, h.Since.UTC().Format(time.RFC3339))
+	return h.Name() + " since " + h.Since.UTC().Format(time.RFC3339)
+}
+
+// Name names the holder without the time.
+func (h Holder) Name() string {
+	if h.PID == 0 {
+		return "another process"
+	}
+	return fmt.Sprintf("%s (process %d on %s)", h.Process, h.PID, h.Host)
 }
 
 // HeldError says that another process holds the lock of the topology, or the

@@ -35,13 +35,22 @@ func (b *etcd) campaign(ctx context.Context, h Holder) (guard, error) {
 }
 
 func (b *etcd) leader(ctx context.Context) (Holder, bool, error) {
+	return b.holderOfKey(ctx, b.key("leader"))
+}
+
+func (b *etcd) holder(ctx context.Context, topology string) (Holder, bool, error) {
+	return b.holderOfKey(ctx, b.key("locks", topology))
+}
+
+// holderOfKey returns the holder of a lock's key; false: it is free.
+func (b *etcd) holderOfKey(ctx context.Context, key string) (Holder, bool, error) {
 	c, err := b.connect(ctx)
 	if err != nil {
 		return Holder{}, false, err
 	}
 	ctx, cancel := b.requestContext(ctx)
 	defer cancel()
-	res, err := c.Get(ctx, b.key("leader"))
+	res, err := c.Get(ctx, key)
 	if err != nil {
 		return Holder{}, false, b.requestFailed(err)
 	}

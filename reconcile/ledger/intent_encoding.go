@@ -149,7 +149,7 @@ func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 func (e entry) intent() plan.Intent {
 	return plan.Intent{
 		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
-		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, FailedAt: timeOrZero(e.Begin.FailedAt),
+		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, StepAt: e.At, FailedAt: timeOrZero(e.Begin.FailedAt),
 	}
 }
 

@@ -143,3 +143,17 @@ func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) 
 	}
 	return &Lock{ledger: l, guard: g, topology: topology}, nil
 }
+
+// HeldByAnother returns who holds the lock of a topology, unless that is this process;
+// false: nobody else does. It takes no lock.
+func (l *Ledger) HeldByAnother(ctx context.Context, topology string) (Holder, bool, error) {
+	if !topologyName().MatchString(topology) {
+		return Holder{}, false, fmt.Errorf("%q is not a topology name", topology)
+	}
+	h, held, err := l.store.holder(ctx, topology)
+	if err != nil {
+		return Holder{}, false, fmt.Errorf("ask who holds the lock of %s: %w", topology, err)
+	}
+	own := h.PID == l.holder.PID && h.Host == l.holder.Host && h.Process == l.holder.Process
+	return h, held && !own, nil
+}

@@ -135,6 +135,7 @@ func (s *state) continueIntent(e entry) error {
 	if !open {
 		return fmt.Errorf("a record of kind %s without an open intent on %s", e.Kind, e.Topology)
 	}
+	in.StepAt = e.At
 	switch e.Kind {
 	case KindSent:
 		in.MayHaveSent = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,36 +45,42 @@ approval.`,
 }
 
 func runApply(ctx context.Context, g *globals, o applyOptions, names []string) error {
+	command := strings.Join(append([]string{"reconcile apply"}, names...), " ")
+	return g.interruptible(ctx, command, func() (reconcile.Report, error) { return applyOnce(ctx, g, o, names) })
+}
+
+// applyOnce applies and prints what came of it.
+func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) (reconcile.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	g.keepFor = wire.KeptConnections // the read under the lock uses the connections of the first read
 	e, err := g.options().Open(ctx)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	defer e.Close()
 	rev, err := e.Revision(ctx, o.commit, "", names)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a, err := e.Apply(ctx, rev)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a.LockWait = o.lockWait
 	t, err := e.TrackedTip(ctx, rev, o.commit)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a.Superseded, a.Rewritten, a.RereadGit = t.Superseded, t.Rewritten, e.RereadGit(rev, o.commit)
 	if o.plan != "" {
 		if a.Pinned, err = readDigests(o.plan); err != nil {
-			return err
+			return reconcile.Report{}, err
 		}
 	}
 	report, err := a.Run(ctx)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	e.Remember(ctx, a, report, t)
 	e.NotifyApplied(ctx, report)
@@ -82,7 +89,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
-	return nil
+	return report, nil
 }
 
 func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {

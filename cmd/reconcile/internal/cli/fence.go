@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile"
 )
 
 func newFence(g *globals) *cobra.Command {
@@ -40,42 +41,47 @@ Milvus' documentation does not describe this; it was seen on a real server (mast
 }
 
 func runFence(ctx context.Context, g *globals, target string, lockWait time.Duration) error {
+	return g.interruptible(ctx, "reconcile fence "+target, func() (reconcile.Report, error) { return fenceOnce(ctx, g, target, lockWait) })
+}
+
+// fenceOnce fences a cluster and prints what came of it.
+func fenceOnce(ctx context.Context, g *globals, target string, lockWait time.Duration) (reconcile.Report, error) {
 	topology, cluster, err := splitTarget(target)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.options().Open(ctx)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	defer e.Close()
 	rev, err := e.Revision(ctx, "", "", []string{topology})
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	if err := rev.RequireCluster(topology, cluster); err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a, err := e.Apply(ctx, rev)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a.LockWait = lockWait
 	t, err := e.TrackedTip(ctx, rev, "")
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	a.Superseded, a.Rewritten, a.RereadGit = t.Superseded, t.Rewritten, e.RereadGit(rev, "")
 	report, err := a.Fence(ctx, topology, cluster)
 	if err != nil {
-		return err
+		return reconcile.Report{}, err
 	}
 	g.exit = applyExit(report, desired.Revision{})
 	d := documentOf(report, rev, render.KindPlan, g.clock())
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})
-	return nil
+	return report, nil
 }

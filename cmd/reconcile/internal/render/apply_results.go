@@ -282,7 +282,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 	case reconcile.OutcomeNotApproved:
 		return d.actions(t)
 	case reconcile.OutcomeBlocked:
-		if d.blocked(t) {
+		if d.blocked(t) || t.UnderWay != nil {
 			return d.actions(t)
 		}
 		code, _, _ := strings.Cut(r.Detail, ":")

@@ -79,6 +79,9 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	shown := shownFindings{}
 	b.actions = d.actions(t)
+	if t.UnderWay != nil {
+		b.rows = append(b.rows, row{label: "Running", text: underWayWords(*t.UnderWay), style: attention})
+	}
 	if d.kind() != KindStatus {
 		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
 	}

@@ -21,6 +21,8 @@ const (
 // no approval helps, there is no command that approves.
 func (d Document) actions(t plan.TopologyPlan) []action {
 	switch {
+	case t.UnderWay != nil:
+		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: "reconcile status " + t.Name + " --watch"}}
 	case d.kind() == KindStatus && t.Transition != plan.TransitionNone && !(t.Resumed && !d.blocked(t)):
 		return []action{{label: labelNow, words: "see what would happen:", command: "reconcile plan " + t.Name}}
 	case t.Transition == plan.TransitionNone:

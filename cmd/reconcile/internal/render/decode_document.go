@@ -168,6 +168,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Transition: plan.Transition(zeroWord(w.Transition, "none")),
 		Digest:     r.digest(w.Digest),
 		DataLoss:   r.loss(w.DataLoss),
+		UnderWay:   r.underWay(w.UnderWay),
 		InSync:     w.InSync,
 		Resumed:    w.Resumed,
 		Primary:    text(w.Primary),
@@ -289,6 +290,16 @@ func (r *decodeReader) tick(s string) uint64 {
 		r.fail("%q is no time tick", s)
 	}
 	return n
+}
+
+func (r *decodeReader) underWay(w *wireUnderWay) *plan.UnderWay {
+	if w == nil {
+		return nil
+	}
+	return &plan.UnderWay{
+		Transition: plan.Transition(zeroWord(w.Transition, "none")), Generation: w.Generation, By: w.By,
+		Since: r.time(w.Since), Step: w.Step, StepSince: r.time(w.StepSince),
+	}
 }
 
 func (r *decodeReader) loss(w *wireLoss) *plan.Window {

@@ -54,6 +54,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Steps:      &steps,
 		Findings:   mapList(t.Findings, encodeFinding),
 		DataLoss:   encodeLoss(t.DataLoss),
+		UnderWay:   encodeUnderWay(t.UnderWay),
 		InSync:     t.InSync,
 		Resumed:    t.Resumed,
 		Primary:    textOrNil(t.Primary),
@@ -128,6 +129,16 @@ func encodePosition(p plan.Position) *wirePosition {
 		return nil
 	}
 	return &wirePosition{File: p.File, Line: countOrNil(p.Line), Column: countOrNil(p.Column)}
+}
+
+func encodeUnderWay(u *plan.UnderWay) *wireUnderWay {
+	if u == nil {
+		return nil
+	}
+	return &wireUnderWay{
+		Transition: u.Transition.String(), Generation: u.Generation, By: u.By,
+		Since: timeOrNil(u.Since), Step: u.Step, StepSince: timeOrNil(u.StepSince),
+	}
 }
 
 func encodeLag(w *plan.Window) *wireLag {

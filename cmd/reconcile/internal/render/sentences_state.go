@@ -16,6 +16,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	denied := d.approval(t).Verdict == approval.VerdictDenied
 	none := t.Transition == plan.TransitionNone
 	switch {
+	case t.UnderWay != nil:
+		return "UNDER WAY", attention
 	case unobserved(t) && blocking == 0 && none:
 		return "no change intended, not observed", plain
 	case unobserved(t) && blocking == 0:
@@ -63,6 +65,16 @@ func restStyle(t plan.TopologyPlan) style {
 // nothing is marked as good: ✓ promises that there is no such finding (contract.md §5).
 func hasTrouble(t plan.TopologyPlan) bool {
 	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Severity != plan.SeverityInfo })
+}
+
+// underWayWords says which change another process carries out, since when, and what it
+// does.
+func underWayWords(u plan.UnderWay) string {
+	s := fmt.Sprintf("the %s, by %s since %s: %s", u.Transition, u.By, clockTime(u.Since), u.Step)
+	if !u.StepSince.IsZero() && !u.StepSince.Equal(u.Since) {
+		s += ", since " + clockTime(u.StepSince)
+	}
+	return s
 }
 
 // codeWords names what was found, each code once.

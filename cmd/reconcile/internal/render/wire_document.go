@@ -41,6 +41,7 @@ type wireTopology struct {
 	Steps      *[]wireStep   `json:"steps,omitempty"` // status has none
 	Findings   []wireFinding `json:"findings"`
 	DataLoss   *wireLoss     `json:"dataLoss"`
+	UnderWay   *wireUnderWay `json:"underWay"`
 	InSync     bool          `json:"inSync"`
 	Resumed    bool          `json:"resumed"`
 	Primary    *string       `json:"primary"`
@@ -95,6 +96,15 @@ type wireMember struct {
 type wireEdge struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+type wireUnderWay struct {
+	Transition string  `json:"transition"`
+	Generation int64   `json:"generation"`
+	By         string  `json:"by"`
+	Since      *string `json:"since"`
+	Step       string  `json:"step"`
+	StepSince  *string `json:"stepSince"`
 }
 
 type wireLag struct {

@@ -7,8 +7,10 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +63,9 @@ func Main(m *testing.M, others map[string]func()) {
 	}
 	programs := map[string]func(){
 		"reconcile": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: drillOf()}))
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // as main does
+			defer stop()
+			os.Exit(cli.Main(ctx, os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: drillOf()}))
 		},
 		"sshsign":         func() { ended(sshsign(os.Args[1:])) },
 		"promote-by-hand": func() { ended(PromoteByHand(os.Args[1], os.Args[2])) },

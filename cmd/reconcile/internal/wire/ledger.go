@@ -55,7 +55,20 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	l.last.snapshot = s
 	out := l.last.remembered
 	out.New = l.isNew
+	out.Memory.Holders = l.holders(ctx, out.Memory.Intents)
 	return out, nil
+}
+
+// holders returns who else carries out the open intents. Not knowing it is no reason to
+// stop: the lock itself decides who may act.
+func (l ledgerRecord) holders(ctx context.Context, open []plan.Intent) []plan.LockHolder {
+	var out []plan.LockHolder
+	for _, i := range open {
+		if h, held, err := l.ledger.HeldByAnother(ctx, i.Topology); err == nil && held {
+			out = append(out, plan.LockHolder{Topology: i.Topology, By: h.Name()})
+		}
+	}
+	return out
 }
 
 func (l *lastRead) decode(s ledger.Snapshot) (reconcile.Remembered, error) {
@@ -77,7 +90,7 @@ func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Durat
 	lock, err := l.ledger.Lock(ctx, topology, wait)
 	var held *ledger.HeldError
 	if errors.As(err, &held) {
-		return nil, fmt.Errorf("%w: %w", reconcile.ErrLockHeld, err)
+		return nil, lockHeld{held}
 	}
 	if err != nil {
 		return nil, err
@@ -92,6 +105,12 @@ func (l ledgerRecord) SpendOnMatch(ctx context.Context, mark plan.GenerationMark
 func (l ledgerRecord) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
 	return l.ledger.RecordOutages(ctx, seen, over)
 }
+
+// lockHeld is reconcile.ErrLockHeld in the words of the ledger, which name the holder.
+type lockHeld struct{ *ledger.HeldError }
+
+// Is says that the lock is held.
+func (lockHeld) Is(target error) bool { return target == reconcile.ErrLockHeld }
 
 // ledgerRight is a held lock.
 type ledgerRight struct {
