@@ -20,6 +20,27 @@ var lockCases = map[string]func(*testing.T, *fixture){
 			t.Fatal(err)
 		}
 	},
+	"others read who holds it, and take nothing": func(t *testing.T, f *fixture) {
+		other := f.reopen()
+		other.holder.Host = "there"
+		held := func(l *Ledger) bool {
+			h, held, err := l.HeldByAnother(t.Context(), "orders")
+			must(t, err)
+			if held && (h.Process != "test" || h.Host != "here" || h.Since.IsZero()) {
+				t.Errorf("it is held by %+v", h)
+			}
+			return held
+		}
+		same(t, held(other), false)
+		k := f.lock("orders")
+		same(t, held(other), true)
+		same(t, held(f.Ledger), false) // it is ours
+		must(t, k.Release())
+		same(t, held(other), false)
+		if _, _, err := other.HeldByAnother(t.Context(), "../orders"); err == nil {
+			t.Error("a path is a topology")
+		}
+	},
 	"topologies are locked apart": func(t *testing.T, f *fixture) {
 		f.lock("orders")
 		f.lock("users")

@@ -60,7 +60,7 @@ var beginCases = map[string]func(*testing.T, *fixture){
 		must(t, f.lock("orders").Begin(t.Context(), b))
 		s := f.read()
 		want := b.Intent
-		want.At = s.Newest()
+		want.At, want.StepAt = s.Newest(), s.Newest()
 		same(t, s.Memory(), plan.Memory{
 			Ledger: f.store.kind(), Intents: []plan.Intent{want}, Stale: b.Stale, Provisions: b.Provisions,
 			Generations: []plan.GenerationMark{{Topology: "orders", Generation: 8, Document: "docd1"}},

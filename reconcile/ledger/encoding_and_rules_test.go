@@ -52,8 +52,15 @@ func TestNothingOfThePlannersTypesIsLost(t *testing.T) {
 	must(t, k.Begin(t.Context(), b))
 	must(t, k.Effected(t.Context()))
 	must(t, f.RecordProgress(t.Context(), p))
+	var o plan.Outage
+	fill(t, reflect.ValueOf(&o).Elem())
+	must(t, f.RecordOutages(t.Context(), []plan.Outage{o}, nil))
 	m := f.read().Memory()
-	b.Intent.At = m.Intents[0].At // the ledger's own clock
+	same(t, m.Outages, []plan.Outage{o})
+	if !m.Intents[0].StepAt.After(m.Intents[0].At) {
+		t.Errorf("begun at %s, and effected at %s", m.Intents[0].At, m.Intents[0].StepAt)
+	}
+	b.Intent.At, b.Intent.StepAt = m.Intents[0].At, m.Intents[0].StepAt // the ledger's own clock
 	b.Stale[0].Fenced = false     // told by a fence only
 	same(t, m.Intents, []plan.Intent{b.Intent})
 	same(t, m.Stale, b.Stale)
