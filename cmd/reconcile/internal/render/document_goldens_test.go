@@ -50,6 +50,7 @@ func goldens() map[string]Document {
 		"failover_accepted":     document(behindAnother()).approve("orders", approved("NOT_MOST_CAUGHT_UP")),
 		"failover_loss_unknown": document(unbounded()),
 		"failover_resumed":      document(resumed()).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "it was granted when the change began"}),
+		"failover_under_way":    document(underWay()),
 		"failover_offline":      unasked,
 		"failover_elsewhere":    elsewhere,
 		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
@@ -65,7 +66,7 @@ func goldens() map[string]Document {
 // kept says which documents are kept in which form; every one is kept as the
 // pages that people read, a table and Markdown.
 var kept = map[string][]string{
-	FormJSON:  {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_offline", "status", "problems"},
+	FormJSON:  {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "status", "problems"},
 	FormYAML:  {"in_sync", "failover_blocked"},
 	FormJUnit: {"in_sync", "failover_blocked", "failover_accepted", "drift", "problems"},
 	FormSARIF: {"in_sync", "failover_blocked", "failover_accepted", "problems"},

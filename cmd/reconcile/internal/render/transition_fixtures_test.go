@@ -119,7 +119,18 @@ func behindAnother() plan.TopologyPlan {
 }
 
 // resumed: an apply was killed after it had sent something.
-func resumed() plan.TopologyPlan {
+func resumed() plan.TopologyPlan { return carriedOn().planned() }
+
+// underWay is the same, while another process is at work.
+func underWay() plan.TopologyPlan {
+	w := carriedOn()
+	w.memory.Intents[0].StepAt = night.Add(-50 * time.Second)
+	w.memory.Holders = []plan.LockHolder{{Topology: "orders", By: "reconcile (process 4711 on ops-1)"}}
+	return w.planned()
+}
+
+// carriedOn is the world of a failover that was begun.
+func carriedOn() world {
 	w, begun := lost(5, nearly), failover()
 	t := w.desired.Topologies[0]
 	w.memory.Intents = []plan.Intent{{
@@ -127,7 +138,7 @@ func resumed() plan.TopologyPlan {
 		Digest: begun.Digest, Steps: begun.Steps, At: night.Add(-time.Minute), MayHaveSent: true,
 	}}
 	w.memory.Generations = []plan.GenerationMark{{Topology: t.Name, Generation: t.Generation, Document: plan.DocumentHash(t)}}
-	return w.planned()
+	return w
 }
 
 // offline is the plan of a failover for which nobody was asked, beside a
