@@ -86,7 +86,9 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
 	}
 	b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
-	b.rows = append(b.rows, d.approvalRows(t)...)
+	if t.UnderWay == nil {
+		b.rows = append(b.rows, d.approvalRows(t)...)
+	}
 	b.rows = append(b.rows, b.findingRows("Beware", otherFindings(t, plan.SeverityCritical), level, shown)...)
 	if level.notes {
 		b.rows = append(b.rows, b.findingRows("Note", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)

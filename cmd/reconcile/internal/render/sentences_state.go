@@ -107,6 +107,10 @@ func worst(t plan.TopologyPlan) []plan.Finding {
 func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	state, s := d.stateWords(t)
 	switch {
+	case t.UnderWay != nil && t.Transition == plan.TransitionNone:
+		return strings.ToUpper(t.UnderWay.Transition.String()) + " · " + state, s
+	case t.UnderWay != nil:
+		return d.transitionHeadline(t) + " · " + state, s
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeSplitBrain):
 		return "SPLIT BRAIN · more than one cluster takes writes", bad
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeNoPrimary):
