@@ -2,6 +2,35 @@
 // Git wants, what each cluster believes and what is remembered go in as
 // values, a plan comes out as a value.
 //
+// # Values
+//
+//	in     [Desired]   the topology files of one commit    package schema, gitsource
+//	       [Observed]  one [View] for each cluster, and     package milvus
+//	                   the rounds of probes ([Evidence])
+//	       [Memory]    stale clusters, open intents,        package ledger
+//	                   progress, and the present time
+//	out    [Plan]      one [TopologyPlan] for each topology: a [Transition], its
+//	                   [Step]s, [Finding]s that describe or block it, and what a
+//	                   failover may lose ([Window])
+//
+// A View says how far a cluster answered ([Reach]) and what its own stored configuration
+// makes of it ([Belief]): primary, standby, standalone or unconfigured. The zero value of
+// each of these types means "not known", and leads to no step.
+//
+// A time tick (uint64) is Milvus' hybrid timestamp: milliseconds since 1970 by the clock of
+// the cluster that wrote it, shifted left by 18 bits, and a counter below; [TickTime] turns
+// it into a time. A pchannel is a physical channel of the write-ahead log; the n-th pchannel
+// of a standby replicates the n-th of its source. A salvage checkpoint is what a forced
+// promotion leaves behind: how far the standby had replicated each channel of its source.
+// A generation is the number in a topology file that each change of roles must raise.
+//
+// To read the code, begin at Compute and follow the steps listed at situation.plan. The file
+// names say what they hold: model_* the values, decide_* the choice of a transition,
+// findings_* what stands against it, loss_window and outage what a failover may lose,
+// propose the edits of a topology file.
+//
+// # Tables
+//
 // [Compute] decides by three tables, one for each role that Git can give to a
 // cluster other than the desired primary P. A row is what P stores or how it
 // answers, a column the other member O:

@@ -23,16 +23,16 @@ func (k LedgerKind) String() string { return wordOr(string(k), "none") }
 type StaleMark struct {
 	Cluster  string
 	Topology string
-	Since    time.Time
-	Promoted string // the cluster that was promoted instead
-	Commit   string
-	SeenBy   string // the process that recorded it; empty: not known
+	Since    time.Time // when the intent of the failover was written
+	Promoted string    // the cluster that was promoted instead
+	Commit   string    // that asked for the failover
+	SeenBy   string    // the process that recorded it; empty: not known
 	// Checkpoints are how far each channel of the promoted cluster had
 	// replicated when the intent was written: a lower bound of its salvage
 	// checkpoints, kept in case those are lost with it.
 	Checkpoints []Salvage
 	Effected    bool // the promotion was seen to have taken effect
-	Fenced      bool
+	Fenced      bool // a fence made it a standby
 }
 
 // Intent is a transition that was begun and has no result yet. The ledger holds at most
@@ -90,22 +90,22 @@ func (i Intent) Frees() []string {
 // ProgressRecord is the replication progress of one standby, as last seen while its
 // source was healthy. When the source is lost, it bounds what a failover may lose.
 type ProgressRecord struct {
-	Cluster  string
-	Source   string
-	At       time.Time
+	Cluster  string    // the standby
+	Source   string    // that it replicated from
+	At       time.Time // of the observation
 	Channels []ChannelProgress
 	// NoBacklogAt is when the whole standby was last proven to have nothing
 	// unsent; zero: never.
 	NoBacklogAt time.Time
-	Collections []string
+	Collections []string // "database/collection", that the standby held
 }
 
 // LastFailover is the newest failover of one topology that took effect.
 type LastFailover struct {
 	Topology string
-	Promoted string
+	Promoted string // the cluster that became the primary
 	Commit   string
-	At       time.Time
+	At       time.Time // when it was recorded
 }
 
 // GenerationMark is the greatest generation of a topology ever seen, with

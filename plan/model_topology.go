@@ -43,19 +43,19 @@ const (
 // one join (contract.md §2).
 type Provisioned struct {
 	From     ProvisionedFrom
-	At       time.Time
-	Evidence string
+	At       time.Time // when it was rebuilt; it tells one attestation from another
+	Evidence string    // free text, such as a ticket
 }
 
 // Cluster is one member of a topology as Git describes it. Addresses carry no
 // secrets: tokens live in the operator's configuration.
 type Cluster struct {
-	ID            string
-	Role          Role
+	ID            string   // Milvus' cluster id, unique in the repository
+	Role          Role     // that Git wants
 	URI           string   // connection_param.uri, handed to the other members
 	ClientAddress string   // host:port where reconcile connects
 	PChannels     []string // own physical channels in numeric order
-	Promotable    bool
+	Promotable    bool     // a failover or switchover may choose it
 	Provisioned   Provisioned
 	At            Position
 }
@@ -82,19 +82,18 @@ type Failover struct {
 	Verify         VerifyLevel
 }
 
-// Switchover holds the bounds of a planned change of roles: how far the new primary may
-// be behind when it begins, and how long it may take.
+// Switchover holds the bounds of a planned change of roles.
 type Switchover struct {
-	CatchUpWithin time.Duration
-	Timeout       time.Duration
+	CatchUpWithin time.Duration // within it, replication must be proven to flow before the swap
+	Timeout       time.Duration // for all of its steps; then apply ends, and its intent stays open
 }
 
 // Topology is one document: a named set of clusters and their wanted roles.
 type Topology struct {
 	Name       string
-	Generation int64
-	Clusters   []Cluster // sorted by id
-	MaxLag     time.Duration
+	Generation int64         // from 1; each change of roles raises it
+	Clusters   []Cluster     // sorted by id
+	MaxLag     time.Duration // how far a standby may be behind before it is a finding
 	Switchover Switchover
 	Failover   Failover
 	At         Position
@@ -180,18 +179,18 @@ func wordOr(word, unknown string) string {
 	return word
 }
 
-// Edge is one directed replication link.
+// Edge is one directed replication link: From and To are cluster ids.
 type Edge struct {
-	From string
-	To   string
+	From string // the source
+	To   string // its standby
 }
 
 // Member is one cluster in a replicate configuration, without its token:
 // Milvus blanks tokens on read, and a plan never holds one.
 type Member struct {
 	ID        string
-	URI       string
-	PChannels []string
+	URI       string   // at which the other members reach it
+	PChannels []string // in order: the n-th of a source replicates to the n-th of its standby
 }
 
 // Configuration is a Milvus ReplicateConfiguration (milvus-proto common.proto). A

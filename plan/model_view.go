@@ -21,6 +21,17 @@ type ErrorClass string
 
 // The classes of failure. Only ClassRefused, ClassTimeout and
 // ClassUnavailable count as evidence of loss.
+//
+//	refused            nothing listens at the port
+//	timeout            nothing came within the deadline
+//	unavailable        the host or network is unreachable, or the connection broke
+//	name_resolution    DNS gave no address
+//	tls                the handshake failed, or another protocol was spoken
+//	unauthenticated    the server refused the token
+//	permission_denied  it knows the token, and our user lacks the privilege
+//	unimplemented      it does not know the call: an old version
+//	not_ready          it says that it does not serve (yet)
+//	not_called         the operator's configuration does not let us call it
 const (
 	ClassNone             ErrorClass = ""
 	ClassRefused          ErrorClass = "refused"
@@ -122,28 +133,28 @@ type ChannelProgress struct {
 
 // Salvage is the checkpoint that a force promote left behind for one source.
 type Salvage struct {
-	SourceCluster string
-	SourceChannel string
-	MessageID     string
-	TimeTick      uint64
+	SourceCluster string // the primary that was replaced
+	SourceChannel string // its pchannel
+	MessageID     string // of the last message that was replicated, in hex
+	TimeTick      uint64 // of that message, by the clock of the source
 }
 
 // Contents is what a cluster is known to hold.
 type Contents struct {
-	Known       bool // ListDatabases and ListCollections of each answered with sufficient rights
-	Collections []string
-	Hidden      string // why it is not known, where our user's rights are the reason
+	Known       bool     // ListDatabases and ListCollections of each answered with sufficient rights
+	Collections []string // "database/collection", sorted
+	Hidden      string   // why it is not known, where our user's rights are the reason
 }
 
 // View is one cluster as it answered in one observation. The zero view knows nothing:
 // reach and belief are unknown, which never counts as down or empty.
 type View struct {
 	Cluster    string
-	At         time.Time
+	At         time.Time // when the read began, by our own clock
 	Reach      Reach
-	Class      ErrorClass
-	Error      string // never holds a token
-	Version    string // build tag; empty: not known
+	Class      ErrorClass // why Reach is not up, or why it is up and its configuration is not known
+	Error      string     // what the read ended with, for people; never holds a token
+	Version    string     // build tag; empty: not known
 	Credential Credential
 	Belief     Belief
 	// ReadsConfiguration: GetReplicateConfiguration is served (≥ 2.6.17).
