@@ -83,6 +83,17 @@ func countWords(conditions []condition) string {
 	return strings.Join(parts, " · ")
 }
 
+// outageCounts counts the topologies without one known primary; empty if there are none.
+func (d Document) outageCounts() string {
+	var out []condition
+	for _, t := range d.topologies() {
+		if c, ok := writerCondition(t); ok {
+			out = append(out, c)
+		}
+	}
+	return strings.ReplaceAll(countWords(out), " · ", ", ")
+}
+
 // condition says how a topology stands. A missing primary outranks what is planned.
 func (d Document) condition(t plan.TopologyPlan) condition {
 	if s, ok := writerCondition(t); ok {

@@ -27,7 +27,7 @@ func TestMarkdownIsCutButNeverTorn(t *testing.T) {
 	if len(out) >= 65536 {
 		t.Errorf("%d bytes", len(out))
 	}
-	for _, want := range []string{"<!-- reconcile:plan -->\n", "1400 topologies: 700 in sync, 700 to change", "700 FORCE PROMOTES", "**Cut:**"} {
+	for _, want := range []string{"<!-- reconcile:plan -->\n", "1400 topologies: 700 WITHOUT A PRIMARY, 700 in sync, 700 to change", "700 FORCE PROMOTES", "**Cut:**"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing", want)
 		}

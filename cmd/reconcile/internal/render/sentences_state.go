@@ -226,6 +226,9 @@ func (d Document) summaryWords() string {
 	if d.observed() == ObservedNone {
 		parts[0] = "not observed"
 	}
+	if outages := d.outageCounts(); outages != "" {
+		parts = append([]string{outages}, parts...)
+	}
 	parts = append(parts, fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", s.Blocked))
 	if s.ForcePromote > 0 {
 		parts = append(parts, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
