@@ -182,7 +182,7 @@ func TestBreakGlassIsShown(t *testing.T) {
 	dir := newPlace(t).dir
 	testkit.Write(t, dir+"/topologies/orders.yaml", "apiVersion: reconcile/v1alpha1\nkind: ReplicationTopology\nmetadata: {name: orders}\nspec:\n  generation: 1\n  clusters:\n"+
 		"    - {id: cluster-a, role: primary, uri: \"http://cluster-a.example:19530\"}\n    - {id: cluster-b, role: standby, uri: \"http://cluster-b.example:19530\"}\n")
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "git init -q -b main . && git add -A && git -c user.name=bob -c user.email=bob@example.com commit -qm begin && reconcile break-glass orders/cluster-b")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "git init -q -b main . && git add -A && git -c user.name=bob -c user.email=bob@example.com commit -qm begin && reconcile break-glass orders/cluster-b --config nowhere")
 	cmd.Dir = dir
 	want, err := cmd.Output()
 	if err != nil {

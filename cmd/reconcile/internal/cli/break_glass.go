@@ -15,7 +15,8 @@ func newBreakGlass(g *globals) *cobra.Command {
 		Short: "Print the Python that promotes a standby by hand, if all else is lost",
 		Long: `break-glass prints the call of Milvus' own failover guide, in Python for pymilvus, with the
 id, the addresses and the channels that the topology file gives the cluster. It sends
-nothing: print it on a quiet day and keep it outside the region of the primary.
+nothing: print it on a quiet day and keep it outside the region of the primary. If the
+operator's configuration is there, it refuses addresses to which the token is not bound.
 
 Use it only if the primary is lost for good, and this program, Git or the approvers are
 lost with it. It promotes CLUSTER by force: nobody approves that, nothing checks whether the

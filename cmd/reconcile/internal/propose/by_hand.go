@@ -2,8 +2,10 @@ package propose
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/schema"
 )
 
 // ByHand returns the Python by which a person promotes a standby without reconcile, with
@@ -28,9 +31,14 @@ func ByHand(ctx context.Context, o wire.Options, r Request) ([]byte, error) {
 	if c.Role != plan.RoleStandby && c.Role != plan.RolePrimary {
 		return nil, fmt.Errorf("%s is %s in the file: only a standby may be promoted", c.ID, c.Role)
 	}
+	checked, err := addressesHold(o, c)
+	if err != nil {
+		return nil, err
+	}
 	scheme, _, _ := strings.Cut(c.URI, "://")
 	var b bytes.Buffer
-	err = byHand.Execute(&b, map[string]string{
+	err = byHand.Execute(&b, map[string]any{
+		"Checked":  checked,
 		"Topology": r.Topology, "Cluster": c.ID, "ID": pythonText(c.ID), "URI": pythonText(c.URI),
 		"Client": pythonText(scheme + "://" + c.ClientAddress), "Channels": pythonChannels(c.PChannels),
 	})
@@ -40,10 +48,40 @@ func ByHand(ctx context.Context, o wire.Options, r Request) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// addressesHold compares where the script sends the token with what the operator's
+// configuration binds it to, since a pull request can change the file. It returns false if
+// no configuration can be read, as when it is lost.
+func addressesHold(o wire.Options, c plan.Cluster) (bool, error) {
+	config, err := o.ReadConfig()
+	var problems schema.Problems
+	if errors.As(err, &problems) {
+		return false, err
+	}
+	if err != nil {
+		return false, nil //nolint:nilerr // the script says so
+	}
+	for _, bound := range config.Credentials {
+		if bound.ClusterID != c.ID {
+			continue
+		}
+		scheme, _, _ := strings.Cut(c.URI, "://")
+		if bound.Address != c.ClientAddress || cmp.Or(bound.URI, scheme+"://"+bound.Address) != c.URI {
+			return false, fmt.Errorf("the file says that %s is called at %s, with the uri %s, and the operator's configuration binds its token to %s, %s (hint: correct the one that is wrong; a pull request can change the file)",
+				c.ID, c.ClientAddress, c.URI, bound.Address, cmp.Or(bound.URI, scheme+"://"+bound.Address))
+		}
+		return true, nil
+	}
+	return false, fmt.Errorf("the operator's configuration has no credential of %s, so it does not say where the token may go (hint: add it; or leave the configuration out, and check the addresses yourself)", c.ID)
+}
+
 // byHand is the call of Milvus' guide. A pymilvus that does not know force_promote
 // drops it in silence, so the script looks first.
 var byHand = template.Must(template.New("by hand").Parse(`# Promotes {{.Cluster}} of {{.Topology}} BY FORCE. This cannot be undone, and nothing checks
 # whether the primary lives: cut it off from its applications first.
+{{- if not .Checked}}
+# No configuration of the operator was there: check that the addresses are right, since
+# the token goes to them.
+{{- end}}
 import inspect
 import os
 
