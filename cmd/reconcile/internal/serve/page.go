@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/daemon"
 )
 
@@ -84,7 +85,7 @@ func (p *Page) Topology() http.Handler {
 		l := layout{Class: "single", Root: "../", At: clock(s.At)}
 		t, known := s.Topology(name)
 		if !known {
-			l.Title, l.Page = "No such topology", topologyView{Name: safe(name), Missing: true}
+			l.Title, l.Page = "No such topology", topologyView{Name: safe(name), Missing: true, Meant: suggest.Names(name, namesOf(s))}
 			p.answer(w, http.StatusNotFound, p.topology, l)
 			return
 		}
@@ -96,6 +97,14 @@ func (p *Page) Topology() http.Handler {
 		l.Title, l.Page = v.title(), v
 		p.answer(w, http.StatusOK, p.topology, l)
 	})
+}
+
+func namesOf(s daemon.Snapshot) []string {
+	out := make([]string, 0, len(s.Topologies))
+	for _, t := range s.Topologies {
+		out = append(out, t.Name)
+	}
+	return out
 }
 
 // layout is what every page has.

@@ -196,7 +196,7 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 	if e, _ := explain.Lookup("STALE_PRIMARY"); !strings.Contains(html, e.Title) {
 		t.Errorf("STALE_PRIMARY is not explained")
 	}
-	if code, html := get(t, pages(gallery()), "/topologies/paymets"); code != http.StatusNotFound || !strings.Contains(html, `href="../?q=paymets"`) {
+	if code, html := get(t, pages(gallery()), "/topologies/paymets"); code != http.StatusNotFound || !strings.Contains(html, `href="../?q=paymets"`) || !strings.Contains(html, `Did you mean <a href="payments">payments</a>?`) {
 		t.Errorf("status %d for a topology that nobody knows", code)
 	}
 }

@@ -14,8 +14,9 @@ import (
 // topologyView is what the page of one topology shows.
 type topologyView struct {
 	Name, State, Symbol, Tone, Headline, Error, Caption string
-	Missing                                             bool // no document names it
-	Split                                               bool // several clusters take writes
+	Missing                                             bool     // no document names it
+	Meant                                               []string // names that were meant instead
+	Split                                               bool     // several clusters take writes
 	Diagram                                             template.HTML
 	Clusters                                            []clusterView
 	Findings                                            []findingView
