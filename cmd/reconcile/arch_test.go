@@ -49,7 +49,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/screen":    {},
 	"cmd/reconcile/internal/wholefile": {},
 	"cmd/reconcile/internal/demo":      {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
-	"cmd/reconcile/internal/serve":     {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
+	"cmd/reconcile/internal/serve":     {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/drift",
