@@ -1,6 +1,9 @@
 package docs
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,4 +123,45 @@ func form(command string) string {
 	words := strings.Split(strings.Join(strings.Fields(command), " "), " --")
 	slices.Sort(words[1:]) // in whatever order the options stand
 	return strings.Join(slices.Compact(words), " --")
+}
+
+// advised are the numbers that a page tells a person to write, by what they are.
+var advised = map[string]*regexp.Regexp{
+	"a generation":      regexp.MustCompile(`'generation: (\d+)'`),
+	"a plan's digest":   regexp.MustCompile(`Failover-Plan: (sha256:[0-9a-f]+)`),
+	"a bound of losses": regexp.MustCompile(`(?:Failover-Max-Data-Loss: |--max-data-loss )(\w+)`),
+}
+
+// TestAPageAdvisesOneNumber holds that no page of one topology tells a person to write two
+// different generations, digests or bounds.
+func TestAPageAdvisesOneNumber(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(testkit.Repository(), "cmd/reconcile/internal/render/testdata/codes/*.[mt]a*"))
+	if err != nil || len(pages) < 100 {
+		t.Fatalf("%d pages: %v", len(pages), err)
+	}
+	more, _ := filepath.Glob(filepath.Join(testkit.Repository(), "cmd/reconcile/internal/render/testdata/*.[mt]a*"))
+	for _, page := range append(pages, more...) {
+		text := readPage(t, page)
+		if strings.Count(text, "\n### ") > 1 || strings.Contains(filepath.Base(page), "fleet") {
+			continue // of several topologies
+		}
+		for what, number := range advised {
+			seen := map[string]bool{}
+			for _, m := range number.FindAllStringSubmatch(text, -1) {
+				seen[m[1]] = true
+			}
+			if len(seen) > 1 {
+				t.Errorf("%s advises %s in %d ways: %v", filepath.Base(page), what, len(seen), slices.Sorted(maps.Keys(seen)))
+			}
+		}
+	}
+}
+
+func readPage(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

@@ -28,7 +28,7 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	case t.Transition == plan.TransitionNone:
 		return d.urgentActions(t)
 	case d.observed() != ObservedLive:
-		return []action{{label: labelNow, words: "plan it against the clusters:", command: planCommand(d, t)}}
+		return []action{{label: labelNow, words: "once it is merged, plan it against the clusters:", command: "reconcile plan " + t.Name}}
 	}
 	found := urgentFirst(t.Blocking(d.accepted(t)))
 	if i := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }); i >= 0 {
@@ -240,13 +240,6 @@ func executeCommand(t plan.TopologyPlan) string {
 		return "reconcile fence " + t.Name + "/" + list(fenced(t))
 	}
 	return "reconcile apply " + t.Name
-}
-
-func planCommand(d Document, t plan.TopologyPlan) string {
-	if d.Plan.Commit == "" {
-		return "reconcile plan " + t.Name
-	}
-	return "reconcile plan " + t.Name + " --commit " + short(d.Plan.Commit)
 }
 
 func approveCommand(t plan.TopologyPlan, repository, accept string) string {

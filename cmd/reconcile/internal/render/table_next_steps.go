@@ -50,7 +50,12 @@ func filledIn(text string, t plan.TopologyPlan, repository string) string {
 	if repository != "" {
 		text = strings.ReplaceAll(text, " --repository NAME", "")
 	}
+	bound := "" // that which the plan names is the one to approve
+	if b := t.DataLoss.Bound(); b != "" {
+		bound = " --max-data-loss " + b
+	}
 	return strings.NewReplacer(
+		" --max-data-loss 10m", bound,
 		`--reason "WHY"`, `--reason "WHY"`+forRepository(repository),
 		"TOPOLOGY/CLUSTER", t.Name+"/"+t.Primary, "TOPOLOGY/NEW-PRIMARY", t.Name+"/"+t.Primary, "TOPOLOGY", t.Name,
 	).Replace(text)
