@@ -174,7 +174,7 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 		return words, s
 	case r.Outcome == reconcile.OutcomeUnchanged && !d.oneLineOnly(t):
 		words, s = d.headline(t)
-		return strings.TrimSuffix(words, " · nothing is sent") + " · nothing was sent", s
+		return words + "; nothing was sent", s
 	case t.Transition != plan.TransitionNone:
 		if r.Outcome == reconcile.OutcomeApplied && (t.Transition == plan.TransitionFailover || hasTrouble(plan.TopologyPlan{Findings: d.findingsAfter(t, r)})) {
 			s = attention

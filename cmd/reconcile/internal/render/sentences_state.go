@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -116,21 +117,25 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeNoPrimary):
 		return "NO PRIMARY · no cluster takes writes", bad
 	case t.Transition == plan.TransitionNone && d.blocked(t):
-		return "BLOCKED" + d.nothingSent(), bad
+		return "BLOCKED" + titleOf(urgentFirst(t.Blocking(d.accepted(t)))), bad
 	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
-		return "NOT IN SYNC" + d.nothingSent(), s
+		return "NOT IN SYNC" + titleOf(worst(t)), s
 	case t.Transition == plan.TransitionNone:
 		return state, s
 	}
 	return d.transitionHeadline(t) + " · " + d.waitsFor(t, state), s
 }
 
-// nothingSent tells the reader of a plan that it changes nothing.
-func (d Document) nothingSent() string {
-	if d.kind() != KindPlan {
+// titleOf says what the first of some findings means.
+func titleOf(findings []plan.Finding) string {
+	if len(findings) == 0 {
 		return ""
 	}
-	return " · nothing is sent"
+	e, ok := explain.Lookup(string(findings[0].Code))
+	if !ok {
+		return ""
+	}
+	return " · " + e.Title
 }
 
 // transitionHeadline is the transition in capitals, with its cluster as it is written.
