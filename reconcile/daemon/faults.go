@@ -100,13 +100,6 @@ func (f *faults) over(key, holder string, e Event) {
 	}
 }
 
-// isOpen says whether a fault goes on.
-func (f *faults) isOpen(key string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.open[key] != nil
-}
-
 // forget drops a holder, without a word.
 func (f *faults) forget(holder string) {
 	f.mu.Lock()

@@ -142,13 +142,6 @@ func (b *Board) Snapshot() Snapshot {
 	return *b.made
 }
 
-// gitError returns GitError without making a snapshot.
-func (b *Board) gitError() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.common.GitError
-}
-
 // recordError returns RecordError without making a snapshot.
 func (b *Board) recordError() string {
 	b.mu.Lock()
