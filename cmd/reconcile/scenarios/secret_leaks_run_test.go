@@ -43,10 +43,16 @@ var canaryStories = map[string]func(*aviary){
 		a.run("import", "--name", "other", "--cluster", "cluster-a="+a.address("A"), "--cluster", "cluster-b="+a.address("B"),
 			"--token-env", "cluster-a=CANARY_ENV", "--token-env", "cluster-b=CANARY_FILE", "--config-out", filepath.Join(a.outputs, "imported.yaml"))
 	},
-	"run":    func(a *aviary) { a.daemon() },
-	"demo":   func(a *aviary) { a.run("demo", "--timeout", "1ms") },
-	"sim":    func(a *aviary) { a.run("sim", "--dir", "nowhere") },
-	"doctor": func(a *aviary) { a.everyForm("doctor") },
+	"init": func(a *aviary) {
+		a.run("init", "--name", "other", "--dir", a.outputs, "--cluster", "cluster-a="+a.address("A"), "--cluster", "cluster-b="+a.address("B"),
+			"--token-env", "cluster-a=CANARY_ENV", "--token-env", "cluster-b=CANARY_FILE")
+	},
+	"break-glass": func(a *aviary) { a.run("break-glass", "orders/cluster-b") },
+	"notify":      func(a *aviary) { a.run("notify", "test") },
+	"run":         func(a *aviary) { a.daemon() },
+	"demo":        func(a *aviary) { a.run("demo", "--timeout", "1ms") },
+	"sim":         func(a *aviary) { a.run("sim", "--dir", "nowhere") },
+	"doctor":      func(a *aviary) { a.everyForm("doctor") },
 }
 
 // TestNoSecretIsEverSaid plants a canary at each place of a secret, runs every
