@@ -136,7 +136,7 @@ func (a *aviary) switchovers() {
 	for i, roles := range [][3]string{{"standby", "primary", "orders/cluster-b"}, {"primary", "standby", "orders/cluster-a"}} {
 		a.change(2+i, roles[0], roles[1], roles[2])
 		code, out := a.run("apply")
-		if code != 0 && code != 5 || !strings.Contains(out, "switchover") {
+		if code != 0 && code != 5 || !strings.Contains(strings.ToLower(out), "switchover") {
 			a.t.Errorf("the switchover to %s ended with %d:\n%s", roles[2], code, out)
 		}
 	}
