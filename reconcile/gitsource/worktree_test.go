@@ -55,6 +55,34 @@ func TestWrittenRepositoryIsGits(t *testing.T) {
 	}
 }
 
+// TestWorktreeTakesPushes: git pushes from a clone to the branch that is checked out, and
+// the files follow.
+func TestWorktreeTakesPushes(t *testing.T) {
+	needs.Program(t, "git")
+	dir, clone := t.TempDir(), filepath.Join(t.TempDir(), "clone")
+	w, err := Init(dir)
+	if err == nil {
+		err = w.TakePushes()
+	}
+	if err == nil {
+		_, err = w.Commit(map[string][]byte{"topologies/a.yaml": []byte(doc("orders", 1))}, "Begin", bob, bob, noon, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-ec", `git clone -q "$0" "$1"; cd "$1"; echo pushed >topologies/a.yaml; git commit -qam pushed; git push -q`, dir, clone)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=bob", "GIT_AUTHOR_EMAIL=bob@example.com", "GIT_COMMITTER_NAME=bob", "GIT_COMMITTER_EMAIL=bob@example.com",
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "topologies/a.yaml")); err != nil || string(got) != "pushed\n" {
+		t.Errorf("the file is %q, %v", got, err)
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	w, err := Init(t.TempDir())
 	if err != nil {

@@ -96,6 +96,7 @@ type exim struct {
 	address string
 	clear   bool
 	roots   *x509.CertPool
+	mu      sync.Mutex // held while a process starts
 	running sync.WaitGroup
 }
 
@@ -214,11 +215,13 @@ func (e *exim) serve(t *testing.T, l net.Listener, program string, args []string
 		}
 		cmd := exec.Command(program, args...)
 		cmd.Stdin, cmd.Stdout = file, file
+		e.mu.Lock()
 		if err := cmd.Start(); err != nil {
 			t.Error(err)
 		} else {
 			e.running.Go(func() { _ = cmd.Wait() })
 		}
+		e.mu.Unlock()
 		_ = file.Close()
 	}
 }
@@ -237,6 +240,8 @@ func (e *exim) target(to ...string) notify.Target {
 // delivered are the mails in the maildir, after Exim did all its work.
 func (e *exim) delivered(t *testing.T) []string {
 	t.Helper()
+	e.mu.Lock() // who was answered was served by a process that has started
+	defer e.mu.Unlock()
 	e.running.Wait()
 	files, err := filepath.Glob(filepath.Join(e.dir, "mail", "new", "*"))
 	if err != nil {
