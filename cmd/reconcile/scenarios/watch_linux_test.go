@@ -39,7 +39,7 @@ func TestWatchOnATerminal(t *testing.T) {
 		"SIGHUP":  func(x *terminal) { _ = x.cmd.Process.Signal(syscall.SIGHUP) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := onTerminal(t, d.Command(ctx, "plan", "--watch"), 80, 24)
+			x := onTerminal(t, d.Command(ctx, "plan", "--watch", "--interval", "50ms"), 80, 24)
 			x.shows(d, "12 topologies: 12 in sync")
 			end(x)
 			x.ends(d, 0, x.modesAtFirst)
@@ -92,7 +92,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	})
 
 	t.Run("keys come from the controlling terminal if stdin is none", func(t *testing.T) {
-		cmd := d.Command(ctx, "status", "--watch")
+		cmd := d.Command(ctx, "status", "--watch", "--interval", "50ms")
 		x := onTerminalWith(t, cmd, 80, 24, func() { cmd.Stdin = nil; cmd.SysProcAttr.Ctty = 1 })
 		x.shows(d, "12 in sync", "q quit")
 		x.press("q")

@@ -191,6 +191,9 @@ func (p *page) drawCause(r fleetRow) []string {
 	}
 	for _, remedy := range r.commands {
 		mark := "→ "
+		if strings.HasPrefix(remedy, "reconcile ") { // to be typed
+			mark = ""
+		}
 		for _, l := range twoLines(Safe(remedy), p.width-6) {
 			lines = append(lines, "    "+mark+l)
 			mark = "  "
@@ -237,5 +240,5 @@ func (p *page) diagnosedEnd(d Diagnosis) {
 	if unknown := countAreas(d.Checks, CheckUnknown); unknown != "" {
 		p.line("  ", p.paint(plain, plain.mark()+" not known: "+unknown))
 	}
-	p.note("details: reconcile doctor NAME · --all lists every topology and check, and what to do if Git or the ledger is lost")
+	p.note("details: reconcile doctor NAME · --all lists all, and how to act without Git")
 }
