@@ -249,7 +249,7 @@ func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
 	}
 	s := d.Standing(t.Plan)
 	switch {
-	case t.State == daemon.StateApplying && t.Plan.Transition != plan.TransitionNone:
+	case t.State == daemon.StateApplying && t.Plan.UnderWay == nil && t.Plan.Transition != plan.TransitionNone:
 		s.Words, s.More = "UNDER WAY: "+render.Transition(t.Plan), 0
 	case t.Error != "" && !s.Bad:
 		return render.Unjudged("whose newest pass failed", "The newest pass failed: "+firstLine(t.Error))

@@ -9,11 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
-	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 )
 
@@ -30,15 +28,6 @@ func serveUntilEnd(t *testing.T, b *board) *httptest.Server {
 		server.Close()
 	})
 	return server
-}
-
-// applying is a failover under way.
-func applying(name string) daemon.TopologyStatus {
-	t := waiting(name)
-	t.State, t.IntentOpen = daemon.StateApplying, true
-	t.Decision = approval.Decision{Verdict: approval.VerdictApproved, Detail: "approved by Alice Smith <alice@example.com>", By: []string{"Alice Smith <alice@example.com>"}}
-	t.Plan.FailedAt = noon.Add(-40 * time.Second)
-	return t
 }
 
 // star is a primary with long-named standbys, one of them lost and one far behind.

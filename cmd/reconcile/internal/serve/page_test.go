@@ -48,6 +48,16 @@ func waiting(name string) daemon.TopologyStatus {
 	return t
 }
 
+// applying is a failover under way.
+func applying(name string) daemon.TopologyStatus {
+	t := waiting(name)
+	t.State, t.IntentOpen = daemon.StateApplying, true
+	t.Decision = approval.Decision{Verdict: approval.VerdictApproved, Detail: "approved by Alice Smith <alice@example.com>", By: []string{"Alice Smith <alice@example.com>"}}
+	t.Plan.UnderWay = &plan.UnderWay{Transition: plan.TransitionFailover, Generation: 8, By: "this daemon (process 4711 on ops-1)", Since: noon.Add(-5 * time.Second), Step: "sends the force promote of cluster-b and reads it back", StepSince: noon.Add(-2 * time.Second)}
+	t.Plan.FailedAt = noon.Add(-40 * time.Second)
+	return t
+}
+
 func split(name string) daemon.TopologyStatus {
 	t := withEdge(failedOver(), "cluster-a", "cluster-b", "cluster-a")
 	t.Name, t.Plan.Name = name, name
@@ -198,6 +208,27 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 	}
 	if code, html := get(t, pages(gallery()), "/topologies/paymets"); code != http.StatusNotFound || !strings.Contains(html, `href="../?q=paymets"`) || !strings.Contains(html, `Did you mean <a href="payments">payments</a>?`) {
 		t.Errorf("status %d for a topology that nobody knows", code)
+	}
+}
+
+// TestPageOfAChangeUnderWay holds that the pages say who does what since when, and nothing
+// to type but how to watch it.
+func TestPageOfAChangeUnderWay(t *testing.T) {
+	s := boardOf(applying("orders"))
+	_, all := get(t, pages(s), "/")
+	_, one := get(t, pages(s), "/topologies/orders")
+	if want := "NO PRIMARY: FAILOVER to cluster-b · UNDER WAY"; !strings.Contains(all, want) || !strings.Contains(one, want) {
+		t.Errorf("the pages do not say %q", want)
+	}
+	for _, want := range []string{"the failover, by this daemon (process 4711 on ops-1) since 2026-11-22 11:59:55Z: sends the force promote of cluster-b", "<code>reconcile status orders --watch</code>"} {
+		if !strings.Contains(one, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	for _, bad := range []string{"<code>reconcile apply", "<code>reconcile approve", "--accept"} {
+		if strings.Contains(one, bad) {
+			t.Errorf("the page advises %q", bad)
+		}
 	}
 }
 

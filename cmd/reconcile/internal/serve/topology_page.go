@@ -92,8 +92,8 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	return v
 }
 
-// briefOf says what happens to a topology and what to type. Nothing is to be typed while a
-// change is under way.
+// briefOf says what happens to a topology and what to type. While a change is under way
+// nobody has anything to do but to wait.
 func briefOf(d render.Document, t daemon.TopologyStatus) render.Brief {
 	if t.Plan.Name == "" {
 		return render.Brief{}
@@ -106,7 +106,7 @@ func briefOf(d render.Document, t daemon.TopologyStatus) render.Brief {
 	for i := range b.Actions {
 		b.Actions[i].Words, b.Actions[i].Command = safe(b.Actions[i].Words), safe(b.Actions[i].Command)
 	}
-	if t.State == daemon.StateApplying {
+	if t.State == daemon.StateApplying && t.Plan.UnderWay == nil { // that of a plan would say to wait
 		b.Actions = nil
 	}
 	return b
