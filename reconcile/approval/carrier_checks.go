@@ -230,7 +230,7 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	case e.LedgerKnows != nil && v.carrier.Date.Before(*e.LedgerKnows):
 		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.approveAgain())
 	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
-		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one: sign a new tag with `reconcile approve`, or let a person run `reconcile apply`", stamp(*e.LedgerBorn))
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one. %s, or let a person run `reconcile apply %s`", stamp(*e.LedgerBorn), e.approveAgain(), e.Plan.Name)
 	}
 	return "", ""
 }
@@ -281,7 +281,7 @@ func (e *evaluation) validUntil(v vote) time.Time {
 
 func (e *evaluation) checkLapse(v *vote) (string, string) {
 	if slices.Contains(e.Lapsed, v.carrier.PayloadHash) {
-		return CodeLapsed, "the old primary was seen up after it was given, so it no longer applies to the present state. " + e.approveAgain() + ", or let a person run `reconcile apply`"
+		return CodeLapsed, "the old primary was seen up after it was given, so it no longer applies to the present state. " + e.approveAgain() + ", or let a person run `reconcile apply " + e.Plan.Name + "`"
 	}
 	return "", ""
 }

@@ -14,7 +14,7 @@ func (e *evaluation) checkSignature(v *vote) (string, string) {
 		v.counts = true
 		return "", ""
 	case s.Kind == SignatureNone:
-		return CodeUnsigned, "it is not signed: sign it with the key of the approver, as `reconcile approve` and `git tag -s` do"
+		return CodeUnsigned, "it is not signed. The approver signs a tag that counts with `" + e.command() + "`"
 	case !s.Valid && s.KeyUnknown:
 		return CodeSignerNotAllowed, e.notAllowed(s)
 	case !s.Valid && s.Problem != "":
@@ -88,7 +88,7 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 	}
 	for _, a := range e.Change.Authors {
 		if v.belongsTo(a.Email) {
-			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor): have somebody else sign a tag with `reconcile approve`. An author's name is not proven by anything; only a quorum of two makes sure of four eyes", v.claim.By, clip(a.Email))
+			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor): have somebody else type `%s`. An author's name is not proven by anything; only a quorum of two makes sure of four eyes", v.claim.By, clip(a.Email), e.command())
 		}
 	}
 	return "", ""

@@ -223,7 +223,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	w.watch.mu.Unlock()
 	w.watch.emit(Event{
 		Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
-		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply' is not bound",
+		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply " + w.name + "' is not bound",
 	})
 	w.wake()
 }

@@ -158,7 +158,7 @@ func (l *lastRead) decodePublished(s ledger.Snapshot) (map[string]reconcile.Publ
 
 // WithoutLedger adds a hint to an error of the ledger: what a person can do without it.
 func WithoutLedger(err error) error {
-	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt' afterwards; 'reconcile doctor' tells how)", err)
+	return fmt.Errorf("%w (hint: 'reconcile history' shows what can be read; if it is lost with its region and nobody can wait, promote by hand, and 'reconcile adopt TOPOLOGY' afterwards; 'reconcile doctor' tells how)", err)
 }
 
 // KnownMemory returns what the ledger remembers, if this machine has the configuration
