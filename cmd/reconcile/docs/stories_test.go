@@ -82,6 +82,7 @@ var stories = map[string][]string{
 	"R80": {"testdata/script/doctor-redirect.txtar", "testdata/script/doctor-haproxy.txtar"},
 	"R81": {"testdata/script/doctor-disk-full.txtar", "testdata/script/doctor-ledger.txtar"},
 	"R82": {"testdata/script/signers-read-again.txtar"},
+	"R83": {"testdata/script/propose-failover-best.txtar"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are
