@@ -93,6 +93,7 @@ type StaleLog struct {
 	Cluster  string
 	Known    bool      // every channel could be read
 	Messages int       // that were counted; the counting is bounded
+	Rows     int64     // that those messages insert or delete
 	More     bool      // there are more than were counted
 	Newest   time.Time // of those counted, by the cluster's own ticks; zero: none
 }
@@ -150,14 +151,25 @@ func (s situation) divergingWrites(primary, stale string) string {
 	case l.Messages == 0:
 		return ", and holds nothing so far that " + primary + " never got"
 	}
-	text := fmt.Sprintf(", and holds %d messages that %s never got, the newest of %s", l.Messages, primary, l.Newest.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf(", and holds %s that %s never got, the newest of %s", l.amount(), primary, l.Newest.UTC().Format(time.RFC3339))
 	if l.More || !l.Known {
-		text = fmt.Sprintf(", and holds at least %d messages that %s never got, one of %s", l.Messages, primary, l.Newest.UTC().Format(time.RFC3339))
+		text = fmt.Sprintf(", and holds at least %s that %s never got, one of %s", l.amount(), primary, l.Newest.UTC().Format(time.RFC3339))
 	}
-	if marked && l.Newest.After(mark.Since) {
+	switch {
+	case marked && l.Newest.After(mark.Since):
 		text += ": applications have written to it since it became stale"
+	case marked && l.Known && !l.More:
+		text += ": exactly that is what the failover lost"
 	}
 	return text
+}
+
+// amount says how much was counted.
+func (l StaleLog) amount() string {
+	if l.Rows == 0 {
+		return fmt.Sprintf("%d messages", l.Messages)
+	}
+	return fmt.Sprintf("%d rows in %d messages", l.Rows, l.Messages)
 }
 
 // joinFindings are the join rules of contract.md §2. A cluster that joins must be seen

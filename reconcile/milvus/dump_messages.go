@@ -138,6 +138,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 		out.Known = out.Known && one.Known
 		out.More = out.More || one.More
 		out.Messages += one.Messages
+		out.Rows += one.Rows
 		if one.Newest.After(out.Newest) {
 			out.Newest = one.Newest
 		}
@@ -164,6 +165,7 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 			return true
 		}
 		out.Messages++
+		out.Rows += rowsOf(raw)
 		out.More = out.Messages >= maxStaleMessages
 		tick, _ := messageTick(raw)
 		if at := plan.TickTime(tick); at.After(out.Newest) {

@@ -87,6 +87,14 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 	return m
 }
 
+// rowsOf returns how many rows a message inserts or deletes; 0: none, or its form is not
+// known.
+func rowsOf(raw *commonpb.ImmutableMessage) int64 {
+	m := SalvagedMessage{Payload: raw.GetPayload()}
+	m.body(messageType(raw))
+	return m.RowCount
+}
+
 // body sets what the bodies of Milvus' own messages contain.
 func (m *SalvagedMessage) body(number int) {
 	switch number {
