@@ -107,6 +107,11 @@ func TestDenied(t *testing.T) {
 		{"another plan", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestB))},
 		{"two plans, one of them another", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestA, KeyPlan+": "+digestB))},
 		{"too great a loss", CodeLossTooLarge, "59 s, but up to 1 min may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},
+		{"time in which nobody probed the primary", CodeLossTooLarge, "up to 31 min may be lost, 30 min of it while nobody probed the old primary", change(request(tagOf(alice, KeyMaxDataLoss+": 2m")), func(r *Request) {
+			w := *r.Plan.DataLoss
+			w.Unwatched = 30 * time.Minute
+			r.Plan.DataLoss = &w
+		})},
 		{"a loss that is not known", CodeLossTooLarge, "not known", change(request(tagOf(alice, KeyMaxDataLoss+": 1h")), func(r *Request) { r.Plan.DataLoss = &plan.Window{} })},
 		{"no window at all", CodeLossTooLarge, "not known", change(request(tagOf(alice, KeyMaxDataLoss+": 1h")), func(r *Request) { r.Plan.DataLoss = nil })},
 		{"one of two", CodeQuorumNotMet, "needs 2", quorum(request(good), 2)},

@@ -46,6 +46,10 @@ func newUnderWay(t *testing.T) underWay {
 	if s := u.state("orders"); s != daemon.StateApplying {
 		t.Errorf("the state is %s while it applies", s)
 	}
+	status, _ := u.loop.Board().Snapshot().Topology("orders")
+	if w := status.Plan.UnderWay; w == nil || w.Transition != plan.TransitionFailover || w.Since.IsZero() || w.Step == "" {
+		t.Errorf("while it applies, it says of itself %+v", w)
+	}
 	return u
 }
 
