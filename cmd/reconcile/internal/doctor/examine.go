@@ -173,7 +173,7 @@ func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f 
 		if r.Topology != t.Name {
 			continue
 		}
-		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded}
+		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded, Objective: t.MaxLag}
 		if !r.Excluded {
 			s.Loss = r.Plan.DataLoss
 			s.Obstacles = x.obstacles(r, f)

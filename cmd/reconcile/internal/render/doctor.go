@@ -35,6 +35,20 @@ type DiagnosedStandby struct {
 	Excluded  bool // the document says 'promotable: false'
 	Obstacles []Obstacle
 	Loss      *plan.Window // what would be lost if the primary were lost now
+	// Objective is the most that may be lost by the document.
+	Objective time.Duration
+}
+
+// losesTooMuch reports whether more would be lost than the objective allows, or nobody
+// knows how much.
+func (s DiagnosedStandby) losesTooMuch() bool {
+	return s.Loss != nil && (s.Loss.Upper == nil || s.Objective > 0 && *s.Loss.Upper > s.Objective)
+}
+
+// wellReady reports whether some standby could be promoted as things are, and would lose no
+// more than the objective allows.
+func (t DiagnosedTopology) wellReady() bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" && !s.losesTooMuch() })
 }
 
 // Obstacle is one thing that would block a failover, or have it end badly.
@@ -274,6 +288,9 @@ func (p *page) diagnosis(d Diagnosis) {
 			words, each = "a failover would END BADLY now", "ready"
 		}
 	}
+	if s == good && slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }) {
+		s = attention
+	}
 	p.title("doctor", s, fmt.Sprintf("%s: %d of %s %s", words, could, plural(of, "standby", "standbys"), each))
 	p.note("commit " + short(d.Commit) + " · " + clockTime(d.At))
 	if fixes := d.FixFirst(); len(fixes) > 0 {
@@ -316,7 +333,9 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	}
 	s, words := good, "could fail over now"
 	switch {
+	case t.wellReady():
 	case t.Ready():
+		s, words = attention, "could fail over now, and lose more than it may"
 	case t.Acceptable():
 		s, words = attention, "could fail over only if an approver accepts what is below"
 	case t.Promotes():
@@ -338,6 +357,13 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 			lost = "; up to " + plan.UpperBoundText(*b.Loss.Upper) + " of writes would be lost"
 		}
 	}
+	well := good
+	if b.losesTooMuch() {
+		well = attention
+		if b.Loss.Upper != nil {
+			lost += ", and the objective is " + plan.DurationText(b.Objective)
+		}
+	}
 	label, name := b.Cluster, ""
 	if columns(label) > labelWidth-4 { // no room before the text: it begins with it
 		label, name = "", b.Cluster+" "
@@ -346,7 +372,7 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	case verdict == "excluded":
 		p.field(label, faint, plain.mark(), name+"is marked 'promotable: false'")
 	case verdict == "ready":
-		p.field(label, good, good.mark(), name+"could be promoted"+lost)
+		p.field(label, well, well.mark(), name+"could be promoted"+lost)
 	case verdict == "acceptable":
 		p.field(label, attention, attention.mark(), name+"could be promoted if an approver accepts what stands against it"+lost)
 	case b.Promoted():

@@ -219,12 +219,16 @@ func twoLines(text string, width int) []string {
 func (p *page) diagnosedEnd(d Diagnosis) {
 	ready := 0
 	var most *time.Duration
+	mark := good
 	for _, t := range d.Topologies {
 		if !t.Ready() || d.Stopped() || t.PrimaryDown {
 			continue
 		}
 		ready++
 		for _, s := range t.Standbys {
+			if s.Verdict() == "ready" && s.losesTooMuch() {
+				mark = attention
+			}
 			if s.Verdict() == "ready" && s.Loss != nil && s.Loss.Upper != nil && (most == nil || *s.Loss.Upper > *most) {
 				most = s.Loss.Upper
 			}
@@ -235,7 +239,7 @@ func (p *page) diagnosedEnd(d Diagnosis) {
 		if most != nil {
 			words += "; up to " + plan.UpperBoundText(*most) + " of writes would be lost"
 		}
-		p.line("  ", p.paint(good, good.mark()+" "+words))
+		p.line("  ", p.paint(mark, mark.mark()+" "+words))
 	}
 	if unknown := countAreas(d.Checks, CheckUnknown); unknown != "" {
 		p.line("  ", p.paint(plain, plain.mark()+" not known: "+unknown))
