@@ -63,7 +63,7 @@ func TestExitCodesAndSymbols(t *testing.T) {
 		c.begin()
 		s := situation{t, d, c.name}
 		s.hold(c.want, c.code, c.inSync, c.good)
-		s.run(c.want.doctor, "doctor")
+		s.checkMark(s.run(c.want.doctor, "doctor"), []string{"doctor"}, c.good)
 		s.run(c.want.apply, "apply")
 		c.end()
 		d.Await(t, "the pair to be well after "+c.name, func() bool {
@@ -127,7 +127,7 @@ func (s situation) run(want int, args ...string) string {
 // checkMark says whether the topology is marked as good, where it may not be.
 func (s situation) checkMark(out string, args []string, good bool) {
 	s.t.Helper()
-	for _, mark := range []string{"✓ orders", "✓ **orders", "✓ 1 in sync"} {
+	for _, mark := range []string{"✓ orders", "✓ **orders", "✓ 1 in sync", "✓ doctor"} {
 		if strings.Contains(out, mark) && !good {
 			s.t.Errorf("%s: %v marks it as good:\n%s", s.name, args, out)
 		}

@@ -288,7 +288,7 @@ func (p *page) diagnosis(d Diagnosis) {
 			words, each = "a failover would END BADLY now", "ready"
 		}
 	}
-	if s == good && slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }) {
+	if s == good && slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() || t.PrimaryDown }) {
 		s = attention
 	}
 	p.title("doctor", s, fmt.Sprintf("%s: %d of %s %s", words, could, plural(of, "standby", "standbys"), each))
@@ -333,6 +333,8 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	}
 	s, words := good, "could fail over now"
 	switch {
+	case t.Ready() && t.PrimaryDown:
+		s = attention
 	case t.wellReady():
 	case t.Ready():
 		s, words = attention, "could fail over now, and lose more than it may"
