@@ -229,7 +229,7 @@ func (o Options) Open(ctx context.Context) (*Environment, error) {
 	}
 	if err := e.Fetch(ctx); err != nil {
 		e.Close()
-		return nil, fmt.Errorf("%w (hint: if this Git is lost, act from a clone: --repo CLONE; or promote by hand, and 'reconcile adopt' afterwards)", err)
+		return nil, fmt.Errorf("%w (hint: if this Git is lost, act from a clone: --repo CLONE; or promote by hand, and 'reconcile adopt TOPOLOGY' afterwards)", err)
 	}
 	return e, nil
 }
