@@ -209,6 +209,9 @@ func gitUnreadable(topology string, err error) string {
 
 // staleDetail says that the digest changed, and what to do.
 func staleDetail(was, is plan.TopologyPlan) string {
+	if is.Digest == "" {
+		return fmt.Sprintf("the plan is stale: it was %s, and now nothing is to be done; plan again", was.Digest)
+	}
 	return fmt.Sprintf("the plan is stale: it was %s and is now %s; plan again", was.Digest, is.Digest)
 }
 

@@ -22,8 +22,9 @@ func (r Record) Story() []string {
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
 	case KindReversed:
 		return []string{withDetail("the "+r.TransitionText()+" was taken back, and its approval is unused again", r.Detail)}
+	default:
+		return []string{withDetail(r.plainWords(), r.Detail)}
 	}
-	return []string{withDetail(r.plainWords(), r.Detail)}
 }
 
 // Silence says of which primary the change was made necessary, that fell silent at
@@ -54,8 +55,9 @@ func (r Record) plainWords() string {
 		return fmt.Sprintf("the approval of generation %d lapsed: the old primary was seen up again", r.Generation)
 	case KindServed:
 		return fmt.Sprintf("clients are told version %d of the topology", r.Version)
+	default:
+		return string(r.Kind)
 	}
-	return string(r.Kind)
 }
 
 // beginning tells what was begun, who proposed it, and who approved it and why.
