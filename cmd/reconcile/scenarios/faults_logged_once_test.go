@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
@@ -15,7 +16,7 @@ import (
 // long it lasted.
 func TestFaultsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
-	d := testkit.NewHealthyReplicas(t, 1)
+	d := testkit.NewReplicasWithLease(t, 1, 12*time.Second)
 	r := d.All[0]
 	token, repo := filepath.Join(d.Play, "token"), filepath.Join(d.Play, "repo")
 	good, err := os.ReadFile(token)

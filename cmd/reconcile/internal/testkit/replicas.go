@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type Replicas struct {
 	Play    string
 	Control string
 	All     []*Replica
+	lease   time.Duration
 }
 
 // Replica is one daemon, and its line to etcd.
@@ -60,11 +62,21 @@ func (d *Replicas) Lose(t *testing.T) {
 // NewHealthyReplicas starts n daemons that observe a pair which is in sync.
 func NewHealthyReplicas(t *testing.T, n int) *Replicas {
 	t.Helper()
+	return NewReplicasWithLease(t, n, shortLease)
+}
+
+// shortLease is soon over when a process is killed.
+const shortLease = 3 * time.Second
+
+// NewReplicasWithLease starts the same with leases of another length: a short one is
+// lost on a busy machine.
+func NewReplicasWithLease(t *testing.T, n int, lease time.Duration) *Replicas {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), ReplicasPatience)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
 	addresses := freeport.Addresses(t, 3+n)
-	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0]}
+	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease}
 	files := filepath.Join(dir, "topologies")
 	WritePair(t, files, addresses[1:3], 1, "primary", "standby")
 	d.Start(t, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.Play, "--control", addresses[0])
@@ -110,7 +122,7 @@ func (d *Replicas) Configure(t *testing.T, path, serve, etcd string) {
 	text, _, _ := strings.Cut(string(data), "ledger:\n")
 	text = strings.Replace(text, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", 1)
 	text = strings.Replace(text, "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n", 1)
-	text += fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: 3s}}\nserve: {address: %q}\n", "http://"+etcd, serve)
+	text += fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, cmp.Or(d.lease, shortLease), serve)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
