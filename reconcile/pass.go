@@ -97,9 +97,6 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	if len(wants) > 0 && !p.NoProbes {
 		o.Evidence = one.probe(ctx, wants)
 	}
-	if !p.NoProbes {
-		p.recordOutages(ctx, t, o.Evidence, s.remembered)
-	}
 	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
 	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
 	if len(wants) > 0 && !p.NoProbes || len(o.Traffic) > 0 {
@@ -115,11 +112,18 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	}
 	report := p.authorize(computed, s.remembered)
 	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
+	if !p.NoProbes { // after the judgement: a slow ledger must not make the rounds old
+		p.recordOutages(ctx, t, o.Evidence, s.remembered)
+	}
 	return report
 }
 
-// recordOutageWithin bounds the write of an outage.
-const recordOutageWithin = 5 * time.Second
+// recordOutageWithin bounds the write of an outage, and recordOutageInApply that of a
+// change that is about to be carried out.
+const (
+	recordOutageWithin  = 5 * time.Second
+	recordOutageInApply = 300 * time.Millisecond
+)
 
 // recordOutages keeps in the ledger the first failed probe of a primary that was seen
 // down, so that the bound of a loss does not grow with the clock of each plan. A process
@@ -129,7 +133,11 @@ func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []pla
 	if p.Ledger == nil || len(seen)+len(over) == 0 {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, recordOutageWithin)
+	within := recordOutageWithin
+	if p.acting {
+		within = recordOutageInApply
+	}
+	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if err := p.Ledger.RecordOutages(bounded, seen, over); err != nil && len(seen) > 0 && ctx.Err() == nil {
 		p.tell(t.Name, fmt.Sprintf("the ledger does not keep since when %s is down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))

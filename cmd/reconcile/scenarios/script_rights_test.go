@@ -22,6 +22,9 @@ const usualProfile = "3.0.2"
 // versions on which a pair can be linked differ in what they ask for and answer to
 // reads. (TestLeastRights of the adapter makes the calls at every version.)
 func TestLeastRightsOfEveryVersion(t *testing.T) {
+	if underRace {
+		t.Skip("make test runs it, for every version")
+	}
 	t.Parallel()
 	waysOf := func(profile string) (does map[string]bool, way [2]bool) {
 		p, err := milvussim.ParseProfile(profile)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,7 +44,27 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	p := scripts()
 	p.Dir = filepath.Join(testkit.Repository(), "testdata", "script")
+	if underRace {
+		p.Dir, p.Files = "", concurrentStories(t, p.Dir)
+	}
 	testscript.Run(t, p)
+}
+
+// concurrentStories are those of a daemon, of a change that is carried out, and of
+// several processes. The race detector sees nothing more in the others, which
+// make test runs.
+func concurrentStories(t *testing.T, dir string) []string {
+	t.Helper()
+	var out []string
+	for _, begins := range []string{"run", "failover", "switchover", "bootstrap", "attach", "fence", "redirect", "under-way", "lock", "r0", "r1", "r4"} {
+		some, err := filepath.Glob(filepath.Join(dir, begins+"*.txtar"))
+		if err != nil || len(some) == 0 {
+			t.Fatalf("no story begins with %s: %v", begins, err)
+		}
+		out = append(out, some...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // scripts is how a story is run.
