@@ -252,7 +252,7 @@ func (s situation) viewBefore(v View) (before View, ok bool) {
 	return before, before.Belief.Kind == BeliefStandby && before.Belief.Source == v.Belief.Source && before.At.Before(v.At)
 }
 
-// unansweredAgain counts the channels of which the source did not say what they lack,
+// unansweredAgain counts the channels about which the source did not say what they lack,
 // although it was asked again.
 func (s situation) unansweredAgain(v View) int {
 	before, watched := s.viewBefore(v)

@@ -170,3 +170,7 @@ func oneOutage(seen []Outage) []Outage {
 	}
 	return []Outage{out}
 }
+
+// SilenceText says of a primary that it does not answer from a moment on, in the story of a
+// topology.
+func SilenceText(cluster string) string { return cluster + " was silent from here on" }

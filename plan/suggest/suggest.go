@@ -21,7 +21,7 @@ func Hint(word string, known []string, otherwise string) string {
 	names := Names(word, known)
 	switch {
 	case len(names) > 0:
-		return "did you mean " + listed(names, "or") + "?"
+		return "did you mean " + List(names, "or") + "?"
 	case otherwise != "":
 		return otherwise
 	case len(known) == 0:
@@ -29,7 +29,7 @@ func Hint(word string, known []string, otherwise string) string {
 	case len(known) > mostListed:
 		return fmt.Sprintf("there are %s and %d more", strings.Join(known[:mostListed], ", "), len(known)-mostListed)
 	}
-	return "use " + listed(known, "or")
+	return "use " + List(known, "or")
 }
 
 // WithHint appends a hint to a message, as all errors show it; without one it returns the
@@ -139,8 +139,8 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// listed joins words with commas, and the last one with the word last.
-func listed(words []string, last string) string {
+// List joins words with commas, and the last one with the word last.
+func List(words []string, last string) string {
 	words = slices.Clone(words)
 	n := len(words) - 1
 	if n == 0 {

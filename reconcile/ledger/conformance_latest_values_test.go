@@ -78,7 +78,7 @@ var latestCases = map[string]func(*testing.T, *fixture){
 			t.Fatal(err)
 		}
 	},
-	"an outage keeps its first failed probe, whoever looks again": func(t *testing.T, f *fixture) {
+	"an outage keeps its first failed probe when another process looks again": func(t *testing.T, f *fixture) {
 		seen := func(since, until time.Duration) plan.Outage {
 			return plan.Outage{Cluster: "a", Topology: "orders", Since: start.Add(since), Until: start.Add(until)}
 		}

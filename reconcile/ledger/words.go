@@ -27,13 +27,13 @@ func (r Record) Story() []string {
 	}
 }
 
-// Silence says of which primary the change was made necessary, that fell silent at
-// FailedAt; "" if the record does not tell.
+// Silence names the primary that fell silent at FailedAt and made the change necessary; ""
+// if the record does not tell.
 func (r Record) Silence() string {
 	if r.FailedAt.IsZero() {
 		return ""
 	}
-	return r.Lost + " was silent from here on"
+	return plan.SilenceText(r.Lost)
 }
 
 // plainWords says what a record of a kind without further parts means.

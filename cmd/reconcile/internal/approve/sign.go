@@ -25,7 +25,7 @@ type Request struct {
 	Expires     time.Duration // from now; 0: the operator's maxAge
 	Accept      []string      // codes of findings
 	MaxDataLoss time.Duration // 0: no limit
-	SavedPlan   string        // the file of a saved plan, of which alone it is; "": of any
+	SavedPlan   string        // the file of the only plan that is approved; "": any plan
 	Repository  string        // the name of the repository; "": see RepositoryName
 	Remote      string        // where the tag will be pushed; "": nowhere
 	Withdraw    bool          // take earlier approvals back, and approve nothing

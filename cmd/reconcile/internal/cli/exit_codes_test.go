@@ -17,8 +17,8 @@ import (
 )
 
 // TestNoFindingStandsBesideAnAllClear holds each code against each command, in the situation
-// that is kept for the code: how it ends, and that no form marks the topology as good. A
-// code of which plan/codes.go does not say what it means for drift fails.
+// that is kept for the code: how it ends, and that no form marks the topology as good. It
+// fails for a code whose row in plan/codes.go does not say what it means for drift.
 func TestNoFindingStandsBesideAnAllClear(t *testing.T) {
 	for _, spec := range plan.CodeSpecs() {
 		t.Run(string(spec.Code), func(t *testing.T) {

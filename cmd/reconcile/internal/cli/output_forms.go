@@ -48,7 +48,7 @@ func documentForms(root *cobra.Command) {
 		if cmd.Long == "" {
 			cmd.Long = strings.TrimSuffix(cmd.Short, ".") + "."
 		}
-		cmd.Long += "\n\nForms of the result (-o, --output-file): " + listed(forms, "and") + "."
+		cmd.Long += "\n\nForms of the result (-o, --output-file): " + suggest.List(forms, "and") + "."
 	}
 }
 
@@ -68,12 +68,6 @@ func hasForm(cmd *cobra.Command, form string) error {
 		return errors.New(suggest.WithHint(fmt.Sprintf("%s has no form %q", cmd.Name(), form), suggest.Hint(form, forms, "")))
 	}
 	return nil
-}
-
-// listed joins words with commas, and the last one with the word last.
-func listed(words []string, last string) string {
-	n := len(words) - 1
-	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
 
 // writable returns why a file could not be written. It changes nothing. It does not open

@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // HistoryRow is one record of the ledger.
@@ -88,7 +90,7 @@ func storyOf(rows []HistoryRow) []event {
 	var out []event
 	for _, r := range rows {
 		if !r.FailedAt.IsZero() {
-			out = append(out, event{r.FailedAt, r.Topology, []string{r.Lost + " was silent from here on"}, attention})
+			out = append(out, event{r.FailedAt, r.Topology, []string{plan.SilenceText(r.Lost)}, attention})
 		}
 		out = append(out, event{r.At, r.Topology, r.Story, r.style()})
 	}
@@ -132,7 +134,7 @@ func (p *page) history(rows []HistoryRow) {
 
 // event prints one line of an event; the lines after its first stand below it.
 func (p *page) event(e event, i int, text string, named bool) {
-	at, s := e.at.UTC().Format("15:04:05Z"), e.style
+	at, s := timeOfDay(e.at), e.style
 	if named && i == 0 && e.topology != "" {
 		text = e.topology + ": " + text
 	}

@@ -30,7 +30,7 @@ func withEdge(t daemon.TopologyStatus, from, to string, believers ...string) dae
 }
 
 // healthy, waiting and split are a pair that is well, one whose failover waits for its
-// approval, and one of which both clusters take writes.
+// approval, and one whose two clusters both take writes.
 func healthy(name string) daemon.TopologyStatus {
 	t := withEdge(pair(7), "cluster-a", "cluster-b", "cluster-a", "cluster-b")
 	t.Name, t.Plan.Name = name, name
@@ -70,7 +70,7 @@ func gallery() *board {
 	return boardOf(split("catalog"), healthy("orders"), waiting("payments"))
 }
 
-// fleet are many topologies of which two have a problem.
+// fleet is many topologies; two of them have a problem.
 func fleet(n int) *board {
 	all := make([]daemon.TopologyStatus, n)
 	for i := range all {

@@ -95,5 +95,5 @@ func silence(t daemon.TopologyStatus) []Record {
 	if since.IsZero() || silent == "" {
 		return nil
 	}
-	return []Record{{At: since, Text: silent + " was silent from here on" + text}}
+	return []Record{{At: since, Text: plan.SilenceText(silent) + text}}
 }
