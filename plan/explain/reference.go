@@ -18,15 +18,16 @@ func Reference() string {
 
 <!-- Made from plan/codes.go and plan/explain/text by 'go test ./plan/explain -update'. -->
 
-A finding is a coded observation about one topology; a denial says why an approval does
-not count. ` + "`reconcile explain CODE`" + ` prints the same text. A **blocking** finding stops
-the steps that send a configuration; where an approver may accept it, the remedy shows
-the trailer. The others stop nothing. The column *must know* names who comes first: the
-**author** of the commit (only another commit clears the finding), the **approver** of the
-change (who answers for the risk), or the **operator** of the clusters and of reconcile. Each
-names the guide that it belongs to; [runbooks](runbooks.md#by-finding) lists them by guide.
-The column ` + "`drift`" + ` is how that command ends beside the finding of a topology at rest; a change that is
-not live is 2 whatever stands beside it ([exit codes and symbols](exit-codes.md)).
+A **finding** says what reconcile saw of one topology. A **denial** says why an approval does
+not count. ` + "`reconcile explain CODE`" + ` prints the same texts. Each text names its guide, and
+[runbooks](runbooks.md#by-finding) lists the codes by guide.
+
+- **severity**: a *blocking* finding stops the change: no configuration is sent. The others stop nothing.
+- **acceptable**: *yes* means that an approver may accept a blocking finding. The remedy shows the trailer for that.
+- ` + "**`drift`**" + `: the exit code of ` + "`reconcile drift`" + ` if the topology has this finding and no change waits. If a
+  change in Git is not live yet, the exit code is always 2 ([exit codes and symbols](exit-codes.md)).
+- **must know**: who must act first. The *author* makes another commit, the *approver* decides about the risk, and the
+  *operator* repairs clusters, networks or the configuration of reconcile.
 `)
 	for _, group := range []struct {
 		title string

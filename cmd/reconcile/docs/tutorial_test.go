@@ -30,7 +30,7 @@ func TestTutorial(t *testing.T) {
 		{line: "./bin/reconcile apply", says: "nothing was to be done"},
 		{line: "./bin/reconcile history orders", says: "alice@example.com"},
 		{line: "./bin/reconcile plan", says: "SPLIT_BRAIN"},
-		{line: "./bin/reconcile explain STALE_PRIMARY", says: "A stale old primary exists"},
+		{line: "./bin/reconcile explain STALE_PRIMARY", says: "A cluster is stale"},
 		{line: "./bin/reconcile fence orders/cluster-a", says: "cluster-a"},
 		{line: "./bin/reconcile status orders", says: "fenced"},
 		{line: "./bin/reconcile drift"},

@@ -36,6 +36,8 @@ func runBreakGlass(ctx context.Context, g *globals, target string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
 	script, err := propose.ByHand(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster})
 	if err != nil {
 		return err

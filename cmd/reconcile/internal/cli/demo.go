@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,9 @@ commands. It exits non-zero if a step does not do what it should.`,
 		Example: "  reconcile demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo.Tell(cmd.Context(), g.std.Out, func(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), g.timeout, fmt.Errorf("--timeout %s is over (hint: the demo takes up to a minute)", g.timeout))
+			defer cancel()
+			return demo.Tell(ctx, g.std.Out, func(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 				return Main(ctx, args, Stdio{In: in, Out: out, Err: errs})
 			})
 		},

@@ -39,6 +39,8 @@ was lost. It reads the ledger only. The JSON form has every record with its hash
 // runHistory reads only the ledger. It shows a damaged ledger up to the damage, with the
 // error.
 func runHistory(ctx context.Context, g *globals, topology string) error {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
 	e, err := g.options().ForLedger()
 	if err != nil {
 		return err

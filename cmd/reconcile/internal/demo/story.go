@@ -44,7 +44,7 @@ func Tell(ctx context.Context, out io.Writer, run Command) error {
 const (
 	demoOld = "cluster-a"
 	demoNew = "cluster-b"
-	// demoPatience bounds every wait for the simulator.
+	// demoTimeout bounds every wait for the simulator.
 	demoTimeout = 20 * time.Second
 )
 
@@ -77,7 +77,11 @@ func (s *story) tell(ctx context.Context) error {
 	}
 	for i, c := range chapters {
 		s.say("\n%d. %s\n", i+1, c.title)
-		if err := c.run(ctx); err != nil {
+		err := c.run(ctx)
+		if ended := context.Cause(ctx); ended != nil {
+			return fmt.Errorf("the demo ended early, at %q: %w", c.title, ended)
+		}
+		if err != nil {
 			return fmt.Errorf("the demo is not as told, at %q: %w", c.title, err)
 		}
 	}

@@ -231,8 +231,8 @@ func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 	}
 }
 
-// TestEverySeriesIsDocumented holds the table to the metrics: each series with
-// its labels, and nothing else.
+// TestEverySeriesIsDocumented holds the table for users and the list of the contract to
+// the metrics: each series with its labels, and nothing else.
 func TestEverySeriesIsDocumented(t *testing.T) {
 	var samples strings.Builder
 	for _, status := range []daemon.TopologyStatus{pair(7), failedOver()} {
@@ -255,15 +255,31 @@ func TestEverySeriesIsDocumented(t *testing.T) {
 		}
 		got[s[1]] = strings.Join(labels, " ")
 	}
-	want := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(reconcile_[a-z_]+)` \\|([^|]*)\\|").FindAllStringSubmatch(read(t, "observability.md"), -1) {
-		labels := regexp.MustCompile(`[a-z]+`).FindAllString(row[2], -1)
+	for page, entry := range map[string]string{
+		"observability.md":   "(?m)^\\| `(reconcile_[a-z_]+)` \\|([^|]*)\\|",
+		"design/contract.md": "`(reconcile_[a-z_]+)(?:\\{([a-z,]*)\\})?`",
+	} {
+		text := read(t, page)
+		if page == "design/contract.md" {
+			_, text, _ = strings.Cut(text, "\nMetrics: ")
+			text, _, _ = strings.Cut(text, "\n")
+		}
+		if diff := cmp.Diff(documentedSeries(text, entry), got); diff != "" || len(got) < 16 {
+			t.Errorf("docs/%s and %d series differ: %s", page, len(got), diff)
+		}
+	}
+}
+
+// documentedSeries returns the series that a text names, each with its labels, sorted. A
+// match of entry holds the name and the labels.
+func documentedSeries(text, entry string) map[string]string {
+	out := map[string]string{}
+	for _, match := range regexp.MustCompile(entry).FindAllStringSubmatch(text, -1) {
+		labels := regexp.MustCompile(`[a-z]+`).FindAllString(match[2], -1)
 		slices.Sort(labels)
-		want[row[1]] = strings.Join(labels, " ")
+		out[match[1]] = strings.Join(labels, " ")
 	}
-	if diff := cmp.Diff(want, got); diff != "" || len(got) < 16 {
-		t.Errorf("docs/observability.md and %d series differ: %s", len(got), diff)
-	}
+	return out
 }
 
 func withStale(t daemon.TopologyStatus) daemon.TopologyStatus {
