@@ -15,6 +15,10 @@ export RAPID_SEED ?= 1
 # What reads the code compiles it as make build does, so that it is done once.
 AS_BUILT := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 
+# The race detector lets each process sleep 1 s before it exits. The stories start
+# hundreds of processes.
+RACE := GORACE=atexit_sleep_ms=20
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-all explore lint fmt bench conformance dist reproducible generate cover soak
 
@@ -35,14 +39,15 @@ test-all: progress ## Run what CI runs: all tests in full under the race detecto
 		echo "make test-all needs a C compiler for the race detector; make test does without"; exit 1; \
 	fi
 	$(MAKE) --no-print-directory -j2 cover explore portable reproducible
-	./bin/progress $(GO) test -json -race $(TESTFLAGS) ./...
+	$(RACE) ./bin/progress $(GO) test -json -race -p 3 $(TESTFLAGS) ./...
 
 .PHONY: progress
 progress:
 	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
-explore: ## Visit every state of apply to the full depth, and fail its disk at 1,000 moments: [DEPTH=1] events beyond it
+explore: ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way: [DEPTH=1] events beyond it
 	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
+	$(GO) test -count=1 -timeout 60m -run 'TestOddRepositories|TestEveryDamageOfTheCopyIsMended' ./reconcile/gitsource
 
 lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment
 	@unformatted=$$(./bin/gofumpt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }
