@@ -186,9 +186,12 @@ func TestDoctorComparesClocksWithGit(t *testing.T) {
 		Path: git, Args: []string{"http-backend"}, Root: "/", Stderr: io.Discard,
 		Env: []string{"GIT_PROJECT_ROOT=" + d.Play, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 	}
-	off := 0 * time.Second
+	off, silent := 0*time.Second, false
 	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
+		if silent {
+			w.Header()["Date"] = nil // the server adds none then
+		}
 		handler.ServeHTTP(w, r)
 	}))
 	defer forge.Close()
@@ -198,4 +201,6 @@ func TestDoctorComparesClocksWithGit(t *testing.T) {
 	says(t, d.doctor(t, 0), "Git: warning: the Git server is 10 min", "ahead of our clock")
 	off = -630 * time.Second
 	says(t, d.doctor(t, 0), "Git: warning: the Git server is 10 min", "behind our clock")
+	silent = true
+	says(t, d.doctor(t, 0), "clocks · Git: unknown: the Git server did not tell its time")
 }

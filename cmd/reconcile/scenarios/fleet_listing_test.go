@@ -35,7 +35,7 @@ func TestManyTopologiesFitOneScreen(t *testing.T) {
 		{"status --problems", 0, []string{"30 topologies: 1 WITHOUT A PRIMARY", "28 in sync"}},
 		{"status t01*", 0, []string{"10 topologies: 1 WITHOUT A PRIMARY", "9 in sync"}},
 	} {
-		code, out := d.Reconcile(strings.Fields(c.command)...)
+		code, out := d.Page(t, strings.Fields(c.command)...)
 		if code != c.exit {
 			t.Errorf("%s ended with %d, want %d:\n%s", c.command, code, c.exit, out)
 		}
@@ -57,11 +57,11 @@ func TestManyTopologiesFitOneScreen(t *testing.T) {
 		}
 	}
 	for _, command := range []string{"status", "plan", "drift", "apply", "doctor"} {
-		if _, out := d.Reconcile(command, "--all"); strings.Count(out, "t0") < topologies {
+		if _, out := d.Page(t, command, "--all"); strings.Count(out, "t0") < topologies {
 			t.Errorf("%s --all does not list all:\n%s", command, out)
 		}
 	}
-	if _, out := d.Reconcile("plan", "t011"); !strings.Contains(out, "t011-a") || strings.Contains(out, "details:") {
+	if _, out := d.Page(t, "plan", "t011"); !strings.Contains(out, "t011-a") || strings.Contains(out, "details:") {
 		t.Errorf("one topology has no page:\n%s", out)
 	}
 	if code, out := d.Reconcile("plan", "x0*"); code != 1 || !strings.Contains(out, "x0*") || !strings.Contains(out, "hint") {
@@ -69,13 +69,13 @@ func TestManyTopologiesFitOneScreen(t *testing.T) {
 	}
 	saved := filepath.Join(t.TempDir(), "plan.json")
 	d.Reconcile("plan", "--output-file", "json="+saved)
-	if _, out := d.Reconcile("show", saved); !strings.Contains(out, "1 WITHOUT A PRIMARY") || !strings.Contains(out, "reconcile show "+saved+" NAME") {
+	if _, out := d.Page(t, "show", saved); !strings.Contains(out, "1 WITHOUT A PRIMARY") || !strings.Contains(out, "reconcile show "+saved+" NAME") {
 		t.Errorf("a saved plan is shown as:\n%s", out)
 	}
-	if code, out := d.Reconcile("show", saved, "t01?", "--all"); code != 0 || !strings.Contains(out, "10 topologies: 1 WITHOUT A PRIMARY") {
+	if code, out := d.Page(t, "show", saved, "t01?", "--all"); code != 0 || !strings.Contains(out, "10 topologies: 1 WITHOUT A PRIMARY") {
 		t.Errorf("a part of a saved plan is shown as:\n%s", out)
 	}
-	code, out := d.Reconcile("plan", "-o", "json", "--problems")
+	code, out := d.Page(t, "plan", "-o", "json", "--problems")
 	var document struct{ Topologies []struct{ Name string } }
 	if err := json.Unmarshal([]byte(out), &document); code != 0 || err != nil || len(document.Topologies) != topologies {
 		t.Errorf("JSON holds %d topologies, %v", len(document.Topologies), err)

@@ -123,7 +123,7 @@ func (x *examination) checkLocation(ctx context.Context, what string, hosts []st
 }
 
 // dialTimeout is the time limit of one lookup, handshake or request.
-const dialTimeout = 2 * time.Second
+const dialTimeout = 5 * time.Second
 
 // sameHost reports whether two hosts share an address, or are both this machine. Names
 // that do not resolve are compared as text.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,14 +176,38 @@ func (d *Fleet) Command(ctx context.Context, args ...string) *exec.Cmd {
 // that it printed.
 func (d *Fleet) Reconcile(args ...string) (int, string) {
 	var out bytes.Buffer
+	code, err := d.run(&out, &out, args)
+	if err != nil {
+		return -1, err.Error()
+	}
+	return code, out.String()
+}
+
+// Page runs a command as Reconcile does and returns only what it prints as its result:
+// what it says meanwhile depends on how busy the machine is, and goes to the test's log.
+func (d *Fleet) Page(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out, said bytes.Buffer
+	code, err := d.run(&out, &said, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said.Len() > 0 {
+		t.Logf("%s: %s", strings.Join(args, " "), said.String())
+	}
+	return code, out.String()
+}
+
+// run starts a command and waits for its end. An exit code is no error.
+func (d *Fleet) run(out, errs io.Writer, args []string) (int, error) {
 	cmd := d.Command(d.Ctx, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr = out, errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return -1, err.Error()
+		return -1, err
 	}
-	return cmd.ProcessState.ExitCode(), out.String()
+	return cmd.ProcessState.ExitCode(), nil
 }
 
 // Post changes the simulator.
