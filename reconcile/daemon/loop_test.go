@@ -132,7 +132,8 @@ func (d *testLoop) sweeps(t *testing.T, n int) int {
 	return count()
 }
 
-// TestLoopUnknown: a standby that does not answer is neither drift nor in sync.
+// TestLoopUnknown: a standby that does not answer is neither drift nor in sync, and its
+// lag is not known.
 func TestLoopUnknown(t *testing.T) {
 	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
 	s.Down("cluster-b")
@@ -141,6 +142,13 @@ func TestLoopUnknown(t *testing.T) {
 	d.sweeps(t, 4)
 	if got := d.state("orders"); got != daemon.StateUnknown {
 		t.Errorf("the state is %s", got)
+	}
+	unknown := d.loop.Board().LagCurves("orders", d.clock.Now())
+	d.change("cluster-b", lives)
+	d.await(t, "in sync", func() bool { return d.state("orders") == daemon.StateInSync })
+	known := d.loop.Board().LagCurves("orders", d.clock.Now())
+	if len(unknown) != 1 || len(unknown[0].Spans) != 1 || unknown[0].Spans[0].Known || len(known[0].Spans) != 2 || !known[0].Spans[1].Known {
+		t.Errorf("the lag was %+v, and is %+v", unknown, known)
 	}
 }
 

@@ -23,7 +23,11 @@ type passResult struct {
 	began  time.Time
 	apply  reconcile.Apply
 	commit string
+	sweep  time.Duration // the time between two passes
 }
+
+// patience is for how long the answers of a pass count.
+func (j passResult) patience() time.Duration { return max(3*j.sweep, time.Minute) }
 
 // publishPass publishes what a pass found, emits events for what is new, and records what
 // the ledger needs.
@@ -48,6 +52,7 @@ func (w *worker) publishPass(j passResult) {
 	w.passWorks()
 	faulty := w.tellClusters(t, j.commit)
 	s = w.statusAfter(s, t, result, j)
+	l.board.noteLag(now, t, false, j.patience())
 	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
 		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
 	w.emitResult(result, t, j)
@@ -68,6 +73,11 @@ func (w *worker) publishPass(j passResult) {
 func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result reconcile.Result, j passResult) TopologyStatus {
 	s.Plan, s.Decision, s.Drifts = t, j.report.Decisions[w.name], w.drift.confirmedDrifts()
 	s.Evidence = w.watch.evidence()
+	for _, d := range j.apply.Desired.Topologies {
+		if d.Name == w.name {
+			s.MaxLag = d.MaxLag
+		}
+	}
 	s.Authors, s.ProposedAt = proposalOf(j.apply.Changes[w.name])
 	s.Failures = 0
 	if j.acted && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
@@ -117,6 +127,7 @@ func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 	s.Failures++
 	s.Plan.UnderWay = nil
 	w.failures = s.Failures
+	w.loop.board.noteLag(w.loop.clock.Now(), s.Plan, true, j.patience())
 	s.State, s.Error = StateUnknown, "the topology is in no document"
 	if j.err != nil {
 		s.Error = j.err.Error()

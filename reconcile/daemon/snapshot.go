@@ -49,6 +49,8 @@ type TopologyStatus struct {
 	// Authors wrote the newest change, sorted, and ProposedAt is when; zero: not known.
 	Authors    []string
 	ProposedAt time.Time
+	// MaxLag is how far a standby may be behind; 0: there is no objective.
+	MaxLag time.Duration
 	// Plan is of the newest pass; zero before the first one.
 	Plan     plan.TopologyPlan
 	Decision approval.Decision
@@ -122,7 +124,8 @@ type Board struct {
 	mu         sync.Mutex
 	common     Snapshot // without topologies
 	topologies map[string]TopologyStatus
-	made       *Snapshot // of both; nil: they changed since
+	lags       map[string]map[string]*lagMemory // by topology and cluster
+	made       *Snapshot                        // of both; nil: they changed since
 	changed    chan struct{}
 }
 
@@ -194,6 +197,7 @@ func (b *Board) forget(at time.Time, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.topologies, name)
+	delete(b.lags, name)
 	b.touch(at)
 }
 

@@ -130,7 +130,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	if ctx.Err() != nil && err != nil {
 		return 0
 	}
-	w.publishPass(passResult{report: report, err: err, acted: acted, began: began, apply: a, commit: commit}) //nolint:contextcheck // what is recorded outlives the pass
+	w.publishPass(passResult{report: report, err: err, acted: acted, began: began, apply: a, commit: commit, sweep: s.SweepInterval}) //nolint:contextcheck // what is recorded outlives the pass
 	l.noteSweep(w.name)
 	if w.failures > 0 {
 		return retryAfter(w.failures, s.SweepInterval)

@@ -27,11 +27,18 @@ type Record struct {
 	Text string    // a line for each thing that it says
 }
 
+// PageSource is what the pages are made of, such as daemon.Board.
+type PageSource interface {
+	Source
+	// LagCurves are those of the standbys of a topology until a time, sorted by cluster.
+	LagCurves(topology string, now time.Time) []daemon.LagCurve
+}
+
 // Page answers with the status pages: an overview of all topologies, and a page of each.
 // The HTML is complete without JavaScript; with it, a page follows changes. It loads
 // nothing from other servers, and its content security policy forbids that.
 type Page struct {
-	source   Source
+	source   PageSource
 	records  func(ctx context.Context, topology string) []Record
 	overview *template.Template
 	topology *template.Template
@@ -42,7 +49,7 @@ type Page struct {
 
 // NewPage returns the pages of a source. records returns the newest ledger records of a
 // topology, oldest first; nil shows none.
-func NewPage(source Source, records func(ctx context.Context, topology string) []Record) *Page {
+func NewPage(source PageSource, records func(ctx context.Context, topology string) []Record) *Page {
 	style, script := asset("page/page.css"), asset("page/page.js")
 	return &Page{
 		source: source, records: records,
@@ -93,7 +100,9 @@ func (p *Page) Topology() http.Handler {
 		if p.records != nil {
 			records = p.records(r.Context(), name)
 		}
+		s.Topologies = []daemon.TopologyStatus{t} // the page says nothing of others
 		v := topologyViewOf(documentOf(s), t, records)
+		v.Lags = lagViews(p.source.LagCurves(name, s.At), t.MaxLag, s.At)
 		l.Title, l.Page = v.title(), v
 		p.answer(w, http.StatusOK, p.topology, l)
 	})

@@ -83,7 +83,7 @@ func fleet(n int) *board {
 func recordsOf(_ context.Context, topology string) []Record {
 	switch topology {
 	case "payments", "orders-0007":
-	case "orders-0999":
+	case "orders-0999", "orders-0029":
 		return []Record{
 			{At: noon.Add(-4 * time.Minute), Text: "cluster-a was silent from here on"},
 			{At: noon.Add(-3 * time.Minute), Text: "failover to cluster-b begun, generation 8, commit 3f9c1a\nproposed by Bob <bob@example.com>\napproved by Alice <alice@example.com>: INC-4711, the region burns"},

@@ -15,8 +15,11 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 type board struct {
 	mu      sync.Mutex
 	s       daemon.Snapshot
+	lags    map[string][]daemon.LagCurve
 	changed chan struct{}
 }
+
+func (b *board) LagCurves(topology string, _ time.Time) []daemon.LagCurve { return b.lags[topology] }
 
 func (b *board) Snapshot() daemon.Snapshot {
 	b.mu.Lock()
@@ -40,6 +43,26 @@ func (b *board) publish(topologies ...daemon.TopologyStatus) {
 
 func boardOf(topologies ...daemon.TopologyStatus) *board {
 	return &board{changed: make(chan struct{}), s: daemon.Snapshot{At: noon, Started: noon.Add(-time.Hour), Mode: "apply", Leader: true, Swept: true, SweptAt: noon, GitFetch: noon.Add(-5 * time.Second), Topologies: topologies}}
+}
+
+// curve is the lag of a standby until noon: in each minute at most some seconds; less than
+// 0: not known.
+func curve(cluster string, minutes ...float64) daemon.LagCurve {
+	c := daemon.LagCurve{Cluster: cluster}
+	at := noon.Add(-time.Duration(len(minutes)) * time.Minute)
+	for _, m := range minutes {
+		s := daemon.LagSpan{From: at, To: at.Add(time.Minute)}
+		if m >= 0 {
+			s.Known, s.Behind = true, *seconds(m)
+		}
+		at = s.To
+		if n := len(c.Spans); n > 0 && !s.Known && !c.Spans[n-1].Known {
+			c.Spans[n-1].To = s.To
+			continue
+		}
+		c.Spans = append(c.Spans, s)
+	}
+	return c
 }
 
 func seconds(n float64) *time.Duration {

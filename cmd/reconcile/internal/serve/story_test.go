@@ -16,7 +16,7 @@ import (
 func silentFor(rounds int) daemon.TopologyStatus {
 	t := waiting("orders")
 	t.Plan.FailedAt = noon.Add(-30 * time.Second)
-	t.Decision.Needed, t.Decision.Given = 2, 1
+	t.Decision.Code, t.Decision.Needed, t.Decision.Given = approval.CodeQuorumNotMet, 2, 1
 	t.Authors, t.ProposedAt = []string{"Bob <bob@example.com>"}, noon.Add(-10*time.Second)
 	e := plan.Evidence{Topology: "orders", Primary: "cluster-a"}
 	for range rounds {

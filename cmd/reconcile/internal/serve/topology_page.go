@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
@@ -19,6 +20,7 @@ type topologyView struct {
 	Split                                               bool     // several clusters take writes
 	Diagram                                             template.HTML
 	Clusters                                            []clusterView
+	Lags                                                []lagView
 	Findings                                            []findingView
 	Brief                                               []labelled
 	Actions                                             []render.BriefAction
@@ -161,6 +163,9 @@ func findingViewOf(f plan.Finding) findingView {
 	v := findingView{
 		Severity: string(f.Severity), Code: string(f.Code), Cluster: safe(f.Cluster), Message: safe(f.Message), Remedy: safe(f.Remedy),
 		Symbol: map[plan.Severity]string{plan.SeverityBlocking: "✗", plan.SeverityCritical: "‼", plan.SeverityWarning: "!", plan.SeverityInfo: "i"}[f.Severity],
+	}
+	if strings.Contains(f.Message, f.Cluster) { // the message names it
+		v.Cluster = ""
 	}
 	if f.Accepted {
 		v.Severity += ", accepted"
