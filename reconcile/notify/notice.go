@@ -61,9 +61,7 @@ func noticeOf(events []Event) notice {
 			out.items = append(out.items, itemOf(e))
 		}
 	}
-	if len(events) == 1 {
-		out.items[0].head = ""
-	}
+	out.items[0].head = "" // the title says it
 	out.more = len(events) - len(out.items)
 	return out
 }
@@ -79,7 +77,7 @@ func title(events []Event) string {
 		}
 	}
 	if same > 0 {
-		out += fmt.Sprintf(" (+%d)", same)
+		out += fmt.Sprintf(", and %d more", same)
 	}
 	return oneLine(plain(out))
 }
@@ -92,21 +90,46 @@ func head(e Event) string {
 	}
 	switch e.Kind {
 	case KindWanted:
-		return fmt.Sprintf("APPROVAL WANTED for the %s to %s", e.Transition, e.Cluster)
+		return "APPROVAL WANTED for the " + change(e)
 	case KindRaised:
 		return fmt.Sprintf("%s %s%s", e.Code, e.Severity, on)
 	case KindResolved:
 		return fmt.Sprintf("over: %s%s", e.Code, on)
 	case KindApplied:
-		return fmt.Sprintf("%s %s%s", e.Transition, e.Outcome, on)
+		return change(e) + " " + outcomeWords(e.Outcome)
 	case KindLapsed:
-		return "the approval lapsed" + on
+		if e.Cluster == "" {
+			return "the approval lapsed"
+		}
+		return "the approval lapsed, since " + e.Cluster + " answers"
 	case KindSettled:
 		return "no approval is wanted any more"
 	case KindTest:
 		return "a test message"
 	default:
 		return string(e.State)
+	}
+}
+
+// change is what was to happen. Only two kinds of it give the work to another cluster.
+func change(e Event) string {
+	out := strings.ReplaceAll(e.Transition.String(), "_", " ")
+	if e.Transition == plan.TransitionFailover || e.Transition == plan.TransitionSwitchover {
+		out += " to " + e.Cluster
+	}
+	return out
+}
+
+func outcomeWords(outcome string) string {
+	switch outcome {
+	case OutcomeDone:
+		return "done"
+	case "unverified":
+		return "NOT VERIFIED"
+	case "error":
+		return "FAILED"
+	default:
+		return outcome
 	}
 }
 
@@ -124,10 +147,41 @@ func itemOf(e Event) item {
 			out.commands = append(out.commands, m[1])
 		}
 	}
+	if len(out.commands) == 0 && e.asks() {
+		out.commands = []string{"reconcile plan " + e.Topology}
+	}
+	if len(out.commands) == 1 {
+		out.remedy = withoutLast(out.remedy, out.commands[0])
+	}
 	for i, c := range out.commands {
 		out.commands[i] = clip(oneLine(plain(c)), longestText)
 	}
 	return out
+}
+
+// asks reports whether somebody has to do something. What to type is then never missing:
+// a plan says it.
+func (e Event) asks() bool {
+	switch e.Kind {
+	case KindWanted, KindLapsed:
+		return true
+	case KindRaised:
+		return e.Severity != plan.SeverityInfo
+	case KindApplied:
+		return e.Outcome != OutcomeDone
+	default:
+		return false
+	}
+}
+
+// withoutLast drops the command that a remedy ends with: it stands alone below.
+func withoutLast(remedy, command string) string {
+	for _, quote := range []string{"'", "`"} {
+		if before, ok := strings.CutSuffix(strings.TrimSuffix(remedy, "."), quote+command+quote); ok {
+			return strings.TrimSuffix(strings.TrimSpace(before), ":") + ":"
+		}
+	}
+	return remedy
 }
 
 // quotedCommand finds the commands that a remedy quotes.

@@ -30,8 +30,9 @@ const hostile = "<!channel> <https://evil.example|here> [here](https://evil.exam
 
 var wanted = notify.Event{
 	Kind: notify.KindWanted, Topology: "orders", Cluster: "cluster-b", Code: "QUORUM_NOT_MET", Severity: plan.SeverityCritical, Commit: "3f9c2d1e5b6a7081",
-	Transition: plan.TransitionFailover, Message: "1 of 2 people approved: bob@example.com. carol@example.com and dave@example.com may, too, unless they wrote the change.\nMay lose up to 3 s of writes.",
-	Remedy: "who approves types this", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
+	Transition: plan.TransitionFailover, Message: "It promotes cluster-b by force, which cannot be undone. May lose up to 3 s of writes.\nFirst cut applications off cluster-a.\n" +
+		"2 of these people must approve it, other than who wrote the change: alice@example.com, bob@example.com, carol@example.com.\nQUORUM_NOT_MET: 1 of 2 approvals counts: bob@example.com",
+	Remedy: "Each of them types this, with the reason. This daemon then carries it out.", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
 }
 
 var noPrimary = plan.Finding{
@@ -51,11 +52,11 @@ var stories = []struct {
 }{
 	{"finding-raised", []notify.Pass{{Findings: []plan.Finding{noPrimary, unreachable}}}},
 	{"finding-resolved", []notify.Pass{{Findings: []plan.Finding{noPrimary, unreachable}}, {InSync: true}}},
-	{"approval-wanted", []notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}}}},
+	{"approval-wanted", []notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{unreachable}}}},
 	{"approval-settled", []notify.Pass{{Wanted: &wanted}, {Settled: "approved by bob@example.com and carol@example.com", News: []notify.Event{done("applied", plan.SeverityWarning, "")}}}},
 	{"approval-lapsed", []notify.Pass{{News: []notify.Event{{
-		Kind: notify.KindLapsed, Topology: "orders", Cluster: "cluster-b", Severity: plan.SeverityWarning,
-		Message: "the approval to promote cluster-b lapsed, since cluster-a answers again", Remedy: "approve again if it is still wanted",
+		Kind: notify.KindLapsed, Topology: "orders", Cluster: "cluster-a", Severity: plan.SeverityWarning,
+		Message: "the approval to promote cluster-b lapsed: cluster-a was up in two rounds in a row", Remedy: "if the failover is still wanted, approve it again",
 	}}}}},
 	{"apply-applied", []notify.Pass{{News: []notify.Event{done("applied", plan.SeverityWarning, "cluster-b takes writes")}}}},
 	{"apply-unverified", []notify.Pass{{News: []notify.Event{done("unverified", plan.SeverityCritical, "no row could be written: "+hostile)}}}},

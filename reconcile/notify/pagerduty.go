@@ -93,22 +93,27 @@ func pagerTrigger(key string, wrong []Event) pagerEvent {
 		out.Links = []pagerLink{{n.link, "Status page"}}
 	}
 	for at, i := range n.items {
-		out.Payload.Details[strings.TrimSpace(fmt.Sprintf("%02d %s", at+1, i.head))] = pagerDetail(i)
+		out.Payload.Details[fmt.Sprintf("%02d %s", at+1, oneLine(plain(head(wrong[at]))))] = pagerDetail(i)
 	}
 	return out
 }
 
 // pagerDetail is what was seen, what to do, and the commands on lines of their own.
 func pagerDetail(i item) string {
-	lines := append([]string{i.text, i.remedy}, i.commands...)
-	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return l == "" }), "\n")
+	lines := slices.DeleteFunc([]string{i.text, i.remedy}, func(l string) bool { return l == "" })
+	if len(i.commands) > 0 {
+		lines = append(append(lines, ""), i.commands...)
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
+// pagerMessage is the first line of what happened: a telephone shows no more.
 func pagerMessage(e Event) string {
-	if e.Message == "" {
+	first, _, _ := strings.Cut(plain(e.Message), "\n")
+	if first == "" {
 		return ""
 	}
-	return ": " + oneLine(plain(e.Message))
+	return ": " + oneLine(first)
 }
 
 // worst is the greatest severity for PagerDuty, where critical is above blocking.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
@@ -47,21 +48,27 @@ func star(name string) daemon.TopologyStatus {
 	t.Plan.Clusters[0].View.Belief.Configuration.Edges = edges
 	t.Plan.Clusters[0].View.Version = "2.6.19"
 	t.Plan.Findings = []plan.Finding{
-		plan.NewFinding(plan.CodeLagObjective, "a-cluster-with-a-name-that-is-quite-long-1", "51 s behind (objective 10 s), not moving", "reconcile status "+name),
+		plan.NewFinding(plan.CodeLagObjective, "a-cluster-with-a-name-that-is-quite-long-1", "a-cluster-with-a-name-that-is-quite-long-1 is up to 51 s behind; the objective is 10 s", "check CDC on the primary and the network between, and watch it with 'reconcile status "+name+" --watch': a failover now may lose that much"),
 		plan.NewFinding(plan.CodeClusterUnreachable, "cluster-with-another-name-in-frankfurt", "it refuses connections", "start it"),
 	}
 	t.Result = &reconcile.Result{Topology: name, Outcome: reconcile.OutcomeApplied}
 	return t
 }
 
-// exhibition has a page of every kind.
-func exhibition() *board {
-	all := fleet(1000)
+// exhibition has a page of every kind among its topologies.
+func exhibition(n int) *board {
+	all := fleet(n)
 	all.s.Topologies[3], all.s.Topologies[7] = star("orders-0003"), applying("orders-0007")
-	told, over := silentFor(3), split("orders")
-	told.Name, told.Plan.Name, over.Name, over.Plan.Name = "orders-0500", "orders-0500", "orders-0999", "orders-0999"
-	all.s.Topologies[500], all.s.Topologies[999] = told, over
+	told := silentFor(3)
+	told.Name, told.Plan.Name = all.s.Topologies[n/2].Name, all.s.Topologies[n/2].Name
+	all.s.Topologies[n/2] = told
+	all.s.Topologies[3].MaxLag, all.s.Topologies[n/2].MaxLag = 10*time.Second, 10*time.Second
 	all.s.Problems = []string{"topologies/users.yaml:6: spec.clusters holds no cluster"}
+	slow := []float64{1, 1.5, 1, 1, 2, 3, 8, 12, 9, 4, 2, 1, 1, -1, -1, -1, -1, -1, 1, 1.2, 1, 9, 20, 31, 40, 51}
+	all.lags = map[string][]daemon.LagCurve{
+		"orders-0003": {curve("a-cluster-with-a-name-that-is-quite-long-1", slow...), curve("cluster-b", 1, 1, 1.5), curve("cluster-with-another-name-in-frankfurt", 1, 1, 2, -1, -1, -1, -1)},
+		told.Name:     {curve("cluster-b", 1, 1, 1.5, 1, -1)},
+	}
 	return all
 }
 
@@ -81,10 +88,9 @@ func axeOf(t *testing.T) string {
 	return string(text)
 }
 
-// accessible fails for every violation that axe finds in the page.
-func (b browser) accessible(axe string) {
+// accessible fails for every violation that axe, which the page must hold, finds in it.
+func (b browser) accessible() {
 	b.t.Helper()
-	b.call(http.MethodPost, "/execute/sync", map[string]any{"script": axe, "args": []any{}}, nil)
 	var answer string
 	b.call(http.MethodPost, "/execute/async", map[string]any{"args": []any{}, "script": `const done = arguments[0];
 		axe.run(document, {resultTypes: ["violations"]}).then(
@@ -113,77 +119,93 @@ func (b browser) scheme(scheme string) {
 	b.devtools("Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-// TestPagesInEveryForm looks at each page in light and dark, wide and on a phone: axe
-// finds nothing, nothing stands beyond the right edge, and every column can be seen.
-// SCREENSHOTS names a folder that keeps a picture of each.
-func TestPagesInEveryForm(t *testing.T) {
-	axe := axeOf(t)
+// TestInABrowser uses one browser for all that needs one. SCREENSHOTS names a folder that
+// keeps a picture of each page and message.
+func TestInABrowser(t *testing.T) {
 	b := startBrowser(t)
 	b.call(http.MethodPost, "/timeouts", map[string]any{"script": 120_000}, nil)
-	url := servePage(t, exhibition())
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, browser)
+	}{{"pages in every form", testForms}, {"messages", testMessages}, {"a thousand", testThousand}, {"a person at the page", testPage}} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, b.of(t)) })
+	}
+}
+
+// form is how a page is looked at.
+type form struct {
+	scheme, device string
+	ground         uint32 // of the scheme
+	width, height  int
+}
+
+var forms = []form{
+	{"light", "wide", 0xffff, 1280, 800},
+	{"dark", "wide", 0x0d0d, 1280, 800},
+	{"dark", "phone", 0x0d0d, 360, 740},
+	{"light", "phone", 0xffff, 360, 740},
+}
+
+// testForms looks at each page in light and dark, wide and on a phone: axe finds nothing,
+// nothing stands beyond the right edge, and every column can be seen.
+func testForms(t *testing.T, b browser) {
+	axe := axeOf(t)
+	url := servePage(t, exhibition(30))
 	for _, page := range []struct{ name, path string }{
 		{"overview", "/?q=orders-0"},
 		{"overview-problems", "/?show=problems"},
-		{"waiting", "/topologies/orders-0500"},
+		{"waiting", "/topologies/orders-0015"},
 		{"under-way", "/topologies/orders-0007"},
-		{"split", "/topologies/orders-0999"},
+		{"split", "/topologies/orders-0029"},
 		{"star", "/topologies/orders-0003"},
 		{"unknown", "/topologies/none"},
 	} {
-		for scheme, ground := range map[string]uint32{"light": 0xffff, "dark": 0x0d0d} {
-			for device, size := range map[string][2]int{"wide": {1280, 800}, "phone": {360, 740}} {
-				if testing.Short() && os.Getenv("SCREENSHOTS") == "" && (scheme == "light") == (device == "wide") {
-					continue
-				}
-				name := strings.Join([]string{page.name, scheme, device}, "-")
-				t.Run(name, func(t *testing.T) {
-					b := b
-					b.t = t
-					b.device(size[0], size[1])
-					b.scheme(scheme)
-					b.open(url + page.path)
-					wait(t, "the ground of the scheme", func() bool {
-						r, _, _, _ := b.screenshot(name).At(1, 1).RGBA()
-						return r == ground
-					})
-					if got := b.text("document.documentElement.scrollWidth"); got != fmt.Sprint(size[0]) {
-						t.Errorf("the page is %s wide", got)
-					}
-					if cells := b.text(`[...document.querySelectorAll("main tbody > *:first-child > *")].filter((c) => { const r = c.getBoundingClientRect(); return !r.width || r.left < 0 || r.right > innerWidth + 1 }).map((c) => c.className + c.textContent)`); cells != "" {
-						t.Errorf("cells that cannot be seen: %s", cells)
-					}
-					if page.name != "overview" || device == "phone" && scheme == "light" { // axe takes a while over many rows
-						b.accessible(axe)
-					}
+		b.open(url + page.path)
+		b.call(http.MethodPost, "/execute/sync", map[string]any{"script": axe, "args": []any{}}, nil)
+		for _, f := range forms {
+			name := strings.Join([]string{page.name, f.scheme, f.device}, "-")
+			t.Run(name, func(t *testing.T) {
+				b := b.of(t)
+				b.device(f.width, f.height)
+				b.scheme(f.scheme)
+				wait(t, "the ground of the scheme", func() bool {
+					r, _, _ := b.pixel()
+					return r == f.ground
 				})
-			}
+				b.keep(name, "html")
+				if got := b.text("document.documentElement.scrollWidth"); got != fmt.Sprint(f.width) {
+					t.Errorf("the page is %s wide", got)
+				}
+				if cells := b.text(`[...document.querySelectorAll("main tbody > *:first-child > *, figure")].filter((c) => { const r = c.getBoundingClientRect(); return !r.width || r.left < 0 || r.right > innerWidth + 1 }).map((c) => c.className + c.textContent)`); cells != "" {
+					t.Errorf("cells that cannot be seen: %s", cells)
+				}
+				b.accessible()
+			})
 		}
 	}
 }
 
-func TestOverviewOfAThousandInABrowser(t *testing.T) {
-	b := startBrowser(t)
-	source := exhibition()
+func testThousand(t *testing.T, b browser) {
+	source := exhibition(1000)
 	url := servePage(t, source)
+	b.scheme("light")
 	b.open(url)
 	shown := func(n string) {
 		t.Helper()
 		wait(t, n+" rows", func() bool { return b.text(`document.querySelectorAll(".rows tbody tr").length`) == n })
 	}
 	t.Run("one screenful that scrolls", func(t *testing.T) {
-		for _, size := range [][2]int{{1280, 800}, {360, 740}} {
+		b := b.of(t)
+		for _, size := range [][2]int{{360, 740}, {1280, 800}} {
 			b.device(size[0], size[1])
-			b.open(url)
-			b.screenshot(fmt.Sprintf("thousand-%d", size[0]))
-			if got := b.text("document.documentElement.scrollHeight"); got != fmt.Sprint(size[1]) {
-				t.Errorf("the page of 1,000 topologies is %s high", got)
-			}
+			wait(t, "a page as high as the device", func() bool {
+				return b.text("document.documentElement.scrollHeight + ' ' + innerWidth") == fmt.Sprint(size[1], " ", size[0])
+			})
+			b.keep(fmt.Sprintf("thousand-%d", size[0]), "html")
 			if b.text(`document.querySelector("main").scrollHeight > 20000 && document.querySelector("main").clientHeight > 220`) != "true" {
 				t.Error("the list does not scroll")
 			}
 		}
-		b.device(1280, 800)
-		b.open(url)
 	})
 	t.Run("filter", func(t *testing.T) {
 		shown("1000")
@@ -223,17 +245,16 @@ func TestOverviewOfAThousandInABrowser(t *testing.T) {
 		b.press(keyEnter)
 		wait(t, "Enter to open the page of a topology", func() bool { return b.text("location.pathname") == "/topologies/orders-0999" })
 	})
-	t.Run("an old link", func(t *testing.T) {
-		b.open(url + "/#orders-0999")
-		wait(t, "the page of the topology", func() bool { return b.text("location.pathname") == "/topologies/orders-0999" })
-	})
 }
 
-func TestPageInABrowser(t *testing.T) {
-	b := startBrowser(t)
+func testPage(t *testing.T, b browser) {
 	source := gallery()
 	server := serveUntilEnd(t, source)
 	url := server.URL
+	t.Run("an old link", func(t *testing.T) {
+		b.open(url + "/#payments")
+		wait(t, "the page of the topology", func() bool { return b.text("location.pathname") == "/topologies/payments" })
+	})
 	b.open(url)
 
 	t.Run("keyboard", func(t *testing.T) {
@@ -291,6 +312,7 @@ func TestPageInABrowser(t *testing.T) {
 	})
 	t.Run("the daemon is gone", func(t *testing.T) {
 		b.devtools("Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
+		b.devtools("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": "const later = setTimeout; window.setTimeout = (f, ms) => later(f, ms / 100)"}, nil)
 		b.open(url)
 		hidden := func() string { return b.text(`document.querySelector("#_lost").hidden`) }
 		if hidden() != "true" {
@@ -299,6 +321,6 @@ func TestPageInABrowser(t *testing.T) {
 		server.CloseClientConnections()
 		server.Listener.Close() //nolint:errcheck // closed again at the end
 		wait(t, "the page to say that the daemon does not answer", func() bool { return hidden() == "false" })
-		b.screenshot("lost")
+		b.keep("lost", "html")
 	})
 }

@@ -3,10 +3,8 @@ package serve
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"image"
 	"image/png"
 	"io"
 	"net"
@@ -62,6 +60,12 @@ func startBrowser(t *testing.T) browser {
 	})
 	b.base += "/session/" + session.SessionID
 	t.Cleanup(func() { b.call(http.MethodDelete, "", nil, nil) })
+	return b
+}
+
+// of is the browser for a part of a test.
+func (b browser) of(t *testing.T) browser {
+	b.t = t
 	return b
 }
 
@@ -180,25 +184,41 @@ func (b browser) press(key string) {
 	}}}}, nil)
 }
 
-// screenshot takes one, and keeps it where SCREENSHOTS says.
-func (b browser) screenshot(name string) image.Image {
+// pixel is the colour of the page at its upper left corner, each part from 0 to 65535.
+func (b browser) pixel() (red, green, blue uint32) {
 	b.t.Helper()
-	var encoded string
-	b.call(http.MethodGet, "/screenshot", nil, &encoded)
-	raw, err := base64.StdEncoding.DecodeString(encoded)
+	img, err := png.Decode(bytes.NewReader(b.capture(1, 1, 1, 1)))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), raw, 0o600); err != nil {
-			b.t.Fatal(err)
-		}
+	red, green, blue, _ = img.At(0, 0).RGBA()
+	return red, green, blue
+}
+
+// capture takes a picture of a part of the page, which may lie below what is in view.
+func (b browser) capture(x, y, width, height float64) []byte {
+	b.t.Helper()
+	var picture struct {
+		Data []byte `json:"data"`
 	}
-	img, err := png.Decode(bytes.NewReader(raw))
-	if err != nil {
+	b.devtools("Page.captureScreenshot", map[string]any{
+		"captureBeyondViewport": true, "clip": map[string]any{"x": x, "y": y, "width": width, "height": height, "scale": 1},
+	}, &picture)
+	return picture.Data
+}
+
+// keep keeps a picture of what a selector finds where SCREENSHOTS says.
+func (b browser) keep(name, selector string) {
+	b.t.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var r [4]float64
+	b.eval(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + scrollX, r.y + scrollY, r.width, r.height] })()`, selector), &r)
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), b.capture(r[0], r[1], r[2], r[3]), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
-	return img
 }
 
 const (

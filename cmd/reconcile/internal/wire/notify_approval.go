@@ -49,11 +49,11 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 		Kind: notify.KindWanted, Topology: s.Name, Cluster: t.Primary, Code: plan.Code(s.Decision.Code), Severity: severity,
 		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository),
 	}
-	lines := []string{whoApproves(e, t.Transition)}
+	lines := append(stakes(t), whoApproves(e, t.Transition))
 	if s.Decision.Code != approval.CodeMissing {
 		lines = append(lines, s.Decision.Code+": "+strings.Join(strings.Fields(s.Decision.Detail), " "))
 	}
-	out.Message = strings.Join(append(lines, stakes(t)...), "\n")
+	out.Message = strings.Join(lines, "\n")
 	out.Remedy = "Each of them types this, with the reason"
 	if accept := acceptable(s); len(accept) > 0 {
 		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")

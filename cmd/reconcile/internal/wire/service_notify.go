@@ -109,7 +109,7 @@ func (p *passNotifier) onEvent(e daemon.Event) {
 	if p.notifier != nil {
 		p.notifier.Notify(notify.Event{
 			Kind: notify.KindLapsed, Topology: e.Topology, Cluster: e.Cluster, Code: plan.Code(e.Code),
-			Severity: e.Severity, Message: e.Text, Commit: e.Commit, Time: e.At, Link: p.environment.statusPage(e.Topology),
+			Severity: e.Severity, Message: e.Text, Remedy: "if the failover is still wanted, approve it again", Commit: e.Commit, Time: e.At, Link: p.environment.statusPage(e.Topology),
 		})
 	}
 }
