@@ -103,10 +103,8 @@ type Plan struct {
 
 // Topology returns the plan of one topology.
 func (p Plan) Topology(name string) (TopologyPlan, bool) {
-	for _, t := range p.Topologies {
-		if t.Name == name {
-			return t, true
-		}
+	if i := placeOf(name, len(p.Topologies), func(i int) string { return p.Topologies[i].Name }); i >= 0 {
+		return p.Topologies[i], true
 	}
 	return TopologyPlan{}, false
 }

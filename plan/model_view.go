@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // Reach says how far a cluster answered (contract.md §1).
 type Reach string
@@ -227,12 +230,25 @@ type TrafficState struct {
 // View returns the view of a cluster, or the zero view for a cluster that was not
 // observed.
 func (o Observed) View(cluster string) View {
-	for _, v := range o.Views {
-		if v.Cluster == cluster {
-			return v
-		}
+	if i := placeOf(cluster, len(o.Views), func(i int) string { return o.Views[i].Cluster }); i >= 0 {
+		return o.Views[i]
 	}
 	return View{Cluster: cluster}
+}
+
+// placeOf returns where a name first is among n, or -1. Views and plans are nearly always
+// sorted, so it is looked for where it would be then, and one by one only if it is not
+// there.
+func placeOf(name string, n int, nameAt func(i int) string) int {
+	if i := sort.Search(n, func(i int) bool { return nameAt(i) >= name }); i < n && nameAt(i) == name {
+		return i
+	}
+	for i := range n {
+		if nameAt(i) == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // sourceTime is the time of a view by the clock of the source, whose ticks are held

@@ -40,7 +40,15 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	if err := ctx.Err(); err != nil {
 		return observation{}, fmt.Errorf("observe the clusters: %w", err)
 	}
+	if !p.AllProgress && !changes(computed) && len(observed.Logs) == 0 && p.Watch <= 0 {
+		return observation{observed, remembered, computed}, nil // nothing was read since
+	}
 	return observation{observed, remembered, p.compute(observed, remembered)}, nil
+}
+
+// changes says whether a topology has a transition.
+func changes(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Topologies, func(t plan.TopologyPlan) bool { return t.Transition != plan.TransitionNone })
 }
 
 // evidenceSoFar returns the rounds that were made already.
