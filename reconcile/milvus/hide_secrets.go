@@ -17,7 +17,7 @@ import (
 type secrets struct {
 	mu     sync.Mutex
 	tokens map[string]struct{}
-	known  []string                 // every form of them, longest first: a token may hold another
+	forms  formIndex                // every form of them
 	public map[string]plan.Topology // by name: what their documents say is no secret
 }
 
@@ -32,11 +32,8 @@ func (s *secrets) add(token string) {
 	}
 	s.tokens[token] = struct{}{}
 	for _, form := range foreign.Forms(token) {
-		if !slices.Contains(s.known, form) {
-			s.known = append(s.known, form)
-		}
+		s.forms.add(form)
 	}
-	slices.SortFunc(s.known, func(a, b string) int { return len(b) - len(a) })
 }
 
 // learn adds a token that can be read now. An error is reported when the token is used.
@@ -64,9 +61,12 @@ func (s *secrets) publish(t plan.Topology) {
 func (s *secrets) holdsToken(value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.fitting(value), func(secret string) bool {
-		return strings.Contains(value, secret) && !s.inDocument(secret)
-	})
+	for secret := range s.forms.in(value) {
+		if !s.inDocument(secret) {
+			return true
+		}
+	}
+	return false
 }
 
 // inDocument says whether a document contains a secret.
@@ -82,17 +82,13 @@ func (s *secrets) inDocument(secret string) bool {
 	return false
 }
 
-// fitting returns the forms of the tokens that are not longer than a text.
-func (s *secrets) fitting(text string) []string {
-	fits, _ := slices.BinarySearchFunc(s.known, len(text), func(secret string, n int) int { return n - len(secret) })
-	return s.known[fits:]
-}
-
 // hide returns the text in UTF-8 and without tokens.
 func (s *secrets) hide(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return foreign.Hide(text, s.fitting(text))
+	found := slices.Collect(s.forms.in(text))
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // a token may hold another
+	return foreign.Hide(text, found)
 }
 
 // scrub returns the text as one line, bounded and without tokens.
