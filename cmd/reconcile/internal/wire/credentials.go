@@ -19,12 +19,18 @@ import (
 // While a secret cannot be read, only its own cluster is out of reach.
 func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credential {
 	var out []milvus.Credential
-	shared := map[schema.TLS]*tlsFiles{}
+	shared, tokens := map[schema.TLS]*tlsFiles{}, map[schema.SecretRef]func() (string, error){}
+	token := func(r schema.SecretRef) func() (string, error) {
+		if tokens[r] == nil {
+			tokens[r] = secretReader(r)
+		}
+		return tokens[r]
+	}
 	for _, c := range in {
 		use := "credentials." + c.ClusterID + "."
 		one := milvus.Credential{
 			ClusterID: c.ClusterID, Address: c.Address, URI: c.URI,
-			Token: secretReader(c.Token), ReplicationToken: secretReader(c.ReplicationToken),
+			Token: token(c.Token), ReplicationToken: token(c.ReplicationToken),
 		}
 		if c.TLS != nil {
 			if shared[*c.TLS] == nil {
@@ -47,23 +53,34 @@ func wrapped(err error, what string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// secretReader returns a function that reads the secret at each call, so that a rotated
-// file takes effect. It returns nil for an empty reference.
+// secretReader returns a function that returns the secret as it is at each call, so that a
+// rotated file takes effect. It returns nil for an empty reference.
 func secretReader(r schema.SecretRef) func() (string, error) {
 	if r.IsZero() {
 		return nil
 	}
-	return func() (string, error) { return ReadSecret(r) }
+	file := plainfile.Follow(r.File)
+	return func() (string, error) {
+		return secretOf(r, func() ([]byte, error) {
+			data, _, err := file.Read()
+			return data, err //nolint:wrapcheck // secretOf does
+		})
+	}
 }
 
 // ReadSecret reads a secret; "" for an empty reference.
 func ReadSecret(r schema.SecretRef) (string, error) {
+	return secretOf(r, func() ([]byte, error) { return plainfile.Read(r.File) })
+}
+
+// secretOf returns a secret; readFile reads its file, if it is in one.
+func secretOf(r schema.SecretRef, readFile func() ([]byte, error)) (string, error) {
 	if r.IsZero() {
 		return "", nil
 	}
 	value := os.Getenv(r.Env)
 	if r.File != "" {
-		data, err := plainfile.Read(r.File)
+		data, err := readFile()
 		if err != nil {
 			return "", fmt.Errorf("read a secret: %w", err)
 		}

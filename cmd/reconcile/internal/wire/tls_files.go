@@ -17,10 +17,13 @@ type tlsFiles struct {
 	conf  schema.TLS
 	build func(*schema.TLS) (*tls.Config, error)
 
-	mu   sync.Mutex
-	seen [sha256.Size]byte // hash of the files that good was built from
-	good *tls.Config       // nil if the files have never been valid
-	bad  error             // why the files are not valid now
+	mu       sync.Mutex
+	files    [3]*plainfile.Followed
+	versions [3]uint64         // of files when they were last looked at
+	newest   [sha256.Size]byte // their hash then
+	seen     [sha256.Size]byte // hash of the files that good was built from
+	good     *tls.Config       // nil if the files have never been valid
+	bad      error             // why the files are not valid now
 }
 
 // followTLS returns a configuration that follows its files; nil, for nil, is plaintext.
@@ -28,21 +31,35 @@ func followTLS(t *schema.TLS, build func(*schema.TLS) (*tls.Config, error)) *tls
 	if t == nil {
 		return nil
 	}
-	return &tlsFiles{conf: *t, build: build}
+	f := &tlsFiles{conf: *t, build: build}
+	for i, path := range []string{t.CAFile, t.CertFile, t.KeyFile} {
+		if path != "" {
+			f.files[i] = plainfile.Follow(path)
+		}
+	}
+	return f
 }
 
-// content returns a hash of all files. A file that cannot be read counts as empty.
+// content returns a hash of all files. A file that cannot be read counts as empty. While
+// no file changes, they are not read and hashed again: each connection asks.
 func (f *tlsFiles) content() [sha256.Size]byte {
-	h := sha256.New()
-	for _, path := range []string{f.conf.CAFile, f.conf.CertFile, f.conf.KeyFile} {
-		var data []byte
-		if path != "" {
-			data, _ = plainfile.Read(path) // build reports the error
+	var data [len(f.files)][]byte
+	var versions [len(f.files)]uint64
+	for i, file := range f.files {
+		if file != nil {
+			data[i], versions[i], _ = file.Read() // build reports the error
 		}
-		one := sha256.Sum256(data)
-		h.Write(one[:])
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	if versions == f.versions && f.versions != [len(f.files)]uint64{} {
+		return f.newest
+	}
+	h := sha256.New()
+	for _, one := range data {
+		sum := sha256.Sum256(one)
+		h.Write(sum[:])
+	}
+	f.versions, f.newest = versions, [sha256.Size]byte(h.Sum(nil))
+	return f.newest
 }
 
 // current returns the last good configuration. The pointer is the same as long as the
