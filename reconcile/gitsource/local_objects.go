@@ -21,13 +21,14 @@ import (
 	"github.com/go-git/go-git/v5/utils/ioutil"
 )
 
-// objectFiles reads the objects of a local repository and of its alternates. go-git
-// unpacks them, but this type finds the packs and files: go-git's own storage fails
+// objectFiles reads the objects of a local repository and of its alternates, or the packs
+// of a copy. This type finds the packs and files: go-git's own storage fails
 // entirely at an index of version 1, a pack whose name is not its checksum, a pack whose
 // index git is about to write, or relative paths in the list of alternates.
 type objectFiles struct {
 	folders []*objectFolder
 	decoded *objectcache.ObjectLRU
+	reader  *packReader
 	listed  bool
 }
 
@@ -42,13 +43,23 @@ type objectFolder struct {
 // pack is a file of objects with its index.
 type pack struct {
 	index *idxfile.MemoryIndex
-	data  *packfile.Packfile
+	file  billy.File
+	data  *packfile.Packfile // go-git's reader of it
 }
 
-func newObjectFiles(folder string) *objectFiles {
-	o := &objectFiles{decoded: objectcache.NewObjectLRU(keepDecoded)}
+// localObjects reads the objects below a folder.
+func localObjects(folder string) *objectFiles {
+	var all []billy.Filesystem
 	for _, path := range withAlternates(folder) {
-		o.folders = append(o.folders, &objectFolder{files: osfs.New(path), seen: map[string]bool{}})
+		all = append(all, osfs.New(path))
+	}
+	return newObjectFiles(all...)
+}
+
+func newObjectFiles(all ...billy.Filesystem) *objectFiles {
+	o := &objectFiles{decoded: objectcache.NewObjectLRU(keepDecoded), reader: newPackReader()}
+	for _, files := range all {
+		o.folders = append(o.folders, &objectFolder{files: files, seen: map[string]bool{}})
 	}
 	return o
 }
@@ -123,6 +134,23 @@ func (o *objectFiles) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (pl
 		found, err = o.find(id)
 	}
 	return found, err
+}
+
+// unpack reads an object that git stored in the usual way.
+func (o *objectFiles) unpack(id plumbing.Hash) (packedObject, bool) {
+	if !o.listed {
+		o.list()
+	}
+	for _, folder := range o.folders {
+		for _, p := range folder.packs {
+			if offset, ok := offsetOf(p.index, id); ok {
+				if found, ok := o.reader.read(p, offset); ok {
+					return found, true
+				}
+			}
+		}
+	}
+	return packedObject{}, false
 }
 
 // find reads an object from the packs, else from its own file. It skips an unreadable
@@ -203,7 +231,7 @@ func (f *objectFolder) openPack(name string, decoded *objectcache.ObjectLRU) (*p
 		return nil, errors.New("the pack is not the one of its index: `git fsck` tells more")
 	}
 	held := openPackFile{Filesystem: f.files, file: file, size: info.Size()}
-	return &pack{index, packfile.NewPackfileWithCache(index, held, file, decoded, maxTree)}, nil
+	return &pack{index, file, packfile.NewPackfileWithCache(index, held, file, decoded, maxTree)}, nil
 }
 
 // loose finds an object in a file of its own.
@@ -276,7 +304,7 @@ func (o *objectFiles) Close() error {
 		}
 		folder.packs, folder.seen = nil, map[string]bool{}
 	}
-	o.listed = false
+	o.listed, o.reader = false, newPackReader()
 	return err
 }
 

@@ -154,7 +154,7 @@ func FuzzParseTree(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		for _, e := range folder.entries() {
-			if badName(e.name) || seen[e.name] || strings.ContainsAny(e.name, "/\x00") {
+			if badName([]byte(e.name)) || seen[e.name] || strings.ContainsAny(e.name, "/\x00") {
 				t.Fatalf("%q", e.name)
 			}
 			seen[e.name] = true

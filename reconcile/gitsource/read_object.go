@@ -29,6 +29,9 @@ var errTooLarge = errors.New("the object is too large")
 // readObject reads the bytes of one object and checks that they are the ones that
 // its id names.
 func (r *Repo) readObject(kind plumbing.ObjectType, id plumbing.Hash, limit int64) ([]byte, error) {
+	if data, ok := r.packed(kind, id); ok && int64(len(data)) <= limit {
+		return data, nil
+	}
 	o, err := r.findObject(id)
 	if err != nil {
 		return nil, err
@@ -37,6 +40,20 @@ func (r *Repo) readObject(kind plumbing.ObjectType, id plumbing.Hash, limit int6
 		return nil, fmt.Errorf("%w: %s %s has %d bytes, at most %d are read", errTooLarge, kind, id, o.Size(), limit)
 	}
 	return r.readContent(o, kind, id, limit)
+}
+
+// packed returns the bytes of an object that git stored in the usual way, checked against
+// its id. They are shared and not modified.
+func (r *Repo) packed(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, bool) {
+	if r.store == nil {
+		return nil, false
+	}
+	o, ok := r.store.unpack(id)
+	if !ok || o.kind != kind || plumbing.ComputeHash(kind, o.data) != id {
+		return nil, false
+	}
+	r.reads[kind]++
+	return o.data, true
 }
 
 // findObject finds an object. A large one is not read yet, see maxTree in use.
@@ -114,18 +131,11 @@ func (r *Repo) readVerified(o plumbing.EncodedObject, kind plumbing.ObjectType, 
 		return fmt.Errorf("object %s is a %s, not a %s: %w", id, o.Type(), kind, errKind)
 	}
 	r.reads[kind]++
-	checked := r.decodedObject(id, kind)
-	if checked != nil {
-		o = checked
-	}
 	in, err := o.Reader()
 	if err != nil {
 		return r.objectError(id, err)
 	}
 	defer in.Close()
-	if checked != nil {
-		return use(in)
-	}
 	hasher := plumbing.NewHasher(kind, o.Size())
 	used := use(io.TeeReader(in, hasher.Hash))
 	if _, err := io.Copy(hasher.Hash, in); err != nil {
@@ -135,19 +145,6 @@ func (r *Repo) readVerified(o plumbing.EncodedObject, kind plumbing.ObjectType, 
 		return r.objectError(id, errHash)
 	}
 	return used
-}
-
-// decodedObject returns an object from go-git's cache, if it is there. The cache keys
-// objects by the hash of their bytes, so the hash needs no second check.
-func (r *Repo) decodedObject(id plumbing.Hash, kind plumbing.ObjectType) plumbing.EncodedObject {
-	if r.decoded == nil {
-		return nil
-	}
-	o, ok := r.decoded.Get(id)
-	if m, inMemory := o.(*plumbing.MemoryObject); !ok || !inMemory || m.Type() != kind {
-		return nil
-	}
-	return o
 }
 
 // ErrIncomplete marks history or content that is missing in a clone.
@@ -181,20 +178,35 @@ func (r *Repo) commit(id plumbing.Hash) (*commit, error) {
 	if c, ok := r.commits.Get(id); ok {
 		return c, nil
 	}
-	o, err := r.findObject(id)
-	if err != nil {
-		return nil, err
-	}
 	c := &commit{id: id}
-	err = r.readVerified(o, plumbing.CommitObject, id, func(in io.Reader) (err error) {
+	err := r.readHead(id, func(in io.Reader) (err error) {
 		c.tree, c.parents, c.head, err = treeAndParents(bufio.NewReaderSize(in, 1024))
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("commit %s: %w", id, err)
+		return nil, err
 	}
 	r.commits.Put(id, c)
 	return c, nil
+}
+
+// readHead passes a commit to use, which may stop early. All of it is checked against its
+// id.
+func (r *Repo) readHead(id plumbing.Hash, use func(io.Reader) error) error {
+	var err error
+	if data, ok := r.packed(plumbing.CommitObject, id); ok {
+		err = use(bytes.NewReader(data))
+	} else {
+		var o plumbing.EncodedObject
+		if o, err = r.findObject(id); err != nil {
+			return err
+		}
+		err = r.readVerified(o, plumbing.CommitObject, id, use)
+	}
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", id, err)
+	}
+	return nil
 }
 
 // statement holds the authors and the claim of a commit. It is read only for commits
@@ -237,11 +249,14 @@ func (r *Repo) readCommit(id plumbing.Hash) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
+	limit := c.head + maxObject
+	if data, ok := r.packed(plumbing.CommitObject, id); ok && int64(len(data)) < limit {
+		return parseCommit(data), nil
+	}
 	at, err := r.findObject(id)
 	if err != nil {
 		return object{}, err
 	}
-	limit := c.head + maxObject
 	data, err := r.readContent(at, plumbing.CommitObject, id, limit)
 	if err != nil {
 		return object{}, err

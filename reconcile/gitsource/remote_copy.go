@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-git/go-billy/v5/helper/chroot"
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
-	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
@@ -31,7 +31,7 @@ const unfinishedAfter = time.Hour
 type gitCopy struct {
 	*copyStore
 	files   *copyFiles
-	decoded *objectcache.ObjectLRU // the objects that go-git has unpacked
+	objects *objectFiles           // its packs
 	dir     string                 // empty: in memory
 	tracked string                 // full name of the tracked ref, once known
 	packs   []string               // after the last fetch
@@ -55,10 +55,16 @@ func newCopy(dir string, m manifest) (*gitCopy, error) {
 }
 
 func (c *gitCopy) open(refs memory.ReferenceStorage) error {
-	objects, decoded := storage(c.files)
-	c.copyStore, c.decoded = newCopyStore(objects, refs), decoded
+	c.copyStore = newCopyStore(storage(c.files), refs)
+	c.objects = newObjectFiles(chroot.New(c.files, "objects"))
 	return c.Init()
 }
+
+// unpack reads an object that is stored in the usual way.
+func (c *gitCopy) unpack(id plumbing.Hash) (packedObject, bool) { return c.objects.unpack(id) }
+
+// Close closes the packs.
+func (c *gitCopy) Close() error { return errors.Join(c.objects.Close(), c.copyStore.Close()) }
 
 // reopen lists the packs again.
 func (c *gitCopy) reopen() error {
@@ -251,7 +257,7 @@ func (r *Repo) useCopy(c *gitCopy) error {
 	if r.copied != c {
 		err = r.release()
 	}
-	r.store, r.copied, r.decoded, r.tracked = c, c, c.decoded, c.tracked
+	r.store, r.copied, r.tracked = c, c, c.tracked
 	return err
 }
 

@@ -109,6 +109,7 @@ func (c *gitCopy) keepPack(file string, sum plumbing.Hash, index *idxfile.Memory
 	}
 	c.arrived = append(c.arrived, index)
 	c.Reindex()
+	c.objects.listed = false
 	return nil
 }
 
@@ -226,9 +227,7 @@ func (r *Repo) joinPacks(old []plumbing.Hash) error {
 			return err
 		}
 	}
-	err = c.reopen() // its list of packs is out of date
-	r.decoded = c.decoded
-	return err
+	return c.reopen() // its list of packs is out of date
 }
 
 // writePack writes objects into a pack.

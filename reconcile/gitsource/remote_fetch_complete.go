@@ -155,19 +155,19 @@ func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 func (w *arrivalCheck) entries(id plumbing.Hash) (tree, error) {
 	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
 	if err != nil || o.Type() != plumbing.TreeObject || o.Size() > maxTree {
-		return "", err
+		return nil, err
 	}
 	in, err := o.Reader()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer in.Close()
 	data, err := io.ReadAll(in)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if t, err := parseTree(data); err == nil {
 		return t, nil
 	}
-	return "", nil
+	return nil, nil
 }

@@ -54,8 +54,7 @@ type Repo struct {
 	leftOut      map[plumbing.ReferenceName]absent
 	leftOutAgain backoff // of asking for them again
 	now          func() time.Time
-	decoded      *objectcache.ObjectLRU // the objects that go-git has unpacked
-	tracked      string                 // full name of the tracked ref, once known
+	tracked      string // full name of the tracked ref, once known
 
 	commits    *recent.Map[plumbing.Hash, *commit]
 	statements *recent.Map[plumbing.Hash, *statement]
@@ -144,6 +143,7 @@ func (r *Repo) Fetch(ctx context.Context) error {
 type store interface {
 	refReader
 	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
+	unpack(id plumbing.Hash) (packedObject, bool)
 	HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error)
 	Shallow() ([]plumbing.Hash, error)
 	Close() error
@@ -178,20 +178,19 @@ func (r *Repo) openLocal() error {
 	if err := r.release(); err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	local := localStore{refFiles{where}, newObjectFiles(filepath.Join(where.common, "objects")), where}
+	local := localStore{refFiles{where}, localObjects(filepath.Join(where.common, "objects")), where}
 	if stored.reftable() {
 		local.refReader = newRefTables(where)
 	}
-	r.store, r.decoded = local, local.decoded
+	r.store = local
 	return nil
 }
 
 // storage returns the object storage of a copy. Its pack files stay open, so that reads of
 // many objects are cheap.
-func storage(folder billy.Filesystem) (*filesystem.Storage, *objectcache.ObjectLRU) {
-	decoded := objectcache.NewObjectLRU(keepDecoded)
+func storage(folder billy.Filesystem) *filesystem.Storage {
 	options := filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: maxTree}
-	return filesystem.NewStorageWithOptions(folder, decoded, options), decoded
+	return filesystem.NewStorageWithOptions(folder, objectcache.NewObjectLRU(keepDecoded), options)
 }
 
 // release closes the files of the present repository.
@@ -200,7 +199,7 @@ func (r *Repo) release() error {
 		return nil
 	}
 	held := r.store
-	r.store, r.copied, r.decoded = nil, nil, nil
+	r.store, r.copied = nil, nil
 	return held.Close()
 }
 

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -121,12 +122,12 @@ func (d *difference) folder(id plumbing.Hash, prefix string, was bool) (t tree, 
 	case err == nil:
 		return t, true, nil
 	case prefix == d.repo.path, !isMalformedFolder(err) && !isUnreadable(err):
-		return "", false, err
+		return nil, false, err
 	case isUnreadable(err) || d.tip && !was:
 		d.out = append(d.out, fileChange{file: folderPrefix(prefix), lost: err, wasLost: was})
-		return "", false, nil
+		return nil, false, nil
 	}
-	return "", true, nil
+	return nil, true, nil
 }
 
 // entryPair is one name in two folders, with the zero entry where it is missing.
@@ -140,17 +141,17 @@ type entryPair struct {
 // new or missing, and compares the rest by name.
 func unequalEntries(before, after tree) []entryPair {
 	var out []entryPair
-	for before != "" && after != "" {
+	for len(before) > 0 && len(after) > 0 {
 		was, rest := before.first()
-		if same := before[:len(before)-len(rest)]; strings.HasPrefix(string(after), string(same)) {
+		if same := before[:len(before)-len(rest)]; bytes.HasPrefix(after, same) {
 			before, after = rest, after[len(same):]
 			continue
 		}
 		is, next := after.first()
-		if was.name != is.name {
+		if !bytes.Equal(was.name, is.name) {
 			break
 		}
-		out = append(out, entryPair{was.name, was, is})
+		out = append(out, entryPair{string(was.name), was.decode(), is.decode()})
 		before, after = rest, next
 	}
 	was := map[string]treeEntry{}

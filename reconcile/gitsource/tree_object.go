@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,11 +18,24 @@ type treeEntry struct {
 }
 
 // tree is the checked content of a tree object: entries of mode, name and id. It stays
-// encoded, since a comparison of histories decodes only few of its entries.
-type tree string
+// encoded, since a comparison of histories decodes only few of its entries. Its bytes are
+// shared and not modified.
+type tree []byte
+
+// encodedEntry is an entry that shares the bytes of its folder.
+type encodedEntry struct {
+	mode filemode.FileMode
+	name []byte
+	id   []byte
+}
+
+// decode copies the entry.
+func (e encodedEntry) decode() treeEntry {
+	return treeEntry{string(e.name), e.mode, plumbing.Hash(e.id)}
+}
 
 // first cuts the first entry off. The tree must not be empty.
-func (t tree) first() (e treeEntry, rest tree) {
+func (t tree) first() (e encodedEntry, rest tree) {
 	e, rest, _ = cutEntry(t)
 	return e, rest
 }
@@ -29,20 +43,20 @@ func (t tree) first() (e treeEntry, rest tree) {
 // entries lists a folder.
 func (t tree) entries() []treeEntry {
 	var out []treeEntry
-	for t != "" {
-		var e treeEntry
+	for len(t) > 0 {
+		var e encodedEntry
 		e, t = t.first()
-		out = append(out, e)
+		out = append(out, e.decode())
 	}
 	return out
 }
 
 // entry finds an entry by its name; the zero entry is none.
 func (t tree) entry(name string) treeEntry {
-	for t != "" {
-		var e treeEntry
-		if e, t = t.first(); e.name == name {
-			return e
+	for len(t) > 0 {
+		var e encodedEntry
+		if e, t = t.first(); string(e.name) == name {
+			return e.decode()
 		}
 	}
 	return treeEntry{}
@@ -51,18 +65,18 @@ func (t tree) entry(name string) treeEntry {
 // tree reads a folder. The zero id is an empty one.
 func (r *Repo) tree(id plumbing.Hash) (tree, error) {
 	if id.IsZero() {
-		return "", nil
+		return nil, nil
 	}
 	if t, ok := r.trees.Get(id); ok {
 		return t, nil
 	}
 	data, err := r.readObject(plumbing.TreeObject, id, maxTree)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	t, err := parseTree(data)
 	if err != nil {
-		return "", fmt.Errorf("folder %s: %w", id, err)
+		return nil, fmt.Errorf("folder %s: %w", id, err)
 	}
 	r.trees.Put(id, t)
 	return t, nil
@@ -75,16 +89,16 @@ var errTree = errors.New("malformed folder")
 // that could lead out of the folder.
 func parseTree(data []byte) (tree, error) {
 	all := tree(data)
-	ascending, before := true, ""
-	for rest := all; rest != ""; {
+	ascending, before := true, []byte(nil)
+	for rest := all; len(rest) > 0; {
 		e, next, ok := cutEntry(rest)
 		if !ok {
-			return "", fmt.Errorf("%w: it is cut short, or a mode cannot be read", errTree)
+			return nil, fmt.Errorf("%w: it is cut short, or a mode cannot be read", errTree)
 		}
 		if badName(e.name) {
-			return "", fmt.Errorf("%w: entry %+q", errTree, e.name)
+			return nil, fmt.Errorf("%w: entry %+q", errTree, e.name)
 		}
-		ascending = ascending && e.name > before
+		ascending = ascending && bytes.Compare(e.name, before) > 0
 		before, rest = e.name, next
 	}
 	if ascending {
@@ -93,7 +107,7 @@ func parseTree(data []byte) (tree, error) {
 	seen := map[string]bool{}
 	for _, e := range all.entries() {
 		if seen[e.name] {
-			return "", fmt.Errorf("%w: entry %+q", errTree, e.name)
+			return nil, fmt.Errorf("%w: entry %+q", errTree, e.name)
 		}
 		seen[e.name] = true
 	}
@@ -102,29 +116,28 @@ func parseTree(data []byte) (tree, error) {
 
 // cutEntry reads the first entry of a folder's bytes: an octal mode, a space,
 // the name, a NUL byte and the 20 bytes of an id.
-func cutEntry(t tree) (e treeEntry, rest tree, ok bool) {
+func cutEntry(t tree) (e encodedEntry, rest tree, ok bool) {
 	at := 0
 	for ; at < len(t) && t[at] >= '0' && t[at] <= '7' && at < maxModeDigits; at++ {
 		e.mode = e.mode<<3 | filemode.FileMode(t[at]-'0')
 	}
 	if at == 0 || at >= len(t) || t[at] != ' ' {
-		return e, "", false
+		return e, nil, false
 	}
 	t = t[at+1:]
-	end := strings.IndexByte(string(t), 0)
-	if end < 0 || len(t)-end-1 < len(e.id) {
-		return e, "", false
+	end, next := bytes.IndexByte(t, 0), 0
+	if next = end + 1 + len(plumbing.ZeroHash); end < 0 || next > len(t) {
+		return e, nil, false
 	}
-	e.name = string(t[:end])
-	copy(e.id[:], t[end+1:])
-	return e, t[end+1+len(e.id):], true
+	e.name, e.id = t[:end], t[end+1:next]
+	return e, t[next:], true
 }
 
 // maxModeDigits keeps a mode within its type; git writes six.
 const maxModeDigits = 10
 
-func badName(name string) bool {
-	return name == "" || name == "." || name == ".." || strings.Contains(name, "/")
+func badName(name []byte) bool {
+	return len(name) == 0 || string(name) == "." || string(name) == ".." || bytes.IndexByte(name, '/') >= 0
 }
 
 // regular says whether an entry is a plain file.
