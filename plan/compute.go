@@ -118,7 +118,7 @@ func withoutSteps(t TopologyPlan, findings []Finding) []Finding {
 	if !hasBlocking(findings) {
 		return append([]Finding{NewFinding(CodeRoleUnknown, t.Primary,
 			"no step can be formed for the "+t.Transition.String()+" from what the clusters store",
-			"read them with 'reconcile status "+t.Name+"'")}, findings...)
+			"read them: 'reconcile status "+t.Name+"'")}, findings...)
 	}
 	for i := range findings {
 		findings[i].Acceptable = false

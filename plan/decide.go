@@ -34,7 +34,7 @@ func (s situation) decide() decision {
 	primary, ok := s.topology.Primary()
 	if !ok {
 		return decision{findings: []Finding{NewFinding(CodeRoleUnknown, "",
-			"the document does not name exactly one primary", "give exactly one cluster 'role: primary', and check it with 'reconcile validate'")}}
+			"the document does not name exactly one primary", "give exactly one cluster 'role: primary', and check it: 'reconcile validate'")}}
 	}
 	d := decision{primary: primary, source: s.view(primary.ID).Belief.Source}
 	for _, c := range s.topology.Clusters {

@@ -63,7 +63,7 @@ func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 	case t.Transition != TransitionNone:
 		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
 			stale+" is to be fenced, but the topology has a "+t.Transition.String()+" to carry out first",
-			"carry that out first, 'reconcile apply "+s.topology.Name+"', or propose a document without it; then 'reconcile fence "+s.topology.Name+"/"+stale+"' again"))
+			"carry that out first: 'reconcile apply "+s.topology.Name+"'; or propose a document without it; then fence again: 'reconcile fence "+s.topology.Name+"/"+stale+"'"))
 		return t
 	case s.fencedOrSilent(stale) && s.wantedStale(stale):
 		return t
@@ -113,14 +113,14 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	switch {
 	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
-			"only a failover makes a cluster stale: 'reconcile propose "+s.topology.Name+" --failover' writes its roles")
+			"only a failover makes a cluster stale; write its roles, in a clone: 'reconcile propose "+s.topology.Name+" --failover'")
 	case !canWrite(p) || !p.IdentityProven:
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
-			"bring "+d.primary.ID+" back first ('reconcile status "+s.topology.Name+"'); until then "+isolate+" if it must not be written")
+			"bring "+d.primary.ID+" back first: 'reconcile status "+s.topology.Name+" --watch'; until then "+isolate+" if it must not be written")
 	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.owesForcePromote(d.primary.ID, stale, p):
-		refuse(CodeRoleUnknown, stale, "nothing proves that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and check with 'reconcile status "+s.topology.Name+"'")
+		refuse(CodeRoleUnknown, stale, "nothing proves that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and see what each believes: 'reconcile status "+s.topology.Name+"'")
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
-		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; 'reconcile doctor "+s.topology.Name+"' shows what answers there")
+		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; see what answers there: 'reconcile doctor "+s.topology.Name+"'")
 	case !reaches:
 		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
 	}
@@ -146,7 +146,7 @@ func (s situation) tokenFindings(c Configuration) []Finding {
 	for _, m := range c.Clusters {
 		if s.view(m.ID).Credential != CredentialBound {
 			out = append(out, NewFinding(CodeFenceTokensUnknown, m.ID, "the fencing configuration lists "+m.ID+", whose token is missing or refused",
-				"isolate the stale cluster by network now; add the token to 'credentials' in the operator's configuration, check it with 'reconcile doctor "+s.topology.Name+"', and fence again"))
+				"isolate the stale cluster by network now; add the token to 'credentials' in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'; then fence again"))
 		}
 	}
 	return out

@@ -132,7 +132,7 @@ func (s situation) resumedPromotion(d decision, findings []Finding) []Finding {
 		if findings[i].Code == CodeForcePromote {
 			findings[i].Remedy = "keep " + d.lost + " cut off from its applications"
 			if s.underWay() == nil {
-				findings[i].Remedy += "; 'reconcile apply " + s.topology.Name + "' resumes the promotion"
+				findings[i].Remedy += "; resume the promotion: 'reconcile apply " + s.topology.Name + "'"
 			}
 		}
 	}

@@ -275,7 +275,7 @@ type tableText struct{ message, remedy string }
 
 // remedyWithoutEdge is the remedy for an old primary that answers and is not seen to
 // store its edge to the cluster to promote: a switchover would be blocked too.
-const remedyWithoutEdge = "find out with 'reconcile doctor {T}' what {O} is and why it is not seen to replicate to {P}, its token first; " +
+const remedyWithoutEdge = "find out what {O} is and why it is not seen to replicate to {P}, its token first: 'reconcile doctor {T}'; " +
 	"if applications cannot write to {O}, cut it off by network and the same approved commit applies"
 
 // cellTexts are the sentences of blocked cells: {P} is the desired
@@ -284,7 +284,7 @@ const remedyWithoutEdge = "find out with 'reconcile doctor {T}' what {O} is and 
 var cellTexts = map[Code]tableText{
 	CodeSplitBrain: {
 		"{P} and {O} each hold a configuration of their own that the other does not follow",
-		"stop writes to {O} by network or load balancer now; see with 'reconcile status {T}' which of them applications use, then rebuild the other; no call to Milvus can undo this",
+		"stop writes to {O} by network or load balancer now; see which of them applications use: 'reconcile status {T}'; then rebuild the other: no call to Milvus can undo this",
 	},
 	CodeClusterUnlisted: {
 		"a stored configuration of {P} or {O} names a cluster that the document lacks",
@@ -292,7 +292,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeClusterNeeded: {
 		"{P} and {O} must both answer for this change",
-		"bring back the one that does not answer, or find out with 'reconcile doctor {T}' what is wrong with its address or credential",
+		"bring back the one that does not answer; see what is wrong with its address or credential: 'reconcile doctor {T}'",
 	},
 	CodeStaleRejoin: {
 		"{O} stores an edge with {P} that {P} does not store: joining it would hide that their data differs",
@@ -300,11 +300,11 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeOutOfBandFailover: {
 		"{O} takes writes of its own: it was promoted outside Git, or something else changed it; making it a standby would destroy those writes",
-		"bring Git in line with what happened, in a clone: 'reconcile adopt {T}' sets {O} to primary and the old primary to stale in the file",
+		"bring Git in line with what happened, in a clone: 'reconcile adopt {T}'; it sets {O} to primary and the old primary to stale in the file",
 	},
 	CodeNoPrimary: {
 		"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: no cluster takes writes for this data",
-		"if a switchover is under way, restore the link between them and watch it complete with 'reconcile status {T} --watch'; else fail over to {P}: set {O} to 'role: stale' and raise 'generation', in one commit",
+		"restore the link between them and watch the switchover end: 'reconcile status {T} --watch'; else, if {O} is lost for good, fail over, in a clone: 'reconcile propose {T} --failover'",
 	},
 	CodeStalePromotion: {
 		"{P} is a read-only copy that {O} no longer replicates to: {O} holds the newer data",
@@ -312,23 +312,23 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeRoleUnknown: {
 		"what {P} and {O} believe is not a state from which a change is safe",
-		"read both with 'reconcile status {T}'; the token must be allowed to read the replicate configuration",
+		"see why they cannot be judged: 'reconcile doctor {T}'; the token must be allowed to read the replicate configuration",
 	},
 	CodeSwitchoverNeedsBoth: {
 		"a switchover needs {P} and {O} up and storing the same edge",
-		"wait for both, 'reconcile status {T} --watch'; if the old primary {O} is lost for good, set it to 'role: stale' and raise 'generation', which is a failover",
+		"wait for both: 'reconcile status {T} --watch'; else, if the old primary {O} is lost for good, fail over, in a clone: 'reconcile propose {T} --failover'",
 	},
 	CodeNotAStandby: {
 		"{P} does not replicate from {O}, so it cannot be promoted in its place",
-		"see with 'reconcile status {T}' which cluster is a standby of {O}, and promote that one",
+		"see which cluster is a standby of {O}, and promote that one: 'reconcile status {T}'",
 	},
 	CodeStaleNotFailed: {
 		"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} breaks this rule while {P} is the primary",
-		"take it back in a clone: 'reconcile propose {T} --cancel'; if {O} should go, set it to 'role: detached' and raise 'generation'; if {P} is lost, 'reconcile propose {T} --failover' writes the roles",
+		"take it back in a clone: 'reconcile propose {T} --cancel'; else, if {P} is lost, fail over, in a clone: 'reconcile propose {T} --failover'; if {O} should go, set it to 'role: detached' and raise 'generation'",
 	},
 	CodePrimaryReplaced: {
 		"the address of {O} answers as unconfigured and empty: it was rebuilt, or another cluster stands there now",
-		"make sure that the old primary is gone and nobody writes to what answers; an approver may accept with 'Failover-Accept: PRIMARY_REPLACED'",
+		"make sure that the old primary is gone and nobody writes to what answers, then accept with 'Failover-Accept: PRIMARY_REPLACED'",
 	},
 	CodePrimaryReachable: {
 		"{O} answers, so it is not lost: a failover to {P} would make two primaries and may lose data",
@@ -336,15 +336,15 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeCandidateUnreachable: {
 		"{P}, the cluster to promote in place of {O}, does not answer",
-		"bring {P} back, or promote {S}: 'reconcile status {T}' shows how each answers",
+		"bring {P} back, or promote {S}; see how each answers: 'reconcile status {T}'",
 	},
 	CodeOrphanedStandby: {
 		"{O} would lose its source when {P} is promoted",
-		"set {O} to 'role: stale' too and raise 'generation', as 'reconcile propose {T} --failover' does in one commit; it must be rebuilt from {P} afterwards",
+		"set {O} to 'role: stale' too and raise 'generation', in a clone, in one commit: 'reconcile propose {T} --failover'; {O} must be rebuilt from {P} afterwards",
 	},
 	CodeDetachNeedsBoth: {
 		"{O} does not answer: it would become writable by itself on its return, while {P} writes on",
-		"wait for it, or isolate it from every application, and an approver may accept with 'Failover-Accept: DETACH_NEEDS_BOTH'",
+		"wait for {O}: 'reconcile status {T} --watch'; else isolate {O} from every application, then accept with 'Failover-Accept: DETACH_NEEDS_BOTH'",
 	},
 	CodeMixedChange: {
 		"{O} joins or leaves while {P} changes its role",
@@ -358,7 +358,7 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	o, prim := p.member.ID, d.primary.ID
 	text, ok := cellTexts[p.cell.code]
 	if !ok {
-		text = tableText{"the state of {P} and {O} is not one from which a change is safe", "read both with 'reconcile status {T}' and resolve it by hand"}
+		text = tableText{"the state of {P} and {O} is not one from which a change is safe", "read both: 'reconcile status {T}'; then resolve it by hand"}
 	}
 	if v := s.view(o); p.cell.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
 		text.remedy = remedyWithoutEdge

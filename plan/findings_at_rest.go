@@ -36,7 +36,7 @@ func (s situation) unreachableFindings(d decision) []Finding {
 			out = append(out, s.unreadableFindings(c, v)...)
 			continue
 		}
-		message, remedy := c.ID+" "+s.describe(c.ID), "check the cluster and the network between with 'reconcile status "+s.topology.Name+"'; no change is planned because of it"
+		message, remedy := c.ID+" "+s.describe(c.ID), "bring "+c.ID+" back, or mend the network to it; watch it: 'reconcile status "+s.topology.Name+" --watch'; no change is planned because of it"
 		if gone := s.lostToRetention(d.primary.ID, v); c.Role == RoleStandby && gone != "" {
 			message, remedy = message+"; "+gone, rebuildGap(c.ID)
 		}
@@ -51,12 +51,12 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 		return nil
 	}
 	why := "its role could not be read: " + wordOr(v.Error, "no error was given")
-	remedy := "let its token call GetReplicateConfiguration, 'reconcile doctor " + s.topology.Name + "' names the privilege"
+	remedy := "let its token call GetReplicateConfiguration; see which privilege it lacks: 'reconcile doctor " + s.topology.Name + "'"
 	switch {
 	case v.Credential == CredentialRefused:
-		why, remedy = "it refused our token", "correct its token in the operator's configuration, 'reconcile doctor "+s.topology.Name+"' checks it"
+		why, remedy = "it refused our token", "correct its token in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+", 'reconcile doctor "+s.topology.Name+"' says what works until then"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'"
 	}
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then it is not known whether it is as Git wants it")}
 }
@@ -82,7 +82,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"see with 'reconcile history "+s.topology.Name+"' what was ours; bring the document in line with the live state, 'reconcile adopt "+s.topology.Name+"' after a failover by hand, or make the change that puts it right")}
+			"see what was ours, then make the change that puts it right: 'reconcile history "+s.topology.Name+"'; else, after a failover by hand, write what is so into the file: 'reconcile adopt "+s.topology.Name+"'")}
 	}
 }
 
@@ -98,7 +98,7 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	if source := v.Belief.Source; v.Belief.Kind == BeliefStandby && s.view(source).DumpDenied {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, PrivilegeDump, source),
-			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; 'reconcile doctor "+s.topology.Name+"' checks it, and docs/setup.md says what else it allows"))
+			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; check it: 'reconcile doctor "+s.topology.Name+"'; docs/setup.md says what else it allows"))
 	}
 	record, _ := s.memory.progress(c.ID)
 	free := record.backlogFree(v.Belief.Source)
@@ -117,17 +117,17 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	if unknown > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("the progress of %d of %d channels of %s could not be read", unknown, len(v.Progress), c.ID),
-			"check with 'reconcile doctor "+s.topology.Name+"' that its token may call GetReplicateInfo"))
+			"let its token call GetReplicateInfo, and check it: 'reconcile doctor "+s.topology.Name+"'"))
 	}
 	if silent := s.unansweredAgain(v); silent > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
 			fmt.Sprintf("%s was asked several times what %s lacks, and did not say it of %d of %d channels", v.Belief.Source, c.ID, silent, len(v.Progress)),
-			"check with 'reconcile doctor "+s.topology.Name+"' that "+v.Belief.Source+" answers DumpMessages, and run this again"))
+			"check that "+v.Belief.Source+" answers DumpMessages, and run this again: 'reconcile doctor "+s.topology.Name+"'"))
 	}
 	if worst > s.topology.MaxLag {
 		out = append(out, NewFinding(CodeLagObjective, c.ID,
 			fmt.Sprintf("%s is up to %s behind; the objective is %s", c.ID, UpperBoundText(worst), DurationText(s.topology.MaxLag)),
-			"check CDC on the primary and the network between, and watch it with 'reconcile status "+s.topology.Name+" --watch': a failover now may lose that much"))
+			"check CDC on the primary and the network between, and watch it: 'reconcile status "+s.topology.Name+" --watch'; a failover now may lose that much"))
 	}
 	return out
 }
@@ -146,7 +146,7 @@ func (s situation) trafficFindings(d decision) []Finding {
 	}
 	f := NewFinding(CodeTrafficNotRedirected, "",
 		"traffic is not known to go where it should: "+strings.Join(wrong, "; "),
-		"'reconcile apply "+s.topology.Name+"' and the daemon set it again once the clusters are as Git wants them; else point it at "+d.primary.ID+" by hand")
+		"set it again, as the daemon does by itself: 'reconcile apply "+s.topology.Name+"'; if that fails, point it at "+d.primary.ID+" by hand")
 	if d.transition == TransitionFailover {
 		f.Severity = SeverityWarning
 	}
@@ -199,7 +199,7 @@ func (s situation) stalledFinding(source string, v View, stalled int, longest ti
 	if stalled == len(v.Progress) {
 		message += "; " + noReplicationCause(source, v.Cluster)
 	}
-	remedy := "check whether the cdc component of " + source + " runs and what it logs, then check the link, and watch it with 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
+	remedy := "check whether the cdc component of " + source + " runs and what it logs, then the link, and watch it: 'reconcile status " + s.topology.Name + " --watch'; sending the same configuration again does nothing"
 	if gone := s.lostToRetention(source, v); gone != "" {
 		message, remedy = message+"; "+gone, rebuildGap(v.Cluster)
 	}
@@ -296,7 +296,7 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; if not, 'reconcile salvage "+s.topology.Name+"' shows what the old primary still holds, or take them from a backup")}
+		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: 'reconcile salvage "+s.topology.Name+"'; or take them from a backup")}
 }
 
 // Promoted names the cluster that the newest failover of a topology promoted. ok: that

@@ -54,14 +54,14 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			"repair the network between reconcile and "+o+", and use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
-			"cut off its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
+			"cut "+o+" off from its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
 	case LossStateUnknown:
 		return NewFinding(CodePrimaryStateUnknown, o, seen+": one at least could not tell whether it is there (name resolution, TLS), so it may still take writes",
-			"isolate it first, then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
+			"isolate "+o+", then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
 			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), DurationText(s.rules.UnavailableFor), missingRounds(j)),
-			"wait: 'reconcile apply "+s.topology.Name+"' makes the probes by itself; a probe counts only if "+candidate+" answers at the same time"), true
+			"make the probes that are missing: 'reconcile apply "+s.topology.Name+"'; a probe counts only if "+candidate+" answers at the same time"), true
 	}
 }
 
@@ -134,7 +134,7 @@ func (s situation) noStandbyLeft(d decision) []Finding {
 	}
 	return []Finding{NewFinding(CodeNoStandbyLeft, d.primary.ID,
 		d.primary.ID+" will have no standby: if it is lost then, nothing can be promoted",
-		"rebuild the stale clusters or add another one as soon as this is done, and check it with 'reconcile doctor "+s.topology.Name+"'")}
+		"rebuild the stale clusters or add another one as soon as this is done, and check it: 'reconcile doctor "+s.topology.Name+"'")}
 }
 
 // promoteFinding says what a force promote rests on: what was seen of the old primary,
@@ -217,7 +217,7 @@ func (s situation) lossRemedy(w *Window) string {
 	if bound := w.Bound(); bound != "" {
 		return "the approver bounds it with 'Failover-Max-Data-Loss: " + bound + "'; after the promotion let applications retry uncertain writes"
 	}
-	return "ask the owners of the data before this goes on; any Failover-Max-Data-Loss denies until 'reconcile status " + s.topology.Name + "' shows how far the standby is behind"
+	return "ask the owners of the data before this goes on; see how far the standby is behind: 'reconcile status " + s.topology.Name + "'; until that is known, any Failover-Max-Data-Loss denies"
 }
 
 // runSpan is the time from the first round of a run to the last.
@@ -238,12 +238,12 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.topology.Name+"' shows their versions"))
+			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+"; see their versions: 'reconcile status "+s.topology.Name+"'"))
 	}
 	if last, ok := s.memory.lastFailover(s.topology.Name); ok && s.memory.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
 			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, DurationText(s.memory.Now.Sub(last.At)), DurationText(s.rules.BlockPeriod)),
-			"find out why the first one did not hold, 'reconcile history "+s.topology.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
+			"find out why the first one did not hold: 'reconcile history "+s.topology.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	out = append(out, s.grownUnlisted(c, v)...)
 	return append(out, s.betterStandby(d)...)

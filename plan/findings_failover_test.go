@@ -61,7 +61,7 @@ func TestStaleLogIsTold(t *testing.T) {
 		want string
 		not  string
 	}{
-		{"nothing was read", nil, "takes writes; reconcile never", "messages"},
+		{"nothing was read", nil, "is up and takes writes", "messages"},
 		{"it could not be read", []StaleLog{{Cluster: "a"}}, "what it took could not be read", ""},
 		{"nothing is there", []StaleLog{{Cluster: "a", Known: true}}, "nothing so far that b never got", ""},
 		{"from before", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Newest: now.Add(-2 * time.Hour)}}, "holds 3 messages that b never got", "since it became stale"},
@@ -71,7 +71,7 @@ func TestStaleLogIsTold(t *testing.T) {
 		{"from now", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Newest: now}}, "applications have written to it since it became stale", ""},
 		{"more than were counted", []StaleLog{{Cluster: "a", Known: true, More: true, Messages: 1000, Newest: now}}, "at least 1000 messages", ""},
 		{"a channel could not be read", []StaleLog{{Cluster: "a", Messages: 7, Newest: now}}, "at least 7 messages", ""},
-		{"of another cluster", []StaleLog{{Cluster: "c", Known: true, Messages: 7, Newest: now}}, "takes writes; reconcile never", "messages"},
+		{"of another cluster", []StaleLog{{Cluster: "c", Known: true, Messages: 7, Newest: now}}, "is up and takes writes", "messages"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := hadFailedOver("a", "b")

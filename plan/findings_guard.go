@@ -57,7 +57,7 @@ func (s situation) generationFindings() []Finding {
 	}
 	return []Finding{NewFinding(CodeGenerationNotRaised, "",
 		fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", t.Generation, highest),
-		fmt.Sprintf("set 'generation: %d' or more in the same commit; if the change is a revert, 'reconcile propose %s --cancel' in a clone writes what takes it back", highest+1, t.Name))}
+		fmt.Sprintf("set 'generation: %d' or more in the same commit; else, if the change is a revert, write what takes it back, in a clone: 'reconcile propose %s --cancel'", highest+1, t.Name))}
 }
 
 // membershipFindings look for clusters that a change would forget: a stored
@@ -105,7 +105,7 @@ func (s situation) homeFindings() []Finding {
 		if other != "" {
 			out = append(out, NewFinding(CodeClusterMoved, c.ID,
 				fmt.Sprintf("%s belonged to topology %s", c.ID, other),
-				"keep a cluster in its topology; an approver may accept it with 'Failover-Accept: CLUSTER_MOVED'"))
+				"keep "+c.ID+" in the document of "+other+", and take it out of this one; an approver may accept it with 'Failover-Accept: CLUSTER_MOVED'"))
 		}
 	}
 	return out
@@ -138,10 +138,10 @@ func (s situation) missingCredential(id string) Finding {
 	none := "the operator's configuration has no credential for " + id
 	if why := s.view(id).Error; why != "" && why != none {
 		return NewFinding(CodeCredentialMissing, id, why,
-			"put the file or variable back that the operator's configuration names for it, and check it with 'reconcile doctor "+s.topology.Name+"'")
+			"put the file or variable back that the operator's configuration names for it, and check it: 'reconcile doctor "+s.topology.Name+"'")
 	}
 	return NewFinding(CodeCredentialMissing, id, none,
-		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it with 'reconcile doctor "+s.topology.Name+"'")
+		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it: 'reconcile doctor "+s.topology.Name+"'")
 }
 
 // mustCall says whether the change needs the cluster: every member but the stale ones
@@ -159,13 +159,13 @@ func (s situation) identityFindings(d decision) []Finding {
 		if v.IdentityConflict != "" {
 			out = append(out, NewFinding(CodeClusterIDMismatch, c.ID,
 				"what answers at the address of "+c.ID+" is not it: "+v.IdentityConflict,
-				"correct 'clientAddress' in the file and 'address' in its credential; 'reconcile doctor "+s.topology.Name+"' shows what answers"))
+				"correct 'clientAddress' in the file and 'address' in its credential; see what answers: 'reconcile doctor "+s.topology.Name+"'"))
 		}
 		stored, ok := v.Belief.Configuration.Member(c.ID)
 		if ok && v.Reach == ReachUp && !slices.Equal(stored.PChannels, c.PChannels) && !extends(c.PChannels, stored.PChannels) && s.mustCall(d, c) {
 			out = append(out, NewFinding(CodePChannelMismatch, c.ID,
 				fmt.Sprintf("%s stores %d channels that are not the %d of the file", c.ID, len(stored.PChannels), len(c.PChannels)),
-				"correct 'pchannels' in the file, 'reconcile status "+s.topology.Name+" -o json' shows the live ones; growing them is a change of its own"))
+				"correct 'pchannels' in the file; see the live ones: 'reconcile status "+s.topology.Name+" -o json'; growing them is a change of its own"))
 		} else if len(v.Unlisted) > 0 && v.Reach == ReachUp && s.mustCall(d, c) {
 			out = append(out, s.raisedUnlisted(c, v))
 		}
@@ -252,7 +252,7 @@ func (s situation) doubtFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodePromotionInDoubt, target,
 		fmt.Sprintf("the %s of generation %d was begun at %s and its outcome is not known: %s may still change its role",
 			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), target),
-		"run 'reconcile status "+s.topology.Name+"' until "+target+" is decided; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
+		"wait until it is decided what "+target+" is: 'reconcile status "+s.topology.Name+" --watch'; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
 }
 
 // AwaitsOnlyProbes says whether an open intent can be carried on once rounds of
@@ -273,7 +273,7 @@ func (t TopologyPlan) AwaitingProbes() TopologyPlan {
 	for i, f := range t.Findings {
 		if f.Code == CodePrimaryNotProbed {
 			t.Findings[i].Severity, t.Findings[i].Acceptable = SeverityWarning, false
-			t.Findings[i].Remedy = "'reconcile apply " + t.Name + "' makes the probes and carries the " + t.Transition.String() + " on; no new approval is needed"
+			t.Findings[i].Remedy = "make the probes and carry the " + t.Transition.String() + " on: 'reconcile apply " + t.Name + "'; no new approval is needed"
 		}
 	}
 	return t

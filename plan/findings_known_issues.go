@@ -153,7 +153,7 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 // upgradeRemedy says how to get to a release that mends what is known of a version.
 func (s situation) upgradeRemedy(release string, mended bool) string {
 	if !mended || release == "" {
-		return "read it in milvus-io/milvus; no release is known to mend it; 'reconcile status " + s.topology.Name + "' shows the versions"
+		return "read it in milvus-io/milvus; no release is known to mend it; see the versions: 'reconcile status " + s.topology.Name + "'"
 	}
-	return "read it in milvus-io/milvus; before an upgrade that fixes it 'reconcile doctor " + s.topology.Name + " --upgrade-to " + release + "' says in which order, since the wrong one stops replication"
+	return "read it in milvus-io/milvus; see in which order to upgrade, since the wrong one stops replication: 'reconcile doctor " + s.topology.Name + " --upgrade-to " + release + "'"
 }

@@ -16,7 +16,7 @@ import (
 func SupersededBy(topology, newer string) Finding {
 	return NewFinding(CodeSuperseded, "",
 		"commit "+newer+" governs "+topology+" at the tip of the tracked ref, not the commit given",
-		"apply what is in force, 'reconcile apply "+topology+"', or read it first with 'reconcile plan "+topology+"'")
+		"read what is in force instead: 'reconcile plan "+topology+"'; then apply it: 'reconcile apply "+topology+"'")
 }
 
 // HistoryRewritten is the finding for a tracked ref that was moved to a commit which
@@ -24,7 +24,7 @@ func SupersededBy(topology, newer string) Finding {
 func HistoryRewritten(commit string) Finding {
 	return NewFinding(CodeHistoryRewritten, "",
 		"the tracked ref was moved to commit "+commit+", which does not descend from the one that was seen before",
-		"check who moved it and why; an approver accepts it with 'Failover-Accept: HISTORY_REWRITTEN'")
+		"check who moved the tracked ref and why, then accept with 'Failover-Accept: HISTORY_REWRITTEN'")
 }
 
 // LedgerNew is the finding for a ledger without a past.
@@ -38,7 +38,7 @@ func LedgerNew() Finding {
 func VerificationFailed(topology, cluster string, level VerifyLevel, err error) Finding {
 	return NewFinding(CodeVerificationFailed, cluster,
 		fmt.Sprintf("%s does not work as the primary (%s): %s", cluster, level, err),
-		"'reconcile doctor "+topology+"' shows whether it answers and what its token may do; then check its proxies and coordinator, and verify again with 'reconcile status "+topology+" --verify'")
+		"see whether "+cluster+" answers and what its token may do: 'reconcile doctor "+topology+"'; then check its proxies and coordinator, and verify again: 'reconcile status "+topology+" --verify'")
 }
 
 // NotCaughtUpError is the error of a proof that replication flows: channels of target

@@ -25,7 +25,7 @@ func (s situation) updateFindings(d decision) []Finding {
 		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
 			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
 				c.ID+" takes writes of its own as soon as it is let go",
-				"keep applications away from it; stop it before 'reconcile apply "+s.topology.Name+"' if it must not write"))
+				"keep applications away from it; if it must not write, stop it first; then: 'reconcile apply "+s.topology.Name+"'"))
 		}
 	}
 	return out
@@ -47,18 +47,18 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; 'reconcile doctor "+s.topology.Name+"' says what works until then")}
+			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
-			"let its token call GetReplicateConfiguration, and check with 'reconcile status "+s.topology.Name+"'")}
+			"let its token call GetReplicateConfiguration, and check it: 'reconcile doctor "+s.topology.Name+"'")}
 	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			fmt.Sprintf("that the cluster at %s is %s cannot be proven: while %s stores no configuration, it answers no call that shows its identity", c.ClientAddress, c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; 'reconcile doctor "+s.topology.Name+"' shows its version")}
+			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; see its version: 'reconcile doctor "+s.topology.Name+"'")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",
-			"check 'id', 'clientAddress' and 'pchannels' in the file; 'reconcile doctor "+s.topology.Name+"' shows what answers")}
+			"check 'id', 'clientAddress' and 'pchannels' in the file; see what answers: 'reconcile doctor "+s.topology.Name+"'")}
 	default:
 		return nil
 	}
@@ -83,10 +83,10 @@ func (s situation) receiverFindings(steps []Step) []Finding {
 			out = append(out, s.missingCredential(c.ID))
 		case v.Reach != ReachUp && step.ForcePromote():
 			out = append(out, NewFinding(CodeCandidateUnreachable, c.ID, c.ID+", the cluster to promote, "+s.describe(c.ID),
-				"bring it back, or promote "+s.otherStandbys(c.ID)+": 'reconcile status "+s.topology.Name+"' shows which answer"))
+				"bring "+c.ID+" back, or promote "+s.otherStandbys(c.ID)+"; see which answer: 'reconcile status "+s.topology.Name+"'"))
 		case v.Reach != ReachUp:
 			out = append(out, NewFinding(CodeClusterNeeded, c.ID, c.ID+" must get this change, and "+s.describe(c.ID),
-				"bring it back, or find out with 'reconcile doctor "+s.topology.Name+"' what is wrong with its address or credential"))
+				"bring "+c.ID+" back; see what is wrong with its address or credential: 'reconcile doctor "+s.topology.Name+"'"))
 		case step.ForcePromote() && v.Credential == CredentialRefused:
 			out = append(out, s.refusedToken(c.ID))
 		case !step.ForcePromote():
@@ -141,7 +141,7 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 // refusedToken is the finding of a cluster that refused our token.
 func (s situation) refusedToken(id string) Finding {
 	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
-		"correct its token in the operator's configuration, and check it with 'reconcile doctor "+s.topology.Name+"'")
+		"correct its token in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'")
 }
 
 // Unattached lists the channels that a standby stores for itself and on which it
@@ -194,7 +194,7 @@ func (v View) ownProgress() []ChannelProgress {
 func HalfPromotion(topology, cluster, source string) Finding {
 	return NewFinding(CodePromotionHalfDone, cluster,
 		fmt.Sprintf("a force promote of %[1]s stands half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and sending the request again changes nothing", cluster, source),
-		fmt.Sprintf("restart the coordinator process of %s (mixCoord; of a standalone, its only process), in Kubernetes by a rollout restart of its deployment: within about a minute it stands alone and takes writes, and an apply that promotes it goes on by itself; 'reconcile status %s' shows how it stands", cluster, topology))
+		fmt.Sprintf("restart the coordinator of %[1]s (mixCoord, or the one process of a standalone); see it take writes within about a minute: 'reconcile status %[2]s --watch'; in Kubernetes restart its deployment by a rollout; an apply that promotes %[1]s then goes on by itself", cluster, topology))
 }
 
 // channelFindings are what the channels of every standby say: of one whose
@@ -214,7 +214,7 @@ func (s situation) channelFindings(d decision) []Finding {
 		case len(loose) > 0:
 			out = append(out, NewFinding(CodeChannelNotAttached, c.ID,
 				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, namesOf(loose), c.ID),
-				fmt.Sprintf("read it again with 'reconcile status %[2]s'; if it stays, restart the coordinator process of %[1]s, and if that does not attach them, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
+				fmt.Sprintf("if it stays so for a minute, restart the coordinator of %[1]s (mixCoord); see whether they attach: 'reconcile status %[2]s --watch'; if they do not, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
 		}
 	}
 	return out
@@ -229,7 +229,7 @@ func (s situation) growthFindings(c Cluster, v View) []Finding {
 	}
 	return []Finding{NewFinding(CodeServerWouldReject, c.ID,
 		fmt.Sprintf("%s does not serve %s: Milvus refuses a list of channels that is not the one it runs with", c.ID, namesOf(lacks)),
-		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it, then 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.topology.Name))}
+		fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s and restart it; then plan again: 'reconcile plan %[3]s'", c.ID, len(c.PChannels), s.topology.Name))}
 }
 
 // unservedChannels are the channels of the file on which a cluster did not answer.
@@ -259,7 +259,7 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 		if p.Known && !slices.Contains(stored.PChannels, p.Channel) {
 			return []Finding{NewFinding(CodeServerWouldReject, c.ID,
 				fmt.Sprintf("%s serves %s and does not store it: Milvus refuses to promote a cluster whose channels were raised and not yet listed", c.ID, p.Channel),
-				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it, then 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.topology.Name))}
+				fmt.Sprintf("set 'rootCoord.dmlChannelNum: %[2]d' on %[1]s, as before, and restart it; then plan again: 'reconcile plan %[3]s'", c.ID, len(stored.PChannels), s.topology.Name))}
 		}
 	}
 	return nil
@@ -271,7 +271,7 @@ func (s situation) grownUnlisted(c Cluster, v View) []Finding {
 func (s situation) raisedUnlisted(c Cluster, v View) Finding {
 	return NewFinding(CodePChannelMismatch, c.ID,
 		fmt.Sprintf("%s serves %s, which neither the file nor what it stores lists: Milvus refuses every change of its configuration and a force promote of it, so that a failover to it is blocked", c.ID, namesOf(v.Unlisted)),
-		fmt.Sprintf("set the 'rootCoord.dmlChannelNum' of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit; or set it back to %[3]d on %[1]s and restart it, then 'reconcile plan %[2]s'", c.ID, s.topology.Name, len(c.PChannels)))
+		fmt.Sprintf("set 'rootCoord.dmlChannelNum' back to %[3]d on %[1]s and restart it; then plan again: 'reconcile plan %[2]s'; or set that of %[1]s on every cluster of %[2]s and restart them, then list the same number in 'pchannels' of each and raise 'generation', in one commit", c.ID, s.topology.Name, len(c.PChannels)))
 }
 
 // namesOf names the first of some channels and counts the rest.

@@ -28,9 +28,24 @@ func (s situation) writerFindings(d decision) []Finding {
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(stale))}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
-			"bring the primary back; a stuck switchover ends when its link is restored ('reconcile status "+s.topology.Name+" --watch'); if the primary is lost for good, fail over: 'reconcile propose "+s.topology.Name+" --failover', or set the old primary to 'role: stale' and raise 'generation'")}
+			s.noPrimaryRemedy(d.primary.ID))}
 	}
 	return nil
+}
+
+// noPrimaryRemedy is how to get a primary again, by what is known of the one that Git
+// names: it is gone, nobody can say whether it lives, or it answers and waits in a
+// switchover that is stuck.
+func (s situation) noPrimaryRemedy(primary string) string {
+	failover := "'reconcile propose " + s.topology.Name + " --failover'"
+	switch s.view(primary).Reach {
+	case ReachUp:
+		return "restore the link between the clusters and watch the switchover end: 'reconcile status " + s.topology.Name + " --watch'; else fail over, in a clone: " + failover
+	case ReachUnknown:
+		return "find out whether " + primary + " lives: 'reconcile doctor " + s.topology.Name + "'; else, if it is lost for good, fail over, in a clone: " + failover
+	default:
+		return "bring " + primary + " back; if that fails, propose a failover, in a clone: " + failover
+	}
 }
 
 // splitRemedy is how to end two writers: by a fence, where Git says which of them is
@@ -39,7 +54,7 @@ func (s situation) splitRemedy(stale []string) string {
 	if len(stale) > 0 {
 		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.topology.Name + "/" + stale[0] + "'"
 	}
-	return "stop writes to all but one by network or load balancer now; 'reconcile status " + s.topology.Name + "' shows what each believes; after a failover by hand 'reconcile adopt " + s.topology.Name + "'"
+	return "stop writes to all but one by network or load balancer now; see what each believes: 'reconcile status " + s.topology.Name + "'; else, after a failover by hand, write what is so into the file: 'reconcile adopt " + s.topology.Name + "'"
 }
 
 // writesRightly says whether a writable cluster other than the primary is as it should
@@ -103,7 +118,7 @@ type StaleLog struct {
 func (s situation) staleFinding(primary, stale Cluster) Finding {
 	v := s.view(stale.ID)
 	var state string
-	remedy := "keep applications away from it by network and load balancer until it is rebuilt; when it answers, 'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes"
+	remedy := "keep applications away from " + stale.ID + " by network and load balancer until it is rebuilt; when it answers, make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'"
 	switch {
 	case s.offline:
 		state = "was not observed"
@@ -111,15 +126,15 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:
 		state = "is up and fenced: it refuses writes"
-		remedy = "see what only it holds, 'reconcile salvage " + s.topology.Name + "', and rebuild it before it may join again"
+		remedy = "see what only it holds: 'reconcile salvage " + s.topology.Name + "'; then rebuild it before it may join again"
 	case canWrite(v):
 		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
-		remedy = "'reconcile fence " + s.topology.Name + "/" + stale.ID + "' makes it refuse writes; keep applications away from it by network and load balancer until it is rebuilt"
+		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"
 	default:
 		state = "is up, but whether it takes writes could not be read"
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
-		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s; reconcile never puts it back by itself", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
+		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
 }
 
 // staleSince says, to continue "… is stale", since when that is recorded and by whom.
@@ -196,7 +211,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		message = c.ID + " joins but holds collections; replication carries only changes from now on"
 	}
 	return append(out, NewFinding(CodeJoinNotEmpty, c.ID, message,
-		"empty it (a token that may not list every database sees nothing: 'reconcile doctor "+s.topology.Name+"'), or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'"))
+		"empty "+c.ID+", or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'; see whether its token may list every database: 'reconcile doctor "+s.topology.Name+"'"))
 }
 
 // emptyPrimary refuses to make a cluster with data the standby of one without.
@@ -229,7 +244,7 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
 			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,
-			"see what only it holds, 'reconcile salvage "+s.topology.Name+"', wipe and restore it, then give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
+			"see what only it holds: 'reconcile salvage "+s.topology.Name+"'; then wipe and restore it, and give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
 	default:
 		return []Finding{NewFinding(CodeJoinNotEmpty, c.ID,
 			c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them: "+why,

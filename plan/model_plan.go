@@ -311,12 +311,15 @@ const (
 // Finding is a coded observation about one topology. What its code means in general is
 // in the row of the code (SpecOf) and in package explain.
 type Finding struct {
-	Code       Code
-	Severity   Severity
-	Cluster    string // the cluster it is about; may be empty
-	Message    string // what was seen, in one sentence
-	Remedy     string // what to do next, with the command or trailer to type
-	Acceptable bool   // an approver may accept it by Failover-Accept
+	Code     Code
+	Severity Severity
+	Cluster  string // the cluster it is about; may be empty
+	Message  string // what was seen, in one sentence
+	// Remedy is what to do next, with the command or trailer to type: clauses with "; "
+	// between them, the first thing first. A command ends its clause, behind a colon. A
+	// clause that begins with "else" is another way.
+	Remedy     string
+	Acceptable bool // an approver may accept it by Failover-Accept
 	Accepted   bool
 	At         Position
 	Evidence   *FindingEvidence

@@ -322,7 +322,7 @@ func openIntentFirst(findings []Finding, topology string, begun Intent) []Findin
 		if f.Code == CodePromotionInDoubt {
 			out[i].Severity, out[i].Acceptable = SeverityWarning, false
 			out[i].Message = fmt.Sprintf("the %s of generation %d was begun at %s and is open", begun.Transition, begun.Generation, begun.At.UTC().Format(time.RFC3339))
-			out[i].Remedy = "'reconcile apply " + topology + "' carries it on; no new approval is needed"
+			out[i].Remedy = "carry it on: 'reconcile apply " + topology + "'; no new approval is needed"
 		}
 	}
 	return out

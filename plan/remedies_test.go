@@ -13,6 +13,10 @@ import (
 // write into a file, between quotes.
 var typed = regexp.MustCompile(`'(reconcile (status|plan|apply|fence|propose|adopt|doctor|history|salvage|explain|validate)\b[^']*|Failover-[A-Z][A-Za-z-]+: [^']+|git [^']+|curl [^']+|[A-Za-z.]+(: [^']+)?)'`)
 
+// commandClause is a clause of a remedy with a command: it stands alone behind a colon, so
+// that a page can give it a line of its own.
+var commandClause = regexp.MustCompile(`: 'reconcile [^']+'(, or accept with 'Failover-Accept: [A-Z_]+')?$`)
+
 // TestRemediesSayWhatToType: whatever the state of the world, each finding says
 // what was seen, and the next thing to type; no blank is left in it.
 func TestRemediesSayWhatToType(t *testing.T) {
@@ -27,6 +31,11 @@ func TestRemediesSayWhatToType(t *testing.T) {
 				}
 				if placeholder.MatchString(f.Remedy) {
 					t.Errorf("%s: a name is left to be filled in: %q", f.Code, f.Remedy)
+				}
+				for _, clause := range strings.Split(f.Remedy, "; ") {
+					if n := strings.Count(clause, "'reconcile "); n > 1 || n == 1 && !commandClause.MatchString(clause) {
+						t.Errorf("%s: the command does not end its clause %q", f.Code, clause)
+					}
 				}
 				if f.Code == CodeForcePromote && !p.Resumed && !strings.Contains(f.Remedy, "'Failover-Plan: "+p.Digest+"'") {
 					t.Errorf("%s: the digest %s is not there to be copied: %q", f.Code, p.Digest, f.Remedy)

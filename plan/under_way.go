@@ -90,5 +90,5 @@ func (s situation) underWayFinding(w UnderWay, target string) Finding {
 
 // untilItEnds is the remedy of what another process may settle at any moment.
 func (s situation) untilItEnds() string {
-	return "wait until the change under way ends: 'reconcile status " + s.topology.Name + "' shows it"
+	return "wait until the change under way ends: 'reconcile status " + s.topology.Name + " --watch'"
 }

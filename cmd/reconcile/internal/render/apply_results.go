@@ -117,21 +117,22 @@ func (p *page) result(d Document, r Result) {
 // beware of, what to type, and what came of each step.
 func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level detail) brief {
 	headline, s := d.resultWords(t, planned, r)
+	if t.UnderWay != nil && !r.touched() {
+		b := d.brief(t, level)
+		b.headline, b.style = headline, s
+		return b
+	}
 	b := brief{name: r.Topology, headline: headline, style: s}
 	if r.Detail != "" && !d.planShowsWhy(t, r) {
-		b.rows = append(b.rows, row{label: map[bool]string{true: "Blocked", false: "Result"}[r.Outcome == reconcile.OutcomeBlocked], text: r.Detail, style: s, most: 7 - 4*one(level.tight)})
+		b.rows = append(b.rows, row{label: resultLabel(r), text: resultDetail(r), style: s, most: 7 - 2*level.lines})
 	}
 	b.rows = append(b.rows, lostRows(t, r)...)
 	t.Findings = d.findingsAfter(t, r)
 	b.actions = d.resultActions(t, r)
-	shown := shownFindings{}
-	if r.Outcome == reconcile.OutcomeNotApproved || r.Outcome == reconcile.OutcomeBlocked && d.blocked(t) {
-		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
-	}
-	for _, f := range t.Findings {
-		if t.Transition == plan.TransitionFailover && r.touched() && ownPlace(t, f) {
-			shown.mark(f) // it has happened: the headline and what was lost say so
-		}
+	shown := toldElsewhere(t)
+	waits := d.blocked(t) && (r.Outcome == reconcile.OutcomeBlocked || r.Outcome == reconcile.OutcomeUnchanged)
+	if r.Outcome == reconcile.OutcomeNotApproved || waits || t.Transition == plan.TransitionNone {
+		b.rows = append(b.rows, d.changeRows(t, level)...)
 	}
 	for _, f := range t.Findings {
 		if strings.HasPrefix(r.Detail, string(f.Code)+":") || r.Outcome == reconcile.OutcomeApplied && f.Severity == plan.SeverityBlocking && !f.Accepted {
@@ -148,7 +149,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	}
 	b.rows = append(b.rows, b.findingRows("Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
 	if level.notes {
-		b.rows = append(b.rows, b.findingRows("Note", resultFindings(t, r, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
+		b.rows = append(b.rows, b.findingRows("Note", resultFindings(t, r, plan.SeverityWarning), level, shown)...)
 	}
 	if !r.touched() && r.Outcome != reconcile.OutcomeApplied {
 		b.rows = append(b.rows, b.firstRows(d, t)...)
@@ -161,8 +162,27 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		b.members, left = memberRows(t, level)
 		b.notes = append(b.notes, clusterNotes(left)...)
 	}
-	b.notes = append(b.notes, findingNotes(t, shown)...)
+	b.notes = append(b.notes, findingNotes(t, shown, level)...)
 	return b
+}
+
+func resultLabel(r Result) string {
+	if r.Outcome == reconcile.OutcomeBlocked {
+		return "Blocked"
+	}
+	return "Result"
+}
+
+func isCode(text string) bool {
+	_, ok := explain.Lookup(text)
+	return ok
+}
+
+func resultDetail(r Result) string {
+	if code, _, _ := strings.Cut(r.Detail, ":"); r.Outcome == reconcile.OutcomeBlocked && isCode(code) {
+		return "by " + r.Detail
+	}
+	return r.Detail
 }
 
 // resultWords is the headline of a result. That nothing was to be sent must
@@ -277,8 +297,8 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		now.words, now.command = "see how the clusters stand:", "reconcile status "+r.Topology
 		return []action{now, {label: labelThen, words: "carry on; no new approval is needed:", command: again}}
 	case reconcile.OutcomeError:
-		now.words, now.command = "clear the cause, then apply again:", again
-		return []action{now}
+		now.words, now.command = "see how the clusters stand, and clear the cause:", "reconcile status "+r.Topology
+		return []action{now, {label: labelThen, words: "apply again:", command: again}}
 	case reconcile.OutcomeNotApproved:
 		return d.actions(t)
 	case reconcile.OutcomeBlocked:

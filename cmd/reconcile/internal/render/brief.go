@@ -22,8 +22,6 @@ type brief struct {
 	steps    grid // what an apply did; empty for a plan
 	notes    []string
 	noteMost int
-
-	remarkLines int // of a remark beside a transition; 0: all
 }
 
 // row is one labelled paragraph. Several in a row may share a label.
@@ -47,24 +45,24 @@ type action struct {
 type detail struct {
 	remedies bool // below what to beware of
 	notes    bool // warnings and remarks
-	lines    int  // of one finding or instruction; 0: all
+	short    bool // one line for what is left out, and no second line of evidence
+	codes    bool // of what to beware of only the codes
 	findings int  // of one kind; 0: all
 	members  int  // 0: all
-	short    bool // one line for what is left out
-	tight    bool // one line for everything
+	lines    int  // of one finding or instruction; 0: all. Only here a text is cut
 }
 
 // details are tried in order until the page fits.
 var details = []detail{
 	{remedies: true, notes: true},
-	{notes: true, lines: 3},
-	{notes: true, lines: 2},
-	{lines: 3, short: true},
-	{lines: 2, short: true, members: 8},
-	{lines: 2, short: true, findings: 2, members: 6},
-	{lines: 2, short: true, findings: 1, members: 4},
-	{lines: 1, short: true, findings: 1, members: 3},
-	{lines: 1, short: true, findings: 1, members: 2, tight: true},
+	{notes: true},
+	{notes: true, short: true},
+	{short: true, members: 12},
+	{short: true, members: 8, codes: true},
+	{short: true, members: 6, codes: true, findings: 2},
+	{short: true, members: 4, codes: true, findings: 1},
+	{short: true, members: 3, codes: true, findings: 1, lines: 2},
+	{short: true, members: 2, codes: true, findings: 1, lines: 1},
 }
 
 // pageLines is what fits a terminal of 24 lines together with the prompt below.
@@ -73,27 +71,21 @@ const pageLines = 23
 // brief assembles what is to be said of a topology.
 func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	headline, s := d.headline(t)
-	b := brief{name: t.Name, headline: headline, style: s, remarkLines: one(t.Transition != plan.TransitionNone)}
+	b := brief{name: t.Name, headline: headline, style: s}
 	if d.oneLineOnly(t) {
 		b.headline, b.style = inSyncWords(t), restStyle(t)
 	}
-	shown := shownFindings{}
+	shown := toldElsewhere(t)
 	b.actions = d.actions(t)
-	if t.UnderWay != nil {
-		b.rows = append(b.rows, row{label: "Running", text: underWayWords(*t.UnderWay), style: attention})
+	if d.kind() != KindStatus || t.UnderWay != nil || t.Transition == plan.TransitionNone {
+		b.rows = append(b.rows, d.changeRows(t, level)...)
 	}
-	if d.kind() != KindStatus {
-		b.rows = append(b.rows, d.changeRows(t, level, shown)...)
-	}
-	b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	if t.UnderWay == nil {
+		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 		b.rows = append(b.rows, d.approvalRows(t)...)
+		b.rows = append(b.rows, b.noticeRows(t, level, shown)...)
+		b.rows = append(b.rows, b.firstRows(d, t)...)
 	}
-	b.rows = append(b.rows, b.findingRows("Beware", otherFindings(t, plan.SeverityCritical), level, shown)...)
-	if level.notes {
-		b.rows = append(b.rows, b.findingRows("Note", otherFindings(t, plan.SeverityWarning, plan.SeverityInfo), level, shown)...)
-	}
-	b.rows = append(b.rows, b.firstRows(d, t)...)
 	b.clip(level)
 	if d.observed() != ObservedNone && !d.oneLineOnly(t) || d.kind() == KindStatus {
 		var left int
@@ -103,7 +95,7 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	if len(t.Steps) > 0 {
 		b.notes = append(b.notes, optionSteps+" "+plural(len(t.Steps), "step", "steps"))
 	}
-	b.notes = append(b.notes, findingNotes(t, shown)...)
+	b.notes = append(b.notes, findingNotes(t, shown, level)...)
 	return b
 }
 
@@ -115,27 +107,30 @@ func clusterNotes(left int) []string {
 }
 
 // findingNotes count what the page leaves out, and name what it tells in other words.
-func findingNotes(t plan.TopologyPlan, shown shownFindings) []string {
+func findingNotes(t plan.TopologyPlan, shown shownFindings, level detail) []string {
 	var hidden, reworded []plan.Finding
 	for _, f := range t.Findings {
 		switch {
-		case !shown.has(f):
+		case !shown.has(f) && f.Severity != plan.SeverityInfo:
 			hidden = append(hidden, f)
-		case ownPlace(t, f):
+		case !shown.has(f), ownPlace(t, f):
 			reworded = append(reworded, f)
 		}
 	}
 	var parts []string
 	if len(hidden) > 0 {
-		parts = append(parts, fmt.Sprintf("%d NOT SHOWN (%s)", len(hidden), strings.Join(codesOf(hidden), ", ")))
+		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
 	}
-	if len(reworded) > 0 {
-		parts = append(parts, strings.Join(codesOf(reworded), ", "))
+	switch all := codesOf(append(hidden, reworded...)); {
+	case len(all) > 0 && level.short:
+		parts = append(parts, number(len(all))+" in all")
+	case len(all) > 0:
+		parts = append(parts, strings.Join(all, ", "))
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return []string{optionFindings + " " + strings.Join(parts, "; ")}
+	return []string{optionFindings + " " + strings.Join(parts, ": ")}
 }
 
 // The options that show what a page leaves out.
@@ -156,21 +151,34 @@ func (s shownFindings) has(f plan.Finding) bool {
 	return s[string(f.Code)+"\x00"+f.Cluster+"\x00"+f.Message]
 }
 
-// changeRows say what a transition does, may lose and rests on.
-func (d Document) changeRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
-	if t.Transition == plan.TransitionNone {
-		return nil
-	}
+// toldElsewhere are the findings that other rows than those of the findings tell.
+func toldElsewhere(t plan.TopologyPlan) shownFindings {
+	shown := shownFindings{}
 	for _, f := range t.Findings {
 		if ownPlace(t, f) {
 			shown.mark(f)
 		}
 	}
+	return shown
+}
+
+// changeRows say what a transition does, may lose and rests on, and of one that another
+// process carries out, how far it is.
+func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
+	var out []row
+	if t.UnderWay != nil {
+		out = append(out, row{label: "Running", text: underWayWords(*t.UnderWay), style: attention})
+	}
+	switch {
+	case t.Transition == plan.TransitionNone:
+		return append(out, d.restRows(t)...)
+	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
+		return append(out, row{label: "Does", text: "nothing before that has ended; then the " + transitionWords(t) + " is planned again"})
+	}
 	s := plain
 	if t.Has(plan.CodeForcePromote) {
 		s = bad
 	}
-	var out []row
 	for _, text := range d.doesWords(t) {
 		out = append(out, row{label: "Does", text: text, style: s})
 	}
@@ -179,10 +187,34 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail, shown shownFindi
 	if text := d.evidenceWords(t); text != "" {
 		out = append(out, row{label: "Evidence", text: text})
 	}
-	if text := seenNote(t.DataLoss); text != "" && !level.short && t.Transition == plan.TransitionFailover {
+	if text := seenNote(t); text != "" && !level.short && t.Transition == plan.TransitionFailover {
 		out = append(out, row{label: "Evidence", text: text})
 	}
 	return out
+}
+
+// restRows say that nothing changes, and what may be lost nevertheless.
+func (d Document) restRows(t plan.TopologyPlan) []row {
+	if t.UnderWay != nil || !hasTrouble(t) || unobserved(t) && !d.blocked(t) {
+		return nil
+	}
+	does := row{label: "Does", text: "nothing: no change is planned"}
+	if d.blocked(t) {
+		does.text = "nothing while it is blocked"
+	}
+	lost := row{label: "May lose", style: attention}
+	c := d.condition(t)
+	switch {
+	case c == standsSplit:
+		lost.text, lost.style = splitLoses, bad
+	case outageLabels[c] != "" && !d.blocked(t):
+		lost.text = "nothing by waiting; the plan of a failover says what that would lose"
+	case c == standsBehind:
+		lost.text = "nothing now; a failover would lose what the standby lacks"
+	default:
+		return []row{does}
+	}
+	return []row{does, lost}
 }
 
 // ownPlace reports whether a finding of a transition is told by another row than those
@@ -192,9 +224,16 @@ func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
 	case plan.CodeForcePromote, plan.CodeDataLossRisk:
 		return t.Transition == plan.TransitionFailover
 	case plan.CodeStalePrimary:
-		return t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary
+		return t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary ||
+			t.Transition == plan.TransitionFence && slices.Contains(fenced(t), f.Cluster)
 	case plan.CodeNoStandbyLeft:
 		return t.Transition != plan.TransitionNone
+	case plan.CodeStandbyBecomesWritable:
+		return t.Transition == plan.TransitionDetach
+	case plan.CodeNoPrimary, plan.CodeClusterUnreachable: // the headline of an outage says so, or what blocks
+		_, outage := writerCondition(t)
+		rests := outage && t.Transition == plan.TransitionNone && (f.Cluster == "" || f.Cluster == t.Primary)
+		return f.Severity != plan.SeverityBlocking && (rests || slices.ContainsFunc(t.Blocking(nil), func(b plan.Finding) bool { return b.Code == f.Code }))
 	default:
 		return false
 	}
@@ -228,12 +267,9 @@ func acceptedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row 
 // clip limits what has no limit yet.
 func (b *brief) clip(level detail) {
 	b.noteMost = 2 - one(level.short)
-	if level.lines == 0 {
-		return
-	}
 	for i := range b.rows {
 		if b.rows[i].most == 0 {
-			b.rows[i].most = max(level.lines, 2-one(level.tight))
+			b.rows[i].most = level.lines
 		}
 	}
 	for i := range b.actions {
@@ -248,7 +284,27 @@ func (b brief) does(f plan.Finding) bool {
 	})
 }
 
+// noticeRows are what else a person has to know. Remarks have a row where nothing else is
+// to be said.
+func (b brief) noticeRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
+	out := b.findingRows("Beware", otherFindings(t, plan.SeverityCritical), level, shown)
+	if !level.notes {
+		return out
+	}
+	out = append(out, b.findingRows("Note", otherFindings(t, plan.SeverityWarning), level, shown)...)
+	if t.Transition == plan.TransitionNone && !hasTrouble(t) {
+		out = append(out, b.findingRows("Note", otherFindings(t, plan.SeverityInfo), level, shown)...)
+	}
+	return out
+}
+
 func (b brief) findingRows(label string, findings []plan.Finding, level detail, shown shownFindings) []row {
+	if level.codes && len(findings) > 0 {
+		for _, f := range findings {
+			shown.mark(f)
+		}
+		return []row{{label: label, text: codeWords(findings) + " (" + optionFindings + " tells more)", style: attention, most: level.lines}}
+	}
 	var out []row
 	findings = urgentFirst(findings)
 	for i, f := range findings {
@@ -257,15 +313,11 @@ func (b brief) findingRows(label string, findings []plan.Finding, level detail, 
 		}
 		shown.mark(f)
 		if f.Severity == plan.SeverityInfo {
-			remark := level.lines
-			if b.remarkLines > 0 {
-				remark = b.remarkLines
-			}
-			out = append(out, row{label: label, text: findingWords(f), most: remark})
+			out = append(out, row{label: label, text: findingWords(f), most: level.lines})
 			continue
 		}
 		out = append(out, row{label: label, text: findingWords(f), style: attention, most: level.lines})
-		if remedy := withoutAcceptance(f.Remedy); level.remedies && remedy != "" && !b.does(f) && (i+1 == len(findings) || findings[i+1].Remedy != f.Remedy) {
+		if remedy := strings.Join(remedyClauses(f), "; "); level.remedies && remedy != "" && !b.does(f) && (i+1 == len(findings) || findings[i+1].Remedy != f.Remedy) {
 			out = append(out, row{label: label, text: "→ " + remedy})
 		}
 	}
@@ -290,6 +342,9 @@ func findingWords(f plan.Finding) string {
 
 // firstRows say what a person does before anything is approved or sent.
 func (b brief) firstRows(d Document, t plan.TopologyPlan) []row {
+	if t.UnderWay != nil {
+		return nil
+	}
 	for _, f := range t.Findings {
 		if f.Code == plan.CodeSplitBrain && !slices.ContainsFunc(b.actions, func(a action) bool { return a.remedy == f.Remedy }) {
 			first, _, _ := strings.Cut(f.Remedy, "; ")
@@ -297,10 +352,21 @@ func (b brief) firstRows(d Document, t plan.TopologyPlan) []row {
 			return []row{{label: "First", text: first, style: bad}}
 		}
 	}
-	if d.kind() == KindStatus || t.Transition != plan.TransitionFailover || t.OldPrimary == "" || refusesWrites(t, t.OldPrimary) {
+	found := t.Blocking(d.accepted(t))
+	switch {
+	case d.kind() == KindStatus || !mayGoOn(found):
+		return nil
+	case len(found) > 0 && beforeAcceptance(found[0]) != "":
+		return []row{{label: "First", text: beforeAcceptance(found[0]), style: attention}}
+	case t.Transition != plan.TransitionFailover || t.OldPrimary == "" || refusesWrites(t, t.OldPrimary):
 		return nil
 	}
 	return []row{{label: "First", text: "cut applications off " + t.OldPrimary, style: attention}}
+}
+
+// mayGoOn reports whether approvals and probes are all that a blocked change waits for.
+func mayGoOn(found []plan.Finding) bool {
+	return !slices.ContainsFunc(found, func(f plan.Finding) bool { return !f.Acceptable && f.Code != plan.CodePrimaryNotProbed })
 }
 
 // refusesWrites reports whether a cluster was seen to be a standby of another one.
@@ -323,6 +389,9 @@ func (d Document) evidenceWords(t plan.TopologyPlan) string {
 		if f.Evidence == nil || len(f.Evidence.Rounds) == 0 {
 			continue
 		}
+		if slices.ContainsFunc(t.Blocking(d.accepted(t)), func(f plan.Finding) bool { return f.Evidence != nil && len(f.Evidence.Rounds) > 0 }) {
+			return "" // what blocks says so
+		}
 		rounds := f.Evidence.Rounds
 		failed, cause := 0, ""
 		for _, r := range rounds {
@@ -337,14 +406,15 @@ func (d Document) evidenceWords(t plan.TopologyPlan) string {
 }
 
 // seenNote says when the old primary was first seen down, and last seen up.
-func seenNote(w *plan.Window) string {
+func seenNote(t plan.TopologyPlan) string {
+	w, old := t.DataLoss, orElse(t.OldPrimary, "the old primary")
 	switch {
 	case w == nil || w.SeenDown.IsZero():
 		return ""
 	case w.SeenUp.IsZero():
-		return "it was down already when first looked at, " + timeOfDay(w.SeenDown)
+		return old + " was down already when first looked at, " + timeOfDay(w.SeenDown)
 	default:
-		return "it was last seen up " + timeOfDay(w.SeenUp) + ", first seen down " + timeOfDay(w.SeenDown)
+		return old + " was last seen up " + timeOfDay(w.SeenUp) + ", first seen down " + timeOfDay(w.SeenDown)
 	}
 }
 

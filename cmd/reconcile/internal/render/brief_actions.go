@@ -32,7 +32,14 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	}
 	found := urgentFirst(t.Blocking(d.accepted(t)))
 	if i := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }); i >= 0 {
-		return append([]action{remedyAction(t, found[i])}, planAgain(t, "no approval helps this commit; after the next one plan again:"))
+		again := "no approval helps this commit; after the next one plan again:"
+		switch {
+		case found[0].Code == plan.CodePromotionInDoubt: // nothing else is done before it ends
+			i, again = 0, "plan again:"
+		case found[i].Code == plan.CodeSuperseded: // the next one is there
+			return append(remedyActions(t, found[i]), action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)})
+		}
+		return append(remedyActions(t, found[i]), planAgain(t, again))
 	}
 	switch d.approval(t).Verdict {
 	case approval.VerdictApproved, approval.VerdictNotRequired:
@@ -57,7 +64,7 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 		execute.words = "wait, or let this make the probes that are missing:"
 		return []action{execute}
 	case len(found) > 0:
-		return []action{remedyAction(t, found[0]), planAgain(t, "the approval holds; plan again:")}
+		return append(remedyActions(t, found[0]), planAgain(t, "the approval holds; plan again:"))
 	case t.Resumed:
 		execute.words = "carry it on; no new approval is needed:"
 		return []action{execute}
@@ -74,7 +81,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 	a := d.approval(t)
 	execute := action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)}
 	if len(found) > 0 && !found[0].Acceptable && found[0].Code != plan.CodePrimaryNotProbed {
-		return []action{remedyAction(t, found[0]), planAgain(t, "no approval makes up for that; plan again:")}
+		return append(remedyActions(t, found[0]), planAgain(t, "no approval makes up for that; plan again:"))
 	}
 	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
 		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, "")}, execute}
@@ -90,16 +97,12 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		execute.words = "this makes the probes that are missing, unless a running daemon does:"
 		return []action{approve, execute}
 	}
-	remedy := remedyAction(t, found[0])
-	approve.label, approve.words = labelOr, "to take that risk, "+approve.words
-	if strings.Contains(found[0].Remedy, ", then accept") {
-		approve.label, approve.words = labelThen, "to accept the rest, "+approversWords(a)
+	out := remedyActions(t, found[0])
+	approve.words = "to take that risk, " + approve.words
+	if len(out) > 0 {
+		approve.label = labelOr
 	}
-	if remedy.words == "" && remedy.command == "" {
-		approve.label = labelNow
-		return []action{approve, execute}
-	}
-	return []action{remedy, approve, execute}
+	return append(out, approve, execute)
 }
 
 // approversWords say who types the command that approves.
@@ -151,39 +154,79 @@ func lowerFirst(text string) string {
 	return text
 }
 
-// urgentActions are what to type when something blocks or is critical although there is
-// no transition.
+// urgentActions are what to type about the gravest findings although there is no
+// transition.
 func (d Document) urgentActions(t plan.TopologyPlan) []action {
 	if d.observed() != ObservedLive {
 		return nil
 	}
-	found := append(urgentFirst(t.Blocking(d.accepted(t))), otherFindings(t, plan.SeverityCritical)...)
-	if len(found) == 0 {
-		return d.warningActions(t)
-	}
-	for _, f := range found {
-		if firstCommand(t, f) != "" {
-			return []action{remedyAction(t, f), planAgain(t, "plan again:")}
+	blocking := urgentFirst(t.Blocking(d.accepted(t)))
+	for _, found := range [][]plan.Finding{blocking, atSeverity(t, plan.SeverityCritical), atSeverity(t, plan.SeverityWarning)} {
+		if len(found) == 0 {
+			continue
 		}
-	}
-	return []action{remedyAction(t, found[0]), planAgain(t, "plan again:")}
-}
-
-// warningActions are what to type about the first warning that has a command.
-func (d Document) warningActions(t plan.TopologyPlan) []action {
-	for _, f := range otherFindings(t, plan.SeverityWarning) {
-		if firstCommand(t, f) != "" {
-			return []action{remedyAction(t, f)}
+		first := max(slices.IndexFunc(found, func(f plan.Finding) bool { return firstCommand(t, f) != "" }), 0)
+		out := remedyActions(t, found[first])
+		if len(blocking) > 0 {
+			out = append(out, planAgain(t, "plan again:"))
 		}
+		return out
 	}
 	return nil
 }
 
-// remedyAction is what a finding asks for, without what only an approver can do.
-func remedyAction(t plan.TopologyPlan, f plan.Finding) action {
-	out := actionOf(t, withoutAcceptance(f.Remedy))
-	out.label, out.remedy = labelNow, f.Remedy
+func atSeverity(t plan.TopologyPlan, severity plan.Severity) []plan.Finding {
+	return slices.DeleteFunc(urgentFirst(t.Findings), func(f plan.Finding) bool { return f.Severity != severity || f.Accepted })
+}
+
+// actionLines is how many lines the words of an action may have.
+const actionLines = 2
+
+// remedyActions are what a finding asks for, without what only an approver can do: for
+// each way the first clauses of its remedy, up to a command. The rest is told with the
+// finding in full.
+func remedyActions(t plan.TopologyPlan, f plan.Finding) []action {
+	ways := [][]string{nil}
+	for _, clause := range remedyClauses(f) {
+		if other, found := strings.CutPrefix(clause, "else"); found {
+			ways, clause = append(ways, nil), strings.TrimLeft(other, ", ")
+		}
+		if beforeAcceptance(f) != clause {
+			ways[len(ways)-1] = append(ways[len(ways)-1], clause)
+		}
+	}
+	var out []action
+	for _, way := range ways {
+		a := actionOf(t, firstClauses(t, way))
+		if a.words == "" && a.command == "" {
+			continue
+		}
+		a.label, a.remedy = labelOr, f.Remedy
+		if len(out) == 0 {
+			a.label = labelNow
+		}
+		out = append(out, a)
+	}
 	return out
+}
+
+// firstClauses are the clauses of a remedy up to its first command, as far as they have
+// room.
+func firstClauses(t plan.TopologyPlan, clauses []string) string {
+	text := ""
+	for _, clause := range clauses {
+		longer := strings.TrimPrefix(text+"; "+clause, "; ")
+		command := firstCommand(t, plan.Finding{Remedy: clause})
+		fits := len(wrap(actionOf(t, longer).words, defaultWidth-actionLabel)) <= actionLines
+		switch {
+		case text != "" && !fits:
+			return text
+		case command != "":
+			return longer
+		}
+		text = longer
+	}
+	return text
 }
 
 // actionOf splits a text into words and its first command that can be typed.
@@ -221,16 +264,27 @@ var acceptance = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`,? ?((or|then|and) )?([^,;]*approver[^,;]* )?(may )?accepts? (it )?(with|by) '?Failover-Accept: [A-Z_]+'?`)
 })
 
-// withoutAcceptance drops from a remedy what only an approver can do.
-func withoutAcceptance(remedy string) string {
+// remedyClauses are the clauses of a remedy without what only an approver can do.
+func remedyClauses(f plan.Finding) []string {
 	var kept []string
-	for _, part := range strings.Split(remedy, "; ") {
+	for _, part := range strings.Split(f.Remedy, "; ") {
 		part = strings.TrimRight(acceptance().ReplaceAllString(part, ""), " ,")
 		if part != "" && !strings.HasPrefix(part, "the approver ") && !strings.HasPrefix(part, "an approver ") {
 			kept = append(kept, part)
 		}
 	}
-	return strings.Join(kept, "; ")
+	return kept
+}
+
+// beforeAcceptance is what a person does before an approver accepts a finding; empty:
+// nothing.
+func beforeAcceptance(f plan.Finding) string {
+	for _, clause := range strings.Split(f.Remedy, "; ") {
+		if before, _, found := strings.Cut(clause, ", then accept with "); found {
+			return strings.TrimLeft(strings.TrimPrefix(before, "else"), ", ")
+		}
+	}
+	return ""
 }
 
 // executeCommand returns the command that carries out a plan. It names no commit: what
@@ -280,8 +334,11 @@ func (d Document) approvalRows(t plan.TopologyPlan) []row {
 }
 
 // remedyOf is the whole remedy of a finding, with the way out that only an approver can
-// take. Once the change is approved it asks no approver.
+// take. Once the change is approved it asks no approver, and while one is under way nobody.
 func (d Document) remedyOf(t plan.TopologyPlan, f plan.Finding) string {
+	if t.UnderWay != nil {
+		return "" // wait until it ends
+	}
 	if v := d.approval(t).Verdict; v != approval.VerdictApproved && v != approval.VerdictNotRequired {
 		return findingRemedy(f)
 	}

@@ -20,7 +20,7 @@ func memberRows(t plan.TopologyPlan, level detail) (g grid, left int) {
 	}
 	for _, c := range clusters {
 		reach, s := reachWords(c.View)
-		g.add(cell{text: c.ID}, cell{text: roleWords(t, c)}, cell{text: reach, style: s}, cell{text: memberNote(c)})
+		g.add(cell{text: c.ID}, cell{text: roleWords(t, c)}, cell{text: reach, style: s}, cell{text: memberNote(t, c)})
 	}
 	return g, left
 }
@@ -29,8 +29,9 @@ func importance(t plan.TopologyPlan, c plan.ClusterPlan) int {
 	return 4*one(c.ID == t.Primary || c.ID == t.OldPrimary) + 2*one(c.View.Reach != plan.ReachUp) + one(c.DesiredRole != plan.RoleStandby)
 }
 
-// memberNote is the version and the lag of a cluster that answers, or why it does not.
-func memberNote(c plan.ClusterPlan) string {
+// memberNote is the version and the lag of a cluster that answers, or why it does not. In a
+// failover what may be lost counts, and not for how long the primary has been away.
+func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	var parts []string
 	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone {
 		parts = append(parts, classText(c.View.Class))
@@ -38,7 +39,7 @@ func memberNote(c plan.ClusterPlan) string {
 	if c.View.Version != "" {
 		parts = append(parts, c.View.Version)
 	}
-	if c.Lag != nil {
+	if c.Lag != nil && t.Transition != plan.TransitionFailover {
 		parts = append(parts, "lag "+lagWords(c))
 	}
 	return strings.Join(parts, ", ")

@@ -12,6 +12,7 @@ import (
 func (d Document) doesWords(t plan.TopologyPlan) []string {
 	lines := transitionDoes(t)
 	switch {
+	case t.UnderWay != nil:
 	case d.blocked(t):
 		lines[0] = "once unblocked, " + lines[0]
 	case t.Resumed:
@@ -80,10 +81,15 @@ func to(cluster string) string {
 	return " to " + cluster
 }
 
+// splitLoses is what two writers lose.
+const splitLoses = "what all but one of them take: it reaches no other cluster"
+
 // mayLose says what a transition may lose, in one line where that is possible.
 func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 	switch {
-	case t.Transition != plan.TransitionFailover && d.blocked(t):
+	case t.Has(plan.CodeSplitBrain) && d.blocked(t):
+		return splitLoses, bad
+	case t.Transition != plan.TransitionFailover && d.blocked(t) && t.UnderWay == nil:
 		return "nothing while it is blocked", plain
 	case t.Transition == plan.TransitionFailover:
 		return failoverLoses(t), bad

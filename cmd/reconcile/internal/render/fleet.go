@@ -16,13 +16,14 @@ const (
 	ListAll
 )
 
-// fleetRow is one topology of many: what is the matter, and the commands to type.
+// fleetRow is one topology of many: what is the matter, and the command to type.
 type fleetRow struct {
 	name      string
 	condition condition
 	words     string
-	more      int // further findings that only the page says
-	commands  []string
+	more      int    // further findings that only the page says
+	remedy    string // what to do before, or without a command
+	command   string
 }
 
 // fleet prints many topologies: how many stand how, then a row for each that needs
@@ -107,7 +108,11 @@ func (p *page) listRows(rows []fleetRow, drawn [][]string, leftOut func([]fleetR
 	room := p.height - strings.Count(p.b.String(), "\n") - rowsEnd
 	for i, lines := range drawn {
 		if bounded && left > room && i > 0 && len(lines) >= room {
-			p.line("  ", p.paint(strong, cut("… and "+number(len(rows)-i)+" more (--problems lists them): "+leftOut(rows[i:]), p.width-2)))
+			line := "… and " + number(len(rows)-i) + " more (--problems lists them)"
+			if all := line + ": " + leftOut(rows[i:]); 2+columns(all) <= p.width {
+				line = all
+			}
+			p.line("  ", p.paint(strong, line))
 			return
 		}
 		for _, l := range lines {
@@ -134,8 +139,8 @@ func (p *page) drawRows(rows []fleetRow) [][]string {
 	return out
 }
 
-// drawRow draws what is the matter with a topology in at most two lines, and below it each
-// command on a line of its own. A long name has the first line for itself.
+// drawRow draws what is the matter with a topology, and below it the command on a line of
+// its own. A long name has the first line for itself.
 func (p *page) drawRow(r fleetRow, name int) []string {
 	s := r.condition.style()
 	left, indent, more := pad(Safe(r.name), name), 2+2+name+2, ""
@@ -145,11 +150,7 @@ func (p *page) drawRow(r fleetRow, name int) []string {
 	if r.more > 0 {
 		more = " (and " + number(r.more) + " more)"
 	}
-	text := wrap(Safe(r.words)+more, p.width-indent)
-	if len(text) > 2 {
-		text = twoLines(Safe(r.words), p.width-indent-columns(more))
-		text[1] += more
-	}
+	text := clipped(wrap(Safe(r.words)+more, p.width-indent), rowLines, p.width-indent)
 	first := "  " + p.paint(s, s.mark()+" ") + p.paint(strong, strings.TrimRight(left, " "))
 	var lines []string
 	if indent == 4 {
@@ -162,23 +163,18 @@ func (p *page) drawRow(r fleetRow, name int) []string {
 		}
 		lines = append(lines, before+p.paint(s, l))
 	}
-	for _, command := range r.commands {
-		if indent+columns(command) > p.width {
+	if r.command != "" {
+		if indent+columns(r.command) > p.width {
 			indent = 4
 		}
-		lines = append(lines, pad("", indent)+Safe(command))
+		lines = append(lines, pad("", indent)+Safe(r.command))
 	}
 	return lines
 }
 
-// cut shortens text to a number of columns.
-func cut(text string, width int) string {
-	if columns(text) <= width {
-		return text
-	}
-	runes := []rune(text)
-	return strings.TrimRight(string(runes[:max(width-1, 0)]), " ,;:(") + "…"
-}
+// rowLines is how many lines a row has for what is the matter. Only an error that a server
+// gave is longer; the page of the topology says it whole.
+const rowLines = 4
 
 // fleetEnd says how many topologies have no row, and how to see one in full.
 func (p *page) fleetEnd(rows []fleetRow, details string) {

@@ -35,7 +35,7 @@ func (d Document) appliedRow(r Result) fleetRow {
 	t, planned := d.Plan.Topology(r.Topology)
 	t = t.Accept(d.accepted(t))
 	row := fleetRow{name: r.Topology}
-	again := "reconcile apply " + r.Topology
+	command := commandOf(r.Topology, d.resultActions(t, r))
 	if planned {
 		row = d.fleetRow(t)
 	}
@@ -47,16 +47,16 @@ func (d Document) appliedRow(r Result) fleetRow {
 		}
 	case reconcile.OutcomeUnchanged:
 		if !planned {
-			row.condition, row.words = standsUnjudged, "nothing was done"
+			row.condition, row.words, row.command = standsUnjudged, "nothing was done", command
 		}
 	case reconcile.OutcomeUnverified:
-		row = fleetRow{name: r.Topology, condition: standsUnverified, words: d.outcomeLine(t, planned, r), commands: []string{"reconcile status " + r.Topology, again}}
+		row = fleetRow{name: r.Topology, condition: standsUnverified, words: d.outcomeLine(t, planned, r), command: command}
 	case reconcile.OutcomeNotApproved, reconcile.OutcomeBlocked:
 		if !planned || !d.planShowsWhy(t, r) {
 			row = d.refusedRow(t, planned, r, row)
 		}
 	default: // an error, and what is not known
-		failed := fleetRow{name: r.Topology, condition: standsFailed, words: d.outcomeLine(t, planned, r), commands: []string{again}}
+		failed := fleetRow{name: r.Topology, condition: standsFailed, words: d.outcomeLine(t, planned, r), command: command}
 		row = failed.outranked(row)
 	}
 	return row
@@ -65,9 +65,9 @@ func (d Document) appliedRow(r Result) fleetRow {
 // refusedRow says what the plan does not show. A topology without a primary stays counted
 // as one.
 func (d Document) refusedRow(t plan.TopologyPlan, planned bool, r Result, row fleetRow) fleetRow {
-	refused := fleetRow{name: r.Topology, condition: standsBlocked, words: d.outcomeLine(t, planned, r)}
+	refused := fleetRow{name: r.Topology, condition: standsBlocked, words: d.outcomeLine(t, planned, r), command: commandOf(r.Topology, d.resultActions(t, r))}
 	if r.Outcome == reconcile.OutcomeNotApproved {
-		refused.condition, refused.commands = standsUnapproved, row.commands
+		refused.condition = standsUnapproved
 	}
 	return refused.outranked(row)
 }

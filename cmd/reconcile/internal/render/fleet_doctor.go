@@ -74,7 +74,7 @@ func (d Diagnosis) causes() []fleetRow {
 	c := causes{same: d.sameness(), at: map[string]int{}}
 	for _, t := range d.Topologies {
 		if t.PrimaryDown {
-			c.add(fleetRow{name: t.Name, condition: standsWithoutPrimary, words: t.Primary + ", its primary, does not serve now", commands: []string{"reconcile plan " + t.Name}})
+			c.add(fleetRow{name: t.Name, condition: standsWithoutPrimary, words: t.Primary + ", its primary, does not serve now", command: "reconcile plan " + t.Name})
 		}
 	}
 	c.obstacles(d)
@@ -113,7 +113,7 @@ func (d Diagnosis) sameness() *strings.Replacer {
 }
 
 func (c *causes) add(r fleetRow) {
-	text := r.words + "\n" + strings.Join(r.commands, "\n")
+	text := r.words + "\n" + r.remedy + "\n" + r.command
 	key := number(int(r.condition)) + digits().ReplaceAllString(c.same.Replace(text), "\x01")
 	if i, ok := c.at[key]; ok {
 		c.rows[i].more++
@@ -131,7 +131,7 @@ func (c *causes) obstacles(d Diagnosis) {
 			condition = standsBlocked
 		}
 		if len(t.Standbys) == 0 {
-			c.add(fleetRow{name: t.Name, condition: standsBlocked, words: "it has no standby to fail over to", commands: []string{"add a standby"}})
+			c.add(fleetRow{name: t.Name, condition: standsBlocked, words: "it has no standby to fail over to", remedy: "add a standby", command: "reconcile doctor " + t.Name})
 		}
 		for _, s := range t.Standbys {
 			for _, o := range s.Obstacles {
@@ -140,7 +140,7 @@ func (c *causes) obstacles(d Diagnosis) {
 					words = string(o.Code) + ": " + words
 				}
 				c.told[o.Message] = true
-				c.add(fleetRow{name: t.Name + "/" + s.Cluster, condition: condition, words: words, commands: wordsOrNone(o.Remedy)})
+				c.add(remedied(fleetRow{name: t.Name + "/" + s.Cluster, condition: condition, words: words, command: "reconcile doctor " + t.Name}, o.Remedy))
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func (c *causes) checks(checks []Check) {
 		if x.Verdict == CheckOK || x.Verdict == CheckUnknown || c.told[x.Message] {
 			continue
 		}
-		r := fleetRow{name: strings.TrimSpace(x.Area + " " + x.Subject), words: x.Message, commands: wordsOrNone(x.Remedy)}
+		r := fleetRow{name: strings.TrimSpace(x.Area + " " + x.Subject), words: x.Message}
 		switch {
 		case x.Verdict == CheckFailed && x.Blocks:
 			r.condition, r.words = standsFailed, "STOPS EVERY FAILOVER: "+r.words
@@ -160,26 +160,25 @@ func (c *causes) checks(checks []Check) {
 		default:
 			r.condition = standsWarned
 		}
-		c.add(r)
+		c.add(remedied(r, x.Remedy))
 	}
 }
 
-func wordsOrNone(words string) []string {
-	if words == "" {
-		return nil
-	}
-	return []string{words}
+// remedied adds the first clauses of a remedy, and its command if it has one.
+func remedied(r fleetRow, remedy string) fleetRow {
+	a := actionOf(plan.TopologyPlan{}, firstClauses(plan.TopologyPlan{}, strings.Split(remedy, "; ")))
+	r.remedy, r.command = a.words, orElse(a.command, r.command)
+	return r
 }
 
-// drawCause draws a cause, and below it what to do, in at most two lines each. A command
-// is never cut.
+// drawCause draws a cause, and below it what to do, the command on a line of its own.
 func (p *page) drawCause(r fleetRow) []string {
 	s := r.condition.style()
 	more := ""
 	if r.more > 0 {
 		more = " (and " + number(r.more) + " more alike)"
 	}
-	text := twoLines(Safe(r.name+": "+r.words), p.width-4-columns(more))
+	text := wrap(Safe(r.name+": "+r.words), p.width-4-columns(more))
 	text[len(text)-1] += more
 	var lines []string
 	for i, l := range text {
@@ -189,30 +188,17 @@ func (p *page) drawCause(r fleetRow) []string {
 		}
 		lines = append(lines, "  "+p.paint(s, mark+l))
 	}
-	for _, remedy := range r.commands {
-		mark := "→ "
-		if strings.HasPrefix(remedy, "reconcile ") { // to be typed
-			mark = ""
-		}
-		for _, l := range twoLines(Safe(remedy), p.width-6) {
+	mark := "→ "
+	for _, l := range wrap(Safe(r.remedy), p.width-6) {
+		if r.remedy != "" {
 			lines = append(lines, "    "+mark+l)
 			mark = "  "
 		}
 	}
+	if r.command != "" {
+		lines = append(lines, "    "+Safe(r.command))
+	}
 	return lines
-}
-
-// twoLines wraps text and leaves out what does not fit into two lines. If a command is
-// left out, the second line is the command.
-func twoLines(text string, width int) []string {
-	lines := wrap(text, width)
-	if len(lines) <= 2 {
-		return lines
-	}
-	if m := exactCommand().FindStringSubmatch(text); m != nil && !placeholder().MatchString(m[1]) && !strings.Contains(lines[0]+lines[1], m[0]) {
-		return []string{cut(lines[0]+" …", width), m[1]}
-	}
-	return []string{lines[0], cut(lines[1]+" "+lines[2], width)}
 }
 
 // diagnosedEnd says what is well, and how to see everything.

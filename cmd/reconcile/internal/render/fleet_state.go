@@ -17,7 +17,8 @@ const (
 	standsSplit condition = iota
 	standsWithoutPrimary
 	standsPrimaryUnknown
-	standsUnverified // from here to standsDone: after an apply
+	standsChangesPrimary // no primary, and a process carries out what gives it one
+	standsUnverified     // from here to standsDone: after an apply
 	standsFailed
 	standsBlocked
 	standsCritical
@@ -25,6 +26,7 @@ const (
 	standsBehind
 	standsWarned
 	standsUnjudged
+	standsUnderWay
 	standsBegun
 	standsUnapproved
 	standsUnchecked
@@ -43,6 +45,7 @@ var conditionWords = [...]struct {
 	standsSplit:          {"WITH TWO PRIMARIES", bad},
 	standsWithoutPrimary: {"WITHOUT A PRIMARY", bad},
 	standsPrimaryUnknown: {"WHOSE PRIMARY IS NOT KNOWN", bad},
+	standsChangesPrimary: {"WITHOUT A PRIMARY, UNDER WAY", bad},
 	standsUnverified:     {"NOT VERIFIED", bad},
 	standsFailed:         {"FAILED", bad},
 	standsBlocked:        {"BLOCKED", bad},
@@ -51,6 +54,7 @@ var conditionWords = [...]struct {
 	standsBehind:         {"behind", attention},
 	standsWarned:         {"with a warning", attention},
 	standsUnjudged:       {"not judged", attention},
+	standsUnderWay:       {"under way", attention},
 	standsBegun:          {"begun and not finished", attention},
 	standsUnapproved:     {"not approved", attention},
 	standsUnchecked:      {"to change", attention},
@@ -96,13 +100,17 @@ func (d Document) outageCounts() string {
 
 // condition says how a topology stands. A missing primary outranks what is planned.
 func (d Document) condition(t plan.TopologyPlan) condition {
-	if s, ok := writerCondition(t); ok {
+	s, outage := writerCondition(t)
+	switch {
+	case t.UnderWay != nil && s == standsWithoutPrimary && outage:
+		return standsChangesPrimary
+	case outage:
 		return s
-	}
-	if d.blocked(t) {
+	case t.UnderWay != nil:
+		return standsUnderWay
+	case d.blocked(t):
 		return standsBlocked
-	}
-	if t.Transition != plan.TransitionNone {
+	case t.Transition != plan.TransitionNone:
 		return d.changeCondition(t)
 	}
 	if f, ok := worstFinding(t); ok {

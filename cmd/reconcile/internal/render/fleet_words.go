@@ -8,31 +8,40 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// fleetRow says what is the matter with a topology, and what to type.
+// fleetRow says what is the matter with a topology, and what to type: the first command of
+// its page.
 func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
 	r := fleetRow{name: t.Name, condition: d.condition(t)}
 	switch s := r.condition; {
-	case s == standsInSync, s == standsUnobserved:
+	case s.quiet():
 		r.words = inSyncWords(t) + lagsWords(t)
-	case s == standsWithoutPrimary, s == standsPrimaryUnknown:
-		r.words, r.commands = d.outageWords(t, s)
-	case s == standsSplit:
-		r.words, r.more, r.commands = d.findingWords(t)
-	case t.Transition != plan.TransitionNone:
-		r.words, r.commands = d.headlineOf(t), d.changeCommands(t)
-	case s == standsUnjudged:
+		return r
+	case outageLabels[s] != "":
+		r.words = d.outageWords(t, outageLabels[s])
+	case s != standsSplit && (t.Transition != plan.TransitionNone || t.UnderWay != nil || s == standsUnjudged):
 		r.words = d.headlineOf(t)
 	default:
-		r.words, r.more, r.commands = d.findingWords(t)
+		r.words, r.more = d.findingWords(t)
 	}
+	d.Kind = KindPlan
+	r.command = commandOf(t.Name, d.actions(t))
 	return r
+}
+
+// commandOf is the one command of a row: that of the first action, or else the one that
+// shows the topology.
+func commandOf(name string, actions []action) string {
+	if len(actions) > 0 && actions[0].command != "" {
+		return actions[0].command
+	}
+	return "reconcile plan " + name
 }
 
 // headlineOf is the headline of the page of the topology, with the codes of what blocks it,
 // or of a denial.
 func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
-	if stops := t.Blocking(d.accepted(t)); len(stops) > 0 {
+	if stops := t.Blocking(d.accepted(t)); len(stops) > 0 && t.UnderWay == nil {
 		return words + ": " + codeWords(stops)
 	}
 	if a := d.approval(t); d.observed() == ObservedLive && a.Verdict == approval.VerdictDenied && a.Code != "" && a.Code != approval.CodeMissing {
@@ -55,27 +64,33 @@ func lagsWords(t plan.TopologyPlan) string {
 	return "; lag " + strings.Join(lags, ", ")
 }
 
-// outageWords says why no cluster takes writes, and what ends that.
-func (d Document) outageWords(t plan.TopologyPlan, s condition) (string, []string) {
-	label := map[condition]string{standsWithoutPrimary: "NO PRIMARY: ", standsPrimaryUnknown: "PRIMARY NOT KNOWN: "}[s]
-	if t.Transition != plan.TransitionNone {
-		return label + d.headlineOf(t), d.changeCommands(t)
+var outageLabels = map[condition]string{
+	standsWithoutPrimary: "NO PRIMARY", standsChangesPrimary: "NO PRIMARY", standsPrimaryUnknown: "PRIMARY NOT KNOWN",
+}
+
+// outageWords say that no cluster takes writes, and why or what is done about it.
+func (d Document) outageWords(t plan.TopologyPlan, label string) string {
+	switch {
+	case t.Transition != plan.TransitionNone || t.UnderWay != nil:
+		return label + ": " + d.headlineOf(t)
+	case d.blocked(t):
+		return label + ": " + outageCause(t) + "; BLOCKED: " + codeWords(t.Blocking(d.accepted(t)))
+	default:
+		return label + ": " + outageCause(t)
 	}
+}
+
+// outageCause says why no cluster takes writes.
+func outageCause(t plan.TopologyPlan) string {
 	lost, known := lostPrimary(t)
-	why := "no cluster that answers takes writes"
-	if known {
-		why = whyLost(lost)
+	switch {
+	case !known:
+		return "no cluster that answers takes writes"
+	case (lost.View.Reach == plan.ReachUnreachable || lost.View.Reach == plan.ReachDegraded) && !slices.ContainsFunc(t.Clusters, standsBy):
+		return whyLost(lost) + ", and no standby answers"
+	default:
+		return whyLost(lost)
 	}
-	if d.blocked(t) {
-		return label + why + "; " + d.headlineOf(t), d.remedyCommand(t)
-	}
-	if known && (lost.View.Reach == plan.ReachUnreachable || lost.View.Reach == plan.ReachDegraded) {
-		if slices.ContainsFunc(t.Clusters, standsBy) {
-			return label + why, []string{"reconcile propose " + t.Name + " --failover"}
-		}
-		return label + why + ", and no standby answers", nil
-	}
-	return label + why, d.remedyCommand(t)
 }
 
 // lostPrimary returns the member that should take writes.
@@ -117,56 +132,17 @@ func standsBy(c plan.ClusterPlan) bool {
 	return c.DesiredRole == plan.RoleStandby && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefStandby
 }
 
-// changeCommands returns the command that carries a transition on.
-func (d Document) changeCommands(t plan.TopologyPlan) []string {
-	a := d.approval(t)
-	switch {
-	case d.observed() != ObservedLive:
-		return nil
-	case slices.ContainsFunc(t.Blocking(d.accepted(t)), func(f plan.Finding) bool { return !f.Acceptable }):
-		return d.remedyCommand(t)
-	case d.blocked(t):
-		return nil // the page says what accepting it means
-	case t.Resumed:
-		return []string{"reconcile apply " + t.Name}
-	case a.Verdict == approval.VerdictDenied:
-		if _, howTo := splitDetail(a); howTo {
-			return []string{approveCommand(t, a.Repository, "")}
-		}
-		return nil
-	case t.Replication == plan.ReplicationBehind:
-		return []string{"reconcile status " + t.Name + " --watch"}
-	default:
-		return []string{executeCommand(t)}
-	}
-}
-
-// remedyCommand returns the first command of the findings that helps. What only shows the
-// topology again is no help: the end of the listing names it.
-func (d Document) remedyCommand(t plan.TopologyPlan) []string {
-	for _, f := range append(urgentFirst(t.Blocking(d.accepted(t))), otherFindings(t, plan.SeverityCritical, plan.SeverityWarning)...) {
-		command := firstCommand(t, f)
-		if command != "" && command != "reconcile status "+t.Name && command != "reconcile plan "+t.Name {
-			return []string{command}
-		}
-	}
-	return nil
-}
-
-// findingWords says the gravest finding of a topology at rest, how many more there are,
-// and what to type.
-func (d Document) findingWords(t plan.TopologyPlan) (words string, more int, commands []string) {
+// findingWords says the gravest finding of a topology at rest, and how many more there are.
+func (d Document) findingWords(t plan.TopologyPlan) (words string, more int) {
 	f, ok := worstFinding(t)
 	if !ok {
-		return d.headlineOf(t), 0, nil
+		return d.headlineOf(t), 0
 	}
 	more = -1
 	for _, other := range t.Findings {
 		more += one(other.Severity != plan.SeverityInfo && !other.Accepted)
 	}
-	words = findingInShort(t, f)
-	t.Findings = []plan.Finding{f}
-	return words, more, d.remedyCommand(t)
+	return findingInShort(t, f), more
 }
 
 // findingInShort says a finding on one line.

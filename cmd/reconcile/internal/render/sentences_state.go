@@ -107,23 +107,33 @@ func worst(t plan.TopologyPlan) []plan.Finding {
 // transition stands.
 func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	state, s := d.stateWords(t)
+	c, outage := writerCondition(t)
 	switch {
-	case t.UnderWay != nil && t.Transition == plan.TransitionNone:
+	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
 		return strings.ToUpper(t.UnderWay.Transition.String()) + " · " + state, s
 	case t.UnderWay != nil:
 		return d.transitionHeadline(t) + " · " + state, s
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeSplitBrain):
 		return "SPLIT BRAIN · more than one cluster takes writes", bad
-	case t.Transition == plan.TransitionNone && t.Has(plan.CodeNoPrimary):
-		return "NO PRIMARY · no cluster takes writes", bad
+	case t.Transition == plan.TransitionNone && outage && (c == standsWithoutPrimary || !d.blocked(t)):
+		return outageLabels[c] + " · " + outageCause(t), bad
 	case t.Transition == plan.TransitionNone && d.blocked(t):
 		return "BLOCKED" + titleOf(urgentFirst(t.Blocking(d.accepted(t)))), bad
 	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
-		return "NOT IN SYNC" + titleOf(worst(t)), s
+		return "NOT IN SYNC" + titleOfWorst(t), s
 	case t.Transition == plan.TransitionNone:
 		return state, s
 	}
 	return d.transitionHeadline(t) + " · " + d.waitsFor(t, state), s
+}
+
+// titleOfWorst says what the gravest finding means; of a standby that is down, which and why.
+func titleOfWorst(t plan.TopologyPlan) string {
+	found := worst(t)
+	if len(found) > 0 && found[0].Code == plan.CodeClusterUnreachable {
+		return " · " + findingInShort(t, found[0])
+	}
+	return titleOf(found)
 }
 
 // titleOf says what the first of some findings means.

@@ -26,7 +26,7 @@ func (d Document) Standing(t plan.TopologyPlan) Standing {
 	}
 	return Standing{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
-		Bad: s == bad, Good: s == good, NoWriter: r.condition == standsWithoutPrimary,
+		Bad: s == bad, Good: s == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
 	}
 }
 

@@ -197,13 +197,19 @@ func severityStyle(s plan.Severity) style {
 	return map[plan.Severity]style{plan.SeverityBlocking: bad, plan.SeverityCritical: attention, plan.SeverityWarning: attention}[s]
 }
 
-// urgentFirst puts before all else that two clusters take writes: every minute
-// of it makes the damage greater.
+// urgent are the findings that come before all others: two clusters take writes, a change
+// may still take effect, none takes writes, or the cluster with the data would be wiped.
+var urgent = []plan.Code{plan.CodeSplitBrain, plan.CodePromotionInDoubt, plan.CodeNoPrimary, plan.CodeWouldDemoteWriter}
+
 func urgentFirst(findings []plan.Finding) []plan.Finding {
+	rank := func(f plan.Finding) int {
+		if i := slices.Index(urgent, f.Code); i >= 0 {
+			return i
+		}
+		return len(urgent)
+	}
 	out := slices.Clone(findings)
-	slices.SortStableFunc(out, func(a, b plan.Finding) int {
-		return one(b.Code == plan.CodeSplitBrain) - one(a.Code == plan.CodeSplitBrain)
-	})
+	slices.SortStableFunc(out, func(a, b plan.Finding) int { return rank(a) - rank(b) })
 	return out
 }
 
