@@ -228,6 +228,8 @@ func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
 			t.Transition == plan.TransitionFence && slices.Contains(fenced(t), f.Cluster)
 	case plan.CodeNoStandbyLeft:
 		return t.Transition != plan.TransitionNone
+	case plan.CodePromotionInDoubt: // what is under way is not in doubt
+		return t.UnderWay != nil
 	case plan.CodeStandbyBecomesWritable:
 		return t.Transition == plan.TransitionDetach
 	case plan.CodeNoPrimary, plan.CodeClusterUnreachable: // the headline of an outage says so, or what blocks
