@@ -73,7 +73,9 @@ func mailText(n notice) string {
 	var b strings.Builder
 	b.WriteString(n.title + "\n")
 	for _, i := range n.items {
-		b.WriteString("\n")
+		if i.head != "" || i.text != "" || i.remedy != "" {
+			b.WriteString("\n")
+		}
 		if i.head != "" {
 			b.WriteString(i.head + "\n")
 		}

@@ -90,7 +90,7 @@ func overviewOf(s daemon.Snapshot, f filter) overview {
 		rows = append(rows, rowOf(d, t))
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { // by name otherwise
-		return cmp.Or(urgency(a.Tone)-urgency(b.Tone), a.standing.Rank-b.standing.Rank, stateOrder(a.state)-stateOrder(b.state))
+		return cmp.Or(a.urgency()-b.urgency(), a.standing.Rank-b.standing.Rank, urgency(a.Tone)-urgency(b.Tone), stateOrder(a.state)-stateOrder(b.state))
 	})
 	v.Counts = countsOf(rows, f)
 	v.Summary, v.alarm = summary(rows)
@@ -103,6 +103,14 @@ func overviewOf(s daemon.Snapshot, f filter) overview {
 		v.Found = fmt.Sprintf("%s of %s shown.", number(len(v.Rows)), number(v.all))
 	}
 	return v
+}
+
+// urgency puts what is bad first, even while a change that ends it is under way.
+func (r row) urgency() int {
+	if r.standing.Bad {
+		return urgency(toneBad)
+	}
+	return urgency(r.Tone)
 }
 
 // title shows in the tab of a browser that somebody is needed.

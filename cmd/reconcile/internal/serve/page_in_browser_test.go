@@ -137,13 +137,14 @@ type form struct {
 	scheme, device string
 	ground         uint32 // of the scheme
 	width, height  int
+	axe            bool // it judges colours by the scheme and places by the device, each alone
 }
 
 var forms = []form{
-	{"light", "wide", 0xffff, 1280, 800},
-	{"dark", "wide", 0x0d0d, 1280, 800},
-	{"dark", "phone", 0x0d0d, 360, 740},
-	{"light", "phone", 0xffff, 360, 740},
+	{"light", "wide", 0xffff, 1280, 800, true},
+	{"dark", "wide", 0x0d0d, 1280, 800, false},
+	{"dark", "phone", 0x0d0d, 360, 740, true},
+	{"light", "phone", 0xffff, 360, 740, false},
 }
 
 // testForms looks at each page in light and dark, wide and on a phone: axe finds nothing,
@@ -179,7 +180,9 @@ func testForms(t *testing.T, b browser) {
 				if cells := b.text(`[...document.querySelectorAll("main tbody > *:first-child > *, figure")].filter((c) => { const r = c.getBoundingClientRect(); return !r.width || r.left < 0 || r.right > innerWidth + 1 }).map((c) => c.className + c.textContent)`); cells != "" {
 					t.Errorf("cells that cannot be seen: %s", cells)
 				}
-				b.accessible()
+				if f.axe {
+					b.accessible()
+				}
 			})
 		}
 	}

@@ -61,7 +61,8 @@ func applying(name string) daemon.TopologyStatus {
 func split(name string) daemon.TopologyStatus {
 	t := withEdge(failedOver(), "cluster-a", "cluster-b", "cluster-a")
 	t.Name, t.Plan.Name = name, name
-	t.Plan.Findings = append(t.Plan.Findings, plan.NewFinding(plan.CodeSplitBrain, "", "cluster-a and cluster-b can take writes at the same time", "cut applications off cluster-a"))
+	t.Plan.Findings = append(t.Plan.Findings, plan.NewFinding(plan.CodeSplitBrain, "", "cluster-a and cluster-b can take writes at the same time",
+		"stop writes to cluster-a by network or load balancer now, and make it refuse them: 'reconcile fence "+name+"/cluster-a'"))
 	return t
 }
 
@@ -82,7 +83,13 @@ func fleet(n int) *board {
 
 func recordsOf(_ context.Context, topology string) []Record {
 	switch topology {
-	case "payments", "orders-0007":
+	case "payments":
+	case "orders-0007":
+		return []Record{
+			{At: noon.Add(-40 * time.Second), Text: "cluster-a was silent from here on"},
+			{At: noon.Add(-5 * time.Second), Text: "failover to cluster-b begun, generation 8, commit 3f9c1a\nproposed by Bob <bob@example.com>\napproved by Alice Smith <alice@example.com>: INC-4711"},
+			{At: noon.Add(-2 * time.Second), Text: "sent: from here on a request of the failover may have left"},
+		}
 	case "orders-0999", "orders-0029":
 		return []Record{
 			{At: noon.Add(-4 * time.Minute), Text: "cluster-a was silent from here on"},
@@ -119,8 +126,16 @@ func TestOverviewSaysTheWorstFirst(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	if at := func(name string) int { return strings.Index(html, `<tr role="row" id="`+name+`"`) }; at("orders") < at("payments") || at("orders") < at("catalog") || at("catalog") < 0 {
-		t.Error("what is in sync stands before what is not")
+	slow := healthy("slow")
+	slow.State, slow.Plan.InSync = daemon.StateBlocked, false
+	slow.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeReplicationStalled, "cluster-b", "it does not move", "")}
+	_, html = get(t, pages(boardOf(applying("begun"), split("catalog"), healthy("orders"), waiting("payments"), slow)), "/")
+	var got []string
+	for _, r := range regexp.MustCompile(`<tr role="row" id="([^"]*)"`).FindAllStringSubmatch(html, -1) {
+		got = append(got, r[1])
+	}
+	if got, want := strings.Join(got, " "), "catalog payments begun slow orders"; got != want {
+		t.Errorf("the order is %s, want %s", got, want)
 	}
 }
 

@@ -17,6 +17,7 @@ func silentFor(rounds int) daemon.TopologyStatus {
 	t := waiting("orders")
 	t.Plan.FailedAt = noon.Add(-30 * time.Second)
 	t.Decision.Code, t.Decision.Needed, t.Decision.Given = approval.CodeQuorumNotMet, 2, 1
+	t.Decision.Detail = "1 of 2 approvals counts for commit c8: alice@example.com"
 	t.Authors, t.ProposedAt = []string{"Bob <bob@example.com>"}, noon.Add(-10*time.Second)
 	e := plan.Evidence{Topology: "orders", Primary: "cluster-a"}
 	for range rounds {
