@@ -31,7 +31,7 @@ func cluster(id string, role Role) Cluster {
 }
 
 // document is a topology whose change raised the generation from the one
-// before, in which the roles were those of before.
+// before, in which the roles were the earlier ones.
 func document(generation int64, clusters ...Cluster) Topology {
 	t := Topology{
 		Name: "orders", Generation: generation, Clusters: clusters, MaxLag: 10 * time.Second,

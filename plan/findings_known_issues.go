@@ -28,7 +28,7 @@ func (k knownIssue) words(v Version) string {
 // knownIssues are in the order of their numbers (milvus.md §1.1, §8).
 var knownIssues = []knownIssue{
 	{
-		48779, "messages wait behind a checkpoint that is older than the 72 h for which Milvus keeps them by default: some may be gone, without a word on Pulsar, with endless tries on Kafka; compare the collections, and rebuild it if they differ", "",
+		48779, "messages wait since a checkpoint that is older than the 72 h for which Milvus keeps them by default. Some may be gone: on Pulsar without an error, on Kafka with endless retries. Compare the collections, and rebuild it if they differ", "",
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return slices.ContainsFunc(v.Progress, v.outlivedRetention)
 		},
@@ -63,7 +63,7 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		52727, "topology messages of before the backup may be replayed on it and end its replication while the edge stays: see that its checkpoint moves", FeatureStaleDropped,
+		52727, "topology messages from before the backup may be replayed on it and end its replication, although the configuration stays: check that its checkpoint moves", FeatureStaleDropped,
 		func(s situation, d decision, c Cluster, _ View) bool {
 			return s.attaches(d, c) && c.Provisioned.From == ProvisionedRestored
 		},

@@ -25,7 +25,7 @@ const (
 	FeatureStreamRights      Feature = "stream_rights"      // streams need a token and privileges
 	FeatureUnconfiguredRead  Feature = "unconfigured_read"  // a cluster that stores nothing says so
 	FeatureTokenFill         Feature = "token_fill"         // a blank token means the stored one
-	FeatureStaleDropped      Feature = "stale_dropped"      // topology messages of before an attach are not replayed
+	FeatureStaleDropped      Feature = "stale_dropped"      // topology messages from before an attach are not replayed
 	FeatureImportKeys        Feature = "import_keys"        // imports give the standby the same automatic keys
 	FeatureMigrationWrites   Feature = "migration_writes"   // a change of the message queue loses no write
 	FeatureCalmFencing       Feature = "calm_fencing"       // a log is not fenced again and again
@@ -65,7 +65,7 @@ var features = []featureRow{
 	{FeatureCalmFencing, "a log is not fenced again and again, which blocked a channel for 45 to 60 s", "#53118", never, 2, false},
 	{FeatureUnconfiguredRead, "a cluster that stores nothing says so", "#52686, #52687", never, never, false},
 	{FeatureTokenFill, "a blank token means the stored one", "#52734, #52735", never, never, false},
-	{FeatureStaleDropped, "topology messages of before an attach are not replayed", "#52727, #52728", never, never, false},
+	{FeatureStaleDropped, "topology messages from before an attach are not replayed", "#52727, #52728", never, never, false},
 }
 
 // The newest release of each line that the table knows.

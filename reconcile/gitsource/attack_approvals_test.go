@@ -49,25 +49,25 @@ func attacksByMessage() []attackCase {
 	return []attackCase{
 		{
 			"trailers in a pull request's body, squashed and signed by the one who merges", approval.CodeSignerMismatch,
-			"the signature proves Carol, the trailer says Alice", func(a *attack) {
+			"the signature is Carol's, but the trailer names Alice", func(a *attack) {
 				a.signedCommit(carol, approve(alice), ordersFile, doc("orders", 3))
 			},
 		},
 		{
 			"trailers in a pull request's body, squashed by a forge", approval.CodeUnsigned,
-			"words without a signature are anybody's", func(a *attack) {
+			"anybody can write the words; the commit has no signature", func(a *attack) {
 				a.commit(mallory, approve(alice), ordersFile, doc("orders", 3))
 			},
 		},
 		{
 			"trailers in a body that others follow", approval.CodeMalformed,
-			"only the last paragraph speaks, and ours standing before it deny", func(a *attack) {
+			"a failover trailer counts only in the last paragraph; anywhere else it denies", func(a *attack) {
 				a.signedCommit(alice, approve(alice)+"\n\nSigned-off-by: Carol <carol@example.com>\n", ordersFile, doc("orders", 3))
 			},
 		},
 		{
 			"an acceptance in an earlier paragraph", approval.CodeMalformed,
-			"a failover trailer anywhere but in the last paragraph denies", func(a *attack) {
+			"a failover trailer counts only in the last paragraph; anywhere else it denies", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "\n\n", "\n\nFailover-Accept: RECOVERY_BLOCK\n\n", 1))
 			},
 		},
@@ -79,7 +79,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"a carriage return that writes over the line", approval.CodeMalformed,
-			"a value must look like itself on a terminal", func(a *attack) {
+			"a value with control characters is malformed", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "eu-1", "eu-1\rFailover-Reason: us-2", 1))
 			},
 		},
@@ -97,7 +97,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"a second document of the same name", approval.CodeMissing,
-			"a name that stands twice equals no single document", func(a *attack) {
+			"if a name appears twice, neither document counts", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Add", "topologies/again.yaml", doc("orders", 2, "cluster c primary"))
 			},
@@ -153,7 +153,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"a replay within a new ledger (R10)", approval.CodeAlreadyUsed,
-			"the daemon grants nothing that is older than its ledger", func(a *attack) {
+			"the daemon ignores approvals that are older than its ledger", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				born := a.now.Add(time.Minute)
 				a.request.LedgerBorn, a.request.Now = &born, born

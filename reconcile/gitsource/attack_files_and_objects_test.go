@@ -30,7 +30,7 @@ func treeAttacks() []treeAttack {
 		{"the name ..", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "..", ordersBlob(s)) }, errTree},
 		{"a name with a slash", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "../x.yaml", ordersBlob(s)) }, errTree},
 		{"an empty name", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "", ordersBlob(s)) }, errTree},
-		{"a name that stands twice", "which of them would count is not ours to guess", func(s *shell) string {
+		{"a name that appears twice", "it is not clear which of the two counts", func(s *shell) string {
 			return entry("100644", "a.yaml", ordersBlob(s)) + entry("100755", "a.yaml", ordersBlob(s))
 		}, errTree},
 		{"a name that is not UTF-8", "a path that cannot be written down holds no topology", func(s *shell) string { return entry("100644", "\xff.yaml", ordersBlob(s)) }, nil},
@@ -38,7 +38,7 @@ func treeAttacks() []treeAttack {
 			id := s.object("blob", doc("orders", 9, strings.Repeat("x", MaxBlob)))
 			return entry("100644", "orders.yaml", unhex(id))
 		}, nil},
-		{"a folder that unfolds to billions of files", "entries are counted, and 100,000 is the end", func(s *shell) string {
+		{"a folder that unfolds to billions of files", "at most 100,000 entries are read", func(s *shell) string {
 			tree := entry("100644", "a.yaml", ordersBlob(s))
 			for range 8 {
 				id := unhex(s.object("tree", tree))
@@ -49,7 +49,7 @@ func treeAttacks() []treeAttack {
 			}
 			return tree
 		}, errTooMany},
-		{"a folder deeper than any", "64 levels is the end", func(s *shell) string {
+		{"a folder that is too deep", "at most 64 levels are read", func(s *shell) string {
 			tree := entry("100644", "a.yaml", ordersBlob(s))
 			for range maxDepth {
 				tree = entry("40000", "d", unhex(s.object("tree", tree)))

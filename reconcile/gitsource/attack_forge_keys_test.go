@@ -48,7 +48,7 @@ func attacksByKey() []attackCase {
 			},
 		},
 		{
-			"a certificate by an approver who plays the authority", approval.CodeSignerNotAllowed,
+			"a certificate that an approver made as if an authority", approval.CodeSignerNotAllowed,
 			"a line without cert-authority signs for its own people alone", func(a *attack) {
 				a.certifiedTag(mallory, a.sshKey(carol), "-n", alice.Email, "-V", always)
 			},

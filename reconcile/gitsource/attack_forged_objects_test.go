@@ -16,7 +16,7 @@ func attacksBySignature() []attackCase {
 	return []attackCase{
 		{
 			"a re-armoured signature on a spent payload (R11)", approval.CodeAlreadyUsed,
-			"marks hold the hash of what was signed, without the signature", func(a *attack) {
+			"the ledger remembers the hash of what was signed, without the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				block, _ := pem.Decode([]byte(a.sign(alice, payload)))
 				used, err := parseTag([]byte(payload))
@@ -46,7 +46,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"two signatures in a commit", approval.CodeMalformed,
-			"which of them would be meant is not ours to guess", func(a *attack) {
+			"it is not clear which of the two counts", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", approve(alice))
 				a.tip(a.object("commit", withSignature(withSignature(payload, a.sign(mallory, payload)), a.sign(alice, payload))))
@@ -54,7 +54,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"two signatures in a tag", approval.CodeMalformed,
-			"which of them would be meant is not ours to guess", func(a *attack) {
+			"it is not clear which of the two counts", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				inner := payload + a.sign(mallory, payload)
 				a.ref(tagName, a.object("tag", inner+a.sign(alice, inner)))
@@ -62,7 +62,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"something behind the signature of a tag", approval.CodeUnsigned,
-			"the armour must be the last thing there", func(a *attack) {
+			"nothing may follow the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)+"Failover-Accept: SPLIT_BRAIN\n"))
 			},
@@ -140,7 +140,7 @@ func attacksByPeople() []attackCase {
 	return []attackCase{
 		{
 			"a key that nobody allowed", approval.CodeSignerNotAllowed,
-			"the signature is true and stands for nobody", func(a *attack) {
+			"the signature is valid, but no approver has this key", func(a *attack) {
 				a.tag(mallory, tagName, a.head, approve(alice))
 			},
 		},
@@ -201,7 +201,7 @@ func attacksByPeople() []attackCase {
 		},
 		{
 			"an author who hides the change in a merge", approval.CodeSelfApproved,
-			"a merge that says what none of its parents said has its author as one", func(a *attack) {
+			"if a merge changes the document itself, its author counts as an author", func(a *attack) {
 				a.branch("feature", "main")
 				a.commit(bob, "Docs", "README", "x")
 				a.checkout("main")

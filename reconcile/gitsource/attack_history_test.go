@@ -124,7 +124,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a newer approval in Alice's name, by nobody's key, that allows less", "",
-			"only a person's own word takes the place of another", func(a *attack) {
+			"only an approval with a key of the same person replaces an older one", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				forged := strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1)
 				a.ref(tagName+"-2", a.object("tag", a.tagPayload(tagName+"-2", a.head, "commit", forged)))
@@ -221,13 +221,13 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"escape codes in the approver's name", approval.CodeMalformed,
-			"a value must look like itself on a terminal", func(a *attack) {
+			"a value with control characters is malformed", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "\x1b]0;x\x07Alice", Email: alice.Email}))
 			},
 		},
 		{
 			"a name that reads backwards", approval.CodeMalformed,
-			"a value must look like itself; marks of direction don't", func(a *attack) {
+			"a value with marks of direction is malformed", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(approval.Person{Name: "\u202eecila", Email: alice.Email}))
 			},
 		},

@@ -263,7 +263,7 @@ func TestGuideDoctor(t *testing.T) {
 }
 
 func TestGuideSetUp(t *testing.T) {
-	guide(t, walk{page: "docs/setup.md", sections: []string{"4. The topology", "5. Look, then begin"}, endings: []ending{
+	guide(t, walk{page: "docs/setup.md", sections: []string{"4. The topology", "5. Check, then begin"}, endings: []ending{
 		{line: "reconcile validate topologies", says: "1 topology is valid"},
 		{line: "reconcile status", says: "in sync"},
 		{line: "reconcile plan", says: "in sync"},
