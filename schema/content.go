@@ -9,6 +9,7 @@ type content struct {
 	problems Problems
 	file     string // that docs and problems name
 	placed   bool   // file was set
+	parsed   bool   // it shares nothing with a content of another generation
 	weight   int
 	hashes   []Document // once asked for
 	hashed   bool
@@ -20,7 +21,9 @@ func (c *content) weigh(bytes int) int {
 	weight := each + bytes + each*len(c.problems)
 	for _, d := range c.docs {
 		weight += each + each*len(d.problems)
-		weight += each * len(d.topology.Clusters)
+		if c.parsed {
+			weight += each * len(d.topology.Clusters)
+		}
 	}
 	return weight
 }

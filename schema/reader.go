@@ -35,6 +35,7 @@ const keepParsed = 16 << 20
 type Reader struct {
 	mu       sync.Mutex                    // never held while a file system or a Content is read
 	known    *recent.Map[string, *content] // nil: nothing was kept yet
+	frames   *recent.Map[frame, *content]  // by their text; nil: nothing was kept yet
 	channels map[string][]string           // of the young half, by the first of them
 	parsed   int
 }
@@ -112,9 +113,45 @@ func (r *Reader) content(c Content) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &content{}
+	text, generation, framed := frameOf(string(data))
+	if framed && c.ID != "" {
+		if out := r.framed(text, generation); out != nil {
+			return r.enter(c.ID, out, 0), nil
+		}
+	}
+	out := &content{parsed: true}
 	out.docs, out.problems = parseFile(data)
-	return r.enter(c.ID, out, len(data)), nil
+	framed = framed && out.frames(generation)
+	out = r.enter(c.ID, out, len(data))
+	if framed && c.ID != "" {
+		r.keepFrame(text, out)
+	}
+	return out, nil
+}
+
+// framed makes the content of a text that differs from a known one in its generation
+// alone; nil: there is none.
+func (r *Reader) framed(text frame, generation int64) *content {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frames == nil {
+		return nil
+	}
+	known, ok := r.frames.Get(text)
+	if !ok {
+		return nil
+	}
+	return known.withGeneration(generation)
+}
+
+// keepFrame keeps a content for texts that differ from it in their generation alone.
+func (r *Reader) keepFrame(text frame, c *content) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frames == nil {
+		r.frames = recent.NewWeighed[frame](keepFrames, func(c *content) int { return c.weight })
+	}
+	r.frames.Put(text, c)
 }
 
 // enter counts a content that was parsed from that many bytes, and keeps it if it
@@ -122,14 +159,18 @@ func (r *Reader) content(c Content) (*content, error) {
 func (r *Reader) enter(id string, c *content, bytes int) *content {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.parsed++
+	if c.parsed {
+		r.parsed++
+	}
 	if id == "" {
 		return c
 	}
 	if known := r.kept(id); known != nil {
 		return known
 	}
-	c.weight = c.weigh(bytes) + r.share(c)
+	if c.weight = c.weigh(bytes); c.parsed {
+		c.weight += r.share(c)
+	}
 	if r.known == nil {
 		r.known = recent.NewWeighed[string](keepParsed, func(c *content) int { return c.weight })
 		r.known.Rotated = func() { r.channels = nil }
