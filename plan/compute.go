@@ -59,7 +59,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t := TopologyPlan{
 		Name: s.topology.Name, Generation: s.topology.Generation, Transition: d.transition,
 		Document: DocumentHash(s.topology), Primary: d.primary.ID, At: s.topology.At,
-		Clusters: s.clusterPlans(d),
+		Clusters: s.clusterPlans(d), Losses: s.countedLosses(),
 	}
 	t.Findings = append(t.Findings, d.findings...)
 	t.Findings = append(t.Findings, s.safety(d)...)

@@ -93,3 +93,61 @@ func TestStaleLogIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestCountedLossIsTold: what a failover lost stands beside its stale primary once it was
+// counted, as one number, whether that cluster answers or not.
+func TestCountedLossIsTold(t *testing.T) {
+	at := now.Add(-time.Hour)
+	counted := CountedLoss{
+		Topology: "orders", Cluster: "a", Promoted: "b", Since: at, At: now, Until: now, First: at, Last: at,
+		Lost: []LossCount{{Kind: "delete", Messages: 1, Rows: 7}, {Kind: "insert", Messages: 2, Rows: 30}},
+	}
+	later := counted
+	later.Later = []LossCount{{Kind: "insert", Messages: 1, Rows: 1}}
+	of := func(edit func(*CountedLoss)) CountedLoss { l := counted; edit(&l); return l }
+	const words = "; lost: 37 rows in 3 messages, exactly, counted 2026-11-22T12:00:00Z"
+	for _, c := range []struct {
+		name string
+		loss CountedLoss
+		view View
+		log  []StaleLog
+		want string
+	}{
+		{"it takes writes", counted, primaryOf("a", "b"), []StaleLog{{Cluster: "a", Known: true, Messages: 3, Rows: 37, Newest: at}}, "takes writes" + words + "; reconcile never"},
+		{"it took more", counted, primaryOf("a", "b"), []StaleLog{{Cluster: "a", Known: true, Messages: 4, Rows: 38, Newest: now}}, "has taken more since it was counted ('reconcile salvage orders' counts again)" + words},
+		{"that was counted too", later, primaryOf("a", "b"), []StaleLog{{Cluster: "a", Known: true, Messages: 4, Rows: 38, Newest: now}}, "takes writes" + words + ", apart from 1 row in 1 message that a took after the failover began;"},
+		{"it is gone again", counted, down("a"), nil, "does not answer (unreachable)" + words},
+		{"nothing was lost", of(func(l *CountedLoss) { l.Lost = nil }), down("a"), nil, "; lost: nothing, exactly, counted"},
+		{"of another failover", of(func(l *CountedLoss) { l.Since = at.Add(-time.Hour) }), down("a"), nil, "does not answer (unreachable); reconcile never"},
+		{"of another cluster", of(func(l *CountedLoss) { l.Cluster = "c" }), down("a"), nil, "does not answer (unreachable); reconcile never"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := hadFailedOver("a", "b")
+			m.Stale[0].Since, m.Losses = at, []CountedLoss{c.loss}
+			d, o, m := world{t: failingOver("b", "a"), views: []View{c.view, primaryOf("b")}, memory: m}.inputs()
+			o.Logs = c.log
+			got := Compute(d, o, m).Topologies[0]
+			for _, f := range got.Findings {
+				if f.Code == CodeStalePrimary && !strings.Contains(f.Message, c.want) {
+					t.Errorf("it says %q, not %q", f.Message, c.want)
+				}
+			}
+			if told := strings.Contains(c.want, "lost"); told != (len(got.Losses) == 1) {
+				t.Errorf("%+v", got.Losses)
+			}
+		})
+	}
+}
+
+func TestLossTextIsAnEstimate(t *testing.T) {
+	of := TopologyPlan{Name: "orders", Primary: "b", OldPrimary: "a"}
+	none, some := time.Duration(0), 3*time.Second
+	for _, w := range []*Window{nil, {}, {Upper: &none}, {Upper: &some, ReplicatedUpTo: now}} {
+		if text := LossText(w, of); !EstimatesLoss(text) {
+			t.Error(text)
+		}
+	}
+	if text := (CountedLoss{At: now}).Text(); EstimatesLoss(text) || EstimatesLoss("b works as the primary (ddl)") {
+		t.Error(text)
+	}
+}

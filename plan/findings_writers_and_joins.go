@@ -106,7 +106,7 @@ func (s situation) rolesKnown() bool {
 // was not read.
 type StaleLog struct {
 	Cluster  string
-	Known    bool      // every channel could be read
+	Known    bool      // every channel could be read, from its checkpoint on, and all rows were counted
 	Messages int       // that were counted; the counting is bounded
 	Rows     int64     // that those messages insert or delete
 	More     bool      // there are more than were counted
@@ -132,6 +132,12 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"
 	default:
 		state = "is up, but whether it takes writes could not be read"
+	}
+	if l, ok := s.memory.countedLoss(stale.ID); ok {
+		state += "; " + l.Text()
+		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {
+			remedy = "write what only it holds to a file, 'reconcile salvage " + s.topology.Name + " --export lost.jsonl', and rebuild it before it may join again"
+		}
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
 		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
@@ -160,7 +166,12 @@ func (s situation) divergingWrites(primary, stale string) string {
 	}
 	l := s.observed.Logs[i]
 	mark, marked := s.memory.staleMark(stale)
+	counted, isCounted := s.memory.countedLoss(stale)
 	switch {
+	case isCounted && int64(l.Messages) > LossTotal(counted.Lost).Messages+LossTotal(counted.Later).Messages:
+		return ", and has taken more since it was counted ('reconcile salvage " + s.topology.Name + "' counts again)"
+	case isCounted:
+		return ""
 	case l.Messages == 0 && !l.Known:
 		return ", and what it took could not be read"
 	case l.Messages == 0:

@@ -150,6 +150,7 @@ type Memory struct {
 	Provisions  []UsedProvision
 	Freed       []FreedMark
 	Outages     []Outage
+	Losses      []CountedLoss
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
 	Holders []LockHolder

@@ -68,10 +68,11 @@ type TopologyPlan struct {
 	Steps      []Step
 	Findings   []Finding
 	DataLoss   *Window
-	Digest     string // empty without a transition
-	Document   string // DocumentHash of the desired document
-	Primary    string // the cluster that is primary after the change
-	OldPrimary string // of a failover or switchover
+	Losses     []CountedLoss // of the stale clusters that Git names
+	Digest     string        // empty without a transition
+	Document   string        // DocumentHash of the desired document
+	Primary    string        // the cluster that is primary after the change
+	OldPrimary string        // of a failover or switchover
 	At         Position
 	// FailedAt is when the old primary of a failover was first seen to fail, of
 	// one that is resumed when it was begun; zero: there is no failover.

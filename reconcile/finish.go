@@ -227,20 +227,7 @@ func whatCame(prep prepared, res Result) string {
 		}
 	}
 	if prep.plan.Transition == plan.TransitionFailover && prep.plan.OldPrimary != "" {
-		parts = append(parts, lostWords(res.DataLoss, prep.plan))
+		parts = append(parts, plan.LossText(res.DataLoss, prep.plan))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// lostWords says what was lost of the writes to the old primary: what is proven, and no
-// more. That it took nothing after it was first seen down is not.
-func lostWords(w *plan.Window, t plan.TopologyPlan) string {
-	switch {
-	case w == nil || w.Upper == nil:
-		return "how much of the writes to " + t.OldPrimary + " was lost is not known"
-	case *w.Upper == 0:
-		return "nothing is known to be lost: " + t.Primary + " has all that " + t.OldPrimary + " wrote until it was first seen down"
-	}
-	return fmt.Sprintf("lost: up to %s of the writes to %s: %s has all until %s ('reconcile salvage %s' counts the rows once it answers)",
-		plan.UpperBoundText(*w.Upper), t.OldPrimary, t.Primary, w.ReplicatedUpTo.UTC().Format(time.RFC3339), t.Name)
 }

@@ -74,6 +74,51 @@ var recordCases = map[string]func(*testing.T, *fixture){
 			t.Fatalf("%+v", own)
 		}
 	},
+	"a count of a loss is bound to its failover": func(t *testing.T, f *fixture) {
+		c := counted(3, 37)
+		refused := func(why string, c plan.CountedLoss) {
+			t.Helper()
+			if err := f.RecordLoss(t.Context(), c); !errors.Is(err, ErrTransition) {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+		refused("there is no failover", c)
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		refused("it has not taken effect", c)
+		must(t, k.Effected(t.Context()))
+		must(t, k.Finish(t.Context(), "applied", "b works; lost: up to 3 s of the writes to a: …"))
+		for why, edit := range map[string]func(*plan.CountedLoss){
+			"another cluster was promoted":     func(c *plan.CountedLoss) { c.Promoted = "z" },
+			"another cluster became stale":     func(c *plan.CountedLoss) { c.Cluster = "b" },
+			"it is of another failover":        func(c *plan.CountedLoss) { c.Since = c.Since.Add(time.Second) },
+			"it is of another topology":        func(c *plan.CountedLoss) { c.Topology = "users" },
+			"a kind without a name":            func(c *plan.CountedLoss) { c.Lost = []plan.LossCount{{Messages: 1}} },
+			"messages without a time":          func(c *plan.CountedLoss) { c.First = time.Time{} },
+			"it does not say until when it is": func(c *plan.CountedLoss) { c.Until = time.Time{} },
+		} {
+			odd := c
+			edit(&odd)
+			refused(why, odd)
+		}
+		must(t, f.RecordLoss(t.Context(), c))
+		must(t, f.RecordLoss(t.Context(), c))
+		same(t, f.kinds("orders"), []Kind{KindIntent, KindEffected, KindResult, KindCounted})
+		refused("less than before", counted(2, 30))
+		fenced := counted(4, 40)
+		fenced.Closed, fenced.Later = true, []plan.LossCount{{Kind: "delete", Messages: 2, Rows: 5}}
+		must(t, f.RecordLoss(t.Context(), fenced))
+		s := f.read()
+		fenced.At = s.Newest()
+		same(t, s.Memory().Losses, []plan.CountedLoss{fenced})
+		own := s.History("orders")
+		same(t, len(own), 5)
+		same(t, []int64{own[4].Generation, own[3].Generation}, []int64{8, 8})
+		same(t, own[2].Story(), []string{
+			"the failover is done, generation 8", "b works",
+			"lost: 40 rows in 4 messages, exactly, counted " + fenced.At.UTC().Format(time.RFC3339) + ", apart from 5 rows in 2 messages that a took after the failover began",
+		})
+	},
 	"writers that race record one fact once": func(t *testing.T, f *fixture) {
 		var wg sync.WaitGroup
 		for range 8 {

@@ -45,7 +45,7 @@ func TestNothingOfThePlannersTypesIsLost(t *testing.T) {
 	f := newFixture(t, openEmbedded)
 	var b Beginning
 	fill(t, reflect.ValueOf(&b).Elem())
-	b.Intent.Topology, b.Payloads = "orders", []string{payload("x")}
+	b.Intent.Topology, b.Stale[0].Topology, b.Payloads = "orders", "orders", []string{payload("x")}
 	var p plan.ProgressRecord
 	fill(t, reflect.ValueOf(&p).Elem())
 	k := f.lock("orders")
@@ -55,7 +55,13 @@ func TestNothingOfThePlannersTypesIsLost(t *testing.T) {
 	var o plan.Outage
 	fill(t, reflect.ValueOf(&o).Elem())
 	must(t, f.RecordOutages(t.Context(), []plan.Outage{o}, nil))
+	var c plan.CountedLoss
+	fill(t, reflect.ValueOf(&c).Elem())
+	c.Topology, c.Cluster, c.Promoted = b.Intent.Topology, b.Stale[0].Cluster, b.Stale[0].Promoted
+	must(t, f.RecordLoss(t.Context(), c))
 	m := f.read().Memory()
+	c.At = f.read().Newest() // the ledger's own clock
+	same(t, m.Losses, []plan.CountedLoss{c})
 	same(t, m.Outages, []plan.Outage{o})
 	if !m.Intents[0].StepAt.After(m.Intents[0].At) {
 		t.Errorf("begun at %s, and effected at %s", m.Intents[0].At, m.Intents[0].StepAt)
@@ -106,6 +112,7 @@ func run(rt *rapid.T, l *Ledger) (*state, []sealed) {
 		"effected": func(int64) rule { return effectedRule("orders") },
 		"reverse":  func(int64) rule { return reverseRule("orders", "x") },
 		"finish":   func(int64) rule { return finishRule("orders", "done", "") },
+		"count":    func(g int64) rule { return lossRule(counted(g, g)) },
 	}
 	for range rapid.IntRange(0, 30).Draw(rt, "length") {
 		r := rules[rapid.SampledFrom(sortedKeys(rules)).Draw(rt, "rule")](rapid.Int64Range(1, 5).Draw(rt, "generation"))

@@ -103,3 +103,11 @@ func failover(topology string, generation int64, digest string) Beginning {
 		}},
 	}
 }
+
+// counted is a count of what the failover of orders lost.
+func counted(messages, rows int64) plan.CountedLoss {
+	return plan.CountedLoss{
+		Topology: "orders", Cluster: "a", Promoted: "b", Since: start, Until: start.Add(time.Hour),
+		Lost: []plan.LossCount{{Kind: "insert", Messages: messages, Rows: rows}}, First: start.Add(-time.Minute), Last: start,
+	}
+}

@@ -11,7 +11,7 @@ import (
 const (
 	format1       = "1" // the latest values are replication progress alone, by cluster
 	format2       = "2" // several sorts of latest values; more kinds of records
-	formatVersion = "3" // records of an acceptance
+	formatVersion = "3" // records of an acceptance, and of counted losses
 )
 
 // migration brings an image to the next format.

@@ -34,6 +34,7 @@ const (
 	KindHome       Kind = "home"       // the topology that a cluster id belongs to
 	KindLapsed     Kind = "lapsed"     // approvals lapsed: they no longer apply to the present state
 	KindServed     Kind = "served"     // the version of the SDK document that is served
+	KindCounted    Kind = "counted"    // exactly what a failover lost, from the whole log of the old primary
 )
 
 // Record is one entry of the ledger as history shows it (contract.md §6).
@@ -57,8 +58,11 @@ type Record struct {
 	Transition plan.Transition
 	Result     string
 	Detail     string
-	PrevHash   string // empty for the first record
-	Hash       string
+	// Loss is what was counted: of a count, and of the result of a failover whose loss was
+	// counted since.
+	Loss     *plan.CountedLoss
+	PrevHash string // empty for the first record
+	Hash     string
 }
 
 // TransitionText returns the name of the transition; empty: the record has none.
@@ -92,6 +96,7 @@ type entry struct {
 	Begin      *beginWire `json:"begin,omitempty"`
 	Payloads   []string   `json:"payloads,omitempty"` // that lapsed
 	Version    int64      `json:"version,omitempty"`  // that is served
+	Loss       *lossWire  `json:"loss,omitempty"`     // that was counted
 	PrevHash   string     `json:"prevHash"`
 }
 
@@ -110,6 +115,10 @@ func (e entry) record(hash string) Record {
 		Cluster: e.Cluster, Version: e.Version, PrevHash: e.PrevHash, Hash: hash,
 	}
 	out.tellBeginning(e.Begin)
+	if e.Loss != nil {
+		loss := e.loss(time.Time{})
+		out.Loss = &loss
+	}
 	return out
 }
 

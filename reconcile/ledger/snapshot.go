@@ -133,13 +133,23 @@ func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 	return h, ok
 }
 
-// History lists the records of a topology, oldest first; "" means all.
+// History lists the records of a topology, oldest first; "" means all. The result of a
+// failover whose loss was counted later has that count.
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
+	counted, open := countsOf(s.entries), map[string]uint64{}
 	for i, e := range s.entries {
-		if topology == "" || e.Topology == topology {
-			out = append(out, e.record(s.chain[i].hash))
+		if e.Kind == KindIntent {
+			open[e.Topology] = e.Seq
 		}
+		if topology != "" && e.Topology != topology {
+			continue
+		}
+		r := e.record(s.chain[i].hash)
+		if e.Kind == KindResult {
+			r.Loss = counted[open[e.Topology]]
+		}
+		out = append(out, r)
 	}
 	return out
 }

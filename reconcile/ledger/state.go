@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,7 +44,8 @@ type state struct {
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
 	lapses      []Lapse
-	served      map[string]Served // by topology
+	served      map[string]Served           // by topology
+	losses      map[uint64]plan.CountedLoss // by the number of the failover's record
 }
 
 type openIntent struct {
@@ -73,6 +75,7 @@ func newState() *state {
 	return &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
+		losses: map[uint64]plan.CountedLoss{},
 	}
 }
 
@@ -103,6 +106,8 @@ func (s *state) apply(e entry) error {
 			return fmt.Errorf("version %d of %s is served after %d", e.Version, e.Topology, known)
 		}
 		s.served[e.Topology] = Served{Version: e.Version, Document: e.Document}
+	case KindCounted:
+		return s.count(e)
 	default:
 		return fmt.Errorf("records of kind %q are not known", e.Kind)
 	}
@@ -248,6 +253,9 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	}
 	for _, cluster := range sortedKeys(s.homes) {
 		m.Homes = append(m.Homes, plan.Home{Cluster: cluster, Topology: s.homes[cluster]})
+	}
+	for _, seq := range slices.Sorted(maps.Keys(s.losses)) {
+		m.Losses = append(m.Losses, s.losses[seq])
 	}
 	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Since.Compare(b.Since))

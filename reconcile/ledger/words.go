@@ -18,6 +18,11 @@ func (r Record) Story() []string {
 		return r.beginning()
 	case KindResult:
 		return r.ending()
+	case KindCounted:
+		if r.Loss == nil {
+			return []string{string(r.Kind)}
+		}
+		return r.Loss.Story()
 	case KindAccepted:
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
 	case KindReversed:
@@ -90,6 +95,9 @@ func (r Record) ending() []string {
 		out := []string{fmt.Sprintf("the %s is done, generation %d", r.TransitionText(), r.Generation)}
 		if r.Detail != "" {
 			out = append(out, strings.Split(r.Detail, "; ")...)
+		}
+		if r.Loss != nil {
+			out = append(slices.DeleteFunc(out, plan.EstimatesLoss), r.Loss.Text())
 		}
 		return out
 	case "superseded":

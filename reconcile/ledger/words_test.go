@@ -11,7 +11,7 @@ import (
 
 // TestStory: each kind of record is told in words that a person knows.
 func TestStory(t *testing.T) {
-	failover := plan.TransitionFailover
+	failover, noon := plan.TransitionFailover, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		record Record
 		want   []string
@@ -38,6 +38,22 @@ func TestStory(t *testing.T) {
 		{Record{Kind: KindHome, Cluster: "a"}, []string{"a belongs to this topology"}},
 		{Record{Kind: KindLapsed, Generation: 8}, []string{"the approval of generation 8 lapsed: the old primary was seen up again"}},
 		{Record{Kind: KindServed, Version: 8}, []string{"clients are told version 8 of the topology"}},
+		{
+			Record{Kind: KindCounted, Loss: &plan.CountedLoss{
+				Cluster: "a", At: noon.Add(time.Hour), Until: noon, First: noon.Add(-2 * time.Second), Last: noon.Add(-time.Second),
+				Lost: []plan.LossCount{{"delete", 1, 7}, {"drop_collection", 1, 0}, {"insert", 2, 30}},
+			}},
+			[]string{
+				"lost: 37 rows in 4 messages, exactly, counted 2026-11-22T13:00:00Z",
+				"the whole log of a was read until 2026-11-22T12:00:00Z; it was not fenced and may take more",
+				"written 2026-11-22T11:59:58Z to 2026-11-22T11:59:59Z: delete 7 rows in 1 message, drop_collection 1 message, insert 30 rows in 2 messages",
+			},
+		},
+		{
+			Record{Kind: KindResult, Transition: failover, Generation: 8, Result: "applied", Detail: "b works; nothing is known to be lost: b has all", Loss: &plan.CountedLoss{At: noon, Closed: true}},
+			[]string{"the failover is done, generation 8", "b works", "lost: nothing, exactly, counted 2026-11-22T12:00:00Z"},
+		},
+		{Record{Kind: KindCounted}, []string{"counted"}},
 		{Record{Kind: "later"}, []string{"later"}},
 	} {
 		if got := c.record.Story(); !slices.Equal(got, c.want) {

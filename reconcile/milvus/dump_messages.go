@@ -152,20 +152,19 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 	if m.problem != "" {
 		return out
 	}
-	behind := stretch{channel: m.checkpoint.GetPchannel(), start: m.checkpoint.GetMessageId(), from: m.checkpoint.GetTimeTick() + 1, until: s.until}
-	problem := ""
-	if blank(m.checkpoint) {
-		behind, problem = s.sinceAttached(ctx, behind.channel)
-	}
+	behind, problem := s.behind(ctx, m.checkpoint)
 	if behind.start == nil {
 		return out
 	}
+	hidden := false
 	err := s.read(ctx, behind, func(raw *commonpb.ImmutableMessage) bool {
 		if !losable(raw) {
 			return true
 		}
 		out.Messages++
-		out.Rows += rowsOf(raw)
+		rows, inside := rowsOf(raw)
+		out.Rows += rows
+		hidden = hidden || inside
 		out.More = out.Messages >= maxStaleMessages
 		tick, _ := messageTick(raw)
 		if at := plan.TickTime(tick); at.After(out.Newest) {
@@ -173,7 +172,7 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 		}
 		return !out.More
 	})
-	out.Known = err == nil && problem == ""
+	out.Known = err == nil && problem == "" && !hidden
 	return out
 }
 

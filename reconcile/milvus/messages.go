@@ -29,10 +29,15 @@ const (
 	typeCreateCollection     = 5
 	typeDropCollection       = 6
 	typeCreateSegment        = 10
+	typeImport               = 11
 	typeRestoreRBAC          = 21
 	typeAlterUser            = 22
 	typeAlterResourceGroup   = 32
 	typeDropResourceGroup    = 33
+	typeRestoreSnapshot      = 39
+	typeBatchUpdateManifest  = 42
+	typeRefreshExternal      = 43
+	typeCommitImport         = 45
 	typeAlterWAL             = 700
 	typeAlterReplicateConfig = 800
 	typeBeginTxn             = 900
@@ -46,15 +51,27 @@ const (
 var messageKinds = map[int]string{
 	typeInsert: "insert", typeDelete: "delete", typeCreateCollection: "create_collection", typeDropCollection: "drop_collection",
 	7: "create_partition", 8: "drop_partition",
-	9: "manual_flush", 11: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
+	9: "manual_flush", typeImport: "import", 13: "alter_collection", 14: "alter_load_config", 15: "drop_load_config",
 	16: "create_database", 17: "alter_database", 18: "drop_database", 19: "alter_alias", 20: "drop_alias",
 	typeRestoreRBAC: "restore_rbac", typeAlterUser: "alter_user", 23: "drop_user", 24: "alter_role", 25: "drop_role", 26: "alter_user_role", 27: "drop_user_role",
 	28: "alter_privilege", 29: "drop_privilege", 30: "alter_privilege_group", 31: "drop_privilege_group",
 	typeAlterResourceGroup: "alter_resource_group", typeDropResourceGroup: "drop_resource_group",
 	34: "create_index", 35: "alter_index", 36: "drop_index", 37: "flush_all", 38: "truncate_collection",
-	39: "restore_snapshot", 40: "create_snapshot", 41: "drop_snapshot", 42: "batch_update_manifest",
-	43: "refresh_external_collection", 44: "drop_snapshots_by_collection", 45: "commit_import", 46: "rollback_import",
+	typeRestoreSnapshot: "restore_snapshot", 40: "create_snapshot", 41: "drop_snapshot", typeBatchUpdateManifest: "batch_update_manifest",
+	typeRefreshExternal: "refresh_external_collection", 44: "drop_snapshots_by_collection", typeCommitImport: "commit_import", 46: "rollback_import",
 	typeTxn: "transaction",
+}
+
+// bringsHiddenRows says whether messages of a type may bring rows that are not in them:
+// those of object storage, of a transaction that comes as one message, and of a type that
+// is not known here.
+func bringsHiddenRows(number int) bool {
+	switch number {
+	case typeTxn, typeImport, typeRestoreSnapshot, typeBatchUpdateManifest, typeRefreshExternal, typeCommitImport:
+		return true
+	default:
+		return messageKinds[number] == ""
+	}
 }
 
 // messageType is the number of a message's type; 0: it has none that can be read.

@@ -46,6 +46,28 @@ func TestWhichMessagesAreLost(t *testing.T) {
 	}
 }
 
+func TestWhichMessagesHideRows(t *testing.T) {
+	for name, c := range map[string]struct {
+		number  string
+		payload string
+		hidden  bool
+	}{
+		"an empty insert":          {"2", "", false},
+		"an insert that is broken": {"2", "\xff", true},
+		"a delete that is broken":  {"3", "\xff", true},
+		"a dropped collection":     {"6", "", false},
+		"an import":                {"11", "", true},
+		"its end":                  {"45", "", true},
+		"a closed transaction":     {"999", "", true},
+		"a type not known here":    {"12345", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, hidden := rowsOf(&commonpb.ImmutableMessage{Payload: []byte(c.payload), Properties: map[string]string{"_t": c.number}})
+			same(t, hidden, c.hidden)
+		})
+	}
+}
+
 // client connects to a cluster as its applications do.
 func (w *world) client(id string) *milvusclient.Client {
 	w.t.Helper()

@@ -40,6 +40,7 @@ type Salvage struct {
 	Promoted string
 	Stale    string
 	Until    time.Time // by the stale cluster's own ticks; what it writes later is not in it
+	Fenced   bool      // it refuses writes: nothing comes later
 	Channels []SalvagedChannel
 }
 
@@ -70,7 +71,7 @@ func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale s
 	if err != nil {
 		return out, fmt.Errorf("ask %s: %w", stale, err)
 	}
-	out.Until = plan.TickTime(until)
+	out.Until, out.Fenced = plan.TickTime(until), v.Belief.Kind == plan.BeliefStandby
 	s := newSalvaging(l, promoted, stale, marks, until)
 	s.visit, s.names = visit, l.collectionNames(ctx)
 	for _, m := range marks {

@@ -88,9 +88,10 @@ func TestSalvageOfAFencedCluster(t *testing.T) {
 	failedOver(t, w, 16, 16)
 	before, after := w.star("a"), w.star("b")
 	same(t, w.fleet().Execute(w.ctx(), w.topology, plan.Step{Action: plan.ActionFence, Cluster: "a", Before: &before, After: &after}, permit.Permit{}).Status, plan.StepDone)
-	_, found, err := w.salvage()
+	got, found, err := w.salvage()
 	must(t, err)
 	same(t, found.kinds["default/sim_rows insert"], int64(16))
+	same(t, got.Fenced, true)
 }
 
 // TestSalvageTellsAGap: retention removed what followed the checkpoint, and the
@@ -129,6 +130,9 @@ func TestSalvageTellsAGap(t *testing.T) {
 	}
 	if gaps != len(got.Channels) {
 		t.Errorf("%d of %d channels tell the gap", gaps, len(got.Channels))
+	}
+	if seen := w.fleet().Reader().StaleLog(w.ctx(), w.topology, "b", "a"); seen.Known || seen.Rows != 32 {
+		t.Errorf("an observation takes %+v for all", seen)
 	}
 }
 

@@ -31,6 +31,8 @@ type SalvagedMessage struct {
 	Partition    string
 	PartitionID  int64
 	RowCount     int64
+	// RowsHidden: it may bring rows that are not in RowCount.
+	RowsHidden bool
 	Payload      []byte // as Milvus wrote it; never what may hold a password or token
 
 	fields []*schemapb.FieldData
@@ -87,20 +89,22 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 	return m
 }
 
-// rowsOf returns how many rows a message inserts or deletes; 0: none, or its form is not
-// known.
-func rowsOf(raw *commonpb.ImmutableMessage) int64 {
+// rowsOf returns how many rows a message inserts or deletes, and whether it may bring
+// others.
+func rowsOf(raw *commonpb.ImmutableMessage) (rows int64, hidden bool) {
 	m := SalvagedMessage{Payload: raw.GetPayload()}
 	m.body(messageType(raw))
-	return m.RowCount
+	return m.RowCount, m.RowsHidden
 }
 
 // body sets what the bodies of Milvus' own messages contain.
 func (m *SalvagedMessage) body(number int) {
+	m.RowsHidden = bringsHiddenRows(number)
 	switch number {
 	case typeInsert:
 		var b msgpb.InsertRequest
 		if decode(m.Payload, &b, maxBody) != nil {
+			m.RowsHidden = true
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
@@ -109,6 +113,7 @@ func (m *SalvagedMessage) body(number int) {
 	case typeDelete:
 		var b msgpb.DeleteRequest
 		if decode(m.Payload, &b, maxBody) != nil {
+			m.RowsHidden = true
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())

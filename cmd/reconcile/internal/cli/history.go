@@ -90,7 +90,7 @@ func historyRows(records []ledger.Record) []render.HistoryRow {
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
-			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), Lost: r.Lost, FailedAt: r.FailedAt,
+			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), Lost: r.Lost, FailedAt: r.FailedAt, Loss: r.Loss,
 		})
 	}
 	return rows

@@ -10,6 +10,8 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/salvage"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
 )
 
 type salvageOptions struct {
@@ -25,7 +27,8 @@ func newSalvage(g *globals) *cobra.Command {
 		Long: `salvage reads the log of a stale old primary, from the last message that was
 replicated when another cluster was promoted. It counts what follows, by collection
 and kind; --export also writes it, one row a line. It changes no cluster, and works on
-a fenced one.
+a fenced one. A count that is exact is kept in the ledger: history and the pages of the
+topology then say it instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice. Check
 each row before you write it into the new primary, which may hold a newer version of
@@ -64,13 +67,30 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 	defer func() { err = errors.Join(err, reading.Close(err == nil)) }()
 	g.info(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
 	done := g.showProgress("reading the log of " + stale)
-	report, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale)
+	since, unknown := e.StaleSince(ctx, stale)
+	report, loss, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale, since)
 	done()
 	if err != nil {
 		return fmt.Errorf("salvage %s: %w", stale, err)
+	}
+	if loss != nil {
+		report.NotKept = keptInLedger(ctx, e, *loss, unknown)
 	}
 	if !report.Whole() {
 		g.exit = ExitError
 	}
 	return g.emit(func(w io.Writer, form string) error { return render.Salvage(w, form, report, g.tableOptions()) })
+}
+
+// keptInLedger records the exact count of a loss; it returns why it could not, "" if it
+// did. unknown is why the ledger does not tell since when the cluster is stale.
+func keptInLedger(ctx context.Context, e *wire.Environment, loss plan.CountedLoss, unknown error) string {
+	err := unknown
+	if err == nil {
+		err = e.RecordLoss(ctx, loss)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }

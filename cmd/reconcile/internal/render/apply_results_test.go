@@ -106,6 +106,7 @@ func TestUnknownFormsAreRefused(t *testing.T) {
 }
 
 func historyRows() []HistoryRow {
+	loss := countedLoss(night)
 	hash := func(c string) string { return strings.Repeat(c, 64) }
 	return []HistoryRow{
 		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Story: []string{"the ledger was made"}},
@@ -125,7 +126,12 @@ func historyRows() []HistoryRow {
 		{
 			Seq: 5, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
 			Transition: "failover", Result: "applied", Generation: 8, PrevHash: hash("d"), Hash: hash("e"), Detail: "a|b\x1b[2J",
-			Story: []string{"the failover is done, generation 8", "cluster-b works as the primary (ddl)", "lb: cluster-b", "lost: up to 0.2 s of the writes to cluster-a, those after 2026-11-22T18:10:00Z", "a|b\x1b[2J"},
+			Story: []string{"the failover is done, generation 8", "cluster-b works as the primary (ddl)", "lb: cluster-b", loss.Text(), "a|b\x1b[2J"},
+			Loss:  &loss,
+		},
+		{
+			Seq: 6, At: loss.At, Kind: "counted", Topology: "orders", Commit: fixtureCommit, Transition: "failover", Generation: 8,
+			PrevHash: hash("e"), Hash: hash("f"), Story: loss.Story(), Loss: &loss,
 		},
 	}
 }

@@ -168,6 +168,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Transition: plan.Transition(zeroWord(w.Transition, "none")),
 		Digest:     r.digest(w.Digest),
 		DataLoss:   r.loss(w.DataLoss),
+		Losses:     r.countedLosses(w.Name, w.Lost),
 		UnderWay:   r.underWay(w.UnderWay),
 		InSync:     w.InSync,
 		Resumed:    w.Resumed,

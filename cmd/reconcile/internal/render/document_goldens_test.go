@@ -55,6 +55,7 @@ func goldens() map[string]Document {
 		"failover_elsewhere":    elsewhere,
 		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
 		"stale_primary":         document(must(standing(), plan.TransitionNone, plan.CodeStalePrimary)),
+		"stale_counted":         document(must(counted(), plan.TransitionNone, plan.CodeStalePrimary)),
 		"split_brain":           document(must(splitBrain(), plan.TransitionAddStandby, plan.CodeSplitBrain, plan.CodeOutOfBandFailover)),
 		"unseen":                document(must(unseen(), plan.TransitionNone, plan.CodeClusterUnreachable)),
 		"drift":                 drifted,
@@ -66,7 +67,7 @@ func goldens() map[string]Document {
 // kept says which documents are kept in which form; every one is kept as the
 // pages that people read, a table and Markdown.
 var kept = map[string][]string{
-	FormJSON:  {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "status", "problems"},
+	FormJSON:  {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "stale_counted", "status", "problems"},
 	FormYAML:  {"in_sync", "failover_blocked"},
 	FormJUnit: {"in_sync", "failover_blocked", "failover_accepted", "drift", "problems"},
 	FormSARIF: {"in_sync", "failover_blocked", "failover_accepted", "problems"},

@@ -54,6 +54,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Steps:      &steps,
 		Findings:   mapList(t.Findings, encodeFinding),
 		DataLoss:   encodeLoss(t.DataLoss),
+		Lost:       mapList(t.Losses, encodeCountedLoss),
 		UnderWay:   encodeUnderWay(t.UnderWay),
 		InSync:     t.InSync,
 		Resumed:    t.Resumed,

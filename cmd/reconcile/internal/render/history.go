@@ -29,6 +29,8 @@ type HistoryRow struct {
 	// Lost was first seen to fail at FailedAt; zero: the record does not tell.
 	Lost     string
 	FailedAt time.Time
+	// Loss is what was counted of a failover; nil: nothing.
+	Loss *plan.CountedLoss
 }
 
 type wireRow struct {
@@ -48,6 +50,8 @@ type wireRow struct {
 	Generation *int64   `json:"generation"`
 	FailedAt   *string  `json:"failedAt"`
 	Story      []string `json:"story"`
+
+	Loss *wireCountedLoss `json:"loss"`
 }
 
 // History writes the records of a ledger, in the order given, as "table",
@@ -65,7 +69,7 @@ func encodeRow(r HistoryRow) wireRow {
 		By: mapList(r.By, same), Transition: textOrNil(r.Transition), Result: textOrNil(r.Result),
 		PrevHash: textOrNil(r.PrevHash), Hash: r.Hash, Detail: textOrNil(r.Detail),
 		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: generationOrNil(r.Generation),
-		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Story, same),
+		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Story, same), Loss: encodeCountedLossOrNil(r.Loss),
 	}
 }
 

@@ -18,6 +18,8 @@ type SalvageReport struct {
 	Channels []SalvageChannel
 	Export   string // the file; empty: none
 	Exported int64  // its lines
+	NotExact string // why the counts may not be all; empty: they are exactly that
+	NotKept  string // why exact counts are not kept in the ledger; empty: they are
 }
 
 // SalvageCount counts the messages of one kind in one collection.
@@ -76,6 +78,10 @@ type wireSalvage struct {
 	NotKnown      []string             `json:"notKnown"`
 	Export        *string              `json:"export"`
 	Exported      int64                `json:"exportedLines"`
+	Exact         bool                 `json:"exact"`
+	NotExact      *string              `json:"notExact"`
+	InLedger      bool                 `json:"inLedger"`
+	NotInLedger   *string              `json:"notInLedger"`
 }
 
 type wireSalvageCount struct {
@@ -119,6 +125,8 @@ func encodeSalvage(r SalvageReport) wireSalvage {
 			}
 		}),
 		NotKnown: mapList(r.notKnown(), same), Export: textOrNil(r.Export), Exported: r.Exported,
+		Exact: r.NotExact == "", NotExact: textOrNil(r.NotExact),
+		InLedger: r.NotExact == "" && r.NotKept == "", NotInLedger: textOrNil(r.NotKept),
 	}
 }
 
@@ -164,6 +172,7 @@ func (p *page) salvage(r SalvageReport) {
 	if r.Export != "" {
 		p.field("Export", good, "✓", fmt.Sprintf("%d lines in %s", r.Exported, r.Export))
 	}
+	p.salvageKept(r)
 	for i, text := range r.notKnown() {
 		label := "Not known"
 		if i > 0 {
@@ -191,6 +200,18 @@ func (c SalvageCount) name() string {
 		return "id " + strconv.FormatInt(c.CollectionID, 10)
 	default:
 		return "-"
+	}
+}
+
+// salvageKept says whether the counts are exact, and then whether the ledger keeps them.
+func (p *page) salvageKept(r SalvageReport) {
+	switch {
+	case r.NotExact != "" && r.Whole():
+		p.field("Not exact", attention, "!", r.NotExact)
+	case r.NotExact == "" && r.NotKept != "":
+		p.field("Not kept", attention, "!", "the count is exact and not in the ledger: "+r.NotKept)
+	case r.NotExact == "":
+		p.field("Exact", good, "✓", "nothing is missing; the ledger keeps the count for 'reconcile history "+r.Topology+"'")
 	}
 }
 

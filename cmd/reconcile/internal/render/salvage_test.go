@@ -11,7 +11,7 @@ import (
 func salvaged() SalvageReport {
 	gap := "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
 	return SalvageReport{
-		Topology: "orders", Stale: "cluster-a", Promoted: "cluster-b", Until: night, Export: "lost.jsonl", Exported: 51,
+		Topology: "orders", Stale: "cluster-a", Promoted: "cluster-b", Until: night, Export: "lost.jsonl", Exported: 51, NotExact: "not everything could be read",
 		Counts: []SalvageCount{
 			{Database: "default", Collection: "carts", CollectionID: 451, Kind: "delete", Messages: 2, Rows: 3, Newest: night.Add(-time.Minute)},
 			{Database: "default", Collection: "carts", CollectionID: 451, Kind: "insert", Messages: 16, Rows: 48, Newest: night.Add(-time.Second)},

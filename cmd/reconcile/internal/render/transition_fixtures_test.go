@@ -210,6 +210,24 @@ func returned() world {
 
 func standing() plan.TopologyPlan { return returned().planned() }
 
+// countedLoss is what the failover to cluster-b lost.
+func countedLoss(since time.Time) plan.CountedLoss {
+	return plan.CountedLoss{
+		Topology: "orders", Cluster: "cluster-a", Promoted: "cluster-b", Since: since, At: since.Add(20 * time.Minute), Until: since.Add(20 * time.Minute), Closed: true,
+		Lost:  []plan.LossCount{{Kind: "delete", Messages: 1, Rows: 7}, {Kind: "insert", Messages: 2, Rows: 30}},
+		First: since.Add(-43 * time.Second), Last: since.Add(-41 * time.Second),
+	}
+}
+
+// counted is a fenced stale primary whose log was read to its end.
+func counted() plan.TopologyPlan {
+	w := roles("orders", plan.RoleStale, plan.RolePrimary).seen(
+		storing("cluster-a", star("cluster-b", "cluster-a")), storing("cluster-b", star("cluster-b")))
+	w.memory = returned().memory
+	w.memory.Losses = []plan.CountedLoss{countedLoss(w.memory.Stale[0].Since)}
+	return w.planned()
+}
+
 func fence() plan.TopologyPlan {
 	w := returned()
 	w.desired.Fence = []plan.FenceRequest{{Topology: "orders", Cluster: "cluster-a"}}

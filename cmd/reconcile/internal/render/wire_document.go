@@ -41,12 +41,14 @@ type wireTopology struct {
 	Steps      *[]wireStep   `json:"steps,omitempty"` // status has none
 	Findings   []wireFinding `json:"findings"`
 	DataLoss   *wireLoss     `json:"dataLoss"`
-	UnderWay   *wireUnderWay `json:"underWay"`
-	InSync     bool          `json:"inSync"`
-	Resumed    bool          `json:"resumed"`
-	Primary    *string       `json:"primary"`
-	OldPrimary *string       `json:"oldPrimary"`
-	At         *wirePosition `json:"at"`
+	// Lost is what earlier failovers lost; absent while nothing was counted.
+	Lost       []wireCountedLoss `json:"lost,omitempty"`
+	UnderWay   *wireUnderWay     `json:"underWay"`
+	InSync     bool              `json:"inSync"`
+	Resumed    bool              `json:"resumed"`
+	Primary    *string           `json:"primary"`
+	OldPrimary *string           `json:"oldPrimary"`
+	At         *wirePosition     `json:"at"`
 	// Replication is moving, behind or unproven before a switchover, else null.
 	Replication *string `json:"replication"`
 }

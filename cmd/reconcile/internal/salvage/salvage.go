@@ -4,7 +4,10 @@ package salvage
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
@@ -29,17 +32,55 @@ func New(exportPath string) (*Salvage, error) {
 	return s, err
 }
 
-// Read reads the log of the stale cluster and returns what it counted.
-func (s *Salvage) Read(ctx context.Context, reader *milvus.Reader, t plan.Topology, promoted, stale string) (render.SalvageReport, error) {
+// Read reads the log of the stale cluster, which became stale at since, and returns what
+// it counted; a zero since is not known. The count is nil unless it is exact.
+func (s *Salvage) Read(ctx context.Context, reader *milvus.Reader, t plan.Topology, promoted, stale string, since time.Time) (render.SalvageReport, *plan.CountedLoss, error) {
+	s.tally.since = since
 	found, err := reader.Salvage(ctx, t, promoted, stale, s.visit)
 	if err != nil {
-		return render.SalvageReport{}, err
+		return render.SalvageReport{}, nil, err
 	}
 	report := s.tally.report(t.Name, found)
 	if s.export != nil {
 		report.Export, report.Exported = s.export.path, s.export.lines
 	}
-	return report, nil
+	if report.NotExact = s.tally.notExact(t, found, report.Whole()); report.NotExact != "" {
+		return report, nil, nil
+	}
+	return report, s.tally.loss(t.Name, found), nil
+}
+
+// notExact says why the count may not be all that the stale cluster holds; "": it is.
+func (s *tally) notExact(t plan.Topology, found milvus.Salvage, whole bool) string {
+	if !whole {
+		return "not everything could be read"
+	}
+	if len(s.hidden) > 0 {
+		return "the rows of some messages cannot be counted: " + strings.Join(slices.Sorted(maps.Keys(s.hidden)), ", ")
+	}
+	c, _ := t.Cluster(found.Stale)
+	for _, channel := range c.PChannels {
+		if !slices.ContainsFunc(found.Channels, func(r milvus.SalvagedChannel) bool { return r.Channel == channel }) {
+			return "no checkpoint tells up to where " + channel + " was replicated"
+		}
+	}
+	return ""
+}
+
+// loss is the count in the form that the ledger keeps.
+func (s *tally) loss(topology string, found milvus.Salvage) *plan.CountedLoss {
+	return &plan.CountedLoss{
+		Topology: topology, Cluster: found.Stale, Promoted: found.Promoted, Since: s.since, Until: found.Until, Closed: found.Fenced,
+		Lost: sortedCounts(s.lost), First: s.first, Last: s.last, Later: sortedCounts(s.later),
+	}
+}
+
+func sortedCounts(counts map[string]plan.LossCount) []plan.LossCount {
+	var out []plan.LossCount
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, counts[kind])
+	}
+	return out
 }
 
 func (s *Salvage) visit(m milvus.SalvagedMessage) error {
@@ -62,6 +103,11 @@ func (s *Salvage) Close(whole bool) error {
 // number of collections, not with the number of messages.
 type tally struct {
 	counts map[tallyKey]*render.SalvageCount
+
+	since       time.Time                 // when the cluster became stale; zero: not known
+	lost, later map[string]plan.LossCount // by kind: until then, and from then on
+	first, last time.Time                 // of lost
+	hidden      map[string]bool           // kinds of messages whose rows are not known
 }
 
 type tallyKey struct {
@@ -71,7 +117,10 @@ type tallyKey struct {
 }
 
 func newTally() *tally {
-	return &tally{counts: map[tallyKey]*render.SalvageCount{}}
+	return &tally{
+		counts: map[tallyKey]*render.SalvageCount{},
+		lost:   map[string]plan.LossCount{}, later: map[string]plan.LossCount{}, hidden: map[string]bool{},
+	}
 }
 
 func (s *tally) add(m milvus.SalvagedMessage) {
@@ -83,9 +132,31 @@ func (s *tally) add(m milvus.SalvagedMessage) {
 	}
 	c.Messages++
 	c.Rows += m.RowCount
-	if at := plan.TickTime(m.TimeTick); at.After(c.Newest) {
+	at := plan.TickTime(m.TimeTick)
+	if at.After(c.Newest) {
 		c.Newest = at
 	}
+	s.addToLoss(m, at)
+}
+
+// addToLoss counts a message as lost, or as written after the failover began.
+func (s *tally) addToLoss(m milvus.SalvagedMessage, at time.Time) {
+	if m.RowsHidden || m.TimeTick == 0 {
+		s.hidden[m.Kind] = true
+	}
+	counts := s.lost
+	if !s.since.IsZero() && at.After(s.since) {
+		counts = s.later
+	} else {
+		if s.first.IsZero() || at.Before(s.first) {
+			s.first = at
+		}
+		if at.After(s.last) {
+			s.last = at
+		}
+	}
+	c := counts[m.Kind]
+	counts[m.Kind] = plan.LossCount{Kind: m.Kind, Messages: c.Messages + 1, Rows: c.Rows + m.RowCount}
 }
 
 func (s *tally) report(topology string, found milvus.Salvage) render.SalvageReport {

@@ -189,3 +189,35 @@ func (o Options) KnownMemory(ctx context.Context, top string) (plan.Memory, erro
 	}
 	return s.Memory(), nil
 }
+
+// StaleSince returns when the ledger's failover made a cluster stale. The error says why
+// that is not known.
+func (e *Environment) StaleSince(ctx context.Context, cluster string) (time.Time, error) {
+	if e.Config.Ledger.IsZero() {
+		return time.Time{}, errors.New("no ledger is configured")
+	}
+	l, err := e.Ledger()
+	if err != nil {
+		return time.Time{}, err
+	}
+	s, err := e.Recall(ctx, l)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	if since, ok := s.Memory().StaleSince(cluster); ok {
+		return since, nil
+	}
+	return time.Time{}, fmt.Errorf("the ledger holds no failover that made %s stale", cluster)
+}
+
+// RecordLoss keeps the exact count of a loss in the ledger.
+func (e *Environment) RecordLoss(ctx context.Context, c plan.CountedLoss) error {
+	l, err := e.Ledger()
+	if err != nil {
+		return err
+	}
+	if err := l.RecordLoss(ctx, c); err != nil {
+		return fmt.Errorf("write the ledger: %w", err)
+	}
+	return nil
+}

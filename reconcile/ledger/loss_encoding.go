@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// lossWire is what a failover lost, as it was counted.
+type lossWire struct {
+	Intent   uint64          `json:"intent"` // the record of the failover
+	Promoted string          `json:"promoted"`
+	Until    time.Time       `json:"until"`
+	Closed   bool            `json:"closed,omitempty"`
+	Lost     []lossCountWire `json:"lost,omitempty"`
+	First    *time.Time      `json:"first,omitempty"`
+	Last     *time.Time      `json:"last,omitempty"`
+	Later    []lossCountWire `json:"later,omitempty"`
+}
+
+type lossCountWire struct {
+	Kind     string `json:"kind"`
+	Messages int64  `json:"messages"`
+	Rows     int64  `json:"rows"`
+}
+
+// RecordLoss records what the whole log of a stale primary was counted to hold that its
+// successor never got. It is bound to the intent of the failover that made the cluster
+// stale, which must have taken effect; else it is ErrTransition, as is a count that is less
+// than an earlier one: then the log lacks something. The same count is not recorded again.
+func (l *Ledger) RecordLoss(ctx context.Context, c plan.CountedLoss) error {
+	return l.write(ctx, nil, lossRule(c))
+}
+
+func lossRule(c plan.CountedLoss) rule {
+	return func(s *state) (*entry, error) {
+		mark, ok := s.lostBy(c)
+		if !ok {
+			return nil, fmt.Errorf("%w: no failover of %s from %s to %s is recorded as effected", ErrTransition, c.Topology, c.Cluster, c.Promoted)
+		}
+		if err := checkCounts(c); err != nil {
+			return nil, err
+		}
+		if known, ok := s.losses[mark.seq]; ok {
+			before, now := allCounted(known), allCounted(c)
+			switch {
+			case now.Messages < before.Messages || now.Rows < before.Rows:
+				return nil, fmt.Errorf("%w: %d rows in %d messages were counted before on %s, and now %d in %d: its log lacks some", ErrTransition,
+					before.Rows, before.Messages, c.Cluster, now.Rows, now.Messages)
+			case now == before && known.Closed == c.Closed:
+				return nil, nil
+			}
+		}
+		e := &entry{
+			Kind: KindCounted, Topology: c.Topology, Commit: mark.value.Commit, Transition: string(plan.TransitionFailover),
+			Cluster: c.Cluster, Loss: lossToWire(c, mark.seq),
+		}
+		for _, m := range s.marks {
+			if m.seq == mark.seq {
+				e.Generation = m.value.Generation
+			}
+		}
+		return e, nil
+	}
+}
+
+// lostBy returns the stale mark of the failover that a count is of.
+func (s *state) lostBy(c plan.CountedLoss) (numbered[plan.StaleMark], bool) {
+	for _, m := range slices.Backward(s.stale) {
+		if m.value.Topology == c.Topology && m.value.Cluster == c.Cluster {
+			return m, m.value.Effected && m.value.Promoted == c.Promoted && m.value.Since.Equal(wallTime(c.Since))
+		}
+	}
+	return numbered[plan.StaleMark]{}, false
+}
+
+// allCounted is the sum of all that a count found.
+func allCounted(c plan.CountedLoss) plan.LossCount {
+	return plan.LossTotal(append(slices.Clone(c.Lost), c.Later...))
+}
+
+// checkCounts refuses what is no count.
+func checkCounts(c plan.CountedLoss) error {
+	for _, one := range append(slices.Clone(c.Lost), c.Later...) {
+		if one.Kind == "" || one.Messages < 1 || one.Rows < 0 {
+			return fmt.Errorf("%w: a count has a kind and at least one message", ErrTransition)
+		}
+	}
+	if c.Until.IsZero() || (len(c.Lost) == 0) != c.First.IsZero() || c.Last.Before(c.First) {
+		return fmt.Errorf("%w: a count says from when to when it is", ErrTransition)
+	}
+	return nil
+}
+
+// count applies the record of a count.
+func (s *state) count(e entry) error {
+	if e.Loss == nil {
+		return fmt.Errorf("a count without content")
+	}
+	i := slices.IndexFunc(s.stale, func(m numbered[plan.StaleMark]) bool {
+		return m.seq == e.Loss.Intent && m.value.Cluster == e.Cluster && m.value.Topology == e.Topology
+	})
+	if i < 0 {
+		return fmt.Errorf("a count of a failover that is not recorded")
+	}
+	s.losses[e.Loss.Intent] = e.loss(s.stale[i].value.Since)
+	return nil
+}
+
+func lossToWire(c plan.CountedLoss, intent uint64) *lossWire {
+	return &lossWire{
+		Intent: intent, Promoted: c.Promoted, Until: wallTime(c.Until), Closed: c.Closed,
+		Lost: countsToWire(c.Lost), First: timeOrNil(c.First), Last: timeOrNil(c.Last), Later: countsToWire(c.Later),
+	}
+}
+
+func countsToWire(counts []plan.LossCount) []lossCountWire {
+	var out []lossCountWire
+	for _, c := range counts {
+		out = append(out, lossCountWire(c))
+	}
+	slices.SortFunc(out, func(a, b lossCountWire) int { return strings.Compare(a.Kind, b.Kind) })
+	return out
+}
+
+func countsFromWire(counts []lossCountWire) []plan.LossCount {
+	var out []plan.LossCount
+	for _, c := range counts {
+		out = append(out, plan.LossCount(c))
+	}
+	return out
+}
+
+// loss returns the planner's form of a count of a cluster that is stale since then.
+func (e entry) loss(since time.Time) plan.CountedLoss {
+	w := e.Loss
+	return plan.CountedLoss{
+		Topology: e.Topology, Cluster: e.Cluster, Promoted: w.Promoted, Since: since, At: e.At, Until: w.Until, Closed: w.Closed,
+		Lost: countsFromWire(w.Lost), First: timeOrZero(w.First), Last: timeOrZero(w.Last), Later: countsFromWire(w.Later),
+	}
+}
+
+// countsOf returns the newest count of each failover, by the number of its record.
+func countsOf(entries []entry) map[uint64]*plan.CountedLoss {
+	out := map[uint64]*plan.CountedLoss{}
+	for _, e := range entries {
+		if e.Loss != nil {
+			loss := e.loss(time.Time{})
+			out[e.Loss.Intent] = &loss
+		}
+	}
+	return out
+}
