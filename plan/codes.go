@@ -153,7 +153,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
-		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes also how many rows and messages only it holds, and whether exactly that is what the failover lost (all read, none younger than the stale mark)",
+		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes also how many rows and messages only it holds, and whether exactly that is what the failover lost (all read, none younger than the stale mark). Once `salvage` counted it exactly: `lost: N rows in M messages, exactly, counted T`, whether it answers or not",
 	},
 	{
 		Code: CodeRebuildUnverified, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
