@@ -33,7 +33,7 @@ type SalvagedMessage struct {
 	RowCount     int64
 	// RowsHidden: it may bring rows that are not in RowCount.
 	RowsHidden bool
-	Payload      []byte // as Milvus wrote it; never what may hold a password or token
+	Payload    []byte // as Milvus wrote it; never what may hold a password or token
 
 	fields []*schemapb.FieldData
 	keys   *schemapb.IDs
