@@ -41,7 +41,7 @@ func TestStory(t *testing.T) {
 		{
 			Record{Kind: KindCounted, Loss: &plan.CountedLoss{
 				Cluster: "a", At: noon.Add(time.Hour), Until: noon, First: noon.Add(-2 * time.Second), Last: noon.Add(-time.Second),
-				Lost: []plan.LossCount{{"delete", 1, 7}, {"drop_collection", 1, 0}, {"insert", 2, 30}},
+				Lost: []plan.LossCount{{Kind: "delete", Messages: 1, Rows: 7}, {Kind: "drop_collection", Messages: 1}, {Kind: "insert", Messages: 2, Rows: 30}},
 			}},
 			[]string{
 				"lost: 37 rows in 4 messages, exactly, counted 2026-11-22T13:00:00Z",
