@@ -34,11 +34,34 @@ func (m move) String() string {
 func (e *env) converge(standbys ...*Cluster) {
 	e.t.Helper()
 	want := star(e.a, standbys...)
-	e.settle(func(p picture) []move { return e.linking(p, want, standbys) })
+	next := func(p picture) []move { return e.linking(p, want, standbys) }
+	e.settle(next)
+	for replays := 0; e.undone(next, standbys) && replays < maxReplays; replays++ {
+		e.settle(next)
+	}
 	for _, c := range standbys {
 		e.attached(e.a, c)
 		e.flowing(e.a, c)
 	}
+}
+
+// undone waits until a collection of A has reached all standbys. It reports whether
+// what an older link still held undid the link first (#52727).
+func (e *env) undone(next func(picture) []move, standbys []*Cluster) bool {
+	e.t.Helper()
+	name := e.name("link")
+	if e.create(e.a, name).GetCode() != 0 {
+		return true
+	}
+	undone := false
+	e.within(e.limits.call, func() bool {
+		undone = len(next(e.picture())) > 0
+		return undone || !slices.ContainsFunc(standbys, func(c *Cluster) bool { return !e.has(c, name) })
+	})
+	if !undone {
+		e.drop(e.a, name)
+	}
+	return undone
 }
 
 // part leaves every cluster alone.
@@ -63,6 +86,10 @@ func (e *env) linking(p picture, want *commonpb.ReplicateConfiguration, standbys
 	for _, c := range standbys {
 		switch {
 		case sameShape(p[c.ID], want):
+		case source(p[c.ID], c.ID) == "" && source(p[c.ID], e.a.ID) == c.ID:
+			// Each is a primary of the other: a link made now would replay what made
+			// it so. Both let go, and a new link begins after it.
+			return []move{{to: e.a, cfg: star(e.a)}, {to: c, cfg: star(c)}}
 		case source(p[c.ID], c.ID) == "":
 			out = append(out, move{to: c, cfg: want})
 		default:

@@ -29,7 +29,7 @@ type limits struct {
 }
 
 var (
-	simulatedLimits = limits{call: 60 * time.Second, down: 5 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 20 * time.Millisecond, poll: 5 * time.Millisecond}
+	simulatedLimits = limits{call: 60 * time.Second, down: 5 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 100 * time.Millisecond, poll: 5 * time.Millisecond}
 	realLimits      = limits{call: 20 * time.Second, down: 45 * time.Second, start: 90 * time.Second, settle: 60 * time.Second, hold: 6 * time.Second, poll: 150 * time.Millisecond}
 )
 
