@@ -2,11 +2,10 @@ package milvus
 
 import (
 	"crypto/tls"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
 )
 
 // The deadlines of contract.md §8, and how much is done at once.
@@ -68,6 +67,9 @@ type Config struct {
 	// A process that observes again and again sets it. Zero: none is kept. Probes,
 	// requests and verifications always make a new connection.
 	KeepFor time.Duration
+	// OneShot is for a process that observes once: what three calls tell of a cluster is
+	// read over a brief connection. Only with KeepFor zero.
+	OneShot bool
 }
 
 // Fleet is every cluster that the operator's configuration lets us call. Its
@@ -80,6 +82,7 @@ type Fleet struct {
 	readTimeout   time.Duration
 	updateTimeout time.Duration
 	keepFor       time.Duration
+	oneShot       bool
 	mostKept      int
 	awaitSoon     time.Duration // see shortWhile
 	clock         Clock
@@ -87,7 +90,7 @@ type Fleet struct {
 	learnt        sync.Once // all tokens that can be read
 
 	mu            sync.Mutex
-	open          map[*grpc.ClientConn]struct{}
+	open          map[io.Closer]struct{}
 	kept          map[string]kept         // by cluster
 	dumpingBuilds map[string]dumpingBuild // by cluster
 	raised        map[string]raised       // by cluster
@@ -101,8 +104,8 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
-		open: map[*grpc.ClientConn]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
+		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{},
 	}
 	twice := map[string]bool{}
 	for _, cred := range c.Credentials {

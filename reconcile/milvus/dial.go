@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -16,9 +17,18 @@ import (
 // link is one connection to one cluster.
 type link struct {
 	fleet *Fleet
-	conn  *grpc.ClientConn
+	conn  *grpc.ClientConn // nil: brief
+	brief *briefConn
 	api   milvuspb.MilvusServiceClient
 	trace *connectionTrace
+}
+
+// connection is conn or brief.
+func (l *link) connection() io.Closer {
+	if l.brief != nil {
+		return l.brief
+	}
+	return l.conn
 }
 
 // dial prepares a connection, which the first call makes. Close it.
@@ -28,21 +38,26 @@ func (f *Fleet) dial(t ticket) (*link, error) {
 	if err != nil {
 		return nil, f.secrets.err(err)
 	}
+	l.conn, l.api = conn, milvuspb.NewMilvusServiceClient(conn)
+	return l, f.opened(l)
+}
+
+// opened keeps in mind what Close has to end. It closes what is opened later.
+func (f *Fleet) opened(l *link) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ended {
-		return nil, errors.Join(errors.New("the fleet is closed"), conn.Close())
+		return errors.Join(errors.New("the fleet is closed"), l.connection().Close())
 	}
-	f.open[conn] = struct{}{}
-	l.conn, l.api = conn, milvuspb.NewMilvusServiceClient(conn)
-	return l, nil
+	f.open[l.connection()] = struct{}{}
+	return nil
 }
 
 func (l *link) close() {
 	l.fleet.mu.Lock()
-	delete(l.fleet.open, l.conn)
+	delete(l.fleet.open, l.connection())
 	l.fleet.mu.Unlock()
-	_ = l.conn.Close() // nothing is in flight any more
+	_ = l.connection().Close() // nothing is in flight any more
 }
 
 // connectFactor keeps gRPC from giving up a connection before the deadline of the call
@@ -57,6 +72,8 @@ const (
 	window     = 1 << 20
 )
 
+const userAgent = "milvus-reconcile"
+
 // readBuffer is the size for one connection. Most answers are a few hundred bytes, and a
 // daemon holds many connections.
 const readBuffer = 4 << 10
@@ -65,12 +82,8 @@ const readBuffer = 4 << 10
 // operator's configuration says, without a proxy of the environment. There are no retries,
 // and no service configuration from outside.
 func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
-	transport := insecure.NewCredentials()
-	if t.tls != nil {
-		transport = credentials.NewTLS(t.tls) // which copies it
-	}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(tracedTransport{TransportCredentials: transport, trace: tr}),
+		grpc.WithTransportCredentials(tracedTransport{TransportCredentials: t.transport(), trace: tr}),
 		grpc.WithContextDialer(tr.dial),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, MaxDelay: time.Second},
@@ -82,7 +95,7 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
-		grpc.WithUserAgent("milvus-reconcile"),
+		grpc.WithUserAgent(userAgent),
 		grpc.WithReadBufferSize(readBuffer),
 	}
 	options = append(options, spanOptions(t.cluster)...)
@@ -94,6 +107,14 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 		options = append(options, grpc.WithPerRPCCredentials(newBearer(t.token)))
 	}
 	return options
+}
+
+// transport is the transport security that the ticket asks for.
+func (t ticket) transport() credentials.TransportCredentials {
+	if t.tls != nil {
+		return credentials.NewTLS(t.tls) // which copies it
+	}
+	return insecure.NewCredentials()
 }
 
 // guards bound the answer of each call, and take tokens out of its error.
@@ -125,9 +146,9 @@ func (g guarded) RecvMsg(m any) error { return g.secrets.withoutTokens(g.ClientS
 // (milvus.md §1.6). Streams carry it too.
 type bearer map[string]string
 
-func newBearer(token string) bearer {
-	return bearer{"authorization": base64.StdEncoding.EncodeToString([]byte(token))}
-}
+func newBearer(token string) bearer { return bearer{"authorization": encodedToken(token)} }
+
+func encodedToken(token string) string { return base64.StdEncoding.EncodeToString([]byte(token)) }
 
 // GetRequestMetadata returns the header, the same with each call: gRPC copies it.
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -165,10 +186,15 @@ type kept struct {
 }
 
 // linkFor returns a connection for a read: the kept one, if it was made with the same
-// token, address and TLS and is not too old, or a new one.
-func (f *Fleet) linkFor(pass ticket, mayReuse bool) (l *link, since time.Time, reused bool, err error) {
+// token, address and TLS and is not too old, or a new one. A brief connection counts as
+// one that was kept: it too only tells that a cluster answers.
+func (f *Fleet) linkFor(pass ticket, what probeOptions) (l *link, since time.Time, reused bool, err error) {
 	now := f.clock.Now()
-	if mayReuse && f.keepFor > 0 {
+	if f.mayBeBrief(what) {
+		l, err = f.dialBrief(pass)
+		return l, now, true, err
+	}
+	if what.reuse && f.keepFor > 0 {
 		f.mu.Lock()
 		k, there := f.kept[pass.cluster]
 		delete(f.kept, pass.cluster)

@@ -43,6 +43,10 @@
 // Without a kept connection only the right column is used, from 0. Every call has its own
 // deadline of D as well.
 //
+// A process that observes once, as plan does, begins with a brief connection (package
+// unary) in the place of a kept one, and waits D/4 for it instead of S. It counts only if
+// it tells all that is asked, who answers included.
+//
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
 // to four times in all (localPause). A round of evidence needs no such rule: it counts only

@@ -74,10 +74,10 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
 		return
 	}
-	if r.view.Reach == plan.ReachUp {
-		r.details(ctx)
+	if r.view.Reach == plan.ReachUp && (!reused || r.answered()) {
+		r.detailsSoon(ctx)
 	}
-	good := r.answered()
+	good := r.answered() && !(r.brief != nil && lacksIdentity(r.view))
 	if !good && reused && ctx.Err() == nil { // only a new connection shows why
 		r.close()
 		what.reuse = false
@@ -86,7 +86,7 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 	}
 	s.view = r.view
 	s.holdLink(r.link, pass, func() {
-		if good && what.reuse && r.conn.GetState() == connectivity.Ready {
+		if good && what.reuse && r.brief == nil && r.conn.GetState() == connectivity.Ready {
 			f.keepLink(r.link, pass, since)
 		} else {
 			r.close()
@@ -143,17 +143,18 @@ func (r viewReader) withLink(l *link) *viewReader {
 // since is when the connection was made.
 func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, since time.Time, reused bool, err error) {
 	until := time.Now().Add(cmp.Or(r.options.within, f.readTimeout))
-	l, since, reused, err := f.linkFor(r.pass, r.options.reuse)
+	l, since, reused, err := f.linkFor(r.pass, r.options)
 	if err != nil {
 		return nil, since, false, err
 	}
 	kept := r.withLink(l)
+	kept.options.askTwice = r.options.askTwice && l.brief == nil // of a brief one only an answer counts
 	if !reused {
 		kept.core(ctx, until)
 		return kept, since, false, nil
 	}
 	keptRead := kept.startCore(ctx, until)
-	if arrivesWithin(keptRead, f.awaitSoon) && kept.answered() {
+	if arrivesWithin(keptRead, l.soon()) && kept.answered() {
 		return kept, since, true, nil
 	}
 	dialled := f.clock.Now()

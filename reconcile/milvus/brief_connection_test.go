@@ -1,0 +1,115 @@
+package milvus
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/milvussim"
+)
+
+// TestABriefConnectionTellsTheSame: what a process that observes once sees is what every
+// other sees, however a cluster is: over a brief connection only a usual answer counts.
+func TestABriefConnectionTellsTheSame(t *testing.T) {
+	fault := func(kind milvussim.FaultKind, code codes.Code, times int) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: kind, Code: code, Times: times}))
+		}
+	}
+	token := func(read func() (string, error)) func(*testing.T, *world) {
+		return func(_ *testing.T, w *world) { w.config.Credentials[1].Token = read }
+	}
+	reaching := func(address string) func(*testing.T, *world) {
+		return func(_ *testing.T, w *world) {
+			b := w.cluster("b")
+			b.ClientAddress, b.URI, w.config.Credentials[1].Address = address, "http://"+address, address
+		}
+	}
+	for name, c := range map[string]struct {
+		profile string
+		change  func(*testing.T, *world)
+		reach   plan.Reach
+	}{
+		"as usual":                       {change: func(*testing.T, *world) {}, reach: plan.ReachUp},
+		"no such call":                   {profile: "2.6.14", change: func(*testing.T, *world) {}, reach: plan.ReachUp},
+		"stopped":                        {change: func(t *testing.T, w *world) { must(t, w.Stop("b")) }, reach: plan.ReachUnreachable},
+		"a coordinator that is gone":     {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorGone)) }, reach: plan.ReachDegraded},
+		"not ready":                      {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorNotReady)) }, reach: plan.ReachDegraded},
+		"a configuration that hangs":     {change: fault(milvussim.FaultHang, codes.OK, 0), reach: plan.ReachUp},
+		"one that hangs once":            {change: fault(milvussim.FaultHang, codes.OK, 1), reach: plan.ReachUp},
+		"an answer that does not arrive": {change: fault(milvussim.FaultDropReply, codes.OK, 1), reach: plan.ReachUp},
+		"an error":                       {change: fault(milvussim.FaultError, codes.Internal, 0), reach: plan.ReachUp},
+		"unavailable":                    {change: fault(milvussim.FaultError, codes.Unavailable, 0), reach: plan.ReachUp},
+		"a wrong token":                  {change: token(func() (string, error) { return "root:wrong", nil }), reach: plan.ReachUp},
+		"a token that cannot be read":    {change: token(func() (string, error) { return "", errors.New("no such file") })},
+		"silence":                        {change: func(t *testing.T, w *world) { reaching(listen(t, func(net.Conn) {}))(t, w) }, reach: plan.ReachUnreachable},
+		"garbage": {change: func(t *testing.T, w *world) {
+			reaching(listen(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-OpenSSH_9.2\r\n")) }))(t, w)
+		}},
+		"an end": {change: func(t *testing.T, w *world) { reaching(listen(t, func(c net.Conn) { _ = c.Close() }))(t, w) }},
+		"another member": {change: func(_ *testing.T, w *world) {
+			reaching(w.cluster("a").ClientAddress)(nil, w)
+		}, reach: plan.ReachUp},
+		"channels of nobody": {change: func(_ *testing.T, w *world) {
+			w.cluster("b").PChannels = milvussim.PChannels("x_", milvussim.DefaultPChannels)
+		}, reach: plan.ReachUp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			views := map[bool]plan.View{}
+			for _, brief := range []bool{false, true} {
+				w := pair(t, c.profile)
+				w.config.ReadTimeout, w.config.OneShot = time.Second, brief
+				c.change(t, w)
+				f := w.fleet()
+				for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, plan.Depth{}) {
+					if v.Cluster == "b" {
+						v.At, v.Error, v.Belief.Configuration, v.Progress = time.Time{}, "", plan.Configuration{}, nil // addresses and ticks differ
+						views[brief] = v
+					}
+				}
+				same(t, len(f.open)+len(f.kept), 0)
+			}
+			same(t, views[true], views[false])
+			same(t, views[true].Reach, c.reach)
+		})
+	}
+}
+
+// TestABriefObservationMakesNoOtherConnection: at rest three calls to each cluster over
+// one connection are all.
+func TestABriefObservationMakesNoOtherConnection(t *testing.T) {
+	w := trio(t)
+	w.config.OneShot = true
+	f := w.fleetWithLongWait()
+	before := w.accepted()
+	views, calls := w.sweep(f, plan.Depth{})
+	same(t, calls, map[string]int{"Connect": 3, "GetReplicateConfiguration": 3, "GetReplicateInfo": 3})
+	same(t, w.accepted()-before, 3)
+	for id, v := range views {
+		if v.Reach != plan.ReachUp || !v.IdentityProven || v.Version == "" {
+			t.Errorf("%s: %+v", id, v)
+		}
+	}
+	for _, depth := range []plan.Depth{{Fresh: true}, {Progress: true}} { // over what all others use
+		before = w.accepted()
+		w.sweep(f, depth)
+		same(t, w.accepted()-before, 3)
+	}
+}
+
+// accepted is how many connections the clusters took.
+func (w *world) accepted() int {
+	w.t.Helper()
+	answer := httptest.NewRecorder()
+	w.ControlHandler().ServeHTTP(answer, httptest.NewRequest("GET", "/connections", nil))
+	var known struct{ Accepted int }
+	must(w.t, json.Unmarshal(answer.Body.Bytes(), &known))
+	return known.Accepted
+}
