@@ -1,6 +1,6 @@
-// Package plan is the model of a replication topology and the planner: what
-// Git wants, what each cluster believes and what is remembered go in as
-// values, a plan comes out as a value.
+// Package plan holds the model of a replication topology, and the planner. The planner
+// turns values into a plan: what Git wants, what each cluster stores, and what the ledger
+// remembers.
 //
 // # Values
 //
@@ -13,8 +13,8 @@
 //	                   [Step]s, [Finding]s that describe or block it, and what a
 //	                   failover may lose ([Window])
 //
-// A View says how far a cluster answered ([Reach]) and what its own stored configuration
-// makes of it ([Belief]): primary, standby, standalone or unconfigured. The zero value of
+// A View says whether a cluster answered ([Reach]), and which role its own stored
+// configuration gives it ([Belief]): primary, standby, standalone or unconfigured. The zero value of
 // each of these types means "not known", and leads to no step.
 //
 // A time tick (uint64) is Milvus' hybrid timestamp: milliseconds since 1970 by the clock of
@@ -26,7 +26,7 @@
 //
 // To read the code, begin at Compute and follow the steps listed at situation.plan. The file
 // names say what they hold: model_* the values, decide_* the choice of a transition,
-// findings_* what stands against it, loss_window and outage what a failover may lose,
+// findings_* the checks that may block it, loss_window and outage what a failover may lose,
 // propose the edits of a topology file.
 //
 // # Tables
@@ -78,34 +78,33 @@
 //	K       | CLUSTER_NEEDED     | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_NEEDED   | CLUSTER_UNLISTED | CLUSTER_NEEDED   | CLUSTER_NEEDED    | CLUSTER_NEEDED  | CLUSTER_NEEDED
 //	sib     | none               | none             | ROLE_UNKNOWN     | ROLE_UNKNOWN     | CLUSTER_UNLISTED | follow           | follow            | follow          | follow
 //
-// Stars apply the tables to the primary and each other member, and the
-// strictest answer wins: more than one transition in a change is refused, a
-// failover demands that the other standbys of the lost source become stale, a
-// switchover takes them along. A cluster that was stale before the change
-// stands aside, unless it can write: that is SPLIT_BRAIN. One that was
-// detached before stands aside too.
+// In a topology of several members, the tables are applied to the primary and each other
+// member, and the strictest answer wins. More than one transition in a change is refused.
+// In a failover, the other standbys of the lost source must become stale; in a switchover
+// they follow the new primary. A cluster that was stale or detached before the change does
+// not take part. But a stale one that takes writes is SPLIT_BRAIN.
 //
-// Some cells need more than the beliefs. An old primary is frozen only by its
-// own stored configuration, and replaced only when it is seen to be empty;
-// else it is PRIMARY_REACHABLE. A stale cluster that holds the last copy,
-// because the one promoted instead is lost, fails over by STALE_PROMOTION. And
-// an attach that stands half done is carried on by the open intent of the
-// ledger alone; without one the join rules decide. They decide of a former
-// primary that stores an edge with P as well, if it was fenced and carries an
-// attestation of its rebuild that is newer than its staleness and unused.
+// Some cells need more than the stored roles:
 //
-// Where the tables leave a topology at rest and the document gives longer
-// lists of channels than its members store, the transition is grow_channels;
-// together with any other transition that is MIXED_CHANGE. Lists grow at their end
-// only, and each member must run with the new channels before it is told.
+//   - An old primary counts as read-only only by its own stored configuration, and as
+//     replaced only if it was seen to be empty. If neither holds, it is PRIMARY_REACHABLE.
+//   - If the cluster that was promoted instead of a stale one is lost, the stale one holds
+//     the last copy. It can be promoted with STALE_PROMOTION.
+//   - An attach that is half done is resumed only by the open intent of the ledger. Without
+//     one the join rules decide.
+//   - The join rules also decide about a former primary that stores an edge with P, if it
+//     was fenced, and if its 'provisioned' is newer than its stale mark and was not used.
 //
-// A fence is planned only when [Desired.Fence] asks for it, with no other
-// transition, for a cluster that Git calls stale, that answers, takes writes
-// and stores the promoted one, while that one takes writes and owes it to a
-// force promote.
+// If the tables find nothing to do, and the document lists more channels than the members
+// store, the transition is grow_channels. Together with another transition that is
+// MIXED_CHANGE. Lists grow at their end only, and each member must run with the new channels
+// before it gets the configuration.
 //
-// What this package does not do: it reads no clock, opens nothing, logs
-// nothing, knows no token and never says that a cluster is dead. It imports
-// the standard library only. An approval is judged elsewhere; what blocks is
-// decided by [TopologyPlan.Blocked] alone.
+// A fence is planned only if [Desired.Fence] asks for it and there is no other transition.
+// The cluster to fence must be stale in Git, answer, take writes, and store the promoted
+// cluster as a member. The promoted cluster must take writes because of a force promote.
+//
+// This package reads no clock, opens nothing, logs nothing, knows no token, and never says
+// that a cluster is dead. It imports the standard library only. It does not check
+// approvals. Only [TopologyPlan.Blocked] decides what blocks.
 package plan

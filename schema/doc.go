@@ -1,10 +1,10 @@
 // Package schema turns topology files and the operator's configuration into
-// values, and says everything that is wrong with them at once.
+// values, and reports everything that is wrong with them at once.
 //
 // It reads bytes (or an fs.FS) and returns values: plan.Topology with every
 // default filled in, Config, and Problems with file, line, column, path,
-// message and hint. A document with problems is left out and the others go
-// on. Edit changes roles, generation and provisioned in the text of a file, and
+// message and hint. A document with problems is left out; the others are
+// read. Edit changes roles, generation and provisioned in the text of a file, and
 // leaves every comment where it is. The JSON Schemas that it checks with are
 // embedded and printed by JSON.
 //
@@ -15,5 +15,5 @@
 // One document passes four stages: the raw text (size, characters), the YAML
 // nodes (anchors, tags, duplicate keys, depth), the JSON Schema (structure),
 // and the rules in Go (everything that a schema cannot say). A later stage
-// keeps silent about a place where an earlier one already spoke.
+// reports nothing about a place that an earlier one has reported.
 package schema

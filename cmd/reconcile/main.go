@@ -1,5 +1,5 @@
-// Command reconcile keeps the replication topology of Milvus clusters as Git
-// says, by plans that people review and approve. See the README.
+// Command reconcile makes the replication topology of Milvus clusters match Git, by plans
+// that people review and approve. See the README.
 package main
 
 import (

@@ -1,11 +1,11 @@
-// Package explain holds what people need to know of every code that reconcile
-// prints: what was seen, why it matters, and what to do next with the command
-// or trailer to type. The texts are Markdown files below text/, one for each
-// code, embedded in the binary so that they are there when nothing else is.
+// Package explain has a text for every code that reconcile prints: what was seen, why it
+// matters, and what to do next, with the command or trailer to type. The texts are Markdown
+// files in text/, one for each code. They are embedded in the binary, so that they can be
+// read without a network.
 //
-// It explains codes in general; what was seen in one case is in the message of
-// that finding. It decides no severity and no guide: those of a finding come
-// from [plan.CodeSpecs], and every denial blocks and leads to one guide.
+// A text explains its code in general; the message of a finding says what was seen in the
+// case. Severity and guide of a finding come from [plan.CodeSpecs]. Every denial blocks, and
+// has the same guide.
 package explain
 
 import (

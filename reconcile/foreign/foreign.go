@@ -1,6 +1,6 @@
-// Package foreign makes texts of others safe to show. The text of a server, of a receiver
-// of webhooks or of a program passes through it before it becomes an error, a log line or
-// a result.
+// Package foreign makes text of others safe to show: of servers, of receivers of webhooks,
+// of programs. All such text passes through it before it becomes an error, a log line or a
+// result.
 package foreign
 
 import (

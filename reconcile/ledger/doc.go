@@ -1,13 +1,13 @@
-// Package ledger is the durable memory of reconcile. It stores the intents, the
-// approvals that they spent, the clusters that they made stale, their results, and
-// the last known replication progress of each standby.
+// Package ledger is the durable memory of reconcile. It stores the intents (what an apply is
+// about to do), the approvals that they use, the clusters that become stale, the results,
+// and the last known replication progress of each standby.
 //
 // Records are only appended. Each record holds the hash of its predecessor, and the
 // whole chain is verified whenever the ledger is opened. A torn, edited or missing
 // record is a CorruptError; it is never skipped. The planner's input (Memory) is
-// computed from the records alone, so nothing can contradict them. Values whose
-// newest version alone matters are kept outside the chain, which would grow with every
-// sweep otherwise: replication progress and the positions of Git refs. The head holds
+// computed from the records only. Of some values only the newest version matters:
+// replication progress and the positions of Git refs. They are kept outside the chain,
+// which would otherwise grow with every sweep. The head holds
 // one hash over all of these values.
 //
 // An approval is spent in the transaction that writes its intent (contract.md §4).

@@ -1,11 +1,13 @@
 // Package milvus reads and changes Milvus clusters over gRPC.
 //
-// It turns what clusters answer into the values of the planner: one View for each
-// cluster, never merged, with how far the cluster answered, what it believes and how far
-// it has replicated. It carries out single steps of a plan and judges them by reading the
-// cluster back, because the answer to a request proves nothing: a call that ran into its
-// deadline may have promoted, and the next read may contradict a success. It proves that a
-// cluster works as a primary, and that replication flows.
+// It turns the answers of clusters into values for the planner: one View for each cluster.
+// A View says whether the cluster answered, which configuration it stores, and how far it
+// has replicated. Views are never merged.
+//
+// It sends single steps of a plan, and reads the cluster back to find out whether they took
+// effect. The answer to a request proves nothing: a call that timed out may have promoted
+// the cluster, and a read may contradict a call that succeeded. It also tests whether a
+// cluster works as a primary, and whether replication works.
 //
 // The control plane uses the generated Milvus API over connections of our own, with our
 // own deadlines and no retries: the Milvus client would resend a force promote by itself.
@@ -14,7 +16,7 @@
 // A token goes only to the cluster that the operator's configuration binds it to, and only
 // if the topology names exactly the bound address and uri. After one mismatch no member of
 // that topology is called. No error, view or result holds a token: every text of a server
-// is searched for every token that was used.
+// is searched for the tokens that were used.
 //
 // The package does not plan, approve or remember. It sends a configuration in Execute and
 // writes throwaway collections in Verify and ProveReplication; Reader has none of these

@@ -11,18 +11,16 @@
 //	n.Notify(notify.Event{Kind: notify.KindApplied, …})
 //	err := n.Close(ctx)                     // sends what is queued, or says what was not sent
 //
-// People get all that a pass tells as one message; machines get one event each.
+// People get one message for all findings of a pass; machines get an event for each.
 //
-// Delivery is at least once: each attempt of one event carries the same id as
-// its Idempotency-Key. What a target was told is kept for each topology, code
-// and cluster, so that a finding that stands is told once and its end is told
-// to those who heard of it. An event that could not be delivered counts as not
-// told, so that the next pass tells it again.
+// Delivery is at least once: each attempt of one event has the same Idempotency-Key. The
+// notifier remembers what each target got, for each topology, code and cluster. So a
+// finding is sent once, and its end is sent to the targets that got it. An event that could
+// not be delivered is sent again by the next pass.
 //
-// [Poster] is the one sender of signed events; redirect webhooks use it too.
-// [Verify] is what a receiver does.
+// [Poster] sends all signed events; redirect webhooks use it too. A receiver calls [Verify].
 //
-// What this package does not do: it decides nothing, reads no configuration,
-// keeps nothing across restarts, and never follows an HTTP redirect, since
-// that would hand a signed body or a token to somebody else.
+// This package decides nothing, reads no configuration and keeps nothing over a restart. It
+// never follows an HTTP redirect, since that would give a signed body or a token to another
+// server.
 package notify

@@ -1,7 +1,7 @@
 // Package permit says under which conditions an adapter may send the requests of a
 // step that changes a cluster. A pass issues the permit, under its lock and its
-// approval; the adapter asks it before each request. The package stands between
-// package reconcile and the adapters, which do not import each other.
+// approval; the adapter asks it before each request. Both package
+// reconcile and the adapters import this package, since they do not import each other.
 package permit
 
 import (

@@ -4,13 +4,13 @@
 //
 // [Redirector.Set] is idempotent; its arguments name the primary and the stale
 // clusters. [Redirector.Check] asks where the traffic goes and changes nothing.
-// Targets are processed in parallel, each call within the target's own timeout. A
-// failed target is tried again a few times and hides no other.
+// Targets are processed in parallel, each call within the target's own timeout. If a
+// target fails, it is tried again a few times, and the others are processed all the same.
 //
-// Targets receive only data of the operator's configuration: no cluster id that it
-// lacks, the addresses of its credentials, and never a token, neither in a program's
-// environment nor in an event or template.
+// Targets receive only data of the operator's configuration: ids of clusters that it lists,
+// and the addresses of their credentials. They never receive a token, neither in the
+// environment of a program nor in an event or template.
 //
-// The package does not decide which cluster is primary, never calls Milvus, and
-// undoes nothing. An exec target or a webhook moves DNS and cloud load balancers.
+// The package does not decide which cluster is primary, never calls Milvus, and undoes
+// nothing. For DNS and cloud load balancers use an exec target or a webhook.
 package redirect

@@ -1,5 +1,6 @@
-// Package recent keeps what was used recently, within a bound. What it drops can be
-// computed again, so that a Map never changes an answer, only how long it takes.
+// Package recent has a cache with a size limit, which drops what was not used recently. It
+// is only for values that can be computed again: it changes how long an answer takes, and
+// never the answer.
 package recent
 
 // Map is a bounded map of two halves. When the young half is full it becomes the old

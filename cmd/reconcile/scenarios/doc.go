@@ -1,4 +1,4 @@
-// Package scenarios runs the real program in stories: testdata/script, one file each, and
-// what needs more than a script can tell: several processes, hostile servers, secrets
-// that must not be printed.
+// Package scenarios tests the real program with stories. Most are scripts in
+// testdata/script. Those that need more than a script are in Go: several processes, hostile
+// servers, secrets that must not be printed.
 package scenarios

@@ -1,5 +1,5 @@
-// Package needs skips tests where a program that they run is not installed, and fails them
-// in CI, where all of them are.
+// Package needs skips a test if a program that it runs is not installed. In CI, where all
+// programs are installed, the test fails instead.
 package needs
 
 import (

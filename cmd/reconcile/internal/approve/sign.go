@@ -1,5 +1,5 @@
-// Package approve signs approvals of changes, and takes them back: from what a person asks
-// for to the tag in the clone and at its remote. Every tag is read back as apply reads it.
+// Package approve signs approvals of changes, and withdraws them. It makes the tag in the
+// clone, pushes it, and reads it back as apply will read it.
 package approve
 
 import (

@@ -28,15 +28,15 @@ func newApply(g *globals) *cobra.Command {
 		Use:   "apply [TOPOLOGY…]",
 		Short: "Carry out what is approved",
 		Long: `apply plans, checks the approval, and takes the lock of each topology. Under the
-lock it observes again, writes the intent, acts, reads back, verifies and
-redirects traffic. If a run is killed, the next one resumes it, without a second
-approval.`,
+lock it observes again and records in the ledger what it is about to do. Then it sends
+the change, reads the clusters back, verifies the new primary, and redirects traffic. If a
+run is killed, the next one resumes it, without a second approval.`,
 		Example: `  reconcile apply
   reconcile apply orders --plan plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runApply(cmd.Context(), g, o, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.commit, "commit", "", "apply what this commit asks for, if it governs at the tip of the tracked ref too")
+	f.StringVar(&o.commit, "commit", "", "apply what this commit asks for, if no newer commit on the tracked ref changed the topology")
 	f.StringVar(&o.plan, "plan", "", "a saved JSON plan; its digests must still match")
 	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
 	g.addListing(cmd)

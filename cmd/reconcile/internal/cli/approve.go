@@ -23,18 +23,18 @@ that apply reads. It needs only the repository (--repo, else the current folder)
 your own git configuration with a signing key. CLUSTER is the one that is primary
 after the change. The tag still counts after a merge, a squash or a rebase, as long as
 the document is the same. It is pushed only with --push. approve reads back what git
-signed and what the remote then holds, and compares both with what was meant. It
-ignores git's environment variables, except those that say where your configuration is
-and how to reach a remote.
+signed and what the remote then holds, and checks both. It ignores git's environment
+variables, except those that say where your configuration is and how to reach a remote.
 
-Approve again as often as you need: after an approval expired, was denied, or allowed
-too small a loss. The new tag ends in -2, and only the newest of your tags counts.
---withdraw signs such a newest tag too; it allows nothing, so that none of your approvals
-of this change counts any more. It works until the change begins.
+You can approve again, for example because the approval expired or allowed too small a
+loss. The new tag ends in -2, and only the newest of your tags counts. --withdraw signs a
+tag that allows nothing: since it is your newest, none of your approvals of this change
+counts any more. It works until the change begins.
 
 If the operator's configuration names the repository (approval.repository), the tag
-must name it too: from --repository, else from the configuration if it is on this
-machine and for this clone's repository, else from git config reconcile.repository.`,
+must name it too. The name comes from --repository, else from the configuration if it is
+on this machine and for this clone's repository, else from git config
+reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push
   reconcile approve orders/cluster-b --withdraw --push`,
@@ -51,7 +51,7 @@ machine and for this clone's repository, else from git config reconcile.reposito
 	f.StringVar(&r.Repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&r.Remote, "push", "", "push the tag, to origin or the remote named")
 	f.Lookup("push").NoOptDefVal = "origin"
-	f.BoolVar(&r.Withdraw, "withdraw", false, "take back your approvals of this change, by a newest tag that allows nothing")
+	f.BoolVar(&r.Withdraw, "withdraw", false, "take back all your approvals of this change")
 	for _, other := range []string{"expires", "accept", "max-data-loss", "plan"} {
 		cmd.MarkFlagsMutuallyExclusive("withdraw", other)
 	}

@@ -18,12 +18,12 @@ func newDoctor(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [TOPOLOGY…]",
 		Short: "Check whether a failover would work right now",
-		Long: `doctor asks the planner, for each standby, what would block a failover to it if the
-primary were lost now. It also checks what else a failover needs: credentials and
+		Long: `doctor checks, for each standby, what would block a failover to it if the primary
+were lost now. It also checks what else a failover needs: credentials and
 privileges, the calls that the servers know, clocks, the keys of the approvers, the
 ledger, Git, redirect targets, and whether ledger or Git are in the region of the
-primary. It tests writes and redirects without acting: no cluster, traffic, record or
-commit changes. It says what to fix first.
+primary. It tries whether it could write and redirect, but changes no cluster, no
+traffic, no record of the ledger and no commit. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
 of some topology would be blocked, or would promote and end with 5, for example because

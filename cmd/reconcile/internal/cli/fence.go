@@ -17,14 +17,14 @@ func newFence(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fence TOPOLOGY/CLUSTER",
 		Short: "Demote a stale primary that is back, so that it refuses writes",
-		Long: `fence demotes a stale cluster that is back. It sends a configuration to that cluster
-alone. The configuration holds every cluster that the stale one stores, with an edge
-from the promoted cluster to each other one. The stale cluster then demotes itself and
-refuses writes, and the promoted cluster refuses what the stale one forwards.
+		Long: `fence makes a stale cluster that is back refuse writes. It sends one configuration, to
+that cluster alone. The configuration lists the clusters that the stale one stores, and
+makes the promoted cluster the source of all others. The stale cluster then becomes a
+standby and refuses writes. The promoted cluster refuses what the stale one forwards.
 
 Nothing is sent unless the promoted cluster has just accepted a throwaway collection.
-A fence needs no approval of its own while the ledger holds the approved failover that
-made the cluster stale. Without that record the newest change of the file must be
+As long as the ledger holds the approved failover that made the cluster stale, a fence
+needs no approval of its own. Without that record the newest change of the file must be
 approved.
 
 Milvus' documentation does not describe this; it was seen on a real server (master of

@@ -23,10 +23,11 @@ func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [TOPOLOGY]",
 		Short: "Tell what was done, by whom and why, from the ledger",
-		Long: `history tells from the ledger what happened to a topology, or to all of them, the oldest
+		Long: `history tells what the ledger recorded of a topology, or of all of them, the oldest
 first: since when the old primary was silent, who proposed a change, who approved it and
-why, when a request was sent, that it took effect, was verified and redirected, and what
-was lost. It reads the ledger only. The JSON form has every record with its hash.`,
+why, when a request was sent and took effect, whether the new primary was verified and
+traffic redirected, and what was lost. It calls no cluster. The JSON form has every record
+with its hash.`,
 		Example: `  reconcile history orders
   reconcile history orders -o json`,
 		Args: cobra.MaximumNArgs(1),

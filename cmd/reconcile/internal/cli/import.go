@@ -13,14 +13,14 @@ func newImport(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import --name NAME --cluster ID=ADDRESS…",
 		Short: "Write a topology, and a configuration, for live clusters",
-		Long: `import reads what live clusters store, and writes a topology file that says the same,
-to stdout or --out. With --config-out it also writes an operator's configuration that
+		Long: `import reads what live clusters store, and writes a topology file that matches it, to
+stdout or --out. With --config-out it also writes an operator's configuration that
 binds each cluster's credential to its address and uri. It changes no cluster.
 
 It proves each id: by a channel that only that cluster serves, by its stored list, or
-by the channels of a collection. If something cannot be proven or read, it reports all
-of it and writes nothing. Tokens are read from the environment or files and never written: the
-configuration names the variables and files.`,
+by the channels of a collection. If something cannot be proven or read, it reports
+all of it and writes nothing. Tokens are read from the environment or from files and never
+written: the configuration names the variables and files.`,
 		Example: `  export TOKEN='root:…'
   reconcile import --name orders --cluster cluster-a=a.example:19530 \
     --cluster cluster-b=b.example:19530 --token-env TOKEN \

@@ -30,12 +30,12 @@ func newInit(g *globals) *cobra.Command {
   reconcile.yaml, the operator's configuration, in --dir;
   allowed_signers, who may approve, in --dir.
 
-Then it prints the commands that come next. On a terminal it asks for what the options do
-not say. It changes no cluster, commits nothing, and overwrites no file. It writes nothing
+Then it prints the commands that come next. On a terminal it asks for what the options
+leave open. It changes no cluster, commits nothing, and overwrites no file. It writes nothing
 if a cluster cannot be read, if its id cannot be proven, or if the files could not be used.
 
-A token is never written: the configuration names the environment variable or the file
-that holds it. Of approvers it takes the public keys.`,
+It never writes a token: the configuration names the environment variable or the file
+that holds it. It copies the public keys of approvers into allowed_signers.`,
 		Example: `  export TOKEN='reconcile:…'
   reconcile init --repo topologies --name orders \
     --cluster cluster-a=a.example:19530 --cluster cluster-b=b.example:19530 --token-env TOKEN \

@@ -19,9 +19,9 @@ func newLedger(g *globals) *cobra.Command {
 		Use:   "ledger",
 		Short: "Show where the ledger is, and whether records are missing",
 		Long: `ledger reads the whole ledger. It says where the ledger is, when it was created, which
-record is the newest, and what shows that no newer record is missing. It changes
-nothing. If the ledger is damaged, missing, or older than the last write, that is an
-error which says what to do.`,
+record is the newest, and how it is known that no newer record is missing. It changes
+nothing. If the ledger is damaged, missing, or an older copy, it fails and says what to
+do.`,
 		Example: "  reconcile ledger",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,9 +35,9 @@ error which says what to do.`,
 or for one that was restored from a backup. It takes the ledger as it is, or starts a
 new one if it is missing or cannot be read; a damaged file is kept under another name.
 
-The ledger does not know what happened after its last record. So no approval dated
-before now counts any more: approve again with 'reconcile approve', which makes the next
-numbered tag. Git still tells which clusters are stale.
+The ledger does not know what happened after its last record. So no approval that was
+signed before now counts any more: approve again with 'reconcile approve'. Git still shows
+which clusters are stale.
 
 If there is a backup, restore the newest one first.`,
 		Example: "  reconcile ledger accept",

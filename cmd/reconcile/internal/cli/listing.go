@@ -23,11 +23,12 @@ func (l listing) chosen() render.Listing {
 // listingHelp is the part of a command's help about several topologies.
 const listingHelp = `
 
-TOPOLOGY is a name or a pattern: 'orders-*' selects every topology whose name begins so.
-Quote it, so that the shell leaves it alone. One topology gets a page. Of several, the
-table counts how they stand and lists those that need somebody, the worst first, at most
-as many as the terminal has lines. --problems lists all that is wrong, --all every
-topology. The other forms always hold everything.`
+TOPOLOGY is a name or a pattern: 'orders-*' selects every topology whose name begins with
+"orders-". Quote a pattern, so that the shell does not expand it. If one topology is
+selected, you get its page. If several are, you get a table: it counts them by state, and
+lists those with problems, the worst first, at most as many as the terminal has lines.
+--problems lists all of those, --all every topology. The other forms (-o) always hold
+everything.`
 
 // addListing gives a command the options of a table of several topologies.
 func (r *resultWriter) addListing(cmd *cobra.Command) {

@@ -28,19 +28,19 @@ func newPlan(g *globals) *cobra.Command {
 		Use:   "plan [TOPOLOGY…]",
 		Short: "Show what a commit would do to the live clusters",
 		Long: `plan observes the clusters with a client that cannot write. It shows what would
-happen, what may be lost, what blocks it, and whether it is approved. If a failover
-needs evidence that the primary is lost, plan probes it and counts down on stderr.
+happen, what may be lost, what blocks it, and whether it is approved. For a failover,
+plan probes the old primary for as long as the rules ask, and counts down on stderr.
 
 The page of one topology fits 24 lines of 80 columns. Its last line says what it leaves
 out, and which option shows it: --findings, --steps, --trailers, or -v for all. The
 forms for programs always hold everything.
 
---offline calls no cluster and reads no configuration. It says which transition the
-documents of a clone ask for, and what in the documents blocks it. Use it for a pull
-request from a fork.
+--offline calls no cluster and reads no configuration. It says which change the
+documents of a clone ask for, and which findings in the documents block it. Use it for a
+pull request from a fork.
 
---observed plans from the output of 'reconcile status -o json' on another machine, for
-runners that cannot reach the clusters. It too calls no cluster and reads no
+--observed is for machines that cannot reach the clusters. It plans from the output of
+'reconcile status -o json' on another machine. It calls no cluster and reads no
 configuration, so it checks no approval and makes no probes.
 
 'reconcile apply --plan' refuses both kinds of plan.`,
@@ -55,7 +55,7 @@ configuration, so it checks no approval and makes no probes.
 	f.StringVar(&o.commit, "commit", "", "plan this commit instead of the tip of the tracked ref")
 	f.StringVar(&o.base, "base", "", "plan only topologies that differ from this commit")
 	f.BoolVar(&o.detailedExitcode, "detailed-exitcode", false, "exit 2 when there are changes")
-	f.BoolVar(&o.offline, "offline", false, "plan from the documents alone: no call, no configuration")
+	f.BoolVar(&o.offline, "offline", false, "plan from the topology files only, without calls and without a configuration")
 	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
 	g.pageFlags(cmd)
 	addWatch(cmd, &o.watching)

@@ -34,16 +34,16 @@ keeps comments and layout. Then it shows what the change asks for.
 A switchover swaps two clusters that both work. A failover is for a primary that is
 lost: it becomes stale, and so does every other standby, since they lose their source.
 
-Without CLUSTER, a failover goes to the standby that has the most of the data. For that
-propose reads the clusters, as plan does, and says why it chose.
+Without CLUSTER, propose chooses the standby that has the most of the data, and says why.
+For that it reads the clusters, as plan does.
 
 --cancel takes back a change that was committed by mistake and has not begun, such as the
-failover of a primary that serves. It reads what the clusters store and what the ledger
-holds, gives every cluster the role that it has in fact, and raises the generation; git
-revert would not. It refuses once a request of the change may have been sent.
+failover of a primary that serves. It reads the clusters and the ledger, writes the
+role that each cluster has now into the file, and raises the generation (git revert would
+lower it). It refuses if a request of the change may have been sent already.
 
-propose changes no cluster and pushes nothing; with a CLUSTER it reads none either. It
-commits only with --commit, in your name and with your own git configuration.`,
+propose changes no cluster and pushes nothing. If you name a CLUSTER, it calls no cluster
+at all. It commits only with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
   reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit

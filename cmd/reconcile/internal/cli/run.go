@@ -17,15 +17,15 @@ func newRun(g *globals) *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon: follow Git, watch for drift, and apply what is approved",
 		Long: `run follows the tracked ref, by polling and by push webhook, and checks every topology
-at each sweep. While a primary does not answer, it makes rounds of evidence and keeps
-them, so that it can carry out a merged and approved failover within seconds. It
-corrects nothing that no approved commit asks for.
+at each sweep. While a primary does not answer, it probes the primary and keeps the
+results, so that it can apply a merged and approved failover within seconds. It changes
+roles only if an approved commit asks for that.
 
 The configuration must say where the ledger is, and mode: observe (report only) or
 mode: apply. If several processes share one ledger, one acts and the others observe.
 When it ends, another one takes over.
 
-SIGHUP reads the configuration again; a bad one is refused, and the old one remains.
+SIGHUP reads the configuration again. If it is bad, run keeps the old one.
 Secrets, certificates and lists of approvers are read again whenever they are needed.
 SIGTERM ends run: a running apply may finish within ` + wire.StopGrace.String() + `, and a second signal aborts
 it. Its intent stays open in the ledger, and the next run resumes it.

@@ -24,11 +24,11 @@ func newSalvage(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "salvage TOPOLOGY",
 		Short: "Show what a stale old primary holds that was never replicated",
-		Long: `salvage reads the log of a stale old primary, from the last message that was
-replicated when another cluster was promoted. It counts what follows, by collection
-and kind; --export also writes it, one row a line. It changes no cluster, and works on
-a fenced one. A count that is exact is kept in the ledger: history and the pages of the
-topology then say it instead of the estimate.
+		Long: `salvage finds what only a stale old primary holds. It reads the log of that cluster from
+the last message that was replicated before another cluster was promoted. It counts the
+messages after that, by collection and kind; --export also writes their rows, one a line.
+It changes no cluster, and works on a fenced one. If the count is exact, it is kept in the
+ledger: history and the pages of the topology then show it instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice. Check
 each row before you write it into the new primary, which may hold a newer version of

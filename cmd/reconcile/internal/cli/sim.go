@@ -18,9 +18,9 @@ serve. Every cluster has the user root with the password Milvus. sim runs until 
 interrupted. Its control API breaks, heals and inspects the clusters:
 docs/conformance.md lists the calls.
 
---git DIR also makes DIR/repo, which takes a push from a clone, a configuration that
-fits it, and the keys of Alice, Bob and Carol, each of whom may approve what another
-wrote. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you write and approve as Alice.`,
+--git DIR also makes a repository DIR/repo to which you can push from a clone, a matching
+configuration, and the keys of Alice, Bob and Carol. Each may approve what another one
+wrote. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you commit and approve as Alice.`,
 		Example: `  reconcile sim --dir topologies --git /tmp/try --quorum 2
   curl -s http://127.0.0.1:9650/world
   curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop

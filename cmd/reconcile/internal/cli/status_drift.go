@@ -35,9 +35,9 @@ func newStatus(g *globals) *cobra.Command {
 		Use:   "status [TOPOLOGY…]",
 		Short: "Show each cluster's observed role, lag and findings",
 		Long: `status shows each cluster's observed role, the lag of each standby, and findings. It
-writes nothing, except with --verify, which repeats the checks of a promotion: as
-failover.verify says, it creates and drops a throwaway collection on the primary, and
-may write a row into it.`,
+writes nothing, except with --verify. That repeats the checks of a promotion: depending on
+failover.verify, it creates and drops a throwaway collection on the primary, and writes a
+row into it.`,
 		Example: `  reconcile status orders
   reconcile status 'orders-*' --problems
   reconcile status --watch --interval 2s

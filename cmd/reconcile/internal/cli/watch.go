@@ -25,8 +25,8 @@ const watchHelp = `
 
 --watch repeats until it is interrupted. On a terminal the table fits the window and
 scrolls: the arrow keys or j and k, page up and down, g and G, space to pause, r to repeat
-now, q to end. Elsewhere one document follows the other. --timeout then limits each
-repetition.`
+now, q to end. If there is no terminal, each repetition prints a document.
+--timeout then limits each repetition.`
 
 // addWatch gives a command the options of a repeated query.
 func addWatch(cmd *cobra.Command, w *watching) {

@@ -1,5 +1,5 @@
-// Package screen shows a document that is renewed on a terminal: it fits the terminal's
-// size, scrolls, and gives the terminal back as it was.
+// Package screen shows a document on a terminal and replaces it when it changes. It fits
+// the size of the terminal and scrolls. At the end the terminal is as it was before.
 package screen
 
 import (

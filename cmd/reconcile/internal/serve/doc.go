@@ -1,4 +1,4 @@
-// Package serve is the HTTP side of the daemon: metrics, health, the status
+// Package serve is the HTTP server of the daemon: metrics, health, the status
 // page and its JSON, the push webhook of the forge, and the topology document
 // that Milvus SDKs poll (contract.md §9).
 //

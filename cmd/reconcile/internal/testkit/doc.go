@@ -1,10 +1,9 @@
-// Package testkit holds what the black-box tests of the program share, once: how the
-// real program is run, signed commits are made, and etcd, simulated clusters, bad
-// networks and daemons are started.
+// Package testkit has the helpers of the tests that run the program. They run it, make
+// signed commits, and start etcd, simulated clusters, bad networks and daemons.
 //
 // A package of such tests has a TestMain that calls Main. The programs reconcile and
 // sshsign are then in the PATH of its tests.
 //
-// Tests that have a short and a full form ask testing.Short: `make test` runs the
-// short forms, `make test-all` the full ones.
+// Some tests have a short form, for testing.Short. `make test` runs the short forms,
+// `make test-all` the full ones.
 package testkit

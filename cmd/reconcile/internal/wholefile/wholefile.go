@@ -1,5 +1,4 @@
-// Package wholefile writes files that are there whole or not at all, also where the
-// disk is full.
+// Package wholefile writes a file completely or not at all, even if the disk is full.
 package wholefile
 
 import (

@@ -1,6 +1,6 @@
-// Package badwire is a TCP proxy for tests that does to connections what networks do.
-// Toxics stay as they are while connections are open, since the proxy may wait in vain
-// to change them: what begins in the middle of a connection is a Gate that closes.
+// Package badwire is a TCP proxy for tests that disturbs connections as bad networks do.
+// Toxics (delays, losses) cannot be changed while connections are open, since the proxy
+// might wait for ever. To disturb an open connection, close a Gate.
 package badwire
 
 import (

@@ -1,5 +1,5 @@
-// Package hostile stands between a client and a simulated cluster and spoils the
-// answers: it repeats a token in a field, or sends more than anybody should take.
+// Package hostile is a proxy between a client and a simulated cluster that changes the
+// answers: it repeats a token in a field, or sends far too much.
 package hostile
 
 import (

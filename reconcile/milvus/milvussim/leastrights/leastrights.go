@@ -1,6 +1,5 @@
-// Package leastrights carries out on a cluster the calls by which docs/setup.md has
-// an administrator make the user of reconcile, so that tests run with that user
-// and no other.
+// Package leastrights makes the user of reconcile on a cluster by the calls of
+// docs/setup.md, so that tests run with exactly the rights of that user.
 package leastrights
 
 import (
