@@ -181,13 +181,11 @@ func (v View) ownProgress() []ChannelProgress {
 	if v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || !listed {
 		return nil
 	}
-	var out []ChannelProgress
-	for _, p := range v.Progress {
-		if slices.Contains(own.PChannels, p.Channel) {
-			out = append(out, p)
-		}
+	foreign := func(p ChannelProgress) bool { return !slices.Contains(own.PChannels, p.Channel) }
+	if !slices.ContainsFunc(v.Progress, foreign) {
+		return v.Progress
 	}
-	return out
+	return slices.DeleteFunc(slices.Clone(v.Progress), foreign)
 }
 
 // HalfPromotion is the finding of a force promote that stands half done.

@@ -217,6 +217,10 @@ type Depth struct {
 	// Unlisted: whether a cluster serves channels that nobody lists. One that does
 	// not is waited for a little.
 	Unlisted bool
+	// AtRest: the topology was in sync when it was observed last. What that observation
+	// found and this one proves to be unchanged is not read again. Nothing is done to a
+	// cluster on such an observation alone.
+	AtRest bool
 }
 
 // TrafficState is what one redirect target was found to do.

@@ -25,11 +25,12 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	if err != nil {
 		return observation{}, err
 	}
-	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted}, p.evidenceSoFar()))}
+	observed := plan.Observed{Views: p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: p.AllProgress, Contents: p.AllContents, Unlisted: p.Unlisted, AtRest: p.AtRest}, p.evidenceSoFar()))}
 	if p.Evidence != nil {
 		observed.Evidence = p.Evidence()
 	}
 	computed := p.compute(observed, remembered)
+	first := observed.Views
 	if !p.AllProgress {
 		observed.Views = p.deepen(ctx, observed.Views, computed)
 	} else {
@@ -40,15 +41,15 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	if err := ctx.Err(); err != nil {
 		return observation{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	if !p.AllProgress && !changes(computed) && len(observed.Logs) == 0 && p.Watch <= 0 {
-		return observation{observed, remembered, computed}, nil // nothing was read since
+	if !sameViews(first, observed.Views) || len(observed.Before)+len(observed.Logs) > 0 {
+		computed = p.compute(observed, remembered)
 	}
-	return observation{observed, remembered, p.compute(observed, remembered)}, nil
+	return observation{observed, remembered, computed}, nil
 }
 
-// changes says whether a topology has a transition.
-func changes(p plan.Plan) bool {
-	return slices.ContainsFunc(p.Topologies, func(t plan.TopologyPlan) bool { return t.Transition != plan.TransitionNone })
+// sameViews says whether nothing was read beside the first views: they are one slice.
+func sameViews(first, now []plan.View) bool {
+	return len(first) == len(now) && (len(now) == 0 || &first[0] == &now[0])
 }
 
 // evidenceSoFar returns the rounds that were made already.

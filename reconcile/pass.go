@@ -42,6 +42,10 @@ type Pass struct {
 	// Such a cluster would refuse a configuration and a force promote (drift; run once
 	// an hour).
 	Unlisted bool
+	// AtRest says that the topologies were in sync when this process observed them last
+	// (run). What is proven not to have changed since is not read again. Before anything
+	// is sent everything is read.
+	AtRest bool
 	// NoProbes makes no rounds of evidence. Where they are missing the plan says
 	// PRIMARY_NOT_PROBED (drift, status, run).
 	NoProbes bool

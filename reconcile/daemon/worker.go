@@ -115,7 +115,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	ctx, end := reconcile.StartSpan(ctx, "pass", w.name)
 	defer func() { end(w.last.State.String()) }()
 	w.trace = traceID(ctx)
-	w.changed.Store(false)
+	changed := w.changed.Swap(false)
 	l.mu.Lock()
 	rev := *l.revision
 	l.mu.Unlock()
@@ -123,6 +123,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Desired, a.Changes, a.Rewritten = rev.forTopology(w.name), rev.Changes, rev.Rewritten
 	a.AllProgress, a.AllContents, a.NoProbes, a.Unattended = true, true, true, true
 	a.Unlisted = w.asksUnlisted()
+	a.AtRest = !changed && w.last.State == StateInSync && w.last.Plan.Transition == plan.TransitionNone
 	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.roundInFlight(s), w.rereadGit(s, rev)
 	commit := rev.Changes[w.name].Commit
 	a.Tell, a.OnBegin = w.passLogger(commit), func(t plan.TopologyPlan, d approval.Decision) { w.publishApplying(a.Identity, t, d) }

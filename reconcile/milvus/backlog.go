@@ -69,12 +69,21 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	for _, s := range standbys {
 		s.view.SourceAt = plan.TickTime(until)
 	}
-	questions := logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until)
+	asked = f.ask(ctx, source, logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until), until)
+	lacking := slices.DeleteFunc(slices.Clone(standbys), func(s *clusterRead) bool { return !s.assumesSomethingUnsent() })
+	f.ask(ctx, source, logQuestions(f.readUnproven(ctx, lacking), until), until)
+	return asked
+}
+
+// ask asks a source what it holds behind positions of its log, up to a tick, and says
+// whether it made a call.
+func (f *Fleet) ask(ctx context.Context, source *clusterRead, questions []*logQuestion, until uint64) bool {
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))
+	kept := make([]localMessages, len(questions))
 	var called atomic.Bool
 	inParallelOvertaking(len(questions), f.concurrency, func(i int) {
-		oldest, known, err := source.firstLosable(ctx, questions[i].logPosition, until)
+		oldest, known, err := source.firstLosable(ctx, questions[i].logPosition, until, &kept[i])
 		if errors.Is(err, errNotAsked) {
 			return
 		}
@@ -84,6 +93,9 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 			questions[i].answer(oldest, until)
 		}
 	})
+	for _, k := range kept {
+		source.topology.kept.join(k)
+	}
 	if called.Load() {
 		source.learnFeatures(told, slices.Contains(denied, true))
 	}
@@ -91,12 +103,12 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 }
 
 // firstLosable returns the tick of the oldest message behind a position, up to a tick,
-// that a failover would lose; 0: there is none.
-func (s *clusterRead) firstLosable(ctx context.Context, at logPosition, until uint64) (oldest uint64, known bool, err error) {
+// that a failover would lose; 0: there is none. It counts those that no standby gets.
+func (s *clusterRead) firstLosable(ctx context.Context, at logPosition, until uint64, kept *localMessages) (oldest uint64, known bool, err error) {
 	if at.standby != "" {
-		return s.link.firstSince(ctx, s.cluster.ID, at, until)
+		return s.link.firstSince(ctx, s.cluster.ID, at, until, kept)
 	}
-	oldest, err = s.link.firstAfter(ctx, at, until)
+	oldest, err = s.link.firstAfter(ctx, at, until, kept)
 	return oldest, true, err
 }
 
@@ -115,6 +127,8 @@ type standbyBehind struct {
 	standby string
 	channel *plan.ChannelProgress
 	from    *commonpb.ReplicateCheckpoint
+	read    *clusterRead // of the standby
+	index   int          // of the channel
 }
 
 // standbysBehind returns the channels of standbys with their checkpoints. It reads again
@@ -129,7 +143,7 @@ func (f *Fleet) standbysBehind(ctx context.Context, source string, standbys []*c
 				continue
 			}
 			if s.checkpoints != nil {
-				out = append(out, standbyBehind{s.cluster.ID, p, s.checkpoints[i]})
+				out = append(out, standbyBehind{standby: s.cluster.ID, channel: p, from: s.checkpoints[i]})
 				continue
 			}
 			at := len(out)
@@ -228,11 +242,12 @@ func (f *Fleet) dialBound(a access) (*link, error) {
 
 // firstAfter returns the tick of the oldest message behind a checkpoint, up to a tick; 0:
 // there is none.
-func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64) (oldest uint64, err error) {
+func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64, kept *localMessages) (oldest uint64, err error) {
 	start := &commonpb.MessageID{Id: at.message, WALName: at.wal}
 	var unread error
 	err = l.dump(ctx, stretch{channel: at.channel, start: start, from: at.tick + 1, until: until}, func(m *commonpb.ImmutableMessage) bool {
 		if local(m) {
+			kept.add(m)
 			return true
 		}
 		oldest, unread = messageTick(m)
@@ -267,7 +282,7 @@ var errLongLog = errors.New("the log is too long to be read from its beginning")
 // firstSince returns the tick of the oldest message that a source wrote on a channel since
 // the replication to a standby began, up to a tick; 0: there is none. known says whether
 // that could be found out. It is for channels on which nothing was replicated.
-func (l *link) firstSince(ctx context.Context, source string, at logPosition, until uint64) (oldest uint64, known bool, err error) {
+func (l *link) firstSince(ctx context.Context, source string, at logPosition, until uint64, kept *localMessages) (oldest uint64, known bool, err error) {
 	way := route{source, at.channel, at.standby}
 	before := l.fleet.originOf(way)
 	part := stretch{channel: at.channel, start: beginning(at.wal), after: true, until: until}
@@ -277,7 +292,7 @@ func (l *link) firstSince(ctx context.Context, source string, at logPosition, un
 	case part.start == nil, before.since == 0 && l.fleet.clock.Now().Sub(before.tried) < rereadAfter:
 		return 0, false, errNotAsked
 	}
-	since := sinceAttached{attachment: attachment{source: source, standby: at.standby}}
+	since := sinceAttached{attachment: attachment{source: source, standby: at.standby}, kept: kept}
 	err = l.dump(ctx, part, since.next)
 	if err == nil {
 		err = since.unread
@@ -301,6 +316,7 @@ type sinceAttached struct {
 	attachment
 	oldest uint64
 	read   int
+	kept   *localMessages // counts those that no standby gets
 	unread error
 }
 
@@ -315,7 +331,9 @@ func (s *sinceAttached) next(m *commonpb.ImmutableMessage) bool {
 	case s.unread != nil:
 	case s.since != before:
 		s.oldest = 0
-	case s.since != 0 && s.oldest == 0 && !local(m):
+	case local(m):
+		s.kept.add(m)
+	case s.since != 0 && s.oldest == 0:
 		s.oldest, s.unread = messageTick(m)
 	}
 	return s.unread == nil

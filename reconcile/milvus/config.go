@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -96,6 +95,7 @@ type Fleet struct {
 	raised        map[string]raised       // by cluster
 	throwaways    map[string]struct{}     // in use now
 	origins       map[route]origin
+	resting       map[string]*atRest // by topology; nil: it was observed, and nothing is kept
 	ended         bool
 }
 
@@ -105,7 +105,7 @@ func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
 		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
-		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{},
+		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{}, resting: map[string]*atRest{},
 	}
 	twice := map[string]bool{}
 	for _, cred := range c.Credentials {
@@ -155,60 +155,3 @@ type wallClock struct{}
 func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
-
-// inParallel calls work for 0 to n-1, at most atOnce at once. One goroutine makes many of
-// the calls: an RPC needs a deep stack, which every new goroutine would have to grow.
-func inParallel(n, atOnce int, work func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(n, max(atOnce, 1)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				work(i)
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// slowRead is for how long a read may hold its place; maxSlow is how many slow reads go on
-// without one.
-const (
-	slowRead = 50 * time.Millisecond
-	maxSlow  = 512
-)
-
-// inParallelOvertaking is inParallel for work that may wait for a cluster that does not
-// answer. Work that takes longer than slowRead gives its place to the next. So all lost
-// clusters together cost one deadline, and not one for each place.
-func inParallelOvertaking(n, atOnce int, work func(i int)) {
-	waiting := make(chan struct{}, maxSlow)
-	places := make(chan struct{}, max(atOnce, 1))
-	var wg sync.WaitGroup
-	for i := range n {
-		places <- struct{}{}
-		wg.Go(func() {
-			done := make(chan struct{})
-			slow := time.AfterFunc(slowRead, func() {
-				select {
-				case waiting <- struct{}{}:
-					<-places
-					<-done
-					<-waiting
-				case <-done:
-					<-places
-				}
-			})
-			work(i)
-			close(done)
-			if slow.Stop() {
-				<-places
-			}
-		})
-	}
-	wg.Wait()
-}

@@ -77,7 +77,7 @@ func (t *connectionTrace) begin() {
 // dial is the dialer of gRPC.
 func (t *connectionTrace) dial(ctx context.Context, address string) (net.Conn, error) {
 	t.begin()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", address) // every call has a deadline, and most connections last for one read
 	if err != nil {
 		t.set(func(a *attempt) { a.dial = err })
 		return nil, err //nolint:wrapcheck // gRPC looks at its type

@@ -3,7 +3,6 @@ package milvus
 import (
 	"cmp"
 	"context"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/connectivity"
@@ -64,16 +63,20 @@ func lacksIdentity(v plan.View) bool {
 
 // readCluster reads one cluster. It never fails: what went wrong is in the view.
 func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptions) {
-	s.checkpoints = nil
+	s.checkpoints, s.assumed, s.contentsAssumed = nil, nil, false
 	pass, ok := f.startView(s)
 	if !ok {
 		return
+	}
+	if s.rest != nil && s.rest.pass != pass {
+		s.rest = nil
 	}
 	r, since, reused, err := f.readCore(ctx, viewReader{target: s, options: what, view: s.view, pass: pass})
 	if err != nil {
 		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
 		return
 	}
+	r.forgetChange(ctx)
 	if r.view.Reach == plan.ReachUp && (!reused || r.answered()) {
 		r.detailsSoon(ctx)
 	}
@@ -209,13 +212,4 @@ func errorText(err error) string {
 		return s.Code().String() + ": " + s.Message()
 	}
 	return err.Error()
-}
-
-// runAll runs functions in parallel and returns when all have returned.
-func runAll(work ...func()) {
-	var wg sync.WaitGroup
-	for _, w := range work {
-		wg.Go(w)
-	}
-	wg.Wait()
 }

@@ -25,7 +25,7 @@ func (r *viewReader) core(ctx context.Context, until time.Time) {
 	came := make(chan struct{})
 	var told bool
 	runAll(
-		func() { r.view.Version, told = r.version(whole) },
+		func() { r.view.Version, told = r.versionOrKnown(whole, came, &configuration) },
 		func() {
 			defer close(came)
 			if stored, configuration = r.configuration(whole); configuration.reach != plan.ReachDegraded {
@@ -112,7 +112,7 @@ func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configurat
 	switch {
 	case configuration.answered():
 		v.ReadsConfiguration = plan.SupportYes
-		v.Belief, v.IdentityConflict = believe(r.target.cluster.ID, fromProto(stored))
+		v.Belief, v.IdentityConflict = r.believeStored(stored)
 	case configuration.class == plan.ClassUnimplemented:
 		v.ReadsConfiguration = plan.SupportNo
 	case inferred:

@@ -30,7 +30,7 @@ func (r *viewReader) details(ctx context.Context) {
 	first := make(chan bool, 1) // whether the first own channel was answered for
 	work := []func(){func() { r.publishTick(ctx) }}
 	if reads {
-		work = append(work, func() { v.Progress = r.progress(ctx, sources, timely, first) })
+		work = append(work, func() { v.Progress = r.readProgress(ctx, sources, timely, first) })
 	}
 	if r.options.identity {
 		work = append(work, func() {
@@ -48,7 +48,11 @@ func (r *viewReader) details(ctx context.Context) {
 	if r.options.progress || r.options.unlisted {
 		work = append(work, func() { v.Unlisted = r.unlisted(ctx) })
 	}
-	if r.options.contents {
+	switch before := r.target.rest; {
+	case !r.options.contents:
+	case before != nil && before.view.Contents.Known && r.target.topology.rest.quiet:
+		v.Contents, r.target.contentsAssumed = before.view.Contents, true
+	default:
 		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
 	}
 	runAll(work...)
@@ -185,6 +189,9 @@ func (f *Fleet) knownBuild(pass ticket, version string) bool {
 // asked only when the options say so. A cluster that is known to serve it is asked in
 // every observation until the channel is listed or gone.
 func (r *viewReader) unlisted(ctx context.Context) []string {
+	if !r.options.unlisted && !r.fleet.hasRaised() {
+		return nil
+	}
 	self := r.target.cluster
 	stored, listed := r.view.Belief.Configuration.Member(self.ID)
 	next := nextChannel(self.PChannels)
@@ -209,6 +216,13 @@ func (r *viewReader) unlisted(ctx context.Context) []string {
 type raised struct {
 	pass    ticket
 	channel string
+}
+
+// hasRaised says whether any cluster is known to serve such a channel.
+func (f *Fleet) hasRaised() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.raised) > 0
 }
 
 func (f *Fleet) isRaised(pass ticket, channel string) bool {

@@ -18,6 +18,10 @@ type topologyRead struct {
 	document plan.Topology
 	reads    []*clusterRead // the primary first
 	unread   atomic.Int32
+	rest     *atRest       // what the observation before left; nil: everything is read
+	again    bool          // the topology was observed before
+	keeps    bool          // what it finds is kept for the next observation
+	kept     localMessages // that its sources hold behind the checkpoints
 }
 
 // clusterRead is one cluster in one observation.
@@ -34,13 +38,20 @@ type clusterRead struct {
 	checkpoints      []*commonpb.ReplicateCheckpoint
 	tick             sourceTick
 	featuresFromDump bool // a source: its features come from the dump of its own messages
+	// rest is what the observation before left of it; nil: everything is read.
+	rest            *restingCluster
+	assumed         []bool // by channel: its progress is that of the observation before
+	contentsAssumed bool   // so are its collections
 }
 
-// newTopologyRead prepares the reads of a topology, the primary first.
-func newTopologyRead(t plan.Topology, bound map[string]access) *topologyRead {
-	s := &topologyRead{document: t}
+// newTopologyRead prepares the reads of a topology, the primary first. rest is what the
+// observation before left of it.
+func newTopologyRead(t plan.Topology, bound map[string]access, rest *atRest) *topologyRead {
+	s := &topologyRead{document: t, rest: rest}
 	for _, c := range t.Clusters {
-		s.reads = append(s.reads, s.newClusterRead(bound[c.ID]))
+		one := s.newClusterRead(bound[c.ID])
+		one.rest = rest.restOf(c.ID)
+		s.reads = append(s.reads, one)
 	}
 	slices.SortStableFunc(s.reads, func(a, b *clusterRead) int { return primaryFirst(a) - primaryFirst(b) })
 	s.unread.Store(int32(len(s.reads))) //nolint:gosec // a handful
@@ -86,7 +97,7 @@ func (s *clusterRead) releaseLink() {
 	if s.link != nil {
 		s.release()
 	}
-	s.link, s.release, s.checkpoints = nil, nil, nil
+	s.link, s.release, s.checkpoints, s.assumed = nil, nil, nil, nil
 }
 
 // sourceTick is a time tick of a source. What a standby says of its channels after the
@@ -133,7 +144,10 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 	what := probeOptions{identity: true, features: depth.Progress, askTwice: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
 	pause := watchLocalPause()
 	defer pause.stop()
-	return r.readAll(ctx, topologies, depth, func(s *clusterRead) {
+	return r.readAll(ctx, r.fleet.newReads(topologies, depth.AtRest), depth, func(s *clusterRead) {
+		if s.cluster.ID == depth.Hanging {
+			s.rest = nil
+		}
 		if s.cluster.ID == depth.Hanging && depth.InFlight != nil {
 			r.fleet.viewInFlight(s, *depth.InFlight)
 			return
@@ -146,12 +160,33 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 	})
 }
 
+// newReads prepares the reads of topologies that are observed. With atRest they use what
+// the observation before left.
+func (f *Fleet) newReads(topologies []plan.Topology, atRest bool) []*topologyRead {
+	var out []*topologyRead
+	for _, t := range topologies {
+		rest, again := f.takeRest(t)
+		if !atRest {
+			rest = nil
+		}
+		read := newTopologyRead(t, f.bind(t), rest)
+		read.again, read.keeps = again, f.keepFor > 0
+		out = append(out, read)
+	}
+	return out
+}
+
 // Deepen adds to views that were just made what they lack for the depth, and returns the
 // views of the topologies, sorted by cluster. It does not read again what a cluster is and
 // believes: where that costs a deadline, it was paid already. It does not call a cluster
 // that did not answer before.
 func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views []plan.View, depth plan.Depth) []plan.View {
-	return r.readAll(ctx, topologies, depth, func(s *clusterRead) {
+	var reads []*topologyRead
+	for _, t := range topologies {
+		reads = append(reads, newTopologyRead(t, r.fleet.bind(t), nil))
+	}
+	depth.AtRest = false
+	return r.readAll(ctx, reads, depth, func(s *clusterRead) {
 		s.view = plan.Observed{Views: views}.View(s.cluster.ID)
 		if s.view.Reach == plan.ReachUp && s.allowed() {
 			r.fleet.deepen(ctx, s, depth)
@@ -161,10 +196,10 @@ func (r *Reader) Deepen(ctx context.Context, topologies []plan.Topology, views [
 
 // readAll reads every cluster of the topologies, and the backlog of a topology once all of
 // it is read. Primaries come first, because their standbys wait for their tick.
-func (r *Reader) readAll(ctx context.Context, topologies []plan.Topology, depth plan.Depth, read func(*clusterRead)) []plan.View {
+func (r *Reader) readAll(ctx context.Context, topologies []*topologyRead, depth plan.Depth, read func(*clusterRead)) []plan.View {
 	var reads []*clusterRead
 	for _, t := range topologies {
-		reads = append(reads, newTopologyRead(t, r.fleet.bind(t)).reads...)
+		reads = append(reads, t.reads...)
 	}
 	inParallelOvertaking(len(reads), r.fleet.concurrency, func(i int) {
 		read(reads[i])
@@ -173,6 +208,7 @@ func (r *Reader) readAll(ctx context.Context, topologies []plan.Topology, depth 
 			reads[i].releaseLink() // nothing else is asked over its connection
 		} else if t := reads[i].topology; t.unread.Add(-1) == 0 {
 			r.fleet.backlogs(ctx, t)
+			r.fleet.settle(ctx, t)
 			t.closeLinks()
 		}
 	})
