@@ -44,8 +44,11 @@ type Signed struct {
 	object string
 }
 
-// Sign makes the tag in the clone. It pushes nothing.
+// Sign makes the tag in the clone, beside those that the remote has. It pushes nothing.
 func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
+	if err := r.fetchTags(ctx); err != nil {
+		return Signed{}, err
+	}
 	rev, document, err := r.document(ctx, o)
 	if err != nil {
 		return Signed{}, err
@@ -103,6 +106,12 @@ func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision
 		return desired.Revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.Commit, name, primary.ID, cluster)
 	}
 	return rev, t, nil
+}
+
+// Alone says whether the tag was compared with those of a clone alone that has a remote.
+func (r Request) Alone(ctx context.Context) bool {
+	remotes, err := desired.Git(ctx, r.Dir, "", "remote")
+	return r.Remote == "" && err == nil && remotes != ""
 }
 
 // openClone opens the clone as apply would.

@@ -29,7 +29,8 @@ variables, except those that say where your configuration is and how to reach a 
 You can approve again, for example because the approval expired or allowed too small a
 loss. The new tag ends in -2, and only the newest of your tags counts. --withdraw signs a
 tag that allows nothing: since it is your newest, none of your approvals of this change
-counts any more. It works until the change begins.
+counts any more. It works until the change begins. With --push it first fetches the
+approvals that the remote has; without, it compares those of your clone only.
 
 If the operator's configuration names the repository (approval.repository), the tag
 must name it too. The name comes from --repository, else from the configuration if it is
@@ -74,7 +75,7 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 		g.announce("pushing the tag to " + r.Remote)
 		err = signed.Push(ctx, r.Remote) // before anything is printed: a reader may be slow
 	}
-	g.showApproval(r, signed)
+	g.showApproval(ctx, r, signed)
 	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
@@ -88,11 +89,16 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 }
 
 // showApproval says what was signed, and what became of earlier approvals.
-func (g *globals) showApproval(r approve.Request, s approve.Signed) {
+func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve.Signed) {
 	asks := strings.Join(desired.RoleChanges(s.Document.Previous, s.Document), ", ")
 	if r.Withdraw {
 		fmt.Fprintf(g.std.Out, "signed %s on %.12s: none of your approvals of this change counts any more (%s)\n", printable(s.Tag), s.Commit, asks)
 		fmt.Fprintf(g.std.Err, "A change that has begun goes on: 'reconcile history %s' shows it. Approvals of other people still count.\n", r.Target.Topology)
+		if r.Alone(ctx) {
+			_, there := g.repoOptions()
+			fmt.Fprintf(g.std.Err, "Only the tags of your clone were looked at, and it may be old. If you approved elsewhere too: %s --commit %.12s%s\n",
+				approval.Withdrawal(r.Target, s.Claim.Repository), s.Commit, there)
+		}
 		return
 	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(s.Tag), s.Commit, asks)

@@ -119,6 +119,48 @@ func (w WorkFile) Unchanged(ctx context.Context) (plan.Topology, error) {
 	return *t, nil
 }
 
+// CheckCurrent fails if the branch at the remote has commits that the work tree lacks: the
+// change in force may then be another. It returns why that could not be seen; "" if it
+// could, or if there is no remote.
+func (w WorkFile) CheckCurrent(ctx context.Context) (unseen string, err error) {
+	remote, branch := w.upstream(ctx)
+	if remote == "" {
+		return "", nil
+	}
+	listed, err := Git(ctx, w.Top, "", "ls-remote", "--refs", "--", remote, branch)
+	if err != nil {
+		return err.Error(), nil
+	}
+	tip, _, found := strings.Cut(listed, "\t")
+	if !found {
+		return remote + " has no " + branch, nil
+	}
+	if _, err := Git(ctx, w.Top, "", "merge-base", "--is-ancestor", tip, "HEAD"); err != nil {
+		return "", fmt.Errorf("%s of %s has commits that %s lacks, so the change in force may be another (hint: 'git -C %s pull --ff-only' first)", branch, remote, w.Top, w.Top)
+	}
+	return "", nil
+}
+
+// upstream returns the remote and the ref that the branch follows, else the branch of that
+// name at origin; empty if there is none.
+func (w WorkFile) upstream(ctx context.Context) (remote, ref string) {
+	branch, err := Git(ctx, w.Top, "", "symbolic-ref", "--quiet", "HEAD")
+	if err != nil {
+		return "", "" // no branch is checked out
+	}
+	short := strings.TrimPrefix(branch, "refs/heads/")
+	remote, err = Git(ctx, w.Top, "", "config", "branch."+short+".remote")
+	if err == nil && remote != "." {
+		if ref, err = Git(ctx, w.Top, "", "config", "branch."+short+".merge"); err == nil {
+			return remote, ref
+		}
+	}
+	if _, err := Git(ctx, w.Top, "", "config", "remote.origin.url"); err != nil {
+		return "", ""
+	}
+	return "origin", branch
+}
+
 // CheckCommitted fails if the file has uncommitted changes, which Commit would include.
 func (w WorkFile) CheckCommitted(ctx context.Context) error {
 	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)

@@ -122,6 +122,13 @@ func Cancel(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
+	unseen, err := w.CheckCurrent(ctx)
+	if err != nil {
+		return Edit{}, err
+	}
+	if unseen != "" {
+		o.Messages.Warn(r.Topology, "whether this clone is current could not be seen: "+unseen+" (hint: 'git pull --ff-only' first, if the change is not yours)")
+	}
 	e, err := o.OpenForWorkTree(w.Top)
 	if err != nil {
 		return Edit{}, fmt.Errorf("whether the change has begun is not known: %w", err)
