@@ -80,6 +80,22 @@ func sourceOf(c plan.ClusterPlan) string {
 	return source
 }
 
+// lagText says how far a standby is behind. While its source does not answer, only the
+// clock bounds that, and what may be lost is told elsewhere: it is not known.
+func lagText(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	if c.Lag != nil && !sourceAnswers(t, c) {
+		return "unknown"
+	}
+	return render.Lag(c)
+}
+
+// sourceAnswers reports whether the source of a standby, if it has one, answers.
+func sourceAnswers(t plan.TopologyPlan, c plan.ClusterPlan) bool {
+	source := sourceOf(c)
+	return c.View.Belief.Kind != plan.BeliefStandby || source == "" ||
+		slices.ContainsFunc(t.Clusters, func(o plan.ClusterPlan) bool { return o.ID == source && o.View.Reach == plan.ReachUp })
+}
+
 func answered(c plan.ClusterPlan) bool { return c.View.Belief.Kind != plan.BeliefUnknown }
 
 // writers returns the clusters that answer and take writes, without those that Git lets go.
@@ -220,7 +236,7 @@ func seenWords(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	case kind == plan.BeliefUnknown:
 		return c.View.Reach.String()
 	case kind == plan.BeliefStandby && linked(t, c):
-		return "standby, lag " + render.Lag(c)
+		return "standby, lag " + lagText(t, c)
 	case kind == plan.BeliefStandby:
 		return "standby, receives nothing"
 	case c.View.Reach != plan.ReachUp:

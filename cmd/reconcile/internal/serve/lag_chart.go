@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"math"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	chartTop, chartBottom   = 20, 84
 	chartLeft, chartRight   = 2, 318
 	labelWidth              = 60          // of the word in a time that is not known
+	chartText               = 14          // a line of text
 	leastTop                = time.Second // of the scale
 	leastSpan               = 10 * time.Minute
 )
@@ -104,7 +106,7 @@ func (l lagOver) words() string {
 	case l.objective <= 0:
 		parts = append(parts, "there is no objective")
 	case worst.Known && l.above(worst):
-		parts = append(parts, fmt.Sprintf("above the objective of %s for %s", plan.DurationText(l.objective), plan.UpperBoundText(above)))
+		parts = append(parts, fmt.Sprintf("above the objective of %s for up to %s", plan.DurationText(l.objective), plan.UpperBoundText(above)))
 	default:
 		parts = append(parts, "the objective is "+plan.DurationText(l.objective))
 	}
@@ -133,7 +135,11 @@ func (l lagOver) chart(label string) template.HTML {
 	}
 	if l.objective > 0 {
 		fmt.Fprintf(&b, `<path class="objective" d="M%d %.1fH%d"/>`, chartLeft, l.y(l.objective), chartRight)
-		drawText(&b, "objective", "end", chartRight, l.y(l.objective)-4, "objective "+plan.DurationText(l.objective))
+		x, anchor := chartLeft, "start" // what is newest stands at the right
+		if worst := l.worst(); worst.Known && math.Abs(l.y(worst.Behind)-l.y(l.objective)) < chartText {
+			x, anchor = chartRight, "end"
+		}
+		drawText(&b, "objective", anchor, x, l.y(l.objective)-4, "objective "+plan.DurationText(l.objective))
 	}
 	fmt.Fprintf(&b, `<path class="curve" d="%s"/>`, l.curve())
 	drawText(&b, "", "start", chartLeft, chartHeight-4, hour(l.from))

@@ -27,8 +27,8 @@ func TestLagChart(t *testing.T) {
 	}{
 		{"well", curve("b", 1, 2, 1), 10 * time.Second, 1, 0, false, "at most 1 s behind now; at worst 2 s at 11:58Z; the objective is 10 s."},
 		{"nothing behind", curve("b", 0, 0), 10 * time.Second, 1, 0, false, "at most 0 s behind now; at worst 0 s at 11:58Z; the objective is 10 s."},
-		{"above now", curve("b", 1, 51), 10 * time.Second, 1, 0, true, "at most 51 s behind now; at worst 51 s at 11:59Z; above the objective of 10 s for 1 min."},
-		{"was above", curve("b", 1, 51, 40, 3), 10 * time.Second, 1, 0, false, "at most 3 s behind now; at worst 51 s at 11:57Z; above the objective of 10 s for 2 min."},
+		{"above now", curve("b", 1, 51), 10 * time.Second, 1, 0, true, "at most 51 s behind now; at worst 51 s at 11:59Z; above the objective of 10 s for up to 1 min."},
+		{"was above", curve("b", 1, 51, 40, 3), 10 * time.Second, 1, 0, false, "at most 3 s behind now; at worst 51 s at 11:57Z; above the objective of 10 s for up to 2 min."},
 		{"a gap", curve("b", 1, -1, 3), 10 * time.Second, 2, 1, false, "at most 3 s behind now; at worst 3 s at 11:59Z; the objective is 10 s; not known for 1 min in all."},
 		{"not known now", curve("b", 1, 1, -1), 10 * time.Second, 1, 1, true, "not known since 11:59Z; at worst 1 s at 11:57Z; the objective is 10 s; not known for 1 min in all."},
 		{"never known", curve("b", -1), 10 * time.Second, 0, 1, true, "not known since 11:59Z; the objective is 10 s; not known for 1 min in all."},

@@ -169,10 +169,12 @@ func countsOf(rows []row, f filter) []count {
 	}
 	for _, s := range statesWorstFirst {
 		c := count{Show: s.String(), Name: words(s.String())}
-		c.Symbol, c.Tone = stateStyle(s)
 		for _, r := range rows {
-			if r.state == s {
-				c.N++
+			if r.state != s {
+				continue
+			}
+			if c.N++; c.N == 1 || urgency(r.Tone) < urgency(c.Tone) {
+				c.Symbol, c.Tone = r.Symbol, r.Tone
 			}
 		}
 		if c.N > 0 || f.Show == c.Show {
@@ -223,20 +225,21 @@ func number(n int) string {
 }
 
 func rowOf(d render.Document, t daemon.TopologyStatus) row {
-	r := row{Name: t.Name, State: words(t.State.String()), Primary: "not known", Lag: worstLag(t.Plan), state: t.State, standing: standingOf(d, t)}
+	r := row{Name: t.Name, Primary: "not known", Lag: worstLag(t.Plan), state: t.State, standing: standingOf(d, t)}
 	r.Symbol, r.Tone = toneOf(t, r.standing)
 	if w := writers(t.Plan); len(w) > 0 {
 		r.Primary = safe(strings.Join(w, ", "))
 	} else if r.standing.NoWriter {
 		r.Primary = "none"
 	}
+	r.State = stateWords(t, r.standing)
 	r.What, r.More = safe(r.standing.Words), r.standing.More
 	r.text = strings.ToLower(r.searchText(t))
 	return r
 }
 
 func (r row) searchText(t daemon.TopologyStatus) string {
-	parts := []string{r.Name, r.State, r.What, t.Commit, r.Primary}
+	parts := []string{r.Name, r.State, words(t.State.String()), r.What, t.Commit, r.Primary}
 	for _, c := range t.Plan.Clusters {
 		parts = append(parts, c.ID)
 	}
@@ -285,6 +288,15 @@ func toneOf(t daemon.TopologyStatus, s render.Standing) (symbol, class string) {
 	return symbol, class
 }
 
+// stateWords is the state of a topology. That it is as Git says is not said of one that
+// something is wrong with.
+func stateWords(t daemon.TopologyStatus, s render.Standing) string {
+	if t.State == daemon.StateInSync && !s.Good {
+		return s.Label
+	}
+	return words(t.State.String())
+}
+
 func findingTone(f plan.Finding) string {
 	switch {
 	case f.Severity == plan.SeverityInfo, f.Accepted:
@@ -303,7 +315,7 @@ func worstLag(t plan.TopologyPlan) string {
 	for _, c := range t.Clusters {
 		switch {
 		case c.DesiredRole != plan.RoleStandby && c.Lag == nil:
-		case c.Lag == nil || c.Lag.Upper == nil:
+		case c.Lag == nil || c.Lag.Upper == nil || !sourceAnswers(t, c):
 			return "unknown"
 		case int64(*c.Lag.Upper) > upper:
 			worst, upper = render.Lag(c), int64(*c.Lag.Upper)

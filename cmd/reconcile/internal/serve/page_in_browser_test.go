@@ -269,7 +269,7 @@ func testPage(t *testing.T, b browser) {
 				t.Errorf("the focus on %q shows by an outline of %q", stops[len(stops)-1], outline)
 			}
 		}
-		want := "skip, _search, Search, all 3, bad, bad, warn, good, catalog, payments, orders, This daemon, JSON, metrics"
+		want := "skip, _search, Search, all 3, bad, bad, bad, good, catalog, payments, orders, This daemon, JSON, metrics"
 		if got := strings.Join(stops, ", "); got != want {
 			t.Errorf("the stops are %s\nwant %s", got, want)
 		}

@@ -218,6 +218,9 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
+	if _, html := get(t, pages(gallery()), "/topologies/catalog"); !strings.Contains(html, "make it refuse them: <code>reconcile fence catalog/cluster-a</code></p>") {
+		t.Error("the command of a finding cannot be copied alone")
+	}
 	if e, _ := explain.Lookup("STALE_PRIMARY"); !strings.Contains(html, e.Title) {
 		t.Errorf("STALE_PRIMARY is not explained")
 	}
@@ -244,6 +247,26 @@ func TestPageOfAChangeUnderWay(t *testing.T) {
 		if strings.Contains(one, bad) {
 			t.Errorf("the page advises %q", bad)
 		}
+	}
+}
+
+// TestPageNeverContradictsItself holds that a page calls no lag what only the clock says
+// while the source is silent, and that a topology with a problem is not called in sync.
+func TestPageNeverContradictsItself(t *testing.T) {
+	silent := waiting("orders")
+	silent.Plan.Clusters[1].Lag = &plan.Window{Upper: seconds(151)}
+	stale := healthy("users")
+	stale.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeStalePrimary, "cluster-c", "it takes writes", "")}
+	b := boardOf(silent, stale)
+	for _, path := range []string{"/", "/topologies/orders"} {
+		if _, html := get(t, pages(b), path); strings.Contains(html, "2 min 31 s") {
+			t.Errorf("%s tells a lag that nobody knows", path)
+		}
+	}
+	_, all := get(t, pages(b), "/?show=in_sync")
+	_, one := get(t, pages(b), "/topologies/users")
+	if !strings.Contains(all, `class="state">✗ critical<`) || !strings.Contains(one, "✗ critical<") || strings.Contains(all, "✓") || strings.Contains(one, "✓") {
+		t.Error("what is not well is called in sync")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
@@ -57,7 +58,30 @@ type clusterView struct {
 }
 
 type findingView struct {
-	Severity, Symbol, Code, Cluster, Message, Remedy, Title, Cause, Risk, Todo string
+	Severity, Symbol, Code, Cluster, Message, Title, Cause, Risk, Todo string
+	Remedy                                                             []remedyPart
+}
+
+// remedyPart is a piece of a remedy: text, or a command that can be copied as it is.
+type remedyPart struct{ Text, Command string }
+
+var quotedCommand = regexp.MustCompile("['`](reconcile [^'`\n]+)['`]")
+
+func remedyParts(remedy string) []remedyPart {
+	var out []remedyPart
+	add := func(text string) {
+		if text != "" {
+			out = append(out, remedyPart{Text: text})
+		}
+	}
+	end := 0
+	for _, at := range quotedCommand.FindAllStringSubmatchIndex(remedy, -1) {
+		add(remedy[end:at[0]])
+		out = append(out, remedyPart{Command: remedy[at[2]:at[3]]})
+		end = at[1]
+	}
+	add(remedy[end:])
+	return out
 }
 
 func (v topologyView) title() string {
@@ -70,16 +94,17 @@ func (v topologyView) title() string {
 func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record) topologyView {
 	p := t.Plan
 	v := topologyView{
-		Name: t.Name, State: words(t.State.String()), Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
+		Name: t.Name, Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
 		ObservedAt: cmp.Or(clock(t.LastSuccess), "never"), Diagram: diagram(p), Caption: safe(caption(p)), Split: len(writers(p)) > 1,
 	}
 	standing := standingOf(d, t)
 	v.Symbol, v.Tone = toneOf(t, standing)
+	v.State = stateWords(t, standing)
 	brief := briefOf(d, t)
 	v.Brief, v.Actions = grouped(brief.Rows), brief.Actions
 	v.Headline = headline(t, standing, v.Tone, brief.Headline)
 	for _, c := range p.Clusters {
-		v.Clusters = append(v.Clusters, clusterViewOf(c))
+		v.Clusters = append(v.Clusters, clusterViewOf(p, c))
 	}
 	for _, f := range append(openFindings(p), restOf(p)...) {
 		v.Findings = append(v.Findings, findingViewOf(f))
@@ -148,20 +173,20 @@ func restOf(t plan.TopologyPlan) []plan.Finding {
 	return out
 }
 
-func clusterViewOf(c plan.ClusterPlan) clusterView {
+func clusterViewOf(t plan.TopologyPlan, c plan.ClusterPlan) clusterView {
 	believed := c.View.Belief.Kind.String()
 	if source := sourceOf(c); c.View.Belief.Kind == plan.BeliefStandby && source != "" {
 		believed += " of " + safe(source)
 	}
 	return clusterView{
 		ID: safe(c.ID), Desired: string(c.DesiredRole), Believed: believed, Version: cmp.Or(safe(c.View.Version), "-"),
-		Reach: c.View.Reach.String(), Lag: render.Lag(c), Differs: differs(c),
+		Reach: c.View.Reach.String(), Lag: lagText(t, c), Differs: differs(c),
 	}
 }
 
 func findingViewOf(f plan.Finding) findingView {
 	v := findingView{
-		Severity: string(f.Severity), Code: string(f.Code), Cluster: safe(f.Cluster), Message: safe(f.Message), Remedy: safe(f.Remedy),
+		Severity: string(f.Severity), Code: string(f.Code), Cluster: safe(f.Cluster), Message: safe(f.Message), Remedy: remedyParts(safe(f.Remedy)),
 		Symbol: map[plan.Severity]string{plan.SeverityBlocking: "✗", plan.SeverityCritical: "‼", plan.SeverityWarning: "!", plan.SeverityInfo: "i"}[f.Severity],
 	}
 	if strings.Contains(f.Message, f.Cluster) { // the message names it

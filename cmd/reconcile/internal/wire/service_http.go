@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,8 +115,8 @@ func (d *service) statusFromLedger(ctx context.Context, topology string) (daemon
 	return daemon.StatusFromLedger(m, topology)
 }
 
-// pageRecords returns the ledger records of a topology, oldest first; nil if the ledger
-// cannot be read.
+// pageRecords returns what the ledger tells of a topology, oldest first; nil if it cannot be
+// read. Which clusters belong to it is no part of the story.
 func (d *service) pageRecords(ctx context.Context, topology string) []serve.Record {
 	_, history, err := d.readLedger(ctx)
 	if err != nil {
@@ -123,11 +124,15 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	}
 	var out []serve.Record
 	for _, r := range history {
-		if r.Topology != topology {
+		if r.Topology != topology || r.Kind == ledger.KindHome {
 			continue
 		}
 		if silence := r.Silence(); silence != "" {
-			out = append(out, serve.Record{At: r.FailedAt, Text: silence})
+			at := len(out)
+			for at > 0 && out[at-1].At.After(r.FailedAt) {
+				at--
+			}
+			out = slices.Insert(out, at, serve.Record{At: r.FailedAt, Text: silence})
 		}
 		out = append(out, serve.Record{At: r.At, Text: strings.Join(r.Story(), "\n")})
 	}
