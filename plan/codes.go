@@ -57,6 +57,7 @@ const (
 	CodeClusterMoved            Code = "CLUSTER_MOVED"
 	CodeHistoryRewritten        Code = "HISTORY_REWRITTEN"
 	CodeTopologyRemoved         Code = "TOPOLOGY_REMOVED"
+	CodeShardUndecided          Code = "SHARD_UNDECIDED"
 	CodeRecoveryBlock           Code = "RECOVERY_BLOCK"
 	CodePChannelMismatch        Code = "PCHANNEL_MISMATCH"
 	CodeClusterIDMismatch       Code = "CLUSTER_ID_MISMATCH"
@@ -109,6 +110,7 @@ var (
 	guideSizing        = Guide{"Size a standby", "sizing.md"}
 	guideRedirect      = Guide{"Redirect targets", "redirect.md#when-it-fails"}
 	guideLedger        = Guide{"The ledger", "ledger.md"}
+	guideShards        = Guide{"Shards", "run.md#shards"}
 	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
 )
 
@@ -310,6 +312,10 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeTopologyRemoved, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideDecommission,
 		When: "the document of a known topology is gone; nothing is done, its memory stays",
+	},
+	{
+		Code: CodeShardUndecided, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideShards,
+		When: "`shards` of the operator's configuration gives the topology to no shard, or to several: no daemon acts on it, and every shard shows it",
 	},
 	{
 		Code: CodeRecoveryBlock, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,

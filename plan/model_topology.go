@@ -97,6 +97,9 @@ type Topology struct {
 	Switchover Switchover
 	Failover   Failover
 	At         Position
+	// Labels are words about the topology, by which the operator may give it to a shard.
+	// They are no part of the document: an approval does not depend on them.
+	Labels map[string]string
 
 	// Previous is the document as it stood before the commit that governs this
 	// topology, nil when there was none. It is never planned itself: it tells
@@ -114,6 +117,8 @@ type Topology struct {
 type RemovedTopology struct {
 	Name string
 	At   Position // of the document when it was last there
+	// Labels are those of the document when it was last there.
+	Labels map[string]string
 }
 
 // Desired is everything that Git wants at one commit, with the operator's floors.
@@ -124,6 +129,8 @@ type Desired struct {
 	Removed []RemovedTopology
 	// Limits are the operator's floors for failover rules; zero fields set none.
 	Limits Failover
+	// Shards are the operator's; none: one daemon acts on all topologies.
+	Shards []Shard
 	// Fence names the stale clusters that are asked to be demoted.
 	Fence []FenceRequest
 }

@@ -186,7 +186,7 @@ func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
 }
 
 // compute plans as of now and adds the findings that only the pass knows: a newer commit
-// governs, the history was rewritten, the ledger is new.
+// governs, the history was rewritten, no daemon may act, the ledger is new.
 func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 	out := plan.Compute(p.Desired, o, p.at(r.Memory))
 	for i, t := range out.Topologies {
@@ -196,6 +196,9 @@ func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
 		}
 		if at, ok := p.Rewritten[t.Name]; ok && t.Transition != plan.TransitionNone {
 			out.Topologies[i].Findings = append(slices.Clone(out.Topologies[i].Findings), plan.HistoryRewritten(at))
+		}
+		if _, undecided := p.Desired.ShardOf(t.Name); undecided != nil {
+			out.Topologies[i].Findings, out.Topologies[i].InSync = append(slices.Clone(out.Topologies[i].Findings), *undecided), false
 		}
 		if t.Transition != plan.TransitionNone && (r.New || !t.Resumed && !p.Unattended && r.youngerThan(p.Changes[t.Name])) {
 			out.Topologies[i].Findings = append(out.Topologies[i].Findings, plan.LedgerNew())

@@ -35,7 +35,8 @@ type Config struct {
 	Mode          Mode
 	Git           Git
 	SweepInterval time.Duration
-	Suspend       []string // topologies that are observed and never applied
+	Suspend       []string     // topologies that are observed and never applied
+	Shards        []plan.Shard // which daemon acts on which topologies; none: one acts on all
 	Credentials   []Credential
 	Approval      Approval
 	Limits        plan.Failover // floors; zero fields set none

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,7 @@ func (d *document) config() Config {
 		Git:           gitConfig(root.get("git")),
 		SweepInterval: root.get("sweepInterval").intervalOr(30 * time.Second),
 		Suspend:       uniqueNames(root.get("suspend")),
+		Shards:        shards(root.get("shards")),
 		Credentials:   credentials(root.get("credentials")),
 		Approval:      approvalRules(root.get("approval")),
 		Limits:        limits(root.get("limits")),
@@ -143,6 +145,37 @@ func gitPath(f field) string {
 		f.fail(quoted(s)+" is not a path inside the repository", "write it relative to the root, without '.', '..' or a leading or trailing slash, such as topologies")
 	}
 	return s
+}
+
+// shards reads which daemon acts on which topologies.
+func shards(f field) []plan.Shard {
+	var out []plan.Shard
+	seen := map[string]bool{}
+	for _, item := range f.items() {
+		s := plan.Shard{Name: item.get("name").text(), Paths: shardPaths(item.get("paths")), Labels: labels(item.get("labels"))}
+		if s.Name != "" && seen[s.Name] {
+			item.get("name").fail(fmt.Sprintf("a second shard %s", quoted(s.Name)), "give each shard a name of its own")
+		}
+		if !item.get("paths").set && !item.get("labels").set {
+			item.fail("the shard takes no topology", "write 'paths', 'labels' or both")
+		}
+		seen[s.Name] = true
+		out = append(out, s)
+	}
+	return out
+}
+
+// shardPaths reads patterns of files and folders inside the repository.
+func shardPaths(f field) []string {
+	for _, item := range f.items() {
+		s := item.text()
+		if _, err := path.Match(s, ""); err != nil {
+			item.fail(quoted(s)+" is not a pattern", "'[' needs its ']'; write a folder such as topologies/eu, or a pattern such as topologies/eu-*")
+		} else if s != "" && (!fs.ValidPath(s) || s == ".") {
+			item.fail(quoted(s)+" is not a path inside the repository", "write it relative to the root, without '.', '..' or a leading or trailing slash, such as topologies/eu")
+		}
+	}
+	return f.texts()
 }
 
 func credentials(f field) []Credential {

@@ -144,6 +144,7 @@ func (d *document) topology() plan.Topology {
 		Switchover: switchover(spec.get("switchover")),
 		Failover:   failover(spec.get("failover")),
 		At:         root.position(),
+		Labels:     labels(root.get("metadata").get("labels")),
 	}
 	for _, f := range clusters {
 		t.Clusters = append(t.Clusters, cluster(f))
@@ -151,6 +152,19 @@ func (d *document) topology() plan.Topology {
 	checkClusters(spec.get("clusters"), t.Clusters)
 	slices.SortStableFunc(t.Clusters, func(a, b plan.Cluster) int { return cmp.Compare(a.ID, b.ID) })
 	return t
+}
+
+// labels reads a mapping of words; nil: there are none.
+func labels(f field) map[string]string {
+	keys, values := f.entries()
+	var out map[string]string
+	for i, key := range keys {
+		if out == nil {
+			out = make(map[string]string, len(keys))
+		}
+		out[key] = values[i].text()
+	}
+	return out
 }
 
 func switchover(f field) plan.Switchover {

@@ -13,6 +13,7 @@
 //	publish      turns what a pass found into status, events and records
 //	watch        makes rounds of evidence for one topology, between and during its passes
 //	open_probes  keeps probes of a hanging primary open, so that an apply can count them
+//	shards       claims the topologies of this process' shard, and hands over the others
 //	settings     uses a new configuration while passes with the old one end
 //	snapshot     is what others can see: status, readiness and events, by topology
 //

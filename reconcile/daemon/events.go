@@ -21,6 +21,7 @@ const (
 	EventLost          EventKind = "primary_lost"   // the rounds of evidence are complete
 	EventLapsed        EventKind = "lapsed"         // an approval met a living primary
 	EventLeader        EventKind = "leader"         // this process may act, or may not any more
+	EventShard         EventKind = "shard"          // a topology changes its shard, or no one shard takes it
 	EventGit           EventKind = "git"            // Git could not be read, can be again, or was rewritten
 	EventConfig        EventKind = "config"         // a configuration was taken over, or refused
 )

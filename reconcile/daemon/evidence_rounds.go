@@ -209,7 +209,7 @@ func (w *watch) emit(e Event) {
 // lapse records that an approval lapses because the old primary lives. Only the process
 // that leads records it; the next leader sees the primary too.
 func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
-	if w.loop.right() == nil {
+	if w.right() == nil {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, recordWithin)

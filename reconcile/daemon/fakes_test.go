@@ -139,6 +139,80 @@ type reign struct {
 	win  chan struct{} // closed: this process leads
 	lost chan struct{}
 	once sync.Once
+	// claims are those of all shards.
+	claims claims
+}
+
+// claims are the claims on topologies, as a test has others hold them.
+type claims struct {
+	mu      sync.Mutex
+	by      map[string]string // who holds it, by topology
+	waiting []string          // what others wait for
+	changed chan struct{}
+}
+
+// set changes who holds a topology; empty: nobody.
+func (c *claims) set(topology, by string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = map[string]string{}
+	}
+	if c.by[topology] = by; by == "" {
+		delete(c.by, topology)
+	}
+	if c.changed != nil {
+		close(c.changed)
+	}
+	c.changed = make(chan struct{})
+}
+
+func (c *claims) holder(topology string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[topology]
+}
+
+func (c *claims) want(topologies ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = topologies
+}
+
+func (c *claims) wanted() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting
+}
+
+func (c *claims) take(ctx context.Context, topology string, waits func(string)) (daemon.Claim, error) {
+	if c.holder(topology) == "" {
+		c.set(topology, "this process")
+		return given{c, topology}, nil
+	}
+	waits(c.holder(topology))
+	for c.holder(topology) != "" {
+		c.mu.Lock()
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-changed:
+		}
+	}
+	c.set(topology, "this process")
+	return given{c, topology}, nil
+}
+
+type given struct {
+	of       *claims
+	topology string
+}
+
+func (g given) Release() error {
+	g.of.set(g.topology, "")
+	return nil
 }
 
 func newReign(leads bool) *reign {
@@ -166,7 +240,12 @@ func (r *reign) Campaign(ctx context.Context) (daemon.Leadership, error) {
 func (r *reign) Leader(context.Context) string { return "somebody" }
 func (r *reign) Lost() <-chan struct{}         { return r.lost }
 func (r *reign) Resign(context.Context) error  { return nil }
-func (r *reign) lose()                         { r.once.Do(func() { close(r.lost) }) }
+func (r *reign) Claim(ctx context.Context, topology string, waits func(string)) (daemon.Claim, error) {
+	return r.claims.take(ctx, topology, waits)
+}
+
+func (r *reign) Wanted(context.Context) ([]string, error) { return r.claims.wanted(), nil }
+func (r *reign) lose()                                    { r.once.Do(func() { close(r.lost) }) }
 
 // testLoop is a story that runs as a loop.
 type testLoop struct {

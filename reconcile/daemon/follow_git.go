@@ -60,7 +60,7 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	l.faults.over(gitKey, fetchHolder, Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
 	l.ledgerWorks(fetchHolder)
 	l.adopt(ctx, rev)
-	l.confirm(bounded, s.Source, rev)
+	l.confirm(bounded, s, rev)
 	return s.PollInterval, nil
 }
 
@@ -102,15 +102,17 @@ func (w *worker) rereadGit(s *shared, planned Revision) func(context.Context) (r
 	}
 }
 
-// adopt makes a revision the current one. It starts workers for new topologies, stops
-// those of topologies that are gone, and wakes those whose document or approval changed.
+// adopt makes a revision the current one. It starts workers for new topologies of this
+// process' shard, stops those of topologies that are gone or another shard's, and wakes
+// those whose document or approval changed.
 func (l *Loop) adopt(ctx context.Context, rev Revision) {
+	parts := l.divide(&rev)
 	l.mu.Lock()
 	before := l.revision
 	if before == nil {
 		before = &Revision{}
 		l.unswept = map[string]bool{}
-		for _, name := range rev.topologyNames() {
+		for _, name := range parts.ours {
 			l.unswept[name] = true
 		}
 	}
@@ -118,25 +120,34 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	first := len(l.unswept) == 0 && before.Commit == ""
 	var wake []*worker
 	had, has := before.documents(), rev.documents()
-	for _, name := range rev.topologyNames() {
+	for _, name := range parts.ours {
 		w, known := l.workers[name]
 		switch {
 		case !known:
 			l.startWorker(ctx, name)
+			continue
 		case !sameDocument(had[name], has[name]) || !sameApproval(before.Changes[name], rev.Changes[name]):
 			wake = append(wake, w)
 		}
+		w.leaving = false
 	}
-	gone := l.stopWorkers(rev)
+	leaving, gone := l.leaveWorkers(parts), l.stopWorkers(parts)
 	l.mu.Unlock()
 	now := l.clock.Now()
 	for _, name := range gone {
-		l.board.forget(now, name)
+		if _, still := parts.undecided[name]; !still {
+			l.board.forget(now, name)
+		}
 		l.faults.forget(name)
 	}
+	for _, name := range leaving {
+		l.emit(Event{Kind: EventShard, Severity: plan.SeverityInfo, Topology: name, Text: "the topology belongs to shard " + parts.others[name] + " now: it is handed over as soon as that shard asks for it"})
+	}
+	l.publishUndecided(&rev, parts.undecided)
 	l.board.set(now, func(b *Snapshot) {
 		b.Commit, b.Problems, b.GitFetch, b.GitError, b.GitCopy = rev.Commit, rev.Problems, now, "", rev.CopyProblem
 		b.Swept = b.Swept || first
+		b.OtherShards = len(parts.others)
 	})
 	if rev.Commit != before.Commit {
 		l.tellRevision(rev)
@@ -145,6 +156,29 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 		w.changed.Store(true)
 		w.wake()
 	}
+}
+
+// division is what a revision means for this process.
+type division struct {
+	ours      []string          // sorted
+	others    map[string]string // the shard, by topology
+	undecided map[string]plan.Finding
+}
+
+// divide says which topologies of a revision are ours.
+func (l *Loop) divide(rev *Revision) division {
+	d := division{others: map[string]string{}, undecided: map[string]plan.Finding{}}
+	for _, name := range rev.topologyNames() {
+		switch shard, undecided := rev.Desired.ShardOf(name); {
+		case l.shard == "" || undecided == nil && shard == l.shard:
+			d.ours = append(d.ours, name)
+		case undecided != nil:
+			d.undecided[name] = *undecided
+		default:
+			d.others[name] = shard
+		}
+	}
+	return d
 }
 
 // tellRevision emits events for a new tip and for what is wrong with it.
@@ -163,24 +197,37 @@ func (l *Loop) tellRevision(rev Revision) {
 
 // confirm records the tip, unless a rewritten history governs a topology whose document is
 // not live yet. A document that is live was accepted.
-func (l *Loop) confirm(ctx context.Context, s Source, rev Revision) {
+func (l *Loop) confirm(ctx context.Context, s *shared, rev Revision) {
 	if l.right() == nil || rev.Commit == l.confirmed {
 		return
 	}
 	for name := range rev.Rewritten {
-		t, _ := l.board.Snapshot().Topology(name)
 		for _, d := range rev.forTopology(name).Topologies {
-			if t.Served < d.Generation {
+			if l.served(ctx, s, name) < d.Generation {
 				return
 			}
 		}
 	}
-	if err := s.Confirm(ctx, rev.Commit); err != nil {
+	if err := s.Source.Confirm(ctx, rev.Commit); err != nil {
 		l.noteRecorded(err)
 		return
 	}
 	l.confirmed = rev.Commit
 	l.log.Debug("the tip is remembered", "commit", rev.Commit)
+}
+
+// served returns the greatest generation of a topology that was seen live: by this process,
+// or for a topology of another shard by the ledger.
+func (l *Loop) served(ctx context.Context, s *shared, topology string) int64 {
+	t, _ := l.board.Snapshot().Topology(topology)
+	if l.shard == "" || t.Served > 0 {
+		return t.Served
+	}
+	known, err := s.Apply.Ledger.Read(ctx)
+	if err != nil {
+		return 0
+	}
+	return known.Published[topology].Version
 }
 
 // startWorker starts the worker of one topology. The caller holds the lock.
@@ -189,22 +236,54 @@ func (l *Loop) startWorker(ctx context.Context, name string) {
 		return
 	}
 	w := newWorker(l, name)
-	own, end := context.WithCancel(ctx)
-	w.end = end
+	w.ctx, w.end = context.WithCancel(ctx)
 	l.workers[name] = w
-	l.running.Go(func() { w.run(own) })
+	w.askForClaim()
+	l.running.Go(func() {
+		w.run(w.ctx)
+		w.endClaim()
+		if ctx.Err() == nil {
+			l.forgetLate(name)
+		}
+	})
 }
 
-// stopWorkers stops the workers of topologies that the revision does not name, and returns
-// their names. The caller holds the lock.
-func (l *Loop) stopWorkers(rev Revision) []string {
+// forgetLate forgets a topology again whose worker ended: its last pass may have published
+// after it was told to end.
+func (l *Loop) forgetLate(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, again := l.workers[name]
+	if _, undecided := l.revision.Desired.ShardOf(name); !again && undecided == nil {
+		l.board.forget(l.clock.Now(), name)
+	}
+}
+
+// leaveWorkers marks the workers whose topology belongs to another shard now, while this
+// process holds the claim: they go on until that shard asks for it. It returns the names of
+// those that were not marked before. The caller holds the lock.
+func (l *Loop) leaveWorkers(d division) []string {
 	var out []string
-	names := rev.topologyNames()
 	for name, w := range l.workers {
-		if _, known := slices.BinarySearch(names, name); !known {
-			w.end()
-			delete(l.workers, name)
-			delete(l.unswept, name)
+		if _, other := d.others[name]; other && !w.leaving && w.claims(l.rightNow()) {
+			w.leaving = true
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// stopWorkers stops the workers of topologies that are not ours, and returns their names.
+// The caller holds the lock.
+func (l *Loop) stopWorkers(d division) []string {
+	var out []string
+	for name, w := range l.workers {
+		if _, ours := slices.BinarySearch(d.ours, name); ours {
+			continue
+		}
+		if _, other := d.others[name]; !other || !w.leaving {
+			l.endWorker(name, w)
 			out = append(out, name)
 		}
 	}
@@ -248,15 +327,11 @@ func (r Revision) topologyNames() []string {
 func (r Revision) forTopology(name string) plan.Desired {
 	d := r.Desired
 	d.Topologies, d.Removed = nil, nil
-	for i := range r.Desired.Topologies {
-		if r.Desired.Topologies[i].Name == name {
-			d.Topologies = r.Desired.Topologies[i : i+1 : i+1]
-		}
+	if i, ok := slices.BinarySearchFunc(r.Desired.Topologies, name, func(t plan.Topology, n string) int { return cmp.Compare(t.Name, n) }); ok {
+		d.Topologies = r.Desired.Topologies[i : i+1 : i+1]
 	}
-	for _, t := range r.Desired.Removed {
-		if t.Name == name {
-			d.Removed = []plan.RemovedTopology{t}
-		}
+	if i, ok := slices.BinarySearchFunc(r.Desired.Removed, name, func(t plan.RemovedTopology, n string) int { return cmp.Compare(t.Name, n) }); ok {
+		d.Removed = r.Desired.Removed[i : i+1 : i+1]
 	}
 	return d
 }

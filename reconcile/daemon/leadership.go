@@ -4,10 +4,19 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
 )
+
+// ofShard says which topologies are led; empty: all.
+func (l *Loop) ofShard() string {
+	if l.shard == "" {
+		return ""
+	}
+	return " shard " + l.shard
+}
 
 // errNotLeading is the cause of the end of an apply when the leadership is lost.
 var errNotLeading = errors.New("the leadership was lost")
@@ -98,11 +107,18 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	held, end := context.WithCancelCause(l.workCtx)
 	defer end(errStopped)
 	l.mu.Lock()
-	l.leading = held
+	l.leading, l.leadership = held, won
+	for _, w := range l.workers {
+		w.askForClaim()
+	}
 	l.mu.Unlock()
+	var handingOver sync.WaitGroup
+	if l.shard != "" {
+		handingOver.Go(func() { l.handOver(held, won) })
+	}
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading, b.ElectionError = true, "", "" })
 	l.ledgerWorks(electionHolder)
-	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads: it applies what is approved"})
+	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads" + l.ofShard() + ": it applies what is approved"})
 	l.wakeAll()
 	l.FetchNow() // who leads remembers the tip
 	level := slog.LevelWarn
@@ -111,6 +127,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 		level = slog.LevelDebug // what is lost need not be given back
 		end(errNotLeading)
 		l.endRight("the leadership was lost")
+		l.giveAllBack()
 		l.emit(Event{
 			Kind: EventLeader, Severity: plan.SeverityWarning,
 			Text: "the leadership was lost: aborting the apply; its intent stays open and the next leader resumes it",
@@ -118,7 +135,9 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	case <-ctx.Done():
 		l.running.Wait()
 		l.endRight("it is stopping")
+		end(errStopped)
 	}
+	handingOver.Wait()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), resignWithin)
 	defer cancel()
 	if err := won.Resign(bounded); err != nil {
@@ -129,7 +148,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 // endRight lets no pass act any more.
 func (l *Loop) endRight(why string) {
 	l.mu.Lock()
-	l.leading = nil
+	l.leading, l.leadership = nil, nil
 	l.mu.Unlock()
 	l.noteNotLeading(why)
 }
@@ -138,6 +157,11 @@ func (l *Loop) endRight(why string) {
 func (l *Loop) right() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.rightNow()
+}
+
+// rightNow is right for a caller that holds the lock.
+func (l *Loop) rightNow() context.Context {
 	if l.leading == nil || l.leading.Err() != nil {
 		return nil
 	}

@@ -69,10 +69,15 @@ type Election interface {
 	Leader(ctx context.Context) string
 }
 
-// Leadership is the right to act on any topology. Lost is closed when it is gone.
+// Leadership is the right to act on any topology, or on those of one shard. Lost is closed when it is gone.
 type Leadership interface {
 	Lost() <-chan struct{}
 	Resign(ctx context.Context) error
+	// Claim takes a topology for the shard that is led. While another shard holds it, Claim
+	// calls waits once with who that is, and waits until ctx ends.
+	Claim(ctx context.Context, topology string, waits func(by string)) (Claim, error)
+	// Wanted returns the topologies that other shards wait for.
+	Wanted(ctx context.Context) ([]string, error)
 }
 
 // Settings are the parts of a loop that a new configuration changes while the loop runs.
@@ -94,6 +99,7 @@ type Options struct {
 	Records  Records
 	Ledger   plan.LedgerKind // that Records and Settings.Apply use
 	Election Election        // nil: no other process works on the ledger
+	Shard    string          // of Desired.Shards, that this process acts on; empty: it acts on all topologies
 	Clock    Clock
 	Log      *slog.Logger
 	Random   func() float64
@@ -117,6 +123,8 @@ type Options struct {
 type Loop struct {
 	records      Records
 	election     Election
+	shard        string
+	undecided    map[string]plan.Finding // topologies that no one shard takes; used by follow alone
 	clock        Clock
 	log          *slog.Logger
 	random       func() float64
@@ -139,6 +147,7 @@ type Loop struct {
 	workers         map[string]*worker
 	unswept         map[string]bool // topologies of the first revision that had no pass yet; nil before that revision
 	leading         context.Context // ends when the leadership is lost; nil: this process does not lead
+	leadership      Leadership      // while leading is not nil
 	deadlines       map[string]time.Time
 	probedPrimaries int             // how many hanging primaries have probes in flight
 	workCtx         context.Context // of every pass; outlives the stop by the grace
@@ -148,7 +157,7 @@ type Loop struct {
 // New makes a loop with its first settings. [Loop.Run] starts it.
 func New(o Options, first Settings) *Loop {
 	l := &Loop{
-		records: o.Records, election: o.Election, clock: o.Clock, log: o.Log, random: o.Random,
+		records: o.Records, election: o.Election, shard: o.Shard, clock: o.Clock, log: o.Log, random: o.Random,
 		onEvent: o.OnEvent, board: o.Board, metrics: o.Metrics, onPass: o.OnPass, onFirstSweep: sync.OnceFunc(orNoop(o.OnFirstSweep)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), graceEnded: make(chan struct{}), settings: share(first),
 		workers: map[string]*worker{}, deadlines: map[string]time.Time{},
@@ -166,7 +175,7 @@ func New(o Options, first Settings) *Loop {
 		l.board = &Board{}
 	}
 	l.faults.clock, l.faults.emit = l.clock, l.emit
-	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Ledger = o.Ledger })
+	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Ledger, s.Shard = o.Ledger, o.Shard })
 	l.progress = recorder{records: l.records, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }

@@ -224,6 +224,7 @@ func (w *worker) publish(s TopologyStatus) { w.publishQuietly(s, false) }
 // as it is; the log then does not say it again, nor that it is over.
 func (w *worker) publishQuietly(s TopologyStatus, told bool) {
 	l, before := w.loop, w.last
+	s.HeldBy = w.heldBy()
 	w.last = s
 	l.board.topology(l.clock.Now(), w.name, func(t *TopologyStatus) { *t = s })
 	if before.State == s.State && !before.LastAttempt.IsZero() && before.reason() == s.reason() {

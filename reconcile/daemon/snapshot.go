@@ -74,6 +74,7 @@ type TopologyStatus struct {
 	LastSuccess time.Time     // end of the newest pass that could judge the topology
 	Took        time.Duration // of the newest pass
 	Failures    int           // passes that failed in a row
+	HeldBy      string        // the process of another shard that still acts on it; empty: none is known to
 	Error       string        // why the newest pass failed; empty: it did not
 }
 
@@ -94,6 +95,10 @@ type Snapshot struct {
 	GitCopy  string    // why the copy of Git is held in memory; empty: it is not
 	Leader   bool      // this process may act
 	Leading  string    // what it waits for while it may not act
+	// Shard is the shard that this process acts on, and OtherShards is how many topologies
+	// belong to others. Empty: it acts on all topologies.
+	Shard       string
+	OtherShards int
 	// ElectionError is why the process can neither lead nor wait for the leader; empty: it
 	// can.
 	ElectionError string
@@ -190,6 +195,16 @@ func (b *Board) topology(at time.Time, name string, change func(*TopologyStatus)
 	change(&t)
 	b.topologies[name] = t
 	b.touch(at)
+}
+
+// topologyIfKnown is topology for one that has a status already.
+func (b *Board) topologyIfKnown(at time.Time, name string, change func(*TopologyStatus)) {
+	b.mu.Lock()
+	_, known := b.topologies[name]
+	b.mu.Unlock()
+	if known {
+		b.topology(at, name, change)
+	}
 }
 
 // forget drops a topology that no commit names any more.

@@ -21,8 +21,13 @@ type worker struct {
 	name    string
 	end     context.CancelFunc
 	woken   chan struct{}
-	changed atomic.Bool // Git wants something else than at the last pass
-	locked  atomic.Bool // a pass of this topology holds its lock
+	changed atomic.Bool     // Git wants something else than at the last pass
+	locked  atomic.Bool     // a pass of this topology holds its lock
+	ctx     context.Context //nolint:containedctx // of all its passes
+	claim   claim
+	// leaving: the topology belongs to another shard now, and is acted on until that one
+	// asks for it. The lock of the loop guards it.
+	leaving bool
 
 	trace    string // of the pass under way or the last one
 	said     string // the state that the log told last
@@ -108,6 +113,8 @@ func (w *worker) asksUnlisted() bool {
 // plans. It returns when the next pass is due.
 func (w *worker) pass(ctx context.Context) time.Duration {
 	l := w.loop
+	w.claim.acting.Lock()
+	defer w.claim.acting.Unlock()
 	s, done := l.use()
 	defer done()
 	defer l.busy("pass over "+w.name, s.PassTimeout)()
@@ -142,7 +149,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 // planOrApply applies with the right to act, and plans without it. acted says that it had
 // the right.
 func (w *worker) planOrApply(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
-	right := w.loop.right()
+	right := w.right()
 	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
 	if right != nil {
 		base = trace.ContextWithSpan(right, trace.SpanFromContext(ctx))

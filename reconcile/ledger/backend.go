@@ -71,10 +71,17 @@ type backend interface {
 	lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error)
 	// holder returns the holder of the lock of a topology; false: it is free.
 	holder(ctx context.Context, topology string) (Holder, bool, error)
-	// campaign waits for the leadership until ctx ends.
+	// campaign waits for the leadership of h.Shard until ctx ends. The leader of all
+	// topologies and the leaders of shards exclude each other.
 	campaign(ctx context.Context, h Holder) (guard, error)
-	// leader returns the holder of the leadership; false: there is none.
-	leader(ctx context.Context) (Holder, bool, error)
+	// leader returns the holder of the leadership of a shard, or who keeps any from leading
+	// it; false: there is none.
+	leader(ctx context.Context, shard string) (Holder, bool, error)
+	// claim waits until ctx ends for the claim of h.Shard on a topology, under its held
+	// leadership. It calls waits once if another holds it.
+	claim(ctx context.Context, leads guard, topology string, h Holder, waits func(Holder)) (guard, error)
+	// wanted returns the topologies that shards other than this one wait for.
+	wanted(ctx context.Context, shard string) ([]string, error)
 	// writable checks what a writer needs. It writes nothing to the ledger.
 	writable(ctx context.Context, topologies []string) (Tried, error)
 	close() error

@@ -14,7 +14,7 @@ type opener func(t *testing.T) func(Options) *Ledger
 
 // conformance is what every ledger must do, whatever keeps it.
 func conformance(t *testing.T, open opener) {
-	for _, suite := range []map[string]func(*testing.T, *fixture){birthCases, beginCases, carryOnCases, recordCases, latestCases, formatCases, lockCases, leaderCases} {
+	for _, suite := range []map[string]func(*testing.T, *fixture){birthCases, beginCases, carryOnCases, recordCases, latestCases, formatCases, lockCases, leaderCases, shardCases} {
 		for name, run := range suite {
 			t.Run(name, func(t *testing.T) { run(t, newFixture(t, open)) })
 		}

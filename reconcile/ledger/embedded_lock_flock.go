@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -60,11 +61,107 @@ func (b *embedded) refuseHardLink() error {
 	return nil
 }
 
+// campaign takes the leadership of all topologies alone, or with other shards a share of it
+// and the leadership of its own shard.
 func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
-	return waitForFile(ctx, nil, b.leaderPath(), &HeldError{}, h)
+	if h.Shard == "" {
+		return waitForFile(ctx, nil, b.leaderPath(), &HeldError{}, h)
+	}
+	share, err := fileClaim{path: b.leaderPath(), held: &HeldError{}, holder: h, how: sharedLock}.wait(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	own, err := fileClaim{path: b.leaderPath() + "." + h.Shard, held: &HeldError{}, holder: h}.wait(ctx, nil)
+	if err != nil {
+		return nil, errors.Join(err, share.release(ctx))
+	}
+	go func() {
+		select {
+		case <-share.gone:
+			own.markLost()
+		case <-own.gone:
+		}
+	}()
+	return shardLeadership{own, share}, nil
 }
 
-func (b *embedded) leader(context.Context) (Holder, bool, error) { return holderOfFile(b.leaderPath()) }
+// shardLeadership is the leadership of one shard beside others.
+type shardLeadership struct {
+	*fileLock
+	share *fileLock // keeps any process from leading all
+}
+
+func (l shardLeadership) release(ctx context.Context) error {
+	return errors.Join(l.fileLock.release(ctx), l.share.release(ctx))
+}
+
+func (b *embedded) leader(_ context.Context, shard string) (Holder, bool, error) {
+	paths := []string{b.leaderPath()}
+	if shard != "" {
+		paths = append(paths, b.leaderPath()+"."+shard)
+	} else if others, err := filepath.Glob(b.leaderPath() + ".*"); err == nil {
+		paths = append(paths, others...)
+	}
+	for _, path := range paths {
+		if h, held, err := holderOfFile(path); held || err != nil {
+			return h, held, err
+		}
+	}
+	return Holder{}, false, nil
+}
+
+// claim locks a file of the topology. While it waits, it holds the lock of a second file,
+// which says so to the holder.
+func (b *embedded) claim(ctx context.Context, leads guard, topology string, h Holder, waits func(Holder)) (guard, error) {
+	select {
+	case <-leads.lost():
+		return nil, fmt.Errorf("%w: the leadership is not ours any more", ErrLockLost)
+	default:
+	}
+	if err := os.MkdirAll(b.claimsPath(), 0o700); err != nil {
+		return nil, fmt.Errorf("make lock directory: %w", err)
+	}
+	held := &HeldError{Topology: topology}
+	want := fileClaim{path: filepath.Join(b.claimsPath(), topology+".lock"), held: held, holder: h, how: unwatchedLock}
+	l, holder, err := tryFile(want)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		return l, nil
+	}
+	next, err := fileClaim{path: filepath.Join(b.claimsPath(), topology+waitSuffix), held: held, holder: h, how: unwatchedLock}.wait(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer next.release(ctx) //nolint:errcheck // the kernel frees it at the latest when the process ends
+	waits(holder)
+	if l, err = want.wait(ctx, nil); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// waitSuffix ends the name of the file that who waits for a claim holds.
+const waitSuffix = ".next"
+
+func (b *embedded) wanted(_ context.Context, shard string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(b.claimsPath(), "*"+waitSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("list who waits: %w", err)
+	}
+	var out []string
+	for _, path := range files {
+		h, held, err := holderOfFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if held && h.Shard != shard {
+			out = append(out, strings.TrimSuffix(filepath.Base(path), waitSuffix))
+		}
+	}
+	return out, nil
+}
 
 func (b *embedded) holder(_ context.Context, topology string) (Holder, bool, error) {
 	path := filepath.Join(b.locksPath(), topology+".lock")
@@ -91,49 +188,85 @@ func holderOfFile(path string) (Holder, bool, error) {
 // waitForFile tries to take the lock until expired fires or ctx ends. It then returns
 // held, with the holder seen last.
 func waitForFile(ctx context.Context, expired <-chan time.Time, path string, held *HeldError, h Holder) (guard, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	l, err := fileClaim{path: path, held: held, holder: h}.wait(ctx, expired)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// lockKind is how a file is locked. The zero value locks it for this process alone, and
+// watches it.
+type lockKind int
+
+const (
+	exclusiveLock lockKind = iota
+	sharedLock             // others may share it; it names no holder
+	unwatchedLock          // exclusive; that the file is removed is not noticed
+)
+
+// fileClaim is the request for the lock of a file.
+type fileClaim struct {
+	path   string
+	held   *HeldError // returned if another process holds it
+	holder Holder
+	how    lockKind
+}
+
+// wait tries to take the lock until expired fires or ctx ends. It then returns c.held, with
+// the holder seen last.
+func (c fileClaim) wait(ctx context.Context, expired <-chan time.Time) (*fileLock, error) {
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
 		return nil, fmt.Errorf("make lock directory: %w", err)
 	}
 	poll := time.NewTicker(lockPoll)
 	defer poll.Stop()
 	for {
-		l, holder, err := tryLock(path, h)
+		l, holder, err := tryFile(c)
 		if l != nil || err != nil {
 			return l, err
 		}
-		held.Holder = holder
+		c.held.Holder = holder
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(held, ctx.Err())
+			return nil, errors.Join(c.held, ctx.Err())
 		case <-expired:
-			return nil, held
+			return nil, c.held
 		case <-poll.C:
 		}
 	}
 }
 
-// tryLock takes the lock, or returns its holder.
-func tryLock(path string, h Holder) (guard, Holder, error) {
-	f, err := plainfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// tryFile takes the lock, or returns its holder.
+func tryFile(c fileClaim) (*fileLock, Holder, error) {
+	f, err := plainfile.OpenFile(c.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, Holder{}, fmt.Errorf("open lock file: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	kind := syscall.LOCK_EX
+	if c.how == sharedLock {
+		kind = syscall.LOCK_SH
+	}
+	err = syscall.Flock(int(f.Fd()), kind|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, readHolder(f), f.Close()
 	}
 	if err != nil {
-		return nil, Holder{}, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		return nil, Holder{}, errors.Join(fmt.Errorf("lock %s: %w", c.path, err), f.Close())
 	}
-	l := &fileLock{file: f, path: path, gone: make(chan struct{})}
-	if err := l.sign(h); err != nil {
-		return nil, Holder{}, errors.Join(err, f.Close())
+	l := &fileLock{file: f, path: c.path, gone: make(chan struct{})}
+	if c.how != sharedLock {
+		if err := l.sign(c.holder); err != nil {
+			return nil, Holder{}, errors.Join(err, f.Close())
+		}
 	}
 	if l.check() != nil { // it was replaced between opening and locking
 		return nil, Holder{}, f.Close()
 	}
-	go l.watch()
-	return l, h, nil
+	if c.how != unwatchedLock {
+		go l.watch()
+	}
+	return l, Holder{}, nil
 }
 
 // watch detects that the lock file was removed or replaced.

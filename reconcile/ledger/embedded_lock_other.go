@@ -20,7 +20,13 @@ func (b *embedded) lock(context.Context, string, Holder, time.Duration) (guard, 
 
 func (b *embedded) campaign(context.Context, Holder) (guard, error) { return nil, errNoFlock }
 
-func (b *embedded) leader(context.Context) (Holder, bool, error) {
+func (b *embedded) claim(context.Context, guard, string, Holder, func(Holder)) (guard, error) {
+	return nil, errNoFlock
+}
+
+func (b *embedded) wanted(context.Context, string) ([]string, error) { return nil, errNoFlock }
+
+func (b *embedded) leader(context.Context, string) (Holder, bool, error) {
 	return Holder{}, false, errNoFlock
 }
 

@@ -67,6 +67,7 @@ type Holder struct {
 	PID     int       `json:"pid"`
 	Host    string    `json:"host"`
 	Since   time.Time `json:"since"`
+	Shard   string    `json:"shard,omitempty"` // of the topologies that it acts on; empty: all, or a command
 }
 
 // String names the holder for people.
@@ -79,7 +80,11 @@ func (h Holder) Name() string {
 	if h.PID == 0 {
 		return "another process"
 	}
-	return fmt.Sprintf("%s (process %d on %s)", h.Process, h.PID, h.Host)
+	shard := ""
+	if h.Shard != "" {
+		shard = ", shard " + h.Shard
+	}
+	return fmt.Sprintf("%s (process %d on %s%s)", h.Process, h.PID, h.Host, shard)
 }
 
 // HeldError says that another process holds the lock of the topology, or the

@@ -22,6 +22,34 @@ type claim struct {
 	key    string
 	holder Holder
 	held   *HeldError // returned if another process holds it
+	rivals rivals     // that must not exist either
+}
+
+// rivals are keys of others whose existence excludes a lock; the zero value: none do.
+type rivals struct {
+	key    string
+	prefix bool // every key that begins with it
+}
+
+// absent is the condition that there are none.
+func (r rivals) absent() []clientv3.Cmp {
+	if r.key == "" {
+		return nil
+	}
+	c := clientv3.Compare(clientv3.CreateRevision(r.key), "=", 0)
+	if r.prefix {
+		c = c.WithPrefix()
+	}
+	return []clientv3.Cmp{c}
+}
+
+// get reads one of them.
+func (r rivals) get(ctx context.Context, c *clientv3.Client) (*clientv3.GetResponse, error) {
+	options := []clientv3.OpOption{clientv3.WithLimit(1)}
+	if r.prefix {
+		options = append(options, clientv3.WithPrefix())
+	}
+	return c.Get(ctx, r.key, options...)
 }
 
 func (b *etcd) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
@@ -31,11 +59,38 @@ func (b *etcd) lock(ctx context.Context, topology string, h Holder, wait time.Du
 }
 
 func (b *etcd) campaign(ctx context.Context, h Holder) (guard, error) {
-	return b.waitForLock(ctx, nil, claim{key: b.key("leader"), holder: h, held: &HeldError{}})
+	key, others := b.leaderKeys(h.Shard)
+	return b.waitForLock(ctx, nil, claim{key: key, holder: h, held: &HeldError{}, rivals: others})
 }
 
-func (b *etcd) leader(ctx context.Context) (Holder, bool, error) {
-	return b.holderOfKey(ctx, b.key("leader"))
+// leaderKeys returns the key of the leader of a shard, and the keys of leaders beside whom
+// there is none.
+func (b *etcd) leaderKeys(shard string) (string, rivals) {
+	if shard == "" {
+		return b.key("leader"), rivals{b.key("leaders", ""), true}
+	}
+	return b.key("leaders", shard), rivals{b.key("leader"), false}
+}
+
+func (b *etcd) leader(ctx context.Context, shard string) (Holder, bool, error) {
+	key, others := b.leaderKeys(shard)
+	if h, ok, err := b.holderOfKey(ctx, key); ok || err != nil {
+		return h, ok, err
+	}
+	c, err := b.connect(ctx)
+	if err != nil {
+		return Holder{}, false, err
+	}
+	ctx, cancel := b.requestContext(ctx)
+	defer cancel()
+	res, err := others.get(ctx, c)
+	if err != nil {
+		return Holder{}, false, b.requestFailed(err)
+	}
+	if len(res.Kvs) == 0 {
+		return Holder{}, false, nil
+	}
+	return holderOf(res.Kvs[0].Value), true, nil
 }
 
 func (b *etcd) holder(ctx context.Context, topology string) (Holder, bool, error) {
@@ -119,6 +174,16 @@ func (b *etcd) tryLease(ctx context.Context, c *clientv3.Client, want claim) (*l
 		want.held.Holder = holderOf(res.Kvs[0].Value)
 		return nil, res.Header.Revision, nil
 	}
+	if want.rivals.key != "" {
+		other, err := want.rivals.get(ctx, c)
+		if err != nil {
+			return nil, 0, b.requestFailed(err)
+		}
+		if len(other.Kvs) > 0 {
+			want.held.Holder = holderOf(other.Kvs[0].Value)
+			return nil, other.Header.Revision, nil
+		}
+	}
 	asked := time.Now() // before the server begins to count
 	lease, err := c.Grant(ctx, int64((b.config.TTL+time.Second-1)/time.Second))
 	if err != nil {
@@ -141,7 +206,8 @@ func (l *leaseLock) acquire(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("encode lock holder: %w", err)
 	}
-	res, err := l.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(l.key), "=", 0)).
+	free := append(l.want.rivals.absent(), clientv3.Compare(clientv3.CreateRevision(l.key), "=", 0))
+	res, err := l.client.Txn(ctx).If(free...).
 		Then(clientv3.OpPut(l.key, string(raw), clientv3.WithLease(l.lease))).Else(clientv3.OpGet(l.key)).Commit()
 	if err != nil {
 		return 0, l.store.requestFailed(err)

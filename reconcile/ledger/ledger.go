@@ -18,6 +18,7 @@ type Options struct {
 	BusyWait time.Duration    // for another process's transaction; 5 s if 0
 	Process  string           // name of this process, shown to others that find a lock held; the program's name if empty
 	Host     string           // the machine's name if empty
+	Shard    string           // of the topologies that this process acts on by itself; empty: all
 }
 
 // Ledger is a ledger on any backend. Goroutines may share it. Each method is one
@@ -30,7 +31,7 @@ type Ledger struct {
 }
 
 func newLedger(store backend, o Options) *Ledger {
-	l := &Ledger{store: store, clock: o.Clock, holder: Holder{Process: o.Process, PID: os.Getpid(), Host: o.Host}}
+	l := &Ledger{store: store, clock: o.Clock, holder: Holder{Process: o.Process, PID: os.Getpid(), Host: o.Host, Shard: o.Shard}}
 	if l.clock == nil {
 		l.clock = time.Now
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,32 +58,81 @@ func (k *Lock) Until() time.Time { return k.guard.until() }
 // Release releases the lock. It is safe to call twice.
 func (k *Lock) Release() error { return k.guard.release(context.Background()) }
 
-// Leadership is the right of one daemon, among those that share a ledger, to act on its
-// own. It does not replace the lock of a topology: a person's apply needs no
+// Leadership is the right of one daemon, among those that share a ledger and a shard, to
+// act on its own. It does not replace the lock of a topology: a person's apply needs no
 // leadership.
-type Leadership struct{ guard guard }
+type Leadership struct {
+	ledger *Ledger
+	guard  guard
+	holder Holder
+}
 
-// Campaign waits for the leadership until ctx ends. It then returns the error of ctx,
-// joined with a HeldError that names the leader, if any. Zero fields of who get their
+// Campaign waits for the leadership of the shard of this ledger's options until ctx ends;
+// without a shard it is that of all topologies. The two exclude each other: while the leader
+// of a shard lives, no process leads all, and the reverse. Campaign then returns the error of
+// ctx, joined with a HeldError that names the leader, if any. Zero fields of who get their
 // defaults.
 func (l *Ledger) Campaign(ctx context.Context, who Holder) (*Leadership, error) {
 	if err := l.ensureExists(ctx); err != nil {
 		return nil, err
 	}
-	g, err := l.store.campaign(ctx, l.completeHolder(who))
+	who = l.completeHolder(who)
+	g, err := l.store.campaign(ctx, who)
 	if err != nil {
 		return nil, fmt.Errorf("campaign for leadership: %w", err)
 	}
-	return &Leadership{guard: g}, nil
+	return &Leadership{ledger: l, guard: g, holder: who}, nil
 }
 
-// Leader returns the present leader; false: there is none. A waiting process shows it.
+// Leader returns the present leader of this ledger's shard, or the process that keeps any
+// from leading it; false: there is none. A waiting process shows it.
 func (l *Ledger) Leader(ctx context.Context) (Holder, bool, error) {
-	h, ok, err := l.store.leader(ctx)
+	return l.LeaderOf(ctx, l.holder.Shard)
+}
+
+// LeaderOf is Leader of another shard; empty: of all topologies.
+func (l *Ledger) LeaderOf(ctx context.Context, shard string) (Holder, bool, error) {
+	h, ok, err := l.store.leader(ctx, shard)
 	if err != nil {
 		return Holder{}, false, fmt.Errorf("ask who leads: %w", err)
 	}
 	return h, ok, nil
+}
+
+// Claim is the right of one shard to act on a topology on its own. It ends with the
+// leadership under which it was taken, or with Release.
+type Claim struct{ guard guard }
+
+// Claim takes a topology for the shard that this leadership leads. While another shard holds
+// it, Claim calls waits once with the holder, makes the wait known to it, and waits until ctx
+// ends. With an embedded ledger the caller releases the claims before it resigns.
+func (p *Leadership) Claim(ctx context.Context, topology string, waits func(Holder)) (*Claim, error) {
+	if !topologyName().MatchString(topology) {
+		return nil, fmt.Errorf("%q is not a topology name", topology)
+	}
+	g, err := p.ledger.store.claim(ctx, p.guard, topology, p.holder, waits)
+	if err != nil {
+		return nil, fmt.Errorf("claim topology %s: %w", topology, err)
+	}
+	return &Claim{guard: g}, nil
+}
+
+// Wanted returns the topologies that other shards wait for, sorted.
+func (p *Leadership) Wanted(ctx context.Context) ([]string, error) {
+	out, err := p.ledger.store.wanted(ctx, p.holder.Shard)
+	if err != nil {
+		return nil, fmt.Errorf("ask what other shards wait for: %w", err)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// Release gives the topology back. It is safe to call twice.
+func (c *Claim) Release() error {
+	if err := c.guard.release(context.Background()); err != nil {
+		return fmt.Errorf("give back a claim: %w", err)
+	}
+	return nil
 }
 
 // Lost is closed as soon as another process may lead, and by Resign.
@@ -107,6 +157,9 @@ func (l *Ledger) completeHolder(h Holder) Holder {
 	}
 	if h.Host != "" {
 		own.Host = h.Host
+	}
+	if h.Shard != "" {
+		own.Shard = h.Shard
 	}
 	own.Since = h.Since
 	if own.Since.IsZero() {

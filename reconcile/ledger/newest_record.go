@@ -180,6 +180,8 @@ func (b *embedded) copyPath() string { return b.path + ".newest" }
 
 func (b *embedded) locksPath() string { return b.path + ".locks" }
 
+func (b *embedded) claimsPath() string { return b.path + ".claims" }
+
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
 // noted reads the notes next to the ledger and the traces of one. A lock file is a

@@ -12,7 +12,7 @@ import (
 )
 
 func newRun(g *globals) *cobra.Command {
-	profiles := false
+	profiles, shard := false, ""
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon: follow Git, watch for drift, and apply what is approved",
@@ -23,7 +23,8 @@ roles only if an approved commit asks for that.
 
 The configuration must say where the ledger is, and mode: observe (report only) or
 mode: apply. If several processes share one ledger, one acts and the others observe.
-When it ends, another one takes over.
+When it ends, another one takes over. Where the configuration divides the topologies
+into shards, each process acts on those of its --shard, and each shard has its leader.
 
 SIGHUP reads the configuration again. If it is bad, run keeps the old one.
 Secrets, certificates and lists of approvers are read again whenever they are needed.
@@ -34,17 +35,21 @@ At serve.address run serves status pages (/, /topologies/TOPOLOGY), the same as 
 (/api/v1/status), /metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
 /t/TOPOLOGY/global-cluster/topology. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
+  reconcile run --shard eu
   reconcile run --log-format json --log-level debug`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g, profiles) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), g, profiles, shard) },
 	}
 	cmd.Flags().BoolVar(&profiles, "pprof", false, "also serve profiles of this process at /debug/pprof/, to everybody who can reach it")
+	cmd.Flags().StringVar(&shard, "shard", "", "act only on the topologies of this shard of the configuration")
 	return cmd
 }
 
-func runRun(ctx context.Context, g *globals, profiles bool) error {
+func runRun(ctx context.Context, g *globals, profiles bool, shard string) error {
 	g.quiet = true
-	return g.options().Run(ctx, wire.RunOptions{
+	options := g.options()
+	options.Shard = shard
+	return options.Run(ctx, wire.RunOptions{
 		Log: g.logger(g.std.Err), After: g.after, PassTimeout: g.timeout, Profiles: profiles,
 		CountDropped: func(count func()) { g.lines.onDropped(droppedLogNotice(&g.messages), count) },
 	})

@@ -85,7 +85,7 @@ func (l *Loader) removed(repo *gitsource.Repo, changes map[string]gitsource.Chan
 			out.Problems = append(out.Problems, schema.Problem{File: t.At.File, Message: err.Error()})
 		}
 		if last != nil {
-			t.At, gone = last.At, append(gone, *last)
+			t.At, t.Labels, gone = last.At, last.Labels, append(gone, *last)
 		}
 		out.Desired.Removed = append(out.Desired.Removed, t)
 	}

@@ -29,6 +29,7 @@ func beyondThePlanner() map[plan.Code]plan.Finding {
 	return map[plan.Code]plan.Finding{
 		plan.CodeSuperseded:         plan.SupersededBy("orders", "0f5e1c9ab2d3"),
 		plan.CodeHistoryRewritten:   plan.HistoryRewritten("0f5e1c9ab2d3"),
+		plan.CodeShardUndecided:     plan.ShardUndecided("orders", "topologies/eu/orders.yaml", []string{"eu", "standby"}),
 		plan.CodeLedgerNew:          plan.LedgerNew(),
 		plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-b", plan.VerifyDDL, failed),
 	}

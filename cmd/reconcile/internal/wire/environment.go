@@ -99,7 +99,7 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 		}
 		rev.KeepChanged(other)
 	}
-	rev.Desired.Limits = e.Config.Limits
+	rev.Desired.Limits, rev.Desired.Shards = e.Config.Limits, e.Config.Shards
 	rev.Desired.Fence = standingFences(e.Config.Fence, rev.Desired.Topologies)
 	return rev, nil
 }
@@ -137,7 +137,7 @@ func (e *Environment) Ledger() (*ledger.Ledger, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	options := ledger.Options{Clock: e.options.Clock, Host: e.options.TestHooks.host()}
+	options := ledger.Options{Clock: e.options.Clock, Host: e.options.TestHooks.host(), Shard: e.options.Shard}
 	var err error
 	if c := e.Config.Ledger.Etcd; c == nil {
 		e.opened, err = ledger.Embedded(e.Config.Ledger.Path, options)
@@ -169,7 +169,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", WithoutLedger(err))
 	}
 	p.Ledger = ledgerRecord{options: e.options, ledger: l, isNew: isNew, last: &lastRead{}, hide: e.Fleet.Hide}
-	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Identity: identity()}
+	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Identity: identity(e.options.Shard)}
 	if r := e.restarter(); r != nil {
 		a.Restart = r
 	}
@@ -182,7 +182,12 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 }
 
 // identity names this process in the records of the ledger.
-func identity() string { return fmt.Sprintf("process %d on %s", os.Getpid(), hostName()) }
+func identity(shard string) string {
+	if shard != "" {
+		shard = ", shard " + shard
+	}
+	return fmt.Sprintf("process %d on %s%s", os.Getpid(), hostName(), shard)
+}
 
 // standingFences returns a fence request for every stale cluster if the configuration
 // says fence: auto.

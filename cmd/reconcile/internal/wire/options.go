@@ -46,6 +46,8 @@ type Options struct {
 	// each SIGHUP, so that cannot be a pipe. It keeps the copy of a remote repository in
 	// the ledger's folder, unless the configuration names another.
 	Daemon bool
+	// Shard is the shard of the configuration that the daemon acts on; empty: it has none.
+	Shard string
 	// KeepFor is the maximum age of a connection that reads a cluster; 0 means that each
 	// read opens its own.
 	KeepFor   time.Duration

@@ -3,18 +3,22 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"reflect"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
@@ -64,7 +68,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRunnable(e.Config); err != nil {
+	if err := checkRunnable(e.Config, o.Shard); err != nil {
 		return err
 	}
 	d := &service{options: o, run: run, config: e.Config, notifier: newPassNotifier(), log: run.Log}
@@ -84,7 +88,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	run.CountDropped(d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
 		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.notifier.onPass, OnEvent: d.notifier.onEvent,
-		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Log: d.log, Grace: StopGrace,
+		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Shard: o.Shard, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
 	d.configureWebhook(e)
@@ -96,7 +100,11 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	d.files.fixed = e.ledgerUses
 	d.files.fixed.tls("serve.tls", served, false)
 	d.useFilesOf(e)
-	d.log.Info("serving", "address", server.Address(), "mode", string(e.Config.Mode))
+	serving := []any{"address", server.Address(), "mode", string(e.Config.Mode)}
+	if o.Shard != "" {
+		serving = append(serving, "shard", o.Shard)
+	}
+	d.log.Info("serving", serving...)
 	return d.runUntilSignal(ctx, server)
 }
 
@@ -114,7 +122,7 @@ func setGCPercent(percent int) (before func()) {
 }
 
 // checkRunnable returns what the configuration lacks for the daemon.
-func checkRunnable(c schema.Config) error {
+func checkRunnable(c schema.Config, shard string) error {
 	var bad []error
 	if c.Mode == schema.ModeUnsaid {
 		bad = append(bad, errors.New("run needs a mode (hint: write 'mode: observe' to report only, 'mode: apply' to carry out what is approved)"))
@@ -122,7 +130,24 @@ func checkRunnable(c schema.Config) error {
 	if c.Ledger.IsZero() {
 		bad = append(bad, errors.New("run needs a ledger (hint: set ledger.path in the operator's configuration)"))
 	}
-	return errors.Join(bad...)
+	return errors.Join(append(bad, checkShard(c, shard))...)
+}
+
+// checkShard returns an error unless --shard names one of the shards, or there are none.
+func checkShard(c schema.Config, shard string) error {
+	names := make([]string, len(c.Shards))
+	for i, s := range c.Shards {
+		names[i] = s.Name
+	}
+	switch {
+	case shard == "" && len(names) > 0:
+		return errors.New("the configuration has shards, and this daemon is of none (hint: add --shard and one of " + strings.Join(names, ", ") + "; two daemons never act on one topology)")
+	case shard != "" && len(names) == 0:
+		return fmt.Errorf("the configuration has no shards, so that --shard %s means nothing (hint: add 'shards', or leave --shard out)", shard)
+	case shard != "" && !slices.Contains(names, shard):
+		return errors.New(suggest.WithHint(fmt.Sprintf("the configuration has no shard %q", shard), suggest.Hint(shard, names, "it has "+strings.Join(names, ", "))))
+	}
+	return nil
 }
 
 // runUntilSignal runs the loop and the server until SIGTERM, SIGINT or the end of ctx.
@@ -223,7 +248,7 @@ func (d *service) firstSettings(ctx context.Context, e *Environment) (daemon.Set
 func (d *service) reload(ctx context.Context) {
 	e, err := d.options.Prepare()
 	if err == nil {
-		err = errors.Join(checkRunnable(e.Config), d.checkUnchanged(e.Config))
+		err = errors.Join(checkRunnable(e.Config, d.options.Shard), d.checkUnchanged(e.Config))
 	}
 	var settings daemon.Settings
 	if err == nil {

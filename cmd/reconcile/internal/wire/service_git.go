@@ -19,8 +19,7 @@ type follower struct {
 	ledger *ledger.Ledger
 }
 
-// Fetch reads the tip of the tracked ref.
-func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
+func (f *follower) fetchOnce(ctx context.Context) (daemon.Revision, error) {
 	if err := f.Repo.Fetch(ctx); err != nil {
 		return daemon.Revision{}, err
 	}
@@ -33,6 +32,16 @@ func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 		out.Problems = append(out.Problems, p.String())
 	}
 	out.Rewritten, err = f.Rewritten(ctx, f.ledger, rev)
+	return out, err
+}
+
+// Fetch reads the tip of the tracked ref. A history that looks rewritten is read once more:
+// another process on the ledger may have seen a commit that came after this read.
+func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
+	out, err := f.fetchOnce(ctx)
+	if err == nil && len(out.Rewritten) > 0 {
+		return f.fetchOnce(ctx)
+	}
 	return out, err
 }
 
@@ -65,7 +74,19 @@ func (e election) Campaign(ctx context.Context) (daemon.Leadership, error) {
 	if err != nil {
 		return nil, err
 	}
-	return won, nil
+	return leadership{won}, nil
+}
+
+// leadership is the daemon.Leadership of the ledger.
+type leadership struct{ *ledger.Leadership }
+
+// Claim takes a topology for the shard of this process.
+func (l leadership) Claim(ctx context.Context, topology string, waits func(by string)) (daemon.Claim, error) {
+	c, err := l.Leadership.Claim(ctx, topology, func(h ledger.Holder) { waits(h.Name()) })
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Leader names the process that leads; "" if there is none or the ledger cannot be read.
@@ -73,6 +94,9 @@ func (e election) Leader(ctx context.Context) string {
 	h, ok, err := e.ledger.Leader(ctx)
 	if err != nil || !ok {
 		return ""
+	}
+	if h.Shard != "" {
+		h.Host += ", shard " + h.Shard
 	}
 	return fmt.Sprintf("%s (process %d on %s, since %s)", h.Process, h.PID, h.Host, h.Since.UTC().Format("2006-01-02T15:04:05Z"))
 }
