@@ -99,7 +99,7 @@ type Topology struct {
 	At         Position
 	// Labels are words about the topology, by which the operator may give it to a shard.
 	// They are no part of the document: an approval does not depend on them.
-	Labels map[string]string
+	Labels map[string]string `json:"-"`
 
 	// Previous is the document as it stood before the commit that governs this
 	// topology, nil when there was none. It is never planned itself: it tells

@@ -18,7 +18,7 @@ func TestWhatOnlyThePassKnows(t *testing.T) {
 		return top
 	}
 	calm := findings(func(*reconciletest.Story) {})
-	for _, code := range []plan.Code{plan.CodeSuperseded, plan.CodeHistoryRewritten, plan.CodeLedgerNew} {
+	for _, code := range []plan.Code{plan.CodeSuperseded, plan.CodeHistoryRewritten, plan.CodeLedgerNew, plan.CodeShardUndecided} {
 		if calm.Has(code) {
 			t.Errorf("%s stands although nothing of it is so", code)
 		}
@@ -33,6 +33,12 @@ func TestWhatOnlyThePassKnows(t *testing.T) {
 	rewritten := findings(func(s *reconciletest.Story) { s.Apply.Rewritten = map[string]string{"orders": "beef"} })
 	if !rewritten.Has(plan.CodeHistoryRewritten) || !rewritten.Blocked(nil) || rewritten.Blocked([]plan.Code{plan.CodeHistoryRewritten}) {
 		t.Errorf("a rewritten history gives %+v", rewritten.Findings)
+	}
+	shardless := findings(func(s *reconciletest.Story) {
+		s.Apply.Desired.Shards = []plan.Shard{{Name: "eu", Paths: []string{"eu"}}}
+	})
+	if !shardless.Has(plan.CodeShardUndecided) || shardless.InSync || shardless.Transition != calm.Transition {
+		t.Errorf("rules that take it for no shard give %+v", shardless.Findings)
 	}
 	young := findings(func(s *reconciletest.Story) { s.Ledger.New = true })
 	if !young.Has(plan.CodeLedgerNew) || young.Blocked(nil) {

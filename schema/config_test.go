@@ -79,6 +79,9 @@ clusters:
   - {id: cluster-a}
   - {id: cluster-b, restart: {exec: {command: [kubectl, restart]}, timeout: 1m}}
   - {id: open, restart: {exec: {command: [ssh]}}}
+shards:
+  - {name: eu, paths: [deploy/topologies/eu, "deploy/topologies/*-eu.yaml"], labels: {region: eu}}
+  - {name: us, labels: {region: us}}
 `
 
 func defaultConfig() Config {
@@ -108,6 +111,10 @@ func wantFullConfig() Config {
 		},
 		SweepInterval: 45 * time.Second,
 		Suspend:       []string{"orders"},
+		Shards: []plan.Shard{
+			{Name: "eu", Paths: []string{"deploy/topologies/eu", "deploy/topologies/*-eu.yaml"}, Labels: map[string]string{"region": "eu"}},
+			{Name: "us", Labels: map[string]string{"region": "us"}},
+		},
 		Credentials: []Credential{
 			{
 				ClusterID: "cluster-a", Address: "cluster-a.example:19530", URI: "https://cluster-a.example:19530",
@@ -213,6 +220,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"a restart twice", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a}, {id: a}]\n", `"a" stands twice`},
 		{"a restart without a program", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: ['']}}}]\n", "the program is empty"},
 		{"a restart that is no list", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: kubectl}}}]\n", "list"},
+		{"a shard without a rule", "shards: [{name: eu}]", "the shard takes no topology"},
+		{"a shard twice", "shards: [{name: eu, paths: [a]}, {name: eu, paths: [b]}]", `a second shard "eu"`},
+		{"a shard with a bad pattern", "shards: [{name: eu, paths: ['a[']}]", "not a pattern"},
+		{"a shard outside the repository", "shards: [{name: eu, paths: [../a]}]", "not a path inside the repository"},
+		{"no shards", "shards: []", "it is empty"},
 		{"plain http", "git: {url: 'http://g.example/x'}", `the scheme "http" is not allowed`},
 		{"helper program", "git: {url: 'ext::sh -c x'}", "not a Git URL"},
 		{"option", "git: {url: --upload-pack=x}", "not a Git URL"},

@@ -21,6 +21,18 @@ func TestHashIgnoresForm(t *testing.T) {
 	}
 }
 
+// TestLabelsAreNoPartOfTheDocument: an approval does not depend on them.
+func TestLabelsAreNoPartOfTheDocument(t *testing.T) {
+	plain := mustParse(t, minimal)[0]
+	labelled := mustParse(t, strings.Replace(minimal, "{name: orders}", "{name: orders, labels: {region: eu, team.example/owner: search}}", 1))[0]
+	if labelled.Labels["region"] != "eu" || labelled.Labels["team.example/owner"] != "search" || len(plain.Labels) != 0 {
+		t.Errorf("the labels are %q and %q", labelled.Labels, plain.Labels)
+	}
+	if Hash(plain) != Hash(labelled) || plan.DocumentHash(plain) != plan.DocumentHash(labelled) {
+		t.Error("a label changes the hash of the document")
+	}
+}
+
 // TestHashSeesEveryField changes each thing that a document can say.
 func TestHashSeesEveryField(t *testing.T) {
 	changes := map[string][2]string{

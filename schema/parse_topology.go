@@ -154,11 +154,19 @@ func (d *document) topology() plan.Topology {
 	return t
 }
 
+const (
+	maxLabel     = 63
+	labelLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+)
+
 // labels reads a mapping of words; nil: there are none.
 func labels(f field) map[string]string {
 	keys, values := f.entries()
 	var out map[string]string
 	for i, key := range keys {
+		if key == "" || len(key) > maxLabel || strings.Trim(key, labelLetters+"-._/") != "" || strings.Trim(key[:1]+key[len(key)-1:], labelLetters) != "" {
+			values[i].fail(quoted(key)+" is not a label", "write at most 63 letters, digits, '.', '_', '/' and '-', the first and the last a letter or digit")
+		}
 		if out == nil {
 			out = make(map[string]string, len(keys))
 		}

@@ -82,6 +82,12 @@ func (g *tip) Confirm(_ context.Context, commit string) error {
 	return nil
 }
 
+func (g *tip) fetched() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fetches
+}
+
 func (g *tip) set(change func(*tip)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -254,6 +260,7 @@ type testLoop struct {
 	git   *tip
 	notes *notes
 	reign *reign
+	shard string
 	loop  *daemon.Loop
 
 	mu     sync.Mutex
@@ -279,7 +286,7 @@ func (d *testLoop) settings() daemon.Settings {
 func (d *testLoop) start(t *testing.T, s daemon.Settings) {
 	t.Helper()
 	d.loop = daemon.New(daemon.Options{
-		Records: d.notes, Election: d.reign, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
+		Records: d.notes, Election: d.reign, Shard: d.shard, Clock: d.clock, Random: func() float64 { return 0.5 }, Grace: 20 * time.Second,
 		OnFirstSweep: func() { d.swept.Add(1) },
 		OnEvent: func(e daemon.Event) {
 			d.mu.Lock()

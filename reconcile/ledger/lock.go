@@ -44,7 +44,21 @@ func (k *Lock) Finish(ctx context.Context, result, detail string) error {
 }
 
 func (k *Lock) write(ctx context.Context, r rule) error {
-	return k.ledger.write(ctx, k.guard, r)
+	return k.ledger.write(ctx, k.guard, k.ledger.ofShard(r))
+}
+
+// ofShard returns the rule with the shard of this process in its record.
+func (l *Ledger) ofShard(r rule) rule {
+	if l.holder.Shard == "" {
+		return r
+	}
+	return func(s *state) (*entry, error) {
+		e, err := r(s)
+		if e != nil {
+			e.Shard = l.holder.Shard
+		}
+		return e, err
+	}
 }
 
 // Lost is closed when another process may soon get the lock, and by Release. It leaves

@@ -61,6 +61,7 @@ type Record struct {
 	// Loss is what was counted: of a count, and of the result of a failover whose loss was
 	// counted since.
 	Loss     *plan.CountedLoss
+	Shard    string // of the daemon that carried it out; empty: a command did, or it had none
 	PrevHash string // empty for the first record
 	Hash     string
 }
@@ -97,6 +98,7 @@ type entry struct {
 	Payloads   []string   `json:"payloads,omitempty"` // that lapsed
 	Version    int64      `json:"version,omitempty"`  // that is served
 	Loss       *lossWire  `json:"loss,omitempty"`     // that was counted
+	Shard      string     `json:"shard,omitempty"`    // of the daemon that wrote it
 	PrevHash   string     `json:"prevHash"`
 }
 
@@ -112,7 +114,7 @@ func (e entry) record(hash string) Record {
 	out := Record{
 		Seq: e.Seq, At: e.At, Kind: e.Kind, Topology: e.Topology, Generation: e.Generation, Commit: e.Commit,
 		By: e.By, Transition: plan.Transition(e.Transition), Result: e.Result, Detail: e.Detail,
-		Cluster: e.Cluster, Version: e.Version, PrevHash: e.PrevHash, Hash: hash,
+		Cluster: e.Cluster, Version: e.Version, Shard: e.Shard, PrevHash: e.PrevHash, Hash: hash,
 	}
 	out.tellBeginning(e.Begin)
 	if e.Loss != nil {

@@ -75,7 +75,7 @@ func (r Record) beginning() []string {
 	if r.Commit != "" {
 		first += fmt.Sprintf(", commit %.12s", r.Commit)
 	}
-	out := []string{first}
+	out := []string{first + r.ofShard()}
 	if len(r.ProposedBy) > 0 {
 		out = append(out, "proposed by "+strings.Join(r.ProposedBy, ", "))
 	}
@@ -92,7 +92,7 @@ func (r Record) beginning() []string {
 func (r Record) ending() []string {
 	switch r.Result {
 	case "applied":
-		out := []string{fmt.Sprintf("the %s is done, generation %d", r.TransitionText(), r.Generation)}
+		out := []string{fmt.Sprintf("the %s is done, generation %d", r.TransitionText(), r.Generation) + r.ofShard()}
 		if r.Detail != "" {
 			out = append(out, strings.Split(r.Detail, "; ")...)
 		}
@@ -106,6 +106,14 @@ func (r Record) ending() []string {
 		return []string{withDetail("the "+r.TransitionText()+" is closed without its outcome being known, as approvers accepted", r.Detail)}
 	}
 	return []string{withDetail(r.Result, r.Detail)}
+}
+
+// ofShard names the shard whose daemon wrote the record; "" if none did.
+func (r Record) ofShard() string {
+	if r.Shard == "" {
+		return ""
+	}
+	return ", by shard " + r.Shard
 }
 
 func withDetail(words, detail string) string {

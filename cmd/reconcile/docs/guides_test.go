@@ -311,6 +311,7 @@ var elsewhere = map[string]string{
 	"README.md":             "TestReadmeByHand",
 	"docs/tutorial.md":      "TestTutorial",
 	"docs/ci.md":            "testdata/script/plan-observed.txtar",
+	"docs/run.md":           "daemons of shards: cmd/reconcile/crash TestShards",
 	"docs/cli.md":           "it is made from the commands, and its examples are parsed",
 	"docs/approvals.md":     "testdata/script/approve-from-a-clone.txtar",
 	"docs/deploy.md":        ".ci/tools/deploy and .ci/tools/dist try what it installs",

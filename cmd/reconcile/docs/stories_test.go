@@ -82,6 +82,8 @@ var stories = map[string][]string{
 	"R80": {"testdata/script/doctor-redirect.txtar", "testdata/script/doctor-haproxy.txtar"},
 	"R81": {"testdata/script/doctor-disk-full.txtar", "testdata/script/doctor-ledger.txtar"},
 	"R82": {"testdata/script/signers-read-again.txtar"},
+	"R84": {"cmd/reconcile/crash/shards_test.go TestShards", "reconcile/daemon/shards_test.go TestAMovedTopologyIsHandedOver", "reconcile/ledger/conformance_shards_test.go: a topology has one shard"},
+	"R85": {"reconcile/daemon/shards_test.go TestAShardActsOnItsOwnOnly", "plan/shard_test.go TestShardsDivideTheTopologies"},
 	"R83": {"testdata/script/propose-failover-best.txtar"},
 }
 

@@ -36,8 +36,9 @@ func Examine(ctx context.Context, e *wire.Environment, names []string, to plan.V
 
 // examination collects the checks.
 type examination struct {
-	e      *wire.Environment
-	checks []render.Check
+	e         *wire.Environment
+	checks    []render.Check
+	undecided map[string]plan.Finding // topologies that no one shard takes
 }
 
 func (x *examination) check(c render.Check) { x.checks = append(x.checks, c) }
@@ -76,7 +77,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	for _, p := range rev.Problems {
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
-	snapshot := x.ledger(ctx, topologies)
+	snapshot := x.ledger(ctx, rev.Desired)
 	views, rights, err := x.observe(ctx, topologies)
 	if err != nil {
 		return render.Diagnosis{}, err
@@ -219,6 +220,9 @@ func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.
 		f := plan.HistoryRewritten(known.rewritten)
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
 	}
+	if f, ok := x.undecided[r.Topology]; ok {
+		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy})
+	}
 	if slices.Contains(x.e.Config.Suspend, r.Topology) {
 		out = append(out, render.Obstacle{Message: r.Topology + " is suspended by the operator's configuration", Remedy: "take it out of 'suspend' when the work on it is done"})
 	}
@@ -284,7 +288,7 @@ func (x *examination) ledgerClock(ahead time.Duration) {
 
 // ledger reads and verifies the ledger. It returns an empty snapshot if there is none or
 // it is damaged.
-func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) ledger.Snapshot {
+func (x *examination) ledger(ctx context.Context, d plan.Desired) ledger.Snapshot {
 	const area = "ledger"
 	if x.e.Config.Ledger.IsZero() {
 		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: "there is none, and apply needs one", Remedy: "set ledger.path, or ledger.etcd for several replicas"})
@@ -304,7 +308,8 @@ func (x *examination) ledger(ctx context.Context, topologies []plan.Topology) le
 		return ledger.Snapshot{}
 	}
 	x.check(x.ledgerCheck(snapshot))
-	x.checkLedgerWrites(ctx, l, topologies)
+	x.checkLedgerWrites(ctx, l, d.Topologies)
+	x.checkShards(ctx, l, d)
 	x.ledgerClock(snapshot.Newest().Sub(x.e.Now()))
 	return snapshot
 }

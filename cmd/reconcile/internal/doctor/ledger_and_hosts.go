@@ -55,6 +55,33 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 	}
 }
 
+// checkShards finds the topologies on which no daemon acts, and the shards without a leader.
+func (x *examination) checkShards(ctx context.Context, l *ledger.Ledger, d plan.Desired) {
+	x.undecided = map[string]plan.Finding{}
+	for _, t := range d.Topologies {
+		if _, f := d.ShardOf(t.Name); f != nil {
+			x.undecided[t.Name] = *f
+		}
+	}
+	for _, s := range d.Shards {
+		c := render.Check{Area: "ledger", Subject: "shard " + s.Name, Verdict: render.CheckOK}
+		leader, ok, err := l.LeaderOf(ctx, s.Name)
+		switch {
+		case err != nil:
+			c.Verdict, c.Message = render.CheckWarning, "it is not known who leads it: "+err.Error()
+		case !ok:
+			c.Verdict, c.Message = render.CheckWarning, "no daemon leads it: what is approved of its topologies is not carried out by itself"
+			c.Remedy = "start 'reconcile run --shard " + s.Name + "'; 'reconcile apply' by hand works meanwhile"
+		case leader.Shard != s.Name:
+			c.Verdict, c.Message = render.CheckWarning, leader.String()+" leads all topologies, and keeps every shard from a leader"
+			c.Remedy = "end it, and start one daemon for each shard"
+		default:
+			c.Message = leader.String() + " leads it"
+		}
+		x.check(c)
+	}
+}
+
 // checkLocations checks by their addresses whether the ledger or Git would be lost with a
 // primary.
 func (x *examination) checkLocations(ctx context.Context, topologies []plan.Topology) {

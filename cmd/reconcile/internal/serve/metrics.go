@@ -112,7 +112,7 @@ var (
 	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
 	descCopy     = desc("git_copy_in_memory", "1 if the copy of Git is held in memory since git.cacheDir takes none; /readyz says why.")
 	descReady    = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
-	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads.")
+	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads; the shard is empty without shards.", "shard")
 )
 
 // Describe implements prometheus.Collector.
@@ -131,7 +131,7 @@ func (l snapshotCollector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(descLeader, boolValue(s.Leader))
+	gauge(descLeader, boolValue(s.Leader), s.Shard)
 	gauge(descReady, boolValue(s.Unready() == ""))
 	timestamp(gauge, descFetch, s.GitFetch)
 	gauge(descCopy, boolValue(s.GitCopy != ""))

@@ -356,6 +356,9 @@ func factsOf(s daemon.Snapshot) []fact {
 		{Name: "Commit", Value: orNone(safe(s.Commit))},
 		{Name: "Git fetched", Value: cmp.Or(clock(s.GitFetch), "never")},
 	}
+	if s.Shard != "" {
+		facts = append(facts, fact{Name: "Shard", Value: safe(fmt.Sprintf("%s; %s topologies of other shards are not shown", s.Shard, number(s.OtherShards)))})
+	}
 	for name, problem := range map[string]string{
 		cmp.Or(s.GitAsked, "Git"): s.GitError, "Copy of Git": s.GitCopy, "Configuration": s.Config,
 		"Election": s.ElectionError, "Ledger": s.RecordError, "Files": s.FileError,

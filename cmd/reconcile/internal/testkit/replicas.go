@@ -24,6 +24,8 @@ type Replicas struct {
 	Control string
 	All     []*Replica
 	lease   time.Duration
+	folder  string // of the topology, in the repository
+	shards  string // of the configuration; empty: there are none
 }
 
 // Replica is one daemon, and its line to etcd.
@@ -32,7 +34,11 @@ type Replica struct {
 	Log    string
 	Line   *Line
 	Serves string // where
+	Shard  string // empty: it leads all topologies
 }
+
+// Config is the path of its configuration.
+func (r *Replica) Config() string { return strings.TrimSuffix(r.Log, ".log") + ".yaml" }
 
 // Says reports whether it has written a text.
 func (r *Replica) Says(text string) func() bool {
@@ -72,22 +78,45 @@ const shortLease = 3 * time.Second
 // lost on a busy machine.
 func NewReplicasWithLease(t *testing.T, n int, lease time.Duration) *Replicas {
 	t.Helper()
+	return newReplicas(t, make([]string, n), lease)
+}
+
+// NewShards starts one daemon for each shard, on a pair that is in sync and belongs to the
+// first. Each shard takes the folder topologies/SHARD.
+func NewShards(t *testing.T, shards ...string) *Replicas {
+	t.Helper()
+	return newReplicas(t, shards, shortLease)
+}
+
+func newReplicas(t *testing.T, shards []string, lease time.Duration) *Replicas {
+	t.Helper()
+	n := len(shards)
 	ctx, cancel := context.WithTimeout(t.Context(), ReplicasPatience)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
 	addresses := freeport.Addresses(t, 3+n)
-	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease}
+	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease, folder: "topologies"}
 	files := filepath.Join(dir, "topologies")
-	WritePair(t, files, addresses[1:3], 1, "primary", "standby")
+	if shards[0] != "" {
+		d.folder = "topologies/" + shards[0]
+		d.shards = "shards:\n"
+		for _, s := range shards {
+			d.shards += fmt.Sprintf("  - {name: %s, paths: [topologies/%s]}\n", s, s)
+		}
+	}
+	WritePair(t, filepath.Join(dir, d.folder), addresses[1:3], 1, "primary", "standby")
 	d.Start(t, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.Play, "--control", addresses[0])
 	d.Await(t, "the simulator", func() bool { _, err := Request("GET", d.Control+"/world", ""); return err == nil })
 	etcd := StartEtcd(t)
 	for i := range n {
 		l := NewLine(t, etcd)
-		config := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
-		d.Configure(t, config, addresses[3+i], l.Address())
-		r := &Replica{Line: l, Serves: addresses[3+i], Log: filepath.Join(dir, fmt.Sprintf("%d.log", i))}
-		r.Cmd = d.Start(t, r.Log, "run", "--config", config, "--log-level", "debug")
+		r := &Replica{Line: l, Serves: addresses[3+i], Log: filepath.Join(dir, fmt.Sprintf("%d.log", i)), Shard: shards[i]}
+		d.Configure(t, r.Config(), r.Serves, l.Address())
+		args := []string{"run", "--config", r.Config(), "--log-level", "debug"}
+		if r.Shard != "" {
+			args = append(args, "--shard", r.Shard)
+		}
+		r.Cmd = d.Start(t, r.Log, args...)
 		d.All = append(d.All, r)
 	}
 	for _, r := range d.All {
@@ -122,7 +151,7 @@ func (d *Replicas) Configure(t *testing.T, path, serve, etcd string) {
 	text, _, _ := strings.Cut(string(data), "ledger:\n")
 	text = strings.Replace(text, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", 1)
 	text = strings.Replace(text, "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n", 1)
-	text += fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, cmp.Or(d.lease, shortLease), serve)
+	text += d.shards + fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, cmp.Or(d.lease, shortLease), serve)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +250,25 @@ func (d *Replicas) FailOver(t testing.TB, trailers ...string) {
 	if err := errors.Join(err, json.Unmarshal(data, &world)); err != nil {
 		t.Fatal(err)
 	}
-	WritePair(t, filepath.Join(repo, "topologies"), []string{world.Clusters[0].Address, world.Clusters[1].Address}, 2, "stale", "primary")
+	WritePair(t, filepath.Join(repo, d.folder), []string{world.Clusters[0].Address, world.Clusters[1].Address}, 2, "stale", "primary")
 	message := "Fail over\n\nFailover-Approved: orders/b\nFailover-Approved-By: Alice Smith <alice@example.com>\nFailover-Reason: a drill\n" + strings.Join(trailers, "")
 	if err := CommitApproved(d.Ctx, d.Play, message); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Move commits the file of the topology into the folder of another shard.
+func (d *Replicas) Move(t testing.TB, shard string) {
+	t.Helper()
+	repo, to := filepath.Join(d.Play, "repo"), "topologies/"+shard
+	err := errors.Join(
+		os.MkdirAll(filepath.Join(repo, to), 0o755),
+		os.Rename(filepath.Join(repo, d.folder, "orders.yaml"), filepath.Join(repo, to, "orders.yaml")),
+		CommitApproved(d.Ctx, d.Play, "Move"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.folder = to
 }
 
 // Promotions are the force promotes that reached the clusters.
