@@ -131,7 +131,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 		}
 		w.leaving = false
 	}
-	leaving, gone := l.leaveWorkers(parts), l.stopWorkers(parts)
+	leaving, gone := l.leaveWorkers(parts), l.stopWorkers(parts) //nolint:contextcheck // a claim belongs to the leadership
 	l.mu.Unlock()
 	now := l.clock.Now()
 	for _, name := range gone {
@@ -238,7 +238,7 @@ func (l *Loop) startWorker(ctx context.Context, name string) {
 	w := newWorker(l, name)
 	w.ctx, w.end = context.WithCancel(ctx)
 	l.workers[name] = w
-	w.askForClaim()
+	w.askForClaim() //nolint:contextcheck // a claim belongs to the leadership
 	l.running.Go(func() {
 		w.run(w.ctx)
 		w.endClaim()

@@ -109,7 +109,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
 	l.mu.Lock()
 	l.leading, l.leadership = held, won
 	for _, w := range l.workers {
-		w.askForClaim()
+		w.askForClaim() //nolint:contextcheck // each worker has its own
 	}
 	l.mu.Unlock()
 	var handingOver sync.WaitGroup
