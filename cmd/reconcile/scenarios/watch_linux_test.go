@@ -39,7 +39,8 @@ func TestWatchOnATerminal(t *testing.T) {
 		"SIGHUP":  func(x *terminal) { _ = x.cmd.Process.Signal(syscall.SIGHUP) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := onTerminal(t, d.Command(ctx, "plan", "--watch", "--interval", "50ms"), 80, 24)
+			command := map[bool]string{true: "drift", false: "plan"}[name == "SIGTERM"]
+			x := onTerminal(t, d.Command(ctx, command, "--watch", "--interval", "50ms"), 80, 24)
 			x.shows(d, "12 topologies: 12 in sync")
 			end(x)
 			x.ends(d, 0, x.modesAtFirst)

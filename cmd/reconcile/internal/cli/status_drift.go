@@ -15,14 +15,21 @@ import (
 )
 
 func newDrift(g *globals) *cobra.Command {
+	var w watching
 	cmd := &cobra.Command{
-		Use:     "drift [TOPOLOGY…]",
-		Short:   "Compare Git with the live clusters; changes nothing",
-		Example: "  reconcile drift -o json",
+		Use:   "drift [TOPOLOGY…]",
+		Short: "Compare Git with the live clusters; changes nothing",
+		Example: `  reconcile drift -o json
+  reconcile drift --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runQuery(cmd.Context(), g, query{names: args, kind: render.KindDrift, finish: withExit(driftExit)})
+			q := query{names: args, kind: render.KindDrift, finish: withExit(driftExit)}
+			if w.on {
+				return w.watch(cmd.Context(), g, q)
+			}
+			return runQuery(cmd.Context(), g, q)
 		},
 	}
+	addWatch(cmd, &w)
 	g.addListing(cmd)
 	g.pageFlags(cmd)
 	return cmd

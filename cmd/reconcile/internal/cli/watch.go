@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,16 +22,14 @@ type watching struct {
 }
 
 // watchHelp is the part of a command's help about --watch.
-const watchHelp = `
-
---watch repeats until it is interrupted. On a terminal the table fits the window and
+const watchHelp = `--watch repeats until it is interrupted. On a terminal the table fits the window and
 scrolls: the arrow keys or j and k, page up and down, g and G, space to pause, r to repeat
 now, q to end. If there is no terminal, each repetition prints a document.
 --timeout then limits each repetition.`
 
 // addWatch gives a command the options of a repeated query.
 func addWatch(cmd *cobra.Command, w *watching) {
-	cmd.Long += watchHelp
+	cmd.Long = strings.TrimLeft(cmd.Long+"\n\n"+watchHelp, "\n")
 	cmd.Flags().BoolVar(&w.on, "watch", false, "repeat until interrupted")
 	cmd.Flags().DurationVar(&w.interval, "interval", 5*time.Second, "time between two repetitions of --watch")
 }

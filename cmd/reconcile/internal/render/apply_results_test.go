@@ -56,6 +56,9 @@ func applyGoldens() map[string]applyCase {
 		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{
 			Topology: "orders", Outcome: reconcile.OutcomeBlocked, Detail: "blocked by PRIMARY_NOT_PROBED",
 		}}},
+		"apply_under_way": {document(underWay()), []Result{{
+			Topology: "orders", Outcome: reconcile.OutcomeBlocked, Detail: "reconcile (process 4711 on ops-1) carries out the failover of generation 8",
+		}}},
 		"apply_fence": {document(fence()), []Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied, Steps: []StepResult{
 			step(1, plan.ActionFence, "cluster-a", "done", "read back"),
 		}}}},

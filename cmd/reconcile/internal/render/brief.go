@@ -170,10 +170,10 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 		out = append(out, row{label: "Running", text: underWayWords(*t.UnderWay), style: attention})
 	}
 	switch {
-	case t.Transition == plan.TransitionNone:
-		return append(out, d.restRows(t)...)
 	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
-		return append(out, row{label: "Does", text: "nothing before that has ended; then the " + transitionWords(t) + " is planned again"})
+		return append(out, row{label: "Does", text: "nothing before that has ended; then what Git wants is planned again"})
+	case t.Transition == plan.TransitionNone:
+		return d.restRows(t)
 	}
 	s := plain
 	if t.Has(plan.CodeForcePromote) {
@@ -184,7 +184,7 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	}
 	loss, s := d.mayLose(t)
 	out = append(out, row{label: "May lose", text: loss, style: s})
-	if text := d.evidenceWords(t); text != "" {
+	if text := d.evidenceWords(t); text != "" && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
 		out = append(out, row{label: "Evidence", text: text})
 	}
 	if text := seenNote(t); text != "" && !level.short && t.Transition == plan.TransitionFailover {
@@ -195,7 +195,7 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 
 // restRows say that nothing changes, and what may be lost nevertheless.
 func (d Document) restRows(t plan.TopologyPlan) []row {
-	if t.UnderWay != nil || !hasTrouble(t) || unobserved(t) && !d.blocked(t) {
+	if !hasTrouble(t) || unobserved(t) && !d.blocked(t) {
 		return nil
 	}
 	does := row{label: "Does", text: "nothing: no change is planned"}

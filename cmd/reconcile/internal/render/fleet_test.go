@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,8 +35,8 @@ func standbyDown(name string) plan.TopologyPlan {
 func lagging(name string) plan.TopologyPlan {
 	t := inSync(name)
 	t.Findings = append(t.Findings,
-		plan.NewFinding(plan.CodeLagObjective, "cluster-b", "cluster-b is up to 51 s behind; the objective is 10 s", "check CDC on the primary and the network between"),
-		plan.NewFinding(plan.CodeLagUnknown, "cluster-b", "the progress of 1 of 2 channels of cluster-b could not be read", "check with 'reconcile doctor "+name+"'"))
+		plan.NewFinding(plan.CodeLagObjective, "cluster-b", "cluster-b is up to 51 s behind; the objective is 10 s", "check CDC on the primary and the network between, and watch it: 'reconcile status "+name+" --watch'"),
+		plan.NewFinding(plan.CodeLagUnknown, "cluster-b", "the progress of 1 of 2 channels of cluster-b could not be read", "let its token call GetReplicateInfo, and check it: 'reconcile doctor "+name+"'"))
 	return t
 }
 
@@ -53,7 +54,10 @@ func stuck(name string) plan.TopologyPlan {
 }
 
 func renamed(name string, t plan.TopologyPlan) plan.TopologyPlan {
-	t.Name = name
+	t.Name, t.Findings = name, slices.Clone(t.Findings)
+	for i, f := range t.Findings {
+		t.Findings[i].Remedy = strings.ReplaceAll(f.Remedy, " orders", " "+name)
+	}
 	return t
 }
 
@@ -69,6 +73,7 @@ func troubled() Document {
 		renamed("orders-013", failover()), primaryUnnamed("search-001"), renamed("search-002", splitBrain()), stuck("search-003"),
 		renamed("search-004", switchover()), renamed("search-005", switchover()), renamed("search-006", behindAnother()),
 		renamed("search-007", standing()), renamed("search-008", resumed()), renamed("search-009", swapping(time.Second, nil)),
+		renamed("search-010", underWay()), renamed("search-011", swapsNow()),
 		standbyDown("users-023"), lagging("video-015"),
 	)
 	return d.approve("search-005", approved()).approve("search-009", approved()).approve("search-008", Approval{Verdict: approval.VerdictNotRequired}).
@@ -215,6 +220,9 @@ func TestConditions(t *testing.T) {
 		{"only information", withFinding(inSync("orders"), plan.CodeKnownIssue), standsInSync},
 		{"a switchover waits for approval", switchover(), standsUnapproved},
 		{"new clusters", bootstrap(), standsUnapproved},
+		{"a failover is under way", underWay(), standsChangesPrimary},
+		{"a failover is under way, and Git wants something else", overtaken(), standsChangesPrimary},
+		{"a switchover is under way", swapsNow(), standsUnderWay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := document(c.t)
@@ -222,6 +230,24 @@ func TestConditions(t *testing.T) {
 				t.Errorf("got %q, want %q", conditionWords[got].words, conditionWords[c.want].words)
 			}
 		})
+	}
+}
+
+// TestEachRowOfTroubleHasItsCommand: whatever is the matter with one topology of several,
+// its row ends with the one command to type.
+func TestEachRowOfTroubleHasItsCommand(t *testing.T) {
+	documents := everyDocument(t)
+	for name, d := range fleets() {
+		documents[name] = d
+	}
+	documents["troubled"] = troubled()
+	for name, d := range documents {
+		for _, topology := range d.topologies() {
+			r := d.fleetRow(topology)
+			if needs := !r.condition.quiet(); needs != strings.HasPrefix(r.command, "reconcile ") {
+				t.Errorf("%s %s: %q: %q", name, topology.Name, r.words, r.command)
+			}
+		}
 	}
 }
 
@@ -253,7 +279,7 @@ func TestHeadlineCountsEachTopologyOnce(t *testing.T) {
 func TestAnOutageIsNeverHidden(t *testing.T) {
 	for name, d := range everyDocument(t) {
 		for _, topology := range d.topologies() {
-			if d.condition(topology) != standsWithoutPrimary {
+			if c := d.condition(topology); c != standsWithoutPrimary && c != standsChangesPrimary {
 				continue
 			}
 			both := document(topology, inSync("well"))

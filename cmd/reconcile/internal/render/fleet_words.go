@@ -72,7 +72,7 @@ var outageLabels = map[condition]string{
 func (d Document) outageWords(t plan.TopologyPlan, label string) string {
 	switch {
 	case t.Transition != plan.TransitionNone || t.UnderWay != nil:
-		return label + ": " + d.headlineOf(t)
+		return label + ": " + strings.TrimPrefix(d.headlineOf(t), label+" · ")
 	case d.blocked(t):
 		return label + ": " + outageCause(t) + "; BLOCKED: " + codeWords(t.Blocking(d.accepted(t)))
 	default:

@@ -124,7 +124,11 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	case t.Transition == plan.TransitionNone:
 		return state, s
 	}
-	return d.transitionHeadline(t) + " · " + d.waitsFor(t, state), s
+	words := d.transitionHeadline(t) + " · " + d.waitsFor(t, state)
+	if outage && c == standsWithoutPrimary && t.Transition != plan.TransitionFailover {
+		return outageLabels[c] + " · " + words, bad
+	}
+	return words, s
 }
 
 // titleOfWorst says what the gravest finding means; of a standby that is down, which and why.

@@ -129,6 +129,31 @@ func underWay() plan.TopologyPlan {
 	return w.planned()
 }
 
+// overtaken is the same, and Git wants the old roles again meanwhile.
+func overtaken() plan.TopologyPlan {
+	w := carriedOn()
+	w.memory.Holders = []plan.LockHolder{{Topology: "orders", By: "reconcile (process 4711 on ops-1)"}}
+	t := &w.desired.Topologies[0]
+	t.Generation++
+	t.Clusters[0].Role, t.Clusters[1].Role = plan.RolePrimary, plan.RoleStandby
+	return w.planned()
+}
+
+// swapsNow: another process carries out a switchover.
+func swapsNow() plan.TopologyPlan {
+	stored, begun := star("cluster-a", "cluster-b"), switchover()
+	w := roles("orders", plan.RoleStandby, plan.RolePrimary).seen(storing("cluster-a", stored),
+		replicated(storing("cluster-b", stored), time.Second, time.Second))
+	t := w.desired.Topologies[0]
+	w.memory.Intents = []plan.Intent{{
+		Topology: t.Name, Transition: begun.Transition, Generation: t.Generation, Commit: fixtureCommit,
+		Digest: begun.Digest, Steps: begun.Steps, At: night.Add(-20 * time.Second), MayHaveSent: true,
+	}}
+	w.memory.Generations = []plan.GenerationMark{{Topology: t.Name, Generation: t.Generation, Document: plan.DocumentHash(t)}}
+	w.memory.Holders = []plan.LockHolder{{Topology: "orders", By: "the daemon on ops-2"}}
+	return w.planned()
+}
+
 // carriedOn is the world of a failover that was begun.
 func carriedOn() world {
 	w, begun := lost(5, nearly), failover()

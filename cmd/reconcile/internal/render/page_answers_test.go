@@ -1,0 +1,135 @@
+package render
+
+import (
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"milvus-reconcile/plan"
+)
+
+// pagesOfOne are the pages of one topology that are kept as goldens: of each plan, status,
+// drift and apply, of each finding and transition.
+func pagesOfOne(t *testing.T) map[string]string {
+	t.Helper()
+	pages := map[string]string{}
+	for name, d := range everyDocument(t) {
+		for _, topology := range d.Plan.Topologies {
+			single := d
+			single.Plan.Topologies = []plan.TopologyPlan{topology}
+			pages[name+" "+topology.Name] = string(rendered(t, func(w io.Writer) error { return Table(w, single, TableOptions{}) }))
+		}
+	}
+	for name, c := range applyGoldens() {
+		for _, r := range c.results {
+			topology, _ := c.document.Plan.Topology(r.Topology)
+			single := c.document
+			single.Plan.Topologies = []plan.TopologyPlan{topology}
+			pages[name+" "+r.Topology] = string(rendered(t, func(w io.Writer) error {
+				return Apply(w, FormTable, single, []Result{r}, TableOptions{})
+			}))
+		}
+	}
+	return pages
+}
+
+// TestThePageAnswersInTenSeconds: on each page no text is cut; what to type has at most two
+// lines of words, and stands alone; each thing is said once; and no number stands beside
+// another that says the same differently.
+func TestThePageAnswersInTenSeconds(t *testing.T) {
+	var (
+		label   = regexp.MustCompile(`^  (NOW|OR|THEN)   `)
+		told    = regexp.MustCompile(`(?m)^ +(?:[A-Z][A-Za-z ]* +)?(?:by )?([A-Z]+(?:_[A-Z]+)+): (.*)$`)
+		command = regexp.MustCompile(`(?m)^        (reconcile .*)$`)
+		goesOn  = regexp.MustCompile(`\n {12}([a-z0-9(][a-z0-9-]* ?)`)
+		bound   = regexp.MustCompile(`(?m)^  (May lose  |Lost      ).*\d`)
+	)
+	for name, page := range pagesOfOne(t) {
+		if regexp.MustCompile(`(?m) …$`).MatchString(page) {
+			t.Errorf("%s: a text is cut:\n%s", name, page)
+		}
+		words := 0
+		for l := range strings.Lines(page) {
+			switch {
+			case label.MatchString(l):
+				words = 1
+			case strings.HasPrefix(l, "        ") && !strings.HasPrefix(l, "        reconcile ") && words > 0:
+				words++
+			default:
+				words = 0
+			}
+			if words > actionLines {
+				t.Errorf("%s: the words before a command are too long:\n%s", name, page)
+			}
+		}
+		whole := goesOn.ReplaceAllString(page, " $1")
+		for what, found := range map[string][]string{"a finding": submatches(told, whole), "a command": submatches(command, page)} {
+			slices.Sort(found)
+			if n := len(found); n != len(slices.Compact(found)) {
+				t.Errorf("%s: %s is told twice:\n%s", name, what, page)
+			}
+		}
+		if bound.MatchString(page) && strings.Contains(page, "lag ≤") && !strings.Contains(page, "SPLIT") {
+			t.Errorf("%s: two numbers say how far a standby is behind:\n%s", name, page)
+		}
+	}
+}
+
+func submatches(pattern *regexp.Regexp, page string) []string {
+	var out []string
+	for _, m := range pattern.FindAllStringSubmatch(page, -1) {
+		out = append(out, strings.Join(m[1:], ": "))
+	}
+	return out
+}
+
+// TestThePageOfATransitionSaysWhatItDoesAndLoses: every page with a change says what it
+// does and what may be lost, and what to type.
+func TestThePageOfATransitionSaysWhatItDoesAndLoses(t *testing.T) {
+	for name, d := range everyDocument(t) {
+		for _, topology := range d.topologies() {
+			if topology.Transition == plan.TransitionNone || d.kind() == KindStatus {
+				continue
+			}
+			b := d.brief(topology, details[0])
+			for _, label := range []string{"Does", "May lose"} {
+				if !slices.ContainsFunc(b.rows, func(r row) bool { return r.label == label }) && !strings.HasPrefix(name, "under_way_overtaken") {
+					t.Errorf("%s: there is no row %q", name, label)
+				}
+			}
+			if len(b.actions) == 0 || b.actions[0].label != labelNow {
+				t.Errorf("%s: there is no %s: %+v", name, labelNow, b.actions)
+			}
+		}
+	}
+}
+
+// TestUnderWayIsLeftAlone: while a change is under way the page says which, since when and
+// by whom, and gives nothing to do but to wait.
+func TestUnderWayIsLeftAlone(t *testing.T) {
+	pages := 0
+	for name, page := range pagesOfOne(t) {
+		if !strings.Contains(page, "\n  Running   ") {
+			continue
+		}
+		pages++
+		for _, want := range []string{", by ", " since 2026-11-22", "\n  NOW   wait until it ends"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: there is no %q:\n%s", name, want, page)
+			}
+		}
+		if regexp.MustCompile(`(?m)^  (First|Blocked|Approval|Beware|OR|THEN)|→ [a-z]+ .*'reconcile|reconcile (apply|approve|propose|fence)|Failover-Accept`).MatchString(page) {
+			t.Errorf("%s suggests something while a change is under way:\n%s", name, page)
+		}
+	}
+	if pages < 8 {
+		t.Errorf("only %d pages are of a change under way", pages)
+	}
+	d := document(underWay())
+	whole := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{Parts: Parts{Findings: true}}) }))
+	if strings.Contains(whole, "Failover-") || strings.Contains(whole, "reconcile apply") {
+		t.Errorf("the findings suggest something while a change is under way:\n%s", whole)
+	}
+}
