@@ -281,7 +281,7 @@ func (x *examination) ledgerClock(ahead time.Duration) {
 	if age := x.e.Policy.MaxAgeFor(plan.TransitionFailover); ahead >= age {
 		c.Verdict, c.Blocks = render.CheckFailed, true
 		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.DurationText(age))
-		c.Remedy += "; if it is right, the record was made by a clock that was not: 'reconcile ledger accept' has the ledger go by ours"
+		c.Remedy += "; if it is right, the record was made by a clock that was not; have the ledger go by ours: 'reconcile ledger accept'"
 	}
 	x.check(c)
 }
@@ -304,7 +304,7 @@ func (x *examination) ledger(ctx context.Context, d plan.Desired) ledger.Snapsho
 		if corrupt := new(ledger.CorruptError); errors.As(err, &corrupt) {
 			message, _, _ = strings.Cut(message, " (hint:") // the remedy is that
 		}
-		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, 'reconcile ledger accept' goes on without what is lost ('reconcile history' shows what can be read)"})
+		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, go on without what is lost: 'reconcile ledger accept'; 'reconcile history' shows what can be read"})
 		return ledger.Snapshot{}
 	}
 	x.check(x.ledgerCheck(snapshot))

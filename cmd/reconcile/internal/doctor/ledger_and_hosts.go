@@ -19,14 +19,14 @@ func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 	c := render.Check{Area: "ledger", Verdict: render.CheckOK}
 	if _, exists := s.Born(); !exists {
 		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before its birth"
-		c.Remedy = "make the ledger by a first 'reconcile apply', before it is needed"
+		c.Remedy = "make it before it is needed: 'reconcile apply'"
 		return c
 	}
 	proof, whole := s.Proof()
 	c.Message = fmt.Sprintf("its chain of %d records is whole; %s", len(s.History("")), proof)
 	if !whole {
 		c.Verdict = render.CheckWarning
-		c.Remedy = "if it was put back from a backup, 'reconcile ledger accept'; else nothing: the next run that may write sees to it"
+		c.Remedy = "if it was put back from a backup: 'reconcile ledger accept'; else nothing: the next run that may write sees to it"
 	}
 	return c
 }
@@ -125,6 +125,15 @@ func gitHosts(raw string) []string {
 	return []string{thisMachine}
 }
 
+// firstFew names the first of some things and counts the rest.
+func firstFew(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(names[:few-1], ", "), len(names)-few+1)
+}
+
 func (x *examination) checkLocation(ctx context.Context, what string, hosts []string, topologies []plan.Topology) {
 	c := render.Check{Area: "location", Subject: what}
 	var with []string
@@ -139,7 +148,7 @@ func (x *examination) checkLocation(ctx context.Context, what string, hosts []st
 	switch {
 	case len(with) > 0:
 		c.Verdict = render.CheckWarning
-		c.Message = "it lies on the machine or address of " + strings.Join(with, ", ") + ": what takes the primary takes it too"
+		c.Message = "it lies on the machine or address of " + firstFew(with) + ": what takes the primary takes it too"
 		c.Remedy = "move it out of the primary's region, and keep a clone elsewhere"
 	case local:
 		c.Message = "it is a file on this machine: it is lost with it; whether that is the primary's region no address tells"

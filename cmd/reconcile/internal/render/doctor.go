@@ -220,7 +220,7 @@ func (p *page) diagnosis(d Diagnosis) {
 	}
 	p.title("doctor", s, fmt.Sprintf("%s: %d of %s %s", words, could, plural(of, "standby", "standbys"), each))
 	p.note("commit " + short(d.Commit) + " · " + clockTime(d.At))
-	if fixes := d.FixFirst(); len(fixes) > 0 {
+	if fixes := d.FixFirst(); len(fixes) > 0 && p.listing == ListAll {
 		p.blank()
 		p.fixes(fixes)
 	}
@@ -234,6 +234,10 @@ func (p *page) diagnosis(d Diagnosis) {
 	}
 	p.blank()
 	p.checks(d.Checks)
+	if p.listing != ListAll && !d.Stopped() {
+		p.note("--all lists what is not known too, and how to act without Git")
+		return
+	}
 	p.blank()
 	label := "Break glass"
 	for _, text := range d.BreakGlass {
@@ -272,7 +276,11 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	default:
 		s, words = bad, "could not fail over now"
 	}
-	p.title(t.Name, s, words+", should "+t.Primary+" be lost")
+	when := ", should " + t.Primary + " be lost"
+	if t.PrimaryDown {
+		when = "; " + t.Primary + ", its primary, does not serve now"
+	}
+	p.title(t.Name, s, words+when)
 	for _, b := range t.Standbys {
 		p.diagnosedStandby(b)
 	}
@@ -323,10 +331,13 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 
 var checkStyles = map[CheckState]style{CheckOK: good, CheckUnknown: plain, CheckWarning: attention, CheckFailed: bad}
 
-// checks prints what is not well in full, and of the rest how many there are.
+// checks prints what is not well in full, what stops a failover first, and counts the
+// rest.
 func (p *page) checks(checks []Check) {
+	checks = slices.Clone(checks)
+	slices.SortStableFunc(checks, func(a, b Check) int { return a.rank() - b.rank() })
 	for _, c := range checks {
-		if c.Verdict == CheckOK {
+		if c.Verdict == CheckOK || c.Verdict == CheckUnknown && p.listing != ListAll {
 			continue
 		}
 		s := checkStyles[c.Verdict]
@@ -335,9 +346,20 @@ func (p *page) checks(checks []Check) {
 			p.field("", plain, "→", c.Remedy)
 		}
 	}
+	if unknown := countAreas(checks, CheckUnknown); unknown != "" && p.listing != ListAll {
+		p.field("not known", plain, plain.mark(), unknown)
+	}
 	if well := countAreas(checks, CheckOK); well != "" {
 		p.field("well", good, good.mark(), well)
 	}
+}
+
+// rank orders checks, the gravest first.
+func (c Check) rank() int {
+	if c.Blocks && c.Verdict == CheckFailed {
+		return 0
+	}
+	return 1 + slices.Index([]CheckState{CheckFailed, CheckWarning, CheckUnknown, CheckOK}, c.Verdict)
 }
 
 // countAreas counts the checks of a verdict, by area.

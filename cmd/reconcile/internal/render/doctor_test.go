@@ -52,7 +52,22 @@ func TestGoldenDoctor(t *testing.T) {
 	t.Run("one", func(t *testing.T) {
 		one := diagnosed()
 		one.Topologies = one.Topologies[2:]
+		fitsAScreen(t, "doctor of one", func(w io.Writer) error { return Doctor(w, FormTable, one, TableOptions{}) })
 		compare(t, "doctor_one.table", func(w io.Writer) error { return Doctor(w, FormTable, one, TableOptions{}) })
+	})
+	t.Run("upgrade", func(t *testing.T) {
+		many, to := diagnosed(), plan.ParseVersion("3.0.2")
+		many.Topologies = append(many.Topologies, DiagnosedTopology{Name: "users", Primary: "users-a", Standbys: []DiagnosedStandby{{Cluster: "users-b"}}})
+		steps := func(first, then string) []plan.UpgradeStep {
+			return []plan.UpgradeStep{{Cluster: first, Why: "its CDC then sends the token"}, {Cluster: then, Why: "once its primary sends the token"}}
+		}
+		many.Upgrades = []plan.Upgrade{
+			{Topology: "billing", To: to, Order: steps("bill-a", "bill-b"), Beware: []plan.UpgradeNote{{Message: "a token is missing", Remedy: "add it"}}},
+			{Topology: "lonely", To: to},
+			{Topology: "orders", To: to, Order: steps("cluster-b", "cluster-a")},
+			{Topology: "users", To: to, Order: steps("users-b", "users-a")},
+		}
+		compare(t, "doctor_upgrade.table", func(w io.Writer) error { return Doctor(w, FormTable, many, TableOptions{}) })
 	})
 	if err := Doctor(io.Discard, FormSARIF, diagnosed(), TableOptions{}); err == nil {
 		t.Error("a diagnosis as SARIF was accepted")

@@ -18,16 +18,21 @@ func (p *page) diagnosedFleet(d Diagnosis) {
 	words, s := d.fleetHeadline()
 	p.title("doctor", s, words)
 	could, of := d.Score()
-	p.note(fmt.Sprintf("%d of %s could be promoted · commit %s · %s", could, plural(of, "standby", "standbys"), short(d.Commit), clockTime(d.At)))
+	p.note(fmt.Sprintf("%d of %s could be promoted · commit %s · %s", could, plural(of, "standby", "standbys"), short(d.Commit), timeOfDay(d.At)))
+	p.upgradesOfMany(d)
 	if rows := d.causes(); len(rows) > 0 {
 		p.blank()
-		drawn := make([][]string, 0, len(rows))
-		for _, r := range rows {
-			drawn = append(drawn, p.drawCause(r))
-		}
-		p.listRows(rows, drawn, func(left []fleetRow) string { return "the first is " + left[0].name })
+		p.listCauses(rows)
 	}
 	p.diagnosedEnd(d)
+}
+
+func (p *page) listCauses(rows []fleetRow) {
+	drawn := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		drawn = append(drawn, p.drawCause(r))
+	}
+	p.listRows(rows, drawn, func(left []fleetRow) string { return "the first is " + left[0].name })
 }
 
 // fleetHeadline counts the topologies by what a failover of them would come to.
@@ -171,6 +176,14 @@ func remedied(r fleetRow, remedy string) fleetRow {
 	return r
 }
 
+// noBreak is a space at which no line is broken.
+const noBreak = "\u00a0"
+
+// unbroken keeps a remark at the end of a text on one line.
+func unbroken(remark string) string {
+	return strings.Replace(strings.ReplaceAll(remark, " ", noBreak), noBreak, " ", 1)
+}
+
 // drawCause draws a cause, and below it what to do, the command on a line of its own.
 func (p *page) drawCause(r fleetRow) []string {
 	s := r.condition.style()
@@ -178,15 +191,13 @@ func (p *page) drawCause(r fleetRow) []string {
 	if r.more > 0 {
 		more = " (and " + number(r.more) + " more alike)"
 	}
-	text := wrap(Safe(r.name+": "+r.words), p.width-4-columns(more))
-	text[len(text)-1] += more
 	var lines []string
-	for i, l := range text {
+	for i, l := range wrap(Safe(r.name+": "+r.words)+unbroken(more), p.width-4) {
 		mark := "  "
 		if i == 0 {
 			mark = s.mark() + " "
 		}
-		lines = append(lines, "  "+p.paint(s, mark+l))
+		lines = append(lines, "  "+p.paint(s, mark+strings.ReplaceAll(l, noBreak, " ")))
 	}
 	mark := "→ "
 	for _, l := range wrap(Safe(r.remedy), p.width-6) {

@@ -42,6 +42,35 @@ func encodeUpgrade(u plan.Upgrade) wireUpgrade {
 	}
 }
 
+// upgradesOfMany shows in which order to upgrade each of many topologies, those that are
+// alike in one row, and the command that says more.
+func (p *page) upgradesOfMany(d Diagnosis) {
+	if len(d.Upgrades) == 0 {
+		return
+	}
+	c, there := causes{same: d.sameness(), at: map[string]int{}}, 0
+	for _, u := range d.Upgrades {
+		if len(u.Order) == 0 {
+			there++
+			continue
+		}
+		var order []string
+		for _, s := range u.Order {
+			order = append(order, s.Cluster)
+		}
+		words := "upgrade " + strings.Join(order, ", then ") + " to " + u.To.Label
+		if n := len(u.Beware); n > 0 {
+			words += "; before that " + plural(n, "thing", "things") + " to see to"
+		}
+		c.add(fleetRow{name: u.Topology, condition: standsWarned, words: words, command: "reconcile doctor " + u.Topology + " --upgrade-to " + u.To.Label})
+	}
+	p.blank()
+	p.listCauses(c.rows)
+	if there > 0 {
+		p.line("  ", p.paint(good, good.mark()+" "+plural(there, "topology runs ", "topologies run ")+d.Upgrades[0].To.Label))
+	}
+}
+
 // upgrade shows the order first, then what to do before.
 func (p *page) upgrade(u plan.Upgrade) {
 	if len(u.Order) == 0 {
