@@ -136,7 +136,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	if l, ok := s.memory.countedLoss(stale.ID); ok {
 		state += "; " + l.Text()
 		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {
-			remedy = "write what only it holds to a file, 'reconcile salvage " + s.topology.Name + " --export lost.jsonl', and rebuild it before it may join again"
+			remedy = "write what only it holds to a file: 'reconcile salvage " + s.topology.Name + " --export lost.jsonl'; then rebuild it before it may join again"
 		}
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
