@@ -140,11 +140,7 @@ func used(t *testing.T) (u usage, stacks string) {
 	if err != nil {
 		t.Skipf("this system does not tell the open files: %v", err)
 	}
-	fds = slices.DeleteFunc(fds, func(fd os.DirEntry) bool {
-		name, _ := os.Readlink("/proc/self/fd/" + fd.Name())
-		return freeport.Holds(name)
-	})
-	return usage{len(ours), len(fds)}, strings.Join(ours, "\n\n")
+	return usage{len(ours), len(fds) - freeport.Held()}, strings.Join(ours, "\n\n")
 }
 
 // nothingLeaks demands that no more is held on to than before, once what was

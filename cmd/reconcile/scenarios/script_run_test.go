@@ -45,10 +45,9 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: daemon NAME MODE [LINE…]")
 	}
-	l, err := freeport.Listen()
+	address, err := freeport.Choose(1)
 	ts.Check(err)
-	p := &process{address: l.Addr().String(), ended: make(chan error, 1)}
-	ts.Check(l.Close())
+	p := &process{address: address[0], ended: make(chan error, 1)}
 	running.Store(ts.Getenv("WORK")+"/"+args[0], p)
 	configure(ts, false, args)
 	log, err := os.Create(ts.MkAbs(args[0] + ".log"))

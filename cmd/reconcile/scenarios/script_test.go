@@ -88,13 +88,13 @@ func scripts() testscript.Params {
 // ($LB) and the control API ($CONTROL), and a git that knows nothing of this
 // machine's user.
 func setup(env *testscript.Env) error {
-	for _, name := range []string{"A", "B", "C", "D", "LB", "CONTROL"} {
-		l, err := freeport.Listen()
-		if err != nil {
-			return err
-		}
-		defer l.Close() //nolint:errcheck // only to learn its address
-		env.Setenv(name, l.Addr().String())
+	names := []string{"A", "B", "C", "D", "LB", "CONTROL"}
+	addresses, err := freeport.Choose(len(names))
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		env.Setenv(name, addresses[i])
 	}
 	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
 	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository(), "docs", "ci"))

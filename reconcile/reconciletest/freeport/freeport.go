@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,8 +25,8 @@ const (
 var reserved struct {
 	sync.Mutex
 	next, end int
-	block     int        // the next one to try
-	locks     []*os.File // held until the process ends
+	block     int            // the next one to try
+	held      []net.Listener // at the first port of each block of ours, until the process ends
 }
 
 // Listen listens at a free loopback port, which no other call is given.
@@ -39,7 +37,7 @@ func Listen() (net.Listener, error) {
 		for reserved.next < reserved.end {
 			port := reserved.next
 			reserved.next++
-			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			if l, err := listen(port); err == nil {
 				return l, nil
 			}
 		}
@@ -49,51 +47,71 @@ func Listen() (net.Listener, error) {
 	}
 }
 
-// reserveBlock takes the next ports that no other process has reserved, by a lock
-// on a file that ends with the process.
+// reserveBlock takes the next ports that no other process has reserved: those that follow
+// a port at which it alone can listen.
 func reserveBlock() error {
-	dir := locksDir()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	for ; reserved.block < portBlocks; reserved.block++ {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(reserved.block)), os.O_CREATE|os.O_RDWR, 0o600)
+		first := firstPort + reserved.block*portsInBlock
+		l, err := listen(first)
 		if err != nil {
-			return err
+			continue // another process has it
 		}
-		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-			_ = f.Close() // another process has it
-			continue
-		}
-		reserved.locks = append(reserved.locks, f)
-		reserved.next = firstPort + reserved.block*portsInBlock
-		reserved.end = reserved.next + portsInBlock
+		reserved.held = append(reserved.held, l)
+		reserved.next, reserved.end = first+1, first+portsInBlock
 		reserved.block++
 		return nil
 	}
 	return errors.New("all ports of the tests are reserved")
 }
 
-func locksDir() string {
-	return filepath.Join(os.TempDir(), fmt.Sprintf("reconcile-test-ports-%d", os.Getuid()))
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
-// Holds says whether a file is one of the locks, which stay open until the process ends:
-// for tests that count open files.
-func Holds(file string) bool { return filepath.Dir(file) == locksDir() }
+// Held is how many files stay open until the process ends: for tests that count them.
+func Held() int {
+	reserved.Lock()
+	defer reserved.Unlock()
+	return len(reserved.held)
+}
 
-// Addresses finds loopback addresses that nobody serves, and that no other test
-// is given.
+// Choose finds loopback addresses that nobody serves, and that no other call is given.
+func Choose(n int) ([]string, error) {
+	var out []string
+	var listeners []net.Listener
+	err := WithoutForks(func() error {
+		defer func() {
+			for _, l := range listeners {
+				_ = l.Close() // it was only to learn its address
+			}
+		}()
+		for range n {
+			l, err := Listen()
+			if err != nil {
+				return err
+			}
+			listeners, out = append(listeners, l), append(out, l.Addr().String())
+		}
+		return nil
+	})
+	return out, err
+}
+
+// WithoutForks calls do while no process is being started. Until a new process runs its
+// program it holds a copy of all that is open: a listener that was closed meanwhile still
+// has its port, for as long as the machine is busy.
+func WithoutForks(do func() error) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return do()
+}
+
+// Addresses are the addresses of Choose.
 func Addresses(t testing.TB, n int) []string {
 	t.Helper()
-	var out []string
-	for range n {
-		l, err := Listen()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() //nolint:errcheck // only to learn its address
-		out = append(out, l.Addr().String())
+	out, err := Choose(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

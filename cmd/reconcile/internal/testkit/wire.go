@@ -46,8 +46,10 @@ func (w *Wire) start(address string, toxics []string) error {
 
 // renew starts the proxy again at its address. Open connections are reset.
 func (w *Wire) renew(toxics []string) {
-	w.Proxy.Stop()
-	if err := w.start(w.Proxy.Listen, toxics); err != nil {
+	if err := freeport.WithoutForks(func() error {
+		w.Proxy.Stop()
+		return w.start(w.Proxy.Listen, toxics)
+	}); err != nil {
 		w.t.Error(err)
 	}
 }
