@@ -1,6 +1,9 @@
 package gitsource
 
 import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // the checksum of git's own files
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -226,5 +229,68 @@ func TestForgedHistoryApprovesNothing(t *testing.T) {
 		}
 		k.process(t, k.config).saveHistory(h.Commit, s)
 		k.expectEqual(t, name, k.config)
+	}
+}
+
+// TestForgedCommitGraphChangesNothing: a commit-graph may say of commits that they have
+// another folder and another parent, and its filters that a commit changed no file.
+// Everything is read from objects.
+func TestForgedCommitGraphChangesNothing(t *testing.T) {
+	s := newShell(t)
+	needs.Program(t, "ssh-keygen")
+	s.sshKey(alice)
+	for i := range 5 {
+		s.commit(bob, "Up", ordersFile, doc("orders", i+1))
+		s.commit(carol, "Other", "topologies/b.yaml", doc("users", i+1))
+	}
+	s.tag(alice, "failover/orders/5/alice", s.head(), approve(alice))
+	want, _ := allChanges(t, s.open())
+	s.git("commit-graph", "write", "--reachable", "--changed-paths")
+	file := filepath.Join(s.dir, ".git", "objects", "info", "commit-graph")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for chunk, forge := range map[string]func([]byte){
+		"CDAT": func(rows []byte) { // a row: folder, two parents, generation and date
+			const row = 36
+			first := slices.Clone(rows[:row])
+			copy(rows, rows[row:])
+			copy(rows[len(rows)-row:], first)
+		},
+		"BDAT": func(filters []byte) { clear(filters[12:]) },
+	} {
+		forged := slices.Clone(data)
+		forge(graphChunk(t, forged, chunk))
+		sum := sha1.Sum(forged[:len(forged)-sha1.Size]) //nolint:gosec // see above
+		copy(forged[len(forged)-sha1.Size:], sum[:])
+		if bytes.Equal(forged, data) {
+			t.Fatalf("%s is not forged", chunk)
+		}
+		if err := os.Remove(file); err != nil { // git writes it read-only
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, forged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := allChanges(t, s.open())
+		if diff := cmp.Diff(want, got, inside); diff != "" {
+			t.Errorf("%s: %s", chunk, diff)
+		}
+	}
+}
+
+// graphChunk returns a chunk of a commit-graph (gitformat-commit-graph(5)).
+func graphChunk(t *testing.T, graph []byte, name string) []byte {
+	t.Helper()
+	const head, row = 8, 12
+	for at := head; ; at += row {
+		id, from, end := graph[at:at+4], binary.BigEndian.Uint64(graph[at+4:]), binary.BigEndian.Uint64(graph[at+row+4:])
+		if string(id) == name {
+			return graph[from:end]
+		}
+		if bytes.Equal(id, make([]byte, 4)) {
+			t.Fatalf("the commit-graph has no chunk %s", name)
+		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 
 // The limits of what packReader keeps and follows.
 const (
-	keepUnpacked = 4 << 20  // bytes, of folders and of other objects each
+	keepUnpacked = 2 << 20  // bytes of objects that are no folders
+	keepFolders  = 32       // folders as large as the largest
 	longestChain = 4096     // deltas, more than git makes
 	packWindow   = 8 << 10  // bytes read at once
 	firstRead    = 64 << 10 // bytes allocated on the word of a header
@@ -29,9 +30,12 @@ const (
 // results are not checked against ids. go-git's reader hashes each base of a delta, and
 // copies an object three times, which costs more than unpacking it.
 type packReader struct {
-	in       window
-	zlib     io.ReadCloser // reads from in; nil: nothing was read yet
-	unpacked [2]*recent.Map[packPlace, packedObject]
+	in      window
+	zlib    io.ReadCloser // reads from in; nil: nothing was read yet
+	objects *recent.Map[packPlace, packedObject]
+	// Folders have their own cache, so that large ones do not drive many small objects out.
+	folders *recent.Map[packPlace, packedObject]
+	largest int // bytes of the largest folder
 }
 
 // packPlace is where an object begins.
@@ -47,29 +51,30 @@ type packedObject struct {
 }
 
 func newPackReader() *packReader {
-	r := &packReader{}
-	for i := range r.unpacked {
-		r.unpacked[i] = recent.NewWeighed[packPlace](keepUnpacked, func(o packedObject) int { return len(o.data) + 64 })
-	}
-	return r
+	return &packReader{objects: unpacked(keepUnpacked), folders: unpacked(0)}
 }
 
-// cache returns the cache for objects of a kind. Folders have their own, so that large
-// ones do not drive many small objects out.
-func (r *packReader) cache(kind plumbing.ObjectType) *recent.Map[packPlace, packedObject] {
-	if kind == plumbing.TreeObject {
-		return r.unpacked[0]
+func unpacked(limit int) *recent.Map[packPlace, packedObject] {
+	return recent.NewWeighed[packPlace](limit, func(o packedObject) int { return len(o.data) + 64 })
+}
+
+func (r *packReader) keep(at packPlace, o packedObject) {
+	if o.kind != plumbing.TreeObject {
+		r.objects.Put(at, o)
+		return
 	}
-	return r.unpacked[1]
+	if len(o.data) > r.largest {
+		r.largest = len(o.data) + len(o.data)/4 // a folder grows with time
+		r.folders = unpacked(keepFolders * (r.largest + 64))
+	}
+	r.folders.Put(at, o)
 }
 
 func (r *packReader) known(at packPlace) (packedObject, bool) {
-	for _, cache := range r.unpacked {
-		if o, ok := cache.Get(at); ok {
-			return o, true
-		}
+	if o, ok := r.folders.Get(at); ok {
+		return o, true
 	}
-	return packedObject{}, false
+	return r.objects.Get(at)
 }
 
 // delta is a step from one object to the next.
@@ -94,7 +99,7 @@ func (r *packReader) read(p *pack, offset int64) (packedObject, bool) {
 		}
 		if !head.kind.IsDelta() {
 			out = packedObject{head.kind, data}
-			r.cache(out.kind).Put(at, out)
+			r.keep(at, out)
 			break
 		}
 		chain = append(chain, delta{at, data})
@@ -111,7 +116,7 @@ func (r *packReader) read(p *pack, offset int64) (packedObject, bool) {
 			return packedObject{}, false
 		}
 		out.data = data
-		r.cache(out.kind).Put(chain[i].at, out)
+		r.keep(chain[i].at, out)
 	}
 	return out, true
 }

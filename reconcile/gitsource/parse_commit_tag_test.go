@@ -153,7 +153,7 @@ func FuzzParseTree(f *testing.F) {
 			return
 		}
 		seen := map[string]bool{}
-		for _, e := range folder.entries() {
+		for _, e := range folder.entries(0) {
 			if badName([]byte(e.name)) || seen[e.name] || strings.ContainsAny(e.name, "/\x00") {
 				t.Fatalf("%q", e.name)
 			}

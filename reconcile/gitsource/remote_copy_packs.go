@@ -297,7 +297,7 @@ func (r *Repo) referencedObjects(o plumbing.EncodedObject, id plumbing.Hash) (be
 		if t, err = r.tree(id); isMalformedFolder(err) {
 			return nil, nil, nil // so nothing below it is ever read
 		}
-		for _, e := range t.entries() {
+		for _, e := range t.entries(0) {
 			switch {
 			case e.dir():
 				below = append(below, e.id)

@@ -135,7 +135,7 @@ func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range entries.entries() {
+		for _, e := range entries.entries(0) {
 			if !e.dir() && !e.regular() {
 				continue
 			}
@@ -155,19 +155,19 @@ func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
 func (w *arrivalCheck) entries(id plumbing.Hash) (tree, error) {
 	o, err := w.c.EncodedObject(plumbing.AnyObject, id)
 	if err != nil || o.Type() != plumbing.TreeObject || o.Size() > maxTree {
-		return nil, err
+		return tree{}, err
 	}
 	in, err := o.Reader()
 	if err != nil {
-		return nil, err
+		return tree{}, err
 	}
 	defer in.Close()
 	data, err := io.ReadAll(in)
 	if err != nil {
-		return nil, err
+		return tree{}, err
 	}
 	if t, err := parseTree(data); err == nil {
 		return t, nil
 	}
-	return nil, nil
+	return tree{}, nil
 }

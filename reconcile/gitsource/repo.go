@@ -20,7 +20,7 @@ import (
 // The limits of the caches. They do not limit what can be read.
 const (
 	keepCommits = 50_000
-	keepTrees   = 4 << 20 // bytes
+	keepTrees   = 2 << 20 // bytes
 	keepBlobs   = 20_000  // documents of blobs, not their bytes
 	keepStates  = 8
 	keepIndexes = 64
@@ -107,7 +107,7 @@ func New(c Config) (*Repo, error) {
 // clearCaches empties all caches.
 func (r *Repo) clearCaches() {
 	r.commits = recent.NewWeighed[plumbing.Hash](keepCommits, func(c *commit) int { return 1 + len(c.parents)/16 })
-	r.trees = recent.NewWeighed[plumbing.Hash](keepTrees, func(t tree) int { return len(t) })
+	r.trees = recent.NewWeighed[plumbing.Hash](keepTrees, func(t tree) int { return len(t.data) + 4*len(t.ends) })
 	r.docs = recent.New[plumbing.Hash, []Document](keepBlobs)
 	r.blobs = recent.NewWeighed[plumbing.Hash](keepBytes, func(b []byte) int { return len(b) })
 	r.states = recent.New[stateKey, *state](keepStates)

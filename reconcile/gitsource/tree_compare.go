@@ -97,11 +97,11 @@ func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int)
 	if depth == 0 {
 		return errTooMany
 	}
-	earlier, _, err := d.folder(before, prefix, true)
+	earlier, _, err := d.folder(tree{}, before, prefix, true)
 	if err != nil {
 		return err
 	}
-	later, known, err := d.folder(after, prefix, false)
+	later, known, err := d.folder(earlier, after, prefix, false)
 	if err != nil || !known { // the earlier files may still exist
 		return err
 	}
@@ -116,18 +116,18 @@ func (d *difference) diff(before, after plumbing.Hash, prefix string, depth int)
 // folder reads a folder. A fault of a subfolder loses only its own files: they are not
 // known if it is unreadable, or malformed in the later commit at the tip. Any other
 // malformed subfolder counts as empty.
-func (d *difference) folder(id plumbing.Hash, prefix string, was bool) (t tree, known bool, err error) {
-	t, err = d.repo.tree(id)
+func (d *difference) folder(before tree, id plumbing.Hash, prefix string, was bool) (t tree, known bool, err error) {
+	t, err = d.repo.nextTree(before, id)
 	switch {
 	case err == nil:
 		return t, true, nil
 	case prefix == d.repo.path, !isMalformedFolder(err) && !isUnreadable(err):
-		return nil, false, err
+		return tree{}, false, err
 	case isUnreadable(err) || d.tip && !was:
 		d.out = append(d.out, fileChange{file: folderPrefix(prefix), lost: err, wasLost: was})
-		return nil, false, nil
+		return tree{}, false, nil
 	}
-	return nil, true, nil
+	return tree{}, true, nil
 }
 
 // entryPair is one name in two folders, with the zero entry where it is missing.
@@ -141,24 +141,36 @@ type entryPair struct {
 // new or missing, and compares the rest by name.
 func unequalEntries(before, after tree) []entryPair {
 	var out []entryPair
-	for len(before) > 0 && len(after) > 0 {
-		was, rest := before.first()
-		if same := before[:len(before)-len(rest)]; bytes.HasPrefix(after, same) {
-			before, after = rest, after[len(same):]
+	changed, onlyIDs := before.otherIDs(after.data)
+	for _, i := range changed {
+		was, is := before.at(i).decode(), after.at(i).decode()
+		out = append(out, entryPair{was.name, was, is})
+	}
+	if onlyIDs {
+		return out
+	}
+	at := 0
+	for ; at < min(len(before.ends), len(after.ends)); at++ {
+		if bytes.Equal(before.bytes(at), after.bytes(at)) {
 			continue
 		}
-		is, next := after.first()
-		if !bytes.Equal(was.name, is.name) {
+		was, is := before.at(at).decode(), after.at(at).decode()
+		if was.name != is.name {
 			break
 		}
-		out = append(out, entryPair{string(was.name), was.decode(), is.decode()})
-		before, after = rest, next
+		out = append(out, entryPair{was.name, was, is})
 	}
+	return append(out, unequalNames(before.entries(at), after.entries(at))...)
+}
+
+// unequalNames compares entries by name.
+func unequalNames(before, after []treeEntry) []entryPair {
+	var out []entryPair
 	was := map[string]treeEntry{}
-	for _, e := range before.entries() {
+	for _, e := range before {
 		was[e.name] = e
 	}
-	for _, e := range after.entries() {
+	for _, e := range after {
 		if was[e.name] != e {
 			out = append(out, entryPair{e.name, was[e.name], e})
 		}

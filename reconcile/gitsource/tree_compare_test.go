@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,10 @@ func TestUnequalIsTheDifference(t *testing.T) {
 			now = append(now[:0:0], old...)
 			if len(now) > 0 {
 				now[rapid.IntRange(0, len(now)-1).Draw(t, "changed")].id[1]++
+				now[rapid.IntRange(0, len(now)-1).Draw(t, "changed too")].id[19]++
+				if rapid.Bool().Draw(t, "another name") {
+					now[rapid.IntRange(0, len(now)-1).Draw(t, "renamed")].name += "x"
+				}
 			}
 		}
 		want := map[string]entryPair{}
@@ -53,9 +58,12 @@ func TestUnequalIsTheDifference(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, err := parseTree(rawTree(now))
+		after, err := before.next(rawTree(now))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if alone, _ := parseTree(rawTree(now)); !slices.Equal(after.ends, alone.ends) {
+			t.Fatalf("entries end at %d after %q, want %d", after.ends, before.data, alone.ends)
 		}
 		got := map[string]entryPair{}
 		for _, p := range unequalEntries(before, after) {

@@ -57,7 +57,7 @@ func (t *treeFS) folder(id plumbing.Hash) (map[string]treeEntry, error) {
 		return nil, err
 	}
 	out := map[string]treeEntry{}
-	for _, e := range folder.entries() {
+	for _, e := range folder.entries(0) {
 		out[e.name] = e
 	}
 	t.folders[id] = out
