@@ -49,7 +49,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		}
 	}
 	r.measureLoss(ctx, prep, res)
-	if err := r.right.Finish(ctx, OutcomeApplied.String(), whatCame(prep, *res)); err != nil {
+	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.WhatCame(prep.plan)); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
 }
@@ -214,20 +214,20 @@ func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
 	}
 }
 
-// whatCame says for the ledger what the change ended with: that it was verified, where
-// traffic goes, and what was lost.
-func whatCame(prep prepared, res Result) string {
+// WhatCame says what the change of a plan ended with: that it was verified, where traffic
+// goes, and what was lost.
+func (r Result) WhatCame(t plan.TopologyPlan) string {
 	var parts []string
-	if res.Detail != "" {
-		parts = append(parts, res.Detail)
+	if r.Detail != "" {
+		parts = append(parts, r.Detail)
 	}
-	for _, x := range res.Steps {
+	for _, x := range r.Steps {
 		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect {
 			parts = append(parts, x.Detail)
 		}
 	}
-	if prep.plan.Transition == plan.TransitionFailover && prep.plan.OldPrimary != "" {
-		parts = append(parts, plan.LossText(res.DataLoss, prep.plan))
+	if t.Transition == plan.TransitionFailover && t.OldPrimary != "" {
+		parts = append(parts, plan.LossText(r.DataLoss, t))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -82,9 +82,10 @@ func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report
 
 // appliedEvent is what is told of one result; false: nothing was attempted.
 func appliedEvent(r reconcile.Result, t plan.TopologyPlan, commit string) (notify.Event, bool) {
-	severity := plan.SeverityInfo
+	severity, text := plan.SeverityInfo, r.Detail
 	switch r.Outcome {
 	case reconcile.OutcomeApplied:
+		text = r.WhatCame(t)
 		if t.Transition == plan.TransitionFailover || t.Transition == plan.TransitionSwitchover || t.Transition == plan.TransitionFence {
 			severity = plan.SeverityWarning
 		}
@@ -97,6 +98,6 @@ func appliedEvent(r reconcile.Result, t plan.TopologyPlan, commit string) (notif
 	}
 	return notify.Event{
 		Kind: notify.KindApplied, Topology: r.Topology, Cluster: t.Primary, Severity: severity,
-		Message: r.Detail, Commit: commit, Transition: t.Transition, Outcome: r.Outcome.String(),
+		Message: text, Commit: commit, Transition: t.Transition, Outcome: r.Outcome.String(),
 	}, true
 }

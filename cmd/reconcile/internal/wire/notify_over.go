@@ -52,6 +52,10 @@ func over(f plan.Finding, s daemon.TopologyStatus) bool {
 		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return !seen(c) && c.DesiredRole != plan.RoleDetached })
 	case plan.CodeStalePrimary, plan.CodePromotionHalfDone:
 		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster && !seen(c) })
+	case plan.CodeClusterUnreachable, plan.CodeClusterUnreadable:
+		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster && c.View.Reach != plan.ReachUp })
+	case plan.CodeNoStandbyLeft:
+		return slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.DesiredRole == plan.RoleStandby && seen(c) })
 	case plan.CodeReplicationStalled, plan.CodeLagObjective, plan.CodeChannelNotAttached:
 		return replicates(f.Cluster, s.Plan)
 	default:

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/schema"
@@ -105,6 +107,11 @@ func TestOverIsWhatWasSeenToBeOver(t *testing.T) {
 		{"the standby that lagged is not observed", plan.CodeLagObjective, in(standbyA, writer), status(none, in(lostStby, writer)), false},
 		{"the standby caught up", plan.CodeLagObjective, in(standbyA, writer), status(none, in(standbyA, writer)), true},
 		{"the standby that lagged became stale", plan.CodeReplicationStalled, in(standbyA, writer), status(none, in(lostA, writer)), true},
+		{"the lost cluster was merged away, and is still lost", plan.CodeClusterUnreachable, in(lostA, waiting), status(failover, in(lostA, waiting)), false},
+		{"the lost cluster is stale, and is still lost", plan.CodeClusterUnreachable, in(lostA, waiting), status(none, in(lostA, writer)), false},
+		{"the lost cluster is back", plan.CodeClusterUnreachable, in(lostA, waiting), status(none, in(fencedA, writer)), true},
+		{"the failover that leaves no standby is done", plan.CodeNoStandbyLeft, in(lostA, waiting), status(none, in(lostA, writer)), false},
+		{"there is a standby again", plan.CodeNoStandbyLeft, in(lostA, waiting), status(none, in(standbyA, writer)), true},
 		{"what blocked a change", plan.CodePrimaryReachable, in(fencedA, writer), status(none, in(lostA, writer)), true},
 	} {
 		first := status(none, c.first, c.code)
@@ -191,5 +198,18 @@ func TestApprovalIsWanted(t *testing.T) {
 		if text := strings.Join([]string{data["message"].(string), data["remedy"].(string), data["command"].(string)}, "\n"); !strings.Contains(text, c.want) {
 			t.Errorf("%s: %s lacks %s", c.name, text, c.want)
 		}
+	}
+}
+
+// TestAFailoverThatIsDoneSaysWhatItLost, and where applications must go.
+func TestAFailoverThatIsDoneSaysWhatItLost(t *testing.T) {
+	upper := 5 * time.Second
+	r := reconcile.Result{Topology: "orders", Outcome: reconcile.OutcomeApplied, DataLoss: &plan.Window{Upper: &upper}, Steps: []reconcile.StepResult{
+		{Step: plan.Step{Action: plan.ActionForcePromote}, Detail: "sent"},
+		{Step: plan.Step{Action: plan.ActionRedirect}, Detail: "point applications at b yourself"},
+	}}
+	e, ok := appliedEvent(r, plan.TopologyPlan{Name: "orders", Transition: plan.TransitionFailover, Primary: "b", OldPrimary: "a"}, "3f9c")
+	if want := "point applications at b yourself; lost: up to 5 s of the writes to a: "; !ok || !strings.HasPrefix(e.Message, want) {
+		t.Errorf("%q, want %q", e.Message, want)
 	}
 }
