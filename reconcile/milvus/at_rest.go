@@ -94,7 +94,7 @@ func (r *viewReader) believeStored(stored *commonpb.ReplicateConfiguration) (bel
 	if before := r.target.rest; before != nil && !before.view.Belief.Inferred && holds(stored, before.view.Belief.Configuration) {
 		return before.view.Belief, ""
 	}
-	return believe(r.target.cluster.ID, fromProto(stored))
+	return believe(r.target.cluster.ID, fromProto(stored, r.target.topology.document))
 }
 
 // holds says whether an answer is a configuration, in the same order.

@@ -12,12 +12,18 @@ import (
 )
 
 // fromProto is a stored configuration without its tokens, which the server
-// blanks anyhow (milvus.md §1.2).
-func fromProto(c *commonpb.ReplicateConfiguration) plan.Configuration {
+// blanks anyhow (milvus.md §1.2). What the document says in the same words is taken from
+// there: every member of a topology lists the channels of all, in every sweep.
+func fromProto(c *commonpb.ReplicateConfiguration, document plan.Topology) plan.Configuration {
 	var out plan.Configuration
 	for _, m := range c.GetClusters() {
+		var written plan.Cluster
+		if i := slices.IndexFunc(document.Clusters, func(c plan.Cluster) bool { return c.ID == m.GetClusterId() }); i >= 0 {
+			written = document.Clusters[i]
+		}
 		out.Clusters = append(out.Clusters, plan.Member{
-			ID: interned(m.GetClusterId()), URI: interned(m.GetConnectionParam().GetUri()), PChannels: internedAll(m.GetPchannels()),
+			ID: internedAs(written.ID, m.GetClusterId()), URI: internedAs(written.URI, m.GetConnectionParam().GetUri()),
+			PChannels: internedAll(written.PChannels, m.GetPchannels()),
 		})
 	}
 	for _, e := range c.GetCrossClusterTopology() {
@@ -26,13 +32,23 @@ func fromProto(c *commonpb.ReplicateConfiguration) plan.Configuration {
 	return out
 }
 
-// interned is the one copy in this process of a name that answers repeat: every
-// member of a topology lists the channels of all, in every sweep.
+// interned is the one copy in this process of a name that answers repeat.
 func interned(name string) string { return unique.Make(name).Value() }
 
-func internedAll(names []string) []string {
-	if len(names) == 0 {
+// internedAs is interned for a name that is nearly always a known one.
+func internedAs(known, name string) string {
+	if name == known {
+		return known
+	}
+	return interned(name)
+}
+
+func internedAll(known, names []string) []string {
+	switch {
+	case len(names) == 0:
 		return nil
+	case slices.Equal(known, names):
+		return slices.Clip(known)
 	}
 	out := make([]string, len(names))
 	for i, n := range names {

@@ -217,7 +217,7 @@ func (c *Conn) run() {
 func (c *Conn) connect() (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
 	defer cancel()
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.options.Address)
+	raw, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", c.options.Address) // it ends with Lifetime
 	if err != nil {
 		return nil, broken(err)
 	}

@@ -36,7 +36,12 @@ type writer func(w io.Writer, kind string) error
 // --output-file. If a file cannot be written, stdout still gets the result.
 func (r *resultWriter) emit(write writer) error {
 	out, err := r.renderOutputs(write)
-	return errors.Join(err, r.print(out))
+	for _, piece := range out.all {
+		if printed := r.print(piece); printed != nil {
+			return errors.Join(err, printed)
+		}
+	}
+	return err
 }
 
 // print writes to stdout. A closed pipe is no error: its reader does not want the rest.
@@ -48,12 +53,11 @@ func (r *resultWriter) print(out []byte) error {
 }
 
 // renderOutputs returns the result for stdout and writes the files of --output-file.
-func (r *resultWriter) renderOutputs(write writer) ([]byte, error) {
-	var out bytes.Buffer
+func (r *resultWriter) renderOutputs(write writer) (out pieces, err error) {
 	if err := write(&out, r.output); err != nil {
-		return nil, err
+		return pieces{}, err
 	}
-	return out.Bytes(), r.writeFiles(write)
+	return out, r.writeFiles(write)
 }
 
 // writeFiles writes the files of --output-file.

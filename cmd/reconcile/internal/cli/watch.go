@@ -89,7 +89,7 @@ func (g *globals) printPass(ctx context.Context, e *wire.Environment, q query, n
 	if err != nil {
 		return err
 	}
-	if _, err := g.std.Out.Write(g.separated(out, n)); err != nil {
+	if _, err := g.std.Out.Write(g.separated(out.bytes(), n)); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

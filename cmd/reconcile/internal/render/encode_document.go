@@ -68,7 +68,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 
 func encodeApproval(a Approval) wireApproval {
 	return wireApproval{
-		Verdict: a.Verdict.String(), Code: textOrNil(a.Code), By: mapList(a.By, same),
+		Verdict: a.Verdict.String(), Code: textOrNil(a.Code), By: textList(a.By),
 		Commit: textOrNil(a.Commit), Detail: textOrNil(a.Detail), Repository: a.Repository,
 		Needed: a.Needed, Given: a.Given,
 	}
@@ -100,7 +100,7 @@ func encodeConfiguration(c *plan.Configuration) *wireConfiguration {
 	}
 	return &wireConfiguration{
 		Clusters: mapList(c.Clusters, func(m plan.Member) wireMember {
-			return wireMember{ID: m.ID, URI: m.URI, PChannels: mapList(m.PChannels, same)}
+			return wireMember{ID: m.ID, URI: m.URI, PChannels: textList(m.PChannels)}
 		}),
 		Edges: mapList(c.Edges, func(e plan.Edge) wireEdge { return wireEdge{From: e.From, To: e.To} }),
 	}
@@ -245,3 +245,11 @@ func mapList[A, B any](in []A, f func(A) B) []B {
 }
 
 func same(s string) string { return s }
+
+// textList is never nil, as mapList.
+func textList(in []string) []string {
+	if in == nil {
+		return []string{}
+	}
+	return in
+}

@@ -15,18 +15,10 @@ import (
 
 // JSON writes the document of contract.md §6, indented, with one line
 // end. Values that are not known are null and lists are never null.
-func JSON(w io.Writer, d Document) error { return writeJSON(w, encode(d)) }
-
-func writeJSON(w io.Writer, value any) error {
-	raw, err := marshalVisible(value)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(raw); err != nil {
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	return nil
-}
+//
+// What is invisible or steers a terminal is escaped. The text stays the same for a program
+// that reads it, unlike with Safe, which is for people.
+func JSON(w io.Writer, d Document) error { return writeIndented(w, encode(d)) }
 
 // JSONLine writes a value as one line of JSON, for logs.
 func JSONLine(w io.Writer, value any) error {
@@ -38,20 +30,6 @@ func JSONLine(w io.Writer, value any) error {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
-}
-
-// marshalVisible escapes what is invisible or steers a terminal. The text
-// stays the same for a program that reads it, unlike with Safe, which is for
-// people.
-func marshalVisible(value any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(value); err != nil {
-		return nil, fmt.Errorf("encode JSON: %w", err)
-	}
-	return escapeInvisible(b.Bytes()), nil
 }
 
 // escapeInvisible works on finished JSON: outside of strings it holds ASCII
@@ -85,12 +63,12 @@ func YAML(w io.Writer, d Document) error { return writeYAML(w, encode(d)) }
 // writeYAML goes over the JSON, which is YAML already, and only changes its
 // style: so the two forms cannot say different things.
 func writeYAML(w io.Writer, value any) error {
-	raw, err := marshalVisible(value)
-	if err != nil {
+	var raw bytes.Buffer
+	if err := writeIndented(&raw, value); err != nil {
 		return err
 	}
 	var root yaml.Node
-	if err := yaml.Unmarshal(raw, &root); err != nil {
+	if err := yaml.Unmarshal(raw.Bytes(), &root); err != nil {
 		return fmt.Errorf("encode YAML: %w", err)
 	}
 	blockStyle(&root)

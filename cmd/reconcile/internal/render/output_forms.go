@@ -37,7 +37,7 @@ func (a answer) write(w io.Writer, form string, o TableOptions) error {
 		a.page(p)
 		return p.flush(w)
 	case form == FormJSON:
-		return writeJSON(w, a.value())
+		return writeIndented(w, a.value())
 	case form == FormYAML:
 		return writeYAML(w, a.value())
 	case form == FormMarkdown && a.markdown != nil:

@@ -25,7 +25,7 @@ func SARIF(w io.Writer, d Document) error {
 	for i := range results {
 		results[i].RuleIndex = slices.IndexFunc(rules, func(r sarifRule) bool { return r.ID == results[i].RuleID })
 	}
-	return writeJSON(w, sarifLog{
+	return writeIndented(w, sarifLog{
 		Schema:  "https://json.schemastore.org/sarif-2.1.0.json",
 		Version: "2.1.0",
 		Runs: []sarifRun{{

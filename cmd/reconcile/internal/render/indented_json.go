@@ -1,0 +1,219 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// jsonWriter writes a value as encoding/json with an indent of two spaces does, once from
+// the beginning to the end, and escapes what is invisible. encoding/json goes over its
+// output three times for that, and a document of a thousand topologies has ten megabytes.
+type jsonWriter struct {
+	w   io.Writer
+	out []byte
+	err error // the first; nothing is written after it
+}
+
+// jsonPiece is how much is written at once, about.
+const jsonPiece = 32 << 10
+
+// writeIndented writes a value and a line end.
+func writeIndented(w io.Writer, value any) error {
+	j := jsonWriter{w: w, out: make([]byte, 0, jsonPiece+jsonPiece/8)}
+	j.value(reflect.ValueOf(value), 0)
+	j.out = append(j.out, '\n')
+	j.flush()
+	return j.err
+}
+
+func (j *jsonWriter) flush() {
+	if j.err == nil {
+		if _, err := j.w.Write(j.out); err != nil {
+			j.err = fmt.Errorf("write JSON: %w", err)
+		}
+	}
+	j.out = j.out[:0]
+}
+
+// value writes a value that stands depth levels deep.
+func (j *jsonWriter) value(v reflect.Value, depth int) {
+	if len(j.out) > jsonPiece {
+		j.flush()
+	}
+	switch kind := v.Kind(); {
+	case !v.IsValid() || (kind == reflect.Pointer || kind == reflect.Interface || kind == reflect.Slice) && v.IsNil():
+		j.out = append(j.out, "null"...)
+	case kind == reflect.Interface:
+		j.value(v.Elem(), depth)
+	case v.Type().Implements(marshals) || v.Type().Implements(marshalsText):
+		j.other(v, depth)
+	case kind == reflect.Pointer:
+		j.value(v.Elem(), depth)
+	case kind == reflect.String:
+		j.text(v.String())
+	case kind == reflect.Bool:
+		j.out = strconv.AppendBool(j.out, v.Bool())
+	case v.CanInt():
+		j.out = strconv.AppendInt(j.out, v.Int(), 10)
+	case v.CanUint():
+		j.out = strconv.AppendUint(j.out, v.Uint(), 10)
+	case kind == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
+		j.list(v, depth)
+	case kind == reflect.Struct && fieldsOf(v.Type()).plain:
+		j.object(v, depth)
+	default:
+		j.other(v, depth)
+	}
+}
+
+var (
+	marshals     = reflect.TypeFor[json.Marshaler]()
+	marshalsText = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
+)
+
+// other leaves a value to encoding/json.
+func (j *jsonWriter) other(v reflect.Value, depth int) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(strings.Repeat("  ", depth), "  ")
+	if err := enc.Encode(v.Interface()); err != nil && j.err == nil {
+		j.err = fmt.Errorf("encode JSON: %w", err)
+	}
+	j.out = append(j.out, escapeInvisible(bytes.TrimSuffix(b.Bytes(), []byte("\n")))...)
+}
+
+func (j *jsonWriter) list(v reflect.Value, depth int) {
+	if v.Len() == 0 {
+		j.out = append(j.out, "[]"...)
+		return
+	}
+	j.out = append(j.out, '[')
+	for i := range v.Len() {
+		j.next(i == 0, depth+1)
+		j.value(v.Index(i), depth+1)
+	}
+	j.line(depth)
+	j.out = append(j.out, ']')
+}
+
+func (j *jsonWriter) object(v reflect.Value, depth int) {
+	j.out = append(j.out, '{')
+	first := true
+	for _, f := range fieldsOf(v.Type()).all {
+		value := v.Field(f.index)
+		if f.omitEmpty && isEmpty(value) {
+			continue
+		}
+		j.next(first, depth+1)
+		first = false
+		j.out = append(j.out, f.name...)
+		j.value(value, depth+1)
+	}
+	if !first {
+		j.line(depth)
+	}
+	j.out = append(j.out, '}')
+}
+
+// isEmpty says whether omitempty leaves a value out.
+func isEmpty(v reflect.Value) bool {
+	if kind := v.Kind(); kind == reflect.Slice || kind == reflect.Map {
+		return v.Len() == 0
+	}
+	return v.Kind() != reflect.Struct && v.IsZero()
+}
+
+// next begins the next member of a list or an object.
+func (j *jsonWriter) next(first bool, depth int) {
+	if !first {
+		j.out = append(j.out, ',')
+	}
+	j.line(depth)
+}
+
+// indent is the longest that is written at once.
+const indent = "\n                                        "
+
+func (j *jsonWriter) line(depth int) {
+	if width := 1 + 2*depth; width <= len(indent) {
+		j.out = append(j.out, indent[:width]...)
+		return
+	}
+	j.out = append(j.out, '\n')
+	for range depth {
+		j.out = append(j.out, "  "...)
+	}
+}
+
+// text writes a string, of which most need no escape.
+func (j *jsonWriter) text(s string) {
+	j.out = append(j.out, '"')
+	plain := 0 // what has no escape, and is not written yet, begins here
+	for i := 0; i < len(s); {
+		if c := s[i]; c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && printable(r) {
+			i += size
+			continue
+		}
+		j.out = append(append(j.out, s[plain:i]...), escaped(r)...)
+		i += size
+		plain = i
+	}
+	j.out = append(append(j.out, s[plain:]...), '"')
+}
+
+// escaped is a character as encoding/json escapes it.
+func escaped(r rune) []byte {
+	const short = "\"\"\\\\\bb\ff\nn\rr\tt" // pairs
+	for i := 0; i < len(short); i += 2 {
+		if rune(short[i]) == r {
+			return []byte{'\\', short[i+1]}
+		}
+	}
+	if r > 0xffff {
+		return surrogates(r)
+	}
+	return fmt.Appendf(nil, `\u%04x`, r)
+}
+
+// objectFields are the fields of a type that are written.
+type objectFields struct {
+	plain bool // encoding/json does nothing else with them
+	all   []objectField
+}
+
+type objectField struct {
+	index     int
+	name      string // quoted, with what separates it from the value
+	omitEmpty bool
+}
+
+var knownFields sync.Map // by reflect.Type
+
+func fieldsOf(t reflect.Type) objectFields {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(objectFields) //nolint:forcetypeassert // it holds nothing else
+	}
+	out := objectFields{plain: true}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		plainName := name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$") == ""
+		out.plain = out.plain && f.IsExported() && !f.Anonymous && plainName && (options == "" || options == "omitempty")
+		out.all = append(out.all, objectField{index: i, name: `"` + name + `": `, omitEmpty: options == "omitempty"})
+	}
+	knownFields.Store(t, out)
+	return out
+}
