@@ -45,15 +45,19 @@ func (l *link) soon() time.Duration {
 	return max(l.fleet.awaitSoon, l.fleet.readTimeout/quarter)
 }
 
-// detailsSoon reads the details. Over a brief connection that must not take a deadline,
-// since they are read again if who answers is not told.
-func (r *viewReader) detailsSoon(ctx context.Context) {
-	if r.brief != nil {
-		soon, cancel := context.WithTimeout(ctx, r.soon())
-		defer cancel()
-		ctx = soon
+// detailsOrIdentity reads the details. Over a brief connection it only takes a proof that
+// comes soon of who answers: a channel that only this cluster has, or its list. All else,
+// as whether another member answers in its place, is left to the read that follows then.
+func (r *viewReader) detailsOrIdentity(ctx context.Context) {
+	if r.brief == nil {
+		r.details(ctx)
+		return
 	}
-	r.details(ctx)
+	soon, cancel := context.WithTimeout(ctx, r.soon())
+	defer cancel()
+	_, alone := listProves(r.view.Belief.Configuration, r.target.cluster)
+	_, tells := r.firstChannels()[r.target.cluster.ID]
+	r.view.IdentityProven = alone || tells && r.firstServed(soon)
 }
 
 // lifetimes is for how many read timeouts a brief connection is used: its cluster, and who

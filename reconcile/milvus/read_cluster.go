@@ -78,7 +78,7 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 	}
 	r.forgetChange(ctx)
 	if r.view.Reach == plan.ReachUp && (!reused || r.answered()) {
-		r.detailsSoon(ctx)
+		r.detailsOrIdentity(ctx)
 	}
 	good := r.answered() && !(r.brief != nil && lacksIdentity(r.view))
 	if !good && reused && ctx.Err() == nil { // only a new connection shows why
