@@ -63,7 +63,7 @@ func TestHalfPromotionInAnApply(t *testing.T) {
 		told     []string
 		detail   string
 	}{
-		{"no restart is configured", "", 30, nil, 0, []string{"PROMOTION_HALF_DONE", "hint: restart the coordinator process of cluster-b"}, ""},
+		{"no restart is configured", "", 30, nil, 0, []string{"PROMOTION_HALF_DONE", "hint: restart the coordinator of cluster-b"}, ""},
 		{"one of another cluster is", "cluster-a", 30, nil, 0, []string{"PROMOTION_HALF_DONE", "hint: restart"}, ""},
 		{"it ends by itself", "cluster-b", 9, nil, 0, []string{"is restarted if that lasts for 10 s"}, ""},
 		{"it is restarted", "cluster-b", 30, nil, 1, []string{"is restarted if that lasts for 10 s", "was restarted; the promotion ends"}, "restarted the coordinator of cluster-b once"},

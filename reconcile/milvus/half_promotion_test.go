@@ -51,7 +51,7 @@ func TestHalfPromotionSaysTheRemedy(t *testing.T) {
 	must(t, w.HalfPromote("b", false, 0))
 	ctx, cancel := context.WithCancel(w.ctx())
 	r := w.fleet().Execute(ctx, w.topology, w.promote(), permit.Permit{HalfPromoted: func(context.Context, time.Duration) { cancel() }})
-	if r.Status != plan.StepInDoubt || !strings.Contains(r.Detail, "PROMOTION_HALF_DONE") || !strings.Contains(r.Detail, "restart the coordinator process of b") {
+	if r.Status != plan.StepInDoubt || !strings.Contains(r.Detail, "PROMOTION_HALF_DONE") || !strings.Contains(r.Detail, "restart the coordinator of b") {
 		t.Errorf("%+v", r)
 	}
 }
