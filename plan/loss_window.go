@@ -189,7 +189,7 @@ func (w *Window) seenText(old string) string {
 		return ""
 	}
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-	text := ", and nobody looked at it before"
+	text := ", and nobody probed it before"
 	if !w.SeenUp.IsZero() {
 		text = ", last seen up at " + stamp(w.SeenUp)
 	}

@@ -21,7 +21,7 @@ func TestALossDoesNotGrowWithTheClock(t *testing.T) {
 		atRisk    time.Duration
 		says      string
 	}{
-		"seen a moment ago":      {Outage{Since: ago(57 * time.Minute), Until: ago(time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "nobody looked at it before"},
+		"seen a moment ago":      {Outage{Since: ago(57 * time.Minute), Until: ago(time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "nobody probed it before"},
 		"it was up before":       {Outage{Since: ago(57 * time.Minute), Until: ago(time.Minute), SeenUp: ago(58 * time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "last seen up at"},
 		"ten minutes unwatched":  {Outage{Since: ago(57 * time.Minute), Until: ago(10 * time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "comes on top"},
 		"half an hour unwatched": {Outage{Since: ago(57 * time.Minute), Until: ago(30*time.Minute + 40*time.Second)}, 3 * time.Minute, 30 * time.Minute, 33 * time.Minute, "nobody watched it for 30 min"},

@@ -47,7 +47,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	only, pinned := r.apply.only, r.apply.Pinned
 	switch {
 	case ctx.Err() != nil:
-		return prep, &stopped{OutcomeError, "look again under the lock: " + context.Cause(ctx).Error()}
+		return prep, &stopped{OutcomeError, "observe again under the lock: " + context.Cause(ctx).Error()}
 	case t.Digest != r.first.Digest, pinned != nil && pinned[t.Name] != t.Digest:
 		return prep, &stopped{OutcomeBlocked, staleDetail(r.first, t)}
 	case only != plan.TransitionNone && t.Transition != only && t.Transition != plan.TransitionNone:

@@ -289,7 +289,7 @@ func (e *evaluation) checkLapse(v *vote) (string, string) {
 func (e *evaluation) checkPlan(v *vote) (string, string) {
 	for _, p := range v.claim.Plans {
 		if p != e.Plan.Digest {
-			return CodePlanChanged, fmt.Sprintf("it pins plan %s, but the plan is now %s: look at it again and approve that one, or leave %s out", p, e.Plan.Digest, KeyPlan)
+			return CodePlanChanged, fmt.Sprintf("it pins plan %s, but the plan is now %s: read it and approve that one, or leave %s out", p, e.Plan.Digest, KeyPlan)
 		}
 	}
 	return "", ""

@@ -92,7 +92,7 @@ func (l *Loop) tellLeader(who string) {
 	l.noteNotLeading(who + " leads")
 	l.emit(Event{
 		Kind: EventLeader, Severity: plan.SeverityInfo,
-		Text: who + " leads: this process looks and waits, and takes over when the other ends",
+		Text: who + " leads: this process observes and waits, and takes over when the other ends",
 	})
 }
 

@@ -53,7 +53,7 @@ func (w *worker) publishPass(j passResult) {
 	faulty := w.tellClusters(t, j.commit)
 	s = w.statusAfter(s, t, result, j)
 	l.board.noteLag(now, t, false, j.patience())
-	l.log.Debug("looked at it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
+	l.log.Debug("observed it", w.attrs(s, slog.String("state", s.State.String()), slog.Duration("took", s.Took),
 		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
 	w.emitResult(result, t, j)
 	unconfirmed := s.State == StateUnknown && drift.Judge(t) == drift.Drifted // the next pass decides
@@ -136,7 +136,7 @@ func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 		w.publish(s)
 		return
 	}
-	w.loop.log.Debug("could not look at it", w.attrs(s, slog.String("error", s.Error))...)
+	w.loop.log.Debug("could not observe it", w.attrs(s, slog.String("error", s.Error))...)
 	w.passFails(s, j.err)
 	w.publishQuietly(s, true)
 }

@@ -15,7 +15,7 @@ func (s Snapshot) Unready() string {
 	case s.Stopping:
 		return "it is stopping"
 	case !s.Swept:
-		return "not every topology has been looked at yet"
+		return "not every topology has been observed yet"
 	case s.GitError != "":
 		return cmp.Or(s.GitAsked, "Git") + " cannot be read, so that no new approval is seen: " + s.GitError
 	case s.ElectionError != "":
@@ -39,7 +39,7 @@ func (s Snapshot) allFailing() string {
 	if len(s.Topologies) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("none of %d topologies can be looked at: %s", len(s.Topologies), s.Topologies[0].Error)
+	return fmt.Sprintf("none of %d topologies can be observed: %s", len(s.Topologies), s.Topologies[0].Error)
 }
 
 // electionFailed publishes why this process cannot lead.

@@ -42,7 +42,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 	case said == halfway:
 		return x.send(ctx, said)
 	case said == unchanged && slow && x.recheck(ctx) != nil:
-		return x.refuse(said, fmt.Errorf("looking at %s took so long that the plan had to be looked at again: %w", s.Cluster, x.forbidden))
+		return x.refuse(said, fmt.Errorf("reading %s took so long that the plan had to be checked again: %w", s.Cluster, x.forbidden))
 	case said == unchanged:
 		return x.send(ctx, x.attempt(ctx))
 	default:

@@ -34,7 +34,7 @@ func TestReplicas(t *testing.T) {
 			func(t *testing.T, d *testkit.Replicas, r *testkit.Replica) {
 				d.Await(t, "the one that was cut off to notice", r.Says("the leadership was lost"))
 				r.Line.Heal()
-				d.Await(t, "it to wait for the new leader", r.Says("leads: this process looks and waits"))
+				d.Await(t, "it to wait for the new leader", r.Says("leads: this process observes and waits"))
 			},
 		},
 		{"the leader is asked to end", 2, func(r *testkit.Replica) { _ = r.Cmd.Process.Signal(syscall.SIGTERM) }, nil},

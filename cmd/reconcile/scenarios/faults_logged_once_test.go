@@ -133,7 +133,7 @@ func passesIn(t *testing.T, file string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Count(string(raw), `msg="looked at it"`) + strings.Count(string(raw), `msg="could not look at it"`)
+	return strings.Count(string(raw), `msg="observed it"`) + strings.Count(string(raw), `msg="could not observe it"`)
 }
 
 // holds counts the lines that hold a text.

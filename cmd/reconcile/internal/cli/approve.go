@@ -96,7 +96,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		fmt.Fprintf(g.std.Err, "A change that has begun goes on: 'reconcile history %s' shows it. Approvals of other people still count.\n", r.Target.Topology)
 		if r.Alone(ctx) {
 			_, there := g.repoOptions()
-			fmt.Fprintf(g.std.Err, "Only the tags of your clone were looked at, and it may be old. If you approved elsewhere too: %s --commit %.12s%s\n",
+			fmt.Fprintf(g.std.Err, "Only the tags of your clone were checked, and the clone may be old. If you approved elsewhere too: %s --commit %.12s%s\n",
 				approval.Withdrawal(r.Target, s.Claim.Repository), s.Commit, there)
 		}
 		return

@@ -88,7 +88,7 @@ func callsCheck(v plan.View) render.Check {
 		c.Verdict, c.Message = render.CheckOK, version.Name()+": GetReplicateConfiguration and DumpMessages answer"
 	default:
 		c.Message = version.Name() + ": whether it knows GetReplicateConfiguration and DumpMessages could not be found out"
-		c.Remedy = "see what it believes: 'reconcile status'"
+		c.Remedy = "see its state: 'reconcile status'"
 	}
 	return c
 }

@@ -414,7 +414,7 @@ func seenNote(t plan.TopologyPlan) string {
 	case w == nil || w.SeenDown.IsZero():
 		return ""
 	case w.SeenUp.IsZero():
-		return old + " was down already when first looked at, " + timeOfDay(w.SeenDown)
+		return old + " was down already at the first probe, " + timeOfDay(w.SeenDown)
 	default:
 		return old + " was last seen up " + timeOfDay(w.SeenUp) + ", first seen down " + timeOfDay(w.SeenDown)
 	}

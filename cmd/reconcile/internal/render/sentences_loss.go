@@ -94,7 +94,7 @@ func seenWords(w *plan.Window, old string) string {
 	if w == nil || w.SeenDown.IsZero() {
 		return ""
 	}
-	s := old + " was down already when it was first looked at, " + clockTime(w.SeenDown)
+	s := old + " was down already at the first probe, " + clockTime(w.SeenDown)
 	if !w.SeenUp.IsZero() {
 		s = old + " was first seen down " + clockTime(w.SeenDown) + ", last seen up " + clockTime(w.SeenUp)
 	}
