@@ -72,7 +72,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/scenarios":         {},
 	"cmd/reconcile/soak":              {},
 	"cmd/reconcile/internal/wire": {
-		"plan", "schema", "reconcile", "reconcile/approval", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
+		"plan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/restart",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve",
 	},
