@@ -83,10 +83,15 @@ func sourceOf(c plan.ClusterPlan) string {
 // lagText says how far a standby is behind. While its source does not answer, only the
 // clock bounds that, and what may be lost is told elsewhere: it is not known.
 func lagText(t plan.TopologyPlan, c plan.ClusterPlan) string {
-	if c.Lag != nil && !sourceAnswers(t, c) {
+	if c.Lag == nil && c.DesiredRole == plan.RoleStandby || c.Lag != nil && !sourceAnswers(t, c) {
 		return "unknown"
 	}
 	return render.Lag(c)
+}
+
+// stalled reports whether the replication to a cluster stands still.
+func stalled(t plan.TopologyPlan, cluster string) bool {
+	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Code == plan.CodeReplicationStalled && f.Cluster == cluster })
 }
 
 // sourceAnswers reports whether the source of a standby, if it has one, answers.
@@ -131,7 +136,7 @@ func diagram(t plan.TopologyPlan) template.HTML {
 	b.WriteString(`<defs><marker id="_arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L10 5L0 10z"/></marker></defs>`)
 	for _, p := range boxes {
 		if p.from != nil {
-			drawLink(&b, p)
+			drawLink(&b, p, stalled(t, p.ID))
 		}
 	}
 	for _, p := range boxes {
@@ -189,10 +194,13 @@ func rootOrder(c plan.ClusterPlan, all []link) int {
 func (p *placed) x() int { return margin + p.depth*indent }
 func (p *placed) y() int { return margin + p.row*(boxHeight+gapY) }
 
-func drawLink(b *strings.Builder, p *placed) {
+func drawLink(b *strings.Builder, p *placed, stalled bool) {
 	class := "link"
-	if !p.known {
+	switch {
+	case !p.known:
 		class = "link unknown"
+	case stalled:
+		class = "link stalled"
 	}
 	fmt.Fprintf(b, `<path class="%s" d="M%d %dV%dH%d" marker-end="url(#_arrow)"/>`,
 		class, p.from.x()+indent/2, p.from.y()+boxHeight, p.y()+boxHeight/2, p.x())
@@ -222,6 +230,7 @@ func boxClass(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	add(slices.Contains(writers(t), c.ID) && len(writers(t)) > 1, "second")
 	add(c.View.Reach != plan.ReachUp, "lost")
 	add(differs(c), "differs")
+	add(stalled(t, c.ID), "still")
 	return strings.Join(classes, " ")
 }
 
@@ -235,6 +244,8 @@ func seenWords(t plan.TopologyPlan, c plan.ClusterPlan) string {
 		return "not known"
 	case kind == plan.BeliefUnknown:
 		return c.View.Reach.String()
+	case kind == plan.BeliefStandby && linked(t, c) && stalled(t, c.ID):
+		return "stands still, lag " + lagText(t, c)
 	case kind == plan.BeliefStandby && linked(t, c):
 		return "standby, lag " + lagText(t, c)
 	case kind == plan.BeliefStandby:
@@ -273,6 +284,8 @@ func linkWords(t plan.TopologyPlan, c plan.ClusterPlan) []string {
 	var parts, sure []string
 	for _, l := range links(t) {
 		switch {
+		case l.from == c.ID && l.known && stalled(t, l.to):
+			parts = append(parts, "The replication from "+c.ID+" to "+l.to+" stands still")
 		case l.from == c.ID && l.known:
 			sure = append(sure, l.to)
 		case l.from == c.ID && answered(c):

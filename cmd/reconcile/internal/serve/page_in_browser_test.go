@@ -49,6 +49,7 @@ func star(name string) daemon.TopologyStatus {
 	t.Plan.Clusters[0].View.Version = "2.6.19"
 	t.Plan.Findings = []plan.Finding{
 		plan.NewFinding(plan.CodeLagObjective, "a-cluster-with-a-name-that-is-quite-long-1", "a-cluster-with-a-name-that-is-quite-long-1 is up to 51 s behind; the objective is 10 s", "check CDC on the primary and the network between, and watch it with 'reconcile status "+name+" --watch': a failover now may lose that much"),
+		plan.NewFinding(plan.CodeReplicationStalled, "a-cluster-with-a-name-that-is-quite-long-1", "16 of 16 channels of a-cluster-with-a-name-that-is-quite-long-1 stand still", "check whether the cdc component of cluster-a runs and what it logs"),
 		plan.NewFinding(plan.CodeClusterUnreachable, "cluster-with-another-name-in-frankfurt", "it refuses connections", "start it"),
 	}
 	t.Result = &reconcile.Result{Topology: name, Outcome: reconcile.OutcomeApplied}

@@ -282,6 +282,8 @@ func TestDiagramShowsWhatReplicates(t *testing.T) {
 	waits.Plan.Clusters[0].View.Belief = plan.Belief{Kind: plan.BeliefStandalone}
 	silent := healthy("orders")
 	silent.Plan.Clusters[1].View.Reach, silent.Plan.Clusters[1].View.Belief = plan.ReachUnreachable, plan.Belief{}
+	still := healthy("orders")
+	still.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeReplicationStalled, "cluster-b", "it does not move", "")}
 	for _, c := range []struct {
 		name            string
 		t               daemon.TopologyStatus
@@ -292,6 +294,7 @@ func TestDiagramShowsWhatReplicates(t *testing.T) {
 		{"two writers, and one stores an edge to the other", split("orders"), 0, 0, "cluster-a and cluster-b take writes, and none of them replicates to another."},
 		{"the primary is lost", waiting("orders"), 0, 1, "No cluster was seen to take writes. cluster-b is a standby of cluster-a, which does not answer."},
 		{"the standby is lost", silent, 0, 1, "cluster-a takes writes. cluster-a says that it replicates to cluster-b, which does not answer."},
+		{"nothing moves", still, 0, 0, "cluster-a takes writes. The replication from cluster-a to cluster-b stands still."},
 		{"both are lost", none, 0, 0, "No cluster was seen to take writes."},
 		{"two standbys", reversed, 0, 0, "No cluster was seen to take writes. cluster-a waits for cluster-b, which does not replicate to it. cluster-b waits for cluster-a, which does not replicate to it."},
 		{"a standby of one that sends nothing", waits, 0, 0, "cluster-a takes writes. cluster-b waits for cluster-a, which does not replicate to it."},
