@@ -201,6 +201,9 @@ func (f *Fleet) readUnproven(ctx context.Context, reads []*clusterRead) []standb
 			}
 		}
 	}
+	for _, b := range stale {
+		f.lasting(b.read)
+	}
 	inParallelOvertaking(len(stale), f.concurrency, func(n int) {
 		s, i, p := stale[n].read, stale[n].index, stale[n].channel
 		lacks := p.Unsent != nil
@@ -237,6 +240,7 @@ func (f *Fleet) readContents(ctx context.Context, reads []*clusterRead) {
 	reads = slices.DeleteFunc(slices.Clone(reads), func(s *clusterRead) bool { return !s.contentsAssumed })
 	inParallelOvertaking(len(reads), f.concurrency, func(i int) {
 		s := reads[i]
+		f.lasting(s)
 		s.view.Contents = s.link.contents(ctx, s.pass)
 	})
 }

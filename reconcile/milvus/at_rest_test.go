@@ -15,12 +15,14 @@ import (
 // routine is what a daemon reads of a topology that was in sync.
 var routine = plan.Depth{Progress: true, Contents: true, AtRest: true}
 
-// resting is a trio that a fleet has observed until it found it at rest.
-func resting(t *testing.T) (*world, *Fleet) {
+// resting is a trio that a fleet has observed until it found it at rest. It keeps so many
+// connections; what has none is asked over a brief one.
+func resting(t *testing.T, kept int) (*world, *Fleet) {
 	t.Helper()
 	w := trio(t)
 	w.config.KeepFor = time.Hour
 	f := w.fleetWithLongWait()
+	f.mostKept = kept
 	for range 3 {
 		w.sweep(f, routine)
 	}
@@ -30,7 +32,7 @@ func resting(t *testing.T) (*world, *Fleet) {
 // TestATopologyAtRestIsReadInPart holds the routine observation to the calls of
 // docs/performance.md: one read of each channel's log answers for both standbys.
 func TestATopologyAtRestIsReadInPart(t *testing.T) {
-	w, f := resting(t)
+	w, f := resting(t, 1)
 	part := map[string]int{"GetReplicateConfiguration": 3, "AllocTimestamp": 1, "GetReplicateInfo": 3, "DumpMessages": 16}
 	for range 17 { // the channel that is asked comes round
 		views, calls := w.sweep(f, routine)
@@ -91,12 +93,14 @@ func TestAtRestFindsWhatAWholeReadFinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, f := resting(t)
-			change(t, w)
-			got, _ := w.sweep(f, routine)
-			want := w.observe(plan.Depth{Progress: true, Contents: true})
-			for id := range want {
-				same(t, timeless(got[id]), timeless(want[id]))
+			for _, kept := range []int{0, 3} {
+				w, f := resting(t, kept)
+				change(t, w)
+				got, _ := w.sweep(f, routine)
+				want := w.observe(plan.Depth{Progress: true, Contents: true})
+				for id := range want {
+					same(t, timeless(got[id]), timeless(want[id]))
+				}
 			}
 		})
 	}
@@ -134,7 +138,7 @@ func (w *world) writeAndWait(t *testing.T, standbys ...string) {
 // TestALooseChannelIsFoundInTime: a channel that lost its checkpoint alone, without a
 // message in the log, is found when its turn comes, and in each observation after that.
 func TestALooseChannelIsFoundInTime(t *testing.T) {
-	w, f := resting(t)
+	w, f := resting(t, 0)
 	must(t, w.DetachChannel("b", "b-rootcoord-dml_2", true))
 	loose := func() bool {
 		views, _ := w.sweep(f, routine)
@@ -162,7 +166,7 @@ func TestWhatIsKnownIsOfOneToken(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, f := resting(t)
+			w, f := resting(t, 0)
 			before := w.calls("b", "GetReplicateInfo")
 			change(w, f)
 			w.sweep(f, routine)

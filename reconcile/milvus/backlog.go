@@ -78,6 +78,11 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 // ask asks a source what it holds behind positions of its log, up to a tick, and says
 // whether it made a call.
 func (f *Fleet) ask(ctx context.Context, source *clusterRead, questions []*logQuestion, until uint64) bool {
+	asked := len(questions)
+	if questions = f.askBriefly(ctx, source, questions, until); len(questions) == 0 {
+		return asked > 0
+	}
+	f.lasting(source)
 	told := make([]plan.Support, len(questions))
 	denied := make([]bool, len(questions))
 	kept := make([]localMessages, len(questions))
@@ -240,12 +245,16 @@ func (f *Fleet) dialBound(a access) (*link, error) {
 	return f.dial(pass)
 }
 
+// behind is the log behind a checkpoint, up to a tick.
+func (at logPosition) behind(until uint64) stretch {
+	return stretch{channel: at.channel, start: &commonpb.MessageID{Id: at.message, WALName: at.wal}, from: at.tick + 1, until: until}
+}
+
 // firstAfter returns the tick of the oldest message behind a checkpoint, up to a tick; 0:
 // there is none.
 func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64, kept *localMessages) (oldest uint64, err error) {
-	start := &commonpb.MessageID{Id: at.message, WALName: at.wal}
 	var unread error
-	err = l.dump(ctx, stretch{channel: at.channel, start: start, from: at.tick + 1, until: until}, func(m *commonpb.ImmutableMessage) bool {
+	err = l.dump(ctx, at.behind(until), func(m *commonpb.ImmutableMessage) bool {
 		if local(m) {
 			kept.add(m)
 			return true

@@ -2,18 +2,21 @@ package milvus
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/unary"
 )
 
 // briefConn is a connection for the three calls by which a process that observes once
-// learns that a cluster answers, and as whom. It costs a fraction of a grpc.ClientConn and
-// tells nothing of a failure: unless all three answer as usual, everything is read over a
+// learns that a cluster answers, and as whom, and for those by which a daemon learns that a
+// topology at rest is as before. It costs a fraction of a grpc.ClientConn and
+// tells nothing of a failure: unless all answer as usual, everything is read over a
 // grpc.ClientConn, and that alone counts.
 type briefConn struct {
 	*unary.Conn
@@ -30,10 +33,87 @@ func (b *briefConn) Invoke(ctx context.Context, method string, args, reply any, 
 	return b.fleet.secrets.withoutTokens(err)
 }
 
-// mayBeBrief says whether a read needs unary calls alone.
-func (f *Fleet) mayBeBrief(what probeOptions) bool {
-	return f.oneShot && what.reuse && what.within == 0 && !what.secondDeadline &&
-		!what.features && !what.progress && !what.contents && !what.unlisted
+// mayBeBrief says whether a read needs no more than a brief connection can do. That of a
+// cluster at rest does not, as long as it is as expected.
+func (f *Fleet) mayBeBrief(s *clusterRead, pass ticket, what probeOptions) bool {
+	switch {
+	case !what.reuse, what.within != 0, what.secondDeadline, what.unlisted:
+		return false
+	case !what.features && !what.progress && !what.contents:
+		return f.oneShot
+	default:
+		return s.restsWhole() && f.knownBuild(pass, s.rest.view.Version)
+	}
+}
+
+// restsWhole says whether a cluster is expected to be as the observation before found it: a
+// standby whose channels rest, or the primary of such standbys whose log holds nothing
+// behind their checkpoints.
+func (s *clusterRead) restsWhole() bool {
+	if s.rest == nil || !s.topology.rest.quiet || !s.rest.view.Contents.Known {
+		return false
+	}
+	return s.rest.restsAsStandby() || s.rest.view.Belief.Kind == plan.BeliefPrimary && s.topology.rest.empty()
+}
+
+func (c *restingCluster) restsAsStandby() bool {
+	return c.view.Belief.Kind == plan.BeliefStandby && !slices.Contains(c.rests, false)
+}
+
+// empty says whether the log held no message at all behind the checkpoints, and each
+// checkpoint names one: a channel that never carried anything is read from where its
+// replication began.
+func (m *atRest) empty() bool {
+	for _, c := range m.of {
+		started := func(p plan.ChannelProgress) bool { return p.MessageID != "" }
+		if c.view.Belief.Kind == plan.BeliefStandby && (!c.restsAsStandby() || slices.ContainsFunc(c.view.Progress, func(p plan.ChannelProgress) bool { return !started(p) })) {
+			return false
+		}
+	}
+	return m.kept == localMessages{}
+}
+
+// askBriefly asks a source over its brief connection whether its log is empty behind
+// positions, and returns the questions that are left: where it is not, or did not say so.
+func (f *Fleet) askBriefly(ctx context.Context, source *clusterRead, questions []*logQuestion, until uint64) []*logQuestion {
+	if source.link.brief == nil || len(questions) == 0 || slices.ContainsFunc(questions, func(q *logQuestion) bool { return q.standby != "" }) {
+		return questions
+	}
+	requests := make([]any, len(questions))
+	for i, q := range questions {
+		requests[i] = q.behind(until).request()
+	}
+	ctx, end := startSpan(ctx, source.cluster.ID, milvuspb.MilvusService_DumpMessages_FullMethodName)
+	errs := source.link.brief.AskEmpty(ctx, milvuspb.MilvusService_DumpMessages_FullMethodName, requests)
+	end(nil)
+	var left []*logQuestion
+	for i, q := range questions {
+		if errs[i] == nil {
+			q.answer(0, until)
+		} else {
+			left = append(left, q)
+		}
+	}
+	return left
+}
+
+// briefIsShort says whether a brief connection does not do any more: the standby is not as
+// the observation before found it.
+func (r *viewReader) briefIsShort() bool {
+	return r.brief != nil && r.options.progress && !r.target.restsWhole()
+}
+
+// lasting gives a cluster another connection if its own is brief: what is unusual is read
+// over one that lasts and tells of its failures.
+func (f *Fleet) lasting(s *clusterRead) {
+	if s.link == nil || s.link.brief == nil {
+		return
+	}
+	if l, err := f.dial(s.pass); err == nil {
+		pass := s.pass
+		s.link.close()
+		s.holdLink(l, pass, l.close)
+	}
 }
 
 // soon is how long an answer is waited for before another connection is made beside. One
@@ -55,6 +135,10 @@ func (r *viewReader) detailsOrIdentity(ctx context.Context) {
 	}
 	soon, cancel := context.WithTimeout(ctx, r.soon())
 	defer cancel()
+	if r.options.progress { // at rest
+		r.details(soon)
+		return
+	}
 	_, alone := listProves(r.view.Belief.Configuration, r.target.cluster)
 	_, tells := r.firstChannels()[r.target.cluster.ID]
 	r.view.IdentityProven = alone || tells && r.firstServed(soon)

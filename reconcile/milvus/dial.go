@@ -188,12 +188,8 @@ type kept struct {
 // linkFor returns a connection for a read: the kept one, if it was made with the same
 // token, address and TLS and is not too old, or a new one. A brief connection counts as
 // one that was kept: it too only tells that a cluster answers.
-func (f *Fleet) linkFor(pass ticket, what probeOptions) (l *link, since time.Time, reused bool, err error) {
+func (f *Fleet) linkFor(s *clusterRead, pass ticket, what probeOptions) (l *link, since time.Time, reused bool, err error) {
 	now := f.clock.Now()
-	if f.mayBeBrief(what) {
-		l, err = f.dialBrief(pass)
-		return l, now, true, err
-	}
 	if what.reuse && f.keepFor > 0 {
 		f.mu.Lock()
 		k, there := f.kept[pass.cluster]
@@ -205,6 +201,10 @@ func (f *Fleet) linkFor(pass ticket, what probeOptions) (l *link, since time.Tim
 		case there:
 			k.link.close()
 		}
+	}
+	if f.mayBeBrief(s, pass, what) {
+		l, err = f.dialBrief(pass)
+		return l, now, true, err
 	}
 	l, err = f.dial(pass)
 	return l, now, false, err

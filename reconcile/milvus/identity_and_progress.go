@@ -26,8 +26,11 @@ func (r *viewReader) identity(ctx context.Context, first func() <-chan bool) (ow
 	if other != "" {
 		return false, other
 	}
-	if own || named {
+	if own || named && r.brief == nil { // over a brief connection others had little time to answer
 		return true, ""
+	}
+	if r.brief != nil {
+		return false, "" // and is asked again
 	}
 	return r.collectionChannels(ctx)
 }

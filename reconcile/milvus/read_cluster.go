@@ -77,10 +77,11 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 		return
 	}
 	r.forgetChange(ctx)
-	if r.view.Reach == plan.ReachUp && (!reused || r.answered()) {
+	good := r.answered() && !r.briefIsShort()
+	if r.view.Reach == plan.ReachUp && (!reused || good) {
 		r.detailsOrIdentity(ctx)
 	}
-	good := r.answered() && !(r.brief != nil && lacksIdentity(r.view))
+	good = good && r.answered() && !(r.brief != nil && lacksIdentity(r.view))
 	if !good && reused && ctx.Err() == nil { // only a new connection shows why
 		r.close()
 		what.reuse = false
@@ -146,7 +147,7 @@ func (r viewReader) withLink(l *link) *viewReader {
 // since is when the connection was made.
 func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, since time.Time, reused bool, err error) {
 	until := time.Now().Add(cmp.Or(r.options.within, f.readTimeout))
-	l, since, reused, err := f.linkFor(r.pass, r.options)
+	l, since, reused, err := f.linkFor(r.target, r.pass, r.options)
 	if err != nil {
 		return nil, since, false, err
 	}

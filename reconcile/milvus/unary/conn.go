@@ -6,7 +6,8 @@
 // that asks thousands of servers three questions each pays most of its time for that. A
 // Conn connects once, reads in one goroutine, and ends with its first fault. It does not
 // say why a server does not answer: whoever needs to know asks again with a
-// grpc.ClientConn. It takes no stream, no compression, and no answer larger than Window.
+// grpc.ClientConn. Of a stream it only tells whether it is empty. It takes no compression,
+// and no answer larger than Window.
 package unary
 
 import (
@@ -78,6 +79,7 @@ type Conn struct {
 // call is one call that waits for its answer.
 type call struct {
 	limit    int
+	streams  bool // it ends without an answer, or with the first
 	answered bool // the header of the answer came
 	data     []byte
 	done     chan error // receives once
@@ -119,15 +121,8 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	}
 	one := &call{limit: min(c.options.Limit(reply), Window), done: make(chan error, 1)}
 	id, err := c.send(ctx, method, body.Materialize(), one)
-	if err != nil {
-		return err
-	}
-	c.start.Do(func() { go c.run() }) //nolint:contextcheck // other calls use the connection too
-	select {
-	case err = <-one.done:
-	case <-ctx.Done():
-		c.abandon(id)
-		return status.FromContextError(ctx.Err()).Err() //nolint:wrapcheck // it is the error of the call
+	if err == nil {
+		err = c.await(ctx, id, one)
 	}
 	if err != nil {
 		return err
@@ -135,10 +130,56 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	return c.options.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(one.data[prefix:])}, reply) //nolint:wrapcheck // as a grpc.ClientConn
 }
 
+// ErrAnswered is the error of a stream on which something was sent.
+var ErrAnswered = errors.New("the stream is not empty")
+
+// AskEmpty calls a method that streams its answers once for each request, all at once, and
+// returns an error for each: nil for a stream that the server ends well without an answer.
+// Of one with an answer it takes no more.
+func (c *Conn) AskEmpty(ctx context.Context, method string, requests []any) []error {
+	errs, ids, calls := make([]error, len(requests)), make([]uint32, len(requests)), make([]call, len(requests))
+	c.mu.Lock()
+	for i, request := range requests {
+		calls[i] = call{streams: true, done: make(chan error, 1)}
+		body, err := c.options.Codec.Marshal(request)
+		if errs[i] = err; err == nil {
+			ids[i], errs[i] = c.queue(ctx, method, body.Materialize(), &calls[i])
+		}
+	}
+	if err := c.flush(); err != nil {
+		errs[0] = err // the reader ends the others
+	}
+	c.mu.Unlock()
+	for i := range calls {
+		if errs[i] == nil {
+			errs[i] = c.await(ctx, ids[i], &calls[i])
+		}
+	}
+	return errs
+}
+
+// await waits for the end of a call.
+func (c *Conn) await(ctx context.Context, id uint32, one *call) error {
+	c.start.Do(func() { go c.run() }) //nolint:contextcheck // other calls use the connection too
+	select {
+	case err := <-one.done:
+		return err
+	case <-ctx.Done():
+		c.abandon(id)
+		return status.FromContextError(ctx.Err()).Err() //nolint:wrapcheck // it is the error of the call
+	}
+}
+
 // send sends a request, or queues it until the connection is made.
 func (c *Conn) send(ctx context.Context, method string, body []byte, one *call) (id uint32, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	id, err = c.queue(ctx, method, body, one)
+	return id, errors.Join(err, c.flush())
+}
+
+// queue adds a request to what is to be sent. The caller holds the lock.
+func (c *Conn) queue(ctx context.Context, method string, body []byte, one *call) (id uint32, err error) {
 	size := prefix + len(body)
 	switch {
 	case c.ended != nil:
@@ -169,7 +210,7 @@ func (c *Conn) send(ctx context.Context, method string, body []byte, one *call) 
 	// Writing to a buffer does not fail.
 	_ = c.frames.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.block.Bytes(), EndHeaders: true})
 	_ = c.frames.WriteData(id, true, append(message, body...))
-	return id, c.flush()
+	return id, nil
 }
 
 // field adds a field to the header of a request.
@@ -179,7 +220,7 @@ func (c *Conn) field(name, value string) {
 
 // flush sends what is to be sent, once the connection is made.
 func (c *Conn) flush() error {
-	if c.begun == nil {
+	if c.begun == nil || c.out.Len() == 0 {
 		return nil
 	}
 	_, err := c.begun.Write(c.out.Bytes())
@@ -354,6 +395,8 @@ func (one *call) result(trailer map[string]string) error {
 		return errProtocol
 	case code != 0:
 		return status.Error(codes.Code(code), trailer["grpc-message"])
+	case one.streams:
+		return nil
 	case len(one.data) < prefix || one.data[0] != 0 || int(binary.BigEndian.Uint32(one.data[1:])) != len(one.data)-prefix:
 		return errProtocol
 	default:
@@ -368,6 +411,10 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 		return nil // given up
 	case one == nil || !one.answered || f.StreamEnded():
 		return errProtocol // an answer ends with a trailer
+	case one.streams:
+		c.end(f.StreamID, ErrAnswered)
+		_ = c.frames.WriteRSTStream(f.StreamID, http2.ErrCodeCancel) // to a buffer
+		return c.flush()
 	case len(one.data)+len(f.Data()) > prefix+one.limit:
 		return status.Errorf(codes.ResourceExhausted, "an answer has more than %d bytes", one.limit)
 	}

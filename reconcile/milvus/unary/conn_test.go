@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/unary"
@@ -48,6 +49,62 @@ func (s *server) DescribeDatabase(ctx context.Context, r *milvuspb.DescribeDatab
 		return nil, ctx.Err()
 	default:
 		return &milvuspb.DescribeDatabaseResponse{DbName: strings.Join(append(head.Get("authorization"), head.Get("user-agent")...), " ")}, nil
+	}
+}
+
+// DumpMessages streams nothing, a message, an error, or hangs, as the channel asks.
+func (s *server) DumpMessages(r *milvuspb.DumpMessagesRequest, out milvuspb.MilvusService_DumpMessagesServer) error {
+	switch r.GetPchannel() {
+	case "one", "many":
+		for range map[string]int{"one": 1, "many": 100}[r.GetPchannel()] {
+			if err := out.Send(&milvuspb.DumpMessagesResponse{Response: &milvuspb.DumpMessagesResponse_Message{Message: &commonpb.ImmutableMessage{Payload: make([]byte, 100)}}}); err != nil {
+				return err
+			}
+		}
+	case "denied":
+		return status.Error(codes.PermissionDenied, "not you")
+	case "hangs":
+		s.hung <- struct{}{}
+		<-out.Context().Done()
+	}
+	return nil
+}
+
+// TestAskEmpty: a stream that ends well without an answer is told from any other, and what
+// is not wanted of one disturbs no other call.
+func TestAskEmpty(t *testing.T) {
+	s, g, address := serve(t)
+	c, ask := dial(t, address)
+	method := milvuspb.MilvusService_DumpMessages_FullMethodName
+	channels := []string{"", "one", "many", "denied", ""}
+	var requests []any
+	for _, name := range channels {
+		requests = append(requests, &milvuspb.DumpMessagesRequest{Pchannel: name})
+	}
+	for range 2 { // before there is a connection, and over it
+		errs := c.AskEmpty(t.Context(), method, requests)
+		for i, want := range []bool{true, false, false, false, true} {
+			if (errs[i] == nil) != want || (channels[i] == "one" || channels[i] == "many") && !errors.Is(errs[i], unary.ErrAnswered) {
+				t.Errorf("%q: %v", channels[i], errs[i])
+			}
+		}
+		if status.Code(errs[3]) != codes.PermissionDenied {
+			t.Error(errs[3])
+		}
+		if _, err := ask(t.Context(), ""); err != nil {
+			t.Error(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-s.hung; cancel() }()
+	if errs := c.AskEmpty(ctx, method, []any{&milvuspb.DumpMessagesRequest{Pchannel: "hangs"}}); status.Code(errs[0]) != codes.Canceled {
+		t.Error(errs[0])
+	}
+	g.Stop()
+	for i, err := range c.AskEmpty(t.Context(), method, requests) {
+		if err == nil {
+			t.Errorf("%q: a server that is gone answered", channels[i])
+		}
 	}
 }
 
