@@ -32,7 +32,28 @@ func (s situation) lossWindow(candidate string, o Outage) *Window {
 		w.Age = &age
 	}
 	w.measure(channels, record.backlogFree(v.Belief.Source), o.Since)
+	if lead := s.greatestLead(candidate, channels); w.Upper != nil && lead > *w.Upper {
+		w.Upper = &lead // the old primary wrote that, whenever it was first seen down
+	}
 	return w
+}
+
+// greatestLead is how far the other standbys of the same source are ahead of a candidate,
+// on the channels on which it got anything.
+func (s situation) greatestLead(candidate string, mine []ChannelProgress) time.Duration {
+	var lead time.Duration
+	for _, c := range s.topology.Clusters {
+		v := s.view(c.ID)
+		if c.ID == candidate || len(v.Progress) != len(mine) || !s.follows(c.ID, s.view(candidate).Belief.Source) {
+			continue
+		}
+		for i, m := range mine {
+			if p := v.Progress[i]; m.Known && p.Known && m.TimeTick > 0 && p.TimeTick > m.TimeTick {
+				lead = max(lead, TickTime(p.TimeTick).Sub(TickTime(m.TimeTick)))
+			}
+		}
+	}
+	return lead
 }
 
 // backlogFree returns a function that says of a channel when it was last recorded to

@@ -236,3 +236,26 @@ func TestBeyondRetention(t *testing.T) {
 		})
 	}
 }
+
+// TestALossIsNoLessThanTheLeadOfAnother: what another standby has, the old primary wrote,
+// whenever its first probe failed. It is lost if the one behind is promoted.
+func TestALossIsNoLessThanTheLeadOfAnother(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		other View
+		want  time.Duration
+	}{
+		{"another is further", behind("c", time.Second, time.Second), 31 * time.Second},
+		{"another is further on one channel", behind("c", time.Second, 32*time.Second), 31 * time.Second},
+		{"another is as far", behind("c", 32*time.Second, 32*time.Second), 2 * time.Second},
+		{"another was not read", unread("c"), 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSituation(Desired{}, pairOf("a", "b", "c"), Observed{Views: []View{down("a"), behind("b", 32*time.Second, 32*time.Second), c.other}}, Memory{Now: now})
+			w := s.lossWindow("b", Outage{Cluster: "a", Since: now.Add(-30 * time.Second)})
+			if w.Upper == nil || *w.Upper != c.want {
+				t.Errorf("got %v, want %s", w.Upper, c.want)
+			}
+		})
+	}
+}
