@@ -87,7 +87,11 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, "")}, execute}
 	}
 	if _, howTo := splitDetail(a); !howTo && len(found) == 0 {
-		return append(denialActions(t, a), execute)
+		out := denialActions(t, a)
+		if out[len(out)-1].command == execute.command {
+			return out
+		}
+		return append(out, execute)
 	}
 	approve := action{label: labelNow, words: approversWords(a), command: approveCommand(t, a.Repository, acceptOptions(found))}
 	if len(found) == 0 {
@@ -137,13 +141,58 @@ func denialActions(t plan.TopologyPlan, a Approval) []action {
 	if !ok {
 		return []action{{label: labelNow, words: "find out why the approval does not count:", command: "reconcile explain APPROVAL_MISSING"}}
 	}
-	out := actionOf(t, lowerFirst(filledIn(e.FirstRemedy(), t, a.Repository)))
-	out.label = labelNow
-	if out.command == "" {
-		out.command = "reconcile explain " + a.Code
-		out.words = strings.TrimRight(out.words, ".:") + "; more about it:"
+	var out []action
+	text := filledIn(e.FirstRemedy(), t, a.Repository)
+	for i, way := range waysOf(t, text) {
+		next := actionOf(t, lowerFirst(way))
+		switch {
+		case i == 0:
+			next.label = labelNow
+		case strings.HasPrefix(text, "If "):
+			next.label = labelOr
+		default:
+			next.label = labelThen
+		}
+		out = append(out, next)
 	}
-	return []action{out}
+	if last := &out[len(out)-1]; last.command == "" {
+		last.command = "reconcile explain " + a.Code
+		last.words = firstSentences(strings.TrimRight(last.words, ".:"), "; more about it:")
+	}
+	return out
+}
+
+// waysOf splits a text behind each sentence that ends with a command to type. What follows
+// the last one is left out.
+func waysOf(t plan.TopologyPlan, text string) []string {
+	var out []string
+	way := ""
+	for rest := text; rest != ""; {
+		sentence, after, _ := strings.Cut(rest, "`. ")
+		if after != "" {
+			sentence += "`."
+		}
+		way, rest = strings.TrimLeft(way+" "+sentence, " "), after
+		if firstCommand(t, plan.Finding{Remedy: way}) != "" {
+			out, way = append(out, way), ""
+		}
+	}
+	if len(out) == 0 {
+		return []string{text}
+	}
+	return out
+}
+
+// firstSentences are as many sentences of a text as have room together with its end.
+func firstSentences(text, end string) string {
+	for len(wrap(text+end, defaultWidth-actionLabel)) > actionLines {
+		i := strings.LastIndex(text, ". ")
+		if i < 0 {
+			break
+		}
+		text = text[:i]
+	}
+	return text + end
 }
 
 // lowerFirst begins a text as part of a sentence.

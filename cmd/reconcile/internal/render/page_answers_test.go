@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // pagesOfOne are the pages of one topology that are kept as goldens: of each plan, status,
-// drift and apply, of each finding and transition.
+// drift and apply, of each finding, denial and transition.
 func pagesOfOne(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
@@ -21,6 +22,10 @@ func pagesOfOne(t *testing.T) map[string]string {
 			single.Plan.Topologies = []plan.TopologyPlan{topology}
 			pages[name+" "+topology.Name] = string(rendered(t, func(w io.Writer) error { return Table(w, single, TableOptions{}) }))
 		}
+	}
+	for _, code := range approval.Codes() {
+		d := document(failover()).approve("orders", Approval{Code: code, Detail: "why", Repository: "prod/topologies", Commit: fixtureCommit})
+		pages[code] = string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
 	}
 	for name, c := range applyGoldens() {
 		for _, r := range c.results {
