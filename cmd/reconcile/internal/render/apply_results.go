@@ -145,7 +145,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		b.rows = append(b.rows, acceptedRows(t, level, shown)...)
 	}
 	if r.Outcome == reconcile.OutcomeNotApproved {
-		b.rows = append(b.rows, d.approvalRows(t)...)
+		b.rows = append(b.rows, d.approvalRows(t, level)...)
 	}
 	b.rows = append(b.rows, b.findingRows("Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
 	if level.notes {

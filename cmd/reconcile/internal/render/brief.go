@@ -46,8 +46,8 @@ type detail struct {
 	remedies bool // below what to beware of
 	notes    bool // warnings and remarks
 	short    bool // one line for what is left out, and no second line of evidence
-	codes    bool // of what to beware of only the codes
-	findings int  // of one kind; 0: all
+	codes    bool // of what to beware of only the codes, of a denial only the first clause
+	findings int  // of one kind; 0: all. Below that, no evidence
 	members  int  // 0: all
 	lines    int  // of one finding or instruction; 0: all. Only here a text is cut
 }
@@ -59,9 +59,10 @@ var details = []detail{
 	{notes: true, short: true},
 	{short: true, members: 12},
 	{short: true, members: 8, codes: true},
-	{short: true, members: 6, codes: true, findings: 2},
-	{short: true, members: 4, codes: true, findings: 1},
-	{short: true, members: 3, codes: true, findings: 1, lines: 2},
+	{short: true, members: 4, codes: true},
+	{short: true, members: 2, codes: true, findings: 2},
+	{short: true, members: 2, codes: true, findings: 1},
+	{short: true, members: 2, codes: true, findings: 1, lines: 2},
 	{short: true, members: 2, codes: true, findings: 1, lines: 1},
 }
 
@@ -82,7 +83,7 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	if t.UnderWay == nil {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
-		b.rows = append(b.rows, d.approvalRows(t)...)
+		b.rows = append(b.rows, d.approvalRows(t, level)...)
 		b.rows = append(b.rows, b.noticeRows(t, level, shown)...)
 		b.rows = append(b.rows, b.firstRows(d, t)...)
 	}
@@ -118,19 +119,19 @@ func findingNotes(t plan.TopologyPlan, shown shownFindings, level detail) []stri
 		}
 	}
 	var parts []string
-	if len(hidden) > 0 {
-		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
-	}
 	switch all := codesOf(append(hidden, reworded...)); {
 	case len(all) > 0 && level.short:
-		parts = append(parts, number(len(all))+" in all")
+		parts = append(parts, plural(len(all), "more code", "more codes"))
 	case len(all) > 0:
 		parts = append(parts, strings.Join(all, ", "))
+	}
+	if len(hidden) > 0 {
+		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return []string{optionFindings + " " + strings.Join(parts, ": ")}
+	return []string{optionFindings + " " + strings.Join(parts, "; ")}
 }
 
 // The options that show what a page leaves out.
@@ -184,7 +185,7 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	}
 	loss, s := d.mayLose(t)
 	out = append(out, row{label: "May lose", text: loss, style: s})
-	if text := d.evidenceWords(t); text != "" && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
+	if text := d.evidenceWords(t); text != "" && level.findings == 0 && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
 		out = append(out, row{label: "Evidence", text: text})
 	}
 	if text := seenNote(t); text != "" && !level.short && t.Transition == plan.TransitionFailover {
@@ -232,10 +233,11 @@ func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
 		return t.UnderWay != nil
 	case plan.CodeStandbyBecomesWritable:
 		return t.Transition == plan.TransitionDetach
-	case plan.CodeNoPrimary, plan.CodeClusterUnreachable: // the headline of an outage says so, or what blocks
+	case plan.CodeNoPrimary, plan.CodeClusterUnreachable: // the headline of an outage says so
 		_, outage := writerCondition(t)
-		rests := outage && t.Transition == plan.TransitionNone && (f.Cluster == "" || f.Cluster == t.Primary)
-		return f.Severity != plan.SeverityBlocking && (rests || slices.ContainsFunc(t.Blocking(nil), func(b plan.Finding) bool { return b.Code == f.Code }))
+		told := f.Code == plan.CodeNoPrimary && t.Transition != plan.TransitionFailover ||
+			f.Cluster == t.Primary && t.Transition == plan.TransitionNone
+		return f.Severity != plan.SeverityBlocking && outage && told
 	default:
 		return false
 	}

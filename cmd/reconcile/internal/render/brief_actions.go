@@ -357,7 +357,7 @@ func forRepository(name string) string {
 }
 
 // approvalRows say how an approval stands, unless the headline says all.
-func (d Document) approvalRows(t plan.TopologyPlan) []row {
+func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 	a := d.approval(t)
 	if t.Transition == plan.TransitionNone || d.observed() != ObservedLive || d.kind() == KindStatus {
 		return nil
@@ -377,6 +377,9 @@ func (d Document) approvalRows(t plan.TopologyPlan) []row {
 		}
 		if prose == "" && a.Code == "" {
 			return nil
+		}
+		if level.codes {
+			prose, _, _ = strings.Cut(strings.ReplaceAll(prose, ". ", "; "), "; ")
 		}
 		return []row{{label: "Approval", text: strings.TrimPrefix(a.Code+withDetail(prose), ": "), style: bad}}
 	}

@@ -27,6 +27,11 @@ func pagesOfOne(t *testing.T) map[string]string {
 		d := document(failover()).approve("orders", Approval{Code: code, Detail: "why", Repository: "prod/topologies", Commit: fixtureCommit})
 		pages[code] = string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
 	}
+	denied := document(behindAnother()).approve("orders", Approval{
+		Code: approval.CodeLossTooLarge, Repository: "prod/topologies", Commit: fixtureCommit,
+		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'",
+	})
+	pages["blocked and denied"] = string(rendered(t, func(w io.Writer) error { return Table(w, denied, TableOptions{}) }))
 	for name, c := range applyGoldens() {
 		for _, r := range c.results {
 			topology, _ := c.document.Plan.Topology(r.Topology)
