@@ -50,6 +50,8 @@ type detail struct {
 	findings int  // of one kind; 0: all. Below that, no evidence
 	members  int  // 0: all
 	lines    int  // of one finding or instruction; 0: all. Only here a text is cut
+
+	noteCodes bool // of warnings only the codes
 }
 
 // details are tried in order until the page fits.
@@ -57,9 +59,9 @@ var details = []detail{
 	{remedies: true, notes: true},
 	{notes: true},
 	{notes: true, short: true},
-	{short: true, members: 12},
-	{short: true, members: 8, codes: true},
-	{short: true, members: 4, codes: true},
+	{notes: true, short: true, noteCodes: true, members: 12},
+	{notes: true, short: true, noteCodes: true, members: 8, codes: true},
+	{notes: true, short: true, noteCodes: true, members: 4, codes: true},
 	{short: true, members: 2, codes: true, findings: 2},
 	{short: true, members: 2, codes: true, findings: 1},
 	{short: true, members: 2, codes: true, findings: 1, lines: 2},
@@ -119,14 +121,14 @@ func findingNotes(t plan.TopologyPlan, shown shownFindings, level detail) []stri
 		}
 	}
 	var parts []string
+	if len(hidden) > 0 {
+		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
+	}
 	switch all := codesOf(append(hidden, reworded...)); {
 	case len(all) > 0 && level.short:
 		parts = append(parts, plural(len(all), "more code", "more codes"))
 	case len(all) > 0:
 		parts = append(parts, strings.Join(all, ", "))
-	}
-	if len(hidden) > 0 {
-		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
 	}
 	if len(parts) == 0 {
 		return nil
@@ -303,7 +305,7 @@ func (b brief) noticeRows(t plan.TopologyPlan, level detail, shown shownFindings
 }
 
 func (b brief) findingRows(label string, findings []plan.Finding, level detail, shown shownFindings) []row {
-	if level.codes && len(findings) > 0 {
+	if len(findings) > 0 && (level.codes || level.noteCodes && findings[0].Severity != plan.SeverityCritical) {
 		for _, f := range findings {
 			shown.mark(f)
 		}
