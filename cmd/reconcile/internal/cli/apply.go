@@ -26,7 +26,7 @@ func newApply(g *globals) *cobra.Command {
 	var o applyOptions
 	cmd := &cobra.Command{
 		Use:   "apply [TOPOLOGY…]",
-		Short: "Carry out what is approved",
+		Short: "Apply what is approved",
 		Long: `apply plans, checks the approval, and takes the lock of each topology. Under the
 lock it observes again and records in the ledger what it is about to do. Then it sends
 the change, reads the clusters back, verifies the new primary, and redirects traffic. If a

@@ -64,12 +64,12 @@ func newRoot(g *globals) *cobra.Command {
 		Use:   "reconcile",
 		Short: "GitOps for the replication topology of Milvus clusters",
 		Long: `reconcile compares the replication topology that Git wants with what each live
-Milvus cluster believes, shows the difference as a plan, and carries the plan
-out, but only for a change that carries a signed approval.`,
+Milvus cluster stores, and shows the difference as a plan. It applies the plan only if
+the change has a signed approval.`,
 		Example: `  reconcile demo                      # the whole failover story, on simulated clusters
   reconcile validate topologies/      # check topology files, offline
   reconcile plan --commit HEAD        # what would this commit do?
-  reconcile apply                     # carry out what is approved`,
+  reconcile apply                     # apply what is approved`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// withSuggestion and unknownFlag propose names in the one form of all errors.

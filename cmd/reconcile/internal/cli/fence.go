@@ -16,7 +16,7 @@ func newFence(g *globals) *cobra.Command {
 	var lockWait time.Duration
 	cmd := &cobra.Command{
 		Use:   "fence TOPOLOGY/CLUSTER",
-		Short: "Demote a stale primary that is back, so that it refuses writes",
+		Short: "Make a stale primary that is back refuse writes",
 		Long: `fence makes a stale cluster that is back refuse writes. It sends one configuration, to
 that cluster alone. The configuration lists the clusters that the stale one stores, and
 makes the promoted cluster the source of all others. The stale cluster then becomes a

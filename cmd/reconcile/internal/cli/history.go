@@ -22,7 +22,7 @@ import (
 func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [TOPOLOGY]",
-		Short: "Tell what was done, by whom and why, from the ledger",
+		Short: "Show what was done, by whom and why, from the ledger",
 		Long: `history tells what the ledger recorded of a topology, or of all of them, the oldest
 first: since when the old primary was silent, who proposed a change, who approved it and
 why, when a request was sent and took effect, whether the new primary was verified and
