@@ -84,15 +84,15 @@ func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 		if len(wants) == 0 || ctx.Err() != nil {
 			return
 		}
-		began, over := clock.Now(), make(chan struct{})
+		over := make(chan struct{})
 		for _, want := range wants {
 			sampling.Go(func() { w.sample(ctx, want, over) })
 		}
-		interval := w.makeRounds(ctx, wants)
+		w.makeRounds(ctx, wants)
 		w.startProbes(ctx, running)
 		select {
 		case <-ctx.Done():
-		case <-clock.After(max(0, interval-clock.Now().Sub(began))):
+		case <-clock.After(w.pause(wants)):
 		}
 		close(over)
 	}
@@ -111,18 +111,31 @@ func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}
 	}
 }
 
-// makeRounds makes one round of every pair in parallel, and returns the interval to the
-// next rounds.
-func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval time.Duration) {
+// pause is how long to wait until the next rounds.
+func (w *watch) pause(wants []plan.Want) time.Duration {
+	now := w.worker.loop.clock.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := wants[0].Interval
+	for _, want := range wants {
+		for _, e := range w.made {
+			if e.Primary == want.Primary && e.Candidate == want.Candidate {
+				out = min(out, want.Pause(e, now))
+			}
+		}
+	}
+	return out
+}
+
+// makeRounds makes one round of every pair in parallel.
+func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) {
 	s, done := w.worker.loop.use()
 	defer done()
 	w.mu.Lock()
 	t := w.topology
 	w.mu.Unlock()
-	interval = wants[0].Interval
 	var all sync.WaitGroup
 	for _, want := range wants {
-		interval = min(interval, want.Interval)
 		all.Go(func() {
 			round := s.Apply.Observer.Round(ctx, t, want)
 			if ctx.Err() == nil { // a round that was cut short shows nothing
@@ -131,7 +144,6 @@ func (w *watch) makeRounds(ctx context.Context, wants []plan.Want) (interval tim
 		})
 	}
 	all.Wait()
-	return interval
 }
 
 // addRound keeps a round, and asks for a pass when the round changes the verdict. whole

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/cgi"
@@ -63,7 +62,13 @@ type pushes struct {
 // rounds of evidence for the lost primaries.
 func newPushes(b *testing.B, topologies int) *pushes {
 	b.Helper()
-	e := newEstate(b, topologies, noWaiting)
+	return newPushesWith(b, topologies, pushed, noWaiting)
+}
+
+// newPushesWith is that with so many lost primaries, and a policy.
+func newPushesWith(b *testing.B, topologies, lost int, policy string) *pushes {
+	b.Helper()
+	e := newEstate(b, topologies, policy)
 	dir := b.TempDir()
 	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: freeport.Address(b), log: filepath.Join(dir, "run.log")}
 	repo := filepath.Join(filepath.Dir(e.config), "repo")
@@ -71,7 +76,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	p.url = p.served(b) + "/forge.git"
-	for i := range pushed {
+	for i := range lost {
 		e.lose(b, i)
 	}
 	p.configure(b, repo)
@@ -89,7 +94,7 @@ func newPushes(b *testing.B, topologies int) *pushes {
 		_, err := testkit.Request("GET", "http://"+p.serve+"/readyz", "")
 		return err == nil
 	})
-	for i := range pushed {
+	for i := range lost {
 		p.await(b, "the rounds of evidence", p.says(b, fmt.Sprintf("cluster=t%04d-a code=unavailable", i)))
 	}
 	return p
@@ -161,25 +166,11 @@ func (p *pushes) failover(b *testing.B, i int) (took, git time.Duration) {
 // promoted is when a cluster got its force promote.
 func (e *estate) promoted(b *testing.B, cluster string) time.Time {
 	b.Helper()
-	data, err := testkit.Request("GET", e.control+"/calls", "")
-	if err != nil {
-		b.Fatal(err)
+	at, ok := e.promotions(b)[cluster]
+	if !ok {
+		b.Fatalf("%s got no force promote", cluster)
 	}
-	var calls []struct {
-		At           time.Time
-		Cluster      string
-		ForcePromote bool
-	}
-	if err := json.Unmarshal(data, &calls); err != nil {
-		b.Fatal(err)
-	}
-	for _, c := range calls {
-		if c.ForcePromote && c.Cluster == cluster {
-			return c.At
-		}
-	}
-	b.Fatalf("%s got no force promote", cluster)
-	return time.Time{}
+	return at
 }
 
 // says whether the daemon has logged a text.

@@ -97,7 +97,7 @@ func newReplicas(t *testing.T, shards []string, lease time.Duration) *Replicas {
 	addresses := freeport.Addresses(t, 3+n)
 	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease, folder: "topologies"}
 	files := filepath.Join(dir, "topologies")
-	if shards[0] != "" {
+	if n > 0 && shards[0] != "" {
 		d.folder = "topologies/" + shards[0]
 		d.shards = "shards:\n"
 		for _, s := range shards {
