@@ -354,22 +354,24 @@ func (w Want) SampleEvery() time.Duration {
 	return min(max(w.Span/samplesInSpan, fastestSample), slowestSample)
 }
 
-// Pause is how long to wait until the next round: an interval from the beginning of the
-// newest one, or less if the run that goes on then spans what the rules ask for. So the
+// Pause is how long to wait until the next round: an interval from when the newest one
+// began, or less if the run that goes on then spans what the rules ask for. So the
 // judgement does not come an interval late because a round began a millisecond early.
-func (w Want) Pause(e Evidence, now time.Time) time.Duration {
-	if len(e.Rounds) == 0 {
-		return 0
-	}
-	due := e.Rounds[len(e.Rounds)-1].At.Add(w.Interval)
+func (w Want) Pause(e Evidence, began, now time.Time) time.Duration {
+	out := max(0, began.Add(w.Interval).Sub(now))
 	j := JudgeLoss(e, Failover{UnavailableFor: w.Span, Probes: w.Probes}, now)
-	if len(j.Run) > 0 && j.Missing > 0 && j.Probes <= 1 {
-		if enough := j.Run[0].At.Add(w.Span); enough.Before(due) {
-			due = enough
-		}
+	if len(j.Run) == 0 || j.Missing == 0 || j.Probes > 1 {
+		return out
 	}
-	return max(0, due.Sub(now))
+	enough := j.Run[0].At.Add(w.Span)
+	if !enough.After(e.Rounds[len(e.Rounds)-1].At) {
+		return out // the newest round came when the span was over, and did not count
+	}
+	return min(out, max(enough.Sub(now), shortestPause))
 }
+
+// shortestPause is the least pause before a round that completes the span.
+const shortestPause = time.Millisecond
 
 // probeCadence is how often rounds start so that both rules, span and number, can be
 // met: between 0.2 and 5 s.

@@ -84,7 +84,7 @@ func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 		if len(wants) == 0 || ctx.Err() != nil {
 			return
 		}
-		over := make(chan struct{})
+		began, over := clock.Now(), make(chan struct{})
 		for _, want := range wants {
 			sampling.Go(func() { w.sample(ctx, want, over) })
 		}
@@ -92,7 +92,7 @@ func (w *watch) run(ctx context.Context, running *sync.WaitGroup) {
 		w.startProbes(ctx, running)
 		select {
 		case <-ctx.Done():
-		case <-clock.After(w.pause(wants)):
+		case <-clock.After(w.pause(wants, began)):
 		}
 		close(over)
 	}
@@ -111,16 +111,16 @@ func (w *watch) sample(ctx context.Context, want plan.Want, over <-chan struct{}
 	}
 }
 
-// pause is how long to wait until the next rounds.
-func (w *watch) pause(wants []plan.Want) time.Duration {
+// pause is how long to wait until the next rounds, after those that began then.
+func (w *watch) pause(wants []plan.Want, began time.Time) time.Duration {
 	now := w.worker.loop.clock.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := wants[0].Interval
+	out := max(0, began.Add(wants[0].Interval).Sub(now))
 	for _, want := range wants {
 		for _, e := range w.made {
 			if e.Primary == want.Primary && e.Candidate == want.Candidate {
-				out = min(out, want.Pause(e, now))
+				out = min(out, want.Pause(e, began, now))
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 		done := judged.State != plan.LossNotProbed || round.Class == plan.ClassNotCalled
 		var pause time.Duration
 		if !done {
-			pause = want.Pause(e, clock.Now())
+			pause = want.Pause(e, round.At, clock.Now())
 		}
 		if sample, ok := r.pause(ctx, pause, lived); ok {
 			e.Rounds = append(e.Rounds, sample)
