@@ -14,10 +14,10 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// codec turns the bytes of an answer into a message. Every string of a server
-// passes it, whoever asked: an answer that is too large, or that repeats one of
-// our tokens where a name belongs, is not taken at all. So no value exists that
-// had to be changed, and none can be compared, stored or sent back.
+// codec turns the bytes of an answer into a message. Every string of a server passes
+// through it. An answer that is too large, or that repeats one of our tokens where a name
+// belongs, is discarded as a whole. So no changed value exists that could be compared,
+// stored or sent back.
 type codec struct{ secrets *secrets }
 
 // limit is how large one kind of answer may be.

@@ -1,13 +1,12 @@
 // Package unary makes a few unary calls over one connection that is then closed. It is a
 // grpc.ClientConnInterface for the stubs that protoc generates.
 //
-// A grpc.ClientConn is made to live: it resolves, balances, connects again, keeps records
-// of itself and needs five goroutines, whose stacks grow with each connection. A command
-// that asks thousands of servers three questions each pays most of its time for that. A
-// Conn connects once, reads in one goroutine, and ends with its first fault. It does not
-// say why a server does not answer: whoever needs to know asks again with a
-// grpc.ClientConn. Of a stream it only tells whether it is empty. It takes no compression,
-// and no answer larger than Window.
+// A grpc.ClientConn is made for long use: it resolves, balances, connects again, keeps
+// records of itself and needs five goroutines. For a command that makes three calls to each
+// of thousands of servers, that is most of the cost. A Conn connects once, reads in one
+// goroutine, and ends with its first fault. It does not say why a server does not answer:
+// to find that out, ask again with a grpc.ClientConn. Of a stream it only tells whether it
+// is empty. It takes no compression, and no answer larger than Window.
 package unary
 
 import (
