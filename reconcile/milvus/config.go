@@ -95,7 +95,8 @@ type Fleet struct {
 	raised        map[string]raised       // by cluster
 	throwaways    map[string]struct{}     // in use now
 	origins       map[route]origin
-	resting       map[string]*atRest // by topology; nil: it was observed, and nothing is kept
+	sessions      map[string]tlsSession // by cluster
+	resting       map[string]*atRest    // by topology; nil: it was observed, and nothing is kept
 	ended         bool
 }
 
@@ -105,7 +106,7 @@ func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
 		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
-		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{}, resting: map[string]*atRest{},
+		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{}, sessions: map[string]tlsSession{}, resting: map[string]*atRest{},
 	}
 	twice := map[string]bool{}
 	for _, cred := range c.Credentials {

@@ -201,6 +201,7 @@ func (f *Fleet) linkFor(s *clusterRead, pass ticket, what probeOptions) (l *link
 		case there:
 			k.link.close()
 		}
+		pass = f.resuming(pass)
 	}
 	if f.mayBeBrief(s, pass, what) {
 		l, err = f.dialBrief(pass)

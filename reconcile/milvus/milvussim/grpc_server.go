@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -33,11 +34,15 @@ type service struct {
 }
 
 func (w *World) newServer() *grpc.Server {
-	s := grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.UnaryInterceptor(w.unary), grpc.StreamInterceptor(w.stream),
-	)
+	}
+	if w.options.Authority != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(w.options.Authority.server())))
+	}
+	s := grpc.NewServer(options...)
 	milvuspb.RegisterMilvusServiceServer(s, service{})
 	return s
 }

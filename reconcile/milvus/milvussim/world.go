@@ -30,6 +30,8 @@ type Options struct {
 	// NoAuthorization lets everybody in, as a Milvus without
 	// common.security.authorizationEnabled does.
 	NoAuthorization bool
+	// Authority signs what clusters show to clients; nil: they speak no TLS.
+	Authority *Authority
 }
 
 // DefaultProfile is the version that a cluster has if nothing else is said.

@@ -34,6 +34,7 @@ wrote. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you commit and approve as Alic
 	f.StringVar(&s.Profile, "profile", milvussim.DefaultProfile, "Milvus version to behave as")
 	f.StringVar(&s.Control, "control", "127.0.0.1:9650", "address of the control API, loopback only")
 	f.StringVar(&s.Git, "git", "", "also make a repository, a configuration and the keys of three people in this folder")
+	f.BoolVar(&s.TLS, "tls", false, "with --git: the clusters speak TLS, and the configuration names their authority")
 	f.IntVar(&s.Quorum, "quorum", 1, "with --git: how many people must approve a failover, 1 or 2")
 	return cmd
 }

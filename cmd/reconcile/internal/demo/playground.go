@@ -34,10 +34,13 @@ var people = map[string]approval.Person{"alice": alice, "bob": bob, "carol": car
 // playground is a folder in which a newcomer can go on by hand: a repository,
 // an operator's configuration that fits it, and the signing keys of three people.
 type playground struct {
-	dir     string
-	quorum  int // how many people must approve a failover
-	tree    *gitsource.Worktree
-	signers map[string]ssh.Signer // by e-mail
+	dir    string
+	quorum int // how many people must approve a failover
+	// authority is the file with the certificate of the clusters' authority; "": they speak
+	// no TLS.
+	authority string
+	tree      *gitsource.Worktree
+	signers   map[string]ssh.Signer // by e-mail
 }
 
 func (p playground) repo() string   { return filepath.Join(p.dir, "repo") }
@@ -47,19 +50,19 @@ func (p playground) config() string { return filepath.Join(p.dir, "reconcile.yam
 // from a clone, dir/reconcile.yaml and dir/allowed_signers. For each person NAME it
 // makes the key dir/NAME, and dir/NAME.gitconfig, with which git signs as NAME.
 // It returns the repository's folder.
-func makePlayground(from, dir string, quorum int, topologies []plan.Topology) (string, error) {
+func makePlayground(from, dir string, quorum int, authority *milvussim.Authority, topologies []plan.Topology) (string, error) {
 	files, err := filesBelow(from)
 	if err != nil {
 		return "", err
 	}
-	p, err := newPlayground(dir, quorum, files, topologies)
+	p, err := newPlayground(dir, quorum, authority, files, topologies)
 	if err != nil {
 		return "", err
 	}
 	return p.repo(), nil
 }
 
-func newPlayground(dir string, quorum int, files map[string][]byte, topologies []plan.Topology) (playground, error) {
+func newPlayground(dir string, quorum int, authority *milvussim.Authority, files map[string][]byte, topologies []plan.Topology) (playground, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return playground{}, fmt.Errorf("make the playground: %w", err)
@@ -85,6 +88,12 @@ func newPlayground(dir string, quorum int, files map[string][]byte, topologies [
 	}
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(milvussim.RootToken+"\n"), 0o600); err != nil {
 		return p, fmt.Errorf("write the token: %w", err)
+	}
+	if authority != nil {
+		p.authority = filepath.Join(dir, "authority.pem")
+		if err := os.WriteFile(p.authority, authority.PEM(), 0o644); err != nil {
+			return p, fmt.Errorf("write the authority: %w", err)
+		}
 	}
 	return p, p.writeConfig(topologies)
 }
@@ -133,6 +142,9 @@ credentials:
     address: {{printf "%q" .ClientAddress}}
     uri: {{printf "%q" .URI}}
     tokenFrom: {file: {{printf "%q" $.Token}}}
+{{- if $.Authority}}
+    tls: {caFile: {{printf "%q" $.Authority}}}
+{{- end}}
 {{- end}}
 approval:
   signature: required
@@ -152,7 +164,7 @@ func (p playground) writeConfig(topologies []plan.Topology) error {
 	}
 	var b bytes.Buffer
 	err := playgroundConfig.Execute(&b, map[string]any{
-		"Repo": p.repo(), "Clusters": clusters, "Token": filepath.Join(p.dir, "token"),
+		"Repo": p.repo(), "Clusters": clusters, "Token": filepath.Join(p.dir, "token"), "Authority": p.authority,
 		"Quorum": p.quorum, "Allowed": filepath.Join(p.dir, "allowed_signers"), "Ledger": filepath.Join(p.dir, "ledger.db"),
 	})
 	if err == nil {

@@ -23,6 +23,7 @@ type Sim struct {
 	Control string // host:port of the control API, loopback only
 	Git     string // folder for a repository, a configuration and signing keys; "": none
 	Quorum  int    // how many people must approve a failover, in that configuration
+	TLS     bool   // the clusters speak TLS, and that configuration names their authority
 }
 
 // simReady is the line that sim prints once everything serves.
@@ -52,14 +53,20 @@ func (s Sim) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	world := milvussim.New(milvussim.Options{Profile: s.Profile})
+	var authority *milvussim.Authority
+	if s.TLS {
+		if authority, err = milvussim.NewAuthority(); err != nil {
+			return err
+		}
+	}
+	world := milvussim.New(milvussim.Options{Profile: s.Profile, Authority: authority})
 	defer world.Close()
 	if err := world.Start(specs...); err != nil {
 		return fmt.Errorf("start the clusters: %w", err)
 	}
 	ready := simReady{Ready: true}
 	if s.Git != "" {
-		if ready.Git, err = makePlayground(s.Dir, s.Git, s.Quorum, topologies); err != nil {
+		if ready.Git, err = makePlayground(s.Dir, s.Git, s.Quorum, authority, topologies); err != nil {
 			return err
 		}
 	}
@@ -96,6 +103,9 @@ func (s Sim) check() error {
 	}
 	if s.Quorum < 1 || s.Quorum >= len(people) {
 		bad = append(bad, fmt.Errorf("--quorum is %d, want 1 or 2: there are three people, and the author of a change does not count", s.Quorum))
+	}
+	if s.TLS && s.Git == "" {
+		bad = append(bad, errors.New("--tls needs --git, whose configuration names the authority of the clusters"))
 	}
 	return errors.Join(bad...)
 }

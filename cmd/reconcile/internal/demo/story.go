@@ -135,7 +135,7 @@ func (s *story) begin(ctx context.Context) error {
 	if err := s.world.Start(specs...); err != nil {
 		return err
 	}
-	if s.play, err = newPlayground(s.dir, 1, map[string][]byte{"topologies/orders.yaml": file}, topologies); err != nil {
+	if s.play, err = newPlayground(s.dir, 1, nil, map[string][]byte{"topologies/orders.yaml": file}, topologies); err != nil {
 		return err
 	}
 	s.say("Started cluster-a (primary) and cluster-b (standby), each a simulated Milvus %s behind\nits real gRPC interface, and a Git repository that says just that.\n\n", milvussim.DefaultProfile)
