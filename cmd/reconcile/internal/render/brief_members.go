@@ -29,8 +29,7 @@ func importance(t plan.TopologyPlan, c plan.ClusterPlan) int {
 	return 4*one(c.ID == t.Primary || c.ID == t.OldPrimary) + 2*one(c.View.Reach != plan.ReachUp) + one(c.DesiredRole != plan.RoleStandby)
 }
 
-// memberNote is the version and the lag of a cluster that answers, or why it does not. In a
-// failover what may be lost counts, and not for how long the primary has been away.
+// memberNote is the version and the lag of a cluster that answers, or why it does not.
 func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	var parts []string
 	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone {
@@ -39,8 +38,8 @@ func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	if c.View.Version != "" {
 		parts = append(parts, c.View.Version)
 	}
-	if c.Lag != nil && t.Transition != plan.TransitionFailover {
-		parts = append(parts, "lag "+lagWords(c))
+	if lag := lagIn(t, c); lag != "" {
+		parts = append(parts, "lag "+lag)
 	}
 	return strings.Join(parts, ", ")
 }

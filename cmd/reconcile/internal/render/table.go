@@ -236,7 +236,7 @@ func clusterRows(t plan.TopologyPlan) grid {
 	for _, c := range t.Clusters {
 		reach, s := reachWords(c.View)
 		g.add(cell{text: c.ID}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View)},
-			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: lagWords(c)})
+			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: orElse(lagIn(t, c), "-")})
 	}
 	return g
 }
@@ -260,6 +260,15 @@ func inferred(v plan.View) string {
 		return " (inferred)"
 	}
 	return ""
+}
+
+// lagIn is the lag of a cluster; empty: none was measured, or a failover counts what may be
+// lost instead, and not for how long the primary has been away.
+func lagIn(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	if c.Lag == nil || t.Transition == plan.TransitionFailover {
+		return ""
+	}
+	return lagWords(c)
 }
 
 func lagWords(c plan.ClusterPlan) string {
