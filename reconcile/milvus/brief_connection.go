@@ -151,7 +151,7 @@ const lifetimes = 2
 // dialBrief prepares a brief connection, which the first call makes. Close it.
 func (f *Fleet) dialBrief(t ticket) (*link, error) {
 	o := unary.Options{
-		Address: t.address, Credentials: t.transport(), UserAgent: userAgent,
+		Address: t.address, TLS: t.tls, UserAgent: userAgent,
 		Timeout: f.readTimeout, Lifetime: lifetimes * f.readTimeout,
 		Codec: codec{&f.secrets}, Limit: func(reply any) int { return limitOf(reply).size },
 	}
