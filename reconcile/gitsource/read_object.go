@@ -49,11 +49,18 @@ func (r *Repo) packed(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, bool)
 		return nil, false
 	}
 	o, ok := r.store.unpack(id)
-	if !ok || o.kind != kind || plumbing.ComputeHash(kind, o.data) != id {
+	if !ok || o.kind != kind || r.idOf(o) != id {
 		return nil, false
 	}
 	r.reads[kind]++
 	return o.data, true
+}
+
+func (r *Repo) idOf(o packedObject) plumbing.Hash {
+	if o.kind == plumbing.TreeObject {
+		return r.folderHash.id(o.data)
+	}
+	return plumbing.ComputeHash(o.kind, o.data)
 }
 
 // findObject finds an object. A large one is not read yet, see maxTree in use.

@@ -59,6 +59,7 @@ type Repo struct {
 	commits    *recent.Map[plumbing.Hash, *commit]
 	statements *recent.Map[plumbing.Hash, *statement]
 	trees      *recent.Map[plumbing.Hash, tree]
+	folderHash folderHasher
 	docs       *recent.Map[plumbing.Hash, []Document]
 	blobs      *recent.Map[plumbing.Hash, []byte]
 	states     *recent.Map[stateKey, *state]
