@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"context"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,8 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // TestEveryRemedyIsTyped holds that each command which a finding, a denial, its explanation
@@ -45,6 +50,143 @@ func TestEveryRemedyIsTyped(t *testing.T) {
 	}
 }
 
+// withoutCommand are the codes whose remedy is no command of ours, with the reason.
+var withoutCommand = map[string]string{
+	"CONFIG_ORDER":              "there is nothing to do",
+	"PRIMARY_LIVENESS_UNPROVEN": "people look from another network, or ask the owners of applications; it does not block",
+	"STALE_PROMOTION":           "an approver accepts it by a trailer, as the story r45-the-last-copy does; in the state that is kept for it, more blocks",
+	"TOPOLOGY_REMOVED":          "git restores the file",
+}
+
+// TestEveryCodeHasATypedRemedy holds that for each finding and each denial at least one
+// command is told that a story types, by what the finding itself says in the state in which
+// it is found, by its explanation, or by the page of a change that is denied so.
+func TestEveryCodeHasATypedRemedy(t *testing.T) {
+	typed := typedCommands(t)
+	told := remediesOfFindings(t)
+	for code, text := range remediesOfDenials(t) {
+		told[code] = text
+	}
+	for _, code := range explain.Codes() {
+		if _, known := told[code]; !known {
+			t.Errorf("%s is neither a finding nor a denial: what tells its remedy?", code)
+		}
+	}
+	for code := range withoutCommand {
+		if _, known := told[code]; !known {
+			t.Errorf("%s is no code", code)
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(told)) {
+		var all, works []string
+		for _, command := range commandsIn(told[code]) {
+			if slices.Contains(mentioned, command) {
+				continue
+			}
+			all = append(all, command)
+			if typed[form(command)] && form(command) != "reconcile explain CODE" {
+				works = append(works, command)
+			}
+		}
+		why, listed := withoutCommand[code]
+		switch {
+		case listed && (len(works) > 0 || why == ""):
+			t.Errorf("%s has a remedy that is typed, %q, or no reason: take it off the list", code, works)
+		case !listed && len(works) == 0:
+			t.Errorf("%s tells nothing to type that a story types; it tells %q", code, all)
+		}
+		for _, command := range all {
+			if !typed[form(command)] {
+				t.Errorf("%s tells people to type %q, and no story types %q", code, command, form(command))
+			}
+		}
+	}
+}
+
+// stateIn is the state that is kept for a code, in which the planner finds it.
+func stateIn(t *testing.T, code plan.Code) plan.Plan {
+	t.Helper()
+	var s struct {
+		Desired  plan.Desired
+		Observed plan.Observed
+		Memory   plan.Memory
+	}
+	if err := json.Unmarshal([]byte(testkit.Contents(t, "cmd/reconcile/internal/render/testdata/codes/"+string(code)+".json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return plan.Compute(s.Desired, s.Observed, s.Memory)
+}
+
+// remediesOfFindings are what each finding says to do, with its explanation.
+func remediesOfFindings(t *testing.T) map[string]string {
+	t.Helper()
+	beyond := map[plan.Code]plan.Finding{
+		plan.CodeSuperseded: plan.SupersededBy("orders", "0f5e1c9ab2d3"), plan.CodeHistoryRewritten: plan.HistoryRewritten("0f5e1c9ab2d3"),
+		plan.CodeLedgerNew: plan.LedgerNew(), plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-b", plan.VerifyDDL, context.DeadlineExceeded),
+		plan.CodeSwitchoverLag: {}, // apply alone meets it, and points to its explanation
+	}
+	out := map[string]string{}
+	for _, code := range plan.AllCodes() {
+		e, _ := explain.Lookup(string(code))
+		out[string(code)] = e.Remedy + acceptanceOf(t, code)
+		if f, ok := beyond[code]; ok {
+			out[string(code)] += "\n" + f.Remedy
+			continue
+		}
+		found := false
+		for _, p := range stateIn(t, code).Topologies {
+			for _, f := range p.Findings {
+				if f.Code == code {
+					found = true
+					out[string(code)] += "\n" + f.Remedy
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s is not found in the state that is kept for it", code)
+		}
+	}
+	return out
+}
+
+// acceptanceOf are the commands of a finding's page that name it.
+func acceptanceOf(t *testing.T, code plan.Code) string {
+	t.Helper()
+	if !plan.Acceptable(code) {
+		return ""
+	}
+	var out strings.Builder
+	page := indented.ReplaceAllString(testkit.Contents(t, "cmd/reconcile/internal/render/testdata/codes/"+string(code)+".table"), "")
+	for _, command := range commandsIn(page) {
+		if strings.Contains(command, "--accept "+string(code)) {
+			out.WriteString("\n" + command)
+		}
+	}
+	return out.String()
+}
+
+// remediesOfDenials are what the page of a failover says to type if it is denied so, with
+// the explanation of the denial.
+func remediesOfDenials(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	lost := stateIn(t, plan.CodeForcePromote)
+	for _, code := range approval.Codes() {
+		e, _ := explain.Lookup(code)
+		d := render.Document{Plan: lost, GeneratedAt: lost.At, Approvals: map[string]render.Approval{
+			lost.Topologies[0].Name: {Verdict: approval.VerdictDenied, Code: code, Detail: "why", Commit: "0f5e1c9ab2d3"},
+		}}
+		var page strings.Builder
+		if err := render.Table(&page, d, render.TableOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		out[code] = e.Remedy + "\n" + indented.ReplaceAllString(page.String(), "")
+	}
+	return out
+}
+
+var indented = regexp.MustCompile(`(?m)^ +`)
+
 // TestUntypedRemediesAreSeen: the check can fail, and tells commands apart by what they do.
 func TestUntypedRemediesAreSeen(t *testing.T) {
 	for command, want := range map[string]string{
@@ -54,6 +196,7 @@ func TestUntypedRemediesAreSeen(t *testing.T) {
 		"reconcile approve orders/b --accept A --accept B --reason 'a b' --push --repo laptop":   "reconcile approve T/C --accept VALUE --push --reason VALUE",
 		"reconcile propose orders --cancel --commit --repo play/repo":                            "reconcile propose T --cancel",
 		"reconcile doctor orders --upgrade-to 2.6.25":                                            "reconcile doctor T --upgrade-to VALUE",
+		"reconcile explain WRONG_TARGET":                                                         "reconcile explain CODE",
 		"reconcile propose orders --failover":                                                    "reconcile propose T --failover",
 		"reconcile propose orders/cluster-b --failover --commit --repo laptop --output-file x=y": "reconcile propose T/C --failover",
 	} {
@@ -106,11 +249,12 @@ func typedCommands(t *testing.T) map[string]bool {
 var (
 	quotedText = regexp.MustCompile(`"[^"]*"|'[^']*'`)
 	// here are options that a story needs and a person may not.
-	here        = regexp.MustCompile(` --(?:repo (?:play/repo|laptop|desk|play)|output-file \S+|timeout \S+|lock-timeout \S+|interval \S+|commit(?: [0-9a-f]{7,40}| HEAD\S*)?)\b`)
-	clusterName = regexp.MustCompile(`\b(?:orders|TOPOLOGY)/(?:[a-z-]+|CLUSTER)\b`)
-	nameOfOne   = regexp.MustCompile(`\b(?:orders|TOPOLOGY)\b`)
-	ofValues    = strings.NewReplacer("--repo clone2", "--repo CLONE", "--repo clone", "--repo CLONE")
-	value       = regexp.MustCompile(`(--(?:reason|upgrade-to|max-data-loss|expires|repository|accept|interval|primary)) \S+`)
+	here          = regexp.MustCompile(` --(?:repo (?:play/repo|laptop|desk|play)|output-file \S+|timeout \S+|lock-timeout \S+|interval \S+|commit(?: [0-9a-f]{7,40}| HEAD\S*)?)\b`)
+	clusterName   = regexp.MustCompile(`\b(?:orders|TOPOLOGY)/(?:[a-z-]+|CLUSTER)\b`)
+	nameOfOne     = regexp.MustCompile(`\b(?:orders|TOPOLOGY)\b`)
+	codeToExplain = regexp.MustCompile(`explain [A-Z_]+\b`)
+	ofValues      = strings.NewReplacer("--repo clone2", "--repo CLONE", "--repo clone", "--repo CLONE")
+	value         = regexp.MustCompile(`(--(?:reason|upgrade-to|max-data-loss|expires|repository|accept|interval|primary)) \S+`)
 )
 
 // form is a command without the names and values of one case.
@@ -119,6 +263,7 @@ func form(command string) string {
 	command = here.ReplaceAllString(command, "")
 	command = clusterName.ReplaceAllString(command, "T/C")
 	command = nameOfOne.ReplaceAllString(command, "T")
+	command = codeToExplain.ReplaceAllString(command, "explain CODE")
 	command = value.ReplaceAllString(ofValues.Replace(command), "$1 VALUE")
 	words := strings.Split(strings.Join(strings.Fields(command), " "), " --")
 	slices.Sort(words[1:]) // in whatever order the options stand
