@@ -379,8 +379,11 @@ func (s situation) describe(id string) string {
 		return "was not observed"
 	}
 	if v.Reach != ReachUp {
-		if v.Class == ClassNone {
+		switch {
+		case v.Class == ClassNone:
 			return "is " + v.Reach.String()
+		case v.Class == ClassTLS && v.Error != "":
+			return fmt.Sprintf("is %s: %s", v.Reach, v.Error)
 		}
 		return fmt.Sprintf("is %s: %s", v.Reach, v.Class)
 	}

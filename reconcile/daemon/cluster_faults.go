@@ -46,7 +46,7 @@ func viewFault(v plan.View) (clusterFault, bool) {
 	case v.Class == plan.ClassPermissionDenied:
 		return clusterFault{"rights", "denies our user a right", critical}, true
 	case v.Class == plan.ClassTLS:
-		return clusterFault{"certificate", "cannot be reached: TLS fails, its certificate or ours is not accepted", critical}, true
+		return clusterFault{"tls", "cannot be reached", critical}, true
 	case v.Class == plan.ClassDNS:
 		return clusterFault{"name", "cannot be reached: its name is not resolved", ""}, true
 	case v.IdentityConflict != "":

@@ -45,6 +45,9 @@ func classify(err error, seen attempt) outcome {
 		return outcome{reach: reach, class: class, err: err}
 	}
 	reach, class := classifyAttempt(seen, code)
+	if class == plan.ClassTLS {
+		err = explained(err, seen)
+	}
 	return outcome{reach: reach, class: class, err: err}
 }
 

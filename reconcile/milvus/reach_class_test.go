@@ -1,10 +1,14 @@
 package milvus
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -94,6 +98,74 @@ func TestReachOfWhatIsNoMilvus(t *testing.T) {
 			}
 			if v.Belief.Kind != plan.BeliefUnknown || v.IdentityProven || v.ForcePromotes == plan.SupportYes {
 				t.Errorf("believed: %+v", v)
+			}
+		})
+	}
+}
+
+// TestTransportFaultsAreNamed: what is wrong between us and a cluster that is not reached is
+// said in words, which stay the same from one sweep to the next.
+func TestTransportFaultsAreNamed(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	certify := func(from, until time.Time) (tls.Certificate, *x509.CertPool) {
+		form := &x509.Certificate{
+			SerialNumber: big.NewInt(1), DNSNames: []string{"milvus.example"}, NotBefore: from, NotAfter: until,
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		}
+		raw, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
+		must(t, err)
+		cert, err := x509.ParseCertificate(raw)
+		must(t, err)
+		pool := x509.NewCertPool()
+		pool.AddCert(cert)
+		return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, pool
+	}
+	serve := func(cert tls.Certificate, client tls.ClientAuthType) string {
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.EnableHTTP2, s.TLS = true, &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: client, MinVersion: tls.VersionTLS12}
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.Listener.Addr().String()
+	}
+	trust := func(pool *x509.CertPool, name string) *tls.Config {
+		return &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12}
+	}
+	now := time.Now()
+	good, pool := certify(now.Add(-time.Hour), now.Add(time.Hour))
+	old, oldPool := certify(now.Add(-48*time.Hour), now.Add(-time.Hour))
+	early, earlyPool := certify(now.Add(time.Hour), now.Add(48*time.Hour))
+	secure, plain := serve(good, tls.NoClientCert), httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	for name, c := range map[string]struct {
+		address string
+		tls     *tls.Config
+		words   string
+	}{
+		"a wrong authority":        {secure, trust(x509.NewCertPool(), "milvus.example"), "TLS fails: its certificate is signed by an authority that is not trusted (hint: tls.caFile"},
+		"a wrong name":             {secure, trust(pool, "other.example"), "TLS fails: its certificate has another name (x509: certificate is valid for milvus.example, not other.example; hint: tls.serverName"},
+		"an address without name":  {secure, trust(pool, ""), "TLS fails: its certificate has another name ("},
+		"it expired":               {serve(old, tls.NoClientCert), trust(oldPool, "milvus.example"), "TLS fails: its certificate, or one above it, expired at " + now.Add(-time.Hour).UTC().Format(time.RFC3339)},
+		"it is not valid yet":      {serve(early, tls.NoClientCert), trust(earlyPool, "milvus.example"), "TLS fails: its certificate, or one above it, is valid only from "},
+		"it wants a certificate":   {serve(good, tls.RequireAnyClientCert), trust(pool, "milvus.example"), "TLS fails: it does not accept our client certificate (remote error: tls: "},
+		"TLS to a plain port":      {plain.Listener.Addr().String(), trust(pool, ""), "TLS fails: it does not speak TLS there (hint: is the port right"},
+		"plain to a port with TLS": {secure, nil, "it ends the connection before a word of gRPC (hint: is the port right, and is tls in its credential"},
+		"plain to another service": {plain.Listener.Addr().String(), nil, "what answers there does not speak gRPC (hint: is the port right"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := NewFleet(Config{
+				ReadTimeout: 700 * time.Millisecond,
+				Credentials: []Credential{{ClusterID: "a", Address: c.address, URI: "http://a", TLS: fixedTLS(c.tls)}},
+			})
+			t.Cleanup(f.Close)
+			topology := plan.Topology{Clusters: []plan.Cluster{{ID: "a", ClientAddress: c.address, URI: "http://a", PChannels: []string{"a_0"}}}}
+			for range 2 {
+				v := f.Reader().Observe(t.Context(), []plan.Topology{topology}, plan.Depth{})[0]
+				if v.Reach != plan.ReachUnknown || v.Class != plan.ClassTLS || !strings.HasPrefix(v.Error, c.words) {
+					t.Errorf("%s, %s: %s", v.Reach, v.Class, v.Error)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package milvus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc/connectivity"
@@ -209,6 +210,10 @@ func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan stru
 
 // errorText returns the text of an error without what gRPC puts around it.
 func errorText(err error) string {
+	var fault transportFault
+	if errors.As(err, &fault) {
+		return fault.words
+	}
 	if s, ok := status.FromError(err); ok {
 		return s.Code().String() + ": " + s.Message()
 	}

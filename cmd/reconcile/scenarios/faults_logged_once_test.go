@@ -2,16 +2,18 @@ package scenarios
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
-// TestFaultsAreLoggedOnce makes each fault under a running daemon, for ten sweeps or so. The log
+// TestFaultsAreLoggedOnce makes each fault under a running daemon, for some sweeps. The log
 // names the cause and the cluster once when it begins, and once when it is over with how
 // long it lasted.
 func TestFaultsAreLoggedOnce(t *testing.T) {
@@ -30,6 +32,21 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			}
 		}
 	}
+	config := filepath.Join(filepath.Dir(d.Play), "0.yaml")
+	reload := func(from, to string) func() {
+		return func() {
+			text, err := os.ReadFile(config)
+			if err != nil || !strings.Contains(string(text), from) {
+				t.Fatalf("%v, %q in:\n%s", err, from, text)
+			}
+			if err := os.WriteFile(config, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	post := func(path, body string) func() { return func() { d.Post(t, path, body) } }
 	rename := func(from, to string) func() {
 		return func() {
@@ -44,12 +61,19 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		during     []string // each in one line, and no other line
 		after      []string
 		passes     int
+		page       string // what a command that runs once says of it, once; "": it is not asked
 	}{
 		{
 			"a wrong token", write("root:wrong"), write(string(good)),
 			[]string{"a refuses our token", "b refuses our token"},
 			[]string{"a can be judged again, after", "b can be judged again, after"},
-			10,
+			4, "",
+		},
+		{
+			"TLS to a port without TLS", reload("  - clusterId: b\n", "  - clusterId: b\n    tls: {serverName: b}\n"), reload("    tls: {serverName: b}\n", ""),
+			[]string{"cluster=b code=tls", "the configuration was taken over"},
+			[]string{"b can be judged again, after", "the configuration was taken over"},
+			4, "does not speak TLS there",
 		},
 		{
 			"a right that is denied",
@@ -61,38 +85,38 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			},
 			[]string{"b denies our user a right"},
 			[]string{"b can be judged again, after"},
-			10,
+			4, "",
 		},
 		{
 			"the standby is down", post("/clusters/b/stop", ""), post("/clusters/b/start", ""),
 			[]string{"level=WARN msg=\"b does not answer"},
 			[]string{"b can be judged again, after"},
-			10,
+			4, "",
 		},
 		{
 			"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""),
 			[]string{"level=ERROR msg=\"a does not answer", "code=NO_PRIMARY", "the rounds of evidence are complete"},
 			[]string{"a can be judged again, after", "role is no more, after"},
-			10,
+			4, "",
 		},
 		{
 			"the link is cut", func() { d.Post(t, "/links/a/b", `{"up":false}`); d.Post(t, "/clusters/a/write", `{"rows":50}`) },
 			post("/links/a/b", `{"up":true}`),
 			[]string{"code=REPLICATION_STALLED"},
 			[]string{"stalled is no more, after"},
-			10,
+			4, "",
 		},
 		{
 			"Git is gone", rename(repo, repo+".gone"), rename(repo+".gone", repo),
 			[]string{"Git could not be read, what was read last stands"},
 			[]string{"Git can be read again, after"},
-			10,
+			4, "",
 		},
 		{
 			"the ledger is gone", r.Line.Cut, r.Line.Heal,
 			[]string{"the leadership was lost", "event=fault code=ledger"},
 			[]string{"the ledger can be used again, after", "this process leads"},
-			3, // each waits until its read gives up
+			2, "", // each waits until its read gives up
 		},
 	} {
 		before := len(logged(t, r.Log))
@@ -103,6 +127,12 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		swept := passesIn(t, r.Log)
 		d.Await(t, c.name+": more passes", func() bool { return passesIn(t, r.Log) >= swept+c.passes })
 		during := logged(t, r.Log)[before:]
+		if c.page != "" {
+			out, err := exec.CommandContext(t.Context(), "reconcile", "status", "orders", "--config", config).CombinedOutput()
+			if page := strings.Join(strings.Fields(string(out)), " "); err != nil || strings.Count(page, c.page) != 1 {
+				t.Errorf("%s: a command that runs once says, with %v:\n%s", c.name, err, out)
+			}
+		}
 		c.end()
 		for _, want := range c.after {
 			d.Await(t, c.name+": "+want, func() bool { return holds(logged(t, r.Log)[before+len(during):], want) == 1 })
