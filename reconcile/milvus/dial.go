@@ -74,9 +74,9 @@ const (
 
 const userAgent = "milvus-reconcile"
 
-// readBuffer is the size for one connection. Most answers are a few hundred bytes, and a
-// daemon holds many connections.
-const readBuffer = 4 << 10
+// buffer is the size of what one connection reads and writes at once. Most requests and
+// answers are a few hundred bytes, and many connections are held at a time.
+const buffer = 4 << 10
 
 // dialOptions uses our own dialer, so that names are resolved and connections made as the
 // operator's configuration says, without a proxy of the environment. There are no retries,
@@ -96,7 +96,8 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
 		grpc.WithUserAgent(userAgent),
-		grpc.WithReadBufferSize(readBuffer),
+		grpc.WithReadBufferSize(buffer),
+		grpc.WithWriteBufferSize(buffer),
 	}
 	options = append(options, spanOptions(t.cluster)...)
 	options = append(options, f.secrets.guards()...)

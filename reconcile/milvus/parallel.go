@@ -111,21 +111,19 @@ type overtaking struct {
 // its place.
 func (o *overtaking) place() {
 	for i := o.next.Add(1) - 1; i < o.n; i = o.next.Add(1) - 1 {
-		done, given := make(chan struct{}), make(chan bool, 1)
+		given := make(chan bool, 1)
 		timer := time.AfterFunc(slowRead, func() {
 			select {
 			case o.slow <- struct{}{}:
 				o.start(o.place)
 				given <- true
-				<-done
-				<-o.slow
-			case <-done:
+			default:
 				given <- false
 			}
 		})
 		o.work(int(i))
-		close(done)
 		if !timer.Stop() && <-given {
+			<-o.slow
 			return
 		}
 	}

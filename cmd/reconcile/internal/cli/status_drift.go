@@ -140,6 +140,9 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 		pass.Watch = replicationWatch
 		pass.Unlisted = len(rev.Desired.Topologies) <= maxUnlistedChecks
 	}
+	if pass.AllProgress {
+		defer wire.SpareMemory()()
+	}
 	report, err := pass.Plan(ctx)
 	if err != nil {
 		return nil, ExitError, err

@@ -63,7 +63,7 @@ type service struct {
 // Run runs the daemon until SIGTERM, SIGINT or the end of ctx.
 func (o Options) Run(ctx context.Context, run RunOptions) error {
 	o.Daemon, o.KeepFor = true, KeptConnections
-	defer setGCPercent(daemonGC)()
+	defer SpareMemory()()
 	e, err := o.Prepare()
 	if err != nil {
 		return err
@@ -108,16 +108,18 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	return d.runUntilSignal(ctx, server)
 }
 
-// daemonGC is the daemon's GOGC in percent. An idle daemon makes little garbage, so
-// collecting it more often saves memory at little cost.
-const daemonGC = 50
+// sparingGC is the GOGC in percent of the daemon, and of commands that read the progress of
+// every standby: what lost clusters hold while they are waited for is then not doubled. An
+// idle daemon makes little garbage, so collecting it more often costs little.
+const sparingGC = 50
 
-// setGCPercent sets GOGC unless the environment does. before restores the old value.
-func setGCPercent(percent int) (before func()) {
+// SpareMemory collects garbage more often, unless the environment sets GOGC. before
+// restores the old pace.
+func SpareMemory() (before func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	old := debug.SetGCPercent(percent)
+	old := debug.SetGCPercent(sparingGC)
 	return func() { debug.SetGCPercent(old) }
 }
 
