@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,24 @@ func TestParseConfig(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestConfigOfALargeFleet: more credentials than topology files may have values fit one configuration.
+func TestConfigOfALargeFleet(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(emptyConfig + "credentials:\n")
+	const clusters = 12_000
+	for i := range clusters {
+		fmt.Fprintf(&text, "  - {clusterId: t%05d, address: \"h%05d.example:19530\", tokenFrom: {env: TOKEN}}\n", i, i)
+	}
+	c, problems := ParseConfig("c.yaml", []byte(text.String()))
+	if len(problems) > 0 || len(c.Credentials) != clusters {
+		t.Errorf("%d credentials: %v", len(c.Credentials), problems[:min(len(problems), 3)])
+	}
+	text.WriteString(strings.Repeat("#", maxConfigSize))
+	if _, problems := ParseConfig("c.yaml", []byte(text.String())); len(problems) != 1 || !strings.Contains(problems[0].Hint, "shards") {
+		t.Errorf("a file that is too large: %v", problems)
 	}
 }
 

@@ -18,10 +18,17 @@ import (
 // problems the Config is the zero value. Whether a path lies inside a work
 // tree is for the caller to check.
 func ParseConfig(file string, data []byte) (Config, Problems) {
-	chunks, problems := chunksOf(file, data)
-	if len(problems) > 0 {
+	if len(data) > maxConfigSize {
+		return Config{}, Problems{{
+			File: file, Message: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), maxConfigSize),
+			Hint: "divide the topologies among daemons by 'shards', each with the credentials of its own in a file of its own",
+		}}
+	}
+	text := []byte(strings.TrimPrefix(string(data), "\ufeff"))
+	if problems := checkRunes(file, text); len(problems) > 0 {
 		return Config{}, problems.sorted()
 	}
+	chunks, problems := split(text), Problems(nil)
 	var config Config
 	found := 0
 	for _, c := range chunks {

@@ -18,6 +18,13 @@ const (
 	maxProblems  = 1000    // of one document that are told
 )
 
+// The bounds of the operator's configuration, which is trusted: credentials of 30,000
+// clusters have fewer.
+const (
+	maxConfigSize  = 4 << 20
+	maxConfigNodes = 1_000_000
+)
+
 // chunk is the text of one YAML document and the line it starts on.
 type chunk struct {
 	data []byte
@@ -67,6 +74,11 @@ func checkText(file string, data []byte) Problems {
 	if len(data) > maxFileSize {
 		return Problems{*tooLarge(file, int64(len(data)))}
 	}
+	return checkRunes(file, data)
+}
+
+// checkRunes is checkText without the size.
+func checkRunes(file string, data []byte) Problems {
 	var out Problems
 	line, column := 1, 1
 	for i := 0; i < len(data); {

@@ -142,10 +142,14 @@ func (d *document) at(n *yaml.Node) position {
 }
 
 func (d *document) walk(n *yaml.Node, path string, depth int, key position) {
-	if d.nodes++; d.nodes >= maxNodes {
-		if d.nodes == maxNodes {
+	most := maxNodes
+	if d.block {
+		most = maxConfigNodes
+	}
+	if d.nodes++; d.nodes >= most {
+		if d.nodes == most {
 			d.broken = true
-			d.fail("", fmt.Sprintf("the document has more than %d values", maxNodes), "split it: no topology is that large")
+			d.fail("", fmt.Sprintf("the document has more than %d values", most), "split it: no topology is that large")
 		}
 		return
 	}
