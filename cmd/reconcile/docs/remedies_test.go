@@ -123,7 +123,8 @@ func remediesOfFindings(t *testing.T) map[string]string {
 	beyond := map[plan.Code]plan.Finding{
 		plan.CodeSuperseded: plan.SupersededBy("orders", "0f5e1c9ab2d3"), plan.CodeHistoryRewritten: plan.HistoryRewritten("0f5e1c9ab2d3"),
 		plan.CodeLedgerNew: plan.LedgerNew(), plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-b", plan.VerifyDDL, context.DeadlineExceeded),
-		plan.CodeSwitchoverLag: {}, // apply alone meets it, and points to its explanation
+		plan.CodeShardUndecided: plan.ShardUndecided("orders", "topologies/eu/orders.yaml", []string{"eu", "standby"}),
+		plan.CodeSwitchoverLag:  {}, // apply alone meets it, and points to its explanation
 	}
 	out := map[string]string{}
 	for _, code := range plan.AllCodes() {
