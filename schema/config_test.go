@@ -200,7 +200,8 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
-// TestConfigOfALargeFleet: more credentials than topology files may have values fit one configuration.
+// TestConfigOfALargeFleet: a configuration may be larger than a topology file, and hold
+// the credentials of thousands of topologies.
 func TestConfigOfALargeFleet(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(emptyConfig + "credentials:\n")
@@ -208,6 +209,7 @@ func TestConfigOfALargeFleet(t *testing.T) {
 	for i := range clusters {
 		fmt.Fprintf(&text, "  - {clusterId: t%05d, address: \"h%05d.example:19530\", tokenFrom: {env: TOKEN}}\n", i, i)
 	}
+	text.WriteString(strings.Repeat("#", maxFileSize) + "\n")
 	c, problems := ParseConfig("c.yaml", []byte(text.String()))
 	if len(problems) > 0 || len(c.Credentials) != clusters {
 		t.Errorf("%d credentials: %v", len(c.Credentials), problems[:min(len(problems), 3)])
