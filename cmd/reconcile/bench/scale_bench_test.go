@@ -28,6 +28,12 @@ type estate struct {
 // own, so that thousands of them need no free ports. The notes end each file.
 func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 	b.Helper()
+	return startEstate(b, topologies, false, strings.Join(notes, ""))
+}
+
+// startEstate is newEstate, of clusters that speak TLS or do not.
+func startEstate(b *testing.B, topologies int, secure bool, note string) *estate {
+	b.Helper()
 	if runtime.GOOS != "linux" {
 		b.Skip("only Linux has the whole of 127.0.0.0/8 without set-up")
 	}
@@ -37,13 +43,17 @@ func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 		b.Fatal(err)
 	}
 	for i := range topologies {
-		if err := os.WriteFile(filepath.Join(e.files, fmt.Sprintf("t%04d.yaml", i)), []byte(star(i, strings.Join(notes, ""), 1)), 0o644); err != nil {
+		text := star(i, note, 1)
+		if secure {
+			text = strings.ReplaceAll(text, "http://", "https://")
+		}
+		if err := os.WriteFile(filepath.Join(e.files, fmt.Sprintf("t%04d.yaml", i)), []byte(text), 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
 	at := freeport.Address(b)
 	e.control = "http://" + at
-	e.sim = exec.Command(e.binary, "sim", "--dir", e.files, "--git", filepath.Join(dir, "play"), "--control", at)
+	e.sim = exec.Command(e.binary, "sim", "--dir", e.files, "--git", filepath.Join(dir, "play"), "--control", at, fmt.Sprintf("--tls=%v", secure))
 	out, err := e.sim.StdoutPipe()
 	if err == nil {
 		err = e.sim.Start()
