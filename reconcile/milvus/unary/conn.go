@@ -203,7 +203,7 @@ func (c *Conn) ask(ctx context.Context, method string, args any, most int) (*htt
 	return response, data, nil
 }
 
-// request is a call in HTTP/2 (grpc/grpc doc/PROTOCOL-HTTP2.md).
+// request is a call in HTTP/2 (gRPC over HTTP/2, as grpc/grpc documents it).
 func (c *Conn) request(ctx context.Context, method string, body []byte) *http.Request {
 	data := make([]byte, prefix, prefix+len(body))
 	binary.BigEndian.PutUint32(data[1:], uint32(len(body))) //nolint:gosec // what is asked is short
