@@ -236,11 +236,12 @@ func (l *Loop) startWorker(ctx context.Context, name string) {
 		return
 	}
 	w := newWorker(l, name)
-	w.ctx, w.end = context.WithCancel(ctx)
+	own, end := context.WithCancel(ctx)
+	w.ctx, w.end = own, end
 	l.workers[name] = w
 	w.askForClaim() //nolint:contextcheck // a claim belongs to the leadership
 	l.running.Go(func() {
-		w.run(w.ctx)
+		w.run(own)
 		w.endClaim()
 		if ctx.Err() == nil {
 			l.forgetLate(name)

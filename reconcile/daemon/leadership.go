@@ -103,7 +103,7 @@ func (l *Loop) noteNotLeading(why string) {
 
 // holdLeadership lets passes act until the leadership is lost or the loop stops. It gives
 // the leadership back once no apply is under way.
-func (l *Loop) holdLeadership(ctx context.Context, won Leadership) {
+func (l *Loop) holdLeadership(ctx context.Context, won Leadership) { //nolint:contextcheck // an apply goes on when ctx ends
 	held, end := context.WithCancelCause(l.workCtx)
 	defer end(errStopped)
 	l.mu.Lock()

@@ -120,7 +120,7 @@ func (w *worker) askForClaim() {
 	w.claim.asking.Go(func() {
 		bounded, cancel := context.WithCancel(held)
 		defer cancel()
-		defer context.AfterFunc(w.ctx, cancel)()
+		defer context.AfterFunc(w.ctx, cancel)() //nolint:contextcheck // a worker that ends asks for nothing
 		w.takeClaim(bounded, held, won)
 	})
 }
