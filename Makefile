@@ -32,14 +32,14 @@ demo: build ## The whole failover story on simulated clusters, in under a minute
 	./bin/reconcile demo
 
 test: progress ## Run every test in its short form, a few minutes: what to run before a push
-	$(AS_BUILT) ./bin/progress $(GO) test -json -short -p 3 $(TESTFLAGS) ./...
+	$(AS_BUILT) ./bin/progress $(GO) test -json -short -p 4 $(TESTFLAGS) ./...
 
 test-all: progress ## Run what CI runs: all tests in full under the race detector, every state of apply, coverage, macOS, reproducible builds
 	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ] || ! command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "make test-all needs a C compiler for the race detector; make test does without"; exit 1; \
 	fi
 	$(MAKE) --no-print-directory -j2 cover explore portable reproducible
-	$(RACE) ./bin/progress $(GO) test -json -race -p 3 $(TESTFLAGS) ./...
+	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) ./...
 
 .PHONY: progress
 progress:
