@@ -113,7 +113,7 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	switch {
 	case !s.wantedStale(stale):
 		refuse(CodeStaleNotFailed, stale, stale+" is not stale in the document, and only a stale cluster is fenced",
-			"only a failover makes a cluster stale; write its roles, in a clone: 'reconcile propose "+s.topology.Name+" --failover'")
+			s.insteadOfFence(stale))
 	case !canWrite(p) || !p.IdentityProven:
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
 			"bring "+d.primary.ID+" back first: 'reconcile status "+s.topology.Name+" --watch'; until then "+isolate+" if it must not be written")
@@ -125,6 +125,21 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
 	}
 	return append(out, s.tokenFindings(own)...)
+}
+
+// insteadOfFence is the remedy for a fence of a cluster that is not stale: one that serves
+// is replaced by a switchover, one that is lost by a failover.
+func (s situation) insteadOfFence(cluster string) string {
+	failover := "only a failover makes a cluster stale; write its roles, in a clone: 'reconcile propose " + s.topology.Name + " --failover'"
+	if s.view(cluster).Reach != ReachUp {
+		return failover
+	}
+	for _, c := range s.topology.Clusters {
+		if c.Role == RoleStandby && c.ID != cluster {
+			return cluster + " answers, and nothing is to be fenced; if another cluster shall be the primary: 'reconcile propose " + s.topology.Name + "/" + c.ID + " --switchover'"
+		}
+	}
+	return cluster + " answers, and nothing is to be fenced; see its role: 'reconcile status " + s.topology.Name + "'"
 }
 
 // resumedFenceFindings check the steps of a fence that is resumed once more: what

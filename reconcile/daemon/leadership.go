@@ -101,6 +101,14 @@ func (l *Loop) noteNotLeading(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading = false, why })
 }
 
+// whatALeaderDoes is what the mode of this process lets a leader do.
+func (l *Loop) whatALeaderDoes() string {
+	if l.settings.Apply.Observing {
+		return "it observes, and applies nothing (mode: observe)"
+	}
+	return "it applies what is approved"
+}
+
 // holdLeadership lets passes act until the leadership is lost or the loop stops. It gives
 // the leadership back once no apply is under way.
 func (l *Loop) holdLeadership(ctx context.Context, won Leadership) { //nolint:contextcheck // an apply goes on when ctx ends
@@ -118,7 +126,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) { //nolint:co
 	}
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Leader, b.Leading, b.ElectionError = true, "", "" })
 	l.ledgerWorks(electionHolder)
-	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads" + l.ofShard() + ": it applies what is approved"})
+	l.emit(Event{Kind: EventLeader, Severity: plan.SeverityInfo, Text: "this process leads" + l.ofShard() + ": " + l.whatALeaderDoes()})
 	l.wakeAll()
 	l.FetchNow() // who leads remembers the tip
 	level := slog.LevelWarn

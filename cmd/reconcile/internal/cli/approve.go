@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,7 +104,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 	}
 	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(s.Tag), s.Commit, asks)
 	if s.ByAuthor {
-		fmt.Fprintln(g.std.Err, "You wrote this change. Somebody else must approve it, unless the operator set approval.distinctAuthor to false.")
+		fmt.Fprintln(g.std.Err, "You wrote this change. "+g.whetherAuthorsApprove())
 	}
 	if s.Claim.Reason == placeholderReason {
 		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
@@ -111,6 +112,18 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 	if len(s.Earlier) > 0 {
 		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval: %s\n", printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
 	}
+}
+
+// whetherAuthorsApprove says what an author's own approval is worth, by the operator's
+// configuration if it can be read here.
+func (g *globals) whetherAuthorsApprove() string {
+	o := g.options()
+	if _, err := os.Stat(o.ConfigPath()); err == nil {
+		if c, err := o.ReadConfig(); err == nil && c.Approval.DistinctAuthor {
+			return "Your approval counts for nothing: somebody else must approve it (approval.distinctAuthor)."
+		}
+	}
+	return "Somebody else must approve it, unless the operator set approval.distinctAuthor to false."
 }
 
 // placeholderReason stands for the reason in the commands that are printed.
