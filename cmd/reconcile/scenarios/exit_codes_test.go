@@ -46,9 +46,9 @@ func TestExitCodesAndSymbols(t *testing.T) {
 		good       bool   // ✓ may stand beside the topology
 	}{
 		{"a healthy pair", none, none, commandExits{0, 0, 0, 0, 0}, "", true, true},
-		{"a token that is refused", write("root:wrong"), write(string(good)), commandExits{0, 0, 1, 4, 0}, "CLUSTER_UNREADABLE", false, false},
+		{"a token that is refused", write("root:wrong"), write(string(good)), commandExits{0, 0, 1, 4, 4}, "CLUSTER_UNREADABLE", false, false},
 		{"the standby is down", post("/clusters/b/stop", ""), post("/clusters/b/start", ""), commandExits{0, 0, 1, 4, 0}, "CLUSTER_UNREACHABLE", false, false},
-		{"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""), commandExits{0, 0, 2, 0, 0}, "NO_PRIMARY", false, false},
+		{"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""), commandExits{0, 0, 2, 0, 4}, "NO_PRIMARY", false, false},
 		{
 			"the progress cannot be read", post("/clusters/b/faults", `{"method":"GetReplicateInfo","kind":"error","code":"Internal"}`), clear("b"),
 			commandExits{0, 0, 1, 0, 0},
@@ -88,6 +88,7 @@ func TestExitCodesOfAFailover(t *testing.T) {
 	d.Post(t, "/clusters/a/start", "")
 	s.name = "the old primary is back"
 	s.hold(commandExits{drift: 2}, "SPLIT_BRAIN", false, false)
+	s.run(4, "apply", "orders")
 }
 
 // situation is one state of the pair.
@@ -104,7 +105,11 @@ func (s situation) hold(want commandExits, code string, inSync, good bool) {
 	for _, args := range [][]string{{"plan"}, {"status"}, {"drift"}, {"plan", "-o", "markdown"}, {"drift", "-o", "markdown"}, {"status", "-o", "markdown"}} {
 		exit := map[string]int{"plan": want.plan, "status": want.status, "drift": want.drift}[args[0]]
 		atRest := args[0] == "plan" && code == "LAG_UNKNOWN" || args[0] == "plan" && code == "REPLICATION_STALLED"
-		s.checkMark(s.run(exit, args...), args, good || atRest) // plan does not ask standbys at rest
+		out := s.run(exit, args...)
+		s.checkMark(out, args, good || atRest) // plan does not ask standbys at rest
+		if exit == 0 && args[0] == "plan" && strings.Contains(out, "Blocked") && !strings.Contains(out, "by nothing") {
+			s.t.Errorf("%s: %v says that it is blocked and ends with 0:\n%s", s.name, args, out)
+		}
 	}
 }
 

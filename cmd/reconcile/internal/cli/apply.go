@@ -92,6 +92,8 @@ func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) 
 	return report, nil
 }
 
+// applyExit returns the exit code of an apply. That there was nothing to do is no success in
+// an outage.
 func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	codes := []ExitCode{ExitOK}
 	if len(rev.Problems) > 0 {
@@ -99,7 +101,7 @@ func applyExit(report reconcile.Report, rev desired.Revision) ExitCode {
 	}
 	for _, r := range report.Results {
 		codes = append(codes, exitOf(r.Outcome))
-		if t, ok := report.Plan.Topology(r.Topology); ok && r.Outcome == reconcile.OutcomeUnchanged && blocksRequest(t, report) {
+		if t, ok := report.Plan.Topology(r.Topology); ok && r.Outcome == reconcile.OutcomeUnchanged && (blocksRequest(t, report) || render.Outage(t)) {
 			codes = append(codes, ExitBlocked)
 		}
 	}

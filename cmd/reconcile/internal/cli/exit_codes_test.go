@@ -38,12 +38,20 @@ func TestNoFindingStandsBesideAnAllClear(t *testing.T) {
 			if got := planExit(report, desired.Revision{}, false); got == ExitOK && topology.Blocked(nil) && (topology.Transition != plan.TransitionNone || spec.Code != plan.CodeSplitBrain) {
 				t.Errorf("plan ends with 0, and it is blocked: %v", topology.Findings)
 			}
+			rested := report
+			rested.Results = []reconcile.Result{{Topology: topology.Name, Outcome: reconcile.OutcomeUnchanged}}
+			if got := applyExit(rested, desired.Revision{}); got == ExitOK && (topology.Has(plan.CodeSplitBrain) || topology.Has(plan.CodeNoPrimary)) {
+				t.Errorf("apply that had nothing to do ends with 0 in an outage: %v", topology.Findings)
+			}
 			loud := spec.Severity != plan.SeverityInfo
 			for _, kind := range []render.Kind{render.KindPlan, render.KindDrift, render.KindStatus} {
 				var out strings.Builder
 				d := documentOf(report, desired.Revision{}, kind, p.At)
 				if err := errors.Join(render.Table(&out, d, render.TableOptions{}), render.Markdown(&out, d)); err != nil {
 					t.Fatal(err)
+				}
+				if said := strings.Contains(out.String(), "Blocked   by ") && !strings.Contains(out.String(), "by nothing"); said && planExit(report, desired.Revision{}, false) == ExitOK {
+					t.Errorf("%s says that it is blocked, and plan ends with 0:\n%s", kind, out.String())
 				}
 				for _, mark := range []string{"✓ " + topology.Name, "✓ **" + topology.Name} {
 					if loud && strings.Contains(out.String(), mark) {

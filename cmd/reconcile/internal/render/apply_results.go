@@ -139,7 +139,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 			shown.mark(f)
 		}
 	}
-	if r.Outcome != reconcile.OutcomeApplied && d.blocked(t) {
+	if r.Outcome != reconcile.OutcomeApplied && t.Blocked(d.accepted(t)) {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	} else {
 		b.rows = append(b.rows, acceptedRows(t, level, shown)...)

@@ -253,7 +253,11 @@ func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFind
 	}
 	for _, f := range limited(urgentFirst(found), level.findings) {
 		shown.mark(f)
-		out = append(out, row{label: "Blocked", text: "by " + findingWords(f), style: bad, most: level.lines})
+		r := row{label: "Blocked", text: "by " + findingWords(f), style: bad, most: level.lines}
+		if blocksNothing(t, f) {
+			r.label, r.text = "Beware", findingWords(f)
+		}
+		out = append(out, r)
 	}
 	if n := len(found) - level.findings; level.findings > 0 && n > 0 {
 		out = append(out, row{label: "Blocked", text: fmt.Sprintf("and by %d more: %s", n, codeWords(urgentFirst(found)[level.findings:])), style: bad, most: 2})

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -96,7 +97,7 @@ func (d Document) Summary() Summary {
 	for _, t := range d.Plan.Topologies {
 		s.InSync += one(t.InSync)
 		s.Changed += one(t.Transition != plan.TransitionNone)
-		s.Blocked += one(d.blocked(t))
+		s.Blocked += one(t.Blocked(d.accepted(t)))
 		for _, step := range t.Steps {
 			s.ForcePromote += one(step.ForcePromote())
 		}
@@ -152,7 +153,17 @@ func (d Document) accepted(t plan.TopologyPlan) []plan.Code {
 	return nil
 }
 
-func (d Document) blocked(t plan.TopologyPlan) bool { return t.Blocked(d.accepted(t)) }
+// blocking returns the findings that block what Git asks for. If it asks for no change, two
+// writers block nothing: they are an outage (contract.md §5).
+func (d Document) blocking(t plan.TopologyPlan) []plan.Finding {
+	return slices.DeleteFunc(slices.Clone(t.Blocking(d.accepted(t))), func(f plan.Finding) bool { return blocksNothing(t, f) })
+}
+
+func blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
+	return t.Transition == plan.TransitionNone && f.Code == plan.CodeSplitBrain
+}
+
+func (d Document) blocked(t plan.TopologyPlan) bool { return len(d.blocking(t)) > 0 }
 
 // topologies returns the topologies with what is accepted marked, and
 // without steps where the kind has none.

@@ -22,7 +22,7 @@ func encode(d Document) wireDocument {
 		Observed:      textOrNil(string(d.observed())),
 	}
 	for _, t := range d.topologies() {
-		w := encodeTopology(t, d.approval(t), d.blocked(t))
+		w := encodeTopology(t, d.approval(t), t.Blocked(d.accepted(t)))
 		if d.kind() == KindStatus {
 			w.Steps = nil
 			for i, c := range t.Clusters {

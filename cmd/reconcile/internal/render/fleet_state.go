@@ -126,6 +126,13 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 	}
 }
 
+// Outage reports whether two clusters of a topology take writes, or none, or whether that
+// is not known.
+func Outage(t plan.TopologyPlan) bool {
+	_, outage := writerCondition(t)
+	return outage
+}
+
 // writerCondition says whether two clusters take writes, or none, or whether that is not
 // known; ok is false if one does.
 func writerCondition(t plan.TopologyPlan) (s condition, ok bool) {

@@ -108,7 +108,7 @@ func problemLines(problems []Problem) []string {
 
 func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	var codes []string
-	for _, f := range t.Blocking(d.accepted(t)) {
+	for _, f := range d.blocking(t) {
 		codes = append(codes, codeName(string(f.Code)))
 	}
 	blocked := "nothing"

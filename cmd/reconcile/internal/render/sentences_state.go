@@ -12,13 +12,15 @@ import (
 
 // stateWords says in a few words how a topology stands.
 func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
-	stops := t.Blocking(d.accepted(t))
+	stops := d.blocking(t)
 	blocking := len(stops)
 	denied := d.approval(t).Verdict == approval.VerdictDenied
 	none := t.Transition == plan.TransitionNone
 	switch {
 	case t.UnderWay != nil:
 		return "UNDER WAY", attention
+	case none && blocking == 0 && t.Has(plan.CodeSplitBrain):
+		return "MORE THAN ONE CLUSTER TAKES WRITES", bad
 	case unobserved(t) && blocking == 0 && none:
 		return "no change intended, not observed", plain
 	case unobserved(t) && blocking == 0:
@@ -118,7 +120,7 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	case t.Transition == plan.TransitionNone && outage && (c == standsWithoutPrimary || !d.blocked(t)):
 		return outageLabels[c] + " · " + outageCause(t), bad
 	case t.Transition == plan.TransitionNone && d.blocked(t):
-		return "BLOCKED" + titleOf(urgentFirst(t.Blocking(d.accepted(t)))), bad
+		return "BLOCKED" + titleOf(urgentFirst(d.blocking(t))), bad
 	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
 		return "NOT IN SYNC" + titleOfWorst(t), s
 	case t.Transition == plan.TransitionNone:
@@ -248,7 +250,7 @@ func (d Document) summaryWords() string {
 	if outages := d.outageCounts(); outages != "" {
 		parts = append([]string{outages}, parts...)
 	}
-	parts = append(parts, fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", s.Blocked))
+	parts = append(parts, fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", d.blockedCount()))
 	if s.ForcePromote > 0 {
 		parts = append(parts, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
 	}
@@ -259,6 +261,15 @@ func (d Document) summaryWords() string {
 		parts = append(parts, plural(n, "problem in a file", "problems in files"))
 	}
 	return plural(s.Topologies, "topology", "topologies") + ": " + strings.Join(parts, ", ")
+}
+
+// blockedCount counts the topologies of which Git asks for what is blocked.
+func (d Document) blockedCount() int {
+	n := 0
+	for _, t := range d.Plan.Topologies {
+		n += one(d.blocked(t))
+	}
+	return n
 }
 
 // clockWords is the time of the document.
