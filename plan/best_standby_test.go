@@ -147,3 +147,24 @@ func TestWhatIsChosenIsNeverBehindOnAll(t *testing.T) {
 		}
 	}
 }
+
+// TestInForce: a failover that was merged and not carried out gives nobody a role.
+func TestInForce(t *testing.T) {
+	views := []View{down("a"), behind("b", time.Second), behind("c", 0), behind("d", 0)}
+	roles := func(t Topology, m Memory) map[string]Role {
+		out := map[string]Role{}
+		for _, c := range t.InForce(Observed{Views: views}, m).Clusters {
+			out[c.ID] = c.Role
+		}
+		return out
+	}
+	want := map[string]Role{"a": RolePrimary, "b": RoleStandby, "c": RoleStandby, "d": RoleStale}
+	marked := Memory{Stale: []StaleMark{{Cluster: "d", Topology: "orders", Since: now.Add(-time.Hour), Promoted: "a", Fenced: true}}}
+	if diff := cmp.Diff(want, roles(failingOver("b", "a", "c", "d"), marked)); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	want = map[string]Role{"a": RolePrimary, "b": RoleStandby, "c": RoleStandby, "d": RoleStandby}
+	if diff := cmp.Diff(want, roles(pairOf("a", "b", "c", "d"), Memory{})); diff != "" {
+		t.Errorf("carried out (-want +got):\n%s", diff)
+	}
+}

@@ -64,7 +64,9 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Findings = append(t.Findings, d.findings...)
 	t.Findings = append(t.Findings, s.safety(d)...)
 	if d.transition != TransitionNone {
-		t.OldPrimary = d.oldPrimary()
+		if !s.replacesUnproven() {
+			t.OldPrimary = d.oldPrimary()
+		}
 		t.Steps = s.allowedSteps(d)
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
@@ -133,6 +135,18 @@ func (d decision) oldPrimary() string {
 		return d.lost
 	}
 	return ""
+}
+
+// replacesUnproven says whether nothing tells which primary is in force: nobody was asked,
+// and the version before may never have been carried out.
+func (s situation) replacesUnproven() bool { return s.offline && s.topology.PrimaryUnproven }
+
+// primaryInForce names the cluster that a failover replaces.
+func (s situation) primaryInForce(d decision) string {
+	if s.replacesUnproven() {
+		return "the primary in force"
+	}
+	return d.lost
 }
 
 // matches says whether every cluster that matters was seen to be as Git wants it. It

@@ -141,12 +141,12 @@ func (s situation) noStandbyLeft(d decision) []Finding {
 // never that it is gone.
 func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	j := s.judge(d.lost, d.primary.ID)
-	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, d.lost)
+	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, s.primaryInForce(d))
 	if len(j.Run) > 0 && !s.provenReadOnly(d.lost) {
 		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
-		"cut "+d.lost+" off from its applications before this goes on; the approver pins what was read with 'Failover-Plan: "+t.Digest+"'")
+		"cut "+s.primaryInForce(d)+" off from its applications before this goes on; the approver pins what was read with 'Failover-Plan: "+t.Digest+"'")
 	f.Evidence = j.evidence()
 	return f
 }
@@ -205,8 +205,12 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	if s.provenReadOnly(d.lost) {
 		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
 	}
-	f := NewFinding(CodeDataLossRisk, d.lost,
-		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", d.lost, d.primary.ID, text), s.lossRemedy(w))
+	old := d.lost
+	if s.replacesUnproven() {
+		old = ""
+	}
+	f := NewFinding(CodeDataLossRisk, old,
+		fmt.Sprintf("writes that %s took and did not replicate to %s may be lost: %s", s.primaryInForce(d), d.primary.ID, text), s.lossRemedy(w))
 	f.Evidence = &FindingEvidence{Lag: w}
 	return f
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -136,5 +137,35 @@ func TestOfflineDigest(t *testing.T) {
 		if got := offline(t, doc); want.Digest == "" || got.Digest != want.Digest {
 			t.Errorf("%s: the digest is %q offline and %q live", want.Transition, got.Digest, want.Digest)
 		}
+	}
+}
+
+// TestOfflineNamesNoUnprovenPrimary: where only a version that may never have been carried
+// out names a primary, no text calls it the one that is replaced.
+func TestOfflineNamesNoUnprovenPrimary(t *testing.T) {
+	before := document(8, cluster("a", RoleStale), cluster("b", RolePrimary), cluster("c", RoleStale))
+	doc := document(9, cluster("a", RoleStale), cluster("b", RoleStale), cluster("c", RolePrimary)).after(before)
+	if p := offline(t, doc); p.OldPrimary != "b" {
+		t.Errorf("the only primary that was ever named is not taken: %q", p.OldPrimary)
+	}
+	doc.PrimaryUnproven = true
+	p := offline(t, doc)
+	if p.Transition != TransitionFailover || p.OldPrimary != "" {
+		t.Errorf("%s of %q", p.Transition, p.OldPrimary)
+	}
+	for _, f := range p.Findings {
+		for _, text := range []string{"in place of b", "writes that b", "cut b"} {
+			if strings.Contains(f.Message+f.Remedy, text) {
+				t.Errorf("%s names b: %s (%s)", f.Code, f.Message, f.Remedy)
+			}
+		}
+		if f.Code == CodeDataLossRisk && f.Cluster != "" {
+			t.Errorf("%s is about %s", f.Code, f.Cluster)
+		}
+	}
+	switched := pairOf("b", "a").after(pairOf("a", "b"))
+	switched.PrimaryUnproven = true
+	if p := offline(t, switched); p.Transition != TransitionSwitchover || p.OldPrimary != "" {
+		t.Errorf("%s of %q", p.Transition, p.OldPrimary)
 	}
 }

@@ -253,6 +253,26 @@ func (t Topology) AsLive(o Observed) Topology {
 	return t
 }
 
+// InForce is the topology with the roles that its clusters have while a switchover or
+// failover of the document is not carried out yet: as AsLive says, and what replicates
+// from that primary is its standby, unless the ledger holds that it is stale.
+func (t Topology) InForce(o Observed, m Memory) Topology {
+	wanted, _ := t.Primary()
+	t = t.AsLive(o)
+	primary, _ := t.Primary()
+	if primary.ID == wanted.ID {
+		return t
+	}
+	for i, c := range t.Clusters {
+		b := o.View(c.ID).Belief
+		_, stale := m.staleMark(c.ID)
+		if c.Role == RoleStale && !stale && b.Kind == BeliefStandby && b.Source == primary.ID {
+			t.Clusters[i].Role = RoleStandby
+		}
+	}
+	return t
+}
+
 // Rehearse plans, for each standby of each topology, the failover to it that would
 // follow if the primary were lost at Memory.Now. The roles are those of ProposeFailover
 // and the generation is raised. The primary answers nobody, and all rounds of evidence

@@ -98,6 +98,7 @@ func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision
 	if len(rev.Desired.Topologies) == 0 {
 		return desired.Revision{}, plan.Topology{}, fmt.Errorf("topology %s is gone at %.12s; there is nothing to approve", name, rev.Commit)
 	}
+	rev.MarkUnproven(rev.Desired.Topologies)
 	t := rev.Desired.Topologies[0]
 	if _, listed := t.Cluster(cluster); !listed {
 		return desired.Revision{}, t, desired.UnknownCluster(t, cluster, "")

@@ -80,6 +80,7 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 		return desired.Revision{}, err
 	}
 	if o.base == "" {
+		rev.MarkUnproven(rev.Desired.Topologies)
 		return rev, nil
 	}
 	base, err := g.loader.Load(ctx, repo, o.base)
@@ -88,5 +89,6 @@ func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []stri
 	}
 	rev.KeepChanged(base)
 	rev.UseAsPrevious(base)
+	base.MarkUnproven(rev.Desired.Topologies)
 	return rev, nil
 }

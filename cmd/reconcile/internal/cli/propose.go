@@ -131,7 +131,7 @@ func (g *globals) showEdit(e propose.Edit, next ...string) error {
 		primary, _ := e.After.Primary()
 		fmt.Fprintln(people, printable(primary.ID+" has the most of the data: "+e.Why))
 	}
-	fmt.Fprintln(people, printable(did+e.File.Describe(e.After)))
+	fmt.Fprintln(people, printable(did+e.Did))
 	fmt.Fprintln(people)
 	err := g.emit(func(out io.Writer, kind string) error {
 		return g.writeDocument(out, kind, render.Document{Plan: e.Planned, GeneratedAt: e.Planned.At})

@@ -26,6 +26,9 @@ type Revision struct {
 	Changes  map[string]approval.Change // the governing change, by topology
 	Problems schema.Problems            // of the files that are not valid
 	Folder   string                     // of the topology files, from the top of the repository
+
+	// earlierPrimary says whether an earlier version of a topology names another primary.
+	earlierPrimary func(name, primary string) bool
 }
 
 // Loader reads revisions. It parses each blob once, across repositories and commits. The
@@ -62,6 +65,16 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	}
 	gone := l.removed(repo, changes, &out)
 	out.Desired.Commit = commit
+	out.earlierPrimary = func(name, primary string) bool {
+		return slices.ContainsFunc(slices.Collect(changes[name].Earlier()), func(v gitsource.Version) bool {
+			t, err := l.version(repo, name, v)
+			if err != nil || t == nil {
+				return err != nil // not read is not proven
+			}
+			was, _ := t.Primary()
+			return was.ID != primary
+		})
+	}
 	markMoved(out.Desired.Topologies, gone)
 	return out, nil
 }
@@ -110,15 +123,32 @@ func (l *Loader) documents(blob string, data []byte) []gitsource.Document {
 // of the version before it.
 func (l *Loader) previous(repo *gitsource.Repo, name string, c gitsource.Change) (*plan.Topology, error) {
 	for v := range c.Earlier() {
-		topologies, _, err := l.reader.Parse(v.File, schema.Content{ID: v.Blob, Read: func() ([]byte, error) { return repo.Blob(v.Blob) }})
-		if err != nil {
-			return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
-		}
-		if t := named(topologies, name); t != nil {
-			return t, nil
+		if t, err := l.version(repo, name, v); t != nil || err != nil {
+			return t, err
 		}
 	}
 	return nil, nil //nolint:nilnil // there was none, as plan.Topology.Previous says
+}
+
+// version returns one version of a document, or nil if it was not valid.
+func (l *Loader) version(repo *gitsource.Repo, name string, v gitsource.Version) (*plan.Topology, error) {
+	topologies, _, err := l.reader.Parse(v.File, schema.Content{ID: v.Blob, Read: func() ([]byte, error) { return repo.Blob(v.Blob) }})
+	if err != nil {
+		return nil, fmt.Errorf("read topology %s as of %.12s: %w", name, v.Commit, err)
+	}
+	return named(topologies, name), nil
+}
+
+// MarkUnproven sets PrimaryUnproven of each topology, by the history of this revision. It
+// reads the repository, which must be open still.
+func (r Revision) MarkUnproven(topologies []plan.Topology) {
+	for i, t := range topologies {
+		if t.Previous == nil || r.earlierPrimary == nil {
+			continue
+		}
+		before, _ := t.Previous.Primary()
+		topologies[i].PrimaryUnproven = r.earlierPrimary(t.Name, before.ID)
+	}
 }
 
 // named returns the topology of that name, or nil.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
@@ -70,7 +71,7 @@ func TestABlobIsParsedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(fresh, got); diff != "" {
+		if diff := cmp.Diff(fresh, got, cmpopts.IgnoreUnexported(Revision{})); diff != "" {
 			t.Errorf("it differs from a first look: %s", diff)
 		}
 		return got

@@ -95,6 +95,9 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 	out := *named(topologies, w.Topology.Name)
 	if t := w.committed(); t != nil {
 		out.Previous, out.GreatestEarlier = t, max(t.Generation, t.GreatestEarlier)
+		marked := []plan.Topology{out}
+		w.history.MarkUnproven(marked)
+		out = marked[0]
 	}
 	return out, nil
 }
@@ -182,13 +185,9 @@ func (w WorkFile) Commit(ctx context.Context, message string) (string, error) {
 	return Git(ctx, w.Top, "", "rev-parse", "HEAD")
 }
 
-// Describe returns a sentence about an edit.
-func (w WorkFile) Describe(after plan.Topology) string {
-	return w.File + ": " + strings.Join(RoleChanges(&w.Topology, after), ", ")
-}
-
 // RoleChanges describes how roles and generation differ from an earlier document; nil
-// means that there is none.
+// means that there is none. If that document may never have been carried out, it says
+// only what each cluster becomes.
 func RoleChanges(before *plan.Topology, after plan.Topology) []string {
 	if before == nil {
 		before = &plan.Topology{}
@@ -196,6 +195,8 @@ func RoleChanges(before *plan.Topology, after plan.Topology) []string {
 	var parts []string
 	for _, c := range after.Clusters {
 		switch was, known := before.Cluster(c.ID); {
+		case after.PrimaryUnproven:
+			parts = append(parts, fmt.Sprintf("%s → %s", c.ID, c.Role))
 		case !known:
 			parts = append(parts, fmt.Sprintf("%s new as %s", c.ID, c.Role))
 		case was.Role != c.Role:

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
@@ -30,6 +31,7 @@ type Edit struct {
 	After   plan.Topology
 	Subject string    // of a commit of it
 	Why     string    // this cluster became the primary; "": the request named it
+	Did     string    // how the roles change
 	Planned plan.Plan // what the edited document asks for; its Commit is empty without Request.Commit
 }
 
@@ -43,7 +45,7 @@ func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	return r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline})
+	return r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline, unproven: true})
 }
 
 // Failover makes a standby the primary of a topology whose primary is lost. Without a
@@ -53,11 +55,11 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	c := change{file: w, before: w.Topology, compute: plan.Offline}
+	c := change{file: w, before: w.Topology, compute: plan.Offline, unproven: true}
 	if r.Cluster != "" {
 		c.roles, err = plan.ProposeFailover(w.Topology, r.Cluster)
 	} else {
-		r.Cluster, c.why, c.roles, err = bestFailover(ctx, o, w)
+		r.Cluster, err = c.bestFailover(ctx, o)
 	}
 	if err != nil {
 		return Edit{}, err
@@ -66,24 +68,28 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	return r.write(ctx, o, c)
 }
 
-// bestFailover returns the standby that has the most of the data, why, and the roles after
-// its failover.
-func bestFailover(ctx context.Context, o wire.Options, w desired.WorkFile) (cluster, why string, roles map[string]plan.Role, err error) {
+// bestFailover returns the standby that has the most of the data. It sets why, the roles
+// after its failover, and those that are in force now.
+func (c *change) bestFailover(ctx context.Context, o wire.Options) (cluster string, err error) {
+	w := c.file
 	memory, err := o.KnownMemory(ctx, w.Top)
 	if err != nil {
-		return "", "", nil, err
+		return "", err
 	}
 	e, err := o.OpenForWorkTree(w.Top)
 	if err != nil {
-		return "", "", nil, fmt.Errorf("%w (hint: without a configuration name the standby to promote: TOPOLOGY/CLUSTER)", err)
+		return "", fmt.Errorf("%w (hint: without a configuration name the standby to promote: TOPOLOGY/CLUSTER)", err)
 	}
 	defer e.Close()
 	memory.Now = o.Clock()
 	observed, err := observe(ctx, e, w.Topology, plan.Depth{Progress: true})
 	if err != nil {
-		return "", "", nil, err
+		return "", err
 	}
-	return plan.ProposeBestFailover(w.Topology, observed, memory)
+	cluster, c.why, c.roles, err = plan.ProposeBestFailover(w.Topology, observed, memory)
+	inForce := w.Topology.InForce(observed, memory)
+	c.inForce = &inForce
+	return cluster, err
 }
 
 // Adopt gives each cluster the role that it has after a failover done by hand. Cluster names
@@ -184,7 +190,11 @@ type change struct {
 	roles   map[string]plan.Role
 	subject string
 	why     string
-	compute func(plan.Desired, plan.Memory) plan.Plan // what the edited document asks for
+	// unproven: the file alone does not tell the primary in force, if its history names
+	// several.
+	unproven bool
+	inForce  *plan.Topology                            // the roles that the clusters were seen to have; nil: they were not read
+	compute  func(plan.Desired, plan.Memory) plan.Plan // what the edited document asks for
 }
 
 // write edits the file, and commits it if that is asked for.
@@ -202,12 +212,18 @@ func (r Request) write(ctx context.Context, o wire.Options, c change) (Edit, err
 	if err != nil {
 		return Edit{}, err
 	}
-	wanted := plan.Desired{Topologies: []plan.Topology{after}}
+	did, starting := &c.file.Topology, after
+	starting.PrimaryUnproven = after.PrimaryUnproven && c.unproven && c.inForce == nil
+	if c.inForce != nil {
+		did, starting.Previous = c.inForce, c.inForce
+	}
+	wanted := plan.Desired{Topologies: []plan.Topology{starting}}
 	if r.Commit {
 		if wanted.Commit, err = c.file.Commit(ctx, fmt.Sprintf("%s\n\nGeneration %d.\n", c.subject, after.Generation)); err != nil {
 			return Edit{}, err
 		}
 	}
 	memory.Now = o.Clock()
-	return Edit{File: c.file, Before: c.before, After: after, Subject: c.subject, Why: c.why, Planned: c.compute(wanted, memory)}, nil
+	said := c.file.File + ": " + strings.Join(desired.RoleChanges(did, starting), ", ")
+	return Edit{File: c.file, Before: c.before, After: after, Subject: c.subject, Why: c.why, Did: said, Planned: c.compute(wanted, memory)}, nil
 }

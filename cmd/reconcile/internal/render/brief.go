@@ -368,7 +368,11 @@ func (b brief) firstRows(d Document, t plan.TopologyPlan) []row {
 		return nil
 	case len(found) > 0 && beforeAcceptance(found[0]) != "":
 		return []row{{label: "First", text: beforeAcceptance(found[0]), style: attention}}
-	case t.Transition != plan.TransitionFailover || t.OldPrimary == "" || refusesWrites(t, t.OldPrimary):
+	case t.Transition != plan.TransitionFailover || t.OldPrimary != "" && refusesWrites(t, t.OldPrimary):
+		return nil
+	case t.OldPrimary == "" && d.observed() != ObservedLive:
+		return []row{{label: "First", text: "cut applications off the primary in force: 'reconcile status " + t.Name + "' names it", style: attention}}
+	case t.OldPrimary == "":
 		return nil
 	}
 	return []row{{label: "First", text: "cut applications off " + t.OldPrimary, style: attention}}
