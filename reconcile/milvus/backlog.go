@@ -69,10 +69,7 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	for _, s := range standbys {
 		s.view.SourceAt = plan.TickTime(until)
 	}
-	asked = f.ask(ctx, source, logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until), until)
-	lacking := slices.DeleteFunc(slices.Clone(standbys), func(s *clusterRead) bool { return !s.assumesSomethingUnsent() })
-	f.ask(ctx, source, logQuestions(f.readUnproven(ctx, lacking), until), until)
-	return asked
+	return f.ask(ctx, source, logQuestions(f.standbysBehind(ctx, source.cluster.ID, standbys), until), until)
 }
 
 // ask asks a source what it holds behind positions of its log, up to a tick, and says
@@ -132,8 +129,6 @@ type standbyBehind struct {
 	standby string
 	channel *plan.ChannelProgress
 	from    *commonpb.ReplicateCheckpoint
-	read    *clusterRead // of the standby
-	index   int          // of the channel
 }
 
 // standbysBehind returns the channels of standbys with their checkpoints. It reads again

@@ -47,17 +47,13 @@ func (f *Fleet) mayBeBrief(s *clusterRead, pass ticket, what probeOptions) bool 
 }
 
 // restsWhole says whether a cluster is expected to be as the observation before found it: a
-// standby whose channels rest, or the primary of such standbys whose log holds nothing
-// behind their checkpoints.
+// standby that had replicated everything, or the primary of such standbys whose log holds
+// nothing behind their checkpoints.
 func (s *clusterRead) restsWhole() bool {
 	if s.rest == nil || !s.topology.rest.quiet || !s.rest.view.Contents.Known {
 		return false
 	}
-	return s.rest.restsAsStandby() || s.rest.view.Belief.Kind == plan.BeliefPrimary && s.topology.rest.empty()
-}
-
-func (c *restingCluster) restsAsStandby() bool {
-	return c.view.Belief.Kind == plan.BeliefStandby && !slices.Contains(c.rests, false)
+	return s.rest.view.Belief.Kind == plan.BeliefStandby || s.topology.rest.empty()
 }
 
 // empty says whether the log held no message at all behind the checkpoints, and each
@@ -65,8 +61,9 @@ func (c *restingCluster) restsAsStandby() bool {
 // replication began.
 func (m *atRest) empty() bool {
 	for _, c := range m.of {
-		started := func(p plan.ChannelProgress) bool { return p.MessageID != "" }
-		if c.view.Belief.Kind == plan.BeliefStandby && (!c.restsAsStandby() || slices.ContainsFunc(c.view.Progress, func(p plan.ChannelProgress) bool { return !started(p) })) {
+		if slices.ContainsFunc(c.view.Progress, func(p plan.ChannelProgress) bool {
+			return c.view.Belief.Kind == plan.BeliefStandby && p.MessageID == ""
+		}) {
 			return false
 		}
 	}
@@ -97,10 +94,26 @@ func (f *Fleet) askBriefly(ctx context.Context, source *clusterRead, questions [
 	return left
 }
 
-// briefIsShort says whether a brief connection does not do any more: the standby is not as
+// briefIsShort says whether a brief connection does not do any more: the cluster is not as
 // the observation before found it.
 func (r *viewReader) briefIsShort() bool {
 	return r.brief != nil && r.options.progress && !r.target.restsWhole()
+}
+
+// unusual says whether details that came over a brief connection have to be read over
+// another one: who answers is not proven, a source gave no tick, or a channel is not
+// attached as before.
+func (r *viewReader) unusual() bool {
+	switch {
+	case r.brief == nil:
+		return false
+	case lacksIdentity(r.view), r.options.progress && r.isSource() && !r.target.tick.asked:
+		return true
+	case !r.options.progress:
+		return false
+	}
+	before := r.target.rest.view.Progress
+	return !slices.EqualFunc(r.view.Progress, before, attachedAsBefore)
 }
 
 // lasting gives a cluster another connection if its own is brief: what is unusual is read

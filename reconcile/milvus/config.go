@@ -96,7 +96,7 @@ type Fleet struct {
 	throwaways    map[string]struct{}     // in use now
 	origins       map[route]origin
 	sessions      map[string]tlsSession // by cluster
-	resting       map[string]*atRest    // by topology; nil: it was observed, and nothing is kept
+	resting       map[string]*atRest    // by topology
 	ended         bool
 }
 

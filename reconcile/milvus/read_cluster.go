@@ -64,7 +64,7 @@ func lacksIdentity(v plan.View) bool {
 
 // readCluster reads one cluster. It never fails: what went wrong is in the view.
 func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptions) {
-	s.checkpoints, s.assumed, s.contentsAssumed = nil, nil, false
+	s.checkpoints, s.contentsAssumed = nil, false
 	pass, ok := f.startView(s)
 	if !ok {
 		return
@@ -77,12 +77,12 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
 		return
 	}
-	r.forgetChange(ctx)
+	r.forgetChange()
 	good := r.answered() && !r.briefIsShort()
 	if r.view.Reach == plan.ReachUp && (!reused || good) {
 		r.detailsOrIdentity(ctx)
 	}
-	good = good && r.answered() && !(r.brief != nil && lacksIdentity(r.view))
+	good = good && r.answered() && !r.unusual()
 	if !good && reused && ctx.Err() == nil { // only a new connection shows why
 		r.close()
 		what.reuse = false

@@ -25,7 +25,7 @@ func (r *viewReader) core(ctx context.Context, until time.Time) {
 	came := make(chan struct{})
 	var told bool
 	runAll(
-		func() { r.view.Version, told = r.versionOrKnown(whole, came, &configuration) },
+		func() { r.view.Version, told = r.version(whole) },
 		func() {
 			defer close(came)
 			if stored, configuration = r.configuration(whole); configuration.reach != plan.ReachDegraded {

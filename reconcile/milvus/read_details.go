@@ -30,7 +30,7 @@ func (r *viewReader) details(ctx context.Context) {
 	first := make(chan bool, 1) // whether the first own channel was answered for
 	work := []func(){func() { r.publishTick(ctx) }}
 	if reads {
-		work = append(work, func() { v.Progress = r.readProgress(ctx, sources, timely, first) })
+		work = append(work, func() { v.Progress = r.progress(ctx, sources, timely, first) })
 	}
 	if r.options.identity {
 		work = append(work, func() {
@@ -93,8 +93,11 @@ func (r *viewReader) isSource() bool {
 func (r *viewReader) publishTick(ctx context.Context) {
 	var tick uint64
 	if r.options.progress && r.isSource() {
-		r.target.tick.asked = true
 		tick, _ = r.tick(ctx) // without one, nothing is known of its backlog
+		if tick == 0 && r.brief != nil {
+			return // it is asked over another connection
+		}
+		r.target.tick.asked = true
 	}
 	r.target.tick.publish(tick)
 }

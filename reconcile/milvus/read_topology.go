@@ -19,7 +19,6 @@ type topologyRead struct {
 	reads    []*clusterRead // the primary first
 	unread   atomic.Int32
 	rest     *atRest       // what the observation before left; nil: everything is read
-	again    bool          // the topology was observed before
 	keeps    bool          // what it finds is kept for the next observation
 	kept     localMessages // that its sources hold behind the checkpoints
 }
@@ -40,8 +39,7 @@ type clusterRead struct {
 	featuresFromDump bool // a source: its features come from the dump of its own messages
 	// rest is what the observation before left of it; nil: everything is read.
 	rest            *restingCluster
-	assumed         []bool // by channel: its progress is that of the observation before
-	contentsAssumed bool   // so are its collections
+	contentsAssumed bool // its collections are those of the observation before
 }
 
 // newTopologyRead prepares the reads of a topology, the primary first. rest is what the
@@ -97,7 +95,7 @@ func (s *clusterRead) releaseLink() {
 	if s.link != nil {
 		s.release()
 	}
-	s.link, s.release, s.checkpoints, s.assumed = nil, nil, nil, nil
+	s.link, s.release, s.checkpoints = nil, nil, nil
 }
 
 // sourceTick is a time tick of a source. What a standby says of its channels after the
@@ -165,12 +163,12 @@ func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth 
 func (f *Fleet) newReads(topologies []plan.Topology, atRest bool) []*topologyRead {
 	var out []*topologyRead
 	for _, t := range topologies {
-		rest, again := f.takeRest(t)
+		rest := f.takeRest(t)
 		if !atRest {
 			rest = nil
 		}
 		read := newTopologyRead(t, f.bind(t), rest)
-		read.again, read.keeps = again, f.keepFor > 0
+		read.keeps = f.keepFor > 0
 		out = append(out, read)
 	}
 	return out
