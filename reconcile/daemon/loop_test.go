@@ -119,6 +119,46 @@ func TestLoopDrift(t *testing.T) {
 	}
 }
 
+// TestOnlyASweepAfterOneInSyncIsAtRest: a sweep leaves out what is proven unchanged only
+// after one that found the topology in sync, and not after a change in Git.
+func TestOnlyASweepAfterOneInSyncIsAtRest(t *testing.T) {
+	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
+	d.start(t, d.settings())
+	atRest := func(from int) (out []bool) {
+		d.Clusters.Mu.Lock()
+		defer d.Clusters.Mu.Unlock()
+		for _, depth := range d.Clusters.Depths[from:] {
+			out = append(out, depth.AtRest)
+		}
+		return out
+	}
+	expect := func(when string, first ...bool) {
+		t.Helper()
+		from := len(atRest(0))
+		d.await(t, when, func() bool { return len(atRest(from)) > len(first) })
+		if got := atRest(from)[:len(first)]; !slices.Equal(got, first) {
+			t.Errorf("%s, sweeps are at rest: %v, want %v", when, got, first)
+		}
+	}
+	d.await(t, "in sync", func() bool { return d.state("orders") == daemon.StateInSync })
+	if first := atRest(0)[0]; first {
+		t.Error("the first sweep is at rest")
+	}
+	expect("in sync", true, true)
+	d.change("cluster-b", dies)
+	expect("once a standby is down", true, false, false)
+	d.change("cluster-b", lives)
+	expect("once it is back", false, true)
+	d.git.set(func(g *tip) {
+		c := g.revision.Changes["orders"]
+		c.Commit = "beef"
+		g.revision.Commit, g.revision.Changes = "beef", map[string]approval.Change{"orders": c}
+	})
+	before := len(atRest(0))
+	d.await(t, "a sweep of the new commit", func() bool { return slices.Contains(atRest(before), false) })
+	expect("after it", true)
+}
+
 // sweeps waits for n more looks at the clusters and returns how many there were.
 func (d *testLoop) sweeps(t *testing.T, n int) int {
 	t.Helper()
