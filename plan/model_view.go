@@ -217,9 +217,9 @@ type Depth struct {
 	// Unlisted: whether a cluster serves channels that nobody lists. One that does
 	// not is waited for a little.
 	Unlisted bool
-	// AtRest: the topology was in sync when it was observed last. What that observation
-	// found and this one proves to be unchanged is not read again. Nothing is done to a
-	// cluster on such an observation alone.
+	// AtRest: the topology was in sync when it was observed last. Its collections are not
+	// read again if this observation proves that none came or went since. Nothing is done
+	// to a cluster on such an observation alone.
 	AtRest bool
 }
 

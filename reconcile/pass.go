@@ -43,8 +43,8 @@ type Pass struct {
 	// an hour).
 	Unlisted bool
 	// AtRest says that the topologies were in sync when this process observed them last
-	// (run). What is proven not to have changed since is not read again. Before anything
-	// is sent everything is read.
+	// (run). Their collections are not read again if it is proven that none came or went
+	// since. Before anything is sent everything is read.
 	AtRest bool
 	// NoProbes makes no rounds of evidence. Where they are missing the plan says
 	// PRIMARY_NOT_PROBED (drift, status, run).
