@@ -63,7 +63,11 @@ func TestExitCodesAndSymbols(t *testing.T) {
 		c.begin()
 		s := situation{t, d, c.name}
 		s.hold(c.want, c.code, c.inSync, c.good)
-		s.checkMark(s.run(c.want.doctor, "doctor"), []string{"doctor"}, c.good)
+		out := s.run(c.want.doctor, "doctor")
+		s.checkMark(out, []string{"doctor"}, c.good)
+		if bad := strings.HasPrefix(out, "✗"); bad != (c.want.doctor != 0) {
+			t.Errorf("%s: doctor ends with %d under its symbol:\n%s", c.name, c.want.doctor, out)
+		}
 		s.run(c.want.apply, "apply")
 		c.end()
 		d.Await(t, "the pair to be well after "+c.name, func() bool {
@@ -89,6 +93,11 @@ func TestExitCodesOfAFailover(t *testing.T) {
 	s.name = "the old primary is back"
 	s.hold(commandExits{drift: 2}, "SPLIT_BRAIN", false, false)
 	s.run(4, "apply", "orders")
+	for _, args := range [][]string{{"doctor"}, {"doctor", "--all"}} {
+		if out := s.run(4, args...); !strings.Contains(out, "MORE THAN ONE CLUSTER TAKES WRITES") {
+			t.Errorf("%v does not say that two clusters take writes:\n%s", args, out)
+		}
+	}
 }
 
 // situation is one state of the pair.

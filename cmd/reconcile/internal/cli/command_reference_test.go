@@ -118,7 +118,7 @@ const exitCodes = "## Exit codes\n\n" + `| | 0 | 1 | 2 | 3 | 4 | 5 |
 | ` + "`plan`" + ` | planned, approved or not | error | changes, with ` + "`--detailed-exitcode`" + ` | – | a wanted transition is blocked | – |
 | ` + "`apply`, `fence`" + ` | nothing to do, or done and verified | error, nothing sent | – | not approved | blocked, stale plan, lock held, suspended, or nothing to do in an outage | may have changed something, not verified |
 | ` + "`drift`" + ` | in sync | error, or not judged | drift | – | – | – |
-| ` + "`doctor`" + ` | ready | error | – | – | a failover would be blocked now, or would end with 5 | – |
+| ` + "`doctor`" + ` | ready | error | – | – | a failover would be blocked now, or would end with 5, or two clusters take writes | – |
 | others | done | error | – | – | – | – |
 
 If several topologies differ, the first of 5, 1, 4, 3, 2, 0 wins, except that drift outranks "not judged".

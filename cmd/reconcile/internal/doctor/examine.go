@@ -77,6 +77,8 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	for _, p := range rev.Problems {
 		x.check(render.Check{Area: "documents", Subject: fmt.Sprintf("%s:%d", p.File, p.Line), Verdict: render.CheckFailed, Message: p.Message, Remedy: p.Hint})
 	}
+	asked := rev.Desired
+	asked.Topologies = slices.Clone(topologies) // observe replaces their roles
 	snapshot := x.ledger(ctx, rev.Desired)
 	views, rights, err := x.observe(ctx, topologies)
 	if err != nil {
@@ -105,13 +107,29 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 		return render.Diagnosis{}, err
 	}
 	d := render.Diagnosis{Commit: rev.Commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
+	splits := twoWriters(plan.Compute(asked, plan.Observed{Views: views}, memory))
 	for _, t := range topologies {
-		d.Topologies = append(d.Topologies, x.diagnosed(t, rehearsals, observedFacts{rights, traffic, rewritten[t.Name], views}))
+		diagnosed := x.diagnosed(t, rehearsals, observedFacts{rights, traffic, rewritten[t.Name], views})
+		diagnosed.TwoWriters = splits[t.Name]
+		d.Topologies = append(d.Topologies, diagnosed)
 	}
 	if to.Exact() {
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
 	}
 	return d, nil
+}
+
+// twoWriters returns the topologies of which more than one cluster takes writes.
+func twoWriters(p plan.Plan) map[string]*render.Obstacle {
+	out := map[string]*render.Obstacle{}
+	for _, t := range p.Topologies {
+		for _, f := range t.Findings {
+			if f.Code == plan.CodeSplitBrain {
+				out[t.Name] = &render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy}
+			}
+		}
+	}
+	return out
 }
 
 // observe reads the clusters, and replaces the roles in topologies by those that the

@@ -27,6 +27,8 @@ type DiagnosedTopology struct {
 	Standbys []DiagnosedStandby // by cluster
 	// PrimaryDown: the primary was seen not to serve when the diagnosis was made.
 	PrimaryDown bool
+	// TwoWriters says that more than one cluster takes writes now; nil: no.
+	TwoWriters *Obstacle
 }
 
 // DiagnosedStandby is what a failover to one standby would come to.
@@ -111,9 +113,10 @@ func (t DiagnosedTopology) Promotes() bool {
 	return slices.ContainsFunc(t.Standbys, DiagnosedStandby.Promoted)
 }
 
-// Ready reports whether some standby could be promoted as things are.
+// Ready reports whether some standby could be promoted as things are, and no two clusters
+// take writes.
 func (t DiagnosedTopology) Ready() bool {
-	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
+	return t.TwoWriters == nil && slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
 }
 
 // Acceptable reports whether some standby could be promoted if an approver accepts what
@@ -178,6 +181,9 @@ func (d Diagnosis) FixFirst() []string {
 			if t.Ready() != ready {
 				continue
 			}
+			if t.TwoWriters != nil {
+				add(t.Name, t.TwoWriters.Message, t.TwoWriters.Remedy)
+			}
 			if len(t.Standbys) == 0 {
 				add(t.Name, "it has no standby to fail over to", "add a standby")
 			}
@@ -217,6 +223,9 @@ func (p *page) diagnosis(d Diagnosis) {
 	}
 	if s == good && slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() || t.PrimaryDown }) {
 		s = attention
+	}
+	if slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return t.TwoWriters != nil }) {
+		words = "MORE THAN ONE CLUSTER TAKES WRITES; " + words
 	}
 	p.title("doctor", s, fmt.Sprintf("%s: %d of %s %s", words, could, plural(of, "standby", "standbys"), each))
 	p.note("commit " + short(d.Commit) + " · " + clockTime(d.At))
@@ -258,6 +267,11 @@ func (p *page) fixes(fixes []string) {
 }
 
 func (p *page) diagnosedTopology(t DiagnosedTopology) {
+	if t.TwoWriters != nil {
+		p.title(t.Name, bad, "MORE THAN ONE CLUSTER TAKES WRITES")
+		p.field("", bad, bad.mark(), string(t.TwoWriters.Code)+": "+t.TwoWriters.Message)
+		p.field("", plain, "→", t.TwoWriters.Remedy)
+	}
 	if len(t.Standbys) == 0 {
 		p.title(t.Name, bad, "no standby to fail over to, should "+t.Primary+" be lost")
 		return
@@ -266,11 +280,13 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	switch {
 	case t.Ready() && t.PrimaryDown:
 		s = attention
-	case t.wellReady():
+	case t.wellReady() && t.TwoWriters == nil:
 	case t.Ready():
 		s, words = attention, "could fail over now, and lose more than it may"
-	case t.Acceptable():
+	case t.Acceptable() && t.TwoWriters == nil:
 		s, words = attention, "could fail over only if an approver accepts what is below"
+	case t.TwoWriters != nil:
+		s, words = bad, "no failover while two clusters take writes"
 	case t.Promotes():
 		s, words = bad, "could fail over now, but not to its end"
 	default:

@@ -99,6 +99,37 @@ func TestDiagnosisIsReadyOnlyIfAllIs(t *testing.T) {
 	}
 }
 
+// TestDoctorMarksAnOutage: a primary that is down is told with its symbol, each topology is
+// counted once, and two writers are never ready.
+func TestDoctorMarksAnOutage(t *testing.T) {
+	topology := func(name string, down bool, split *Obstacle) DiagnosedTopology {
+		return DiagnosedTopology{Name: name, Primary: name + "-a", PrimaryDown: down, TwoWriters: split, Standbys: []DiagnosedStandby{{Cluster: name + "-b"}}}
+	}
+	split := &Obstacle{Code: plan.CodeSplitBrain, Message: "x-a and x-c can take writes at the same time", Remedy: "fence one"}
+	for _, c := range []struct {
+		name  string
+		of    []DiagnosedTopology
+		ready bool
+		want  []string
+	}{
+		{"one is down", []DiagnosedTopology{topology("x", true, nil)}, true, []string{"! doctor", "! x  could fail over now; x-a, its primary, does not serve now"}},
+		{"one of two is down", []DiagnosedTopology{topology("x", true, nil), topology("y", false, nil)}, true, []string{"! doctor  2 topologies: 1 WHOSE PRIMARY DOES NOT SERVE NOW · 1 could fail over", "! x: x-a"}},
+		{"one is split", []DiagnosedTopology{topology("x", false, split)}, false, []string{"✗ doctor  MORE THAN ONE CLUSTER TAKES WRITES", "SPLIT_BRAIN", "fence one"}},
+		{"one of two is split", []DiagnosedTopology{topology("x", false, split), topology("y", false, nil)}, false, []string{"✗ doctor  2 topologies: 1 WITH TWO PRIMARIES · 1 could fail over", "✗ x: SPLIT_BRAIN"}},
+	} {
+		d := Diagnosis{Topologies: c.of}
+		out := string(rendered(t, func(w io.Writer) error { return Doctor(w, FormTable, d, TableOptions{}) }))
+		if d.Ready() != c.ready {
+			t.Errorf("%s: ready: %t", c.name, d.Ready())
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: there is no %q in:\n%s", c.name, want, out)
+			}
+		}
+	}
+}
+
 // TestDoctorOfAThousandFitsOneScreen: what is wrong with all of them in the same way is
 // told once, and what is wrong with one by its name.
 func TestDoctorOfAThousandFitsOneScreen(t *testing.T) {

@@ -37,10 +37,15 @@ func (p *page) listCauses(rows []fleetRow) {
 
 // fleetHeadline counts the topologies by what a failover of them would come to.
 func (d Diagnosis) fleetHeadline() (string, style) {
-	var down, never, accepted, badly, ready int
+	var split, lost, down, never, accepted, badly, ready int
 	for _, t := range d.Topologies {
-		down += one(t.PrimaryDown)
 		switch {
+		case t.TwoWriters != nil:
+			split++
+		case t.PrimaryDown && t.Ready() && !d.Stopped():
+			down++
+		case t.PrimaryDown:
+			lost++
 		case t.Ready() && !d.Stopped():
 			ready++
 		case t.Acceptable() && !d.Stopped():
@@ -56,6 +61,8 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 		n     int
 		words string
 	}{
+		{split, conditionWords[standsSplit].words},
+		{lost, "WHOSE PRIMARY DOES NOT SERVE NOW AND THAT COULD NOT FAIL OVER"},
 		{down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
 		{never, "could NOT fail over"},
 		{badly, "would END BADLY"},
@@ -67,8 +74,11 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 		}
 	}
 	s := good
-	if down > 0 || !d.Ready() {
+	switch {
+	case !d.Ready():
 		s = bad
+	case down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
+		s = attention
 	}
 	return plural(len(d.Topologies), "topology", "topologies") + ": " + strings.Join(parts, " · "), s
 }
@@ -78,8 +88,15 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 func (d Diagnosis) causes() []fleetRow {
 	c := causes{same: d.sameness(), at: map[string]int{}}
 	for _, t := range d.Topologies {
+		if t.TwoWriters != nil {
+			c.add(remedied(fleetRow{name: t.Name, condition: standsSplit, words: string(t.TwoWriters.Code) + ": " + t.TwoWriters.Message, command: "reconcile plan " + t.Name}, t.TwoWriters.Remedy))
+		}
 		if t.PrimaryDown {
-			c.add(fleetRow{name: t.Name, condition: standsWithoutPrimary, words: t.Primary + ", its primary, does not serve now", command: "reconcile plan " + t.Name})
+			condition := standsWithoutPrimary
+			if t.Ready() && !d.Stopped() {
+				condition = standsNoStandby // no ✗: a failover would mend it, and the exit code is 0
+			}
+			c.add(fleetRow{name: t.Name, condition: condition, words: t.Primary + ", its primary, does not serve now", command: "reconcile plan " + t.Name})
 		}
 	}
 	c.obstacles(d)
