@@ -41,7 +41,10 @@ func TestDiskFailsAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	disk, point := faultydisk.ForTest(t)
 	moments := *diskMoments
-	if underRace || testing.Short() { // make explore has all of them
+	switch { // make explore has all of them
+	case underRace:
+		moments /= 40
+	case testing.Short():
 		moments /= 10
 	}
 	draw := rand.New(rand.NewPCG(*diskSeed, 0)) //nolint:gosec // to be drawn again
