@@ -190,6 +190,8 @@ func resultDetail(r Result) string {
 func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (string, style) {
 	words, s := outcomeWords(r.Outcome)
 	switch {
+	case !planned && r.Outcome == reconcile.OutcomeUnchanged:
+		return words, attention // nothing is known of it
 	case !planned:
 		return words, s
 	case r.Outcome == reconcile.OutcomeUnchanged && !d.oneLineOnly(t):
@@ -200,6 +202,10 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 			s = attention
 		}
 		return d.transitionHeadline(t) + " · " + words, s
+	case r.Outcome == reconcile.OutcomeUnchanged && hasTrouble(t):
+		return words + ", but beware: " + codeWords(worst(t)), attention
+	case r.Outcome == reconcile.OutcomeUnchanged && d.lagNotRead(t):
+		return words + ": the roles are as Git says; lag not read", s
 	default:
 		return words, s
 	}

@@ -76,7 +76,7 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	headline, s := d.headline(t)
 	b := brief{name: t.Name, headline: headline, style: s}
 	if d.oneLineOnly(t) {
-		b.headline, b.style = inSyncWords(t), restStyle(t)
+		b.headline, b.style = d.inSyncWords(t), d.symbol(t)
 	}
 	shown := toldElsewhere(t)
 	b.actions = d.actions(t)

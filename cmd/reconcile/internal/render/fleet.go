@@ -20,6 +20,7 @@ const (
 type fleetRow struct {
 	name      string
 	condition condition
+	style     style // of the symbol, as on the page of the topology
 	words     string
 	more      int    // further findings that only the page says
 	remedy    string // what to do before, or without a command
@@ -142,7 +143,7 @@ func (p *page) drawRows(rows []fleetRow) [][]string {
 // drawRow draws what is the matter with a topology, and below it the command on a line of
 // its own. A long name has the first line for itself.
 func (p *page) drawRow(r fleetRow, name int) []string {
-	s := r.condition.style()
+	s := r.style
 	left, indent, more := pad(Safe(r.name), name), 2+2+name+2, ""
 	if columns(left) > p.width/2 {
 		indent = 4
@@ -184,6 +185,11 @@ func (p *page) fleetEnd(rows []fleetRow, details string) {
 		return
 	}
 	s := quiet[0].style()
+	for _, r := range rows {
+		if r.condition.quiet() && r.style == attention {
+			s = attention
+		}
+	}
 	counted, how := s.mark()+" "+countWords(quiet), " (--all lists them)"
 	if 2+columns(counted+how+" · "+details) <= p.width {
 		p.line("  ", p.paint(s, counted), p.paint(faint, how+" · "+details))

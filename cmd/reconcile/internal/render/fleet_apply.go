@@ -59,6 +59,7 @@ func (d Document) appliedRow(r Result) fleetRow {
 		failed := fleetRow{name: r.Topology, condition: standsFailed, words: d.outcomeLine(t, planned, r), command: command}
 		row = failed.outranked(row)
 	}
+	_, row.style = d.resultWords(t, planned, r)
 	return row
 }
 

@@ -178,7 +178,7 @@ func (c *causes) checks(checks []Check) {
 		case x.Verdict == CheckFailed && x.Blocks:
 			r.condition, r.words = standsFailed, "STOPS EVERY FAILOVER: "+r.words
 		case x.Verdict == CheckFailed:
-			r.condition = standsCritical
+			r.condition, r.style = standsCritical, bad
 		default:
 			r.condition = standsWarned
 		}
@@ -204,6 +204,9 @@ func unbroken(remark string) string {
 // drawCause draws a cause, and below it what to do, the command on a line of its own.
 func (p *page) drawCause(r fleetRow) []string {
 	s := r.condition.style()
+	if r.style == bad {
+		s = bad
+	}
 	more := ""
 	if r.more > 0 {
 		more = " (and " + number(r.more) + " more alike)"

@@ -33,6 +33,7 @@ const (
 	standsReady
 	standsDone
 	standsUnobserved
+	standsInRoles // in sync by role, and the lag was not read
 	standsInSync
 )
 
@@ -49,7 +50,7 @@ var conditionWords = [...]struct {
 	standsUnverified:     {"NOT VERIFIED", bad},
 	standsFailed:         {"FAILED", bad},
 	standsBlocked:        {"BLOCKED", bad},
-	standsCritical:       {"critical", bad},
+	standsCritical:       {"critical", attention},
 	standsNoStandby:      {"with a standby down", attention},
 	standsBehind:         {"behind", attention},
 	standsWarned:         {"with a warning", attention},
@@ -61,6 +62,7 @@ var conditionWords = [...]struct {
 	standsReady:          {"ready to apply", attention},
 	standsDone:           {"done", good},
 	standsUnobserved:     {"not observed", plain},
+	standsInRoles:        {"in sync by role, lag not read", good},
 	standsInSync:         {"in sync", good},
 }
 
@@ -119,6 +121,8 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 	switch {
 	case unobserved(t):
 		return standsUnobserved
+	case t.InSync && d.lagNotRead(t):
+		return standsInRoles
 	case t.InSync:
 		return standsInSync
 	default:

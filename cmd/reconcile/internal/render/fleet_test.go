@@ -251,6 +251,79 @@ func TestEachRowOfTroubleHasItsCommand(t *testing.T) {
 	}
 }
 
+// TestOneSymbolOnPageAndInTheFleet: a topology has the same symbol on its page and in its
+// row of a table of several, whatever its state, and so has the result of an apply.
+func TestOneSymbolOnPageAndInTheFleet(t *testing.T) {
+	same := func(name, page, fleet, topology string) {
+		t.Helper()
+		symbol, _, _ := strings.Cut(strings.TrimSpace(page), " ")
+		if !regexp.MustCompile(`(?m)^  ` + regexp.QuoteMeta(symbol) + ` ` + regexp.QuoteMeta(topology) + `\s`).MatchString(fleet) {
+			t.Errorf("%s: %s: the page:\n%s\nthe fleet:\n%s", name, topology, page, fleet)
+		}
+	}
+	for name, d := range everyDocument(t) {
+		for _, topology := range d.topologies() {
+			one, two := d, d
+			one.Problems, two.Problems = nil, nil
+			one.Plan.Topologies = []plan.TopologyPlan{topology}
+			two.Plan.Topologies = []plan.TopologyPlan{topology, inSync("well")}
+			page := rendered(t, func(w io.Writer) error { return Table(w, one, TableOptions{}) })
+			fleet := rendered(t, func(w io.Writer) error { return Table(w, two, TableOptions{Listing: ListAll}) })
+			same(name, string(page), string(fleet), topology.Name)
+		}
+	}
+	results := applyGoldens()
+	for name, c := range appliedFleets() {
+		results[name] = c
+	}
+	for name, c := range results {
+		for _, r := range c.results {
+			topology, planned := c.document.Plan.Topology(r.Topology)
+			if !planned {
+				continue
+			}
+			one, two := c.document, c.document
+			one.Problems, two.Problems = nil, nil
+			one.Plan.Topologies = []plan.TopologyPlan{topology}
+			two.Plan.Topologies = []plan.TopologyPlan{topology, inSync("well")}
+			other := Result{Topology: "well", Outcome: reconcile.OutcomeNotApproved} // two that acted: no page follows
+			page := rendered(t, func(w io.Writer) error { return Apply(w, FormTable, one, []Result{r}, TableOptions{}) })
+			fleet := rendered(t, func(w io.Writer) error {
+				return Apply(w, FormTable, two, []Result{r, other, other}, TableOptions{Listing: ListAll})
+			})
+			same(name, string(page), string(fleet), r.Topology)
+		}
+	}
+}
+
+// TestALagThatWasNotReadIsSaid: a plan that asked no standby for its progress does not call
+// its topology in sync.
+func TestALagThatWasNotReadIsSaid(t *testing.T) {
+	unread := func(name string) plan.TopologyPlan {
+		out := inSync(name)
+		out.Clusters = slices.Clone(out.Clusters)
+		for i := range out.Clusters {
+			out.Clusters[i].Lag = nil
+		}
+		return out
+	}
+	one, two := document(unread("orders")), document(unread("orders"), unread("users"))
+	nothing := []Result{{Topology: "orders", Outcome: reconcile.OutcomeUnchanged}}
+	for _, c := range []struct {
+		write func(io.Writer) error
+		want  string
+	}{
+		{func(w io.Writer) error { return Table(w, one, TableOptions{}) }, "in sync by role: cluster-a → cluster-b; lag not read"},
+		{func(w io.Writer) error { return Table(w, two, TableOptions{}) }, "✓ 2 in sync by role, lag not read"},
+		{func(w io.Writer) error { return Markdown(w, two) }, "2 in sync by role, 0 to change"},
+		{func(w io.Writer) error { return Apply(w, FormTable, one, nothing, TableOptions{}) }, "the roles are as Git says; lag not read"},
+	} {
+		if out := string(rendered(t, c.write)); !strings.Contains(out, c.want) {
+			t.Errorf("there is no %q in:\n%s", c.want, out)
+		}
+	}
+}
+
 // TestHeadlineCountsEachTopologyOnce: the counts of the first lines add up.
 func TestHeadlineCountsEachTopologyOnce(t *testing.T) {
 	d := troubled()

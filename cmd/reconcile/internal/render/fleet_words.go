@@ -11,10 +11,10 @@ import (
 // fleetRow says what is the matter with a topology, and what to type: the first command of
 // its page.
 func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
-	r := fleetRow{name: t.Name, condition: d.condition(t)}
+	r := fleetRow{name: t.Name, condition: d.condition(t), style: d.symbol(t)}
 	switch s := r.condition; {
 	case s.quiet():
-		r.words = inSyncWords(t) + lagsWords(t)
+		r.words = d.inSyncWords(t) + lagsWords(t)
 		return r
 	case outageLabels[s] != "":
 		r.words = d.outageWords(t, outageLabels[s])

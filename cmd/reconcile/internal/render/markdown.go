@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -158,11 +159,14 @@ func (d Document) markdownQuiet() []string {
 	var out []string
 	for _, t := range d.topologies() {
 		if d.oneLineOnly(t) && d.kind() != KindStatus {
-			out = append(out, "- "+restStyle(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
+			out = append(out, "- "+d.symbol(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(d.inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
 		}
 	}
 	if len(out) > 0 {
 		title := "In sync"
+		if slices.ContainsFunc(d.topologies(), d.lagNotRead) {
+			title = "In sync by role"
+		}
 		if d.observed() == ObservedNone {
 			title = "No change"
 		}

@@ -52,6 +52,16 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	}
 }
 
+// symbol is the style of a topology's symbol, on its page and in its row of a table of
+// several.
+func (d Document) symbol(t plan.TopologyPlan) style {
+	if d.oneLineOnly(t) {
+		return restStyle(t)
+	}
+	_, s := d.headline(t)
+	return s
+}
+
 // restStyle is the style of a topology in one line.
 func restStyle(t plan.TopologyPlan) style {
 	switch {
@@ -200,8 +210,16 @@ func (d Document) changeWords(t plan.TopologyPlan) string {
 	return state
 }
 
+// lagNotRead reports whether a plan did not ask a standby how far it has replicated: what it
+// then knows is the roles and configurations.
+func (d Document) lagNotRead(t plan.TopologyPlan) bool {
+	return d.kind() == KindPlan && !unobserved(t) && slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.DesiredRole == plan.RoleStandby && c.Lag == nil
+	})
+}
+
 // inSyncWords is all that is worth saying about a topology that is in sync.
-func inSyncWords(t plan.TopologyPlan) string {
+func (d Document) inSyncWords(t plan.TopologyPlan) string {
 	var standbys []string
 	for _, c := range t.Clusters {
 		if c.DesiredRole == plan.RoleStandby {
@@ -212,11 +230,17 @@ func inSyncWords(t plan.TopologyPlan) string {
 	if unobserved(t) {
 		s = "no change intended, not observed"
 	}
+	if d.lagNotRead(t) {
+		s = "in sync by role"
+	}
 	if t.Primary != "" {
 		s += ": " + t.Primary
 		if len(standbys) > 0 {
 			s += " → " + strings.Join(standbys, ", ")
 		}
+	}
+	if d.lagNotRead(t) {
+		s += "; lag not read"
 	}
 	if hasTrouble(t) {
 		s += "; but beware: " + codeWords(worst(t))
@@ -244,6 +268,9 @@ func (d Document) oneLineOnly(t plan.TopologyPlan) bool {
 func (d Document) summaryWords() string {
 	s := d.Summary()
 	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
+	if slices.ContainsFunc(d.Plan.Topologies, func(t plan.TopologyPlan) bool { return t.InSync && d.lagNotRead(t) }) {
+		parts[0] += " by role"
+	}
 	if d.observed() == ObservedNone {
 		parts[0] = "not observed"
 	}

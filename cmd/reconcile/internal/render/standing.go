@@ -20,13 +20,16 @@ type Standing struct {
 // Standing says how a topology stands.
 func (d Document) Standing(t plan.TopologyPlan) Standing {
 	r := d.fleetRow(t)
+	if r.condition == standsInRoles {
+		r.condition = standsInSync // columns say what is known of the lag
+	}
 	s := r.condition.style()
 	if r.condition == standsInSync { // the label says that it is in sync, and columns say the lag
-		r.words = strings.TrimPrefix(inSyncWords(t), "in sync: ")
+		r.words = strings.TrimPrefix(strings.TrimPrefix(d.inSyncWords(t), "in sync by role: "), "in sync: ")
 	}
 	return Standing{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
-		Bad: s == bad, Good: s == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
+		Bad: s == bad || r.condition == standsCritical, Good: s == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
 	}
 }
 
