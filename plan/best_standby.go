@@ -128,13 +128,16 @@ func (s situation) rivalFinding(mine, rival standbyProgress, compared int) Findi
 	if compared > 2 {
 		message += fmt.Sprintf("; of %d standbys it has the most", compared)
 	}
+	if !rival.Promotable {
+		message += "; but its mark 'promotable: false' forbids to promote it"
+	}
 	return NewFinding(CodeNotMostCaughtUp, rival.ID, message, s.betterChoice(rival.Cluster))
 }
 
 // betterChoice is the remedy where another standby has replicated further.
 func (s situation) betterChoice(c Cluster) string {
 	if !c.Promotable {
-		return c.ID + " is marked 'promotable: false': accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP', or change the mark in a commit of its own"
+		return "accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 	}
 	return "promote " + c.ID + " instead, in a clone of the topologies: 'reconcile propose " + s.topology.Name + " --failover', or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 }

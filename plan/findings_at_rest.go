@@ -296,7 +296,20 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: 'reconcile salvage "+s.topology.Name+"'; or take them from a backup")}
+		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: '"+s.topology.salvage(s.replacedBy(id))+"'; or take them from a backup")}
+}
+
+// replacedBy is the cluster that was the primary before a promotion: of those that it made
+// stale the one that stores no other source. Empty: not known.
+func (s situation) replacedBy(promoted string) string {
+	for _, c := range s.topology.withRole(RoleStale) {
+		mark, ok := s.memory.staleMark(c.ID)
+		record, _ := s.memory.progress(promoted)
+		if ok && mark.Promoted == promoted && record.Source == c.ID {
+			return c.ID
+		}
+	}
+	return ""
 }
 
 // Promoted names the cluster that the newest failover of a topology promoted. ok: that

@@ -113,6 +113,31 @@ type StaleLog struct {
 	Newest   time.Time // of those counted, by the cluster's own ticks; zero: none
 }
 
+// salvage is the command that shows what only a stale cluster holds. It names the cluster
+// if the document has several stale ones.
+func (t Topology) salvage(stale string) string {
+	return salvageCommand(t.Name, stale, len(t.withRole(RoleStale)))
+}
+
+// Salvage is the command that shows what only a stale cluster holds. It names the cluster
+// if several are stale.
+func (t TopologyPlan) Salvage(stale string) string {
+	several := 0
+	for _, c := range t.Clusters {
+		if c.DesiredRole == RoleStale {
+			several++
+		}
+	}
+	return salvageCommand(t.Name, stale, several)
+}
+
+func salvageCommand(topology, stale string, several int) string {
+	if several < 2 || stale == "" {
+		return "reconcile salvage " + topology
+	}
+	return "reconcile salvage " + topology + " --from " + stale
+}
+
 // staleFinding flags a cluster that is stale, or becomes stale by this plan: how it
 // answers, what only it holds, and the command that makes it refuse writes.
 func (s situation) staleFinding(primary, stale Cluster) Finding {
@@ -126,7 +151,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:
 		state = "is up and fenced: it refuses writes"
-		remedy = "see what only it holds: 'reconcile salvage " + s.topology.Name + "'; then rebuild it before it may join again"
+		remedy = "see what only it holds: '" + s.topology.salvage(stale.ID) + "'; then rebuild it before it may join again"
 	case canWrite(v):
 		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
 		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"
@@ -136,7 +161,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	if l, ok := s.memory.countedLoss(stale.ID); ok {
 		state += "; " + l.Text()
 		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {
-			remedy = "write what only it holds to a file: 'reconcile salvage " + s.topology.Name + " --export lost.jsonl'; then rebuild it before it may join again"
+			remedy = "write what only it holds to a file: '" + s.topology.salvage(stale.ID) + " --export lost.jsonl'; then rebuild it before it may join again"
 		}
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
@@ -169,7 +194,7 @@ func (s situation) divergingWrites(primary, stale string) string {
 	counted, isCounted := s.memory.countedLoss(stale)
 	switch {
 	case isCounted && int64(l.Messages) > LossTotal(counted.Lost).Messages+LossTotal(counted.Later).Messages:
-		return ", and has taken more since it was counted ('reconcile salvage " + s.topology.Name + "' counts again)"
+		return ", and has taken more since it was counted ('" + s.topology.salvage(stale) + "' counts again)"
 	case isCounted:
 		return ""
 	case l.Messages == 0 && !l.Known:

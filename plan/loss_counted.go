@@ -112,8 +112,8 @@ func LossText(w *Window, t TopologyPlan) string {
 	case *w.Upper == 0:
 		return lossNone + t.Primary + " has all that " + t.OldPrimary + " wrote until it was first seen down"
 	}
-	return fmt.Sprintf("%s%s of the writes to %s: %s has all until %s ('reconcile salvage %s' counts the rows once it answers)",
-		lossBounded, UpperBoundText(*w.Upper), t.OldPrimary, t.Primary, w.ReplicatedUpTo.UTC().Format(time.RFC3339), t.Name)
+	return fmt.Sprintf("%s%s of the writes to %s: %s has all until %s ('%s' counts the rows once it answers)",
+		lossBounded, UpperBoundText(*w.Upper), t.OldPrimary, t.Primary, w.ReplicatedUpTo.UTC().Format(time.RFC3339), t.Salvage(t.OldPrimary))
 }
 
 // EstimatesLoss says whether a text is one of [LossText].

@@ -255,7 +255,7 @@ var (
 	nameOfOne     = regexp.MustCompile(`\b(?:orders|TOPOLOGY)\b`)
 	codeToExplain = regexp.MustCompile(`explain [A-Z_]+\b`)
 	ofValues      = strings.NewReplacer("--repo clone2", "--repo CLONE", "--repo clone", "--repo CLONE")
-	value         = regexp.MustCompile(`(--(?:reason|upgrade-to|max-data-loss|expires|repository|accept|interval|primary)) \S+`)
+	value         = regexp.MustCompile(`(--(?:reason|upgrade-to|max-data-loss|expires|repository|accept|interval|primary|from)) \S+`)
 )
 
 // form is a command without the names and values of one case.

@@ -321,7 +321,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		return []action{now}
 	case reconcile.OutcomeApplied:
 		if t.Transition == plan.TransitionFence {
-			now.words, now.command = "see what only "+list(fenced(t))+" holds, then rebuild it or take it out of service:", "reconcile salvage "+r.Topology
+			now.words, now.command = "see what only "+list(fenced(t))+" holds, then rebuild it or take it out of service:", t.Salvage(list(fenced(t)))
 			return []action{now}
 		}
 		now.words, now.command = "check that it stays so:", "reconcile status "+r.Topology

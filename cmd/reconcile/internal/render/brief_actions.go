@@ -63,6 +63,8 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 	case len(found) > 0 && found[0].Code == plan.CodePrimaryNotProbed:
 		execute.words = "wait, or let this make the probes that are missing:"
 		return []action{execute}
+	case len(found) > 0 && found[0].Acceptable:
+		return d.acceptActions(t, found)
 	case len(found) > 0:
 		return append(remedyActions(t, found[0]), planAgain(t, "the approval holds; plan again:"))
 	case t.Resumed:
@@ -74,6 +76,17 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 	default:
 		return []action{execute}
 	}
+}
+
+// acceptActions are what ends a risk that the approvals do not accept: what avoids it, or
+// approvals that do.
+func (d Document) acceptActions(t plan.TopologyPlan, found []plan.Finding) []action {
+	out := remedyActions(t, found[0])
+	approve := action{label: labelNow, words: "to take that risk, who approved approves again:", command: approveCommand(t, d.approval(t).Repository, acceptOptions(found))}
+	if len(out) > 0 {
+		approve.label = labelOr
+	}
+	return append(out, approve, action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)})
 }
 
 // deniedActions are what ends a denial: first what unblocks, then what approves.

@@ -109,6 +109,8 @@ func failoverLoses(t plan.TopologyPlan) string {
 		return "NOT OBSERVED: only a plan against the clusters tells which of the last writes to " + old + " would be missing"
 	case w == nil || w.Upper == nil:
 		return "UNKNOWN how many of the last writes" + to(t.OldPrimary) + unknownChannels(w)
+	case *w.Upper == 0 && t.Has(plan.CodePrimaryReachable):
+		return "nothing known so far; " + old + " serves, and what it takes from now on would be lost"
 	case *w.Upper == 0:
 		return "nothing known: " + t.Primary + " surely has all that " + old + " took until it was first seen down" + unwatchedWords(w, old)
 	}

@@ -33,6 +33,9 @@ func lossWords(t plan.TopologyPlan) (string, style) {
 			return "NOT OBSERVED: a plan against the clusters bounds how many of the last writes to " +
 				orElse(t.OldPrimary, "the old primary") + " would be missing.", bad
 		}
+		if w := t.DataLoss; w != nil && w.Upper != nil && *w.Upper == 0 && t.Has(plan.CodePrimaryReachable) {
+			return "Nothing known so far; " + orElse(t.OldPrimary, "the old primary") + " serves, and what it takes from now on would be lost.", bad
+		}
 		return windowWords(t.DataLoss, orElse(t.OldPrimary, "the old primary"), orElse(t.Primary, "the standby")), bad
 	case plan.TransitionSwitchover:
 		return "Nothing: the new primary first receives all that the old one wrote.", good

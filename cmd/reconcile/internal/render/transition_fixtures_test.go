@@ -118,6 +118,30 @@ func behindAnother() plan.TopologyPlan {
 		replicated(storing("cluster-c", stored), 41*time.Second, 40100*time.Millisecond)).probed(5).planned()
 }
 
+// behindAnotherKept: cluster-c has more of the data, and must not be promoted.
+func behindAnotherKept() plan.TopologyPlan {
+	stored := star("cluster-a", "cluster-b", "cluster-c")
+	w := roles("orders", plan.RoleStale, plan.RolePrimary, plan.RoleStale).seen(gone("cluster-a"),
+		replicated(storing("cluster-b", stored), 44200*time.Millisecond, nearly),
+		replicated(storing("cluster-c", stored), 41*time.Second, 40100*time.Millisecond)).probed(5)
+	w.desired.Topologies[0].Clusters[2].Promotable = false
+	return w.planned()
+}
+
+// stillServing: a failover was merged of a primary that was never down.
+func stillServing() plan.TopologyPlan {
+	stored := star("cluster-a", "cluster-b")
+	return roles("orders", plan.RoleStale, plan.RolePrimary).seen(storing("cluster-a", stored),
+		replicated(storing("cluster-b", stored), 0, 0)).planned()
+}
+
+// fencedStar is a star after a failover: both others are stale and refuse writes.
+func fencedStar() plan.TopologyPlan {
+	stored := star("cluster-b", "cluster-a", "cluster-c")
+	return roles("orders", plan.RoleStale, plan.RolePrimary, plan.RoleStale).seen(storing("cluster-a", stored),
+		storing("cluster-b", star("cluster-b")), storing("cluster-c", stored)).planned()
+}
+
 // resumed: an apply was killed after it had sent something.
 func resumed() plan.TopologyPlan { return carriedOn().planned() }
 
