@@ -36,7 +36,6 @@ func newExamined(t *testing.T) *examined {
 	d := &examined{Replicas: testkit.NewHealthyReplicas(t, 0), dir: t.TempDir()}
 	d.config = filepath.Join(d.dir, "reconcile.yaml")
 	d.Configure(t, d.config, freeport.Address(t), testkit.StartEtcd(t))
-	testkit.Rewrite(t, d.config, "ttl: 3s", "ttl: 1m") // a busy machine keeps its lock
 	return d
 }
 

@@ -24,7 +24,7 @@ func TestRunWaitsForItsLedger(t *testing.T) {
 	d.certify(t, 1)
 	config := filepath.Join(d.dir, "reconcile.yaml")
 	d.Configure(t, config, d.serves, line.Address())
-	testkit.Rewrite(t, config, "ttl: 3s}", "ttl: 1m, usernameFrom: {file: "+d.file("user")+"}, passwordFrom: {file: "+d.file("password")+"}}")
+	testkit.Rewrite(t, config, "ttl: 1m0s}", "ttl: 1m0s, usernameFrom: {file: "+d.file("user")+"}, passwordFrom: {file: "+d.file("password")+"}}")
 	testkit.Rewrite(t, config, "serve: {", "serve: {tls: {certFile: "+d.file("cert.pem")+", keyFile: "+d.file("key.pem")+"}, ")
 	log := d.file("run.log")
 	d.Start(t, log, "run", "--config", config)

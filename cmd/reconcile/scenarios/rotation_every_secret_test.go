@@ -273,7 +273,7 @@ func (d *secured) secure(t *testing.T, config, endpoint string) {
 		replace(filepath.Join(d.Play, "token"), d.file("token."+id))
 		replace("- clusterId: "+id+"\n", "- clusterId: "+id+"\n    tls: "+connection(id)+"\n")
 	}
-	replace("ttl: 3s}", fmt.Sprintf("ttl: 3s, usernameFrom: {file: %s}, passwordFrom: {file: %s}, tls: %s}", d.file("user"), d.file("password"), connection("etcd")))
+	replace("ttl: 1m0s}", fmt.Sprintf("ttl: 1m0s, usernameFrom: {file: %s}, passwordFrom: {file: %s}, tls: %s}", d.file("user"), d.file("password"), connection("etcd")))
 	replace("http://"+endpoint, "https://"+d.store.address())
 	replace("serve: {", fmt.Sprintf("serve: {tls: {certFile: %s, keyFile: %s}, webhookSecretFrom: {file: %s}, ", d.file("cert.pem"), d.file("key.pem"), d.file("webhook")))
 	_, rest, _ := strings.Cut(text, "\n  url: ")
@@ -396,7 +396,6 @@ func TestEverySecretIsRotated(t *testing.T) {
 	d.Await(t, "the metric", func() bool {
 		return strings.Contains(d.metrics(t), `reconcile_file_unusable{use="credentials.b.tls"} 1`)
 	})
-	// A busy machine may lose its lease of 3 s for a moment.
 	d.Await(t, "it to be ready while the last good certificate counts", func() bool { return d.readyz(t) == http.StatusOK })
 	d.put(t, "b.key", string(good))
 	d.Await(t, "the log to tell that it is well", d.logs("can be used again"))

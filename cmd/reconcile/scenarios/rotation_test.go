@@ -51,7 +51,7 @@ func newRotating(t *testing.T) *rotating {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.Replace(string(text), "ttl: 3s}", fmt.Sprintf("ttl: 3s, usernameFrom: {file: %s}, passwordFrom: {file: %s}}", d.file("user"), d.file("password")), 1)
+	changed := strings.Replace(string(text), "ttl: 1m0s}", fmt.Sprintf("ttl: 1m0s, usernameFrom: {file: %s}, passwordFrom: {file: %s}}", d.file("user"), d.file("password")), 1)
 	changed = strings.Replace(changed, "serve: {", fmt.Sprintf("serve: {tls: {certFile: %s, keyFile: %s}, webhookSecretFrom: {file: %s}, ", d.file("cert.pem"), d.file("key.pem"), d.file("webhook")), 1)
 	if err := os.WriteFile(config, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)

@@ -109,7 +109,6 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 	d.put(t, "webhook", "a secret")
 	config := filepath.Join(d.dir, "reconcile.yaml")
 	d.Configure(t, config, d.serves, testkit.NewLine(t, testkit.StartEtcd(t)).Address())
-	testkit.Rewrite(t, config, "ttl: 3s", "ttl: 1m") // a busy machine goes on leading
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +127,11 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 	for name, way := range slowWays {
 		t.Run(name, func(t *testing.T) {
 			defer d.beset(t, map[string]slowWay{name: way}, 120)()
-			for range 5 {
+			rounds := 5
+			if underRace {
+				rounds = 1
+			}
+			for range rounds {
 				d.answersProbes(t)
 			}
 		})

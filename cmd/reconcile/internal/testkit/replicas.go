@@ -1,7 +1,6 @@
 package testkit
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,11 +67,17 @@ func (d *Replicas) Lose(t *testing.T) {
 // NewHealthyReplicas starts n daemons that observe a pair which is in sync.
 func NewHealthyReplicas(t *testing.T, n int) *Replicas {
 	t.Helper()
+	if n == 0 { // a test that starts one later waits for no takeover
+		return NewReplicasWithLease(t, n, keptLease)
+	}
 	return NewReplicasWithLease(t, n, shortLease)
 }
 
-// shortLease is soon over when a process is killed.
-const shortLease = 3 * time.Second
+// shortLease is soon over when a process is killed, keptLease is kept on a busy machine.
+const (
+	shortLease = 3 * time.Second
+	keptLease  = time.Minute
+)
 
 // NewReplicasWithLease starts the same with leases of another length: a short one is
 // lost on a busy machine.
@@ -151,7 +156,7 @@ func (d *Replicas) Configure(t *testing.T, path, serve, etcd string) {
 	text, _, _ := strings.Cut(string(data), "ledger:\n")
 	text = strings.Replace(text, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", 1)
 	text = strings.Replace(text, "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n", 1)
-	text += d.shards + fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, cmp.Or(d.lease, shortLease), serve)
+	text += d.shards + fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, d.lease, serve)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
