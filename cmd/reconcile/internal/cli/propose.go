@@ -68,7 +68,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		return runCancel(ctx, g, o, target)
 	}
 	name, cluster := target, ""
-	if !o.failover || strings.Contains(target, "/") {
+	if strings.Contains(target, "/") {
 		var err error
 		if name, cluster, err = splitTarget(target); err != nil {
 			return err

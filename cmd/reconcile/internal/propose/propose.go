@@ -41,11 +41,33 @@ func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
+	if r.Cluster == "" {
+		if r.Cluster, err = onlyStandby(w.Topology); err != nil {
+			return Edit{}, err
+		}
+	}
 	roles, err := plan.ProposeSwitchover(w.Topology, r.Cluster)
 	if err != nil {
 		return Edit{}, err
 	}
 	return r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline, unproven: true})
+}
+
+// onlyStandby returns the standby to switch over to. Of several, a person names one.
+func onlyStandby(t plan.Topology) (string, error) {
+	var found []string
+	for _, c := range t.Clusters {
+		if c.Role == plan.RoleStandby && c.Promotable {
+			found = append(found, t.Name+"/"+c.ID)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%s has no standby that may be promoted (hint: 'reconcile status %s')", t.Name, t.Name)
+	case 1:
+		return strings.TrimPrefix(found[0], t.Name+"/"), nil
+	}
+	return "", fmt.Errorf("%s has several standbys (hint: name the one to switch over to: %s)", t.Name, strings.Join(found, " or "))
 }
 
 // Failover makes a standby the primary of a topology whose primary is lost. Without a
@@ -63,6 +85,9 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	}
 	if err != nil {
 		return Edit{}, err
+	}
+	if len(w.RolesThatChange(c.roles)) == 0 {
+		return Edit{}, fmt.Errorf("nothing is to be changed: the file asks for the failover to %s, the best standby that may be promoted (%s) (hint: 'reconcile plan %s' says whether it is to be approved or applied)", r.Cluster, c.why, r.Topology)
 	}
 	c.subject = "Fail " + r.Topology + " over to " + r.Cluster
 	return r.write(ctx, o, c)
