@@ -27,6 +27,7 @@ const (
 	exitOK          = 0
 	exitChanges     = 2
 	exitNotApproved = 3
+	exitBlocked     = 4
 )
 
 // Tell tells the whole story on out, in a temporary folder, by real commands that
@@ -256,7 +257,7 @@ func (s *story) comeBack(ctx context.Context) error {
 	if _, err := s.command(ctx, exitChanges, "drift"); err != nil {
 		return err
 	}
-	if _, err := s.command(ctx, exitOK, "apply"); err != nil {
+	if _, err := s.command(ctx, exitBlocked, "apply"); err != nil {
 		return err
 	}
 	if after := s.changesSent(demoOld); after != before {
