@@ -46,7 +46,7 @@ func TestExitCodesAndSymbols(t *testing.T) {
 		good       bool   // ✓ may stand beside the topology
 	}{
 		{"a healthy pair", none, none, commandExits{0, 0, 0, 0, 0}, "", true, true},
-		{"a token that is refused", write("root:wrong"), write(string(good)), commandExits{0, 0, 1, 4, 4}, "CLUSTER_UNREADABLE", false, false},
+		{"a token that is refused", write("root:wrong"), write(string(good)), commandExits{0, 0, 1, 4, 0}, "CLUSTER_UNREADABLE", false, false},
 		{"the standby is down", post("/clusters/b/stop", ""), post("/clusters/b/start", ""), commandExits{0, 0, 1, 4, 0}, "CLUSTER_UNREACHABLE", false, false},
 		{"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""), commandExits{0, 0, 2, 0, 4}, "NO_PRIMARY", false, false},
 		{

@@ -130,11 +130,11 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 	}
 }
 
-// Outage reports whether two clusters of a topology take writes, or none, or whether that
-// is not known.
+// Outage reports whether two clusters of a topology take writes, or none. That this is not
+// known is no outage: a release that cannot tell its role would always have one.
 func Outage(t plan.TopologyPlan) bool {
-	_, outage := writerCondition(t)
-	return outage
+	c, outage := writerCondition(t)
+	return outage && c != standsPrimaryUnknown
 }
 
 // writerCondition says whether two clusters take writes, or none, or whether that is not
