@@ -8,6 +8,9 @@ import (
 // TestExplorationFindsBrokenParts holds the invariants to their duty: with a
 // part that does not do its own, the exploration must find harm.
 func TestExplorationFindsBrokenParts(t *testing.T) {
+	if underRace {
+		t.Skip("make test runs it: it tests the exploration, which has one goroutine")
+	}
 	healthy := func(x *explorer) state { return x.beginning("PS") }
 	lost := func(x *explorer) state { return x.beginning("PS").lost() }
 	swapping := func(x *explorer) state {
