@@ -62,9 +62,7 @@ func (g *gnupg) program(now time.Time, how ...string) string {
 		quoted = append(quoted, "'"+a+"'")
 	}
 	script := "#!/bin/sh\nexec gpg " + strings.Join(quoted, " ") + " \"$@\"\n"
-	if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
-		g.t.Fatal(err)
-	}
+	needs.Script(g.t, file, script)
 	return file
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
+	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
 // TestDNSExample runs the two programs that docs/redirect.md shows for moving a
@@ -30,9 +31,7 @@ func TestDNSExample(t *testing.T) {
 		"nsupdate": "#!/bin/sh\n[ \"$1 $2\" = '-k /etc/reconcile/ddns.key' ] || exit 1\ncat >\"$ZONE\"\n",
 		"dig":      "#!/bin/sh\nwhile [ $# -gt 2 ]; do shift; done\n[ \"$2\" = CNAME ] || exit 1\nsed -n \"s/^update add $1\\. 30 CNAME //p\" \"$ZONE\"\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(program), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		needs.Script(t, filepath.Join(dir, name), program)
 	}
 	run := func(name, primary string) (string, error) {
 		cmd := exec.Command(filepath.Join(dir, name))

@@ -1,10 +1,11 @@
-// Package needs skips a test if a program that it runs is not installed. In CI, where all
-// programs are installed, the test fails instead.
+// Package needs gives tests the programs that they run. A test is skipped if a program is
+// not installed; in CI, where all are installed, it fails instead.
 package needs
 
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -20,4 +21,16 @@ func Program(t testing.TB, name string) string {
 	}
 	t.Skipf("%s is not installed", name)
 	return ""
+}
+
+// Script writes a program. No process is started meanwhile: until it runs its own program,
+// it would hold the file open for writing, and the kernel refuses to run such a file
+// (ETXTBSY).
+func Script(t testing.TB, path, text string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
 }
