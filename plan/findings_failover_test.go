@@ -94,7 +94,7 @@ func TestStaleLogIsTold(t *testing.T) {
 	}
 }
 
-// TestCountedLossIsTold: what a failover lost stands beside its stale primary once it was
+// TestCountedLossIsTold: what a failover lost stands with its stale primary once it was
 // counted, as one number, whether that cluster answers or not.
 func TestCountedLossIsTold(t *testing.T) {
 	at := now.Add(-time.Hour)

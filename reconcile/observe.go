@@ -47,7 +47,7 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	return observation{observed, remembered, computed}, nil
 }
 
-// sameViews says whether nothing was read beside the first views: they are one slice.
+// sameViews says whether nothing was read after the first views: they are one slice.
 func sameViews(first, now []plan.View) bool {
 	return len(first) == len(now) && (len(now) == 0 || &first[0] == &now[0])
 }

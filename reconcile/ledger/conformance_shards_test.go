@@ -25,7 +25,7 @@ func excluded(t *testing.T, l *Ledger, shard, by string) {
 	p, err := l.Campaign(ctx, Holder{Process: "run", Shard: shard})
 	var held *HeldError
 	if !errors.As(err, &held) {
-		t.Fatalf("shard %q leads beside shard %q: %v, %v", shard, by, p, err)
+		t.Fatalf("shard %q leads although shard %q does: %v, %v", shard, by, p, err)
 	}
 	h, ok, err := l.LeaderOf(t.Context(), shard)
 	must(t, err)

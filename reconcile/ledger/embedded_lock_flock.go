@@ -85,7 +85,7 @@ func (b *embedded) campaign(ctx context.Context, h Holder) (guard, error) {
 	return shardLeadership{own, share}, nil
 }
 
-// shardLeadership is the leadership of one shard beside others.
+// shardLeadership is the leadership of one shard; others have their own.
 type shardLeadership struct {
 	*fileLock
 	share *fileLock // keeps any process from leading all

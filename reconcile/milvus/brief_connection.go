@@ -129,7 +129,7 @@ func (f *Fleet) lasting(s *clusterRead) {
 	}
 }
 
-// soon is how long an answer is waited for before another connection is made beside. One
+// soon is how long an answer is waited for before a second connection is made. One
 // that is brief has to be made within it, to a cluster that may be far away.
 func (l *link) soon() time.Duration {
 	if l.brief == nil {

@@ -33,7 +33,7 @@ func TestFormsAreFoundAsBySearching(t *testing.T) {
 	})
 }
 
-// BenchmarkHoldsToken is the look at one name of an answer, beside one search for one
+// BenchmarkHoldsToken checks one name of an answer, next to one search for one
 // token: what it costs must not grow with the number of clusters that have a token.
 func BenchmarkHoldsToken(b *testing.B) {
 	const name = "https://orders-eu-west.milvus.example:19530"

@@ -16,7 +16,7 @@ import (
 )
 
 // BenchmarkLongHistory is what a command pays for a repository of real documents and many
-// commits, each of which changes one: `plan --offline` of a clone, which keeps nothing, and
+// commits that change one each: `plan --offline` of a clone, which keeps nothing, and
 // `plan` of a remote in a later process, which finds what an earlier one kept. git log and,
 // if RECONCILE_BEFORE names one, another build run in turn with it. Ratios are of the
 // least of all runs.

@@ -44,7 +44,7 @@ type Signed struct {
 	object string
 }
 
-// Sign makes the tag in the clone, beside those that the remote has. It pushes nothing.
+// Sign makes the tag in the clone, in addition to those that the remote has. It pushes nothing.
 func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
 	if err := r.fetchTags(ctx); err != nil {
 		return Signed{}, err

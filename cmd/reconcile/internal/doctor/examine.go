@@ -119,7 +119,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	return d, nil
 }
 
-// twoWriters returns the topologies of which more than one cluster takes writes.
+// twoWriters returns the topologies in which more than one cluster takes writes.
 func twoWriters(p plan.Plan) map[string]*render.Obstacle {
 	out := map[string]*render.Obstacle{}
 	for _, t := range p.Topologies {

@@ -153,7 +153,7 @@ func (j *jsonWriter) line(depth int) {
 	}
 }
 
-// text writes a string, of which most need no escape.
+// text writes a string. Most strings need no escape.
 func (j *jsonWriter) text(s string) {
 	j.out = append(j.out, '"')
 	plain := 0 // what has no escape, and is not written yet, begins here

@@ -290,7 +290,7 @@ func (d Document) summaryWords() string {
 	return plural(s.Topologies, "topology", "topologies") + ": " + strings.Join(parts, ", ")
 }
 
-// blockedCount counts the topologies of which Git asks for what is blocked.
+// blockedCount counts the topologies for which Git asks for what is blocked.
 func (d Document) blockedCount() int {
 	n := 0
 	for _, t := range d.Plan.Topologies {

@@ -176,7 +176,7 @@ func slackShown(t *testing.T, raw []byte) (out []string) {
 	return out
 }
 
-// teamsShown shows adaptive cards, of which text runs and buttons are used.
+// teamsShown shows text runs and buttons of adaptive cards.
 func teamsShown(t *testing.T, raw []byte) (out []string) {
 	type card struct {
 		Body []struct {
