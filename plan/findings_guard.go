@@ -278,3 +278,50 @@ func (t TopologyPlan) AwaitingProbes() TopologyPlan {
 	}
 	return t
 }
+
+// The findings below come from the history of Git, from the ledger or from an apply, and
+// not from Compute. They are here so that this package words every message about a
+// topology.
+
+// SupersededBy is the finding for a commit that no longer governs a topology; newer is
+// the commit that does.
+func SupersededBy(topology, newer string) Finding {
+	return NewFinding(CodeSuperseded, "",
+		"commit "+newer+" governs "+topology+" at the tip of the tracked ref, not the commit given",
+		"read what is in force instead: 'reconcile plan "+topology+"'; then apply it: 'reconcile apply "+topology+"'")
+}
+
+// HistoryRewritten is the finding for a tracked ref that was moved to a commit which
+// does not descend from the one seen before.
+func HistoryRewritten(commit string) Finding {
+	return NewFinding(CodeHistoryRewritten, "",
+		"the tracked ref was moved to commit "+commit+", which does not descend from the one that was seen before",
+		"check who moved the tracked ref and why, then accept with 'Failover-Accept: HISTORY_REWRITTEN'")
+}
+
+// LedgerNew is the finding for a ledger without a past.
+func LedgerNew() Finding {
+	return NewFinding(CodeLedgerNew, "", "the ledger is new: it cannot say which approvals were used before",
+		"check by 'git log' that this approval was not carried out already")
+}
+
+// VerificationFailed is the finding for a primary that does not work as one. err says
+// which check failed.
+func VerificationFailed(topology, cluster string, level VerifyLevel, err error) Finding {
+	return NewFinding(CodeVerificationFailed, cluster,
+		fmt.Sprintf("%s does not work as the primary (%s): %s", cluster, level, err),
+		"see whether "+cluster+" answers and what its token may do: 'reconcile doctor "+topology+"'; then check its proxies and coordinator, and verify again: 'reconcile status "+topology+" --verify'")
+}
+
+// ShardUndecided is the finding for a topology that the operator's rules give to no shard,
+// or to several. file is its document, takers the shards that take it.
+func ShardUndecided(topology, file string, takers []string) Finding {
+	message := "no shard of the operator's configuration takes " + file + ": no daemon watches " + topology + " or carries out a change of it"
+	remedy := "add its folder or a label of it to one of 'shards' in the operator's configuration, or move the file to a folder that a shard takes"
+	if len(takers) > 0 {
+		message = "the shards " + strings.Join(takers, " and ") + " of the operator's configuration take " + file + ": no daemon watches " + topology + " or carries out a change of it"
+		remedy = "change 'shards' in the operator's configuration so that one of " + strings.Join(takers, ", ") + " takes it and the others do not"
+	}
+	return NewFinding(CodeShardUndecided, "", message,
+		remedy+"; then send SIGHUP to the daemons; 'reconcile apply "+topology+"' by hand works meanwhile")
+}

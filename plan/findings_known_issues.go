@@ -157,3 +157,35 @@ func (s situation) upgradeRemedy(release string, mended bool) string {
 	}
 	return "read it in milvus-io/milvus; see in which order to upgrade, since the wrong one stops replication: 'reconcile doctor " + s.topology.Name + " --upgrade-to " + release + "'"
 }
+
+// walRetention is how long Milvus keeps its log by default (woodpecker
+// retentionPolicy.ttl, rocksmq.retentionTimeInMinutes in configs/milvus.yaml),
+// whether it was replicated or not.
+const walRetention = 72 * time.Hour
+
+// lostToRetention says in words what a standby may have lost for good; empty: nothing.
+// The source drops its log once it is older than walRetention. What the standby had not
+// replicated by then is gone: Milvus skips the gap without a word on Pulsar and retries
+// for ever on Kafka (milvus.md S62).
+func (s situation) lostToRetention(source string, v View) string {
+	record, _ := s.memory.progress(v.Cluster)
+	free := record.backlogFree(source)
+	var through time.Time
+	for _, c := range s.candidateProgress(v.Cluster) {
+		c.Unsent = nil // the oldest that is still there says nothing of what is not
+		upTo := channelWindow(c, free(c.Channel), v.At).ReplicatedUpTo
+		if !upTo.IsZero() && (through.IsZero() || upTo.Before(through)) {
+			through = upTo
+		}
+	}
+	if through.IsZero() || v.At.Sub(through) <= walRetention {
+		return ""
+	}
+	return fmt.Sprintf("what it lacks since %s may be gone from the log of %s, which keeps %.0f h by default (#48779)",
+		through.UTC().Format(time.RFC3339), source, walRetention.Hours())
+}
+
+// rebuildGap is the remedy for a standby that may have such a gap.
+func rebuildGap(standby string) string {
+	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', raising 'generation' each time, unless the log of its source is kept for longer"
+}

@@ -266,3 +266,22 @@ func (m Memory) provisionUsed(cluster string, at time.Time) bool {
 	}
 	return false
 }
+
+// StaleSince is when a cluster became stale that is stale now; false: it is not.
+func (m Memory) StaleSince(cluster string) (time.Time, bool) {
+	mark, ok := m.staleMark(cluster)
+	return mark.Since, ok
+}
+
+// countedLoss returns what was counted of the failover that made a cluster stale.
+func (m Memory) countedLoss(cluster string) (CountedLoss, bool) {
+	mark, ok := m.staleMark(cluster)
+	if !ok {
+		return CountedLoss{}, false
+	}
+	i := slices.IndexFunc(m.Losses, func(l CountedLoss) bool { return l.Cluster == cluster && l.Since.Equal(mark.Since) })
+	if i < 0 {
+		return CountedLoss{}, false
+	}
+	return m.Losses[i], true
+}

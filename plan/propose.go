@@ -218,19 +218,6 @@ func primaryToImport(o Observed, named string) (string, error) {
 }
 
 // Rehearsal is the failover to one standby as it would be planned today.
-type Rehearsal struct {
-	Topology string
-	Primary  string // the primary of the document, taken to be lost
-	Standby  string
-	// Excluded: the document says 'promotable: false', so nothing was planned.
-	Excluded bool
-	// Plan is the failover as it would be planned once the rules for the loss of
-	// the primary are met; it needs an approval and can never be applied.
-	Plan TopologyPlan
-}
-
-// Blocking are the findings that would block it; none of them is accepted.
-func (r Rehearsal) Blocking() []Finding { return r.Plan.Blocking(nil) }
 
 // AsLive is the topology with the roles that its clusters have in fact while a
 // switchover or failover of the document is not carried out yet: the member that the
@@ -273,94 +260,107 @@ func (t Topology) InForce(o Observed, m Memory) Topology {
 	return t
 }
 
-// Rehearse plans, for each standby of each topology, the failover to it that would
-// follow if the primary were lost at Memory.Now. The roles are those of ProposeFailover
-// and the generation is raised. The primary answers nobody, and all rounds of evidence
-// that the rules ask for have failed, with the standby answering as it was observed to.
-// Everything else is as it was observed. The result follows the order of topologies and
-// clusters.
-func Rehearse(d Desired, o Observed, m Memory) []Rehearsal {
-	var out []Rehearsal
-	for _, t := range sortedTopologies(d.Topologies) {
-		primary, _ := t.Primary()
-		for _, c := range t.withRole(RoleStandby) {
-			r := Rehearsal{Topology: t.Name, Primary: primary.ID, Standby: c.ID}
-			if roles, err := ProposeFailover(t, c.ID); err == nil {
-				r.Plan = rehearseFailover(d, proposedDocument(t, roles, m), o, m, c.ID)
-			} else {
-				r.Excluded = true
-			}
-			out = append(out, r)
-		}
+// ErrNothingToCancel: the roles of the document are those of the live clusters.
+var ErrNothingToCancel = errors.New("the file has the roles that the live clusters have, so there is nothing to take back")
+
+// ProposeCancel gives the roles that take back a change that was committed and not begun:
+// those that the live clusters have. The primary is the one member that takes writes; what
+// it replicates to is standby; a member that was stale or detached before the change is so
+// again. Roles that stay may be in the result.
+//
+// The error says why the change cannot be taken back, with a hint: a request of it may have
+// left, no primary serves, or two members take writes.
+func ProposeCancel(t Topology, o Observed, m Memory) (map[string]Role, error) {
+	s := newSituation(Desired{}, t, o, m)
+	if i := s.intent; i != nil && (i.MayHaveSent || i.Effected) {
+		return nil, fmt.Errorf("the %s of generation %d was begun at %s and may have changed a cluster, so it is not taken back (hint: 'reconcile apply %s' carries it to its end)",
+			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), t.Name)
 	}
-	return out
+	primary, err := s.servingPrimary()
+	if err != nil {
+		return nil, err
+	}
+	roles, changed := map[string]Role{}, false
+	for _, c := range t.Clusters {
+		role, err := s.roleBefore(c, primary)
+		if err != nil {
+			return nil, err
+		}
+		roles[c.ID], changed = role, changed || role != c.Role
+	}
+	if !changed && len(s.generationFindings()) == 0 {
+		return nil, ErrNothingToCancel
+	}
+	return roles, nil
 }
 
-// proposedDocument is the document after the change that gives some clusters other
-// roles.
-func proposedDocument(t Topology, roles map[string]Role, m Memory) Topology {
-	before := t
-	before.Previous = nil
-	seen, _ := m.generation(t.Name)
-	after := t
-	after.Previous = &before
-	after.GreatestEarlier = max(t.GreatestEarlier, t.Generation)
-	after.Generation = max(after.GreatestEarlier, seen.Generation) + 1
-	after.Clusters = slices.Clone(t.Clusters)
-	for i, c := range after.Clusters {
-		if role, ok := roles[c.ID]; ok {
-			after.Clusters[i].Role = role
+// servingPrimary returns the one member that takes writes. A cluster that was let go, or
+// that was stale before the change, counts only if the desired primary replicates from it.
+func (s situation) servingPrimary() (string, error) {
+	desired, _ := s.topology.Primary()
+	var found []string
+	for _, c := range s.topology.Clusters {
+		b := s.view(c.ID).Belief
+		if b.Kind != BeliefPrimary && b.Kind != BeliefStandalone {
+			continue
+		}
+		if s.mayServe(c) || s.follows(desired.ID, c.ID) {
+			found = append(found, c.ID)
 		}
 	}
-	return after
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", fmt.Errorf("no cluster of %s is seen to take writes, so there is no state to go back to (hint: 'reconcile plan %s' says what is possible)", s.topology.Name, s.topology.Name)
+	}
+	return "", fmt.Errorf("%s take writes at the same time, so something was done already (hint: 'reconcile adopt %s' writes what is so into the file)", strings.Join(found, " and "), s.topology.Name)
 }
 
-// rehearseFailover plans the failover to candidate with the primary lost, after the
-// rounds of evidence have failed.
-func rehearseFailover(d Desired, after Topology, o Observed, m Memory, candidate string) TopologyPlan {
-	primary, _ := after.Previous.Primary()
-	evidence := failedRounds(after, d.Limits, primary.ID, o.View(candidate), m.Now)
-	d.Topologies, d.Removed, d.Fence = []Topology{after}, nil, nil
-	m.Now = evidence.Rounds[len(evidence.Rounds)-1].At
-	lost := Observed{Views: slices.Clone(o.Views), Evidence: []Evidence{evidence}, Traffic: o.Traffic}
-	lost.Views = slices.DeleteFunc(lost.Views, func(v View) bool { return v.Cluster == primary.ID })
-	lost.Views = append(lost.Views, View{
-		Cluster: primary.ID, At: m.Now, Reach: ReachUnreachable, Credential: o.View(primary.ID).Credential,
-	})
-	out, _ := Compute(d, lost, m).Topology(after.Name)
-	if begun, open := m.intent(after.Name); open && begun.Generation == after.Previous.Generation {
-		out.Findings = openIntentFirst(out.Findings, after.Name, begun)
+// mayServe says whether Git gives a cluster a role by which it may be the primary, now or
+// before the change.
+func (s situation) mayServe(c Cluster) bool {
+	serving := []Role{RolePrimary, RoleStandby}
+	if slices.Contains(serving, c.Role) {
+		return true
 	}
-	return out
+	if s.topology.Previous == nil {
+		return false
+	}
+	before, listed := s.topology.Previous.Cluster(c.ID)
+	return listed && slices.Contains(serving, before.Role)
 }
 
-// openIntentFirst makes an intent of the document in force a warning: the next apply
-// carries it on before any failover, and no one has to accept that it is in doubt.
-func openIntentFirst(findings []Finding, topology string, begun Intent) []Finding {
-	out := slices.Clone(findings)
-	for i, f := range out {
-		if f.Code == CodePromotionInDoubt {
-			out[i].Severity, out[i].Acceptable = SeverityWarning, false
-			out[i].Message = fmt.Sprintf("the %s of generation %d was begun at %s and is open", begun.Transition, begun.Generation, begun.At.UTC().Format(time.RFC3339))
-			out[i].Remedy = "carry it on: 'reconcile apply " + topology + "'; no new approval is needed"
-		}
+// roleBefore is the role of a member in the state in which primary serves.
+func (s situation) roleBefore(c Cluster, primary string) (Role, error) {
+	v, stored := s.view(c.ID), s.view(primary).Belief.Configuration.HasEdge(primary, c.ID)
+	switch {
+	case c.ID == primary:
+		return RolePrimary, nil
+	case s.staleNow(c):
+		return RoleStale, nil
+	case stored && (s.follows(c.ID, primary) || v.Belief.Kind == BeliefUnknown):
+		return RoleStandby, nil
+	case stored && v.Belief.Kind != BeliefUnconfigured:
+		return c.Role, fmt.Errorf("%s %s although %s replicates to it, so something was done already (hint: 'reconcile status %s' shows who believes what)", c.ID, s.describe(c.ID), primary, s.topology.Name)
+	case c.Role == RolePrimary:
+		return c.Role, fmt.Errorf("%s takes writes and does not replicate to %s, which is the primary in the file (hint: 'reconcile status %s' shows who believes what)", primary, c.ID, s.topology.Name)
+	case s.topology.Previous == nil:
+		return c.Role, nil
 	}
-	return out
+	before, listed := s.topology.Previous.Cluster(c.ID)
+	switch {
+	case !listed:
+		return c.Role, fmt.Errorf("the change also added %s, which no role takes back (hint: remove its lines from the file and raise 'generation', in one commit)", c.ID)
+	case before.Role == RoleStale, before.Role == RoleDetached:
+		return before.Role, nil
+	}
+	return c.Role, nil // it was no standby of what serves
 }
 
-// failedRounds are the rounds by which a primary is judged unavailable under the rules
-// of the topology, the first of them at from.
-func failedRounds(t Topology, floors Failover, primary string, candidate View, from time.Time) Evidence {
-	w := wantFor(t, floors, primary, candidate.Cluster)
-	out := Evidence{Topology: t.Name, Primary: primary, Candidate: candidate.Cluster, Interval: w.Interval}
-	for i := 0; ; i++ {
-		out.Rounds = append(out.Rounds, Round{
-			At: from.Add(time.Duration(i) * w.Interval), Limit: w.Interval,
-			Reach: ReachUnreachable, Class: ClassTimeout,
-			CandidateAnswered: candidate.Reach == ReachUp, Progress: candidate.Progress,
-		})
-		if i+1 >= w.Probes && time.Duration(i)*w.Interval >= w.Span {
-			return out
-		}
-	}
+// staleNow says whether the ledger holds that a cluster which Git calls stale became so by
+// a failover that took effect. It may follow the primary by its fence, and is no standby.
+func (s situation) staleNow(c Cluster) bool {
+	mark, recorded := s.memory.staleMark(c.ID)
+	return recorded && mark.Effected && c.Role == RoleStale
 }

@@ -340,3 +340,19 @@ func withLists(c *Configuration) *Configuration {
 	}
 	return &out
 }
+
+// star is the configuration in which the primary replicates to each standby, in
+// canonical order. It is what the document wants the members to store.
+func star(primary Cluster, standbys []Cluster) Configuration {
+	out := Configuration{Clusters: []Member{memberOf(primary)}}
+	for _, s := range standbys {
+		out.Clusters = append(out.Clusters, memberOf(s))
+		out.Edges = append(out.Edges, Edge{From: primary.ID, To: s.ID})
+	}
+	return out.canonical()
+}
+
+// memberOf is the entry of a cluster as the document gives it.
+func memberOf(c Cluster) Member {
+	return Member{ID: c.ID, URI: c.URI, PChannels: slices.Clone(c.PChannels)}
+}

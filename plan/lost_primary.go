@@ -142,16 +142,6 @@ func Outages(t TopologyPlan, rounds []Evidence, m Memory) (seen []Outage, over [
 	return oneOutage(seen), over
 }
 
-// roundsAbout returns the rounds about one old primary and candidate.
-func roundsAbout(all []Evidence, topology, primary, candidate string) Evidence {
-	for _, e := range all {
-		if e.Topology == topology && e.Primary == primary && e.Candidate == candidate {
-			return e
-		}
-	}
-	return Evidence{Topology: topology, Primary: primary, Candidate: candidate}
-}
-
 // oneOutage makes one outage of what the rounds with each standby show of their primary:
 // it began with the first failed probe after the newest sign of life.
 func oneOutage(seen []Outage) []Outage {
@@ -174,3 +164,154 @@ func oneOutage(seen []Outage) []Outage {
 // SilenceText says of a primary that it does not answer from a moment on, in the story of a
 // topology.
 func SilenceText(cluster string) string { return cluster + " was silent from here on" }
+
+// LossNotProbed: without evidence nothing is judged lost.
+type LossState string
+
+// The states. None of them says "dead": they say what was seen from here.
+const (
+	LossNotProbed        LossState = ""
+	LossUnavailable      LossState = "unavailable"       // every probe of the run failed with refused, timeout or unavailable
+	LossNotServing       LossState = "not_serving"       // the transport answers, the coordinator does not
+	LossStateUnknown     LossState = "state_unknown"     // name resolution or TLS failed: it may still take writes
+	LossReachable        LossState = "reachable"         // the last round saw it up
+	LossStillReplicating LossState = "still_replicating" // the candidate's checkpoint kept moving
+)
+
+// Judgement is what JudgeLoss concludes from rounds of evidence, with what that rests
+// on.
+type Judgement struct {
+	State    LossState
+	Run      []Round // the rounds of the current run, oldest first
+	Restarts int     // how often movement started the run again
+	Moved    []ChannelMotion
+	Missing  time.Duration // how much longer the run must span
+	Probes   int           // how many more rounds must count
+
+	began time.Time // of the run, if its first rounds were dropped
+}
+
+// firstFailed is when the run that goes on began; ok is false without one.
+func (j Judgement) firstFailed() (time.Time, bool) {
+	if len(j.Run) == 0 {
+		return time.Time{}, false
+	}
+	if !j.began.IsZero() {
+		return j.began, true
+	}
+	return j.Run[0].At, true
+}
+
+// movementRestarts is how many movements of the candidate's checkpoint during the
+// probes prove that the primary lives. One message in flight is no sign of life; a
+// second movement is.
+const movementRestarts = 2
+
+// JudgeLoss reads recorded rounds by the rules of contract.md §8. now is the present
+// time: rounds that ended too long before it say nothing.
+//
+// A round counts only if the old primary did not answer, the candidate did, and the
+// round took no longer than its deadlines. Counted rounds form a run. A run starts
+// again after a round that the old primary answered, after a movement of the
+// candidate's checkpoint, and after a gap of two intervals; an answer also forgets
+// earlier movement. Brief rounds extend a run of timeouts, but the rules for span and
+// number ask for whole rounds.
+func JudgeLoss(e Evidence, rules Failover, now time.Time) Judgement {
+	j := Judgement{began: e.Since}
+	e.Rounds = slices.Clone(e.Rounds)
+	slices.SortStableFunc(e.Rounds, func(a, b Round) int { return a.At.Compare(b.At) })
+	seen := map[string]ChannelProgress{}
+	for _, r := range e.Rounds {
+		if r.Lives() {
+			j = Judgement{}
+			keepNewest(seen, r.Progress)
+			continue
+		}
+		if !r.CandidateAnswered || r.Took > r.Limit || !countsAsFailure(r) || r.Brief && !allTimedOut(j.Run) {
+			continue
+		}
+		if n := len(j.Run); n > 0 && isGap(j.Run[n-1], r.At, e.Interval) {
+			j.Run, j.began = nil, time.Time{}
+		}
+		if moved := movedSince(seen, r.Progress); len(moved) > 0 && len(j.Run) > 0 {
+			j.Run, j.began, j.Restarts, j.Moved = nil, time.Time{}, j.Restarts+1, mergeMotion(j.Moved, moved)
+		}
+		keepNewest(seen, r.Progress)
+		j.Run = append(j.Run, r)
+	}
+	return j.conclude(e, rules, now)
+}
+
+// conclude gives the state. Rounds that do not reach up to the present without a gap
+// say nothing about it, whatever they saw.
+func (j Judgement) conclude(e Evidence, rules Failover, now time.Time) Judgement {
+	if n := len(e.Rounds); n == 0 || isGap(e.Rounds[n-1], now, e.Interval) {
+		j.Run = nil
+	} else if e.Rounds[n-1].Lives() {
+		j.State = LossReachable
+		return j
+	} else if j.Restarts >= movementRestarts {
+		j.State = LossStillReplicating
+		return j
+	}
+	if n := len(j.Run); n > 0 && isGap(j.Run[n-1], now, e.Interval) {
+		j.Run = nil
+	}
+	full := slices.DeleteFunc(slices.Clone(j.Run), func(r Round) bool { return r.Brief })
+	n, span := len(full), runSpan(full)
+	j.Missing = max(0, rules.UnavailableFor-span)
+	j.Probes = max(0, max(rules.Probes, 1)-n)
+	if j.Missing == 0 && j.Probes == 0 {
+		j.State = stateOfRun(j.Run)
+	}
+	return j
+}
+
+// Lives says whether the old primary answered, if only with a refusal: a process that
+// refuses us is alive.
+func (r Round) Lives() bool {
+	switch r.Class {
+	case ClassUnauthenticated, ClassPermissionDenied, ClassUnimplemented:
+		return true
+	default:
+		return r.Reach == ReachUp
+	}
+}
+
+// countsAsFailure says whether a round may count against the old primary: it was not
+// up, and it failed in a way that contract.md §8 names for that reach.
+func countsAsFailure(r Round) bool {
+	switch r.Reach {
+	case ReachUnreachable:
+		return r.Class == ClassRefused || r.Class == ClassTimeout || r.Class == ClassUnavailable
+	case ReachDegraded:
+		return r.Class != ClassNotCalled
+	case ReachUnknown:
+		return r.Class != ClassNotCalled && r.Class != ClassNone
+	default:
+		return false
+	}
+}
+
+// stateOfRun is the state of a run that is long enough. One round that could not tell
+// is enough to doubt the others.
+func stateOfRun(run []Round) LossState {
+	state := LossUnavailable
+	for _, r := range run {
+		switch r.Reach {
+		case ReachUnknown:
+			return LossStateUnknown
+		case ReachDegraded:
+			state = LossNotServing
+		default: // a round that it answered is not in the run
+		}
+	}
+	return state
+}
+
+// isGap says whether two intervals passed between the end of a round and the next one.
+// An interval counts as no shorter than the deadlines of a round: a probe of a cluster
+// that swallows packets takes as long as they allow.
+func isGap(last Round, next time.Time, interval time.Duration) bool {
+	return next.Sub(last.At.Add(last.Took)) > 2*max(interval, last.Limit)
+}
