@@ -110,7 +110,7 @@ func (ch *channel) apply(m message) {
 func (ch *channel) applyData(m message) {
 	switch body := m.body.(type) {
 	case *insertion:
-		ch.shard(body.collection).insert(body)
+		ch.shard(body.collection).insert(body, m.tick)
 	case *deletion:
 		ch.shard(body.collection).remove(body)
 	case *broadcastMessage:

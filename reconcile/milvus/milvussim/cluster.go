@@ -65,6 +65,7 @@ type cluster struct {
 	stats         stats
 
 	resourceGroups map[string]bool
+	imports        []importJob
 }
 
 // stats counts what clients asked a cluster to write, in rows.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -44,6 +45,8 @@ type collection struct {
 	partitions  []partition
 	indexes     []index
 	loaded      bool
+	replicas    int  // that queries are answered by, while it is loaded
+	unservable  bool // it is loaded, and no query of it succeeds
 }
 
 type partition struct {
@@ -56,6 +59,8 @@ type index struct {
 	name   string
 	field  string
 	params []*commonpb.KeyValuePair
+	// building: it is not finished.
+	building bool
 }
 
 // createCollection is the message of that name. Ids are those of the cluster
@@ -197,17 +202,33 @@ func (coll *collection) partition(name string) (partition, error) {
 	return partition{}, failf(codePartitionNotFound, "partition not found[partition=%s]", name)
 }
 
+// ttlProperty is how many seconds an entity lives (common.CollectionTTLConfigKey). The
+// age of a row counts from its tick in the log of the cluster that holds it: a standby
+// gives a replicated row a tick of its own.
+const ttlProperty = "collection.ttl.seconds"
+
+// expiry is the least tick of a row that is not too old; 0: rows don't age.
+func (coll *collection) expiry(now time.Time) uint64 {
+	for _, p := range coll.properties {
+		if seconds, err := strconv.Atoi(p.GetValue()); p.GetKey() == ttlProperty && err == nil && seconds > 0 {
+			return Tick(now.Add(-time.Duration(seconds)*time.Second), 0)
+		}
+	}
+	return 0
+}
+
 // rows are the collection's rows in channel order, those of the given partitions
-// only if there are any.
+// only if there are any, without those that have expired.
 func (coll *collection) rows(c *cluster, partitions ...int64) []row {
 	var out []row
+	oldest := coll.expiry(c.now())
 	for _, at := range coll.shards {
 		s := c.channels[at].shards[coll.id]
 		if s == nil {
 			continue
 		}
 		for _, r := range s.rows {
-			if len(partitions) == 0 || slices.Contains(partitions, r.partition) {
+			if r.tick >= oldest && (len(partitions) == 0 || slices.Contains(partitions, r.partition)) {
 				out = append(out, r)
 			}
 		}

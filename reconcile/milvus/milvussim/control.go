@@ -338,6 +338,14 @@ func (w *World) handleInside(mux *http.ServeMux) {
 		}
 		return nil, w.HalfPromote(id, in.Now, after)
 	})
+	handle(mux, "POST /clusters/{id}/content", func(id string, in struct {
+		Kind       string `json:"kind"`
+		Collection string `json:"collection"`
+		Rows       int    `json:"rows"`
+	},
+	) (any, error) {
+		return nil, w.DamageContent(id, Damage{Kind: DamageKind(in.Kind), Collection: in.Collection, Rows: in.Rows})
+	})
 	mux.HandleFunc("POST /clusters/{id}/channels/{pchannel}", func(rw http.ResponseWriter, r *http.Request) {
 		var in struct {
 			held

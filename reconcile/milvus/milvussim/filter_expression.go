@@ -10,7 +10,8 @@ import (
 )
 
 // expr is a parsed boolean expression of a query or a delete: comparisons of a
-// field with a literal, in, not in, like with a prefix, and, or, not. That is
+// field, or what is left of its division by a literal, with a literal, in, not in,
+// like with a beginning, a part or an end, and, or, not. That is
 // the part of Milvus' grammar (internal/parser/planparserv2/Plan.g4) that
 // clients use to find rows by their scalars.
 type expr interface{ holds(r row) bool }
@@ -29,7 +30,17 @@ type (
 		op    string
 		value any
 	}
-	prefix struct{ field, text string }
+	// like holds for a text with that beginning, part or end.
+	like struct {
+		field, text   string
+		before, after bool // anything may stand there
+	}
+	// remainder compares what is left of a division.
+	remainder struct {
+		field string
+		by    int64
+		rest  comparison
+	}
 )
 
 func (always) holds(row) bool       { return true }
@@ -47,13 +58,28 @@ func (e membership) holds(r row) bool {
 	return false
 }
 
-func (e prefix) holds(r row) bool {
+func (e like) holds(r row) bool {
 	s, ok := r.value(e.field).(string)
-	return ok && strings.HasPrefix(s, e.text)
+	switch {
+	case !ok:
+		return false
+	case e.before && e.after:
+		return strings.Contains(s, e.text)
+	case e.before:
+		return strings.HasSuffix(s, e.text)
+	}
+	return strings.HasPrefix(s, e.text)
 }
 
-func (e comparison) holds(r row) bool {
-	order, ok := compare(r.value(e.field), e.value)
+func (e remainder) holds(r row) bool {
+	n, ok := r.value(e.field).(int64)
+	return ok && e.rest.compares(n%e.by)
+}
+
+func (e comparison) holds(r row) bool { return e.compares(r.value(e.field)) }
+
+func (e comparison) compares(v any) bool {
+	order, ok := compare(v, e.value)
 	if !ok {
 		return false
 	}
@@ -234,10 +260,17 @@ func (p *parser) predicate(field string) expr {
 		return negation{membership{field, p.list()}}
 	case p.accept("like"):
 		s, _ := p.literal().(string)
-		if text, ok := strings.CutSuffix(s, "%"); ok {
-			return prefix{field, text}
+		text, after := strings.CutSuffix(s, "%")
+		text, before := strings.CutPrefix(text, "%")
+		if before || after {
+			return like{field: field, text: text, before: before, after: after}
 		}
 		return comparison{field, "==", s}
+	case p.accept("%"):
+		by, _ := p.literal().(int64)
+		if rest, ok := p.predicate(field).(comparison); ok && by != 0 {
+			return remainder{field: field, by: by, rest: rest}
+		}
 	}
 	p.fail()
 	return always{}

@@ -1,6 +1,7 @@
 package milvussim
 
 import (
+	"math"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -45,6 +46,7 @@ type row struct {
 	partition int64
 	batch     *batch
 	at        int
+	tick      uint64 // by the clock of the cluster that holds it
 }
 
 // shard is the data of a collection in one channel.
@@ -66,9 +68,9 @@ func (ch *channel) shard(collection int64) *shard {
 	return s
 }
 
-func (s *shard) insert(in *insertion) {
+func (s *shard) insert(in *insertion, tick uint64) {
 	for i, at := range in.index {
-		s.rows = append(s.rows, row{key: in.keys[i], partition: in.partition, batch: in.batch, at: at})
+		s.rows = append(s.rows, row{key: in.keys[i], partition: in.partition, batch: in.batch, at: at, tick: tick})
 	}
 }
 
@@ -159,6 +161,9 @@ func scalarAt(f *schemapb.FieldData, i int) any {
 	}
 	return nil
 }
+
+// flipped is a number with its least bit turned.
+func flipped(x float32) float32 { return math.Float32frombits(math.Float32bits(x) ^ 1) }
 
 // column collects one field of rows that come from different batches.
 func column(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData {

@@ -35,20 +35,64 @@ func (coll *collection) progress() int64 {
 	return 0
 }
 
+// localReplicas is how many replicas a standby loads whatever its primary asks for: its
+// own cluster-level number, 1 unless it is set (streaming.replication.useLocalReplicaConfig,
+// on by default; job_load.go, milvus.md §3).
+const localReplicas = 1
+
+// loadConfig is the message that loads a collection.
+type loadConfig struct {
+	collection int64
+	replicas   int
+}
+
+func (*loadConfig) kind() kind { return kindAlterLoadConfig }
+
+func (d *loadConfig) apply(c *cluster, b *broadcast) {
+	coll := c.withID(d.collection)
+	if coll == nil {
+		return
+	}
+	coll.loaded, coll.replicas = true, max(d.replicas, 1)
+	if b.replicated {
+		coll.replicas = localReplicas
+	}
+}
+
 // LoadCollection makes a collection ready for queries, at once.
 func (service) LoadCollection(ctx context.Context, req *milvuspb.LoadCollectionRequest) (*commonpb.Status, error) {
 	c, coll, err := beginCollection(ctx, req)
 	if err == nil {
-		err = c.alter(ctx, coll, kindAlterLoadConfig, func(coll *collection) { coll.loaded = true })
+		err = c.runDDL(ctx, &loadConfig{collection: coll.id, replicas: int(req.GetReplicaNumber())})
 	}
 	return answer(err)
+}
+
+// GetReplicas lists the replicas of a loaded collection; one that is not loaded has none.
+func (service) GetReplicas(ctx context.Context, req *milvuspb.GetReplicasRequest) (*milvuspb.GetReplicasResponse, error) {
+	c, err := begin(ctx)
+	var coll *collection
+	if err == nil {
+		coll, err = c.find(databaseOf(ctx, req), req.GetCollectionName(), req.GetCollectionID())
+	}
+	st, err := split(err)
+	resp := &milvuspb.GetReplicasResponse{Status: st}
+	if err != nil || coll == nil || !coll.loaded {
+		return resp, err
+	}
+	for i := range coll.replicas {
+		resp.Replicas = append(resp.Replicas, &milvuspb.ReplicaInfo{
+			ReplicaID: coll.id + int64(i) + 1, CollectionID: coll.id, ResourceGroupName: defaultResourceGroup,
+		})
+	}
+	return resp, nil
 }
 
 // ReleaseCollection is the opposite of LoadCollection.
 func (service) ReleaseCollection(ctx context.Context, req *milvuspb.ReleaseCollectionRequest) (*commonpb.Status, error) {
 	c, coll, err := beginCollection(ctx, req)
 	if err == nil {
-		err = c.alter(ctx, coll, kindDropLoadConfig, func(coll *collection) { coll.loaded = false })
+		err = c.alter(ctx, coll, kindDropLoadConfig, func(coll *collection) { coll.loaded, coll.replicas = false, 0 })
 	}
 	return answer(err)
 }
@@ -102,7 +146,7 @@ func (service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequest
 	}))
 }
 
-// DescribeIndex lists the finished indexes of a collection.
+// DescribeIndex lists the indexes of a collection.
 func (service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndexRequest) (*milvuspb.DescribeIndexResponse, error) {
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.DescribeIndexResponse{}
@@ -111,11 +155,7 @@ func (service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndexReq
 			if req.GetFieldName() != "" && req.GetFieldName() != i.field || req.GetIndexName() != "" && req.GetIndexName() != i.name {
 				continue
 			}
-			rows := int64(coll.count(c))
-			resp.IndexDescriptions = append(resp.IndexDescriptions, &milvuspb.IndexDescription{
-				IndexName: i.name, IndexID: i.id, FieldName: i.field, Params: i.params,
-				IndexedRows: rows, TotalRows: rows, State: commonpb.IndexState_Finished,
-			})
+			resp.IndexDescriptions = append(resp.IndexDescriptions, i.describe(int64(coll.count(c))))
 		}
 		if len(resp.IndexDescriptions) == 0 {
 			err = failf(codeIndexNotFound, "index not found[collection=%s]", coll.name)
@@ -123,6 +163,18 @@ func (service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndexReq
 	}
 	resp.Status, err = split(err)
 	return resp, err
+}
+
+// describe is an index over so many rows.
+func (i index) describe(rows int64) *milvuspb.IndexDescription {
+	out := &milvuspb.IndexDescription{
+		IndexName: i.name, IndexID: i.id, FieldName: i.field, Params: i.params,
+		IndexedRows: rows, TotalRows: rows, State: commonpb.IndexState_Finished,
+	}
+	if i.building {
+		out.State, out.IndexedRows, out.PendingIndexRows = commonpb.IndexState_InProgress, rows/2, rows-rows/2
+	}
+	return out
 }
 
 // DropIndex forgets an index; one that is not there is a success.

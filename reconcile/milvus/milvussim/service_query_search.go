@@ -57,6 +57,9 @@ func (c *cluster) matching(coll *collection, partitions []string, text string, t
 	if !coll.loaded {
 		return nil, failf(codeNotLoaded, "collection not loaded[collection=%s]", coll.name)
 	}
+	if coll.unservable {
+		return nil, failf(codeChannelNotAvailable, "fail to query on all shard leaders: channel not available[collection=%s]", coll.name)
+	}
 	e, err := parseExpr(text, templates)
 	if err != nil {
 		return nil, err

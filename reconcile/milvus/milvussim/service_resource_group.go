@@ -54,17 +54,3 @@ func (service) ListResourceGroups(ctx context.Context, _ *milvuspb.ListResourceG
 	}
 	return resp, err
 }
-
-// Import is refused on a cluster that replicates (ddl_callbacks_import.go,
-// milvus.md §3). A cluster that does not has no files to import from.
-func (s service) Import(ctx context.Context, req *milvuspb.ImportRequest) (*milvuspb.ImportResponse, error) {
-	c, err := begin(ctx)
-	if err == nil && len(c.stored.GetClusters()) > 1 {
-		err = failf(codeNotSupported, "import in replicating cluster is not supported yet: unsupported operation")
-	}
-	st, err := split(err)
-	if err != nil || st.GetCode() != 0 {
-		return &milvuspb.ImportResponse{Status: st}, err
-	}
-	return s.UnimplementedMilvusServiceServer.Import(ctx, req)
-}

@@ -287,7 +287,7 @@ func (c *cluster) rowsCollection() (*collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return coll, c.alter(context.Background(), coll, kindAlterLoadConfig, func(coll *collection) { coll.loaded = true })
+	return coll, c.runDDL(context.Background(), &loadConfig{collection: coll.id})
 }
 
 // anyHeld reports whether some channel takes no broadcast, so that a DDL would not

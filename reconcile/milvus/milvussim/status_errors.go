@@ -13,21 +13,22 @@ import (
 
 // Codes of Milvus' own errors that the simulator answers (pkg/util/merr, milvus.md §7).
 const (
-	codeNotReady           = 1
-	codeCollectionNotFound = 100
-	codeNotLoaded          = 101
-	codePartitionNotFound  = 200
-	codeIndexNotFound      = 700
-	codeDatabaseNotFound   = 800
-	codeInvalidParameter   = 1100
-	codeMissingParameter   = 1101
-	codeNotAuthenticated   = 1400
-	codeAliasNotFound      = 1600
-	codeAliasConflict      = 1601
-	codeAliasExists        = 1602
-	codeNotSupported       = 3000
-	codeTimeout            = 10001
-	codeUnexpected         = 65535
+	codeNotReady            = 1
+	codeCollectionNotFound  = 100
+	codeNotLoaded           = 101
+	codePartitionNotFound   = 200
+	codeChannelNotAvailable = 503
+	codeIndexNotFound       = 700
+	codeDatabaseNotFound    = 800
+	codeInvalidParameter    = 1100
+	codeMissingParameter    = 1101
+	codeNotAuthenticated    = 1400
+	codeAliasNotFound       = 1600
+	codeAliasConflict       = 1601
+	codeAliasExists         = 1602
+	codeNotSupported        = 3000
+	codeTimeout             = 10001
+	codeUnexpected          = 65535
 )
 
 // legacyCodes is the older error_code that goes with a code; everything else is
