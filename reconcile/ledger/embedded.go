@@ -119,9 +119,6 @@ func (b *embedded) absent() (bool, error) {
 }
 
 func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
-	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
-		return fmt.Errorf("make ledger directory: %w", err)
-	}
 	noted := b.noted() // read before the file: another process may create it now
 	absent, err := b.absent()
 	if err != nil {

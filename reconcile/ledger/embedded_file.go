@@ -64,7 +64,7 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 		ReadOnly: readOnly, Timeout: wait, NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var openErr error
-			file, openErr = plainfile.OpenFile(name, flag, mode)
+			file, openErr = plainfile.OpenFile(name, flag&^os.O_CREATE, mode) // only create makes it
 			return file, openErr
 		},
 	})
@@ -109,8 +109,12 @@ func (b *embedded) openError(err error) error {
 
 // create creates the file without records. It writes a temporary file and renames it, so
 // that a full disk never leaves half a ledger, which would count as damage. The process
-// that holds the lock on the temporary file creates the ledger.
+// that holds the lock on the temporary file creates the ledger. Only create makes the
+// folder: who puts a lost folder back by 'mv' would otherwise put it into the new one.
 func (b *embedded) create(ctx context.Context) error {
+	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
+		return fmt.Errorf("make ledger directory: %w", err)
+	}
 	leave, err := b.takeTurn(ctx)
 	if err != nil {
 		return err

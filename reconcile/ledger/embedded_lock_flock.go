@@ -45,8 +45,19 @@ func (b *embedded) lock(ctx context.Context, topology string, h Holder, wait tim
 	}
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
+	if err := makeLockFolder(b.locksPath()); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(b.locksPath(), topology+".lock")
 	return waitForFile(ctx, deadline.C, path, &HeldError{Topology: topology}, h)
+}
+
+// makeLockFolder makes a folder in that of the ledger, which exists while the ledger does.
+func makeLockFolder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make lock directory: %w", err)
+	}
+	return nil
 }
 
 // refuseHardLink refuses a ledger with a second name, under which it has other locks.
@@ -118,8 +129,8 @@ func (b *embedded) claim(ctx context.Context, leads guard, topology string, h Ho
 		return nil, fmt.Errorf("%w: the leadership is not ours any more", ErrLockLost)
 	default:
 	}
-	if err := os.MkdirAll(b.claimsPath(), 0o700); err != nil {
-		return nil, fmt.Errorf("make lock directory: %w", err)
+	if err := makeLockFolder(b.claimsPath()); err != nil {
+		return nil, err
 	}
 	held := &HeldError{Topology: topology}
 	want := fileClaim{path: filepath.Join(b.claimsPath(), topology+".lock"), held: held, holder: h, how: unwatchedLock}
@@ -216,9 +227,6 @@ type fileClaim struct {
 // wait tries to take the lock until expired fires or ctx ends. It then returns c.held, with
 // the holder seen last.
 func (c fileClaim) wait(ctx context.Context, expired <-chan time.Time) (*fileLock, error) {
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
-		return nil, fmt.Errorf("make lock directory: %w", err)
-	}
 	poll := time.NewTicker(lockPoll)
 	defer poll.Stop()
 	for {

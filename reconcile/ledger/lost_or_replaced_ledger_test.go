@@ -207,6 +207,59 @@ func (w whole) loses(t *testing.T, known bool, want string, lose func(path strin
 	}
 }
 
+// TestALedgerWhoseFolderIsGone: whatever a process wants of a ledger that it knew, it puts
+// nothing where the folder was, so that the folder can be renamed back, and then works.
+func TestALedgerWhoseFolderIsGone(t *testing.T) {
+	t.Parallel()
+	mark := plan.GenerationMark{Topology: "orders", Generation: 2, Document: "d"}
+	for name, do := range map[string]func(*testing.T, *Ledger, *Lock, *Leadership) error{
+		"a generation": func(t *testing.T, l *Ledger, _ *Lock, _ *Leadership) error {
+			return l.RecordGeneration(t.Context(), mark)
+		},
+		"progress": func(t *testing.T, l *Ledger, _ *Lock, _ *Leadership) error {
+			return l.RecordProgress(t.Context(), plan.ProgressRecord{Cluster: "b", Source: "a", At: time.Unix(1, 0)})
+		},
+		"outages": func(t *testing.T, l *Ledger, _ *Lock, _ *Leadership) error {
+			return l.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start.Add(time.Second)}}, nil)
+		},
+		"an intent": func(t *testing.T, _ *Ledger, k *Lock, _ *Leadership) error {
+			return k.Begin(t.Context(), failover("orders", 2, "digest"))
+		},
+		"a lock": func(t *testing.T, l *Ledger, _ *Lock, _ *Leadership) error {
+			_, err := l.Lock(t.Context(), "users", 0)
+			return err
+		},
+		"a leadership": func(t *testing.T, l *Ledger, _ *Lock, _ *Leadership) error {
+			_, err := l.Campaign(t.Context(), Holder{})
+			return err
+		},
+		"a claim": func(t *testing.T, _ *Ledger, _ *Lock, p *Leadership) error {
+			_, err := p.Claim(t.Context(), "users", func(Holder) {})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := filepath.Join(t.TempDir(), "led")
+			l := mustEmbedded(t, filepath.Join(folder, "ledger.db"))
+			fillGenerations(t, l, 1, 1)
+			leads, err := l.Campaign(t.Context(), Holder{})
+			must(t, err)
+			lock, err := l.Lock(t.Context(), "orders", 0)
+			must(t, err)
+			must(t, os.Rename(folder, folder+".elsewhere"))
+			if err := do(t, l, lock, leads); err == nil {
+				t.Error("it is done without the ledger")
+			}
+			if _, err := os.Lstat(folder); !errors.Is(err, os.ErrNotExist) {
+				t.Fatalf("something is where the folder was: %v", err)
+			}
+			must(t, os.Rename(folder+".elsewhere", folder))
+			must(t, l.RecordGeneration(t.Context(), mark))
+		})
+	}
+}
+
 // TestALedgerWithASecondName: under a hard link it has other locks, so that nobody acts
 // by either name; a symbolic link is followed.
 func TestALedgerWithASecondName(t *testing.T) {

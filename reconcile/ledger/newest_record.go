@@ -82,16 +82,13 @@ func readNote(path string) (note, error) {
 	return n, nil
 }
 
-// writeNote replaces a note atomically. With durable it survives a power cut.
+// writeNote replaces a note atomically, in a folder that exists. With durable it survives a power cut.
 func writeNote(path string, n note, durable bool) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("note the newest record of the ledger: %w", err)
 		}
 	}()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
 	f, err := plainfile.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -305,7 +302,8 @@ func (b *etcd) note(newest sealed) {
 	}
 	n := noteFor(newest)
 	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.supersedes(known) {
-		_ = writeNote(b.config.NotePath, n, true) // the next write tries again
+		_ = os.MkdirAll(filepath.Dir(b.config.NotePath), 0o700) // writeNote gives the error
+		_ = writeNote(b.config.NotePath, n, true)               // the next write tries again
 	}
 }
 
