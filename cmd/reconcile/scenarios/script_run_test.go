@@ -58,9 +58,19 @@ func daemon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(p.cmd.Start())
 	go func() { p.ended <- p.cmd.Wait() }()
 	ts.Defer(func() {
+		showFailing(ts, args[0])
 		_ = p.cmd.Process.Kill() // it may have ended
 		_ = log.Close()
 	})
+}
+
+// showFailing shows, when a story failed, what a daemon logged and whether it calls itself
+// ready.
+func showFailing(ts *testscript.TestScript, name string) {
+	if t, ok := ts.Value(thisTest{}).(interface{ Failed() bool }); !ok || !t.Failed() {
+		return
+	}
+	ts.Logf("the daemon %s says of itself: %s\nand has logged:\n%s", name, httpBody(ts, name+"/readyz"), testkit.LogExcerpt(ts.MkAbs(name+".log")))
 }
 
 // configure NAME MODE [LINE…]: writes NAME.yaml. The daemon sweeps and polls
@@ -136,10 +146,13 @@ func webhook(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// patient waits for a daemon's answer as long as a story does for a condition.
+var patient = &http.Client{Timeout: testkit.Patience}
+
 // httpStatus is what a daemon answers to a GET of NAME/path.
 func httpStatus(ts *testscript.TestScript, target string) string {
 	name, path, _ := strings.Cut(target, "/")
-	res, err := http.Get("http://" + daemonOf(ts, name).address + "/" + path)
+	res, err := patient.Get("http://" + daemonOf(ts, name).address + "/" + path)
 	if err != nil {
 		return err.Error()
 	}
@@ -154,7 +167,7 @@ func httpBody(ts *testscript.TestScript, target string) string {
 	req, err := http.NewRequest(http.MethodGet, "http://"+daemonOf(ts, name).address+"/"+path, nil)
 	ts.Check(err)
 	req.Header.Set("Authorization", "Bearer a-token-of-an-sdk")
-	res, err := http.DefaultClient.Do(req)
+	res, err := patient.Do(req)
 	if err != nil {
 		return err.Error()
 	}

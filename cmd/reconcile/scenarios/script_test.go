@@ -84,10 +84,14 @@ func scripts() testscript.Params {
 	}
 }
 
+// thisTest is the key of a script's test among its values.
+type thisTest struct{}
+
 // setup gives a script free addresses for clusters ($A to $D), a load balancer
 // ($LB) and the control API ($CONTROL), and a git that knows nothing of this
 // machine's user.
 func setup(env *testscript.Env) error {
+	env.Values[thisTest{}] = env.T()
 	names := []string{"A", "B", "C", "D", "LB", "CONTROL"}
 	addresses, err := freeport.Choose(len(names))
 	if err != nil {

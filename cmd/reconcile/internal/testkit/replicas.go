@@ -183,8 +183,8 @@ func (d *Replicas) Start(t testing.TB, log string, args ...string) *exec.Cmd {
 		_ = cmd.Process.Kill() // it may be gone
 		<-ended
 		_ = out.Close()
-		if data, err := os.ReadFile(log); err == nil && t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(log), data)
+		if t.Failed() {
+			t.Logf("%s:\n%s", filepath.Base(log), LogExcerpt(log))
 		}
 	})
 	return cmd
