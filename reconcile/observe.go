@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // observation is what a pass knows of all topologies before it makes evidence.
@@ -150,8 +151,8 @@ const (
 	// askAgain is how often a source is asked again that did not say what a standby lacks.
 	askAgain = 3
 	// firstPause and longestPause bound the pause between two reads of what is watched.
-	firstPause = 250 * time.Millisecond
-	longestPause  = 2 * time.Second
+	firstPause   = 250 * time.Millisecond
+	longestPause = 2 * time.Second
 )
 
 // watchReplication follows the standbys at rest that lack messages, until each of their

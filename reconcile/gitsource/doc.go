@@ -5,9 +5,9 @@
 // A repository is a local path, a file URL, or an https or ssh remote that is
 // fetched into a bare copy of our own. Blobs are read from objects; nothing is
 // ever checked out, no hook, filter or attribute of the repository takes effect, and the
-// git program is not used. This package finds the objects and refs of a local repository
-// itself (local_*.go), since go-git reads only some of the forms that git writes. go-git
-// unpacks the objects, and fetches.
+// git program is not used. Package gitdir finds the objects and refs of a local repository,
+// since go-git reads only some of the forms that git writes. go-git unpacks the large
+// objects, and fetches.
 //
 // Repositories with SHA-256 names of objects are refused, with a command that makes one
 // with SHA-1 names. Support would need names of 32 bytes in all walks, caches and

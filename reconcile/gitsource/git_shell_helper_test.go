@@ -253,3 +253,10 @@ func newSigner(t testing.TB) (ssh.Signer, string) {
 	}
 	return signer, line
 }
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/util"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // packFiles returns the only pack of a repository, and its index.
@@ -29,7 +33,7 @@ func packFiles(t testing.TB, dir string) (packed, index []byte) {
 }
 
 // openPacked opens a pack in memory.
-func openPacked(t testing.TB, packed, index []byte) (*objectFiles, *pack) {
+func openPacked(t testing.TB, packed, index []byte) *gitdir.Objects {
 	t.Helper()
 	files := memfs.New()
 	for name, data := range map[string][]byte{"pack/pack-1.pack": packed, "pack/pack-1.idx": index} {
@@ -37,18 +41,17 @@ func openPacked(t testing.TB, packed, index []byte) (*objectFiles, *pack) {
 			t.Fatal(err)
 		}
 	}
-	o := newObjectFiles(files)
-	o.list()
-	if len(o.folders[0].packs) != 1 {
-		t.Fatalf("the pack does not open: %v", o.folders[0].bad)
-	}
-	return o, o.folders[0].packs[0]
+	return gitdir.NewObjects(files)
 }
 
 // packedIDs lists the objects of a pack.
-func packedIDs(t testing.TB, p *pack) []plumbing.Hash {
+func packedIDs(t testing.TB, index []byte) []plumbing.Hash {
 	t.Helper()
-	all, err := p.index.Entries()
+	decoded := idxfile.NewMemoryIndex()
+	if err := idxfile.NewDecoder(bytes.NewReader(index)).Decode(decoded); err != nil {
+		t.Fatal(err)
+	}
+	all, err := decoded.Entries()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,17 +72,16 @@ func TestPackReaderReadsWhatGitPacks(t *testing.T) {
 	for _, offsets := range []string{"true", "false"} {
 		s.git("-c", "repack.useDeltaBaseOffset="+offsets, "repack", "-q", "-a", "-d", "-f", "--depth=50")
 		packed, index := packFiles(t, s.dir)
-		o, p := openPacked(t, packed, index)
-		ids := packedIDs(t, p)
+		ids := packedIDs(t, index)
 		for _, order := range []string{"ascending", "descending"} {
+			o := openPacked(t, packed, index)
 			for _, id := range ids {
-				found, ok := o.unpack(id)
-				if !ok || plumbing.ComputeHash(found.kind, found.data) != id {
+				found, ok := o.Unpack(id)
+				if !ok || plumbing.ComputeHash(found.Kind, found.Data) != id {
 					t.Fatalf("offsets %s, %s: %s is read: %v", offsets, order, id, ok)
 				}
 			}
 			slices.Reverse(ids)
-			o.reader = newPackReader()
 		}
 		if len(ids) < 900 {
 			t.Errorf("%d objects", len(ids))
@@ -92,21 +94,20 @@ func TestPackReaderReadsWhatGitPacks(t *testing.T) {
 func TestPackReaderTakesNoDamage(t *testing.T) {
 	s := bigRepository(t, size{30, 10})
 	good, index := packFiles(t, s.dir)
-	_, p := openPacked(t, good, index)
-	ids := packedIDs(t, p)
+	ids := packedIDs(t, index)
 	for at := 12; at < len(good)-20; at += 1 + len(good)/200 {
 		for _, change := range []byte{0x01, 0x80, 0xff} {
 			bad := slices.Clone(good)
 			bad[at] ^= change
-			o, _ := openPacked(t, bad, index)
+			o := openPacked(t, bad, index)
 			wrong := 0
 			for _, id := range ids {
-				found, ok := o.unpack(id)
-				if ok && plumbing.ComputeHash(found.kind, found.data) != id {
+				found, ok := o.Unpack(id)
+				if ok && plumbing.ComputeHash(found.Kind, found.Data) != id {
 					wrong++ // the kind is not part of what zlib checks, nor where a base is
 				}
 			}
-			if r := (&Repo{store: localStore{objectFiles: o}, reads: map[plumbing.ObjectType]int{}}); wrong > 0 {
+			if r := (&Repo{store: &gitdir.Repository{Objects: o}, reads: map[plumbing.ObjectType]int{}}); wrong > 0 {
 				expectVerified(t, r, ids, fmt.Sprint("byte ", at))
 			}
 		}
@@ -123,30 +124,4 @@ func expectVerified(t *testing.T, r *Repo, ids []plumbing.Hash, when string) {
 			}
 		}
 	}
-}
-
-// FuzzPackReader holds that no pack makes the reader fail or go on for ever.
-func FuzzPackReader(f *testing.F) {
-	s := bigRepository(f, size{4, 2})
-	good, index := packFiles(f, s.dir)
-	f.Add(good[12:min(len(good), 400)])
-	f.Add([]byte{0x60, 0x01, 0x78, 0x9c})
-	f.Add([]byte{0x70, 0x01})
-	_, p := openPacked(f, good, index)
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		files := memfs.New()
-		if err := util.WriteFile(files, "p", raw, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		file, err := files.Open("p")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := newPackReader()
-		for offset := range int64(min(len(raw), 16)) {
-			if o, ok := r.read(&pack{index: p.index, file: file}, offset); ok && len(o.data) > maxTree {
-				t.Fatalf("%d bytes", len(o.data))
-			}
-		}
-	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // MaxBlob is the size above which a file is not read.
@@ -18,9 +19,9 @@ const MaxBlob = 1 << 20
 
 // The bounds of single objects.
 const (
-	maxObject  = 1 << 20  // of a tag, a signature, or of what a commit says
-	maxTree    = 16 << 20 // of one folder
-	maxParents = 1 << 20  // of a commit
+	maxObject  = 1 << 20            // of a tag, a signature, or of what a commit says
+	maxTree    = gitdir.MaxUnpacked // of one folder
+	maxParents = 1 << 20            // of a commit
 )
 
 // errTooLarge marks objects beyond the bounds.
@@ -48,19 +49,19 @@ func (r *Repo) packed(kind plumbing.ObjectType, id plumbing.Hash) ([]byte, bool)
 	if r.store == nil {
 		return nil, false
 	}
-	o, ok := r.store.unpack(id)
-	if !ok || o.kind != kind || r.idOf(o) != id {
+	o, ok := r.store.Unpack(id)
+	if !ok || o.Kind != kind || r.idOf(o) != id {
 		return nil, false
 	}
 	r.reads[kind]++
-	return o.data, true
+	return o.Data, true
 }
 
-func (r *Repo) idOf(o packedObject) plumbing.Hash {
-	if o.kind == plumbing.TreeObject {
-		return r.folderHash.id(o.data)
+func (r *Repo) idOf(o gitdir.Object) plumbing.Hash {
+	if o.Kind == plumbing.TreeObject {
+		return r.folderHash.id(o.Data)
 	}
-	return plumbing.ComputeHash(o.kind, o.data)
+	return plumbing.ComputeHash(o.Kind, o.Data)
 }
 
 // findObject finds an object. A large one is not read yet, see maxTree in use.
@@ -164,7 +165,7 @@ func (r *Repo) explainMissing(id plumbing.Hash) error {
 	if shallow, _ := r.store.Shallow(); len(shallow) > 0 {
 		return fmt.Errorf("%w: object %s is not there, since the clone is shallow. Run `git fetch --unshallow`, or clone with full history (fetch-depth: 0 in a CI checkout)", ErrIncomplete, id)
 	}
-	if local, ok := r.store.(localStore); ok && local.partial() {
+	if local, ok := r.store.(*gitdir.Repository); ok && local.Partial() {
 		return fmt.Errorf("%w: object %s is not there, since the clone is partial (--filter). Run `git fetch --refetch --no-filter` in it, or clone without --filter", ErrIncomplete, id)
 	}
 	return unreadableObject{id, ErrIncomplete}

@@ -19,6 +19,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/storage/memory"
+
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // manifestFile is the file in the copy on disk that lists packs and refs.
@@ -31,7 +33,7 @@ const unfinishedAfter = time.Hour
 type gitCopy struct {
 	*copyStore
 	files   *copyFiles
-	objects *objectFiles           // its packs
+	objects *gitdir.Objects        // its packs
 	dir     string                 // empty: in memory
 	tracked string                 // full name of the tracked ref, once known
 	packs   []string               // after the last fetch
@@ -56,12 +58,12 @@ func newCopy(dir string, m manifest) (*gitCopy, error) {
 
 func (c *gitCopy) open(refs memory.ReferenceStorage) error {
 	c.copyStore = newCopyStore(storage(c.files), refs)
-	c.objects = newObjectFiles(chroot.New(c.files, "objects"))
+	c.objects = gitdir.NewObjects(chroot.New(c.files, "objects"))
 	return c.Init()
 }
 
-// unpack reads an object that is stored in the usual way.
-func (c *gitCopy) unpack(id plumbing.Hash) (packedObject, bool) { return c.objects.unpack(id) }
+// Unpack reads an object that is stored in the usual way.
+func (c *gitCopy) Unpack(id plumbing.Hash) (gitdir.Object, bool) { return c.objects.Unpack(id) }
 
 // Close closes the packs.
 func (c *gitCopy) Close() error { return errors.Join(c.objects.Close(), c.copyStore.Close()) }

@@ -15,6 +15,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // The limits of a pack. go-git keeps an entry for each object, and unpacks each once in
@@ -109,7 +111,7 @@ func (c *gitCopy) keepPack(file string, sum plumbing.Hash, index *idxfile.Memory
 	}
 	c.arrived = append(c.arrived, index)
 	c.Reindex()
-	c.objects.listed = false
+	c.objects.Relist()
 	return nil
 }
 
@@ -160,8 +162,8 @@ func checkPacked(objects *packfile.Scanner) error {
 		}
 	}
 	if head.Type.IsDelta() {
-		_, rest := deltaSize(begin)
-		becomes, _ := deltaSize(rest)
+		_, rest := gitdir.DeltaSize(begin)
+		becomes, _ := gitdir.DeltaSize(rest)
 		size = max(size, becomes)
 	}
 	if size > maxUnpacked {
@@ -178,20 +180,6 @@ func (b *prefixBuffer) Write(p []byte) (int, error) {
 		*b = append(*b, p[:min(room, len(p))]...)
 	}
 	return len(p), nil
-}
-
-// deltaSize reads one of the two sizes at the start of a delta (gitformat-pack(5)).
-func deltaSize(b []byte) (size int64, rest []byte) {
-	for i, c := range b {
-		if i == 9 {
-			break // it is beyond every bound
-		}
-		size |= int64(c&0x7f) << (7 * i)
-		if c&0x80 == 0 {
-			return size, b[i+1:]
-		}
-	}
-	return 1 << 62, nil
 }
 
 // repackAbove is how many packs of single fetches may gather.

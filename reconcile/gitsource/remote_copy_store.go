@@ -51,7 +51,7 @@ func (s *copyStore) Reference(name plumbing.ReferenceName) (*plumbing.Reference,
 	return s.inMemory.Reference(name)
 }
 
-// References implements refReader.
+// References implements gitdir.Refs.
 func (s *copyStore) References(prefix string) ([]*plumbing.Reference, error) {
 	var out []*plumbing.Reference
 	for name, ref := range s.inMemory.ReferenceStorage {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"milvus-reconcile/reconcile/foreign"
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // fetchRemote fetches only the tracked ref and the failover tags, so that other refs do
@@ -381,7 +382,7 @@ func explainFetch(err error, ref string) error {
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return fmt.Errorf("%w: check git.url, and that git.auth may read it", err)
 	case strings.Contains(err.Error(), "object-format"), strings.Contains(err.Error(), "malformed hash"), strings.Contains(err.Error(), "invalid hash"):
-		return fmt.Errorf("%w: the remote's list of refs holds what is no SHA-1 object name (%w): git fsck in the remote finds a damaged ref; if the remote uses SHA-256 names, in a clone of it %s", ErrFormat, err, convertHint)
+		return fmt.Errorf("%w: the remote's list of refs holds what is no SHA-1 object name (%w): git fsck in the remote finds a damaged ref; if the remote uses SHA-256 names, in a clone of it %s", gitdir.ErrFormat, err, gitdir.ConvertHint)
 	}
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 	"milvus-reconcile/reconcile/reconciletest/needs"
 )
 
@@ -214,7 +215,7 @@ func TestSHA256IsRefused(t *testing.T) {
 	s.as(alice, "tag", "-a", "-m", approve(alice), "failover/orders/2/alice", "main")
 	for name, url := range map[string]string{"local": s.dir, "remote": httpRemote(t, s.dir, "", false).URL + "/.git"} {
 		_, err := Open(t.Context(), Config{URL: url})
-		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "SHA-1") || strings.Count(err.Error(), "`") != 2 {
+		if !errors.Is(err, gitdir.ErrFormat) || !strings.Contains(err.Error(), "SHA-1") || strings.Count(err.Error(), "`") != 2 {
 			t.Fatalf("%s: %v", name, err)
 		}
 		made := filepath.Join(filepath.Dir(s.dir), "sha1.git")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	objectcache "github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 	"milvus-reconcile/schema/recent"
 )
 
@@ -142,46 +142,27 @@ func (r *Repo) Fetch(ctx context.Context) error {
 
 // store reads the refs and objects of a repository.
 type store interface {
-	refReader
+	gitdir.Refs
 	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
-	unpack(id plumbing.Hash) (packedObject, bool)
+	Unpack(id plumbing.Hash) (gitdir.Object, bool)
 	HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error)
 	Shallow() ([]plumbing.Hash, error)
 	Close() error
 }
 
-// localStore is a repository on disk. This package reads its files, since go-git's own
-// storage opens only some of the repositories that git makes.
-type localStore struct {
-	refReader
-	*objectFiles
-	layout
-}
-
-// Shallow implements store.
-func (s localStore) Shallow() ([]plumbing.Hash, error) { return s.shallow() }
-
 func (r *Repo) openLocal() error {
 	if _, err := os.Stat(r.loc.path); err != nil {
 		return fmt.Errorf("repository %s: %w", r.loc.path, errors.Unwrap(err))
 	}
-	where, err := findLayout(r.loc.path)
-	if errors.Is(err, errNoRepository) {
+	local, err := gitdir.Open(r.loc.path)
+	if errors.Is(err, gitdir.ErrNoRepository) {
 		return fmt.Errorf("%s is not a Git repository: give a clone, or the URL of a remote", r.loc.path)
 	}
 	if err != nil {
 		return fmt.Errorf("repository %s: %w", r.loc.path, err)
 	}
-	stored, err := where.readFormat()
-	if err != nil {
-		return fmt.Errorf("repository %s: %w", r.loc.path, err)
-	}
 	if err := r.release(); err != nil {
 		return fmt.Errorf("repository: %w", err)
-	}
-	local := localStore{refFiles{where}, localObjects(filepath.Join(where.common, "objects")), where}
-	if stored.reftable() {
-		local.refReader = newRefTables(where)
 	}
 	r.store = local
 	return nil

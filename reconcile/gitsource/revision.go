@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"milvus-reconcile/reconcile/gitsource/gitdir"
 )
 
 // ErrNotFound marks a revision that the repository does not have.
@@ -86,7 +88,7 @@ func (r *Repo) lookup(name string) (plumbing.Hash, error) {
 		if form == "%s" && full != plumbing.HEAD && !strings.HasPrefix(name, "refs/") {
 			continue // other files of the git folder are no refs
 		}
-		if full != plumbing.HEAD && !validRef(string(full)) {
+		if full != plumbing.HEAD && !gitdir.ValidRef(string(full)) {
 			continue
 		}
 		ref, err := r.follow(full)

@@ -67,7 +67,7 @@ var stories = map[string][]string{
 	"R55": {"reconcile/milvus/messages_test.go TestLocalMessagesAreNoLoss"},
 	"R56": {"testdata/script/approvers-never-match.txtar", "reconcile/gitsource/allowed_signers_test.go TestLinesThatNeverMatch", "reconcile/gitsource/signature_openpgp_test.go TestKeysThatNeverMatch"},
 	"R57": {"testdata/script/odd-commits.txtar", "reconcile/gitsource/unusual_commits_test.go TestMangledCommits", "reconcile/gitsource/unusual_repositories_test.go TestOddHistoriesAreFetched"},
-	"R58": {"testdata/script/git-layouts.txtar", "reconcile/gitsource/unusual_repositories_test.go TestOddRepositories", "reconcile/gitsource/local_refs_reftable_test.go TestTablesOfRefs"},
+	"R58": {"testdata/script/git-layouts.txtar", "reconcile/gitsource/unusual_repositories_test.go TestOddRepositories", "reconcile/gitsource/gitdir/refs_reftable_test.go TestTablesOfRefs"},
 	"R60": {"testdata/script/failover-half-done.txtar", "reconcile/half_promotion_test.go TestHalfPromotionInAnApply", "reconcile/milvus/half_promotion_test.go TestHalfPromotionIsToldAndNotSentAgain"},
 	"R61": {"plan/findings_channels_test.go TestHalfPromotionInItsFailover"},
 	"R62": {"testdata/script/channel-not-attached.txtar", "plan/findings_channels_test.go: one channel has no checkpoint"},

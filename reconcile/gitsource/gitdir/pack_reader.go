@@ -1,4 +1,4 @@
-package gitsource
+package gitdir
 
 import (
 	"bytes"
@@ -32,9 +32,9 @@ const (
 type packReader struct {
 	in      window
 	zlib    io.ReadCloser // reads from in; nil: nothing was read yet
-	objects *recent.Map[packPlace, packedObject]
+	objects *recent.Map[packPlace, Object]
 	// Folders have their own cache, so that large ones do not drive many small objects out.
-	folders *recent.Map[packPlace, packedObject]
+	folders *recent.Map[packPlace, Object]
 	largest int // bytes of the largest folder
 }
 
@@ -44,33 +44,33 @@ type packPlace struct {
 	offset int64
 }
 
-// packedObject is an unpacked object. Its bytes are shared and not modified.
-type packedObject struct {
-	kind plumbing.ObjectType
-	data []byte
+// Object is an unpacked object. Its bytes are shared and not modified.
+type Object struct {
+	Kind plumbing.ObjectType
+	Data []byte
 }
 
 func newPackReader() *packReader {
 	return &packReader{objects: unpacked(keepUnpacked), folders: unpacked(0)}
 }
 
-func unpacked(limit int) *recent.Map[packPlace, packedObject] {
-	return recent.NewWeighed[packPlace](limit, func(o packedObject) int { return len(o.data) + 64 })
+func unpacked(limit int) *recent.Map[packPlace, Object] {
+	return recent.NewWeighed[packPlace](limit, func(o Object) int { return len(o.Data) + 64 })
 }
 
-func (r *packReader) keep(at packPlace, o packedObject) {
-	if o.kind != plumbing.TreeObject {
+func (r *packReader) keep(at packPlace, o Object) {
+	if o.Kind != plumbing.TreeObject {
 		r.objects.Put(at, o)
 		return
 	}
-	if len(o.data) > r.largest {
-		r.largest = len(o.data) + len(o.data)/4 // a folder grows with time
+	if len(o.Data) > r.largest {
+		r.largest = len(o.Data) + len(o.Data)/4 // a folder grows with time
 		r.folders = unpacked(keepFolders * (r.largest + 64))
 	}
 	r.folders.Put(at, o)
 }
 
-func (r *packReader) known(at packPlace) (packedObject, bool) {
+func (r *packReader) known(at packPlace) (Object, bool) {
 	if o, ok := r.folders.Get(at); ok {
 		return o, true
 	}
@@ -84,21 +84,21 @@ type delta struct {
 }
 
 // read unpacks the object at an offset.
-func (r *packReader) read(p *pack, offset int64) (packedObject, bool) {
+func (r *packReader) read(p *pack, offset int64) (Object, bool) {
 	var chain []delta
 	at := packPlace{p.index, offset}
 	out, ok := r.known(at)
 	for !ok {
 		head, found := r.header(p, at.offset)
 		if !found || len(chain) > longestChain {
-			return packedObject{}, false
+			return Object{}, false
 		}
 		data, err := r.inflate(head.size)
 		if err != nil {
-			return packedObject{}, false
+			return Object{}, false
 		}
 		if !head.kind.IsDelta() {
-			out = packedObject{head.kind, data}
+			out = Object{head.kind, data}
 			r.keep(at, out)
 			break
 		}
@@ -107,18 +107,32 @@ func (r *packReader) read(p *pack, offset int64) (packedObject, bool) {
 		out, ok = r.known(at)
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
-		_, rest := deltaSize(chain[i].steps)
-		if becomes, _ := deltaSize(rest); becomes > maxTree {
-			return packedObject{}, false
+		_, rest := DeltaSize(chain[i].steps)
+		if becomes, _ := DeltaSize(rest); becomes > MaxUnpacked {
+			return Object{}, false
 		}
-		data, err := packfile.PatchDelta(out.data, chain[i].steps)
+		data, err := packfile.PatchDelta(out.Data, chain[i].steps)
 		if err != nil {
-			return packedObject{}, false
+			return Object{}, false
 		}
-		out.data = data
+		out.Data = data
 		r.keep(chain[i].at, out)
 	}
 	return out, true
+}
+
+// DeltaSize reads one of the two sizes at the start of a delta (gitformat-pack(5)).
+func DeltaSize(b []byte) (size int64, rest []byte) {
+	for i, c := range b {
+		if i == 9 {
+			break // it is beyond every bound
+		}
+		size |= int64(c&0x7f) << (7 * i)
+		if c&0x80 == 0 {
+			return size, b[i+1:]
+		}
+	}
+	return 1 << 62, nil
 }
 
 // packedHeader begins an object in a pack (gitformat-pack(5)).
@@ -137,7 +151,7 @@ func (r *packReader) header(p *pack, offset int64) (h packedHeader, ok bool) {
 		b, err = r.in.ReadByte()
 		h.size |= int64(b&0x7f) << shift
 	}
-	if err != nil || h.size > maxTree {
+	if err != nil || h.size > MaxUnpacked {
 		return h, false
 	}
 	switch h.kind { //nolint:exhaustive // the others have no base

@@ -1,4 +1,4 @@
-package gitsource
+package gitdir
 
 import (
 	"encoding/binary"
@@ -28,7 +28,7 @@ type tableStack struct {
 
 func newRefTables(l layout) *refTables { return &refTables{layout: l, known: map[string]tableStack{}} }
 
-// Reference implements refReader.
+// Reference implements Refs.
 func (r *refTables) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
 	refs, err := r.read(filepath.Join(r.folderOf(string(name)), "reftable"))
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *refTables) Reference(name plumbing.ReferenceName) (*plumbing.Reference,
 	return nil, plumbing.ErrReferenceNotFound
 }
 
-// References implements refReader.
+// References implements Refs.
 func (r *refTables) References(prefix string) ([]*plumbing.Reference, error) {
 	refs, err := r.read(filepath.Join(r.common, "reftable"))
 	var out []*plumbing.Reference
@@ -98,7 +98,7 @@ func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference)
 	if len(data) > 4 && data[4] == 2 {
 		head, foot = 28, 72
 		if len(data) >= head && string(data[24:28]) != "sha1" {
-			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, convertHint)
+			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, ConvertHint)
 		}
 	}
 	if len(data) < head+foot || string(data[:4]) != "REFT" || data[4] != 1 && data[4] != 2 {

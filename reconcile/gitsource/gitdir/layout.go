@@ -1,4 +1,4 @@
-package gitsource
+package gitdir
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ type layout struct {
 	common string // shared by all work trees: objects, refs, config
 }
 
-// errNoRepository marks a path that is no repository, nor inside one.
-var errNoRepository = errors.New("not a Git repository")
+// ErrNoRepository marks a path that is no repository, nor inside one.
+var ErrNoRepository = errors.New("not a Git repository")
 
 // findLayout finds the repository of a path as git does: the folder itself or one
 // above it has a .git folder or file, or is a bare repository.
@@ -41,7 +41,7 @@ func findLayout(path string) (layout, error) {
 			}
 		}
 		if at == filepath.Dir(at) {
-			return layout{}, errNoRepository
+			return layout{}, ErrNoRepository
 		}
 	}
 }
@@ -161,8 +161,8 @@ func (l layout) readFormat() (format, error) {
 	return f, f.check()
 }
 
-// convertHint is the command that converts a repository with SHA-256 object names.
-const convertHint = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; approve there again, since signatures cover the object names"
+// ConvertHint is the command that converts a repository with SHA-256 object names.
+const ConvertHint = "a repository with the same history is made in it by `git init -q --bare --object-format=sha1 ../sha1.git && git fast-export --all --signed-tags=strip | git -C ../sha1.git fast-import --quiet && git -C ../sha1.git symbolic-ref HEAD \"$(git symbolic-ref HEAD)\"`; approve there again, since signatures cover the object names"
 
 // check refuses a format that this package would misread.
 func (f format) check() error {
@@ -175,7 +175,7 @@ func (f format) check() error {
 		value = strings.ToLower(value)
 		switch {
 		case key == "objectformat" && value != "sha1":
-			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: %s", ErrFormat, value, convertHint)
+			return fmt.Errorf("%w: it uses %s object names, and only SHA-1 ones are read: %s", ErrFormat, value, ConvertHint)
 		case key == "refstorage" && value != "files" && value != "reftable":
 			return fmt.Errorf("%w: its refs are stored as %+q: run `git refs migrate --ref-format=files` in it", ErrFormat, value)
 		case f.version == "1" && !harmlessExtensions[key] && key != "objectformat" && key != "refstorage":

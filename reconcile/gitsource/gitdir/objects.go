@@ -1,4 +1,4 @@
-package gitsource
+package gitdir
 
 import (
 	"bytes"
@@ -21,11 +21,19 @@ import (
 	"github.com/go-git/go-git/v5/utils/ioutil"
 )
 
-// objectFiles reads the objects of a local repository and of its alternates, or the packs
-// of a copy. This type finds the packs and files: go-git's own storage fails
-// entirely at an index of version 1, a pack whose name is not its checksum, a pack whose
-// index git is about to write, or relative paths in the list of alternates.
-type objectFiles struct {
+// MaxUnpacked is the size in bytes above which an object is not unpacked into memory.
+const MaxUnpacked = 16 << 20
+
+const (
+	keepDecoded = 8 << 20 // bytes of objects that others are stored as deltas of
+	keepLoose   = 1 << 20 // bytes of an object in a file of its own that is read at once
+)
+
+// Objects reads the objects below one or several folders. This type finds the packs and
+// files: go-git's own storage fails entirely at an index of version 1, a pack whose name is
+// not its checksum, a pack whose index git is about to write, or relative paths in the list
+// of alternates.
+type Objects struct {
 	folders []*objectFolder
 	decoded *objectcache.ObjectLRU
 	reader  *packReader
@@ -48,16 +56,17 @@ type pack struct {
 }
 
 // localObjects reads the objects below a folder.
-func localObjects(folder string) *objectFiles {
+func localObjects(folder string) *Objects {
 	var all []billy.Filesystem
 	for _, path := range withAlternates(folder) {
 		all = append(all, osfs.New(path))
 	}
-	return newObjectFiles(all...)
+	return NewObjects(all...)
 }
 
-func newObjectFiles(all ...billy.Filesystem) *objectFiles {
-	o := &objectFiles{decoded: objectcache.NewObjectLRU(keepDecoded), reader: newPackReader()}
+// NewObjects reads the objects in these folders, the first one first.
+func NewObjects(all ...billy.Filesystem) *Objects {
+	o := &Objects{decoded: objectcache.NewObjectLRU(keepDecoded), reader: newPackReader()}
 	for _, files := range all {
 		o.folders = append(o.folders, &objectFolder{files: files, seen: map[string]bool{}})
 	}
@@ -125,7 +134,7 @@ func unquote(s string) (string, error) {
 }
 
 // EncodedObject finds an object by its id.
-func (o *objectFiles) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (plumbing.EncodedObject, error) {
+func (o *Objects) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (plumbing.EncodedObject, error) {
 	if !o.listed {
 		o.list()
 	}
@@ -136,8 +145,8 @@ func (o *objectFiles) EncodedObject(_ plumbing.ObjectType, id plumbing.Hash) (pl
 	return found, err
 }
 
-// unpack reads an object that git stored in the usual way.
-func (o *objectFiles) unpack(id plumbing.Hash) (packedObject, bool) {
+// Unpack reads an object that git stored in the usual way.
+func (o *Objects) Unpack(id plumbing.Hash) (Object, bool) {
 	if !o.listed {
 		o.list()
 	}
@@ -150,12 +159,15 @@ func (o *objectFiles) unpack(id plumbing.Hash) (packedObject, bool) {
 			}
 		}
 	}
-	return packedObject{}, false
+	return Object{}, false
 }
+
+// Relist has the next read look for new packs.
+func (o *Objects) Relist() { o.listed = false }
 
 // find reads an object from the packs, else from its own file. It skips an unreadable
 // copy if there is another.
-func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
+func (o *Objects) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 	failed := plumbing.ErrObjectNotFound
 	for _, folder := range o.folders {
 		for _, p := range folder.packs {
@@ -187,7 +199,7 @@ func (o *objectFiles) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
 }
 
 // list opens new packs and reports whether there are any.
-func (o *objectFiles) list() bool {
+func (o *Objects) list() bool {
 	o.listed = true
 	found := false
 	for _, folder := range o.folders {
@@ -231,7 +243,7 @@ func (f *objectFolder) openPack(name string, decoded *objectcache.ObjectLRU) (*p
 		return nil, errors.New("the pack is not the one of its index: `git fsck` tells more")
 	}
 	held := openPackFile{Filesystem: f.files, file: file, size: info.Size()}
-	return &pack{index, file, packfile.NewPackfileWithCache(index, held, file, decoded, maxTree)}, nil
+	return &pack{index, file, packfile.NewPackfileWithCache(index, held, file, decoded, MaxUnpacked)}, nil
 }
 
 // loose finds an object in a file of its own.
@@ -243,7 +255,7 @@ func (f *objectFolder) loose(id plumbing.Hash) (plumbing.EncodedObject, error) {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	if o.size > maxObject {
+	if o.size > keepLoose {
 		return o, nil
 	}
 	small := &plumbing.MemoryObject{}
@@ -253,7 +265,7 @@ func (f *objectFolder) loose(id plumbing.Hash) (plumbing.EncodedObject, error) {
 }
 
 // HashesWithPrefix lists objects whose ids begin with the same bytes.
-func (o *objectFiles) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
+func (o *Objects) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	o.list()
 	found := map[plumbing.Hash]bool{}
 	consider := func(id plumbing.Hash) {
@@ -284,8 +296,8 @@ func (o *objectFiles) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	return out, nil
 }
 
-// partial reports whether the repository is a partial clone.
-func (o *objectFiles) partial() bool {
+// Partial reports whether the repository is a partial clone.
+func (o *Objects) Partial() bool {
 	for _, folder := range o.folders {
 		files, _ := folder.files.ReadDir("pack") // there may be none
 		if slices.ContainsFunc(files, func(f os.FileInfo) bool { return strings.HasSuffix(f.Name(), ".promisor") }) {
@@ -296,7 +308,7 @@ func (o *objectFiles) partial() bool {
 }
 
 // Close closes the packs.
-func (o *objectFiles) Close() error {
+func (o *Objects) Close() error {
 	var err error
 	for _, folder := range o.folders {
 		for _, p := range folder.packs {

@@ -1,4 +1,4 @@
-package gitsource
+package gitdir
 
 import (
 	"bufio"
@@ -13,21 +13,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// refReader reads the refs of a local repository.
-type refReader interface {
-	// Reference returns a ref, or plumbing.ErrReferenceNotFound.
-	Reference(plumbing.ReferenceName) (*plumbing.Reference, error)
-	// References returns the refs whose names begin with prefix, which ends in a slash.
-	References(prefix string) ([]*plumbing.Reference, error)
-}
-
 // refFiles reads refs from their files and from packed-refs. A file takes precedence
 // over a line of packed-refs.
 type refFiles struct{ layout }
 
-// Reference implements refReader.
+// Reference implements Refs.
 func (r refFiles) Reference(name plumbing.ReferenceName) (*plumbing.Reference, error) {
-	if name != plumbing.HEAD && !validRef(string(name)) {
+	if name != plumbing.HEAD && !ValidRef(string(name)) {
 		return nil, plumbing.ErrReferenceNotFound
 	}
 	ref, err := readRef(filepath.Join(r.folderOf(string(name)), filepath.FromSlash(string(name))), name)
@@ -41,7 +33,7 @@ func (r refFiles) Reference(name plumbing.ReferenceName) (*plumbing.Reference, e
 	return ref, err
 }
 
-// References implements refReader. A ref that cannot be read is left out, as git does.
+// References implements Refs. A ref that cannot be read is left out, as git does.
 func (r refFiles) References(prefix string) ([]*plumbing.Reference, error) {
 	var out []*plumbing.Reference
 	loose := map[plumbing.ReferenceName]bool{}
@@ -52,7 +44,7 @@ func (r refFiles) References(prefix string) ([]*plumbing.Reference, error) {
 		}
 		below, err := filepath.Rel(r.common, path)
 		name := plumbing.ReferenceName(filepath.ToSlash(below))
-		if err != nil || !validRef(string(name)) {
+		if err != nil || !ValidRef(string(name)) {
 			return nil //nolint:nilerr // a lock file, or another program's
 		}
 		ref, err := readRef(path, name)
@@ -92,7 +84,7 @@ var errRef = errors.New("its file holds neither an id nor another ref's name: `g
 
 // readRef reads the file of a ref.
 func readRef(path string, name plumbing.ReferenceName) (*plumbing.Reference, error) {
-	if target, err := os.Readlink(path); err == nil && validRef(target) {
+	if target, err := os.Readlink(path); err == nil && ValidRef(target) {
 		return plumbing.NewSymbolicReference(name, plumbing.ReferenceName(target)), nil // core.preferSymlinkRefs
 	}
 	if isDir(path) {
@@ -106,7 +98,7 @@ func readRef(path string, name plumbing.ReferenceName) (*plumbing.Reference, err
 		return nil, err
 	}
 	if target, ok := strings.CutPrefix(text, "ref:"); ok {
-		if target = strings.TrimSpace(target); validRef(target) {
+		if target = strings.TrimSpace(target); ValidRef(target) {
 			return plumbing.NewSymbolicReference(name, plumbing.ReferenceName(target)), nil
 		}
 	} else if fields := strings.Fields(text); len(fields) > 0 && strings.HasPrefix(text, fields[0]) && plumbing.IsHash(fields[0]) {
@@ -129,7 +121,7 @@ func (l layout) packed(wanted func(*plumbing.Reference) bool, use func(*plumbing
 	lines.Buffer(nil, maxSmall)
 	for lines.Scan() {
 		id, name, ok := strings.Cut(lines.Text(), " ")
-		if !ok || !plumbing.IsHash(id) || !validRef(name) {
+		if !ok || !plumbing.IsHash(id) || !ValidRef(name) {
 			continue // a comment, what the tag before points at, or rubbish
 		}
 		if ref := plumbing.NewHashReference(plumbing.ReferenceName(name), plumbing.NewHash(id)); wanted(ref) {
@@ -139,8 +131,8 @@ func (l layout) packed(wanted func(*plumbing.Reference) bool, use func(*plumbing
 	return lines.Err()
 }
 
-// validRef says whether git takes a name below refs/ (git-check-ref-format(1)).
-func validRef(name string) bool {
+// ValidRef says whether git takes a name below refs/ (git-check-ref-format(1)).
+func ValidRef(name string) bool {
 	if !strings.HasPrefix(name, "refs/") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") || strings.Contains(name, "@{") {
 		return false
 	}
