@@ -84,6 +84,7 @@ type Fleet struct {
 	oneShot       bool
 	mostKept      int
 	awaitSoon     time.Duration // see shortWhile
+	wakeUpEvery   time.Duration // see localPause
 	clock         Clock
 	secrets       secrets
 	learnt        sync.Once // all tokens that can be read
@@ -131,7 +132,7 @@ func NewFleet(c Config) *Fleet {
 	if f.clock == nil {
 		f.clock = wallClock{}
 	}
-	f.awaitSoon = min(shortWhile, f.readTimeout/quarter)
+	f.awaitSoon, f.wakeUpEvery = min(shortWhile, f.readTimeout/quarter), wakeUpEvery
 	return f
 }
 

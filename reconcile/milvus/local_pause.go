@@ -23,9 +23,9 @@ type localPause struct {
 // seen.
 const wakeUpEvery = 50 * time.Millisecond
 
-// watchLocalPause measures until stop is called.
-func watchLocalPause() *localPause {
-	p := &localPause{every: wakeUpEvery, end: make(chan struct{}), ended: make(chan struct{}), last: time.Now()}
+// watchLocalPause measures until stop is called, with so much time between two wake-ups.
+func watchLocalPause(every time.Duration) *localPause {
+	p := &localPause{every: every, end: make(chan struct{}), ended: make(chan struct{}), last: time.Now()}
 	go p.run()
 	return p
 }

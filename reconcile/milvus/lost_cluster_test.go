@@ -1,6 +1,8 @@
 package milvus
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"slices"
@@ -82,56 +84,69 @@ func TestALostClusterCostsOneDeadline(t *testing.T) {
 		for what, depth := range map[string]plan.Depth{"plan": {}, "run": {Progress: true, Contents: true}} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				t.Parallel()
-				w := pair(t, "")
-				w.config.ReadTimeout = 2 * time.Second
-				c.change(t, w)
-				views, calls := w.sweep(w.fleet(), depth)
-				if b := views["b"]; b.Reach != c.reach || b.Class != c.class || b.IdentityProven || len(b.Progress) != 0 {
-					t.Errorf("%+v", b)
-				}
-				if a := views["a"]; a.Reach != plan.ReachUp || !a.IdentityProven || (a.ForcePromotes == plan.SupportYes) != depth.Progress || a.Contents.Known != depth.Contents {
-					t.Errorf("%+v", a)
-				}
-				received := map[string]int{}
-				var first, last time.Time
-				for _, x := range w.Calls() {
-					if x.Cluster == "b" {
-						received[x.Method]++
-						last = x.At
+				unhurried(t, func(w *world) error {
+					c.change(t, w)
+					views, calls := w.sweep(w.fleet(), depth)
+					var errs []error
+					if b := views["b"]; b.Reach != c.reach || b.Class != c.class || b.IdentityProven || len(b.Progress) != 0 {
+						errs = append(errs, fmt.Errorf("%+v", b))
 					}
-					if first.IsZero() {
-						first = x.At
+					if a := views["a"]; a.Reach != plan.ReachUp || !a.IdentityProven || (a.ForcePromotes == plan.SupportYes) != depth.Progress || a.Contents.Known != depth.Contents {
+						errs = append(errs, fmt.Errorf("%+v", a))
 					}
-				}
-				same(t, received, c.calls)
-				if asked := last.Sub(first); asked >= w.config.ReadTimeout {
-					t.Errorf("it was asked again %s after the first question: %v", asked, calls)
-				}
+					received := map[string]int{}
+					for _, x := range w.Calls() {
+						if x.Cluster == "b" {
+							received[x.Method]++
+						}
+					}
+					if asked := w.callsOver("b"); asked >= w.config.ReadTimeout {
+						errs = append(errs, fmt.Errorf("it was asked again %s after the first question: %v", asked, calls))
+					}
+					return errors.Join(append(errs, differ(received, c.calls))...)
+				})
 			})
 		}
 	}
+}
+
+// callsOver is the time from the first call that was made to the last that a cluster got.
+func (w *world) callsOver(cluster string) time.Duration {
+	calls := w.Calls()
+	var last time.Time
+	for _, x := range calls {
+		if x.Cluster == cluster {
+			last = x.At
+		}
+	}
+	if last.IsZero() {
+		return 0
+	}
+	return last.Sub(calls[0].At)
 }
 
 // TestAKeptConnectionCostsNoSecondDeadline: a cluster is lost behind a connection
 // that an earlier read kept. Why is told by a new one, which is made beside it.
 func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 	t.Parallel()
-	w := pair(t, "")
-	w.config.KeepFor, w.config.ReadTimeout = time.Hour, 2*time.Second
-	f := w.fleet()
-	w.sweep(f, plan.Depth{})
-	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
-	before := len(w.Calls())
-	views, calls := w.sweep(f, plan.Depth{})
-	if b := views["b"]; b.Reach != plan.ReachDegraded || b.Class != plan.ClassTimeout {
-		t.Errorf("%+v", b)
-	}
-	same(t, calls["ListDatabases"], 2) // over each of the two
-	received := w.Calls()[before:]
-	if asked := received[len(received)-1].At.Sub(received[0].At); asked >= w.config.ReadTimeout {
-		t.Errorf("it was asked again after %s", asked)
-	}
-	same(t, len(f.open), 1) // a's
+	unhurried(t, func(w *world) error {
+		w.config.KeepFor = time.Hour
+		f := w.fleet()
+		w.sweep(f, plan.Depth{})
+		must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		before := len(w.Calls())
+		views, calls := w.sweep(f, plan.Depth{})
+		var errs []error
+		if b := views["b"]; b.Reach != plan.ReachDegraded || b.Class != plan.ClassTimeout {
+			errs = append(errs, fmt.Errorf("%+v", b))
+		}
+		received := w.Calls()[before:]
+		if asked := received[len(received)-1].At.Sub(received[0].At); asked >= w.config.ReadTimeout {
+			errs = append(errs, fmt.Errorf("it was asked again after %s", asked))
+		}
+		errs = append(errs, differ(calls["ListDatabases"], 2), differ(len(f.open), 1)) // over each of the two; a's
+		return errors.Join(errs...)
+	})
 }
 
 // TestWhichConnectionAnswersIsEnough: nothing waits for a kept connection or for
@@ -222,28 +237,30 @@ func TestAClusterThatDiesDuringAReadIsGone(t *testing.T) {
 // one deadline together, and the others are read.
 func TestAHangingStandbyHoldsUpNoChannel(t *testing.T) {
 	t.Parallel()
-	w := pair(t, "")
-	w.config.ReadTimeout, w.config.Concurrency = 2*time.Second, 2
-	must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateInfo", Kind: milvussim.FaultHang, Times: 10}))
-	views, _ := w.sweep(w.fleet(), plan.Depth{Progress: true})
-	known := 0
-	for _, p := range views["b"].Progress {
-		if p.Known {
-			known++
+	unhurried(t, func(w *world) error {
+		w.config.Concurrency = 2
+		must(t, w.AddFault("b", milvussim.Fault{Method: "GetReplicateInfo", Kind: milvussim.FaultHang, Times: 10}))
+		views, _ := w.sweep(w.fleet(), plan.Depth{Progress: true})
+		known := 0
+		for _, p := range views["b"].Progress {
+			if p.Known {
+				known++
+			}
 		}
-	}
-	if known < 6 || known > 7 { // one may hang that was asked for on behalf of a
-		t.Errorf("%d channels are known", known)
-	}
-	var read []time.Time
-	for _, x := range w.Calls() {
-		if x.Cluster == "b" && x.Method == "GetReplicateInfo" {
-			read = append(read, x.At)
+		if known < 6 || known > 7 { // one may hang that was asked for on behalf of a
+			return fmt.Errorf("%d channels are known", known)
 		}
-	}
-	if took := read[len(read)-1].Sub(read[0]); took >= w.config.ReadTimeout {
-		t.Errorf("the last channel was asked for %s after the first", took)
-	}
+		var read []time.Time
+		for _, x := range w.Calls() {
+			if x.Cluster == "b" && x.Method == "GetReplicateInfo" {
+				read = append(read, x.At)
+			}
+		}
+		if took := read[len(read)-1].Sub(read[0]); took >= w.config.ReadTimeout {
+			return fmt.Errorf("the last channel was asked for %s after the first", took)
+		}
+		return nil
+	})
 }
 
 // TestLostClustersHoldUpNoTopology: the healthy ones are read while the lost ones
@@ -251,40 +268,49 @@ func TestAHangingStandbyHoldsUpNoChannel(t *testing.T) {
 func TestLostClustersHoldUpNoTopology(t *testing.T) {
 	t.Parallel()
 	const topologies, lost = 30, 9
-	var specs []milvussim.ClusterSpec
 	names := make([]string, topologies)
 	for i := range names {
 		names[i] = "t" + string(rune('a'+i/10)) + string(rune('0'+i%10))
-		specs = append(specs, milvussim.Converged(milvussim.Pair(names[i]+"-a", names[i]+"-b"))...)
 	}
-	w := newWorld(t, milvussim.Options{}, specs...)
-	w.config.ReadTimeout, w.config.Concurrency = 5*time.Second, 2
-	all := w.topology.Clusters
-	var each []plan.Topology
+	fresh := func() *world {
+		var specs []milvussim.ClusterSpec
+		for _, name := range names {
+			specs = append(specs, milvussim.Converged(milvussim.Pair(name+"-a", name+"-b"))...)
+		}
+		return newWorld(t, milvussim.Options{}, specs...)
+	}
 	hole := blackHole(t)
-	for i, name := range names {
-		each = append(each, plan.Topology{Name: name, Clusters: all[2*i : 2*i+2]})
-		if i >= lost {
-			continue
+	unhurriedOn(t, fresh, func(w *world) error {
+		w.config.Concurrency = 2
+		all := w.topology.Clusters
+		var each []plan.Topology
+		for i, name := range names {
+			each = append(each, plan.Topology{Name: name, Clusters: all[2*i : 2*i+2]})
+			if i >= lost {
+				continue
+			}
+			switch primary := name + "-a"; i % 3 {
+			case 0:
+				w.move(primary, hole)
+			case 1:
+				must(t, w.AddFault(primary, milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+			case 2:
+				must(t, w.Stop(primary))
+			}
 		}
-		switch primary := name + "-a"; i % 3 {
-		case 0:
-			w.move(primary, hole)
-		case 1:
-			must(t, w.AddFault(primary, milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
-		case 2:
-			must(t, w.Stop(primary))
+		up := 0
+		for _, v := range w.fleet().Reader().Observe(w.ctx(), each, plan.Depth{Progress: true}) {
+			if v.Reach == plan.ReachUp && v.IdentityProven {
+				up++
+			}
 		}
-	}
-	up := 0
-	for _, v := range w.fleet().Reader().Observe(w.ctx(), each, plan.Depth{Progress: true}) {
-		if v.Reach == plan.ReachUp && v.IdentityProven {
-			up++
+		if up != 2*topologies-lost {
+			return fmt.Errorf("%d clusters are up, want %d", up, 2*topologies-lost)
 		}
-	}
-	same(t, up, 2*topologies-lost)
-	calls := w.Calls()
-	if took := calls[len(calls)-1].At.Sub(calls[0].At); took >= w.config.ReadTimeout {
-		t.Errorf("the last call came %s after the first", took)
-	}
+		calls := w.Calls()
+		if took := calls[len(calls)-1].At.Sub(calls[0].At); took >= w.config.ReadTimeout {
+			return fmt.Errorf("the last call came %s after the first", took)
+		}
+		return nil
+	})
 }

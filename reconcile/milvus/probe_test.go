@@ -2,6 +2,8 @@ package milvus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -152,23 +154,25 @@ func TestARoundThatIsCutShortShowsNothing(t *testing.T) {
 // pass, which does not judge it, one deadline.
 func TestASlowPrimaryServes(t *testing.T) {
 	t.Parallel()
-	w := pair(t, "")
-	w.config.ReadTimeout = 2 * time.Second
-	must(t, w.AddFault("a", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultHang}))
-	must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang, Times: 1}))
-	must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultDelay, For: w.config.ReadTimeout / 2}))
-	r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
-	if r.Reach != plan.ReachUp || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
-		t.Errorf("%+v", r)
-	}
-	same(t, w.calls("a", "ListDatabases"), 2)
-	same(t, plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{Probes: 1}, w.clock.Now()).State, plan.LossReachable)
+	unhurried(t, func(w *world) error {
+		must(t, w.AddFault("a", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultHang}))
+		must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultHang, Times: 1}))
+		must(t, w.AddFault("a", milvussim.Fault{Method: "ListDatabases", Kind: milvussim.FaultDelay, For: w.config.ReadTimeout / 2}))
+		r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+		var errs []error
+		if r.Reach != plan.ReachUp || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
+			errs = append(errs, fmt.Errorf("%+v", r))
+		}
+		loss := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{Probes: 1}, w.clock.Now()).State
+		errs = append(errs, differ(w.calls("a", "ListDatabases"), 2), differ(loss, plan.LossReachable))
 
-	must(t, w.ClearFaults("a"))
-	must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
-	before := w.calls("a", "")
-	same(t, w.observe(plan.Depth{})["a"].Reach, plan.ReachDegraded)
-	same(t, w.calls("a", "")-before, 3) // version, configuration, coordinator: all within one deadline
+		must(t, w.ClearFaults("a"))
+		must(t, w.AddFault("a", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		before := w.calls("a", "")
+		errs = append(errs, differ(w.observe(plan.Depth{})["a"].Reach, plan.ReachDegraded),
+			differ(w.calls("a", "")-before, 3)) // version, configuration, coordinator: all within one deadline
+		return errors.Join(errs...)
+	})
 }
 
 // TestALostPrimaryIsAskedWithinTheDeadlinesOfARound, by the clock on the wall:
@@ -187,17 +191,18 @@ func TestALostPrimaryIsAskedWithinTheDeadlinesOfARound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := pair(t, "")
-			w.config.ReadTimeout, w.config.Clock = 2*time.Second, nil
-			c.change(t, w)
-			r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
-			if r.Reach != c.reach || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
-				t.Errorf("%+v", r)
-			}
-			if r.Took > r.Limit || c.asked == 0 && r.Took >= r.Limit*3/4 {
-				t.Errorf("it took %s of %s", r.Took, r.Limit)
-			}
-			same(t, w.calls("a", "ListDatabases"), c.asked)
+			unhurried(t, func(w *world) error {
+				w.config.Clock = nil
+				c.change(t, w)
+				r := w.fleet().Reader().Round(w.ctx(), w.topology, wanted)
+				if r.Reach != c.reach || r.Class != plan.ClassTimeout || !r.CandidateAnswered {
+					return fmt.Errorf("%+v", r)
+				}
+				if r.Took > r.Limit || c.asked == 0 && r.Took >= r.Limit*3/4 {
+					return fmt.Errorf("it took %s of %s", r.Took, r.Limit)
+				}
+				return differ(w.calls("a", "ListDatabases"), c.asked)
+			})
 		})
 	}
 }
@@ -241,18 +246,20 @@ func TestABriefRound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := pair(t, "")
-			w.config.ReadTimeout, w.config.Clock = 6*time.Second, nil
-			c.change(t, w)
-			want := wanted
-			want.Brief = true
-			r := w.fleet().Reader().Round(w.ctx(), w.topology, want)
-			if r.Reach != c.reach || r.Class != c.class || r.Brief != c.brief || !r.CandidateAnswered || r.Took > r.Limit {
-				t.Errorf("%+v", r)
-			}
-			if whole := deadlinesPerRound * w.config.ReadTimeout; c.brief && (r.Limit != whole/3 || r.Took >= w.config.ReadTimeout) || !c.brief && r.Limit != whole {
-				t.Errorf("it took %s of %s", r.Took, r.Limit)
-			}
+			unhurried(t, func(w *world) error {
+				w.config.Clock = nil
+				c.change(t, w)
+				want := wanted
+				want.Brief = true
+				r := w.fleet().Reader().Round(w.ctx(), w.topology, want)
+				if r.Reach != c.reach || r.Class != c.class || r.Brief != c.brief || !r.CandidateAnswered || r.Took > r.Limit {
+					return fmt.Errorf("%+v", r)
+				}
+				if whole := deadlinesPerRound * w.config.ReadTimeout; c.brief && (r.Limit != whole/3 || r.Took >= w.config.ReadTimeout) || !c.brief && r.Limit != whole {
+					return fmt.Errorf("it took %s of %s", r.Took, r.Limit)
+				}
+				return nil
+			})
 		})
 	}
 }

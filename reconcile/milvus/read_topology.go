@@ -140,7 +140,7 @@ const hangingPart = 12
 // sorted by cluster. That a cluster does not answer, or may not be called, is in its view.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	what := probeOptions{identity: true, features: depth.Progress, askTwice: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
-	pause := watchLocalPause()
+	pause := watchLocalPause(r.fleet.wakeUpEvery)
 	defer pause.stop()
 	return r.readAll(ctx, r.fleet.newReads(topologies, depth.AtRest), depth, func(s *clusterRead) {
 		if s.cluster.ID == depth.Hanging {

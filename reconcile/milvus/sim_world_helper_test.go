@@ -2,6 +2,7 @@ package milvus
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +74,7 @@ type world struct {
 	config   Config
 	fleetsMu sync.Mutex
 	fleets   []*Fleet
+	unpaused bool // what is waited for is in proportion to the read timeout, whatever the machine does meanwhile
 }
 
 func newWorld(t *testing.T, o milvussim.Options, specs ...milvussim.ClusterSpec) *world {
@@ -108,8 +110,41 @@ func (w *world) hasty() *world {
 	return w
 }
 
+// unhurried runs a case on a pair with a read timeout of a second, and again with longer
+// ones until it holds: on a busy machine a short one may pass before an answer comes. What
+// a fleet asks for must not depend on how long it waits.
+func unhurried(t *testing.T, holds func(*world) error) {
+	t.Helper()
+	unhurriedOn(t, func() *world { return pair(t, "") }, holds)
+}
+
+// unhurriedOn is unhurried on another world, which is made for each try.
+func unhurriedOn(t *testing.T, fresh func() *world, holds func(*world) error) {
+	t.Helper()
+	var err error
+	for timeout := time.Second; timeout <= time.Minute; timeout *= 2 {
+		w := fresh()
+		w.config.ReadTimeout, w.unpaused = timeout, true
+		if err = holds(w); err == nil {
+			return
+		}
+	}
+	t.Error(err)
+}
+
+// differ returns how two values differ, as an error; nil: not at all.
+func differ(got, want any) error {
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		return errors.New("(-want +got)\n" + d)
+	}
+	return nil
+}
+
 func (w *world) fleet() *Fleet {
 	f := NewFleet(w.config)
+	if w.unpaused {
+		f.awaitSoon, f.wakeUpEvery = f.readTimeout/quarter, time.Hour
+	}
 	w.fleetsMu.Lock()
 	w.fleets = append(w.fleets, f)
 	w.fleetsMu.Unlock()

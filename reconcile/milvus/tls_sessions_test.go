@@ -42,7 +42,7 @@ func TestSessionsAreResumed(t *testing.T) {
 	once := w.config
 	once.OneShot = true
 	w.config.KeepFor = time.Minute
-	f := w.fleet()
+	f := w.fleetWithLongWait()
 	f.mostKept = 0 // each observation makes new connections
 	observe := func(f *Fleet, depth plan.Depth, wantResumed, wantWhole int) {
 		t.Helper()
@@ -71,6 +71,7 @@ func TestSessionsAreResumed(t *testing.T) {
 	observe(f, plan.Depth{}, 0, 2)
 
 	brief := NewFleet(once)
+	brief.awaitSoon = time.Minute
 	t.Cleanup(brief.Close)
 	observe(brief, plan.Depth{}, 0, 2)
 	observe(brief, plan.Depth{}, 0, 2)
