@@ -226,8 +226,9 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
+	began := w.loop.clock.Now()
 	if err := w.loop.records.RecordLapse(bounded, s.change, s.payloads); err != nil {
-		w.loop.noteRecorded(err)
+		w.loop.noteRecorded(began, err)
 		return // the next round tries again
 	}
 	w.watch.mu.Lock()

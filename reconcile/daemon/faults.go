@@ -17,8 +17,9 @@ type faults struct {
 	clock Clock
 	emit  func(Event)
 
-	mu   sync.Mutex
-	open map[string]*fault
+	mu    sync.Mutex
+	open  map[string]*fault
+	ended map[string]time.Time // when a fault of this key was over last
 }
 
 // fault is one that goes on.
@@ -41,6 +42,18 @@ const (
 
 // meets notes that a holder met a fault. cause tells apart why. e tells of it.
 func (f *faults) meets(key, holder, cause string, e Event) {
+	f.meetsSince(f.clock.Now(), key, holder, cause, e)
+}
+
+// meetsSince is meets for what the holder began at a time and has failed only now. If a
+// fault of the same key was over in between, what was begun before it is no new one.
+func (f *faults) meetsSince(began time.Time, key, holder, cause string, e Event) {
+	f.mu.Lock()
+	late := f.open[key] == nil && began.Before(f.ended[key])
+	f.mu.Unlock()
+	if late {
+		return
+	}
 	if told, ok := f.note(key, holder, cause, e); ok {
 		f.emit(told)
 	}
@@ -92,6 +105,10 @@ func (f *faults) over(key, holder string, e Event) {
 	last := known && len(old.holders) == 0
 	if last {
 		delete(f.open, key)
+		if f.ended == nil {
+			f.ended = map[string]time.Time{}
+		}
+		f.ended[key] = f.clock.Now()
 	}
 	f.mu.Unlock()
 	if last {

@@ -48,12 +48,13 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 	defer l.busy("fetch Git", limit)()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	began := l.clock.Now()
 	rev, err := s.read(bounded)
 	if ctx.Err() != nil {
 		return s.PollInterval, ctx.Err()
 	}
 	if err != nil {
-		unread := l.fetchFailed(err)
+		unread := l.fetchFailed(began, err)
 		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError, b.GitAsked = err.Error(), unread })
 		return s.PollInterval, err
 	}
@@ -70,10 +71,11 @@ const (
 	fetchHolder = "fetch"
 )
 
-// fetchFailed tells that a fetch failed, and returns what could not be read.
-func (l *Loop) fetchFailed(err error) (unread string) {
+// fetchFailed tells that a fetch failed that began at a time, and returns what could not be
+// read.
+func (l *Loop) fetchFailed(began time.Time, err error) (unread string) {
 	if ledger := (LedgerError{}); errors.As(err, &ledger) {
-		l.ledgerFails(fetchHolder, "could not be read, what was read last stands", err)
+		l.ledgerFails(began, fetchHolder, "could not be read, what was read last stands", err)
 		return "the ledger"
 	}
 	l.faults.meets(gitKey, fetchHolder, err.Error(), Event{
@@ -208,8 +210,9 @@ func (l *Loop) confirm(ctx context.Context, s *shared, rev Revision) {
 			}
 		}
 	}
+	began := l.clock.Now()
 	if err := s.Source.Confirm(ctx, rev.Commit); err != nil {
-		l.noteRecorded(err)
+		l.noteRecorded(began, err)
 		return
 	}
 	l.confirmed = rev.Commit

@@ -26,6 +26,7 @@ var errNotLeading = errors.New("the leadership was lost")
 func (l *Loop) lead(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
+		began := l.clock.Now()
 		won, err := l.campaign(ctx)
 		if err == nil {
 			failures = 0
@@ -36,7 +37,7 @@ func (l *Loop) lead(ctx context.Context) {
 			return
 		}
 		failures++
-		l.electionFailed(err)
+		l.electionFailed(began, err)
 		select {
 		case <-ctx.Done():
 		case <-l.clock.After(retryAfter(failures, slowestElection)):

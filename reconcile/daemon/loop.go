@@ -176,7 +176,7 @@ func New(o Options, first Settings) *Loop {
 	}
 	l.faults.clock, l.faults.emit = l.clock, l.emit
 	l.board.set(l.clock.Now(), func(s *Snapshot) { s.Ledger, s.Shard = o.Ledger, o.Shard })
-	l.progress = recorder{records: l.records, failed: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
+	l.progress = recorder{records: l.records, noted: l.noteRecorded, clock: l.clock, ending: make(chan struct{})}
 	return l
 }
 

@@ -86,7 +86,7 @@ const recordEvery = time.Second
 // that come within recordEvery together.
 type recorder struct {
 	records Records
-	failed  func(error)
+	noted   func(began time.Time, err error)
 	clock   Clock
 
 	mu       sync.Mutex
@@ -136,7 +136,7 @@ func (r *recorder) flush() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
-		r.failed(r.write(ctx, progress, seen, over))
+		r.noted(r.clock.Now(), r.write(ctx, progress, seen, over))
 		cancel()
 		select {
 		case <-r.clock.After(recordEvery):

@@ -144,7 +144,7 @@ func (w *worker) publishFailure(s TopologyStatus, j passResult) {
 // passFails tells that no pass succeeds. Topologies that fail alike are told of once.
 func (w *worker) passFails(s TopologyStatus, err error) {
 	if unread := (reconcile.LedgerUnread{}); errors.As(err, &unread) {
-		w.loop.ledgerFails(w.name, "could not be read, so nothing is judged or applied", unread.Err)
+		w.loop.ledgerFails(s.LastAttempt, w.name, "could not be read, so nothing is judged or applied", unread.Err)
 		return
 	}
 	key := "pass/" + withoutDigits(err.Error())
@@ -324,7 +324,7 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	seen, over := plan.Outages(t, w.watch.evidence(), m)
 	w.loop.progress.add(progressRecords(t, m, w.last.LastAttempt), seen, over)
 	if g := newestGeneration(m, t.Name); t.Generation > g {
-		w.loop.noteRecorded(w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
+		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}
 	var homes []plan.Home
 	for _, c := range t.Clusters {
@@ -333,7 +333,7 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 		}
 	}
 	if len(homes) > 0 {
-		w.loop.noteRecorded(w.loop.records.RecordHome(ctx, homes...))
+		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordHome(ctx, homes...))
 	}
 }
 

@@ -46,6 +46,6 @@ func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, 
 // them the same.
 func (w *worker) recordPublished(ctx context.Context, known reconcile.Published) {
 	if p := w.last.Published; p.Version > known.Version {
-		w.loop.noteRecorded(w.loop.records.RecordPublished(ctx, w.name, p))
+		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordPublished(ctx, w.name, p))
 	}
 }

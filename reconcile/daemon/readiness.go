@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 )
@@ -42,11 +44,11 @@ func (s Snapshot) allFailing() string {
 	return fmt.Sprintf("none of %d topologies can be observed: %s", len(s.Topologies), s.Topologies[0].Error)
 }
 
-// electionFailed publishes why this process cannot lead.
-func (l *Loop) electionFailed(err error) {
+// electionFailed publishes why this process cannot lead. It campaigned since began.
+func (l *Loop) electionFailed(began time.Time, err error) {
 	l.noteNotLeading("the election failed: " + err.Error())
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = err.Error() })
-	l.ledgerFails(electionHolder, "holds no election, so nothing is applied", err)
+	l.ledgerFails(began, electionHolder, "holds no election, so nothing is applied", err)
 }
 
 // ledgerKey is the key of the fault that the ledger cannot be used, and these are the parts
@@ -57,13 +59,22 @@ const (
 	recordHolder   = "records"
 )
 
-// ledgerFails tells that the ledger cannot be used. Whatever part of the loop meets it
-// first says what does not work.
-func (l *Loop) ledgerFails(holder, what string, err error) {
-	cause, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "read the ledger: "), ": ") // what follows differs between two calls
-	l.faults.meets(ledgerKey, holder, cause, Event{
+// ledgerFails tells that the ledger cannot be used, as a part of the loop tried since began.
+// Whatever part meets it first says what does not work.
+func (l *Loop) ledgerFails(began time.Time, holder, what string, err error) {
+	l.faults.meetsSince(began, ledgerKey, holder, ledgerCause(err), Event{
 		Kind: EventFault, Severity: plan.SeverityWarning, Code: ledgerKey, Text: "the ledger " + what + ": " + err.Error(),
 	})
+}
+
+// ledgerCause returns why the ledger cannot be used, in words that are the same for every
+// use of it. That it does not answer is one cause, at whatever call the deadline passed.
+func ledgerCause(err error) string {
+	if late := (interface{ Timeout() bool })(nil); errors.As(err, &late) && late.Timeout() {
+		return "no answer"
+	}
+	cause, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "read the ledger: "), ": ") // what follows differs between two calls
+	return cause
 }
 
 // ledgerWorks notes that a part of the loop could use the ledger.
@@ -77,15 +88,15 @@ func (l *Loop) electionUndecided(why string) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.ElectionError = why })
 }
 
-// noteRecorded publishes whether the ledger could be written.
+// noteRecorded publishes whether the ledger could be written, as was tried since began.
 // What could not be written, the next pass tries again.
-func (l *Loop) noteRecorded(err error) {
+func (l *Loop) noteRecorded(began time.Time, err error) {
 	said := ""
 	if err == nil {
 		l.ledgerWorks(recordHolder)
 	} else {
 		said = err.Error()
-		l.ledgerFails(recordHolder, "could not be written", err)
+		l.ledgerFails(began, recordHolder, "could not be written", err)
 	}
 	if l.board.recordError() == said {
 		return

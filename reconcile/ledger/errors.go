@@ -14,8 +14,15 @@ import (
 var ErrBusy = errors.New("the ledger is in use by another process")
 
 // ErrUnreachable says that the ledger did not answer in time, or refused the request.
-// A write that returns it may have taken effect.
-var ErrUnreachable = errors.New("the ledger cannot be reached")
+// A write that returns it may have taken effect. It counts as a timeout, as net.Error does.
+var ErrUnreachable error = unreachableError{}
+
+type unreachableError struct{}
+
+func (unreachableError) Error() string { return "the ledger cannot be reached" }
+
+// Timeout says that waiting may help.
+func (unreachableError) Timeout() bool { return true }
 
 // ErrLockLost says that the right to act on a topology is gone, so nothing
 // was written.
