@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"milvus-reconcile/reconcile/ledger/boltfile"
 	"milvus-reconcile/reconcile/plainfile"
 )
 
@@ -60,7 +61,7 @@ func (b *embedded) unchanged(ctx context.Context) (im image, ok bool, err error)
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	info, err := file.Stat()
-	number, whole := lastTransaction(file)
+	number, whole := boltfile.LastTransaction(file)
 	if err != nil || !whole || number != uint64(b.cached.number) || !b.cached.matches(info) { //nolint:gosec // it is not negative
 		return image{}, false, nil //nolint:nilerr // the full read reports it
 	}

@@ -14,6 +14,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
+// pageHeader are the bytes of a page of bbolt before its elements.
+const pageHeader = 16
+
 // grown is a ledger whose records need more than one page.
 func grown(t *testing.T) *Ledger {
 	t.Helper()

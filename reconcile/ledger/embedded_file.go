@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"milvus-reconcile/reconcile/ledger/boltfile"
 	"milvus-reconcile/reconcile/plainfile"
 )
 
@@ -71,7 +72,7 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 	if err != nil {
 		return b.openError(err)
 	}
-	if err := checkFile(b.path, file, b.cached.matches); err != nil {
+	if err := b.refuseDamage(file); err != nil {
 		_ = db.Close() // nothing was read
 		return err
 	}
@@ -81,6 +82,18 @@ func (b *embedded) open(ctx context.Context, readOnly bool, fn func(*bbolt.DB, *
 	}
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("close ledger: %w", err)
+	}
+	return nil
+}
+
+// refuseDamage returns a CorruptError for a file that bbolt must not map.
+func (b *embedded) refuseDamage(file *os.File) error {
+	damage, err := boltfile.Damage(file, b.cached.matches)
+	if err != nil {
+		return fmt.Errorf("open ledger: %w", err)
+	}
+	if damage != "" {
+		return &CorruptError{Path: b.path, Reason: damage}
 	}
 	return nil
 }

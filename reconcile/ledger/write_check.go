@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"milvus-reconcile/reconcile/ledger/diskspace"
 	"milvus-reconcile/reconcile/plainfile"
 )
 
@@ -38,7 +39,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 	if info, err := os.Stat(b.path); err == nil {
 		size = info.Size()
 	}
-	if limit := fileSizeLimit(); limit < uint64(2*size+tryRoom) { //nolint:gosec // a size is not negative
+	if limit := diskspace.FileSizeLimit(); limit < uint64(2*size+tryRoom) { //nolint:gosec // a size is not negative
 		return Tried{}, fmt.Errorf("a file of this process may hold %d bytes, and the ledger %s could not grow (hint: raise 'ulimit -f')", limit, b.path)
 	}
 	if err := b.refuseHardLink(); err != nil {
@@ -60,7 +61,7 @@ func (b *embedded) writable(_ context.Context, topologies []string) (Tried, erro
 		}
 	}
 	out := Tried{}
-	if free, known := freeSpace(folder); known && free < lowSpace {
+	if free, known := diskspace.Free(folder); known && free < lowSpace {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d MiB are left on the disk of %s", free>>20, b.path))
 	}
 	locks := b.locksPath()

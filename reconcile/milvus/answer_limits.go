@@ -12,13 +12,15 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // codec turns the bytes of an answer into a message. Every string of a server passes
 // through it. An answer that is too large, or that repeats one of our tokens where a name
 // belongs, is discarded as a whole. So no changed value exists that could be compared,
 // stored or sent back.
-type codec struct{ secrets *secrets }
+type codec struct{ secrets *tokens.Known }
 
 // limit is how large one kind of answer may be.
 type limit struct {
@@ -98,7 +100,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if err := decode(raw.ReadOnlyData(), m, b.cost); err != nil {
 		return err
 	}
-	return c.secrets.admit(m.ProtoReflect(), b.text)
+	return c.admit(m.ProtoReflect(), b.text)
 }
 
 // decode decodes a message unless that would take more memory than cost.
@@ -186,9 +188,9 @@ var (
 // admit refuses a message in which a string is longer than it may be, or holds a
 // token. The words of a status are only told, so tokens are taken out of them; a
 // token in the field that is made for one is dropped.
-func (s *secrets) admit(m protoreflect.Message, longest int) (err error) {
+func (c codec) admit(m protoreflect.Message, longest int) (err error) {
 	if m.Descriptor().FullName() == statusName {
-		s.admitWords(m)
+		c.admitWords(m)
 		return nil
 	}
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -196,63 +198,63 @@ func (s *secrets) admit(m protoreflect.Message, longest int) (err error) {
 		case f.FullName() == tokenField:
 			m.Clear(f)
 		case f.IsList():
-			err = s.admitList(f, v.List(), longest)
+			err = c.admitList(f, v.List(), longest)
 		case f.IsMap():
-			err = s.admitMap(f, v.Map(), longest)
+			err = c.admitMap(f, v.Map(), longest)
 		default:
-			err = s.admitValue(f, v, longest)
+			err = c.admitValue(f, v, longest)
 		}
 		return err == nil
 	})
 	return err
 }
 
-func (s *secrets) admitWords(m protoreflect.Message) {
+func (c codec) admitWords(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.IsMap():
 			m.Clear(f)
 		case f.Kind() == protoreflect.StringKind:
-			m.Set(f, protoreflect.ValueOfString(s.hide(v.String())))
+			m.Set(f, protoreflect.ValueOfString(c.secrets.Hide(v.String())))
 		}
 		return true
 	})
 }
 
-func (s *secrets) admitList(f protoreflect.FieldDescriptor, list protoreflect.List, longest int) error {
+func (c codec) admitList(f protoreflect.FieldDescriptor, list protoreflect.List, longest int) error {
 	if f.Kind() != protoreflect.StringKind && f.Message() == nil {
 		return nil
 	}
 	for i := range list.Len() {
-		if err := s.admitValue(f, list.Get(i), longest); err != nil {
+		if err := c.admitValue(f, list.Get(i), longest); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *secrets) admitMap(f protoreflect.FieldDescriptor, entries protoreflect.Map, longest int) (err error) {
+func (c codec) admitMap(f protoreflect.FieldDescriptor, entries protoreflect.Map, longest int) (err error) {
 	entries.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
 		if f.FullName() == headerField && k.String() == propertyHeader {
 			return true // it may hold tokens by right, and goes nowhere
 		}
-		if err = s.admitValue(f.MapKey(), k.Value(), longest); err == nil {
-			err = s.admitValue(f.MapValue(), v, longest)
+		if err = c.admitValue(f.MapKey(), k.Value(), longest); err == nil {
+			err = c.admitValue(f.MapValue(), v, longest)
 		}
 		return err == nil
 	})
 	return err
 }
 
-func (s *secrets) admitValue(f protoreflect.FieldDescriptor, v protoreflect.Value, longest int) error {
+func (c codec) admitValue(f protoreflect.FieldDescriptor, v protoreflect.Value, longest int) error {
 	switch {
 	case f.Message() != nil:
-		return s.admit(v.Message(), longest)
+		return c.admit(v.Message(), longest)
 	case f.Kind() != protoreflect.StringKind:
 		return nil
 	case longest > 0 && len(v.String()) > longest:
 		return fmt.Errorf("%s%s is of %d bytes, and at most %d are read", notTaken, f.Name(), len(v.String()), longest)
-	case s.holdsToken(v.String()):
+	case c.secrets.HoldsToken(v.String()):
 		return fmt.Errorf("%s%s holds one of our tokens", notTaken, f.Name())
 	default:
 		return nil

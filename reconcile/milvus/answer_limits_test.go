@@ -14,6 +14,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 func encoded(t *testing.T, m proto.Message) []byte {
@@ -61,10 +62,10 @@ func TestAnswersAreBounded(t *testing.T) {
 		"a name that the document has": {encoded(t, stored(1, 1, "production-eu")), &milvuspb.GetReplicateConfigurationResponse{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &secrets{}
-			s.add("root:canary-token")
-			s.add("root:production")
-			s.publish(plan.Topology{Name: "orders", Clusters: []plan.Cluster{{ID: "production-eu"}}})
+			s := &tokens.Known{}
+			s.Add("root:canary-token")
+			s.Add("root:production")
+			s.Publish(plan.Topology{Name: "orders", Clusters: []plan.Cluster{{ID: "production-eu"}}})
 			err := codec{s}.Unmarshal(mem.BufferSlice{mem.SliceBuffer(c.raw)}, c.into)
 			switch {
 			case c.want == "" && err != nil:
@@ -89,8 +90,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("\x0a\x02\x08\x01"))
 	f.Add(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), []byte("root:canary-token")))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s := &secrets{}
-		s.add("root:canary-token")
+		s := &tokens.Known{}
+		s.Add("root:canary-token")
 		for _, m := range []proto.Message{&milvuspb.ListDatabasesResponse{}, &milvuspb.GetReplicateConfigurationResponse{}, &milvuspb.DumpMessagesResponse{}, &milvuspb.DescribeCollectionResponse{}} {
 			err := codec{s}.Unmarshal(mem.BufferSlice{mem.SliceBuffer(raw)}, m)
 			if err != nil && strings.Contains(err.Error(), "canary") {

@@ -30,7 +30,7 @@ func (b *briefConn) Invoke(ctx context.Context, method string, args, reply any, 
 	ctx, end := startSpan(ctx, b.cluster, method)
 	err := b.Conn.Invoke(ctx, method, args, reply, opts...)
 	end(err)
-	return b.fleet.secrets.withoutTokens(err)
+	return b.fleet.secrets.WithoutTokens(err)
 }
 
 // mayBeBrief says whether a read needs no more than a brief connection can do. That of a

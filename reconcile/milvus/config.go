@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // The deadlines of contract.md §8, and how much is done at once.
@@ -86,7 +88,7 @@ type Fleet struct {
 	awaitSoon     time.Duration // see shortWhile
 	wakeUpEvery   time.Duration // see localPause
 	clock         Clock
-	secrets       secrets
+	secrets       tokens.Known
 	learnt        sync.Once // all tokens that can be read
 
 	mu            sync.Mutex

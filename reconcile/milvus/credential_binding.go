@@ -92,7 +92,7 @@ type ticket struct {
 // bind decides who of a topology may be called; what its document tells is no
 // secret from then on.
 func (f *Fleet) bind(t plan.Topology) map[string]access {
-	f.secrets.publish(t)
+	f.secrets.Publish(t)
 	return bind(t, f.credentials)
 }
 
@@ -100,15 +100,15 @@ func (f *Fleet) bind(t plan.Topology) map[string]access {
 // was told those by which it reaches the others, perhaps by another process.
 func (f *Fleet) learn() {
 	for _, c := range f.credentials {
-		f.secrets.learn(c.Token)
-		f.secrets.learn(c.ReplicationToken)
+		f.secrets.Learn(c.Token)
+		f.secrets.Learn(c.ReplicationToken)
 	}
 }
 
 // ticket reads the token and certificates of an allowed cluster.
 func (f *Fleet) ticket(a access) (ticket, error) {
 	f.learnt.Do(f.learn)
-	f.secrets.learn(a.bound.ReplicationToken) // it may have been rotated
+	f.secrets.Learn(a.bound.ReplicationToken) // it may have been rotated
 	conf, err := a.bound.tlsNow()
 	if err != nil {
 		return ticket{}, fmt.Errorf("the TLS of %s cannot be used: %w", a.cluster.ID, err)
@@ -121,7 +121,7 @@ func (f *Fleet) ticket(a access) (ticket, error) {
 	if err != nil {
 		return ticket{}, fmt.Errorf("read the token of %s: %w", a.cluster.ID, err)
 	}
-	f.secrets.add(token)
+	f.secrets.Add(token)
 	t.token = token
 	return t, nil
 }
@@ -143,12 +143,12 @@ func (f *Fleet) replicationToken(cred Credential, uri string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the replication token of %s: %w", cred.ClusterID, err)
 	}
-	f.secrets.add(token)
+	f.secrets.Add(token)
 	return token, nil
 }
 
 // Hide returns a text without the tokens of the clusters.
 func (f *Fleet) Hide(text string) string {
 	f.learn() // a token may have been rotated
-	return f.secrets.scrub(text)
+	return f.secrets.Scrub(text)
 }

@@ -2,16 +2,24 @@ package milvus
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	tracing "go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // link is one connection to one cluster.
@@ -36,7 +44,7 @@ func (f *Fleet) dial(t ticket) (*link, error) {
 	l := &link{fleet: f, trace: &connectionTrace{}}
 	conn, err := grpc.NewClient("passthrough:///"+t.address, f.dialOptions(t, l.trace)...)
 	if err != nil {
-		return nil, f.secrets.err(err)
+		return nil, f.secrets.Err(err)
 	}
 	l.conn, l.api = conn, milvuspb.NewMilvusServiceClient(conn)
 	return l, f.opened(l)
@@ -100,7 +108,7 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 		grpc.WithWriteBufferSize(buffer),
 	}
 	options = append(options, spanOptions(t.cluster)...)
-	options = append(options, f.secrets.guards()...)
+	options = append(options, guards(&f.secrets)...)
 	if f.keepFor > 0 {
 		options = append(options, grpc.WithIdleTimeout(f.keepFor))
 	}
@@ -119,15 +127,15 @@ func (t ticket) transport() credentials.TransportCredentials {
 }
 
 // guards bound the answer of each call, and take tokens out of its error.
-func (s *secrets) guards() []grpc.DialOption {
+func guards(s *tokens.Known) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return s.withoutTokens(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
+			return s.WithoutTokens(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			stream, err := open(ctx, d, conn, method, append(opts, grpc.MaxCallRecvMsgSize(limitOf(&milvuspb.DumpMessagesResponse{}).size))...)
 			if err != nil {
-				return nil, s.withoutTokens(err)
+				return nil, s.WithoutTokens(err)
 			}
 			return guarded{stream, s}, nil
 		}),
@@ -137,11 +145,11 @@ func (s *secrets) guards() []grpc.DialOption {
 // guarded is a stream whose errors hold no token.
 type guarded struct {
 	grpc.ClientStream
-	secrets *secrets
+	secrets *tokens.Known
 }
 
 // RecvMsg reads the next message.
-func (g guarded) RecvMsg(m any) error { return g.secrets.withoutTokens(g.ClientStream.RecvMsg(m)) }
+func (g guarded) RecvMsg(m any) error { return g.secrets.WithoutTokens(g.ClientStream.RecvMsg(m)) }
 
 // bearer sends a token as Milvus wants it: base64, without a scheme
 // (milvus.md §1.6). Streams carry it too.
@@ -238,4 +246,76 @@ func (f *Fleet) storeLink(l *link, pass ticket, since time.Time) (closing []*lin
 	}
 	f.kept[pass.cluster] = kept{link: l, pass: pass, since: since}
 	return closing
+}
+
+// maxSession is for how long a TLS session may be resumed. Then a server shows its
+// certificate again.
+const maxSession = time.Hour
+
+// tlsSession lets the reads of one cluster resume a TLS session, which costs a fraction of
+// a handshake.
+type tlsSession struct {
+	of    ticket
+	since time.Time
+	conf  *tls.Config
+}
+
+// resuming returns a ticket whose TLS resumes the session of an earlier read of the same
+// cluster, at the same address, with the same token and certificates. Only observations of
+// a process that makes them again and again use it: what probes and requests are sent over
+// begins with a whole handshake.
+func (f *Fleet) resuming(t ticket) ticket {
+	if t.tls == nil {
+		return t
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, there := f.sessions[t.cluster]
+	if now := f.clock.Now(); !there || s.of != t || now.Sub(s.since) >= maxSession {
+		s = tlsSession{of: t, since: now, conf: t.tls.Clone()}
+		s.conf.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+		f.sessions[t.cluster] = s
+	}
+	t.tls = s.conf
+	return t
+}
+
+// tracer makes a span for each call. Spans leave this process, so they hold the method,
+// the cluster and the gRPC code, and never a text of the server, which could repeat a
+// token.
+var tracer = otel.Tracer("milvus-reconcile/reconcile/milvus")
+
+// startSpan starts the span of one call. The function that it returns ends it.
+func startSpan(ctx context.Context, cluster, method string) (context.Context, func(error)) {
+	if parent := tracing.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
+		return ctx, func(error) {} // the trace that this belongs to is not recorded
+	}
+	ctx, s := tracer.Start(ctx, method, tracing.WithSpanKind(tracing.SpanKindClient),
+		tracing.WithAttributes(attribute.String("rpc.system", "grpc"), attribute.String("cluster", cluster)))
+	return ctx, func(err error) {
+		s.SetAttributes(attribute.Int("rpc.grpc.status_code", int(status.Code(err))))
+		if err != nil {
+			s.SetStatus(codes.Error, "")
+		}
+		s.End()
+	}
+}
+
+// spanOptions are the dial options that trace the calls to a cluster. The span of a stream
+// covers only its opening.
+func spanOptions(cluster string) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			ctx, end := startSpan(ctx, cluster, method)
+			err := call(ctx, method, req, reply, conn, opts...)
+			end(err)
+			return err
+		}),
+		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			ctx, end := startSpan(ctx, cluster, method)
+			s, err := open(ctx, d, conn, method, opts...)
+			end(err)
+			return s, err
+		}),
+	}
 }

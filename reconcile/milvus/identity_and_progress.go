@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // identity finds out who answers. own: it is this cluster, proven by a channel that only
@@ -214,7 +215,7 @@ func (r *viewReader) channel(ctx context.Context, channel string, sources []stri
 		info, err := r.info(one, channel, source)
 		cancel()
 		if err != nil {
-			p.Error = r.fleet.secrets.scrub(errorText(err))
+			p.Error = r.fleet.secrets.Scrub(tokens.Text(err))
 			break
 		}
 		p.Known = true

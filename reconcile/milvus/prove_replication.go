@@ -70,7 +70,7 @@ func (p *flowProof) mark(ctx context.Context) error {
 	f := p.fleet
 	pass, err := f.ticket(p.from)
 	if err != nil {
-		return f.secrets.err(err)
+		return f.secrets.Err(err)
 	}
 	l, err := f.dial(pass)
 	if err != nil {
@@ -140,7 +140,7 @@ func (l *link) tick(ctx context.Context) (uint64, error) {
 		err = classifyStatus(resp.GetStatus()).err
 	}
 	if err != nil {
-		return 0, fmt.Errorf("ask for a time tick: %w", l.fleet.secrets.err(err))
+		return 0, fmt.Errorf("ask for a time tick: %w", l.fleet.secrets.Err(err))
 	}
 	if resp.GetTimestamp() == 0 {
 		return 0, errors.New("the cluster gave no time tick")

@@ -3,11 +3,9 @@ package milvus
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/status"
 
 	"milvus-reconcile/plan"
 )
@@ -74,7 +72,7 @@ func (f *Fleet) readCluster(ctx context.Context, s *clusterRead, what probeOptio
 	}
 	r, since, reused, err := f.readCore(ctx, viewReader{target: s, options: what, view: s.view, pass: pass})
 	if err != nil {
-		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.scrub(err.Error())
+		s.view.Class, s.view.Error = plan.ClassOther, f.secrets.Scrub(err.Error())
 		return
 	}
 	r.forgetChange()
@@ -109,7 +107,7 @@ func (f *Fleet) startView(s *clusterRead) (pass ticket, ok bool) {
 	}
 	pass, err := f.ticket(s.access)
 	if err != nil {
-		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.scrub(err.Error())
+		s.view.Credential, s.view.Error = plan.CredentialMissing, f.secrets.Scrub(err.Error())
 	}
 	return pass, err == nil
 }
@@ -206,16 +204,4 @@ func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan stru
 		r.core(ctx, until)
 	}()
 	return read
-}
-
-// errorText returns the text of an error without what gRPC puts around it.
-func errorText(err error) string {
-	var fault transportFault
-	if errors.As(err, &fault) {
-		return fault.words
-	}
-	if s, ok := status.FromError(err); ok {
-		return s.Code().String() + ": " + s.Message()
-	}
-	return err.Error()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // core reads reach, version and belief. A cluster that does not answer costs one deadline,
@@ -104,7 +105,7 @@ func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configurat
 	v := &r.view
 	v.Reach, v.Class = combine(configuration, coordinator)
 	if configuration.err != nil {
-		v.Error = r.fleet.secrets.scrub(errorText(configuration.err))
+		v.Error = r.fleet.secrets.Scrub(tokens.Text(configuration.err))
 	}
 	if configuration.class == plan.ClassUnauthenticated {
 		v.Credential = plan.CredentialRefused
@@ -132,7 +133,7 @@ func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 	if err != nil || resp.GetStatus().GetCode() != 0 {
 		return "", false
 	}
-	return r.fleet.secrets.scrub(resp.GetServerInfo().GetBuildTags()), true
+	return r.fleet.secrets.Scrub(resp.GetServerInfo().GetBuildTags()), true
 }
 
 // configuration reads the stored configuration.

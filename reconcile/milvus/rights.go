@@ -13,6 +13,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // Rights is what can be known of a cluster that answers without writing: what its token
@@ -69,12 +70,12 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 	out := Rights{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
-		out.Detail = f.secrets.scrub(err.Error())
+		out.Detail = f.secrets.Scrub(err.Error())
 		return out
 	}
 	l, err := f.dial(pass)
 	if err != nil {
-		out.Detail = f.secrets.scrub(err.Error())
+		out.Detail = f.secrets.Scrub(err.Error())
 		return out
 	}
 	defer l.close()
@@ -85,9 +86,9 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 		},
 		func() { out.Ahead, out.Within, out.Ticked = l.ahead(ctx) },
 	)
-	out.Detail = f.secrets.scrub(out.Detail)
+	out.Detail = f.secrets.Scrub(out.Detail)
 	for i := range out.Held {
-		out.Held[i].Detail = f.secrets.scrub(out.Held[i].Detail)
+		out.Held[i].Detail = f.secrets.Scrub(out.Held[i].Detail)
 	}
 	return out
 }
@@ -152,7 +153,7 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Pr
 		return all(plan.SupportYes, "the role "+adminRole)
 	case user == rootUser && len(roles) == 0:
 		if _, err := l.databases(ctx); err != nil {
-			return all(plan.SupportNo, "root has no role, and this server binds it by roles (common.security.rootShouldBindRole): "+errorText(err))
+			return all(plan.SupportNo, "root has no role, and this server binds it by roles (common.security.rootShouldBindRole): "+tokens.Text(err))
 		}
 		return all(plan.SupportYes, "root, which no role binds here")
 	}
@@ -234,7 +235,7 @@ func (l *link) rolesOf(ctx context.Context, user string) ([]string, error) {
 		err = classifyStatus(resp.GetStatus()).err
 	}
 	if err != nil {
-		return nil, l.fleet.secrets.err(err)
+		return nil, l.fleet.secrets.Err(err)
 	}
 	var out []string
 	for _, u := range resp.GetResults() {
@@ -255,7 +256,7 @@ func (l *link) grantsOf(ctx context.Context, role string) ([]grant, error) {
 		err = classifyStatus(resp.GetStatus()).err
 	}
 	if err != nil {
-		return nil, l.fleet.secrets.err(err)
+		return nil, l.fleet.secrets.Err(err)
 	}
 	var out []grant
 	for _, g := range resp.GetEntities() {
@@ -291,7 +292,7 @@ func (l *link) groups(ctx context.Context) (map[string][]string, error) {
 		err = classifyStatus(resp.GetStatus()).err
 	}
 	if err != nil {
-		return nil, l.fleet.secrets.err(err)
+		return nil, l.fleet.secrets.Err(err)
 	}
 	out := map[string][]string{}
 	for _, g := range resp.GetPrivilegeGroups() {

@@ -10,6 +10,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // salvageIdle is for how long a stream may bring nothing before it is given up. A server
@@ -64,7 +65,7 @@ func (r *Reader) Salvage(ctx context.Context, t plan.Topology, promoted, stale s
 	}
 	l, err := f.dialBound(bound[stale])
 	if err != nil {
-		return out, f.secrets.err(err)
+		return out, f.secrets.Err(err)
 	}
 	defer l.close()
 	until, err := l.tick(ctx)
@@ -99,7 +100,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	}
 	l, err := f.dialBound(a)
 	if err != nil {
-		return nil, f.secrets.err(err)
+		return nil, f.secrets.Err(err)
 	}
 	defer l.close()
 	out := make([]salvageMark, len(a.cluster.PChannels))
@@ -110,11 +111,11 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 		out[i] = salvageMark{promoted: a.cluster.PChannels[i], checkpoint: info.GetSalvageCheckpoint()}
 		switch {
 		case err != nil:
-			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.scrub(errorText(err))
+			out[i].problem = "its salvage checkpoint could not be read: " + f.secrets.Scrub(tokens.Text(err))
 		case out[i].checkpoint == nil:
 			out[i].problem = "the force promote left no salvage checkpoint on it"
 		}
-		return f.secrets.err(err)
+		return f.secrets.Err(err)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("it has no channels")
@@ -276,5 +277,5 @@ func (l *link) deniedOr(err error) error {
 	if _, denied := l.support(err); denied {
 		return fmt.Errorf("unknown: our user lacks the privilege %s there (hint: %s)", plan.PrivilegeDump, plan.GrantOf(plan.PrivilegeDump))
 	}
-	return l.fleet.secrets.err(err)
+	return l.fleet.secrets.Err(err)
 }

@@ -93,7 +93,7 @@ var errTooLate = errors.New("the right to send would have run out before an answ
 func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 	pass, err := x.fleet.ticket(x.access)
 	if err != nil {
-		return unsent, x.fleet.secrets.err(err)
+		return unsent, x.fleet.secrets.Err(err)
 	}
 	l, err := x.fleet.dial(pass)
 	if err != nil {
@@ -111,7 +111,7 @@ func (x *execution) sendRequest(ctx context.Context) (answer, error) {
 	if err == nil {
 		err = classifyStatus(status).err
 	}
-	return a, x.fleet.secrets.err(err)
+	return a, x.fleet.secrets.Err(err)
 }
 
 // deadlineGuard aborts a call whose deadline passed before gRPC wrote its headers: gRPC
@@ -195,7 +195,7 @@ func (x *execution) giveUp(ctx context.Context, why error) Result {
 
 // fail sets a result that is not a success.
 func (x *execution) fail(status plan.StepStatus, err error) {
-	x.result.Status, x.result.Err = status, x.fleet.secrets.err(err)
+	x.result.Status, x.result.Err = status, x.fleet.secrets.Err(err)
 	x.result.Detail = x.result.Err.Error()
 }
 

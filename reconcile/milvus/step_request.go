@@ -114,7 +114,7 @@ func (f *Fleet) request(t plan.Topology, s plan.Step) (*commonpb.ReplicateConfig
 		}
 		token, err := f.replicationToken(cred, m.GetConnectionParam().GetUri())
 		if err != nil {
-			return nil, f.secrets.err(err)
+			return nil, f.secrets.Err(err)
 		}
 		m.ConnectionParam.Token = token
 	}

@@ -37,7 +37,7 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 	out := plan.StreamState{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
-		out.TokenDetail = f.secrets.scrub(err.Error())
+		out.TokenDetail = f.secrets.Scrub(err.Error())
 		return out
 	}
 	own := pass.token
@@ -45,7 +45,7 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 	f.with(pass, func(l *link) { out.Open, out.Checks = l.asksForTokens(ctx) })
 	replication, err := f.replicationToken(a.bound, a.cluster.URI)
 	if err != nil {
-		out.TokenDetail = f.secrets.scrub(err.Error())
+		out.TokenDetail = f.secrets.Scrub(err.Error())
 	}
 	out.TokenBlank = err == nil && replication == ""
 	may := func(token, privilege string) (held plan.Support, why string) {
@@ -59,7 +59,7 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 				}
 			}
 		})
-		return held, f.secrets.scrub(why)
+		return held, f.secrets.Scrub(why)
 	}
 	if err == nil && !out.TokenBlank {
 		out.TokenMay, out.TokenDetail = may(replication, plan.PrivilegeUpdate)

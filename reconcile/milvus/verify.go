@@ -62,7 +62,7 @@ func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, lev
 	out.Proven = plan.VerifyRole
 	pass, err := f.ticket(a)
 	if err != nil {
-		out.Err = f.secrets.err(err)
+		out.Err = f.secrets.Err(err)
 		return out
 	}
 	d, err := f.dialData(pass, "")

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/heldport"
 )
 
 // Role is what a cluster is to be in a converged topology.
@@ -160,7 +162,7 @@ func pickAddresses(specs []ClusterSpec) {
 		if specs[i].Address != "" {
 			continue
 		}
-		l, err := listen(anyPort)
+		l, err := heldport.Listen(anyPort)
 		if err != nil {
 			continue
 		}

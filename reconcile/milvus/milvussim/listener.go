@@ -3,8 +3,9 @@ package milvussim
 import (
 	"fmt"
 	"net"
-	"strings"
 	"sync"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/heldport"
 )
 
 // endpoint is a cluster's listener with the connections that came through it.
@@ -17,7 +18,7 @@ type endpoint struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	held     *heldPort // while the cluster is down; nil: the port is not kept
+	held     *heldport.Port // while the cluster is down; nil: the port is not kept
 	conns    map[net.Conn]struct{}
 }
 
@@ -83,28 +84,9 @@ func (e *endpoint) listen() (net.Listener, error) {
 	e.held = nil
 	e.mu.Unlock()
 	if held != nil {
-		return held.listen()
+		return held.Listen()
 	}
-	return listen(e.cluster.address)
-}
-
-// listen listens at an address. A port that the kernel chose is taken a second time, by its
-// number: only such a port stays with its socket when that ends to listen.
-func listen(address string) (net.Listener, error) {
-	for {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("listen: %w", err)
-		}
-		if !strings.HasSuffix(address, ":0") {
-			return l, nil
-		}
-		chosen := l.Addr().String()
-		_ = l.Close()
-		if l, err := net.Listen("tcp", chosen); err == nil { // else somebody took it in between
-			return l, nil
-		}
-	}
+	return heldport.Listen(e.cluster.address)
 }
 
 // release gives the port of a cluster that is down to others.
@@ -112,7 +94,7 @@ func (e *endpoint) release() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.held != nil {
-		e.held.release()
+		e.held.Release()
 		e.held = nil
 	}
 }
@@ -122,7 +104,7 @@ func (e *endpoint) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.listener != nil {
-		e.held = holdPort(e.listener)
+		e.held = heldport.Hold(e.listener)
 		e.listener = nil
 	}
 	for conn := range e.conns {

@@ -13,6 +13,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/filter"
 )
 
 const countField = "count(*)"
@@ -52,6 +54,15 @@ func (c *cluster) query(coll *collection, req *milvuspb.QueryRequest, resp *milv
 	return nil
 }
 
+// parseFilter parses the expression of a request. The error is the one of Milvus.
+func parseFilter(text string, templates map[string]*schemapb.TemplateValue) (filter.Expr, error) {
+	e, err := filter.Parse(text, templates)
+	if err != nil {
+		return nil, failf(codeInvalidParameter, "failed to create query plan: cannot parse expression: %s, error: %v: invalid parameter", text, err)
+	}
+	return e, nil
+}
+
 // matching are the rows of a loaded collection that an expression holds for.
 func (c *cluster) matching(coll *collection, partitions []string, text string, templates map[string]*schemapb.TemplateValue) ([]row, error) {
 	if !coll.loaded {
@@ -60,7 +71,7 @@ func (c *cluster) matching(coll *collection, partitions []string, text string, t
 	if coll.unservable {
 		return nil, failf(codeChannelNotAvailable, "fail to query on all shard leaders: channel not available[collection=%s]", coll.name)
 	}
-	e, err := parseExpr(text, templates)
+	e, err := parseFilter(text, templates)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +83,7 @@ func (c *cluster) matching(coll *collection, partitions []string, text string, t
 		}
 		scope = append(scope, p.id)
 	}
-	return slices.DeleteFunc(coll.rows(c, scope...), func(r row) bool { return !e.holds(r) }), nil
+	return slices.DeleteFunc(coll.rows(c, scope...), func(r row) bool { return !e.Holds(r.value) }), nil
 }
 
 // output are the fields that a request asks for; "*" is all of them, and a name

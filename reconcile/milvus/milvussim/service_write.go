@@ -182,7 +182,7 @@ func shardOf(key any, shards int) int {
 // remove appends a Delete message to each channel that has rows to delete; a
 // role that forbids it refuses even if there are none.
 func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, uint64, error) {
-	expr, err := parseExpr(req.GetExpr(), req.GetExprTemplateValues())
+	chosen, err := parseFilter(req.GetExpr(), req.GetExprTemplateValues())
 	if err != nil {
 		return 0, 0, err
 	}
@@ -204,7 +204,7 @@ func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, 
 		}
 		var keys []any
 		for _, r := range ch.shard(coll.id).rows {
-			if (scope == 0 || scope == r.partition) && expr.holds(r) {
+			if (scope == 0 || scope == r.partition) && chosen.Holds(r.value) {
 				keys = append(keys, r.key)
 			}
 		}

@@ -1,4 +1,4 @@
-package milvus
+package tokens
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package milvussim
+package heldport
 
 import (
 	"fmt"
@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// heldPort is the port of a cluster that is down. Its socket stays bound and does not
+// Port is the port of a server that is down. Its socket stays bound and does not
 // listen: a connection is refused, and the kernel gives the port to no other socket that
 // asks for any port, such as an outgoing connection.
-type heldPort struct{ socket *os.File }
+type Port struct{ socket *os.File }
 
-// holdPort ends a listener and keeps its port; nil: the port cannot be kept.
-func holdPort(l net.Listener) *heldPort {
+// Hold ends a listener and keeps its port; nil: the port cannot be kept.
+func Hold(l net.Listener) *Port {
 	defer l.Close() //nolint:errcheck // it is ended either way
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
@@ -23,17 +23,17 @@ func holdPort(l net.Listener) *heldPort {
 	if err != nil {
 		return nil
 	}
-	h := &heldPort{socket}
+	h := &Port{socket}
 	if err := h.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_RDWR) }); err != nil {
-		h.release()
+		h.Release()
 		return nil
 	}
 	return h
 }
 
-// listen has the socket listen again.
-func (h *heldPort) listen() (net.Listener, error) {
-	defer h.release() // the listener has a copy of the socket
+// Listen has the socket listen again.
+func (h *Port) Listen() (net.Listener, error) {
+	defer h.Release() // the listener has a copy of the socket
 	if err := h.control(func(fd int) error { return syscall.Listen(fd, syscall.SOMAXCONN) }); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -44,10 +44,10 @@ func (h *heldPort) listen() (net.Listener, error) {
 	return l, nil
 }
 
-// release gives the port back.
-func (h *heldPort) release() { _ = h.socket.Close() }
+// Release gives the port back.
+func (h *Port) Release() { _ = h.socket.Close() }
 
-func (h *heldPort) control(do func(fd int) error) error {
+func (h *Port) control(do func(fd int) error) error {
 	raw, err := h.socket.SyscallConn()
 	if err != nil {
 		return err //nolint:wrapcheck // its callers say what they tried

@@ -1,4 +1,6 @@
-package ledger
+// Package boltfile finds damage in a bbolt file before bbolt opens it. bbolt trusts a file: it
+// follows a cycle of pages until memory is exhausted, and reads missing bytes as zeros.
+package boltfile
 
 import (
 	"encoding/binary"
@@ -19,29 +21,31 @@ const (
 	metaPages    = 40 // where the number of pages in use stands in the meta
 )
 
-// checkFile refuses a file in which one of the two meta pages is damaged.
+// Damage says what is wrong with a file; empty: nothing. It refuses a file in which one of
+// the two meta pages is damaged.
 // bbolt goes on with the other, which is older: it would silently forget the
 // last transaction, and with it an approval that was spent. A meta is smaller
 // than a disk sector, so a power cut does not leave half of one.
 //
 // It also refuses a file that ends before the last page in use: bbolt maps whole
 // pages, so missing bytes read as zeros, and a page of zeros as a page without entries.
-// checkPages checks the tree below, unless this process checked or wrote the file last.
+// checkPages checks the tree below, unless the caller knows that this process checked or
+// wrote the file last.
 //
 // The caller holds bbolt's lock on the file, so no other process writes.
-func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
+func Damage(f *os.File, known func(os.FileInfo) bool) (damage string, err error) {
 	first, ok := readMeta(f, 0)
 	if !ok {
-		return &CorruptError{Path: path, Reason: "its first page is damaged"}
+		return "its first page is damaged", nil
 	}
 	page := int64(binary.NativeEndian.Uint32(first[metaPageSize:]))
 	second, ok := readMeta(f, page)
 	if !ok {
-		return &CorruptError{Path: path, Reason: "its second page is damaged"}
+		return "its second page is damaged", nil
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("open ledger: %w", err)
+		return "", err //nolint:wrapcheck // the caller says what it opened
 	}
 	newest := first
 	if binary.NativeEndian.Uint64(second[metaTx:]) > binary.NativeEndian.Uint64(first[metaTx:]) {
@@ -49,20 +53,20 @@ func checkFile(path string, f *os.File, known func(os.FileInfo) bool) error {
 	}
 	used := max(binary.NativeEndian.Uint64(first[metaPages:]), binary.NativeEndian.Uint64(second[metaPages:]))
 	if used > uint64(info.Size()/page) {
-		return &CorruptError{Path: path, Reason: "its end is cut off"}
+		return "its end is cut off", nil
 	}
 	if known(info) {
-		return nil
+		return "", nil
 	}
 	if err := checkPages(f, newest); err != nil {
-		return &CorruptError{Path: path, Reason: err.Error()}
+		return err.Error(), nil
 	}
-	return nil
+	return "", nil
 }
 
-// lastTransaction returns the number of the last writing transaction; false: a meta
+// LastTransaction returns the number of the last writing transaction; false: a meta
 // page is damaged, or is being written.
-func lastTransaction(f io.ReaderAt) (uint64, bool) {
+func LastTransaction(f io.ReaderAt) (uint64, bool) {
 	first, ok := readMeta(f, 0)
 	if !ok {
 		return 0, false

@@ -1,6 +1,9 @@
-package milvus
+// Package tokens hides the tokens that this process used in every text that a server or a
+// library makes.
+package tokens
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -12,16 +15,17 @@ import (
 	"milvus-reconcile/reconcile/foreign"
 )
 
-// secrets are the tokens that were used. No text that a server or a library makes may
-// carry one out.
-type secrets struct {
+// Known are the tokens that were used. No text that a server or a library makes may
+// carry one out. The zero value knows none.
+type Known struct {
 	mu     sync.Mutex
 	tokens map[string]struct{}
 	forms  formIndex                // every form of them
 	public map[string]plan.Topology // by name: what their documents say is no secret
 }
 
-func (s *secrets) add(token string) {
+// Add adds a token.
+func (s *Known) Add(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.tokens[token]; known || token == "" {
@@ -36,19 +40,19 @@ func (s *secrets) add(token string) {
 	}
 }
 
-// learn adds a token that can be read now. An error is reported when the token is used.
-func (s *secrets) learn(read func() (string, error)) {
+// Learn adds a token if it can be read now. An error is reported when the token is used.
+func (s *Known) Learn(read func() (string, error)) {
 	if read == nil {
 		return
 	}
 	if token, err := read(); err == nil {
-		s.add(token)
+		s.Add(token)
 	}
 }
 
-// publish says that what a document contains is no secret. Otherwise a password that is
+// Publish says that what a document contains is no secret. Otherwise a password that is
 // part of a cluster's name would make that cluster unreadable.
-func (s *secrets) publish(t plan.Topology) {
+func (s *Known) Publish(t plan.Topology) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.public == nil {
@@ -57,8 +61,8 @@ func (s *secrets) publish(t plan.Topology) {
 	s.public[t.Name] = t
 }
 
-// holdsToken says whether a value holds a token that no document contains anyway.
-func (s *secrets) holdsToken(value string) bool {
+// HoldsToken says whether a value holds a token that no document contains anyway.
+func (s *Known) HoldsToken(value string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for secret := range s.forms.in(value) {
@@ -70,7 +74,7 @@ func (s *secrets) holdsToken(value string) bool {
 }
 
 // inDocument says whether a document contains a secret.
-func (s *secrets) inDocument(secret string) bool {
+func (s *Known) inDocument(secret string) bool {
 	holds := func(name string) bool { return strings.Contains(name, secret) }
 	for _, t := range s.public {
 		for _, c := range t.Clusters {
@@ -82,8 +86,8 @@ func (s *secrets) inDocument(secret string) bool {
 	return false
 }
 
-// hide returns the text in UTF-8 and without tokens.
-func (s *secrets) hide(text string) string {
+// Hide returns the text in UTF-8 and without tokens.
+func (s *Known) Hide(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := slices.Collect(s.forms.in(text))
@@ -91,8 +95,8 @@ func (s *secrets) hide(text string) string {
 	return foreign.Hide(text, found)
 }
 
-// scrub returns the text as one line, bounded and without tokens.
-func (s *secrets) scrub(text string) string { return foreign.Line(s.hide(text)) }
+// Scrub returns the text as one line, bounded and without tokens.
+func (s *Known) Scrub(text string) string { return foreign.Line(s.Hide(text)) }
 
 // scrubbed is an error whose text and chain hold no token. The original is dropped,
 // because it would print one; its gRPC code is kept.
@@ -107,18 +111,33 @@ func (e scrubbed) Error() string { return e.text }
 // GRPCStatus lets status.Code find the code.
 func (e scrubbed) GRPCStatus() *status.Status { return status.New(e.code, e.text) }
 
-// withoutTokens returns the error of a call without tokens. It keeps all other words: they are
+// WithoutTokens returns the error of a call without tokens. It keeps all other words: they are
 // used to judge the server.
-func (s *secrets) withoutTokens(err error) error {
+func (s *Known) WithoutTokens(err error) error {
 	if said, is := status.FromError(err); err != nil && is {
-		return status.Error(said.Code(), s.hide(said.Message())) //nolint:wrapcheck // it is the error of the call
+		return status.Error(said.Code(), s.Hide(said.Message())) //nolint:wrapcheck // it is the error of the call
 	}
 	return err
 }
 
-func (s *secrets) err(err error) error {
+// Err returns an error that keeps the code of a call and one line of its text, without
+// tokens. nil: nil.
+func (s *Known) Err(err error) error {
 	if err == nil {
 		return nil
 	}
-	return scrubbed{text: s.scrub(errorText(err)), code: status.Code(err)}
+	return scrubbed{text: s.Scrub(Text(err)), code: status.Code(err)}
+}
+
+// Text returns the text of an error without what gRPC puts around it. An error that has
+// Words says it all by them.
+func Text(err error) string {
+	var worded interface{ Words() string }
+	if errors.As(err, &worded) {
+		return worded.Words()
+	}
+	if s, ok := status.FromError(err); ok {
+		return s.Code().String() + ": " + s.Message()
+	}
+	return err.Error()
 }

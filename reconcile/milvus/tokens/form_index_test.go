@@ -1,4 +1,4 @@
-package milvus
+package tokens
 
 import (
 	"fmt"
@@ -39,12 +39,12 @@ func BenchmarkHoldsToken(b *testing.B) {
 	const name = "https://orders-eu-west.milvus.example:19530"
 	for _, tokens := range []int{1, 3000} {
 		b.Run(fmt.Sprintf("%d tokens", tokens), func(b *testing.B) {
-			var s secrets
+			var s Known
 			for i := range tokens {
-				s.add(fmt.Sprintf("reconcile:%04d-correct-horse", i))
+				s.Add(fmt.Sprintf("reconcile:%04d-correct-horse", i))
 			}
 			for b.Loop() {
-				if s.holdsToken(name) {
+				if s.HoldsToken(name) {
 					b.Fatal("it holds none")
 				}
 			}

@@ -1,7 +1,10 @@
-package milvussim
+// Package filter parses the boolean expressions by which queries and deletes of Milvus choose
+// rows.
+package filter
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 	"text/scanner"
@@ -9,18 +12,21 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
-// expr is a parsed boolean expression of a query or a delete: comparisons of a
+// Expr is a parsed boolean expression of a query or a delete: comparisons of a
 // field, or what is left of its division by a literal, with a literal, in, not in,
 // like with a beginning, a part or an end, and, or, not. That is
 // the part of Milvus' grammar (internal/parser/planparserv2/Plan.g4) that
 // clients use to find rows by their scalars.
-type expr interface{ holds(r row) bool }
+type Expr interface {
+	// Holds says whether a row meets the expression. value returns the scalar of a field of it.
+	Holds(value func(field string) any) bool
+}
 
 type (
 	always     struct{}
-	negation   struct{ inner expr }
-	both       struct{ left, right expr }
-	either     struct{ left, right expr }
+	negation   struct{ inner Expr }
+	both       struct{ left, right Expr }
+	either     struct{ left, right Expr }
 	membership struct {
 		field  string
 		values []any
@@ -43,13 +49,16 @@ type (
 	}
 )
 
-func (always) holds(row) bool       { return true }
-func (e negation) holds(r row) bool { return !e.inner.holds(r) }
-func (e both) holds(r row) bool     { return e.left.holds(r) && e.right.holds(r) }
-func (e either) holds(r row) bool   { return e.left.holds(r) || e.right.holds(r) }
+func (always) Holds(func(string) any) bool           { return true }
+func (e negation) Holds(value func(string) any) bool { return !e.inner.Holds(value) }
+func (e both) Holds(value func(string) any) bool     { return e.left.Holds(value) && e.right.Holds(value) }
 
-func (e membership) holds(r row) bool {
-	v := r.value(e.field)
+func (e either) Holds(value func(string) any) bool {
+	return e.left.Holds(value) || e.right.Holds(value)
+}
+
+func (e membership) Holds(value func(string) any) bool {
+	v := value(e.field)
 	for _, want := range e.values {
 		if order, ok := compare(v, want); ok && order == 0 {
 			return true
@@ -58,8 +67,8 @@ func (e membership) holds(r row) bool {
 	return false
 }
 
-func (e like) holds(r row) bool {
-	s, ok := r.value(e.field).(string)
+func (e like) Holds(value func(string) any) bool {
+	s, ok := value(e.field).(string)
 	switch {
 	case !ok:
 		return false
@@ -71,12 +80,12 @@ func (e like) holds(r row) bool {
 	return strings.HasPrefix(s, e.text)
 }
 
-func (e remainder) holds(r row) bool {
-	n, ok := r.value(e.field).(int64)
+func (e remainder) Holds(value func(string) any) bool {
+	n, ok := value(e.field).(int64)
 	return ok && e.rest.compares(n%e.by)
 }
 
-func (e comparison) holds(r row) bool { return e.compares(r.value(e.field)) }
+func (e comparison) Holds(value func(string) any) bool { return e.compares(value(e.field)) }
 
 func (e comparison) compares(v any) bool {
 	order, ok := compare(v, e.value)
@@ -139,7 +148,9 @@ type parser struct {
 	err       error
 }
 
-func parseExpr(text string, templates map[string]*schemapb.TemplateValue) (expr, error) {
+// Parse parses an expression. An empty one holds for every row. templates are the values
+// of the names in braces.
+func Parse(text string, templates map[string]*schemapb.TemplateValue) (Expr, error) {
 	if strings.TrimSpace(text) == "" {
 		return always{}, nil
 	}
@@ -156,7 +167,7 @@ func parseExpr(text string, templates map[string]*schemapb.TemplateValue) (expr,
 		p.fail()
 	}
 	if p.err != nil {
-		return nil, failf(codeInvalidParameter, "failed to create query plan: cannot parse expression: %s, error: %v: invalid parameter", text, p.err)
+		return nil, p.err
 	}
 	return e, nil
 }
@@ -192,7 +203,7 @@ func (p *parser) quoted() {
 
 func (p *parser) fail() {
 	if p.err == nil {
-		p.err = &serverError{reason: "unexpected token " + strconv.Quote(p.tok)}
+		p.err = fmt.Errorf("unexpected token %q", p.tok)
 	}
 	p.kind, p.tok = scanner.EOF, ""
 }
@@ -213,7 +224,7 @@ func (p *parser) expect(word string) {
 	}
 }
 
-func (p *parser) disjunction() expr {
+func (p *parser) disjunction() Expr {
 	e := p.conjunction()
 	for p.err == nil && p.accept("or", "||") {
 		e = either{e, p.conjunction()}
@@ -221,7 +232,7 @@ func (p *parser) disjunction() expr {
 	return e
 }
 
-func (p *parser) conjunction() expr {
+func (p *parser) conjunction() Expr {
 	e := p.term()
 	for p.err == nil && p.accept("and", "&&") {
 		e = both{e, p.term()}
@@ -229,7 +240,7 @@ func (p *parser) conjunction() expr {
 	return e
 }
 
-func (p *parser) term() expr {
+func (p *parser) term() Expr {
 	switch {
 	case p.accept("not", "!"):
 		return negation{p.term()}
@@ -246,7 +257,7 @@ func (p *parser) term() expr {
 	return p.predicate(field)
 }
 
-func (p *parser) predicate(field string) expr {
+func (p *parser) predicate(field string) Expr {
 	for _, op := range []string{"==", "!=", "<=", ">=", "<", ">"} {
 		if p.accept(op) {
 			return comparison{field, op, p.literal()}
