@@ -93,8 +93,12 @@ func (ch *channel) apply(m message) {
 	case kindCommitTxn:
 		parts := ch.txns[m.txn]
 		delete(ch.txns, m.txn)
-		for _, part := range parts {
-			ch.applyData(part)
+		for _, deletes := range []bool{true, false} { // what it inserts stays
+			for _, part := range parts {
+				if (part.kind == kindDelete) == deletes {
+					ch.applyData(part)
+				}
+			}
 		}
 	case kindRollbackTxn:
 		delete(ch.txns, m.txn)

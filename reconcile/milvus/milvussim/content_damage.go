@@ -144,6 +144,7 @@ func (s *shard) ownRows(n int, field string, change func(*row, *schemapb.FieldDa
 				own.fields[j] = proto.Clone(f).(*schemapb.FieldData) //nolint:forcetypeassert // a clone is of its own type
 				r.batch = own
 				change(r, own.fields[j])
+				s.keys[r.key] = struct{}{}
 			}
 		}
 	}

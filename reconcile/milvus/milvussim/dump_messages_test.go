@@ -23,7 +23,7 @@ import (
 // TestWhereADumpStarts: include_start_message takes the start itself, on servers
 // that know it; without it a transaction that begins with the start does not come.
 func TestWhereADumpStarts(t *testing.T) {
-	all := []string{"900", "3", "2", "901"}
+	all := []string{"900", "2", "3", "901"}
 	for name, c := range map[string]struct {
 		profile string
 		include bool

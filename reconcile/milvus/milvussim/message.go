@@ -1,6 +1,7 @@
 package milvussim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -218,14 +218,13 @@ func (in *insertion) request(tick uint64) *msgpb.InsertRequest {
 		NumRows: uint64(len(rows)), Timestamps: ticks, Version: msgpb.InsertDataVersion_ColumnBased,
 	}
 	for _, f := range in.batch.fields {
-		schema := &schemapb.FieldSchema{Name: f.GetFieldName(), FieldID: f.GetFieldId(), DataType: f.GetType(), IsDynamic: f.GetIsDynamic()}
-		if isVector(f.GetType()) {
-			schema.TypeParams = []*commonpb.KeyValuePair{{Key: "dim", Value: strconv.FormatInt(f.GetVectors().GetDim(), 10)}}
-		}
-		req.FieldsData = append(req.FieldsData, column(schema, rows))
+		req.FieldsData = append(req.FieldsData, loggedColumns(f, rows)...)
 	}
 	return req
 }
+
+// allPartitions stands for every partition in a delete (common.AllPartitionsID).
+const allPartitions int64 = -1
 
 func (d *deletion) request(tick uint64) *msgpb.DeleteRequest {
 	ticks := make([]uint64, len(d.keys))
@@ -233,7 +232,7 @@ func (d *deletion) request(tick uint64) *msgpb.DeleteRequest {
 		ticks[i] = tick
 	}
 	return &msgpb.DeleteRequest{
-		CollectionID: d.collection, PartitionID: d.partition, NumRows: int64(len(d.keys)),
+		CollectionID: d.collection, PartitionID: cmp.Or(d.partition, allPartitions), NumRows: int64(len(d.keys)),
 		Timestamps: ticks, PrimaryKeys: idsOf(d.keys),
 	}
 }

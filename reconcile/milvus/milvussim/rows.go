@@ -51,6 +51,7 @@ type row struct {
 
 // shard is the data of a collection in one channel.
 type shard struct {
+	keys    map[any]struct{} // of all rows that it ever took: a delete of others looks at none
 	rows    []row
 	growing int64 // the segment that takes rows, 0 if none
 }
@@ -69,7 +70,11 @@ func (ch *channel) shard(collection int64) *shard {
 }
 
 func (s *shard) insert(in *insertion, tick uint64) {
+	if s.keys == nil {
+		s.keys = map[any]struct{}{}
+	}
 	for i, at := range in.index {
+		s.keys[in.keys[i]] = struct{}{}
 		s.rows = append(s.rows, row{key: in.keys[i], partition: in.partition, batch: in.batch, at: at, tick: tick})
 	}
 }
@@ -77,7 +82,12 @@ func (s *shard) insert(in *insertion, tick uint64) {
 func (s *shard) remove(d *deletion) {
 	gone := make(map[any]bool, len(d.keys))
 	for _, k := range d.keys {
-		gone[k] = true
+		if _, had := s.keys[k]; had {
+			gone[k] = true
+		}
+	}
+	if len(gone) == 0 {
+		return
 	}
 	s.rows = slices.DeleteFunc(s.rows, func(r row) bool {
 		return gone[r.key] && (d.partition == 0 || d.partition == r.partition)
@@ -95,6 +105,37 @@ func (r row) value(field string) any {
 		return nil
 	}
 	return scalarAt(f, r.at)
+}
+
+// has says whether the row has a value of a field that is not null.
+func (r row) has(field string) bool {
+	f := r.batch.field(field)
+	valid := f.GetValidData()
+	return f != nil && (len(valid) == 0 || r.at < len(valid) && valid[r.at])
+}
+
+// storedVectors is how many vectors of a length a column holds: those of null rows may have
+// been left out.
+func storedVectors(v *schemapb.VectorField, dim int) int {
+	width := max(dim, 1)
+	switch d := v.GetData().(type) {
+	case *schemapb.VectorField_FloatVector:
+		return len(d.FloatVector.GetData()) / width
+	case *schemapb.VectorField_SparseFloatVector:
+		return len(d.SparseFloatVector.GetContents())
+	case *schemapb.VectorField_BinaryVector:
+		return 8 * len(d.BinaryVector) / width
+	case *schemapb.VectorField_Float16Vector:
+		return len(d.Float16Vector) / 2 / width
+	case *schemapb.VectorField_Bfloat16Vector:
+		return len(d.Bfloat16Vector) / 2 / width
+	case *schemapb.VectorField_Int8Vector:
+		return len(d.Int8Vector) / width
+	case *schemapb.VectorField_VectorArray:
+		return len(d.VectorArray.GetData())
+	default:
+		return 0
+	}
 }
 
 // place is where the data of row i stands in a column: null values of a nullable
@@ -170,14 +211,14 @@ func column(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData {
 	out := &schemapb.FieldData{
 		Type: field.GetDataType(), FieldName: field.GetName(), FieldId: field.GetFieldID(), IsDynamic: field.GetIsDynamic(),
 	}
+	for _, r := range rows {
+		if field.GetNullable() {
+			out.ValidData = append(out.ValidData, r.has(field.GetName()))
+		}
+	}
 	if isVector(field.GetDataType()) {
 		out.Field = vectors(field, rows)
 		return out
-	}
-	for _, r := range rows {
-		if field.GetNullable() {
-			out.ValidData = append(out.ValidData, r.value(field.GetName()) != nil)
-		}
 	}
 	out.Field = &schemapb.FieldData_Scalars{Scalars: scalars(field, rows)}
 	return out
@@ -250,22 +291,31 @@ func vectors(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData_Vector
 	var floats []float32
 	var raw []byte
 	var sparse [][]byte
+	lists := &schemapb.VectorArray{Dim: int64(dim), ElementType: field.GetElementType()}
 	for _, r := range rows {
-		v := r.batch.field(field.GetName()).GetVectors()
+		f := r.batch.field(field.GetName())
+		v := f.GetVectors()
+		at, ok := place(f, r.at, storedVectors(v, dim))
+		if !ok {
+			continue
+		}
 		switch field.GetDataType() {
 		case schemapb.DataType_FloatVector:
-			floats = append(floats, part(v.GetFloatVector().GetData(), r.at, dim)...)
+			floats = append(floats, part(v.GetFloatVector().GetData(), at, dim)...)
 		case schemapb.DataType_SparseFloatVector:
-			sparse = append(sparse, part(v.GetSparseFloatVector().GetContents(), r.at, 1)...)
+			sparse = append(sparse, part(v.GetSparseFloatVector().GetContents(), at, 1)...)
 			out.Dim = max(out.Dim, v.GetSparseFloatVector().GetDim())
 		case schemapb.DataType_BinaryVector:
-			raw = append(raw, part(v.GetBinaryVector(), r.at, dim/8)...)
+			raw = append(raw, part(v.GetBinaryVector(), at, dim/8)...)
 		case schemapb.DataType_Float16Vector:
-			raw = append(raw, part(v.GetFloat16Vector(), r.at, dim*2)...)
+			raw = append(raw, part(v.GetFloat16Vector(), at, dim*2)...)
 		case schemapb.DataType_BFloat16Vector:
-			raw = append(raw, part(v.GetBfloat16Vector(), r.at, dim*2)...)
+			raw = append(raw, part(v.GetBfloat16Vector(), at, dim*2)...)
 		case schemapb.DataType_Int8Vector:
-			raw = append(raw, part(v.GetInt8Vector(), r.at, dim)...)
+			raw = append(raw, part(v.GetInt8Vector(), at, dim)...)
+		case schemapb.DataType_ArrayOfVector:
+			lists.Data = append(lists.Data, part(v.GetVectorArray().GetData(), at, 1)...)
+			lists.ElementType = v.GetVectorArray().GetElementType()
 		default: // no vector
 		}
 	}
@@ -282,6 +332,8 @@ func vectors(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData_Vector
 		out.Data = &schemapb.VectorField_Bfloat16Vector{Bfloat16Vector: raw}
 	case schemapb.DataType_Int8Vector:
 		out.Data = &schemapb.VectorField_Int8Vector{Int8Vector: raw}
+	case schemapb.DataType_ArrayOfVector:
+		out.Data = &schemapb.VectorField_VectorArray{VectorArray: lists}
 	default: // no vector
 	}
 	return &schemapb.FieldData_Vectors{Vectors: out}

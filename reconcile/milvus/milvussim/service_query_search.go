@@ -83,7 +83,15 @@ func (c *cluster) matching(coll *collection, partitions []string, text string, t
 		}
 		scope = append(scope, p.id)
 	}
-	return slices.DeleteFunc(coll.rows(c, scope...), func(r row) bool { return !e.Holds(r.value) }), nil
+	holds := func(r row) bool { return e.Holds(r.value) }
+	if keys, ok := filter.Named(e, coll.key().GetName()); ok { // many keys are looked up and not compared
+		wanted := make(map[any]bool, len(keys))
+		for _, k := range keys {
+			wanted[k] = true
+		}
+		holds = func(r row) bool { return wanted[r.key] }
+	}
+	return slices.DeleteFunc(coll.rows(c, scope...), func(r row) bool { return !holds(r) }), nil
 }
 
 // output are the fields that a request asks for; "*" is all of them, and a name

@@ -8,6 +8,8 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvus-reconcile/reconcile/milvus/milvussim/filter"
 )
 
 // Insert appends the rows to the channels of their shards. Each channel decides
@@ -92,26 +94,32 @@ func (c *cluster) write(coll *collection, partitionName string, fields []*schema
 			continue
 		}
 		c.stats.accepted += len(in.index)
-		last = ch.insert(in, upsert)
+		var gone *deletion
+		if upsert {
+			gone = &deletion{collection: coll.id, partition: coll.scopeOf(p.id), keys: in.keys}
+		}
+		last = ch.insert(in, gone)
 	}
 	return ids, last, failed
 }
 
 // insert appends the rows, with a new segment if none is growing.
-func (ch *channel) insert(in *insertion, upsert bool) uint64 {
+// An upsert is a transaction with the insert before the delete, both with one tick, and
+// the delete takes older rows only (task_upsert_streaming.go).
+func (ch *channel) insert(in *insertion, gone *deletion) uint64 {
 	s := ch.shard(in.collection)
 	if s.growing == 0 {
 		s.growing = ch.owner.newID()
 		ch.append(message{kind: kindCreateSegment})
 	}
 	in.segment = s.growing
-	if !upsert {
+	if gone == nil {
 		return ch.append(message{kind: kindInsert, body: in}).tick
 	}
 	txn := ch.owner.tso.next(ch.owner.now())
 	ch.append(message{kind: kindBeginTxn, txn: txn})
-	ch.append(message{kind: kindDelete, txn: txn, body: &deletion{collection: in.collection, keys: in.keys}})
 	ch.append(message{kind: kindInsert, txn: txn, body: in})
+	ch.append(message{kind: kindDelete, txn: txn, body: gone})
 	return ch.append(message{kind: kindCommitTxn, txn: txn}).tick
 }
 
@@ -196,17 +204,16 @@ func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, 
 	}
 	var total int64
 	var last uint64
-	for _, at := range coll.shards {
+	named, byKey := coll.keysIn(chosen)
+	for s, at := range coll.shards {
 		ch := c.channels[at]
 		if err := ch.admit(); err != nil {
 			c.stats.rejected++
 			return total, last, err
 		}
-		var keys []any
-		for _, r := range ch.shard(coll.id).rows {
-			if (scope == 0 || scope == r.partition) && chosen.Holds(r.value) {
-				keys = append(keys, r.key)
-			}
+		keys := named[s]
+		if !byKey {
+			keys = ch.shard(coll.id).keysWhere(scope, chosen)
 		}
 		if len(keys) > 0 {
 			last = ch.append(message{kind: kindDelete, body: &deletion{collection: coll.id, partition: scope, keys: keys}}).tick
@@ -215,6 +222,40 @@ func (c *cluster) remove(coll *collection, req *milvuspb.DeleteRequest) (int64, 
 		}
 	}
 	return total, last, nil
+}
+
+// keysIn are the keys that an expression names, by shard. A delete of named keys looks for no
+// row: its message has them all (task_delete.go).
+func (coll *collection) keysIn(e filter.Expr) (byShard map[int][]any, ok bool) {
+	named, ok := filter.Named(e, coll.key().GetName())
+	if !ok {
+		return nil, false
+	}
+	byShard = map[int][]any{}
+	for _, k := range named {
+		s := shardOf(k, len(coll.shards))
+		byShard[s] = append(byShard[s], k)
+	}
+	return byShard, true
+}
+
+func (s *shard) keysWhere(partition int64, e filter.Expr) []any {
+	var keys []any
+	for _, r := range s.rows {
+		if (partition == 0 || partition == r.partition) && e.Holds(r.value) {
+			keys = append(keys, r.key)
+		}
+	}
+	return keys
+}
+
+// scopeOf is the partition from which an upsert deletes: the one that it writes to, or all
+// where a partition key decides.
+func (coll *collection) scopeOf(partition int64) int64 {
+	if slices.ContainsFunc(coll.schema.GetFields(), (*schemapb.FieldSchema).GetIsPartitionKey) {
+		return 0
+	}
+	return partition
 }
 
 // RowsCollection is the collection that Write fills, in the default database.

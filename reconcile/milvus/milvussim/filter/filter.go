@@ -22,6 +22,16 @@ type Expr interface {
 	Holds(value func(field string) any) bool
 }
 
+// Named returns the values of a field that an expression names, if it does no more than
+// that.
+func Named(e Expr, field string) (values []any, ok bool) {
+	m, ok := e.(membership)
+	if !ok || m.field != field {
+		return nil, false
+	}
+	return m.values, true
+}
+
 type (
 	always     struct{}
 	negation   struct{ inner Expr }
