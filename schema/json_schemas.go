@@ -22,6 +22,7 @@ const (
 	kindDoctor   = "doctor"
 	kindHistory  = "history"
 	kindSalvage  = "salvage"
+	kindReplay   = "replay"
 	kindValidate = "validate"
 	kindExplain  = "explain"
 	kindVersion  = "version"
@@ -30,7 +31,7 @@ const (
 // Kinds are the kinds that JSON knows: the two files that are read, then the
 // documents that are written.
 func Kinds() []string {
-	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindValidate, kindExplain, kindVersion}
+	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindReplay, kindValidate, kindExplain, kindVersion}
 }
 
 // JSON returns the embedded JSON Schema (draft-07) of one of [Kinds]. ok is

@@ -220,6 +220,7 @@ const propertyHeader = "_h"
 // The fields of AlterReplicateConfigMessageHeader (messages.proto).
 const (
 	headerConfiguration = 1
+	headerForcePromote  = 3
 	headerIgnore        = 4
 )
 

@@ -68,6 +68,15 @@ func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
 // message decodes what can be decoded of a message. A body that is not understood stays in
 // Payload.
 func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
+	m := salvagedMessage(channel, raw)
+	s.remember(m)
+	if known, ok := s.names[m.CollectionID]; ok {
+		m.Database, m.Collection = known.database, known.name
+	}
+	return m
+}
+
+func salvagedMessage(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
 	p := raw.GetProperties()
 	m := SalvagedMessage{
 		Channel: channel, VChannel: p[propertyVChannel], MessageID: hex.EncodeToString([]byte(raw.GetId().GetId())),
@@ -82,10 +91,6 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 		m.Payload = nil
 	}
 	m.body(number)
-	s.remember(m)
-	if known, ok := s.names[m.CollectionID]; ok {
-		m.Database, m.Collection = known.database, known.name
-	}
 	return m
 }
 

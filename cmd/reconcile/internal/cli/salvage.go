@@ -17,6 +17,8 @@ import (
 type salvageOptions struct {
 	from   string
 	export string
+	replay bool
+	dryRun bool
 }
 
 func newSalvage(g *globals) *cobra.Command {
@@ -30,16 +32,32 @@ messages after that, by collection and kind; --export also writes their rows, on
 It changes no cluster, and works on a fenced one. If the count is exact, it is kept in the
 ledger: history and the pages of the topology then show it instead of the estimate.
 
-It counts messages of the log: a row that was written and deleted counts twice. Check
-each row before you write it into the new primary, which may hold a newer version of
-the same key.`,
+It counts messages of the log: a row that was written and deleted counts twice.
+
+--replay --dry-run shows which of the rows could be written into the promoted cluster.
+It compares the newest lost write of each key with what the promoted cluster's own log
+holds since its promotion, and names what that holds back, and what no replay can write:
+rows whose keys the server gives, dropped or changed collections, changes of the schema.
+--export then writes those, each with its reason. The digest names all writes that the
+replay may make. It changes nothing.`,
 		Example: `  reconcile salvage orders
-  reconcile salvage orders --export lost.jsonl`,
+  reconcile salvage orders --export lost.jsonl
+  reconcile salvage orders --replay --dry-run`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runSalvage(cmd.Context(), g, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.dryRun && !o.replay {
+				return errors.New("--dry-run belongs to --replay (hint: salvage alone writes nothing)")
+			}
+			if o.replay {
+				return runReplay(cmd.Context(), g, o, args[0])
+			}
+			return runSalvage(cmd.Context(), g, o, args[0])
+		},
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "the stale cluster to read; needed when the topology has several")
 	cmd.Flags().StringVar(&o.export, "export", "", "write every row to this new file, as JSON lines")
+	cmd.Flags().BoolVar(&o.replay, "replay", false, "compare the rows with the promoted cluster; with --dry-run, show what could be written into it")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "with --replay: write nothing")
 	return cmd
 }
 

@@ -21,6 +21,7 @@ and YAML:
   doctor    doctor
   history   history
   salvage   salvage
+  replay    salvage --replay
   validate  validate
   explain   explain
   version   version`,

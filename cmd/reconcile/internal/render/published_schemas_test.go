@@ -49,6 +49,13 @@ func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
 				return Salvage(w, form, SalvageReport{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
 			},
 		},
+		"replay": {
+			"a dry run": func(w io.Writer, form string) error { return Replay(w, form, replayPlanned(), TableOptions{}) },
+			"a replay":  func(w io.Writer, form string) error { return Replay(w, form, replayed(), TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error {
+				return Replay(w, form, ReplayReport{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
+			},
+		},
 		"history": {
 			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), TableOptions{}) },
 			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, TableOptions{}) },

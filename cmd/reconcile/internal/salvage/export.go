@@ -30,6 +30,7 @@ type exportLine struct {
 	Row          map[string]any `json:"row,omitempty"`
 	Payload      []byte         `json:"payload,omitempty"` // of a message whose rows are not known, as Milvus wrote it
 	Problem      string         `json:"problem,omitempty"` // why its rows are not known
+	NotReplayed  string         `json:"notReplayed,omitempty"`
 }
 
 // export writes lines to PATH.partial, which becomes PATH once it is whole. The file
@@ -56,7 +57,7 @@ func newExport(path string) (*export, error) {
 	return out, nil
 }
 
-func (x *export) write(m milvus.SalvagedMessage) error {
+func lineOf(m milvus.SalvagedMessage) exportLine {
 	line := exportLine{
 		Kind: m.Kind, Database: m.Database, Collection: m.Collection, Partition: m.Partition, Channel: m.Channel,
 		MessageID: m.MessageID, TimeTick: strconv.FormatUint(m.TimeTick, 10), At: plan.TickTime(m.TimeTick), Transaction: m.Transaction,
@@ -64,6 +65,11 @@ func (x *export) write(m milvus.SalvagedMessage) error {
 	if m.CollectionID != 0 {
 		line.CollectionID = strconv.FormatInt(m.CollectionID, 10)
 	}
+	return line
+}
+
+func (x *export) write(m milvus.SalvagedMessage) error {
+	line := lineOf(m)
 	if m.RowCount == 0 {
 		line.Payload = m.Payload
 		return x.line(line)
@@ -75,6 +81,35 @@ func (x *export) write(m milvus.SalvagedMessage) error {
 	})
 	if err != nil && x.lines == lines { // its format is not known
 		line.Row, line.Payload, line.Problem = nil, m.Payload, err.Error()
+		return x.line(line)
+	}
+	return err
+}
+
+// writeRest writes the rows of a message that a replay does not write, and why.
+func (x *export) writeRest(m milvus.LoggedMessage, verdicts []verdict) error {
+	why := func(row int) string {
+		switch v := verdicts[min(row, len(verdicts)-1)]; {
+		case v.why != "":
+			return v.why
+		case v.decision == newer:
+			return whyNewer
+		default:
+			return ""
+		}
+	}
+	line := lineOf(m.SalvagedMessage)
+	row := 0
+	err := m.SalvagedMessage.Rows(func(cells map[string]any) error {
+		line.Row, line.NotReplayed = cells, why(row)
+		row++
+		if line.NotReplayed == "" {
+			return nil
+		}
+		return x.line(line)
+	})
+	if (m.RowCount == 0 || err != nil && row == 0) && len(verdicts) > 0 && why(0) != "" {
+		line.Row, line.Payload, line.NotReplayed = nil, m.Payload, why(0)
 		return x.line(line)
 	}
 	return err

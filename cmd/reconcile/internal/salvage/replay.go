@@ -1,0 +1,397 @@
+package salvage
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus"
+)
+
+// replay finds which lost rows can be written into the promoted cluster, and writes them.
+// What it reads of both logs lies in a folder of its own, without the content of rows.
+type replay struct {
+	logs   *milvus.Replay
+	dir    string
+	export *export // nil without an export
+}
+
+// ReplayOf says between which clusters a replay is. Since is about when the promotion was;
+// zero: not known.
+type ReplayOf struct {
+	Promoted, Stale string
+	Since           time.Time
+}
+
+// PlanReplay reads both logs and says what a replay would write. It changes nothing. It
+// exports what is not written to a new file at the path; an empty path means no export.
+func PlanReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (report render.ReplayReport, err error) {
+	r, err := openReplay(ctx, reader, t, of, exportPath)
+	if err != nil {
+		return report, err
+	}
+	f, err := r.find(ctx, t, r.export)
+	return f.report, errors.Join(err, r.close(err == nil))
+}
+
+func openReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (*replay, error) {
+	logs, err := reader.OpenReplay(ctx, t, of.Promoted, of.Stale, of.Since)
+	if err != nil {
+		return nil, fmt.Errorf("compare the logs: %w", err)
+	}
+	r := &replay{logs: logs}
+	if r.dir, err = os.MkdirTemp("", "reconcile-replay-"); err != nil {
+		err = fmt.Errorf("make a folder for what is read (hint: TMPDIR names another place): %w", err)
+	} else if exportPath != "" {
+		r.export, err = newExport(exportPath)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close(false))
+	}
+	return r, nil
+}
+
+// close removes the folder, and closes the export. Only a whole one gets its name.
+func (r *replay) close(whole bool) error {
+	r.logs.Close()
+	err := os.RemoveAll(r.dir) // of no folder, nothing
+	if r.export != nil {
+		err = errors.Join(err, r.export.end(whole))
+	}
+	return err
+}
+
+// The reasons for which a row that could be written is not.
+const (
+	whyAutoID    = "the server gives the keys of the collection, so the row would come back under another key"
+	whyPartition = "the promoted cluster does not have its partition"
+	whyDivided   = "its key lies in several partitions, or was deleted from all of them before"
+	whyNewer     = "the promoted cluster has a newer write of the same key"
+)
+
+// found is what the logs say at one moment.
+type found struct {
+	report   render.ReplayReport
+	channels []foundChannel
+}
+
+// foundChannel is one channel after its writes were judged.
+type foundChannel struct {
+	number int
+	spill  *spill
+	place  *milvus.ReplayPlace // up to where the log of the promoted cluster was read
+	why    string              // why nothing of the channel is written; empty: rows are
+	taints map[int64]string    // why nothing of a collection is written on this channel
+}
+
+// channelsAtOnce is how many channels are read at the same time. Each has files of its own.
+const channelsAtOnce = 4
+
+func (r *replay) find(ctx context.Context, t plan.Topology, to *export) (found, error) {
+	l := r.logs
+	out := found{report: render.ReplayReport{
+		Topology: t.Name, Generation: t.Generation, Stale: l.Stale, Promoted: l.Promoted, Until: l.Until, Fenced: l.Fenced,
+	}, channels: make([]foundChannel, len(l.Channels))}
+	s, sums := newReplayTally(), make([]string, len(l.Channels))
+	err := r.eachChannel(ctx, func(ctx context.Context, i int) error {
+		sum := sha256.New()
+		err := r.findChannel(ctx, &out.channels[i], i, func(m milvus.LoggedMessage, verdicts []verdict) error {
+			addToDigest(sum, m, verdicts)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.add(m, verdicts)
+			if to == nil {
+				return nil
+			}
+			return to.writeRest(m, verdicts)
+		})
+		sums[i] = hex.EncodeToString(sum.Sum(nil))
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "reconcile-replay/1\n%s\n%s\n%s\n", t.Name, l.Stale, l.Promoted)
+	for i, ch := range out.channels {
+		fmt.Fprintf(sum, "%s %s\n", l.Channels[i].Channel, sums[i])
+		if ch.why != "" {
+			out.report.Problems = append(out.report.Problems, render.ReplayProblem{Channel: r.channelName(i), Problem: ch.why})
+		}
+	}
+	s.report(&out.report)
+	if out.report.Replayable() > 0 {
+		out.report.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	}
+	if to != nil {
+		out.report.Export, out.report.Exported = to.path, to.lines
+	}
+	return out, nil
+}
+
+func (r *replay) findChannel(ctx context.Context, ch *foundChannel, number int, visit func(milvus.LoggedMessage, []verdict) error) error {
+	var err error
+	if *ch, err = r.judge(ctx, number); err == nil {
+		err = r.each(ctx, *ch, visit)
+	}
+	if err != nil {
+		return fmt.Errorf("read channel %s: %w", r.channelName(number), err)
+	}
+	return nil
+}
+
+func (r *replay) channelName(number int) string {
+	c := r.logs.Channels[number]
+	return cmp.Or(c.Channel, c.Promoted)
+}
+
+// eachChannel calls do for every channel, some at a time, and ends all with the first error.
+func (r *replay) eachChannel(ctx context.Context, do func(ctx context.Context, channel int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	free := make(chan struct{}, channelsAtOnce)
+	for i := range r.logs.Channels {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			if err := do(ctx, i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// addToDigest adds the writes that a replay may make, whether they are there already, and
+// whether a newer one holds them back: both can change while the lost rows stay the same,
+// and only take writes away.
+func addToDigest(to hash.Hash, m milvus.LoggedMessage, verdicts []verdict) {
+	for row, v := range verdicts {
+		if m.Rows == nil || !v.replayable() {
+			continue
+		}
+		w := m.Rows.Write(row)
+		fmt.Fprintf(to, "%x %x %t %d\n", w.Key, w.Content, w.Delete, w.Partition)
+	}
+}
+
+// verdict is what becomes of one row of a message, or of a message without rows.
+type verdict struct {
+	decision
+	why string // why it is not written and never will be; empty: it may be
+}
+
+func (v verdict) replayable() bool {
+	return v.why == "" && (v.decision == write || v.decision == there || v.decision == newer)
+}
+
+// judge reads a channel of both logs and decides about each lost write.
+func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
+	ch := foundChannel{number: number, why: r.logs.Channels[number].Why, taints: map[int64]string{}}
+	var err error
+	if ch.spill, err = newSpill(r.dir, number); err != nil {
+		return ch, err
+	}
+	touched := map[int64]bool{}
+	err = r.logs.Lost(ctx, number, func(m milvus.LoggedMessage) error {
+		ch.taint(m, "the log of the stale cluster")
+		if m.Rows != nil {
+			touched[m.Rows.Collection.ID] = true
+		}
+		return ch.spill.addRows(m, false)
+	})
+	if err != nil {
+		return ch, errors.Join(err, ch.spill.close())
+	}
+	if ch.why == "" && len(touched) > 0 {
+		ch.place, err = r.logs.Newer(ctx, number, nil, func(m milvus.LoggedMessage) error {
+			ch.taint(m, "the log of the promoted cluster")
+			if m.Rows == nil || !touched[m.Rows.Collection.ID] {
+				return nil
+			}
+			return ch.spill.addRows(m, true)
+		})
+		if err != nil && ctx.Err() == nil {
+			ch.why, err = "what the promoted cluster took since its promotion could not be read: "+err.Error(), nil
+		}
+	}
+	if err == nil {
+		err = ch.spill.judge()
+	}
+	return ch, errors.Join(err, ch.spill.close())
+}
+
+// taint notes that rows of a collection, or of the whole channel, are not what the inserts
+// and deletes of the logs say.
+func (ch *foundChannel) taint(m milvus.LoggedMessage, whose string) {
+	switch {
+	case !m.Taints:
+	case m.CollectionID == 0 && ch.why == "":
+		ch.why = whose + ": " + m.Why
+	case ch.taints[m.CollectionID] == "":
+		ch.taints[m.CollectionID] = whose + ": " + m.Why
+	}
+}
+
+func (s *spill) addRows(m milvus.LoggedMessage, promoted bool) error {
+	if m.Rows == nil {
+		return nil
+	}
+	for row := range m.Rows.Count {
+		if err := s.add(logged{LoggedWrite: m.Rows.Write(row), promoted: promoted}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each reads the lost messages of a channel again, with what becomes of each row. A message
+// without rows has one verdict.
+func (r *replay) each(ctx context.Context, ch foundChannel, visit func(milvus.LoggedMessage, []verdict) error) (err error) {
+	d, err := ch.spill.decisions()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return r.logs.Lost(ctx, ch.number, func(m milvus.LoggedMessage) error {
+		if m.Rows == nil {
+			return visit(m, slices.Repeat([]verdict{{why: cmp.Or(ch.why, m.Why)}}, int(max(1, m.RowCount))))
+		}
+		verdicts := make([]verdict, m.Rows.Count)
+		for row := range verdicts {
+			decided, err := d.next(m.Rows.Write(row).Key)
+			if err != nil {
+				return err
+			}
+			verdicts[row] = verdict{decided, ch.reason(m.Rows, decided)}
+		}
+		return visit(m, verdicts)
+	})
+}
+
+// reason says why a row is never written; empty: it may be.
+func (ch foundChannel) reason(r *milvus.LoggedRows, d decision) string {
+	switch {
+	case ch.why != "":
+		return ch.why
+	case ch.taints[r.Collection.ID] != "":
+		return ch.taints[r.Collection.ID]
+	case r.Collection.AutoID && !r.Delete:
+		return whyAutoID
+	case !r.Collection.Partition(r):
+		return whyPartition
+	case d == divided:
+		return whyDivided
+	default:
+		return ""
+	}
+}
+
+// replayTally counts the verdicts. It grows with the number of collections and reasons.
+type replayTally struct {
+	mu        sync.Mutex
+	counts    map[int64]*render.ReplayCount
+	rest      map[render.ReplayRest]*render.ReplayRest
+	conflicts []render.ReplayConflict
+	conflict  int64
+}
+
+// shownConflicts is how many conflicts a report names. The export has all.
+const shownConflicts = 100
+
+func newReplayTally() *replayTally {
+	return &replayTally{counts: map[int64]*render.ReplayCount{}, rest: map[render.ReplayRest]*render.ReplayRest{}}
+}
+
+func (s *replayTally) add(m milvus.LoggedMessage, verdicts []verdict) {
+	at := plan.TickTime(m.TimeTick)
+	for row, v := range verdicts {
+		if v.why != "" {
+			if v.decision != upsertsOwn {
+				s.addRest(m, v.why)
+			}
+			continue
+		}
+		c := s.count(m)
+		switch v.decision {
+		case write:
+			if m.Rows.Delete {
+				c.Deletes++
+			} else {
+				c.Upserts++
+			}
+		case there:
+			c.There++
+		case newer:
+			c.Conflicts++
+			if s.conflict++; len(s.conflicts) < shownConflicts {
+				s.conflicts = append(s.conflicts, render.ReplayConflict{
+					Database: m.Database, Collection: m.Collection, Key: m.Rows.Key(row), Kind: m.Kind, At: at,
+				})
+			}
+		case replaced, divided:
+			c.Replaced++
+		case upsertsOwn:
+			continue
+		}
+		if c.First.IsZero() || at.Before(c.First) {
+			c.First = at
+		}
+		if at.After(c.Last) {
+			c.Last = at
+		}
+	}
+}
+
+func (s *replayTally) count(m milvus.LoggedMessage) *render.ReplayCount {
+	c := s.counts[m.CollectionID]
+	if c == nil {
+		c = &render.ReplayCount{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID}
+		s.counts[m.CollectionID] = c
+	}
+	return c
+}
+
+func (s *replayTally) addRest(m milvus.LoggedMessage, why string) {
+	k := render.ReplayRest{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID, Kind: m.Kind, Why: why}
+	c := s.rest[k]
+	if c == nil {
+		one := k
+		c = &one
+		s.rest[k] = c
+	}
+	c.Rows++
+}
+
+func (s *replayTally) report(to *render.ReplayReport) {
+	for _, c := range s.counts {
+		to.Counts = append(to.Counts, *c)
+	}
+	for _, c := range s.rest {
+		to.Rest = append(to.Rest, *c)
+	}
+	slices.SortFunc(to.Counts, func(a, b render.ReplayCount) int {
+		return cmp.Or(strings.Compare(a.Database, b.Database), strings.Compare(a.Collection, b.Collection), cmp.Compare(a.CollectionID, b.CollectionID))
+	})
+	slices.SortFunc(to.Rest, func(a, b render.ReplayRest) int {
+		return cmp.Or(strings.Compare(a.Database, b.Database), strings.Compare(a.Collection, b.Collection),
+			cmp.Compare(a.CollectionID, b.CollectionID), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Why, b.Why))
+	})
+	slices.SortFunc(s.conflicts, func(a, b render.ReplayConflict) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Collection, b.Collection), strings.Compare(a.Key, b.Key))
+	})
+	to.Conflicts, to.MoreConflicts = s.conflicts, s.conflict-int64(len(s.conflicts))
+}

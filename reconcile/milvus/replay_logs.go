@@ -1,0 +1,336 @@
+package milvus
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"milvus-reconcile/plan"
+)
+
+// Replay reads the two logs that a replay compares: what a stale primary holds that was
+// never replicated, and what the promoted cluster took since its promotion. It writes
+// nothing.
+type Replay struct {
+	Promoted, Stale string
+	Until           time.Time // by the stale cluster's own ticks
+	Fenced          bool      // it refuses writes: nothing comes later
+	Channels        []ReplayChannel
+	Collections     map[int64]*ReplayCollection
+
+	fleet    *Fleet
+	stale    *salvaging
+	promoted *salvaging
+}
+
+// ReplayChannel is one channel of both clusters.
+type ReplayChannel struct {
+	Channel  string // of the stale cluster
+	Promoted string
+	// Why says why nothing of it can be written again; empty: rows can.
+	Why string
+
+	lost  stretch
+	since stretch // of the promoted cluster, behind its promotion
+}
+
+// OpenReplay prepares to read. since is about when the promotion was; zero: not known.
+// Close it.
+func (r *Reader) OpenReplay(ctx context.Context, t plan.Topology, promoted, stale string, since time.Time) (*Replay, error) {
+	f, bound := r.fleet, r.fleet.bind(t)
+	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
+	if err != nil {
+		return nil, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)
+	}
+	x := &Replay{Promoted: promoted, Stale: stale, fleet: f}
+	if err := f.writes(ctx, t, bound[promoted]); err != nil {
+		return nil, err
+	}
+	if x.promoted, err = f.salvagingOf(ctx, bound[promoted], promoted, stale, nil); err != nil {
+		return nil, err
+	}
+	v := f.view(ctx, t, bound[stale], probeOptions{identity: true, features: true, askTwice: true})
+	switch {
+	case v.Reach != plan.ReachUp:
+		err = fmt.Errorf("%s is %s: %s", stale, v.Reach, v.Error)
+	case !v.IdentityProven:
+		err = fmt.Errorf("nothing proves that %s is what answers at its address", stale)
+	default:
+		x.stale, err = f.salvagingOf(ctx, bound[stale], promoted, stale, marks)
+	}
+	if err == nil {
+		x.Until, x.Fenced = plan.TickTime(x.stale.until), v.Belief.Kind == plan.BeliefStandby
+		err = x.open(ctx, bound, marks, since)
+	}
+	if err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// Close closes the connections.
+func (x *Replay) Close() {
+	if x.promoted != nil {
+		x.promoted.close()
+	}
+	if x.stale != nil {
+		x.stale.close()
+	}
+}
+
+// writes checks that a cluster is the one of the file, and by its own word takes writes.
+func (f *Fleet) writes(ctx context.Context, t plan.Topology, a access) error {
+	v := f.view(ctx, t, a, probeOptions{identity: true})
+	switch {
+	case v.Reach != plan.ReachUp:
+		return fmt.Errorf("%s is %s: %s", a.cluster.ID, v.Reach, v.Error)
+	case !v.IdentityProven:
+		return fmt.Errorf("nothing proves that %s is what answers at its address", a.cluster.ID)
+	case v.Belief.Kind != plan.BeliefPrimary && v.Belief.Kind != plan.BeliefStandalone:
+		return fmt.Errorf("%s believes to be %s, so it takes no writes", a.cluster.ID, describe(v.Belief))
+	default:
+		return nil
+	}
+}
+
+func (f *Fleet) salvagingOf(ctx context.Context, a access, promoted, stale string, marks []salvageMark) (*salvaging, error) {
+	l, err := f.dialBound(a)
+	if err != nil {
+		return nil, f.secrets.Err(err)
+	}
+	until, err := l.tick(ctx)
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("ask %s: %w", a.cluster.ID, err)
+	}
+	return newSalvaging(l, promoted, stale, marks, until), nil
+}
+
+// open reads the collections, and finds in each log where the reading begins.
+func (x *Replay) open(ctx context.Context, bound map[string]access, marks []salvageMark, since time.Time) error {
+	there := &data{link: x.promoted.link}
+	here := &data{link: x.stale.link}
+	var err error
+	x.Collections, err = replayCollections(ctx, there, here, bound[x.Promoted].cluster.PChannels, bound[x.Stale].cluster.PChannels)
+	if err != nil {
+		return err
+	}
+	x.Channels = make([]ReplayChannel, len(marks))
+	inParallel(len(marks), x.fleet.concurrency, func(i int) { x.Channels[i] = x.channel(ctx, marks[i], since) })
+	return context.Cause(ctx)
+}
+
+func (x *Replay) channel(ctx context.Context, m salvageMark, since time.Time) ReplayChannel {
+	c := ReplayChannel{Promoted: m.promoted, Channel: m.checkpoint.GetPchannel(), Why: m.problem}
+	if c.Why != "" {
+		return c
+	}
+	if c.lost, c.Why = x.stale.behind(ctx, m.checkpoint); c.Why != "" {
+		return c
+	}
+	var err error
+	if c.since, err = x.sincePromotion(ctx, m.promoted, since); err != nil {
+		c.Why = "what " + x.Promoted + " took since its promotion is not known: " + err.Error()
+	}
+	return c
+}
+
+// clockSlack is by how much the clocks of two clusters and ours may differ. It only bounds
+// how much of a log is read to find a promotion.
+const clockSlack = time.Hour
+
+// tickLogicalBits are the low bits of a tick, behind the milliseconds.
+const tickLogicalBits = 18
+
+var errNoPromotion = errors.New("its log does not hold its promotion any more: retention removed it")
+
+// sincePromotion returns the part of a channel of the promoted cluster that follows its
+// newest promotion.
+func (x *Replay) sincePromotion(ctx context.Context, channel string, since time.Time) (stretch, error) {
+	out := stretch{channel: channel, after: true, until: x.promoted.until}
+	if !since.IsZero() {
+		out.from = uint64(since.Add(-clockSlack).UnixMilli()) << tickLogicalBits //nolint:gosec // after 1970
+	}
+	var err error
+	for _, wal := range walKinds(x.stale.wal) {
+		found := false
+		out.start = beginning(wal)
+		next := out
+		err = x.promoted.read(ctx, out, func(m *commonpb.ImmutableMessage) bool {
+			if messageType(m) == typeAlterReplicateConfig && forcesPromotion(m) {
+				next.behind(m)
+				found = true
+			}
+			return true
+		})
+		if err == nil && found {
+			return next, nil
+		}
+		if err == nil {
+			return out, errNoPromotion
+		}
+	}
+	return out, err
+}
+
+// behind moves the beginning of a stretch behind a message.
+func (s *stretch) behind(m *commonpb.ImmutableMessage) {
+	if confirmed := m.GetProperties()[propertyConfirmed]; confirmed != "" {
+		s.start, s.after = &commonpb.MessageID{Id: confirmed, WALName: m.GetId().GetWALName()}, false
+	}
+	if tick, err := messageTick(m); err == nil {
+		s.from = tick + 1
+	}
+}
+
+// forcesPromotion says whether a change of the topology is a force promote that Milvus
+// carried out.
+func forcesPromotion(m *commonpb.ImmutableMessage) bool {
+	raw, err := base64.StdEncoding.DecodeString(m.GetProperties()[propertyHeader])
+	forced, ignored := false, false
+	for err == nil && len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return false
+		}
+		value := protowire.ConsumeFieldValue(number, kind, raw[n:])
+		if value < 0 {
+			return false
+		}
+		if kind == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(raw[n:])
+			forced = forced || number == headerForcePromote && v != 0
+			ignored = ignored || number == headerIgnore && v != 0
+		}
+		raw = raw[n+value:]
+	}
+	return err == nil && forced && !ignored
+}
+
+// LoggedMessage is a message of a log: rows that can be compared and written again, or why
+// it has none.
+type LoggedMessage struct {
+	SalvagedMessage
+	Rows *LoggedRows // nil: it has none that could be written again
+	Why  string
+	// Taints: no row of the collection on this channel can be written again, or, with
+	// collection 0, no row of the channel.
+	Taints bool
+}
+
+// Lost reads what a channel of the stale cluster holds that was never replicated.
+func (x *Replay) Lost(ctx context.Context, channel int, visit func(LoggedMessage) error) error {
+	c := x.Channels[channel]
+	if c.lost.start == nil {
+		return nil
+	}
+	_, err := x.read(ctx, x.stale, c.lost, visit)
+	return err
+}
+
+// Newer reads what a channel of the promoted cluster took since its promotion, or since
+// the place that an earlier reading returned, up to now.
+func (x *Replay) Newer(ctx context.Context, channel int, from *ReplayPlace, visit func(LoggedMessage) error) (*ReplayPlace, error) {
+	part := x.Channels[channel].since
+	if from != nil {
+		part = from.next
+	}
+	until, err := x.promoted.tick(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", x.Promoted, err)
+	}
+	part.until = until
+	next, err := x.read(ctx, x.promoted, part, visit)
+	if err != nil {
+		return nil, err
+	}
+	next.from = max(next.from, until+1)
+	return &ReplayPlace{next}, nil
+}
+
+// ReplayPlace is a place in the log of the promoted cluster.
+type ReplayPlace struct{ next stretch }
+
+func (x *Replay) read(ctx context.Context, s *salvaging, part stretch, visit func(LoggedMessage) error) (stretch, error) {
+	next, group, transaction := part, uint64(0), ""
+	var visiting error
+	err := s.read(ctx, part, func(raw *commonpb.ImmutableMessage) bool {
+		next.behind(raw)
+		if !losable(raw) {
+			return true
+		}
+		if of := raw.GetProperties()[propertyTxn]; of == "" || of != transaction {
+			transaction = of
+			group++
+		}
+		visiting = visit(x.message(part.channel, raw, group))
+		return visiting == nil
+	})
+	return next, errors.Join(visiting, err)
+}
+
+// The types of messages after which the rows of a collection are not what its inserts and
+// deletes say.
+const (
+	typeDropPartition = 8
+	typeTruncate      = 38
+)
+
+var vchannelCollection = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`_([0-9]+)v[0-9]+$`) })
+
+func (x *Replay) message(channel string, raw *commonpb.ImmutableMessage, group uint64) LoggedMessage {
+	m := LoggedMessage{SalvagedMessage: salvagedMessage(channel, raw)}
+	number := messageType(raw)
+	if of := vchannelCollection().FindStringSubmatch(m.VChannel); m.CollectionID == 0 && of != nil {
+		m.CollectionID, _ = strconv.ParseInt(of[1], 10, 64) // digits only
+	}
+	c := x.Collections[m.CollectionID]
+	if c != nil {
+		m.Database, m.Collection = c.Database, c.Name
+	}
+	switch number {
+	case typeInsert, typeDelete:
+		switch {
+		case c == nil:
+			m.Why = whyNotThere
+		case c.Why != "":
+			m.Why = c.Why
+		default:
+			m.readRows(c, group)
+		}
+	case typeDropCollection, typeDropPartition, typeTruncate:
+		m.Taints, m.Why = true, "the log holds a "+m.Kind+" of the collection"
+	default:
+		m.Why = "it is a change of the schema, the topology or the rights, not of rows"
+		if m.RowsHidden {
+			m.Taints, m.Why = true, "the log holds rows that cannot be compared: "+m.Kind
+		}
+		if number == typeTxn {
+			m.Why = closedTransactions
+		}
+	}
+	return m
+}
+
+func (m *LoggedMessage) readRows(c *ReplayCollection, group uint64) {
+	rows := &LoggedRows{
+		Collection: c, Tick: m.TimeTick, Group: group, Delete: m.Kind == messageKinds[typeDelete], Partition: m.Partition, partitionID: m.PartitionID,
+	}
+	if err := rows.read(m.SalvagedMessage); err != nil || m.RowsHidden {
+		m.Taints, m.Why = true, "the rows of a message cannot be read"
+		if err != nil {
+			m.Why += ": " + err.Error()
+		}
+		return
+	}
+	m.Rows = rows
+}
