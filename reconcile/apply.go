@@ -77,10 +77,13 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 
 // planAndApply plans one topology and applies it. What is ready but for its rounds of
 // evidence asks for the lock before it makes them: nobody waits for rounds that another
-// process makes in vain. What is not ready leaves the lock to others.
+// process makes in vain. What is not ready leaves the lock to others. What is refused
+// whatever rounds would show is refused at once, without them.
 func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyPlan) (Report, Result) {
-	if a.only != plan.TransitionNone && t.Transition != a.only {
-		a.NoProbes = true // it is refused, whatever rounds would show
+	if a.refusedWithoutProbes(s, t) {
+		s.computed.Wants = nil
+		report := a.planTopology(ctx, s, t).withoutProbes()
+		return report, a.applyTopology(ctx, t.Name, report)
 	}
 	if !a.awaitsOnlyProbes(s, t) {
 		report := a.planTopology(ctx, s, t)
@@ -89,10 +92,7 @@ func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyP
 	right, stop := a.lock(ctx, t.Name)
 	if stop != nil {
 		a.NoProbes = true
-		report := a.planTopology(ctx, s, t)
-		for i, t := range report.Plan.Topologies {
-			report.Plan.Topologies[i].Findings = withoutProbes(t.Findings) // it is the lock that stops it
-		}
+		report := a.planTopology(ctx, s, t).withoutProbes() // it is the lock that stops it
 		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
 	defer right.Release() //nolint:errcheck // a lock that is gone already is released
@@ -115,9 +115,45 @@ func (a Apply) awaitsOnlyProbes(s observation, t plan.TopologyPlan) bool {
 	if a.NoProbes || !wanted || a.Observing || slices.Contains(a.Suspended, t.Name) {
 		return false
 	}
-	t.Findings = withoutProbes(t.Findings)
-	report := a.authorize(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
+	report := a.judgeWithoutProbes(s, t)
 	return refused(a.planned(report, t.Name), report) == nil
+}
+
+// refusedWithoutProbes says whether a change that lacks rounds of evidence is refused
+// whatever they would show: the operator holds it back, something else blocks it, or no
+// approval counts. Rounds can lift the refusal of an approval that limits the loss. Where
+// the primary is not simply unreachable, they say what approvers must accept, so they are
+// made before anybody is asked to approve.
+func (a Apply) refusedWithoutProbes(s observation, t plan.TopologyPlan) bool {
+	i := slices.IndexFunc(s.computed.Wants, func(w plan.Want) bool { return w.Topology == t.Name })
+	switch {
+	case i < 0:
+		return false
+	case a.Observing, slices.Contains(a.Suspended, t.Name), a.only != plan.TransitionNone && t.Transition != a.only:
+		return true
+	case s.observed.View(s.computed.Wants[i].Primary).Reach != plan.ReachUnreachable:
+		return false
+	}
+	report := a.judgeWithoutProbes(s, t)
+	tooLarge := func(d approval.Denial) bool { return d.Code == approval.CodeLossTooLarge }
+	return refused(a.planned(report, t.Name), report) != nil && !slices.ContainsFunc(report.Decisions[t.Name].Denials, tooLarge)
+}
+
+// judgeWithoutProbes decides about a change as if nothing were missing but rounds of
+// evidence.
+func (a Apply) judgeWithoutProbes(s observation, t plan.TopologyPlan) Report {
+	t.Findings = withoutProbes(t.Findings)
+	return a.authorize(plan.Plan{Topologies: []plan.TopologyPlan{t}}, s.remembered)
+}
+
+// withoutProbes returns the report without the finding that rounds of evidence are missing,
+// for a change that something else stops.
+func (r Report) withoutProbes() Report {
+	r.Plan.Topologies = slices.Clone(r.Plan.Topologies)
+	for i, t := range r.Plan.Topologies {
+		r.Plan.Topologies[i].Findings = withoutProbes(t.Findings)
+	}
+	return r
 }
 
 // withoutProbes returns the findings but the one that rounds of evidence are missing.

@@ -1,0 +1,77 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
+)
+
+// TestRefusedAtOnce: a failover that is refused whatever probes would show is refused
+// without any, by the same code. What probes decide waits for them.
+func TestRefusedAtOnce(t *testing.T) {
+	denied, blocked, applied := reconcile.OutcomeNotApproved, reconcile.OutcomeBlocked, reconcile.OutcomeApplied
+	for _, test := range []struct {
+		name    string
+		arrange func(*reconciletest.Story)
+		outcome reconcile.Outcome
+		detail  string
+		probes  bool
+	}{
+		{"no approval", func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") }, denied, "APPROVAL_MISSING", false},
+		{"an expired one", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(3 * time.Hour) }, denied, "EXPIRED", false},
+		{
+			"a used one", func(s *reconciletest.Story) {
+				s.Ledger.Spent = []approval.SpentMark{{Topology: "orders", Generation: 1, PayloadHash: "hash-of-orders"}}
+			}, denied, "ALREADY_USED", false,
+		},
+		{"one of two", func(s *reconciletest.Story) { s.Apply.Policy.Quorum = approval.Quorum{Failover: 2} }, denied, "QUORUM_NOT_MET", false},
+		{"suspended by the operator", func(s *reconciletest.Story) { s.Apply.Suspended = []string{"orders"} }, blocked, "suspends", false},
+		{"observing", func(s *reconciletest.Story) { s.Apply.Observing = true }, blocked, "mode: observe", false},
+		{
+			"a failover was an hour ago", func(s *reconciletest.Story) {
+				s.Ledger.Memory.Failovers = []plan.LastFailover{{Topology: "orders", At: reconciletest.Start, Promoted: "cluster-a"}}
+			}, blocked, "RECOVERY_BLOCK", false,
+		},
+		{"a newer commit governs", func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, blocked, "SUPERSEDED", false},
+		{"approved", func(*reconciletest.Story) {}, applied, "", true},
+		{
+			"approved for a smaller loss", func(s *reconciletest.Story) {
+				s.Approve("orders", "Failover-Max-Data-Loss: 1s")
+				s.Clusters.Clock.Pass(time.Minute)
+			}, denied, "LOSS_TOO_LARGE", true,
+		},
+		{
+			"not approved, and probes say what must be accepted", func(s *reconciletest.Story) {
+				delete(s.Apply.Changes, "orders")
+				s.Clusters.Set("cluster-a", func(v *plan.View) { v.Reach = plan.ReachDegraded })
+			}, blocked, "PRIMARY_NOT_SERVING", true,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := reconciletest.NewStory(t)
+			test.arrange(s)
+			report, err := s.Apply.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, planned := report.Results[0], report.Plan.Topologies[0]
+			if res.Outcome != test.outcome || !strings.Contains(res.Detail, test.detail) || strings.Contains(res.Detail, "PRIMARY_NOT_PROBED") {
+				t.Errorf("%s: %s, want %s for %q", res.Outcome, res.Detail, test.outcome, test.detail)
+			}
+			if probed := s.Clusters.Rounds > 0; probed != test.probes {
+				t.Errorf("%d rounds were made, want some: %t", s.Clusters.Rounds, test.probes)
+			}
+			if !test.probes && (planned.Has(plan.CodePrimaryNotProbed) || len(s.Actor.Sent) > 0 || s.Ledger.Held) {
+				t.Errorf("the report holds %v, sent %q, the lock is held: %t", planned.Findings, s.Actor.Sent, s.Ledger.Held)
+			}
+			if o := s.Ledger.Memory.Outages; !test.probes && (len(o) != 1 || o[0].Cluster != "cluster-a") {
+				t.Errorf("since when cluster-a is down is not kept: %+v", o)
+			}
+		})
+	}
+}
