@@ -295,18 +295,29 @@ func LossTotal(counts []LossCount) LossCount {
 	return sum
 }
 
-// Text says what was lost.
+// Text says what was lost, and when that was counted.
 func (l CountedLoss) Text() string {
-	at := "counted " + l.At.UTC().Format(time.RFC3339)
-	sum, later := LossTotal(l.Lost), LossTotal(l.Later)
-	text := "lost: nothing, exactly, " + at
-	if sum.Messages > 0 {
-		text = "lost: " + amountOf(sum.Rows, sum.Messages) + ", exactly, " + at
+	return "lost: " + l.exactly() + ", counted " + l.At.UTC().Format(time.RFC3339) + l.apart()
+}
+
+// Amount says how much was lost.
+func (l CountedLoss) Amount() string { return l.exactly() + l.apart() }
+
+// exactly is the number without what was written after the failover began.
+func (l CountedLoss) exactly() string {
+	if sum := LossTotal(l.Lost); sum.Messages > 0 {
+		return amountOf(sum.Rows, sum.Messages) + ", exactly"
 	}
-	if later.Messages > 0 {
-		text += ", apart from " + amountOf(later.Rows, later.Messages) + " that " + l.Cluster + " took after the failover began"
+	return "nothing, exactly"
+}
+
+// apart says how much the old primary took after the failover began; "" for nothing.
+func (l CountedLoss) apart() string {
+	later := LossTotal(l.Later)
+	if later.Messages == 0 {
+		return ""
 	}
-	return text
+	return ", apart from " + amountOf(later.Rows, later.Messages) + " that " + l.Cluster + " took after the failover began"
 }
 
 // Story says what was counted, for the history of a topology.

@@ -250,10 +250,16 @@ func (e *evaluation) checkDate(v *vote) (string, string) {
 // before its date was written with a wrong time.
 const withdrawalSpan = time.Minute
 
+// withdraws says whether a vote ended when it was signed.
+func (v vote) withdraws() bool {
+	end := v.claim.Expires
+	return !end.IsZero() && !end.After(v.carrier.Date) && v.carrier.Date.Sub(end) <= withdrawalSpan
+}
+
 // checkWithdrawn denies a vote that ended when it was signed. As the newest of a person, it
 // takes back all earlier ones, also where a forge lets nobody delete their tags.
 func (e *evaluation) checkWithdrawn(v *vote) (string, string) {
-	if end := v.claim.Expires; end.IsZero() || end.After(v.carrier.Date) || v.carrier.Date.Sub(end) > withdrawalSpan {
+	if !v.withdraws() {
 		return "", ""
 	}
 	return CodeWithdrawn, fmt.Sprintf("%s took the approval back at %s. If the change is wanted after all: `%s`", v.claim.By, stamp(v.carrier.Date), e.command())

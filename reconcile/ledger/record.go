@@ -49,6 +49,7 @@ type Record struct {
 	Reasons    []string // why, for each of By; of an intent only
 	ProposedBy []string // who wrote the change; of an intent only
 	Primary    string   // the primary after the change; of an intent only
+	Subjects   []string // the clusters that are fenced or join; of an intent only
 	// Lost is the old primary of a failover, and FailedAt when it was first seen to fail;
 	// of an intent only.
 	Lost       string

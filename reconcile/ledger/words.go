@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,9 +21,9 @@ func (r Record) Story() []string {
 		return r.ending()
 	case KindCounted:
 		if r.Loss == nil {
-			return []string{string(r.Kind)}
+			return []string{"the loss was counted"}
 		}
-		return r.Loss.Story()
+		return append([]string{"salvage counted what was lost: " + r.Loss.Amount()}, r.Loss.Story()[1:]...)
 	case KindAccepted:
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
 	case KindReversed:
@@ -47,66 +48,108 @@ func (r Record) plainWords() string {
 	case KindBorn:
 		return "the ledger was made"
 	case KindSent:
-		return "sent: from here on a request of the " + r.TransitionText() + " may have left"
+		return "sent: from here on the request of the " + r.change() + " may have reached its cluster"
 	case KindEffected:
-		return "read back: the " + r.TransitionText() + " took effect"
+		return "read back: the " + r.change() + " took effect"
 	case KindMatched:
-		return fmt.Sprintf("the clusters were seen to be as generation %d wants", r.Generation)
+		return fmt.Sprintf("in sync: the clusters were seen to be as generation %d wants", r.Generation)
 	case KindGeneration:
 		return fmt.Sprintf("generation %d was seen in Git", r.Generation)
 	case KindHome:
 		return r.Cluster + " belongs to this topology"
 	case KindLapsed:
-		return fmt.Sprintf("the approval of generation %d lapsed: the old primary was seen up again", r.Generation)
+		return fmt.Sprintf("the approval of generation %d lapsed and counts no longer: the old primary was seen up again", r.Generation)
 	case KindServed:
-		return fmt.Sprintf("clients are told version %d of the topology", r.Version)
+		return fmt.Sprintf("applications that ask which cluster to use get the new answer, version %d", r.Version)
 	default:
 		return string(r.Kind)
 	}
 }
 
+// change is the transition in words; a transition of two words is written as two.
+func (r Record) change() string { return strings.ReplaceAll(r.TransitionText(), "_", " ") }
+
 // beginning tells what was begun, who proposed it, and who approved it and why.
 func (r Record) beginning() []string {
-	first := r.TransitionText()
-	if r.Primary != "" {
-		first += " to " + r.Primary
+	first := r.change()
+	switch {
+	case r.Transition == plan.TransitionFailover || r.Transition == plan.TransitionSwitchover:
+		first += " to " + cmp.Or(r.Primary, "an unknown cluster")
+	case len(r.Subjects) > 0:
+		first += " of " + strings.Join(r.Subjects, ", ")
 	}
 	first += fmt.Sprintf(" begun, generation %d", r.Generation)
 	if r.Commit != "" {
 		first += fmt.Sprintf(", commit %.12s", r.Commit)
 	}
 	out := []string{first + r.ofShard()}
+	if r.Transition == plan.TransitionFence && len(r.By) == 0 {
+		return append(out, "it makes the stale cluster refuse writes; the approval of the failover covers it")
+	}
 	if len(r.ProposedBy) > 0 {
-		out = append(out, "proposed by "+strings.Join(r.ProposedBy, ", "))
+		out = append(out, ProposedBy(r.ProposedBy))
 	}
 	for i, who := range r.By {
-		if i < len(r.Reasons) && r.Reasons[i] != "" {
-			who += ": " + r.Reasons[i]
+		why := ""
+		if i < len(r.Reasons) {
+			why = r.Reasons[i]
 		}
-		out = append(out, "approved by "+who)
+		out = append(out, ApprovedBy(who, why))
 	}
 	return out
 }
 
+// ProposedBy says who wrote a change.
+func ProposedBy(who []string) string { return "proposed by " + strings.Join(who, ", ") }
+
+// ApprovedBy says who approved a change, and why if that is known.
+func ApprovedBy(who, why string) string { return withDetail("approved by "+who, why) }
+
 // ending tells how an intent was closed, and what it came to.
 func (r Record) ending() []string {
+	what := "the " + r.change()
 	switch r.Result {
 	case "applied":
-		out := []string{fmt.Sprintf("the %s is done, generation %d", r.TransitionText(), r.Generation) + r.ofShard()}
-		if r.Detail != "" {
-			out = append(out, strings.Split(r.Detail, "; ")...)
+		out := []string{fmt.Sprintf("%s is done, generation %d", what, r.Generation) + r.ofShard()}
+		for _, part := range strings.Split(r.Detail, "; ") {
+			out = append(out, labelled(part)...)
 		}
 		if r.Loss != nil {
 			out = append(slices.DeleteFunc(out, plan.EstimatesLoss), r.Loss.Text())
 		}
 		return out
 	case "superseded":
-		return []string{withDetail("the "+r.TransitionText()+" is closed, for a later change governs", r.Detail)}
+		return []string{withDetail(what+" is closed: a later change in Git took its place", r.Detail)}
 	case "in_doubt":
-		return []string{withDetail("the "+r.TransitionText()+" is closed without its outcome being known, as approvers accepted", r.Detail)}
+		return []string{withDetail(what+" is closed without its outcome being known, as its approvers accepted", r.Detail)}
 	}
-	return []string{withDetail(r.Result, r.Detail)}
+	return []string{withDetail(cmp.Or(r.Result, "closed"), r.Detail)}
 }
+
+// labels begin the parts of a result that say how it was verified and where clients go.
+var labels = []struct{ part, label string }{
+	{" works as the primary", "verified: "},
+	{"traffic points at ", "redirected: "},
+	{"no redirect target is configured", "not redirected: "},
+}
+
+// labelled is one part of a result, with the word that it is about; nothing for an empty one.
+func labelled(part string) []string {
+	if part == "" {
+		return nil
+	}
+	for _, l := range labels {
+		if strings.Contains(part, l.part) {
+			return []string{l.label + verifiedWords.Replace(part)}
+		}
+	}
+	return []string{part}
+}
+
+// verifiedWords say what the levels of a verification proved.
+var verifiedWords = strings.NewReplacer(
+	"(role)", "(its role was read back)", "(ddl)", "(it created and dropped a collection)", "(dml)", "(it stored a row and found it)",
+)
 
 // ofShard names the shard whose daemon wrote the record; "" if none did.
 func (r Record) ofShard() string {
@@ -138,13 +181,29 @@ func primaryOf(steps []plan.Step) string {
 	return ""
 }
 
+// subjectsOf returns the clusters that a change other than of the primary is about: those
+// that are fenced, join or leave.
+func subjectsOf(transition plan.Transition, steps []plan.Step) []string {
+	var out []string
+	for _, s := range steps {
+		fenced := transition == plan.TransitionFence && s.Action == plan.ActionFence
+		joins := transition == plan.TransitionAddStandby && s.Reason == plan.ReasonJoins
+		leaves := transition == plan.TransitionDetach && s.Reason == plan.ReasonLeaves
+		if (fenced || joins || leaves) && !slices.Contains(out, s.Cluster) {
+			out = append(out, s.Cluster)
+		}
+	}
+	return out
+}
+
 // tellBeginning adds to a record what its intent says.
 func (r *Record) tellBeginning(b *beginWire) {
 	if b == nil {
 		return
 	}
 	r.ProposedBy, r.Reasons = slices.Clone(b.ProposedBy), slices.Clone(b.Reasons)
-	r.Primary = primaryOf(stepsFromWire(b.Steps))
+	steps := stepsFromWire(b.Steps)
+	r.Primary, r.Subjects = primaryOf(steps), subjectsOf(r.Transition, steps)
 	for _, s := range b.Stale {
 		if b.FailedAt != nil && s.Promoted == r.Primary && r.Lost == "" {
 			r.Lost, r.FailedAt = s.Cluster, *b.FailedAt

@@ -23,11 +23,13 @@ func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [TOPOLOGY]",
 		Short: "Show what was done, by whom and why, from the ledger",
-		Long: `history tells what the ledger recorded of a topology, or of all of them, the oldest
-first: since when the old primary was silent, who proposed a change, who approved it and
-why, when a request was sent and took effect, whether the new primary was verified and
-traffic redirected, and what was lost. It calls no cluster. The JSON form has every record
-with its hash.`,
+		Long: `history tells what happened to a topology, or to all of them, the oldest first: since
+when the old primary is or was silent, who proposed a change, who approved it and why, who
+withdrew an approval or took the change back, when a request was sent and took effect,
+whether the new primary was verified and traffic redirected, and what was lost. It reads
+the ledger and the topology repository, and calls no cluster. Without the repository it
+tells what was carried out. The JSON form has every record of the ledger with its hash,
+and nothing of the repository.`,
 		Example: `  reconcile history orders
   reconcile history orders -o json`,
 		Args: cobra.MaximumNArgs(1),
@@ -51,17 +53,59 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 		return err
 	}
 	snapshot, damaged := e.Recall(ctx, l)
-	rows := historyRows(snapshot.History(topology))
-	if len(rows) == 0 && topology != "" && damaged == nil {
+	records := snapshot.History(topology)
+	if len(records) == 0 && topology != "" && damaged == nil {
 		if err := g.withoutRecords(ctx, topology, snapshot.History("")); err != nil {
 			return err
 		}
 	}
-	err = g.emit(func(w io.Writer, form string) error { return render.History(w, form, rows, g.tableOptions()) })
+	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
+	story := historyEvents(ledger.Tell(records, outages, g.gitStory(ctx, snapshot, topology)))
+	err = g.emit(func(w io.Writer, form string) error {
+		return render.History(w, form, historyRows(records), story, g.tableOptions())
+	})
 	if damaged != nil {
 		damaged = fmt.Errorf("read the ledger: %w", damaged)
 	}
 	return errors.Join(damaged, err)
+}
+
+// gitStory returns what Git tells and the ledger does not. Without Git the ledger alone
+// tells the story, and that is said.
+func (g *globals) gitStory(ctx context.Context, s ledger.Snapshot, topology string) []ledger.Told {
+	o := g.options()
+	config, err := o.ReadConfig()
+	if err != nil || o.GitConfig(config).URL == "" {
+		return nil // what is wrong with the configuration was said when the ledger was opened
+	}
+	e, err := o.OpenToRead(ctx)
+	if err == nil {
+		defer e.Close()
+		var told []ledger.Told
+		if told, err = e.GitStory(ctx, s, topology); err == nil {
+			return told
+		}
+	}
+	o.Messages.Warn("git", fmt.Sprintf("%v; what was proposed, approved, withdrawn or taken back without being carried out is left out", err))
+	return nil
+}
+
+// historyEvents marks what a reader looks for in a story.
+func historyEvents(story []ledger.Told) []render.HistoryEvent {
+	out := make([]render.HistoryEvent, len(story))
+	for i, t := range story {
+		mark := render.Mark("")
+		switch {
+		case t.Kind == ledger.KindIntent:
+			mark = render.MarkBegun
+		case t.Kind == ledger.KindResult && t.Result == "applied":
+			mark = render.MarkDone
+		case t.Kind == ledger.KindResult, t.Kind == ledger.KindReversed, t.Kind == ledger.KindLapsed, t.Kind == ledger.Silence:
+			mark = render.MarkTrouble
+		}
+		out[i] = render.HistoryEvent{At: t.At, Topology: t.Topology, Lines: t.Lines, Mark: mark}
+	}
+	return out
 }
 
 // withoutRecords fails for a topology that neither the ledger nor a repository on this
@@ -91,7 +135,7 @@ func historyRows(records []ledger.Record) []render.HistoryRow {
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
-			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), Lost: r.Lost, FailedAt: r.FailedAt, Loss: r.Loss,
+			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), FailedAt: r.FailedAt, Loss: r.Loss,
 		})
 	}
 	return rows

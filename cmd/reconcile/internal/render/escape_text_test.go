@@ -120,7 +120,9 @@ func everyPage(t *testing.T) map[string]func(io.Writer, TableOptions) error {
 	pages := map[string]func(io.Writer, TableOptions) error{
 		"doctor":  func(w io.Writer, o TableOptions) error { return Doctor(w, FormTable, diagnosed(), o) },
 		"salvage": func(w io.Writer, o TableOptions) error { return Salvage(w, FormTable, salvaged(), o) },
-		"history": func(w io.Writer, o TableOptions) error { return History(w, FormTable, historyRows(), o) },
+		"history": func(w io.Writer, o TableOptions) error {
+			return History(w, FormTable, historyRows(), historyStory(), o)
+		},
 	}
 	for name, d := range everyDocument(t) {
 		pages[name] = func(w io.Writer, o TableOptions) error { return Table(w, d, o) }

@@ -25,10 +25,8 @@ type HistoryRow struct {
 	Hash       string
 	Detail     string
 	// Story says what the record means to a person: what happened, then who wanted it.
-	Story []string
-	// Lost was first seen to fail at FailedAt; zero: the record does not tell.
-	Lost     string
-	FailedAt time.Time
+	Story    []string
+	FailedAt time.Time // when the old primary was first seen to fail; zero: the record does not tell
 	// Loss is what was counted of a failover; nil: nothing.
 	Loss *plan.CountedLoss
 }
@@ -54,12 +52,30 @@ type wireRow struct {
 	Loss *wireCountedLoss `json:"loss"`
 }
 
-// History writes the records of a ledger, in the order given, as "table",
-// "json", "yaml" or "markdown".
-func History(w io.Writer, form string, rows []HistoryRow, o TableOptions) error {
+// HistoryEvent is what happened at one time, in words.
+type HistoryEvent struct {
+	At       time.Time
+	Topology string
+	Lines    []string
+	Mark     Mark
+}
+
+// Mark says what an event means to a reader.
+type Mark string
+
+// The marks of events. The zero value is none.
+const (
+	MarkBegun   Mark = "begun"
+	MarkDone    Mark = "done"
+	MarkTrouble Mark = "trouble"
+)
+
+// History writes the records of a ledger, in the order given, as "json" or "yaml", and the
+// story that they and Git tell as "table" or "markdown".
+func History(w io.Writer, form string, rows []HistoryRow, story []HistoryEvent, o TableOptions) error {
 	return answer{
-		name: "history", page: func(p *page) { p.history(rows) }, value: func() any { return mapList(rows, encodeRow) },
-		markdown: func() string { return historyMarkdown(rows) },
+		name: "history", page: func(p *page) { p.history(story) }, value: func() any { return mapList(rows, encodeRow) },
+		markdown: func() string { return historyMarkdown(story) },
 	}.write(w, form, o)
 }
 
@@ -80,67 +96,47 @@ func generationOrNil(n int64) *int64 {
 	return &n
 }
 
-// event is what happened at one time, in words.
-type event struct {
-	at       time.Time
-	topology string
-	lines    []string
-	style    style
-}
-
-// storyOf returns what the records tell, in their order. That a primary fell silent is put
-// before the change that follows from it.
-func storyOf(rows []HistoryRow) []event {
-	var out []event
-	for _, r := range rows {
-		if !r.FailedAt.IsZero() {
-			out = append(out, event{r.FailedAt, r.Topology, []string{plan.SilenceText(r.Lost)}, attention})
-		}
-		out = append(out, event{r.At, r.Topology, r.Story, r.style()})
-	}
-	return out
-}
-
 // style marks what a reader looks for.
-func (r HistoryRow) style() style {
-	switch {
-	case r.Kind == "intent":
+func (e HistoryEvent) style() style {
+	switch e.Mark {
+	case MarkBegun:
 		return strong
-	case r.Kind == "result" && r.Result == "applied":
+	case MarkDone:
 		return good
-	case r.Kind == "result", r.Kind == "reversed", r.Kind == "lapsed":
+	case MarkTrouble:
 		return attention
+	default:
+		return plain
 	}
-	return plain
 }
 
 // history prints the story: each day, and each topology if there are several, is a title,
 // and each event begins with its time.
-func (p *page) history(rows []HistoryRow) {
-	if len(rows) == 0 {
+func (p *page) history(story []HistoryEvent) {
+	if len(story) == 0 {
 		p.line("The ledger holds no record.")
 		return
 	}
-	several, day := topologiesOf(rows) > 1, ""
-	for _, e := range storyOf(rows) {
-		if d := e.at.UTC().Format("2006-01-02"); d != day {
+	several, day := topologiesOf(story) > 1, ""
+	for _, e := range story {
+		if d := e.At.UTC().Format("2006-01-02"); d != day {
 			if day != "" {
 				p.blank()
 			}
 			p.line(p.paint(strong, d))
 			day = d
 		}
-		for i, text := range e.lines {
+		for i, text := range e.Lines {
 			p.event(e, i, text, several)
 		}
 	}
 }
 
 // event prints one line of an event; the lines after its first stand below it.
-func (p *page) event(e event, i int, text string, named bool) {
-	at, s := timeOfDay(e.at), e.style
-	if named && i == 0 && e.topology != "" {
-		text = e.topology + ": " + text
+func (p *page) event(e HistoryEvent, i int, text string, named bool) {
+	at, s := timeOfDay(e.At), e.style()
+	if named && i == 0 && e.Topology != "" {
+		text = e.Topology + ": " + text
 	}
 	hang := 2 + len(at) + 2
 	if i > 0 {
@@ -157,9 +153,9 @@ func (p *page) event(e event, i int, text string, named bool) {
 	}
 }
 
-func topologiesOf(rows []HistoryRow) int {
+func topologiesOf(story []HistoryEvent) int {
 	seen := map[string]bool{}
-	for _, r := range rows {
+	for _, r := range story {
 		if r.Topology != "" {
 			seen[r.Topology] = true
 		}
@@ -167,16 +163,16 @@ func topologiesOf(rows []HistoryRow) int {
 	return len(seen)
 }
 
-func historyMarkdown(rows []HistoryRow) string {
+func historyMarkdown(story []HistoryEvent) string {
 	var b strings.Builder
 	b.WriteString(markdownRow("at", "topology", "what"))
 	b.WriteString("|---|---|---|\n")
-	for _, e := range storyOf(rows) {
-		lines := make([]string, len(e.lines))
-		for i, text := range e.lines {
+	for _, e := range story {
+		lines := make([]string, len(e.Lines))
+		for i, text := range e.Lines {
 			lines[i] = escapeMarkdown(text)
 		}
-		b.WriteString(markdownRow(clockTime(e.at), escapeMarkdown(orElse(e.topology, "-")), strings.Join(lines, "<br>")))
+		b.WriteString(markdownRow(clockTime(e.At), escapeMarkdown(orElse(e.Topology, "-")), strings.Join(lines, "<br>")))
 	}
 	return cutMarkdown(b.String())
 }

@@ -43,11 +43,11 @@ func TestMarkdownIsCutButNeverTorn(t *testing.T) {
 }
 
 func TestHistoryMarkdownIsCutAtALine(t *testing.T) {
-	var rows []HistoryRow
+	var story []HistoryEvent
 	for range 2000 {
-		rows = append(rows, historyRows()...)
+		story = append(story, historyStory()...)
 	}
-	out := string(rendered(t, func(w io.Writer) error { return History(w, FormMarkdown, rows, TableOptions{}) }))
+	out := string(rendered(t, func(w io.Writer) error { return History(w, FormMarkdown, nil, story, TableOptions{}) }))
 	if len(out) >= 65536 || !strings.Contains(out, "|\n\n> **Cut:**") {
 		t.Errorf("%d bytes, ends with %q", len(out), out[len(out)-100:])
 	}

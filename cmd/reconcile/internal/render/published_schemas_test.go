@@ -57,8 +57,8 @@ func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
 			},
 		},
 		"history": {
-			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), TableOptions{}) },
-			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, TableOptions{}) },
+			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), nil, TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, nil, TableOptions{}) },
 		},
 		"validate": {
 			"problems": func(w io.Writer, form string) error { return Validate(w, form, invalid(), TableOptions{}) },

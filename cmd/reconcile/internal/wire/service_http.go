@@ -115,26 +115,17 @@ func (d *service) statusFromLedger(ctx context.Context, topology string) (daemon
 	return daemon.StatusFromLedger(m, topology)
 }
 
-// pageRecords returns what the ledger tells of a topology, oldest first; nil if it cannot be
-// read. Which clusters belong to it is no part of the story.
+// pageRecords returns what happened to a topology, oldest first; nil if the ledger cannot be
+// read. The page tells of a silence that lasts and of a change to come by itself.
 func (d *service) pageRecords(ctx context.Context, topology string) []serve.Record {
 	_, history, err := d.readLedger(ctx)
 	if err != nil {
 		return nil
 	}
+	own := slices.DeleteFunc(slices.Clone(history), func(r ledger.Record) bool { return r.Topology != topology })
 	var out []serve.Record
-	for _, r := range history {
-		if r.Topology != topology || r.Kind == ledger.KindHome {
-			continue
-		}
-		if silence := r.Silence(); silence != "" {
-			at := len(out)
-			for at > 0 && out[at-1].At.After(r.FailedAt) {
-				at--
-			}
-			out = slices.Insert(out, at, serve.Record{At: r.FailedAt, Text: silence})
-		}
-		out = append(out, serve.Record{At: r.At, Text: strings.Join(r.Story(), "\n")})
+	for _, t := range ledger.Tell(own, nil, nil) {
+		out = append(out, serve.Record{At: t.At, Text: strings.Join(t.Lines, "\n")})
 	}
 	return out
 }

@@ -1,0 +1,201 @@
+package desired
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+// Event is what Git tells of a topology: that a change was proposed, approved, taken back,
+// or that an approval was withdrawn.
+type Event struct {
+	At       time.Time
+	Topology string
+	Who      []string
+	Kind     EventKind
+	Text     string // the change, or why it was approved
+	More     string
+}
+
+// EventKind is what happened in Git.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventProposed  EventKind = "proposed"
+	EventTakenBack EventKind = "taken back" // a change that was never begun
+	EventApproved  EventKind = "approved"
+	EventWithdrawn EventKind = "withdrawn"
+)
+
+// StoryQuery says which events of Git are asked for.
+type StoryQuery struct {
+	Topology string    // empty: of all
+	Since    time.Time // older ones are left out
+	// Begun says whether a change was begun, so that a later one did not take it back.
+	Begun func(topology string, generation int64) bool
+	// Unsigned takes the word of approvals that are not signed.
+	Unsigned bool
+}
+
+// edition is one version of a document with who wrote it.
+type edition struct {
+	plan.Topology
+	commit   string
+	authors  []approval.Person
+	carriers []approval.Carrier
+}
+
+// Story returns what Git tells of topologies, in no order.
+func (l *Loader) Story(ctx context.Context, repo *gitsource.Repo, q StoryQuery) ([]Event, error) {
+	commit, err := repo.Resolve("")
+	if err != nil {
+		return nil, err
+	}
+	rev, err := l.Load(ctx, repo, commit)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := repo.FailoverTags()
+	if err != nil {
+		return nil, err
+	}
+	var out []Event
+	for _, t := range rev.Desired.Topologies {
+		if q.Topology != "" && t.Name != q.Topology {
+			continue
+		}
+		editions, err := l.editions(repo, rev, t, q.Since)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, q.proposals(editions)...)
+		out = append(out, q.statements(t.Name, editions, tags[t.Name])...)
+	}
+	return out, nil
+}
+
+// editions returns the versions of a topology, the newest first, up to the first that is
+// older than since.
+func (l *Loader) editions(repo *gitsource.Repo, rev Revision, newest plan.Topology, since time.Time) ([]edition, error) {
+	c := rev.Changes[newest.Name]
+	out := []edition{{newest, c.Commit, c.Authors, c.Carriers}}
+	for v := range rev.earlier(newest.Name) {
+		t, err := l.version(repo, newest.Name, v)
+		if err != nil {
+			return nil, err
+		}
+		if t == nil {
+			continue // it was not valid
+		}
+		by, err := repo.Authorship(newest.Name, v, l.documents)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, edition{*t, v.Commit, by.Authors, by.Carriers})
+		if out[len(out)-1].at().Before(since) {
+			break
+		}
+	}
+	return out, nil
+}
+
+// at is when the version was committed.
+func (e edition) at() time.Time {
+	i := slices.IndexFunc(e.carriers, func(c approval.Carrier) bool { return c.Kind == approval.CarrierCommit && c.Commit == e.commit })
+	if i < 0 {
+		return time.Time{}
+	}
+	return e.carriers[i].Date
+}
+
+// roles are the roles by cluster.
+func (e edition) roles() map[string]plan.Role {
+	out := map[string]plan.Role{}
+	for _, c := range e.Clusters {
+		out[c.ID] = c.Role
+	}
+	return out
+}
+
+// proposals are the versions, the oldest first, each as the change that it asked for.
+func (q StoryQuery) proposals(editions []edition) []Event {
+	var out []Event
+	for i, e := range slices.Backward(editions) {
+		if e.at().Before(q.Since) || len(e.authors) == 0 {
+			continue
+		}
+		kind := EventProposed
+		if q.takesBack(editions[i:]) {
+			kind = EventTakenBack
+		}
+		out = append(out, Event{
+			At: e.at(), Topology: e.Name, Kind: kind, Who: names(e.authors),
+			Text: changeText(editions[i:]), More: fmt.Sprintf("commit %.12s", e.commit),
+		})
+	}
+	return out
+}
+
+// changeText says what the first of the versions changed; of the only one, what it holds.
+func changeText(editions []edition) string {
+	is := editions[0].Topology
+	if len(editions) > 1 {
+		is.PrimaryUnproven = false
+		return strings.Join(RoleChanges(&editions[1].Topology, is), ", ")
+	}
+	var parts []string
+	for _, c := range is.Clusters {
+		parts = append(parts, fmt.Sprintf("%s as %s", c.ID, c.Role))
+	}
+	return strings.Join(append(parts, fmt.Sprintf("generation %d", is.Generation)), ", ")
+}
+
+// takesBack says whether the first version gives the clusters the roles of the third, and
+// the change between was never begun.
+func (q StoryQuery) takesBack(editions []edition) bool {
+	if len(editions) < 3 || q.Begun != nil && q.Begun(editions[1].Name, editions[1].Generation) {
+		return false
+	}
+	is, was, before := editions[0].roles(), editions[1].roles(), editions[2].roles()
+	return maps.Equal(is, before) && !maps.Equal(is, was)
+}
+
+// statements are the approvals and withdrawals of people.
+func (q StoryQuery) statements(topology string, editions []edition, tags []approval.Carrier) []Event {
+	var out []Event
+	seen := map[string]bool{}
+	carriers := slices.Clone(tags)
+	for _, e := range editions {
+		carriers = append(carriers, e.carriers...)
+	}
+	for _, c := range carriers {
+		said, ok := approval.StatementOf(c, topology, q.Unsigned)
+		if !ok || seen[c.Object] || said.At.Before(q.Since) {
+			continue
+		}
+		seen[c.Object] = true
+		kind := EventApproved
+		if said.Withdrawn {
+			kind = EventWithdrawn
+		}
+		out = append(out, Event{At: said.At, Topology: topology, Kind: kind, Who: []string{said.By.String()}, Text: said.Reason})
+	}
+	return out
+}
+
+// names are the people, in their order.
+func names(people []approval.Person) []string {
+	out := make([]string, len(people))
+	for i, p := range people {
+		out[i] = p.String()
+	}
+	return out
+}

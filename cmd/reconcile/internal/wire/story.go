@@ -1,0 +1,65 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+// gitStoryWithin is the time limit to read what Git tells. The ledger alone tells most.
+const gitStoryWithin = 15 * time.Second
+
+// GitStory returns what Git tells of a topology, or of all, and the ledger does not: what
+// was proposed, approved, withdrawn and taken back. Nothing is told from before the ledger
+// was made.
+func (e *Environment) GitStory(ctx context.Context, s ledger.Snapshot, topology string) ([]ledger.Told, error) {
+	ctx, cancel := context.WithTimeout(ctx, gitStoryWithin)
+	defer cancel()
+	born, _ := s.Born() // Git keeps whole seconds
+	begun := map[string]bool{}
+	for _, r := range s.History(topology) {
+		if r.Kind == ledger.KindIntent {
+			begun[changeKey(r.Topology, r.Generation)] = true
+		}
+	}
+	events, err := e.options.Loader.Story(ctx, e.Repo, desired.StoryQuery{
+		Topology: topology, Since: born.Truncate(time.Second), Unsigned: e.Policy.SignatureOptional,
+		Begun: func(topology string, generation int64) bool { return begun[changeKey(topology, generation)] },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what Git tells: %w", err)
+	}
+	out := make([]ledger.Told, len(events))
+	for i, x := range events {
+		out[i] = ledger.Told{At: x.At, Topology: x.Topology, Lines: e.eventLines(x)}
+	}
+	return out, nil
+}
+
+func changeKey(topology string, generation int64) string {
+	return fmt.Sprintf("%s/%d", topology, generation)
+}
+
+// eventLines says what Git tells, without secrets.
+func (e *Environment) eventLines(x desired.Event) []string {
+	who, text := strings.Join(x.Who, ", "), e.Fleet.Hide(x.Text)
+	var first string
+	switch x.Kind {
+	case desired.EventProposed:
+		first = ledger.ProposedBy(x.Who) + ": " + text
+	case desired.EventTakenBack:
+		first = "taken back by " + who + ", before it began: " + text
+	case desired.EventWithdrawn:
+		first = "approval withdrawn by " + who
+	default:
+		first = ledger.ApprovedBy(who, text)
+	}
+	if x.More == "" {
+		return []string{first}
+	}
+	return []string{first, x.More}
+}
