@@ -45,7 +45,7 @@ var imports = map[string][]string{
 	"reconcile/ledger/boltfile":           {},
 	"reconcile/ledger/diskspace":          {},
 	"reconcile/ledger/faultydisk":         {},
-	"reconcile/notify":                    {"plan", "reconcile/foreign"},
+	"reconcile/notify":                    {"plan", "plan/explain", "reconcile/foreign"},
 	"reconcile/plainfile":                 {},
 	"reconcile/program":                   {"reconcile/plainfile"},
 	"reconcile/redirect":                  {"plan", "reconcile/foreign", "reconcile/notify", "reconcile/plainfile", "reconcile/program"},

@@ -96,6 +96,7 @@ func (c CloudEvent) Message() (Message, error) {
 
 // data is the payload of an event's CloudEvent. Absent fields do not apply.
 type data struct {
+	Title      string `json:"title,omitempty"`
 	Topology   string `json:"topology"`
 	Cluster    string `json:"cluster,omitempty"`
 	Code       string `json:"code,omitempty"`
@@ -112,10 +113,18 @@ type data struct {
 
 func (e Event) cloudEvent(source string) CloudEvent {
 	return NewCloudEvent(e.ID, source, string(e.Kind), e.subject(), e.Time, data{
-		Topology: e.Topology, Cluster: e.Cluster, Code: string(e.Code), Severity: string(e.Severity),
+		Title: e.title(), Topology: e.Topology, Cluster: e.Cluster, Code: string(e.Code), Severity: string(e.Severity),
 		Message: e.Message, Remedy: e.Remedy, Commit: e.Commit, Transition: string(e.Transition),
 		Outcome: e.Outcome, State: string(e.State), Link: e.Link, Command: e.Command,
 	})
+}
+
+// title is what happened in one sentence; that of a commit is its message.
+func (e Event) title() string {
+	if e.Kind == KindStatus {
+		return ""
+	}
+	return title([]Event{e})
 }
 
 // subject is the topology, or the cluster in it.

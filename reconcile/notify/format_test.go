@@ -52,7 +52,7 @@ func TestBodies(t *testing.T) {
 			"subject": "orders/cluster-b", "time": "2026-11-22T12:00:00Z", "datacontenttype": "application/json",
 			"data": map[string]any{
 				"topology": "orders", "cluster": "cluster-b", "severity": "warning",
-				"message": "cluster-b <takes> writes & more", "commit": "3f9c", "transition": "failover", "outcome": "applied",
+				"title": "orders: the failover is done: cluster-b is the primary now", "message": "cluster-b <takes> writes & more", "commit": "3f9c", "transition": "failover", "outcome": "applied",
 			},
 		}},
 		{"github", notify.Target{Format: notify.FormatGitHub}, "/repos/o/r/statuses/{commit}", inForce, "/repos/o/r/statuses/3f9c", map[string]any{

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 )
 
 // notice is what one message says to people, before it has a format. Its texts are
@@ -21,6 +22,7 @@ type notice struct {
 	items  []item
 	more   int // items that are left out
 	link   string
+	code   plan.Code // of what the title says; empty: it has none
 	commit string
 	at     time.Time
 }
@@ -61,7 +63,7 @@ func noticeOf(events []Event) notice {
 			out.items = append(out.items, itemOf(e))
 		}
 	}
-	out.items[0].head = "" // the title says it
+	out.items[0].head, out.code = "", first.Code // the title says it
 	out.more = len(events) - len(out.items)
 	return out
 }
@@ -82,21 +84,20 @@ func title(events []Event) string {
 	return oneLine(plain(out))
 }
 
-// head says what happened in a few words.
+// head says what happened in one sentence.
 func head(e Event) string {
-	on := ""
-	if e.Cluster != "" {
-		on = " on " + e.Cluster
-	}
 	switch e.Kind {
 	case KindWanted:
 		return "APPROVAL WANTED for the " + change(e)
 	case KindRaised:
-		return fmt.Sprintf("%s %s%s", e.Code, e.Severity, on)
+		return urgency[e.Severity] + sentence(e)
 	case KindResolved:
-		return fmt.Sprintf("over: %s%s", e.Code, on)
+		return "over: " + sentence(e)
 	case KindApplied:
-		return change(e) + " " + outcomeWords(e.Outcome)
+		if e.Outcome == OutcomeDone && e.movesPrimary() {
+			return "the " + e.Transition.String() + " is done: " + e.Cluster + " is the primary now"
+		}
+		return "the " + change(e) + outcomeWords(e.Outcome)
 	case KindLapsed:
 		if e.Cluster == "" {
 			return "the approval lapsed"
@@ -111,26 +112,77 @@ func head(e Event) string {
 	}
 }
 
+// urgency begins the sentence of a finding that somebody must not miss.
+var urgency = map[plan.Severity]string{
+	plan.SeverityCritical: "CRITICAL: ", plan.SeverityBlocking: "a change is blocked: ",
+}
+
+// sentence is what a finding says, in the words of its explanation and with its cluster.
+func sentence(e Event) string {
+	known, ok := explain.Lookup(string(e.Code))
+	title := known.Title
+	if !ok {
+		title = string(e.Code)
+	}
+	for _, noun := range []string{"A cluster ", "A standby ", "A stale cluster "} {
+		if rest, ok := strings.CutPrefix(title, noun); ok && e.Cluster != "" {
+			return strings.TrimPrefix(lowered(noun)[2:], "cluster ") + e.Cluster + " " + rest
+		}
+	}
+	if e.Cluster != "" {
+		title += " (" + e.Cluster + ")"
+	}
+	return lowered(title)
+}
+
+// lowered begins a text with a small letter, unless it begins with a name.
+func lowered(text string) string {
+	if text == "" || strings.HasPrefix(text, "Milvus") || strings.HasPrefix(text, "Git ") || strings.ToUpper(text) == text {
+		return text
+	}
+	return strings.ToLower(text[:1]) + text[1:]
+}
+
+// changes are the words for what was to happen.
+var changes = map[plan.Transition]string{
+	plan.TransitionAddStandby: "attach of a standby", plan.TransitionGrowChannels: "growth of channels",
+}
+
 // change is what was to happen. Only two kinds of it give the work to another cluster.
 func change(e Event) string {
-	out := strings.ReplaceAll(e.Transition.String(), "_", " ")
-	if e.Transition == plan.TransitionFailover || e.Transition == plan.TransitionSwitchover {
+	out := cmp.Or(changes[e.Transition], strings.ReplaceAll(e.Transition.String(), "_", " "))
+	if e.movesPrimary() {
 		out += " to " + e.Cluster
 	}
 	return out
 }
 
+// movesPrimary says whether the change gives the work to another cluster.
+func (e Event) movesPrimary() bool {
+	return e.Cluster != "" && (e.Transition == plan.TransitionFailover || e.Transition == plan.TransitionSwitchover)
+}
+
+// outcomeWords say what came of a change.
 func outcomeWords(outcome string) string {
 	switch outcome {
 	case OutcomeDone:
-		return "done"
+		return " is done"
 	case "unverified":
-		return "NOT VERIFIED"
+		return " is NOT VERIFIED"
 	case "error":
-		return "FAILED"
+		return " FAILED"
 	default:
-		return outcome
+		return " is " + outcome
 	}
+}
+
+// headWithCode is the head of an item that stands below others. A title has its code in the
+// footer.
+func headWithCode(e Event) string {
+	if e.Code == "" || e.Kind != KindRaised && e.Kind != KindResolved {
+		return head(e)
+	}
+	return head(e) + " [" + string(e.Code) + "]"
 }
 
 func itemOf(e Event) item {
@@ -138,7 +190,7 @@ func itemOf(e Event) item {
 	if e.Kind != KindWanted { // others may have written it, and a line of theirs could look like a command
 		text = oneLine(text)
 	}
-	out := item{head: oneLine(plain(head(e))), text: clip(text, longestText), remedy: clip(oneLine(plain(e.Remedy)), longestText)}
+	out := item{head: oneLine(plain(headWithCode(e))), text: clip(text, longestText), remedy: clip(oneLine(plain(e.Remedy)), longestText)}
 	if e.Command != "" {
 		out.commands = append(out.commands, e.Command)
 	}
@@ -212,6 +264,9 @@ func (n notice) footer() []string {
 	var out []string
 	if n.more > 0 {
 		out = append(out, fmt.Sprintf("%d more are left out here", n.more))
+	}
+	if n.code != "" {
+		out = append(out, plain(string(n.code)))
 	}
 	if n.commit != "" {
 		out = append(out, "commit "+plain(n.commit)[:min(len(plain(n.commit)), shortCommit)])

@@ -22,12 +22,12 @@ const messageLink = "https://reconcile.example/topologies/orders"
 // type; empty: there is nothing to do.
 var kindsOfMessages = []struct{ name, title, command string }{
 	{"approval-wanted", "APPROVAL WANTED for the failover to cluster-b", `reconcile approve orders/cluster-b --reason "WHY" --push`},
-	{"finding-raised", "NO_PRIMARY critical", "reconcile propose orders --failover"},
+	{"finding-raised", "CRITICAL: no reachable cluster can take writes", "reconcile propose orders --failover"},
 	{"apply-unverified", "failover to cluster-b NOT VERIFIED", "reconcile plan orders"},
 	{"apply-error-then-in-sync", "failover to cluster-b FAILED", "reconcile plan orders"},
 	{"approval-lapsed", "the approval lapsed, since cluster-a answers", "reconcile plan orders"},
-	{"apply-applied", "failover to cluster-b done", ""},
-	{"finding-resolved", "over: NO_PRIMARY", ""},
+	{"apply-applied", "the failover is done: cluster-b is the primary now", ""},
+	{"finding-resolved", "over: no reachable cluster can take writes", ""},
 }
 
 // preview is one message as its receiver shows it, more or less.

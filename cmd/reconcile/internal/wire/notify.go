@@ -86,11 +86,18 @@ func appliedEvent(r reconcile.Result, t plan.TopologyPlan, commit string) (notif
 	switch r.Outcome {
 	case reconcile.OutcomeApplied:
 		text = r.WhatCame(t)
-		if t.Transition == plan.TransitionFailover || t.Transition == plan.TransitionSwitchover || t.Transition == plan.TransitionFence {
+		if t.Transition == plan.TransitionFailover || t.Transition == plan.TransitionSwitchover {
+			text = strings.TrimSuffix(t.Primary+" is the primary now; "+text, "; ")
+			severity = plan.SeverityWarning
+		}
+		if t.Transition == plan.TransitionFence {
 			severity = plan.SeverityWarning
 		}
 	case reconcile.OutcomeUnverified:
 		severity = plan.SeverityCritical
+		if r.DataLoss != nil { // the cluster was promoted
+			text += "; " + plan.LossText(r.DataLoss, t)
+		}
 	case reconcile.OutcomeError:
 		severity = plan.SeverityWarning
 	default:

@@ -209,7 +209,7 @@ func TestAFailoverThatIsDoneSaysWhatItLost(t *testing.T) {
 		{Step: plan.Step{Action: plan.ActionRedirect}, Detail: "point applications at b yourself"},
 	}}
 	e, ok := appliedEvent(r, plan.TopologyPlan{Name: "orders", Transition: plan.TransitionFailover, Primary: "b", OldPrimary: "a"}, "3f9c")
-	if want := "point applications at b yourself; lost: up to 5 s of the writes to a: "; !ok || !strings.HasPrefix(e.Message, want) {
+	if want := "b is the primary now; point applications at b yourself; lost: up to 5 s of the writes to a: "; !ok || !strings.HasPrefix(e.Message, want) {
 		t.Errorf("%q, want %q", e.Message, want)
 	}
 }
