@@ -87,6 +87,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	}
 	t.Findings = withoutSteps(t, s.sortFindings(t.Findings))
 	t = s.withUnderWay(t)
+	t.Outage = s.primaryOutage(t)
 	var wants []Want
 	if t.Changes() && t.UnderWay == nil {
 		wants = s.wants(d)
@@ -175,13 +176,13 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 }
 
 // clusterPlans pairs what was seen of each member with the role that Git gives it, and
-// measures the lag of each standby up to the time of its view.
+// measures the lag of each standby.
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan
 	for _, c := range s.topology.Clusters {
 		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, View: s.view(c.ID)}
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
-			cp.Lag = s.lossWindow(c.ID, Outage{Since: v.At})
+			cp.Lag = s.lag(c.ID)
 		}
 		out = append(out, cp)
 	}

@@ -104,12 +104,13 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	free := record.backlogFree(v.Belief.Source)
 	var worst time.Duration
 	unknown := 0
+	at, counts := s.lagAt(c.ID)
 	for _, p := range v.Progress {
-		w := channelWindow(p, free(p.Channel), v.sourceTime())
+		w := channelWindow(p, free(p.Channel), at)
 		switch {
 		case !p.Known:
 			unknown++
-		case v.unanswered(p):
+		case v.unanswered(p), !counts:
 		case w.Upper != nil && (p.Unsent != nil || p.CaughtUpAt != nil || !free(p.Channel).IsZero()):
 			worst = max(worst, *w.Upper)
 		}

@@ -39,6 +39,40 @@ func (s situation) lossWindow(candidate string, o Outage) *Window {
 	return w
 }
 
+// lag is how far a standby is behind its source. A source that takes no writes adds
+// nothing to it: of one that was seen down the lag counts up to its first failed probe,
+// and does not grow with the clock. Without knowing whether the source lives the lag is
+// not known.
+func (s situation) lag(standby string) *Window {
+	v := s.view(standby)
+	if s.view(v.Belief.Source).Reach == ReachUp {
+		return s.lossWindow(standby, Outage{Since: v.At})
+	}
+	w := s.lossWindow(standby, s.outageOf(v.Belief.Source, standby))
+	if !s.seenDown(v.Belief.Source) {
+		w.unbound()
+	}
+	return w
+}
+
+// lagAt is up to when the lag of a standby counts, by the clock that its ticks are held
+// against. ok is false where it is not known whether its source lives.
+func (s situation) lagAt(standby string) (at time.Time, ok bool) {
+	v := s.view(standby)
+	if s.view(v.Belief.Source).Reach == ReachUp {
+		return v.sourceTime(), true
+	}
+	return s.outageOf(v.Belief.Source, standby).Since, s.seenDown(v.Belief.Source)
+}
+
+// unbound takes the bounds out of a window.
+func (w *Window) unbound() {
+	w.Upper, w.Method = nil, MethodUnknown
+	for i := range w.PerChannel {
+		w.PerChannel[i].Upper = nil
+	}
+}
+
 // greatestLead is how far the other standbys of the same source are ahead of a candidate,
 // on the channels on which it got anything.
 func (s situation) greatestLead(candidate string, mine []ChannelProgress) time.Duration {

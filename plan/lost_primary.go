@@ -106,6 +106,22 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
+// WithOutages returns the memory after outages were seen, as the ledger keeps them, without
+// those of the clusters in over.
+func (m Memory) WithOutages(seen []Outage, over []string) Memory {
+	kept := slices.DeleteFunc(slices.Clone(m.Outages), func(o Outage) bool { return slices.Contains(over, o.Cluster) })
+	for _, o := range seen {
+		i := slices.IndexFunc(kept, func(k Outage) bool { return k.Cluster == o.Cluster })
+		if i < 0 {
+			kept = append(kept, o)
+			continue
+		}
+		kept[i] = kept[i].Then(o)
+	}
+	m.Outages = kept
+	return m
+}
+
 // resumesFailover says whether the failover to candidate resumes an intent that
 // recorded when the failure began.
 func (s situation) resumesFailover(i Intent, candidate string) bool {
@@ -159,6 +175,47 @@ func oneOutage(seen []Outage) []Outage {
 		}
 	}
 	return []Outage{out}
+}
+
+// PrimaryOutage is what is known of a primary in force that was seen down, by this plan and
+// by earlier processes.
+type PrimaryOutage struct {
+	Outage
+	ProbedAt time.Time // when an earlier process last probed it in vain; zero: none did
+	HeldBy   string    // who else holds the lock of the topology; empty: nobody
+}
+
+// seenDown says whether a cluster was seen not to serve. Not knowing it is no outage.
+func (s situation) seenDown(cluster string) bool {
+	v := s.view(cluster)
+	return v.Reach != ReachUnknown && countsAsFailure(Round{Reach: v.Reach, Class: v.Class})
+}
+
+// primaryOutage is what is known of the primary in force; nil while it answers, or where it
+// is not known whether it does. A probe that fails counts as in [Outages].
+func (s situation) primaryOutage(t TopologyPlan) *PrimaryOutage {
+	primary := wordOr(t.OldPrimary, t.Primary)
+	if s.offline || primary == "" || !s.seenDown(primary) {
+		return nil
+	}
+	var seen []Outage
+	for _, c := range t.Clusters {
+		if c.View.Reach == ReachUp && c.View.Belief.Source == primary {
+			if o := s.outageOf(primary, c.ID); o.Cluster != "" {
+				seen = append(seen, o)
+			}
+		}
+	}
+	recorded, known := s.memory.outage(primary)
+	if len(seen) == 0 && known {
+		seen = []Outage{recorded}
+	}
+	one := oneOutage(seen)
+	if len(one) == 0 {
+		return nil
+	}
+	by, _ := s.memory.heldBy(t.Name)
+	return &PrimaryOutage{Outage: one[0], ProbedAt: recorded.Until, HeldBy: by}
 }
 
 // SilenceText says of a primary that it does not answer from a moment on, in the story of a

@@ -79,6 +79,8 @@ type TopologyPlan struct {
 	FailedAt time.Time
 	// UnderWay is the change that another process carries out now; nil: none.
 	UnderWay *UnderWay
+	// Outage is that the primary in force was seen down; nil: it was not.
+	Outage *PrimaryOutage
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool

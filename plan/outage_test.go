@@ -152,8 +152,11 @@ func TestAnOutageOnlyBoundsTheLoss(t *testing.T) {
 // withoutLoss takes out of a plan what an outage may say.
 func withoutLoss(p Plan) Plan {
 	for i := range p.Topologies {
-		p.Topologies[i].FailedAt, p.Topologies[i].DataLoss = time.Time{}, nil
-		p.Topologies[i].Findings = withoutCodes(p.Topologies[i].Findings, CodeDataLossRisk, CodePrimaryLivenessUnproven)
+		p.Topologies[i].FailedAt, p.Topologies[i].DataLoss, p.Topologies[i].Outage = time.Time{}, nil, nil
+		p.Topologies[i].Findings = withoutCodes(p.Topologies[i].Findings, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeLagObjective)
+		for c := range p.Topologies[i].Clusters {
+			p.Topologies[i].Clusters[c].Lag = nil
+		}
 	}
 	return p
 }

@@ -49,6 +49,8 @@ func (p perTopology) SpendOnMatch(ctx context.Context, g plan.GenerationMark, co
 	return p[g.Topology].SpendOnMatch(ctx, g, commit)
 }
 
+func (p perTopology) RecordProven(context.Context, []plan.ProgressRecord) error { return nil }
+
 func (p perTopology) RecordOutages(ctx context.Context, seen []plan.Outage, _ []string) error {
 	for _, o := range seen {
 		if err := p[o.Topology].RecordOutages(ctx, []plan.Outage{o}, nil); err != nil {

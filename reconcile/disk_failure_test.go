@@ -224,6 +224,10 @@ func (o *onDisk) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, com
 	return o.ledger.SpendOnMatch(ctx, mark, commit)
 }
 
+func (o *onDisk) RecordProven(ctx context.Context, proven []plan.ProgressRecord) error {
+	return o.ledger.RecordProven(ctx, proven)
+}
+
 func (o *onDisk) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
 	return o.ledger.RecordOutages(ctx, seen, over)
 }

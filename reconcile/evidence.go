@@ -40,7 +40,7 @@ func (r run) newestEvidence(p Pass) []plan.Evidence {
 // round says nothing.
 func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
 	if wants := p.compute(o, m).Wants; len(wants) > 0 {
-		return p.probe(ctx, wants)
+		return p.probe(ctx, wants, nil)
 	}
 	var out []plan.Evidence
 	for _, e := range o.Evidence {

@@ -151,6 +151,9 @@ func (p *machine) SpendOnMatch(ctx context.Context, mark plan.GenerationMark, _ 
 // (TestAnOutageOnlyBoundsTheLoss of package plan).
 func (p *machine) RecordOutages(context.Context, []plan.Outage, []string) error { return nil }
 
+// RecordProven keeps nothing, for the same reason.
+func (p *machine) RecordProven(context.Context, []plan.ProgressRecord) error { return nil }
+
 // write does one transaction of the ledger.
 func (p *machine) write(ctx context.Context, at boundary, do func(records) (records, error)) error {
 	return p.say(ctx, at, func() (any, any, error) {

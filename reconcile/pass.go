@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +70,10 @@ type Pass struct {
 	// as that of a CI job does, needs no repetition.
 	TellOnce bool
 
+	// Keeps has the ledger keep what the pass proved of standbys, and since when a primary is
+	// down (plan, drift, status). run records both by itself.
+	Keeps bool
+
 	acting bool // it is part of an apply, where a failover waits for no redirect target
 }
 
@@ -90,7 +93,11 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 	if err := ctx.Err(); err != nil {
 		return Report{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	return s.combine(reports), nil
+	out := s.combine(reports)
+	if p.Keeps && p.Ledger != nil {
+		Keep(ctx, p.Ledger, out.Plan, p.at(s.remembered.Memory))
+	}
+	return out, nil
 }
 
 // planTopology makes the evidence that one topology lacks, and plans it at once, so that
@@ -100,7 +107,8 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	asked := p.askTraffic(ctx, t)
 	one, o := p.forTopology(t.Name), s.observed
 	if len(wants) > 0 && !p.NoProbes {
-		o.Evidence = one.probe(ctx, wants)
+		p.recordOutages(ctx, t, nil, s.remembered) // before the rounds: they take long, and may be interrupted
+		o.Evidence = one.probe(ctx, wants, p.recordingEvery(ctx, t, s.remembered))
 	}
 	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
 	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
@@ -123,34 +131,6 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	return report
 }
 
-// recordOutageWithin bounds the write of an outage, and recordOutageInApply that of a
-// change that is about to be carried out.
-const (
-	recordOutageWithin  = 5 * time.Second
-	recordOutageInApply = 300 * time.Millisecond
-)
-
-// recordOutages keeps in the ledger the first failed probe of a primary that was seen
-// down, so that the bound of a loss does not grow with the clock of each plan. A process
-// that may not write to the ledger plans all the same.
-func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []plan.Evidence, r Remembered) {
-	seen, over := plan.Outages(t, made, p.at(r.Memory))
-	if p.Ledger == nil || len(seen)+len(over) == 0 {
-		return
-	}
-	within := recordOutageWithin
-	if p.acting {
-		within = recordOutageInApply
-	}
-	bounded, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	err := p.Ledger.RecordOutages(bounded, seen, over)
-	if err == nil || len(seen) == 0 || ctx.Err() != nil || p.acting && errors.Is(err, context.DeadlineExceeded) {
-		return // an apply waits for no slow ledger here, and its own record says what matters
-	}
-	p.tell(t.Name, fmt.Sprintf("the ledger does not keep since when %s is down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
-}
-
 // at returns the memory with the present time.
 func (p Pass) at(m plan.Memory) plan.Memory {
 	m.Now = p.Clock()
@@ -168,18 +148,22 @@ func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 	return out
 }
 
-// probe makes the rounds of evidence that are wanted.
-func (p Pass) probe(ctx context.Context, wants []plan.Want) []plan.Evidence {
+// probe makes the rounds of evidence that are wanted. It calls failing after each round that
+// continues a run of failures; nil: nothing is called.
+func (p Pass) probe(ctx context.Context, wants []plan.Want, failing func()) []plan.Evidence {
 	var out []plan.Evidence
 	for _, w := range wants {
-		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w)))
+		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w, failing)))
 	}
 	return out
 }
 
 // countdown returns what tells of each round of want.
-func (p Pass) countdown(w plan.Want) func(done, of int, left time.Duration) {
+func (p Pass) countdown(w plan.Want, failing func()) func(done, of int, left time.Duration) {
 	return func(done, of int, left time.Duration) {
+		if failing != nil && left < w.Span {
+			failing()
+		}
 		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
 			w.Primary, done, of, plan.DurationText(left)))
 	}

@@ -102,9 +102,7 @@ type Ledger interface {
 	Lock(ctx context.Context, topology string, wait time.Duration) (Right, error)
 	// SpendOnMatch spends the approval of a document that is live already.
 	SpendOnMatch(ctx context.Context, mark plan.GenerationMark, commit string) error
-	// RecordOutages joins outages that were seen with those that are recorded, and forgets
-	// those of the clusters in over. It does not create a ledger.
-	RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error
+	Keeper
 }
 
 // Right is the right to act on one topology: a lock that is held. Its methods record the

@@ -50,7 +50,7 @@ func (w *watch) update(a reconcile.Apply, t plan.TopologyPlan, d approval.Decisi
 		return
 	}
 	w.topology = a.Desired.Topologies[0]
-	if t.Transition == plan.TransitionFailover && payloads == nil && isUp(t, t.OldPrimary) {
+	if t.Transition == plan.TransitionFailover && payloads == nil && t.Answers(t.OldPrimary) {
 		w.made = nil
 		return
 	}

@@ -141,15 +141,14 @@ func (b *Board) noteLag(at time.Time, t plan.TopologyPlan, failed bool, patience
 	b.lags[t.Name] = known
 }
 
-// lagOf returns the lag of a cluster as a lagSample holds it; false: it is no standby. While
-// its source does not answer, only the clock bounds the lag: it is not known.
+// lagOf returns the lag of a cluster as a lagSample holds it; false: it is no standby.
 func lagOf(t plan.TopologyPlan, cluster string) (behind uint32, standby bool) {
 	for _, c := range t.Clusters {
 		switch {
 		case c.ID != cluster:
 		case c.DesiredRole != plan.RoleStandby && c.Lag == nil:
 			return 0, false
-		case c.Lag == nil || c.Lag.Upper == nil, c.View.Belief.Source != "" && !isUp(t, c.View.Belief.Source):
+		case c.Lag == nil || c.Lag.Upper == nil:
 			return 0, true
 		default:
 			ms := math.Ceil(float64(max(*c.Lag.Upper, 0)) / float64(time.Millisecond))

@@ -36,8 +36,8 @@ func TestLagCurves(t *testing.T) {
 	lower := time.Second
 	lost := pairBehind()
 	lost.Clusters[1].Lag = &plan.Window{Lower: &lower}
-	silent := pairBehind(30)
-	silent.Clusters[0].View.Reach, silent.Clusters[1].View.Belief.Source = plan.ReachUnreachable, "cluster-a"
+	down := pairBehind(3)
+	down.Clusters[0].View.Reach, down.Clusters[1].View.Belief.Source = plan.ReachUnreachable, "cluster-a"
 	for _, c := range []struct {
 		name   string
 		passes []pass
@@ -48,7 +48,7 @@ func TestLagCurves(t *testing.T) {
 		{"no lag is 0, and known", []pass{{0, pairBehind(0), false}}, 10, "0-10 0s"},
 		{"a duration is rounded up", []pass{{0, pairBehind(.0001), false}}, 10, "0-10 1ms"},
 		{"the primary does not answer", []pass{{0, pairBehind(1), false}, {30, lost, false}, {60, pairBehind(3), false}}, 70, "0-30 1s, 30-60 ?, 60-70 3s"},
-		{"only the clock bounds it", []pass{{0, pairBehind(1), false}, {30, silent, false}}, 40, "0-30 1s, 30-40 ?"},
+		{"the lag of a dead primary stands", []pass{{0, pairBehind(1), false}, {30, pairBehind(3), false}, {60, down, false}}, 100, "0-60 3s, 60-100 3s"},
 		{"the standby does not answer", []pass{{0, pairBehind(1), false}, {30, pairBehind(), false}}, 40, "0-30 1s, 30-40 ?"},
 		{"passes fail", []pass{{0, pairBehind(1), false}, {30, pairBehind(1), true}}, 40, "0-30 1s, 30-40 ?"},
 		{"nobody asked for a while", []pass{{0, pairBehind(1), false}, {30, pairBehind(1), false}, {300, pairBehind(2), false}}, 310, "0-30 1s, 30-300 ?, 300-310 2s"},

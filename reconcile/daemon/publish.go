@@ -322,7 +322,7 @@ func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
 	w.recordPublished(ctx, j.report.Remembered().Published[w.name])
 	m.Now = w.loop.clock.Now()
 	seen, over := plan.Outages(t, w.watch.evidence(), m)
-	w.loop.progress.add(progressRecords(t, m, w.last.LastAttempt), seen, over)
+	w.loop.progress.add(plan.ProgressRecords(t, m, w.last.LastAttempt), seen, over)
 	if g := newestGeneration(m, t.Name); t.Generation > g {
 		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
 	}

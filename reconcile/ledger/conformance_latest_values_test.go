@@ -97,6 +97,24 @@ var latestCases = map[string]func(*testing.T, *fixture){
 		same(t, f.read().Memory().Outages[0], seen(time.Hour, time.Hour))
 		same(t, f.kinds("orders"), []Kind{KindHome})
 	},
+	"what was proven of a standby joins what a sweep recorded": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "b", Topology: "orders"}))
+		swept := plan.ProgressRecord{Cluster: "b", Source: "a", At: start, NoBacklogAt: start, Collections: []string{"default/orders"}}
+		must(t, f.RecordProgress(t.Context(), swept))
+		must(t, f.RecordProven(t.Context(), []plan.ProgressRecord{{Cluster: "b", Source: "a", At: start.Add(time.Millisecond)}}))
+		same(t, f.read().Memory().Progress, []plan.ProgressRecord{swept})
+		must(t, f.RecordProven(t.Context(), []plan.ProgressRecord{{Cluster: "b", Source: "a", At: start.Add(time.Minute)}}))
+		want := swept
+		want.At = start.Add(time.Minute)
+		same(t, f.read().Memory().Progress, []plan.ProgressRecord{want})
+		same(t, f.kinds("orders"), []Kind{KindHome})
+	},
+	"what was proven makes no ledger": func(t *testing.T, f *fixture) {
+		_ = f.RecordProven(t.Context(), []plan.ProgressRecord{{Cluster: "b", Source: "a", At: start}}) // it has no folder, or there is none to record
+		if _, exists := f.read().Born(); exists {
+			t.Fatal("there is one now")
+		}
+	},
 	"an outage with a sign of life since begins again": func(t *testing.T, f *fixture) {
 		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
 		must(t, f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start, Until: start}}, nil))

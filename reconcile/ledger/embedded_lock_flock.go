@@ -19,11 +19,13 @@ import (
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// lockPoll is the interval between attempts to take a held lock. lockWatch is the
-// interval at which a held lock file is checked for removal.
+// lockPoll is the interval between attempts to take a held lock, folderPoll that of a
+// folder, which is held for one write. lockWatch is the interval at which a held lock file
+// is checked for removal.
 const (
-	lockPoll  = 100 * time.Millisecond
-	lockWatch = 250 * time.Millisecond
+	lockPoll   = 100 * time.Millisecond
+	folderPoll = 2 * time.Millisecond
+	lockWatch  = 250 * time.Millisecond
 )
 
 // fileLock is a flock'd file. When its process dies, the kernel frees the lock and
@@ -366,5 +368,28 @@ func lockFile(f *os.File) bool {
 func unlockFile(f *os.File) {
 	if f != nil {
 		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // fails only on a closed file, which holds none
+	}
+}
+
+// lockFolderOf locks the folder of a file for this process alone, until free is called. It
+// waits until ctx ends.
+func lockFolderOf(ctx context.Context, path string) (free func(), err error) {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { _ = folder.Close() }, nil // closing it frees it
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", folder.Name(), err), folder.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", folder.Name(), ctx.Err()), folder.Close())
+		case <-time.After(folderPoll):
+		}
 	}
 }

@@ -49,3 +49,5 @@ func lockFile(*os.File) bool { return true }
 func unlockFile(*os.File) {}
 
 func (b *embedded) refuseHardLink() error { return nil }
+
+func lockFolderOf(context.Context, string) (func(), error) { return func() {}, nil }

@@ -2,12 +2,10 @@ package ledger
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -257,57 +255,5 @@ func TestRemovedLockFileIsALostLock(t *testing.T) {
 func TestPathIsNeeded(t *testing.T) {
 	if _, err := Embedded("", Options{}); err == nil {
 		t.Fatal("opened")
-	}
-}
-
-// TestOutagesBeforeTheLedger: a command that only plans keeps the first failed probe next
-// to a ledger that does not exist yet, and the first that makes one takes it over.
-func TestOutagesBeforeTheLedger(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	open := func() *Ledger {
-		l, err := Embedded(path, Options{Clock: func() time.Time { return start }})
-		must(t, err)
-		return l
-	}
-	outages := func() []plan.Outage {
-		m, err := open().Memory(t.Context())
-		must(t, err)
-		return m.Outages
-	}
-	seen := plan.Outage{Cluster: "a", Topology: "orders", Since: start, Until: start}
-	must(t, open().RecordOutages(t.Context(), []plan.Outage{seen, {Cluster: "b", Topology: "users", Since: start, Until: start}}, nil))
-	later := seen
-	later.Since, later.Until = start.Add(time.Minute), start.Add(time.Minute)
-	must(t, open().RecordOutages(t.Context(), []plan.Outage{later}, []string{"b"}))
-	want := seen
-	want.Until = later.Until
-	same(t, outages(), []plan.Outage{want})
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("there is a ledger: %v", err)
-	}
-	_, isNew, err := open().Ensure(t.Context())
-	must(t, err)
-	same(t, isNew, true)
-	same(t, outages(), []plan.Outage{want})
-	if _, err := os.Stat(path + outagesSuffix); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("the file is still there: %v", err)
-	}
-	must(t, os.WriteFile(path+outagesSuffix, []byte("{"), 0o600))
-	same(t, outages(), []plan.Outage{want})
-}
-
-// TestOutagesOfAReader: a process that may not write plans all the same.
-func TestOutagesOfAReader(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Log("root may write everywhere: only the missing folder is tried")
-	}
-	path := filepath.Join(t.TempDir(), "none", "ledger.db")
-	l, err := Embedded(path, Options{})
-	must(t, err)
-	if err := l.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Since: start, Until: start}}, nil); err == nil {
-		t.Error("a folder that is not there keeps outages")
-	}
-	if _, err := l.Read(t.Context()); err != nil {
-		t.Error(err)
 	}
 }

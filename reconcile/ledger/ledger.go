@@ -76,7 +76,7 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 		return time.Time{}, false, err
 	}
 	at, _ = after.Born()
-	return at, true, l.takeOutagesOver(ctx)
+	return at, true, l.takeAsideOver(ctx)
 }
 
 // ensureExists creates an embedded ledger before its lock files, which count as traces

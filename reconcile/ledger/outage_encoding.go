@@ -35,7 +35,7 @@ func (l *Ledger) RecordOutages(ctx context.Context, seen []plan.Outage, over []s
 		return err
 	}
 	if _, exists := before.Born(); !exists {
-		return l.keepOutagesAside(seen, over)
+		return l.keepAside(ctx, func(kept aside) aside { return kept.join(seen, over, nil) })
 	}
 	for batch := range slices.Chunk(over, maxBatch) {
 		if err := l.store.commit(ctx, nil, func(im image) (change, error) { return l.forgetOutages(im, batch) }); err != nil {
@@ -58,7 +58,7 @@ func (l *Ledger) forgetOutages(im image, clusters []string) (change, error) {
 			gone[key] = nil
 		}
 	}
-	return l.changeOutages(im, gone)
+	return l.changeValues(im, gone)
 }
 
 // joinOutages is the change that stores outages, joined with those in the image.
@@ -78,12 +78,12 @@ func (l *Ledger) joinOutages(im image, seen []plan.Outage) (change, error) {
 			return change{}, err
 		}
 	}
-	return l.changeOutages(im, values)
+	return l.changeValues(im, values)
 }
 
-// changeOutages is a change of values alone. It is empty without values, or for a ledger
+// changeValues is a change of values alone. It is empty without values, or for a ledger
 // that is none of this format.
-func (l *Ledger) changeOutages(im image, values map[string][]byte) (change, error) {
+func (l *Ledger) changeValues(im image, values map[string][]byte) (change, error) {
 	if len(im.chain) == 0 || im.format != formatVersion || len(values) == 0 {
 		return change{format: im.format}, nil
 	}

@@ -44,17 +44,21 @@ type salvageWire struct {
 
 // encodeProgress returns the stored bytes of one standby's progress.
 func encodeProgress(p plan.ProgressRecord) ([]byte, error) {
+	raw, err := json.Marshal(progressToWire(p))
+	if err != nil {
+		return nil, fmt.Errorf("encode progress of %s: %w", p.Cluster, err)
+	}
+	return withHash(raw), nil
+}
+
+func progressToWire(p plan.ProgressRecord) progressWire {
 	w := progressWire{
 		Cluster: p.Cluster, Source: p.Source, At: wallTime(p.At), NoBacklogAt: wallTime(p.NoBacklogAt), Collections: p.Collections,
 	}
 	for _, c := range p.Channels {
 		w.Channels = append(w.Channels, channelToWire(c))
 	}
-	raw, err := json.Marshal(w)
-	if err != nil {
-		return nil, fmt.Errorf("encode progress of %s: %w", p.Cluster, err)
-	}
-	return withHash(raw), nil
+	return w
 }
 
 func channelToWire(c plan.ChannelProgress) channelWire {
@@ -104,13 +108,17 @@ func decodeProgress(body []byte) (plan.ProgressRecord, error) {
 	if err := decodeStrict(body, &w); err != nil {
 		return plan.ProgressRecord{}, err
 	}
+	return w.record(), nil
+}
+
+func (w progressWire) record() plan.ProgressRecord {
 	p := plan.ProgressRecord{
 		Cluster: w.Cluster, Source: w.Source, At: w.At, NoBacklogAt: w.NoBacklogAt, Collections: w.Collections,
 	}
 	for _, c := range w.Channels {
 		p.Channels = append(p.Channels, c.progress())
 	}
-	return p, nil
+	return p
 }
 
 func (w channelWire) progress() plan.ChannelProgress {

@@ -55,7 +55,8 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 		}
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
 		if len(im.chain) == 0 {
-			out.memory.Outages = l.outagesAside()
+			kept := l.readAside()
+			out.memory.Outages, out.memory.Progress = kept.outages, kept.progress
 		}
 		out.chain, out.version = im.chain, im.version
 		if im.noted != nil {

@@ -70,17 +70,26 @@ func (b *Ledger) SpendOnMatch(_ context.Context, g plan.GenerationMark, _ string
 func (b *Ledger) RecordOutages(_ context.Context, seen []plan.Outage, over []string) error {
 	b.Mu.Lock()
 	defer b.Mu.Unlock()
-	kept := slices.DeleteFunc(slices.Clone(b.Memory.Outages), func(o plan.Outage) bool { return slices.Contains(over, o.Cluster) })
-	for _, o := range seen {
-		i := slices.IndexFunc(kept, func(k plan.Outage) bool { return k.Cluster == o.Cluster })
+	b.Memory = b.Memory.WithOutages(seen, over)
+	return b.Refuse["outages"]
+}
+
+// RecordProven joins what was proven of standbys with what the memory holds, as the ledger
+// does.
+func (b *Ledger) RecordProven(_ context.Context, proven []plan.ProgressRecord) error {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	kept := slices.Clone(b.Memory.Progress)
+	for _, p := range proven {
+		i := slices.IndexFunc(kept, func(k plan.ProgressRecord) bool { return k.Cluster == p.Cluster })
 		if i < 0 {
-			kept = append(kept, o)
+			kept = append(kept, p)
 			continue
 		}
-		kept[i] = kept[i].Then(o)
+		kept[i] = kept[i].Then(p)
 	}
-	b.Memory.Outages = kept
-	return b.Refuse["outages"]
+	b.Memory.Progress = kept
+	return b.Refuse["progress"]
 }
 
 // right is a held lock of the ledger.

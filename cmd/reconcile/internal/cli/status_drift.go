@@ -136,6 +136,7 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 		return nil, ExitError, err
 	}
 	pass.AllProgress, pass.NoProbes = q.kind != render.KindPlan, q.kind != render.KindPlan
+	pass.Keeps = true
 	if q.kind == render.KindDrift {
 		pass.Watch = replicationWatch
 		pass.Unlisted = len(rev.Desired.Topologies) <= maxUnlistedChecks

@@ -84,11 +84,15 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
-	memory := snapshot.Memory()
+	memory := x.e.MemoryOf(ctx, snapshot)
 	memory.Now = x.e.Now()
-	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, memory)
+	live := plan.Compute(asked, plan.Observed{Views: views}, memory)
+	x.e.Keep(ctx, live, memory)
+	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, withSeen(memory, live))
 	for _, r := range rehearsals {
-		x.reportOpenIntent(r)
+		if now, ok := live.Topology(r.Topology); !ok || now.UnderWay == nil {
+			x.reportOpenIntent(r)
+		}
 	}
 	x.clusters(topologies, views, rights)
 	if err := x.approvers(memory.Now, topologies); err != nil {
@@ -107,9 +111,10 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 		return render.Diagnosis{}, err
 	}
 	d := render.Diagnosis{Commit: rev.Commit, At: memory.Now, Checks: x.checks, BreakGlass: breakGlass}
-	splits := twoWriters(plan.Compute(asked, plan.Observed{Views: views}, memory))
+	splits := twoWriters(live)
 	for _, t := range topologies {
-		diagnosed := x.diagnosed(t, rehearsals, observedFacts{rights, traffic, rewritten[t.Name], views})
+		now, _ := live.Topology(t.Name)
+		diagnosed := x.diagnosed(t, now, rehearsals, observedFacts{rights, traffic, rewritten[t.Name], views})
 		diagnosed.TwoWriters = splits[t.Name]
 		d.Topologies = append(d.Topologies, diagnosed)
 	}
@@ -117,6 +122,15 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
 	}
 	return d, nil
+}
+
+// withSeen returns the memory with the outages that this observation shows, so that a
+// failover is judged by the same first failed probe as by a status.
+func withSeen(m plan.Memory, live plan.Plan) plan.Memory {
+	for _, t := range live.Topologies {
+		m = m.WithOutages(plan.Outages(t, nil, m))
+	}
+	return m
 }
 
 // twoWriters returns the topologies in which more than one cluster takes writes.
@@ -183,9 +197,12 @@ type observedFacts struct {
 }
 
 // diagnosed returns the obstacles of each standby of one topology.
-func (x *examination) diagnosed(t plan.Topology, rehearsals []plan.Rehearsal, f observedFacts) render.DiagnosedTopology {
+func (x *examination) diagnosed(t plan.Topology, now plan.TopologyPlan, rehearsals []plan.Rehearsal, f observedFacts) render.DiagnosedTopology {
 	primary, _ := t.Primary()
-	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID}
+	out := render.DiagnosedTopology{Name: t.Name, Primary: primary.ID, UnderWay: now.UnderWay, Outage: now.Outage}
+	if now.UnderWay != nil {
+		return out // what a failover would come to shows when that has ended
+	}
 	reach := plan.Observed{Views: f.views}.View(primary.ID).Reach
 	out.PrimaryDown = reach == plan.ReachUnreachable || reach == plan.ReachDegraded
 	for _, r := range rehearsals {
@@ -326,7 +343,7 @@ func (x *examination) ledger(ctx context.Context, d plan.Desired) ledger.Snapsho
 		return ledger.Snapshot{}
 	}
 	x.check(x.ledgerCheck(snapshot))
-	x.checkLedgerWrites(ctx, l, d.Topologies)
+	x.checkLedgerWrites(ctx, l, d.Topologies, snapshot.Memory().Intents)
 	x.checkShards(ctx, l, d)
 	x.ledgerClock(snapshot.Newest().Sub(x.e.Now()))
 	return snapshot

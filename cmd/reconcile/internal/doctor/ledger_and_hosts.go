@@ -32,7 +32,7 @@ func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 }
 
 // checkLedgerWrites tries what an apply would write, and leaves nothing in the ledger.
-func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology) {
+func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology, open []plan.Intent) {
 	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
 	if x.e.Config.Ledger.Etcd != nil {
 		c.Subject = strings.Join(x.e.Config.Ledger.Etcd.Endpoints, ", ")
@@ -51,7 +51,14 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 		x.check(render.Check{Area: "ledger", Subject: c.Subject, Verdict: render.CheckWarning, Message: note, Remedy: "see to it before the ledger cannot be written"})
 	}
 	for _, held := range tried.Held {
-		x.check(render.Check{Area: "ledger", Subject: held.Topology, Verdict: render.CheckWarning, Message: held.Error() + ": while that lasts, an apply waits and ends with 4", Remedy: "if that process does nothing any more, end it"})
+		if slices.ContainsFunc(open, func(i plan.Intent) bool { return i.Topology == held.Topology }) {
+			continue // the topology is under way, and says so
+		}
+		x.check(render.Check{
+			Area: "ledger", Subject: held.Topology, Verdict: render.CheckWarning,
+			Message: held.Error() + ": it probes or prepares a change, and another apply ends with 4 meanwhile",
+			Remedy:  "wait until it ends: 'reconcile status " + held.Topology + " --watch'",
+		})
 	}
 }
 

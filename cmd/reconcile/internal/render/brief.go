@@ -80,8 +80,11 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	shown := toldElsewhere(t)
 	b.actions = d.actions(t)
-	if d.kind() != KindStatus || t.UnderWay != nil || t.Transition == plan.TransitionNone {
+	switch {
+	case d.kind() != KindStatus || t.UnderWay != nil || t.Transition == plan.TransitionNone:
 		b.rows = append(b.rows, d.changeRows(t, level)...)
+	case t.Transition == plan.TransitionFailover:
+		b.rows = append(b.rows, d.lossRows(t)...)
 	}
 	if t.UnderWay == nil {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
@@ -211,7 +214,8 @@ func (d Document) restRows(t plan.TopologyPlan) []row {
 	case c == standsSplit:
 		lost.text, lost.style = splitLoses, bad
 	case outageLabels[c] != "" && !d.blocked(t):
-		lost.text = "nothing by waiting; the plan of a failover says what that would lose"
+		lost.text = "nothing by waiting; " + failoverWouldLose(t)
+		return append([]row{does, lost}, silenceRows(t, d.generatedAt())...)
 	case c == standsBehind:
 		lost.text = "nothing now; a failover would lose what the standby lacks"
 	default:
@@ -254,7 +258,10 @@ func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFind
 	for _, f := range limited(urgentFirst(found), level.findings) {
 		shown.mark(f)
 		r := row{label: "Blocked", text: "by " + findingWords(f), style: bad, most: level.lines}
-		if blocksNothing(t, f) {
+		switch {
+		case d.blocksNothing(t, f) && f.Code == plan.CodePrimaryNotProbed:
+			r.label, r.text, r.style = "Evidence", d.notProbedWords(f), plain
+		case d.blocksNothing(t, f):
 			r.label, r.text = "Beware", findingWords(f)
 		}
 		out = append(out, r)
@@ -417,19 +424,6 @@ func (d Document) evidenceWords(t plan.TopologyPlan) string {
 			plural(len(rounds), "probe", "probes"), plan.DurationText(rounds[len(rounds)-1].At.Sub(rounds[0].At)), inBrackets(cause))
 	}
 	return ""
-}
-
-// seenNote says when the old primary was first seen down, and last seen up.
-func seenNote(t plan.TopologyPlan) string {
-	w, old := t.DataLoss, orElse(t.OldPrimary, "the old primary")
-	switch {
-	case w == nil || w.SeenDown.IsZero():
-		return ""
-	case w.SeenUp.IsZero():
-		return old + " was down already at the first probe, " + timeOfDay(w.SeenDown)
-	default:
-		return old + " was last seen up " + timeOfDay(w.SeenUp) + ", first seen down " + timeOfDay(w.SeenDown)
-	}
 }
 
 func inBrackets(text string) string {

@@ -22,7 +22,7 @@ const (
 func (d Document) actions(t plan.TopologyPlan) []action {
 	switch {
 	case t.UnderWay != nil:
-		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: "reconcile status " + t.Name + " --watch"}}
+		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: watchCommand(t.Name)}}
 	case d.kind() == KindStatus && t.Transition != plan.TransitionNone && !(t.Resumed && !d.blocked(t)):
 		return []action{{label: labelNow, words: "see what would happen:", command: "reconcile plan " + t.Name}}
 	case t.Transition == plan.TransitionNone:
@@ -48,6 +48,9 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 		return d.deniedActions(t, found)
 	}
 }
+
+// watchCommand is what somebody types who waits.
+func watchCommand(topology string) string { return "reconcile status " + topology + " --watch" }
 
 func planAgain(t plan.TopologyPlan, words string) action {
 	return action{label: labelThen, words: words, command: "reconcile plan " + t.Name}

@@ -170,6 +170,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		DataLoss:   r.loss(w.DataLoss),
 		Losses:     r.countedLosses(w.Name, w.Lost),
 		UnderWay:   r.underWay(w.UnderWay),
+		Outage:     r.outage(w.Outage),
 		InSync:     w.InSync,
 		Resumed:    w.Resumed,
 		Primary:    text(w.Primary),
@@ -231,7 +232,7 @@ func (r *decodeReader) cluster(w wireCluster) plan.ClusterPlan {
 	if w.Lag != nil {
 		out.Lag = &plan.Window{
 			Lower: duration(w.Lag.LowerSeconds), Upper: duration(w.Lag.UpperSeconds),
-			Method: method(w.Lag.Method), Age: duration(w.Lag.AgeSeconds),
+			Method: method(w.Lag.Method), Age: duration(w.Lag.AgeSeconds), ReplicatedUpTo: r.time(w.Lag.ReplicatedUpTo),
 		}
 	}
 	return out
@@ -301,6 +302,19 @@ func (r *decodeReader) underWay(w *wireUnderWay) *plan.UnderWay {
 		Transition: plan.Transition(zeroWord(w.Transition, "none")), Generation: w.Generation, By: w.By,
 		Since: r.time(w.Since), Step: w.Step, StepSince: r.time(w.StepSince),
 	}
+}
+
+func (r *decodeReader) outage(w *wireOutage) *plan.PrimaryOutage {
+	if w == nil {
+		return nil
+	}
+	out := &plan.PrimaryOutage{Outage: plan.Outage{
+		Cluster: w.Cluster, Since: r.time(w.FirstSeenDown), SeenUp: r.time(w.LastSeenUp), Unwatched: *duration(&w.UnwatchedSeconds),
+	}, ProbedAt: r.time(w.ProbedBefore)}
+	if w.ProbedFor != nil {
+		out.HeldBy = *w.ProbedFor
+	}
+	return out
 }
 
 func (r *decodeReader) loss(w *wireLoss) *plan.Window {

@@ -23,6 +23,8 @@ type wireDiagnosed struct {
 	Primary  string                 `json:"primary"`
 	Ready    bool                   `json:"ready"`
 	Standbys []wireDiagnosedStandby `json:"standbys"`
+	UnderWay *wireUnderWay          `json:"underWay"`
+	Outage   *wireOutage            `json:"outage"`
 }
 
 type wireDiagnosedStandby struct {
@@ -56,7 +58,10 @@ func encodeDiagnosis(d Diagnosis) wireDiagnosis {
 		Score: wireScore{could, of}, FixFirst: mapList(d.FixFirst(), same), BreakGlass: mapList(d.BreakGlass, same),
 		Upgrades: mapList(d.Upgrades, encodeUpgrade),
 		Topologies: mapList(d.Topologies, func(t DiagnosedTopology) wireDiagnosed {
-			return wireDiagnosed{Name: t.Name, Primary: t.Primary, Ready: t.Ready() && !d.Stopped(), Standbys: mapList(t.Standbys, encodeStandby)}
+			return wireDiagnosed{
+				Name: t.Name, Primary: t.Primary, Ready: t.Ready() && !d.Stopped(), Standbys: mapList(t.Standbys, encodeStandby),
+				UnderWay: encodeUnderWay(t.UnderWay), Outage: encodeOutage(t.Outage),
+			}
 		}),
 		Checks: mapList(d.Checks, func(c Check) wireCheck {
 			return wireCheck{Area: c.Area, Subject: textOrNil(c.Subject), Verdict: c.Verdict.String(), Message: c.Message, Remedy: textOrNil(c.Remedy), Blocks: c.Blocks}

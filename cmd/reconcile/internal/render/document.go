@@ -156,11 +156,28 @@ func (d Document) accepted(t plan.TopologyPlan) []plan.Code {
 // blocking returns the findings that block what Git asks for. If it asks for no change, two
 // writers block nothing: they are an outage (contract.md §5).
 func (d Document) blocking(t plan.TopologyPlan) []plan.Finding {
-	return slices.DeleteFunc(slices.Clone(t.Blocking(d.accepted(t))), func(f plan.Finding) bool { return blocksNothing(t, f) })
+	return slices.DeleteFunc(slices.Clone(t.Blocking(d.accepted(t))), func(f plan.Finding) bool { return d.blocksNothing(t, f) })
 }
 
-func blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
-	return t.Transition == plan.TransitionNone && f.Code == plan.CodeSplitBrain
+// stops returns the findings that block, without the probes that status and drift leave to
+// others.
+func (d Document) stops(t plan.TopologyPlan) []plan.Finding {
+	return slices.DeleteFunc(slices.Clone(t.Blocking(d.accepted(t))), func(f plan.Finding) bool {
+		return f.Code == plan.CodePrimaryNotProbed && d.blocksNothing(t, f)
+	})
+}
+
+// blocksNothing reports whether a finding does not hold back what Git asks for: it asks for
+// nothing, or only probes are missing, which status and drift leave to others.
+func (d Document) blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
+	switch f.Code {
+	case plan.CodeSplitBrain:
+		return t.Transition == plan.TransitionNone
+	case plan.CodePrimaryNotProbed:
+		return d.kind() == KindStatus || d.kind() == KindDrift
+	default:
+		return false
+	}
 }
 
 func (d Document) blocked(t plan.TopologyPlan) bool { return len(d.blocking(t)) > 0 }

@@ -56,6 +56,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		DataLoss:   encodeLoss(t.DataLoss),
 		Lost:       mapList(t.Losses, encodeCountedLoss),
 		UnderWay:   encodeUnderWay(t.UnderWay),
+		Outage:     encodeOutage(t.Outage),
 		InSync:     t.InSync,
 		Resumed:    t.Resumed,
 		Primary:    textOrNil(t.Primary),
@@ -142,13 +143,23 @@ func encodeUnderWay(u *plan.UnderWay) *wireUnderWay {
 	}
 }
 
+func encodeOutage(o *plan.PrimaryOutage) *wireOutage {
+	if o == nil {
+		return nil
+	}
+	return &wireOutage{
+		Cluster: o.Cluster, FirstSeenDown: timeOrNil(o.Since), LastSeenUp: timeOrNil(o.SeenUp),
+		UnwatchedSeconds: o.Unwatched.Seconds(), ProbedBefore: timeOrNil(o.ProbedAt), ProbedFor: textOrNil(o.HeldBy),
+	}
+}
+
 func encodeLag(w *plan.Window) *wireLag {
 	if w == nil {
 		return nil
 	}
 	return &wireLag{
 		LowerSeconds: secondsOrNil(w.Lower), UpperSeconds: secondsOrNil(w.Upper),
-		Method: w.Method.String(), AgeSeconds: secondsOrNil(w.Age),
+		Method: w.Method.String(), AgeSeconds: secondsOrNil(w.Age), ReplicatedUpTo: timeOrNil(w.ReplicatedUpTo),
 	}
 }
 

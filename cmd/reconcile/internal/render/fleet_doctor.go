@@ -37,11 +37,13 @@ func (p *page) listCauses(rows []fleetRow) {
 
 // fleetHeadline counts the topologies by what a failover of them would come to.
 func (d Diagnosis) fleetHeadline() (string, style) {
-	var split, lost, down, never, accepted, badly, ready int
+	var split, lost, down, never, accepted, badly, ready, running int
 	for _, t := range d.Topologies {
 		switch {
 		case t.TwoWriters != nil:
 			split++
+		case t.UnderWay != nil:
+			running++
 		case t.PrimaryDown && t.Ready() && !d.Stopped():
 			down++
 		case t.PrimaryDown:
@@ -65,6 +67,7 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 		{lost, "WHOSE PRIMARY DOES NOT SERVE NOW AND THAT COULD NOT FAIL OVER"},
 		{down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
 		{never, "could NOT fail over"},
+		{running, conditionWords[standsUnderWay].words},
 		{badly, "would END BADLY"},
 		{accepted, "could fail over only if an approver accepts what stands against it"},
 		{ready, "could fail over"},
@@ -75,9 +78,9 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 	}
 	s := good
 	switch {
-	case !d.Ready():
+	case d.Stopped(), len(d.Topologies) == 0, split+lost+never+accepted+badly > 0:
 		s = bad
-	case down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
+	case running+down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
 		s = attention
 	}
 	return plural(len(d.Topologies), "topology", "topologies") + ": " + strings.Join(parts, " · "), s
@@ -91,12 +94,16 @@ func (d Diagnosis) causes() []fleetRow {
 		if t.TwoWriters != nil {
 			c.add(remedied(fleetRow{name: t.Name, condition: standsSplit, words: string(t.TwoWriters.Code) + ": " + t.TwoWriters.Message, command: "reconcile plan " + t.Name}, t.TwoWriters.Remedy))
 		}
+		if t.UnderWay != nil {
+			c.add(fleetRow{name: t.Name, condition: standsUnderWay, words: underWayWords(*t.UnderWay), remedy: "wait, and do nothing else meanwhile:", command: watchCommand(t.Name)})
+			continue
+		}
 		if t.PrimaryDown {
 			condition := standsWithoutPrimary
 			if t.Ready() && !d.Stopped() {
 				condition = standsNoStandby // no ✗: a failover would mend it, and the exit code is 0
 			}
-			c.add(fleetRow{name: t.Name, condition: condition, words: t.Primary + ", its primary, does not serve now", command: "reconcile plan " + t.Name})
+			c.add(fleetRow{name: t.Name, condition: condition, words: t.downWords(), command: "reconcile plan " + t.Name})
 		}
 	}
 	c.obstacles(d)
@@ -152,7 +159,7 @@ func (c *causes) obstacles(d Diagnosis) {
 		if !t.Ready() {
 			condition = standsBlocked
 		}
-		if len(t.Standbys) == 0 {
+		if len(t.Standbys) == 0 && t.UnderWay == nil {
 			c.add(fleetRow{name: t.Name, condition: standsBlocked, words: "it has no standby to fail over to", remedy: "add a standby", command: "reconcile doctor " + t.Name})
 		}
 		for _, s := range t.Standbys {

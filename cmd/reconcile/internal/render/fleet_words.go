@@ -41,7 +41,7 @@ func commandOf(name string, actions []action) string {
 // or of a denial.
 func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
-	if stops := t.Blocking(d.accepted(t)); len(stops) > 0 && t.UnderWay == nil {
+	if stops := d.stops(t); len(stops) > 0 && t.UnderWay == nil {
 		return words + ": " + codeWords(stops)
 	}
 	if a := d.approval(t); d.observed() == ObservedLive && a.Verdict == approval.VerdictDenied && a.Code != "" && a.Code != approval.CodeMissing {

@@ -265,7 +265,7 @@ func inferred(v plan.View) string {
 // lagIn is the lag of a cluster; empty: none was measured, or a failover counts what may be
 // lost instead, and not for how long the primary has been away.
 func lagIn(t plan.TopologyPlan, c plan.ClusterPlan) string {
-	if c.Lag == nil || t.Transition == plan.TransitionFailover {
+	if c.Lag == nil || t.Transition == plan.TransitionFailover || t.Outage != nil {
 		return ""
 	}
 	return lagWords(c)

@@ -44,6 +44,7 @@ type wireTopology struct {
 	// Lost is what earlier failovers lost; absent while nothing was counted.
 	Lost       []wireCountedLoss `json:"lost,omitempty"`
 	UnderWay   *wireUnderWay     `json:"underWay"`
+	Outage     *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
 	InSync     bool              `json:"inSync"`
 	Resumed    bool              `json:"resumed"`
 	Primary    *string           `json:"primary"`
@@ -109,11 +110,24 @@ type wireUnderWay struct {
 	StepSince  *string `json:"stepSince"`
 }
 
+type wireOutage struct {
+	Cluster          string  `json:"cluster"`
+	FirstSeenDown    *string `json:"firstSeenDown"`
+	LastSeenUp       *string `json:"lastSeenUp"`
+	UnwatchedSeconds float64 `json:"unwatchedSeconds"`
+	// ProbedBefore is when it was last probed in vain before this run, and ProbedFor
+	// who prepares a change meanwhile.
+	ProbedBefore *string `json:"probedBefore"`
+	ProbedFor    *string `json:"probedFor"`
+}
+
 type wireLag struct {
 	LowerSeconds *float64 `json:"lowerSeconds"`
 	UpperSeconds *float64 `json:"upperSeconds"`
 	Method       string   `json:"method"`
 	AgeSeconds   *float64 `json:"ageSeconds"`
+	// ReplicatedUpTo is until when the standby surely has everything.
+	ReplicatedUpTo *string `json:"replicatedUpTo"`
 }
 
 type wireLoss struct {

@@ -80,10 +80,9 @@ func sourceOf(c plan.ClusterPlan) string {
 	return source
 }
 
-// lagText says how far a standby is behind. While its source does not answer, only the
-// clock bounds that, and what may be lost is told elsewhere: it is not known.
-func lagText(t plan.TopologyPlan, c plan.ClusterPlan) string {
-	if c.Lag == nil && c.DesiredRole == plan.RoleStandby || c.Lag != nil && !sourceAnswers(t, c) {
+// lagText says how far a standby is behind: of one whose source is down, when that died.
+func lagText(c plan.ClusterPlan) string {
+	if c.Lag == nil && c.DesiredRole == plan.RoleStandby {
 		return "unknown"
 	}
 	return render.Lag(c)
@@ -92,13 +91,6 @@ func lagText(t plan.TopologyPlan, c plan.ClusterPlan) string {
 // stalled reports whether the replication to a cluster stands still.
 func stalled(t plan.TopologyPlan, cluster string) bool {
 	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Code == plan.CodeReplicationStalled && f.Cluster == cluster })
-}
-
-// sourceAnswers reports whether the source of a standby, if it has one, answers.
-func sourceAnswers(t plan.TopologyPlan, c plan.ClusterPlan) bool {
-	source := sourceOf(c)
-	return c.View.Belief.Kind != plan.BeliefStandby || source == "" ||
-		slices.ContainsFunc(t.Clusters, func(o plan.ClusterPlan) bool { return o.ID == source && o.View.Reach == plan.ReachUp })
 }
 
 func answered(c plan.ClusterPlan) bool { return c.View.Belief.Kind != plan.BeliefUnknown }
@@ -245,9 +237,9 @@ func seenWords(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	case kind == plan.BeliefUnknown:
 		return c.View.Reach.String()
 	case kind == plan.BeliefStandby && linked(t, c) && stalled(t, c.ID):
-		return "stands still, lag " + lagText(t, c)
+		return "stands still, lag " + lagText(c)
 	case kind == plan.BeliefStandby && linked(t, c):
-		return "standby, lag " + lagText(t, c)
+		return "standby, lag " + lagText(c)
 	case kind == plan.BeliefStandby:
 		return "standby, receives nothing"
 	case c.View.Reach != plan.ReachUp:

@@ -315,7 +315,7 @@ func worstLag(t plan.TopologyPlan) string {
 	for _, c := range t.Clusters {
 		switch {
 		case c.DesiredRole != plan.RoleStandby && c.Lag == nil:
-		case c.Lag == nil || c.Lag.Upper == nil || !sourceAnswers(t, c):
+		case c.Lag == nil || c.Lag.Upper == nil:
 			return "unknown"
 		case int64(*c.Lag.Upper) > upper:
 			worst, upper = render.Lag(c), int64(*c.Lag.Upper)

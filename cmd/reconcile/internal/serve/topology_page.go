@@ -183,7 +183,7 @@ func clusterViewOf(t plan.TopologyPlan, c plan.ClusterPlan) clusterView {
 	}
 	return clusterView{
 		ID: safe(c.ID), Desired: string(c.DesiredRole), Believed: believed, Version: cmp.Or(safe(c.View.Version), "-"),
-		Reach: c.View.Reach.String(), Lag: lagText(t, c), Differs: differs(c),
+		Reach: c.View.Reach.String(), Lag: lagText(c), Differs: differs(c),
 	}
 }
 

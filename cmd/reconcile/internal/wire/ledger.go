@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,20 +56,44 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	l.last.snapshot = s
 	out := l.last.remembered
 	out.New = l.isNew
-	out.Memory.Holders = l.holders(ctx, out.Memory.Intents)
+	out.Memory.Holders = holders(ctx, l.ledger, out.Memory)
 	return out, nil
 }
 
-// holders returns who else carries out the open intents. Not knowing it is no reason to
-// stop: the lock itself decides who may act.
-func (l ledgerRecord) holders(ctx context.Context, open []plan.Intent) []plan.LockHolder {
+// holders returns who else holds the lock of a topology with an open intent or an outage.
+// Not knowing it is no reason to stop: the lock itself decides who may act.
+func holders(ctx context.Context, l *ledger.Ledger, m plan.Memory) []plan.LockHolder {
 	var out []plan.LockHolder
-	for _, i := range open {
-		if h, held, err := l.ledger.HeldByAnother(ctx, i.Topology); err == nil && held {
-			out = append(out, plan.LockHolder{Topology: i.Topology, By: h.Name()})
+	ask := func(topology string) {
+		known := slices.ContainsFunc(out, func(h plan.LockHolder) bool { return h.Topology == topology })
+		if h, held, err := l.HeldByAnother(ctx, topology); !known && err == nil && held {
+			out = append(out, plan.LockHolder{Topology: topology, By: h.Name()})
 		}
 	}
+	for _, i := range m.Intents {
+		ask(i.Topology)
+	}
+	for _, o := range m.Outages {
+		ask(o.Topology)
+	}
 	return out
+}
+
+// MemoryOf returns what a snapshot of the ledger remembers, with who else holds a lock.
+func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memory {
+	m := s.Memory()
+	if e.opened != nil {
+		m.Holders = holders(ctx, e.opened, m)
+	}
+	return m
+}
+
+// Keep keeps in the ledger what was proven of standbys, and since when a primary is down.
+// Without a ledger it keeps nothing.
+func (e *Environment) Keep(ctx context.Context, p plan.Plan, m plan.Memory) {
+	if e.opened != nil {
+		reconcile.Keep(ctx, e.opened, p, m)
+	}
 }
 
 func (l *lastRead) decode(s ledger.Snapshot) (reconcile.Remembered, error) {
@@ -104,6 +129,10 @@ func (l ledgerRecord) SpendOnMatch(ctx context.Context, mark plan.GenerationMark
 
 func (l ledgerRecord) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
 	return l.ledger.RecordOutages(ctx, seen, over)
+}
+
+func (l ledgerRecord) RecordProven(ctx context.Context, proven []plan.ProgressRecord) error {
+	return l.ledger.RecordProven(ctx, proven)
 }
 
 // lockHeld is reconcile.ErrLockHeld in the words of the ledger, which name the holder.

@@ -1,0 +1,212 @@
+package render
+
+import (
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Diagnosis answers whether a failover would work right now.
+type Diagnosis struct {
+	Commit     string
+	At         time.Time
+	Topologies []DiagnosedTopology // by name
+	Checks     []Check             // in the order of their areas
+	BreakGlass []string            // what to do when reconcile itself cannot act
+	Upgrades   []plan.Upgrade      // by topology; nil without --upgrade-to
+}
+
+// DiagnosedTopology is one topology with its standbys.
+type DiagnosedTopology struct {
+	Name     string
+	Primary  string
+	Standbys []DiagnosedStandby // by cluster
+	// PrimaryDown: the primary was seen not to serve when the diagnosis was made.
+	PrimaryDown bool
+	// UnderWay is the change that another process carries out now; nil: none. Then nothing
+	// else is diagnosed.
+	UnderWay *plan.UnderWay
+	// Outage is since when the primary is down; nil: it was not seen down.
+	Outage *plan.PrimaryOutage
+	// TwoWriters says that more than one cluster takes writes now; nil: no.
+	TwoWriters *Obstacle
+}
+
+// DiagnosedStandby is what a failover to one standby would come to.
+type DiagnosedStandby struct {
+	Cluster   string
+	Excluded  bool // the document says 'promotable: false'
+	Obstacles []Obstacle
+	Loss      *plan.Window // what would be lost if the primary were lost now
+	// Objective is the most that may be lost by the document.
+	Objective time.Duration
+}
+
+// losesTooMuch reports whether more would be lost than the objective allows, or nobody
+// knows how much.
+func (s DiagnosedStandby) losesTooMuch() bool {
+	return s.Loss != nil && (s.Loss.Upper == nil || s.Objective > 0 && *s.Loss.Upper > s.Objective)
+}
+
+// wellReady reports whether some standby could be promoted as things are, and would lose no
+// more than the objective allows.
+func (t DiagnosedTopology) wellReady() bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" && !s.losesTooMuch() })
+}
+
+// downWords say that the primary does not serve, and since when that was seen.
+func (t DiagnosedTopology) downWords() string {
+	words := t.Primary + ", its primary, does not serve now"
+	if t.Outage != nil {
+		words += ": " + silenceWords(*t.Outage)
+	}
+	return words
+}
+
+// Obstacle is one thing that would block a failover, or have it end badly.
+type Obstacle struct {
+	Code       plan.Code // empty: the planner cannot know of it
+	Message    string
+	Remedy     string
+	Acceptable bool // an approver may accept it
+	After      bool // the promotion would be done, and what follows it would not
+}
+
+// CheckState is how a check ended. The zero value is that it is not known.
+type CheckState string
+
+// The verdicts of checks.
+const (
+	CheckUnknown CheckState = ""
+	CheckOK      CheckState = "ok"
+	CheckWarning CheckState = "warning"
+	CheckFailed  CheckState = "failed"
+)
+
+// String gives the word of the JSON.
+func (v CheckState) String() string { return orElse(string(v), "unknown") }
+
+// Check is the result of one check outside the planner.
+type Check struct {
+	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, notify, location, certificates, permissions, restart
+	Subject string // the cluster, topology, file or target that it is about
+	Verdict CheckState
+	Message string
+	Remedy  string // empty when nothing is to be done
+	Blocks  bool   // a failed one stops every failover
+}
+
+// Verdict says how a failover to the standby would end: "ready", "acceptable"
+// (blocked by nothing that an approver may not accept), "blocked" or "excluded".
+func (s DiagnosedStandby) Verdict() string {
+	switch {
+	case s.Excluded:
+		return "excluded"
+	case len(s.Obstacles) == 0:
+		return "ready"
+	case slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable }):
+		return "blocked"
+	default:
+		return "acceptable"
+	}
+}
+
+// Promoted reports whether a failover to the standby would promote it, and only what
+// follows would fail.
+func (s DiagnosedStandby) Promoted() bool {
+	return s.Verdict() == "blocked" && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
+}
+
+// Promotes reports whether a failover of a topology that is not ready would at least
+// promote some standby.
+func (t DiagnosedTopology) Promotes() bool {
+	return slices.ContainsFunc(t.Standbys, DiagnosedStandby.Promoted)
+}
+
+// Ready reports whether some standby could be promoted as things are, no two clusters
+// take writes, and no change is under way.
+func (t DiagnosedTopology) Ready() bool {
+	return t.TwoWriters == nil && t.UnderWay == nil && slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
+}
+
+// Acceptable reports whether some standby could be promoted if an approver accepts what
+// stands against it.
+func (t DiagnosedTopology) Acceptable() bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "acceptable" })
+}
+
+// Stopped reports whether something stops every failover, whatever the clusters do.
+func (d Diagnosis) Stopped() bool {
+	return slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Blocks && c.Verdict == CheckFailed })
+}
+
+// Ready reports whether each topology could fail over now.
+func (d Diagnosis) Ready() bool {
+	blocked := slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.Ready() })
+	return !d.Stopped() && !blocked && len(d.Topologies) > 0
+}
+
+// Score counts the standbys that could be promoted now, of those that the
+// documents let be promoted.
+func (d Diagnosis) Score() (could, of int) {
+	for _, t := range d.Topologies {
+		for _, s := range t.Standbys {
+			if s.Excluded {
+				continue
+			}
+			of++
+			could += one(s.Verdict() == "ready" && !d.Stopped())
+		}
+	}
+	return could, of
+}
+
+// FixFirst lists what to do, the most urgent first: what stops every failover,
+// what stops the only ways of a topology, then the rest that failed.
+func (d Diagnosis) FixFirst() []string {
+	var out []string
+	add := func(subject, message, remedy string) {
+		text := message
+		if remedy != "" {
+			text = remedy + " (" + message + ")"
+		}
+		if subject != "" {
+			text = subject + ": " + text
+		}
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	told := map[string]bool{} // obstacles that a check says too
+	checks := func(wanted func(Check) bool) {
+		for _, c := range d.Checks {
+			if wanted(c) && !told[c.Message] {
+				add(c.Subject, c.Message, c.Remedy)
+			}
+		}
+	}
+	checks(func(c Check) bool { return c.Verdict == CheckFailed && c.Blocks })
+	for _, ready := range []bool{false, true} {
+		for _, t := range d.Topologies {
+			if t.Ready() != ready || t.UnderWay != nil {
+				continue
+			}
+			if t.TwoWriters != nil {
+				add(t.Name, t.TwoWriters.Message, t.TwoWriters.Remedy)
+			}
+			if len(t.Standbys) == 0 {
+				add(t.Name, "it has no standby to fail over to", "add a standby")
+			}
+			for _, s := range t.Standbys {
+				for _, o := range s.Obstacles {
+					add(t.Name+"/"+s.Cluster, o.Message, o.Remedy)
+					told[o.Message] = true
+				}
+			}
+		}
+	}
+	checks(func(c Check) bool { return c.Verdict == CheckFailed && !c.Blocks })
+	checks(func(c Check) bool { return c.Verdict == CheckWarning })
+	return out
+}
