@@ -27,8 +27,9 @@ traffic, no record of the ledger and no commit. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
 of some topology would be blocked, or would promote and end with 5, for example because
-its traffic could not be redirected, two clusters take writes, or Git cannot be read now. 1: the answer is not
-known, since a document, a file of the operator, or Git and its copy cannot be read.
+its traffic could not be redirected, two clusters take writes, a change is under way, or
+Git cannot be read now. 1: the answer is not known, since a document, a file of the
+operator, or Git and its copy cannot be read.
 
 --upgrade-to VERSION also says, for each topology, in which order to upgrade its
 clusters so that replication continues, which tokens and rights are missing, and which
