@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -62,7 +64,9 @@ func (e *env) dial(c *Cluster) {
 
 func (e *env) connect(c *Cluster) {
 	e.t.Helper()
-	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(c.credentials(e.tls)))
+	// A cluster that is started again must not be waited for longer than it takes to start.
+	often := grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second}, MinConnectTimeout: 20 * time.Second}
+	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(c.credentials(e.tls)), grpc.WithConnectParams(often))
 	if err != nil {
 		e.t.Fatal(err)
 	}

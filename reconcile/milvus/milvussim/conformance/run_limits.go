@@ -15,6 +15,8 @@ import (
 type limits struct {
 	// call ends a call, and the wait for something that must come.
 	call time.Duration
+	// ask ends the question whether a cluster serves.
+	ask time.Duration
 	// down is how long a cluster may serve nothing before it is started again.
 	down time.Duration
 	// start is how long a cluster may take until it serves again.
@@ -29,14 +31,14 @@ type limits struct {
 }
 
 var (
-	simulatedLimits = limits{call: 60 * time.Second, down: 5 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 100 * time.Millisecond, poll: 5 * time.Millisecond}
-	realLimits      = limits{call: 20 * time.Second, down: 45 * time.Second, start: 90 * time.Second, settle: 60 * time.Second, hold: 6 * time.Second, poll: 150 * time.Millisecond}
+	simulatedLimits = limits{call: 60 * time.Second, ask: 3 * time.Second, down: 5 * time.Second, start: 60 * time.Second, settle: 60 * time.Second, hold: 100 * time.Millisecond, poll: 5 * time.Millisecond}
+	realLimits      = limits{call: 20 * time.Second, ask: 3 * time.Second, down: 45 * time.Second, start: 90 * time.Second, settle: 60 * time.Second, hold: 6 * time.Second, poll: 150 * time.Millisecond}
 )
 
 // serves says why a cluster serves nothing now; nil if its proxy and its
 // coordinator answer.
 func (e *env) serves(c *Cluster) error {
-	resp, err := c.rpc.ListDatabases(e.as(c.Token, 3*time.Second), &milvuspb.ListDatabasesRequest{}, grpc.WaitForReady(true))
+	resp, err := c.rpc.ListDatabases(e.as(c.Token, e.limits.ask), &milvuspb.ListDatabasesRequest{}, grpc.WaitForReady(true))
 	if err == nil && resp.GetStatus().GetCode() != 0 {
 		err = errors.New(resp.GetStatus().GetReason())
 	}

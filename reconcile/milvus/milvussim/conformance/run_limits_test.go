@@ -29,6 +29,7 @@ func TestARunEndsWithAWord(t *testing.T) {
 	if err := e.revive(e.b); err != nil {
 		t.Fatalf("a cluster that serves: %v", err)
 	}
+	e.limits.ask = time.Second // what is stopped is asked several times
 	if err := w.Stop("b"); err != nil {
 		t.Fatal(err)
 	}

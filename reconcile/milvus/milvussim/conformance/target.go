@@ -172,14 +172,12 @@ func (e *env) within(limit time.Duration, cond func() bool) bool {
 	e.t.Helper()
 	tick := time.NewTicker(e.limits.poll)
 	defer tick.Stop()
-	over := time.NewTimer(limit)
-	defer over.Stop()
+	over := time.Now().Add(limit)
 	for !cond() {
-		select {
-		case <-tick.C:
-		case <-over.C:
+		if !time.Now().Before(over) {
 			return false
 		}
+		<-tick.C
 	}
 	return true
 }
