@@ -92,6 +92,7 @@ var imports = map[string][]string{
 	"reconcile/reconciletest/etcdserver": {"reconcile/reconciletest/freeport"},
 	"reconcile/reconciletest/freeport":   {},
 	"reconcile/reconciletest/needs":      {},
+	"reconcile/reconciletest/race":       {},
 
 	"reconcile/milvus/milvussim/conformance": {"reconcile/milvus/milvussim"},
 	"reconcile/milvus/milvussim/nodecheck":   {},

@@ -11,6 +11,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/permit"
+	"milvus-reconcile/reconcile/reconciletest/race"
 )
 
 // lockstep is a fleet's clock that moves the simulator's: what the fleet waits
@@ -92,7 +93,10 @@ func TestProveReplication(t *testing.T) {
 // time passes between a step and the next: what is written after a time tick was
 // given can bear an older one. Each needs a few collections only.
 func TestProofsInARow(t *testing.T) {
-	const proofs = 200
+	proofs := 200
+	if race.Detector {
+		proofs = 20
+	}
 	for gap := time.Duration(0); gap <= 100*time.Millisecond; gap += 20 * time.Millisecond {
 		t.Run(fmt.Sprint(gap), func(t *testing.T) {
 			t.Parallel()

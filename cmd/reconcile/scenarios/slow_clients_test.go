@@ -99,7 +99,7 @@ func beSlow(ctx context.Context, serves string, way slowWay, handshake bool, in 
 	}
 }
 
-// TestSlowClientsKeepNobodyOut: while many more clients than get in are slow, each in a
+// TestSlowClientsKeepNobodyOut: while more clients than the 50 that get in are slow, each in a
 // way of its own and again and again, every probe is answered and an approved failover
 // is carried out.
 func TestSlowClientsKeepNobodyOut(t *testing.T) {
@@ -126,17 +126,13 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 
 	for name, way := range slowWays {
 		t.Run(name, func(t *testing.T) {
-			defer d.beset(t, map[string]slowWay{name: way}, 120)()
-			rounds := 5
-			if underRace {
-				rounds = 1
-			}
-			for range rounds {
+			defer d.beset(t, map[string]slowWay{name: way}, 80)()
+			for range 3 {
 				d.answersProbes(t)
 			}
 		})
 	}
-	defer d.beset(t, slowWays, 30)()
+	defer d.beset(t, slowWays, 12)()
 	d.answersProbes(t)
 	d.Post(t, "/clusters/a/stop", "")
 	d.FailOver(t)

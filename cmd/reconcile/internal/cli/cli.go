@@ -28,12 +28,20 @@ type Stdio struct {
 	TestHooks *wire.TestHooks
 }
 
+// queuedLines is how many lines wait for a slow reader of Err.
+func (s Stdio) queuedLines() int {
+	if s.TestHooks != nil && s.TestHooks.QueuedLines > 0 {
+		return s.TestHooks.QueuedLines
+	}
+	return queuedLines
+}
+
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
 	desired.DropCallersGit()
 	ignoreSIGPIPE()
 	discardGRPCLogs()
-	lines := newQueue(std.Err)
+	lines := newQueue(std.Err, std.queuedLines())
 	defer func() { lines.close(time.After(exitFlushTimeout)) }()
 	out := &results{to: std.Out, lines: lines}
 	std.Err, std.Out = lines, out

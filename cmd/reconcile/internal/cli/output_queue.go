@@ -59,8 +59,8 @@ type queue struct {
 	count      func()
 }
 
-func newQueue(to io.Writer) *queue {
-	q := &queue{to: to, lines: make(chan []byte, queuedLines), done: make(chan struct{})}
+func newQueue(to io.Writer, lines int) *queue {
+	q := &queue{to: to, lines: make(chan []byte, lines), done: make(chan struct{})}
 	go q.write()
 	return q
 }

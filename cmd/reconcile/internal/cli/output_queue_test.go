@@ -24,7 +24,7 @@ func (s slowReader) Write(p []byte) (int, error) {
 // counted, and told of where they are missing once there is a reader.
 func TestLinesThatNobodyReads(t *testing.T) {
 	reader := slowReader{next: make(chan struct{}), got: make(chan string, 2*queuedLines)}
-	q, counted := newQueue(reader), 0
+	q, counted := newQueue(reader, queuedLines), 0
 	q.onDropped(func(n int) []byte { return fmt.Appendf(nil, "%d dropped\n", n) }, func() { counted++ })
 	write := func(n int, text string) {
 		for range n {
@@ -61,7 +61,7 @@ func TestLinesThatNobodyReads(t *testing.T) {
 // TestALineBeforeItsResult: what was said before a result stands before it.
 func TestALineBeforeItsResult(t *testing.T) {
 	both := &shared{}
-	q := newQueue(both)
+	q := newQueue(both, queuedLines)
 	out, want := &results{to: both, lines: q}, ""
 	for i := range 100 {
 		fmt.Fprintf(q, "line %d\n", i)

@@ -3,6 +3,7 @@ package testkit
 import (
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -16,17 +17,20 @@ const (
 	DrillStop = "RECONCILE_TEST_STOP_AT"
 	DrillMark = "RECONCILE_TEST_MARK"
 	DrillHost = "RECONCILE_TEST_HOST"
+	// DrillLines is for how many lines of the log there is room.
+	DrillLines = "RECONCILE_TEST_QUEUED_LINES"
 )
 
 // drillOf reads the drill of this process; nil: none.
 func drillOf() *wire.TestHooks {
 	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
 	delete(signals, "")
-	if len(signals) == 0 && os.Getenv(DrillHost) == "" {
+	lines, _ := strconv.Atoi(os.Getenv(DrillLines)) // 0: the usual number
+	if len(signals) == 0 && os.Getenv(DrillHost) == "" && lines == 0 {
 		return nil
 	}
 	var once sync.Once
-	return &wire.TestHooks{Host: os.Getenv(DrillHost), AtPoint: func(point string) {
+	return &wire.TestHooks{Host: os.Getenv(DrillHost), QueuedLines: lines, AtPoint: func(point string) {
 		with, ok := signals[point]
 		if !ok {
 			return

@@ -16,6 +16,8 @@ type TestHooks struct {
 	// by the goroutine that causes it.
 	AtPoint func(point string)
 	Host    string // instead of the machine's name
+	// QueuedLines is for how many lines of the log there is room; 0: the usual number.
+	QueuedLines int
 }
 
 // host returns the name to use instead of the machine's; empty means the machine's own.
