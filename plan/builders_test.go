@@ -101,7 +101,7 @@ func believing(id string, stored Configuration) View {
 // primaryOf stores that it replicates to the others.
 func primaryOf(id string, others ...string) View { return believing(id, storing(id, others...)) }
 
-// standbyOf stores that it replicates from source, beside its siblings.
+// standbyOf stores that it replicates from source, next to its siblings.
 func standbyOf(source, id string, siblings ...string) View {
 	return believing(id, storing(source, append(siblings, id)...))
 }

@@ -116,7 +116,7 @@ var (
 
 // DriftMeaning is what a finding says of a topology at rest, and so how `reconcile drift`
 // ends where it stands. A transition, which Git asks for and the clusters lack, is drift
-// whatever stands beside it.
+// whatever stands next to it.
 type DriftMeaning string
 
 // The meanings for drift; the zero value is none, and [TopologyPlan.DriftOf] takes it for drift.

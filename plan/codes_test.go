@@ -42,7 +42,7 @@ func TestEveryCodeIsComplete(t *testing.T) {
 				return
 			}
 			want(t, "../cmd/reconcile/internal/render/testdata/codes/"+string(c.code)+".table",
-				"write "+string(c.code)+".json beside it, a situation in which the planner finds it (copy a neighbour), or add the finding to beyondThePlanner; then go test ./cmd/reconcile/internal/render -update")
+				"write "+string(c.code)+".json next to it, a situation in which the planner finds it (copy a neighbour), or add the finding to beyondThePlanner; then go test ./cmd/reconcile/internal/render -update")
 		})
 	}
 	var names []Code

@@ -126,7 +126,7 @@ func TestSampleEvery(t *testing.T) {
 }
 
 // TestEffectiveRules is R41 of scenarios.md: no commit loosens the rules for the failover
-// that stands beside it, and the operator's floors hold always.
+// that stands next to it, and the operator's floors hold always.
 func TestEffectiveRules(t *testing.T) {
 	strict := Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: time.Hour, Verify: VerifyDML}
 	none := Failover{Verify: VerifyRole}

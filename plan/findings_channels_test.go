@@ -67,7 +67,7 @@ func TestChannelsOfAStandby(t *testing.T) {
 		"no channel has one, and no salvage":          {loose(loose(standby, 0), 1), false, true},
 		"every channel has only the salvage":          {halfPromoted(standby), true, false},
 		"all but one, which attached":                 {func() View { v := halfPromoted(standby); v.Progress[0] = standby.Progress[0]; return v }(), false, true},
-		"all but one, of which nothing is known":      {unknownOn(halfPromoted(standby), 0), false, true},
+		"all but one, about which nothing is known":   {unknownOn(halfPromoted(standby), 0), false, true},
 		"nothing was read":                            {func() View { v := standby; v.Progress = nil; return v }(), false, false},
 		"it stands alone, with salvage":               {believing("b", storing("b")), false, false},
 		"nothing is known of any":                     {unknownOn(unknownOn(standby, 0), 1), false, false},

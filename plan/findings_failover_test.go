@@ -52,7 +52,7 @@ func TestAFailoverShowsWhatItRestsOn(t *testing.T) {
 	}
 }
 
-// TestStaleLogIsTold: what a stale primary holds alone stands beside it, and
+// TestStaleLogIsTold: what a stale primary holds alone stands next to it, and
 // whether it goes on taking writes.
 func TestStaleLogIsTold(t *testing.T) {
 	for _, c := range []struct {

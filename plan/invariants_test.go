@@ -58,7 +58,7 @@ func promotion(t *rapid.T, p TopologyPlan, s Step, o Observed, m Memory) {
 	case old.Reach != ReachUp && !p.Blocked(nil) && !provenLost(p, o, m):
 		t.Fatalf("a force promote without evidence")
 	case old.Reach == ReachUp && !frozen && !p.Has(CodePrimaryReplaced):
-		t.Fatalf("a force promote beside a living %s", p.OldPrimary)
+		t.Fatalf("a force promote next to a living %s", p.OldPrimary)
 	case !p.Has(CodeForcePromote) && !p.Resumed || !p.Has(CodeDataLossRisk) && !p.Resumed:
 		t.Fatalf("a force promote without its flags")
 	}
@@ -96,12 +96,12 @@ func update(t *rapid.T, p TopologyPlan, s Step, c Cluster, v View) {
 	}
 }
 
-// fencing: only what Git calls stale, only beside a cluster that takes writes,
+// fencing: only what Git calls stale, only next to a cluster that takes writes,
 // and with every cluster of its own list.
 func fencing(t *rapid.T, s Step, c Cluster, v, primary View) {
 	own := v.Belief.Configuration
 	if c.Role != RoleStale || !canWrite(primary) || !canWrite(v) || v.Cluster == primary.Cluster {
-		t.Fatalf("%s, which Git calls %s, is fenced beside %s", v.Cluster, c.Role, primary.Cluster)
+		t.Fatalf("%s, which Git calls %s, is fenced next to %s", v.Cluster, c.Role, primary.Cluster)
 	}
 	if !slices.EqualFunc(s.After.Clusters, own.Clusters, memberEqual) || len(s.After.targetsOf(primary.Cluster)) != len(own.Clusters)-1 {
 		t.Fatalf("%s stores %+v and is sent %+v", v.Cluster, own, s.After)

@@ -93,7 +93,7 @@ func TestSalvageWindow(t *testing.T) {
 	record.Channels[1].CaughtUpAt = &free
 	w = SalvageWindow(salvaged("a", tickAgo(3*time.Second), tickAgo(time.Hour)), "a", now, record)
 	if w == nil || w.Method != MethodSalvage || w.Upper == nil || *w.Upper != 3*time.Second {
-		t.Errorf("an idle channel, of which nothing was unsent shortly before, gives %+v, want three seconds", w)
+		t.Errorf("an idle channel on which nothing was unsent shortly before, gives %+v, want three seconds", w)
 	}
 	if w := SalvageWindow(salvaged("z", tickAgo(time.Second)), "a", now, ProgressRecord{}); w != nil {
 		t.Errorf("another source's salvage gives %+v", w)

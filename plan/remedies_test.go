@@ -48,7 +48,7 @@ func TestRemediesSayWhatToType(t *testing.T) {
 	})
 }
 
-// TestTheBetterChoiceIsNamed: who cannot be promoted has others beside it, and
+// TestTheBetterChoiceIsNamed: who cannot be promoted has others next to it, and
 // those that can are named.
 func TestTheBetterChoiceIsNamed(t *testing.T) {
 	unmeant := func(doc Topology, ids ...string) Topology {

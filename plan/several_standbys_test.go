@@ -60,12 +60,12 @@ func TestStars(t *testing.T) {
 			world: world{t: second, views: []View{down("a"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")},
 		},
 		{
-			name: "a second failover beside a stale one that can write", transition: TransitionFailover, critical: flags, steps: secondSteps,
+			name: "a second failover, and a stale one can write", transition: TransitionFailover, critical: flags, steps: secondSteps,
 			blocking: []string{"SPLIT_BRAIN"},
 			world:    world{t: second, views: []View{primaryOf("a", "b"), down("b"), ready("b", "c")}, evidence: []Evidence{lost("b", "c")}, memory: hadFailedOver("a", "b")},
 		},
 		{
-			name: "a switchover beside a stale one that is away", transition: TransitionSwitchover, critical: []string{"STALE_PRIMARY"},
+			name: "a switchover, and a stale one is away", transition: TransitionSwitchover, critical: []string{"STALE_PRIMARY"},
 			steps: []string{"1 update_replicate_configuration b", "1 update_replicate_configuration c", "2 wait_converged c", "3 verify c", "4 redirect_traffic c"},
 			world: world{t: switched, views: []View{down("a"), primaryOf("b", "c"), standbyOf("b", "c")}, memory: hadFailedOver("a", "b")},
 		},

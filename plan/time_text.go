@@ -16,7 +16,7 @@ func UpperBoundText(d time.Duration) string { return durationText(d, math.Ceil) 
 func DurationText(d time.Duration) string { return durationText(d, math.Round) }
 
 // units are what durations are written in, the largest first; each is used from
-// a length on, beside the next one, below which all is rounded.
+// a length on, together with the next one, below which all is rounded.
 var units = []struct {
 	from, unit, next time.Duration
 	name, nextName   string

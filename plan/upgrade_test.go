@@ -53,7 +53,7 @@ func TestAdviseUpgrade(t *testing.T) {
 			[]string{"lacks UpdateReplicateConfiguration", `privilege="UpdateReplicateConfiguration"`},
 			"",
 		},
-		"a replication user of which nothing is known": {
+		"a replication user about which nothing is known": {
 			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *plan.StreamState) { s.TokenMay = plan.SupportUnknown }), "a b", "", []string{"is not known: it was not asked"}, "",
 		},
 		"our user may not dump": {

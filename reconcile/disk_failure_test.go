@@ -74,7 +74,7 @@ func TestDiskFailsAtAnyMoment(t *testing.T) {
 	}
 }
 
-// carried is what a ledger holds of a change that was carried out. An intent of which
+// carried is what a ledger holds of a change that was carried out. An intent about which
 // nothing was sent may be taken back before.
 var carried = regexp.MustCompile(`^born (intent reversed )*intent sent effected result$`)
 

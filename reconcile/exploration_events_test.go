@@ -1,6 +1,6 @@
 package reconcile_test
 
-// event is one thing that may happen in a model, beside what reconcilers do.
+// event is one thing that may happen in a model, apart from what reconcilers do.
 type event struct {
 	name string
 	// due: it happens by itself sooner or later and counts for nothing.

@@ -47,7 +47,7 @@ func (p *machine) checkRecord(s plan.Step) {
 	p.breaks("a fence without a failover on record")
 }
 
-// checkCandidate: a force promote is begun only beside an old primary that is
+// checkCandidate: a force promote is begun only next to an old primary that is
 // seen to be gone, or seen to refuse writes.
 func (p *machine) checkCandidate(i int) {
 	seen := p.state.seen.visible
@@ -59,7 +59,7 @@ func (p *machine) checkCandidate(i int) {
 	case n.reach == reachUnresolved || n.reach == reachSilent && !n.down:
 		p.breaks(name(i) + " is to be promoted by force, and what became of " + name(old) + " is not known")
 	case reached(seen, old) && !n.form.standby(old):
-		p.breaks(name(i) + " is to be promoted by force beside " + name(old) + ", which answers and takes writes")
+		p.breaks(name(i) + " is to be promoted by force next to " + name(old) + ", which answers and takes writes")
 	case seen.nodes[i].flow == 1+uint8(old):
 		p.breaks(name(i) + " is to be promoted by force while " + name(old) + " still replicates to it")
 	}
@@ -100,7 +100,7 @@ func (p *machine) checkSend(a *arrival) {
 	for i := range int(p.m.n) {
 		role := p.begun.git.roles[i]
 		if n := seen.nodes[i]; i != a.target && role != 'D' && role != '-' && reached(seen, i) && n.form.members != 0 && !n.form.standby(i) {
-			p.breaks("a force promote of " + a.step.Cluster + " makes a second writer beside " + name(i) + ", which was seen")
+			p.breaks("a force promote of " + a.step.Cluster + " makes a second writer next to " + name(i) + ", which was seen")
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (p *machine) checkForced() {
 }
 
 // checkDemotion: a cluster that takes writes becomes a standby only as the
-// approved document says, or by a fence beside another that takes them; and
+// approved document says, or by a fence next to another that takes them; and
 // where no other does, only after replication to the next one was proven.
 func (p *machine) checkDemotion(before model, i int) {
 	next := int(p.m.nodes[i].form.center)
@@ -188,7 +188,7 @@ func checkDelivery(before, after model, j int) string {
 	}
 	for i := range int(after.n) {
 		if i != j && after.nodes[i].owns(i) && after.git.roles[i] != 'D' && after.git.roles[i] != 'T' {
-			return name(j) + " takes writes beside " + name(i) + " by a message of ours"
+			return name(j) + " takes writes next to " + name(i) + " by a message of ours"
 		}
 	}
 	return ""

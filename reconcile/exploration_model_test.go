@@ -211,7 +211,7 @@ func (v visible) progress(i, round int) []plan.ChannelProgress {
 	return []plan.ChannelProgress{p, second}
 }
 
-// round is one probe of the old primary beside the candidate.
+// round is one probe of the old primary and of the candidate.
 func (v visible) round(want plan.Want, at time.Time, number int) plan.Round {
 	old := v.view(index(want.Primary), at, plan.Depth{})
 	candidate := v.view(index(want.Candidate), at, plan.Depth{})

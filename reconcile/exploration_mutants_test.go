@@ -31,7 +31,7 @@ func TestExplorationFindsBrokenParts(t *testing.T) {
 		{"what does not answer is called empty", broken{seesEmpty: true}, seed{state: func(x *explorer) state {
 			return x.beginning("P-").with(func(m *model) { m.commit(roles("PS"), 2, true) })
 		}, depth: 2}, "which was not seen"},
-		{"every probe says that the primary is gone", broken{alwaysLost: true}, seed{state: healthy, depth: 2}, "beside"},
+		{"every probe says that the primary is gone", broken{alwaysLost: true}, seed{state: healthy, depth: 2}, "next to"},
 		{"what is in doubt is called refused", broken{callsRefused: true}, seed{state: lost, depth: 2}, "is taken back"},
 		{"replication is always called proven", broken{provesAll: true}, seed{state: swapping, depth: 2}, "without proof"},
 		{"Git is read once", broken{readsGitOnce: true}, seed{state: lost, depth: 2}, "without an approval"},

@@ -111,7 +111,7 @@ func TestExploredUnknownPlansNothing(t *testing.T) {
 const mostTries = 20
 
 // TestExploredApplySettles: whatever a walk leads to, once everything is back,
-// whoever was at work was killed and what is under way has arrived, an apply
+// the process that was at work was killed and what is under way has arrived, an apply
 // that ends well leaves nothing to plan.
 func TestExploredApplySettles(t *testing.T) {
 	applied := 0

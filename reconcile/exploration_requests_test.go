@@ -14,7 +14,7 @@ import (
 type fate uint8
 
 const (
-	arrives  fate = iota // and takes effect at once, whoever hears of it
+	arrives  fate = iota // and takes effect at once, no matter who hears of it
 	isLost               // it never gets there, and nobody can tell
 	isQueued             // accepted and durable: it takes effect later
 	isUnread             // of Git: it cannot be read

@@ -84,7 +84,7 @@ func (s seed) explore(t *testing.T, b broken, deeper int) *explorer {
 	return x
 }
 
-// inDoubt is the way to a force promote of which nobody knows what came of it.
+// inDoubt is the way to a force promote that ends unknown to all.
 var inDoubt = []string{"apply starts", "take the lock", "write the intent", "a call may leave", "times out and stays in force", "it is killed"}
 
 // halved is the way to a force promote that stays half done.
@@ -178,7 +178,7 @@ func TestExploration(t *testing.T) {
 	}
 }
 
-// explored are the transitions of which some must end well.
+// explored are the transitions; some of them must end well.
 var explored = []plan.Transition{
 	plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
 	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence,

@@ -25,7 +25,7 @@ func newReturn(t *testing.T) *reconciletest.Story {
 	return s
 }
 
-// TestFence: a stale cluster is demoted beside a cluster that takes writes, and
+// TestFence: a stale cluster is demoted next to a cluster that takes writes, and
 // in no other state of the world.
 func TestFence(t *testing.T) {
 	done := []string{"begin", "sent", "effected", "finish"}

@@ -46,7 +46,7 @@ func (d *document) translate(c compiled, fault gojsonschema.ResultError) {
 	default:
 		message, hint := explain(r, fault)
 		if strings.HasSuffix(path, "/env") {
-			// Whoever mistakes env for the secret itself must not read it in a log.
+			// A person who takes env for the secret itself must not read it in a log.
 			message, hint = "it is not the name of an environment variable", "write the variable's name, never the secret, such as CLUSTER_A_TOKEN"
 		}
 		d.fail(path, message, hint)

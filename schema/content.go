@@ -61,7 +61,7 @@ func (c *content) in(file string) ([]parsed, Problems) {
 }
 
 func (ps Problems) in(file string) Problems {
-	out := slices.Clip(slices.Clone(ps)) // more are found beside other files
+	out := slices.Clip(slices.Clone(ps)) // more are found with other files
 	for i := range out {
 		out[i].File = file
 	}

@@ -108,7 +108,7 @@ func (w *fileWriter) line(indent int, text string) {
 		w.b.WriteString(strings.Repeat(" ", rapid.IntRange(0, 6).Draw(w.t, "indent")) + w.comment() + "\n")
 	}
 	w.b.WriteString(strings.Repeat(" ", indent) + text)
-	if w.chance("beside") {
+	if w.chance("next to it") {
 		w.b.WriteString(" " + w.comment())
 	}
 	w.b.WriteString("\n")

@@ -46,7 +46,7 @@ func TestEditTouchesNothingElse(t *testing.T) {
 			[]string{"generation: 7", "generation: 8"},
 		},
 		{
-			"a broken document beside it", minimal + "---\nkind: [\n", Change{Generation: 8}, []string{"generation: 7", "generation: 8"},
+			"a broken document next to it", minimal + "---\nkind: [\n", Change{Generation: 8}, []string{"generation: 7", "generation: 8"},
 		},
 		{
 			"provisioned in a block", handWritten,

@@ -106,7 +106,7 @@ func (c compiled) child(r rule, key string) rule {
 	return nil
 }
 
-// resolve follows a $ref; what stands beside it (a description, a default)
+// resolve follows a $ref; what stands next to it (a description, a default)
 // is nearer and wins.
 func (c compiled) resolve(r rule) rule {
 	ref, ok := r["$ref"].(string)

@@ -58,7 +58,7 @@ func TestTextsAreOfUse(t *testing.T) {
 				t.Errorf("the title is no headline: %q", e.Title)
 			}
 			if first := e.FirstRemedy(); len(first) > 240 || strings.Contains(first, "\n") {
-				t.Errorf("the first remedy does not fit beside a finding: %q", first)
+				t.Errorf("the first remedy does not fit next to a finding: %q", first)
 			}
 			if e.Acceptable && !strings.Contains(e.Remedy, "`Failover-Accept: "+code+"`") {
 				t.Error("the remedy of an acceptable code does not show its trailer")

@@ -72,7 +72,7 @@ func writeEntry(b *strings.Builder, e Entry) {
 	fmt.Fprintf(b, ")\n\n*What was seen.* %s\n\n*Why it matters.* %s\n\n*What to do.* %s\n\n*Guide.* [%s](%s)\n\n```text\n%s\n```\n", e.Cause, e.Risk, e.Remedy, e.Guide.Title, e.Guide.Page, e.Example)
 }
 
-// driftExit is the cell that says how drift ends beside a finding of a topology at rest.
+// driftExit is the cell that says how drift ends with a finding of a topology at rest.
 // A denial has none: it is about a transition, which is drift itself.
 func driftExit(e Entry) string {
 	spec, ok := plan.SpecOf(plan.Code(e.Code))

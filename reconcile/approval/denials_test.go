@@ -172,7 +172,7 @@ func sharing(p Person) Carrier {
 	})
 }
 
-// forgeCarrier is what a forge signs for whoever presses its button.
+// forgeCarrier is what a forge signs for everyone who presses its button.
 func forgeCarrier() Carrier {
 	forge := Person{Name: "GitHub", Email: "noreply@github.com"}
 	return hashed(with(tagOf(forge), func(c *Carrier) { c.Kind = CarrierCommit }))

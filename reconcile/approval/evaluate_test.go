@@ -29,8 +29,8 @@ func TestApproved(t *testing.T) {
 		{"for several topologies at once", request(hashed(with(tagOf(alice), func(c *Carrier) {
 			c.Message = "t\n\n" + Claim{Approved: []Target{{"payments", "x"}, {"orders", "cluster-b"}}, By: alice, Reason: "r"}.Trailers()
 		}))), []string{alice.String()}, nil},
-		{"unsigned, beside the same statement signed by a key that names nobody", optional(request(wildcard(tagOf(alice)), unsigned(tagOf(alice)))), []string{alice.String()}, nil},
-		{"by two people, beside a key that both own", quorum(request(tagOf(alice), tagOf(carol), with(tagOf(carol), func(c *Carrier) {
+		{"unsigned, next to the same statement signed by a key that names nobody", optional(request(wildcard(tagOf(alice)), unsigned(tagOf(alice)))), []string{alice.String()}, nil},
+		{"by two people, next to a key that both own", quorum(request(tagOf(alice), tagOf(carol), with(tagOf(carol), func(c *Carrier) {
 			c.Signature.Fingerprint = "SHA256:shared"
 			c.Signature.Principals = []AllowedLine{{ID: "shared", Patterns: []string{alice.Email, carol.Email}}}
 		})), 2), []string{alice.String(), carol.String()}, nil},
@@ -80,7 +80,7 @@ func wildcard(c Carrier) Carrier {
 	return c
 }
 
-// badCarriers are carriers each of which must count for nothing.
+// badCarriers are carriers, and each must count for nothing.
 func badCarriers() []Carrier {
 	return []Carrier{
 		{},
@@ -141,7 +141,7 @@ func TestUntilIsTheStrictest(t *testing.T) {
 	}
 }
 
-// TestTheNewestWordOfAPersonCounts: whoever approves once more says what holds,
+// TestTheNewestWordOfAPersonCounts: a person who approves once more says what holds,
 // for more or for less; what is not that person's own word replaces nothing.
 func TestTheNewestWordOfAPersonCounts(t *testing.T) {
 	strict, free := tagOf(alice, KeyMaxDataLoss+": 1ns"), tagOf(alice)

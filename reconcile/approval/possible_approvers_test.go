@@ -35,7 +35,7 @@ func TestElect(t *testing.T) {
 		{name: "for files", keys: []Key{line(func(l *AllowedLine) { l.Namespaces = []string{"file"} })}, says: "namespaces"},
 		{name: "wildcards", keys: []Key{keyOf(alice), line(func(l *AllowedLine) { l.Patterns = []string{"*@example.com"} })}, people: 1, says: "wildcards"},
 		{name: "a forge", keys: []Key{keyOf(alice), line(func(l *AllowedLine) { l.Patterns = []string{"noreply@github.com"} })}, people: 1, says: "none of its principals is a person's e-mail"},
-		{name: "a name beside an e-mail", keys: []Key{line(func(l *AllowedLine) { l.Patterns = []string{"carol", carol.Email} })}, people: 1},
+		{name: "a name next to an e-mail", keys: []Key{line(func(l *AllowedLine) { l.Patterns = []string{"carol", carol.Email} })}, people: 1},
 		{name: "revoked", keys: []Key{{Fingerprint: "BB", Problem: "the key is revoked"}}, says: "BB: the key is revoked"},
 		{name: "ends within a month", keys: []Key{line(func(l *AllowedLine) { l.ValidBefore = noon.Add(month / 2) })}, people: 1, ending: 1},
 	} {

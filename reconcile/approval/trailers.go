@@ -28,7 +28,7 @@ type Claim struct {
 	Reason      string
 	Repository  string    // for which it is given; empty: any
 	Expires     time.Time // zero: only the policy's age
-	Plans       []string  // digests, each of which must be the plan's
+	Plans       []string  // digests; each must be the plan's
 	Accept      []plan.Code
 	MaxDataLoss *time.Duration // nil: not bounded
 }

@@ -31,7 +31,7 @@ func TestParseTrailers(t *testing.T) {
 		{"the three that must be there", "Title\n\n" + base, plain},
 		{"all of them", "Title\n\nBody\n\n" + base + "Failover-Expires: 2026-11-22T23:00:00+01:00\nFailover-Plan: " + digestA + "\nFailover-Accept: NOT_MOST_CAUGHT_UP\nFailover-Accept: RECOVERY_BLOCK\nFailover-Max-Data-Loss: 120s\n", full},
 		{"several topologies", "Title\n\n" + base + "Failover-Approved: payments/B.2_x\n", several},
-		{"beside others", "Title\n\nSigned-off-by: x <x@y>\n" + base + "Co-authored-by: z <z@y>\n", plain},
+		{"next to others", "Title\n\nSigned-off-by: x <x@y>\n" + base + "Co-authored-by: z <z@y>\n", plain},
 		{"without a newline at the end", "Title\n\n" + strings.TrimSuffix(base, "\n"), plain},
 		{"with empty lines at the end", "Title\n\n" + base + "\n \n\t\n", plain},
 		{"with carriage returns at line ends, as git allows", strings.ReplaceAll("Title\n\n"+base, "\n", "\r\n"), plain},

@@ -94,7 +94,7 @@ func (g *tip) set(change func(*tip)) {
 	change(g)
 }
 
-// notes are the records beside an apply; a lapse is known to the ledger at once.
+// notes are the records outside an apply; a lapse is known to the ledger at once.
 type notes struct {
 	ledger   *reconciletest.Ledger
 	mu       sync.Mutex

@@ -87,7 +87,7 @@ func TestWhatWasAskedBeforeTrafficWasSetIsForgotten(t *testing.T) {
 	before := <-questions
 	r.Set(t.Context(), "orders", "cluster-b", nil)
 	known()
-	after := <-questions // beside the first, which nobody hears
+	after := <-questions // next to the first, which nobody hears
 	before <- []plan.TrafficState{{Target: "lb", Detail: "it points elsewhere"}}
 	after <- []plan.TrafficState{{Target: "lb", OK: true, Detail: "asked again"}}
 	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {

@@ -132,7 +132,7 @@ func TestABadFolderIsLeftBehind(t *testing.T) {
 			side := s.as(carol, "commit-tree", "-m", "Merge", "-p", at, "-p", still, good)
 			s.tip(side)
 			if got := s.change("orders"); got.Commit != at {
-				t.Errorf("beside a merged branch with it, governed by %s", got.Commit)
+				t.Errorf("next to a merged branch with it, governed by %s", got.Commit)
 			}
 		})
 	}

@@ -27,7 +27,7 @@ var (
 )
 
 // bigRepository has many topologies in files of their own and many commits,
-// each of which changes one, packed by git.
+// each changes one, packed by git.
 func bigRepository(b testing.TB, z size) *shell {
 	b.Helper()
 	s := newShell(b)

@@ -160,7 +160,7 @@ func (c *gitCopy) save(but ...plumbing.Hash) error {
 		}
 	}
 	c.packs, c.marked = m.packs, c.fileMarks(m.packs)
-	// Written beside and renamed: a reader finds the old one or the new one.
+	// Written next to it and renamed: a reader finds the old one or the new one.
 	path := filepath.Join(c.dir, manifestFile)
 	for _, p := range []string{path, path + ".new"} {
 		if info, err := os.Lstat(p); err == nil && !info.Mode().IsRegular() {

@@ -81,7 +81,7 @@ var damages = map[string]func(path string, content []byte) error{
 		}
 		return syscall.Mkfifo(other+".idx", 0o600)
 	},
-	"a pipe beside": func(p string, _ []byte) error { return syscall.Mkfifo(p+".new", 0o600) },
+	"a pipe next to it": func(p string, _ []byte) error { return syscall.Mkfifo(p+".new", 0o600) },
 }
 
 // filesOf lists the files below a folder that hold something.
@@ -140,7 +140,7 @@ func damagesOfFolders() []copyDamage {
 	}
 	for _, ending := range []string{".new", ".old"} {
 		for kind, put := range replace {
-			out = append(out, copyDamage{fmt.Sprint("beside it stands ", ending, " ", kind, ", and a pack is empty"), func(t *testing.T, dir string) {
+			out = append(out, copyDamage{fmt.Sprint("next to it stands ", ending, " ", kind, ", and a pack is empty"), func(t *testing.T, dir string) {
 				t.Helper()
 				copies, err := filepath.Glob(filepath.Join(dir, "*.copy"))
 				check(t, err)

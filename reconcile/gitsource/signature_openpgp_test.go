@@ -59,7 +59,7 @@ func TestOpenPGP(t *testing.T) {
 		{name: "a user id of an e-mail and nothing else", make: func(g *gnupg) string {
 			return g.key(noon.Add(-day), "alice@example.com", "ed25519", "sign", "never")
 		}},
-		{name: "a user id that can never match, beside one that can", make: func(g *gnupg) string {
+		{name: "a user id that can never match, next to one that can", make: func(g *gnupg) string {
 			key := g.key(noon.Add(-day), "Alice <\u0430lice@example.com>", "ed25519", "sign", "never")
 			g.run(noon.Add(-time.Hour), "--quick-add-uid", key, aliceUID)
 			return key

@@ -81,7 +81,7 @@ func TestUnequalIsTheDifference(t *testing.T) {
 // TestNoNameStandsTwice also where others stand in between, and in any order.
 func TestNoNameStandsTwice(t *testing.T) {
 	for name, names := range map[string][]string{
-		"side by side": {"a", "a"}, "a file and a folder": {"a", "a.b", "a"}, "out of order": {"b", "a", "b"},
+		"two of one name": {"a", "a"}, "a file and a folder": {"a", "a.b", "a"}, "out of order": {"b", "a", "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var entries []treeEntry

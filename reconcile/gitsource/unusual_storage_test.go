@@ -115,7 +115,7 @@ func packWays() []way {
 				s.rename(f, f+".gone")
 			}
 		}),
-		in("a damaged pack beside a whole one", func(s *shell) {
+		in("a damaged pack next to a whole one", func(s *shell) {
 			s.commands("repack -q -a -d")
 			s.append(".git/objects/pack/pack-"+strings.Repeat("34", 20)+".pack", "PACK")
 			s.append(".git/objects/pack/pack-"+strings.Repeat("34", 20)+".idx", "\xfftOc")
@@ -295,7 +295,7 @@ func cloneWays() []way {
 }
 
 func alternateWays() []way {
-	// borrow moves the objects into folders of which each names the next one.
+	// borrow moves the objects into folders, and each names the next one.
 	borrow := func(name string, folders []string, lines []string) way {
 		return way{name: name, make: func(s *shell) string {
 			objects, last := filepath.Join(s.dir, ".git/objects"), filepath.Join(s.dir, ".git", folders[len(folders)-1])

@@ -63,7 +63,7 @@ func (b *etcd) campaign(ctx context.Context, h Holder) (guard, error) {
 	return b.waitForLock(ctx, nil, claim{key: key, holder: h, held: &HeldError{}, rivals: others})
 }
 
-// leaderKeys returns the key of the leader of a shard, and the keys of leaders beside whom
+// leaderKeys returns the key of the leader of a shard, and the keys of leaders next to whom
 // there is none.
 func (b *etcd) leaderKeys(shard string) (string, rivals) {
 	if shard == "" {

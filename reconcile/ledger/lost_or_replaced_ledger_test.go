@@ -52,7 +52,7 @@ func comes(db, head, newest, locks string) string {
 	return takes
 }
 
-// TestALedgerThatWasLostIsNotNew: each way in which a ledger and what lies beside it
+// TestALedgerThatWasLostIsNotNew: each way in which a ledger and what lies next to it
 // can be lost, for a process that knew it and for one that did not.
 func TestALedgerThatWasLostIsNotNew(t *testing.T) {
 	t.Parallel()

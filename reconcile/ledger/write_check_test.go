@@ -64,7 +64,7 @@ func mustEmbedded(t *testing.T, path string) *Ledger {
 	return l
 }
 
-// TestTryFindsWhatCannotBeOpened: each thing beside the ledger that a writer opens.
+// TestTryFindsWhatCannotBeOpened: each thing next to the ledger that a writer opens.
 func TestTryFindsWhatCannotBeOpened(t *testing.T) {
 	for _, name := range []string{".head", ".newest", ".leader", ".locks/orders.lock"} {
 		t.Run(name, func(t *testing.T) {

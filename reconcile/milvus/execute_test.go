@@ -193,7 +193,7 @@ func TestPausesBetweenTries(t *testing.T) {
 	must(t, w.AddFault("b", milvussim.Fault{Method: updateMethod, Kind: milvussim.FaultError, Times: 5}))
 	same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)
 	pauses := slices.DeleteFunc(w.clock.pauses, func(d time.Duration) bool { return d == readEvery })
-	same(t, pauses, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}) // beside the first, of one second
+	same(t, pauses, []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second}) // after the first, of one second
 }
 
 func (w *world) update(cluster string, before, after *plan.Configuration) Result {

@@ -126,7 +126,7 @@ func (w *world) callsOver(cluster string) time.Duration {
 }
 
 // TestAKeptConnectionCostsNoSecondDeadline: a cluster is lost behind a connection
-// that an earlier read kept. Why is told by a new one, which is made beside it.
+// that an earlier read kept. Why is told by a new one, which is made next to it.
 func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 	t.Parallel()
 	unhurried(t, func(w *world) error {
@@ -150,7 +150,7 @@ func TestAKeptConnectionCostsNoSecondDeadline(t *testing.T) {
 }
 
 // TestWhichConnectionAnswersIsEnough: nothing waits for a kept connection or for
-// the new one beside it when the other has answered.
+// the new one next to it when the other has answered.
 func TestWhichConnectionAnswersIsEnough(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -184,7 +184,7 @@ func TestWhichConnectionAnswersIsEnough(t *testing.T) {
 	}
 }
 
-// TestASlowConfigurationIsNoLostCluster: the coordinator that is asked beside it
+// TestASlowConfigurationIsNoLostCluster: the coordinator that is asked at the same time
 // changes nothing, and is not waited for, once the configuration came.
 func TestASlowConfigurationIsNoLostCluster(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ import (
 func (r *viewReader) core(ctx context.Context, until time.Time) {
 	whole, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	beside, enough := context.WithCancel(whole)
+	meanwhile, enough := context.WithCancel(whole)
 	defer enough()
 	var stored *commonpb.ReplicateConfiguration
 	var configuration, coordinator outcome
@@ -35,7 +35,7 @@ func (r *viewReader) core(ctx context.Context, until time.Time) {
 		},
 		func() {
 			if !arrivesWithin(came, r.fleet.awaitSoon) {
-				coordinator = r.coordinator(beside)
+				coordinator = r.coordinator(meanwhile)
 			}
 		},
 	)

@@ -97,7 +97,7 @@ func TestFileCheck(t *testing.T) {
 	}
 }
 
-// TestFileIsLeftAloneWhenItIsRight: whoever watches it is not woken.
+// TestFileIsLeftAloneWhenItIsRight: a process that watches it is not woken.
 func TestFileIsLeftAloneWhenItIsRight(t *testing.T) {
 	target, path := fileTarget(t, upstream)
 	r, _ := made(t, target)

@@ -16,7 +16,7 @@ func FuzzParseServers(f *testing.F) {
 		servers, err := parseServers(answer)
 		if err != nil {
 			if len(servers) != 0 {
-				t.Errorf("%v beside %v", servers, err)
+				t.Errorf("%v next to %v", servers, err)
 			}
 			return
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What runs somebody else's code beside secrets names it by what it is: a tag can
+// What runs somebody else's code next to secrets names it by what it is: a tag can
 // be moved to other code.
 var (
 	usesAction = regexp.MustCompile(`(?m)^\s*(?:- )?uses:\s*(\S+)(.*)$`)

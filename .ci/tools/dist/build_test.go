@@ -39,7 +39,7 @@ func need(t *testing.T, names ...string) {
 	}
 }
 
-// run runs a program in a folder, with variables of its own beside ours, and
+// run runs a program in a folder, with variables of its own in addition to ours, and
 // returns what it printed.
 func run(t *testing.T, dir string, env []string, name string, args ...string) string {
 	t.Helper()

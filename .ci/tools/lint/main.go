@@ -1,6 +1,6 @@
 // Command lint runs the analyzers that every package of reconcile must pass,
-// in one load of the code, beside vet and staticcheck: wrapped errors, switches
-// over enumerations, nil results beside nil errors, and lost contexts. It is a
+// in one load of the code, in addition to vet and staticcheck: wrapped errors, switches
+// over enumerations, nil results with nil errors, and lost contexts. It is a
 // module of its own, so that none of it is a dependency of the product.
 //
 // A line that ends in `//nolint:NAME // why` is excused from the analyzer NAME.

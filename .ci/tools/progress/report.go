@@ -36,7 +36,7 @@ type report struct {
 	spoke  time.Time
 	begun  map[string]time.Time // packages that are running
 	open   map[string]*test     // tests that are running
-	said   map[string][]string  // by package, beside its tests
+	said   map[string][]string  // by package, outside its tests
 	ended  map[string][]*test   // by package
 	all    []*test
 	skips  map[string][]string // by reason
@@ -144,7 +144,7 @@ func (r *report) takePackage(e event) {
 	}
 }
 
-// endPackage says how a package ended, and all that was said beside its tests
+// endPackage says how a package ended, and all that was said outside its tests
 // or by tests that never ended if it failed.
 func (r *report) endPackage(e event) {
 	said := strings.Join(r.said[e.Package], "")

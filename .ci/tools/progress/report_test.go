@@ -57,7 +57,7 @@ func TestReport(t *testing.T) {
 			},
 			shown: []string{"m/a does not compile:\na.go:1: no such thing", "failed:\n  a\n"},
 		},
-		"a package fails beside its tests": {
+		"a package fails outside its tests": {
 			events: []string{
 				`{"Action":"pass","Package":"m/a","Test":"TestX","Elapsed":0}`,
 				`{"Action":"output","Package":"m/a","Output":"exit status 3\n"}`,

@@ -55,7 +55,7 @@ func median(all []time.Duration) float64 {
 
 // newFailover is a world of one topology whose primary is lost, a ledger that
 // knows it, and the approved commit that promotes another cluster. The calls of
-// whoever applies it go through the recorder, if there is one.
+// the process that applies it go through the recorder, if there is one.
 func newFailover(b *testing.B, verify string, r *recorder) *estate {
 	b.Helper()
 	policy := fmt.Sprintf("  failover: {unavailableFor: 0s, probes: 1, verify: %s}\n", verify)

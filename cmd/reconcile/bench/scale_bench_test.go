@@ -17,7 +17,7 @@ import (
 // sizes are the numbers of topologies, each of three clusters with 16 channels.
 var sizes = []int{1, 10, 100, 1000}
 
-// estate is a simulator in a process of its own, and the real binary beside it.
+// estate is a simulator in a process of its own, and the real binary next to it.
 type estate struct {
 	binary, files, config string
 	control               string

@@ -56,7 +56,7 @@ var wires = []struct {
 // TestBadWire runs approved failovers with the real program over bad wires: to
 // the candidate of a primary that is lost, and to a primary that is not, and
 // takes writes. Each ends in time and says what is true, no force promote is
-// sent beside a primary that lives, and the next run over a good wire settles
+// sent next to a primary that lives, and the next run over a good wire settles
 // with one that took effect.
 func TestBadWire(t *testing.T) {
 	t.Parallel()
@@ -167,7 +167,7 @@ func (d drill) applyAnd(t *testing.T, topology string, timeout time.Duration, wh
 	return code, out
 }
 
-// spared demands that nothing was sent beside a primary that lives, and that
+// spared demands that nothing was sent next to a primary that lives, and that
 // the next run, which sees it, sends nothing either.
 func (d drill) spared(t *testing.T, topology string) {
 	t.Helper()
@@ -187,7 +187,7 @@ func (d drill) spared(t *testing.T, topology string) {
 	}
 	for _, c := range now.Calls {
 		if strings.HasPrefix(c.Cluster, topology+"-") && c.Method == "UpdateReplicateConfiguration" {
-			t.Errorf("%s was sent a configuration beside a primary that lives", c.Cluster)
+			t.Errorf("%s was sent a configuration next to a primary that lives", c.Cluster)
 		}
 	}
 	if spent := now.Snapshot.Spent(topology); len(spent) != 0 {

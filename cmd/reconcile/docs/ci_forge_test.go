@@ -155,7 +155,7 @@ func runCI(t *testing.T, env []string, name string, args ...string) {
 }
 
 // TestOneCommentIsKeptUpToDate holds that a pull request has one comment,
-// found again among many, whoever else writes.
+// found again among many, no matter who else writes.
 func TestOneCommentIsKeptUpToDate(t *testing.T) {
 	for kind, list := range map[string]string{"github": "/repos/team/topologies/issues/7/comments", "gitlab": "/projects/42/merge_requests/7/notes"} {
 		t.Run(kind, func(t *testing.T) {

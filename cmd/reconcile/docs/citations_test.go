@@ -195,7 +195,7 @@ func citing(t *testing.T) []string {
 	return out
 }
 
-// packageComment is the doc.go beside a file, "" if there is none.
+// packageComment is the doc.go next to a file, "" if there is none.
 func packageComment(file string) string {
 	data, err := os.ReadFile(filepath.Join(testkit.Repository(), path.Dir(file), "doc.go"))
 	if err != nil {

@@ -31,7 +31,7 @@ var told = map[string]string{
 	"REPLICATION_STALLED":       "reconcile/milvus/backlog_test.go TestAStalledLinkIsFound",
 	"ROLE_UNKNOWN":              "plan/transitions_test.go: the candidate cannot be read",
 	"SHARD_UNDECIDED":           "reconcile/daemon/shards_test.go TestAShardActsOnItsOwnOnly",
-	"SPLIT_BRAIN":               "plan/several_standbys_test.go: a second failover beside a stale one that can write",
+	"SPLIT_BRAIN":               "plan/several_standbys_test.go: a second failover, and a stale one can write",
 	"TRAFFIC_NOT_REDIRECTED":    "reconcile/traffic_test.go TestTrafficIsSetAgain",
 	"UNMANAGED_DRIFT":           "reconcile/drift/drift_test.go TestDriftKinds",
 }

@@ -14,7 +14,7 @@ import (
 // modeline tells an editor by which schema it can check what follows.
 const modeline = "# yaml-language-server: $schema="
 
-// notOurs are examples for other programs: one of which nobody publishes a
+// notOurs are examples for other programs: one for which nobody publishes a
 // schema, and those that name one of the web.
 var notOurs = regexp.MustCompile(`(?m)^apiVersion: milvus\.io/|\A# yaml-language-server: \$schema=https://`)
 

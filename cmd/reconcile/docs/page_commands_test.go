@@ -15,7 +15,7 @@ import (
 )
 
 // walk runs the lines that a page shows in its blocks without a language, one
-// after the other in one shell. Each must end well, but for those of which an
+// after the other in one shell. Each must end well, but for those for which an
 // ending tells otherwise; the endings must all come, in their order.
 type walk struct {
 	page     string

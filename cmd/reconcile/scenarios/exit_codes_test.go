@@ -43,7 +43,7 @@ func TestExitCodesAndSymbols(t *testing.T) {
 		want       commandExits
 		code       string // of the finding that drift and status name
 		inSync     bool   // by drift
-		good       bool   // ✓ may stand beside the topology
+		good       bool   // ✓ may stand at the topology
 	}{
 		{"a healthy pair", none, none, commandExits{0, 0, 0, 0, 0}, "", true, true},
 		{"a token that is refused", write("root:wrong"), write(string(good)), commandExits{0, 0, 1, 4, 0}, "CLUSTER_UNREADABLE", false, false},

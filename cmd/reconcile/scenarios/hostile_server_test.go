@@ -25,7 +25,7 @@ import (
 	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
 
-// The bounds of every command beside a server that sends too much. The kernel
+// The bounds of every command against a server that sends too much. The kernel
 // bounds the real program, not the test.
 const (
 	hostileMemory  = 128 << 10 // kB
@@ -128,7 +128,7 @@ func (b *besieged) commands(t *testing.T) [][]string {
 	}
 }
 
-// TestHostileServer runs commands beside servers that send too much, or never end:
+// TestHostileServer runs commands against servers that send too much, or never end:
 // with every answer, which ends most commands early, and with the answers of single
 // methods. In the short form each method is excessive in one way.
 func TestHostileServer(t *testing.T) {
@@ -178,7 +178,7 @@ func TestHostileServer(t *testing.T) {
 				out, kB := b.run(t, append(slices.Clone(args), "--timeout", hostileTimeout)...)
 				t.Logf("%-50s %-8s %6d kB %8d bytes", what, args[0], kB, len(out))
 				if kB > hostileMemory || len(out) > hostileOutput {
-					t.Errorf("%s beside %s takes %d kB and says %d bytes", args[0], what, kB, len(out))
+					t.Errorf("%s against %s takes %d kB and says %d bytes", args[0], what, kB, len(out))
 				}
 			})
 		})

@@ -107,7 +107,7 @@ func (s *soak) step(t *testing.T, restarts bool) {
 
 func (s *soak) disturb(t *testing.T, d *drilled) {
 	t.Helper()
-	kind := []string{"write", "lag", "link", "standby down", "primary blips", "unapproved", "approved beside a living primary", "lost"}[s.random.IntN(8)]
+	kind := []string{"write", "lag", "link", "standby down", "primary blips", "unapproved", "approved next to a living primary", "lost"}[s.random.IntN(8)]
 	s.did[kind]++
 	d.phase = flapping
 	switch kind {
@@ -126,7 +126,7 @@ func (s *soak) disturb(t *testing.T, d *drilled) {
 		d.generation++
 		s.commit(t, d, "stale", "primary", false)
 		d.phase = asked
-	case "approved beside a living primary":
+	case "approved next to a living primary":
 		d.generation++
 		s.commit(t, d, "stale", "primary", true)
 		d.phase = asked

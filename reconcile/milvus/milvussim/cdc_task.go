@@ -89,7 +89,7 @@ func (ch *channel) taskTo(target string) *task {
 
 // startTask makes a task. One that still tries to tell the target of its removal
 // has the same key in Milvus' metadata, which is overwritten; its replicator runs
-// on beside the new one until its process ends (replicate_manager.go,
+// on next to the new one until its process ends (replicate_manager.go,
 // CreateReplicator), and what it still holds arrives once the target takes it
 // (#52727). Where #52728 is fixed it is replaced.
 func (c *cluster) startTask(ch *channel, target *commonpb.MilvusCluster, pchannel string, start position) {

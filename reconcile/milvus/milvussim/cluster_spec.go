@@ -49,9 +49,9 @@ type ClusterSpec struct {
 	WAL commonpb.WALName
 	// Retention is how long its WAL is kept, replicated or not; for ever if 0.
 	Retention time.Duration
-	// Users are its accounts beside root.
+	// Users are its accounts in addition to root.
 	Users []User
-	// Groups are its privilege groups beside the built-in ones, by name.
+	// Groups are its privilege groups in addition to the built-in ones, by name.
 	Groups map[string][]string
 	// BindsRoot has root may only what its roles allow
 	// (common.security.rootShouldBindRole).
@@ -170,7 +170,7 @@ func pickAddresses(specs []ClusterSpec) {
 	}
 }
 
-// anyPort is where a cluster listens of which nothing is said.
+// anyPort is where a cluster listens if its spec says nothing.
 const anyPort = "127.0.0.1:0"
 
 func (w *World) newCluster(s ClusterSpec) (*cluster, error) {

@@ -33,7 +33,7 @@ const (
 	DamageUnfinishIndexes DamageKind = "unfinish_indexes"
 	// DamageRelease releases the collection.
 	DamageRelease DamageKind = "release"
-	// DamageUnservable leaves a collection loaded of which no query succeeds, as after a
+	// DamageUnservable leaves a collection loaded on which no query succeeds, as after a
 	// restore (#49533, milvus-backup #1166).
 	DamageUnservable DamageKind = "unservable"
 	// DamageForget takes the collection away.

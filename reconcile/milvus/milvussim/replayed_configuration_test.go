@@ -132,7 +132,7 @@ func TestALeftOverRemovalFires(t *testing.T) {
 
 // TestAFenceIsReplayed: an old primary that was fenced and linked again without a
 // rebuild brings its fence to the other cluster once it is primary again. Both
-// take writes then, seconds after a switchover of which every call answered OK
+// take writes then, seconds after a switchover in which every call answered OK
 // (seen on 2.6; the same passed without harm on master).
 func TestAFenceIsReplayed(t *testing.T) {
 	for profile, b := range map[string]string{"2.6.22": "primary", "master": "standby"} {

@@ -34,7 +34,7 @@ const (
 // legacyCodes is the older error_code that goes with a code; everything else is
 // UnexpectedError (pkg/util/merr/utils.go oldCode).
 //
-//lint:ignore SA1019 Milvus still sets it beside the code
+//lint:ignore SA1019 Milvus still sets it in addition to the code
 var legacyCodes = map[int32]commonpb.ErrorCode{
 	codeNotReady:           commonpb.ErrorCode_NotReadyServe,
 	codeCollectionNotFound: commonpb.ErrorCode_CollectionNotExists,
@@ -72,7 +72,7 @@ func split(err error) (*commonpb.Status, error) {
 			legacy = commonpb.ErrorCode_UnexpectedError
 		}
 		return &commonpb.Status{
-			//lint:ignore SA1019 Milvus still sets it beside the code
+			//lint:ignore SA1019 Milvus still sets it in addition to the code
 			Code: se.code, ErrorCode: legacy, Reason: se.reason, Detail: se.reason,
 			Retriable: se.code == codeNotReady,
 		}, nil

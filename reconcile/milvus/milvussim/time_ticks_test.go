@@ -33,7 +33,7 @@ func TestTicksAreMilvus(t *testing.T) {
 
 // TestWritesBearOlderTicks: what is written after AllocTimestamp can have a tick
 // below it, within a fifth of a second; ticks of one channel grow all the same,
-// and a message never has a tick of which a dump's end has said that it is past.
+// and a message never has a tick that the end of a dump called past.
 func TestWritesBearOlderTicks(t *testing.T) {
 	clock := milvussim.NewManualClock(time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC))
 	w := milvussim.New(milvussim.Options{Clock: clock})

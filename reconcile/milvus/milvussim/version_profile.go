@@ -66,7 +66,7 @@ func Profiles() []string {
 const Unlabelled = "unlabelled"
 
 // lastKnownPatch is the newest 2.6 release that is known to be, and
-// firstWithStreamRights the first of which it is inferred that it checks streams.
+// firstWithStreamRights the first that is inferred to check streams.
 const (
 	lastKnownPatch        = 25
 	firstWithStreamRights = 23

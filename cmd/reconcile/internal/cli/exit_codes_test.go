@@ -89,7 +89,7 @@ func worstMeaning(t plan.TopologyPlan) plan.DriftMeaning {
 }
 
 // planWith is the plan of the situation that is kept for a code. A code that only the
-// history, the ledger or an apply raises is put beside a pair in sync.
+// history, the ledger or an apply raises is put next to a pair in sync.
 func planWith(t *testing.T, spec plan.CodeSpec) plan.Plan {
 	t.Helper()
 	situation := struct {

@@ -92,7 +92,7 @@ func verifiedStatus(ctx context.Context, e *wire.Environment, p reconcile.Pass, 
 	return report, statusExit(report, rev)
 }
 
-// query is what plan, drift or status asks for: which topologies, of which commit, and how
+// query is what plan, drift or status asks for: which topologies, at which commit, and how
 // the pass ends.
 type query struct {
 	names  []string

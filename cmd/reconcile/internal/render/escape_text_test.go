@@ -102,7 +102,7 @@ func TestTableFitsThePage(t *testing.T) {
 	}
 }
 
-// alone reports whether a line holds one thing that is copied as a whole, beside
+// alone reports whether a line holds one thing that is copied as a whole, next to
 // its label and its mark.
 func alone(line string) bool {
 	if strings.HasPrefix(line, "Failover-") || strings.HasPrefix(strings.TrimLeft(line, " "), "reconcile ") {

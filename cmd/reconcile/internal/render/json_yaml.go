@@ -81,7 +81,7 @@ func writeYAML(w io.Writer, value any) error {
 	return writeText(w, escapeQuoted(b.String()))
 }
 
-// older is text that is no text for a reader of YAML 1.1, of which there are
+// older is text that is no text for a reader of YAML 1.1; there are
 // many: a boolean, or a number to the base of 60.
 var older = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)

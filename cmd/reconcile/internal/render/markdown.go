@@ -12,7 +12,7 @@ import (
 )
 
 // maxComment is what a pull-request comment may hold, in bytes; forges count
-// characters, of which there are never more.
+// characters. There are never more of them.
 const maxComment = 65536 - 1
 
 // workflowReserve is what a workflow may put around the document, such as the

@@ -46,7 +46,7 @@ func pagesOfOne(t *testing.T) map[string]string {
 }
 
 // TestThePageAnswersInTenSeconds: on each page no text is cut; what to type has at most two
-// lines of words, and stands alone; each thing is said once; and no number stands beside
+// lines of words, and stands alone; each thing is said once; and no number stands next to
 // another that says the same differently.
 func TestThePageAnswersInTenSeconds(t *testing.T) {
 	var (

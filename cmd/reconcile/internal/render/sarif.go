@@ -17,7 +17,7 @@ import (
 const ruleProblem = "TOPOLOGY_FILE"
 
 // SARIF writes findings and problems as SARIF 2.1.0, each at the line of the
-// topology file that it is about, so that a forge shows it beside the change.
+// topology file that it is about, so that a forge shows it next to the change.
 // What an approver accepted is there, suppressed.
 func SARIF(w io.Writer, d Document) error {
 	results := sarifResults(d)

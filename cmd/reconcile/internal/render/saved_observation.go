@@ -189,7 +189,7 @@ func known[T ~string](field string, words []T, word T) error {
 	return nil
 }
 
-// checkBelief refuses a role that the configuration beside it does not give. A
+// checkBelief refuses a role that the configuration next to it does not give. A
 // cluster that did not answer believes nothing that could have been read.
 func checkBelief(v plan.View) error {
 	b := v.Belief

@@ -190,7 +190,7 @@ func carriedOn() world {
 	return w
 }
 
-// offline is the plan of a failover for which nobody was asked, beside a
+// offline is the plan of a failover for which nobody was asked, next to a
 // topology that is to stay.
 func offline() plan.Plan {
 	w, stays := lost(0, 0), roles("billing", plan.RolePrimary, plan.RoleStandby)
@@ -208,7 +208,7 @@ func offline() plan.Plan {
 func switchover() plan.TopologyPlan { return swapping(300*time.Millisecond, nil) }
 
 // swapping is a switchover to a standby that got its last message some time
-// ago, and of which others may wait since a while.
+// ago, and others may wait for it since a while.
 func swapping(ago time.Duration, unsent *time.Time) plan.TopologyPlan {
 	stored := star("cluster-a", "cluster-b")
 	standby := replicated(storing("cluster-b", stored), ago, ago)

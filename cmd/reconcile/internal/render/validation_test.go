@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// invalid is a folder with two bad files, of one of which nothing can be read.
+// invalid is a folder with two bad files; nothing of one of them can be read.
 func invalid() Validation {
 	return Validation{Topologies: 1, Problems: []Problem{
 		{File: "topologies/carts.yaml", Line: 12, Column: 13, Path: "spec.clusters[1].uri", Message: "the uri has no scheme", Hint: "write http://cluster-d.example:19530"},

@@ -26,7 +26,7 @@ type Fleet struct {
 	n       int // topologies
 	Play    string
 	Control string
-	Env     []string         // of its commands, beside the test's own
+	Env     []string         // of its commands, in addition to the test's own
 	Via     map[string]*Wire // by cluster id; nil: reached directly
 	ledger  *ledger.Ledger
 

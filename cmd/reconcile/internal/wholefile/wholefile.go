@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// Replace writes a file beside the one of that name and moves it into its place, so
+// Replace writes a file next to the one of that name and moves it into its place, so
 // that nobody reads half of it; without the room for it, what was there stays. The mode
 // stays, and a link leads where it led. What is no plain file (a pipe, a device) is
 // written to, and so is a file whose folder takes no other, such as one that is mounted
@@ -28,15 +28,15 @@ func Replace(path string, data []byte) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	beside, err := temporary(path, data, mode)
+	written, err := temporary(path, data, mode)
 	if errors.Is(err, fs.ErrPermission) {
 		return inPlace(path, data)
 	}
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(beside, path); err != nil {
-		return errors.Join(inPlace(path, data), os.Remove(beside))
+	if err := os.Rename(written, path); err != nil {
+		return errors.Join(inPlace(path, data), os.Remove(written))
 	}
 	return nil
 }
@@ -46,14 +46,14 @@ func Create(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, fs.ErrExist)
 	}
-	beside, err := temporary(path, data, 0)
+	written, err := temporary(path, data, 0)
 	if err != nil {
 		return err
 	}
-	return os.Rename(beside, path)
+	return os.Rename(written, path)
 }
 
-// temporary writes a file beside another, whole and to the disk, or leaves none. Mode 0
+// temporary writes a file next to another, whole and to the disk, or leaves none. Mode 0
 // is that of a new file.
 func temporary(path string, data []byte, mode fs.FileMode) (name string, err error) {
 	name = filepath.Join(filepath.Dir(path), ".reconcile-"+rand.Text())

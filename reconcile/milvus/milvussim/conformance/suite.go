@@ -237,7 +237,7 @@ func (e *env) cleanse(s start) {
 	e.sim(errors.Join(failed...))
 }
 
-// What a run knows beside whether a cluster is fresh.
+// What a run knows in addition to whether a cluster is fresh.
 const (
 	lastStart = "how the case before began"
 	dirty     = "a log holds more than an edge from A"

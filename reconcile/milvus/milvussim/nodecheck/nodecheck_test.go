@@ -130,7 +130,7 @@ func TestNodeSDKPromotes(t *testing.T) {
 				}
 			}
 			if calls != tc.calls || effects > 1 {
-				t.Errorf("%d calls of which %d took effect, want %d and at most one", calls, effects, tc.calls)
+				t.Errorf("%d calls, and %d took effect, want %d and at most one", calls, effects, tc.calls)
 			}
 		})
 	}

@@ -1,6 +1,6 @@
 // Command bare makes calls that were recorded, and nothing else: each as soon
 // as those have ended that had ended before it was made then, over the same
-// connections. It is what the calls of a failover cost whoever makes them; see
+// connections. It is what the calls of a failover cost the process that makes them; see
 // BenchmarkApplyOverhead. Its argument is the recording.
 package main
 
