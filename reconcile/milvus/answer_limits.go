@@ -46,6 +46,7 @@ var (
 		nameOf(&milvuspb.ShowCollectionsResponse{}):           {size: 8 << 20, cost: 16 << 20, text: maxName},
 		nameOf(&milvuspb.DescribeCollectionResponse{}):        {size: 1 << 20, cost: 4 << 20}, // descriptions and defaults are texts of users
 		nameOf(&milvuspb.DumpMessagesResponse{}):              {size: 8 << 20, cost: 16 << 20},
+		nameOf(&milvuspb.QueryResults{}):                      {size: 16 << 20, cost: 64 << 20}, // rows of users
 	}
 )
 

@@ -1,0 +1,174 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options bound what an audit costs.
+type Options struct {
+	Rows        int           // keys of each collection that are compared field by field; 0: none
+	Seed        uint64        // which keys, and in which order the collections
+	Budget      time.Duration // for the data of one pair; 0: no bound
+	Pause       time.Duration // between two looks at what differs
+	Concurrency int
+}
+
+// Verdict says whether a standby equals its primary.
+type Verdict int
+
+const (
+	// Unproven: it is not known. It is the zero value.
+	Unproven Verdict = iota
+	// Equal: all that was compared is equal.
+	Equal
+	// Unequal: the standby lacks something, or holds something else.
+	Unequal
+)
+
+// String returns the verdict as programs read it.
+func (v Verdict) String() string { return [...]string{"unproven", "equal", "diverged"}[v] }
+
+// Result is what an audit found of one standby.
+type Result struct {
+	Primary, Standby string
+	Verdict          Verdict
+	Differences      []Difference // those that matter first
+	Gaps             []Gap        // what was not compared, and why
+	Collections      int          // that either cluster holds
+	Counted          int          // collections of which both counts were compared
+	Rows             int64        // that the primary has in these
+	Sampled          int          // keys that were compared field by field
+}
+
+// Run audits a pair. It never fails: what could not be compared is in Gaps.
+func Run(ctx context.Context, pair Pair, o Options) Result {
+	a := &auditing{pair: pair, options: o}
+	shared, stopped := a.metadata(ctx)
+	if stopped == "" {
+		a.data(ctx, shared)
+	} else {
+		a.gap(Gap{Why: stopped})
+	}
+	return a.conclude()
+}
+
+// auditing collects the result of one pair.
+type auditing struct {
+	pair    Pair
+	options Options
+
+	mu     sync.Mutex
+	result Result
+}
+
+func (a *auditing) gap(g ...Gap) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Gaps = append(a.result.Gaps, g...)
+}
+
+func (a *auditing) differs(d ...Difference) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result.Differences = append(a.result.Differences, d...)
+}
+
+// metadata compares the inventories, and returns the collections that both clusters hold.
+// What differs is compared with the primary once more: what changed there meanwhile is no
+// difference. stopped says why the pair cannot be compared at all.
+func (a *auditing) metadata(ctx context.Context) (shared []Collection, stopped string) {
+	primary := a.pair.Primary().Inventory(ctx)
+	if err := a.pair.CatchUp(ctx); err != nil {
+		return nil, err.Error()
+	}
+	standby := a.pair.Standby().Inventory(ctx)
+	differences := Compare(primary, standby)
+	if len(differences) > 0 {
+		differences = lasting(differences, Compare(a.pair.Primary().Inventory(ctx), standby))
+	}
+	a.result.Primary, a.result.Standby = primary.Cluster, standby.Cluster
+	a.differs(differences...)
+	for _, v := range []Inventory{primary, standby} {
+		for _, g := range v.Unread {
+			g.Why = v.Cluster + ": " + g.Why
+			a.gap(g)
+		}
+	}
+	a.result.Collections = len(primary.Collections)
+	for _, c := range standby.Collections {
+		if _, held := primary.collection(c.Name); !held {
+			a.result.Collections++
+		}
+	}
+	return a.shared(primary, standby), ""
+}
+
+// shared returns the collections that both clusters have loaded, and notes the others.
+func (a *auditing) shared(primary, standby Inventory) []Collection {
+	there := make(map[string]Collection, len(standby.Collections))
+	for _, c := range standby.Collections {
+		there[c.Name] = c
+	}
+	var out []Collection
+	for _, c := range primary.Collections {
+		other, held := there[c.Name]
+		switch {
+		case !held: // said as a difference, or unread
+		case c.Loaded && other.Loaded:
+			c.Expires = c.Expires || other.Expires
+			out = append(out, c)
+		case c.Loaded:
+			a.gap(Gap{Kind: KindRows, Collection: c.Name, Why: "not loaded on " + standby.Cluster + ": its rows cannot be counted there"})
+		case other.Loaded:
+			a.gap(Gap{Kind: KindRows, Collection: c.Name, Why: "not loaded on " + primary.Cluster + ": its rows cannot be counted there"})
+		default:
+			a.gap(Gap{Kind: KindRows, Collection: c.Name, Why: "loaded on neither cluster", Idle: true})
+		}
+	}
+	return out
+}
+
+// conclude sorts what was found and says what it means.
+func (a *auditing) conclude() Result {
+	r := a.result
+	slices.SortFunc(r.Differences, compareDifferences)
+	slices.SortFunc(r.Gaps, compareGaps)
+	r.Gaps = slices.Compact(r.Gaps)
+	has := func(w Weight) bool {
+		return slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Weight == w })
+	}
+	open := slices.ContainsFunc(r.Gaps, func(g Gap) bool { return !g.Idle })
+	switch {
+	case has(Diverged):
+		r.Verdict = Unequal
+	case open || has(Unready):
+		r.Verdict = Unproven
+	default:
+		r.Verdict = Equal
+	}
+	return r
+}
+
+// each calls work for 0 to n-1, some at once.
+func (a *auditing) each(n int, work func(i int)) {
+	next := make(chan int)
+	var group sync.WaitGroup
+	for range min(n, cmp.Or(a.options.Concurrency, 1)) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for i := range next {
+				work(i)
+			}
+		}()
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	group.Wait()
+}
