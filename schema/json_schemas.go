@@ -23,6 +23,7 @@ const (
 	kindHistory  = "history"
 	kindSalvage  = "salvage"
 	kindReplay   = "replay"
+	kindAudit    = "audit"
 	kindValidate = "validate"
 	kindExplain  = "explain"
 	kindVersion  = "version"
@@ -31,7 +32,7 @@ const (
 // Kinds are the kinds that JSON knows: the two files that are read, then the
 // documents that are written.
 func Kinds() []string {
-	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindReplay, kindValidate, kindExplain, kindVersion}
+	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindReplay, kindAudit, kindValidate, kindExplain, kindVersion}
 }
 
 // JSON returns the embedded JSON Schema (draft-07) of one of [Kinds]. ok is

@@ -46,12 +46,14 @@ func compareDifferences(a, b Difference) int {
 // rank puts first what a reader must know first: rows, then collections.
 func (d Difference) rank() int {
 	switch d.Kind {
-	case KindRows, KindKeys:
+	case KindRows:
 		return 0
-	case KindCollection, KindDatabase:
+	case KindKeys:
 		return 1
-	default:
+	case KindCollection, KindDatabase:
 		return 2
+	default:
+		return 3
 	}
 }
 

@@ -306,7 +306,7 @@ func keysDiffer(l *look) Difference {
 	}
 	return Difference{
 		Kind: KindKeys, Collection: l.Name, Fact: "rows", By: int64(len(l.odd)),
-		Primary: fmt.Sprintf("%d compared", l.sampled),
+		Primary: fmt.Sprintf("%d rows compared", l.sampled),
 		Standby: fmt.Sprintf("%d missing, %d only there, %d changed", lacks, extra, changed),
 		Detail:  "key " + strings.Join(named, "; key "),
 	}

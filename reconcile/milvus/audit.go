@@ -144,7 +144,7 @@ func (f *Fleet) openAuditCluster(a access) (*auditCluster, error) {
 	}
 	pass, err := f.ticket(a)
 	if err != nil {
-		return nil, f.secrets.err(err)
+		return nil, f.secrets.Err(err)
 	}
 	l, err := f.dial(pass)
 	if err != nil {
@@ -157,11 +157,11 @@ func (f *Fleet) openAuditCluster(a access) (*auditCluster, error) {
 // server that is not ready, or was too slow, refused nothing.
 func (c *auditCluster) failed(o outcome, err error) error {
 	if err != nil {
-		return c.fleet.secrets.err(err)
+		return c.fleet.secrets.Err(err)
 	}
 	var said statusError
 	if errors.As(o.err, &said) && o.reach == plan.ReachUp && o.class == plan.ClassOther {
-		return audit.Refusal{Err: c.fleet.secrets.err(o.err)}
+		return audit.Refusal{Err: c.fleet.secrets.Err(o.err)}
 	}
-	return c.fleet.secrets.err(o.err)
+	return c.fleet.secrets.Err(o.err)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // inventory collects what a cluster holds, from several calls at once.
@@ -28,7 +29,7 @@ type inventory struct {
 func (c *auditCluster) Inventory(ctx context.Context) audit.Inventory {
 	v := &inventory{auditCluster: c, out: audit.Inventory{Cluster: c.cluster.ID}}
 	if why := c.hides(ctx, c.token); why != "" {
-		v.gap("", "", fmt.Errorf("not everything is seen: %s", c.fleet.secrets.scrub(why)))
+		v.gap("", "", fmt.Errorf("not everything is seen: %s", c.fleet.secrets.Scrub(why)))
 	}
 	runAll(
 		func() { v.collections(ctx) },
@@ -52,7 +53,7 @@ func (v *inventory) item(k audit.Kind, collection, name string, facts ...audit.F
 func (v *inventory) gap(k audit.Kind, collection string, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.out.Unread = append(v.out.Unread, audit.Gap{Kind: k, Collection: collection, Why: errorText(err)})
+	v.out.Unread = append(v.out.Unread, audit.Gap{Kind: k, Collection: collection, Why: tokens.Text(err)})
 }
 
 // statusAnswer is an answer of Milvus.
@@ -266,9 +267,6 @@ func (v *inventory) schema(full string, d *milvuspb.DescribeCollectionResponse) 
 	return c
 }
 
-// dynamicField holds what the schema has no field for.
-const dynamicField = "$meta"
-
 func propertyFacts(properties []*commonpb.KeyValuePair) []audit.Fact {
 	out := make([]audit.Fact, 0, len(properties))
 	for _, p := range properties {
@@ -292,8 +290,7 @@ func fieldFacts(f *schemapb.FieldSchema) []audit.Fact {
 		}
 	}
 	if f.GetDefaultValue() != nil {
-		bits, _ := messageBits(f.GetDefaultValue()) //nolint:errcheck // what was decoded can be encoded
-		out = append(out, audit.Fact{Name: "default", Value: strconv.Quote(bits)})
+		out = append(out, audit.Fact{Name: "default", Value: strconv.Quote(string(encodeMessage(nil, f.GetDefaultValue())))})
 	}
 	return out
 }

@@ -2,14 +2,10 @@ package milvus
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -128,10 +124,14 @@ func rowsOfFields(key string, fields []*schemapb.FieldData) ([]audit.Row, error)
 		}
 	}
 	for _, f := range fields {
+		values, err := cellsOf(f)
+		if err != nil {
+			return nil, err
+		}
 		for i := range rows {
-			bits, err := bitsAt(f, i)
-			if err != nil {
-				return nil, fmt.Errorf("read field %s: %w", f.GetFieldName(), err)
+			bits, ok := bitsAt(f, values, i)
+			if !ok {
+				return nil, fmt.Errorf("the answer holds fewer values of field %s than rows", f.GetFieldName())
 			}
 			rows[i].Cells[f.GetFieldName()] = bits
 		}
@@ -139,180 +139,35 @@ func rowsOfFields(key string, fields []*schemapb.FieldData) ([]audit.Row, error)
 	return rows, nil
 }
 
-// null is the bits of a value that is null.
+// null stands for a value that is null; the bits of every other begin with "=".
 const null = "null"
 
-// bitsAt returns the exact bits of one value. Values that are null may have been left out
-// of the column.
-func bitsAt(f *schemapb.FieldData, row int) (string, error) {
+// bitsAt returns the exact bits of the value of one row, so that two ways to write a
+// floating-point number, and the kinds of zero, are told apart. Values that are null may
+// have been left out of the column.
+func bitsAt(f *schemapb.FieldData, values cells, row int) (string, bool) {
+	valid := f.GetValidData()
 	at := row
-	if valid := f.GetValidData(); len(valid) > 0 {
+	if len(valid) > 0 {
 		if row >= len(valid) || !valid[row] {
-			return null, nil
+			return null, row < len(valid)
 		}
-		if stored := storedValues(f); stored >= 0 && stored < len(valid) {
-			at = 0
-			for _, v := range valid[:row] {
-				if v {
-					at++
-				}
-			}
+		if values.count < len(valid) {
+			at = countTrue(valid[:row])
 		}
 	}
-	switch x := f.GetField().(type) {
-	case *schemapb.FieldData_Scalars:
-		return scalarBits(x.Scalars, at)
-	case *schemapb.FieldData_Vectors:
-		return vectorBits(x.Vectors, at)
-	case *schemapb.FieldData_StructArrays:
-		var out strings.Builder
-		for _, sub := range x.StructArrays.GetFields() {
-			bits, err := bitsAt(sub, row)
-			if err != nil {
-				return "", err
-			}
-			fmt.Fprintf(&out, "%s=%d:%s", sub.GetFieldName(), len(bits), bits)
-		}
-		return out.String(), nil
-	default:
-		return "", errors.New("its values are of a form that is not known here")
+	if at >= values.count {
+		return "", false
 	}
+	return "=" + string(values.encode(nil, at)), true
 }
 
-// storedValues is how many values a column of scalars, or of sparse vectors, holds; -1: not
-// told.
-func storedValues(f *schemapb.FieldData) int {
-	s := f.GetScalars()
-	for _, n := range []int{
-		len(s.GetBoolData().GetData()), len(s.GetIntData().GetData()), len(s.GetLongData().GetData()), len(s.GetFloatData().GetData()),
-		len(s.GetDoubleData().GetData()), len(s.GetStringData().GetData()), len(s.GetBytesData().GetData()), len(s.GetJsonData().GetData()),
-		len(s.GetArrayData().GetData()), len(s.GetGeometryData().GetData()), len(s.GetGeometryWktData().GetData()),
-		len(s.GetTimestamptzData().GetData()), len(f.GetVectors().GetSparseFloatVector().GetContents()),
-	} {
-		if n > 0 {
-			return n
+func countTrue(all []bool) int {
+	n := 0
+	for _, is := range all {
+		if is {
+			n++
 		}
 	}
-	if v := f.GetVectors(); v.GetDim() > 0 {
-		return vectorBytes(v) / max(bytesOf(v), 1)
-	}
-	return -1
-}
-
-var errShortColumn = errors.New("the answer holds fewer values than rows")
-
-func one[T any](data []T, at int, bits func(T) string) (string, error) {
-	if at >= len(data) {
-		return "", errShortColumn
-	}
-	return bits(data[at]), nil
-}
-
-func texts(s string) string { return s }
-
-func raw(b []byte) string { return string(b) }
-
-func whole[T int32 | int64](n T) string { return strconv.FormatInt(int64(n), 10) }
-
-// scalarBits returns one scalar. A floating-point number is its bits, so that two ways to
-// write one, and the kinds of zero, are told apart.
-func scalarBits(s *schemapb.ScalarField, at int) (string, error) {
-	switch d := s.GetData().(type) {
-	case *schemapb.ScalarField_BoolData:
-		return one(d.BoolData.GetData(), at, strconv.FormatBool)
-	case *schemapb.ScalarField_IntData:
-		return one(d.IntData.GetData(), at, whole[int32])
-	case *schemapb.ScalarField_LongData:
-		return one(d.LongData.GetData(), at, whole[int64])
-	case *schemapb.ScalarField_FloatData:
-		return one(d.FloatData.GetData(), at, func(x float32) string { return strconv.FormatUint(uint64(math.Float32bits(x)), 16) })
-	case *schemapb.ScalarField_DoubleData:
-		return one(d.DoubleData.GetData(), at, func(x float64) string { return strconv.FormatUint(math.Float64bits(x), 16) })
-	case *schemapb.ScalarField_StringData:
-		return one(d.StringData.GetData(), at, texts)
-	case *schemapb.ScalarField_BytesData:
-		return one(d.BytesData.GetData(), at, raw)
-	case *schemapb.ScalarField_JsonData:
-		return one(d.JsonData.GetData(), at, raw)
-	case *schemapb.ScalarField_GeometryData:
-		return one(d.GeometryData.GetData(), at, raw)
-	case *schemapb.ScalarField_GeometryWktData:
-		return one(d.GeometryWktData.GetData(), at, texts)
-	case *schemapb.ScalarField_TimestamptzData:
-		return one(d.TimestamptzData.GetData(), at, whole[int64])
-	case *schemapb.ScalarField_ArrayData:
-		if at >= len(d.ArrayData.GetData()) {
-			return "", errShortColumn
-		}
-		return messageBits(d.ArrayData.GetData()[at])
-	default:
-		return "", errors.New("its values are of a form that is not known here")
-	}
-}
-
-func messageBits(m proto.Message) (string, error) {
-	bits, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	return string(bits), err //nolint:wrapcheck // the caller says of what
-}
-
-// bytesOf is how many bytes, or numbers, one dense vector of a column takes.
-func bytesOf(v *schemapb.VectorField) int {
-	dim := int(v.GetDim())
-	switch v.GetData().(type) {
-	case *schemapb.VectorField_BinaryVector:
-		return dim / byteBits
-	case *schemapb.VectorField_Float16Vector, *schemapb.VectorField_Bfloat16Vector:
-		return 2 * dim
-	default:
-		return dim
-	}
-}
-
-// vectorBytes is how many bytes, or numbers, a column of dense vectors holds.
-func vectorBytes(v *schemapb.VectorField) int {
-	if floats := v.GetFloatVector(); floats != nil {
-		return len(floats.GetData())
-	}
-	return len(denseBytes(v))
-}
-
-// denseBytes are the bytes of dense vectors that are not of floats.
-func denseBytes(v *schemapb.VectorField) []byte {
-	switch d := v.GetData().(type) {
-	case *schemapb.VectorField_BinaryVector:
-		return d.BinaryVector
-	case *schemapb.VectorField_Float16Vector:
-		return d.Float16Vector
-	case *schemapb.VectorField_Bfloat16Vector:
-		return d.Bfloat16Vector
-	case *schemapb.VectorField_Int8Vector:
-		return d.Int8Vector
-	default:
-		return nil
-	}
-}
-
-// vectorBits returns one vector, bit by bit.
-func vectorBits(v *schemapb.VectorField, at int) (string, error) {
-	switch d := v.GetData().(type) {
-	case *schemapb.VectorField_SparseFloatVector:
-		return one(d.SparseFloatVector.GetContents(), at, raw)
-	case *schemapb.VectorField_VectorArray:
-		if at >= len(d.VectorArray.GetData()) {
-			return "", errShortColumn
-		}
-		return messageBits(d.VectorArray.GetData()[at])
-	}
-	size := bytesOf(v)
-	if size == 0 || (at+1)*size > vectorBytes(v) {
-		return "", errShortColumn
-	}
-	if floats := v.GetFloatVector(); floats != nil {
-		var bits []byte
-		for _, x := range floats.GetData()[at*size : (at+1)*size] {
-			bits = binary.LittleEndian.AppendUint32(bits, math.Float32bits(x))
-		}
-		return string(bits), nil
-	}
-	return string(denseBytes(v)[at*size : (at+1)*size]), nil
+	return n
 }

@@ -59,10 +59,10 @@ func TestAuditFindsWhatWasReported(t *testing.T) {
 		{damage: milvussim.Damage{}},
 		{damage: milvussim.Damage{Kind: milvussim.DamageLoseRows, Rows: 3}, want: audit.Difference{Kind: audit.KindRows, Fact: "count", Primary: "40", Standby: "37", By: 3}},
 		{damage: milvussim.Damage{Kind: milvussim.DamageRenumberKeys, Rows: 2}, want: audit.Difference{
-			Kind: audit.KindKeys, Fact: "rows", Primary: "42 compared", Standby: "2 missing, 2 only there, 0 changed", By: 4,
+			Kind: audit.KindKeys, Fact: "rows", Primary: "42 rows compared", Standby: "2 missing, 2 only there, 0 changed", By: 4,
 		}},
 		{damage: milvussim.Damage{Kind: milvussim.DamageAlterRows, Rows: 1}, want: audit.Difference{
-			Kind: audit.KindKeys, Fact: "rows", Primary: "40 compared", Standby: "0 missing, 0 only there, 1 changed", By: 1,
+			Kind: audit.KindKeys, Fact: "rows", Primary: "40 rows compared", Standby: "0 missing, 0 only there, 1 changed", By: 1,
 		}},
 		{damage: milvussim.Damage{Kind: milvussim.DamageStrandImport}, want: audit.Difference{
 			Kind: audit.KindImport, Name: "imports", Primary: "0 running, 0 not committed", Standby: "0 running, 1 not committed", By: 1,

@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // auditMark is where each channel of a standby stood in the log of its source.
@@ -31,7 +32,7 @@ func (p *AuditPair) Mark(ctx context.Context) (audit.Mark, error) {
 		m.from[i] = info.GetCheckpoint()
 		switch {
 		case err != nil:
-			failed[i] = fmt.Errorf("read the checkpoint of %s: %w", channels[i], p.reader.fleet.secrets.err(err))
+			failed[i] = fmt.Errorf("read the checkpoint of %s: %w", channels[i], p.reader.fleet.secrets.Err(err))
 		case m.from[i].GetClusterId() != p.source:
 			failed[i] = fmt.Errorf("%s replicates nothing from %s on %s", p.standbyID, p.source, channels[i])
 		}
@@ -57,7 +58,7 @@ func (m auditMark) Written(ctx context.Context, collections []audit.Collection, 
 	s := &salvaging{link: m.pair.primary.link}
 	inParallel(len(m.from), m.pair.reader.fleet.concurrency, func(i int) {
 		if err := s.read(ctx, m.since(m.from[i], wal, until), w.add); err != nil {
-			w.unknown("what was written meanwhile on " + m.from[i].GetPchannel() + " cannot be read: " + errorText(err))
+			w.unknown("what was written meanwhile on " + m.from[i].GetPchannel() + " cannot be read: " + tokens.Text(err))
 		}
 	})
 	return w.byName()

@@ -121,6 +121,17 @@ func TestGuideAfterFailover(t *testing.T) {
 	}}, "primary", "standby")
 }
 
+func TestGuideProveTheStandby(t *testing.T) {
+	guide(t, walk{
+		page:    "docs/prove-the-standby.md",
+		prelude: `cluster cluster-a/write '{"rows":16}'`,
+		endings: []ending{
+			{line: "reconcile audit orders", says: "cluster-b equals cluster-a"},
+			{line: "reconcile audit orders --rows 0", says: "16 rows"},
+		},
+	}, "primary", "standby")
+}
+
 func TestGuideMistakenFailover(t *testing.T) {
 	guide(t, walk{page: "docs/after-failover.md", sections: []string{"A failover that was merged by mistake"}, prelude: `
 reconcile propose orders/cluster-b --failover --commit >/dev/null 2>&1

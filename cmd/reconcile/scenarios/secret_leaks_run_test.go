@@ -53,6 +53,9 @@ var canaryStories = map[string]func(*aviary){
 	"demo":        func(a *aviary) { a.run("demo", "--timeout", "1ms") },
 	"sim":         func(a *aviary) { a.run("sim", "--dir", "nowhere") },
 	"doctor":      func(a *aviary) { a.everyForm("doctor") },
+	"audit": func(a *aviary) {
+		a.run("audit", "orders", "--timeout", "5s", "-o", "json", "--output-file", "markdown="+filepath.Join(a.outputs, "audit.md"))
+	},
 }
 
 // TestNoSecretIsEverSaid plants a canary at each place of a secret, runs every

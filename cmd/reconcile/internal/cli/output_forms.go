@@ -27,7 +27,7 @@ var commandForms = map[string][]string{
 	"plan": planForms, "drift": planForms, "status": planForms, "show": planForms, "propose": planForms, "adopt": planForms,
 	"apply": answerForms, "fence": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
 	"explain": answerForms, "version": answerForms,
-	"history": historyForms,
+	"history": historyForms, "audit": historyForms,
 }
 
 // formsOf returns the output forms of a top-level command; nil if it has one form only.

@@ -28,6 +28,9 @@ func TestFormsAreThoseOfTheRenderers(t *testing.T) {
 		"salvage": func(w io.Writer, form string) error {
 			return render.Salvage(w, form, render.SalvageReport{}, render.TableOptions{})
 		},
+		"audit": func(w io.Writer, form string) error {
+			return render.Audit(w, form, render.AuditReport{}, render.TableOptions{})
+		},
 		"doctor": func(w io.Writer, form string) error {
 			return render.Doctor(w, form, render.Diagnosis{}, render.TableOptions{})
 		},

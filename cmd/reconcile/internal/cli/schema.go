@@ -22,6 +22,7 @@ and YAML:
   history   history
   salvage   salvage
   replay    salvage --replay
+  audit     audit
   validate  validate
   explain   explain
   version   version`,

@@ -56,6 +56,10 @@ func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
 				return Replay(w, form, ReplayReport{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
 			},
 		},
+		"audit": {
+			"a night": func(w io.Writer, form string) error { return Audit(w, form, auditedNight(), TableOptions{}) },
+			"nothing": func(w io.Writer, form string) error { return Audit(w, form, AuditReport{}, TableOptions{}) },
+		},
 		"history": {
 			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), nil, TableOptions{}) },
 			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, nil, TableOptions{}) },
