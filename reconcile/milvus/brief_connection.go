@@ -171,7 +171,7 @@ func (f *Fleet) dialBrief(t ticket) (*link, error) {
 	if t.token != "" {
 		o.Authorization = encodedToken(t.token)
 	}
-	l := &link{fleet: f, trace: &connectionTrace{}, brief: &briefConn{unary.New(o), f, t.cluster}}
+	l := &link{fleet: f, trace: &connectionTrace{}, brief: &briefConn{f.brief.Conn(o), f, t.cluster}}
 	l.api = milvuspb.NewMilvusServiceClient(l.brief)
 	return l, f.opened(l)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/milvus/tokens"
+	"milvus-reconcile/reconcile/milvus/unary"
 )
 
 // The deadlines of contract.md §8, and how much is done at once.
@@ -90,6 +91,7 @@ type Fleet struct {
 	clock         Clock
 	secrets       tokens.Known
 	learnt        sync.Once // all tokens that can be read
+	brief         unary.Dialer
 
 	mu            sync.Mutex
 	open          map[io.Closer]struct{}
@@ -135,6 +137,10 @@ func NewFleet(c Config) *Fleet {
 		f.clock = wallClock{}
 	}
 	f.awaitSoon, f.wakeUpEvery = min(shortWhile, f.readTimeout/quarter), wakeUpEvery
+	f.brief.Idle = f.awaitSoon / 2
+	if !f.oneShot { // it may wait for the tick of the primary between two calls
+		f.brief.Idle += f.readTimeout
+	}
 	return f
 }
 

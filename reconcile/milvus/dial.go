@@ -285,13 +285,18 @@ func (f *Fleet) resuming(t ticket) ticket {
 // token.
 var tracer = otel.Tracer("milvus-reconcile/reconcile/milvus")
 
+var asClient = tracing.WithSpanKind(tracing.SpanKindClient)
+
 // startSpan starts the span of one call. The function that it returns ends it.
 func startSpan(ctx context.Context, cluster, method string) (context.Context, func(error)) {
 	if parent := tracing.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
 		return ctx, func(error) {} // the trace that this belongs to is not recorded
 	}
-	ctx, s := tracer.Start(ctx, method, tracing.WithSpanKind(tracing.SpanKindClient),
-		tracing.WithAttributes(attribute.String("rpc.system", "grpc"), attribute.String("cluster", cluster)))
+	ctx, s := tracer.Start(ctx, method, asClient)
+	if !s.IsRecording() {
+		return ctx, func(error) {} // no trace is collected
+	}
+	s.SetAttributes(attribute.String("rpc.system", "grpc"), attribute.String("cluster", cluster))
 	return ctx, func(err error) {
 		s.SetAttributes(attribute.Int("rpc.grpc.status_code", int(status.Code(err))))
 		if err != nil {

@@ -31,6 +31,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// Dialer makes connections. Those without TLS share a transport, since making one costs as
+// much as a connection.
+type Dialer struct {
+	// Idle is for how long a connection may have no call under way. Then it ends.
+	// net/http holds the memory of one that is closed for so long after its last call
+	// (5 s if Idle is zero): thousands of connections that are used briefly once each
+	// would all be held at once.
+	Idle  time.Duration
+	once  sync.Once
+	plain *http.Transport
+}
+
 // Options of a Conn. All but TLS and Authorization must be set.
 type Options struct {
 	Address       string      // host and port
@@ -53,6 +65,7 @@ const (
 
 // Conn is one connection. Its methods may be called from any goroutine.
 type Conn struct {
+	dialer  *Dialer
 	options Options
 	target  url.URL
 	ctx     context.Context //nolint:containedctx // it ends with Close
@@ -64,9 +77,9 @@ type Conn struct {
 	err     error
 }
 
-// New returns a connection that the first call makes. Close it.
-func New(o Options) *Conn {
-	c := &Conn{options: o, target: url.URL{Scheme: "http", Host: o.Address}, made: make(chan struct{})}
+// Conn returns a connection that the first call makes. Close it.
+func (d *Dialer) Conn(o Options) *Conn {
+	c := &Conn{dialer: d, options: o, target: url.URL{Scheme: "http", Host: o.Address}, made: make(chan struct{})}
 	if o.TLS != nil {
 		c.target.Scheme = "https"
 	}
@@ -111,7 +124,7 @@ func (c *Conn) connect() {
 	defer close(c.made)
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
 	defer cancel()
-	conn, err := c.transport().NewClientConn(ctx, c.target.Scheme, c.options.Address)
+	conn, err := c.dialer.transport(c.options.TLS).NewClientConn(ctx, c.target.Scheme, c.options.Address)
 	if err != nil {
 		c.err = status.Errorf(codes.Unavailable, "connect: %v", err)
 		return
@@ -119,20 +132,19 @@ func (c *Conn) connect() {
 	c.http, c.end = conn, time.AfterFunc(c.options.Lifetime, func() { _ = conn.Close() })
 }
 
-// plain makes connections without TLS. Making a transport costs as much as a connection.
-var plain = sync.OnceValue(func() *http.Transport { return newTransport(nil) })
-
 // transport speaks HTTP/2 and nothing else, and goes through no proxy.
-func (c *Conn) transport() *http.Transport {
-	if c.options.TLS == nil {
-		return plain()
+func (d *Dialer) transport(conf *tls.Config) *http.Transport {
+	if conf != nil {
+		return newTransport(conf.Clone(), d.Idle)
 	}
-	return newTransport(c.options.TLS.Clone())
+	d.once.Do(func() { d.plain = newTransport(nil, d.Idle) })
+	return d.plain
 }
 
-func newTransport(conf *tls.Config) *http.Transport {
+func newTransport(conf *tls.Config, idle time.Duration) *http.Transport {
 	t := &http.Transport{
 		DialContext:     (&net.Dialer{KeepAlive: -1}).DialContext, // a connection ends with its lifetime
+		IdleConnTimeout: idle,
 		TLSClientConfig: conf, DisableCompression: true, MaxResponseHeaderBytes: maxHeaders,
 		Protocols: new(http.Protocols),
 		HTTP2:     &http.HTTP2Config{MaxReceiveBufferPerConnection: Window, MaxReceiveBufferPerStream: Window},
@@ -145,14 +157,30 @@ func newTransport(conf *tls.Config) *http.Transport {
 // Invoke makes one call.
 func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
 	limit := c.options.Limit(reply)
-	response, data, err := c.ask(ctx, method, args, prefix+limit+1)
+	answer := answers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is put there
+	defer giveBack(answer)
+	response, err := c.ask(ctx, method, args, answer, prefix+limit+1)
 	if err != nil {
 		return err
 	}
-	if data, err = message(response, data, limit); err != nil {
+	data, err := message(response, answer.Bytes(), limit)
+	if err != nil {
 		return err
 	}
 	return c.options.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, reply) //nolint:wrapcheck // as a grpc.ClientConn
+}
+
+// answers are what answers are read into. Decoding one copies what it keeps.
+var answers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, usual)) }}
+
+// usual is more than most answers have.
+const usual = 8 << 10
+
+func giveBack(answer *bytes.Buffer) {
+	if answer.Cap() <= usual {
+		answer.Reset()
+		answers.Put(answer)
+	}
 }
 
 // ErrAnswered is the error of a stream on which something was sent.
@@ -166,11 +194,12 @@ func (c *Conn) AskEmpty(ctx context.Context, method string, requests []any) []er
 	var all sync.WaitGroup
 	for i, request := range requests {
 		all.Go(func() {
-			response, data, err := c.ask(ctx, method, request, 1)
+			var answer bytes.Buffer
+			response, err := c.ask(ctx, method, request, &answer, 1)
 			switch {
 			case err != nil:
 				errs[i] = err
-			case len(data) > 0:
+			case answer.Len() > 0:
 				errs[i] = ErrAnswered
 			default:
 				errs[i] = outcome(response, true)
@@ -182,25 +211,24 @@ func (c *Conn) AskEmpty(ctx context.Context, method string, requests []any) []er
 }
 
 // ask makes a request and reads so many bytes of its answer, or all of it.
-func (c *Conn) ask(ctx context.Context, method string, args any, most int) (*http.Response, []byte, error) {
+func (c *Conn) ask(ctx context.Context, method string, args any, answer *bytes.Buffer, most int) (*http.Response, error) {
 	body, err := c.options.Codec.Marshal(args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode a request: %w", err)
+		return nil, fmt.Errorf("encode a request: %w", err)
 	}
 	conn, err := c.connection(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	response, err := conn.RoundTrip(c.request(ctx, method, body.Materialize()))
 	if err != nil {
-		return nil, nil, c.failed(ctx, err)
+		return nil, c.failed(ctx, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // all that counts was read
-	data, err := io.ReadAll(io.LimitReader(response.Body, int64(most)))
-	if err != nil {
-		return nil, nil, c.failed(ctx, err)
+	if _, err := answer.ReadFrom(io.LimitReader(response.Body, int64(most))); err != nil {
+		return nil, c.failed(ctx, err)
 	}
-	return response, data, nil
+	return response, nil
 }
 
 // request is a call in HTTP/2 (gRPC over HTTP/2, as grpc/grpc documents it).

@@ -122,7 +122,7 @@ func serve(t *testing.T) (*server, *grpc.Server, string) {
 
 func dial(t *testing.T, address string) (*unary.Conn, func(context.Context, string) (string, error)) {
 	t.Helper()
-	c := unary.New(unary.Options{
+	c := new(unary.Dialer).Conn(unary.Options{
 		Address: address, Authorization: "dG9rZW4=", UserAgent: "test",
 		Timeout: time.Minute, Lifetime: time.Minute, Codec: encoding.GetCodecV2("proto"), Limit: func(any) int { return 500_000 },
 	})
