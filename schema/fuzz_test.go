@@ -153,20 +153,24 @@ func checkTopology(t *testing.T, x plan.Topology) {
 	}
 }
 
-// checkDocuments: each good topology is named, by its own hash unless its
+// checkDocuments: each good topology is named, by its own hash and primary unless its
 // name stands twice.
 func checkDocuments(t *testing.T, data []byte, topologies []plan.Topology) {
 	t.Helper()
-	byName := map[string]string{}
+	byName := map[string]Document{}
 	for _, d := range Documents(data) {
-		if d.Name == "" || byName[d.Name] != "" {
+		if _, twice := byName[d.Name]; d.Name == "" || twice {
 			t.Errorf("the name %q is empty or stands twice", d.Name)
 		}
-		byName[d.Name] = d.Hash
+		byName[d.Name] = d
 	}
 	for _, x := range topologies {
-		if byName[x.Name] == "" {
+		d, named := byName[x.Name]
+		if !named {
 			t.Errorf("%s is not named", x.Name)
+		}
+		if primary, _ := x.Primary(); d.Primary != "" && d.Primary != primary.ID {
+			t.Errorf("%s has the primary %s, not %s", x.Name, primary.ID, d.Primary)
 		}
 	}
 }

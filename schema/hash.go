@@ -18,6 +18,7 @@ type Document struct {
 	Name       string // metadata.name
 	Hash       string // sha256:…
 	Generation int64  // of a good document; 0 for another
+	Primary    string // the cluster that the only good document of that name makes primary, if any
 }
 
 // Documents names each document in one file that has a readable name, sorted
@@ -51,6 +52,10 @@ func documentsOf(docs []parsed) []Document {
 			if len(d.problems) == 0 {
 				out[i].Generation = d.topology.Generation
 			}
+		}
+		if same := byName[name]; len(same) == 1 && len(same[0].problems) == 0 {
+			primary, _ := same[0].topology.Primary()
+			out[i].Primary = primary.ID
 		}
 	}
 	return out

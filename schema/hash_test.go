@@ -96,6 +96,9 @@ func TestDocuments(t *testing.T) {
 			if len(got) > 0 && (got[0].Hash == hash) != tt.parsed {
 				t.Errorf("hash of the parsed content: %t, want %t", !tt.parsed, tt.parsed)
 			}
+			if len(got) > 0 && (got[0].Primary != "") != tt.parsed {
+				t.Errorf("primary %q of a document that is good: %t", got[0].Primary, tt.parsed)
+			}
 			if !equal(got, Documents([]byte(tt.same))) {
 				t.Error("the same documents have other hashes")
 			}

@@ -12,12 +12,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/schema"
+	"milvus-reconcile/schema/recent"
 )
 
 // Revision is what Git wants at one commit, with who asked for it.
@@ -36,7 +38,48 @@ type Revision struct {
 
 // Loader reads revisions. It parses each blob once, across repositories and commits. The
 // zero value is ready to use, and safe for concurrent use.
-type Loader struct{ reader schema.Reader }
+type Loader struct {
+	reader schema.Reader
+
+	mu        sync.Mutex
+	primaries *recent.Map[documentOf, string] // nil: none yet
+}
+
+// documentOf names a document in a file of that content.
+type documentOf struct{ blob, name string }
+
+// keepPrimaries is what the primaries weigh that are kept, about in bytes: those of a
+// history that has many more versions than are kept parsed.
+const keepPrimaries = 4 << 20
+
+// keepPrimary keeps which cluster is the primary of a document.
+func (l *Loader) keepPrimary(of documentOf, primary string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.primaries == nil {
+		l.primaries = recent.NewWeighed[documentOf](keepPrimaries, func(string) int { return 200 })
+	}
+	l.primaries.Put(of, primary)
+}
+
+// primaryOf returns the primary of a version that is valid. It does not parse what it
+// parsed before.
+func (l *Loader) primaryOf(repo *gitsource.Repo, name string, v gitsource.Version) (id string, valid bool, err error) {
+	l.mu.Lock()
+	if l.primaries != nil {
+		id, valid = l.primaries.Get(documentOf{v.Blob, name})
+	}
+	l.mu.Unlock()
+	if valid {
+		return id, true, nil
+	}
+	t, err := l.version(repo, name, v)
+	if t == nil {
+		return "", false, err
+	}
+	primary, _ := t.Primary()
+	return primary.ID, true, nil
+}
 
 // Load reads the topologies at a commit, each with the version before its governing
 // commit. It does not parse again what it parsed before.
@@ -71,12 +114,8 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	out.earlier = func(name string) iter.Seq[gitsource.Version] { return changes[name].Earlier() }
 	out.earlierPrimary = func(name, primary string) bool {
 		return slices.ContainsFunc(slices.Collect(changes[name].Earlier()), func(v gitsource.Version) bool {
-			t, err := l.version(repo, name, v)
-			if err != nil || t == nil {
-				return err != nil // not read is not proven
-			}
-			was, _ := t.Primary()
-			return was.ID != primary
+			was, valid, err := l.primaryOf(repo, name, v)
+			return err != nil || valid && was != primary // not read is not proven
 		})
 	}
 	markMoved(out.Desired.Topologies, gone)
@@ -117,7 +156,10 @@ func (l *Loader) documents(blob string, data []byte) []gitsource.Document {
 	}
 	out := make([]gitsource.Document, len(known))
 	for i, d := range known {
-		out[i] = gitsource.Document(d)
+		out[i] = gitsource.Document{Name: d.Name, Hash: d.Hash, Generation: d.Generation}
+		if d.Primary != "" {
+			l.keepPrimary(documentOf{blob, d.Name}, strings.Clone(d.Primary))
+		}
 	}
 	return out
 }
