@@ -391,6 +391,9 @@ func (s situation) describe(id string) string {
 	case BeliefStandby:
 		return "believes it is a standby of " + v.Belief.Source
 	case BeliefUnknown:
+		if v.Credential == CredentialRefused {
+			return "is up and refuses our token"
+		}
 		return "is up, its role could not be read"
 	case BeliefUnconfigured:
 		return "stores no configuration"

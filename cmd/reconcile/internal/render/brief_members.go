@@ -35,6 +35,9 @@ func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone {
 		parts = append(parts, classText(c.View.Class))
 	}
+	if refusesToken(c.View) {
+		parts = append(parts, classText(plan.ClassUnauthenticated))
+	}
 	if c.View.Version != "" {
 		parts = append(parts, c.View.Version)
 	}

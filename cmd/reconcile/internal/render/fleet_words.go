@@ -118,6 +118,8 @@ func whyLost(c plan.ClusterPlan) string {
 		return c.ID + " does not answer"
 	case v.Reach == plan.ReachDegraded:
 		return c.ID + " answers and does not serve"
+	case refusesToken(v):
+		return c.ID + " refuses our token"
 	case v.Reach == plan.ReachUp && v.Belief.Kind == plan.BeliefUnknown:
 		return c.ID + " does not tell its role"
 	case v.Reach == plan.ReachUp:
@@ -125,6 +127,11 @@ func whyLost(c plan.ClusterPlan) string {
 	default:
 		return "whether " + c.ID + " lives is not known"
 	}
+}
+
+// refusesToken says whether a cluster answers and refuses the token of the configuration.
+func refusesToken(v plan.View) bool {
+	return v.Reach == plan.ReachUp && (v.Credential == plan.CredentialRefused || v.Class == plan.ClassUnauthenticated)
 }
 
 // standsBy reports whether a standby answers.
@@ -149,6 +156,9 @@ func (d Document) findingWords(t plan.TopologyPlan) (words string, more int) {
 func findingInShort(t plan.TopologyPlan, f plan.Finding) string {
 	if c, ok := member(t, f.Cluster); ok && f.Code == plan.CodeClusterUnreachable && c.DesiredRole == plan.RoleStandby {
 		return "standby " + whyLost(c) + ": no failover to it"
+	}
+	if c, ok := member(t, f.Cluster); ok && f.Code == plan.CodeClusterUnreadable && refusesToken(c.View) {
+		return whyLost(c)
 	}
 	if f.Code == plan.CodeLagObjective {
 		return f.Message

@@ -146,8 +146,11 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 // titleOfWorst says what the gravest finding means; of a standby that is down, which and why.
 func titleOfWorst(t plan.TopologyPlan) string {
 	found := worst(t)
-	if len(found) > 0 && found[0].Code == plan.CodeClusterUnreachable {
-		return " · " + findingInShort(t, found[0])
+	if len(found) > 0 {
+		c, _ := member(t, found[0].Cluster)
+		if found[0].Code == plan.CodeClusterUnreachable || found[0].Code == plan.CodeClusterUnreadable && refusesToken(c.View) {
+			return " · " + findingInShort(t, found[0])
+		}
 	}
 	return titleOf(found)
 }

@@ -23,8 +23,8 @@ const messageLink = "https://reconcile.example/topologies/orders"
 var kindsOfMessages = []struct{ name, title, command string }{
 	{"approval-wanted", "APPROVAL WANTED for the failover to cluster-b", `reconcile approve orders/cluster-b --reason "WHY" --push`},
 	{"finding-raised", "CRITICAL: no reachable cluster can take writes", "reconcile propose orders --failover"},
-	{"apply-unverified", "failover to cluster-b NOT VERIFIED", "reconcile plan orders"},
-	{"apply-error-then-in-sync", "failover to cluster-b FAILED", "reconcile plan orders"},
+	{"apply-unverified", "the failover to cluster-b is NOT VERIFIED", "reconcile plan orders"},
+	{"apply-error-then-in-sync", "the failover to cluster-b FAILED", "reconcile plan orders"},
 	{"approval-lapsed", "the approval lapsed, since cluster-a answers", "reconcile plan orders"},
 	{"apply-applied", "the failover is done: cluster-b is the primary now", ""},
 	{"finding-resolved", "over: no reachable cluster can take writes", ""},
