@@ -34,7 +34,7 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 func (p Plan) complete(removed []RemovedTopology) Plan {
 	for _, t := range removed {
 		f := NewFinding(CodeTopologyRemoved, "", "the document of "+t.Name+" is gone; nothing is done and its memory stays",
-			"put the document back ('git log --diff-filter=D' finds the commit), or decommission the clusters by hand")
+			"find the commit that took it away, in a clone: 'git log -1 --stat -S \"name: "+t.Name+"\"'; then put the document back as it was before that commit, push it, and plan again: 'reconcile plan "+t.Name+"'; or decommission the clusters by hand")
 		f.At = t.At
 		p.Topologies = append(p.Topologies, TopologyPlan{Name: t.Name, At: t.At, Findings: []Finding{f}})
 	}

@@ -58,7 +58,7 @@ func (s situation) decide() decision {
 	for _, p := range d.pairs {
 		d.findings = append(d.findings, s.pairFindings(d, p)...)
 	}
-	d.findings = append(d.findings, d.mixedFindings()...)
+	d.findings = append(d.findings, s.mixedFindings(d)...)
 	d.findings = append(d.findings, s.mixedGrowth(d)...)
 	return d
 }
@@ -114,7 +114,7 @@ func (d decision) replacedCluster() string {
 
 // mixedFindings refuse a change that asks for more than one transition. Each transition
 // needs its own approval, and Milvus takes one change of the topology at a time.
-func (d decision) mixedFindings() []Finding {
+func (s situation) mixedFindings(d decision) []Finding {
 	var asked []string
 	for _, p := range d.pairs {
 		t := p.cell.transition
@@ -128,7 +128,7 @@ func (d decision) mixedFindings() []Finding {
 	slices.Sort(asked)
 	return []Finding{NewFinding(CodeMixedChange, "",
 		"the change asks for several transitions at once: "+strings.Join(asked, ", "),
-		"split it into one commit for each transition, each with its own 'spec.generation' and approval")}
+		"leave one transition in the file, raise 'generation' and commit it, in a clone; see what that asks for: 'reconcile plan --offline "+s.topology.Name+"'; then the next one, each with its own approval")}
 }
 
 // pairFindings are the findings of one cell: what blocks it, how the rounds of evidence
@@ -196,7 +196,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 	}
 	return []Finding{NewFinding(CodeMixedChange, "",
 		fmt.Sprintf("the change asks for several transitions at once: %s and %s%s", TransitionGrowChannels, d.transition, why),
-		"keep 'pchannels' as the clusters store them in this commit, and let them grow in one of its own")}
+		"keep 'pchannels' as the clusters store them, raise 'generation', and check the file: 'reconcile validate'; let them grow in a commit of its own")}
 }
 
 // refineCells replaces cells that a pair alone cannot give: the other members, the

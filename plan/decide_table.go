@@ -288,7 +288,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeClusterUnlisted: {
 		"a stored configuration of {P} or {O} names a cluster that the document lacks",
-		"list it in {T} and raise 'generation': 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent",
+		"list it in {T} as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; absence is never an intent",
 	},
 	CodeClusterNeeded: {
 		"{P} and {O} must both answer for this change",
@@ -296,7 +296,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeStaleRejoin: {
 		"{O} stores an edge with {P} that {P} does not store: joining it would hide that their data differs",
-		"isolate and wipe {O}, restore it from {P}, then give it a new 'provisioned: {from: restored, at: …}'",
+		"isolate, wipe and restore {O}, say so in the file by a new 'provisioned' and a greater 'generation', and check it: 'reconcile validate'",
 	},
 	CodeOutOfBandFailover: {
 		"{O} takes writes of its own: it was promoted outside Git, or something else changed it; making it a standby would destroy those writes",
@@ -308,7 +308,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeStalePromotion: {
 		"{P} is a read-only copy that {O} no longer replicates to: {O} holds the newer data",
-		"make {O} primary in Git and raise 'generation'; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
+		"make {O} the primary in Git, where the data is, in a clone: 'reconcile adopt {T}'; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
 	},
 	CodeRoleUnknown: {
 		"what {P} and {O} believe is not a state from which a change is safe",
@@ -348,7 +348,7 @@ var cellTexts = map[Code]tableText{
 	},
 	CodeMixedChange: {
 		"{O} joins or leaves while {P} changes its role",
-		"make the change of roles one commit and the change of {O} another, each with its own 'spec.generation' and approval",
+		"leave {O} as it was in the file, raise 'generation' and commit it, in a clone; see what that asks for: 'reconcile plan --offline {T}'; then the change of {O}, with an approval of its own",
 	},
 }
 

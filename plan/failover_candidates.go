@@ -139,7 +139,7 @@ func (s situation) betterChoice(c Cluster) string {
 	if !c.Promotable {
 		return "accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 	}
-	return "promote " + c.ID + " instead, in a clone of the topologies: 'reconcile propose " + s.topology.Name + " --failover', or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
+	return "promote " + c.ID + " instead, in a clone, then commit and push that: 'reconcile propose " + s.topology.Name + " --failover', or accept with 'Failover-Accept: NOT_MOST_CAUGHT_UP'"
 }
 
 // compareProgress counts the channels on which a is ahead of b, and behind it. Channels

@@ -297,7 +297,7 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: '"+s.topology.salvage(s.replacedBy(id))+"'; or take them from a backup")}
+		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: '"+salvageCommand(s.topology.Name, s.replacedBy(id))+"'; or take them from a backup")}
 }
 
 // replacedBy is the cluster that was the primary before a promotion: of those that it made

@@ -51,7 +51,7 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 	case LossStillReplicating:
 		return NewFinding(CodePrimaryStillReplicating, o,
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
-			"repair the network between reconcile and "+o+", and use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
+			"repair the network between reconcile and "+o+", and watch its checkpoint: 'reconcile status "+s.topology.Name+" --watch'; then, if the primary is to change, use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
 			"cut "+o+" off from its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
@@ -173,7 +173,7 @@ func (s situation) revivalFindings(d decision) []Finding {
 	newer := wordOr(mark.Promoted, "the cluster that was promoted instead")
 	return []Finding{NewFinding(CodeStalePromotion, d.primary.ID,
 		fmt.Sprintf("%s is stale: what %s wrote since is not in it, and would be lost", d.primary.ID, newer),
-		"bring back "+newer+"; only when it is lost for good may an approver accept with 'Failover-Accept: STALE_PROMOTION'")}
+		"bring back "+newer+", and watch it: 'reconcile status "+s.topology.Name+" --watch'; only when it is lost for good may an approver accept with 'Failover-Accept: STALE_PROMOTION'")}
 }
 
 // candidateProgress is how far a standby has replicated: its salvage checkpoints if a
@@ -259,12 +259,29 @@ func (s situation) notPromotable(c Cluster) []Finding {
 		return nil
 	}
 	return []Finding{NewFinding(CodeNotPromotable, c.ID, c.ID+" is marked 'promotable: false'",
-		"promote "+s.otherStandbys(c.ID)+", or set 'promotable: true' in a commit of its own before")}
+		s.promoteAnother(c.ID)+"; else set 'promotable: true' in a commit of its own before, and check the file: 'reconcile validate'")}
+}
+
+// promoteAnother is how to promote another standby, or to see one come back.
+func (s situation) promoteAnother(not string) string {
+	if others := s.promotable(not); len(others) > 0 {
+		return "promote " + strings.Join(others, " or ") + " in its place, in a clone: 'reconcile propose " + s.topology.Name + " --failover'"
+	}
+	return "promote another standby, once one answers; watch them: 'reconcile status " + s.topology.Name + " --watch'"
 }
 
 // otherStandbys names the standbys that could be promoted in place of one that cannot:
 // they are promotable and were seen to be standbys of another cluster than that one.
 func (s situation) otherStandbys(not string) string {
+	out := s.promotable(not)
+	if len(out) == 0 {
+		return "another standby, once one answers"
+	}
+	return strings.Join(out, " or ") + " in its place"
+}
+
+// promotable are the standbys other than one that could be promoted in its place.
+func (s situation) promotable(not string) []string {
 	var out []string
 	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
@@ -272,8 +289,5 @@ func (s situation) otherStandbys(not string) string {
 			out = append(out, c.ID)
 		}
 	}
-	if len(out) == 0 {
-		return "another standby, once one answers"
-	}
-	return strings.Join(out, " or ") + " in its place"
+	return out
 }

@@ -57,7 +57,7 @@ func (s situation) generationFindings() []Finding {
 	}
 	return []Finding{NewFinding(CodeGenerationNotRaised, "",
 		fmt.Sprintf("generation %d is not greater than %d, which was in force before this change", t.Generation, highest),
-		fmt.Sprintf("set 'generation: %d' or more in the same commit; else, if the change is a revert, write what takes it back, in a clone: 'reconcile propose %s --cancel'", highest+1, t.Name))}
+		fmt.Sprintf("set 'generation: %d' or more in the file, in a clone, and check it: 'reconcile validate'; else, if the change is a revert, write what takes it back, in a clone: 'reconcile propose %s --cancel'", highest+1, t.Name))}
 }
 
 // membershipFindings look for clusters that a change would forget: a stored
@@ -85,7 +85,7 @@ func (s situation) membershipFindings() []Finding {
 	for _, id := range sortedKeys(unlisted) {
 		out = append(out, NewFinding(CodeClusterUnlisted, id,
 			fmt.Sprintf("%s is not in the document: %s", id, unlisted[id]),
-			"list it and raise 'generation': 'role: standby' to keep it, 'role: detached' or 'role: stale' if it should go; absence is never an intent"))
+			"list it as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; absence is never an intent"))
 	}
 	out = append(out, s.forgottenStale()...)
 	return append(out, s.homeFindings()...)
@@ -105,7 +105,7 @@ func (s situation) homeFindings() []Finding {
 		if other != "" {
 			out = append(out, NewFinding(CodeClusterMoved, c.ID,
 				fmt.Sprintf("%s belonged to topology %s", c.ID, other),
-				"keep "+c.ID+" in the document of "+other+", and take it out of this one; an approver may accept it with 'Failover-Accept: CLUSTER_MOVED'"))
+				"keep "+c.ID+" in the document of "+other+", take it out of this one, raise 'generation', and check the files: 'reconcile validate'; an approver may accept it with 'Failover-Accept: CLUSTER_MOVED'"))
 		}
 	}
 	return out
@@ -121,7 +121,7 @@ func (s situation) credentialFindings(d decision) []Finding {
 		case CredentialMismatch:
 			out = append(out, NewFinding(CodeCredentialMismatch, c.ID,
 				fmt.Sprintf("the file gives %s the address %s and uri %s, which its credential is not bound to; no cluster of this topology was called", c.ID, c.ClientAddress, c.URI),
-				"correct the file; if the cluster really moved, the operator changes 'address' and 'uri' of its credential"))
+				"correct the file, or, if the cluster really moved, 'address' and 'uri' of its credential, and check it: 'reconcile doctor "+s.topology.Name+"'"))
 		case CredentialMissing:
 			if s.mustCall(d, c) {
 				out = append(out, s.missingCredential(c.ID))
@@ -192,7 +192,7 @@ func (s situation) sharedIdentities() []Finding {
 			for _, c := range members {
 				out = append(out, NewFinding(CodeClusterIDMismatch, c,
 					fmt.Sprintf("what answers at the addresses of %s proves to be one and the same cluster, %s", strings.Join(members, " and "), id),
-					"give each member a 'clientAddress' that always leads to it and to no other; a name that moves with the primary is none"))
+					"give each member a 'clientAddress' that always leads to it and to no other, and see what answers: 'reconcile doctor "+s.topology.Name+"'; a name that moves with the primary is none"))
 			}
 		}
 	}
@@ -225,7 +225,7 @@ func (s situation) forgottenStale() []Finding {
 		}
 		out = append(out, NewFinding(CodeStalePrimary, m.Cluster,
 			m.Cluster+" was recorded as stale and is no longer in the document, so reconcile does not observe it: it may take writes",
-			"list it again with 'role: stale' and a higher 'generation', until it is decommissioned or rebuilt"))
+			"list it again with 'role: stale' and a higher 'generation', until it is decommissioned or rebuilt, and check the file: 'reconcile validate'"))
 	}
 	return out
 }
@@ -288,7 +288,7 @@ func (t TopologyPlan) AwaitingProbes() TopologyPlan {
 func SupersededBy(topology, newer string) Finding {
 	return NewFinding(CodeSuperseded, "",
 		"commit "+newer+" governs "+topology+" at the tip of the tracked ref, not the commit given",
-		"read what is in force instead: 'reconcile plan "+topology+"'; then apply it: 'reconcile apply "+topology+"'")
+		"read what is in force instead: 'reconcile plan "+topology+"'; then apply it, unless a running daemon does: 'reconcile apply "+topology+"'")
 }
 
 // HistoryRewritten is the finding for a tracked ref that was moved to a commit which
@@ -302,7 +302,7 @@ func HistoryRewritten(commit string) Finding {
 // LedgerNew is the finding for a ledger without a past.
 func LedgerNew() Finding {
 	return NewFinding(CodeLedgerNew, "", "the ledger is new: it cannot say which approvals were used before",
-		"check by 'git log' that this approval was not carried out already")
+		"check that this approval was not carried out already, and see the commits in a clone: 'git log -10'")
 }
 
 // VerificationFailed is the finding for a primary that does not work as one. err says
@@ -323,5 +323,5 @@ func ShardUndecided(topology, file string, takers []string) Finding {
 		remedy = "change 'shards' in the operator's configuration so that one of " + strings.Join(takers, ", ") + " takes it and the others do not"
 	}
 	return NewFinding(CodeShardUndecided, "", message,
-		remedy+"; then send SIGHUP to the daemons; 'reconcile apply "+topology+"' by hand works meanwhile")
+		remedy+"; then send SIGHUP to the daemons; until then, apply by hand: 'reconcile apply "+topology+"'")
 }

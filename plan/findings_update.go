@@ -126,13 +126,13 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 		if m.URI != want.URI {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores the uri %s for %s; Milvus refuses to change it to %s", c.ID, m.URI, m.ID, want.URI),
-				"keep the uri; to change it, set "+m.ID+" to 'role: detached' and add it again as a standby later, each in a commit of its own that raises 'generation'"))
+				"keep the uri, and check the file: 'reconcile validate'; to change it, set "+m.ID+" to 'role: detached' and add it again as a standby later, each in a commit of its own that raises 'generation'"))
 		}
 		if len(m.PChannels) > 0 && !slices.Equal(m.PChannels, want.PChannels) && !extends(want.PChannels, m.PChannels) {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
 				fmt.Sprintf("%s stores %d channels for %s, and the %d of the file do not begin with them; Milvus lets channels only grow",
 					c.ID, len(m.PChannels), m.ID, len(want.PChannels)),
-				"keep the stored channels first and in their order; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own that raises 'generation'"))
+				"keep the stored channels first and in their order, and check the file: 'reconcile validate'; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own that raises 'generation'"))
 		}
 	}
 	return out

@@ -113,26 +113,31 @@ type StaleLog struct {
 	Newest   time.Time // of those counted, by the cluster's own ticks; zero: none
 }
 
-// salvage is the command that shows what only a stale cluster holds. It names the cluster
-// if the document has several stale ones.
-func (t Topology) salvage(stale string) string {
-	return salvageCommand(t.Name, stale, len(t.withRole(RoleStale)))
-}
+// Salvage is the command that shows what only a stale cluster holds.
+func (t TopologyPlan) Salvage(stale string) string { return salvageCommand(t.Name, stale) }
 
-// Salvage is the command that shows what only a stale cluster holds. It names the cluster
-// if several are stale.
-func (t TopologyPlan) Salvage(stale string) string {
-	several := 0
+// Replaced is the cluster that the primary took over from: the old primary of a failover,
+// or else the only stale cluster. Empty: not known.
+func (t TopologyPlan) Replaced() string {
+	if t.OldPrimary != "" {
+		return t.OldPrimary
+	}
+	var stale []string
 	for _, c := range t.Clusters {
 		if c.DesiredRole == RoleStale {
-			several++
+			stale = append(stale, c.ID)
 		}
 	}
-	return salvageCommand(t.Name, stale, several)
+	if len(stale) != 1 {
+		return ""
+	}
+	return stale[0]
 }
 
-func salvageCommand(topology, stale string, several int) string {
-	if several < 2 || stale == "" {
+// salvageCommand names the cluster too, if it is known: which one is meant must not depend
+// on how many are stale.
+func salvageCommand(topology, stale string) string {
+	if stale == "" {
 		return "reconcile salvage " + topology
 	}
 	return "reconcile salvage " + topology + " --from " + stale
@@ -151,7 +156,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "does not answer (" + v.Reach.String() + ")"
 	case v.Belief.Kind == BeliefStandby:
 		state = "is up and fenced: it refuses writes"
-		remedy = "see what only it holds: '" + s.topology.salvage(stale.ID) + "'; then rebuild it before it may join again"
+		remedy = "see what only it holds: '" + salvageCommand(s.topology.Name, stale.ID) + "'; then rebuild it before it may join again"
 	case canWrite(v):
 		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
 		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"
@@ -161,7 +166,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	if l, ok := s.memory.countedLoss(stale.ID); ok {
 		state += "; " + l.Text()
 		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {
-			remedy = "write what only it holds to a file: '" + s.topology.salvage(stale.ID) + " --export lost.jsonl'; then rebuild it before it may join again"
+			remedy = "write what only it holds to a file: '" + salvageCommand(s.topology.Name, stale.ID) + " --export lost.jsonl'; then wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
 		}
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
@@ -194,7 +199,7 @@ func (s situation) divergingWrites(primary, stale string) string {
 	counted, isCounted := s.memory.countedLoss(stale)
 	switch {
 	case isCounted && int64(l.Messages) > LossTotal(counted.Lost).Messages+LossTotal(counted.Later).Messages:
-		return ", and has taken more since it was counted ('" + s.topology.salvage(stale) + "' counts again)"
+		return ", and has taken more since it was counted"
 	case isCounted:
 		return ""
 	case l.Messages == 0 && !l.Known:
@@ -247,7 +252,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 		message = c.ID + " joins but holds collections; replication carries only changes from now on"
 	}
 	return append(out, NewFinding(CodeJoinNotEmpty, c.ID, message,
-		"empty "+c.ID+", or restore it from the primary and say so with a new 'provisioned: {from: restored, at: …}'; see whether its token may list every database: 'reconcile doctor "+s.topology.Name+"'"))
+		"empty "+c.ID+"; see whether its token may list every database: 'reconcile doctor "+s.topology.Name+"'; else restore it from the primary, say so by a new 'provisioned: {from: restored, at: …}' in the file, and check it: 'reconcile validate'"))
 }
 
 // emptyPrimary refuses to make a cluster with data the standby of one without.
@@ -258,7 +263,7 @@ func (s situation) emptyPrimary(primary, c Cluster) []Finding {
 	}
 	return []Finding{NewFinding(CodeWouldDemoteWriter, c.ID,
 		c.ID+" holds collections and would become a standby of "+primary.ID+", which is empty",
-		"give 'role: primary' to "+c.ID+", which has the data, and raise 'generation', or restore "+primary.ID+" first")}
+		"give 'role: primary' to "+c.ID+", which has the data, or restore "+primary.ID+" first; raise 'generation', and check the file: 'reconcile validate'")}
 }
 
 // seenEmpty says whether a cluster was seen to hold no collection. False when it could
@@ -280,11 +285,11 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
 			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,
-			"see what only it holds: 'reconcile salvage "+s.topology.Name+"'; then wipe and restore it, and give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
+			"see what only it holds: '"+salvageCommand(s.topology.Name, c.ID)+"'; then wipe and restore it, and give it a new 'provisioned: {from: restored, at: …}' with the time of the restore")}
 	default:
 		return []Finding{NewFinding(CodeJoinNotEmpty, c.ID,
 			c.ID+" stores a configuration of its own and takes writes; as a standby it would lose them: "+why,
-			"rebuild it, then give it a new 'provisioned: {from: restored, at: …}'")}
+			"rebuild it, then give it a new 'provisioned: {from: restored, at: …}' in the file, raise 'generation', and check it: 'reconcile validate'")}
 	}
 }
 
@@ -319,8 +324,8 @@ func (s situation) fenceInLogFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeFenceInLog, d.primary.ID,
 		fmt.Sprintf("%s was stale since %s and is the primary again: its log may hold the change that fenced it, and once a cluster is attached %s becomes a second primary",
 			d.primary.ID, mark.Since.UTC().Format(time.RFC3339), wordOr(mark.Promoted, "the cluster that was promoted then")),
-		fmt.Sprintf("attach when the log of %s holds nothing from before its promotion any more (%.0f h by default), or build a new primary from a backup; an approver who knows that it was never fenced, or that its log no longer holds the fence, accepts with 'Failover-Accept: FENCE_IN_LOG'",
-			d.primary.ID, walRetention.Hours()))}
+		fmt.Sprintf("attach when the log of %s holds nothing from before its promotion (%.0f h by default); see when that was: 'reconcile history %s'; or build a new primary from a backup; an approver who knows that it was never fenced, or that its log no longer holds the fence, accepts with 'Failover-Accept: FENCE_IN_LOG'",
+			d.primary.ID, walRetention.Hours(), s.topology.Name))}
 }
 
 // attested says whether this change brings a usable attestation that a cluster was

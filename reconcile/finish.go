@@ -135,7 +135,7 @@ func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result
 	}
 	res.Verified = found
 	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
-	for _, f := range collectionFindings(s.Cluster, found) {
+	for _, f := range collectionFindings(prep.plan, s.Cluster, found) {
 		detail += "; " + f.Message
 	}
 	return StepResult{Status: plan.StepDone, Detail: detail}

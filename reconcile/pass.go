@@ -235,7 +235,7 @@ func collectionsOf(r Remembered, cluster string) []string {
 
 // collectionFindings says which collections are missing, or do not answer. Neither undoes
 // a promotion or holds back its redirect.
-func collectionFindings(cluster string, v Verified) []plan.Finding {
+func collectionFindings(t plan.TopologyPlan, cluster string, v Verified) []plan.Finding {
 	var parts []string
 	if len(v.Missing) > 0 {
 		parts = append(parts, "seen before and not on "+cluster+": "+strings.Join(v.Missing, ", "))
@@ -247,7 +247,7 @@ func collectionFindings(cluster string, v Verified) []plan.Finding {
 		return nil
 	}
 	return []plan.Finding{plan.NewFinding(plan.CodeCollectionsMissing, cluster, strings.Join(parts, "; "),
-		"ask their owners whether they were dropped or released on purpose; if not, take them from the old primary by 'reconcile salvage', or from a backup")}
+		"ask their owners whether they were dropped or released on purpose; if not, see what the old primary still holds: '"+t.Salvage(t.Replaced())+"'; or take them from a backup")}
 }
 
 // Verify checks the primary of every topology that has no transition, as after a
@@ -287,7 +287,7 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 	if err != nil {
 		return []plan.Finding{plan.VerificationFailed(t.Name, t.Primary, level, err)}
 	}
-	return collectionFindings(t.Primary, verified)
+	return collectionFindings(t, t.Primary, verified)
 }
 
 // tellEvery is how often a wait is told of again.

@@ -99,7 +99,7 @@ func (r Report) withCollections() Report {
 	for _, x := range r.Results {
 		for i, t := range r.Plan.Topologies {
 			if t.Name == x.Topology {
-				r.Plan.Topologies[i].Findings = append(slices.Clone(t.Findings), collectionFindings(t.Primary, x.Verified)...)
+				r.Plan.Topologies[i].Findings = append(slices.Clone(t.Findings), collectionFindings(t, t.Primary, x.Verified)...)
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func (e *evaluation) quorumDetail(votes []vote, denials []rankedDenial) string {
 			fmt.Fprintf(&b, " %s does not count, %s;", d.Carrier, d.Code)
 		}
 	}
-	fmt.Fprintf(&b, " signatures by one key, of one allowed-signers line or one e-mail are one person. Have others run `%s`", e.command())
+	fmt.Fprintf(&b, " signatures by one key, of one allowed-signers line or one e-mail are one person. To approve, others run `%s`", e.command())
 	return b.String()
 }
 

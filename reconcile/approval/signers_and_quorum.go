@@ -88,7 +88,7 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 	}
 	for _, a := range e.Change.Authors {
 		if v.belongsTo(a.Email) {
-			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor): have somebody else type `%s`. An author's name is not proven by anything; only a quorum of two makes sure of four eyes", v.claim.By, clip(a.Email), e.command())
+			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor). An author's name is not proven by anything; only a quorum of two makes sure of four eyes. To approve, somebody else runs `%s`", v.claim.By, clip(a.Email), e.command())
 		}
 	}
 	return "", ""

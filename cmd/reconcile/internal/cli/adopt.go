@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +44,7 @@ func runAdopt(ctx context.Context, g *globals, r propose.Request, name string) e
 	}
 	git, _ := g.repoOptions()
 	return g.showEdit(e,
-		"  "+git+" push                  # or open a pull request with it",
-		fmt.Sprintf("  reconcile status %s    # once it is on the tracked branch", name),
+		nextStep{"push it, or open a pull request with it:", git + " push"},
+		nextStep{"once it is on the tracked branch, see that it is as Git says:", "reconcile status " + name},
 	)
 }

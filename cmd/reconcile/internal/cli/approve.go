@@ -82,7 +82,7 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 	case err != nil:
 		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(r.Remote), signed.Tag)
 	case r.Remote == "":
-		fmt.Fprintf(g.std.Out, "push it to make it count: %s push origin refs/tags/%s\n", git, printable(signed.Tag))
+		fmt.Fprintf(g.std.Out, "push it to make it count:\n  %s push origin refs/tags/%s\n", git, printable(signed.Tag))
 	default:
 		fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(r.Remote))
 	}
@@ -94,10 +94,10 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 	asks := strings.Join(desired.RoleChanges(s.Document.Previous, s.Document), ", ")
 	if r.Withdraw {
 		fmt.Fprintf(g.std.Out, "signed %s on %.12s: none of your approvals of this change counts any more (%s)\n", printable(s.Tag), s.Commit, asks)
-		fmt.Fprintf(g.std.Err, "A change that has begun goes on: 'reconcile history %s' shows it. Approvals of other people still count.\n", r.Target.Topology)
+		fmt.Fprintf(g.std.Err, "Approvals of other people still count. A change that has begun goes on:\n  reconcile history %s\n", r.Target.Topology)
 		if r.Alone(ctx) {
 			_, there := g.repoOptions()
-			fmt.Fprintf(g.std.Err, "Only the tags of your clone were checked, and the clone may be old. If you approved elsewhere too: %s --commit %.12s%s\n",
+			fmt.Fprintf(g.std.Err, "Only the tags of your clone were checked, and the clone may be old. If you approved elsewhere too:\n  %s --commit %.12s%s\n",
 				approval.Withdrawal(r.Target, s.Claim.Repository), s.Commit, there)
 		}
 		return
@@ -110,7 +110,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
 	}
 	if len(s.Earlier) > 0 {
-		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval: %s\n", printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
+		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
 	}
 }
 

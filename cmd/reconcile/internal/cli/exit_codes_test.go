@@ -43,6 +43,18 @@ func TestNoFindingStandsBesideAnAllClear(t *testing.T) {
 			if got := applyExit(rested, desired.Revision{}); got == ExitOK && (topology.Has(plan.CodeSplitBrain) || topology.Has(plan.CodeNoPrimary)) {
 				t.Errorf("apply that had nothing to do ends with 0 in an outage: %v", topology.Findings)
 			}
+			var page strings.Builder
+			if err := render.Table(&page, documentOf(report, desired.Revision{}, render.KindPlan, p.At), render.TableOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if fault := strings.HasPrefix(page.String(), "✗"); fault && spec.Code != plan.CodeVerificationFailed {
+				if got := applyExit(rested, desired.Revision{}); got == ExitOK && topology.Transition == plan.TransitionNone {
+					t.Errorf("apply that had nothing to do ends with 0 below a ✗:\n%s", page.String())
+				}
+				if got := planExit(report, desired.Revision{}, false); got == ExitOK && !render.Outage(topology) {
+					t.Errorf("plan ends with 0 below a ✗, and it is no outage:\n%s", page.String())
+				}
+			}
 			loud := spec.Severity != plan.SeverityInfo
 			for _, kind := range []render.Kind{render.KindPlan, render.KindDrift, render.KindStatus} {
 				var out strings.Builder

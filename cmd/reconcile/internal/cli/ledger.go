@@ -109,7 +109,7 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", printable(done.MovedTo))
 	}
 	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", printable(where), done.Records)
-	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again: reconcile approve TOPOLOGY/CLUSTER --reason \"WHY\" --push")
+	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again:\n  reconcile approve TOPOLOGY/CLUSTER --reason \"WHY\" --push")
 	return g.print([]byte(out.String()))
 }
 

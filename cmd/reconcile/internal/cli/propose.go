@@ -89,10 +89,12 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	git, there := g.repoOptions()
 	primary, _ := e.After.Primary()
 	return g.showEdit(e,
-		fmt.Sprintf("  reconcile plan %s --commit HEAD --repo %s    # against the live clusters", name, cmp.Or(printable(g.repo), ".")),
-		"  "+git+" push                  # or open a pull request with it",
-		"  "+approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository)+there,
-		"The author of the change cannot approve it, unless the operator set approval.distinctAuthor to false.",
+		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(printable(g.repo), "."))},
+		nextStep{"push it, or open a pull request with it:", git + " push"},
+		nextStep{
+			"somebody else approves it (the author cannot, unless approval.distinctAuthor is false):",
+			approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository) + there,
+		},
 	)
 }
 
@@ -114,9 +116,12 @@ func splitTarget(target string) (name, cluster string, err error) {
 	return name, cluster, nil
 }
 
+// nextStep is a command that a person types next, and what for. It stands alone on a line.
+type nextStep struct{ words, command string }
+
 // showEdit prints what was edited, the plan in the form of --output, and what to type next.
 // If that form is for programs, the sentences for people go to stderr.
-func (g *globals) showEdit(e propose.Edit, next ...string) error {
+func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 	people := g.std.Out
 	if g.output != "table" {
 		people = g.std.Err
@@ -125,7 +130,7 @@ func (g *globals) showEdit(e propose.Edit, next ...string) error {
 	if e.Planned.Commit != "" {
 		did = fmt.Sprintf("committed as %.12s: ", e.Planned.Commit)
 	} else {
-		next = append([]string{fmt.Sprintf("  git commit -m %q -- %s", e.Subject, e.File.File)}, next...)
+		next = append([]nextStep{{"commit it:", fmt.Sprintf("git commit -m %q -- %s", e.Subject, e.File.File)}}, next...)
 	}
 	if e.Why != "" {
 		primary, _ := e.After.Primary()
@@ -139,6 +144,11 @@ func (g *globals) showEdit(e propose.Edit, next ...string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(people, printable("\nNext:\n"+strings.Join(next, "\n")))
+	fmt.Fprintln(people)
+	label := "NOW"
+	for _, step := range next {
+		fmt.Fprintln(people, printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
+		label = "THEN"
+	}
 	return nil
 }

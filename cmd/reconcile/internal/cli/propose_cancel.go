@@ -22,9 +22,11 @@ func runCancel(ctx context.Context, g *globals, o proposeOptions, name string) e
 	git, there := g.repoOptions()
 	primary, _ := e.Before.Primary()
 	return g.showEdit(e,
-		"  "+git+" push                  # or open a pull request with it; it needs no approval",
-		fmt.Sprintf("  reconcile plan %s    # once it is on the tracked branch", name),
-		fmt.Sprintf("Until it is merged, generation %d is in force. Who approved that one takes the approval back at once:", e.Before.Generation),
-		fmt.Sprintf("  reconcile approve %s/%s --withdraw --commit %.12s --push%s", name, primary.ID, e.File.Governing(), there),
+		nextStep{"push it, or open a pull request with it; it needs no approval:", git + " push"},
+		nextStep{
+			fmt.Sprintf("until it is merged, generation %d is in force: who approved it withdraws that at once:", e.Before.Generation),
+			fmt.Sprintf("reconcile approve %s/%s --withdraw --commit %.12s --push%s", name, primary.ID, e.File.Governing(), there),
+		},
+		nextStep{"once it is on the tracked branch, see what is left to do:", "reconcile plan " + name},
 	)
 }

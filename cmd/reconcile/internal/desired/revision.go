@@ -372,7 +372,8 @@ func (r Revision) RequireCluster(topology, cluster string) error {
 	return r.UnknownTopology(topology)
 }
 
-// StaleCluster returns a topology and its stale cluster; from chooses one of several.
+// StaleCluster returns a topology and its stale cluster; from chooses one of several, or one
+// that the newest change makes a member again: what only it holds is read before it is wiped.
 func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, error) {
 	i := slices.IndexFunc(r.Desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
 	if i < 0 {
@@ -381,7 +382,7 @@ func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, er
 	t := r.Desired.Topologies[i]
 	var stale []string
 	for _, c := range t.Clusters {
-		if c.Role == plan.RoleStale {
+		if c.Role == plan.RoleStale || c.ID == from && staleBefore(t, from) {
 			stale = append(stale, c.ID)
 		}
 	}
@@ -399,4 +400,13 @@ func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, er
 	default:
 		return t, stale[0], nil
 	}
+}
+
+// staleBefore reports whether a cluster was stale before the newest change.
+func staleBefore(t plan.Topology, cluster string) bool {
+	if t.Previous == nil {
+		return false
+	}
+	c, listed := t.Previous.Cluster(cluster)
+	return listed && c.Role == plan.RoleStale
 }

@@ -142,14 +142,14 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	if r.Outcome != reconcile.OutcomeApplied && t.Blocked(d.accepted(t)) {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	} else {
-		b.rows = append(b.rows, acceptedRows(t, level, shown)...)
+		b.rows = append(b.rows, d.acceptedRows(t, level, shown)...)
 	}
 	if r.Outcome == reconcile.OutcomeNotApproved {
 		b.rows = append(b.rows, d.approvalRows(t, level)...)
 	}
-	b.rows = append(b.rows, b.findingRows("Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
+	b.rows = append(b.rows, b.findingRows(d, t, "Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
 	if level.notes {
-		b.rows = append(b.rows, b.findingRows("Note", resultFindings(t, r, plan.SeverityWarning), level, shown)...)
+		b.rows = append(b.rows, b.findingRows(d, t, "Note", resultFindings(t, r, plan.SeverityWarning), level, shown)...)
 	}
 	if !r.touched() && r.Outcome != reconcile.OutcomeApplied {
 		b.rows = append(b.rows, b.firstRows(d, t)...)
@@ -159,7 +159,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		b.steps = resultSteps(r, level.lines)
 	} else if planned {
 		var left int
-		b.members, left = memberRows(t, level)
+		b.members, left = memberRows(t, level, b.said())
 		b.notes = append(b.notes, clusterNotes(left)...)
 	}
 	b.notes = append(b.notes, findingNotes(t, shown, level)...)

@@ -52,6 +52,7 @@ type detail struct {
 	lines    int  // of one finding or instruction; 0: all. Only here a text is cut
 
 	noteCodes bool // of warnings only the codes
+	waits     bool // the headline says that an approval is wanted
 }
 
 // details are tried in order until the page fits.
@@ -80,6 +81,9 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	shown := toldElsewhere(t)
 	b.actions = d.actions(t)
+	if !level.remedies {
+		b.actions = slices.DeleteFunc(b.actions, func(a action) bool { return a.label == labelAnd })
+	}
 	switch {
 	case d.kind() != KindStatus || t.UnderWay != nil || t.Transition == plan.TransitionNone:
 		b.rows = append(b.rows, d.changeRows(t, level)...)
@@ -88,14 +92,15 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	if t.UnderWay == nil {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
+		level.waits = true
 		b.rows = append(b.rows, d.approvalRows(t, level)...)
-		b.rows = append(b.rows, b.noticeRows(t, level, shown)...)
+		b.rows = append(b.rows, b.noticeRows(d, t, level, shown)...)
 		b.rows = append(b.rows, b.firstRows(d, t)...)
 	}
 	b.clip(level)
 	if d.observed() != ObservedNone && !d.oneLineOnly(t) || d.kind() == KindStatus {
 		var left int
-		b.members, left = memberRows(t, level)
+		b.members, left = memberRows(t, level, b.said())
 		b.notes = append(b.notes, clusterNotes(left)...)
 	}
 	if len(t.Steps) > 0 {
@@ -110,62 +115,6 @@ func clusterNotes(left int) []string {
 		return nil
 	}
 	return []string{optionAll + " " + plural(left, "more cluster", "more clusters")}
-}
-
-// findingNotes count what the page leaves out, and name what it tells in other words.
-func findingNotes(t plan.TopologyPlan, shown shownFindings, level detail) []string {
-	var hidden, reworded []plan.Finding
-	for _, f := range t.Findings {
-		switch {
-		case !shown.has(f) && f.Severity != plan.SeverityInfo:
-			hidden = append(hidden, f)
-		case !shown.has(f), ownPlace(t, f):
-			reworded = append(reworded, f)
-		}
-	}
-	var parts []string
-	if len(hidden) > 0 {
-		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
-	}
-	switch all := codesOf(append(hidden, reworded...)); {
-	case len(all) > 0 && level.short:
-		parts = append(parts, plural(len(all), "more code", "more codes"))
-	case len(all) > 0:
-		parts = append(parts, strings.Join(all, ", "))
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	return []string{optionFindings + " " + strings.Join(parts, "; ")}
-}
-
-// The options that show what a page leaves out.
-const (
-	optionFindings = "--findings"
-	optionSteps    = "--steps"
-	optionAll      = "-v"
-)
-
-// shownFindings are the findings that the page tells.
-type shownFindings map[string]bool
-
-func (s shownFindings) mark(f plan.Finding) {
-	s[string(f.Code)+"\x00"+f.Cluster+"\x00"+f.Message] = true
-}
-
-func (s shownFindings) has(f plan.Finding) bool {
-	return s[string(f.Code)+"\x00"+f.Cluster+"\x00"+f.Message]
-}
-
-// toldElsewhere are the findings that other rows than those of the findings tell.
-func toldElsewhere(t plan.TopologyPlan) shownFindings {
-	shown := shownFindings{}
-	for _, f := range t.Findings {
-		if ownPlace(t, f) {
-			shown.mark(f)
-		}
-	}
-	return shown
 }
 
 // changeRows say what a transition does, may lose and rests on, and of one that another
@@ -216,69 +165,23 @@ func (d Document) restRows(t plan.TopologyPlan) []row {
 	case outageLabels[c] != "" && !d.blocked(t):
 		lost.text = "nothing by waiting; " + failoverWouldLose(t)
 		return append([]row{does, lost}, silenceRows(t, d.generatedAt())...)
+	case c == standsFailing:
+		lost.text = "nothing by waiting; writes to " + t.Primary + " may fail until it works"
 	case c == standsBehind:
-		lost.text = "nothing now; a failover would lose what the standby lacks"
+		lost.text = "nothing now; a failover would lose " + behindWords(t)
 	default:
 		return []row{does}
 	}
 	return []row{does, lost}
 }
 
-// ownPlace reports whether a finding of a transition is told by another row than those
-// of the findings.
-func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
-	switch f.Code {
-	case plan.CodeForcePromote, plan.CodeDataLossRisk:
-		return t.Transition == plan.TransitionFailover
-	case plan.CodeStalePrimary:
-		return t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary ||
-			t.Transition == plan.TransitionFence && slices.Contains(fenced(t), f.Cluster)
-	case plan.CodeNoStandbyLeft:
-		return t.Transition != plan.TransitionNone
-	case plan.CodePromotionInDoubt: // what is under way is not in doubt
-		return t.UnderWay != nil
-	case plan.CodeStandbyBecomesWritable:
-		return t.Transition == plan.TransitionDetach
-	case plan.CodeNoPrimary, plan.CodeClusterUnreachable: // the headline of an outage says so
-		_, outage := writerCondition(t)
-		told := f.Code == plan.CodeNoPrimary && t.Transition != plan.TransitionFailover ||
-			f.Cluster == t.Primary && t.Transition == plan.TransitionNone
-		return f.Severity != plan.SeverityBlocking && outage && told
-	default:
-		return false
+// said is all that stands above the clusters.
+func (b brief) said() string {
+	said := b.headline
+	for _, r := range b.rows {
+		said += "\n" + r.text
 	}
-}
-
-func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
-	var out []row
-	found := t.Blocking(d.accepted(t))
-	if len(found) == 0 && t.Transition != plan.TransitionNone && d.observed() == ObservedLive && d.kind() != KindStatus {
-		out = append(out, row{label: "Blocked", text: "by nothing", style: plain})
-	}
-	for _, f := range limited(urgentFirst(found), level.findings) {
-		shown.mark(f)
-		r := row{label: "Blocked", text: "by " + findingWords(f), style: bad, most: level.lines}
-		switch {
-		case d.blocksNothing(t, f) && f.Code == plan.CodePrimaryNotProbed:
-			r.label, r.text, r.style = "Evidence", d.notProbedWords(f), plain
-		case d.blocksNothing(t, f):
-			r.label, r.text = "Beware", findingWords(f)
-		}
-		out = append(out, r)
-	}
-	if n := len(found) - level.findings; level.findings > 0 && n > 0 {
-		out = append(out, row{label: "Blocked", text: fmt.Sprintf("and by %d more: %s", n, codeWords(urgentFirst(found)[level.findings:])), style: bad, most: 2})
-	}
-	return append(out, acceptedRows(t, level, shown)...)
-}
-
-func acceptedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
-	var out []row
-	for _, f := range limited(acceptedFindings(t), level.findings) {
-		shown.mark(f)
-		out = append(out, row{label: "Accepted", text: findingWords(f), style: attention, most: level.lines})
-	}
-	return out
+	return said
 }
 
 // clip limits what has no limit yet.
@@ -294,67 +197,22 @@ func (b *brief) clip(level detail) {
 	}
 }
 
-// does reports whether an action is the remedy of a finding.
-func (b brief) does(f plan.Finding) bool {
-	return slices.ContainsFunc(b.actions, func(a action) bool {
-		return a.remedy == f.Remedy || a.command != "" && strings.Contains(f.Remedy, a.command)
-	})
-}
-
-// noticeRows are what else a person has to know. Remarks have a row where nothing else is
-// to be said.
-func (b brief) noticeRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
-	out := b.findingRows("Beware", otherFindings(t, plan.SeverityCritical), level, shown)
-	if !level.notes {
-		return out
+// behindWords say how much the standby that is furthest behind lacks.
+func behindWords(t plan.TopologyPlan) string {
+	worst := time.Duration(0)
+	if t.Has(plan.CodeLagObjective) { // it says how much
+		return "what the standby lacks"
 	}
-	out = append(out, b.findingRows("Note", otherFindings(t, plan.SeverityWarning), level, shown)...)
-	if t.Transition == plan.TransitionNone && !hasTrouble(t) {
-		out = append(out, b.findingRows("Note", otherFindings(t, plan.SeverityInfo), level, shown)...)
-	}
-	return out
-}
-
-func (b brief) findingRows(label string, findings []plan.Finding, level detail, shown shownFindings) []row {
-	if len(findings) > 0 && (level.codes || level.noteCodes && findings[0].Severity != plan.SeverityCritical) {
-		for _, f := range findings {
-			shown.mark(f)
-		}
-		return []row{{label: label, text: codeWords(findings) + " (" + optionFindings + " tells more)", style: attention, most: level.lines}}
-	}
-	var out []row
-	findings = urgentFirst(findings)
-	for i, f := range findings {
-		if level.findings > 0 && i >= level.findings {
-			break
-		}
-		shown.mark(f)
-		if f.Severity == plan.SeverityInfo {
-			out = append(out, row{label: label, text: findingWords(f), most: level.lines})
+	for _, c := range t.Clusters {
+		if c.Lag == nil || c.Lag.Upper == nil {
 			continue
 		}
-		out = append(out, row{label: label, text: findingWords(f), style: attention, most: level.lines})
-		if remedy := strings.Join(remedyClauses(f), "; "); level.remedies && remedy != "" && !b.does(f) && (i+1 == len(findings) || findings[i+1].Remedy != f.Remedy) {
-			out = append(out, row{label: label, text: "→ " + remedy})
-		}
+		worst = max(worst, *c.Lag.Upper)
 	}
-	return out
-}
-
-func limited(findings []plan.Finding, most int) []plan.Finding {
-	if most > 0 && len(findings) > most {
-		return findings[:most]
+	if worst == 0 {
+		return "what the standby lacks"
 	}
-	return findings
-}
-
-// findingWords are the code and what was seen.
-func findingWords(f plan.Finding) string {
-	text := string(f.Code)
-	if f.Cluster != "" && !strings.Contains(f.Message, f.Cluster) {
-		text += " " + f.Cluster
-	}
-	return text + ": " + f.Message
+	return "up to " + plan.UpperBoundText(worst) + " of writes"
 }
 
 // firstRows say what a person does before anything is approved or sent.
@@ -375,10 +233,12 @@ func (b brief) firstRows(d Document, t plan.TopologyPlan) []row {
 		return nil
 	case len(found) > 0 && beforeAcceptance(found[0]) != "":
 		return []row{{label: "First", text: beforeAcceptance(found[0]), style: attention}}
+	case t.Has(plan.CodeRejoinedWithoutRebuild):
+		return []row{{label: "First", text: "make sure that " + t.Primary + " was wiped, its log and metadata too", style: attention}}
 	case t.Transition != plan.TransitionFailover || t.OldPrimary != "" && refusesWrites(t, t.OldPrimary):
 		return nil
 	case t.OldPrimary == "" && d.observed() != ObservedLive:
-		return []row{{label: "First", text: "cut applications off the primary in force: 'reconcile status " + t.Name + "' names it", style: attention}}
+		return []row{{label: "First", text: "cut applications off the cluster that is the primary now", style: attention}}
 	case t.OldPrimary == "":
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	labelNow  = "NOW"
 	labelOr   = "OR"
+	labelAnd  = "AND"
 	labelThen = "THEN"
 )
 
@@ -32,14 +33,14 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	}
 	found := urgentFirst(t.Blocking(d.accepted(t)))
 	if i := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }); i >= 0 {
-		again := "no approval helps this commit; after the next one plan again:"
+		again := "no approval helps this commit; plan again:"
 		switch {
 		case found[0].Code == plan.CodePromotionInDoubt: // nothing else is done before it ends
 			i, again = 0, "plan again:"
 		case found[i].Code == plan.CodeSuperseded: // the next one is there
-			return append(remedyActions(t, found[i]), action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)})
+			return remedyActions(t, found[i])
 		}
-		return append(remedyActions(t, found[i]), planAgain(t, again))
+		return planAgain(t, remedyActions(t, found[i]), again)
 	}
 	switch d.approval(t).Verdict {
 	case approval.VerdictApproved, approval.VerdictNotRequired:
@@ -52,8 +53,32 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 // watchCommand is what somebody types who waits.
 func watchCommand(topology string) string { return "reconcile status " + topology + " --watch" }
 
-func planAgain(t plan.TopologyPlan, words string) action {
-	return action{label: labelThen, words: words, command: "reconcile plan " + t.Name}
+// editsFiles are the commands that write the files of a clone, or check what a person wrote
+// there. What they leave counts once it is committed and pushed.
+var editsFiles = []string{"reconcile propose ", "reconcile adopt ", "reconcile validate", "reconcile plan --offline ", "git log "}
+
+func (a action) edits() bool {
+	return slices.ContainsFunc(editsFiles, func(prefix string) bool { return strings.HasPrefix(a.command, prefix) })
+}
+
+// planAgain adds that the change is planned again, and that it is pushed before if the
+// actions write files.
+func planAgain(t plan.TopologyPlan, out []action, words string) []action {
+	switch {
+	case len(out) > 0 && out[0].edits():
+		words = "commit and push that, then plan again:"
+	case slices.ContainsFunc(out, action.edits):
+		words = "commit and push what you edit, then plan again:"
+	}
+	return and(out, action{label: labelThen, words: words, command: "reconcile plan " + t.Name})
+}
+
+// and adds an action whose command is not there yet.
+func and(out []action, next action) []action {
+	if slices.ContainsFunc(out, func(a action) bool { return a.command == next.command }) {
+		return out
+	}
+	return append(out, next)
 }
 
 // approvedActions are what is left to do once the transition is approved.
@@ -69,7 +94,7 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 	case len(found) > 0 && found[0].Acceptable:
 		return d.acceptActions(t, found)
 	case len(found) > 0:
-		return append(remedyActions(t, found[0]), planAgain(t, "the approval holds; plan again:"))
+		return planAgain(t, remedyActions(t, found[0]), "the approval holds; plan again:")
 	case t.Resumed:
 		execute.words = "carry it on; no new approval is needed:"
 		return []action{execute}
@@ -97,7 +122,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 	a := d.approval(t)
 	execute := action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)}
 	if len(found) > 0 && !found[0].Acceptable && found[0].Code != plan.CodePrimaryNotProbed {
-		return append(remedyActions(t, found[0]), planAgain(t, "no approval makes up for that; plan again:"))
+		return planAgain(t, remedyActions(t, found[0]), "no approval makes up for that; plan again:")
 	}
 	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
 		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, "")}, execute}
@@ -158,17 +183,17 @@ func denialActions(t plan.TopologyPlan, a Approval) []action {
 		return []action{{label: labelNow, words: "find out why the approval does not count:", command: "reconcile explain APPROVAL_MISSING"}}
 	}
 	var out []action
-	text := filledIn(e.FirstRemedy(), t, a.Repository)
-	for i, way := range waysOf(t, text) {
-		next := actionOf(t, lowerFirst(way))
-		switch {
-		case i == 0:
-			next.label = labelNow
-		case strings.HasPrefix(text, "If "):
-			next.label = labelOr
-		default:
-			next.label = labelThen
+	ways := leadingWays(e.Remedy)
+	for i, way := range ways {
+		next := action{label: labelThen}
+		if other, found := strings.CutPrefix(way, "Or "); found || i > 0 && strings.HasPrefix(ways[0], "If ") {
+			next.label, way = labelOr, other
 		}
+		if i == 0 {
+			next.label = labelNow
+		}
+		did := actionOf(t, lowerFirst(filledIn(strings.TrimPrefix(way, "Then "), t, a.Repository)))
+		next.words, next.command = did.words, did.command
 		out = append(out, next)
 	}
 	if last := &out[len(out)-1]; last.command == "" {
@@ -178,23 +203,17 @@ func denialActions(t plan.TopologyPlan, a Approval) []action {
 	return out
 }
 
-// waysOf splits a text behind each sentence that ends with a command to type. What follows
-// the last one is left out.
-func waysOf(t plan.TopologyPlan, text string) []string {
-	var out []string
-	way := ""
-	for rest := text; rest != ""; {
-		sentence, after, _ := strings.Cut(rest, "`. ")
-		if after != "" {
-			sentence += "`."
+// leadingWays are the first paragraph of a remedy, and those behind it that go on with a
+// command of their own.
+func leadingWays(remedy string) []string {
+	all := strings.Split(remedy, "\n\n")
+	out := all[:1]
+	for _, paragraph := range all[1:] {
+		goesOn := strings.HasPrefix(paragraph, "If ") || strings.HasPrefix(paragraph, "Then ") || strings.HasPrefix(paragraph, "Or ")
+		if !goesOn || !strings.HasSuffix(paragraph, "`") {
+			break
 		}
-		way, rest = strings.TrimLeft(way+" "+sentence, " "), after
-		if firstCommand(t, plan.Finding{Remedy: way}) != "" {
-			out, way = append(out, way), ""
-		}
-	}
-	if len(out) == 0 {
-		return []string{text}
+		out = append(out, paragraph)
 	}
 	return out
 }
@@ -232,13 +251,34 @@ func (d Document) urgentActions(t plan.TopologyPlan) []action {
 		}
 		first := max(slices.IndexFunc(found, func(f plan.Finding) bool { return firstCommand(t, f) != "" }), 0)
 		out := remedyActions(t, found[first])
-		if len(blocking) > 0 {
-			out = append(out, planAgain(t, "plan again:"))
+		if i := slices.IndexFunc(out, func(a action) bool { return a.label == labelThen }); i < 0 {
+			out = append(out, otherActions(t, out, found)...)
+		}
+		if len(blocking) > 0 || slices.ContainsFunc(out, action.edits) {
+			out = planAgain(t, out, "plan again:")
 		}
 		return out
 	}
 	return nil
 }
+
+// otherActions are the commands for the other findings of the same severity, one for each.
+func otherActions(t plan.TopologyPlan, told []action, found []plan.Finding) []action {
+	var out []action
+	for _, f := range found {
+		if firstCommand(t, f) == "" || ownPlace(t, f) || f.Severity == plan.SeverityWarning || len(out) == mostOthers {
+			continue
+		}
+		next := remedyActions(t, f)[0]
+		if next.label = labelAnd; !slices.ContainsFunc(slices.Concat(told, out), func(a action) bool { return a.command == next.command }) {
+			out = append(out, next)
+		}
+	}
+	return out
+}
+
+// mostOthers is for how many further findings a page says what to type.
+const mostOthers = 2
 
 func atSeverity(t plan.TopologyPlan, severity plan.Severity) []plan.Finding {
 	return slices.DeleteFunc(urgentFirst(t.Findings), func(f plan.Finding) bool { return f.Severity != severity || f.Accepted })
@@ -272,7 +312,24 @@ func remedyActions(t plan.TopologyPlan, f plan.Finding) []action {
 		}
 		out = append(out, a)
 	}
+	if then := afterwards(t, ways[0]); then.command != "" && len(out) == 1 {
+		then.remedy = f.Remedy
+		out = and(out, then)
+	}
 	return out
+}
+
+// afterwards is what comes behind the first command of a remedy, with its own command.
+func afterwards(t plan.TopologyPlan, clauses []string) action {
+	first := slices.IndexFunc(clauses, func(c string) bool { return firstCommand(t, plan.Finding{Remedy: c}) != "" })
+	for _, clause := range clauses[first+1:] {
+		if later, found := strings.CutPrefix(clause, "then "); found && firstCommand(t, plan.Finding{Remedy: later}) != "" {
+			a := actionOf(t, strings.TrimPrefix(later, ": "))
+			a.label = labelThen
+			return a
+		}
+	}
+	return action{}
 }
 
 // firstClauses are the clauses of a remedy up to its first command, as far as they have
@@ -385,7 +442,7 @@ func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 		return []row{{label: "Approval", text: "not needed" + withDetail(a.Detail)}}
 	default:
 		prose, _ := splitDetail(a)
-		if a.Code == approval.CodeMissing && d.blocked(t) {
+		if words, _ := d.headline(t); a.Code == approval.CodeMissing && (d.blocked(t) || level.waits && strings.Contains(words, "WAITS FOR") && strings.Contains(prose, "carries no approval")) {
 			return nil // the headline says so
 		}
 		if a.Code == approval.CodeMissing && strings.Contains(prose, "carries no approval") {

@@ -9,7 +9,7 @@ import (
 
 // memberRows are the clusters: what each is and becomes, and how it answers. left is how
 // many are not shown; those that change or have trouble come first.
-func memberRows(t plan.TopologyPlan, level detail) (g grid, left int) {
+func memberRows(t plan.TopologyPlan, level detail, said string) (g grid, left int) {
 	g.most = min(level.lines, 1)
 	clusters, most := t.Clusters, level.members
 	if most > 0 && len(clusters) > most {
@@ -20,7 +20,7 @@ func memberRows(t plan.TopologyPlan, level detail) (g grid, left int) {
 	}
 	for _, c := range clusters {
 		reach, s := reachWords(c.View)
-		g.add(cell{text: c.ID}, cell{text: roleWords(t, c)}, cell{text: reach, style: s}, cell{text: memberNote(t, c)})
+		g.add(cell{text: c.ID}, cell{text: roleWords(t, c)}, cell{text: reach, style: s}, cell{text: memberNote(t, c, said)})
 	}
 	return g, left
 }
@@ -29,10 +29,12 @@ func importance(t plan.TopologyPlan, c plan.ClusterPlan) int {
 	return 4*one(c.ID == t.Primary || c.ID == t.OldPrimary) + 2*one(c.View.Reach != plan.ReachUp) + one(c.DesiredRole != plan.RoleStandby)
 }
 
-// memberNote is the version and the lag of a cluster that answers, or why it does not.
-func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
+// memberNote is the version and the lag of a cluster that answers, or why it does not, unless
+// that was said.
+func memberNote(t plan.TopologyPlan, c plan.ClusterPlan, said string) string {
 	var parts []string
-	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone {
+	told := strings.Contains(said, whyLost(c)) || strings.Contains(said, c.ID+": ") && strings.Contains(said, "("+classText(c.View.Class)+")")
+	if c.View.Reach != plan.ReachUp && c.View.Class != plan.ClassNone && !told {
 		parts = append(parts, classText(c.View.Class))
 	}
 	if refusesToken(c.View) {
@@ -41,7 +43,7 @@ func memberNote(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	if c.View.Version != "" {
 		parts = append(parts, c.View.Version)
 	}
-	if lag := lagIn(t, c); lag != "" {
+	if lag := lagIn(t, c); lag != "" && !strings.Contains(said, c.ID+" is up to "+strings.TrimPrefix(lag, "≤ ")+" behind") {
 		parts = append(parts, "lag "+lag)
 	}
 	return strings.Join(parts, ", ")

@@ -93,6 +93,8 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 		return "nothing while it is blocked", plain
 	case t.Transition == plan.TransitionFailover:
 		return failoverLoses(t), bad
+	case t.Has(plan.CodeRejoinedWithoutRebuild):
+		return "nothing if " + t.Primary + " was wiped; else what one of two primaries takes from then on", bad
 	case t.Transition == plan.TransitionSwitchover:
 		return "nothing: " + t.Primary + " first receives all that was written", plain
 	case t.Transition == plan.TransitionFence:

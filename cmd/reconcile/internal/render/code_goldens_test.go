@@ -25,13 +25,13 @@ type situation struct {
 // beyondThePlanner are the codes that come from the history, the ledger, or
 // a check of the primary.
 func beyondThePlanner() map[plan.Code]plan.Finding {
-	failed := fmt.Errorf("create a collection on cluster-b: %w", context.DeadlineExceeded)
+	failed := fmt.Errorf("create a collection on cluster-a: %w", context.DeadlineExceeded)
 	return map[plan.Code]plan.Finding{
 		plan.CodeSuperseded:         plan.SupersededBy("orders", "0f5e1c9ab2d3"),
 		plan.CodeHistoryRewritten:   plan.HistoryRewritten("0f5e1c9ab2d3"),
 		plan.CodeShardUndecided:     plan.ShardUndecided("orders", "topologies/eu/orders.yaml", []string{"eu", "standby"}),
 		plan.CodeLedgerNew:          plan.LedgerNew(),
-		plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-b", plan.VerifyDDL, failed),
+		plan.CodeVerificationFailed: plan.VerificationFailed("orders", "cluster-a", plan.VerifyDDL, failed),
 	}
 }
 

@@ -7,8 +7,34 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
 )
+
+// TestGoldenDenials keeps the page of a failover for each denial.
+func TestGoldenDenials(t *testing.T) {
+	for _, code := range approval.Codes() {
+		t.Run(code, func(t *testing.T) { compare(t, "denials/"+code+".table", denied(code)) })
+	}
+}
+
+// denied writes the page of a failover that is denied so, with the detail of the example.
+func denied(code string) func(io.Writer) error {
+	e, _ := explain.Lookup(code)
+	_, detail, _ := strings.Cut(e.Example, ": ")
+	a := Approval{Code: code, Detail: detail, Repository: "prod/topologies", Commit: fixtureCommit}
+	switch code {
+	case approval.CodeMissing:
+		a = missing()
+	case approval.CodeQuorumNotMet:
+		a.Needed, a.Given = 2, 1
+		a.Detail += "; signatures by one key are one person. To approve, others run `reconcile approve orders/cluster-b --reason \"WHY\" --push`"
+	case approval.CodeSelfApproved:
+		a.Detail += ". To approve, somebody else runs `reconcile approve orders/cluster-b --reason \"WHY\" --push`"
+	}
+	d := document(failover()).approve("orders", a)
+	return func(w io.Writer) error { return Table(w, d, TableOptions{}) }
+}
 
 // TestEveryDenialHasANextStep: the page of a failover that is denied says what to type, with
 // every name filled in that is known, and names no other bound of losses than the plan's.

@@ -98,7 +98,7 @@ func (p *page) markdownText(text string) {
 			continue
 		}
 		hang := 2 + len(listItem().FindString(l))
-		for i, part := range wrap(Safe(l), p.prose()-hang) {
+		for i, part := range paragraph(Safe(l), p.prose()-hang) {
 			indent := hang
 			if i == 0 {
 				indent = 2

@@ -73,7 +73,7 @@ func (p *page) firstProblems(problems []Problem) {
 		return
 	}
 	p.problems(problems[:mostProblems])
-	p.note("… and " + number(more) + " more (`reconcile validate` lists them)")
+	p.note("… and " + number(more) + " more; to list them: `reconcile validate`")
 }
 
 func conditions(rows []fleetRow) []condition {

@@ -18,6 +18,7 @@ const (
 	standsWithoutPrimary
 	standsPrimaryUnknown
 	standsChangesPrimary // no primary, and a process carries out what gives it one
+	standsFailing        // the primary answers, and fails the checks of a promotion
 	standsUnverified     // from here to standsDone: after an apply
 	standsFailed
 	standsBlocked
@@ -45,8 +46,9 @@ var conditionWords = [...]struct {
 }{
 	standsSplit:          {"WITH TWO PRIMARIES", bad},
 	standsWithoutPrimary: {"WITHOUT A PRIMARY", bad},
-	standsPrimaryUnknown: {"WHOSE PRIMARY IS NOT KNOWN", bad},
+	standsPrimaryUnknown: {"WHOSE PRIMARY IS NOT KNOWN", attention},
 	standsChangesPrimary: {"WITHOUT A PRIMARY, UNDER WAY", bad},
+	standsFailing:        {"WHOSE PRIMARY FAILS", bad},
 	standsUnverified:     {"NOT VERIFIED", bad},
 	standsFailed:         {"FAILED", bad},
 	standsBlocked:        {"BLOCKED", bad},
@@ -114,6 +116,9 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 		return standsBlocked
 	case t.Transition != plan.TransitionNone:
 		return d.changeCondition(t)
+	}
+	if t.Has(plan.CodeVerificationFailed) {
+		return standsFailing
 	}
 	if f, ok := worstFinding(t); ok {
 		return findingCondition(t, f)

@@ -31,7 +31,7 @@ func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
 // commandOf is the one command of a row: that of the first action, or else the one that
 // shows the topology. What is to be done only under a condition is read first.
 func commandOf(name string, actions []action) string {
-	if len(actions) > 0 && actions[0].command != "" && !strings.HasPrefix(actions[0].words, "if ") {
+	if len(actions) > 0 && strings.HasPrefix(actions[0].command, "reconcile ") && !strings.HasPrefix(actions[0].words, "if ") {
 		return actions[0].command
 	}
 	return "reconcile plan " + name

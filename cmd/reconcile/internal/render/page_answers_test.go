@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -26,6 +27,7 @@ func pagesOfOne(t *testing.T) map[string]string {
 	for _, code := range approval.Codes() {
 		d := document(failover()).approve("orders", Approval{Code: code, Detail: "why", Repository: "prod/topologies", Commit: fixtureCommit})
 		pages[code] = string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
+		pages[code+" by somebody"] = string(rendered(t, denied(code)))
 	}
 	denied := document(behindAnother()).approve("orders", Approval{
 		Code: approval.CodeLossTooLarge, Repository: "prod/topologies", Commit: fixtureCommit,
@@ -50,7 +52,7 @@ func pagesOfOne(t *testing.T) map[string]string {
 // another that says the same differently.
 func TestThePageAnswersInTenSeconds(t *testing.T) {
 	var (
-		label   = regexp.MustCompile(`^  (NOW|OR|THEN)   `)
+		label   = regexp.MustCompile(`^  (NOW|OR|AND|THEN)   `)
 		told    = regexp.MustCompile(`(?m)^ +(?:[A-Z][A-Za-z ]* +)?(?:by )?([A-Z]+(?:_[A-Z]+)+): (.*)$`)
 		command = regexp.MustCompile(`(?m)^        (reconcile .*)$`)
 		goesOn  = regexp.MustCompile(`\n {12}([a-z0-9(][a-z0-9-]* ?)`)
@@ -93,6 +95,116 @@ func submatches(pattern *regexp.Regexp, page string) []string {
 		out = append(out, strings.Join(m[1:], ": "))
 	}
 	return out
+}
+
+// inProse is a command between other words.
+var inProse = regexp.MustCompile("(?m)^.*['`](?:reconcile|git) [^'`\n]*['`].*$|^ *[^ \n].*[^ \n] +reconcile [a-z]+ orders.*$|^ +(?:reconcile|git) .* #.*$")
+
+// TestNoCommandStandsInProse: on no page, with all its findings, and in no explanation a
+// command stands between other words: a triple click copies it, and it works when typed.
+func TestNoCommandStandsInProse(t *testing.T) {
+	said := map[string]string{}
+	for name, page := range pagesOfOne(t) {
+		said[name] = page
+	}
+	for name, d := range everyDocument(t) {
+		said[name+", whole"] = string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{Parts: Parts{All: true}}) }))
+	}
+	for _, code := range explain.Codes() {
+		e, _ := explain.Lookup(code)
+		said["explain "+code] = string(rendered(t, func(w io.Writer) error { return Explain(w, FormTable, e, TableOptions{}) }))
+		for _, paragraph := range strings.Split(e.Remedy, "\n") {
+			if n := len(exactCommand().FindAllString(paragraph, -1)); n > 1 || n == 1 && !regexp.MustCompile(": `[^`]+`$").MatchString(paragraph) {
+				t.Errorf("%s: the command does not end %q", code, paragraph)
+			}
+		}
+	}
+	for name, text := range said {
+		for _, line := range inProse.FindAllString(text, -1) {
+			t.Errorf("%s: a command stands between words: %s", name, line)
+		}
+	}
+}
+
+// TestWhatIsToBeTypedIsThere: each thing to do on a page of live clusters has its command;
+// what was written in a clone is pushed before it is planned again.
+func TestWhatIsToBeTypedIsThere(t *testing.T) {
+	for name, d := range everyDocument(t) {
+		if d.observed() != ObservedLive {
+			continue
+		}
+		for _, topology := range d.topologies() {
+			actions := d.actions(topology)
+			for i, a := range actions {
+				if a.command == "" {
+					t.Errorf("%s: %s has no command: %s", name, a.label, a.words)
+				}
+				rest := actions[i+1:]
+				if a.edits() && (len(rest) == 0 || !slices.ContainsFunc(append(rest, a), func(later action) bool { return strings.Contains(later.words, "push") })) {
+					t.Errorf("%s: nothing pushes what %q wrote: %+v", name, a.command, actions)
+				}
+			}
+		}
+	}
+}
+
+// TestEachFactStandsOnce: a page says once how a cluster answers, and each code in one
+// place.
+func TestEachFactStandsOnce(t *testing.T) {
+	told := regexp.MustCompile(`(?m)^(?:  [A-Z][A-Za-z ]* +| +)(?:by )?([A-Z]+(?:_[A-Z]+)+): `)
+	for name, d := range everyDocument(t) {
+		if d.observed() != ObservedLive {
+			continue
+		}
+		for _, topology := range d.topologies() {
+			single := d
+			single.Plan.Topologies = []plan.TopologyPlan{topology}
+			page := string(rendered(t, func(w io.Writer) error { return Table(w, single, TableOptions{}) }))
+			if regexp.MustCompile(`believes it is|stores no configuration;|is unreachable: `).MatchString(page) {
+				t.Errorf("%s: the rows say what the clusters below say:\n%s", name, page)
+			}
+			for _, words := range classWords {
+				down := 0
+				for _, c := range topology.Clusters {
+					down += one(classText(c.View.Class) == words && !notObserved(c.View))
+				}
+				if n := strings.Count(page, words); n > down {
+					t.Errorf("%s: %q stands %d times, of %d clusters:\n%s", name, words, n, down, page)
+				}
+			}
+			codes := submatches(told, page)
+			slices.Sort(codes)
+			if n := len(codes); n != len(slices.Compact(codes)) {
+				same := map[string]int{}
+				for _, f := range topology.Findings {
+					same[string(f.Code)]++
+				}
+				for code := range same {
+					if n := strings.Count(page, code+": "); n > 1 && code != string(plan.CodeStalePrimary) && code != string(plan.CodeStaleRejoin) {
+						t.Errorf("%s: %s stands in %d rows:\n%s", name, code, n, page)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestThePageOfACodeTellsIt: the page that is kept for a finding says it in words, and not
+// by its code alone.
+func TestThePageOfACodeTellsIt(t *testing.T) {
+	for _, code := range plan.AllCodes() {
+		if _, ok := unsaid[code]; ok {
+			continue
+		}
+		d := documentWith(t, code)
+		page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
+		topology := d.topologies()[0]
+		for _, f := range topology.Findings {
+			if f.Code == code && f.Severity != plan.SeverityInfo && !ownPlace(topology, f) && !strings.Contains(page, string(code)+": ") {
+				t.Errorf("%s is not told:\n%s", code, page)
+			}
+		}
+	}
 }
 
 // TestThePageOfATransitionSaysWhatItDoesAndLoses: every page with a change says what it

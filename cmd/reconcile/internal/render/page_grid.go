@@ -28,6 +28,9 @@ const (
 func (g *grid) add(cells ...cell) { g.rows = append(g.rows, cells) }
 
 func (p *page) grid(g grid) {
+	if len(g.rows) == 0 { // as of a topology that is no longer in Git
+		return
+	}
 	widths := g.widths()
 	last := len(widths) - 1
 	left := gridIndent

@@ -127,7 +127,7 @@ func (p *page) field(label string, s style, mark, text string) {
 	label = pad("  "+label, labelWidth)
 	mark = pad(mark, 2)
 	hang := labelWidth + columns(mark)
-	for i, l := range wrap(Safe(text), p.prose()-hang) {
+	for i, l := range paragraph(Safe(text), p.prose()-hang) {
 		if i == 0 {
 			p.line(p.paint(strong, label), p.paint(s, mark), p.paint(s, l))
 			continue
@@ -218,9 +218,31 @@ func (p *page) note(text string) { p.hanging(2, faint, text) }
 
 // hanging prints a paragraph whose later lines stand deeper than its first.
 func (p *page) hanging(indent int, s style, text string) {
-	for i, l := range wrap(Safe(text), p.prose()-indent-2) {
+	for i, l := range paragraph(Safe(text), p.prose()-indent-2) {
 		p.line(pad("", indent+2*one(i > 0)), p.paint(s, l))
 	}
+}
+
+// paragraph breaks text into lines as wrap does, and gives each command in it a line of its
+// own without the quotes, so that a triple click copies what is to be typed.
+func paragraph(text string, width int) []string {
+	var out []string
+	end := 0
+	for _, at := range exactCommand().FindAllStringSubmatchIndex(text, -1) {
+		before := strings.TrimRight(text[end:at[0]], " ")
+		if end > 0 {
+			before = strings.TrimLeft(before, " .,;")
+		}
+		if before != "" {
+			out = append(out, wrap(before, width)...)
+		}
+		out = append(out, text[at[2]:at[3]])
+		end = at[1]
+	}
+	if rest := strings.TrimLeft(text[end:], " .,;"); rest != "" || end == 0 {
+		out = append(out, wrap(rest, width)...)
+	}
+	return out
 }
 
 // wrap breaks text into lines of at most width columns. What stands between

@@ -109,10 +109,16 @@ func codesOf(findings []plan.Finding) []string {
 // worst are the critical findings of a topology that is not in sync, or else
 // its warnings.
 func worst(t plan.TopologyPlan) []plan.Finding {
-	if critical := otherFindings(t, plan.SeverityCritical); len(critical) > 0 {
-		return critical
+	for _, severity := range []plan.Severity{plan.SeverityCritical, plan.SeverityWarning} {
+		found := otherFindings(t, severity)
+		if t.Transition == plan.TransitionNone { // nothing else stands for them
+			found = atSeverity(t, severity)
+		}
+		if len(found) > 0 {
+			return found
+		}
 	}
-	return otherFindings(t, plan.SeverityWarning)
+	return nil
 }
 
 // headline is what a transition does and what it waits for, or how a topology without a
@@ -120,15 +126,20 @@ func worst(t plan.TopologyPlan) []plan.Finding {
 func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	state, s := d.stateWords(t)
 	c, outage := writerCondition(t)
+	if outage && c == standsWithoutPrimary { // nobody can write, whatever waits or is under way
+		s = bad
+	}
 	switch {
 	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
 		return strings.ToUpper(t.UnderWay.Transition.String()) + " · " + state, s
 	case t.UnderWay != nil:
 		return d.transitionHeadline(t) + " · " + state, s
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeSplitBrain):
-		return "SPLIT BRAIN · more than one cluster takes writes", bad
+		return "SPLIT BRAIN · " + writersWords(t), bad
 	case t.Transition == plan.TransitionNone && outage && (c == standsWithoutPrimary || !d.blocked(t)):
-		return outageLabels[c] + " · " + outageCause(t), bad
+		return outageLabels[c] + " · " + outageCause(t), c.style()
+	case t.Transition == plan.TransitionNone && t.Has(plan.CodeVerificationFailed):
+		return "PRIMARY FAILS ITS CHECKS · " + t.Primary, bad
 	case t.Transition == plan.TransitionNone && d.blocked(t):
 		return "BLOCKED" + titleOf(urgentFirst(d.blocking(t))), bad
 	case t.Transition == plan.TransitionNone && !t.InSync && !unobserved(t):
@@ -141,6 +152,16 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 		return outageLabels[c] + " · " + words, bad
 	}
 	return words, s
+}
+
+// writersWords name the clusters that take writes.
+func writersWords(t plan.TopologyPlan) string {
+	for _, f := range t.Findings {
+		if names, _, found := strings.Cut(f.Message, " can take writes at the same time"); found && f.Code == plan.CodeSplitBrain {
+			return names + " take writes at the same time"
+		}
+	}
+	return "more than one cluster takes writes"
 }
 
 // titleOfWorst says what the gravest finding means; of a standby that is down, which and why.

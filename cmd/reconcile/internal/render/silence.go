@@ -56,9 +56,9 @@ func probedWords(o plan.PrimaryOutage, now time.Time) string {
 
 // notProbedWords say which probes are missing. A document without rounds of its own, as that
 // of status, says who makes them.
-func (d Document) notProbedWords(f plan.Finding) string {
+func (d Document) notProbedWords(t plan.TopologyPlan, f plan.Finding) string {
 	if f.Evidence != nil && len(f.Evidence.Rounds) > 0 {
-		return findingWords(f)
+		return d.pageWords(t, f)
 	}
 	return string(f.Code) + ": " + string(d.kind()) + " makes none of the probes that the rules ask for; plan, apply and run make them"
 }

@@ -12,7 +12,8 @@ type Standing struct {
 	Label    string // of a count, such as WITHOUT A PRIMARY
 	Words    string // what is the matter
 	More     int    // further findings that Words does not name
-	Bad      bool   // something is wrong
+	Symbol   string // of its page and its row in a table of several
+	Bad      bool   // the symbol is that of a fault
 	Good     bool   // nothing is wrong, and nothing is to be done
 	NoWriter bool   // no cluster takes writes
 }
@@ -23,19 +24,18 @@ func (d Document) Standing(t plan.TopologyPlan) Standing {
 	if r.condition == standsInRoles {
 		r.condition = standsInSync // columns say what is known of the lag
 	}
-	s := r.condition.style()
 	if r.condition == standsInSync { // the label says that it is in sync, and columns say the lag
 		r.words = strings.TrimPrefix(strings.TrimPrefix(d.inSyncWords(t), "in sync by role: "), "in sync: ")
 	}
 	return Standing{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
-		Bad: s == bad || r.condition == standsCritical, Good: s == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
+		Symbol: r.style.mark(), Bad: r.style == bad, Good: r.style == good && r.condition.style() == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
 	}
 }
 
 // Unjudged is the standing of a topology about which a document does not say enough.
 func Unjudged(label, words string) Standing {
-	return Standing{Rank: int(standsUnjudged), Label: label, Words: words}
+	return Standing{Rank: int(standsUnjudged), Label: label, Words: words, Symbol: attention.mark()}
 }
 
 // Brief is what the page of one topology says, for pages of another form. Its findings are

@@ -83,7 +83,7 @@ func number(n int) string { return strconv.Itoa(n) }
 
 // exactCommand matches a quoted command in a remedy. A command with a placeholder, a word
 // in capitals, cannot be typed as it is.
-var exactCommand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("['`](reconcile [^'`]+)['`]") })
+var exactCommand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("['`]((?:reconcile|git) [^'`]+)['`]") })
 
 var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b[A-Z]{2,}\b`) })
 

@@ -24,12 +24,6 @@ type overview struct {
 	alarm              bool // a topology needs a person
 }
 
-// fact is something about the daemon itself.
-type fact struct {
-	Name, Value string
-	Bad         bool
-}
-
 // filter is what of the overview is wanted.
 type filter struct{ Show, Query string }
 
@@ -37,6 +31,7 @@ type filter struct{ Show, Query string }
 const (
 	showAll      = "all"
 	showProblems = "problems"
+	showFindings = "findings" // as Git says, and something is to be known
 )
 
 // maxQuery is how many bytes of a search are read.
@@ -137,6 +132,15 @@ var statesWorstFirst = []daemon.State{
 	daemon.StateBlocked, daemon.StateDrifted, daemon.StateApplying, daemon.StatePending, daemon.StateUnknown, daemon.StateSuspended, daemon.StateInSync,
 }
 
+// shownAs is the one filter, of those for a state, that finds a topology. What has a problem
+// is not counted as in sync too.
+func (r row) shownAs() string {
+	if r.state == daemon.StateInSync && r.Tone != toneGood {
+		return showFindings
+	}
+	return r.state.String()
+}
+
 func stateOrder(s daemon.State) int { return slices.Index(statesWorstFirst, s) }
 
 func (r row) matches(f filter) bool {
@@ -147,7 +151,7 @@ func (r row) matches(f filter) bool {
 			return false
 		}
 	default:
-		if r.state.String() != f.Show {
+		if r.shownAs() != f.Show {
 			return false
 		}
 	}
@@ -159,6 +163,18 @@ func (r row) matches(f filter) bool {
 	return true
 }
 
+// filtersWorstFirst are the filters for a state.
+func filtersWorstFirst() []string {
+	var out []string
+	for _, s := range statesWorstFirst {
+		if s == daemon.StateInSync {
+			out = append(out, showFindings)
+		}
+		out = append(out, s.String())
+	}
+	return out
+}
+
 // countsOf counts what each filter would find without the search.
 func countsOf(rows []row, f filter) []count {
 	out := []count{{Show: showAll, Name: "all", N: len(rows)}, {Show: showProblems, Name: showProblems, Tone: toneBad}}
@@ -167,10 +183,13 @@ func countsOf(rows []row, f filter) []count {
 			out[1].N++
 		}
 	}
-	for _, s := range statesWorstFirst {
-		c := count{Show: s.String(), Name: words(s.String())}
+	for _, show := range filtersWorstFirst() {
+		c := count{Show: show, Name: words(show)}
+		if show == showFindings {
+			c.Name = "in sync, with findings"
+		}
 		for _, r := range rows {
-			if r.state != s {
+			if r.shownAs() != show {
 				continue
 			}
 			if c.N++; c.N == 1 || urgency(r.Tone) < urgency(c.Tone) {
@@ -274,18 +293,17 @@ func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
 	return s
 }
 
-// toneOf returns the symbol and the colour class of a topology. It is well only if its
-// state and its standing say so.
+// toneOf returns the symbol of a topology, which is that of its page and its row on a
+// terminal, and its colour class. It is well only if its state says so too.
 func toneOf(t daemon.TopologyStatus, s render.Standing) (symbol, class string) {
-	symbol, class = stateStyle(t.State)
 	switch {
-	case t.State == daemon.StateApplying:
 	case s.Bad:
-		return "✗", toneBad
-	case !s.Good && class == toneGood, len(t.Drifts) > 0 && class == toneGood:
-		return "!", toneWarn
+		return s.Symbol, toneBad
+	case s.Good && t.State == daemon.StateInSync && len(t.Drifts) == 0:
+		return s.Symbol, toneGood
+	default:
+		return render.Unjudged("", "").Symbol, toneWarn
 	}
-	return symbol, class
 }
 
 // stateWords is the state of a topology. That it is as Git says is not said of one that
@@ -341,40 +359,4 @@ func severityOrder(f plan.Finding) int {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return safe(line)
-}
-
-// factsOf says how the daemon itself stands, what is wrong first.
-func factsOf(s daemon.Snapshot) []fact {
-	lead := "this process leads"
-	if !s.Leader {
-		lead = cmp.Or(s.Leading, "another process leads")
-	}
-	facts := []fact{
-		{Name: "Mode", Value: s.Mode},
-		{Name: "Leader", Value: safe(lead)},
-		{Name: "Ledger", Value: s.Ledger.String()},
-		{Name: "Commit", Value: orNone(safe(s.Commit))},
-		{Name: "Git fetched", Value: cmp.Or(clock(s.GitFetch), "never")},
-	}
-	if s.Shard != "" {
-		facts = append(facts, fact{Name: "Shard", Value: safe(fmt.Sprintf("%s; %s topologies of other shards are not shown", s.Shard, number(s.OtherShards)))})
-	}
-	for name, problem := range map[string]string{
-		cmp.Or(s.GitAsked, "Git"): s.GitError, "Copy of Git": s.GitCopy, "Configuration": s.Config,
-		"Election": s.ElectionError, "Ledger": s.RecordError, "Files": s.FileError,
-	} {
-		if problem != "" {
-			facts = append(facts, fact{name, safe(problem), true})
-		}
-	}
-	for _, problem := range s.Problems {
-		facts = append(facts, fact{"File", safe(problem), true})
-	}
-	slices.SortStableFunc(facts, func(a, b fact) int {
-		if a.Bad && b.Bad {
-			return strings.Compare(a.Name, b.Name)
-		}
-		return order(a.Bad, b.Bad)
-	})
-	return facts
 }

@@ -141,23 +141,6 @@ func (p *Page) answer(w http.ResponseWriter, code int, t *template.Template, l l
 	_, _ = io.Copy(w, &out) // the client is gone if this fails
 }
 
-// stateStyle returns the symbol and the colour class of a state. The page always shows the
-// state's name too.
-func stateStyle(s daemon.State) (symbol, class string) {
-	switch s {
-	case daemon.StateInSync:
-		return "✓", toneGood
-	case daemon.StateBlocked, daemon.StateDrifted:
-		return "✗", toneBad
-	case daemon.StatePending, daemon.StateApplying:
-		return "→", toneWarn
-	case daemon.StateSuspended:
-		return "‖", toneWarn
-	default:
-		return "?", toneWarn
-	}
-}
-
 // The colour classes, worst first.
 const (
 	toneBad  = "bad"

@@ -264,10 +264,14 @@ func TestPageNeverContradictsItself(t *testing.T) {
 			t.Errorf("%s does not tell the lag", path)
 		}
 	}
-	_, all := get(t, pages(b), "/?show=in_sync")
+	_, all := get(t, pages(b), "/?show=findings")
+	_, well := get(t, pages(b), "/?show=in_sync")
 	_, one := get(t, pages(b), "/topologies/users")
-	if !strings.Contains(all, `class="state">✗ critical<`) || !strings.Contains(one, "✗ critical<") || strings.Contains(all, "✓") || strings.Contains(one, "✓") {
+	if !strings.Contains(all, `class="state">! critical<`) || !strings.Contains(one, "! critical<") || strings.Contains(all, "✓") || strings.Contains(one, "✓") {
 		t.Error("what is not well is called in sync")
+	}
+	if !strings.Contains(well, "0 of 2 shown.") || !strings.Contains(all, "1 of 2 shown.") {
+		t.Error("a topology with a problem is counted as in sync too")
 	}
 }
 

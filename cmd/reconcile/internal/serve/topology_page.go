@@ -98,11 +98,11 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 		ObservedAt: cmp.Or(clock(t.LastSuccess), "never"), Diagram: diagram(p), Caption: safe(caption(p)), Split: len(writers(p)) > 1,
 	}
 	standing := standingOf(d, t)
+	v.Symbol, v.Tone = toneOf(t, standing)
+	v.State = stateWords(t, standing)
 	if t.HeldBy != "" {
 		v.State += "; " + safe(t.HeldBy) + " still acts on it"
 	}
-	v.Symbol, v.Tone = toneOf(t, standing)
-	v.State = stateWords(t, standing)
 	brief := briefOf(d, t)
 	v.Brief, v.Actions = grouped(brief.Rows), brief.Actions
 	v.Headline = headline(t, standing, v.Tone, brief.Headline)
