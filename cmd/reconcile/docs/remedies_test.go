@@ -54,8 +54,6 @@ func TestEveryRemedyIsTyped(t *testing.T) {
 var withoutCommand = map[string]string{
 	"CONFIG_ORDER":              "there is nothing to do",
 	"PRIMARY_LIVENESS_UNPROVEN": "people look from another network, or ask the owners of applications; it does not block",
-	"STALE_PROMOTION":           "an approver accepts it by a trailer, as the story r45-the-last-copy does; in the state that is kept for it, more blocks",
-	"TOPOLOGY_REMOVED":          "git restores the file",
 }
 
 // TestEveryCodeHasATypedRemedy holds that for each finding and each denial at least one

@@ -188,7 +188,7 @@ func (s *story) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := expect(out, approval.CodeMissing, string(plan.CodeForcePromote), string(plan.CodeDataLossRisk)); err != nil {
+	if err := expect(out, "WAITS FOR APPROVAL", string(plan.CodeForcePromote), string(plan.CodeDataLossRisk)); err != nil {
 		return err
 	}
 	s.say("It is planned, and not approved. Applying it anyway:\n\n")
