@@ -53,7 +53,7 @@ var imports = map[string][]string{
 	"reconcile/restart":                   {"plan", "reconcile/program"},
 	"cmd/reconcile":                       {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/audit"},
-	"cmd/reconcile/internal/desired":      {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
+	"cmd/reconcile/internal/desired":      {"plan", "plan/suggest", "schema", "schema/recent", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
 	"cmd/reconcile/internal/screen":       {},
 	"cmd/reconcile/internal/wholefile":    {},
 	"cmd/reconcile/internal/demo":         {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
