@@ -22,6 +22,10 @@ RACE := GORACE=atexit_sleep_ms=20
 # of the stories: make test runs all of these.
 RACED = $$($(GO) list ./... | grep -vE '/(plan|schema)(/|$$)|/internal/render$$|/cmd/reconcile/docs$$')
 
+# These tests of reconcile/gitsource read a repository of this machine with one goroutine.
+# They have no races either; make test runs them, and make explore the longer ones in full.
+ALONE := TestOddRepositories|TestOddCommits|TestMangledCommits|TestAttacks|TestAttacksOnTheTree|TestOpenPGP|TestOpenPGPSignaturesThatDontHold|TestKeyTypes|TestKeysThatNeverMatch|TestCertificates|TestCertificatesOfEveryKeyType|TestCertificatesOfOldAuthorities|TestSecurityKeys|TestWhichCommitGoverns|TestGoverningCommitsAreFound|TestWhatAMergeBringsIn|TestCostGrowsWithWhatIsNew
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-all explore lint fmt bench conformance dist reproducible generate cover soak
 
@@ -42,7 +46,7 @@ test-all: progress ## Run what CI runs: tests in full under the race detector, e
 		echo "make test-all needs a C compiler for the race detector; make test does without"; exit 1; \
 	fi
 	$(MAKE) --no-print-directory -j2 cover explore portable reproducible
-	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) $(RACED)
+	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) -skip '^($(ALONE))$$' $(RACED)
 
 .PHONY: progress
 progress:

@@ -69,7 +69,10 @@ func TestOddRepositories(t *testing.T) {
 // TestOddHistoriesAreFetched has each history arrive from a remote: its beginning
 // first, then all of it, then a plain commit, which the packs are joined after.
 func TestOddHistoriesAreFetched(t *testing.T) {
-	for _, h := range oddHistories() {
+	for i, h := range oddHistories() {
+		if underRace && i%4 != 0 { // make test fetches all of them
+			continue
+		}
 		t.Run(h.name, func(t *testing.T) {
 			t.Parallel()
 			s := newShell(t)

@@ -182,6 +182,9 @@ func TestEtcdConfigIsChecked(t *testing.T) {
 
 // With TLS, client certificates and authentication, for a user who may touch
 // the prefix only.
+// patient are the options of a ledger that a busy machine may keep waiting.
+var patient = Options{BusyWait: time.Minute}
+
 func TestEtcdSecured(t *testing.T) {
 	files, config := certificates(t)
 	endpoint := etcdServer(t, files)
@@ -207,11 +210,11 @@ func TestEtcdSecured(t *testing.T) {
 		return EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return l, nil }}
 	}
 	good := with(login)
-	fillLedger(t, newEtcd(t, good, Options{}))
-	s, err := newEtcd(t, good, Options{}).Read(ctx)
+	fillLedger(t, newEtcd(t, good, patient))
+	s, err := newEtcd(t, good, patient).Read(ctx)
 	must(t, err)
 	same(t, len(s.History("")), 5)
-	leader, err := newEtcd(t, good, Options{}).Campaign(ctx, Holder{})
+	leader, err := newEtcd(t, good, patient).Campaign(ctx, Holder{})
 	must(t, err)
 	must(t, leader.Resign(ctx))
 	t.Run("a rotated password", func(t *testing.T) { rotatedPassword(t, endpoint, login) })
@@ -242,7 +245,7 @@ func TestEtcdSecured(t *testing.T) {
 func rotatedPassword(t *testing.T, endpoint string, login EtcdLogin) {
 	t.Helper()
 	root := etcdClient(t, clientv3.Config{Endpoints: []string{endpoint}, TLS: login.TLS, Username: "root", Password: "secret"})
-	l := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return login, nil }}, Options{})
+	l := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, TTL: 2 * time.Second, Login: func() (EtcdLogin, error) { return login, nil }}, patient)
 	if _, err := l.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -107,11 +107,11 @@ func TestTryFindsAnEtcdThatMayNotBeWritten(t *testing.T) {
 	must(root.UserAdd(ctx, "least", "least"))
 	must(root.UserGrantRole(ctx, "least", "least"))
 	must(root.AuthEnable(ctx))
-	reader := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "reader", Password: "reader"}, nil }}, Options{})
+	reader := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "reader", Password: "reader"}, nil }}, patient)
 	if _, err := reader.Try(ctx, []string{"orders"}); !errors.Is(err, rpctypes.ErrPermissionDenied) {
 		t.Errorf("a user who may only read: %v", err)
 	}
-	least := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "least", Password: "least"}, nil }}, Options{})
+	least := newEtcd(t, EtcdConfig{Endpoints: []string{endpoint}, Login: func() (EtcdLogin, error) { return EtcdLogin{Username: "least", Password: "least"}, nil }}, patient)
 	if got, err := least.Try(ctx, []string{"orders"}); err != nil || len(got.Notes) > 0 {
 		t.Errorf("the user that docs/ledger.md makes: %+v, %v", got, err)
 	}

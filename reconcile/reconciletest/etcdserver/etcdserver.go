@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"golang.org/x/crypto/bcrypt"
 
 	"milvus-reconcile/reconcile/reconciletest/freeport"
 )
@@ -51,7 +52,8 @@ func (o Options) config(t testing.TB) *embed.Config {
 	t.Helper()
 	c := embed.NewConfig()
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	c.TickMs, c.ElectionMs, c.UnsafeNoFsync = 10, 100, true
+	c.TickMs, c.ElectionMs, c.UnsafeNoFsync = 50, 500, true // often ticks cost the machine more than they save
+	c.BcryptCost = uint(bcrypt.MinCost)                     // the passwords of tests are no secrets
 	if c.Dir = o.Dir; o.Dir == "" {
 		c.Dir = filepath.Join(t.TempDir(), "etcd")
 	}
