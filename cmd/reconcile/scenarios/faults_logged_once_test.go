@@ -55,13 +55,6 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			}
 		}
 	}
-	more := func(told string, do func()) func() { // which the log tells then
-		return func() {
-			before := holds(logged(t, r.Log), told)
-			do()
-			d.Await(t, told, func() bool { return holds(logged(t, r.Log), told) > before })
-		}
-	}
 	for _, c := range []struct {
 		name       string
 		begin, end func()
@@ -119,13 +112,6 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			[]string{"Git can be read again, after"},
 			4, "",
 		},
-		{
-			"the ledger is gone",
-			more("the leadership was lost", r.Line.Cut), more("this process leads", r.Line.Heal),
-			[]string{"event=fault code=ledger"},
-			[]string{"the ledger can be used again, after"},
-			2, "", // each waits until its read gives up
-		},
 	} {
 		before := len(causesLogged(t, r.Log))
 		c.begin()
@@ -150,15 +136,47 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			t.Errorf("%s: the log says in %d lines\n%s\nand when it is over in %d\n%s", c.name, len(during), strings.Join(during, "\n"), len(after), strings.Join(after, "\n"))
 		}
 	}
+	ledgerGoes(t, d, r)
 }
 
-// causesLogged are the lines of a log that name a fault. Two others depend on how busy the
-// machine is: a read that was under way when the repository went may see a part of it, and
-// the leadership may be lost at any time.
+// ledgerGoes cuts the line to the ledger until the leadership is lost and some passes have
+// failed. What the log says of the ledger begins and ends in turn, whatever came before.
+func ledgerGoes(t *testing.T, d *testkit.Replicas, r *testkit.Replica) {
+	t.Helper()
+	said := func(text string) int { return holds(logged(t, r.Log), text) }
+	for _, c := range []struct {
+		told string
+		do   func()
+	}{{"the leadership was lost", r.Line.Cut}, {"this process leads", r.Line.Heal}} {
+		before, passes := said(c.told), passesIn(t, r.Log)
+		c.do()
+		d.Await(t, c.told, func() bool { return said(c.told) > before })
+		d.Await(t, "more passes", func() bool { return passesIn(t, r.Log) >= passes+2 }) // each may wait until its read gives up
+	}
+	d.Await(t, "an end of the fault", func() bool { n := said(ledgerBegins); return n > 0 && said(ledgerEnds) == n })
+	begun := false
+	for _, line := range logged(t, r.Log) {
+		begins, ends := strings.Contains(line, ledgerBegins), strings.Contains(line, ledgerEnds)
+		if begins && begun || ends && !begun {
+			t.Errorf("it is told again: %s", line)
+		}
+		begun = begins || begun && !ends
+	}
+}
+
+// How the log says that the ledger cannot be used, and that it can be again.
+const (
+	ledgerBegins = "event=fault code=ledger"
+	ledgerEnds   = "event=fault_over code=ledger"
+)
+
+// causesLogged are the lines of a log that name a fault. Others depend on how busy the machine
+// is: a read that was under way when the repository went may see a part of it, the leadership
+// may be lost, and the ledger may be too slow at any time.
 func causesLogged(t *testing.T, file string) []string {
 	t.Helper()
 	return slices.DeleteFunc(logged(t, file), func(line string) bool {
-		return strings.Contains(line, "no such revision: the repository has no") || strings.Contains(line, "event=leader")
+		return strings.Contains(line, "no such revision: the repository has no") || strings.Contains(line, "event=leader") || strings.Contains(line, "code=ledger")
 	})
 }
 
