@@ -266,7 +266,7 @@ func (p *page) auditRemedies(name string, s audit.Result) {
 		p.field(label, plain, "→", remedy)
 	}
 	if s.Verdict != audit.Equal {
-		p.field("Again", plain, "→", "'reconcile audit "+name+"'")
+		p.field("Again", plain, "→", "when that is done: 'reconcile audit "+name+"'")
 	}
 }
 
