@@ -122,7 +122,7 @@ func (p *page) replay(r ReplayReport) {
 		p.field("Digest", good, "·", d)
 	}
 	if !r.Fenced {
-		p.field("Beware", attention, "!", fmt.Sprintf("%s still takes writes, so the digest can change: 'reconcile fence %s/%s' first", r.Stale, r.Topology, r.Stale))
+		p.field("Beware", attention, "!", fmt.Sprintf("%s still takes writes, so the digest can change; fence it first: 'reconcile fence %s/%s'", r.Stale, r.Topology, r.Stale))
 	}
 	for _, x := range r.Problems {
 		p.field("Left out", attention, "!", x.Channel+": "+x.Problem)

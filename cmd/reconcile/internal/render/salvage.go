@@ -211,7 +211,7 @@ func (p *page) salvageKept(r SalvageReport) {
 	case r.NotExact == "" && r.NotKept != "":
 		p.field("Not kept", attention, "!", "the count is exact and not in the ledger: "+r.NotKept)
 	case r.NotExact == "":
-		p.field("Exact", good, "✓", "nothing is missing; the ledger keeps the count for 'reconcile history "+r.Topology+"'")
+		p.field("Exact", good, "✓", "nothing is missing; the ledger keeps the count; to see it: 'reconcile history "+r.Topology+"'")
 	}
 }
 
