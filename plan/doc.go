@@ -106,6 +106,6 @@
 // cluster as a member. The promoted cluster must take writes because of a force promote.
 //
 // This package reads no clock, opens nothing, logs nothing, knows no token, and never says
-// that a cluster is dead. It imports the standard library only. It does not check
-// approvals. Only [TopologyPlan.Blocked] decides what blocks.
+// that a cluster is dead. It imports the standard library and package release only. It
+// does not check approvals. Only [TopologyPlan.Blocked] decides what blocks.
 package plan

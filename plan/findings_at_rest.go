@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // restFindings describe a topology for which nothing is to be done: who does not
@@ -56,7 +58,7 @@ func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 	case v.Credential == CredentialRefused:
 		why, remedy = "it refused our token", "correct its token in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'"
 	case v.ReadsConfiguration == SupportNo:
-		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'"
+		why, remedy = "its version cannot say which configuration it stores", "upgrade it to "+v.version().Since(release.FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'"
 	}
 	return []Finding{NewFinding(CodeClusterUnreadable, c.ID, c.ID+" is up, and "+why, remedy+"; until then it is not known whether it is as Git wants it")}
 }
@@ -97,8 +99,8 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	var out []Finding
 	if source := v.Belief.Source; v.Belief.Kind == BeliefStandby && s.view(source).DumpDenied {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
-			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, PrivilegeDump, source),
-			"on "+source+" grant it to its role: "+GrantOf(PrivilegeDump)+"; check it: 'reconcile doctor "+s.topology.Name+"'; docs/setup.md says what else it allows"))
+			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, release.PrivilegeDump, source),
+			"on "+source+" grant it to its role: "+release.GrantOf(release.PrivilegeDump)+"; check it: 'reconcile doctor "+s.topology.Name+"'; docs/setup.md says what else it allows"))
 	}
 	record, _ := s.memory.progress(c.ID)
 	free := record.backlogFree(v.Belief.Source)

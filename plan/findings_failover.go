@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // lossFindings judge whether the old primary of a failover is lost, with the rounds
@@ -242,7 +244,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if v.Reach == ReachUp && v.Belief.Kind != BeliefPrimary && v.ForcePromotes != SupportYes {
 		out = append(out, NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) was not seen to honour force_promote; Milvus 2.6.12 and 2.6.13 ignore it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+"; see their versions: 'reconcile status "+s.topology.Name+"'"))
+			"upgrade it to "+v.version().Since(release.FeatureForcePromote)+", or promote "+s.otherStandbys(c.ID)+"; see their versions: 'reconcile status "+s.topology.Name+"'"))
 	}
 	if last, ok := s.memory.lastFailover(s.topology.Name); ok && s.memory.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // knownIssue is a published defect of Milvus, by the number of its issue, and
@@ -12,14 +14,14 @@ import (
 type knownIssue struct {
 	number  int
 	text    string
-	mended  Feature // empty: no release is known to mend it
+	mended  release.Feature // empty: no release is known to mend it
 	matters func(s situation, d decision, c Cluster, v View) bool
 }
 
 // words name the issue, and the release that mends it where one is known.
-func (k knownIssue) words(v Version) string {
+func (k knownIssue) words(v release.Version) string {
 	out := fmt.Sprintf("#%d: %s", k.number, k.text)
-	if k.mended != "" && v.released(k.mended) {
+	if k.mended != "" && v.Released(k.mended) {
 		out += "; fixed in " + v.Since(k.mended)
 	}
 	return out
@@ -34,13 +36,13 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it", FeatureReadConfiguration,
+		49810, "it does not serve GetReplicateConfiguration, so only a failover is possible with it", release.FeatureReadConfiguration,
 		func(_ situation, _ decision, _ Cluster, v View) bool { return v.ReadsConfiguration == SupportNo },
 	},
 	{
-		50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion", FeatureInfoOnPrimary,
+		50344, "GetReplicateInfo waits on a primary, so the exact loss cannot be read after the promotion", release.FeatureInfoOnPrimary,
 		func(_ situation, d decision, c Cluster, v View) bool {
-			return d.transition == TransitionFailover && c.ID == d.primary.ID && v.version().Lacks(FeatureInfoOnPrimary)
+			return d.transition == TransitionFailover && c.ID == d.primary.ID && v.version().Lacks(release.FeatureInfoOnPrimary)
 		},
 	},
 	{
@@ -57,28 +59,28 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred", FeatureUnconfiguredRead,
+		52686, "GetReplicateConfiguration waits for ever on a cluster that stores nothing: that it is unconfigured was inferred", release.FeatureUnconfiguredRead,
 		func(_ situation, _ decision, _ Cluster, v View) bool {
 			return v.Belief.Kind == BeliefUnconfigured && v.Belief.Inferred
 		},
 	},
 	{
-		52727, "topology messages from before the backup may be replayed on it and end its replication, although the configuration stays: check that its checkpoint moves", FeatureStaleDropped,
+		52727, "topology messages from before the backup may be replayed on it and end its replication, although the configuration stays: check that its checkpoint moves", release.FeatureStaleDropped,
 		func(s situation, d decision, c Cluster, _ View) bool {
 			return s.attaches(d, c) && c.Provisioned.From == ProvisionedRestored
 		},
 	},
 	{
-		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: one that was rotated is seen only by the refusal", FeatureTokenFill,
+		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: one that was rotated is seen only by the refusal", release.FeatureTokenFill,
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writingPrimary() && len(v.Belief.Configuration.Clusters) > 1
 		},
 	},
 	{
-		53118, "a log that is fenced again and again blocks a channel for 45 to 60 s, longer than the topology's 'unavailableFor': a primary of this version may have seemed lost while it lived", FeatureCalmFencing,
+		53118, "a log that is fenced again and again blocks a channel for 45 to 60 s, longer than the topology's 'unavailableFor': a primary of this version may have seemed lost while it lived", release.FeatureCalmFencing,
 		func(s situation, d decision, c Cluster, v View) bool {
 			return d.transition == TransitionFailover && c.ID == d.primary.ID && s.rules.UnavailableFor < fencingBlocks &&
-				v.version().line30() && v.version().Lacks(FeatureCalmFencing)
+				v.version().Line30() && v.version().Lacks(release.FeatureCalmFencing)
 		},
 	},
 }
@@ -132,11 +134,11 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 			continue
 		}
 		var texts []string
-		var mended []Feature
+		var mended []release.Feature
 		for _, k := range knownIssues {
 			if k.matters(s, d, c, v) {
 				texts = append(texts, k.words(v.version()))
-				if k.mended != "" && v.version().released(k.mended) {
+				if k.mended != "" && v.version().Released(k.mended) {
 					mended = append(mended, k.mended)
 				}
 			}
@@ -144,18 +146,18 @@ func (s situation) knownIssueFindings(d decision) []Finding {
 		if len(texts) > 0 {
 			out = append(out, NewFinding(CodeKnownIssue, c.ID,
 				fmt.Sprintf("%s (%s) has %s", c.ID, v.version().Name(), strings.Join(texts, "; ")),
-				s.upgradeRemedy(v.version().releaseWith(mended), len(mended) > 0)))
+				s.upgradeRemedy(v.version().ReleaseWith(mended), len(mended) > 0)))
 		}
 	}
 	return out
 }
 
 // upgradeRemedy says how to get to a release that mends what is known of a version.
-func (s situation) upgradeRemedy(release string, mended bool) string {
-	if !mended || release == "" {
+func (s situation) upgradeRemedy(to string, mended bool) string {
+	if !mended || to == "" {
 		return "read it in milvus-io/milvus; no release is known to mend it; see the versions: 'reconcile status " + s.topology.Name + "'"
 	}
-	return "read it in milvus-io/milvus; see in which order to upgrade, since the wrong one stops replication: 'reconcile doctor " + s.topology.Name + " --upgrade-to " + release + "'"
+	return "read it in milvus-io/milvus; see in which order to upgrade, since the wrong one stops replication: 'reconcile doctor " + s.topology.Name + " --upgrade-to " + to + "'"
 }
 
 // walRetention is how long Milvus keeps its log by default (woodpecker

@@ -67,20 +67,3 @@ func TestKnownIssues(t *testing.T) {
 		})
 	}
 }
-
-// TestReleaseWith: what is named to upgrade to has all that is wanted.
-func TestReleaseWith(t *testing.T) {
-	var all []Feature
-	for _, r := range features {
-		all = append(all, r.feature)
-	}
-	for _, label := range []string{"2.6.12", "2.6.19", "3.0.0", "master-20260807"} {
-		v := ParseVersion(label)
-		for _, f := range all {
-			release := v.releaseWith([]Feature{f, FeatureForcePromote})
-			if (release == "") == v.released(f) || release != "" && ParseVersion(release).Has(f) != SupportYes {
-				t.Errorf("%s: %q is named for %s", label, release, f)
-			}
-		}
-	}
-}

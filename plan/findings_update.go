@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"slices"
+
+	"milvus-reconcile/plan/release"
 )
 
 // updateFindings stand against steps that send an ordinary configuration: everything
@@ -47,14 +49,14 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 	case v.ReadsConfiguration == SupportNo:
 		return []Finding{NewFinding(CodeUnsupportedServer, c.ID,
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'")}
+			"upgrade it to "+v.version().Since(release.FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'")}
 	case v.Belief.Kind == BeliefUnknown:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
 			"let its token call GetReplicateConfiguration, and check it: 'reconcile doctor "+s.topology.Name+"'")}
-	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(FeatureInfoOnPrimary):
+	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(release.FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			fmt.Sprintf("that the cluster at %s is %s cannot be proven: while %s stores no configuration, it answers no call that shows its identity", c.ClientAddress, c.ID, v.version().Name()),
-			"upgrade it to "+v.version().Since(FeatureInfoOnPrimary)+" before it is linked; see its version: 'reconcile doctor "+s.topology.Name+"'")}
+			"upgrade it to "+v.version().Since(release.FeatureInfoOnPrimary)+" before it is linked; see its version: 'reconcile doctor "+s.topology.Name+"'")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
 			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",

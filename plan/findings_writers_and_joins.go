@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // writerFindings tell more than one cluster that can take writes (SPLIT_BRAIN) and none
@@ -317,7 +319,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 func (s situation) fenceInLogFindings(d decision) []Finding {
 	mark, wasStale := s.memory.staleMark(d.primary.ID)
 	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join })
-	dropped := ParseVersion(s.view(d.primary.ID).Version).Has(FeatureStaleDropped) == SupportYes
+	dropped := s.view(d.primary.ID).version().Provides(release.FeatureStaleDropped)
 	if !wasStale || !joins || dropped {
 		return nil
 	}

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // Reach says how far a cluster answered (contract.md §1).
@@ -187,7 +189,7 @@ type View struct {
 }
 
 // version is what the build tag of the cluster says.
-func (v View) version() Version { return ParseVersion(v.Version) }
+func (v View) version() release.Version { return release.Parse(v.Version) }
 
 // Observed is everything that one observation found. A cluster without a view was not
 // asked.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan/release"
 )
 
 // ProposeFailover gives the roles that a document has after a failover to a standby, by
@@ -177,9 +179,9 @@ func importable(o Observed) error {
 		case v.IdentityConflict != "":
 			bad = append(bad, fmt.Errorf("the cluster at the address of %s is %s (hint: check the ids and addresses)", v.Cluster, v.IdentityConflict))
 		case v.Belief.Kind == BeliefUnknown:
-			bad = append(bad, fmt.Errorf("%s does not tell what it stores: %s (hint: Milvus %s tells it; for older servers write the file by hand)", v.Cluster, v.Error, v.version().Since(FeatureReadConfiguration)))
+			bad = append(bad, fmt.Errorf("%s does not tell what it stores: %s (hint: Milvus %s tells it; for older servers write the file by hand)", v.Cluster, v.Error, v.version().Since(release.FeatureReadConfiguration)))
 		case !v.IdentityProven:
-			bad = append(bad, fmt.Errorf("%s could not prove that it is %s (hint: the id is msgChannel.chanNamePrefix.cluster, and its channels are named after it; a cluster without any collection proves it with Milvus %s)", v.Cluster, v.Cluster, v.version().Since(FeatureInfoOnPrimary)))
+			bad = append(bad, fmt.Errorf("%s could not prove that it is %s (hint: the id is msgChannel.chanNamePrefix.cluster, and its channels are named after it; a cluster without any collection proves it with Milvus %s)", v.Cluster, v.Cluster, v.version().Since(release.FeatureInfoOnPrimary)))
 		}
 		for _, m := range v.Belief.Configuration.Clusters {
 			if !given[m.ID] && v.IdentityConflict == "" {

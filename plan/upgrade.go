@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"milvus-reconcile/plan/release"
 )
 
 // StreamState is what was found out about the replication streams into one cluster,
@@ -27,7 +29,7 @@ type StreamState struct {
 // replication.
 type Upgrade struct {
 	Topology string
-	To       Version
+	To       release.Version
 	Order    []UpgradeStep // empty: every cluster is there
 	Beware   []UpgradeNote // what stops or blinds something, and what to do before
 	Mends    []string      // what the version does that some cluster does not yet
@@ -36,7 +38,7 @@ type Upgrade struct {
 // UpgradeStep is one cluster's turn.
 type UpgradeStep struct {
 	Cluster string
-	From    Version
+	From    release.Version
 	Why     string
 	// Stops names the standbys that nothing reaches from this step to the next.
 	Stops []string
@@ -52,7 +54,7 @@ type UpgradeNote struct {
 // AdviseUpgrade says in which order to upgrade the members of a topology, what that
 // breaks and what it mends. streams has what was found out about each; what is not
 // known there is taken to stand in the way. Nothing is sent: people upgrade.
-func AdviseUpgrade(t Topology, o Observed, streams []StreamState, to Version) Upgrade {
+func AdviseUpgrade(t Topology, o Observed, streams []StreamState, to release.Version) Upgrade {
 	u := upgrading{t: t, o: o, streams: streams, to: to}
 	out := Upgrade{Topology: t.Name, To: to}
 	out.Order = u.order()
@@ -69,7 +71,7 @@ type upgrading struct {
 	t       Topology
 	o       Observed
 	streams []StreamState
-	to      Version
+	to      release.Version
 }
 
 // stream is what was found out about the streams into a cluster.
@@ -82,7 +84,7 @@ func (u upgrading) stream(id string) StreamState {
 }
 
 // from is the version of a cluster today.
-func (u upgrading) from(id string) Version { return u.o.View(id).version() }
+func (u upgrading) from(id string) release.Version { return u.o.View(id).version() }
 
 // order puts standbys before their primary, or after it where only that keeps
 // replication going. Clusters that have the version already are left out.
@@ -93,7 +95,7 @@ func (u upgrading) order() []UpgradeStep {
 		standbys = append(standbys, c.ID)
 	}
 	behind := func(ids []string) []string {
-		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return u.from(id).sameRelease(u.to) })
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return u.from(id).SameRelease(u.to) })
 	}
 	last := u.steps(primary.ID, standbys, behind(append(slices.Clone(standbys), primary.ID)))
 	first := u.steps(primary.ID, standbys, behind(append([]string{primary.ID}, standbys...)))
@@ -148,11 +150,11 @@ func (u upgrading) refuses(primary, standby string, done []string) bool {
 	}
 	asks := u.checks(standby)
 	if slices.Contains(done, standby) {
-		asks = u.to.Has(FeatureStreamRights)
+		asks = supportOf(u.to, release.FeatureStreamRights)
 	}
 	sends := u.checks(primary)
 	if slices.Contains(done, primary) {
-		sends = u.to.Has(FeatureStreamRights)
+		sends = supportOf(u.to, release.FeatureStreamRights)
 	}
 	return asks != SupportNo && sends != SupportYes
 }
@@ -163,7 +165,19 @@ func (u upgrading) checks(id string) Support {
 	if s := u.stream(id).Checks; s != SupportUnknown {
 		return s
 	}
-	return u.from(id).Has(FeatureStreamRights)
+	return supportOf(u.from(id), release.FeatureStreamRights)
+}
+
+// supportOf says what the table of releases knows.
+func supportOf(v release.Version, f release.Feature) Support {
+	switch {
+	case v.Provides(f):
+		return SupportYes
+	case v.Lacks(f):
+		return SupportNo
+	default:
+		return SupportUnknown
+	}
 }
 
 // upgradeNotes are what to do, or to know, before the first step.
@@ -183,7 +197,7 @@ func (u upgrading) upgradeNotes(order []UpgradeStep) []UpgradeNote {
 				"do both in one window, shorter than the log is kept (72 h by default); a failover between them loses what was written since",
 			})
 		}
-		crosses = crosses || u.checks(s.Cluster) != SupportYes && u.to.Has(FeatureStreamRights) != SupportNo
+		crosses = crosses || u.checks(s.Cluster) != SupportYes && !u.to.Lacks(release.FeatureStreamRights)
 	}
 	if !crosses {
 		return out
@@ -221,13 +235,13 @@ func (u upgrading) rights(id string) []UpgradeNote {
 		})
 	case s.TokenMay == SupportNo:
 		out = append(out, UpgradeNote{
-			id, "the user of its replication token lacks " + PrivilegeUpdate + " (" + s.TokenDetail + "): its stream is refused",
-			"before the upgrade, on the primary: " + GrantOf(PrivilegeUpdate),
+			id, "the user of its replication token lacks " + release.PrivilegeUpdate + " (" + s.TokenDetail + "): its stream is refused",
+			"before the upgrade, on the primary: " + release.GrantOf(release.PrivilegeUpdate),
 		})
 	case s.TokenMay == SupportUnknown:
 		out = append(out, UpgradeNote{
-			id, "whether the user of its replication token holds " + PrivilegeUpdate + " is not known: " + wordOr(s.TokenDetail, "it was not asked"),
-			"see to it before the upgrade: " + GrantOf(PrivilegeUpdate),
+			id, "whether the user of its replication token holds " + release.PrivilegeUpdate + " is not known: " + wordOr(s.TokenDetail, "it was not asked"),
+			"see to it before the upgrade: " + release.GrantOf(release.PrivilegeUpdate),
 		})
 	}
 	if s.Open != SupportYes && s.Dumps != SupportYes {
@@ -236,8 +250,8 @@ func (u upgrading) rights(id string) []UpgradeNote {
 			word = "is not known to hold "
 		}
 		out = append(out, UpgradeNote{
-			id, "our user " + word + PrivilegeDump + " there: what is not replicated yet, the exact loss and salvage will be unknown",
-			GrantOf(PrivilegeDump),
+			id, "our user " + word + release.PrivilegeDump + " there: what is not replicated yet, the exact loss and salvage will be unknown",
+			release.GrantOf(release.PrivilegeDump),
 		})
 	}
 	return out
@@ -245,11 +259,11 @@ func (u upgrading) rights(id string) []UpgradeNote {
 
 // lostFeatures names the features that a version has and the wanted one is known to
 // lack.
-func (u upgrading) lostFeatures(from Version) string {
+func (u upgrading) lostFeatures(from release.Version) string {
 	var out []string
-	for _, r := range features {
-		if from.Has(r.feature) == SupportYes && u.to.Lacks(r.feature) {
-			out = append(out, r.says)
+	for _, r := range release.Table() {
+		if from.Provides(r.Feature) && u.to.Lacks(r.Feature) {
+			out = append(out, r.Says)
 		}
 	}
 	return strings.Join(out, "; ")
@@ -259,10 +273,10 @@ func (u upgrading) lostFeatures(from Version) string {
 // known to have.
 func (u upgrading) mended(order []UpgradeStep) []string {
 	var out []string
-	for _, r := range features {
-		lack := slices.ContainsFunc(order, func(s UpgradeStep) bool { return s.From.Has(r.feature) != SupportYes })
-		if lack && u.to.Has(r.feature) == SupportYes {
-			out = append(out, fmt.Sprintf("%s (%s)", r.says, r.sources))
+	for _, r := range release.Table() {
+		lack := slices.ContainsFunc(order, func(s UpgradeStep) bool { return !s.From.Provides(r.Feature) })
+		if lack && u.to.Provides(r.Feature) {
+			out = append(out, fmt.Sprintf("%s (%s)", r.Says, r.Sources))
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // TestAdviseUpgrade: the order keeps replication going where one does, and what
@@ -78,7 +79,7 @@ func TestAdviseUpgrade(t *testing.T) {
 				s.Cluster = id
 				streams = append(streams, s)
 			}
-			got := plan.AdviseUpgrade(topology, o, streams, plan.ParseVersion(c.to))
+			got := plan.AdviseUpgrade(topology, o, streams, release.Parse(c.to))
 			var order, stops []string
 			for _, s := range got.Order {
 				order = append(order, s.Cluster)
@@ -113,7 +114,7 @@ func TestAdviseUpgrade(t *testing.T) {
 func TestStandbyFirstStopsReplication(t *testing.T) {
 	topology := plan.Topology{Name: "orders", Clusters: []plan.Cluster{{ID: "a", Role: plan.RolePrimary}, {ID: "b", Role: plan.RoleStandby}, {ID: "c", Role: plan.RoleStandby}}}
 	o := plan.Observed{Views: []plan.View{{Cluster: "a", Version: "2.6.22"}, {Cluster: "b", Version: "2.6.25"}, {Cluster: "c", Version: "2.6.22"}}}
-	got := plan.AdviseUpgrade(topology, o, nil, plan.ParseVersion("2.6.25"))
+	got := plan.AdviseUpgrade(topology, o, nil, release.Parse("2.6.25"))
 	if len(got.Order) != 2 || got.Order[0].Cluster != "a" || len(got.Order[0].Stops) > 0 {
 		t.Errorf("%+v", got.Order)
 	}

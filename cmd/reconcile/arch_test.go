@@ -21,7 +21,8 @@ const module = "milvus-reconcile"
 // package that is not listed here, for one that is listed and gone, and for an import
 // that is allowed and not used: a wall has no open door.
 var imports = map[string][]string{
-	"plan":                                {},
+	"plan":                                {"plan/release"},
+	"plan/release":                        {},
 	"plan/explain":                        {"plan"},
 	"plan/suggest":                        {},
 	"schema":                              {"plan", "plan/suggest", "reconcile/approval", "schema/recent"},
@@ -29,14 +30,14 @@ var imports = map[string][]string{
 	"reconcile":                           {"plan", "reconcile/approval", "reconcile/permit"},
 	"reconcile/permit":                    {},
 	"reconcile/approval":                  {"plan"},
-	"reconcile/daemon":                    {"plan", "reconcile", "reconcile/approval", "reconcile/drift"},
+	"reconcile/daemon":                    {"plan", "plan/release", "reconcile", "reconcile/approval", "reconcile/drift"},
 	"reconcile/drift":                     {"plan"},
 	"reconcile/audit":                     {},
 	"reconcile/reconciletest":             {"plan", "reconcile", "reconcile/approval", "reconcile/permit"},
 	"reconcile/foreign":                   {},
 	"reconcile/gitsource":                 {"reconcile/approval", "reconcile/foreign", "reconcile/gitsource/gitdir", "reconcile/plainfile", "schema/recent"},
 	"reconcile/gitsource/gitdir":          {"schema/recent"},
-	"reconcile/milvus":                    {"plan", "reconcile/audit", "reconcile/milvus/tokens", "reconcile/milvus/unary", "reconcile/permit"},
+	"reconcile/milvus":                    {"plan", "plan/release", "reconcile/audit", "reconcile/milvus/tokens", "reconcile/milvus/unary", "reconcile/permit"},
 	"reconcile/milvus/tokens":             {"plan", "reconcile/foreign"},
 	"reconcile/milvus/unary":              {},
 	"reconcile/milvus/milvussim":          {"reconcile/milvus/milvussim/filter", "reconcile/milvus/milvussim/heldport"},
@@ -60,7 +61,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
-		"plan", "plan/explain", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",
+		"plan", "plan/explain", "plan/release", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
 		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
 		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen",
@@ -84,7 +85,7 @@ var imports = map[string][]string{
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve",
 	},
 	"cmd/reconcile/internal/doctor": {
-		"plan", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",
+		"plan", "plan/release", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/redirect",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
@@ -105,7 +106,7 @@ var imports = map[string][]string{
 // pure packages import the standard library and plan only, and nothing of
 // the standard library that acts.
 var (
-	pure    = []string{"plan", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/drift"}
+	pure    = []string{"plan", "plan/release", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/drift"}
 	effects = []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "syscall", "os/exec"}
 )
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // clusterFault says what keeps us from judging a cluster, as an operator would name it.
@@ -60,7 +61,7 @@ func viewFault(v plan.View) (clusterFault, bool) {
 	case v.Belief.Kind == plan.BeliefUnknown:
 		return clusterFault{"unreadable", "is up, and its role cannot be read", ""}, true
 	case v.DumpDenied:
-		return clusterFault{"rights", "denies our user the privilege " + plan.PrivilegeDump + ": what its standbys lack is not known", ""}, true
+		return clusterFault{"rights", "denies our user the privilege " + release.PrivilegeDump + ": what its standbys lack is not known", ""}, true
 	default:
 		return progressFault(v)
 	}

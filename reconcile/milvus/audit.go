@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/audit"
 )
 
@@ -122,7 +123,7 @@ func lacking(v plan.View, source string, tick uint64) error {
 		case c.TimeTick >= tick, c.CaughtUpAt != nil && !c.CaughtUpAt.Before(at), c.Unsent != nil && c.Unsent.After(at):
 		case v.DumpDenied:
 			return fmt.Errorf("whether %s has replicated all of %s is not known: our user lacks the privilege %s on %s (hint: %s)",
-				v.Cluster, c.Channel, plan.PrivilegeDump, source, plan.GrantOf(plan.PrivilegeDump))
+				v.Cluster, c.Channel, release.PrivilegeDump, source, release.GrantOf(release.PrivilegeDump))
 		default:
 			return fmt.Errorf("%s has not replicated what %s wrote on %s until %s (hint: 'reconcile drift' tells whether replication stands still; audit again once it flows)",
 				v.Cluster, source, c.SourceChannel, at.UTC().Format("15:04:05"))

@@ -9,6 +9,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // fromProto is a stored configuration without its tokens, which the server
@@ -114,8 +115,8 @@ func listProves(c plan.Configuration, self plan.Cluster) (named, alone bool) {
 // call does, unless it is known not to. A tag that cannot be ordered is judged by
 // what the calls do.
 func hangsUnconfigured(version string) bool {
-	v := plan.ParseVersion(version)
-	return v.Has(plan.FeatureReadConfiguration) != plan.SupportNo && v.Has(plan.FeatureUnconfiguredRead) != plan.SupportYes
+	v := release.Parse(version)
+	return !v.Lacks(release.FeatureReadConfiguration) && !v.Provides(release.FeatureUnconfiguredRead)
 }
 
 // hangCheck is what was asked of a cluster whose stored configuration did not

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus/tokens"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -84,7 +85,7 @@ func (l *link) hides(ctx context.Context, token string) string {
 		}
 	}
 	return fmt.Sprintf("its user %s (roles: %s) may not see every collection; grant one of them %s for all: %s",
-		user, wordsOr(strings.Join(roles, ", "), "none"), plan.PrivilegeSeesNames, plan.GrantOf(plan.PrivilegeSeesNames))
+		user, wordsOr(strings.Join(roles, ", "), "none"), release.PrivilegeSeesNames, release.GrantOf(release.PrivilegeSeesNames))
 }
 
 func wordsOr(words, none string) string {

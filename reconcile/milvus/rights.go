@@ -13,6 +13,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -35,7 +36,7 @@ type Rights struct {
 
 // Held is one privilege, and whether our user holds it.
 type Held struct {
-	Privilege plan.Privilege
+	Privilege release.Privilege
 	Held      plan.Support
 	Detail    string // what that rests on; never holds a token
 }
@@ -114,16 +115,16 @@ const everything = "*"
 func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
 	ctx, cancel := l.fleet.withSeriesTimeout(ctx)
 	defer cancel()
-	version := plan.ParseVersion(v.Version)
+	version := release.Parse(v.Version)
 	may := l.grants(ctx, token, open)
 	var out []Held
-	for i, p := range plan.Privileges() {
+	for i, p := range release.Privileges() {
 		if i > 0 && !p.Needed(version) {
 			continue
 		}
 		h := Held{Privilege: p}
 		h.Held, h.Detail = may(p)
-		if p.Name == plan.PrivilegeDump && v.DumpDenied {
+		if p.Name == release.PrivilegeDump && v.DumpDenied {
 			h.Held, h.Detail = plan.SupportNo, "DumpMessages was denied"
 		}
 		out = append(out, h)
@@ -132,9 +133,9 @@ func (l *link) held(ctx context.Context, token string, v plan.View, open bool) [
 }
 
 // grants returns how a privilege is judged for a token.
-func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Privilege) (plan.Support, string) {
-	all := func(s plan.Support, why string) func(plan.Privilege) (plan.Support, string) {
-		return func(plan.Privilege) (plan.Support, string) { return s, why }
+func (l *link) grants(ctx context.Context, token string, open bool) func(release.Privilege) (plan.Support, string) {
+	all := func(s plan.Support, why string) func(release.Privilege) (plan.Support, string) {
+		return func(release.Privilege) (plan.Support, string) { return s, why }
 	}
 	user, _, named := strings.Cut(token, ":")
 	switch {
@@ -163,7 +164,7 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Pr
 		given[i], err = l.grantsOf(ctx, role)
 		unread = unread || err != nil
 	}
-	return func(p plan.Privilege) (plan.Support, string) {
+	return func(p release.Privilege) (plan.Support, string) {
 		holding, known := l.holding(ctx, p, given)
 		for i, role := range roles {
 			for _, g := range given[i] {
@@ -184,7 +185,7 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(plan.Pr
 
 // holding returns the names by which a grant gives a privilege. known: the custom
 // privilege groups could be read, or no grant is by such a group.
-func (l *link) holding(ctx context.Context, p plan.Privilege, given [][]grant) (names []string, known bool) {
+func (l *link) holding(ctx context.Context, p release.Privilege, given [][]grant) (names []string, known bool) {
 	names = append([]string{p.Name, everything}, p.Groups...)
 	for _, grants := range given {
 		if slices.ContainsFunc(grants, func(g grant) bool { return ofTheServersOwn(g.privilege) }) {
@@ -205,11 +206,11 @@ func wide(scope string) bool { return scope == "" || scope == everything }
 
 // reaches says whether a grant suffices for what we do: throwaway collections are made in
 // the default database.
-func (g grant) reaches(scope plan.PrivilegeScope) bool {
+func (g grant) reaches(scope release.PrivilegeScope) bool {
 	switch scope {
-	case plan.ScopeDatabase:
+	case release.ScopeDatabase:
 		return wide(g.name) && (wide(g.database) || g.database == defaultDatabase)
-	case plan.ScopeCollection:
+	case release.ScopeCollection:
 		return g.everywhere()
 	default:
 		return true

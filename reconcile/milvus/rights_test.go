@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 	"milvus-reconcile/reconcile/permit"
 )
@@ -111,13 +112,13 @@ func TestClusterClocks(t *testing.T) {
 // a call that grants it.
 func TestHeld(t *testing.T) {
 	least := map[string]bool{}
-	for _, p := range plan.Privileges() {
+	for _, p := range release.Privileges() {
 		least[p.Name] = true
 		if !strings.Contains(p.Grant("ops"), `privilege="`+p.Name+`"`) || p.Cost == "" || p.For == "" {
 			t.Errorf("%+v", p)
 		}
 		for _, g := range p.Groups {
-			if p.Name != plan.PrivilegeSeesNames && !slices.Contains(milvussim.Privileges(g), p.Name) {
+			if p.Name != release.PrivilegeSeesNames && !slices.Contains(milvussim.Privileges(g), p.Name) {
 				t.Errorf("%s does not hold %s", g, p.Name)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -121,7 +122,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 		return nil, errors.New("it has no channels")
 	}
 	if err := read(0); err != nil { // the first one tells for all
-		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, plan.Version{}.Since(plan.FeatureInfoOnPrimary))
+		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, release.Version{}.Since(release.FeatureInfoOnPrimary))
 	}
 	inParallel(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
 	if !slices.ContainsFunc(out, func(m salvageMark) bool { return m.checkpoint != nil }) {
@@ -275,7 +276,7 @@ func (l *link) deniedOr(err error) error {
 		return nil
 	}
 	if _, denied := l.support(err); denied {
-		return fmt.Errorf("unknown: our user lacks the privilege %s there (hint: %s)", plan.PrivilegeDump, plan.GrantOf(plan.PrivilegeDump))
+		return fmt.Errorf("unknown: our user lacks the privilege %s there (hint: %s)", release.PrivilegeDump, release.GrantOf(release.PrivilegeDump))
 	}
 	return l.fleet.secrets.Err(err)
 }

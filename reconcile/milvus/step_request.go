@@ -7,6 +7,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // checkShape refuses a step that no plan of ours contains, before anybody is
@@ -67,13 +68,13 @@ func checkReady(s plan.Step, v plan.View) error {
 	case v.IdentityConflict != "":
 		return fmt.Errorf("%s answers at the address of %s", v.IdentityConflict, s.Cluster)
 	case s.ForcePromote() && v.ForcePromotes != plan.SupportYes:
-		return fmt.Errorf("%s is not proven to honour force_promote (Milvus %s does)", s.Cluster, plan.ParseVersion(v.Version).Since(plan.FeatureForcePromote))
+		return fmt.Errorf("%s is not proven to honour force_promote (Milvus %s does)", s.Cluster, release.Parse(v.Version).Since(release.FeatureForcePromote))
 	case s.ForcePromote():
 		return nil
 	case !v.IdentityProven:
 		return fmt.Errorf("nothing proves that %s is what answers at its address", s.Cluster)
 	case v.ReadsConfiguration != plan.SupportYes:
-		return fmt.Errorf("what %s stores cannot be read, so an update could not be judged (Milvus %s can)", s.Cluster, plan.ParseVersion(v.Version).Since(plan.FeatureReadConfiguration))
+		return fmt.Errorf("what %s stores cannot be read, so an update could not be judged (Milvus %s can)", s.Cluster, release.Parse(v.Version).Since(release.FeatureReadConfiguration))
 	default:
 		return nil
 	}

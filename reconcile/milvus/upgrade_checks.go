@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // Streams asks every cluster of the topologies that was seen up what an upgrade depends
@@ -53,7 +54,7 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 		f.with(pass, func(l *link) {
 			ctx, cancel := f.withSeriesTimeout(ctx)
 			defer cancel()
-			for _, p := range plan.Privileges() {
+			for _, p := range release.Privileges() {
 				if p.Name == privilege {
 					held, why = l.grants(ctx, token, out.Open == plan.SupportYes)(p)
 				}
@@ -62,9 +63,9 @@ func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
 		return held, f.secrets.Scrub(why)
 	}
 	if err == nil && !out.TokenBlank {
-		out.TokenMay, out.TokenDetail = may(replication, plan.PrivilegeUpdate)
+		out.TokenMay, out.TokenDetail = may(replication, release.PrivilegeUpdate)
 	}
-	out.Dumps, _ = may(own, plan.PrivilegeDump)
+	out.Dumps, _ = may(own, release.PrivilegeDump)
 	return out
 }
 

@@ -3,7 +3,7 @@ package milvus
 import (
 	"testing"
 
-	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -16,30 +16,29 @@ func TestProfilesAndTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := plan.ParseVersion(p.BuildTag)
-		for _, row := range plan.VersionTable() {
+		v := release.Parse(p.BuildTag)
+		for _, row := range release.Table() {
 			does, modelled := p.Does()[string(row.Feature)]
 			if !modelled {
 				continue
 			}
-			switch v.Has(row.Feature) {
-			case plan.SupportYes:
+			switch {
+			case v.Provides(row.Feature):
 				covered[string(row.Feature)] = true
 				if !does {
 					t.Errorf("%s (%s) should do %s", name, p.BuildTag, row.Feature)
 				}
-			case plan.SupportNo:
+			case v.Lacks(row.Feature):
 				if does {
 					t.Errorf("%s (%s) should not do %s", name, p.BuildTag, row.Feature)
 				}
-			case plan.SupportUnknown:
 			}
 		}
 		if v.NewerThanTable() {
 			t.Errorf("%s is newer than the table, so nothing holds the two together", name)
 		}
 	}
-	for _, f := range []plan.Feature{plan.FeatureReadConfiguration, plan.FeatureForcePromote, plan.FeatureStreamRights, plan.FeatureCalmFencing} {
+	for _, f := range []release.Feature{release.FeatureReadConfiguration, release.FeatureForcePromote, release.FeatureStreamRights, release.FeatureCalmFencing} {
 		if !covered[string(f)] {
 			t.Errorf("no profile has %s for certain", f)
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
-	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
 	"milvus-reconcile/reconcile/reconciletest/needs"
 )
@@ -297,7 +297,7 @@ func TestGuideInit(t *testing.T) {
 // say that is needed, what 'verify: dml' needs besides, and nothing else.
 func TestSetUpGrantsThePrivileges(t *testing.T) {
 	want := []string{"CreateIndex", "Insert", "Load"}
-	for _, p := range plan.Privileges() {
+	for _, p := range release.Privileges() {
 		want = append(want, p.Name)
 	}
 	var got []string

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
-	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // TestVersionsPage holds the table of docs/versions.md to the one in the program.
@@ -27,7 +27,7 @@ func TestVersionsPage(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("| from then on | 2.6 | 3.0 | from |\n|---|---|---|---|\n")
-	for _, r := range plan.VersionTable() {
+	for _, r := range release.Table() {
 		from := r.Sources
 		if r.Inferred {
 			from += " *inferred*"
@@ -39,7 +39,7 @@ func TestVersionsPage(t *testing.T) {
 		return
 	}
 	if os.Getenv("RECONCILE_UPDATE_DOCS") == "" {
-		t.Fatalf("docs/versions.md does not hold the table of plan/versions.go; it is\n%s", b.String())
+		t.Fatalf("docs/versions.md does not hold the table of plan/release/version.go; it is\n%s", b.String())
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)

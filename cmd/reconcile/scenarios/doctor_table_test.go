@@ -17,6 +17,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/schema"
 )
@@ -111,7 +112,7 @@ func TestEveryStopperIsInDoctorsTable(t *testing.T) {
 		}
 	}
 	once = append(once, approval.Codes()...)
-	for _, p := range plan.Privileges() {
+	for _, p := range release.Privileges() {
 		if p.Stops || p.Verifies {
 			once = append(once, p.Name)
 		}

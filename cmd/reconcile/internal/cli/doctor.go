@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/doctor"
 	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 func newDoctor(g *globals) *cobra.Command {
@@ -46,7 +46,7 @@ with the token that the clusters use among themselves.`,
 }
 
 func runDoctor(ctx context.Context, g *globals, names []string, upgrade string) error {
-	to := plan.ParseVersion(upgrade)
+	to := release.Parse(upgrade)
 	if upgrade != "" && !to.Exact() {
 		return fmt.Errorf("--upgrade-to %q is no release (hint: such as 2.6.25 or 3.0.2; docs/versions.md has those that are known)", upgrade)
 	}

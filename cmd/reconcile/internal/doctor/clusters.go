@@ -10,6 +10,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus"
 )
 
@@ -73,13 +74,13 @@ func credentialCheck(v plan.View, unread error) render.Check {
 // callsCheck checks the two calls that a failover needs, as they were probed.
 func callsCheck(v plan.View) render.Check {
 	c := render.Check{Area: "rpcs", Subject: v.Cluster}
-	version := plan.ParseVersion(v.Version)
-	missing, since := "", plan.FeatureForcePromote
+	version := release.Parse(v.Version)
+	missing, since := "", release.FeatureForcePromote
 	switch {
 	case v.ForcePromotes == plan.SupportNo:
 		missing = "it has no DumpMessages, so that it ignores force_promote"
 	case v.ReadsConfiguration == plan.SupportNo:
-		missing, since = "it has no GetReplicateConfiguration, so that only a failover is possible and no role can be read", plan.FeatureReadConfiguration
+		missing, since = "it has no GetReplicateConfiguration, so that only a failover is possible and no role can be read", release.FeatureReadConfiguration
 	}
 	switch {
 	case missing != "":
@@ -96,7 +97,7 @@ func callsCheck(v plan.View) render.Check {
 // versionCheck warns if the version is not in the table of releases.
 func versionCheck(v plan.View) render.Check {
 	c := render.Check{Area: "versions", Subject: v.Cluster}
-	version := plan.ParseVersion(v.Version)
+	version := release.Parse(v.Version)
 	if standing := version.Standing(); standing != "" {
 		c.Verdict, c.Message = render.CheckWarning, orNone(v.Version)+": "+standing
 		c.Remedy = "try the first switchover and a failover of a test pair of this version"
@@ -120,7 +121,7 @@ func privilegeCheck(r milvus.Rights) render.Check {
 		c.Verdict, c.Message = render.CheckOK, "our token may send a configuration: "+r.Detail
 	case plan.SupportNo:
 		c.Verdict, c.Message = render.CheckFailed, "our token may not send a configuration: "+r.Detail
-		c.Remedy = grantRemedy(plan.GrantOf(plan.PrivilegeUpdate))
+		c.Remedy = grantRemedy(release.GrantOf(release.PrivilegeUpdate))
 	default:
 		c.Message = "whether our token may send a configuration cannot be known without sending one: " + r.Detail
 		c.Remedy = "a first switchover proves it"
@@ -135,7 +136,7 @@ func missingChecks(r milvus.Rights) []render.Check {
 	var unknown []string
 	for _, h := range r.Held {
 		switch {
-		case h.Privilege.Name == plan.PrivilegeUpdate, h.Held == plan.SupportYes:
+		case h.Privilege.Name == release.PrivilegeUpdate, h.Held == plan.SupportYes:
 		case h.Held == plan.SupportNo:
 			verdict := render.CheckWarning
 			if h.Privilege.Stops {

@@ -14,6 +14,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
 )
@@ -21,7 +22,7 @@ import (
 // Examine checks whether a failover of each named topology, or of all, would work now. If
 // to is an exact version, it also says how to upgrade the clusters to it. It changes
 // nothing, and returns the revision that it read.
-func Examine(ctx context.Context, e *wire.Environment, names []string, to plan.Version) (render.Diagnosis, desired.Revision, error) {
+func Examine(ctx context.Context, e *wire.Environment, names []string, to release.Version) (render.Diagnosis, desired.Revision, error) {
 	x := examination{e: e}
 	if err := x.git(ctx); err != nil {
 		return render.Diagnosis{}, desired.Revision{}, err
@@ -69,7 +70,7 @@ var breakGlass = []string{
 }
 
 // examine makes all checks for the revision.
-func (x *examination) examine(ctx context.Context, rev desired.Revision, to plan.Version) (render.Diagnosis, error) {
+func (x *examination) examine(ctx context.Context, rev desired.Revision, to release.Version) (render.Diagnosis, error) {
 	topologies := rev.Desired.Topologies
 	if len(topologies) == 0 && len(rev.Problems) == 0 {
 		return render.Diagnosis{}, fmt.Errorf("there is no topology at commit %.12s (hint: git.path in the configuration names their folder)", rev.Commit)
@@ -163,7 +164,7 @@ func (x *examination) observe(ctx context.Context, topologies []plan.Topology) (
 }
 
 // upgrades returns how to upgrade each topology to a version.
-func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to plan.Version) []plan.Upgrade {
+func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to release.Version) []plan.Upgrade {
 	streams := x.e.Fleet.Reader().Streams(ctx, topologies, views)
 	var out []plan.Upgrade
 	for _, t := range topologies {

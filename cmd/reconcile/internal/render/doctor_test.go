@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // diagnosed is a fleet with one topology that is ready, one with a way that only
@@ -56,7 +57,7 @@ func TestGoldenDoctor(t *testing.T) {
 		compare(t, "doctor_one.table", func(w io.Writer) error { return Doctor(w, FormTable, one, TableOptions{}) })
 	})
 	t.Run("upgrade", func(t *testing.T) {
-		many, to := diagnosed(), plan.ParseVersion("3.0.2")
+		many, to := diagnosed(), release.Parse("3.0.2")
 		many.Topologies = append(many.Topologies, DiagnosedTopology{Name: "users", Primary: "users-a", Standbys: []DiagnosedStandby{{Cluster: "users-b"}}})
 		steps := func(first, then string) []plan.UpgradeStep {
 			return []plan.UpgradeStep{{Cluster: first, Why: "its CDC then sends the token"}, {Cluster: then, Why: "once its primary sends the token"}}

@@ -1,4 +1,6 @@
-package plan
+// Package release holds what each release of Milvus does and mends, and which privileges it
+// asks for. It is pure: a table, and words.
+package release
 
 import (
 	"fmt"
@@ -89,10 +91,10 @@ var (
 	builtTag   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:hotfix-)?v?(\d+)\.(\d+)\.(\d+)(-.*)?$`) })
 )
 
-// ParseVersion reads a build tag of any form: v2.6.22, 3.0.2, v3.0.2-dev,
+// Parse reads a build tag of any form: v2.6.22, 3.0.2, v3.0.2-dev,
 // 2.6-20260717-<commit>, master-20260807-<commit>, or none. A tag that names a
 // line and a day, or a branch, cannot be ordered.
-func ParseVersion(label string) Version {
+func Parse(label string) Version {
 	v := Version{Label: label}
 	if betaTag().MatchString(label) {
 		v.ordered, v.exact, v.major, v.patch = true, true, 3, beta
@@ -123,7 +125,10 @@ func (v Version) Name() string {
 	if v.NewerThanTable() {
 		return v.Label + ", newer than tested"
 	}
-	return wordOr(v.Label, "version unknown")
+	if v.Label == "" {
+		return "version unknown"
+	}
+	return v.Label
 }
 
 // line is the column of the table for the version, and its patch in that line. A
@@ -144,8 +149,8 @@ func (v Version) line() (in func(featureRow) int, patch int) {
 	}
 }
 
-// line30 says whether the version is of the 3.0 line.
-func (v Version) line30() bool { return v.ordered && v.major == 3 && v.minor == 0 }
+// Line30 says whether the version is of the 3.0 line.
+func (v Version) Line30() bool { return v.ordered && v.major == 3 && v.minor == 0 }
 
 // row26 is the first patch of the 2.6 line with a feature.
 func row26(r featureRow) int { return r.in26 }
@@ -153,29 +158,31 @@ func row26(r featureRow) int { return r.in26 }
 // row30 is the first patch of the 3.0 line with a feature.
 func row30(r featureRow) int { return r.in30 }
 
-// Has says whether the version has a feature. A tag that cannot be ordered gives
-// unknown. A build near a release may lack what came with that release and have what
-// came later.
-func (v Version) Has(f Feature) Support {
-	i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
-	if i < 0 || !v.ordered {
-		return SupportUnknown
-	}
-	in, patch := v.line()
-	switch since := in(features[i]); {
-	case v.NewerThanTable() && since == never:
-		return SupportUnknown
-	case v.exact && since <= patch, !v.exact && since < patch:
-		return SupportYes
-	case v.exact:
-		return SupportNo
-	default:
-		return SupportUnknown
-	}
+// Provides says whether the version is known to have a feature. Neither Provides nor Lacks
+// holds for a tag that cannot be ordered. A build near a release may lack what came with
+// that release and have what came later.
+func (v Version) Provides(f Feature) bool {
+	since, patch, known := v.since(f)
+	return known && (since < patch || v.exact && since == patch)
 }
 
-// Lacks says whether the version is known not to do something.
-func (v Version) Lacks(f Feature) bool { return v.Has(f) == SupportNo }
+// Lacks says whether the version is known not to have a feature.
+func (v Version) Lacks(f Feature) bool {
+	since, patch, known := v.since(f)
+	return known && v.exact && since > patch
+}
+
+// since returns the first patch with a feature and the patch of the version, in the line of
+// the version; false: they cannot be compared.
+func (v Version) since(f Feature) (since, patch int, known bool) {
+	i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
+	if i < 0 || !v.ordered {
+		return 0, 0, false
+	}
+	in, patch := v.line()
+	since = in(features[i])
+	return since, patch, since != never || !v.NewerThanTable()
+}
 
 // NewerThanTable says whether the version came after all that the table knows.
 func (v Version) NewerThanTable() bool {
@@ -191,9 +198,6 @@ func (v Version) NewerThanTable() bool {
 		return v.major > 2 || v.major == 2 && v.minor > 6
 	}
 }
-
-// Ordered says whether the tag can be held against a release.
-func (v Version) Ordered() bool { return v.ordered }
 
 // Exact says whether the label names a release, and no build near one.
 func (v Version) Exact() bool { return v.exact }
@@ -241,9 +245,9 @@ func (v Version) Since(f Feature) string {
 	return strings.Join(out, " or ") + " or later"
 }
 
-// releaseWith returns the first release with all of the features, in the line of the
+// ReleaseWith returns the first release with all of the features, in the line of the
 // version if that has them all, else in 3.0; "" if no release has them.
-func (v Version) releaseWith(wanted []Feature) string {
+func (v Version) ReleaseWith(wanted []Feature) string {
 	patch26, patch30 := 0, 0
 	for _, f := range wanted {
 		i := slices.IndexFunc(features, func(r featureRow) bool { return r.feature == f })
@@ -270,11 +274,11 @@ func (v Version) releaseWith(wanted []Feature) string {
 	return ""
 }
 
-// released says whether some release has a feature.
-func (v Version) released(f Feature) bool { return v.Since(f) != laterVersion }
+// Released says whether some release has a feature.
+func (v Version) Released(f Feature) bool { return v.Since(f) != laterVersion }
 
-// VersionRow is one line of the table for a reader.
-type VersionRow struct {
+// Row is one line of the table for a reader.
+type Row struct {
 	Feature  Feature
 	Says     string
 	Sources  string
@@ -283,11 +287,11 @@ type VersionRow struct {
 	Inferred bool
 }
 
-// VersionTable is the table of what came with which release.
-func VersionTable() []VersionRow {
-	out := make([]VersionRow, 0, len(features))
+// Table is the table of what came with which release.
+func Table() []Row {
+	out := make([]Row, 0, len(features))
 	for _, r := range features {
-		row := VersionRow{Feature: r.feature, Says: r.says, Sources: r.sources, Inferred: r.inferred}
+		row := Row{Feature: r.feature, Says: r.says, Sources: r.sources, Inferred: r.inferred}
 		if r.in26 != never {
 			row.In26 = fmt.Sprintf("2.6.%d", r.in26)
 		}
@@ -303,87 +307,7 @@ func VersionTable() []VersionRow {
 	return out
 }
 
-// sameRelease says whether two labels name one release.
-func (v Version) sameRelease(w Version) bool {
+// SameRelease says whether two labels name one release.
+func (v Version) SameRelease(w Version) bool {
 	return v.exact && w.exact && v.major == w.major && v.minor == w.minor && v.patch == w.patch
-}
-
-// PrivilegeScope is what a grant of a privilege is for.
-type PrivilegeScope string
-
-// The scopes of grants, as Milvus' grant_privilege_v2 has them.
-const (
-	ScopeCluster    PrivilegeScope = "cluster"
-	ScopeDatabase   PrivilegeScope = "database"
-	ScopeCollection PrivilegeScope = "collection"
-)
-
-// Privilege is what a user of reconcile needs on a cluster.
-type Privilege struct {
-	Name   string
-	Scope  PrivilegeScope
-	Groups []string // built-in groups that hold it, the narrowest first
-	// Since is the feature with which the server began to ask for it; empty: with
-	// the first version that serves the call.
-	Since Feature
-	For   string // continues "is needed to "
-	Cost  string // what happens on the day without it
-	// Stops says that no failover is possible without it.
-	Stops bool
-	// Verifies says that a promotion is not proven without it, unless by its role
-	// alone.
-	Verifies bool
-}
-
-// The privileges that a plan or a message names.
-const (
-	PrivilegeUpdate    = "UpdateReplicateConfiguration"
-	PrivilegeRead      = "GetReplicateConfiguration"
-	PrivilegeDump      = "ManageOwnership"
-	PrivilegeSeesNames = "CollectionReadOnly"
-)
-
-// privileges are in the order in which they are missed. What only 'verify: dml'
-// needs is not here (docs/setup.md).
-var privileges = []Privilege{
-	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true, false},
-	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read what a cluster believes", "its role is not known, and nothing that rests on it is planned", true, false},
-	{
-		PrivilegeDump, ScopeCluster,
-		[]string{"ClusterAdmin"},
-		FeatureStreamRights, "read the log of a primary (DumpMessages)",
-		"what is not replicated yet, the exact loss and 'reconcile salvage' stay unknown", false, false,
-	},
-	{"CreateCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "prove by a throwaway collection that a primary works", "a promotion is not verified: apply ends with 5", false, true},
-	{"DropCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "remove the throwaway collection", "a promotion is not verified: apply ends with 5, and the collection stays", false, true},
-	{
-		PrivilegeSeesNames, ScopeCollection,
-		[]string{"CollectionReadWrite", "CollectionAdmin"},
-		"", "see every collection, and ask those that are known",
-		"a cluster that joins cannot be seen to be empty, and lost collections are not noticed", false, false,
-	},
-}
-
-// Privileges are the least rights of a user with which every command works.
-func Privileges() []Privilege { return slices.Clone(privileges) }
-
-// Needed says whether a server of this version asks for a privilege. Where that
-// is not known, it is taken to.
-func (p Privilege) Needed(v Version) bool { return p.Since == "" || !v.Lacks(p.Since) }
-
-// Grant is the call of pymilvus that grants the privilege to a role, in every
-// database.
-func (p Privilege) Grant(role string) string {
-	return fmt.Sprintf("client.grant_privilege_v2(role_name=%q, privilege=%q, collection_name=\"*\", db_name=\"*\")", role, p.Name)
-}
-
-// GrantOf is the call of pymilvus that grants a privilege to the role ROLE; empty for a
-// name that is not in the list.
-func GrantOf(privilege string) string {
-	for _, p := range privileges {
-		if p.Name == privilege {
-			return p.Grant("ROLE")
-		}
-	}
-	return ""
 }
