@@ -69,6 +69,8 @@ const (
 	CodeReplicationStalled      Code = "REPLICATION_STALLED"
 	CodeLagObjective            Code = "LAG_OBJECTIVE"
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
+	CodeContentDiverged         Code = "CONTENT_DIVERGED"
+	CodeContentUnproven         Code = "CONTENT_UNPROVEN"
 	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
 	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
 	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"
@@ -108,6 +110,7 @@ var (
 	guideDecommission  = Guide{"Decommission", "decommission.md"}
 	guideSetup         = Guide{"Set up", "setup.md"}
 	guideSizing        = Guide{"Size a standby", "sizing.md"}
+	guideAudit         = Guide{"Prove the standby", "prove-the-standby.md"}
 	guideRedirect      = Guide{"Redirect targets", "redirect.md#when-it-fails"}
 	guideLedger        = Guide{"The ledger", "ledger.md"}
 	guideShards        = Guide{"Shards", "run.md#shards"}
@@ -360,6 +363,14 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeLagUnknown, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSizing,
 		When: "the lag of a standby is not measurable, also for want of the privilege ManageOwnership on the source",
+	},
+	{
+		Code: CodeContentDiverged, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAudit,
+		When: "the newest `audit` of a standby, or of the one that is promoted, found that it differs from its primary (contract.md §8.16), and it was not rebuilt since",
+	},
+	{
+		Code: CodeContentUnproven, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAudit,
+		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when it was last proven. Not raised of a standby that was never audited",
 	},
 	{
 		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,

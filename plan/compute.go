@@ -253,10 +253,10 @@ func sortedObserved(o Observed) Observed {
 // The plan is marked as Offline. Its views are the zero view, what depends on them is
 // nil, and it is never in sync. Before of each step is what the document before gives;
 // the digest is that of the live plan if the clusters do store that, in canonical
-// order. Open intents and recorded progress are left out: they mean nothing without the
+// order. Open intents, recorded progress and audits are left out: they mean nothing without the
 // clusters.
 func Offline(d Desired, m Memory) Plan {
-	m.Intents, m.Progress, m.Outages, m.Holders, d.Fence = nil, nil, nil, nil, nil
+	m.Intents, m.Progress, m.Outages, m.Audits, m.Holders, d.Fence = nil, nil, nil, nil, nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
 		s := newSituation(d, t, assumedViews(t), m)

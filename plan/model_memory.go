@@ -151,6 +151,7 @@ type Memory struct {
 	Freed       []FreedMark
 	Outages     []Outage
 	Losses      []CountedLoss
+	Audits      []AuditMark // the newest of each standby
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
 	Holders []LockHolder

@@ -48,7 +48,7 @@ var commands = regexp.MustCompile("`(reconcile [a-z]+)[^`]*`")
 var toType = regexp.MustCompile("`(reconcile [a-z]+|git [a-z]+|curl |Failover-[A-Z])[^`]*`")
 
 // known are the commands of contract.md §5.
-const known = `validate plan apply drift run status doctor propose approve fence adopt import salvage history ledger show explain`
+const known = `validate plan apply drift run status audit doctor propose approve fence adopt import salvage history ledger show explain`
 
 func TestTextsAreOfUse(t *testing.T) {
 	for _, code := range Codes() {

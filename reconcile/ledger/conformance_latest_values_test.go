@@ -78,6 +78,23 @@ var latestCases = map[string]func(*testing.T, *fixture){
 			t.Fatal(err)
 		}
 	},
+	"an audit keeps when a standby was last proven equal": func(t *testing.T, f *fixture) {
+		equal := plan.AuditMark{Topology: "orders", Primary: "a", Standby: "b", At: start, Verdict: plan.ContentEqual, EqualAt: start, EqualRows: 7, EqualSampled: 2}
+		_ = f.RecordAudit(t.Context(), equal) // it has no folder, or there is none to record
+		if _, exists := f.read().Born(); exists {
+			t.Fatal("an audit made a ledger")
+		}
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "b", Topology: "orders"}))
+		must(t, f.RecordAudit(t.Context(), equal))
+		must(t, f.RecordAudit(t.Context(), plan.AuditMark{Topology: "orders", Primary: "a", Standby: "b", At: start.Add(time.Hour), Found: []string{"it lags"}, More: 1}))
+		want := equal
+		want.At, want.Verdict, want.Found, want.More = start.Add(time.Hour), plan.ContentUnproven, []string{"it lags"}, 1
+		same(t, f.read().Memory().Audits, []plan.AuditMark{want})
+		if err := f.RecordAudit(t.Context(), plan.AuditMark{Standby: "b"}); !errors.Is(err, ErrTransition) {
+			t.Fatal(err)
+		}
+		same(t, f.kinds("orders"), []Kind{KindHome})
+	},
 	"an outage keeps its first failed probe when another process looks again": func(t *testing.T, f *fixture) {
 		seen := func(since, until time.Duration) plan.Outage {
 			return plan.Outage{Cluster: "a", Topology: "orders", Since: start.Add(since), Until: start.Add(until)}

@@ -11,7 +11,8 @@ import (
 const (
 	format1       = "1" // the latest values are replication progress alone, by cluster
 	format2       = "2" // several sorts of latest values; more kinds of records
-	formatVersion = "3" // records of an acceptance, and of counted losses
+	format3       = "3" // records of an acceptance, and of counted losses
+	formatVersion = "4" // audits among the latest values
 )
 
 // migration brings an image to the next format.
@@ -24,8 +25,12 @@ type migration struct {
 // copy in memory; the first write stores the new format.
 var migrations = map[string]migration{
 	format1: {to: format2, run: migrateProgress},
-	format2: {to: formatVersion, run: func(im image) (image, error) { return im, nil }},
+	format2: {to: format3, run: unchanged},
+	format3: {to: formatVersion, run: unchanged},
 }
+
+// unchanged is the migration to a format that only adds to the one before.
+func unchanged(im image) (image, error) { return im, nil }
 
 // readable says whether this build knows a format.
 func readable(format string) bool {

@@ -22,6 +22,7 @@ const (
 	latestProgress = "progress/" // by cluster
 	latestGitHead  = "git/"      // by url and ref
 	latestOutage   = "outage/"   // by cluster
+	latestAudit    = "audit/"    // by standby
 )
 
 // maxBatch is the number of values that one transaction replaces at most.
@@ -96,6 +97,7 @@ func (l *Ledger) replace(ctx context.Context, key string, wire any, stored func(
 type latest struct {
 	progress []plan.ProgressRecord // by cluster
 	outages  []plan.Outage         // by cluster
+	audits   []plan.AuditMark      // by standby
 	heads    map[string]GitHead    // by gitKey
 }
 
@@ -123,12 +125,15 @@ func (t *latest) add(key string, content any) {
 		t.progress = append(t.progress, v)
 	case plan.Outage:
 		t.outages = append(t.outages, v)
+	case plan.AuditMark:
+		t.audits = append(t.audits, v)
 	case GitHead:
 		t.heads[key] = v
 	}
 }
 
-// decodeValue reads one stored value: a plan.ProgressRecord, a plan.Outage or a GitHead.
+// decodeValue reads one stored value: a plan.ProgressRecord, a plan.Outage, a
+// plan.AuditMark or a GitHead.
 func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
 	if !ok || hashOf(body) != hash {
@@ -139,6 +144,8 @@ func decodeValue(key string, stored []byte) (any, error) {
 		return decodeProgress(body)
 	case latestOutage:
 		return decodeOutage(body)
+	case latestAudit:
+		return decodeAudit(body)
 	case latestGitHead:
 		var w gitHeadWire
 		err := decodeStrict(body, &w)

@@ -54,6 +54,7 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
 		}
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
+		out.memory.Audits = newest.audits
 		if len(im.chain) == 0 {
 			kept := l.readAside()
 			out.memory.Outages, out.memory.Progress = kept.outages, kept.progress

@@ -24,7 +24,7 @@ func newAudit(g *globals) *cobra.Command {
 	o := audit.Options{Pause: auditPause, Concurrency: auditConcurrency}
 	cmd := &cobra.Command{
 		Use:   "audit [TOPOLOGY…]",
-		Short: "Prove that each standby holds what its primary holds; changes nothing",
+		Short: "Prove that each standby holds what its primary holds; changes no cluster",
 		Long: `audit compares each standby with its primary: databases, collections, schemas,
 partitions, aliases, indexes, what is loaded, imports in flight, users, roles, grants and
 groups. Then it counts the rows of each loaded collection on both clusters, and compares
@@ -32,7 +32,8 @@ some rows field by field and bit by bit.
 
 Writes may go on: a difference counts only if what the primary's log holds meanwhile cannot
 explain it, and if it is found twice. What could not be compared is said with the reason. A
-report names keys and fields, never values.
+report names keys and fields, never values. The ledger keeps the newest result of each
+standby, and when it was last proven equal: plans, status and the daemon then say it.
 
 Exit code 0: all that was compared is equal. 2: a standby differs. 1: it is not proven,
 since something could not be compared.`,
@@ -72,22 +73,30 @@ func runAudit(ctx context.Context, g *globals, names []string, o audit.Options) 
 	for _, p := range rev.Problems {
 		report.Problems = append(report.Problems, render.Problem(p))
 	}
-	if report.Topologies, err = audited(ctx, e, rev.Desired.Topologies, o); err != nil {
+	if report.Topologies, err = audited(ctx, e, rev.Desired.Topologies, o, at, g.Warn); err != nil {
 		return err
 	}
 	g.exit = auditExit(report)
 	return g.emit(func(w io.Writer, form string) error { return render.Audit(w, form, report, g.tableOptions()) })
 }
 
-// audited audits topologies one after the other: an audit loads its clusters enough.
-func audited(ctx context.Context, e *wire.Environment, topologies []plan.Topology, o audit.Options) ([]render.AuditedTopology, error) {
+// audited audits topologies one after the other, since an audit loads its clusters enough,
+// and keeps in the ledger what it found.
+func audited(ctx context.Context, e *wire.Environment, topologies []plan.Topology, o audit.Options, at time.Time, warn func(topology, text string)) ([]render.AuditedTopology, error) {
 	underWay, err := e.UnderWay(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []render.AuditedTopology
 	for _, t := range topologies {
-		out = append(out, render.AuditedTopology{Name: t.Name, Standbys: e.Audit(ctx, t, o, underWay[t.Name])})
+		results := e.Audit(ctx, t, o, underWay[t.Name])
+		out = append(out, render.AuditedTopology{Name: t.Name, Standbys: results})
+		if underWay[t.Name] != "" {
+			continue // that says nothing of a standby
+		}
+		if err := e.KeepAudit(ctx, t.Name, at, results); err != nil {
+			warn(t.Name, err.Error())
+		}
 	}
 	return out, nil
 }

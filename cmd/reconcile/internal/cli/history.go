@@ -60,7 +60,8 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 		}
 	}
 	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
-	story := historyEvents(ledger.Tell(records, outages, g.gitStory(ctx, snapshot, topology)))
+	others := append(g.gitStory(ctx, snapshot, topology), auditStory(snapshot.Memory().Audits, topology)...)
+	story := historyEvents(ledger.Tell(records, outages, others))
 	err = g.emit(func(w io.Writer, form string) error {
 		return render.History(w, form, historyRows(records), story, g.tableOptions())
 	})
@@ -68,6 +69,17 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 		damaged = fmt.Errorf("read the ledger: %w", damaged)
 	}
 	return errors.Join(damaged, err)
+}
+
+// auditStory tells the newest audit of each standby.
+func auditStory(audits []plan.AuditMark, topology string) []ledger.Told {
+	var out []ledger.Told
+	for _, m := range audits {
+		if topology == "" || m.Topology == topology {
+			out = append(out, ledger.Told{At: m.At, Topology: m.Topology, Lines: m.Story()})
+		}
+	}
+	return out
 }
 
 // gitStory returns what Git tells and the ledger does not. Without Git the ledger alone

@@ -96,6 +96,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 		}
 	}
 	x.clusters(topologies, views, rights)
+	x.contents(topologies, memory.Audits)
 	if err := x.approvers(memory.Now, topologies); err != nil {
 		return render.Diagnosis{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -43,6 +44,68 @@ func (e *Environment) auditStandby(ctx context.Context, t plan.Topology, standby
 	}
 	defer pair.Close()
 	return audit.Run(ctx, pair, o), nil
+}
+
+// mostKept is how many differences of an audit the ledger keeps, and longestKept how long
+// each of their texts may be.
+const (
+	mostKept    = 3
+	longestKept = 300
+)
+
+// KeepAudit keeps in the ledger what an audit found of the standbys of a topology. Without a
+// ledger it keeps nothing.
+func (e *Environment) KeepAudit(ctx context.Context, topology string, at time.Time, results []audit.Result) error {
+	if e.Config.Ledger.IsZero() {
+		return nil
+	}
+	l, err := e.Ledger()
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if err := l.RecordAudit(ctx, AuditMark(topology, at, r)); err != nil {
+			return fmt.Errorf("keep the audit of %s in the ledger: %w", r.Standby, WithoutLedger(err))
+		}
+	}
+	return nil
+}
+
+// AuditMark returns what the ledger keeps of a result.
+func AuditMark(topology string, at time.Time, r audit.Result) plan.AuditMark {
+	m := plan.AuditMark{Topology: topology, Primary: r.Primary, Standby: r.Standby, At: at}
+	var found []string
+	switch r.Verdict {
+	case audit.Equal:
+		m.Verdict, m.EqualAt, m.EqualRows, m.EqualSampled = plan.ContentEqual, at, r.Rows, r.Sampled
+		return m
+	case audit.Unequal:
+		m.Verdict = plan.ContentDiverged
+	case audit.Unproven:
+		for _, g := range r.Gaps {
+			if !g.Idle {
+				found = append(found, g.Where()+": "+g.Why)
+			}
+		}
+	}
+	for _, d := range r.Differences {
+		if d.Weight == audit.Diverged || r.Verdict == audit.Unproven && d.Weight == audit.Unready {
+			found = append(found, d.Where()+": "+d.Text(r.Primary, r.Standby))
+		}
+	}
+	m.More = max(len(found)-mostKept, 0)
+	for _, text := range found[:len(found)-m.More] {
+		m.Found = append(m.Found, cut(text))
+	}
+	return m
+}
+
+// cut shortens a text that is kept.
+func cut(text string) string {
+	if len(text) <= longestKept {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestKept], "") + "…"
 }
 
 // UnderWay says, by topology, that a change of it is under way, as the ledger records it.

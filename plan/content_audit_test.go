@@ -1,0 +1,75 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestContentFindings: an audit speaks of the standby that it compared, at rest and where
+// that standby is promoted, and no longer once it was rebuilt.
+func TestContentFindings(t *testing.T) {
+	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	topology := Topology{Name: "orders", Clusters: []Cluster{{ID: "a", Role: RolePrimary}, {ID: "b", Role: RoleStandby}}}
+	promoted := Topology{Name: "orders", Clusters: []Cluster{{ID: "a", Role: RoleStale}, {ID: "b", Role: RolePrimary}}}
+	diverged := AuditMark{Topology: "orders", Primary: "a", Standby: "b", At: at, Verdict: ContentDiverged}
+	with := func(change func(*AuditMark)) AuditMark {
+		m := diverged
+		change(&m)
+		return m
+	}
+	for _, c := range []struct {
+		name     string
+		topology Topology
+		decision decision
+		mark     AuditMark
+		rebuilt  time.Time
+		want     []Code
+	}{
+		{name: "at rest", topology: topology, mark: diverged, want: []Code{CodeContentDiverged}},
+		{name: "not proven", topology: topology, mark: with(func(m *AuditMark) { m.Verdict = ContentUnproven }), want: []Code{CodeContentUnproven}},
+		{name: "equal", topology: topology, mark: with(func(m *AuditMark) { m.Verdict = ContentEqual })},
+		{name: "with another primary", topology: topology, mark: with(func(m *AuditMark) { m.Primary = "c" })},
+		{name: "of another topology", topology: topology, mark: with(func(m *AuditMark) { m.Topology = "users" })},
+		{name: "of a cluster that is gone", topology: topology, mark: with(func(m *AuditMark) { m.Standby = "c" })},
+		{name: "rebuilt since", topology: topology, mark: diverged, rebuilt: at.Add(time.Hour)},
+		{name: "rebuilt before", topology: topology, mark: diverged, rebuilt: at.Add(-time.Hour), want: []Code{CodeContentDiverged}},
+		{name: "promoted", topology: promoted, decision: decision{transition: TransitionFailover}, mark: diverged, want: []Code{CodeContentDiverged}},
+		{name: "promoted already", topology: promoted, mark: diverged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.decision.primary, _ = c.topology.Primary()
+			s := situation{topology: c.topology, memory: Memory{Audits: []AuditMark{c.mark}}}
+			if !c.rebuilt.IsZero() {
+				s.memory.Provisions = []UsedProvision{{Cluster: "b", At: c.rebuilt}}
+			}
+			var got []Code
+			for _, f := range s.contentFindings(c.decision) {
+				got = append(got, f.Code)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestAuditMarkThen: what was proven stays known until it is proven again, of the same pair.
+func TestAuditMarkThen(t *testing.T) {
+	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	equal := AuditMark{Primary: "a", At: at, Verdict: ContentEqual, EqualAt: at, EqualRows: 7}
+	later := AuditMark{Primary: "a", At: at.Add(time.Hour)}
+	if got := equal.Then(later); got.EqualRows != 7 || !got.EqualAt.Equal(at) || got.Verdict != ContentUnproven {
+		t.Errorf("%+v", got)
+	}
+	if later.Primary = "c"; equal.Then(later).EqualRows != 0 {
+		t.Error("what was proven of another primary is kept")
+	}
+	diverged := AuditMark{Primary: "a", At: at, Verdict: ContentDiverged}
+	if got := diverged.Then(AuditMark{Primary: "a", At: at.Add(time.Hour)}); got.Verdict != ContentDiverged {
+		t.Error("an audit that proves nothing takes a difference back")
+	}
+	if got := later.Then(equal); got.Primary != "c" {
+		t.Error("an older audit replaces a newer one")
+	}
+}
