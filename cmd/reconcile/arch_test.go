@@ -55,6 +55,7 @@ var imports = map[string][]string{
 	"cmd/reconcile":                       {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/audit"},
 	"cmd/reconcile/internal/desired":      {"plan", "plan/suggest", "schema", "schema/recent", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
+	"cmd/reconcile/internal/console":      {"plan", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/internal/screen":       {},
 	"cmd/reconcile/internal/wholefile":    {},
 	"cmd/reconcile/internal/demo":         {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
@@ -63,7 +64,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/release", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
-		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
+		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/console", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
 		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen",
 		"cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
 	},

@@ -6,10 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"milvus-reconcile/plan"
-	"milvus-reconcile/plan/release"
-	"milvus-reconcile/reconcile/milvus/tokens"
-
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -17,6 +13,10 @@ import (
 	"github.com/milvus-io/milvus/client/v2/entity"
 	"github.com/milvus-io/milvus/client/v2/index"
 	"google.golang.org/protobuf/proto"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
+	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
 // contents lists what a cluster holds, as database/collection. Known is set only for a

@@ -85,7 +85,7 @@ func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) 
 	e.Remember(ctx, a, report, t)
 	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
-	d := documentOf(report, rev, render.KindPlan, g.clock())
+	d := documentOf(report, rev, render.KindPlan, g.Clock())
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})

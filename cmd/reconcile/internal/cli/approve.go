@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/approve"
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -73,18 +74,18 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 		return err
 	}
 	if r.Remote != "" {
-		g.announce("pushing the tag to " + r.Remote)
+		g.Announce("pushing the tag to " + r.Remote)
 		err = signed.Push(ctx, r.Remote) // before anything is printed: a reader may be slow
 	}
 	g.showApproval(ctx, r, signed)
 	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
-		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, printable(r.Remote), signed.Tag)
+		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, console.Printable(r.Remote), signed.Tag)
 	case r.Remote == "":
-		fmt.Fprintf(g.std.Out, "push it to make it count:\n  %s push origin refs/tags/%s\n", git, printable(signed.Tag))
+		fmt.Fprintf(g.std.Out, "push it to make it count:\n  %s push origin refs/tags/%s\n", git, console.Printable(signed.Tag))
 	default:
-		fmt.Fprintf(g.std.Out, "pushed it to %s\n", printable(r.Remote))
+		fmt.Fprintf(g.std.Out, "pushed it to %s\n", console.Printable(r.Remote))
 	}
 	return nil
 }
@@ -93,7 +94,7 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve.Signed) {
 	asks := strings.Join(desired.RoleChanges(s.Document.Previous, s.Document), ", ")
 	if r.Withdraw {
-		fmt.Fprintf(g.std.Out, "signed %s on %.12s: none of your approvals of this change counts any more (%s)\n", printable(s.Tag), s.Commit, asks)
+		fmt.Fprintf(g.std.Out, "signed %s on %.12s: none of your approvals of this change counts any more (%s)\n", console.Printable(s.Tag), s.Commit, asks)
 		fmt.Fprintf(g.std.Err, "Approvals of other people still count. A change that has begun goes on:\n  reconcile history %s\n", r.Target.Topology)
 		if r.Alone(ctx) {
 			_, there := g.repoOptions()
@@ -102,7 +103,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		}
 		return
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", printable(s.Tag), s.Commit, asks)
+	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", console.Printable(s.Tag), s.Commit, asks)
 	if s.ByAuthor {
 		fmt.Fprintln(g.std.Err, "You wrote this change. "+g.whetherAuthorsApprove())
 	}
@@ -110,7 +111,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
 	}
 	if len(s.Earlier) > 0 {
-		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
+		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", console.Printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
 	}
 }
 

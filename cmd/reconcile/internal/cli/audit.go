@@ -65,7 +65,7 @@ func runAudit(ctx context.Context, g *globals, names []string, o audit.Options) 
 	if err != nil {
 		return err
 	}
-	at := g.clock()
+	at := g.Clock()
 	if o.Seed == 0 {
 		o.Seed = uint64(at.UnixNano()) //nolint:gosec // any number will do
 	}

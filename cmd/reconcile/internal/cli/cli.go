@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
@@ -33,20 +34,20 @@ func (s Stdio) queuedLines() int {
 	if s.TestHooks != nil && s.TestHooks.QueuedLines > 0 {
 		return s.TestHooks.QueuedLines
 	}
-	return queuedLines
+	return console.QueuedLines
 }
 
 // Main runs one command line and returns its exit code.
 func Main(ctx context.Context, args []string, std Stdio) int {
 	desired.DropCallersGit()
-	ignoreSIGPIPE()
-	discardGRPCLogs()
-	lines := newQueue(std.Err, std.queuedLines())
-	defer func() { lines.close(time.After(exitFlushTimeout)) }()
-	out := &results{to: std.Out, lines: lines}
+	console.IgnoreSIGPIPE()
+	console.DiscardGRPCLogs()
+	lines := console.NewQueue(std.Err, std.queuedLines())
+	defer func() { lines.Close(time.After(console.ExitFlushTimeout)) }()
+	out := console.NewResults(std.Out, lines)
 	std.Err, std.Out = lines, out
 	g := newGlobals(std, lines)
-	lines.onDropped(g.droppedNotice, nil)
+	lines.OnDropped(g.DroppedNotice, nil)
 	root := newRoot(g) //nolint:contextcheck // each command has its own
 	root.SetArgs(args)
 	root.SetIn(std.In)
@@ -54,14 +55,14 @@ func Main(ctx context.Context, args []string, std Stdio) int {
 	root.SetErr(std.Err)
 	err := withSuggestion(root, root.ExecuteContext(ctx))
 	g.endTracing(ctx)
-	if errors.Is(err, errReaderGone) { // the reader closed the pipe and does not want the rest
+	if errors.Is(err, console.ErrReaderGone) { // the reader closed the pipe and does not want the rest
 		err = nil
 	}
-	if err == nil && out.failed != nil && !g.acted {
-		err = fmt.Errorf("write the result: %w", out.failed)
+	if err == nil && out.Err() != nil && !g.acted {
+		err = fmt.Errorf("write the result: %w", out.Err())
 	}
 	if err != nil {
-		g.fail(err)
+		g.Fail(err)
 		return int(ExitError)
 	}
 	return int(g.exit)

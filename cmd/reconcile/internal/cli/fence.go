@@ -79,7 +79,7 @@ func fenceOnce(ctx context.Context, g *globals, target string, lockWait time.Dur
 		return reconcile.Report{}, err
 	}
 	g.exit = applyExit(report, desired.Revision{})
-	d := documentOf(report, rev, render.KindPlan, g.clock())
+	d := documentOf(report, rev, render.KindPlan, g.Clock())
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report)
 	})

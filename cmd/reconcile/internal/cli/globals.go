@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan/suggest"
@@ -20,11 +21,11 @@ const (
 
 // globals holds the options that every command has, and what one run of the program keeps.
 type globals struct {
-	messages
+	console.Messages
 	resultWriter
 
 	std   Stdio
-	lines *queue // the same as std.Err
+	lines *console.Queue // the same as std.Err
 
 	config      string
 	repo        string
@@ -47,11 +48,11 @@ type globals struct {
 
 // newGlobals returns the state of a command that uses the clock and the terminal of this
 // machine.
-func newGlobals(std Stdio, lines *queue) *globals {
+func newGlobals(std Stdio, lines *console.Queue) *globals {
 	return &globals{
 		std: std, lines: lines,
-		messages:     messages{stderr: std.Err, clock: time.Now, after: time.After, terminal: isTerminal},
-		resultWriter: resultWriter{stdout: std.Out, toTerminal: isTerminal},
+		Messages:     console.Messages{Stderr: std.Err, Clock: time.Now, After: time.After, Terminal: console.IsTerminal},
+		resultWriter: resultWriter{stdout: std.Out, toTerminal: console.IsTerminal},
 	}
 }
 
@@ -65,14 +66,14 @@ func (g *globals) flags(root *cobra.Command) {
 	f.StringArrayVar(&g.outputFiles, "output-file", nil, "also write the result to a file, as KIND=PATH; may repeat")
 	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "time limit of the whole command; of run and --watch that of each pass; sim has none")
 	f.IntVar(&g.concurrency, "concurrency", defaultConcurrency, "maximum number of topologies processed in parallel")
-	f.StringVar(&g.logFormat, "log-format", "text", "form of messages on stderr: text or json")
-	f.StringVar(&g.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&g.LogFormat, "log-format", "text", "form of messages on stderr: text or json")
+	f.StringVar(&g.LogLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&g.color, "color", "auto", "auto, always or never; NO_COLOR, CLICOLOR and CLICOLOR_FORCE are honoured")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.info("traces", err.Error()) })
+		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.Tell("traces", err.Error()) })
 		g.stopTracing = stop
 		return err
 	}
@@ -83,8 +84,8 @@ func (g *globals) flags(root *cobra.Command) {
 func (g *globals) check(cmd *cobra.Command) error {
 	bad := g.checkForms(cmd)
 	for _, c := range []struct{ name, value, allowed string }{
-		{"--log-format", g.logFormat, "text json"},
-		{"--log-level", g.logLevel, "debug info warn error"},
+		{"--log-format", g.LogFormat, "text json"},
+		{"--log-level", g.LogLevel, "debug info warn error"},
 		{"--color", g.color, "auto always never"},
 	} {
 		if !strings.Contains(" "+c.allowed+" ", " "+c.value+" ") || c.value == "" {
@@ -107,8 +108,8 @@ func (g *globals) check(cmd *cobra.Command) error {
 func (g *globals) options() wire.Options {
 	return wire.Options{
 		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
-		TellOnce: !isTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.clock, Loader: &g.loader,
-		Messages: &g.messages, TestHooks: g.std.TestHooks,
+		TellOnce: !console.IsTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.Clock, Loader: &g.loader,
+		Messages: &g.Messages, TestHooks: g.std.TestHooks,
 	}
 }
 
@@ -117,6 +118,6 @@ func (g *globals) options() wire.Options {
 func (g *globals) emitAfterAction(write writer) {
 	g.acted = true
 	if err := g.emit(write); err != nil {
-		g.fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
+		g.Fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
 	}
 }

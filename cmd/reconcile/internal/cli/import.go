@@ -3,9 +3,9 @@ package cli
 import (
 	"context"
 
-	"milvus-reconcile/cmd/reconcile/internal/importer"
-
 	"github.com/spf13/cobra"
+
+	"milvus-reconcile/cmd/reconcile/internal/importer"
 )
 
 func newImport(g *globals) *cobra.Command {
@@ -59,7 +59,7 @@ func runImport(ctx context.Context, g *globals, r importer.Request) error {
 		err = g.print(topology)
 	}
 	for _, note := range notes {
-		g.info(r.Name, note)
+		g.Tell(r.Name, note)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/importer"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
@@ -67,7 +68,7 @@ func runInit(ctx context.Context, g *globals, i importer.Init) error {
 		return err
 	}
 	for _, note := range notes {
-		g.info(r.Name, note)
+		g.Tell(r.Name, note)
 	}
 	return g.print([]byte(initNext(r, tree)))
 }
@@ -165,7 +166,7 @@ func (q *questions) ask(question string, check func(string) error) string {
 		if wrong == nil {
 			return answer
 		}
-		fmt.Fprintln(q.out, "  "+printable(wrong.Error()))
+		fmt.Fprintln(q.out, "  "+console.Printable(wrong.Error()))
 	}
 	return ""
 }

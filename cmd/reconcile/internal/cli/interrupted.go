@@ -21,7 +21,7 @@ func (g *globals) interruptible(ctx context.Context, command string, do func() (
 		return fmt.Errorf("interrupted, and nothing was sent: %w (hint: '%s' begins again)", err, command)
 	}
 	if text := interruption(report, command); text != "" {
-		g.warn("", text)
+		g.Warn("", text)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/doctor"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/ledger"
@@ -69,7 +70,7 @@ func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l
 }
 
 func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string) error {
-	defer g.showProgress("reading the ledger")()
+	defer g.Doing("reading the ledger")()
 	s, err := l.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
@@ -86,12 +87,12 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 	}
 	proof, _ := s.Proof()
 	lines = append(lines, [2]string{"proof", proof})
-	if ahead := s.Newest().Sub(g.clock()); ahead > doctor.MaxClockDifference {
+	if ahead := s.Newest().Sub(g.Clock()); ahead > doctor.MaxClockDifference {
 		lines = append(lines, [2]string{"clock", fmt.Sprintf("the newest record is %s ahead of our clock", plan.DurationText(ahead))})
 	}
 	var out strings.Builder
 	for _, l := range lines {
-		fmt.Fprintf(&out, "%-9s %s\n", l[0], printable(l[1]))
+		fmt.Fprintf(&out, "%-9s %s\n", l[0], console.Printable(l[1]))
 	}
 	return g.print([]byte(out.String()))
 }
@@ -103,12 +104,12 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 	}
 	var out strings.Builder
 	if done.Why != "" {
-		fmt.Fprintf(&out, "Why it was refused: %s\n", printable(done.Why))
+		fmt.Fprintf(&out, "Why it was refused: %s\n", console.Printable(done.Why))
 	}
 	if done.MovedTo != "" {
-		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", printable(done.MovedTo))
+		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", console.Printable(done.MovedTo))
 	}
-	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", printable(where), done.Records)
+	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", console.Printable(where), done.Records)
 	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again:\n  reconcile approve TOPOLOGY/CLUSTER --reason \"WHY\" --push")
 	return g.print([]byte(out.String()))
 }

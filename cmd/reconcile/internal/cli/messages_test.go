@@ -2,40 +2,18 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-)
 
-// TestMessagesAreJSON: whatever the text holds, a line is one JSON object that
-// says it, and steers no terminal.
-func TestMessagesAreJSON(t *testing.T) {
-	const text = "a\x07 b\x1b[2J c\u009b \"d\"\n\u202ee \\ <f> ü"
-	var out bytes.Buffer
-	m := &messages{stderr: &out, logFormat: "json", clock: func() time.Time { return time.Unix(0, 0) }}
-	m.info("orders", text)
-	m.warn("orders", text)
-	m.fail(errors.New(text))
-	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	want := []message{{"1970-01-01T00:00:00Z", "info", "orders", text}, {"1970-01-01T00:00:00Z", "warn", "orders", text}, {"1970-01-01T00:00:00Z", "error", "", text}}
-	if len(lines) != len(want) {
-		t.Fatalf("%d lines:\n%s", len(lines), out.String())
-	}
-	for i, line := range lines {
-		var got message
-		if err := json.Unmarshal([]byte(line), &got); err != nil {
-			t.Errorf("%s: %v", line, err)
-		}
-		if got != want[i] {
-			t.Errorf("got  %+v\nwant %+v", got, want[i])
-		}
-		if strings.ContainsAny(line, "\x07\x1b\u009b\u202e") {
-			t.Errorf("it steers a terminal: %q", line)
-		}
-	}
-}
+	"milvus-reconcile/cmd/reconcile/internal/console"
+	"milvus-reconcile/reconcile"
+	"milvus-reconcile/schema"
+)
 
 // TestErrorsAreMessages: what a command ends with has the form that was asked
 // for.
@@ -49,5 +27,54 @@ func TestErrorsAreMessages(t *testing.T) {
 		if code != int(ExitError) || !strings.Contains(out.String(), c.want) || strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("%s: exit code %d: %s", c.format, code, out.String())
 		}
+	}
+}
+
+// sharedBuffer is a terminal that two goroutines write to.
+type sharedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sharedBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *sharedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// TestWaitsForReceiversAreShown: an apply that is over says that it still waits
+// for those whom it tells.
+func TestWaitsForReceiversAreShown(t *testing.T) {
+	err, drawn := &sharedBuffer{}, make(chan struct{})
+	ticks := make(chan time.Time)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-drawn:
+		case <-r.Context().Done(): // nobody drew it
+		}
+	}))
+	defer receiver.Close()
+	asked := 0
+	g := &globals{Messages: console.Messages{
+		Stderr: err, LogFormat: "text", LogLevel: "info", Terminal: func(io.Writer) bool { return true }, Clock: time.Now,
+		After: func(time.Duration) <-chan time.Time {
+			if asked++; asked == 1 {
+				go func() { ticks <- time.Time{} }()
+			} else if asked == 2 {
+				close(drawn) // the line stands there
+			}
+			return ticks
+		},
+	}}
+	e := g.options().With(schema.Config{Notify: []schema.NotifyTarget{{Name: "slow", URL: receiver.URL, Format: "slack"}}})
+	e.NotifyApplied(t.Context(), reconcile.Report{Results: []reconcile.Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied}}})
+	if got := err.String(); !strings.Contains(got, "telling the targets of notify: 0 s") || !strings.HasSuffix(got, "\r\x1b[K") {
+		t.Errorf("got %q", got)
 	}
 }

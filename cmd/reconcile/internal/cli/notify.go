@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
@@ -76,7 +77,7 @@ func runNotifyTest(ctx context.Context, g *globals, names []string) error {
 			failed++
 			line = fmt.Sprintf("✗ %s: %s: %s", t.Target, t.Where, t.Err)
 		}
-		unwritten = errors.Join(unwritten, g.print([]byte(printable(line)+"\n")))
+		unwritten = errors.Join(unwritten, g.print([]byte(console.Printable(line)+"\n")))
 	})
 	if failed > 0 {
 		g.exit = ExitError

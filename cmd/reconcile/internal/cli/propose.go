@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/approve"
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/propose"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile/approval"
@@ -89,7 +90,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	git, there := g.repoOptions()
 	primary, _ := e.After.Primary()
 	return g.showEdit(e,
-		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(printable(g.repo), "."))},
+		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(console.Printable(g.repo), "."))},
 		nextStep{"push it, or open a pull request with it:", git + " push"},
 		nextStep{
 			"somebody else approves it (the author cannot, unless approval.distinctAuthor is false):",
@@ -104,7 +105,7 @@ func (g *globals) repoOptions() (git, option string) {
 	if g.repo == "" {
 		return "git", ""
 	}
-	return "git -C " + printable(g.repo), " --repo " + printable(g.repo)
+	return "git -C " + console.Printable(g.repo), " --repo " + console.Printable(g.repo)
 }
 
 // splitTarget splits TOPOLOGY/CLUSTER.
@@ -134,9 +135,9 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 	}
 	if e.Why != "" {
 		primary, _ := e.After.Primary()
-		fmt.Fprintln(people, printable(primary.ID+" has the most of the data: "+e.Why))
+		fmt.Fprintln(people, console.Printable(primary.ID+" has the most of the data: "+e.Why))
 	}
-	fmt.Fprintln(people, printable(did+e.Did))
+	fmt.Fprintln(people, console.Printable(did+e.Did))
 	fmt.Fprintln(people)
 	err := g.emit(func(out io.Writer, kind string) error {
 		return g.writeDocument(out, kind, render.Document{Plan: e.Planned, GeneratedAt: e.Planned.At})
@@ -147,8 +148,30 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 	fmt.Fprintln(people)
 	label := "NOW"
 	for _, step := range next {
-		fmt.Fprintln(people, printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
+		fmt.Fprintln(people, console.Printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
 		label = "THEN"
 	}
 	return nil
+}
+
+// runCancel edits the file to take back a change that has not begun. Until the edit is
+// merged, the change that it takes back is in force.
+func runCancel(ctx context.Context, g *globals, o proposeOptions, name string) error {
+	if topology, _, found := strings.Cut(name, "/"); found {
+		return fmt.Errorf("--cancel takes the name of a topology (hint: reconcile propose %s --cancel)", topology)
+	}
+	e, err := propose.Cancel(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Commit: o.commit})
+	if err != nil {
+		return err
+	}
+	git, there := g.repoOptions()
+	primary, _ := e.Before.Primary()
+	return g.showEdit(e,
+		nextStep{"push it, or open a pull request with it; it needs no approval:", git + " push"},
+		nextStep{
+			fmt.Sprintf("until it is merged, generation %d is in force: who approved it withdraws that at once:", e.Before.Generation),
+			fmt.Sprintf("reconcile approve %s/%s --withdraw --commit %.12s --push%s", name, primary.ID, e.File.Governing(), there),
+		},
+		nextStep{"once it is on the tracked branch, see what is left to do:", "reconcile plan " + name},
+	)
 }

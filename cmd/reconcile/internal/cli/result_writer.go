@@ -8,12 +8,16 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/wholefile"
+	"milvus-reconcile/reconcile"
 )
 
 // resultWriter writes what a command found out or did: to stdout in the form of --output, and to
@@ -36,7 +40,7 @@ type writer func(w io.Writer, kind string) error
 // --output-file. If a file cannot be written, stdout still gets the result.
 func (r *resultWriter) emit(write writer) error {
 	out, err := r.renderOutputs(write)
-	for _, piece := range out.all {
+	for _, piece := range out.All {
 		if printed := r.print(piece); printed != nil {
 			return errors.Join(err, printed)
 		}
@@ -46,16 +50,16 @@ func (r *resultWriter) emit(write writer) error {
 
 // print writes to stdout. A closed pipe is no error: its reader does not want the rest.
 func (r *resultWriter) print(out []byte) error {
-	if _, err := r.stdout.Write(out); err != nil && !errors.Is(err, errReaderGone) {
+	if _, err := r.stdout.Write(out); err != nil && !errors.Is(err, console.ErrReaderGone) {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }
 
 // renderOutputs returns the result for stdout and writes the files of --output-file.
-func (r *resultWriter) renderOutputs(write writer) (out pieces, err error) {
+func (r *resultWriter) renderOutputs(write writer) (out console.Pieces, err error) {
 	if err := write(&out, r.output); err != nil {
-		return pieces{}, err
+		return console.Pieces{}, err
 	}
 	return out, r.writeFiles(write)
 }
@@ -93,11 +97,6 @@ func (r *resultWriter) colored() bool {
 		return false
 	}
 	return r.toTerminal(r.stdout)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := fileOf(w)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // checkForms returns an error for each unknown form and each file that cannot be written.
@@ -155,7 +154,7 @@ func (r *resultWriter) pageFlags(cmd *cobra.Command) {
 // size returns $COLUMNS, else the width of the terminal, and the height of the terminal; 0
 // for what is not known.
 func (r *resultWriter) size() (width, height int) {
-	if f, ok := fileOf(r.stdout); ok {
+	if f, ok := console.FileOf(r.stdout); ok {
 		width, height, _ = term.GetSize(int(f.Fd())) // 0 if it is no terminal
 	}
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
@@ -174,4 +173,76 @@ func (r *resultWriter) separated(document []byte, n int) []byte {
 		return append([]byte("\n"), document...)
 	}
 	return document
+}
+
+// listing says which of several topologies a table lists.
+type listing struct{ problems, all bool }
+
+func (l listing) chosen() render.Listing {
+	switch {
+	case l.problems:
+		return render.ListProblems
+	case l.all:
+		return render.ListAll
+	default:
+		return render.ListTrouble
+	}
+}
+
+// listingHelp is the part of a command's help about several topologies.
+const listingHelp = `
+
+TOPOLOGY is a name or a pattern: 'orders-*' selects every topology whose name begins with
+"orders-". Quote a pattern, so that the shell does not expand it. If one topology is
+selected, you get its page. If several are, you get a table: it counts them by state, and
+lists those with problems, the worst first, at most as many as the terminal has lines.
+--problems lists all of those, --all every topology. The other forms (-o) always hold
+everything.`
+
+// addListing gives a command the options of a table of several topologies.
+func (r *resultWriter) addListing(cmd *cobra.Command) {
+	if cmd.Long == "" {
+		cmd.Long = cmd.Short + "."
+	}
+	cmd.Long += listingHelp
+	cmd.Flags().BoolVar(&r.listing.problems, "problems", false, "of several topologies, list all that have a problem, and only them")
+	cmd.Flags().BoolVar(&r.listing.all, "all", false, "of several topologies, list all")
+	cmd.MarkFlagsMutuallyExclusive("problems", "all")
+}
+
+// minWidth is the width of a table if the terminal is narrower or its width is not known.
+const minWidth = 80
+
+// documentOf converts a report for the renderers.
+func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind, at time.Time) render.Document {
+	d := render.Document{
+		Plan: report.Plan, Kind: kind, GeneratedAt: at.UTC(), Folder: rev.Folder,
+		Approvals: map[string]render.Approval{},
+	}
+	for name, dec := range report.Decisions {
+		d.Approvals[name] = render.Approval{
+			Verdict: dec.Verdict, Code: dec.Code, By: dec.By,
+			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
+			Needed: dec.Needed, Given: dec.Given,
+		}
+	}
+	for _, p := range rev.Problems {
+		d.Problems = append(d.Problems, render.Problem(p))
+	}
+	return d
+}
+
+// writeApply renders what an apply did, with the plan that it carried out.
+func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, report reconcile.Report) error {
+	results := make([]render.Result, 0, len(report.Results))
+	for _, done := range report.Results {
+		out := render.Result{Topology: done.Topology, Outcome: done.Outcome, Detail: done.Detail, DataLoss: done.DataLoss, Missing: done.Missing, Silent: done.Silent}
+		for _, s := range done.Steps {
+			out.Steps = append(out.Steps, render.StepResult{
+				ID: s.Step.ID, Action: s.Step.Action, Cluster: s.Step.Cluster, Status: s.Status, Detail: s.FullDetail(),
+			})
+		}
+		results = append(results, out)
+	}
+	return render.Apply(w, form, d, results, r.tableOptions())
 }

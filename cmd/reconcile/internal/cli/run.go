@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
@@ -46,33 +47,33 @@ At serve.address run serves status pages (/, /topologies/TOPOLOGY), the same as 
 }
 
 func runRun(ctx context.Context, g *globals, profiles bool, shard string) error {
-	g.quiet = true
+	g.Quiet = true
 	options := g.options()
 	options.Shard = shard
 	return options.Run(ctx, wire.RunOptions{
-		Log: g.logger(g.std.Err), After: g.after, PassTimeout: g.timeout, Profiles: profiles,
-		CountDropped: func(count func()) { g.lines.onDropped(droppedLogNotice(&g.messages), count) },
+		Log: logger(&g.Messages, g.std.Err), After: g.After, PassTimeout: g.timeout, Profiles: profiles,
+		CountDropped: func(count func()) { g.lines.OnDropped(droppedLogNotice(&g.Messages), count) },
 	})
 }
 
 // logger returns a logger with the level and form of the command line.
-func (m *messages) logger(w io.Writer) *slog.Logger {
+func logger(m *console.Messages, w io.Writer) *slog.Logger {
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(m.logLevel)); err != nil {
+	if err := level.UnmarshalText([]byte(m.LogLevel)); err != nil {
 		level = slog.LevelInfo // check has refused other words
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if m.logFormat == "json" {
+	if m.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // droppedLogNotice returns what makes the log line that reports dropped lines.
-func droppedLogNotice(m *messages) func(lines int) []byte {
+func droppedLogNotice(m *console.Messages) func(lines int) []byte {
 	return func(lines int) []byte {
 		var b bytes.Buffer
-		m.logger(&b).Warn("lines dropped here: nobody read the log", "lines", lines)
+		logger(m, &b).Warn("lines dropped here: nobody read the log", "lines", lines)
 		return b.Bytes()
 	}
 }

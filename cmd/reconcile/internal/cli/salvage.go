@@ -83,8 +83,8 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 		return err
 	}
 	defer func() { err = errors.Join(err, reading.Close(err == nil)) }()
-	g.info(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
-	done := g.showProgress("reading the log of " + stale)
+	g.Tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
+	done := g.Doing("reading the log of " + stale)
 	since, unknown := e.StaleSince(ctx, stale)
 	report, loss, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale, since)
 	done()

@@ -30,9 +30,9 @@ func runReplay(ctx context.Context, g *globals, o salvageOptions, topology strin
 		return err
 	}
 	primary, _ := t.Primary()
-	g.info(topology, "comparing what "+stale+" holds with what "+primary.ID+" took since its promotion")
+	g.Tell(topology, "comparing what "+stale+" holds with what "+primary.ID+" took since its promotion")
 	since, _ := e.StaleSince(ctx, stale) // a zero time only means that more of the log is read
-	done := g.showProgress("reading the logs of " + stale + " and " + primary.ID)
+	done := g.Doing("reading the logs of " + stale + " and " + primary.ID)
 	report, err := salvage.PlanReplay(ctx, e.Fleet.Reader(), t, salvage.ReplayOf{Promoted: primary.ID, Stale: stale, Since: since}, o.export)
 	done()
 	if err != nil {

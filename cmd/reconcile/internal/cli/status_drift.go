@@ -154,7 +154,7 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 		return nil, ExitError, err
 	}
 	report, exit := q.finish(ctx, e, pass, report, rev)
-	d := documentOf(report, rev, q.kind, g.clock())
+	d := documentOf(report, rev, q.kind, g.Clock())
 	return func(w io.Writer, form string) error {
 		return g.writeDocument(w, form, d)
 	}, exit, nil

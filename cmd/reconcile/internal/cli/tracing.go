@@ -65,6 +65,6 @@ func (g *globals) endTracing(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
 	defer cancel()
 	if err := g.stopTracing(bounded); err != nil {
-		g.info("traces", err.Error())
+		g.Tell("traces", err.Error())
 	}
 }

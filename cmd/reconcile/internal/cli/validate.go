@@ -30,7 +30,7 @@ func runValidate(g *globals, paths []string) error {
 	var problems schema.Problems
 	count := 0
 	for _, path := range paths {
-		done := g.showProgress("checking " + path)
+		done := g.Doing("checking " + path)
 		n, found, err := validatePath(path)
 		done()
 		if err != nil {

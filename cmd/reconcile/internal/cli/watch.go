@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 )
 
@@ -40,7 +41,7 @@ func (w watching) watch(ctx context.Context, g *globals, q query) error {
 	if w.interval <= 0 {
 		return errors.New("--interval must be above 0")
 	}
-	g.quiet = true // the page shows its own time
+	g.Quiet = true // the page shows its own time
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	e, err := g.options().OpenToRead(ctx)
@@ -48,7 +49,7 @@ func (w watching) watch(ctx context.Context, g *globals, q query) error {
 		return err
 	}
 	defer e.Close()
-	if out, ok := fileOf(g.std.Out); ok && g.output == "table" && isTerminal(g.std.Out) && os.Getenv("TERM") != "dumb" {
+	if out, ok := console.FileOf(g.std.Out); ok && g.output == "table" && console.IsTerminal(g.std.Out) && os.Getenv("TERM") != "dumb" {
 		err = newWatchScreen(g, e, q, w.interval, out).run(ctx)
 	} else {
 		err = w.print(ctx, g, e, q)
@@ -65,17 +66,17 @@ func (w watching) print(ctx context.Context, g *globals, e *wire.Environment, q 
 	for n := 0; ; n++ {
 		err := g.printPass(ctx, e, q, n)
 		switch {
-		case ctx.Err() != nil, errors.Is(err, errReaderGone):
+		case ctx.Err() != nil, errors.Is(err, console.ErrReaderGone):
 			return nil
 		case err != nil && n == 0:
 			return err
 		case err != nil:
-			g.info("watch", err.Error())
+			g.Tell("watch", err.Error())
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-g.after(w.interval):
+		case <-g.After(w.interval):
 		}
 	}
 }
@@ -89,7 +90,7 @@ func (g *globals) printPass(ctx context.Context, e *wire.Environment, q query, n
 	if err != nil {
 		return err
 	}
-	if _, err := g.std.Out.Write(g.separated(out.bytes(), n)); err != nil {
+	if _, err := g.std.Out.Write(g.separated(out.Bytes(), n)); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

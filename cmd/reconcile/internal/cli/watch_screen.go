@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/screen"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
@@ -72,7 +73,7 @@ func (w *watchScreen) run(ctx context.Context) error {
 	signal.Notify(resumed, syscall.SIGCONT)
 	defer signal.Stop(resized)
 	defer signal.Stop(resumed)
-	w.g.hold(w.hold)
+	w.g.Hold(w.hold)
 	defer w.release()
 	if err := w.terminal.TakeOver(); err != nil {
 		return err
@@ -82,7 +83,7 @@ func (w *watchScreen) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx) // ends a pass that is under way
 	defer cancel()
 	w.begin(ctx)
-	next := w.g.after(w.interval)
+	next := w.g.After(w.interval)
 	for {
 		if err := w.draw(); err != nil {
 			return err
@@ -96,9 +97,9 @@ func (w *watchScreen) run(ctx context.Context) error {
 				return r.err
 			}
 			w.take(r)
-			next = w.g.after(w.interval)
+			next = w.g.After(w.interval)
 		case <-next:
-			next = w.g.after(min(w.interval, progressEvery)) // shows how long a pass takes
+			next = w.g.After(min(w.interval, console.ProgressEvery)) // shows how long a pass takes
 			if !w.running && !w.paused {
 				w.begin(ctx)
 			}
@@ -121,12 +122,12 @@ func (w *watchScreen) run(ctx context.Context) error {
 }
 
 func (w *watchScreen) begin(ctx context.Context) {
-	w.running, w.began = true, w.g.clock()
+	w.running, w.began = true, w.g.Clock()
 	n := w.n
 	w.n++
 	go func() {
 		write, err := w.g.watchPass(ctx, w.e, w.query, n)
-		w.passes <- passResult{write, err, w.g.clock()}
+		w.passes <- passResult{write, err, w.g.Clock()}
 	}()
 }
 
@@ -136,7 +137,7 @@ func (w *watchScreen) settle() {
 	if w.running {
 		select {
 		case <-w.passes:
-		case <-w.g.after(settleTimeout):
+		case <-w.g.After(settleTimeout):
 		}
 	}
 }
@@ -210,7 +211,7 @@ func (w *watchScreen) title() string {
 	if w.paused {
 		parts = append(parts, "PAUSED")
 	}
-	if took := w.g.clock().Sub(w.began).Truncate(progressEvery); w.running && took >= progressEvery {
+	if took := w.g.Clock().Sub(w.began).Truncate(console.ProgressEvery); w.running && took >= console.ProgressEvery {
 		parts = append(parts, "reading for "+plan.DurationText(took))
 	}
 	return render.Safe(strings.Join(parts, " · "))
@@ -232,8 +233,8 @@ func (w *watchScreen) hold(level, topic, text string) {
 const mostWarnings = 20
 
 func (w *watchScreen) release() {
-	w.g.hold(nil)
+	w.g.Hold(nil)
 	for _, line := range w.warned {
-		w.g.warn("", line)
+		w.g.Warn("", line)
 	}
 }

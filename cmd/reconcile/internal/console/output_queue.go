@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"errors"
@@ -9,41 +9,42 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/term"
 	"google.golang.org/grpc/grpclog"
 )
 
-// ignoreSIGPIPE makes a write to a closed pipe fail instead of ending the process. By
+// IgnoreSIGPIPE makes a write to a closed pipe fail instead of ending the process. By
 // default Go ends a program that writes to a closed stdout or stderr, unless it handles
 // the signal (os/signal, "SIGPIPE"). That must not happen between the intent and the
 // promotion of an apply. Child processes get the signal as usual.
-func ignoreSIGPIPE() {
+func IgnoreSIGPIPE() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
-// discardGRPCLogs discards what gRPC writes to stderr by itself, since such a write waits
+// DiscardGRPCLogs discards what gRPC writes to stderr by itself, since such a write waits
 // for its reader. gRPC also returns its errors.
-var discardGRPCLogs = sync.OnceFunc(func() {
+var DiscardGRPCLogs = sync.OnceFunc(func() {
 	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
 		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	}
 })
 
-// errReaderGone is the error of a write to stdout after its reader closed the pipe. It
+// ErrReaderGone is the error of a write to stdout after its reader closed the pipe. It
 // ends a command that repeats its output.
-var errReaderGone = errors.New("the reader of the result has closed the pipe")
+var ErrReaderGone = errors.New("the reader of the result has closed the pipe")
 
 const (
-	// queuedLines is how many lines wait for a slow reader of stderr.
-	queuedLines = 4096
-	// exitFlushTimeout is how long the end of the process waits until its lines are
+	// QueuedLines is how many lines wait for a slow reader of stderr.
+	QueuedLines = 4096
+	// ExitFlushTimeout is how long the end of the process waits until its lines are
 	// read; flushTimeout is how long a result waits.
-	exitFlushTimeout = 2 * time.Second
+	ExitFlushTimeout = 2 * time.Second
 	flushTimeout     = time.Second
 )
 
-// queue is a writer that never waits for its reader, so that a slow reader of stderr does
+// Queue is a writer that never waits for its reader, so that a slow reader of stderr does
 // not delay requests to clusters. It drops and counts lines that find the queue full.
-type queue struct {
+type Queue struct {
 	to    io.Writer
 	lines chan []byte
 	done  chan struct{}
@@ -59,13 +60,14 @@ type queue struct {
 	count      func()
 }
 
-func newQueue(to io.Writer, lines int) *queue {
-	q := &queue{to: to, lines: make(chan []byte, lines), done: make(chan struct{})}
+// NewQueue returns a queue of that many lines.
+func NewQueue(to io.Writer, lines int) *Queue {
+	q := &Queue{to: to, lines: make(chan []byte, lines), done: make(chan struct{})}
 	go q.write()
 	return q
 }
 
-func (q *queue) write() {
+func (q *Queue) write() {
 	defer close(q.done)
 	for line := range q.lines {
 		_, _ = q.to.Write(line) // a line that cannot be written stops nothing
@@ -76,7 +78,7 @@ func (q *queue) write() {
 }
 
 // written counts a written line. If none is pending, it returns a notice of dropped lines.
-func (q *queue) written() []byte {
+func (q *Queue) written() []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.pending--; q.pending > 0 {
@@ -89,7 +91,7 @@ func (q *queue) written() []byte {
 
 // notice returns the notice of dropped lines, or nil, and resets their number. The caller
 // holds the lock.
-func (q *queue) notice() []byte {
+func (q *Queue) notice() []byte {
 	n := q.dropped
 	if n == 0 || q.makeNotice == nil {
 		return nil
@@ -98,15 +100,15 @@ func (q *queue) notice() []byte {
 	return q.makeNotice(n)
 }
 
-// onDropped sets what makes the notice of dropped lines, and what counts each of them.
-func (q *queue) onDropped(makeNotice func(lines int) []byte, count func()) {
+// OnDropped sets what makes the notice of dropped lines, and what counts each of them.
+func (q *Queue) OnDropped(makeNotice func(lines int) []byte, count func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.makeNotice, q.count = makeNotice, count
 }
 
 // Write queues one line. It never fails.
-func (q *queue) Write(p []byte) (int, error) {
+func (q *Queue) Write(p []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -128,7 +130,7 @@ func (q *queue) Write(p []byte) (int, error) {
 }
 
 // put queues a line. The caller holds the lock, and there is room.
-func (q *queue) put(line []byte) {
+func (q *Queue) put(line []byte) {
 	if q.pending == 0 {
 		q.drained = make(chan struct{})
 	}
@@ -137,7 +139,7 @@ func (q *queue) put(line []byte) {
 }
 
 // flush waits until all lines are written, at most flushTimeout.
-func (q *queue) flush() {
+func (q *Queue) flush() {
 	q.mu.Lock()
 	drained, stuck := q.drained, q.stuck
 	q.mu.Unlock()
@@ -153,8 +155,8 @@ func (q *queue) flush() {
 	}
 }
 
-// close writes the pending lines, until limit fires.
-func (q *queue) close(limit <-chan time.Time) {
+// Close writes the pending lines, until limit fires.
+func (q *Queue) Close(limit <-chan time.Time) {
 	q.mu.Lock()
 	if !q.closed {
 		q.closed = true
@@ -167,34 +169,47 @@ func (q *queue) close(limit <-chan time.Time) {
 	}
 }
 
-// results writes to stdout. It first flushes stderr, so that messages before a result
+// Results writes to stdout. It first flushes stderr, so that messages before a result
 // also precede it if both go to one file.
-type results struct {
+type Results struct {
 	to     io.Writer
-	lines  *queue
-	failed error // the first write error other than a closed pipe
+	lines  *Queue
+	failed error
 }
 
-func (r *results) Write(p []byte) (int, error) {
+// NewResults returns a writer to stdout that flushes the lines for stderr first.
+func NewResults(to io.Writer, lines *Queue) *Results { return &Results{to: to, lines: lines} }
+
+// Err returns the first write error other than a closed pipe.
+func (r *Results) Err() error { return r.failed }
+
+// Write writes a part of the result.
+func (r *Results) Write(p []byte) (int, error) {
 	r.lines.flush()
 	n, err := r.to.Write(p)
 	switch {
 	case errors.Is(err, syscall.EPIPE):
-		return n, errReaderGone
+		return n, ErrReaderGone
 	case err != nil && r.failed == nil:
 		r.failed = err
 	}
 	return n, err
 }
 
-// fileOf returns the file that a queue or results writes to.
-func fileOf(w io.Writer) (*os.File, bool) {
+// FileOf returns the file that a Queue or Results writes to.
+func FileOf(w io.Writer) (*os.File, bool) {
 	switch ours := w.(type) {
-	case *queue:
+	case *Queue:
 		w = ours.to
-	case *results:
+	case *Results:
 		w = ours.to
 	}
 	f, ok := w.(*os.File)
 	return f, ok
+}
+
+// IsTerminal says whether a writer, or what a Queue or Results writes to, is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := FileOf(w)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
