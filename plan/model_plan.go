@@ -222,6 +222,9 @@ const (
 	TransitionSwitchover   Transition = "switchover"
 	TransitionFailover     Transition = "failover"
 	TransitionFence        Transition = "fence"
+	// TransitionReplay writes lost rows again, as salvage --replay does. No plan of roles
+	// has it.
+	TransitionReplay Transition = "replay"
 )
 
 // String gives the contract's word.

@@ -24,6 +24,7 @@ const (
 	FeatureGrowthWithChange  Feature = "growth_with_change" // channels may be appended together with another change
 	FeatureReadConfiguration Feature = "read_configuration" // GetReplicateConfiguration is served
 	FeatureInfoOnPrimary     Feature = "info_on_primary"    // GetReplicateInfo answers on a primary
+	FeatureTransactionRows   Feature = "transaction_rows"   // a log gives out the rows of a transaction
 	FeatureStreamRights      Feature = "stream_rights"      // streams need a token and privileges
 	FeatureUnconfiguredRead  Feature = "unconfigured_read"  // a cluster that stores nothing says so
 	FeatureTokenFill         Feature = "token_fill"         // a blank token means the stored one
@@ -61,6 +62,7 @@ var features = []featureRow{
 	{FeatureGrowthWithChange, "channels may be appended together with another change", "#49214", 16, beta, false},
 	{FeatureReadConfiguration, "GetReplicateConfiguration is served", "#49810", 17, 0, false},
 	{FeatureInfoOnPrimary, "GetReplicateInfo answers on a primary, so that the exact loss can be read", "#50344, #50350", 19, 0, false},
+	{FeatureTransactionRows, "DumpMessages gives out the rows of transactions, so of upserts", "#50574, #51102", 20, 0, false},
 	{FeatureStreamRights, "streams need a token, DumpMessages needs ManageOwnership and CreateReplicateStream needs UpdateReplicateConfiguration", "#52387, #52608, #52854, #52858", 23, 1, true},
 	{FeatureImportKeys, "imports give the standby the same automatic keys", "#51667, #52941", never, 1, false},
 	{FeatureMigrationWrites, "a change of the message queue loses no write", "#52947", never, 1, false},

@@ -57,6 +57,7 @@ type check func(*evaluation, *vote) (code, detail string)
 // change, in their order.
 func authenticityRules() []check {
 	return []check{
+		(*evaluation).checkPurpose,
 		(*evaluation).checkTarget,
 		(*evaluation).checkRepository,
 		(*evaluation).checkSignature,
@@ -192,6 +193,17 @@ func carrierProblem(c Carrier) string {
 	return ""
 }
 
+// checkPurpose keeps approvals of changes and of replays apart.
+func (e *evaluation) checkPurpose(v *vote) (string, string) {
+	switch {
+	case e.Replay == "" && v.claim.Replay != "":
+		return CodeWrongTarget, "it approves a replay of lost rows, and no change. " + e.howTo()
+	case e.Replay != "" && v.claim.Replay == "":
+		return CodeWrongTarget, "it approves a change, and no replay of lost rows. " + e.howTo()
+	}
+	return "", ""
+}
+
 func (e *evaluation) checkTarget(v *vote) (string, string) {
 	t, ok := v.claim.target(e.Plan.Name)
 	switch {
@@ -293,6 +305,9 @@ func (e *evaluation) checkLapse(v *vote) (string, string) {
 }
 
 func (e *evaluation) checkPlan(v *vote) (string, string) {
+	if v.claim.Replay != e.Replay {
+		return CodePlanChanged, fmt.Sprintf("it approves the replay %s, and the lost rows give %s now: read the dry run and approve that one. %s", v.claim.Replay, e.Replay, e.howTo())
+	}
 	for _, p := range v.claim.Plans {
 		if p != e.Plan.Digest {
 			return CodePlanChanged, fmt.Sprintf("it pins plan %s, but the plan is now %s: read it and approve that one, or leave %s out", p, e.Plan.Digest, KeyPlan)

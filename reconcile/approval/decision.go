@@ -66,7 +66,11 @@ type SpentMark struct {
 
 // Request holds everything that a decision depends on.
 type Request struct {
-	Plan   plan.TopologyPlan
+	Plan plan.TopologyPlan
+	// Replay is the digest of the replay of lost rows that is to be approved; empty: the
+	// plan is. A statement that approves the one never counts for the other. The plan of
+	// a replay has that digest too, and no steps.
+	Replay string
 	Change Change
 	Policy Policy
 	Now    time.Time

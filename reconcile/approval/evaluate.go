@@ -60,7 +60,7 @@ func refuseAll(r Request) (code, detail string) {
 		return CodePlanChanged, fmt.Sprintf("the plan is of generation %d, but commit %s holds generation %d: plan again", r.Plan.Generation, short(c.Commit), c.Generation)
 	}
 	for _, m := range r.Spent {
-		if m.Topology == r.Plan.Name && m.Generation >= r.Plan.Generation {
+		if r.Replay == "" && m.Topology == r.Plan.Name && m.Generation >= r.Plan.Generation {
 			return CodeAlreadyUsed, fmt.Sprintf("the approval of generation %d of %s was used: commit the change again with a generation above %d, and have that approved", m.Generation, m.Topology, m.Generation)
 		}
 	}

@@ -28,6 +28,9 @@ func (c Claim) Trailers() string {
 	for _, code := range c.Accept {
 		line(KeyAccept, string(code))
 	}
+	if c.Replay != "" {
+		line(KeyReplay, c.Replay)
+	}
 	if c.MaxDataLoss != nil {
 		line(KeyMaxDataLoss, c.MaxDataLoss.String())
 	}
@@ -46,7 +49,7 @@ func (e *evaluation) missingText() string {
 
 // howTo returns the command and the trailers of a sufficient approval.
 func (e *evaluation) howTo() string {
-	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "WHY", Repository: e.Policy.Repository}
+	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "WHY", Repository: e.Policy.Repository, Replay: e.Replay}
 	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
 }
 
@@ -56,7 +59,19 @@ func (e *evaluation) approveAgain() string {
 
 // command returns the command that writes an approval for this change.
 func (e *evaluation) command() string {
+	if e.Replay != "" {
+		return ReplayCommand(e.target(), e.Replay, e.Policy.Repository)
+	}
 	return Command(e.target(), e.Policy.Repository)
+}
+
+// ReplayCommand is what a person types to approve the replay of lost rows with that digest.
+func ReplayCommand(t Target, digest, repository string) string {
+	out := fmt.Sprintf(`reconcile approve %s --replay %s --reason "WHY"`, t, digest)
+	if repository != "" {
+		out += " --repository " + repository
+	}
+	return out + " --push"
 }
 
 // Command is what a person types to approve a change of a target. The repository is the

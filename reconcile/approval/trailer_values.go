@@ -22,6 +22,7 @@ const (
 	KeyPlan        = "Failover-Plan"
 	KeyAccept      = "Failover-Accept"
 	KeyMaxDataLoss = "Failover-Max-Data-Loss"
+	KeyReplay      = "Failover-Replay"
 )
 
 const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
@@ -60,11 +61,14 @@ func (c *Claim) set(key, value string) (err error) {
 	case KeyExpires:
 		c.Expires, err = parseExpires(value)
 	case KeyPlan:
-		err = requireForm(digestForm, value, "sha256: and 64 hex digits")
+		err = CheckDigest(value)
 		c.Plans = append(c.Plans, value)
 	case KeyAccept:
 		err = requireForm(codeForm, value, "the code of a finding")
 		c.Accept = append(c.Accept, plan.Code(value))
+	case KeyReplay:
+		err = CheckDigest(value)
+		c.Replay = value
 	case KeyMaxDataLoss:
 		c.MaxDataLoss, err = parseLoss(value)
 	default:
@@ -127,6 +131,11 @@ func parseLoss(value string) (*time.Duration, error) {
 // letters, digits, dots, hyphens, underscores and slashes, as platform/topologies.
 func CheckRepository(name string) error {
 	return requireForm(repositoryForm, name, "the name of a repository, as platform/topologies")
+}
+
+// CheckDigest says what is wrong with a digest.
+func CheckDigest(value string) error {
+	return requireForm(digestForm, value, "sha256: and 64 hex digits")
 }
 
 func requireForm(f form, value, want string) error {

@@ -31,6 +31,9 @@ type Claim struct {
 	Plans       []string  // digests; each must be the plan's
 	Accept      []plan.Code
 	MaxDataLoss *time.Duration // nil: not bounded
+	// Replay is the digest of the replay of lost rows that this approves, and nothing
+	// else; empty: it approves a change, and no replay.
+	Replay string
 }
 
 // ErrNoClaim is returned for a message that has no failover trailer at all.
@@ -158,6 +161,8 @@ func (c Claim) check() error {
 		return fmt.Errorf("%s is missing", KeyReason)
 	case len(c.Approved) > 1 && (len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
 		return fmt.Errorf("an approval of several topologies may have no %s, %s or %s", KeyPlan, KeyAccept, KeyMaxDataLoss)
+	case c.Replay != "" && (len(c.Approved) > 1 || len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
+		return fmt.Errorf("an approval of a replay names one topology, and has no %s, %s or %s", KeyPlan, KeyAccept, KeyMaxDataLoss)
 	}
 	return nil
 }

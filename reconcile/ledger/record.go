@@ -35,6 +35,8 @@ const (
 	KindLapsed     Kind = "lapsed"     // approvals lapsed: they no longer apply to the present state
 	KindServed     Kind = "served"     // the version of the SDK document that is served
 	KindCounted    Kind = "counted"    // exactly what a failover lost, from the whole log of the old primary
+	KindReplay     Kind = "replay"     // lost rows begin to be written again; the approval of that is spent
+	KindReplayed   Kind = "replayed"   // the replay is closed
 )
 
 // Record is one entry of the ledger as history shows it (contract.md §6).
@@ -83,24 +85,25 @@ type Served struct {
 
 // entry is the stored form of a record. The hash is over its bytes.
 type entry struct {
-	Seq        uint64     `json:"seq"`
-	At         time.Time  `json:"at"`
-	Kind       Kind       `json:"kind"`
-	Topology   string     `json:"topology,omitempty"`
-	Generation int64      `json:"generation,omitempty"`
-	Commit     string     `json:"commit,omitempty"`
-	By         []string   `json:"by,omitempty"`
-	Transition string     `json:"transition,omitempty"`
-	Result     string     `json:"result,omitempty"`
-	Detail     string     `json:"detail,omitempty"`
-	Document   string     `json:"document,omitempty"`
-	Cluster    string     `json:"cluster,omitempty"`
-	Begin      *beginWire `json:"begin,omitempty"`
-	Payloads   []string   `json:"payloads,omitempty"` // that lapsed
-	Version    int64      `json:"version,omitempty"`  // that is served
-	Loss       *lossWire  `json:"loss,omitempty"`     // that was counted
-	Shard      string     `json:"shard,omitempty"`    // of the daemon that wrote it
-	PrevHash   string     `json:"prevHash"`
+	Seq        uint64      `json:"seq"`
+	At         time.Time   `json:"at"`
+	Kind       Kind        `json:"kind"`
+	Topology   string      `json:"topology,omitempty"`
+	Generation int64       `json:"generation,omitempty"`
+	Commit     string      `json:"commit,omitempty"`
+	By         []string    `json:"by,omitempty"`
+	Transition string      `json:"transition,omitempty"`
+	Result     string      `json:"result,omitempty"`
+	Detail     string      `json:"detail,omitempty"`
+	Document   string      `json:"document,omitempty"`
+	Cluster    string      `json:"cluster,omitempty"`
+	Begin      *beginWire  `json:"begin,omitempty"`
+	Payloads   []string    `json:"payloads,omitempty"` // that lapsed
+	Version    int64       `json:"version,omitempty"`  // that is served
+	Loss       *lossWire   `json:"loss,omitempty"`     // that was counted
+	Replay     *replayWire `json:"replay,omitempty"`   // that begins
+	Shard      string      `json:"shard,omitempty"`    // of the daemon that wrote it
+	PrevHash   string      `json:"prevHash"`
 }
 
 // sealed is an entry's bytes with their hash.
@@ -118,6 +121,9 @@ func (e entry) record(hash string) Record {
 		Cluster: e.Cluster, Version: e.Version, Shard: e.Shard, PrevHash: e.PrevHash, Hash: hash,
 	}
 	out.tellBeginning(e.Begin)
+	if e.Replay != nil {
+		out.Reasons, out.Primary = e.Replay.Reasons, e.Replay.Promoted
+	}
 	if e.Loss != nil {
 		loss := e.loss(time.Time{})
 		out.Loss = &loss

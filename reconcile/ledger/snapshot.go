@@ -19,6 +19,7 @@ type Snapshot struct {
 	chain   []sealed // with the entries at its beginning
 	lapses  []Lapse
 	served  map[string]Served
+	replays map[string]Replay
 	version uint64 // of the image
 	latest  latest
 	noted   noteSet // outside of it, before it was read
@@ -52,6 +53,7 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 			out = current
 			out.memory, out.born, out.newest, out.marks = s.memory(l.store.kind(), nil), s.born, s.newest, values(s.marks)
 			out.lapses, out.served, out.since = slices.Clone(s.lapses), maps.Clone(s.served), s.accepted
+			out.replays = maps.Clone(s.replays)
 		}
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
 		out.memory.Audits = newest.audits

@@ -46,6 +46,7 @@ type state struct {
 	lapses      []Lapse
 	served      map[string]Served           // by topology
 	losses      map[uint64]plan.CountedLoss // by the number of the failover's record
+	replays     map[string]Replay           // that are open, by topology
 }
 
 type openIntent struct {
@@ -75,7 +76,7 @@ func newState() *state {
 	return &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
-		losses: map[uint64]plan.CountedLoss{},
+		losses: map[uint64]plan.CountedLoss{}, replays: map[string]Replay{},
 	}
 }
 
@@ -108,6 +109,10 @@ func (s *state) apply(e entry) error {
 		s.served[e.Topology] = Served{Version: e.Version, Document: e.Document}
 	case KindCounted:
 		return s.count(e)
+	case KindReplay:
+		return s.beginReplay(e)
+	case KindReplayed:
+		return s.endReplay(e)
 	default:
 		return fmt.Errorf("records of kind %q are not known", e.Kind)
 	}

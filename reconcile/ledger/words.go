@@ -24,6 +24,10 @@ func (r Record) Story() []string {
 			return []string{"the loss was counted"}
 		}
 		return append([]string{"salvage counted what was lost: " + r.Loss.Amount()}, r.Loss.Story()[1:]...)
+	case KindReplay:
+		return r.replayBegins()
+	case KindReplayed:
+		return append([]string{"the lost rows of " + r.Cluster + " are written again"}, strings.Split(r.Detail, "; ")...)
 	case KindAccepted:
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
 	case KindReversed:
@@ -89,6 +93,16 @@ func (r Record) beginning() []string {
 	if len(r.ProposedBy) > 0 {
 		out = append(out, ProposedBy(r.ProposedBy))
 	}
+	return append(out, r.approvers()...)
+}
+
+// replayBegins tells which rows begin to be written again, and who approved it and why.
+func (r Record) replayBegins() []string {
+	return append([]string{"lost rows of " + r.Cluster + " begin to be written into " + r.Primary}, r.approvers()...)
+}
+
+func (r Record) approvers() []string {
+	var out []string
 	for i, who := range r.By {
 		why := ""
 		if i < len(r.Reasons) {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/release"
 )
 
 // Replay reads the two logs that a replay compares: what a stale primary holds that was
@@ -23,6 +24,7 @@ type Replay struct {
 	Promoted, Stale string
 	Until           time.Time // by the stale cluster's own ticks
 	Fenced          bool      // it refuses writes: nothing comes later
+	Refused         string    // why the promoted cluster cannot take a replay; empty: it can
 	Channels        []ReplayChannel
 	Collections     map[int64]*ReplayCollection
 
@@ -51,13 +53,17 @@ func (r *Reader) OpenReplay(ctx context.Context, t plan.Topology, promoted, stal
 		return nil, fmt.Errorf("read the salvage checkpoints of %s: %w", promoted, err)
 	}
 	x := &Replay{Promoted: promoted, Stale: stale, fleet: f}
-	if err := f.writes(ctx, t, bound[promoted]); err != nil {
+	v, err := f.writes(ctx, t, bound[promoted])
+	if err != nil {
 		return nil, err
+	}
+	if version := release.Parse(v.Version); version.Lacks(release.FeatureTransactionRows) {
+		x.Refused = fmt.Sprintf("the log of %s does not give out the rows of upserts, so that a replay could not be checked: upgrade it to %s", promoted, version.Since(release.FeatureTransactionRows))
 	}
 	if x.promoted, err = f.salvagingOf(ctx, bound[promoted], promoted, stale, nil); err != nil {
 		return nil, err
 	}
-	v := f.view(ctx, t, bound[stale], probeOptions{identity: true, features: true, askTwice: true})
+	v = f.view(ctx, t, bound[stale], probeOptions{identity: true, features: true, askTwice: true})
 	switch {
 	case v.Reach != plan.ReachUp:
 		err = fmt.Errorf("%s is %s: %s", stale, v.Reach, v.Error)
@@ -88,17 +94,17 @@ func (x *Replay) Close() {
 }
 
 // writes checks that a cluster is the one of the file, and by its own word takes writes.
-func (f *Fleet) writes(ctx context.Context, t plan.Topology, a access) error {
-	v := f.view(ctx, t, a, probeOptions{identity: true})
+func (f *Fleet) writes(ctx context.Context, t plan.Topology, a access) (plan.View, error) {
+	v := f.view(ctx, t, a, probeOptions{identity: true, features: true})
 	switch {
 	case v.Reach != plan.ReachUp:
-		return fmt.Errorf("%s is %s: %s", a.cluster.ID, v.Reach, v.Error)
+		return v, fmt.Errorf("%s is %s: %s", a.cluster.ID, v.Reach, v.Error)
 	case !v.IdentityProven:
-		return fmt.Errorf("nothing proves that %s is what answers at its address", a.cluster.ID)
+		return v, fmt.Errorf("nothing proves that %s is what answers at its address", a.cluster.ID)
 	case v.Belief.Kind != plan.BeliefPrimary && v.Belief.Kind != plan.BeliefStandalone:
-		return fmt.Errorf("%s believes to be %s, so it takes no writes", a.cluster.ID, describe(v.Belief))
+		return v, fmt.Errorf("%s believes to be %s, so it takes no writes", a.cluster.ID, describe(v.Belief))
 	default:
-		return nil
+		return v, nil
 	}
 }
 

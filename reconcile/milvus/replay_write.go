@@ -29,6 +29,9 @@ type replayPart struct {
 	rows []int
 }
 
+// Collection is the one of its rows.
+func (b *ReplayBatch) Collection() *ReplayCollection { return b.of.Collection }
+
 // Fits says whether rows can be written by the same request.
 func (b *ReplayBatch) Fits(r *LoggedRows) bool {
 	of := b.of
@@ -122,7 +125,8 @@ func (w *ReplayWriter) Close() { w.close() }
 
 // Writable checks that the cluster is still the one of the file and takes writes.
 func (w *ReplayWriter) Writable(ctx context.Context) error {
-	return w.fleet.writes(ctx, w.topology, w.to)
+	_, err := w.fleet.writes(ctx, w.topology, w.to)
+	return err
 }
 
 // replayTries is how often a batch is sent until it is given up.

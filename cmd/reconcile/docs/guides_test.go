@@ -112,12 +112,19 @@ func TestGuideFailoverAt3am(t *testing.T) {
 
 func TestGuideAfterFailover(t *testing.T) {
 	guide(t, walk{page: "docs/after-failover.md", sections: []string{
-		"1. Keep applications away", "2. Fence it", "3. Salvage", "4. Rebuild it, or let it go",
-	}, prelude: `failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
+		"1. Keep applications away", "2. Fence it", "3. Salvage", "4. Get the lost writes back", "5. Rebuild it, or let it go",
+	}, prelude: `
+for it in cluster-a cluster-b; do cluster $it/profile '{"version":"2.6.22"}'; done
+cluster cluster-a/write '{"rows":4}'
+until reconcile drift orders >/dev/null 2>&1; do sleep 0.1; done
+failover; cluster cluster-a/write '{"rows":16}'`, endings: []ending{
 		{line: "reconcile drift orders", code: 2, says: "applications have written to it since"},
 		{line: "reconcile fence orders/cluster-a", says: "cluster-a"},
 		{line: "reconcile salvage orders", says: "16 rows"},
 		{line: "reconcile salvage orders --export lost.jsonl", says: "lost.jsonl"},
+		{line: "reconcile salvage orders --replay --dry-run", says: "16 lost rows can be written into cluster-b"},
+		{line: "reconcile approve orders/cluster-b --replay replay.json --reason INC-4211 --push", before: "as alice", says: "for the replay sha256:"},
+		{line: "reconcile salvage orders --replay --export rest.jsonl", before: "as bob", says: "16 lost rows are there"},
 	}}, "primary", "standby")
 }
 

@@ -194,7 +194,7 @@ func (p Profile) Does() map[string]bool {
 		"replication": p.replication, "replication_rights": p.privileges, "channel_growth": p.growth,
 		"force_promote": p.forcePromote, "dump": p.dump, "growth_with_change": p.growthAnywhere,
 		"read_configuration": p.read >= readHangs, "unconfigured_read": p.read == readAnswers,
-		"info_on_primary": p.infoOnPrimary, "stream_rights": p.streamRights, "calm_fencing": p.calmFencing,
+		"info_on_primary": p.infoOnPrimary, "transaction_rows": p.dumpBodies, "stream_rights": p.streamRights, "calm_fencing": p.calmFencing,
 		"token_fill": p.fillTokens, "stale_dropped": p.dropStale,
 	}
 }

@@ -2,6 +2,7 @@ package approve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -52,6 +53,11 @@ func (r Request) claim(ctx context.Context, o wire.Options) (approval.Claim, err
 	if r.MaxDataLoss > 0 {
 		c.MaxDataLoss = &r.MaxDataLoss
 	}
+	if r.Replay != "" {
+		if c.Replay, err = replayDigest(r.Replay, r.Target.Topology); err != nil {
+			return c, err
+		}
+	}
 	if r.SavedPlan != "" {
 		digest, err := savedDigest(r.SavedPlan, r.Target.Topology)
 		if err != nil {
@@ -83,6 +89,9 @@ func (r Request) message(c approval.Claim, generation int64) (string, error) {
 	if r.Withdraw {
 		does = "Withdraw the approval of"
 	}
+	if c.Replay != "" {
+		does += " the replay of lost rows into"
+	}
 	message := fmt.Sprintf("%s %s, generation %d\n\n%s", does, c.Approved[0], generation, c.Trailers())
 	said, err := approval.ParseTrailers(message)
 	if err == nil && !reflect.DeepEqual(said, c) {
@@ -92,6 +101,26 @@ func (r Request) message(c approval.Claim, generation int64) (string, error) {
 		return "", fmt.Errorf("this would not be a valid approval: %w", err)
 	}
 	return message, nil
+}
+
+// replayDigest returns the digest of a replay: as it was typed, or from the saved JSON of a
+// dry run.
+func replayDigest(value, topology string) (string, error) {
+	if strings.HasPrefix(value, "sha256:") {
+		if err := approval.CheckDigest(value); err != nil {
+			return "", fmt.Errorf("--replay: %w", err)
+		}
+		return value, nil
+	}
+	raw, err := os.ReadFile(value)
+	if err != nil {
+		return "", fmt.Errorf("read the saved dry run: %w (hint: --replay takes its digest, or its JSON)", err)
+	}
+	var dry struct{ Topology, Digest string }
+	if err := json.Unmarshal(raw, &dry); err != nil || dry.Topology != topology || approval.CheckDigest(dry.Digest) != nil {
+		return "", fmt.Errorf("%s is no dry run of a replay of %s that would write something", value, topology)
+	}
+	return dry.Digest, nil
 }
 
 // savedDigest returns the digest of one topology in a saved plan.

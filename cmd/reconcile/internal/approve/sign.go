@@ -26,6 +26,7 @@ type Request struct {
 	Accept      []string      // codes of findings
 	MaxDataLoss time.Duration // 0: no limit
 	SavedPlan   string        // the file of the only plan that is approved; "": any plan
+	Replay      string        // the digest of a replay of lost rows, or the file of its dry run; "": a change is approved
 	Repository  string        // the name of the repository; "": see RepositoryName
 	Remote      string        // where the tag will be pushed; "": nowhere
 	Withdraw    bool          // take earlier approvals back, and approve nothing

@@ -34,13 +34,18 @@ tag that allows nothing: since it is your newest, none of your approvals of this
 counts any more. It works until the change begins. With --push it first fetches the
 approvals that the remote has; without, it compares those of your clone only.
 
+--replay approves the replay of lost rows whose dry run printed that digest
+('reconcile salvage TOPOLOGY --replay --dry-run'), and nothing else: an approval of a
+change never counts for a replay, nor the reverse. CLUSTER is the primary.
+
 If the operator's configuration names the repository (approval.repository), the tag
 must name it too. The name comes from --repository, else from the configuration if it is
 on this machine and for this clone's repository, else from git config
 reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push
-  reconcile approve orders/cluster-b --withdraw --push`,
+  reconcile approve orders/cluster-b --withdraw --push
+  reconcile approve orders/cluster-b --replay dry-run.json --reason INC-4211 --push`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runApprove(cmd.Context(), g, r, args[0]) },
 	}
@@ -51,12 +56,16 @@ reconcile.repository.`,
 	f.StringArrayVar(&r.Accept, "accept", nil, "accept a finding that may be accepted; may repeat")
 	f.DurationVar(&r.MaxDataLoss, "max-data-loss", 0, "the approval does not count if more may be lost")
 	f.StringVar(&r.SavedPlan, "plan", "", "approve only the plan of this saved JSON")
+	f.StringVar(&r.Replay, "replay", "", "approve the replay of lost rows with this digest (or the saved JSON of its dry run), and no change")
 	f.StringVar(&r.Repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&r.Remote, "push", "", "push the tag, to origin or the remote named")
 	f.Lookup("push").NoOptDefVal = "origin"
 	f.BoolVar(&r.Withdraw, "withdraw", false, "take back all your approvals of this change")
 	for _, other := range []string{"expires", "accept", "max-data-loss", "plan"} {
 		cmd.MarkFlagsMutuallyExclusive("withdraw", other)
+	}
+	for _, other := range []string{"accept", "max-data-loss", "plan"} {
+		cmd.MarkFlagsMutuallyExclusive("replay", other)
 	}
 	return cmd
 }
@@ -103,14 +112,18 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		}
 		return
 	}
-	fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", console.Printable(s.Tag), s.Commit, asks)
+	if r.Replay != "" {
+		fmt.Fprintf(g.std.Out, "signed %s on %.12s for the replay %s\n", console.Printable(s.Tag), s.Commit, s.Claim.Replay)
+	} else {
+		fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", console.Printable(s.Tag), s.Commit, asks)
+	}
 	if s.ByAuthor {
 		fmt.Fprintln(g.std.Err, "You wrote this change. "+g.whetherAuthorsApprove())
 	}
 	if s.Claim.Reason == placeholderReason {
 		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
 	}
-	if len(s.Earlier) > 0 {
+	if len(s.Earlier) > 0 && r.Replay == "" {
 		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", console.Printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
 	}
 }

@@ -19,6 +19,7 @@ type salvageOptions struct {
 	export string
 	replay bool
 	dryRun bool
+	rate   int
 }
 
 func newSalvage(g *globals) *cobra.Command {
@@ -34,15 +35,21 @@ ledger: history and the pages of the topology then show it instead of the estima
 
 It counts messages of the log: a row that was written and deleted counts twice.
 
---replay --dry-run shows which of the rows could be written into the promoted cluster.
-It compares the newest lost write of each key with what the promoted cluster's own log
-holds since its promotion, and names what that holds back, and what no replay can write:
-rows whose keys the server gives, dropped or changed collections, changes of the schema.
---export then writes those, each with its reason. The digest names all writes that the
-replay may make. It changes nothing.`,
+--replay brings the rows back: it writes them into the promoted cluster. Of each key the
+newest lost write counts, and is written as an upsert or a delete by key. What the
+promoted cluster's own log holds since its promotion decides: a newer write of the same
+key there is named, and never overwritten. What no replay can write is named too: rows
+whose keys the server gives, dropped or changed collections, changes of the schema.
+--export then writes those, each with its reason.
+
+See with --dry-run first what would be written. Its digest names all of that;
+'reconcile approve TOPOLOGY/CLUSTER --replay DIGEST' approves exactly those writes. The
+stale cluster must be fenced. The same command goes on after any crash: nothing is written
+twice, and no further approval is needed. At the end it reads back what is there.`,
 		Example: `  reconcile salvage orders
   reconcile salvage orders --export lost.jsonl
-  reconcile salvage orders --replay --dry-run`,
+  reconcile salvage orders --replay --dry-run
+  reconcile salvage orders --replay --rate 5000`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.dryRun && !o.replay {
@@ -56,8 +63,9 @@ replay may make. It changes nothing.`,
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "the stale cluster to read; needed when the topology has several")
 	cmd.Flags().StringVar(&o.export, "export", "", "write every row to this new file, as JSON lines")
-	cmd.Flags().BoolVar(&o.replay, "replay", false, "compare the rows with the promoted cluster; with --dry-run, show what could be written into it")
+	cmd.Flags().BoolVar(&o.replay, "replay", false, "write the rows into the promoted cluster")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "with --replay: write nothing")
+	cmd.Flags().IntVar(&o.rate, "rate", 0, "with --replay: write at most so many rows a second (0: as fast as they are taken)")
 	return cmd
 }
 

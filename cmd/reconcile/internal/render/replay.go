@@ -15,6 +15,7 @@ type ReplayReport struct {
 	Promoted   string
 	Until      time.Time // up to when the stale cluster was read, by its own ticks
 	Fenced     bool      // it refuses writes, so nothing comes later
+	Refused    string    // why the promoted cluster cannot take a replay; empty: it can
 	// Digest names every write that the replay may make; empty: it makes none.
 	Digest        string
 	Counts        []ReplayCount
@@ -95,14 +96,16 @@ func (r ReplayReport) ToWrite() (n int64) {
 	return n
 }
 
-func (r ReplayReport) there() (n int64) {
+// There is how many lost rows are there as the newest write of their key.
+func (r ReplayReport) There() (n int64) {
 	for _, c := range r.Counts {
 		n += c.There
 	}
 	return n
 }
 
-func (r ReplayReport) conflicts() (n int64) {
+// HeldBack is how many lost rows are not written, since a newer write of their key is there.
+func (r ReplayReport) HeldBack() (n int64) {
 	for _, c := range r.Counts {
 		n += c.Conflicts
 	}
@@ -124,6 +127,9 @@ func (p *page) replay(r ReplayReport) {
 	if !r.Fenced {
 		p.field("Beware", attention, "!", fmt.Sprintf("%s still takes writes, so the digest can change; fence it first: 'reconcile fence %s/%s'", r.Stale, r.Topology, r.Stale))
 	}
+	if r.Refused != "" {
+		p.field("Blocked", bad, "✗", r.Refused)
+	}
 	for _, x := range r.Problems {
 		p.field("Left out", attention, "!", x.Channel+": "+x.Problem)
 	}
@@ -138,14 +144,14 @@ func (p *page) replay(r ReplayReport) {
 }
 
 func (r ReplayReport) headline() (string, style) {
-	there := fmt.Sprintf("%d already there", r.there())
-	switch n, held := r.ToWrite(), r.conflicts(); {
+	there := fmt.Sprintf("%d already there", r.There())
+	switch n, held := r.ToWrite(), r.HeldBack(); {
 	case r.Done != nil && r.Done.Problem != "":
 		return fmt.Sprintf("replay not finished: %d rows to write, %s", n, there), bad
 	case r.Done != nil && r.Done.Missing+r.Done.Doubled+r.Done.Remaining > 0:
 		return "replayed, but reading back found other rows", bad
 	case r.Done != nil:
-		return fmt.Sprintf("replayed: %d lost rows are there, %d are held back by newer ones", r.there(), held), good
+		return fmt.Sprintf("replayed: %d lost rows are there, %d are held back by newer ones", r.There(), held), good
 	case n > 0:
 		return fmt.Sprintf("%d lost rows can be written into %s, %s, %d held back by newer ones", n, r.Promoted, there, held), attention
 	default:

@@ -10,6 +10,7 @@ type wireReplay struct {
 	Promoted      string              `json:"promoted"`
 	Until         *string             `json:"until"`
 	Fenced        bool                `json:"fenced"`
+	Refused       *string             `json:"refused"`
 	Digest        *string             `json:"digest"`
 	ToWrite       int64               `json:"toWrite"`
 	Collections   []wireReplayCount   `json:"collections"`
@@ -79,7 +80,7 @@ type wireReplayDone struct {
 func encodeReplay(r ReplayReport) wireReplay {
 	out := wireReplay{
 		FormatVersion: answerFormat, Topology: r.Topology, Generation: r.Generation, Stale: r.Stale, Promoted: r.Promoted,
-		Until: timeOrNil(r.Until), Fenced: r.Fenced, Digest: textOrNil(r.Digest), ToWrite: r.ToWrite(),
+		Until: timeOrNil(r.Until), Fenced: r.Fenced, Refused: textOrNil(r.Refused), Digest: textOrNil(r.Digest), ToWrite: r.ToWrite(),
 		Collections: mapList(r.Counts, func(c ReplayCount) wireReplayCount {
 			return wireReplayCount{
 				Database: c.Database, Collection: c.Collection, CollectionID: strconv.FormatInt(c.CollectionID, 10), Upserts: c.Upserts, Deletes: c.Deletes,

@@ -99,15 +99,26 @@ type foundChannel struct {
 const channelsAtOnce = 4
 
 func (r *replay) find(ctx context.Context, t plan.Topology, to *export) (found, error) {
+	return r.findAnd(ctx, t, to, nil)
+}
+
+// findAnd also calls visit, if it is not nil, with each message, of several channels at the
+// same time.
+func (r *replay) findAnd(ctx context.Context, t plan.Topology, to *export, visit func(context.Context, milvus.LoggedMessage, []verdict) error) (found, error) {
 	l := r.logs
 	out := found{report: render.ReplayReport{
-		Topology: t.Name, Generation: t.Generation, Stale: l.Stale, Promoted: l.Promoted, Until: l.Until, Fenced: l.Fenced,
+		Topology: t.Name, Generation: t.Generation, Stale: l.Stale, Promoted: l.Promoted, Until: l.Until, Fenced: l.Fenced, Refused: l.Refused,
 	}, channels: make([]foundChannel, len(l.Channels))}
 	s, sums := newReplayTally(), make([]string, len(l.Channels))
 	err := r.eachChannel(ctx, func(ctx context.Context, i int) error {
 		sum := sha256.New()
 		err := r.findChannel(ctx, &out.channels[i], i, func(m milvus.LoggedMessage, verdicts []verdict) error {
 			addToDigest(sum, m, verdicts)
+			if visit != nil {
+				if err := visit(ctx, m, verdicts); err != nil {
+					return err
+				}
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.add(m, verdicts)

@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Replay is an approved replay of rows that only a stale primary holds.
+type Replay struct {
+	Topology        string
+	Generation      int64
+	Commit          string
+	Stale, Promoted string
+	Digest          string   // of the writes that it may make
+	By, Reasons     []string // who approved, and why
+	Payloads        []string // sha256 in hex of the signed payloads, which are spent
+	At              time.Time
+}
+
+type replayWire struct {
+	Digest   string   `json:"digest"`
+	Promoted string   `json:"promoted"`
+	Reasons  []string `json:"reasons,omitempty"`
+}
+
+// BeginReplay records that lost rows begin to be written again, and spends the approval of
+// that. If this very replay is open, it is resumed and nothing is written. Another one that
+// is open is closed by it. The failover must have taken effect, else it is ErrTransition; an
+// approval that was used before is one too.
+func (k *Lock) BeginReplay(ctx context.Context, r Replay) error {
+	r.Topology = k.topology
+	return k.write(ctx, replayRule(r))
+}
+
+// FinishReplay closes the open replay of the topology. Without one it does nothing.
+func (k *Lock) FinishReplay(ctx context.Context, detail string) error {
+	return k.write(ctx, func(s *state) (*entry, error) {
+		r, open := s.replays[k.topology]
+		if !open {
+			return nil, nil
+		}
+		return &entry{Kind: KindReplayed, Topology: r.Topology, Generation: r.Generation, Commit: r.Commit, Cluster: r.Stale, Result: "applied", Detail: detail}, nil
+	})
+}
+
+func replayRule(r Replay) rule {
+	return func(s *state) (*entry, error) {
+		if open, ok := s.replays[r.Topology]; ok && open.Digest == r.Digest {
+			return nil, nil
+		}
+		failedOver := slices.ContainsFunc(s.stale, func(m numbered[plan.StaleMark]) bool {
+			return m.value.Topology == r.Topology && m.value.Cluster == r.Stale && m.value.Promoted == r.Promoted && m.value.Effected
+		})
+		switch {
+		case !failedOver:
+			return nil, fmt.Errorf("%w: no failover of %s from %s to %s is recorded as effected", ErrTransition, r.Topology, r.Stale, r.Promoted)
+		case r.Digest == "", len(r.Payloads) == 0:
+			return nil, fmt.Errorf("%w: a replay has a digest and an approval", ErrTransition)
+		}
+		for _, m := range s.marks {
+			if m.value.Topology == r.Topology && slices.Contains(r.Payloads, m.value.PayloadHash) {
+				return nil, fmt.Errorf("%w: the approval of this replay was used before", ErrTransition)
+			}
+		}
+		return &entry{
+			Kind: KindReplay, Topology: r.Topology, Generation: r.Generation, Commit: r.Commit, By: r.By, Payloads: r.Payloads,
+			Cluster: r.Stale, Replay: &replayWire{Digest: r.Digest, Promoted: r.Promoted, Reasons: r.Reasons},
+		}, nil
+	}
+}
+
+// beginReplay applies the record of a replay. Its approval is spent by itself, and not the
+// one of the generation.
+func (s *state) beginReplay(e entry) error {
+	if e.Replay == nil || e.Replay.Digest == "" {
+		return fmt.Errorf("a replay without content")
+	}
+	s.replays[e.Topology] = e.replay()
+	for _, hash := range e.Payloads {
+		s.marks = append(s.marks, numbered[Mark]{e.Seq, Mark{Topology: e.Topology, PayloadHash: hash, Commit: e.Commit, At: e.At}})
+	}
+	return nil
+}
+
+func (s *state) endReplay(e entry) error {
+	if _, open := s.replays[e.Topology]; !open {
+		return fmt.Errorf("a replay ends that has not begun")
+	}
+	delete(s.replays, e.Topology)
+	return nil
+}
+
+func (e entry) replay() Replay {
+	return Replay{
+		Topology: e.Topology, Generation: e.Generation, Commit: e.Commit, Stale: e.Cluster, Promoted: e.Replay.Promoted, Digest: e.Replay.Digest,
+		By: e.By, Reasons: e.Replay.Reasons, Payloads: e.Payloads, At: e.At,
+	}
+}
+
+// OpenReplay returns the replay of a topology that has begun and not ended; false: there is
+// none.
+func (s Snapshot) OpenReplay(topology string) (Replay, bool) {
+	r, open := s.replays[topology]
+	return r, open
+}
+
+// LockReplay takes the right to replay into one topology. It excludes other replays, and no
+// transition: to the clusters a replay is one client among others.
+func (l *Ledger) LockReplay(ctx context.Context, topology string, wait time.Duration) (*Lock, error) {
+	if !topologyName().MatchString(topology) {
+		return nil, fmt.Errorf("%q is not a topology name", topology)
+	}
+	if err := l.ensureExists(ctx); err != nil {
+		return nil, err
+	}
+	g, err := l.store.lock(ctx, topology+".replay", l.completeHolder(Holder{}), wait)
+	if err != nil {
+		return nil, fmt.Errorf("lock the replay of %s: %w", topology, err)
+	}
+	return &Lock{ledger: l, guard: g, topology: topology}, nil
+}

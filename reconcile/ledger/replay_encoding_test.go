@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestAReplayIsRecorded: it needs its failover, spends its approval and not that of the
+// generation, goes on after a crash, and excludes other replays but no transition.
+func TestAReplayIsRecorded(t *testing.T) {
+	l := openEmbedded(t)(Options{})
+	r := Replay{Generation: 8, Commit: "cd1", Stale: "a", Promoted: "b", Digest: "sha256:1", By: []string{"alice@example.com"}, Reasons: []string{"INC-7"}, Payloads: []string{"p1"}}
+	k, err := l.LockReplay(t.Context(), "orders", 0)
+	must(t, err)
+	if _, err := l.LockReplay(t.Context(), "orders", 0); err == nil {
+		t.Error("two replays at once")
+	}
+	if err := k.BeginReplay(t.Context(), r); !errors.Is(err, ErrTransition) {
+		t.Errorf("without a failover: %v", err)
+	}
+	apply, err := l.Lock(t.Context(), "orders", 0)
+	must(t, err)
+	must(t, apply.Begin(t.Context(), failover("orders", 8, "d1")))
+	must(t, apply.Effected(t.Context()))
+	must(t, apply.Finish(t.Context(), "applied", ""))
+	must(t, apply.Release())
+	must(t, k.BeginReplay(t.Context(), r))
+	must(t, k.BeginReplay(t.Context(), r)) // goes on
+	s, err := l.Read(t.Context())
+	must(t, err)
+	if got, open := s.OpenReplay("orders"); !open || got.Digest != r.Digest || !slices.Equal(got.Payloads, r.Payloads) {
+		t.Errorf("%+v", got)
+	}
+	spent := s.Spent("orders")
+	if last := spent[len(spent)-1]; last.PayloadHash != "p1" || last.Generation != 0 {
+		t.Errorf("%+v", spent)
+	}
+	again := r
+	again.Digest = "sha256:2"
+	if err := k.BeginReplay(t.Context(), again); !errors.Is(err, ErrTransition) {
+		t.Errorf("an approval counts twice: %v", err)
+	}
+	must(t, k.FinishReplay(t.Context(), "12 lost rows are there"))
+	must(t, k.FinishReplay(t.Context(), "nothing is open"))
+	s, err = l.Read(t.Context())
+	must(t, err)
+	if _, open := s.OpenReplay("orders"); open {
+		t.Error("it is still open")
+	}
+	told := s.History("orders")
+	if n := len(told); told[n-1].Kind != KindReplayed || told[n-2].Kind != KindReplay || told[n-2].Words() == "" || told[n-1].At.After(time.Now().Add(time.Hour)) {
+		t.Errorf("%+v", told)
+	}
+	must(t, k.Release())
+}
