@@ -12,7 +12,7 @@ TESTFLAGS ?= -timeout 40m -parallel 12
 # RAPID_SEED=0 draws a new one.
 export RAPID_SEED ?= 1
 
-# What reads the code compiles it as make build does, so that it is done once.
+# What reads or tests the code compiles it as make build does, so that it is done once.
 AS_BUILT := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 
 # The race detector lets each process sleep 1 s before it exits. The stories start
@@ -22,9 +22,11 @@ RACE := GORACE=atexit_sleep_ms=20
 # of the stories: make test runs all of these.
 RACED = $$($(GO) list ./... | grep -vE '/(plan|schema)(/|$$)|/internal/render$$|/cmd/reconcile/docs$$')
 
-# These tests of reconcile/gitsource read a repository of this machine with one goroutine.
-# They have no races either; make test runs them, and make explore the longer ones in full.
-ALONE := TestOddRepositories|TestOddCommits|TestMangledCommits|TestAttacks|TestAttacksOnTheTree|TestOpenPGP|TestOpenPGPSignaturesThatDontHold|TestKeyTypes|TestKeysThatNeverMatch|TestCertificates|TestCertificatesOfEveryKeyType|TestCertificatesOfOldAuthorities|TestSecurityKeys|TestWhichCommitGoverns|TestGoverningCommitsAreFound|TestWhatAMergeBringsIn|TestCostGrowsWithWhatIsNew
+# The race detector sees nothing in these tests. Those of reconcile/gitsource read a repository
+# of this machine with one goroutine. Those of cmd/reconcile/scenarios start the program as it is
+# built, or commands that each story starts, too. make test runs all of them, make explore
+# and make hostile those that have a longer form.
+WITHOUT_RACE := TestOddRepositories|TestOddCommits|TestMangledCommits|TestAttacks|TestAttacksOnTheTree|TestOpenPGP|TestOpenPGPSignaturesThatDontHold|TestKeyTypes|TestKeysThatNeverMatch|TestCertificates|TestCertificatesOfEveryKeyType|TestCertificatesOfOldAuthorities|TestSecurityKeys|TestWhichCommitGoverns|TestGoverningCommitsAreFound|TestWhatAMergeBringsIn|TestCostGrowsWithWhatIsNew|TestHostileServer|TestHostileEcho|TestSalvageBesideAnEndlessStream|TestManyTopologiesFitOneScreen|TestExitCodesAndSymbols|TestExitCodesOfAFailover|TestDoctorReadsCertificates|TestDoctorComparesClocksWithGit|TestDoctorNamesExposedSecrets
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-all explore lint fmt bench conformance dist reproducible generate cover soak
@@ -45,16 +47,16 @@ test-all: progress ## Run what CI runs: tests in full under the race detector, e
 	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ] || ! command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
 		echo "make test-all needs a C compiler for the race detector; make test does without"; exit 1; \
 	fi
-	$(MAKE) --no-print-directory -j2 cover explore portable reproducible
-	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) -skip '^($(ALONE))$$' $(RACED)
+	$(MAKE) --no-print-directory -j3 cover hostile explore portable reproducible
+	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) -skip '^($(WITHOUT_RACE))$$' $(RACED)
 
 .PHONY: progress
 progress:
 	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
 explore: ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way: [DEPTH=1] events beyond it
-	$(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
-	$(GO) test -count=1 -timeout 60m -run 'TestOddRepositories|TestEveryDamageOfTheCopyIsMended' ./reconcile/gitsource
+	$(AS_BUILT) $(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
+	$(AS_BUILT) $(GO) test -count=1 -timeout 60m -run 'TestOddRepositories|TestEveryDamageOfTheCopyIsMended' ./reconcile/gitsource
 
 lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment
 	@unformatted=$$(./bin/gofumpt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }
@@ -78,8 +80,12 @@ generate: ## Renew what the tests compare with: golden files, manual pages, refe
 	.ci/generate
 
 cover: ## Statement coverage of the packages that decide, at least 95 % each
-	@out=$$($(GO) test -cover ./plan ./reconcile/approval ./schema) || { echo "$$out"; exit 1; }; echo "$$out"; \
+	@out=$$($(AS_BUILT) $(GO) test -cover ./plan ./reconcile/approval ./schema) || { echo "$$out"; exit 1; }; echo "$$out"; \
 	echo "$$out" | awk '/coverage:/ {n++; c=$$0; sub(/.*coverage: /,"",c); sub(/%.*/,"",c); if (c+0 < 95) low=1} END {exit low || n != 3}'
+
+.PHONY: hostile
+hostile: # each command against servers that answer without measure: most of it is waiting
+	$(AS_BUILT) $(GO) test -count=1 -timeout 60m -run TestHostile ./cmd/reconcile/scenarios
 
 .PHONY: portable
 portable: # macOS is not run, but must compile
