@@ -75,7 +75,7 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 	defer cancel()
 	var err error
 	r.Dir = cmp.Or(g.repo, ".")
-	if r.Target.Topology, r.Target.Cluster, err = splitTarget(target); err != nil {
+	if r.Target.Topology, r.Target.Cluster, err = g.splitTarget(ctx, target); err != nil {
 		return err
 	}
 	signed, err := approve.Sign(ctx, g.options(), r)

@@ -34,7 +34,7 @@ another token among themselves, set REPLICATION_TOKEN to that.`,
 }
 
 func runBreakGlass(ctx context.Context, g *globals, target string) error {
-	name, cluster, err := splitTarget(target)
+	name, cluster, err := g.splitTarget(ctx, target)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func runFence(ctx context.Context, g *globals, target string, lockWait time.Dura
 
 // fenceOnce fences a cluster and prints what came of it.
 func fenceOnce(ctx context.Context, g *globals, target string, lockWait time.Duration) (reconcile.Report, error) {
-	topology, cluster, err := splitTarget(target)
+	topology, cluster, err := g.splitTarget(ctx, target)
 	if err != nil {
 		return reconcile.Report{}, err
 	}

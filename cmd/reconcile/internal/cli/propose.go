@@ -71,7 +71,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	name, cluster := target, ""
 	if strings.Contains(target, "/") {
 		var err error
-		if name, cluster, err = splitTarget(target); err != nil {
+		if name, cluster, err = g.splitTarget(ctx, target); err != nil {
 			return err
 		}
 	}
@@ -108,14 +108,6 @@ func (g *globals) repoOptions() (git, option string) {
 	return "git -C " + console.Printable(g.repo), " --repo " + console.Printable(g.repo)
 }
 
-// splitTarget splits TOPOLOGY/CLUSTER.
-func splitTarget(target string) (name, cluster string, err error) {
-	name, cluster, ok := strings.Cut(target, "/")
-	if !ok || name == "" || cluster == "" {
-		return "", "", fmt.Errorf("%q is not TOPOLOGY/CLUSTER", target)
-	}
-	return name, cluster, nil
-}
 
 // nextStep is a command that a person types next, and what for. It stands alone on a line.
 type nextStep struct{ words, command string }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,36 @@ import (
 func unknownName(kind, name string, known []string, otherwise string) error {
 	return errors.New(suggest.WithHint(fmt.Sprintf("there is no %s %q", kind, name), suggest.Hint(name, known, otherwise)))
 }
+
+// splitTarget splits TOPOLOGY/CLUSTER. If a part is missing, the error proposes the clusters
+// of the topology that was meant, as far as a repository on this machine knows them.
+func (g *globals) splitTarget(ctx context.Context, target string) (name, cluster string, err error) {
+	name, cluster, ok := strings.Cut(target, "/")
+	if ok && name != "" && cluster != "" {
+		return name, cluster, nil
+	}
+	var names, whole []string
+	topologies := (completer{g.options}).knownTopologies(ctx)
+	for _, t := range topologies {
+		names = append(names, t.Name)
+	}
+	near := suggest.Names(name, names)
+	for _, t := range topologies {
+		for _, c := range t.Clusters {
+			if slices.Contains(near, t.Name) || name == "" && c.ID == cluster {
+				whole = append(whole, t.Name+"/"+c.ID)
+			}
+		}
+	}
+	hint := suggest.Hint(name, names, "")
+	if len(whole) > 0 {
+		hint = "did you mean " + suggest.List(whole[:min(len(whole), mostTargets)], "or") + "?"
+	}
+	return "", "", errors.New(suggest.WithHint(fmt.Sprintf("%q is not TOPOLOGY/CLUSTER", target), hint))
+}
+
+// mostTargets bounds how many clusters are proposed.
+const mostTargets = 4
 
 // withSuggestion adds to cobra's error for an unknown command those that may have been
 // meant. It returns other errors as they are.
