@@ -106,12 +106,12 @@ func TestLoopDrift(t *testing.T) {
 	d.sweeps(t, 3)
 	d.change("cluster-b", dies)
 	sweeps := d.sweeps(t, 3)
-	if n := d.countEvents(daemon.EventDriftResolved, "role"); n > 0 || d.state("orders") != daemon.StateDrifted {
+	if n := d.countEvents(daemon.EventDriftResolved, "over after "); n > 0 || d.state("orders") != daemon.StateDrifted {
 		t.Errorf("silence resolved it; the state is %s", d.state("orders"))
 	}
 	d.change("cluster-b", func(v *plan.View) { lives(v); v.Belief = was })
 	d.await(t, "in sync again", func() bool { return d.state("orders") == daemon.StateInSync })
-	if n, m := d.countEvents(daemon.EventDriftRaised, "role: "), d.countEvents(daemon.EventDriftResolved, "role"); n != 2 || m != 2 { // of two writers, and of the one that is not to be
+	if n, m := d.countEvents(daemon.EventDriftRaised, "role: "), d.countEvents(daemon.EventDriftResolved, ": cluster-"); n != 2 || m != 3 { // of two writers, of the one that is not to be, and of its silence
 		t.Errorf("raised %d and resolved %d times in %d sweeps: %+v", n, m, sweeps, d.events)
 	}
 	if got := d.sentTo(); len(got) > 0 {

@@ -290,7 +290,7 @@ func (w *worker) emitDrift(raised []drift.Drift, resolved []resolvedDrift, commi
 		w.emit(Event{Kind: EventDriftRaised, Severity: severity, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + ": " + d.Message, Quiet: d.Kind == drift.Unknown})
 	}
 	for _, d := range resolved {
-		w.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: string(d.Kind) + " is no more, after " + plan.DurationText(w.loop.clock.Now().Sub(d.since)), Quiet: d.Kind == drift.Unknown})
+		w.emit(Event{Kind: EventDriftResolved, Severity: plan.SeverityInfo, Topology: w.name, Cluster: d.Cluster, Code: string(d.Code), Commit: commit, Text: "over after " + plan.DurationText(w.loop.clock.Now().Sub(d.since)) + ": " + d.Message, Quiet: d.Kind == drift.Unknown})
 	}
 }
 

@@ -96,14 +96,14 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		{
 			"the primary is down", post("/clusters/a/stop", ""), post("/clusters/a/start", ""),
 			[]string{"level=ERROR msg=\"a does not answer", "code=NO_PRIMARY", "the rounds of evidence are complete"},
-			[]string{"a can be judged again, after", "role is no more, after"},
+			[]string{"a can be judged again, after", "msg=\"over after "},
 			4, "",
 		},
 		{
 			"the link is cut", func() { d.Post(t, "/links/a/b", `{"up":false}`); d.Post(t, "/clusters/a/write", `{"rows":50}`) },
 			post("/links/a/b", `{"up":true}`),
 			[]string{"code=REPLICATION_STALLED"},
-			[]string{"stalled is no more, after"},
+			[]string{"msg=\"over after "},
 			4, "",
 		},
 		{
