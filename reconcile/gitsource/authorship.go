@@ -20,6 +20,9 @@ type Authorship struct {
 func (r *Repo) Authorship(topology string, v Version, keys KeysFunc) (Authorship, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.store == nil {
+		return Authorship{}, errClosed
+	}
 	if !plumbing.IsHash(v.Commit) {
 		return Authorship{}, fmt.Errorf("%+q is not a commit id", v.Commit)
 	}

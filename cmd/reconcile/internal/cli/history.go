@@ -60,7 +60,7 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 		}
 	}
 	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
-	others := append(g.gitStory(ctx, snapshot, topology), auditStory(snapshot.Memory().Audits, topology)...)
+	others := append(g.gitStory(ctx, snapshot.History(""), topology), auditStory(snapshot.Memory().Audits, topology)...)
 	story := historyEvents(ledger.Tell(records, outages, others))
 	err = g.emit(func(w io.Writer, form string) error {
 		return render.History(w, form, historyRows(records), story, g.tableOptions())
@@ -84,7 +84,7 @@ func auditStory(audits []plan.AuditMark, topology string) []ledger.Told {
 
 // gitStory returns what Git tells and the ledger does not. Without Git the ledger alone
 // tells the story, and that is said.
-func (g *globals) gitStory(ctx context.Context, s ledger.Snapshot, topology string) []ledger.Told {
+func (g *globals) gitStory(ctx context.Context, records []ledger.Record, topology string) []ledger.Told {
 	o := g.options()
 	config, err := o.ReadConfig()
 	if err != nil || o.GitConfig(config).URL == "" {
@@ -94,7 +94,7 @@ func (g *globals) gitStory(ctx context.Context, s ledger.Snapshot, topology stri
 	if err == nil {
 		defer e.Close()
 		var told []ledger.Told
-		if told, err = e.GitStory(ctx, s, topology); err == nil {
+		if told, err = e.GitStory(ctx, records, topology); err == nil {
 			return told
 		}
 	}

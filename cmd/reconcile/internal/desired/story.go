@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,16 +52,9 @@ type edition struct {
 	carriers []approval.Carrier
 }
 
-// Story returns what Git tells of topologies, in no order.
-func (l *Loader) Story(ctx context.Context, repo *gitsource.Repo, q StoryQuery) ([]Event, error) {
-	commit, err := repo.Resolve("")
-	if err != nil {
-		return nil, err
-	}
-	rev, err := l.Load(ctx, repo, commit)
-	if err != nil {
-		return nil, err
-	}
+// Story returns what Git tells of the topologies of a revision, in no order. It reads the
+// repository, which must be open still.
+func (l *Loader) Story(repo *gitsource.Repo, rev Revision, q StoryQuery) ([]Event, error) {
 	tags, err := repo.FailoverTags()
 	if err != nil {
 		return nil, err

@@ -21,12 +21,38 @@ type storyView struct{ At, Text string }
 // storyOf tells what happened to a topology, oldest first, and how many older entries it
 // leaves out.
 func storyOf(t daemon.TopologyStatus, records []Record) (story []storyView, older int) {
-	all := slices.Concat(records, changeToCome(t))
+	all := slices.Clone(records)
+	for _, r := range changeToCome(t) {
+		if !tells(records, r) {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, byTime)
 	older = max(len(all)-storyShown, 0)
 	for _, r := range all[older:] {
 		story = append(story, storyView{clock(r.At.Truncate(time.Second)), safe(r.Text)})
 	}
 	return story, older
+}
+
+// tells says whether records tell already what an entry of a change to come says: Git tells
+// when it was proposed and approved.
+func tells(records []Record, of Record) bool {
+	return slices.ContainsFunc(records, func(r Record) bool {
+		_, proposed, ok := strings.Cut(of.Text, " proposed by ")
+		return r.Text == of.Text || ok && r.At.Equal(of.At) && strings.HasPrefix(r.Text, "proposed by "+proposed)
+	})
+}
+
+// byTime orders entries by their time; those of an unknown time come last.
+func byTime(a, b Record) int {
+	if a.At.IsZero() != b.At.IsZero() {
+		if a.At.IsZero() {
+			return 1
+		}
+		return -1
+	}
+	return a.At.Compare(b.At)
 }
 
 // changeToCome tells of a change that has not begun, and of a primary that is silent: the

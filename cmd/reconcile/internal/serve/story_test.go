@@ -52,6 +52,20 @@ func TestStory(t *testing.T) {
 			"11:59:50 failover to cluster-b proposed by Bob <bob@example.com>",
 			"11:59:55 approved by Alice <alice@example.com>: INC-1",
 		}},
+		{
+			"Git tells when it was proposed, approved and withdrawn", approved, []Record{
+				{At: noon.Add(-10 * time.Second), Text: "proposed by Bob <bob@example.com>: cluster-a primary → stale"},
+				{At: noon.Add(-9 * time.Second), Text: "approved by Alice <alice@example.com>: a mistake"},
+				{At: noon.Add(-8 * time.Second), Text: "approval withdrawn by Alice <alice@example.com>"},
+				{At: noon.Add(-5 * time.Second), Text: "approved by Alice <alice@example.com>: INC-1"},
+			}, []string{
+				"11:59:30 cluster-a was silent from here on: 3 of 3 probes failed",
+				"11:59:50 proposed by Bob <bob@example.com>: cluster-a primary → stale",
+				"11:59:51 approved by Alice <alice@example.com>: a mistake",
+				"11:59:52 approval withdrawn by Alice <alice@example.com>",
+				"11:59:55 approved by Alice <alice@example.com>: INC-1",
+			},
+		},
 		{"it has begun: the ledger tells", resumed, records[:1], []string{"11:58:00 began"}},
 		{"a primary is silent and nobody proposed anything", atRest, nil, []string{"11:59:30 cluster-a was silent from here on: 2 of 2 probes failed"}},
 		{"it ended: the ledger tells", split("orders"), records, []string{"11:58:00 began", "11:59:00 ended"}},

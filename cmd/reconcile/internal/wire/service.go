@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,6 +59,7 @@ type service struct {
 	// lastLedgerRead is the ledger as it was last read for clients.
 	lastLedgerRead lastRead
 	cache          ledgerCache
+	newest         atomic.Pointer[followed]
 }
 
 // Run runs the daemon until SIGTERM, SIGINT or the end of ctx.
@@ -211,7 +213,7 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 		a.Traffic, a.Redirect = daemon.InBackground(a.Traffic, a.Redirect)
 	}
 	return daemon.Settings{
-		Apply: a, Source: &follower{Environment: e, ledger: d.ledger},
+		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest},
 		SweepInterval: e.Config.SweepInterval, PollInterval: e.Config.Git.PollInterval,
 		PassTimeout: d.run.PassTimeout, Close: func() {
 			e.Fleet.Close()

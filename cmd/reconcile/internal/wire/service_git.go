@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
@@ -17,6 +19,13 @@ import (
 type follower struct {
 	*Environment
 	ledger *ledger.Ledger
+	newest *atomic.Pointer[followed]
+}
+
+// followed is the revision that was read last, with what read it.
+type followed struct {
+	*Environment
+	revision desired.Revision
 }
 
 func (f *follower) fetchOnce(ctx context.Context) (daemon.Revision, error) {
@@ -27,6 +36,7 @@ func (f *follower) fetchOnce(ctx context.Context) (daemon.Revision, error) {
 	if err != nil {
 		return daemon.Revision{}, err
 	}
+	f.newest.Store(&followed{f.Environment, rev})
 	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes, CopyProblem: f.Repo.CopyProblem()}
 	for _, p := range rev.Problems {
 		out.Problems = append(out.Problems, p.String())

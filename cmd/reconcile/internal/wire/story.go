@@ -14,19 +14,31 @@ import (
 const gitStoryWithin = 15 * time.Second
 
 // GitStory returns what Git tells of a topology, or of all, and the ledger does not: what
-// was proposed, approved, withdrawn and taken back. Nothing is told from before the ledger
-// was made.
-func (e *Environment) GitStory(ctx context.Context, s ledger.Snapshot, topology string) ([]ledger.Told, error) {
+// was proposed, approved, withdrawn and taken back. records are all that the ledger holds.
+func (e *Environment) GitStory(ctx context.Context, records []ledger.Record, topology string) ([]ledger.Told, error) {
 	ctx, cancel := context.WithTimeout(ctx, gitStoryWithin)
 	defer cancel()
-	born, _ := s.Born() // Git keeps whole seconds
-	begun := map[string]bool{}
-	for _, r := range s.History(topology) {
-		if r.Kind == ledger.KindIntent {
+	rev, err := e.Revision(ctx, "", "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return e.storyOf(rev, records, topology)
+}
+
+// storyOf returns what Git tells at a revision. Nothing is told from before the ledger was
+// made.
+func (e *Environment) storyOf(rev desired.Revision, records []ledger.Record, topology string) ([]ledger.Told, error) {
+	born, begun := time.Time{}, map[string]bool{}
+	for _, r := range records {
+		switch r.Kind {
+		case ledger.KindBorn:
+			born = r.At // Git keeps whole seconds
+		case ledger.KindIntent:
 			begun[changeKey(r.Topology, r.Generation)] = true
+		default:
 		}
 	}
-	events, err := e.options.Loader.Story(ctx, e.Repo, desired.StoryQuery{
+	events, err := e.options.Loader.Story(e.Repo, rev, desired.StoryQuery{
 		Topology: topology, Since: born.Truncate(time.Second), Unsigned: e.Policy.SignatureOptional,
 		Begun: func(topology string, generation int64) bool { return begun[changeKey(topology, generation)] },
 	})
