@@ -95,6 +95,9 @@ func (w *worker) tellClusters(t plan.TopologyPlan, commit string) (faulty bool) 
 	for _, c := range t.Clusters {
 		e := Event{Kind: EventFault, Topology: w.name, Cluster: c.ID, Commit: commit, Trace: w.trace}
 		f, ok := faultOf(c)
+		if _, down := viewFault(c.View); !ok && down {
+			continue // it is stale by now, and does not answer all the same
+		}
 		if !ok {
 			e.Kind, e.Severity, e.Text = EventFaultOver, plan.SeverityInfo, c.ID+" can be judged again"
 			w.loop.faults.over(clusterKey(c.ID), w.name, e)

@@ -46,7 +46,7 @@ func (w *worker) publishPass(j passResult) {
 	var raised []drift.Drift
 	var resolved []resolvedDrift
 	if result.Outcome != reconcile.OutcomeApplied { // after an apply the observation is old; the next pass is due at once
-		raised, resolved = w.drift.update(drift.List(t, t.Transition != plan.TransitionNone && !spent), now)
+		raised, resolved = w.drift.update(drift.List(t, t.Transition != plan.TransitionNone && !spent), served(t), now)
 	}
 	s.LastSuccess = now
 	w.passWorks()

@@ -108,7 +108,6 @@ func (g *globals) repoOptions() (git, option string) {
 	return "git -C " + console.Printable(g.repo), " --repo " + console.Printable(g.repo)
 }
 
-
 // nextStep is a command that a person types next, and what for. It stands alone on a line.
 type nextStep struct{ words, command string }
 
