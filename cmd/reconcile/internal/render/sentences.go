@@ -7,17 +7,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Happening is the one sentence that says what a plan does.
-func Happening(t plan.TopologyPlan) string { return happening(t) }
-
 // Transition is the headline of what a plan does, such as "failover to b".
 func Transition(t plan.TopologyPlan) string { return transitionWords(t) }
-
-// Loss says what a plan may lose, how sure that is and how bad.
-func Loss(t plan.TopologyPlan) string {
-	text, _ := lossText(t)
-	return text
-}
 
 // Lag says how far a standby is behind, or that this is not known.
 func Lag(c plan.ClusterPlan) string { return lagWords(c) }
