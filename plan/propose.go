@@ -204,7 +204,10 @@ func primaryToImport(o Observed, named string) (string, error) {
 			configured = append(configured, v.Cluster)
 		}
 	}
+	asked := slices.ContainsFunc(o.Views, func(v View) bool { return v.Cluster == named })
 	switch {
+	case named != "" && !asked:
+		return "", fmt.Errorf("%q is none of the clusters that were given (hint: these take writes: %s)", named, wordOr(strings.Join(writers, ", "), "none"))
 	case named != "" && !slices.Contains(writers, named):
 		return "", fmt.Errorf("%s cannot be the primary: it takes no writes by its own configuration (hint: these do: %s)", named, wordOr(strings.Join(writers, ", "), "none"))
 	case named != "":

@@ -135,6 +135,7 @@ func TestProposeImport(t *testing.T) {
 		{name: "after a failover", views: []View{primaryOf("a", "b"), primaryOf("b")}, errs: []string{"a, b all take writes"}},
 		{name: "after a failover, the promoted one is named", views: []View{primaryOf("a", "b"), primaryOf("b")}, primary: "b", want: map[string]Role{"a": RoleStale, "b": RolePrimary}},
 		{name: "one that was let go", views: []View{primaryOf("a", "b"), standbyOf("a", "b"), primaryOf("c")}, primary: "a", want: map[string]Role{"a": RolePrimary, "b": RoleStandby, "c": RoleDetached}},
+		{name: "no cluster has that name", views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, primary: "c", errs: []string{`"c" is none of the clusters`}},
 		{name: "a standby is named", views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, primary: "b", errs: []string{"b cannot be the primary"}},
 		{name: "only standbys", views: []View{standbyOf("a", "b"), standbyOf("a", "c")}, errs: []string{"also stores the cluster a at", "--cluster a=HOST:PORT"}},
 		{name: "two stars", views: []View{primaryOf("a", "b"), standbyOf("a", "b"), primaryOf("c", "d"), standbyOf("c", "d")}, primary: "a", errs: []string{"d replicates from c"}},

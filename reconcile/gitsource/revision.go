@@ -77,7 +77,7 @@ func (r *Repo) tip() (plumbing.Hash, error) {
 			return id, err
 		}
 	}
-	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet", ErrNotFound, name)
+	return plumbing.ZeroHash, fmt.Errorf("%w: the repository has no %+q, or no commit on it yet (hint: push the commit with the topology files to it, or let git.ref name the branch that has them)", ErrNotFound, name)
 }
 
 // lookup tries the names in git's own order. An unreadable ref is an error: another ref,

@@ -37,11 +37,13 @@ func (p *page) listCauses(rows []fleetRow) {
 
 // fleetHeadline counts the topologies by what a failover of them would come to.
 func (d Diagnosis) fleetHeadline() (string, style) {
-	var split, lost, down, never, accepted, badly, ready, running int
+	var split, lost, down, never, accepted, badly, ready, running, changing int
 	for _, t := range d.Topologies {
 		switch {
 		case t.TwoWriters != nil:
 			split++
+		case t.UnderWay != nil && t.Outage != nil:
+			changing++
 		case t.UnderWay != nil:
 			running++
 		case t.PrimaryDown && t.Ready() && !d.Stopped():
@@ -64,6 +66,7 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 		words string
 	}{
 		{split, conditionWords[standsSplit].words},
+		{changing, conditionWords[standsChangesPrimary].words},
 		{lost, "WHOSE PRIMARY DOES NOT SERVE NOW AND THAT COULD NOT FAIL OVER"},
 		{down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
 		{never, "could NOT fail over"},
@@ -80,7 +83,7 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 	switch {
 	case d.Stopped(), len(d.Topologies) == 0, split+lost+never+accepted+badly > 0:
 		s = bad
-	case running+down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
+	case running+changing+down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
 		s = attention
 	}
 	return plural(len(d.Topologies), "topology", "topologies") + ": " + strings.Join(parts, " · "), s
@@ -95,7 +98,11 @@ func (d Diagnosis) causes() []fleetRow {
 			c.add(remedied(fleetRow{name: t.Name, condition: standsSplit, words: string(t.TwoWriters.Code) + ": " + t.TwoWriters.Message, command: "reconcile plan " + t.Name}, t.TwoWriters.Remedy))
 		}
 		if t.UnderWay != nil {
-			c.add(fleetRow{name: t.Name, condition: standsUnderWay, words: underWayWords(*t.UnderWay), remedy: "wait, and do nothing else meanwhile:", command: watchCommand(t.Name)})
+			r := fleetRow{name: t.Name, condition: standsUnderWay, style: attention, words: underWayWords(*t.UnderWay), remedy: "wait, and do nothing else meanwhile:", command: watchCommand(t.Name)}
+			if t.Outage != nil {
+				r.condition, r.words = standsChangesPrimary, "NO PRIMARY, "+r.words
+			}
+			c.add(r)
 			continue
 		}
 		if t.PrimaryDown {
@@ -211,8 +218,8 @@ func unbroken(remark string) string {
 // drawCause draws a cause, and below it what to do, the command on a line of its own.
 func (p *page) drawCause(r fleetRow) []string {
 	s := r.condition.style()
-	if r.style == bad {
-		s = bad
+	if r.style != plain {
+		s = r.style
 	}
 	more := ""
 	if r.more > 0 {

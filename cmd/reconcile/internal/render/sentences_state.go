@@ -84,7 +84,7 @@ func hasTrouble(t plan.TopologyPlan) bool {
 // does.
 func underWayWords(u plan.UnderWay) string {
 	s := fmt.Sprintf("the %s, by %s since %s: %s", u.Transition, u.By, clockTime(u.Since), u.Step)
-	if !u.StepSince.IsZero() && !u.StepSince.Equal(u.Since) {
+	if !u.StepSince.IsZero() && clockTime(u.StepSince) != clockTime(u.Since) {
 		s += ", since " + clockTime(u.StepSince)
 	}
 	return s
