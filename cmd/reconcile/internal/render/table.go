@@ -235,8 +235,8 @@ func clusterRows(t plan.TopologyPlan) grid {
 	g := grid{head: []string{"cluster", "wanted", "believes", "reach", "version", "lag"}, least: 12}
 	for _, c := range t.Clusters {
 		reach, s := reachWords(c.View)
-		g.add(cell{text: c.ID}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View)},
-			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: orElse(lagIn(t, c), "-")})
+		g.add(cell{text: c.ID}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View) + SaysItsStandby(t, c)},
+			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: orElse(lagInFull(t, c), "-")})
 	}
 	return g
 }
@@ -260,6 +260,29 @@ func inferred(v plan.View) string {
 		return " (inferred)"
 	}
 	return ""
+}
+
+// lagInFull is the lag of a cluster where each has a row of its own.
+func lagInFull(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	if t.Transition != plan.TransitionFailover {
+		return lagWords(c)
+	}
+	return lagIn(t, c)
+}
+
+// SaysItsStandby says of a cluster that does not tell its role which standbys store it as
+// their source; empty: none does.
+func SaysItsStandby(t plan.TopologyPlan, c plan.ClusterPlan) string {
+	if c.View.Belief.Kind != plan.BeliefUnknown || notObserved(c.View) {
+		return ""
+	}
+	by := clustersWhere(t, func(o plan.ClusterPlan) bool {
+		return o.View.Reach == plan.ReachUp && o.View.Belief.Kind == plan.BeliefStandby && o.View.Belief.Source == c.ID
+	})
+	if len(by) == 0 {
+		return ""
+	}
+	return ", source of " + list(by)
 }
 
 // lagIn is the lag of a cluster; empty: none was measured, or a failover counts what may be

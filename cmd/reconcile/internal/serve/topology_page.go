@@ -177,7 +177,7 @@ func restOf(t plan.TopologyPlan) []plan.Finding {
 }
 
 func clusterViewOf(t plan.TopologyPlan, c plan.ClusterPlan) clusterView {
-	believed := c.View.Belief.Kind.String()
+	believed := c.View.Belief.Kind.String() + safe(render.SaysItsStandby(t, c))
 	if source := sourceOf(c); c.View.Belief.Kind == plan.BeliefStandby && source != "" {
 		believed += " of " + safe(source)
 	}
