@@ -75,6 +75,27 @@ func TestGoldenDoctor(t *testing.T) {
 	}
 }
 
+// TestDoctorLeavesAChangeUnderWayAlone: doctor says which change another process carries
+// out, since when and at which step, is not ready, and advises nothing but to wait.
+func TestDoctorLeavesAChangeUnderWayAlone(t *testing.T) {
+	d := diagnosed()
+	d.Topologies = append(d.Topologies[2:], DiagnosedTopology{
+		Name: "users", Primary: "users-a",
+		UnderWay: &plan.UnderWay{Transition: plan.TransitionFailover, Generation: 8, By: "reconcile (process 4711 on ops-1)", Since: night, Step: "sends the force promote of users-b and reads it back"},
+		Outage:   &plan.PrimaryOutage{Outage: plan.Outage{Cluster: "users-a", Since: night.Add(-time.Minute), SeenUp: night.Add(-time.Minute - time.Second)}},
+	})
+	if d.Ready() {
+		t.Error("a failover could begin")
+	}
+	if fixes := strings.Join(d.FixFirst(), "\n"); strings.Contains(fixes, "users") {
+		t.Errorf("fixes:\n%s", fixes)
+	}
+	compare(t, "doctor_under_way.table", func(w io.Writer) error { return Doctor(w, FormTable, d, TableOptions{}) })
+	d.Topologies = d.Topologies[1:]
+	compare(t, "doctor_under_way_one.table", func(w io.Writer) error { return Doctor(w, FormTable, d, TableOptions{}) })
+	compare(t, "doctor_under_way.json", func(w io.Writer) error { return Doctor(w, FormJSON, d, TableOptions{}) })
+}
+
 func TestDiagnosisIsReadyOnlyIfAllIs(t *testing.T) {
 	ready := DiagnosedTopology{Name: "orders", Primary: "a", Standbys: []DiagnosedStandby{{Cluster: "b"}}}
 	blocked := DiagnosedTopology{Name: "billing", Primary: "x", Standbys: []DiagnosedStandby{{Cluster: "y", Obstacles: []Obstacle{{Acceptable: true}}}}}
