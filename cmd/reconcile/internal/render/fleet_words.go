@@ -3,6 +3,7 @@ package render
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
@@ -76,7 +77,20 @@ func (d Document) outageWords(t plan.TopologyPlan, label string) string {
 	case d.blocked(t):
 		return label + ": " + outageCause(t) + "; BLOCKED: " + codeWords(t.Blocking(d.accepted(t)))
 	default:
-		return label + ": " + outageCause(t)
+		return label + d.sinceWords(t) + ": " + outageCause(t)
+	}
+}
+
+// sinceWords say since when the primary was seen down, with the day if that is long ago.
+func (d Document) sinceWords(t plan.TopologyPlan) string {
+	const today = 12 * time.Hour
+	switch {
+	case t.Outage == nil:
+		return ""
+	case d.generatedAt().Sub(t.Outage.Since) > today:
+		return " since " + clockTime(t.Outage.Since)
+	default:
+		return " since " + timeOfDay(t.Outage.Since)
 	}
 }
 
