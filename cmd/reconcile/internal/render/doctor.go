@@ -89,7 +89,11 @@ func (p *page) fixes(fixes []string) {
 
 func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	if t.UnderWay != nil {
-		p.title(t.Name, attention, "UNDER WAY, and no failover can begin before it ends")
+		s := attention
+		if t.Outage != nil {
+			s = bad
+		}
+		p.title(t.Name, s, "UNDER WAY, and no failover can begin before it ends")
 		p.field("", plain, "", underWayWords(*t.UnderWay))
 		p.field("", plain, "→", "wait, and do nothing else meanwhile: '"+watchCommand(t.Name)+"'")
 		return
@@ -106,7 +110,7 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	s, words := good, "could fail over now"
 	switch {
 	case t.Ready() && t.PrimaryDown:
-		s = attention
+		s = bad // nobody can write, and the exit code says that a failover would mend it
 	case t.wellReady() && t.TwoWriters == nil:
 	case t.Ready():
 		s, words = attention, "could fail over now, and lose more than it may"

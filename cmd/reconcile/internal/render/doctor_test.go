@@ -134,8 +134,8 @@ func TestDoctorMarksAnOutage(t *testing.T) {
 		ready bool
 		want  []string
 	}{
-		{"one is down", []DiagnosedTopology{topology("x", true, nil)}, true, []string{"! doctor", "! x  could fail over now; x-a, its primary, does not serve now"}},
-		{"one of two is down", []DiagnosedTopology{topology("x", true, nil), topology("y", false, nil)}, true, []string{"! doctor  2 topologies: 1 WHOSE PRIMARY DOES NOT SERVE NOW · 1 could fail over", "! x: x-a"}},
+		{"one is down", []DiagnosedTopology{topology("x", true, nil)}, true, []string{"! doctor", "✗ x  could fail over now; x-a, its primary, does not serve now"}},
+		{"one of two is down", []DiagnosedTopology{topology("x", true, nil), topology("y", false, nil)}, true, []string{"! doctor  2 topologies: 1 WHOSE PRIMARY DOES NOT SERVE NOW · 1 could fail over", "✗ x: x-a"}},
 		{"one is split", []DiagnosedTopology{topology("x", false, split)}, false, []string{"✗ doctor  MORE THAN ONE CLUSTER TAKES WRITES", "SPLIT_BRAIN", "fence one"}},
 		{"one of two is split", []DiagnosedTopology{topology("x", false, split), topology("y", false, nil)}, false, []string{"✗ doctor  2 topologies: 1 WITH TWO PRIMARIES · 1 could fail over", "✗ x: SPLIT_BRAIN"}},
 	} {

@@ -100,17 +100,13 @@ func (d Diagnosis) causes() []fleetRow {
 		if t.UnderWay != nil {
 			r := fleetRow{name: t.Name, condition: standsUnderWay, style: attention, words: underWayWords(*t.UnderWay), remedy: "wait, and do nothing else meanwhile:", command: watchCommand(t.Name)}
 			if t.Outage != nil {
-				r.condition, r.words = standsChangesPrimary, "NO PRIMARY, "+r.words
+				r.condition, r.style, r.words = standsChangesPrimary, bad, "NO PRIMARY, "+r.words
 			}
 			c.add(r)
 			continue
 		}
 		if t.PrimaryDown {
-			condition := standsWithoutPrimary
-			if t.Ready() && !d.Stopped() {
-				condition = standsNoStandby // no ✗: a failover would mend it, and the exit code is 0
-			}
-			c.add(fleetRow{name: t.Name, condition: condition, words: t.downWords(), command: "reconcile plan " + t.Name})
+			c.add(fleetRow{name: t.Name, condition: standsWithoutPrimary, words: t.downWords(), command: "reconcile plan " + t.Name})
 		}
 	}
 	c.obstacles(d)
