@@ -127,7 +127,7 @@ func (a Apply) awaitsOnlyProbes(s observation, t plan.TopologyPlan) bool {
 func (a Apply) refusedWithoutProbes(s observation, t plan.TopologyPlan) bool {
 	i := slices.IndexFunc(s.computed.Wants, func(w plan.Want) bool { return w.Topology == t.Name })
 	switch {
-	case i < 0:
+	case i < 0, a.NoProbes: // a daemon makes its rounds between the passes
 		return false
 	case a.Observing, slices.Contains(a.Suspended, t.Name), a.only != plan.TransitionNone && t.Transition != a.only:
 		return true

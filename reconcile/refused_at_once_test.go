@@ -75,3 +75,15 @@ func TestRefusedAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestADaemonShowsThatProbesAreMissing: it makes its rounds between the passes, so what it
+// shows says that some are missing, whether the failover is approved or not.
+func TestADaemonShowsThatProbesAreMissing(t *testing.T) {
+	s := reconciletest.NewStory(t)
+	s.Apply.NoProbes = true
+	delete(s.Apply.Changes, "orders")
+	report, err := s.Apply.Run(t.Context())
+	if err != nil || !report.Plan.Topologies[0].Has(plan.CodePrimaryNotProbed) || len(s.Actor.Sent) > 0 {
+		t.Errorf("%v, sent %q: %v", err, s.Actor.Sent, report.Plan.Topologies[0].Findings)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,6 +83,9 @@ func auditStory(audits []plan.AuditMark, topology string) []ledger.Told {
 	return out
 }
 
+// gitStoryWithin is how long a Git that does not answer keeps the story of the ledger waiting.
+const gitStoryWithin = 15 * time.Second
+
 // gitStory returns what Git tells and the ledger does not. Without Git the ledger alone
 // tells the story, and that is said.
 func (g *globals) gitStory(ctx context.Context, records []ledger.Record, topology string) []ledger.Told {
@@ -90,6 +94,8 @@ func (g *globals) gitStory(ctx context.Context, records []ledger.Record, topolog
 	if err != nil || o.GitConfig(config).URL == "" {
 		return nil // what is wrong with the configuration was said when the ledger was opened
 	}
+	ctx, cancel := context.WithTimeout(ctx, gitStoryWithin)
+	defer cancel()
 	e, err := o.OpenToRead(ctx)
 	if err == nil {
 		defer e.Close()

@@ -10,14 +10,9 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// gitStoryWithin is the time limit to read what Git tells. The ledger alone tells most.
-const gitStoryWithin = 15 * time.Second
-
 // GitStory returns what Git tells of a topology, or of all, and the ledger does not: what
 // was proposed, approved, withdrawn and taken back. records are all that the ledger holds.
 func (e *Environment) GitStory(ctx context.Context, records []ledger.Record, topology string) ([]ledger.Told, error) {
-	ctx, cancel := context.WithTimeout(ctx, gitStoryWithin)
-	defer cancel()
 	rev, err := e.Revision(ctx, "", "", nil)
 	if err != nil {
 		return nil, err
