@@ -46,6 +46,14 @@ type Config struct {
 	Redirect      []RedirectTarget
 	Notify        []NotifyTarget
 	Serve         Serve
+	Audit         Audit
+}
+
+// Audit is when run compares the standbys with their primary.
+type Audit struct {
+	Every  time.Duration // 0: never
+	Budget time.Duration // for counts and rows of one standby
+	Rows   int           // of each collection that are compared bit by bit
 }
 
 // Mode reports whether the daemon may change anything. The zero value is not

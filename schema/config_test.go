@@ -83,6 +83,7 @@ clusters:
 shards:
   - {name: eu, paths: [deploy/topologies/eu, "deploy/topologies/*-eu.yaml"], labels: {region: eu}}
   - {name: us, labels: {region: us}}
+audit: {every: 6h, budget: 10m, rows: 0}
 `
 
 func defaultConfig() Config {
@@ -111,6 +112,7 @@ func wantFullConfig() Config {
 			},
 		},
 		SweepInterval: 45 * time.Second,
+		Audit:         Audit{Every: 6 * time.Hour, Budget: 10 * time.Minute},
 		Suspend:       []string{"orders"},
 		Shards: []plan.Shard{
 			{Name: "eu", Paths: []string{"deploy/topologies/eu", "deploy/topologies/*-eu.yaml"}, Labels: map[string]string{"region": "eu"}},

@@ -83,6 +83,7 @@ func (d *document) config() Config {
 		Clusters:      clusters(root.get("clusters"), root.get("credentials")),
 		Redirect:      redirects(root.get("redirect")),
 		Notify:        notify(root.get("notify")),
+		Audit:         auditSchedule(root.get("audit")),
 		Serve: Serve{
 			Address:       addressOr(root.get("serve").get("address"), "127.0.0.1:9640"),
 			PublicURL:     root.get("serve").get("publicUrl").webURL(),
@@ -91,6 +92,20 @@ func (d *document) config() Config {
 			TLS:           tlsOf(root.get("serve").get("tls")),
 		},
 	}
+}
+
+// The defaults of the audits of run.
+const (
+	auditBudget = 5 * time.Minute
+	auditRows   = 20
+)
+
+func auditSchedule(f field) Audit {
+	every := f.get("every").intervalOr(0)
+	if every == 0 {
+		return Audit{}
+	}
+	return Audit{Every: every, Budget: f.get("budget").intervalOr(auditBudget), Rows: int(f.get("rows").numberOr(auditRows))}
 }
 
 func gitConfig(f field) Git {

@@ -54,6 +54,7 @@ type service struct {
 	loop     *daemon.Loop
 	metrics  *serve.Metrics
 	notifier *passNotifier
+	auditor  *auditor
 	log      *slog.Logger
 	files    fileWatch
 	// lastLedgerRead is the ledger as it was last read for clients.
@@ -79,17 +80,20 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 		return err
 	}
 	defer d.ledger.Close() //nolint:errcheck // the process ends
+	d.auditor = newAuditor(d)
+	defer d.auditor.close()
 	settings, err := d.firstSettings(ctx, e)
 	if err != nil {
 		return err
 	}
 	d.notifier.use(ctx, e)
+	d.auditor.use(e)
 	d.webhook = &serve.Webhook{Log: d.log}
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
 	run.CountDropped(d.metrics.LineDropped)
 	d.loop = daemon.New(daemon.Options{
-		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.notifier.onPass, OnEvent: d.notifier.onEvent,
+		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.onPass, OnEvent: d.notifier.onEvent,
 		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Shard: o.Shard, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
@@ -154,6 +158,12 @@ func checkShard(c schema.Config, shard string) error {
 	return nil
 }
 
+// onPass hands a pass on to those who follow passes.
+func (d *service) onPass(s daemon.TopologyStatus, leads bool) {
+	d.notifier.onPass(s, leads)
+	d.auditor.onPass(s, leads)
+}
+
 // runUntilSignal runs the loop and the server until SIGTERM, SIGINT or the end of ctx.
 func (d *service) runUntilSignal(ctx context.Context, server *serve.Server) error {
 	signals := make(chan os.Signal, 4)
@@ -213,7 +223,7 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 		a.Traffic, a.Redirect = daemon.InBackground(a.Traffic, a.Redirect)
 	}
 	return daemon.Settings{
-		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest},
+		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.auditor.fetched},
 		SweepInterval: e.Config.SweepInterval, PollInterval: e.Config.Git.PollInterval,
 		PassTimeout: d.run.PassTimeout, Close: func() {
 			e.Fleet.Close()
@@ -264,6 +274,7 @@ func (d *service) reload(ctx context.Context) {
 	}
 	d.configureWebhook(e)
 	d.notifier.use(ctx, e)
+	d.auditor.use(e)
 	d.loop.Configure(settings)
 	d.useFilesOf(e)
 }

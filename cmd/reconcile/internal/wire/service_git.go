@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
@@ -18,8 +19,9 @@ import (
 // follower is the daemon.Source of one configuration: the repository that it follows.
 type follower struct {
 	*Environment
-	ledger *ledger.Ledger
-	newest *atomic.Pointer[followed]
+	ledger  *ledger.Ledger
+	newest  *atomic.Pointer[followed]
+	fetched func([]plan.Topology) // is called with the documents of each tip
 }
 
 // followed is the revision that was read last, with what read it.
@@ -50,7 +52,10 @@ func (f *follower) fetchOnce(ctx context.Context) (daemon.Revision, error) {
 func (f *follower) Fetch(ctx context.Context) (daemon.Revision, error) {
 	out, err := f.fetchOnce(ctx)
 	if err == nil && len(out.Rewritten) > 0 {
-		return f.fetchOnce(ctx)
+		out, err = f.fetchOnce(ctx)
+	}
+	if err == nil {
+		f.fetched(out.Desired.Topologies)
 	}
 	return out, err
 }
