@@ -26,6 +26,7 @@ const (
 	Behind       Kind = "behind"        // a standby is further behind than Git allows
 	StalePrimary Kind = "stale_primary" // a stale cluster is there and not fenced
 	Traffic      Kind = "traffic"       // a redirect target does not point at the primary
+	Content      Kind = "content"       // a standby does not hold what its primary holds, as an audit found
 )
 
 // Drift is one difference between Git and what is live.
@@ -108,6 +109,8 @@ func kindOf(t plan.TopologyPlan, f plan.Finding) (Kind, bool) {
 		return Stalled, f.Severity == plan.SeverityCritical
 	case plan.CodeLagObjective:
 		return Behind, true
+	case plan.CodeContentDiverged:
+		return Content, true
 	case plan.CodeChannelNotAttached:
 		return Channels, true
 	case plan.CodePChannelMismatch:

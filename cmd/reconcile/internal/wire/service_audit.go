@@ -118,7 +118,7 @@ func (a *auditor) onPass(s daemon.TopologyStatus, leads bool) {
 	if a.schedule.Every <= 0 || a.running != "" || !leads || !atRest(s) || !known || !standby || !a.due(s.Name) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), a.schedule.Every)
+	ctx, cancel := context.WithTimeout(context.Background(), max(a.schedule.Every, leastTime))
 	a.running, a.end = s.Name, cancel
 	e, o := a.environment, audit.Options{
 		Rows: a.schedule.Rows, Budget: a.schedule.Budget, Seed: uint64(a.now().UnixNano()), //nolint:gosec // any number will do
@@ -126,6 +126,9 @@ func (a *auditor) onPass(s daemon.TopologyStatus, leads bool) {
 	}
 	a.ended.Go(func() { a.run(ctx, e, t, o) })
 }
+
+// leastTime is what an audit may take, however often one is made.
+const leastTime = 10 * time.Minute
 
 // auditPause is the time between two looks at what differs, and auditConcurrency how many
 // collections of a pair the daemon reads at once.
