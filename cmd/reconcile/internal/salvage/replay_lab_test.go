@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,20 +41,25 @@ func newLab(t testing.TB) *lab {
 	t.Cleanup(x.Close)
 	specs := milvussim.Converged(milvussim.Pair("a", "b"))
 	x.must(x.Start(specs...))
-	x.topology = plan.Topology{Name: "orders", Generation: 2}
-	var config milvus.Config
-	for _, s := range specs {
-		address := x.Address(s.ID)
-		x.topology.Clusters = append(x.topology.Clusters, plan.Cluster{
-			ID: s.ID, Role: plan.Role(s.Role), ClientAddress: address, URI: "http://" + address,
-			PChannels: milvussim.PChannels(s.ID+"-rootcoord-dml_", milvussim.DefaultPChannels),
-		})
-		config.Credentials = append(config.Credentials, milvus.Credential{ClusterID: s.ID, Address: address, Token: func() (string, error) { return milvussim.RootToken, nil }})
-	}
-	x.fleet = milvus.NewFleet(config)
+	x.topology, x.fleet = pairAt(x.Address("a"), x.Address("b"))
 	t.Cleanup(x.fleet.Close)
 	x.a, x.b = x.client("a"), x.client("b")
 	return x
+}
+
+// pairAt is the pair at these addresses, and a fleet that may call it.
+func pairAt(a, b string) (plan.Topology, *milvus.Fleet) {
+	t := plan.Topology{Name: "orders", Generation: 2}
+	var config milvus.Config
+	for id, address := range map[string]string{"a": a, "b": b} {
+		t.Clusters = append(t.Clusters, plan.Cluster{
+			ID: id, ClientAddress: address, URI: "http://" + address,
+			PChannels: milvussim.PChannels(id+"-rootcoord-dml_", milvussim.DefaultPChannels),
+		})
+		config.Credentials = append(config.Credentials, milvus.Credential{ClusterID: id, Address: address, Token: func() (string, error) { return milvussim.RootToken, nil }})
+	}
+	slices.SortFunc(t.Clusters, func(a, b plan.Cluster) int { return strings.Compare(a.ID, b.ID) })
+	return t, milvus.NewFleet(config)
 }
 
 func (x *lab) client(id string) milvuspb.MilvusServiceClient {

@@ -26,6 +26,8 @@ type ReplayRun struct {
 	Begin func(ctx context.Context, r render.ReplayReport) error
 	// Wanted is asked again and again while rows are written. Its error ends the run.
 	Wanted func(ctx context.Context) error
+
+	batch int // rows of a request; 0: batchRows
 }
 
 // The size of a batch: a request that a server takes well, and that is short to repeat.
@@ -46,6 +48,9 @@ var errJudgeAgain = errors.New("too much was written meanwhile")
 // Run reads both logs, writes what is to be written, and reads it back. What one run leaves
 // open, the next one finds: the log of the promoted cluster says what is there.
 func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err error) {
+	if x.batch == 0 {
+		x.batch = batchRows
+	}
 	r, err := openReplay(ctx, x.Fleet.Reader(), x.Topology, x.Of, x.Export)
 	if err != nil {
 		return report, err
@@ -162,7 +167,7 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 				rows = append(rows, i)
 			}
 		}
-		for part := range slices.Chunk(rows, batchRows) {
+		for part := range slices.Chunk(rows, c.batch) {
 			if err := c.add(ctx, m, part); err != nil {
 				return err
 			}
@@ -179,17 +184,17 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 
 // add puts rows into a batch that they fit, and sends a batch that is full.
 func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
-	i := slices.IndexFunc(c.open, func(b *milvus.ReplayBatch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= batchRows })
+	i := slices.IndexFunc(c.open, func(b *milvus.ReplayBatch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= c.batch })
 	if i < 0 {
 		c.open = append(c.open, &milvus.ReplayBatch{})
 		i = len(c.open) - 1
 	}
 	b := c.open[i]
 	b.Add(m.Rows, rows, len(m.Payload))
-	if b.Rows < batchRows && b.Bytes < batchBytes && len(c.open) <= openBatches {
+	if b.Rows < c.batch && b.Bytes < batchBytes && len(c.open) <= openBatches {
 		return nil
 	}
-	if b.Rows < batchRows && b.Bytes < batchBytes {
+	if b.Rows < c.batch && b.Bytes < batchBytes {
 		i, b = 0, c.open[0]
 	}
 	c.open = slices.Delete(c.open, i, i+1)

@@ -1,0 +1,86 @@
+package salvage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/render"
+)
+
+// replayEnv makes the test's program replay between the two addresses in it, and end.
+const replayEnv = "SALVAGE_TEST_REPLAY"
+
+func TestMain(m *testing.M) {
+	at := os.Getenv(replayEnv)
+	if at == "" {
+		os.Exit(m.Run())
+	}
+	a, b, _ := strings.Cut(at, " ")
+	topology, fleet := pairAt(a, b)
+	run := ReplayRun{
+		Fleet: fleet, Topology: topology, Of: ReplayOf{Promoted: "b", Stale: "a"}, batch: 20, Rate: 4000,
+		Begin:  func(context.Context, render.ReplayReport) error { return nil },
+		Wanted: func(context.Context) error { return nil },
+	}
+	report, err := run.Run(context.Background())
+	fmt.Fprintln(os.Stderr, err, report.Done)
+	os.Exit(0)
+}
+
+// TestAReplayThatIsKilledLosesAndDoublesNothing kills the process that replays again and
+// again, in the middle of what it writes. In the end every lost row of every type is there
+// once.
+func TestAReplayThatIsKilledLosesAndDoublesNothing(t *testing.T) {
+	kills, lost := 10, 100_000
+	if testing.Short() {
+		kills, lost = 3, 600
+	}
+	x := lossy(t, 40, lost)
+	x.fence()
+	want := x.plan().ToWrite()
+	for range kills {
+		before := x.State("b").WritesAccepted
+		child := exec.CommandContext(x.ctx, os.Args[0])
+		child.Env = append(os.Environ(), replayEnv+"="+x.Address("a")+" "+x.Address("b"))
+		said := &strings.Builder{}
+		child.Stderr = said
+		x.must(child.Start())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = child.Wait() // it is killed
+		}()
+		for tick := time.NewTicker(time.Millisecond); x.State("b").WritesAccepted < before+40; {
+			select {
+			case <-ended:
+				t.Fatalf("it ended before it was killed: %s", said)
+			case <-tick.C:
+			}
+		}
+		x.must(child.Process.Kill())
+		<-ended
+	}
+	if left := x.plan().ToWrite(); left == 0 || left >= want {
+		t.Errorf("%d of %d rows were left after the kills", left, want)
+	}
+	got, err := x.run(nil)
+	x.must(err)
+	if d := got.Done; d.Right != want || d.Missing+d.Doubled+d.Remaining != 0 || d.Problem != "" || d.Written >= want {
+		t.Errorf("of %d rows: %+v", want, d)
+	}
+	times := x.times(x.b, "t")
+	for _, k := range append(span(0, 40), span(1000, lost)...) {
+		once := 1
+		if k >= 20 && k <= 22 {
+			once = 0
+		}
+		if times[k] != once {
+			t.Fatalf("row %d is there %d times", k, times[k])
+		}
+	}
+}
