@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
@@ -338,5 +340,17 @@ func (m *LoggedMessage) readRows(c *ReplayCollection, group uint64) {
 		}
 		return
 	}
+	left := maxBody
+	if weigh(m.Payload, bodyOf(rows.Delete), bodyDepth, &left) == nil {
+		rows.weight = maxBody - left
+	}
 	m.Rows = rows
+}
+
+// bodyOf is the form of the body of a message with rows.
+func bodyOf(deletes bool) protoreflect.MessageDescriptor {
+	if deletes {
+		return (*msgpb.DeleteRequest)(nil).ProtoReflect().Descriptor()
+	}
+	return (*msgpb.InsertRequest)(nil).ProtoReflect().Descriptor()
 }

@@ -41,6 +41,7 @@ type LoggedRows struct {
 	Count      int
 
 	partitionID int64
+	weight      int // of the message when it is decoded
 	keys        []any
 	columns     []loggedColumn
 }

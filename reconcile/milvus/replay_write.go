@@ -17,11 +17,11 @@ import (
 // ReplayBatch are rows of one collection that one request writes: an upsert, or a delete by
 // key. Sent twice, it has the effect of once.
 type ReplayBatch struct {
-	Rows  int
-	Bytes int // of the messages that its rows come from
+	Rows int
 
-	of    *LoggedRows // the first of its messages, which decides what fits
-	parts []replayPart
+	weight int         // of its rows when they are decoded
+	of     *LoggedRows // the first of its messages, which decides what fits
+	parts  []replayPart
 }
 
 type replayPart struct {
@@ -41,13 +41,28 @@ func (b *ReplayBatch) Fits(r *LoggedRows) bool {
 		})
 }
 
-// Add adds rows of a message, which has so many bytes.
-func (b *ReplayBatch) Add(r *LoggedRows, rows []int, size int) {
+// maxBatchWeight keeps what a batch becomes in the log small enough to be read back.
+const maxBatchWeight = maxBody / 4
+
+// Heavy says whether a batch is as large as one may be.
+func (b *ReplayBatch) Heavy() bool { return b.weight >= maxBatchWeight }
+
+// AtOnce is how many of the rows one request may bring.
+func (r *LoggedRows) AtOnce(most int) int {
+	if r.weight <= maxBatchWeight {
+		return most
+	}
+	return min(most, max(1, r.Count*maxBatchWeight/r.weight))
+}
+
+// Add adds rows of a message.
+func (b *ReplayBatch) Add(r *LoggedRows, rows []int) {
 	if b.of == nil {
 		b.of = r
 	}
 	b.parts = append(b.parts, replayPart{r, rows})
-	b.Rows, b.Bytes = b.Rows+len(rows), b.Bytes+size
+	b.Rows += len(rows)
+	b.weight += r.weight * len(rows) / max(r.Count, 1)
 }
 
 // Without takes rows out of a batch by their keys, and returns how many.

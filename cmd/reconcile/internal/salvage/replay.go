@@ -25,6 +25,8 @@ type replay struct {
 	logs   *milvus.Replay
 	dir    string
 	export *export // nil without an export
+
+	judging sync.Mutex // one channel at a time is in memory
 }
 
 // ReplayOf says between which clusters a replay is. Since is about when the promotion was;
@@ -95,8 +97,9 @@ type foundChannel struct {
 	taints map[int64]string    // why nothing of a collection is written on this channel
 }
 
-// channelsAtOnce is how many channels are read at the same time. Each has files of its own.
-const channelsAtOnce = 4
+// channelsAtOnce is how many channels are read at the same time: a reading waits for the
+// next time tick, and a usual cluster has 16. Each has files of its own.
+const channelsAtOnce = 16
 
 func (r *replay) find(ctx context.Context, t plan.Topology, to *export) (found, error) {
 	return r.findAnd(ctx, t, to, nil)
@@ -240,7 +243,9 @@ func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
 		}
 	}
 	if err == nil {
+		r.judging.Lock()
 		err = ch.spill.judge()
+		r.judging.Unlock()
 	}
 	return ch, errors.Join(err, ch.spill.close())
 }

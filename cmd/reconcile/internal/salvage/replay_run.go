@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,11 +31,17 @@ type ReplayRun struct {
 	batch int // rows of a request; 0: batchRows
 }
 
-// The size of a batch: a request that a server takes well, and that is short to repeat.
-const (
-	batchRows  = 2000
-	batchBytes = 2 << 20
-)
+// batchRows is the size of a batch: a request that a server takes well, and that is short to
+// repeat. Each waits for a time tick, so a small one would make a replay slow.
+const batchRows = 10_000
+
+// chunks divides rows of a message into what one request may bring.
+func chunks(m milvus.LoggedMessage, rows []int, most int) iter.Seq[[]int] {
+	if m.Rows == nil {
+		return slices.Values[[][]int](nil)
+	}
+	return slices.Chunk(rows, m.Rows.AtOnce(most))
+}
 
 // openBatches is how many batches of a channel are filled at the same time.
 const openBatches = 16
@@ -61,7 +68,7 @@ func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err err
 		return report, err
 	}
 	defer w.Close()
-	done, left := &render.ReplayDone{}, int64(0)
+	done, left, planned := &render.ReplayDone{}, int64(0), int64(0)
 	for begun := false; ; begun = true {
 		f, err := r.find(ctx, x.Topology, nil)
 		if begun && err != nil {
@@ -77,7 +84,11 @@ func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err err
 			}
 		}
 		report.Done = done
+		planned = max(planned, report.Replayable())
 		switch n := report.ToWrite(); {
+		case report.Replayable() < planned:
+			done.Problem = fmt.Sprintf("%d rows can no longer be compared (hint: a dry run says why)", planned-report.Replayable())
+			return report, nil
 		case n == 0:
 			return x.finish(ctx, r, report)
 		case begun && n >= left:
@@ -167,7 +178,7 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 				rows = append(rows, i)
 			}
 		}
-		for part := range slices.Chunk(rows, c.batch) {
+		for part := range chunks(m, rows, c.batch) {
 			if err := c.add(ctx, m, part); err != nil {
 				return err
 			}
@@ -190,11 +201,12 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 		i = len(c.open) - 1
 	}
 	b := c.open[i]
-	b.Add(m.Rows, rows, len(m.Payload))
-	if b.Rows < c.batch && b.Bytes < batchBytes && len(c.open) <= openBatches {
+	b.Add(m.Rows, rows)
+	full := b.Rows >= c.batch || b.Heavy()
+	switch {
+	case !full && len(c.open) <= openBatches:
 		return nil
-	}
-	if b.Rows < c.batch && b.Bytes < batchBytes {
+	case !full:
 		i, b = 0, c.open[0]
 	}
 	c.open = slices.Delete(c.open, i, i+1)
@@ -299,7 +311,7 @@ func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts 
 			rows = append(rows, i)
 		}
 	}
-	for part := range slices.Chunk(rows, batchRows) {
+	for part := range chunks(m, rows, batchRows) {
 		if err := b.put(ctx, m, part); err != nil {
 			return err
 		}
@@ -318,9 +330,9 @@ func (b *readingBack) put(ctx context.Context, m milvus.LoggedMessage, rows []in
 		i = len(b.open) - 1
 	}
 	x := b.open[i]
-	x.Add(m.Rows, rows, len(m.Payload))
+	x.Add(m.Rows, rows)
 	switch {
-	case x.Rows >= batchRows, x.Bytes >= batchBytes:
+	case x.Rows >= batchRows, x.Heavy():
 	case len(b.open) > openBatches:
 		i, x = 0, b.open[0]
 	default:
