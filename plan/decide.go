@@ -43,7 +43,7 @@ func (s situation) decide() decision {
 		}
 		p, o := s.pairState(primary.ID, primary.ID, c.ID), s.pairState(c.ID, primary.ID, c.ID)
 		v := cellFor(c.Role, p, o)
-		if c.Role == RoleStale && p == stateUp && s.promotedInsteadOf(primary.ID, c.ID) {
+		if c.Role == RoleStale && s.failedOverBefore(p, primary.ID, c.ID) {
 			v = staleCell()
 		}
 		d.pairs = append(d.pairs, pair{member: c, primary: p, other: o, cell: v})
@@ -61,6 +61,21 @@ func (s situation) decide() decision {
 	d.findings = append(d.findings, s.mixedFindings(d)...)
 	d.findings = append(d.findings, s.mixedGrowth(d)...)
 	return d
+}
+
+// failedOverBefore says whether the failover for which the roles ask is done, although the
+// promoted cluster does not show it: it does not answer, or cannot say what it stores. It is
+// then a primary that is lost, and no candidate that is away.
+func (s situation) failedOverBefore(p state, primary, stale string) bool {
+	switch p {
+	case stateUp:
+		return s.promotedInsteadOf(primary, stale)
+	case stateDown, stateUnknown:
+		_, lost := s.memory.staleMark(primary)
+		return s.intent == nil && !lost && s.promotedInsteadOf(primary, stale)
+	default:
+		return false
+	}
 }
 
 // promotedInsteadOf says whether the ledger holds that primary was promoted in the

@@ -175,6 +175,8 @@ func ProposeBestFailover(t Topology, o Observed, m Memory) (to, why string, role
 	old, _ := s.topology.Primary()
 	able, passed := s.promotableStandbys(old.ID)
 	switch {
+	case len(able) == 0 && len(t.withRole(RoleStandby)) == 0 && len(t.withRole(RoleStale)) > 0:
+		return "", "", nil, fmt.Errorf("%s has no standby (hint: if %s is lost for good, name the last copy: reconcile propose %s/%s --failover)", t.Name, old.ID, t.Name, t.withRole(RoleStale)[0].ID)
 	case len(able) == 0:
 		return "", "", nil, fmt.Errorf("no standby of %s can be promoted%s (hint: 'reconcile doctor %s' says what stands in the way)", t.Name, becauseOf(passed), t.Name)
 	case canWrite(s.view(old.ID)):

@@ -31,7 +31,7 @@ func TestFence(t *testing.T) {
 		{"without a ledger, by its salvage", done, []View{primaryOf("a", "b"), salvaged}, Memory{}, TransitionFence, nil, fence},
 		{"R03: a star", star, []View{primaryOf("a", "b", "c"), primaryOf("b"), standbyOf("a", "c", "b")}, memory, TransitionFence, nil, fence},
 		{"R03: a star with a lost token", star, []View{primaryOf("a", "b", "c"), primaryOf("b"), tokenless}, memory, TransitionFence, []string{"FENCE_TOKENS_UNKNOWN"}, nil},
-		{"R04: the promoted one is gone", done, []View{primaryOf("a", "b"), down("b")}, memory, TransitionFailover, []string{"CANDIDATE_UNREACHABLE", "MIXED_CHANGE"}, nil},
+		{"R04: the promoted one is gone", done, []View{primaryOf("a", "b"), down("b")}, memory, TransitionFence, []string{"CLUSTER_NEEDED"}, nil},
 		{"R05: a healthy pair", done, []View{primaryOf("a", "b"), standbyOf("a", "b")}, Memory{}, TransitionFailover, []string{"MIXED_CHANGE", "PRIMARY_REACHABLE"}, failoverSteps},
 		{"R40: what answers is another", done, []View{renamed, primaryOf("b")}, memory, TransitionFence, []string{"CLUSTER_ID_MISMATCH", "ROLE_UNKNOWN"}, nil},
 		{"nothing shows a force promote", done, []View{primaryOf("a", "b"), primaryOf("b")}, Memory{}, TransitionFence, []string{"ROLE_UNKNOWN"}, nil},

@@ -28,6 +28,9 @@ func (s situation) writerFindings(d decision) []Finding {
 	case len(writers) > 1:
 		names := strings.Join(writers, " and ")
 		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(stale))}
+	case len(writers) > 0 && len(writers) == len(stale) && d.transition == TransitionNone && s.rolesKnown():
+		return []Finding{NewFinding(CodeNoPrimary, "", "only "+writers[0]+", which is stale, takes writes, and "+d.primary.ID+", the primary, does not",
+			s.noPrimaryRemedy(d.primary.ID))}
 	case len(writers) == 0 && up && d.transition != TransitionFailover && d.primary.ID != "" && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "no cluster that answers can take writes",
 			s.noPrimaryRemedy(d.primary.ID))}
@@ -40,6 +43,9 @@ func (s situation) writerFindings(d decision) []Finding {
 // switchover that is stuck.
 func (s situation) noPrimaryRemedy(primary string) string {
 	failover := "'reconcile propose " + s.topology.Name + " --failover'"
+	if copies := s.topology.withRole(RoleStale); len(copies) > 0 && len(s.topology.withRole(RoleStandby)) == 0 && s.view(primary).Reach != ReachUp {
+		return "bring " + primary + " back; watch it: 'reconcile status " + s.topology.Name + " --watch'; else, if it is lost for good, ask for " + copies[0].ID + ", the last copy, in a clone: 'reconcile propose " + s.topology.Name + "/" + copies[0].ID + " --failover'"
+	}
 	switch s.view(primary).Reach {
 	case ReachUp:
 		return "restore the link between the clusters and watch the switchover end: 'reconcile status " + s.topology.Name + " --watch'; else fail over, in a clone: " + failover
@@ -159,6 +165,9 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	case v.Belief.Kind == BeliefStandby:
 		state = "is up and fenced: it refuses writes"
 		remedy = "see what only it holds: '" + salvageCommand(s.topology.Name, stale.ID) + "'; then rebuild it before it may join again"
+	case canWrite(v) && s.view(primary.ID).Reach != ReachUp:
+		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
+		remedy = "keep applications away from it by network and load balancer: it lacks what " + primary.ID + " took, and can be fenced only once that answers; watch it: 'reconcile status " + s.topology.Name + " --watch'"
 	case canWrite(v):
 		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
 		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"

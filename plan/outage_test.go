@@ -160,3 +160,39 @@ func withoutLoss(p Plan) Plan {
 	}
 	return p
 }
+
+// TestAPrimaryLostAfterItsFailover: the cluster that a failover promoted is gone. There is no
+// primary, and the failover that was done is not planned again. What leads on is the command
+// for the standby, or for the last copy.
+func TestAPrimaryLostAfterItsFailover(t *testing.T) {
+	last := "'reconcile propose orders/a --failover'"
+	for _, c := range []struct {
+		name    string
+		t       Topology
+		views   []View
+		unheard bool // nobody answers, so that no finding tells what the headline does
+		remedy  string
+	}{
+		{name: "both are down", t: failingOver("b", "a"), views: []View{down("a"), down("b")}, unheard: true},
+		{name: "the old primary is back and takes writes", t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), down("b")}, remedy: last},
+		{name: "the old primary is fenced", t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), down("b")}, remedy: last},
+		{name: "whether it lives is not known", t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), degraded("b")}, remedy: last},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := world{t: c.t, views: c.views, memory: hadFailedOver("a", "b")}.plan(t)
+			if p.Transition != TransitionNone || p.Blocked(nil) || p.InSync || p.Has(CodeCandidateUnreachable) {
+				t.Errorf("the plan is %s, in sync: %t, with %v", p.Transition, p.InSync, p.Findings)
+			}
+			i := slices.IndexFunc(p.Findings, func(f Finding) bool { return f.Code == CodeNoPrimary })
+			if i < 0 != c.unheard {
+				t.Fatalf("the findings are %v", p.Findings)
+			}
+			if i >= 0 && !strings.Contains(p.Findings[i].Remedy, c.remedy) {
+				t.Errorf("the remedy is %q", p.Findings[i].Remedy)
+			}
+			if _, err := ProposeFailover(c.t, "a"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

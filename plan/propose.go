@@ -14,7 +14,14 @@ import (
 // cluster: that standby is primary, and the old primary and every other standby are
 // stale, for each loses its source. Roles that stay are not in the result. The error
 // says why the cluster cannot be promoted, with a hint.
+//
+// A stale cluster can be named if no standby is left: it may be the last copy. The plan then
+// asks for an approver who accepts that.
 func ProposeFailover(t Topology, to string) (map[string]Role, error) {
+	if c, ok := t.Cluster(to); ok && c.Role == RoleStale && c.Promotable && len(t.withRole(RoleStandby)) == 0 {
+		old, _ := t.Primary()
+		return map[string]Role{to: RolePrimary, old.ID: RoleStale}, nil
+	}
 	old, err := t.successor(to)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(console.Printable(g.repo), "."))},
 		nextStep{"push it, or open a pull request with it:", git + " push"},
 		nextStep{
-			"somebody else approves it (the author cannot, unless approval.distinctAuthor is false):",
+			"somebody who did not write it approves it:",
 			approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository) + there,
 		},
 	)
@@ -122,7 +122,8 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 	if e.Planned.Commit != "" {
 		did = fmt.Sprintf("committed as %.12s: ", e.Planned.Commit)
 	} else {
-		next = append([]nextStep{{"commit it:", fmt.Sprintf("git commit -m %q -- %s", e.Subject, e.File.File)}}, next...)
+		git, _ := g.repoOptions()
+		next = append([]nextStep{{"commit it:", fmt.Sprintf("%s commit -m %q -- %s", git, e.Subject, e.File.File)}}, next...)
 	}
 	if e.Why != "" {
 		primary, _ := e.After.Primary()

@@ -201,7 +201,11 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 		if r.Outcome == reconcile.OutcomeApplied && (t.Transition == plan.TransitionFailover || hasTrouble(plan.TopologyPlan{Findings: d.findingsAfter(t, r)})) {
 			s = attention
 		}
-		return d.transitionHeadline(t) + " · " + words, s
+		headline := d.transitionHeadline(t) + " · " + words
+		if c, outage := writerCondition(t); outage && c == standsWithoutPrimary && t.Transition != plan.TransitionFailover && s == bad {
+			headline = outageLabels[c] + " · " + headline
+		}
+		return headline, s
 	case r.Outcome == reconcile.OutcomeUnchanged && hasTrouble(t):
 		return words + ", but beware: " + codeWords(worst(t)), attention
 	case r.Outcome == reconcile.OutcomeUnchanged && d.lagNotRead(t):
@@ -297,6 +301,9 @@ func resultSteps(r Result, most int) grid {
 // resultActions are what to type after an apply.
 func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 	again := "reconcile apply " + r.Topology
+	if t.Transition == plan.TransitionFence {
+		again = executeCommand(t)
+	}
 	now := action{label: labelNow}
 	switch r.Outcome {
 	case reconcile.OutcomeUnverified:
@@ -314,7 +321,9 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		code, _, _ := strings.Cut(r.Detail, ":")
 		if e, ok := explain.Lookup(code); ok { // a step met what the plan could not know
 			now = actionOf(t, lowerFirst(filledIn(e.FirstRemedy(), t, d.approval(t).Repository)))
-			now.label = labelNow
+			if now.label = labelNow; now.command == "" {
+				now.words, now.command = now.words+"; see how the clusters stand:", "reconcile status "+r.Topology
+			}
 			return []action{now, {label: labelThen, words: "when nothing blocks any more:", command: again}}
 		}
 		now.words, now.command = "when nothing blocks any more:", again

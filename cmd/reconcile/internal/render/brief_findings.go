@@ -88,7 +88,7 @@ func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
 	case plan.CodeServerWouldReject:
 		return t.Has(plan.CodePChannelMismatch) && strings.Contains(f.Message, "channels only grow")
 	case plan.CodeClusterUnreachable: // the list of clusters says so
-		return t.Transition == plan.TransitionNone && !strings.Contains(f.Message, ";") && !unobserved(t)
+		return (t.Transition == plan.TransitionNone || t.Transition == plan.TransitionFence) && !strings.Contains(f.Message, ";") && !unobserved(t)
 	case plan.CodeNoPrimary: // the headline of an outage says so
 		_, outage := writerCondition(t)
 		return f.Severity != plan.SeverityBlocking && outage && t.Transition != plan.TransitionFailover

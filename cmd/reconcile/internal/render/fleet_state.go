@@ -148,7 +148,7 @@ func writerCondition(t plan.TopologyPlan) (s condition, ok bool) {
 	switch {
 	case t.Has(plan.CodeSplitBrain):
 		return standsSplit, true
-	case unobserved(t) || len(t.Clusters) == 0 || slices.ContainsFunc(t.Clusters, writes):
+	case unobserved(t) || len(t.Clusters) == 0 || slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool { return writes(c) && !strayWriter(t, c) }):
 		return 0, false
 	case slices.ContainsFunc(t.Clusters, mayWrite):
 		return standsPrimaryUnknown, true
@@ -171,6 +171,12 @@ func writes(c plan.ClusterPlan) bool {
 	default:
 		return false
 	}
+}
+
+// strayWriter reports whether a cluster that takes writes is no primary: it is stale by a
+// failover that is done.
+func strayWriter(t plan.TopologyPlan, c plan.ClusterPlan) bool {
+	return (t.Transition == plan.TransitionNone || t.Transition == plan.TransitionFence) && c.DesiredRole == plan.RoleStale && t.Has(plan.CodeNoPrimary)
 }
 
 // mayWrite reports whether it is not known if a member takes writes: it lives, or may

@@ -97,7 +97,10 @@ func (d Document) sinceWords(t plan.TopologyPlan) string {
 // outageCause says why no cluster takes writes.
 func outageCause(t plan.TopologyPlan) string {
 	lost, known := lostPrimary(t)
+	stray := slices.IndexFunc(t.Clusters, func(c plan.ClusterPlan) bool { return writes(c) && strayWriter(t, c) })
 	switch {
+	case known && stray >= 0:
+		return whyLost(lost) + ", and " + t.Clusters[stray].ID + ", which is stale, takes writes"
 	case !known:
 		return "no cluster that answers takes writes"
 	case (lost.View.Reach == plan.ReachUnreachable || lost.View.Reach == plan.ReachDegraded) && !slices.ContainsFunc(t.Clusters, standsBy):
