@@ -178,7 +178,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeNoPrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
-		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05): names the safe exits",
+		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05), or only a stale one does while the primary is lost: names the safe exits",
 	},
 	{
 		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideAdopt,
