@@ -38,7 +38,7 @@ const (
 type StoryQuery struct {
 	Topology string    // empty: of all
 	Since    time.Time // older ones are left out
-	// Begun says whether a change was begun, so that a later one did not take it back.
+	// Begun says whether a change was begun or live, so that a later one did not take it back.
 	Begun func(topology string, generation int64) bool
 	// Unsigned takes the word of approvals that are not signed.
 	Unsigned bool
@@ -120,13 +120,15 @@ func (e edition) roles() map[string]plan.Role {
 // proposals are the versions, the oldest first, each as the change that it asked for.
 func (q StoryQuery) proposals(editions []edition) []Event {
 	var out []Event
+	kind := EventProposed
 	for i, e := range slices.Backward(editions) {
+		if kind == EventProposed && q.takesBack(editions[i:]) {
+			kind = EventTakenBack // asking again for what was taken back is a proposal
+		} else {
+			kind = EventProposed
+		}
 		if e.at().Before(q.Since) || len(e.authors) == 0 {
 			continue
-		}
-		kind := EventProposed
-		if q.takesBack(editions[i:]) {
-			kind = EventTakenBack
 		}
 		out = append(out, Event{
 			At: e.at(), Topology: e.Name, Kind: kind, Who: names(e.authors),

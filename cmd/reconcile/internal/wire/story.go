@@ -28,7 +28,7 @@ func (e *Environment) storyOf(rev desired.Revision, records []ledger.Record, top
 		switch r.Kind {
 		case ledger.KindBorn:
 			born = r.At // Git keeps whole seconds
-		case ledger.KindIntent:
+		case ledger.KindIntent, ledger.KindMatched:
 			begun[changeKey(r.Topology, r.Generation)] = true
 		default:
 		}
