@@ -315,9 +315,9 @@ type Shard struct {
 	Labels map[string]string
 }
 
-// Takes says whether the shard takes a topology with that file and those labels. A shard
+// takes says whether the shard takes a topology with that file and those labels. A shard
 // without a rule takes none.
-func (s Shard) Takes(file string, labels map[string]string) bool {
+func (s Shard) takes(file string, labels map[string]string) bool {
 	if len(s.Paths) == 0 && len(s.Labels) == 0 {
 		return false
 	}
@@ -339,12 +339,12 @@ func matchesPath(pattern, file string) bool {
 	return false
 }
 
-// ShardsOf returns the names of the shards that take a topology, sorted. Exactly one may act
+// shardsOf returns the names of the shards that take a topology, sorted. Exactly one may act
 // on it.
-func (d Desired) ShardsOf(file string, labels map[string]string) []string {
+func (d Desired) shardsOf(file string, labels map[string]string) []string {
 	var out []string
 	for _, s := range d.Shards {
-		if s.Takes(file, labels) {
+		if s.takes(file, labels) {
 			out = append(out, s.Name)
 		}
 	}
@@ -371,11 +371,11 @@ func (d Desired) ShardOf(topology string) (name string, undecided *Finding) {
 func (d Desired) takers(topology string) (file string, shards []string) {
 	if i, ok := slices.BinarySearchFunc(d.Topologies, topology, func(t Topology, n string) int { return strings.Compare(t.Name, n) }); ok {
 		t := d.Topologies[i]
-		return t.At.File, d.ShardsOf(t.At.File, t.Labels)
+		return t.At.File, d.shardsOf(t.At.File, t.Labels)
 	}
 	if i, ok := slices.BinarySearchFunc(d.Removed, topology, func(t RemovedTopology, n string) int { return strings.Compare(t.Name, n) }); ok {
 		t := d.Removed[i]
-		return t.At.File, d.ShardsOf(t.At.File, t.Labels)
+		return t.At.File, d.shardsOf(t.At.File, t.Labels)
 	}
 	return "", nil
 }

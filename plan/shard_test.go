@@ -32,7 +32,7 @@ func TestShardTakes(t *testing.T) {
 		"a path and labels, only the label": {Shard{Paths: []string{"u"}, Labels: map[string]string{"region": "eu"}}, "t/a.yaml", eu, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.shard.Takes(c.file, c.labels); got != c.want {
+			if got := c.shard.takes(c.file, c.labels); got != c.want {
 				t.Errorf("it says %v", got)
 			}
 		})
@@ -65,7 +65,7 @@ func TestShardsDivideTheTopologies(t *testing.T) {
 		for _, top := range d.Topologies {
 			var takers []string
 			for _, s := range d.Shards {
-				if s.Takes(top.At.File, top.Labels) {
+				if s.takes(top.At.File, top.Labels) {
 					takers = append(takers, s.Name)
 				}
 			}

@@ -108,47 +108,68 @@ func (w *arrivalCheck) references(id plumbing.Hash) (named []plumbing.Hash, tree
 
 // checkFiles checks that every file below git.path exists in the folders of the fetch.
 func (w *arrivalCheck) checkFiles(root plumbing.Hash, of string) error {
-	at, parts := root, strings.Split(w.path, "/")
-	if w.path == "" {
-		parts = nil
+	folder, arrived, err := w.topologyFolder(root, of)
+	if err != nil || !arrived {
+		return err
 	}
-	for _, part := range parts {
-		entries, err := w.entries(at)
-		if err != nil {
-			return err
-		}
-		if at = subfolder(entries.entry(part)); at.IsZero() {
-			return nil
-		}
-		if came, err := w.arrived(at, of); err != nil || !came {
-			return err
-		}
-	}
-	for todo := []plumbing.Hash{at}; len(todo) > 0; {
+	for todo := []plumbing.Hash{folder}; len(todo) > 0; {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if w.seen[id] {
 			continue
 		}
 		w.seen[id] = true
-		entries, err := w.entries(id)
+		below, err := w.arrivedFolders(id, of)
 		if err != nil {
 			return err
 		}
-		for _, e := range entries.entries(0) {
-			if !e.dir() && !e.regular() {
-				continue
-			}
-			came, err := w.arrived(e.id, of)
-			if err != nil {
-				return err
-			}
-			if came && e.dir() {
-				todo = append(todo, e.id)
-			}
-		}
+		todo = append(todo, below...)
 	}
 	return nil
+}
+
+// topologyFolder returns the folder git.path below a root; false: there is none, or the
+// fetch did not bring it.
+func (w *arrivalCheck) topologyFolder(root plumbing.Hash, of string) (folder plumbing.Hash, arrived bool, err error) {
+	if w.path == "" {
+		return root, true, nil
+	}
+	for part := range strings.SplitSeq(w.path, "/") {
+		entries, err := w.entries(root)
+		if err != nil {
+			return root, false, err
+		}
+		if root = subfolder(entries.entry(part)); root.IsZero() {
+			return root, false, nil
+		}
+		if came, err := w.arrived(root, of); err != nil || !came {
+			return root, false, err
+		}
+	}
+	return root, true, nil
+}
+
+// arrivedFolders checks the files and folders in a folder, and returns the folders that the
+// fetch brought.
+func (w *arrivalCheck) arrivedFolders(id plumbing.Hash, of string) ([]plumbing.Hash, error) {
+	entries, err := w.entries(id)
+	if err != nil {
+		return nil, err
+	}
+	var folders []plumbing.Hash
+	for _, e := range entries.entries(0) {
+		if !e.dir() && !e.regular() {
+			continue
+		}
+		came, err := w.arrived(e.id, of)
+		if err != nil {
+			return nil, err
+		}
+		if came && e.dir() {
+			folders = append(folders, e.id)
+		}
+	}
+	return folders, nil
 }
 
 // entries returns the entries of a folder; none for a malformed one.

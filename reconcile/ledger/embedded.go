@@ -118,6 +118,8 @@ func (b *embedded) absent() (bool, error) {
 	return info.Size() == 0, nil
 }
 
+// commit has fn decide by what is stored, and writes the change that it returns in one
+// transaction. g is the lock under which this is done; nil: none.
 func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
 	noted := b.noted() // read before the file: another process may create it now
 	absent, err := b.absent()
@@ -133,45 +135,62 @@ func (b *embedded) commit(ctx context.Context, g guard, fn func(image) (change, 
 		}
 	}
 	err = b.inTransaction(ctx, false, func(db *bbolt.DB, file *os.File) error {
-		var before image
-		var c change
-		var number int
-		err := db.Update(func(tx *bbolt.Tx) (err error) {
-			number = tx.ID()
-			if before, err = b.cached.read(tx, file); err != nil {
-				return err
-			}
-			im := before
-			im.noted = b.noted
-			c, err = fn(im)
-			if err != nil {
-				return err
-			}
-			if f, ok := g.(*fileLock); ok {
-				if err := f.check(); err != nil {
-					return err
-				}
-			}
-			if c.empty(im) {
-				return errUnchanged // so that bbolt writes nothing either
-			}
-			return writeChange(tx, im.format, c)
-		})
-		switch {
-		case err == nil:
-			b.cached.update(before, c, number, file)
-			_ = b.note(lastRecord(before.chain, c.append)) // the record is written; the next write corrects the note
-		case !errors.Is(err, errUnchanged):
-			b.cached = cachedImage{version: b.cached.version}
-		default:
-			if noteErr := b.note(lastRecord(before.chain, nil)); noteErr != nil {
-				return noteErr
-			}
-		}
-		return err
+		w := write{guard: g, decide: fn}
+		err := db.Update(func(tx *bbolt.Tx) error { return b.write(tx, file, &w) })
+		return b.afterWrite(err, w, file)
 	})
 	if errors.Is(err, errUnchanged) {
 		return nil
+	}
+	return err
+}
+
+// write is one change of the file: who decides it, and what came of it.
+type write struct {
+	guard  guard
+	decide func(image) (change, error)
+
+	before image
+	change change
+	number int // of the transaction
+}
+
+// write decides and writes within a transaction. The error is errUnchanged if there is
+// nothing to write, so that bbolt writes nothing either.
+func (b *embedded) write(tx *bbolt.Tx, file *os.File, w *write) (err error) {
+	w.number = tx.ID()
+	if w.before, err = b.cached.read(tx, file); err != nil {
+		return err
+	}
+	im := w.before
+	im.noted = b.noted
+	if w.change, err = w.decide(im); err != nil {
+		return err
+	}
+	if f, ok := w.guard.(*fileLock); ok {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	if w.change.empty(im) {
+		return errUnchanged
+	}
+	return writeChange(tx, im.format, w.change)
+}
+
+// afterWrite brings what is cached and the note of the newest record in line with the file.
+// err is the error of the transaction; afterWrite returns it.
+func (b *embedded) afterWrite(err error, w write, file *os.File) error {
+	switch {
+	case err == nil:
+		b.cached.update(w.before, w.change, w.number, file)
+		_ = b.note(lastRecord(w.before.chain, w.change.append)) // the record is written; the next write corrects the note
+	case !errors.Is(err, errUnchanged):
+		b.cached = cachedImage{version: b.cached.version}
+	default:
+		if noteErr := b.note(lastRecord(w.before.chain, nil)); noteErr != nil {
+			return noteErr
+		}
 	}
 	return err
 }

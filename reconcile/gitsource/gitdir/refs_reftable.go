@@ -92,23 +92,15 @@ func readTables(folder string, tables []string) (map[plumbing.ReferenceName]*plu
 // errTable marks a table that git would not have written.
 var errTable = errors.New("the table is damaged: `git fsck` tells more")
 
-// readTable applies one table to the refs of the tables before it.
+// readTable applies one table to the refs of the tables before it. A table is a header,
+// blocks of refs, blocks of other kinds, and a footer. The first block begins in the header,
+// so that its size counts from the start of the file.
 func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference) error {
-	head, foot := 24, 68
-	if len(data) > 4 && data[4] == 2 {
-		head, foot = 28, 72
-		if len(data) >= head && string(data[24:28]) != "sha1" {
-			return fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, ConvertHint)
-		}
+	head, end, err := tableBounds(data)
+	if err != nil {
+		return err
 	}
-	if len(data) < head+foot || string(data[:4]) != "REFT" || data[4] != 1 && data[4] != 2 {
-		return errTable
-	}
-	end := len(data) - foot
-	if crc32.ChecksumIEEE(data[end:len(data)-4]) != binary.BigEndian.Uint32(data[len(data)-4:]) {
-		return errTable
-	}
-	full := uint24(data[5:])
+	full := uint24(data[5:]) // the size of a block that is padded
 	for at := 0; at < end; {
 		begin := at
 		if at == 0 {
@@ -125,11 +117,31 @@ func readTable(data []byte, refs map[plumbing.ReferenceName]*plumbing.Reference)
 			return err
 		}
 		if size < full && (at+size >= end || data[at+size] == 0) {
-			size = full // padded
+			size = full
 		}
 		at += size
 	}
 	return nil
+}
+
+// tableBounds checks the header and the footer of a table, of version 1 or 2. It returns
+// the size of the header and where the footer begins.
+func tableBounds(data []byte) (head, end int, err error) {
+	head, foot := 24, 68
+	if len(data) > 4 && data[4] == 2 {
+		head, foot = 28, 72
+		if len(data) >= head && string(data[24:28]) != "sha1" {
+			return 0, 0, fmt.Errorf("%w: only SHA-1 object names are read: %s", ErrFormat, ConvertHint)
+		}
+	}
+	if len(data) < head+foot || string(data[:4]) != "REFT" || data[4] != 1 && data[4] != 2 {
+		return 0, 0, errTable
+	}
+	end = len(data) - foot
+	if crc32.ChecksumIEEE(data[end:len(data)-4]) != binary.BigEndian.Uint32(data[len(data)-4:]) {
+		return 0, 0, errTable
+	}
+	return head, end, nil
 }
 
 // readRefBlock reads the records of a block from at on, up to the index behind them.

@@ -82,6 +82,12 @@ func (w *watchScreen) run(ctx context.Context) error {
 
 	ctx, cancel := context.WithCancel(ctx) // ends a pass that is under way
 	defer cancel()
+	return w.showPasses(ctx, resized, resumed)
+}
+
+// showPasses draws the screen after each thing that happens: a pass ends or is due, a key, a
+// message, a new size of the terminal, or the return from the background.
+func (w *watchScreen) showPasses(ctx context.Context, resized, resumed <-chan os.Signal) error {
 	w.begin(ctx)
 	next := w.g.After(w.interval)
 	for {

@@ -165,48 +165,59 @@ func (d Diagnosis) Score() (could, of int) {
 // FixFirst lists what to do, the most urgent first: what stops every failover,
 // what stops the only ways of a topology, then the rest that failed.
 func (d Diagnosis) FixFirst() []string {
-	var out []string
-	add := func(subject, message, remedy string) {
-		text := message
-		if remedy != "" {
-			text = remedy + " (" + message + ")"
-		}
-		if subject != "" {
-			text = subject + ": " + text
-		}
-		if !slices.Contains(out, text) {
-			out = append(out, text)
-		}
-	}
+	var out fixes
+	out.addChecks(d.Checks, nil, func(c Check) bool { return c.Verdict == CheckFailed && c.Blocks })
 	told := map[string]bool{} // obstacles that a check says too
-	checks := func(wanted func(Check) bool) {
-		for _, c := range d.Checks {
-			if wanted(c) && !told[c.Message] {
-				add(c.Subject, c.Message, c.Remedy)
-			}
-		}
-	}
-	checks(func(c Check) bool { return c.Verdict == CheckFailed && c.Blocks })
 	for _, ready := range []bool{false, true} {
 		for _, t := range d.Topologies {
-			if t.Ready() != ready || t.UnderWay != nil {
-				continue
-			}
-			if t.TwoWriters != nil {
-				add(t.Name, t.TwoWriters.Message, t.TwoWriters.Remedy)
-			}
-			if len(t.Standbys) == 0 {
-				add(t.Name, "it has no standby to fail over to", "add a standby")
-			}
-			for _, s := range t.Standbys {
-				for _, o := range s.Obstacles {
-					add(t.Name+"/"+s.Cluster, o.Message, o.Remedy)
-					told[o.Message] = true
-				}
+			if t.Ready() == ready && t.UnderWay == nil {
+				out.addTopology(t, told)
 			}
 		}
 	}
-	checks(func(c Check) bool { return c.Verdict == CheckFailed && !c.Blocks })
-	checks(func(c Check) bool { return c.Verdict == CheckWarning })
+	out.addChecks(d.Checks, told, func(c Check) bool { return c.Verdict == CheckFailed && !c.Blocks })
+	out.addChecks(d.Checks, told, func(c Check) bool { return c.Verdict == CheckWarning })
 	return out
+}
+
+// fixes lists what to do, each thing once.
+type fixes []string
+
+func (f *fixes) add(subject, message, remedy string) {
+	text := message
+	if remedy != "" {
+		text = remedy + " (" + message + ")"
+	}
+	if subject != "" {
+		text = subject + ": " + text
+	}
+	if !slices.Contains(*f, text) {
+		*f = append(*f, text)
+	}
+}
+
+// addChecks adds the checks that are wanted and whose message was not told before.
+func (f *fixes) addChecks(checks []Check, told map[string]bool, wanted func(Check) bool) {
+	for _, c := range checks {
+		if wanted(c) && !told[c.Message] {
+			f.add(c.Subject, c.Message, c.Remedy)
+		}
+	}
+}
+
+// addTopology adds what stops the failovers of one topology, and notes the obstacles in
+// told.
+func (f *fixes) addTopology(t DiagnosedTopology, told map[string]bool) {
+	if t.TwoWriters != nil {
+		f.add(t.Name, t.TwoWriters.Message, t.TwoWriters.Remedy)
+	}
+	if len(t.Standbys) == 0 {
+		f.add(t.Name, "it has no standby to fail over to", "add a standby")
+	}
+	for _, s := range t.Standbys {
+		for _, o := range s.Obstacles {
+			f.add(t.Name+"/"+s.Cluster, o.Message, o.Remedy)
+			told[o.Message] = true
+		}
+	}
 }
