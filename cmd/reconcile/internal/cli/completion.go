@@ -164,7 +164,7 @@ func (c completer) complete(root *cobra.Command) {
 	topologies, one := c.topologies(anyNumber), c.topologies(1)
 	standbys := c.clusters(plan.RoleStandby)
 	args := map[string]completion{
-		"plan": topologies, "apply": topologies, "drift": topologies, "status": topologies, "doctor": topologies,
+		"plan": topologies, "apply": topologies, "drift": topologies, "status": topologies, "doctor": topologies, "audit": topologies,
 		"history": one, "adopt": one, "salvage": one, "propose": standbys,
 		"approve": c.clusters(plan.RolePrimary), "break-glass": standbys, "fence": c.clusters(plan.RoleStale),
 		"explain": completeCodes(false),
