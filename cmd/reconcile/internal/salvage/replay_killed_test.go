@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,21 @@ func TestMain(m *testing.M) {
 	if err != nil || report.Done.Problem != "" {
 		fmt.Fprintln(os.Stderr, err, report.Done)
 	}
+	fmt.Println(peakMemory())
 	os.Exit(0)
+}
+
+// peakMemory is the greatest resident memory of this process in KiB, as the kernel keeps it
+// for the program that runs now; what getrusage tells counts the parent before exec too.
+func peakMemory() int64 {
+	status, _ := os.ReadFile("/proc/self/status") // elsewhere it is not known
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // TestAReplayThatIsKilledLosesAndDoublesNothing kills the process that replays again and
