@@ -278,30 +278,6 @@ func (w *Window) Bound() string {
 	return fmt.Sprintf("%dm", roomy/time.Minute)
 }
 
-// successor never got. It holds counts and no data. A reading that may lack something
-// makes none.
-type CountedLoss struct {
-	Topology string
-	Cluster  string    // the stale primary
-	Promoted string    // its successor
-	Since    time.Time // of the stale mark, hence of the failover
-	At       time.Time // when it was counted
-	Until    time.Time // what it wrote later, by its own clock, is not in it
-	Closed   bool      // it was fenced: nothing comes on top
-	Lost     []LossCount
-	First    time.Time // of the messages in Lost; zero: there is none
-	Last     time.Time
-	// Later is what applications wrote to it after the failover began.
-	Later []LossCount
-}
-
-// LossCount counts the messages of one kind, and the rows that they insert or delete.
-type LossCount struct {
-	Kind     string
-	Messages int64
-	Rows     int64
-}
-
 // amountOf says how much was counted.
 func amountOf(rows, messages int64) string {
 	switch {

@@ -65,7 +65,7 @@ type Collection struct {
 	KeyText bool   // its keys are texts, not integers
 	Loaded  bool
 	Expires bool // its rows have a time to live
-	// Fields are those of which a query gives the values.
+	// Fields are those whose values a query gives.
 	Fields []string
 }
 

@@ -68,8 +68,8 @@ const (
 	lacksStandby = "standby"
 )
 
-// CompareRows compares rows field by field and bit by bit. Rows of one key, of which Milvus
-// may hold several, are compared as a set.
+// CompareRows compares rows field by field and bit by bit. Milvus may hold several rows of
+// one key: they are compared as a set.
 func CompareRows(primary, standby []Row) []KeyDifference {
 	mine, theirs := rowsByKey(primary), rowsByKey(standby)
 	keys := maps.Clone(mine)

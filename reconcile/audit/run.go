@@ -39,7 +39,7 @@ type Result struct {
 	Differences      []Difference // those that matter first
 	Gaps             []Gap        // what was not compared, and why
 	Collections      int          // that either cluster holds
-	Counted          int          // collections of which both counts were compared
+	Counted          int          // collections whose two counts were compared
 	Rows             int64        // that the primary has in these
 	Sampled          int          // keys that were compared field by field
 }

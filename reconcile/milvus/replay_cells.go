@@ -20,7 +20,7 @@ type cells struct {
 	pick   func(at []int) *schemapb.FieldData // a column of these values alone
 }
 
-// listed are values of which each is one element.
+// listed are values, and each is one element.
 func listed[T any](data []T, encode func([]byte, T) []byte, wrap func([]T) *schemapb.FieldData) cells {
 	return cells{
 		count:  len(data),

@@ -130,7 +130,7 @@ type repeated struct {
 	others []plan.Finding
 }
 
-// alike says of which other clusters a finding holds too.
+// alike says for which other clusters a finding holds too.
 func (r repeated) alike(shown shownFindings) string {
 	var ids []string
 	for _, f := range r.others {

@@ -144,7 +144,7 @@ func (a *auditor) due(topology string) bool {
 	return !known || auditSlot(topology, a.now(), a.schedule.Every) != auditSlot(topology, last, a.schedule.Every)
 }
 
-// auditSlot numbers the spans in each of which a topology is audited once. Each topology has
+// auditSlot numbers the spans; in each, a topology is audited once. Each topology has
 // its own beginnings, so that audits are spread over the span.
 func auditSlot(topology string, at time.Time, every time.Duration) int64 {
 	h := fnv.New64a()
