@@ -178,8 +178,6 @@ func stricterVerify(a, b VerifyLevel) VerifyLevel {
 	return a
 }
 
-// LossState is what the rounds of evidence say about an old primary. The zero value is
-
 // The cadence of probes.
 const (
 	fastestProbe = 200 * time.Millisecond

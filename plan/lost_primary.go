@@ -222,6 +222,7 @@ func (s situation) primaryOutage(t TopologyPlan) *PrimaryOutage {
 // topology.
 func SilenceText(cluster string) string { return cluster + " was silent from here on" }
 
+// LossState is what the rounds of evidence say about an old primary. The zero value is
 // LossNotProbed: without evidence nothing is judged lost.
 type LossState string
 

@@ -287,6 +287,7 @@ func (m Memory) countedLoss(cluster string) (CountedLoss, bool) {
 	return m.Losses[i], true
 }
 
+// CountedLoss is what the whole log of a stale primary was counted to hold that its
 // successor never got. It holds counts and no data. A reading that may lack something
 // makes none.
 type CountedLoss struct {
