@@ -54,9 +54,10 @@ test-all: progress ## Run what CI runs: tests in full under the race detector, e
 progress:
 	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
-explore: ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way: [DEPTH=1] events beyond it
+explore: ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way, kill a replay of 100,000 rows: [DEPTH=1] events beyond it
 	$(AS_BUILT) $(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
 	$(AS_BUILT) $(GO) test -count=1 -timeout 60m -run 'TestOddRepositories|TestEveryDamageOfTheCopyIsMended' ./reconcile/gitsource
+	RECONCILE_REPLAY_ROWS=100000 $(AS_BUILT) $(GO) test -count=1 -timeout 60m -run 'TestAReplayThatIsKilled' ./cmd/reconcile/internal/salvage
 
 lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment
 	@unformatted=$$(./bin/gofumpt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }

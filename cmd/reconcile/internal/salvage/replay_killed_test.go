@@ -55,13 +55,21 @@ func peakMemory() int64 {
 	return 0
 }
 
+// replayRows is how many lost rows are replayed, with ten kills, instead of a few hundred
+// with three.
+const replayRows = "RECONCILE_REPLAY_ROWS"
+
 // TestAReplayThatIsKilledLosesAndDoublesNothing kills the process that replays again and
 // again, in the middle of what it writes. In the end every lost row of every type is there
 // once.
 func TestAReplayThatIsKilledLosesAndDoublesNothing(t *testing.T) {
-	kills, lost := 10, 100_000
-	if testing.Short() {
-		kills, lost = 3, 600
+	kills, lost := 3, 600
+	if given := os.Getenv(replayRows); given != "" {
+		var err error
+		if lost, err = strconv.Atoi(given); err != nil {
+			t.Fatal(err)
+		}
+		kills = 10
 	}
 	x := lossy(t, 40, lost)
 	x.fence()
