@@ -255,6 +255,7 @@ func whyBest(best standbyProgress, able []standbyProgress, passed []error) strin
 	return strings.Join(parts, "; ")
 }
 
+// Rehearsal is the failover to one standby as it would be planned today.
 type Rehearsal struct {
 	Topology string
 	Primary  string // the primary of the document, taken to be lost

@@ -229,8 +229,6 @@ func primaryToImport(o Observed, named string) (string, error) {
 	return "", fmt.Errorf("%s all take writes (hint: --primary names the one whose data counts)", strings.Join(writers, ", "))
 }
 
-// Rehearsal is the failover to one standby as it would be planned today.
-
 // AsLive is the topology with the roles that its clusters have in fact while a
 // switchover or failover of the document is not carried out yet: the member that the
 // desired primary replicates from is still the primary.
