@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // state is how one cluster of a pair answers, seen from that pair: a row or a column of
 // the decision table. The zero value is stateUnknown.
@@ -154,5 +157,35 @@ func canWrite(v View) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// describe says in a few words how a cluster answered, to continue "cluster-a …".
+func (s situation) describe(id string) string {
+	v := s.view(id)
+	if s.offline {
+		return "was not observed"
+	}
+	if v.Reach != ReachUp {
+		switch {
+		case v.Class == ClassNone:
+			return "is " + v.Reach.String()
+		case v.Class == ClassTLS && v.Error != "":
+			return fmt.Sprintf("is %s: %s", v.Reach, v.Error)
+		}
+		return fmt.Sprintf("is %s: %s", v.Reach, v.Class)
+	}
+	switch v.Belief.Kind {
+	case BeliefStandby:
+		return "believes it is a standby of " + v.Belief.Source
+	case BeliefUnknown:
+		if v.Credential == CredentialRefused {
+			return "is up and refuses our token"
+		}
+		return "is up, its role could not be read"
+	case BeliefUnconfigured:
+		return "stores no configuration"
+	default:
+		return "believes it is " + v.Belief.Kind.String()
 	}
 }

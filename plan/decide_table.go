@@ -371,33 +371,3 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.topology.Name, "{S}", s.otherStandbys(prim))
 	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
 }
-
-// describe says in a few words how a cluster answered, to continue "cluster-a …".
-func (s situation) describe(id string) string {
-	v := s.view(id)
-	if s.offline {
-		return "was not observed"
-	}
-	if v.Reach != ReachUp {
-		switch {
-		case v.Class == ClassNone:
-			return "is " + v.Reach.String()
-		case v.Class == ClassTLS && v.Error != "":
-			return fmt.Sprintf("is %s: %s", v.Reach, v.Error)
-		}
-		return fmt.Sprintf("is %s: %s", v.Reach, v.Class)
-	}
-	switch v.Belief.Kind {
-	case BeliefStandby:
-		return "believes it is a standby of " + v.Belief.Source
-	case BeliefUnknown:
-		if v.Credential == CredentialRefused {
-			return "is up and refuses our token"
-		}
-		return "is up, its role could not be read"
-	case BeliefUnconfigured:
-		return "stores no configuration"
-	default:
-		return "believes it is " + v.Belief.Kind.String()
-	}
-}
