@@ -38,13 +38,27 @@ func (s situation) unreachableFindings(d decision) []Finding {
 			out = append(out, s.unreadableFindings(c, v)...)
 			continue
 		}
-		message, remedy := c.ID+" "+s.describe(c.ID), "bring "+c.ID+" back, or mend the network to it; watch it: 'reconcile status "+s.topology.Name+" --watch'; no change is planned because of it"
+		message, remedy := c.ID+" "+s.describe(c.ID), s.unreachableRemedy(c.ID, v.Class)+"; no change is planned because of it"
 		if gone := s.lostToRetention(d.primary.ID, v); c.Role == RoleStandby && gone != "" {
 			message, remedy = message+"; "+gone, rebuildGap(c.ID)
 		}
 		out = append(out, NewFinding(CodeClusterUnreachable, c.ID, message, remedy))
 	}
 	return out
+}
+
+// unreachableRemedy says what to do about a cluster that does not answer: restart it, or
+// correct how it is called.
+func (s situation) unreachableRemedy(id string, class ErrorClass) string {
+	doctor := "'reconcile doctor " + s.topology.Name + "'"
+	switch class {
+	case ClassTLS:
+		return "correct the TLS settings of " + id + " in the operator's configuration, or the certificate that it shows; see why TLS fails: " + doctor
+	case ClassDNS:
+		return "correct the host name of " + id + ", or let it resolve here; check it: " + doctor
+	default:
+		return "bring " + id + " back, or mend the network to it; watch it: 'reconcile status " + s.topology.Name + " --watch'"
+	}
 }
 
 // unreadableFindings: a cluster lives, and what it believes could not be read.

@@ -81,7 +81,7 @@ func (c replayCommand) carryOut(ctx context.Context) (render.ReplayReport, error
 	if err != nil {
 		return render.ReplayReport{}, err
 	}
-	defer held.Release()
+	defer held.Release() //nolint:contextcheck // a lock is given back also after ctx has ended
 	ctx, cancel := held.While(ctx)
 	defer cancel()
 	done := c.Doing("replaying what " + c.of.Stale + " holds into " + c.of.Promoted)
